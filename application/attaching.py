@@ -8,14 +8,15 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
 
 from application.administration.grantees import find_grantee
 from application.job_submission import Submission, require_ref_to_move, required_columns, submit
+from contract.declarations import Help
+from contract.requests.attaching import AttachRequest
 from contract.requests.automation import ConnectionRequest
 from domain_errors import DomainError, InvalidRequest, counted
-from import_engine import attaching
 from import_engine.sources.connections import (
     CREDENTIALS,
     EXAMPLES,
@@ -27,6 +28,7 @@ from import_engine.sources.connections import (
     credentials_from,
 )
 from import_engine.sources.uris import UriNotAllowed, parse_uri
+from parquet_tables.columns import Column
 from parquet_tables.progress import ignore_progress
 from service.service import Service
 from service.settings import Settings
@@ -46,9 +48,9 @@ from storage.jobs.kinds import ATTACHMENT
 from storage.jobs.submission import NewJob
 from storage.maintenance.checking import NotAllowedHere
 from storage.sqlite.database import Transaction
+from storage.versions.column_changes import TableShape
 from storage.versions.data_files import AttachedFile
 
-MAX_FILES = attaching.MAX_FILES
 MAX_FILES_SHOWN = 100
 """Files of each table that a preview lists."""
 
@@ -133,16 +135,11 @@ def submit_attach(
     service: Service,
     by: Submission,
     dataset: Dataset,
+    ref: str,
+    request: AttachRequest,
     tables: Sequence[TableToAttach],
-    *,
-    ref_name: str,
-    commit_message: str | None = None,
-    verifies: bool = False,
-    require_columns: bool = False,
 ) -> Job:
     """Submit a job that attaches tables and moves a ref to their commit.
-
-    ``verifies`` is whether the job reads the files whole, to check their footers.
 
     Raises
     ------
@@ -155,41 +152,72 @@ def submit_attach(
     uris = [uri for table in named for uri in table.uris]
     name = parse_uri(uris[0]).name if len(uris) == 1 else counted(len(uris), "URI")
     parameters: dict[str, Any] = {
-        "ref": ref_name,
+        "ref": ref,
         "attach": [table.to_json() for table in named],
         "file_name": name,
-        "commit_message": commit_message or f"Attach {name}",
-        **required_columns(require_columns),
+        "commit_message": request.commit_message or f"Attach {name}",
+        **required_columns(request.require_columns),
     }
-    if verifies:
+    if request.verify:
         parameters["verify"] = True
     new = by.new_job(service, ATTACHMENT, dataset, None, parameters, math.inf)
 
     def settle(tx: Transaction, new: NewJob) -> NewJob:
         usable_connections(service, tx, by.user, named)
-        return require_ref_to_move(ref_name, tx, new)
+        return require_ref_to_move(ref, tx, new)
 
     return submit(service, by, new, settle)
 
 
+@dataclass(frozen=True)
+class FilePreview:
+    """A file of a table to attach."""
+
+    uri: str
+    row_count: int
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class TablePreview:
+    """A table as attaching it would make it."""
+
+    table_key: str
+    connection: str
+    columns: tuple[Column, ...]
+    row_count: int
+    size_bytes: int
+    file_count: int
+    files: Annotated[list[FilePreview], Help("The first files.")]
+    notes: Annotated[list[str], Help("Columns of partitions, which the files don't have.")]
+
+    @property
+    def shape(self) -> TableShape:
+        """Its columns, to compare with those of a version."""
+        return TableShape(self.table_key, self.columns, self.row_count)
+
+
 def preview_attach(
     service: Service, user: User, tables: Sequence[TableToAttach]
-) -> list[dict[str, Any]]:
+) -> list[TablePreview]:
     """Describe tables as :func:`submit_attach` would attach them; nothing is stored."""
     named = _with_connections(service, user, tables)
-    found = attach(service, service.parquet, user, named, ignore_progress)
+    attached = attach(service, service.parquet, user, named, ignore_progress)
     return [
-        {
-            "table_key": table.key,
-            "connection": given.connection,
-            "columns": list(table.columns),
-            "row_count": table.row_count,
-            "size_bytes": table.size_bytes,
-            "file_count": len(table.files),
-            "notes": notes_on(table),
-            "files": list(table.attached_files[:MAX_FILES_SHOWN]),
-        }
-        for given, table in zip(named, found, strict=True)
+        TablePreview(
+            table.key,
+            to_attach.connection,
+            table.columns,
+            table.row_count,
+            table.size_bytes,
+            len(table.files),
+            [
+                FilePreview(file.uri, file.rows, file.size_bytes)
+                for file in table.attached_files[:MAX_FILES_SHOWN]
+            ],
+            notes_on(table),
+        )
+        for to_attach, table in zip(named, attached, strict=True)
     ]
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from application.demo_data import DATASET, DESCRIPTION, FILE_NAME, MESSAGE, write_demo_file
 from application.job_submission import Submission, submit_import
+from contract.requests.importing import ImportRequest
 from service.service import Service
 from storage.accounts.audit_trail import record
 from storage.accounts.authority import write_as
@@ -43,15 +44,8 @@ def submit_demo(service: Service, by: Submission) -> str:
                 dataset_id=dataset.id,
                 details={"name": dataset.name},
             )
-        job = submit_import(
-            service,
-            by,
-            dataset,
-            upload,
-            ref_name=MAIN,
-            file_name=FILE_NAME,
-            commit_message=MESSAGE,
-        )
+        request = ImportRequest(file=None, commit_message=MESSAGE)
+        job = submit_import(service, by, dataset, MAIN, request, upload, FILE_NAME)
         return job.id
     finally:
         upload.unlink(missing_ok=True)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from application.job_submission import (
@@ -14,6 +13,7 @@ from application.job_submission import (
     reserve_output,
     submit,
 )
+from contract.requests.exploring import CompareToRequest, ExplorationRequest
 from profiling_engine.comparison.row_diff import resolve_keys
 from service.service import Service
 from service.sql_queries import sandbox_of, source_tables
@@ -28,40 +28,29 @@ from storage.versions.manifests import get_commit
 from storage.versions.refs import QUERY_PREFIX
 
 
-@dataclass(frozen=True)
-class CompareTo:
-    """Another table of the same dataset."""
+def _other(service: Service, dataset_id: int, other: CompareToRequest) -> OpenTable:
+    """Open the table to compare with; NotFound has the location of ``compare_to``."""
+    try:
+        return open_table(service, dataset_id, other.source_ref, other.table_key)
+    except NotFound as error:
+        error.loc = ("compare_to",)
+        raise
 
-    ref: str
-    table_key: str | None = None
 
-    def open(self, service: Service, dataset_id: int) -> OpenTable:
-        """Open the table; NotFound has the location of ``compare_to``."""
-        try:
-            return open_table(service, dataset_id, self.ref, self.table_key)
-        except NotFound as error:
-            error.loc = ("compare_to",)
-            raise
-
-    def recorded(self, table: OpenTable) -> dict[str, str]:
-        """The JSON that a job records: with the table's commit."""
-        return {"ref": self.ref, "table_key": table.key, "commit_id": table.commit_id}
+def _recorded(other: CompareToRequest, table: OpenTable) -> dict[str, str]:
+    """The JSON that a job records: with the table's commit."""
+    return {"ref": other.source_ref, "table_key": table.key, "commit_id": table.commit_id}
 
 
 def submit_report(
-    service: Service,
-    by: Submission,
-    dataset: Dataset,
-    *,
-    source_ref: str = "main",
-    table_key: str | None = None,
-    compare_to: CompareTo | None = None,
+    service: Service, by: Submission, dataset: Dataset, request: ExplorationRequest
 ) -> Job:
     """Fix the commits of a report's tables; NotFound lists the valid refs and tables."""
-    source = open_table(service, dataset.id, source_ref, table_key)
-    parameters: dict[str, Any] = {"source_ref": source_ref, "table_key": source.key}
-    if compare_to is not None:
-        parameters["compare_to"] = compare_to.recorded(compare_to.open(service, dataset.id))
+    source = open_table(service, dataset.id, request.source_ref, request.table_key)
+    parameters: dict[str, Any] = {"source_ref": request.source_ref, "table_key": source.key}
+    if request.compare_to is not None:
+        other = _other(service, dataset.id, request.compare_to)
+        parameters["compare_to"] = _recorded(request.compare_to, other)
     size = values_read(source.files.row_count, len(source.files.columns))
     new = by.new_job(service, REPORT, dataset, source.commit_id, parameters, size)
     return submit(service, by, new, _require_other)
@@ -81,74 +70,56 @@ class CheckedContent:
     message: str
 
 
-@dataclass(frozen=True)
-class QueryContent:
-    """The rows of a SELECT."""
-
-    sql: str
-
-    def checked(
-        self, service: Service, dataset_id: int, source_ref: str, table_key: str | None
-    ) -> CheckedContent:
-        """Check the statement; DomainError if it is refused."""
-        with service.database.read() as tx:
-            commit = open_commit(tx, dataset_id, source_ref)
-        if table_key is not None:
-            commit.manifest.table(table_key)
-        sandbox_of(service).check(self.sql, source_tables(service, commit))
-        return CheckedContent(
-            commit_id=commit.id,
-            size=math.inf,
-            recorded={"sql": self.sql, "table_key": table_key},
-            requested={"sql": self.sql, "commit_id": commit.id},
-            message=f"Query of {source_ref}",
-        )
+def _checked_query(
+    service: Service, dataset_id: int, request: ExplorationRequest
+) -> CheckedContent:
+    """Check a statement; DomainError if it is refused."""
+    with service.database.read() as tx:
+        commit = open_commit(tx, dataset_id, request.source_ref)
+    if request.table_key is not None:
+        commit.manifest.table(request.table_key)
+    sql = request.sql or ""
+    sandbox_of(service).check(sql, source_tables(service, commit))
+    return CheckedContent(
+        commit_id=commit.id,
+        size=math.inf,
+        recorded={"sql": sql, "table_key": request.table_key},
+        requested={"sql": sql, "commit_id": commit.id},
+        message=f"Query of {request.source_ref}",
+    )
 
 
-@dataclass(frozen=True)
-class RowDiffContent:
-    """The rows that were added, removed or changed up to ``compare_to``, by key columns."""
-
-    compare_to: CompareTo
-    keys: Sequence[str]
-
-    def checked(
-        self, service: Service, dataset_id: int, source_ref: str, table_key: str | None
-    ) -> CheckedContent:
-        """Check the tables and the keys; DomainError if one doesn't exist."""
-        base = open_table(service, dataset_id, source_ref, table_key)
-        other = self.compare_to.open(service, dataset_id)
-        keys = resolve_keys(base.files, other.files, tuple(self.keys))
-        rows = base.files.row_count + other.files.row_count
-        return CheckedContent(
-            commit_id=base.commit_id,
-            size=values_read(rows, len(base.files.columns)),
-            recorded={
-                "table_key": base.key,
-                "compare_to": self.compare_to.recorded(other),
-                "keys": [key.name for key in keys],
-            },
-            requested={
-                "compare_to": asdict(self.compare_to),
-                "keys": list(self.keys),
-                "commit_ids": [base.commit_id, other.commit_id],
-            },
-            message=f"Changes from {source_ref} to {self.compare_to.ref}",
-        )
+def _checked_row_diff(
+    service: Service, dataset_id: int, request: ExplorationRequest, compare_to: CompareToRequest
+) -> CheckedContent:
+    """Check the tables and the keys of a row diff; DomainError if one doesn't exist."""
+    base = open_table(service, dataset_id, request.source_ref, request.table_key)
+    other = _other(service, dataset_id, compare_to)
+    keys = resolve_keys(base.files, other.files, tuple(request.keys or ()))
+    rows = base.files.row_count + other.files.row_count
+    return CheckedContent(
+        commit_id=base.commit_id,
+        size=values_read(rows, len(base.files.columns)),
+        recorded={
+            "table_key": base.key,
+            "compare_to": _recorded(compare_to, other),
+            "keys": [key.name for key in keys],
+        },
+        requested={
+            "compare_to": {"ref": compare_to.source_ref, "table_key": compare_to.table_key},
+            "keys": list(request.keys or ()),
+            "commit_ids": [base.commit_id, other.commit_id],
+        },
+        message=f"Changes from {request.source_ref} to {compare_to.source_ref}",
+    )
 
 
 def submit_table(
-    service: Service,
-    by: Submission,
-    dataset: Dataset,
-    content: QueryContent | RowDiffContent,
-    *,
-    source_ref: str = "main",
-    table_key: str | None = None,
-    output_name: str | None = None,
-    commit_message: str | None = None,
+    service: Service, by: Submission, dataset: Dataset, request: ExplorationRequest
 ) -> Job:
     """Check what a table will hold, fix its source commit and submit the job that makes it.
+
+    The table has the rows of a SELECT, or those that were added, removed or changed.
 
     Returns
     -------
@@ -160,23 +131,26 @@ def submit_table(
     DomainError
         A ref, a table or a column doesn't exist, the statement is refused, or the name is in use.
     """
-    output_ref = named_ref(QUERY_PREFIX, output_name)
-    checked = content.checked(service, dataset.id, source_ref, table_key)
-    request = {
+    output_ref = named_ref(QUERY_PREFIX, request.output_name)
+    if request.compare_to is None:
+        kind, checked = QUERY, _checked_query(service, dataset.id, request)
+    else:
+        kind = ROW_DIFF
+        checked = _checked_row_diff(service, dataset.id, request, request.compare_to)
+    meaning = {
         **checked.requested,
-        "source_ref": source_ref,
-        "table_key": table_key,
-        "output_name": output_name,
-        "commit_message": commit_message,
+        "source_ref": request.source_ref,
+        "table_key": request.table_key,
+        "output_name": request.output_name,
+        "commit_message": request.commit_message,
     }
     parameters = {
         **checked.recorded,
-        "source_ref": source_ref,
+        "source_ref": request.source_ref,
         "output_ref": output_ref,
-        "commit_message": commit_message or checked.message,
-        "request_digest": request_digest(request),
+        "commit_message": request.commit_message or checked.message,
+        "request_digest": request_digest(meaning),
     }
-    kind = QUERY if isinstance(content, QueryContent) else ROW_DIFF
     new = by.new_job(service, kind, dataset, checked.commit_id, parameters, checked.size)
     return submit(service, by, new, _settle_table)
 

@@ -16,21 +16,25 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+from contract.declarations import Help
+from contract.requests.importing import ReadOptions
 from domain_errors import DomainError
 from import_engine.errors import LargeUnpacked, TypeMisfit, UnreadableFile
 from import_engine.formats import Format, detect_format, format_of_name
 from import_engine.importer import import_file, import_first_rows
-from import_engine.options import ReadOptions
+from import_engine.options import read_options
 from import_engine.sources.downloading import HeadSizes, download_head, names_of_folder
 from import_engine.sources.uris import SourceUri, allowed_uri
 from import_engine.text_files import CHUNK_BYTES, HEAD_BYTES, TextFile, declared_encoding, unpack
-from import_engine.work import ImportedTable
+from import_engine.work import ImportedTable, Question
+from parquet_tables.columns import Column
 from parquet_tables.progress import ProgressCallback
 from parquet_tables.rows import PageTooLarge, read_page
 from parquet_tables.transient_errors import is_out_of_memory
 from service.service import Service
+from storage.versions.column_changes import TableShape
 
 ROWS_SHOWN = 20
 MAX_DURATION_S = 15.0
@@ -63,6 +67,56 @@ class BeginningUnclear(DomainError):
     """The file's beginning can't be read by itself; the whole file may be readable."""
 
     code = "preview_unclear"
+
+
+@dataclass(frozen=True)
+class ReadColumn:
+    """A column of a previewed table."""
+
+    name: str
+    type: Annotated[str | None, Help("Null if the beginning has no value.")]
+    source_name: Annotated[str, Help("Its name in the file.")]
+    changes: Annotated[Sequence[str], Help("Of the values' form, for example `decimal comma`.")]
+
+
+@dataclass(frozen=True)
+class PreviewTable:
+    """A table as an import with the same options makes it."""
+
+    key: str
+    columns: list[ReadColumn]
+    row_count: Annotated[int | None, Help("Null for the beginning of a file.")]
+    data: Annotated[list[dict[str, Any]], Help("The first rows.")]
+    notes: Sequence[str]
+    detected: Annotated[
+        Mapping[str, Any], Help("The import options that were used, given or detected.")
+    ]
+    questions: Sequence[Question]
+
+    @property
+    def shape(self) -> TableShape:
+        """Its columns, to compare with those of a version."""
+        columns = tuple(Column(column.name, column.type or "") for column in self.columns)
+        return TableShape(self.key, columns, self.row_count)
+
+
+@dataclass(frozen=True)
+class OptionProblem:
+    """An option that the file's values don't fit."""
+
+    loc: Annotated[list[str], Help("The option, for example `options`, `types`, `Amount`.")]
+    message: str
+    template: Annotated[str, Help("The message with the names of parameters in braces.")]
+    parameters: Annotated[Mapping[str, Any], Help("The values of the template by name.")]
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What an import would read."""
+
+    tables: list[PreviewTable]
+    raw_lines: Annotated[list[str], Help("The first lines of a text, as they are in the file.")]
+    problems: Annotated[list[OptionProblem], Help("Options that the file's values don't fit.")]
 
 
 class Beginning:
@@ -127,7 +181,7 @@ def preview_import(
     whole: bool,
     end: Path | None = None,
     options: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:
+) -> Preview:
     """The result of an import of a file's beginning.
 
     Parameters
@@ -139,12 +193,6 @@ def preview_import(
         first line is ignored.
     options : mapping
         The import options of the request.
-
-    Returns
-    -------
-    dict
-        ``tables`` (key, columns, first rows, notes, what was detected, questions), ``raw_lines``
-        (the first lines of a text) and ``problems`` (options that the values don't fit).
 
     Raises
     ------
@@ -159,9 +207,7 @@ def preview_import(
         return preview.of(upload, None if whole else end, whole=whole)
 
 
-def preview_uri(
-    service: Service, uri: str, *, options: Mapping[str, Any] | None = None
-) -> dict[str, Any]:
+def preview_uri(service: Service, uri: str, *, options: Mapping[str, Any] | None = None) -> Preview:
     """The result of an import of a URI's beginning, like :func:`preview_import`.
 
     Little is read of a large file of lines: its beginning, and its end if the source can read a
@@ -184,14 +230,16 @@ def preview_uri(
         first = replace(preview, file_name=names[0]).of_source(place.child(names[0]))
         if len(names) > 1:
             note = f"These are rows of {names[0]}, the first of {len(names):,} files."
-            first["tables"][0]["notes"].insert(0, note)
+            table, *others = first.tables
+            table = replace(table, notes=[note, *table.notes])
+            return replace(first, tables=[table, *others])
         return first
 
 
 @contextmanager
 def _previewing(
     service: Service, file_name: str, options: Mapping[str, Any] | None
-) -> Iterator[_Preview]:
+) -> Iterator[_PreviewImport]:
     """Open a preview with the limits of time, memory and disk."""
     deadline = time.monotonic() + MAX_DURATION_S
 
@@ -202,10 +250,10 @@ def _previewing(
                 limit=round(MAX_DURATION_S),
             )
 
-    given = ReadOptions.from_json(options or {})
+    given = read_options(options or {})
     with tempfile.TemporaryDirectory(dir=service.directory.scratch_dir) as folder:
         try:
-            yield _Preview(service, Path(folder), file_name, on_progress, given)
+            yield _PreviewImport(service, Path(folder), file_name, on_progress, given)
         except Exception as error:
             if not is_out_of_memory(error) and not isinstance(error, PageTooLarge):
                 raise
@@ -215,8 +263,8 @@ def _previewing(
 
 
 @dataclass(frozen=True)
-class _Preview:
-    """Imports into a temporary folder and returns the tables as JSON."""
+class _PreviewImport:
+    """Imports into a temporary folder, and shows the tables."""
 
     service: Service
     folder: Path
@@ -225,14 +273,14 @@ class _Preview:
     options: ReadOptions
     end: bytes = b""
 
-    def of(self, upload: Path, end: Path | None, *, whole: bool) -> dict[str, Any]:
-        """The JSON of a file, or of its beginning and perhaps its end."""
+    def of(self, upload: Path, end: Path | None, *, whole: bool) -> Preview:
+        """The preview of a file, or of its beginning and perhaps its end."""
         preview = replace(self, end=end.read_bytes() if end is not None else b"")
         tables, problems = preview.without_misfits(upload, whole)
-        return {"tables": tables, "raw_lines": _raw_lines(upload, tables), "problems": problems}
+        return Preview(tables, _raw_lines(upload, tables), problems)
 
-    def of_source(self, place: SourceUri) -> dict[str, Any]:
-        """The JSON of a file that a URI names."""
+    def of_source(self, place: SourceUri) -> Preview:
+        """The preview of a file that a URI names."""
         found = format_of_name(self.file_name)
         by_lines = is_by_lines(self.file_name)
         sizes = HeadSizes(
@@ -254,21 +302,15 @@ class _Preview:
 
     def without_misfits(
         self, upload: Path, whole: bool
-    ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    ) -> tuple[list[PreviewTable], list[OptionProblem]]:
         """The tables, and the types of the options that their values don't fit."""
-        preview, problems = self, list[dict[str, Any]]()
+        preview, problems = self, list[OptionProblem]()
         while True:
             try:
                 return preview.of_file(upload) if whole else preview.of_part(upload), problems
             except TypeMisfit as error:
-                problems.append(
-                    {
-                        "loc": list(error.loc),
-                        "message": error.message,
-                        "template": error.template,
-                        "parameters": error.parameters,
-                    }
-                )
+                loc = [str(part) for part in error.loc]
+                problems.append(OptionProblem(loc, error.message, error.template, error.parameters))
                 left = {
                     name: type_
                     for name, type_ in preview.options.types.items()
@@ -276,7 +318,7 @@ class _Preview:
                 }
                 preview = replace(preview, options=replace(preview.options, types=left))
 
-    def of_file(self, upload: Path) -> list[dict[str, Any]]:
+    def of_file(self, upload: Path) -> list[PreviewTable]:
         found = detect_format(self.file_name, upload)
         if found.gzipped:
             return self._of_gzip(upload)
@@ -293,7 +335,7 @@ class _Preview:
         )
         return [self._shown(table, row_count)]
 
-    def of_part(self, upload: Path) -> list[dict[str, Any]]:
+    def of_part(self, upload: Path) -> list[PreviewTable]:
         if not is_by_lines(self.file_name):
             raise UnreadableFile(
                 "Only files of lines, such as CSV, can be previewed in part. Import the file to "
@@ -315,7 +357,7 @@ class _Preview:
         except UnreadableFile:  # a cut within a quoted value, or a fault far from the beginning
             return ()
 
-    def _of_gzip(self, upload: Path) -> list[dict[str, Any]]:
+    def _of_gzip(self, upload: Path) -> list[PreviewTable]:
         """Preview a gzipped file, or its beginning if it is large."""
         content = self._new_folder() / "content"
         preview = replace(self, file_name=self.file_name.strip()[: -len(".gz")])
@@ -383,8 +425,8 @@ class _Preview:
     def _new_folder(self) -> Path:
         return Path(tempfile.mkdtemp(dir=self.folder))
 
-    def _shown(self, table: ImportedTable, row_count: int | None) -> dict[str, Any]:
-        """A table as JSON; without a row count it is a part, whose empty columns have no type."""
+    def _shown(self, table: ImportedTable, row_count: int | None) -> PreviewTable:
+        """Show a table; without a row count it is a part, whose empty columns have no type."""
         files = table.table
         untyped = table.empty_columns if row_count is None else ()
         readings = {reading.name: reading for reading in table.readings}
@@ -392,34 +434,18 @@ class _Preview:
         if files.columns:
             with self.service.parquet.cursor() as cursor:
                 rows = read_page(cursor, files, files.columns, 0, ROWS_SHOWN)
-        return {
-            "key": table.key,
-            "columns": [
-                {
-                    "name": column.name,
-                    "type": None if column.name in untyped else column.type,
-                    "source_name": readings[column.name].source_name,
-                    "changes": list(readings[column.name].changes),
-                }
-                for column in files.columns
-            ],
-            "row_count": row_count,
-            "data": rows,
-            "notes": list(table.notes),
-            "detected": dict(table.detected),
-            "questions": [
-                {
-                    "code": question.code,
-                    "column": question.column,
-                    "text": question.text,
-                    "choices": [
-                        {"label": label, "options": dict(options)}
-                        for label, options in question.choices
-                    ],
-                }
-                for question in table.questions
-            ],
-        }
+        columns = [
+            ReadColumn(
+                column.name,
+                None if column.name in untyped else column.type,
+                readings[column.name].source_name,
+                readings[column.name].changes,
+            )
+            for column in files.columns
+        ]
+        return PreviewTable(
+            table.key, columns, row_count, rows, table.notes, table.detected, table.questions
+        )
 
 
 def _unpack_beginning(file: Path) -> None:
@@ -431,9 +457,9 @@ def _unpack_beginning(file: Path) -> None:
     file.write_bytes(content)
 
 
-def _raw_lines(upload: Path, tables: Sequence[Mapping[str, Any]]) -> list[str]:
+def _raw_lines(upload: Path, tables: Sequence[PreviewTable]) -> list[str]:
     """The first lines of a text as they are in the file; none for other formats."""
-    encoding = next((table["detected"].get("encoding") for table in tables), None)
+    encoding = next((table.detected.get("encoding") for table in tables), None)
     if encoding is None:
         return []
     with upload.open("rb") as packed:

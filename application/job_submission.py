@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from contract.jobs import Priority
+from contract.requests.importing import ImportRequest, UriImportRequest
 from domain_errors import InvalidRequest
-from import_engine.options import ReadOptions
+from import_engine.options import read_options
 from import_engine.sources import uris
 from operating_system import sync_file, sync_folder
 from service.service import Service
@@ -33,7 +34,6 @@ from storage.sqlite.database import Transaction
 from storage.versions.refs import get_ref, has_ref, parse_ref_name, require_movable
 
 MAX_KEY_LENGTH = 255
-MAX_URI_LENGTH = uris.MAX_LENGTH
 
 
 @dataclass(frozen=True)
@@ -212,35 +212,25 @@ def submit_import(
     service: Service,
     by: Submission,
     dataset: Dataset,
+    ref: str,
+    request: ImportRequest,
     upload: Path,
-    *,
-    ref_name: str,
     file_name: str,
-    commit_message: str | None = None,
-    options: Mapping[str, Any] | None = None,
-    require_columns: bool = False,
 ) -> Job:
     """Submit an import to a ref; moves the file ``upload``, unless it was submitted before.
 
-    ``file_name`` is the user's name of the file, never a path. The recorded ``options`` are those
-    of a retry, too. With ``require_columns`` the job fails if the columns differ from those of the
-    version that it would replace.
+    ``file_name`` is the user's name of the file, never a path. The recorded options are those of a
+    retry, too.
 
     Raises
     ------
     InvalidOption
         An import option isn't valid.
     """
-    recorded = {**_recorded(options), **required_columns(require_columns)}
+    recorded = _recorded(request, f"Import {file_name}")
     size_bytes = upload.stat().st_size
     sync_file(upload)
-    parameters = {
-        "ref": ref_name,
-        "file_name": file_name,
-        "size_bytes": size_bytes,
-        "commit_message": commit_message or f"Import {file_name}",
-        **recorded,
-    }
+    parameters = {"ref": ref, "file_name": file_name, "size_bytes": size_bytes, **recorded}
     new = by.new_job(service, IMPORT, dataset, None, parameters, size_bytes)
 
     def move_upload() -> None:
@@ -248,19 +238,11 @@ def submit_import(
         upload.replace(target)
         sync_folder(target.parent)
 
-    return submit(service, by, new, partial(require_ref_to_move, ref_name), move_upload)
+    return submit(service, by, new, partial(require_ref_to_move, ref), move_upload)
 
 
 def submit_uri_import(
-    service: Service,
-    by: Submission,
-    dataset: Dataset,
-    uri: str,
-    *,
-    ref_name: str,
-    commit_message: str | None = None,
-    options: Mapping[str, Any] | None = None,
-    require_columns: bool = False,
+    service: Service, by: Submission, dataset: Dataset, ref: str, request: UriImportRequest
 ) -> Job:
     """Submit an import of a URI to a ref; the job downloads it.
 
@@ -271,17 +253,15 @@ def submit_uri_import(
     InvalidOption
         An import option isn't valid.
     """
-    checked = uris.allowed_uri(uri, service.settings.allowed_prefixes, loc=("body", "uri"))
+    checked = uris.allowed_uri(request.uri, service.settings.allowed_prefixes, loc=("body", "uri"))
     parameters = {
-        "ref": ref_name,
+        "ref": ref,
         "uri": str(checked),
         "file_name": checked.name,
-        "commit_message": commit_message or f"Import {checked.name}",
-        **_recorded(options),
-        **required_columns(require_columns),
+        **_recorded(request, f"Import {checked.name}"),
     }
     new = by.new_job(service, IMPORT, dataset, None, parameters, math.inf)
-    return submit(service, by, new, partial(require_ref_to_move, ref_name))
+    return submit(service, by, new, partial(require_ref_to_move, ref))
 
 
 def required_columns(require_columns: bool) -> Mapping[str, bool]:
@@ -289,14 +269,18 @@ def required_columns(require_columns: bool) -> Mapping[str, bool]:
     return {"require_columns": True} if require_columns else {}
 
 
-def _recorded(options: Mapping[str, Any] | None) -> Mapping[str, Any]:
-    """Check import options; a job's run parameters record those that are given."""
-    given = ReadOptions.from_json(options or {}).to_json()
-    return {"options": given} if given else {}
+def _recorded(request: ImportRequest | UriImportRequest, message: str) -> dict[str, Any]:
+    """Check an import's options; the run parameters record those that are given."""
+    options = read_options(request.options).given()
+    return {
+        "commit_message": request.commit_message or message,
+        **({"options": options} if options else {}),
+        **required_columns(request.require_columns),
+    }
 
 
-def require_ref_to_move(ref_name: str, tx: Transaction, new: NewJob) -> NewJob:
+def require_ref_to_move(ref: str, tx: Transaction, new: NewJob) -> NewJob:
     """Require that a ref exists and that imports may move it."""
-    get_ref(tx, new.dataset_id, ref_name)
-    require_movable(ref_name)
+    get_ref(tx, new.dataset_id, ref)
+    require_movable(ref)
     return new

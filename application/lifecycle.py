@@ -211,5 +211,8 @@ def same_request(job: Job) -> dict[str, Any]:
     if job.run_type == "sampling":
         request["draw_version"] = DrawRule.recorded(job.run_parameters).draw_version
     if (other := request.get("compare_to")) is not None:
-        request["compare_to"] = {"ref": other["commit_id"], "table_key": other["table_key"]}
+        request["compare_to"] = {
+            "source_ref": other["commit_id"],
+            "table_key": other["table_key"],
+        }
     return request

@@ -21,7 +21,7 @@ from parquet_tables.rows import (
     rows_statement,
 )
 from parquet_tables.tables import Column, TableFiles, UnknownColumn
-from profiling_engine.columns.summaries import summarise
+from profiling_engine.columns.summaries import ColumnSummary, summarise
 from sampling_engine.filters import Filter, as_conditions, parse_expression
 from service.sampling_parameters import parse_filter
 from service.service import Service
@@ -41,6 +41,15 @@ class TableView:
         """Identifies the view among those of its table."""
         order = self.rows.order_by
         return (self.filter and self.filter.text, order and order.name, self.rows.descending)
+
+
+@dataclass(frozen=True)
+class ColumnSummaries:
+    """Charts of columns."""
+
+    commit_id: str
+    table_key: str
+    columns: list[ColumnSummary]
 
 
 def parse_view(
@@ -94,14 +103,14 @@ def view_page(
 
 def column_summaries(
     service: Service, table: OpenTable, view: TableView | None, columns: tuple[Column, ...]
-) -> list[dict[str, Any]]:
-    """Summaries of columns of a view's rows, as JSON."""
+) -> list[ColumnSummary]:
+    """Summaries of columns of a view's rows."""
     rows = RowView(view.rows.condition) if view else RowView()
     key = (table.commit_id, table.key, view.filter.text if view and view.filter else None)
 
-    def summary(column: Column) -> dict[str, Any]:
+    def summary(column: Column) -> ColumnSummary:
         with service.parquet.cursor(table.files) as cursor:
-            return summarise(cursor, table.files, [column], rows)[0].as_json()
+            return summarise(cursor, table.files, [column], rows)[0]
 
     found = service.results.summaries
     return [found.get((*key, column.name), partial(summary, column)) for column in columns]

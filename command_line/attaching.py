@@ -6,14 +6,12 @@ from typing import Any
 from urllib.parse import quote
 
 import click
-from jobsvc_client.arguments import given
 
 from application.administration.overview import size_text
 from command_line.connection import ApiClient
+from command_line.contract_options import with_request
 from command_line.importing import (
-    PURPOSE_OF_VERSION,
     REF_TO_MOVE,
-    REQUIRE_COLUMNS,
     changes_of,
     into_dataset,
     preview_path,
@@ -23,6 +21,7 @@ from command_line.importing import (
 )
 from command_line.options import BATCH, body_of, deleting, field_option, printed
 from command_line.output import Printed, print_items, print_line, table_of
+from contract.requests.attaching import AttachedTableRequest, AttachRequest
 from domain_errors import counted
 
 SHOWN_FILES = 10
@@ -32,19 +31,9 @@ SHOWN_FILES = 10
 @click.argument("uris", metavar="URI...", nargs=-1, required=True)
 @click.option("--dataset", required=True, help="Name or id; a new name creates a dataset.")
 @REF_TO_MOVE
-@field_option("--table", "table_key", "table_key", help="Key of the table [default: primary].")
-@field_option(
-    "--connection",
-    help="Default: yours with the longest prefix of the URI; needed if several have the same.",
-)
-@PURPOSE_OF_VERSION
-@field_option(
-    "--verify",
-    is_flag=True,
-    help="Read the files whole: count rows and check statistics, which footers may state wrongly.",
-)
+@with_request(AttachedTableRequest)
+@with_request(AttachRequest)
 @click.option("--preview", is_flag=True, help="Show files, rows and columns; attach nothing.")
-@REQUIRE_COLUMNS
 @BATCH
 @printed()
 def attach(
@@ -52,8 +41,6 @@ def attach(
     uris: tuple[str, ...],
     dataset: str,
     ref: str,
-    table_key: str | None,
-    connection: str | None,
     preview: bool,
     **chosen: Any,
 ) -> Printed:
@@ -72,8 +59,10 @@ def attach(
     jobsvc attach s3://audit-lake/2025/ledger/ --dataset ledger
     jobsvc attach file:///data/lake/a.parquet file:///data/lake/b.parquet --dataset ledger
     """
-    tables = [given(uri=list(uris), table_key=table_key, connection=connection)]
-    body = {"tables": tables, **body_of(chosen)}
+    body = body_of(chosen)
+    table: dict[str, Any] = {"uri": list(uris)}
+    table |= {name: body.pop(name) for name in ("table_key", "connection") if name in body}
+    tables = body["tables"] = [table]
     if preview:
         if "verify" in body:
             raise click.UsageError("--preview reads footers only: leave --verify out.")
@@ -110,7 +99,7 @@ def _print_preview(preview: dict[str, Any], are_required: bool) -> None:
         print_items(table["columns"], {"column": "name", "type": "type"})
         print_line()
         files = table["files"][:SHOWN_FILES]
-        print_items(files, {"file": "uri", "rows": "rows", "size": _size})
+        print_items(files, {"file": "uri", "rows": "row_count", "size": _size})
         if table["file_count"] > len(files):
             print_line(f"and {table['file_count'] - len(files):,} more files")
         for note in table["notes"]:

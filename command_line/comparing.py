@@ -85,7 +85,7 @@ def compare(
     if "keys" not in body and (output or body.keys() & {"output_name", "commit_message"}):
         raise click.UsageError("--output, --name and --purpose require --key.")
     dataset_id, table = client.dataset_id(dataset), body.get("table_key")
-    other = {"ref": ref2, "table_key": table, **body.pop("compare_to", {})}
+    other = {"source_ref": ref2, "table_key": table, **body.pop("compare_to", {})}
     if "keys" not in body:
         found = client.get_when_ready(
             f"/api/datasets/{dataset_id}/compare",

@@ -63,7 +63,7 @@ def _option(
     names = {field.name: str(field.option) for _, field in _with_options(request)}
     text = render(own.help, {}, lambda name: names.get(name, name))
     is_flag, is_list = isinstance(own.kind, Flag), isinstance(own.kind, Items | Mapped)
-    if not own.is_required and own.default not in (None, (), False):
+    if not own.is_required and own.default not in (None, (), False, {}):
         shown = f"{100 * own.default:g}%" if own.kind is CONFIDENCE else own.default
         text = f"{text} [default: {shown}]".strip()
     inner = own.kind.of if isinstance(own.kind, Items) else own.kind
@@ -71,7 +71,7 @@ def _option(
         str(own.option),
         ".".join(filter(None, (within, parent, own.name))),
         own.name if parent is None else f"{parent}_{own.name}",
-        formerly="--where" if isinstance(own.kind, RowFilterKind) else None,
+        formerly=own.former_option,
         multiple=is_list,
         callback=pairs if isinstance(own.kind, Mapped) else None,
         **({"is_flag": True} if is_flag else {"type": _type_of(inner)}),

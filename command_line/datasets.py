@@ -10,6 +10,7 @@ import click
 from jobsvc_client.arguments import quoted_list
 
 from command_line.connection import ApiClient
+from command_line.contract_options import with_request
 from command_line.options import (
     LIMIT,
     OFFSET,
@@ -31,6 +32,7 @@ from command_line.output import (
     table_of,
     written,
 )
+from contract.requests.tables import RowsRequest
 
 
 @click.command()
@@ -67,19 +69,7 @@ def datasets(client: ApiClient, **query: Any) -> Any:
 @click.argument("dataset")
 @REF
 @TABLE
-@field_option(
-    *("--filter", "filters"),
-    formerly="--where",
-    metavar="FILTER",
-    help="Only rows that match this.",
-)
-@field_option("--order-by", formerly="--sort", help="The column that sorts the rows.")
-@field_option(
-    *("--desc", "order_desc", "order_desc"),
-    formerly="--descending",
-    is_flag=True,
-    help="Sort in descending order.",
-)
+@with_request(RowsRequest)
 @click.option("--column", "columns", multiple=True, help="Only this column; repeatable.")
 @LIMIT
 @OFFSET
@@ -149,7 +139,7 @@ def _tables_of(commit: dict[str, Any]) -> str:
 
 @click.command()
 @click.argument("dataset")
-@field_option("--ref", "ref_name", default="main", show_default=True, help="A ref.")
+@field_option("--ref", "source_ref", "source_ref", default="main", show_default=True, help="A ref.")
 @LIMIT
 @OFFSET
 @printed(
@@ -158,14 +148,14 @@ def _tables_of(commit: dict[str, Any]) -> str:
         {
             "version": lambda commit: commit["commit_id"][:12],
             "created": "created_at",
-            "author": "author",
+            "author": "user_soeid",
             "purpose": lambda commit: one_line(commit["message"]),
             "tables": _tables_of,
         },
         "versions",
     )
 )
-def history(client: ApiClient, dataset: str, ref: str, **page: Any) -> Any:
+def history(client: ApiClient, dataset: str, **query: Any) -> Any:
     """List the versions of a dataset.
 
     The newest is first; the dataset is given by name or id.
@@ -175,7 +165,7 @@ def history(client: ApiClient, dataset: str, ref: str, **page: Any) -> Any:
     jobsvc history flights --ref smpl-q1
     """
     path = f"/api/datasets/{client.dataset_id(dataset)}/history"
-    return client.get(path, ref_name=ref, **page)
+    return client.get(path, **query)
 
 
 @click.command()

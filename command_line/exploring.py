@@ -118,7 +118,7 @@ def profile(client: ApiClient, dataset: str, **chosen: Any) -> Any:
 @click.argument("dataset")
 @REF
 @TABLE
-@field_option("--compare", "compare_to.ref", help="Ref or commit to compare with.")
+@field_option("--compare", "compare_to.source_ref", help="Ref or commit to compare with.")
 @field_option(
     "--compare-table",
     "compare_to.table_key",
@@ -140,7 +140,7 @@ def explore(client: ApiClient, dataset: str, output: Path | None, **chosen: Any)
     jobsvc explore payables --compare smpl-q1 --output both.html
     """
     body = body_of(chosen)
-    if "compare_to" in body and "ref" not in body["compare_to"]:
+    if "compare_to" in body and "source_ref" not in body["compare_to"]:
         raise click.UsageError("--compare-table requires --compare.")
     with output_file(output) as file:
         path = f"/api/exploration/datasets/{client.dataset_id(dataset)}/jobs"

@@ -16,16 +16,9 @@ from jobsvc_client import JobsvcError
 from jobsvc_client.errors import JobFailed
 
 from command_line.connection import ApiClient
+from command_line.contract_options import with_request
 from command_line.failures import Unreachable
-from command_line.options import (
-    BATCH,
-    WholeNumber,
-    body_of,
-    field_option,
-    pairs,
-    printed,
-    with_options,
-)
+from command_line.options import BATCH, body_of, printed
 from command_line.output import (
     Columns,
     CommandFailed,
@@ -36,54 +29,13 @@ from command_line.output import (
     print_table,
     total_name,
 )
+from contract.declarations import declared
+from contract.requests.importing import ReadOptions, UriImportRequest
+from contract.requests.submitting import MAIN
 
 SHOWN_ROWS = 10
-TEXTS = {
-    "sheet": "The only sheet of a workbook to import.",
-    "delimiter": "One character, or tab.",
-    "decimal": "Decimal mark: . or ,",
-    "thousands": "Thousands sign: . , ' or a space; empty if there is none.",
-    "date_order": "dmy, mdy or ymd.",
-    "encoding": "Text encoding, for example cp1252.",
-}
-ROWS = {
-    "header_row": "Row with the column names, counted from 1; 0 if there is none.",
-    "skip_above": "Rows to skip at the start.",
-    "skip_below": "Rows to skip at the end.",
-}
-PAIRS = {
-    "types": (
-        "--type",
-        "COL=TYPE",
-        "Type of a column: text, integer, number, decimal(p,s), date …",
-    ),
-    "names": ("--name", "OLD=NEW", "New name of a column."),
-}
-
-
-READING_OPTIONS = with_options(
-    [
-        *(
-            field_option(
-                f"--{name.replace('_', '-')}",
-                f"options.{name}",
-                type=WholeNumber() if name in ROWS else None,
-                help=text,
-            )
-            for name, text in {**TEXTS, **ROWS}.items()
-        ),
-        *(
-            field_option(
-                *(option, f"options.{name}", name),
-                callback=pairs,
-                metavar=metavar,
-                multiple=True,
-                help=text,
-            )
-            for name, (option, metavar, text) in PAIRS.items()
-        ),
-    ]
-)
+OPTIONS = {own.name: own.option for own in declared(ReadOptions)}
+READING_OPTIONS = with_request(ReadOptions, within="options")
 """The options that say how to read a file: the fields of ``options``."""
 
 
@@ -100,7 +52,7 @@ def preview_file(
     source: Path | str,
     reading: dict[str, Any],
     dataset: str | None = None,
-    ref: str = "main",
+    ref: str = MAIN,
 ) -> dict[str, Any]:
     """Return what the server would read; of a large file of lines, its beginning is sent.
 
@@ -135,7 +87,7 @@ def preview_path(
         return f"/api/datasets/{name}", {}
     dataset_id = client.dataset_id(dataset)
     has_ref = client.has(f"/api/datasets/{dataset_id}/refs/{quote(ref, safe='')}")
-    return f"/api/datasets/{dataset_id}/{name}", {"ref": ref if has_ref else MAIN}
+    return f"/api/datasets/{dataset_id}/{name}", {"base_ref": ref if has_ref else MAIN}
 
 
 def requires_columns(client: ApiClient, dataset: str | None, given: bool) -> bool:
@@ -168,9 +120,9 @@ def print_column_changes(changes: dict[str, Any] | None, *, are_required: bool =
         parts = [f"{what}: {', '.join(texts)}" for what, texts in lists.items() if texts]
         if table["reordered"]:
             parts.append("in another order")
-        if table["rows_before"] is not None:
-            now = "not counted" if table["rows"] is None else f"{table['rows']:,}"
-            parts.append(f"rows before: {table['rows_before']:,}, now: {now}")
+        if table["row_count_before"] is not None:
+            now = "not counted" if table["row_count"] is None else f"{table['row_count']:,}"
+            parts.append(f"rows before: {table['row_count_before']:,}, now: {now}")
         print_line(f"Table {table['table_key']}: {'; '.join(parts)}.")
     for kind in ("schedules", "templates"):
         for each in changes[kind]:
@@ -211,29 +163,17 @@ def _answer(choice: dict[str, Any]) -> str:
     """Return the command's options that make a choice."""
     words: list[str] = []
     for field, value in choice["options"].items():
-        option = PAIRS[field][0] if field in PAIRS else f"--{field.replace('_', '-')}"
-        given = [f"{name}={each}" for name, each in value.items()] if field in PAIRS else [value]
-        words += [f"{option} {shlex.quote(str(each))}" for each in given]
+        is_pair = isinstance(value, dict)
+        values = [f"{name}={each}" for name, each in value.items()] if is_pair else [value]
+        words += [f"{OPTIONS[field]} {shlex.quote(str(each))}" for each in values]
     return " ".join(words)
 
 
-MAIN = "main"
 REF_TO_MOVE = click.option(
     "--ref",
     default=MAIN,
     show_default=True,
     help="The ref to update; a new name creates a ref from main.",
-)
-PURPOSE_OF_VERSION = field_option(
-    "--purpose",
-    "commit_message",
-    formerly="--message",
-    help="What the version is for [default: what was imported or attached].",
-)
-REQUIRE_COLUMNS = field_option(
-    "--require-columns",
-    is_flag=True,
-    help="Refuse other columns than those of the version before; their order may differ.",
 )
 SUMS = ("sum", "positive", "negative")
 
@@ -252,10 +192,8 @@ class FileOrUri(click.Path):
 )
 @click.option("--dataset", help="Name or id; a new name creates a dataset.")
 @REF_TO_MOVE
-@PURPOSE_OF_VERSION
-@READING_OPTIONS
+@with_request(UriImportRequest)
 @click.option("--preview", is_flag=True, help="Show what would be read; import nothing.")
-@REQUIRE_COLUMNS
 @BATCH
 @printed(creates=True)
 def import_command(
@@ -329,7 +267,7 @@ def _print_import(job: dict[str, Any], changes: dict[str, Any] | None) -> None:
 
 
 def import_file(
-    client: ApiClient, source: Path | str, dataset: str, ref: str = "main", **fields: Any
+    client: ApiClient, source: Path | str, dataset: str, ref: str = MAIN, **fields: Any
 ) -> dict[str, Any]:
     """Upload a file or name a URI, wait for its job, and return the completed job.
 
@@ -374,7 +312,7 @@ def into_dataset(
         ref_path = f"/api/datasets/{dataset_id}/refs/{quote(ref, safe='')}"
         if ref == MAIN or client.has(ref_path):
             return run(dataset_id)
-        client.post(f"/api/datasets/{dataset_id}/refs", {"name": ref, "from_ref": MAIN})
+        client.post(f"/api/datasets/{dataset_id}/refs", {"name": ref, "source_ref": MAIN})
         with _removed_after_failure(client, ref_path, f'The new ref "{ref}"'):
             return run(dataset_id)
     if ref != MAIN:

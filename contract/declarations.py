@@ -29,9 +29,20 @@ class Title:
 
 @dataclass(frozen=True)
 class Option:
-    """What a command calls a field, if not by its name; None where it has no option."""
+    """What a command calls a field, if not by its name; None where it has no option.
+
+    A name that it had formerly is still read.
+    """
 
     name: str | None
+    formerly: str | None = None
+
+
+class OnlyWith:
+    """The choices of another field, or the formats, that a field goes with."""
+
+    def __init__(self, *choices: str) -> None:
+        self.choices = choices
 
 
 @dataclass(frozen=True)
@@ -71,6 +82,7 @@ class Declared:
     title: str = ""
     option: str | None = None
     only_with: tuple[str, ...] = ()
+    former_option: str | None = None
     initial: Any = None
     used_with: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
 
@@ -125,11 +137,14 @@ class Request:
         Names of an earlier version that are still read, with the name that they became.
     is_recorded : bool
         Whether a job's parameters keep it, so that a body is read as the JSON of its given fields.
+    or_json : type, optional
+        Of a form: the request that may be sent as JSON instead.
     """
 
     rules: ClassVar[tuple[Rule, ...]] = ()
     aliases: ClassVar[Mapping[str, str]] = {}
     is_recorded: ClassVar[bool] = False
+    or_json: ClassVar[type[Request] | None] = None
 
     @classmethod
     def further_fields(cls) -> tuple[Declared, ...]:
@@ -212,6 +227,8 @@ def _declared(name: str, marks: tuple[Any, ...], default: Any) -> Declared:
         found[Help].text if Help in found else "",
         found[Title].text if Title in found else name.replace("_", " ").capitalize(),
         option.name,
+        found[OnlyWith].choices if OnlyWith in found else (),
+        option.formerly,
         initial=found[Initial].value if Initial in found else None,
         used_with=found[UsedWith].fields if UsedWith in found else {},
     )

@@ -86,9 +86,13 @@ class Text(Kind):
 
 @dataclass(frozen=True)
 class Name(Text):
-    """A name that a person gives: one line with a visible character."""
+    """A name that a person gives: one line with a visible character.
+
+    As a segment of an address it has no slash.
+    """
 
     least: int = 1
+    is_segment: bool = False
 
 
 @dataclass(frozen=True)
@@ -132,6 +136,18 @@ class BandedColumn(GroupColumn):
 @dataclass(frozen=True)
 class NumberColumn(ColumnName):
     """The name of a column of numbers."""
+
+
+@dataclass(frozen=True)
+class Suggested(Text):
+    """A text of which forms offer usual values; what uses it checks the others."""
+
+    titles: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True)
+class Upload(Kind):
+    """A file, in the form of a request."""
 
 
 @dataclass(frozen=True)
@@ -256,11 +272,25 @@ class Items(Kind):
 
 
 @dataclass(frozen=True)
+class Names(Kind):
+    """Texts of a query string, separated by commas or repeated."""
+
+    most: int
+
+
+@dataclass(frozen=True)
+class OneOrMore(Items):
+    """A list of values; a value alone stands for a list of it."""
+
+
+@dataclass(frozen=True)
 class Mapped(Kind):
-    """A number for each of several names."""
+    """A value for each of several names."""
 
     of: Kind
     most: int
+    least: int = 1
+    metavar: str | None = None
 
     @property
     def json_type(self) -> str:  # type: ignore[override]

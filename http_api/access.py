@@ -21,7 +21,7 @@ from application.providers.proxy_header import header_still_counts
 from application.sessions import COOKIE, require_own_page
 from contract.declarations import Request
 from http_api.schemas.base import MAX_SUGGESTIONS, unknown_field
-from http_api.schemas.contract import answer_schema, body_schema, query_schema
+from http_api.schemas.contract import answer_schema, body_schema, form_schema, query_schema
 from http_api.server.problems import of_http_error
 from http_api.state import state
 from service import log_context
@@ -72,7 +72,7 @@ class SignedInBlueprint(APIBlueprint):
         *,
         query: type[Schema] | type[Request] | None = None,
         body: type[Schema] | type[Request] | None = None,
-        form: type[Schema] | None = None,
+        form: type[Schema] | type[Request] | None = None,
         output: type[Any] | None = None,
         guard: Callable[[View], View] = lambda view: view,
         only_reads: bool = False,
@@ -95,7 +95,9 @@ class SignedInBlueprint(APIBlueprint):
                 schema = body_schema(body) if issubclass(body, Request) else body
                 view = self.input(schema, arg_name="given")(view)
             if form is not None:
-                view = self._form_view(form, view)
+                view = self._form_view(
+                    form_schema(form) if issubclass(form, Request) else form, view
+                )
             if query is not None:
                 asked = query_schema(query) if issubclass(query, Request) else query
                 view = self.input(asked, location="query", unknown=RAISE, arg_name="query")(view)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import duckdb
 
+from contract.requests.attaching import MAX_FILES
 from import_engine.errors import UnreadableFile, check_column_count, duckdb_errors_as
 from import_engine.parquet import MAX_DIGITS, parquet_error
 from import_engine.sources.connections import OpenConnection
@@ -30,8 +31,6 @@ from parquet_tables.footers.damage import DamagedFile
 from parquet_tables.names import settle_names
 from parquet_tables.progress import ProgressCallback
 
-MAX_FILES = 10_000
-"""Files of one attached table."""
 SHOWN_FOLDERS = 3
 
 
@@ -157,7 +156,8 @@ def masked(path: AttachedPath) -> AttachedPath:
 @contextmanager
 def _contradictions(uri: SourceUri) -> Iterator[None]:
     try:
-        with duckdb_errors_as(lambda _: _undecodable(uri)):
+        damaged = UnreadableFile("{uri}: the file is damaged. Write it again.", uri=str(uri))
+        with duckdb_errors_as(lambda _: damaged):
             yield
     except FooterContradicted as problem:
         raise UnreadableFile(
@@ -202,10 +202,6 @@ def verify(
             columns,
             lambda part, _: on_progress((1 + part) / 2, message),
         )
-
-
-def _undecodable(uri: SourceUri) -> UnreadableFile:
-    return UnreadableFile("{uri}: the file is damaged. Write it again.", uri=str(uri))
 
 
 def _unservable(uri: SourceUri, column: Column, problem: str) -> UnservableFile:

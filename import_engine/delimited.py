@@ -14,8 +14,9 @@ from pathlib import Path
 
 import duckdb
 
+from contract.requests.importing import DELIMITERS, ReadOptions
 from import_engine.errors import LONG_LINE_BYTES, TOO_LONG, check_column_count, delimited_error
-from import_engine.options import DELIMITERS, DETECT_ALL, ReadOptions
+from import_engine.options import DETECT_ALL, require_applicable
 from import_engine.table_edges import YEARS, years_name_columns
 from import_engine.text_edges import (
     find_bottom,
@@ -50,11 +51,6 @@ from parquet_tables.names import settle_names
 from parquet_tables.quoting import quote_text
 from parquet_tables.transient_errors import is_machine_error
 
-OPTIONS = (
-    *("header_row", "skip_above", "skip_below", "delimiter", "encoding"),
-    *("decimal", "thousands", "date_order", "types", "names"),
-)
-"""The import options of delimited text."""
 FIRST_LINE_CHUNKS = 64
 """Chunks of 1 MiB in which the end of the first line is searched."""
 DEFAULT_LINE_BYTES = 2_000_000
@@ -72,22 +68,12 @@ _STRICT = (
 
 @dataclass(frozen=True)
 class Dialect:
-    """How rows are written.
+    """How rows are written: each has as many values as there are ``columns``.
 
-    Parameters
-    ----------
-    delimiter, quote, escape : str
-        One character each; empty ``quote`` and ``escape`` mean that quotes are plain text.
-    has_header : bool
-        Whether the first row names the columns.
-    columns : int
-        Values in each row.
-    long_lines : bool
-        Use a buffer for lines longer than DuckDB's 2 MB.
-    skip : int
-        Lines above the first row. DuckDB would use an empty one of them as the header.
-    names : tuple of str or None
-        The names of the columns, if two rows make them.
+    ``delimiter``, ``quote`` and ``escape`` are one character each; without the last two, quotes
+    are plain text. ``skip`` are the lines above the first row: DuckDB would use an empty one as
+    the header. ``names`` are those of the columns, if two rows make them. ``long_lines`` need a
+    buffer for more than DuckDB's 2 MB.
     """
 
     delimiter: str
@@ -181,7 +167,7 @@ def import_delimited(
     options: ReadOptions = DETECT_ALL,
 ) -> ImportedTable:
     """Read a delimited text file; an UnreadableFile names the line."""
-    options.require_only(OPTIONS, "delimited text")
+    require_applicable(options, "text")
     read = partial(_import_utf8, work, options, prefer_tab)
     return read_as_utf8(work, path, read, gzipped=gzipped, encoding=options.encoding)
 

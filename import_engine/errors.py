@@ -12,6 +12,7 @@ from contextlib import contextmanager
 
 import duckdb
 
+from contract.requests.importing import MAX_COLUMNS
 from domain_errors import DomainError
 from parquet_tables.transient_errors import is_machine_error
 
@@ -19,9 +20,6 @@ MIB = 1024**2
 LONG_LINE_BYTES = 64 * MIB
 """The longest line of a delimited text."""
 TOO_LONG = "Maximum line size"
-MAX_COLUMNS = 16_384
-"""Columns of a table, as in an Excel sheet. DuckDB's time grows with the square of their number;
-DuckDB ignores interrupts while it binds them (Parquet: 16,000 columns 4 s, 64,000 48 s)."""
 _SHOWN_CHARACTERS = 60
 
 

@@ -11,10 +11,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from contract.requests.importing import ReadOptions
 from import_engine.delimited import import_delimited
 from import_engine.formats import DetectedFormat, Format, detect_format
 from import_engine.json_lines import import_json
-from import_engine.options import DETECT_ALL, ReadOptions
+from import_engine.options import DETECT_ALL
 from import_engine.parquet import count_parquet_rows, import_parquet
 from import_engine.table_edges import MAX_LABEL, is_total_label
 from import_engine.work import SAMPLE_ROWS, ImportedTable, ImportWork

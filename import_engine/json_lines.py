@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from contract.requests.importing import ReadOptions
 from import_engine.errors import UnreadableFile, duckdb_errors_as, json_error
-from import_engine.options import DETECT_ALL, ReadOptions
+from import_engine.options import DETECT_ALL, require_applicable
 from import_engine.text_files import TextFile, read_as_utf8
 from import_engine.text_tables import (
     CellQuery,
@@ -36,8 +37,6 @@ from import_engine.work import ImportedTable, ImportWork
 from parquet_tables.names import folded, settle_names
 from parquet_tables.quoting import quote_identifier, quote_text
 
-OPTIONS = ("encoding", "date_order", "types", "names")
-"""The import options of JSON."""
 MAX_COLUMNS = 4_000
 ORDERING_ROWS = 1_000
 """The number of objects whose key order gives the column order."""
@@ -120,7 +119,7 @@ def import_json(
     options: ReadOptions = DETECT_ALL,
 ) -> ImportedTable:
     """Read a JSON file; an UnreadableFile names the malformed line or object."""
-    options.require_only(OPTIONS, "JSON")
+    require_applicable(options, "JSON")
     read = partial(_import_utf8, work, options, lines)
     return read_as_utf8(work, path, read, gzipped=gzipped, encoding=options.encoding)
 

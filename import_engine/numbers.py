@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from import_engine.options import ReadOptions
+from contract.requests.importing import ReadOptions
 from parquet_tables.quoting import quote_text
 
 _SPACES = " \u00a0\u2009\u202f"

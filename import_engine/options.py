@@ -1,6 +1,6 @@
-"""Import options: what a user says about a file. What isn't given is detected.
+"""Checks import options: what a user says about a file. What isn't given is detected.
 
-The recorded options of a job make its retry import the same; ``from_json`` is the one check.
+The recorded options of a job make its retry import the same; :func:`read_options` is the one check.
 """
 
 from __future__ import annotations
@@ -8,17 +8,20 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import replace
 from typing import Any
 
+from contract.declarations import declared
+from contract.requests.importing import (
+    DATE_ORDERS,
+    DECIMALS,
+    MAX_COLUMNS,
+    THOUSANDS,
+    ReadOptions,
+)
 from domain_errors import DomainError, choices_sentence
 
-DELIMITERS = (",", "\t", ";", "|")
-DECIMALS = (".", ",")
-THOUSANDS = (".", ",", "'", " ")
-DATE_ORDERS = ("dmy", "mdy", "ymd")
 MAX_SKIPPED = 10_000
-MAX_COLUMNS = 16_384
 TYPES = ("VARCHAR", "BIGINT", "DOUBLE", "DECIMAL(p,s)", "DATE", "TIME", "TIMESTAMP", "BOOLEAN")
 _ALIASES = {
     "TEXT": "VARCHAR",
@@ -32,6 +35,7 @@ _ALIASES = {
 }
 _DECIMAL = re.compile(r"DECIMAL\((\d{1,2}),(\d{1,2})\)")
 _NAMED_DELIMITERS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|"}
+_KINDS = {"text": "delimited text", "Excel": "workbooks", "JSON": "JSON", "Parquet": "Parquet"}
 
 
 class InvalidOption(DomainError):
@@ -40,112 +44,46 @@ class InvalidOption(DomainError):
     code = "invalid_option"
 
 
-@dataclass(frozen=True)
-class ReadOptions:
-    """How to read a file; each option is optional, and a given one wins over detection.
+def read_options(raw: Mapping[str, Any]) -> ReadOptions:
+    """Check the options of a request.
 
-    Parameters
-    ----------
-    sheet : str
-        The only sheet of a workbook to import.
-    header_row : int
-        The row with the column names, counted from 1; 0 if no row has them. Rows above it are
-        skipped.
-    skip_above, skip_below : int
-        Rows to skip at the start and at the end of the file.
-    delimiter : str
-        One character.
-    decimal, thousands : str
-        The marks in numbers; an empty ``thousands`` means that there is none. If only
-        ``thousands`` is given and is one of the two decimal marks, the decimal mark is the other.
-    date_order : {"dmy", "mdy", "ymd"}
-        The order of day, month and year in dates that don't begin with a year of four digits.
-    encoding : str
-        A text encoding that Python knows.
-    types : mapping
-        The type of a column, by its name in the file. A value that doesn't fit is an error.
-    names : mapping
-        The new name of a column, by its name in the file.
+    Raises
+    ------
+    InvalidOption
+        An option is unknown or its value is invalid; ``loc`` names it.
     """
-
-    sheet: str | None = None
-    header_row: int | None = None
-    skip_above: int | None = None
-    skip_below: int | None = None
-    delimiter: str | None = None
-    decimal: str | None = None
-    thousands: str | None = None
-    date_order: str | None = None
-    encoding: str | None = None
-    types: Mapping[str, str] = field(default_factory=dict)
-    names: Mapping[str, str] = field(default_factory=dict)
-
-    @staticmethod
-    def from_json(raw: Mapping[str, Any]) -> ReadOptions:
-        """Check the options of a request.
-
-        Raises
-        ------
-        InvalidOption
-            An option is unknown or its value is invalid; ``loc`` names it.
-        """
-        known = [option.name for option in fields(ReadOptions)]
-        for name in raw:
-            if name not in known:
-                raise InvalidOption(
-                    'There is no import option "{name}". {choices}',
-                    loc=("options", name),
-                    name=name,
-                    choices=choices_sentence(name, known),
-                )
-        checked = {
-            name: _CHECKS[name](name, value) for name, value in raw.items() if value is not None
-        }
-        options = ReadOptions(**checked)
-        options._check_together()
-        return options._with_decimal()
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the given options alone."""
-        values = {option.name: getattr(self, option.name) for option in fields(self)}
-        return {
-            name: dict(value) if isinstance(value, Mapping) else value
-            for name, value in values.items()
-            if value is not None and value != {}
-        }
-
-    def for_columns(self, columns: Collection[str]) -> ReadOptions:
-        """Return the options without those for other columns."""
-        types = {name: value for name, value in self.types.items() if name in columns}
-        names = {name: value for name, value in self.names.items() if name in columns}
-        return replace(self, types=types, names=names)
-
-    def require_only(self, allowed: tuple[str, ...], kind: str) -> None:
-        """Refuse options that don't apply to a kind of file."""
-        for name in self.to_json():
-            if name not in allowed:
-                raise InvalidOption(
-                    f"`{name}` doesn't apply to {{kind}}. Leave it out.",
-                    loc=("options", name),
-                    kind=kind,
-                )
-
-    def _with_decimal(self) -> ReadOptions:
-        """Return the options with the decimal mark that the thousands sign leaves."""
-        if self.decimal is not None or self.thousands not in DECIMALS:
-            return self
-        (decimal,) = (mark for mark in DECIMALS if mark != self.thousands)
-        return replace(self, decimal=decimal)
-
-    def _check_together(self) -> None:
-        if self.decimal and self.decimal == self.thousands:
+    known = [own.name for own in declared(ReadOptions)]
+    for name in raw:
+        if name not in known:
             raise InvalidOption(
-                "`decimal` and `thousands` must differ.", loc=("options", "thousands")
+                'There is no import option "{name}". {choices}',
+                loc=("options", name),
+                name=name,
+                choices=choices_sentence(name, known),
             )
-        if self.header_row and self.skip_above and self.header_row <= self.skip_above:
+    options = ReadOptions(
+        **{name: _CHECKS[name](name, value) for name, value in raw.items() if value is not None}
+    )
+    if options.decimal and options.decimal == options.thousands:
+        raise InvalidOption("`decimal` and `thousands` must differ.", loc=("options", "thousands"))
+    if options.header_row and options.skip_above and options.header_row <= options.skip_above:
+        raise InvalidOption(
+            "`header_row` must be below the rows of `skip_above`.", loc=("options", "header_row")
+        )
+    if options.decimal is not None or options.thousands not in DECIMALS:
+        return options
+    (decimal,) = (mark for mark in DECIMALS if mark != options.thousands)
+    return replace(options, decimal=decimal)
+
+
+def require_applicable(options: ReadOptions, file_format: str) -> None:
+    """Refuse options that don't apply to a format, of those that the contract names."""
+    for own in declared(ReadOptions):
+        if own.name in options.given() and file_format not in (own.only_with or _KINDS):
             raise InvalidOption(
-                "`header_row` must be below the rows of `skip_above`.",
-                loc=("options", "header_row"),
+                f"`{own.name}` doesn't apply to {{kind}}. Leave it out.",
+                loc=("options", own.name),
+                kind=_KINDS[file_format],
             )
 
 
@@ -177,14 +115,16 @@ def _delimiter(name: str, value: object) -> str:
     return text
 
 
-def _one_of(choices: tuple[str, ...]) -> Callable[[str, object], str]:
+def _one_of(choices: Collection[str]) -> Callable[[str, object], str]:
     def check(name: str, value: object) -> str:
         text = _text(name, value)
         text = text.lower() if len(text) > 1 else text
         if text not in choices:
-            shown = ", ".join("a space" if each == " " else each or "empty" for each in choices)
+            words = {" ": "a space", "": "empty"}
             raise InvalidOption(
-                f"`{name}` must be one of: {{choices}}.", loc=("options", name), choices=shown
+                f"`{name}` must be one of: {{choices}}.",
+                loc=("options", name),
+                choices=", ".join(words.get(choice, choice) for choice in choices),
             )
         return text
 
@@ -259,7 +199,7 @@ _CHECKS: Mapping[str, Callable[[str, object], Any]] = {
     "skip_below": _rows,
     "delimiter": _delimiter,
     "decimal": _one_of(DECIMALS),
-    "thousands": _one_of(("", *THOUSANDS)),
+    "thousands": _one_of(THOUSANDS),
     "date_order": _one_of(DATE_ORDERS),
     "encoding": _encoding,
     "types": _types,

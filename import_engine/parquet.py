@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from contract.requests.importing import ReadOptions
 from import_engine.errors import UnreadableFile, check_column_count, duckdb_errors_as
-from import_engine.options import DETECT_ALL, ReadOptions
+from import_engine.options import DETECT_ALL, require_applicable
 from import_engine.text_tables import renamed
 from import_engine.work import ColumnReading, ImportedTable, ImportWork
 from operating_system import read_at
@@ -53,7 +54,7 @@ def import_parquet(
     options: ReadOptions = DETECT_ALL,
 ) -> ImportedTable:
     """Read a Parquet file, or its first ``max_rows`` rows."""
-    options.require_only(("names",), "Parquet")
+    require_applicable(options, "Parquet")
     with duckdb_errors_as(parquet_error):
         source_names, name_notes = settle_names(_top_level_names(work, path))
         names, renamed_notes = renamed(source_names, options)

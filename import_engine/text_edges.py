@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from import_engine.options import DELIMITERS, InvalidOption, ReadOptions
+from contract.requests.importing import DELIMITERS, ReadOptions
+from import_engine.options import InvalidOption
 from import_engine.table_edges import (
     HEAD_ROWS,
     JOINED,

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import duckdb
 
+from contract.requests.importing import ReadOptions
 from domain_errors import choices_sentence
 from import_engine.errors import TypeMisfit
 from import_engine.numbers import are_grouped_ids, obstacle, reads_as_number, shows_point
-from import_engine.options import InvalidOption, ReadOptions
+from import_engine.options import InvalidOption
 from import_engine.values import (
     CODE,
     EMPTY,
@@ -34,7 +34,7 @@ from import_engine.values import (
     outside_years,
     reads_as_time,
 )
-from import_engine.work import ColumnReading, ImportedTable, ImportWork, Question
+from import_engine.work import ColumnReading, ImportedTable, ImportWork, OptionChoice, Question
 from parquet_tables.columns import Column
 from parquet_tables.names import settle_names
 from parquet_tables.progress import MonotonicProgress
@@ -57,12 +57,8 @@ _WORDS = ", ".join(quote_text(word) for word in MISSING_WORDS)
 class ColumnPlan:
     """How one column of text is converted: to the first of the types that fit.
 
-    Parameters
-    ----------
-    tidied : bool
-        Whether cells have blanks around them, are quoted empty texts, or are missing words.
-    missing_words : bool
-        Whether cells are missing words (``NA``, ``NULL``).
+    Cells to be ``tidied`` have blanks around them, or are quoted empty texts or ``missing_words``
+    (``NA``, ``NULL``).
     """
 
     candidates: CandidateTypes
@@ -78,14 +74,8 @@ class ColumnPlan:
 class TextColumn:
     """A column as the first rows show it: the types that may fit all rows, and its plan.
 
-    Parameters
-    ----------
-    given_type : str or None
-        The type that the options give.
-    first : sequence of str
-        The non-missing cells of the first rows.
-    open_types : tuple of CandidateType
-        Types of which the values don't show which is right; the column stays text.
+    The options give the ``given_type``; ``first`` are the non-missing cells of the first rows. If
+    the values don't show which of the ``open_types`` is right, the column stays text.
     """
 
     name: str
@@ -542,15 +532,17 @@ def _open_question(column: TextColumn) -> Question:
     if not orders:
         text = f'Column "{name}" stays text: the decimal mark of values such as {example} is open.'
         choices = [
-            (label, {"decimal": mark, "thousands": other})
+            OptionChoice(label, {"decimal": mark, "thousands": other})
             for label, mark, other in (("Decimal point", ".", ","), ("Decimal comma", ",", "."))
         ]
-        return Question("ambiguous_number", name, text, (*choices, as_text(name)))
+        return Question("ambiguous_number", name, text, (*choices, as_type(name)))
     shown = {"dmy": "day/month/year", "mdy": "month/day/year", "ymd": "year/month/day"}
-    readings = [(shown[order], {"date_order": order}) for order in dict.fromkeys(orders)]
-    listed = " or ".join(label for label, _ in readings)
+    readings = [
+        OptionChoice(shown[order], {"date_order": order}) for order in dict.fromkeys(orders)
+    ]
+    listed = " or ".join(reading.label for reading in readings)
     text = f'Column "{name}" stays text: {example} may be {listed}, and values don\'t show which.'
-    return Question("ambiguous_date", name, text, (*readings, as_text(name)))
+    return Question("ambiguous_date", name, text, (*readings, as_type(name)))
 
 
 def _digits_question(column: TextColumn) -> Question | None:
@@ -559,8 +551,8 @@ def _digits_question(column: TextColumn) -> Question | None:
     if code := next(filter(re.compile(CODE).fullmatch, column.first), None):
         is_number = all(map(re.compile(NUMBER).fullmatch, column.first))
         text = f'Column "{name}" stays text: values such as {code} may be codes.'
-        number = ("Number", {"types": {name: "DOUBLE"}})
-        return Question("digits", name, text, (as_text(name), number)) if is_number else None
+        choices = (as_type(name), as_type(name, "DOUBLE"))
+        return Question("digits", name, text, choices) if is_number else None
     if not is_grouped and not all(map(str.isdecimal, column.first)):
         return None
     zero = next((cell for cell in column.first if cell.startswith("0") and len(cell) > 1), None)
@@ -574,13 +566,13 @@ def _digits_question(column: TextColumn) -> Question | None:
     else:
         return None
     text = f'Column "{name}" stays text: it has {why}.'
-    number = ("Number", {"types": {name: "DECIMAL(38,0)" if long and not is_grouped else "BIGINT"}})
-    return Question("digits", name, text, (as_text(name), number))
+    type_ = "DECIMAL(38,0)" if long and not is_grouped else "BIGINT"
+    return Question("digits", name, text, (as_type(name), as_type(name, type_)))
 
 
-def as_text(name: str) -> tuple[str, Mapping[str, Any]]:
-    """The choice of a question that keeps a column text."""
-    return "Text", {"types": {name: "VARCHAR"}}
+def as_type(name: str, type_: str = "VARCHAR") -> OptionChoice:
+    """The choice of a question that makes a column numbers of a type, or keeps it text."""
+    return OptionChoice("Text" if type_ == "VARCHAR" else "Number", {"types": {name: type_}})
 
 
 def _mixed_note(column: TextColumn) -> str | None:

@@ -12,6 +12,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
+from contract.requests.importing import DATE_ORDERS, ReadOptions
 from import_engine.numbers import (
     NumberForm,
     is_open_fraction,
@@ -19,7 +20,7 @@ from import_engine.numbers import (
     shortened_blanks,
     written_forms,
 )
-from import_engine.options import DATE_ORDERS, DETECT_ALL, ReadOptions
+from import_engine.options import DETECT_ALL
 from parquet_tables.quoting import quote_text
 
 WHOLE_LIMIT = 2**53

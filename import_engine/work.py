@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import duckdb
 
+from contract.declarations import Help
 from parquet_tables.columns import Column, DataFile
 from parquet_tables.progress import (
     ProgressCallback,
@@ -41,23 +42,21 @@ class ColumnReading:
 
 
 @dataclass(frozen=True)
+class OptionChoice:
+    """An answer to a question about a file."""
+
+    label: str
+    options: Annotated[Mapping[str, Any], Help("Import options that make this choice.")]
+
+
+@dataclass(frozen=True)
 class Question:
-    """A question about a file's values, which stay text until an option decides.
+    """A question about a file's values, which stay text until an option decides."""
 
-    Parameters
-    ----------
-    code : str
-        ``ambiguous_date``, ``ambiguous_number``, ``digits`` or ``mixed_values``.
-    column : str
-        The column's name in the file.
-    choices : tuple of (str, mapping)
-        A label and the import options that it stands for.
-    """
-
-    code: str
-    column: str
+    code: Annotated[str, Help("`ambiguous_date`, `ambiguous_number`, `digits` or `mixed_values`.")]
+    column: Annotated[str, Help("The column's name in the file.")]
     text: str
-    choices: tuple[tuple[str, Mapping[str, Any]], ...] = ()
+    choices: tuple[OptionChoice, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -79,25 +78,12 @@ class TablePlace:
 
 @dataclass(frozen=True)
 class ImportedTable:
-    """One table of the imported file.
+    """One table of the imported file, in its row order.
 
-    Parameters
-    ----------
-    key : str
-        ``primary``, or the sheet's name in a workbook of several sheets.
-    columns : tuple of Column
-    files : tuple of DataFile
-        The Parquet files written, in the file's row order.
-    notes : tuple of str
-        Sentences on changes to the data's form.
-    empty_columns : tuple of str
-        The columns without any value, which are text.
-    detected : mapping
-        The import options that were used, given or detected.
-    readings : tuple of ColumnReading
-        One for each column.
-    place : TablePlace
-        Where the rows stand in delimited text and in workbooks.
+    The ``key`` is ``primary``, or the sheet's name in a workbook of several sheets. ``notes`` are
+    sentences on changes to the data's form; ``empty_columns`` have no value and are text;
+    ``detected`` are the import options that were used, given or detected; each column has one of
+    the ``readings``.
     """
 
     key: str

@@ -11,9 +11,13 @@ import json
 import os
 import sys
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import IO, Any, TypeVar
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, is_dataclass
+from functools import cache
+from itertools import repeat
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import IO, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from operating_system import limit_this_process
 from parquet_tables.progress import ProgressCallback
@@ -24,7 +28,7 @@ THREAD_MB = 24
 NICENESS = 5
 """Gives the server's threads priority over the child."""
 
-RequestT = TypeVar("RequestT")
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -40,14 +44,37 @@ class ProcessLimits:
     cpu_s: int | None = None
 
 
+def decoded(kind: Any, value: Any) -> Any:
+    """Build a value of a type from JSON that ``asdict`` gave, with paths as texts."""
+    parts, origin = get_args(kind), get_origin(kind)
+    if value is None or origin in (Literal, Mapping):
+        return value
+    if origin in (Union, UnionType):
+        is_object = isinstance(value, dict)
+        own = [part for part in parts if part is not NoneType]
+        return decoded(
+            next((part for part in own if is_dataclass(part) is is_object), own[0]), value
+        )
+    if origin is tuple:
+        kinds = repeat(parts[0]) if parts[-1] is Ellipsis else parts
+        return tuple(map(decoded, kinds, value))
+    if isinstance(kind, type) and is_dataclass(kind):
+        hints = _hints(kind)
+        return kind(**{name: decoded(hints[name], field) for name, field in value.items()})
+    return Path(value) if kind is Path else value
+
+
+_hints = cache(get_type_hints)
+
+
 def serve_one(
-    parse: Callable[[bytes], RequestT],
-    limits_of: Callable[[RequestT], ProcessLimits],
-    answer: Callable[[RequestT, ProgressCallback], dict[str, Any]],
+    kind: type[Value],
+    limits_of: Callable[[Value], ProcessLimits],
+    answer: Callable[[Value, ProgressCallback], dict[str, Any]],
 ) -> None:
-    """Answer the request on the first line of standard input, and end the process."""
+    """Answer the request of a class on the first line of standard input, and end the process."""
     out = _private_output()
-    request = parse(sys.stdin.buffer.readline())
+    request = decoded(kind, json.loads(sys.stdin.buffer.readline()))
     threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
     limits = limits_of(request)
     data_mb = BASE_MB + THREAD_MB * limits.threads + limits.memory_mb
@@ -62,7 +89,7 @@ def serve_one(
 
 
 def _write(out: IO[str], value: dict[str, Any]) -> None:
-    out.write(json.dumps(value, allow_nan=False) + "\n")
+    out.write(json.dumps(value, allow_nan=False, default=str) + "\n")
     out.flush()
 
 

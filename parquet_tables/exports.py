@@ -104,13 +104,10 @@ def export_query(
     if export_format == "csv":
         sql = f"COPY ({query}) TO {quote_path(path)} (FORMAT csv, HEADER)"
     else:
-        sql = copy_sql(query, path, ROW_GROUP_ROWS, *_metadata_options(metadata or {}))
+        pairs = (f"{quote_text(key)}: {quote_text(text)}" for key, text in (metadata or {}).items())
+        options = [f"KV_METADATA {{{', '.join(pairs)}}}"] if metadata else []
+        sql = copy_sql(query, path, ROW_GROUP_ROWS, *options)
     cursor.execute(sql, list(params))
-
-
-def _metadata_options(metadata: Mapping[str, str]) -> list[str]:
-    pairs = ", ".join(f"{quote_text(key)}: {quote_text(text)}" for key, text in metadata.items())
-    return [f"KV_METADATA {{{pairs}}}"] if pairs else []
 
 
 def _prepend(mark: bytes, path: Path) -> None:

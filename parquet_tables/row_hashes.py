@@ -6,7 +6,6 @@ write the hashes of subtrees of ``NODE_ROWS`` rows; proofs compute the levels be
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -255,7 +254,7 @@ Piece = tuple[str, int, int]
 
 @dataclass(frozen=True)
 class HashRequest:
-    """The work of one child, as one line of JSON; ``first`` is the ordinal of the first row."""
+    """The work of one child; ``first`` is the ordinal of the first row."""
 
     files: Sequence[Piece]
     expression: str
@@ -267,7 +266,7 @@ class HashRequest:
 def main() -> None:
     """Run the child process."""
     limits = ProcessLimits(MEMORY_MB, threads=1)
-    serve_one(lambda line: HashRequest(**json.loads(line)), lambda _: limits, _answer)
+    serve_one(HashRequest, lambda _: limits, _answer)
 
 
 def _answer(request: HashRequest, on_progress: ProgressCallback) -> dict[str, Any]:

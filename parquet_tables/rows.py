@@ -284,13 +284,10 @@ def _listed_rows(
 
 
 def empty_statement(columns: Sequence[Column]) -> str:
-    return f"{_nulls(columns)} LIMIT 0"
-
-
-def _nulls(columns: Sequence[Column]) -> str:
-    return "SELECT " + ", ".join(
+    nulls = (
         f"CAST(NULL AS {column.type}) AS {quote_identifier(column.name)}" for column in columns
     )
+    return f"SELECT {', '.join(nulls)} LIMIT 0"
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from import_engine.sources.connections import ObjectStores
 from parquet_tables.attached import AttachedFiles
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.tables import Int64s
+from profiling_engine.columns.summaries import ColumnSummary
 from sampling_engine import RowExplanation
 from sampling_engine.engines.spark_connection import SparkServer
 from service.low_priority import LowPriorityExecutor
@@ -68,7 +69,7 @@ class RecentResults:
 
     totals: LruCache[tuple[str, ...], int] = field(default_factory=lambda: LruCache(1000))
     ordinals: LruCache[tuple[object, ...], Int64s] = field(default_factory=lambda: LruCache(200))
-    summaries: LruCache[tuple[object, ...], dict[str, Any]] = field(
+    summaries: LruCache[tuple[object, ...], ColumnSummary] = field(
         default_factory=lambda: LruCache(2000)
     )
     reserves: LruCache[tuple[str, int, int], Any] = field(

@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import re
 import time
-from dataclasses import replace
-from typing import Any, TypedDict
+from dataclasses import dataclass, replace
+from typing import Any
 
+from contract.requests.exploring import SelectRequest
 from parquet_tables.names import folded
 from service.service import Service
 from service.tables.open_tables import PRIMARY, open_commit, require_files
-from sql_sandbox import FUNCTIONS as ALLOWED_FUNCTIONS
-from sql_sandbox import Limits, Sandbox, SourceTable
+from sql_sandbox.request import Limits, SourceTable
+from sql_sandbox.sandbox import Sandbox
+from sql_sandbox.statement import FUNCTIONS as ALLOWED_FUNCTIONS
 from storage.versions.manifests import Commit, StoredTable
 
 DATA = "data"
@@ -52,8 +54,9 @@ def source_tables(service: Service, commit: Commit) -> tuple[SourceTable, ...]:
     return tuple(tables)
 
 
-class QueryRows(TypedDict):
-    """The first rows of a query, as JSON."""
+@dataclass(frozen=True)
+class QueryRows:
+    """The first rows of a query."""
 
     dataset_id: int
     commit_id: str
@@ -65,27 +68,25 @@ class QueryRows(TypedDict):
     execution_time_seconds: float
 
 
-def query_at_once(
-    service: Service, dataset_id: int, *, source_ref: str, sql: str, limit: int
-) -> QueryRows:
+def query_at_once(service: Service, dataset_id: int, request: SelectRequest) -> QueryRows:
     """Run a query without a job and a commit; SqlError if it is refused."""
     began = time.perf_counter()
     with service.database.read() as tx:
-        commit = open_commit(tx, dataset_id, source_ref)
+        commit = open_commit(tx, dataset_id, request.source_ref)
     tables = source_tables(service, commit)
     timeout_s = service.settings.sql_preview_limit_s
-    found = sandbox_of(service).first_rows(sql, tables, limit, timeout_s)
-    names = [column.name for column in found.shape.columns]
-    return {
-        "dataset_id": dataset_id,
-        "commit_id": commit.id,
-        "data": [dict(zip(names, row, strict=True)) for row in found.rows],
-        "columns": names,
-        "types": [column.type for column in found.shape.columns],
-        "has_more": found.has_more,
-        "notes": list(found.shape.notes),
-        "execution_time_seconds": round(time.perf_counter() - began, 3),
-    }
+    result = sandbox_of(service).first_rows(request.sql, tables, request.limit, timeout_s)
+    names = [column.name for column in result.shape.columns]
+    return QueryRows(
+        dataset_id,
+        commit.id,
+        [dict(zip(names, row, strict=True)) for row in result.rows],
+        names,
+        [column.type for column in result.shape.columns],
+        result.has_more,
+        list(result.shape.notes),
+        round(time.perf_counter() - began, 3),
+    )
 
 
 def _source_table(service: Service, table: StoredTable, key: str) -> SourceTable:

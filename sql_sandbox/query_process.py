@@ -276,7 +276,7 @@ MAX_TREE_DEPTH = 8000
 def main() -> None:
     sys.setrecursionlimit(MAX_TREE_DEPTH)
     serve_one(
-        QueryRequest.from_line,
+        QueryRequest,
         lambda query: ProcessLimits(query.limits.memory_mb, query.limits.threads, query.cpu_s),
         _answer,
     )

@@ -6,11 +6,9 @@ other files.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
-from operator import itemgetter
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from parquet_tables.columns import AttachedPath, Column, DataFile
 from parquet_tables.transient_errors import spare_mb
@@ -88,24 +86,3 @@ class QueryRequest:
         """The attached files of the tables, each once."""
         paths = (path for table in self.tables for path in table.paths)
         return tuple(dict.fromkeys(path for path in paths if isinstance(path, AttachedPath)))
-
-    @staticmethod
-    def from_line(line: bytes) -> QueryRequest:
-        fields = json.loads(line)
-        fields["tables"] = tuple(_table(table) for table in fields["tables"])
-        fields["limits"] = Limits(**fields["limits"])
-        fields["folder"] = Path(fields["folder"])
-        fields["result"] = Path(fields["result"]) if fields["result"] else None
-        return QueryRequest(**fields)
-
-
-def _table(fields: dict[str, Any]) -> SourceTable:
-    return SourceTable(
-        key=fields["key"],
-        columns=tuple(Column(**column) for column in fields["columns"]),
-        files=tuple(
-            DataFile(Path(path) if isinstance(path, str) else AttachedPath(**path), rows)
-            for path, rows in map(itemgetter("path", "rows"), fields["files"])
-        ),
-        deletion_vector=Path(fields["deletion_vector"]) if fields["deletion_vector"] else None,
-    )

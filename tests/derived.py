@@ -64,7 +64,7 @@ def _value(own: Declared) -> str:
     parts = [_kind(own.kind)]
     if own.is_required:
         parts.append("required")
-    elif own.default not in (None, (), False, kinds.NOT_GIVEN):
+    elif own.default not in (None, (), {}, False, kinds.NOT_GIVEN):
         parts.append(f"default `{own.default}`")
     return ", ".join(part for part in parts if part)
 
@@ -84,6 +84,8 @@ def _kind(kind: kinds.Kind) -> str:
         case kinds.Items(of, most):
             inner = "object" if isinstance(of, kinds.Part) else _kind(of)
             return f"up to {most:,}: {inner}"
+        case kinds.Mapped(_, most):
+            return f"up to {most:,}: text by name"
         case kinds.RowFilterKind():
             return "[filter](FILTERS.md)"
         case _:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from typing import Any
 from urllib.parse import urlencode
 
@@ -98,7 +99,8 @@ def grid_of(table: OpenTable, source: RowSource) -> RowGrid:
 
 def filters_in_query() -> tuple[str, ...]:
     """The row filters of the URL; a row must match all of them."""
-    return tuple(text.strip() for text in request.args.getlist("filter") if text.strip())
+    texts = (request.args.getlist("filters"), request.args.getlist("filter"))  # the earlier name
+    return tuple(text.strip() for text in chain(*texts) if text.strip())
 
 
 def joined(filters: tuple[str, ...]) -> str | None:

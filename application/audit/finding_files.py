@@ -44,11 +44,12 @@ from application.samples.row_files import (
 )
 from contract.declarations import Help
 from contract.requests.findings import MAX_NOTE, FindingRequest
+from contract.requests.importing import ReadOptions
 from contract.words import CAUSES, OUTCOMES, Outcome
 from domain_errors import DomainError, choices_sentence
 from estimation_engine.row_keys import Key
 from import_engine.numbers import written_forms
-from import_engine.options import ReadOptions
+from import_engine.options import read_options
 from parquet_tables.quoting import quote_identifier, quote_text
 from parquet_tables.rows import RowSet, Statement, rows_at
 from parquet_tables.tables import Column
@@ -234,7 +235,7 @@ def _read(service: Service, job: Job, given: RowFile) -> ReadFile:
         *(each.replacement_id for each in state.replacements),
     ]
     with tempfile.TemporaryDirectory(dir=service.directory.scratch_dir) as folder:
-        options = ReadOptions.from_json(given.options or {})
+        options = read_options(given.options or {})
         texts = [names[field] for field in names if field not in ("audit_value", "finding_id")]
         read = read_row_file(service, columns, given, Path(folder), texts)
         if read.table.row_count > 2 * len(row_ids) + MAX_LINES_SHOWN:

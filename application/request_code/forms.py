@@ -13,9 +13,18 @@ from typing import Any, Literal
 from application.request_code import words
 from application.request_code.words import WriteWords
 from contract.declarations import Declared, Request, declared
-from contract.fields import DEFAULT_CONFIDENCE, ColumnName, Flag, Items, Part, RowFilterKind
+from contract.fields import (
+    DEFAULT_CONFIDENCE,
+    ColumnName,
+    Flag,
+    Items,
+    Mapped,
+    Part,
+    RowFilterKind,
+)
 from contract.requests.estimate import EstimatesRequest
 from contract.requests.evaluate import EvaluationRequest
+from contract.requests.importing import ReadOptions
 from sampling_engine import DEFAULT_METHOD, METHODS
 
 Body = Mapping[str, Any]
@@ -261,7 +270,7 @@ def _words(own: Declared) -> WriteWords:
 
 def _compared(ref: WriteWords, table: str) -> Argument:
     """The other version of a comparison, and its table."""
-    parts = {"ref": ref, "table_key": words.option(table)}
+    parts = {"source_ref": ref, "table_key": words.option(table)}
     return Argument("compare_to", keyword("compare_to"), words.joined(parts))
 
 
@@ -276,8 +285,6 @@ def defaults_of(request: type[Request]) -> Fields:
 
 EXPLORATION = r"/api/exploration/datasets/(?P<dataset>\d+)/jobs"
 OF_SAMPLE = r"/api/sampling/jobs/(?P<job>[0-9a-f-]{8,36})"
-READING = ("sheet", "delimiter", "decimal", "thousands", "date_order", "encoding")
-ROWS = ("header_row", "skip_above", "skip_below")
 
 
 def _import_fields(body: Body) -> Fields:
@@ -387,12 +394,14 @@ FORMS = (
             Argument("commit_message", keyword("purpose"), words.option("--purpose")),
             *(
                 Argument(
-                    f"options.{name}", keyword(name), words.option(f"--{name.replace('_', '-')}")
+                    f"options.{own.name}",
+                    keyword(own.name),
+                    (words.pairs if isinstance(own.kind, Mapped) else words.option)(
+                        str(own.option)
+                    ),
                 )
-                for name in (*READING, *ROWS)
+                for own in declared(ReadOptions)
             ),
-            Argument("options.types", keyword("types"), words.pairs("--type")),
-            Argument("options.names", keyword("names"), words.pairs("--name")),
             Argument(
                 "require_columns", keyword("require_columns"), words.flag("--require-columns")
             ),

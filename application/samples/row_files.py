@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from contract.requests.importing import ReadOptions
 from domain_errors import DomainError, choices_sentence
 from estimation_engine.reading import ROW_ID, relation_of
 from estimation_engine.row_keys import (
@@ -24,7 +25,7 @@ from estimation_engine.row_keys import (
     similar_keys,
 )
 from import_engine.importer import import_file
-from import_engine.options import ReadOptions
+from import_engine.options import read_options
 from import_engine.work import ImportedTable, TablePlace
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.rows import Statement
@@ -227,7 +228,7 @@ def read_row_file(
     InvalidRowFile
         The file lacks a column of the key, or several sheets have the key; reading takes too long.
     """
-    options = ReadOptions.from_json(given.options or {})
+    options = read_options(given.options or {})
     names = {name.lower() for name in given.key or (ROW_ID,)}
     texts = {*texts, *(name for name in names if _is_text(columns, name))}
     found, sheets_note = _chosen(_imported(service, given, folder / "0", options), names)

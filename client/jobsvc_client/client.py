@@ -548,4 +548,4 @@ class Dataset:
 
 def _compared(other: str | Mapping[str, Any] | None) -> Mapping[str, Any] | None:
     """Return a version as the API takes it."""
-    return {"ref": other} if isinstance(other, str) else other
+    return {"source_ref": other} if isinstance(other, str) else other

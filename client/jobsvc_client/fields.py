@@ -76,16 +76,36 @@ class ImportOptions(TypedDict, total=False):
     """How to read a file; docs/IMPORT.md."""
 
     sheet: str
+    """For `Excel`. The only sheet of a workbook to import."""
     header_row: int
+    """For `text` and `Excel`. The row with the column names, counted from 1; 0 if there is none.
+    Rows above it are skipped.
+    """
     skip_above: int
+    """For `text` and `Excel`. Rows to skip at the start."""
     skip_below: int
+    """For `text` and `Excel`. Filled rows to skip at the end; 0 keeps all."""
     delimiter: str
+    """For `text`. One character, or `tab`."""
     decimal: str
+    """For `text` and `Excel`. `.` or `,`."""
     thousands: str
+    """For `text` and `Excel`. `.` `,` `'` or a space; empty if there is none. If it is `.`, the
+    decimal sign is `,`, and the reverse.
+    """
     date_order: str
+    """For `text`, `Excel` and `JSON`. `dmy`, `mdy` or `ymd`, of dates that don't begin with a year
+    of four digits.
+    """
     encoding: str
+    """For `text` and `JSON`. A text encoding that Python knows, such as `cp1252`."""
     types: Mapping[str, str]
+    """For `text`, `Excel` and `JSON`. The types of columns, by their names in the file: `VARCHAR`
+    (`text`), `BIGINT` (`integer`), `DOUBLE` (`number`), `DECIMAL(p,s)`, `DATE`, `TIME`,
+    `TIMESTAMP`, `BOOLEAN`.
+    """
     names: Mapping[str, str]
+    """New names of columns, by their names in the file."""
 
 
 class RowsOptions(TypedDict, total=False):

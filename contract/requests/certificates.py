@@ -9,7 +9,7 @@ from contract.declarations import Help, Request
 from contract.fields import Bounds, Choice, Count, Text
 from contract.jobs import Priority
 from contract.requests.pages import PageRequest
-from contract.requests.rows import TableKey
+from contract.requests.submitting import TableKey
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -151,7 +151,7 @@ By = Annotated[
 OnlyRows = Annotated[
     dict[str, Any] | None,
     RowFilterKind(),
-    Option("--filter"),
+    Option("--filter", formerly="--where"),
     Title("Only rows with"),
     Help("Only rows that match a filter, such as `amount > 0`."),
 ]

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 from contract.declarations import Help, Request
 from contract.fields import Choice, Count, Flag, Items, Text, Time
@@ -52,15 +51,3 @@ class ProfilingJobRequest(Request):
     priority: Annotated[
         Priority, Choice.of(Priority), Help("`batch` jobs start after all interactive ones.")
     ] = "interactive"
-
-
-@dataclass(frozen=True, kw_only=True)
-class TablesRequest(Request):
-    """Compare two tables of a dataset."""
-
-    aliases: ClassVar[Mapping[str, str]] = {"ref": "source_ref"}
-
-    base_ref: Annotated[str, Text(1, 100), Help("A ref or a commit.")]
-    base_table: Annotated[str | None, Text(1, 200)] = None
-    source_ref: Annotated[str, Text(1, 100), Help("A ref or a commit.")] = "main"
-    table: Annotated[str | None, Text(1, 200)] = None

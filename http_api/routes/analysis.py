@@ -13,7 +13,8 @@ from application.profiling import (
     profile_result,
     submit_profiling,
 )
-from contract.requests.jobs import ProfilingJobRequest, TablesRequest
+from contract.requests.jobs import ProfilingJobRequest
+from contract.requests.tables import ComparisonRequest
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.row_responses import column_names
 from http_api.routes.submissions import completed, submission
@@ -100,9 +101,9 @@ def of_job(job_id: str) -> SampleComparison:
 
 
 @comparisons_blueprint.get(
-    "/datasets/<int:dataset_id>/compare", query=TablesRequest, output=ComparedTables
+    "/datasets/<int:dataset_id>/compare", query=ComparisonRequest, output=ComparedTables
 )
-def of_tables(dataset_id: int, query: TablesRequest) -> ComparedTables:
+def of_tables(dataset_id: int, query: ComparisonRequest) -> ComparedTables:
     """What changed between two tables?
 
     Compares `table` of `source_ref` with `base_table` of `base_ref`: rows, columns, types,

@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, cast
-
-from marshmallow import validate
+from typing import Annotated, cast
 
 from application.administration.grantees import find_grantee, find_member
 from application.identity.bin import delete_dataset
 from contract.declarations import Help
 from contract.requests.accounts import PermissionKeyRequest, PermissionRequest
+from contract.requests.datasets import DatasetChangeRequest, DatasetRequest, DatasetsRequest
 from contract.requests.pages import PageRequest
 from contract.words import Action
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.deleted import Binned, binned
 from http_api.routes.versions import CommitTable, commit_tables
-from http_api.schemas.base import PageQuery, StrictSchema, name_text, text
 from http_api.schemas.contract import Listing, list_schema, listed, page_of
-from http_api.schemas.fields import (
-    BoundedList,
-    StrictBoolean,
-    StrictString,
-)
 from storage.accounts.audit_trail import ObjectType
 from storage.accounts.datasets import (
-    SORTS,
     Dataset,
     DatasetFilters,
     GroupPermission,
@@ -50,28 +42,6 @@ from storage.versions.refs import list_refs
 blueprint = SignedInBlueprint("datasets", __name__, url_prefix="/api/datasets", tag="Datasets")
 
 
-class DatasetIn(StrictSchema):
-    name = name_text(200, required=True)
-    description = text(0, 10_000, load_default="", allow_none=False)
-    tags = BoundedList(name_text(100), load_default=list, most=100)
-
-
-class DatasetChangeIn(StrictSchema):
-    name = name_text(200)
-    description = text(0, 10_000)
-    tags = BoundedList(name_text(100), most=100)
-    require_columns = StrictBoolean(
-        description="Refuse imports that change the columns of a version. Needs the level admin."
-    )
-
-
-class DatasetsQuery(PageQuery):
-    q = text(1, 200, description="Part of the name or the description.")
-    name = text(1, 200, description="The exact name, in any case.")
-    tag = text(1, 100)
-    sort = StrictString(load_default="-updated_at", validate=validate.OneOf(list(SORTS)))
-
-
 @dataclass(frozen=True)
 class OverviewRef:
     """A ref with its tables."""
@@ -94,27 +64,28 @@ class DatasetOverview:
     refs: Annotated[list[OverviewRef], Help("`main` first.")]
 
 
-@blueprint.post("", body=DatasetIn, output=Dataset)
-def create(given: dict[str, Any]) -> Dataset:
+@blueprint.post("", body=DatasetRequest, output=Dataset)
+def create(given: DatasetRequest) -> Dataset:
     """Create a dataset.
 
     It starts with an empty ref `main`.
     """
     maker = caller().require_role("admin", "analyst")
     with caller().writing() as tx:
-        made = create_dataset(tx, maker, clock=service().clock, **given)
+        made = create_dataset(tx, maker, clock=service().clock, **given.given())
         caller().audit(tx, "dataset_made", dataset_id=made.id, name=made.name)
         return made
 
 
-@blueprint.get("", query=DatasetsQuery, output=list_schema("datasets", Dataset))
-def datasets(query: dict[str, Any]) -> Listing:
+@blueprint.get("", query=DatasetsRequest, output=list_schema("datasets", Dataset))
+def datasets(query: DatasetsRequest) -> Listing:
     """The datasets that I may read."""
-    page = {"offset": query["offset"], "limit": query["limit"]}
-    filters = DatasetFilters(query.get("q"), query.get("tag"), query.get("name"))
+    filters = DatasetFilters(query.q, query.tag, query.name)
     with service().database.read() as tx:
-        found = list_datasets(tx, caller().user, filters, sort=query["sort"], **page)
-    return listed(found, query)
+        datasets = list_datasets(
+            tx, caller().user, filters, sort=query.sort, offset=query.offset, limit=query.limit
+        )
+    return listed(datasets, query)
 
 
 @blueprint.get("/<int:dataset_id>", output=Dataset)
@@ -123,22 +94,22 @@ def one(dataset_id: int) -> Dataset:
     return caller().dataset(dataset_id, "read")
 
 
-@blueprint.patch("/<int:dataset_id>", body=DatasetChangeIn, output=Dataset)
-def change(dataset_id: int, given: dict[str, Any]) -> Dataset:
+@blueprint.patch("/<int:dataset_id>", body=DatasetChangeRequest, output=Dataset)
+def change(dataset_id: int, given: DatasetChangeRequest) -> Dataset:
     """Change a dataset's name, description, tags or requirement.
 
     Only its owners, with the level admin, change `require_columns`.
     """
-    caller().dataset(dataset_id, "write" if given.get("require_columns") is None else "admin")
+    caller().dataset(dataset_id, "write" if given.require_columns is None else "admin")
     with caller().writing() as tx:
         changed = change_dataset(
             tx,
             dataset_id,
             caller().user,
-            name=given.get("name"),
-            description=given.get("description"),
-            tags=given.get("tags"),
-            require_columns=given.get("require_columns"),
+            name=given.name,
+            description=given.description,
+            tags=given.tags,
+            require_columns=given.require_columns,
             clock=service().clock,
         )
         if changed:
@@ -147,7 +118,7 @@ def change(dataset_id: int, given: dict[str, Any]) -> Dataset:
                 "dataset_changed",
                 dataset_id=dataset_id,
                 changed=sorted(changed),
-                name=given.get("name"),
+                name=given.name,
             )
         return get_dataset(tx, dataset_id, caller().user)
 
@@ -162,15 +133,15 @@ def delete(dataset_id: int) -> Binned:
     return binned("Dataset removed", delete_dataset(caller(), dataset_id))
 
 
-@blueprint.get("/<int:dataset_id>/overview", query=PageQuery, output=DatasetOverview)
-def overview(dataset_id: int, query: dict[str, int]) -> DatasetOverview:
+@blueprint.get("/<int:dataset_id>/overview", query=PageRequest, output=DatasetOverview)
+def overview(dataset_id: int, query: PageRequest) -> DatasetOverview:
     """Refs with their tables.
 
     The choices of a form.
     """
     dataset = caller().dataset(dataset_id, "read")
     with service().database.read() as tx:
-        refs, total = list_refs(tx, dataset_id, query["offset"], query["limit"])
+        refs, total = list_refs(tx, dataset_id, query.offset, query.limit)
         commits = {
             ref.commit_id: get_commit(tx, dataset_id, ref.commit_id)
             for ref in refs
@@ -185,7 +156,7 @@ def overview(dataset_id: int, query: dict[str, int]) -> DatasetOverview:
         )
         for ref in refs
     ]
-    return DatasetOverview(total, query["offset"], query["limit"], dataset.id, dataset.name, shown)
+    return DatasetOverview(total, query.offset, query.limit, dataset.id, dataset.name, shown)
 
 
 permissions_blueprint = SignedInBlueprint(

@@ -5,19 +5,19 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import wraps
 from hashlib import sha256
 from typing import Any, cast
 
 from flask import Response, make_response, request
 
-from application.identity.column_reports import job_changes
+from application.identity.column_reports import ColumnChanges, job_changes
 from application.lifecycle import cancel, dismiss, retry
 from contract.requests.jobs import JobChangeRequest, JobsRequest
 from contract.requests.pages import PageRequest
 from http_api.access import SignedInBlueprint, View, access, caller, service
 from http_api.routes.submissions import submission
-from http_api.schemas.column_changes import JobColumnChangesOut
 from http_api.schemas.contract import Listing, answer_schema, list_schema, listed
 from http_api.schemas.jobs import JobAccepted, accepted
 from http_api.state import state
@@ -121,14 +121,22 @@ def events(job_id: str) -> Response:
     return stream(caller().job(job_id), DUMPED.dump)
 
 
-@blueprint.get("/<job_id>/column-changes", output=JobColumnChangesOut)
-def changes_of_columns(job_id: str) -> dict[str, Any]:
+@dataclass(frozen=True)
+class JobColumnChanges:
+    """What an import changed in the columns of its ref."""
+
+    job_id: str
+    column_changes: ColumnChanges | None
+
+
+@blueprint.get("/<job_id>/column-changes", output=JobColumnChanges)
+def changes_of_columns(job_id: str) -> JobColumnChanges:
     """What a completed import changed in the columns of its ref.
 
     `column_changes` is null if the import replaced no version.
     """
     job = caller().job(job_id)
-    return {"job_id": job.id, "column_changes": job_changes(caller(), job)}
+    return JobColumnChanges(job.id, job_changes(caller(), job))
 
 
 def _writable(job_id: str) -> Job:

@@ -15,11 +15,9 @@ from flask import Response, send_file
 from application.access import RowSource
 from application.table_views import TableView, parse_view, view_page, view_total
 from contract.requests.pages import DEFAULT_PAGE
-from contract.requests.rows import MAX_EXPRESSION_LENGTH, RowsRequest
+from contract.requests.tables import RowsRequest
 from domain_errors import InvalidRequest
 from http_api.access import access, caller, service
-from http_api.schemas.base import text
-from http_api.schemas.fields import StrictString
 from parquet_tables.exports import MEDIA_TYPES, ExportFormat, export_rows
 from parquet_tables.tables import Column, TableFiles, UnknownColumn
 from presentation.content import Section
@@ -41,15 +39,6 @@ class Rows:
     total: int
     offset: int
     limit: int
-
-
-def filter_field() -> StrictString:
-    """The query parameter that filters rows."""
-    return text(
-        1,
-        MAX_EXPRESSION_LENGTH,
-        description="Only rows that match this expression, such as `age > 18`.",
-    )
 
 
 def column_names(columns: str | None) -> list[str]:

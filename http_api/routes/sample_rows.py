@@ -14,7 +14,8 @@ from application.identity.newer_versions import NewerVersion, newer_version
 from application.samples.design_sheet import design_sheet
 from application.samples.replacements import DRAW_METADATA, NextRows, draw_record, next_rows
 from contract.declarations import Help
-from contract.requests.rows import LookupRequest, ReservesRequest, RowsRequest, SampleRowsRequest
+from contract.requests.rows import LookupRequest, ReservesRequest
+from contract.requests.tables import RowsRequest, SampleRowsRequest
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.row_responses import Rows, download, rows_of, rows_work
 from http_api.routes.submissions import completed, require_type

@@ -19,12 +19,13 @@ from application.estimation.uploaded_values import (
     uploads_of,
 )
 from application.samples.row_files import RowFile
+from contract.requests.importing import ReadOptions
 from contract.requests.pages import PageRequest
 from http_api.access import SignedInBlueprint, access, caller, service
-from http_api.routes.imports import OptionsField, large_uploads, plain_name
+from http_api.routes.imports import large_uploads, plain_name
 from http_api.routes.submissions import completed
 from http_api.schemas.base import StrictSchema
-from http_api.schemas.contract import Listing, list_schema, page_of
+from http_api.schemas.contract import JsonPart, Listing, list_schema, page_of
 from http_api.schemas.fields import check_text, invalid
 from http_api.server.uploads import written_path
 from service.tables.open_tables import SAMPLE, output_of
@@ -69,7 +70,7 @@ class RowFileIn(StrictSchema):
         metadata={"description": "CSV, TSV, JSON, NDJSON, Parquet or XLSX, at most 32 MiB."},
     )
     key = KeyField()
-    options = OptionsField()
+    options = JsonPart(ReadOptions, "Import options; what is left out is detected.")
 
 
 def _job(job_id: str) -> Job:

@@ -48,12 +48,12 @@ class StrictSchema(Schema):
 
     @pre_load
     def prepare(self, data: Any, **_: Any) -> Any:
-        """Rename aliases, then remove optional fields that are null."""
+        """Read other forms, then remove optional fields that are null."""
         data = self.reshape(data)
         return self.without_nulls(data) if isinstance(data, dict) else data
 
     def reshape(self, data: Any) -> Any:
-        """Rename the aliases of older clients; for subclasses."""
+        """Read other forms of older clients; for subclasses."""
         return data
 
     def without_nulls(self, data: dict[str, Any]) -> dict[str, Any]:
@@ -90,7 +90,10 @@ def unknown_field(name: str, known: Collection[str]) -> Message:
 class StrictQuery(StrictSchema):
     """The parameters of a query string, none of which can be null.
 
-    ``aliases`` are names of an earlier version, with the name that they became.
+    Attributes
+    ----------
+    aliases : mapping
+        Names of an earlier version that are still read, with the name that they became.
     """
 
     aliases: ClassVar[Mapping[str, str]] = {}

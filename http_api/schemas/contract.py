@@ -6,12 +6,14 @@ that has the attributes.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from apiflask import Schema
+from apiflask.fields import File
 from marshmallow import ValidationError, fields, post_load, validate, validates_schema
 
 from contract import fields as kinds
@@ -21,7 +23,7 @@ from contract.fields import Bounds, Kind
 from contract.requests.draw import MAX_BREAKS, BandsRequest
 from contract.requests.pages import PageRequest
 from http_api.schemas import out
-from http_api.schemas.base import PageOut, PlainSchema, StrictQuery, StrictSchema, name_text, text
+from http_api.schemas.base import PageOut, PlainSchema, StrictQuery, StrictSchema, text
 from http_api.schemas.fields import (
     NUMBER_OR_TEXT,
     BoundedList,
@@ -35,10 +37,13 @@ from http_api.schemas.fields import (
     StrictInteger,
     StrictNumber,
     StrictString,
+    TextLength,
     Timestamp,
     WrittenDecimal,
     WrittenNumber,
+    check_name,
     check_text,
+    check_visible,
     invalid,
     kind_of,
 )
@@ -46,7 +51,7 @@ from http_api.schemas.filters import AnyValue, FiltersField
 
 
 class _Contract:
-    """What a schema of a request adds: renamed fields, null as a value, rules, the instance."""
+    """What a schema of a request adds: null as a value, rules, the instance."""
 
     request: ClassVar[type[Request]]
     load_fields: Mapping[str, fields.Field[Any]]
@@ -116,6 +121,15 @@ def query_schema(request: type[Request]) -> type[StrictQuery]:
     return _schema(request, StrictQuery, "Query", _of_query)
 
 
+class StrictForm(StrictSchema):
+    """The schema of a form with files."""
+
+
+def form_schema(request: type[Request]) -> type[StrictForm]:
+    """The schema of a form with files, with the request that may be sent as JSON instead."""
+    return _schema(request, StrictForm, "In", _of_form)
+
+
 def _schema(
     request: type[Request],
     base: type[StrictSchema],
@@ -125,6 +139,8 @@ def _schema(
     if (request, base) not in _SCHEMAS:
         members: dict[str, Any] = {each.name: make(each) for each in declared(request)}
         members |= {"request": request, "aliases": request.aliases, "__doc__": request.__doc__}
+        if request.or_json is not None:
+            members["or_json"] = body_schema(request.or_json)
         name = request.__name__.removesuffix("Request") + ending
         _SCHEMAS[request, base] = type(name, (_Contract, base), members)
     return _SCHEMAS[request, base]
@@ -137,10 +153,41 @@ def _of_query(own: Declared) -> fields.Field[Any]:
             return QueryInteger(validate=_range(bounds), **options)
         case kinds.Flag():
             return QueryBoolean(**options)
+        case kinds.Names(most):
+            return QueryList(validate=validate.Length(max=most), **options)
         case kinds.Items(kinds.Choice(titles)):
             return QueryList(validate=validate.ContainsOnly(list(titles)), **options)
         case _:
             return _field(own.kind, options)
+
+
+def _of_form(own: Declared) -> fields.Field[Any]:
+    match own.kind:
+        case kinds.Flag():
+            return QueryBoolean(**_options(own))
+        case kinds.Part(of):
+            return JsonPart(of, own.description, **_options(own))
+        case _:
+            return field_of(own)
+
+
+class JsonPart(fields.Field[Any]):
+    """A field of a form with an object of the contract as JSON; by default an empty one."""
+
+    def __init__(self, request: type[Request], description: str, **options: Any) -> None:
+        names = ", ".join(own.name for own in declared(request))
+        about = {"type": "string", "description": f"{description} A JSON object of: {names}."}
+        super().__init__(**{"load_default": dict, **options, "metadata": about})
+        self._request = request
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> Any:
+        try:
+            given = json.loads(value)
+        except (TypeError, ValueError, RecursionError):
+            raise invalid("Must be a JSON object.") from None
+        if not isinstance(given, dict):
+            raise invalid("Must be a JSON object, not {given}.", given=kind_of(given))
+        return body_schema(self._request)().load(given)
 
 
 def field_of(own: Declared) -> fields.Field[Any]:
@@ -156,8 +203,13 @@ def _options(own: Declared) -> dict[str, Any]:
     if own.is_nullable:
         options["allow_none"] = True
     elif not own.is_required and own.default is not None and not isinstance(own.default, Request):
-        is_list = isinstance(own.default, tuple)
-        options["load_default"] = (list(own.default) or list) if is_list else own.default
+        match own.default:
+            case tuple():
+                options["load_default"] = list(own.default) or list
+            case dict():
+                options["load_default"] = dict
+            case _:
+                options["load_default"] = own.default
     return options
 
 
@@ -167,8 +219,8 @@ def _field(kind: Kind, options: dict[str, Any]) -> fields.Field[Any]:
 
 
 def _mapped(kind: kinds.Mapped, options: dict[str, Any]) -> fields.Field[Any]:
-    most = validate.Length(1, kind.most)
-    return fields.Dict(keys=StrictString(), values=_field(kind.of, {}), validate=most, **options)
+    length = validate.Length(kind.least, kind.most)
+    return fields.Dict(keys=StrictString(), values=_field(kind.of, {}), validate=length, **options)
 
 
 def _range(bounds: Bounds, refusal: str | None = None) -> validate.Range | None:
@@ -182,6 +234,38 @@ def _range(bounds: Bounds, refusal: str | None = None) -> validate.Range | None:
         max_inclusive=bounds.below is None,
         error=refusal,
     )
+
+
+def _check_segment(name: str) -> None:
+    if "/" in name or name in (".", ".."):
+        raise invalid("A table's key is part of addresses: it has no slash and isn't . or ..")
+
+
+def _name(kind: kinds.Name, options: dict[str, Any]) -> fields.Field[Any]:
+    checks = [TextLength(kind.least, kind.most), check_visible, check_name]
+    return StrictString(
+        validate=[*checks, _check_segment] if kind.is_segment else checks, **options
+    )
+
+
+class _OneOrMore(fields.Field[Any]):
+    """A list of texts, or one of them."""
+
+    def __init__(self, kind: kinds.OneOrMore, options: dict[str, Any]) -> None:
+        assert isinstance(kind.of, kinds.Text)  # noqa: S101 - the declaration's own type
+        one = {"type": "string", "minLength": kind.of.least, "maxLength": kind.of.most}
+        several = {"type": "array", "items": one, "minItems": kind.least, "maxItems": kind.most}
+        metadata = {**options.pop("metadata", {}), "anyOf": [one, several]}
+        super().__init__(metadata=metadata, **options)
+        self._item = _field(kind.of, {})
+        self._length = validate.Length(kind.least, kind.most)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> tuple[str, ...]:
+        if not isinstance(value, str | list):
+            raise invalid("Must be a text or a list of texts, not {given}.", given=kind_of(value))
+        given = [value] if isinstance(value, str) else value
+        self._length(given)
+        return tuple(self._item.deserialize(item) for item in given)
 
 
 class _ValueSource(fields.Field[Any]):
@@ -286,7 +370,9 @@ FIELDS: dict[type[Any], Callable[[Any, dict[str, Any]], fields.Field[Any]]] = {
     kinds.SizeKind: lambda kind, options: SizeField(validate=_range(kind.bounds), **options),
     kinds.SeedKind: lambda _, options: SeedField(allow_none=True, **options),
     kinds.Text: lambda kind, options: text(kind.least, kind.most, **options),
-    kinds.Name: lambda kind, options: name_text(kind.most, **options),
+    kinds.Name: _name,
+    kinds.OneOrMore: _OneOrMore,
+    kinds.Upload: lambda _, options: File(**options),  # type: ignore[no-untyped-call]
     kinds.Password: lambda kind, options: PasswordText(kind, **options),
     kinds.Time: lambda _, options: Timestamp(**options),
     kinds.Choice: lambda kind, options: StrictString(
@@ -305,6 +391,7 @@ FIELDS: dict[type[Any], Callable[[Any, dict[str, Any]], fields.Field[Any]]] = {
         _field(kind.of, {}), least=kind.least, most=kind.most, **options
     ),
     kinds.Mapped: _mapped,
+    kinds.Names: lambda kind, options: BoundedList(text(), most=kind.most, **options),
     kinds.Part: lambda kind, options: fields.Nested(body_schema(kind.of), **options),
     kinds.Scalar: lambda _, options: AnyValue(**options),
     kinds.RowFilterKind: lambda _, options: FiltersField(

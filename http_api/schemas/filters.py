@@ -10,7 +10,7 @@ from typing import Any
 
 from marshmallow import fields, validate
 
-from contract.requests.rows import MAX_EXPRESSION_LENGTH
+from contract.requests.tables import MAX_EXPRESSION_LENGTH
 from http_api.schemas.base import StrictSchema, text
 from http_api.schemas.fields import BoundedList, StrictString, check_text, invalid, kind_of
 

@@ -60,16 +60,9 @@ class SourceDenied(DomainError):
 
 @dataclass(frozen=True)
 class OpenSource:
-    """A file that is being read.
+    """A file that is being read: its size if the source says it, and its whole content in pieces.
 
-    Parameters
-    ----------
-    size_bytes : int or None
-        None if the source doesn't say it.
-    pieces : iterator of bytes
-        The whole content.
-    part : callable or None
-        Reads the bytes from a first place to before another; None if the source can't.
+    ``part`` reads the bytes from a first place to before another; None if the source can't.
     """
 
     size_bytes: int | None

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
+from contract.requests.submitting import MAX_URI_LENGTH
 from domain_errors import DomainError
 from operating_system import lies_in
 
@@ -21,7 +22,6 @@ SCHEMES = ("https", "http", "s3", "gs", "az", "file")
 ENCODED = ("https", "http", "file")
 """Schemes whose paths are percent-encoded; a key of an object store is taken literally."""
 DEFAULT_PORTS = {"https": ":443", "http": ":80"}
-MAX_LENGTH = 2000
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?")
 
 
@@ -108,14 +108,14 @@ def parse_uri(text: str, loc: Sequence[str | int] = ()) -> SourceUri:
             problem,
             loc=loc,
             schemes=", ".join(f"{scheme}://" for scheme in SCHEMES),
-            maximum=MAX_LENGTH,
+            maximum=MAX_URI_LENGTH,
         )
     return uri
 
 
 def _parsed(text: str) -> tuple[str, SourceUri | None]:
     """The problem of a URI, or the URI."""
-    if len(text) > MAX_LENGTH:
+    if len(text) > MAX_URI_LENGTH:
         return "The URI is longer than {maximum} characters.", None
     if not text.isprintable():
         return "The URI holds a control character.", None

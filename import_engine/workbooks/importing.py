@@ -5,30 +5,24 @@ The child has ended when the call returns or raises. Its death is a fault of the
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from contract.requests.importing import ReadOptions
 from domain_errors import DomainError
 from import_engine.errors import TypeMisfit, UnreadableFile, WorkbookTooLarge
-from import_engine.options import DETECT_ALL, InvalidOption, ReadOptions
-from import_engine.work import ColumnReading, ImportedTable, ImportWork, Question, TablePlace
+from import_engine.options import DETECT_ALL, InvalidOption, require_applicable
+from import_engine.work import ImportedTable, ImportWork
 from operating_system import ended_by_cpu_limit, ended_by_memory_limit
 from parquet_tables.child_process import ChildDied, ask_child, line_of
-from parquet_tables.columns import Column, DataFile
+from parquet_tables.child_side import decoded
 
 logger = logging.getLogger("jobsvc.workbooks")
 
 CHILD_MODULE = "import_engine.workbooks.sheets"
-MAX_ANSWER_BYTES = 64 * 1024**2
-OPTIONS = (
-    *("sheet", "header_row", "skip_above", "skip_below"),
-    *("decimal", "thousands", "date_order", "types", "names"),
-)
-"""The import options of workbooks."""
+MAX_ANSWER_BYTES = 128 * 1024**2
 _ERRORS: Mapping[str, type[DomainError]] = {
     WorkbookTooLarge.code: WorkbookTooLarge,
     InvalidOption.code: InvalidOption,
@@ -40,13 +34,9 @@ _ERRORS: Mapping[str, type[DomainError]] = {
 class WorkbookLimits:
     """The limits of reading one workbook.
 
-    Parameters
-    ----------
-    memory_mb : int
-        Memory of the child process without the interpreter's own; DuckDB gets a quarter of it.
-    unpacked_bytes : int
-        Unpacked size of all parts of the workbook together. A sheet takes about four times its
-        unpacked size in memory (217 MB, 5 million cells: 0.9 GB).
+    ``memory_mb`` is the child's without the interpreter's own; DuckDB gets a quarter of it.
+    ``unpacked_bytes`` are those of all parts of the workbook together: a sheet takes about four
+    times its unpacked size in memory (217 MB, 5 million cells: 0.9 GB).
     """
 
     memory_mb: int = 2048
@@ -60,24 +50,13 @@ DEFAULT_LIMITS = WorkbookLimits()
 
 @dataclass(frozen=True)
 class WorkbookRequest:
-    """One workbook to read, as one line of JSON: the child reads no settings."""
+    """One workbook to read: the child reads no settings."""
 
     path: Path
     destination: Path
     row_group_rows: int
     limits: WorkbookLimits
     options: ReadOptions = DETECT_ALL
-
-    @staticmethod
-    def from_line(line: bytes) -> WorkbookRequest:
-        fields = json.loads(line)
-        return WorkbookRequest(
-            path=Path(fields["path"]),
-            destination=Path(fields["destination"]),
-            row_group_rows=fields["row_group_rows"],
-            limits=WorkbookLimits(**fields["limits"]),
-            options=ReadOptions.from_json(fields["options"]),
-        )
 
 
 def import_workbook(
@@ -98,7 +77,7 @@ def import_workbook(
     WorkbookTooLarge
         Reading it takes more memory or time than ``limits`` allow.
     """
-    options.require_only(OPTIONS, "workbooks")
+    require_applicable(options, "Excel")
     request = WorkbookRequest(path, work.destination, work.row_group_rows, limits, options)
     errors_path = work.scratch("workbook-errors")
     try:
@@ -112,7 +91,7 @@ def import_workbook(
     if "error" in answer:
         kind = _ERRORS.get(answer["error"], UnreadableFile)
         raise kind(answer["template"], loc=answer["loc"], **answer["parameters"])
-    return tuple(_table(fields) for fields in answer["tables"])
+    return tuple(decoded(ImportedTable, fields) for fields in answer["tables"])
 
 
 def too_much_memory(limits: WorkbookLimits) -> WorkbookTooLarge:
@@ -133,27 +112,3 @@ def _child_error(died: ChildDied, limits: WorkbookLimits) -> Exception:
     if ended_by_memory_limit(died.returncode):  # an allocation failed
         return too_much_memory(limits)
     return UnreadableFile("The workbook can't be read. Save it again as .xlsx, or save it as CSV.")
-
-
-def _table(fields: dict[str, Any]) -> ImportedTable:
-    columns = tuple(Column(name, type_) for name, type_ in fields["columns"])
-    file = DataFile(Path(fields["path"]), fields["rows"])
-    return ImportedTable(
-        fields["key"],
-        columns,
-        (file,),
-        tuple(fields["notes"]),
-        detected=fields["detected"],
-        readings=tuple(
-            ColumnReading(name, source_name, tuple(changes))
-            for name, source_name, changes in fields["readings"]
-        ),
-        questions=tuple(
-            Question(code, column, text, tuple((label, chosen) for label, chosen in choices))
-            for code, column, text, choices in fields["questions"]
-        ),
-        place=TablePlace(
-            fields["place"][0],
-            tuple((row, column, name) for row, column, name in fields["place"][1]),
-        ),
-    )

@@ -13,7 +13,8 @@ from typing import Any
 import duckdb
 import fastexcel
 
-from import_engine.options import InvalidOption, ReadOptions
+from contract.requests.importing import ReadOptions
+from import_engine.options import InvalidOption
 from import_engine.table_edges import (
     HEAD_ROWS,
     JOINED,

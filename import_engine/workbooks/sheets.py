@@ -10,24 +10,25 @@ from __future__ import annotations
 import errno
 import logging
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import fastexcel
 
+from contract.requests.importing import ReadOptions
 from domain_errors import DomainError, choices_sentence, counted
 from import_engine.errors import TypeMisfit, UnreadableFile
-from import_engine.options import InvalidOption, ReadOptions
+from import_engine.options import InvalidOption
 from import_engine.text_tables import (
     CellQuery,
     ColumnPlan,
     TextColumn,
     TextRows,
-    as_text,
+    as_type,
     decided,
     detect,
     misfit,
@@ -79,7 +80,7 @@ logging.getLogger("fastexcel").setLevel(logging.ERROR)
 def main() -> None:
     """Read the workbook of the request on the first line of standard input."""
     serve_one(
-        WorkbookRequest.from_line,
+        WorkbookRequest,
         lambda read: ProcessLimits(read.limits.memory_mb, read.limits.threads, read.limits.cpu_s),
         answer_to,
     )
@@ -88,7 +89,7 @@ def main() -> None:
 def answer_to(request: WorkbookRequest, on_progress: ProgressCallback) -> dict[str, Any]:
     """Return the tables of a workbook, or its error, as JSON."""
     try:
-        return {"tables": [_table_json(table) for table in _tables(request, on_progress)]}
+        return {"tables": [asdict(table) for table in _tables(request, on_progress)]}
     except (UnreadableFile, InvalidOption) as error:
         return _error_json(error)
     except (MemoryError, duckdb.Error, OSError) as error:
@@ -106,21 +107,6 @@ def _error_json(error: DomainError) -> dict[str, Any]:
         "template": error.template,
         "parameters": error.parameters,
         "loc": error.loc,
-    }
-
-
-def _table_json(table: ImportedTable) -> dict[str, Any]:
-    (file,) = table.files
-    return {
-        "key": table.key,
-        "columns": [[column.name, column.type] for column in table.columns],
-        "path": str(file.path),
-        "rows": file.rows,
-        "notes": list(table.notes),
-        "detected": table.detected,
-        "readings": [astuple(each) for each in table.readings],
-        "questions": [astuple(each) for each in table.questions],
-        "place": astuple(table.place),
     }
 
 
@@ -516,6 +502,5 @@ def read_texts(
 
 def _number_question(column: TextColumn, type_: str) -> Question:
     name = column.source_name
-    choice: tuple[str, Mapping[str, object]] = ("Number", {"types": {name: type_}})
     text = f'Column "{name}" stays text: its numbers are stored as text, such as {column.first[0]}.'
-    return Question("digits", name, text, (as_text(name), choice))
+    return Question("digits", name, text, (as_type(name), as_type(name, type_)))

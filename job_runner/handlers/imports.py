@@ -13,9 +13,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from contract.requests.importing import ReadOptions
 from domain_errors import counted
 from import_engine.importer import import_file
-from import_engine.options import ReadOptions
+from import_engine.options import read_options
 from import_engine.sources.downloading import DownloadLimits, import_uri
 from import_engine.sources.uris import allowed_uri
 from import_engine.work import ImportedTable
@@ -96,7 +97,7 @@ def _check_columns(context: JobContext, shapes: Sequence[TableShape]) -> None:
 
 
 def _options(job: Job) -> ReadOptions:
-    return ReadOptions.from_json(job.run_parameters.get("options", {}))
+    return read_options(job.run_parameters.get("options", {}))
 
 
 def _imported_uri(

@@ -2,7 +2,7 @@
 
 A summary costs two scans of its column, so it can follow a filter. In large tables it reads
 blocks of rows at equal distances instead. Numbers and times have bins with round edges, all other
-values their most frequent ones. A part's ``filter`` selects its rows.
+values their most frequent ones. The ``filters`` of a part select its rows.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from decimal import ROUND_FLOOR, Decimal
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import duckdb
 
+from contract.answers import Hidden
+from contract.declarations import Help
 from parquet_tables.json_values import json_value
 from parquet_tables.quoting import (
     positional_names,
@@ -68,55 +70,38 @@ class ChartBar:
     """One bar: its label, its rows, and the filter expression that selects them."""
 
     label: str
-    rows: int
-    filter: str
+    row_count: int
+    filters: Annotated[str, Help("The expression that selects the bar's rows.")]
 
 
 @dataclass(frozen=True)
 class ColumnSummary:
-    """The form of a column's values.
+    """The form of a column's values."""
 
-    Parameters
-    ----------
-    rows, missing : int
-        The rows in view, and those without a value.
-    distinct : int
-        The number of distinct values; approximate unless ``distinct_exact``.
-    chart : {"bins", "values", "none"}
-        Whether ``parts`` are bins in order or the most frequent values.
-    clipped : bool
-        Whether the first or last bin has no limit, since the tail is long.
-    sampled : bool
-        Whether all numbers are those of the blocks of a large table.
-    """
-
-    column: Column
-    rows: int
-    missing: int
+    column: Hidden[Column]
+    row_count: Annotated[int, Help("The rows in view.")]
+    missing: Annotated[int, Help("Those without a value.")]
     distinct: int
     minimum: Any
     maximum: Any
-    chart: Literal["bins", "values", "none"] = "none"
+    chart: Annotated[
+        Literal["bins", "values", "none"],
+        Help("Whether `parts` are bins in order or the most frequent values."),
+    ] = "none"
     parts: tuple[ChartBar, ...] = ()
-    clipped: bool = False
-    sampled: bool = False
-    distinct_exact: bool = False
+    clipped: Annotated[bool, Help("Whether the outer bins have no limit.")] = False
+    sampled: Annotated[bool, Help("Whether the numbers are those of some blocks.")] = False
+    distinct_exact: Annotated[bool, Help("Whether `distinct` is exact.")] = False
 
-    def as_json(self) -> dict[str, object]:
-        return {
-            "name": self.column.name,
-            "type": self.column.type,
-            "rows": self.rows,
-            "missing": self.missing,
-            "distinct": self.distinct,
-            "distinct_exact": self.distinct_exact,
-            "minimum": json_value(self.minimum),
-            "maximum": json_value(self.maximum),
-            "chart": self.chart,
-            "clipped": self.clipped,
-            "sampled": self.sampled,
-            "parts": [vars(part) for part in self.parts],
-        }
+    @property
+    def name(self) -> Annotated[str, Help(None)]:
+        """The column's name."""
+        return self.column.name
+
+    @property
+    def type(self) -> Annotated[str, Help("DuckDB's type.")]:
+        """The column's type."""
+        return self.column.type
 
 
 def summarise(
@@ -152,7 +137,8 @@ def summarise(
         )
         sql, params = view_statement(table, [column], shown, 0, None)
         source = _Source(cursor, f"({sql}) AS r(v)", params)
-        summaries.append(_with_chart(plain, source, ends) if count else plain)
+        summary = _with_chart(plain, source, ends) if count else plain
+        summaries.append(replace(summary, minimum=json_value(low), maximum=json_value(high)))
     return summaries
 
 
@@ -236,7 +222,7 @@ def _numbers(plain: ColumnSummary, source: _Source, ends: list[float]) -> Column
     if rows := counted.get(len(edges) - 1):
         above = f"{name} >= {_literal(highest)}"
         parts.append(ChartBar(f"≥ {shown_number(highest)}", rows, above))
-    while not parts[-1].rows:
+    while not parts[-1].row_count:
         parts.pop()
     return _charted(plain, "bins", tuple(parts), clipped=is_clipped)
 
@@ -309,7 +295,7 @@ def _time_unit(low: date | datetime | time, high: date | datetime | time) -> str
 
 def _values(plain: ColumnSummary, source: _Source) -> ColumnSummary:
     value = "CAST(r.v AS VARCHAR)"
-    present = plain.rows - plain.missing
+    present = plain.row_count - plain.missing
     if plain.distinct > present / 3 and present > MAX_DISTINCT_SHOWN:
         return plain
     if plain.distinct > MANY_DISTINCT:

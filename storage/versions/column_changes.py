@@ -5,10 +5,11 @@ The order of columns changes nothing that a request depends on, so it is reporte
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any
 
+from contract.declarations import Help
 from parquet_tables.columns import Column
 from storage.errors import ColumnsChanged
 from storage.sqlite.database import Transaction
@@ -29,7 +30,7 @@ class TableShape:
 
     key: str
     columns: tuple[Column, ...]
-    rows: int | None
+    row_count: int | None
 
     @classmethod
     def of(cls, table: StoredTable) -> TableShape:
@@ -38,28 +39,27 @@ class TableShape:
 
 
 @dataclass(frozen=True)
-class ColumnChanges:
-    """The changes of one table.
+class RetypedColumn:
+    """A column with another type than before."""
 
-    Parameters
-    ----------
-    is_new, is_gone : bool
-        Whether only one of the versions has the table.
-    retyped : tuple of (Column, Column)
-        Columns of the same name with another type, before and now.
-    reordered : bool
-        Whether the columns of both versions stand in another order.
-    """
+    name: str
+    type_before: str
+    type: str
+
+
+@dataclass(frozen=True)
+class TableColumnChanges:
+    """The changes of one table."""
 
     table_key: str
-    is_new: bool
-    is_gone: bool
-    rows_before: int | None
-    rows: int | None
+    row_count_before: Annotated[int | None, Help("Null for a new table.")]
+    row_count: Annotated[
+        int | None, Help("Null for a lost table, or if the preview didn't count them.")
+    ]
     added: tuple[Column, ...]
     removed: tuple[Column, ...]
-    retyped: tuple[tuple[Column, Column], ...]
-    reordered: bool
+    retyped: tuple[RetypedColumn, ...]
+    reordered: Annotated[bool, Help("Whether the columns of both stand in another order.")]
 
     @property
     def any(self) -> bool:
@@ -71,46 +71,50 @@ class ColumnChanges:
         """The names, in lower case, on which a request can't rely any more."""
         still = {column.name.lower() for column in self.added}
         removed = {column.name.lower() for column in self.removed} - still
-        return frozenset(removed | {before.name.lower() for before, _ in self.retyped})
+        return frozenset(removed | {column.name.lower() for column in self.retyped})
 
     def as_json(self) -> dict[str, Any]:
-        return {
-            "table_key": self.table_key,
-            "rows_before": self.rows_before,
-            "rows": self.rows,
-            "added": [vars(column) for column in self.added],
-            "removed": [vars(column) for column in self.removed],
-            "retyped": [
-                {"name": now.name, "type_before": before.type, "type": now.type}
-                for before, now in self.retyped
-            ],
-            "reordered": self.reordered,
-        }
+        """The changes as the summary of a job records them."""
+        recorded = asdict(self)
+        recorded["rows"] = recorded.pop("row_count")
+        recorded["rows_before"] = recorded.pop("row_count_before")
+        return recorded
+
+    @classmethod
+    def of_json(cls, recorded: Mapping[str, Any]) -> TableColumnChanges:
+        """Read changes that a job recorded."""
+        return cls(
+            recorded["table_key"],
+            recorded["rows_before"],
+            recorded["rows"],
+            tuple(Column(**column) for column in recorded["added"]),
+            tuple(Column(**column) for column in recorded["removed"]),
+            tuple(RetypedColumn(**column) for column in recorded["retyped"]),
+            recorded["reordered"],
+        )
 
 
 def column_changes(
     before: Sequence[TableShape], now: Sequence[TableShape]
-) -> tuple[ColumnChanges, ...]:
+) -> tuple[TableColumnChanges, ...]:
     """Compare the tables of two versions, in the order of the new one; lost tables come last."""
     old, new = ({table.key: table for table in tables} for tables in (before, now))
     keys = [*new, *(key for key in old if key not in new)]
     return tuple(_changes(key, old.get(key), new.get(key)) for key in keys)
 
 
-def _changes(key: str, before: TableShape | None, now: TableShape | None) -> ColumnChanges:
+def _changes(key: str, before: TableShape | None, now: TableShape | None) -> TableColumnChanges:
     old = {column.name: column for column in (before.columns if before else ())}
     new = {column.name: column for column in (now.columns if now else ())}
     common = [name for name in new if name in old]
-    return ColumnChanges(
+    return TableColumnChanges(
         table_key=key,
-        is_new=before is None,
-        is_gone=now is None,
-        rows_before=before.rows if before else None,
-        rows=now.rows if now else None,
+        row_count_before=before.row_count if before else None,
+        row_count=now.row_count if now else None,
         added=tuple(column for name, column in new.items() if name not in old),
         removed=tuple(column for name, column in old.items() if name not in new),
         retyped=tuple(
-            (old[name], new[name])
+            RetypedColumn(name, old[name].type, new[name].type)
             for name in common
             if new[name].type and new[name].type != old[name].type
         ),
@@ -118,9 +122,9 @@ def _changes(key: str, before: TableShape | None, now: TableShape | None) -> Col
     )
 
 
-def shapes_of_ref(tx: Transaction, dataset_id: int, ref_name: str) -> list[TableShape] | None:
+def shapes_of_ref(tx: Transaction, dataset_id: int, ref: str) -> list[TableShape] | None:
     """Return the tables of a ref's version; None if it has no version yet."""
-    commit_id = get_ref(tx, dataset_id, ref_name).commit_id
+    commit_id = get_ref(tx, dataset_id, ref).commit_id
     if commit_id is None:
         return None
     return [TableShape.of(table) for table in get_commit(tx, dataset_id, commit_id).manifest.tables]
@@ -129,11 +133,11 @@ def shapes_of_ref(tx: Transaction, dataset_id: int, ref_name: str) -> list[Table
 def checked_changes(
     tx: Transaction,
     dataset_id: int,
-    ref_name: str,
+    ref: str,
     now: Sequence[TableShape],
     *,
     require_columns: bool,
-) -> tuple[ColumnChanges, ...] | None:
+) -> tuple[TableColumnChanges, ...] | None:
     """Compare tables with those of the ref that they shall replace; None if it has none.
 
     Raises
@@ -141,27 +145,27 @@ def checked_changes(
     ColumnsChanged
         Columns differ, and the request or the dataset requires the same.
     """
-    before = shapes_of_ref(tx, dataset_id, ref_name)
+    before = shapes_of_ref(tx, dataset_id, ref)
     if before is None:
         return None
     changes = column_changes(before, now)
     if any(change.any for change in changes):
         if only(tx, "dataset_requires_columns", id=dataset_id)["require_columns"]:
-            raise ColumnsChanged(ref_name, _named(changes), by_dataset=True)
+            raise ColumnsChanged(ref, _named(changes), by_dataset=True)
         if require_columns:
-            raise ColumnsChanged(ref_name, _named(changes), by_dataset=False)
+            raise ColumnsChanged(ref, _named(changes), by_dataset=False)
     return changes
 
 
-def _named(changes: Sequence[ColumnChanges]) -> str:
+def _named(changes: Sequence[TableColumnChanges]) -> str:
     """The first changes as a text."""
     texts = []
     for change in changes:
         of = f" of {change.table_key}" if len(changes) > 1 else ""
         texts += [f'"{column.name}"{of} is missing' for column in change.removed]
         texts += [
-            f'"{now.name}"{of} has type {now.type} instead of {before.type}'
-            for before, now in change.retyped
+            f'"{column.name}"{of} has type {column.type} instead of {column.type_before}'
+            for column in change.retyped
         ]
         texts += [f'"{column.name}"{of} is new' for column in change.added]
     more = f", and {len(texts) - MAX_NAMED:,} more" if len(texts) > MAX_NAMED else ""

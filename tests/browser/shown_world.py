@@ -40,7 +40,7 @@ class World:
 ROW_DIFF = {
     "source_ref": "smpl-compared",
     "table_key": "primary",
-    "compare_to": {"ref": "main"},
+    "compare_to": {"source_ref": "main"},
     "keys": ["id"],
 }
 """The rows of the table that aren't in the sample."""
@@ -147,7 +147,7 @@ def _crowded(server: LiveServer, client: httpx.Client) -> int:
     server.import_text(dataset, table, client=client)
     for number in range(8):
         name = f"ref-{number:03}-of-a-long-name-that-someone-thought-of"
-        client.post(f"/api/datasets/{dataset}/refs", json={"name": name, "from_ref": "main"})
+        client.post(f"/api/datasets/{dataset}/refs", json={"name": name, "source_ref": "main"})
     client.delete(f"/api/datasets/{dataset}/refs/{name}")
     client.delete(f"/api/datasets/{_dataset(client, BLANKLESS[:150])}")
     return dataset

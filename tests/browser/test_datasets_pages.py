@@ -93,7 +93,7 @@ def test_the_first_row_is_near_the_top(analyst: Analyst, server: LiveServer) -> 
 
 def test_a_wrong_filter_shows_no_rows(analyst: Analyst, server: LiveServer) -> None:
     page, client = analyst
-    page.goto(f"{server.url}/datasets/{server.new_table(40, client)}?filter=amont+%3E+1")
+    page.goto(f"{server.url}/datasets/{server.new_table(40, client)}?filters=amont+%3E+1")
     expect(page.get_by_role("alert")).to_contain_text("amont")
     expect(page.get_by_role("region", name="Rows")).to_have_count(0)
     expect(page.get_by_text("Download")).to_have_count(0)

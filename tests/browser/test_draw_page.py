@@ -222,7 +222,7 @@ def test_an_auditors_banded_sample_takes_few_actions(analyst: Analyst, server: L
     dataset = server.new_dataset(client)
     content = "\n".join(["Line,Account,Amount (EUR)", *lines]) + "\n"
     assert server.import_text(dataset, content, client=client)["status"] == "completed"
-    page.goto(f"{server.url}/datasets/{dataset}?filter=Account+%3D+1400")
+    page.goto(f"{server.url}/datasets/{dataset}?filters=Account+%3D+1400")
 
     actions = 0
 

@@ -72,7 +72,7 @@ def test_an_invalid_filter_is_reported_with_the_rows(analyst: Analyst, server: L
     page, client = analyst
     job_id = draw(client, server.new_table(50, client))
     finished(client, job_id)
-    page.goto(f"{server.url}/jobs/{job_id}?tab=rows&filter=citty+%3D+%27Oslo%27")
+    page.goto(f"{server.url}/jobs/{job_id}?tab=rows&filters=citty+%3D+%27Oslo%27")
     expect(page.get_by_role("alert")).to_contain_text('Did you mean "city"?')
     expect(page.get_by_role("region", name="Rows")).to_have_count(0)
 

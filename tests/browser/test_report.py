@@ -31,7 +31,7 @@ def report_file(server: LiveServer, tmp_path_factory: pytest.TempPathFactory) ->
     server.import_text(dataset, text.replace("Lima", "Rome"))
     history = server.admin.get(f"/api/datasets/{dataset}/history").json()
     parent = history["commits"][1]["commit_id"]
-    job = server.explore(dataset, {"compare_to": {"ref": parent}})
+    job = server.explore(dataset, {"compare_to": {"source_ref": parent}})
     query = {"format": "html", "download": "true"}
     answer = server.admin.get(f"/api/exploration/jobs/{job['id']}/result", params=query)
     assert answer.status_code == 200, answer.text

@@ -102,7 +102,7 @@ def test_a_dataset_is_hidden_after_access_is_removed(
     side_by_side: tuple[Page, Page, dict[str, str]], server: LiveServer
 ) -> None:
     owner, viewer, where = side_by_side
-    viewer.goto(f"{server.url}{where['shared']}?tab=data&filter={quote('id < 3')}")
+    viewer.goto(f"{server.url}{where['shared']}?tab=data&filters={quote('id < 3')}")
     expect(viewer.get_by_text("3 of 40 rows")).to_be_visible()
     owner.goto(f"{server.url}{where['shared']}?tab=access")
     owner.get_by_role("button", name=f"Remove access of {where['viewer']}").click()

@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Sequence
-from dataclasses import fields
 from pathlib import Path
 
 from contract.declarations import Declared, Request, declared
-from contract.fields import Choice, Count, Flag, Items, Kind, Part, Written
+from contract.fields import Choice, Count, Flag, Items, Kind, Mapped, Part, Written
 from contract.requests.estimate import EstimatesRequest
 from contract.requests.evaluate import EvaluationRequest
-from contract.requests.rows import SampleRowsRequest
-from import_engine.options import ReadOptions
+from contract.requests.importing import ReadOptions
+from contract.requests.tables import SampleRowsRequest
 from sampling_engine import DEFAULT_METHOD, METHODS
 
 MODULE = Path(__file__).parents[2] / "client" / "jobsvc_client" / "fields.py"
@@ -52,7 +51,7 @@ def module_text() -> str:
     """The text of the module."""
     classes = [
         _class("MethodParameters", "The parameters of the methods of sampling.", _parameters()),
-        _class("ImportOptions", "How to read a file; docs/IMPORT.md.", _import_options()),
+        _class("ImportOptions", "How to read a file; docs/IMPORT.md.", _options(ReadOptions, ())),
         _class(
             "RowsOptions",
             "Which rows to write to a file, and how.",
@@ -102,10 +101,6 @@ def _parameters() -> list[Entry]:
     return [(name, kinds[name], own.help) for name, own in found.items() if name != "seed"]
 
 
-def _import_options() -> list[Entry]:
-    return [(one.name, str(one.type).removesuffix(" | None"), "") for one in fields(ReadOptions)]
-
-
 def _options(request: type[Request], without: Sequence[str]) -> list[Entry]:
     """The fields of a request that are keywords of a method."""
     return [
@@ -125,6 +120,8 @@ def type_of(kind: Kind) -> str:
             return "bool"
         case Count():
             return "int"
+        case Mapped():
+            return "Mapping[str, str]"
         case Part():
             return "Mapping[str, Any]"
         case Items():

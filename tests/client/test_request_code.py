@@ -97,10 +97,15 @@ EXPLORATIONS: dict[str, tuple[str, dict[str, Any]]] = {
         "exploration",
         {"sql": "SELECT '1' AS a\nFROM data", "output_name": "q", "commit_message": "why"},
     ),
-    "report": ("exploration", {"compare_to": {"ref": "main", "table_key": "primary"}}),
+    "report": ("exploration", {"compare_to": {"source_ref": "main", "table_key": "primary"}}),
     "changes": (
         "exploration",
-        {"source_ref": "main", "compare_to": {"ref": "main"}, "keys": ["id"], "output_name": "c"},
+        {
+            "source_ref": "main",
+            "compare_to": {"source_ref": "main"},
+            "keys": ["id"],
+            "output_name": "c",
+        },
     ),
 }
 

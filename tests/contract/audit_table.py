@@ -198,7 +198,7 @@ CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
         "ref_made",
         lambda w: (
             f"/api/datasets/{w.dataset}/refs",
-            {"json": {"name": "audited", "from_ref": "main"}},
+            {"json": {"name": "audited", "source_ref": "main"}},
         ),
     ),
     "DELETE /api/datasets/<int:dataset_id>/refs/<ref>": (

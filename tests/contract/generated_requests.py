@@ -57,6 +57,7 @@ VALUES: dict[str, list[Any]] = {
     "column": ["city", "id", "amount"],
     "order_by": ["amount", "city"],
     "expression": ["id > 3 AND city <> 'Oslo'"],
+    "filters": ["id > 3 OR city IS NULL"],
     "columns": [["city", "id"]],
     "sql": ['SELECT city, count(*) AS n FROM "primary" GROUP BY ALL'],
     "sample_size": [3, 1_000_000],
@@ -70,7 +71,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "create_sampling_job_more_row": {"statistic": "mean", "column": "id", "margin": 1},
     "create_sampling_dataset_sample": DRAW,
     "create_sampling_template": {"name": "draw", "body": DRAW},
-    "create_dataset_ref": {"name": "another", "from_ref": "main"},
+    "create_dataset_ref": {"name": "another", "source_ref": "main"},
     "query_exploration_dataset": {"sql": 'SELECT * FROM "primary"'},
     "create_user": {"soeid": "newuser", "role_name": "viewer"},
 }

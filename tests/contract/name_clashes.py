@@ -97,8 +97,8 @@ class Asked:
         wanted = f"{quoted(self.names[sought])} IS NOT NULL"
         by = {"order_by": self.names[order], "order_desc": "true"}
         yield self.get(f"{self.table}/data", limit=5, offset=3)
-        yield self.get(f"{self.table}/data", limit=5, filter=wanted)
-        yield self.get(f"{self.table}/data", limit=50, offset=7, filter=wanted, **by)
+        yield self.get(f"{self.table}/data", limit=5, filters=wanted)
+        yield self.get(f"{self.table}/data", limit=50, offset=7, filters=wanted, **by)
 
     def files(self, folder: Path) -> Iterator[Any]:
         """The rows of downloaded files."""
@@ -173,7 +173,7 @@ class Asked:
         query = {"sql": f"SELECT {listed} FROM data LIMIT 50", "output_name": "changed"}
         self.job(path, query)
         keys = [self.names[AMOUNT]]
-        compare_to = {"ref": "expl-changed", "table_key": "result"}
+        compare_to = {"source_ref": "expl-changed", "table_key": "result"}
         job = self.job(path, {"compare_to": compare_to, "keys": keys})
         return self.get(f"/api/exploration/jobs/{job}/result", limit=100)["data"]
 

@@ -174,7 +174,7 @@ TABLE = (
         WRITE,
         lambda scene, _: Ask(
             f"/api/datasets/{scene.dataset}/refs",
-            {"name": f"pn-{next(numbers)}", "from_ref": "main"},
+            {"name": f"pn-{next(numbers)}", "source_ref": "main"},
         ),
     ),
     Row(f"GET {D}/refs/<ref>", SEE, at("/api/datasets/{d}/refs/main")),
@@ -198,9 +198,9 @@ TABLE = (
     Row(f"POST {D}/preview", WRITE, at("/api/datasets/{d}/preview", files=FILE)),
     Row("POST /api/datasets/preview", CREATE, at("/api/datasets/preview", files=FILE)),
     Row(f"GET {D}/history", SEE, at("/api/datasets/{d}/history")),
-    Row(f"GET {D}/commits/<commit>", SEE, at("/api/datasets/{d}/commits/main")),
-    Row(f"GET {D}/commits/<commit>/schema", SEE, at("/api/datasets/{d}/commits/main/schema")),
-    Row(f"GET {D}/commits/<commit>/data", SEE, at("/api/datasets/{d}/commits/main/data")),
+    Row(f"GET {D}/commits/<commit_id>", SEE, at("/api/datasets/{d}/commits/main")),
+    Row(f"GET {D}/commits/<commit_id>/schema", SEE, at("/api/datasets/{d}/commits/main/schema")),
+    Row(f"GET {D}/commits/<commit_id>/data", SEE, at("/api/datasets/{d}/commits/main/data")),
     Row(f"GET {D}/refs/<ref>/tables", SEE, at("/api/datasets/{d}/refs/main/tables")),
     Row(
         f"GET {D}/refs/<ref>/tables/<path:key>/schema",

@@ -140,7 +140,9 @@ def test_profile_plan_estimates_and_comparisons_work(world: World, ledger: int) 
         },
     )
     assert estimates.status_code == 200, estimates.text
-    compared = server.explore(ledger, {"compare_to": {"ref": job["output_summary"]["output_ref"]}})
+    compared = server.explore(
+        ledger, {"compare_to": {"source_ref": job["output_summary"]["output_ref"]}}
+    )
     assert compared["status"] == "completed", compared["error_message"]
 
 
@@ -176,7 +178,7 @@ def test_preview_states_files_rows_columns_and_bytes(world: World) -> None:
     assert found.status_code == 200, found.text
     (table,) = found.json()["tables"]
     assert (table["connection"], table["file_count"], table["row_count"]) == ("store", 4, TOTAL)
-    assert [file["rows"] for file in table["files"]] == list(ROWS)
+    assert [file["row_count"] for file in table["files"]] == list(ROWS)
     assert table["size_bytes"] == sum(file["size_bytes"] for file in table["files"])
     assert table["columns"][2] == {"name": "amount", "type": "DECIMAL(12,2)"}
     assert not world.get(f"/api/datasets/{dataset}/refs/main").json()["commit_id"]

@@ -106,7 +106,7 @@ def test_a_plan_is_not_recorded(world: World) -> None:
 
 
 def test_a_change_that_was_refused_leaves_no_entry(world: World) -> None:
-    body = {"name": "again", "from_ref": "no such ref"}
+    body = {"name": "again", "source_ref": "no such ref"}
     answer = world.server.admin.post(f"/api/datasets/{world.dataset}/refs", json=body)
     assert answer.status_code == 404
     assert told_by(world.server, answer) == []

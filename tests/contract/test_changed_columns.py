@@ -69,7 +69,11 @@ def head_of(server: LiveServer, dataset: int) -> str:
 def assert_other(changes: dict[str, Any], rows: int | None = 2) -> None:
     (table,) = changes["tables"]
     assert changes["changed"]
-    assert (table["table_key"], table["rows_before"], table["rows"]) == ("primary", 3, rows)
+    assert (table["table_key"], table["row_count_before"], table["row_count"]) == (
+        "primary",
+        3,
+        rows,
+    )
     assert (table["removed"], table["added"], table["retyped"]) == (REMOVED, ADDED, RETYPED)
 
 
@@ -78,7 +82,11 @@ def test_a_preview_and_the_job_say_what_changes(server: LiveServer, dataset: int
     job = submitted(server, dataset, OTHER)
     assert job["status"] == "completed"
     assert_other(changes_of(server, job["id"]))
-    assert job["output_summary"]["column_changes"] == changes_of(server, job["id"])["tables"]
+    (recorded,) = job["output_summary"]["column_changes"]
+    (table,) = changes_of(server, job["id"])["tables"]
+    assert recorded.pop("rows") == table.pop("row_count")
+    assert recorded.pop("rows_before") == table.pop("row_count_before")
+    assert recorded == table
 
 
 def test_the_first_version_changes_nothing(server: LiveServer) -> None:
@@ -92,7 +100,7 @@ def test_the_first_version_changes_nothing(server: LiveServer) -> None:
 
 def test_the_ref_of_a_preview_is_compared(server: LiveServer, dataset: int) -> None:
     refs = f"/api/datasets/{dataset}/refs"
-    assert server.admin.post(refs, json={"name": "old", "from_ref": "main"}).status_code == 200
+    assert server.admin.post(refs, json={"name": "old", "source_ref": "main"}).status_code == 200
     submitted(server, dataset, OTHER)
     assert_other(previewed(server, dataset, OTHER, ref="old"))
     assert not previewed(server, dataset, OTHER)["changed"]
@@ -233,7 +241,7 @@ def test_a_lost_table_is_a_change(server: LiveServer, tmp_path: Path) -> None:
     assert server.import_text(dataset, workbook, "two.xlsx")["status"] == "completed"
     changes = previewed(server, dataset, BEFORE)
     assert [table["table_key"] for table in changes["tables"]] == ["primary", "north", "east"]
-    assert changes["tables"][1]["rows"] is None
+    assert changes["tables"][1]["row_count"] is None
     job = submitted(server, dataset, BEFORE, require_columns="true")
     assert job["error_code"] == "columns_changed"
     assert '"id" of north is missing' in job["error_message"]
@@ -272,7 +280,7 @@ def test_attaching_again_compares_too(server: LiveServer) -> None:
         f"/api/datasets/{dataset}/attach/preview", json=table("b.parquet")
     ).json()
     (changes,) = preview["column_changes"]["tables"]
-    assert (changes["added"], changes["rows_before"], changes["rows"]) == (ADDED, 1, 1)
+    assert (changes["added"], changes["row_count_before"], changes["row_count"]) == (ADDED, 1, 1)
     answer = server.admin.post(path, json={**table("b.parquet"), "require_columns": True})
     failed = server.finished(answer.json()["job_id"])
     assert failed["error_code"] == "columns_changed", failed

@@ -82,7 +82,9 @@ def test_the_first_rows_of_a_sorted_table_are_called_out(server: LiveServer, dat
     assert found["filtered"]["stand_out"] == ["id", "amount"]
     assert "1,000 of 3,000 rows that pass the filter" in found["verdict"]
     assert "differ from the whole table in id, amount" in found["verdict"]
-    server.admin.post(f"/api/datasets/{dataset}/refs", json={"name": "brought", "from_ref": "main"})
+    server.admin.post(
+        f"/api/datasets/{dataset}/refs", json={"name": "brought", "source_ref": "main"}
+    )
     lines = [f"{row},{('Oslo', 'Lima', 'Kyiv', '')[row % 4]},{row / 4}" for row in range(1000)]
     server.import_text(dataset, "\n".join(["id,city,amount", *lines]), ref="brought")
     query = {"base_ref": "main", "source_ref": "brought"}
@@ -115,7 +117,7 @@ def test_beside_another_table_a_sample_counts_by_its_weights(
     assert (found["only_in_other"], found["other"]["rows"]) == ([], 720)
     back = {"base_ref": ref, "base_table": "primary", "source_ref": "main"}
     assert server.admin.get(path, params=back).json()["base"]["weighted"]
-    report = server.explore(dataset, {"compare_to": {"ref": ref, "table_key": "primary"}})
+    report = server.explore(dataset, {"compare_to": {"source_ref": ref, "table_key": "primary"}})
     assert report["output_summary"]["verdict"] == found["verdict"]
     page = server.admin.get(
         f"/api/exploration/jobs/{report['id']}/result", params={"format": "html"}
@@ -259,7 +261,7 @@ def test_what_changed_between_two_versions_is_listed(server: LiveServer) -> None
     ]
     dataset = server.new_table(10)
     server.import_text(dataset, "\n".join(["id,sex,income", *before]))
-    server.admin.post(f"/api/datasets/{dataset}/refs", json={"name": "old", "from_ref": "main"})
+    server.admin.post(f"/api/datasets/{dataset}/refs", json={"name": "old", "source_ref": "main"})
     server.import_text(dataset, "\n".join(["id,sex,income,added", *after]))
     query = {"base_ref": "old", "source_ref": "main"}
     found = server.admin.get(f"/api/datasets/{dataset}/compare", params=query).json()
@@ -277,7 +279,7 @@ def test_what_changed_between_two_versions_is_listed(server: LiveServer) -> None
     assert columns["income"]["p_value"] < 1e-10
     assert "income" in found["stand_out"]
     assert found["changes"]["rows_only_in_base"] == 100 + 557
-    report = server.explore(dataset, {"compare_to": {"ref": "old"}})
+    report = server.explore(dataset, {"compare_to": {"source_ref": "old"}})
     assert report["output_summary"]["verdict"].startswith("Differs. Rows: +100")
 
 
@@ -290,7 +292,7 @@ def test_categories_of_large_tables_are_compared_in_all_rows(
     rows = [f"{row},{'M' if row == 7 else 'W'},text {row}" for row in range(5000)]
     dataset = server.new_table(10)
     server.import_text(dataset, "\n".join(["No,sex,remark", *rows]))
-    server.admin.post(f"/api/datasets/{dataset}/refs", json={"name": "old", "from_ref": "main"})
+    server.admin.post(f"/api/datasets/{dataset}/refs", json={"name": "old", "source_ref": "main"})
     later = [row.replace("M", "W" if place == 7 else "M") for place, row in enumerate(rows)]
     server.import_text(dataset, "\n".join(["no,sex,remark", *later]))
     query = {"base_ref": "old", "source_ref": "main"}

@@ -145,7 +145,7 @@ class Reads:
 
     def filtered(self) -> Outcome:
         text = f"amount > {self.number % 50} and score < 900"
-        return self.answer(self.world.table(self.dataset, "data", filter=text, limit=100))
+        return self.answer(self.world.table(self.dataset, "data", filters=text, limit=100))
 
     def sorted(self) -> Outcome:
         return self.answer(self.world.table(self.dataset, "data", order_by="amount", limit=10))

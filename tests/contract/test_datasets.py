@@ -54,7 +54,7 @@ def test_a_refusal_says_what_one_may_do(server: LiveServer) -> None:
     grant = {"user_id": user["id"], "permission": "read"}
     assert server.admin.put(f"{path}/permissions", json=grant).is_success
     number = path.rpartition("/")[2]
-    refused = reader.post(f"{path}/refs", json={"name": "q", "from_ref": "main"})
+    refused = reader.post(f"{path}/refs", json={"name": "q", "source_ref": "main"})
     sentence = f"This requires the right {{}} in dataset {number}; yours is read."
     assert_problem(refused, 403, "forbidden", sentence.format("write"))
     refused = reader.delete(path)
@@ -104,7 +104,7 @@ def test_levels_reach_as_far_as_they_say(server: LiveServer) -> None:
 
 def test_history_shows_imports_newest_first(server: LiveServer, dataset_id: int) -> None:
     path = f"/api/datasets/{dataset_id}/history"
-    history = server.admin.get(path, params={"ref_name": "main", "limit": 1}).json()
+    history = server.admin.get(path, params={"source_ref": "main", "limit": 1}).json()
     assert history["total"] == 2
     (newest,) = history["commits"]
     assert newest["tables"][0]["row_count"] == 1200
@@ -117,9 +117,9 @@ def test_history_shows_imports_newest_first(server: LiveServer, dataset_id: int)
 
 def test_a_ref_names_a_commit_and_copies_nothing(server: LiveServer, dataset_id: int) -> None:
     refs = f"/api/datasets/{dataset_id}/refs"
-    made = server.admin.post(refs, json={"name": "v2", "from_ref": "main"}).json()
+    made = server.admin.post(refs, json={"name": "v2", "source_ref": "main"}).json()
     older = server.admin.get(f"/api/datasets/{dataset_id}/history?offset=1").json()["commits"][0]
-    body = {"ref_name": "v1", "commit_id": older["commit_id"]}
+    body = {"name": "v1", "source_ref": older["commit_id"]}
     assert server.admin.post(refs, json=body).json()["commit_id"] == older["commit_id"]
     assert_problem(server.admin.post(refs, json=body), 409, "conflict", "v1")
     overview = server.admin.get(f"/api/datasets/{dataset_id}/overview").json()
@@ -147,7 +147,12 @@ def test_a_schema_tells_distinct_counts_once_a_profile_is_kept(
     table = f"/api/datasets/{dataset_id}/refs/main/tables/primary"
     counted = {"distinct": "true"}
     before = server.admin.get(f"{table}/schema", params=counted).json()["columns"]
-    assert before[1] == {"name": "city", "type": "VARCHAR", "distinct": None}
+    assert before[1] == {
+        "name": "city",
+        "type": "VARCHAR",
+        "distinct": None,
+        "distinct_exact": None,
+    }
     profile = server.admin.get(f"{table}/analysis").json()["columns"]
     after = server.admin.get(f"{table}/schema", params=counted).json()["columns"]
     assert [one["distinct"] for one in after] == [one["distinct"]["value"] for one in profile]
@@ -221,7 +226,7 @@ def test_an_offset_past_the_end_is_an_empty_page(server: LiveServer, dataset_id:
         ("refs/mian/tables", ['"mian"', "main"]),
         ("refs/main/tables/primry/data", ['"primry"', "primary"]),
         ("commits/0000000/data", ['"0000000"', "main"]),
-        ("history?ref_name=nope", ['"nope"', "main"]),
+        ("history?source_ref=nope", ['"nope"', "main"]),
         ("nothing", ["address doesn't exist"]),
     ],
 )

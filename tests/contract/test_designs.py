@@ -209,19 +209,19 @@ def test_bands_have_rows_and_sums(server: LiveServer, dataset_id: int) -> None:
     parts = found["bands"]
     amounts = [Decimal(at) / 4 for at in range(2000)]
     low = [one for one in amounts if one < 100]
-    assert (parts[0]["label"], parts[0]["rows"]) == ("< 100", len(low))
+    assert (parts[0]["label"], parts[0]["row_count"]) == ("< 100", len(low))
     assert Decimal(parts[0]["sum"]) == sum(low)
-    assert parts[-1]["cumulated_rows"] == 2000
+    assert parts[-1]["cumulated_row_count"] == 2000
     assert Decimal(parts[-1]["cumulated_sum"]) == sum(amounts)
     assert [(one["low"], one["high"]) for one in parts] == [
         (None, "100"),
         ("100", "490"),
         ("490", None),
     ]
-    assert sum(one["rows"] for one in found["bins"]) == 2000
-    assert found["missing"] == {"label": "Missing", "rows": 0, "sum": "0.00"}
-    only = bands(server, dataset_id, column="amount", filter="id < 10").json()
-    assert (only["rows"], only["bands"]) == (10, [])
+    assert sum(one["row_count"] for one in found["bins"]) == 2000
+    assert found["missing"] == {"label": "Missing", "row_count": 0, "sum": "0.00"}
+    only = bands(server, dataset_id, column="amount", filters="id < 10").json()
+    assert (only["row_count"], only["bands"]) == (10, [])
     of_ids = bands(server, dataset_id, column="id", amount_column="amount").json()
     assert Decimal(of_ids["bins"][-1]["cumulated_sum"]) == sum(amounts)
 
@@ -255,10 +255,10 @@ def test_skewed_amounts_and_dates_have_bins(server: LiveServer) -> None:
     found = bands(server, dataset, column="amount").json()
     edges = [one["low"] for one in found["bins"]]
     assert {"0", "100", "200", "500", "1000"} <= set(edges)
-    assert sum(one["rows"] for one in found["bins"]) == 299
-    assert found["missing"]["rows"] == 1
+    assert sum(one["row_count"] for one in found["bins"]) == 299
+    assert found["missing"]["row_count"] == 1
     days = bands(server, dataset, column="day", amount_column="amount").json()
-    assert [one["rows"] for one in days["bins"]][1:13] == [25] * 12
+    assert [one["row_count"] for one in days["bins"]][1:13] == [25] * 12
 
 
 def test_a_name_may_have_spaces(server: LiveServer, dataset_id: int) -> None:

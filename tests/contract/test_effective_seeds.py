@@ -108,7 +108,7 @@ def test_a_ref_and_a_query_keep_the_draw_of_a_sample(
 ) -> None:
     sample = first["output_summary"]["output_ref"]
     server.admin.post(
-        f"/api/datasets/{dataset_id}/refs", json={"name": "examined", "from_ref": sample}
+        f"/api/datasets/{dataset_id}/refs", json={"name": "examined", "source_ref": sample}
     )
     expected = [f"42:from-{digest_of(first)}"]
     body = {"method": "random", "parameters": SIZE}
@@ -127,7 +127,7 @@ def test_a_ref_and_a_query_keep_the_draw_of_a_sample(
 def test_an_import_and_a_query_of_it_keep_the_seed(server: LiveServer) -> None:
     dataset = server.new_table(100)
     sample = server.draw(dataset, {"rounds": [RANDOM]})["output_summary"]["output_ref"]
-    given = {"name": "copy", "from_ref": sample}
+    given = {"name": "copy", "source_ref": sample}
     assert server.admin.post(f"/api/datasets/{dataset}/refs", json=given).status_code == 200
     server.import_text(dataset, "id\n" + "\n".join(map(str, range(90))), ref="copy")
     body = {"method": "random", "parameters": SIZE}

@@ -215,9 +215,7 @@ def test_the_commit_of_a_hidden_dataset_is_unknown_elsewhere(scene: Scene) -> No
         answers = [
             nobody.get(f"/api/datasets/{own}/commits/{commit}"),
             nobody.get(f"/api/datasets/{own}/commits/{commit}/data"),
-            nobody.post(
-                f"/api/datasets/{own}/refs", json={"ref_name": "theirs", "commit_id": commit}
-            ),
+            nobody.post(f"/api/datasets/{own}/refs", json={"name": "theirs", "source_ref": commit}),
             nobody.post(
                 f"/api/sampling/datasets/{own}/jobs", json={**RANDOM, "source_ref": commit}
             ),

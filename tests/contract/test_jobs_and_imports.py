@@ -117,7 +117,7 @@ def test_a_job_that_is_not_there_is_404(server: LiveServer) -> None:
 def test_an_import_moves_its_ref_and_no_other(server: LiveServer) -> None:
     dataset = server.new_table(4)
     refs = f"/api/datasets/{dataset}/refs"
-    server.admin.post(refs, json={"name": "draft", "from_ref": "main"})
+    server.admin.post(refs, json={"name": "draft", "source_ref": "main"})
     before = server.admin.get(f"{refs}/main").json()
     job = server.import_text(dataset, "x\n1\n", "other.csv", ref="draft")
     assert job["output_summary"]["output_ref"] == "draft"

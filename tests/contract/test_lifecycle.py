@@ -113,7 +113,7 @@ def test_a_waiting_job_is_cancelled_before_it_starts(lonely: LiveServer, middlin
     path = f"/api/sampling/datasets/{dataset}/jobs"
     waiting = lonely.admin.post(path, json={**RANDOM, "output_name": "w"}).json()["job_id"]
     assert lonely.admin.get(f"/api/jobs/{waiting}").json()["queue_position"] == 1
-    name = {"name": "smpl-w", "from_ref": "main"}
+    name = {"name": "smpl-w", "source_ref": "main"}
     reserved = lonely.admin.post(f"/api/datasets/{dataset}/refs", json=name)
     assert_problem(reserved, 422, "invalid_value", "reserved")
     answer = lonely.admin.post(f"/api/jobs/{waiting}/cancel").json()

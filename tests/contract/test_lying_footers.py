@@ -121,7 +121,7 @@ def test_false_maximum_hides_no_row(world: World, true_file: bytes, place: Place
     assert "not checked" in table["notes"][0]
     drawn = filtered(world, dataset)
     assert drawn["output_summary"]["rounds"][0]["eligible_rows"] == 99 * 12
-    shown = world.table(dataset, "data", limit=100, offset=99 * 12 - 10, filter="amount > 400")
+    shown = world.table(dataset, "data", limit=100, offset=99 * 12 - 10, filters="amount > 400")
     assert len(shown.json()["data"]) == 10
     sql = "SELECT count(*) AS n FROM data WHERE amount > 400"
     assert query(world.server, dataset, sql).json()["data"] == [{"n": 99 * 12}]

@@ -37,7 +37,7 @@ def requests(name: str, dataset: int, job: str) -> dict[str, tuple[str, str, dic
         "dataset": ("POST", "/api/datasets", {"name": name}),
         "tag": ("POST", "/api/datasets", {"name": "tagged", "tags": [name]}),
         "new name": ("PATCH", of_dataset, {"name": name}),
-        "ref": ("POST", f"{of_dataset}/refs", {"name": name, "from_ref": "main"}),
+        "ref": ("POST", f"{of_dataset}/refs", {"name": name, "source_ref": "main"}),
         "user": ("POST", "/api/users", user),
         "group": ("POST", "/api/groups", {"name": name}),
         "token": ("POST", "/api/tokens", {"name": name}),

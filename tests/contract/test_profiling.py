@@ -54,7 +54,7 @@ def test_an_analysis_is_computed_once_and_shared_by_all_that_hold_the_table(
     cached = max(every, key=lambda path: path.stat().st_mtime_ns)  # others' tables have theirs
     moment = cached.stat().st_mtime_ns
     refs = f"/api/datasets/{dataset}/refs"
-    server.admin.post(refs, json={"name": "copy", "from_ref": "main"})
+    server.admin.post(refs, json={"name": "copy", "source_ref": "main"})
     again = server.admin.get(path.replace("main", "copy")).json()
     assert again["rows"] == ROWS
     assert set(server.service.directory.counts_dir.glob("*.json")) == every

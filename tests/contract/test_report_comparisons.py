@@ -40,7 +40,7 @@ def test_of_large_tables_the_rows_of_a_sample_are_compared(server: LiveServer) -
     dataset = server.new_table(WHOLE_ROWS + 1)
     first = server.admin.get("/api/datasets/" + str(dataset) + "/refs").json()["refs"][0]
     server.import_text(dataset, "id,amount\n" + "".join(f"{row},{row * 4}\n" for row in range(500)))
-    job = server.explore(dataset, {"compare_to": {"ref": first["commit_id"]}})
+    job = server.explore(dataset, {"compare_to": {"source_ref": first["commit_id"]}})
     found = server.admin.get(result_of(job)).json()["comparison"]
     assert found["base"] == {"rows": 500, "rows_read": 500, "weighted": False}
     assert found["other"]["rows_read"] == DRAWN_ROWS
@@ -54,7 +54,7 @@ def test_a_value_that_only_the_other_table_has_is_compared(server: LiveServer) -
     (first,) = server.admin.get(f"/api/datasets/{dataset}/history").json()["commits"]
     text = "\n".join(f"{row},{'Rome' if row % 2 else 'Oslo'},{row}" for row in range(ROWS))
     server.import_text(dataset, f"id,city,amount\n{text}\n")
-    job = server.explore(dataset, {"compare_to": {"ref": first["commit_id"]}})
+    job = server.explore(dataset, {"compare_to": {"source_ref": first["commit_id"]}})
     assert job["status"] == "completed", job
     found = server.admin.get(result_of(job)).json()["comparison"]
     assert "city" in found["stand_out"]

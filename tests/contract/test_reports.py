@@ -204,14 +204,14 @@ def test_further_columns_of_a_wide_table_are_short(server: LiveServer) -> None:
     ("body", "status", "code", "part"),
     [
         (
-            {"sql": "SELECT 1", "compare_to": {"ref": "main"}},
+            {"sql": "SELECT 1", "compare_to": {"source_ref": "main"}},
             422,
             "invalid_request",
             "combined with sql",
         ),
         ({"compare_to": {}}, 422, "invalid_request", "ref"),
-        ({"compare_to": {"ref": "nope"}}, 404, "not_found", "nope"),
-        ({"compare_to": {"ref": "main", "table_key": "nope"}}, 404, "not_found", "nope"),
+        ({"compare_to": {"source_ref": "nope"}}, 404, "not_found", "nope"),
+        ({"compare_to": {"source_ref": "main", "table_key": "nope"}}, 404, "not_found", "nope"),
     ],
 )
 def test_a_comparison_that_cannot_be_is_refused(

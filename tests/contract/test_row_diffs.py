@@ -23,13 +23,18 @@ def dataset(server: LiveServer) -> int:
     dataset_id = server.new_dataset()
     server.import_text(dataset_id, BEFORE)
     path = f"/api/datasets/{dataset_id}/refs"
-    server.admin.post(path, json={"name": "before", "from_ref": "main"})
+    server.admin.post(path, json={"name": "before", "source_ref": "main"})
     server.import_text(dataset_id, NOW)
     return dataset_id
 
 
 def body(*keys: str, **more: Any) -> dict[str, Any]:
-    return {"source_ref": "before", "compare_to": {"ref": "main"}, "keys": list(keys), **more}
+    return {
+        "source_ref": "before",
+        "compare_to": {"source_ref": "main"},
+        "keys": list(keys),
+        **more,
+    }
 
 
 def test_changed_rows_are_a_table_that_is_paged_and_downloaded(
@@ -127,7 +132,7 @@ def test_a_repeated_key_fails_the_job_and_names_the_rows(server: LiveServer, dat
     assert (job["status"], job["error_code"]) == ("failed", "invalid_key")
     missing = "The key is missing in 1 row of the earlier version, such as row 2"
     assert missing in job["error_message"]
-    back = {"source_ref": "main", "compare_to": {"ref": "before"}, "keys": ["city"]}
+    back = {"source_ref": "main", "compare_to": {"source_ref": "before"}, "keys": ["city"]}
     failed = server.explore(dataset, back)
     repeated = "2 rows share their key with another row, such as city = Oslo in rows 0 and 3"
     assert repeated in failed["error_message"]

@@ -41,7 +41,7 @@ def test_rows_with_a_value_are_drawn_or_in_line(server: LiveServer, job: dict[st
     assert places == {place: place <= 3 for place in range(1, 11)}
     assert {row["rounds"][0]["line_rows"] for row in found["rows"]} == {10}
     drawn = {row["row_id"] for row in found["rows"] if row["drawn"]}
-    sample = server.rows(job["id"], filter="city = 'Oslo'")
+    sample = server.rows(job["id"], filters="city = 'Oslo'")
     assert drawn == {row["_logical_row_id"] for row in sample}
 
 

@@ -23,14 +23,14 @@ def test_an_import_onto_a_sample_is_refused(server: LiveServer) -> None:
 
 
 @pytest.mark.parametrize("name", ["smpl-q1", "expl-q1"])
-@pytest.mark.parametrize(("field", "source"), [("name", "from_ref"), ("ref_name", "commit_id")])
+@pytest.mark.parametrize(("field", "source"), [("name", "source_ref"), ("ref_name", "commit_id")])
 def test_only_a_job_makes_a_sample(server: LiveServer, name: str, field: str, source: str) -> None:
     dataset_id = server.new_table(10)
     path = f"/api/datasets/{dataset_id}/refs"
     commit_id = server.admin.get(f"{path}/main").json()["commit_id"]
     answer = server.admin.post(path, json={field: name, source: commit_id})
     (error,) = assert_problem(answer, 422, "invalid_value")["errors"]
-    assert error["loc"] == ["body", field]
+    assert error["loc"] == ["body", "name"]
     assert f'starts with "{name[:5]}" is reserved: only a job makes a ' in error["msg"]
     into = server.admin.post(f"{path}/{name}/import", files={"file": ("t.csv", b"a\n1\n")})
     assert_problem(into, 404, "not_found")

@@ -89,7 +89,7 @@ def test_a_member_of_a_group_finds_its_datasets(server: LiveServer, drawn: dict[
 
 def test_results_are_bounded(server: LiveServer, drawn: dict[str, Any]) -> None:
     for number in range(3):
-        body = {"name": f"bounded-{number}", "from_ref": "main"}
+        body = {"name": f"bounded-{number}", "source_ref": "main"}
         server.admin.post(f"/api/datasets/{drawn['dataset_id']}/refs", json=body)
     assert len(search(server.admin, "bounded", limit=2)) == 2
     assert search(server.admin, "bounded-1")[0]["name"] == "bounded-1"

@@ -41,7 +41,7 @@ def test_every_route_and_method_answers_with_them(server: LiveServer, draw: dict
         "<int:dataset_id>": str(draw["dataset_id"]),
         "<job_id>": draw["id"],
         "<ref>": "main",
-        "<commit>": "main",
+        "<commit_id>": "main",
         "<path:key>": "primary",
         "<user_id>": "me",
     }

@@ -80,7 +80,7 @@ def test_a_profile_refuses_columns_with_a_line_break(server: LiveServer, path: s
 def test_a_sample_is_filtered_and_sorted_too(server: LiveServer) -> None:
     dataset = server.new_table(100)
     job = server.draw(dataset, {"method": "random", "parameters": {"sample_size": 40, "seed": 1}})
-    rows = server.rows(job["id"], filter="city IS NOT NULL", order_by="id", limit=1000)
+    rows = server.rows(job["id"], filters="city IS NOT NULL", order_by="id", limit=1000)
     assert len(rows) < 40
     assert [row["id"] for row in rows] == sorted(row["id"] for row in rows)
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from contract.requests.importing import ReadOptions
 from import_engine.errors import UnreadableFile
 from import_engine.importer import import_file
-from import_engine.options import DETECT_ALL, ReadOptions
+from import_engine.options import DETECT_ALL
 from import_engine.work import SAMPLE_ROWS, ImportedTable
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import ProgressCallback, ignore_progress

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from import_engine.errors import UnreadableFile
-from import_engine.options import ReadOptions
+from import_engine.options import read_options
 from tests.import_engine.awkward_files import DELIMITED, JSON_LINES, WORKBOOKS, Awkward
 from tests.import_engine.conftest import Importing
 
@@ -21,7 +21,7 @@ FILES: dict[str, Awkward] = {
 
 @pytest.mark.parametrize("file", FILES.values(), ids=FILES.keys())
 def test_an_awkward_file_gives_its_table(importing: Importing, file: Awkward) -> None:
-    options = ReadOptions.from_json(file.options)
+    options = read_options(file.options)
     if file.rows is None:
         with pytest.raises(UnreadableFile) as caught:
             importing.tables(file.content, file.file_name, options=options)
@@ -41,8 +41,8 @@ def test_an_awkward_file_gives_its_table(importing: Importing, file: Awkward) ->
             assert [name.replace(" ", "_") for name in outcome.names] == file.names.split()
         said = [*outcome.notes, *(question.text for question in table.questions)]
         for question in table.questions:
-            for _, choice in question.choices:
-                given = ReadOptions.from_json({**file.options, **choice})
+            for choice in question.choices:
+                given = read_options({**file.options, **choice.options})
                 (answered,) = importing.tables(file.content, file.file_name, options=given)
                 assert question not in answered.questions
     for part in file.says:

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from import_engine.options import ReadOptions
+from import_engine.options import read_options
 from profiling_engine.tables.control_totals import ControlTotal, control_totals
 from tests.import_engine.conftest import Importing
 
@@ -82,7 +82,7 @@ def test_numbers_that_identify_are_marked(importing: Importing) -> None:
 def test_sums_of_very_large_numbers_are_not_exact(importing: Importing) -> None:
     large = "9" * 38
     content = f"a,t\n{large},x\n{large},y\n-1,z\n"
-    options = ReadOptions.from_json({"types": {"a": "DECIMAL(38,0)"}})
+    options = read_options({"types": {"a": "DECIMAL(38,0)"}})
     (table,) = importing.tables(content, options=options)
     with importing.database.cursor() as cursor:
         (found,) = control_totals(cursor, table.table)

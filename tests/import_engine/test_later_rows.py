@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from import_engine.options import ReadOptions
+from import_engine.options import read_options
 from import_engine.values import MISSING_TEXTS
 from import_engine.work import SAMPLE_ROWS
 from tests.import_engine.conftest import Importing, lines
@@ -242,7 +242,7 @@ def test_a_late_value_is_read_as_the_given_type(
     importing: Importing, late: str, type_: str, last: object
 ) -> None:
     content = lines("a,b", lambda i: f"{i},", SAMPLED, [f"1,{late}"])
-    options = ReadOptions.from_json({"types": {"b": type_}})
+    options = read_options({"types": {"b": type_}})
     (table,) = importing.tables(content, options=options)
     outcome = importing.read(table)
     assert (outcome.types, outcome.rows[-1]) == (["BIGINT", type_], (1, last))

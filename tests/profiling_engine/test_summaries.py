@@ -71,26 +71,26 @@ def test_each_parts_filter_selects_its_rows(table: TableFiles, name: str) -> Non
     summary = _summaries(table, RowView())[name]
     assert len(summary.parts) <= 42
     for part in summary.parts:
-        if part.rows:
-            assert _count(table, part.filter) == part.rows, part
+        if part.row_count:
+            assert _count(table, part.filters) == part.row_count, part
 
 
 @pytest.mark.parametrize("name", ["whole", "few", "money", "skewed", "day", "at", "clock", "same"])
 def test_bins_cover_all_values(table: TableFiles, name: str) -> None:
     summary = _summaries(table, RowView())[name]
     assert summary.chart == "bins"
-    assert sum(part.rows for part in summary.parts) == summary.rows - summary.missing
+    assert sum(part.row_count for part in summary.parts) == summary.row_count - summary.missing
     assert summary.clipped == (name == "skewed")
 
 
 def test_figures_follow_the_filter(table: TableFiles) -> None:
     condition = parse_expression("few = 2 AND whole < 500", table, loc=()).condition("f")
     found = _summaries(table, RowView(condition))
-    assert {summary.rows for summary in found.values()} == {
+    assert {summary.row_count for summary in found.values()} == {
         _count(table, "few = 2 AND whole < 500")
     }
-    assert [(part.label, part.filter) for part in found["few"].parts] == [("2", "few = 2")]
-    assert found["nothing"].missing == found["nothing"].rows
+    assert [(part.label, part.filters) for part in found["few"].parts] == [("2", "few = 2")]
+    assert found["nothing"].missing == found["nothing"].row_count
     assert found["nothing"].chart == found["raw"].chart == found["unique text"].chart == "none"
     assert found['odd "name"'].parts[0].label.startswith("it's ")
 
@@ -103,15 +103,15 @@ def test_long_texts_are_no_parts(table: TableFiles) -> None:
 def test_no_rows_have_no_chart(table: TableFiles) -> None:
     condition = parse_expression("few = 99", table, loc=()).condition("f")
     for summary in _summaries(table, RowView(condition)).values():
-        assert (summary.rows, summary.missing, summary.parts) == (0, 0, ())
+        assert (summary.row_count, summary.missing, summary.parts) == (0, 0, ())
 
 
 def test_large_tables_are_read_in_blocks(table: TableFiles) -> None:
     exact = _summaries(table, RowView())["few"]
     limits = SummaryLimits(exact_rows=1000, sampled_rows=1000, block_rows=50)
     sampled = _summaries(table, RowView(), limits)["few"]
-    assert (exact.rows, exact.sampled) == (3000, False)
-    assert (sampled.rows, sampled.sampled) == (1000, True)
+    assert (exact.row_count, exact.sampled) == (3000, False)
+    assert (sampled.row_count, sampled.sampled) == (1000, True)
     assert [part.label for part in sampled.parts] == [part.label for part in exact.parts]
 
 

@@ -17,7 +17,8 @@ from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import ProgressCallback
 from parquet_tables.rows import write_ordinals
 from parquet_tables.writing import read_columns, write_parquet
-from sql_sandbox import Limits, Sandbox, SourceTable
+from sql_sandbox.request import Limits, SourceTable
+from sql_sandbox.sandbox import Sandbox
 
 LIMITS = Limits(memory_mb=128, spill_mb=64, threads=2, rows=200_000, result_mb=4)
 MAX_MB = LIMITS.memory_mb + BASE_MB + THREAD_MB * LIMITS.threads

@@ -11,9 +11,9 @@ import pytest
 
 from parquet_tables.attached import AttachedFiles
 from parquet_tables.progress import ignore_progress
-from sql_sandbox import Sandbox, SourceTable, SqlOutOfMemory
-from sql_sandbox.request import QueryRequest
-from sql_sandbox.sandbox import QueryWatch
+from sql_sandbox.errors import SqlOutOfMemory
+from sql_sandbox.request import QueryRequest, SourceTable
+from sql_sandbox.sandbox import QueryWatch, Sandbox
 from tests.sql_sandbox.conftest import LIMITS
 
 SPILLING = "SELECT hash(range) AS h FROM range(20_000_000) ORDER BY h DESC"  # 160 MB

@@ -10,9 +10,10 @@ import pytest
 
 from application.demo_data import COLUMNS
 from parquet_tables.columns import Column
-from sql_sandbox import InvalidSql, Sandbox, SourceTable, SqlFailed
+from sql_sandbox.errors import InvalidSql, SqlFailed
 from sql_sandbox.query_process import MAX_COLUMNS
-from sql_sandbox.sandbox import MAX_ANSWER_MB
+from sql_sandbox.request import SourceTable
+from sql_sandbox.sandbox import MAX_ANSWER_MB, Sandbox
 from sql_sandbox.statement import GROUPS, MAX_DEPTH
 
 PAGE = (Path(__file__).parents[2] / "docs" / "SQL.md").read_text(encoding="utf-8")

@@ -10,10 +10,10 @@ import duckdb
 import pytest
 
 from parquet_tables.progress import ignore_progress
-from sql_sandbox import InvalidSql, Sandbox, SourceTable
-from sql_sandbox.errors import SqlError
+from sql_sandbox.errors import InvalidSql, SqlError
 from sql_sandbox.query_process import hide_catalog, lock, make_views, open_instance, run
-from sql_sandbox.request import QueryRequest
+from sql_sandbox.request import QueryRequest, SourceTable
+from sql_sandbox.sandbox import Sandbox
 from sql_sandbox.statement import read_statement
 from tests.sql_sandbox.conftest import LIMITS
 from tests.sql_sandbox.sql_errors import INVALID, REFUSED, assert_user_message, shorten

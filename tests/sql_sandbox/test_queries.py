@@ -7,7 +7,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from sql_sandbox import Sandbox, SourceTable
+from sql_sandbox.request import SourceTable
+from sql_sandbox.sandbox import Sandbox
 from sql_sandbox.statement import GROUPS, refusal_of
 
 GOOD: list[tuple[str, list[list[Any]] | None]] = [

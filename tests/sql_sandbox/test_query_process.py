@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from parquet_tables.child_process import line_of
-from sql_sandbox import Sandbox, SourceTable
-from sql_sandbox.request import QueryRequest
+from sql_sandbox.request import QueryRequest, SourceTable
+from sql_sandbox.sandbox import Sandbox
 from tests.sql_sandbox.conftest import LIMITS, OutOfTime
 
 ROOT = Path(__file__).parents[2]

@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 
 from parquet_tables.progress import ignore_progress
-from sql_sandbox import SourceTable
 from sql_sandbox.errors import SqlError
 from sql_sandbox.query_process import run
-from sql_sandbox.request import QueryRequest
+from sql_sandbox.request import QueryRequest, SourceTable
 from tests.sql_sandbox.conftest import LIMITS
 from tests.sql_sandbox.sql_errors import INVALID, REFUSED, assert_user_message, shorten
 

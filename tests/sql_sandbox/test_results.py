@@ -11,8 +11,9 @@ import pytest
 from parquet_tables.columns import Column, DataFile
 from parquet_tables.progress import ignore_progress
 from parquet_tables.writing import read_columns
-from sql_sandbox import InvalidSql, Sandbox, SourceTable, SqlFailed, SqlRefused
-from sql_sandbox.errors import SqlError
+from sql_sandbox.errors import InvalidSql, SqlError, SqlFailed, SqlRefused
+from sql_sandbox.request import SourceTable
+from sql_sandbox.sandbox import Sandbox
 
 
 def test_a_result_is_a_table_of_its_own(

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from parquet_tables.attached import AttachedFiles
-from sql_sandbox import Sandbox, SourceTable
 from sql_sandbox.errors import SqlError
+from sql_sandbox.request import SourceTable
+from sql_sandbox.sandbox import Sandbox
 from tests.sql_sandbox.conftest import LIMITS, MAX_MB, OutOfTime, stops_after
 from tests.sql_sandbox.sql_errors import (
     FAILED,

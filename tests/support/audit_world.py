@@ -90,7 +90,7 @@ class World:
 
     def ref(self) -> str:
         name = f"ref-{next(_names)}"
-        body = {"name": name, "from_ref": "main"}
+        body = {"name": name, "source_ref": "main"}
         self.server.admin.post(f"/api/datasets/{self.dataset}/refs", json=body)
         return name
 

@@ -183,7 +183,7 @@ def _completed(server: LiveServer, dataset: int, folder: Path) -> dict[str, dict
 
     explorations = f"exploration/datasets/{dataset}/jobs"
     profiles = f"profiling/datasets/{dataset}/jobs"
-    changed = {"compare_to": {"ref": "smpl-several", "table_key": "sample"}}
+    changed = {"compare_to": {"source_ref": "smpl-several", "table_key": "sample"}}
     jobs = {
         f"draw: {name}": server.draw(dataset, {"rounds": [draw]}) for name, draw in DRAWS.items()
     }
@@ -205,7 +205,7 @@ def _imported(
 ) -> dict[str, dict[str, Any]]:
     """Imports of each source into a branch of their own."""
     path = f"/api/datasets/{dataset}/refs"
-    made = server.admin.post(path, json={"name": "other", "from_ref": "main"})
+    made = server.admin.post(path, json={"name": "other", "source_ref": "main"})
     assert made.status_code == 200, made.text
     folder.joinpath("b.csv").write_text("id,region\n1,north\n", encoding="utf-8")
     parquet_file(folder / "c.parquet", "SELECT 1 AS id, 'north' AS region")

@@ -48,7 +48,7 @@ def test_pages_use_the_singular(reader: Reader, lonely: int) -> None:
         f"/jobs/{reported}",
         f"/jobs?dataset_id={lonely}",
         f"/datasets/{lonely}?tab=data",
-        f"/datasets/{lonely}?tab=data&filter=id+%3D+17",
+        f"/datasets/{lonely}?tab=data&filters=id+%3D+17",
         f"/datasets/{lonely}?tab=profile",
         f"/datasets/{lonely}?tab=history",
         f"/datasets/{lonely}?tab=history&with=main",

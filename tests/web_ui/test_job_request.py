@@ -79,22 +79,22 @@ def test_a_report_of_two_tables_names_both_commits(server: LiveServer, reader: R
     move_main(server, reader, dataset)
     old = reader.api.get(f"/api/datasets/{dataset}/history").json()["commits"][1]["commit_id"]
     reader.api.post(f"/api/datasets/{dataset}/refs", json={"ref_name": "old", "commit_id": old})
-    job = completed(reader, "exploration", dataset, {"compare_to": {"ref": "old"}})
+    job = completed(reader, "exploration", dataset, {"compare_to": {"source_ref": "old"}})
     page = reader.page(f"/jobs/{job['id']}", tab="request")
     body = json.loads(in_element(page, JSON, "</code>"))
-    assert body["compare_to"] == {"ref": old, "table_key": "primary"}
+    assert body["compare_to"] == {"source_ref": old, "table_key": "primary"}
     assert completed(reader, "exploration", dataset, body)["status"] == "completed"
 
 
 def test_a_row_diff_names_both_commits_and_its_keys(server: LiveServer, reader: Reader) -> None:
     dataset = server.new_table(40, reader.api)
     (old,) = reader.api.get(f"/api/datasets/{dataset}/history").json()["commits"]
-    request = {"compare_to": {"ref": "main"}, "keys": ["id"]}
+    request = {"compare_to": {"source_ref": "main"}, "keys": ["id"]}
     job = completed(reader, "exploration", dataset, request)
     page = reader.page(f"/jobs/{job['id']}", tab="request")
     body = json.loads(in_element(page, JSON, "</code>"))
     assert (body["source_ref"], body["keys"]) == (old["commit_id"], ["id"])
-    assert body["compare_to"] == {"ref": old["commit_id"], "table_key": "primary"}
+    assert body["compare_to"] == {"source_ref": old["commit_id"], "table_key": "primary"}
     assert completed(reader, "exploration", dataset, body)["status"] == "completed"
 
 

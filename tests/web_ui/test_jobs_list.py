@@ -46,7 +46,7 @@ def choice(reader: Reader, **query: object) -> list[tuple[str, str, str]]:
         ("profiling", {}, "profile of 3 columns"),
         ("exploration", {}, "report of 3 columns"),
         ("exploration", {"sql": "SELECT 1 AS one"}, "1 row found"),
-        ("exploration", {"compare_to": {"ref": "main"}, "keys": ["id"]}, "0 rows changed"),
+        ("exploration", {"compare_to": {"source_ref": "main"}, "keys": ["id"]}, "0 rows changed"),
     ],
 )
 def test_a_completed_job_shows_its_outcome(

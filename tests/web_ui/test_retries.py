@@ -56,7 +56,7 @@ def test_an_import_into_a_deleted_ref_can_not_be_retried(
     server: LiveServer, reader: Reader
 ) -> None:
     dataset = server.new_table(5, reader.api)
-    reader.api.post(f"/api/datasets/{dataset}/refs", json={"name": "side", "from_ref": "main"})
+    reader.api.post(f"/api/datasets/{dataset}/refs", json={"name": "side", "source_ref": "main"})
     into = {"ref": "side", "file_name": "f.csv", "size_bytes": 4, "commit_message": ""}
     job = ended_job(server, reader, dataset, parameters=into, file=FILE)
     assert offered(reader.page(f"/jobs/{job}"))

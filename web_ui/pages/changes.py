@@ -17,8 +17,9 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from application.access import RowSource
 from application.comparing import likely_key, shown_tables
-from application.explorations import CompareTo, RowDiffContent, submit_table
+from application.explorations import submit_table
 from application.table_views import parse_view, view_page, view_total
+from contract.requests.exploring import CompareToRequest, ExplorationRequest
 from domain_errors import DomainError
 from parquet_tables.names import folded
 from parquet_tables.quoting import quote_identifier, quote_text
@@ -108,14 +109,13 @@ def list_changes(dataset_id: int) -> AnyResponse:
     keys = request.form.getlist("keys")
     path = f"/datasets/{dataset_id}/changes"
     by = submission("interactive", f"{path}?{urlencode({**given, 'keys': keys})}")
-    job = submit_table(
-        service(),
-        by,
-        found,
-        RowDiffContent(CompareTo(given["to"], given["to_table"] or None), keys),
+    request_ = ExplorationRequest(
         source_ref=given["from"],
         table_key=given["from_table"] or None,
+        compare_to=CompareToRequest(source_ref=given["to"], table_key=given["to_table"] or None),
+        keys=keys,
     )
+    job = submit_table(service(), by, found, request_)
     return to(f"{path}?{urlencode({**given, 'diff': job.id})}#rows")
 
 
@@ -195,7 +195,7 @@ def _code(found: Dataset, base: Side, other: Side, keys: list[str]) -> Values:
     body = {
         "source_ref": base.ref,
         "table_key": base.table.name,
-        "compare_to": {"ref": other.ref, "table_key": other.table.name},
+        "compare_to": {"source_ref": other.ref, "table_key": other.table.name},
         "keys": keys,
     }
     return code_at(f"/api/exploration/datasets/{found.id}/jobs", body)
@@ -274,7 +274,7 @@ class ChangedRows:
     kind: str
     column: str
     job: Job
-    filter: str
+    filters: str
 
     @property
     def page(self) -> Values:
@@ -283,7 +283,7 @@ class ChangedRows:
 
     def download(self, file_format: str) -> str:
         """The URL of all rows of the filter as a file."""
-        query = {"format": file_format, **({"filters": self.filter} if self.filter else {})}
+        query = {"format": file_format, **({"filters": self.filters} if self.filters else {})}
         return f"/api/exploration/jobs/{self.job.id}/result?{urlencode(query)}"
 
 
@@ -316,7 +316,7 @@ def _changed_rows(job: Job) -> ChangedRows:
         kind=kind,
         column=column,
         job=job,
-        filter=text,
+        filters=text,
     )
 
 

@@ -13,6 +13,9 @@ from werkzeug.wrappers import Response as AnyResponse
 from application.administration.overview import admin_overview
 from application.demo_import import submit_demo
 from application.import_preview import MAX_BYTES
+from contract.declarations import declared
+from contract.fields import Count, Suggested
+from contract.requests.importing import ReadOptions
 from import_engine.formats import ENDINGS
 from storage.accounts.connections import list_connections
 from storage.accounts.datasets import SORTS, DatasetFilters, list_datasets
@@ -127,11 +130,23 @@ def new_dataset() -> Response:
 
 @blueprint.app_template_global()
 def import_limits() -> dict[str, Any]:
-    """The limits of an import: endings, sizes, and the allowed prefixes of URIs."""
+    """The limits of an import: endings, sizes, the allowed prefixes of URIs, and the options."""
     settings = service().settings
     return {
         "endings": [*ENDINGS, ".gz"],
         "preview_bytes": MAX_BYTES,
         "max_bytes": settings.upload_max_mb * 1024**2,
         "prefixes": [str(prefix) for prefix in settings.allowed_prefixes],
+        "options": [
+            {
+                "name": own.name,
+                "label": own.title,
+                "formats": own.only_with,
+                "choices": list(own.kind.titles.items())
+                if isinstance(own.kind, Suggested)
+                else None,
+            }
+            for own in declared(ReadOptions)
+            if isinstance(own.kind, Suggested | Count)
+        ],
     }

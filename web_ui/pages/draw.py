@@ -27,6 +27,7 @@ from storage.errors import Pruned
 from storage.jobs.jobs import Job
 from storage.versions.manifests import get_commit
 from storage.versions.refs import MAIN, list_refs
+from web_ui.grids import filters_in_query
 from web_ui.pages.dataset import QUICK_CELLS
 from web_ui.shell import blueprint, caller, service, show, signed_in
 
@@ -166,7 +167,7 @@ def _initial_body(copied_job: Job | None) -> dict[str, Any]:
         # The unchanged form draws the job's rows again.
         return {**copied, "draw_version": DrawRule.recorded(body).draw_version}
     first = copy.deepcopy(PLAIN_ROUND)
-    filters = [text for text in request.args.getlist("filter") if text.strip()]
+    filters = filters_in_query()
     if filters:
         together = " AND ".join(f"({text})" for text in filters)
         first["filters"] = {"expression": filters[0] if len(filters) == 1 else together}

@@ -49,7 +49,7 @@ function shown(found) {
     h("div", { class: "sides" },
       h("div", { class: "scroll tall", tabindex: "0", role: "region", "aria-label": "Files" }, h("table", {},
         h("thead", {}, row([h("th", { scope: "col" }, "File"), h("th", { scope: "col", class: "number" }, "Rows"), h("th", { scope: "col", class: "number" }, "Size")])),
-        h("tbody", {}, found.files.map((file) => row([h("td", { title: file.uri }, file.uri.split("/").at(-1)), h("td", { class: "number" }, number(file.rows)), h("td", { class: "number" }, bytes(file.size_bytes))])))),
+        h("tbody", {}, found.files.map((file) => row([h("td", { title: file.uri }, file.uri.split("/").at(-1)), h("td", { class: "number" }, number(file.row_count)), h("td", { class: "number" }, bytes(file.size_bytes))])))),
         rest > 0 ? h("p", { class: "soft" }, `and ${number(rest)} more files`) : null),
       h("div", { class: "scroll tall", tabindex: "0", role: "region", "aria-label": "Columns" }, h("table", {},
         h("thead", {}, row([h("th", { scope: "col" }, "Column"), h("th", { scope: "col" }, "Type")])),
@@ -69,7 +69,7 @@ preview.addEventListener("click", async () => {
   current = new AbortController();
   fill(result, h("p", { class: "soft", role: "status" }, "Reading the footers of the files …"));
   try {
-    const json = { tables: [table()], ref: one("#attach-ref").value };
+    const json = { tables: [table()], base_ref: one("#attach-ref").value };
     const { tables: [found], column_changes: changes } = await callApi(`/api/datasets/${dataset}/attach/preview`, { json, signal: current.signal });
     fill(result, columnNote(changes, one("#attach-require").checked), shown(found));
     send.disabled = false;

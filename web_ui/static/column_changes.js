@@ -19,7 +19,7 @@ function tableChanges(table, isOnly) {
     table.retyped.length > 0 && `Another type: ${listed(table.retyped.map((column) => `${column.name} (${typeName(column.type_before)}, now ${typeName(column.type)})`))}.`,
     table.added.length > 0 && `New: ${listed(table.added.map((column) => column.name))}.`,
     table.reordered && "The columns stand in another order.",
-    table.rows_before !== null && `Rows before: ${rows(table.rows_before)}, now: ${rows(table.rows)}.`,
+    table.row_count_before !== null && `Rows before: ${rows(table.row_count_before)}, now: ${rows(table.row_count)}.`,
   ].filter(Boolean);
   return h("p", {}, isOnly ? null : h("strong", {}, `${table.table_key}: `), parts.join(" "));
 }

@@ -22,9 +22,9 @@ function histogram(context, round, column) {
 export async function suggestedBreaks(context, round, column) {
   const found = await histogram(context, round, column).catch(() => null);
   const bins = found?.bins ?? [];
-  const rows = bins.at(-1)?.cumulated_rows ?? 0;
-  const near = (share) => bins.find((bin) => bin.high !== null && bin.cumulated_rows >= share * rows)?.high;
-  const zero = bins.some((bin) => bin.low === "0") && bins.find((bin) => bin.high === "0")?.cumulated_rows > 0 ? "0" : undefined;
+  const rows = bins.at(-1)?.cumulated_row_count ?? 0;
+  const near = (share) => bins.find((bin) => bin.high !== null && bin.cumulated_row_count >= share * rows)?.high;
+  const zero = bins.some((bin) => bin.low === "0") && bins.find((bin) => bin.high === "0")?.cumulated_row_count > 0 ? "0" : undefined;
   const shares = found?.minimum !== null && Number.isNaN(Number(found?.minimum)) ? [0.25, 0.5, 0.75] : [0.5, 0.85, 0.97];
   const texts = [...new Set([zero, ...shares.map(near)].filter((one) => one !== undefined))];
   const typed = texts.map(typedBreak).sort((left, right) => (left < right ? -1 : 1));
@@ -113,7 +113,7 @@ export function bandEditor(context, round, entry, loc, changed) {
       const every = Math.ceil(LABEL_WIDTH / step);
       const bars = bins.map((bin, at) => {
         const height = bin.rows ? Math.max((BASE - 16) * Math.sqrt(bin.rows / most), 1.5) : 0;
-        const text = `${bin.label}: ${number(bin.rows)} rows${bin.sum === undefined ? "" : `, ${amount(bin.sum)}`}`;
+        const text = `${bin.label}: ${number(bin.row_count)} rows${bin.sum === null ? "" : `, ${amount(bin.sum)}`}`;
         return s("rect", { class: "population", x: at * step, y: BASE - height, width: Math.max(step - 1, 1), height }, s("title", {}, text));
       });
       const ticks = bins.slice(1).map((bin, at) => (at % every || Math.min((at + 1) * step, width - (at + 1) * step) < LABEL_WIDTH / 3 ? null : s("text", { x: (at + 1) * step, y: HEIGHT - 4, "text-anchor": "middle" }, compact(bin.low)))).filter(Boolean);

@@ -25,33 +25,33 @@ function s(tag, attributes, ...children) {
 function filteredBy(condition) {
   const query = new URLSearchParams(location.search);
   query.delete("offset");
-  query.append("filter", condition);
+  query.append("filters", condition);
   return `${location.pathname}?${query}`;
 }
 
 function chartOf(column) {
-  const largest = Math.max(...column.parts.map((part) => part.rows), 1);
-  const mark = (part, attributes) => s("rect", { class: "mark", "data-filter": part.filter, ...attributes },
+  const largest = Math.max(...column.parts.map((part) => part.row_count), 1);
+  const mark = (part, attributes) => s("rect", { class: "mark", "data-filters": part.filters, ...attributes },
     s("title", {}, `${part.label}: ${shareOf(column, part)}`));
   const step = column.chart === "bins" ? WIDTH / column.parts.length : 0;
   const marks = column.chart === "bins"
     ? column.parts.map((part, at) => {
-      const height = part.rows ? Math.max((HEIGHT * part.rows) / largest, 1) : 0;
+      const height = part.row_count ? Math.max((HEIGHT * part.row_count) / largest, 1) : 0;
       return mark(part, { x: at * step, y: HEIGHT - height, width: Math.max(step - 1, 1), height });
     })
     : column.parts.slice(0, 2).map((part, at) => s("g", {},
-      mark(part, { y: at * 16, width: Math.max((WIDTH * part.rows) / Math.max(column.rows - column.missing, 1), 2), height: 14 }),
+      mark(part, { y: at * 16, width: Math.max((WIDTH * part.row_count) / Math.max(column.row_count - column.missing, 1), 2), height: 14 }),
       s("text", { x: 4, y: at * 16 + 11 }, part.label.length > 15 ? `${part.label.slice(0, 14)}…` : part.label)));
   return s("svg", { class: "picture", width: WIDTH, height: HEIGHT, viewBox: `0 0 ${WIDTH} ${HEIGHT}`, "aria-hidden": "true" }, ...marks);
 }
 
 function shareOf(column, part) {
-  const share = percent(part.rows / Math.max(column.rows, 1));
-  return column.sampled ? `about ${share}` : `${number(part.rows)} rows, ${share}`;
+  const share = percent(part.row_count / Math.max(column.row_count, 1));
+  return column.sampled ? `about ${share}` : `${number(part.row_count)} rows, ${share}`;
 }
 
 function factsOf(column) {
-  const missing = column.rows ? percent(column.missing / column.rows) : "0 %";
+  const missing = column.row_count ? percent(column.missing / column.row_count) : "0 %";
   const about = column.sampled ? "about " : "";
   return [`${about}${missing} missing`, column.distinct ? `${column.distinct_exact ? "" : "about "}${number(column.distinct)} unique` : ""];
 }
@@ -63,7 +63,7 @@ function show(column) {
   const button = h("button", { type: "button", class: "summary", "aria-label": `Values of ${column.name}: ${missing}${unique ? `, ${unique}` : ""}` },
     column.parts.length ? chartOf(column) : null, h("small", {}, caption));
   button.addEventListener("click", (event) => {
-    const condition = event.target.dataset?.filter;
+    const condition = event.target.dataset?.filters;
     if (condition) location.assign(filteredBy(condition));
     else openPanel(column);
   });
@@ -79,8 +79,8 @@ function openPanel(column) {
       h("form", { method: "dialog", class: "actions" }, h("button", {}, "Close"))),
     h("p", {}, `${missing}${unique ? ` · ${unique}` : ""}`), range,
     column.clipped ? h("p", { class: "soft" }, "The first and last bars have no limit: a few values lie far outside.") : null,
-    column.parts.length ? h("div", { class: "scroll tall" }, h("table", {}, h("tbody", {}, column.parts.filter((part) => part.rows).map((part) =>
-      h("tr", {}, h("td", {}, h("a", { href: filteredBy(part.filter) }, part.label)), h("td", { class: "number" }, shareOf(column, part))))))) : null,
+    column.parts.length ? h("div", { class: "scroll tall" }, h("table", {}, h("tbody", {}, column.parts.filter((part) => part.row_count).map((part) =>
+      h("tr", {}, h("td", {}, h("a", { href: filteredBy(part.filters) }, part.label)), h("td", { class: "number" }, shareOf(column, part))))))) : null,
     column.missing ? h("p", {}, h("a", { href: filteredBy(`${quoted(column.name)} IS NULL`) }, "Show rows without a value")) : null);
   dialog.addEventListener("close", () => dialog.remove());
   document.body.append(dialog);

@@ -8,20 +8,7 @@ const AUTO = "auto";
 const TEXT = /\.(csv|tsv|tab|txt)(\.gz)?$/i;
 const WORKBOOK = /\.xlsx$/i;
 const JSON_FILE = /\.(json|ndjson|jsonl)(\.gz)?$/i;
-const SIGNS = { ".": "point", ",": "comma", "'": "apostrophe", " ": "space", ";": "semicolon", "\t": "tab", "|": "bar |" };
-const ORDERS = { dmy: "day, month, year", mdy: "month, day, year", ymd: "year, month, day" };
-const ENCODINGS = { "utf-8": "UTF-8", cp1252: "Windows-1252", "iso8859-15": "ISO 8859-15", "utf-16": "UTF-16", cp850: "DOS 850", "mac-roman": "Mac Roman" };
-const signs = (...keys) => Object.fromEntries(keys.map((key) => [key, SIGNS[key]]));
-const CONTROLS = [
-  { name: "header_row", label: "Column names in row", kinds: "tw" },
-  { name: "skip_above", label: "Skip rows above", kinds: "tw" },
-  { name: "skip_below", label: "Skip rows below", kinds: "tw" },
-  { name: "delimiter", label: "Delimiter", kinds: "t", choices: signs(",", ";", "\t", "|") },
-  { name: "decimal", label: "Decimal sign", kinds: "tw", choices: signs(".", ",") },
-  { name: "thousands", label: "Thousands sign", kinds: "tw", choices: { "": "none", ...signs(".", ",", "'", " ") } },
-  { name: "date_order", label: "Order of dates", kinds: "tw", choices: ORDERS },
-  { name: "encoding", label: "Encoding", kinds: "tj", choices: ENCODINGS },
-];
+const CONTROLS = JSON.parse(one("#import").dataset.options); // name, label, formats, choices: as the contract declares them
 for (const { name, label } of CONTROLS) LABELS[name] = label; // in messages
 
 /** The choice to take unless the user takes another: identifiers of digits stay text. Null for an open question. */
@@ -29,8 +16,8 @@ function safeChoice({ code, column, choices }) {
   return code === "digits" ? choices.find(({ options }) => options.types?.[column] === "VARCHAR") ?? null : null;
 }
 
-/** The kind of a file by its name: t text, w workbook, j JSON, p Parquet and others. */
-const kindOf = (name) => (TEXT.test(name) ? "t" : WORKBOOK.test(name) ? "w" : JSON_FILE.test(name) ? "j" : "p");
+/** The format of a file by its name; Parquet for others. */
+const formatOf = (name) => (TEXT.test(name) ? "text" : WORKBOOK.test(name) ? "Excel" : JSON_FILE.test(name) ? "JSON" : "Parquet");
 
 /**
  * The options of one file.
@@ -38,7 +25,7 @@ const kindOf = (name) => (TEXT.test(name) ? "t" : WORKBOOK.test(name) ? "w" : JS
  * @param {() => void} onChange called when the user sets an option
  */
 export function importOptions(fileName, onChange) {
-  const kind = kindOf(fileName);
+  const format = formatOf(fileName);
   const set = { types: {}, names: {} };
   const answers = new Map(); // the questions of this file, each with the chosen answer
   let sheets = [];
@@ -68,10 +55,10 @@ export function importOptions(fileName, onChange) {
   }
 
   function selectOf({ name, label, choices }, detected) {
-    const known = detected in choices ? choices[detected] : detected;
+    const known = choices.find(([value]) => value === detected)?.[1] ?? detected;
     const select = h("select", { id: `option-${name}`, onchange: () => change(name, select.value) },
       h("option", { value: AUTO }, detected === undefined || detected === null ? "Detect" : `Detected: ${known}`),
-      Object.entries(choices).map(([value, text]) => h("option", { value, selected: set[name] === value }, text)));
+      choices.map(([value, text]) => h("option", { value, selected: set[name] === value }, text)));
     return h("div", { class: "field" }, h("label", { for: select.id }, label), select);
   }
 
@@ -88,7 +75,7 @@ export function importOptions(fileName, onChange) {
   function showBar(bar, tables) {
     if (tables.length > 1) sheets = tables.map((table) => table.key);
     const detected = tables[0]?.detected ?? {};
-    const controls = CONTROLS.filter((control) => control.kinds.includes(kind))
+    const controls = CONTROLS.filter((control) => control.formats.includes(format))
       .map((control) => (control.choices ? selectOf : numberOf)(control, control.name in set ? undefined : detected[control.name]));
     if (sheets.length) controls.unshift(sheetControl());
     fill(one(".filters", bar), controls);
@@ -134,8 +121,8 @@ export function importOptions(fileName, onChange) {
       Object.entries(TYPES).filter(([value]) => given || value !== column.type)
         .map(([value, text]) => h("option", { value, selected: value === given }, text)));
     const changes = column.changes?.join(", ");
-    return h("th", { scope: "col", "aria-label": `${column.name}, ${typeName(column.type)}`, class: isNumberType(column.type ?? "") ? "number" : null }, kind === "p" ? h("span", {}, column.name) : name,
-      "tw".includes(kind) ? type : h("small", {}, typeName(column.type)), changes ? h("small", { class: "type", title: changes }, changes) : null);
+    return h("th", { scope: "col", "aria-label": `${column.name}, ${typeName(column.type)}`, class: isNumberType(column.type ?? "") ? "number" : null }, format === "Parquet" ? h("span", {}, column.name) : name,
+      ["text", "Excel"].includes(format) ? type : h("small", {}, typeName(column.type)), changes ? h("small", { class: "type", title: changes }, changes) : null);
   }
 
   return { values, showBar, showQuestions, columnHead, isOpen: () => [...answers.values()].some(({ chosen }) => !chosen) };

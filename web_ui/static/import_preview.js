@@ -22,7 +22,7 @@ const UNDECIDED_CODES = ["preview_too_large", "preview_too_slow", "preview_uncle
 export async function previewOf(source, values, { path, ref, maxBytes, endings, signal }) {
   const nothing = { tables: [], raw_lines: [], problems: [], refusal: "", warning: "" };
   try {
-    const request = typeof source === "string" ? { json: { uri: source, options: values, ...(ref ? { ref } : {}) } } : formOf(source, values, ref, maxBytes, endings);
+    const request = typeof source === "string" ? { json: { uri: source, options: values, ...(ref ? { base_ref: ref } : {}) } } : formOf(source, values, ref, maxBytes, endings);
     return { ...nothing, ...(request.json || request.body ? await callApi(path, { method: "POST", signal, ...request }) : request) };
   } catch (problem) {
     if (problem.name === "AbortError") return null;
@@ -43,7 +43,7 @@ function formOf(file, values, ref, maxBytes, endings) {
   data.append("file", isPartial ? file.slice(0, HEAD_BYTES) : file, file.name);
   if (isPartial) data.append("end", file.slice(-END_BYTES), file.name);
   data.append("whole", String(!isPartial));
-  if (ref) data.append("ref", ref);
+  if (ref) data.append("base_ref", ref);
   if (Object.keys(values).length) data.append("options", JSON.stringify(values));
   return { body: data };
 }

@@ -1,0 +1,83 @@
+"""Requests that attach tables, whose files stay where they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+from contract.declarations import Help, Option, Request
+from contract.fields import Flag, Items, Name, OneOrMore, Part, Text
+from contract.requests.importing import AS_BASE_REF, ComparedRef, NewVersionRequest
+from contract.requests.submitting import MAIN, MAX_URI_LENGTH
+
+MAX_FILES = 10_000
+"""Files of a table."""
+MAX_TABLES = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttachedTableRequest(Request):
+    """A table to attach."""
+
+    table_key: Annotated[
+        str,
+        Name(1, 100, is_segment=True),
+        Option("--table"),
+        Help("Key of the table."),
+    ] = "primary"
+    uri: Annotated[
+        Sequence[str],
+        OneOrMore(Text(1, MAX_URI_LENGTH), MAX_FILES, 1),
+        Option(None),
+        Help(
+            "The URI of a Parquet file, or of a folder (it ends with a slash) whose files are rows "
+            "in the order of their names; or a list of them."
+        ),
+    ]
+    connection: Annotated[
+        str | None,
+        Text(1, 64),
+        Help(
+            "By default yours with the longest prefix of the URI; needed if several have the same."
+        ),
+    ] = None
+
+
+AttachedTables = Annotated[
+    Sequence[AttachedTableRequest],
+    Items(Part(AttachedTableRequest), MAX_TABLES, 1),
+    Option(None),
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttachPreviewRequest(Request):
+    """Describe tables before they are attached."""
+
+    tables: AttachedTables
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetAttachPreviewRequest(AttachPreviewRequest):
+    """Describe tables before they are attached to a dataset."""
+
+    aliases = AS_BASE_REF
+
+    base_ref: ComparedRef = MAIN
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttachRequest(NewVersionRequest):
+    """Attach tables as a new version."""
+
+    tables: AttachedTables
+    verify: Annotated[
+        bool,
+        Flag(),
+        Help(
+            "Read the files whole: count their rows, and compare the statistics of their footers "
+            "with their values. A file whose footer is wrong is refused. Otherwise the rows that "
+            "footers state are believed, and statistics aren't used."
+        ),
+    ] = False

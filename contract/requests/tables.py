@@ -1,0 +1,166 @@
+"""Queries of tables: rows, columns, charts and bands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from contract.declarations import Help, Option, Request
+from contract.fields import Bounds, Choice, ColumnName, Count, Flag, Names, Text
+from contract.requests.pages import DEFAULT_PAGE, MAX_PAGE, PageRequest
+from contract.requests.submitting import MAX_KEY_LENGTH, MAX_REF_LENGTH
+
+MAX_NAMES_LENGTH = 100_000
+MAX_EXPRESSION_LENGTH = 10_000
+MAX_QUERY_BREAKS = 50
+RowsFormat = Literal["json", "csv", "parquet", "arrow", "xlsx"]
+PRIMARY = "primary"
+
+RowFilters = Annotated[
+    str | None,
+    Text(1, MAX_EXPRESSION_LENGTH, "FILTER"),
+    Option("--filter", formerly="--where"),
+    Help("Only rows that match this expression, such as `age > 18`."),
+]
+AS_FILTERS = {"filter": "filters"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowsRequest(Request):
+    """Which rows, as JSON or as a file."""
+
+    aliases = AS_FILTERS
+
+    offset: Annotated[int, Count(Bounds(least=0)), Option(None), Help("Results to skip.")] = 0
+    limit: Annotated[
+        int | None,
+        Count(Bounds(1, MAX_PAGE)),
+        Option(None),
+        Help(
+            f"Maximum number of rows: by default {DEFAULT_PAGE} in JSON, all in the other formats."
+        ),
+    ] = None
+    columns: Annotated[
+        str | None,
+        Text(1, MAX_NAMES_LENGTH),
+        Option(None),
+        Help(
+            "Column names separated by commas; one with a comma in double quotes. By default all "
+            "columns."
+        ),
+    ] = None
+    filters: RowFilters = None
+    order_by: Annotated[
+        str | None,
+        ColumnName(),
+        Option("--order-by", formerly="--sort"),
+        Help("The column that sorts the rows, NULL last; ties in file order."),
+    ] = None
+    order_desc: Annotated[
+        bool, Flag(), Option("--desc", formerly="--descending"), Help("Sort in descending order.")
+    ] = False
+    format: Annotated[str, Choice.of(RowsFormat), Option(None)] = "json"
+    formula_safe: Annotated[
+        bool,
+        Flag(),
+        Option(None),
+        Help("In CSV, put an apostrophe before texts that a spreadsheet would run as a formula."),
+    ] = False
+    bom: Annotated[
+        bool,
+        Flag(),
+        Option(None),
+        Help("In CSV, begin with a byte-order mark, which Excel needs to read UTF-8."),
+    ] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommitRowsRequest(RowsRequest):
+    """Rows of a table of a version."""
+
+    table_key: Annotated[str | None, Text(1, MAX_KEY_LENGTH), Option(None)] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SampleRowsRequest(RowsRequest):
+    """Rows of a sample."""
+
+    table_key: Annotated[
+        str,
+        Text(1, MAX_KEY_LENGTH),
+        Option(None),
+        Help("`primary` or the job's own table; or `residual`."),
+    ] = PRIMARY
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResultRowsRequest(RowsRequest):
+    """Rows of a result, or the format of a report."""
+
+    format: Annotated[str, Choice.of(Literal[RowsFormat, "html"]), Option(None)] = "json"
+    download: Annotated[bool, Flag(), Option(None), Help("For a report: as an attachment.")] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class SummariesRequest(Request):
+    """Charts of columns."""
+
+    aliases = AS_FILTERS
+
+    columns: Annotated[
+        str | None,
+        Text(1, MAX_NAMES_LENGTH),
+        Help("Column names separated by commas; at most 50."),
+    ] = None
+    filters: RowFilters = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class BandsRequest(Request):
+    """A histogram of a column, and its bands."""
+
+    aliases = AS_FILTERS
+
+    column: Annotated[str, ColumnName(), Help("A column of numbers or dates.")]
+    breaks: Annotated[
+        Sequence[str],
+        Names(MAX_QUERY_BREAKS),
+        Help("Breaks in ascending order, separated by commas."),
+    ] = ()
+    amount_column: Annotated[
+        str | None,
+        ColumnName(),
+        Help("The column to add up. Default: the column itself, if of numbers."),
+    ] = None
+    filters: RowFilters = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SchemaRequest(Request):
+    """The columns of a table."""
+
+    distinct: Annotated[
+        bool, Flag(), Help("Add the number of distinct values from a cached profile.")
+    ] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class HistoryRequest(PageRequest):
+    """A page of the versions of a ref."""
+
+    aliases = {"ref_name": "source_ref"}  # noqa: RUF012 - never changed
+
+    source_ref: Annotated[str, Text(1, MAX_REF_LENGTH), Option("--ref"), Help("A ref.")] = "main"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComparisonRequest(Request):
+    """Compare two tables."""
+
+    aliases = {"ref": "source_ref"}  # noqa: RUF012 - never changed
+
+    base_ref: Annotated[str, Text(1, MAX_REF_LENGTH), Help("A ref or a commit.")]
+    base_table: Annotated[str | None, Text(1, MAX_KEY_LENGTH)] = None
+    source_ref: Annotated[str, Text(1, MAX_REF_LENGTH), Help("A ref or a commit.")] = "main"
+    table: Annotated[str | None, Text(1, MAX_KEY_LENGTH)] = None
