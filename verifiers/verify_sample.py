@@ -1956,7 +1956,7 @@ def simple_reserves(case: Case) -> Reserves:
 
 
 @dataclass
-class Table:
+class FrameData:
     """The data of L2."""
 
     present: list[bool]
@@ -1964,7 +1964,7 @@ class Table:
     columns: dict[str, Row]
 
 
-def read_data(case: Case) -> Table:
+def read_data(case: Case) -> FrameData:
     """Read data.csv, whose lines stand in the order of ordinals."""
     rows = read_csv(case.files["data"], "data_format", "data.csv")
     passes, names = case.predicate["data"]["passes"], case.predicate["data"]["columns"]
@@ -1994,7 +1994,7 @@ def read_data(case: Case) -> Table:
         flags.append([value == "true" for value in values])
     found = sum(flags[0])
     require(found == case.population["rows"], "population_rows", f"{found} rows are present.")
-    return Table(
+    return FrameData(
         flags[0],
         dict(zip(passes, flags[1:], strict=True)),
         dict(zip(names, fields[2 + len(passes) :], strict=True)),
@@ -2015,7 +2015,7 @@ def shown_cells(case: Case) -> Iterator[tuple[StatedRound, int, str, str | None]
                 yield rnd, ordinal, name, value
 
 
-def check_cells(case: Case, table: Table) -> None:
+def check_cells(case: Case, table: FrameData) -> None:
     if not case.shown:
         raise NotCheckable("sample.csv wasn't given")
     for rnd, ordinal, name, value in shown_cells(case):
@@ -2067,7 +2067,7 @@ class RedrawnGroup:
 class Redraw:
     """Draws the rounds again from the data."""
 
-    def __init__(self, case: Case, table: Table) -> None:
+    def __init__(self, case: Case, table: FrameData) -> None:
         self.case = case
         self.table = table
         self.lines: dict[tuple[int, str | None], list[int]] = {}
@@ -3178,7 +3178,7 @@ def _verify_data(case: Case) -> None:
     if "data" not in case.files:
         report.missing["L2"] = "data.csv wasn't given"
         return
-    tables: list[Table] = []
+    tables: list[FrameData] = []
     with report.check("L2", "the form of data.csv"):
         tables.append(read_data(case))
     if not tables:
