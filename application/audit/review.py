@@ -59,7 +59,8 @@ def review(by: Caller, job: Job, step: ReviewRequest) -> Review:
         raise InvalidValue("Give the reason in `note`.", loc=("body", "note"))
     if action != "signed_off" and step.evaluation is not None:
         raise InvalidValue("Only a sign-off keeps an evaluation.", loc=("body", "evaluation"))
-    drawn = drawn_row_ids(by.service, job)
+    with by.reading():
+        drawn = drawn_row_ids(by.service, job)
     kept = None
     if action == "signed_off":
         kept, evaluated_id = _evaluation_to_keep(by, job, step.evaluation)

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, ClassVar, get_args
 
 from flask import Response, jsonify
 from marshmallow import INCLUDE, fields, validate
@@ -94,12 +94,9 @@ class Entered:
 
 
 class FindingsHistoryQuery(PageQuery):
-    row_id = text(1, 300, description="By default entries about all rows.")
+    aliases: ClassVar = {"row": "row_id"}
 
-    def reshape(self, data: Any) -> Any:
-        """Read the name of an earlier version."""
-        data = dict(data)
-        return {"row_id": data.pop("row"), **data} if "row" in data else data
+    row_id = text(1, 300, description="By default entries about all rows.")
 
 
 class FindingsQuery(PageQuery):

@@ -36,7 +36,15 @@ GIVEN_TWICE = Message("Given more than once.")
 
 
 class StrictSchema(Schema):
-    """A schema that explains unknown fields and ignores null in optional fields."""
+    """A schema that explains unknown fields and ignores null in optional fields.
+
+    Attributes
+    ----------
+    aliases : mapping
+        Names of an earlier version that are still read, with the name that they became.
+    """
+
+    aliases: ClassVar[Mapping[str, str]] = {}
 
     class Meta:
         unknown = RAISE
@@ -49,7 +57,7 @@ class StrictSchema(Schema):
     @pre_load
     def prepare(self, data: Any, **_: Any) -> Any:
         """Read other forms, then remove optional fields that are null."""
-        data = self.reshape(data)
+        data = self.reshape(_renamed(data, self))
         return self.without_nulls(data) if isinstance(data, dict) else data
 
     def reshape(self, data: Any) -> Any:
@@ -74,6 +82,26 @@ class StrictSchema(Schema):
             error.messages[name] = [unknown_field(str(name), known)]
 
 
+def _renamed(data: Any, schema: StrictSchema) -> Any:
+    """The fields under their present names; one that is given under both is refused."""
+    aliases = schema.aliases
+    if not isinstance(data, Mapping) or aliases.keys().isdisjoint(data):
+        return data
+    stated = {name for name in data if data[name] is not None}
+    for alias, name in aliases.items():
+        if {alias, name} <= stated:
+            raise ValidationError({alias: [Message(f"The same as `{name}`, which is given, too.")]})
+    if isinstance(data, MultiDictProxy):
+        pairs = cast("MultiDict[str, str]", data.data).items(multi=True)
+        present = MultiDict((aliases.get(name, name), value) for name, value in pairs)
+        return MultiDictProxy(present, schema)
+    return {
+        aliases.get(name, name): value
+        for name, value in data.items()
+        if name in stated or name not in aliases
+    }
+
+
 def unknown_field(name: str, known: Collection[str]) -> Message:
     """The message for an unknown field."""
     if not known:
@@ -88,15 +116,7 @@ def unknown_field(name: str, known: Collection[str]) -> Message:
 
 
 class StrictQuery(StrictSchema):
-    """The parameters of a query string, none of which can be null.
-
-    Attributes
-    ----------
-    aliases : mapping
-        Names of an earlier version that are still read, with the name that they became.
-    """
-
-    aliases: ClassVar[Mapping[str, str]] = {}
+    """The parameters of a query string, none of which can be null."""
 
     def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
         """Leave each field as it is declared."""
@@ -104,12 +124,6 @@ class StrictQuery(StrictSchema):
     def reshape(self, data: Any) -> Any:
         """Refuse a parameter that is given twice, unless it has several values."""
         if isinstance(data, MultiDictProxy):
-            given = cast("MultiDict[str, str]", data.data)
-            if not self.aliases.keys().isdisjoint(given):
-                pairs = [
-                    (self.aliases.get(name, name), value) for name, value in given.items(multi=True)
-                ]
-                data = MultiDictProxy(MultiDict(pairs), self)
             repeated = [
                 name
                 for name, values in cast("MultiDict[str, str]", data.data).lists()

@@ -57,9 +57,8 @@ class _Contract:
     load_fields: Mapping[str, fields.Field[Any]]
 
     def reshape(self, data: Any) -> Any:
-        """Read the names of an earlier version."""
+        """Read a short form of the request."""
         data = super().reshape(data)  # type: ignore[misc]
-        data = renamed(data, self.request.aliases)
         return self.request.reshaped(data) if isinstance(data, dict) else data
 
     def without_nulls(self, data: dict[str, Any]) -> dict[str, Any]:
@@ -83,26 +82,6 @@ class _Contract:
         """The request; the JSON of one that is recorded."""
         loaded = self.request.of(data)
         return loaded.given() if loaded.is_recorded else loaded
-
-
-def renamed(data: Any, aliases: Mapping[str, str]) -> Any:
-    """An object with the present names of fields.
-
-    Raises
-    ------
-    ValidationError
-        A field is given under both of its names.
-    """
-    if not isinstance(data, dict) or aliases.keys().isdisjoint(data):
-        return data
-    for alias, name in aliases.items():
-        if data.get(alias) is None:
-            data = {key: value for key, value in data.items() if key != alias}
-        elif data.get(name) is not None:
-            message = Message(f"The same as `{name}`, which is given, too.")
-            raise ValidationError({alias: [message]})
-    present = {name: value for name, value in data.items() if name not in aliases}
-    return present | {aliases[name]: value for name, value in data.items() if name in aliases}
 
 
 BASES: dict[type[Request], type[StrictSchema]] = {}

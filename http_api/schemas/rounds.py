@@ -20,7 +20,7 @@ from contract.requests.draw import DrawRequest, PublicSeedRequest, RoundRequest
 from contract.requests.goal import FigureGoalRequest, GoalRequest
 from domain_errors import choices_sentence
 from http_api.schemas.base import StrictSchema
-from http_api.schemas.contract import BASES, FIELDS, body_schema, field_of, renamed
+from http_api.schemas.contract import BASES, FIELDS, body_schema, field_of
 from http_api.schemas.fields import (
     SEED_TYPES,
     Message,
@@ -41,10 +41,7 @@ class ParametersIn(StrictSchema):
     """The parameters of a method; a subclass for each is made from its declaration."""
 
     method: ClassVar[type[Method]]
-
-    def reshape(self, data: Any) -> Any:
-        """Give a parameter's older name its present one."""
-        return renamed(data, PARAMETER_ALIASES)
+    aliases: ClassVar = PARAMETER_ALIASES
 
     @validates_schema
     def check_groups(self, data: dict[str, Any], **_: Any) -> None:

@@ -71,7 +71,7 @@ def test_a_filter_is_returned_in_both_shapes_with_its_rows(
             {"column": "id", "operator": "<", "value": 100},
         ],
         "logic": "AND",
-        "rows": 25,
+        "row_count": 25,
         "source_rows": 200,
     }
 

@@ -88,7 +88,7 @@ def test_every_answer_tells_the_seed_of_a_sample(
     why = server.admin.get(f"/api/sampling/jobs/{job['id']}/rows/{ids(server, job)[-1]}").json()
     assert [one["effective_seed"] for one in why["rounds"]] == expected
     history = server.admin.get(f"/api/sampling/datasets/{dataset_id}/history").json()["jobs"]
-    (entry,) = [one for one in history if one["job_id"] == job["id"]]
+    (entry,) = [one for one in history if one["id"] == job["id"]]
     assert [one["effective_seed"] for one in entry["rounds"]] == expected
     assert [one["seed"] for one in entry["rounds"]] == [42, 42]
 

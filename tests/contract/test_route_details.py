@@ -135,7 +135,7 @@ def test_only_a_kept_residual_is_listed(server: LiveServer, dataset_id: int) -> 
     for export_residual in (False, True):
         job = server.draw(dataset_id, {**RANDOM, "export_residual": export_residual})["id"]
         answer = server.admin.get(f"/api/sampling/jobs/{job}/data", params={"table_key": "x"})
-        detail = assert_problem(answer, 404, "not_found", "sample, primary")["detail"]
+        detail = assert_problem(answer, 404, "not_found", "primary")["detail"]
         assert ("residual" in detail) == export_residual
 
 

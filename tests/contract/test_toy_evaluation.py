@@ -25,7 +25,8 @@ from application.audit.evaluation.request import (
 from application.audit.evaluators import EVALUATORS, evaluator_of
 from application.audit.evaluators.evaluator import Evaluation, Evaluator
 from application.request_code.forms import arguments_of
-from command_line.contract_options import body_of, with_request
+from command_line.contract_options import with_request
+from command_line.options import body_of
 from contract.declarations import Help, Request, declared_field
 from contract.fields import Choice
 from contract.requests.evaluate import KINDS, EvaluationKind, EvaluationRequest
@@ -131,7 +132,7 @@ def test_a_kind_is_in_schema_options_form_client_code_and_docs() -> None:
     bodies: list[dict[str, Any]] = []
 
     def run(**values: Any) -> None:
-        bodies.append(body_of(EvaluationRequest, values))
+        bodies.append(body_of(values))
 
     command = click.command()(with_request(EvaluationRequest)(run))
     ran = CliRunner().invoke(command, ["--kind", "toy", "--rule", "four"])

@@ -43,7 +43,10 @@ def versions(reader: Reader, dataset: int) -> list[str]:
 def compare(reader: Reader, dataset: int, before: str, now: str) -> None:
     """Compute a comparison, so that the page needn't wait for it."""
     query = {"base_ref": before, "source_ref": now}
-    answer = reader.api.get(f"/api/datasets/{dataset}/compare", params=query)
+    for _ in range(20):  # each waits some seconds
+        answer = reader.api.get(f"/api/datasets/{dataset}/compare", params=query)
+        if answer.json().get("code") != "comparison_not_ready":
+            break
     assert answer.status_code == 200, answer.text
 
 

@@ -123,7 +123,9 @@ def connections() -> Response:
 def server_internals() -> Response:
     """Show lanes, DuckDB instances, caches and the last prune."""
     caller().require_role("admin")
-    return show("admin_internals.html", blocks=internals(service()))
+    with caller().reading():
+        blocks = internals(service())
+    return show("admin_internals.html", blocks=blocks)
 
 
 @blueprint.get("/admin/storage")
