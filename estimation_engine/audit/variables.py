@@ -138,7 +138,7 @@ def evaluate_variables(
     *,
     estimator: Estimator = "difference",
     sides: Sides = "one",
-    confidence: float = 0.95,
+    confidence: float,
     tolerable: float | None = None,
     scope: str | None = None,
     rules: VarianceRules | None = None,

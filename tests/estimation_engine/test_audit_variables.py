@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from math import sqrt
 
 import numpy as np
@@ -10,11 +11,16 @@ from scipy.stats import t as student
 
 from domain_errors import DomainError
 from estimation_engine import random_design, stratified_design
-from estimation_engine.audit import AuditedAmounts, Estimator, VariablesEvaluation
-from estimation_engine.audit import evaluate_variables as evaluate
+from estimation_engine.audit import (
+    AuditedAmounts,
+    Estimator,
+    VariablesEvaluation,
+    evaluate_variables,
+)
 from estimation_engine.designs.stages import VarianceRules
 
 ROWS, DRAWN = 900, 60
+evaluate = partial(evaluate_variables, confidence=0.95)
 RNG = np.random.default_rng(4)
 LEDGER = np.round(np.exp(RNG.normal(6, 0.8, ROWS)), 2)
 CHOSEN = np.sort(RNG.choice(ROWS, DRAWN, replace=False))
