@@ -13,7 +13,6 @@ from estimation_engine.designs.cluster import cluster_design
 from estimation_engine.designs.design import Design
 from estimation_engine.designs.random import random_design
 from estimation_engine.designs.rounds import CombinedRound, Frame, combined_design
-from estimation_engine.designs.stages import VarianceRules
 from estimation_engine.designs.stratified import stratified_design
 from estimation_engine.designs.systematic import systematic_design
 from estimation_engine.designs.weighted import monetary_design, weighted_design
@@ -47,7 +46,6 @@ __all__ = [
     "TooManyGroups",
     "UnsupportedDesign",
     "Values",
-    "VarianceRules",
     "by_raking",
     "by_ratio",
     "by_regression",

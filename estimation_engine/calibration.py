@@ -14,9 +14,10 @@ from typing import Protocol
 
 import numpy as np
 
+from contract.requests.estimate import VarianceRequest
 from estimation_engine.arrays import Booleans, Floats, Ints
 from estimation_engine.designs import Design
-from estimation_engine.designs.stages import Measured, VarianceRules, sums_by
+from estimation_engine.designs.stages import Measured, sums_by
 from estimation_engine.errors import InvalidCalibration
 
 MAX_STEPS = 500
@@ -146,7 +147,7 @@ class Calibration:
         domains: Ints,
         z: Floats,
         count: int,
-        rules: VarianceRules,
+        rules: VarianceRequest,
         *,
         with_skewness: bool = False,
     ) -> Measured:

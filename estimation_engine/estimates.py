@@ -15,13 +15,13 @@ from typing import NamedTuple
 import numpy as np
 
 from contract.answers import AtConfidence
+from contract.requests.estimate import VarianceRequest
 from contract.words import ProportionInterval, StatisticName
 from estimation_engine.arrays import Booleans, Floats, Ints
 from estimation_engine.calibration import Calibration, Difference
 from estimation_engine.designs import Design
 from estimation_engine.designs.stages import (
     Measured,
-    VarianceRules,
     groups_in,
     squared_differences,
     sums_by,
@@ -42,7 +42,7 @@ from estimation_engine.intervals import (
     wilson_interval,
 )
 
-DEFAULT_RULES = VarianceRules()
+DEFAULT_RULES = VarianceRequest()
 FEW_DEGREES = 10
 """A standard error of fewer degrees of freedom is itself uncertain by a fourth or more."""
 ROWS_BY_SKEWNESS = 25
@@ -62,7 +62,7 @@ class EstimateSettings(AtConfidence):
     """
 
     proportion: ProportionInterval = "korn_graubard"
-    rules: VarianceRules = DEFAULT_RULES
+    rules: VarianceRequest = DEFAULT_RULES
     minimum_degrees: int = 0
 
     def shows(self, degrees: int) -> bool:

@@ -14,11 +14,11 @@ from typing import Annotated, NamedTuple
 import numpy as np
 
 from contract.declarations import Help
-from contract.requests.estimate import MAX_REPLICATES, MIN_REPLICATES
+from contract.requests.estimate import MAX_REPLICATES, MIN_REPLICATES, VarianceRequest
 from contract.words import ReplicateKind
 from estimation_engine.arrays import Floats, Ints
 from estimation_engine.designs import Design
-from estimation_engine.designs.stages import Uniform, VarianceRules, VarianceStage
+from estimation_engine.designs.stages import Uniform, VarianceStage
 from estimation_engine.errors import InvalidReplicates
 
 MAX_CELLS = 10_000_000
@@ -118,7 +118,7 @@ def _samples(design: Design) -> list[_Sample]:
     parts = [part for part in design.parts if part.factors.any()]
     for part in parts:
         part.chance.require_replicates()
-    rules = VarianceRules()
+    rules = VarianceRequest()
     return [_Sample(part.chance.stages(rules), part.rows, part.factors) for part in parts]
 
 

@@ -12,6 +12,7 @@ from statistics import NormalDist
 
 import numpy as np
 
+from contract.fields import DEFAULT_CONFIDENCE
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import (
     MonotonicProgress,
@@ -35,12 +36,8 @@ from sampling_engine.rounds import (
 from sampling_engine.selection.order import Int64s
 from sampling_engine.spec import Round
 
-CONFIDENCE = 0.95
 
-
-def margin_of_error(
-    allocated: Int64s, eligible: Int64s, confidence: float = CONFIDENCE
-) -> float | None:
+def margin_of_error(allocated: Int64s, eligible: Int64s, confidence: float) -> float | None:
     """Half-width of the confidence interval for a share of one half, from 0 to 1.
 
     For simple random sampling the variance is (1 - n/N) · p(1-p)/(n-1); over strata it is the sum
@@ -60,7 +57,7 @@ def margin_of_error(
 
     Examples
     --------
-    >>> round(margin_of_error(np.array([1000]), np.array([1_000_000])), 4)
+    >>> round(margin_of_error(np.array([1000]), np.array([1_000_000]), 0.95), 4)
     0.031
     """
     present = eligible > 0
@@ -101,7 +98,7 @@ def plan_draw(
 def _plan_of(prepared: Prepared, amounts: AmountAccount | None) -> RoundPlan:
     margin = None
     if prepared.round_spec.method.has_margin_of_error:
-        margin = margin_of_error(prepared.allocated, prepared.eligible)
+        margin = margin_of_error(prepared.allocated, prepared.eligible, DEFAULT_CONFIDENCE)
     return RoundPlan(
         **vars(account_of(prepared, np.zeros_like(prepared.eligible), amounts)),
         rows_planned=int(prepared.allocated.sum()),

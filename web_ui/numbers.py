@@ -74,8 +74,9 @@ def percent_digits(share: float | Decimal) -> str:
     return f"{100 * Decimal(str(share)):f}".rstrip("0").rstrip(".")
 
 
-def confidence_choice(typed: str) -> dict[str, Any]:
-    """A typed confidence for a form, ``level`` is None if it is none."""
+def confidence_choice(given: Mapping[str, str], default: float) -> dict[str, Any]:
+    """The confidence typed into a form, or the default; ``level`` is None if it is none."""
+    typed = given.get("confidence", "").strip() or percent_digits(default)
     try:
         level = CONFIDENCE.read(typed)
     except InvalidRequest:

@@ -26,6 +26,11 @@ def planned_goal(run_parameters: Mapping[str, Any]) -> Mapping[str, Any] | None:
     return goal if goal and "materiality" in goal else None
 
 
+def goal_confidence(goal: Mapping[str, Any]) -> float:
+    """The confidence that a goal or a request states, or the default."""
+    return goal.get("confidence") or DEFAULT_CONFIDENCE
+
+
 def likelihood_of(goal: Mapping[str, Any], *, is_money: bool) -> Likelihood:
     """The likelihood of a materiality: the given one, or that of rows or of money."""
     return goal.get("likelihood") or default_likelihood(is_money=is_money)
@@ -103,7 +108,7 @@ def departure(
         evaluated.append(
             f"tolerable {'not given' if tolerable is None else errors_text(tolerable)}"
         )
-    confidence = goal.get("confidence", DEFAULT_CONFIDENCE)
+    confidence = goal_confidence(goal)
     if abs(confidence - found["confidence"]) > 1e-9:
         planned.append(f"confidence {100 * confidence:g} %")
         evaluated.append(f"confidence {100 * found['confidence']:g} %")

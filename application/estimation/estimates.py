@@ -36,7 +36,6 @@ from estimation_engine import (
     InvalidEstimate,
     Statistic,
     Values,
-    VarianceRules,
     check_statistic,
     estimate,
     read_values,
@@ -505,10 +504,9 @@ def _with_true_values(
 
 def settings_of(request: EstimatesRequest) -> EstimateSettings:
     """The settings of a request."""
-    variance = request.variance
     return EstimateSettings(
         request.confidence,
         request.interval.proportion,
-        VarianceRules(variance.lonely_stratum, variance.systematic),
+        request.variance,
         request.interval.minimum_degrees,
     )

@@ -167,8 +167,14 @@ def _goal(given: Mapping[str, Any], plan: RoundPlan) -> tuple[AuditGoal, Decimal
         )
     if total is not None:
         expected = _share(expected, whole)
-    rows = plan.eligible_rows if total is None else None
-    return AuditGoal(share, expected, given["confidence"], likelihood, rows), total
+    goal = AuditGoal(
+        given["confidence"],
+        materiality=share,
+        expected=expected,
+        likelihood=likelihood,
+        population=plan.eligible_rows if total is None else None,
+    )
+    return goal, total
 
 
 def _share(value: float, whole: Fraction) -> float:

@@ -10,6 +10,7 @@ import numpy as np
 
 from application.identity.newer_versions import NewerVersion, newer_version
 from application.samples.facts import excluded_text
+from contract.fields import DEFAULT_CONFIDENCE
 from sampling_engine.methods import method_class, method_from_json
 from sampling_engine.plan import margin_of_error
 from service.service import Service
@@ -110,7 +111,7 @@ def _margin(summary: dict[str, Any]) -> float | None:
     if sum(group["rows"] for group in groups) < rounds[0]["eligible_rows"]:
         return None  # the summary lists only some of the groups
     drawn, rows = (np.array([group[name] for group in groups]) for name in ("sampled", "rows"))
-    return margin_of_error(drawn, rows)
+    return margin_of_error(drawn, rows, DEFAULT_CONFIDENCE)
 
 
 def _groups(

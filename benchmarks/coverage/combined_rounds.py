@@ -19,7 +19,8 @@ from pathlib import Path
 
 import numpy as np
 
-from estimation_engine import Domains, EstimateSettings, Values, VarianceRules, estimate
+from contract.requests.estimate import VarianceRequest
+from estimation_engine import Domains, EstimateSettings, Values, estimate
 from estimation_engine.arrays import Floats, Ints
 from estimation_engine.designs import Design
 from parquet_tables.database import ParquetDatabase
@@ -49,7 +50,7 @@ SELECT range AS id,
        1 + range * 7 % 10 AS size
 FROM range({ROWS})
 """
-RULES = EstimateSettings(rules=VarianceRules(lonely_stratum="adjust"))
+RULES = EstimateSettings(rules=VarianceRequest(lonely_stratum="adjust"))
 RANDOM = RandomMethod(sample_size=15)
 BY_KIND = StratifiedMethod(strata_columns=("kind",), sample_size=12)
 Steps = tuple[tuple[Method, str | None], ...]

@@ -123,7 +123,11 @@ def measure(case: Case, rate: float, rows: int, audits: int) -> dict[Estimator, 
             for estimator in ESTIMATORS:
                 try:
                     found = evaluate_variables(
-                        given, estimator=estimator, sides=case.sides, tolerable=tolerable
+                        given,
+                        estimator=estimator,
+                        sides=case.sides,
+                        confidence=0.95,
+                        tolerable=tolerable,
                     )
                 except DomainError:
                     continue

@@ -129,11 +129,16 @@ class RowsOptions(TypedDict, total=False):
     """`primary` or the job's own table; or `residual`."""
 
 
-class EstimateOptions(TypedDict, total=False):
-    """How to estimate; docs/ESTIMATES.md."""
+class ConfidenceOptions(TypedDict, total=False):
+    """What holds at a confidence."""
 
     confidence: float | str
     """Such as 90% or 0.9."""
+
+
+class EstimateOptions(ConfidenceOptions, total=False):
+    """How to estimate; docs/ESTIMATES.md."""
+
     interval: Mapping[str, Any]
     variance: Mapping[str, Any]
     calibrate: Mapping[str, Any]
@@ -145,11 +150,9 @@ class EstimateOptions(TypedDict, total=False):
     """Compute each true value from the source, too."""
 
 
-class EvaluationOptions(TypedDict, total=False):
+class EvaluationOptions(ConfidenceOptions, total=False):
     """How to evaluate findings; docs/AUDIT.md."""
 
-    confidence: float | str
-    """Such as 90% or 0.9. By default that of the recorded plan, else 0.95."""
     likelihood: Literal["hypergeometric", "binomial", "poisson"]
     """For `attributes`, `two_stage` and `monetary_unit`. By default that of the recorded plan,
     else `hypergeometric` for attributes and `binomial` for monetary units, which take `poisson`,

@@ -58,9 +58,13 @@ class Estimate:
     ci_low: float | None
     ci_high: float | None
     standard_error: float | None
-    confidence: float
     n: int
     data: dict[str, Any]
+
+    @property
+    def confidence(self) -> float:
+        """The confidence of the interval."""
+        return self.data["confidence"]  # type: ignore[no-any-return]
 
     @property
     def title(self) -> str:

@@ -46,7 +46,6 @@ class AttributesEvaluation:
     examined: int
     exceptions: int
     population: int
-    confidence: float
     likelihood: Likelihood
     share: float
     upper_limit: float
@@ -65,7 +64,7 @@ def evaluate_attributes(
     exceptions: int,
     population: int,
     *,
-    confidence: float = 0.95,
+    confidence: float,
     likelihood: Likelihood = "hypergeometric",
     sides: Sides = "one",
     tolerable: float | None = None,
@@ -95,7 +94,8 @@ def evaluate_attributes(
     """
     check_counts(examined, exceptions, population)
     share = exceptions / examined
-    limits = _Limits(examined, exceptions, population, likelihood, sides, confidence)
+    risk = risk_of(confidence, 2 if sides == "two" else 1)
+    limits = _Limits(examined, exceptions, population, likelihood, risk)
     limit, rows = limits.upper()
     lower = None
     if sides == "two":
@@ -108,7 +108,6 @@ def evaluate_attributes(
         examined,
         exceptions,
         population,
-        confidence,
         likelihood,
         share,
         limit,
@@ -137,19 +136,13 @@ def check_counts(examined: int, exceptions: int, population: int) -> None:
 
 @dataclass(frozen=True)
 class _Limits:
-    """Limits of a share, each at a level, with their lines."""
+    """Limits of a share, each beyond which the risk is the same, with their lines."""
 
     examined: int
     exceptions: int
     population: int
     likelihood: Likelihood
-    sides: Sides
-    confidence: float
-
-    @property
-    def risk(self) -> Fraction:
-        """The risk beyond each limit."""
-        return risk_of(self.confidence, 2 if self.sides == "two" else 1)
+    risk: Fraction
 
     def upper(self) -> tuple[float, list[ArithmeticRow]]:
         """The upper limit of the share."""

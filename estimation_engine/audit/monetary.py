@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal, get_args
 
+from contract.answers import AtConfidence
 from domain_errors import render
 from estimation_engine.audit.conclusion import Conclusion, conclude, withheld
 from estimation_engine.audit.gaffke import gaffke_limit
@@ -160,7 +161,6 @@ class MonetaryEvaluation:
     units: int
     book_value: int
     sampled_value: int
-    confidence: float
     likelihood: Likelihood
     bound: Bound
     concludes_on: tuple[Direction, ...]
@@ -178,7 +178,7 @@ def evaluate_monetary(
     items: Sequence[AuditedItem],
     sampled_value: int | Sequence[int],
     *,
-    confidence: float = 0.95,
+    confidence: float,
     likelihood: Likelihood = "binomial",
     bound: Bound = "stringer",
     tolerable: int | None = None,
@@ -217,7 +217,7 @@ def evaluate_monetary(
     Examples
     --------
     >>> items = [AuditedItem(100, 0), *[AuditedItem(100, 100)] * 144]
-    >>> round(evaluate_monetary(items, 1_000_000).overstatement.upper_share, 6)
+    >>> round(evaluate_monetary(items, 10**6, confidence=0.95).overstatement.upper_share, 6)
     0.032297
     """
     values = (sampled_value,) if isinstance(sampled_value, int) else tuple(sampled_value)
@@ -230,7 +230,14 @@ def evaluate_monetary(
         )
         for at, value in enumerate(values)
     ]
-    rule = _Rule(bound, likelihood, confidence, parts, most_units is not None, decimals)
+    rule = _Rule(
+        confidence,
+        bound=bound,
+        likelihood=likelihood,
+        parts=parts,
+        has_one_start=most_units is not None,
+        decimals=decimals,
+    )
     over, under = (_evaluate_direction(direction, items, rule) for direction in DIRECTIONS)
     book_value = sum(values) + sum(abs(item.book) for item in items if item.is_take_all)
     covered = [each for each in (over, under) if each.direction in concludes_on]
@@ -242,7 +249,6 @@ def evaluate_monetary(
         sum(part.units for part in parts),
         book_value,
         sum(values),
-        confidence,
         likelihood,
         bound,
         concludes_on,
@@ -310,13 +316,12 @@ def _check(items: Sequence[AuditedItem], values: Sequence[int], likelihood: Like
             raise InvalidFindings("No item of the sampled part was examined.")
 
 
-@dataclass(frozen=True)
-class _Rule:
+@dataclass(frozen=True, kw_only=True)
+class _Rule(AtConfidence):
     """How the limits of both directions are computed."""
 
     bound: Bound
     likelihood: Likelihood
-    confidence: float
     parts: Sequence[SampledPart]
     has_one_start: bool
     decimals: int

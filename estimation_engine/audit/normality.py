@@ -19,9 +19,8 @@ import numpy as np
 from estimation_engine.arrays import Booleans, Floats
 from estimation_engine.designs import Design
 from estimation_engine.designs.stages import sums_by
+from estimation_engine.estimates import ROWS_BY_SKEWNESS
 
-ROWS_BY_SKEWNESS = 25
-"""Units needed by the squared A; by the squared skewness in Cochran 1977, section 2.15."""
 CERTAIN = 1e-9
 """A weight that differs less from 1 is that of a row that was drawn with certainty.
 

@@ -14,6 +14,7 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
+from contract.answers import AtConfidence
 from contract.fields import CONFIDENCE, OUT_OF_RANGE
 from estimation_engine.arrays import Floats
 from estimation_engine.audit.limits import (
@@ -33,8 +34,8 @@ NOISE = 1e-6
 """Rows by which a number of rows that was rounded as a share can be off."""
 
 
-@dataclass(frozen=True)
-class AuditGoal:
+@dataclass(frozen=True, kw_only=True)
+class AuditGoal(AtConfidence):
     """The goal of a sample: to show that errors are below the materiality.
 
     Parameters
@@ -44,8 +45,6 @@ class AuditGoal:
     expected : float
         The expected errors: a share below 1, below the materiality; or from 1 their number in the
         sample. Discovery sampling expects 0.
-    confidence : float
-        From 0.5, and below 1.
     population : int, optional
         Rows to draw from, which are wrong or not: errors are whole. Needed for the hypergeometric
         likelihood.
@@ -53,7 +52,6 @@ class AuditGoal:
 
     materiality: float
     expected: float = 0.0
-    confidence: float = 0.95
     likelihood: Likelihood = "poisson"
     population: int | None = None
 
@@ -98,7 +96,7 @@ def size_for_materiality(goal: AuditGoal) -> AuditSize:
 
     Examples
     --------
-    >>> size_for_materiality(AuditGoal(0.03, 0.01)).size
+    >>> size_for_materiality(AuditGoal(materiality=0.03, expected=0.01)).size
     220
     """
     check_goal(goal)

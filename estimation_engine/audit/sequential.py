@@ -55,7 +55,6 @@ class SequentialShare:
     population: int
     examined: int
     exceptions: int
-    confidence: float
     tolerable: float
     least: int
     most: int
@@ -102,7 +101,7 @@ class AmountTest:
     p_value: float
     upper_limit: float
     accepted_at: int | None
-    confidence: float
+    threshold: float
     tolerable: float
     decision: Decision
     formula: str = AMOUNT_FORMULA
@@ -115,7 +114,7 @@ def evaluate_share(
     exceptions: int,
     tolerable: float,
     *,
-    confidence: float = 0.95,
+    confidence: float,
     prior: tuple[float, float] = (1.0, 1.0),
 ) -> SequentialShare:
     """The rows with an exception that are still possible after a look.
@@ -127,8 +126,8 @@ def evaluate_share(
 
     Examples
     --------
-    >>> evaluate_share(1000, 60, 0, 0.05).most, evaluate_share(1000, 100, 1, 0.05).most
-    (108, 90)
+    >>> evaluate_share(1000, 60, 0, 0.05, confidence=0.95).most
+    108
     """
     check_counts(examined, exceptions, population)
     threshold = 1.0 / (1.0 - confidence)
@@ -144,7 +143,6 @@ def evaluate_share(
         population,
         examined,
         exceptions,
-        confidence,
         tolerable,
         least,
         most,
@@ -159,7 +157,7 @@ def share_boundary(
     tolerable: float,
     sizes: Sequence[int],
     *,
-    confidence: float = 0.95,
+    confidence: float,
     prior: tuple[float, float] = (1.0, 1.0),
 ) -> ShareBoundary:
     """The exceptions with which the auditor accepts or rejects, for ascending sample sizes."""
@@ -249,7 +247,7 @@ def amount_test(
     tolerable: float,
     *,
     sizes: Sequence[int] | None = None,
-    confidence: float = 0.95,
+    confidence: float,
     expected: float = 0.0,
 ) -> AmountTest:
     """Test whether the share of the book value in error is below what is tolerable.
@@ -297,7 +295,7 @@ def amount_test(
         min(1.0, 1.0 / most) if most > 0 else 1.0,
         _upper_limit(values, bets, units, known, threshold),
         int(reached[0]) + 1 if len(reached) else None,
-        confidence,
+        threshold,
         tolerable,
         "accept" if len(reached) else "continue",
     )

@@ -119,7 +119,6 @@ class TwoStageEvaluation:
     second: Stage | None
     rule: TwoStageRule
     population: int
-    confidence: float
     likelihood: Likelihood
     examined: int
     exceptions: int
@@ -143,7 +142,7 @@ def two_stage_plan(goal: AuditGoal, accept_first: int = 0, accept_both: int = 1)
 
     Examples
     --------
-    >>> two_stage_plan(AuditGoal(0.03)).first
+    >>> two_stage_plan(AuditGoal(materiality=0.03)).first
     105
     """
     check_goal(goal)
@@ -217,7 +216,7 @@ def two_stage_risk(
 
     Schilling and Neubauer, double sampling plans: :data:`FORMULA`.
     """
-    goal = AuditGoal(share, likelihood=likelihood, population=population)
+    goal = AuditGoal(materiality=share, likelihood=likelihood, population=population)
     level = wrong_rows(goal) if likelihood == "hypergeometric" else share
     rates = _Rates(likelihood, population, (rule.accept_first, rule.accept_both), rule.accept_both)
     return float(rates.as_good(level, rule.first, rule.second)[0])
@@ -230,7 +229,7 @@ def evaluate_two_stages(
     population: int,
     *,
     tolerable: float,
-    confidence: float = 0.95,
+    confidence: float,
     likelihood: Likelihood = "hypergeometric",
     scope: str | None = None,
 ) -> TwoStageEvaluation:
@@ -269,7 +268,7 @@ def evaluate_two_stages(
         formula = f"P(as good or better than {result}) = {1 - confidence:.4g}"
         lines.append(ArithmeticRow("Upper limit", formula, limit))
     return TwoStageEvaluation(
-        *(used.decision, first, used.second, rule, population, confidence, likelihood),
+        *(used.decision, first, used.second, rule, population, likelihood),
         *(rows, errors, errors / rows, risk, limit),
         None if limit is None else int(limit * population + 1e-9),
         tuple(lines),

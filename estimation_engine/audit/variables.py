@@ -14,6 +14,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from contract.requests.estimate import VarianceRequest
 from domain_errors import counted
 from estimation_engine.arrays import Floats
 from estimation_engine.audit.attributes import ArithmeticRow
@@ -22,7 +23,6 @@ from estimation_engine.audit.limits import Sides
 from estimation_engine.audit.normality import Normality, left_to_chance, units_in
 from estimation_engine.calibration import Calibration, Difference, by_ratio, by_regression
 from estimation_engine.designs import Design
-from estimation_engine.designs.stages import VarianceRules
 from estimation_engine.errors import InvalidFindings
 from estimation_engine.estimates import DomainEstimate, Domains, EstimateSettings, Values, estimate
 from estimation_engine.intervals import t_quantile
@@ -138,10 +138,10 @@ def evaluate_variables(
     *,
     estimator: Estimator = "difference",
     sides: Sides = "one",
-    confidence: float = 0.95,
+    confidence: float,
     tolerable: float | None = None,
     scope: str | None = None,
-    rules: VarianceRules | None = None,
+    rules: VarianceRequest | None = None,
 ) -> VariablesEvaluation:
     """Project the misstatement of a sample's rows to their population.
 
@@ -161,7 +161,7 @@ def evaluate_variables(
     errors = int(np.count_nonzero(given.misstatements))
     _check(given, estimator, errors)
     level = confidence if sides == "two" else 2.0 * confidence - 1.0
-    settings = EstimateSettings(level, rules=rules or VarianceRules())
+    settings = EstimateSettings(level, rules=rules or VarianceRequest())
     found, residuals = _projected(given, estimator, settings)
     limits = _limits(given, found, (1.0 + level) / 2.0)
     directions = _directions(given, estimator, settings)

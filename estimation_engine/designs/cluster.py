@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from contract.requests.estimate import VarianceRequest
 from domain_errors import counted
 from estimation_engine.arrays import Floats, Ints
 from estimation_engine.designs.code import (
@@ -21,7 +22,6 @@ from estimation_engine.designs.design import Design, DrawnRows, RowsOfPairs
 from estimation_engine.designs.random import both_of
 from estimation_engine.designs.stages import (
     Layer,
-    VarianceRules,
     groups_in,
     simple_factors,
     simple_layer,
@@ -86,7 +86,7 @@ class ClusterDesign(Design):
         apart = between * (p[first] / of_first) * (p[second] / of_first)
         return np.where(groups == rows.groups[second], inside, apart)
 
-    def notes(self, rules: VarianceRules, chance: Design | None = None) -> list[str]:
+    def notes(self, rules: VarianceRequest, chance: Design | None = None) -> list[str]:
         notes = ["Rows of one cluster were drawn together, so the clusters set the margin."]
         single = int(((self.group_drawn == 1) & (self.group_rows > 1)).sum())
         if single:

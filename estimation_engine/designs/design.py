@@ -10,9 +10,10 @@ from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
 
+from contract.requests.estimate import VarianceRequest
 from estimation_engine.arrays import Booleans, Floats, Ints
 from estimation_engine.designs.code import DesignCode, Sizes
-from estimation_engine.designs.stages import Layer, Measured, VarianceRules, VarianceStage
+from estimation_engine.designs.stages import Layer, Measured, VarianceStage
 from estimation_engine.errors import InvalidReplicates, LonelyStratum
 
 
@@ -186,7 +187,7 @@ class Design(ABC):
     def code(self, sizes: Sizes) -> DesignCode:
         """The parts of R, Stata, SAS and Python code that are those of the design."""
 
-    def notes(self, rules: VarianceRules, chance: Design | None = None) -> list[str]:
+    def notes(self, rules: VarianceRequest, chance: Design | None = None) -> list[str]:
         """Notes on the variance and the rows that it is of; with ``chance`` on a step of several.
 
         ``chance`` is the design as :meth:`left_to_chance` has it.
@@ -276,7 +277,7 @@ class Design(ABC):
         """Those of each domain over all rounds; ``of_rounds`` are :attr:`Measured.of_rounds`."""
         return self.domain_degrees(rows, domains, count)
 
-    def stages(self, rules: VarianceRules) -> list[VarianceStage]:
+    def stages(self, rules: VarianceRequest) -> list[VarianceStage]:
         """The stages of one sample whose variances add up."""
         return [*self.layers]
 
@@ -303,7 +304,7 @@ class Design(ABC):
         domains: Ints,
         t: Floats,
         count: int,
-        rules: VarianceRules,
+        rules: VarianceRequest,
         *,
         with_skewness: bool = False,
     ) -> Measured:
@@ -340,7 +341,7 @@ class Design(ABC):
         return Measured(variances.sum(axis=0), variances, skewness, effective)
 
     def variance(
-        self, rows: Ints, domains: Ints, t: Floats, count: int, rules: VarianceRules
+        self, rows: Ints, domains: Ints, t: Floats, count: int, rules: VarianceRequest
     ) -> Floats:
         """The variance of one sample by domain; t is that of one unit. NaN where there is none."""
         if self.has_one_unit:

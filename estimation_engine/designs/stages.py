@@ -15,20 +15,11 @@ from typing import Protocol
 
 import numpy as np
 
-from contract.words import Lonely, Systematic
 from estimation_engine.arrays import Floats, Ints
 
 MAX_EMPTY_CELLS = 100_000
 """Up to this ratio of cells to numbers it is faster to count empty cells than to sort."""
 DRAWN_AT_ONCE = 1_000_000
-
-
-@dataclass(frozen=True)
-class VarianceRules:
-    """The choices that a design leaves open."""
-
-    lonely_stratum: Lonely = "fail"
-    systematic: Systematic = "sd1"
 
 
 @dataclass(frozen=True, eq=False)

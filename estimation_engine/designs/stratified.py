@@ -7,6 +7,7 @@ from typing import ClassVar, Self
 
 import numpy as np
 
+from contract.requests.estimate import VarianceRequest
 from domain_errors import counted
 from estimation_engine.arrays import Booleans, Floats, Ints
 from estimation_engine.designs.code import (
@@ -21,7 +22,6 @@ from estimation_engine.designs.design import Design, DrawnRows
 from estimation_engine.designs.random import SimpleDesign
 from estimation_engine.designs.stages import (
     Layer,
-    VarianceRules,
     groups_in,
     simple_factors,
     sums_by,
@@ -77,7 +77,7 @@ class StratifiedDesign(SimpleDesign):
         return replace(self, group_rows=np.where(groups, self.group_rows, self.group_drawn))
 
     def variance(
-        self, rows: Ints, domains: Ints, t: Floats, count: int, rules: VarianceRules
+        self, rows: Ints, domains: Ints, t: Floats, count: int, rules: VarianceRequest
     ) -> Floats:
         variances = super().variance(rows, domains, t, count, rules)
         lonely = self.lonely
@@ -98,7 +98,7 @@ class StratifiedDesign(SimpleDesign):
         adjusted: Floats = variances + inside + np.maximum(outside, 0.0) * means**2
         return adjusted
 
-    def notes(self, rules: VarianceRules, chance: Design | None = None) -> list[str]:
+    def notes(self, rules: VarianceRequest, chance: Design | None = None) -> list[str]:
         notes = []
         if self.uncovered_rows:
             rows = counted(self.uncovered_rows, "row")

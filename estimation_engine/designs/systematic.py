@@ -7,11 +7,12 @@ from typing import ClassVar
 
 import numpy as np
 
+from contract.requests.estimate import VarianceRequest
 from estimation_engine.arrays import Floats, Ints
 from estimation_engine.designs.code import DesignCode, Sizes
 from estimation_engine.designs.design import Design, RowsOfPairs
 from estimation_engine.designs.random import RandomDesign, equal_rows
-from estimation_engine.designs.stages import Neighbours, VarianceRules, VarianceStage
+from estimation_engine.designs.stages import Neighbours, VarianceStage
 
 OTHER_ERRORS = "Standard errors are those of a random sample: `systematic` random in jobsvc."
 
@@ -29,7 +30,7 @@ class SystematicDesign(RandomDesign):
     is_at_distances: ClassVar = True
     is_hypergeometric: ClassVar = False
 
-    def stages(self, rules: VarianceRules) -> list[VarianceStage]:
+    def stages(self, rules: VarianceRequest) -> list[VarianceStage]:
         if rules.systematic == "random":
             return [*self.layers]
         n = self.rows
@@ -57,7 +58,7 @@ class SystematicDesign(RandomDesign):
             both[at] = min(overlap, length) / around
         return both
 
-    def notes(self, rules: VarianceRules, chance: Design | None = None) -> list[str]:
+    def notes(self, rules: VarianceRequest, chance: Design | None = None) -> list[str]:
         return [
             "The variance is approximate: one systematic sample doesn't show how much another "
             f"start would differ ({rules.systematic})."

@@ -7,10 +7,11 @@ from typing import ClassVar
 
 import numpy as np
 
+from contract.requests.estimate import VarianceRequest
 from estimation_engine.arrays import Booleans, Floats, Ints
 from estimation_engine.designs.code import DesignCode, Sizes
 from estimation_engine.designs.design import Design, DrawnRows, RowsOfPairs, whole_table
-from estimation_engine.designs.stages import Layer, VarianceRules
+from estimation_engine.designs.stages import Layer
 from estimation_engine.errors import InvalidReplicates, UnsupportedDesign
 
 CODE = DesignCode(
@@ -105,7 +106,7 @@ class WeightedDesign(Design):
             return both
         return np.maximum(both * (1.0 - (1.0 - p[first]) * (1.0 - p[second]) / d), 0.0)
 
-    def notes(self, rules: VarianceRules, chance: Design | None = None) -> list[str]:
+    def notes(self, rules: VarianceRequest, chance: Design | None = None) -> list[str]:
         return [
             "The variance is Hájek's approximation from the true selection probabilities. Rows "
             f"drawn with certainty ({int(self.certain.sum()):,}) have no part in it.",

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from contract.fields import DEFAULT_CONFIDENCE
 from parquet_tables.json_values import json_value, shown_expression
 from parquet_tables.rows import Statement
 from profiling_engine.columns.passes import (
@@ -28,7 +29,6 @@ from profiling_engine.columns.passes import (
 )
 from profiling_engine.columns.profile import (
     CERTAIN,
-    CONFIDENCE,
     EXACT,
     Accuracy,
     Figure,
@@ -202,7 +202,7 @@ def linear_count(found: int, bits: int, values: int) -> Figure:
     half = NORMAL * error + 1
     low, high = max(round(estimate - half), found), min(round(estimate + half), values)
     value = min(max(round(estimate), low), high)
-    return Figure(value, Accuracy("approximate", "linear counting", low, high, CONFIDENCE))
+    return Figure(value, Accuracy("approximate", "linear counting", low, high, DEFAULT_CONFIDENCE))
 
 
 def is_unique(scan: ColumnScan, distinct: Figure, values: int) -> bool | None:
@@ -237,7 +237,7 @@ def distinct_of_sample(
         high = max(min(round(first_pass.sketched + half), most), low)
         method = "DuckDB's approx_count_distinct"
         value = min(max(first_pass.sketched, low), high)
-        return Figure(value, Accuracy("approximate", method, low, high, CONFIDENCE))
+        return Figure(value, Accuracy("approximate", method, low, high, DEFAULT_CONFIDENCE))
     # Charikar and others 2000, "Towards estimation error guarantees for distinct values": a value
     # that occurs once represents up to 1/√(sampling rate) values.
     rate = max(values, 1) / max(most, 1)

@@ -19,6 +19,7 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
+from contract.fields import DEFAULT_CONFIDENCE
 from parquet_tables.json_values import shown_expression
 from parquet_tables.progress import (
     ProgressCallback,
@@ -29,7 +30,7 @@ from parquet_tables.progress import (
 from parquet_tables.rows import RowSet, Statement, page_statement
 from parquet_tables.tables import Column, Int64s, TableFiles
 from profiling_engine.columns.kinds import Axis, ColumnKind, Number
-from profiling_engine.columns.profile import CONFIDENCE, EXACT, Accuracy, Figure
+from profiling_engine.columns.profile import EXACT, Accuracy, Figure
 
 
 @dataclass(frozen=True)
@@ -243,7 +244,7 @@ class PassTotals:
     def accuracy(self, low: object, high: object) -> Accuracy:
         if self.sample is None:
             return EXACT
-        return Accuracy("estimated", METHOD, low, high, CONFIDENCE, self.sample.size.rows)
+        return Accuracy("estimated", METHOD, low, high, DEFAULT_CONFIDENCE, self.sample.size.rows)
 
 
 @dataclass(frozen=True)

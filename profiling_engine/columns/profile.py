@@ -11,7 +11,6 @@ from typing import Any, Literal, TypedDict
 from parquet_tables.json_values import json_value
 from profiling_engine.columns.kinds import Kind
 
-CONFIDENCE = 0.95
 CERTAIN = 1.0
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from math import ceil, sqrt
 from typing import Any
 
+from contract.fields import DEFAULT_CONFIDENCE
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import (
     MonotonicProgress,
@@ -54,7 +55,6 @@ from profiling_engine.columns.passes import (
     stored_bytes,
 )
 from profiling_engine.columns.profile import (
-    CONFIDENCE,
     Accuracy,
     ColumnProfile,
     Figure,
@@ -295,9 +295,10 @@ def count_repeated_rows(run: Run) -> Figure:
     value = int(found) * part
     if not found:
         return Figure(
-            0, Accuracy("approximate", method, 0, ceil(MAX_IF_NONE_FOUND * part), CONFIDENCE)
+            0,
+            Accuracy("approximate", method, 0, ceil(MAX_IF_NONE_FOUND * part), DEFAULT_CONFIDENCE),
         )
     # Each hash of repeated rows is counted with probability 1/part, independently of the others.
     half = NORMAL * part * sqrt(int(squares) * (1 - 1 / part))
     low, high = max(round(value - half), int(found)), min(round(value + half), rows - 1)
-    return Figure(value, Accuracy("approximate", method, low, high, CONFIDENCE))
+    return Figure(value, Accuracy("approximate", method, low, high, DEFAULT_CONFIDENCE))

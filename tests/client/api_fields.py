@@ -11,7 +11,7 @@ from pathlib import Path
 
 from contract.declarations import Declared, Request, declared
 from contract.fields import Choice, Count, Flag, Items, Kind, Mapped, Part, Written
-from contract.requests.estimate import EstimatesRequest
+from contract.requests.estimate import ConfidenceRequest, EstimatesRequest
 from contract.requests.evaluate import EvaluationRequest
 from contract.requests.importing import ReadOptions
 from contract.requests.tables import SampleRowsRequest
@@ -40,8 +40,8 @@ TYPES = {
     "object of size": "Mapping[str, int | str]",
     "integer or string": "int | str",
 }
-ARGUMENTS_OF_EVALUATE = ("kind", "tolerable")
-ARGUMENTS_OF_ESTIMATE = ("statistics", "by", "filters", "values")
+ARGUMENTS_OF_EVALUATE = ("kind", "tolerable", "confidence")
+ARGUMENTS_OF_ESTIMATE = ("statistics", "by", "filters", "values", "confidence")
 ARGUMENTS_OF_SAVE = ("columns", "format")
 
 Entry = tuple[str, str, str]
@@ -57,22 +57,25 @@ def module_text() -> str:
             "Which rows to write to a file, and how.",
             _options(SampleRowsRequest, ARGUMENTS_OF_SAVE),
         ),
+        _class("ConfidenceOptions", "What holds at a confidence.", _options(ConfidenceRequest)),
         _class(
             "EstimateOptions",
             "How to estimate; docs/ESTIMATES.md.",
             _options(EstimatesRequest, ARGUMENTS_OF_ESTIMATE),
+            "ConfidenceOptions",
         ),
         _class(
             "EvaluationOptions",
             "How to evaluate findings; docs/AUDIT.md.",
             _options(EvaluationRequest, ARGUMENTS_OF_EVALUATE),
+            "ConfidenceOptions",
         ),
     ]
     return "\n\n".join([HEAD.format(method=DEFAULT_METHOD), *classes])
 
 
-def _class(name: str, doc: str, entries: Iterable[Entry]) -> str:
-    lines = [f"class {name}(TypedDict, total=False):", f'    """{doc}"""', ""]
+def _class(name: str, doc: str, entries: Iterable[Entry], base: str = "TypedDict") -> str:
+    lines = [f"class {name}({base}, total=False):", f'    """{doc}"""', ""]
     for field, kind, description in entries:
         lines.append(f"    {field}: {kind}")
         if description:
@@ -101,7 +104,7 @@ def _parameters() -> list[Entry]:
     return [(name, kinds[name], own.help) for name, own in found.items() if name != "seed"]
 
 
-def _options(request: type[Request], without: Sequence[str]) -> list[Entry]:
+def _options(request: type[Request], without: Sequence[str] = ()) -> list[Entry]:
     """The fields of a request that are keywords of a method."""
     return [
         (own.name, type_of(own.kind), own.description)

@@ -11,7 +11,8 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from estimation_engine import UnsupportedDesign, VarianceRules
+from contract.requests.estimate import VarianceRequest
+from estimation_engine import UnsupportedDesign
 from estimation_engine.arrays import Floats, Ints
 from estimation_engine.designs import DESIGNS, Design, design_class
 from estimation_engine.designs.code import DesignCode, Sizes
@@ -62,7 +63,7 @@ class ToyDesign(Design):
         n = self.rows
         return np.full(len(first), n * (n - 1) / self.population**2)
 
-    def notes(self, rules: VarianceRules, chance: Design | None = None) -> list[str]:
+    def notes(self, rules: VarianceRequest, chance: Design | None = None) -> list[str]:
         return [NOTE]
 
     def code(self, sizes: Sizes) -> DesignCode:

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
+from functools import partial
 from math import comb
 
 import numpy as np
 import pytest
 
 from domain_errors import DomainError
-from estimation_engine.audit import (
-    AuditedItem,
-    Likelihood,
-    amount_test,
-    conclude,
-    evaluate_attributes,
-    evaluate_monetary,
-    evaluate_share,
-    share_boundary,
-)
+from estimation_engine import audit
+from estimation_engine.audit import AuditedItem, Likelihood, conclude
 from estimation_engine.audit.sequential import bets_on, martingale, null_means
 
+amount_test = partial(audit.amount_test, confidence=0.95)
+evaluate_attributes = partial(audit.evaluate_attributes, confidence=0.95)
+evaluate_monetary = partial(audit.evaluate_monetary, confidence=0.95)
+evaluate_share = partial(audit.evaluate_share, confidence=0.95)
+share_boundary = partial(audit.share_boundary, confidence=0.95)
 # --- attributes ---
 
 

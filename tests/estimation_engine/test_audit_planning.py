@@ -17,7 +17,13 @@ def size(
     likelihood: Likelihood = "poisson",
     population: int | None = None,
 ) -> int:
-    goal = AuditGoal(materiality, expected, confidence, likelihood, population)
+    goal = AuditGoal(
+        materiality=materiality,
+        expected=expected,
+        confidence=confidence,
+        likelihood=likelihood,
+        population=population,
+    )
     return size_for_materiality(goal).size
 
 
@@ -120,7 +126,9 @@ def test_ez_quant_discovery_sizes(given: tuple[int, float], published: list[int]
 def test_one_item_less_is_not_enough(
     likelihood: Likelihood, materiality: float, expected: float
 ) -> None:
-    found = size_for_materiality(AuditGoal(materiality, expected, likelihood=likelihood))
+    found = size_for_materiality(
+        AuditGoal(materiality=materiality, expected=expected, likelihood=likelihood)
+    )
     assert found.upper_limit < materiality
     assert found.limit_of_one_less is not None
     assert found.limit_of_one_less >= materiality
@@ -133,7 +141,15 @@ def test_one_item_less_is_not_enough(
 
 
 def test_the_limit_of_a_hypergeometric_size_is_below_the_materiality() -> None:
-    found = size_for_materiality(AuditGoal(0.05, 0, 0.9, "hypergeometric", 1200))
+    found = size_for_materiality(
+        AuditGoal(
+            materiality=0.05,
+            expected=0,
+            confidence=0.9,
+            likelihood="hypergeometric",
+            population=1200,
+        )
+    )
     assert found.upper_limit == 58 / 1200
     assert found.limit_of_one_less == 60 / 1200
 
@@ -141,15 +157,19 @@ def test_the_limit_of_a_hypergeometric_size_is_below_the_materiality() -> None:
 @pytest.mark.parametrize(
     ("goal", "place", "message"),
     [
-        (AuditGoal(0.0), "materiality", "above 0 and below 1"),
-        (AuditGoal(1.0), "materiality", "above 0 and below 1"),
-        (AuditGoal(0.05, 0.05), "expected", "must be below the materiality"),
-        (AuditGoal(0.05, -0.01), "expected", "a share below 1"),
-        (AuditGoal(0.05, 1.5), "expected", "a whole number of errors"),
-        (AuditGoal(0.05, confidence=0.49), "confidence", "from 0.5"),
-        (AuditGoal(0.05, likelihood="hypergeometric"), "likelihood", "needs a population"),
-        (AuditGoal(0.05, 0.0499), "expected", "expect fewer errors"),
-        (AuditGoal(0.05, 3, population=20), "expected", "examine all rows"),
+        (AuditGoal(materiality=0.0), "materiality", "above 0 and below 1"),
+        (AuditGoal(materiality=1.0), "materiality", "above 0 and below 1"),
+        (AuditGoal(materiality=0.05, expected=0.05), "expected", "must be below the materiality"),
+        (AuditGoal(materiality=0.05, expected=-0.01), "expected", "a share below 1"),
+        (AuditGoal(materiality=0.05, expected=1.5), "expected", "a whole number of errors"),
+        (AuditGoal(materiality=0.05, confidence=0.49), "confidence", "from 0.5"),
+        (
+            AuditGoal(materiality=0.05, likelihood="hypergeometric"),
+            "likelihood",
+            "needs a population",
+        ),
+        (AuditGoal(materiality=0.05, expected=0.0499), "expected", "expect fewer errors"),
+        (AuditGoal(materiality=0.05, expected=3, population=20), "expected", "examine all rows"),
     ],
 )
 def test_goals_out_of_range_are_refused(goal: AuditGoal, place: str, message: str) -> None:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from functools import partial
 from math import sqrt
 
 import numpy as np
 import pytest
 from scipy.stats import t as student
 
+from contract.requests.estimate import VarianceRequest
 from domain_errors import DomainError
 from estimation_engine import random_design, stratified_design
-from estimation_engine.audit import AuditedAmounts, Estimator, VariablesEvaluation
-from estimation_engine.audit import evaluate_variables as evaluate
-from estimation_engine.designs.stages import VarianceRules
+from estimation_engine.audit import (
+    AuditedAmounts,
+    Estimator,
+    VariablesEvaluation,
+    evaluate_variables,
+)
 
 ROWS, DRAWN = 900, 60
+evaluate = partial(evaluate_variables, confidence=0.95)
 RNG = np.random.default_rng(4)
 LEDGER = np.round(np.exp(RNG.normal(6, 0.8, ROWS)), 2)
 CHOSEN = np.sort(RNG.choice(ROWS, DRAWN, replace=False))
@@ -200,4 +206,4 @@ def test_lonely_strata_alone_have_no_limit() -> None:
     design = stratified_design(np.array([0, 1]), np.array([10, 10]))
     given = AuditedAmounts(design, np.array([10.0, 20.0]), np.array([9.0, 20.0]), 20, 300.0)
     with pytest.raises(DomainError, match="no degree of freedom"):
-        evaluate(given, rules=VarianceRules("adjust"))
+        evaluate(given, rules=VarianceRequest(lonely_stratum="adjust"))

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import hypergeom
 
+from contract.requests.estimate import VarianceRequest
 from contract.words import StatisticName
 from estimation_engine import (
     Design,
@@ -19,7 +20,6 @@ from estimation_engine import (
     EstimateSettings,
     LonelyStratum,
     Values,
-    VarianceRules,
     cluster_design,
     estimate,
     random_design,
@@ -144,7 +144,7 @@ def test_a_lonely_stratum_is_refused_or_adjusted() -> None:
     design = stratified_design(np.array([0, 0, 1]), np.array([10, 10]))
     with pytest.raises(LonelyStratum, match="1 stratum has one drawn row"):
         one(design, "mean", [1.0, 2.0, 4.0])
-    rules = [VarianceRules("adjust"), VarianceRules("average")]
+    rules = [VarianceRequest(lonely_stratum="adjust"), VarianceRequest(lonely_stratum="average")]
     errors = [one(design, "mean", [1.0, 2.0, 4.0], rules=rule).error or 0 for rule in rules]
     assert min(errors) > 0
     # A stratum of one row that was drawn is known.

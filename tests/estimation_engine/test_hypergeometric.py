@@ -58,7 +58,13 @@ def test_tails_of_large_populations(errors: int, population: int, wrong: int, si
 )
 def test_ties_do_not_follow_the_rounding_of_a_risk(confidence: float, size: int) -> None:
     """1 wrong row of 100: P(X = 0) is (100 − n)/100, which is to be below the risk."""
-    goal = AuditGoal(0.01, 0, confidence, "hypergeometric", 100)
+    goal = AuditGoal(
+        materiality=0.01,
+        expected=0,
+        confidence=confidence,
+        likelihood="hypergeometric",
+        population=100,
+    )
     found = size_for_materiality(goal)
     assert found.size == size
     assert (found.upper_limit, found.limit_of_one_less) == (0.0, 0.01)
@@ -67,7 +73,13 @@ def test_ties_do_not_follow_the_rounding_of_a_risk(confidence: float, size: int)
 @pytest.mark.parametrize("confidence", [step / 100 for step in range(50, 100)])
 def test_a_planned_size_is_the_smallest_that_is_evaluated_as_tolerable(confidence: float) -> None:
     for population, materiality in ((100, 0.01), (40, 0.05), (1000, 0.002)):
-        goal = AuditGoal(materiality, 0, confidence, "hypergeometric", population)
+        goal = AuditGoal(
+            materiality=materiality,
+            expected=0,
+            confidence=confidence,
+            likelihood="hypergeometric",
+            population=population,
+        )
         size = size_for_materiality(goal).size
         for examined, is_tolerable in ((size, True), (size - 1, False)):
             found = evaluate_attributes(
@@ -82,7 +94,13 @@ def test_ties_of_two_stages_are_exact() -> None:
     for confidence in (0.5, 0.7, 0.75):
         risk = risk_of(confidence)
         for population in (20, 40, 100):
-            goal = AuditGoal(2 / population, 0, confidence, "hypergeometric", population)
+            goal = AuditGoal(
+                materiality=2 / population,
+                expected=0,
+                confidence=confidence,
+                likelihood="hypergeometric",
+                population=population,
+            )
             first = two_stage_plan(goal).first
             # Accepted: no exception in stage 1, or one there and none in stage 2.
             ways = [
@@ -140,7 +158,7 @@ def test_two_sides_bound_the_share_from_below(likelihood: str) -> None:
 
 def test_no_exception_has_a_lower_limit_of_none() -> None:
     for likelihood in ("hypergeometric", "binomial", "poisson"):
-        found = evaluate_attributes(20, 0, 100, likelihood=likelihood, sides="two")  # type: ignore[arg-type]
+        found = evaluate_attributes(20, 0, 100, confidence=0.95, likelihood=likelihood, sides="two")  # type: ignore[arg-type]
         assert (found.lower_limit, found.lower_rows) == (0.0, 0)
 
 
@@ -154,4 +172,6 @@ def test_a_number_of_rows_as_a_share_is_that_number() -> None:
     """Rounded up as a float, 13 of 49 rows would else be 14."""
     for population in (49, 83, 997, 80_021):
         for rows in range(1, 40):
-            assert wrong_rows(AuditGoal(rows / population, population=population)) == rows
+            assert (
+                wrong_rows(AuditGoal(materiality=rows / population, population=population)) == rows
+            )

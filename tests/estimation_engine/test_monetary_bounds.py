@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import product
 from math import comb
 
 import numpy as np
 import pytest
 
-from estimation_engine.audit import AuditedItem, Bound, Likelihood, evaluate_monetary, gaffke_limit
+from estimation_engine import audit
+from estimation_engine.audit import AuditedItem, Bound, Likelihood, gaffke_limit
 from estimation_engine.audit.limits import binomial_limit, poisson_limit
 
 WHOLE = 10**8
+evaluate_monetary = partial(audit.evaluate_monetary, confidence=0.95)
 
 
 def items_of(*taints: float, units: int, stratum: int = 0) -> list[AuditedItem]:

@@ -21,6 +21,6 @@ def test_the_simulated_limit_is_that_of_the_evaluation() -> None:
         given = ledger("any", shares)
         values = np.bincount(given.strata, given.books).astype(int).tolist()
         drawn = items(given, len(shares), 3)
-        found = evaluate_monetary(drawn, values, bound="gaffke").overstatement
+        found = evaluate_monetary(drawn, values, confidence=0.95, bound="gaffke").overstatement
         assert found.upper_limit == pytest.approx(gaffke(drawn, values))
         assert found.found.errors > 0

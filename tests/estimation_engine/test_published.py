@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from contract.requests.estimate import VarianceRequest
 from estimation_engine import (
-    VarianceRules,
     cluster_design,
     stratified_design,
     systematic_design,
@@ -120,7 +120,7 @@ def test_counties_by_size(candidate: str, value: float, error: float) -> None:
 )
 def test_every_fourth_row(rule: str, error: float) -> None:
     design = systematic_design(8, 32)
-    rules = VarianceRules(systematic=rule)  # type: ignore[arg-type]
+    rules = VarianceRequest(systematic=rule)  # type: ignore[arg-type]
     total = one(design, "total", [4123, 721, 194, 129, 239, 61, 262, 166], rules=rules)
     assert total.value == pytest.approx(23580)
     assert total.error == pytest.approx(error, abs=5e-4)
@@ -139,7 +139,7 @@ def test_lonely_districts(rule: str, error: float) -> None:
         np.full(len(drawn), 10**15),
         drawn,
     )
-    rules = VarianceRules(lonely_stratum=rule)  # type: ignore[arg-type]
+    rules = VarianceRequest(lonely_stratum=rule)  # type: ignore[arg-type]
     mean = one(design, "mean", column("clus1", "api00"), rules=rules)
     assert mean.error == pytest.approx(error, abs=5e-5)
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 from itertools import product
 
 import pytest
 from scipy.stats import binom, hypergeom, poisson
 
+from estimation_engine import audit
 from estimation_engine.audit import (
     AuditGoal,
     Likelihood,
     Stage,
     TwoStageEvaluation,
     TwoStageRule,
-    evaluate_two_stages,
     two_stage_limit,
     two_stage_plan,
     two_stage_risk,
@@ -23,16 +23,18 @@ from estimation_engine.errors import InvalidFindings, InvalidGoal
 
 SMALL = TwoStageRule(12, 9, 1, 3)
 LIKELIHOODS: list[Likelihood] = ["poisson", "binomial", "hypergeometric"]
+evaluate_attributes = partial(audit.evaluate_attributes, confidence=0.95)
+evaluate_two_stages = partial(audit.evaluate_two_stages, confidence=0.95)
 
 
 @pytest.mark.parametrize(
     ("goal", "accept", "published"),
     [
         # Touw and Hoogduin
-        (AuditGoal(0.03), (0, 1), 105),
-        (AuditGoal(0.05, likelihood="binomial"), (0, 1), 61),
+        (AuditGoal(materiality=0.03), (0, 1), 105),
+        (AuditGoal(materiality=0.05, likelihood="binomial"), (0, 1), 61),
         # NIST/SEMATECH e-Handbook, 6.2.4: n1 = n2 for p2 = .05 with a risk of .10
-        (AuditGoal(0.05, confidence=0.90), (2, 4), 108),
+        (AuditGoal(materiality=0.05, confidence=0.90), (2, 4), 108),
     ],
 )
 def test_published_sizes(goal: AuditGoal, accept: tuple[int, int], published: int) -> None:
@@ -162,8 +164,6 @@ def test_the_rule_accepts_but_its_stages_are_too_small() -> None:
 
 def test_one_sample_of_all_rows_would_accept_what_the_rule_does_not() -> None:
     """The reason for the rule: 2 exceptions in 210 rows have a limit below 3 % as one sample."""
-    from estimation_engine.audit import evaluate_attributes
-
     together = evaluate_attributes(250, 2, 10_000, likelihood="poisson", tolerable=0.03)
     assert together.conclusion is not None
     assert together.conclusion.is_tolerable
@@ -175,7 +175,7 @@ def test_one_sample_of_all_rows_would_accept_what_the_rule_does_not() -> None:
 @pytest.mark.parametrize("accept", [(1, 1), (-1, 0), (2, 1), (0, 101)])
 def test_accepted_numbers_that_do_not_fit_are_refused(accept: tuple[int, int]) -> None:
     with pytest.raises(InvalidGoal, match="such as 0 and 1") as caught:
-        two_stage_plan(AuditGoal(0.03), *accept)
+        two_stage_plan(AuditGoal(materiality=0.03), *accept)
     assert caught.value.loc == ("goal", "accept")
 
 

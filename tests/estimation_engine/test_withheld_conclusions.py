@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from math import sqrt
 
 import numpy as np
@@ -19,11 +20,11 @@ from estimation_engine import (
     weighted_design,
 )
 from estimation_engine.arrays import Floats
-from estimation_engine.audit import AuditedAmounts, VariablesEvaluation
-from estimation_engine.audit import evaluate_variables as evaluate
+from estimation_engine.audit import AuditedAmounts, VariablesEvaluation, evaluate_variables
 from estimation_engine.audit.normality import Normality, deviations
 
 RNG = np.random.default_rng(12)
+evaluate = partial(evaluate_variables, confidence=0.95)
 STRATA = np.repeat([0, 1, 2], [2, 40, 58])
 HITS = RNG.integers(1, 4, 100)
 DESIGNS = {

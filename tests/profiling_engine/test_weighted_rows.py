@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from estimation_engine import VarianceRules, cluster_design
+from contract.requests.estimate import VarianceRequest
+from estimation_engine import cluster_design
 from estimation_engine.designs.weighted import monetary_design
 from profiling_engine.comparison.compared_table import WeightedRows, tail_factor
 
@@ -107,13 +108,13 @@ def test_variances_are_those_of_estimates() -> None:
     t = (weights * ((codes == np.arange(4)[:, None]) - shares[:, None]) / weights.sum()).ravel()
     units = monetary_design(weights, ones, nothing, 10_000, with_replacement=True)
     linearised = WeightedRows(weights)._variances(codes, shares, cumulative=False)[0]
-    of_estimates = units.variances(rows, domains, t, 4, VarianceRules()).variances
+    of_estimates = units.variances(rows, domains, t, 4, VarianceRequest()).variances
     assert linearised * 300 / 299 == pytest.approx(of_estimates)
 
     clusters, size = np.repeat(np.arange(60), 5), np.full(60, 5)
     whole = cluster_design(clusters, size, 10**9, 5 * 10**9)
     shares = np.bincount(codes) / 300
     t = (((codes == np.arange(4)[:, None]) - shares[:, None]) / 300).ravel()
-    of_estimates = whole.variances(rows, domains, t, 4, VarianceRules()).variances
+    of_estimates = whole.variances(rows, domains, t, 4, VarianceRequest()).variances
     between = WeightedRows(np.ones(300), clusters)._cluster_shares(codes, 4, cumulative=False)[1]
     assert between == pytest.approx(of_estimates)

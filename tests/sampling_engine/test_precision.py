@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
 import pytest
 
-from sampling_engine import METHOD_CLASSES
-from sampling_engine.plan import margin_of_error
+from sampling_engine import METHOD_CLASSES, plan
 
 SEED = 20_240_501
 REPEATS = 4000
+margin_of_error = partial(plan.margin_of_error, confidence=0.95)
 
 
 def ints(*values: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

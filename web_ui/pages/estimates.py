@@ -59,7 +59,7 @@ from storage.errors import NotFound
 from storage.jobs.jobs import Job
 from web_ui.contract_forms import form_fields, read_form
 from web_ui.job_texts import problem_text
-from web_ui.numbers import chosen_level, confidence_choice, percent_digits
+from web_ui.numbers import chosen_level, confidence_choice
 from web_ui.pages.request_code import code_at
 from web_ui.shell import audit_sample, blueprint, caller, service, signed_in
 
@@ -323,7 +323,6 @@ def _chosen() -> Values:
     """The choices of the URL, with defaults for those that are missing or no choice."""
     given = request.args
     statistic = given.get("statistic")
-    confidence = given.get("confidence", "").strip() or percent_digits(DEFAULT_CONFIDENCE)
     return {
         "statistic": statistic if statistic in STATISTICS else None,
         "column": given.get("column") or None,
@@ -334,7 +333,7 @@ def _chosen() -> Values:
         "filters": given.get("filters", "").strip(),
         "goal": given.get("goal", "").strip()[:50],
         "basis": "frame" if given.get("basis") == "frame" else "sample",
-        **confidence_choice(confidence),
+        **confidence_choice(given, DEFAULT_CONFIDENCE),
         "true_values": "true_values" in given,
         "calibrate": given.get("calibrate") if given.get("calibrate") in CALIBRATIONS else None,
         "known": [name for name in given.getlist("known") if name],

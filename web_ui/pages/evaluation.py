@@ -14,12 +14,12 @@ from application.audit.evaluation import evaluate, request_of
 from application.audit.evaluation.parameters import fitting_kind, parameters_text, signed_off
 from application.audit.evaluators import EVALUATORS
 from application.audit.items import drawn_book_column
-from application.audit.planned import errors_text, planned_goal, planned_tolerable
+from application.audit.planned import errors_text, goal_confidence, planned_goal, planned_tolerable
 from application.audit.review import is_preparer
 from application.audit.sentences import ASSURANCES, other_samples_tables, verdict_of
 from application.estimation.value_sources import estimated_columns
 from contract.declarations import declared
-from contract.fields import CONFIDENCE, DEFAULT_CONFIDENCE, USUAL_CONFIDENCES, Choice
+from contract.fields import DEFAULT_CONFIDENCE, USUAL_CONFIDENCES, Choice
 from contract.numbers import TwoReadings, errors_of, plain_text
 from contract.requests.evaluate import KINDS, EvaluationRequest
 from domain_errors import DomainError, InvalidRequest
@@ -28,7 +28,7 @@ from storage.audit.findings import Review, conclusion_of, review_of
 from storage.jobs.jobs import Job
 from web_ui.contract_forms import FormField, form_fields
 from web_ui.job_texts import problem_text
-from web_ui.numbers import confidence_choice, percent_digits
+from web_ui.numbers import chosen_level, confidence_choice
 from web_ui.pages.request_code import code_at
 from web_ui.shell import audit_sample, caller, service
 
@@ -133,39 +133,37 @@ def _chosen(found: Job, review: Review) -> Values:
     signed = kept.evaluation if kept else {}
     kind = request.args.get("kind", signed.get("kind", ""))
     is_signed = bool(signed) and kind == signed["kind"]
-    planned = _signed(signed) if is_signed else _planned(found, kind)
-    confidence = request.args.get("confidence", "").strip() or planned["confidence"]
-    typed = request.args.get("tolerable", planned["tolerable"]).strip()[:60]
+    tolerable, confidence = _signed(signed) if is_signed else _planned(found, kind)
+    typed = request.args.get("tolerable", tolerable).strip()[:60]
     chosen: Values = {
         "kind": kind if kind in KINDS else fitting_kind(found),
-        **confidence_choice(confidence),
+        **confidence_choice(request.args, confidence),
         "tolerable": typed,
         "share": None,
         "problem": None,
     }
     chosen["parameters"] = _parameters(chosen["kind"], signed if is_signed else {})
     try:
-        CONFIDENCE.read(confidence)
+        chosen["level"] = chosen_level(chosen)
         chosen["share"] = tolerable_of(typed) if typed else None
     except InvalidRequest as error:
         chosen["problem"] = problem_text(error)
     return chosen
 
 
-def _signed(kept: Mapping[str, Any]) -> dict[str, str]:
-    """The first values of a signed evaluation's form."""
+def _signed(kept: Mapping[str, Any]) -> tuple[str, float]:
+    """What is tolerable, and the confidence, first in a signed evaluation's form."""
     tolerable = "" if kept["tolerable"] is None else errors_text(Decimal(kept["tolerable"]))
-    return {"tolerable": tolerable, "confidence": f"{percent_digits(kept['confidence'])} %"}
+    return tolerable, kept["confidence"]
 
 
-def _planned(found: Job, kind: str) -> dict[str, str]:
-    """The first values of the form: the recorded plan, if it is for this kind of evaluation."""
+def _planned(found: Job, kind: str) -> tuple[str, float]:
+    """The same of the recorded plan, if it is for this kind of evaluation."""
     goal, fitting = planned_goal(found.run_parameters), fitting_kind(found)
     if goal is None or kind not in ("", fitting):
-        return {"tolerable": "", "confidence": f"{percent_digits(DEFAULT_CONFIDENCE)} %"}
-    confidence = f"{percent_digits(goal.get('confidence', DEFAULT_CONFIDENCE))} %"
+        return "", DEFAULT_CONFIDENCE
     tolerable = planned_tolerable(found) or Decimal(0)
-    return {"tolerable": errors_text(round(tolerable, 8)), "confidence": confidence}
+    return errors_text(round(tolerable, 8)), goal_confidence(goal)
 
 
 def _paper_query(chosen: Values) -> str:

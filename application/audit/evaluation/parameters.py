@@ -16,9 +16,9 @@ from application.audit.evaluation.request import SettledEvaluation
 from application.audit.evaluators import fitting_evaluator
 from application.audit.evaluators.evaluator import DrawnAs
 from application.audit.fitting import is_in_sequence, selects_money
-from application.audit.planned import errors_text, planned_goal, planned_tolerable
+from application.audit.planned import errors_text, goal_confidence, planned_goal, planned_tolerable
 from application.audit.sentences import CONCLUSIONS, continues_of
-from contract.fields import DEFAULT_CONFIDENCE, Choice
+from contract.fields import Choice
 from contract.requests.evaluate import KINDS, EvaluationRequest, evaluation_parameters
 from estimation_engine.audit import Conclusion
 from parquet_tables.names import folded
@@ -43,9 +43,9 @@ def request_of(job: Job, review: Review, given: EvaluationRequest) -> SettledEva
     if kept and given.kind in (None, kept["kind"]):
         defaults = {**kept, "tolerable": _decimal(kept["tolerable"])}
     body = given.given()
-    chosen = {name: body.get(name, defaults.get(name)) for name in _names()}
-    confidence = chosen.pop("confidence") or DEFAULT_CONFIDENCE
-    return SettledEvaluation.of(given.kind or defaults["kind"], confidence, **chosen)
+    chosen: dict[str, Any] = {name: body.get(name, defaults.get(name)) for name in _names()}
+    chosen["confidence"] = goal_confidence(chosen)
+    return SettledEvaluation.of(given.kind or defaults["kind"], **chosen)
 
 
 def fitting_kind(job: Job) -> str:

@@ -13,6 +13,7 @@ from application.audit.fitting import is_in_sequence
 from application.audit.items import ExaminedItem
 from application.audit.stages import stage_rule
 from application.audit.state import AuditState, drawn_row_ids
+from contract.answers import AtConfidence
 from contract.declarations import Request
 from contract.requests.evaluate import KINDS
 from domain_errors import choices_sentence
@@ -41,8 +42,8 @@ OUTSIDE = (
 Parameters = TypeVar("Parameters", bound=Request)
 
 
-@dataclass(frozen=True)
-class SettledEvaluation(Generic[Parameters]):
+@dataclass(frozen=True, kw_only=True)
+class SettledEvaluation(AtConfidence, Generic[Parameters]):
     """The request of an evaluation, with what was signed off or planned where nothing was given.
 
     Parameters
@@ -55,7 +56,6 @@ class SettledEvaluation(Generic[Parameters]):
     """
 
     kind: str
-    confidence: float
     tolerable: Decimal | None
     parameters: Parameters
 
@@ -79,7 +79,9 @@ class SettledEvaluation(Generic[Parameters]):
                     choices=choices_sentence("", own.names),
                     loc=("body", name),
                 )
-        return SettledEvaluation(kind, confidence, tolerable, own.parameters(**given))
+        return SettledEvaluation(
+            confidence, kind=kind, tolerable=tolerable, parameters=own.parameters(**given)
+        )
 
     def value_of(self, name: str) -> Any:
         """A parameter of any kind; None if this kind has no such parameter."""

@@ -74,23 +74,24 @@ def evaluate_sequence(sample: ExaminedSample, request: SettledEvaluation[Any]) -
 
 
 def _conclusion(
+    sample: ExaminedSample,
+    request: SettledEvaluation[Any],
     found: SequentialShare | AmountTest,
     examined: int,
     errors: str,
     tolerable: str,
-    scope: str | None,
 ) -> Conclusion:
     """The decision in words; a filter limits it."""
     template = CONCLUSIONS[found.decision]
     parameters: dict[str, object] = {
         "examined": examined,
-        "confidence": confidence_text(found.confidence),
+        "confidence": confidence_text(request.confidence),
         "errors": errors,
         "tolerable": tolerable,
     }
-    if scope:
+    if sample.scope:
         template += ONLY_OF_SCOPE if found.decision != "continue" else OF_SCOPE
-        parameters["scope"] = scope
+        parameters["scope"] = sample.scope
     is_tolerable = {"accept": True, "reject": False}.get(found.decision)
     return Conclusion(is_tolerable, template, parameters)
 
@@ -130,7 +131,7 @@ def _shares(sample: ExaminedSample, request: SettledEvaluation[Any], tolerable: 
             },
         },
         SEQUENTIAL,
-        _conclusion(found, len(first), "exceptions", f"{100 * tolerable:.6g} %", sample.scope),
+        _conclusion(sample, request, found, len(first), "exceptions", f"{100 * tolerable:.6g} %"),
         caveats=[render(OUTSIDE, {"outside": outside})] if outside else [],
     )
 
@@ -208,7 +209,7 @@ def _amounts(sample: ExaminedSample, request: SettledEvaluation[Any], amount: De
     return Evaluated(
         {**_as_json(given, found), "tolerable": text},
         SEQUENTIAL_AMOUNTS,
-        _conclusion(found, len(given.tested), errors, f"{Decimal(text):,f}", sample.scope),
+        _conclusion(sample, request, found, len(given.tested), errors, f"{Decimal(text):,f}"),
         notes=[*wanted.notes, *_notes(given)],
         caveats=_caveats(given),
     )
@@ -307,7 +308,7 @@ def _as_json(given: _Sequence, found: AmountTest) -> dict[str, Any]:
         "p_value": found.p_value,
         "accepted_at": found.accepted_at,
         "decision": found.decision,
-        "threshold": 1.0 / (1.0 - found.confidence),
+        "threshold": found.threshold,
         "statistics_by_size": statistics.tolist(),
         "arithmetic": _lines(given, found),
         "formula": found.formula,

@@ -20,10 +20,11 @@ from application.audit.items import amounts_of, drawn_book_column
 from application.audit.state import ordinal_of
 from application.estimation.estimates import frame_condition
 from application.estimation.monetary_selection import selection_doubts
+from contract.requests.estimate import VarianceRequest
 from contract.requests.evaluate import VariablesParameters
 from contract.words import LONELY
 from domain_errors import counted
-from estimation_engine import Design, Statistic, VarianceRules, true_values
+from estimation_engine import Design, Statistic, true_values
 from estimation_engine.audit import (
     AuditedAmounts,
     VariablesEvaluation,
@@ -62,7 +63,7 @@ def evaluate_audit_values(
     if request.tolerable is not None:
         total = Decimal(repr(given.total))
         tolerable = tolerable_amount(request.tolerable, total, given.places)
-    rules = VarianceRules(request.parameters.lonely_stratum or "fail")
+    rules = VarianceRequest(lonely_stratum=request.parameters.lonely_stratum or "fail")
     found = evaluate_variables(
         given,
         estimator=request.parameters.estimator or "difference",
@@ -122,7 +123,7 @@ def _doubted(
     return replace(found, conclusion=conclusion, caveats=(*doubts, *found.caveats))
 
 
-def _variance_caveats(design: Design, rules: VarianceRules) -> list[str]:
+def _variance_caveats(design: Design, rules: VarianceRequest) -> list[str]:
     """Parts of the variance that the sample doesn't show."""
     caveats = []
     if lonely := int(design.lonely.sum()):
