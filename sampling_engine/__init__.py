@@ -6,7 +6,7 @@ from sampling_engine.certificates import (
     columns_for_redraw,
     write_redraw_data,
 )
-from sampling_engine.checks import amount_of, check_rounds
+from sampling_engine.checks import amount_of, check_rounds, draw_warnings
 from sampling_engine.draw import draw_sample, drawn_rounds, row_chances
 from sampling_engine.errors import (
     MinimumExceedsSample,
@@ -22,7 +22,7 @@ from sampling_engine.methods import (
     method_from_json,
 )
 from sampling_engine.methods.cluster import ClusterMethod
-from sampling_engine.methods.method import Method
+from sampling_engine.methods.method import Method, Round
 from sampling_engine.methods.monetary_unit.declaration import MonetaryUnitMethod
 from sampling_engine.methods.parameters import MAX_SEED_LENGTH
 from sampling_engine.methods.random import RandomMethod
@@ -32,17 +32,6 @@ from sampling_engine.methods.weighted.declaration import WeightedMethod
 from sampling_engine.plan import plan_draw
 from sampling_engine.reference import Reference, reference_of
 from sampling_engine.reserves import reserves
-from sampling_engine.results import (
-    DrawnRound,
-    DrawnSample,
-    Strategy,
-)
-from sampling_engine.rounds import Outcome
+from sampling_engine.results import DrawnRound, DrawnSample, Outcome
 from sampling_engine.selection.order import ORDER_VERSION, Seed, SeededOrder, new_seed
-from sampling_engine.spec import (
-    Round,
-    RowFilter,
-    Selection,
-    draw_warnings,
-    effective_seed,
-)
+from sampling_engine.spec import RowFilter, Selection, Strategy, effective_seed

@@ -7,7 +7,6 @@ Sizes come from integers alone, so the same strata give the same sizes on every 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
 from math import frexp, ldexp
 
 import numpy as np
@@ -16,25 +15,14 @@ from numpy.typing import NDArray
 from parquet_tables.progress import ProgressCallback, progress_part
 from parquet_tables.tables import Column
 from sampling_engine.errors import DrawWarning, InvalidNumbers, draw_warning, warned
-from sampling_engine.rounds import EligibleRows
+from sampling_engine.methods.method import EligibleRows
+from sampling_engine.results import Floats
 from sampling_engine.selection.order import Int64s
 from sampling_engine.sql.passes import RangeOf, SumsByStratum
 from sampling_engine.sql.units import Units
 
 MAX_INT64 = (1 << 63) - 1
 FINEST_SHARE = 1 << 40
-
-
-def share_of_rows(fraction: float | Fraction, rows: int) -> int:
-    """``fraction`` of ``rows`` to the nearest row, a half upwards.
-
-    A float counts as the decimal number that it is written as, not as its nearest binary one.
-
-    >>> share_of_rows(0.15, 10)
-    2
-    """
-    exact = fraction if isinstance(fraction, Fraction) else Fraction(repr(fraction))
-    return int(exact * rows + Fraction(1, 2))
 
 
 def allocate(weights: Int64s, total: int, least: Int64s, most: Int64s) -> Int64s:
@@ -124,8 +112,6 @@ def allocate_by_share(
         sizes[others] = allocate(rows[others], total - for_having, least[others], rows[others])
     return sizes
 
-
-Floats = NDArray[np.float64]
 
 # Squares of 2^45 units summed over 2^36 rows stay inside 128 bits.
 SUM_BITS = 45

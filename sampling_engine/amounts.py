@@ -10,19 +10,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from parquet_tables.database import registered
 from parquet_tables.progress import ProgressCallback
 from parquet_tables.rows import RowSet
 from parquet_tables.tables import Column
+from sampling_engine.engines.engine import DrawState
 from sampling_engine.selection.strata import Strata, WholeTable
 from sampling_engine.selection.walk_and_scan import Chosen
 from sampling_engine.sql import statements
 from sampling_engine.sql.passes import AmountsByStratum
-
-if TYPE_CHECKING:
-    from sampling_engine.rounds import DrawState, Prepared
 
 FLOAT_PLACES = 6
 MIN_FLOAT_PLACES = 2
@@ -154,12 +152,12 @@ def source_amount(state: DrawState, on_progress: ProgressCallback) -> Amount:
 
 
 def drawn_account(
-    state: DrawState, prepared: Prepared, chosen: Chosen, on_progress: ProgressCallback
+    state: DrawState, strata: Strata, chosen: Chosen, on_progress: ProgressCallback
 ) -> AmountAccount | None:
     """The amounts of a round whose rows aren't taken yet; None without an amount column."""
     if state.amount is None:
         return None
-    total = eligible_amounts(state, prepared.strata, on_progress)
+    total = eligible_amounts(state, strata, on_progress)
     drawn = [Amount()] * len(total)
     if len(chosen.ordinals):
         statement = statements.amounts_of_picked(
@@ -170,34 +168,3 @@ def drawn_account(
             for number, *sums in state.cursor.execute(*statement).fetchall():
                 drawn[number] = _amount(sums)
     return AmountAccount(state.amount, total, tuple(drawn))
-
-
-def expected_account(
-    state: DrawState, prepared: Prepared, on_progress: ProgressCallback
-) -> AmountAccount | None:
-    """The amounts that a plan expects; None without an amount column."""
-    if state.amount is None:
-        return None
-    total = eligible_amounts(state, prepared.strata, on_progress)
-    return AmountAccount(state.amount, total, _expected(prepared, total, state.amount))
-
-
-def _expected(prepared: Prepared, total: Amounts, column: Column) -> Amounts | None:
-    """Exact where all or none of a stratum's rows are drawn, else to the column's unit."""
-    if not prepared.round_spec.method.has_margin_of_error:
-        return None
-    is_float = column.data_type.is_float
-    unit = 10 ** (MIN_FLOAT_PLACES if is_float else places_of(column))
-    expected: list[Amount] = []
-    for amount, allocated, eligible in zip(
-        total, prepared.allocated.tolist(), prepared.eligible.tolist(), strict=True
-    ):
-        if allocated == eligible:
-            expected.append(amount)
-            continue
-        share = Fraction(allocated, max(eligible, 1))
-        with localcontext(prec=DIGITS):
-            expected.append(
-                Amount(*(Decimal(round(Fraction(one) * unit * share)) / unit for one in amount))
-            )
-    return tuple(expected)

@@ -16,10 +16,12 @@ from parquet_tables.progress import ignore_progress
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.rows import Statement
 from parquet_tables.tables import Column, Int64s, TableFiles
+from sampling_engine.engines.engine import DrawState
 from sampling_engine.errors import DrawWarning
-from sampling_engine.methods.method import Reserves
-from sampling_engine.rounds import DrawState, FinishedRound, Floats, replay
-from sampling_engine.spec import Round, RowFilter
+from sampling_engine.methods.method import Reserves, Round
+from sampling_engine.results import Floats
+from sampling_engine.rounds import FinishedRound, replay
+from sampling_engine.spec import RowFilter
 from sampling_engine.sql.statements import key_value, not_taken
 
 

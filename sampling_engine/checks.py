@@ -7,9 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from contract.requests.draw import MAX_ROUNDS
+from contract.requests.draw import FIRST_DRAW_VERSION, MAX_ROUNDS
 from parquet_tables.tables import Column, TableFiles
-from sampling_engine.errors import InvalidRounds, InvalidSeed, InvalidSelection
+from sampling_engine.errors import (
+    DrawWarning,
+    InvalidRounds,
+    InvalidSeed,
+    InvalidSelection,
+    warned,
+)
+from sampling_engine.methods.method import Round
 from sampling_engine.methods.parameters import (
     MAX_SEED,
     MAX_SEED_LENGTH,
@@ -19,7 +26,7 @@ from sampling_engine.methods.parameters import (
     found_column,
 )
 from sampling_engine.selection.order import Seed
-from sampling_engine.spec import Round, Selection
+from sampling_engine.spec import Selection
 
 
 def amount_of(table: TableFiles, name: str | None) -> Column | None:
@@ -54,6 +61,24 @@ def check_rounds(table: TableFiles, rounds: Sequence[Round]) -> None:
                 loc=("rounds", i, "round_number"),
             )
         _check_round(table, round_spec, ("rounds", i))
+
+
+def draw_warnings(rounds: Sequence[Round]) -> list[DrawWarning]:
+    """The warnings on a draw as a whole."""
+    warnings = warned(
+        rounds[0].draw_version == FIRST_DRAW_VERSION,
+        "old_draw_version",
+        "This draw follows draw version 1, which only repeats the rows of an old job: "
+        "leave `draw_version` out for a new sample.",
+    )
+    warnings += warned(
+        len(rounds) > 1,
+        "several_rounds",
+        "Weights and probabilities are per round and given the earlier rounds, so they "
+        "can't be added up over rounds. The estimates and the table of the design have "
+        "weights over all rounds.",
+    )
+    return warnings
 
 
 def _check_round(table: TableFiles, round_spec: Round, loc: Loc) -> None:

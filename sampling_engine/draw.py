@@ -23,31 +23,22 @@ from parquet_tables.tables import Column, TableFiles
 from sampling_engine.amounts import Amount, add_up, amount_json, source_amount
 from sampling_engine.checks import amount_of, check_rounds
 from sampling_engine.engines.duckdb_engine import DUCKDB
-from sampling_engine.engines.engine import Engine
+from sampling_engine.engines.engine import DrawState, Engine
 from sampling_engine.errors import RowsMissing, UnknownRow
+from sampling_engine.methods.method import EligibleRows, Prepared, Round, RoundDraw
 from sampling_engine.results import (
     DrawnRound,
     DrawnSample,
     FrameFacts,
     RoundFrame,
     RoundResult,
-    Strategy,
-)
-from sampling_engine.rounds import (
-    DrawState,
-    EligibleRows,
-    FinishedRound,
-    Prepared,
-    RoundDraw,
     RowChances,
-    part_of,
-    prepare_round,
-    replay,
 )
+from sampling_engine.rounds import FinishedRound, part_of, prepare_round, replay
 from sampling_engine.sample_table import KEEP_DRAWN, write_sample
 from sampling_engine.selection.order import Int64s, in_sorted
 from sampling_engine.selection.strata import MAX_STRATA, NO_STRATUM
-from sampling_engine.spec import Round
+from sampling_engine.spec import Strategy
 
 SURE = log(1e9)
 """A bound that fails with a probability below 1e-9 counts as certain."""

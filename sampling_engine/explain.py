@@ -14,11 +14,13 @@ from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import MonotonicProgress, ProgressCallback, ignore_progress
 from parquet_tables.tables import TableFiles
 from sampling_engine.checks import check_rounds
+from sampling_engine.engines.engine import DrawState
 from sampling_engine.errors import UnknownRow
-from sampling_engine.rounds import DrawState, FinishedRound, Prepared, RowOutcome, replay
+from sampling_engine.methods.method import Prepared, Round
+from sampling_engine.results import RowOutcome
+from sampling_engine.rounds import FinishedRound, replay
 from sampling_engine.selection.order import Int64s, in_sorted
 from sampling_engine.selection.strata import NO_STRATUM
-from sampling_engine.spec import Round
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,9 +24,10 @@ from parquet_tables.tables import Column, TableFiles
 from sampling_engine.allocation import ColumnRange, range_and_units
 from sampling_engine.amounts import eligible_amounts
 from sampling_engine.checks import amount_of
+from sampling_engine.engines.engine import DrawState
 from sampling_engine.errors import TooManyStrata
+from sampling_engine.methods.method import EligibleRows
 from sampling_engine.methods.parameters import found_column
-from sampling_engine.rounds import DrawState, EligibleRows
 from sampling_engine.selection.bands import BandColumn, Bands, band_column
 from sampling_engine.selection.order import Int64s
 from sampling_engine.selection.strata import ColumnStrata

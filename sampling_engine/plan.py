@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from decimal import Decimal, localcontext
+from fractions import Fraction
 from pathlib import Path
 from statistics import NormalDist
 
@@ -20,21 +22,23 @@ from parquet_tables.progress import (
     ignore_progress,
     progress_part,
 )
-from parquet_tables.tables import TableFiles
-from sampling_engine.amounts import AmountAccount, expected_account
+from parquet_tables.tables import Column, TableFiles
+from sampling_engine.amounts import (
+    DIGITS,
+    MIN_FLOAT_PLACES,
+    Amount,
+    AmountAccount,
+    Amounts,
+    eligible_amounts,
+    places_of,
+)
 from sampling_engine.checks import amount_of, check_rounds
 from sampling_engine.engines.duckdb_engine import DUCKDB
-from sampling_engine.engines.engine import Engine
+from sampling_engine.engines.engine import DrawState, Engine
+from sampling_engine.methods.method import Prepared, Round
 from sampling_engine.results import RoundPlan
-from sampling_engine.rounds import (
-    DrawState,
-    Prepared,
-    account_of,
-    prepare_round,
-    replay,
-)
+from sampling_engine.rounds import account_of, prepare_round, replay
 from sampling_engine.selection.order import Int64s
-from sampling_engine.spec import Round
 
 
 def margin_of_error(allocated: Int64s, eligible: Int64s, confidence: float) -> float | None:
@@ -91,7 +95,7 @@ def plan_draw(
         replayed = replay(state, earlier, progress_part(on_progress, 0.0, 0.5))
         plans = [_plan_of(finished.draw.prepared, finished.amounts) for finished in replayed]
         prepared = prepare_round(state, last, progress_part(on_progress, 0.5, 0.9)).prepared
-        amounts = expected_account(state, prepared, progress_part(on_progress, 0.9, 1.0))
+        amounts = _expected_account(state, prepared, progress_part(on_progress, 0.9, 1.0))
         return (*plans, _plan_of(prepared, amounts))
 
 
@@ -104,3 +108,34 @@ def _plan_of(prepared: Prepared, amounts: AmountAccount | None) -> RoundPlan:
         rows_planned=int(prepared.allocated.sum()),
         margin_of_error=margin,
     )
+
+
+def _expected_account(
+    state: DrawState, prepared: Prepared, on_progress: ProgressCallback
+) -> AmountAccount | None:
+    """The amounts that a plan expects; None without an amount column."""
+    if state.amount is None:
+        return None
+    total = eligible_amounts(state, prepared.strata, on_progress)
+    return AmountAccount(state.amount, total, _expected(prepared, total, state.amount))
+
+
+def _expected(prepared: Prepared, total: Amounts, column: Column) -> Amounts | None:
+    """Exact where all or none of a stratum's rows are drawn, else to the column's unit."""
+    if not prepared.round_spec.method.has_margin_of_error:
+        return None
+    is_float = column.data_type.is_float
+    unit = 10 ** (MIN_FLOAT_PLACES if is_float else places_of(column))
+    expected: list[Amount] = []
+    for amount, allocated, eligible in zip(
+        total, prepared.allocated.tolist(), prepared.eligible.tolist(), strict=True
+    ):
+        if allocated == eligible:
+            expected.append(amount)
+            continue
+        share = Fraction(allocated, max(eligible, 1))
+        with localcontext(prec=DIGITS):
+            expected.append(
+                Amount(*(Decimal(round(Fraction(one) * unit * share)) / unit for one in amount))
+            )
+    return tuple(expected)

@@ -18,9 +18,10 @@ from parquet_tables.quoting import quote_identifier
 from parquet_tables.tables import DataFile, TableFiles
 from parquet_tables.writing import write_parquet
 from sampling_engine.draw import draw_sample
+from sampling_engine.methods.method import Round
 from sampling_engine.methods.random import RandomMethod
 from sampling_engine.plan import plan_draw
-from sampling_engine.spec import Round, RowFilter
+from sampling_engine.spec import RowFilter
 
 # The draw's seed, too: a seed of its own, so that no sample shares its order by chance.
 VERSION = "jobsvc-reference-1"

@@ -18,14 +18,15 @@ from parquet_tables.rows import RowSet
 from parquet_tables.tables import TableFiles
 from parquet_tables.writing import read_columns, write_parquet
 from sampling_engine.checks import check_rounds
+from sampling_engine.engines.engine import DrawState
 from sampling_engine.errors import InvalidSize, NoReserves, UnknownRound
+from sampling_engine.methods.method import Round
 from sampling_engine.methods.parameters import MAX_SIZE
-from sampling_engine.rounds import DrawState, replay
+from sampling_engine.rounds import replay
 from sampling_engine.sample_table import reserve_rows
 from sampling_engine.selection.order import Int64s
 from sampling_engine.selection.strata import Strata
 from sampling_engine.selection.walk_and_scan import Chosen
-from sampling_engine.spec import Round
 
 
 def reserves(

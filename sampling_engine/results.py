@@ -1,25 +1,25 @@
-"""The results of a draw and of a plan, with an account of every round."""
+"""The results of a draw and of a plan: rows, outcomes of rows, and an account of every round."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import Annotated, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from contract.declarations import Help
 from parquet_tables.tables import TableFiles
+from sampling_engine.amounts import AmountAccount
 from sampling_engine.errors import DrawWarning, EmptySample
 from sampling_engine.selection.order import ORDER_VERSION, Int64s, Seed
-
-if TYPE_CHECKING:
-    from sampling_engine.amounts import AmountAccount
+from sampling_engine.selection.walk_and_scan import Chosen
+from sampling_engine.spec import RunBy
 
 GROUPS_LISTED = 1_000
 
+Floats = NDArray[np.float64]
 GroupKind = Literal["strata", "clusters"]
-Strategy = Literal["walk", "scan"]
-RunBy = Literal["walk", "scan", "walk+scan"]
 
 
 @dataclass(frozen=True)
@@ -252,3 +252,99 @@ class DrawnSample:
         """Raise EmptySample if there are none."""
         if not self.rows_sampled:
             raise EmptySample(self.rounds[0].eligible_rows, source_rows)
+
+
+Outcome = Literal[
+    "drawn",
+    "left_out",
+    "filtered_out",
+    "no_weight",
+    "not_hit",
+    "off_the_grid",
+    "cluster_not_drawn",
+    "beyond_the_last",
+]
+
+
+@dataclass(frozen=True)
+class RoundRows:
+    """A round's rows in their order of selection.
+
+    ``probabilities`` has shape (rows,); None where all rows of a stratum have the same. ``hits``,
+    shape (rows,), are the selected monetary units in each row, and ``weights`` what they stand
+    for; None for other methods.
+    """
+
+    chosen: Chosen
+    run_by: RunBy
+    probabilities: Floats | None = None
+    hits: Int64s | None = None
+    weights: Floats | None = None
+
+
+@dataclass(frozen=True)
+class RowChances:
+    """The chances of some rows in a round, drawn or not; arrays have shape (rows,).
+
+    Parameters
+    ----------
+    groups : array of int
+        Their strata or clusters; -1 for rows that the round has no chance to draw.
+    probabilities : array of float
+        Inclusion probabilities, 0 for such rows.
+    places, circle : array of int and (int, int), optional
+        Of a systematic round, the places p of the rows among the eligible ones, and the drawn
+        parts a of b possible starts: the row is drawn by the a starts p·a, p·a + 1 … modulo b.
+    """
+
+    groups: Int64s
+    probabilities: Floats
+    places: Int64s | None = None
+    circle: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
+class RowOutcome:
+    """The outcome of a round for one row.
+
+    The line of a row has the eligible rows of its stratum or cluster in the order in which they
+    would be drawn.
+    """
+
+    outcome: Outcome
+    reason: str
+    rank: Annotated[
+        int | None, Help("In the seeded order, from 0; may be above the number of rows.")
+    ] = None
+    last_rank: Annotated[
+        int | None, Help("The largest rank drawn from its stratum or cluster.")
+    ] = None
+    nth_in_line: Annotated[
+        int | None,
+        Help(
+            "The row's place, from 1, among the eligible rows of its stratum or cluster. Null "
+            "where rows have no order, or far behind the drawn rows of a weighted round."
+        ),
+    ] = None
+    line_rows: Annotated[int | None, Help("The eligible rows of its stratum or cluster.")] = None
+    line_drawn: Annotated[
+        int | None, Help("How many of them the round drew: the first in line.")
+    ] = None
+
+    @classmethod
+    def drawn(cls, rows: RoundRows, place: int, rank: int | None = None) -> RowOutcome:
+        """The outcome of the row at ``place``, from 0, in the order of selection."""
+        count = len(rows.chosen.ordinals)
+        reason = f"Drawn as number {place + 1:,} of the round's {count:,} rows."
+        return cls("drawn", reason, rank)
+
+
+def nth(place: int) -> str:
+    """An ordinal number.
+
+    >>> nth(1), nth(12), nth(1023)
+    ('1st', '12th', '1,023rd')
+    """
+    is_teen = place % 100 in (11, 12, 13)
+    suffix = "th" if is_teen else {1: "st", 2: "nd", 3: "rd"}.get(place % 10, "th")
+    return f"{place:,}{suffix}"

@@ -16,8 +16,7 @@ from parquet_tables.quoting import quote_identifier
 from parquet_tables.rows import RowSet, Statement
 from parquet_tables.tables import Column, Int64s, TableFiles
 from parquet_tables.writing import write_parquet
-from sampling_engine.rounds import Prepared
-from sampling_engine.spec import Round
+from sampling_engine.methods.method import Prepared, Round
 from sampling_engine.sql.statements import joined_rows, label_expression
 
 SAMPLE_COLUMNS = {

@@ -1,18 +1,16 @@
-"""The specification of a draw: rounds, each with a method, a seed and a selection."""
+"""The parts of a round's specification: filter, selection of columns, strategy and seed."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Literal, Protocol
 
-from contract.requests.draw import DRAW_VERSION, FIRST_DRAW_VERSION
+from contract.requests.draw import FIRST_DRAW_VERSION
 from parquet_tables.tables import Column
-from sampling_engine.errors import DrawWarning, warned
 from sampling_engine.selection.order import Seed
 
-if TYPE_CHECKING:
-    from sampling_engine.methods.method import Method
+Strategy = Literal["walk", "scan"]
+RunBy = Literal["walk", "scan", "walk+scan"]
 
 
 class RowFilter(Protocol):
@@ -39,35 +37,6 @@ class Selection:
     order_desc: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class Round:
-    """One draw among the rows that no earlier round drew.
-
-    Parameters
-    ----------
-    seed : int or str
-        As the user gave it.
-    draw_version : int
-        The rule of the draw. A stored draw is replayed by the version that it records.
-    source_draw : str, optional
-        The digest of the draw that made the table, if a draw made it; docs/SAMPLING.md defines it.
-    """
-
-    round_number: int
-    method: Method
-    seed: Seed
-    output_name: str | None = None
-    filter: RowFilter | None = None
-    selection: Selection = Selection()
-    draw_version: int = DRAW_VERSION
-    source_draw: str | None = None
-
-    @property
-    def effective_seed(self) -> str:
-        """The seed text that enters the keys of the round's order."""
-        return effective_seed(self.seed, self.round_number, self.draw_version, self.source_draw)
-
-
 def effective_seed(
     seed: Seed, round_number: int, draw_version: int, source_draw: str | None
 ) -> str:
@@ -82,21 +51,3 @@ def effective_seed(
     if source_draw is not None:
         text = f"{text}:from-{source_draw}"
     return text if round_number == 1 else f"{text}:round-{round_number}"
-
-
-def draw_warnings(rounds: Sequence[Round]) -> list[DrawWarning]:
-    """The warnings on a draw as a whole."""
-    warnings = warned(
-        rounds[0].draw_version == FIRST_DRAW_VERSION,
-        "old_draw_version",
-        "This draw follows draw version 1, which only repeats the rows of an old job: "
-        "leave `draw_version` out for a new sample.",
-    )
-    warnings += warned(
-        len(rounds) > 1,
-        "several_rounds",
-        "Weights and probabilities are per round and given the earlier rounds, so they "
-        "can't be added up over rounds. The estimates and the table of the design have "
-        "weights over all rounds.",
-    )
-    return warnings

@@ -8,7 +8,7 @@ from application.lifecycle import Retryability, has_upload
 from application.samples.facts import label, screen_text
 from contract.jobs import shown_state
 from domain_errors import DomainError, with_names
-from sampling_engine.rounds import RowOutcome, nth
+from sampling_engine.results import RowOutcome, nth
 from storage.jobs.jobs import Job
 from storage.jobs.kinds import IMPORT
 from storage.sqlite.clock import seconds_between

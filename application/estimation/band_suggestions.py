@@ -12,10 +12,11 @@ from estimation_engine.planning.bands import BandHistogram, band_breaks, round_b
 from parquet_tables.progress import ignore_progress
 from parquet_tables.tables import Column
 from sampling_engine import RandomMethod, StratifiedMethod
+from sampling_engine.engines.engine import DrawState
 from sampling_engine.errors import InvalidMethod, InvalidStrata
 from sampling_engine.frame import FineHistogram, fine_histogram
 from sampling_engine.methods.parameters import found_column
-from sampling_engine.rounds import DrawState, eligible_rows
+from sampling_engine.rounds import eligible_rows
 from service.sampling_parameters import DrawRule, engine_rounds
 from service.service import Service
 from service.tables.open_tables import OpenTable

@@ -55,6 +55,7 @@ from sampling_engine import (
     check_rounds,
     method_class,
 )
+from sampling_engine.engines.engine import DrawState
 from sampling_engine.errors import InvalidMethod
 from sampling_engine.frame import FrameSums, Variable, read_frame
 from sampling_engine.methods.method import PlannedBy
@@ -62,7 +63,7 @@ from sampling_engine.methods.parameters import TAKE_ALL, found_column, group_col
 from sampling_engine.methods.stratified import values_by_stratum
 from sampling_engine.methods.weighted.weights import read_weights
 from sampling_engine.plan import margin_of_error
-from sampling_engine.rounds import DrawState, eligible_rows
+from sampling_engine.rounds import eligible_rows
 from service.sampling_parameters import DrawRule, engine_rounds
 from service.service import Service
 from service.tables.open_tables import OpenTable

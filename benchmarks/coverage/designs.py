@@ -55,13 +55,16 @@ from sampling_engine import (
     WeightedMethod,
     effective_seed,
 )
+from sampling_engine.engines.engine import DrawState
 from sampling_engine.methods.cluster import ClusterRound
 from sampling_engine.methods.grouped_round import GroupedRound
+from sampling_engine.methods.method import RoundDraw
 from sampling_engine.methods.monetary_unit.round import MonetaryRound
 from sampling_engine.methods.systematic import Grid, SystematicRound
 from sampling_engine.methods.weighted.round import WeightedRound, uniform_order
-from sampling_engine.rounds import DrawState, RoundDraw, prepare_round, seed_for
+from sampling_engine.rounds import prepare_round
 from sampling_engine.selection.bands import Bands
+from sampling_engine.selection.order import seed_for
 
 ROWS = 4_000
 SHUFFLED = "systematic, rows in random order"

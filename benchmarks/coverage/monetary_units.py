@@ -31,10 +31,11 @@ from parquet_tables.progress import ignore_progress
 from parquet_tables.tables import TableFiles
 from parquet_tables.writing import read_columns, write_parquet
 from sampling_engine import MonetaryUnitMethod, Round, effective_seed
+from sampling_engine.engines.engine import DrawState
 from sampling_engine.methods.monetary_unit.account import Cumulation, Selection
 from sampling_engine.methods.monetary_unit.fixed_interval import OF_FIXED_INTERVAL
 from sampling_engine.methods.monetary_unit.round import MonetaryRound
-from sampling_engine.rounds import DrawState, prepare_round
+from sampling_engine.rounds import prepare_round
 
 SELECTIONS: tuple[Selection, ...] = get_args(Selection)
 CONFIDENCE = 0.95

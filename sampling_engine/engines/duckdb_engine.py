@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
+import duckdb
 import numpy as np
 
 from contract.words import EngineName
 from parquet_tables.database import registered
 from parquet_tables.progress import ProgressCallback, progress_part, watched
-from sampling_engine.results import Strategy
+from parquet_tables.rows import RowSet
+from parquet_tables.tables import TableFiles
 from sampling_engine.selection.order import Int64s, in_sorted
-from sampling_engine.spec import RowFilter
+from sampling_engine.spec import RowFilter, Strategy
 from sampling_engine.sql import statements
 from sampling_engine.sql.passes import Pass, PassingRows, Result, UnitRows
 from sampling_engine.sql.units import Units
-
-if TYPE_CHECKING:
-    from sampling_engine.rounds import DrawState
 
 # Rows of one piece of the pass over a filter's columns.
 PIECE_ROWS = 1 << 22
@@ -30,6 +28,49 @@ PROBE_ROWS = 1 << 18
 """The first rows, by which the share of rows that pass a filter is estimated."""
 DENSE = 16
 """Of so many rows one passes a filter from which on counting and walking costs less."""
+
+
+class DrawTable:
+    """A draw's table on the draw's own cursor, and the rows of it that are taken."""
+
+    def __init__(self, cursor: duckdb.DuckDBPyConnection, table: TableFiles) -> None:
+        self._cursor, self.table = cursor, table
+        self.taken: Int64s = table.deletion_vector
+        self._registered: Int64s | None = None
+
+    @property
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        """The draw's own, with ``taken`` as it is now."""
+        if self._registered is not self.taken:
+            self._cursor.register("taken", {"ordinal": self.taken})
+            self._registered = self.taken
+        return self._cursor
+
+    @property
+    def signed_rows(self) -> list[tuple[RowSet | None, int]]:
+        """The rows that add up to the eligible ones: all (None), less the table ``taken``."""
+        taken = self.taken_rows
+        return [(None, 1)] if taken is None else [(None, 1), (taken, -1)]
+
+    @property
+    def taken_rows(self) -> RowSet | None:
+        """The table ``taken``, if it has rows."""
+        return RowSet("taken", self.taken) if len(self.taken) else None
+
+    def units_of(
+        self, units: Units, row_filter: RowFilter | None, ordinals: Int64s
+    ) -> tuple[Int64s, Int64s]:
+        """Places in ``ordinals`` and units of the rows that pass the filter and have some."""
+        picked = {"position": np.arange(len(ordinals)), "ordinal": ordinals}
+        rows = RowSet.of("picked", ordinals)
+        statement = statements.units_of_picked(self.table, units, rows, row_filter)
+        with registered(self.cursor, {"picked": picked}):
+            found = self.cursor.execute(*statement).fetchnumpy()
+        return found["position"], found["v"]
+
+    def take(self, ordinals: Int64s) -> None:
+        """No later round draws these rows."""
+        self.taken = np.sort(np.concatenate([self.taken, ordinals]))
 
 
 class DuckDbEngine:
@@ -47,14 +88,14 @@ class DuckDbEngine:
     ) -> None:
         self._max_listed, self._probe_rows, self._piece_rows = max_listed, probe_rows, piece_rows
 
-    def run(self, state: DrawState, wanted: Pass[Result], on_progress: ProgressCallback) -> Result:
+    def run(self, state: DrawTable, wanted: Pass[Result], on_progress: ProgressCallback) -> Result:
         cursor = state.cursor
         with registered(cursor, wanted.inputs), watched(cursor, on_progress, wanted.message):
             return wanted.result(cursor.execute(*wanted.statement(state.table)))
 
     def list_rows(
         self,
-        state: DrawState,
+        state: DrawTable,
         row_filter: RowFilter,
         count: int | None,
         on_progress: ProgressCallback,
@@ -78,7 +119,7 @@ class DuckDbEngine:
         return listed
 
     def ordinals_at(
-        self, state: DrawState, row_filter: RowFilter, places: Int64s, on_progress: ProgressCallback
+        self, state: DrawTable, row_filter: RowFilter, places: Int64s, on_progress: ProgressCallback
     ) -> Int64s:
         parts: list[Int64s] = [np.empty(0, dtype=np.int64)]
         counted, done = 0, 0
@@ -89,7 +130,7 @@ class DuckDbEngine:
         return np.concatenate(parts)
 
     def check_units(
-        self, state: DrawState, units: Units, row_filter: RowFilter | None, found: UnitRows
+        self, state: DrawTable, units: Units, row_filter: RowFilter | None, found: UnitRows
     ) -> None:
         """DuckDB found them itself."""
 
@@ -98,7 +139,7 @@ DUCKDB = DuckDbEngine()
 
 
 def eligible_pieces(
-    state: DrawState, row_filter: RowFilter, on_progress: ProgressCallback
+    state: DrawTable, row_filter: RowFilter, on_progress: ProgressCallback
 ) -> Iterator[Int64s]:
     """The ordinals of the rows that pass a filter and aren't taken, in order, piece by piece."""
     rows = state.table.file_rows

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 from urllib.parse import unquote
 
 import numpy as np
@@ -20,6 +20,7 @@ from parquet_tables.rows import RowSet
 from parquet_tables.tables import Column, DataFile, TableFiles
 from sampling_engine.engines import spark_sql
 from sampling_engine.engines.duckdb_engine import DUCKDB
+from sampling_engine.engines.engine import DrawState
 from sampling_engine.engines.spark_connection import (
     FileKey,
     SparkConnection,
@@ -28,11 +29,10 @@ from sampling_engine.engines.spark_connection import (
 )
 from sampling_engine.engines.spark_sql import SparkTable
 from sampling_engine.engines.spark_types import is_read_by_spark
-from sampling_engine.results import Strategy
 from sampling_engine.selection.bands import BandColumn
 from sampling_engine.selection.order import Int64s, in_sorted
 from sampling_engine.selection.strata import too_many_strata
-from sampling_engine.spec import RowFilter
+from sampling_engine.spec import RowFilter, Strategy
 from sampling_engine.sql import statements
 from sampling_engine.sql.passes import (
     CountStrata,
@@ -46,9 +46,6 @@ from sampling_engine.sql.passes import (
     UnitRows,
 )
 from sampling_engine.sql.units import Units
-
-if TYPE_CHECKING:
-    from sampling_engine.rounds import DrawState
 
 BLOCK_BITS = 18
 """At most 2^18 blocks of rows are counted to find the rows at some places."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import singledispatch
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from parquet_tables.rows import Statement
 from parquet_tables.tables import Column
@@ -53,11 +53,8 @@ from sampling_engine.sql.passes import (
     UnitGroups,
     UnitTotals,
 )
-from sampling_engine.sql.statements import not_taken, same_keys
+from sampling_engine.sql.statements import StrataTable, not_taken, same_keys
 from sampling_engine.sql.units import MAX_FLOAT_AMOUNT, MAX_MONEY, MoneyUnits, Units
-
-if TYPE_CHECKING:
-    from sampling_engine.selection.strata import Strata
 
 WIDE = "DECIMAL(38,0)"
 MAX_BIGINT = (1 << 63) - 1
@@ -462,7 +459,7 @@ def _by_keys(columns: Sequence[Column], figures: str, source: str) -> str:
     return f"SELECT {keys}, {figures} FROM ({source}) GROUP BY {keys}"
 
 
-def _by_stratum(strata: Strata, figures: str, names: str) -> str:
+def _by_stratum(strata: StrataTable, figures: str, names: str) -> str:
     """In DuckDB: the figures of the rows ``f`` that were found, with the strata's numbers."""
     if not strata.columns:
         return f"SELECT 0 AS stratum, {figures} FROM found AS f"

@@ -12,21 +12,13 @@ from contract.declarations import Help, Initial, Option, Title
 from contract.fields import Bounds, Count, GroupColumn, Number
 from parquet_tables.progress import ProgressCallback
 from parquet_tables.tables import Column, TableFiles
+from sampling_engine.engines.engine import DrawState
 from sampling_engine.errors import warned
 from sampling_engine.methods.grouped_round import GroupedRound
-from sampling_engine.methods.method import NO_ROW, Method, PlannedBy, Sizes
+from sampling_engine.methods.method import NO_ROW, EligibleRows, Method, PlannedBy, RoundDraw, Sizes
 from sampling_engine.methods.parameters import Loc, group_column
-from sampling_engine.results import FrameFacts, GroupKind
-from sampling_engine.rounds import (
-    DrawState,
-    EligibleRows,
-    Floats,
-    RoundDraw,
-    RoundRows,
-    RowOutcome,
-    seed_for,
-)
-from sampling_engine.selection.order import Int64s, SeededOrder
+from sampling_engine.results import Floats, FrameFacts, GroupKind, RoundRows, RowOutcome
+from sampling_engine.selection.order import Int64s, SeededOrder, seed_for
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,16 +12,9 @@ import numpy as np
 from parquet_tables.database import registered
 from parquet_tables.progress import ProgressCallback, ignore_progress, progress_part
 from sampling_engine.engines.duckdb_engine import eligible_pieces
-from sampling_engine.results import FrameFacts
-from sampling_engine.rounds import (
-    DrawState,
-    Floats,
-    RoundDraw,
-    RoundRows,
-    RowChances,
-    RowOutcome,
-    nth,
-)
+from sampling_engine.engines.engine import DrawState
+from sampling_engine.methods.method import RoundDraw
+from sampling_engine.results import Floats, FrameFacts, RoundRows, RowChances, RowOutcome, nth
 from sampling_engine.selection.order import Int64s, SeededOrder
 from sampling_engine.selection.strata import NO_STRATUM, WholeTable
 from sampling_engine.selection.walk_and_scan import (

@@ -1,29 +1,53 @@
-"""The base of the sampling methods: declaration, checks and preparation."""
+"""The bases of the sampling methods and of their rounds: declaration, checks and preparation."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import chain
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from contract.declarations import Declared, Request, declared
-from contract.fields import GroupColumn, NumberColumn
-from parquet_tables.progress import ProgressCallback
+from contract.fields import GroupColumn, Mapped, NumberColumn
+from contract.requests.draw import DRAW_VERSION
+from parquet_tables.progress import ProgressCallback, ignore_progress
 from parquet_tables.tables import Column, TableFiles
-from sampling_engine.allocation import share_of_rows
-from sampling_engine.errors import DrawWarning, draw_warning, warned
-from sampling_engine.methods.parameters import SEED, Loc, check_number_column, check_values
-from sampling_engine.results import GroupKind
+from sampling_engine.engines.engine import DrawState
+from sampling_engine.errors import (
+    DrawWarning,
+    InvalidNumbers,
+    InvalidSize,
+    NoReserves,
+    draw_warning,
+    warned,
+)
+from sampling_engine.methods.parameters import (
+    SEED,
+    Loc,
+    check_number_column,
+    check_value,
+    share_of_rows,
+    share_of_size,
+)
+from sampling_engine.results import (
+    Floats,
+    FrameFacts,
+    GroupKind,
+    OwnAccount,
+    RoundRows,
+    RowChances,
+    RowOutcome,
+)
 from sampling_engine.selection.bands import Bands
-from sampling_engine.selection.order import Int64s
-
-if TYPE_CHECKING:
-    from sampling_engine.rounds import EligibleRows, RoundDraw
-
+from sampling_engine.selection.order import Int64s, Seed
+from sampling_engine.selection.strata import Strata
+from sampling_engine.selection.walk_and_scan import Chosen
+from sampling_engine.spec import RowFilter, Selection, effective_seed
+from sampling_engine.sql.passes import RefusedNumbers
 
 Reserves = Literal["next_in_order", "pareto"]
 """The way in which reserves are found, if the method has any."""
@@ -143,7 +167,7 @@ class Method(Request, ABC):
 
     def check(self, table: TableFiles, loc: Loc) -> None:
         """Refuse parameters that are out of range, contradict each other or don't fit the table."""
-        check_values(self, loc)
+        _check_values(self, loc)
         self.check_combination(loc)
         self.group_columns(table, loc)
         for own in declared(type(self)):
@@ -224,6 +248,181 @@ class Method(Request, ABC):
     def units_drawn(self, rows: int, groups: int) -> int:
         """Units that were drawn independently: rows, or clusters of a round with ``groups``."""
         return rows
+
+
+@dataclass(frozen=True, kw_only=True)
+class Round:
+    """One draw among the rows that no earlier round drew.
+
+    Parameters
+    ----------
+    seed : int or str
+        As the user gave it.
+    draw_version : int
+        The rule of the draw. A stored draw is replayed by the version that it records.
+    source_draw : str, optional
+        The digest of the draw that made the table, if a draw made it; docs/SAMPLING.md defines it.
+    """
+
+    round_number: int
+    method: Method
+    seed: Seed
+    output_name: str | None = None
+    filter: RowFilter | None = None
+    selection: Selection = field(default_factory=Selection)
+    draw_version: int = DRAW_VERSION
+    source_draw: str | None = None
+
+    @property
+    def effective_seed(self) -> str:
+        """The seed text that enters the keys of the round's order."""
+        return effective_seed(self.seed, self.round_number, self.draw_version, self.source_draw)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The facts of a round that are computed before rows are chosen.
+
+    ``eligible`` and ``allocated`` have shape (strata,): rows that may be drawn, and rows to draw.
+    ``requested`` are the requested rows, where a stratum may have fewer; None if as allocated.
+    ``own`` is the part of the account that the round's method alone has.
+    """
+
+    round_spec: Round
+    strata: Strata
+    eligible: Int64s
+    allocated: Int64s
+    warnings: Sequence[DrawWarning] = ()
+    requested: Int64s | None = None
+    own: OwnAccount | None = None
+
+
+@dataclass(frozen=True)
+class EligibleRows:
+    """The rows that a round may draw; ``counts`` by stratum, shape (strata,)."""
+
+    state: DrawState
+    round_spec: Round
+    strata: Strata
+    counts: Int64s
+
+    @property
+    def total(self) -> int:
+        """Over all strata."""
+        return int(self.counts.sum())
+
+    @property
+    def loc(self) -> tuple[str | int, ...]:
+        """Where the round's parameters are in the caller's input."""
+        return ("rounds", self.round_spec.round_number - 1, "parameters")
+
+    def prepared(
+        self,
+        allocated: Int64s,
+        warnings: Sequence[DrawWarning],
+        requested: Int64s | None = None,
+    ) -> Prepared:
+        """The round with the rows to draw from each stratum."""
+        return Prepared(self.round_spec, self.strata, self.counts, allocated, warnings, requested)
+
+    def refuse_numbers(self, column: Column, parameter: str, on_progress: ProgressCallback) -> None:
+        """Refuse numbers of eligible rows that are negative or infinite."""
+        negative, infinite = 0, 0
+        for part, sign in self.state.signed_rows:
+            refused = RefusedNumbers(column, self.round_spec.filter, part)
+            found = self.state.run(refused, on_progress)
+            negative, infinite = negative + sign * found.negative, infinite + sign * found.infinite
+        if negative or infinite:
+            raise InvalidNumbers(
+                'The column "{column}" has {negative} negative and {infinite} infinite values in '
+                "the eligible rows: filter them out or choose another column.",
+                column=column.name,
+                negative=negative,
+                infinite=infinite,
+                loc=(*self.loc, parameter),
+            )
+
+
+@dataclass(frozen=True)
+class RoundDraw(ABC):
+    """One kind of round at work."""
+
+    prepared: Prepared
+
+    @abstractmethod
+    def choose(self, state: DrawState, on_progress: ProgressCallback) -> RoundRows:
+        """The round's rows."""
+
+    def next_rows(self, state: DrawState, limit: int, on_progress: ProgressCallback) -> Chosen:
+        """The rows after the drawn ones that no round drew, ``limit`` a stratum."""
+        raise NoReserves(self.prepared.round_spec.method.no_reserves or "")
+
+    def probabilities_and_weights(self, rows: RoundRows) -> tuple[Floats, Floats]:
+        """Inclusion probability and design weight of each drawn row; by default its own."""
+        assert rows.probabilities is not None  # noqa: S101 - set by choose
+        weights = 1.0 / rows.probabilities if rows.weights is None else rows.weights
+        return rows.probabilities, weights
+
+    @abstractmethod
+    def facts(self, rows: RoundRows) -> dict[str, object]:
+        """The facts of all rows that the draw depends on, as docs/CERTIFICATE.md lists them.
+
+        Groups are complete, whatever their number.
+        """
+
+    def groups_of(self, state: DrawState, ordinals: Int64s) -> Int64s:
+        """The stratum or cluster of each row; -1 for rows that the round has no chance to draw.
+
+        Whether an earlier round drew a row makes no difference.
+        """
+        return self.prepared.strata.of(ordinals, ignore_progress)
+
+    @abstractmethod
+    def frame_facts(self, state: DrawState) -> FrameFacts:
+        """The size of the round, if earlier rounds left nothing to chance.
+
+        Effective units are for a column that has nothing to do with the design: N²/Σ(1/π) over the
+        round's rows.
+        """
+
+    @abstractmethod
+    def chances_of(self, state: DrawState, ordinals: Int64s) -> RowChances:
+        """The chances of rows that aren't taken, before the round draws."""
+
+    def explain_drawn(self, state: DrawState, rows: RoundRows, place: int) -> RowOutcome:
+        """Explain the drawn row at ``place``, from 0, in the order of selection."""
+        return RowOutcome.drawn(rows, place)
+
+    @abstractmethod
+    def explain_not_drawn(
+        self, state: DrawState, rows: RoundRows, ordinals: Int64s, strata: Int64s
+    ) -> list[RowOutcome]:
+        """Explain why eligible rows of these strata weren't drawn, before a later round draws."""
+
+
+def _check_values(method: Method, loc: Loc) -> None:
+    """Refuse values that are missing, out of range, or exclude each other."""
+    for group in (*method.exactly_one_of, *method.at_most_one_of):
+        present = [name for name in group if getattr(method, name, None) is not None]
+        names = ", ".join(f"`{name}`" for name in group)
+        if not present and group in method.exactly_one_of:
+            raise InvalidSize(f"Give one of {names}.", loc=loc)
+        if len(present) > 1:
+            raise InvalidSize(
+                f"Give only one of {names}: both `{present[0]}` and `{present[1]}` are given.",
+                loc=(*loc, present[1]),
+            )
+    for own in declared(type(method)):
+        value = getattr(method, own.name, None)
+        if isinstance(own.kind, Mapped):
+            for label, size in (value or {}).items():
+                at = (*loc, own.name, label)
+                if isinstance(size, str):
+                    share_of_size(size, at)
+                else:
+                    check_value(own.name, own.kind.of, size, at)
+        elif value is not None:
+            check_value(own.name, own.kind, value, (*loc, own.name))
 
 
 SIZE_NAMES = ("sample_size", "sample_fraction", "interval", "start")

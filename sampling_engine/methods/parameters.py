@@ -6,16 +6,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
-from contract.declarations import Declared, Help, Initial, Option, Title, declared
-from contract.fields import Bounds, Choice, Count, Kind, Mapped, Number, SeedKind, SizeKind
+from contract.declarations import Declared, Help, Initial, Option, Title
+from contract.fields import Bounds, Choice, Count, Kind, Number, SeedKind, SizeKind
 from parquet_tables.tables import Column, TableFiles, UnknownColumn
 from sampling_engine.errors import InvalidMethod, InvalidSize, InvalidStrata
 from sampling_engine.selection.bands import Bands, band_column
-
-if TYPE_CHECKING:
-    from sampling_engine.methods.method import Method
 
 Loc = tuple[str | int, ...]
 
@@ -50,31 +47,6 @@ SampleFraction = Annotated[
 ]
 
 
-def check_values(method: Method, loc: Loc) -> None:
-    """Refuse values that are missing, out of range, or exclude each other."""
-    for group in (*method.exactly_one_of, *method.at_most_one_of):
-        present = [name for name in group if getattr(method, name, None) is not None]
-        names = ", ".join(f"`{name}`" for name in group)
-        if not present and group in method.exactly_one_of:
-            raise InvalidSize(f"Give one of {names}.", loc=loc)
-        if len(present) > 1:
-            raise InvalidSize(
-                f"Give only one of {names}: both `{present[0]}` and `{present[1]}` are given.",
-                loc=(*loc, present[1]),
-            )
-    for own in declared(type(method)):
-        value = getattr(method, own.name, None)
-        if isinstance(own.kind, Mapped):
-            for label, size in (value or {}).items():
-                at = (*loc, own.name, label)
-                if isinstance(size, str):
-                    share_of_size(size, at)
-                else:
-                    _check_value(own.name, own.kind.of, size, at)
-        elif value is not None:
-            _check_value(own.name, own.kind, value, (*loc, own.name))
-
-
 TAKE_ALL = "all"
 PERCENT = re.compile(r"\s*([0-9]{1,3}(?:\.[0-9]{1,20})?)\s*%\s*")
 
@@ -97,7 +69,19 @@ def share_of_size(text: str, loc: Loc = ()) -> Fraction:
     return share
 
 
-def _check_value(name: str, kind: Kind, value: Any, loc: Loc) -> None:
+def share_of_rows(fraction: float | Fraction, rows: int) -> int:
+    """``fraction`` of ``rows`` to the nearest row, a half upwards.
+
+    A float counts as the decimal number that it is written as, not as its nearest binary one.
+
+    >>> share_of_rows(0.15, 10)
+    2
+    """
+    exact = fraction if isinstance(fraction, Fraction) else Fraction(repr(fraction))
+    return int(exact * rows + Fraction(1, 2))
+
+
+def check_value(name: str, kind: Kind, value: Any, loc: Loc) -> None:
     if isinstance(kind, Choice) and value not in kind.titles:
         raise InvalidMethod(
             f"`{name}` must be one of {{choices}}.", choices=", ".join(kind.titles), loc=loc

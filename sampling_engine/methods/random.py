@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 
 from parquet_tables.progress import ProgressCallback
 from sampling_engine.methods.grouped_round import GroupedRound
-from sampling_engine.methods.method import NO_ROW, Method, least_left, total_size
+from sampling_engine.methods.method import NO_ROW, EligibleRows, Method, least_left, total_size
 from sampling_engine.methods.parameters import SampleFraction, SampleSize
-from sampling_engine.rounds import EligibleRows
 from sampling_engine.selection.order import Int64s
 
 SIZES = " Give either `sample_size` or `sample_fraction`."

@@ -29,7 +29,6 @@ from sampling_engine.allocation import (
     allocate_by_share,
     neyman_shares,
     optimal_shares,
-    share_of_rows,
 )
 from sampling_engine.errors import (
     DrawWarning,
@@ -44,6 +43,7 @@ from sampling_engine.methods.grouped_round import GroupedRound
 from sampling_engine.methods.method import (
     NO_ROW,
     Allocations,
+    EligibleRows,
     Method,
     PlannedBy,
     Sizes,
@@ -54,11 +54,11 @@ from sampling_engine.methods.parameters import (
     Loc,
     SampleFraction,
     SampleSize,
+    share_of_rows,
     share_of_size,
     strata_columns,
 )
 from sampling_engine.results import GroupKind
-from sampling_engine.rounds import EligibleRows
 from sampling_engine.selection.bands import Bands
 from sampling_engine.selection.order import Int64s
 from sampling_engine.selection.strata import NO_STRATUM, ColumnStrata

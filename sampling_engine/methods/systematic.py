@@ -16,23 +16,22 @@ from contract.declarations import Help, Initial, Title, UsedWith
 from contract.fields import Bounds, Count
 from parquet_tables.progress import ProgressCallback, ignore_progress
 from sampling_engine.engines.duckdb_engine import eligible_pieces
+from sampling_engine.engines.engine import DrawState
 from sampling_engine.errors import InvalidMethod, InvalidSize, RowsMissing, warned
-from sampling_engine.methods.method import NO_ROW, Method, all_drawn_warning, least_left
-from sampling_engine.methods.parameters import Loc, SampleSize
-from sampling_engine.results import FrameFacts, Strategy
-from sampling_engine.rounds import (
-    DrawState,
+from sampling_engine.methods.method import (
+    NO_ROW,
     EligibleRows,
-    Floats,
+    Method,
     RoundDraw,
-    RoundRows,
-    RowChances,
-    RowOutcome,
-    seed_for,
+    all_drawn_warning,
+    least_left,
 )
-from sampling_engine.selection.order import Int64s, SeededOrder, in_sorted
+from sampling_engine.methods.parameters import Loc, SampleSize
+from sampling_engine.results import Floats, FrameFacts, RoundRows, RowChances, RowOutcome
+from sampling_engine.selection.order import Int64s, SeededOrder, in_sorted, seed_for
 from sampling_engine.selection.strata import ColumnStrata
 from sampling_engine.selection.walk_and_scan import Chosen
+from sampling_engine.spec import Strategy
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -242,3 +242,8 @@ def rank_steps(order: SeededOrder, source: str, carried: Sequence[str]) -> tuple
 def _step(name: str, columns: str, source: str) -> str:
     # NOT MATERIALIZED: since 1.4 DuckDB may keep a common table expression's rows in memory.
     return f"{name} AS NOT MATERIALIZED (SELECT {columns} FROM {source})"
+
+
+def seed_for(effective_seed: Seed, purpose: str) -> str:
+    """The seed of another order than that of the rows, which must not repeat their ranks."""
+    return f"{effective_seed}:{purpose}"

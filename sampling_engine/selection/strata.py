@@ -85,12 +85,8 @@ def too_many_strata(columns: Sequence[Column], count: int, maximum: int) -> TooM
     )
 
 
-class WholeTable:
+class WholeTable(statements.StrataTable):
     """All rows as one stratum, number 0, without labels; no row has to be read."""
-
-    table_name: str | None = None
-    columns: Sequence[Column] = ()
-    row_filter: RowFilter | None = None
 
     def __init__(self, table: TableFiles) -> None:
         self.rows: Int64s = np.array([table.file_rows], dtype=np.int64)
@@ -108,7 +104,7 @@ class WholeTable:
         return [None for _ in numbers]
 
 
-class ColumnStrata:
+class ColumnStrata(statements.StrataTable):
     """The combinations of values of some columns, in the rows that pass a filter.
 
     Without columns, the rows that pass the filter are one stratum. ``count`` makes the table of
@@ -121,6 +117,8 @@ class ColumnStrata:
     RowsMissing
         The files hold fewer rows than the manifest says.
     """
+
+    table_name: str
 
     def __init__(
         self,

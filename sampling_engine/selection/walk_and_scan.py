@@ -6,20 +6,17 @@ Both give the same rows. The planner chooses by cost.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from parquet_tables.progress import ProgressCallback, progress_part
+from sampling_engine.engines.engine import DrawState
 from sampling_engine.errors import RowsMissing
-from sampling_engine.results import RunBy, Strategy
 from sampling_engine.selection.order import Int64s, SeededOrder, in_sorted
 from sampling_engine.selection.strata import NO_STRATUM, Strata
+from sampling_engine.spec import RunBy, Strategy
 from sampling_engine.sql.passes import RankedBelow
-
-if TYPE_CHECKING:
-    from sampling_engine.rounds import DrawState
 
 # Costs in nanoseconds, measured on 60 million rows, two strata columns and two cores. Their
 # proportions are what counts. A walk looks up the strata of the rows it meets; a scan reads the

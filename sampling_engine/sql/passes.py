@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import duckdb
 
@@ -20,11 +20,14 @@ from parquet_tables.tables import Column, TableFiles
 from sampling_engine.selection.order import Int64s, SeededOrder, rank_steps
 from sampling_engine.spec import RowFilter
 from sampling_engine.sql import statements
-from sampling_engine.sql.statements import amount_value, key_columns, not_taken, same_keys
+from sampling_engine.sql.statements import (
+    StrataTable,
+    amount_value,
+    key_columns,
+    not_taken,
+    same_keys,
+)
 from sampling_engine.sql.units import MoneyUnits, Units
-
-if TYPE_CHECKING:
-    from sampling_engine.selection.strata import Strata
 
 Result = TypeVar("Result")
 Rows = duckdb.DuckDBPyConnection
@@ -396,7 +399,7 @@ class StratumSums(NamedTuple):
 class SumsByStratum(Pass[list[StratumSums]]):
     """The sums of the strata that have rows, in order of their numbers."""
 
-    strata: Strata
+    strata: StrataTable
     units: Units
     rows: RowSet | None = None
     message = "reading the allocation's columns"
@@ -425,7 +428,7 @@ class StratumAmounts(NamedTuple):
 class AmountsByStratum(Pass[list[StratumAmounts]]):
     """The amounts of the strata that have rows."""
 
-    strata: Strata
+    strata: StrataTable
     column: Column
     rows: RowSet | None = None
     message = "adding amounts up"
@@ -440,7 +443,7 @@ class AmountsByStratum(Pass[list[StratumAmounts]]):
 
 def _by_stratum(
     table: TableFiles,
-    strata: Strata,
+    strata: StrataTable,
     value: str,
     figures: Mapping[str, str],
     rows: RowSet | None,
@@ -548,7 +551,7 @@ class RankedBelow(Pass[RankedRows]):
     """
 
     order: SeededOrder
-    strata: Strata
+    strata: StrataTable
     wanted: Int64s
     thresholds: Int64s
     message = "scanning for the lowest ranks"

@@ -5,19 +5,29 @@ Unquoted names (``k0``, ``picked``, ``strata_0``) are the engine's own and alway
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+from parquet_tables.progress import ProgressCallback
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.rows import RowSet, Statement, file_scans, rows_at
 from parquet_tables.tables import Column, TableFiles
 from sampling_engine.selection.bands import BandColumn
-from sampling_engine.selection.order import SeededOrder, rank_steps
+from sampling_engine.selection.order import Int64s, SeededOrder, rank_steps
 from sampling_engine.spec import RowFilter
 from sampling_engine.sql.units import Units
 
-if TYPE_CHECKING:
-    from sampling_engine.selection.strata import Strata
+
+class StrataTable(ABC):
+    """What a statement knows of strata: their columns, filter and table; by default all rows."""
+
+    table_name: str | None = None
+    columns: Sequence[Column] = ()
+    row_filter: RowFilter | None = None
+
+    @abstractmethod
+    def of(self, ordinals: Int64s, on_progress: ProgressCallback) -> Int64s:
+        """The stratum of each row, below 0 for one that doesn't pass the filter."""
 
 
 def passing(row_filter: RowFilter | None, joined_by: str = "WHERE") -> Statement:
@@ -189,7 +199,7 @@ def strata_of_labels(strata: str, columns: Sequence[Column], labels: Sequence[st
     )
 
 
-def strata_of_picked(table: TableFiles, strata: Strata, picked: RowSet) -> Statement:
+def strata_of_picked(table: TableFiles, strata: StrataTable, picked: RowSet) -> Statement:
     """Position and stratum of the rows in ``picked`` that pass the strata's filter."""
     keys = key_columns(strata.columns)
     branches, params = joined_rows(table, keys, picked, ["position"], strata.row_filter)
@@ -202,7 +212,7 @@ def strata_of_picked(table: TableFiles, strata: Strata, picked: RowSet) -> State
     )
 
 
-def scan(table: TableFiles, strata: Strata, order: SeededOrder) -> Statement:
+def scan(table: TableFiles, strata: StrataTable, order: SeededOrder) -> Statement:
     """Rows of ``wanted`` strata that aren't taken and rank below the stratum's threshold.
 
     If the strata have no columns, all rows that pass their filter are of the one in ``wanted``.
@@ -224,7 +234,7 @@ def scan(table: TableFiles, strata: Strata, order: SeededOrder) -> Statement:
     )
 
 
-def count_before(table: TableFiles, strata: Strata, order: SeededOrder) -> Statement:
+def count_before(table: TableFiles, strata: StrataTable, order: SeededOrder) -> Statement:
     """Position in ``lines`` and the number of rows of :func:`scan` that precede it in its stratum.
 
     A line has a position, a stratum and a rank; one without a row before it is missing.

@@ -10,17 +10,11 @@ import numpy as np
 from contract.declarations import Help, Initial, Title
 from contract.fields import Bounds, Count
 from parquet_tables.progress import ProgressCallback
-from sampling_engine.methods.method import NO_ROW, Method
+from sampling_engine.engines.engine import DrawState
+from sampling_engine.methods.method import NO_ROW, EligibleRows, Method
 from sampling_engine.methods.systematic import Grid, SystematicRound
-from sampling_engine.rounds import (
-    DrawState,
-    EligibleRows,
-    Floats,
-    RoundRows,
-    RowOutcome,
-    seed_for,
-)
-from sampling_engine.selection.order import Int64s, SeededOrder
+from sampling_engine.results import Floats, RoundRows, RowOutcome
+from sampling_engine.selection.order import Int64s, SeededOrder, seed_for
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,7 @@ from sampling_engine import (
     StratifiedMethod,
     sample_table,
 )
-from sampling_engine.rounds import Prepared
+from sampling_engine.methods.method import Prepared
 from sampling_engine.sample_table import Shown
 from sampling_engine.sql import statements
 from sampling_engine.sql.passes import (

@@ -24,8 +24,7 @@ from sampling_engine import (
     WeightedMethod,
 )
 from sampling_engine.methods.systematic import Grid, ordinals_at
-from sampling_engine.rounds import seed_for
-from sampling_engine.selection.order import Int64s
+from sampling_engine.selection.order import Int64s, seed_for
 from service.sampling_parameters import draw_digest
 from tests.sampling_engine.orders_by_seed import ranks_by_seed
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sampling_engine.allocation import allocate, share_of_rows
+from sampling_engine.allocation import allocate
+from sampling_engine.methods.parameters import share_of_rows
 from tests.sampling_engine import plain_draw
 
 ROWS = st.lists(st.integers(1, 40) | st.integers(1, 10**12), min_size=1, max_size=12)

@@ -12,11 +12,12 @@ import pytest
 from parquet_tables.progress import ignore_progress
 from parquet_tables.tables import Column, TableFiles
 from sampling_engine import RandomMethod, Round, WeightedMethod, frame
+from sampling_engine.engines.engine import DrawState
 from sampling_engine.errors import TooManyStrata
 from sampling_engine.filters import parse_conditions, parse_expression
 from sampling_engine.frame import FrameSums, Variable, fine_histogram, read_frame
 from sampling_engine.methods.weighted.weights import read_weights
-from sampling_engine.rounds import DrawState, eligible_rows
+from sampling_engine.rounds import eligible_rows
 from tests.sampling_engine.conftest import Workshop
 from tests.sampling_engine.rounds import by, one_round
 

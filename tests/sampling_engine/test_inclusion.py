@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from parquet_tables.progress import ignore_progress
 from sampling_engine import Round, WeightedMethod
+from sampling_engine.engines.engine import DrawState
 from sampling_engine.methods.weighted.inclusion import (
     LARGE_VARIANCE,
     MAX_INTEGRATED,
@@ -21,7 +22,7 @@ from sampling_engine.methods.weighted.inclusion import (
     ratios_to_targets,
 )
 from sampling_engine.methods.weighted.round import WeightedRound
-from sampling_engine.rounds import DrawState, prepare_round
+from sampling_engine.rounds import prepare_round
 from tests.sampling_engine import plain_draw
 from tests.sampling_engine.conftest import Workshop
 

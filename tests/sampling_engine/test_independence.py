@@ -17,8 +17,8 @@ from contract.requests.draw import DRAW_VERSION, FIRST_DRAW_VERSION
 from parquet_tables.tables import TableFiles
 from sampling_engine import SystematicMethod, WeightedMethod
 from sampling_engine.filters import parse_expression
+from sampling_engine.methods.method import Round
 from sampling_engine.selection.order import Int64s
-from sampling_engine.spec import Round
 from tests.sampling_engine.conftest import Workshop
 from tests.sampling_engine.designs_by_seed import (
     COLUMNS,

@@ -18,8 +18,7 @@ from parquet_tables.progress import ignore_progress
 from parquet_tables.tables import Column
 from sampling_engine import SeededOrder, SystematicMethod
 from sampling_engine.methods.systematic import Grid
-from sampling_engine.rounds import seed_for
-from sampling_engine.selection.order import Int64s
+from sampling_engine.selection.order import Int64s, seed_for
 from sampling_engine.selection.walk_and_scan import first_of_each, walk
 from tests.sampling_engine.orders_by_seed import orders_by_seed
 

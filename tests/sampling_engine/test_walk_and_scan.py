@@ -16,8 +16,8 @@ from sampling_engine import (
     WeightedMethod,
 )
 from sampling_engine.engines.duckdb_engine import DuckDbEngine
+from sampling_engine.engines.engine import DrawState
 from sampling_engine.filters import parse_expression
-from sampling_engine.rounds import DrawState
 from sampling_engine.selection import strata, walk_and_scan
 from sampling_engine.selection.order import SeededOrder
 from sampling_engine.selection.walk_and_scan import plan_round

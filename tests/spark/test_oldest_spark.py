@@ -21,11 +21,11 @@ from parquet_tables.progress import ignore_progress
 from parquet_tables.rows import Statement
 from parquet_tables.tables import TableFiles
 from sampling_engine.engines import spark_sql
+from sampling_engine.engines.engine import DrawState
 from sampling_engine.engines.spark_connection import NEEDED_SETTINGS, SETTINGS
 from sampling_engine.engines.spark_sql import SparkTable
 from sampling_engine.engines.spark_types import spark_type
 from sampling_engine.filters import parse_expression
-from sampling_engine.rounds import DrawState
 from sampling_engine.selection.order import SeededOrder
 from sampling_engine.sql.passes import MoneyByBlock, RankedBelow, ScanUnits
 from sampling_engine.sql.units import MoneyUnits, Units

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from parquet_tables.progress import ProgressCallback, ignore_progress, progress_part, watched
+from sampling_engine.engines.engine import DrawState
 from sampling_engine.errors import RowsMissing
+from sampling_engine.methods.method import Round
 from sampling_engine.methods.monetary_unit.account import Cumulation
-from sampling_engine.rounds import DrawState, seed_for
-from sampling_engine.selection.order import Int64s, SeededOrder, in_sorted
-from sampling_engine.spec import Round
+from sampling_engine.selection.order import Int64s, SeededOrder, in_sorted, seed_for
 from sampling_engine.sql.passes import MoneyOfBlocks
 from sampling_engine.sql.units import MoneyUnits
 

@@ -13,7 +13,7 @@ from contract.fields import Bounds, Choice, Number, NumberColumn
 from parquet_tables.progress import ProgressCallback, progress_part, watched
 from parquet_tables.tables import TableFiles
 from sampling_engine.errors import DrawWarning, InvalidMethod, InvalidSize, draw_warning, warned
-from sampling_engine.methods.method import NO_ROW, Method, Reserves
+from sampling_engine.methods.method import NO_ROW, EligibleRows, Method, Reserves
 from sampling_engine.methods.monetary_unit.account import (
     AT_RANDOM,
     NAME,
@@ -34,7 +34,6 @@ from sampling_engine.methods.monetary_unit.round import MonetaryRound
 from sampling_engine.methods.monetary_unit.selection import UnitSelection
 from sampling_engine.methods.parameters import Loc, SampleSize
 from sampling_engine.methods.weighted.weights import TakeAll, take_all_rows
-from sampling_engine.rounds import EligibleRows
 from sampling_engine.selection.order import Int64s
 from sampling_engine.sql.passes import RowsOfUnits
 from sampling_engine.sql.units import MAX_MONEY, MoneyUnits, Population

@@ -15,11 +15,11 @@ import numpy as np
 
 from parquet_tables.progress import ProgressCallback, progress_part
 from sampling_engine.errors import DrawWarning, draw_warning
+from sampling_engine.methods.method import EligibleRows
 from sampling_engine.methods.monetary_unit.account import MonetaryAccount, decimal_text
 from sampling_engine.methods.monetary_unit.ledger import Ledger
 from sampling_engine.methods.monetary_unit.selection import UnitSelection
 from sampling_engine.methods.weighted.weights import TakeAll
-from sampling_engine.rounds import EligibleRows
 from sampling_engine.sql.passes import RowsOfUnits, UnitGroups
 
 MAX_SHARE = Fraction(1, 3)

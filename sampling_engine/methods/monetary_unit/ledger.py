@@ -20,9 +20,9 @@ from parquet_tables.progress import ProgressCallback
 from parquet_tables.rows import RowSet
 from parquet_tables.tables import Column, TableFiles
 from sampling_engine.errors import InvalidNumbers
+from sampling_engine.methods.method import EligibleRows
 from sampling_engine.methods.monetary_unit.account import RowsAndTotal
 from sampling_engine.methods.weighted.weights import Weights
-from sampling_engine.rounds import EligibleRows
 from sampling_engine.selection.order import Int64s
 from sampling_engine.sql.passes import MoneyByBlock
 from sampling_engine.sql.units import MAX_MONEY, MoneyUnits

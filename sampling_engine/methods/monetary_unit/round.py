@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from parquet_tables.progress import ProgressCallback
+from sampling_engine.engines.engine import DrawState
 from sampling_engine.methods.monetary_unit.account import (
     MonetaryAccount,
     RowsAndTotal,
@@ -18,15 +19,8 @@ from sampling_engine.methods.monetary_unit.ledger import Ledger
 from sampling_engine.methods.monetary_unit.selection import UnitSelection
 from sampling_engine.methods.weighted.round import UNIFORM_BITS, SizedRound, WeightedRound
 from sampling_engine.methods.weighted.weights import TakeAll, effective_rows
-from sampling_engine.results import FrameFacts
-from sampling_engine.rounds import (
-    DrawState,
-    Floats,
-    RoundRows,
-    RowOutcome,
-    seed_for,
-)
-from sampling_engine.selection.order import Int64s, SeededOrder
+from sampling_engine.results import Floats, FrameFacts, RoundRows, RowOutcome
+from sampling_engine.selection.order import Int64s, SeededOrder, seed_for
 from sampling_engine.selection.walk_and_scan import Chosen
 from sampling_engine.sql.passes import UnitRows
 from sampling_engine.sql.units import Units

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sampling_engine.methods.monetary_unit.account import AT_RANDOM, Selection
-from sampling_engine.rounds import Floats, seed_for
-from sampling_engine.selection.order import MAX_BITS, Int64s, SeededOrder
+from sampling_engine.results import Floats
+from sampling_engine.selection.order import MAX_BITS, Int64s, SeededOrder, seed_for
 
 MAX_NODES = 256
 ALMOST_CERTAIN = float(np.nextafter(1.0, 0.0))

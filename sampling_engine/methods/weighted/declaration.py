@@ -12,11 +12,10 @@ from contract.fields import Bounds, Count, NumberColumn
 from contract.requests.draw import FIRST_DRAW_VERSION
 from parquet_tables.progress import ProgressCallback, progress_part
 from sampling_engine.errors import DrawWarning, draw_warning, warned
-from sampling_engine.methods.method import NO_ROW, Method, PlannedBy, Reserves
+from sampling_engine.methods.method import NO_ROW, EligibleRows, Method, PlannedBy, Reserves
 from sampling_engine.methods.weighted.inclusion import read_size_groups
 from sampling_engine.methods.weighted.round import WeightedRound, uniform_order
 from sampling_engine.methods.weighted.weights import Weights, read_weights, take_all_rows
-from sampling_engine.rounds import EligibleRows
 from sampling_engine.sql.units import Units
 
 

@@ -13,8 +13,9 @@ from math import ceil, floor, gcd, log, pi, sqrt
 import numpy as np
 
 from parquet_tables.progress import ProgressCallback
+from sampling_engine.methods.method import EligibleRows
 from sampling_engine.methods.weighted.weights import TakeAll, Weights
-from sampling_engine.rounds import EligibleRows, Floats
+from sampling_engine.results import Floats
 from sampling_engine.sql.passes import SIZE_GROUPS_PER_OCTAVE, UnitGroups
 
 

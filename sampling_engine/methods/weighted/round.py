@@ -17,19 +17,12 @@ from numpy.typing import NDArray
 
 from contract.requests.draw import FIRST_DRAW_VERSION
 from parquet_tables.progress import ProgressCallback, ignore_progress
+from sampling_engine.engines.engine import DrawState
 from sampling_engine.errors import RowsMissing
+from sampling_engine.methods.method import Round, RoundDraw
 from sampling_engine.methods.weighted.inclusion import SizeGroups, log_odds_of, ratios_to_targets
 from sampling_engine.methods.weighted.weights import TakeAll, Weights, effective_rows
-from sampling_engine.results import FrameFacts, Strategy
-from sampling_engine.rounds import (
-    DrawState,
-    Floats,
-    RoundDraw,
-    RoundRows,
-    RowChances,
-    RowOutcome,
-    nth,
-)
+from sampling_engine.results import Floats, FrameFacts, RoundRows, RowChances, RowOutcome, nth
 from sampling_engine.selection.order import Int64s, SeededOrder, in_sorted
 from sampling_engine.selection.strata import NO_STRATUM
 from sampling_engine.selection.walk_and_scan import (
@@ -37,7 +30,7 @@ from sampling_engine.selection.walk_and_scan import (
     Chosen,
     weighted_walk_is_cheaper,
 )
-from sampling_engine.spec import Round
+from sampling_engine.spec import Strategy
 from sampling_engine.sql.passes import ScanUnits
 from sampling_engine.sql.units import Units
 

@@ -15,7 +15,8 @@ import numpy as np
 
 from parquet_tables.progress import ProgressCallback, ignore_progress, progress_part
 from parquet_tables.tables import Column
-from sampling_engine.rounds import DrawState, EligibleRows
+from sampling_engine.engines.engine import DrawState
+from sampling_engine.methods.method import EligibleRows
 from sampling_engine.selection.order import Int64s
 from sampling_engine.spec import RowFilter
 from sampling_engine.sql.passes import (
