@@ -23,7 +23,7 @@ from service.service import LruCache, Service
 from storage.accounts import authority as checks
 from storage.accounts.audit_trail import ObjectType, Origin, record
 from storage.accounts.authority import Authority, write_as
-from storage.accounts.datasets import Dataset, get_dataset
+from storage.accounts.datasets import DatasetRecord, get_dataset
 from storage.accounts.tokens import (
     TokenHolder,
     find_token_holder,
@@ -33,7 +33,7 @@ from storage.accounts.tokens import (
 )
 from storage.accounts.users import User
 from storage.errors import NotFound, TokenEnded, TokenExpired
-from storage.jobs.jobs import Job, get_job, job_ids_by_prefix
+from storage.jobs.jobs import JobRecord, get_job, job_ids_by_prefix
 from storage.jobs.submission import IdempotencyKey
 from storage.notifications.receivers import Kind
 from storage.sqlite.clock import timestamp
@@ -223,7 +223,7 @@ class Caller:
         self._roles.append(roles)
         return self.user
 
-    def dataset(self, dataset_id: int, level: Level) -> Dataset:
+    def dataset(self, dataset_id: int, level: Level) -> DatasetRecord:
         """Return a dataset; require at least this level, now and in the request's write.
 
         Raises
@@ -236,11 +236,11 @@ class Caller:
         self._levels.append((dataset_id, level))
         return dataset
 
-    def may(self, dataset: Dataset, level: Level) -> bool:
+    def may(self, dataset: DatasetRecord, level: Level) -> bool:
         """Whether :meth:`dataset` allows the user this level: a viewer only reads."""
         return dataset.allows(level) and (level == "read" or self.user.role_name != "viewer")
 
-    def job(self, job_id: str) -> Job:
+    def job(self, job_id: str) -> JobRecord:
         """Return a job that the user may read, by its id or at least eight digits of it."""
         with self.service.database.read() as tx:
             ids = (
@@ -256,9 +256,9 @@ class Caller:
             raise NotFound('Job "{job}" not found.', job=job_id)
         return visible[0]
 
-    def visible_job(self, tx: Transaction, job_id: str) -> Job | None:
+    def visible_job(self, tx: Transaction, job_id: str) -> JobRecord | None:
         """Return a job by its full id; None if it is missing or not visible."""
-        job: Job | None = None
+        job: JobRecord | None = None
         with suppress(NotFound):
             job = get_job(tx, job_id)
         with suppress(NotFound):

@@ -41,9 +41,9 @@ from service.tables.attached_files import (
     version_of,
 )
 from storage.accounts.connections import Connection, ConnectionFields, list_connections
-from storage.accounts.datasets import Dataset
+from storage.accounts.datasets import DatasetRecord
 from storage.accounts.users import User
-from storage.jobs.jobs import Job
+from storage.jobs.jobs import JobRecord
 from storage.jobs.kinds import ATTACHMENT
 from storage.jobs.submission import NewJob
 from storage.maintenance.checking import NotAllowedHere
@@ -134,11 +134,11 @@ def problem_finder(settings: Settings) -> Callable[[AttachedFile, str, str], str
 def submit_attach(
     service: Service,
     by: Submission,
-    dataset: Dataset,
+    dataset: DatasetRecord,
     ref: str,
     request: AttachRequest,
     tables: Sequence[TableToAttach],
-) -> Job:
+) -> JobRecord:
     """Submit a job that attaches tables and moves a ref to their commit.
 
     Raises

@@ -25,7 +25,7 @@ from service.tables.table_comparison import (
 )
 from storage.errors import NotFound
 from storage.jobs.changes import JobChange
-from storage.jobs.jobs import Job, get_comparison, get_job, store_comparison
+from storage.jobs.jobs import JobRecord, get_comparison, get_job, store_comparison
 
 logger = logging.getLogger("jobsvc.comparisons")
 
@@ -67,7 +67,7 @@ class ComparedTables(ComparedTablesJson):
     dataset_id: int
 
 
-def comparison_of_job(service: Service, job: Job) -> SampleComparison:
+def comparison_of_job(service: Service, job: JobRecord) -> SampleComparison:
     """The comparison of a completed draw, stored or computed now.
 
     Raises
@@ -99,7 +99,7 @@ def likely_key(service: Service, base: OpenTable, other: OpenTable) -> tuple[str
         return quick_key(cursor, base.files, other.files, shared)
 
 
-def shown_comparison(caller: Caller, job: Job) -> SampleComparison:
+def shown_comparison(caller: Caller, job: JobRecord) -> SampleComparison:
     """Return a job's comparison and record the access, as it shows values."""
     with caller.reading():
         comparison = comparison_of_job(caller.service, job)

@@ -18,9 +18,9 @@ from profiling_engine.comparison.row_diff import resolve_keys
 from service.service import Service
 from service.sql_queries import sandbox_of, source_tables
 from service.tables.open_tables import OpenTable, open_commit, open_table
-from storage.accounts.datasets import Dataset
+from storage.accounts.datasets import DatasetRecord
 from storage.errors import NotFound
-from storage.jobs.jobs import Job
+from storage.jobs.jobs import JobRecord
 from storage.jobs.kinds import QUERY, REPORT, ROW_DIFF, values_read
 from storage.jobs.submission import NewJob
 from storage.sqlite.database import Transaction
@@ -43,8 +43,8 @@ def _recorded(other: CompareToRequest, table: OpenTable) -> dict[str, str]:
 
 
 def submit_report(
-    service: Service, by: Submission, dataset: Dataset, request: ExplorationRequest
-) -> Job:
+    service: Service, by: Submission, dataset: DatasetRecord, request: ExplorationRequest
+) -> JobRecord:
     """Fix the commits of a report's tables; NotFound lists the valid refs and tables."""
     source = open_table(service, dataset.id, request.source_ref, request.table_key)
     parameters: dict[str, Any] = {"source_ref": request.source_ref, "table_key": source.key}
@@ -115,8 +115,8 @@ def _checked_row_diff(
 
 
 def submit_table(
-    service: Service, by: Submission, dataset: Dataset, request: ExplorationRequest
-) -> Job:
+    service: Service, by: Submission, dataset: DatasetRecord, request: ExplorationRequest
+) -> JobRecord:
     """Check what a table will hold, fix its source commit and submit the job that makes it.
 
     The table has the rows of a SELECT, or those that were added, removed or changed.
@@ -155,7 +155,7 @@ def submit_table(
     return submit(service, by, new, _settle_table)
 
 
-def _settle_table(tx: Transaction, new: NewJob) -> NewJob | Job:
+def _settle_table(tx: Transaction, new: NewJob) -> NewJob | JobRecord:
     return reserve_output(tx, _require_other(tx, new))
 
 

@@ -24,10 +24,10 @@ from operating_system import sync_file, sync_folder
 from service.service import Service
 from storage.accounts.audit_trail import THIS_PROCESS, Origin
 from storage.accounts.authority import Authority, write_as
-from storage.accounts.datasets import Dataset
+from storage.accounts.datasets import DatasetRecord
 from storage.accounts.users import User
 from storage.errors import Conflict
-from storage.jobs.jobs import Job, get_job, job_with_output_ref
+from storage.jobs.jobs import JobRecord, get_job, job_with_output_ref
 from storage.jobs.kinds import IMPORT, JobKind
 from storage.jobs.submission import IdempotencyKey, NewJob, find_job_of_key, insert_job, store_key
 from storage.sqlite.database import Transaction
@@ -63,7 +63,7 @@ class Submission:
         self,
         service: Service,
         kind: JobKind,
-        dataset: Dataset,
+        dataset: DatasetRecord,
         source_commit_id: str | None,
         parameters: dict[str, Any],
         size: float,
@@ -110,7 +110,7 @@ def idempotency_key(
     return IdempotencyKey(key, digest.hexdigest())
 
 
-Settle = Callable[[Transaction, NewJob], NewJob | Job]
+Settle = Callable[[Transaction, NewJob], NewJob | JobRecord]
 """Repeats checks that may be outdated; returns the job to insert, or an earlier equal job."""
 
 
@@ -120,7 +120,7 @@ def submit(
     new: NewJob,
     settle: Settle = lambda _, new: new,
     put_files: Callable[[], None] = lambda: None,
-) -> Job:
+) -> JobRecord:
     """Put a job in the queue, unless its idempotency key was used before.
 
     Parameters
@@ -151,7 +151,7 @@ def submit(
             insert_job(tx, settled, service.clock, service.settings.waiting_jobs_max)
         store_key(tx, by.user.id, by.key, settled.id, service.clock)
         by.record(tx, settled.id)
-        if isinstance(settled, Job):
+        if isinstance(settled, JobRecord):
             return settled
         put_files()
         job = get_job(tx, settled.id, with_position=False)
@@ -174,7 +174,7 @@ def named_ref(prefix: str, output_name: str | None) -> str | None:
     return parse_ref_name(f"{prefix}{'-'.join(output_name.split())}", loc=("output_name",))
 
 
-def earlier_job(tx: Transaction, dataset_id: int, name: str, digest: str) -> Job | None:
+def earlier_job(tx: Transaction, dataset_id: int, name: str, digest: str) -> JobRecord | None:
     """The earlier job of an equal request with this ref name; Conflict if another has the name."""
     taken = has_ref(tx, dataset_id, name)
     earlier = job_with_output_ref(tx, dataset_id, name)
@@ -191,7 +191,7 @@ def earlier_job(tx: Transaction, dataset_id: int, name: str, digest: str) -> Job
     return None
 
 
-def reserve_output(tx: Transaction, new: NewJob) -> NewJob | Job:
+def reserve_output(tx: Transaction, new: NewJob) -> NewJob | JobRecord:
     """Reserve the ``output_ref`` of a job, or return the earlier job of an equal request."""
     name, digest = new.run_parameters["output_ref"], new.run_parameters["request_digest"]
     return (earlier_job(tx, new.dataset_id, name, digest) if name is not None else None) or new
@@ -211,12 +211,12 @@ def require_unreserved(tx: Transaction, dataset_id: int, name: str) -> None:
 def submit_import(
     service: Service,
     by: Submission,
-    dataset: Dataset,
+    dataset: DatasetRecord,
     ref: str,
     request: ImportRequest,
     upload: Path,
     file_name: str,
-) -> Job:
+) -> JobRecord:
     """Submit an import to a ref; moves the file ``upload``, unless it was submitted before.
 
     ``file_name`` is the user's name of the file, never a path. The recorded options are those of a
@@ -242,8 +242,8 @@ def submit_import(
 
 
 def submit_uri_import(
-    service: Service, by: Submission, dataset: Dataset, ref: str, request: UriImportRequest
-) -> Job:
+    service: Service, by: Submission, dataset: DatasetRecord, ref: str, request: UriImportRequest
+) -> JobRecord:
     """Submit an import of a URI to a ref; the job downloads it.
 
     Raises

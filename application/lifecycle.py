@@ -19,7 +19,7 @@ from service.service import Service
 from service.tables.open_tables import source_of
 from storage.errors import Conflict
 from storage.jobs.jobs import (
-    Job,
+    JobRecord,
     cancel_job,
     get_job,
     job_with_output_ref,
@@ -33,7 +33,7 @@ from storage.sqlite.database import Transaction
 from storage.versions.refs import get_ref, has_ref
 
 
-def cancel(caller: Caller, job: Job) -> Job:
+def cancel(caller: Caller, job: JobRecord) -> JobRecord:
     """Cancel a pending or running job.
 
     Raises
@@ -50,7 +50,7 @@ def cancel(caller: Caller, job: Job) -> Job:
     return cancelled
 
 
-def dismiss(caller: Caller, job: Job, *, undo: bool = False) -> Job:
+def dismiss(caller: Caller, job: JobRecord, *, undo: bool = False) -> JobRecord:
     """Dismiss a failed job, so that no list of open failures has it; or undo this.
 
     Raises
@@ -63,7 +63,7 @@ def dismiss(caller: Caller, job: Job, *, undo: bool = False) -> Job:
         return _audited(tx, caller, "dismissal_undone" if undo else "job_dismissed", job)
 
 
-def _audited(tx: Transaction, caller: Caller, action: Action, job: Job) -> Job:
+def _audited(tx: Transaction, caller: Caller, action: Action, job: JobRecord) -> JobRecord:
     """Record an action, and return the job after it."""
     caller.audit(
         tx,
@@ -76,7 +76,7 @@ def _audited(tx: Transaction, caller: Caller, action: Action, job: Job) -> Job:
     return get_job(tx, job.id)
 
 
-def retry(service: Service, by: Submission, job: Job) -> Job:
+def retry(service: Service, by: Submission, job: JobRecord) -> JobRecord:
     """Submit a new job with the parameters and the priority of one that is retryable."""
     new = NewJob(
         id=service.new_id(),
@@ -113,7 +113,7 @@ def retry(service: Service, by: Submission, job: Job) -> Job:
     return retried
 
 
-def has_upload(job: Job) -> bool:
+def has_upload(job: JobRecord) -> bool:
     """Whether a job imports an uploaded file; each attempt reads URIs again."""
     return job.kind is IMPORT and "size_bytes" in job.run_parameters
 
@@ -135,7 +135,7 @@ class Retryability:
     latest_retry: str | None
 
 
-def retryability(service: Service, tx: Transaction, job: Job) -> Retryability:
+def retryability(service: Service, tx: Transaction, job: JobRecord) -> Retryability:
     """Whether a job can be retried, and whether it was."""
     if job.status != "failed":
         return Retryability(is_retryable=False, latest_retry=None)
@@ -147,7 +147,7 @@ def retryability(service: Service, tx: Transaction, job: Job) -> Retryability:
     return Retryability(is_retryable=True, latest_retry=retried_as)
 
 
-def require_retryable(service: Service, tx: Transaction, job: Job) -> None:
+def require_retryable(service: Service, tx: Transaction, job: JobRecord) -> None:
     """Refuse the retry of a job that can't be retried.
 
     Raises
@@ -188,7 +188,7 @@ ADDED_PARAMETERS = (
 """Parameters that the service added to the request."""
 
 
-def original_request(job: Job) -> dict[str, Any]:
+def original_request(job: JobRecord) -> dict[str, Any]:
     """The request as it was submitted: a ref stays a ref."""
     request = {
         name: value for name, value in job.run_parameters.items() if name not in ADDED_PARAMETERS
@@ -198,7 +198,7 @@ def original_request(job: Job) -> dict[str, Any]:
     return request
 
 
-def same_request(job: Job) -> dict[str, Any]:
+def same_request(job: JobRecord) -> dict[str, Any]:
     """The body of a request that gives the same rows again; Pruned if its source was pruned.
 
     Refs may have moved since, so it names the commit that the job read, and a draw names the

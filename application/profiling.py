@@ -15,20 +15,20 @@ from parquet_tables.tables import UnknownColumn
 from service.service import Service
 from service.tables.open_tables import OpenTable, open_source, open_table
 from service.tables.reports import Part, ProfileJson, of_columns, profile_of
-from storage.accounts.datasets import Dataset
-from storage.jobs.jobs import Job
+from storage.accounts.datasets import DatasetRecord
+from storage.jobs.jobs import JobRecord
 from storage.jobs.kinds import PROFILE, values_read
 
 
 def submit_profiling(
     service: Service,
     by: Submission,
-    dataset: Dataset,
+    dataset: DatasetRecord,
     *,
     source_ref: str = "main",
     table_key: str | None = None,
     columns: Sequence[str] = (),
-) -> Job:
+) -> JobRecord:
     """Fix the table and the columns of a profile; no columns select all of the table's."""
     source = open_table(service, dataset.id, source_ref, table_key)
     parameters = {
@@ -56,7 +56,7 @@ class ProfileResult(TableAnalysis):
     job_id: str
 
 
-def profile_result(service: Service, job: Job, budget_s: float) -> ProfileResult:
+def profile_result(service: Service, job: JobRecord, budget_s: float) -> ProfileResult:
     """The profile of a completed job with hints, as JSON."""
     source, columns = open_source(service, job), job.run_parameters["columns"]
     return {"job_id": job.id, **analysis(service, job.dataset_id, source, columns, budget_s)}

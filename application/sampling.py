@@ -47,9 +47,9 @@ from service.sampling_parameters import (
 from service.service import Service
 from service.tables.open_tables import OpenTable, open_table
 from service.tables.reports import cached_profile
-from storage.accounts.datasets import Dataset
+from storage.accounts.datasets import DatasetRecord
 from storage.errors import Conflict, InvalidValue
-from storage.jobs.jobs import Job, job_with_output_ref
+from storage.jobs.jobs import JobRecord, job_with_output_ref
 from storage.jobs.kinds import SAMPLE, rows_drawn
 from storage.jobs.submission import NewJob
 from storage.sqlite.database import Transaction
@@ -186,8 +186,8 @@ def check_draw(service: Service, dataset_id: int, request: SamplingRequest) -> C
 
 
 def submit_sampling(
-    service: Service, by: Submission, dataset: Dataset, request: SamplingRequest
-) -> Job:
+    service: Service, by: Submission, dataset: DatasetRecord, request: SamplingRequest
+) -> JobRecord:
     """Check a draw and submit its job, as :func:`check_draw`; Conflict if its name is in use.
 
     Returns the new job, or the earlier job of an equal request with the same output name.
@@ -231,7 +231,7 @@ def _recorded_plan(plan: PlannedDraw, rounds: int) -> dict[str, Any]:
     return {**recorded, "seed_origin": plan.seed_origin, "seed_origins": origins}
 
 
-def _settle_output(numbers_name: bool, tx: Transaction, new: NewJob) -> NewJob | Job:
+def _settle_output(numbers_name: bool, tx: Transaction, new: NewJob) -> NewJob | JobRecord:
     """Reserve the name; a sample without a name gets the shortest free prefix of its job's id."""
     given = new.run_parameters["output_ref"]
     if given is not None and not numbers_name:

@@ -29,7 +29,7 @@ from service.errors import (
 )
 from service.service import Service
 from storage.errors import StaleJob
-from storage.jobs.jobs import Job, fail_job, report_progress
+from storage.jobs.jobs import JobRecord, fail_job, report_progress
 from storage.jobs.publishing import Outcome, publish
 from storage.jobs.queue import move_to_long_lane, others_wait, postpone_job, release_job
 from storage.sqlite.database import Transaction
@@ -85,7 +85,7 @@ class JobContext:
     """The context of a handler; a prune leaves the files that ``adopt`` stores until it ends."""
 
     service: Service
-    job: Job
+    job: JobRecord
     scratch: Scratch
     on_progress: ProgressCallback
     adopt: Adopt
@@ -138,7 +138,7 @@ class Attempt:
     """
 
     service: Service
-    job: Job
+    job: JobRecord
     releasing: threading.Event = field(default_factory=threading.Event)
     interrupted: threading.Event = field(default_factory=threading.Event)
     intervals: Intervals = INTERVALS

@@ -18,7 +18,7 @@ from service.log_context import logged_with
 from service.service import Service
 from storage.accounts.tokens import delete_expired_tokens
 from storage.errors import FilesInUse
-from storage.jobs.jobs import Job
+from storage.jobs.jobs import JobRecord
 from storage.jobs.kinds import JobKind, Lane
 from storage.jobs.queue import (
     RETRY_DELAYS_S,
@@ -121,7 +121,7 @@ class Runner:
             about = logged_with(job_id=job.id, run_type=job.run_type, attempt=job.attempt)
             threads.executor.submit(about(self._run), service, job, threads)
 
-    def _claimed(self, service: Service, lane: Lane) -> Job | None:
+    def _claimed(self, service: Service, lane: Lane) -> JobRecord | None:
         """Claim the next job of a lane; None when no job can start now."""
         # Usually no job waits, and this check needs no write transaction.
         if not has_waiting(service.database.single(), lane):
@@ -139,7 +139,7 @@ class Runner:
             raise
         return job
 
-    def _run(self, service: Service, job: Job, threads: _LaneThreads) -> None:
+    def _run(self, service: Service, job: JobRecord, threads: _LaneThreads) -> None:
         interrupted = self._interrupts[job.id]
         try:
             attempt = Attempt(service, job, self._releasing, interrupted, self._intervals)

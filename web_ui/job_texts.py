@@ -9,7 +9,7 @@ from application.samples.facts import label, screen_text
 from contract.jobs import shown_state
 from domain_errors import DomainError, with_names
 from sampling_engine.results import RowOutcome, nth
-from storage.jobs.jobs import Job
+from storage.jobs.jobs import JobRecord
 from storage.jobs.kinds import IMPORT
 from storage.sqlite.clock import seconds_between
 from storage.versions.refs import kind_of_ref, output_name_of
@@ -43,7 +43,7 @@ _ADVICE: Mapping[str, str] = {
 _OTHER_ADVICE = "Correct the request as the message says, and submit it again."
 
 
-def advice(job: Job, retryability: Retryability) -> str:
+def advice(job: JobRecord, retryability: Retryability) -> str:
     """The advice for a failed job, by its error code and by whether it can be retried."""
     action = "retry the job" if retryability.is_retryable else job.kind.resubmit
     has_input = job.kind is not IMPORT or has_upload(job)
@@ -54,12 +54,12 @@ def advice(job: Job, retryability: Retryability) -> str:
     )
 
 
-def noun_of(job: Job) -> str:
+def noun_of(job: JobRecord) -> str:
     """The result of a job, in one or two words."""
     return job.kind.noun
 
 
-def title_of(job: Job) -> str:
+def title_of(job: JobRecord) -> str:
     """A job's name: that of its result, of its file, or what it makes of which table."""
     name = job.output_name or job.run_parameters.get("file_name")
     if name:
@@ -97,24 +97,24 @@ def in_line(verdict: RowOutcome) -> str | None:
     return f"{nth(place)} in line of {verdict.line_rows:,}; {first} drawn"
 
 
-def state_of(job: Job) -> str:
+def state_of(job: JobRecord) -> str:
     """A job's state for people."""
     return shown_state(job.status, job.error_code)
 
 
-def outcome_of(job: Job) -> str:
+def outcome_of(job: JobRecord) -> str:
     """A job's result, error or current activity."""
     if job.status == "completed":
         return job.kind.result(job.output_summary)
     return failure_of(job) or job.progress_message
 
 
-def failure_of(job: Job) -> str:
+def failure_of(job: JobRecord) -> str:
     """Why a job failed, with the labels of screens; empty if it didn't."""
     return with_names(job.error_message or "", label)
 
 
-def progress_of(job: Job, now: str) -> str:
+def progress_of(job: JobRecord, now: str) -> str:
     """The progress of an unfinished job, as ``static/job.js`` writes it."""
     if job.status == "pending":
         place = f", number {job.queue_position} in the queue" if job.queue_position else ""

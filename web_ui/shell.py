@@ -46,7 +46,7 @@ from presentation.html import block_html
 from service.service import Service
 from service.tables.open_tables import SAMPLE, output_of
 from storage.accounts.audit_trail import Origin
-from storage.jobs.jobs import Job
+from storage.jobs.jobs import JobRecord
 from storage.sqlite.clock import timestamp
 from web_ui.job_texts import (
     duration_text,
@@ -146,7 +146,7 @@ def submission(priority: Priority, path: str) -> Submission:
     return caller().submission(priority, key)
 
 
-def audit_sample(job: Job, what: str) -> None:
+def audit_sample(job: JobRecord, what: str) -> None:
     """Record that the caller has seen something of a sample."""
     source = RowSource(job.dataset_id, output_of(job), SAMPLE, job.id)
     caller().audit_view(source, what)

@@ -14,13 +14,13 @@ from contract.requests.findings import FindingRequest
 from domain_errors import choices_sentence
 from storage.audit.findings import attributes_of, newest_findings, set_attributes
 from storage.errors import Conflict, InvalidValue
-from storage.jobs.jobs import Job
+from storage.jobs.jobs import JobRecord
 
 MAX_NAME = 100
 WITH_CAUSE = ("exception", "not_examinable")
 
 
-def choose_attributes(by: Caller, job: Job, names: Sequence[str]) -> tuple[str, ...]:
+def choose_attributes(by: Caller, job: JobRecord, names: Sequence[str]) -> tuple[str, ...]:
     """Choose the attributes of a sample, in their order; none for exceptions alone.
 
     Raises

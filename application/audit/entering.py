@@ -26,14 +26,14 @@ from storage.audit.findings import (
     list_replacements,
 )
 from storage.errors import InvalidValue
-from storage.jobs.jobs import Job
+from storage.jobs.jobs import JobRecord
 
 MAX_RATIO = 10
 """Audit values of more than so many book values are doubted."""
 Books = Mapping[str, Decimal | None]
 
 
-def enter(by: Caller, job: Job, new: Sequence[FindingRequest]) -> list[int]:
+def enter(by: Caller, job: JobRecord, new: Sequence[FindingRequest]) -> list[int]:
     """Enter findings about rows of a sample, all or none, and return their ids.
 
     Raises
@@ -108,7 +108,7 @@ def _require_items(
         seen.add(finding.row_id)
 
 
-def books_of(service: Service, job: Job, row_ids: Sequence[str]) -> Books | None:
+def books_of(service: Service, job: JobRecord, row_ids: Sequence[str]) -> Books | None:
     """The book values of rows of a sample by monetary units; None for other samples."""
     column = drawn_book_column(job)
     return None if column is None else book_values(service, job, row_ids, column)
@@ -160,7 +160,7 @@ def ok_problem(
     )
 
 
-def conclude(by: Caller, job: Job, text: str) -> AuditConclusion | None:
+def conclude(by: Caller, job: JobRecord, text: str) -> AuditConclusion | None:
     """Enter the auditor's conclusion in own words; an empty text withdraws it.
 
     Raises

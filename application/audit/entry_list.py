@@ -27,7 +27,7 @@ from presentation.xlsx import MAX_DIGITS, FormColumn, write_form
 from service.service import Service
 from service.tables.open_tables import open_source
 from storage.audit.findings import NewestFinding, attributes_of
-from storage.jobs.jobs import Job
+from storage.jobs.jobs import JobRecord
 
 ITEMS_AT_ONCE = 1000
 READS_TWO_WAYS = re.compile(r"[+-]?[1-9]\d{0,2}[.,]\d{3}")
@@ -119,7 +119,7 @@ def entry_columns(
     ]
 
 
-def write_entry_list(service: Service, job: Job, path: Path, list_format: ListFormat) -> None:
+def write_entry_list(service: Service, job: JobRecord, path: Path, list_format: ListFormat) -> None:
     """Write the items that can get a finding, with their newest one.
 
     Raises
@@ -152,7 +152,7 @@ def write_entry_list(service: Service, job: Job, path: Path, list_format: ListFo
 
 
 def _lines(
-    service: Service, job: Job, columns: Sequence[Column], entries: Sequence[EntryColumn]
+    service: Service, job: JobRecord, columns: Sequence[Column], entries: Sequence[EntryColumn]
 ) -> Iterator[Row]:
     state = audit_state(service, job)
     total = audit_counts(service, job, state).items

@@ -64,7 +64,7 @@ from storage.audit.findings import (
     newest_findings,
 )
 from storage.errors import InvalidValue
-from storage.jobs.jobs import Job
+from storage.jobs.jobs import JobRecord
 from storage.sqlite.database import Transaction
 
 MAX_LINES_SHOWN = 1000
@@ -172,7 +172,7 @@ class FindingsFile:
     problem: Annotated[str | None, Help("Why the file can't be entered; null if it can.")]
 
 
-def preview_file(service: Service, job: Job, given: RowFile) -> FindingsFile:
+def preview_file(service: Service, job: JobRecord, given: RowFile) -> FindingsFile:
     """Read a file and say what each line would enter; nothing is entered."""
     read = _read(service, job, given)
     with service.database.read() as tx:
@@ -186,7 +186,7 @@ def preview_file(service: Service, job: Job, given: RowFile) -> FindingsFile:
     return _answer(read, planned, problem)
 
 
-def enter_file(by: Caller, job: Job, given: RowFile) -> tuple[list[int], FindingsFile]:
+def enter_file(by: Caller, job: JobRecord, given: RowFile) -> tuple[list[int], FindingsFile]:
     """Enter the findings of a file, all or none; return their ids, and the preview.
 
     Raises
@@ -223,7 +223,7 @@ def enter_file(by: Caller, job: Job, given: RowFile) -> tuple[list[int], Finding
     return ids, _answer(read, planned, None)
 
 
-def _read(service: Service, job: Job, given: RowFile) -> ReadFile:
+def _read(service: Service, job: JobRecord, given: RowFile) -> ReadFile:
     source = open_source(service, job)
     own = (column for column in source.files.columns if column.name.lower() != ROW_ID)
     columns = (Column(ROW_ID, "VARCHAR"), *own)
@@ -451,7 +451,7 @@ def _amount_text(value: Any) -> str:
     return text
 
 
-def _plan(tx: Transaction, job: Job, read: ReadFile) -> list[PlannedLine]:
+def _plan(tx: Transaction, job: JobRecord, read: ReadFile) -> list[PlannedLine]:
     """The effect of each line, given the present entries."""
     newest = newest_findings(tx, job.id)
     replaced = {each.row_id: each.replacement_id for each in list_replacements(tx, job.id)}

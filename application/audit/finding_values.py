@@ -25,7 +25,7 @@ from parquet_tables.rows import Statement
 from parquet_tables.tables import Column
 from service.service import Service
 from service.tables.open_tables import SAMPLE, open_table, output_of
-from storage.jobs.jobs import Job
+from storage.jobs.jobs import JobRecord
 
 SUFFIX = " (finding)"
 FACTS = (Column("finding", "VARCHAR"), Column("is_exception", "BOOLEAN"))
@@ -42,12 +42,12 @@ class FindingValues:
     notes: tuple[str, ...]
 
 
-def has_findings(service: Service, job: Job) -> bool:
+def has_findings(service: Service, job: JobRecord) -> bool:
     """Whether a sample has a finding."""
     return bool(audit_state(service, job).findings)
 
 
-def finding_values(service: Service, job: Job, book_column: str | None) -> FindingValues:
+def finding_values(service: Service, job: JobRecord, book_column: str | None) -> FindingValues:
     """The findings of the drawn rows.
 
     ``finding`` and ``is_exception``, and with a column of book values ``audit_value`` and
@@ -83,7 +83,7 @@ def finding_values(service: Service, job: Job, book_column: str | None) -> Findi
     return FindingValues(columns, _relation(columns, known, amounts), tuple(notes))
 
 
-def _named(service: Service, job: Job, columns: Sequence[Column]) -> tuple[Column, ...]:
+def _named(service: Service, job: JobRecord, columns: Sequence[Column]) -> tuple[Column, ...]:
     """The columns, with other names than those of the sample."""
     sample = open_table(service, job.dataset_id, output_of(job), SAMPLE).files
     used = {column.name.lower() for column in sample.columns}

@@ -47,7 +47,7 @@ from storage.audit.findings import (
 )
 from storage.certificates.ledger import append_entry
 from storage.errors import Conflict, InvalidValue
-from storage.jobs.jobs import Job
+from storage.jobs.jobs import JobRecord
 from storage.sqlite.database import Transaction
 from storage.versions.refs import has_sample_ref
 
@@ -112,7 +112,7 @@ class ItemsPage:
     review: Review
 
 
-def audit_counts(service: Service, job: Job, state: AuditState) -> FindingCounts:
+def audit_counts(service: Service, job: JobRecord, state: AuditState) -> FindingCounts:
     """Count the items by outcome."""
     drawn = list(drawn_row_ids(service, job))
     outcomes = Counter(finding.outcome for finding in state.findings.values())
@@ -125,7 +125,7 @@ def audit_counts(service: Service, job: Job, state: AuditState) -> FindingCounts
     )
 
 
-def items_page(service: Service, job: Job, offset: int, limit: int) -> ItemsPage:
+def items_page(service: Service, job: JobRecord, offset: int, limit: int) -> ItemsPage:
     """Return a page of the items with their rows and newest findings."""
     state = audit_state(service, job)
     source = open_source(service, job)
@@ -146,7 +146,7 @@ def items_page(service: Service, job: Job, offset: int, limit: int) -> ItemsPage
 
 
 def read_items(
-    service: Service, job: Job, state: AuditState, offset: int, limit: int
+    service: Service, job: JobRecord, state: AuditState, offset: int, limit: int
 ) -> list[SampleItem]:
     """Read some items with their rows and newest findings."""
     sample = open_table(service, job.dataset_id, output_of(job), SAMPLE).files
@@ -225,7 +225,7 @@ def checked_finding(finding: FindingRequest, loc: tuple[str | int, ...] = ()) ->
     return replace(finding, audit_value=text)
 
 
-def replace_row(by: Caller, job: Job, row_id: str, reason: str) -> Replacement:
+def replace_row(by: Caller, job: JobRecord, row_id: str, reason: str) -> Replacement:
     """Replace a row by the next row of its round's order, in its stratum if there are strata.
 
     The replaced row gets the finding ``not_applicable`` with the reason.
@@ -277,7 +277,7 @@ def replace_row(by: Caller, job: Job, row_id: str, reason: str) -> Replacement:
 
 def _next_row(
     service: Service,
-    job: Job,
+    job: JobRecord,
     state: AuditState,
     drawn: Mapping[str, tuple[int, str | None]],
     row_id: str,
@@ -315,7 +315,7 @@ def _next_row(
     )
 
 
-def is_replaceable(service: Service, job: Job, state: AuditState, row_id: str) -> bool:
+def is_replaceable(service: Service, job: JobRecord, state: AuditState, row_id: str) -> bool:
     """Whether a row is left that could replace this one."""
     try:
         _next_row(service, job, state, drawn_row_ids(service, job), row_id)
@@ -324,13 +324,13 @@ def is_replaceable(service: Service, job: Job, state: AuditState, row_id: str) -
     return True
 
 
-def require_entries(tx: Transaction, job: Job) -> None:
+def require_entries(tx: Transaction, job: JobRecord) -> None:
     """Raise SampleDeleted or FindingsLocked if nothing can be entered."""
     require_not_deleted(tx, job)
     require_open(tx, job.id)
 
 
-def require_not_deleted(tx: Transaction, job: Job) -> None:
+def require_not_deleted(tx: Transaction, job: JobRecord) -> None:
     """Raise SampleDeleted if the sample is in the bin or deleted."""
     if not has_sample_ref(tx, job.dataset_id, job.output_commit_id):
         raise SampleDeleted(

@@ -24,7 +24,7 @@ from sampling_engine.methods.monetary_unit.account import recorded_account
 from service.service import Service
 from service.tables.open_tables import SAMPLE, open_source, open_table, output_of
 from storage.audit.findings import Finding
-from storage.jobs.jobs import Job
+from storage.jobs.jobs import JobRecord
 
 BOOK_LOC = ("book_column",)
 
@@ -66,7 +66,7 @@ class Amounts:
         return self.book - self.audit
 
 
-def examined_items(service: Service, job: Job, state: AuditState) -> list[ExaminedItem]:
+def examined_items(service: Service, job: JobRecord, state: AuditState) -> list[ExaminedItem]:
     """Return the items of a sample that are to be examined, in the order of the draw."""
     drawn = rows_to_examine(job, list(drawn_row_ids(service, job)), state)
     examined = [state.examined_id(drawn_id) for drawn_id in drawn]
@@ -77,7 +77,7 @@ def examined_items(service: Service, job: Job, state: AuditState) -> list[Examin
 
 
 def amounts_of(
-    service: Service, job: Job, items: Sequence[ExaminedItem], book_column: str
+    service: Service, job: JobRecord, items: Sequence[ExaminedItem], book_column: str
 ) -> list[Amounts]:
     """The amounts of items that have a finding, in their order.
 
@@ -121,7 +121,7 @@ def _audit_value(item: ExaminedItem, book: Decimal) -> Decimal:
 
 
 def book_values(
-    service: Service, job: Job, row_ids: Sequence[str], name: str
+    service: Service, job: JobRecord, row_ids: Sequence[str], name: str
 ) -> Mapping[str, Decimal | None]:
     """The values of a column of the source, by row id; None for one that isn't a finite number."""
     source = open_source(service, job).files
@@ -147,7 +147,7 @@ def book_values(
     return {row_id: by_ordinal[ordinal_of(row_id)] for row_id in row_ids}
 
 
-def drawn_facts(service: Service, job: Job) -> dict[str, tuple[int, bool]]:
+def drawn_facts(service: Service, job: JobRecord) -> dict[str, tuple[int, bool]]:
     """The selected units of each drawn row, 1 without units, and whether it is a take-all row."""
     rows = _drawn_cells(service, job, ROW_ID, "_inclusion_probability", "_hits")
     return {
@@ -155,12 +155,12 @@ def drawn_facts(service: Service, job: Job) -> dict[str, tuple[int, bool]]:
     }
 
 
-def drawn_steps(service: Service, job: Job) -> dict[str, int]:
+def drawn_steps(service: Service, job: JobRecord) -> dict[str, int]:
     """The step by which each row was drawn."""
     return dict(_drawn_cells(service, job, ROW_ID, "_sampling_round"))
 
 
-def _drawn_cells(service: Service, job: Job, *names: str) -> list[Any]:
+def _drawn_cells(service: Service, job: JobRecord, *names: str) -> list[Any]:
     """The cells of the drawn rows, in those columns that the sample has."""
     sample = open_table(service, job.dataset_id, output_of(job), SAMPLE).files
     columns = [column for name in names for column in sample.columns if column.name == name]
@@ -168,7 +168,7 @@ def _drawn_cells(service: Service, job: Job, *names: str) -> list[Any]:
         return cursor.execute(*page_statement(sample, columns)).fetchall()
 
 
-def drawn_book_column(job: Job) -> str | None:
+def drawn_book_column(job: JobRecord) -> str | None:
     """The book column of a sample by monetary units; None for others."""
     rounds = (job.output_summary or {}).get("rounds", ())
     accounts = [recorded_account(each) for each in rounds]

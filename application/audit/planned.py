@@ -12,7 +12,7 @@ from contract.numbers import TWO_WAYS
 from contract.requests.evaluate import EvaluationKind
 from estimation_engine.audit import Likelihood, default_likelihood
 from service.sampling_parameters import AnyRound
-from storage.jobs.jobs import Job
+from storage.jobs.jobs import JobRecord
 
 CENT = Decimal("0.01")
 """Amounts that are closer are the same."""
@@ -51,7 +51,7 @@ def with_likelihoods(rounds: Sequence[AnyRound]) -> list[AnyRound]:
     return found
 
 
-def planned_tolerable(job: Job) -> Decimal | None:
+def planned_tolerable(job: JobRecord) -> Decimal | None:
     """The recorded materiality; a number of rows as their share."""
     goal = planned_goal(job.run_parameters)
     if goal is None:

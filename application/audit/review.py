@@ -29,11 +29,11 @@ from storage.audit.findings import (
     review_of,
 )
 from storage.errors import Conflict, Forbidden, InvalidValue
-from storage.jobs.jobs import Job
+from storage.jobs.jobs import JobRecord
 from storage.sqlite.database import Transaction
 
 
-def review(by: Caller, job: Job, step: ReviewRequest) -> Review:
+def review(by: Caller, job: JobRecord, step: ReviewRequest) -> Review:
     """Take a step of a sample's review.
 
     The preparer submits or withdraws; another person, who entered nothing, returns or signs off;
@@ -94,7 +94,7 @@ def review(by: Caller, job: Job, step: ReviewRequest) -> Review:
 
 
 def _evaluation_to_keep(
-    by: Caller, job: Job, given: EvaluationRequest | None
+    by: Caller, job: JobRecord, given: EvaluationRequest | None
 ) -> tuple[Mapping[str, Any] | None, int]:
     """What a sign-off keeps, and the newest step of the review that it is of.
 
@@ -137,7 +137,7 @@ def _require_step(now: Review, action: ReviewAction) -> None:
 
 
 def _require_findings(
-    tx: Transaction, job: Job, drawn: Mapping[str, tuple[int, str | None]]
+    tx: Transaction, job: JobRecord, drawn: Mapping[str, tuple[int, str | None]]
 ) -> None:
     state = state_of(tx, job)
     examined = rows_to_examine(job, list(drawn), state)
@@ -153,13 +153,13 @@ def _require_findings(
         )
 
 
-def is_preparer(by: Caller, job: Job) -> bool:
+def is_preparer(by: Caller, job: JobRecord) -> bool:
     """Whether the caller entered or submitted findings, so that another person reviews them."""
     with by.service.database.read() as tx:
         return by.user.id in preparers_of(tx, job.id)
 
 
-def _require_another_person(tx: Transaction, job: Job, by: Caller) -> None:
+def _require_another_person(tx: Transaction, job: JobRecord, by: Caller) -> None:
     if by.user.id in preparers_of(tx, job.id):
         raise Forbidden(
             "Another person must review the findings: you entered or submitted some of them."

@@ -17,7 +17,7 @@ from contract.declarations import Help
 from domain_errors import counted
 from estimation_engine.audit import TwoStageRule, stage_one_decision
 from storage.errors import Conflict
-from storage.jobs.jobs import Job
+from storage.jobs.jobs import JobRecord
 
 
 class StageNotReached(Conflict):
@@ -58,7 +58,7 @@ class Stages:
     reached: Annotated[int, Help("The stage whose rows are among the items, 1 or 2.")]
 
 
-def stage_rule(job: Job, drawn: int) -> TwoStageRule | None:
+def stage_rule(job: JobRecord, drawn: int) -> TwoStageRule | None:
     """The rule of a sample that was planned in two stages; None of others."""
     goal = planned_goal(job.run_parameters) or {}
     if "accept" not in goal:
@@ -79,7 +79,7 @@ def progress_of(row_ids: Sequence[str], state: AuditState) -> StageProgress:
     return StageProgress(len(row_ids), examined, exceptions, outside)
 
 
-def rows_to_examine(job: Job, drawn: Sequence[str], state: AuditState) -> Sequence[str]:
+def rows_to_examine(job: JobRecord, drawn: Sequence[str], state: AuditState) -> Sequence[str]:
     """The drawn rows to examine: all, or those of stage 1 until its rule asks for stage 2.
 
     A stage 2 that has findings stays, whatever later corrections say of stage 1.
@@ -95,7 +95,7 @@ def rows_to_examine(job: Job, drawn: Sequence[str], state: AuditState) -> Sequen
 
 
 def require_reached(
-    job: Job, drawn: Sequence[str], state: AuditState, row_ids: Sequence[str]
+    job: JobRecord, drawn: Sequence[str], state: AuditState, row_ids: Sequence[str]
 ) -> None:
     """Refuse rows of a stage 2 that isn't to be examined.
 
@@ -124,7 +124,7 @@ def _asking(rule: TwoStageRule) -> str:
     return counted(most, "exception") if least == most else f"{least} to {most} exceptions"
 
 
-def stages_of(job: Job, drawn: Sequence[str], state: AuditState) -> Stages | None:
+def stages_of(job: JobRecord, drawn: Sequence[str], state: AuditState) -> Stages | None:
     """The plan of two stages and what stage 1 decides; None without such a plan."""
     rule = stage_rule(job, len(drawn))
     if rule is None:

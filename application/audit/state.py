@@ -20,7 +20,7 @@ from storage.audit.findings import (
     review_of,
 )
 from storage.errors import NotFound
-from storage.jobs.jobs import Job
+from storage.jobs.jobs import JobRecord
 from storage.sqlite.database import Transaction
 
 
@@ -55,13 +55,13 @@ class AuditState:
         return drawn_id_of(self.replacing, row_id)
 
 
-def audit_state(service: Service, job: Job) -> AuditState:
+def audit_state(service: Service, job: JobRecord) -> AuditState:
     """Read the newest findings, the replacements and the review of a sample."""
     with service.database.read() as tx:
         return state_of(tx, job)
 
 
-def state_of(tx: Transaction, job: Job) -> AuditState:
+def state_of(tx: Transaction, job: JobRecord) -> AuditState:
     """Read the same in a transaction."""
     return AuditState(
         newest_findings(tx, job.id),

@@ -54,7 +54,7 @@ from service.service import Service
 from service.tables.open_tables import open_source, version_of
 from storage.audit.findings import conclusion_of, list_findings
 from storage.certificates.ledger import plan_entry
-from storage.jobs.jobs import Job
+from storage.jobs.jobs import JobRecord
 from storage.jobs.publishing import job_with_output
 from storage.versions.manifests import get_commit
 
@@ -68,7 +68,9 @@ MAX_ITEM_COLUMNS = 12
 SIGNS = {"positive": "Positive amounts", "zero": "Amounts of 0", "negative": "Negative amounts"}
 
 
-def working_paper(service: Service, job: Job, request: SettledEvaluation[Any]) -> list[Section]:
+def working_paper(
+    service: Service, job: JobRecord, request: SettledEvaluation[Any]
+) -> list[Section]:
     """The sheets of a sample's working paper: cover, population, design, items, ….
 
     An evaluation that can't be made is a sheet with its reason.
@@ -95,7 +97,7 @@ def working_paper(service: Service, job: Job, request: SettledEvaluation[Any]) -
 
 def _cover(
     service: Service,
-    job: Job,
+    job: JobRecord,
     state: AuditState,
     evaluation: Evaluation | DomainError,
 ) -> Section:
@@ -149,7 +151,7 @@ def _cover(
     return Section("Cover", f"{title}: {job.output_name or job.id[:8]}", blocks)
 
 
-def _version(service: Service, job: Job) -> list[Row]:
+def _version(service: Service, job: JobRecord) -> list[Row]:
     """The version that was drawn from, and its files."""
     source = open_source(service, job)
     with service.database.read() as tx:
@@ -220,7 +222,7 @@ def _difference(evaluation: Evaluation | DomainError) -> str | None:
     return difference
 
 
-def _items(service: Service, job: Job) -> Section:
+def _items(service: Service, job: JobRecord) -> Section:
     page = items_page(service, job, 0, MAX_ITEMS)
     drawn = drawn_facts(service, job)
     own = open_source(service, job).files.columns
@@ -286,7 +288,7 @@ def _replacements(state: AuditState) -> Section:
 
 def _evaluation(
     service: Service,
-    job: Job,
+    job: JobRecord,
     request: SettledEvaluation[Any],
     evaluation: Evaluation | DomainError,
 ) -> Section:
@@ -321,12 +323,12 @@ def _tolerable(request: SettledEvaluation[Any], found: Evaluation | DomainError)
     return Percent(float(request.tolerable))
 
 
-def _amount_column(job: Job) -> str | None:
+def _amount_column(job: JobRecord) -> str | None:
     """The column whose sums the working paper states; None if the draw named none."""
     return drawn_book_column(job) or job.run_parameters.get("amount_column")
 
 
-def _population_table(service: Service, job: Job) -> Table:
+def _population_table(service: Service, job: JobRecord) -> Table:
     """The table, the rows that each step could choose from, and their amounts by sign."""
     rows: list[Row] = [("Table", open_source(service, job).files.row_count, None)]
     given = job.run_parameters["rounds"]
@@ -347,7 +349,7 @@ def _population_table(service: Service, job: Job) -> Table:
     return Table("Population", ("Part", "Rows", _sum_title(job)), rows)
 
 
-def _coverage_table(service: Service, job: Job, state: AuditState) -> Table:
+def _coverage_table(service: Service, job: JobRecord, state: AuditState) -> Table:
     """The examined rows: those that were always drawn, those drawn by chance, and all."""
     items = examined_items(service, job, state)
     column, drawn = _amount_column(job), drawn_facts(service, job)
@@ -373,7 +375,7 @@ def _coverage_table(service: Service, job: Job, state: AuditState) -> Table:
     return Table("Coverage", header, rows)
 
 
-def _population(service: Service, job: Job) -> tuple[int, Decimal | None]:
+def _population(service: Service, job: JobRecord) -> tuple[int, Decimal | None]:
     """The rows that could be drawn, and their sum; of several steps, the table's rows."""
     results = (job.output_summary or {})["rounds"]
     if len(results) > 1:
@@ -388,7 +390,7 @@ def _part(found: Mapping[str, Any]) -> tuple[int, Decimal]:
     return found["rows"], Decimal(found["total"])
 
 
-def _sum_title(job: Job) -> str:
+def _sum_title(job: JobRecord) -> str:
     column = _amount_column(job)
     return "Sum" if column is None else f"Sum of {column}"
 
@@ -403,7 +405,7 @@ def _share(part: Decimal | int, whole: Decimal | int) -> Percent | None:
     return Percent(float(part / whole)) if whole else None
 
 
-def _exceptions(service: Service, job: Job, state: AuditState) -> Section:
+def _exceptions(service: Service, job: JobRecord, state: AuditState) -> Section:
     """The exceptions with their amounts and causes, and the entries that later ones corrected."""
     column = _amount_column(job)
     examined = examined_items(service, job, state)
@@ -438,7 +440,7 @@ def _exceptions(service: Service, job: Job, state: AuditState) -> Section:
     return Section("Exceptions", "Exceptions", [*tables, _corrected(service, job, state)])
 
 
-def _corrected(service: Service, job: Job, state: AuditState) -> Table:
+def _corrected(service: Service, job: JobRecord, state: AuditState) -> Table:
     """The entries that later ones corrected."""
     with service.database.read() as tx:
         entries, total = list_findings(tx, job.id, None, 0, MAX_ENTRIES)
@@ -457,7 +459,7 @@ def _corrected(service: Service, job: Job, state: AuditState) -> Table:
     return Table(title, ("Row", "Finding", "Audit value", "Note", "By", "Time (UTC)"), rows)
 
 
-def _keys_of(service: Service, job: Job, row_ids: Sequence[str]) -> dict[str, Cell]:
+def _keys_of(service: Service, job: JobRecord, row_ids: Sequence[str]) -> dict[str, Cell]:
     """The value by which people know each row, such as the number of an invoice."""
     if not row_ids:
         return {}

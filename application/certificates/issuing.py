@@ -14,7 +14,7 @@ from storage.certificates.canonical_json import canonical_json
 from storage.certificates.certificates import Issue, get_payload, insert_certificate, list_issues
 from storage.certificates.envelopes import sign_payload
 from storage.errors import Conflict
-from storage.jobs.jobs import Job
+from storage.jobs.jobs import JobRecord
 from storage.sqlite.clock import timestamp
 
 MAX_ATTEMPTS = 5
@@ -32,7 +32,7 @@ class IssuedCertificate:
     superseded_at: Annotated[str | None, Help("When the first row was replaced after it.")]
 
 
-def certificate_of(service: Service, job: Job, issue: int | None) -> dict[str, object]:
+def certificate_of(service: Service, job: JobRecord, issue: int | None) -> dict[str, object]:
     """The signed envelope of a certificate: of an issued one, or of the current one.
 
     Raises
@@ -46,7 +46,7 @@ def certificate_of(service: Service, job: Job, issue: int | None) -> dict[str, o
     return sign_payload(service.signing_keys.current(), payload)
 
 
-def current_issue(service: Service, job: Job) -> Issue:
+def current_issue(service: Service, job: JobRecord) -> Issue:
     """The newest certificate of a sample; one is issued if rows were replaced since, or none is."""
     for _ in range(MAX_ATTEMPTS):
         with service.database.read() as tx:
@@ -62,7 +62,7 @@ def current_issue(service: Service, job: Job) -> Issue:
     raise Conflict("Another user is replacing rows of this sample. Try again.")
 
 
-def issues_of(service: Service, job: Job) -> list[IssuedCertificate]:
+def issues_of(service: Service, job: JobRecord) -> list[IssuedCertificate]:
     """The issued certificates of a sample, newest first."""
     with service.database.read() as tx:
         issues, replaced = list_issues(tx, job.id), list_replacements(tx, job.id)

@@ -25,7 +25,7 @@ from storage.certificates.ledger import (
     output_refs,
     whole_ledger,
 )
-from storage.jobs.jobs import Job
+from storage.jobs.jobs import JobRecord
 from storage.sqlite.clock import timestamp
 from storage.versions.refs import output_name_of
 
@@ -113,7 +113,7 @@ def ledger_file(service: Service, dataset_id: int) -> bytes:
     return json.dumps(content, ensure_ascii=False, indent=1).encode()
 
 
-def draws_beside(service: Service, job: Job) -> list[str]:
+def draws_beside(service: Service, job: JobRecord) -> list[str]:
     """Sentences on what the ledger shows beside a draw: other draws and plans of its table.
 
     Those of other versions of the table are counted apart: an import of the same rows makes a new

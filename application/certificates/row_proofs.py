@@ -14,10 +14,10 @@ from parquet_tables.row_hashes import prove_rows
 from parquet_tables.rows import page_statement
 from service.service import Service
 from service.tables.open_tables import SAMPLE, open_source, open_table, output_of
-from storage.accounts.datasets import Dataset
+from storage.accounts.datasets import DatasetRecord
 from storage.audit.findings import list_replacements
 from storage.certificates.row_roots import row_root_of
-from storage.jobs.jobs import Job
+from storage.jobs.jobs import JobRecord
 from storage.jobs.kinds import ROW_PROOFS, values_read
 
 FORMAT = "jobsvc-row-proofs-1"
@@ -54,8 +54,8 @@ class RowProofs:
 
 
 def submit_row_root(
-    service: Service, by: Submission, dataset: Dataset, request: RowRootRequest
-) -> Job:
+    service: Service, by: Submission, dataset: DatasetRecord, request: RowRootRequest
+) -> JobRecord:
     """Submit the job that builds the row root of a table; done at once where there is one."""
     source = open_table(service, dataset.id, request.source_ref, request.table_key)
     parameters = {"source_ref": request.source_ref, "table_key": source.key, "row_root": True}
@@ -64,7 +64,7 @@ def submit_row_root(
     return submit(service, by, new)
 
 
-def sampled_ordinals(service: Service, job: Job, offset: int, limit: int) -> list[int]:
+def sampled_ordinals(service: Service, job: JobRecord, offset: int, limit: int) -> list[int]:
     """The ordinals, in the source, of a page of a sample's rows.
 
     The rows stand in the sample's order; those that replaced a row follow.
@@ -80,7 +80,7 @@ def sampled_ordinals(service: Service, job: Job, offset: int, limit: int) -> lis
     return [int(row_id.rpartition(":")[2]) for row_id in ids]
 
 
-def row_proofs(service: Service, job: Job, ordinals: Sequence[int]) -> RowProofs:
+def row_proofs(service: Service, job: JobRecord, ordinals: Sequence[int]) -> RowProofs:
     """The proofs of rows of the table that a sample was drawn from.
 
     Raises

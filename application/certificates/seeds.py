@@ -10,7 +10,7 @@ from domain_errors import render
 from service.service import Service
 from storage.certificates.beacons import Chain, find_chain
 from storage.certificates.ledger import count_registrations
-from storage.jobs.jobs import Job
+from storage.jobs.jobs import JobRecord
 
 SENTENCES: Mapping[str, str] = MappingProxyType(
     {
@@ -55,7 +55,7 @@ def seed_origin(parameters: Mapping[str, Any]) -> dict[str, Any]:
     return {"kind": origins.pop() if len(origins) == 1 else "mixed"}
 
 
-def seed_evidence(service: Service, job: Job) -> str:
+def seed_evidence(service: Service, job: JobRecord) -> str:
     """The evidence that the seeds of a draw give, as a sentence."""
     registrations = 1
     if plan := job.run_parameters.get("plan"):

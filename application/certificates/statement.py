@@ -33,7 +33,7 @@ from storage.certificates.canonical_json import digest_of
 from storage.certificates.ledger import draw_entry, plan_entry
 from storage.certificates.row_roots import row_root_of
 from storage.errors import DamagedData
-from storage.jobs.jobs import Job
+from storage.jobs.jobs import JobRecord
 from storage.versions.manifests import StoredTable, get_commit
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
@@ -45,7 +45,7 @@ ROW_ID = "_logical_row_id"
 
 
 def statement_of(
-    service: Service, job: Job, issue: int, issued_at: str, replaced: Sequence[Replacement]
+    service: Service, job: JobRecord, issue: int, issued_at: str, replaced: Sequence[Replacement]
 ) -> dict[str, Any]:
     """The statement of a completed draw and its replacements.
 
@@ -139,7 +139,7 @@ def write_sample_csv(service: Service, sample: OpenTable, path: Path) -> None:
         export_rows(cursor, sample.files, sample.files.columns, path, "csv")
 
 
-def write_data(service: Service, job: Job, path: Path) -> None:
+def write_data(service: Service, job: JobRecord, path: Path) -> None:
     """Write the CSV file from which a verifier draws the sample again."""
     source = open_source(service, job)
     rounds = recorded_rounds(job.run_parameters, source.files)
@@ -147,7 +147,7 @@ def write_data(service: Service, job: Job, path: Path) -> None:
 
 
 def _subject(
-    service: Service, job: Job, sample: OpenTable, stored: StoredTable
+    service: Service, job: JobRecord, sample: OpenTable, stored: StoredTable
 ) -> list[dict[str, Any]]:
     """The sample's Parquet files, then the sample as CSV, each with its hash."""
     ref = job.run_parameters["output_ref"]
@@ -225,7 +225,7 @@ def _facts(facts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _replacements(
-    service: Service, job: Job, replaced: Sequence[Replacement]
+    service: Service, job: JobRecord, replaced: Sequence[Replacement]
 ) -> list[dict[str, Any]]:
     """The replacements in the order of their times, each with its place among the reserves."""
     if not replaced:

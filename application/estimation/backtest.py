@@ -28,7 +28,7 @@ from parquet_tables.rows import read_rows
 from parquet_tables.tables import Column, TableFiles
 from service.service import Service
 from service.tables.open_tables import SAMPLE, open_source, open_table, output_of
-from storage.jobs.jobs import Job
+from storage.jobs.jobs import JobRecord
 
 MAX_VALUES = 10
 """Values of a column whose shares are estimated; a column of more values is no category."""
@@ -73,7 +73,7 @@ class BacktestAnswer(AtConfidence):
     )
 
 
-def backtest_of(service: Service, job: Job, request: BacktestRequest) -> BacktestAnswer:
+def backtest_of(service: Service, job: JobRecord, request: BacktestRequest) -> BacktestAnswer:
     """Estimate all figures of known columns, and count the intervals that hold the true value.
 
     Raises
@@ -115,7 +115,7 @@ def backtest_of(service: Service, job: Job, request: BacktestRequest) -> Backtes
     )
 
 
-def _known_statistics(service: Service, job: Job) -> tuple[list[StatisticRequest], list[str]]:
+def _known_statistics(service: Service, job: JobRecord) -> tuple[list[StatisticRequest], list[str]]:
     """Statistics of the table's columns, and notes on those that are left out."""
     sample = open_table(service, job.dataset_id, output_of(job), SAMPLE).files
     known = {column.name for column in open_source(service, job).files.columns}

@@ -18,7 +18,7 @@ from sampling_engine.sample_table import shown_columns
 from service.service import Service
 from service.tables.open_tables import SAMPLE, OpenTable, open_source, open_table, output_of
 from service.tables.sample_design import SampleDesign, design_of
-from storage.jobs.jobs import Job
+from storage.jobs.jobs import JobRecord
 
 SAME_WEIGHT = 1e-4
 """The relative difference of weights that is rounding: of the recorded interval of money."""
@@ -26,7 +26,7 @@ MAX_LISTED = 2_000
 """Groups whose sizes stand in the code."""
 
 
-def design_code(service: Service, job: Job, request: DesignRequest) -> str:
+def design_code(service: Service, job: JobRecord, request: DesignRequest) -> str:
     """Code that declares the design of the downloaded sample ``sample.csv``.
 
     With replicates, code that reads them from the downloaded table ``design.csv``.
@@ -59,7 +59,7 @@ def design_code(service: Service, job: Job, request: DesignRequest) -> str:
     return program.design_code(found.design, code, sample)
 
 
-def _in_row_order(service: Service, job: Job, column: str) -> list[Any]:
+def _in_row_order(service: Service, job: JobRecord, column: str) -> list[Any]:
     """The values of a column of the draw, by the ordinals of the rows."""
     sample = open_table(service, job.dataset_id, output_of(job), SAMPLE).files
     relation, params = relation_of(sample)
@@ -72,7 +72,7 @@ def _in_row_order(service: Service, job: Job, column: str) -> list[Any]:
     return [value for (value,) in rows]
 
 
-def _require_weights_of_sample(service: Service, job: Job, design: Design) -> None:
+def _require_weights_of_sample(service: Service, job: JobRecord, design: Design) -> None:
     """Refuse monetary units whose weights were scaled to the known amount: the file has others."""
     weights = _in_row_order(service, job, "_design_weight")
     if not np.allclose(weights, design.weights, rtol=SAME_WEIGHT, atol=0.0):
@@ -84,7 +84,7 @@ def _require_weights_of_sample(service: Service, job: Job, design: Design) -> No
 
 
 def _sample_file(
-    service: Service, job: Job, source: OpenTable, found: SampleDesign, *, with_sizes: bool
+    service: Service, job: JobRecord, source: OpenTable, found: SampleDesign, *, with_sizes: bool
 ) -> SampleFile:
     """The columns of ``sample.csv``, and for SAS the bytes of their longest texts."""
     sample = open_table(service, job.dataset_id, output_of(job), SAMPLE).files
@@ -107,7 +107,7 @@ def _longest_texts(service: Service, sample: TableFiles) -> dict[str, int]:
     return {each.name: size or 0 for each, size in zip(texts, sizes, strict=True)}
 
 
-def _labels(service: Service, job: Job, design: Design) -> dict[str, int]:
+def _labels(service: Service, job: JobRecord, design: Design) -> dict[str, int]:
     """N_h of each stratum or cluster with a drawn row, by its label in ``_stratum``."""
     if design.group_kind is None:
         return {}

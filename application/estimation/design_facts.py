@@ -35,7 +35,7 @@ from service.tables.sample_design import (
     design_of,
     design_summary,
 )
-from storage.jobs.jobs import Job
+from storage.jobs.jobs import JobRecord
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class PairProbabilities:
     pairs: list[PairProbability]
 
 
-def design_facts(service: Service, job: Job, request: DesignRequest) -> DesignFacts:
+def design_facts(service: Service, job: JobRecord, request: DesignRequest) -> DesignFacts:
     """The design with its steps, all strata, the drawn clusters and the take-all rows.
 
     With replicates, also what their weights, which stand in the table, are multiplied by.
@@ -168,7 +168,7 @@ def _step(spec: Round, drawn: DrawnRound) -> DrawnStep:
 
 
 def pair_probabilities(
-    service: Service, job: Job, pairs: Sequence[Sequence[str]]
+    service: Service, job: JobRecord, pairs: Sequence[Sequence[str]]
 ) -> PairProbabilities:
     """The joint inclusion probabilities of pairs of row ids.
 

@@ -25,7 +25,7 @@ from parquet_tables.exports import export_query
 from service.service import Service
 from service.tables.open_tables import SAMPLE, open_source, open_table, output_of
 from service.tables.sample_design import SampleDesign, design_of
-from storage.jobs.jobs import Job
+from storage.jobs.jobs import JobRecord
 
 TableFormat = Literal["csv", "parquet"]
 NO_UNIT = -1
@@ -67,7 +67,7 @@ def replicate_facts(replicates: Replicates, request: DesignRequest) -> Replicate
 
 def write_design_table(
     service: Service,
-    job: Job,
+    job: JobRecord,
     request: DesignRequest,
     path: Path,
     kind: TableFormat,

@@ -59,7 +59,7 @@ from service.tables.sample_design import (
     design_summary,
 )
 from storage.audit.findings import list_replacements
-from storage.jobs.jobs import Job
+from storage.jobs.jobs import JobRecord
 
 MAX_ESTIMATES = 20_000
 MAX_RESIDUALS = 500_000_000
@@ -93,7 +93,7 @@ class _Sampled:
     read: ReadSample
 
 
-def estimates_of(service: Service, job: Job, request: EstimatesRequest) -> EstimatesAnswer:
+def estimates_of(service: Service, job: JobRecord, request: EstimatesRequest) -> EstimatesAnswer:
     """Estimate statistics from the rows of a completed draw.
 
     Raises
@@ -136,7 +136,7 @@ def estimates_of(service: Service, job: Job, request: EstimatesRequest) -> Estim
     )
 
 
-def _sampled(service: Service, job: Job, request: EstimatesRequest) -> _Sampled:
+def _sampled(service: Service, job: JobRecord, request: EstimatesRequest) -> _Sampled:
     """Read the values of the sampled rows, after all checks of the request."""
     source = open_source(service, job)
     stored = open_table(service, job.dataset_id, output_of(job), SAMPLE).files
@@ -164,7 +164,7 @@ def _sampled(service: Service, job: Job, request: EstimatesRequest) -> _Sampled:
 
 
 def _value_notes(
-    service: Service, job: Job, request: EstimatesRequest, values_from: ValueSource | None
+    service: Service, job: JobRecord, request: EstimatesRequest, values_from: ValueSource | None
 ) -> list[str]:
     """Notes on where the values come from."""
     notes = [] if values_from is None else list(values_from.notes)

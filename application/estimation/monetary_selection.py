@@ -18,24 +18,24 @@ from sampling_engine.sql.units import MoneyUnits
 from service.sampling_parameters import recorded_rounds
 from service.service import Service
 from service.tables.open_tables import open_source
-from storage.jobs.jobs import Job
+from storage.jobs.jobs import JobRecord
 
 Account = Mapping[str, Any]
 
 
-def accounts_of(job: Job) -> list[Account | None]:
+def accounts_of(job: JobRecord) -> list[Account | None]:
     """The account of each step of a sample; None for steps that aren't by monetary units."""
     return [recorded_account(result) for result in (job.output_summary or {})["rounds"]]
 
 
-def all_accounts(job: Job) -> list[Account]:
+def all_accounts(job: JobRecord) -> list[Account]:
     """The accounts of the steps of a sample, if all are by monetary units; else none."""
     of_steps = accounts_of(job)
     accounts = [account for account in of_steps if account]
     return accounts if len(accounts) == len(of_steps) else []
 
 
-def selection_doubts(service: Service, job: Job) -> tuple[list[str], list[str]]:
+def selection_doubts(service: Service, job: JobRecord) -> tuple[list[str], list[str]]:
     """Why limits from the units of a sample's steps can be too low, and what wasn't checked.
 
     Amounts near the interval are those that the draw recorded, or else are read from its table.
@@ -103,7 +103,7 @@ def drawable(spec: Round, table: TableFiles) -> Statement | None:
     return condition
 
 
-def rows_of_several(service: Service, job: Job) -> int:
+def rows_of_several(service: Service, job: JobRecord) -> int:
     """The rows of the source that several rounds of a sample could draw."""
     source = open_source(service, job).files
     rounds = recorded_rounds(job.run_parameters, source)

@@ -28,7 +28,7 @@ from service.sampling_parameters import stated_rounds
 from service.service import Service
 from service.tables.open_tables import open_source
 from service.tables.sample_design import SampleDesign, design_of
-from storage.jobs.jobs import Job
+from storage.jobs.jobs import JobRecord
 
 ROUNDING = 1e-9
 GROWING = ("samples_per_stratum", "sizes", "num_clusters")
@@ -109,7 +109,7 @@ class MoreRowsAnswer(AtConfidence):
     notes: list[str]
 
 
-def more_rows(service: Service, job: Job, request: PrecisionGoal) -> MoreRowsAnswer:
+def more_rows(service: Service, job: JobRecord, request: PrecisionGoal) -> MoreRowsAnswer:
     """The size that a finished sample needs for a precision.
 
     Raises
@@ -183,7 +183,7 @@ def _misses(request: PrecisionGoal, kind: GoalKind, groups: Sequence[NeededUnits
     )
 
 
-def larger_round(service: Service, job: Job, size: int) -> dict[str, Any] | None:
+def larger_round(service: Service, job: JobRecord, size: int) -> dict[str, Any] | None:
     """The only round of a completed draw with so many rows or clusters; None if it has them."""
     found = design_of(service, job, open_source(service, job))
     return _larger_round(job, found, size)[0]
@@ -268,7 +268,7 @@ def _goal_of(
 
 
 def _by_frame(
-    service: Service, job: Job, found: SampleDesign, request: PrecisionGoal
+    service: Service, job: JobRecord, found: SampleDesign, request: PrecisionGoal
 ) -> tuple[int, list[NeededUnits], list[str]]:
     """The size that the design needs by the true variances of its source."""
     statistic = request.estimate.statistics[0].given()
@@ -322,7 +322,7 @@ def _by_frame(
 
 
 def _larger_round(
-    job: Job, found: SampleDesign, size: int
+    job: JobRecord, found: SampleDesign, size: int
 ) -> tuple[dict[str, Any] | None, bool | None]:
     """The round that draws the needed rows, and whether they include those of the sample."""
     drawn, _ = _units(found)

@@ -36,7 +36,7 @@ from service.service import Service
 from service.tables.open_tables import SAMPLE, open_table, output_of
 from storage.audit.sample_values import NewValues, SampleValues, insert_values, list_values
 from storage.errors import NotFound
-from storage.jobs.jobs import Job
+from storage.jobs.jobs import JobRecord
 
 MAX_UPLOADS = 1_000
 UPLOADED_SUFFIX = " (uploaded)"
@@ -103,7 +103,7 @@ class ValuesUpload:
     notes: Annotated[tuple[str, ...], Help("What the reading of the file changed or left open.")]
 
     @classmethod
-    def of(cls, values: SampleValues, job: Job) -> ValuesUpload:
+    def of(cls, values: SampleValues, job: JobRecord) -> ValuesUpload:
         drawn = int((job.output_summary or {}).get("total_sampled", 0))
         return cls(
             job.id,
@@ -126,13 +126,13 @@ class StoredUpload(ValuesUpload):
     match: MatchedFile
 
 
-def preview_values(service: Service, job: Job, given: RowFile) -> MatchedFile:
+def preview_values(service: Service, job: JobRecord, given: RowFile) -> MatchedFile:
     """Read a file and match it with the sample's rows; nothing is stored."""
     with _matched(service, job, given) as (found, _):
         return found
 
 
-def store_values(caller: Caller, job: Job, given: RowFile) -> StoredUpload:
+def store_values(caller: Caller, job: JobRecord, given: RowFile) -> StoredUpload:
     """Store a file of values; one with the bytes and the key of an earlier upload is that upload.
 
     Raises
@@ -200,13 +200,13 @@ def _is_same(earlier: SampleValues, new: NewValues) -> bool:
     )
 
 
-def uploads_of(service: Service, job: Job) -> list[SampleValues]:
+def uploads_of(service: Service, job: JobRecord) -> list[SampleValues]:
     """The uploads of a sample, newest first."""
     with service.database.read() as tx:
         return list_values(tx, job.id)
 
 
-def upload_of(service: Service, job: Job, number: int | None) -> SampleValues:
+def upload_of(service: Service, job: JobRecord, number: int | None) -> SampleValues:
     """One upload of a sample, the newest without a number; NotFound if there is none."""
     uploads = uploads_of(service, job)
     for each in uploads:
@@ -235,12 +235,14 @@ def upload_notes(found: SampleValues, drawn: int) -> list[str]:
     return notes
 
 
-def _sample_relation(service: Service, job: Job) -> Statement:
+def _sample_relation(service: Service, job: JobRecord) -> Statement:
     return relation_of(open_table(service, job.dataset_id, output_of(job), SAMPLE).files)
 
 
 @contextmanager
-def _matched(service: Service, job: Job, given: RowFile) -> Iterator[tuple[MatchedFile, Path]]:
+def _matched(
+    service: Service, job: JobRecord, given: RowFile
+) -> Iterator[tuple[MatchedFile, Path]]:
     """Read a file into a temporary folder and match it; the folder is deleted after the block."""
     sample = open_table(service, job.dataset_id, output_of(job), SAMPLE).files
     with tempfile.TemporaryDirectory(dir=service.directory.scratch_dir) as name:

@@ -22,7 +22,7 @@ from sampling_engine.filters.tree import family_of
 from service.service import Service
 from service.tables.open_tables import SAMPLE, open_table, output_of
 from storage.audit.sample_values import SampleValues
-from storage.jobs.jobs import Job
+from storage.jobs.jobs import JobRecord
 
 TABLE, LATEST, FINDINGS = "table", "latest", "findings"
 """The named sources of values; any other source is the number of an upload."""
@@ -39,7 +39,7 @@ class ValueSource:
 
 
 def value_source(
-    service: Service, job: Job, values: str | int, book_column: str | None = None
+    service: Service, job: JobRecord, values: str | int, book_column: str | None = None
 ) -> ValueSource | None:
     """The source that a request reads; None for the table's own values.
 
@@ -84,7 +84,7 @@ class EstimatedColumn(NamedTuple):
 
 
 def estimated_columns(
-    service: Service, job: Job, values: ValueSource | None = None
+    service: Service, job: JobRecord, values: ValueSource | None = None
 ) -> list[EstimatedColumn]:
     """The columns of a sample that can be estimated: those from outside, and the table's own."""
     found = open_table(service, job.dataset_id, output_of(job), SAMPLE).files.columns
@@ -111,7 +111,7 @@ def value_condition(
 
 
 def value_of_text(
-    service: Service, job: Job, name: str, text: str, values: ValueSource | None = None
+    service: Service, job: JobRecord, name: str, text: str, values: ValueSource | None = None
 ) -> Any:
     """The value that a text means in a column; None, a missing value, if it is empty."""
     if not text:

@@ -14,7 +14,7 @@ from parquet_tables.tables import TableFiles
 from service.sampling_parameters import columns_of_request
 from service.tables.open_tables import PRIMARY
 from storage.errors import NotFound
-from storage.jobs.jobs import Job
+from storage.jobs.jobs import JobRecord
 from storage.jobs.schedules import list_schedules
 from storage.jobs.templates import list_templates
 from storage.sqlite.database import Transaction
@@ -61,7 +61,7 @@ def preview_changes(
         return None if before is None else _report(tx, by, dataset_id, ref, before, now)
 
 
-def job_changes(by: Caller, job: Job) -> ColumnChanges | None:
+def job_changes(by: Caller, job: JobRecord) -> ColumnChanges | None:
     """What a completed import changed; None if it replaced no version.
 
     If a version was pruned, what the job recorded, without requests.

@@ -36,7 +36,7 @@ from service.sampling_parameters import recorded_rounds
 from service.service import Service
 from service.tables.open_tables import OpenTable, open_source
 from storage.errors import InvalidValue, NotFound
-from storage.jobs.jobs import Job
+from storage.jobs.jobs import JobRecord
 
 BOOLEANS = {"true": True, "yes": True, "false": False, "no": False}
 ROW_NUMBER = re.compile("0|[1-9][0-9]*")
@@ -93,7 +93,7 @@ class LookedUpRows:
     ]
 
 
-def look_up(service: Service, job: Job, request: LookupRequest) -> LookedUpRows:
+def look_up(service: Service, job: JobRecord, request: LookupRequest) -> LookedUpRows:
     """Find rows by a column's value, or one by its row id or number, and explain them.
 
     Raises
@@ -166,7 +166,7 @@ def _similar(service: Service, source: OpenTable, column: str, text: str) -> str
     return str(cells[column])
 
 
-def why_row(service: Service, job: Job, row_id: str) -> ExplainedRow:
+def why_row(service: Service, job: JobRecord, row_id: str) -> ExplainedRow:
     """Why a row was drawn, or why not, round by round.
 
     Raises
@@ -253,7 +253,7 @@ def typed_value(family: Family | None, text: str) -> Any:
 
 
 def _explain(
-    service: Service, job: Job, source: OpenTable, ordinals: Sequence[int]
+    service: Service, job: JobRecord, source: OpenTable, ordinals: Sequence[int]
 ) -> Mapping[int, RowExplanation]:
     """Explain rows by their numbers; at most one replay for those that aren't cached."""
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from service.service import Service
 from service.tables.open_tables import version_of
-from storage.jobs.jobs import Job
+from storage.jobs.jobs import JobRecord
 from storage.versions.manifests import get_commit, is_ancestor
 from storage.versions.refs import MAIN, find_ref
 
@@ -22,7 +22,7 @@ class NewerVersion:
     row_count: int
 
 
-def newer_version(service: Service, job: Job) -> NewerVersion | None:
+def newer_version(service: Service, job: JobRecord) -> NewerVersion | None:
     """Return the newer version of a job's table; None if the job read the newest.
 
     It is that of the ref that the request named, or of main if the request named a commit. A later

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 from application.access import Caller
 from contract.declarations import Help
 from storage.accounts.datasets import DatasetFilters, list_datasets
-from storage.jobs.jobs import Job, job_ids_by_prefix
+from storage.jobs.jobs import JobRecord, job_ids_by_prefix
 from storage.jobs.lists import JobFilters, list_jobs
 from storage.sqlite.database import Transaction
 from storage.versions.refs import find_commits, find_refs, kind_of_ref, output_name_of
@@ -106,13 +106,13 @@ def _by_id(tx: Transaction, by: Caller, prefix: str, limit: int) -> list[Hit]:
     return [*jobs, *commits]
 
 
-def _jobs(jobs: list[Job], text: str, limit: int) -> list[Hit]:
+def _jobs(jobs: list[JobRecord], text: str, limit: int) -> list[Hit]:
     folded = text.casefold()
     words = ((job, f"{job.output_name or ''}\n{job.purpose or ''}") for job in jobs)
     return [_job(job) for job, known in words if folded in known.casefold()][:limit]
 
 
-def _job(job: Job, row_id: str | None = None) -> Hit:
+def _job(job: JobRecord, row_id: str | None = None) -> Hit:
     return Hit(
         "job" if row_id is None else "row",
         job.output_name or job.id[:8],
@@ -127,7 +127,7 @@ def _job(job: Job, row_id: str | None = None) -> Hit:
     )
 
 
-def _rows(jobs: list[Job], text: str, limit: int) -> list[Hit]:
+def _rows(jobs: list[JobRecord], text: str, limit: int) -> list[Hit]:
     """The row with this key in the tables of the latest samples."""
     key = ROW_KEY.fullmatch(text)
     if key is None:

@@ -18,7 +18,7 @@ from storage.accounts.datasets import get_dataset
 from storage.accounts.users import User
 from storage.audit.findings import review_of
 from storage.errors import NotFound
-from storage.jobs.jobs import Job, get_job
+from storage.jobs.jobs import JobRecord, get_job
 from storage.jobs.schedules import Problem, Schedule, get_schedule
 from storage.notifications.receivers import DueDelivery
 from storage.sqlite.database import Transaction
@@ -132,7 +132,7 @@ def _reviewer(tx: Transaction, due: DueDelivery, job_id: str) -> str:
     return f" by {one_line(by[0])}" if by else ""
 
 
-def _title(job: Job | None) -> str:
+def _title(job: JobRecord | None) -> str:
     """What a job made, with its name."""
     if job is None:
         return "A job"
@@ -141,7 +141,7 @@ def _title(job: Job | None) -> str:
     return f"{noun} {one_line(str(name))}" if name else noun
 
 
-def _job(tx: Transaction, job_id: str) -> Job | None:
+def _job(tx: Transaction, job_id: str) -> JobRecord | None:
     """The job of an event; None if it was pruned."""
     with suppress(NotFound):
         return get_job(tx, job_id, with_position=False)

@@ -30,11 +30,11 @@ from sampling_engine.selection.bands import comparable
 from service.sampling_parameters import seeded_rounds
 from service.service import Service
 from service.tables.open_tables import version_of
-from storage.jobs.jobs import Job
+from storage.jobs.jobs import JobRecord
 from storage.jobs.publishing import job_with_output
 
 
-def design_sheet(service: Service, job: Job) -> Section:
+def design_sheet(service: Service, job: JobRecord) -> Section:
     """The design and the result of a completed sampling job, in the words of screens."""
     summary = job.output_summary or {}
     blocks: list[Block] = [
@@ -54,7 +54,7 @@ def design_sheet(service: Service, job: Job) -> Section:
     return Section("Design", f"Design of {job.output_name}", blocks)
 
 
-def _identity(service: Service, job: Job) -> list[Row]:
+def _identity(service: Service, job: JobRecord) -> list[Row]:
     parameters = job.run_parameters
     excluded = excluded_text(parameters)
     return [
@@ -74,7 +74,7 @@ def _identity(service: Service, job: Job) -> list[Row]:
     ]
 
 
-def _result(service: Service, job: Job) -> list[Row]:
+def _result(service: Service, job: JobRecord) -> list[Row]:
     overview = sample_overview(service, job)
     summary = job.output_summary or {}
     rows: list[Row] = [
@@ -172,7 +172,7 @@ def _takes_all(given: Mapping[str, Any], group: Mapping[str, Any]) -> bool:
     )
 
 
-def _control_totals(service: Service, job: Job) -> Table | None:
+def _control_totals(service: Service, job: JobRecord) -> Table | None:
     """The sums of the table's number columns, as its import recorded them."""
     if job.source_commit_id is None:
         return None

@@ -15,7 +15,7 @@ from sampling_engine.methods import method_class, method_from_json
 from sampling_engine.plan import margin_of_error
 from service.service import Service
 from storage.errors import Pruned
-from storage.jobs.jobs import Job, get_comparison
+from storage.jobs.jobs import JobRecord, get_comparison
 
 MAX_GROUPS = 12
 
@@ -70,7 +70,7 @@ class SampleOverview:
         return self.drawn / self.source_rows if self.source_rows else 0.0
 
 
-def sample_overview(service: Service, job: Job) -> SampleOverview:
+def sample_overview(service: Service, job: JobRecord) -> SampleOverview:
     """Collect the overview of a completed sampling job."""
     summary = job.output_summary or {}
     with service.database.read() as tx:
@@ -92,7 +92,7 @@ def sample_overview(service: Service, job: Job) -> SampleOverview:
     )
 
 
-def _estimated_amount(job: Job) -> str | None:
+def _estimated_amount(job: JobRecord) -> str | None:
     amount: str | None = job.run_parameters.get("amount_column")
     favoured = {
         method_from_json(each["method"], each["parameters"]).favoured_column

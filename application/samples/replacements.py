@@ -15,7 +15,7 @@ from service.sampling_parameters import DrawRule, recorded_rounds, seeded_rounds
 from service.service import Service
 from service.tables.open_tables import open_source
 from storage.errors import NotFound
-from storage.jobs.jobs import Job
+from storage.jobs.jobs import JobRecord
 
 DRAW_METADATA = "jobsvc.draw"
 """The key of the draw's record in the metadata of a Parquet file."""
@@ -28,7 +28,7 @@ SEVERAL_ROUNDS = (
 )
 
 
-def draw_record(job: Job) -> dict[str, Any]:
+def draw_record(job: JobRecord) -> dict[str, Any]:
     """Source, rounds and seeds of a draw, for the metadata of files."""
     parameters = job.run_parameters
     rounds = [
@@ -68,7 +68,7 @@ class NextRows:
     ]
 
 
-def next_rows(service: Service, job: Job, round_number: int, limit: int) -> NextRows:
+def next_rows(service: Service, job: JobRecord, round_number: int, limit: int) -> NextRows:
     """The rows that a round would have drawn next.
 
     Raises
@@ -111,7 +111,9 @@ def next_rows(service: Service, job: Job, round_number: int, limit: int) -> Next
     return found
 
 
-def _groups_without_rows(job: Job, round_number: int, rows: list[dict[str, Any]]) -> list[str]:
+def _groups_without_rows(
+    job: JobRecord, round_number: int, rows: list[dict[str, Any]]
+) -> list[str]:
     """The labels of the groups that a round drew from and that have no row left."""
     found = (job.output_summary or {})["rounds"][round_number - 1]
     groups = found.get("strata") or found.get("clusters") or []

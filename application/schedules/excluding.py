@@ -36,7 +36,7 @@ from service.tables.open_tables import (
 from storage.accounts.users import User
 from storage.audit.findings import list_replacements
 from storage.errors import Conflict
-from storage.jobs.jobs import Job
+from storage.jobs.jobs import JobRecord
 from storage.jobs.schedules import Schedule, draws_of
 from storage.sqlite.clock import timestamp
 from storage.versions.manifests import Manifest, insert_commit
@@ -97,7 +97,7 @@ class EarlierRows:
 
     source: OpenTable
     key: tuple[str, ...]
-    draws: tuple[Job, ...]
+    draws: tuple[JobRecord, ...]
     ordinals: Int64s
 
     @property
@@ -167,7 +167,7 @@ def find_drawn(
     dataset_id: int,
     request: dict[str, Any],
     key: Sequence[str],
-    draws: tuple[Job, ...],
+    draws: tuple[JobRecord, ...],
     on_progress: ProgressCallback = ignore_progress,
 ) -> EarlierRows:
     """Find the rows of completed draws in the version that a request names; as :func:`drawn_rows`.
@@ -192,7 +192,7 @@ def find_drawn(
     return EarlierRows(source, keyed.names, draws, ordinals)
 
 
-def _rows_of(service: Service, job: Job, key: Sequence[str], path: Path) -> list[TableFiles]:
+def _rows_of(service: Service, job: JobRecord, key: Sequence[str], path: Path) -> list[TableFiles]:
     """The rows of a sample, and the rows that replaced some of them, with the key's columns."""
     sample = open_table(service, job.dataset_id, output_of(job), SAMPLE).files
     for name in key:

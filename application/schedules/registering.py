@@ -17,7 +17,7 @@ from contract.requests.automation import ScheduleChangeRequest, ScheduleRequest
 from contract.words import Action
 from profiling_engine.comparison.keyed_rows import InvalidKey
 from storage.errors import Conflict, NotFound
-from storage.jobs.jobs import Job
+from storage.jobs.jobs import JobRecord
 from storage.jobs.kinds import PROFILE
 from storage.jobs.schedules import (
     NewSchedule,
@@ -37,7 +37,7 @@ SAMPLING_FIELDS = (
 PROFILING_FIELDS = ("source_ref", "table_key", "columns")
 
 
-def repeated_request(job: Job) -> dict[str, Any]:
+def repeated_request(job: JobRecord) -> dict[str, Any]:
     """The request of a job, to be repeated with new seeds, on the data of each run's time.
 
     Raises
@@ -186,7 +186,7 @@ def delete(by: Caller, schedule_id: int) -> None:
         _audit(by, tx, "schedule_deleted", found)
 
 
-def run_at_once(by: Caller, schedule_id: int) -> Job:
+def run_at_once(by: Caller, schedule_id: int) -> JobRecord:
     """Submit a job of a schedule now, as its user."""
     schedule = own_schedule(by, schedule_id)
 

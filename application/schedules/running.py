@@ -17,7 +17,7 @@ from service.sampling_parameters import stated_rounds
 from service.service import Service
 from storage.accounts.authority import Authority, require_level
 from storage.accounts.users import get_user
-from storage.jobs.jobs import Job
+from storage.jobs.jobs import JobRecord
 from storage.jobs.schedules import Schedule, ScheduleChanged, draws_of, get_schedule, note_run
 from storage.sqlite.database import Transaction
 
@@ -27,7 +27,7 @@ def run_now(
     schedule: Schedule,
     authority: Authority,
     record_more: Callable[[Transaction, str], None],
-) -> Job:
+) -> JobRecord:
     """Submit a new job out of turn, as the schedule's user; its next time stays.
 
     Its sample's name has the seconds, so that no run of a schedule's time has it. ``authority`` and
@@ -59,7 +59,7 @@ def submit_run(
     name: str,
     record: Callable[[Transaction, str], None],
     authority: Authority | None = None,
-) -> Job:
+) -> JobRecord:
     """Submit a job; ``authority`` is of the user who runs the schedule out of turn."""
     with service.database.read() as tx:
         user = get_user(tx, schedule.user_id)

@@ -46,7 +46,7 @@ SourceRef = Annotated[str, Text(1, 100), Option("--ref")]
 
 
 @dataclass(frozen=True, kw_only=True)
-class BandsRequest(Request):
+class BandedColumnRequest(Request):
     """A column whose bands are strata."""
 
     is_recorded = True

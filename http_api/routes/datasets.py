@@ -18,8 +18,8 @@ from http_api.routes.versions import CommitTable, commit_tables
 from http_api.schemas.contract import Listing, list_schema, listed, page_of
 from storage.accounts.audit_trail import ObjectType
 from storage.accounts.datasets import (
-    Dataset,
     DatasetFilters,
+    DatasetRecord,
     GroupPermission,
     Permission,
     change_dataset,
@@ -64,8 +64,8 @@ class DatasetOverview:
     refs: Annotated[list[OverviewRef], Help("`main` first.")]
 
 
-@blueprint.post("", body=DatasetRequest, output=Dataset)
-def create(given: DatasetRequest) -> Dataset:
+@blueprint.post("", body=DatasetRequest, output=DatasetRecord)
+def create(given: DatasetRequest) -> DatasetRecord:
     """Create a dataset.
 
     It starts with an empty ref `main`.
@@ -77,7 +77,7 @@ def create(given: DatasetRequest) -> Dataset:
         return made
 
 
-@blueprint.get("", query=DatasetsRequest, output=list_schema("datasets", Dataset))
+@blueprint.get("", query=DatasetsRequest, output=list_schema("datasets", DatasetRecord))
 def datasets(query: DatasetsRequest) -> Listing:
     """The datasets that I may read."""
     filters = DatasetFilters(query.q, query.tag, query.name)
@@ -88,14 +88,14 @@ def datasets(query: DatasetsRequest) -> Listing:
     return listed(datasets, query)
 
 
-@blueprint.get("/<int:dataset_id>", output=Dataset)
-def one(dataset_id: int) -> Dataset:
+@blueprint.get("/<int:dataset_id>", output=DatasetRecord)
+def one(dataset_id: int) -> DatasetRecord:
     """One dataset."""
     return caller().dataset(dataset_id, "read")
 
 
-@blueprint.patch("/<int:dataset_id>", body=DatasetChangeRequest, output=Dataset)
-def change(dataset_id: int, given: DatasetChangeRequest) -> Dataset:
+@blueprint.patch("/<int:dataset_id>", body=DatasetChangeRequest, output=DatasetRecord)
+def change(dataset_id: int, given: DatasetChangeRequest) -> DatasetRecord:
     """Change a dataset's name, description, tags or requirement.
 
     Only its owners, with the level admin, change `require_columns`.

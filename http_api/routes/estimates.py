@@ -33,7 +33,7 @@ from http_api.routes.row_responses import file_answer
 from http_api.routes.submissions import completed
 from parquet_tables.exports import MEDIA_TYPES
 from service.tables.open_tables import SAMPLE, output_of
-from storage.jobs.jobs import Job
+from storage.jobs.jobs import JobRecord
 
 blueprint = SignedInBlueprint(
     "estimates", __name__, url_prefix="/api/sampling/jobs/<job_id>", tag="Sampling"
@@ -44,7 +44,7 @@ ENDINGS = {"r": "R", "stata": "do", "sas": "sas", "python": "py"}
 
 
 @contextmanager
-def _reading(job_id: str, what: str) -> Iterator[Job]:
+def _reading(job_id: str, what: str) -> Iterator[JobRecord]:
     """The sample, whose rows are read; the audit trail says what is viewed."""
     job = completed(caller().job(job_id), "sampling")
     with caller().reading():
@@ -103,7 +103,7 @@ def design(job_id: str, query: DesignRequest) -> Response | DesignFacts:
         return answer
 
 
-def _design_table(job: Job, query: DesignRequest, kind: TableFormat) -> Response:
+def _design_table(job: JobRecord, query: DesignRequest, kind: TableFormat) -> Response:
     with (
         access().work_limits.downloads.piece(caller().user.id),
         tempfile.TemporaryDirectory(dir=service().directory.scratch_dir) as folder,

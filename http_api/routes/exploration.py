@@ -22,7 +22,7 @@ from service.sql_queries import QueryRows, query_at_once
 from service.tables.open_tables import RESULT, open_table, output_of
 from service.tables.reports import JobReport, job_report
 from storage.accounts.audit_trail import MAX_SQL_LENGTH as MAX_AUDITED_LENGTH
-from storage.jobs.jobs import Job
+from storage.jobs.jobs import JobRecord
 from storage.jobs.kinds import REPORT
 
 blueprint = SignedInBlueprint(
@@ -101,7 +101,7 @@ def result(job_id: str, query: ResultRowsRequest) -> Response | ResultRows:
         return _rows(job, query)
 
 
-def _rows(job: Job, query: ResultRowsRequest) -> Response | ResultRows:
+def _rows(job: JobRecord, query: ResultRowsRequest) -> Response | ResultRows:
     """Return the rows of a query or a row diff."""
     table = open_table(service(), job.dataset_id, output_of(job), RESULT)
     source = RowSource(job.dataset_id, table.commit_id, RESULT, job.id)
@@ -120,7 +120,7 @@ AT_ONCE_S = 20.0
 """Time limit of a scan when the cached figures were deleted; the rest is estimated."""
 
 
-def report_answer(job: Job, format_: str, *, as_file: bool) -> Response:
+def report_answer(job: JobRecord, format_: str, *, as_file: bool) -> Response:
     """Return a completed report and record the access."""
     for name in request.args:
         if name not in REPORT_QUERY:

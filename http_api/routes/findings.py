@@ -70,7 +70,7 @@ from storage.audit.findings import (
     list_findings,
     review_of,
 )
-from storage.jobs.jobs import Job
+from storage.jobs.jobs import JobRecord
 
 PAPER_TYPES = {"html": "text/html; charset=utf-8", "xlsx": MEDIA_TYPES["xlsx"]}
 
@@ -123,7 +123,7 @@ def findings(job_id: str, query: dict[str, Any]) -> Any:
     return page
 
 
-def _entry_list(job: Job, kind: ListFormat) -> Response:
+def _entry_list(job: JobRecord, kind: ListFormat) -> Response:
     with (
         access().work_limits.downloads.piece(caller().user.id),
         tempfile.TemporaryDirectory(dir=service().directory.scratch_dir) as folder,
@@ -269,7 +269,7 @@ def evaluation(job_id: str, given: EvaluationRequest) -> Response:
     return jsonify(found.as_json())
 
 
-def _request(job: Job, given: EvaluationRequest) -> SettledEvaluation[Any]:
+def _request(job: JobRecord, given: EvaluationRequest) -> SettledEvaluation[Any]:
     with service().database.read() as tx:
         return request_of(job, review_of(tx, job.id), given)
 
@@ -338,5 +338,5 @@ def review_step(job_id: str, given: ReviewRequest) -> Review:
     return review(caller(), _sample(job_id), given)
 
 
-def _sample(job_id: str) -> Job:
+def _sample(job_id: str) -> JobRecord:
     return completed(caller().job(job_id), "sampling")

@@ -25,11 +25,11 @@ from service.service import Service
 from storage.accounts.datasets import get_dataset
 from storage.accounts.tokens import find_token_user
 from storage.errors import NotFound
-from storage.jobs.jobs import Job, LogEntry, get_job, list_log
+from storage.jobs.jobs import JobRecord, LogEntry, get_job, list_log
 from storage.jobs.lists import JobFilters, list_jobs
 
 blueprint = SignedInBlueprint("jobs", __name__, url_prefix="/api/jobs", tag="Jobs")
-DUMPED = answer_schema(Job)()
+DUMPED = answer_schema(JobRecord)()
 
 
 def with_etag(view: View) -> View:
@@ -63,7 +63,7 @@ def _etag() -> str:
     return sha256(repr(parts).encode()).hexdigest()[:32]
 
 
-@blueprint.get("", query=JobsRequest, output=list_schema("jobs", Job), guard=with_etag)
+@blueprint.get("", query=JobsRequest, output=list_schema("jobs", JobRecord), guard=with_etag)
 def jobs(query: JobsRequest) -> Listing:
     """Find jobs.
 
@@ -86,8 +86,8 @@ def jobs(query: JobsRequest) -> Listing:
     return listed(page, query)
 
 
-@blueprint.get("/<job_id>", output=Job, guard=with_etag)
-def job(job_id: str) -> Job:
+@blueprint.get("/<job_id>", output=JobRecord, guard=with_etag)
+def job(job_id: str) -> JobRecord:
     """One job in full."""
     return caller().job(job_id)
 
@@ -139,15 +139,15 @@ def changes_of_columns(job_id: str) -> JobColumnChanges:
     return JobColumnChanges(job.id, job_changes(caller(), job))
 
 
-def _writable(job_id: str) -> Job:
+def _writable(job_id: str) -> JobRecord:
     """A job that the caller may change."""
     job = caller().job(job_id)
     caller().dataset(job.dataset_id, "write")
     return job
 
 
-@blueprint.patch("/<job_id>", body=JobChangeRequest, output=Job)
-def change(job_id: str, given: JobChangeRequest) -> Job:
+@blueprint.patch("/<job_id>", body=JobChangeRequest, output=JobRecord)
+def change(job_id: str, given: JobChangeRequest) -> JobRecord:
     """Dismiss a failed job, or undo it.
 
     Lists of unresolved failures omit a dismissed job.
@@ -155,8 +155,8 @@ def change(job_id: str, given: JobChangeRequest) -> Job:
     return dismiss(caller(), _writable(job_id), undo=not given.dismissed)
 
 
-@blueprint.post("/<job_id>/cancel", output=Job)
-def cancel_one(job_id: str) -> Job:
+@blueprint.post("/<job_id>/cancel", output=JobRecord)
+def cancel_one(job_id: str) -> JobRecord:
     """Cancel a pending or running job.
 
     It ends as `failed` with the `error_code` `cancelled`; a running query stops.
@@ -180,7 +180,7 @@ KEEP_ALIVE_S = 15.0
 MAX_DURATION_S = 3600.0
 
 
-def stream(job: Job, as_json: Callable[[Job], Any]) -> Response:
+def stream(job: JobRecord, as_json: Callable[[JobRecord], Any]) -> Response:
     """Send an event for each change of the job until it ends."""
     running, who, streams = service(), caller().holder.user.id, access().work_limits.streams
     streams.begin(who)
@@ -197,7 +197,7 @@ def _events(
     running: Service,
     job_id: str,
     token_id: int,
-    as_json: Callable[[Job], Any],
+    as_json: Callable[[JobRecord], Any],
     is_disconnected: Callable[[], bool],
 ) -> Iterator[str]:
     began = sent_at = time.monotonic()
@@ -223,7 +223,7 @@ def _events(
         running.stopping.wait(POLL_INTERVAL_S)
 
 
-def _visible_job(running: Service, job_id: str, token_id: int) -> Job:
+def _visible_job(running: Service, job_id: str, token_id: int) -> JobRecord:
     """Return the job if the token is valid and its user can still see the dataset."""
     with running.database.read() as tx:
         job = get_job(tx, job_id)

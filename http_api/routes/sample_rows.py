@@ -28,7 +28,7 @@ from service.tables.open_tables import (
     source_of,
 )
 from storage.errors import NotFound
-from storage.jobs.jobs import Job
+from storage.jobs.jobs import JobRecord
 
 blueprint = SignedInBlueprint(
     "sample_rows", __name__, url_prefix="/api/sampling/jobs/<job_id>", tag="Sampling"
@@ -154,12 +154,14 @@ def lookup(job_id: str, query: LookupRequest) -> LookedUpRows:
     return found
 
 
-def _source_of(job: Job) -> RowSource:
+def _source_of(job: JobRecord) -> RowSource:
     """Return the table that the job drew from."""
     return RowSource(job.dataset_id, source_of(job), job.run_parameters["table_key"], job.id)
 
 
-def _rows(job: Job, stored_key: str, shown_key: str, query: RowsRequest) -> Response | SampleRows:
+def _rows(
+    job: JobRecord, stored_key: str, shown_key: str, query: RowsRequest
+) -> Response | SampleRows:
     """Return rows of a table of the output commit."""
     if stored_key == RESIDUAL and not job.run_parameters["export_residual"]:
         raise NotFound("The job has no residual. Draw with `export_residual` to get one.")

@@ -29,7 +29,7 @@ from http_api.schemas.contract import JsonPart, Listing, list_schema, page_of
 from http_api.schemas.fields import check_text, invalid
 from http_api.server.uploads import written_path
 from service.tables.open_tables import SAMPLE, output_of
-from storage.jobs.jobs import Job
+from storage.jobs.jobs import JobRecord
 
 blueprint = SignedInBlueprint(
     "sample_values", __name__, url_prefix="/api/sampling/jobs/<job_id>/values", tag="Sampling"
@@ -73,7 +73,7 @@ class RowFileIn(StrictSchema):
     options = JsonPart(ReadOptions, "Import options; what is left out is detected.")
 
 
-def _job(job_id: str) -> Job:
+def _job(job_id: str) -> JobRecord:
     """The sample, for a user who may change the dataset."""
     job = completed(caller().job(job_id), "sampling")
     caller().dataset(job.dataset_id, "write")

@@ -47,7 +47,7 @@ from sampling_engine.filters import OPERATORS
 from service.sampling_parameters import DrawnSeeds, seeded_rounds, stated_rounds
 from service.tables.open_tables import open_table
 from storage.errors import NotFound
-from storage.jobs.jobs import Job
+from storage.jobs.jobs import JobRecord
 from storage.jobs.lists import JobFilters, list_jobs
 from storage.jobs.templates import (
     DrawTemplate,
@@ -274,7 +274,7 @@ class DrawsHistoryQuery(PageQuery):
     created_before = EndTimestamp(description="Exclusive; a date without a time includes that day.")
 
 
-class DrawOut(answer_schema(Job, in_list=True)):  # type: ignore[misc]
+class DrawOut(answer_schema(JobRecord, in_list=True)):  # type: ignore[misc]
     source_ref = out.string()
     table_key = out.string()
     output_ref = out.string()
@@ -330,7 +330,7 @@ def _history(
     return {"jobs": [_draw(job) for job in jobs], "total": total, **page}
 
 
-def _draw(job: Job) -> dict[str, Any]:
+def _draw(job: JobRecord) -> dict[str, Any]:
     parameters = job.run_parameters
     return {
         **vars(job),

@@ -18,7 +18,7 @@ from contract.jobs import Priority, RunType
 from domain_errors import DomainError
 from http_api.access import caller
 from storage.errors import NotFound
-from storage.jobs.jobs import Job
+from storage.jobs.jobs import JobRecord
 
 
 class JobNotCompleted(DomainError):
@@ -27,7 +27,7 @@ class JobNotCompleted(DomainError):
     code = "job_not_completed"
 
 
-def completed(job: Job, run_type: RunType) -> Job:
+def completed(job: JobRecord, run_type: RunType) -> JobRecord:
     """Return the job if it has this type and is completed."""
     require_type(job, run_type)
     if job.status != "completed":
@@ -39,7 +39,7 @@ def completed(job: Job, run_type: RunType) -> Job:
     return job
 
 
-def require_type(job: Job, run_type: RunType) -> None:
+def require_type(job: JobRecord, run_type: RunType) -> None:
     """Require a run type.
 
     Raises

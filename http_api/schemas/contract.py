@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -20,7 +21,7 @@ from contract import fields as kinds
 from contract.answers import AnswerField, answer_fields
 from contract.declarations import Declared, RefusedField, Request, declared
 from contract.fields import Bounds, Kind
-from contract.requests.draw import MAX_BREAKS, BandsRequest
+from contract.requests.draw import MAX_BREAKS, BandedColumnRequest
 from contract.requests.pages import PageRequest
 from http_api.schemas import out
 from http_api.schemas.base import PageOut, PlainSchema, StrictQuery, StrictSchema, text
@@ -293,7 +294,7 @@ class StrataEntryField(fields.Field[Any]):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         if isinstance(value, dict):
-            return body_schema(BandsRequest)().load(value)
+            return body_schema(BandedColumnRequest)().load(value)
         return self._name.deserialize(value, attr, data, **kwargs)
 
 
@@ -393,6 +394,11 @@ _JSON_TYPES = {int: "integer", float: "number", str: "string"}
 _ANSWERS: dict[tuple[type[Any], bool], type[PlainSchema]] = {}
 
 
+def _name_of(answer: type[Any]) -> str:
+    """The name of an answer in the document of the API."""
+    return re.sub("(Answer|Record)$", "", answer.__name__)
+
+
 def answer_schema(answer: type[Any], *, in_list: bool = False) -> type[PlainSchema]:
     """The schema of an answer, or of one as an item of a list."""
     own = answer_fields(answer, in_list=in_list)
@@ -400,7 +406,7 @@ def answer_schema(answer: type[Any], *, in_list: bool = False) -> type[PlainSche
     if (answer, is_brief) not in _ANSWERS:
         members: dict[str, Any] = {each.key: _answered(each) for each in own}
         members["__doc__"] = answer.__doc__
-        name = f"{answer.__name__.removesuffix('Answer')}{'InList' if is_brief else ''}Out"
+        name = f"{_name_of(answer)}{'InList' if is_brief else ''}Out"
         _ANSWERS[answer, is_brief] = type(name, (PlainSchema,), members)
     return _ANSWERS[answer, is_brief]
 
@@ -422,7 +428,7 @@ def list_schema(
     """The schema of a listing, whose items have this name."""
     members: dict[str, Any] = {"job_id": out.string()} if of_job else {}
     members[name] = out.list_of(answer_schema(item, in_list=True), help_, attribute="items")
-    return type(f"{item.__name__}ListOut", (PlainSchema, PageOut), members)
+    return type(f"{_name_of(item)}ListOut", (PlainSchema, PageOut), members)
 
 
 def listed(

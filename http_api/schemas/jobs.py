@@ -8,7 +8,7 @@ from marshmallow import validate
 
 from contract.jobs import PRIORITIES, Status
 from http_api.schemas.fields import StrictString
-from storage.jobs.jobs import Job
+from storage.jobs.jobs import JobRecord
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class JobAccepted:
     message: str
 
 
-def accepted(job: Job, message: str) -> JobAccepted:
+def accepted(job: JobRecord, message: str) -> JobAccepted:
     """The answer of a request that created this job."""
     return JobAccepted(job.id, job.status, message)
 

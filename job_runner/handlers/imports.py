@@ -26,7 +26,7 @@ from profiling_engine.tables.control_totals import ControlTotal, control_totals
 from service.tables.attached_files import TableToAttach, attach, notes_on
 from storage.accounts.users import get_user
 from storage.errors import DamagedData
-from storage.jobs.jobs import Job
+from storage.jobs.jobs import JobRecord
 from storage.jobs.kinds import ATTACHMENT, IMPORT
 from storage.jobs.publishing import NewCommit, Outcome
 from storage.versions.column_changes import TableShape, checked_changes
@@ -85,7 +85,7 @@ def run_import(context: JobContext) -> Outcome:
     )
 
 
-def _requires_columns(job: Job) -> bool:
+def _requires_columns(job: JobRecord) -> bool:
     return bool(job.run_parameters.get("require_columns"))
 
 
@@ -96,7 +96,7 @@ def _check_columns(context: JobContext, shapes: Sequence[TableShape]) -> None:
         checked_changes(tx, job.dataset_id, ref, shapes, require_columns=_requires_columns(job))
 
 
-def _options(job: Job) -> ReadOptions:
+def _options(job: JobRecord) -> ReadOptions:
     return read_options(job.run_parameters.get("options", {}))
 
 

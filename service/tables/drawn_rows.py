@@ -16,7 +16,7 @@ from service.service import Service
 from service.tables.open_tables import SAMPLE, open_table, output_of
 from storage.audit.findings import Finding, examined_samples, newest_findings
 from storage.errors import Conflict, NotFound
-from storage.jobs.jobs import Job
+from storage.jobs.jobs import JobRecord
 from storage.sqlite.database import Transaction
 from storage.versions.manifests import get_commit
 
@@ -26,7 +26,7 @@ MAX_DRAWN = 100_000
 DrawnRows = dict[str, tuple[int, str | None]]
 
 
-def drawn_row_ids(service: Service, job: Job) -> DrawnRows:
+def drawn_row_ids(service: Service, job: JobRecord) -> DrawnRows:
     """The round and stratum of each drawn row, by row id, in the order of the draw.
 
     Raises
@@ -77,7 +77,7 @@ class ExaminedBefore:
         what is drawn then depends on rows that were drawn before, whatever the sizes and filters.
     """
 
-    job: Job
+    job: JobRecord
     findings: Mapping[str, Finding]
     own: frozenset[str]
     drawn: int
@@ -93,7 +93,7 @@ class ExaminedBefore:
 
 
 def examined_beside(
-    service: Service, job: Job, source_id: str, drawn: Sequence[str]
+    service: Service, job: JobRecord, source_id: str, drawn: Sequence[str]
 ) -> list[ExaminedBefore]:
     """The other samples of a job's table that have findings, newest draw first.
 
@@ -134,7 +134,7 @@ def continued_sample(found: Sequence[ExaminedBefore]) -> ExaminedBefore | None:
     return max(nested, key=lambda each: len(each.shared), default=None)
 
 
-def is_repeat_of(before: ExaminedBefore, job: Job, drawn: int) -> bool:
+def is_repeat_of(before: ExaminedBefore, job: JobRecord, drawn: int) -> bool:
     """Whether a draw repeats an examined one, which itself has findings by one look at most."""
     names = ("method", "parameters", "filters", "goal")
     plan, other = (
@@ -145,7 +145,7 @@ def is_repeat_of(before: ExaminedBefore, job: Job, drawn: int) -> bool:
     return plan == other and before.drawn == drawn and (not earlier or earlier["is_repeat"])
 
 
-def _has_common_seed(one: Job, other: Job) -> bool:
+def _has_common_seed(one: JobRecord, other: JobRecord) -> bool:
     """Whether rounds of two samples have the same method and seed."""
     methods, others = (
         {
@@ -157,7 +157,7 @@ def _has_common_seed(one: Job, other: Job) -> bool:
     return not methods.isdisjoint(others)
 
 
-def _files_of(tx: Transaction, job: Job, key: str) -> object:
+def _files_of(tx: Transaction, job: JobRecord, key: str) -> object:
     if job.source_commit_id is None:
         return None
     return _files_of_commit(tx, job.dataset_id, job.source_commit_id, key)

@@ -12,7 +12,7 @@ from parquet_tables.tables import Int64s, TableFiles
 from service.service import Service
 from service.tables.attached_files import open_attached
 from storage.errors import NotFound, Pruned
-from storage.jobs.jobs import Job
+from storage.jobs.jobs import JobRecord
 from storage.sqlite.database import Transaction
 from storage.versions.manifests import PRIMARY as PRIMARY
 from storage.versions.manifests import SAMPLE as SAMPLE
@@ -38,7 +38,7 @@ class OpenTable:
         return shown_key(self.key, self.files.columns)
 
 
-def source_of(job: Job) -> str:
+def source_of(job: JobRecord) -> str:
     """The commit that a job draws from or queries; Pruned if a prune removed it."""
     if job.source_commit_id is None:
         raise Pruned(
@@ -49,7 +49,7 @@ def source_of(job: Job) -> str:
     return job.source_commit_id
 
 
-def version_of(job: Job) -> str:
+def version_of(job: JobRecord) -> str:
     """The version that a job's request named.
 
     It is the job's source, or the parent of the source if the draw excluded rows.
@@ -58,7 +58,7 @@ def version_of(job: Job) -> str:
     return source_of(job) if excluded is None else str(excluded["commit_id"])
 
 
-def output_of(job: Job) -> str:
+def output_of(job: JobRecord) -> str:
     """The commit that a completed job made; Pruned if a prune removed it."""
     if job.output_commit_id is None:
         raise Pruned(
@@ -93,7 +93,7 @@ def open_table(service: Service, dataset_id: int, ref_or_commit: str, key: str |
     return OpenTable(commit.id, chosen, table_files(service, commit.manifest.table(chosen)))
 
 
-def open_source(service: Service, job: Job) -> OpenTable:
+def open_source(service: Service, job: JobRecord) -> OpenTable:
     """Open the table that a job reads."""
     return open_table(service, job.dataset_id, source_of(job), job.run_parameters["table_key"])
 

@@ -34,7 +34,7 @@ from profiling_engine.tables.report_parts import (
 from service.service import Service
 from service.tables.open_tables import OpenTable, open_commit, open_source
 from service.tables.table_comparison import CachedComparison, compared_with, comparison_of
-from storage.jobs.jobs import Job
+from storage.jobs.jobs import JobRecord
 
 SEED = "profile"
 HINTS_SAMPLE_SIZE = 1_000
@@ -255,7 +255,7 @@ def _columns_with_nulls(profile: ProfileJson) -> list[str]:
     return [column["name"] for column in columns]
 
 
-def job_report(service: Service, job: Job, budget_s: float) -> JobReport:
+def job_report(service: Service, job: JobRecord, budget_s: float) -> JobReport:
     """A completed job's report."""
     source = open_source(service, job)
     database = service.parquet
@@ -279,7 +279,7 @@ def job_report(service: Service, job: Job, budget_s: float) -> JobReport:
 
 
 def _overview(
-    service: Service, job: Job, source: OpenTable, profile: ProfileJson
+    service: Service, job: JobRecord, source: OpenTable, profile: ProfileJson
 ) -> ReportOverview:
     with service.database.read() as tx:
         commit = open_commit(tx, job.dataset_id, source.commit_id)
@@ -316,7 +316,7 @@ def shortened(
     }
 
 
-def _comparison(service: Service, job: Job, source: OpenTable) -> CachedComparison | None:
+def _comparison(service: Service, job: JobRecord, source: OpenTable) -> CachedComparison | None:
     compare_to = job.run_parameters.get("compare_to")
     if compare_to is None:
         return None

@@ -41,7 +41,7 @@ from service.tables.sample_weights import (
     strata_reached,
     weighted_sample,
 )
-from storage.jobs.jobs import Job
+from storage.jobs.jobs import JobRecord
 
 LIMIT_S = 60.0
 BASE_READ, SAMPLE_READ, COMPARED = 0.5, 0.6, 0.9
@@ -115,7 +115,9 @@ class BriefComparison(TypedDict):
     filter_stand_out: Sequence[str]
 
 
-def compare_sample(service: Service, job: Job, on_progress: ProgressCallback) -> ComparedSample:
+def compare_sample(
+    service: Service, job: JobRecord, on_progress: ProgressCallback
+) -> ComparedSample:
     """Compare the sample of a completed job with its population, as JSON.
 
     Raises

@@ -37,7 +37,7 @@ from sampling_engine.methods.monetary_unit.fixed_interval import doubts_of, unch
 from service.sampling_parameters import recorded_rounds
 from service.service import Service
 from service.tables.open_tables import OpenTable
-from storage.jobs.jobs import Job
+from storage.jobs.jobs import JobRecord
 
 DRAWN_AMOUNTS = {"positive": "above 0", "negative": "below 0", "absolute": "other than 0"}
 """The amounts of the rows that a population of monetary units has."""
@@ -90,7 +90,7 @@ class SampleDesign:
         ]
 
 
-def design_of(service: Service, job: Job, source: OpenTable) -> SampleDesign:
+def design_of(service: Service, job: JobRecord, source: OpenTable) -> SampleDesign:
     """The design of a completed draw, cached.
 
     Raises
@@ -102,7 +102,7 @@ def design_of(service: Service, job: Job, source: OpenTable) -> SampleDesign:
     return found
 
 
-def _design(service: Service, job: Job, source: OpenTable) -> SampleDesign:
+def _design(service: Service, job: JobRecord, source: OpenTable) -> SampleDesign:
     return design_of_draw(
         service.parquet,
         source.files,
@@ -170,7 +170,7 @@ def _with_rescaled_units(account: Mapping[str, Any] | None, part: DrawnRound) ->
     return replace(part, weights=scaled)
 
 
-def _results_of(job: Job) -> Sequence[Mapping[str, Any]]:
+def _results_of(job: JobRecord) -> Sequence[Mapping[str, Any]]:
     results: Sequence[Mapping[str, Any]] = (job.output_summary or {})["rounds"]
     return results
 
@@ -302,7 +302,7 @@ def design_summary(found: SampleDesign) -> DesignSummary:
 
 
 def design_notes(
-    job: Job, found: SampleDesign, source: OpenTable, settings: EstimateSettings
+    job: JobRecord, found: SampleDesign, source: OpenTable, settings: EstimateSettings
 ) -> list[str]:
     """Notes on the assumptions and the scope of the estimates."""
     design, methods = found.design, [each.method for each in found.rounds]
@@ -356,7 +356,7 @@ def _weightless_note(part: SamplePart, weights: Floats) -> list[str]:
     ]
 
 
-def _scope_note(job: Job, found: SampleDesign, source: OpenTable) -> str:
+def _scope_note(job: JobRecord, found: SampleDesign, source: OpenTable) -> str:
     """The rows that the estimates are for."""
     design, covered, drawable = found.design, found.design.covered_rows, ""
     if design.by_size:

@@ -22,7 +22,7 @@ from sampling_engine.sample_table import shown_columns
 from service.service import Service
 from service.tables.open_tables import OpenTable
 from service.tables.sample_design import SampleDesign, design_of
-from storage.jobs.jobs import Job
+from storage.jobs.jobs import JobRecord
 
 MAX_MISSED_LABELS = 20
 WHOLE_ROWS, READ_ROWS = 200_000, 100_000
@@ -31,7 +31,7 @@ ORDINAL = "CAST(split_part(f._logical_row_id, ':', -1) AS BIGINT)"
 
 
 def combined_weights(
-    service: Service, job: Job, source: OpenTable, rounds: Sequence[Round]
+    service: Service, job: JobRecord, source: OpenTable, rounds: Sequence[Round]
 ) -> SampleDesign | None:
     """The design that has the weights of several rounds; None for one round, whose table has them.
 

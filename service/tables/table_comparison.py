@@ -24,7 +24,7 @@ from service.sampling_parameters import recorded_rounds
 from service.service import Service
 from service.tables.open_tables import SAMPLE, OpenTable, open_source, open_table
 from service.tables.sample_weights import combined_weights, weighted_sample
-from storage.jobs.jobs import Job
+from storage.jobs.jobs import JobRecord
 from storage.jobs.publishing import job_with_output
 
 COMPARISON_VERSION = "jobsvc-comparison-10"
@@ -36,7 +36,7 @@ BASE_READ, OTHER_READ = 0.2, 0.4
 class JobSample:
     """The drawn sample of a job, the table that it was drawn from, and its rounds."""
 
-    job: Job
+    job: JobRecord
     source: OpenTable
     rounds: tuple[Round, ...]
 

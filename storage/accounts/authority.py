@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from contract.words import Level, Role
-from storage.accounts.datasets import Dataset, get_dataset
+from storage.accounts.datasets import DatasetRecord, get_dataset
 from storage.accounts.tokens import find_token_user
 from storage.accounts.users import User
 from storage.errors import Forbidden, TokenEnded
@@ -58,7 +58,7 @@ def require_role(user: User, roles: tuple[Role, ...]) -> None:
         )
 
 
-def require_level(tx: Transaction, user: User, dataset_id: int, level: Level) -> Dataset:
+def require_level(tx: Transaction, user: User, dataset_id: int, level: Level) -> DatasetRecord:
     """Return a dataset for which the user has at least this level.
 
     Raises

@@ -45,7 +45,7 @@ SORTS: dict[str, str] = {
 
 
 @dataclass(frozen=True)
-class Dataset:
+class DatasetRecord:
     """A dataset with a user's permission level; ``updated_at`` is of its texts and refs.
 
     With ``require_columns`` an import must have the columns of the version that it replaces.
@@ -96,7 +96,7 @@ def create_dataset(
     description: str,
     tags: Sequence[str],
     clock: Clock,
-) -> Dataset:
+) -> DatasetRecord:
     """Create a dataset with an empty ``main``; raise Conflict for a second one of this name."""
     if _has_namesake(tx, creator, name, creator_id=creator.id):
         raise Conflict('You have a dataset named "{name}" already.', loc=("name",), name=name)
@@ -116,7 +116,7 @@ def create_dataset(
     return get_dataset(tx, dataset_id, creator)
 
 
-def get_dataset(tx: Transaction, dataset_id: int, viewer: User) -> Dataset:
+def get_dataset(tx: Transaction, dataset_id: int, viewer: User) -> DatasetRecord:
     """Return a dataset; raise the same NotFound if it doesn't exist or the viewer can't see it."""
     row = first(tx, "dataset_for", id=dataset_id, user_id=viewer.id)
     if row is None or (row["level"] is None and not viewer.is_admin):
@@ -132,7 +132,7 @@ def list_datasets(
     sort: str = "-updated_at",
     offset: int,
     limit: int,
-) -> tuple[list[Dataset], int]:
+) -> tuple[list[DatasetRecord], int]:
     """Return a page of the datasets that the viewer can see, and their total."""
     params = chosen_filters(filters)
     conditions = ["datasets.removed_at IS NULL", *(_CONDITIONS[name] for name in params)]
@@ -228,9 +228,9 @@ def _has_namesake(
     return row is not None
 
 
-def _dataset(row: sqlite3.Row, viewer: User) -> Dataset:
+def _dataset(row: sqlite3.Row, viewer: User) -> DatasetRecord:
     level = "admin" if viewer.is_admin else row["level"]
-    return Dataset(
+    return DatasetRecord(
         id=row["id"],
         name=row["name"],
         description=row["description"],

@@ -16,7 +16,7 @@ from contract.declarations import Help
 from contract.requests.findings import FindingRequest
 from contract.words import Outcome, ReviewAction, ReviewState
 from storage.errors import Conflict
-from storage.jobs.jobs import Job, get_job
+from storage.jobs.jobs import JobRecord, get_job
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction
 from storage.sqlite.queries import Records, all_rows, first, json_tuple, number, only, run
@@ -226,7 +226,7 @@ def carry_over(tx: Transaction, job_id: str, continued: Continued) -> dict[str, 
     }
 
 
-def examined_samples(tx: Transaction, job: Job) -> list[Job]:
+def examined_samples(tx: Transaction, job: JobRecord) -> list[JobRecord]:
     """Return the other samples of a job's table that have findings, newest draw first."""
     rows = all_rows(
         tx,

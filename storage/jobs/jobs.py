@@ -32,7 +32,7 @@ OUTPUT_SUMMARY = Help(
 
 
 @dataclass(frozen=True)
-class Job:
+class JobRecord:
     """A job. ``queue_position`` is None in lists and for a job that doesn't wait.
 
     Parameters and summary are parsed on first use.
@@ -111,7 +111,7 @@ class Job:
         return seconds_between(self.started_at, self.completed_at)
 
 
-def get_job(tx: Transaction, job_id: str, *, with_position: bool = True) -> Job:
+def get_job(tx: Transaction, job_id: str, *, with_position: bool = True) -> JobRecord:
     """Return a job, by default with its queue position, without a check of permissions."""
     row = tx.execute(_JOB_BY_ID, {"id": job_id}).fetchone()
     if row is None:
@@ -122,12 +122,12 @@ def get_job(tx: Transaction, job_id: str, *, with_position: bool = True) -> Job:
     return replace(job, queue_position=number(tx, "queue_position", lane=job.lane, id=job_id))
 
 
-def jobs_by_seq(tx: Transaction, seqs: Sequence[int]) -> list[Job]:
+def jobs_by_seq(tx: Transaction, seqs: Sequence[int]) -> list[JobRecord]:
     """Return the jobs with these seqs, in this order, without their comparisons."""
     return [_job(row) for row in tx.execute(_JOBS_BY_SEQ, {"seqs": json.dumps(seqs)})]
 
 
-def job_with_output_ref(tx: Transaction, dataset_id: int, name: str) -> Job | None:
+def job_with_output_ref(tx: Transaction, dataset_id: int, name: str) -> JobRecord | None:
     """Return the job that created or will create a ref, except failed jobs; None if none."""
     row = first(tx, "job_with_output_ref", dataset_id=dataset_id, name=name)
     return None if row is None else get_job(tx, row["id"])
@@ -145,7 +145,7 @@ def latest_retry(tx: Transaction, job_id: str) -> str | None:
     return None if row is None else str(row["id"])
 
 
-def report_progress(tx: Transaction, job: Job, progress: float, message: str) -> None:
+def report_progress(tx: Transaction, job: JobRecord, progress: float, message: str) -> None:
     """Store the progress of the running attempt; ignore that of an earlier one."""
     run(
         tx,
@@ -158,7 +158,7 @@ def report_progress(tx: Transaction, job: Job, progress: float, message: str) ->
 
 
 def complete_job(
-    tx: Transaction, job: Job, summary: dict[str, Any], commit_id: str | None, clock: Clock
+    tx: Transaction, job: JobRecord, summary: dict[str, Any], commit_id: str | None, clock: Clock
 ) -> None:
     """running → completed; raise StaleJob if the job has ended or another attempt runs."""
     _end_own(
@@ -171,12 +171,12 @@ def complete_job(
     )
 
 
-def fail_job(tx: Transaction, job: Job, code: str, message: str, clock: Clock) -> None:
+def fail_job(tx: Transaction, job: JobRecord, code: str, message: str, clock: Clock) -> None:
     """running → failed; raise StaleJob if the job has ended or another attempt runs."""
     _end_own(tx, job, "fail_job", error_code=code, error_message=message, now=timestamp(clock()))
 
 
-def _end_own(tx: Transaction, job: Job, name: str, **values: object) -> None:
+def _end_own(tx: Transaction, job: JobRecord, name: str, **values: object) -> None:
     """End a job with a named statement, by its current attempt."""
     done = first(tx, name, id=job.id, attempt=job.attempt, **values)
     if done is None:
@@ -200,7 +200,7 @@ def set_dismissed(tx: Transaction, job_id: str, dismissed_at: str | None) -> Non
         raise Conflict("The job is {status}; only a failed job can be dismissed.", status=status)
 
 
-_STORED_FIELDS = [field.name for field in fields(Job) if field.name != "queue_position"]
+_STORED_FIELDS = [field.name for field in fields(JobRecord) if field.name != "queue_position"]
 _PRIORITY = _STORED_FIELDS.index("priority")
 
 
@@ -220,10 +220,10 @@ _JOB_BY_ID = statement("job_by_id", columns=_columns("comparisons.brief"))
 _JOBS_BY_SEQ = statement("jobs_by_seq", columns=_columns("NULL"))
 
 
-def _job(row: Iterable[Any]) -> Job:
+def _job(row: Iterable[Any]) -> JobRecord:
     values = list(row)
     values[_PRIORITY] = PRIORITIES[values[_PRIORITY]]
-    return Job(*values)
+    return JobRecord(*values)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 from contract.jobs import Order, RunType
 from storage.accounts.users import User
-from storage.jobs.jobs import Job, jobs_by_seq
+from storage.jobs.jobs import JobRecord, jobs_by_seq
 from storage.sqlite.database import Transaction
 from storage.sqlite.queries import chosen_filters, statement
 
@@ -70,7 +70,7 @@ def list_jobs(
     order: Order = "newest",
     offset: int,
     limit: int,
-) -> tuple[list[Job], int]:
+) -> tuple[list[JobRecord], int]:
     """Return a page of the visible jobs that match every filter, by time; and their total.
 
     Jobs of the same time are in order of submission.

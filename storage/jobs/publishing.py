@@ -13,7 +13,7 @@ from typing import Any
 from storage.audit.findings import Continued, carry_over
 from storage.certificates.ledger import append_entry
 from storage.certificates.row_roots import RowRoot, insert_row_root
-from storage.jobs.jobs import Job, complete_job, get_job
+from storage.jobs.jobs import JobRecord, complete_job, get_job
 from storage.sqlite.clock import Clock
 from storage.sqlite.database import Database, Transaction
 from storage.sqlite.queries import first
@@ -60,7 +60,7 @@ class Outcome:
     continued: Continued | None = None
 
 
-def publish(database: Database, job: Job, outcome: Outcome, clock: Clock) -> str | None:
+def publish(database: Database, job: JobRecord, outcome: Outcome, clock: Clock) -> str | None:
     """Complete a job with its outcome; return the id of its commit, if any.
 
     Raises
@@ -113,7 +113,7 @@ def publish(database: Database, job: Job, outcome: Outcome, clock: Clock) -> str
         return commit.id
 
 
-def job_with_output(tx: Transaction, dataset_id: int, commit_id: str) -> Job | None:
+def job_with_output(tx: Transaction, dataset_id: int, commit_id: str) -> JobRecord | None:
     """Return the job that created a commit; None if it was pruned."""
     row = first(tx, "job_with_output", dataset_id=dataset_id, commit_id=commit_id)
     return None if row is None else get_job(tx, row["id"])

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from storage.errors import StaleJob
 from storage.jobs.changes import JobChange, ending_change
-from storage.jobs.jobs import Job, get_job
+from storage.jobs.jobs import JobRecord, get_job
 from storage.jobs.kinds import Lane
 from storage.sqlite.clock import Clock, seconds_between, timestamp
 from storage.sqlite.database import Transaction
@@ -31,13 +31,13 @@ def has_waiting(tx: Transaction, lane: Lane) -> bool:
     return bool(number(tx, "has_waiting", lane=lane))
 
 
-def others_wait(tx: Transaction, job: Job, clock: Clock) -> bool:
+def others_wait(tx: Transaction, job: JobRecord, clock: Clock) -> bool:
     """Return whether another user's job in the lane of ``job`` could start."""
     due = _due(clock())
     return bool(number(tx, "others_wait", lane=job.lane, user_id=job.user_id, **due))
 
 
-def claim_next_job(tx: Transaction, clock: Clock, lane: Lane = "short") -> Job | None:
+def claim_next_job(tx: Transaction, clock: Clock, lane: Lane = "short") -> JobRecord | None:
     """pending → running for the next job of a lane; None if no job can start now."""
     now = clock()
     claimed = first(tx, "claim_job", lane=lane, **_due(now))
@@ -56,7 +56,7 @@ def _due(now: datetime) -> dict[str, str]:
     return {"now": timestamp(now), "latest": timestamp(latest)}
 
 
-def postpone_job(tx: Transaction, job: Job, why: str, clock: Clock) -> bool:
+def postpone_job(tx: Transaction, job: JobRecord, why: str, clock: Clock) -> bool:
     """running → pending after a transient fault; False after the last retry.
 
     Raise StaleJob if the job has ended or another attempt runs.
@@ -83,12 +83,12 @@ def next_due(tx: Transaction) -> datetime | None:
     return None if row is None or row["due"] is None else datetime.fromisoformat(row["due"])
 
 
-def release_job(tx: Transaction, job: Job) -> bool:
+def release_job(tx: Transaction, job: JobRecord) -> bool:
     """running → pending when the service shuts down; False if another attempt runs."""
     return first(tx, "release_job", id=job.id, attempt=job.attempt) is not None
 
 
-def move_to_long_lane(tx: Transaction, job: Job) -> bool:
+def move_to_long_lane(tx: Transaction, job: JobRecord) -> bool:
     """running → pending in the long lane; False if another attempt runs."""
     return first(tx, "move_to_long_lane", id=job.id, attempt=job.attempt) is not None
 

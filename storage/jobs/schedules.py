@@ -18,7 +18,7 @@ from contract.requests.automation import EXCLUDE
 from contract.words import Misfire
 from domain_errors import DomainError, render
 from storage.errors import Conflict, NotFound
-from storage.jobs.jobs import Job, get_job
+from storage.jobs.jobs import JobRecord, get_job
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction
 from storage.sqlite.queries import Records, all_rows, json_text, only, required, run
@@ -189,7 +189,7 @@ def active_schedules(tx: Transaction) -> list[Schedule]:
     return _SCHEDULES.all(tx, "list_schedules", id=None, dataset_id=None, active=True)
 
 
-def draws_of(tx: Transaction, schedule: Schedule) -> tuple[Job, ...]:
+def draws_of(tx: Transaction, schedule: Schedule) -> tuple[JobRecord, ...]:
     """Return the draws of a schedule that haven't ended or whose sample a ref names, oldest first.
 
     The first may be the draw whose request the schedule repeats.

@@ -7,7 +7,7 @@ import pytest
 from application.work_limits import work_limits
 from http_api.server.metrics import Metrics, measure
 from service.service import Service
-from storage.accounts.datasets import Dataset
+from storage.accounts.datasets import DatasetRecord
 from storage.accounts.users import User
 from storage.jobs.changes import JobChange
 from storage.jobs.queue import claim_next_job
@@ -65,7 +65,7 @@ def measured(service: Service) -> Metrics:
 
 
 def test_jobs_that_wait_and_run_are_counted_by_type_and_lane(
-    service: Service, dataset: Dataset, user: User, measured: Metrics
+    service: Service, dataset: DatasetRecord, user: User, measured: Metrics
 ) -> None:
     with service.database.write() as tx:
         for number in range(4):

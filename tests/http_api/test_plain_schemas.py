@@ -10,11 +10,11 @@ from apiflask import Schema
 
 from http_api.routes.sampling import HistoryOut
 from http_api.schemas.contract import Listing, answer_schema, list_schema
-from storage.jobs.jobs import Job, get_job
+from storage.jobs.jobs import JobRecord, get_job
 from tests.support.live_server import LiveServer
 
-JobOut, JobInListOut = answer_schema(Job), answer_schema(Job, in_list=True)
-JobsOut = list_schema("jobs", Job)
+JobOut, JobInListOut = answer_schema(JobRecord), answer_schema(JobRecord, in_list=True)
+JobsOut = list_schema("jobs", JobRecord)
 RANDOM = {"method": "random", "sample_size": 5}
 
 
@@ -28,14 +28,14 @@ def slow_dump(schema: Schema, value: Any) -> Any:
 
 
 @pytest.fixture(scope="module")
-def job(server: LiveServer) -> Job:
+def job(server: LiveServer) -> JobRecord:
     drawn = server.draw(server.new_table(20), RANDOM)
     with server.service.database.read() as tx:
         return get_job(tx, drawn["id"])
 
 
 @pytest.mark.parametrize("schema", [JobOut, JobInListOut])
-def test_a_jobs_json_is_marshmallows(schema: type[Schema], job: Job) -> None:
+def test_a_jobs_json_is_marshmallows(schema: type[Schema], job: JobRecord) -> None:
     waiting = replace(
         job, status="pending", output_summary_json=None, started_at=None, completed_at=None
     )
@@ -49,14 +49,14 @@ def test_a_jobs_json_is_marshmallows(schema: type[Schema], job: Job) -> None:
         ]
 
 
-def test_a_lists_json_is_marshmallows(job: Job) -> None:
+def test_a_lists_json_is_marshmallows(job: JobRecord) -> None:
     page = Listing([job, job], total=2, offset=0, limit=100)
     assert JobsOut().dump(page) == slow_dump(JobsOut(), page)
     assert list(JobsOut().dump(page)) == list(slow_dump(JobsOut(), page))
     assert JobsOut(many=True).dump([page]) == [JobsOut().dump(page)]
 
 
-def test_a_mapping_is_dumped_as_an_object_is(job: Job) -> None:
+def test_a_mapping_is_dumped_as_an_object_is(job: JobRecord) -> None:
     draw = {
         **vars(job),
         "job_kind": "sample",

@@ -13,9 +13,9 @@ from job_runner.runner import Runner
 from parquet_tables.attached import AttachedFiles
 from parquet_tables.database import ParquetDatabase
 from service.service import Service
-from storage.accounts.datasets import Dataset, create_dataset
+from storage.accounts.datasets import DatasetRecord, create_dataset
 from storage.accounts.users import User, add_user
-from storage.jobs.jobs import Job, get_job
+from storage.jobs.jobs import JobRecord, get_job
 from storage.jobs.submission import NewJob, insert_job
 from storage.maintenance.data_directory import DataDirectory, Owner
 from tests.job_runner.prune_world import World, new_world
@@ -61,12 +61,12 @@ def user(service: Service) -> User:
 
 
 @pytest.fixture
-def dataset(service: Service, user: User) -> Dataset:
+def dataset(service: Service, user: User) -> DatasetRecord:
     with service.database.write() as tx:
         return create_dataset(tx, user, name="Sales", description="", tags=[], clock=service.clock)
 
 
-def submit(service: Service, dataset: Dataset, user: User, **parameters: object) -> str:
+def submit(service: Service, dataset: DatasetRecord, user: User, **parameters: object) -> str:
     job_id = service.new_id()
     with service.database.write() as tx:
         new = NewJob(job_id, "import", dataset.id, user.id, None, parameters)
@@ -75,7 +75,7 @@ def submit(service: Service, dataset: Dataset, user: User, **parameters: object)
     return job_id
 
 
-def job_of(service: Service, job_id: str) -> Job:
+def job_of(service: Service, job_id: str) -> JobRecord:
     with service.database.read() as tx:
         return get_job(tx, job_id)
 

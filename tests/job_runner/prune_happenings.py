@@ -12,7 +12,7 @@ from parquet_tables.tables import Column
 from service.service import Service
 from storage.accounts.datasets import create_dataset, remove_dataset
 from storage.accounts.users import add_user
-from storage.jobs.jobs import Job, cancel_job, fail_job, get_job, list_log
+from storage.jobs.jobs import JobRecord, cancel_job, fail_job, get_job, list_log
 from storage.jobs.publishing import NewCommit, Outcome, publish
 from storage.jobs.queue import claim_next_job
 from storage.jobs.submission import IdempotencyKey, NewJob, insert_job, store_key
@@ -26,7 +26,7 @@ COLUMNS = (Column("id", "BIGINT"),)
 
 @dataclass
 class Attempt:
-    job: Job
+    job: JobRecord
     holding: ExitStack
     tables: list[StoredTable]
 

@@ -15,9 +15,9 @@ import pytest
 from job_runner.attempt import Attempt, JobContext
 from service.errors import transient_error
 from service.service import Service
-from storage.accounts.datasets import Dataset
+from storage.accounts.datasets import DatasetRecord
 from storage.accounts.users import User
-from storage.jobs.jobs import Job
+from storage.jobs.jobs import JobRecord
 from storage.jobs.publishing import Outcome
 from storage.jobs.queue import RETRY_DELAYS_S, claim_next_job
 from storage.sqlite.database import Database
@@ -26,7 +26,7 @@ from tests.job_runner.conftest import job_of, submit
 FULL = OSError(errno.ENOSPC, "No space left on device")
 
 
-def claimed(service: Service) -> Job:
+def claimed(service: Service) -> JobRecord:
     """The job that is claimed next."""
     with service.database.write() as tx:
         job = claim_next_job(tx, service.clock)
@@ -34,7 +34,9 @@ def claimed(service: Service) -> Job:
     return job
 
 
-def attempt(service: Service, error: Exception, releasing: threading.Event | None = None) -> Job:
+def attempt(
+    service: Service, error: Exception, releasing: threading.Event | None = None
+) -> JobRecord:
     """Claim the next job, and have its handler fail so."""
 
     def handler(context: JobContext) -> Outcome:
@@ -46,7 +48,7 @@ def attempt(service: Service, error: Exception, releasing: threading.Event | Non
 
 
 def test_a_full_disk_postpones_a_job_and_fails_it_in_the_end(
-    service: Service, dataset: Dataset, user: User
+    service: Service, dataset: DatasetRecord, user: User
 ) -> None:
     job_id = submit(service, dataset, user)
     service.directory.upload_path(job_id).write_text("for a retry")
@@ -111,7 +113,11 @@ def impatient(service: Service) -> Iterator[Service]:
 
 
 def test_an_end_is_recorded_once_the_database_is_writable(
-    service: Service, dataset: Dataset, user: User, locked: sqlite3.Connection, impatient: Service
+    service: Service,
+    dataset: DatasetRecord,
+    user: User,
+    locked: sqlite3.Connection,
+    impatient: Service,
 ) -> None:
     submit(service, dataset, user)
     job = claimed(service)
@@ -128,7 +134,7 @@ def test_an_end_is_recorded_once_the_database_is_writable(
 
 
 def test_unrecorded_progress_ends_no_job(
-    service: Service, dataset: Dataset, user: User, locked: sqlite3.Connection
+    service: Service, dataset: DatasetRecord, user: User, locked: sqlite3.Connection
 ) -> None:
     submit(service, dataset, user)
     job = claimed(service)
@@ -144,7 +150,11 @@ def test_unrecorded_progress_ends_no_job(
 
 
 def test_a_stopping_service_waits_for_no_locked_database(
-    service: Service, dataset: Dataset, user: User, locked: sqlite3.Connection, impatient: Service
+    service: Service,
+    dataset: DatasetRecord,
+    user: User,
+    locked: sqlite3.Connection,
+    impatient: Service,
 ) -> None:
     submit(service, dataset, user)
     job = claimed(service)

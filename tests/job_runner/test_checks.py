@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from service.service import Service
-from storage.accounts.datasets import Dataset
+from storage.accounts.datasets import DatasetRecord
 from storage.accounts.users import User
 from storage.certificates.certificates import insert_certificate
 from storage.maintenance.checking import check
 from tests.job_runner.conftest import submit
 
 
-def test_a_changed_certificate_is_a_fault(service: Service, dataset: Dataset, user: User) -> None:
+def test_a_changed_certificate_is_a_fault(
+    service: Service, dataset: DatasetRecord, user: User
+) -> None:
     job_id = submit(service, dataset, user)
     with service.database.write() as tx:
         insert_certificate(tx, job_id, 1, "2025-07-07T00:00:00.000000+00:00", 0, '{"a":1}')

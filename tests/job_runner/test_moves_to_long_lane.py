@@ -10,7 +10,7 @@ import pytest
 from job_runner.attempt import Handler, Intervals, JobContext
 from job_runner.runner import Runner
 from service.service import Service
-from storage.accounts.datasets import Dataset
+from storage.accounts.datasets import DatasetRecord
 from storage.accounts.users import User, add_user
 from storage.jobs.jobs import cancel_job, list_log
 from storage.jobs.kinds import IMPORT
@@ -61,7 +61,7 @@ def wait_until_completed(service: Service, *job_ids: str) -> None:
 
 
 def test_a_long_job_moves_for_another_users_job(
-    service: Service, dataset: Dataset, user: User, other: User
+    service: Service, dataset: DatasetRecord, user: User, other: User
 ) -> None:
     work = Work()
     with claiming(service, work) as woken:
@@ -81,7 +81,7 @@ def test_a_long_job_moves_for_another_users_job(
 
 
 def test_a_long_job_stays_for_its_own_users_jobs(
-    service: Service, dataset: Dataset, user: User
+    service: Service, dataset: DatasetRecord, user: User
 ) -> None:
     work = Work()
     with claiming(service, work) as woken:
@@ -95,7 +95,7 @@ def test_a_long_job_stays_for_its_own_users_jobs(
 
 
 def test_a_job_that_moved_can_still_be_cancelled(
-    service: Service, dataset: Dataset, user: User, other: User
+    service: Service, dataset: DatasetRecord, user: User, other: User
 ) -> None:
     work = Work()
     with claiming(service, work) as woken:

@@ -10,7 +10,7 @@ from application.job_submission import Submission
 from application.lifecycle import retry
 from job_runner.runner import recover
 from service.service import Service
-from storage.accounts.datasets import Dataset
+from storage.accounts.datasets import DatasetRecord
 from storage.accounts.users import User
 from storage.jobs.jobs import fail_job
 from storage.jobs.queue import claim_next_job
@@ -19,7 +19,7 @@ from tests.job_runner.conftest import job_of, submit
 
 
 def test_recovery_releases_jobs_and_removes_orphans(
-    service: Service, dataset: Dataset, user: User
+    service: Service, dataset: DatasetRecord, user: User
 ) -> None:
     interrupted = submit(service, dataset, user)
     with service.database.write() as tx:
@@ -59,7 +59,7 @@ def test_orphans_are_removed_unless_a_backup_reads(service: Service) -> None:
 )
 def test_the_file_of_a_failed_import_is_retained_for_a_retry(
     service: Service,
-    dataset: Dataset,
+    dataset: DatasetRecord,
     user: User,
     code: str,
     days_ago: int,

@@ -18,9 +18,9 @@ from domain_errors import DomainError
 from job_runner.attempt import INTERVALS, Handler, Intervals, JobContext
 from job_runner.runner import Runner
 from service.service import Service
-from storage.accounts.datasets import Dataset
+from storage.accounts.datasets import DatasetRecord
 from storage.accounts.users import User
-from storage.jobs.jobs import Job
+from storage.jobs.jobs import JobRecord
 from storage.jobs.kinds import IMPORT
 from storage.jobs.publishing import Outcome
 from storage.jobs.queue import claim_next_job, recover_jobs
@@ -86,7 +86,7 @@ class OnceFullDatabase(Database):
 
 @pytest.mark.parametrize("fails", [False, True])
 def test_a_jobs_end_is_synced_before_readers_see_it(
-    service: Service, dataset: Dataset, user: User, fails: bool
+    service: Service, dataset: DatasetRecord, user: User, fails: bool
 ) -> None:
     def handler(context: JobContext) -> Outcome:
         context.on_progress(0.5, "half done")
@@ -104,7 +104,7 @@ def test_a_jobs_end_is_synced_before_readers_see_it(
 
 
 def test_jobs_run_in_submission_order_and_complete(
-    service: Service, dataset: Dataset, user: User
+    service: Service, dataset: DatasetRecord, user: User
 ) -> None:
     order: list[str] = []
 
@@ -123,7 +123,7 @@ def test_jobs_run_in_submission_order_and_complete(
 
 
 def test_a_clock_set_back_delays_no_postponed_job(
-    service: Service, dataset: Dataset, user: User
+    service: Service, dataset: DatasetRecord, user: User
 ) -> None:
     moment = service.clock()
 
@@ -146,7 +146,7 @@ def test_a_clock_set_back_delays_no_postponed_job(
 
 
 def test_no_more_jobs_are_claimed_than_threads_are_idle(
-    service: Service, dataset: Dataset, user: User
+    service: Service, dataset: DatasetRecord, user: User
 ) -> None:
     go = threading.Event()
     started = threading.Semaphore(0)
@@ -182,7 +182,7 @@ class Broken(DomainError):
     ],
 )
 def test_a_failure_is_recorded_with_its_code_and_message(
-    service: Service, dataset: Dataset, user: User, error: Exception, code: str, message: str
+    service: Service, dataset: DatasetRecord, user: User, error: Exception, code: str, message: str
 ) -> None:
     def handler(context: JobContext) -> Outcome:
         (context.scratch.folder / "half").write_text("written")
@@ -199,7 +199,9 @@ def test_a_failure_is_recorded_with_its_code_and_message(
     assert not list(service.directory.scratch_dir.iterdir())
 
 
-def test_a_late_attempt_publishes_nothing(service: Service, dataset: Dataset, user: User) -> None:
+def test_a_late_attempt_publishes_nothing(
+    service: Service, dataset: DatasetRecord, user: User
+) -> None:
     def handler(context: JobContext) -> Outcome:
         with context.service.database.write() as tx:
             recover_jobs(tx, context.service.clock)
@@ -215,9 +217,9 @@ def test_a_late_attempt_publishes_nothing(service: Service, dataset: Dataset, us
 
 
 def test_progress_is_recorded_at_most_twice_a_second(
-    service: Service, dataset: Dataset, user: User
+    service: Service, dataset: DatasetRecord, user: User
 ) -> None:
-    seen: list[Job] = []
+    seen: list[JobRecord] = []
 
     def handler(context: JobContext) -> Outcome:
         for step in range(1000):
@@ -233,7 +235,7 @@ def test_progress_is_recorded_at_most_twice_a_second(
 
 
 def test_a_claim_undone_by_a_full_disk_is_repeated(
-    service: Service, dataset: Dataset, user: User
+    service: Service, dataset: DatasetRecord, user: User
 ) -> None:
     finished = Finished(lambda context: Outcome())
     soon = Intervals(claim_pause_s=0.01)

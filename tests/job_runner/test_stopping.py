@@ -7,7 +7,7 @@ import threading
 from job_runner.attempt import JobContext
 from job_runner.runner import Runner
 from service.service import Service
-from storage.accounts.datasets import Dataset
+from storage.accounts.datasets import DatasetRecord
 from storage.accounts.users import User
 from storage.jobs.kinds import IMPORT
 from storage.jobs.publishing import Outcome
@@ -15,7 +15,7 @@ from tests.job_runner.conftest import WAIT_S, job_of, joined, submit
 
 
 def test_a_stopping_service_releases_jobs_after_the_grace_period(
-    service: Service, dataset: Dataset, user: User
+    service: Service, dataset: DatasetRecord, user: User
 ) -> None:
     started = threading.Event()
 
@@ -36,7 +36,7 @@ def test_a_stopping_service_releases_jobs_after_the_grace_period(
 
 
 def test_a_stopping_service_ends_jobs_and_claims_none(
-    service: Service, dataset: Dataset, user: User
+    service: Service, dataset: DatasetRecord, user: User
 ) -> None:
     started, go = threading.Event(), threading.Event()
 

@@ -9,7 +9,7 @@ import pytest
 from contract.requests.administration import EntriesRequest
 from contract.words import Action
 from storage.accounts.audit_trail import THIS_PROCESS, Origin, list_entries, record
-from storage.accounts.datasets import Dataset
+from storage.accounts.datasets import DatasetRecord
 from storage.accounts.users import User
 from storage.sqlite.clock import Clock
 from storage.sqlite.database import Database
@@ -88,7 +88,7 @@ def test_rollback_of_an_action_removes_its_entry(
 
 
 def test_every_submitted_job_has_an_entry(
-    database: Database, clock: Clock, user: User, dataset: Dataset
+    database: Database, clock: Clock, user: User, dataset: DatasetRecord
 ) -> None:
     submit(database, user, dataset, clock, "job-7")
     with database.read() as tx:

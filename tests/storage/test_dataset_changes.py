@@ -9,8 +9,8 @@ import pytest
 
 from storage.accounts.datasets import (
     SORTS,
-    Dataset,
     DatasetFilters,
+    DatasetRecord,
     change_dataset,
     create_dataset,
     get_dataset,
@@ -26,7 +26,7 @@ from storage.versions.refs import create_ref, delete_ref, move_ref
 from tests.storage.conftest import a_table
 
 LATER = "2030-01-01T00:00:00.000000+00:00"
-Change = Callable[[Transaction, Dataset, User, str, Clock], None]
+Change = Callable[[Transaction, DatasetRecord, User, str, Clock], None]
 
 
 def later() -> datetime:
@@ -37,7 +37,7 @@ def texts(**changed: object) -> Change:
     nothing: dict[str, object] = {"name": None, "description": None, "tags": None}
     given = {**nothing, **changed}
 
-    def change(tx: Transaction, of: Dataset, by: User, _: str, clock: Clock) -> None:
+    def change(tx: Transaction, of: DatasetRecord, by: User, _: str, clock: Clock) -> None:
         change_dataset(tx, of.id, by, clock=clock, **given)  # type: ignore[arg-type]
 
     return change
@@ -55,14 +55,14 @@ CHANGES: dict[str, Change] = {
 }
 
 
-def commit_in(tx: Transaction, dataset: Dataset, user: User) -> str:
+def commit_in(tx: Transaction, dataset: DatasetRecord, user: User) -> str:
     made = Manifest(dataset.id, None, user.soeid, "first", dataset.created_at, (a_table(),))
     return insert_commit(tx, user.id, made).id
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
 def test_updated_at_changes_with_texts_and_refs(
-    database: Database, dataset: Dataset, user: User, clock: Clock, change: Change
+    database: Database, dataset: DatasetRecord, user: User, clock: Clock, change: Change
 ) -> None:
     with database.write() as tx:
         other = create_dataset(tx, user, name="Z", description="", tags=[], clock=clock)
@@ -78,7 +78,7 @@ def test_updated_at_changes_with_texts_and_refs(
 
 
 def test_failed_move_changes_nothing(
-    database: Database, dataset: Dataset, user: User, clock: Clock
+    database: Database, dataset: DatasetRecord, user: User, clock: Clock
 ) -> None:
     with database.write() as tx:
         commit = commit_in(tx, dataset, user)
@@ -88,7 +88,7 @@ def test_failed_move_changes_nothing(
         assert get_dataset(tx, dataset.id, user).updated_at == dataset.created_at
 
 
-def test_new_dataset_has_its_creation_time(dataset: Dataset) -> None:
+def test_new_dataset_has_its_creation_time(dataset: DatasetRecord) -> None:
     assert dataset.updated_at == dataset.created_at
 
 

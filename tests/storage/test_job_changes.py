@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from storage.accounts.datasets import Dataset
+from storage.accounts.datasets import DatasetRecord
 from storage.accounts.users import User
 from storage.errors import Conflict, StaleJob
 from storage.jobs.changes import JobChange
-from storage.jobs.jobs import Job, cancel_job, complete_job, fail_job, get_job
+from storage.jobs.jobs import JobRecord, cancel_job, complete_job, fail_job, get_job
 from storage.jobs.queue import MAX_CRASHES, recover_jobs, release_job
 from storage.sqlite.clock import Clock, seconds_between
 from storage.sqlite.database import Database, Transaction
@@ -33,7 +33,7 @@ def database(tmp_path: Path, changes: list[JobChange]) -> Iterator[Database]:
 
 
 def test_each_change_has_its_seconds(
-    database: Database, user: User, dataset: Dataset, clock: Clock, changes: list[JobChange]
+    database: Database, user: User, dataset: DatasetRecord, clock: Clock, changes: list[JobChange]
 ) -> None:
     submit(database, user, dataset, clock)
     running = claim(database, clock)
@@ -52,7 +52,7 @@ def test_each_change_has_its_seconds(
 
 
 def test_failure_and_cancellation_have_error_codes(
-    database: Database, user: User, dataset: Dataset, clock: Clock, changes: list[JobChange]
+    database: Database, user: User, dataset: DatasetRecord, clock: Clock, changes: list[JobChange]
 ) -> None:
     submit(database, user, dataset, clock, "job-1")
     running = claim(database, clock)
@@ -66,7 +66,7 @@ def test_failure_and_cancellation_have_error_codes(
 
 
 def test_rolled_back_changes_are_not_sent(
-    database: Database, user: User, dataset: Dataset, clock: Clock, changes: list[JobChange]
+    database: Database, user: User, dataset: DatasetRecord, clock: Clock, changes: list[JobChange]
 ) -> None:
     submit(database, user, dataset, clock)
     running = claim(database, clock)
@@ -82,13 +82,13 @@ def test_rolled_back_changes_are_not_sent(
     assert [change.step for change in changes] == ["failed"]
 
 
-def complete_then_break(tx: Transaction, job: Job, clock: Clock) -> None:
+def complete_then_break(tx: Transaction, job: JobRecord, clock: Clock) -> None:
     complete_job(tx, job, {}, None, clock)
     tx.execute("UPDATE users SET soeid = ''")
 
 
 def test_only_the_first_start_has_a_waiting_time(
-    database: Database, user: User, dataset: Dataset, clock: Clock, changes: list[JobChange]
+    database: Database, user: User, dataset: DatasetRecord, clock: Clock, changes: list[JobChange]
 ) -> None:
     submit(database, user, dataset, clock)
     running = claim(database, clock)

@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from contract.jobs import Priority
-from storage.accounts.datasets import Dataset
+from storage.accounts.datasets import DatasetRecord
 from storage.accounts.users import User, add_user
 from storage.errors import StaleJob
-from storage.jobs.jobs import Job, cancel_job, get_job
+from storage.jobs.jobs import JobRecord, cancel_job, get_job
 from storage.jobs.kinds import LANES, Lane
 from storage.jobs.queue import (
     RETRY_DELAYS_S,
@@ -40,7 +40,7 @@ def users(database: Database, clock: Clock) -> list[User]:
 def ask(
     database: Database,
     clock: Clock,
-    dataset: Dataset,
+    dataset: DatasetRecord,
     user: User,
     job_id: str,
     lane: Lane = "short",
@@ -63,7 +63,7 @@ def served(database: Database, clock: Clock, lane: Lane = "short") -> list[str]:
 
 
 def test_many_jobs_of_a_user_do_not_block_others(
-    database: Database, clock: Clock, dataset: Dataset, users: list[User]
+    database: Database, clock: Clock, dataset: DatasetRecord, users: list[User]
 ) -> None:
     for number in range(500):
         ask(database, clock, dataset, users[0], f"many-{number}")
@@ -77,7 +77,7 @@ def test_many_jobs_of_a_user_do_not_block_others(
 
 
 def test_users_take_turns_in_submission_order(
-    database: Database, clock: Clock, dataset: Dataset, users: list[User]
+    database: Database, clock: Clock, dataset: DatasetRecord, users: list[User]
 ) -> None:
     for user in users:
         for number in range(3):
@@ -88,7 +88,7 @@ def test_users_take_turns_in_submission_order(
 
 
 def test_interactive_jobs_precede_batch_jobs(
-    database: Database, clock: Clock, dataset: Dataset, users: list[User]
+    database: Database, clock: Clock, dataset: DatasetRecord, users: list[User]
 ) -> None:
     ask(database, clock, dataset, users[0], "nightly", priority="batch")
     ask(database, clock, dataset, users[0], "mine")
@@ -97,7 +97,7 @@ def test_interactive_jobs_precede_batch_jobs(
 
 
 def test_lane_claims_only_its_own_jobs(
-    database: Database, clock: Clock, dataset: Dataset, users: list[User]
+    database: Database, clock: Clock, dataset: DatasetRecord, users: list[User]
 ) -> None:
     ask(database, clock, dataset, users[0], "heavy", lane="long")
     ask(database, clock, dataset, users[0], "light")
@@ -125,7 +125,7 @@ submissions = st.lists(
 def test_queue_position_is_the_order_of_claiming(
     database: Database,
     clock: Clock,
-    dataset: Dataset,
+    dataset: DatasetRecord,
     users: list[User],
     wanted: list[tuple[int, Priority, Lane]],
     claimed_before: int,
@@ -152,7 +152,7 @@ def test_queue_position_is_the_order_of_claiming(
 
 
 def test_postponed_job_runs_after_its_delay(
-    database: Database, user: User, dataset: Dataset, clock: Clock
+    database: Database, user: User, dataset: DatasetRecord, clock: Clock
 ) -> None:
     submit(database, user, dataset, clock)
     moment = clock()
@@ -170,7 +170,7 @@ def test_postponed_job_runs_after_its_delay(
 
 
 def test_clock_set_back_does_not_extend_a_delay(
-    database: Database, user: User, dataset: Dataset, clock: Clock
+    database: Database, user: User, dataset: DatasetRecord, clock: Clock
 ) -> None:
     submit(database, user, dataset, clock)
     moment = clock()
@@ -182,7 +182,7 @@ def test_clock_set_back_does_not_extend_a_delay(
 
 
 def test_postponed_job_does_not_block_its_user(
-    database: Database, user: User, dataset: Dataset, clock: Clock
+    database: Database, user: User, dataset: DatasetRecord, clock: Clock
 ) -> None:
     submit(database, user, dataset, clock, "first")
     submit(database, user, dataset, clock, "second")
@@ -197,7 +197,7 @@ def test_postponed_job_does_not_block_its_user(
 
 
 def test_postponed_job_can_be_cancelled(
-    database: Database, user: User, dataset: Dataset, clock: Clock
+    database: Database, user: User, dataset: DatasetRecord, clock: Clock
 ) -> None:
     submit(database, user, dataset, clock)
     running = claim(database, clock)
@@ -210,7 +210,7 @@ def test_postponed_job_can_be_cancelled(
 
 
 def test_crash_counts_an_attempt_and_release_does_not(
-    database: Database, user: User, dataset: Dataset, clock: Clock
+    database: Database, user: User, dataset: DatasetRecord, clock: Clock
 ) -> None:
     submit(database, user, dataset, clock)
     running = claim(database, clock)
@@ -218,7 +218,7 @@ def test_crash_counts_an_attempt_and_release_does_not(
         assert release_job(tx, running)
         assert not release_job(tx, running)
         assert get_job(tx, running.id).attempt == 0
-    attempts: list[Job] = []
+    attempts: list[JobRecord] = []
     for _ in range(3):
         attempts.append(claim(database, clock))
         with database.write() as tx:
@@ -228,7 +228,7 @@ def test_crash_counts_an_attempt_and_release_does_not(
 
 
 def test_slow_job_moves_to_the_long_lane(
-    database: Database, users: list[User], dataset: Dataset, clock: Clock
+    database: Database, users: list[User], dataset: DatasetRecord, clock: Clock
 ) -> None:
     ask(database, clock, dataset, users[0], "one")
     ask(database, clock, dataset, users[0], "own")
@@ -246,7 +246,7 @@ def test_slow_job_moves_to_the_long_lane(
 
 
 def test_others_wait_ignores_postponed_jobs(
-    database: Database, users: list[User], dataset: Dataset, clock: Clock
+    database: Database, users: list[User], dataset: DatasetRecord, clock: Clock
 ) -> None:
     start = clock()
     ask(database, clock, dataset, users[1], "other")

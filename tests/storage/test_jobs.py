@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from storage.accounts.datasets import Dataset
+from storage.accounts.datasets import DatasetRecord
 from storage.accounts.users import User
 from storage.errors import StaleJob, TooManyWaiting
-from storage.jobs.jobs import Job, complete_job, fail_job, get_job, report_progress
+from storage.jobs.jobs import JobRecord, complete_job, fail_job, get_job, report_progress
 from storage.jobs.lists import JobFilters, list_jobs
 from storage.jobs.queue import claim_next_job, postpone_job, recover_jobs, release_job
 from storage.jobs.submission import NewJob, insert_job
@@ -21,18 +21,18 @@ from tests.storage.conftest import claim, submit
 
 
 @pytest.fixture
-def pending(database: Database, user: User, dataset: Dataset, clock: Clock) -> Job:
+def pending(database: Database, user: User, dataset: DatasetRecord, clock: Clock) -> JobRecord:
     return submit(database, user, dataset, clock)
 
 
-def test_new_job_has_a_queue_position(pending: Job) -> None:
+def test_new_job_has_a_queue_position(pending: JobRecord) -> None:
     assert pending.status == "pending"
     assert pending.queue_position == 1
     assert (pending.started_at, pending.completed_at, pending.attempt) == (None, None, 0)
 
 
 def test_jobs_are_claimed_once_in_submission_order(
-    database: Database, user: User, dataset: Dataset, clock: Clock
+    database: Database, user: User, dataset: DatasetRecord, clock: Clock
 ) -> None:
     for number in range(3):
         submit(database, user, dataset, clock, f"job-{number}")
@@ -42,7 +42,7 @@ def test_jobs_are_claimed_once_in_submission_order(
 
 
 def test_threads_never_claim_the_same_job(
-    database: Database, user: User, dataset: Dataset, clock: Clock
+    database: Database, user: User, dataset: DatasetRecord, clock: Clock
 ) -> None:
     for number in range(40):
         submit(database, user, dataset, clock, f"job-{number}")
@@ -65,7 +65,7 @@ def test_threads_never_claim_the_same_job(
 
 
 def test_completed_job_has_summary_and_duration(
-    database: Database, pending: Job, clock: Clock
+    database: Database, pending: JobRecord, clock: Clock
 ) -> None:
     running = claim(database, clock)
     with database.write() as tx:
@@ -76,7 +76,9 @@ def test_completed_job_has_summary_and_duration(
     assert job.duration_seconds == 1.0
 
 
-def test_outdated_attempt_cannot_end_a_job(database: Database, pending: Job, clock: Clock) -> None:
+def test_outdated_attempt_cannot_end_a_job(
+    database: Database, pending: JobRecord, clock: Clock
+) -> None:
     first_attempt = claim(database, clock)
     with database.write() as tx:
         recover_jobs(tx, clock)
@@ -93,7 +95,7 @@ def test_outdated_attempt_cannot_end_a_job(database: Database, pending: Job, clo
         assert get_job(tx, pending.id).status == "running"
 
 
-def test_ended_job_never_changes(database: Database, pending: Job, clock: Clock) -> None:
+def test_ended_job_never_changes(database: Database, pending: JobRecord, clock: Clock) -> None:
     running = claim(database, clock)
     with database.write() as tx:
         fail_job(tx, running, "broken", "It broke.", clock)
@@ -104,7 +106,7 @@ def test_ended_job_never_changes(database: Database, pending: Job, clock: Clock)
 
 
 def test_waiting_jobs_of_a_user_are_limited(
-    database: Database, user: User, dataset: Dataset, clock: Clock
+    database: Database, user: User, dataset: DatasetRecord, clock: Clock
 ) -> None:
     def accept(job_id: str) -> None:
         with database.write() as tx:
@@ -118,7 +120,7 @@ def test_waiting_jobs_of_a_user_are_limited(
     accept("job-3")
 
 
-def test_progress_only_grows(database: Database, pending: Job, clock: Clock) -> None:
+def test_progress_only_grows(database: Database, pending: JobRecord, clock: Clock) -> None:
     running = claim(database, clock)
     with database.write() as tx:
         report_progress(tx, running, 40, "reading")
@@ -127,7 +129,9 @@ def test_progress_only_grows(database: Database, pending: Job, clock: Clock) -> 
     assert (job.progress, job.progress_message) == (40, "still reading")
 
 
-def test_job_fails_after_three_crashes(database: Database, pending: Job, clock: Clock) -> None:
+def test_job_fails_after_three_crashes(
+    database: Database, pending: JobRecord, clock: Clock
+) -> None:
     for attempt in (1, 2):
         assert claim(database, clock).attempt == attempt
         with database.write() as tx:
@@ -142,7 +146,7 @@ def test_job_fails_after_three_crashes(database: Database, pending: Job, clock: 
 
 
 def test_postponements_do_not_count_as_crashes(
-    database: Database, pending: Job, clock: Clock
+    database: Database, pending: JobRecord, clock: Clock
 ) -> None:
     def an_hour_later() -> datetime:
         return clock() + timedelta(hours=1)
@@ -158,7 +162,9 @@ def test_postponements_do_not_count_as_crashes(
         assert get_job(tx, pending.id).status == "pending"
 
 
-def test_released_job_keeps_its_attempts(database: Database, pending: Job, clock: Clock) -> None:
+def test_released_job_keeps_its_attempts(
+    database: Database, pending: JobRecord, clock: Clock
+) -> None:
     running = claim(database, clock)
     with database.write() as tx:
         release_job(tx, running)
@@ -179,13 +185,13 @@ def test_released_job_keeps_its_attempts(database: Database, pending: Job, clock
         "progress = 101",
     ],
 )
-def test_schema_rejects_invalid_states(database: Database, pending: Job, change: str) -> None:
+def test_schema_rejects_invalid_states(database: Database, pending: JobRecord, change: str) -> None:
     with pytest.raises(sqlite3.IntegrityError), database.write() as tx:
         tx.execute(f"UPDATE jobs SET {change} WHERE id = ?", [pending.id])
 
 
 def test_filters_combine_and_total_is_exact(
-    database: Database, user: User, dataset: Dataset, clock: Clock
+    database: Database, user: User, dataset: DatasetRecord, clock: Clock
 ) -> None:
     for number in range(5):
         submit(database, user, dataset, clock, f"job-{number}")
@@ -207,7 +213,7 @@ def test_filters_combine_and_total_is_exact(
 
 
 def test_list_excludes_datasets_without_permission(
-    database: Database, user: User, dataset: Dataset, clock: Clock
+    database: Database, user: User, dataset: DatasetRecord, clock: Clock
 ) -> None:
     submit(database, user, dataset, clock)
     stranger = User(999, "strange", "analyst", "")
@@ -220,7 +226,7 @@ def test_list_excludes_datasets_without_permission(
     ["run_type = 'sampling'", "user_id = 2", "run_parameters = '{}'", "created_at = ''"],
 )
 def test_job_parameters_are_immutable(
-    database: Database, user: User, dataset: Dataset, clock: Clock, change: str
+    database: Database, user: User, dataset: DatasetRecord, clock: Clock, change: str
 ) -> None:
     submit(database, user, dataset, clock)
     with pytest.raises(sqlite3.IntegrityError, match="never changes"), database.write() as tx:

@@ -6,7 +6,7 @@ import sqlite3
 
 import pytest
 
-from storage.accounts.datasets import Dataset
+from storage.accounts.datasets import DatasetRecord
 from storage.certificates.canonical_json import canonical_json
 from storage.certificates.ledger import LedgerEntry, append_entry, chain_faults, whole_ledger
 from storage.sqlite.clock import Clock
@@ -42,7 +42,7 @@ def test_what_json_lacks_is_refused(value: float) -> None:
 
 
 @pytest.fixture
-def entries(database: Database, dataset: Dataset, clock: Clock) -> list[LedgerEntry]:
+def entries(database: Database, dataset: DatasetRecord, clock: Clock) -> list[LedgerEntry]:
     with database.write() as tx:
         for place in range(3):
             append_entry(tx, dataset.id, "draw", "bg54677", {"job_id": f"job-{place}"}, clock)

@@ -9,7 +9,7 @@ import pytest
 
 from contract.requests.findings import FindingRequest
 from contract.words import Role
-from storage.accounts.datasets import Dataset, put_group_permission, put_permission
+from storage.accounts.datasets import DatasetRecord, put_group_permission, put_permission
 from storage.accounts.groups import EVERYONE
 from storage.accounts.users import User, add_user
 from storage.audit.findings import enter_findings, enter_review
@@ -64,7 +64,7 @@ def webhook(
 
 
 @pytest.fixture
-def schedule(database: Database, clock: Clock, user: User, dataset: Dataset) -> Schedule:
+def schedule(database: Database, clock: Clock, user: User, dataset: DatasetRecord) -> Schedule:
     now = clock()
     with database.write() as tx:
         new = NewSchedule(
@@ -75,7 +75,11 @@ def schedule(database: Database, clock: Clock, user: User, dataset: Dataset) -> 
 
 
 def failed(
-    database: Database, user: User, dataset: Dataset, clock: Clock, schedule: Schedule | None = None
+    database: Database,
+    user: User,
+    dataset: DatasetRecord,
+    clock: Clock,
+    schedule: Schedule | None = None,
 ) -> None:
     """Let a job fail; with a schedule it is a run of it."""
     job = submit(database, user, dataset, clock, f"job of {schedule and schedule.name}")
@@ -88,7 +92,7 @@ def failed(
 
 
 def test_a_failed_run_of_a_schedule_is_one_message(
-    database: Database, clock: Clock, user: User, dataset: Dataset, schedule: Schedule
+    database: Database, clock: Clock, user: User, dataset: DatasetRecord, schedule: Schedule
 ) -> None:
     both = webhook(database, clock, user, "job.failed", "schedule.failed")
     runs = email(database, clock, user, "schedule.failed", "job.completed")
@@ -99,7 +103,7 @@ def test_a_failed_run_of_a_schedule_is_one_message(
 
 
 def test_a_run_that_was_not_submitted_is_a_message(
-    database: Database, clock: Clock, user: User, dataset: Dataset, schedule: Schedule
+    database: Database, clock: Clock, user: User, dataset: DatasetRecord, schedule: Schedule
 ) -> None:
     runs = email(database, clock, user, "schedule.failed")
     of_others = webhook(database, clock, user_with(database, clock, "analyst"), "schedule.failed")
@@ -117,7 +121,7 @@ def test_a_run_that_was_not_submitted_is_a_message(
 
 
 def test_a_cancelled_job_is_no_mail(
-    database: Database, clock: Clock, user: User, dataset: Dataset
+    database: Database, clock: Clock, user: User, dataset: DatasetRecord
 ) -> None:
     address = email(database, clock, user, "job.failed")
     hook = webhook(database, clock, user, "job.failed")
@@ -134,7 +138,7 @@ def user_with(database: Database, clock: Clock, role: Role) -> User:
 
 
 def test_a_review_is_requested_of_those_who_can_do_it(
-    database: Database, clock: Clock, user: User, dataset: Dataset
+    database: Database, clock: Clock, user: User, dataset: DatasetRecord
 ) -> None:
     writer, author, reader, stranger = (user_with(database, clock, "analyst") for _ in range(4))
     viewer = user_with(database, clock, "viewer")
@@ -164,7 +168,7 @@ def test_a_review_is_requested_of_those_who_can_do_it(
 
 
 def test_an_address_can_be_replaced_and_its_waiting_mails_follow(
-    database: Database, clock: Clock, user: User, dataset: Dataset
+    database: Database, clock: Clock, user: User, dataset: DatasetRecord
 ) -> None:
     first = email(database, clock, user, "job.completed")
     submit(database, user, dataset, clock)
@@ -185,7 +189,7 @@ def test_an_address_can_be_replaced_and_its_waiting_mails_follow(
 
 
 def test_users_take_turns_and_hold_no_more_than_their_share(
-    database: Database, clock: Clock, user: User, dataset: Dataset
+    database: Database, clock: Clock, user: User, dataset: DatasetRecord
 ) -> None:
     with database.write() as tx:
         other = add_user(tx, "other01", "analyst", None, clock)

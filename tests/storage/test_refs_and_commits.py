@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from storage.accounts.datasets import Dataset
+from storage.accounts.datasets import DatasetRecord
 from storage.accounts.users import User
 from storage.errors import Conflict, InvalidValue, NotFound, RefImmutable, RefMoved
 from storage.jobs.jobs import get_job
@@ -38,7 +38,9 @@ from storage.versions.refs import (
 from tests.storage.conftest import a_table, claim, submit
 
 
-def manifest_of(dataset: Dataset, message: str = "first", parent: str | None = None) -> Manifest:
+def manifest_of(
+    dataset: DatasetRecord, message: str = "first", parent: str | None = None
+) -> Manifest:
     return Manifest(
         dataset_id=dataset.id,
         parent_id=parent,
@@ -49,7 +51,7 @@ def manifest_of(dataset: Dataset, message: str = "first", parent: str | None = N
     )
 
 
-def test_commit_id_is_the_hash_of_the_manifest(dataset: Dataset) -> None:
+def test_commit_id_is_the_hash_of_the_manifest(dataset: DatasetRecord) -> None:
     manifest = manifest_of(dataset)
     text = manifest.canonical_json()
     assert manifest.commit_id == hashlib.sha256(text.encode()).hexdigest()
@@ -58,14 +60,14 @@ def test_commit_id_is_the_hash_of_the_manifest(dataset: Dataset) -> None:
     )
 
 
-def test_manifest_round_trip_keeps_table_order(dataset: Dataset) -> None:
+def test_manifest_round_trip_keeps_table_order(dataset: DatasetRecord) -> None:
     manifest = manifest_of(dataset)
     again = parse_manifest(manifest.canonical_json())
     assert again == manifest
     assert [table.key for table in again.tables] == ["primary", "Zweites Blatt"]
 
 
-def test_residual_has_source_files_and_a_deletion_vector(dataset: Dataset) -> None:
+def test_residual_has_source_files_and_a_deletion_vector(dataset: DatasetRecord) -> None:
     source = a_table(rows=1000)
     residual = replace(source, key="residual", deletion_vector=StoredFile("b" * 64, 10, 99))
     manifest = replace(manifest_of(dataset), tables=(residual,))
@@ -78,12 +80,12 @@ def test_residual_has_source_files_and_a_deletion_vector(dataset: Dataset) -> No
 OLD_ID = "858f9cf195039be1e83550afcb3de063134aaa8cd47f3fa23b71b4340fa1321e"
 
 
-def test_ids_of_stored_files_are_as_before(dataset: Dataset) -> None:
+def test_ids_of_stored_files_are_as_before(dataset: DatasetRecord) -> None:
     manifest = replace(manifest_of(dataset), dataset_id=1)
     assert manifest.commit_id == OLD_ID
 
 
-def test_commit_id_covers_the_version_of_attached_files(dataset: Dataset) -> None:
+def test_commit_id_covers_the_version_of_attached_files(dataset: DatasetRecord) -> None:
     file = AttachedFile("lake", "s3://lake/a.parquet", 100, 5000, e_tag="1")
     local = AttachedFile("disk", "file:///lake/a.parquet", 100, 5000, modified_ns="1", inode="2")
     table = replace(a_table(), files=(file, local))
@@ -98,12 +100,12 @@ def test_commit_id_covers_the_version_of_attached_files(dataset: Dataset) -> Non
     assert replace(file, e_tag="2").path != file.path
 
 
-def test_unknown_table_error_names_the_tables(dataset: Dataset) -> None:
+def test_unknown_table_error_names_the_tables(dataset: DatasetRecord) -> None:
     with pytest.raises(NotFound, match=r'no table "primry".*mean "primary".*Zweites Blatt'):
         manifest_of(dataset).table("primry")
 
 
-def test_commits_are_immutable(database: Database, dataset: Dataset, user: User) -> None:
+def test_commits_are_immutable(database: Database, dataset: DatasetRecord, user: User) -> None:
     with database.write() as tx:
         commit = insert_commit(tx, user.id, manifest_of(dataset))
     with pytest.raises(sqlite3.IntegrityError, match="never changes"), database.write() as tx:
@@ -114,7 +116,7 @@ def test_commits_are_immutable(database: Database, dataset: Dataset, user: User)
 
 
 def test_history_lists_a_commit_and_its_ancestors(
-    database: Database, dataset: Dataset, user: User
+    database: Database, dataset: DatasetRecord, user: User
 ) -> None:
     parent = None
     with database.write() as tx:
@@ -127,7 +129,7 @@ def test_history_lists_a_commit_and_its_ancestors(
 
 
 def test_ref_moves_only_from_the_expected_commit(
-    database: Database, dataset: Dataset, user: User, clock: Clock
+    database: Database, dataset: DatasetRecord, user: User, clock: Clock
 ) -> None:
     with database.write() as tx:
         one = insert_commit(tx, user.id, manifest_of(dataset, "one")).id
@@ -140,7 +142,7 @@ def test_ref_moves_only_from_the_expected_commit(
 
 
 def test_resolve_tries_ref_then_commit_then_prefix(
-    database: Database, dataset: Dataset, user: User, clock: Clock
+    database: Database, dataset: DatasetRecord, user: User, clock: Clock
 ) -> None:
     with database.write() as tx:
         commit_id = insert_commit(tx, user.id, manifest_of(dataset)).id
@@ -167,7 +169,7 @@ def test_names_of_samples_and_queries_are_reserved(name: str) -> None:
         parse_version_name(name, ("body", "name"))
 
 
-def test_main_cannot_be_deleted(database: Database, dataset: Dataset, clock: Clock) -> None:
+def test_main_cannot_be_deleted(database: Database, dataset: DatasetRecord, clock: Clock) -> None:
     with database.write() as tx:
         create_ref(tx, dataset.id, "zz", None, clock)
         create_ref(tx, dataset.id, "aa", None, clock)
@@ -180,7 +182,7 @@ def test_main_cannot_be_deleted(database: Database, dataset: Dataset, clock: Clo
 
 
 def test_publishing_is_one_transaction(
-    database: Database, dataset: Dataset, user: User, clock: Clock
+    database: Database, dataset: DatasetRecord, user: User, clock: Clock
 ) -> None:
     submit(database, user, dataset, clock)
     job = claim(database, clock)
@@ -197,7 +199,7 @@ def test_publishing_is_one_transaction(
 
 
 def test_result_without_ref_belongs_to_its_job(
-    database: Database, dataset: Dataset, user: User, clock: Clock
+    database: Database, dataset: DatasetRecord, user: User, clock: Clock
 ) -> None:
     submit(database, user, dataset, clock)
     imported = publish(
@@ -219,7 +221,7 @@ def test_result_without_ref_belongs_to_its_job(
 
 
 def test_failed_publication_leaves_nothing(
-    database: Database, dataset: Dataset, user: User, clock: Clock
+    database: Database, dataset: DatasetRecord, user: User, clock: Clock
 ) -> None:
     submit(database, user, dataset, clock)
     job = claim(database, clock)
@@ -232,7 +234,7 @@ def test_failed_publication_leaves_nothing(
 
 
 def test_second_publication_of_a_job_fails(
-    database: Database, dataset: Dataset, user: User, clock: Clock
+    database: Database, dataset: DatasetRecord, user: User, clock: Clock
 ) -> None:
     submit(database, user, dataset, clock)
     job = claim(database, clock)
@@ -247,7 +249,7 @@ def test_second_publication_of_a_job_fails(
 
 
 def test_left_commits_are_recorded_except_parents(
-    database: Database, dataset: Dataset, user: User, clock: Clock
+    database: Database, dataset: DatasetRecord, user: User, clock: Clock
 ) -> None:
     def left() -> dict[str, str]:
         rows = tx.execute("SELECT commit_id, left_at FROM left_commits").fetchall()
@@ -270,7 +272,7 @@ def test_left_commits_are_recorded_except_parents(
 
 @pytest.mark.parametrize("name", ["smpl-q1", "expl-sums"])
 def test_samples_and_saved_queries_never_move(
-    database: Database, dataset: Dataset, user: User, clock: Clock, name: str
+    database: Database, dataset: DatasetRecord, user: User, clock: Clock, name: str
 ) -> None:
     with database.write() as tx:
         old = insert_commit(tx, user.id, manifest_of(dataset)).id

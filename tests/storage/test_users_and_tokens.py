@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 
 from storage.accounts.datasets import (
-    Dataset,
     DatasetFilters,
+    DatasetRecord,
     change_dataset,
     create_dataset,
     delete_permission,
@@ -150,7 +150,7 @@ def test_sign_in_link_works_once_and_is_replaced(
 
 
 def test_dataset_is_visible_with_permission_or_to_admins(
-    database: Database, clock: Clock, user: User, dataset: Dataset
+    database: Database, clock: Clock, user: User, dataset: DatasetRecord
 ) -> None:
     with database.write() as tx:
         admin = add_user(tx, "admin00", "admin", None, clock)
@@ -170,7 +170,7 @@ def test_dataset_is_visible_with_permission_or_to_admins(
 
 
 def test_dataset_always_has_an_admin(
-    database: Database, clock: Clock, user: User, dataset: Dataset
+    database: Database, clock: Clock, user: User, dataset: DatasetRecord
 ) -> None:
     with pytest.raises(Conflict, match="without an admin"), database.write() as tx:
         delete_permission(tx, dataset.id, user.id)
@@ -181,7 +181,7 @@ def test_dataset_always_has_an_admin(
 
 
 def test_datasets_are_filtered_by_text_tag_and_name(
-    database: Database, clock: Clock, user: User, dataset: Dataset
+    database: Database, clock: Clock, user: User, dataset: DatasetRecord
 ) -> None:
     with database.write() as tx:
         create_dataset(tx, user, name="Ähren", description="50% wheat_", tags=["x"], clock=clock)
@@ -202,7 +202,7 @@ def test_datasets_are_filtered_by_text_tag_and_name(
 
 
 def test_dataset_names_are_unique_per_creator(
-    database: Database, clock: Clock, user: User, dataset: Dataset
+    database: Database, clock: Clock, user: User, dataset: DatasetRecord
 ) -> None:
     with database.write() as tx:
         other = add_user(tx, "another", "analyst", None, clock)
@@ -221,7 +221,7 @@ def test_dataset_names_are_unique_per_creator(
 
 
 def test_name_conflict_does_not_reveal_hidden_datasets(
-    database: Database, clock: Clock, user: User, dataset: Dataset
+    database: Database, clock: Clock, user: User, dataset: DatasetRecord
 ) -> None:
     with database.write() as tx:
         other = add_user(tx, "another", "analyst", None, clock)
@@ -234,7 +234,7 @@ def test_name_conflict_does_not_reveal_hidden_datasets(
 
 
 def test_dataset_with_open_jobs_cannot_be_removed(
-    database: Database, clock: Clock, user: User, dataset: Dataset
+    database: Database, clock: Clock, user: User, dataset: DatasetRecord
 ) -> None:
     submit(database, user, dataset, clock)
     with pytest.raises(Conflict, match="1 jobs"), database.write() as tx:

@@ -32,8 +32,8 @@ from service.tables.open_tables import (
     open_table,
     output_of,
 )
-from storage.accounts.datasets import Dataset
-from storage.jobs.jobs import Job
+from storage.accounts.datasets import DatasetRecord
+from storage.jobs.jobs import JobRecord
 from storage.jobs.kinds import ROW_DIFF
 from storage.jobs.lists import JobFilters, list_jobs
 from storage.sqlite.clock import timestamp
@@ -138,7 +138,7 @@ def _type_word(type_: str) -> str:
     return words.get(type_, "number" if holds_numbers(type_) else type_)
 
 
-def _versions(found: Dataset) -> Values:
+def _versions(found: DatasetRecord) -> Values:
     """The versions to choose from and the two chosen tables."""
     other_ref, base_ref = request.args.get("to") or MAIN, request.args.get("from", "")
     with service().database.read() as tx:
@@ -171,11 +171,11 @@ def _same_key(commit: Commit, key: str) -> str | None:
     return key if any(table.name == key for table in commit.manifest.tables) else None
 
 
-def _side(found: Dataset, ref: str, commit: Commit, key: str) -> Side:
+def _side(found: DatasetRecord, ref: str, commit: Commit, key: str) -> Side:
     return Side(ref, open_table(service(), found.id, commit.id, key))
 
 
-def _compared(found: Dataset, base: Side, other: Side) -> Values:
+def _compared(found: DatasetRecord, base: Side, other: Side) -> Values:
     """The comparison of the two tables, or why there is none."""
     one, two = ((side.table.commit_id, side.table.key) for side in (base, other))
     columns = other.table.files.columns
@@ -188,7 +188,7 @@ def _compared(found: Dataset, base: Side, other: Side) -> Values:
     return {"found": compared, "suggested": _named(columns, suggested[0] if suggested else ())}
 
 
-def _code(found: Dataset, base: Side, other: Side, keys: list[str]) -> Values:
+def _code(found: DatasetRecord, base: Side, other: Side, keys: list[str]) -> Values:
     """The request of a row diff as code; nothing without columns that identify rows."""
     if not keys:
         return {}
@@ -206,7 +206,7 @@ def _named(columns: Sequence[Column], names: Sequence[str]) -> list[Column]:
     return [column for column in columns if folded(column.name) in wanted]
 
 
-def _row_diff(found: Dataset, base: Side, other: Side) -> Values:
+def _row_diff(found: DatasetRecord, base: Side, other: Side) -> Values:
     """The row diff of the URL, or the latest one; its rows if it is completed."""
     job = _job_of_url(found) or _latest_job(found, base.table, other.table)
     shared = {folded(column.name) for column in base.table.files.columns}
@@ -225,12 +225,12 @@ def _row_diff(found: Dataset, base: Side, other: Side) -> Values:
     return values
 
 
-def _job_of_url(found: Dataset) -> Job | None:
+def _job_of_url(found: DatasetRecord) -> JobRecord | None:
     job = caller().job(request.args["diff"]) if request.args.get("diff") else None
     return job if job and job.kind is ROW_DIFF and job.dataset_id == found.id else None
 
 
-def _latest_job(found: Dataset, base: OpenTable, other: OpenTable) -> Job | None:
+def _latest_job(found: DatasetRecord, base: OpenTable, other: OpenTable) -> JobRecord | None:
     filters = JobFilters(dataset_id=found.id, run_type="exploration")
     with service().database.read() as tx:
         jobs, _ = list_jobs(tx, caller().user, filters, offset=0, limit=MAX_JOBS)
@@ -238,7 +238,7 @@ def _latest_job(found: Dataset, base: OpenTable, other: OpenTable) -> Job | None
     return next((job for job in jobs if job.kind is ROW_DIFF and _tables_of(job) == wanted), None)
 
 
-def _tables_of(job: Job) -> tuple[str | None, ...]:
+def _tables_of(job: JobRecord) -> tuple[str | None, ...]:
     compare_to = job.run_parameters["compare_to"]
     key = job.run_parameters["table_key"]
     return (job.source_commit_id, key, compare_to["commit_id"], compare_to["table_key"])
@@ -273,7 +273,7 @@ class ChangedRows:
     offset: int
     kind: str
     column: str
-    job: Job
+    job: JobRecord
     filters: str
 
     @property
@@ -287,7 +287,7 @@ class ChangedRows:
         return f"/api/exploration/jobs/{self.job.id}/result?{urlencode(query)}"
 
 
-def _changed_rows(job: Job) -> ChangedRows:
+def _changed_rows(job: JobRecord) -> ChangedRows:
     diff = (job.output_summary or {})["row_diff"]
     kind, column = request.args.get("kind", ""), request.args.get("column", "")
     kind = kind if kind in KINDS else ""

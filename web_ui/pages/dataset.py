@@ -24,11 +24,11 @@ from parquet_tables.quoting import shown_identifier
 from service.sql_queries import DATA, FUNCTIONS
 from service.tables.open_tables import PRIMARY, open_commit, open_table
 from service.tables.reports import ProfileJson, cached_profile, profile_of
-from storage.accounts.datasets import Dataset, list_group_permissions, list_permissions
+from storage.accounts.datasets import DatasetRecord, list_group_permissions, list_permissions
 from storage.accounts.groups import list_groups
 from storage.audit.findings import signed_off_jobs
 from storage.errors import NotFound
-from storage.jobs.jobs import Job, outcomes_of
+from storage.jobs.jobs import JobRecord, outcomes_of
 from storage.jobs.kinds import PROFILE, values_read
 from storage.jobs.lists import JobFilters, list_jobs
 from storage.jobs.schedules import Schedule, list_schedules
@@ -105,7 +105,7 @@ def _has_commit(refs: list[Ref], ref: str) -> bool:
     return all(one.commit_id is not None for one in refs if one.name == ref)
 
 
-def _tabs(found: Dataset, commit: Commit | None) -> dict[str, tuple[str, View]]:
+def _tabs(found: DatasetRecord, commit: Commit | None) -> dict[str, tuple[str, View]]:
     """The titles and views of the dataset's tabs by name."""
     tabs: dict[str, tuple[str, View]] = {}
     if commit is not None:
@@ -159,7 +159,7 @@ def _data(context: Values) -> Values:
     }
 
 
-def _imported(context: Values) -> Job | None:
+def _imported(context: Values) -> JobRecord | None:
     """The completed import that led to this page and made the shown commit, if any."""
     with suppress(NotFound):
         job = caller().job(request.args.get("imported", ""))
@@ -323,7 +323,7 @@ def _ledger(context: Values) -> Values:
 
 
 def _settings(context: Values) -> Values:
-    found: Dataset = context["dataset"]
+    found: DatasetRecord = context["dataset"]
     with service().database.read() as tx:
         signed_off = signed_off_jobs(tx, found.id)
         may_undo = may_undo_sign_offs(tx, caller().user, found.level, signed_off)

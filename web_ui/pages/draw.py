@@ -21,10 +21,10 @@ from domain_errors import counted
 from sampling_engine import DEFAULT_METHOD, METHOD_CLASSES, Method
 from sampling_engine.filters import OPERATORS
 from service.sampling_parameters import DrawRule, stated_rounds
-from storage.accounts.datasets import Dataset
+from storage.accounts.datasets import DatasetRecord
 from storage.audit.findings import newest_findings
 from storage.errors import Pruned
-from storage.jobs.jobs import Job
+from storage.jobs.jobs import JobRecord
 from storage.versions.manifests import get_commit
 from storage.versions.refs import MAIN, list_refs
 from web_ui.grids import filters_in_query
@@ -102,7 +102,7 @@ def _parameter(own: Declared) -> dict[str, Any]:
     }
 
 
-def _refs(found: Dataset) -> list[dict[str, Any]]:
+def _refs(found: DatasetRecord) -> list[dict[str, Any]]:
     """The refs that have a commit, with their tables."""
     with service().database.read() as tx:
         refs, _ = list_refs(tx, found.id)
@@ -119,7 +119,7 @@ def _refs(found: Dataset) -> list[dict[str, Any]]:
         ]
 
 
-def _copied_job(found: Dataset) -> Job | None:
+def _copied_job(found: DatasetRecord) -> JobRecord | None:
     """The sampling job whose design the URL asks to copy."""
     if not request.args.get("job"):
         return None
@@ -127,14 +127,14 @@ def _copied_job(found: Dataset) -> Job | None:
     return job if job.run_type == "sampling" and job.dataset_id == found.id else None
 
 
-def _newest(job: Job) -> NewerVersion | None:
+def _newest(job: JobRecord) -> NewerVersion | None:
     """The newer version of a job's table; None if there is none, or the job's was pruned."""
     with suppress(Pruned):
         return newer_version(service(), job)
     return None
 
 
-def _comes_along(job: Job) -> str | None:
+def _comes_along(job: JobRecord) -> str | None:
     """What becomes of the findings of a copied sample; None if it has none."""
     with service().database.read() as tx:
         findings = newest_findings(tx, job.id)
@@ -152,7 +152,7 @@ def _comes_along(job: Job) -> str | None:
     )
 
 
-def _initial_body(copied_job: Job | None) -> dict[str, Any]:
+def _initial_body(copied_job: JobRecord | None) -> dict[str, Any]:
     """The request body that the form shows at first."""
     if copied_job is not None:
         body = copy.deepcopy(copied_job.run_parameters)

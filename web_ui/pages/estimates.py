@@ -56,7 +56,7 @@ from presentation.charts import Interval, IntervalChart, axis_of
 from presentation.content import Judgement, Table, formula_safe
 from presentation.xlsx import write_sections
 from storage.errors import NotFound
-from storage.jobs.jobs import Job
+from storage.jobs.jobs import JobRecord
 from web_ui.contract_forms import form_fields, read_form
 from web_ui.job_texts import problem_text
 from web_ui.numbers import chosen_level, confidence_choice
@@ -84,7 +84,7 @@ MAX_KNOWN = 4
 """Columns of known totals that the page offers; the API takes more."""
 
 
-def estimates_tab(found: Job) -> Values:
+def estimates_tab(found: JobRecord) -> Values:
     """Show the chosen view: figures, a back-test, or values from a file."""
     view = request.args.get("view")
     values: Values = {"views": VIEWS, "view": view if view in VIEWS else "figures"}
@@ -97,7 +97,7 @@ def estimates_tab(found: Job) -> Values:
             return values | _figures(found)
 
 
-def _figures(found: Job) -> Values:
+def _figures(found: JobRecord) -> Values:
     """Estimate what the URL asks for."""
     chosen = _chosen()
     values: Values = {
@@ -159,7 +159,7 @@ def _known_totals(calibration: CalibrationFacts | None) -> Table | None:
     return Table("Known totals", header, rows)
 
 
-def _backtest(found: Job) -> Values:
+def _backtest(found: JobRecord) -> Values:
     """Every known figure: a line with its distance from the truth in margins."""
     chosen = _chosen()
     values: Values = {"chosen": chosen, "confidences": USUAL_CONFIDENCES, "lonely_choices": LONELY}
@@ -215,7 +215,7 @@ def _backtest_picture(figures: Sequence[KnownFigure], names: list[str]) -> Inter
     return IntervalChart("Distance from the true value", drawn, ticks)
 
 
-def _uploads(found: Job) -> Values:
+def _uploads(found: JobRecord) -> Values:
     dataset = caller().dataset(found.dataset_id, "read")
     return {
         "uploads": uploads_of(service(), found),
@@ -231,7 +231,7 @@ def _design_links(method: str) -> dict[str, str]:
     return code | DESIGN_TABLES
 
 
-def _needed(found: Job, chosen: Values) -> Values:
+def _needed(found: JobRecord, chosen: Values) -> Values:
     """How many rows the margin of the URL needs; nothing without one."""
     if not chosen["goal"]:
         return {}
@@ -292,7 +292,7 @@ def estimates_sheet(job_id: str) -> AnyResponse:
     return _file(content.getvalue(), MEDIA_TYPES["xlsx"], f"estimates-{found.id[:8]}.xlsx")
 
 
-def _downloaded(job_id: str) -> tuple[Job, EstimatesAnswer, Values]:
+def _downloaded(job_id: str) -> tuple[JobRecord, EstimatesAnswer, Values]:
     """The sample, its estimates and the choices of the URL."""
     found = caller().job(job_id)
     if found.run_type != "sampling" or found.status != "completed":
@@ -344,7 +344,7 @@ def _chosen() -> Values:
     }
 
 
-def _source(found: Job, chosen: Values) -> ValueSource | None:
+def _source(found: JobRecord, chosen: Values) -> ValueSource | None:
     return value_source(service(), found, chosen["values"], chosen["book"])
 
 
@@ -377,7 +377,7 @@ def _first_choice(columns: Sequence[EstimatedColumn]) -> Values:
     return {"statistic": "mean", "column": best.name}
 
 
-def _asked(found: Job, chosen: Values) -> EstimatesRequest:
+def _asked(found: JobRecord, chosen: Values) -> EstimatesRequest:
     """The choices as a request."""
     name, value = chosen["statistic"], NOT_GIVEN
     if name == "proportion" and chosen["column"]:

@@ -25,7 +25,7 @@ from contract.requests.evaluate import KINDS, EvaluationRequest
 from domain_errors import DomainError, InvalidRequest
 from sampling_engine import method_class
 from storage.audit.findings import Review, conclusion_of, review_of
-from storage.jobs.jobs import Job
+from storage.jobs.jobs import JobRecord
 from web_ui.contract_forms import FormField, form_fields
 from web_ui.job_texts import problem_text
 from web_ui.numbers import chosen_level, confidence_choice
@@ -37,7 +37,7 @@ Values = dict[str, Any]
 BY_ITSELF = ("kind", "confidence", "tolerable")
 
 
-def evaluation_tab(found: Job) -> Values:
+def evaluation_tab(found: JobRecord) -> Values:
     """Evaluate what the URL asks for."""
     with service().database.read() as tx:
         review = review_of(tx, found.id)
@@ -98,7 +98,7 @@ def _body(chosen: Values) -> Values:
     return body | ({} if chosen["share"] is None else {"tolerable": float(chosen["share"])})
 
 
-def _fields(found: Job, chosen: Values) -> list[FormField]:
+def _fields(found: JobRecord, chosen: Values) -> list[FormField]:
     """The parameters of the form; names of columns are chosen."""
     numbers = [each.name for each in estimated_columns(service(), found) if each.is_number]
     columns = {"": "Choose a column", **dict(zip(numbers, numbers, strict=True))}
@@ -128,7 +128,7 @@ def _parameters(kind: str, signed: Mapping[str, Any]) -> Values:
     }
 
 
-def _chosen(found: Job, review: Review) -> Values:
+def _chosen(found: JobRecord, review: Review) -> Values:
     kept = signed_off(review)
     signed = kept.evaluation if kept else {}
     kind = request.args.get("kind", signed.get("kind", ""))
@@ -157,7 +157,7 @@ def _signed(kept: Mapping[str, Any]) -> tuple[str, float]:
     return tolerable, kept["confidence"]
 
 
-def _planned(found: Job, kind: str) -> tuple[str, float]:
+def _planned(found: JobRecord, kind: str) -> tuple[str, float]:
     """The same of the recorded plan, if it is for this kind of evaluation."""
     goal, fitting = planned_goal(found.run_parameters), fitting_kind(found)
     if goal is None or kind not in ("", fitting):

@@ -24,7 +24,7 @@ from domain_errors import DomainError
 from parquet_tables.tables import Column
 from service.tables.open_tables import open_source
 from storage.audit.findings import Review, list_findings
-from storage.jobs.jobs import Job
+from storage.jobs.jobs import JobRecord
 from web_ui.job_texts import problem_text
 from web_ui.numbers import cell_text, decimal_text
 from web_ui.shell import MAX_OFFSET, audit_sample, caller, number_between, service
@@ -43,7 +43,7 @@ STEPS = {
 }
 
 
-def findings_tab(found: Job) -> dict[str, Any]:
+def findings_tab(found: JobRecord) -> dict[str, Any]:
     """Show a page of the sample's items."""
     texts = {
         "outcomes": OUTCOMES,
@@ -89,7 +89,7 @@ def _concluded(review: Review) -> dict[str, str]:
     return {"text": concluded_text(kept), "tone": verdict_of(kept) if kept else ""}
 
 
-def _history(found: Job) -> dict[str, Any]:
+def _history(found: JobRecord) -> dict[str, Any]:
     """All entries about the row that the URL names."""
     row_id = request.args.get("history")
     if not row_id:

@@ -50,7 +50,7 @@ from storage.certificates.ledger import draw_entry
 from storage.certificates.row_roots import row_root_of
 from storage.errors import Pruned
 from storage.jobs import kinds
-from storage.jobs.jobs import Job, list_log
+from storage.jobs.jobs import JobRecord, list_log
 from storage.sqlite.clock import timestamp
 from storage.sqlite.database import Transaction
 from storage.versions.bin import is_binned
@@ -151,15 +151,17 @@ def retry_job(job_id: str) -> AnyResponse:
     return to(f"/jobs/{retry(service(), by, found).id}")
 
 
-def _is_named(tx: Transaction, found: Job) -> bool:
+def _is_named(tx: Transaction, found: JobRecord) -> bool:
     """Whether the ref of the job's result still exists."""
     name = (found.output_summary or {}).get("output_ref")
     return name is not None and has_ref(tx, found.dataset_id, name)
 
 
-def _tabs(found: Job) -> dict[str, tuple[str, Callable[[Job], Values]]]:
+def _tabs(found: JobRecord) -> dict[str, tuple[str, Callable[[JobRecord], Values]]]:
     """The titles and views of the job's tabs by name."""
-    tabs: dict[str, tuple[str, Callable[[Job], Values]]] = {"overview": ("Summary", _overview)}
+    tabs: dict[str, tuple[str, Callable[[JobRecord], Values]]] = {
+        "overview": ("Summary", _overview)
+    }
     if is_sample(found):
         tabs["rows"] = ("Rows", _sample)
         if found.run_parameters["export_residual"]:
@@ -178,7 +180,7 @@ def _tabs(found: Job) -> dict[str, tuple[str, Callable[[Job], Values]]]:
     return tabs
 
 
-def _overview(found: Job) -> Values:
+def _overview(found: JobRecord) -> Values:
     summary = found.output_summary
     values: Values = {"summary": summary or {}, "has_result": found.kind.has_fields(summary)}
     if not found.kind.reads_commit and values["has_result"]:
@@ -197,7 +199,7 @@ def _overview(found: Job) -> Values:
     return values
 
 
-def _step_facts(found: Job) -> list[Facts]:
+def _step_facts(found: JobRecord) -> list[Facts]:
     """The facts of each step of a sampling job."""
     seeded = seeded_rounds(found.run_parameters)
     rounds = found.run_parameters["rounds"]
@@ -208,7 +210,7 @@ def _step_facts(found: Job) -> list[Facts]:
     ]
 
 
-def _first_rows(found: Job) -> Values | None:
+def _first_rows(found: JobRecord) -> Values | None:
     """The first rows of a sample; None if they can't be read."""
     try:
         with caller().reading():
@@ -221,19 +223,19 @@ def _first_rows(found: Job) -> Values | None:
     return {"columns": shown, "rows": rows, "all_columns": len(table.files.columns)}
 
 
-def is_sample(found: Job) -> bool:
+def is_sample(found: JobRecord) -> bool:
     """Whether a job's page is that of a finished sample."""
     return found.kind is kinds.SAMPLE and kinds.SAMPLE.has_fields(found.output_summary)
 
 
-def _comparison(found: Job) -> Values:
+def _comparison(found: JobRecord) -> Values:
     try:
         return {"found": shown_comparison(caller(), found), "picture": small_picture}
     except DomainError as error:
         return {"found": None, "problem": problem_text(error)}
 
 
-def _sample(found: Job) -> Values:
+def _sample(found: JobRecord) -> Values:
     def why(row: Values) -> str:
         return f"/jobs/{found.id}?{urlencode({'tab': 'why', 'row': row['_logical_row_id']})}"
 
@@ -242,22 +244,22 @@ def _sample(found: Job) -> Values:
     return {**values, "why": why if has_id else None}
 
 
-def _residual(found: Job) -> Values:
+def _residual(found: JobRecord) -> Values:
     return _grid(found, RESIDUAL, f"/api/sampling/jobs/{found.id}/residual")
 
 
-def _result(found: Job) -> Values:
+def _result(found: JobRecord) -> Values:
     return _grid(found, RESULT, f"/api/exploration/jobs/{found.id}/result")
 
 
-def _grid(found: Job, key: str, path: str) -> Values:
+def _grid(found: JobRecord, key: str, path: str) -> Values:
     with caller().reading():
         table = open_table(service(), found.dataset_id, output_of(found), key)
         grid = grid_of(table, RowSource(found.dataset_id, table.commit_id, key, found.id))
     return {"grid": grid, "downloads": download_links(path)}
 
 
-def _reserves(found: Job) -> Values:
+def _reserves(found: JobRecord) -> Values:
     rounds = len(found.run_parameters["rounds"])
     number = number_between("round", 1, rounds, 1)
     limit = number_between("limit", 1, 1000, RESERVES_LIMIT)
@@ -284,7 +286,7 @@ def _types(table: OpenTable) -> dict[str, str]:
     return {column.name: column.type for column in table.files.columns}
 
 
-def _why(found: Job) -> Values:
+def _why(found: JobRecord) -> Values:
     """The rows with a value of a column, or the row with an id, also of an older link's ``row``."""
     column = request.args.get("column") or None
     value = (request.args.get("value") or request.args.get("row") or "").strip()
@@ -307,7 +309,7 @@ def _why(found: Job) -> Values:
     return values
 
 
-def _certificate(found: Job) -> Values:
+def _certificate(found: JobRecord) -> Values:
     with service().database.read() as tx:
         entry = draw_entry(tx, found.dataset_id, found.id)
         key = list_public_keys(tx)[0]
@@ -324,7 +326,7 @@ def _certificate(found: Job) -> Values:
     }
 
 
-def _request(found: Job) -> Values:
+def _request(found: JobRecord) -> Values:
     """The request as JSON and as code; only the original one as JSON if its data was pruned."""
     values: Values = {"zone_name": None, "key_column": None}
     if _can_repeat(found):
@@ -340,14 +342,14 @@ def _request(found: Job) -> Values:
     return {**values, "parameters": _json(body), "code": described and code_of(described)}
 
 
-def _key_column(found: Job) -> str | None:
+def _key_column(found: JobRecord) -> str | None:
     """A column that identifies a row of the sampled table; None if the table can't be read."""
     with suppress(DomainError), caller().reading():
         return key_column(service(), open_source(service(), found))
     return None
 
 
-def _can_repeat(found: Job) -> bool:
+def _can_repeat(found: JobRecord) -> bool:
     """Whether the user can schedule the request of a job."""
     with suppress(DomainError):
         repeated_request(found)
@@ -355,7 +357,7 @@ def _can_repeat(found: Job) -> bool:
     return False
 
 
-def _api_request(found: Job, body: Values) -> ApiRequest:
+def _api_request(found: JobRecord, body: Values) -> ApiRequest:
     """The request of a job; that of an import is a form with a file, or the URI of one."""
     if found.kind is not kinds.IMPORT:
         return ApiRequest(found.kind.request_path(found.dataset_id), body)
@@ -372,7 +374,7 @@ def _json(body: Values) -> str:
     return json.dumps(body, indent=2, ensure_ascii=False)
 
 
-def _log(found: Job) -> Values:
+def _log(found: JobRecord) -> Values:
     with service().database.read() as tx:
         entries, total = list_log(tx, found.id, 0, MAX_LOG_ENTRIES)
     return {"entries": entries, "entry_count": total}

@@ -18,7 +18,7 @@ from domain_errors import DomainError, InvalidRequest, counted
 from storage.accounts.datasets import DatasetFilters, get_dataset, list_datasets
 from storage.accounts.users import User
 from storage.errors import NotFound
-from storage.jobs.jobs import Job
+from storage.jobs.jobs import JobRecord
 from storage.jobs.lists import JobFilters, list_jobs
 from storage.sqlite.database import Transaction
 from web_ui.shell import (
@@ -102,7 +102,7 @@ def change_jobs() -> AnyResponse:
     return to(f"{back}{separator}{urlencode(outcome)}")
 
 
-def _act(action: str, found: Job) -> Job:
+def _act(action: str, found: JobRecord) -> JobRecord:
     """Cancel, retry or dismiss a job; return the job, or its retry."""
     by = caller()
     if action == "cancel":
@@ -212,7 +212,7 @@ def _chips(choice: DatasetChoice) -> list[tuple[str, str]]:
     return chips
 
 
-def own_job(job_id: str) -> Job:
+def own_job(job_id: str) -> JobRecord:
     """A job that the user can change."""
     found = caller().job(job_id)
     caller().dataset(found.dataset_id, "write")

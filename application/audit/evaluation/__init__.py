@@ -30,7 +30,7 @@ from sampling_engine import method_class
 from sampling_engine.methods.monetary_unit.account import recorded_account
 from service.service import Service
 from service.tables.sample_design import DRAWN_AMOUNTS
-from storage.jobs.jobs import Job
+from storage.jobs.jobs import JobRecord
 
 __all__ = ["EvaluationAnswer", "SettledEvaluation", "evaluate", "request_of"]
 
@@ -42,7 +42,7 @@ SIGNS: Mapping[str, tuple[str, ...]] = {
 """The signs of the amounts that a population of monetary units leaves out."""
 
 
-def evaluate(service: Service, job: Job, request: SettledEvaluation[Any]) -> EvaluationAnswer:
+def evaluate(service: Service, job: JobRecord, request: SettledEvaluation[Any]) -> EvaluationAnswer:
     """Evaluate a sample.
 
     Raises

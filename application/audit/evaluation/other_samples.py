@@ -25,7 +25,7 @@ from service.service import Service
 from service.tables.drawn_rows import ExaminedBefore, examined_beside
 from service.tables.open_tables import source_of, version_of
 from storage.audit.findings import Finding, Review, review_of
-from storage.jobs.jobs import Job
+from storage.jobs.jobs import JobRecord
 from storage.versions.refs import has_sample_ref
 
 MAX_OTHERS = 20
@@ -65,7 +65,7 @@ class OtherSamples:
     """The other samples of a table that have findings, newest draw first."""
 
     service: Service
-    job: Job
+    job: JobRecord
     found: Sequence[ExaminedBefore]
     drawn: int
     findings: Mapping[str, Finding]
@@ -192,7 +192,7 @@ def _newest_sign_off(review: Review) -> NewestSignOff | None:
     )
 
 
-def other_samples(service: Service, job: Job, state: AuditState) -> OtherSamples:
+def other_samples(service: Service, job: JobRecord, state: AuditState) -> OtherSamples:
     """Read the other samples of a sample's table that have findings."""
     drawn = list(drawn_row_ids(service, job))
     found = examined_beside(service, job, source_of(job), drawn)

@@ -23,7 +23,7 @@ from contract.requests.evaluate import KINDS, EvaluationRequest, evaluation_para
 from estimation_engine.audit import Conclusion
 from parquet_tables.names import folded
 from storage.audit.findings import Review, ReviewEntry
-from storage.jobs.jobs import Job
+from storage.jobs.jobs import JobRecord
 
 
 def _names() -> tuple[str, ...]:
@@ -31,7 +31,7 @@ def _names() -> tuple[str, ...]:
     return ("confidence", "tolerable", *(each.name for each in evaluation_parameters()))
 
 
-def request_of(job: Job, review: Review, given: EvaluationRequest) -> SettledEvaluation[Any]:
+def request_of(job: JobRecord, review: Review, given: EvaluationRequest) -> SettledEvaluation[Any]:
     """A request with the given parameters, and for others those signed off, or else planned.
 
     Signed parameters are taken by the same kind alone. The plan is of the kind that fits the
@@ -48,7 +48,7 @@ def request_of(job: Job, review: Review, given: EvaluationRequest) -> SettledEva
     return SettledEvaluation.of(given.kind or defaults["kind"], **chosen)
 
 
-def fitting_kind(job: Job) -> str:
+def fitting_kind(job: JobRecord) -> str:
     """The kind that fits a sample, by its plan, its method, and an examined sample before it."""
     rounds, continues = job.run_parameters["rounds"], continues_of(job.output_summary)
     is_enlarged = continues is not None and not continues["is_repeat"] and continues["in_order"]
@@ -60,7 +60,7 @@ def fitting_kind(job: Job) -> str:
     return fitting_evaluator(drawn).kind.name
 
 
-def _planned(job: Job, kind: str | None) -> dict[str, Any]:
+def _planned(job: JobRecord, kind: str | None) -> dict[str, Any]:
     goal = planned_goal(job.run_parameters) or {}
     fitting = fitting_kind(job)
     kind = kind or fitting

@@ -23,7 +23,7 @@ from parquet_tables.names import folded
 from service.sampling_parameters import recorded_rounds
 from service.service import Service
 from service.tables.open_tables import open_source
-from storage.jobs.jobs import Job
+from storage.jobs.jobs import JobRecord
 
 KIND_LOC = ("body", "kind")
 MOST_DIGITS = 400
@@ -89,7 +89,7 @@ class SettledEvaluation(AtConfidence, Generic[Parameters]):
 
 
 def with_own_column(
-    service: Service, job: Job, request: SettledEvaluation[Any]
+    service: Service, job: JobRecord, request: SettledEvaluation[Any]
 ) -> SettledEvaluation[Any]:
     """A request with the book column's name as the table has it; it may differ in case."""
     wanted = request.value_of("book_column")
@@ -107,7 +107,7 @@ class ExaminedSample:
     """A sample with its findings; the items are in the order of the draw."""
 
     service: Service
-    job: Job
+    job: JobRecord
     state: AuditState
     items: Sequence[ExaminedItem]
 

@@ -23,7 +23,7 @@ from http_api.routes.submissions import completed
 from http_api.schemas.contract import Listing, list_schema, page_of
 from parquet_tables.exports import MEDIA_TYPES
 from service.tables.open_tables import SAMPLE, open_table, output_of, source_of
-from storage.jobs.jobs import Job
+from storage.jobs.jobs import JobRecord
 
 blueprint = SignedInBlueprint(
     "certificates", __name__, url_prefix="/api/sampling/jobs/<job_id>", tag="Certificates"
@@ -47,11 +47,11 @@ class Envelope:
     signatures: list[Signature]
 
 
-def _drawn(job_id: str) -> Job:
+def _drawn(job_id: str) -> JobRecord:
     return completed(caller().job(job_id), "sampling")
 
 
-def _name_of(job: Job) -> str:
+def _name_of(job: JobRecord) -> str:
     return job.output_name or job.id[:8]
 
 

@@ -16,7 +16,7 @@ from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.submissions import completed, submission
 from http_api.schemas.jobs import JobAccepted, accepted
 from service.tables.open_tables import open_source
-from storage.jobs.jobs import Job
+from storage.jobs.jobs import JobRecord
 
 blueprint = SignedInBlueprint("row_proofs", __name__, url_prefix="/api", tag="Certificates")
 
@@ -55,7 +55,7 @@ def of_row(job_id: str, row_id: str) -> RowProofs:
         return _proofs(job, [ordinal_of(open_source(service(), job), row_id)])
 
 
-def _proofs(job: Job, ordinals: list[int]) -> RowProofs:
+def _proofs(job: JobRecord, ordinals: list[int]) -> RowProofs:
     found = row_proofs(service(), job, ordinals)
     caller().audit_view(RowSource(job.dataset_id, found.commit_id, found.table_key, job.id))
     return found
