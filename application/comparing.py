@@ -15,7 +15,7 @@ from profiling_engine.comparison.answers import ComparedTablesJson
 from profiling_engine.comparison.comparison import verdict_label as verdict_label
 from profiling_engine.comparison.shared_columns import match_columns, quick_key
 from service.service import Service
-from service.tables.open_tables import OpenTable, open_table
+from service.tables.open_tables import OpenTable, named_by, open_table
 from service.tables.sample_comparison import SampleComparison, brief_comparison, compare_sample
 from service.tables.table_comparison import (
     CachedComparison,
@@ -124,7 +124,10 @@ def shown_tables(
     """
     service = caller.service
     with caller.reading():
-        first, second = (open_table(service, dataset_id, *table) for table in (base, other))
+        with named_by("query", "base_ref"):
+            first = open_table(service, dataset_id, *base)
+        with named_by("query", "source_ref"):
+            second = open_table(service, dataset_id, *other)
         cached = cached_comparison(service, dataset_id, first, second)
         compared: CachedComparison | None = cached or service.background.result(
             (first.commit_id, first.key, second.commit_id, second.key),

@@ -17,9 +17,8 @@ from contract.requests.exploring import CompareToRequest, ExplorationRequest
 from profiling_engine.comparison.row_diff import resolve_keys
 from service.service import Service
 from service.sql_queries import sandbox_of, source_tables
-from service.tables.open_tables import OpenTable, open_commit, open_table
+from service.tables.open_tables import OpenTable, named_by, open_commit, open_requested, open_table
 from storage.accounts.datasets import DatasetRecord
-from storage.errors import NotFound
 from storage.jobs.jobs import JobRecord
 from storage.jobs.kinds import QUERY, REPORT, ROW_DIFF, values_read
 from storage.jobs.submission import NewJob
@@ -30,11 +29,8 @@ from storage.versions.refs import QUERY_PREFIX
 
 def _other(service: Service, dataset_id: int, other: CompareToRequest) -> OpenTable:
     """Open the table to compare with; NotFound has the location of ``compare_to``."""
-    try:
+    with named_by("compare_to"):
         return open_table(service, dataset_id, other.source_ref, other.table_key)
-    except NotFound as error:
-        error.loc = ("compare_to",)
-        raise
 
 
 def _recorded(other: CompareToRequest, table: OpenTable) -> dict[str, str]:
@@ -46,7 +42,7 @@ def submit_report(
     service: Service, by: Submission, dataset: DatasetRecord, request: ExplorationRequest
 ) -> JobRecord:
     """Fix the commits of a report's tables; NotFound lists the valid refs and tables."""
-    source = open_table(service, dataset.id, request.source_ref, request.table_key)
+    source = open_requested(service, dataset.id, request.source_ref, request.table_key)
     parameters: dict[str, Any] = {"source_ref": request.source_ref, "table_key": source.key}
     if request.compare_to is not None:
         other = _other(service, dataset.id, request.compare_to)
@@ -74,10 +70,11 @@ def _checked_query(
     service: Service, dataset_id: int, request: ExplorationRequest
 ) -> CheckedContent:
     """Check a statement; DomainError if it is refused."""
-    with service.database.read() as tx:
+    with named_by("source_ref"), service.database.read() as tx:
         commit = open_commit(tx, dataset_id, request.source_ref)
     if request.table_key is not None:
-        commit.manifest.table(request.table_key)
+        with named_by("table_key"):
+            commit.manifest.table(request.table_key)
     sql = request.sql or ""
     sandbox_of(service).check(sql, source_tables(service, commit))
     return CheckedContent(
@@ -93,7 +90,7 @@ def _checked_row_diff(
     service: Service, dataset_id: int, request: ExplorationRequest, compare_to: CompareToRequest
 ) -> CheckedContent:
     """Check the tables and the keys of a row diff; DomainError if one doesn't exist."""
-    base = open_table(service, dataset_id, request.source_ref, request.table_key)
+    base = open_requested(service, dataset_id, request.source_ref, request.table_key)
     other = _other(service, dataset_id, compare_to)
     keys = resolve_keys(base.files, other.files, tuple(request.keys or ()))
     rows = base.files.row_count + other.files.row_count

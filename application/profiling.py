@@ -13,7 +13,7 @@ from application.job_submission import Submission, submit
 from contract.declarations import Help
 from parquet_tables.tables import UnknownColumn
 from service.service import Service
-from service.tables.open_tables import OpenTable, open_source, open_table
+from service.tables.open_tables import OpenTable, open_requested, open_source
 from service.tables.reports import Part, ProfileJson, of_columns, profile_of
 from storage.accounts.datasets import DatasetRecord
 from storage.jobs.jobs import JobRecord
@@ -30,7 +30,7 @@ def submit_profiling(
     columns: Sequence[str] = (),
 ) -> JobRecord:
     """Fix the table and the columns of a profile; no columns select all of the table's."""
-    source = open_table(service, dataset.id, source_ref, table_key)
+    source = open_requested(service, dataset.id, source_ref, table_key)
     parameters = {
         "source_ref": source_ref,
         "table_key": source.key,

@@ -45,7 +45,7 @@ from service.sampling_parameters import (
     source_draw,
 )
 from service.service import Service
-from service.tables.open_tables import OpenTable, open_table
+from service.tables.open_tables import OpenTable, open_requested
 from service.tables.reports import cached_profile
 from storage.accounts.datasets import DatasetRecord
 from storage.errors import Conflict, InvalidValue
@@ -172,7 +172,7 @@ def check_draw(service: Service, dataset_id: int, request: SamplingRequest) -> C
     DomainError
         The ref or the table doesn't exist, or a filter, column or size is wrong.
     """
-    source = open_table(service, dataset_id, request.source, request.table_key)
+    source = open_requested(service, dataset_id, request.source, request.table_key)
     settled = settle_rounds(with_likelihoods(request.rounds), recorded=request.repeats_record)
     version = DRAW_VERSION if request.draw_version is None else request.draw_version
     rule = DrawRule(version, source_draw(service, dataset_id, source.commit_id))

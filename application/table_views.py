@@ -25,7 +25,7 @@ from profiling_engine.columns.summaries import ColumnSummary, summarise
 from sampling_engine.filters import Filter, as_conditions, parse_expression
 from service.sampling_parameters import parse_filter
 from service.service import Service
-from service.tables.open_tables import OpenTable, choose_key, open_commit, table_files
+from service.tables.open_tables import OpenTable, choose_key, named_by, open_commit, table_files
 from storage.versions.manifests import Commit, StoredTable
 
 
@@ -160,7 +160,7 @@ def column_values(
     most: int,
 ) -> ColumnSamples:
     """Read the frequent values of columns."""
-    with service.database.read() as tx:
+    with named_by("source_ref"), service.database.read() as tx:
         commit = open_commit(tx, dataset_id, source_ref)
     sheets = [_sheet_of(commit, name) for name in names]
     if table_key is None and sheets[0] is not None and all(sheets):
@@ -183,8 +183,9 @@ def column_values(
 
 def _sheet_of(commit: Commit, name: str) -> StoredTable | None:
     """The table whose key and a colon start the name; the longest key of several."""
-    found = [table for table in commit.manifest.tables if name.startswith(f"{table.key}:")]
-    return max(found, key=lambda table: len(table.key), default=None)
+    tables = commit.manifest.tables
+    found = [own for own in tables if name.startswith((f"{own.name}:", f"{own.key}:"))]
+    return max(found, key=lambda own: len(own.key), default=None)
 
 
 def _table_and_name(commit: Commit, key: str, name: str) -> tuple[StoredTable, str]:
@@ -193,4 +194,6 @@ def _table_and_name(commit: Commit, key: str, name: str) -> tuple[StoredTable, s
     if any(column.name.lower() == name.lower() for column in stored.columns):
         return stored, name
     sheet = _sheet_of(commit, name)
-    return (stored, name) if sheet is None else (sheet, name.removeprefix(f"{sheet.key}:"))
+    if sheet is None:
+        return stored, name
+    return sheet, name.removeprefix(f"{sheet.name}:").removeprefix(f"{sheet.key}:")

@@ -149,6 +149,9 @@ class WholeNumber(click.IntRange):
         """Convert a text."""
         return super().convert(_whole(value) or value, param, ctx)
 
+    def _describe_range(self) -> str:
+        return "" if self.min is None and self.max is None else super()._describe_range()
+
 
 def _whole(value: Any) -> int | None:
     """The whole number in a text; None for another text, which click refuses."""

@@ -19,7 +19,7 @@ from contract.declarations import Help
 from contract.requests.draw import DrawJobRequest, RoundJson
 from service.sampling_parameters import stated_rounds
 from service.service import Service
-from service.tables.open_tables import open_table
+from service.tables.open_tables import named_by, open_table
 from storage.certificates.beacons import CHAINS, Chain, find_chain
 from storage.certificates.canonical_json import canonical_json
 from storage.certificates.ledger import (
@@ -194,7 +194,8 @@ def planned_request(by: Caller, dataset_id: int, given: DrawJobRequest) -> Sampl
         Too many signatures are verified at once.
     """
     service = by.service
-    plan = get_plan(service, dataset_id, str(given.plan_id))
+    with named_by("plan_id"):
+        plan = get_plan(service, dataset_id, str(given.plan_id))
     content = plan.content
     _require_same_source(service, dataset_id, given, content)
     rounds = _rounds_of(given.rounds or (), plan)

@@ -13,7 +13,7 @@ from domain_errors import DomainError
 from parquet_tables.row_hashes import prove_rows
 from parquet_tables.rows import page_statement
 from service.service import Service
-from service.tables.open_tables import SAMPLE, open_source, open_table, output_of
+from service.tables.open_tables import SAMPLE, open_requested, open_source, open_table, output_of
 from storage.accounts.datasets import DatasetRecord
 from storage.audit.findings import list_replacements
 from storage.certificates.row_roots import row_root_of
@@ -57,7 +57,7 @@ def submit_row_root(
     service: Service, by: Submission, dataset: DatasetRecord, request: RowRootRequest
 ) -> JobRecord:
     """Submit the job that builds the row root of a table; done at once where there is one."""
-    source = open_table(service, dataset.id, request.source_ref, request.table_key)
+    source = open_requested(service, dataset.id, request.source_ref, request.table_key)
     parameters = {"source_ref": request.source_ref, "table_key": source.key, "row_root": True}
     size = values_read(source.files.file_rows, len(source.files.columns))
     new = by.new_job(service, ROW_PROOFS, dataset, source.commit_id, parameters, size)

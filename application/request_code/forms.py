@@ -360,7 +360,7 @@ FORMS = (
         ("jobsvc", "compare", "{subject}"),
         (
             Argument("source_ref", keyword("ref"), words.plain),
-            _compared(words.plain, "--other-table"),
+            _compared(words.plain, "--compare-table"),
             Argument("keys", keyword("keys"), words.option("--key")),
             TABLE,
             NAME,

@@ -149,7 +149,7 @@ class Job:
             The column or columns that identify a row, to draw no row that this or an earlier run
             drew.
         misfire : str, optional
-            What to do with times at which the server didn't run: ``once`` or ``skip``.
+            What to do with times at which the server didn't run: ``run`` or ``skip``.
 
         Returns
         -------

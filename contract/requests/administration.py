@@ -36,8 +36,18 @@ class EntriesRequest(Request):
         Help("A job, a ref, a table, a token or a user."),
         Option("--object"),
     ] = None
-    created_after: Annotated[str | None, Time(), Help("At this time or later.")] = None
-    created_before: Annotated[str | None, Time(), Help("Before this time.")] = None
+    created_after: Annotated[
+        str | None,
+        Time(),
+        Help("At this time or later."),
+        Option("--created-after", formerly="--after"),
+    ] = None
+    created_before: Annotated[
+        str | None,
+        Time(),
+        Help("Before this time."),
+        Option("--created-before", formerly="--before"),
+    ] = None
 
 
 @dataclass(frozen=True, kw_only=True)

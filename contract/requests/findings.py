@@ -78,8 +78,8 @@ class FindingsRequest(Request):
     @classmethod
     def reshaped(cls, data: Mapping[str, Any]) -> Mapping[str, Any]:
         """One finding instead of a list is one, too."""
-        is_finding = "findings" not in data and ("row_id" in data or "_logical_row_id" in data)
-        return {"findings": [data]} if is_finding else data
+        is_finding = not data.keys().isdisjoint(("row_id", "_logical_row_id", "outcome"))
+        return {"findings": [data]} if is_finding and "findings" not in data else data
 
 
 @dataclass(frozen=True)

@@ -88,9 +88,11 @@ def _renamed(data: Any, schema: StrictSchema) -> Any:
     if not isinstance(data, Mapping) or aliases.keys().isdisjoint(data):
         return data
     stated = {name for name in data if data[name] is not None}
-    for alias, name in aliases.items():
-        if {alias, name} <= stated:
-            raise ValidationError({alias: [Message(f"The same as `{name}`, which is given, too.")]})
+    for alias in stated & aliases.keys():
+        for other in stated - {alias}:
+            if aliases.get(other, other) == aliases[alias]:
+                message = Message(f"The same as `{other}`, which is given, too.")
+                raise ValidationError({alias: [message]})
     if isinstance(data, MultiDictProxy):
         pairs = cast("MultiDict[str, str]", data.data).items(multi=True)
         present = MultiDict((aliases.get(name, name), value) for name, value in pairs)

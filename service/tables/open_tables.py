@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -91,6 +93,26 @@ def open_table(service: Service, dataset_id: int, ref_or_commit: str, key: str |
         commit = open_commit(tx, dataset_id, ref_or_commit)
     chosen = choose_key(commit, key)
     return OpenTable(commit.id, chosen, table_files(service, commit.manifest.table(chosen)))
+
+
+@contextmanager
+def named_by(*loc: str) -> Iterator[None]:
+    """Give the location of a field to a NotFound about what it names."""
+    try:
+        yield
+    except NotFound as error:
+        error.loc = error.loc or loc
+        raise
+
+
+def open_requested(
+    service: Service, dataset_id: int, source_ref: str, table_key: str | None
+) -> OpenTable:
+    """Open the table that a body names; NotFound lists the valid refs or keys."""
+    with named_by("source_ref"), service.database.read() as tx:
+        commit = open_commit(tx, dataset_id, source_ref)
+    with named_by("table_key"):
+        return open_table(service, dataset_id, commit.id, choose_key(commit, table_key))
 
 
 def open_source(service: Service, job: JobRecord) -> OpenTable:

@@ -81,8 +81,10 @@ def audit_trail() -> Response:
         action=SUBJECTS[subject][1] if subject and not actions else actions,
         dataset_id=query.number("dataset_id"),
         object_id=query.text("object_id"),
-        created_after=query.time("created_after"),
-        created_before=query.time("created_before") or query.time("until", is_end=True),
+        created_after=query.time("created_after") or query.time("after"),
+        created_before=query.time("created_before")
+        or query.time("before")
+        or query.time("until", is_end=True),
     )
     if query.problem:
         filters = EntriesRequest()

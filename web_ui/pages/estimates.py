@@ -330,7 +330,7 @@ def _chosen() -> Values:
         "denominator": given.get("denominator") or None,
         "q": _share(given.get("q", "")),
         "by": [name for name in given.getlist("by") if name],
-        "filters": given.get("filters", "").strip(),
+        "filters": (given.get("filters") or given.get("where", "")).strip(),
         "goal": given.get("goal", "").strip()[:50],
         "basis": "frame" if given.get("basis") == "frame" else "sample",
         **confidence_choice(given, DEFAULT_CONFIDENCE),

@@ -109,10 +109,10 @@ export function bandEditor(context, round, entry, loc, changed) {
   const show = () => {
     if (bins.length > 1) {
       const step = width / bins.length;
-      const most = Math.max(...bins.map((bin) => bin.rows), 1);
+      const most = Math.max(...bins.map((bin) => bin.row_count), 1);
       const every = Math.ceil(LABEL_WIDTH / step);
       const bars = bins.map((bin, at) => {
-        const height = bin.rows ? Math.max((BASE - 16) * Math.sqrt(bin.rows / most), 1.5) : 0;
+        const height = bin.row_count ? Math.max((BASE - 16) * Math.sqrt(bin.row_count / most), 1.5) : 0;
         const text = `${bin.label}: ${number(bin.row_count)} rows${bin.sum === null ? "" : `, ${amount(bin.sum)}`}`;
         return s("rect", { class: "population", x: at * step, y: BASE - height, width: Math.max(step - 1, 1), height }, s("title", {}, text));
       });
