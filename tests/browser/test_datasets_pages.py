@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import httpx
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import sign_in
@@ -149,6 +150,17 @@ def test_deleting_a_dataset_needs_its_name(analyst: Analyst, server: LiveServer)
     page.get_by_role("button", name="Confirm").click()
     page.wait_for_url(f"{server.url}/datasets")
     assert client.get(f"/api/datasets/{dataset}").status_code == 404
+
+
+@pytest.mark.parametrize("name", ["filters", "filter"])
+def test_column_heads_are_of_the_filtered_rows(
+    analyst: Analyst, server: LiveServer, name: str
+) -> None:
+    page, client = analyst
+    dataset = server.new_table(200, client)
+    with page.expect_response("**/summaries?*") as summaries:
+        page.goto(f"{server.url}/datasets/{dataset}?{name}=id < 20")
+    assert {column["row_count"] for column in summaries.value.json()["columns"]} == {20}
 
 
 def test_a_profile_shows_charts_and_hints(analyst: Analyst, server: LiveServer) -> None:

@@ -122,6 +122,9 @@ def test_a_band_histogram_fits_the_page(analyst: Analyst, server: LiveServer, wi
     assert box is not None
     assert box["x"] >= 0
     assert box["x"] + box["width"] <= page_width
+    bars = picture.locator("rect.population")
+    heights = bars.evaluate_all("all => all.map((e) => Number(e.getAttribute('height')))")
+    assert max(heights) > 10
     assert picture.locator("text").first.evaluate("e => e.getBoundingClientRect().height") >= 10
     last = picture.get_by_role("slider").last.bounding_box()
     assert last is not None
