@@ -25,7 +25,7 @@ from apispec_oneofschema import MarshmallowPlugin
 from flask import Request, Response, request, send_from_directory
 from werkzeug.routing import MapAdapter
 
-from application.job_submission import MAX_KEY_LENGTH
+from application.job_submission import MAX_IDEMPOTENCY_KEY
 from application.profiling import ProfileResult, TableAnalysis
 from contract.answers import JsonOf, answer_fields
 from http_api.access import without_query
@@ -108,7 +108,7 @@ IDEMPOTENCY_KEY = {
     "schema": {
         "type": "string",
         "minLength": 1,
-        "maxLength": MAX_KEY_LENGTH,
+        "maxLength": MAX_IDEMPOTENCY_KEY,
         "pattern": "^[ -~]+$",
     },
     "description": "The same key and request give the same job for a day; another request with "
