@@ -133,7 +133,7 @@ CODE_FORMATS = ("r", "stata", "sas", "python")
 
 VERBS = {"get": "get", "post": "create", "put": "set", "patch": "update", "delete": "delete"}
 _PLAIN_ACTIONS = (
-    "attach cancel compare enable import preview prune query restore retry rotate run search test"
+    "attach cancel compare import preview prune query restore retry rotate run search test"
 )
 ACTIONS = {name: name for name in _PLAIN_ACTIONS.split()} | {
     "send-again": "resend",

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping
 from difflib import get_close_matches
 from itertools import islice
 from operator import attrgetter, itemgetter
-from typing import Any, ClassVar, cast, get_args
+from typing import Any, ClassVar, cast
 
 from apiflask import Schema
 from marshmallow import RAISE, ValidationError, fields, pre_load, validate
@@ -159,13 +159,6 @@ class MessageOut(Schema):
     """A response with a message alone."""
 
     message = out.string()
-
-
-def one_of(literal: Any, default: str, description: str | None = None) -> StrictString:
-    """A choice of a type's literals."""
-    return StrictString(
-        load_default=default, validate=validate.OneOf(get_args(literal)), description=description
-    )
 
 
 def text(least: int = 0, most: int = 1000, **options: Any) -> StrictString:
