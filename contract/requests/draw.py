@@ -16,6 +16,7 @@ from contract.fields import (
     Choice,
     ColumnName,
     Count,
+    EndTime,
     Flag,
     Items,
     Name,
@@ -24,8 +25,11 @@ from contract.fields import (
     RoundKind,
     RowFilterKind,
     Text,
+    Time,
 )
-from contract.requests.submitting import MAIN, JobPriority, SourceRef, TableKey
+from contract.jobs import STATUSES, Status
+from contract.requests.pages import PageRequest
+from contract.requests.submitting import MAIN, MAX_REF_LENGTH, JobPriority, SourceRef, TableKey
 from contract.words import RequestedEngine
 
 MAX_ROUNDS = 20
@@ -321,3 +325,25 @@ class TemplateChangeRequest(Request):
 
     name: Annotated[str | None, Name(most=200)] = None
     body: Annotated[SamplingJobRequest | None, Part(SamplingJobRequest)] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DrawsHistoryRequest(PageRequest):
+    """Find draws by filters, which are joined by AND."""
+
+    aliases: ClassVar[Mapping[str, str]] = {
+        "ref_name": "source_ref",
+        "start_date": "created_after",
+        "end_date": "created_before",
+    }
+
+    source_ref: Annotated[
+        str | None, Text(1, MAX_REF_LENGTH), Help("The ref that was drawn from.")
+    ] = None
+    status: Annotated[tuple[Status, ...] | None, Items(Choice.of(Status), most=len(STATUSES))] = (
+        None
+    )
+    created_after: Annotated[str | None, Time()] = None
+    created_before: Annotated[
+        str | None, EndTime(), Help("Exclusive; a date without a time includes that day.")
+    ] = None

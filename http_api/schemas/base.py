@@ -13,15 +13,13 @@ from operator import attrgetter, itemgetter
 from typing import Any, ClassVar, cast
 
 from apiflask import Schema
-from marshmallow import RAISE, ValidationError, fields, pre_load, validate
+from marshmallow import RAISE, ValidationError, fields, pre_load
 from webargs.multidictproxy import MultiDictProxy
 from werkzeug.datastructures import MultiDict
 
-from contract.requests.pages import DEFAULT_PAGE, MAX_PAGE
 from http_api.schemas import out
 from http_api.schemas.fields import (
     Message,
-    QueryInteger,
     StrictString,
     TextLength,
     check_name,
@@ -132,19 +130,6 @@ class StrictQuery(StrictSchema):
             if repeated:
                 raise ValidationError({name: [GIVEN_TWICE] for name in repeated})
         return data
-
-
-class PageQuery(StrictQuery):
-    """The query of a list."""
-
-    offset = QueryInteger(
-        load_default=0, validate=validate.Range(min=0), description="Results to skip."
-    )
-    limit = QueryInteger(
-        load_default=DEFAULT_PAGE,
-        validate=validate.Range(min=1, max=MAX_PAGE),
-        description="Maximum number of results.",
-    )
 
 
 class PageOut(Schema):
