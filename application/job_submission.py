@@ -33,7 +33,7 @@ from storage.jobs.submission import IdempotencyKey, NewJob, find_job_of_key, ins
 from storage.sqlite.database import Transaction
 from storage.versions.refs import get_ref, has_ref, parse_ref_name, require_movable
 
-MAX_KEY_LENGTH = 255
+MAX_IDEMPOTENCY_KEY = 255
 
 
 @dataclass(frozen=True)
@@ -94,12 +94,12 @@ def idempotency_key(
     """
     if key is None:
         return None
-    if not (0 < len(key) <= MAX_KEY_LENGTH and key.isascii() and key.isprintable()):
+    if not (0 < len(key) <= MAX_IDEMPOTENCY_KEY and key.isascii() and key.isprintable()):
         raise InvalidRequest(
             "{header} must have 1 to {maximum} printable ASCII characters.",
             loc=("header", "Idempotency-Key"),
             header="Idempotency-Key",
-            maximum=MAX_KEY_LENGTH,
+            maximum=MAX_IDEMPOTENCY_KEY,
         )
     digest = hashlib.sha256()
     for part in (path.rstrip("/"), *parts):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, get_args
 
 import click
 
@@ -39,11 +39,12 @@ from command_line.sampling import ACCEPT, METHOD, draw_parts, option_of
 from contract.declarations import declared
 from contract.requests.estimate import MoreRowsRequest, StatisticRequest
 from contract.requests.goal import GoalRequest
+from contract.words import GoalKind
 
 STRATA_SHOWN = 40
 GOALS_SHOWN = 40
 
-MARGINS = ("margin", "relative_margin", "cv")
+MARGINS: tuple[GoalKind, ...] = get_args(GoalKind)
 PRECISION = (*MARGINS, "confidence")
 """Fields of a goal that say how precise a figure is to be."""
 

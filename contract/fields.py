@@ -114,6 +114,11 @@ class Time(Kind):
 
 
 @dataclass(frozen=True)
+class EndTime(Time):
+    """The exclusive end of a period; a day without a time includes that day."""
+
+
+@dataclass(frozen=True)
 class ColumnName(Text):
     """The name of a column."""
 

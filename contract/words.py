@@ -27,6 +27,8 @@ Event = Literal[
 ]
 Basis = Literal["sample", "frame"]
 DesignFormat = Literal["json", "csv", "parquet", "r", "stata", "sas", "python"]
+ListFormat = Literal["xlsx", "csv"]
+"""Of entry lists."""
 ReplicateKind = Literal["jackknife", "bootstrap"]
 Outcome = Literal["ok", "exception", "not_applicable", "not_examinable"]
 ReviewAction = Literal["submitted", "withdrawn", "returned", "signed_off", "reopened"]

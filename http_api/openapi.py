@@ -12,7 +12,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import is_dataclass
-from functools import reduce
+from functools import partial, reduce
 from importlib.resources import files
 from operator import or_
 from pathlib import Path
@@ -25,7 +25,7 @@ from apispec_oneofschema import MarshmallowPlugin
 from flask import Request, Response, request, send_from_directory
 from werkzeug.routing import MapAdapter
 
-from application.job_submission import MAX_KEY_LENGTH
+from application.job_submission import MAX_IDEMPOTENCY_KEY
 from application.profiling import ProfileResult, TableAnalysis
 from contract.answers import JsonOf, answer_fields
 from http_api.access import without_query
@@ -108,7 +108,7 @@ IDEMPOTENCY_KEY = {
     "schema": {
         "type": "string",
         "minLength": 1,
-        "maxLength": MAX_KEY_LENGTH,
+        "maxLength": MAX_IDEMPOTENCY_KEY,
         "pattern": "^[ -~]+$",
     },
     "description": "The same key and request give the same job for a day; another request with "
@@ -120,12 +120,10 @@ UNTYPED = {
     "get_exploration_job_result": "JobReport",
 }
 """Operations with a response that has no marshmallow schema."""
-OR_JSON = {
-    "import_dataset_ref": "UriImportIn",
-    "preview_dataset": "UriPreviewIn",
-    "preview_datasets": "UriPreviewIn",
-}
-"""Operations that take a form, or JSON of this schema."""
+OR_JSON = "x-or-json"
+"""Marks the schema of a form with the one of the JSON that may be sent instead, until the document
+is complete.
+"""
 FILE = {"type": "string", "format": "binary"}
 CODE_FORMATS = ("r", "stata", "sas", "python")
 """Formats of a design that are code."""
@@ -133,7 +131,7 @@ CODE_FORMATS = ("r", "stata", "sas", "python")
 
 VERBS = {"get": "get", "post": "create", "put": "set", "patch": "update", "delete": "delete"}
 _PLAIN_ACTIONS = (
-    "attach cancel compare enable import preview prune query restore retry rotate run search test"
+    "attach cancel compare import preview prune query restore retry rotate run search test"
 )
 ACTIONS = {name: name for name in _PLAIN_ACTIONS.split()} | {
     "send-again": "resend",
@@ -201,10 +199,14 @@ def complete(document: Object) -> Object:
             known = [schema["schema"]] if schema.get("schema") else []
             reference = {"$ref": f"{REFERENCE}{name}"}
             schema["schema"] = {"anyOf": [*known, reference]} if known else reference
-        if (name := OR_JSON.get(operation["operationId"])) is not None:
-            body = {"schema": {"$ref": f"{REFERENCE}{name}"}}
-            operation["requestBody"]["content"]["application/json"] = body
+        content = operation.get("requestBody", {}).get("content", {})
+        if form := content.get("multipart/form-data"):
+            of_form = schemas[form["schema"]["$ref"].removeprefix(REFERENCE)]
+            if OR_JSON in of_form:
+                content["application/json"] = {"schema": of_form[OR_JSON]}
         _complete_operation(operation)
+    for schema in schemas.values():
+        schema.pop(OR_JSON, None)
     return document
 
 
@@ -334,12 +336,12 @@ class DocumentedApp(APIFlask):
         )
         if known is not None:
             return {"$ref": f"#/components/schemas/{known}"}
+        register = partial(super()._register_schema_and_get_ref, spec, registered_schema_classes)
+        reference: dict[str, str] = register(schema_obj)
         or_json = getattr(schema_obj, "or_json", None)
-        if or_json is not None:  # in the document, complete() adds it to the operation
-            super()._register_schema_and_get_ref(spec, registered_schema_classes, or_json())
-        reference: dict[str, str] = super()._register_schema_and_get_ref(
-            spec, registered_schema_classes, schema_obj
-        )
+        if or_json is not None:  # complete() adds it to the operation
+            name = reference["$ref"].removeprefix(REFERENCE)
+            spec.components.schemas[name][OR_JSON] = register(or_json())
         return reference
 
 

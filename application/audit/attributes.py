@@ -16,7 +16,6 @@ from storage.audit.findings import attributes_of, newest_findings, set_attribute
 from storage.errors import Conflict, InvalidValue
 from storage.jobs.jobs import JobRecord
 
-MAX_NAME = 100
 WITH_CAUSE = ("exception", "not_examinable")
 
 

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from application.audit.findings import audit_counts, read_items
 from application.audit.state import ROW_ID, audit_state
-from contract.words import CAUSES, OUTCOMES
+from contract.words import CAUSES, OUTCOMES, ListFormat
 from parquet_tables.names import is_identifier_name
 from parquet_tables.tables import Column
 from parquet_tables.workbooks import MIN_FLOAT_PLACES, check_fits
@@ -34,7 +34,6 @@ READS_TWO_WAYS = re.compile(r"[+-]?[1-9]\d{0,2}[.,]\d{3}")
 """An amount whose point or comma may be a decimal mark or separate thousands."""
 OK, DEVIATION = "OK", "Deviation"
 """What the column of an attribute holds."""
-ListFormat = Literal["xlsx", "csv"]
 
 
 @dataclass(frozen=True)

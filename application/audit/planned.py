@@ -10,7 +10,8 @@ from application.audit.fitting import selects_money
 from contract.fields import DEFAULT_CONFIDENCE
 from contract.numbers import TWO_WAYS
 from contract.requests.evaluate import EvaluationKind
-from estimation_engine.audit import Likelihood, default_likelihood
+from contract.words import Likelihood
+from estimation_engine.audit import default_likelihood
 from service.sampling_parameters import AnyRound
 from storage.jobs.jobs import JobRecord
 

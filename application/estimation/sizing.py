@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import inf
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
@@ -81,7 +81,7 @@ SMALL = 30
 RARE = 5
 """Expected rows with a value, or without it, below which a share's interval isn't symmetric."""
 ROUNDING = 1e-9
-KINDS: tuple[GoalKind, ...] = ("margin", "relative_margin", "cv")
+KINDS: tuple[GoalKind, ...] = get_args(GoalKind)
 
 
 @dataclass(frozen=True)

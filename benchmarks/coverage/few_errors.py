@@ -19,10 +19,11 @@ from math import sqrt
 
 import numpy as np
 
+from contract.words import Estimator, Sides
 from domain_errors import DomainError
 from estimation_engine import Design, random_design, stratified_design
 from estimation_engine.arrays import Floats, Ints
-from estimation_engine.audit import AuditedAmounts, Estimator, Sides, evaluate_variables
+from estimation_engine.audit import AuditedAmounts, evaluate_variables
 
 ROWS = 5_000
 SIGMA = 1.0

@@ -16,8 +16,9 @@ from typing import Literal
 
 import numpy as np
 
+from contract.words import Bound
 from estimation_engine.arrays import Floats, Ints
-from estimation_engine.audit import AuditedItem, Bound, evaluate_monetary, gaffke_limit
+from estimation_engine.audit import AuditedItem, evaluate_monetary, gaffke_limit
 from sampling_engine.methods.monetary_unit.selection import UnitSelection
 
 ROWS, SIZE, CONFIDENCE = 600, 60, 0.95

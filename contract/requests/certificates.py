@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from contract.declarations import Help, Request
-from contract.fields import Bounds, Choice, Count, Text
-from contract.jobs import Priority
+from contract.fields import Bounds, Choice, Count
 from contract.requests.pages import PageRequest
-from contract.requests.submitting import TableKey
+from contract.requests.submitting import MAIN, JobPriority, SourceRef, TableKey
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,10 +44,6 @@ class LedgerRequest(PageRequest):
 class RowRootRequest(Request):
     """A table whose rows shall be proved."""
 
-    source_ref: Annotated[str, Text(1, 100)] = "main"
+    source_ref: SourceRef = MAIN
     table_key: TableKey = None
-    priority: Annotated[
-        Priority,
-        Choice.of(Priority),
-        Help("`batch` jobs start after all interactive ones."),
-    ] = "interactive"
+    priority: JobPriority = "interactive"

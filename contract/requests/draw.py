@@ -16,6 +16,7 @@ from contract.fields import (
     Choice,
     ColumnName,
     Count,
+    EndTime,
     Flag,
     Items,
     Name,
@@ -24,8 +25,11 @@ from contract.fields import (
     RoundKind,
     RowFilterKind,
     Text,
+    Time,
 )
-from contract.jobs import Priority
+from contract.jobs import STATUSES, Status
+from contract.requests.pages import PageRequest
+from contract.requests.submitting import MAIN, MAX_REF_LENGTH, JobPriority, SourceRef, TableKey
 from contract.words import RequestedEngine
 
 MAX_ROUNDS = 20
@@ -40,9 +44,6 @@ DRAW_VERSION = 2
 """The current rule by which a seed and a table give a draw; docs/SAMPLING.md lists the versions."""
 HEXADECIMAL, DECIMAL = frozenset("0123456789abcdef"), frozenset("0123456789")
 SIGNATURE_DIGITS = (96, 192)
-
-TableKey = Annotated[str | None, Text(1, 200), Option("--table")]
-SourceRef = Annotated[str, Text(1, 100), Option("--ref")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +103,7 @@ Rounds = Sequence[RoundJson]
 class DrawRequest(Request):
     """The body of a draw; one without ``rounds`` but with ``method`` is one round."""
 
-    source_ref: SourceRef = "main"
+    source_ref: SourceRef = MAIN
     table_key: TableKey = None
     rounds: Annotated[Rounds, Items(RoundKind(), most=MAX_ROUNDS, least=1)]
     draw_version: Annotated[
@@ -149,12 +150,7 @@ class SamplingJobRequest(DrawRequest):
             "spark for large draws if the server has one. The sample is the same."
         ),
     ] = None
-    priority: Annotated[
-        Priority,
-        Choice.of(Priority),
-        Option(None),
-        Help("`batch` jobs start after all interactive ones."),
-    ] = "interactive"
+    priority: JobPriority = "interactive"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -278,7 +274,7 @@ class DrawJobRequest(SamplingJobRequest):
     @classmethod
     def of(cls, body: Mapping[str, Any]) -> Self:
         """The request of a body; without a plan it draws from main."""
-        return cls(**(body if "plan_id" in body else {"source_ref": "main", **body}))
+        return cls(**(body if "plan_id" in body else {"source_ref": MAIN, **body}))
 
 
 def has_one_round(body: Mapping[str, Any]) -> None:
@@ -298,7 +294,7 @@ class AtOnceRequest(DrawRequest):
 class FilterRequest(Request):
     """A filter to be held against a table, in any of its shapes."""
 
-    source_ref: SourceRef = "main"
+    source_ref: SourceRef = MAIN
     table_key: TableKey = None
     filters: Annotated[dict[str, Any], RowFilterKind()] = field()
 
@@ -309,7 +305,7 @@ class ColumnSamplesRequest(Request):
 
     aliases: ClassVar = {"samples_per_column": "sample_size"}
 
-    source_ref: SourceRef = "main"
+    source_ref: SourceRef = MAIN
     table_key: TableKey = None
     columns: Annotated[tuple[str, ...], Items(Text(1, 1200), most=MAX_SAMPLED_COLUMNS, least=1)]
     sample_size: Annotated[int, Count(Bounds(1, MAX_VALUES)), Help("Values of each.")] = 20
@@ -329,3 +325,25 @@ class TemplateChangeRequest(Request):
 
     name: Annotated[str | None, Name(most=200)] = None
     body: Annotated[SamplingJobRequest | None, Part(SamplingJobRequest)] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DrawsHistoryRequest(PageRequest):
+    """Find draws by filters, which are joined by AND."""
+
+    aliases: ClassVar[Mapping[str, str]] = {
+        "ref_name": "source_ref",
+        "start_date": "created_after",
+        "end_date": "created_before",
+    }
+
+    source_ref: Annotated[
+        str | None, Text(1, MAX_REF_LENGTH), Help("The ref that was drawn from.")
+    ] = None
+    status: Annotated[tuple[Status, ...] | None, Items(Choice.of(Status), most=len(STATUSES))] = (
+        None
+    )
+    created_after: Annotated[str | None, Time()] = None
+    created_before: Annotated[
+        str | None, EndTime(), Help("Exclusive; a date without a time includes that day.")
+    ] = None

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from contract.declarations import Help, Request
-from contract.fields import Bounds, Choice, Count, Items, Part, Text
+from contract.fields import Bounds, Choice, Count, Items, Name, Part, Text
 from contract.requests.evaluate import EvaluationRequest
-from contract.words import CAUSES, OUTCOMES, REVIEW_ACTIONS, Outcome, ReviewAction
+from contract.requests.pages import PageRequest
+from contract.words import CAUSES, OUTCOMES, REVIEW_ACTIONS, ListFormat, Outcome, ReviewAction
 
 MAX_NOTE = 2000
 MAX_ATTRIBUTES = 20
+MAX_ATTRIBUTE_NAME = 100
 MAX_FINDINGS = 1000
 MAX_CONCLUSION = 10_000
 """Characters."""
 
-RowId = Annotated[str, Text(1, 300)]
+MAX_ROW_ID = 300
+RowId = Annotated[str, Text(1, MAX_ROW_ID)]
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,42 @@ class FindingsRequest(Request):
         """One finding instead of a list is one, too."""
         is_finding = not data.keys().isdisjoint(("row_id", "_logical_row_id", "outcome"))
         return {"findings": [data]} if is_finding and "findings" not in data else data
+
+
+@dataclass(frozen=True, kw_only=True)
+class FindingsListRequest(PageRequest):
+    """A page of the rows to examine, or an entry list."""
+
+    format: Annotated[
+        Literal["json", ListFormat],
+        Choice.of(Literal["json", ListFormat]),
+        Help(
+            "`xlsx` and `csv` are entry lists: all rows that can get a finding, whatever `offset` "
+            "and `limit` are."
+        ),
+    ] = "json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FindingsHistoryRequest(PageRequest):
+    """A page of the entries about rows."""
+
+    aliases: ClassVar[Mapping[str, str]] = {"row": "row_id"}
+
+    row_id: Annotated[
+        str | None, Text(1, MAX_ROW_ID), Help("By default entries about all rows.")
+    ] = None
+
+
+@dataclass(frozen=True)
+class AttributesRequest(Request):
+    """The attributes to test."""
+
+    attributes: Annotated[
+        tuple[str, ...],
+        Items(Name(most=MAX_ATTRIBUTE_NAME), MAX_ATTRIBUTES),
+        Help("What each row is tested for, such as `approved`; [] for none."),
+    ]
 
 
 @dataclass(frozen=True)

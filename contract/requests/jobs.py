@@ -7,8 +7,9 @@ from typing import Annotated
 
 from contract.declarations import Help, Request
 from contract.fields import Choice, Count, Flag, Items, Text, Time
-from contract.jobs import STATUSES, Order, Priority, RunType, Status
+from contract.jobs import STATUSES, Order, RunType, Status
 from contract.requests.pages import PageRequest
+from contract.requests.submitting import MAIN, JobPriority, SourceRef, TableKey
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,9 +46,7 @@ class JobsRequest(PageRequest):
 class ProfilingJobRequest(Request):
     """A profiling job."""
 
-    source_ref: Annotated[str, Text(1, 100)] = "main"
-    table_key: Annotated[str | None, Text(1, 200)] = None
+    source_ref: SourceRef = MAIN
+    table_key: TableKey = None
     columns: Annotated[tuple[str, ...], Items(Text(1), most=10_000)] = ()
-    priority: Annotated[
-        Priority, Choice.of(Priority), Help("`batch` jobs start after all interactive ones.")
-    ] = "interactive"
+    priority: JobPriority = "interactive"

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from contract.declarations import Help, Option, RefusedField, Request
+from contract.declarations import Help, RefusedField, Request
 from contract.fields import (
     ABOVE_ZERO,
     Bounds,
@@ -18,10 +18,10 @@ from contract.fields import (
     Mapped,
     Number,
     Part,
-    Text,
 )
 from contract.requests.estimate import OnlyRows
 from contract.requests.goal import GoalRequest
+from contract.requests.submitting import MAIN, SourceRef, TableKey
 from contract.words import AllocationChoice, BandRule
 
 MAX_GOALS = 20
@@ -51,8 +51,8 @@ def has_a_size(given: Mapping[str, Any]) -> None:
 class PlannedTableRequest(Request):
     """A table to plan a sample of."""
 
-    source_ref: Annotated[str, Text(1, 100), Option("--ref")] = "main"
-    table_key: Annotated[str | None, Text(1, 200), Option("--table")] = None
+    source_ref: SourceRef = MAIN
+    table_key: TableKey = None
 
 
 @dataclass(frozen=True, kw_only=True)

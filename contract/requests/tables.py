@@ -103,6 +103,17 @@ class ResultRowsRequest(RowsRequest):
 
 
 @dataclass(frozen=True, kw_only=True)
+class AnalysisRequest(Request):
+    """A profile of columns."""
+
+    columns: Annotated[
+        str | None,
+        Text(1, MAX_NAMES_LENGTH),
+        Help("Column names separated by commas; all when left out."),
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class SummariesRequest(Request):
     """Charts of columns."""
 

@@ -11,11 +11,8 @@ from estimation_engine.audit.conclusion import Conclusion as Conclusion
 from estimation_engine.audit.conclusion import conclude as conclude
 from estimation_engine.audit.conclusion import withheld as withheld
 from estimation_engine.audit.gaffke import gaffke_limit as gaffke_limit
-from estimation_engine.audit.limits import Likelihood as Likelihood
-from estimation_engine.audit.limits import Sides as Sides
 from estimation_engine.audit.limits import default_likelihood as default_likelihood
 from estimation_engine.audit.monetary import AuditedItem as AuditedItem
-from estimation_engine.audit.monetary import Bound as Bound
 from estimation_engine.audit.monetary import Direction as Direction
 from estimation_engine.audit.monetary import MonetaryEvaluation as MonetaryEvaluation
 from estimation_engine.audit.monetary import StringerRow as StringerRow
@@ -38,6 +35,5 @@ from estimation_engine.audit.two_stage import two_stage_limit as two_stage_limit
 from estimation_engine.audit.two_stage import two_stage_plan as two_stage_plan
 from estimation_engine.audit.two_stage import two_stage_risk as two_stage_risk
 from estimation_engine.audit.variables import AuditedAmounts as AuditedAmounts
-from estimation_engine.audit.variables import Estimator as Estimator
 from estimation_engine.audit.variables import VariablesEvaluation as VariablesEvaluation
 from estimation_engine.audit.variables import evaluate_variables as evaluate_variables

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
 
+from contract.words import Likelihood, Sides
 from estimation_engine.audit.conclusion import Conclusion, conclude
 from estimation_engine.audit.limits import (
     FORMULAS,
     FORMULAS_OF_BOTH,
     SOURCES,
-    Likelihood,
-    Sides,
     binomial_limit,
     poisson_factor,
 )

@@ -5,13 +5,9 @@ AICPA, *Audit Sampling*; Touw and Hoogduin, *Statistiek voor Audit en Controllin
 
 from __future__ import annotations
 
-from typing import Literal
-
+from contract.words import Likelihood
 from estimation_engine.arrays import Floats
 from estimation_engine.hypergeometric import most_wrong, risk_of
-
-Likelihood = Literal["poisson", "binomial", "hypergeometric"]
-Sides = Literal["one", "two"]
 
 FORMULAS: dict[Likelihood, str] = {
     "poisson": "Γ⁻¹(confidence; k + 1) / n",

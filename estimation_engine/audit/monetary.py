@@ -12,13 +12,13 @@ from fractions import Fraction
 from typing import Literal, get_args
 
 from contract.answers import AtConfidence
+from contract.words import Bound, Likelihood
 from domain_errors import render
 from estimation_engine.audit.conclusion import Conclusion, conclude, withheld
 from estimation_engine.audit.gaffke import gaffke_limit
-from estimation_engine.audit.limits import Likelihood, stepwise_limits
+from estimation_engine.audit.limits import stepwise_limits
 from estimation_engine.errors import InvalidFindings
 
-Bound = Literal["stringer", "gaffke"]
 Direction = Literal["overstatement", "understatement"]
 DIRECTIONS: tuple[Direction, ...] = get_args(Direction)
 

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from contract.answers import AtConfidence
 from contract.fields import CONFIDENCE, OUT_OF_RANGE
+from contract.words import Likelihood
 from estimation_engine.arrays import Floats
 from estimation_engine.audit.limits import (
     FORMULAS,
     SOURCES,
-    Likelihood,
     binomial_limit,
     hypergeometric_limit,
     poisson_limit,

@@ -17,6 +17,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from contract.words import Likelihood
 from domain_errors import counted
 from estimation_engine.arrays import Floats
 from estimation_engine.audit.attributes import ArithmeticRow, check_counts
@@ -27,7 +28,6 @@ from estimation_engine.audit.conclusion import (
     percent_text,
     scoped,
 )
-from estimation_engine.audit.limits import Likelihood
 from estimation_engine.audit.planning import MAX_SIZE, PART, AuditGoal, check_goal, wrong_rows
 from estimation_engine.errors import InvalidGoal
 from estimation_engine.hypergeometric import CLOSE, point, risk_of

@@ -10,24 +10,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import sqrt
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from contract.requests.estimate import VarianceRequest
+from contract.words import Estimator, Sides
 from domain_errors import counted
 from estimation_engine.arrays import Floats
 from estimation_engine.audit.attributes import ArithmeticRow
 from estimation_engine.audit.conclusion import Conclusion, conclude_misstatement, withheld
-from estimation_engine.audit.limits import Sides
 from estimation_engine.audit.normality import Normality, left_to_chance, units_in
 from estimation_engine.calibration import Calibration, Difference, by_ratio, by_regression
 from estimation_engine.designs import Design
 from estimation_engine.errors import InvalidFindings
 from estimation_engine.estimates import DomainEstimate, Domains, EstimateSettings, Values, estimate
 from estimation_engine.intervals import t_quantile
-
-Estimator = Literal["mean_per_unit", "difference", "ratio", "regression"]
 
 FORMULAS: dict[Estimator, str] = {
     "mean_per_unit": "B − Σ w·a",

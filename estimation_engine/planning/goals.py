@@ -12,8 +12,6 @@ from contract.answers import AtConfidence
 from contract.words import GoalInterval, GoalKind
 from estimation_engine.intervals import t_quantile, wilson_interval
 
-ROUNDING = 1e-9
-
 
 def random_size(square: float, wanted: float, population: float = inf) -> float:
     """The rows of a simple random sample for a variance of the mean; not rounded.

@@ -14,11 +14,10 @@ from application.profiling import (
     submit_profiling,
 )
 from contract.requests.jobs import ProfilingJobRequest
-from contract.requests.tables import ComparisonRequest
+from contract.requests.tables import AnalysisRequest, ComparisonRequest
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.row_responses import column_names
 from http_api.routes.submissions import completed, submission
-from http_api.schemas.base import StrictQuery, text
 from http_api.schemas.jobs import JobAccepted, accepted
 from service.tables.open_tables import open_table
 from service.tables.sample_comparison import SampleComparison
@@ -29,10 +28,6 @@ AT_ONCE_S = 20.0
 """Time limit of a request's scan; the rest is estimated."""
 
 blueprint = SignedInBlueprint("profiling", __name__, tag="Profiling")
-
-
-class AnalysisQuery(StrictQuery):
-    columns = text(1, 100_000, description="Column names separated by commas; all when left out.")
 
 
 @blueprint.post(
@@ -67,16 +62,16 @@ def result(job_id: str) -> Response:
 
 
 @blueprint.get(
-    "/api/datasets/<int:dataset_id>/refs/<ref>/tables/<path:key>/analysis", query=AnalysisQuery
+    "/api/datasets/<int:dataset_id>/refs/<ref>/tables/<path:key>/analysis", query=AnalysisRequest
 )
-def table_analysis(dataset_id: int, ref: str, key: str, query: dict[str, Any]) -> Response:
+def table_analysis(dataset_id: int, ref: str, key: str, query: AnalysisRequest) -> Response:
     """A table's profile, at once.
 
     Computed once for each table. The first request for a large table takes up to twenty seconds;
     then the rest is marked as estimated, until a profiling job has run.
     """
     caller().dataset(dataset_id, "read")
-    names = [name for name in column_names(query.get("columns")) if name]
+    names = [name for name in column_names(query.columns) if name]
     with caller().reading():
         table = open_table(service(), dataset_id, ref, key)
         profile = analysis(service(), dataset_id, table, names, AT_ONCE_S)

@@ -6,15 +6,15 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, get_args
+from typing import Annotated, Any
 
 from flask import Response, jsonify
-from marshmallow import INCLUDE, fields, validate
+from marshmallow import INCLUDE
 
 from application.access import RowSource
-from application.audit.attributes import MAX_NAME, choose_attributes
+from application.audit.attributes import choose_attributes
 from application.audit.entering import conclude, enter
-from application.audit.entry_list import ListFormat, write_entry_list
+from application.audit.entry_list import write_entry_list
 from application.audit.evaluation import (
     EvaluationAnswer,
     SettledEvaluation,
@@ -35,18 +35,21 @@ from application.audit.working_paper import working_paper
 from contract.declarations import Help
 from contract.requests.evaluate import EvaluationRequest, WorkingPaperRequest
 from contract.requests.findings import (
-    MAX_ATTRIBUTES,
+    AttributesRequest,
     ConclusionRequest,
+    FindingsHistoryRequest,
+    FindingsListRequest,
     FindingsRequest,
     ReplacementRequest,
     ReviewRequest,
 )
+from contract.requests.pages import PageRequest
+from contract.words import ListFormat
 from http_api.access import SignedInBlueprint, access, caller, service
 from http_api.routes.imports import large_uploads
 from http_api.routes.row_responses import file_answer, file_response
 from http_api.routes.sample_values import RowFileIn, row_file
 from http_api.routes.submissions import completed
-from http_api.schemas.base import PageQuery, StrictSchema, name_text, text
 from http_api.schemas.contract import (
     Listing,
     answer_schema,
@@ -55,7 +58,6 @@ from http_api.schemas.contract import (
     listed,
     page_of,
 )
-from http_api.schemas.fields import StrictString
 from parquet_tables.exports import MEDIA_TYPES
 from presentation import html
 from presentation.xlsx import write_sections
@@ -93,32 +95,17 @@ class Entered:
     file: Annotated[FindingsFile | None, Help("What the file entered; null for JSON.")]
 
 
-class FindingsHistoryQuery(PageQuery):
-    aliases: ClassVar = {"row": "row_id"}
-
-    row_id = text(1, 300, description="By default entries about all rows.")
-
-
-class FindingsQuery(PageQuery):
-    format = StrictString(
-        load_default="json",
-        validate=validate.OneOf(("json", *get_args(ListFormat))),
-        description="`xlsx` and `csv` are entry lists: all rows that can get a finding, whatever "
-        "`offset` and `limit` are.",
-    )
-
-
-@blueprint.get("/findings", query=FindingsQuery, output=ItemsPage)
-def findings(job_id: str, query: dict[str, Any]) -> Any:
+@blueprint.get("/findings", query=FindingsListRequest, output=ItemsPage)
+def findings(job_id: str, query: FindingsListRequest) -> ItemsPage | Response:
     """The rows to examine, each with its newest finding.
 
     As JSON, or as an entry list to fill in and send back.
     """
     job = _sample(job_id)
-    if query["format"] != "json":
-        return _entry_list(job, query["format"])
+    if query.format != "json":
+        return _entry_list(job, query.format)
     with caller().reading():
-        page = items_page(service(), job, query["offset"], query["limit"])
+        page = items_page(service(), job, query.offset, query.limit)
     caller().audit_view(RowSource(job.dataset_id, output_of(job), SAMPLE, job.id), "findings")
     return page
 
@@ -138,16 +125,15 @@ def _entry_list(job: JobRecord, kind: ListFormat) -> Response:
 
 @blueprint.get(
     "/findings/history",
-    query=FindingsHistoryQuery,
+    query=FindingsHistoryRequest,
     output=list_schema("findings", Finding, "Newest first.", of_job=True),
 )
-def history(job_id: str, query: dict[str, Any]) -> Listing:
+def history(job_id: str, query: FindingsHistoryRequest) -> Listing:
     """All entries about the rows, corrections included."""
     job = _sample(job_id)
-    page = {"offset": query["offset"], "limit": query["limit"]}
     with service().database.read() as tx:
-        found = list_findings(tx, job.id, query.get("row_id"), **page)
-    return listed(found, page, job.id)
+        found = list_findings(tx, job.id, query.row_id, query.offset, query.limit)
+    return listed(found, query, job.id)
 
 
 @blueprint.post("/findings", form=FindingsFileIn, output=Entered, guard=large_uploads)
@@ -168,15 +154,6 @@ def enter_all(job_id: str, given: dict[str, Any] | FindingsRequest) -> Entered:
     return Entered(job.id, ids, audit_counts(service(), job, audit_state(service(), job)), file)
 
 
-class AttributesIn(StrictSchema):
-    attributes = fields.List(
-        name_text(MAX_NAME),
-        required=True,
-        validate=validate.Length(max=MAX_ATTRIBUTES),
-        metadata={"description": "What each row is tested for, such as `approved`; [] for none."},
-    )
-
-
 @dataclass(frozen=True)
 class TestedAttributes:
     """What each row of a sample is tested for."""
@@ -193,11 +170,11 @@ def attributes(job_id: str) -> TestedAttributes:
         return TestedAttributes(job.id, attributes_of(tx, job.id))
 
 
-@blueprint.put("/attributes", body=AttributesIn, output=TestedAttributes)
-def choose(job_id: str, given: dict[str, Any]) -> TestedAttributes:
+@blueprint.put("/attributes", body=AttributesRequest, output=TestedAttributes)
+def choose(job_id: str, given: AttributesRequest) -> TestedAttributes:
     """Choose the attributes that each row is tested for, before the first finding."""
     job = _sample(job_id)
-    return TestedAttributes(job.id, choose_attributes(caller(), job, given["attributes"]))
+    return TestedAttributes(job.id, choose_attributes(caller(), job, given.attributes))
 
 
 @dataclass(frozen=True)
@@ -300,10 +277,10 @@ def paper(job_id: str, query: WorkingPaperRequest) -> Response:
 
 @blueprint.get(
     "/replacements",
-    query=PageQuery,
+    query=PageRequest,
     output=list_schema("replacements", Replacement, "Oldest first.", of_job=True),
 )
-def replacements(job_id: str, query: dict[str, int]) -> Listing:
+def replacements(job_id: str, query: PageRequest) -> Listing:
     """The replaced rows, with reasons."""
     job = _sample(job_id)
     state = audit_state(service(), job)

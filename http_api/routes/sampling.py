@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
-from marshmallow import fields, validate
+from marshmallow import fields
 
 from application.access import RowSource
 from application.certificates.plans import (
@@ -22,24 +22,24 @@ from application.estimation.sizing import size_for_goals
 from application.sampling import SamplingRequest, draw_at_once, plan, submit_sampling
 from application.table_views import ColumnSamples, FilterShapes, column_values, filter_shapes
 from contract.declarations import Help
-from contract.jobs import STATUSES
 from contract.requests.draw import (
     AtOnceRequest,
     ColumnSamplesRequest,
     DrawJobRequest,
+    DrawsHistoryRequest,
     FilterRequest,
     PlanRequest,
     TemplateChangeRequest,
     TemplateRequest,
 )
+from contract.requests.pages import PageRequest
 from contract.requests.size import SizeRequest, StrataRequest
 from domain_errors import InvalidRequest
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.submissions import submission
 from http_api.schemas import out
-from http_api.schemas.base import MessageOut, PageOut, PageQuery, text
+from http_api.schemas.base import MessageOut, PageOut
 from http_api.schemas.contract import Listing, answer_schema, body_schema, list_schema, listed
-from http_api.schemas.fields import EndTimestamp, QueryList, Timestamp
 from http_api.schemas.jobs import JobAccepted, accepted
 from http_api.schemas.sizes import SizeIn
 from sampling_engine import METHODS, method_class
@@ -106,12 +106,12 @@ def plan_of(dataset_id: int, given: PlanRequest) -> PlanAnswer:
 
 
 @blueprint.get(
-    "/plans", query=PageQuery, output=list_schema("plans", RegisteredPlan, "The newest first.")
+    "/plans", query=PageRequest, output=list_schema("plans", RegisteredPlan, "The newest first.")
 )
-def plans(dataset_id: int, query: dict[str, int]) -> Listing:
+def plans(dataset_id: int, query: PageRequest) -> Listing:
     """The registered plans of a dataset."""
     caller().dataset(dataset_id, "read")
-    return listed(list_plans(service(), dataset_id, query["offset"], query["limit"]), query)
+    return listed(list_plans(service(), dataset_id, query.offset, query.limit), query)
 
 
 @blueprint.post(
@@ -261,19 +261,6 @@ history_blueprint = SignedInBlueprint(
 )
 
 
-class DrawsHistoryQuery(PageQuery):
-    aliases: ClassVar = {
-        "ref_name": "source_ref",
-        "start_date": "created_after",
-        "end_date": "created_before",
-    }
-
-    source_ref = text(1, 100, description="The ref that was drawn from.")
-    status = QueryList(validate=validate.ContainsOnly(STATUSES))
-    created_after = Timestamp()
-    created_before = EndTimestamp(description="Exclusive; a date without a time includes that day.")
-
-
 class DrawOut(answer_schema(JobRecord, in_list=True)):  # type: ignore[misc]
     source_ref = out.string()
     table_key = out.string()
@@ -288,16 +275,16 @@ class HistoryOut(PageOut):
 
 
 @history_blueprint.get(
-    "/datasets/<int:dataset_id>/history", query=DrawsHistoryQuery, output=HistoryOut
+    "/datasets/<int:dataset_id>/history", query=DrawsHistoryRequest, output=HistoryOut
 )
-def of_dataset(dataset_id: int, query: dict[str, Any]) -> dict[str, Any]:
+def of_dataset(dataset_id: int, query: DrawsHistoryRequest) -> dict[str, Any]:
     """The draws from a dataset, newest first."""
     caller().dataset(dataset_id, "read")
     return _history(query, dataset_id=dataset_id)
 
 
-@history_blueprint.get("/users/<user_id>/history", query=DrawsHistoryQuery, output=HistoryOut)
-def of_user(user_id: str, query: dict[str, Any]) -> dict[str, Any]:
+@history_blueprint.get("/users/<user_id>/history", query=DrawsHistoryRequest, output=HistoryOut)
+def of_user(user_id: str, query: DrawsHistoryRequest) -> dict[str, Any]:
     """The draws of a user, newest first.
 
     `me`, or an id for admins.
@@ -312,22 +299,25 @@ def of_user(user_id: str, query: dict[str, Any]) -> dict[str, Any]:
 
 
 def _history(
-    query: dict[str, Any], *, dataset_id: int | None = None, user_id: int | None = None
+    query: DrawsHistoryRequest, *, dataset_id: int | None = None, user_id: int | None = None
 ) -> dict[str, Any]:
-    page = {"offset": query["offset"], "limit": query["limit"]}
-    statuses = query.get("status")
     filters = JobFilters(
         run_type="sampling",
-        statuses=None if statuses is None else tuple(statuses),
-        source_ref=query.get("source_ref"),
-        created_after=query.get("created_after"),
-        created_before=query.get("created_before"),
+        statuses=None if query.status is None else tuple(query.status),
+        source_ref=query.source_ref,
+        created_after=query.created_after,
+        created_before=query.created_before,
         dataset_id=dataset_id,
         user_id=user_id,
     )
     with service().database.read() as tx:
-        jobs, total = list_jobs(tx, caller().user, filters, **page)
-    return {"jobs": [_draw(job) for job in jobs], "total": total, **page}
+        jobs, total = list_jobs(tx, caller().user, filters, offset=query.offset, limit=query.limit)
+    return {
+        "jobs": [_draw(job) for job in jobs],
+        "total": total,
+        "offset": query.offset,
+        "limit": query.limit,
+    }
 
 
 def _draw(job: JobRecord) -> dict[str, Any]:
@@ -386,11 +376,11 @@ def change(template_id: int, given: TemplateChangeRequest) -> DrawTemplate:
         return change_template(tx, caller().user.id, template_id, given.name, body, service().clock)
 
 
-@templates_blueprint.get("", query=PageQuery, output=list_schema("templates", DrawTemplate))
-def templates(query: dict[str, int]) -> Listing:
+@templates_blueprint.get("", query=PageRequest, output=list_schema("templates", DrawTemplate))
+def templates(query: PageRequest) -> Listing:
     """My templates, by name."""
     with service().database.read() as tx:
-        kept, total = list_templates(tx, caller().user.id, query["offset"], query["limit"])
+        kept, total = list_templates(tx, caller().user.id, query.offset, query.limit)
     stated = [replace(each, body=_stated(each.body, recorded=True)) for each in kept]
     return listed((stated, total), query)
 

@@ -10,18 +10,16 @@ from collections.abc import Callable, Collection, Mapping
 from difflib import get_close_matches
 from itertools import islice
 from operator import attrgetter, itemgetter
-from typing import Any, ClassVar, cast, get_args
+from typing import Any, ClassVar, cast
 
 from apiflask import Schema
-from marshmallow import RAISE, ValidationError, fields, pre_load, validate
+from marshmallow import RAISE, ValidationError, fields, pre_load
 from webargs.multidictproxy import MultiDictProxy
 from werkzeug.datastructures import MultiDict
 
-from contract.requests.pages import DEFAULT_PAGE, MAX_PAGE
 from http_api.schemas import out
 from http_api.schemas.fields import (
     Message,
-    QueryInteger,
     StrictString,
     TextLength,
     check_name,
@@ -136,19 +134,6 @@ class StrictQuery(StrictSchema):
         return data
 
 
-class PageQuery(StrictQuery):
-    """The query of a list."""
-
-    offset = QueryInteger(
-        load_default=0, validate=validate.Range(min=0), description="Results to skip."
-    )
-    limit = QueryInteger(
-        load_default=DEFAULT_PAGE,
-        validate=validate.Range(min=1, max=MAX_PAGE),
-        description="Maximum number of results.",
-    )
-
-
 class PageOut(Schema):
     """The common fields of lists."""
 
@@ -161,13 +146,6 @@ class MessageOut(Schema):
     """A response with a message alone."""
 
     message = out.string()
-
-
-def one_of(literal: Any, default: str, description: str | None = None) -> StrictString:
-    """A choice of a type's literals."""
-    return StrictString(
-        load_default=default, validate=validate.OneOf(get_args(literal)), description=description
-    )
 
 
 def text(least: int = 0, most: int = 1000, **options: Any) -> StrictString:

@@ -28,6 +28,7 @@ from http_api.schemas.base import PageOut, PlainSchema, StrictQuery, StrictSchem
 from http_api.schemas.fields import (
     NUMBER_OR_TEXT,
     BoundedList,
+    EndTimestamp,
     Message,
     PasswordText,
     QueryBoolean,
@@ -354,6 +355,7 @@ FIELDS: dict[type[Any], Callable[[Any, dict[str, Any]], fields.Field[Any]]] = {
     kinds.OneOrMore: _OneOrMore,
     kinds.Upload: lambda _, options: File(**options),  # type: ignore[no-untyped-call]
     kinds.Password: lambda kind, options: PasswordText(kind, **options),
+    kinds.EndTime: lambda _, options: EndTimestamp(**options),
     kinds.Time: lambda _, options: Timestamp(**options),
     kinds.Choice: lambda kind, options: StrictString(
         validate=validate.OneOf(list(kind.titles)), **options
@@ -432,31 +434,21 @@ def list_schema(
 
 
 def listed(
-    page: tuple[Sequence[Any], int],
-    query: PageRequest | Mapping[str, int],
-    job_id: str | None = None,
+    page: tuple[Sequence[Any], int], query: PageRequest, job_id: str | None = None
 ) -> Listing:
     """A page of items, and the number of all."""
     items, total = page
-    return Listing(items, total, *_bounds(query), job_id)
+    return Listing(items, total, query.offset, query.limit, job_id)
 
 
-def _bounds(query: PageRequest | Mapping[str, int]) -> tuple[int, int]:
-    if isinstance(query, PageRequest):
-        return query.offset, query.limit
-    return query["offset"], query["limit"]
-
-
-def page_of(
-    items: Sequence[Any], query: PageRequest | Mapping[str, int], job_id: str | None = None
-) -> Listing:
+def page_of(items: Sequence[Any], query: PageRequest, job_id: str | None = None) -> Listing:
     """The page of a short list, which is read as a whole.
 
     >>> page_of(["a", "b", "c"], PageRequest(offset=1, limit=1)).items
     ['b']
     """
-    offset, limit = _bounds(query)
-    return Listing(items[offset : offset + limit], len(items), offset, limit, job_id)
+    shown = items[query.offset : query.offset + query.limit]
+    return Listing(shown, len(items), query.offset, query.limit, job_id)
 
 
 def _answered(own: AnswerField) -> fields.Field[Any]:

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from marshmallow import validate
-
-from contract.jobs import PRIORITIES, Status
-from http_api.schemas.fields import StrictString
+from contract.jobs import Status
 from storage.jobs.jobs import JobRecord
 
 
@@ -23,12 +20,3 @@ class JobAccepted:
 def accepted(job: JobRecord, message: str) -> JobAccepted:
     """The answer of a request that created this job."""
     return JobAccepted(job.id, job.status, message)
-
-
-def priority_field() -> StrictString:
-    """The priority field of every body that creates a job."""
-    return StrictString(
-        load_default="interactive",
-        validate=validate.OneOf(PRIORITIES),
-        description="`batch` jobs start after all interactive ones.",
-    )

@@ -84,10 +84,6 @@ class ClusterMethod(Method):
             "`num_clusters` with the same seed, which adds clusters."
         )
 
-    def units_drawn(self, rows: int, groups: int) -> int:
-        """The drawn clusters."""
-        return min(self.num_clusters, groups)
-
     def prepare(self, eligible: EligibleRows, on_progress: ProgressCallback) -> ClusterRound:
         """Draw clusters: the first of an order of those that have eligible rows."""
         clusters = np.flatnonzero(eligible.counts)

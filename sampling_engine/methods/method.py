@@ -245,10 +245,6 @@ class Method(Request, ABC):
         """Why a round has no replacement rows; None if it has some."""
         return None
 
-    def units_drawn(self, rows: int, groups: int) -> int:
-        """Units that were drawn independently: rows, or clusters of a round with ``groups``."""
-        return rows
-
 
 @dataclass(frozen=True, kw_only=True)
 class Round:

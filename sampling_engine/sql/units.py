@@ -41,7 +41,6 @@ MINOR_PLACES = 2
 MAX_MONEY = 1 << 62
 # Cents of a floating-point number below 2^52, so that rounding gives the nearest one.
 MAX_FLOAT_AMOUNT = 4e13
-FLOATS = ("FLOAT", "DOUBLE")
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,10 @@ from math import comb
 import numpy as np
 import pytest
 
+from contract.words import Likelihood
 from domain_errors import DomainError
 from estimation_engine import audit
-from estimation_engine.audit import AuditedItem, Likelihood, conclude
+from estimation_engine.audit import AuditedItem, conclude
 from estimation_engine.audit.sequential import bets_on, martingale, null_means
 
 amount_test = partial(audit.amount_test, confidence=0.95)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from scipy.stats import beta, gamma, hypergeom
 
+from contract.words import Likelihood
 from domain_errors import DomainError
-from estimation_engine.audit import AuditGoal, Likelihood, size_for_materiality
+from estimation_engine.audit import AuditGoal, size_for_materiality
 from estimation_engine.audit.limits import poisson_factor
 
 

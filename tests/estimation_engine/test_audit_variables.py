@@ -10,11 +10,11 @@ import pytest
 from scipy.stats import t as student
 
 from contract.requests.estimate import VarianceRequest
+from contract.words import Estimator
 from domain_errors import DomainError
 from estimation_engine import random_design, stratified_design
 from estimation_engine.audit import (
     AuditedAmounts,
-    Estimator,
     VariablesEvaluation,
     evaluate_variables,
 )

@@ -9,8 +9,9 @@ from math import comb
 import numpy as np
 import pytest
 
+from contract.words import Bound, Likelihood
 from estimation_engine import audit
-from estimation_engine.audit import AuditedItem, Bound, Likelihood, gaffke_limit
+from estimation_engine.audit import AuditedItem, gaffke_limit
 from estimation_engine.audit.limits import binomial_limit, poisson_limit
 
 WHOLE = 10**8

@@ -8,10 +8,10 @@ from itertools import product
 import pytest
 from scipy.stats import binom, hypergeom, poisson
 
+from contract.words import Likelihood
 from estimation_engine import audit
 from estimation_engine.audit import (
     AuditGoal,
-    Likelihood,
     Stage,
     TwoStageEvaluation,
     TwoStageRule,
