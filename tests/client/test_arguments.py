@@ -23,7 +23,7 @@ from contract.requests.automation import ScheduleRequest
 from contract.requests.draw import SamplingJobRequest
 from contract.requests.estimate import EstimatesRequest
 from contract.requests.evaluate import EvaluationRequest
-from http_api.routes.exploration import ExplorationJobIn
+from contract.requests.exploring import ExplorationRequest
 from http_api.schemas.contract import body_schema
 from sampling_engine import METHODS
 from tests.client.api_fields import MODULE, module_text
@@ -129,7 +129,7 @@ NOT_ARGUMENTS = {
     ("method", "schema"),
     [
         (Dataset.sample, body_schema(SamplingJobRequest)),
-        (Dataset.changed_rows, ExplorationJobIn),
+        (Dataset.changed_rows, body_schema(ExplorationRequest)),
         (Sample.estimate, body_schema(EstimatesRequest)),
         (Sample.evaluate, body_schema(EvaluationRequest)),
         (Sample.working_paper, body_schema(EvaluationRequest)),

@@ -91,6 +91,7 @@ def _parameter(own: Declared) -> dict[str, Any]:
     return {
         "name": own.name,
         "type": own.kind.json_type,
+        "required": own.is_required,
         "label": own.title,
         "description": own.help,
         "choices": list(kind.titles) if isinstance(kind, Choice) else [],
