@@ -7,7 +7,8 @@ from tests.support.live_server import LiveServer
 from tests.web_ui.reader import Reader
 
 
-def test_lanes_caches_and_the_last_prune_are_shown(server: LiveServer) -> None:
+def test_lanes_caches_and_the_last_prune_are_shown(comparing_server: LiveServer) -> None:
+    server = comparing_server  # nobody prunes it
     admin = Reader(server, "admin")
     dataset = server.new_table(40, admin.api)
     rows = f"/api/datasets/{dataset}/refs/main/tables/primary/data"
