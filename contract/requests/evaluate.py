@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Annotated, Any, Self
 
 from contract.declarations import Declared, Help, Option, Request, Title, declared
-from contract.fields import CONFIDENCE, TOLERABLE, Choice, ColumnName
+from contract.fields import CONFIDENCE, DEFAULT_CONFIDENCE, TOLERABLE, Choice, ColumnName
 from contract.words import (
     BOUNDS,
     ESTIMATORS,
@@ -203,7 +203,7 @@ class EvaluationRequest(Request):
     confidence: Annotated[
         float | None,
         CONFIDENCE,
-        Help("Such as 90% or 0.9. By default that of the recorded plan, else 0.95."),
+        Help(f"Such as 90%. By default that of the recorded plan, else {DEFAULT_CONFIDENCE}."),
     ] = None
     tolerable: Annotated[
         Decimal | None,
