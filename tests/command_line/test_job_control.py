@@ -7,6 +7,8 @@ import json
 import logging
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -20,6 +22,7 @@ from tests.command_line.conftest import Run
 from tests.support.live_server import LiveServer, live_server
 
 ENDLESS = "SELECT sum(a.range) FROM range(1000000) a, range(1000000) b"
+ROOT = Path(__file__).parents[2]
 MISSING = "00000000-0000-4000-8000-000000000000"
 DRAW = {"method": "random", "sample_size": 7, "seed": 3}
 
@@ -138,19 +141,29 @@ def test_ctrl_c_prints_the_next_commands(
     run: Run, live: LiveServer, data_dir: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     job_id = endless_job(live)
+    waiting = threading.Event()
 
-    def interrupt(request: logging.LogRecord) -> bool:
-        if vars(request)["path"] == f"/api/jobs/{job_id[:8]}":  # the command has begun to wait
-            os.kill(os.getpid(), signal.SIGINT)
+    def seen(request: logging.LogRecord) -> bool:
+        if vars(request)["path"] == f"/api/jobs/{job_id}":  # the command waits for the job
+            waiting.set()
         return True
 
     access = logging.getLogger("jobsvc.access")
-    access.addFilter(interrupt)
+    access.addFilter(seen)
+    options = ("watch", job_id[:8], "--data-dir", str(data_dir))
+    command = [sys.executable, "-m", "jobsvc", *options]
+    variables = {**os.environ, "PYTHONPATH": str(ROOT)}
     try:
-        with caplog.at_level(logging.INFO, logger=access.name):
-            output = run("watch", job_id[:8], "--data-dir", str(data_dir), code=130).stderr
+        with (
+            caplog.at_level(logging.INFO, logger=access.name),
+            subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=variables) as process,
+        ):
+            assert waiting.wait(60)
+            process.send_signal(signal.SIGINT)
+            _, output = process.communicate(timeout=60)
     finally:
-        access.removeFilter(interrupt)
+        access.removeFilter(seen)
+    assert process.returncode == 130
     assert f"jobsvc watch {job_id[:8]} --data-dir {data_dir}\n" in output
     assert f"jobsvc cancel {job_id[:8]} --data-dir {data_dir}\n" in output
     assert live.admin.get(f"/api/jobs/{job_id}").json()["status"] == "running"
