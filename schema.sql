@@ -195,6 +195,17 @@ CREATE TABLE refs (
 -- The refs that changed last, for a search.
 CREATE INDEX refs_changed ON refs (updated_at);
 
+-- The row key of a table of a dataset: the columns that identify a row in every version.
+CREATE TABLE row_keys (
+    dataset_id INTEGER NOT NULL REFERENCES datasets (id),
+    table_key  TEXT NOT NULL CHECK (table_key <> ''),
+    columns    TEXT NOT NULL CHECK (json_valid(columns)),
+    duplicates TEXT NOT NULL CHECK (duplicates IN ('refuse', 'number')),
+    set_at     TEXT NOT NULL,
+    set_by     INTEGER NOT NULL REFERENCES users (id),
+    PRIMARY KEY (dataset_id, table_key)
+) STRICT, WITHOUT ROWID;
+
 -- The last time at which a ref left a commit: by its deletion, or by a move to a commit other than a
 -- child. A prune retains such a commit and its ancestors for a while.
 CREATE TABLE left_commits (

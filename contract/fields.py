@@ -252,6 +252,24 @@ class Exact(Written):
         return self.exactly(text)
 
 
+@dataclass(frozen=True)
+class StartKind(Exact):
+    """Where a keyed order begins, as a plain decimal text."""
+
+    bounds: Bounds = Bounds(0, below=1)
+    refusal: str | None = "The start is a number from 0 to below 1."
+    json_type = "string"
+
+    def read(self, text: str) -> Any:
+        """The number in a text."""
+        return self.text(self.exactly(text))
+
+    @staticmethod
+    def text(start: Decimal) -> str:
+        """The plain text, without superfluous zeros."""
+        return f"{start.normalize():f}"
+
+
 CONFIDENCE = Written(
     confidence_of, Bounds(least=LEAST_CONFIDENCE, below=1), OUT_OF_RANGE, metavar="LEVEL"
 )

@@ -35,6 +35,8 @@ ReviewAction = Literal["submitted", "withdrawn", "returned", "signed_off", "reop
 ReviewState = Literal["open", "submitted", "signed_off"]
 EngineName = Literal["duckdb", "spark"]
 RequestedEngine = Literal["auto", "duckdb", "spark"]
+Duplicates = Literal["refuse", "number"]
+"""What a repeated row key does: it is refused, or its rows are numbered by all their columns."""
 
 SignInAction = Literal[
     "signed_in",

@@ -34,4 +34,4 @@ from sampling_engine.reference import Reference, reference_of
 from sampling_engine.reserves import reserves
 from sampling_engine.results import DrawnRound, DrawnSample, Outcome
 from sampling_engine.selection.order import ORDER_VERSION, Seed, SeededOrder, new_seed
-from sampling_engine.spec import RowFilter, Selection, Strategy, effective_seed
+from sampling_engine.spec import KeyedOrder, RowFilter, Selection, Strategy, effective_seed

@@ -85,6 +85,8 @@ def _check_round(table: TableFiles, round_spec: Round, loc: Loc) -> None:
     parameters = (*loc, "parameters")
     _check_seed(round_spec.seed, parameters)
     round_spec.method.check(table, parameters)
+    if round_spec.order is not None:
+        round_spec.method.check_order(table, round_spec.order, (*loc, "order"))
     if round_spec.filter is not None:
         for column in round_spec.filter.columns:
             found_column(table, column.name, (*loc, "filters"))

@@ -21,7 +21,8 @@ from sampling_engine.results import (
     RoundResult,
     RoundRows,
 )
-from sampling_engine.selection.order import Int64s
+from sampling_engine.selection.keyed import KEYED_VERSION
+from sampling_engine.selection.order import ORDER_VERSION, Int64s
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,9 @@ class FinishedRound:
         return RoundResult(
             **vars(account_of(self.draw.prepared, sampled, self.amounts)),
             rows_sampled=len(strata),
+            order_version=KEYED_VERSION
+            if self.draw.prepared.round_spec.order is not None
+            else ORDER_VERSION,
             run_by=self.rows.run_by,
             output_name=self.draw.prepared.round_spec.output_name,
         )
@@ -110,7 +114,11 @@ def replay(
 
 def prepare_round(state: DrawState, round_spec: Round, on_progress: ProgressCallback) -> RoundDraw:
     """Settle what the round draws from and how many rows, and choose none."""
-    eligible = eligible_rows(state, round_spec, progress_part(on_progress, 0.0, 0.6))
+    keyed = round_spec.order
+    if keyed is not None and round_spec.method.orders_rows(keyed.key):
+        loc = ("rounds", round_spec.round_number - 1, "order", "key")
+        state.digests_of(keyed.key, progress_part(on_progress, 0.0, 0.3), loc)
+    eligible = eligible_rows(state, round_spec, progress_part(on_progress, 0.3, 0.6))
     return round_spec.method.prepare(eligible, progress_part(on_progress, 0.6, 1.0))
 
 

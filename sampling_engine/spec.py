@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Literal, Protocol
 
 from contract.requests.draw import FIRST_DRAW_VERSION
+from parquet_tables.row_keys.digests import RowKey
 from parquet_tables.tables import Column
 from sampling_engine.selection.order import Seed
 
@@ -26,6 +28,14 @@ class RowFilter(Protocol):
 
     def condition(self, alias: str) -> tuple[str, list[object]]:
         """A boolean SQL expression over ``alias``'s columns, and its parameters in order."""
+
+
+@dataclass(frozen=True)
+class KeyedOrder:
+    """The keyed order of a round: the key, and where the order begins, from 0 to below 1."""
+
+    key: RowKey
+    start: Fraction = Fraction(0)
 
 
 @dataclass(frozen=True, kw_only=True)

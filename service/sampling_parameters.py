@@ -9,13 +9,16 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Annotated, Any, Literal, TypedDict, TypeVar, cast
 
 from contract.declarations import Help, declared
-from contract.requests.draw import DRAW_VERSION, FIRST_DRAW_VERSION, RoundJson
+from contract.requests.draw import DRAW_VERSION, FIRST_DRAW_VERSION, OrderJson, RoundJson
+from parquet_tables.row_keys.digests import RowKey
 from parquet_tables.rows import read_ordinals
 from parquet_tables.tables import TableFiles
 from sampling_engine import (
+    KeyedOrder,
     Round,
     Selection,
     effective_seed,
@@ -123,6 +126,7 @@ def engine_rounds(
             selection=_selection(given.get("selection") or {}),
             draw_version=rule.draw_version,
             source_draw=rule.source_draw,
+            order=_order(given.get("order")),
         )
         for place, given in enumerate(rounds)
     )
@@ -157,6 +161,13 @@ def _selection(given: dict[str, Any]) -> Selection:
         order_by=given.get("order_by"),
         order_desc=given.get("order_desc", False),
     )
+
+
+def _order(given: OrderJson | None) -> KeyedOrder | None:
+    if given is None:
+        return None
+    key = RowKey(tuple(given["key"]), given["duplicates"])
+    return KeyedOrder(key, Fraction(given["start"]))
 
 
 def parse_filter(given: dict[str, Any], table: TableFiles, loc: tuple[str | int, ...]) -> Filter:

@@ -1117,6 +1117,20 @@ SELECT * FROM draw_templates WHERE user_id = :user_id ORDER BY name COLLATE NOCA
 -- delete_draw_template: Delete one of a user's draw templates.
 DELETE FROM draw_templates WHERE id = :id AND user_id = :user_id RETURNING id;
 
+-- set_row_key: Declare the row key of a table, or declare another.
+INSERT INTO row_keys (dataset_id, table_key, columns, duplicates, set_at, set_by)
+VALUES (:dataset_id, :table_key, :columns, :duplicates, :set_at, :set_by)
+ON CONFLICT (dataset_id, table_key) DO UPDATE
+SET columns = :columns, duplicates = :duplicates, set_at = :set_at, set_by = :set_by
+RETURNING *;
+
+-- row_key_of_table: Select the declared row key of a table.
+SELECT * FROM row_keys WHERE dataset_id = :dataset_id AND table_key = :table_key;
+
+-- delete_row_key: Delete the declared row key of a table.
+DELETE FROM row_keys WHERE dataset_id = :dataset_id AND table_key = :table_key
+RETURNING table_key;
+
 -- store_comparison: Store a job's comparison, unless the job was deleted.
 INSERT INTO comparisons (job_id, made_at, brief, whole)
 SELECT :job_id, :made_at, :brief, :whole WHERE EXISTS (SELECT 1 FROM jobs WHERE id = :job_id)

@@ -24,13 +24,14 @@ from contract.fields import (
     PlannedSeedKind,
     RoundKind,
     RowFilterKind,
+    StartKind,
     Text,
     Time,
 )
 from contract.jobs import STATUSES, Status
 from contract.requests.pages import PageRequest
 from contract.requests.submitting import MAIN, MAX_REF_LENGTH, JobPriority, SourceRef, TableKey
-from contract.words import RequestedEngine
+from contract.words import Duplicates, RequestedEngine
 
 MAX_ROUNDS = 20
 MAX_COLUMNS = 10_000
@@ -38,6 +39,7 @@ MAX_BREAKS = 100
 MAX_LABEL_LENGTH = 200
 MAX_SAMPLED_COLUMNS = 100
 MAX_VALUES = 1000
+MAX_KEY_COLUMNS = 4
 FIRST_DRAW_VERSION = 1
 """The rule of draws that record no version."""
 DRAW_VERSION = 2
@@ -73,6 +75,32 @@ class SelectionRequest(Request):
 
 
 @dataclass(frozen=True, kw_only=True)
+class OrderRequest(Request):
+    """The keyed order, in which a row's place follows from its key: docs/SAMPLING.md defines it."""
+
+    is_recorded = True
+
+    key: Annotated[
+        tuple[str, ...] | None,
+        Items(ColumnName(), most=MAX_KEY_COLUMNS, least=1),
+        Help("The columns that identify a row. Default: the row key of the table."),
+    ] = None
+    start: Annotated[
+        str,
+        StartKind(),
+        Help("Where the order begins, a decimal from 0 to below 1, such as 0.25."),
+    ] = "0"
+    duplicates: Annotated[
+        Duplicates | None,
+        Choice.of(Duplicates),
+        Help(
+            "Equal keys: `refuse` them, or `number` their rows by all columns. Default: as the row "
+            "key of the table says, otherwise `refuse`."
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class RoundRequest(Request):
     """The fields of every round; method, parameters and goal depend on its method."""
 
@@ -82,6 +110,22 @@ class RoundRequest(Request):
     output_name: Annotated[str | None, Name(most=200)] = None
     filters: Annotated[dict[str, Any] | None, RowFilterKind()] = None
     selection: Annotated[SelectionRequest | None, Part(SelectionRequest)] = None
+    order: Annotated[
+        OrderRequest | None,
+        Part(OrderRequest),
+        Help(
+            "Take rows in the order of their keys, so that the same rows are drawn from every "
+            "version of the table."
+        ),
+    ] = None
+
+
+class OrderJson(TypedDict):
+    """A keyed order as JSON, in which jobs record it; a settled one has no gap."""
+
+    key: Sequence[str]
+    start: str
+    duplicates: Duplicates
 
 
 class RoundJson(TypedDict, total=False):
@@ -94,6 +138,7 @@ class RoundJson(TypedDict, total=False):
     filters: dict[str, Any] | None
     selection: dict[str, Any] | None
     goal: dict[str, Any] | None
+    order: OrderJson | None
 
 
 Rounds = Sequence[RoundJson]

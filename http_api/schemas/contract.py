@@ -35,6 +35,7 @@ from http_api.schemas.fields import (
     QueryInteger,
     QueryList,
     SeedField,
+    StartField,
     StrictBoolean,
     StrictInteger,
     StrictNumber,
@@ -363,6 +364,7 @@ FIELDS: dict[type[Any], Callable[[Any, dict[str, Any]], fields.Field[Any]]] = {
     kinds.Flag: lambda _, options: StrictBoolean(**options),
     kinds.Count: lambda kind, options: StrictInteger(validate=_range(kind.bounds), **options),
     kinds.Number: lambda kind, options: StrictNumber(validate=_range(kind.bounds), **options),
+    kinds.StartKind: lambda kind, options: StartField(kind, **options),
     kinds.Exact: lambda kind, options: WrittenDecimal(
         kind.how, validate=_range(kind.bounds, kind.refusal), **options
     ),

@@ -16,7 +16,7 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, validate
 
-from contract.fields import Password
+from contract.fields import Password, StartKind
 from contract.numbers import number_of
 from domain_errors import InvalidRequest, render
 from sampling_engine import MAX_SEED_LENGTH
@@ -182,6 +182,20 @@ class WrittenDecimal(WrittenNumber):
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         number = super()._deserialize(value, attr, data, **kwargs)
         return self._read(value) if isinstance(value, str) else Decimal(repr(number))
+
+
+class StartField(WrittenDecimal):
+    """A decimal from 0 to below 1, read as its plain text."""
+
+    def __init__(self, kind: StartKind, **options: Any) -> None:
+        super().__init__(kind.how, **options)
+        self._kind = kind
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        number = super()._deserialize(value, attr, data, **kwargs)
+        if not self._kind.bounds.holds(number):
+            raise invalid(self._kind.refusal or "")
+        return self._kind.text(number)
 
 
 class StrictBoolean(Described, fields.Boolean):

@@ -15,7 +15,8 @@ import duckdb
 import numpy as np
 
 from contract.words import EngineName
-from parquet_tables.progress import ProgressCallback
+from parquet_tables.progress import ProgressCallback, ignore_progress, progress_part
+from parquet_tables.row_keys.digests import KeyDigests, RowKey
 from parquet_tables.tables import Column, TableFiles
 from sampling_engine.engines.duckdb_engine import DUCKDB, DrawTable
 from sampling_engine.selection.order import Int64s
@@ -86,10 +87,31 @@ class DrawState(DrawTable):
         self.engine = engine if table.file_rows else DUCKDB
         self.strategy, self.counts_dir, self.max_strata = strategy, counts_dir, max_strata
         self._strata: dict[StrataKey, Strata] = {}
+        self._digests: dict[RowKey, KeyDigests] = {}
 
     def run(self, wanted: Pass[Result], on_progress: ProgressCallback) -> Result:
         """Make a pass over all rows by the draw's engine."""
         return self.engine.run(self, wanted, on_progress)
+
+    def digests_of(
+        self,
+        key: RowKey,
+        on_progress: ProgressCallback = ignore_progress,
+        loc: tuple[str | int, ...] = (),
+    ) -> KeyDigests:
+        """The digests of the table's keys, computed and checked once a draw.
+
+        Raises
+        ------
+        KeyMissing, KeyNotUnique
+            The key doesn't identify each row of the table.
+        """
+        if key not in self._digests:
+            step = progress_part(on_progress, 0.0, 0.8)
+            found = KeyDigests(self.cursor, self.table, key, self.counts_dir, step, loc)
+            found.require(progress_part(on_progress, 0.8, 1.0))
+            self._digests[key] = found
+        return self._digests[key]
 
     def strata_of(
         self,

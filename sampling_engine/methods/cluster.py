@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Annotated, ClassVar
 
@@ -11,14 +11,26 @@ import numpy as np
 from contract.declarations import Help, Initial, Option, Title
 from contract.fields import Bounds, Count, GroupColumn, Number
 from parquet_tables.progress import ProgressCallback
+from parquet_tables.row_keys.canonical import InvalidKey
+from parquet_tables.row_keys.digests import NO_KEY, KeyMissing, RowKey
 from parquet_tables.tables import Column, TableFiles
 from sampling_engine.engines.engine import DrawState
 from sampling_engine.errors import warned
 from sampling_engine.methods.grouped_round import GroupedRound
-from sampling_engine.methods.method import NO_ROW, EligibleRows, Method, PlannedBy, RoundDraw, Sizes
+from sampling_engine.methods.method import (
+    NO_ROW,
+    EligibleRows,
+    Method,
+    PlannedBy,
+    RoundDraw,
+    Sizes,
+    order_of,
+)
 from sampling_engine.methods.parameters import Loc, group_column
 from sampling_engine.results import Floats, FrameFacts, GroupKind, RoundRows, RowOutcome
+from sampling_engine.selection.keyed import DigestRanks, Order
 from sampling_engine.selection.order import Int64s, SeededOrder, seed_for
+from sampling_engine.spec import KeyedOrder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,11 +99,43 @@ class ClusterMethod(Method):
     def prepare(self, eligible: EligibleRows, on_progress: ProgressCallback) -> ClusterRound:
         """Draw clusters: the first of an order of those that have eligible rows."""
         clusters = np.flatnonzero(eligible.counts)
-        order = SeededOrder(len(clusters), seed_for(eligible.round_spec.effective_seed, "clusters"))
-        drawn = clusters[order.first(self.num_clusters)]
+        drawn = clusters[self._places_of_first(eligible, clusters)]
         prepared = eligible.prepared(*self._sizes(eligible.counts, drawn))
         if_drawn, _ = self._sizes(eligible.counts, clusters)
         return ClusterRound(prepared, len(drawn), len(clusters), if_drawn)
+
+    def _places_of_first(self, eligible: EligibleRows, clusters: Int64s) -> Int64s:
+        """The places of the drawn clusters; in a keyed order by the digests of their values."""
+        round_spec = eligible.round_spec
+        seed, keyed = round_spec.effective_seed, round_spec.order
+        if keyed is None:
+            return SeededOrder(len(clusters), seed_for(seed, "clusters")).first(self.num_clusters)
+        digests = eligible.strata.digests(clusters)
+        if (digests == NO_KEY).any():
+            raise KeyMissing(
+                "A cluster of the keyed order has no value: filter the rows without a value in "
+                "{column} out.",
+                column=self.cluster_column,
+                loc=("rounds", round_spec.round_number - 1, "order"),
+            )
+        ranks = DigestRanks(seed, keyed.start).of(digests)
+        first: Int64s = np.argsort(ranks, kind="stable")[: self.num_clusters]
+        return first
+
+    def orders_rows(self, key: RowKey) -> bool:
+        """Unless the key is the cluster's own value."""
+        return key.columns != (self.cluster_column,)
+
+    def check_order(self, table: TableFiles, order: KeyedOrder, loc: Loc) -> None:
+        """Rows of a cluster need a row key, if some of them are drawn."""
+        super().check_order(table, order, loc)
+        draws_some = self.samples_per_cluster is not None or self.sample_percentage is not None
+        if draws_some and not self.orders_rows(order.key):
+            raise InvalidKey(
+                "Rows within a cluster are drawn by a row key: name columns that identify a row, "
+                "or draw all rows of the clusters.",
+                loc=(*loc, "key"),
+            )
 
     def _sizes(self, eligible: Int64s, drawn: Int64s) -> Sizes:
         """Rows of each cluster: none of a cluster that isn't among ``drawn``."""
@@ -145,6 +189,14 @@ class ClusterRound(GroupedRound):
     drawn: int
     clusters: int
     if_drawn: Int64s
+
+    def order(self, state: DrawState) -> Order:
+        """The order of the rows: by their ordinals if the clusters alone have keys."""
+        round_spec = self.prepared.round_spec
+        keyed = round_spec.order
+        if keyed is not None and not round_spec.method.orders_rows(keyed.key):
+            round_spec = replace(round_spec, order=None)
+        return order_of(state, round_spec)
 
     def probabilities_and_weights(self, rows: RoundRows) -> tuple[Floats, Floats]:
         """Drawn rows by eligible rows of a cluster, times drawn clusters by clusters."""

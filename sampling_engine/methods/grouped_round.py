@@ -13,17 +13,18 @@ from parquet_tables.database import registered
 from parquet_tables.progress import ProgressCallback, ignore_progress, progress_part
 from sampling_engine.engines.duckdb_engine import eligible_pieces
 from sampling_engine.engines.engine import DrawState
-from sampling_engine.methods.method import RoundDraw
+from sampling_engine.methods.method import RoundDraw, order_of
 from sampling_engine.results import Floats, FrameFacts, RoundRows, RowChances, RowOutcome, nth
-from sampling_engine.selection.order import Int64s, SeededOrder
+from sampling_engine.selection.keyed import Order, OrderByKey
+from sampling_engine.selection.order import WINDOW_RANKS, Int64s
 from sampling_engine.selection.strata import NO_STRATUM, WholeTable
 from sampling_engine.selection.walk_and_scan import (
-    WINDOW_RANKS,
     Chosen,
     ScanPlan,
     first_listed,
     plan_round,
     scan,
+    stratum_pieces,
     walk,
 )
 from sampling_engine.sql import statements
@@ -171,12 +172,19 @@ class GroupedRound(RoundDraw):
         if not of.columns:
             return self._eligible_before(state, ranks)
         wanted = np.unique(strata)
+        order = self.order(state)
+        if isinstance(order, OrderByKey):
+            for ordinals, numbers in stratum_pieces(state, of, wanted, ignore_progress):
+                found_ranks = order.rank(ordinals)
+                for at, (stratum, rank) in enumerate(zip(strata, ranks, strict=True)):
+                    counts[at] += int(((numbers == stratum) & (found_ranks < rank)).sum())
+            return counts
         limits = {
             "stratum": wanted,
             "threshold": np.array([ranks[strata == stratum].max() for stratum in wanted]),
         }
         lines = {"position": np.arange(len(strata)), "stratum": strata, "rank": ranks}
-        sql, params = statements.count_before(state.table, of, self.order(state))
+        sql, params = statements.count_before(state.table, of, order)
         with registered(state.cursor, {"wanted": limits, "lines": lines}):
             found = state.cursor.execute(sql, params).fetchnumpy()
         counts[found["position"]] = found["rows"]
@@ -192,9 +200,9 @@ class GroupedRound(RoundDraw):
             counts += np.searchsorted(np.sort(order.rank(ordinals)), ranks)
         return counts
 
-    def order(self, state: DrawState) -> SeededOrder:
+    def order(self, state: DrawState) -> Order:
         """The order of the rows."""
-        return SeededOrder(state.table.file_rows, self.prepared.round_spec.effective_seed)
+        return order_of(state, self.prepared.round_spec)
 
     def _first(
         self, state: DrawState, allocated: Int64s, eligible: Int64s, on_progress: ProgressCallback
@@ -214,7 +222,7 @@ class GroupedRound(RoundDraw):
             step = progress_part(on_progress, walked_part, 1.0)
             scanned = scan(state, order, strata, plan.scanned, eligible, step)
             both = Chosen.of_parts([rows, scanned])
-            rows = both.where(np.argsort(both.ranks))
+            rows = both.where(order.places(both.ordinals, both.ranks))
         return RoundRows(rows, plan.run_by)
 
     def _listed(
@@ -230,7 +238,7 @@ class GroupedRound(RoundDraw):
         return strata.listed
 
 
-def _ranked_before(order: SeededOrder, taken: Int64s, ranks: Int64s) -> Int64s:
+def _ranked_before(order: Order, taken: Int64s, ranks: Int64s) -> Int64s:
     """Rows of the whole table that aren't taken and have a lower rank; nothing is read."""
     counts = -np.searchsorted(np.sort(order.rank(taken)), ranks)
     for start in range(0, order.rows, WINDOW_RANKS):

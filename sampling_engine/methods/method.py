@@ -15,6 +15,8 @@ from contract.declarations import Declared, Request, declared
 from contract.fields import GroupColumn, Mapped, NumberColumn
 from contract.requests.draw import DRAW_VERSION
 from parquet_tables.progress import ProgressCallback, ignore_progress
+from parquet_tables.row_keys.canonical import InvalidKey
+from parquet_tables.row_keys.digests import RowKey
 from parquet_tables.tables import Column, TableFiles
 from sampling_engine.engines.engine import DrawState
 from sampling_engine.errors import (
@@ -43,10 +45,11 @@ from sampling_engine.results import (
     RowOutcome,
 )
 from sampling_engine.selection.bands import Bands
-from sampling_engine.selection.order import Int64s, Seed
+from sampling_engine.selection.keyed import Order, OrderByKey
+from sampling_engine.selection.order import Int64s, Seed, SeededOrder
 from sampling_engine.selection.strata import Strata
 from sampling_engine.selection.walk_and_scan import Chosen
-from sampling_engine.spec import RowFilter, Selection, effective_seed
+from sampling_engine.spec import KeyedOrder, RowFilter, Selection, effective_seed
 from sampling_engine.sql.passes import RefusedNumbers
 
 Reserves = Literal["next_in_order", "pareto"]
@@ -96,6 +99,8 @@ class Method(Request, ABC):
     favours : str, optional
         What selection probabilities are in proportion to. Such a sample isn't expected to be like
         the population.
+    no_keyed_order : str, optional
+        Why a round can't take rows in the order of their keys; None if it can.
     """
 
     aliases: ClassVar = {"random_seed": SEED.name}
@@ -122,6 +127,7 @@ class Method(Request, ABC):
     favours: ClassVar[Literal["weight", "amount"] | None] = None
     comparison_note: ClassVar[str | None] = None
     reserves: ClassVar[Reserves] = "next_in_order"
+    no_keyed_order: ClassVar[str | None] = None
 
     @property
     def name(self) -> str:
@@ -176,6 +182,16 @@ class Method(Request, ABC):
 
     def check_combination(self, loc: Loc) -> None:
         """Refuse parameters that contradict each other, beyond what the declaration says."""
+
+    def check_order(self, table: TableFiles, order: KeyedOrder, loc: Loc) -> None:
+        """Refuse a keyed order that the method can't take, or whose key doesn't fit the table."""
+        if self.no_keyed_order is not None:
+            raise InvalidKey(self.no_keyed_order, loc=loc)
+        order.key.of(table, (*loc, "key"))
+
+    def orders_rows(self, key: RowKey) -> bool:
+        """Whether the keyed order is one of rows."""
+        return True
 
     def group_columns(self, table: TableFiles, loc: Loc = ()) -> tuple[Column, ...]:
         """The columns whose values make the method's strata or clusters."""
@@ -258,6 +274,8 @@ class Round:
         The rule of the draw. A stored draw is replayed by the version that it records.
     source_draw : str, optional
         The digest of the draw that made the table, if a draw made it; docs/SAMPLING.md defines it.
+    order : KeyedOrder, optional
+        The keyed order; by default a row's place follows from its ordinal.
     """
 
     round_number: int
@@ -268,11 +286,20 @@ class Round:
     selection: Selection = field(default_factory=Selection)
     draw_version: int = DRAW_VERSION
     source_draw: str | None = None
+    order: KeyedOrder | None = None
 
     @property
     def effective_seed(self) -> str:
         """The seed text that enters the keys of the round's order."""
         return effective_seed(self.seed, self.round_number, self.draw_version, self.source_draw)
+
+
+def order_of(state: DrawState, round_spec: Round, width: int | None = None) -> Order:
+    """The order of a round's rows; ``width`` are the bits of a rank of an order by ordinals."""
+    keyed = round_spec.order
+    if keyed is None:
+        return SeededOrder(state.table.file_rows, round_spec.effective_seed, width)
+    return OrderByKey(state.digests_of(keyed.key), round_spec.effective_seed, keyed.start)
 
 
 @dataclass(frozen=True)

@@ -66,6 +66,10 @@ class SystematicMethod(Method):
     planning_note: ClassVar = "A systematic sample is planned as a random one."
     equal_chances: ClassVar = True
     comparison_note: ClassVar = "A systematic sample is treated as a random one."
+    no_keyed_order: ClassVar = (
+        "A systematic round takes every k-th row in the table's order, so it has no keyed order: "
+        "draw a random or a stratified sample."
+    )
 
     def check_combination(self, loc: Loc) -> None:
         """A start needs an interval that it lies in."""

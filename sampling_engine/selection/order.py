@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,9 @@ MAX_BITS = 62
 # The arrays of one block stay in the processor's cache through all eight rounds.
 BLOCK_ROWS = 65_536
 
+# Ranks of a walk's window, so that its arrays stay small.
+WINDOW_RANKS = 1 << 20
+
 
 def new_seed() -> int:
     """Draw a seed from the system's entropy: 0 to 2^53 - 1, exact in JavaScript, too."""
@@ -45,7 +48,7 @@ class SeededOrder:
     """The order of ``rows`` rows by ``seed``.
 
     ``width`` is the number of bits of a rank, even and 16 to 62; the smallest that holds the rows
-    when left out.
+    when left out. ``version`` enters the round keys.
 
     >>> SeededOrder(20, 42).first(5).tolist()
     [18, 7, 19, 3, 2]
@@ -54,6 +57,8 @@ class SeededOrder:
     rows: int
     seed: Seed
     width: int | None = None
+    version: str = ORDER_VERSION
+    window_ranks: ClassVar[int] = WINDOW_RANKS
 
     def __post_init__(self) -> None:
         if not 0 <= self.rows <= 1 << MAX_BITS:
@@ -76,7 +81,7 @@ class SeededOrder:
     @cached_property
     def keys(self) -> tuple[int, ...]:
         """The eight round keys, 31 bits each."""
-        prefix = f"{ORDER_VERSION}:{self.seed}:".encode()
+        prefix = f"{self.version}:{self.seed}:".encode()
         return tuple(
             int.from_bytes(hashlib.sha256(prefix + bytes([i])).digest()[:4]) & LOW_31_BITS
             for i in range(FEISTEL_ROUNDS)
@@ -96,6 +101,10 @@ class SeededOrder:
         ordinals = self.ordinal(ranks)
         in_table = ordinals < self.rows
         return ordinals[in_table], ranks[in_table]
+
+    def places(self, ordinals: Int64s, ranks: Int64s) -> NDArray[np.intp]:
+        """The places that sort rows by their rank."""
+        return np.argsort(ranks)
 
     def first(self, count: int) -> Int64s:
         """The ordinals of the first ``count`` rows of the order, or of all of them."""
@@ -124,6 +133,21 @@ class SeededOrder:
         """Those of ``ordinals`` whose rank is below ``limit``, in their order, and their ranks."""
         firsts = range(0, len(ordinals), BLOCK_ROWS)
         return self._below((ordinals[at : at + BLOCK_ROWS] for at in firsts), limit)
+
+    def among_between(self, numbers: Int64s, first: int, last: int) -> tuple[Int64s, Int64s]:
+        """Places of the numbers whose rank is from ``first`` to ``last``, ascending, and ranks."""
+        half = self.bits // 2
+        low, high = np.uint32(first >> half), np.uint32(last >> half)
+        found: list[Int64s] = [np.empty(0, dtype=np.int64)]
+        for start in range(0, len(numbers), BLOCK_ROWS):
+            left, right = self._halves(numbers[start : start + BLOCK_ROWS])
+            # The last round doesn't change the upper half of a rank.
+            _, upper = self._run_rounds(left, right, self.keys[:-1])
+            found.append(start + np.flatnonzero((upper >= low) & (upper <= high)))
+        places = np.concatenate(found)
+        ranks = self.rank(numbers[places])
+        inside = (ranks >= first) & (ranks <= last)
+        return places[inside], ranks[inside]
 
     @property
     def _fits_half(self) -> bool:

@@ -95,6 +95,10 @@ class WholeTable(statements.StrataTable):
         """0 for each row."""
         return np.zeros(len(ordinals), dtype=np.int64)
 
+    def digests(self, numbers: Int64s) -> Int64s:
+        """None: there are no values."""
+        return np.empty(0, dtype=np.int64)
+
     def keys(self, numbers: Int64s) -> list[dict[str, str | None]]:
         """The values of some strata, by column name, in the order of their numbers."""
         return [{} for _ in numbers]
@@ -176,6 +180,13 @@ class ColumnStrata(statements.StrataTable):
         names = [column.name for column in self.columns]
         rows = self._cursor.execute(sql, params).fetchall()
         return [dict(zip(names, values, strict=True)) for values in rows]
+
+    def digests(self, numbers: Int64s) -> Int64s:
+        """The digests of the values of some strata, as those of row keys; ``NO_KEY`` with NULL."""
+        statement = statements.digests_of_strata(self.table_name, self.columns)
+        every = self._cursor.execute(statement).fetchnumpy()["digest"]
+        found: Int64s = every[numbers]
+        return found
 
     def labels(self, numbers: Int64s) -> list[str | None]:
         """The labels of some strata, in the order of their numbers."""

@@ -5,18 +5,21 @@ Both give the same rows. The planner chooses by cost.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from parquet_tables.progress import ProgressCallback, progress_part
+from sampling_engine.engines.duckdb_engine import DUCKDB, PIECE_ROWS
 from sampling_engine.engines.engine import DrawState
 from sampling_engine.errors import RowsMissing
+from sampling_engine.selection.keyed import Order, OrderByKey
 from sampling_engine.selection.order import Int64s, SeededOrder, in_sorted
 from sampling_engine.selection.strata import NO_STRATUM, Strata
 from sampling_engine.spec import RunBy, Strategy
-from sampling_engine.sql.passes import RankedBelow
+from sampling_engine.sql.passes import RankedBelow, StrataOfRows
 
 # Costs in nanoseconds, measured on 60 million rows, two strata columns and two cores. Their
 # proportions are what counts. A walk looks up the strata of the rows it meets; a scan reads the
@@ -26,9 +29,6 @@ READ_NS = 7
 RANK_NS = 25
 # The rank of an ordinal outside DuckDB, which a weighted walk evaluates for all rows.
 PLAIN_RANK_NS = 4
-
-# Ranks of a walk's window, so that its arrays stay small.
-WINDOW_RANKS = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class ScanPlan:
 def plan_round(
     allocated: Int64s,
     eligible: Int64s,
-    order: SeededOrder,
+    order: Order,
     strategy: Strategy | None,
     *,
     look_up: bool = True,
@@ -75,7 +75,7 @@ def plan_round(
     return ScanPlan(np.where(scanned, 0, allocated), np.where(scanned, allocated, 0))
 
 
-def ranks_needed(allocated: Int64s, eligible: Int64s, order: SeededOrder) -> NDArray[np.float64]:
+def ranks_needed(allocated: Int64s, eligible: Int64s, order: Order) -> NDArray[np.float64]:
     """Ranks to read, from the front, to find each stratum's target nearly surely.
 
     The number of a stratum's rows among the first ranks is nearly a Poisson variable; the margin is
@@ -85,7 +85,7 @@ def ranks_needed(allocated: Int64s, eligible: Int64s, order: SeededOrder) -> NDA
     return np.minimum(generous / np.maximum(eligible, 1), 1.0) * order.size
 
 
-def weighted_walk_is_cheaper(rank_limit: int, rows: int, order: SeededOrder) -> bool:
+def weighted_walk_is_cheaper(rank_limit: int, rows: int, order: Order) -> bool:
     """Whether a walk of a weighted round, up to ``rank_limit``, costs less than a scan."""
     walking = (PLAIN_RANK_NS + LOOK_UP_NS * rank_limit / order.size) * order.rows
     return walking <= READ_NS * order.rows + RANK_NS * rows
@@ -115,7 +115,7 @@ class Chosen:
 
 
 def walk(
-    order: SeededOrder,
+    order: Order,
     strata: Strata,
     allocated: Int64s,
     eligible: Int64s,
@@ -138,7 +138,7 @@ def walk(
         if start >= order.size:
             raise RowsMissing(int(missing.sum()))
         reach = int(np.ceil(np.max(ranks_needed(missing, eligible, order))))
-        stop = min(start + min(max(reach, 1), WINDOW_RANKS), order.size)
+        stop = min(start + min(max(reach, 1), order.window_ranks), order.size)
         ordinals, ranks = order.window(start, stop)
         fresh = ~in_sorted(ordinals, taken)
         ordinals, ranks = ordinals[fresh], ranks[fresh]
@@ -163,7 +163,7 @@ def first_of_each(strata: Int64s, allocated: Int64s) -> NDArray[np.bool_]:
     return selected
 
 
-def first_listed(order: SeededOrder, listed: Int64s, taken: Int64s, count: int) -> Chosen:
+def first_listed(order: Order, listed: Int64s, taken: Int64s, count: int) -> Chosen:
     """The ``count`` listed rows of one stratum with the lowest ranks that aren't taken, in order.
 
     Raises
@@ -180,7 +180,7 @@ def first_listed(order: SeededOrder, listed: Int64s, taken: Int64s, count: int) 
     while len(ordinals) < count:
         limit = min(limit * SCAN_WIDER + SCAN_WIDER, order.size)
         ordinals, ranks = order.among_below(fresh, limit)
-    lowest = np.argsort(ranks)[:count]
+    lowest = order.places(ordinals, ranks)[:count]
     return Chosen(ordinals[lowest], np.zeros(count, dtype=np.int64), ranks[lowest])
 
 
@@ -189,7 +189,7 @@ SCAN_WIDER = 8
 
 def scan(
     state: DrawState,
-    order: SeededOrder,
+    order: Order,
     strata: Strata,
     allocated: Int64s,
     eligible: Int64s,
@@ -218,14 +218,15 @@ def scan(
         missing = np.where(complete, 0, missing)
         if (thresholds[missing > 0] >= order.size).any():
             raise RowsMissing(int(missing.sum()))
-        thresholds = np.minimum(thresholds * SCAN_WIDER + SCAN_WIDER, order.size)
+        thresholds = np.minimum(thresholds, order.size // SCAN_WIDER) * SCAN_WIDER + SCAN_WIDER
+        thresholds = np.minimum(thresholds, order.size)
     chosen = Chosen.of_parts(parts)
-    return chosen.where(np.argsort(chosen.ranks))
+    return chosen.where(order.places(chosen.ordinals, chosen.ranks))
 
 
 def _scanned_below(
     state: DrawState,
-    order: SeededOrder,
+    order: Order,
     strata: Strata,
     missing: Int64s,
     thresholds: Int64s,
@@ -234,5 +235,38 @@ def _scanned_below(
     """The rows of the strata that miss some, below their thresholds, in order of rank."""
     wanted = np.flatnonzero(missing)
     limits = thresholds[wanted]
-    found = Chosen(*state.run(RankedBelow(order, strata, wanted, limits), on_progress))
-    return found.where(np.argsort(found.ranks))
+    if isinstance(order, SeededOrder):
+        found = Chosen(*state.run(RankedBelow(order, strata, wanted, limits), on_progress))
+    else:
+        found = _below_by_key(state, order, strata, wanted, limits, on_progress)
+    return found.where(order.places(found.ordinals, found.ranks))
+
+
+def _below_by_key(
+    state: DrawState,
+    order: OrderByKey,
+    strata: Strata,
+    wanted: Int64s,
+    limits: Int64s,
+    on_progress: ProgressCallback,
+) -> Chosen:
+    """The rows of the wanted strata below their limits: read in pieces, ranked by their digests."""
+    limit_of = np.zeros(len(strata.rows), dtype=np.int64)
+    limit_of[wanted] = limits
+    parts = []
+    for ordinals, numbers in stratum_pieces(state, strata, wanted, on_progress):
+        ranks = order.rank(ordinals)
+        below = ranks < limit_of[numbers]
+        parts.append(Chosen(ordinals[below], numbers[below], ranks[below]))
+    return Chosen.of_parts(parts)
+
+
+def stratum_pieces(
+    state: DrawState, strata: Strata, wanted: Int64s, on_progress: ProgressCallback
+) -> Iterator[tuple[Int64s, Int64s]]:
+    """Ordinals and strata of the rows of some strata that aren't taken, piece by piece."""
+    rows = state.table.file_rows
+    for first in range(0, rows, PIECE_ROWS):
+        stop = min(first + PIECE_ROWS, rows)
+        step = progress_part(on_progress, first / rows, stop / rows)
+        yield DUCKDB.run(state, StrataOfRows(strata, wanted, first, stop), step)

@@ -248,6 +248,32 @@ class RowsOfUnits(Pass[UnitRows]):
         return UnitRows(*_arrays(found))
 
 
+@dataclass(frozen=True)
+class UnitsOfRows(Pass[UnitRows]):
+    """The rows from ``first`` to ``stop`` of fewer than ``below`` units that aren't taken."""
+
+    units: Units
+    row_filter: RowFilter | None
+    below: int
+    first: int
+    stop: int
+    message = "scanning for the smallest keys"
+
+    def statement(self, table: TableFiles) -> Statement:
+        value = f"{self.units.sql()} AS v"
+        branches, params = statements.numbered_rows(
+            table, value, self.row_filter, self.first, self.stop
+        )
+        return (
+            f"SELECT t.ordinal, t.v FROM ({branches}) AS t "
+            f"WHERE t.v > 0 AND t.v < CAST(? AS HUGEINT) AND {not_taken('t')}",
+            [*params, self.below],
+        )
+
+    def result(self, found: Rows) -> UnitRows:
+        return UnitRows(*_arrays(found))
+
+
 class KeyedUnits(NamedTuple):
     """Ordinals, units and ranks of rows; three arrays of one length."""
 
@@ -565,3 +591,31 @@ class RankedBelow(Pass[RankedRows]):
 
     def result(self, found: Rows) -> RankedRows:
         return RankedRows(*_arrays(found))
+
+
+class RowsOfStrata(NamedTuple):
+    """Ordinals and strata of rows; two arrays of one length."""
+
+    ordinals: Int64s
+    strata: Int64s
+
+
+@dataclass(frozen=True)
+class StrataOfRows(Pass[RowsOfStrata]):
+    """The rows from ``first`` to ``stop`` that are of ``wanted`` strata and aren't taken."""
+
+    strata: StrataTable
+    wanted: Int64s
+    first: int
+    stop: int
+    message = "scanning for the lowest ranks"
+
+    def statement(self, table: TableFiles) -> Statement:
+        return statements.rows_of_strata(table, self.strata, self.first, self.stop)
+
+    @property
+    def inputs(self) -> Mapping[str, Mapping[str, Int64s]]:
+        return {"wanted": {"stratum": self.wanted}}
+
+    def result(self, found: Rows) -> RowsOfStrata:
+        return RowsOfStrata(*_arrays(found))

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 
 from parquet_tables.progress import ProgressCallback
 from parquet_tables.quoting import quote_identifier
+from parquet_tables.row_keys.canonical import digest_of, key_text
+from parquet_tables.row_keys.digests import NO_KEY
 from parquet_tables.rows import RowSet, Statement, file_scans, rows_at
 from parquet_tables.tables import Column, TableFiles
 from sampling_engine.selection.bands import BandColumn
@@ -168,6 +170,13 @@ def band_numbers(strata: str) -> Statement:
     return f"SELECT k0 FROM {strata} ORDER BY stratum", []
 
 
+def digests_of_strata(strata: str, columns: Sequence[Column]) -> str:
+    """The digests of the strata's values, in the order of their numbers."""
+    values = [f"s.k{i}" for i in range(len(columns))]
+    digest = digest_of(key_text(columns, values))
+    return f"SELECT coalesce({digest}, {NO_KEY}) AS digest FROM {strata} AS s ORDER BY stratum"
+
+
 def keys_of_strata(strata: str, columns: Sequence[Column], numbers: Sequence[int]) -> Statement:
     """The values of some strata as text, in the order of their numbers."""
     values = ", ".join(
@@ -208,6 +217,28 @@ def strata_of_picked(table: TableFiles, strata: StrataTable, picked: RowSet) -> 
     return (
         f"SELECT t.position, s.stratum FROM ({branches}) AS t JOIN {strata.table_name} AS s "
         f"ON {same_keys(strata.columns)}",
+        params,
+    )
+
+
+def rows_of_strata(
+    table: TableFiles, strata: StrataTable, first: int = 0, stop: int | None = None, more: str = ""
+) -> Statement:
+    """Rows of a range of ordinals that are of ``wanted`` strata and aren't taken.
+
+    If the strata have no columns, all rows that pass their filter are of the one in ``wanted``.
+    Columns: ordinal, stratum and ``more``, columns of ``wanted``; in no order.
+    """
+    keys = key_columns(strata.columns)
+    branches, params = numbered_rows(table, keys, strata.row_filter, first, stop)
+    joined = (
+        f"JOIN {strata.table_name} AS s ON {same_keys(strata.columns)} "
+        "JOIN wanted AS w ON w.stratum = s.stratum"
+        if strata.columns
+        else "CROSS JOIN wanted AS w"
+    )
+    return (
+        f"SELECT t.ordinal, w.stratum{more} FROM ({branches}) AS t {joined} WHERE {not_taken('t')}",
         params,
     )
 

@@ -101,6 +101,10 @@ class MonetaryUnitMethod(Method):
     has_margin_of_error: ClassVar = False
     selects_money: ClassVar = True
     favours: ClassVar = "amount"
+    no_keyed_order: ClassVar = (
+        "Units of money are selected in the table's order, so they have no keyed order: draw a "
+        "`weighted` sample by the amount."
+    )
     reserves: ClassVar[Reserves] = "pareto"
 
     @property

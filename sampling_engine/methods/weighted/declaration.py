@@ -82,7 +82,7 @@ class WeightedMethod(Method):
             step = progress_part(on_progress, 0.9, 1.0)
             groups = read_size_groups(eligible, weights, take_all, step)
         prepared = eligible.prepared(np.array([size], dtype=np.int64), warnings)
-        order = uniform_order(eligible.state.table.file_rows, eligible.round_spec)
+        order = uniform_order(eligible.state, eligible.round_spec)
         return WeightedRound(prepared, weights, take_all, groups, order)
 
 

@@ -16,22 +16,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contract.requests.draw import FIRST_DRAW_VERSION
-from parquet_tables.progress import ProgressCallback, ignore_progress
+from parquet_tables.progress import ProgressCallback, ignore_progress, progress_part
+from sampling_engine.engines.duckdb_engine import DUCKDB, PIECE_ROWS
 from sampling_engine.engines.engine import DrawState
 from sampling_engine.errors import RowsMissing
-from sampling_engine.methods.method import Round, RoundDraw
+from sampling_engine.methods.method import Round, RoundDraw, order_of
 from sampling_engine.methods.weighted.inclusion import SizeGroups, log_odds_of, ratios_to_targets
 from sampling_engine.methods.weighted.weights import TakeAll, Weights, effective_rows
 from sampling_engine.results import Floats, FrameFacts, RoundRows, RowChances, RowOutcome, nth
-from sampling_engine.selection.order import Int64s, SeededOrder, in_sorted
+from sampling_engine.selection.keyed import Order, OrderByKey
+from sampling_engine.selection.order import WINDOW_RANKS, Int64s, in_sorted
 from sampling_engine.selection.strata import NO_STRATUM
 from sampling_engine.selection.walk_and_scan import (
-    WINDOW_RANKS,
     Chosen,
     weighted_walk_is_cheaper,
 )
 from sampling_engine.spec import Strategy
-from sampling_engine.sql.passes import ScanUnits
+from sampling_engine.sql.passes import ScanUnits, UnitsOfRows
 from sampling_engine.sql.units import Units
 
 # Bits of the rank that u is made of. A table's own order may have only 16, which would leave rows
@@ -76,13 +77,13 @@ class KeyedRows:
         )
 
 
-def uniform_order(rows: int, round_spec: Round) -> SeededOrder:
+def uniform_order(state: DrawState, round_spec: Round) -> Order:
     """The order whose ranks are the uniform numbers u = (rank + 1/2) / size.
 
     Draw version 1 took them from the table's own order.
     """
     width = None if round_spec.draw_version == FIRST_DRAW_VERSION else UNIFORM_BITS
-    return SeededOrder(rows, round_spec.effective_seed, width)
+    return order_of(state, round_spec, width)
 
 
 def likely_key(count: int) -> float:
@@ -143,7 +144,7 @@ class WeightedRound(SizedRound):
     weights: Weights
     take_all: TakeAll
     groups: SizeGroups | None
-    order: SeededOrder
+    order: Order
 
     @property
     def units(self) -> Units:
@@ -154,7 +155,7 @@ class WeightedRound(SizedRound):
         """The take-all rows in order of rank, then the others in order of their keys."""
         take_all = self.take_all.ordinals
         ranks = self.order.rank(take_all)
-        by_rank = np.argsort(ranks)
+        by_rank = self.order.places(take_all, ranks)
         found, run_by = self._first(state, self.take_all.size, on_progress)
         if len(found.ordinals) < self.take_all.size:
             raise RowsMissing(self.take_all.size - len(found.ordinals))
@@ -361,6 +362,8 @@ class WeightedRound(SizedRound):
     def _scan(self, state: DrawState, count: int, on_progress: ProgressCallback) -> KeyedRows:
         """Read all rows whose key may be small enough."""
         key = likely_key(count)
+        if isinstance(self.order, OrderByKey):
+            return self._scan_by_key(state, self.order, count, on_progress)
         while True:
             wanted = ScanUnits(
                 self.weights.units,
@@ -377,3 +380,21 @@ class WeightedRound(SizedRound):
             if len(below.keys) >= count or key == np.inf:
                 return below.smallest(count)
             key = key * WIDER if key < 1e40 else np.inf
+
+    def _scan_by_key(
+        self, state: DrawState, order: OrderByKey, count: int, on_progress: ProgressCallback
+    ) -> KeyedRows:
+        """Read the units of all rows in pieces, and rank these by their digests."""
+        rows, below = state.table.file_rows, self._most_units + 1
+        best = no_rows()
+        for first in range(0, rows, PIECE_ROWS):
+            stop = min(first + PIECE_ROWS, rows)
+            wanted = UnitsOfRows(
+                self.weights.units, self.prepared.round_spec.filter, below, first, stop
+            )
+            step = progress_part(on_progress, first / rows, stop / rows)
+            ordinals, units = DUCKDB.run(state, wanted, step)
+            ranks = order.rank(ordinals)
+            found = KeyedRows(ordinals, ranks, units, self.keys(ranks, units))
+            best = best.joined(found).smallest(count)
+        return best

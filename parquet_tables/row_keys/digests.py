@@ -1,0 +1,464 @@
+"""The digests of a table's keys: computed once for each data file, and checked.
+
+A file of digests lies beside the cached counts and is named by its data file and the key's columns,
+so that versions share it. It has one 64-bit integer for each row, in their order; ``NO_KEY`` where
+a value is NULL.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import BinaryIO
+
+import duckdb
+import numpy as np
+from numpy.typing import NDArray
+
+from contract.words import Duplicates
+from domain_errors import DomainError, counted
+from parquet_tables.cached_files import (
+    CHECKSUM_BYTES,
+    INTEGERS_SUFFIX,
+    cache_path,
+    mark_used,
+    read_integers,
+    temporary_file,
+    write_integers,
+)
+from parquet_tables.database import registered
+from parquet_tables.progress import ProgressCallback, ignore_progress, progress_part
+from parquet_tables.quoting import quote_identifier
+from parquet_tables.row_hashes import row_text
+from parquet_tables.row_keys.canonical import (
+    DIGEST_BITS,
+    Loc,
+    digest_of,
+    digest_of_text,
+    key_columns,
+    key_text,
+)
+from parquet_tables.rows import RowSet, rows_at
+from parquet_tables.tables import Column, DataFile, Int64s, TableFiles
+
+VERSION = "row-key-1"
+NO_KEY = -1
+"""The digest of a row without a value in a column of the key."""
+PIECE_ROWS = 1 << 20
+PART_BITS = 4
+"""Digests are sorted in 2^4 parts of their range, so that a part of 60 million takes 30 MB."""
+EXAMPLES = 3
+MAX_NUMBERED = 1_000_000
+"""Rows with repeated keys that are numbered; more of them show that the columns are no key."""
+MAX_SHOWN = 60
+
+
+class KeyMissing(DomainError):
+    """Rows have no value in a column of the key."""
+
+    code = "key_missing"
+
+
+class KeyNotUnique(DomainError):
+    """Rows share their key."""
+
+    code = "key_not_unique"
+
+
+@dataclass(frozen=True)
+class RowKey:
+    """The columns of a key by name, and what a repeated key does."""
+
+    columns: tuple[str, ...]
+    duplicates: Duplicates = "refuse"
+
+    def of(self, table: TableFiles, loc: Loc = ()) -> tuple[Column, ...]:
+        """The table's columns; see :func:`key_columns`."""
+        return key_columns(table, self.columns, loc)
+
+    @property
+    def name(self) -> str:
+        """The columns as sentences name them."""
+        return ", ".join(self.columns)
+
+
+@dataclass(frozen=True)
+class KeyFaults:
+    """Live rows that a key doesn't identify.
+
+    Parameters
+    ----------
+    missing, repeated : int
+        The rows without a key, and those that share their digest with another row.
+    missing_rows, repeated_rows : array of int64
+        Their ordinals, ascending: of the former the first ``EXAMPLES``, of the latter all, or the
+        first ones of more than ``MAX_NUMBERED``.
+    """
+
+    missing: int
+    repeated: int
+    missing_rows: Int64s
+    repeated_rows: Int64s
+
+    def stored(self) -> Int64s:
+        """One array of all."""
+        counts = np.array([self.missing, self.repeated, len(self.missing_rows)], dtype=np.int64)
+        return np.concatenate([counts, self.missing_rows, self.repeated_rows])
+
+    @classmethod
+    def from_stored(cls, stored: Int64s) -> KeyFaults:
+        """The faults of :meth:`stored`."""
+        missing, repeated, listed = stored[:3].tolist()
+        return cls(missing, repeated, stored[3 : 3 + listed], stored[3 + listed :])
+
+
+class KeyDigests:
+    """The digests of the rows of a table by a key.
+
+    Parameters
+    ----------
+    directory : Path, optional
+        The directory of cached results; without it digests are kept in memory.
+    """
+
+    def __init__(
+        self,
+        cursor: duckdb.DuckDBPyConnection,
+        table: TableFiles,
+        key: RowKey,
+        directory: Path | None,
+        on_progress: ProgressCallback = ignore_progress,
+        loc: Loc = (),
+    ) -> None:
+        self.table, self.key, self.columns = table, key, key.of(table, loc)
+        self._cursor, self._directory, self._loc = cursor, directory, loc
+        self._files: list[tuple[int, _StoredDigests | Int64s]] = []
+        for file, start in table.with_starts():
+            step = progress_part(
+                on_progress, start / table.file_rows, (start + file.rows) / table.file_rows
+            )
+            self._files.append((start, self._of_file(file, step)))
+        self._starts = np.array([start for start, _ in self._files], dtype=np.int64)
+        self.numbered: tuple[Int64s, Int64s] = _none(), _none()
+        """Ordinals, ascending, and digests of rows whose key has a number besides its columns."""
+        self.ties: Int64s = _none()
+        """Ordinals of rows of different keys with one digest, in the order of the keys' texts."""
+
+    def of(self, ordinals: Int64s) -> Int64s:
+        """The digests of some rows, in their order."""
+        found = np.empty(len(ordinals), dtype=np.int64)
+        places = np.searchsorted(self._starts, ordinals, side="right") - 1
+        for at in np.unique(places).tolist():
+            start, digests = self._files[at]
+            here = places == at
+            found[here] = digests[ordinals[here] - start]
+        rows, numbered = self.numbered
+        if len(rows):
+            at_rows = np.minimum(np.searchsorted(rows, ordinals), len(rows) - 1)
+            found = np.where(rows[at_rows] == ordinals, numbered[at_rows], found)
+        return found
+
+    def pieces(self) -> Iterator[tuple[int, Int64s]]:
+        """The first ordinal and the digests of pieces of the table, in order."""
+        rows, numbered = self.numbered
+        for start, digests in self._files:
+            for first in range(0, len(digests), PIECE_ROWS):
+                piece = np.asarray(digests[first : first + PIECE_ROWS])
+                begin, end = np.searchsorted(rows, (start + first, start + first + len(piece)))
+                if begin < end:
+                    piece = piece.copy()
+                    piece[rows[begin:end] - start - first] = numbered[begin:end]
+                yield start + first, piece
+
+    def require(self, on_progress: ProgressCallback = ignore_progress) -> None:
+        """Number repeated keys, or refuse them, and refuse missing ones.
+
+        Raises
+        ------
+        KeyMissing
+            A row has no value in a column of the key.
+        KeyNotUnique
+            Rows share their key, and the key doesn't number them.
+        """
+        faults = self.faults(on_progress)
+        if faults.missing:
+            raise KeyMissing(
+                "The key {key} is missing in {rows}, such as {examples}, counted from 0. Choose "
+                "columns with a value in every row.",
+                key=self.key.name,
+                rows=counted(faults.missing, "row"),
+                examples=", ".join(f"row {row}" for row in faults.missing_rows.tolist()),
+                loc=self._loc,
+            )
+        if not faults.repeated:
+            return
+        texts = self._texts(faults.repeated_rows)
+        repeated = texts.repeated()
+        is_too_many = faults.repeated > MAX_NUMBERED
+        if is_too_many or (repeated.any() and self.key.duplicates == "refuse"):
+            examples = dict.fromkeys(texts.shown[at] for at in np.flatnonzero(repeated).tolist())
+            raise KeyNotUnique(
+                "The key {key} isn't unique: {rows} share their key with another row, such as "
+                "{examples}. Add a column{advice}.",
+                key=self.key.name,
+                rows=counted(faults.repeated, "row"),
+                examples=", ".join(list(examples)[:EXAMPLES]),
+                advice="" if is_too_many else " or number equal keys (`duplicates`: `number`)",
+                loc=self._loc,
+            )
+        self.numbered = texts.numbered()
+        self.ties = texts.ties()
+
+    def faults(self, on_progress: ProgressCallback = ignore_progress) -> KeyFaults:
+        """The live rows without a key, and those that share their digest."""
+        cached = None
+        if self._directory is not None:
+            kinds = [VERSION, [[column.name, column.type] for column in self.columns], "faults"]
+            cached = cache_path(
+                self._directory,
+                TableFiles(self.columns, self.table.files, self.table.deletion_vector),
+                *kinds,
+                suffix=INTEGERS_SUFFIX,
+            )
+            stored = read_integers(cached)
+            if stored is not None:
+                return KeyFaults.from_stored(stored)
+        found = self._faults(on_progress)
+        if cached is not None:
+            write_integers(cached, found.stored())
+        return found
+
+    def _faults(self, on_progress: ProgressCallback) -> KeyFaults:
+        shared, repeated = [_none()], 0
+        for values in self.sorted_parts(on_progress, "checking the key"):
+            is_same = np.zeros(len(values) + 1, dtype=np.bool_)
+            is_same[1:-1] = values[1:] == values[:-1]
+            if repeated <= MAX_NUMBERED:
+                shared.append(values[1:][is_same[1:-1]])
+            repeated += int((is_same[1:] | is_same[:-1]).sum())
+        wanted = np.unique(np.concatenate(shared))
+        missing, missing_rows, rows = 0, _none(), [_none()]
+        for first, piece in self.pieces():
+            without = self.live(first, piece == NO_KEY)
+            missing += len(without)
+            missing_rows = np.concatenate([missing_rows, without])[:EXAMPLES]
+            if len(wanted) and sum(map(len, rows)) < MAX_NUMBERED:
+                rows.append(self.live(first, _is_in(piece, wanted)))
+        return KeyFaults(missing, repeated, missing_rows, np.concatenate(rows)[:MAX_NUMBERED])
+
+    def sorted_parts(
+        self, on_progress: ProgressCallback = ignore_progress, message: str = "comparing keys"
+    ) -> Iterator[Int64s]:
+        """The digests of the live rows that have a key, in ascending order, part by part."""
+        parts = 1 << PART_BITS
+        for part in range(parts):
+            on_progress(part / parts, message)
+            found = [_none()]
+            for first, piece in self.pieces():
+                is_here = piece >> (DIGEST_BITS - PART_BITS) == part
+                if len(self.table.deletion_vector):
+                    is_here = is_here & self._is_live(first, len(piece))
+                found.append(piece[is_here])
+            values = np.concatenate(found)
+            values.sort()
+            yield values
+
+    def find(self, digest: int) -> Int64s:
+        """The ordinals of the live rows with a digest."""
+        return np.concatenate(
+            [_none(), *(self.live(first, piece == digest) for first, piece in self.pieces())]
+        )
+
+    def live(self, first: int, selected: NDArray[np.bool_]) -> Int64s:
+        """The ordinals of the selected rows of a piece that aren't deleted."""
+        ordinals = first + np.flatnonzero(selected)
+        deleted = self.table.deletion_vector
+        return ordinals[~_is_in(ordinals, deleted)] if len(deleted) else ordinals
+
+    def _is_live(self, first: int, count: int) -> NDArray[np.bool_]:
+        deleted = self.table.deletion_vector
+        begin, end = np.searchsorted(deleted, (first, first + count))
+        is_live = np.ones(count, dtype=np.bool_)
+        is_live[deleted[begin:end] - first] = False
+        return is_live
+
+    def _texts(self, ordinals: Int64s) -> _Texts:
+        """Texts of keys and rows, by ordinal."""
+        shown = " || ', ' || ".join(
+            f"left(CAST(f.{quote_identifier(one.name)} AS VARCHAR), {MAX_SHOWN})"
+            for one in self.columns
+        )
+        selected = (
+            f"{key_text(self.columns)} AS key_text, {row_text(self.table.columns)} AS row_text, "
+            f"{shown} AS shown"
+        )
+        source, params = rows_at(self.table, selected, RowSet.of("wanted", ordinals), ["ordinal"])
+        with registered(self._cursor, {"wanted": {"ordinal": ordinals}}):
+            rows = self._cursor.execute(
+                f"SELECT ordinal, key_text, sha256(row_text), shown FROM ({source}) "
+                "ORDER BY ordinal",
+                params,
+            ).fetchall()
+        return _Texts(ordinals, *zip(*(row[1:] for row in rows), strict=True))
+
+    def _of_file(self, file: DataFile, on_progress: ProgressCallback) -> _StoredDigests | Int64s:
+        text = f"{VERSION}:{json.dumps([[each.name, each.type] for each in self.columns])}"
+        digest = hashlib.sha256(text.encode()).hexdigest()[:32]
+        if self._directory is None:
+            found = [piece for _, piece in self._computed(file, on_progress)]
+            return np.concatenate([_none(), *found])
+        path = self._directory / f"{file.path.stem}-{digest}{INTEGERS_SUFFIX}"
+        if not _is_whole(path, file.rows):
+            with temporary_file(path) as part:
+                with part.open("w+b") as target:
+                    _write(target, self._computed(file, on_progress))
+                part.replace(path)
+        mark_used(path)
+        return _StoredDigests(path, file.rows)
+
+    def _computed(
+        self, file: DataFile, on_progress: ProgressCallback
+    ) -> Iterator[tuple[int, Int64s]]:
+        sql = (
+            "SELECT f.file_row_number AS row, coalesce("
+            f"{digest_of(key_text(self.columns))}, {NO_KEY}) AS digest "
+            "FROM read_parquet(?, file_row_number = true) AS f "
+            "WHERE f.file_row_number >= ? AND f.file_row_number < ?"
+        )
+        for first in range(0, file.rows, PIECE_ROWS):
+            on_progress(first / file.rows, "computing the keys' digests")
+            rows = self._cursor.execute(
+                sql, [str(file.path), first, first + PIECE_ROWS]
+            ).fetchnumpy()
+            digests = np.empty(len(rows["row"]), dtype=np.int64)
+            digests[rows["row"] - first] = rows["digest"]
+            yield first, digests
+
+
+@dataclass(frozen=True)
+class _Texts:
+    """Rows that share their digest with another, with the texts of key and row."""
+
+    ordinals: Int64s
+    keys: Sequence[str]
+    rows: Sequence[str]
+    shown: Sequence[str]
+
+    def repeated(self) -> NDArray[np.bool_]:
+        """Whether another row has the same key."""
+        counts: dict[str, int] = {}
+        for key in self.keys:
+            counts[key] = counts.get(key, 0) + 1
+        return np.array([counts[key] > 1 for key in self.keys], dtype=np.bool_)
+
+    def numbered(self) -> tuple[Int64s, Int64s]:
+        """The second and later rows of a key in the order of their texts, with their digests."""
+        order = sorted(range(len(self.keys)), key=lambda at: (self.keys[at], self.rows[at], at))
+        found: dict[int, int] = {}
+        number = 0
+        for before, at in zip([None, *order], order, strict=False):
+            is_same = before is not None and self.keys[before] == self.keys[at]
+            number = number + 1 if is_same else 1
+            if number > 1:
+                text = f"{self.keys[at]}{len(str(number))}:{number}"
+                found[int(self.ordinals[at])] = digest_of_text(text)
+        ordinals = np.array(sorted(found), dtype=np.int64)
+        return ordinals, np.array([found[row] for row in ordinals.tolist()], dtype=np.int64)
+
+    def ties(self) -> Int64s:
+        """The rows whose key no other row has, but whose digest one has."""
+        single = np.flatnonzero(~self.repeated()).tolist()
+        return self.ordinals[sorted(single, key=lambda at: self.keys[at])]
+
+
+@dataclass(frozen=True)
+class KeyChange:
+    """How many keys one version has that another hasn't, by their digests."""
+
+    new: int
+    gone: int
+    kept: int
+
+
+def compare_keys(before: KeyDigests, after: KeyDigests) -> KeyChange:
+    """Count the keys of the live rows that are new, gone and kept; each key counts once."""
+    new = gone = kept = 0
+    for first, second in zip(before.sorted_parts(), after.sorted_parts(), strict=True):
+        first, second = np.unique(first), np.unique(second)
+        both = len(np.intersect1d(first, second, assume_unique=True))
+        new, gone, kept = new + len(second) - both, gone + len(first) - both, kept + both
+    return KeyChange(new, gone, kept)
+
+
+def rows_of_keys(keyed: KeyDigests, digests: Int64s) -> Int64s:
+    """The ordinals, ascending, of the live rows whose digest is among ``digests``."""
+    wanted = np.unique(digests)
+    rows = [keyed.live(first, _is_in(piece, wanted)) for first, piece in keyed.pieces()]
+    return np.concatenate([_none(), *rows])
+
+
+@dataclass(frozen=True)
+class _StoredDigests:
+    """A file of digests, of which parts are read."""
+
+    path: Path
+    rows: int
+
+    def __len__(self) -> int:
+        return self.rows
+
+    def __getitem__(self, wanted: slice | Int64s) -> Int64s:
+        if isinstance(wanted, slice):
+            first, stop, _ = wanted.indices(self.rows)
+            at = CHECKSUM_BYTES + 8 * first
+            found = np.fromfile(self.path, dtype="<i8", count=stop - first, offset=at)
+            return found.astype(np.int64, copy=False)
+        mapped = np.memmap(self.path, "<i8", "r", CHECKSUM_BYTES, (self.rows,))
+        return np.asarray(mapped[wanted], dtype=np.int64)
+
+
+def _none() -> Int64s:
+    return np.empty(0, dtype=np.int64)
+
+
+def _is_in(values: Int64s, wanted: Int64s) -> NDArray[np.bool_]:
+    """Which values are among the sorted ``wanted``."""
+    if not len(wanted):
+        return np.zeros(len(values), dtype=np.bool_)
+    places = np.minimum(np.searchsorted(wanted, values), len(wanted) - 1)
+    found: NDArray[np.bool_] = wanted[places] == values
+    return found
+
+
+def _write(target: BinaryIO, pieces: Iterator[tuple[int, Int64s]]) -> None:
+    """Write the digests behind their SHA-256."""
+    checksum = hashlib.sha256()
+    target.write(bytes(CHECKSUM_BYTES))
+    for _, digests in pieces:
+        stored = digests.astype("<i8").tobytes()
+        checksum.update(stored)
+        target.write(stored)
+    target.seek(0)
+    target.write(checksum.digest())
+
+
+def _is_whole(path: Path, rows: int) -> bool:
+    """Whether a file has so many digests, and they are the ones that were written."""
+    try:
+        status = path.stat()
+    except OSError:
+        return False
+    size = CHECKSUM_BYTES + 8 * rows
+    return status.st_size == size and _has_its_checksum(path, status.st_ino, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=4096)
+def _has_its_checksum(path: Path, inode: int, modified_ns: int) -> bool:
+    """Whether the content has the SHA-256 before it; read once for each state of the file."""
+    with path.open("rb") as content:
+        expected = content.read(CHECKSUM_BYTES)
+        return hashlib.file_digest(content, "sha256").digest() == expected
