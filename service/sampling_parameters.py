@@ -294,6 +294,7 @@ def _draw(parameters: Mapping[str, Any], source_rows: int) -> dict[str, Any]:
             "filters": given.get("filters"),
             "method": given["method"],
             "parameters": {k: v for k, v in given["parameters"].items() if k != "seed"},
+            **({"order": given["order"]} if "order" in given else {}),
         }
         for given, seeded in zip(parameters["rounds"], seeded_rounds(parameters), strict=True)
     ]
