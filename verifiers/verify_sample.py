@@ -1934,8 +1934,14 @@ def sampled_order(case: Case, rnd: StatedRound, bits: int | None = None) -> RowO
 
 
 def ascending(ranks: list[Place], where: str) -> None:
-    good = all(a < b for a, b in pairwise(ranks))
-    require(good, "order_violated", f"The ranks of {where} don't ascend.")
+    for place, (a, b) in enumerate(pairwise(ranks), 2):
+        if a >= b:
+            keyed = ": its rows aren't in the order of their keys by seed and start"
+            raise Invalid(
+                "order_violated",
+                f"The ranks of {where} don't ascend at place {place}"
+                f"{keyed if isinstance(a, tuple) else ''}.",
+            )
 
 
 def check_order(case: Case, rnd: StatedRound) -> None:
@@ -2451,10 +2457,18 @@ class Redraw:
             if mine != other:
                 raise Invalid(
                     "ordinals",
-                    f"Row {place} of round {rnd.number} is {mine}; the redraw has {other}.",
+                    f"Row {place} of round {rnd.number} is {self.named(rnd, mine)}; the redraw has "
+                    f"{self.named(rnd, other)}.",
                 )
         if len(due) != rnd.rows:
             raise Invalid("ordinals", f"The redraw of round {rnd.number} has {len(due)} rows.")
+
+    def named(self, rnd: StatedRound, ordinal: int) -> str:
+        """Return a row's ordinal, with its key if it has one."""
+        if not rnd.has_row_keys:
+            return str(ordinal)
+        values = (f"{name} {self.table.columns[name][ordinal]}" for name in rnd.key)
+        return f"{ordinal} ({', '.join(values)[:120]})"
 
     def reserves(self, rnd: StatedRound, label: str | None) -> Iterator[int]:
         others = self.case.others(rnd)
