@@ -111,6 +111,7 @@ def look_up(service: Service, job: JobRecord, request: LookupRequest) -> LookedU
             similar = similar_value(service, source.files, source.files.column(column), value)
     explained = _explain(service, job, source, ordinals)
     names = _names(service, job, source, ordinals)
+    verdicts = {row: vars(_verdicts(source, names, explained[row])) for row in ordinals}
     columns = source.files.columns
     numbers = np.array(ordinals, dtype=np.int64)
     present = numbers[~np.isin(numbers, source.files.deletion_vector)]
@@ -121,12 +122,7 @@ def look_up(service: Service, job: JobRecord, request: LookupRequest) -> LookedU
         job_id=job.id,
         table_key=source.key,
         columns=[each.name for each in columns],
-        rows=[
-            LookedUpRow(
-                **vars(_verdicts(source, names, explained[ordinal])), data=data.get(ordinal)
-            )
-            for ordinal in ordinals
-        ],
+        rows=[LookedUpRow(**verdicts[row], data=data.get(row)) for row in ordinals],
         has_more=has_more,
         similar_value=similar,
     )

@@ -26,7 +26,8 @@ _CODES_OF_STATUS = {
     "page_too_large preview_too_large preview_too_slow request_too_slow "
     "preview_unclear "
     "empty_sample "
-    "key_missing key_not_unique several_rows too_many_entries lonely_stratum invalid_estimate unsupported_design too_many_groups "
+    "key_missing key_not_unique several_rows "
+    "too_many_entries lonely_stratum invalid_estimate unsupported_design too_many_groups "
     "invalid_replicates invalid_calibration invalid_row_file invalid_goal invalid_findings",
     429: "too_many_attempts too_many_streams too_many_waiting_jobs too_many_queries "
     "too_many_previews too_many_reads too_many_downloads too_many_uploads "

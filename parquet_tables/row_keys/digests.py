@@ -330,22 +330,18 @@ class _Texts:
             counts[key] = counts.get(key, 0) + 1
         return np.array([counts[key] > 1 for key in self.keys], dtype=np.bool_)
 
-    def numbers(self) -> dict[int, int]:
-        """The number of each row, by its place here, among those of its key: in the order of their
-        texts, from 1.
-        """
-        order = sorted(range(len(self.keys)), key=lambda at: (self.keys[at], self.rows[at], at))
+    def in_order(self) -> list[int]:
+        """The rows by their keys, and rows of one key by their texts."""
+        return sorted(range(len(self.keys)), key=lambda at: (self.keys[at], self.rows[at], at))
+
+    def numbered(self) -> tuple[Int64s, Int64s]:
+        """The second and later rows of a key in the order of their texts, with their digests."""
+        order = self.in_order()
         found: dict[int, int] = {}
         number = 0
         for before, at in zip([None, *order], order, strict=False):
             is_same = before is not None and self.keys[before] == self.keys[at]
-            found[at] = number = number + 1 if is_same else 1
-        return found
-
-    def numbered(self) -> tuple[Int64s, Int64s]:
-        """The second and later rows of a key, with their digests."""
-        found: dict[int, int] = {}
-        for at, number in self.numbers().items():
+            number = number + 1 if is_same else 1
             if number > 1:
                 text = f"{self.keys[at]}{len(str(number))}:{number}"
                 found[int(self.ordinals[at])] = digest_of_text(text)
@@ -386,20 +382,32 @@ def known_faults(directory: Path, table: TableFiles, columns: Sequence[Column]) 
     return None if stored is None else KeyFaults.from_stored(stored)
 
 
-def numbers_of_repeated(
+@dataclass(frozen=True)
+class RepeatedKey:
+    """A key of several rows: as it is shown, and their ordinals in the order of their texts."""
+
+    shown: str
+    rows: tuple[int, ...]
+
+
+def repeated_keys(
     cursor: duckdb.DuckDBPyConnection,
     table: TableFiles,
     columns: Sequence[Column],
     faults: KeyFaults,
-) -> dict[int, int]:
-    """The number of each row that shares its key, by ordinal: in the order of their texts."""
+) -> list[RepeatedKey]:
+    """The keys that several rows have, among the listed rows of a key's faults."""
     if not len(faults.repeated_rows):
-        return {}
+        return []
     texts = _texts_of(cursor, table, columns, faults.repeated_rows)
-    repeated = texts.repeated()
-    return {
-        int(texts.ordinals[at]): number for at, number in texts.numbers().items() if repeated[at]
-    }
+    rows: dict[str, list[int]] = {}
+    for at in texts.in_order():
+        rows.setdefault(texts.keys[at], []).append(at)
+    return [
+        RepeatedKey(texts.shown[places[0]], tuple(int(texts.ordinals[at]) for at in places))
+        for places in rows.values()
+        if len(places) > 1
+    ]
 
 
 def _faults_path(directory: Path, table: TableFiles, columns: Sequence[Column]) -> Path:

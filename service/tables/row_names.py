@@ -17,7 +17,7 @@ from domain_errors import DomainError
 from parquet_tables.database import registered
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.row_keys.canonical import value_text
-from parquet_tables.row_keys.digests import RowKey, known_faults, numbers_of_repeated
+from parquet_tables.row_keys.digests import RowKey, known_faults, repeated_keys
 from parquet_tables.rows import RowSet, rows_at
 from parquet_tables.tables import Column, Int64s, TableFiles
 from service.service import Service
@@ -200,5 +200,6 @@ def _numbers(
     if not repeated or key.duplicates == "refuse":
         return dict.fromkeys(repeated)
     with service.parquet.cursor(files) as cursor:
-        numbers = numbers_of_repeated(cursor, files, columns, faults)
+        keys = repeated_keys(cursor, files, columns, faults)
+    numbers = {row: number for each in keys for number, row in enumerate(each.rows, start=1)}
     return {row: numbers[row] for row in repeated if row in numbers}
