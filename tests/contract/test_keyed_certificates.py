@@ -179,6 +179,24 @@ def test_replacements_are_the_next_rows_by_key(server: LiveServer, dataset: int,
     require_accepted(server, job["id"], dataset)
 
 
+def planned(server: LiveServer, dataset: int) -> dict[str, Any]:
+    """A draw of a registered plan by dice; the plan states key and start."""
+    each = {"method": "random", "parameters": {"sample_size": 20}, **keyed(["account"], "0.25")}
+    path = f"/api/sampling/datasets/{dataset}/plan"
+    answer = server.admin.post(path, json={"rounds": [each], "commit": True})
+    assert answer.status_code == 200, answer.text
+    plan = answer.json()["registered"]
+    assert json.loads(plan["text"])["rounds"][0]["order"] == each["order"]
+    dice = {"digits": "31415926535897932384", "witnesses": ["A. Turing"]}
+    return server.draw(dataset, {"plan_id": plan["plan_id"], "seed": {"dice": dice}})
+
+
+def test_a_plan_fixes_key_and_start(server: LiveServer, dataset: int) -> None:
+    job = planned(server, dataset)
+    assert job["status"] == "completed", job
+    require_accepted(server, job["id"], dataset, "L4")
+
+
 def test_a_certificate_by_positions_has_no_order(server: LiveServer, dataset: int) -> None:
     found = accepted(server, dataset, [one("random", sample_size=5)])
     assert found["engine"]["order_version"] == "jobsvc-order-1"

@@ -70,6 +70,7 @@ BASES = {
     "keyed_weighted": "keyed_weighted",
     "keyed_rounds": "keyed_rounds",
     "keyed_numbered": "keyed_numbered",
+    "keyed_plan": "keyed_plan",
 }
 TAMPERINGS: list[tuple[str, Function, str]] = []
 
