@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from domain_errors import InvalidRequest
 
@@ -19,8 +19,15 @@ GROUPS = re.compile(
 Group = str | float | bool | None
 
 
-def read_two_groups(text: str) -> dict[str, Any]:
-    """The column and both values.
+class GroupText(NamedTuple):
+    """The text of a group, and whether it stood in quotes."""
+
+    text: str
+    is_quoted: bool
+
+
+def split_two_groups(text: str) -> tuple[str, GroupText, GroupText]:
+    """The column and the texts of both values.
 
     Raises
     ------
@@ -34,11 +41,23 @@ def read_two_groups(text: str) -> dict[str, Any]:
             "double quotes.",
             text=text[:60],
         )
-    return {
-        "by": _unquoted(parts["by"]),
-        "first": _value(parts["first"]),
-        "second": _value(parts["second"]),
-    }
+    by, first, second = (
+        GroupText(_unquoted(part), part.startswith('"'))
+        for part in (parts["by"], parts["first"], parts["second"])
+    )
+    return by.text, first, second
+
+
+def read_two_groups(text: str) -> dict[str, Any]:
+    """The column and both values.
+
+    Raises
+    ------
+    InvalidRequest
+        The text isn't of this form.
+    """
+    by, first, second = split_two_groups(text)
+    return {"by": by, "first": _value(first), "second": _value(second)}
 
 
 def two_groups_text(groups: Mapping[str, Any]) -> str:
@@ -57,15 +76,15 @@ def _quoted(text: str) -> str:
     return f'"{doubled}"'
 
 
-def _value(text: str) -> Group:
-    if text.startswith('"'):
-        return _unquoted(text)
-    if text in ("true", "false"):
-        return text == "true"
+def _value(group: GroupText) -> Group:
+    if group.is_quoted:
+        return group.text
+    if group.text in ("true", "false"):
+        return group.text == "true"
     try:
-        return float(text)
+        return float(group.text)
     except ValueError:
-        return text or None
+        return group.text or None
 
 
 def _text(value: Group) -> str:
@@ -75,5 +94,5 @@ def _text(value: Group) -> str:
         return str(value).lower()
     if not isinstance(value, str):
         return str(value)
-    is_plain = value and not re.search(r'[":]', value) and _value(value) == value
+    is_plain = value and not re.search(r'[":]', value) and _value(GroupText(value, False)) == value
     return value if is_plain else _quoted(value)
