@@ -359,6 +359,25 @@ class Part(Kind):
 
 
 @dataclass(frozen=True)
+class WrittenPart(Part):
+    """An object that a person writes as one text.
+
+    Parameters
+    ----------
+    from_text, to_text : callable
+        Read the object of a text; write the text of an object, None if it has none.
+    """
+
+    from_text: Callable[[str], dict[str, Any]]
+    to_text: Callable[[Mapping[str, Any]], str | None]
+    metavar: str | None = None
+
+    def read(self, text: str) -> dict[str, Any]:
+        """The object."""
+        return self.from_text(text)
+
+
+@dataclass(frozen=True)
 class Scalar(Kind):
     """A text, a number, true, false or null."""
 

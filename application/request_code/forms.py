@@ -21,6 +21,7 @@ from contract.fields import (
     Mapped,
     Part,
     RowFilterKind,
+    WrittenPart,
 )
 from contract.requests.estimate import EstimatesRequest
 from contract.requests.evaluate import EvaluationRequest
@@ -256,6 +257,8 @@ def _argument(own: Declared) -> Argument:
 def _words(own: Declared) -> WriteWords:
     """The option of a field, or the options of an object's fields."""
     match own.kind:
+        case WrittenPart(to_text=to_text) if own.option is not None:
+            return words.option(own.option, to_text)
         case Part(of):
             return words.joined({part.name: _words(part) for part in declared(of)})
         case _ if own.option is None:
