@@ -123,6 +123,8 @@ class KeyDigests:
     ----------
     directory : Path, optional
         The directory of cached results; without it digests are kept in memory.
+    label : str
+        The table in errors, such as "the later version", if there are several.
     """
 
     def __init__(
@@ -133,8 +135,10 @@ class KeyDigests:
         directory: Path | None,
         on_progress: ProgressCallback = ignore_progress,
         loc: Loc = (),
+        label: str = "",
     ) -> None:
         self.table, self.key, self.columns = table, key, key.of(table, loc)
+        self._named = f"{key.name} of {label}" if label else key.name
         self._cursor, self._directory, self._loc = cursor, directory, loc
         self._files: list[tuple[int, _StoredDigests | Int64s]] = []
         for file, start in table.with_starts():
@@ -184,18 +188,31 @@ class KeyDigests:
         KeyNotUnique
             Rows share their key, and the key doesn't number them.
         """
+        texts = self.require_possible(on_progress)
+        if texts is not None:
+            self.numbered = texts.numbered()
+            self.ties = texts.ties()
+
+    def require_possible(self, on_progress: ProgressCallback = ignore_progress) -> _Texts | None:
+        """Refuse as :meth:`require` does, and number nothing.
+
+        Returns
+        -------
+        texts or None
+            Of the rows that share their digest with another row; None if there are none.
+        """
         faults = self.faults(on_progress)
         if faults.missing:
             raise KeyMissing(
                 "The key {key} is missing in {rows}, such as {examples}, counted from 0. Choose "
                 "columns with a value in every row.",
-                key=self.key.name,
+                key=self._named,
                 rows=counted(faults.missing, "row"),
                 examples=", ".join(f"row {row}" for row in faults.missing_rows.tolist()),
                 loc=self._loc,
             )
         if not faults.repeated:
-            return
+            return None
         texts = _texts_of(self._cursor, self.table, self.columns, faults.repeated_rows)
         repeated = texts.repeated()
         is_too_many = faults.repeated > MAX_NUMBERED
@@ -203,15 +220,18 @@ class KeyDigests:
             examples = dict.fromkeys(texts.shown[at] for at in np.flatnonzero(repeated).tolist())
             raise KeyNotUnique(
                 "The key {key} isn't unique: {rows} share their key with another row, such as "
-                "{examples}. Add a column{advice}.",
-                key=self.key.name,
+                "{examples}. "
+                + (
+                    "Add a column."
+                    if is_too_many
+                    else "Add a column, or set `duplicates` to number."
+                ),
+                key=self._named,
                 rows=counted(faults.repeated, "row"),
                 examples=", ".join(list(examples)[:EXAMPLES]),
-                advice="" if is_too_many else " or number equal keys (`duplicates`: `number`)",
                 loc=self._loc,
             )
-        self.numbered = texts.numbered()
-        self.ties = texts.ties()
+        return texts
 
     def faults(self, on_progress: ProgressCallback = ignore_progress) -> KeyFaults:
         """The live rows without a key, and those that share their digest."""
