@@ -9,61 +9,49 @@ other draw.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, cast
 
-import duckdb
 import numpy as np
 
-from application.audit.state import ordinal_of
 from contract.declarations import Help, declared
 from contract.requests.draw import EarlierFilterRequest, RoundJson
 from contract.words import Duplicates
-from domain_errors import DomainError, counted
+from domain_errors import counted
 from parquet_tables.progress import ProgressCallback, ignore_progress
-from parquet_tables.row_keys.canonical import InvalidKey, Loc
-from parquet_tables.row_keys.digests import (
-    NO_KEY,
-    KeyDigests,
-    KeyMissing,
-    KeyNotUnique,
-    RowKey,
-    kept_rows,
-    rows_of_keys,
-)
-from parquet_tables.rows import rows_statement, write_ordinals
-from parquet_tables.tables import Int64s, TableFiles, UnknownColumn
-from parquet_tables.writing import write_parquet
+from parquet_tables.row_keys.canonical import Loc
+from parquet_tables.row_keys.digests import RowKey
+from parquet_tables.rows import write_ordinals
+from parquet_tables.tables import Int64s
 from service.sampling_parameters import digest_of_draws, digest_of_left_out, source_draw
 from service.service import Service
+from service.tables.draw_orders import declared_key_of
+from service.tables.earlier_rows import (
+    EarlierRows,
+    EarlierVersion,
+    RowsByKey,
+    RowsByPosition,
+    located,
+)
 from service.tables.open_tables import (
-    SAMPLE,
     OpenTable,
     open_commit,
-    open_source,
     open_table,
     output_of,
-    version_of,
 )
 from storage.accounts.users import User
-from storage.audit.findings import list_replacements
 from storage.errors import Conflict, InvalidValue, NotFound
 from storage.jobs.jobs import JobRecord, get_job, job_ids_by_prefix
 from storage.sqlite.clock import timestamp
-from storage.versions.manifests import Exclusion, Manifest, StoredTable, insert_commit
+from storage.versions.manifests import Exclusion, Manifest, insert_commit
 from storage.versions.refs import has_sample_ref
-from storage.versions.row_keys import DeclaredKey, row_key_of
+from storage.versions.row_keys import DeclaredKey
 
 EARLIER = tuple(own.name for own in declared(EarlierFilterRequest))
 MAX_MATCHES = 20
 """Jobs whose ids begin with the same digits; a few share eight."""
-ORDINALS = (
-    "SELECT CAST(split_part(f._logical_row_id, ':', -1) AS BIGINT) AS ordinal "
-    "FROM read_parquet(?) AS f"
-)
 
 
 class EarlierRunUnfinished(Conflict):
@@ -74,10 +62,6 @@ class EarlierRunUnfinished(Conflict):
 
 class NoSample(Conflict):
     """A draw has no sample whose rows can be excluded."""
-
-
-class PositionsDiffer(Conflict):
-    """Rows can't be matched by their positions, and there is no key."""
 
 
 @dataclass(frozen=True)
@@ -153,28 +137,29 @@ def key_of_draw(
 ) -> RowKey | None:
     """The key by which a draw matches rows: that of its keyed order, or the table's row key.
 
+    The orders are settled.
+
     Raises
     ------
     InvalidValue
         Rounds have different keys.
     """
-    table_key = None if declared_key is None else tuple(declared_key.columns)
     found: RowKey | None = None
-    for place, given in enumerate(rounds):
-        order = given.get("order")
-        columns = table_key if order is None else tuple(order.get("key") or table_key or ())
-        if not columns:
-            continue
-        usual = declared_key.duplicates if declared_key and columns == table_key else "refuse"
-        key = RowKey(columns, (order or {}).get("duplicates") or usual)
-        if found is not None and key != found:
+    if declared_key is not None:
+        found = RowKey(tuple(declared_key.columns), declared_key.duplicates)
+    orders = {
+        place: RowKey(tuple(given["order"]["key"]), given["order"]["duplicates"])
+        for place, given in enumerate(rounds)
+        if given.get("order")
+    }
+    for place, key in orders.items():
+        if key != next(iter(orders.values())):
             raise InvalidValue(
                 "`new_since` and `not_drawn_by` match rows by one key, but the rounds have "
                 "several.",
-                loc=("rounds", place, "order" if order else "filters"),
+                loc=("rounds", place, "order", "key"),
             )
-        found = key
-    return found
+    return next(iter(orders.values()), found)
 
 
 @dataclass(frozen=True)
@@ -334,10 +319,9 @@ def exclude(
         See :func:`find_rows`.
     """
     with service.database.read() as tx:
-        key = key_of_draw(rounds, row_key_of(tx, dataset_id, source.key))
+        key = key_of_draw(rounds, declared_key_of(tx, dataset_id, source))
     draws = requested_draws(service, dataset_id, source.key, earlier)
-    has_key = (place for place, given in enumerate(rounds) if (given.get("order") or {}).get("key"))
-    at = next(has_key, None)
+    at = next((place for place, given in enumerate(rounds) if given.get("order")), None)
     loc = None if at is None else ("rounds", at, "order", "key")
     return find_rows(service, dataset_id, source, source_ref, earlier, key, draws, loc)
 
@@ -394,16 +378,22 @@ def find_rows(
     """
     since = None
     if earlier.new_since is not None:
-        with _located((*earlier.loc, "new_since")):
+        with located((*earlier.loc, "new_since")):
             since = open_table(service, dataset_id, earlier.new_since, source.key)
     label = f"{source_ref} ({source.commit_id[:8]})"
-    loc = earlier.loc if key_loc is None else key_loc
-    matched = (
-        _Positions(service, dataset_id, source, earlier.loc)
-        if key is None
-        else _Keys(service, dataset_id, source, earlier.loc, key, label, loc, on_progress)
-    )
-    old, drawn = matched.rows(since, f"{earlier.new_since}", draws)
+    shared: dict[str, Any] = {
+        "service": service,
+        "dataset_id": dataset_id,
+        "table": source,
+        "label": label,
+        "loc": earlier.loc,
+    }
+    matching: EarlierRows = RowsByPosition(**shared)
+    if key is not None:
+        at = earlier.loc if key_loc is None else key_loc
+        matching = RowsByKey(**shared, key=key, key_loc=at, on_progress=on_progress)
+    version = None if since is None else EarlierVersion(since, f"{earlier.new_since}")
+    old, drawn = matching.of(version, draws)
     ordinals = np.union1d(old, drawn)
     exclusion = Exclusion(
         commit_id=source.commit_id,
@@ -418,16 +408,6 @@ def find_rows(
     )
     settled = replace(earlier, not_drawn_by=tuple(exclusion.job_ids)).as_json()
     return ExcludedRows(source, source_ref, exclusion, draws, ordinals, settled)
-
-
-@contextmanager
-def _located(loc: Loc) -> Iterator[None]:
-    """Give the location of a filter to an error about what it names."""
-    try:
-        yield
-    except DomainError as error:
-        error.loc = error.loc or loc
-        raise
 
 
 def _draw(service: Service, dataset_id: int, given: str, table_key: str, loc: Loc) -> JobRecord:
@@ -455,7 +435,7 @@ def _draw(service: Service, dataset_id: int, given: str, table_key: str, loc: Lo
                 status=job.status,
                 loc=loc,
             )
-        with _located(loc):
+        with located(loc):
             commit_id = output_of(job)
         if not has_sample_ref(tx, dataset_id, commit_id):
             raise NoSample(
@@ -472,191 +452,3 @@ def _draw(service: Service, dataset_id: int, given: str, table_key: str, loc: Lo
             loc=loc,
         )
     return job
-
-
-def _drawn_ordinals(service: Service, job: JobRecord, sample: TableFiles) -> Int64s:
-    """The rows of a sample, and those that replaced some of them, as ordinals of their version."""
-    found = [np.empty(0, dtype=np.int64)]
-    if sample.paths:
-        with service.parquet.cursor(sample) as cursor:
-            rows = cursor.execute(ORDINALS, [sample.paths]).fetchnumpy()
-        found.append(np.asarray(rows["ordinal"], dtype=np.int64))
-    return np.unique(np.concatenate([*found, _replacements(service, job)]))
-
-
-def _replacements(service: Service, job: JobRecord) -> Int64s:
-    with service.database.read() as tx:
-        replaced = list_replacements(tx, job.id)
-    return np.array([ordinal_of(each.replacement_id) for each in replaced], dtype=np.int64)
-
-
-@dataclass(frozen=True)
-class _Positions:
-    """Match rows by their positions."""
-
-    service: Service
-    dataset_id: int
-    source: OpenTable
-    loc: Loc
-
-    def rows(
-        self, since: OpenTable | None, name: str, draws: Sequence[JobRecord]
-    ) -> tuple[Int64s, Int64s]:
-        """The rows of the version, and those of the draws."""
-        old, drawn = self._mask(), self._mask()
-        if since is not None:
-            self._require_same(since.commit_id, f"version {name}", "new_since")
-            old[: since.files.file_rows] = True
-            old[since.files.deletion_vector] = False
-        for job in draws:
-            with _located((*self.loc, "not_drawn_by")):
-                sample = open_table(self.service, self.dataset_id, output_of(job), SAMPLE)
-                self._require_same(version_of(job), f"sample {job.output_name}", "not_drawn_by")
-                drawn[_drawn_ordinals(self.service, job, sample.files)] = True
-        for mask in (old, drawn):
-            mask[self.source.files.deletion_vector] = False
-        return np.flatnonzero(old), np.flatnonzero(drawn)
-
-    def _mask(self) -> Any:
-        return np.zeros(self.source.files.file_rows, dtype=np.bool_)
-
-    def _require_same(self, commit_id: str, name: str, filter_name: str) -> None:
-        earlier, present = self._table(commit_id), self._table(self.source.commit_id)
-        if present.files[: len(earlier.files)] != earlier.files:
-            raise PositionsDiffer(
-                "Without a row key rows are matched by position, but the table doesn't begin with "
-                "the data files of {earlier}. Declare the row key of the table, or draw in the "
-                "order of a key.",
-                earlier=name,
-                loc=(*self.loc, filter_name),
-            )
-
-    def _table(self, commit_id: str) -> StoredTable:
-        with self.service.database.read() as tx:
-            return open_commit(tx, self.dataset_id, commit_id).manifest.table(self.source.key)
-
-
-@dataclass(frozen=True)
-class _Keys:
-    """Match rows by the digests of their keys."""
-
-    service: Service
-    dataset_id: int
-    source: OpenTable
-    loc: Loc
-    key: RowKey
-    label: str
-    key_loc: Loc
-    on_progress: ProgressCallback
-
-    def rows(
-        self, since: OpenTable | None, name: str, draws: Sequence[JobRecord]
-    ) -> tuple[Int64s, Int64s]:
-        """The rows of the version, and those of the draws."""
-        none = np.empty(0, dtype=np.int64)
-        self._require_columns()
-        with self.service.parquet.cursor(self.source.files) as cursor:
-            keyed = self._required(cursor, self.source.files, self.label, self.key_loc)
-            old = none
-            if since is not None:
-                at = (*self.loc, "new_since")
-                label = f"{name} ({since.commit_id[:8]})"
-                old = kept_rows(self._required(cursor, since.files, label, at), keyed)
-            digests = [none, *(self._of_draw(cursor, job) for job in draws)]
-            return old, rows_of_keys(keyed, np.concatenate(digests))
-
-    def _require_columns(self) -> None:
-        try:
-            self.key.of(self.source.files)
-        except DomainError as error:
-            error.loc = self.key_loc
-            raise
-
-    def _required(
-        self, cursor: duckdb.DuckDBPyConnection, table: TableFiles, label: str, loc: Loc
-    ) -> KeyDigests:
-        """The digests of a table whose key holds."""
-        with _named(label, loc):
-            found = self._digests(cursor, table, cached=True)
-            found.require(self.on_progress)
-        return found
-
-    def _digests(
-        self, cursor: duckdb.DuckDBPyConnection, table: TableFiles, *, cached: bool
-    ) -> KeyDigests:
-        directory = self.service.directory.counts_dir if cached else None
-        return KeyDigests(cursor, table, self.key, directory, self.on_progress)
-
-    def _of_draw(self, cursor: duckdb.DuckDBPyConnection, job: JobRecord) -> Int64s:
-        """The digests of the rows that a draw has.
-
-        They are read from the sample, if it has the key's columns. A number of equal keys depends
-        on all rows of the version.
-        """
-        label = f"the sample {job.output_name}"
-        with _located((*self.loc, "not_drawn_by")):
-            sample = open_table(self.service, self.dataset_id, output_of(job), SAMPLE).files
-            if self.key.duplicates == "number":
-                table_key = job.run_parameters["table_key"]
-                version = open_table(self.service, self.dataset_id, version_of(job), table_key)
-                keyed = self._required(
-                    cursor,
-                    version.files,
-                    f"the version of {label}",
-                    (*self.loc, "not_drawn_by"),
-                )
-                found = keyed.of(_drawn_ordinals(self.service, job, sample))
-            else:
-                with _named(label, self.key_loc):
-                    found = self._from_sample(cursor, job, sample)
-        missing = int((found == NO_KEY).sum())
-        if missing:
-            raise KeyMissing(
-                "The key {key} is missing in {rows} of {table}, so they can't be matched.",
-                key=self.key.name,
-                rows=counted(missing, "row"),
-                table=label,
-                loc=self.key_loc,
-            )
-        return found
-
-    def _from_sample(
-        self, cursor: duckdb.DuckDBPyConnection, job: JobRecord, sample: TableFiles
-    ) -> Int64s:
-        try:
-            self.key.of(sample)
-            found = [_all(self._digests(cursor, sample, cached=False))]
-            others = _replacements(self.service, job)
-        except UnknownColumn:  # the draw didn't select it
-            found, others = [], _drawn_ordinals(self.service, job, sample)
-        if len(others):
-            source = open_source(self.service, job).files
-            columns = self.key.of(source)
-            with tempfile.TemporaryDirectory(dir=self.service.directory.scratch_dir) as folder:
-                path = Path(folder) / "keys.parquet"
-                file = write_parquet(cursor, *rows_statement(source, columns, others), path)
-                read = TableFiles(columns, (file,))
-                found.append(_all(self._digests(cursor, read, cached=False)))
-        return np.concatenate([np.empty(0, dtype=np.int64), *found])
-
-
-def _all(keyed: KeyDigests) -> Int64s:
-    return keyed.of(np.arange(keyed.table.file_rows, dtype=np.int64))
-
-
-@contextmanager
-def _named(label: str, loc: Loc) -> Iterator[None]:
-    """Name the table in an error about its key."""
-    try:
-        yield
-    except UnknownColumn as error:
-        raise InvalidKey(
-            '{table} has no column "{column}" by which its rows are matched.',
-            table=label[0].upper() + label[1:],
-            column=error.parameters["column"],
-            loc=loc,
-        ) from None
-    except (KeyMissing, KeyNotUnique, InvalidKey) as error:
-        advice = str(error.parameters.get("advice", ""))  # names fields
-        template = f"{{table}}: {error.template.replace('{advice}', advice)}"
-        raise type(error)(template, table=label, **error.parameters, loc=loc) from None

@@ -46,6 +46,7 @@ from service.sampling_parameters import (
     source_draw,
 )
 from service.service import Service
+from service.tables.draw_orders import settle_orders
 from service.tables.open_tables import OpenTable, open_requested
 from service.tables.reports import cached_profile
 from storage.accounts.datasets import DatasetRecord
@@ -139,12 +140,16 @@ class CheckedDraw:
         """The digest by which two requests for a sample are equal."""
         fixed = {"commit_id": self.source.commit_id, "table_key": self.source.key}
         parameters = {**vars(self.request), **fixed}
+        parameters["rounds"] = [
+            {**given, "order": settled["order"]} if "order" in settled else given
+            for given, settled in zip(self.request.rounds, self.settled, strict=True)
+        ]
         del parameters["engine"]  # every engine gives the same sample
         del parameters["priority"]  # nor does the queue change it
         del parameters["excluded"]  # a schedule has one run of a time
         if self.excluded is not None and self.request.excluded is None:
             parameters["rounds"] = with_filters(
-                split_filters(self.request.rounds)[0], self.excluded.exclusion.as_json()
+                split_filters(parameters["rounds"])[0], self.excluded.exclusion.as_json()
             )
         del parameters["numbers_name"]  # a number makes another name
         if self.request.plan is not None:
@@ -165,10 +170,11 @@ def check_draw(service: Service, dataset_id: int, request: SamplingRequest) -> C
     """
     source = open_requested(service, dataset_id, request.source_ref, request.table_key)
     given, earlier = split_filters(request.rounds)
+    settled = settle_rounds(with_likelihoods(given), recorded=request.repeats_record)
+    settled = settle_orders(service, dataset_id, source, settled)
     excluded = request.excluded
     if earlier is not None and excluded is None:
-        excluded = exclude(service, dataset_id, source, request.source_ref, given, earlier)
-    settled = settle_rounds(with_likelihoods(given), recorded=request.repeats_record)
+        excluded = exclude(service, dataset_id, source, request.source_ref, settled, earlier)
     version = DRAW_VERSION if request.draw_version is None else request.draw_version
     is_keyed = any(one.get("order") for one in settled)
     made_by = source_draw(service, dataset_id, source.commit_id, is_keyed=is_keyed)
@@ -279,7 +285,10 @@ def plan(service: Service, dataset_id: int, request: SamplingRequest) -> DrawPla
         table_key=draw.source.key,
         source_rows=files.row_count,
         total_rows=total_rows,
-        rounds=[cast("PlannedRound", planned_round.as_json()) for planned_round in planned],
+        rounds=[
+            cast("PlannedRound", {**planned_round.as_json(), **_order_of(given)})
+            for planned_round, given in zip(planned, draw.settled, strict=True)
+        ],
         amount_column=request.amount_column,
         engine=draw.engine,
         excluded=None if draw.excluded is None else draw.excluded.facts(),
@@ -289,6 +298,11 @@ def plan(service: Service, dataset_id: int, request: SamplingRequest) -> DrawPla
         hints=None if profile is None else dict(profile["hints"]),
         **vars(_planned_output(service, dataset_id, draw)),
     )
+
+
+def _order_of(settled: RoundJson) -> dict[str, Any]:
+    """The keyed order of a round, if it has one."""
+    return {"order": settled["order"]} if "order" in settled else {}
 
 
 def _planned_output(service: Service, dataset_id: int, draw: CheckedDraw) -> PlannedOutput:
@@ -347,6 +361,7 @@ def draw_at_once(service: Service, dataset_id: int, request: SamplingRequest) ->
         metadata={
             **metadata,
             "parameters": draw.settled[0]["parameters"],
+            **_order_of(draw.settled[0]),
             "source_rows": source.files.row_count,
             "excluded": None if draw.excluded is None else asdict(draw.excluded.facts()),
             "execution_time_seconds": round(time.perf_counter() - began, 3),

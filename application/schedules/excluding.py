@@ -21,11 +21,11 @@ from domain_errors import counted
 from parquet_tables.progress import ProgressCallback, ignore_progress
 from parquet_tables.row_keys.digests import RowKey
 from service.service import Service
+from service.tables.draw_orders import declared_key_of
 from service.tables.open_tables import open_table
 from storage.errors import Conflict
 from storage.jobs.jobs import JobRecord
 from storage.jobs.schedules import Schedule, draws_of
-from storage.versions.row_keys import row_key_of
 
 FIELD = "exclude_drawn_by"
 
@@ -85,7 +85,7 @@ def find_drawn(
     earlier = EarlierFilter() if earlier is None else earlier
     named = requested_draws(service, dataset_id, source.key, earlier)
     with service.database.read() as tx:
-        declared = row_key_of(tx, dataset_id, source.key)
+        declared = declared_key_of(tx, dataset_id, source)
     is_row_key = declared is not None and list(key) == declared.columns
     return find_rows(
         service,
