@@ -395,6 +395,11 @@ class RowFilterKind(Kind):
 
 
 @dataclass(frozen=True)
+class DrawFilterKind(RowFilterKind):
+    """A filter of the rows to draw, which may name an earlier version and earlier draws, too."""
+
+
+@dataclass(frozen=True)
 class ValuesKind(Kind):
     """Where values come from: the table, an upload by its number, or the findings."""
 

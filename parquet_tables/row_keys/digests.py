@@ -463,6 +463,20 @@ def rows_of_keys(keyed: KeyDigests, digests: Int64s) -> Int64s:
     return np.concatenate([_none(), *rows])
 
 
+def kept_rows(before: KeyDigests, after: KeyDigests) -> Int64s:
+    """The ordinals, ascending, of the live rows of ``after`` whose digest is one of ``before``.
+
+    The digests of ``before`` are in memory a part at a time.
+    """
+    is_kept = np.zeros(after.table.file_rows, dtype=np.bool_)
+    for part, wanted in enumerate(before.sorted_parts()):
+        for first, piece in after.pieces() if len(wanted) else ():
+            here = np.flatnonzero(piece >> (DIGEST_BITS - PART_BITS) == part)
+            is_kept[first + here[_is_in(piece[here], wanted)]] = True
+    is_kept[after.table.deletion_vector] = False
+    return np.flatnonzero(is_kept)
+
+
 @dataclass(frozen=True)
 class _StoredDigests:
     """A file of digests, of which parts are read."""
