@@ -188,6 +188,11 @@ class Method(Request, ABC):
         if self.no_keyed_order is not None:
             raise InvalidKey(self.no_keyed_order, loc=loc)
         order.key.of(table, (*loc, "key"))
+        if order.starts and self.group_kind != "strata":
+            raise InvalidKey(
+                "Only a stratified draw has a start for each stratum: give `start` instead.",
+                loc=(*loc, "starts"),
+            )
 
     def orders_rows(self, key: RowKey) -> bool:
         """Whether the keyed order is one of rows."""
