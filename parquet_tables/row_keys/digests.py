@@ -377,21 +377,22 @@ class _Texts:
 
 @dataclass(frozen=True)
 class KeyChange:
-    """How many keys one version has that another hasn't, by their digests."""
+    """Births, deaths and kept keys between two versions of a table, by their digests."""
 
-    new: int
-    gone: int
+    births: int
+    deaths: int
     kept: int
 
 
 def compare_keys(before: KeyDigests, after: KeyDigests) -> KeyChange:
-    """Count the keys of the live rows that are new, gone and kept; each key counts once."""
-    new = gone = kept = 0
+    """Count the keys of the live rows that came, went and stayed; each key counts once."""
+    births = deaths = kept = 0
     for first, second in zip(before.sorted_parts(), after.sorted_parts(), strict=True):
         first, second = np.unique(first), np.unique(second)
         both = len(np.intersect1d(first, second, assume_unique=True))
-        new, gone, kept = new + len(second) - both, gone + len(first) - both, kept + both
-    return KeyChange(new, gone, kept)
+        births, deaths = births + len(second) - both, deaths + len(first) - both
+        kept += both
+    return KeyChange(births, deaths, kept)
 
 
 def rows_of_keys(keyed: KeyDigests, digests: Int64s) -> Int64s:
