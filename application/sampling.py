@@ -97,6 +97,15 @@ class ExcludedRows:
         return {name: value for name, value in asdict(self).items() if name != "remaining_id"}
 
 
+@dataclass(frozen=True)
+class PanelWave:
+    """The panel that a draw is a wave of, and the wave's number, from 1."""
+
+    panel_id: int
+    name: str
+    wave: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class SamplingRequest(SamplingJobRequest):
     """The parameters of a draw, with those that no body has.
@@ -106,6 +115,7 @@ class SamplingRequest(SamplingJobRequest):
 
     plan: PlannedDraw | None = None
     excluded: ExcludedRows | None = None
+    panel: PanelWave | None = None
     numbers_name: bool = False
 
     @classmethod
@@ -156,6 +166,7 @@ class CheckedDraw:
         del parameters["priority"]  # nor does the queue change it
         del parameters["excluded"]  # a schedule has one run of a time
         del parameters["numbers_name"]  # a number makes another name
+        del parameters["panel"]  # a wave draws what the same request draws
         if self.request.plan is not None:
             parameters["plan"] = asdict(self.request.plan)
         for name in ("draw_version", "amount_column", "plan", "allow_empty"):
@@ -217,6 +228,8 @@ def submit_sampling(
         parameters["allow_empty"] = True
     if request.excluded is not None:
         parameters["excluded"] = request.excluded.as_json()
+    if request.panel is not None:
+        parameters["panel"] = asdict(request.panel)
     size = rows_drawn(draw.settled, draw.source.files.row_count)
     new = by.new_job(service, SAMPLE, dataset, draw.source.commit_id, parameters, size)
     return submit(service, by, new, partial(_settle_output, request.numbers_name))
