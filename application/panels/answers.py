@@ -112,7 +112,7 @@ class NextWaveFacts(FlowCounts):
 
 
 @dataclass(frozen=True)
-class PanelAnswer(Panel):
+class ShownPanel(Panel):
     """A panel with its waves."""
 
     unit: Annotated[Literal["row", "cluster"], Help("What the waves draw and count.")]
@@ -136,7 +136,7 @@ def _counts(flow: WaveFlow) -> FlowCounts:
     )
 
 
-def panel_answer(service: Service, panel: Panel) -> PanelAnswer:
+def panel_answer(service: Service, panel: Panel) -> ShownPanel:
     """A panel with its waves and their flows; rows of new waves are compared now."""
     with service.database.read() as tx:
         waves = waves_of(tx, panel.id)
@@ -147,7 +147,7 @@ def panel_answer(service: Service, panel: Panel) -> PanelAnswer:
         _wave_facts(job, flows[place] if place < len(flows) else None, problem)
         for place, job in enumerate(waves)
     ]
-    return PanelAnswer(
+    return ShownPanel(
         **vars(panel),
         unit="cluster" if _draws_clusters(panel) else "row",
         waves=facts,

@@ -8,7 +8,7 @@ from application.access import RowSource
 from application.panels import registering
 from application.panels.answers import (
     NextWaveFacts,
-    PanelAnswer,
+    ShownPanel,
     next_wave_facts,
     panel_answer,
     wave_table,
@@ -36,8 +36,8 @@ blueprint = SignedInBlueprint(
 )
 
 
-@dataset_blueprint.post("", body=PanelRequest, output=PanelAnswer)
-def create_panel(dataset_id: int, given: PanelRequest) -> PanelAnswer:
+@dataset_blueprint.post("", body=PanelRequest, output=ShownPanel)
+def create_panel(dataset_id: int, given: PanelRequest) -> ShownPanel:
     """Create a panel.
 
     Key and seed are settled, and the design is checked against a version. Nothing is drawn.
@@ -53,8 +53,8 @@ def panels(dataset_id: int, query: PageRequest) -> Listing:
         return page_of(list_panels(tx, dataset_id), query)
 
 
-@blueprint.get("", output=PanelAnswer)
-def panel(panel_id: int) -> PanelAnswer:
+@blueprint.get("", output=ShownPanel)
+def panel(panel_id: int) -> ShownPanel:
     """A panel with its waves: the rows that each kept, that came and that left.
 
     Rows of a wave that weren't compared before are compared now.
