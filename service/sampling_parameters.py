@@ -176,7 +176,8 @@ def _order(given: OrderJson | None) -> KeyedOrder | None:
     if given is None:
         return None
     key = RowKey(tuple(given["key"]), given["duplicates"])
-    return KeyedOrder(key, Fraction(given["start"]))
+    starts = {label: Fraction(start) for label, start in (given.get("starts") or {}).items()}
+    return KeyedOrder(key, Fraction(given["start"]), starts)
 
 
 def parse_filter(given: dict[str, Any], table: TableFiles, loc: tuple[str | int, ...]) -> Filter:

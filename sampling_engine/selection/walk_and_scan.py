@@ -255,7 +255,7 @@ def _below_by_key(
     limit_of[wanted] = limits
     parts = []
     for ordinals, numbers in stratum_pieces(state, strata, wanted, on_progress):
-        ranks = order.rank(ordinals)
+        ranks = order.rank_in(ordinals, numbers)
         below = ranks < limit_of[numbers]
         parts.append(Chosen(ordinals[below], numbers[below], ranks[below]))
     return Chosen.of_parts(parts)
