@@ -56,7 +56,7 @@ def test_each_part_is_a_table_of_the_commit(
     users = {(row["user"], row["_part"]) for row in rows}
     assert len(users) == 71
     parted = server.admin.get(f"/api/sampling/jobs/{job['id']}/data?table_key=nothing")
-    assert "primary, train, validation, test" in parted.json()["message"], parted.text
+    assert "primary, train, validation, test" in parted.json()["detail"], parted.text
     file = server.admin.get(f"/api/sampling/jobs/{job['id']}/data?table_key=test&format=csv")
     assert file.status_code == 200
     assert len(file.text.splitlines()) == tables["test"] + 1
