@@ -37,6 +37,8 @@ EngineName = Literal["duckdb", "spark"]
 RequestedEngine = Literal["auto", "duckdb", "spark"]
 Duplicates = Literal["refuse", "number"]
 """What a repeated row key does: it is refused, or its rows are numbered by all their columns."""
+KeyState = Literal["holds", "fails", "not_checked", "not_possible"]
+"""Of a row key in a version. Not possible: the table lacks a column, or its type can't be a key."""
 
 SignInAction = Literal[
     "signed_in",
@@ -71,6 +73,8 @@ DatasetAction = Literal[
     "ref_deleted",
     "ref_restored",
     "ref_purged",
+    "row_key_set",
+    "row_key_deleted",
     "import_asked",
 ]
 SampleAction = Literal[

@@ -99,6 +99,11 @@ def _check_round(table: TableFiles, round_spec: Round, loc: Loc) -> None:
     _check_seed(round_spec.seed, parameters)
     round_spec.method.check(table, parameters)
     if round_spec.order is not None:
+        if round_spec.draw_version == FIRST_DRAW_VERSION:
+            raise InvalidKey(
+                "Draw version 1 has no keyed order: leave `draw_version` out.",
+                loc=(*loc, "order"),
+            )
         round_spec.method.check_order(table, round_spec.order, (*loc, "order"))
     elif round_spec.method.needs_order:
         raise InvalidKey(

@@ -5,8 +5,9 @@ Ohlsson (1995), "Coordination of samples using permanent random numbers".
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,16 +58,24 @@ class OrderByKey:
 
     Parameters
     ----------
-    digests : KeyDigests
-        Checked by :meth:`KeyDigests.require`.
+    rows : int
+        The rows of the table's files.
+    checked : callable
+        Returns the digests, which :meth:`KeyDigests.require` has checked. A plan may need none.
     """
 
     bits = MAX_BITS
     size = SIZE
 
-    def __init__(self, digests: KeyDigests, seed: Seed, start: Fraction = Fraction(0)) -> None:
-        self.digests, self.ranks = digests, DigestRanks(seed, start)
-        self.rows = digests.table.file_rows
+    def __init__(
+        self, rows: int, checked: Callable[[], KeyDigests], seed: Seed, start: Fraction
+    ) -> None:
+        self.rows, self._checked, self.ranks = rows, checked, DigestRanks(seed, start)
+
+    @cached_property
+    def digests(self) -> KeyDigests:
+        """The digests of the table's keys."""
+        return self._checked()
 
     @property
     def window_ranks(self) -> int:
