@@ -195,7 +195,7 @@ def check_draw(service: Service, dataset_id: int, request: SamplingRequest) -> C
     rule = DrawRule(version, made_by)
     rounds = engine_rounds(settled, source.files, rule)
     check_rounds(source.files, rounds)
-    amount_of(source.files, request.amount_column)
+    amount_of(source.files, request.amount_column, rounds)
     engine = choose_engine(
         service, service.parquet, source.files, rounds, request.engine, request.amount_column
     )
