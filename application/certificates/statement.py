@@ -15,6 +15,7 @@ from typing import Any
 from application.audit.state import drawn_row_ids, ordinal_of, origin_of
 from application.certificates.seeds import seed_origin
 from application.samples.replacements import next_rows
+from domain_errors import DomainError
 from parquet_tables.exports import export_rows
 from parquet_tables.rows import page_statement
 from parquet_tables.tables import TableFiles
@@ -26,6 +27,7 @@ from sampling_engine import (
     certified_rounds,
     columns_for_redraw,
     draw_warnings,
+    method_class,
     write_redraw_data,
 )
 from service.sampling_parameters import DrawRule, recorded_rounds, seeded_rounds
@@ -47,6 +49,19 @@ PLACE = "_reserve_order"
 ROW_ID = "_logical_row_id"
 
 
+class NoCertificate(DomainError):
+    """The rounds of a draw have no certificate."""
+
+    code = "no_certificate"
+
+
+def require_certifiable(rounds: Sequence[Mapping[str, Any]]) -> None:
+    """Raise NoCertificate with the reason of a method without certificates."""
+    for given in rounds:
+        if (reason := method_class(given["method"]).no_certificate) is not None:
+            raise NoCertificate(reason)
+
+
 def statement_of(
     service: Service, job: JobRecord, issue: int, issued_at: str, replaced: Sequence[Replacement]
 ) -> dict[str, Any]:
@@ -58,8 +73,11 @@ def statement_of(
         The stored sample isn't what the draw gives.
     Pruned, DomainError
         The sample or its source was pruned; the table can't be read.
+    NoCertificate
+        A method of the draw has no certificate.
     """
     parameters, source = job.run_parameters, open_source(service, job)
+    require_certifiable(parameters["rounds"])
     sample = open_table(service, job.dataset_id, output_of(job), SAMPLE)
     rounds = recorded_rounds(parameters, source.files)
     counts_dir = service.directory.counts_dir
