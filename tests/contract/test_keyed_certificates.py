@@ -111,6 +111,15 @@ DRAWS: dict[str, list[dict[str, Any]]] = {
             **keyed(["document", "line"], "0.75"),
         }
     ],
+    "starts of strata": [
+        {
+            **one("stratified", strata_columns=["region"], sample_size=40),
+            "order": {
+                **keyed(["account"], "0.1")["order"],
+                "starts": {"north": "0.5", 'we"st': "0.75", "NULL": "0.9", "gone": "0.2"},
+            },
+        }
+    ],
     "clusters": [{**one("cluster", **STAGES), **keyed(["club"], "0.5")}],
     "clusters by row keys": [{**one("cluster", **STAGES), **keyed(["account"])}],
     "two stages": [{**one("cluster", **STAGES, samples_per_cluster=3), **keyed(["account"])}],
@@ -164,7 +173,10 @@ def test_left_out_rows_need_no_key_of_their_own(server: LiveServer, dataset: int
     require_accepted(server, job["id"], dataset)
 
 
-@pytest.mark.parametrize("name", ["filter", "stratified", "two stages", "weighted", "numbered"])
+REPLACED = ("filter", "stratified", "starts of strata", "two stages", "weighted", "numbered")
+
+
+@pytest.mark.parametrize("name", REPLACED)
 def test_replacements_are_the_next_rows_by_key(server: LiveServer, dataset: int, name: str) -> None:
     numbered = {**one("random", sample_size=9), **keyed(["pair"], "0.6", "number")}
     rounds = [numbered] if name == "numbered" else DRAWS[name]

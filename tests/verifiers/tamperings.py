@@ -71,6 +71,7 @@ BASES = {
     "keyed_rounds": "keyed_rounds",
     "keyed_numbered": "keyed_numbered",
     "keyed_plan": "keyed_plan",
+    "keyed_starts": "keyed_starts",
 }
 TAMPERINGS: list[tuple[str, Function, str]] = []
 
