@@ -9,6 +9,7 @@ import duckdb
 import pytest
 
 from tests.contract.draw_requests import one
+from tests.contract.problems import assert_problem
 from tests.contract.test_certificates import certified, file_of, require_accepted
 from tests.support.live_server import LiveServer
 
@@ -213,3 +214,10 @@ def test_a_certificate_by_positions_has_no_order(server: LiveServer, dataset: in
     found = accepted(server, dataset, [one("random", sample_size=5)])
     assert found["engine"]["order_version"] == "jobsvc-order-1"
     assert "order" not in found["rounds"][0]
+
+
+def test_clusters_of_floats_have_no_keyed_order(server: LiveServer, dataset: int) -> None:
+    clusters = {"cluster_column": "score", "num_clusters": 2}
+    body = {"rounds": [{**one("cluster", **clusters), **keyed(["account"])}]}
+    answer = server.admin.post(f"/api/sampling/datasets/{dataset}/jobs", json=body)
+    assert_problem(answer, 422, "invalid_key", 'the column "score" is DOUBLE')
