@@ -399,6 +399,11 @@ class Dataset:
             The parameters of the method; :class:`jobsvc_client.fields.MethodParameters` has all.
         parameters : mapping
             The same as a mapping, by their names in the API.
+        key : str or sequence of str
+            Draw the same rows from every version of the table: in the order of these columns, which
+            identify a row. With ``keyed=True`` they are those of the table's row key.
+        start, duplicates : str
+            Where that order begins, a decimal from 0 to below 1; ``"number"`` for repeated keys.
         rounds : sequence of mapping
             Several steps, as in the API, instead of the arguments above.
         name, purpose : str
