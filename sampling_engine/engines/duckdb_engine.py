@@ -167,7 +167,7 @@ class DuckDbEngine:
     ) -> RankedRows:
         parts = [RankedRows(*(np.empty(0, dtype=np.int64) for _ in RankedRows._fields))]
         for ordinals, numbers in stratum_pieces(state, strata, wanted, on_progress):
-            ranks = order.rank(ordinals)
+            ranks = order.rank_in(ordinals, numbers)
             places = np.searchsorted(wanted, numbers)
             below = ranks < limits[places]
             parts.append(RankedRows(ordinals[below], numbers[below], ranks[below]))
