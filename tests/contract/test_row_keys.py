@@ -272,3 +272,55 @@ def test_a_pair_of_rows_is_named_by_keys(server: LiveServer, pairs: dict[str, An
     body = {"pairs": [["1000,0000000003", "primary:4"]]}
     (pair,) = server.admin.post(path, json=body).json()["pairs"]
     assert (pair["first"], pair["second"]) == ("primary:3", "primary:4")
+
+
+def key_in(server: LiveServer, dataset_id: int, lines: list[str], **fields: str) -> dict[str, Any]:
+    """The row key in the result of an import."""
+    content = "\n".join([HEADER, *lines]) + "\n"
+    answer = server.admin.post(
+        f"/api/datasets/{dataset_id}/refs/main/import",
+        files={"file": ("postings.csv", content.encode())},
+        data=fields,
+    )
+    assert answer.status_code == 200, answer.text
+    job = server.finished(answer.json()["job_id"])
+    assert job["status"] == "completed", job["error_message"]
+    return dict(job["output_summary"]["tables"][0]["row_key"])
+
+
+def test_an_import_proposes_declares_and_keeps_a_key(server: LiveServer) -> None:
+    dataset_id = server.new_dataset()
+    lines = [posting(number) for number in range(100, 200)]
+    proposed = key_in(server, dataset_id, lines)
+    assert (proposed["state"], proposed["columns"]) == ("proposed", ["document"])
+    assert_problem(server.admin.get(key_of(dataset_id)), 404, "not_found")
+    declared = key_in(server, dataset_id, lines, row_key='["Document"]')
+    assert (declared["state"], declared["holds"]) == ("declared", True)
+    assert declared["columns"] == state_of(server, dataset_id)["columns"] == ["document"]
+    kept = key_in(server, dataset_id, [*lines[10:], *map(posting, range(300, 305))])
+    assert (kept["state"], kept["holds"]) == ("kept", True)
+    assert (kept["new"], kept["gone"], kept["kept"]) == (5, 10, 90)
+    repeated = key_in(server, dataset_id, [*lines, lines[0]])
+    assert (repeated["state"], repeated["holds"]) == ("kept", False)
+    assert "2 rows share their key document with another row" in repeated["text"]
+
+
+def test_a_key_that_repeats_is_not_declared_by_an_import(server: LiveServer) -> None:
+    dataset_id = server.new_dataset()
+    lines = [posting(number) for number in range(100, 200)]
+    refused = key_in(server, dataset_id, [*lines, lines[0]], row_key='["document"]')
+    assert refused["state"] == "not_declared"
+    assert refused["text"].startswith("The row key document was not declared. 2 rows share")
+    unknown = key_in(server, dataset_id, lines, row_key='["docment"]')
+    assert 'There is no column "docment"' in unknown["text"]
+    assert_problem(server.admin.get(key_of(dataset_id)), 404, "not_found")
+
+
+def test_a_preview_proposes_a_row_key(server: LiveServer) -> None:
+    content = "\n".join([HEADER, *map(posting, range(100, 130))]) + "\n"
+    files = {"file": ("postings.csv", content.encode())}
+    preview = server.admin.post("/api/datasets/preview", files=files).json()
+    assert preview["tables"][0]["row_key"] == ["document"]
+    files = {"file": ("sums.csv", b"region,amount\nnorth,1.5\nsouth,2.5\n")}
+    preview = server.admin.post("/api/datasets/preview", files=files).json()
+    assert preview["tables"][0]["row_key"] == []
