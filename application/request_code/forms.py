@@ -430,6 +430,7 @@ FORMS = (
             Argument(
                 "require_columns", keyword("require_columns"), words.flag("--require-columns")
             ),
+            Argument("row_key", keyword("row_key"), words.option("--row-key")),
             BATCH,
         ),
         subject="client",
