@@ -1220,6 +1220,8 @@ def check_manifest(case: Case) -> None:
             raise Invalid("manifest", "No rows are left out, but `rows` isn't `file_rows`.")
     else:
         require(population["rows"] <= rows, "manifest", "`rows` is above `file_rows`.")
+    if "left_out_by" in case.table:
+        case.report.claimed("L0", left_out_in_words(case.table["left_out_by"]))
     attached = [file for file in case.table["files"] if "uri" in file]
     if attached:
         verified = all(file.get("verified") is True for file in attached)
@@ -1229,6 +1231,31 @@ def check_manifest(case: Case) -> None:
             else "taken from the files' footers, not checked"
         )
         case.report.claimed("L0", f"the numbers of rows of {len(attached)} attached files: {how}")
+
+
+LEFT_OUT_BY = members(
+    more=True,
+    key=nullable(items(COLUMN, 1, 4)),
+    new_since=nullable(HASH),
+    job_ids=items(text(100), 0, 100_000),
+    rows=integer(),
+)
+
+
+def left_out_in_words(why: Any) -> str:
+    """Return which rows a table lacks because an earlier version or earlier draws have them."""
+    LEFT_OUT_BY(why, "manifest.left_out_by")
+    jobs = why["job_ids"]
+    owners = [f"those of the version {why['new_since']}"] if why["new_since"] else []
+    if jobs:
+        more = " …" if len(jobs) > 10 else ""
+        many = "s" if len(jobs) > 1 else ""
+        owners.append(f"those of the draw{many} {', '.join(jobs[:10])}{more}")
+    by = "position" if why["key"] is None else ", ".join(why["key"])
+    return (
+        f"which {_counted(why['rows'], 'row')} the table lacks: by the manifest's left_out_by "
+        f"{' and '.join(owners) or 'those of no draw'}, by {by}"
+    )
 
 
 def check_subject(case: Case) -> None:

@@ -192,6 +192,22 @@ def test_replacements_are_the_next_rows_by_key(server: LiveServer, dataset: int,
     require_accepted(server, job["id"], dataset)
 
 
+def test_rows_of_an_earlier_draw_are_left_out_by_their_keys(
+    server: LiveServer, dataset: int
+) -> None:
+    first = server.draw(
+        dataset, {"rounds": [{**one("random", sample_size=30), **keyed(["account"])}]}
+    )
+    each = {**one("random", sample_size=12), **keyed(["account"])}
+    job = server.draw(dataset, {"rounds": [{**each, "filters": {"not_drawn_by": [first["id"]]}}]})
+    assert job["status"] == "completed", job
+    report = require_accepted(server, job["id"], dataset)
+    (line,) = (x for x in report["checks"] if "left_out_by" in x["text"])
+    assert line["status"] == "claimed"
+    assert line["text"].startswith("which 30 rows the table lacks: by the manifest's left_out_by")
+    assert line["text"].endswith(f"those of the draw {first['id']}, by account")
+
+
 def planned(server: LiveServer, dataset: int) -> dict[str, Any]:
     """A draw of a registered plan by dice; the plan states key and start."""
     each = {"method": "random", "parameters": {"sample_size": 20}, **keyed(["account"], "0.25")}
