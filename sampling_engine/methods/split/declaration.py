@@ -80,6 +80,7 @@ class SplitMethod(Method):
     planned_by: ClassVar[PlannedBy | None] = None
     has_margin_of_error: ClassVar = False
     equal_chances: ClassVar = True
+    divides: ClassVar = True
     no_certificate: ClassVar = (
         "A split has no certificate: it draws no sample. Anyone can compute the part of a row from "
         "its key and the seed, as docs/SPLIT.md shows."
