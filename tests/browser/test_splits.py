@@ -37,7 +37,7 @@ def test_a_table_is_split_into_parts(
     _, user, dataset = maker
     sign_in(page, server.url, user["soeid"], f"/datasets/{dataset}/draw")
     page.get_by_role("radio", name="Split into parts").check()
-    parts = page.get_by_label("Parts")
+    parts = page.get_by_label("Parts", exact=True)
     expect(parts).to_have_value("test 10%, train 80%, validation 10%")
     expect(page.get_by_text("How many?")).to_have_count(0)
     parts.fill("train 80%, test")
