@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, NotRequired, TypedDict
 
+from application.excluding import ExclusionFacts
 from contract.declarations import Help
 from contract.requests.draw import OrderJson
 from sampling_engine.errors import DrawWarning
@@ -188,6 +189,13 @@ class DrawPlan(PlannedOutput):
     rounds: list[PlannedRound]
     amount_column: str | None
     engine: EngineChoice
+    excluded: Annotated[
+        ExclusionFacts | None,
+        Help(
+            "The rows that the filters `new_since` and `not_drawn_by` exclude. `source_rows` and "
+            "`eligible_rows` are of the other rows."
+        ),
+    ]
     warnings: Annotated[list[str], Help("On the whole draw, one sentence each.")]
     warning_templates: list[DrawWarning]
     hints: Annotated[

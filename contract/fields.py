@@ -369,6 +369,25 @@ class Part(Kind):
 
 
 @dataclass(frozen=True)
+class WrittenPart(Part):
+    """An object that a person writes as one text.
+
+    Parameters
+    ----------
+    from_text, to_text : callable
+        Read the object of a text; write the text of an object, None if it has none.
+    """
+
+    from_text: Callable[[str], dict[str, Any]]
+    to_text: Callable[[Mapping[str, Any]], str | None]
+    metavar: str | None = None
+
+    def read(self, text: str) -> dict[str, Any]:
+        """The object."""
+        return self.from_text(text)
+
+
+@dataclass(frozen=True)
 class Scalar(Kind):
     """A text, a number, true, false or null."""
 
@@ -383,6 +402,11 @@ class RowFilterKind(Kind):
     def read(self, text: str) -> dict[str, str]:
         """An expression."""
         return {"expression": text}
+
+
+@dataclass(frozen=True)
+class DrawFilterKind(RowFilterKind):
+    """A filter of the rows to draw, which may name an earlier version and earlier draws, too."""
 
 
 @dataclass(frozen=True)

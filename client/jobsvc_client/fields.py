@@ -136,7 +136,7 @@ class RowsOptions(TypedDict, total=False):
     bom: bool
     """In CSV, begin with a byte-order mark, which Excel needs to read UTF-8."""
     table_key: str
-    """`primary` or the job's own table; or `residual`."""
+    """`primary` or the job's own table; `residual`; or a part of a split."""
 
 
 class ConfidenceOptions(TypedDict, total=False):
@@ -152,6 +152,8 @@ class EstimateOptions(ConfidenceOptions, total=False):
     interval: Mapping[str, Any]
     variance: Mapping[str, Any]
     calibrate: Mapping[str, Any]
+    contrast: Mapping[str, Any]
+    """Two groups or columns of which the difference or the ratio is estimated."""
     book_column: str
     """For `findings`: the column of book values, which a row that is OK has as its audit value. By
     default that of a sample by monetary units.

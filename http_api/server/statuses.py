@@ -17,6 +17,7 @@ _CODES_OF_STATUS = {
     421: "host_not_allowed",
     422: "wrong_password invalid_value invalid_request unknown_column invalid_filter "
     "invalid_numbers invalid_option invalid_parameter invalid_selection invalid_key "
+    "key_missing key_not_unique "
     "spark_unsupported_type "
     "unknown_stratum no_reserves too_large_for_sheet invalid_size invalid_rounds invalid_seed "
     "no_certificate "

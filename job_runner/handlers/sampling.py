@@ -126,7 +126,7 @@ def _stored_residual(context: JobContext, source: OpenTable, sample: DrawnSample
             cursor, deletion_vector, context.scratch.file("deletion_vector.parquet")
         )
     stored_vector = context.adopt(vector.written, vector.rows)
-    return replace(stored, key=RESIDUAL, deletion_vector=stored_vector)
+    return replace(stored, key=RESIDUAL, deletion_vector=stored_vector, exclusion=None)
 
 
 def _summary(

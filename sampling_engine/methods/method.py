@@ -214,6 +214,11 @@ class Method(Request, ABC):
         """Refuse a keyed order that the method can't take, or whose key doesn't fit the table."""
         self.require_keyed_order(loc)
         order.key.of(table, (*loc, "key"))
+        if order.starts and self.group_kind != "strata":
+            raise InvalidKey(
+                "Only a stratified draw has a start for each stratum: give `start` instead.",
+                loc=(*loc, "starts"),
+            )
 
     def orders_rows(self, key: RowKey) -> bool:
         """Whether the keyed order is one of rows."""
