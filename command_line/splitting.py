@@ -49,6 +49,14 @@ ORDER_OPTIONS = (
 )
 @with_options(ORDER_OPTIONS)
 @FILTER
+@field_option(
+    "--not-drawn-by",
+    "filters.not_drawn_by",
+    multiple=True,
+    metavar="DRAW",
+    help="Leave out the rows of this draw, a job or a ref; with :PART those of one part. "
+    "Repeatable.",
+)
 @REF
 @TABLE
 @field_option("--name", "output_name", help="Name the split's ref smpl-NAME.")

@@ -195,8 +195,9 @@ def test_a_golden_set_is_in_no_later_split_or_draw(server: LiveServer) -> None:
     assert set(before) == set(range(600)) - kept
     assert set(after) == set(range(660)) - kept
     assert {key: after[key] for key in before} == before
-    (recorded,) = second["run_parameters"]["rounds"]
-    assert recorded["filters"]["not_drawn_by"] == [f"{golden['id']}:golden"]
+    excluded = second["run_parameters"]["excluded"]
+    assert excluded["filters"] == {"not_drawn_by": [f"{golden['id']}:golden"]}
+    assert excluded["rows"] == len(kept)
     sample = {
         "rounds": [
             {
