@@ -38,6 +38,7 @@ MAX_EXACT = 2**53 - 1
 ASKED = (
     "at_most_one_of",
     "description",
+    "divides",
     "equal_chances",
     "exactly_one_of",
     "group_kind",
