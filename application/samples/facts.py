@@ -104,12 +104,11 @@ def excluded_text(run_parameters: Mapping[str, Any]) -> str | None:
 
 
 def _owners(excluded: Mapping[str, Any]) -> str:
-    owners = []
-    if excluded.get("new_since"):
-        owners.append(f"version {excluded['new_since'][:12]} has")
-    if samples := len(excluded["job_ids"]):
-        owners.append(f"{samples:,} earlier {'sample has' if samples == 1 else 'samples have'}")
-    return " or ".join(owners) or "no earlier sample has"
+    owners = [f"version {excluded['new_since'][:12]}"] if excluded.get("new_since") else []
+    samples = len(excluded["job_ids"])
+    if samples or not owners:
+        owners.append(f"{samples:,} earlier {'sample' if samples == 1 else 'samples'}")
+    return f"{' or '.join(owners)} {'have' if samples > 1 else 'has'}"
 
 
 def excluded_origin(run_parameters: Mapping[str, Any]) -> str | None:
