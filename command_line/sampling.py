@@ -45,7 +45,7 @@ from command_line.output import Printed, output_file, print_line, print_table
 from command_line.planned_draws import PLAN_OPTIONS, planned_body, print_registered
 from contract.fields import Choice, Count, Flag, Number
 from contract.numbers import TWO_WAYS, TwoReadings, number_of
-from contract.requests.draw import OrderRequest
+from contract.requests.draw import EarlierFilterRequest, OrderRequest
 from contract.requests.goal import GoalRequest
 from contract.words import RequestedEngine
 from domain_errors import InvalidRequest, percent_text, render
@@ -140,6 +140,7 @@ ACCEPT = field_option(
 )
 NAMED = ("name", "purpose", "batch")
 """Options that a draw has with a body or a plan, too."""
+EARLIER_ROWS = with_request(EarlierFilterRequest, within="filters")
 METHOD = field_option("--method", type=click.Choice(METHODS), default="random", show_default=True)
 DRAW_OPTIONS = (
     METHOD,
@@ -156,6 +157,7 @@ DRAW_OPTIONS = (
         help="State the sums of this column, by group and in all, and the share drawn.",
     ),
     FILTER,
+    EARLIER_ROWS,
     field_option(
         "--column", "selection.columns", multiple=True, help="Show this column; repeatable."
     ),
@@ -401,11 +403,24 @@ def sample(client: ApiClient, dataset: str, output: Path | None, **draw: Any) ->
     return Printed(with_comparison(client, job), print_sample, output)
 
 
+def _print_excluded(excluded: dict[str, Any]) -> None:
+    """Print how many rows are new, not drawn yet and left out."""
+    by = ", ".join(excluded["key"] or ()) or "position"
+    since, rows = excluded["new_since"], [f"{excluded['excluded_rows']:,} left out by {by}"]
+    if since is not None:
+        rows.append(f"{excluded['new_rows']:,} new since {since[:12]}")
+    if excluded["samples"]:
+        rows.append(f"{excluded['undrawn_rows']:,} not drawn by the named samples")
+    print_line(f"Of {excluded['source_rows']:,} rows: {', '.join(rows)}.")
+
+
 def _print_plan(planned: dict[str, Any]) -> None:
     print_line(
         f"Would draw {planned['total_rows']:,} of {planned['source_rows']:,} rows of commit "
         f"{planned['commit_id'][:12]}."
     )
+    if (excluded := planned["excluded"]) is not None:
+        _print_excluded(excluded)
     for round_ in planned["rounds"]:
         print_line(
             f"Round {round_['round_number']}: {round_['method']}, "

@@ -23,6 +23,7 @@ from contract.fields import (
     RowFilterKind,
     WrittenPart,
 )
+from contract.requests.draw import EarlierFilterRequest
 from contract.requests.estimate import EstimatesRequest
 from contract.requests.evaluate import EvaluationRequest
 from contract.requests.importing import ReadOptions
@@ -193,6 +194,10 @@ DRAW = (
     Argument("goal.accept", entry("goal", "accept"), words.accepted),
     Argument("goal.first_stage", entry("goal", "first_stage"), words.option("--first-stage")),
     Argument("filters", keyword("filters", _filter), words.option("--filter", words.expression)),
+    *(
+        Argument(f"filters.{own.name}", keyword(own.name), words.option(str(own.option)))
+        for own in declared(EarlierFilterRequest)
+    ),
     Argument("selection.columns", keyword("columns"), words.option("--column")),
     Argument("selection.order_by", keyword("order_by"), words.option("--order-by")),
     Argument("selection.order_desc", keyword("descending"), words.flag("--desc")),
@@ -246,9 +251,19 @@ def _step_fields(step: Body) -> Fields | None:
         fields |= {f"order.{name}": value for name, value in order.items()}
         fields |= {} if order.get("key") else {"keyed": True}
     if step.get("filters"):
-        fields["filters"] = step["filters"]
+        fields |= _filter_fields(step["filters"])
     is_known = step.keys() <= set(ROUND_PARTS) and fields.keys() <= {each.field for each in DRAW}
     return fields if is_known and len(parameters.keys() & set(SIZES)) < 2 else None
+
+
+def _filter_fields(filters: Any) -> Fields:
+    """The filter of rows, and each filter by earlier rows."""
+    if not isinstance(filters, Mapping):
+        return {"filters": filters}
+    names = [own.name for own in declared(EarlierFilterRequest)]
+    rows = {name: value for name, value in filters.items() if name not in names}
+    earlier = {f"filters.{name}": filters[name] for name in names if filters.get(name)}
+    return {**({"filters": rows} if rows else {}), **earlier}
 
 
 def _with(*needed: str) -> Callable[[Body], Fields | None]:

@@ -474,7 +474,6 @@ class Dataset:
         self,
         shares: Mapping[str, float | str],
         *,
-        key: Columns = (),
         wait: bool = True,
         **options: Unpack[DrawOptions],
     ) -> Split:
@@ -487,10 +486,10 @@ class Dataset:
         ----------
         shares : mapping
             The share of each part by its name: ``{"train": 0.8, "test": "20%"}``.
-        key : str or sequence of str
-            The columns that identify a row; by default the row key of the table.
         wait : bool
             Wait for the end; else the results wait for it.
+        key : str or sequence of str
+            The columns that identify a row; by default the row key of the table.
         group : str
             Rows with one value in this column stay together.
         strata : str or sequence
@@ -506,8 +505,6 @@ class Dataset:
         >>> train, test = split["train"], split["test"]  # doctest: +SKIP
         """
         body = self._draw_body(DIVIDING_METHOD, {**options, "parts": shares})
-        if columns := listed(key):
-            body["rounds"][0]["order"] = {"key": columns}
         path = f"/api/sampling/datasets/{self.id}/jobs"
         split = self._job(Split, self._transport.json("POST", path, body, creates_job=True))
         return split.wait() if wait else split

@@ -84,6 +84,15 @@ class MethodParameters(TypedDict, total=False):
     """Parts of exact sizes; rows may then move when the table grows."""
 
 
+class EarlierRowsOptions(TypedDict, total=False):
+    """Which rows to leave out of a draw; docs/FILTERS.md."""
+
+    new_since: str
+    """Only rows that this version of the table, a ref or a commit, doesn't have."""
+    not_drawn_by: Sequence[Any]
+    """Only rows that these draws of the table, named by their jobs, don't have."""
+
+
 class ImportOptions(TypedDict, total=False):
     """How to read a file; docs/IMPORT.md."""
 

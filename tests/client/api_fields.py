@@ -11,6 +11,7 @@ from pathlib import Path
 
 from contract.declarations import Declared, Request, declared
 from contract.fields import Choice, Count, Flag, Items, Kind, Mapped, Part, Written
+from contract.requests.draw import EarlierFilterRequest
 from contract.requests.estimate import ConfidenceRequest, EstimatesRequest
 from contract.requests.evaluate import EvaluationRequest
 from contract.requests.importing import ReadOptions
@@ -57,6 +58,11 @@ def module_text() -> str:
     """The text of the module."""
     classes = [
         _class("MethodParameters", "The parameters of the methods of sampling.", _parameters()),
+        _class(
+            "EarlierRowsOptions",
+            "Which rows to leave out of a draw; docs/FILTERS.md.",
+            _options(EarlierFilterRequest),
+        ),
         _class("ImportOptions", "How to read a file; docs/IMPORT.md.", _options(ReadOptions, ())),
         _class(
             "RowsOptions",
