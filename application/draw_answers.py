@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, NotRequired, TypedDict
 
 from contract.declarations import Help
+from contract.requests.draw import OrderJson
 from sampling_engine.errors import DrawWarning
 from service.draw_engines import EngineChoice
 from service.sampling_parameters import SeededRound
@@ -109,6 +110,7 @@ class PlannedRound(SeededRound):
     ]
     amount: NotRequired[AmountSums]
     monetary_unit: NotRequired[MoneyPopulations]
+    order: NotRequired[Annotated[OrderJson, Help("The keyed order, settled.")]]
 
 
 @dataclass(frozen=True, kw_only=True)

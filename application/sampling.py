@@ -45,6 +45,7 @@ from service.sampling_parameters import (
     source_draw,
 )
 from service.service import Service
+from service.tables.draw_orders import settle_orders
 from service.tables.open_tables import OpenTable, open_requested
 from service.tables.reports import cached_profile
 from storage.accounts.datasets import DatasetRecord
@@ -162,6 +163,10 @@ class CheckedDraw:
         commit_id = self.source.commit_id if excluded is None else excluded.commit_id
         fixed = {"commit_id": commit_id, "table_key": self.source.key}
         parameters = {**vars(self.request), **fixed}
+        parameters["rounds"] = [
+            {**given, "order": settled["order"]} if "order" in settled else given
+            for given, settled in zip(self.request.rounds, self.settled, strict=True)
+        ]
         del parameters["engine"]  # every engine gives the same sample
         del parameters["priority"]  # nor does the queue change it
         del parameters["excluded"]  # a schedule has one run of a time
@@ -185,6 +190,7 @@ def check_draw(service: Service, dataset_id: int, request: SamplingRequest) -> C
     """
     source = open_requested(service, dataset_id, request.source, request.table_key)
     settled = settle_rounds(with_likelihoods(request.rounds), recorded=request.repeats_record)
+    settled = settle_orders(service, dataset_id, source, settled)
     version = DRAW_VERSION if request.draw_version is None else request.draw_version
     rule = DrawRule(version, source_draw(service, dataset_id, source.commit_id))
     rounds = engine_rounds(settled, source.files, rule)
@@ -291,7 +297,10 @@ def plan(service: Service, dataset_id: int, request: SamplingRequest) -> DrawPla
         table_key=draw.source.key,
         source_rows=files.row_count,
         total_rows=total_rows,
-        rounds=[cast("PlannedRound", planned_round.as_json()) for planned_round in planned],
+        rounds=[
+            cast("PlannedRound", {**planned_round.as_json(), **_order_of(given)})
+            for planned_round, given in zip(planned, draw.settled, strict=True)
+        ],
         amount_column=request.amount_column,
         engine=draw.engine,
         warnings=[warning.message for warning in warnings],
@@ -300,6 +309,11 @@ def plan(service: Service, dataset_id: int, request: SamplingRequest) -> DrawPla
         hints=None if profile is None else dict(profile["hints"]),
         **vars(_planned_output(service, dataset_id, draw)),
     )
+
+
+def _order_of(settled: RoundJson) -> dict[str, Any]:
+    """The keyed order of a round, if it has one."""
+    return {"order": settled["order"]} if "order" in settled else {}
 
 
 def _planned_output(service: Service, dataset_id: int, draw: CheckedDraw) -> PlannedOutput:
@@ -358,6 +372,7 @@ def draw_at_once(service: Service, dataset_id: int, request: SamplingRequest) ->
         metadata={
             **metadata,
             "parameters": draw.settled[0]["parameters"],
+            **_order_of(draw.settled[0]),
             "source_rows": source.files.row_count,
             "execution_time_seconds": round(time.perf_counter() - began, 3),
         },

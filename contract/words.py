@@ -38,6 +38,8 @@ RequestedEngine = Literal["auto", "duckdb", "spark"]
 PanelState = Literal["first", "kept", "rotated_in", "born", "rotated_out", "died"]
 Duplicates = Literal["refuse", "number"]
 """What a repeated row key does: it is refused, or its rows are numbered by all their columns."""
+KeyState = Literal["holds", "fails", "not_checked", "not_possible"]
+"""Of a row key in a version. Not possible: the table lacks a column, or its type can't be a key."""
 
 SignInAction = Literal[
     "signed_in",
@@ -72,6 +74,8 @@ DatasetAction = Literal[
     "ref_deleted",
     "ref_restored",
     "ref_purged",
+    "row_key_set",
+    "row_key_deleted",
     "import_asked",
 ]
 SampleAction = Literal[

@@ -33,5 +33,6 @@ from sampling_engine.plan import plan_draw
 from sampling_engine.reference import Reference, reference_of
 from sampling_engine.reserves import reserves
 from sampling_engine.results import DrawnRound, DrawnSample, Outcome
+from sampling_engine.selection.keyed import KEYED_VERSION
 from sampling_engine.selection.order import ORDER_VERSION, Seed, SeededOrder, new_seed
 from sampling_engine.spec import KeyedOrder, RowFilter, Selection, Strategy, effective_seed

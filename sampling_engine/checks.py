@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from contract.requests.draw import FIRST_DRAW_VERSION, MAX_ROUNDS
+from parquet_tables.row_keys.canonical import InvalidKey
 from parquet_tables.tables import Column, TableFiles
 from sampling_engine.errors import (
     DrawWarning,
@@ -86,6 +87,11 @@ def _check_round(table: TableFiles, round_spec: Round, loc: Loc) -> None:
     _check_seed(round_spec.seed, parameters)
     round_spec.method.check(table, parameters)
     if round_spec.order is not None:
+        if round_spec.draw_version == FIRST_DRAW_VERSION:
+            raise InvalidKey(
+                "Draw version 1 has no keyed order: leave `draw_version` out.",
+                loc=(*loc, "order"),
+            )
         round_spec.method.check_order(table, round_spec.order, (*loc, "order"))
     if round_spec.filter is not None:
         for column in round_spec.filter.columns:

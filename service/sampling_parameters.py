@@ -132,6 +132,11 @@ def engine_rounds(
     )
 
 
+def without_order(given: Mapping[str, Any]) -> dict[str, Any]:
+    """A round whose keyed order, which may name no key yet, makes no difference."""
+    return {name: value for name, value in given.items() if name != "order"}
+
+
 def columns_of_request(request: Mapping[str, Any], table: TableFiles) -> list[str]:
     """The names of the columns that a request of a draw or a profile needs.
 
@@ -144,7 +149,9 @@ def columns_of_request(request: Mapping[str, Any], table: TableFiles) -> list[st
         The request doesn't fit the table.
     """
     names = [*(request.get("columns") or ()), *(request.get("key") or ())]
-    rounds = settle_rounds(request.get("rounds", ()))
+    for given in request.get("rounds", ()):
+        names += (given.get("order") or {}).get("key") or ()
+    rounds = settle_rounds([without_order(given) for given in request.get("rounds", ())])
     for given, spec in zip(rounds, engine_rounds(rounds, table, DrawRule()), strict=True):
         names += [column.name for column in columns_for_redraw(table, [spec])]
         names += [column.name for column in (spec.filter.columns if spec.filter else ())]
@@ -295,6 +302,7 @@ def _draw(parameters: Mapping[str, Any], source_rows: int) -> dict[str, Any]:
             "filters": given.get("filters"),
             "method": given["method"],
             "parameters": {k: v for k, v in given["parameters"].items() if k != "seed"},
+            **({"order": given["order"]} if "order" in given else {}),
         }
         for given, seeded in zip(parameters["rounds"], seeded_rounds(parameters), strict=True)
     ]

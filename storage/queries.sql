@@ -1167,6 +1167,9 @@ SELECT * FROM row_keys WHERE dataset_id = :dataset_id AND table_key = :table_key
 DELETE FROM row_keys WHERE dataset_id = :dataset_id AND table_key = :table_key
 RETURNING table_key;
 
+-- delete_row_keys_of_dataset: Delete all declared row keys of a dataset.
+DELETE FROM row_keys WHERE dataset_id = :dataset_id;
+
 -- store_comparison: Store a job's comparison, unless the job was deleted.
 INSERT INTO comparisons (job_id, made_at, brief, whole)
 SELECT :job_id, :made_at, :brief, :whole WHERE EXISTS (SELECT 1 FROM jobs WHERE id = :job_id)

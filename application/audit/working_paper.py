@@ -464,7 +464,7 @@ def _keys_of(service: Service, job: JobRecord, row_ids: Sequence[str]) -> dict[s
     if not row_ids:
         return {}
     source = open_source(service, job)
-    column = source.files.column(key_column(service, source))
+    column = source.files.column(key_column(service, job.dataset_id, source))
     ordinals = np.array(sorted({ordinal_of(row_id) for row_id in row_ids}), dtype=np.int64)
     with service.parquet.cursor(source.files) as cursor:
         cells = read_rows(cursor, rows_statement(source.files, (column,), ordinals), (column,))

@@ -11,7 +11,6 @@ from typing import Any, cast
 import numpy as np
 
 from application.job_submission import Submission
-from application.panels.flows import OpenWave, WaveFlow, flow_between, flows_of, open_wave
 from application.sampling import PanelWave, SamplingRequest, check_draw, submit_sampling
 from contract.fields import StartKind
 from contract.requests.draw import MAX_STARTS, OrderJson, RoundJson
@@ -19,10 +18,11 @@ from sampling_engine import drawn_rounds
 from sampling_engine.rotation import START_DIGITS, next_start
 from service.sampling_parameters import DrawRule, source_draw
 from service.service import Service
+from service.tables.panel_flows import OpenWave, WaveFlow, flow_between, flows_of, open_wave
 from storage.accounts.datasets import DatasetRecord
 from storage.errors import Conflict
 from storage.jobs.jobs import JobRecord, get_job
-from storage.jobs.panels import Panel, get_panel, waves_of
+from storage.jobs.panels import Panel, get_panel, wave_number, waves_of
 from storage.jobs.submission import find_job_of_key
 from storage.sqlite.database import Transaction
 
@@ -77,11 +77,6 @@ class PlannedWave:
         return not self.waves or self.waves[-1].source_commit_id != commit_id
 
 
-def number_of(job: JobRecord) -> int:
-    """The number of a wave, from 1."""
-    return int(job.run_parameters["panel"]["wave"])
-
-
 def planned_wave(tx: Transaction, panel: Panel, source_ref: str) -> PlannedWave:
     """The next wave of a panel.
 
@@ -95,8 +90,8 @@ def planned_wave(tx: Transaction, panel: Panel, source_ref: str) -> PlannedWave:
     waves = waves_of(tx, panel.id)
     last = waves[-1] if waves else None
     if last is not None and last.status != "completed":
-        raise WaveUnfinished(wave=number_of(last), status=last.status, job_id=last.id)
-    number = 1 if last is None else number_of(last) + 1
+        raise WaveUnfinished(wave=wave_number(last), status=last.status, job_id=last.id)
+    number = 1 if last is None else wave_number(last) + 1
     drawn = cast("RoundJson", {**panel.round, "order": next_order(panel, last)})
     rule = None if last is None else DrawRule.recorded(last.run_parameters).draw_version
     request = SamplingRequest(
@@ -171,7 +166,7 @@ def submit_wave(
 
 def _is_of_new_version(waves: Sequence[JobRecord], job: JobRecord) -> bool:
     """Whether a wave's version is another one than that of the wave before."""
-    before = [each for each in waves if number_of(each) < number_of(job)]
+    before = [each for each in waves if wave_number(each) < wave_number(job)]
     return not before or before[-1].source_commit_id != job.source_commit_id
 
 

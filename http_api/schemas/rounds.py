@@ -34,7 +34,7 @@ from sampling_engine import METHOD_CLASSES, METHODS, Method, method_class
 PARAMETER_ALIASES = {alias: name for kind in METHOD_CLASSES for alias, name in kind.aliases.items()}
 BESIDE_METHOD = ("sample_size", "seed", "random_seed")
 """Parameters that a round may also have at the level of ``method``."""
-OF_A_ROUND = ("method", "parameters", "filters", "selection", "goal", *BESIDE_METHOD)
+OF_A_ROUND = ("method", "parameters", "filters", "selection", "order", "goal", *BESIDE_METHOD)
 
 
 class ParametersIn(StrictSchema):

@@ -25,7 +25,7 @@ _CODES_OF_STATUS = {
     "invalid_sql sql_refused sql_failed sql_too_large sql_out_of_memory sql_timeout "
     "page_too_large preview_too_large preview_too_slow request_too_slow "
     "preview_unclear "
-    "empty_sample no_row_key key_missing key_not_unique "
+    "empty_sample no_row_key key_missing key_not_unique several_rows "
     "too_many_entries lonely_stratum invalid_estimate unsupported_design too_many_groups "
     "invalid_replicates invalid_calibration invalid_row_file invalid_goal invalid_findings",
     429: "too_many_attempts too_many_streams too_many_waiting_jobs too_many_queries "

@@ -196,7 +196,7 @@ class KeyDigests:
             )
         if not faults.repeated:
             return
-        texts = self._texts(faults.repeated_rows)
+        texts = _texts_of(self._cursor, self.table, self.columns, faults.repeated_rows)
         repeated = texts.repeated()
         is_too_many = faults.repeated > MAX_NUMBERED
         if is_too_many or (repeated.any() and self.key.duplicates == "refuse"):
@@ -217,13 +217,7 @@ class KeyDigests:
         """The live rows without a key, and those that share their digest."""
         cached = None
         if self._directory is not None:
-            kinds = [VERSION, [[column.name, column.type] for column in self.columns], "faults"]
-            cached = cache_path(
-                self._directory,
-                TableFiles(self.columns, self.table.files, self.table.deletion_vector),
-                *kinds,
-                suffix=INTEGERS_SUFFIX,
-            )
+            cached = _faults_path(self._directory, self.table, self.columns)
             stored = read_integers(cached)
             if stored is not None:
                 return KeyFaults.from_stored(stored)
@@ -286,25 +280,6 @@ class KeyDigests:
         is_live[deleted[begin:end] - first] = False
         return is_live
 
-    def _texts(self, ordinals: Int64s) -> _Texts:
-        """Texts of keys and rows, by ordinal."""
-        shown = " || ', ' || ".join(
-            f"left(CAST(f.{quote_identifier(one.name)} AS VARCHAR), {MAX_SHOWN})"
-            for one in self.columns
-        )
-        selected = (
-            f"{key_text(self.columns)} AS key_text, {row_text(self.table.columns)} AS row_text, "
-            f"{shown} AS shown"
-        )
-        source, params = rows_at(self.table, selected, RowSet.of("wanted", ordinals), ["ordinal"])
-        with registered(self._cursor, {"wanted": {"ordinal": ordinals}}):
-            rows = self._cursor.execute(
-                f"SELECT ordinal, key_text, sha256(row_text), shown FROM ({source}) "
-                "ORDER BY ordinal",
-                params,
-            ).fetchall()
-        return _Texts(ordinals, *zip(*(row[1:] for row in rows), strict=True))
-
     def _of_file(self, file: DataFile, on_progress: ProgressCallback) -> _StoredDigests | Int64s:
         text = f"{VERSION}:{json.dumps([[each.name, each.type] for each in self.columns])}"
         digest = hashlib.sha256(text.encode()).hexdigest()[:32]
@@ -355,9 +330,13 @@ class _Texts:
             counts[key] = counts.get(key, 0) + 1
         return np.array([counts[key] > 1 for key in self.keys], dtype=np.bool_)
 
+    def in_order(self) -> list[int]:
+        """The rows by their keys, and rows of one key by their texts."""
+        return sorted(range(len(self.keys)), key=lambda at: (self.keys[at], self.rows[at], at))
+
     def numbered(self) -> tuple[Int64s, Int64s]:
         """The second and later rows of a key in the order of their texts, with their digests."""
-        order = sorted(range(len(self.keys)), key=lambda at: (self.keys[at], self.rows[at], at))
+        order = self.in_order()
         found: dict[int, int] = {}
         number = 0
         for before, at in zip([None, *order], order, strict=False):
@@ -373,6 +352,68 @@ class _Texts:
         """The rows whose key no other row has, but whose digest one has."""
         single = np.flatnonzero(~self.repeated()).tolist()
         return self.ordinals[sorted(single, key=lambda at: self.keys[at])]
+
+
+def _texts_of(
+    cursor: duckdb.DuckDBPyConnection,
+    table: TableFiles,
+    columns: Sequence[Column],
+    ordinals: Int64s,
+) -> _Texts:
+    """Texts of keys and rows, by ordinal."""
+    shown = " || ', ' || ".join(
+        f"left(CAST(f.{quote_identifier(one.name)} AS VARCHAR), {MAX_SHOWN})" for one in columns
+    )
+    selected = (
+        f"{key_text(columns)} AS key_text, {row_text(table.columns)} AS row_text, {shown} AS shown"
+    )
+    source, params = rows_at(table, selected, RowSet.of("wanted", ordinals), ["ordinal"])
+    with registered(cursor, {"wanted": {"ordinal": ordinals}}):
+        rows = cursor.execute(
+            f"SELECT ordinal, key_text, sha256(row_text), shown FROM ({source}) ORDER BY ordinal",
+            params,
+        ).fetchall()
+    return _Texts(ordinals, *zip(*(row[1:] for row in rows), strict=True))
+
+
+def known_faults(directory: Path, table: TableFiles, columns: Sequence[Column]) -> KeyFaults | None:
+    """The faults of a key that were computed before; None if they weren't."""
+    stored = read_integers(_faults_path(directory, table, columns))
+    return None if stored is None else KeyFaults.from_stored(stored)
+
+
+@dataclass(frozen=True)
+class RepeatedKey:
+    """A key of several rows: as it is shown, and their ordinals in the order of their texts."""
+
+    shown: str
+    rows: tuple[int, ...]
+
+
+def repeated_keys(
+    cursor: duckdb.DuckDBPyConnection,
+    table: TableFiles,
+    columns: Sequence[Column],
+    faults: KeyFaults,
+) -> list[RepeatedKey]:
+    """The keys that several rows have, among the listed rows of a key's faults."""
+    if not len(faults.repeated_rows):
+        return []
+    texts = _texts_of(cursor, table, columns, faults.repeated_rows)
+    rows: dict[str, list[int]] = {}
+    for at in texts.in_order():
+        rows.setdefault(texts.keys[at], []).append(at)
+    return [
+        RepeatedKey(texts.shown[places[0]], tuple(int(texts.ordinals[at]) for at in places))
+        for places in rows.values()
+        if len(places) > 1
+    ]
+
+
+def _faults_path(directory: Path, table: TableFiles, columns: Sequence[Column]) -> Path:
+    kinds = [VERSION, [[column.name, column.type] for column in columns], "faults"]
+    keyed = TableFiles(tuple(columns), table.files, table.deletion_vector)
+    return cache_path(directory, keyed, *kinds, suffix=INTEGERS_SUFFIX)
 
 
 @dataclass(frozen=True)

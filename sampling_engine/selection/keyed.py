@@ -5,8 +5,9 @@ Ohlsson (1995), "Coordination of samples using permanent random numbers".
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,24 +63,26 @@ class OrderByKey:
 
     Parameters
     ----------
-    digests : KeyDigests
-        Checked by :meth:`KeyDigests.require`.
-    shifts : array of int64, shape (strata,), optional
-        The shift of each stratum's start, where the strata have starts of their own.
+    rows : int
+        The rows of the table's files.
+    checked : callable
+        Returns the digests, which :meth:`KeyDigests.require` has checked. A plan may need none.
     """
 
     bits = MAX_BITS
     size = SIZE
 
     def __init__(
-        self,
-        digests: KeyDigests,
-        seed: Seed,
-        start: Fraction = Fraction(0),
-        shifts: Int64s | None = None,
+        self, rows: int, checked: Callable[[], KeyDigests], seed: Seed, start: Fraction
     ) -> None:
-        self.digests, self.ranks, self.shifts = digests, DigestRanks(seed, start), shifts
-        self.rows = digests.table.file_rows
+        self.rows, self._checked, self.ranks = rows, checked, DigestRanks(seed, start)
+        self.shifts: Int64s | None = None
+        """The shift of each stratum's start, where the strata have starts of their own."""
+
+    @cached_property
+    def digests(self) -> KeyDigests:
+        """The digests of the table's keys."""
+        return self._checked()
 
     @property
     def window_ranks(self) -> int:

@@ -107,6 +107,11 @@ def waves_of(tx: Transaction, panel_id: int) -> tuple[JobRecord, ...]:
     return tuple(get_job(tx, row["id"], with_position=False) for row in rows)
 
 
+def wave_number(job: JobRecord) -> int:
+    """The number of a wave, from 1."""
+    return int(job.run_parameters["panel"]["wave"])
+
+
 def failed_wave_of(tx: Transaction, panel_id: int) -> JobRecord | None:
     """Return the latest job of a panel if it failed, unless it was dismissed."""
     row = first(tx, "failed_wave_of_panel", panel_id=panel_id)

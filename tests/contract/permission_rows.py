@@ -8,6 +8,7 @@ from typing import Any
 
 from storage.accounts.datasets import put_permission
 from storage.accounts.users import User
+from storage.versions.row_keys import set_row_key
 from tests.contract.permission_scene import Scene, numbers
 
 
@@ -129,6 +130,17 @@ def attached_to(path: str) -> Made:
 def of_dataset(path: str, body: dict[str, Any] | None = None) -> Made:
     """Ask about a new, empty dataset."""
     return lambda scene, _: Ask(path.format(d=scene.empty_dataset()), body)
+
+
+def of_row_key(body: dict[str, Any] | None = None) -> Made:
+    """Ask about the row key of the table, which is declared before."""
+
+    def ask(scene: Scene, _: User) -> Ask:
+        with scene.service.database.write() as tx:
+            set_row_key(tx, scene.dataset, "primary", ["id"], "refuse", 1, scene.service.clock)
+        return Ask(f"/api/datasets/{scene.dataset}/row-key", body)
+
+    return ask
 
 
 def of_job(path: str, status: str, **rest: Any) -> Made:

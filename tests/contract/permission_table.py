@@ -43,6 +43,7 @@ from tests.contract.permission_rows import (
     of_panel,
     of_permission,
     of_ref,
+    of_row_key,
     of_sampled_row,
     of_schedule,
     of_user,
@@ -166,6 +167,9 @@ TABLE = (
     Row(f"GET {D}/permissions", SEE, at("/api/datasets/{d}/permissions")),
     Row(f"PUT {D}/permissions", OWN, of_permission("write")),
     Row(f"DELETE {D}/permissions", OWN, of_permission(None)),
+    Row(f"GET {D}/row-key", SEE, of_row_key()),
+    Row(f"PUT {D}/row-key", WRITE, of_row_key({"columns": ["id"]})),
+    Row(f"DELETE {D}/row-key", WRITE, of_row_key()),
     Row(
         f"POST {D}/row-roots",
         statuses(403, nobody=404, writer=404, owner=404, admin=404),

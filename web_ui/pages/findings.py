@@ -57,7 +57,7 @@ def findings_tab(found: JobRecord) -> dict[str, Any]:
         with caller().reading():
             page = items_page(service(), found, offset, ITEMS_PER_PAGE)
             source = open_source(service(), found)
-            key = source.files.column(key_column(service(), source))
+            key = source.files.column(key_column(service(), found.dataset_id, source))
         audit_sample(found, "findings")
     except DomainError as error:
         return {**texts, "problem": problem_text(error)}

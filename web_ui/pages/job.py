@@ -297,7 +297,7 @@ def _why(found: JobRecord) -> Values:
             table = open_source(service(), found)
             values["columns"], values["types"] = table.files.columns, _types(table)
             if not ("column" in request.args or value):
-                values["column"] = key_column(service(), table)
+                values["column"] = key_column(service(), found.dataset_id, table)
             if value:
                 asked = LookupRequest(column=column, value=value, limit=ROWS_LOOKED_UP)
                 values["found"] = look_up(service(), found, asked)
@@ -345,7 +345,7 @@ def _request(found: JobRecord) -> Values:
 def _key_column(found: JobRecord) -> str | None:
     """A column that identifies a row of the sampled table; None if the table can't be read."""
     with suppress(DomainError), caller().reading():
-        return key_column(service(), open_source(service(), found))
+        return key_column(service(), found.dataset_id, open_source(service(), found))
     return None
 
 
