@@ -15,7 +15,7 @@ from sampling_engine.panel_rows import BORN, DIED, FIRST, KEPT, ROTATED_IN, ROTA
 from service.service import Service
 from service.tables.panel_flows import WaveFlow, flows_of
 from storage.jobs.jobs import JobRecord
-from storage.jobs.panels import Panel, failed_wave_of, wave_number, waves_of
+from storage.jobs.panels import PanelRecord, failed_wave_of, wave_number, waves_of
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class NextWaveFacts(FlowCounts):
 
 
 @dataclass(frozen=True)
-class ShownPanel(Panel):
+class ShownPanel(PanelRecord):
     """A panel with its waves."""
 
     unit: Annotated[Literal["rows", "clusters"], Help("What the waves draw and count.")]
@@ -108,7 +108,7 @@ def _counts(flow: WaveFlow) -> FlowCounts:
     )
 
 
-def panel_answer(service: Service, panel: Panel) -> ShownPanel:
+def panel_answer(service: Service, panel: PanelRecord) -> ShownPanel:
     """A panel with its waves and their flows; rows of new waves are compared now."""
     with service.database.read() as tx:
         waves = waves_of(tx, panel.id)
@@ -127,7 +127,7 @@ def panel_answer(service: Service, panel: Panel) -> ShownPanel:
     )
 
 
-def _draws_clusters(panel: Panel) -> bool:
+def _draws_clusters(panel: PanelRecord) -> bool:
     """Whether its units are clusters: the key is the column of the clusters."""
     column = panel.round["parameters"].get("cluster_column")
     return bool(panel.round["order"]["key"] == [column])

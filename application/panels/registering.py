@@ -16,14 +16,14 @@ from sampling_engine import method_class
 from service.service import Service
 from service.tables.open_tables import open_requested
 from storage.errors import NotFound
-from storage.jobs.panels import NewPanel, Panel, add_panel, get_panel, remove_panel
+from storage.jobs.panels import NewPanel, PanelRecord, add_panel, get_panel, remove_panel
 from storage.sqlite.database import Transaction
 from storage.versions.refs import SAMPLE_PREFIX, parse_ref_name
 
 AT_ROUND = ("rounds", 0)
 
 
-def create(by: Caller, dataset_id: int, asked: PanelRequest) -> Panel:
+def create(by: Caller, dataset_id: int, asked: PanelRequest) -> PanelRecord:
     """Create a panel, whose design and key are checked against a version.
 
     Raises
@@ -90,7 +90,7 @@ def delete(by: Caller, panel_id: int) -> None:
         _audit(by, tx, "panel_deleted", panel)
 
 
-def _audit(by: Caller, tx: Transaction, action: Action, panel: Panel) -> None:
+def _audit(by: Caller, tx: Transaction, action: Action, panel: PanelRecord) -> None:
     by.audit(
         tx,
         action,
@@ -102,7 +102,7 @@ def _audit(by: Caller, tx: Transaction, action: Action, panel: Panel) -> None:
     )
 
 
-def readable_panel(by: Caller, panel_id: int) -> Panel:
+def readable_panel(by: Caller, panel_id: int) -> PanelRecord:
     """Return a panel of a dataset that the user can read, else NotFound."""
     with by.service.database.read() as tx:
         found = get_panel(tx, panel_id)

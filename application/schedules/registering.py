@@ -40,6 +40,8 @@ PROFILING_FIELDS = ("source_ref", "table_key", "columns")
 def repeated_request(job: JobRecord) -> dict[str, Any]:
     """The request of a job, to be repeated with new seeds, on the data of each run's time.
 
+    Of a wave it names the panel, whose next waves are drawn.
+
     Raises
     ------
     Conflict
@@ -57,7 +59,10 @@ def repeated_request(job: JobRecord) -> dict[str, Any]:
         }
         for one in given["rounds"]
     ]
-    return {"rounds": rounds, **{name: given[name] for name in SAMPLING_FIELDS if name in given}}
+    request = {name: given[name] for name in SAMPLING_FIELDS if name in given}
+    if "panel" in given:
+        request["panel_id"] = given["panel"]["panel_id"]
+    return {"rounds": rounds, **request}
 
 
 def create(by: Caller, asked: ScheduleRequest) -> Schedule:
@@ -104,6 +109,8 @@ def _require_key(
     """Require that a key names each row of the newest version and that all samples will have it."""
     if run_type != "sampling":
         raise Conflict("Only draws can exclude drawn rows.", loc=("body", FIELD))
+    if "panel_id" in request:
+        raise Conflict("The waves of a panel exclude no rows.", loc=("body", FIELD))
     with by.reading():
         found = find_drawn(by.service, dataset_id, request, key, ())
     for number, one in enumerate(request["rounds"], start=1):

@@ -18,7 +18,7 @@ from http_api.schemas.base import MessageOut
 from http_api.schemas.contract import Listing, list_schema, page_of
 from http_api.schemas.jobs import JobAccepted, accepted
 from service.tables.panel_flows import wave_table
-from storage.jobs.panels import Panel, list_panels, wave_number
+from storage.jobs.panels import PanelRecord, list_panels, wave_number
 
 dataset_blueprint = SignedInBlueprint(
     "panels",
@@ -40,7 +40,7 @@ def create_panel(dataset_id: int, given: PanelRequest) -> ShownPanel:
     return panel_answer(service(), registering.create(caller(), dataset_id, given))
 
 
-@dataset_blueprint.get("", query=PageRequest, output=list_schema("panels", Panel))
+@dataset_blueprint.get("", query=PageRequest, output=list_schema("panels", PanelRecord))
 def panels(dataset_id: int, query: PageRequest) -> Listing:
     """The panels of a dataset, oldest first."""
     caller().dataset(dataset_id, "read")

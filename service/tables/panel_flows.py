@@ -36,7 +36,7 @@ from service.service import Service
 from service.tables.open_tables import SAMPLE, OpenTable, open_source, open_table, output_of
 from storage.errors import NotFound
 from storage.jobs.jobs import JobRecord
-from storage.jobs.panels import Panel, wave_number, waves_of
+from storage.jobs.panels import PanelRecord, wave_number, waves_of
 
 VERSION = "panel-flow-1"
 WAVE = "wave"
@@ -212,7 +212,7 @@ def _moved(before: Round, after: Round) -> Fraction:
 
 
 @contextmanager
-def wave_table(service: Service, panel: Panel, number: int) -> Iterator[OpenTable]:
+def wave_table(service: Service, panel: PanelRecord, number: int) -> Iterator[OpenTable]:
     """A table of the rows of a wave and of those that left it: key, state and first wave.
 
     Raises
