@@ -1,4 +1,4 @@
-"""Panels in the browser: create one, preview and draw its waves, see what stays, leaves and comes."""
+"""Panels in the browser: create one, preview and draw its waves, see which rows come and go."""
 
 from __future__ import annotations
 
