@@ -377,6 +377,9 @@ WHERE (schedule_id = :schedule_id OR jobs.id = :job_id) AND run_type = 'sampling
                                        AND refs.commit_id = output_commit_id))
 ORDER BY jobs.seq;
 
+-- schedule_of_job: Select the schedule whose run a job is.
+SELECT schedule_id FROM jobs WHERE id = :job_id AND schedule_id IS NOT NULL;
+
 -- list_schedules: List the schedules of a dataset, or one by id, or those that run.
 SELECT schedules.*, soeid AS user_soeid
 FROM schedules JOIN users ON users.id = user_id

@@ -152,7 +152,8 @@ def register_plan(by: Caller, dataset_id: int, request: SamplingRequest) -> Regi
     if by.holder.scope == "read":
         raise Forbidden("This token can only read. Use a token with `scope` write.")
     _require_open_seeds(request)
-    text = _plan_text(dataset_id, check_draw(service, dataset_id, request))
+    draw = check_draw(service, dataset_id, request)
+    text = _plan_text(dataset_id, draw, draw.stored_population(service, by.user, dataset_id))
     plan_id = service.new_id()
     digest = hashlib.sha256(text.encode()).hexdigest()
     body = {"plan_id": plan_id, "text": text, "digest": digest}
@@ -238,12 +239,12 @@ def _plan(entry: LedgerEntry, registrations: int, draws: int) -> RegisteredPlan:
     )
 
 
-def _plan_text(dataset_id: int, draw: CheckedDraw) -> str:
+def _plan_text(dataset_id: int, draw: CheckedDraw, population_id: str) -> str:
     goals = [each.get("goal") for each in draw.settled]
     return canonical_json(
         {
             "dataset_id": dataset_id,
-            "commit_id": draw.source.commit_id,
+            "commit_id": population_id,
             "table_key": draw.source.key,
             "rounds": [_planned_round(each) for each in draw.settled],
             **({"goals": goals} if any(goals) else {}),

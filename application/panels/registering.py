@@ -15,7 +15,7 @@ from parquet_tables.row_keys.canonical import InvalidKey
 from sampling_engine import method_class
 from service.service import Service
 from service.tables.open_tables import open_requested
-from storage.errors import NotFound
+from storage.errors import InvalidValue, NotFound
 from storage.jobs.panels import NewPanel, PanelRecord, add_panel, get_panel, remove_panel
 from storage.sqlite.database import Transaction
 from storage.versions.refs import SAMPLE_PREFIX, parse_ref_name
@@ -59,7 +59,14 @@ def _settled(service: Service, dataset_id: int, asked: PanelRequest) -> tuple[st
         source_ref=source.commit_id, table_key=source.key, rounds=[given], allow_empty=True
     )
     try:
-        (settled,) = check_draw(service, dataset_id, request).settled
+        draw = check_draw(service, dataset_id, request)
+        (settled,) = draw.settled
+        if draw.excluded is not None:
+            raise InvalidValue(
+                "Each wave draws from all rows of its version: leave `new_since` and "
+                "`not_drawn_by` out.",
+                loc=("rounds", 0, "filters"),
+            )
         require_version(service, dataset_id, source.commit_id, asked.source_ref)
         (planned,) = plan(service, dataset_id, request).rounds
     except DomainError as error:

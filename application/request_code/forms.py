@@ -21,6 +21,7 @@ from contract.fields import (
     Mapped,
     Part,
     RowFilterKind,
+    WrittenPart,
 )
 from contract.requests.estimate import EstimatesRequest
 from contract.requests.evaluate import EvaluationRequest
@@ -256,6 +257,8 @@ def _argument(own: Declared) -> Argument:
 def _words(own: Declared) -> WriteWords:
     """The option of a field, or the options of an object's fields."""
     match own.kind:
+        case WrittenPart(to_text=to_text) if own.option is not None:
+            return words.option(own.option, to_text)
         case Part(of):
             return words.joined({part.name: _words(part) for part in declared(of)})
         case _ if own.option is None:
@@ -281,6 +284,16 @@ def defaults_of(request: type[Request]) -> Fields:
         for own in declared(request)
         if not own.is_required and not isinstance(own.default, Request)
     }
+
+
+def _row_diff_fields(body: Body) -> Fields | None:
+    """The fields of a row diff; `keys` say by themselves that it is one."""
+    if not (body.get("keys") or body.get("row_diff")):
+        return None
+    if not (body.get("compare_to") and body.get("source_ref")):
+        return None
+    left_out = "row_diff" if body.get("keys") else ""
+    return {name: value for name, value in body.items() if name != left_out}
 
 
 EXPLORATION = r"/api/exploration/datasets/(?P<dataset>\d+)/jobs"
@@ -362,12 +375,14 @@ FORMS = (
             Argument("source_ref", keyword("ref"), words.plain),
             _compared(words.plain, "--compare-table"),
             Argument("keys", keyword("keys"), words.option("--key")),
+            Argument("row_diff", lambda _: [], words.flag("--rows")),
+            Argument("duplicates", keyword("duplicates"), words.option("--duplicates")),
             TABLE,
             NAME,
             PURPOSE,
             BATCH,
         ),
-        fields=_with("keys", "compare_to", "source_ref"),
+        fields=_row_diff_fields,
         defaults={"priority": "interactive"},
     ),
     Form(
@@ -380,7 +395,7 @@ FORMS = (
             TABLE,
             BATCH,
         ),
-        fields=_without("sql", "keys"),
+        fields=_without("sql", "row_diff", "keys"),
         defaults=SOURCE,
     ),
     Form(

@@ -142,6 +142,8 @@ class EstimateOptions(ConfidenceOptions, total=False):
     interval: Mapping[str, Any]
     variance: Mapping[str, Any]
     calibrate: Mapping[str, Any]
+    contrast: Mapping[str, Any]
+    """Two groups or columns of which the difference or the ratio is estimated."""
     book_column: str
     """For `findings`: the column of book values, which a row that is OK has as its audit value. By
     default that of a sample by monetary units.

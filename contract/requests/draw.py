@@ -16,6 +16,7 @@ from contract.fields import (
     Choice,
     ColumnName,
     Count,
+    DrawFilterKind,
     EndTime,
     Flag,
     Items,
@@ -41,6 +42,7 @@ MAX_LABEL_LENGTH = 200
 MAX_SAMPLED_COLUMNS = 100
 MAX_VALUES = 1000
 MAX_KEY_COLUMNS = 4
+MAX_EARLIER_DRAWS = 1000
 MAX_STARTS = 1000
 """Strata with a start of their own."""
 FIRST_DRAW_VERSION = 1
@@ -75,6 +77,28 @@ class SelectionRequest(Request):
     ] = None
     order_by: Annotated[str | None, Text(1)] = None
     order_desc: Annotated[bool | None, Flag(), Option("--desc")] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class EarlierFilterRequest(Request):
+    """The part of a draw's filter that names an earlier version and earlier draws."""
+
+    is_recorded = True
+
+    new_since: Annotated[
+        str | None,
+        Text(1, MAX_REF_LENGTH),
+        Option("--new-since"),
+        Title("New since"),
+        Help("Only rows that this version of the table, a ref or a commit, doesn't have."),
+    ] = None
+    not_drawn_by: Annotated[
+        tuple[str, ...] | None,
+        Items(Text(8, 36), most=MAX_EARLIER_DRAWS, least=1),
+        Option("--not-drawn-by"),
+        Title("Not drawn by"),
+        Help("Only rows that these draws of the table, named by their jobs, don't have."),
+    ] = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,7 +144,7 @@ class RoundRequest(Request):
         int | None, Count(Bounds(1, MAX_ROUNDS)), Help("Its place, from 1; may be left out.")
     ] = None
     output_name: Annotated[str | None, Name(most=200)] = None
-    filters: Annotated[dict[str, Any] | None, RowFilterKind()] = None
+    filters: Annotated[dict[str, Any] | None, DrawFilterKind()] = None
     selection: Annotated[SelectionRequest | None, Part(SelectionRequest)] = None
     order: Annotated[
         OrderRequest | None,

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 from marshmallow import ValidationError, fields, validate, validates_schema
 from marshmallow_oneofschema.one_of_schema import OneOfSchema
 
+import http_api.schemas.draw_filters  # noqa: F401 - has the filters of rounds
 from application.audit.planned import OF_ROWS
 from contract.declarations import declared
 from contract.fields import PlannedSeedKind, RoundKind

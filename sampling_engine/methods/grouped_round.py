@@ -11,7 +11,7 @@ import numpy as np
 
 from parquet_tables.database import registered
 from parquet_tables.progress import ProgressCallback, ignore_progress, progress_part
-from sampling_engine.engines.duckdb_engine import eligible_pieces
+from sampling_engine.engines.duckdb_engine import eligible_pieces, stratum_pieces
 from sampling_engine.engines.engine import DrawState
 from sampling_engine.methods.method import RoundDraw, order_of
 from sampling_engine.results import Floats, FrameFacts, RoundRows, RowChances, RowOutcome, nth
@@ -24,7 +24,6 @@ from sampling_engine.selection.walk_and_scan import (
     first_listed,
     plan_round,
     scan,
-    stratum_pieces,
     walk,
 )
 from sampling_engine.spec import KeyedOrder
@@ -218,7 +217,8 @@ class GroupedRound(RoundDraw):
     ) -> RoundRows:
         strata = self.prepared.strata
         order = self.order(state)
-        look_up = bool(strata.columns or strata.row_filter)
+        is_read = isinstance(order, OrderByKey) and state.engine.strategy is not None
+        look_up = bool(strata.columns or strata.row_filter) or is_read
         strategy = state.strategy or (state.engine.strategy if look_up else None)
         if isinstance(order, OrderByKey) and order.shifts is not None:
             strategy = "scan"  # the front of the order is another one in each stratum

@@ -67,17 +67,23 @@ class OrderByKey:
         The rows of the table's files.
     checked : callable
         Returns the digests, which :meth:`KeyDigests.require` has checked. A plan may need none.
+    shifts : array of int64, shape (strata,), optional
+        The shift of each stratum's start, where the strata have starts of their own.
     """
 
     bits = MAX_BITS
     size = SIZE
 
     def __init__(
-        self, rows: int, checked: Callable[[], KeyDigests], seed: Seed, start: Fraction
+        self,
+        rows: int,
+        checked: Callable[[], KeyDigests],
+        seed: Seed,
+        start: Fraction,
+        shifts: Int64s | None = None,
     ) -> None:
-        self.rows, self._checked, self.ranks = rows, checked, DigestRanks(seed, start)
-        self.shifts: Int64s | None = None
-        """The shift of each stratum's start, where the strata have starts of their own."""
+        self.rows, self._checked = rows, checked
+        self.ranks, self.shifts = DigestRanks(seed, start), shifts
 
     @cached_property
     def digests(self) -> KeyDigests:

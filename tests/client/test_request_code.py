@@ -90,6 +90,17 @@ FIGURES: dict[str, dict[str, Any]] = {
         "calibrate": {"method": "regression", "columns": ["id"]},
         "variance": {"lonely_stratum": "adjust"},
     },
+    "contrast": {
+        "statistics": [{"statistic": "mean", "column": "amount"}],
+        "contrast": {
+            "between": {"by": "region", "first": "north", "second": "south"},
+            "measure": "ratio",
+        },
+    },
+    "contrast of columns": {
+        "statistics": [{"statistic": "mean", "column": "amount"}],
+        "contrast": {"column": "id"},
+    },
 }
 EXPLORATIONS: dict[str, tuple[str, dict[str, Any]]] = {
     "profile": ("profiling", {"columns": ["amount", "region"]}),
