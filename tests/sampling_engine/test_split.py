@@ -183,7 +183,9 @@ def test_shares_over_seeds_are_those_asked(workshop: Workshop) -> None:
     """Over 40 seeds the mean share is within 3 standard errors, with groups of unequal sizes."""
     table, seeds = items(workshop, 0, 2000, users=391), 40
     for group in (None, "user"):
-        found = [account(split(workshop, table, a_round(seed=s, group=group))) for s in range(seeds)]
+        found = [
+            account(split(workshop, table, a_round(seed=s, group=group))) for s in range(seeds)
+        ]
         for place, part in enumerate(found[0].parts):
             assert part.standard_error is not None
             shares = [one.parts[place].share_of_rows or 0.0 for one in found]
