@@ -2,7 +2,8 @@
 
 from jobsvc_client.client import Client, Dataset, connect
 from jobsvc_client.errors import JobsvcError
-from jobsvc_client.jobs import Job, Report, RowsJob, Sample
+from jobsvc_client.jobs import Job, Report, RowsJob, Sample, Split
+from jobsvc_client.panels import Panel
 from jobsvc_client.results import Contrast, Estimate, Estimates, Evaluation, Plan, UploadedValues
 
 __all__ = [
@@ -14,10 +15,12 @@ __all__ = [
     "Evaluation",
     "Job",
     "JobsvcError",
+    "Panel",
     "Plan",
     "Report",
     "RowsJob",
     "Sample",
+    "Split",
     "UploadedValues",
     "connect",
 ]

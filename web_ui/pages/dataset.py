@@ -22,6 +22,7 @@ from contract.requests.pages import PageRequest
 from domain_errors import DomainError
 from parquet_tables.names import folded
 from parquet_tables.quoting import shown_identifier
+from sampling_engine import METHOD_CLASSES
 from service.sql_queries import DATA, FUNCTIONS
 from service.tables.open_tables import PRIMARY, open_commit, open_table
 from service.tables.reports import ProfileJson, cached_profile, profile_of
@@ -32,10 +33,12 @@ from storage.errors import NotFound
 from storage.jobs.jobs import JobRecord, outcomes_of
 from storage.jobs.kinds import PROFILE, values_read
 from storage.jobs.lists import JobFilters, list_jobs
+from storage.jobs.panels import list_panels
 from storage.jobs.schedules import Schedule, list_schedules
 from storage.sqlite.clock import timestamp
 from storage.versions.manifests import Commit, StoredTable, history
 from storage.versions.refs import MAIN, Ref, has_ref, list_refs
+from storage.versions.row_keys import row_key_of
 from web_ui.grids import download_links, grid_of
 from web_ui.job_texts import problem_text
 from web_ui.pages.request_code import code_at
@@ -127,6 +130,7 @@ def _tabs(found: DatasetRecord, commit: Commit | None) -> dict[str, tuple[str, V
         tabs["history"] = ("History", _history)
         tabs["profile"] = ("Profile", _profile)
         tabs["key"] = ("Row key", _row_key)
+    tabs["panels"] = ("Panels", _panels)
     tabs["schedules"] = ("Schedules", _schedules)
     tabs["ledger"] = ("Ledger", _ledger)
     tabs["overview"] = ("Tables and versions", _overview)
@@ -327,6 +331,29 @@ def _schedules(context: Values) -> Values:
             }
             for one in schedules
         ],
+    }
+
+
+PANEL_COLUMNS = 200
+"""Columns that the form of a new panel offers."""
+
+
+def _panels(context: Values) -> Values:
+    """The panels, and what the form of a new one offers."""
+    commit: Commit | None = context["commit"]
+    with service().database.read() as tx:
+        found = list_panels(tx, context["dataset"].id)
+        declared = commit and row_key_of(tx, context["dataset"].id, context["table_key"])
+    columns = commit.manifest.table(context["table_key"]).columns if commit else ()
+    return {
+        "panels": found,
+        "panel_methods": {
+            method.key: method.title
+            for method in METHOD_CLASSES
+            if method.no_keyed_order is None and method.size_parameter == "sample_size"
+        },
+        "panel_columns": [column.name for column in columns[:PANEL_COLUMNS]],
+        "row_key": declared and declared.columns,
     }
 
 
