@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 import pytest
-from jobsvc_client import Client, Dataset, Estimates, Evaluation, Plan, Sample
+from jobsvc_client import Client, Dataset, Estimates, Evaluation, JobsvcError, Plan, Sample
 
 from tests.support.live_server import LiveServer
 
@@ -56,6 +56,17 @@ def test_all_fields_of_an_estimate_are_sent(sample: Sample) -> None:
     (ratio,) = sample.estimate("ratio", "amount", denominator="id")
     assert (ratio.title, ratio.estimate) == ("Ratio of amount / id", pytest.approx(0.25))
     assert sample.estimate("quantile", "amount", q=0.25)[0].title == "Quantile 0.25 of amount"
+
+
+def test_rows_are_read_as_of_a_version(sample: Sample) -> None:
+    drawn = sample.rows()
+    assert len(drawn) == 40
+    now = sample.rows("main", key="id")
+    assert list(now["id"]) == list(drawn["id"])
+    assert set(now["_change"]) == {"unchanged"}
+    assert list(now["amount_now"]) == list(drawn["amount"])
+    with pytest.raises(JobsvcError, match="as_of"):
+        sample.rows(key="id")
 
 
 def test_an_audit_ends_in_a_conclusion_and_a_paper(dataset: Dataset, tmp_path: Path) -> None:
