@@ -18,7 +18,12 @@ def two_versions(server: LiveServer, client: httpx.Client) -> tuple[int, str]:
     dataset = server.new_dataset(client)
     lines = [f"d{row // 2 if row < 80 else row},{row}" for row in range(200)]
     server.import_text(dataset, "\n".join([HEADER, *lines]), client=client)
-    body = {"method": "random", "sample_size": 12, "seed": 1, "filters": {"expression": "amount >= 100"}}
+    body = {
+        "method": "random",
+        "sample_size": 12,
+        "seed": 1,
+        "filters": {"expression": "amount >= 100"},
+    }
     path = f"/api/sampling/datasets/{dataset}/jobs"
     answer = client.post(path, json=body)
     assert answer.status_code == 200, answer.text
