@@ -7,6 +7,7 @@ import re
 import httpx
 from playwright.sync_api import Page, expect
 
+from tests.browser.test_sql_page import write
 from tests.support.live_server import LiveServer
 
 Analyst = tuple[Page, httpx.Client]
@@ -62,6 +63,37 @@ def test_a_sample_is_read_in_the_newer_version(analyst: Analyst, server: LiveSer
     lines = download.value.path().read_text().splitlines()
     assert len(lines) == 2
     assert lines[1].startswith('changed,"""amount"""')
+
+
+def test_a_query_reads_findings_and_a_version(analyst: Analyst, server: LiveServer) -> None:
+    page, client = analyst
+    dataset, job = two_versions(server, client)
+    drawn = client.get(f"/api/sampling/jobs/{job}/data").json()["data"]
+    finding = {"row_id": drawn[1]["_logical_row_id"], "outcome": "exception", "note": "twice"}
+    path = f"/api/sampling/jobs/{job}/findings"
+    assert client.post(path, json={"findings": [finding]}).status_code < 300
+    ref = client.get(f"/api/jobs/{job}").json()["output_summary"]["output_ref"]
+    page.goto(f"{server.url}/datasets/{dataset}/sql?ref={ref}")
+    page.get_by_text("Further tables").click()
+    page.get_by_label("Findings").check()
+    page.get_by_label("Version main").check()
+    page.get_by_role("button", name="Show tables").click()
+    expect(page.locator("summary", has_text="findings further table")).to_be_visible()
+    sql = (
+        "SELECT f.note, m.amount FROM findings f JOIN data s USING (_logical_row_id) "
+        "JOIN main m USING (doc)"
+    )
+    write(page, sql)
+    page.get_by_role("button", name="Run query").click()
+    rows = page.locator("#result tbody tr")
+    expect(rows).to_have_text(["twice-1"])
+    page.reload()
+    expect(rows).to_have_text(["twice-1"])
+    page.get_by_role("button", name="Save query…").click()
+    page.get_by_label("Name").fill("checked")
+    page.get_by_role("dialog").get_by_role("button", name="Save query").click()
+    link = page.get_by_role("link", name="Edit query")
+    expect(link).to_have_attribute("href", re.compile("with=findings&with=main#sql="))
 
 
 def test_changed_rows_of_equal_keys_are_matched(analyst: Analyst, server: LiveServer) -> None:
