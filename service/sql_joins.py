@@ -197,7 +197,7 @@ def _opened(
             table = commits[each["commit_id"]].manifest.table(each["table_key"])
             yield version_table(service, table, each["name"])
         elif rows is None:
-            raise NotFound("The sample that the query reads is gone.")
+            raise NotFound("The sample that the query reads was deleted.")
         elif "last_finding_id" in each:
             yield rows.findings(each["last_finding_id"])
         elif len(uploads) <= FEW_UPLOADS or each["name"] in folded(sql):

@@ -11,7 +11,6 @@ from flask import Response
 from application.access import RowSource
 from application.identity.lookup import ExplainedRow, LookedUpRows, look_up, why_row
 from application.identity.newer_versions import NewerVersion, newer_version
-from application.samples.current_rows import ReadAgain, current_rows
 from application.samples.design_sheet import design_sheet
 from application.samples.replacements import DRAW_METADATA, NextRows, draw_record, next_rows
 from contract.declarations import Help
@@ -20,6 +19,7 @@ from contract.requests.tables import CurrentRowsRequest, RowsRequest, SampleRows
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.row_responses import Rows, download, rows_of, rows_work
 from http_api.routes.submissions import completed, require_type
+from service.tables.current_rows import ReadAgain, current_rows
 from service.tables.open_tables import (
     PRIMARY,
     RESIDUAL,
