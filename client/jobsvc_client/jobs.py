@@ -183,9 +183,9 @@ class RowsJob(Job):
         """Return the rows as a frame of ``pandas``, ``polars`` or ``arrow``."""
         return self._frame(self._rows_path(), library, columns)
 
-    def _frame(self, path: str, library: Library, columns: Columns | None) -> Any:
+    def _frame(self, path: str, library: Library, columns: Columns | None, **more: Any) -> Any:
         self.wait()
-        query = {"format": "parquet", "columns": quoted_list(columns)}
+        query = {"format": "parquet", "columns": quoted_list(columns), **given(**more)}
         return from_parquet(self._transport.content(path, query), library)
 
     @keywords()
@@ -451,6 +451,33 @@ class Sample(RowsJob):
     def design(self, format: str = "r") -> str:  # noqa: A002 - as the API names it
         """Return code for ``r``, ``stata``, ``sas`` or ``python`` that declares the design."""
         return self._transport.content(f"{self._path()}/design", {"format": format}).decode()
+
+    @keywords()
+    def rows(
+        self,
+        as_of: str | None = None,
+        *,
+        key: Columns | None = None,
+        library: Library = "pandas",
+        columns: Columns | None = None,
+    ) -> Any:
+        """Return the drawn rows, or as they are in another version, as a frame.
+
+        Parameters
+        ----------
+        as_of : str, optional
+            A ref or a commit. Each drawn row then has its values in the source (``…_before``) and
+            in that version (``…_now``); ``_change`` is ``unchanged``, ``changed`` or ``removed``,
+            and ``added`` for further rows of a sampled key.
+        key : str or sequence of str, optional
+            The columns that identify a row; by default the row key of the table.
+        """
+        if as_of is None:
+            if key is not None:
+                raise JobsvcError("`key` needs `as_of`.", "invalid_request")
+            return self.frame(library, columns=columns)
+        names = None if key is None else listed(key)
+        return self._frame(f"{self._path()}/rows", library, columns, as_of=as_of, key=names)
 
     @keywords()
     def residual(self, library: Library = "pandas") -> Any:
