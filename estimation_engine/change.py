@@ -131,9 +131,7 @@ def changes(
         if covariance is not None and before is not None and after is not None:
             t = [
                 _of_domain(wave.design, each, domain)
-                for wave, each, domain in zip(
-                    (first, second), linear, (before, after), strict=True
-                )
+                for wave, each, domain in zip((first, second), linear, (before, after), strict=True)
             ]
             shared, is_bound = covariance.of(t[0], t[1])
             by = "no_common_rows" if is_bound else rule
@@ -149,7 +147,8 @@ def _of_domain(design: Design, linear: Linearised, domain: int) -> Floats:
     t[rows] = design.weights[rows] * linear.z[inside]
     drawn = np.maximum(design.group_drawn, 1)
     means = sums_by(design.groups, t, len(drawn)) / drawn
-    return t - means[design.groups]
+    centred: Floats = t - means[design.groups]
+    return centred
 
 
 class _Covariance:
@@ -203,8 +202,8 @@ class _Covariance:
         """S of t in the stratum of each pair."""
         design, strata = self._designs[side], self._strata[side]
         squares = sums_by(design.groups, t * t, len(design.group_rows))
-        deviations: Floats = np.sqrt(squares / np.maximum(design.group_drawn - 1, 1))
-        return deviations[strata]
+        deviations: Floats = np.sqrt(squares / np.maximum(design.group_drawn - 1, 1))[strata]
+        return deviations
 
     def _correlation(self, first: Floats, second: Floats) -> float | None:
         """The correlation of the centred t of all common rows; None of fewer than two."""
@@ -247,6 +246,4 @@ def _change(
     correlation = covariance / product if product else None
     if isnan(error):
         return FigureChange(old, new, value, None, None, None, degrees, None, None, rule)
-    return FigureChange(
-        old, new, value, error, low, high, degrees, correlation, p_value, rule
-    )
+    return FigureChange(old, new, value, error, low, high, degrees, correlation, p_value, rule)

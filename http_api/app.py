@@ -14,6 +14,7 @@ from http_api import openapi
 from http_api.routes import (
     administration,
     analysis,
+    changes,
     datasets,
     deleted,
     estimates,
@@ -63,6 +64,7 @@ BLUEPRINTS = (
     sampling.blueprint,
     sample_rows.blueprint,
     estimates.blueprint,
+    changes.blueprint,
     findings.blueprint,
     sample_values.blueprint,
     sampling.history_blueprint,
