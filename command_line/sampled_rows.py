@@ -75,7 +75,7 @@ def reserves(client: ApiClient, job_id: str, **chosen: Any) -> Any:
 
 def _print_verdicts(found: dict[str, Any]) -> None:
     for row in found["rows"]:
-        print_line(f"{row['row_id']}: {'drawn' if row['drawn'] else 'not drawn'}")
+        print_line(f"{row['name']}: {'drawn' if row['drawn'] else 'not drawn'}")
         for verdict in row["rounds"]:
             group = f" ({verdict['group']})" if verdict["group"] else ""
             print_line(f"  step {verdict['round_number']}{group}: {verdict['reason']}")
@@ -98,7 +98,7 @@ KEY = field_option(
     "key",
     multiple=True,
     metavar="COLUMN",
-    help="A column that identifies rows; repeatable [default: _logical_row_id].",
+    help="A column that identifies rows; repeatable [default: _logical_row_id, or the row key].",
 )
 UPLOADS: Columns = {
     "number": "number",

@@ -277,6 +277,10 @@ CONFIDENCE = Written(
 TOLERABLE = Exact(errors_of, ABOVE_ZERO)
 ERRORS = Written(errors_of, ABOVE_ZERO)
 """Errors that are tolerable or expected: below 1 a share, from 1 a number or an amount."""
+SHARE = Written(
+    number_of, Bounds(above=0, below=1), "A share is above 0 and below 1, such as 0.8 or 80%."
+)
+"""A part of a whole; a percentage is one, too."""
 MARGIN = Written(number_of, ABOVE_ZERO)
 
 
@@ -392,6 +396,11 @@ class RowFilterKind(Kind):
     def read(self, text: str) -> dict[str, str]:
         """An expression."""
         return {"expression": text}
+
+
+@dataclass(frozen=True)
+class DrawFilterKind(RowFilterKind):
+    """A filter of the rows to draw, which may name an earlier version and earlier draws, too."""
 
 
 @dataclass(frozen=True)

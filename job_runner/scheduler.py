@@ -10,7 +10,7 @@ import logging
 import threading
 from datetime import UTC, datetime, timedelta
 
-from application.schedules.excluding import EarlierRunUnfinished
+from application.excluding import EarlierRunUnfinished
 from application.schedules.running import submit_run
 from application.schedules.times import next_time
 from domain_errors import DomainError

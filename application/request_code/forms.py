@@ -286,6 +286,16 @@ def defaults_of(request: type[Request]) -> Fields:
     }
 
 
+def _row_diff_fields(body: Body) -> Fields | None:
+    """The fields of a row diff; `keys` say by themselves that it is one."""
+    if not (body.get("keys") or body.get("row_diff")):
+        return None
+    if not (body.get("compare_to") and body.get("source_ref")):
+        return None
+    left_out = "row_diff" if body.get("keys") else ""
+    return {name: value for name, value in body.items() if name != left_out}
+
+
 EXPLORATION = r"/api/exploration/datasets/(?P<dataset>\d+)/jobs"
 OF_SAMPLE = r"/api/sampling/jobs/(?P<job>[0-9a-f-]{8,36})"
 
@@ -365,12 +375,14 @@ FORMS = (
             Argument("source_ref", keyword("ref"), words.plain),
             _compared(words.plain, "--compare-table"),
             Argument("keys", keyword("keys"), words.option("--key")),
+            Argument("row_diff", lambda _: [], words.flag("--rows")),
+            Argument("duplicates", keyword("duplicates"), words.option("--duplicates")),
             TABLE,
             NAME,
             PURPOSE,
             BATCH,
         ),
-        fields=_with("keys", "compare_to", "source_ref"),
+        fields=_row_diff_fields,
         defaults={"priority": "interactive"},
     ),
     Form(
@@ -383,7 +395,7 @@ FORMS = (
             TABLE,
             BATCH,
         ),
-        fields=_without("sql", "keys"),
+        fields=_without("sql", "row_diff", "keys"),
         defaults=SOURCE,
     ),
     Form(

@@ -491,15 +491,26 @@ class Dataset:
 
     @keywords(StoredArguments)
     def changed_rows(
-        self, compare_to: str | Mapping[str, Any], keys: Columns, **options: Unpack[StoredArguments]
+        self,
+        compare_to: str | Mapping[str, Any],
+        keys: Columns | None = None,
+        *,
+        duplicates: str | None = None,
+        **options: Unpack[StoredArguments],
     ) -> RowsJob:
         """List the rows that were added, removed or changed up to another version.
 
-        With a name the rows are stored as a saved query.
+        Without keys the row key of the table identifies a row. With ``duplicates="number"`` rows
+        of one key that differ least are partners. With a name the rows are stored as a saved query.
         """
-        other = _compared(compare_to)
+        by_key = {"row_diff": True} if keys is None else {"keys": listed(keys)}
         return self._submitted(
-            RowsJob, "exploration", compare_to=other, keys=listed(keys), **options
+            RowsJob,
+            "exploration",
+            compare_to=_compared(compare_to),
+            **by_key,
+            duplicates=duplicates,
+            **options,
         )
 
     def __repr__(self) -> str:

@@ -15,6 +15,7 @@ import duckdb
 
 from parquet_tables.names import folded, is_identifier_name
 from parquet_tables.quoting import quote_identifier
+from parquet_tables.row_keys.canonical import can_be_in_key
 from parquet_tables.rows import unique_in_first_rows
 from parquet_tables.tables import Column, TableFiles
 
@@ -160,8 +161,11 @@ NEARLY_UNIQUE = 0.8
 
 
 def _can_be_key(column: SharedColumn) -> bool:
-    types = (column.base.data_type, column.other.data_type)
-    return not any(type_.is_float or type_.is_moment or type_.name == "BOOLEAN" for type_ in types)
+    """Whether the columns can be in a key, and aren't dates, times or truth values."""
+    return not any(
+        one.data_type.is_moment or one.data_type.name == "BOOLEAN" or not can_be_in_key(one)
+        for one in (column.base, column.other)
+    )
 
 
 def _distinct_values(
