@@ -35,8 +35,6 @@ from service.service import Service
 from service.tables.sample_design import DesignSummary, design_summary
 from storage.jobs.jobs import JobRecord
 
-OF_OTHER_DRAWS = ("not_drawn_by",)
-"""Fields of a filter by which a draw depends on what another one drew."""
 RULES: Mapping[ChangeRule, str] = {
     "common_rows": "The standard error of the change has the covariance of the rows in both "
     "samples, given their number (Qualité and Tillé 2008): both are simple random samples, of the "
@@ -193,8 +191,8 @@ def _rule(first: SampleSource, second: SampleSource) -> tuple[ChangeRule, str]:
     for each in (first, second):
         if _depends_on_draws(each.job):
             return "bound", (
-                "A sample was drawn from what another draw left or took, so the draws depend on "
-                "each other."
+                "A sample was drawn from the rows that another draw left or took, so the draws may "
+                "depend on each other."
             )
     if can_share_rows(first.design.design, second.design.design):
         return "common_rows", ""
@@ -209,19 +207,10 @@ def _rule(first: SampleSource, second: SampleSource) -> tuple[ChangeRule, str]:
 
 def _depends_on_draws(job: JobRecord) -> bool:
     """Whether a draw's rows depend on those that another draw took."""
-    parameters = job.run_parameters
-    if parameters.get("excluded") is not None or parameters.get("source_draw") is not None:
-        return True
-    return any(_names_draws(given.get("filters")) for given in parameters["rounds"])
-
-
-def _names_draws(filters: object) -> bool:
-    """Whether a filter names other draws, in any of its parts."""
-    if isinstance(filters, Mapping):
-        return any(name in filters for name in OF_OTHER_DRAWS) or any(
-            map(_names_draws, filters.values())
-        )
-    return isinstance(filters, list) and any(map(_names_draws, filters))
+    excluded = job.run_parameters.get("excluded")
+    if excluded is not None:
+        return bool(excluded.get("job_ids", True))
+    return job.run_parameters.get("source_draw") is not None
 
 
 def _seeds(side: SampleSource) -> set[str]:
