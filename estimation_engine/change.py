@@ -20,7 +20,6 @@ import numpy as np
 from contract.words import ChangeRule
 from estimation_engine.arrays import Floats, Ints
 from estimation_engine.designs import Design
-from estimation_engine.designs.random import SimpleDesign
 from estimation_engine.designs.stages import sums_by
 from estimation_engine.errors import InvalidEstimate
 from estimation_engine.estimates import (
@@ -87,7 +86,7 @@ class FigureChange:
 
 def can_share_rows(first: Design, second: Design) -> bool:
     """Whether common rows give the covariance: both are simple random samples, also of strata."""
-    return isinstance(first, SimpleDesign) and isinstance(second, SimpleDesign)
+    return first.is_simple and second.is_simple
 
 
 def changes(

@@ -114,6 +114,8 @@ class Design(ABC):
         False for rounds that are samples of their own.
     joins_rounds : bool
         Whether several rounds of one frame are one sample of this design.
+    is_simple : bool
+        Whether the rows of each group, or of the table, are a simple random sample.
     group_kind : str, optional
         What its groups are.
     has_equal_chances : bool
@@ -142,6 +144,7 @@ class Design(ABC):
     method: ClassVar[str]
     is_one_sample: ClassVar[bool] = True
     joins_rounds: ClassVar[bool] = False
+    is_simple: ClassVar[bool] = False
     group_kind: ClassVar[Literal["strata", "clusters"] | None] = None
     has_equal_chances: ClassVar[bool] = False
     is_at_distances: ClassVar[bool] = False
