@@ -57,11 +57,14 @@ class CommonRows:
         Their places in the first and in the second sample.
     kept : array of int, shape (pairs, 3)
         For pairs of a stratum of each sample: both numbers, and the rows in both populations.
+    starts : pair of float
+        Of draws by one sequence of random numbers: where each begins in it.
     """
 
     first: Ints
     second: Ints
     kept: Ints
+    starts: tuple[float, float] = (0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,11 @@ def can_share_rows(first: Design, second: Design) -> bool:
     return first.is_simple and second.is_simple
 
 
+def can_share_numbers(first: Design, second: Design) -> bool:
+    """Whether draws by the same random numbers have known probabilities to share a row."""
+    return first.is_by_threshold and second.is_by_threshold
+
+
 def changes(
     first: WaveSample,
     second: WaveSample,
@@ -102,7 +110,9 @@ def changes(
     Parameters
     ----------
     rule : str
-        ``common_rows``: C as above. ``independent``: C is 0, since the draws are independent.
+        ``common_rows``: C as above. ``shared_numbers``: that of Poisson sampling by one sequence of
+        random numbers, (1 - π1·π2/π12)·e1·e2 over the common rows, with e = t - Σ(1 - π)t/Σ(1 - π)
+        of Hájek's variance. ``independent``: C is 0, since the draws are independent.
         ``bound``: the largest standard error that any C allows, SE1 + SE2.
 
     Raises
@@ -119,17 +129,20 @@ def changes(
     for wave in (first, second):
         estimates.append(estimate(wave.design, wave.values, wave.domains, settings))
         linear.append(linearise(wave.design, wave.values, wave.domains))
-    covariance = None
+    covariance: _Covariance | _CovarianceByNumbers | None = None
     if rule == "common_rows":
         covariance = _Covariance(first.design, second.design, common)
+    elif rule == "shared_numbers":
+        covariance = _CovarianceByNumbers(first.design, second.design, common)
     found = []
     for before, after in pairs:
         old = None if before is None else estimates[0][before]
         new = None if after is None else estimates[1][after]
         shared, by = 0.0, rule
         if covariance is not None and before is not None and after is not None:
+            centred = _in_strata if rule == "common_rows" else _by_chances
             t = [
-                _of_domain(wave.design, each, domain)
+                centred(wave.design, _of_domain(wave.design, each, domain))
                 for wave, each, domain in zip((first, second), linear, (before, after), strict=True)
             ]
             shared, is_bound = covariance.of(t[0], t[1])
@@ -139,14 +152,30 @@ def changes(
 
 
 def _of_domain(design: Design, linear: Linearised, domain: int) -> Floats:
-    """t = w·z of all rows of the sample, 0 outside of the domain, centred in the strata."""
+    """t = w·z of all rows of the sample, 0 outside of the domain."""
     inside = linear.domains == domain
     rows = linear.rows[inside]
     t = np.zeros(design.rows)
     t[rows] = design.weights[rows] * linear.z[inside]
+    return t
+
+
+def _in_strata(design: Design, t: Floats) -> Floats:
+    """t less its mean in the stratum."""
     drawn = np.maximum(design.group_drawn, 1)
     means = sums_by(design.groups, t, len(drawn)) / drawn
     centred: Floats = t - means[design.groups]
+    return centred
+
+
+def _by_chances(design: Design, t: Floats) -> Floats:
+    """t less Σ(1 - π)t/Σ(1 - π), with Hájek's factor n/(n - 1) of the variance; 0 if certain."""
+    left = ~design.take_all
+    c = np.where(left, 1.0 - 1.0 / design.weights, 0.0)
+    n = float(left.sum())
+    if n < 2 or c.sum() <= 0:
+        return np.zeros(len(t))
+    centred: Floats = np.where(left, t - (c * t).sum() / c.sum(), 0.0) * sqrt(n / (n - 1.0))
     return centred
 
 
@@ -211,6 +240,35 @@ class _Covariance:
             return None
         below = float((x * x).sum() * (y * y).sum())
         return float((x * y).sum()) / sqrt(below) if below > 0 else 0.0
+
+
+class _CovarianceByNumbers:
+    """C of two sums of centred t where both draws compare the same numbers with probabilities."""
+
+    def __init__(self, first: Design, second: Design, common: CommonRows) -> None:
+        self._common = common
+        p = 1.0 / first.weights[common.first], 1.0 / second.weights[common.second]
+        joint = shared_lengths(p[0], p[1], (common.starts[1] - common.starts[0]) % 1.0)
+        # A row that the approximation never draws twice was drawn twice: it counts as independent.
+        joint = np.maximum(joint, p[0] * p[1])
+        self._factors = 1.0 - p[0] * p[1] / joint
+
+    def of(self, first: Floats, second: Floats) -> tuple[float, bool]:
+        """C; it is never a bound."""
+        products = first[self._common.first] * second[self._common.second]
+        return float((self._factors * products).sum()), False
+
+
+def shared_lengths(first: Floats, second: Floats, shift: float) -> Floats:
+    """The common length of [0, π1) and [shift, shift + π2) on a circle of length 1.
+
+    So much is the probability that a number is below both probabilities: Ohlsson 1995,
+    "Coordination of samples using permanent random numbers".
+    """
+    ahead = np.minimum(first, shift + second) - shift
+    around = np.minimum(first, shift + second - 1.0)
+    lengths: Floats = np.maximum(ahead, 0.0) + np.maximum(around, 0.0)
+    return lengths
 
 
 def _change(

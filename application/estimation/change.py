@@ -13,6 +13,7 @@ from application.estimation.shared_rows import (
     SampleSource,
     SharedRows,
     shared_key,
+    shared_starts,
     sharing,
 )
 from contract.answers import AtConfidence, Hidden
@@ -25,6 +26,7 @@ from estimation_engine import DomainEstimate, InvalidEstimate
 from estimation_engine.change import (
     FigureChange,
     WaveSample,
+    can_share_numbers,
     can_share_rows,
     changes,
 )
@@ -41,6 +43,9 @@ RULES: Mapping[ChangeRule, str] = {
     "table or of strata, and every row in both tables has the same chance to be in both.",
     "no_common_rows": "The samples have fewer than two common rows with a part in {figures}, so "
     "the covariance isn't known; the standard error is the largest that it allows.",
+    "shared_numbers": "Both draws compare the same number of a row with its probability, so the "
+    "probability that a row is in both samples is known, and the standard error of the change has "
+    "the covariance of the rows in both (Berger 2004, with Hájek's approximation).",
     "independent": "The draws have different seeds, and neither depends on what the other drew, so "
     "they are independent: the variance of the change is the sum of both.",
     "bound": "{reason} The standard error of the change is the largest that both allow, SE1 + SE2, "
@@ -79,7 +84,8 @@ class FigureOfTwo(GroupFigure):
         ChangeRule,
         Help(
             "What the standard error rests on: the `common_rows`; `no_common_rows`: the largest "
-            "that their absence allows; `independent` draws; or the `bound` SE1 + SE2."
+            "that their absence allows; `shared_numbers` of draws by probability; `independent` "
+            "draws; or the `bound` SE1 + SE2."
         ),
     ]
 
@@ -141,7 +147,10 @@ def change_of(
     rule, reason = _rule(*sources)
     key = shared_key(service, *sources, request.key, request.duplicates)
     with sharing(service, *sources, key) as shared:
-        common = shared.common(with_populations=rule == "common_rows")
+        common = shared.common(
+            with_populations=rule == "common_rows",
+            starts=shared_starts(*sources) or (0.0, 0.0),
+        )
     groups, pairs = _pairs(sampled[0].read, sampled[1].read)
     figures: list[FigureOfTwo] = []
     noted: list[_NotedFigure] = []
@@ -196,12 +205,17 @@ def _rule(first: SampleSource, second: SampleSource) -> tuple[ChangeRule, str]:
             )
     if can_share_rows(first.design.design, second.design.design):
         return "common_rows", ""
+    if (
+        can_share_numbers(first.design.design, second.design.design)
+        and shared_starts(first, second) is not None
+    ):
+        return "shared_numbers", ""
     seeds = [_seeds(each) for each in (first, second)]
     if seeds[0].isdisjoint(seeds[1]):
         return "independent", ""
     return "bound", (
-        "The draws have the same seed, so they depend on each other, and only simple random "
-        "samples, also of strata, have a formula of their covariance."
+        "The draws have a seed in common, so they may depend on each other, and these designs have "
+        "no formula of their covariance."
     )
 
 

@@ -42,6 +42,24 @@ def are_of_one_version(first: SampleSource, second: SampleSource) -> bool:
     )
 
 
+def shared_starts(first: SampleSource, second: SampleSource) -> tuple[float, float] | None:
+    """Where both draws begin in one sequence of random numbers; None if they have none.
+
+    Rows have one number in both where seed and key are the same, or seed and position.
+    """
+    rounds = [each.design.rounds for each in (first, second)]
+    if any(len(of_sample) != 1 for of_sample in rounds):
+        return None
+    one, other = rounds[0][0], rounds[1][0]
+    if one.effective_seed != other.effective_seed or one.draw_version != other.draw_version:
+        return None
+    if one.order is None and other.order is None:
+        return (0.0, 0.0) if are_of_one_version(first, second) else None
+    if one.order is None or other.order is None or one.order.key != other.order.key:
+        return None
+    return float(one.order.start), float(other.order.start)
+
+
 def shared_key(
     service: Service,
     first: SampleSource,
@@ -99,13 +117,15 @@ class SharedRows:
             first, second = keyed[0].of(first), keyed[1].of(second)
         self.first, self.second = places_in_both(first, second)
 
-    def common(self, *, with_populations: bool) -> CommonRows:
+    def common(
+        self, *, with_populations: bool, starts: tuple[float, float] = (0.0, 0.0)
+    ) -> CommonRows:
         """The common rows, on request with those of both populations by strata."""
         kept = np.empty((0, 3), dtype=np.int64)
         if with_populations:
             names = (side.job.id for side in self._sides)
             kept = self._service.results.ordinals.get(("kept", *names, self.key), self._kept)
-        return CommonRows(self.first, self.second, kept)
+        return CommonRows(self.first, self.second, kept, starts)
 
     def _kept(self) -> Int64s:
         if all(each.design.population is None and not _strata(each) for each in self._sides):

@@ -182,6 +182,16 @@ def test_other_designs_have_what_is_true_of_them(
     same = drawn(server, dataset, after, keyed("weighted", **sizes))
     answer = change(server, first, same)
     (figure,) = answer["figures"]
+    assert figure["rule"] == "shared_numbers"
+    assert figure["change"]["correlation"] > 0.3
+    assert figure["change"]["standard_error"] < variance**0.5
+    assert any("Berger 2004" in note for note in answer["notes"])
+    clusters = {"cluster_column": "size", "num_clusters": 5}
+    first, same = (
+        drawn(server, dataset, ref, one("cluster", seed=8, **clusters)) for ref in (before, after)
+    )
+    answer = change(server, first, same, key=["account"])
+    (figure,) = answer["figures"]
     assert figure["rule"] == "bound"
     widest = figure["first"]["standard_error"] + figure["second"]["standard_error"]
     assert figure["change"]["standard_error"] == pytest.approx(widest)
