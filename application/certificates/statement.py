@@ -242,8 +242,7 @@ def _order(given: Mapping[str, Any], spec: Round, table: TableFiles) -> dict[str
     if spec.order is None:
         return {}
     key = [{"name": column.name, "type": column.type} for column in spec.order.key.of(table)]
-    stated = {"key": key, "start": given["order"]["start"], "duplicates": spec.order.key.duplicates}
-    return {"order": {"order_version": KEYED_VERSION, **stated}}
+    return {"order": {"order_version": KEYED_VERSION, **given["order"], "key": key}}
 
 
 def _facts(facts: Mapping[str, Any]) -> dict[str, Any]:

@@ -178,6 +178,10 @@ DRAW = (
     Argument("selection.columns", keyword("columns"), words.option("--column")),
     Argument("selection.order_by", keyword("order_by"), words.option("--order-by")),
     Argument("selection.order_desc", keyword("descending"), words.flag("--desc")),
+    Argument("order.key", keyword("key", _one_or_list), words.option("--key")),
+    Argument("keyed", keyword("keyed"), words.flag("--keyed")),
+    Argument("order.start", keyword("start"), words.option("--start")),
+    Argument("order.duplicates", keyword("duplicates"), words.option("--duplicates")),
     Argument("rounds", keyword("rounds"), words.no_words),
     Argument("amount_column", keyword("amount_column"), words.option("--amount-column")),
     Argument("export_residual", keyword("residual"), words.flag("--residual")),
@@ -190,7 +194,7 @@ DRAW = (
     Argument("draw_version", keyword("draw_version"), words.option("--draw-version")),
     Argument("engine", keyword("engine"), words.option("--engine")),
 )
-ROUND_PARTS = ("round_number", "method", "parameters", "filters", "selection", "goal")
+ROUND_PARTS = ("round_number", "method", "parameters", "filters", "selection", "goal", "order")
 PLAIN_GOAL = {"margin", "confidence"}
 
 
@@ -219,6 +223,10 @@ def _step_fields(step: Body) -> Fields | None:
         parameters.pop("sample_size", None)
     fields |= {f"parameters.{name}": value for name, value in parameters.items()}
     fields |= {f"selection.{name}": value for name, value in (step.get("selection") or {}).items()}
+    order = step.get("order")
+    if order is not None:
+        fields |= {f"order.{name}": value for name, value in order.items()}
+        fields |= {} if order.get("key") else {"keyed": True}
     if step.get("filters"):
         fields["filters"] = step["filters"]
     is_known = step.keys() <= set(ROUND_PARTS) and fields.keys() <= {each.field for each in DRAW}
@@ -319,6 +327,8 @@ FORMS = (
             "export_residual": False,
             "allow_empty": False,
             "selection.order_desc": False,
+            "order.start": "0",
+            "order.duplicates": "refuse",
             "goal.confidence": 0.95,
         },
         body_option=True,
@@ -420,6 +430,7 @@ FORMS = (
             Argument(
                 "require_columns", keyword("require_columns"), words.flag("--require-columns")
             ),
+            Argument("row_key", keyword("row_key"), words.option("--row-key")),
             BATCH,
         ),
         subject="client",

@@ -44,8 +44,10 @@ class MethodParameters(TypedDict, total=False):
     """
     interval: float
     """The distance between drawn rows, in eligible rows."""
-    start: int
-    """The first eligible row to draw, 1 to `interval`. Default: by the seed."""
+    start: int | float | str
+    """The first eligible row to draw, 1 to `interval`. Default: by the seed. In the order of keys:
+    where it begins, such as 0.25.
+    """
     cluster_column: str
     """The column whose distinct values are the clusters; NULL is a value."""
     num_clusters: int

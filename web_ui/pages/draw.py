@@ -25,8 +25,10 @@ from storage.accounts.datasets import DatasetRecord
 from storage.audit.findings import newest_findings
 from storage.errors import Pruned
 from storage.jobs.jobs import JobRecord
+from storage.sqlite.database import Transaction
 from storage.versions.manifests import get_commit
 from storage.versions.refs import MAIN, list_refs
+from storage.versions.row_keys import row_key_of
 from web_ui.grids import filters_in_query
 from web_ui.pages.dataset import QUICK_CELLS
 from web_ui.shell import blueprint, caller, service, show, signed_in
@@ -111,13 +113,23 @@ def _refs(found: DatasetRecord) -> list[dict[str, Any]]:
             {
                 "name": ref.name,
                 "tables": [
-                    {"key": table.name, "row_count": table.row_count}
+                    {
+                        "key": table.name,
+                        "row_count": table.row_count,
+                        "row_key": _row_key(tx, found.id, table.key),
+                    }
                     for table in get_commit(tx, found.id, ref.commit_id).manifest.tables
                 ],
             }
             for ref in refs
             if ref.commit_id is not None
         ]
+
+
+def _row_key(tx: Transaction, dataset_id: int, table_key: str) -> list[str] | None:
+    """The columns of a table's row key, if it has one."""
+    declared_key = row_key_of(tx, dataset_id, table_key)
+    return None if declared_key is None else declared_key.columns
 
 
 def _copied_job(found: DatasetRecord) -> JobRecord | None:

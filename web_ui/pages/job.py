@@ -372,7 +372,7 @@ def _api_request(found: JobRecord, body: Values) -> ApiRequest:
     path = f"/api/datasets/{found.dataset_id}/refs/{quote(body['ref'], safe='')}/import"
     sent = {
         name: body[name]
-        for name in ("uri", "options", "commit_message", "require_columns")
+        for name in ("uri", "options", "commit_message", "require_columns", "row_key")
         if body.get(name)
     }
     return ApiRequest(path, sent, None if "uri" in sent else body["file_name"])
