@@ -52,6 +52,7 @@ SECTIONS = {
         "estimate": ("sampled_rows", "Estimate figures of the population from a sample."),
         "values": ("sampled_rows", "Upload values of a sample's rows, or list the uploads."),
         "backtest": ("sampled_rows", "Estimate figures that are known, and compare."),
+        "change": ("changing", "Estimate the change of figures between two samples."),
     },
     "Audits": {
         "findings": ("auditing", "List or enter the findings about the rows of a sample."),

@@ -599,12 +599,22 @@ class Dataset:
         return self._transport.pages("/api/schedules", "schedules", {"dataset_id": self.id})
 
     @keywords(StoredArguments)
-    def sql(self, statement: str, **options: Unpack[StoredArguments]) -> RowsJob:
+    def sql(
+        self,
+        statement: str,
+        *,
+        with_tables: Columns | None = None,
+        **options: Unpack[StoredArguments],
+    ) -> RowsJob:
         """Run one SELECT on the dataset's tables; ``data`` is the only table.
 
-        With a name the result is stored as a saved query.
+        With a name the result is stored as a saved query. ``with_tables`` names further tables to
+        read: ``uploads`` and ``findings`` of the sample that ``ref`` names, and other versions.
         """
-        return self._submitted(RowsJob, "exploration", sql=statement, **options)
+        further = None if with_tables is None else listed(with_tables)
+        return self._submitted(
+            RowsJob, "exploration", sql=statement, with_tables=further, **options
+        )
 
     @keywords(TableArguments)
     def profile(self, columns: Columns | None = None, **options: Unpack[TableArguments]) -> Report:

@@ -90,7 +90,9 @@ class EarlierRowsOptions(TypedDict, total=False):
     new_since: str
     """Only rows that this version of the table, a ref or a commit, doesn't have."""
     not_drawn_by: Sequence[Any]
-    """Only rows that these draws of the table, named by their jobs, don't have."""
+    """Only rows that these draws of the table don't have. A draw is named by its job or by a ref,
+    such as the tag of a golden set; `golden:test` is one part of a split.
+    """
 
 
 class ImportOptions(TypedDict, total=False):
@@ -171,6 +173,19 @@ class EstimateOptions(ConfidenceOptions, total=False):
     """
     true_values: bool
     """Compute each true value from the source, too."""
+
+
+class ChangeOptions(ConfidenceOptions, total=False):
+    """How to estimate a change; docs/CHANGE.md."""
+
+    duplicates: Literal["refuse", "number"]
+    """Equal keys: `refuse` them, or `number` their rows by all columns. Default: as the row key of
+    the table says, otherwise `refuse`.
+    """
+    interval: Mapping[str, Any]
+    variance: Mapping[str, Any]
+    book_column: str
+    """For `findings`: the column of book values."""
 
 
 class EvaluationOptions(ConfidenceOptions, total=False):

@@ -42,6 +42,7 @@ from storage.versions.row_keys import row_key_of
 from web_ui.grids import download_links, grid_of
 from web_ui.job_texts import problem_text
 from web_ui.pages.request_code import code_at
+from web_ui.pages.sql_tables import MAX_SQL_COLUMNS, further_tables, sql_columns
 from web_ui.profile_pictures import column_picture
 from web_ui.shell import ListQuery, blueprint, caller, has_vendor, service, show, signed_in, zone
 
@@ -53,7 +54,6 @@ PROFILE_COLUMNS = 50
 """Columns on a page of the profile."""
 QUICK_CELLS = 1_000_000
 """A table with at most this number of values is profiled before the page is sent."""
-MAX_SQL_COLUMNS = 500
 MAX_GROUP_OPTIONS = 500
 KEYED_VERSIONS = 10
 """Versions on a page of the row key's states."""
@@ -246,8 +246,10 @@ def _sql(context: Values) -> Values:
     keys = {folded(table.name) for table in tables}
     listed = [_sql_table(table, keys) for table in tables]
     (shown,) = (table for table in listed if table["key"] == context["table_key"])
+    further = further_tables(context["dataset"].id, context["ref"], context["commit"])
     return {
-        "sql_tables": listed,
+        **further.values,
+        "sql_tables": [*listed, *further.listed],
         "sql_functions": sorted(FUNCTIONS),
         "default_table": shown["name"],
         "columns_shown": MAX_SQL_COLUMNS,
@@ -264,10 +266,7 @@ def _sql_table(table: StoredTable, keys: set[str]) -> Values:
         "sql": DATA if is_data else shown_identifier(table.name),
         "rows": table.row_count,
         "column_count": len(table.columns),
-        "columns": [
-            {"name": column.name, "type": column.type, "sql": shown_identifier(column.name)}
-            for column in table.columns[:MAX_SQL_COLUMNS]
-        ],
+        "columns": sql_columns(table.columns),
     }
 
 
