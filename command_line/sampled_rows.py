@@ -181,13 +181,15 @@ def _print_match(found: dict[str, Any]) -> None:
 @click.command()
 @JOB
 @click.argument("value")
-@field_option("--column", "column", help="The column that has the VALUE [default: the row's id].")
+@field_option(
+    "--column", "column", help="The column that has the VALUE [default: a row key or row id]."
+)
 @limit_option(10, 50)
 @printed(_print_verdicts)
 def why(client: ApiClient, job_id: str, **query: Any) -> Any:
     """Show whether and why a row was drawn.
 
-    Rows of the sample's source are given by id or by a column's VALUE.
+    Rows of the sample's source are given by row key, by row id, or by a column's VALUE.
 
     \b
     jobsvc why 917f045a primary:17
