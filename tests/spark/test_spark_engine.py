@@ -294,6 +294,7 @@ KEYED = (
     "ORDER BY hash(i + {shuffle})"
 )
 NAME = KeyedOrder(RowKey(("name",)))
+OWN_STARTS = KeyedOrder(RowKey(("name",)), Fraction(1, 8), {"3": Fraction(1, 2)})
 MOVED = KeyedOrder(RowKey(("name", "branch")), Fraction(3, 10))
 
 
@@ -325,6 +326,7 @@ def test_every_method_in_the_order_of_keys(
             number=6,
             order=KeyedOrder(RowKey(("branch",))),
         ),
+        one_round(by("branch", samples_per_stratum=6), number=7, order=OWN_STARTS),
     ]
     with spark(server, tables[0]) as engine:
         before = engine.scans
