@@ -300,6 +300,8 @@ def estimate(
     jobsvc estimate 917f045a --total paid --calibrate ratio --known amount
     jobsvc estimate 917f045a --values results.xlsx --key invoice --total audited
     jobsvc estimate 917f045a --values findings --book amount --total misstatement
+    jobsvc estimate 917f045a --mean score --contrast model=a:b
+    jobsvc estimate 917f045a --mean score_a --contrast-column score_b
     """
     statistics = [*figures_of(figures), *([{"statistic": "count"}] if count else [])]
     if not statistics:
@@ -397,7 +399,7 @@ def _print_backtest(found: dict[str, Any]) -> None:
         headings,
         [
             [
-                _name(each),
+                figure_name(each),
                 *(figure_text(each[name]) for name in names),
                 "exact" if each["exact"] else verdicts[each["covers"]],
             ]
@@ -436,20 +438,44 @@ def _print_uncovered(rows: int) -> None:
 def _print(found: dict[str, Any], body: dict[str, Any]) -> None:
     _print_uncovered(found["design"]["uncovered_rows"])
     with_truth = "true_values" in body
-    headings = ["figure", *body.get("by", ()), "estimate", "from", "to", "standard error"]
+    groups = found["estimates"][0]["group"] if found["estimates"] else body.get("by", ())
+    headings = ["figure", *groups, "estimate", "from", "to", "standard error"]
     headings += ["rows", "missing", *(["uncalibrated margin"] if found["calibration"] else [])]
     headings += ["true value"] if with_truth else []
     rows = []
     for each in found["estimates"]:
         group = ("missing" if value is None else str(value) for value in each["group"].values())
         numbers = (each[name] for name in ("estimate", "ci_low", "ci_high", "standard_error"))
-        row = [_name(each), *group, *map(figure_text, numbers), each["n"], each["n_missing"]]
+        row = [figure_name(each), *group, *map(figure_text, numbers), each["n"], each["n_missing"]]
         if found["calibration"]:
             row.append(_margin(each["uncalibrated"]))
         rows.append([*row, figure_text(each["true_value"])] if with_truth else row)
     print_table(headings, rows)
+    if found["contrasts"]:
+        print_line()
+        _print_contrasts(found["contrasts"], with_truth=with_truth)
     print_line(f"{100 * found['confidence']:g} % confidence intervals.")
     print_lines(found["notes"])
+
+
+def _print_contrasts(contrasts: Sequence[dict[str, Any]], *, with_truth: bool) -> None:
+    headings = ["contrast", *contrasts[0]["group"], "estimate", "from", "to", "standard error"]
+    headings += ["p value", "df", *(["true value"] if with_truth else [])]
+    rows = []
+    for each in contrasts:
+        first, second = (
+            "missing" if each[side]["name"] is None else str(each[side]["name"])
+            for side in ("first", "second")
+        )
+        sign = "by" if each["measure"] == "ratio" else "less"
+        group = ("missing" if value is None else str(value) for value in each["group"].values())
+        numbers = (each[name] for name in ("estimate", "ci_low", "ci_high", "standard_error"))
+        p_value = "-" if each["p_value"] is None else f"{each['p_value']:.4f}"
+        name = f"{figure_name(each)}, {first} {sign} {second}" if each["between"] else ""
+        row = [name or f"{figure_name(each)} {sign} {second}", *group, *map(figure_text, numbers)]
+        row += [p_value, each["df"]]
+        rows.append([*row, figure_text(each["true_value"])] if with_truth else row)
+    print_table(headings, rows)
 
 
 def _margin(interval: dict[str, Any]) -> str:
@@ -457,7 +483,8 @@ def _margin(interval: dict[str, Any]) -> str:
     return "-" if low is None else f"± {figure_text((high - low) / 2)}"
 
 
-def _name(each: dict[str, Any]) -> str:
+def figure_name(each: dict[str, Any]) -> str:
+    """The name of an estimated figure."""
     match each["statistic"]:
         case "proportion":
             value = "missing" if each["value"] is None else each["value"]

@@ -18,7 +18,6 @@ from estimation_engine.designs.design import RowsOfPairs
 from estimation_engine.replicates import ReplicateFacts
 from parquet_tables.tables import Int64s
 from sampling_engine import (
-    ORDER_VERSION,
     DrawnRound,
     MonetaryUnitMethod,
     Round,
@@ -155,7 +154,7 @@ def _step(spec: Round, drawn: DrawnRound) -> DrawnStep:
         spec.filter.text if spec.filter else None,
         str(spec.seed),
         spec.effective_seed,
-        ORDER_VERSION,
+        spec.order_version,
         int(drawn.group_rows.sum()),
         len(drawn.ordinals),
         groups if kind == "strata" else None,

@@ -42,10 +42,11 @@ class ResultRows(Rows):
 def create(dataset_id: int, given: ExplorationRequest) -> JobAccepted:
     """Make a report of a table, run a SELECT, or list changed rows, as a job.
 
-    Without `sql` and `keys` the job makes a report of the table. With `sql`, the statement, its
-    tables and its columns are checked before the response. With `compare_to` and `keys`, the job
-    lists the rows that were added, removed or changed. The result of `sql` or `keys` becomes the
-    table `result` of a commit. The same request with the same output_name returns the same job.
+    Without `sql`, `row_diff` and `keys` the job makes a report of the table. With `sql`, the
+    statement, its tables and its columns are checked before the response. With `compare_to` and
+    `row_diff` or `keys`, the job lists the rows that were added, removed or changed. The result of
+    a query or a row diff becomes the table `result` of a commit. The same request with the same
+    output_name returns the same job.
     """
     dataset = caller().dataset(dataset_id, "write")
     meaning = {name: value for name, value in given.given().items() if name != "priority"}
@@ -53,7 +54,7 @@ def create(dataset_id: int, given: ExplorationRequest) -> JobAccepted:
     if given.sql is not None:
         with access().work_limits.queries.piece(caller().user.id):
             job = submit_table(service(), by, dataset, given)
-    elif given.keys is not None:
+    elif given.lists_rows:
         job = submit_table(service(), by, dataset, given)
     else:
         job = submit_report(service(), by, dataset, given)
@@ -71,14 +72,12 @@ def query(dataset_id: int, given: SelectRequest) -> QueryRows:
     caller().dataset(dataset_id, "read")
     with access().work_limits.queries.piece(caller().user.id):
         rows = query_at_once(service(), dataset_id, given)
+    details: dict[str, Any] = {"sql": given.sql[:MAX_AUDITED_LENGTH], "rows": len(rows.data)}
+    if given.with_tables:
+        details["with_tables"] = list(given.with_tables)
     with caller().writing() as tx:
         caller().audit(
-            tx,
-            "queried_at_once",
-            dataset_id=dataset_id,
-            commit_id=rows.commit_id,
-            sql=given.sql[:MAX_AUDITED_LENGTH],
-            rows=len(rows.data),
+            tx, "queried_at_once", dataset_id=dataset_id, commit_id=rows.commit_id, **details
         )
     return rows
 

@@ -185,8 +185,11 @@ NEARLY_UNIQUE = 0.8
 
 
 def _can_be_key(column: SharedColumn) -> bool:
-    types = (column.base.data_type, column.other.data_type)
-    return not any(type_.is_float or type_.is_moment or type_.name == "BOOLEAN" for type_ in types)
+    """Whether the columns can be in a key, and aren't dates, times or truth values."""
+    return not any(
+        one.data_type.is_moment or one.data_type.name == "BOOLEAN" or not can_be_in_key(one)
+        for one in (column.base, column.other)
+    )
 
 
 def _distinct_values(
