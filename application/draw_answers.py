@@ -94,6 +94,55 @@ class MoneyPopulations(TypedDict):
     ]
 
 
+class DividedPart(TypedDict):
+    """A part among which a round divides rows; what only written rows give is null in a plan."""
+
+    name: Annotated[str, Help("The name of its table.")]
+    share: Annotated[float, Help("The requested share.")]
+    u_from: Annotated[float, Help("The smallest u of its rows, unless sizes are exact.")]
+    u_to: Annotated[float, Help("The u below which its rows are, unless sizes are exact.")]
+    rows: int
+    share_of_rows: float | None
+    standard_error: Annotated[
+        float | None,
+        Help("Of the share, as keys or groups fall into the part by chance; null of exact sizes."),
+    ]
+    groups: Annotated[int | None, Help("The groups that stay together.")]
+    largest_group: Annotated[int | None, Help("The rows of the largest of them.")]
+
+
+class DividedStratum(TypedDict):
+    """The rows of a stratum in each part."""
+
+    key: Annotated[dict[str, str | None], Help("The value of each column.")]
+    rows: int
+    parts: Annotated[list[int], Help("In the order of the parts.")]
+
+
+class DivisionCheck(TypedDict):
+    """What was computed from the written tables; null is unchecked."""
+
+    missing_rows: Annotated[int, Help("Eligible rows that no part has.")]
+    repeated_rows: Annotated[int, Help("Rows that the parts have more than once.")]
+    keys_in_two_parts: int | None
+    groups_in_two_parts: int | None
+
+
+class RowDivision(TypedDict):
+    """How a round divides all eligible rows among parts."""
+
+    parts: list[DividedPart]
+    key: Annotated[list[str] | None, Help("The columns of the row key.")]
+    group: Annotated[str | None, Help("The column whose rows stay together.")]
+    exact: bool
+    rows_moved_by_exact: Annotated[
+        int | None, Help("Rows that would be in another part without exact sizes.")
+    ]
+    strata: list[DividedStratum]
+    strata_count: int
+    check: DivisionCheck | None
+
+
 class PlannedRound(SeededRound):
     """The plan of a round; strata or clusters for the methods that have them."""
 
@@ -111,6 +160,7 @@ class PlannedRound(SeededRound):
     ]
     amount: NotRequired[AmountSums]
     monetary_unit: NotRequired[MoneyPopulations]
+    division: NotRequired[RowDivision]
     order: NotRequired[Annotated[OrderJson, Help("The keyed order, settled.")]]
 
 

@@ -17,6 +17,7 @@ from contract.requests.exploring import CompareToRequest, ExplorationRequest
 from profiling_engine.comparison.row_diff import resolve_keys
 from service.service import Service
 from service.sql_queries import sandbox_of, source_tables
+from service.tables.chosen_keys import choose_row_key
 from service.tables.open_tables import OpenTable, named_by, open_commit, open_requested, open_table
 from storage.accounts.datasets import DatasetRecord
 from storage.jobs.jobs import JobRecord
@@ -92,7 +93,10 @@ def _checked_row_diff(
     """Check the tables and the keys of a row diff; DomainError if one doesn't exist."""
     base = open_requested(service, dataset_id, request.source_ref, request.table_key)
     other = _other(service, dataset_id, compare_to)
-    keys = resolve_keys(base.files, other.files, tuple(request.keys or ()))
+    key = choose_row_key(
+        service, dataset_id, (base, other), request.keys, request.duplicates, ("keys",)
+    )
+    keys = resolve_keys(base.files, other.files, key.columns)
     rows = base.files.row_count + other.files.row_count
     return CheckedContent(
         commit_id=base.commit_id,
@@ -101,10 +105,12 @@ def _checked_row_diff(
             "table_key": base.key,
             "compare_to": _recorded(compare_to, other),
             "keys": [key.name for key in keys],
+            "duplicates": key.duplicates,
         },
         requested={
             "compare_to": {"ref": compare_to.source_ref, "table_key": compare_to.table_key},
-            "keys": list(request.keys or ()),
+            "keys": list(key.columns),
+            "duplicates": key.duplicates,
             "commit_ids": [base.commit_id, other.commit_id],
         },
         message=f"Changes from {request.source_ref} to {compare_to.source_ref}",

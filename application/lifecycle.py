@@ -185,7 +185,7 @@ def require_retryable(service: Service, tx: Transaction, job: JobRecord) -> None
 
 ADDED_PARAMETERS = (
     *("request_digest", "output_ref", "source_draw", "seed_origins"),
-    *("plan", "seed_origin", "excluded", "row_root"),
+    *("plan", "seed_origin", "excluded", "row_root", "panel"),
 )
 """Parameters that the service added to the request."""
 

@@ -72,6 +72,15 @@ class PlannedDraw:
     seed_origin: dict[str, Any] | None
 
 
+@dataclass(frozen=True)
+class PanelWave:
+    """The panel that a draw is a wave of, and the wave's number, from 1."""
+
+    panel_id: int
+    name: str
+    wave: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class SamplingRequest(SamplingJobRequest):
     """The parameters of a draw, with those that no body has.
@@ -82,6 +91,7 @@ class SamplingRequest(SamplingJobRequest):
 
     plan: PlannedDraw | None = None
     excluded: ExcludedRows | None = None
+    panel: PanelWave | None = None
     numbers_name: bool = False
 
     @classmethod
@@ -152,6 +162,7 @@ class CheckedDraw:
                 split_filters(parameters["rounds"])[0], self.excluded.exclusion.as_json()
             )
         del parameters["numbers_name"]  # a number makes another name
+        del parameters["panel"]  # a wave draws what the same request draws
         if self.request.plan is not None:
             parameters["plan"] = asdict(self.request.plan)
         for name in ("draw_version", "amount_column", "plan", "allow_empty"):
@@ -184,7 +195,7 @@ def check_draw(service: Service, dataset_id: int, request: SamplingRequest) -> C
     rule = DrawRule(version, made_by)
     rounds = engine_rounds(settled, source.files, rule)
     check_rounds(source.files, rounds)
-    amount_of(source.files, request.amount_column)
+    amount_of(source.files, request.amount_column, rounds)
     engine = choose_engine(
         service, service.parquet, source.files, rounds, request.engine, request.amount_column
     )
@@ -224,6 +235,8 @@ def submit_sampling(
         parameters["allow_empty"] = True
     if (excluded := draw.recorded_exclusion(service, dataset.id)) is not None:
         parameters["excluded"] = excluded
+    if request.panel is not None:
+        parameters["panel"] = asdict(request.panel)
     size = rows_drawn(draw.settled, draw.source.files.row_count)
     new = by.new_job(service, SAMPLE, dataset, population_id, parameters, size)
     return submit(service, by, new, partial(_settle_output, request.numbers_name))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 
@@ -31,7 +31,8 @@ from command_line.output import (
     print_table,
     total_name,
 )
-from domain_errors import percent_text
+from contract.words import Duplicates
+from domain_errors import counted, percent_text
 
 MAX_ROWS_SHOWN = 1000
 CELL_WIDTH = 40
@@ -47,6 +48,17 @@ _NAMES = re.compile(r'"((?:[^"]|"")*)"')
     "keys",
     multiple=True,
     help="A column that identifies a row, to list the rows that differ; repeatable.",
+)
+@field_option(
+    "--rows",
+    "row_diff",
+    is_flag=True,
+    help="List the rows that differ, by the row key of the table.",
+)
+@field_option(
+    "--duplicates",
+    type=click.Choice(get_args(Duplicates)),
+    help="Refuse equal keys, or number their rows: those that differ least are partners.",
 )
 @TABLE
 @field_option(
@@ -74,19 +86,23 @@ def compare(
 
     The dataset is given by name or id.
 
-    REF1 and REF2 are refs or commits. With --key the rows that were added, removed or changed are
-    listed, too.
+    REF1 and REF2 are refs or commits. With --rows, or with --key, the rows that were added, removed
+    or changed are listed, too.
 
     \b
     jobsvc compare ledger v1 main
+    jobsvc compare ledger v1 main --rows --duplicates number
     jobsvc compare ledger v1 main --key document --key line --output changes.xlsx
     """
     body = body_of(chosen)
-    if "keys" not in body and (output or body.keys() & {"output_name", "commit_message"}):
-        raise click.UsageError("--output, --name and --purpose require --key.")
+    lists_rows = not body.keys().isdisjoint(("keys", "row_diff"))
+    if not lists_rows and (output or body.keys() & {"output_name", "commit_message", "duplicates"}):
+        raise click.UsageError(
+            "--output, --name, --purpose and --duplicates require --rows or --key."
+        )
     dataset_id, table = client.dataset_id(dataset), body.get("table_key")
     other = {"source_ref": ref2, "table_key": table, **body.pop("compare_to", {})}
-    if "keys" not in body:
+    if not lists_rows:
         found = client.get_when_ready(
             f"/api/datasets/{dataset_id}/compare",
             base_ref=ref1,
@@ -157,6 +173,12 @@ def _print_row_diff(job: dict[str, Any], rows: list[dict[str, Any]]) -> None:
         f"{diff['changed']:,} changed in {diff['changed_cells']:,} cells, "
         f"{diff['unchanged']:,} unchanged: job {job['id']}{ref}."
     )
+    if (repeated := diff["repeated_keys"]) is not None:
+        print_line(
+            f"{counted(repeated['keys'], 'key')} with several rows, {repeated['rows_before']:,} "
+            f"before and {repeated['rows_now']:,} now, such as {', '.join(repeated['examples'])}: "
+            "rows that differ least are partners."
+        )
     changed = [column for column in diff["columns"] if column["changed"]]
     if changed:
         changed.sort(key=lambda column: -column["changed"])

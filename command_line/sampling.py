@@ -43,7 +43,7 @@ from command_line.output import Printed, output_file, print_line, print_table
 from command_line.planned_draws import PLAN_OPTIONS, planned_body, print_registered
 from contract.fields import Choice, Count, Number
 from contract.numbers import TWO_WAYS, TwoReadings, number_of
-from contract.requests.draw import EarlierFilterRequest
+from contract.requests.draw import EarlierFilterRequest, OrderRequest
 from contract.requests.goal import GoalRequest
 from contract.words import RequestedEngine
 from domain_errors import InvalidRequest, percent_text, render
@@ -61,7 +61,8 @@ ENGINE_REASONS = {
 }
 
 
-SIZE = "sample_size"
+SIZE, START = "sample_size", "start"
+START_HELP = " With --key or --keyed: where the order begins, such as 0.25."
 PERCENT = 100
 SIZE_HELP = (
     'Rows to draw, such as 1,000, or a share such as 5%. By stratum, repeatable: "GROUP=SIZE", '
@@ -83,7 +84,7 @@ def _type_of(parameter: MethodParameter) -> click.ParamType[Any] | Callable[[str
     match parameter.kind:
         case Choice(titles):
             return click.Choice(list(titles))
-        case Count(bounds) if parameter.name != SIZE:
+        case Count(bounds) if parameter.name not in (SIZE, START):
             return WholeNumber(min=int(bounds.least or 0))
         case Number(bounds) if parameter.name != SIZE:
             return percentage if bounds.most == PERCENT else number
@@ -97,6 +98,7 @@ def _help_of(parameter: MethodParameter) -> str:
     methods = parameter.methods
     start = f"{methods[0].capitalize()}: " if len(methods) == 1 else ""
     end = f"{BANDS_HELP} Repeatable." if parameter.is_repeatable else ""
+    end = START_HELP if parameter.name == START else end
     options = {own.name: own.option for own in DRAW_PARAMETERS.values()}
     return render(start + parameter.help + end, {}, lambda name: options.get(name, name))
 
@@ -150,6 +152,12 @@ DRAW_OPTIONS = (
         help="Sort the sample [default: as drawn].",
     ),
     field_option("--desc", "selection.order_desc", is_flag=True, help="Sort in descending order."),
+    with_request(OrderRequest, only=("key", "duplicates"), within="order"),
+    click.option(
+        "--keyed",
+        is_flag=True,
+        help="Draw the same rows from every version: in the order of the table's row key.",
+    ),
     REF,
     TABLE,
     field_option(
@@ -197,8 +205,15 @@ def draw_body(draw: dict[str, Any]) -> dict[str, Any]:
 
 def draw_parts(draw: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     """The step of the options of a draw, the goal of an audit, and what is of the whole draw."""
+    keyed = draw.pop("keyed", False) or bool(draw.get("key") or draw.get("duplicates"))
+    start = draw.pop(START, None)
+    order = {} if start is None else {START: start}
+    if start is not None and not keyed:
+        draw[START], order = WholeNumber().convert(start, None, None), {}
     parameters, body = _parameters(draw), body_of(draw)
     step: dict[str, Any] = {"method": body.pop("method"), "parameters": parameters}
+    if keyed:
+        step["order"] = {**body.pop("order", {}), **order}
     step |= {name: body.pop(name) for name in ("filters", "selection") if name in body}
     return step, body.pop("goal", {}), body
 
@@ -350,6 +365,7 @@ def sample(client: ApiClient, dataset: str, output: Path | None, **draw: Any) ->
     jobsvc sample ledger --method monetary_unit --book amount --materiality 50,000
     jobsvc sample ledger --method stratified --strata amount:0,1000,10000 --amount-column amount
         --size "≥ 10,000=all" --size "1,000 to < 10,000=5%" --size "0 to < 1,000=25"
+    jobsvc sample ledger --key account --size 80 --seed 42
     jobsvc sample sales --body rounds.json --name q1
     jobsvc sample sales --plan-id 0b1c… --beacon quicknet:28711111:9a31…
     jobsvc sample sales --plan-id 0b1c… --dice 31415926535897932384 --witness "A. Turing"

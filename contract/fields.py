@@ -277,6 +277,10 @@ CONFIDENCE = Written(
 TOLERABLE = Exact(errors_of, ABOVE_ZERO)
 ERRORS = Written(errors_of, ABOVE_ZERO)
 """Errors that are tolerable or expected: below 1 a share, from 1 a number or an amount."""
+SHARE = Written(
+    number_of, Bounds(above=0, below=1), "A share is above 0 and below 1, such as 0.8 or 80%."
+)
+"""A part of a whole; a percentage is one, too."""
 MARGIN = Written(number_of, ABOVE_ZERO)
 
 
@@ -356,6 +360,25 @@ class Part(Kind):
     """An object, which is a request of its own."""
 
     of: type
+
+
+@dataclass(frozen=True)
+class WrittenPart(Part):
+    """An object that a person writes as one text.
+
+    Parameters
+    ----------
+    from_text, to_text : callable
+        Read the object of a text; write the text of an object, None if it has none.
+    """
+
+    from_text: Callable[[str], dict[str, Any]]
+    to_text: Callable[[Mapping[str, Any]], str | None]
+    metavar: str | None = None
+
+    def read(self, text: str) -> dict[str, Any]:
+        """The object."""
+        return self.from_text(text)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ PlannedStatistic = Literal["mean", "total", "proportion"]
 ProportionInterval = Literal["korn_graubard", "logit", "wilson", "exact"]
 GoalInterval = Literal["t", "wilson"]
 GoalKind = Literal["margin", "relative_margin", "cv"]
+ContrastMeasure = Literal["difference", "ratio"]
 Lonely = Literal["fail", "adjust", "average"]
 Systematic = Literal["sd1", "sd2", "random"]
 CalibrationMethod = Literal["difference", "ratio", "regression", "poststratify", "rake"]
@@ -35,6 +36,7 @@ ReviewAction = Literal["submitted", "withdrawn", "returned", "signed_off", "reop
 ReviewState = Literal["open", "submitted", "signed_off"]
 EngineName = Literal["duckdb", "spark"]
 RequestedEngine = Literal["auto", "duckdb", "spark"]
+PanelState = Literal["first", "kept", "rotated_in", "born", "rotated_out", "died"]
 Duplicates = Literal["refuse", "number"]
 """What a repeated row key does: it is refused, or its rows are numbered by all their columns."""
 KeyState = Literal["holds", "fails", "not_checked", "not_possible"]
@@ -98,6 +100,8 @@ SampleAction = Literal[
     "schedule_changed",
     "schedule_deleted",
     "schedule_run",
+    "panel_made",
+    "panel_deleted",
 ]
 RowAction = Literal[
     "rows_viewed",

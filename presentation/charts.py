@@ -161,25 +161,30 @@ class Interval:
 class IntervalChart:
     """Estimates as dots on their intervals, and true values as bars.
 
-    ``ticks`` are the texts of the axis' ends, smallest and largest value.
+    ``ticks`` are the texts of the axis' ends, smallest and largest value; ``reference`` is a value
+    with a line through all, such as no difference.
     """
 
     title: str
     lines: Sequence[Interval]
     ticks: Sequence[str]
     legend: str = ""
+    reference: float | None = None
 
     LABEL, STEP, VALUE, AXIS = 150, 26, 90, 24
 
     def svg(self) -> Markup:
-        first, last = axis_of(self.lines)
+        first, last = axis_of(self.lines, self.reference)
         right = WIDTH - self.VALUE
         scale = (right - self.LABEL) / (last - first)
         height = self.STEP * len(self.lines)
         axis = Markup('<line class="axis" x1="{}" x2="{}" y1="0" y2="{}"/>')
         tick = Markup('<text x="{}" y="{}" text-anchor="{}">{}</text>')
         ends = zip((self.LABEL, right), ("start", "end"), self.ticks, strict=True)
-        parts = [axis.format(place, place, height) for place in (self.LABEL, right)]
+        places: list[float] = [self.LABEL, right]
+        if self.reference is not None:
+            places.append(round(self.LABEL + (self.reference - first) * scale, 1))
+        parts = [axis.format(place, place, height) for place in places]
         parts += [tick.format(place, height + 14, anchor, text) for place, anchor, text in ends]
         for row, line in enumerate(self.lines):
             middle = row * self.STEP + self.STEP / 2
@@ -209,12 +214,12 @@ class IntervalChart:
         return picture(f"{self.title}: {listed}", height + self.AXIS, parts)
 
 
-def axis_of(lines: Sequence[Interval]) -> tuple[float, float]:
+def axis_of(lines: Sequence[Interval], reference: float | None = None) -> tuple[float, float]:
     """The smallest and the largest value that is drawn."""
     ends = [
         end
         for line in lines
-        for end in (line.low, line.high, line.value, line.truth)
+        for end in (line.low, line.high, line.value, line.truth, reference)
         if end is not None
     ]
     first, last = min(ends), max(ends)

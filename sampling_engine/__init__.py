@@ -26,6 +26,7 @@ from sampling_engine.methods.method import Method, Round
 from sampling_engine.methods.monetary_unit.declaration import MonetaryUnitMethod
 from sampling_engine.methods.parameters import MAX_SEED_LENGTH
 from sampling_engine.methods.random import RandomMethod
+from sampling_engine.methods.split.declaration import SplitMethod
 from sampling_engine.methods.stratified import StratifiedMethod
 from sampling_engine.methods.systematic import SystematicMethod
 from sampling_engine.methods.weighted.declaration import WeightedMethod

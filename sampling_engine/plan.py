@@ -95,7 +95,7 @@ def plan_draw(
     on_progress = MonotonicProgress(on_progress)
     *earlier, last = rounds
     with database.cursor(table) as cursor:
-        amount = amount_of(table, amount_column)
+        amount = amount_of(table, amount_column, rounds)
         state = DrawState(cursor, table, counts_dir=counts_dir, amount=amount, engine=engine)
         replayed = replay(state, earlier, progress_part(on_progress, 0.0, 0.5))
         plans = [_plan_of(finished.draw.prepared, finished.amounts) for finished in replayed]

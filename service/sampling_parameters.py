@@ -96,6 +96,8 @@ def settle_rounds(
         if parameters.get("seed") is None:
             parameters["seed"] = new_seed()
         present = {name: value for name, value in given.items() if value is not None}
+        if "order" not in present and method_from_json(given["method"], parameters).needs_order:
+            present["order"] = {}  # the order of the table's row key
         fixed = {"round_number": place, "parameters": parameters}
         settled.append(cast("RoundJson", present | fixed))
     return settled
@@ -104,6 +106,12 @@ def settle_rounds(
 def recorded_rounds(parameters: Mapping[str, Any], table: TableFiles) -> tuple[Round, ...]:
     """The rounds in a job's ``run_parameters``; ``table`` is the table that it drew from."""
     return engine_rounds(parameters["rounds"], table, DrawRule.recorded(parameters))
+
+
+def recorded_parts(parameters: Mapping[str, Any]) -> tuple[str, ...]:
+    """The tables among which a job's draw divides all rows; none if it chooses some rows."""
+    (first, *_) = parameters["rounds"]
+    return method_from_json(first["method"], first["parameters"]).tables
 
 
 def engine_rounds(
@@ -173,10 +181,11 @@ def _selection(given: dict[str, Any]) -> Selection:
 
 
 def _order(given: OrderJson | None) -> KeyedOrder | None:
-    if given is None:
-        return None
+    if given is None or "key" not in given:
+        return None  # no order, or one whose key isn't settled
     key = RowKey(tuple(given["key"]), given["duplicates"])
-    return KeyedOrder(key, Fraction(given["start"]))
+    starts = {label: Fraction(start) for label, start in (given.get("starts") or {}).items()}
+    return KeyedOrder(key, Fraction(given["start"]), starts)
 
 
 def parse_filter(given: dict[str, Any], table: TableFiles, loc: tuple[str | int, ...]) -> Filter:

@@ -325,6 +325,42 @@ SELECT kind, count(*) AS waiting, min(deliveries.created_at) AS oldest
 FROM deliveries JOIN receivers ON receivers.id = receiver_id
 WHERE next_attempt_at IS NOT NULL GROUP BY kind;
 
+-- insert_panel: Insert a panel.
+INSERT INTO panels (dataset_id, user_id, name, table_key, round, rotation, created_at)
+VALUES (:dataset_id, :user_id, :name, :table_key, :round, :rotation, :created_at)
+RETURNING id;
+
+-- list_panels: List the panels of a dataset, or one by id.
+SELECT panels.*, soeid AS user_soeid
+FROM panels JOIN users ON users.id = user_id
+WHERE (:id IS NULL OR panels.id = :id) AND (:dataset_id IS NULL OR dataset_id = :dataset_id)
+ORDER BY panels.id;
+
+-- waves_of_panel: Select a panel's jobs that haven't ended or whose sample a ref names.
+SELECT jobs.id FROM jobs
+WHERE run_parameters ->> '$.panel.panel_id' = :panel_id
+  AND run_parameters ->> '$.panel.panel_id' IS NOT NULL
+  AND (status IN ('pending', 'running')
+       OR EXISTS (SELECT 1 FROM refs WHERE refs.dataset_id = jobs.dataset_id
+                                       AND refs.commit_id = output_commit_id))
+ORDER BY run_parameters ->> '$.panel.wave', jobs.seq;
+
+-- failed_wave_of_panel: Select a panel's latest job if it failed and wasn't dismissed.
+SELECT id FROM jobs AS latest
+WHERE run_parameters ->> '$.panel.panel_id' = :panel_id
+  AND run_parameters ->> '$.panel.panel_id' IS NOT NULL
+  AND status = 'failed' AND dismissed_at IS NULL
+  AND NOT EXISTS (SELECT 1 FROM jobs
+                  WHERE run_parameters ->> '$.panel.panel_id' = :panel_id
+                    AND run_parameters ->> '$.panel.panel_id' IS NOT NULL
+                    AND jobs.seq > latest.seq);
+
+-- delete_panel: Delete a panel.
+DELETE FROM panels WHERE id = :id;
+
+-- delete_panels_of_dataset: Delete the panels of a dataset.
+DELETE FROM panels WHERE dataset_id = :dataset_id;
+
 -- insert_schedule: Insert a schedule.
 INSERT INTO schedules (dataset_id, user_id, name, run_type, request, cron, zone, misfire,
                        created_at, counted_from, next_run_at, job_id, exclude_drawn_by)

@@ -169,6 +169,7 @@ OTHER_MEANINGS = {
     "service/tables/table_comparison.py": {"weighted"},  # a field of answers
     "profiling_engine/advice.py": {"cluster"},  # a role of a column
     "profiling_engine/comparison/compared_table.py": {"cluster"},  # a column of a statement
+    "sampling_engine/selection/order.py": {"split"},  # a step of the order
     "sql_sandbox/statement.py": {"random"},  # a function of SQL
 }
 """Words that are also names of methods, by the modules that write them."""

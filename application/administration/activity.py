@@ -86,6 +86,8 @@ SENTENCES: Mapping[Action, str] = MappingProxyType(
         "schedule_made": "{who} created the schedule {name} of {dataset}",
         "schedule_changed": "{who} changed the schedule {name} of {dataset}",
         "schedule_deleted": "{who} deleted the schedule {name} of {dataset}",
+        "panel_made": "{who} created the panel {name} of {dataset}",
+        "panel_deleted": "{who} deleted the panel {name} of {dataset}",
         "schedule_run": "{who} ran the schedule {name} of {dataset} out of turn",
         "group_made": "{who} created the group {name}",
         "group_renamed": "{who} renamed the group {name_before} to {name}",

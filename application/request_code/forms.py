@@ -21,6 +21,7 @@ from contract.fields import (
     Mapped,
     Part,
     RowFilterKind,
+    WrittenPart,
 )
 from contract.requests.draw import EarlierFilterRequest
 from contract.requests.estimate import EstimatesRequest
@@ -182,6 +183,10 @@ DRAW = (
     Argument("selection.columns", keyword("columns"), words.option("--column")),
     Argument("selection.order_by", keyword("order_by"), words.option("--order-by")),
     Argument("selection.order_desc", keyword("descending"), words.flag("--desc")),
+    Argument("order.key", keyword("key", _one_or_list), words.option("--key")),
+    Argument("keyed", keyword("keyed"), words.flag("--keyed")),
+    Argument("order.start", keyword("start"), words.option("--start")),
+    Argument("order.duplicates", keyword("duplicates"), words.option("--duplicates")),
     Argument("rounds", keyword("rounds"), words.no_words),
     Argument("amount_column", keyword("amount_column"), words.option("--amount-column")),
     Argument("export_residual", keyword("residual"), words.flag("--residual")),
@@ -194,7 +199,7 @@ DRAW = (
     Argument("draw_version", keyword("draw_version"), words.option("--draw-version")),
     Argument("engine", keyword("engine"), words.option("--engine")),
 )
-ROUND_PARTS = ("round_number", "method", "parameters", "filters", "selection", "goal")
+ROUND_PARTS = ("round_number", "method", "parameters", "filters", "selection", "goal", "order")
 PLAIN_GOAL = {"margin", "confidence"}
 
 
@@ -223,6 +228,10 @@ def _step_fields(step: Body) -> Fields | None:
         parameters.pop("sample_size", None)
     fields |= {f"parameters.{name}": value for name, value in parameters.items()}
     fields |= {f"selection.{name}": value for name, value in (step.get("selection") or {}).items()}
+    order = step.get("order")
+    if order is not None:
+        fields |= {f"order.{name}": value for name, value in order.items()}
+        fields |= {} if order.get("key") else {"keyed": True}
     if step.get("filters"):
         fields |= _filter_fields(step["filters"])
     is_known = step.keys() <= set(ROUND_PARTS) and fields.keys() <= {each.field for each in DRAW}
@@ -271,6 +280,8 @@ def _argument(own: Declared) -> Argument:
 def _words(own: Declared) -> WriteWords:
     """The option of a field, or the options of an object's fields."""
     match own.kind:
+        case WrittenPart(to_text=to_text) if own.option is not None:
+            return words.option(own.option, to_text)
         case Part(of):
             return words.joined({part.name: _words(part) for part in declared(of)})
         case _ if own.option is None:
@@ -298,6 +309,16 @@ def defaults_of(request: type[Request]) -> Fields:
     }
 
 
+def _row_diff_fields(body: Body) -> Fields | None:
+    """The fields of a row diff; `keys` say by themselves that it is one."""
+    if not (body.get("keys") or body.get("row_diff")):
+        return None
+    if not (body.get("compare_to") and body.get("source_ref")):
+        return None
+    left_out = "row_diff" if body.get("keys") else ""
+    return {name: value for name, value in body.items() if name != left_out}
+
+
 EXPLORATION = r"/api/exploration/datasets/(?P<dataset>\d+)/jobs"
 OF_SAMPLE = r"/api/sampling/jobs/(?P<job>[0-9a-f-]{8,36})"
 
@@ -321,6 +342,8 @@ FORMS = (
             "export_residual": False,
             "allow_empty": False,
             "selection.order_desc": False,
+            "order.start": "0",
+            "order.duplicates": "refuse",
             "goal.confidence": 0.95,
         },
         body_option=True,
@@ -377,12 +400,14 @@ FORMS = (
             Argument("source_ref", keyword("ref"), words.plain),
             _compared(words.plain, "--compare-table"),
             Argument("keys", keyword("keys"), words.option("--key")),
+            Argument("row_diff", lambda _: [], words.flag("--rows")),
+            Argument("duplicates", keyword("duplicates"), words.option("--duplicates")),
             TABLE,
             NAME,
             PURPOSE,
             BATCH,
         ),
-        fields=_with("keys", "compare_to", "source_ref"),
+        fields=_row_diff_fields,
         defaults={"priority": "interactive"},
     ),
     Form(
@@ -395,7 +420,7 @@ FORMS = (
             TABLE,
             BATCH,
         ),
-        fields=_without("sql", "keys"),
+        fields=_without("sql", "row_diff", "keys"),
         defaults=SOURCE,
     ),
     Form(
@@ -420,6 +445,7 @@ FORMS = (
             Argument(
                 "require_columns", keyword("require_columns"), words.flag("--require-columns")
             ),
+            Argument("row_key", keyword("row_key"), words.option("--row-key")),
             BATCH,
         ),
         subject="client",

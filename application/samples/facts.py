@@ -144,6 +144,7 @@ def step_facts(given: Mapping[str, Any], seeded: Mapping[str, Any]) -> list[Row]
     facts.append(("Origin of the seed", SEED_ORIGINS[seeded["seed_origin"]]))
     if filters := given.get("filters"):
         facts.append(("Filter", Code(filter_text(filters))))
+    facts += _order_facts(given)
     selection = given.get("selection") or {}
     if selection.get("columns"):
         facts.append(("Columns", ", ".join(selection["columns"])))
@@ -162,7 +163,18 @@ def planned_facts(planned: Mapping[str, Any]) -> list[Row]:
         facts.append((LABELS["sizes"], ", ".join(texts)))
     if planned["filters"]:
         facts.append(("Filter", Code(filter_text(planned["filters"]))))
-    return facts + _goal_facts(planned)
+    return facts + _order_facts(planned) + _goal_facts(planned)
+
+
+def _order_facts(given: Mapping[str, Any]) -> list[Row]:
+    """The keyed order of a round, if it has one."""
+    order = given.get("order")
+    if order is None:
+        return []
+    key = ", ".join(order["key"])
+    start = f", from {order['start']}" if order["start"] != "0" else ""
+    numbered = "; equal keys are numbered" if order["duplicates"] == "number" else ""
+    return [("Same rows in later versions", f"by {key}{start}{numbered}")]
 
 
 def _goal_facts(round_: Mapping[str, Any]) -> list[Row]:

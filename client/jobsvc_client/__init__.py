@@ -3,10 +3,11 @@
 from jobsvc_client.client import Client, Dataset, connect
 from jobsvc_client.errors import JobsvcError
 from jobsvc_client.jobs import Job, Report, RowsJob, Sample
-from jobsvc_client.results import Estimate, Estimates, Evaluation, Plan, UploadedValues
+from jobsvc_client.results import Contrast, Estimate, Estimates, Evaluation, Plan, UploadedValues
 
 __all__ = [
     "Client",
+    "Contrast",
     "Dataset",
     "Estimate",
     "Estimates",

@@ -37,6 +37,7 @@ class ImportArguments(ImportOptions, total=False):
     ref: str | None
     purpose: str | None
     require_columns: bool
+    row_key: Sequence[str] | None
 
 
 class AttachArguments(TypedDict, total=False):
@@ -184,6 +185,8 @@ class Client:
         require_columns : bool
             Whether to refuse other columns than those of the version that it replaces; their order
             may differ.
+        row_key : sequence of str
+            The columns that identify a row, to declare as the row key of the table.
         **options
             How to read it: ``header_row``, ``decimal``, ``date_order``, ``types`` and so on.
         """
@@ -312,6 +315,46 @@ class Dataset:
         """The address of the dataset's page."""
         return f"{self._transport.url}/datasets/{self.id}"
 
+    @property
+    def row_key(self) -> tuple[str, ...]:
+        """The columns of the row key of the table ``primary``; none without one."""
+        try:
+            found = self._transport.json(
+                "GET", f"/api/datasets/{self.id}/row-key", query={"limit": 1}
+            )
+        except JobsvcError as error:
+            if error.code != "not_found":
+                raise
+            return ()
+        return tuple(found["columns"])
+
+    @keywords()
+    def set_row_key(
+        self,
+        columns: str | Sequence[str],
+        *,
+        table: str | None = None,
+        duplicates: str | None = None,
+    ) -> Dataset:
+        """Declare the columns that identify a row of a table in every version.
+
+        Parameters
+        ----------
+        columns : str or sequence of str
+            One to four columns.
+        table : str, optional
+            The table's key; ``primary`` by default.
+        duplicates : str, optional
+            ``refuse`` rows with equal keys, as by default, or ``number`` them.
+        """
+        body = given(
+            columns=[columns] if isinstance(columns, str) else list(columns),
+            table_key=table,
+            duplicates=duplicates,
+        )
+        self._transport.json("PUT", f"/api/datasets/{self.id}/row-key", body)
+        return self
+
     @keywords()
     def has_rows(self) -> bool:
         """Whether a file was imported."""
@@ -399,6 +442,11 @@ class Dataset:
             The parameters of the method; :class:`jobsvc_client.fields.MethodParameters` has all.
         parameters : mapping
             The same as a mapping, by their names in the API.
+        key : str or sequence of str
+            Draw the same rows from every version of the table: in the order of these columns, which
+            identify a row. With ``keyed=True`` they are those of the table's row key.
+        start, duplicates : str
+            Where that order begins, a decimal from 0 to below 1; ``"number"`` for repeated keys.
         rounds : sequence of mapping
             Several steps, as in the API, instead of the arguments above.
         name, purpose : str
@@ -491,15 +539,26 @@ class Dataset:
 
     @keywords(StoredArguments)
     def changed_rows(
-        self, compare_to: str | Mapping[str, Any], keys: Columns, **options: Unpack[StoredArguments]
+        self,
+        compare_to: str | Mapping[str, Any],
+        keys: Columns | None = None,
+        *,
+        duplicates: str | None = None,
+        **options: Unpack[StoredArguments],
     ) -> RowsJob:
         """List the rows that were added, removed or changed up to another version.
 
-        With a name the rows are stored as a saved query.
+        Without keys the row key of the table identifies a row. With ``duplicates="number"`` rows
+        of one key that differ least are partners. With a name the rows are stored as a saved query.
         """
-        other = _compared(compare_to)
+        by_key = {"row_diff": True} if keys is None else {"keys": listed(keys)}
         return self._submitted(
-            RowsJob, "exploration", compare_to=other, keys=listed(keys), **options
+            RowsJob,
+            "exploration",
+            compare_to=_compared(compare_to),
+            **by_key,
+            duplicates=duplicates,
+            **options,
         )
 
     def __repr__(self) -> str:

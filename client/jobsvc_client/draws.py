@@ -35,6 +35,9 @@ class RoundOptions(MethodParameters, EarlierRowsOptions, total=False):
     columns: Columns
     order_by: str
     descending: bool
+    key: Columns
+    keyed: bool
+    duplicates: str
 
 
 class JobOptions(TypedDict, total=False):
@@ -106,6 +109,12 @@ def _round(method: str, options: Mapping[str, Any]) -> dict[str, Any]:
         drawn["goal"] = options["goal"]
     if filters := _filters(options):
         drawn["filters"] = filters
+    if _is_keyed(options):
+        drawn["order"] = given(
+            key=listed(options["key"]) if "key" in options else None,
+            start=options.get("start"),
+            duplicates=options.get("duplicates"),
+        )
     selection = given(
         columns=listed(options["columns"]) if "columns" in options else None,
         order_by=options.get("order_by"),
@@ -126,10 +135,17 @@ def _filters(options: Mapping[str, Any]) -> Any:
     return {**(rows if isinstance(rows, Mapping) else {"conditions": rows}), **earlier}
 
 
+def _is_keyed(options: Mapping[str, Any]) -> bool:
+    """Whether rows are taken in the order of their keys; ``start`` is then that of the order."""
+    return "key" in options or "duplicates" in options or bool(options.get("keyed"))
+
+
 def _parameters(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the method's parameters, each from the one argument that gives it."""
     parameters = dict(options.get("parameters", {}))
     named = {name: options[name] for name in MethodParameters.__annotations__ if name in options}
+    if _is_keyed(options):
+        named.pop("start", None)
     if "strata" in options:
         strata = options["strata"]
         columns = [strata] if isinstance(strata, Mapping) else listed(strata)

@@ -44,8 +44,10 @@ class MethodParameters(TypedDict, total=False):
     """
     interval: float
     """The distance between drawn rows, in eligible rows."""
-    start: int
-    """The first eligible row to draw, 1 to `interval`. Default: by the seed."""
+    start: int | float | str
+    """The first eligible row to draw, 1 to `interval`. Default: by the seed. In the order of keys:
+    where it begins, such as 0.25.
+    """
     cluster_column: str
     """The column whose distinct values are the clusters; NULL is a value."""
     num_clusters: int
@@ -151,6 +153,8 @@ class EstimateOptions(ConfidenceOptions, total=False):
     interval: Mapping[str, Any]
     variance: Mapping[str, Any]
     calibrate: Mapping[str, Any]
+    contrast: Mapping[str, Any]
+    """Two groups or columns of which the difference or the ratio is estimated."""
     book_column: str
     """For `findings`: the column of book values, which a row that is OK has as its audit value. By
     default that of a sample by monetary units.

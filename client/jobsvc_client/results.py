@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from jobsvc_client.arguments import keywords
 from jobsvc_client.display import (
@@ -93,16 +93,49 @@ class Estimate:
         return f"{title}: {estimate} ± {margin} ({100 * self.confidence:g} %: {low} to {high})"
 
 
+AnyEstimate = TypeVar("AnyEstimate", bound=Estimate)
+
+
+@dataclass(frozen=True)
+class Contrast(Estimate):
+    """The difference or the ratio of two figures of one sample, with its margin of error.
+
+    ``first`` and ``second`` have the ``name`` of a group or a column and its ``estimate``. The
+    ``p_value`` is two-sided, of the hypothesis that both are the same in the population.
+    """
+
+    measure: str
+    first: dict[str, Any]
+    second: dict[str, Any]
+    p_value: float | None
+    df: int
+
+    @property
+    def title(self) -> str:
+        """The name of the contrast, such as ``Mean of score, a less b``."""
+        sign = "by" if self.measure == "ratio" else "less"
+        return f"{super().title}, {self.first['name']} {sign} {self.second['name']}"
+
+    @keywords()
+    def figures(self) -> tuple[str, str, str, str]:
+        """Write the estimate, the margin and both limits."""
+        is_share = self.statistic == "proportion" and self.measure == "difference"
+        write = share_text if is_share else number_text
+        return tuple(map(write, (self.estimate, self.margin, self.ci_low, self.ci_high)))  # type: ignore[return-value]
+
+
 class Estimates(Sequence[Estimate]):
     """The estimates of a request, one for each figure and group.
 
-    ``data`` is the whole answer of the server; ``notes`` state its assumptions.
+    ``data`` is the whole answer of the server; ``notes`` state its assumptions, and ``contrasts``
+    are those of the request.
     """
 
     def __init__(self, data: dict[str, Any]) -> None:
         self.data = data
         self.notes: list[str] = data["notes"]
-        self._items = [_estimate(each) for each in data["estimates"]]
+        self._items = [_estimate(Estimate, each) for each in data["estimates"]]
+        self.contrasts = [_estimate(Contrast, each) for each in data["contrasts"]]
 
     @overload
     def __getitem__(self, place: int) -> Estimate: ...
@@ -130,22 +163,27 @@ class Estimates(Sequence[Estimate]):
         return frame
 
     def __repr__(self) -> str:
-        return "\n".join([*map(str, self), *(f"Note: {note}" for note in self.notes)])
+        lines = [*map(str, self), *map(str, self.contrasts)]
+        return "\n".join([*lines, *(f"Note: {note}" for note in self.notes)])
 
     def _repr_html_(self) -> str:
-        groups = list(self[0].group) if self._items else []
-        confidence = f"{100 * self.data['confidence']:g} % from"
-        columns = ["Figure", *groups, "Estimate", "Margin of error ±", confidence, "to", "n"]
-        rows = [[each.title, *each.group.values(), *each.figures(), each.n] for each in self]
         notes = "".join(map(paragraph, self.notes))
-        return table(columns, rows) + notes
+        return self._table(self) + self._table(self.contrasts) + notes
+
+    def _table(self, figures: Sequence[Estimate]) -> str:
+        if not figures:
+            return ""
+        confidence = f"{100 * self.data['confidence']:g} % from"
+        columns = ["Figure", *figures[0].group, "Estimate", "Margin of error ±", confidence]
+        rows = [[each.title, *each.group.values(), *each.figures(), each.n] for each in figures]
+        return table([*columns, "to", "n"], rows)
 
 
-def _estimate(each: dict[str, Any]) -> Estimate:
+def _estimate(kind: type[AnyEstimate], each: dict[str, Any]) -> AnyEstimate:
     low, high = each["ci_low"], each["ci_high"]
-    own = {field.name: each[field.name] for field in fields(Estimate) if field.name in each}
+    own = {field.name: each[field.name] for field in fields(kind) if field.name in each}
     margin = None if low is None or high is None else (high - low) / 2
-    return Estimate(**own | {"group": each["group"] or {}, "margin": margin, "data": each})
+    return kind(**own | {"group": each["group"] or {}, "margin": margin, "data": each})
 
 
 class UploadedValues:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar, Required, Self, TypedDict
+from typing import Annotated, Any, ClassVar, NotRequired, Required, Self, TypedDict
 
 from contract.declarations import Help, Option, RefusedField, Request, Title
 from contract.fields import (
@@ -20,6 +20,7 @@ from contract.fields import (
     EndTime,
     Flag,
     Items,
+    Mapped,
     Name,
     Part,
     PlannedSeedKind,
@@ -42,6 +43,8 @@ MAX_SAMPLED_COLUMNS = 100
 MAX_VALUES = 1000
 MAX_KEY_COLUMNS = 4
 MAX_EARLIER_DRAWS = 1000
+MAX_STARTS = 1000
+"""Strata with a start of their own."""
 FIRST_DRAW_VERSION = 1
 """The rule of draws that record no version."""
 DRAW_VERSION = 2
@@ -114,6 +117,14 @@ class OrderRequest(Request):
         StartKind(),
         Help("Where the order begins, a decimal from 0 to below 1, such as 0.25."),
     ] = "0"
+    starts: Annotated[
+        Mapping[str, str] | None,
+        Mapped(StartKind(), most=MAX_STARTS),
+        Help(
+            "Of a stratified draw: where the order begins in some strata, by the names that the "
+            "sample's column _stratum has; `start` in the others."
+        ),
+    ] = None
     duplicates: Annotated[
         Duplicates | None,
         Choice.of(Duplicates),
@@ -145,10 +156,11 @@ class RoundRequest(Request):
 
 
 class OrderJson(TypedDict):
-    """A keyed order as JSON, in which jobs record it; a settled one has no gap."""
+    """A keyed order as JSON, in which jobs record it; a settled one has no gap but ``starts``."""
 
     key: Sequence[str]
     start: str
+    starts: NotRequired[Mapping[str, str]]
     duplicates: Duplicates
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from contract.declarations import Help, Option, RefusedField, Request
-from contract.fields import Bounds, ColumnName, Count, Items, Name, Part, Text
+from contract.fields import Bounds, Choice, ColumnName, Count, Flag, Items, Name, Part, Text
+from contract.requests.draw import MAX_KEY_COLUMNS
 from contract.requests.pages import DEFAULT_PAGE, MAX_PAGE
 from contract.requests.submitting import (
     MAIN,
@@ -18,9 +19,9 @@ from contract.requests.submitting import (
     SourceRef,
     TableKey,
 )
+from contract.words import Duplicates
 
 MAX_SQL_LENGTH = 100_000
-MAX_KEYS = 20
 MAX_OUTPUT_NAME = 90
 SQL = Text(1, MAX_SQL_LENGTH)
 ABOUT_SQL = Help("One SELECT over the tables of `source_ref`, each named by its key.")
@@ -36,21 +37,32 @@ class CompareToRequest(Request):
     table_key: Annotated[str | None, Text(1, MAX_KEY_LENGTH), Option(None)] = None
 
 
+ROW_DIFF_FIELDS = ("row_diff", "keys", "duplicates")
+
+
 def fits_the_purpose(given: Mapping[str, Any]) -> None:
     """Each kind of exploration has its own fields."""
-    for name in ("compare_to", "keys"):
+    for name in ("compare_to", *ROW_DIFF_FIELDS):
         if "sql" in given and name in given:
             raise RefusedField(name, f"`{name}` can't be combined with `sql`.")
-    if "keys" in given and "compare_to" not in given:
-        raise RefusedField("keys", "`keys` needs `compare_to`.")
+    for name in ROW_DIFF_FIELDS:
+        if name in given and "compare_to" not in given:
+            raise RefusedField(name, f"`{name}` needs `compare_to`.")
+    if "keys" in given and given.get("row_diff") is False:
+        raise RefusedField("row_diff", "`keys` make a row diff: leave out `keys` for a report.")
+    makes_table = "sql" in given or "keys" in given or given.get("row_diff", False)
+    if "duplicates" in given and not makes_table:
+        raise RefusedField("duplicates", "`duplicates` needs `keys` or `row_diff`.")
     for name in ("output_name", "commit_message"):
-        if name in given and not {"sql", "keys"} & given.keys():
-            raise RefusedField(name, f"`{name}` needs `sql` or `keys`: a report makes no commit.")
+        if name in given and not makes_table:
+            raise RefusedField(
+                name, f"`{name}` needs `sql`, `keys` or `row_diff`: a report makes no commit."
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExplorationRequest(Request):
-    """An exploration job: with `sql` a query, with `keys` a row diff, else a report of a table."""
+    """An exploration job: with `sql` a query, by `row_diff` or `keys` a row diff, else a report."""
 
     rules = (fits_the_purpose,)
 
@@ -62,12 +74,26 @@ class ExplorationRequest(Request):
         Part(CompareToRequest),
         Help("For a report: a table to compare with. For a row diff: the later table."),
     ] = None
+    row_diff: Annotated[
+        bool | None,
+        Flag(),
+        Help("List the rows that differ from the table of `source_ref` to that of `compare_to`."),
+    ] = None
     keys: Annotated[
         Sequence[str] | None,
-        Items(ColumnName(), MAX_KEYS, 1),
+        Items(ColumnName(), MAX_KEY_COLUMNS, 1),
         Help(
-            "For a row diff from the table of `source_ref` to that of `compare_to`: the columns "
-            "that identify a row in both."
+            "For a row diff: the columns that identify a row in both tables. Default: the row key "
+            "of the table."
+        ),
+    ] = None
+    duplicates: Annotated[
+        Duplicates | None,
+        Choice.of(Duplicates),
+        Help(
+            "Equal keys in a row diff: `refuse` them, or `number` their rows, so that those that "
+            "differ least are partners. Default: as the row key of the table says, otherwise "
+            "`refuse`."
         ),
     ] = None
     output_name: Annotated[
@@ -77,6 +103,11 @@ class ExplorationRequest(Request):
     ] = None
     commit_message: CommitMessage = None
     priority: JobPriority = "interactive"
+
+    @property
+    def lists_rows(self) -> bool:
+        """Whether the job lists the rows that differ."""
+        return bool(self.row_diff) or self.keys is not None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -42,10 +42,11 @@ class ResultRows(Rows):
 def create(dataset_id: int, given: ExplorationRequest) -> JobAccepted:
     """Make a report of a table, run a SELECT, or list changed rows, as a job.
 
-    Without `sql` and `keys` the job makes a report of the table. With `sql`, the statement, its
-    tables and its columns are checked before the response. With `compare_to` and `keys`, the job
-    lists the rows that were added, removed or changed. The result of `sql` or `keys` becomes the
-    table `result` of a commit. The same request with the same output_name returns the same job.
+    Without `sql`, `row_diff` and `keys` the job makes a report of the table. With `sql`, the
+    statement, its tables and its columns are checked before the response. With `compare_to` and
+    `row_diff` or `keys`, the job lists the rows that were added, removed or changed. The result of
+    a query or a row diff becomes the table `result` of a commit. The same request with the same
+    output_name returns the same job.
     """
     dataset = caller().dataset(dataset_id, "write")
     meaning = {name: value for name, value in given.given().items() if name != "priority"}
@@ -53,7 +54,7 @@ def create(dataset_id: int, given: ExplorationRequest) -> JobAccepted:
     if given.sql is not None:
         with access().work_limits.queries.piece(caller().user.id):
             job = submit_table(service(), by, dataset, given)
-    elif given.keys is not None:
+    elif given.lists_rows:
         job = submit_table(service(), by, dataset, given)
     else:
         job = submit_report(service(), by, dataset, given)

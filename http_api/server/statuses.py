@@ -17,8 +17,9 @@ _CODES_OF_STATUS = {
     421: "host_not_allowed",
     422: "wrong_password invalid_value invalid_request unknown_column invalid_filter "
     "invalid_numbers invalid_option invalid_parameter invalid_selection invalid_key "
+    "key_missing key_not_unique "
     "spark_unsupported_type "
-    "unknown_stratum no_reserves too_large_for_sheet invalid_size invalid_rounds invalid_seed "
+    "unknown_stratum no_reserves no_certificate too_large_for_sheet invalid_size invalid_rounds invalid_seed "
     "invalid_strata_columns minimum_exceeds_sample too_many_strata unreadable_file "
     "type_misfit workbook_too_large "
     "invalid_uri uri_not_allowed source_not_found source_denied source_too_large unservable_file "

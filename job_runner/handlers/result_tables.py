@@ -55,6 +55,8 @@ def run_row_diff(context: JobContext) -> Outcome:
         other,
         resolve_keys(base, other, parameters["keys"]),
         context.scratch.folder,
+        duplicates=parameters.get("duplicates", "refuse"),
+        cache_dir=service.directory.counts_dir,
         on_progress=progress_part(context.on_progress, 0.0, QUERY_SHARE),
     )
     return _rows_outcome(context, found.files, found.columns, notes=[], row_diff=found.as_json())

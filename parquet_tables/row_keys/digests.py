@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
@@ -123,6 +123,8 @@ class KeyDigests:
     ----------
     directory : Path, optional
         The directory of cached results; without it digests are kept in memory.
+    label : str
+        The table in errors, such as "the later version", if there are several.
     """
 
     def __init__(
@@ -133,33 +135,44 @@ class KeyDigests:
         directory: Path | None,
         on_progress: ProgressCallback = ignore_progress,
         loc: Loc = (),
+        label: str = "",
     ) -> None:
         self.table, self.key, self.columns = table, key, key.of(table, loc)
+        self._named = f"{key.name} of {label}" if label else key.name
         self._cursor, self._directory, self._loc = cursor, directory, loc
-        self._files: list[tuple[int, _StoredDigests | Int64s]] = []
-        for file, start in table.with_starts():
-            step = progress_part(
-                on_progress, start / table.file_rows, (start + file.rows) / table.file_rows
-            )
-            self._files.append((start, self._of_file(file, step)))
-        self._starts = np.array([start for start, _ in self._files], dtype=np.int64)
+        self._computing = on_progress
         self.numbered: tuple[Int64s, Int64s] = _none(), _none()
         """Ordinals, ascending, and digests of rows whose key has a number besides its columns."""
         self.ties: Int64s = _none()
         """Ordinals of rows of different keys with one digest, in the order of the keys' texts."""
 
+    @cached_property
+    def _files(self) -> list[tuple[int, _StoredDigests | Int64s]]:
+        """The first ordinal and the digests of each file, computed when they are first needed."""
+        rows, on_progress = self.table.file_rows, self._computing
+        return [
+            (start, self._of_file(file, _part(on_progress, start, file.rows, rows)))
+            for file, start in self.table.with_starts()
+        ]
+
     def of(self, ordinals: Int64s) -> Int64s:
         """The digests of some rows, in their order."""
-        found = np.empty(len(ordinals), dtype=np.int64)
-        places = np.searchsorted(self._starts, ordinals, side="right") - 1
-        for at in np.unique(places).tolist():
-            start, digests = self._files[at]
-            here = places == at
-            found[here] = digests[ordinals[here] - start]
+        found = self._of_columns(ordinals)
         rows, numbered = self.numbered
         if len(rows):
             at_rows = np.minimum(np.searchsorted(rows, ordinals), len(rows) - 1)
             found = np.where(rows[at_rows] == ordinals, numbered[at_rows], found)
+        return found
+
+    def _of_columns(self, ordinals: Int64s) -> Int64s:
+        """The digests of the key's columns, without the numbers of repeated keys."""
+        starts = np.array([start for start, _ in self._files], dtype=np.int64)
+        found = np.empty(len(ordinals), dtype=np.int64)
+        places = np.searchsorted(starts, ordinals, side="right") - 1
+        for at in np.unique(places).tolist():
+            start, digests = self._files[at]
+            here = places == at
+            found[here] = digests[ordinals[here] - start]
         return found
 
     def pieces(self) -> Iterator[tuple[int, Int64s]]:
@@ -184,18 +197,31 @@ class KeyDigests:
         KeyNotUnique
             Rows share their key, and the key doesn't number them.
         """
+        texts = self.require_possible(on_progress)
+        if texts is not None:
+            self.numbered = texts.numbered()
+            self.ties = texts.ties()
+
+    def require_possible(self, on_progress: ProgressCallback = ignore_progress) -> _Texts | None:
+        """Refuse as :meth:`require` does, and number nothing.
+
+        Returns
+        -------
+        texts or None
+            Of the rows that share their digest with another row; None if there are none.
+        """
         faults = self.faults(on_progress)
         if faults.missing:
             raise KeyMissing(
                 "The key {key} is missing in {rows}, such as {examples}, counted from 0. Choose "
                 "columns with a value in every row.",
-                key=self.key.name,
+                key=self._named,
                 rows=counted(faults.missing, "row"),
                 examples=", ".join(f"row {row}" for row in faults.missing_rows.tolist()),
                 loc=self._loc,
             )
         if not faults.repeated:
-            return
+            return None
         texts = _texts_of(self._cursor, self.table, self.columns, faults.repeated_rows)
         repeated = texts.repeated()
         is_too_many = faults.repeated > MAX_NUMBERED
@@ -203,15 +229,18 @@ class KeyDigests:
             examples = dict.fromkeys(texts.shown[at] for at in np.flatnonzero(repeated).tolist())
             raise KeyNotUnique(
                 "The key {key} isn't unique: {rows} share their key with another row, such as "
-                "{examples}. Add a column{advice}.",
-                key=self.key.name,
+                "{examples}. "
+                + (
+                    "Add a column."
+                    if is_too_many
+                    else "Add a column, or set `duplicates` to number."
+                ),
+                key=self._named,
                 rows=counted(faults.repeated, "row"),
                 examples=", ".join(list(examples)[:EXAMPLES]),
-                advice="" if is_too_many else " or number equal keys (`duplicates`: `number`)",
                 loc=self._loc,
             )
-        self.numbered = texts.numbered()
-        self.ties = texts.ties()
+        return texts
 
     def faults(self, on_progress: ProgressCallback = ignore_progress) -> KeyFaults:
         """The live rows without a key, and those that share their digest."""
@@ -475,6 +504,11 @@ class _StoredDigests:
             return found.astype(np.int64, copy=False)
         mapped = np.memmap(self.path, "<i8", "r", CHECKSUM_BYTES, (self.rows,))
         return np.asarray(mapped[wanted], dtype=np.int64)
+
+
+def _part(on_progress: ProgressCallback, first: int, count: int, rows: int) -> ProgressCallback:
+    """The progress of ``count`` rows from ``first`` of all."""
+    return progress_part(on_progress, first / rows, (first + count) / rows)
 
 
 def _none() -> Int64s:

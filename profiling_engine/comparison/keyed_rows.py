@@ -15,17 +15,12 @@ import duckdb
 from domain_errors import DomainError, counted
 from parquet_tables.progress import ProgressCallback, execute_watched, ignore_progress
 from parquet_tables.quoting import quote_identifier
+from parquet_tables.row_keys.canonical import InvalidKey as InvalidKey
 from parquet_tables.rows import Statement, scan_statement
 from parquet_tables.tables import Column, TableFiles
 
 NAMED_EXAMPLES = 3
 MAX_VALUE_LENGTH = 60
-
-
-class InvalidKey(DomainError):
-    """Rows can't be matched by the key."""
-
-    code = "invalid_key"
 
 
 def cell(column: Column) -> str:

@@ -1,4 +1,4 @@
-"""The row diff of two tables: rows added, removed and changed, matched by key columns.
+"""The row diff of two tables: rows added, removed and changed, matched by a row key.
 
 The first pass joins keys and row hashes, so memory follows the keys, and DuckDB spills what exceeds
 its memory limit; only the rows that differ are then read and written. Used by exploration jobs.
@@ -6,14 +6,16 @@ its memory limit; only the rows that differ are then read and written. Used by e
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from itertools import repeat
 from pathlib import Path
 
 import duckdb
+import numpy as np
 
-from parquet_tables.database import ParquetDatabase
+from contract.words import Duplicates
+from parquet_tables.database import ParquetDatabase, registered
 from parquet_tables.names import settle_names
 from parquet_tables.progress import (
     ProgressCallback,
@@ -22,10 +24,17 @@ from parquet_tables.progress import (
     progress_part,
 )
 from parquet_tables.quoting import quote_identifier, quote_path, quote_text
-from parquet_tables.rows import RowSet, Statement, rows_at
-from parquet_tables.tables import Column, DataFile, TableFiles
+from parquet_tables.row_keys.canonical import InvalidKey, key_columns, value_text
+from parquet_tables.row_keys.digests import KeyDigests, RowKey
+from parquet_tables.rows import RowSet, Statement, rows_at, scan_statement
+from parquet_tables.tables import Column, DataFile, Int64s, TableFiles
 from parquet_tables.writing import write_parquet
-from profiling_engine.comparison.keyed_rows import InvalidKey, TableByKey, cell, key_columns
+from profiling_engine.comparison.repeated_keys import (
+    PairedRows,
+    RepeatedKeys,
+    pair_rows,
+    rows_of_repeated_keys,
+)
 from profiling_engine.comparison.shared_columns import MatchedColumns, SharedColumn, match_columns
 
 CHANGE, CHANGED_COLUMNS = "_change", "_changed_columns"
@@ -69,6 +78,8 @@ class DiffedRows:
         before and now, at most ``max_columns``; the others have no column in ``compared``.
     keys : tuple of str
         The result's key columns.
+    repeated : RepeatedKeys or None
+        The keys of several rows; None if each key has one row in each table.
     """
 
     files: tuple[DataFile, ...]
@@ -79,10 +90,12 @@ class DiffedRows:
     removed: int
     changed: int
     unchanged: int
+    repeated: RepeatedKeys | None = None
 
     def as_json(self) -> dict[str, object]:
         return {
             "keys": list(self.keys),
+            "repeated_keys": None if self.repeated is None else asdict(self.repeated),
             "added": self.added,
             "removed": self.removed,
             "changed": self.changed,
@@ -95,16 +108,18 @@ class DiffedRows:
 def resolve_keys(
     base: TableFiles, other: TableFiles, names: Sequence[str]
 ) -> tuple[SharedColumn, ...]:
-    """Find the key columns in both tables.
+    """Find the columns of a row key in both tables.
 
     Raises
     ------
     UnknownColumn, InvalidKey
-        A table lacks a column, a column is given twice, or there is none.
+        A table lacks a column, its type can't be in a key, a column is given twice, or there is
+        none.
     """
     if not names:
         raise InvalidKey("Name at least one column in `keys`.", loc=("keys",))
-    return tuple(SharedColumn(*pair) for pair in key_columns((base, other), names, "keys"))
+    columns = (key_columns(table, names, ("keys",)) for table in (base, other))
+    return tuple(SharedColumn(*pair) for pair in zip(*columns, strict=True))
 
 
 def diff_rows(
@@ -114,6 +129,8 @@ def diff_rows(
     keys: Sequence[SharedColumn],
     folder: Path,
     *,
+    duplicates: Duplicates = "refuse",
+    cache_dir: Path | None = None,
     slice_cells: int = SLICE_CELLS,
     max_columns: int = MAX_COLUMNS,
     on_progress: ProgressCallback = ignore_progress,
@@ -126,6 +143,10 @@ def diff_rows(
         One or more, from :func:`resolve_keys`.
     folder : Path
         An existing folder for the result's files.
+    duplicates : {"refuse", "number"}
+        Refuse repeated keys, or pair their rows as :mod:`repeated_keys` describes.
+    cache_dir : Path, optional
+        The directory of cached digests of keys.
     slice_cells : int
         The cells of one file of the result, which are in memory together.
     max_columns : int
@@ -134,24 +155,53 @@ def diff_rows(
 
     Raises
     ------
-    InvalidKey
-        A key is repeated or missing in a table; names the first rows.
+    KeyMissing, KeyNotUnique
+        A key is missing or repeated in a table; names the first ones.
     """
     diff = _Diff(base, other, tuple(keys))
     pairs = folder / "pairs.parquet"
     with database.cursor(base, other) as cursor:
         checking = progress_part(on_progress, 0.0, CHECKED)
-        diff.check_keys(cursor, checking)
+        repeated = diff.check_keys(cursor, duplicates, cache_dir, checking)
         matching = progress_part(on_progress, CHECKED, MATCHED)
-        found = write_parquet(
-            cursor, *diff.pairs(), pairs, on_progress=matching, message="matching rows"
-        )
+        with registered(cursor, {} if repeated is None else _named_places(repeated)):
+            found = write_parquet(
+                cursor,
+                *diff.pairs(repeated is not None),
+                pairs,
+                on_progress=matching,
+                message="matching rows",
+            )
         counting = progress_part(on_progress, MATCHED, COUNTED)
         diff = diff.narrowed(cursor, pairs, max_columns, counting)
         database.require_free(diff.estimated_bytes(found.rows))
         writing = progress_part(on_progress, COUNTED, 1.0)
         files = diff.write_rows(cursor, pairs, found.rows, slice_cells, writing)
-        return diff.counted(cursor, files)
+        return diff.counted(cursor, files, None if repeated is None else repeated.keys)
+
+
+@dataclass(frozen=True)
+class _Side:
+    """A table, as errors name it, and the columns and the SQL of its key, which is ``k0…``."""
+
+    table: TableFiles
+    label: str
+    columns: tuple[Column, ...]
+    values: tuple[str, ...]
+
+    def statement(self, more: Sequence[str], places: str | None) -> Statement:
+        """Build the statement of ``ordinal``, the key and other expressions over ``f``.
+
+        ``places`` is a table of the places of rows; others have the place 0.
+        """
+        keys = (f"{value} AS k{at}" for at, value in enumerate(self.values))
+        sql, params = scan_statement(self.table, [*keys, *more])
+        if places is not None:
+            sql = (
+                f"SELECT s.*, coalesce(p.place, 0) AS place FROM ({sql}) AS s "
+                f"LEFT JOIN {places} AS p ON p.ordinal = s.ordinal"
+            )
+        return sql, params
 
 
 class _Diff:
@@ -159,8 +209,8 @@ class _Diff:
 
     def __init__(self, base: TableFiles, other: TableFiles, keys: tuple[SharedColumn, ...]) -> None:
         self.sides = (
-            _keyed(base, "the earlier version", keys, [key.base for key in keys]),
-            _keyed(other, "the later version", keys, [key.other for key in keys]),
+            _side(base, "the earlier version", keys, [key.base for key in keys]),
+            _side(other, "the later version", keys, [key.other for key in keys]),
         )
         self.keys = keys
         matched = match_columns(base.columns, other.columns)
@@ -247,15 +297,68 @@ class _Diff:
             params += bound
         return " ".join(joined), params
 
-    def check_keys(self, cursor: duckdb.DuckDBPyConnection, on_progress: ProgressCallback) -> None:
-        """Refuse a key that is missing or repeated in a table."""
-        for at, side in enumerate(self.sides):
-            side.require_complete(cursor)
-            part = progress_part(on_progress, at / 2, (at + 1) / 2)
-            side.require_unique(cursor, part)
+    def check_keys(
+        self,
+        cursor: duckdb.DuckDBPyConnection,
+        duplicates: Duplicates,
+        cache_dir: Path | None,
+        on_progress: ProgressCallback,
+    ) -> PairedRows | None:
+        """Refuse a key that is missing or repeated in a table, or pair the rows of repeated keys.
 
-    def pairs(self) -> Statement:
-        """The rows of both tables that differ or have no partner, in the order of the result."""
+        None if no key is repeated.
+        """
+        digests = []
+        for at, side in enumerate(self.sides):
+            part = progress_part(on_progress, at / 2, (at + 1) / 2)
+            names = tuple(column.name for column in side.columns)
+            key = RowKey(names, duplicates)
+            of_side = KeyDigests(
+                cursor, side.table, key, cache_dir, part, loc=("keys",), label=side.label
+            )
+            of_side.require_possible(part)
+            digests.append(of_side)
+        rows = rows_of_repeated_keys(digests)
+        if not len(rows[0]) and not len(rows[1]):
+            return None
+        tables = [side.table for side in self.sides]
+
+        def different_cells(base: Int64s, other: Int64s) -> Int64s:
+            return self._different_cells(cursor, base, other)
+
+        return pair_rows(cursor, tables, self.keys, self.columns.shared, rows, different_cells)
+
+    def _different_cells(
+        self, cursor: duckdb.DuckDBPyConnection, base: Int64s, other: Int64s
+    ) -> Int64s:
+        """Count the cells that differ in each pair of rows, some columns at a time."""
+        numbers = np.arange(len(base), dtype=np.int64)
+        found = np.zeros(len(base), dtype=np.int64)
+        shared = self.columns.shared
+        possible = {"number": numbers, "base_ordinal": base, "other_ordinal": other}
+        with registered(cursor, {"possible": possible}):
+            for start in range(0, len(shared), CHUNK_COLUMNS):
+                chunk = shared[start : start + CHUNK_COLUMNS]
+                cells = [one.base for one in chunk], [one.other for one in chunk]
+                joined, params = self._joined("possible", cells)
+                differs = (
+                    f"CAST(NOT {one.equal(f'b.v{at}', f'o.v{at}')} AS BIGINT)"
+                    for at, one in enumerate(chunk)
+                )
+                counts = cursor.execute(
+                    f"SELECT {' + '.join(differs)} AS cells FROM possible AS r {joined} "
+                    "ORDER BY r.number",
+                    params,
+                ).fetchnumpy()
+                found += counts["cells"]
+        return found
+
+    def pairs(self, has_places: bool) -> Statement:
+        """The rows of both tables that differ or have no partner, in the order of the result.
+
+        With places, rows of one key are partners if their places in the tables ``base_places`` and
+        ``other_places`` are the same.
+        """
         hashed = [column for column in self.columns.shared if not column.is_retyped]
         retyped = [column for column in self.columns.shared if column.is_retyped]
         sides, params = [], []
@@ -264,12 +367,13 @@ class _Diff:
             own = [cell((column.base, column.other)[at]) for column in retyped]
             values = [f"{value} AS v{place}" for place, value in enumerate(own)]
             digest = f"hash({', '.join(cells)})" if cells else "0"
-            rows, bound = self.sides[at].statement([f"{digest} AS digest", *values])
+            places = ("base_places", "other_places")[at] if has_places else None
+            rows, bound = self.sides[at].statement([f"{digest} AS digest", *values], places)
             sides.append(rows)
             params += bound
-        on = " AND ".join(
-            f"b.k{place} IS NOT DISTINCT FROM o.k{place}" for place in range(len(self.keys))
-        )
+        on = " AND ".join(f"b.k{place} = o.k{place}" for place in range(len(self.keys)))
+        if has_places:
+            on += " AND b.place = o.place"
         differs = [
             f"NOT {column.equal(f'b.v{place}', f'o.v{place}')}"
             for place, column in enumerate(retyped)
@@ -359,7 +463,12 @@ class _Diff:
         rows = sum(side.table.file_rows for side in self.sides)
         return size_bytes * 2 * pairs // max(rows, 1)
 
-    def counted(self, cursor: duckdb.DuckDBPyConnection, files: tuple[DataFile, ...]) -> DiffedRows:
+    def counted(
+        self,
+        cursor: duckdb.DuckDBPyConnection,
+        files: tuple[DataFile, ...],
+        repeated: RepeatedKeys | None,
+    ) -> DiffedRows:
         """Count the rows of the result by their kinds, and the changed cells of each column."""
         result, params = self.result, [[str(file.path) for file in files]]
         change, names = (f"t.{quote_identifier(each)}" for each in (CHANGE, CHANGED_COLUMNS))
@@ -387,6 +496,7 @@ class _Diff:
             removed,
             changed,
             self.sides[0].table.row_count - removed - changed,
+            repeated,
         )
 
 
@@ -443,16 +553,33 @@ def _changed_columns(
     return (*both, *removed, *added)
 
 
-def _keyed(
+def cell(column: Column) -> str:
+    """The SQL of a column of the table ``f``."""
+    return f"f.{quote_identifier(column.name)}"
+
+
+def _side(
     table: TableFiles, label: str, keys: Sequence[SharedColumn], columns: Sequence[Column]
-) -> TableByKey:
-    values = [key.key(cell(column)) for key, column in zip(keys, columns, strict=True)]
-    return TableByKey(table, label, tuple(key.name for key in keys), tuple(values), "keys")
+) -> _Side:
+    values = tuple(
+        value_text(column, cell(column)) if key.is_retyped else cell(column)
+        for key, column in zip(keys, columns, strict=True)
+    )
+    return _Side(table, label, tuple(columns), values)
+
+
+def _named_places(repeated: PairedRows) -> Mapping[str, dict[str, Int64s]]:
+    """The tables of places by the names that :meth:`_Diff.pairs` uses."""
+    sides = {"base_places": repeated.base, "other_places": repeated.other}
+    return {
+        name: {"ordinal": ordinals, "place": places} for name, (ordinals, places) in sides.items()
+    }
 
 
 def _key_value(key: SharedColumn, at: int) -> str:
     """A key of the result: the later value, or that of a removed row."""
     values = [f"o.v{at}", f"b.v{at}"]
     if key.is_retyped:
-        values = [f"CAST({value} AS VARCHAR)" for value in values]
+        columns = (key.other, key.base)
+        values = [value_text(*pair) for pair in zip(columns, values, strict=True)]
     return f"CASE WHEN r.other_ordinal IS NULL THEN {values[1]} ELSE {values[0]} END"

@@ -102,6 +102,8 @@ class Method(Request, ABC):
         the population.
     no_keyed_order : str, optional
         Why a round can't take rows in the order of their keys; None if it can.
+    no_certificate : str, optional
+        Why a draw with such a round has no certificate; None if it has one.
     """
 
     aliases: ClassVar = {"random_seed": SEED.name}
@@ -129,6 +131,21 @@ class Method(Request, ABC):
     comparison_note: ClassVar[str | None] = None
     reserves: ClassVar[Reserves] = "next_in_order"
     no_keyed_order: ClassVar[str | None] = None
+    no_certificate: ClassVar[str | None] = None
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The tables among which a round divides all its rows; none if it chooses some rows.
+
+        The commit has them beside the sample, which has their rows. The round of a draw that
+        divides rows is its only one, and is a :class:`DividedRound`.
+        """
+        return ()
+
+    @property
+    def needs_order(self) -> bool:
+        """Whether a round needs a keyed order: by default that of the table's row key."""
+        return False
 
     @property
     def name(self) -> str:
@@ -194,6 +211,11 @@ class Method(Request, ABC):
         """Refuse a keyed order that the method can't take, or whose key doesn't fit the table."""
         self.require_keyed_order(loc)
         order.key.of(table, (*loc, "key"))
+        if order.starts and self.group_kind != "strata":
+            raise InvalidKey(
+                "Only a stratified draw has a start for each stratum: give `start` instead.",
+                loc=(*loc, "starts"),
+            )
 
     def orders_rows(self, key: RowKey) -> bool:
         """Whether the keyed order is one of rows."""

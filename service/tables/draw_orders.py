@@ -93,11 +93,14 @@ def _settled(
     duplicates: Duplicates = "refuse"
     if declared is not None and columns == list(declared.columns):
         duplicates = declared.duplicates
-    return {
+    settled: OrderJson = {
         "key": columns,
         "start": given.get("start", "0"),
         "duplicates": given.get("duplicates") or duplicates,
     }
+    if given.get("starts"):
+        settled["starts"] = given["starts"]
+    return settled
 
 
 def _own_names(table: TableFiles, names: Sequence[str]) -> list[str]:

@@ -130,7 +130,7 @@ def ordinal_of(source: OpenTable, row_id: str, loc: Loc = ()) -> int:
 
 
 class SampledRows:
-    """The rows of a sample, named by row id or by key.
+    """Rows of a sample, named by row id or by key.
 
     Parameters
     ----------
@@ -142,21 +142,35 @@ class SampledRows:
         self._service, self._job, self._row_ids = service, job, row_ids
 
     def row_id(self, text: str, loc: Loc = ()) -> str:
-        """The row id of the row that a person named; the text itself if no row here has it.
+        """The row id of the row that a person named; a row id as it is, also of another row.
 
         Raises
         ------
-        SeveralRows
-            Several rows have the key.
+        UnreadableKey, SeveralRows
+            The text is neither a row id nor a key; several rows have the key.
+        NotFound
+            None of the rows has the key.
         """
         if text in self._row_ids or is_row_id(self._job.run_parameters["table_key"], text):
             return text
         if not self._columns:
             return text
-        try:
-            return _chosen(self._columns, text, self._with_values, loc) or text
-        except UnreadableKey:
-            return text
+        row_id = _chosen(self._columns, text, self._with_values, loc)
+        if row_id is None:
+            raise NotFound(
+                'No row of the sample has the {columns} "{text}".{hint}',
+                columns=", ".join(column.name for column in self._columns),
+                text=_bare(text),
+                hint=_hint(self._similar(text)),
+                loc=loc,
+            )
+        return row_id
+
+    def _similar(self, text: str) -> str | None:
+        """The value that differs by leading zeros alone, of a key of one column."""
+        stripped = _bare(text).lstrip("0")
+        values = (values for values in self._by_values if len(values) == 1)
+        return next((value for (value,) in values if value.lstrip("0") == stripped), None)
 
     @cached_property
     def names(self) -> RowNames:
@@ -240,15 +254,24 @@ def _unknown_key(
     service: Service, files: TableFiles, columns: Sequence[Column], text: str, loc: Loc
 ) -> NotFound:
     """The error of a key that no row has; with the one that differs by leading zeros alone."""
-    written = text.strip().removeprefix(KEY_PREFIX)
-    similar = similar_value(service, files, columns[0], written) if len(columns) == 1 else None
+    similar = None
+    if len(columns) == 1:
+        similar = similar_value(service, files, columns[0], _bare(text))
     return NotFound(
         'No row has the {columns} "{text}".{hint}',
         columns=", ".join(column.name for column in columns),
-        text=written[:MAX_SHOWN],
-        hint="" if similar is None else f' Did you mean "{similar}"?',
+        text=_bare(text),
+        hint=_hint(similar),
         loc=loc,
     )
+
+
+def _bare(text: str) -> str:
+    return text.strip().removeprefix(KEY_PREFIX)[:MAX_SHOWN]
+
+
+def _hint(similar: str | None) -> str:
+    return "" if similar is None else f' Did you mean "{similar}"?'
 
 
 def similar_value(service: Service, files: TableFiles, column: Column, text: str) -> str | None:

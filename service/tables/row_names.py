@@ -38,6 +38,12 @@ def declared_key(service: Service, dataset_id: int, table_key: str) -> RowKey | 
     return None if key is None else RowKey(tuple(key.columns), key.duplicates)
 
 
+def key_of_job(service: Service, job: JobRecord) -> tuple[str, ...]:
+    """The columns of the row key of the table that a job draws from; none without one."""
+    key = declared_key(service, job.dataset_id, job.run_parameters["table_key"])
+    return () if key is None else key.columns
+
+
 def columns_of_key(files: TableFiles, key: RowKey | None) -> tuple[Column, ...]:
     """The columns of a key; none if there is no key, or a version can't have it."""
     if key is not None:
@@ -78,9 +84,13 @@ class RowNames:
     columns: tuple[str, ...] = ()
     keys: Mapping[str, KeyOfRow] = field(default_factory=dict)
 
+    def __bool__(self) -> bool:
+        """Whether the table has a row key."""
+        return bool(self.columns)
+
     @property
     def label(self) -> str:
-        """What a column of names is called."""
+        """What a column of the names' values is called."""
         return ", ".join(self.columns) or "Row"
 
     def has(self, row_id: str) -> bool:
@@ -102,14 +112,6 @@ class RowNames:
             return row_id
         return ", ".join([*map(_shortened, self.keys[row_id].values), *self._number(row_id)])
 
-    def row(self, row_id: str) -> str:
-        """The row in a sentence: "document 0000027589", or "row primary:17"."""
-        return self.of(row_id) if self.has(row_id) else f"row {row_id}"
-
-    def start(self, row_id: str) -> str:
-        """The row at the start of a sentence: "document 0000027589", or "Row primary:17"."""
-        return self.of(row_id) if self.has(row_id) else f"Row {row_id}"
-
     def _number(self, row_id: str) -> list[str]:
         number = self.keys[row_id].number
         return [] if number is None else [f"number {number}"]
@@ -130,6 +132,11 @@ def names_of_job(service: Service, job: JobRecord, row_ids: Iterable[str]) -> Ro
     with suppress(DomainError):  # it was pruned, or its files are damaged
         return names_of_rows(service, open_source(service, job), key, row_ids)
     return NO_NAMES
+
+
+def named(service: Service, job: JobRecord, row_id: str) -> str:
+    """The name of one row of the table that a job draws from."""
+    return names_of_job(service, job, [row_id]).of(row_id)
 
 
 def names_of_rows(

@@ -41,6 +41,9 @@ TYPES = {
     "object of size": "Mapping[str, int | str]",
     "integer or string": "int | str",
 }
+OF_BOTH = {"start": "int | float | str"}
+"""Types of parameters whose name is also that of an argument of a step."""
+MORE_HELP = {"start": " In the order of keys: where it begins, such as 0.25."}
 ARGUMENTS_OF_EVALUATE = ("kind", "tolerable", "confidence")
 ARGUMENTS_OF_ESTIMATE = ("statistics", "by", "filters", "values", "confidence")
 ARGUMENTS_OF_SAVE = ("columns", "format")
@@ -107,7 +110,11 @@ def _parameters() -> list[Entry]:
             widens = kinds.setdefault(name, kind) != kind
             assert not widens or {kinds[name], kind} == {"int", "float"}, name
             kinds[name] = "float" if widens else kinds[name]
-    return [(name, kinds[name], own.help) for name, own in found.items() if name != "seed"]
+    return [
+        (name, OF_BOTH.get(name, kinds[name]), own.help + MORE_HELP.get(name, ""))
+        for name, own in found.items()
+        if name != "seed"
+    ]
 
 
 def _options(request: type[Request], without: Sequence[str] = ()) -> list[Entry]:

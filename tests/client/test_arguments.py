@@ -116,6 +116,7 @@ NOT_ARGUMENTS = {
     "method": "method",
     "random_seed": "seed",
     "selection": "columns, order_by, descending",
+    "order": "key, keyed, start, duplicates",
     "source_ref": "ref",
     "table_key": "table",
     "output_name": "name",

@@ -105,3 +105,13 @@ def test_estimates_of_incomplete_values_print_their_notes(dataset: Dataset) -> N
     estimates = sample.estimate("total", "hours", values=uploaded.number)
     assert "Note: 10 of 40 sampled rows" in repr(estimates)
     assert "10 of 40 sampled rows" in estimates._repr_html_()
+
+
+def test_a_row_key_is_declared_and_read(client: Client) -> None:
+    frame = pd.DataFrame({"account": ["a", "b", "c"], "amount": [1.5, 2.5, 2.5]})
+    made = client.upload(frame, "with a row key")
+    assert made.row_key == ()
+    assert made.set_row_key("account").row_key == ("account",)
+    with pytest.raises(JobsvcError) as refused:
+        made.set_row_key(["amount"])
+    assert refused.value.code == "invalid_key"

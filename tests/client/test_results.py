@@ -58,6 +58,18 @@ def test_all_fields_of_an_estimate_are_sent(sample: Sample) -> None:
     assert sample.estimate("quantile", "amount", q=0.25)[0].title == "Quantile 0.25 of amount"
 
 
+def test_a_contrast_is_a_difference_with_its_margin(sample: Sample) -> None:
+    between = {"by": "region", "first": "north", "second": "south"}
+    found = sample.estimate("mean", "amount", contrast={"between": between})
+    (contrast,) = found.contrasts
+    assert contrast.estimate == pytest.approx(found[0].estimate - found[1].estimate)  # type: ignore[operator]
+    assert str(contrast).startswith("Mean of amount, north less south: ")
+    assert contrast.title in found._repr_html_()
+    assert contrast.p_value is not None
+    paired = sample.estimate("mean", "amount", contrast={"column": "id", "measure": "ratio"})
+    assert paired.contrasts[0].title == "Mean of amount, amount by id"
+
+
 def test_an_audit_ends_in_a_conclusion_and_a_paper(dataset: Dataset, tmp_path: Path) -> None:
     drawn = dataset.sample("random", size=30, seed=5)
     items = drawn.findings()

@@ -60,13 +60,20 @@ def test_rows_that_differ_are_printed_and_written(
     assert fetched.read_text() == output.read_text()
 
 
+def test_rows_of_equal_keys_are_matched(run: Run, ledger: tuple[str, str]) -> None:
+    how = ("--key", "doc", "--duplicates", "number", "--limit", "1")
+    shown = run("compare", *ledger, "main", *how).stdout
+    assert "1 added, 1 removed, 1 changed in 1 cells, 198 unchanged" in shown
+    assert "50 keys with several rows, 200 before and 199 now, such as 0, 1, 10:" in shown
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "part"),
     [
         (("main", "nope"), 1, "nope"),
         (("main", "main", "--key", "dok"), 1, 'There is no column "dok". Did you mean "doc"?'),
-        (("main", "main", "--key", "doc"), 1, "Add a column to keys"),
-        (("main", "main", "--output", "x.csv"), 2, "require --key"),
+        (("main", "main", "--key", "doc"), 1, "Add a column, or set duplicates to number"),
+        (("main", "main", "--output", "x.csv"), 2, "require --rows or --key"),
         (("main", "main", "--table", "nope"), 1, "nope"),
     ],
 )

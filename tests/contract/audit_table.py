@@ -172,6 +172,15 @@ CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
         lambda w: (f"{w.schedule()}/run", {}),
     ),
     "DELETE /api/schedules/<int:schedule_id>": ("schedule_deleted", lambda w: (w.schedule(), {})),
+    "POST /api/sampling/datasets/<int:dataset_id>/panels": (
+        "panel_made",
+        lambda w: (f"/api/sampling/datasets/{w.dataset}/panels", {"json": w.panel_body()}),
+    ),
+    "DELETE /api/sampling/panels/<int:panel_id>": ("panel_deleted", lambda w: (w.panel(), {})),
+    "POST /api/sampling/panels/<int:panel_id>/waves": (
+        "draw_asked",
+        lambda w: (f"{w.panel()}/waves", {"json": {}}),
+    ),
     "PATCH /api/connections/<int:connection_id>": (
         "connection_changed",
         lambda w: (f"/api/connections/{w.connection()['id']}", {"json": {"usable_by": []}}),

@@ -172,9 +172,9 @@ class Asked:
         listed = ", ".join([f"{first} + 1 AS {first}", *others])
         query = {"sql": f"SELECT {listed} FROM data LIMIT 50", "output_name": "changed"}
         self.job(path, query)
-        keys = [self.names[AMOUNT]]
+        by_day = {"keys": [self.names[DAY]], "duplicates": "number"}
         compare_to = {"source_ref": "expl-changed", "table_key": "result"}
-        job = self.job(path, {"compare_to": compare_to, "keys": keys})
+        job = self.job(path, {"compare_to": compare_to, **by_day})
         return self.get(f"/api/exploration/jobs/{job}/result", limit=100)["data"]
 
     def menus(self) -> Iterator[Any]:

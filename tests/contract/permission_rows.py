@@ -206,6 +206,15 @@ def of_schedule(path: str = "", body: dict[str, Any] | None = None) -> Made:
     return lambda scene, _: Ask(f"/api/schedules/{scene.schedule()}{path}", body)
 
 
+def new_panel(scene: Scene, _: User) -> Ask:
+    return Ask(f"/api/sampling/datasets/{scene.dataset}/panels", scene.panel_body())
+
+
+def of_panel(path: str = "", body: dict[str, Any] | None = None) -> Made:
+    """Ask about a new panel of another user."""
+    return lambda scene, _: Ask(f"{scene.panel()}{path}", body)
+
+
 def own_webhook_page(scene: Scene, asker: User) -> Ask:
     return Ask(f"/account/webhooks/{scene.webhook_of(asker)[0]}")
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from storage.versions.row_keys import delete_row_key, set_row_key
 from tests.contract.exploring import result_of
 from tests.contract.problems import assert_problem
 from tests.support.live_server import LiveServer
@@ -53,6 +54,7 @@ def test_changed_rows_are_a_table_that_is_paged_and_downloaded(
         "changed": 2,
         "unchanged": 1,
         "changed_cells": 2,
+        "repeated_keys": None,
     }
     assert columns["city"]["changed"] == columns["amount"]["changed"] == 1
     assert columns["note"] == {
@@ -112,8 +114,16 @@ def test_a_sample_and_its_remaining_rows_are_compared(server: LiveServer) -> Non
     [
         ({"keys": ["number"]}, "unknown_column", "number", ["keys", 0]),
         ({"keys": ["no", "note"]}, "unknown_column", "note", ["keys", 1]),
-        ({"keys": ["no", "NO"]}, "invalid_key", "twice", ["keys"]),
+        ({"keys": ["no", "NO"]}, "invalid_key", "twice", ["keys", 1]),
         ({"keys": []}, "invalid_request", "keys", ["keys"]),
+        ({"keys": None, "row_diff": True}, "invalid_key", "has no row key", ["keys"]),
+        (
+            {"keys": None, "duplicates": "number"},
+            "invalid_request",
+            "needs keys or row_diff",
+            ["duplicates"],
+        ),
+        ({"row_diff": False}, "invalid_request", "make a row diff", ["row_diff"]),
         ({"compare_to": None}, "invalid_request", "compare_to", ["keys"]),
         ({"sql": "SELECT 1"}, "invalid_request", "can't be combined with", ["compare_to"]),
     ],
@@ -129,13 +139,72 @@ def test_an_invalid_request_makes_no_job(
 
 def test_a_repeated_key_fails_the_job_and_names_the_rows(server: LiveServer, dataset: int) -> None:
     job = server.explore(dataset, body("city"))
-    assert (job["status"], job["error_code"]) == ("failed", "invalid_key")
-    missing = "The key is missing in 1 row of the earlier version, such as row 2"
+    assert (job["status"], job["error_code"]) == ("failed", "key_missing")
+    missing = "The key city of the earlier version is missing in 1 row, such as row 2"
     assert missing in job["error_message"]
     back = {"source_ref": "main", "compare_to": {"source_ref": "before"}, "keys": ["city"]}
     failed = server.explore(dataset, back)
-    repeated = "2 rows share their key with another row, such as city = Oslo in rows 0 and 3"
+    assert (failed["status"], failed["error_code"]) == ("failed", "key_not_unique")
+    repeated = "2 rows share their key with another row, such as Oslo. Add a column"
     assert repeated in failed["error_message"]
+
+
+LINES = [f"d{line // 2 if line < 80 else line},{line % 5},{line}.5" for line in range(300)]
+"""Forty documents have two lines."""
+
+
+@pytest.fixture(scope="module")
+def lines(server: LiveServer) -> int:
+    """Two versions of a table in which some keys repeat; the second one in another order."""
+    dataset_id = server.new_dataset()
+    server.import_text(dataset_id, "\n".join(["doc,kind,amount", *LINES]))
+    path = f"/api/datasets/{dataset_id}/refs"
+    server.admin.post(path, json={"name": "before", "source_ref": "main"})
+    now = [*LINES[4:], "d0,0,0.5", "d0,1,99", "d0,1,99", "d1,3,3.5", "d900,1,1"]
+    server.import_text(dataset_id, "\n".join(["doc,kind,amount", *now[::-1]]))
+    return dataset_id
+
+
+def test_rows_of_repeated_keys_are_matched_if_the_user_says_so(
+    server: LiveServer, lines: int
+) -> None:
+    refused = server.explore(lines, body("doc"))
+    assert (refused["status"], refused["error_code"]) == ("failed", "key_not_unique")
+    assert "80 rows share their key" in refused["error_message"]
+    job = server.explore(lines, body("doc", duplicates="number"))
+    assert job["run_parameters"]["duplicates"] == "number"
+    found = job["output_summary"]["row_diff"]
+    counts = [found[name] for name in ("added", "removed", "changed", "unchanged")]
+    assert counts == [2, 1, 1, 298]
+    examples = found["repeated_keys"].pop("examples")
+    assert found["repeated_keys"] == {"keys": 40, "rows_before": 80, "rows_now": 80}
+    assert examples == ["d0", "d1", "d10"]
+    rows = server.admin.get(result_of(job)).json()["data"]
+    listed = [(row["_change"], row["doc"], row["amount_before"], row["amount_now"]) for row in rows]
+    assert listed == [
+        ("changed", "d0", 1.5, 99.0),
+        ("removed", "d1", 2.5, None),
+        ("added", "d900", None, 1.0),
+        ("added", "d0", None, 99.0),
+    ]
+
+
+def test_the_declared_key_is_the_default(server: LiveServer, lines: int) -> None:
+    service = server.service
+    with service.database.write() as tx:
+        set_row_key(tx, lines, "primary", ["doc"], "number", 1, service.clock)
+    try:
+        request = {"source_ref": "before", "compare_to": {"source_ref": "main"}, "row_diff": True}
+        job = server.explore(lines, request)
+        assert job["run_parameters"]["keys"] == ["doc"]
+        assert job["output_summary"]["row_diff"]["repeated_keys"]["keys"] == 40
+        refused = server.explore(lines, {**request, "duplicates": "refuse"})
+        assert refused["error_code"] == "key_not_unique"
+        wider = server.explore(lines, {**request, "keys": ["doc", "kind"]})
+        assert wider["run_parameters"]["duplicates"] == "refuse"
+    finally:
+        with service.database.write() as tx:
+            delete_row_key(tx, lines, "primary")
 
 
 def test_a_row_diff_is_fixed_at_submission(server: LiveServer, dataset: int) -> None:

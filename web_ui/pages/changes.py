@@ -20,10 +20,12 @@ from application.comparing import likely_key, shown_tables
 from application.explorations import submit_table
 from application.table_views import parse_view, view_page, view_total
 from contract.requests.exploring import CompareToRequest, ExplorationRequest
+from contract.words import Duplicates
 from domain_errors import DomainError
 from parquet_tables.names import folded
 from parquet_tables.quoting import quote_identifier, quote_text
 from parquet_tables.tables import Column
+from service.tables.chosen_keys import declared_key_of
 from service.tables.open_tables import (
     RESULT,
     OpenTable,
@@ -84,8 +86,7 @@ def changes(dataset_id: int) -> Response:
         if values["base"] is not None:
             values |= _row_diff(found, values["base"], values["other"])
             values |= _compared(found, values["base"], values["other"])
-            keys = [column.name for column in values["keys"] or values["suggested"]]
-            values |= _code(found, values["base"], values["other"], keys)
+            values |= _code(found, values["base"], values["other"], values)
     except DomainError as error:
         values["problem"] = error.message
     return show(
@@ -107,13 +108,16 @@ def list_changes(dataset_id: int) -> AnyResponse:
     found = caller().dataset(dataset_id, "write")
     given = {name: request.form.get(name, "") for name in ("from", "from_table", "to", "to_table")}
     keys = request.form.getlist("keys")
+    duplicates: Duplicates = "number" if request.form.get("duplicates") == "number" else "refuse"
     path = f"/datasets/{dataset_id}/changes"
-    by = submission("interactive", f"{path}?{urlencode({**given, 'keys': keys})}")
+    meaning = urlencode({**given, "keys": keys, "duplicates": duplicates})
+    by = submission("interactive", f"{path}?{meaning}")
     request_ = ExplorationRequest(
         source_ref=given["from"],
         table_key=given["from_table"] or None,
         compare_to=CompareToRequest(source_ref=given["to"], table_key=given["to_table"] or None),
         keys=keys,
+        duplicates=duplicates,
     )
     job = submit_table(service(), by, found, request_)
     return to(f"{path}?{urlencode({**given, 'diff': job.id})}#rows")
@@ -188,16 +192,19 @@ def _compared(found: DatasetRecord, base: Side, other: Side) -> Values:
     return {"found": compared, "suggested": _named(columns, suggested[0] if suggested else ())}
 
 
-def _code(found: DatasetRecord, base: Side, other: Side, keys: list[str]) -> Values:
+def _code(found: DatasetRecord, base: Side, other: Side, values: Values) -> Values:
     """The request of a row diff as code; nothing without columns that identify rows."""
+    keys = [column.name for column in values["keys"] or values["suggested"]]
     if not keys:
         return {}
-    body = {
+    body: Values = {
         "source_ref": base.ref,
         "table_key": base.table.name,
         "compare_to": {"source_ref": other.ref, "table_key": other.table.name},
         "keys": keys,
     }
+    if values["numbers_equal_keys"]:
+        body["duplicates"] = "number"
     return code_at(f"/api/exploration/datasets/{found.id}/jobs", body)
 
 
@@ -211,10 +218,10 @@ def _row_diff(found: DatasetRecord, base: Side, other: Side) -> Values:
     job = _job_of_url(found) or _latest_job(found, base.table, other.table)
     shared = {folded(column.name) for column in base.table.files.columns}
     columns = [column for column in other.table.files.columns if folded(column.name) in shared]
-    values: Values = {"shared": columns, "diff_job": job, "keys": (), "suggested": ()}
+    values: Values = {"shared": columns, "diff_job": job, "suggested": ()}
+    values |= _chosen_key(found, base, other, columns, job)
     if job is None:
         return values
-    values["keys"] = _named(columns, job.run_parameters["keys"])
     if job.status != "completed":
         return values
     values["diff"] = (job.output_summary or {})["row_diff"]
@@ -223,6 +230,26 @@ def _row_diff(found: DatasetRecord, base: Side, other: Side) -> Values:
     except DomainError as error:  # they were pruned, or hold too much text for a page
         values["rows_problem"] = error.message
     return values
+
+
+def _chosen_key(
+    found: DatasetRecord, base: Side, other: Side, columns: Sequence[Column], job: JobRecord | None
+) -> Values:
+    """The key of a row diff, else the row key of the table; and what equal keys do."""
+    if job is not None:
+        parameters = job.run_parameters
+        keys, duplicates = parameters["keys"], parameters.get("duplicates", "refuse")
+        return {"keys": _named(columns, keys), "numbers_equal_keys": duplicates == "number"}
+    with service().database.read() as tx:
+        declared = declared_key_of(tx, found.id, base.table) or declared_key_of(
+            tx, found.id, other.table
+        )
+    if declared is None:
+        return {"keys": (), "numbers_equal_keys": False}
+    return {
+        "keys": _named(columns, declared.columns),
+        "numbers_equal_keys": declared.duplicates == "number",
+    }
 
 
 def _job_of_url(found: DatasetRecord) -> JobRecord | None:

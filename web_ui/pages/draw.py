@@ -28,8 +28,10 @@ from storage.audit.findings import newest_findings
 from storage.errors import Pruned
 from storage.jobs.jobs import JobRecord
 from storage.jobs.lists import JobFilters, list_jobs
+from storage.sqlite.database import Transaction
 from storage.versions.manifests import Commit, get_commit, history
 from storage.versions.refs import MAIN, find_ref, has_sample_ref, list_refs
+from storage.versions.row_keys import row_key_of
 from web_ui.grids import filters_in_query
 from web_ui.pages.dataset import QUICK_CELLS
 from web_ui.shell import blueprint, caller, service, show, signed_in
@@ -118,7 +120,11 @@ def _refs(found: DatasetRecord) -> list[dict[str, Any]]:
             {
                 "name": ref.name,
                 "tables": [
-                    {"key": table.name, "row_count": table.row_count}
+                    {
+                        "key": table.name,
+                        "row_count": table.row_count,
+                        "row_key": _row_key(tx, found.id, table.key),
+                    }
                     for table in get_commit(tx, found.id, ref.commit_id).manifest.tables
                 ],
             }
@@ -142,6 +148,12 @@ def _samples(found: DatasetRecord) -> list[JobRecord]:
     with service().database.read() as tx:
         jobs, _ = list_jobs(tx, caller().user, filters, offset=0, limit=MAX_OFFERED)
         return [job for job in jobs if has_sample_ref(tx, found.id, job.output_commit_id)]
+
+
+def _row_key(tx: Transaction, dataset_id: int, table_key: str) -> list[str] | None:
+    """The columns of a table's row key, if it has one."""
+    declared_key = row_key_of(tx, dataset_id, table_key)
+    return None if declared_key is None else declared_key.columns
 
 
 def _copied_job(found: DatasetRecord) -> JobRecord | None:

@@ -16,12 +16,17 @@ from application.audit.finding_values import has_findings
 from application.audit.items import drawn_book_column
 from application.estimation.backtest import KnownFigure, backtest_of
 from application.estimation.calibrating import MAX_COLUMNS, CalibrationFacts
+from application.estimation.contrasts import ContrastEstimate
 from application.estimation.estimates import EstimatesAnswer, estimates_of
 from application.estimation.estimates_sheet import (
     MARGIN_DIGITS,
+    contrast_figure,
+    contrast_name,
+    contrasts_table,
     estimates_section,
     estimates_table,
     figure,
+    side_name,
     truth_judgement,
 )
 from application.estimation.figures import FigureEstimate, PlainEstimate
@@ -38,12 +43,15 @@ from application.estimation.value_sources import (
 )
 from contract.answers import answer_fields
 from contract.fields import DEFAULT_CONFIDENCE, NOT_GIVEN, USUAL_CONFIDENCES
+from contract.group_texts import split_two_groups
 from contract.numbers import TwoReadings, number_of
 from contract.requests.estimate import (
     DEFAULT_QUANTILE,
     MINIMUM_DEGREES,
     BacktestRequest,
+    BetweenRequest,
     CalibrateRequest,
+    ContrastRequest,
     EstimatesRequest,
     IntervalRequest,
     StatisticRequest,
@@ -77,6 +85,8 @@ BY_ITSELF = ("confidence", "book_column", "true_values")
 """Fields of the request that the page shows in a way of its own."""
 OTHER_CELLS = ("group", "uncalibrated")
 """Fields of an estimate that a line of a file has in a way of its own."""
+CONTRAST_SIDE = ("name", "estimate", "standard_error", "ci_low", "ci_high", "n")
+"""Columns of either figure in a file of contrasts."""
 MAX_MARGIN = 1e300
 MAX_DRAWN = 40
 """Groups in the picture; the table has all."""
@@ -140,7 +150,65 @@ def _figures(found: JobRecord) -> Values:
         "design_links": _design_links(answer.design.method),
         **_needed(found, chosen),
         "known_totals": _known_totals(answer.calibration),
+        **_contrasts(answer),
     }
+
+
+def _contrasts(answer: EstimatesAnswer) -> Values:
+    """The table and the pictures of contrasts; nothing without any."""
+    drawn = [
+        each
+        for each in answer.contrasts
+        if each.ci_low is not None and each.ci_high is not None and each.estimate is not None
+    ][: MAX_DRAWN // 2]
+    if not answer.contrasts:
+        return {}
+    sides = [
+        Interval(
+            ", ".join([*_group_names(each.group), side_name(side)]),
+            side.estimate,
+            side.ci_low,
+            side.ci_high,
+            _text(side.estimate, each.statistic),
+        )
+        for each in drawn
+        for side in (each.first, each.second)
+        if side.ci_low is not None and side.ci_high is not None and side.estimate is not None
+    ]
+    changes = [
+        Interval(
+            ", ".join(_group_names(each.group)) or contrast_name(each),
+            float(each.estimate or 0.0),
+            float(each.ci_low or 0.0),
+            float(each.ci_high or 0.0),
+            str(contrast_figure(each, each.estimate)),
+            each.true_value,
+        )
+        for each in drawn
+    ]
+    table = contrasts_table(answer, "Contrasts")
+    if not sides or not changes:
+        return {"contrast_table": table}
+    first, measure = drawn[0], drawn[0].measure
+    reference = 1.0 if measure == "ratio" else 0.0
+    return {
+        "contrast_table": table,
+        "contrast_pictures": (
+            IntervalChart(
+                "Both figures", sides, [_text(end, first.statistic) for end in axis_of(sides)]
+            ),
+            IntervalChart(
+                measure.capitalize(),
+                changes,
+                [str(contrast_figure(first, end)) for end in axis_of(changes, reference)],
+                reference=reference,
+            ),
+        ),
+    }
+
+
+def _group_names(group: Mapping[str, Any]) -> list[str]:
+    return ["Missing" if part is None else str(part) for part in group.values()]
 
 
 def _known_totals(calibration: CalibrationFacts | None) -> Table | None:
@@ -266,6 +334,8 @@ def _goal(chosen: Values) -> dict[GoalKind, float]:
 def estimates_file(job_id: str) -> AnyResponse:
     """Download the estimates of the tab as CSV that Excel reads as UTF-8, without formulas."""
     found, answer, chosen = _downloaded(job_id)
+    if "contrasts" in request.args:
+        return _contrasts_file(found, answer)
     text = io.StringIO()
     lines = csv.writer(text)
     estimates = answer.estimates
@@ -280,6 +350,28 @@ def estimates_file(job_id: str) -> AnyResponse:
         lines.writerow(map(_safe, cells))
     content = codecs.BOM_UTF8 + text.getvalue().encode()
     return _file(content, "text/csv", f"estimates-{found.id[:8]}.csv")
+
+
+def _contrasts_file(found: JobRecord, answer: EstimatesAnswer) -> AnyResponse:
+    """The contrasts as CSV; the names and estimates of both figures are columns of their own."""
+    text = io.StringIO()
+    lines = csv.writer(text)
+    names = [
+        own.name
+        for own in answer_fields(ContrastEstimate)
+        if own.name not in ("group", "first", "second")
+    ]
+    sides = [f"{side}_{name}" for side in ("first", "second") for name in CONTRAST_SIDE]
+    groups = list(answer.contrasts[0].group) if answer.contrasts else []
+    lines.writerow(map(_safe, [*groups, *sides, *names]))
+    for each in answer.contrasts:
+        cells = [*each.group.values()]
+        cells += [
+            getattr(side, name) for side in (each.first, each.second) for name in CONTRAST_SIDE
+        ]
+        lines.writerow(map(_safe, [*cells, *(getattr(each, name) for name in names)]))
+    content = codecs.BOM_UTF8 + text.getvalue().encode()
+    return _file(content, "text/csv", f"contrasts-{found.id[:8]}.csv")
 
 
 @blueprint.get("/jobs/<job_id>/estimates.xlsx")
@@ -341,6 +433,9 @@ def _chosen() -> Values:
         "book": given.get("book") or None,
         "lonely": given["lonely"] if given.get("lonely") in LONELY else "fail",
         "all_intervals": given.get("minimum_degrees") == "0",
+        "groups": given.get("contrast", "").strip(),
+        "other": given.get("contrast_column") or None,
+        "measure": "ratio" if given.get("contrast_measure") == "ratio" else "difference",
     }
 
 
@@ -399,10 +494,24 @@ def _asked(found: JobRecord, chosen: Values) -> EstimatesRequest:
         variance=VarianceRequest(lonely_stratum=chosen["lonely"]),
         true_values=chosen["true_values"],
         calibrate=_calibration(chosen),
+        contrast=_contrast(found, chosen),
         values=chosen["values"],
         book_column=chosen["book"],
         **read_form(EstimatesRequest, request.args, BY_ITSELF),
     )
+
+
+def _contrast(found: JobRecord, chosen: Values) -> ContrastRequest | None:
+    """The contrast of two groups, or else with another column."""
+    measure, source = chosen["measure"], _source(found, chosen)
+    if chosen["groups"]:
+        by, first, second = split_two_groups(chosen["groups"])
+        values = [
+            value_of_text(service(), found, by, side.text, source) for side in (first, second)
+        ]
+        between = BetweenRequest(by=by, first=values[0], second=values[1])
+        return ContrastRequest(between=between, measure=measure)
+    return ContrastRequest(column=chosen["other"], measure=measure) if chosen["other"] else None
 
 
 def _calibration(chosen: Values) -> CalibrateRequest | None:
@@ -464,7 +573,7 @@ def _picture(
     lines = [
         Interval(
             ", ".join("Missing" if part is None else str(part) for part in each.group.values())
-            or "All rows",
+            or (each.column if chosen["other"] and each.column else "All rows"),
             each.estimate,
             each.ci_low,
             each.ci_high,

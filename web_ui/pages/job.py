@@ -12,6 +12,7 @@ from flask import request
 from werkzeug.wrappers import Response as AnyResponse
 
 from application.access import RowSource
+from application.audit.findings import named_replacements
 from application.audit.review import may_undo_sign_offs
 from application.audit.sentences import carried_sentence
 from application.audit.state import STRATUM, audit_state
@@ -44,6 +45,7 @@ from service.tables.open_tables import (
     output_of,
     source_of,
 )
+from service.tables.row_names import key_of_job
 from storage.accounts.datasets import get_dataset
 from storage.certificates.keys import list_public_keys
 from storage.certificates.ledger import draw_entry
@@ -274,7 +276,10 @@ def _reserves(found: JobRecord) -> Values:
             values["reserves"] = reserves
             has_groups = any(row[STRATUM] is not None for row in reserves.data)
             values["shown"] = [name for name in reserves.columns if has_groups or name != STRATUM]
-            values["used"] = audit_state(service(), found).replacing
+            replacements = named_replacements(
+                service(), found, audit_state(service(), found).replacements
+            )
+            values["used"] = {each.replacement_id: each for each in replacements}
         caller().audit_view(source, "reserves")
     except DomainError as error:
         values["problem"] = problem_text(error)
@@ -296,7 +301,8 @@ def _why(found: JobRecord) -> Values:
         with caller().reading():
             table = open_source(service(), found)
             values["columns"], values["types"] = table.files.columns, _types(table)
-            if not ("column" in request.args or value):
+            values["row_key"] = key_of_job(service(), found)
+            if not ("column" in request.args or value or values["row_key"]):
                 values["column"] = key_column(service(), found.dataset_id, table)
             if value:
                 asked = LookupRequest(column=column, value=value, limit=ROWS_LOOKED_UP)
@@ -364,7 +370,7 @@ def _api_request(found: JobRecord, body: Values) -> ApiRequest:
     path = f"/api/datasets/{found.dataset_id}/refs/{quote(body['ref'], safe='')}/import"
     sent = {
         name: body[name]
-        for name in ("uri", "options", "commit_message", "require_columns")
+        for name in ("uri", "options", "commit_message", "require_columns", "row_key")
         if body.get(name)
     }
     return ApiRequest(path, sent, None if "uri" in sent else body["file_name"])

@@ -37,6 +37,7 @@ const context = {
   methods: data.methods,
   operators: data.operators,
   columns: () => columns,
+  rowKey: () => tables().find(({ key }) => key === body.table_key)?.row_key,
   source: () => ({ source_ref: body.source_ref, table_key: body.table_key }),
   sampling,
   table: () => table(),
