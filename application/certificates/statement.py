@@ -241,6 +241,14 @@ def _round(
     }
 
 
+def _order(given: Mapping[str, Any], spec: Round, table: TableFiles) -> dict[str, Any]:
+    """The keyed order of a round as its member ``order``; none of a round by ordinals."""
+    if spec.order is None:
+        return {}
+    key = [{"name": column.name, "type": column.type} for column in spec.order.key.of(table)]
+    return {"order": {"order_version": KEYED_VERSION, **given["order"], "key": key}}
+
+
 def _unchecked_exclusion(parameters: Mapping[str, Any]) -> str | None:
     """What a certificate can't show of rows that an earlier version or earlier draws have."""
     excluded = excluded_text(parameters)
@@ -250,14 +258,6 @@ def _unchecked_exclusion(parameters: Mapping[str, Any]) -> str | None:
         f"The population lacks {excluded}. The manifest names them as left_out_by; that these rows "
         "are the ones left out, and no others, isn't shown by the certificate."
     )
-
-
-def _order(given: Mapping[str, Any], spec: Round, table: TableFiles) -> dict[str, Any]:
-    """The keyed order of a round as its member ``order``; none of a round by ordinals."""
-    if spec.order is None:
-        return {}
-    key = [{"name": column.name, "type": column.type} for column in spec.order.key.of(table)]
-    return {"order": {"order_version": KEYED_VERSION, **given["order"], "key": key}}
 
 
 def _facts(facts: Mapping[str, Any]) -> dict[str, Any]:

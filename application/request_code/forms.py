@@ -154,13 +154,31 @@ OWN_WRITING = {
 }
 
 
+def _words(own: Declared) -> WriteWords:
+    """The option of a field, or the options of an object's fields."""
+    match own.kind:
+        case WrittenPart(to_text=to_text) if own.option is not None:
+            return words.option(own.option, to_text)
+        case Part(of):
+            return words.joined({part.name: _words(part) for part in declared(of)})
+        case _ if own.option is None:
+            return words.no_words
+        case RowFilterKind():
+            return words.option(own.option, words.expression)
+        case Flag():
+            return words.flag(own.option)
+        case Mapped():
+            return words.pairs(own.option)
+        case _:
+            return words.option(own.option)
+
+
 def _parameter_arguments() -> tuple[Argument, ...]:
     """The arguments of all methods' parameters, of each name once."""
     found = dict(OWN_WRITING)
     for method in METHODS:
         for each in method.parameters:
-            write = words.option(each.option) if each.option else words.no_words
-            plain = Argument(f"parameters.{each.name}", keyword(each.name), write)
+            plain = Argument(f"parameters.{each.name}", keyword(each.name), _words(each))
             found.setdefault(each.name, plain)
     return tuple(found.values())
 
@@ -275,23 +293,6 @@ def _argument(own: Declared) -> Argument:
     elif isinstance(own.kind, Items) and isinstance(own.kind.of, ColumnName):
         python = keyword(own.name, _one_or_list)
     return Argument(own.name, python, _words(own))
-
-
-def _words(own: Declared) -> WriteWords:
-    """The option of a field, or the options of an object's fields."""
-    match own.kind:
-        case WrittenPart(to_text=to_text) if own.option is not None:
-            return words.option(own.option, to_text)
-        case Part(of):
-            return words.joined({part.name: _words(part) for part in declared(of)})
-        case _ if own.option is None:
-            return words.no_words
-        case RowFilterKind():
-            return words.option(own.option, words.expression)
-        case Flag():
-            return words.flag(own.option)
-        case _:
-            return words.option(own.option)
 
 
 def _compared(ref: WriteWords, table: str) -> Argument:
@@ -433,13 +434,7 @@ FORMS = (
             Argument("ref", keyword("ref"), words.option("--ref")),
             Argument("commit_message", keyword("purpose"), words.option("--purpose")),
             *(
-                Argument(
-                    f"options.{own.name}",
-                    keyword(own.name),
-                    (words.pairs if isinstance(own.kind, Mapped) else words.option)(
-                        str(own.option)
-                    ),
-                )
+                Argument(f"options.{own.name}", keyword(own.name), _words(own))
                 for own in declared(ReadOptions)
             ),
             Argument(

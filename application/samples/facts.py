@@ -31,7 +31,7 @@ SEED_ORIGINS = {
     "dice": "Dice before witnesses",
     None: "Not recorded",
 }
-SHOWN_ELSEWHERE = ("seed", "sizes")
+SHOWN_ELSEWHERE = ("seed", "sizes", "parts")
 SCREEN_WORDS = {
     "strata": "groups",
     "stratum": "group",

@@ -2,7 +2,7 @@
 
 from jobsvc_client.client import Client, Dataset, connect
 from jobsvc_client.errors import JobsvcError
-from jobsvc_client.jobs import Job, Report, RowsJob, Sample
+from jobsvc_client.jobs import Job, Report, RowsJob, Sample, Split
 from jobsvc_client.results import Contrast, Estimate, Estimates, Evaluation, Plan, UploadedValues
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "Report",
     "RowsJob",
     "Sample",
+    "Split",
     "UploadedValues",
     "connect",
 ]

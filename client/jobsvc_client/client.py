@@ -16,9 +16,9 @@ from jobsvc_client.arguments import Columns, given, keywords, listed, number_of,
 from jobsvc_client.display import facts, heading
 from jobsvc_client.draws import DrawOptions, draw_body
 from jobsvc_client.errors import JobsvcError
-from jobsvc_client.fields import DEFAULT_METHOD, ImportOptions
+from jobsvc_client.fields import DEFAULT_METHOD, DIVIDING_METHOD, ImportOptions
 from jobsvc_client.frames import Frame, existing_file, library_of, to_parquet
-from jobsvc_client.jobs import Job, Report, RowsJob, Sample
+from jobsvc_client.jobs import Job, Report, RowsJob, Sample, Split
 from jobsvc_client.results import Plan
 from jobsvc_client.transport import Transport, json_text
 
@@ -273,7 +273,9 @@ class Client:
         if info["run_type"] != "sampling":
             made = info["job_kind"]
             raise JobsvcError(f"Job {info['id']} made {made}, not a sample.", "not_a_sample")
-        return Sample(self._transport, info)
+        rounds = info["run_parameters"]["rounds"]
+        is_split = rounds[0]["method"] == DIVIDING_METHOD
+        return (Split if is_split else Sample)(self._transport, info)
 
     def _named(self, name: str) -> list[Dataset]:
         found = self._transport.pages("/api/datasets", "datasets", {"name": name})
@@ -421,7 +423,7 @@ class Dataset:
         ----------
         method : str
             ``random``, ``stratified``, ``systematic``, ``cluster``, ``weighted`` or
-            ``monetary_unit``.
+            ``monetary_unit``; for a split into parts see :meth:`split`.
         wait : bool
             Wait for the end of the draw; else the results of the sample wait for it.
         strata : str or sequence
@@ -466,6 +468,46 @@ class Dataset:
         path = f"/api/sampling/datasets/{self.id}/jobs"
         sample = self._job(Sample, self._transport.json("POST", path, body, creates_job=True))
         return sample.wait() if wait else sample
+
+    @keywords(DrawOptions)
+    def split(
+        self,
+        shares: Mapping[str, float | str],
+        *,
+        wait: bool = True,
+        **options: Unpack[DrawOptions],
+    ) -> Split:
+        """Split a table into parts: each row into one, by its key or its group.
+
+        A row stays in its part when the table grows or is sorted anew, as long as seed and parts
+        are the same.
+
+        Parameters
+        ----------
+        shares : mapping
+            The share of each part by its name: ``{"train": 0.8, "test": "20%"}``.
+        wait : bool
+            Wait for the end; else the results wait for it.
+        key : str or sequence of str
+            The columns that identify a row; by default the row key of the table.
+        group : str
+            Rows with one value in this column stay together.
+        strata : str or sequence
+            Columns by whose values the parts are compared.
+        exact : bool
+            Exact sizes; rows may then move when the table grows.
+        **options
+            ``seed``, ``filters``, ``ref``, ``table``, ``name`` and so on, as of :meth:`sample`.
+
+        Examples
+        --------
+        >>> split = items.split({"train": 0.8, "test": 0.2}, group="user")  # doctest: +SKIP
+        >>> train, test = split["train"], split["test"]  # doctest: +SKIP
+        """
+        body = self._draw_body(DIVIDING_METHOD, {**options, "parts": shares})
+        path = f"/api/sampling/datasets/{self.id}/jobs"
+        split = self._job(Split, self._transport.json("POST", path, body, creates_job=True))
+        return split.wait() if wait else split
 
     @keywords(DrawOptions)
     def plan(self, method: str = DEFAULT_METHOD, **options: Unpack[DrawOptions]) -> Plan:

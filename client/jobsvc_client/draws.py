@@ -123,6 +123,11 @@ def _round(method: str, options: Mapping[str, Any]) -> dict[str, Any]:
     return {**drawn, "selection": selection} if selection else drawn
 
 
+def _is_keyed(options: Mapping[str, Any]) -> bool:
+    """Whether rows are taken in the order of their keys; ``start`` is then that of the order."""
+    return "key" in options or "duplicates" in options or bool(options.get("keyed"))
+
+
 def _filters(options: Mapping[str, Any]) -> Any:
     """A filter of rows, with an earlier version and earlier draws beside it."""
     rows = filter_body(options["filters"]) if "filters" in options else {}
@@ -133,11 +138,6 @@ def _filters(options: Mapping[str, Any]) -> Any:
     if "not_drawn_by" in earlier:
         earlier["not_drawn_by"] = listed(earlier["not_drawn_by"])
     return {**(rows if isinstance(rows, Mapping) else {"conditions": rows}), **earlier}
-
-
-def _is_keyed(options: Mapping[str, Any]) -> bool:
-    """Whether rows are taken in the order of their keys; ``start`` is then that of the order."""
-    return "key" in options or "duplicates" in options or bool(options.get("keyed"))
 
 
 def _parameters(options: Mapping[str, Any]) -> dict[str, Any]:

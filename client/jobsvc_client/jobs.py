@@ -513,3 +513,40 @@ def _carried(continues: Mapping[str, Any]) -> str:
         f"It continues sample {continues['name']}: findings about {continues['findings']:,} of its "
         "rows came along"
     )
+
+
+class Split(Sample):
+    """A split of a dataset: the parts as frames, and what was checked in them.
+
+    The rows of the split as a sample are those of all parts; ``_part`` has the part of each.
+    """
+
+    @property
+    def parts(self) -> list[str]:
+        """The names of the parts."""
+        return [str(part["name"]) for part in self.division["parts"]]
+
+    @property
+    def division(self) -> dict[str, Any]:
+        """The parts with the shares asked and got, groups, strata, and the ``check``."""
+        found: dict[str, Any] = self._completed()["rounds"][0]["division"]
+        return found
+
+    def __getitem__(self, part: str) -> pandas.DataFrame:
+        """Return a part as a frame of pandas."""
+        frame: pandas.DataFrame = self.part(part)
+        return frame
+
+    @keywords()
+    def part(
+        self, name: str, library: Library = "pandas", *, columns: Columns | None = None
+    ) -> Any:
+        """Return a part as a frame of ``pandas``, ``polars`` or ``arrow``."""
+        self.wait()
+        query = {"format": "parquet", "table_key": name, "columns": quoted_list(columns)}
+        return from_parquet(self._transport.content(self._rows_path(), query), library)
+
+    @keywords()
+    def frames(self, library: Library = "pandas") -> dict[str, Any]:
+        """Return all parts as frames, by their names."""
+        return {name: self.part(name, library) for name in self.parts}

@@ -155,6 +155,10 @@ class KeyDigests:
             for file, start in self.table.with_starts()
         ]
 
+    def compute(self) -> None:
+        """Compute the digests now, so that they are read when the cursor is closed."""
+        _ = self._files
+
     def of(self, ordinals: Int64s) -> Int64s:
         """The digests of some rows, in their order."""
         found = self._of_columns(ordinals)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -80,6 +80,8 @@ class EarlierRows(ABC):
         The table as errors name it.
     loc : tuple
         Where the request has the filters ``new_since`` and ``not_drawn_by``.
+    parts : mapping
+        The parts of splits that are meant, by the ids of their jobs; of other draws all rows are.
     """
 
     service: Service
@@ -87,6 +89,7 @@ class EarlierRows(ABC):
     table: OpenTable
     label: str
     loc: Loc
+    parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @abstractmethod
     def of(self, since: EarlierVersion | None, draws: Sequence[JobRecord]) -> tuple[Int64s, Int64s]:
@@ -109,8 +112,13 @@ class EarlierRows(ABC):
         return np.array(ids, dtype=np.int64)
 
     def sample_of(self, job: JobRecord) -> TableFiles:
-        """The sample of a draw."""
-        return open_table(self.service, self.dataset_id, output_of(job), SAMPLE).files
+        """The sample of a draw, or the named parts of it."""
+        tables = [
+            open_table(self.service, self.dataset_id, output_of(job), name).files
+            for name in self.parts.get(job.id, (SAMPLE,))
+        ]
+        files = tuple(file for table in tables for file in table.files)
+        return TableFiles(tables[0].columns, files)
 
 
 class RowsByPosition(EarlierRows):
@@ -200,6 +208,7 @@ class RowsByKey(EarlierRows):
         with _named(label, loc), self.service.parquet.cursor(table) as cursor:
             found = KeyDigests(cursor, table, self.key, directory, on_progress)
             found.require(on_progress)
+            found.compute()
         return found
 
     def _of_draw(self, job: JobRecord) -> Int64s:
@@ -253,7 +262,7 @@ class RowsByKey(EarlierRows):
     def _of_all(self, table: TableFiles) -> Int64s:
         with self.service.parquet.cursor(table) as cursor:
             keyed = KeyDigests(cursor, table, self.key, None)
-        return keyed.of(np.arange(table.file_rows, dtype=np.int64))
+            return keyed.of(np.arange(table.file_rows, dtype=np.int64))
 
 
 @contextmanager

@@ -31,6 +31,8 @@ from typing import Any, Literal, TypedDict
 
 DEFAULT_METHOD = "{method}"
 """The method of a draw that names none."""
+DIVIDING_METHOD = "{dividing}"
+"""The method that divides all rows among parts."""
 '''
 TYPES = {
     "integer": "int",
@@ -39,6 +41,7 @@ TYPES = {
     "boolean": "bool",
     "array of string or bands": "Sequence[str | Mapping[str, Any]]",
     "object of size": "Mapping[str, int | str]",
+    "object of share": "Mapping[str, float | str]",
     "integer or string": "int | str",
 }
 OF_BOTH = {"start": "int | float | str"}
@@ -80,7 +83,12 @@ def module_text() -> str:
             "ConfidenceOptions",
         ),
     ]
-    return "\n\n".join([HEAD.format(method=DEFAULT_METHOD), *classes])
+    return "\n\n".join([HEAD.format(method=DEFAULT_METHOD, dividing=_dividing()), *classes])
+
+
+def _dividing() -> str:
+    (method,) = (each.name for each in METHODS if each.kind.divides)
+    return method
 
 
 def _class(name: str, doc: str, entries: Iterable[Entry], base: str = "TypedDict") -> str:

@@ -43,6 +43,7 @@ MAX_OFFERED = 50
 ASKED = (
     "at_most_one_of",
     "description",
+    "divides",
     "equal_chances",
     "exactly_one_of",
     "group_kind",
@@ -133,6 +134,12 @@ def _refs(found: DatasetRecord) -> list[dict[str, Any]]:
         ]
 
 
+def _row_key(tx: Transaction, dataset_id: int, table_key: str) -> list[str] | None:
+    """The columns of a table's row key, if it has one."""
+    declared_key = row_key_of(tx, dataset_id, table_key)
+    return None if declared_key is None else declared_key.columns
+
+
 def _earlier_versions(found: DatasetRecord) -> list[Commit]:
     """The versions of main before the newest, newest first."""
     with service().database.read() as tx:
@@ -148,12 +155,6 @@ def _samples(found: DatasetRecord) -> list[JobRecord]:
     with service().database.read() as tx:
         jobs, _ = list_jobs(tx, caller().user, filters, offset=0, limit=MAX_OFFERED)
         return [job for job in jobs if has_sample_ref(tx, found.id, job.output_commit_id)]
-
-
-def _row_key(tx: Transaction, dataset_id: int, table_key: str) -> list[str] | None:
-    """The columns of a table's row key, if it has one."""
-    declared_key = row_key_of(tx, dataset_id, table_key)
-    return None if declared_key is None else declared_key.columns
 
 
 def _copied_job(found: DatasetRecord) -> JobRecord | None:
