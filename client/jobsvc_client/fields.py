@@ -90,7 +90,9 @@ class EarlierRowsOptions(TypedDict, total=False):
     new_since: str
     """Only rows that this version of the table, a ref or a commit, doesn't have."""
     not_drawn_by: Sequence[Any]
-    """Only rows that these draws of the table, named by their jobs, don't have."""
+    """Only rows that these draws of the table don't have. A draw is named by its job or by a ref,
+    such as the tag of a golden set; `golden:test` is one part of a split.
+    """
 
 
 class ImportOptions(TypedDict, total=False):
