@@ -387,11 +387,18 @@ FORMS = (
         EXPLORATION,
         "rows = dataset.sql({arguments}).to_pandas()",
         ("jobsvc", "sql", "{subject}"),
-        (Argument("sql", positional, words.plain), REF, NAME, PURPOSE, BATCH),
+        (
+            Argument("sql", positional, words.plain),
+            REF,
+            Argument("with_tables", keyword("with_tables"), words.option("--with")),
+            NAME,
+            PURPOSE,
+            BATCH,
+        ),
         fields=lambda body: (
             {k: v for k, v in body.items() if k != "table_key"} if body.get("sql") else None
         ),
-        defaults=SOURCE,
+        defaults={**SOURCE, "with_tables": []},
     ),
     Form(
         EXPLORATION,

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from contract.declarations import Declared, Request, declared
 from contract.fields import Choice, Count, Flag, Items, Kind, Mapped, Part, Written
+from contract.requests.change import ChangeRequest
 from contract.requests.draw import EarlierFilterRequest
 from contract.requests.estimate import ConfidenceRequest, EstimatesRequest
 from contract.requests.evaluate import EvaluationRequest
@@ -49,6 +50,7 @@ OF_BOTH = {"start": "int | float | str"}
 MORE_HELP = {"start": " In the order of keys: where it begins, such as 0.25."}
 ARGUMENTS_OF_EVALUATE = ("kind", "tolerable", "confidence")
 ARGUMENTS_OF_ESTIMATE = ("statistics", "by", "filters", "values", "confidence")
+ARGUMENTS_OF_CHANGE = (*ARGUMENTS_OF_ESTIMATE, "with_job", "key")
 ARGUMENTS_OF_SAVE = ("columns", "format")
 
 Entry = tuple[str, str, str]
@@ -74,6 +76,12 @@ def module_text() -> str:
             "EstimateOptions",
             "How to estimate; docs/ESTIMATES.md.",
             _options(EstimatesRequest, ARGUMENTS_OF_ESTIMATE),
+            "ConfidenceOptions",
+        ),
+        _class(
+            "ChangeOptions",
+            "How to estimate a change; docs/CHANGE.md.",
+            _options(ChangeRequest, ARGUMENTS_OF_CHANGE),
             "ConfidenceOptions",
         ),
         _class(
