@@ -692,6 +692,23 @@ def test_a_job_makes_the_same_commit_by_both_engines(live: LiveServer, plain: Li
     assert small["output_summary"]["engine"]["reason"] == "few_bytes"
 
 
+def test_rows_of_an_earlier_draw_are_left_out_by_both_engines(live: LiveServer) -> None:
+    dataset_id = live.new_table(2_000)
+    first = live.draw(dataset_id, {**DRAW, "engine": "duckdb"})
+    rounds = [
+        {**given, "filters": {**given.get("filters", {}), "not_drawn_by": [first["id"]]}}
+        for given in DRAW["rounds"]
+    ]
+    found = [
+        finished(live.admin, job_by(live, dataset_id, engine, {**DRAW, "rounds": rounds}), 300)
+        for engine in ("spark", "duckdb")
+    ]
+    assert found[0]["output_summary"]["engine"]["name"] == "spark"
+    rows, own = (live.rows(job["id"]) for job in found)
+    assert rows == own
+    assert not {row["id"] for row in rows} & {row["id"] for row in live.rows(first["id"])}
+
+
 def attached(running: LiveServer, lake: Path) -> int:
     """The id of a new dataset whose table is the files of the lake."""
     dataset_id = running.new_dataset()
