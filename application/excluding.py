@@ -32,7 +32,7 @@ from service.sampling_parameters import (
     source_draw,
 )
 from service.service import Service
-from service.tables.draw_orders import declared_key_of
+from service.tables.draw_orders import declared_key_of, settle_orders
 from service.tables.earlier_rows import (
     EarlierRows,
     EarlierVersion,
@@ -335,6 +335,34 @@ def exclude(
     return find_rows(service, dataset_id, source, source_ref, earlier, key, draws, loc, parts=parts)
 
 
+def population_of(
+    service: Service,
+    dataset_id: int,
+    source: OpenTable,
+    source_ref: str,
+    given: Mapping[str, Any],
+    loc: Loc,
+) -> tuple[OpenTable, RoundJson]:
+    """The rows that one round draws from, and the round without the filters that define them.
+
+    Parameters
+    ----------
+    loc : tuple
+        Where the request has the round.
+
+    Raises
+    ------
+    DomainError
+        As of :func:`exclude`.
+    """
+    (rest,), earlier = split_filters([given], loc)
+    if earlier is None:
+        return source, rest
+    settled = settle_orders(service, dataset_id, source, [rest])
+    found = exclude(service, dataset_id, source, source_ref, settled, earlier)
+    return found.population, rest
+
+
 def requested_draws(
     service: Service, dataset_id: int, table_key: str, earlier: EarlierFilter
 ) -> tuple[JobRecord, ...]:
@@ -436,7 +464,7 @@ def find_rows(
     if key is not None:
         at = earlier.loc if key_loc is None else key_loc
         matching = RowsByKey(**shared, key=key, key_loc=at, on_progress=on_progress)
-    version = None if since is None else EarlierVersion(since, f"{earlier.new_since}")
+    version = None if since is None else EarlierVersion(since, f"{earlier.new_since}"[:20])
     old, drawn = matching.of(version, draws)
     ordinals = np.union1d(old, drawn)
     exclusion = Exclusion(

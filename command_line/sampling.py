@@ -45,6 +45,7 @@ from command_line.output import Printed, output_file, print_line, print_table
 from command_line.planned_draws import PLAN_OPTIONS, planned_body, print_registered
 from contract.fields import Choice, Count, Flag, Number
 from contract.numbers import TWO_WAYS, TwoReadings, number_of
+from contract.requests.draw import EarlierFilterRequest, OrderRequest
 from contract.requests.goal import GoalRequest
 from contract.words import RequestedEngine
 from domain_errors import InvalidRequest, percent_text, render
@@ -62,7 +63,8 @@ ENGINE_REASONS = {
 }
 
 
-SIZE = "sample_size"
+SIZE, START = "sample_size", "start"
+START_HELP = " With --key or --keyed: where the order begins, such as 0.25."
 PERCENT = 100
 SIZE_HELP = (
     'Rows to draw, such as 1,000, or a share such as 5%. By stratum, repeatable: "GROUP=SIZE", '
@@ -84,7 +86,7 @@ def _type_of(parameter: MethodParameter) -> click.ParamType[Any] | Callable[[str
     match parameter.kind:
         case Choice(titles):
             return click.Choice(list(titles))
-        case Count(bounds) if parameter.name != SIZE:
+        case Count(bounds) if parameter.name not in (SIZE, START):
             return WholeNumber(min=int(bounds.least or 0))
         case Number(bounds) if parameter.name != SIZE:
             return percentage if bounds.most == PERCENT else number
@@ -111,7 +113,10 @@ def _help_of(parameter: MethodParameter) -> str:
     methods = parameter.methods
     start = f"{methods[0].capitalize()}: " if len(methods) == 1 else ""
     end = f"{BANDS_HELP} Repeatable." if parameter.is_repeatable else ""
-    end = " Repeatable." if parameter.metavar is not None else end
+    if parameter.name == START:
+        end = START_HELP
+    elif parameter.metavar is not None:
+        end = " Repeatable."
     options = {own.name: own.option for own in DRAW_PARAMETERS.values()}
     return render(start + parameter.help + end, {}, lambda name: options.get(name, name))
 
@@ -135,6 +140,7 @@ ACCEPT = field_option(
 )
 NAMED = ("name", "purpose", "batch")
 """Options that a draw has with a body or a plan, too."""
+EARLIER_ROWS = with_request(EarlierFilterRequest, within="filters")
 METHOD = field_option("--method", type=click.Choice(METHODS), default="random", show_default=True)
 DRAW_OPTIONS = (
     METHOD,
@@ -151,6 +157,7 @@ DRAW_OPTIONS = (
         help="State the sums of this column, by group and in all, and the share drawn.",
     ),
     FILTER,
+    EARLIER_ROWS,
     field_option(
         "--column", "selection.columns", multiple=True, help="Show this column; repeatable."
     ),
@@ -161,6 +168,12 @@ DRAW_OPTIONS = (
         help="Sort the sample [default: as drawn].",
     ),
     field_option("--desc", "selection.order_desc", is_flag=True, help="Sort in descending order."),
+    with_request(OrderRequest, only=("key", "duplicates"), within="order"),
+    click.option(
+        "--keyed",
+        is_flag=True,
+        help="Draw the same rows from every version: in the order of the table's row key.",
+    ),
     REF,
     TABLE,
     field_option(
@@ -213,8 +226,15 @@ def draw_parts(
 
     ``method`` is that of a command without ``--method``.
     """
+    keyed = draw.pop("keyed", False) or bool(draw.get("key") or draw.get("duplicates"))
+    start = draw.pop(START, None)
+    order = {} if start is None else {START: start}
+    if start is not None and not keyed:
+        draw[START], order = WholeNumber().convert(start, None, None), {}
     parameters, body = _parameters(draw), body_of(draw)
     step: dict[str, Any] = {"method": method or body.pop("method"), "parameters": parameters}
+    if keyed:
+        step["order"] = {**body.pop("order", {}), **order}
     step |= {name: body.pop(name) for name in ("filters", "selection") if name in body}
     return step, body.pop("goal", {}), body
 
@@ -366,6 +386,7 @@ def sample(client: ApiClient, dataset: str, output: Path | None, **draw: Any) ->
     jobsvc sample ledger --method monetary_unit --book amount --materiality 50,000
     jobsvc sample ledger --method stratified --strata amount:0,1000,10000 --amount-column amount
         --size "≥ 10,000=all" --size "1,000 to < 10,000=5%" --size "0 to < 1,000=25"
+    jobsvc sample ledger --key account --size 80 --seed 42
     jobsvc sample sales --body rounds.json --name q1
     jobsvc sample sales --plan-id 0b1c… --beacon quicknet:28711111:9a31…
     jobsvc sample sales --plan-id 0b1c… --dice 31415926535897932384 --witness "A. Turing"
@@ -382,11 +403,24 @@ def sample(client: ApiClient, dataset: str, output: Path | None, **draw: Any) ->
     return Printed(with_comparison(client, job), print_sample, output)
 
 
+def _print_excluded(excluded: dict[str, Any]) -> None:
+    """Print how many rows are new, not drawn yet and left out."""
+    by = ", ".join(excluded["key"] or ()) or "position"
+    since, rows = excluded["new_since"], [f"{excluded['excluded_rows']:,} left out by {by}"]
+    if since is not None:
+        rows.append(f"{excluded['new_rows']:,} new since {since[:12]}")
+    if excluded["samples"]:
+        rows.append(f"{excluded['undrawn_rows']:,} not drawn by the named samples")
+    print_line(f"Of {excluded['source_rows']:,} rows: {', '.join(rows)}.")
+
+
 def _print_plan(planned: dict[str, Any]) -> None:
     print_line(
         f"Would draw {planned['total_rows']:,} of {planned['source_rows']:,} rows of commit "
         f"{planned['commit_id'][:12]}."
     )
+    if (excluded := planned["excluded"]) is not None:
+        _print_excluded(excluded)
     for round_ in planned["rounds"]:
         print_line(
             f"Round {round_['round_number']}: {round_['method']}, "

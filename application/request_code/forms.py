@@ -23,6 +23,7 @@ from contract.fields import (
     RowFilterKind,
     WrittenPart,
 )
+from contract.requests.draw import EarlierFilterRequest
 from contract.requests.estimate import EstimatesRequest
 from contract.requests.evaluate import EvaluationRequest
 from contract.requests.importing import ReadOptions
@@ -193,9 +194,17 @@ DRAW = (
     Argument("goal.accept", entry("goal", "accept"), words.accepted),
     Argument("goal.first_stage", entry("goal", "first_stage"), words.option("--first-stage")),
     Argument("filters", keyword("filters", _filter), words.option("--filter", words.expression)),
+    *(
+        Argument(f"filters.{own.name}", keyword(own.name), words.option(str(own.option)))
+        for own in declared(EarlierFilterRequest)
+    ),
     Argument("selection.columns", keyword("columns"), words.option("--column")),
     Argument("selection.order_by", keyword("order_by"), words.option("--order-by")),
     Argument("selection.order_desc", keyword("descending"), words.flag("--desc")),
+    Argument("order.key", keyword("key", _one_or_list), words.option("--key")),
+    Argument("keyed", keyword("keyed"), words.flag("--keyed")),
+    Argument("order.start", keyword("start"), words.option("--start")),
+    Argument("order.duplicates", keyword("duplicates"), words.option("--duplicates")),
     Argument("rounds", keyword("rounds"), words.no_words),
     Argument("amount_column", keyword("amount_column"), words.option("--amount-column")),
     Argument("export_residual", keyword("residual"), words.flag("--residual")),
@@ -208,7 +217,7 @@ DRAW = (
     Argument("draw_version", keyword("draw_version"), words.option("--draw-version")),
     Argument("engine", keyword("engine"), words.option("--engine")),
 )
-ROUND_PARTS = ("round_number", "method", "parameters", "filters", "selection", "goal")
+ROUND_PARTS = ("round_number", "method", "parameters", "filters", "selection", "goal", "order")
 PLAIN_GOAL = {"margin", "confidence"}
 
 
@@ -237,10 +246,24 @@ def _step_fields(step: Body) -> Fields | None:
         parameters.pop("sample_size", None)
     fields |= {f"parameters.{name}": value for name, value in parameters.items()}
     fields |= {f"selection.{name}": value for name, value in (step.get("selection") or {}).items()}
+    order = step.get("order")
+    if order is not None:
+        fields |= {f"order.{name}": value for name, value in order.items()}
+        fields |= {} if order.get("key") else {"keyed": True}
     if step.get("filters"):
-        fields["filters"] = step["filters"]
+        fields |= _filter_fields(step["filters"])
     is_known = step.keys() <= set(ROUND_PARTS) and fields.keys() <= {each.field for each in DRAW}
     return fields if is_known and len(parameters.keys() & set(SIZES)) < 2 else None
+
+
+def _filter_fields(filters: Any) -> Fields:
+    """The filter of rows, and each filter by earlier rows."""
+    if not isinstance(filters, Mapping):
+        return {"filters": filters}
+    names = [own.name for own in declared(EarlierFilterRequest)]
+    rows = {name: value for name, value in filters.items() if name not in names}
+    earlier = {f"filters.{name}": filters[name] for name in names if filters.get(name)}
+    return {**({"filters": rows} if rows else {}), **earlier}
 
 
 def _with(*needed: str) -> Callable[[Body], Fields | None]:
@@ -320,6 +343,8 @@ FORMS = (
             "export_residual": False,
             "allow_empty": False,
             "selection.order_desc": False,
+            "order.start": "0",
+            "order.duplicates": "refuse",
             "goal.confidence": 0.95,
         },
         body_option=True,
@@ -362,11 +387,18 @@ FORMS = (
         EXPLORATION,
         "rows = dataset.sql({arguments}).to_pandas()",
         ("jobsvc", "sql", "{subject}"),
-        (Argument("sql", positional, words.plain), REF, NAME, PURPOSE, BATCH),
+        (
+            Argument("sql", positional, words.plain),
+            REF,
+            Argument("with_tables", keyword("with_tables"), words.option("--with")),
+            NAME,
+            PURPOSE,
+            BATCH,
+        ),
         fields=lambda body: (
             {k: v for k, v in body.items() if k != "table_key"} if body.get("sql") else None
         ),
-        defaults=SOURCE,
+        defaults={**SOURCE, "with_tables": []},
     ),
     Form(
         EXPLORATION,
@@ -415,6 +447,7 @@ FORMS = (
             Argument(
                 "require_columns", keyword("require_columns"), words.flag("--require-columns")
             ),
+            Argument("row_key", keyword("row_key"), words.option("--row-key")),
             BATCH,
         ),
         subject="client",

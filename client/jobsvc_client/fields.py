@@ -46,8 +46,10 @@ class MethodParameters(TypedDict, total=False):
     """
     interval: float
     """The distance between drawn rows, in eligible rows."""
-    start: int
-    """The first eligible row to draw, 1 to `interval`. Default: by the seed."""
+    start: int | float | str
+    """The first eligible row to draw, 1 to `interval`. Default: by the seed. In the order of keys:
+    where it begins, such as 0.25.
+    """
     cluster_column: str
     """The column whose distinct values are the clusters; NULL is a value."""
     num_clusters: int
@@ -80,6 +82,17 @@ class MethodParameters(TypedDict, total=False):
     """Rows with one value in this column are in one part; every row needs a value."""
     exact: bool
     """Parts of exact sizes; rows may then move when the table grows."""
+
+
+class EarlierRowsOptions(TypedDict, total=False):
+    """Which rows to leave out of a draw; docs/FILTERS.md."""
+
+    new_since: str
+    """Only rows that this version of the table, a ref or a commit, doesn't have."""
+    not_drawn_by: Sequence[Any]
+    """Only rows that these draws of the table don't have. A draw is named by its job or by a ref,
+    such as the tag of a golden set; `golden:test` is one part of a split.
+    """
 
 
 class ImportOptions(TypedDict, total=False):
@@ -160,6 +173,19 @@ class EstimateOptions(ConfidenceOptions, total=False):
     """
     true_values: bool
     """Compute each true value from the source, too."""
+
+
+class ChangeOptions(ConfidenceOptions, total=False):
+    """How to estimate a change; docs/CHANGE.md."""
+
+    duplicates: Literal["refuse", "number"]
+    """Equal keys: `refuse` them, or `number` their rows by all columns. Default: as the row key of
+    the table says, otherwise `refuse`.
+    """
+    interval: Mapping[str, Any]
+    variance: Mapping[str, Any]
+    book_column: str
+    """For `findings`: the column of book values."""
 
 
 class EvaluationOptions(ConfidenceOptions, total=False):

@@ -125,6 +125,7 @@ class OrderRequest(Request):
     starts: Annotated[
         Mapping[str, str] | None,
         Mapped(StartKind(), most=MAX_STARTS),
+        Option(None),
         Help(
             "Of a stratified draw: where the order begins in some strata, by the names that the "
             "sample's column _stratum has; `start` in the others."

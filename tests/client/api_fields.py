@@ -11,6 +11,8 @@ from pathlib import Path
 
 from contract.declarations import Declared, Request, declared
 from contract.fields import Choice, Count, Flag, Items, Kind, Mapped, Part, Written
+from contract.requests.change import ChangeRequest
+from contract.requests.draw import EarlierFilterRequest
 from contract.requests.estimate import ConfidenceRequest, EstimatesRequest
 from contract.requests.evaluate import EvaluationRequest
 from contract.requests.importing import ReadOptions
@@ -43,8 +45,12 @@ TYPES = {
     "object of share": "Mapping[str, float | str]",
     "integer or string": "int | str",
 }
+OF_BOTH = {"start": "int | float | str"}
+"""Types of parameters whose name is also that of an argument of a step."""
+MORE_HELP = {"start": " In the order of keys: where it begins, such as 0.25."}
 ARGUMENTS_OF_EVALUATE = ("kind", "tolerable", "confidence")
 ARGUMENTS_OF_ESTIMATE = ("statistics", "by", "filters", "values", "confidence")
+ARGUMENTS_OF_CHANGE = (*ARGUMENTS_OF_ESTIMATE, "with_job", "key")
 ARGUMENTS_OF_SAVE = ("columns", "format")
 
 Entry = tuple[str, str, str]
@@ -54,6 +60,11 @@ def module_text() -> str:
     """The text of the module."""
     classes = [
         _class("MethodParameters", "The parameters of the methods of sampling.", _parameters()),
+        _class(
+            "EarlierRowsOptions",
+            "Which rows to leave out of a draw; docs/FILTERS.md.",
+            _options(EarlierFilterRequest),
+        ),
         _class("ImportOptions", "How to read a file; docs/IMPORT.md.", _options(ReadOptions, ())),
         _class(
             "RowsOptions",
@@ -65,6 +76,12 @@ def module_text() -> str:
             "EstimateOptions",
             "How to estimate; docs/ESTIMATES.md.",
             _options(EstimatesRequest, ARGUMENTS_OF_ESTIMATE),
+            "ConfidenceOptions",
+        ),
+        _class(
+            "ChangeOptions",
+            "How to estimate a change; docs/CHANGE.md.",
+            _options(ChangeRequest, ARGUMENTS_OF_CHANGE),
             "ConfidenceOptions",
         ),
         _class(
@@ -109,7 +126,11 @@ def _parameters() -> list[Entry]:
             widens = kinds.setdefault(name, kind) != kind
             assert not widens or {kinds[name], kind} == {"int", "float"}, name
             kinds[name] = "float" if widens else kinds[name]
-    return [(name, kinds[name], own.help) for name, own in found.items() if name != "seed"]
+    return [
+        (name, OF_BOTH.get(name, kinds[name]), own.help + MORE_HELP.get(name, ""))
+        for name, own in found.items()
+        if name != "seed"
+    ]
 
 
 def _options(request: type[Request], without: Sequence[str] = ()) -> list[Entry]:

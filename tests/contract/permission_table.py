@@ -292,6 +292,15 @@ TABLE = (
         at("/api/sampling/jobs/{j}/estimates", body={"statistics": [{"statistic": "count"}]}),
     ),
     Row(
+        f"POST {SJ}/change",
+        READ_BY_POST,
+        lambda scene, _: Ask(
+            f"/api/sampling/jobs/{scene.draw}/change",
+            {"with_job": str(scene.draw), "statistics": [{"statistic": "count"}]},
+        ),
+    ),
+    Row(f"GET {SJ}/changed-values", SEE, at("/api/sampling/jobs/{j}/changed-values?with_job={j}")),
+    Row(
         f"POST {SJ}/joint-probabilities",
         READ_BY_POST,
         at("/api/sampling/jobs/{j}/joint-probabilities", body={"pairs": [["0", "1"]]}),

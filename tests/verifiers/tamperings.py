@@ -70,6 +70,8 @@ BASES = {
     "keyed_weighted": "keyed_weighted",
     "keyed_rounds": "keyed_rounds",
     "keyed_numbered": "keyed_numbered",
+    "keyed_plan": "keyed_plan",
+    "keyed_starts": "keyed_starts",
 }
 TAMPERINGS: list[tuple[str, Function, str]] = []
 

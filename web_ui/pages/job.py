@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from flask import request
 from werkzeug.wrappers import Response as AnyResponse
@@ -60,11 +60,13 @@ from storage.versions.bin import is_binned
 from storage.versions.refs import has_ref, has_sample_ref
 from web_ui.grids import download_links, grid_of
 from web_ui.job_texts import advice, problem_text
+from web_ui.pages.change import change_tab
 from web_ui.pages.estimates import estimates_tab
 from web_ui.pages.evaluation import evaluation_tab
 from web_ui.pages.findings import findings_tab
 from web_ui.pages.jobs import own_job
 from web_ui.pages.request_code import code_of
+from web_ui.pages.sample_rows import rows_tab
 from web_ui.profile_pictures import group_bars, part_bars, small_picture
 from web_ui.shell import (
     blueprint,
@@ -166,12 +168,13 @@ def _tabs(found: JobRecord) -> dict[str, tuple[str, Callable[[JobRecord], Values
         "overview": ("Summary", _overview)
     }
     if is_sample(found):
-        tabs["rows"] = ("Rows", _sample)
+        tabs["rows"] = ("Rows", rows_tab)
         if found.run_parameters["export_residual"]:
             tabs["residual"] = ("Remaining rows", _residual)
         if not recorded_parts(found.run_parameters):
             tabs["comparison"] = ("Comparison", _comparison)
             tabs["estimates"] = ("Estimates", estimates_tab)
+            tabs["change"] = ("Change", change_tab)
             tabs["findings"] = ("Findings", findings_tab)
             tabs["evaluation"] = ("Evaluation", evaluation_tab)
             tabs["reserves"] = ("Replacements", _reserves)
@@ -240,15 +243,6 @@ def _comparison(found: JobRecord) -> Values:
         return {"found": shown_comparison(caller(), found), "picture": small_picture}
     except DomainError as error:
         return {"found": None, "problem": problem_text(error)}
-
-
-def _sample(found: JobRecord) -> Values:
-    def why(row: Values) -> str:
-        return f"/jobs/{found.id}?{urlencode({'tab': 'why', 'row': row['_logical_row_id']})}"
-
-    values = _grid(found, SAMPLE, f"/api/sampling/jobs/{found.id}/data")
-    has_id = any(column.name == "_logical_row_id" for column in values["grid"].selected)
-    return {**values, "why": why if has_id else None}
 
 
 def _residual(found: JobRecord) -> Values:
@@ -375,7 +369,7 @@ def _api_request(found: JobRecord, body: Values) -> ApiRequest:
     path = f"/api/datasets/{found.dataset_id}/refs/{quote(body['ref'], safe='')}/import"
     sent = {
         name: body[name]
-        for name in ("uri", "options", "commit_message", "require_columns")
+        for name in ("uri", "options", "commit_message", "require_columns", "row_key")
         if body.get(name)
     }
     return ApiRequest(path, sent, None if "uri" in sent else body["file_name"])

@@ -8,7 +8,6 @@ import { seedInput } from "./draw_seed.js";
 import { kindOf, sizeForm } from "./draw_size.js";
 import { render } from "./words.js";
 
-
 /** The hint on each method's card, in the order of the cards. */
 const HINTS = {
   random: "Random: each row has the same probability.",
@@ -43,7 +42,7 @@ export function roundForm(context, round, place, actions) {
     h("div", { class: "choices", role: "radiogroup", "aria-labelledby": `${loc}.how`, "data-loc": `${loc}.method`, tabindex: "-1" },
       inOrder(context.methods).map((one) => card(context, round, one, one === method, loc))),
     how,
-    method.divides ? null : [h("h2", {}, "How many?"), many],
+    method.divides ? null : [h("h2", {}, "How many?"), many], orderForm(context, round, `${loc}.order`),
     h("details", { class: "options", open: hasOptions(method, round) }, h("summary", {}, "More options"),
       options, selectionForm(context, round, loc)));
 }
@@ -136,6 +135,31 @@ function input(context, parameter, common, value, set) {
     oninput: (event) => set(numberOf(event.target)) });
 }
 
+const check = (label, checked, set, more) => h("label", { class: "check" }, h("input", { type: "checkbox", checked, onchange: ({ target }) => set(target.checked), ...more }), label);
+
+/** The keyed order. */
+function orderForm(context, round, id) {
+  const box = h("div", { class: "fields" });
+  const show = (focus) => {
+    const { order } = round;
+    const key = order?.key ?? [];
+    const set = (name, value) => { if (value?.length) order[name] = value; else delete order[name]; context.changed(); };
+    const part = (name, label, input) => h("div", { class: "field" }, h("label", { for: `${id}.${name}` }, label), input({ id: `${id}.${name}`, "data-loc": `${id}.${name}` }));
+    fill(box, order && [[...key, ""].slice(0, 4).map((column, place) => part(`key.${place}`, place ? "And by" : "Row key",
+      (common) => columnSelect(context.columns(), common, column, (value) => { set("key", key.toSpliced(place, 1, ...(value ? [value] : []))); show(common.id); }))),
+    part("start", "Start (default: 0)", (common) => h("input", { ...common, inputmode: "decimal", value: order.start ?? "", oninput: ({ target }) => set("start", target.value.trim()) })),
+    check("Number equal keys", order.duplicates === "number", (on) => set("duplicates", on && "number"))]);
+    if (focus) document.getElementById(focus).focus();
+  };
+  show();
+  return h("div", { class: "field" }, check("Same rows in later versions", Boolean(round.order), (on) => {
+    if (on) round.order = { key: context.rowKey() };
+    else delete round.order;
+    show();
+    context.changed();
+  }, { "data-loc": id }), box);
+}
+
 const PART = /([^\s=:,;]+)[\s=:]+(\d+(?:\.\d+)?\s*%?)/g;
 
 /** Shares of parts as one text. */
@@ -166,12 +190,12 @@ function selectionForm(context, round, loc) {
     h("div", { class: "fields" },
       h("div", { class: "field" }, h("label", { for: `${id}.order_by` }, "Order the sample by (default: drawing order)"),
         columnSelect(context.columns(), { id: `${id}.order_by`, "data-loc": `${id}.order_by` }, selection.order_by, (value) => set("order_by", value))),
-      h("label", { class: "check" }, h("input", { type: "checkbox", checked: Boolean(selection.order_desc), onchange: (event) => set("order_desc", event.target.checked) }), "Descending")),
+      check("Descending", Boolean(selection.order_desc), (on) => set("order_desc", on))),
     h("details", {}, h("summary", {}, columns.size ? `${columns.size} columns` : "All columns"),
       h("div", { class: "fields", "data-loc": `${id}.columns` }, context.columns().map((column) =>
-        h("label", { class: "check" }, h("input", { type: "checkbox", checked: columns.has(column.name), onchange: (event) => {
-          if (event.target.checked) columns.add(column.name);
+        check(column.name, columns.has(column.name), (on) => {
+          if (on) columns.add(column.name);
           else columns.delete(column.name);
           set("columns", columns.size ? context.columns().map((one) => one.name).filter((name) => columns.has(name)) : undefined);
-        } }), column.name)))));
+        })))));
 }
