@@ -206,6 +206,21 @@ CREATE TABLE row_keys (
     PRIMARY KEY (dataset_id, table_key)
 ) STRICT, WITHOUT ROWID;
 
+-- Panels: the design of the waves. A wave is a job whose run_parameters name panel and wave.
+CREATE TABLE panels (
+    id         INTEGER PRIMARY KEY AUTOINCREMENT,
+    dataset_id INTEGER NOT NULL REFERENCES datasets (id),
+    user_id    INTEGER NOT NULL REFERENCES users (id),
+    name       TEXT NOT NULL CHECK (name <> ''),
+    table_key  TEXT NOT NULL CHECK (table_key <> ''),
+    round      TEXT NOT NULL CHECK (json_valid(round)),   -- with key, seed and first start
+    rotation   TEXT NOT NULL,                             -- a decimal from 0 to 1
+    created_at TEXT NOT NULL
+) STRICT;
+
+CREATE UNIQUE INDEX panels_name ON panels (dataset_id, name COLLATE NOCASE);
+CREATE INDEX panels_of_user ON panels (user_id);
+
 -- The last time at which a ref left a commit: by its deletion, or by a move to a commit other than a
 -- child. A prune retains such a commit and its ancestors for a while.
 CREATE TABLE left_commits (
@@ -397,6 +412,8 @@ CREATE INDEX jobs_of_output ON jobs (dataset_id, output_commit_id)
     WHERE output_commit_id IS NOT NULL;
 CREATE INDEX jobs_of_retried ON jobs (retry_of) WHERE retry_of IS NOT NULL;
 CREATE INDEX jobs_of_schedule ON jobs (schedule_id) WHERE schedule_id IS NOT NULL;
+CREATE INDEX jobs_of_panel ON jobs (run_parameters ->> '$.panel.panel_id')
+    WHERE run_parameters ->> '$.panel.panel_id' IS NOT NULL;
 CREATE INDEX idempotency_keys_of_job ON idempotency_keys (job_id);
 
 -- Representativeness checks of samples, computed after the job and recomputed when needed. The brief

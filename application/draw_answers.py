@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, NotRequired, TypedDict
 
+from application.excluding import ExclusionFacts
 from contract.declarations import Help
+from contract.requests.draw import OrderJson
 from sampling_engine.errors import DrawWarning
 from service.draw_engines import EngineChoice
 from service.sampling_parameters import SeededRound
@@ -92,6 +94,55 @@ class MoneyPopulations(TypedDict):
     ]
 
 
+class DividedPart(TypedDict):
+    """A part among which a round divides rows; what only written rows give is null in a plan."""
+
+    name: Annotated[str, Help("The name of its table.")]
+    share: Annotated[float, Help("The requested share.")]
+    u_from: Annotated[float, Help("The smallest u of its rows, unless sizes are exact.")]
+    u_to: Annotated[float, Help("The u below which its rows are, unless sizes are exact.")]
+    rows: int
+    share_of_rows: float | None
+    standard_error: Annotated[
+        float | None,
+        Help("Of the share, as keys or groups fall into the part by chance; null of exact sizes."),
+    ]
+    groups: Annotated[int | None, Help("The groups that stay together.")]
+    largest_group: Annotated[int | None, Help("The rows of the largest of them.")]
+
+
+class DividedStratum(TypedDict):
+    """The rows of a stratum in each part."""
+
+    key: Annotated[dict[str, str | None], Help("The value of each column.")]
+    rows: int
+    parts: Annotated[list[int], Help("In the order of the parts.")]
+
+
+class DivisionCheck(TypedDict):
+    """What was computed from the written tables; null is unchecked."""
+
+    missing_rows: Annotated[int, Help("Eligible rows that no part has.")]
+    repeated_rows: Annotated[int, Help("Rows that the parts have more than once.")]
+    keys_in_two_parts: int | None
+    groups_in_two_parts: int | None
+
+
+class RowDivision(TypedDict):
+    """How a round divides all eligible rows among parts."""
+
+    parts: list[DividedPart]
+    key: Annotated[list[str] | None, Help("The columns of the row key.")]
+    group: Annotated[str | None, Help("The column whose rows stay together.")]
+    exact: bool
+    rows_moved_by_exact: Annotated[
+        int | None, Help("Rows that would be in another part without exact sizes.")
+    ]
+    strata: list[DividedStratum]
+    strata_count: int
+    check: DivisionCheck | None
+
+
 class PlannedRound(SeededRound):
     """The plan of a round; strata or clusters for the methods that have them."""
 
@@ -109,6 +160,8 @@ class PlannedRound(SeededRound):
     ]
     amount: NotRequired[AmountSums]
     monetary_unit: NotRequired[MoneyPopulations]
+    division: NotRequired[RowDivision]
+    order: NotRequired[Annotated[OrderJson, Help("The keyed order, settled.")]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,6 +189,13 @@ class DrawPlan(PlannedOutput):
     rounds: list[PlannedRound]
     amount_column: str | None
     engine: EngineChoice
+    excluded: Annotated[
+        ExclusionFacts | None,
+        Help(
+            "The rows that the filters `new_since` and `not_drawn_by` exclude. `source_rows` and "
+            "`eligible_rows` are of the other rows."
+        ),
+    ]
     warnings: Annotated[list[str], Help("On the whole draw, one sentence each.")]
     warning_templates: list[DrawWarning]
     hints: Annotated[

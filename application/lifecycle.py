@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from application.access import Caller
+from application.excluding import with_filters
 from application.job_submission import Submission, submit
 from contract.words import Action
 from domain_errors import DomainError
@@ -17,7 +18,7 @@ from operating_system import sync_folder
 from service.sampling_parameters import DrawRule
 from service.service import Service
 from service.sql_joins import names_again
-from service.tables.open_tables import source_of
+from service.tables.open_tables import filters_of, source_of
 from storage.errors import Conflict
 from storage.jobs.jobs import (
     JobRecord,
@@ -28,6 +29,7 @@ from storage.jobs.jobs import (
     set_dismissed,
 )
 from storage.jobs.kinds import IMPORT, ROW_PROOFS
+from storage.jobs.schedules import is_run_of_schedule
 from storage.jobs.submission import NewJob
 from storage.sqlite.clock import timestamp
 from storage.sqlite.database import Transaction
@@ -167,7 +169,7 @@ def require_retryable(service: Service, tx: Transaction, job: JobRecord) -> None
             raise FileGone
         return
     source_of(job)
-    if "excluded" in job.run_parameters:
+    if "excluded" in job.run_parameters and is_run_of_schedule(tx, job.id):
         raise Conflict(
             "Later runs of the schedule may have drawn rows that this run would draw. Run the "
             "schedule now instead."
@@ -184,7 +186,7 @@ def require_retryable(service: Service, tx: Transaction, job: JobRecord) -> None
 
 ADDED_PARAMETERS = (
     *("request_digest", "output_ref", "source_draw", "seed_origins"),
-    *("plan", "seed_origin", "excluded", "row_root", "joined"),
+    *("plan", "seed_origin", "excluded", "row_root", "panel", "joined"),
 )
 """Parameters that the service added to the request."""
 
@@ -196,6 +198,8 @@ def original_request(job: JobRecord) -> dict[str, Any]:
     }
     if job.kind is ROW_PROOFS:
         request.pop("columns", None)  # of an earlier version
+    if (earlier := filters_of(job)) is not None:
+        request["rounds"] = with_filters(request["rounds"], earlier)
     return request
 
 
@@ -210,6 +214,7 @@ def same_request(job: JobRecord) -> dict[str, Any]:
         return request
     request["source_ref"] = source_of(job)
     if job.run_type == "sampling":
+        request["rounds"] = job.run_parameters["rounds"]  # the source lacks the excluded rows
         request["draw_version"] = DrawRule.recorded(job.run_parameters).draw_version
     if joined := job.run_parameters.get("joined"):
         request["with_tables"] = names_again(request["with_tables"], joined)

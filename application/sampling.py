@@ -15,6 +15,7 @@ from typing import Any, cast
 
 from application.audit.planned import with_likelihoods
 from application.draw_answers import DrawnAtOnce, DrawPlan, PlannedOutput, PlannedRound
+from application.excluding import ExcludedRows, exclude, split_filters, with_filters
 from application.job_submission import (
     Submission,
     earlier_job,
@@ -45,14 +46,17 @@ from service.sampling_parameters import (
     source_draw,
 )
 from service.service import Service
+from service.tables.draw_orders import settle_orders
 from service.tables.open_tables import OpenTable, open_requested
 from service.tables.reports import cached_profile
 from storage.accounts.datasets import DatasetRecord
+from storage.accounts.users import User
 from storage.errors import Conflict, InvalidValue
 from storage.jobs.jobs import JobRecord, job_with_output_ref
 from storage.jobs.kinds import SAMPLE, rows_drawn
 from storage.jobs.submission import NewJob
 from storage.sqlite.database import Transaction
+from storage.versions.manifests import get_commit
 from storage.versions.refs import SAMPLE_PREFIX, has_ref
 
 MIN_DIGITS = 8
@@ -69,43 +73,25 @@ class PlannedDraw:
 
 
 @dataclass(frozen=True)
-class ExcludedRows:
-    """The rows of earlier samples that a draw excludes.
+class PanelWave:
+    """The panel that a draw is a wave of, and the wave's number, from 1."""
 
-    Parameters
-    ----------
-    remaining_id : str
-        The commit of the other rows, from which the draw is made.
-    commit_id : str
-        The version of which the rows were excluded.
-    key : tuple of str
-        The columns by which the rows were found.
-    job_ids : tuple of str
-        The draws of the samples.
-    rows : int
-        The number of excluded rows.
-    """
-
-    remaining_id: str
-    commit_id: str
-    key: tuple[str, ...]
-    job_ids: tuple[str, ...]
-    rows: int
-
-    def as_json(self) -> dict[str, Any]:
-        """The part that a job's parameters record; ``remaining_id`` is the job's source."""
-        return {name: value for name, value in asdict(self).items() if name != "remaining_id"}
+    panel_id: int
+    name: str
+    wave: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class SamplingRequest(SamplingJobRequest):
     """The parameters of a draw, with those that no body has.
 
-    With ``numbers_name`` an ``output_name`` in use gets a number: ``weekly-2``.
+    With ``numbers_name`` an ``output_name`` in use gets a number: ``weekly-2``. ``excluded`` are
+    the rows that a schedule's run excludes; others follow from the filters of the rounds.
     """
 
     plan: PlannedDraw | None = None
     excluded: ExcludedRows | None = None
+    panel: PanelWave | None = None
     numbers_name: bool = False
 
     @classmethod
@@ -119,22 +105,19 @@ class SamplingRequest(SamplingJobRequest):
         """Whether its rounds are those of an earlier draw or plan, as that recorded them."""
         return self.draw_version is not None or self.plan is not None
 
-    @property
-    def source(self) -> str:
-        """The ref or the commit that is drawn from."""
-        return self.source_ref if self.excluded is None else self.excluded.remaining_id
-
 
 @dataclass(frozen=True)
 class CheckedDraw:
     """A request whose commit, seeds and rule are fixed, and whose rounds fit the table.
 
     ``settled`` has the rounds as JSON, ``rounds`` as the engine's own type. ``engine`` is the one
-    that would read its rows now.
+    that would read its rows now. ``source`` has the rows that aren't ``excluded``, and the commit
+    of the version that has them all.
     """
 
     request: SamplingRequest
     source: OpenTable
+    excluded: ExcludedRows | None
     rule: DrawRule
     settled: list[RoundJson]
     rounds: tuple[Round, ...]
@@ -145,17 +128,41 @@ class CheckedDraw:
         """The ref of the sample's name; None for a sample without a name."""
         return named_ref(SAMPLE_PREFIX, self.request.output_name)
 
+    def stored_population(self, service: Service, user: User, dataset_id: int) -> str:
+        """The commit that the job draws from; see :meth:`ExcludedRows.stored`."""
+        if self.excluded is None:
+            return self.source.commit_id
+        return self.excluded.stored(service, user, dataset_id).commit_id
+
+    def recorded_exclusion(self, service: Service, dataset_id: int) -> dict[str, Any] | None:
+        """What the job records of the excluded rows: its own, or those of the commit it names."""
+        if self.excluded is not None:
+            asked = {"filters": self.excluded.asked} if self.excluded.asked else {}
+            return {**self.excluded.exclusion.as_json(), **asked}
+        with service.database.read() as tx:
+            table = get_commit(tx, dataset_id, self.source.commit_id).manifest.table(
+                self.source.key
+            )
+        return None if table.exclusion is None else table.exclusion.as_json()
+
     @property
     def digest(self) -> str:
         """The digest by which two requests for a sample are equal."""
-        excluded = self.request.excluded
-        commit_id = self.source.commit_id if excluded is None else excluded.commit_id
-        fixed = {"commit_id": commit_id, "table_key": self.source.key}
+        fixed = {"commit_id": self.source.commit_id, "table_key": self.source.key}
         parameters = {**vars(self.request), **fixed}
+        parameters["rounds"] = [
+            {**given, "order": settled["order"]} if "order" in settled else given
+            for given, settled in zip(self.request.rounds, self.settled, strict=True)
+        ]
         del parameters["engine"]  # every engine gives the same sample
         del parameters["priority"]  # nor does the queue change it
         del parameters["excluded"]  # a schedule has one run of a time
+        if self.excluded is not None and self.request.excluded is None:
+            parameters["rounds"] = with_filters(
+                split_filters(parameters["rounds"])[0], self.excluded.exclusion.as_json()
+            )
         del parameters["numbers_name"]  # a number makes another name
+        del parameters["panel"]  # a wave draws what the same request draws
         if self.request.plan is not None:
             parameters["plan"] = asdict(self.request.plan)
         for name in ("draw_version", "amount_column", "plan", "allow_empty"):
@@ -172,17 +179,27 @@ def check_draw(service: Service, dataset_id: int, request: SamplingRequest) -> C
     DomainError
         The ref or the table doesn't exist, or a filter, column or size is wrong.
     """
-    source = open_requested(service, dataset_id, request.source, request.table_key)
-    settled = settle_rounds(with_likelihoods(request.rounds), recorded=request.repeats_record)
+    source = open_requested(service, dataset_id, request.source_ref, request.table_key)
+    given, earlier = split_filters(request.rounds)
+    settled = settle_rounds(with_likelihoods(given), recorded=request.repeats_record)
+    settled = settle_orders(service, dataset_id, source, settled)
+    excluded = request.excluded
+    if earlier is not None and excluded is None:
+        excluded = exclude(service, dataset_id, source, request.source_ref, settled, earlier)
     version = DRAW_VERSION if request.draw_version is None else request.draw_version
-    rule = DrawRule(version, source_draw(service, dataset_id, source.commit_id))
+    is_keyed = any(one.get("order") for one in settled)
+    made_by = source_draw(service, dataset_id, source.commit_id, is_keyed=is_keyed)
+    if excluded is not None:
+        source = excluded.population
+        made_by = excluded.source_draw(is_keyed=is_keyed) or made_by
+    rule = DrawRule(version, made_by)
     rounds = engine_rounds(settled, source.files, rule)
     check_rounds(source.files, rounds)
-    amount_of(source.files, request.amount_column)
+    amount_of(source.files, request.amount_column, rounds)
     engine = choose_engine(
         service, service.parquet, source.files, rounds, request.engine, request.amount_column
     )
-    return CheckedDraw(request, source, rule, settled, rounds, engine)
+    return CheckedDraw(request, source, excluded, rule, settled, rounds, engine)
 
 
 def submit_sampling(
@@ -194,6 +211,7 @@ def submit_sampling(
     """
     draw = check_draw(service, dataset.id, request)
     commit_id = draw.source.commit_id
+    population_id = draw.stored_population(service, by.user, dataset.id)
     version = commit_id[:12] if request.source_ref == commit_id else request.source_ref
     message = f"Sample of {version}, table {draw.source.key}"
     parameters = {
@@ -215,10 +233,12 @@ def submit_sampling(
         parameters["engine"] = request.engine
     if request.allow_empty:
         parameters["allow_empty"] = True
-    if request.excluded is not None:
-        parameters["excluded"] = request.excluded.as_json()
+    if (excluded := draw.recorded_exclusion(service, dataset.id)) is not None:
+        parameters["excluded"] = excluded
+    if request.panel is not None:
+        parameters["panel"] = asdict(request.panel)
     size = rows_drawn(draw.settled, draw.source.files.row_count)
-    new = by.new_job(service, SAMPLE, dataset, draw.source.commit_id, parameters, size)
+    new = by.new_job(service, SAMPLE, dataset, population_id, parameters, size)
     return submit(service, by, new, partial(_settle_output, request.numbers_name))
 
 
@@ -278,15 +298,24 @@ def plan(service: Service, dataset_id: int, request: SamplingRequest) -> DrawPla
         table_key=draw.source.key,
         source_rows=files.row_count,
         total_rows=total_rows,
-        rounds=[cast("PlannedRound", planned_round.as_json()) for planned_round in planned],
+        rounds=[
+            cast("PlannedRound", {**planned_round.as_json(), **_order_of(given)})
+            for planned_round, given in zip(planned, draw.settled, strict=True)
+        ],
         amount_column=request.amount_column,
         engine=draw.engine,
+        excluded=None if draw.excluded is None else draw.excluded.facts(),
         warnings=[warning.message for warning in warnings],
         warning_templates=warnings,
         # Never computed for a plan: a profile reads the whole table.
         hints=None if profile is None else dict(profile["hints"]),
         **vars(_planned_output(service, dataset_id, draw)),
     )
+
+
+def _order_of(settled: RoundJson) -> dict[str, Any]:
+    """The keyed order of a round, if it has one."""
+    return {"order": settled["order"]} if "order" in settled else {}
 
 
 def _planned_output(service: Service, dataset_id: int, draw: CheckedDraw) -> PlannedOutput:
@@ -345,7 +374,9 @@ def draw_at_once(service: Service, dataset_id: int, request: SamplingRequest) ->
         metadata={
             **metadata,
             "parameters": draw.settled[0]["parameters"],
+            **_order_of(draw.settled[0]),
             "source_rows": source.files.row_count,
+            "excluded": None if draw.excluded is None else asdict(draw.excluded.facts()),
             "execution_time_seconds": round(time.perf_counter() - began, 3),
         },
     )

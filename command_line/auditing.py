@@ -33,16 +33,16 @@ from domain_errors import InvalidRequest
 from presentation.terminal import block_lines
 
 ITEMS: Columns = {
-    "row": "row_id",
+    "row": "name",
     "finding": lambda each: (each["finding"] or {}).get("outcome") or "-",
     "audit value": lambda each: (each["finding"] or {}).get("audit_value") or "",
     "note": lambda each: (each["finding"] or {}).get("note") or "",
     "by": lambda each: (each["finding"] or {}).get("user_soeid") or "",
-    "replaced by": lambda each: each["replaced_by"] or "",
+    "replaced by": lambda each: each["replaced_by_name"] or "",
 }
 LINES: Columns = {
     "row": "line",
-    "key": lambda each: each["row_id"] or each["key"],
+    "key": lambda each: each["name"] or each["key"],
     "": "action",
     "before": lambda each: (each["before"] or {}).get("outcome") or "-",
     "finding": lambda each: (each["after"] or {}).get("outcome") or "-",
@@ -66,7 +66,7 @@ def _amount(text: str) -> str:
 
 @click.command()
 @JOB
-@click.argument("row", metavar="[ROW_ID]", required=False)
+@click.argument("row", metavar="[ROW]", required=False)
 @click.argument("outcome", required=False, type=click.Choice(tuple(OUTCOMES)))
 @field_option(
     "--audit-value",
@@ -133,7 +133,7 @@ def findings(
     finding = body_of(chosen)
     reading = {"options": finding.pop("options")} if "options" in finding else {}
     if row is None and finding:
-        raise click.UsageError("What was found about a row needs a ROW_ID and its OUTCOME.")
+        raise click.UsageError("What was found about a row needs a ROW and its OUTCOME.")
     if sum(each is not None for each in (row, file, output)) > 1:
         raise click.UsageError("Give a ROW and its OUTCOME, or --file, or --output.")
     if file is None and (key or preview or reading):
@@ -215,11 +215,12 @@ def conclude(client: ApiClient, job_id: str, text: str) -> Any:
 
 @click.command()
 @JOB
-@click.argument("row", metavar="ROW_ID")
+@click.argument("row", metavar="ROW")
 @field_option("--reason", required=True, help="Why the row is not applicable.")
 @printed(
     lambda found: print_line(
-        f"Row {found['row_id']} was replaced by {found['replacement_row_id']}."
+        f"{found['name'] if found['name'] != found['row_id'] else 'Row ' + found['row_id']} was "
+        f"replaced by {found['replacement_name']}."
     )
 )
 def replace(client: ApiClient, job_id: str, row: str, reason: str) -> Any:

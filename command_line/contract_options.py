@@ -19,8 +19,9 @@ from contract.fields import (
     Part,
     RowFilterKind,
     Written,
+    WrittenPart,
 )
-from domain_errors import render
+from domain_errors import InvalidRequest, render
 
 
 def with_request(
@@ -81,12 +82,24 @@ def _option(
     )
 
 
+def _object_of(kind: WrittenPart) -> Callable[[str], dict[str, Any]]:
+    def convert(text: str) -> dict[str, Any]:
+        try:
+            return kind.read(text)
+        except InvalidRequest as error:
+            raise click.BadParameter(str(error)) from None
+
+    return convert
+
+
 def _type_of(kind: Any) -> Any:
     match kind:
         case Choice(titles):
             return click.Choice(list(titles))
         case RowFilterKind():
             return kind.read
+        case WrittenPart():
+            return _object_of(kind)
         case Written():
             return reader(kind.how)  # the server checks the bounds
         case Count(bounds):

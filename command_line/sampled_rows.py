@@ -75,7 +75,7 @@ def reserves(client: ApiClient, job_id: str, **chosen: Any) -> Any:
 
 def _print_verdicts(found: dict[str, Any]) -> None:
     for row in found["rows"]:
-        print_line(f"{row['row_id']}: {'drawn' if row['drawn'] else 'not drawn'}")
+        print_line(f"{row['name']}: {'drawn' if row['drawn'] else 'not drawn'}")
         for verdict in row["rounds"]:
             group = f" ({verdict['group']})" if verdict["group"] else ""
             print_line(f"  step {verdict['round_number']}{group}: {verdict['reason']}")
@@ -98,7 +98,7 @@ KEY = field_option(
     "key",
     multiple=True,
     metavar="COLUMN",
-    help="A column that identifies rows; repeatable [default: _logical_row_id].",
+    help="A column that identifies rows; repeatable [default: _logical_row_id, or the row key].",
 )
 UPLOADS: Columns = {
     "number": "number",
@@ -181,13 +181,15 @@ def _print_match(found: dict[str, Any]) -> None:
 @click.command()
 @JOB
 @click.argument("value")
-@field_option("--column", "column", help="The column that has the VALUE [default: the row's id].")
+@field_option(
+    "--column", "column", help="The column that has the VALUE [default: a row key or row id]."
+)
 @limit_option(10, 50)
 @printed(_print_verdicts)
 def why(client: ApiClient, job_id: str, **query: Any) -> Any:
     """Show whether and why a row was drawn.
 
-    Rows of the sample's source are given by id or by a column's VALUE.
+    Rows of the sample's source are given by row key, by row id, or by a column's VALUE.
 
     \b
     jobsvc why 917f045a primary:17
@@ -298,6 +300,8 @@ def estimate(
     jobsvc estimate 917f045a --total paid --calibrate ratio --known amount
     jobsvc estimate 917f045a --values results.xlsx --key invoice --total audited
     jobsvc estimate 917f045a --values findings --book amount --total misstatement
+    jobsvc estimate 917f045a --mean score --contrast model=a:b
+    jobsvc estimate 917f045a --mean score_a --contrast-column score_b
     """
     statistics = [*figures_of(figures), *([{"statistic": "count"}] if count else [])]
     if not statistics:
@@ -395,7 +399,7 @@ def _print_backtest(found: dict[str, Any]) -> None:
         headings,
         [
             [
-                _name(each),
+                figure_name(each),
                 *(figure_text(each[name]) for name in names),
                 "exact" if each["exact"] else verdicts[each["covers"]],
             ]
@@ -434,20 +438,44 @@ def _print_uncovered(rows: int) -> None:
 def _print(found: dict[str, Any], body: dict[str, Any]) -> None:
     _print_uncovered(found["design"]["uncovered_rows"])
     with_truth = "true_values" in body
-    headings = ["figure", *body.get("by", ()), "estimate", "from", "to", "standard error"]
+    groups = found["estimates"][0]["group"] if found["estimates"] else body.get("by", ())
+    headings = ["figure", *groups, "estimate", "from", "to", "standard error"]
     headings += ["rows", "missing", *(["uncalibrated margin"] if found["calibration"] else [])]
     headings += ["true value"] if with_truth else []
     rows = []
     for each in found["estimates"]:
         group = ("missing" if value is None else str(value) for value in each["group"].values())
         numbers = (each[name] for name in ("estimate", "ci_low", "ci_high", "standard_error"))
-        row = [_name(each), *group, *map(figure_text, numbers), each["n"], each["n_missing"]]
+        row = [figure_name(each), *group, *map(figure_text, numbers), each["n"], each["n_missing"]]
         if found["calibration"]:
             row.append(_margin(each["uncalibrated"]))
         rows.append([*row, figure_text(each["true_value"])] if with_truth else row)
     print_table(headings, rows)
+    if found["contrasts"]:
+        print_line()
+        _print_contrasts(found["contrasts"], with_truth=with_truth)
     print_line(f"{100 * found['confidence']:g} % confidence intervals.")
     print_lines(found["notes"])
+
+
+def _print_contrasts(contrasts: Sequence[dict[str, Any]], *, with_truth: bool) -> None:
+    headings = ["contrast", *contrasts[0]["group"], "estimate", "from", "to", "standard error"]
+    headings += ["p value", "df", *(["true value"] if with_truth else [])]
+    rows = []
+    for each in contrasts:
+        first, second = (
+            "missing" if each[side]["name"] is None else str(each[side]["name"])
+            for side in ("first", "second")
+        )
+        sign = "by" if each["measure"] == "ratio" else "less"
+        group = ("missing" if value is None else str(value) for value in each["group"].values())
+        numbers = (each[name] for name in ("estimate", "ci_low", "ci_high", "standard_error"))
+        p_value = "-" if each["p_value"] is None else f"{each['p_value']:.4f}"
+        name = f"{figure_name(each)}, {first} {sign} {second}" if each["between"] else ""
+        row = [name or f"{figure_name(each)} {sign} {second}", *group, *map(figure_text, numbers)]
+        row += [p_value, each["df"]]
+        rows.append([*row, figure_text(each["true_value"])] if with_truth else row)
+    print_table(headings, rows)
 
 
 def _margin(interval: dict[str, Any]) -> str:
@@ -455,7 +483,8 @@ def _margin(interval: dict[str, Any]) -> str:
     return "-" if low is None else f"± {figure_text((high - low) / 2)}"
 
 
-def _name(each: dict[str, Any]) -> str:
+def figure_name(each: dict[str, Any]) -> str:
+    """The name of an estimated figure."""
     match each["statistic"]:
         case "proportion":
             value = "missing" if each["value"] is None else each["value"]

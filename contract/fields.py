@@ -270,6 +270,15 @@ class StartKind(Exact):
         return f"{start.normalize():f}"
 
 
+@dataclass(frozen=True)
+class Share(Written):
+    """A part of a whole, as a number or a text; a percentage is one, too."""
+
+    bounds: Bounds = Bounds(above=0, below=1)
+    refusal: str | None = "A share is above 0 and below 1, such as 0.8 or 80%."
+    json_type = "share"
+
+
 CONFIDENCE = Written(
     confidence_of, Bounds(least=LEAST_CONFIDENCE, below=1), OUT_OF_RANGE, metavar="LEVEL"
 )
@@ -277,6 +286,7 @@ CONFIDENCE = Written(
 TOLERABLE = Exact(errors_of, ABOVE_ZERO)
 ERRORS = Written(errors_of, ABOVE_ZERO)
 """Errors that are tolerable or expected: below 1 a share, from 1 a number or an amount."""
+SHARE = Share()
 MARGIN = Written(number_of, ABOVE_ZERO)
 
 
@@ -359,6 +369,25 @@ class Part(Kind):
 
 
 @dataclass(frozen=True)
+class WrittenPart(Part):
+    """An object that a person writes as one text.
+
+    Parameters
+    ----------
+    from_text, to_text : callable
+        Read the object of a text; write the text of an object, None if it has none.
+    """
+
+    from_text: Callable[[str], dict[str, Any]]
+    to_text: Callable[[Mapping[str, Any]], str | None]
+    metavar: str | None = None
+
+    def read(self, text: str) -> dict[str, Any]:
+        """The object."""
+        return self.from_text(text)
+
+
+@dataclass(frozen=True)
 class Scalar(Kind):
     """A text, a number, true, false or null."""
 
@@ -373,6 +402,11 @@ class RowFilterKind(Kind):
     def read(self, text: str) -> dict[str, str]:
         """An expression."""
         return {"expression": text}
+
+
+@dataclass(frozen=True)
+class DrawFilterKind(RowFilterKind):
+    """A filter of the rows to draw, which may name an earlier version and earlier draws, too."""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,8 @@ PlannedStatistic = Literal["mean", "total", "proportion"]
 ProportionInterval = Literal["korn_graubard", "logit", "wilson", "exact"]
 GoalInterval = Literal["t", "wilson"]
 GoalKind = Literal["margin", "relative_margin", "cv"]
+ContrastMeasure = Literal["difference", "ratio"]
+ChangeRule = Literal["common_rows", "no_common_rows", "shared_numbers", "independent", "bound"]
 Lonely = Literal["fail", "adjust", "average"]
 Systematic = Literal["sd1", "sd2", "random"]
 CalibrationMethod = Literal["difference", "ratio", "regression", "poststratify", "rake"]
@@ -35,8 +37,11 @@ ReviewAction = Literal["submitted", "withdrawn", "returned", "signed_off", "reop
 ReviewState = Literal["open", "submitted", "signed_off"]
 EngineName = Literal["duckdb", "spark"]
 RequestedEngine = Literal["auto", "duckdb", "spark"]
+PanelState = Literal["first", "kept", "rotated_in", "born", "rotated_out", "died"]
 Duplicates = Literal["refuse", "number"]
 """What a repeated row key does: it is refused, or its rows are numbered by all their columns."""
+KeyState = Literal["holds", "fails", "not_checked", "not_possible"]
+"""Of a row key in a version. Not possible: the table lacks a column, or its type can't be a key."""
 
 SignInAction = Literal[
     "signed_in",
@@ -71,6 +76,8 @@ DatasetAction = Literal[
     "ref_deleted",
     "ref_restored",
     "ref_purged",
+    "row_key_set",
+    "row_key_deleted",
     "import_asked",
 ]
 SampleAction = Literal[
@@ -94,6 +101,8 @@ SampleAction = Literal[
     "schedule_changed",
     "schedule_deleted",
     "schedule_run",
+    "panel_made",
+    "panel_deleted",
 ]
 RowAction = Literal[
     "rows_viewed",

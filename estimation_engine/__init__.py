@@ -9,6 +9,7 @@ from estimation_engine.calibration import (
     by_regression,
     by_strata,
 )
+from estimation_engine.contrasts import FigureContrast, contrasts
 from estimation_engine.designs.cluster import cluster_design
 from estimation_engine.designs.design import Design
 from estimation_engine.designs.random import random_design
@@ -36,6 +37,7 @@ __all__ = [
     "DomainEstimate",
     "Domains",
     "EstimateSettings",
+    "FigureContrast",
     "Frame",
     "InvalidCalibration",
     "InvalidEstimate",
@@ -53,6 +55,7 @@ __all__ = [
     "check_statistic",
     "cluster_design",
     "combined_design",
+    "contrasts",
     "estimate",
     "is_number",
     "monetary_design",

@@ -236,12 +236,11 @@ def _of_linear(
     calibration: Calibration | Difference | None,
 ) -> list[_Found]:
     """The estimates of a statistic that is linearised, with their errors."""
-    if isinstance(calibration, Difference):
-        linear = _difference(design, values, domains, calibration)
-    else:
-        linear = _LINEARISED[values.statistic](cells, values)
+    linear = _linearised(design, values, domains, cells, calibration)
     with_skewness = values.statistic != "proportion"
-    measured = _measured(design, linear, cells, settings, with_skewness)
+    measured = _measured(
+        design, linear, cells.count, cells.calibration, settings, with_skewness=with_skewness
+    )
     degrees = _degrees(design, cells, measured)
     with np.errstate(invalid="ignore"):
         is_noise = measured.variances <= (ROUNDING * linear.values) ** 2
@@ -277,6 +276,43 @@ def _of_linear(
             )
         )
     return found
+
+
+def _linearised(
+    design: Design,
+    values: Values,
+    domains: Domains,
+    cells: _Cells,
+    calibration: Calibration | Difference | None,
+) -> Linearised:
+    if isinstance(calibration, Difference):
+        return _difference(design, values, domains, calibration)
+    return _LINEARISED[values.statistic](cells, values)
+
+
+def linearise(
+    design: Design,
+    values: Values,
+    domains: Domains,
+    calibration: Calibration | Difference | None = None,
+) -> Linearised:
+    """A statistic of each domain with z of its rows; quantiles have none."""
+    rows = np.flatnonzero(domains.included & values.present)
+    weights = calibration if isinstance(calibration, Calibration) else None
+    cells = _Cells(design, rows, domains.groups[rows], domains.count, weights)
+    return _linearised(design, values, domains, cells, calibration)
+
+
+def measure_linearised(
+    design: Design,
+    linear: Linearised,
+    count: int,
+    settings: EstimateSettings,
+    calibration: Calibration | Difference | None = None,
+) -> Measured:
+    """The variance of each of ``count`` sums of w·z, and its skewness."""
+    weights = calibration if isinstance(calibration, Calibration) else None
+    return _measured(design, linear, count, weights, settings, with_skewness=True)
 
 
 AVERAGES = ("mean", "ratio", "quantile")
@@ -400,12 +436,13 @@ def _difference(design: Design, values: Values, domains: Domains, known: Differe
 def _measured(
     design: Design,
     linear: Linearised,
-    cells: _Cells,
+    count: int,
+    calibration: Calibration | None,
     settings: EstimateSettings,
+    *,
     with_skewness: bool = False,
 ) -> Measured:
-    rows, domains, count, rules = linear.rows, linear.domains, cells.count, settings.rules
-    z, calibration = linear.z, cells.calibration
+    rows, domains, z, rules = linear.rows, linear.domains, linear.z, settings.rules
     if calibration is not None:
         return calibration.measured(
             design, rows, domains, z, count, rules, with_skewness=with_skewness
@@ -497,11 +534,11 @@ def _quantiles(
     quantiles = np.array([curve.inverse(values.q) for curve in curves])
     up_to = y <= quantiles[cells.groups]
     below = _mean_of(cells, up_to.astype(np.float64))
-    measured = _measured(design, below, cells, settings)
+    measured = _measured(design, below, cells.count, cells.calibration, settings)
     degrees = _degrees(design, cells, measured)
     effects = _design_effects(design, below, measured.variances, cells.count)
     before = _mean_of(cells, (y < quantiles[cells.groups]).astype(np.float64))
-    others = _measured(design, before, cells, settings)
+    others = _measured(design, before, cells.count, cells.calibration, settings)
     left = sums_by(cells.groups, design.weights[cells.rows] - 1.0, cells.count)
     found: list[_Found] = []
     for at, curve in enumerate(curves):

@@ -38,6 +38,13 @@ def t_quantile(probability: float, degrees: float) -> float:
     return float(stdtrit(degrees, probability)) if degrees > 0 else inf
 
 
+def two_sided_p(t: float, degrees: int) -> float:
+    """The probability that Student's t is further from 0."""
+    from scipy.special import stdtr
+
+    return min(2.0 * float(stdtr(degrees, -abs(t))), 1.0)
+
+
 def t_interval(estimate: float, error: float, confidence: Confidence) -> Interval | None:
     """θ ± t·SE; a point where nothing is left to chance, None where no interval is known."""
     if error == 0.0:

@@ -161,25 +161,33 @@ class Interval:
 class IntervalChart:
     """Estimates as dots on their intervals, and true values as bars.
 
-    ``ticks`` are the texts of the axis' ends, smallest and largest value.
+    ``ticks`` are the texts of the axis' ends, smallest and largest value; ``reference`` is a value
+    with a line through all, such as no difference.
     """
 
     title: str
     lines: Sequence[Interval]
     ticks: Sequence[str]
     legend: str = ""
+    reference: float | None = None
 
-    LABEL, STEP, VALUE, AXIS = 150, 26, 90, 24
+    LABEL, STEP, VALUE, AXIS, TICK = 150, 26, 90, 24, 60
 
     def svg(self) -> Markup:
-        first, last = axis_of(self.lines)
+        first, last = axis_of(self.lines, self.reference)
         right = WIDTH - self.VALUE
         scale = (right - self.LABEL) / (last - first)
         height = self.STEP * len(self.lines)
         axis = Markup('<line class="axis" x1="{}" x2="{}" y1="0" y2="{}"/>')
         tick = Markup('<text x="{}" y="{}" text-anchor="{}">{}</text>')
-        ends = zip((self.LABEL, right), ("start", "end"), self.ticks, strict=True)
-        parts = [axis.format(place, place, height) for place in (self.LABEL, right)]
+        places: list[float] = [self.LABEL, right]
+        ends = [*zip(places, ("start", "end"), self.ticks, strict=True)]
+        if self.reference is not None:
+            at = round(self.LABEL + (self.reference - first) * scale, 1)
+            places.append(at)
+            if self.LABEL + self.TICK < at < right - self.TICK:
+                ends.append((at, "middle", f"{self.reference:g}"))
+        parts = [axis.format(place, place, height) for place in places]
         parts += [tick.format(place, height + 14, anchor, text) for place, anchor, text in ends]
         for row, line in enumerate(self.lines):
             middle = row * self.STEP + self.STEP / 2
@@ -209,13 +217,94 @@ class IntervalChart:
         return picture(f"{self.title}: {listed}", height + self.AXIS, parts)
 
 
-def axis_of(lines: Sequence[Interval]) -> tuple[float, float]:
+def axis_of(lines: Sequence[Interval], reference: float | None = None) -> tuple[float, float]:
     """The smallest and the largest value that is drawn."""
     ends = [
         end
         for line in lines
-        for end in (line.low, line.high, line.value, line.truth)
+        for end in (line.low, line.high, line.value, line.truth, reference)
         if end is not None
     ]
     first, last = min(ends), max(ends)
     return (first, last) if first < last else (first - 1.0, last + 1.0)
+
+
+@dataclass(frozen=True)
+class WavePart:
+    """The rows of a wave that came in one wave and stayed since; ``style`` is that of its mark."""
+
+    since: int
+    size: int
+    style: str
+    text: str
+
+
+@dataclass(frozen=True)
+class WaveColumn:
+    """A wave: its parts, the oldest first, and the texts above and below it."""
+
+    label: str
+    parts: Sequence[WavePart]
+    above: str
+    below: str
+
+    @property
+    def size(self) -> int:
+        """The rows of all parts."""
+        return sum(part.size for part in self.parts)
+
+
+@dataclass(frozen=True)
+class WaveChart:
+    """Waves of a panel as columns of cohorts, with bands for the rows that stay."""
+
+    title: str
+    columns: Sequence[WaveColumn]
+    legend: str = ""
+
+    HEIGHT, TOP, BOTTOM, BAR, MOST = 220, 24, 50, 34, 150
+
+    def svg(self) -> Markup:
+        step = min(WIDTH / max(len(self.columns), 1), self.MOST)
+        largest = max((column.size for column in self.columns), default=1) or 1
+        scale = (self.HEIGHT - self.TOP - self.BOTTOM) / largest
+        floor = self.HEIGHT - self.BOTTOM
+        parts: list[Markup] = []
+        before: dict[int, tuple[float, float]] = {}
+        for place, column in enumerate(self.columns):
+            middle = place * step + step / 2
+            left, y = middle - self.BAR / 2, float(floor)
+            ends: dict[int, tuple[float, float]] = {}
+            for part in column.parts:
+                height = part.size * scale
+                if part.since in before and part.since not in ends:
+                    was_low, was_high = before[part.since]
+                    x = left - step + self.BAR
+                    band = Markup('<polygon class="ground" points="{}"/>')
+                    corners = ((x, was_low), (x, was_high), (left, y - height), (left, y))
+                    parts.append(band.format(" ".join(f"{a:.1f},{b:.1f}" for a, b in corners)))
+                low, _ = ends.get(part.since, (y, y))
+                ends[part.since] = (low, y - height)
+                bar = Markup(
+                    '<rect class="{}" x="{:.1f}" y="{:.1f}" width="{}" height="{:.1f}">'
+                    "<title>{}</title></rect>"
+                )
+                parts.append(
+                    bar.format(
+                        *(part.style, left, y - height + 0.5, self.BAR),
+                        *(max(height - 1, 0.5), part.text),
+                    )
+                )
+                y -= height
+            before = ends
+            text = Markup('<text x="{:.1f}" y="{:.1f}" text-anchor="middle">{}</text>')
+            parts += [
+                text.format(middle, y - 6, column.above),
+                text.format(middle, floor + 18, column.label),
+                text.format(middle, floor + 40, column.below),
+            ]
+        listed = "; ".join(
+            f"{column.label}: {', '.join(part.text for part in column.parts)}"
+            for column in self.columns
+        )
+        return _wide(f"{self.title}. {listed}", self.HEIGHT, parts)

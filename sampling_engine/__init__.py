@@ -26,6 +26,7 @@ from sampling_engine.methods.method import Method, Round
 from sampling_engine.methods.monetary_unit.declaration import MonetaryUnitMethod
 from sampling_engine.methods.parameters import MAX_SEED_LENGTH
 from sampling_engine.methods.random import RandomMethod
+from sampling_engine.methods.split.declaration import SplitMethod
 from sampling_engine.methods.stratified import StratifiedMethod
 from sampling_engine.methods.systematic import SystematicMethod
 from sampling_engine.methods.weighted.declaration import WeightedMethod
@@ -33,5 +34,6 @@ from sampling_engine.plan import plan_draw
 from sampling_engine.reference import Reference, reference_of
 from sampling_engine.reserves import reserves
 from sampling_engine.results import DrawnRound, DrawnSample, Outcome
+from sampling_engine.selection.keyed import KEYED_VERSION
 from sampling_engine.selection.order import ORDER_VERSION, Seed, SeededOrder, new_seed
 from sampling_engine.spec import KeyedOrder, RowFilter, Selection, Strategy, effective_seed

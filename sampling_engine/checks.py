@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from contract.requests.draw import FIRST_DRAW_VERSION, MAX_ROUNDS
+from parquet_tables.row_keys.canonical import InvalidKey
 from parquet_tables.tables import Column, TableFiles
 from sampling_engine.errors import (
     DrawWarning,
+    InvalidMethod,
     InvalidRounds,
     InvalidSeed,
     InvalidSelection,
@@ -29,10 +31,15 @@ from sampling_engine.selection.order import Seed
 from sampling_engine.spec import Selection
 
 
-def amount_of(table: TableFiles, name: str | None) -> Column | None:
-    """The amount column of this name; InvalidMethod if it holds no numbers."""
+def amount_of(table: TableFiles, name: str | None, rounds: Sequence[Round] = ()) -> Column | None:
+    """The amount column of this name; InvalidMethod if it holds no numbers, or has no use."""
     if name is None:
         return None
+    if any(round_spec.method.tables for round_spec in rounds):
+        raise InvalidMethod(
+            "A draw that divides all rows states no sums: leave `amount_column` out.",
+            loc=("amount_column",),
+        )
     check_number_column(table, name, "amount_column", ("amount_column",))
     return table.column(name)
 
@@ -61,6 +68,12 @@ def check_rounds(table: TableFiles, rounds: Sequence[Round]) -> None:
                 loc=("rounds", i, "round_number"),
             )
         _check_round(table, round_spec, ("rounds", i))
+        if round_spec.method.tables and len(rounds) > 1:
+            raise InvalidRounds(
+                "A round by {method} divides all rows: it is the only round of its draw.",
+                method=round_spec.method.name,
+                loc=("rounds", i, "method"),
+            )
 
 
 def draw_warnings(rounds: Sequence[Round]) -> list[DrawWarning]:
@@ -86,11 +99,28 @@ def _check_round(table: TableFiles, round_spec: Round, loc: Loc) -> None:
     _check_seed(round_spec.seed, parameters)
     round_spec.method.check(table, parameters)
     if round_spec.order is not None:
+        if round_spec.draw_version == FIRST_DRAW_VERSION:
+            raise InvalidKey(
+                "Draw version 1 has no keyed order: leave `draw_version` out.",
+                loc=(*loc, "order"),
+            )
         round_spec.method.check_order(table, round_spec.order, (*loc, "order"))
+    elif round_spec.method.needs_order:
+        raise InvalidKey(
+            "Method {method} goes by the keys of rows: name columns that identify a row in `key`, "
+            "or declare the row key of the table.",
+            method=round_spec.method.name,
+            loc=(*loc, "order", "key"),
+        )
     if round_spec.filter is not None:
         for column in round_spec.filter.columns:
             found_column(table, column.name, (*loc, "filters"))
     _check_selection(table, round_spec.selection, (*loc, "selection"))
+    if round_spec.method.tables and round_spec.selection.order_by is not None:
+        raise InvalidSelection(
+            "Parts have the rows in the table's order: leave `order_by` out.",
+            loc=(*loc, "selection", "order_by"),
+        )
 
 
 def _check_selection(table: TableFiles, selection: Selection, loc: Loc) -> None:

@@ -22,6 +22,7 @@ from parquet_tables.progress import (
 from parquet_tables.tables import Column, TableFiles
 from sampling_engine.amounts import Amount, add_up, amount_json, source_amount
 from sampling_engine.checks import amount_of, check_rounds
+from sampling_engine.divided_sample import divide_table
 from sampling_engine.engines.duckdb_engine import DUCKDB
 from sampling_engine.engines.engine import DrawState, Engine
 from sampling_engine.errors import RowsMissing, UnknownRow
@@ -83,10 +84,12 @@ def draw_sample(
     check_rounds(table, rounds)
     choosing, writing = _progress_of_steps(rounds, on_progress)
     with database.cursor(table) as cursor:
-        amount = amount_of(table, amount_column)
+        amount = amount_of(table, amount_column, rounds)
         state = DrawState(
             cursor, table, strategy, counts_dir, max_strata, amount, engine, lists_rows=True
         )
+        if rounds[0].method.tables:
+            return divide_table(state, rounds[0], table_key, destination, on_progress)
         source = None if amount is None else source_amount(state, ignore_progress)
         results, prepared, ordinals = _choose(cursor, state, rounds, choosing)
         sample, renamed = write_sample(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +16,7 @@ from parquet_tables.tables import TableFiles
 from sampling_engine.checks import check_rounds
 from sampling_engine.engines.engine import DrawState
 from sampling_engine.errors import UnknownRow
+from sampling_engine.key_places import KeyPlace, key_places
 from sampling_engine.methods.method import Prepared, Round
 from sampling_engine.results import RowOutcome
 from sampling_engine.rounds import FinishedRound, replay
@@ -33,6 +34,9 @@ class Verdict(RowOutcome):
         str, Help("The seed text that entered the keys of the round's order.")
     ]
     group: str | None = None
+    key_place: Annotated[
+        KeyPlace | None, Help("The place of its key, if the round has a keyed order.")
+    ] = None
 
 
 @dataclass(frozen=True)
@@ -102,11 +106,13 @@ def _explain(
     pending = ordinals
     for finished in replay(state, rounds, on_progress):
         draw, rows = finished.draw, finished.rows
+        places = _places(state, draw.prepared.round_spec, pending)
         is_drawn = np.isin(pending, rows.chosen.ordinals)
         for ordinal in pending[is_drawn].tolist():
             place = int(np.flatnonzero(rows.chosen.ordinals == ordinal)[0])
             outcome = draw.explain_drawn(state, rows, place)
             last = _in_stratum(draw.prepared, int(rows.chosen.strata[place]), outcome)
+            last = _with_place(last, places.get(ordinal))
             probabilities, weights = draw.probabilities_and_weights(rows)
             explained[ordinal] = RowExplanation(
                 ordinal,
@@ -121,10 +127,24 @@ def _explain(
         for ordinal, verdict in zip(
             pending.tolist(), _not_drawn(state, finished, pending), strict=True
         ):
-            verdicts[ordinal].append(verdict)
+            verdicts[ordinal].append(_with_place(verdict, places.get(ordinal)))
     for ordinal in pending.tolist():
         explained[ordinal] = RowExplanation(ordinal, None, None, None, tuple(verdicts[ordinal]))
     return explained
+
+
+def _places(state: DrawState, round_spec: Round, ordinals: Int64s) -> dict[int, KeyPlace]:
+    """The places of rows by their ordinals; none without a keyed order."""
+    if round_spec.order is None:
+        return {}
+    return key_places(state, round_spec, round_spec.order, ordinals)
+
+
+def _with_place(verdict: Verdict, place: KeyPlace | None) -> Verdict:
+    if place is None or verdict.outcome in ("filtered_out", "no_weight"):
+        return verdict
+    reason = f"{verdict.reason} {place.sentence}".rstrip()
+    return replace(verdict, reason=reason, key_place=place)
 
 
 def _not_drawn(state: DrawState, finished: FinishedRound, ordinals: Int64s) -> list[Verdict]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal, localcontext
 from fractions import Fraction
 from pathlib import Path
@@ -35,10 +36,14 @@ from sampling_engine.amounts import (
 from sampling_engine.checks import amount_of, check_rounds
 from sampling_engine.engines.duckdb_engine import DUCKDB
 from sampling_engine.engines.engine import DrawState, Engine
+from sampling_engine.errors import warned
 from sampling_engine.methods.method import Prepared, Round
 from sampling_engine.results import RoundPlan
 from sampling_engine.rounds import account_of, prepare_round, replay
 from sampling_engine.selection.order import Int64s
+
+MAX_CHECKED_ROWS = 4_000_000
+"""Rows of which a plan checks the key, in about three seconds the first time."""
 
 
 def margin_of_error(allocated: Int64s, eligible: Int64s, confidence: float) -> float | None:
@@ -90,13 +95,23 @@ def plan_draw(
     on_progress = MonotonicProgress(on_progress)
     *earlier, last = rounds
     with database.cursor(table) as cursor:
-        amount = amount_of(table, amount_column)
+        amount = amount_of(table, amount_column, rounds)
         state = DrawState(cursor, table, counts_dir=counts_dir, amount=amount, engine=engine)
         replayed = replay(state, earlier, progress_part(on_progress, 0.0, 0.5))
         plans = [_plan_of(finished.draw.prepared, finished.amounts) for finished in replayed]
-        prepared = prepare_round(state, last, progress_part(on_progress, 0.5, 0.9)).prepared
+        checks_key = table.file_rows <= MAX_CHECKED_ROWS
+        step = progress_part(on_progress, 0.5, 0.9)
+        prepared = prepare_round(state, last, step, checks_key=checks_key).prepared
         amounts = _expected_account(state, prepared, progress_part(on_progress, 0.9, 1.0))
-        return (*plans, _plan_of(prepared, amounts))
+        plan = _plan_of(prepared, amounts)
+        unchecked = warned(
+            last.order is not None and not checks_key,
+            "key_not_checked",
+            "Whether the key is complete and unique isn't checked before the draw: the table has "
+            "{rows} rows. The draw checks it.",
+            rows=table.file_rows,
+        )
+        return (*plans, replace(plan, warnings=(*plan.warnings, *unchecked)))
 
 
 def _plan_of(prepared: Prepared, amounts: AmountAccount | None) -> RoundPlan:

@@ -235,6 +235,8 @@ class DrawnSample:
 
     ``drawn_ordinals`` are sorted; ``renamed_columns`` maps a table's column to its name in the
     sample, where they differ. ``amount`` is the amount column's sums, of the table and the sample.
+    ``parts`` are the tables among which a round divided the rows, in the sample's order; their
+    columns are those of :data:`sampling_engine.divided_sample.PART_COLUMNS`.
     """
 
     table: TableFiles
@@ -242,6 +244,7 @@ class DrawnSample:
     drawn_ordinals: Int64s = field(repr=False, compare=False)
     renamed_columns: dict[str, str] = field(default_factory=dict)
     amount: dict[str, object] | None = None
+    parts: dict[str, TableFiles] = field(default_factory=dict)
 
     @property
     def rows_sampled(self) -> int:

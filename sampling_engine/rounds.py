@@ -21,8 +21,7 @@ from sampling_engine.results import (
     RoundResult,
     RoundRows,
 )
-from sampling_engine.selection.keyed import KEYED_VERSION
-from sampling_engine.selection.order import ORDER_VERSION, Int64s
+from sampling_engine.selection.order import Int64s
 
 
 @dataclass(frozen=True)
@@ -40,9 +39,7 @@ class FinishedRound:
         return RoundResult(
             **vars(account_of(self.draw.prepared, sampled, self.amounts)),
             rows_sampled=len(strata),
-            order_version=KEYED_VERSION
-            if self.draw.prepared.round_spec.order is not None
-            else ORDER_VERSION,
+            order_version=self.draw.prepared.round_spec.order_version,
             run_by=self.rows.run_by,
             output_name=self.draw.prepared.round_spec.output_name,
         )
@@ -112,12 +109,20 @@ def replay(
         yield FinishedRound(draw, rows, amounts)
 
 
-def prepare_round(state: DrawState, round_spec: Round, on_progress: ProgressCallback) -> RoundDraw:
-    """Settle what the round draws from and how many rows, and choose none."""
+def prepare_round(
+    state: DrawState,
+    round_spec: Round,
+    on_progress: ProgressCallback,
+    *,
+    checks_key: bool = True,
+) -> RoundDraw:
+    """Settle what the round draws from and how many rows, and choose none.
+
+    Without ``checks_key`` the key of its order isn't checked, which reads all rows.
+    """
     keyed = round_spec.order
-    if keyed is not None and round_spec.method.orders_rows(keyed.key):
-        loc = ("rounds", round_spec.round_number - 1, "order", "key")
-        state.digests_of(keyed.key, progress_part(on_progress, 0.0, 0.3), loc)
+    if keyed is not None and round_spec.method.orders_rows(keyed.key) and checks_key:
+        state.digests_of(keyed.key, progress_part(on_progress, 0.0, 0.3), round_spec.key_loc)
     eligible = eligible_rows(state, round_spec, progress_part(on_progress, 0.3, 0.6))
     return round_spec.method.prepare(eligible, progress_part(on_progress, 0.6, 1.0))
 
@@ -139,4 +144,5 @@ def eligible_rows(
 
 def part_of(round_spec: Round) -> int:
     """A round's part of the progress, relative to the others: most read all rows once."""
-    return 1 if not round_spec.method.reads_rows and round_spec.filter is None else 10
+    reads_none = not round_spec.method.reads_rows and round_spec.filter is None
+    return 1 if reads_none and round_spec.order is None else 10

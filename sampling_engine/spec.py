@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal, Protocol
 
@@ -32,10 +33,15 @@ class RowFilter(Protocol):
 
 @dataclass(frozen=True)
 class KeyedOrder:
-    """The keyed order of a round: the key, and where the order begins, from 0 to below 1."""
+    """The keyed order of a round: the key, and where the order begins, from 0 to below 1.
+
+    ``starts`` say where it begins in some strata, by their labels; those that the table doesn't
+    have make no difference.
+    """
 
     key: RowKey
     start: Fraction = Fraction(0)
+    starts: Mapping[str, Fraction] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,7 @@ from contract.declarations import Help, declared
 from contract.requests.draw import DRAW_VERSION, FIRST_DRAW_VERSION, OrderJson, RoundJson
 from parquet_tables.row_keys.digests import RowKey
 from parquet_tables.rows import read_ordinals
-from parquet_tables.tables import TableFiles
+from parquet_tables.tables import Int64s, TableFiles
 from sampling_engine import (
     KeyedOrder,
     Round,
@@ -31,10 +31,12 @@ from sampling_engine.filters import Filter, parse_conditions, parse_expression
 from service.service import Service
 from service.tables.open_tables import source_of
 from storage.certificates.canonical_json import digest_of
+from storage.jobs.jobs import JobRecord
 from storage.jobs.publishing import job_with_output
 from storage.versions.manifests import Commit, get_commit
 
 DIGEST_DIGITS = 16
+HASHED_ORDINALS = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,8 @@ def settle_rounds(
         if parameters.get("seed") is None:
             parameters["seed"] = new_seed()
         present = {name: value for name, value in given.items() if value is not None}
+        if "order" not in present and method_from_json(given["method"], parameters).needs_order:
+            present["order"] = {}  # the order of the table's row key
         fixed = {"round_number": place, "parameters": parameters}
         settled.append(cast("RoundJson", present | fixed))
     return settled
@@ -102,6 +106,12 @@ def settle_rounds(
 def recorded_rounds(parameters: Mapping[str, Any], table: TableFiles) -> tuple[Round, ...]:
     """The rounds in a job's ``run_parameters``; ``table`` is the table that it drew from."""
     return engine_rounds(parameters["rounds"], table, DrawRule.recorded(parameters))
+
+
+def recorded_parts(parameters: Mapping[str, Any]) -> tuple[str, ...]:
+    """The tables among which a job's draw divides all rows; none if it chooses some rows."""
+    (first, *_) = parameters["rounds"]
+    return method_from_json(first["method"], first["parameters"]).tables
 
 
 def engine_rounds(
@@ -132,6 +142,11 @@ def engine_rounds(
     )
 
 
+def without_order(given: Mapping[str, Any]) -> dict[str, Any]:
+    """A round whose keyed order, which may name no key yet, makes no difference."""
+    return {name: value for name, value in given.items() if name != "order"}
+
+
 def columns_of_request(request: Mapping[str, Any], table: TableFiles) -> list[str]:
     """The names of the columns that a request of a draw or a profile needs.
 
@@ -144,7 +159,9 @@ def columns_of_request(request: Mapping[str, Any], table: TableFiles) -> list[st
         The request doesn't fit the table.
     """
     names = [*(request.get("columns") or ()), *(request.get("key") or ())]
-    rounds = settle_rounds(request.get("rounds", ()))
+    for given in request.get("rounds", ()):
+        names += (given.get("order") or {}).get("key") or ()
+    rounds = settle_rounds([without_order(given) for given in request.get("rounds", ())])
     for given, spec in zip(rounds, engine_rounds(rounds, table, DrawRule()), strict=True):
         names += [column.name for column in columns_for_redraw(table, [spec])]
         names += [column.name for column in (spec.filter.columns if spec.filter else ())]
@@ -164,10 +181,11 @@ def _selection(given: dict[str, Any]) -> Selection:
 
 
 def _order(given: OrderJson | None) -> KeyedOrder | None:
-    if given is None:
-        return None
+    if given is None or "key" not in given:
+        return None  # no order, or one whose key isn't settled
     key = RowKey(tuple(given["key"]), given["duplicates"])
-    return KeyedOrder(key, Fraction(given["start"]))
+    starts = {label: Fraction(start) for label, start in (given.get("starts") or {}).items()}
+    return KeyedOrder(key, Fraction(given["start"]), starts)
 
 
 def parse_filter(given: dict[str, Any], table: TableFiles, loc: tuple[str | int, ...]) -> Filter:
@@ -222,12 +240,14 @@ def seeded_rounds(parameters: Mapping[str, Any]) -> list[DrawnSeeds]:
     return rounds
 
 
-def source_draw(service: Service, dataset_id: int, commit_id: str) -> str | None:
+def source_draw(
+    service: Service, dataset_id: int, commit_id: str, *, is_keyed: bool = False
+) -> str | None:
     """The digest of the draw that made a commit's tables; None if no draw made them.
 
-    A commit of the rows that earlier samples don't have has the digest of the rows that it lacks. A
-    query's result has the digest of the commit that it read. A prune removes a job only with its
-    commit.
+    A commit of the rows that earlier samples or versions don't have has the digest of the rows that
+    it lacks; for ``is_keyed`` draws that of the earlier draws, since rows move. A query's result
+    has the digest of the commit that it read. A prune removes a job only with its commit.
     """
     with service.database.read() as tx:
         job = job_with_output(tx, dataset_id, commit_id)
@@ -236,20 +256,42 @@ def source_draw(service: Service, dataset_id: int, commit_id: str) -> str | None
             job = job_with_output(tx, dataset_id, commit_id)
         commit = get_commit(tx, dataset_id, commit_id)
     if job is None:
-        return _digest_of_excluded(service, commit)
+        return _digest_of_excluded(service, commit, is_keyed=is_keyed)
     if job.run_type != "sampling":
         return None
     return draw_digest(job.run_parameters, (job.output_summary or {})["source_rows"])
 
 
-def _digest_of_excluded(service: Service, commit: Commit) -> str | None:
+def _digest_of_excluded(service: Service, commit: Commit, *, is_keyed: bool) -> str | None:
     """The digest of the ordinals that a commit's only table lacks; None if it lacks none."""
-    vector = commit.manifest.tables[0].deletion_vector if commit.manifest.tables else None
-    if vector is None:
+    table = commit.manifest.tables[0] if commit.manifest.tables else None
+    if table is None or table.deletion_vector is None:
         return None
+    if is_keyed and table.exclusion is not None:
+        return table.exclusion.source_draw
     with service.parquet.cursor() as cursor:
-        ordinals = read_ordinals(cursor, service.data_files.path(vector.sha256))
-    text = ",".join(map(str, ordinals.tolist()))
+        path = service.data_files.path(table.deletion_vector.sha256)
+        return digest_of_left_out(read_ordinals(cursor, path))
+
+
+def digest_of_left_out(ordinals: Int64s) -> str:
+    """The digest of left-out rows: SHA-256 of their ordinals, joined by commas."""
+    found = hashlib.sha256()
+    for first in range(0, len(ordinals), HASHED_ORDINALS):
+        piece = ordinals[first : first + HASHED_ORDINALS].tolist()
+        found.update(("," if first else "").encode() + ",".join(map(str, piece)).encode())
+    return found.hexdigest()[:DIGEST_DIGITS]
+
+
+def digest_of_draws(source: str | None, draws: Sequence[JobRecord]) -> str:
+    """The digest of draws whose rows are left out, whatever their order and the rows' positions.
+
+    ``source`` is that of the table itself; see :func:`source_draw`.
+    """
+    digests = [
+        draw_digest(job.run_parameters, (job.output_summary or {})["source_rows"]) for job in draws
+    ]
+    text = ",".join([source or "", *sorted(digests)])
     return hashlib.sha256(text.encode()).hexdigest()[:DIGEST_DIGITS]
 
 
@@ -294,6 +336,7 @@ def _draw(parameters: Mapping[str, Any], source_rows: int) -> dict[str, Any]:
             "filters": given.get("filters"),
             "method": given["method"],
             "parameters": {k: v for k, v in given["parameters"].items() if k != "seed"},
+            **({"order": given["order"]} if "order" in given else {}),
         }
         for given, seeded in zip(parameters["rounds"], seeded_rounds(parameters), strict=True)
     ]

@@ -325,6 +325,42 @@ SELECT kind, count(*) AS waiting, min(deliveries.created_at) AS oldest
 FROM deliveries JOIN receivers ON receivers.id = receiver_id
 WHERE next_attempt_at IS NOT NULL GROUP BY kind;
 
+-- insert_panel: Insert a panel.
+INSERT INTO panels (dataset_id, user_id, name, table_key, round, rotation, created_at)
+VALUES (:dataset_id, :user_id, :name, :table_key, :round, :rotation, :created_at)
+RETURNING id;
+
+-- list_panels: List the panels of a dataset, or one by id.
+SELECT panels.*, soeid AS user_soeid
+FROM panels JOIN users ON users.id = user_id
+WHERE (:id IS NULL OR panels.id = :id) AND (:dataset_id IS NULL OR dataset_id = :dataset_id)
+ORDER BY panels.id;
+
+-- waves_of_panel: Select a panel's jobs that haven't ended or whose sample a ref names.
+SELECT jobs.id FROM jobs
+WHERE run_parameters ->> '$.panel.panel_id' = :panel_id
+  AND run_parameters ->> '$.panel.panel_id' IS NOT NULL
+  AND (status IN ('pending', 'running')
+       OR EXISTS (SELECT 1 FROM refs WHERE refs.dataset_id = jobs.dataset_id
+                                       AND refs.commit_id = output_commit_id))
+ORDER BY run_parameters ->> '$.panel.wave', jobs.seq;
+
+-- failed_wave_of_panel: Select a panel's latest job if it failed and wasn't dismissed.
+SELECT id FROM jobs AS latest
+WHERE run_parameters ->> '$.panel.panel_id' = :panel_id
+  AND run_parameters ->> '$.panel.panel_id' IS NOT NULL
+  AND status = 'failed' AND dismissed_at IS NULL
+  AND NOT EXISTS (SELECT 1 FROM jobs
+                  WHERE run_parameters ->> '$.panel.panel_id' = :panel_id
+                    AND run_parameters ->> '$.panel.panel_id' IS NOT NULL
+                    AND jobs.seq > latest.seq);
+
+-- delete_panel: Delete a panel.
+DELETE FROM panels WHERE id = :id;
+
+-- delete_panels_of_dataset: Delete the panels of a dataset.
+DELETE FROM panels WHERE dataset_id = :dataset_id;
+
 -- insert_schedule: Insert a schedule.
 INSERT INTO schedules (dataset_id, user_id, name, run_type, request, cron, zone, misfire,
                        created_at, counted_from, next_run_at, job_id, exclude_drawn_by)
@@ -340,6 +376,9 @@ WHERE (schedule_id = :schedule_id OR jobs.id = :job_id) AND run_type = 'sampling
        OR EXISTS (SELECT 1 FROM refs WHERE refs.dataset_id = jobs.dataset_id
                                        AND refs.commit_id = output_commit_id))
 ORDER BY jobs.seq;
+
+-- schedule_of_job: Select the schedule whose run a job is.
+SELECT schedule_id FROM jobs WHERE id = :job_id AND schedule_id IS NOT NULL;
 
 -- list_schedules: List the schedules of a dataset, or one by id, or those that run.
 SELECT schedules.*, soeid AS user_soeid
@@ -583,7 +622,8 @@ SELECT sha256, rows, size_bytes FROM sample_values;
 SELECT DISTINCT sha256 FROM needed_files WHERE sha256 IN (SELECT value FROM json_each(:hashes));
 
 -- unreachable_commits: Select the commits that a prune can delete, newest first: unreachable for
--- long, not needed by an open job, and not the output without a ref of a remaining job.
+-- long, not needed by an open job or a registered plan, and not the output without a ref of a
+-- remaining job.
 WITH RECURSIVE retained (place) AS (
     SELECT commits.rowid FROM refs
     JOIN commits ON commits.dataset_id = refs.dataset_id AND commits.id = refs.commit_id
@@ -613,6 +653,12 @@ WITH RECURSIVE retained (place) AS (
     JOIN commits ON commits.dataset_id = jobs.dataset_id
          AND commits.id IN (source_commit_id, run_parameters ->> '$.compare_to.commit_id')
     WHERE jobs.status IN ('pending', 'running')
+    UNION
+    SELECT commits.rowid FROM ledger_entries
+    JOIN commits ON commits.dataset_id = ledger_entries.dataset_id
+         AND commits.id = (body ->> '$.text') ->> '$.commit_id'
+    WHERE kind = 'plan'
+      AND ledger_entries.dataset_id NOT IN (SELECT value FROM json_each(:datasets))
     UNION
     SELECT commits.rowid FROM jobs
     JOIN commits ON commits.dataset_id = jobs.dataset_id AND commits.id = output_commit_id
@@ -1130,6 +1176,9 @@ SELECT * FROM row_keys WHERE dataset_id = :dataset_id AND table_key = :table_key
 -- delete_row_key: Delete the declared row key of a table.
 DELETE FROM row_keys WHERE dataset_id = :dataset_id AND table_key = :table_key
 RETURNING table_key;
+
+-- delete_row_keys_of_dataset: Delete all declared row keys of a dataset.
+DELETE FROM row_keys WHERE dataset_id = :dataset_id;
 
 -- store_comparison: Store a job's comparison, unless the job was deleted.
 INSERT INTO comparisons (job_id, made_at, brief, whole)

@@ -51,12 +51,14 @@ def table(request: type[Request]) -> str:
     return "\n".join([*lines, *_lines(request, "")]) + "\n"
 
 
-def _lines(request: type[Request], path: str) -> Iterator[str]:
+def _lines(request: type[Request], path: str, of_all: str | None = None) -> Iterator[str]:
     for own in declared(request):
         if isinstance(own.kind, kinds.Part):
-            yield from _lines(own.kind.of, f"{path}{own.name}.")
+            whole = own.option if isinstance(own.kind, kinds.WrittenPart) else None
+            yield from _lines(own.kind.of, f"{path}{own.name}.", whole)
             continue
-        option = f"`{own.option}`" if own.option else ""
+        name = of_all or own.option
+        option = f"`{name}`" if name else ""
         yield f"| `{path}{own.name}` | {option} | {_value(own)} | {own.description} |"
 
 

@@ -164,11 +164,13 @@ MAY_NAME_METHODS = ("sampling_engine/methods", "estimation_engine/designs", "ver
 OTHER_MEANINGS = {
     "application/audit/evaluation/variables.py": {"cluster"},  # a word of a sentence
     "contract/words.py": {"random"},  # a variance of systematic samples
-    "client/jobsvc_client/fields.py": {"random"},  # the default, and a selection of units
+    "client/jobsvc_client/fields.py": {"random", "split"},  # the defaults of methods
+    "command_line/root.py": {"split"},  # a command
     "estimation_engine/audit/assurance.py": {"random"},  # a selection of units
     "service/tables/table_comparison.py": {"weighted"},  # a field of answers
     "profiling_engine/advice.py": {"cluster"},  # a role of a column
     "profiling_engine/comparison/compared_table.py": {"cluster"},  # a column of a statement
+    "sampling_engine/selection/order.py": {"split"},  # a step of the order
     "sql_sandbox/statement.py": {"random"},  # a function of SQL
 }
 """Words that are also names of methods, by the modules that write them."""

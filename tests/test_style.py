@@ -23,7 +23,6 @@ BANNED = {
     r"a look at|looks at|looked at": "read, check",
     r"come(?:s)? out": "result",
     r"(?:doesn't|don't) go with": "can't be combined with",
-    r"gone": "deleted, missing",
     r"pleases": "suit",
 }
 """Figures of speech and old terms, with what to write instead; docs/GLOSSARY.md has the terms."""

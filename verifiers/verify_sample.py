@@ -37,6 +37,9 @@ Codes of refusals:
 | order_violated, last_rank | L1: the order; the last rank |
 | sample_size, allocation, clusters_drawn | L1: rows to draw; rows by group; clusters |
 | facts | other facts, and members that contradict each other |
+| order_version, order_key | the keyed order: its version; its key, or a round that can't have it |
+| key_text, key_missing, key_not_unique | texts of keys; a row without a key; rows that share one |
+| row_text | the text of a row whose key is numbered |
 | data_format, data_columns | L2: the form of data.csv; the list of its columns |
 | population_rows, ordinals, sample_cell | L2: rows present; the redraw; a cell of the sample |
 | replacement_row, replacement_time | a replacement: its rows; its time |
@@ -80,6 +83,7 @@ from typing import Any
 STATEMENT_TYPE = "application/vnd.in-toto+json"
 LEDGER_TYPE = "application/vnd.jobsvc.ledger+json"
 SAFE = 2**53
+POSITIONS, KEYED = "jobsvc-order-1", "jobsvc-order-2"
 LIMITS = {  # bytes of each file
     "certificate": 32 << 20,
     "key": 4096,
@@ -534,8 +538,20 @@ FACTS = {
     ),
 }
 ROUND_NUMBER = integer(1, 20)
+START = text(120, r"0(\.[0-9]{1,100})?", "a decimal from 0 to below 1")
+DUPLICATES = one_of("refuse", "number")
+STARTS: dict[str, Schema] = {"starts": mapping(START, 10_000)}
+KEYED_ORDER = members(
+    STARTS,
+    order_version=one_of(KEYED),
+    key=items(members(name=COLUMN, type=text(200)), 1, 4),
+    start=START,
+    duplicates=DUPLICATES,
+)
+PLANNED_ORDER = members(STARTS, key=items(COLUMN, 1, 4), start=START, duplicates=DUPLICATES)
 ROUND_HEAD = record(
     "eligible_rows rows: integer; ordinals_sha256: hash",
+    {"order": KEYED_ORDER},
     round_number=ROUND_NUMBER,
     method=one_of(*PARAMETERS),
     parameters=anything,
@@ -588,7 +604,7 @@ STATEMENT = members(
         engine=record(
             "version: text",
             name=one_of("jobsvc"),
-            order_version=one_of("jobsvc-order-1"),
+            order_version=one_of(POSITIONS, KEYED),
             draw_version=one_of(1, 2),
         ),
         job=record(
@@ -637,7 +653,16 @@ MANIFEST = members(
 PLAN = record(
     "commit_id: hash; dataset_id: integer; table_key: text",
     {"goals": items(nullable(mapping(anything)), 1, 20)},
-    rounds=items(record("method: text", filter=nullable(FILTER), parameters=anything), 1, 20),
+    rounds=items(
+        record(
+            "method: text",
+            {"order": PLANNED_ORDER},
+            filter=nullable(FILTER),
+            parameters=anything,
+        ),
+        1,
+        20,
+    ),
 )
 ENVELOPE = record(
     "payloadType: text",
@@ -816,13 +841,18 @@ def read_csv(data: bytes, code: str, what: str) -> Iterator[Row]:
 # --- the order ---
 
 
-class Order:
-    """The seeded order `jobsvc-order-1` of `rows` rows."""
+Place = Any  # what sorts rows: a rank, or a rank and the key's text
 
-    def __init__(self, rows: int, seed: str, bits: int | None = None) -> None:
+
+class Order:
+    """The seeded order `jobsvc-order-1` of `rows` rows; another version has other round keys."""
+
+    def __init__(
+        self, rows: int, seed: str, bits: int | None = None, version: str = POSITIONS
+    ) -> None:
         self.rows = rows
         self.bits = bits or max(16, (max(rows - 1, 0).bit_length() + 1) // 2 * 2)
-        start = b"jobsvc-order-1:" + seed.encode("utf-8") + b":"
+        start = f"{version}:{seed}:".encode()
         digests = (hashlib.sha256(start + bytes([i])).digest() for i in range(8))
         self.keys = [int.from_bytes(digest[:4], "big") & 0x7FFFFFFF for digest in digests]
 
@@ -841,6 +871,14 @@ class Order:
 
     def rank(self, ordinal: int) -> int:
         return self.ranks((ordinal,))[0]
+
+    def places(self, ordinals: Iterable[int]) -> list[Place]:
+        """Return what sorts the rows."""
+        return self.ranks(ordinals)
+
+    def sorted(self, ordinals: list[int]) -> list[tuple[int, int]]:
+        """Return ranks and rows in their order."""
+        return sorted(zip(self.ranks(ordinals), ordinals, strict=True))
 
     def ordinal(self, rank: int) -> int:
         h, low = self.bits // 2, 0x7FFFFFFF
@@ -869,12 +907,106 @@ class Order:
         return next(self.walk())
 
 
+# --- the keyed order ---
+
+
+class KeyRanks:
+    """The ranks of canonical texts of keys by `jobsvc-order-2`."""
+
+    bits = 62
+
+    def __init__(self, seed: str, start: str) -> None:
+        self.network = Order(1 << self.bits, seed, self.bits, KEYED)
+        self.start = start
+
+    def ranks(self, texts: Iterable[str], starts: Iterable[str] | None = None) -> list[int]:
+        """Return the ranks, from the one start or from a start of each text."""
+        size, plain = 1 << self.bits, self.network.ranks(map(key_digest, texts))
+        each = [self.start] * len(plain) if starts is None else list(starts)
+        shifts = {start: math.floor(Fraction(start) * size) for start in set(each)}
+        return [(rank - shifts[start]) % size for rank, start in zip(plain, each, strict=True)]
+
+
+class KeyedRows:
+    """The keyed order of rows whose keys are known; equal ranks are ordered by the texts.
+
+    `starts` are those of rows whose stratum has one of its own.
+    """
+
+    def __init__(
+        self, ranks: KeyRanks, texts: dict[int, str], starts: dict[int, str] | None = None
+    ) -> None:
+        self.of_texts, self.texts, self.bits = ranks, texts, ranks.bits
+        self.starts = starts or {}
+
+    def ranks(self, ordinals: Iterable[int]) -> list[int]:
+        rows = list(ordinals)
+        starts = [self.starts.get(i, self.of_texts.start) for i in rows] if self.starts else None
+        return self.of_texts.ranks([self.texts[i] for i in rows], starts)
+
+    def places(self, ordinals: Iterable[int]) -> list[Place]:
+        rows = list(ordinals)
+        return [(rank, self.texts[i]) for rank, i in zip(self.ranks(rows), rows, strict=True)]
+
+    def sorted(self, ordinals: list[int]) -> list[tuple[int, int]]:
+        lines = sorted(zip(self.places(ordinals), ordinals, strict=True))
+        return [(rank, i) for (rank, _), i in lines]
+
+
+RowOrder = Order | KeyedRows
+
+
+def key_digest(canonical_text: str) -> int:
+    """Return the first 62 bits of the SHA-256 of a key's canonical text."""
+    found = hashlib.sha256(canonical_text.encode("utf-8")).digest()
+    return int.from_bytes(found[:8], "big") >> 2
+
+
+def joined_key(texts: Iterable[str]) -> str:
+    """Return a key's canonical text, from those of its values."""
+    return "".join(f"{len(part.encode('utf-8'))}:{part}" for part in texts)
+
+
+INTEGER_TYPE = re.compile(r"U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER")
+DECIMAL_TYPE = re.compile(r"DECIMAL\(\d+,\s*(\d+)\)")
+MOMENT_TYPE = re.compile(r"TIMESTAMP(_S|_MS| WITH TIME ZONE)?")
+UUID_TEXT = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+
+
+def can_be_in_key(kind: str) -> bool:
+    plain = ("VARCHAR", "DATE", "TIME", "BOOLEAN", "UUID")
+    patterns = (INTEGER_TYPE, DECIMAL_TYPE, MOMENT_TYPE)
+    return kind in plain or any(pattern.fullmatch(kind) for pattern in patterns)
+
+
+def value_text(value: str, kind: str) -> str:
+    """Return the canonical text of a value of a key, from its text in a CSV file."""
+    scale = DECIMAL_TYPE.fullmatch(kind)
+    result, pattern = value, ""
+    if INTEGER_TYPE.fullmatch(kind):
+        pattern = "0|-?[1-9][0-9]*"
+    elif scale:
+        pattern = "-?[0-9]+" + (rf"\.[0-9]{{{scale[1]}}}" if int(scale[1]) else "")
+        result = value.rstrip("0").rstrip(".") if int(scale[1]) else value
+    elif kind == "BOOLEAN":
+        pattern = "true|false"
+    elif kind == "UUID":
+        pattern, result = UUID_TEXT.pattern, value.lower()
+    elif kind == "TIMESTAMP WITH TIME ZONE":
+        result = value.removesuffix("+00").replace(" ", "T") + "Z"
+    elif MOMENT_TYPE.fullmatch(kind):
+        result = value.replace(" ", "T")
+    good = not pattern or re.fullmatch(pattern, value)
+    require(good, "key_text", f"{value[:60]!r} isn't the text of a value of the type {kind[:40]}.")
+    return result
+
+
 # --- the certificate's contents ---
 
 
 STATED = (
     *("round_number", "method", "parameters", "effective_seed", "eligible_rows", "facts"),
-    *("rows", "filter", "reserves", "ordinals", "probabilities", "weights"),
+    *("rows", "filter", "reserves", "ordinals", "probabilities", "weights", "order"),
 )
 
 
@@ -894,9 +1026,45 @@ class StatedRound:
     ordinals: list[int] | None
     probabilities: list[float] | None
     weights: list[float] | None
+    order: dict[str, Any] | None = None
     labels: list[str | None] | None = None
     hits: list[int] | None = None
     sample_rows: list[Row] | None = None
+
+    @property
+    def key(self) -> list[str]:
+        """The columns of the key; none of a round by positions."""
+        return [column["name"] for column in self.order["key"]] if self.order else []
+
+    @property
+    def orders_clusters_alone(self) -> bool:
+        """Whether the key is the cluster's column, so that rows stand by their positions."""
+        return self.method == "cluster" and self.key == [self.parameters["cluster_column"]]
+
+    @property
+    def has_row_keys(self) -> bool:
+        return self.order is not None and not self.orders_clusters_alone
+
+    @property
+    def numbers_keys(self) -> bool:
+        return self.has_row_keys and (self.order or {})["duplicates"] == "number"
+
+    @property
+    def stated_order(self) -> dict[str, Any]:
+        """What a plan and the ledger state of the order; nothing of a round by positions."""
+        if self.order is None:
+            return {}
+        others = {k: v for k, v in self.order.items() if k not in ("key", "order_version")}
+        return {"order": {"key": self.key, **others}}
+
+    def row_starts(self, labels: dict[int, str | None]) -> dict[int, str]:
+        """Return the starts of rows whose stratum has one of its own, given the rows' strata."""
+        starts = (self.order or {}).get("starts", {})
+        return {i: starts[label] for i, label in labels.items() if label in starts}
+
+    def key_ranks(self) -> KeyRanks:
+        assert self.order is not None
+        return KeyRanks(self.seed, self.order["start"])
 
     @property
     def groups(self) -> list[dict[str, Any]] | None:
@@ -929,6 +1097,7 @@ class Case:
     shown: list[str] = field(default_factory=list)  # the table's columns in sample.csv
     ledger: dict[str, Any] | None = None
     ledger_signed_at: str = ""
+    row_texts: dict[int, str] = field(default_factory=dict)  # of rows with one key, in data.csv
 
     @property
     def predicate(self) -> dict[str, Any]:
@@ -1008,7 +1177,7 @@ def read_rounds(case: Case) -> None:
     numbers = [r["round_number"] for r in rounds]
     if numbers != list(range(1, len(rounds) + 1)):
         raise Invalid("round_numbers", f"The rounds are numbered {numbers}.")
-    case.rounds += [StatedRound(*(r[name] for name in STATED)) for r in rounds]
+    case.rounds += [StatedRound(*(r.get(name) for name in STATED)) for r in rounds]
     total = sum(r["rows"] for r in rounds)
     for r in rounds:
         lists = [r["ordinals"], r["probabilities"], r["weights"]]
@@ -1511,6 +1680,56 @@ def check_seeds(case: Case) -> None:
             require(good, "entropy_seed", f"Round {rnd.number} has no number below 2^53.")
 
 
+def check_keys(case: Case) -> None:
+    """Check that keyed orders fit the table and their methods."""
+    keyed = [rnd for rnd in case.rounds if rnd.order is not None]
+    due = KEYED if keyed else POSITIONS
+    good = case.predicate["engine"]["order_version"] == due
+    require(good, "order_version", f"The newest order of the rounds is {due}.")
+    for rnd in keyed:
+        where, key = f"Round {rnd.number}", rnd.order["key"] if rnd.order else []
+        good = rnd.method not in ("systematic", "monetary_unit") and case.version == 2
+        require(good, "order_key", f"{where}: {rnd.method} has no keyed order.")
+        for column in key:
+            known = case.types.get(column["name"])
+            if column["type"].upper() != known:
+                raise Invalid(
+                    "order_key",
+                    f"{where}: the table has {column['name'][:60]!r} of the type {known}, not "
+                    f"{column['type'][:40]}.",
+                )
+            if not can_be_in_key(column["type"]):
+                raise Invalid("order_key", f"{where}: a {column['type'][:40]} can't be in a key.")
+        require(len(set(rnd.key)) == len(key), "order_key", f"{where}: a column stands twice.")
+        good = rnd.method == "stratified" or "starts" not in (rnd.order or {})
+        require(good, "order_key", f"{where}: only strata have starts of their own.")
+        if rnd.method == "cluster":
+            stages = {"samples_per_cluster", "sample_percentage"} & set(rnd.parameters)
+            good = not (stages and rnd.orders_clusters_alone)
+            require(good, "order_key", f"{where}: rows of clusters are drawn by another key.")
+            kind = case.types[column_name(case, rnd.parameters["cluster_column"])]
+            good = can_be_in_key(kind)
+            require(good, "order_key", f"{where}: clusters of the type {kind[:40]} have no key.")
+
+
+def order_in_words(rnd: StatedRound) -> str:
+    """Return the keyed order of a round as a sentence's end."""
+    assert rnd.order is not None
+    columns = ", ".join(f"{each['name']} ({each['type']})" for each in rnd.order["key"])
+    start = rnd.order["start"]
+    if rnd.orders_clusters_alone:
+        words = f"clusters stand in the order of the digests of their values, {columns}"
+    else:
+        words = f"rows stand in the order of the digests of their keys, {columns}"
+        words += ", and clusters by those of their values" if rnd.method == "cluster" else ""
+    words += f", from the place {start}" if Fraction(start) else ""
+    if rnd.order.get("starts"):
+        own = (f"{label[:60]} {place}" for label, place in list(rnd.order["starts"].items())[:10])
+        more = " …" if len(rnd.order["starts"]) > 10 else ""
+        words += f", and in strata from places of their own ({'; '.join(own)}{more})"
+    return words + (", equal keys numbered" if rnd.numbers_keys else "")
+
+
 def check_eligible(case: Case) -> None:
     """Check the eligible rows of rounds without a filter, and bounds for the others."""
     before = 0
@@ -1545,7 +1764,7 @@ def round_columns(rnd: StatedRound) -> list[str]:
     """Return the columns that a round's draw reads."""
     names = [column for column, _ in group_columns(rnd)] if rnd.has_groups else []
     optional = ("weight_column", "book_column", "allocation_column", "cost_column")
-    return names + [rnd.parameters[name] for name in optional if name in rnd.parameters]
+    return names + rnd.key + [rnd.parameters[name] for name in optional if name in rnd.parameters]
 
 
 def check_replacements(case: Case) -> None:
@@ -1680,11 +1899,28 @@ def strata_sizes(
     )
 
 
-def cluster_sizes(rnd: StatedRound, rows: list[int]) -> list[int]:
+def first_clusters(case: Case, rnd: StatedRound, values: list[str | None]) -> list[int]:
+    """Return the places of the drawn clusters, whose values are given in their order."""
+    count = min(whole(rnd.parameters["num_clusters"]), len(values))
+    if rnd.order is None:
+        return Order(len(values), rnd.seed + ":clusters").take(count)
+    kind = case.types[column_name(case, rnd.parameters["cluster_column"])]
+    texts = []
+    for value in values:
+        if value is None:
+            raise Invalid("key_missing", f"A cluster of round {rnd.number} has no value.")
+        texts.append(joined_key([value_text(value, kind)]))
+    ranked = sorted(zip(rnd.key_ranks().ranks(texts), texts, range(len(texts)), strict=True))
+    return [i for _, _, i in ranked[:count]]
+
+
+def cluster_sizes(
+    case: Case, rnd: StatedRound, rows: list[int], values: list[str | None]
+) -> list[int]:
     """Return the rows to draw of each cluster, 0 for those that aren't drawn."""
-    given, count = rnd.parameters, len(rows)
-    result = [0] * count
-    for i in Order(count, rnd.seed + ":clusters").take(min(whole(given["num_clusters"]), count)):
+    given = rnd.parameters
+    result = [0] * len(rows)
+    for i in first_clusters(case, rnd, values):
         if "samples_per_cluster" in given:
             result[i] = min(rows[i], whole(given["samples_per_cluster"]))
         elif "sample_percentage" in given:
@@ -1699,9 +1935,38 @@ def cluster_sizes(rnd: StatedRound, rows: list[int]) -> list[int]:
 # --- L1 ---
 
 
-def ascending(ranks: list[int], where: str) -> None:
-    good = all(a < b for a, b in pairwise(ranks))
-    require(good, "order_violated", f"The ranks of {where} don't ascend.")
+def sampled_order(case: Case, rnd: StatedRound, bits: int | None = None) -> RowOrder | str:
+    """Return the order of the drawn rows, or why their keys aren't known without the data."""
+    if not rnd.has_row_keys:
+        return Order(case.file_rows, rnd.seed, bits)
+    if rnd.numbers_keys:
+        return "equal keys are numbered, and the numbers follow from the data alone"
+    if rnd.sample_rows is None or not set(rnd.key) <= set(case.shown):
+        return f"the keys of its rows: sample.csv doesn't show {', '.join(rnd.key)}"
+    columns = [(case.shown.index(name), case.types[name]) for name in rnd.key]
+    texts = {}
+    for ordinal, row in zip(rnd.drawn(), rnd.sample_rows, strict=True):
+        values = [(row[at], kind) for at, kind in columns]
+        if all(value is None for value, _ in values) and len(case.rounds) > 1:
+            return "the keys of its rows: sample.csv doesn't show them"
+        for value, _ in values:
+            require(value is not None, "key_missing", f"Row {ordinal} has no key.")
+        texts[ordinal] = joined_key(value_text(value or "", kind) for value, kind in values)
+    twice = [key for key, count in Counter(texts.values()).items() if count > 1]
+    require(not twice, "key_not_unique", f"Rows of round {rnd.number} share the key {twice[:1]}.")
+    labels = dict(zip(rnd.drawn(), rnd.labels or (), strict=False))
+    return KeyedRows(rnd.key_ranks(), texts, rnd.row_starts(labels))
+
+
+def ascending(ranks: list[Place], where: str) -> None:
+    for place, (a, b) in enumerate(pairwise(ranks), 2):
+        if a >= b:
+            keyed = ": its rows aren't in the order of their keys by seed and start"
+            raise Invalid(
+                "order_violated",
+                f"The ranks of {where} don't ascend at place {place}"
+                f"{keyed if isinstance(a, tuple) else ''}.",
+            )
 
 
 def check_order(case: Case, rnd: StatedRound) -> None:
@@ -1712,15 +1977,17 @@ def check_order(case: Case, rnd: StatedRound) -> None:
             value = exact_number(str(rnd.parameters[name]))
             good = value > 0 and (most is None or value <= most)
             require(good, "facts", f"{where}: `{name}` is out of range.")
-    order = Order(case.file_rows, rnd.seed)
+    bits = 62 if rnd.method == "weighted" and case.version == 2 else None
+    order = sampled_order(case, rnd, bits)
+    if isinstance(order, str):
+        _check_sizes(case, rnd, where)
+        raise NotCheckable(f"the order of {where}: {order}")
     if rnd.method in ("random", "reservoir"):
+        _check_sizes(case, rnd, where)
         ranks = order.ranks(ordinals)
-        size = wanted_size(rnd.parameters, rnd.eligible)
-        if rnd.rows != size:
-            raise Invalid("sample_size", f"{size} rows are to be drawn in {where}, not {rnd.rows}.")
         last = None if not ranks else str(max(ranks))
-        ascending(ranks, where)
-        if case.is_whole(rnd):
+        ascending(order.places(ordinals), where)
+        if case.is_whole(rnd) and isinstance(order, Order):
             before = case.before(rnd)
             for place, (mine, due) in enumerate(
                 zip(ordinals, (i for i in order.walk() if i not in before), strict=False), 1
@@ -1731,26 +1998,34 @@ def check_order(case: Case, rnd: StatedRound) -> None:
                     )
         require(rnd.facts["last_rank"] == last, "last_rank", f"That of {where} is {last}.")
     elif rnd.has_groups:
-        ranks = order.ranks(ordinals)
-        ascending(ranks, where)
-        _check_group_sizes(rnd, where)
-        _check_last_ranks(rnd, ranks, where)
+        ascending(order.places(ordinals), where)
+        _check_sizes(case, rnd, where)
+        _check_last_ranks(rnd, order.ranks(ordinals), where)
     elif rnd.method == "systematic":
         _check_grid(case, rnd, ordinals, where)
     elif rnd.method == "weighted":
-        size = min(whole(rnd.parameters["sample_size"]), rnd.facts["rows"])
-        if rnd.rows != size:
-            raise Invalid("sample_size", f"{size} rows are to be drawn in {where}, not {rnd.rows}.")
-        wide = Order(case.file_rows, rnd.seed, 62 if case.version == 2 else None)
-        ascending(wide.ranks(ordinals[: rnd.facts["take_all"]]), f"take-all rows of {where}")
+        _check_sizes(case, rnd, where)
+        ascending(order.places(ordinals[: rnd.facts["take_all"]]), f"take-all rows of {where}")
     else:
         ascending(
-            order.ranks(ordinals[: rnd.facts["take_all"]["rows"]]), f"take-all rows of {where}"
+            order.places(ordinals[: rnd.facts["take_all"]["rows"]]), f"take-all rows of {where}"
         )
         _check_units(rnd, where)
 
 
-def _check_group_sizes(rnd: StatedRound, where: str) -> None:
+def _check_sizes(case: Case, rnd: StatedRound, where: str) -> None:
+    """Check the rows to draw of a round, and of its groups, given the facts."""
+    if rnd.has_groups:
+        _check_group_sizes(case, rnd, where)
+        return
+    weighted = rnd.method == "weighted"
+    most = rnd.facts["rows"] if weighted else rnd.eligible
+    size = wanted_size(rnd.parameters, most)
+    if rnd.rows != size:
+        raise Invalid("sample_size", f"{size} rows are to be drawn in {where}, not {rnd.rows}.")
+
+
+def _check_group_sizes(case: Case, rnd: StatedRound, where: str) -> None:
     groups = rnd.groups
     if rnd.method == "cluster":
         count = rnd.facts["groups_count"]
@@ -1760,8 +2035,9 @@ def _check_group_sizes(rnd: StatedRound, where: str) -> None:
     if groups is None:
         raise NotCheckable(f"the groups of {where} aren't listed")
     rows, labels = [g["rows"] for g in groups], [g["label"] for g in groups]
+    columns = group_columns(rnd)
     sizes = (
-        cluster_sizes(rnd, rows)
+        cluster_sizes(case, rnd, rows, [value_of(g["key"], columns[0][0]) for g in groups])
         if rnd.method == "cluster"
         else strata_sizes(rnd, rows, labels, None)
     )
@@ -1927,7 +2203,8 @@ def follow_replacements(case: Case, reserves: Reserves) -> int:
             good = not good or places[line] < place <= places[line] + 1 + elsewhere
             require(good, "replacement_place", f"Replacement {i} can't have the place {place}.")
             places[line] = place
-            if rnd.reserves == "next_in_order" and (label is not None or not rnd.has_groups):
+            is_known = label is not None or not rnd.has_groups
+            if rnd.reserves == "next_in_order" and is_known and not rnd.has_row_keys:
                 order = Order(case.file_rows, rnd.seed)
                 mine = [o for o in rnd.drawn() if labels.get((rnd.number, o)) == label]
                 low = latest.get(line, max(order.ranks(mine), default=-1))
@@ -1944,7 +2221,8 @@ def simple_reserves(case: Case) -> Reserves:
     """Return the reserves of random rounds from all rows; none for other rounds."""
 
     def reserves(rnd: StatedRound, label: str | None) -> Iterator[int] | None:
-        if rnd.method not in ("random", "reservoir") or not case.is_whole(rnd):
+        is_simple = rnd.method in ("random", "reservoir") and rnd.order is None
+        if not (is_simple and case.is_whole(rnd)):
             return None
         taken = {i for other in case.rounds for i in other.drawn()}
         return (i for i in Order(case.file_rows, rnd.seed).walk() if i not in taken)
@@ -1969,16 +2247,20 @@ def read_data(case: Case) -> FrameData:
     rows = read_csv(case.files["data"], "data_format", "data.csv")
     passes, names = case.predicate["data"]["passes"], case.predicate["data"]["columns"]
     header = next(rows, [])
-    width = 2 + len(passes) + len(names)
+    has_texts = any(rnd.numbers_keys for rnd in case.rounds)
+    head = 2 + len(passes) + has_texts
+    width = head + len(names)
     # A column whose name an earlier one has, such as "present", has a number behind it.
     own = [
         shown == name or re.fullmatch(re.escape(name) + "_[0-9]+", shown or "") is not None
-        for shown, name in zip(header[2 + len(passes) :], names, strict=False)
+        for shown, name in zip(header[head:], names, strict=False)
     ]
     good = len(header) == width and header[:2] == ["ordinal", "present"] and all(own)
     if not good:
+        texts = ", row" if has_texts else ""
         raise Invalid(
-            "data_format", f"The header isn't ordinal, present, {len(passes)} filters and {names}."
+            "data_format",
+            f"The header isn't ordinal, present, {len(passes)} filters{texts} and {names}.",
         )
     fields: list[Row] = [[] for _ in range(width)]
     count = 0
@@ -1992,12 +2274,14 @@ def read_data(case: Case) -> FrameData:
     for values in fields[1 : 2 + len(passes)]:
         require(set(values) <= {"true", "false"}, "data_format", "A flag isn't `true` or `false`.")
         flags.append([value == "true" for value in values])
+    if has_texts:
+        case.row_texts = {i: row for i, row in enumerate(fields[head - 1]) if row is not None}
     found = sum(flags[0])
     require(found == case.population["rows"], "population_rows", f"{found} rows are present.")
     return FrameData(
         flags[0],
         dict(zip(passes, flags[1:], strict=True)),
-        dict(zip(names, fields[2 + len(passes) :], strict=True)),
+        dict(zip(names, fields[head:], strict=True)),
     )
 
 
@@ -2064,17 +2348,102 @@ class RedrawnGroup:
         }
 
 
+class RowKeys:
+    """The keys of all present rows, as the data have them: complete and unique."""
+
+    def __init__(self, case: Case, table: FrameData) -> None:
+        self.case, self.table = case, table
+        self.known: dict[tuple[str, ...], dict[int, str]] = {}
+
+    def texts(self, rnd: StatedRound) -> dict[int, str]:
+        """Return the canonical text of each present row's key; numbered ones have their number."""
+        name = (*rnd.key, (rnd.order or {})["duplicates"])
+        if name not in self.known:
+            plain = self._plain(rnd)
+            repeated = {text for text, count in Counter(plain.values()).items() if count > 1}
+            if repeated and not rnd.numbers_keys:
+                first = [i for i, text in plain.items() if text in repeated][:3]
+                raise Invalid(
+                    "key_not_unique",
+                    f"Rows share the key {', '.join(rnd.key)}, such as the rows {first}.",
+                )
+            self.known[name] = self._numbered(plain, repeated)
+        return self.known[name]
+
+    def _plain(self, rnd: StatedRound) -> dict[int, str]:
+        kinds = [self.case.types[name] for name in rnd.key]
+        columns = [self.table.columns[name] for name in rnd.key]
+        texts = {}
+        for i, values in enumerate(zip(*columns, strict=True)):
+            if self.table.present[i]:
+                if None in values:
+                    raise Invalid(
+                        "key_missing", f"Row {i} has no value in the key {', '.join(rnd.key)}."
+                    )
+                texts[i] = joined_key(map(value_text, values, kinds))
+        return texts
+
+    def _numbered(self, plain: dict[int, str], repeated: set[str]) -> dict[int, str]:
+        """Number the second and later rows of a key, by the SHA-256 of their texts."""
+        order = sorted(
+            (text, sha256(self._row_text(i).encode("utf-8")), i)
+            for i, text in plain.items()
+            if text in repeated
+        )
+        result, number, before = dict(plain), 0, ""
+        for text, _, i in order:
+            number = number + 1 if text == before else 1
+            before = text
+            if number > 1:
+                result[i] = text + joined_key([str(number)])
+        return result
+
+    def _row_text(self, ordinal: int) -> str:
+        """Return the text of a row, whose values are those of the data's columns."""
+        row = self.case.row_texts.get(ordinal)
+        if row is None:
+            raise Invalid("row_text", f"Row {ordinal} shares its key, but its text is missing.")
+        values = row_values(row, list(self.case.types.values()), "row_text")
+        for name, value in zip(self.case.types, values, strict=True):
+            if name in self.table.columns:
+                found = self.table.columns[name][ordinal]
+                if found != value and {found, value} != {"0.0", "-0.0"}:
+                    raise Invalid("row_text", f"Row {ordinal}: its text has another {name!r}.")
+        return row
+
+
 class Redraw:
     """Draws the rounds again from the data."""
 
     def __init__(self, case: Case, table: FrameData) -> None:
         self.case = case
         self.table = table
+        self.keys = RowKeys(case, table)
         self.lines: dict[tuple[int, str | None], list[int]] = {}
+        self.strata: dict[int, dict[int, str | None]] = {}  # of each round, by row
+
+    def order(self, rnd: StatedRound, bits: int | None = None) -> RowOrder:
+        if not rnd.has_row_keys:
+            return Order(self.case.file_rows, rnd.seed, bits)
+        starts = rnd.row_starts(self.strata.get(rnd.number, {}))
+        return KeyedRows(rnd.key_ranks(), self.keys.texts(rnd), starts)
+
+    def check_keys(self, rnd: StatedRound) -> bool:
+        """Report whether the key of a round identifies each row."""
+        done: list[dict[int, str]] = []
+        numbered = ", equal ones numbered" if rnd.numbers_keys else ""
+        with self.case.report.check(
+            "L2",
+            f"round {rnd.number}: each row has a key ({', '.join(rnd.key)}) of its own{numbered}",
+        ):
+            done.append(self.keys.texts(rnd))
+        return bool(done)
 
     def run(self) -> None:
         taken: set[int] = set()
         for rnd in self.case.rounds:
+            if rnd.has_row_keys and not self.check_keys(rnd):
+                return
             with self.case.report.check(
                 "L2", f"round {rnd.number} ({rnd.method}) was drawn again from the data"
             ):
@@ -2101,9 +2470,12 @@ class Redraw:
                         rnd, [eligible[(first + k * step) // parts] for k in range(rnd.rows)]
                     )
                 else:
-                    ranks = Order(self.case.file_rows, rnd.seed).ranks(eligible)
-                    line = [i for _, i in sorted(zip(ranks, eligible, strict=True))]
+                    ranked = self.order(rnd).sorted(eligible)
+                    line = [i for _, i in ranked]
+                    last = str(ranked[rnd.rows - 1][0]) if rnd.rows else None
+                    good = rnd.facts["last_rank"] == last
                     self.compare(rnd, line[: rnd.rows])
+                    require(good, "last_rank", f"That of round {rnd.number} is {last}.")
                     self.lines[rnd.number, None] = line[rnd.rows :]
             taken.update(rnd.drawn())
 
@@ -2112,10 +2484,18 @@ class Redraw:
             if mine != other:
                 raise Invalid(
                     "ordinals",
-                    f"Row {place} of round {rnd.number} is {mine}; the redraw has {other}.",
+                    f"Row {place} of round {rnd.number} is {self.named(rnd, mine)}; the redraw has "
+                    f"{self.named(rnd, other)}.",
                 )
         if len(due) != rnd.rows:
             raise Invalid("ordinals", f"The redraw of round {rnd.number} has {len(due)} rows.")
+
+    def named(self, rnd: StatedRound, ordinal: int) -> str:
+        """Return a row's ordinal, with its key if it has one."""
+        if not rnd.has_row_keys:
+            return str(ordinal)
+        values = (f"{name} {self.table.columns[name][ordinal]}" for name in rnd.key)
+        return f"{ordinal} ({', '.join(values)[:120]})"
 
     def reserves(self, rnd: StatedRound, label: str | None) -> Iterator[int]:
         others = self.case.others(rnd)
@@ -2128,7 +2508,8 @@ class Redraw:
     def groups(self, rnd: StatedRound, eligible: list[int]) -> None:
         groups = self.redrawn_groups(rnd, self.members(rnd, eligible))
         compare_group_facts(rnd, [group.facts() for group in groups])
-        self.compare(rnd, [i for _, i in sorted(pair for group in groups for pair in group.drawn)])
+        drawn = [i for group in groups for _, i in group.drawn]
+        self.compare(rnd, [i for _, i in self.order(rnd).sorted(drawn)])
         compare_group_chances(rnd, groups)
 
     def members(
@@ -2165,15 +2546,19 @@ class Redraw:
         counts = [len(rows) for _, rows in members]
         labels = [quoted_label(key.values()) for key, _ in members]
         if rnd.method == "cluster":
-            sizes: list[int] | None = cluster_sizes(rnd, counts)
+            values = [next(iter(key.values())) for key, _ in members]
+            sizes: list[int] | None = cluster_sizes(self.case, rnd, counts, values)
         else:
             spread = self.spread(rnd, [rows for _, rows in members])
             sizes = strata_sizes(rnd, counts, labels, spread)
         assert sizes is not None
-        order = Order(self.case.file_rows, rnd.seed)
+        self.strata[rnd.number] = {
+            i: label for (_, rows), label in zip(members, labels, strict=True) for i in rows
+        }
+        order = self.order(rnd)
         groups = []
         for (key, rows), label, size in zip(members, labels, sizes, strict=True):
-            line = sorted(zip(order.ranks(rows), rows, strict=True))
+            line = order.sorted(rows)
             groups.append(RedrawnGroup(key, label, rows, line[:size]))
             self.lines[rnd.number, label] = [i for _, i in line[size:]]
         return groups
@@ -2207,7 +2592,7 @@ class Redraw:
         return result
 
     def pareto(
-        self, rnd: StatedRound, sizes: dict[int, int], step: int, parts: int, order: Order
+        self, rnd: StatedRound, sizes: dict[int, int], step: int, parts: int, order: RowOrder
     ) -> dict[int, float]:
         """Return the Pareto keys of rows with the targets p = size·parts/step."""
         top = 1 << order.bits
@@ -2234,11 +2619,11 @@ class Redraw:
         )
         if len(certain) != facts["take_all"]:
             raise Invalid("facts", f"{where} has {len(certain)} take-all rows.")
-        order = Order(self.case.file_rows, rnd.seed, 62 if self.case.version == 2 else None)
+        order = self.order(rnd, 62 if self.case.version == 2 else None)
         total = sum(rest.values())
         keys = self.pareto(rnd, rest, total, count, order)
         line = sorted(rest, key=lambda i: keys[i])
-        head = [i for _, i in sorted(zip(order.ranks(certain), certain, strict=True))]
+        head = [i for _, i in order.sorted(certain)]
         self.compare(rnd, head + self.near(rnd, len(head), line[:count], keys))
         self.lines[rnd.number, None] = line[count:]
         targets = {i: size * count / total for i, size in rest.items()}
@@ -2520,6 +2905,7 @@ def draw_hash(case: Case) -> str:
             "filters": r.filter,
             "method": r.method,
             "parameters": r.parameters,
+            **r.stated_order,
         }
         for r in case.rounds
     ]
@@ -2770,23 +3156,23 @@ def _is_plain(kind: str) -> bool:
     return re.fullmatch(names, kind) is not None and not kind.endswith("]")
 
 
-def row_values(row: str, kinds: list[str]) -> Row:
+def row_values(row: str, kinds: list[str], code: str = "proof_row") -> Row:
     """Split a row's text into the values of its columns."""
     source, position = row.encode("utf-8"), 0
     values: Row = []
     for k, kind in enumerate(kinds):
         if k:
             if source[position : position + 1] != b",":
-                raise Invalid("proof_row", "A comma is missing in the row's text.")
+                raise Invalid(code, "A comma is missing in the row's text.")
             position += 1
         if source[position : position + 1] == b"#":
             if _is_plain(kind):
-                raise Invalid("proof_row", f"A value of the type {kind[:40]} has a length.")
+                raise Invalid(code, f"A value of the type {kind[:40]} has a length.")
             match = re.compile(rb"#(0|[1-9][0-9]{0,9}):").match(source, position)
-            require(match, "proof_row", "A length is wrong in the row's text.")
+            require(match, code, "A length is wrong in the row's text.")
             assert match is not None
             end = match.end() + int(match[1])
-            require(end <= len(source), "proof_row", "A length goes beyond the row's text.")
+            require(end <= len(source), code, "A length goes beyond the row's text.")
             values.append(source[match.end() : end].decode("utf-8"))
         else:
             known = (
@@ -2794,12 +3180,12 @@ def row_values(row: str, kinds: list[str]) -> Row:
                 or kind.startswith("ENUM")
                 or source[position : position + 1] in (b"", b",")
             )
-            require(known, "proof_row", f"A value of the type {kind[:40]} has no length.")
+            require(known, code, f"A value of the type {kind[:40]} has no length.")
             end = source.find(b",", position)
             end = len(source) if end < 0 else end
             values.append(source[position:end].decode("utf-8") or None)
         position = end
-    require(position == len(source), "proof_row", "The row's text goes on after the last column.")
+    require(position == len(source), code, "The row's text goes on after the last column.")
     return values
 
 
@@ -2898,6 +3284,8 @@ def proven_rows(case: Case, proofs: dict[str, Any]) -> dict[int, Row]:
         )
         require(node == root, "proof_path", f"The path of row {ordinal} leads to another root.")
         require(ordinal not in rows, "proof_ordinal", f"Row {ordinal} has two proofs.")
+        good = case.row_texts.get(ordinal, proof["row"]) == proof["row"]
+        require(good, "row_text", f"data.csv has another text of row {ordinal} than its proof.")
         rows[ordinal] = row_values(proof["row"], kinds)
     return rows
 
@@ -2916,7 +3304,8 @@ def check_plan(case: Case) -> None:
     if not (good and content["dataset_id"] == case.predicate["job"]["dataset_id"]):
         raise Invalid("plan_text", "It is of another table.")
     rounds = [
-        {"filter": r.filter, "method": r.method, "parameters": r.parameters} for r in case.rounds
+        {"filter": r.filter, "method": r.method, "parameters": r.parameters, **r.stated_order}
+        for r in case.rounds
     ]
     require(content["rounds"] == rounds, "plan_text", "Its rounds aren't those of the certificate.")
     goals = content.get("goals", rounds)
@@ -3132,6 +3521,11 @@ def _verify_facts(case: Case) -> None:
     with report.check("L0", "the ordinals: their hash, below `file_rows`, none twice"):
         check_ordinals(case)
     report.run("L0", "effective seeds", check_seeds, case)
+    with report.check("L0", "the orders of the rounds", say=False):
+        check_keys(case)
+        for rnd in case.rounds:
+            if rnd.order is not None:
+                report.checked("L0", f"the order of round {rnd.number}: {order_in_words(rnd)}")
     report.run("L0", "eligible rows of rounds without a filter", check_eligible, case)
     report.run("L0", "the list of the data for L2", check_data_member, case)
     for rnd in case.rounds:
@@ -3158,10 +3552,13 @@ def _verify_ledger(case: Case) -> None:
 def _verify_order(case: Case) -> None:
     for rnd in case.rounds:
         whole_order = rnd.method in ("random", "reservoir", "systematic") and case.is_whole(rnd)
+        whole_order = whole_order and rnd.order is None
         done = (
             "the ordinals follow from seed and facts"
             if whole_order
             else "order, sizes and last ranks, given the facts"
+            if not rnd.has_row_keys
+            else "order of the keys, sizes and last ranks, given the facts"
         )
         case.report.run("L1", f"round {rnd.number} ({rnd.method}): {done}", check_order, case, rnd)
     if case.predicate["replacements"]:

@@ -51,6 +51,8 @@ SENTENCES: Mapping[Action, str] = MappingProxyType(
         "ref_deleted": "{who} deleted {ref} of {dataset}",
         "ref_restored": "{who} restored {ref} of {dataset}",
         "ref_purged": "{who} deleted {ref} of {dataset} for good",
+        "row_key_set": "{who} set the row key {columns} of the table {table_key} of {dataset}",
+        "row_key_deleted": "{who} deleted the row key of the table {table_key} of {dataset}",
         "import_asked": "{who} imported {file_name} into {dataset}",
         "plan_registered": "{who} registered a plan of a sample of {dataset}",
         "draw_asked": "{who} drew {result} from {dataset}",
@@ -84,6 +86,8 @@ SENTENCES: Mapping[Action, str] = MappingProxyType(
         "schedule_made": "{who} created the schedule {name} of {dataset}",
         "schedule_changed": "{who} changed the schedule {name} of {dataset}",
         "schedule_deleted": "{who} deleted the schedule {name} of {dataset}",
+        "panel_made": "{who} created the panel {name} of {dataset}",
+        "panel_deleted": "{who} deleted the panel {name} of {dataset}",
         "schedule_run": "{who} ran the schedule {name} of {dataset} out of turn",
         "group_made": "{who} created the group {name}",
         "group_renamed": "{who} renamed the group {name_before} to {name}",
@@ -111,6 +115,7 @@ VIEWS: Mapping[str, str] = MappingProxyType(
         "profile": "the profile",
         "report": "the report",
         "reserves": "replacements",
+        "row key": "examples of the row key",
         "rows looked up": "single rows",
     }
 )

@@ -12,10 +12,16 @@ from decimal import Decimal
 
 from application.access import Caller
 from application.audit.attributes import require_details
-from application.audit.findings import checked_finding, require_entries, row_replaced
+from application.audit.findings import (
+    checked_finding,
+    items_by_key,
+    require_entries,
+    row_replaced,
+)
 from application.audit.items import book_values, drawn_book_column
 from application.audit.stages import require_reached
-from application.audit.state import drawn_row_ids, not_in_sample, state_of
+from application.audit.state import audit_state, drawn_row_ids, not_in_sample, state_of
+from application.identity.named_rows import rows_named
 from contract.requests.findings import FindingRequest
 from service.service import Service
 from storage.audit.findings import (
@@ -36,6 +42,8 @@ Books = Mapping[str, Decimal | None]
 def enter(by: Caller, job: JobRecord, new: Sequence[FindingRequest]) -> list[int]:
     """Enter findings about rows of a sample, all or none, and return their ids.
 
+    Each row is named by its row id or its key.
+
     Raises
     ------
     NotFound
@@ -49,6 +57,16 @@ def enter(by: Caller, job: JobRecord, new: Sequence[FindingRequest]) -> list[int
         See :func:`storage.audit.findings.enter_findings`.
     """
     by.dataset(job.dataset_id, "write")
+    items = items_by_key(by.service, job, audit_state(by.service, job))
+    new = [
+        replace(finding, row_id=items.row_id(finding.row_id, ("body", "findings", at, "row_id")))
+        for at, finding in enumerate(new)
+    ]
+    with rows_named(by.service, job):
+        return _enter(by, job, new)
+
+
+def _enter(by: Caller, job: JobRecord, new: Sequence[FindingRequest]) -> list[int]:
     checked = [checked_finding(finding, _loc(place)) for place, finding in enumerate(new)]
     drawn = drawn_row_ids(by.service, job)
     with by.service.database.read() as tx:

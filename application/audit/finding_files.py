@@ -34,6 +34,7 @@ from application.audit.findings import (
 )
 from application.audit.stages import rows_to_examine
 from application.audit.state import ROW_ID, audit_state, drawn_row_ids, ordinal_of
+from application.identity.named_rows import name_rows
 from application.samples.row_files import (
     NO_ROW,
     FileRow,
@@ -56,6 +57,7 @@ from parquet_tables.tables import Column
 from presentation.content import formula_safe
 from service.service import Service
 from service.tables.open_tables import OpenTable, open_source
+from service.tables.row_names import key_of_job, names_of_job
 from storage.audit.findings import (
     Finding,
     enter_findings,
@@ -144,6 +146,7 @@ class FileLine:
     ]
     key: Annotated[str, Help("As the file has it.")]
     row_id: str | None
+    name: Annotated[str | None, Help("By the table's row key; the row id without one.")]
     action: Annotated[str, Help("`refused`, `changed` or `new`.")]
     before: Annotated[FindingContent | None, Help("The newest entry about the row.")]
     after: Annotated[FindingContent | None, Help("The entry of the line.")]
@@ -176,14 +179,14 @@ def preview_file(service: Service, job: JobRecord, given: RowFile) -> FindingsFi
     """Read a file and say what each line would enter; nothing is entered."""
     read = _read(service, job, given)
     with service.database.read() as tx:
-        planned = _plan(tx, job, read)
+        planned = _plan(tx, service, job, read)
         try:
             require_entries(tx, job)
             _require_no_refusal(planned)
             problem = None
         except DomainError as error:
             problem = error.message
-    return _answer(read, planned, problem)
+    return _answer(service, job, read, planned, problem)
 
 
 def enter_file(by: Caller, job: JobRecord, given: RowFile) -> tuple[list[int], FindingsFile]:
@@ -200,10 +203,10 @@ def enter_file(by: Caller, job: JobRecord, given: RowFile) -> tuple[list[int], F
     read = _read(by.service, job, given)
     with by.service.database.read() as tx:  # other writers don't wait for a file that is refused
         require_entries(tx, job)
-        _require_no_refusal(_plan(tx, job, read))
+        _require_no_refusal(_plan(tx, by.service, job, read))
     with by.writing() as tx:
         require_entries(tx, job)
-        planned = _plan(tx, job, read)
+        planned = _plan(tx, by.service, job, read)
         _require_no_refusal(planned)
         new = [
             each.line.finding
@@ -220,7 +223,7 @@ def enter_file(by: Caller, job: JobRecord, given: RowFile) -> tuple[list[int], F
                 findings=len(ids),
                 file_name=given.name,
             )
-    return ids, _answer(read, planned, None)
+    return ids, _answer(by.service, job, read, planned, None)
 
 
 def _read(service: Service, job: JobRecord, given: RowFile) -> ReadFile:
@@ -237,7 +240,8 @@ def _read(service: Service, job: JobRecord, given: RowFile) -> ReadFile:
     with tempfile.TemporaryDirectory(dir=service.directory.scratch_dir) as folder:
         options = read_options(given.options or {})
         texts = [names[field] for field in names if field not in ("audit_value", "finding_id")]
-        read = read_row_file(service, columns, given, Path(folder), texts)
+        key = key_of_job(service, job)
+        read = read_row_file(service, columns, given, Path(folder), texts, key)
         if read.table.row_count > 2 * len(row_ids) + MAX_LINES_SHOWN:
             raise InvalidRowFile(
                 "The file has {rows} rows, and the sample has {items}. Leave out the rows that "
@@ -451,7 +455,7 @@ def _amount_text(value: Any) -> str:
     return text
 
 
-def _plan(tx: Transaction, job: JobRecord, read: ReadFile) -> list[PlannedLine]:
+def _plan(tx: Transaction, service: Service, job: JobRecord, read: ReadFile) -> list[PlannedLine]:
     """The effect of each line, given the present entries."""
     newest = newest_findings(tx, job.id)
     replaced = {each.row_id: each.replacement_id for each in list_replacements(tx, job.id)}
@@ -461,7 +465,11 @@ def _plan(tx: Transaction, job: JobRecord, read: ReadFile) -> list[PlannedLine]:
         if line.seen_id and line.row_id and line.seen_id != _id_of(newest.get(line.row_id))
     }
     seen = findings_of_ids(tx, job.id, sorted(stale))
-    return [_planned(line, newest, replaced, seen, read) for line in read.lines]
+    planned = [_planned(line, newest, replaced, seen, read) for line in read.lines]
+    problems = [each.problem for each in planned if each.problem is not None]
+    for problem in problems[:MAX_REASONS]:
+        name_rows(service, job, problem)
+    return planned
 
 
 def _planned(
@@ -555,11 +563,19 @@ def _require_no_refusal(planned: Sequence[PlannedLine]) -> None:
     raise error
 
 
-def _answer(read: ReadFile, planned: Sequence[PlannedLine], problem: str | None) -> FindingsFile:
+def _answer(
+    service: Service,
+    job: JobRecord,
+    read: ReadFile,
+    planned: Sequence[PlannedLine],
+    problem: str | None,
+) -> FindingsFile:
     counts = Counter(each.action for each in planned)
     shown = [each for each in planned if each.action in ("refused", "changed", "new")]
     shown.sort(key=lambda each: (ACTIONS.index(each.action), not each.doubts, each.line.number))
+    shown = shown[:MAX_LINES_SHOWN]
     named = {each.line.row_id for each in planned}
+    names = names_of_job(service, job, [each.line.row_id for each in shown if each.line.row_id])
     return FindingsFile(
         key=read.key,
         row_count=len(planned),
@@ -570,13 +586,14 @@ def _answer(read: ReadFile, planned: Sequence[PlannedLine], problem: str | None)
                 each.line.number,
                 each.line.key,
                 each.line.row_id,
+                names.of(each.line.row_id) if each.line.row_id else None,
                 each.action,
                 _content(each.before),
                 _content(each.line.finding),
                 each.problem.message if each.problem else None,
                 each.doubts,
             )
-            for each in shown[:MAX_LINES_SHOWN]
+            for each in shown
         ],
         notes=read.notes,
         problem=problem,

@@ -7,7 +7,7 @@ they were made. Each write checks the user's level and the review's state in its
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any
@@ -25,6 +25,7 @@ from application.audit.state import (
     ordinal_of,
     origin_of,
 )
+from application.identity.named_rows import rows_named
 from application.samples.replacements import next_rows
 from contract.declarations import Help
 from contract.requests.findings import FindingRequest
@@ -33,7 +34,9 @@ from parquet_tables.rows import read_page, read_rows, rows_statement
 from parquet_tables.tables import TableFiles
 from sampling_engine.errors import NoReserves
 from service.service import Service
+from service.tables.named_rows import SampledRows
 from service.tables.open_tables import SAMPLE, open_source, open_table, output_of
+from service.tables.row_names import names_of_job
 from storage.audit.findings import (
     NewestFinding,
     Replacement,
@@ -82,8 +85,11 @@ class SampleItem:
     """A row to examine."""
 
     row_id: str
+    name: Annotated[str, Help("By the table's row key; the row id without one.")]
     replaces: Annotated[str | None, Help("The row that this one replaced.")]
+    replaces_name: str | None
     replaced_by: Annotated[str | None, Help("The row that replaced this one.")]
+    replaced_by_name: str | None
     stage: Annotated[int | None, Help("Of a sample in two stages: 1 or 2.")]
     data: Annotated[Mapping[str, Any], Help("The row of the source by column.")]
     finding: Annotated[NewestFinding | None, Help("The newest entry about the row.")]
@@ -161,22 +167,39 @@ def read_items(
     rows += _replacement_rows(service, source, [each.replacement_id for each in wanted])
     rule = stage_rule(job, len(drawn))
     first = set(list(drawn)[: rule.first]) if rule else set()
+    names = names_of_job(service, job, _named_in(rows, state))
     items = []
     for row in rows:
         row_id = row[ROW_ID]
-        replaced, replacing = state.replaced.get(row_id), state.replacing.get(row_id)
+        replacing, replaced = state.replacing.get(row_id), state.replaced.get(row_id)
+        replaces = None if replacing is None else replacing.row_id
+        replaced_by = None if replaced is None else replaced.replacement_id
         stage = 1 if state.drawn_id(row_id) in first else 2
         items.append(
             SampleItem(
                 row_id,
-                None if replacing is None else replacing.row_id,
-                None if replaced is None else replaced.replacement_id,
+                names.of(row_id),
+                replaces,
+                None if replaces is None else names.of(replaces),
+                replaced_by,
+                None if replaced_by is None else names.of(replaced_by),
                 stage if rule else None,
                 {column.name: row.get(column.name) for column in source.columns},
                 state.findings.get(row_id),
             )
         )
     return items
+
+
+def _named_in(rows: Sequence[Mapping[str, Any]], state: AuditState) -> Iterator[str]:
+    """The rows that items name: their own, and those that they replaced or that replaced them."""
+    for row in rows:
+        row_id = row[ROW_ID]
+        yield row_id
+        if row_id in state.replacing:
+            yield state.replacing[row_id].row_id
+        if row_id in state.replaced:
+            yield state.replaced[row_id].replacement_id
 
 
 def _replacement_rows(
@@ -225,10 +248,39 @@ def checked_finding(finding: FindingRequest, loc: tuple[str | int, ...] = ()) ->
     return replace(finding, audit_value=text)
 
 
-def replace_row(by: Caller, job: JobRecord, row_id: str, reason: str) -> Replacement:
+@dataclass(frozen=True)
+class NamedReplacement(Replacement):
+    """A replacement with the names of both rows."""
+
+    name: Annotated[str, Help("By the table's row key; the row id without one.")]
+    replacement_name: str
+
+
+def named_replacements(
+    service: Service, job: JobRecord, replacements: Sequence[Replacement]
+) -> list[NamedReplacement]:
+    """The replacements with the names of their rows."""
+    ids = [row_id for each in replacements for row_id in (each.row_id, each.replacement_id)]
+    names = names_of_job(service, job, ids)
+    return [
+        NamedReplacement(
+            **vars(each), name=names.of(each.row_id), replacement_name=names.of(each.replacement_id)
+        )
+        for each in replacements
+    ]
+
+
+def items_by_key(service: Service, job: JobRecord, state: AuditState) -> SampledRows:
+    """The drawn rows and their replacements, which people name by row id or by key."""
+    came_in = [each.replacement_id for each in state.replacements]
+    return SampledRows(service, job, {*drawn_row_ids(service, job), *came_in})
+
+
+def replace_row(by: Caller, job: JobRecord, row: str, reason: str) -> NamedReplacement:
     """Replace a row by the next row of its round's order, in its stratum if there are strata.
 
-    The replaced row gets the finding ``not_applicable`` with the reason.
+    The replaced row gets the finding ``not_applicable`` with the reason. ``row`` is its row id or
+    its key.
 
     Raises
     ------
@@ -240,6 +292,14 @@ def replace_row(by: Caller, job: JobRecord, row_id: str, reason: str) -> Replace
         The sample was deleted; the review isn't open; the round's method has no next rows.
     """
     by.dataset(job.dataset_id, "write")
+    items = items_by_key(by.service, job, audit_state(by.service, job))
+    row_id = items.row_id(row, ("body", "row_id"))
+    with rows_named(by.service, job):
+        made = _replace(by, job, row_id, reason)
+    return named_replacements(by.service, job, [made])[0]
+
+
+def _replace(by: Caller, job: JobRecord, row_id: str, reason: str) -> Replacement:
     drawn = drawn_row_ids(by.service, job)
     for _ in range(MAX_ATTEMPTS):
         state = audit_state(by.service, job)

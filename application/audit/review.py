@@ -16,6 +16,7 @@ from application.audit.evaluation.parameters import kept_evaluation
 from application.audit.findings import require_not_deleted
 from application.audit.stages import rows_to_examine
 from application.audit.state import drawn_row_ids, state_of
+from application.identity.named_rows import rows_named
 from contract.requests.evaluate import EvaluationRequest
 from contract.requests.findings import ReviewRequest
 from contract.words import Level, ReviewAction, ReviewState
@@ -53,6 +54,11 @@ def review(by: Caller, job: JobRecord, step: ReviewRequest) -> Review:
     InvalidFindings
         The evaluation to keep isn't possible.
     """
+    with rows_named(by.service, job):
+        return _review(by, job, step)
+
+
+def _review(by: Caller, job: JobRecord, step: ReviewRequest) -> Review:
     action, note, previous_id = step.action, step.note, step.previous_id
     level = by.dataset(job.dataset_id, "write").level
     if action in ("returned", "reopened") and not note:

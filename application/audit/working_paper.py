@@ -19,7 +19,7 @@ from application.audit.evaluation.other_samples import other_samples
 from application.audit.evaluation.parameters import parameters_text
 from application.audit.evaluators import EVALUATORS
 from application.audit.evaluators.evaluator import Evaluation
-from application.audit.findings import SampleItem, items_page
+from application.audit.findings import SampleItem, items_page, named_replacements
 from application.audit.items import book_values, drawn_book_column, drawn_facts, examined_items
 from application.audit.sentences import (
     ASSURANCES,
@@ -52,6 +52,7 @@ from presentation.content import (
 from sampling_engine.methods.monetary_unit.account import recorded_account
 from service.service import Service
 from service.tables.open_tables import open_source, version_of
+from service.tables.row_names import names_of_job
 from storage.audit.findings import conclusion_of, list_findings
 from storage.certificates.ledger import plan_entry
 from storage.jobs.jobs import JobRecord
@@ -90,7 +91,7 @@ def working_paper(
         design_sheet(service, job),
         _items(service, job),
         _exceptions(service, job, state),
-        _replacements(state),
+        _replacements(service, job, state),
         _evaluation(service, job, request, evaluation),
     ]
 
@@ -227,11 +228,18 @@ def _items(service: Service, job: JobRecord) -> Section:
     drawn = drawn_facts(service, job)
     own = open_source(service, job).files.columns
     columns = own[:MAX_ITEM_COLUMNS]
+    has_names = any(item.name != item.row_id for item in page.items)
     header = ["Row", "Selected", *(column.name for column in columns)]
     attributes = page.attributes
     header += ["Finding", *(["Deviations"] if attributes else []), "Audit value", "Note"]
-    header += ["By", "Time (UTC)", "Entries", "Replaces"]
-    rows = [_item(item, columns, drawn, bool(attributes)) for item in page.items]
+    header += ["By", "Time (UTC)", "Entries", "Replaces", *(["Row id"] if has_names else [])]
+    rows = [
+        (
+            *_item(item, columns, drawn, bool(attributes)),
+            *((item.row_id,) if has_names else ()),
+        )
+        for item in page.items
+    ]
     title = f"{page.total:,} items"
     if page.total > len(rows):
         title += f", the first {len(rows):,}"
@@ -250,9 +258,9 @@ def _item(
     cells = [item_cell(item.data[column.name], column) for column in columns]
     if finding is None:
         empty = [None] * (8 if has_attributes else 7)
-        return (item.row_id, _selected(drawn.get(item.row_id)), *cells, *empty, item.replaces)
+        return (item.name, _selected(drawn.get(item.row_id)), *cells, *empty, item.replaces_name)
     return (
-        item.row_id,
+        item.name,
         _selected(drawn.get(item.row_id)),
         *cells,
         OUTCOMES[finding.outcome],
@@ -262,7 +270,7 @@ def _item(
         finding.user_soeid,
         moment_of(finding.at),
         finding.entries,
-        item.replaces,
+        item.replaces_name,
     )
 
 
@@ -276,11 +284,11 @@ def _selected(drawn: tuple[int, bool] | None) -> str:
     return "By chance" if units == 1 else f"By chance, {units:,} units"
 
 
-def _replacements(state: AuditState) -> Section:
+def _replacements(service: Service, job: JobRecord, state: AuditState) -> Section:
     header = ("Row", "Replaced by", "Reason", "User", "Time (UTC)")
     rows: list[Row] = [
-        (each.row_id, each.replacement_id, each.reason, each.user_soeid, moment_of(each.at))
-        for each in state.replacements
+        (each.name, each.replacement_name, each.reason, each.user_soeid, moment_of(each.at))
+        for each in named_replacements(service, job, state.replacements)
     ]
     title = f"Replaced rows: {len(rows):,}"
     return Section("Replacements", "Replacements", [Table(title, header, rows)])
@@ -301,7 +309,8 @@ def _evaluation(
     ]
     blocks: list[Block] = [Facts("Settings", settings)]
     if not isinstance(evaluation, DomainError):
-        keys = _keys_of(service, job, evaluator.rows(evaluation))
+        named = evaluator.rows(evaluation)
+        keys = None if evaluation["row_names"] else _keys_of(service, job, named)
         blocks += [
             evaluator.figures(evaluation),
             *evaluator.charts_of(evaluation, request.tolerable),
@@ -410,32 +419,39 @@ def _exceptions(service: Service, job: JobRecord, state: AuditState) -> Section:
     column = _amount_column(job)
     examined = examined_items(service, job, state)
     findings = [item.finding for item in examined if item.finding and item.is_exception]
-    keys = _keys_of(service, job, [finding.row_id for finding in findings])
-    books = book_values(service, job, list(keys), column) if column and keys else {}
+    ids = [finding.row_id for finding in findings]
+    names = names_of_job(service, job, ids)
+    keys = {} if names else _keys_of(service, job, ids)
+    books = book_values(service, job, ids, column) if column and ids else {}
+
+    def cells(row_id: str) -> Row:
+        return (names.of(row_id),) if names else (row_id, keys[row_id])
+
     amounts: list[Row] = []
     natures: list[Row] = []
     differences: dict[str, list[Decimal]] = {}
     for finding in findings:
-        row_id, key, cause = finding.row_id, keys[finding.row_id], CAUSES.get(finding.cause or "")
+        row_id, cause = finding.row_id, CAUSES.get(finding.cause or "")
         book, audit = books.get(row_id), decimal_of(finding.audit_value)
         if audit is None and column and finding.outcome == "not_examinable":
             audit = Decimal(0)  # as the evaluation takes it
         difference = None if book is None or audit is None else book - audit
         outcome, note = OUTCOMES[finding.outcome], finding.note or None
-        amounts.append((row_id, key, outcome, book, audit, difference, note))
+        amounts.append((*cells(row_id), outcome, book, audit, difference, note))
         deviations = "; ".join(finding.deviations) or None
-        natures.append((row_id, key, deviations, cause, finding.cause_text or None))
+        natures.append((*cells(row_id), deviations, cause, finding.cause_text or None))
         differences.setdefault(cause or "Not stated", []).append(difference or Decimal(0))
     causes: list[Row] = [
         (cause, len(parts), sum(parts, Decimal(0)) if column else None)
         for cause, parts in sorted(differences.items(), key=lambda cause: -len(cause[1]))
     ]
-    header = ("Row", "Key", "Finding", "Book value", "Audit value", "Difference", "Note")
+    first = ("Row",) if names else ("Row", "Key")
+    header = (*first, "Finding", "Book value", "Audit value", "Difference", "Note")
     tables = [Table(f"Exceptions: {len(amounts):,}", header, amounts)]
     if causes:
         tables.append(Table("Causes", ("Cause", "Exceptions", "Sum of differences"), causes))
     if any(finding.deviations or finding.cause_text for finding in findings):
-        header_of_causes = ("Row", "Key", "Deviations", "Cause", "Cause in words")
+        header_of_causes = (*first, "Deviations", "Cause", "Cause in words")
         tables.append(Table("Nature and cause of each exception", header_of_causes, natures))
     return Section("Exceptions", "Exceptions", [*tables, _corrected(service, job, state)])
 
@@ -445,9 +461,10 @@ def _corrected(service: Service, job: JobRecord, state: AuditState) -> Table:
     with service.database.read() as tx:
         entries, total = list_findings(tx, job.id, None, 0, MAX_ENTRIES)
     newest = {finding.id for finding in state.findings.values()}
+    names = names_of_job(service, job, [entry.row_id for entry in entries])
     rows: list[Row] = [
         (
-            *(entry.row_id, OUTCOMES[entry.outcome], decimal_of(entry.audit_value)),
+            *(names.of(entry.row_id), OUTCOMES[entry.outcome], decimal_of(entry.audit_value)),
             *(entry.note or None, entry.user_soeid, moment_of(entry.at)),
         )
         for entry in reversed(entries)
@@ -464,7 +481,7 @@ def _keys_of(service: Service, job: JobRecord, row_ids: Sequence[str]) -> dict[s
     if not row_ids:
         return {}
     source = open_source(service, job)
-    column = source.files.column(key_column(service, source))
+    column = source.files.column(key_column(service, job.dataset_id, source))
     ordinals = np.array(sorted({ordinal_of(row_id) for row_id in row_ids}), dtype=np.int64)
     with service.parquet.cursor(source.files) as cursor:
         cells = read_rows(cursor, rows_statement(source.files, (column,), ordinals), (column,))

@@ -10,13 +10,14 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any, NotRequired, TypedDict
+from itertools import zip_longest
+from typing import Annotated, Any, NotRequired, TypedDict, cast
 
 from application.access import Caller
 from application.audit.planned import with_likelihoods
 from application.sampling import CheckedDraw, PlannedDraw, SamplingRequest, check_draw
 from contract.declarations import Help
-from contract.requests.draw import DrawJobRequest, RoundJson
+from contract.requests.draw import DrawJobRequest, OrderJson, RoundJson
 from service.sampling_parameters import stated_rounds
 from service.service import Service
 from service.tables.open_tables import named_by, open_table
@@ -63,6 +64,7 @@ class PlannedRoundText(TypedDict):
     filter: dict[str, Any] | None
     method: str
     parameters: dict[str, Any]
+    order: NotRequired[OrderJson]
 
 
 class PlanContent(TypedDict):
@@ -113,9 +115,11 @@ class RegisteredPlan:
             }
             for each in content["rounds"]
         ]
-        for planned, goal in zip(rounds, goals, strict=True):
+        for planned, goal, text in zip(rounds, goals, content["rounds"], strict=True):
             if goal is not None:
                 planned["goal"] = goal
+            if "order" in text:
+                planned["order"] = text["order"]
         return rounds
 
     @property
@@ -148,7 +152,8 @@ def register_plan(by: Caller, dataset_id: int, request: SamplingRequest) -> Regi
     if by.holder.scope == "read":
         raise Forbidden("This token can only read. Use a token with `scope` write.")
     _require_open_seeds(request)
-    text = _plan_text(dataset_id, check_draw(service, dataset_id, request))
+    draw = check_draw(service, dataset_id, request)
+    text = _plan_text(dataset_id, draw, draw.stored_population(service, by.user, dataset_id))
     plan_id = service.new_id()
     digest = hashlib.sha256(text.encode()).hexdigest()
     body = {"plan_id": plan_id, "text": text, "digest": digest}
@@ -234,12 +239,12 @@ def _plan(entry: LedgerEntry, registrations: int, draws: int) -> RegisteredPlan:
     )
 
 
-def _plan_text(dataset_id: int, draw: CheckedDraw) -> str:
+def _plan_text(dataset_id: int, draw: CheckedDraw, population_id: str) -> str:
     goals = [each.get("goal") for each in draw.settled]
     return canonical_json(
         {
             "dataset_id": dataset_id,
-            "commit_id": draw.source.commit_id,
+            "commit_id": population_id,
             "table_key": draw.source.key,
             "rounds": [_planned_round(each) for each in draw.settled],
             **({"goals": goals} if any(goals) else {}),
@@ -249,11 +254,15 @@ def _plan_text(dataset_id: int, draw: CheckedDraw) -> str:
 
 def _planned_round(given: RoundJson) -> PlannedRoundText:
     parameters = {name: value for name, value in given["parameters"].items() if name != "seed"}
-    return {
+    planned: PlannedRoundText = {
         "filter": given.get("filters"),
         "method": given["method"],
         "parameters": parameters,
     }
+    order = given.get("order")
+    if order is not None:
+        planned["order"] = order
+    return planned
 
 
 def _require_open_seeds(request: SamplingRequest) -> None:
@@ -309,7 +318,11 @@ def _rounds_of(given: Sequence[RoundJson], plan: RegisteredPlan) -> list[RoundJs
     is_older = any(
         each != stated for each, stated in zip(planned, stated_rounds(planned), strict=True)
     )
-    own = given if is_older else stated_rounds(given)
+    own = [
+        _with_order(each, one)
+        for each, one in zip_longest(given if is_older else stated_rounds(given), planned)
+        if each is not None
+    ]
     if canonical_json([_planned_round(each) for each in own]) != canonical_json(planned):
         raise InvalidValue(
             "The rounds differ from those of the plan. Leave `rounds` out, or register a new plan.",
@@ -321,6 +334,15 @@ def _rounds_of(given: Sequence[RoundJson], plan: RegisteredPlan) -> list[RoundJs
             zip(with_likelihoods(own), plan.rounds, strict=True)
         )
     ]
+
+
+def _with_order(given: RoundJson, planned: PlannedRoundText | None) -> RoundJson:
+    """A round whose order has the plan's key and rule where it names none itself."""
+    order = given.get("order")
+    if order is None or planned is None or "order" not in planned:
+        return given
+    stated = {name: value for name, value in order.items() if value is not None}
+    return {**given, "order": cast("OrderJson", {**planned["order"], **stated})}
 
 
 def _with_goal(place: int, given: RoundJson, planned: RoundJson) -> RoundJson:

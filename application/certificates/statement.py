@@ -14,15 +14,21 @@ from typing import Any
 
 from application.audit.state import drawn_row_ids, ordinal_of, origin_of
 from application.certificates.seeds import seed_origin
+from application.samples.facts import excluded_text
 from application.samples.replacements import next_rows
+from domain_errors import DomainError
 from parquet_tables.exports import export_rows
 from parquet_tables.rows import page_statement
+from parquet_tables.tables import TableFiles
 from sampling_engine import (
+    KEYED_VERSION,
     ORDER_VERSION,
     CertifiedRound,
+    Round,
     certified_rounds,
     columns_for_redraw,
     draw_warnings,
+    method_class,
     write_redraw_data,
 )
 from service.sampling_parameters import DrawRule, recorded_rounds, seeded_rounds
@@ -44,6 +50,19 @@ PLACE = "_reserve_order"
 ROW_ID = "_logical_row_id"
 
 
+class NoCertificate(DomainError):
+    """The rounds of a draw have no certificate."""
+
+    code = "no_certificate"
+
+
+def require_certifiable(rounds: Sequence[Mapping[str, Any]]) -> None:
+    """Raise NoCertificate with the reason of a method without certificates."""
+    for given in rounds:
+        if (reason := method_class(given["method"]).no_certificate) is not None:
+            raise NoCertificate(reason)
+
+
 def statement_of(
     service: Service, job: JobRecord, issue: int, issued_at: str, replaced: Sequence[Replacement]
 ) -> dict[str, Any]:
@@ -55,8 +74,11 @@ def statement_of(
         The stored sample isn't what the draw gives.
     Pruned, DomainError
         The sample or its source was pruned; the table can't be read.
+    NoCertificate
+        A method of the draw has no certificate.
     """
     parameters, source = job.run_parameters, open_source(service, job)
+    require_certifiable(parameters["rounds"])
     sample = open_table(service, job.dataset_id, output_of(job), SAMPLE)
     rounds = recorded_rounds(parameters, source.files)
     counts_dir = service.directory.counts_dir
@@ -71,13 +93,17 @@ def statement_of(
         root = row_root_of(tx, job.dataset_id, source.commit_id, source.key)
     rule = DrawRule.recorded(parameters)
     rows = sum(len(each.ordinals) for each in found)
+    orders = [
+        _order(given, spec, source.files)
+        for given, spec in zip(parameters["rounds"], rounds, strict=True)
+    ]
     predicate = {
         "issued_at": issued_at,
         "issue": issue,
         "engine": {
             "name": "jobsvc",
             "version": version("jobsvc"),
-            "order_version": ORDER_VERSION,
+            "order_version": ORDER_VERSION if not any(orders) else KEYED_VERSION,
             "draw_version": rule.draw_version,
         },
         "job": {
@@ -107,9 +133,9 @@ def statement_of(
         },
         "seed_origin": seed_origin(parameters),
         "rounds": [
-            _round(given, seeded, one, lists_rows=rows <= MAX_ROWS_LISTED)
-            for given, seeded, one in zip(
-                parameters["rounds"], seeded_rounds(parameters), found, strict=True
+            _round(given, seeded, one, lists_rows=rows <= MAX_ROWS_LISTED) | order
+            for given, seeded, one, order in zip(
+                parameters["rounds"], seeded_rounds(parameters), found, orders, strict=True
             )
         ],
         "replacements": _replacements(service, job, replaced),
@@ -117,7 +143,10 @@ def statement_of(
             "passes": [each.round_number for each in rounds if each.filter is not None],
             "columns": [column.name for column in columns_for_redraw(source.files, rounds)],
         },
-        "warnings": [warning.message for warning in draw_warnings(rounds)],
+        "warnings": [
+            *(warning.message for warning in draw_warnings(rounds)),
+            *filter(None, [_unchecked_exclusion(parameters)]),
+        ],
         "ledger": entry
         and {
             "number": entry.number,
@@ -143,7 +172,8 @@ def write_data(service: Service, job: JobRecord, path: Path) -> None:
     """Write the CSV file from which a verifier draws the sample again."""
     source = open_source(service, job)
     rounds = recorded_rounds(job.run_parameters, source.files)
-    write_redraw_data(service.parquet, source.files, rounds, path)
+    counts_dir = service.directory.counts_dir
+    write_redraw_data(service.parquet, source.files, rounds, path, counts_dir=counts_dir)
 
 
 def _subject(
@@ -209,6 +239,25 @@ def _round(
         "reserves": one.reserves,
         "warnings": [warning.message for warning in one.warnings],
     }
+
+
+def _order(given: Mapping[str, Any], spec: Round, table: TableFiles) -> dict[str, Any]:
+    """The keyed order of a round as its member ``order``; none of a round by ordinals."""
+    if spec.order is None:
+        return {}
+    key = [{"name": column.name, "type": column.type} for column in spec.order.key.of(table)]
+    return {"order": {"order_version": KEYED_VERSION, **given["order"], "key": key}}
+
+
+def _unchecked_exclusion(parameters: Mapping[str, Any]) -> str | None:
+    """What a certificate can't show of rows that an earlier version or earlier draws have."""
+    excluded = excluded_text(parameters)
+    if excluded is None:
+        return None
+    return (
+        f"The population lacks {excluded}. The manifest names them as left_out_by; that these rows "
+        "are the ones left out, and no others, isn't shown by the certificate."
+    )
 
 
 def _facts(facts: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from typing import Annotated, Any
 import numpy as np
 
 from application.estimation.design_table import replicate_facts, replicates_of
-from application.identity.lookup import ordinal_of
 from contract.declarations import Help
 from contract.requests.estimate import DesignRequest
 from domain_errors import DomainError
@@ -19,7 +18,6 @@ from estimation_engine.designs.design import RowsOfPairs
 from estimation_engine.replicates import ReplicateFacts
 from parquet_tables.tables import Int64s
 from sampling_engine import (
-    ORDER_VERSION,
     DrawnRound,
     MonetaryUnitMethod,
     Round,
@@ -28,7 +26,8 @@ from sampling_engine import (
 )
 from service.sampling_parameters import recorded_rounds
 from service.service import Service
-from service.tables.open_tables import OpenTable, open_source
+from service.tables.named_rows import SourceRows
+from service.tables.open_tables import open_source
 from service.tables.sample_design import (
     DesignSummary,
     SampleDesign,
@@ -155,7 +154,7 @@ def _step(spec: Round, drawn: DrawnRound) -> DrawnStep:
         spec.filter.text if spec.filter else None,
         str(spec.seed),
         spec.effective_seed,
-        ORDER_VERSION,
+        spec.order_version,
         int(drawn.group_rows.sum()),
         len(drawn.ordinals),
         groups if kind == "strata" else None,
@@ -170,7 +169,7 @@ def _step(spec: Round, drawn: DrawnRound) -> DrawnStep:
 def pair_probabilities(
     service: Service, job: JobRecord, pairs: Sequence[Sequence[str]]
 ) -> PairProbabilities:
-    """The joint inclusion probabilities of pairs of row ids.
+    """The joint inclusion probabilities of pairs of rows, each by its row id or its key.
 
     Raises
     ------
@@ -181,7 +180,9 @@ def pair_probabilities(
     source = open_source(service, job)
     found = design_of(service, job, source)
     _require_seeded_order(found)
-    ordinals, places = np.unique(_ordinals(source, pairs), return_inverse=True)
+    ordinals, places = np.unique(
+        _ordinals(SourceRows(service, job.dataset_id, source), pairs), return_inverse=True
+    )
     first, second = places.reshape(-1, 2).T
     counts_dir = service.directory.counts_dir
     chances = row_chances(
@@ -209,13 +210,13 @@ def _require_seeded_order(found: SampleDesign) -> None:
         )
 
 
-def _ordinals(source: OpenTable, pairs: Sequence[Sequence[str]]) -> Int64s:
+def _ordinals(rows: SourceRows, pairs: Sequence[Sequence[str]]) -> Int64s:
     """The rows of the pairs, shape (pairs, 2)."""
     found = np.empty((len(pairs), 2), dtype=np.int64)
     for at, pair in enumerate(pairs):
         for side, row_id in enumerate(pair):
             try:
-                found[at, side] = ordinal_of(source, row_id)
+                found[at, side] = rows.row(row_id)
             except DomainError as error:
                 error.loc = ("pairs", at, side)
                 raise

@@ -14,7 +14,20 @@ from application.estimation.calibrating import (
     both,
     find_calibration,
 )
-from application.estimation.figures import FigureEstimate, PlainEstimate, interval_notes
+from application.estimation.contrasts import (
+    ContrastEstimate,
+    TwoGroups,
+    contrasts_of,
+    two_groups,
+    with_both_figures,
+)
+from application.estimation.figures import (
+    FigureEstimate,
+    GroupFigure,
+    NotedFigure,
+    PlainEstimate,
+    interval_notes,
+)
 from application.estimation.monetary_selection import drawable
 from application.estimation.uploaded_values import ValuesUpload
 from application.estimation.value_sources import (
@@ -24,10 +37,16 @@ from application.estimation.value_sources import (
     value_source,
     with_values,
 )
+from application.samples.facts import population_note
 from contract.answers import AtConfidence
 from contract.declarations import Help
 from contract.fields import NOT_GIVEN
-from contract.requests.estimate import CalibrateRequest, EstimatesRequest, StatisticRequest
+from contract.requests.estimate import (
+    BetweenRequest,
+    CalibrateRequest,
+    EstimatesRequest,
+    StatisticRequest,
+)
 from domain_errors import counted
 from estimation_engine import (
     Design,
@@ -41,6 +60,7 @@ from estimation_engine import (
     read_values,
     true_values,
 )
+from estimation_engine.arrays import Booleans
 from estimation_engine.known_values import require_known_value
 from estimation_engine.reading import ReadSample
 from parquet_tables.rows import Statement
@@ -62,6 +82,7 @@ from storage.audit.findings import list_replacements
 from storage.jobs.jobs import JobRecord
 
 MAX_ESTIMATES = 20_000
+CONTRAST_LOC = ("contrast", "between")
 MAX_RESIDUALS = 500_000_000
 """Residuals of a calibrated answer, some 5 s of work."""
 
@@ -72,6 +93,9 @@ class EstimatesAnswer(AtConfidence):
 
     job_id: str
     estimates: list[FigureEstimate]
+    contrasts: Annotated[
+        list[ContrastEstimate], Help("Of each figure and group, if `contrast` was given.")
+    ]
     calibration: CalibrationFacts | None
     values: Annotated[ValuesUpload | None, Help("The upload that values were read from.")]
     design: DesignSummary
@@ -82,7 +106,7 @@ class EstimatesAnswer(AtConfidence):
 
 
 @dataclass(frozen=True)
-class _Sampled:
+class SampledValues:
     """A sample as a request reads it: its table and source, its design, the values."""
 
     source: OpenTable
@@ -91,6 +115,7 @@ class _Sampled:
     values_from: ValueSource | None
     design: SampleDesign
     read: ReadSample
+    membership: tuple[Booleans, Booleans] | None
 
 
 def estimates_of(service: Service, job: JobRecord, request: EstimatesRequest) -> EstimatesAnswer:
@@ -101,7 +126,8 @@ def estimates_of(service: Service, job: JobRecord, request: EstimatesRequest) ->
     DomainError
         A column or value doesn't fit, or the design has no formula.
     """
-    sampled, settings = _sampled(service, job, request), settings_of(request)
+    request = with_both_figures(request)
+    sampled, settings = sampled_values(service, job, request), settings_of(request)
     design, has_filter = sampled.design.design, request.filters is not None
     calibration = None
     if request.calibrate is not None:
@@ -111,21 +137,35 @@ def estimates_of(service: Service, job: JobRecord, request: EstimatesRequest) ->
         for figure, values in zip(request.statistics, sampled.read.values, strict=True)
         for estimate in _of_statistic(figure, values, sampled, settings, calibration)
     ]
-    warnings = interval_notes(estimates, settings, design.unit)
+    truth_notes: list[str] = []
+    if request.true_values:
+        estimates, truth_notes = _with_true_values(service, sampled, request, estimates)
+    contrasted = contrasts_of(
+        request,
+        design,
+        sampled.read,
+        sampled.membership,
+        settings,
+        None if calibration is None else calibration.calibration,
+        estimates,
+    )
+    noted: list[NotedFigure] = [*contrasted.contrasts, *estimates]
+    warnings = [*contrasted.warnings, *interval_notes(noted, settings, design.unit)]
     notes = [*warnings, *design_notes(job, sampled.design, sampled.source, settings)]
+    notes += filter(None, [population_note(job.run_parameters)])
     notes += _value_notes(service, job, request, sampled.values_from)
     if calibration is not None and request.calibrate is not None:
         notes += _calibration_notes(request.calibrate, calibration, estimates)
+    notes += contrasted.notes
     notes += _estimate_notes(estimates, has_filter)
     notes += _equal_value_notes(design, estimates, has_filter)
-    if request.true_values:
-        estimates, truth_notes = _with_true_values(service, sampled, request, estimates)
-        notes += truth_notes
+    notes += truth_notes
     upload = sampled.values_from and sampled.values_from.upload
     return EstimatesAnswer(
         request.confidence,
         job_id=job.id,
         estimates=estimates,
+        contrasts=contrasted.contrasts,
         calibration=calibration.facts(request.calibrate)
         if calibration and request.calibrate
         else None,
@@ -136,7 +176,7 @@ def estimates_of(service: Service, job: JobRecord, request: EstimatesRequest) ->
     )
 
 
-def _sampled(service: Service, job: JobRecord, request: EstimatesRequest) -> _Sampled:
+def sampled_values(service: Service, job: JobRecord, request: EstimatesRequest) -> SampledValues:
     """Read the values of the sampled rows, after all checks of the request."""
     source = open_source(service, job)
     stored = open_table(service, job.dataset_id, output_of(job), SAMPLE).files
@@ -148,11 +188,27 @@ def _sampled(service: Service, job: JobRecord, request: EstimatesRequest) -> _Sa
     if request.filters is not None:
         filters = parse_filter(request.filters, sample, ("filters",))
     _require_known_values(service, source, values_from, request, statistics)
+    between = None if request.contrast is None else request.contrast.between
+    groups = None
+    if between is not None:
+        _column(sample, between.by, (*CONTRAST_LOC, "by"))
+        groups = two_groups(sample, between)
+        _require_known_groups(service, source, values_from, between, groups)
     design = design_of(service, job, source)
     _require_in_every_round(source, design.rounds, request, filters)
+    condition = None if filters is None else filters.condition("f")
+    of_groups: list[Statistic] = []
+    if groups is not None and between is not None:
+        condition = both(condition, groups.either)
+        of_groups = groups.statistics(sample, between.by)
     with service.parquet.cursor(sample) as cursor:
-        condition = None if filters is None else filters.condition("f")
-        read = read_values(cursor, relation, design.ordinals, statistics, by, condition)
+        read = read_values(
+            cursor, relation, design.ordinals, [*statistics, *of_groups], by, condition
+        )
+    membership = None
+    if of_groups:
+        first, second = (each.y > 0 for each in read.values[-2:])
+        membership, read = (first, second), replace(read, values=read.values[:-2])
     count = len(read.keys) * len(statistics)
     if count > MAX_ESTIMATES:
         raise InvalidEstimate(
@@ -160,7 +216,7 @@ def _sampled(service: Service, job: JobRecord, request: EstimatesRequest) -> _Sa
             estimates=count,
             maximum=MAX_ESTIMATES,
         )
-    return _Sampled(source, sample, relation, values_from, design, read)
+    return SampledValues(source, sample, relation, values_from, design, read, membership)
 
 
 def _value_notes(
@@ -221,7 +277,7 @@ def _require_of_table(
 
 
 def _calibration(
-    service: Service, sampled: _Sampled, request: EstimatesRequest, calibrate: CalibrateRequest
+    service: Service, sampled: SampledValues, request: EstimatesRequest, calibrate: CalibrateRequest
 ) -> FoundCalibration:
     """The calibration of a request; a difference needs the source's own groups and filter."""
     read, found, table = sampled.read, sampled.design, sampled.source.files
@@ -245,8 +301,7 @@ def _calibration(
     if calibrate.method == "difference":
         by = [_column(table, name, ("by", at)) for at, name in enumerate(request.by)]
         keys = read.keys
-        if request.filters is not None:
-            where = parse_filter(request.filters, table, ("filters",)).condition("f")
+        where = _condition(request, table)
     frame = CalibrationFrame(
         service.parquet,
         table,
@@ -276,7 +331,7 @@ def frame_condition(found: SampleDesign, table: TableFiles) -> Statement | None:
 def _of_statistic(
     figure: StatisticRequest,
     values: Values,
-    sampled: _Sampled,
+    sampled: SampledValues,
     settings: EstimateSettings,
     calibration: FoundCalibration | None,
 ) -> list[FigureEstimate]:
@@ -321,6 +376,15 @@ def _calibration_notes(
         least, most = (f"{100 * (share - 1):+.0f} %" for share in (min(shares), max(shares)))
         notes.append(f"Calibration changes the widths of the intervals by {least} to {most}.")
     return notes + list(calibration.notes)
+
+
+def _condition(request: EstimatesRequest, table: TableFiles) -> Statement | None:
+    """SQL over ``f`` of the rows that a request is about; None for all."""
+    where = None
+    if request.filters is not None:
+        where = parse_filter(request.filters, table, ("filters",)).condition("f")
+    groups = two_groups(table, request.contrast.between) if request.contrast else None
+    return where if groups is None else both(where, groups.either)
 
 
 def _column(table: TableFiles, name: str, loc: tuple[str | int, ...]) -> Column:
@@ -378,6 +442,30 @@ def _require_known_values(
                 )
 
 
+def _require_known_groups(
+    service: Service,
+    source: OpenTable,
+    values_from: ValueSource | None,
+    between: BetweenRequest,
+    groups: TwoGroups | None,
+) -> None:
+    """Refuse a group that no row of the table is in; one of values from outside is a result."""
+    outside = () if values_from is None else values_from.columns
+    names = {column.name for column in source.files.columns}
+    if groups is None or between.by not in names or any(c.name == between.by for c in outside):
+        return
+    column = source.files.column(between.by)
+    with service.parquet.cursor(source.files) as cursor:
+        for side, condition, value in (
+            ("first", groups.first, between.first),
+            ("second", groups.second, between.second),
+        ):
+            loc = (*CONTRAST_LOC, side)
+            require_known_value(
+                cursor, source.files, column, condition, value, InvalidEstimate, loc
+            )
+
+
 def _figure_estimate(
     figure: StatisticRequest,
     group: dict[str, Any],
@@ -395,12 +483,7 @@ def _figure_estimate(
             loc=("statistics",),
         )
     return FigureEstimate(
-        statistic=figure.statistic,
-        column=figure.column,
-        denominator=figure.denominator,
-        value=None if figure.value is NOT_GIVEN else figure.value,
-        q=figure.q,
-        group=group,
+        **vars(GroupFigure.of_request(figure, group)),
         **vars(PlainEstimate.of(found)),
         confidence=settings.confidence,
         computed=found,
@@ -452,7 +535,7 @@ def _equal_value_notes(
 
 def _with_true_values(
     service: Service,
-    sampled: _Sampled,
+    sampled: SampledValues,
     request: EstimatesRequest,
     estimates: list[FigureEstimate],
 ) -> tuple[list[FigureEstimate], list[str]]:
@@ -462,11 +545,11 @@ def _with_true_values(
         return estimates, ["True values are those of all rows, so estimates of a part have none."]
     try:
         where, named = frame_condition(found, table), list(request.by)
+        by = [table.column(name) for name in request.by]
+        where = both(where, _condition(request, table))
         if request.filters is not None:
             asked = parse_filter(request.filters, table, ("filters",))
-            where = both(where, asked.condition("f"))
             named += [column.name for column in asked.columns]
-        by = [table.column(name) for name in request.by]
         for name in named:
             _require_of_table(table, found, name, ("by",))
     except (UnknownColumn, InvalidEstimate) as error:

@@ -5,6 +5,7 @@ All are functions of the answer.
 
 from __future__ import annotations
 
+from application.estimation.contrasts import ContrastEstimate, ContrastSide
 from application.estimation.estimates import EstimatesAnswer
 from application.estimation.figures import FigureEstimate
 from presentation.content import (
@@ -49,7 +50,9 @@ def estimates_table(answer: EstimatesAnswer, title: str) -> Table:
     """A line for each estimate of a figure; columns that no estimate has are left out."""
     estimates, is_calibrated = answer.estimates, answer.calibration is not None
     has_truth = any(estimate.true_value is not None for estimate in estimates)
+    has_columns = len({estimate.column for estimate in estimates}) > 1
     header = [
+        *(("Column",) if has_columns else ()),
         *(estimates[0].group if estimates else ()),
         *("Estimate", "Margin of error", "From", "To"),
         *(("True value", "In the interval") if has_truth else ()),
@@ -60,6 +63,7 @@ def estimates_table(answer: EstimatesAnswer, title: str) -> Table:
     for estimate in estimates:
         name, effect = estimate.statistic, estimate.design_effect
         cells: list[Cell] = [
+            *((estimate.column,) if has_columns else ()),
             *("Missing" if part is None else part for part in estimate.group.values()),
             figure(estimate.estimate, name),
             figure(estimate.margin, name, MARGIN_DIGITS),
@@ -76,6 +80,55 @@ def estimates_table(answer: EstimatesAnswer, title: str) -> Table:
             None if effect is None else Estimated(effect, MARGIN_DIGITS),
             *(estimate.df, estimate.interval),
         ]
+        rows.append(cells)
+    return Table(title, header, rows)
+
+
+def contrast_name(contrast: ContrastEstimate) -> str:
+    """The two figures and how they are compared."""
+    first, second = (side_name(side) for side in (contrast.first, contrast.second))
+    return f"{first} {'by' if contrast.measure == 'ratio' else 'less'} {second}"
+
+
+def side_name(side: ContrastSide) -> str:
+    """The group or the column of one of the figures."""
+    return "Missing" if side.name is None else str(side.name)
+
+
+def contrast_figure(
+    contrast: ContrastEstimate, value: float | None, digits: int = 6
+) -> Percent | Estimated | None:
+    """A contrast's number; a difference of shares is one of shares."""
+    is_share = contrast.statistic == "proportion" and contrast.measure == "difference"
+    return figure(value, "proportion" if is_share else "ratio", digits)
+
+
+def contrasts_table(answer: EstimatesAnswer, title: str) -> Table:
+    """A line for each contrast."""
+    contrasts = answer.contrasts
+    has_truth = any(each.true_value is not None for each in contrasts)
+    header = [
+        *(contrasts[0].group if contrasts else ()),
+        *("Contrast", "First", "Second", "Estimate", "Margin of error", "From", "To", "p value"),
+        *(("True value",) if has_truth else ()),
+        *("Standard error", "Rows", "Missing", "Degrees of freedom"),
+    ]
+    rows = []
+    for each in contrasts:
+        cells: list[Cell] = [
+            *("Missing" if part is None else part for part in each.group.values()),
+            contrast_name(each),
+            figure(each.first.estimate, each.statistic),
+            figure(each.second.estimate, each.statistic),
+            contrast_figure(each, each.estimate),
+            contrast_figure(each, each.margin, MARGIN_DIGITS),
+            contrast_figure(each, each.ci_low),
+            contrast_figure(each, each.ci_high),
+            None if each.p_value is None else Estimated(each.p_value, MARGIN_DIGITS),
+        ]
+        if has_truth:
+            cells.append(contrast_figure(each, each.true_value))
+        cells += [contrast_figure(each, each.standard_error), each.n, each.n_missing, each.df]
         rows.append(cells)
     return Table(title, header, rows)
 
@@ -114,6 +167,7 @@ def estimates_section(answer: EstimatesAnswer, title: str) -> Section:
         facts.append(("Values", f"upload {upload.number}, {upload.file_name}"))
     blocks: list[Block] = [
         estimates_table(answer, "Estimates"),
+        *([contrasts_table(answer, "Contrasts")] if answer.contrasts else []),
         Facts("Design", facts),
         Note("Notes", answer.notes),
     ]

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 from contract.answers import AtConfidence, Hidden
 from contract.declarations import Help
+from contract.fields import NOT_GIVEN
+from contract.requests.estimate import StatisticRequest
 from contract.words import StatisticName
 from domain_errors import render
 from estimation_engine import DomainEstimate, EstimateSettings
@@ -36,6 +38,30 @@ class GroupFigure:
     value: Any
     q: float
     group: Annotated[dict[str, Any], Help("The group's value of each column of `by`.")]
+
+    @classmethod
+    def of_request(cls, figure: StatisticRequest, group: dict[str, Any]) -> GroupFigure:
+        """The figure of a request, of a group."""
+        value = None if figure.value is NOT_GIVEN else figure.value
+        return GroupFigure(
+            figure.statistic, figure.column, figure.denominator, value, figure.q, group
+        )
+
+    @property
+    def figure_name(self) -> str:
+        """The figure in the words of a sentence."""
+        match self.statistic:
+            case "count":
+                return "number of rows"
+            case "proportion":
+                value = "missing" if self.value is None else self.value
+                return f"share of {self.column} {value}"
+            case "ratio":
+                return f"{self.column} by {self.denominator}"
+            case "quantile":
+                return f"quantile {self.q:g} of {self.column}"
+            case name:
+                return f"{name} of {self.column}"
 
 
 @dataclass(frozen=True)
@@ -99,6 +125,22 @@ class FigureEstimate(AtConfidence, PlainEstimate, GroupFigure):
         return bool(low - slack <= truth <= high + slack)
 
 
+class NotedFigure(Protocol):
+    """An estimated figure of a group that notes are about."""
+
+    @property
+    def computed(self) -> DomainEstimate:
+        """What it was made from."""
+
+    @property
+    def figure_name(self) -> str:
+        """The figure in the words of a sentence."""
+
+    @property
+    def group(self) -> dict[str, Any]:
+        """The group's value of each column."""
+
+
 @dataclass(frozen=True)
 class IntervalDoubt:
     """A reason for a note: the estimates that it is about, and its text.
@@ -116,10 +158,10 @@ def _degrees(found: DomainEstimate) -> str:
 
 
 def interval_notes(
-    estimates: Sequence[FigureEstimate], settings: EstimateSettings, unit: str = "row"
+    estimates: Sequence[NotedFigure], settings: EstimateSettings, unit: str = "row"
 ) -> list[str]:
     """The notes, the most serious first; ``unit`` is what was drawn independently."""
-    has_figures = len({_figure(each) for each in estimates}) > 1
+    has_figures = len({each.figure_name for each in estimates}) > 1
     notes = []
     for doubt in _doubts(settings, unit):
         about = [each for each in estimates if doubt.applies(each.computed)]
@@ -195,28 +237,13 @@ def is_skewed(found: DomainEstimate) -> bool:
     return needed * units > CERTAIN * ROWS_BY_SKEWNESS
 
 
-def _name(estimate: FigureEstimate, doubt: IntervalDoubt, *, has_figures: bool) -> str:
+def _name(estimate: NotedFigure, doubt: IntervalDoubt, *, has_figures: bool) -> str:
     """The group, and the figure where there are several or no groups, with the detail."""
     group = ", ".join(
         f"{name} {'missing' if value is None else value}" for name, value in estimate.group.items()
     )
     parts = [group[:MAX_NAME]] if group else []
     if not group or has_figures:
-        parts.insert(0, _figure(estimate)[:MAX_NAME])
+        parts.insert(0, estimate.figure_name[:MAX_NAME])
     detail = "" if doubt.detail is None else f" ({doubt.detail(estimate.computed)})"
     return ", ".join(parts) + detail
-
-
-def _figure(estimate: FigureEstimate) -> str:
-    match estimate.statistic:
-        case "count":
-            return "number of rows"
-        case "proportion":
-            value = "missing" if estimate.value is None else estimate.value
-            return f"share of {estimate.column} {value}"
-        case "ratio":
-            return f"{estimate.column} by {estimate.denominator}"
-        case "quantile":
-            return f"quantile {estimate.q:g} of {estimate.column}"
-        case name:
-            return f"{name} of {estimate.column}"

@@ -31,7 +31,7 @@ from sampling_engine.errors import InvalidMethod
 from sampling_engine.methods.monetary_unit.account import account_of_money, decimal_text
 from sampling_engine.methods.monetary_unit.fixed_interval import OF_FIXED_INTERVAL
 from sampling_engine.results import RoundPlan
-from service.sampling_parameters import DrawRule, engine_rounds, stated_rounds
+from service.sampling_parameters import DrawRule, engine_rounds, stated_rounds, without_order
 from service.service import Service
 from service.tables.open_tables import OpenTable
 
@@ -133,7 +133,8 @@ def _population(
 
 
 def _round_of(table: OpenTable, design: Mapping[str, Any]) -> Round:
-    settled = {"round_number": 1, **design, "parameters": {"seed": 0, **design["parameters"]}}
+    seeded = {"parameters": {"seed": 0, **design["parameters"]}}
+    settled = {"round_number": 1, **without_order(design), **seeded}
     (round_spec,) = engine_rounds([settled], table.files, DrawRule())
     return round_spec
 

@@ -64,7 +64,7 @@ from sampling_engine.methods.stratified import values_by_stratum
 from sampling_engine.methods.weighted.weights import read_weights
 from sampling_engine.plan import margin_of_error
 from sampling_engine.rounds import eligible_rows
-from service.sampling_parameters import DrawRule, engine_rounds
+from service.sampling_parameters import DrawRule, engine_rounds, without_order
 from service.service import Service
 from service.tables.open_tables import OpenTable
 
@@ -144,7 +144,7 @@ def size_for_goals(service: Service, table: OpenTable, request: SizeRequest) -> 
     given.pop("goal", None)
     settled = {**given, "parameters": _parameters(request)}
     try:
-        seeded = {**settled, "parameters": {"seed": 0, **settled["parameters"]}}
+        seeded = {**without_order(settled), "parameters": {"seed": 0, **settled["parameters"]}}
         (round_spec,) = engine_rounds([seeded], table.files, DrawRule())
         check_rounds(table.files, [round_spec])
         with service.parquet.cursor(table.files) as cursor:

@@ -34,6 +34,7 @@ from parquet_tables.writing import write_parquet
 from sampling_engine.sample_table import SAMPLE_COLUMNS
 from service.service import Service
 from service.tables.open_tables import SAMPLE, open_table, output_of
+from service.tables.row_names import key_of_job
 from storage.audit.sample_values import NewValues, SampleValues, insert_values, list_values
 from storage.errors import NotFound
 from storage.jobs.jobs import JobRecord
@@ -247,7 +248,8 @@ def _matched(
     sample = open_table(service, job.dataset_id, output_of(job), SAMPLE).files
     with tempfile.TemporaryDirectory(dir=service.directory.scratch_dir) as name:
         folder = Path(name)
-        read = read_row_file(service, sample.columns, given, folder)
+        key = key_of_job(service, job)
+        read = read_row_file(service, sample.columns, given, folder, row_key=key)
         match = read.match(service.parquet, relation_of(sample))
         columns = _value_columns(service, sample, read.table, read.key)
         notes = [*read.notes]

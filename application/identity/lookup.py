@@ -5,7 +5,6 @@ Nothing is stored: a draw is a function of its parameters. Recent explanations a
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from contract.declarations import Help
 from contract.requests.rows import LookupRequest
 from domain_errors import DomainError
 from parquet_tables.names import is_identifier_name
+from parquet_tables.row_keys.written import BOOLEANS, SEPARATORS
 from parquet_tables.rows import (
     RowView,
     find_rows,
@@ -34,19 +34,14 @@ from sampling_engine.filters import parse_conditions
 from sampling_engine.filters.tree import NUMBERS, Family, family_of
 from service.sampling_parameters import recorded_rounds
 from service.service import Service
+from service.tables.named_rows import row_of, similar_value
 from service.tables.open_tables import OpenTable, open_source
-from storage.errors import InvalidValue, NotFound
+from service.tables.row_names import RowNames, columns_of_key, declared_key, names_of_rows
+from storage.errors import InvalidValue
 from storage.jobs.jobs import JobRecord
 
-BOOLEANS = {"true": True, "yes": True, "false": False, "no": False}
-ROW_NUMBER = re.compile("0|[1-9][0-9]*")
-"""Digits with leading zeros are a value of a column rather than a row's number."""
 MAX_TRIED = 20
 """Columns of which one may be the key by which people look up rows."""
-MAX_PADDED = 20
-"""Digits of a value with leading zeros that is proposed."""
-SEPARATORS = re.compile(r"(?<=\d)[, \u00a0\u202f](?=\d{3})")
-"""Thousands separators of a number as people write it."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +49,7 @@ class RowVerdicts:
     """Why a row was drawn, or why not, round by round."""
 
     row_id: str
+    name: Annotated[str, Help("By the table's row key; the row id without one.")]
     drawn: bool
     round_number: int | None
     inclusion_probability: float | None
@@ -94,24 +90,28 @@ class LookedUpRows:
 
 
 def look_up(service: Service, job: JobRecord, request: LookupRequest) -> LookedUpRows:
-    """Find rows by a column's value, or one by its row id or number, and explain them.
+    """Find rows by a column's value, or one by its row id or its row key, and explain them.
 
     Raises
     ------
     UnknownColumn, DomainError
         The table has no such column; the value isn't one of its type; the row id is invalid.
     NotFound
-        The table has no row with this number.
+        The table has no row with this number or key.
     """
     source = open_source(service, job)
     column, value, limit = request.column, request.value, request.limit
     if column is None:
-        ordinals, has_more, similar = [_looked_up(service, source, value)], False, None
+        ordinals, has_more, similar = [_looked_up(service, job, source, value)], False, None
     else:
         found = _find(service, source, column, value, limit + 1)
         ordinals, has_more = found[:limit], len(found) > limit
-        similar = None if found else _similar(service, source, column, value)
+        similar = None
+        if not found:
+            similar = similar_value(service, source.files, source.files.column(column), value)
     explained = _explain(service, job, source, ordinals)
+    names = _names(service, job, source, ordinals)
+    verdicts = {row: vars(_verdicts(source, names, explained[row])) for row in ordinals}
     columns = source.files.columns
     numbers = np.array(ordinals, dtype=np.int64)
     present = numbers[~np.isin(numbers, source.files.deletion_vector)]
@@ -122,20 +122,21 @@ def look_up(service: Service, job: JobRecord, request: LookupRequest) -> LookedU
         job_id=job.id,
         table_key=source.key,
         columns=[each.name for each in columns],
-        rows=[
-            LookedUpRow(**vars(_verdicts(source, explained[ordinal])), data=data.get(ordinal))
-            for ordinal in ordinals
-        ],
+        rows=[LookedUpRow(**verdicts[row], data=data.get(row)) for row in ordinals],
         has_more=has_more,
         similar_value=similar,
     )
 
 
-def key_column(service: Service, source: OpenTable) -> str:
-    """The column by which people look up rows: texts or whole numbers, unique in the first rows.
+def key_column(service: Service, dataset_id: int, source: OpenTable) -> str:
+    """The column by which people look up rows: the first of the declared row key.
 
-    A column named like an id comes first; without a unique one it is the table's first column.
+    Without one: texts or whole numbers, unique in the first rows, named like an id if possible; or
+    else the table's first column.
     """
+    columns = columns_of_key(source.files, declared_key(service, dataset_id, source.key))
+    if columns:
+        return columns[0].name
     likely = [one for one in source.files.columns if is_like_a_key(one)]
     likely.sort(key=lambda one: not is_identifier_name(one.name))
     likely = likely[:MAX_TRIED]
@@ -149,40 +150,33 @@ def is_like_a_key(column: Column) -> bool:
     return column.type == "VARCHAR" or "INT" in column.type
 
 
-def _similar(service: Service, source: OpenTable, column: str, text: str) -> str | None:
-    """The value of a text column with more or fewer leading zeros; None if there is none."""
-    found = source.files.column(column)
-    if found.type != "VARCHAR" or not (text.isascii() and text.isdigit()):
-        return None
-    digits = text.lstrip("0") or "0"
-    padded = [digits.zfill(length) for length in range(len(digits), MAX_PADDED + 1)]
-    condition = {"column": column, "operator": "in", "value": padded}
-    view = RowView(parse_conditions([condition], "AND", source.files).condition("f"))
-    with service.parquet.cursor(source.files) as cursor:
-        rows = find_rows(cursor, source.files, view, 0, 1)
-        if not len(rows):
-            return None
-        (cells,) = read_rows(cursor, rows_statement(source.files, (found,), rows), (found,))
-    return str(cells[column])
-
-
 def why_row(service: Service, job: JobRecord, row_id: str) -> ExplainedRow:
     """Why a row was drawn, or why not, round by round.
 
     Raises
     ------
     InvalidValue, NotFound
-        The row id is invalid, or the table has no such row.
+        The row id or the key is invalid, or the table has no such row.
     """
     source = open_source(service, job)
-    ordinal = ordinal_of(source, row_id)
+    ordinal = row_of(service, job.dataset_id, source, row_id, ("path", "row_id"))
     explained = _explain(service, job, source, [ordinal])[ordinal]
-    return ExplainedRow(**vars(_verdicts(source, explained)), job_id=job.id)
+    names = _names(service, job, source, [ordinal])
+    return ExplainedRow(**vars(_verdicts(source, names, explained)), job_id=job.id)
 
 
-def _verdicts(source: OpenTable, explained: RowExplanation) -> RowVerdicts:
+def _names(
+    service: Service, job: JobRecord, source: OpenTable, ordinals: Sequence[int]
+) -> RowNames:
+    key = declared_key(service, job.dataset_id, source.key)
+    return names_of_rows(service, source, key, [f"{source.key}:{row}" for row in ordinals])
+
+
+def _verdicts(source: OpenTable, names: RowNames, explained: RowExplanation) -> RowVerdicts:
+    row_id = f"{source.key}:{explained.ordinal}"
     return RowVerdicts(
-        f"{source.key}:{explained.ordinal}",
+        row_id,
+        names.of(row_id),
         explained.drawn,
         explained.round_number,
         explained.inclusion_probability,
@@ -191,37 +185,21 @@ def _verdicts(source: OpenTable, explained: RowExplanation) -> RowVerdicts:
     )
 
 
-def ordinal_of(source: OpenTable, row_id: str) -> int:
-    """The number of a row id such as ``primary:17``, or of ``17``."""
-    key, _, number = row_id.strip().rpartition(":")
-    if key not in ("", source.key) or not ROW_NUMBER.fullmatch(number):
-        raise InvalidValue(
-            '"{row_id}" isn\'t a row of this draw. A row id looks like "{key}:17".',
-            loc=("path", "row_id"),
-            row_id=row_id,
-            key=source.key,
-        )
-    if len(number) > 18 or int(number) >= source.files.file_rows:
-        raise NotFound(
-            "The table has no row {row_id}; the last is {last}.",
-            row_id=row_id,
-            last=source.files.file_rows - 1,
-        )
-    return int(number)
-
-
-def _looked_up(service: Service, source: OpenTable, value: str) -> int:
-    """The number of a row id; the error of another text names the column that it may be of."""
+def _looked_up(service: Service, job: JobRecord, source: OpenTable, value: str) -> int:
+    """The number of a row id or a key; without a key, the error names a column to look in."""
+    loc = ("query", "value")
     try:
-        return ordinal_of(source, value)
-    except InvalidValue:
+        return row_of(service, job.dataset_id, source, value, loc)
+    except InvalidValue as error:
+        if columns_of_key(source.files, declared_key(service, job.dataset_id, source.key)):
+            raise
         raise InvalidValue(
             '"{value}" isn\'t a row id, which looks like "{key}:17". For a value of a column name '
             'the `column`, such as "{column}".',
-            loc=("query", "value"),
+            loc=error.loc,
             value=value,
             key=source.key,
-            column=key_column(service, source),
+            column=key_column(service, job.dataset_id, source),
         ) from None
 
 

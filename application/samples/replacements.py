@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,7 +11,7 @@ from typing import Annotated, Any
 from contract.declarations import Help
 from domain_errors import render
 from parquet_tables.rows import read_page
-from sampling_engine import ORDER_VERSION, reserves
+from sampling_engine import KEYED_VERSION, ORDER_VERSION, reserves
 from service.sampling_parameters import DrawRule, recorded_rounds, seeded_rounds
 from service.service import Service
 from service.tables.open_tables import open_source
@@ -29,8 +30,12 @@ SEVERAL_ROUNDS = (
 
 
 def draw_record(job: JobRecord) -> dict[str, Any]:
-    """Source, rounds and seeds of a draw, for the metadata of files."""
+    """Source, rounds and seeds of a draw, for the metadata of files.
+
+    A keyed round states its order; ``order_version`` is null where the rounds have several.
+    """
     parameters = job.run_parameters
+    versions = {_order_version(given) for given in parameters["rounds"]}
     rounds = [
         {
             "round_number": seeded["round_number"],
@@ -38,6 +43,7 @@ def draw_record(job: JobRecord) -> dict[str, Any]:
             "parameters": given["parameters"],
             "filters": given.get("filters"),
             "effective_seed": seeded["effective_seed"],
+            **_order_of(given),
         }
         for given, seeded in zip(parameters["rounds"], seeded_rounds(parameters), strict=True)
     ]
@@ -45,13 +51,24 @@ def draw_record(job: JobRecord) -> dict[str, Any]:
         "job_id": job.id,
         "source_commit_id": job.source_commit_id,
         "table_key": parameters["table_key"],
-        "order_version": ORDER_VERSION,
+        "order_version": versions.pop() if len(versions) == 1 else None,
         "draw_version": DrawRule.recorded(parameters).draw_version,
         "rounds": rounds,
     }
     if len(rounds) > 1:
         record["note"] = render(SEVERAL_ROUNDS, {"job_id": job.id})
     return record
+
+
+def _order_version(given: Mapping[str, Any]) -> str:
+    return KEYED_VERSION if "order" in given else ORDER_VERSION
+
+
+def _order_of(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The keyed order of a round and its name; nothing for an order by positions."""
+    if "order" not in given:
+        return {}
+    return {"order": given["order"], "order_version": KEYED_VERSION}
 
 
 @dataclass(frozen=True)

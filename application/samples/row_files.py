@@ -49,7 +49,7 @@ class InvalidRowFile(DomainError):
 
 @dataclass(frozen=True)
 class RowFile:
-    """A file as it was uploaded; no ``key`` means ``_logical_row_id``."""
+    """A file as it was uploaded; no ``key`` means ``_logical_row_id``, or the row key."""
 
     path: Path
     name: str
@@ -213,6 +213,7 @@ def read_row_file(
     given: RowFile,
     folder: Path,
     texts: Collection[str] = (),
+    row_key: Sequence[str] = (),
 ) -> ReadRowFile:
     """Read a file into an empty folder and find its key.
 
@@ -222,6 +223,8 @@ def read_row_file(
         Of the sample. Parts of the key that are text in it are read as text.
     texts : collection of str
         Other columns to read as text; names in lower case.
+    row_key : sequence of str
+        The table's row key, which identifies the rows of a file without ``_logical_row_id``.
 
     Raises
     ------
@@ -229,9 +232,12 @@ def read_row_file(
         The file lacks a column of the key, or several sheets have the key; reading takes too long.
     """
     options = read_options(given.options or {})
+    imported = _imported(service, given, folder / "0", options)
+    if not given.key and not any(_has(table, (ROW_ID,)) for table in imported):
+        given = replace(given, key=row_key)
     names = {name.lower() for name in given.key or (ROW_ID,)}
     texts = {*texts, *(name for name in names if _is_text(columns, name))}
-    found, sheets_note = _chosen(_imported(service, given, folder / "0", options), names)
+    found, sheets_note = _chosen(imported, names)
     types = {column.name: column.type for column in found.table.columns}
     as_texts = {
         reading.source_name: "VARCHAR"
@@ -243,6 +249,10 @@ def read_row_file(
         found, _ = _chosen(_imported(service, given, folder / "1", options), names)
     notes = [*sheets_note, *found.notes, *(question.text for question in found.questions)]
     return ReadRowFile(found.table, _key(columns, found.table, given.key), notes, found.place)
+
+
+def _has(table: ImportedTable, names: Collection[str]) -> bool:
+    return {column.name.lower() for column in table.table.columns}.issuperset(names)
 
 
 def _is_text(columns: Sequence[Column], name: str) -> bool:
@@ -272,9 +282,7 @@ def _chosen(
     """The only table, or that of the only sheet with the key, with a note that says so."""
     if len(tables) == 1:
         return tables[0], ()
-    keyed = [
-        table for table in tables if {c.name.lower() for c in table.table.columns}.issuperset(key)
-    ]
+    keyed = [table for table in tables if _has(table, key)]
     if len(keyed) == 1:
         note = f'Of {len(tables)} sheets, only "{keyed[0].key}" has the key; the others are unread.'
         return keyed[0], (note,)

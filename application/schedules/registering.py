@@ -9,13 +9,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from application.access import Caller
-from application.schedules.excluding import FIELD, EarlierRows, drawn_rows, find_drawn
+from application.excluding import ExcludedRows, with_filters
+from application.schedules.excluding import FIELD, drawn_rows, find_drawn
 from application.schedules.running import run_now
 from application.schedules.times import next_time
 from contract.jobs import RunType
 from contract.requests.automation import ScheduleChangeRequest, ScheduleRequest
 from contract.words import Action
-from profiling_engine.comparison.keyed_rows import InvalidKey
+from service.tables.open_tables import filters_of
 from storage.errors import Conflict, NotFound
 from storage.jobs.jobs import JobRecord
 from storage.jobs.kinds import PROFILE
@@ -40,6 +41,8 @@ PROFILING_FIELDS = ("source_ref", "table_key", "columns")
 def repeated_request(job: JobRecord) -> dict[str, Any]:
     """The request of a job, to be repeated with new seeds, on the data of each run's time.
 
+    Of a wave it names the panel, whose next waves are drawn.
+
     Raises
     ------
     Conflict
@@ -57,7 +60,10 @@ def repeated_request(job: JobRecord) -> dict[str, Any]:
         }
         for one in given["rounds"]
     ]
-    return {"rounds": rounds, **{name: given[name] for name in SAMPLING_FIELDS if name in given}}
+    own = {name: given[name] for name in SAMPLING_FIELDS if name in given}
+    if "panel" in given:
+        own["panel_id"] = given["panel"]["panel_id"]
+    return {"rounds": with_filters(rounds, filters_of(job)), **own}
 
 
 def create(by: Caller, asked: ScheduleRequest) -> Schedule:
@@ -101,25 +107,16 @@ def create(by: Caller, asked: ScheduleRequest) -> Schedule:
 def _require_key(
     by: Caller, dataset_id: int, run_type: RunType, request: dict[str, Any], key: Sequence[str]
 ) -> None:
-    """Require that a key names each row of the newest version and that all samples will have it."""
+    """Require that a key names each row of the newest version."""
     if run_type != "sampling":
         raise Conflict("Only draws can exclude drawn rows.", loc=("body", FIELD))
+    if "panel_id" in request:
+        raise Conflict("The waves of a panel exclude no rows.", loc=("body", FIELD))
     with by.reading():
-        found = find_drawn(by.service, dataset_id, request, key, ())
-    for number, one in enumerate(request["rounds"], start=1):
-        selected = (one.get("selection") or {}).get("columns")
-        missing = [] if not selected else [name for name in found.key if name not in selected]
-        if missing:
-            raise InvalidKey(
-                "Round {number} doesn't select the column {column}, so that later runs couldn't "
-                "exclude its rows. Schedule a draw that selects it.",
-                loc=("body", FIELD),
-                number=number,
-                column=missing[0],
-            )
+        find_drawn(by.service, dataset_id, request, key, ())
 
 
-def excluded_next(by: Caller, schedule_id: int) -> EarlierRows:
+def excluded_next(by: Caller, schedule_id: int) -> ExcludedRows:
     """The rows that a run of a schedule would exclude now; see :func:`drawn_rows`."""
     found = readable_schedule(by, schedule_id)
     with by.reading():

@@ -8,10 +8,12 @@ from datetime import UTC
 from functools import partial
 from typing import Any
 
+from application.excluding import ExcludedRows
 from application.job_submission import Submission
+from application.panels.drawing import submit_new_wave
 from application.profiling import submit_profiling
 from application.sampling import SamplingRequest, submit_sampling
-from application.schedules.excluding import EarlierRows, drawn_rows, exclude
+from application.schedules.excluding import drawn_rows, require_rows
 from service.errors import ServiceStopping
 from service.sampling_parameters import stated_rounds
 from service.service import Service
@@ -65,16 +67,19 @@ def submit_run(
         user = get_user(tx, schedule.user_id)
         dataset = require_level(tx, user, schedule.dataset_id, "write")
 
-    drawn: EarlierRows | None = None
+    drawn: ExcludedRows | None = None
+    own: list[str] = []
 
     def check_and_record(tx: Transaction, job_id: str) -> None:
         require_level(tx, get_user(tx, user.id), dataset.id, "write")
-        if drawn is not None and [job.id for job in draws_of(tx, schedule)] != drawn.job_ids:
+        if drawn is not None and [job.id for job in draws_of(tx, schedule)] != own:
             raise ScheduleChanged
         record(tx, job_id)
 
     by = Submission(user, "batch", authority=authority, record=check_and_record)
     given: dict[str, Any] = schedule.request
+    if "panel_id" in given:
+        return submit_new_wave(service, by, dataset, given["panel_id"], given["source_ref"])
     if schedule.run_type == "profiling":
         return submit_profiling(service, by, dataset, **given)
     is_out_of_turn = authority is not None
@@ -85,8 +90,11 @@ def submit_run(
         allow_empty=True,  # there may be nothing new
     )
     if schedule.exclude_drawn_by:
+        with service.database.read() as tx:
+            own = [job.id for job in draws_of(tx, schedule)]
         drawn = drawn_rows(service, schedule, partial(_stop_with, service))
-        request = replace(request, excluded=exclude(service, user, schedule, drawn))
+        require_rows(drawn)
+        request = replace(request, excluded=drawn)
     return submit_sampling(service, by, dataset, request)
 
 

@@ -2,21 +2,36 @@
 
 from jobsvc_client.client import Client, Dataset, connect
 from jobsvc_client.errors import JobsvcError
-from jobsvc_client.jobs import Job, Report, RowsJob, Sample
-from jobsvc_client.results import Estimate, Estimates, Evaluation, Plan, UploadedValues
+from jobsvc_client.jobs import Job, Report, RowsJob, Sample, Split
+from jobsvc_client.panels import Panel
+from jobsvc_client.results import (
+    Change,
+    Changes,
+    Contrast,
+    Estimate,
+    Estimates,
+    Evaluation,
+    Plan,
+    UploadedValues,
+)
 
 __all__ = [
+    "Change",
+    "Changes",
     "Client",
+    "Contrast",
     "Dataset",
     "Estimate",
     "Estimates",
     "Evaluation",
     "Job",
     "JobsvcError",
+    "Panel",
     "Plan",
     "Report",
     "RowsJob",
     "Sample",
+    "Split",
     "UploadedValues",
     "connect",
 ]

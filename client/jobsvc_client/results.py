@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from jobsvc_client.arguments import keywords
 from jobsvc_client.display import (
@@ -38,7 +38,20 @@ MISSTATEMENT = {
 }
 """Amounts of an evaluation by monetary units; the first four add up to the upper limit."""
 FIGURES = ("estimate", "margin", "ci_low", "ci_high", "standard_error", "confidence", "n")
+CHANGE_FIGURES = ("estimate", "standard_error", "ci_low", "ci_high")
 NAMES = {"proportion": "Share", "count": "Number of rows"}
+
+
+def _title(statistic: str, column: str | None, value: Any, data: dict[str, Any]) -> str:
+    name = NAMES.get(statistic, statistic.capitalize())
+    if statistic == "quantile":
+        name = f"{name} {data['q']:g}"
+    if column is None:
+        return name
+    if statistic == "ratio":
+        column = f"{column} / {data['denominator']}"
+    of = f"{name} of {column}"
+    return f"{of} = {value}" if statistic == "proportion" else of
 
 
 @dataclass(frozen=True)
@@ -69,16 +82,7 @@ class Estimate:
     @property
     def title(self) -> str:
         """The name of the figure, such as ``Total of amount``."""
-        name = NAMES.get(self.statistic, self.statistic.capitalize())
-        if self.statistic == "quantile":
-            name = f"{name} {self.data['q']:g}"
-        if self.column is None:
-            return name
-        column = self.column
-        if self.statistic == "ratio":
-            column = f"{column} / {self.data['denominator']}"
-        of = f"{name} of {column}"
-        return f"{of} = {self.value}" if self.statistic == "proportion" else of
+        return _title(self.statistic, self.column, self.value, self.data)
 
     @keywords()
     def figures(self) -> tuple[str, str, str, str]:
@@ -93,16 +97,134 @@ class Estimate:
         return f"{title}: {estimate} ± {margin} ({100 * self.confidence:g} %: {low} to {high})"
 
 
+@dataclass(frozen=True)
+class Change:
+    """A figure of two samples and its change, second less first.
+
+    ``first``, ``second`` and ``change`` each have ``estimate``, ``standard_error``, ``ci_low`` and
+    ``ci_high``; ``first`` or ``second`` is None where a sample has no row of the group.
+    """
+
+    statistic: str
+    column: str | None
+    value: Any
+    group: dict[str, Any]
+    first: dict[str, Any] | None
+    second: dict[str, Any] | None
+    change: dict[str, Any]
+    rule: str
+    data: dict[str, Any]
+
+    @property
+    def title(self) -> str:
+        """The name of the figure, such as ``Total of amount``."""
+        return _title(self.statistic, self.column, self.value, self.data)
+
+    @keywords()
+    def figures(self) -> tuple[str, ...]:
+        """Write both estimates, the change and its limits."""
+        write = share_text if self.statistic == "proportion" else number_text
+        waves = (None if each is None else each["estimate"] for each in (self.first, self.second))
+        limits = (self.change[name] for name in ("estimate", "ci_low", "ci_high"))
+        return tuple(map(write, (*waves, *limits)))
+
+    def __str__(self) -> str:
+        first, second, change, low, high = self.figures()
+        group = ", ".join(f"{name} {value}" for name, value in self.group.items())
+        title = f"{self.title} ({group})" if group else self.title
+        return f"{title}: {first} to {second}, change {change} ({low} to {high})"
+
+
+class Changes(Sequence[Change]):
+    """The figures of two samples and their change; ``data`` is the answer of the server."""
+
+    def __init__(self, data: dict[str, Any]) -> None:
+        self.data = data
+        self.notes: list[str] = data["notes"]
+        self.common_rows: int = data["common_rows"]
+        """Rows in both samples."""
+        names = [own.name for own in fields(Change) if own.name != "data"]
+        self._items = [
+            Change(**{name: each[name] for name in names}, data=each) for each in data["figures"]
+        ]
+
+    @overload
+    def __getitem__(self, place: int) -> Change: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Change]: ...
+    def __getitem__(self, place: int | slice) -> Change | list[Change]:
+        return self._items[place]
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    @keywords()
+    def to_pandas(self) -> pandas.DataFrame:
+        """Return a row for each figure and group."""
+        rows = []
+        for each in self:
+            row = {"statistic": each.statistic, "column": each.column, **each.group}
+            for side in ("first", "second", "change"):
+                part = each.data[side] or {}
+                row |= {f"{side}_{name}": part.get(name) for name in CHANGE_FIGURES}
+            rows.append(row)
+        frame: pandas.DataFrame = imported("pandas").DataFrame(rows)
+        return frame
+
+    def __repr__(self) -> str:
+        return "\n".join([*map(str, self), *(f"Note: {note}" for note in self.notes)])
+
+    def _repr_html_(self) -> str:
+        groups = list(self[0].group) if self._items else []
+        confidence = f"{100 * self.data['confidence']:g} % from"
+        columns = ["Figure", *groups, "First", "Second", "Change", confidence, "to"]
+        rows = [[each.title, *each.group.values(), *each.figures()] for each in self]
+        return table(columns, rows) + "".join(map(paragraph, self.notes))
+
+
+AnyEstimate = TypeVar("AnyEstimate", bound=Estimate)
+
+
+@dataclass(frozen=True)
+class Contrast(Estimate):
+    """The difference or the ratio of two figures of one sample, with its margin of error.
+
+    ``first`` and ``second`` have the ``name`` of a group or a column and its ``estimate``. The
+    ``p_value`` is two-sided, of the hypothesis that both are the same in the population.
+    """
+
+    measure: str
+    first: dict[str, Any]
+    second: dict[str, Any]
+    p_value: float | None
+    df: int
+
+    @property
+    def title(self) -> str:
+        """The name of the contrast, such as ``Mean of score, a less b``."""
+        sign = "by" if self.measure == "ratio" else "less"
+        return f"{super().title}, {self.first['name']} {sign} {self.second['name']}"
+
+    @keywords()
+    def figures(self) -> tuple[str, str, str, str]:
+        """Write the estimate, the margin and both limits."""
+        is_share = self.statistic == "proportion" and self.measure == "difference"
+        write = share_text if is_share else number_text
+        return tuple(map(write, (self.estimate, self.margin, self.ci_low, self.ci_high)))  # type: ignore[return-value]
+
+
 class Estimates(Sequence[Estimate]):
     """The estimates of a request, one for each figure and group.
 
-    ``data`` is the whole answer of the server; ``notes`` state its assumptions.
+    ``data`` is the whole answer of the server; ``notes`` state its assumptions, and ``contrasts``
+    are those of the request.
     """
 
     def __init__(self, data: dict[str, Any]) -> None:
         self.data = data
         self.notes: list[str] = data["notes"]
-        self._items = [_estimate(each) for each in data["estimates"]]
+        self._items = [_estimate(Estimate, each) for each in data["estimates"]]
+        self.contrasts = [_estimate(Contrast, each) for each in data["contrasts"]]
 
     @overload
     def __getitem__(self, place: int) -> Estimate: ...
@@ -130,22 +252,27 @@ class Estimates(Sequence[Estimate]):
         return frame
 
     def __repr__(self) -> str:
-        return "\n".join([*map(str, self), *(f"Note: {note}" for note in self.notes)])
+        lines = [*map(str, self), *map(str, self.contrasts)]
+        return "\n".join([*lines, *(f"Note: {note}" for note in self.notes)])
 
     def _repr_html_(self) -> str:
-        groups = list(self[0].group) if self._items else []
-        confidence = f"{100 * self.data['confidence']:g} % from"
-        columns = ["Figure", *groups, "Estimate", "Margin of error ±", confidence, "to", "n"]
-        rows = [[each.title, *each.group.values(), *each.figures(), each.n] for each in self]
         notes = "".join(map(paragraph, self.notes))
-        return table(columns, rows) + notes
+        return self._table(self) + self._table(self.contrasts) + notes
+
+    def _table(self, figures: Sequence[Estimate]) -> str:
+        if not figures:
+            return ""
+        confidence = f"{100 * self.data['confidence']:g} % from"
+        columns = ["Figure", *figures[0].group, "Estimate", "Margin of error ±", confidence]
+        rows = [[each.title, *each.group.values(), *each.figures(), each.n] for each in figures]
+        return table([*columns, "to", "n"], rows)
 
 
-def _estimate(each: dict[str, Any]) -> Estimate:
+def _estimate(kind: type[AnyEstimate], each: dict[str, Any]) -> AnyEstimate:
     low, high = each["ci_low"], each["ci_high"]
-    own = {field.name: each[field.name] for field in fields(Estimate) if field.name in each}
+    own = {field.name: each[field.name] for field in fields(kind) if field.name in each}
     margin = None if low is None or high is None else (high - low) / 2
-    return Estimate(**own | {"group": each["group"] or {}, "margin": margin, "data": each})
+    return kind(**own | {"group": each["group"] or {}, "margin": margin, "data": each})
 
 
 class UploadedValues:

@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from contract.declarations import Help, Request
-from contract.fields import Choice, Flag, Items, Name, Text
+from contract.declarations import Help, Option, Request, Title
+from contract.fields import Bounds, Choice, ColumnName, Count, Flag, Items, Name, Text
+from contract.requests.draw import MAX_KEY_COLUMNS
 from contract.requests.pages import PageRequest
-from contract.requests.submitting import MAX_REF_LENGTH
+from contract.requests.submitting import MAIN, MAX_KEY_LENGTH, MAX_REF_LENGTH
+from contract.requests.tables import PRIMARY
+from contract.words import Duplicates
 
 MAX_DESCRIPTION_LENGTH = 10_000
 DatasetSort = Literal["name", "-name", "created_at", "-created_at", "updated_at", "-updated_at"]
@@ -61,3 +64,56 @@ class RefRequest(Request):
 
     name: Annotated[str, Text(1, MAX_REF_LENGTH)]
     source_ref: Annotated[str, Text(1, MAX_REF_LENGTH), Help("The ref or the commit to name.")]
+
+
+KeyTable = Annotated[
+    str, Text(1, MAX_KEY_LENGTH), Title("Table"), Option("--table"), Help("The key of the table.")
+]
+KeyRef = Annotated[
+    str,
+    Text(1, MAX_REF_LENGTH),
+    Title("Version"),
+    Option("--ref"),
+    Help("The ref in whose newest version the key is checked."),
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowKeyRequest(Request):
+    """Declare the row key of a table."""
+
+    table_key: KeyTable = PRIMARY
+    columns: Annotated[
+        Sequence[str],
+        Items(ColumnName(), MAX_KEY_COLUMNS, least=1),
+        Option(None),
+        Help("The columns that identify a row: one to four."),
+    ]
+    duplicates: Annotated[
+        Duplicates,
+        Choice.of(Duplicates),
+        Title("Equal keys"),
+        Help(
+            "`refuse`: no two rows may have the same key. `number`: rows that share their key are "
+            "numbered in the order of their other values."
+        ),
+    ] = "refuse"
+    source_ref: KeyRef = MAIN
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowKeyTableRequest(Request):
+    """The table whose row key is meant."""
+
+    table_key: KeyTable = PRIMARY
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowKeyStateRequest(PageRequest):
+    """A page of versions with the state of the row key."""
+
+    table_key: KeyTable = PRIMARY
+    source_ref: Annotated[
+        str, Text(1, MAX_REF_LENGTH), Option("--ref"), Help("The ref whose versions are listed.")
+    ] = MAIN
+    limit: Annotated[int, Count(Bounds(1, 100)), Help("Maximum number of versions.")] = 10

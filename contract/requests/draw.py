@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar, Required, Self, TypedDict
+from typing import Annotated, Any, ClassVar, NotRequired, Required, Self, TypedDict
 
 from contract.declarations import Help, Option, RefusedField, Request, Title
 from contract.fields import (
@@ -16,9 +16,11 @@ from contract.fields import (
     Choice,
     ColumnName,
     Count,
+    DrawFilterKind,
     EndTime,
     Flag,
     Items,
+    Mapped,
     Name,
     Part,
     PlannedSeedKind,
@@ -40,6 +42,11 @@ MAX_LABEL_LENGTH = 200
 MAX_SAMPLED_COLUMNS = 100
 MAX_VALUES = 1000
 MAX_KEY_COLUMNS = 4
+LONGEST_DRAW_NAME = 160
+"""A ref, a colon and the name of a part."""
+MAX_EARLIER_DRAWS = 1000
+MAX_STARTS = 1000
+"""Strata with a start of their own."""
 FIRST_DRAW_VERSION = 1
 """The rule of draws that record no version."""
 DRAW_VERSION = 2
@@ -75,6 +82,31 @@ class SelectionRequest(Request):
 
 
 @dataclass(frozen=True, kw_only=True)
+class EarlierFilterRequest(Request):
+    """The part of a draw's filter that names an earlier version and earlier draws."""
+
+    is_recorded = True
+
+    new_since: Annotated[
+        str | None,
+        Text(1, MAX_REF_LENGTH),
+        Option("--new-since"),
+        Title("New since"),
+        Help("Only rows that this version of the table, a ref or a commit, doesn't have."),
+    ] = None
+    not_drawn_by: Annotated[
+        tuple[str, ...] | None,
+        Items(Text(1, LONGEST_DRAW_NAME), most=MAX_EARLIER_DRAWS, least=1),
+        Option("--not-drawn-by"),
+        Title("Not drawn by"),
+        Help(
+            "Only rows that these draws of the table don't have. A draw is named by its job or by "
+            "a ref, such as the tag of a golden set; `golden:test` is one part of a split."
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class OrderRequest(Request):
     """The keyed order, in which a row's place follows from its key: docs/SAMPLING.md defines it."""
 
@@ -90,6 +122,15 @@ class OrderRequest(Request):
         StartKind(),
         Help("Where the order begins, a decimal from 0 to below 1, such as 0.25."),
     ] = "0"
+    starts: Annotated[
+        Mapping[str, str] | None,
+        Mapped(StartKind(), most=MAX_STARTS),
+        Option(None),
+        Help(
+            "Of a stratified draw: where the order begins in some strata, by the names that the "
+            "sample's column _stratum has; `start` in the others."
+        ),
+    ] = None
     duplicates: Annotated[
         Duplicates | None,
         Choice.of(Duplicates),
@@ -108,7 +149,7 @@ class RoundRequest(Request):
         int | None, Count(Bounds(1, MAX_ROUNDS)), Help("Its place, from 1; may be left out.")
     ] = None
     output_name: Annotated[str | None, Name(most=200)] = None
-    filters: Annotated[dict[str, Any] | None, RowFilterKind()] = None
+    filters: Annotated[dict[str, Any] | None, DrawFilterKind()] = None
     selection: Annotated[SelectionRequest | None, Part(SelectionRequest)] = None
     order: Annotated[
         OrderRequest | None,
@@ -121,10 +162,11 @@ class RoundRequest(Request):
 
 
 class OrderJson(TypedDict):
-    """A keyed order as JSON, in which jobs record it; a settled one has no gap."""
+    """A keyed order as JSON, in which jobs record it; a settled one has no gap but ``starts``."""
 
     key: Sequence[str]
     start: str
+    starts: NotRequired[Mapping[str, str]]
     duplicates: Duplicates
 
 

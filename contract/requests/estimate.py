@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
-from contract.declarations import Help, Option, Request, Title
+from contract.declarations import Help, Option, RefusedField, Request, Rule, Title
 from contract.fields import (
     CONFIDENCE,
     DEFAULT_CONFIDENCE,
@@ -24,13 +24,16 @@ from contract.fields import (
     Scalar,
     Text,
     ValuesKind,
+    WrittenPart,
 )
+from contract.group_texts import read_two_groups, two_groups_text
 from contract.words import (
     CALIBRATIONS,
     LONELY,
     STATISTICS,
     Basis,
     CalibrationMethod,
+    ContrastMeasure,
     DesignFormat,
     Lonely,
     ProportionInterval,
@@ -142,6 +145,68 @@ class CalibrateRequest(Request):
     ]
 
 
+def _two_groups(given: Mapping[str, Any]) -> None:
+    """Both groups are needed, and they differ."""
+    first, second = (given.get(name, NOT_GIVEN) for name in ("first", "second"))
+    for name, value in (("first", first), ("second", second)):
+        if value is NOT_GIVEN:
+            raise RefusedField(name, "Two groups need `first` and `second`.")
+    if first == second:
+        raise RefusedField("second", "`first` and `second` are the same group.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class BetweenRequest(Request):
+    """Two groups of a column."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (_two_groups,)
+
+    by: Annotated[str, ColumnName(), Option(None), Help("The column of the groups.")]
+    first: Annotated[
+        Any, Scalar(), Option(None), Help("The value of the first group; null if missing.")
+    ] = NOT_GIVEN
+    second: Annotated[
+        Any,
+        Scalar(),
+        Option(None),
+        Help("That of the second group, which is subtracted, or is the divisor."),
+    ] = NOT_GIVEN
+
+
+def _one_contrast(given: Mapping[str, Any]) -> None:
+    """Either two groups or another column is contrasted."""
+    if given.get("between") is None and given.get("column") is None:
+        raise RefusedField("between", "A contrast needs `between` or `column`.")
+    if given.get("between") is not None and given.get("column") is not None:
+        raise RefusedField("column", "`column` can't be combined with `between`.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContrastRequest(Request):
+    """Two figures of which the difference or the ratio is estimated."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (_one_contrast,)
+
+    between: Annotated[
+        BetweenRequest | None,
+        WrittenPart(BetweenRequest, read_two_groups, two_groups_text, "COLUMN=FIRST:SECOND"),
+        Option("--contrast"),
+        Help("Two groups of a column, such as the models `a` and `b`."),
+    ] = None
+    column: Annotated[
+        str | None,
+        ColumnName(),
+        Option("--contrast-column"),
+        Help("Another column with the same figure, of the rows that have both values."),
+    ] = None
+    measure: Annotated[
+        ContrastMeasure,
+        Choice.of(ContrastMeasure),
+        Option("--contrast-measure"),
+        Help("First less second, or first by second."),
+    ] = "difference"
+
+
 By = Annotated[
     tuple[str, ...],
     Items(ColumnName(), most=MAX_GROUP_COLUMNS),
@@ -173,6 +238,11 @@ class EstimatesRequest(ConfidenceRequest):
     interval: Annotated[IntervalRequest, Part(IntervalRequest)] = IntervalRequest()
     variance: Annotated[VarianceRequest, Part(VarianceRequest)] = VarianceRequest()
     calibrate: Annotated[CalibrateRequest | None, Part(CalibrateRequest)] = None
+    contrast: Annotated[
+        ContrastRequest | None,
+        Part(ContrastRequest),
+        Help("Two groups or columns of which the difference or the ratio is estimated."),
+    ] = None
     values: Annotated[
         str | int,
         ValuesKind(),

@@ -6,20 +6,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from contract.declarations import Help, RefusedField, Request
+from contract.declarations import Help, Option, RefusedField, Request, Title
 from contract.fields import (
     ABOVE_ZERO,
     Bounds,
     Choice,
     ColumnName,
     Count,
+    DrawFilterKind,
     Flag,
     Items,
     Mapped,
     Number,
     Part,
 )
-from contract.requests.estimate import OnlyRows
 from contract.requests.goal import GoalRequest
 from contract.requests.submitting import MAIN, SourceRef, TableKey
 from contract.words import AllocationChoice, BandRule
@@ -132,4 +132,10 @@ class StrataRequest(PlannedTableRequest):
         int | None, Count(Bounds(1)), Help("Rows to draw, without a `goal`.")
     ] = None
     goal: Annotated[Mapping[str, Any] | None, Part(GoalRequest)] = None
-    filters: OnlyRows = None
+    filters: Annotated[
+        dict[str, Any] | None,
+        DrawFilterKind(),
+        Option("--filter"),
+        Title("Only rows with"),
+        Help("Only rows that match a filter, such as `amount > 0`."),
+    ] = None

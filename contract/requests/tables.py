@@ -91,7 +91,7 @@ class SampleRowsRequest(RowsRequest):
         str,
         Text(1, MAX_KEY_LENGTH),
         Option(None),
-        Help("`primary` or the job's own table; or `residual`."),
+        Help("`primary` or the job's own table; `residual`; or a part of a split."),
     ] = PRIMARY
 
 

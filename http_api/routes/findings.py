@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,8 +25,11 @@ from application.audit.finding_files import FindingsFile, enter_file, preview_fi
 from application.audit.findings import (
     FindingCounts,
     ItemsPage,
+    NamedReplacement,
     audit_counts,
+    items_by_key,
     items_page,
+    named_replacements,
     replace_row,
 )
 from application.audit.review import review
@@ -65,7 +68,6 @@ from service.tables.open_tables import SAMPLE, output_of
 from storage.audit.findings import (
     AuditConclusion,
     Finding,
-    Replacement,
     Review,
     attributes_of,
     conclusion_of,
@@ -131,8 +133,13 @@ def _entry_list(job: JobRecord, kind: ListFormat) -> Response:
 def history(job_id: str, query: FindingsHistoryRequest) -> Listing:
     """All entries about the rows, corrections included."""
     job = _sample(job_id)
+    row_id = query.row_id
+    if row_id is not None:
+        with caller().reading():
+            items = items_by_key(service(), job, audit_state(service(), job))
+            row_id = items.row_id(row_id, ("query", "row_id"))
     with service().database.read() as tx:
-        found = list_findings(tx, job.id, query.row_id, query.offset, query.limit)
+        found = list_findings(tx, job.id, row_id, query.offset, query.limit)
     return listed(found, query, job.id)
 
 
@@ -278,17 +285,18 @@ def paper(job_id: str, query: WorkingPaperRequest) -> Response:
 @blueprint.get(
     "/replacements",
     query=PageRequest,
-    output=list_schema("replacements", Replacement, "Oldest first.", of_job=True),
+    output=list_schema("replacements", NamedReplacement, "Oldest first.", of_job=True),
 )
 def replacements(job_id: str, query: PageRequest) -> Listing:
     """The replaced rows, with reasons."""
     job = _sample(job_id)
     state = audit_state(service(), job)
-    return page_of(state.replacements, query, job.id)
+    page = page_of(state.replacements, query, job.id)
+    return replace(page, items=named_replacements(service(), job, page.items))
 
 
-@blueprint.post("/replacements", body=ReplacementRequest, output=Replacement)
-def replace(job_id: str, given: ReplacementRequest) -> Replacement:
+@blueprint.post("/replacements", body=ReplacementRequest, output=NamedReplacement)
+def replace_one(job_id: str, given: ReplacementRequest) -> NamedReplacement:
     """Replace a row by the next row of the order, in its group if the draw has groups.
 
     The replaced row gets the finding `not_applicable` with the reason.

@@ -19,6 +19,7 @@ from contract.requests.tables import CurrentRowsRequest, RowsRequest, SampleRows
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.row_responses import Rows, download, rows_of, rows_work
 from http_api.routes.submissions import completed, require_type
+from service.sampling_parameters import recorded_parts
 from service.tables.current_rows import ReadAgain, current_rows
 from service.tables.open_tables import (
     PRIMARY,
@@ -108,8 +109,11 @@ def data(job_id: str, query: SampleRowsRequest) -> Response | SampleRows:
     key = query.table_key
     if key == RESIDUAL and own_key != RESIDUAL:
         return _rows(job, RESIDUAL, key, query)
+    parts = recorded_parts(job.run_parameters)
+    if key in parts:
+        return _rows(job, key, key, query)
     if key not in (PRIMARY, SAMPLE, own_key):
-        keys = dict.fromkeys((PRIMARY, own_key))
+        keys = dict.fromkeys((PRIMARY, *parts, own_key))
         if job.run_parameters["export_residual"]:
             keys[RESIDUAL] = None
         raise NotFound(
@@ -198,6 +202,8 @@ def _rows(
             name = job.output_name or job.id[:8]
             if stored_key == RESIDUAL:
                 name = f"{name}-remaining"
+            elif stored_key != SAMPLE:
+                name = f"{name}-{stored_key}"
             return download(
                 source, table, query, name, recorded, lambda: [design_sheet(service(), job)]
             )

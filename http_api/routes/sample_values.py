@@ -47,7 +47,8 @@ class KeyField(fields.Field[list[str]]):
             metadata={
                 "type": "string",
                 "description": "The columns that identify rows, in the sample and in the file, as "
-                "a JSON array of names; `_logical_row_id` if it is left out.",
+                "a JSON array of names; `_logical_row_id` if it is left out, or "
+                "the table's row key if the file has no such column.",
             },
         )
 

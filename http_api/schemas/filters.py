@@ -6,6 +6,7 @@ its columns and values.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from marshmallow import fields, validate
@@ -63,7 +64,7 @@ _CONDITIONS = {
         "additionalProperties": False,
     },
 }
-SHAPES = [
+SHAPES: list[dict[str, Any]] = [
     {
         "type": "object",
         "properties": {"expression": {"type": "string"}},
@@ -86,13 +87,15 @@ SHAPES = [
 class FiltersField(fields.Field[dict[str, Any]]):
     """``{"expression"}``, ``{"conditions", "logic"}`` or a list of conditions joined by AND."""
 
+    description = (
+        'An expression such as {"expression": "age > 18"}, conditions with their logic, or a list '
+        "of conditions that must all hold."
+    )
+    shapes: Sequence[dict[str, Any]] = SHAPES
+
     def __init__(self, **options: Any) -> None:
         super().__init__(
-            metadata={
-                "description": 'An expression such as {"expression": "age > 18"}, conditions with '
-                "their logic, or a list of conditions that must all hold.",
-                "anyOf": SHAPES,
-            },
+            metadata={"description": self.description, "anyOf": self.shapes},
             **options,
         )
 

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 from marshmallow import ValidationError, fields, validate, validates_schema
 from marshmallow_oneofschema.one_of_schema import OneOfSchema
 
+import http_api.schemas.draw_filters  # noqa: F401 - has the filters of rounds
 from application.audit.planned import OF_ROWS
 from contract.declarations import declared
 from contract.fields import PlannedSeedKind, RoundKind
@@ -34,7 +35,7 @@ from sampling_engine import METHOD_CLASSES, METHODS, Method, method_class
 PARAMETER_ALIASES = {alias: name for kind in METHOD_CLASSES for alias, name in kind.aliases.items()}
 BESIDE_METHOD = ("sample_size", "seed", "random_seed")
 """Parameters that a round may also have at the level of ``method``."""
-OF_A_ROUND = ("method", "parameters", "filters", "selection", "goal", *BESIDE_METHOD)
+OF_A_ROUND = ("method", "parameters", "filters", "selection", "order", "goal", *BESIDE_METHOD)
 
 
 class ParametersIn(StrictSchema):

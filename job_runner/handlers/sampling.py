@@ -67,8 +67,7 @@ def run_draw(context: JobContext) -> Outcome:
     if not parameters.get("allow_empty"):
         sample.require_rows(source.files.row_count)
     context.on_progress(DRAW_SHARE, "storing the sample")
-    files = tuple(context.adopt(file.written, file.rows) for file in sample.table.files)
-    tables = [StoredTable(SAMPLE, sample.table.columns, files)]
+    tables = _stored_tables(context, sample)
     if parameters["export_residual"]:
         tables.append(_stored_residual(context, source, sample))
     summary = _summary(sample, source.files.row_count, draw_warnings(rounds))
@@ -88,6 +87,16 @@ def run_draw(context: JobContext) -> Outcome:
         ),
         continued=_continued(context, source, tables[0]),
     )
+
+
+def _stored_tables(context: JobContext, sample: DrawnSample) -> list[StoredTable]:
+    """The sample, and the parts among which its rows are divided, which share its files."""
+    columns = sample.table.columns
+    adopted = {file.path: context.adopt(file.written, file.rows) for file in sample.table.files}
+    return [
+        StoredTable(name, columns, tuple(adopted[file.path] for file in table.files))
+        for name, table in ((SAMPLE, sample.table), *sample.parts.items())
+    ]
 
 
 def _continued(context: JobContext, source: OpenTable, sample: StoredTable) -> Continued | None:
@@ -117,7 +126,7 @@ def _stored_residual(context: JobContext, source: OpenTable, sample: DrawnSample
             cursor, deletion_vector, context.scratch.file("deletion_vector.parquet")
         )
     stored_vector = context.adopt(vector.written, vector.rows)
-    return replace(stored, key=RESIDUAL, deletion_vector=stored_vector)
+    return replace(stored, key=RESIDUAL, deletion_vector=stored_vector, exclusion=None)
 
 
 def _summary(

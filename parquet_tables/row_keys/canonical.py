@@ -102,7 +102,10 @@ def _text(column: Column, value: str) -> str | None:
     if kind.name == "UUID":
         return f"lower({plain})"
     if kind.digits is not None:
-        return plain if kind.digits[1] == 0 else f"rtrim(rtrim({plain}, '0'), '.')"
+        digits, places = kind.digits
+        if digits == places:  # DuckDB writes .50
+            plain = f"regexp_replace({plain}, '^(-?)[.]', '\\10.')"
+        return plain if places == 0 else f"rtrim(rtrim({plain}, '0'), '.')"
     if kind.name == "TIMESTAMP WITH TIME ZONE":
         return f"{_moment(f'{value} AT TIME ZONE {chr(39)}UTC{chr(39)}')} || 'Z'"
     if kind.name in ("TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS"):

@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
@@ -140,30 +140,43 @@ class KeyDigests:
         self.table, self.key, self.columns = table, key, key.of(table, loc)
         self._named = f"{key.name} of {label}" if label else key.name
         self._cursor, self._directory, self._loc = cursor, directory, loc
-        self._files: list[tuple[int, _StoredDigests | Int64s]] = []
-        for file, start in table.with_starts():
-            step = progress_part(
-                on_progress, start / table.file_rows, (start + file.rows) / table.file_rows
-            )
-            self._files.append((start, self._of_file(file, step)))
-        self._starts = np.array([start for start, _ in self._files], dtype=np.int64)
+        self._computing = on_progress
         self.numbered: tuple[Int64s, Int64s] = _none(), _none()
         """Ordinals, ascending, and digests of rows whose key has a number besides its columns."""
         self.ties: Int64s = _none()
         """Ordinals of rows of different keys with one digest, in the order of the keys' texts."""
 
+    @cached_property
+    def _files(self) -> list[tuple[int, _StoredDigests | Int64s]]:
+        """The first ordinal and the digests of each file, computed when they are first needed."""
+        rows, on_progress = self.table.file_rows, self._computing
+        return [
+            (start, self._of_file(file, _part(on_progress, start, file.rows, rows)))
+            for file, start in self.table.with_starts()
+        ]
+
+    def compute(self) -> None:
+        """Compute the digests now, so that they are read when the cursor is closed."""
+        _ = self._files
+
     def of(self, ordinals: Int64s) -> Int64s:
         """The digests of some rows, in their order."""
-        found = np.empty(len(ordinals), dtype=np.int64)
-        places = np.searchsorted(self._starts, ordinals, side="right") - 1
-        for at in np.unique(places).tolist():
-            start, digests = self._files[at]
-            here = places == at
-            found[here] = digests[ordinals[here] - start]
+        found = self._of_columns(ordinals)
         rows, numbered = self.numbered
         if len(rows):
             at_rows = np.minimum(np.searchsorted(rows, ordinals), len(rows) - 1)
             found = np.where(rows[at_rows] == ordinals, numbered[at_rows], found)
+        return found
+
+    def _of_columns(self, ordinals: Int64s) -> Int64s:
+        """The digests of the key's columns, without the numbers of repeated keys."""
+        starts = np.array([start for start, _ in self._files], dtype=np.int64)
+        found = np.empty(len(ordinals), dtype=np.int64)
+        places = np.searchsorted(starts, ordinals, side="right") - 1
+        for at in np.unique(places).tolist():
+            start, digests = self._files[at]
+            here = places == at
+            found[here] = digests[ordinals[here] - start]
         return found
 
     def pieces(self) -> Iterator[tuple[int, Int64s]]:
@@ -213,7 +226,7 @@ class KeyDigests:
             )
         if not faults.repeated:
             return None
-        texts = self._texts(faults.repeated_rows)
+        texts = _texts_of(self._cursor, self.table, self.columns, faults.repeated_rows)
         repeated = texts.repeated()
         is_too_many = faults.repeated > MAX_NUMBERED
         if is_too_many or (repeated.any() and self.key.duplicates == "refuse"):
@@ -237,13 +250,7 @@ class KeyDigests:
         """The live rows without a key, and those that share their digest."""
         cached = None
         if self._directory is not None:
-            kinds = [VERSION, [[column.name, column.type] for column in self.columns], "faults"]
-            cached = cache_path(
-                self._directory,
-                TableFiles(self.columns, self.table.files, self.table.deletion_vector),
-                *kinds,
-                suffix=INTEGERS_SUFFIX,
-            )
+            cached = _faults_path(self._directory, self.table, self.columns)
             stored = read_integers(cached)
             if stored is not None:
                 return KeyFaults.from_stored(stored)
@@ -306,25 +313,6 @@ class KeyDigests:
         is_live[deleted[begin:end] - first] = False
         return is_live
 
-    def _texts(self, ordinals: Int64s) -> _Texts:
-        """Texts of keys and rows, by ordinal."""
-        shown = " || ', ' || ".join(
-            f"left(CAST(f.{quote_identifier(one.name)} AS VARCHAR), {MAX_SHOWN})"
-            for one in self.columns
-        )
-        selected = (
-            f"{key_text(self.columns)} AS key_text, {row_text(self.table.columns)} AS row_text, "
-            f"{shown} AS shown"
-        )
-        source, params = rows_at(self.table, selected, RowSet.of("wanted", ordinals), ["ordinal"])
-        with registered(self._cursor, {"wanted": {"ordinal": ordinals}}):
-            rows = self._cursor.execute(
-                f"SELECT ordinal, key_text, sha256(row_text), shown FROM ({source}) "
-                "ORDER BY ordinal",
-                params,
-            ).fetchall()
-        return _Texts(ordinals, *zip(*(row[1:] for row in rows), strict=True))
-
     def _of_file(self, file: DataFile, on_progress: ProgressCallback) -> _StoredDigests | Int64s:
         text = f"{VERSION}:{json.dumps([[each.name, each.type] for each in self.columns])}"
         digest = hashlib.sha256(text.encode()).hexdigest()[:32]
@@ -375,9 +363,13 @@ class _Texts:
             counts[key] = counts.get(key, 0) + 1
         return np.array([counts[key] > 1 for key in self.keys], dtype=np.bool_)
 
+    def in_order(self) -> list[int]:
+        """The rows by their keys, and rows of one key by their texts."""
+        return sorted(range(len(self.keys)), key=lambda at: (self.keys[at], self.rows[at], at))
+
     def numbered(self) -> tuple[Int64s, Int64s]:
         """The second and later rows of a key in the order of their texts, with their digests."""
-        order = sorted(range(len(self.keys)), key=lambda at: (self.keys[at], self.rows[at], at))
+        order = self.in_order()
         found: dict[int, int] = {}
         number = 0
         for before, at in zip([None, *order], order, strict=False):
@@ -395,23 +387,86 @@ class _Texts:
         return self.ordinals[sorted(single, key=lambda at: self.keys[at])]
 
 
+def _texts_of(
+    cursor: duckdb.DuckDBPyConnection,
+    table: TableFiles,
+    columns: Sequence[Column],
+    ordinals: Int64s,
+) -> _Texts:
+    """Texts of keys and rows, by ordinal."""
+    shown = " || ', ' || ".join(
+        f"left(CAST(f.{quote_identifier(one.name)} AS VARCHAR), {MAX_SHOWN})" for one in columns
+    )
+    selected = (
+        f"{key_text(columns)} AS key_text, {row_text(table.columns)} AS row_text, {shown} AS shown"
+    )
+    source, params = rows_at(table, selected, RowSet.of("wanted", ordinals), ["ordinal"])
+    with registered(cursor, {"wanted": {"ordinal": ordinals}}):
+        rows = cursor.execute(
+            f"SELECT ordinal, key_text, sha256(row_text), shown FROM ({source}) ORDER BY ordinal",
+            params,
+        ).fetchall()
+    return _Texts(ordinals, *zip(*(row[1:] for row in rows), strict=True))
+
+
+def known_faults(directory: Path, table: TableFiles, columns: Sequence[Column]) -> KeyFaults | None:
+    """The faults of a key that were computed before; None if they weren't."""
+    stored = read_integers(_faults_path(directory, table, columns))
+    return None if stored is None else KeyFaults.from_stored(stored)
+
+
+@dataclass(frozen=True)
+class RepeatedKey:
+    """A key of several rows: as it is shown, and their ordinals in the order of their texts."""
+
+    shown: str
+    rows: tuple[int, ...]
+
+
+def repeated_keys(
+    cursor: duckdb.DuckDBPyConnection,
+    table: TableFiles,
+    columns: Sequence[Column],
+    faults: KeyFaults,
+) -> list[RepeatedKey]:
+    """The keys that several rows have, among the listed rows of a key's faults."""
+    if not len(faults.repeated_rows):
+        return []
+    texts = _texts_of(cursor, table, columns, faults.repeated_rows)
+    rows: dict[str, list[int]] = {}
+    for at in texts.in_order():
+        rows.setdefault(texts.keys[at], []).append(at)
+    return [
+        RepeatedKey(texts.shown[places[0]], tuple(int(texts.ordinals[at]) for at in places))
+        for places in rows.values()
+        if len(places) > 1
+    ]
+
+
+def _faults_path(directory: Path, table: TableFiles, columns: Sequence[Column]) -> Path:
+    kinds = [VERSION, [[column.name, column.type] for column in columns], "faults"]
+    keyed = TableFiles(tuple(columns), table.files, table.deletion_vector)
+    return cache_path(directory, keyed, *kinds, suffix=INTEGERS_SUFFIX)
+
+
 @dataclass(frozen=True)
 class KeyChange:
-    """How many keys one version has that another hasn't, by their digests."""
+    """Births, deaths and kept keys between two versions of a table, by their digests."""
 
-    new: int
-    gone: int
+    births: int
+    deaths: int
     kept: int
 
 
 def compare_keys(before: KeyDigests, after: KeyDigests) -> KeyChange:
-    """Count the keys of the live rows that are new, gone and kept; each key counts once."""
-    new = gone = kept = 0
+    """Count the keys of the live rows that came, went and stayed; each key counts once."""
+    births = deaths = kept = 0
     for first, second in zip(before.sorted_parts(), after.sorted_parts(), strict=True):
         first, second = np.unique(first), np.unique(second)
         both = len(np.intersect1d(first, second, assume_unique=True))
-        new, gone, kept = new + len(second) - both, gone + len(first) - both, kept + both
-    return KeyChange(new, gone, kept)
+        births, deaths = births + len(second) - both, deaths + len(first) - both
+        kept += both
+    return KeyChange(births, deaths, kept)
 
 
 def rows_of_keys(keyed: KeyDigests, digests: Int64s) -> Int64s:
@@ -419,6 +474,20 @@ def rows_of_keys(keyed: KeyDigests, digests: Int64s) -> Int64s:
     wanted = np.unique(digests)
     rows = [keyed.live(first, _is_in(piece, wanted)) for first, piece in keyed.pieces()]
     return np.concatenate([_none(), *rows])
+
+
+def kept_rows(before: KeyDigests, after: KeyDigests) -> Int64s:
+    """The ordinals, ascending, of the live rows of ``after`` whose digest is one of ``before``.
+
+    The digests of ``before`` are in memory a part at a time.
+    """
+    is_kept = np.zeros(after.table.file_rows, dtype=np.bool_)
+    for part, wanted in enumerate(before.sorted_parts()):
+        for first, piece in after.pieces() if len(wanted) else ():
+            here = np.flatnonzero(piece >> (DIGEST_BITS - PART_BITS) == part)
+            is_kept[first + here[_is_in(piece[here], wanted)]] = True
+    is_kept[after.table.deletion_vector] = False
+    return np.flatnonzero(is_kept)
 
 
 @dataclass(frozen=True)
@@ -439,6 +508,11 @@ class _StoredDigests:
             return found.astype(np.int64, copy=False)
         mapped = np.memmap(self.path, "<i8", "r", CHECKSUM_BYTES, (self.rows,))
         return np.asarray(mapped[wanted], dtype=np.int64)
+
+
+def _part(on_progress: ProgressCallback, first: int, count: int, rows: int) -> ProgressCallback:
+    """The progress of ``count`` rows from ``first`` of all."""
+    return progress_part(on_progress, first / rows, (first + count) / rows)
 
 
 def _none() -> Int64s:

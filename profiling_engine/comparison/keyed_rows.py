@@ -11,15 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import duckdb
-import numpy as np
 
 from domain_errors import DomainError, counted
-from parquet_tables.progress import ProgressCallback, execute_watched, ignore_progress, watched
+from parquet_tables.progress import ProgressCallback, execute_watched, ignore_progress
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.row_keys.canonical import InvalidKey as InvalidKey
 from parquet_tables.rows import Statement, scan_statement
-from parquet_tables.tables import Column, DataFile, Int64s, TableFiles
-from profiling_engine.comparison.shared_columns import SharedColumn
+from parquet_tables.tables import Column, TableFiles
 
 NAMED_EXAMPLES = 3
 MAX_VALUE_LENGTH = 60
@@ -133,74 +131,6 @@ def key_columns(
     if len(set(columns)) < len(columns):
         raise InvalidKey(f"`{field}` has a column twice.", loc=(field,))
     return columns
-
-
-def key_of(table: TableFiles, label: str, names: Sequence[str], field: str) -> TableByKey:
-    """A table by its own columns.
-
-    Raises
-    ------
-    UnknownColumn, InvalidKey
-        It lacks a column, or a column is named twice.
-    """
-    columns = [column for (column,) in key_columns([table], names, field)]
-    return TableByKey(
-        table, label, tuple(one.name for one in columns), tuple(map(cell, columns)), field
-    )
-
-
-def rows_with_keys(
-    cursor: duckdb.DuckDBPyConnection,
-    keyed: TableByKey,
-    drawn: Sequence[TableFiles],
-    on_progress: ProgressCallback = ignore_progress,
-) -> Int64s:
-    """Find the rows of a table that have the key of a row of other tables.
-
-    Parameters
-    ----------
-    keyed : TableByKey
-        From :func:`key_of`.
-    drawn : sequence of TableFiles
-        Tables with the key's columns and without a deletion vector. Those whose columns have the
-        same types are read at once.
-
-    Returns
-    -------
-    array of int64
-        Ordinals, sorted and distinct.
-
-    Raises
-    ------
-    InvalidKey
-        One of the other rows has no value in any column of the key.
-    """
-    columns = [keyed.table.column(name) for name in keyed.names]
-    alike: dict[tuple[Column, ...], list[DataFile]] = {}
-    for table in drawn:
-        own = tuple(table.column(name) for name in keyed.names)
-        alike.setdefault(own, []).extend(table.files)
-    found = [np.empty(0, dtype=np.int64)]
-    for own, files in alike.items():
-        pairs = [SharedColumn(one, column) for one, column in zip(own, columns, strict=True)]
-        mine, theirs = (
-            TableByKey(table, label, keyed.names, tuple(values), keyed.field)
-            for table, label, values in (
-                (keyed.table, keyed.label, [pair.key(cell(pair.other)) for pair in pairs]),
-                (
-                    TableFiles(own, tuple(files)),
-                    "earlier samples",
-                    [pair.key(cell(pair.base)) for pair in pairs],
-                ),
-            )
-        )
-        theirs.require_complete(cursor)
-        (rows, params), (wanted, bound) = mine.statement(), theirs.statement()
-        on = " AND ".join(f"t.{each} IS NOT DISTINCT FROM d.{each}" for each in keyed.aliases)
-        sql = f"SELECT t.ordinal FROM ({rows}) AS t SEMI JOIN ({wanted}) AS d ON {on}"
-        with watched(cursor, on_progress, "finding the drawn rows"):
-            found.append(cursor.execute(sql, [*params, *bound]).fetchnumpy()["ordinal"])
-    return np.unique(np.concatenate(found))
 
 
 def _key_text(names: Sequence[str], values: Sequence[object]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import duckdb
 import numpy as np
@@ -10,13 +11,29 @@ import numpy as np
 from contract.words import EngineName
 from parquet_tables.database import registered
 from parquet_tables.progress import ProgressCallback, progress_part, watched
+from parquet_tables.row_keys.digests import KeyDigests, RowKey
 from parquet_tables.rows import RowSet
 from parquet_tables.tables import TableFiles
+from sampling_engine.selection.keyed import OrderByKey
 from sampling_engine.selection.order import Int64s, in_sorted
 from sampling_engine.spec import RowFilter, Strategy
 from sampling_engine.sql import statements
-from sampling_engine.sql.passes import Pass, PassingRows, Result, UnitRows
+from sampling_engine.sql.passes import (
+    KeyedUnits,
+    Pass,
+    PassingRows,
+    RankedRows,
+    Result,
+    RowsOfStrata,
+    ScanUnits,
+    StrataOfRows,
+    UnitRows,
+    UnitsOfRows,
+)
+from sampling_engine.sql.statements import StrataTable
 from sampling_engine.sql.units import Units
+
+Loc = tuple[str | int, ...]
 
 # Rows of one piece of the pass over a filter's columns.
 PIECE_ROWS = 1 << 22
@@ -33,8 +50,13 @@ DENSE = 16
 class DrawTable:
     """A draw's table on the draw's own cursor, and the rows of it that are taken."""
 
-    def __init__(self, cursor: duckdb.DuckDBPyConnection, table: TableFiles) -> None:
-        self._cursor, self.table = cursor, table
+    def __init__(
+        self,
+        cursor: duckdb.DuckDBPyConnection,
+        table: TableFiles,
+        counts_dir: Path | None = None,
+    ) -> None:
+        self._cursor, self.table, self.counts_dir = cursor, table, counts_dir
         self.taken: Int64s = table.deletion_vector
         self._registered: Int64s | None = None
 
@@ -129,6 +151,43 @@ class DuckDbEngine:
             counted, done = counted + len(ordinals), stop
         return np.concatenate(parts)
 
+    def keys_of(
+        self, state: DrawTable, key: RowKey, on_progress: ProgressCallback, loc: Loc
+    ) -> KeyDigests:
+        return KeyDigests(state.cursor, state.table, key, state.counts_dir, on_progress, loc)
+
+    def ranked_by_key(
+        self,
+        state: DrawTable,
+        order: OrderByKey,
+        strata: StrataTable,
+        wanted: Int64s,
+        limits: Int64s,
+        on_progress: ProgressCallback,
+    ) -> RankedRows:
+        parts = [RankedRows(*(np.empty(0, dtype=np.int64) for _ in RankedRows._fields))]
+        for ordinals, numbers in stratum_pieces(state, strata, wanted, on_progress):
+            ranks = order.rank_in(ordinals, numbers)
+            places = np.searchsorted(wanted, numbers)
+            below = ranks < limits[places]
+            parts.append(RankedRows(ordinals[below], numbers[below], ranks[below]))
+        return RankedRows(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+
+    def units_by_key(
+        self,
+        state: DrawTable,
+        order: OrderByKey,
+        wanted: ScanUnits,
+        on_progress: ProgressCallback,
+    ) -> Iterator[KeyedUnits]:
+        rows = state.table.file_rows
+        for first in range(0, rows, PIECE_ROWS):
+            stop = min(first + PIECE_ROWS, rows)
+            step = progress_part(on_progress, first / rows, stop / rows)
+            piece = UnitsOfRows(wanted.units, wanted.row_filter, wanted.below, first, stop)
+            ordinals, units = self.run(state, piece, step)
+            yield KeyedUnits(ordinals, units, order.rank(ordinals))
+
     def check_units(
         self, state: DrawTable, units: Units, row_filter: RowFilter | None, found: UnitRows
     ) -> None:
@@ -136,6 +195,17 @@ class DuckDbEngine:
 
 
 DUCKDB = DuckDbEngine()
+
+
+def stratum_pieces(
+    state: DrawTable, strata: StrataTable, wanted: Int64s, on_progress: ProgressCallback
+) -> Iterator[RowsOfStrata]:
+    """Ordinals and strata of the rows of some strata that aren't taken, piece by piece."""
+    rows = state.table.file_rows
+    for first in range(0, rows, PIECE_ROWS):
+        stop = min(first + PIECE_ROWS, rows)
+        step = progress_part(on_progress, first / rows, stop / rows)
+        yield DUCKDB.run(state, StrataOfRows(strata, wanted, first, stop), step)
 
 
 def eligible_pieces(

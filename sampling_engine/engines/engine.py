@@ -7,7 +7,7 @@ always read by DuckDB.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -18,11 +18,21 @@ from contract.words import EngineName
 from parquet_tables.progress import ProgressCallback, ignore_progress, progress_part
 from parquet_tables.row_keys.digests import KeyDigests, RowKey
 from parquet_tables.tables import Column, TableFiles
-from sampling_engine.engines.duckdb_engine import DUCKDB, DrawTable
+from sampling_engine.engines.duckdb_engine import DUCKDB, DrawTable, Loc
+from sampling_engine.selection.keyed import OrderByKey
 from sampling_engine.selection.order import Int64s
 from sampling_engine.selection.strata import MAX_STRATA, ColumnStrata, Strata, WholeTable
 from sampling_engine.spec import RowFilter, Strategy
-from sampling_engine.sql.passes import CountRows, CountStrata, Pass, Result, UnitRows
+from sampling_engine.sql.passes import (
+    CountRows,
+    CountStrata,
+    KeyedUnits,
+    Pass,
+    RankedRows,
+    Result,
+    ScanUnits,
+    UnitRows,
+)
 from sampling_engine.sql.statements import one_stratum
 from sampling_engine.sql.units import Units
 
@@ -60,6 +70,37 @@ class Engine(Protocol):
         Places beyond the last row are left out.
         """
 
+    def keys_of(
+        self, state: DrawState, key: RowKey, on_progress: ProgressCallback, loc: Loc
+    ) -> KeyDigests:
+        """The digests of the table's keys, which aren't checked yet."""
+
+    def ranked_by_key(
+        self,
+        state: DrawState,
+        order: OrderByKey,
+        strata: Strata,
+        wanted: Int64s,
+        limits: Int64s,
+        on_progress: ProgressCallback,
+    ) -> RankedRows:
+        """The rows of the ``wanted`` strata, not taken, whose rank by their key is below a limit.
+
+        ``limits`` are by wanted stratum.
+        """
+
+    def units_by_key(
+        self,
+        state: DrawState,
+        order: OrderByKey,
+        wanted: ScanUnits,
+        on_progress: ProgressCallback,
+    ) -> Iterator[KeyedUnits]:
+        """The rows that ``wanted`` asks for by their ranks in the order of keys, in pieces.
+
+        Other rows below ``wanted.below`` units may be among them.
+        """
+
     def check_units(
         self, state: DrawState, units: Units, row_filter: RowFilter | None, found: UnitRows
     ) -> None:
@@ -81,11 +122,11 @@ class DrawState(DrawTable):
         *,
         lists_rows: bool = False,
     ) -> None:
-        super().__init__(cursor, table)
+        super().__init__(cursor, table, counts_dir)
         self.lists_rows = lists_rows and strategy is None
         self.amount = amount
         self.engine = engine if table.file_rows else DUCKDB
-        self.strategy, self.counts_dir, self.max_strata = strategy, counts_dir, max_strata
+        self.strategy, self.max_strata = strategy, max_strata
         self._strata: dict[StrataKey, Strata] = {}
         self._digests: dict[RowKey, KeyDigests] = {}
 
@@ -97,7 +138,7 @@ class DrawState(DrawTable):
         self,
         key: RowKey,
         on_progress: ProgressCallback = ignore_progress,
-        loc: tuple[str | int, ...] = (),
+        loc: Loc = (),
     ) -> KeyDigests:
         """The digests of the table's keys, computed and checked once a draw.
 
@@ -108,7 +149,7 @@ class DrawState(DrawTable):
         """
         if key not in self._digests:
             step = progress_part(on_progress, 0.0, 0.8)
-            found = KeyDigests(self.cursor, self.table, key, self.counts_dir, step, loc)
+            found = self.engine.keys_of(self, key, step, loc)
             found.require(progress_part(on_progress, 0.8, 1.0))
             self._digests[key] = found
         return self._digests[key]

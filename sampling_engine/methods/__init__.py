@@ -11,6 +11,7 @@ from sampling_engine.methods.cluster import ClusterMethod
 from sampling_engine.methods.method import Method
 from sampling_engine.methods.monetary_unit.declaration import MonetaryUnitMethod
 from sampling_engine.methods.random import RandomMethod
+from sampling_engine.methods.split.declaration import SplitMethod
 from sampling_engine.methods.stratified import StratifiedMethod
 from sampling_engine.methods.systematic import SystematicMethod
 from sampling_engine.methods.weighted.declaration import WeightedMethod
@@ -22,6 +23,7 @@ METHOD_CLASSES: tuple[type[Method], ...] = (
     ClusterMethod,
     WeightedMethod,
     MonetaryUnitMethod,
+    SplitMethod,
 )
 
 _CLASS_OF = {name: kind for kind in METHOD_CLASSES for name in (kind.key, *kind.other_names)}

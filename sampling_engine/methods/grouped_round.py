@@ -11,22 +11,22 @@ import numpy as np
 
 from parquet_tables.database import registered
 from parquet_tables.progress import ProgressCallback, ignore_progress, progress_part
-from sampling_engine.engines.duckdb_engine import eligible_pieces
+from sampling_engine.engines.duckdb_engine import eligible_pieces, stratum_pieces
 from sampling_engine.engines.engine import DrawState
 from sampling_engine.methods.method import RoundDraw, order_of
 from sampling_engine.results import Floats, FrameFacts, RoundRows, RowChances, RowOutcome, nth
-from sampling_engine.selection.keyed import Order, OrderByKey
+from sampling_engine.selection.keyed import Order, OrderByKey, shift_of
 from sampling_engine.selection.order import WINDOW_RANKS, Int64s
-from sampling_engine.selection.strata import NO_STRATUM, WholeTable
+from sampling_engine.selection.strata import NO_STRATUM, Strata, WholeTable
 from sampling_engine.selection.walk_and_scan import (
     Chosen,
     ScanPlan,
     first_listed,
     plan_round,
     scan,
-    stratum_pieces,
     walk,
 )
+from sampling_engine.spec import KeyedOrder
 from sampling_engine.sql import statements
 
 
@@ -131,7 +131,12 @@ class GroupedRound(RoundDraw):
         self, state: DrawState, rows: RoundRows, ordinals: Int64s, strata: Int64s
     ) -> list[RowOutcome]:
         """They are further back in line than the drawn rows."""
-        ranks = self.order(state).rank(ordinals)
+        order = self.order(state)
+        ranks = (
+            order.rank_in(ordinals, strata)
+            if isinstance(order, OrderByKey)
+            else order.rank(ordinals)
+        )
         before = self._fresh_before(state, strata, ranks)
         groups = [self.prepared.strata.labels(np.array([stratum]))[0] for stratum in strata]
         return [
@@ -175,7 +180,7 @@ class GroupedRound(RoundDraw):
         order = self.order(state)
         if isinstance(order, OrderByKey):
             for ordinals, numbers in stratum_pieces(state, of, wanted, ignore_progress):
-                found_ranks = order.rank(ordinals)
+                found_ranks = order.rank_in(ordinals, numbers)
                 for at, (stratum, rank) in enumerate(zip(strata, ranks, strict=True)):
                     counts[at] += int(((numbers == stratum) & (found_ranks < rank)).sum())
             return counts
@@ -202,15 +207,21 @@ class GroupedRound(RoundDraw):
 
     def order(self, state: DrawState) -> Order:
         """The order of the rows."""
-        return order_of(state, self.prepared.round_spec)
+        order, keyed = order_of(state, self.prepared.round_spec), self.prepared.round_spec.order
+        if isinstance(order, OrderByKey) and keyed is not None and keyed.starts:
+            order.shifts = shifts_of(self.prepared.strata, keyed)
+        return order
 
     def _first(
         self, state: DrawState, allocated: Int64s, eligible: Int64s, on_progress: ProgressCallback
     ) -> RoundRows:
         strata = self.prepared.strata
         order = self.order(state)
-        look_up = bool(strata.columns or strata.row_filter)
+        is_read = isinstance(order, OrderByKey) and state.engine.strategy is not None
+        look_up = bool(strata.columns or strata.row_filter) or is_read
         strategy = state.strategy or (state.engine.strategy if look_up else None)
+        if isinstance(order, OrderByKey) and order.shifts is not None:
+            strategy = "scan"  # the front of the order is another one in each stratum
         plan = plan_round(allocated, eligible, order, strategy, look_up=look_up)
         listed = self._listed(state, plan, on_progress) if state.strategy is None else None
         if listed is not None:
@@ -236,6 +247,13 @@ class GroupedRound(RoundDraw):
             count = int(strata.rows[0])
             strata.listed = state.engine.list_rows(state, strata.row_filter, count, on_progress)
         return strata.listed
+
+
+def shifts_of(strata: Strata, keyed: KeyedOrder) -> Int64s:
+    """The shift of each stratum's start."""
+    labels = strata.labels(np.arange(len(strata.rows)))
+    starts = [keyed.starts.get(label or "", keyed.start) for label in labels]
+    return np.array([shift_of(start) for start in starts], dtype=np.int64)
 
 
 def _ranked_before(order: Order, taken: Int64s, ranks: Int64s) -> Int64s:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain
 from typing import Any, ClassVar, Literal, Self
 
@@ -45,8 +46,8 @@ from sampling_engine.results import (
     RowOutcome,
 )
 from sampling_engine.selection.bands import Bands
-from sampling_engine.selection.keyed import Order, OrderByKey
-from sampling_engine.selection.order import Int64s, Seed, SeededOrder
+from sampling_engine.selection.keyed import KEYED_VERSION, Order, OrderByKey
+from sampling_engine.selection.order import ORDER_VERSION, Int64s, Seed, SeededOrder
 from sampling_engine.selection.strata import Strata
 from sampling_engine.selection.walk_and_scan import Chosen
 from sampling_engine.spec import KeyedOrder, RowFilter, Selection, effective_seed
@@ -101,6 +102,10 @@ class Method(Request, ABC):
         the population.
     no_keyed_order : str, optional
         Why a round can't take rows in the order of their keys; None if it can.
+    no_certificate : str, optional
+        Why a draw with such a round has no certificate; None if it has one.
+    divides : bool
+        Whether a round divides all its rows among :attr:`tables`, instead of choosing some.
     """
 
     aliases: ClassVar = {"random_seed": SEED.name}
@@ -128,6 +133,22 @@ class Method(Request, ABC):
     comparison_note: ClassVar[str | None] = None
     reserves: ClassVar[Reserves] = "next_in_order"
     no_keyed_order: ClassVar[str | None] = None
+    no_certificate: ClassVar[str | None] = None
+    divides: ClassVar[bool] = False
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The tables among which a round divides all its rows; none if it chooses some rows.
+
+        The commit has them beside the sample, which has their rows. The round of a draw that
+        divides rows is its only one, and is a :class:`DividedRound`.
+        """
+        return ()
+
+    @property
+    def needs_order(self) -> bool:
+        """Whether a round needs a keyed order: by default that of the table's row key."""
+        return False
 
     @property
     def name(self) -> str:
@@ -183,11 +204,21 @@ class Method(Request, ABC):
     def check_combination(self, loc: Loc) -> None:
         """Refuse parameters that contradict each other, beyond what the declaration says."""
 
+    @classmethod
+    def require_keyed_order(cls, loc: Loc) -> None:
+        """Raise InvalidKey if the method can't take rows in the order of their keys."""
+        if cls.no_keyed_order is not None:
+            raise InvalidKey(cls.no_keyed_order, loc=loc)
+
     def check_order(self, table: TableFiles, order: KeyedOrder, loc: Loc) -> None:
         """Refuse a keyed order that the method can't take, or whose key doesn't fit the table."""
-        if self.no_keyed_order is not None:
-            raise InvalidKey(self.no_keyed_order, loc=loc)
+        self.require_keyed_order(loc)
         order.key.of(table, (*loc, "key"))
+        if order.starts and self.group_kind != "strata":
+            raise InvalidKey(
+                "Only a stratified draw has a start for each stratum: give `start` instead.",
+                loc=(*loc, "starts"),
+            )
 
     def orders_rows(self, key: RowKey) -> bool:
         """Whether the keyed order is one of rows."""
@@ -293,13 +324,24 @@ class Round:
         """The seed text that enters the keys of the round's order."""
         return effective_seed(self.seed, self.round_number, self.draw_version, self.source_draw)
 
+    @property
+    def key_loc(self) -> Loc:
+        """Where the key of its order is in the caller's input."""
+        return ("rounds", self.round_number - 1, "order", "key")
+
+    @property
+    def order_version(self) -> str:
+        """The name of the round's order, which enters its keys."""
+        return ORDER_VERSION if self.order is None else KEYED_VERSION
+
 
 def order_of(state: DrawState, round_spec: Round, width: int | None = None) -> Order:
     """The order of a round's rows; ``width`` are the bits of a rank of an order by ordinals."""
     keyed = round_spec.order
     if keyed is None:
         return SeededOrder(state.table.file_rows, round_spec.effective_seed, width)
-    return OrderByKey(state.digests_of(keyed.key), round_spec.effective_seed, keyed.start)
+    checked = partial(state.digests_of, keyed.key, loc=round_spec.key_loc)
+    return OrderByKey(state.table.file_rows, checked, round_spec.effective_seed, keyed.start)
 
 
 @dataclass(frozen=True)

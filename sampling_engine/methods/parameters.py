@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import Annotated, Any
@@ -131,6 +131,13 @@ def group_column(table: TableFiles, name: str, kind: str, loc: Loc) -> Column:
             loc=loc,
         )
     return column
+
+
+def strata_entry(entry: str | Mapping[str, Any]) -> str | Bands:
+    """An entry of strata columns in JSON: a column's name, or its bands."""
+    if isinstance(entry, str):
+        return entry
+    return Bands(entry["column"], tuple(entry["breaks"]), tuple(entry.get("labels") or ()))
 
 
 def strata_columns(

@@ -57,6 +57,7 @@ from sampling_engine.methods.parameters import (
     share_of_rows,
     share_of_size,
     strata_columns,
+    strata_entry,
 )
 from sampling_engine.results import GroupKind
 from sampling_engine.selection.bands import Bands
@@ -167,7 +168,7 @@ class StratifiedMethod(Method):
     def from_json(cls, name: str, parameters: Mapping[str, Any]) -> Self:
         """The method; ``proportional`` is an older name of two allocations."""
         given = dict(parameters)
-        given["strata_columns"] = tuple(map(_strata_entry, given["strata_columns"]))
+        given["strata_columns"] = tuple(map(strata_entry, given["strata_columns"]))
         if "proportional" in given:
             given["allocation"] = "proportional" if given.pop("proportional") else "equal"
         return super().from_json(name, given)
@@ -366,12 +367,6 @@ OWN_ALLOCATION = (
     ),
 )
 """Parameters that an optimal allocation replaces."""
-
-
-def _strata_entry(entry: str | Mapping[str, Any]) -> str | Bands:
-    if isinstance(entry, str):
-        return entry
-    return Bands(entry["column"], tuple(entry["breaks"]), tuple(entry.get("labels") or ()))
 
 
 def _divided(shares: Shares | None, eligible: Int64s, total: int, least: Int64s) -> Int64s:

@@ -5,8 +5,9 @@ Ohlsson (1995), "Coordination of samples using permanent random numbers".
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,11 @@ KEYED_VERSION = "jobsvc-order-2"
 SIZE = 1 << MAX_BITS
 
 
+def shift_of(start: Fraction) -> int:
+    """The number by which a start lowers ranks: its part of all ranks, rounded down."""
+    return start.numerator * SIZE // start.denominator
+
+
 class DigestRanks:
     """The ranks of digests by a seed, from a start.
 
@@ -33,7 +39,7 @@ class DigestRanks:
 
     def __init__(self, seed: Seed, start: Fraction = Fraction(0)) -> None:
         self.network = SeededOrder(SIZE, seed, MAX_BITS, KEYED_VERSION)
-        self.shift = start.numerator * SIZE // start.denominator
+        self.shift = shift_of(start)
 
     def of(self, digests: Int64s) -> Int64s:
         """The ranks, 0 to below 2^62; two's complement makes the difference a remainder."""
@@ -57,16 +63,32 @@ class OrderByKey:
 
     Parameters
     ----------
-    digests : KeyDigests
-        Checked by :meth:`KeyDigests.require`.
+    rows : int
+        The rows of the table's files.
+    checked : callable
+        Returns the digests, which :meth:`KeyDigests.require` has checked. A plan may need none.
+    shifts : array of int64, shape (strata,), optional
+        The shift of each stratum's start, where the strata have starts of their own.
     """
 
     bits = MAX_BITS
     size = SIZE
 
-    def __init__(self, digests: KeyDigests, seed: Seed, start: Fraction = Fraction(0)) -> None:
-        self.digests, self.ranks = digests, DigestRanks(seed, start)
-        self.rows = digests.table.file_rows
+    def __init__(
+        self,
+        rows: int,
+        checked: Callable[[], KeyDigests],
+        seed: Seed,
+        start: Fraction,
+        shifts: Int64s | None = None,
+    ) -> None:
+        self.rows, self._checked = rows, checked
+        self.ranks, self.shifts = DigestRanks(seed, start), shifts
+
+    @cached_property
+    def digests(self) -> KeyDigests:
+        """The digests of the table's keys."""
+        return self._checked()
 
     @property
     def window_ranks(self) -> int:
@@ -80,6 +102,13 @@ class OrderByKey:
     def rank(self, ordinals: Int64s) -> Int64s:
         """The rank of each row, below :attr:`size`; a lower rank is drawn earlier."""
         return self.ranks.of(self.digests.of(ordinals))
+
+    def rank_in(self, ordinals: Int64s, strata: Int64s) -> Int64s:
+        """The rank of each row in its stratum, from the stratum's own start."""
+        ranks = self.rank(ordinals)
+        if self.shifts is None:
+            return ranks
+        return (ranks + self.ranks.shift - self.shifts[strata]) & (SIZE - 1)
 
     def window(self, start: int, stop: int) -> tuple[Int64s, Int64s]:
         """Ordinals and ranks of the rows whose ranks are in ``[start, stop)``, in order of rank."""

@@ -5,21 +5,19 @@ Both give the same rows. The planner chooses by cost.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from parquet_tables.progress import ProgressCallback, progress_part
-from sampling_engine.engines.duckdb_engine import DUCKDB, PIECE_ROWS
 from sampling_engine.engines.engine import DrawState
 from sampling_engine.errors import RowsMissing
-from sampling_engine.selection.keyed import Order, OrderByKey
+from sampling_engine.selection.keyed import Order
 from sampling_engine.selection.order import Int64s, SeededOrder, in_sorted
 from sampling_engine.selection.strata import NO_STRATUM, Strata
 from sampling_engine.spec import RunBy, Strategy
-from sampling_engine.sql.passes import RankedBelow, StrataOfRows
+from sampling_engine.sql.passes import RankedBelow
 
 # Costs in nanoseconds, measured on 60 million rows, two strata columns and two cores. Their
 # proportions are what counts. A walk looks up the strata of the rows it meets; a scan reads the
@@ -238,35 +236,6 @@ def _scanned_below(
     if isinstance(order, SeededOrder):
         found = Chosen(*state.run(RankedBelow(order, strata, wanted, limits), on_progress))
     else:
-        found = _below_by_key(state, order, strata, wanted, limits, on_progress)
+        ranked = state.engine.ranked_by_key(state, order, strata, wanted, limits, on_progress)
+        found = Chosen(*ranked)
     return found.where(order.places(found.ordinals, found.ranks))
-
-
-def _below_by_key(
-    state: DrawState,
-    order: OrderByKey,
-    strata: Strata,
-    wanted: Int64s,
-    limits: Int64s,
-    on_progress: ProgressCallback,
-) -> Chosen:
-    """The rows of the wanted strata below their limits: read in pieces, ranked by their digests."""
-    limit_of = np.zeros(len(strata.rows), dtype=np.int64)
-    limit_of[wanted] = limits
-    parts = []
-    for ordinals, numbers in stratum_pieces(state, strata, wanted, on_progress):
-        ranks = order.rank(ordinals)
-        below = ranks < limit_of[numbers]
-        parts.append(Chosen(ordinals[below], numbers[below], ranks[below]))
-    return Chosen.of_parts(parts)
-
-
-def stratum_pieces(
-    state: DrawState, strata: Strata, wanted: Int64s, on_progress: ProgressCallback
-) -> Iterator[tuple[Int64s, Int64s]]:
-    """Ordinals and strata of the rows of some strata that aren't taken, piece by piece."""
-    rows = state.table.file_rows
-    for first in range(0, rows, PIECE_ROWS):
-        stop = min(first + PIECE_ROWS, rows)
-        step = progress_part(on_progress, first / rows, stop / rows)
-        yield DUCKDB.run(state, StrataOfRows(strata, wanted, first, stop), step)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -58,6 +59,12 @@ def version_of(job: JobRecord) -> str:
     """
     excluded = job.run_parameters.get("excluded")
     return source_of(job) if excluded is None else str(excluded["commit_id"])
+
+
+def filters_of(job: JobRecord) -> dict[str, Any] | None:
+    """The filters by an earlier version and earlier draws of a draw's request, if it has some."""
+    found: dict[str, Any] | None = job.run_parameters.get("excluded", {}).get("filters")
+    return found
 
 
 def output_of(job: JobRecord) -> str:

@@ -135,6 +135,9 @@ def compare_sample(
     if sample.row_count:
         deadline = time.monotonic() + LIMIT_S
         rounds = tuple(recorded_rounds(job.run_parameters, source.files))
+        if any(spec.method.tables for spec in rounds):
+            divided = _not_compared("Not compared: the draw divided all rows among parts.")
+            return {**divided, "job_id": job.id, "strata": []}
         try:
             design = combined_weights(service, job, source, rounds)
         except UnsupportedDesign as error:

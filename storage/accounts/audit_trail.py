@@ -34,6 +34,7 @@ ObjectType = Literal[
     "plan",
     "webhook",
     "schedule",
+    "panel",
 ]
 
 

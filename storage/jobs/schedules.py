@@ -21,7 +21,7 @@ from storage.errors import Conflict, NotFound
 from storage.jobs.jobs import JobRecord, get_job
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction
-from storage.sqlite.queries import Records, all_rows, json_text, only, required, run
+from storage.sqlite.queries import Records, all_rows, first, json_text, only, required, run
 
 MAX_SCHEDULES = 100
 """Schedules of a dataset."""
@@ -196,6 +196,11 @@ def draws_of(tx: Transaction, schedule: Schedule) -> tuple[JobRecord, ...]:
     """
     rows = all_rows(tx, "draws_of_schedule", schedule_id=schedule.id, job_id=schedule.job_id)
     return tuple(get_job(tx, row["id"], with_position=False) for row in rows)
+
+
+def is_run_of_schedule(tx: Transaction, job_id: str) -> bool:
+    """Return whether a schedule submitted a job."""
+    return first(tx, "schedule_of_job", job_id=job_id) is not None
 
 
 def change_schedule(

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from contract.words import Duplicates
 from domain_errors import choices_sentence
 from parquet_tables.tables import Column, DataFile, Int64s, TableFiles
 from storage.errors import NotFound
@@ -39,17 +40,58 @@ def shown_key(key: str, columns: Sequence[Column]) -> str:
 
 
 @dataclass(frozen=True)
+class Exclusion:
+    """Which rows of a version a population lacks, and how they were found.
+
+    Parameters
+    ----------
+    commit_id : str
+        The version.
+    key : list of str, optional
+        The columns by which rows were matched; None if they were matched by position.
+    duplicates : Duplicates, optional
+        What a repeated key does.
+    new_since : str, optional
+        The commit whose rows are excluded.
+    job_ids : list of str
+        The draws whose rows are excluded.
+    rows : int
+        The excluded rows.
+    old_rows, drawn_rows : int
+        The rows that ``new_since`` has, and those that the draws have.
+    source_draw : str
+        The digest of the draws, by which keyed draws from the population name it.
+    """
+
+    commit_id: str
+    key: list[str] | None
+    duplicates: Duplicates | None
+    new_since: str | None
+    job_ids: list[str]
+    rows: int
+    old_rows: int
+    drawn_rows: int
+    source_draw: str
+
+    def as_json(self) -> dict[str, Any]:
+        """The JSON of manifests and of ``run_parameters``."""
+        return dict(vars(self))
+
+
+@dataclass(frozen=True)
 class StoredTable:
     """A table of a commit: key, columns, and data files in row order.
 
     ``deletion_vector`` is a file of ordinals of rows in ``files`` that the table doesn't have. It
     makes a residual of its source's files without a copy. The manifest's key is ``left_out``.
+    ``exclusion``, which the manifest has as ``left_out_by``, says why a population lacks them.
     """
 
     key: str
     columns: tuple[Column, ...]
     files: tuple[StoredFile | AttachedFile, ...]
     deletion_vector: StoredFile | None = None
+    exclusion: Exclusion | None = None
 
     @property
     def name(self) -> str:
@@ -162,11 +204,13 @@ class Manifest:
 
 def _json_object(value: StoredTable | Column | StoredFile | AttachedFile) -> dict[str, Any]:
     if isinstance(value, StoredTable):
+        why = {} if value.exclusion is None else {"left_out_by": value.exclusion.as_json()}
         return {
             "key": value.key,
             "columns": value.columns,
             "files": value.files,
             "left_out": value.deletion_vector,
+            **why,
         }
     return value.as_json() if isinstance(value, AttachedFile) else vars(value)
 
@@ -188,6 +232,7 @@ def _parse_table(fields: dict[str, Any]) -> StoredTable:
             for file in fields["files"]
         ),
         StoredFile(**fields["left_out"]) if fields["left_out"] else None,
+        Exclusion(**fields["left_out_by"]) if "left_out_by" in fields else None,
     )
 
 

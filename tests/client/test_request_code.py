@@ -58,6 +58,11 @@ DRAWS: dict[str, dict[str, Any]] = {
             "logic": "AND",
         },
     },
+    "keyed": {
+        "method": "weighted",
+        "parameters": {"weight_column": "amount", "sample_size": 6, "seed": 5},
+        "order": {"key": ["id"], "start": "0.25", "duplicates": "number"},
+    },
     "labels": {
         "method": "stratified",
         "parameters": {
@@ -89,6 +94,17 @@ FIGURES: dict[str, dict[str, Any]] = {
         "statistics": [{"statistic": "total", "column": "amount"}],
         "calibrate": {"method": "regression", "columns": ["id"]},
         "variance": {"lonely_stratum": "adjust"},
+    },
+    "contrast": {
+        "statistics": [{"statistic": "mean", "column": "amount"}],
+        "contrast": {
+            "between": {"by": "region", "first": "north", "second": "south"},
+            "measure": "ratio",
+        },
+    },
+    "contrast of columns": {
+        "statistics": [{"statistic": "mean", "column": "amount"}],
+        "contrast": {"column": "id"},
     },
 }
 EXPLORATIONS: dict[str, tuple[str, dict[str, Any]]] = {

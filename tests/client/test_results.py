@@ -58,6 +58,18 @@ def test_all_fields_of_an_estimate_are_sent(sample: Sample) -> None:
     assert sample.estimate("quantile", "amount", q=0.25)[0].title == "Quantile 0.25 of amount"
 
 
+def test_a_contrast_is_a_difference_with_its_margin(sample: Sample) -> None:
+    between = {"by": "region", "first": "north", "second": "south"}
+    found = sample.estimate("mean", "amount", contrast={"between": between})
+    (contrast,) = found.contrasts
+    assert contrast.estimate == pytest.approx(found[0].estimate - found[1].estimate)  # type: ignore[operator]
+    assert str(contrast).startswith("Mean of amount, north less south: ")
+    assert contrast.title in found._repr_html_()
+    assert contrast.p_value is not None
+    paired = sample.estimate("mean", "amount", contrast={"column": "id", "measure": "ratio"})
+    assert paired.contrasts[0].title == "Mean of amount, amount by id"
+
+
 def test_rows_are_read_as_of_a_version(sample: Sample) -> None:
     drawn = sample.rows()
     assert len(drawn) == 40
@@ -191,3 +203,21 @@ def test_a_plan_shows_the_eligible_rows_and_its_warnings(dataset: Dataset) -> No
     assert warning in html.unescape(large._repr_html_())
     steps = [{"method": "random", "parameters": {"sample_size": size}} for size in (50, 10)]
     assert "\nStep 2: random, 10 of 350 eligible rows" in repr(dataset.plan(rounds=steps))
+
+
+def test_a_change_is_between_two_samples(dataset: Dataset) -> None:
+    first = dataset.sample("random", size=40, seed=1, name="first-wave")
+    second = dataset.sample("random", size=60, seed=1, name="second-wave")
+    found = first.change(second, "mean", "amount", by="region", confidence=0.9)
+    assert found.common_rows == 40
+    assert len(found) == 4
+    for each in found:
+        assert each.first is not None
+        assert each.second is not None
+        assert each.change["estimate"] == pytest.approx(
+            each.second["estimate"] - each.first["estimate"]
+        )
+    assert str(found[0]).startswith("Mean of amount (region ")
+    assert found[0].title in found._repr_html_()
+    assert list(found.to_pandas()["change_estimate"]) == [each.change["estimate"] for each in found]
+    assert first.changed_values(second.id, "amount") == []

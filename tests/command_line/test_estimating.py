@@ -37,6 +37,16 @@ def test_estimates_as_a_table_and_as_json(run: Run, sample: str) -> None:
     assert all(each["ci_low"] <= each["estimate"] for each in found["estimates"])
 
 
+def test_contrasts_are_a_table_of_their_own(run: Run, sample: str) -> None:
+    kinds = json.loads(run("estimate", sample, "--count", "--by", "kind", "--json").stdout)
+    first, second = (each["group"]["kind"] for each in kinds["estimates"][:2])
+    shown = run("estimate", sample, "--mean", "amount", "--contrast", f"kind={first}:{second}")
+    assert f"mean of amount, {first} less {second}" in shown.stdout
+    assert "p value" in shown.stdout
+    wrong = run("estimate", sample, "--mean", "amount", "--contrast", "kind", code=2)
+    assert "COLUMN=FIRST:SECOND" in wrong.output
+
+
 def test_a_share_has_a_typed_value(run: Run, sample: str) -> None:
     rows = json.loads(run("estimate", sample, "--share", "kind=", "--json").stdout)
     assert rows["estimates"][0]["value"] is None

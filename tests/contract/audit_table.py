@@ -42,6 +42,14 @@ def permission(world: World, **more: str) -> dict[str, Any]:
     return {"json": {"user_id": world.user["id"], **more}}
 
 
+def row_key(world: World) -> Given:
+    """Declare a row key, which is declared already, or delete it."""
+    path = f"/api/datasets/{world.dataset}/row-key"
+    body = {"json": {"columns": ["id"]}}
+    assert world.server.admin.put(path, **body).status_code == 200
+    return path, body
+
+
 CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
     "POST /sign-in": ("signed_in", lambda w: ("/sign-in", page_login(w))),
     "POST /jobs": (
@@ -164,6 +172,15 @@ CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
         lambda w: (f"{w.schedule()}/run", {}),
     ),
     "DELETE /api/schedules/<int:schedule_id>": ("schedule_deleted", lambda w: (w.schedule(), {})),
+    "POST /api/sampling/datasets/<int:dataset_id>/panels": (
+        "panel_made",
+        lambda w: (f"/api/sampling/datasets/{w.dataset}/panels", {"json": w.panel_body()}),
+    ),
+    "DELETE /api/sampling/panels/<int:panel_id>": ("panel_deleted", lambda w: (w.panel(), {})),
+    "POST /api/sampling/panels/<int:panel_id>/waves": (
+        "draw_asked",
+        lambda w: (f"{w.panel()}/waves", {"json": {}}),
+    ),
     "PATCH /api/connections/<int:connection_id>": (
         "connection_changed",
         lambda w: (f"/api/connections/{w.connection()['id']}", {"json": {"usable_by": []}}),
@@ -194,6 +211,8 @@ CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
         "permission_taken",
         lambda w: (f"/api/datasets/{w.dataset}/permissions", permission(w)),
     ),
+    "PUT /api/datasets/<int:dataset_id>/row-key": ("row_key_set", row_key),
+    "DELETE /api/datasets/<int:dataset_id>/row-key": ("row_key_deleted", row_key),
     "POST /api/datasets/<int:dataset_id>/refs": (
         "ref_made",
         lambda w: (
@@ -300,6 +319,13 @@ CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
         lambda w: (
             f"/api/sampling/jobs/{w.draw}/estimates",
             {"json": {"statistics": [{"statistic": "count"}]}},
+        ),
+    ),
+    "POST /api/sampling/jobs/<job_id>/change": (
+        "rows_viewed",
+        lambda w: (
+            f"/api/sampling/jobs/{w.draw}/change",
+            {"json": {"with_job": str(w.draw), "statistics": [{"statistic": "count"}]}},
         ),
     ),
     "POST /api/sampling/jobs/<job_id>/joint-probabilities": (

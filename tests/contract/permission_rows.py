@@ -8,6 +8,7 @@ from typing import Any
 
 from storage.accounts.datasets import put_permission
 from storage.accounts.users import User
+from storage.versions.row_keys import set_row_key
 from tests.contract.permission_scene import Scene, numbers
 
 
@@ -131,6 +132,17 @@ def of_dataset(path: str, body: dict[str, Any] | None = None) -> Made:
     return lambda scene, _: Ask(path.format(d=scene.empty_dataset()), body)
 
 
+def of_row_key(body: dict[str, Any] | None = None) -> Made:
+    """Ask about the row key of the table, which is declared before."""
+
+    def ask(scene: Scene, _: User) -> Ask:
+        with scene.service.database.write() as tx:
+            set_row_key(tx, scene.dataset, "primary", ["id"], "refuse", 1, scene.service.clock)
+        return Ask(f"/api/datasets/{scene.dataset}/row-key", body)
+
+    return ask
+
+
 def of_job(path: str, status: str, **rest: Any) -> Made:
     """Ask about a job of its own."""
     return lambda scene, _: Ask(path.format(j=scene.job(status)), **rest)
@@ -192,6 +204,15 @@ def new_schedule(scene: Scene, _: User) -> Ask:
 def of_schedule(path: str = "", body: dict[str, Any] | None = None) -> Made:
     """Ask about a new schedule of another user."""
     return lambda scene, _: Ask(f"/api/schedules/{scene.schedule()}{path}", body)
+
+
+def new_panel(scene: Scene, _: User) -> Ask:
+    return Ask(f"/api/sampling/datasets/{scene.dataset}/panels", scene.panel_body())
+
+
+def of_panel(path: str = "", body: dict[str, Any] | None = None) -> Made:
+    """Ask about a new panel of another user."""
+    return lambda scene, _: Ask(f"{scene.panel()}{path}", body)
 
 
 def own_webhook_page(scene: Scene, asker: User) -> Ask:

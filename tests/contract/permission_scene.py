@@ -118,6 +118,16 @@ class Scene:
         body |= {"cron": "0 0 1 1 *", "exclude_drawn_by": ["id"]}
         return int(self.server.admin.post("/api/schedules", json=body).json()["id"])
 
+    def panel_body(self) -> dict[str, Any]:
+        drawn = {**RANDOM, "order": {"key": ["id"]}}
+        return {"name": f"pt {next(numbers)}", "round": drawn, "rotation": "25%"}
+
+    def panel(self) -> str:
+        """The path of a new panel of the admin."""
+        path = f"/api/sampling/datasets/{self.dataset}/panels"
+        made = self.server.admin.post(path, json=self.panel_body()).json()
+        return f"/api/sampling/panels/{made['id']}"
+
     def share(self, dataset: int) -> None:
         """Give the askers their levels; the writer has it by a group."""
         levels: dict[str, Any] = {"viewer": "read", "reader": "read", "owner": "admin"}

@@ -32,6 +32,7 @@ from tests.contract.permission_rows import (
     group_name,
     jobs_form,
     new_connection,
+    new_panel,
     new_schedule,
     new_user,
     of_connection,
@@ -39,8 +40,10 @@ from tests.contract.permission_rows import (
     of_deleted_ref,
     of_group,
     of_job,
+    of_panel,
     of_permission,
     of_ref,
+    of_row_key,
     of_sampled_row,
     of_schedule,
     of_user,
@@ -56,6 +59,7 @@ API, D, S = "/api", "/api/datasets/<int:dataset_id>", "/api/sampling/datasets/<i
 J, SJ, U = "/api/jobs/<job_id>", "/api/sampling/jobs/<job_id>", "/api/users/<int:user_id>"
 G = "/api/groups/<int:group_id>"
 W = "/api/webhooks/<int:webhook_id>"
+P = "/api/sampling/panels/<int:panel_id>"
 M = "/api/users/me/email"
 RECEIVER = "http://127.0.0.1:9/"
 E = "/api/exploration/datasets/<int:dataset_id>"
@@ -132,6 +136,13 @@ TABLE = (
     Row("DELETE /api/schedules/<int:schedule_id>", OWN, of_schedule()),
     Row("POST /api/schedules/<int:schedule_id>/run", OWN, of_schedule("/run")),
     Row("GET /api/schedules/<int:schedule_id>/exclusion", SEE, of_schedule("/exclusion")),
+    Row(f"GET {S}/panels", SEE, at("/api/sampling/datasets/{d}/panels")),
+    Row(f"POST {S}/panels", WRITE, new_panel),
+    Row(f"GET {P}", SEE, of_panel()),
+    Row(f"DELETE {P}", OWN, of_panel()),
+    Row(f"GET {P}/next", SEE, of_panel("/next")),
+    Row(f"POST {P}/waves", WRITE, of_panel("/waves", {})),
+    Row(f"GET {P}/waves/<int:wave>/rows", statuses(404), of_panel("/waves/1/rows")),
     Row("POST /api/tokens", CHANGE_MYSELF, at("/api/tokens", body={"name": "mine"})),
     Row("GET /api/tokens", MYSELF, at("/api/tokens")),
     Row("DELETE /api/tokens/<int:token_id>", CHANGE_MYSELF, own_token),
@@ -156,6 +167,9 @@ TABLE = (
     Row(f"GET {D}/permissions", SEE, at("/api/datasets/{d}/permissions")),
     Row(f"PUT {D}/permissions", OWN, of_permission("write")),
     Row(f"DELETE {D}/permissions", OWN, of_permission(None)),
+    Row(f"GET {D}/row-key", SEE, of_row_key()),
+    Row(f"PUT {D}/row-key", WRITE, of_row_key({"columns": ["id"]})),
+    Row(f"DELETE {D}/row-key", WRITE, of_row_key()),
     Row(
         f"POST {D}/row-roots",
         statuses(403, nobody=404, writer=404, owner=404, admin=404),
@@ -278,6 +292,15 @@ TABLE = (
         READ_BY_POST,
         at("/api/sampling/jobs/{j}/estimates", body={"statistics": [{"statistic": "count"}]}),
     ),
+    Row(
+        f"POST {SJ}/change",
+        READ_BY_POST,
+        lambda scene, _: Ask(
+            f"/api/sampling/jobs/{scene.draw}/change",
+            {"with_job": str(scene.draw), "statistics": [{"statistic": "count"}]},
+        ),
+    ),
+    Row(f"GET {SJ}/changed-values", SEE, at("/api/sampling/jobs/{j}/changed-values?with_job={j}")),
     Row(
         f"POST {SJ}/joint-probabilities",
         READ_BY_POST,

@@ -156,6 +156,8 @@ def test_a_sample_deleted_for_good_is_pruned_next(pruned: LiveServer) -> None:
 def test_a_dataset_deleted_for_good_is_pruned_next(pruned: LiveServer) -> None:
     dataset_id = pruned.new_table(10)
     draw_and_delete(pruned, dataset_id)
+    key = pruned.admin.put(f"/api/datasets/{dataset_id}/row-key", json={"columns": ["id"]})
+    assert key.status_code == 200
     entry_id = pruned.admin.delete(f"/api/datasets/{dataset_id}").json()["bin_id"]
     assert prune_of(pruned).get("datasets", 0) == 0
     assert pruned.admin.delete(f"/api/bin/{entry_id}").status_code == 200

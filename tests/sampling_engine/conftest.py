@@ -102,7 +102,8 @@ class Workshop:
             engine=engine,
         )
         with self.database.cursor() as cursor:
-            assert sample.table.columns == read_columns(cursor, destination)
+            for file in sample.table.files:
+                assert sample.table.columns == read_columns(cursor, file.path)
         return sample
 
     def rows(self, table: TableFiles, selected: str = "*") -> Rows:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parquet_tables.row_keys.canonical import InvalidKey, digest_of_text, text_of_key
+from parquet_tables.row_keys.canonical import (
+    InvalidKey,
+    digest_of_text,
+    text_of_key,
+    text_of_value,
+    value_text,
+)
 from parquet_tables.row_keys.digests import KeyMissing, KeyNotUnique, RowKey
 from parquet_tables.tables import TableFiles
 from sampling_engine import (
@@ -47,6 +54,23 @@ def test_ranks_are_the_published_ones(vector: dict[str, Any]) -> None:
         places, found = ranks.between(digest, first, stop)
         expected = [vector["rank"]] if first <= vector["rank"] < stop else []
         assert (found.tolist(), len(places)) == (expected, len(expected))
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "text"),
+    [
+        ("DECIMAL(2,2)", "0.50", "0.5"),
+        ("DECIMAL(2,2)", "-0.05", "-0.05"),
+        ("DECIMAL(2,2)", "0", "0"),
+        ("DECIMAL(38,38)", "0.1", "0.1"),
+        ("DECIMAL(38,0)", "-100", "-100"),
+        ("DECIMAL(20,3)", "1200.000", "1200"),
+    ],
+)
+def test_decimals_have_one_text(workshop: Workshop, kind: str, value: str, text: str) -> None:
+    table = workshop.table({"d": (kind, [value])})
+    ((found,),) = workshop.rows(table, value_text(table.column("d"), "d"))
+    assert found == text == text_of_value(Decimal(value))
 
 
 ACCOUNTS = (

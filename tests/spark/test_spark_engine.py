@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,13 @@ from import_engine.sources.connections import SourceChanged
 from parquet_tables.columns import DataFile
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import ProgressCallback, ignore_progress
+from parquet_tables.row_keys.canonical import digest_of, key_text
+from parquet_tables.row_keys.digests import KeyMissing, KeyNotUnique, RowKey
 from parquet_tables.tables import Column, TableFiles
 from sampling_engine import (
+    ClusterMethod,
     DrawnSample,
+    KeyedOrder,
     MonetaryUnitMethod,
     RandomMethod,
     Round,
@@ -48,6 +53,7 @@ from sampling_engine.engines.spark_engine import (
     SparkEngine,
     spark_engine,
 )
+from sampling_engine.engines.spark_sql import SparkKeys, digests
 from sampling_engine.engines.spark_types import NotInSpark
 from sampling_engine.filters import parse_expression
 from service.draw_engines import EngineChoice, opened_engine
@@ -236,6 +242,141 @@ def test_strata_of_every_type(
     with spark(server, every_value) as engine:
         first = draw(workshop, every_value, rounds)
         assert_same(first, draw(workshop, every_value, rounds, engine))
+
+
+KEY_VALUES = {
+    **{name: VALUES[name] for name in ("flag", "tiny", "bytes", "unsigned", "price", "large")},
+    **{name: VALUES[name] for name in ("huge", "text", "sent")},
+    "small": ("DECIMAL(4,4)", ["0.5", "-0.05", "0", "0.0001", "-0.9999"]),
+    "whole": ("DECIMAL(30,0)", ["-100", "0", "123456789012345678901234567890"]),
+    "day": ("DATE", ["0001-01-01", "2024-02-29", "9999-12-31", "12000-01-31", "0044-03-15 (BC)"]),
+    "seen": (
+        "TIMESTAMP",
+        [
+            *("0001-01-01 00:00:00", "2024-03-10 02:30:00.000001", "2024-03-10 02:30:00.5"),
+            *("12000-03-10 23:59:59", None),
+        ],
+    ),
+}
+
+
+def test_texts_and_digests_of_keys_are_those_of_duckdb(
+    workshop: Workshop, server: SparkServer
+) -> None:
+    columns = ", ".join(
+        f"CAST(list_extract(CAST(? AS VARCHAR[]), CAST(i * {at + 1} % ? AS INTEGER) + 1) AS {kind})"
+        f" AS {name}"
+        for at, (name, (kind, _)) in enumerate(KEY_VALUES.items())
+    )
+    params = [part for _, values in KEY_VALUES.values() for part in (values, len(values))]
+    table = workshop.table_of(f"SELECT {columns} FROM range(300) AS r(i)", params, splits=[100])
+    with spark(server, table) as engine, workshop.database.cursor() as cursor:
+        keys = [(name,) for name in KEY_VALUES]
+        for names in [*keys, ("text", "large", "day"), ("seen", "flag", "unsigned", "small")]:
+            columns_of_key = RowKey(names).of(table)
+            source, _ = engine.table.numbered(
+                f", {SparkKeys(columns_of_key).text(engine.table)} AS key_text", None
+            )
+            sql = digests(source, ["ordinal", "key_text"])
+            found = engine.connection.fetch((sql, []), ignore_progress, "").to_pylist()
+            by_ordinal = {row["ordinal"]: (row["key_text"], row["digest"]) for row in found}
+            paths = [str(file.path) for file in table.files]
+            own = cursor.execute(
+                f"SELECT {key_text(columns_of_key)}, {digest_of(key_text(columns_of_key))} "
+                "FROM read_parquet(?) AS f",
+                [paths],
+            ).fetchall()
+            assert [by_ordinal[row] for row in range(300)] == own, names
+
+
+KEYED = (
+    "SELECT 'K' || i AS name, i % 7 AS branch, 1 + i % 13 AS amount, i FROM range({rows}) AS r(i) "
+    "ORDER BY hash(i + {shuffle})"
+)
+NAME = KeyedOrder(RowKey(("name",)))
+MOVED = KeyedOrder(RowKey(("name", "branch")), Fraction(3, 10))
+
+
+@pytest.mark.parametrize("deletes", [False, True])
+def test_every_method_in_the_order_of_keys(
+    workshop: Workshop, server: SparkServer, deletes: bool
+) -> None:
+    tables = [
+        workshop.table_of(KEYED.format(rows=6_000, shuffle=shuffle), splits=splits)
+        for shuffle, splits in ((1, [1, 2_000]), (2, []))
+    ]
+    if deletes:
+        tables[0] = residual(tables[0])
+    few = parse_expression("i < 3000", tables[0])
+    rounds = [
+        one_round(RandomMethod(sample_size=40), order=NAME),
+        one_round(by("branch", sample_size=70), number=2, order=MOVED),
+        one_round(RandomMethod(sample_size=30), number=3, order=MOVED, filter=few),
+        one_round(
+            WeightedMethod(sample_size=50, weight_column="amount"), number=4, order=NAME, filter=few
+        ),
+        one_round(
+            ClusterMethod(cluster_column="branch", num_clusters=3, samples_per_cluster=9),
+            number=5,
+            order=NAME,
+        ),
+        one_round(
+            ClusterMethod(cluster_column="branch", num_clusters=2),
+            number=6,
+            order=KeyedOrder(RowKey(("branch",))),
+        ),
+    ]
+    with spark(server, tables[0]) as engine:
+        before = engine.scans
+        assert_same(draw(workshop, tables[0], rounds), draw(workshop, tables[0], rounds, engine))
+        assert engine.scans - before >= 10
+    if deletes:
+        return
+    names = [
+        sorted(workshop.rows(draw(workshop, table, rounds[:5]).table, "_sampling_round, name"))
+        for table in tables
+    ]
+    assert names[0] == names[1]
+
+
+def test_repeated_keys_are_numbered_and_missing_ones_refused(
+    workshop: Workshop, server: SparkServer
+) -> None:
+    query = (
+        "SELECT 'K' || i // 3 AS name, i % 5 AS branch, 1 + i % 13 AS amount, "
+        "CASE WHEN i % 400 = 7 THEN NULL ELSE i END AS gap FROM range(1500) AS r(i)"
+    )
+    table = workshop.table_of(query, splits=[500])
+    numbered = KeyedOrder(RowKey(("name",), "number"))
+    rounds = [
+        one_round(RandomMethod(sample_size=400), order=numbered),
+        one_round(by("branch", sample_size=200), number=2, order=numbered),
+        one_round(
+            WeightedMethod(sample_size=100, weight_column="amount"), number=3, order=numbered
+        ),
+    ]
+    refused = [
+        (KeyNotUnique, KeyedOrder(RowKey(("name",)))),
+        (KeyMissing, KeyedOrder(RowKey(("gap",)))),
+    ]
+    with spark(server, table) as engine:
+        assert_same(draw(workshop, table, rounds), draw(workshop, table, rounds, engine))
+        for kind, order in refused:
+            messages = []
+            for one in (DUCKDB, engine):
+                with pytest.raises(kind) as caught:
+                    draw(
+                        workshop, table, [one_round(RandomMethod(sample_size=3), order=order)], one
+                    )
+                messages.append(str(caught.value))
+            assert messages[0] == messages[1]
+
+
+def test_a_key_of_a_type_that_spark_lacks(workshop: Workshop, server: SparkServer) -> None:
+    table = workshop.table_of("SELECT md5(CAST(i AS VARCHAR))::UUID AS id FROM range(9) AS r(i)")
+    rounds = [one_round(RandomMethod(sample_size=3), order=KeyedOrder(RowKey(("id",))))]
+    with spark(server, table) as engine, pytest.raises(NotInSpark, match="id"):
+        draw(workshop, table, rounds, engine)
 
 
 def test_plans_and_sums_of_amounts(

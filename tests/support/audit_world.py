@@ -75,6 +75,16 @@ class World:
         made = self.client.post("/api/schedules", json=self.schedule_body()).json()
         return f"/api/schedules/{made['id']}"
 
+    def panel_body(self) -> dict[str, Any]:
+        drawn = {"method": "random", "parameters": {"sample_size": 2}, "order": {"key": ["id"]}}
+        return {"name": f"panel {next(_names)}", "round": drawn, "rotation": "25%"}
+
+    def panel(self) -> str:
+        """The path of a new panel."""
+        path = f"/api/sampling/datasets/{self.dataset}/panels"
+        made = self.client.post(path, json=self.panel_body()).json()
+        return f"/api/sampling/panels/{made['id']}"
+
     def table_to_attach(self) -> dict[str, Any]:
         connection = self.connection()
         return {"uri": f"{connection['prefix']}a.parquet", "connection": connection["name"]}

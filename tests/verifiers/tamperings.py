@@ -2,9 +2,10 @@
 
 A tampering that sets one value is a row of a table; any other is a function, which takes the files
 of a folder (name to bytes) and returns changed ones.
-`TAMPERINGS` has all of them as (name, function, expected code); `function.base` names the folder in
-`fixtures` that it starts from. The fixtures are signed by the key of RFC 8032, test 1, whose
-private half everybody knows: so a tampering can sign again, as an attacker who holds the key would.
+`TAMPERINGS` has all of them, those of `keyed_tamperings` once that is imported, as (name, function,
+expected code); `function.base` names the folder in `fixtures` that it starts from. The fixtures are
+signed by the key of RFC 8032, test 1, whose private half everybody knows: so a tampering can sign
+again, as an attacker who holds the key would.
 
 `python tamperings.py FOLDER` writes each tampering as a folder with its files and `expected.json`,
 for verifiers in other languages. `python tamperings.py --fixtures CORPUS` makes the fixtures from a
@@ -61,6 +62,16 @@ BASES = {
     "deleted": "deleted_draw",
     "entropy": "random_entropy",
     "replaced_weighted": "replace_weighted",
+    "keyed": "keyed_random",
+    "keyed_filter": "keyed_filter",
+    "keyed_strata": "keyed_strat",
+    "keyed_stages": "keyed_stages",
+    "keyed_clusters": "keyed_clusters",
+    "keyed_weighted": "keyed_weighted",
+    "keyed_rounds": "keyed_rounds",
+    "keyed_numbered": "keyed_numbered",
+    "keyed_plan": "keyed_plan",
+    "keyed_starts": "keyed_starts",
 }
 TAMPERINGS: list[tuple[str, Function, str]] = []
 
@@ -309,7 +320,7 @@ OF_STATEMENTS: list[tuple[str, str, str, str, Any, tuple[str, ...]]] = [
     ("rows_as_text", "random", "wrong_type", "sample.rows", "50", ()),
     ("issue_true", "random", "wrong_type", "issue", True, ()),
     ("issue_zero", "random", "wrong_type", "issue", 0, ()),
-    ("order_version_other", "random", "wrong_type", "engine.order_version", "jobsvc-order-2", ()),
+    ("order_version_other", "random", "wrong_type", "engine.order_version", "jobsvc-order-3", ()),
     ("rounds_empty", "random", "wrong_type", "rounds", [], ()),
     ("facts_of_another_type", "random", "wrong_type", "rounds.0.facts", {"last_rank": 23952}, ()),
     ("issue_two_without_replacements", "random", "facts", "issue", 2, ()),

@@ -14,10 +14,18 @@ import pytest
 
 from tests.support.published_rounds import INVENTED, ROUND_1000
 from tests.verifiers import tamperings
+from tests.verifiers.keyed_tamperings import TAMPERINGS
 from verifiers import verify_sample
 
 NAMES = {file_name: name for name, file_name in verify_sample.FILES.items()}
-LEVELS = {"dice": "L4", "drand": "L4", "quicknet": "L4", "proofs": "L3"}
+LEVELS = {
+    "dice": "L4",
+    "drand": "L4",
+    "quicknet": "L4",
+    "proofs": "L3",
+    "keyed_numbered": "L3",
+    "keyed_plan": "L4",
+}
 
 
 def verify(files: tamperings.Files) -> verify_sample.CheckReport:
@@ -47,9 +55,7 @@ def test_certificates_of_servers_are_accepted(folder: Path) -> None:
     assert result["highest_level"] == ("L4" if folder.name == "plan_dice" else "L2")
 
 
-@pytest.mark.parametrize(
-    ("function", "code"), [pytest.param(f, c, id=n) for n, f, c in tamperings.TAMPERINGS]
-)
+@pytest.mark.parametrize(("function", "code"), [pytest.param(f, c, id=n) for n, f, c in TAMPERINGS])
 def test_tampering_is_refused(function: tamperings.Function, code: str) -> None:
     start = time.monotonic()
     report = verify(tamperings.tampered(function))
@@ -133,7 +139,7 @@ def test_draws_and_plans_of_other_versions_are_told() -> None:
 
 
 def test_a_round_before_the_plan_is_refused_with_its_time() -> None:
-    changes = {name: function for name, function, _ in tamperings.TAMPERINGS}
+    changes = {name: function for name, function, _ in TAMPERINGS}
     report = verify(tamperings.tampered(changes["beacon_before_plan"]))
     (text,) = (line.text for line in report.refusals if line.code == "beacon_too_early")
     assert "Round 1000 of drand quicknet came at 2023-08-23T15:59:24+00:00, not after" in text
@@ -191,13 +197,13 @@ def test_nested_json_is_refused_after_a_beacon_was_verified() -> None:
 
 
 def test_names_are_unique() -> None:
-    names = [name for name, _, _ in tamperings.TAMPERINGS]
+    names = [name for name, _, _ in TAMPERINGS]
     assert len(set(names)) == len(names) >= 60
 
 
 def test_codes_are_documented() -> None:
     assert verify_sample.__doc__ is not None
-    for _, _, code in tamperings.TAMPERINGS:
+    for _, _, code in TAMPERINGS:
         assert code in verify_sample.__doc__
 
 

@@ -236,3 +236,22 @@ def test_an_interval_of_few_rows_is_shown_on_request(reader: Reader, path: str) 
         assert (line["ci_low"] == "") is is_hidden
         assert line["standard_error"] != ""
         assert line["df"] == str(rows - 1)
+
+
+def test_two_groups_are_contrasted_with_a_picture(reader: Reader, path: str) -> None:
+    query = {"tab": "estimates", "statistic": "mean", "column": "amount"}
+    page = reader.page(path, **query, contrast="city=Oslo:Lima", true_values="1")
+    assert "Oslo less Lima" in page
+    assert page.count('<circle class="sample"') == 3
+    assert "Degrees of freedom" in page
+    ratio = reader.text(path, **query, contrast="city=Oslo:", contrast_measure="ratio")
+    assert "Oslo by Missing" in ratio
+    assert "isn't COLUMN=FIRST:SECOND" in reader.text(path, **query, contrast="city")
+    assert "No row of the table" in reader.text(path, **query, contrast="city=Oslo:Rome")
+    columns = reader.text(path, **query, contrast_column="=row")
+    assert "amount less =row" in columns
+    file = reader.get(f"{path}/estimates.csv", **query, contrast="city=Oslo:Lima", contrasts="1")
+    (line,) = csv.DictReader(io.StringIO(file.content.decode("utf-8-sig")))
+    assert (line["first_name"], line["second_name"]) == ("Oslo", "Lima")
+    difference = float(line["first_estimate"]) - float(line["second_estimate"])
+    assert float(line["estimate"]) == pytest.approx(difference)

@@ -15,12 +15,14 @@ from application.access import RowSource
 from application.audit.review import may_undo_sign_offs
 from application.certificates.ledger import ledger_page
 from application.identity.column_reports import job_changes
+from application.identity.row_keys import likely_row_key, row_key_state
 from application.schedules.registering import excluded_next
 from application.schedules.times import explained, upcoming
 from contract.requests.pages import PageRequest
 from domain_errors import DomainError
 from parquet_tables.names import folded
 from parquet_tables.quoting import shown_identifier
+from sampling_engine import METHOD_CLASSES
 from service.sql_queries import DATA, FUNCTIONS
 from service.tables.open_tables import PRIMARY, open_commit, open_table
 from service.tables.reports import ProfileJson, cached_profile, profile_of
@@ -31,10 +33,12 @@ from storage.errors import NotFound
 from storage.jobs.jobs import JobRecord, outcomes_of
 from storage.jobs.kinds import PROFILE, values_read
 from storage.jobs.lists import JobFilters, list_jobs
+from storage.jobs.panels import list_panels
 from storage.jobs.schedules import Schedule, list_schedules
 from storage.sqlite.clock import timestamp
 from storage.versions.manifests import Commit, StoredTable, history
-from storage.versions.refs import MAIN, Ref, list_refs
+from storage.versions.refs import MAIN, Ref, has_ref, list_refs
+from storage.versions.row_keys import row_key_of
 from web_ui.grids import download_links, grid_of
 from web_ui.job_texts import problem_text
 from web_ui.pages.request_code import code_at
@@ -51,6 +55,16 @@ PROFILE_COLUMNS = 50
 QUICK_CELLS = 1_000_000
 """A table with at most this number of values is profiled before the page is sent."""
 MAX_GROUP_OPTIONS = 500
+KEYED_VERSIONS = 10
+"""Versions on a page of the row key's states."""
+COLUMNS_NAMED = 100
+KEY_STATES = {
+    "holds": ("Holds", "good"),
+    "fails": ("Doesn’t hold", "bad"),
+    "not_checked": ("Not checked yet", ""),
+    "not_possible": ("Not possible", "warn"),
+}
+"""Titles and colours of the states of a row key."""
 
 
 @blueprint.get("/datasets/<int:dataset_id>")
@@ -115,6 +129,8 @@ def _tabs(found: DatasetRecord, commit: Commit | None) -> dict[str, tuple[str, V
         tabs["sql"] = ("SQL", _sql)
         tabs["history"] = ("History", _history)
         tabs["profile"] = ("Profile", _profile)
+        tabs["key"] = ("Row key", _row_key)
+    tabs["panels"] = ("Panels", _panels)
     tabs["schedules"] = ("Schedules", _schedules)
     tabs["ledger"] = ("Ledger", _ledger)
     tabs["overview"] = ("Tables and versions", _overview)
@@ -262,6 +278,27 @@ def _history(context: Values) -> Values:
     return {"commits": commits, "page": query.page(total)}
 
 
+def _row_key(context: Values) -> Values:
+    """The row key of the table with its state in each version, or a proposal."""
+    found, commit = context["dataset"], context["commit"]
+    table_key = commit.manifest.table(context["table_key"]).key
+    query = ListQuery(default_limit=KEYED_VERSIONS)
+    ref = context["ref"]
+    values: Values = {"row_key": None, "proposed": (), "columns": (), "stored_key": table_key}
+    with service().database.read() as tx:
+        if not has_ref(tx, found.id, ref):
+            ref = MAIN
+    with suppress(NotFound):
+        values["row_key"] = row_key_state(
+            caller(), found.id, table_key, ref, query.offset, min(query.limit, 100)
+        )
+        values["page"] = query.page(values["row_key"].total)
+    if values["row_key"] is None:
+        values["proposed"] = likely_row_key(caller(), found.id, commit.id, table_key)
+    values["columns"] = commit.manifest.table(table_key).columns[:COLUMNS_NAMED]
+    return {**values, "key_ref": ref, "states": KEY_STATES}
+
+
 def _draws(context: Values) -> Values:
     query = ListQuery()
     filters = JobFilters(dataset_id=context["dataset"].id, run_type="sampling")
@@ -293,6 +330,29 @@ def _schedules(context: Values) -> Values:
             }
             for one in schedules
         ],
+    }
+
+
+PANEL_COLUMNS = 200
+"""Columns that the form of a new panel offers."""
+
+
+def _panels(context: Values) -> Values:
+    """The panels, and what the form of a new one offers."""
+    commit: Commit | None = context["commit"]
+    with service().database.read() as tx:
+        found = list_panels(tx, context["dataset"].id)
+        declared = commit and row_key_of(tx, context["dataset"].id, context["table_key"])
+    columns = commit.manifest.table(context["table_key"]).columns if commit else ()
+    return {
+        "panels": found,
+        "panel_methods": {
+            method.key: method.title
+            for method in METHOD_CLASSES
+            if method.no_keyed_order is None and method.size_parameter == "sample_size"
+        },
+        "panel_columns": [column.name for column in columns[:PANEL_COLUMNS]],
+        "row_key": declared and declared.columns,
     }
 
 

@@ -16,12 +16,17 @@ from application.audit.finding_values import has_findings
 from application.audit.items import drawn_book_column
 from application.estimation.backtest import KnownFigure, backtest_of
 from application.estimation.calibrating import MAX_COLUMNS, CalibrationFacts
+from application.estimation.contrasts import ContrastEstimate
 from application.estimation.estimates import EstimatesAnswer, estimates_of
 from application.estimation.estimates_sheet import (
     MARGIN_DIGITS,
+    contrast_figure,
+    contrast_name,
+    contrasts_table,
     estimates_section,
     estimates_table,
     figure,
+    side_name,
     truth_judgement,
 )
 from application.estimation.figures import FigureEstimate, PlainEstimate
@@ -38,12 +43,15 @@ from application.estimation.value_sources import (
 )
 from contract.answers import answer_fields
 from contract.fields import DEFAULT_CONFIDENCE, NOT_GIVEN, USUAL_CONFIDENCES
+from contract.group_texts import split_two_groups
 from contract.numbers import TwoReadings, number_of
 from contract.requests.estimate import (
     DEFAULT_QUANTILE,
     MINIMUM_DEGREES,
     BacktestRequest,
+    BetweenRequest,
     CalibrateRequest,
+    ContrastRequest,
     EstimatesRequest,
     IntervalRequest,
     StatisticRequest,
@@ -77,6 +85,8 @@ BY_ITSELF = ("confidence", "book_column", "true_values")
 """Fields of the request that the page shows in a way of its own."""
 OTHER_CELLS = ("group", "uncalibrated")
 """Fields of an estimate that a line of a file has in a way of its own."""
+CONTRAST_SIDE = ("name", "estimate", "standard_error", "ci_low", "ci_high", "n")
+"""Columns of either figure in a file of contrasts."""
 MAX_MARGIN = 1e300
 MAX_DRAWN = 40
 """Groups in the picture; the table has all."""
@@ -99,7 +109,7 @@ def estimates_tab(found: JobRecord) -> Values:
 
 def _figures(found: JobRecord) -> Values:
     """Estimate what the URL asks for."""
-    chosen = _chosen()
+    chosen = figure_choices()
     values: Values = {
         "chosen": chosen,
         "statistics": STATISTICS,
@@ -115,32 +125,93 @@ def _figures(found: JobRecord) -> Values:
     }
     try:
         with caller().reading():
-            values["columns"] = estimated_columns(service(), found, _source(found, chosen))
-            if _lacks_column(chosen):
-                chosen |= _first_choice(values["columns"])
-            answer = estimates_of(service(), found, _asked(found, chosen))
+            values["columns"] = estimated_columns(service(), found, chosen_source(found, chosen))
+            if lacks_column(chosen):
+                chosen |= first_choice(values["columns"])
+            answer = estimates_of(service(), found, estimates_asked(found, chosen))
         audit_sample(found, "estimates")
     except DomainError as error:
         return {**values, "problem": problem_text(error), "problem_code": error.code}
-    estimates = answer.estimates
+    estimates, _ = answer.estimates, estimates_asked(found, chosen).stated()
     inside = [held for each in estimates if (held := each.holds_truth) is not None]
     return {
         **values,
-        **code_at(f"/api/sampling/jobs/{found.id}/estimates", _asked(found, chosen).stated()),
+        **code_at(
+            f"/api/sampling/jobs/{found.id}/estimates", estimates_asked(found, chosen).stated()
+        ),
         "answer": answer,
         "single": _texts(estimates[0]) if len(estimates) == 1 and not chosen["by"] else None,
         "table": estimates_table(answer, "Estimates"),
-        "title": _title(chosen),
+        "title": figure_title(chosen),
         "assumptions": answer.notes[len(answer.warnings) :],
         "few_degrees": any(each.df < MINIMUM_DEGREES for each in estimates),
         "minimum_degrees": MINIMUM_DEGREES,
-        "picture": _picture(_title(chosen), estimates, chosen),
+        "picture": _picture(figure_title(chosen), estimates, chosen),
         "inside": (sum(inside), len(inside)),
         "max_drawn": MAX_DRAWN,
         "design_links": _design_links(answer.design.method),
         **_needed(found, chosen),
         "known_totals": _known_totals(answer.calibration),
+        **_contrasts(answer),
     }
+
+
+def _contrasts(answer: EstimatesAnswer) -> Values:
+    """The table and the pictures of contrasts; nothing without any."""
+    drawn = [
+        each
+        for each in answer.contrasts
+        if each.ci_low is not None and each.ci_high is not None and each.estimate is not None
+    ][: MAX_DRAWN // 2]
+    if not answer.contrasts:
+        return {}
+    sides = [
+        Interval(
+            ", ".join([*group_names(each.group), side_name(side)]),
+            side.estimate,
+            side.ci_low,
+            side.ci_high,
+            figure_text(side.estimate, each.statistic),
+        )
+        for each in drawn
+        for side in (each.first, each.second)
+        if side.ci_low is not None and side.ci_high is not None and side.estimate is not None
+    ]
+    changes = [
+        Interval(
+            ", ".join(group_names(each.group)) or contrast_name(each),
+            float(each.estimate or 0.0),
+            float(each.ci_low or 0.0),
+            float(each.ci_high or 0.0),
+            str(contrast_figure(each, each.estimate)),
+            each.true_value,
+        )
+        for each in drawn
+    ]
+    table = contrasts_table(answer, "Contrasts")
+    if not sides or not changes:
+        return {"contrast_table": table}
+    first, measure = drawn[0], drawn[0].measure
+    reference = 1.0 if measure == "ratio" else 0.0
+    return {
+        "contrast_table": table,
+        "contrast_pictures": (
+            IntervalChart(
+                "Both figures", sides, [figure_text(end, first.statistic) for end in axis_of(sides)]
+            ),
+            IntervalChart(
+                measure.capitalize(),
+                changes,
+                [str(contrast_figure(first, end)) for end in axis_of(changes, reference)],
+                reference=reference,
+            ),
+        ),
+    }
+
+
+def group_names(group: Mapping[str, Any]) -> list[str]:
+    """The values of a group as texts."""
+    return ["Missing" if part is None else str(part) for part in group.values()]
 
 
 def _known_totals(calibration: CalibrationFacts | None) -> Table | None:
@@ -161,7 +232,7 @@ def _known_totals(calibration: CalibrationFacts | None) -> Table | None:
 
 def _backtest(found: JobRecord) -> Values:
     """Every known figure: a line with its distance from the truth in margins."""
-    chosen = _chosen()
+    chosen = figure_choices()
     values: Values = {"chosen": chosen, "confidences": USUAL_CONFIDENCES, "lonely_choices": LONELY}
     try:
         asked = BacktestRequest(confidence=chosen_level(chosen), lonely_stratum=chosen["lonely"])
@@ -172,7 +243,7 @@ def _backtest(found: JobRecord) -> Values:
         return {**values, "problem": problem_text(error), "problem_code": error.code}
     figures = answer.figures
     names = [
-        _title({**vars(each), "value": "" if each.value is None else str(each.value)})
+        figure_title({**vars(each), "value": "" if each.value is None else str(each.value)})
         for each in figures
     ]
     header = ("Figure", "Estimate", "From", "To", "True value", "Interval", "Rows")
@@ -237,7 +308,7 @@ def _needed(found: JobRecord, chosen: Values) -> Values:
         return {}
     try:
         with caller().reading():
-            goal = PrecisionGoal(_asked(found, chosen), _goal(chosen), chosen["basis"])
+            goal = PrecisionGoal(estimates_asked(found, chosen), _goal(chosen), chosen["basis"])
             return {"needed": more_rows(service(), found, goal)}
     except DomainError as error:
         return {"needed_problem": problem_text(error)}
@@ -266,6 +337,8 @@ def _goal(chosen: Values) -> dict[GoalKind, float]:
 def estimates_file(job_id: str) -> AnyResponse:
     """Download the estimates of the tab as CSV that Excel reads as UTF-8, without formulas."""
     found, answer, chosen = _downloaded(job_id)
+    if "contrasts" in request.args:
+        return _contrasts_file(found, answer)
     text = io.StringIO()
     lines = csv.writer(text)
     estimates = answer.estimates
@@ -282,13 +355,35 @@ def estimates_file(job_id: str) -> AnyResponse:
     return _file(content, "text/csv", f"estimates-{found.id[:8]}.csv")
 
 
+def _contrasts_file(found: JobRecord, answer: EstimatesAnswer) -> AnyResponse:
+    """The contrasts as CSV; the names and estimates of both figures are columns of their own."""
+    text = io.StringIO()
+    lines = csv.writer(text)
+    names = [
+        own.name
+        for own in answer_fields(ContrastEstimate)
+        if own.name not in ("group", "first", "second")
+    ]
+    sides = [f"{side}_{name}" for side in ("first", "second") for name in CONTRAST_SIDE]
+    groups = list(answer.contrasts[0].group) if answer.contrasts else []
+    lines.writerow(map(_safe, [*groups, *sides, *names]))
+    for each in answer.contrasts:
+        cells = [*each.group.values()]
+        cells += [
+            getattr(side, name) for side in (each.first, each.second) for name in CONTRAST_SIDE
+        ]
+        lines.writerow(map(_safe, [*cells, *(getattr(each, name) for name in names)]))
+    content = codecs.BOM_UTF8 + text.getvalue().encode()
+    return _file(content, "text/csv", f"contrasts-{found.id[:8]}.csv")
+
+
 @blueprint.get("/jobs/<job_id>/estimates.xlsx")
 @signed_in
 def estimates_sheet(job_id: str) -> AnyResponse:
     """Download the estimates of the tab as an Excel workbook."""
     found, answer, chosen = _downloaded(job_id)
     content = io.BytesIO()
-    write_sections([estimates_section(answer, _title(chosen))], content)
+    write_sections([estimates_section(answer, figure_title(chosen))], content)
     return _file(content.getvalue(), MEDIA_TYPES["xlsx"], f"estimates-{found.id[:8]}.xlsx")
 
 
@@ -297,12 +392,12 @@ def _downloaded(job_id: str) -> tuple[JobRecord, EstimatesAnswer, Values]:
     found = caller().job(job_id)
     if found.run_type != "sampling" or found.status != "completed":
         raise NotFound("The job has no sample.")
-    chosen = _chosen()
+    chosen = figure_choices()
     with caller().reading():
-        if _lacks_column(chosen):
-            columns = estimated_columns(service(), found, _source(found, chosen))
-            chosen |= _first_choice(columns)
-        answer = estimates_of(service(), found, _asked(found, chosen))
+        if lacks_column(chosen):
+            columns = estimated_columns(service(), found, chosen_source(found, chosen))
+            chosen |= first_choice(columns)
+        answer = estimates_of(service(), found, estimates_asked(found, chosen))
     audit_sample(found, "estimates")
     return found, answer, chosen
 
@@ -319,7 +414,7 @@ def _safe(cell: Any) -> Any:
     return formula_safe(cell) if isinstance(cell, str) else cell
 
 
-def _chosen() -> Values:
+def figure_choices() -> Values:
     """The choices of the URL, with defaults for those that are missing or no choice."""
     given = request.args
     statistic = given.get("statistic")
@@ -341,10 +436,14 @@ def _chosen() -> Values:
         "book": given.get("book") or None,
         "lonely": given["lonely"] if given.get("lonely") in LONELY else "fail",
         "all_intervals": given.get("minimum_degrees") == "0",
+        "groups": given.get("contrast", "").strip(),
+        "other": given.get("contrast_column") or None,
+        "measure": "ratio" if given.get("contrast_measure") == "ratio" else "difference",
     }
 
 
-def _source(found: JobRecord, chosen: Values) -> ValueSource | None:
+def chosen_source(found: JobRecord, chosen: Values) -> ValueSource | None:
+    """Where the chosen values of a sample come from."""
     return value_source(service(), found, chosen["values"], chosen["book"])
 
 
@@ -363,12 +462,12 @@ def _share(text: str) -> float:
     return share if 0 < share < 1 else 0.5
 
 
-def _lacks_column(chosen: Values) -> bool:
+def lacks_column(chosen: Values) -> bool:
     """Whether there is no figure to estimate yet."""
     return chosen["statistic"] is None or (chosen["statistic"] == "mean" and not chosen["column"])
 
 
-def _first_choice(columns: Sequence[EstimatedColumn]) -> Values:
+def first_choice(columns: Sequence[EstimatedColumn]) -> Values:
     """The mean of a number, at best one with decimals; without one the number of rows."""
     numbers = [each for each in columns if each.is_number]
     if not numbers:
@@ -377,11 +476,11 @@ def _first_choice(columns: Sequence[EstimatedColumn]) -> Values:
     return {"statistic": "mean", "column": best.name}
 
 
-def _asked(found: JobRecord, chosen: Values) -> EstimatesRequest:
+def estimates_asked(found: JobRecord, chosen: Values) -> EstimatesRequest:
     """The choices as a request."""
     name, value = chosen["statistic"], NOT_GIVEN
     if name == "proportion" and chosen["column"]:
-        source, text = _source(found, chosen), chosen["value"]
+        source, text = chosen_source(found, chosen), chosen["value"]
         value = value_of_text(service(), found, chosen["column"], text, source)
     figure = StatisticRequest(
         statistic=name,
@@ -399,10 +498,24 @@ def _asked(found: JobRecord, chosen: Values) -> EstimatesRequest:
         variance=VarianceRequest(lonely_stratum=chosen["lonely"]),
         true_values=chosen["true_values"],
         calibrate=_calibration(chosen),
+        contrast=_contrast(found, chosen),
         values=chosen["values"],
         book_column=chosen["book"],
         **read_form(EstimatesRequest, request.args, BY_ITSELF),
     )
+
+
+def _contrast(found: JobRecord, chosen: Values) -> ContrastRequest | None:
+    """The contrast of two groups, or else with another column."""
+    measure, source = chosen["measure"], chosen_source(found, chosen)
+    if chosen["groups"]:
+        by, first, second = split_two_groups(chosen["groups"])
+        values = [
+            value_of_text(service(), found, by, side.text, source) for side in (first, second)
+        ]
+        between = BetweenRequest(by=by, first=values[0], second=values[1])
+        return ContrastRequest(between=between, measure=measure)
+    return ContrastRequest(column=chosen["other"], measure=measure) if chosen["other"] else None
 
 
 def _calibration(chosen: Values) -> CalibrateRequest | None:
@@ -414,7 +527,8 @@ def _calibration(chosen: Values) -> CalibrateRequest | None:
     return CalibrateRequest(method=method, columns=tuple(known[: MAX_COLUMNS[method]]))
 
 
-def _title(chosen: Mapping[str, Any]) -> str:
+def figure_title(chosen: Mapping[str, Any]) -> str:
+    """The name of a chosen figure."""
     column = chosen["column"]
     match chosen["statistic"]:
         case "proportion":
@@ -429,7 +543,7 @@ def _title(chosen: Mapping[str, Any]) -> str:
             return f"{STATISTICS[name]} of {column}"
 
 
-def _text(value: float | None, statistic: str, digits: int = 6) -> str:
+def figure_text(value: float | None, statistic: str, digits: int = 6) -> str:
     """A figure for people; a dash without one."""
     return "–" if value is None else str(figure(value, statistic, digits))
 
@@ -440,18 +554,18 @@ def _texts(each: FigureEstimate) -> Values:
     before = None if plain is None else plain.margin
     change = f"{100 * (width / before - 1):+.0f} %" if width is not None and before else None
     return {
-        "estimate": _text(each.estimate, name),
-        "margin": _text(width, name, MARGIN_DIGITS),
+        "estimate": figure_text(each.estimate, name),
+        "margin": figure_text(width, name, MARGIN_DIGITS),
         "has_interval": width is not None,
-        "low": _text(each.ci_low, name),
-        "high": _text(each.ci_high, name),
-        "error": _text(each.standard_error, name),
+        "low": figure_text(each.ci_low, name),
+        "high": figure_text(each.ci_high, name),
+        "error": figure_text(each.standard_error, name),
         "n": each.n,
         "missing": each.n_missing,
-        "truth": _text(each.true_value, name),
+        "truth": figure_text(each.true_value, name),
         "verdict": truth_judgement(each),
-        "plain": None if plain is None else _text(plain.estimate, name),
-        "plain_margin": _text(before, name, MARGIN_DIGITS),
+        "plain": None if plain is None else figure_text(plain.estimate, name),
+        "plain_margin": figure_text(before, name, MARGIN_DIGITS),
         "change": change,
     }
 
@@ -464,11 +578,11 @@ def _picture(
     lines = [
         Interval(
             ", ".join("Missing" if part is None else str(part) for part in each.group.values())
-            or "All rows",
+            or (each.column if chosen["other"] and each.column else "All rows"),
             each.estimate,
             each.ci_low,
             each.ci_high,
-            _text(each.estimate, name),
+            figure_text(each.estimate, name),
             each.true_value,
         )
         for each in estimates
@@ -476,4 +590,4 @@ def _picture(
     ][:MAX_DRAWN]
     if not lines:
         return None
-    return IntervalChart(title, lines, [_text(end, name) for end in axis_of(lines)])
+    return IntervalChart(title, lines, [figure_text(end, name) for end in axis_of(lines)])

@@ -23,6 +23,7 @@ from contract.words import CAUSES, OUTCOMES, REVIEW_STATES
 from domain_errors import DomainError
 from parquet_tables.tables import Column
 from service.tables.open_tables import open_source
+from service.tables.row_names import key_of_job, named
 from storage.audit.findings import Review, list_findings
 from storage.jobs.jobs import JobRecord
 from web_ui.job_texts import problem_text
@@ -57,7 +58,8 @@ def findings_tab(found: JobRecord) -> dict[str, Any]:
         with caller().reading():
             page = items_page(service(), found, offset, ITEMS_PER_PAGE)
             source = open_source(service(), found)
-            key = source.files.column(key_column(service(), source))
+            key = source.files.column(key_column(service(), found.dataset_id, source))
+            row_key = key_of_job(service(), found)
         audit_sample(found, "findings")
     except DomainError as error:
         return {**texts, "problem": problem_text(error)}
@@ -66,8 +68,9 @@ def findings_tab(found: JobRecord) -> dict[str, Any]:
         "page": page,
         "keys": [column.name for column in source.files.columns],
         "key": key if is_like_a_key(key) else None,
+        "row_key": row_key,
         "shown": _shown(
-            [column for column in source.files.columns if column != key or not is_like_a_key(key)],
+            _others(source.files.columns, key, row_key),
             found.run_parameters.get("amount_column"),
         ),
         "value_text": partial(_value_text, _places(page.items, source.files.columns)),
@@ -79,6 +82,12 @@ def findings_tab(found: JobRecord) -> dict[str, Any]:
         "carried": carried_sentence(found.output_summary),
         **_history(found),
     }
+
+
+def _others(columns: Sequence[Column], key: Column, row_key: Sequence[str]) -> list[Column]:
+    """The columns without those that name a row."""
+    named = row_key or ((key.name,) if is_like_a_key(key) else ())
+    return [column for column in columns if column.name not in named]
 
 
 def _concluded(review: Review) -> dict[str, str]:
@@ -96,7 +105,7 @@ def _history(found: JobRecord) -> dict[str, Any]:
         return {}
     with service().database.read() as tx:
         entries, _ = list_findings(tx, found.id, row_id, 0, MAX_HISTORY)
-    return {"history_of": row_id, "history": entries}
+    return {"history_of": named(service(), found, row_id), "history": entries}
 
 
 def _places(items: Sequence[SampleItem], columns: Sequence[Column]) -> dict[str, int]:

@@ -12,6 +12,7 @@ from flask import request
 from werkzeug.wrappers import Response as AnyResponse
 
 from application.access import RowSource
+from application.audit.findings import named_replacements
 from application.audit.review import may_undo_sign_offs
 from application.audit.sentences import carried_sentence
 from application.audit.state import STRATUM, audit_state
@@ -25,6 +26,7 @@ from application.identity.lookup import key_column, look_up
 from application.lifecycle import cancel, original_request, retry, retryability, same_request
 from application.request_code.forms import ApiRequest
 from application.samples.design_sheet import group_table
+from application.samples.divisions import division_sentences, part_shares
 from application.samples.facts import monetary_facts, step_facts, warnings_of
 from application.samples.overview import sample_overview
 from application.samples.replacements import next_rows
@@ -33,7 +35,7 @@ from application.table_views import view_page
 from contract.requests.rows import LookupRequest
 from domain_errors import DomainError
 from presentation.content import Facts
-from service.sampling_parameters import seeded_rounds
+from service.sampling_parameters import recorded_parts, seeded_rounds
 from service.tables.open_tables import (
     RESIDUAL,
     RESULT,
@@ -44,6 +46,7 @@ from service.tables.open_tables import (
     output_of,
     source_of,
 )
+from service.tables.row_names import key_of_job
 from storage.accounts.datasets import get_dataset
 from storage.certificates.keys import list_public_keys
 from storage.certificates.ledger import draw_entry
@@ -57,13 +60,14 @@ from storage.versions.bin import is_binned
 from storage.versions.refs import has_ref, has_sample_ref
 from web_ui.grids import download_links, grid_of
 from web_ui.job_texts import advice, problem_text
+from web_ui.pages.change import change_tab
 from web_ui.pages.estimates import estimates_tab
 from web_ui.pages.evaluation import evaluation_tab
 from web_ui.pages.findings import findings_tab
 from web_ui.pages.jobs import own_job
 from web_ui.pages.request_code import code_of
 from web_ui.pages.sample_rows import rows_tab
-from web_ui.profile_pictures import group_bars, small_picture
+from web_ui.profile_pictures import group_bars, part_bars, small_picture
 from web_ui.shell import (
     blueprint,
     caller,
@@ -167,13 +171,15 @@ def _tabs(found: JobRecord) -> dict[str, tuple[str, Callable[[JobRecord], Values
         tabs["rows"] = ("Rows", rows_tab)
         if found.run_parameters["export_residual"]:
             tabs["residual"] = ("Remaining rows", _residual)
-        tabs["comparison"] = ("Comparison", _comparison)
-        tabs["estimates"] = ("Estimates", estimates_tab)
-        tabs["findings"] = ("Findings", findings_tab)
-        tabs["evaluation"] = ("Evaluation", evaluation_tab)
-        tabs["reserves"] = ("Replacements", _reserves)
+        if not recorded_parts(found.run_parameters):
+            tabs["comparison"] = ("Comparison", _comparison)
+            tabs["estimates"] = ("Estimates", estimates_tab)
+            tabs["change"] = ("Change", change_tab)
+            tabs["findings"] = ("Findings", findings_tab)
+            tabs["evaluation"] = ("Evaluation", evaluation_tab)
+            tabs["reserves"] = ("Replacements", _reserves)
+            tabs["certificate"] = ("Certificate", _certificate)
         tabs["why"] = ("Look up a row", _why)
-        tabs["certificate"] = ("Certificate", _certificate)
     if found.kind in (kinds.QUERY, kinds.ROW_DIFF) and found.output_commit_id is not None:
         tabs["result"] = ("Rows", _result)
     tabs["request"] = ("Request", _request)
@@ -197,6 +203,9 @@ def _overview(found: JobRecord) -> Values:
         rounds = zip(found.run_parameters["rounds"], values["summary"]["rounds"], strict=True)
         values["step_groups"] = [group_table(given, result) for given, result in rounds]
         values["first_rows"] = _first_rows(found)
+        values["division"] = values["summary"]["rounds"][0].get("division")
+        values["part_bars"], values["part_shares"] = part_bars, part_shares
+        values["division_sentences"] = division_sentences
     return values
 
 
@@ -266,7 +275,10 @@ def _reserves(found: JobRecord) -> Values:
             values["reserves"] = reserves
             has_groups = any(row[STRATUM] is not None for row in reserves.data)
             values["shown"] = [name for name in reserves.columns if has_groups or name != STRATUM]
-            values["used"] = audit_state(service(), found).replacing
+            replacements = named_replacements(
+                service(), found, audit_state(service(), found).replacements
+            )
+            values["used"] = {each.replacement_id: each for each in replacements}
         caller().audit_view(source, "reserves")
     except DomainError as error:
         values["problem"] = problem_text(error)
@@ -288,8 +300,9 @@ def _why(found: JobRecord) -> Values:
         with caller().reading():
             table = open_source(service(), found)
             values["columns"], values["types"] = table.files.columns, _types(table)
-            if not ("column" in request.args or value):
-                values["column"] = key_column(service(), table)
+            values["row_key"] = key_of_job(service(), found)
+            if not ("column" in request.args or value or values["row_key"]):
+                values["column"] = key_column(service(), found.dataset_id, table)
             if value:
                 asked = LookupRequest(column=column, value=value, limit=ROWS_LOOKED_UP)
                 values["found"] = look_up(service(), found, asked)
@@ -337,7 +350,7 @@ def _request(found: JobRecord) -> Values:
 def _key_column(found: JobRecord) -> str | None:
     """A column that identifies a row of the sampled table; None if the table can't be read."""
     with suppress(DomainError), caller().reading():
-        return key_column(service(), open_source(service(), found))
+        return key_column(service(), found.dataset_id, open_source(service(), found))
     return None
 
 
@@ -356,7 +369,7 @@ def _api_request(found: JobRecord, body: Values) -> ApiRequest:
     path = f"/api/datasets/{found.dataset_id}/refs/{quote(body['ref'], safe='')}/import"
     sent = {
         name: body[name]
-        for name in ("uri", "options", "commit_message", "require_columns")
+        for name in ("uri", "options", "commit_message", "require_columns", "row_key")
         if body.get(name)
     }
     return ApiRequest(path, sent, None if "uri" in sent else body["file_name"])

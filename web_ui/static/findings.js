@@ -175,12 +175,13 @@ function deviate(line, box) {
 }
 
 async function replace(line) {
-  const row = line.dataset.row;
-  const reason = await askReason(`Replace row ${row} by the next row of the order? Replace only a row that the test doesn’t apply to, such as a voided document. A row that can’t be examined counts as an exception.`);
+  const { row, name } = line.dataset;
+  const isNamed = name !== row;
+  const reason = await askReason(`Replace ${isNamed ? "" : "row "}${name} by the next row of the order? Replace only a row that the test doesn’t apply to, such as a voided document. A row that can’t be examined counts as an exception.`);
   if (!reason) return;
   try {
     const made = await callApi(`${path}/replacements`, { json: { row_id: row, reason } });
-    sessionStorage.setItem("notice", `Row ${row} was replaced by ${made.replacement_row_id}, at the end of the list.`);
+    sessionStorage.setItem("notice", `${isNamed ? "" : "Row "}${name} was replaced by ${made.replacement_name}, at the end of the list.`);
     location.reload();
   } catch (error) { reportProblem(error); }
 }

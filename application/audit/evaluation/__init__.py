@@ -23,12 +23,14 @@ from application.audit.evaluators import EVALUATORS
 from application.audit.items import examined_items
 from application.audit.planned import departure
 from application.audit.state import audit_state
+from application.identity.named_rows import rows_named
 from application.samples.facts import excluded_text
 from domain_errors import counted
 from estimation_engine.errors import InvalidFindings
 from sampling_engine import method_class
 from sampling_engine.methods.monetary_unit.account import recorded_account
 from service.service import Service
+from service.tables.row_names import names_of_job
 from service.tables.sample_design import DRAWN_AMOUNTS
 from storage.jobs.jobs import JobRecord
 
@@ -51,6 +53,13 @@ def evaluate(service: Service, job: JobRecord, request: SettledEvaluation[Any]) 
         Rows have no finding, or lack an audit value; the sample's method or a parameter doesn't fit
         the kind.
     """
+    with rows_named(service, job):
+        return _evaluate(service, job, request)
+
+
+def _evaluate(
+    service: Service, job: JobRecord, request: SettledEvaluation[Any]
+) -> EvaluationAnswer:
     request = with_own_column(service, job, request)
     state = audit_state(service, job)
     sample = ExaminedSample(service, job, state, examined_items(service, job, state))
@@ -67,6 +76,8 @@ def evaluate(service: Service, job: JobRecord, request: SettledEvaluation[Any]) 
     require_allowed(sample, others, kind)
     evaluated = with_other_samples(sample, others, kind, evaluator.evaluate(sample, request))
     figures = {**evaluated.figures, "confidence": request.confidence}
+    listed = evaluator.rows(figures)
+    names = names_of_job(service, job, listed)
     return EvaluationAnswer(
         job_id=job.id,
         kind=request.kind,
@@ -82,6 +93,7 @@ def evaluate(service: Service, job: JobRecord, request: SettledEvaluation[Any]) 
         notes=evaluated.notes,
         caveats=[*evaluated.caveats, *_population_caveats(sample)],
         attributes=evaluated.attributes,
+        row_names={row_id: names.of(row_id) for row_id in listed if names.has(row_id)},
         figures=figures,
     )
 
@@ -93,7 +105,7 @@ def _population_caveats(sample: ExaminedSample) -> list[str]:
     """
     run = sample.job.run_parameters
     caveats = []
-    if run.get("source_draw") is not None:
+    if run.get("source_draw") is not None and "excluded" not in run:
         caveats.append(
             "The table is itself a sample or a residual. These figures are of its rows, and not "
             "of the table from which it was drawn."

@@ -117,6 +117,10 @@ class EvaluationAnswer:
     conclusion: Conclusion | None
     notes: Sequence[str]
     caveats: Annotated[Sequence[str], Help("What limits the conclusion.")]
+    row_names: Annotated[
+        Mapping[str, str],
+        Help("The names of the rows of `arithmetic`, by row id, if the table has a row key."),
+    ]
     attributes: Hidden[Sequence[AttributeResult] | None]
     figures: Hidden[Mapping[str, Any]]
 

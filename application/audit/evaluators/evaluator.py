@@ -188,6 +188,12 @@ def amount_bars(amounts: Mapping[str, str]) -> list[Bar]:
     return [Bar(title, float(text), amount_text(text)) for title, text in amounts.items()]
 
 
+def named_row(found: Evaluation, row_id: str | None) -> str | None:
+    """The name of a row of the arithmetic; its row id if it has none."""
+    names: Mapping[str, str] = found.get("row_names") or {}
+    return names.get(row_id or "", row_id)
+
+
 def key_header(keys: Keys) -> Sequence[str]:
     """The header of the column of keys, if there is one."""
     return () if keys is None else ("Key",)

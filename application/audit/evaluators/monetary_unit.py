@@ -17,6 +17,7 @@ from application.audit.evaluators.evaluator import (
     amount_text,
     key_cells,
     key_header,
+    named_row,
 )
 from application.audit.evaluators.variables import DIRECTIONS, amount_of, direction_amounts
 from contract.requests.evaluate import MONETARY_UNIT, EvaluationKind
@@ -87,7 +88,7 @@ class MonetaryEvaluator(Evaluator):
                 header,
                 [
                     (
-                        *(line["number"], line["row_id"] or "Basic precision"),
+                        *(line["number"], named_row(found, line["row_id"]) or "Basic precision"),
                         *(*key_cells(keys, line["row_id"]), line["taint"], line["factor"]),
                         *(line["increment"], line["product"], Decimal(line["amount"])),
                     )

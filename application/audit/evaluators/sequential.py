@@ -18,6 +18,7 @@ from application.audit.evaluators.evaluator import (
     amount_text,
     key_cells,
     key_header,
+    named_row,
 )
 from contract.requests.evaluate import SEQUENTIAL, EvaluationKind
 from domain_errors import counted
@@ -68,7 +69,11 @@ class SequentialEvaluator(Evaluator):
         names = ("units", "taint", "value", "null_mean", "bet", "statistic")
         rows = [
             (
-                *(line["number"], line["row_id"], *key_cells(keys, line["row_id"])),
+                *(
+                    line["number"],
+                    named_row(found, line["row_id"]),
+                    *key_cells(keys, line["row_id"]),
+                ),
                 *(line[name] for name in names),
             )
             for line in found["arithmetic"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Annotated
 
+from application.excluding import ExclusionFacts
 from application.schedules import registering
-from application.schedules.excluding import ExclusionFacts
 from application.schedules.times import explained, upcoming
 from contract.declarations import Help
 from contract.requests.automation import (

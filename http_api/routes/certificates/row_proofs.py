@@ -9,12 +9,12 @@ from application.certificates.row_proofs import (
     sampled_ordinals,
     submit_row_root,
 )
-from application.identity.lookup import ordinal_of
 from contract.requests.certificates import RowRootRequest
 from contract.requests.pages import PageRequest
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.submissions import completed, submission
 from http_api.schemas.jobs import JobAccepted, accepted
+from service.tables.named_rows import row_of
 from service.tables.open_tables import open_source
 from storage.jobs.jobs import JobRecord
 
@@ -52,7 +52,8 @@ def of_row(job_id: str, row_id: str) -> RowProofs:
     """The proof that a row belongs to the table that a sample was drawn from."""
     job = completed(caller().job(job_id), "sampling")
     with caller().reading():
-        return _proofs(job, [ordinal_of(open_source(service(), job), row_id)])
+        source = open_source(service(), job)
+        return _proofs(job, [row_of(service(), job.dataset_id, source, row_id, ("path", "row_id"))])
 
 
 def _proofs(job: JobRecord, ordinals: list[int]) -> RowProofs:

@@ -103,7 +103,7 @@ class MonetaryUnitMethod(Method):
     favours: ClassVar = "amount"
     no_keyed_order: ClassVar = (
         "Units of money are selected in the table's order, so they have no keyed order: draw a "
-        "`weighted` sample by the amount."
+        "weighted sample by the amount."
     )
     reserves: ClassVar[Reserves] = "pareto"
 

@@ -16,8 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contract.requests.draw import FIRST_DRAW_VERSION
-from parquet_tables.progress import ProgressCallback, ignore_progress, progress_part
-from sampling_engine.engines.duckdb_engine import DUCKDB, PIECE_ROWS
+from parquet_tables.progress import ProgressCallback, ignore_progress
 from sampling_engine.engines.engine import DrawState
 from sampling_engine.errors import RowsMissing
 from sampling_engine.methods.method import Round, RoundDraw, order_of
@@ -25,14 +24,14 @@ from sampling_engine.methods.weighted.inclusion import SizeGroups, log_odds_of, 
 from sampling_engine.methods.weighted.weights import TakeAll, Weights, effective_rows
 from sampling_engine.results import Floats, FrameFacts, RoundRows, RowChances, RowOutcome, nth
 from sampling_engine.selection.keyed import Order, OrderByKey
-from sampling_engine.selection.order import WINDOW_RANKS, Int64s, in_sorted
+from sampling_engine.selection.order import WINDOW_RANKS, Int64s, SeededOrder, in_sorted
 from sampling_engine.selection.strata import NO_STRATUM
 from sampling_engine.selection.walk_and_scan import (
     Chosen,
     weighted_walk_is_cheaper,
 )
 from sampling_engine.spec import Strategy
-from sampling_engine.sql.passes import ScanUnits, UnitsOfRows
+from sampling_engine.sql.passes import KeyedUnits, ScanUnits
 from sampling_engine.sql.units import Units
 
 # Bits of the rank that u is made of. A table's own order may have only 16, which would leave rows
@@ -362,39 +361,30 @@ class WeightedRound(SizedRound):
     def _scan(self, state: DrawState, count: int, on_progress: ProgressCallback) -> KeyedRows:
         """Read all rows whose key may be small enough."""
         key = likely_key(count)
-        if isinstance(self.order, OrderByKey):
-            return self._scan_by_key(state, self.order, count, on_progress)
         while True:
-            wanted = ScanUnits(
-                self.weights.units,
-                self.prepared.round_spec.filter,
-                self.order,
-                self.take_all.target_per_unit,
-                self._most_units + 1,
-                key * MARGIN,
-            )
-            ordinals, units, ranks = state.run(wanted, on_progress)
-            keys = self.keys(ranks, units)
-            found = KeyedRows(ordinals, ranks, units, keys)
-            below = found.where(keys <= key)
-            if len(below.keys) >= count or key == np.inf:
-                return below.smallest(count)
+            best = no_rows()
+            for ordinals, units, ranks in self._scanned(state, key * MARGIN, on_progress):
+                keys = self.keys(ranks, units)
+                found = KeyedRows(ordinals, ranks, units, keys).where(keys <= key)
+                best = best.joined(found).smallest(count)
+            if len(best.keys) >= count or key == np.inf:
+                return best
             key = key * WIDER if key < 1e40 else np.inf
 
-    def _scan_by_key(
-        self, state: DrawState, order: OrderByKey, count: int, on_progress: ProgressCallback
-    ) -> KeyedRows:
-        """Read the units of all rows in pieces, and rank these by their digests."""
-        rows, below = state.table.file_rows, self._most_units + 1
-        best = no_rows()
-        for first in range(0, rows, PIECE_ROWS):
-            stop = min(first + PIECE_ROWS, rows)
-            wanted = UnitsOfRows(
-                self.weights.units, self.prepared.round_spec.filter, below, first, stop
-            )
-            step = progress_part(on_progress, first / rows, stop / rows)
-            ordinals, units = DUCKDB.run(state, wanted, step)
-            ranks = order.rank(ordinals)
-            found = KeyedRows(ordinals, ranks, units, self.keys(ranks, units))
-            best = best.joined(found).smallest(count)
-        return best
+    def _scanned(
+        self, state: DrawState, largest_key: float, on_progress: ProgressCallback
+    ) -> Iterator[KeyedUnits]:
+        """The rows up to a key, and perhaps others, in pieces."""
+        order = self.order
+        wanted = ScanUnits(
+            self.weights.units,
+            self.prepared.round_spec.filter,
+            order if isinstance(order, SeededOrder) else order.ranks.network,
+            self.take_all.target_per_unit,
+            self._most_units + 1,
+            largest_key,
+        )
+        if isinstance(order, OrderByKey):
+            yield from state.engine.units_by_key(state, order, wanted, on_progress)
+        else:
+            yield state.run(wanted, on_progress)

@@ -1,0 +1,549 @@
+"""The rows that a draw excludes: those of an earlier version, and those of earlier draws.
+
+The filters ``new_since`` and ``not_drawn_by`` of a draw, and the runs of a schedule, exclude rows
+by the same function. The other rows are the draw's population: the version's files with a deletion
+vector, as in a residual. A job stores it as a commit, so that it is replayed and certified like any
+other draw.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Annotated, Any, cast
+
+import numpy as np
+
+from contract.declarations import Help, declared
+from contract.requests.draw import EarlierFilterRequest, RoundJson
+from contract.words import Duplicates
+from domain_errors import choices_sentence, counted
+from parquet_tables.progress import ProgressCallback, ignore_progress
+from parquet_tables.row_keys.canonical import Loc
+from parquet_tables.row_keys.digests import RowKey
+from parquet_tables.rows import write_ordinals
+from parquet_tables.tables import Int64s
+from service.sampling_parameters import (
+    digest_of_draws,
+    digest_of_left_out,
+    recorded_parts,
+    source_draw,
+)
+from service.service import Service
+from service.tables.draw_orders import declared_key_of, settle_orders
+from service.tables.earlier_rows import (
+    EarlierRows,
+    EarlierVersion,
+    RowsByKey,
+    RowsByPosition,
+    located,
+)
+from service.tables.open_tables import (
+    OpenTable,
+    open_commit,
+    open_table,
+    output_of,
+)
+from storage.accounts.users import User
+from storage.errors import Conflict, InvalidValue, NotFound
+from storage.jobs.jobs import JobRecord, get_job, job_ids_by_prefix
+from storage.jobs.publishing import job_with_output
+from storage.sqlite.clock import timestamp
+from storage.sqlite.database import Transaction
+from storage.versions.manifests import Exclusion, Manifest, insert_commit
+from storage.versions.refs import has_ref, has_sample_ref, resolve
+from storage.versions.row_keys import DeclaredKey
+
+EARLIER = tuple(own.name for own in declared(EarlierFilterRequest))
+LEAST_DIGITS = 8
+MAX_MATCHES = 20
+"""Jobs whose ids begin with the same digits; a few share eight."""
+
+
+class EarlierRunUnfinished(Conflict):
+    """A draw hasn't ended, so its rows aren't known."""
+
+    template = "Job {job_id} hasn't ended, so its rows can't be excluded yet. Wait until it has."
+
+
+class NoSample(Conflict):
+    """A draw has no sample whose rows can be excluded."""
+
+
+@dataclass(frozen=True)
+class EarlierFilter:
+    """The filters ``new_since`` and ``not_drawn_by`` of a draw, as they were requested.
+
+    Parameters
+    ----------
+    not_drawn_by : tuple of str
+        The ids of jobs, their first digits, or refs of samples; with ``:`` and a part of a split.
+    loc : tuple
+        Where the request has them.
+    """
+
+    new_since: str | None = None
+    not_drawn_by: tuple[str, ...] = ()
+    loc: Loc = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """The members of a round's ``filters``."""
+        since = {} if self.new_since is None else {"new_since": self.new_since}
+        return {**since, **({"not_drawn_by": [*self.not_drawn_by]} if self.not_drawn_by else {})}
+
+
+def split_filters(
+    rounds: Sequence[Mapping[str, Any]], loc: Loc = ("rounds",)
+) -> tuple[list[RoundJson], EarlierFilter | None]:
+    """Rounds without the filters by earlier rows, and these filters.
+
+    They define the population of the whole draw, so all rounds have the same ones.
+
+    Parameters
+    ----------
+    loc : tuple
+        The list of the rounds in the request; of another one its only round.
+
+    Raises
+    ------
+    InvalidValue
+        The rounds have different ones.
+    """
+    rest: list[RoundJson] = []
+    found: list[dict[str, Any]] = []
+    for place, given in enumerate(rounds):
+        filters = dict(given.get("filters") or {})
+        found.append({name: filters.pop(name) for name in EARLIER if filters.get(name)})
+        without = {name: value for name, value in given.items() if name != "filters"}
+        rest.append(cast("RoundJson", {**without, "filters": filters} if filters else without))
+        if found[-1] != found[0]:
+            raise InvalidValue(
+                "All rounds of a draw have one population. Give `new_since` and `not_drawn_by` "
+                "alike in every round, or make a draw for each.",
+                loc=(*loc, place, "filters"),
+            )
+    if not found or not found[0]:
+        return [cast("RoundJson", dict(given)) for given in rounds], None
+    since, draws = found[0].get("new_since"), found[0].get("not_drawn_by", ())
+    at: Loc = ("rounds", 0) if loc == ("rounds",) else loc
+    return rest, EarlierFilter(since, tuple(draws), (*at, "filters"))
+
+
+def with_filters(
+    rounds: Sequence[Mapping[str, Any]], earlier: Mapping[str, Any] | None
+) -> list[dict[str, Any]]:
+    """Rounds with the filters that :func:`split_filters` took out of them."""
+    if not earlier:
+        return [dict(given) for given in rounds]
+    return [{**given, "filters": {**(given.get("filters") or {}), **earlier}} for given in rounds]
+
+
+def key_of_draw(
+    rounds: Sequence[Mapping[str, Any]], declared_key: DeclaredKey | None
+) -> RowKey | None:
+    """The key by which a draw matches rows: that of its keyed order, or the table's row key.
+
+    The orders are settled.
+
+    Raises
+    ------
+    InvalidValue
+        Rounds have different keys.
+    """
+    found: RowKey | None = None
+    if declared_key is not None:
+        found = RowKey(tuple(declared_key.columns), declared_key.duplicates)
+    orders = {
+        place: RowKey(tuple(given["order"]["key"]), given["order"]["duplicates"])
+        for place, given in enumerate(rounds)
+        if given.get("order")
+    }
+    for place, key in orders.items():
+        if key != next(iter(orders.values())):
+            raise InvalidValue(
+                "`new_since` and `not_drawn_by` match rows by one key, but the rounds have "
+                "several.",
+                loc=("rounds", place, "order", "key"),
+            )
+    return next(iter(orders.values()), found)
+
+
+@dataclass(frozen=True)
+class ExcludedSample:
+    """A sample whose rows are excluded."""
+
+    job_id: str
+    name: str
+    rows: Annotated[int, Help("Drawn rows.")]
+
+
+@dataclass(frozen=True)
+class ExclusionFacts:
+    """The rows that a draw excludes."""
+
+    key: Annotated[
+        list[str] | None,
+        Help("The columns by which rows are matched; null if they are matched by position."),
+    ]
+    duplicates: Annotated[Duplicates | None, Help("What a repeated key does; null without a key.")]
+    commit_id: Annotated[str, Help("The version whose rows are excluded.")]
+    table_key: str
+    new_since: Annotated[str | None, Help("The commit whose rows are excluded.")]
+    source_rows: Annotated[int, Help("Rows of the table.")]
+    new_rows: Annotated[int, Help("Rows that `new_since` doesn't have; without it all rows.")]
+    undrawn_rows: Annotated[
+        int,
+        Help("Rows that the samples don't have; rows that left the table don't count."),
+    ]
+    excluded_rows: Annotated[int, Help("Rows that `new_since` or a sample has.")]
+    remaining_rows: Annotated[int, Help("Rows that are drawn from.")]
+    samples: Annotated[list[ExcludedSample], Help("In the order of the request, or oldest first.")]
+
+
+@dataclass(frozen=True)
+class ExcludedRows:
+    """The rows of a version that a draw excludes.
+
+    Parameters
+    ----------
+    draws : tuple of Job
+        The draws whose rows are excluded.
+    ordinals : array of int64
+        The rows, sorted and distinct.
+    asked : mapping
+        The filters of the request: a ref stays a ref, and ids are whole.
+    """
+
+    source: OpenTable
+    source_ref: str
+    exclusion: Exclusion
+    draws: tuple[JobRecord, ...]
+    ordinals: Int64s
+    asked: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def job_ids(self) -> list[str]:
+        """The ids of the draws."""
+        return self.exclusion.job_ids
+
+    @property
+    def remaining(self) -> int:
+        """Rows of the version that aren't excluded."""
+        return self.source.files.row_count - len(self.ordinals)
+
+    @property
+    def population(self) -> OpenTable:
+        """The version without the excluded rows; it has the version's commit."""
+        left_out = np.union1d(self.source.files.deletion_vector, self.ordinals)
+        return replace(self.source, files=replace(self.source.files, deletion_vector=left_out))
+
+    def source_draw(self, *, is_keyed: bool) -> str | None:
+        """The digest by which a draw from the population names it; None if no row is excluded."""
+        if not len(self.ordinals):
+            return None
+        left_out = self.population.files.deletion_vector
+        return self.exclusion.source_draw if is_keyed else digest_of_left_out(left_out)
+
+    def facts(self) -> ExclusionFacts:
+        """What the API says of it."""
+        samples = [
+            ExcludedSample(
+                job.id, job.output_name or "", (job.output_summary or {})["total_sampled"]
+            )
+            for job in self.draws
+        ]
+        found, rows = self.exclusion, self.source.files.row_count
+        return ExclusionFacts(
+            found.key,
+            found.duplicates,
+            found.commit_id,
+            self.source.key,
+            found.new_since,
+            rows,
+            rows - found.old_rows,
+            rows - found.drawn_rows,
+            found.rows,
+            self.remaining,
+            samples,
+        )
+
+    def stored(self, service: Service, user: User, dataset_id: int) -> OpenTable:
+        """The population as a commit: the version itself if no row is excluded.
+
+        No ref names it: its draw needs it. A prune removes it if the draw isn't submitted.
+        """
+        if not len(self.ordinals):
+            return self.source
+        population, commit_id = self.population, self.source.commit_id
+        with service.database.read() as tx:
+            table = open_commit(tx, dataset_id, commit_id).manifest.table(self.source.key)
+        with (
+            tempfile.TemporaryDirectory(dir=service.directory.scratch_dir) as folder,
+            service.data_files.hold() as adopt,
+        ):
+            path = Path(folder) / "deletion_vector.parquet"
+            with service.parquet.cursor() as cursor:
+                written = write_ordinals(cursor, population.files.deletion_vector, path)
+            vector = adopt(path, written.rows)
+            manifest = Manifest(
+                dataset_id=dataset_id,
+                parent_id=commit_id,
+                author=user.soeid,
+                message=f"{self.source_ref} without {counted(len(self.ordinals), 'row')} of "
+                f"{_origins(self.exclusion)}",
+                created_at=timestamp(service.clock()),
+                tables=(replace(table, deletion_vector=vector, exclusion=self.exclusion),),
+            )
+            with service.database.write(sync="first") as tx:
+                return replace(population, commit_id=insert_commit(tx, user.id, manifest).id)
+
+
+def _origins(found: Exclusion) -> str:
+    since = None if found.new_since is None else f"version {found.new_since[:12]}"
+    samples = counted(len(found.job_ids), "earlier sample") if found.job_ids else None
+    return " and ".join(filter(None, (since, samples)))
+
+
+def exclude(
+    service: Service,
+    dataset_id: int,
+    source: OpenTable,
+    source_ref: str,
+    rounds: Sequence[Mapping[str, Any]],
+    earlier: EarlierFilter,
+) -> ExcludedRows:
+    """Find the rows that the filters of a draw exclude.
+
+    Parameters
+    ----------
+    rounds : sequence of mapping
+        Those of the draw, whose keyed order may name the key.
+
+    Raises
+    ------
+    DomainError
+        See :func:`find_rows`.
+    """
+    with service.database.read() as tx:
+        key = key_of_draw(rounds, declared_key_of(tx, dataset_id, source))
+    draws = requested_draws(service, dataset_id, source.key, earlier)
+    at = next((place for place, given in enumerate(rounds) if given.get("order")), None)
+    loc = None if at is None else ("rounds", at, "order", "key")
+    parts = requested_parts(service, dataset_id, source.key, earlier)
+    return find_rows(service, dataset_id, source, source_ref, earlier, key, draws, loc, parts=parts)
+
+
+def population_of(
+    service: Service,
+    dataset_id: int,
+    source: OpenTable,
+    source_ref: str,
+    given: Mapping[str, Any],
+    loc: Loc,
+) -> tuple[OpenTable, RoundJson]:
+    """The rows that one round draws from, and the round without the filters that define them.
+
+    Parameters
+    ----------
+    loc : tuple
+        Where the request has the round.
+
+    Raises
+    ------
+    DomainError
+        As of :func:`exclude`.
+    """
+    (rest,), earlier = split_filters([given], loc)
+    if earlier is None:
+        return source, rest
+    settled = settle_orders(service, dataset_id, source, [rest])
+    found = exclude(service, dataset_id, source, source_ref, settled, earlier)
+    return found.population, rest
+
+
+def requested_draws(
+    service: Service, dataset_id: int, table_key: str, earlier: EarlierFilter
+) -> tuple[JobRecord, ...]:
+    """The draws that ``not_drawn_by`` names, each once.
+
+    Raises
+    ------
+    NotFound, Pruned
+        The dataset has no such draw, or its sample was pruned.
+    Conflict
+        A draw hasn't ended, has no sample, or is of another table.
+    """
+    loc = (*earlier.loc, "not_drawn_by")
+    found = [
+        _draw(service, dataset_id, given.partition(":")[0], table_key, (*loc, place))
+        for place, given in enumerate(earlier.not_drawn_by)
+    ]
+    return tuple({job.id: job for job in found}.values())
+
+
+def requested_parts(
+    service: Service, dataset_id: int, table_key: str, earlier: EarlierFilter
+) -> dict[str, tuple[str, ...]]:
+    """The parts of splits that ``not_drawn_by`` names, by job; none of draws that it names whole.
+
+    Raises
+    ------
+    NotFound
+        A draw has no such part.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    whole: set[str] = set()
+    for place, given in enumerate(earlier.not_drawn_by):
+        name, _, part = given.partition(":")
+        loc = (*earlier.loc, "not_drawn_by", place)
+        job = _draw(service, dataset_id, name, table_key, loc)
+        if not part:
+            whole.add(job.id)
+        elif part not in (parts := recorded_parts(job.run_parameters)):
+            raise NotFound(
+                'The draw "{draw}" has no part "{part}". {choices}',
+                draw=name,
+                part=part,
+                choices=choices_sentence(part, parts),
+                loc=loc,
+            )
+        else:
+            found[job.id] = tuple(dict.fromkeys((*found.get(job.id, ()), part)))
+    return {job_id: parts for job_id, parts in found.items() if job_id not in whole}
+
+
+def find_rows(
+    service: Service,
+    dataset_id: int,
+    source: OpenTable,
+    source_ref: str,
+    earlier: EarlierFilter,
+    key: RowKey | None,
+    draws: tuple[JobRecord, ...],
+    key_loc: Loc | None = None,
+    on_progress: ProgressCallback = ignore_progress,
+    parts: Mapping[str, tuple[str, ...]] | None = None,
+) -> ExcludedRows:
+    """Find the rows of a table that an earlier version or completed draws have.
+
+    With a key rows are matched by its values, whose digests are cached; otherwise by position, if
+    the table begins with the data files of the earlier version, and of the version of each draw.
+
+    Parameters
+    ----------
+    key_loc : tuple, optional
+        Where the request has the key; by default the filters' place.
+    parts : mapping, optional
+        See :func:`requested_parts`.
+
+    Raises
+    ------
+    KeyMissing, KeyNotUnique, InvalidKey, UnknownColumn
+        The key doesn't hold in the table, in the earlier version or for a drawn row.
+    PositionsDiffer
+        There is no key, and positions mean other rows.
+    NotFound
+        The earlier version doesn't exist, was pruned, or has no such table.
+    """
+    since = None
+    if earlier.new_since is not None:
+        with located((*earlier.loc, "new_since")):
+            since = open_table(service, dataset_id, earlier.new_since, source.key)
+    label = f"{source_ref} ({source.commit_id[:8]})"
+    shared: dict[str, Any] = {
+        "service": service,
+        "dataset_id": dataset_id,
+        "table": source,
+        "label": label,
+        "loc": earlier.loc,
+        "parts": parts or {},
+    }
+    matching: EarlierRows = RowsByPosition(**shared)
+    if key is not None:
+        at = earlier.loc if key_loc is None else key_loc
+        matching = RowsByKey(**shared, key=key, key_loc=at, on_progress=on_progress)
+    version = None if since is None else EarlierVersion(since, f"{earlier.new_since}"[:20])
+    old, drawn = matching.of(version, draws)
+    ordinals = np.union1d(old, drawn)
+    exclusion = Exclusion(
+        commit_id=source.commit_id,
+        key=None if key is None else [*key.columns],
+        duplicates=None if key is None else key.duplicates,
+        new_since=None if since is None else since.commit_id,
+        job_ids=[job.id for job in draws],
+        rows=len(ordinals),
+        old_rows=len(old),
+        drawn_rows=len(drawn),
+        source_draw=digest_of_draws(source_draw(service, dataset_id, source.commit_id), draws),
+    )
+    settled = replace(earlier, not_drawn_by=_settled_names(draws, parts or {})).as_json()
+    return ExcludedRows(source, source_ref, exclusion, draws, ordinals, settled)
+
+
+def _settled_names(
+    draws: Sequence[JobRecord], parts: Mapping[str, tuple[str, ...]]
+) -> tuple[str, ...]:
+    """The draws by their whole ids, and parts of them."""
+    return tuple(
+        name
+        for job in draws
+        for name in (
+            [f"{job.id}:{part}" for part in parts[job.id]] if job.id in parts else [job.id]
+        )
+    )
+
+
+def _jobs_named(tx: Transaction, dataset_id: int, given: str) -> list[JobRecord]:
+    """The draws of a dataset that a ref names, or whose ids begin with these digits."""
+    if has_ref(tx, dataset_id, given):
+        job = job_with_output(tx, dataset_id, resolve(tx, dataset_id, given))
+        return [] if job is None else [job]
+    if len(given) < LEAST_DIGITS:
+        return []
+    ids = job_ids_by_prefix(tx, given.lower(), MAX_MATCHES)
+    jobs = [get_job(tx, each, with_position=False) for each in ids]
+    return [job for job in jobs if job.dataset_id == dataset_id]
+
+
+def _draw(service: Service, dataset_id: int, given: str, table_key: str, loc: Loc) -> JobRecord:
+    """The completed draw of a dataset that a ref or the first digits of an id name."""
+    missing = NotFound('The dataset has no draw "{job}".', job=given, loc=loc)
+    with service.database.read() as tx:
+        jobs = _jobs_named(tx, dataset_id, given)
+        if not jobs:
+            raise missing
+        if len(jobs) > 1:
+            raise NotFound(
+                'Several job ids begin with "{id}". Give more digits.', id=given, loc=loc
+            )
+        (job,) = jobs
+        if job.run_type != "sampling":
+            raise missing
+        if job.status in ("pending", "running"):
+            raise EarlierRunUnfinished(job_id=job.id, loc=loc)
+        if job.status != "completed":
+            raise NoSample(
+                "Job {job_id} is {status} and has no sample. Leave it out.",
+                job_id=job.id,
+                status=job.status,
+                loc=loc,
+            )
+        with located(loc):
+            commit_id = output_of(job)
+        if not has_sample_ref(tx, dataset_id, commit_id):
+            raise NoSample(
+                "The sample of job {job_id} was deleted. Restore it, or leave it out.",
+                job_id=job.id,
+                loc=loc,
+            )
+    if job.run_parameters["table_key"] != table_key:
+        raise NoSample(
+            'Job {job_id} drew from the table "{other}", not from "{table}". Leave it out.',
+            job_id=job.id,
+            other=job.run_parameters["table_key"],
+            table=table_key,
+            loc=loc,
+        )
+    return job

@@ -1,0 +1,1 @@
+"""Panels: samples of version after version that keep a share of their rows."""

@@ -1,0 +1,56 @@
+"""The filter of a draw as JSON: a filter of rows, and an earlier version and earlier draws.
+
+A loaded filter has ``new_since`` and ``not_drawn_by`` beside the members of a filter of rows.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from contract.declarations import declared
+from contract.fields import DrawFilterKind
+from contract.requests.draw import EarlierFilterRequest
+from http_api.schemas.contract import FIELDS, body_schema
+from http_api.schemas.filters import SHAPES, FiltersField
+
+EARLIER = tuple(own.name for own in declared(EarlierFilterRequest))
+_EARLIER_SHAPES = {
+    "new_since": {"type": "string"},
+    "not_drawn_by": {"type": "array", "items": {"type": "string"}},
+}
+
+
+class DrawFiltersField(FiltersField):
+    """A filter of rows, ``new_since`` and ``not_drawn_by``, of which all must hold."""
+
+    description = (
+        f"{FiltersField.description} `new_since` and `not_drawn_by`, beside them or alone, name an "
+        "earlier version and earlier draws whose rows aren't drawn."
+    )
+    shapes = (
+        *(
+            {**shape, "properties": {**shape["properties"], **_EARLIER_SHAPES}}
+            if "properties" in shape
+            else shape
+            for shape in SHAPES
+        ),
+        {"type": "object", "properties": _EARLIER_SHAPES, "minProperties": 1},
+    )
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Any, **kwargs: Any
+    ) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            return super()._deserialize(value, attr, data, **kwargs)
+        present = {name: part for name, part in value.items() if part is not None}
+        earlier = {name: present.pop(name) for name in EARLIER if name in present}
+        if not earlier:
+            return super()._deserialize(value, attr, data, **kwargs)
+        loaded: dict[str, Any] = body_schema(EarlierFilterRequest)().load(earlier)
+        rows = super()._deserialize(present, attr, data, **kwargs) if present else {}
+        return {**rows, **loaded}
+
+
+FIELDS[DrawFilterKind] = lambda _, options: DrawFiltersField(
+    **{name: value for name, value in options.items() if name != "metadata"}
+)
