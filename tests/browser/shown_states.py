@@ -216,6 +216,7 @@ ADMIN_STATES: dict[str, State] = {
     "a filter that can't be": at("/datasets/{w.dataset}?tab=data&filters=no+such"),
     "profile": at("/datasets/{w.dataset}?tab=profile"),
     "SQL": at("/datasets/{w.dataset}/sql"),
+    "SQL of further tables": at("/datasets/{w.dataset}/sql?ref=smpl-compared&with=findings"),
     "SQL result": sql_result,
     "wrong SQL": wrong_sql,
     "ledger": at("/datasets/{w.dataset}?tab=ledger"),
@@ -250,6 +251,8 @@ ADMIN_STATES: dict[str, State] = {
     "filters that can't be": at("/jobs?dataset_id=flights"),
     "a draw": at("/jobs/{j[draw]}"),
     "drawn rows": at("/jobs/{j[draw]}?tab=rows"),
+    "drawn rows by key": at("/jobs/{j[draw]}?tab=rows&as_of=main&key=id"),
+    "drawn rows without a key": at("/jobs/{j[draw]}?tab=rows&as_of=main"),
     "residual": at("/jobs/{j[draw]}?tab=residual"),
     "reserves": at("/jobs/{j[draw]}?tab=reserves"),
     "estimates": at(
