@@ -6,10 +6,13 @@ import base64
 import hashlib
 import json
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
 from tests.command_line.conftest import Run
+from verifiers import verify_sample
 
 
 def test_a_ledger_is_listed_checked_and_written(run: Run, table: Path, tmp_path: Path) -> None:
@@ -54,3 +57,18 @@ def test_a_certificate_is_written_with_its_files(run: Run, filled: Path, tmp_pat
     key = bytes.fromhex((folder / "public-key.txt").read_text())
     assert hashlib.sha256(key).hexdigest() in written
     run("certificate", sample, "--output", str(folder), "--number", "2", code=1)
+
+
+def test_a_keyed_draw_is_checked_by_the_verifier(run: Run, filled: Path, tmp_path: Path) -> None:
+    keyed = ("--key", "kind", "--start", "0.25", "--duplicates", "number")
+    drawn = json.loads(
+        run("sample", "Sales", *keyed, "--size", "3", "--seed", "7", "--json").stdout
+    )
+    run("certificate", drawn["id"], "--output", str(tmp_path), "--data")
+    program = [sys.executable, verify_sample.__file__, str(tmp_path)]
+    checked = subprocess.run(program, capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stdout
+    assert "from the place 0.25, equal keys numbered\n" in checked.stdout
+    assert (
+        "L2  checked             round 1 (random) was drawn again from the data\n" in checked.stdout
+    )
