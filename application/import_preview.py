@@ -33,6 +33,7 @@ from parquet_tables.columns import Column
 from parquet_tables.progress import ProgressCallback
 from parquet_tables.rows import PageTooLarge, read_page
 from parquet_tables.transient_errors import is_out_of_memory
+from profiling_engine.comparison.shared_columns import proposed_key
 from service.service import Service
 from storage.versions.column_changes import TableShape
 
@@ -87,6 +88,10 @@ class PreviewTable:
     columns: list[ReadColumn]
     row_count: Annotated[int | None, Help("Null for the beginning of a file.")]
     data: Annotated[list[dict[str, Any]], Help("The first rows.")]
+    row_key: Annotated[
+        Sequence[str],
+        Help("Columns that may be the row key: unique in the rows that were read, or []."),
+    ]
     notes: Sequence[str]
     detected: Annotated[
         Mapping[str, Any], Help("The import options that were used, given or detected.")
@@ -431,9 +436,11 @@ class _PreviewImport:
         untyped = table.empty_columns if row_count is None else ()
         readings = {reading.name: reading for reading in table.readings}
         rows: list[dict[str, Any]] = []
+        row_key: tuple[str, ...] = ()
         if files.columns:
             with self.service.parquet.cursor() as cursor:
                 rows = read_page(cursor, files, files.columns, 0, ROWS_SHOWN)
+                row_key = proposed_key(cursor, files)
         columns = [
             ReadColumn(
                 column.name,
@@ -444,7 +451,14 @@ class _PreviewImport:
             for column in files.columns
         ]
         return PreviewTable(
-            table.key, columns, row_count, rows, table.notes, table.detected, table.questions
+            table.key,
+            columns,
+            row_count,
+            rows,
+            row_key,
+            table.notes,
+            table.detected,
+            table.questions,
         )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -269,6 +269,11 @@ def required_columns(require_columns: bool) -> Mapping[str, bool]:
     return {"require_columns": True} if require_columns else {}
 
 
+def row_key_of_import(columns: Sequence[str]) -> Mapping[str, list[str]]:
+    """The run parameter that declares a row key, if it is given."""
+    return {"row_key": list(columns)} if columns else {}
+
+
 def _recorded(request: ImportRequest | UriImportRequest, message: str) -> dict[str, Any]:
     """Check an import's options; the run parameters record those that are given."""
     options = read_options(request.options).given()
@@ -276,6 +281,7 @@ def _recorded(request: ImportRequest | UriImportRequest, message: str) -> dict[s
         "commit_message": request.commit_message or message,
         **({"options": options} if options else {}),
         **required_columns(request.require_columns),
+        **row_key_of_import(request.row_key),
     }
 
 

@@ -32,6 +32,7 @@ from command_line.output import (
     table_of,
     written,
 )
+from contract.requests.datasets import RowKeyRequest
 from contract.requests.tables import RowsRequest
 
 
@@ -124,6 +125,59 @@ def require_columns(client: ApiClient, dataset: str, off: bool) -> Any:
     """
     path = f"/api/datasets/{client.dataset_id(dataset)}"
     return client.patch(path, {"require_columns": not off})
+
+
+def _print_key(found: dict[str, Any]) -> None:
+    numbered = ", equal keys numbered" if found["duplicates"] == "number" else ""
+    columns = ", ".join(found["columns"])
+    print_line(f"Row key of {found['table_key']}: {columns}{numbered}.")
+    for version in found.get("versions", ()):
+        change = f" {version['change']}" if version["change"] else ""
+        print_line(f"{version['commit_id'][:12]}  {version['text']}{change}")
+    if found.get("total", 0) > len(found.get("versions", ())):
+        print_line(f"{len(found['versions'])} of {found['total']:,} versions.", err=True)
+
+
+@click.command("row-key")
+@click.argument("dataset")
+@click.argument("columns", nargs=-1)
+@with_request(RowKeyRequest)
+@click.option("--delete", is_flag=True, help="Delete the row key.")
+@limit_option(10, 100, help="Versions that are shown.")
+@printed(_print_key)
+def row_key(
+    client: ApiClient,
+    dataset: str,
+    columns: tuple[str, ...],
+    delete: bool,
+    limit: int,
+    **chosen: Any,
+) -> Any:
+    """Declare the row key of a table, or show it.
+
+    COLUMNS identify a row in every version: then rows have names such as "document 0000027589",
+    and commands take these for row ids. Without COLUMNS the key is shown, with its state in each
+    version. The dataset is given by name or id.
+
+    \b
+    jobsvc row-key ledger document
+    jobsvc row-key ledger company document --duplicates number
+    jobsvc row-key ledger
+    jobsvc row-key ledger --delete
+    """
+    path = f"/api/datasets/{client.dataset_id(dataset)}/row-key"
+    body = body_of(chosen)
+    table = {name: body[name] for name in ("table_key",) if name in body}
+    if delete:
+        if columns or body.keys() - table.keys():
+            raise click.UsageError("--delete takes no columns, and no option but --table.")
+        return client.request("DELETE", path, **table)
+    if columns:
+        client.put(path, {**body, "columns": list(columns)})
+    elif "duplicates" in body:
+        raise click.UsageError("Give the columns of the key with --duplicates.")
+    query = {name: body[name] for name in ("table_key", "source_ref") if name in body}
+    return client.get(path, limit=limit, **query)
 
 
 def _print_page(page: dict[str, Any]) -> None:

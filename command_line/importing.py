@@ -151,6 +151,9 @@ def print_preview(preview: dict[str, Any], are_required: bool) -> None:
             [[row[column["name"]] for column in columns] for row in table["data"][:SHOWN_ROWS]],
             grouped=False,
         )
+        if table["row_key"]:
+            options = " ".join(f"--row-key {shlex.quote(each)}" for each in table["row_key"])
+            print_line(f"Unique in these rows; declare it as the row key with {options}.")
         for note in table["notes"]:
             print_line(f"Note: {note}")
         for question in table["questions"]:
@@ -219,6 +222,7 @@ def import_command(
     jobsvc import q3.xlsx --dataset sales --ref quarter3 --purpose "Figures of Q3"
     jobsvc import ledger.csv --preview --date-order dmy
     jobsvc import ledger.csv --dataset ledger --header-row 4 --type Account=text
+    jobsvc import ledger.csv --dataset ledger --row-key document
     jobsvc import s3://audit/2025/ledger.parquet --dataset ledger
     """
     body = body_of(chosen)
@@ -253,6 +257,9 @@ def print_version(job: dict[str, Any], columns: Columns) -> None:
     for table in summary["tables"]:
         for note in table["notes"]:
             print_line(f"Note on {table['key']}: {note}")
+        if key := table.get("row_key"):
+            columns_of_key = ", ".join(key["columns"])
+            print_line(f"Row key of {table['key']}: {columns_of_key}. {key['text']}")
 
 
 def _print_import(job: dict[str, Any], changes: dict[str, Any] | None) -> None:

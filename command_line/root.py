@@ -23,6 +23,7 @@ SECTIONS = {
         "connection": ("attaching", "Manage connections to attached files (admins only)."),
         "datasets": ("datasets", "List the datasets that you can access."),
         "history": ("datasets", "List the versions of a dataset."),
+        "row-key": ("datasets", "Declare or show the columns that identify a row."),
         "require-columns": ("datasets", "Refuse imports that change the columns of a dataset."),
         "rows": ("datasets", "Show rows of a dataset, or write them to a file."),
         "search": ("datasets", "Find datasets, samples, saved queries, versions and jobs."),
@@ -40,6 +41,7 @@ SECTIONS = {
         "bands": ("planning", "Suggest size bands of a number as strata."),
         "plan": ("sampling", "Show the sizes of a draw without drawing, or register it."),
         "sample": ("sampling", "Draw a sample of a dataset, given by name or id."),
+        "split": ("splitting", "Split a table into parts, such as train and test."),
         "panel": ("panels", "Follow a sample over versions, with rotation, births and deaths."),
         "more-rows": ("planning", "Show how many more rows a sample needs for a precision."),
         "design": ("sampled_rows", "Show how a sample was drawn, as facts, weights or code."),
@@ -50,6 +52,7 @@ SECTIONS = {
         "estimate": ("sampled_rows", "Estimate figures of the population from a sample."),
         "values": ("sampled_rows", "Upload values of a sample's rows, or list the uploads."),
         "backtest": ("sampled_rows", "Estimate figures that are known, and compare."),
+        "change": ("changing", "Estimate the change of figures between two samples."),
     },
     "Audits": {
         "findings": ("auditing", "List or enter the findings about the rows of a sample."),

@@ -181,13 +181,15 @@ def _print_match(found: dict[str, Any]) -> None:
 @click.command()
 @JOB
 @click.argument("value")
-@field_option("--column", "column", help="The column that has the VALUE [default: the row's id].")
+@field_option(
+    "--column", "column", help="The column that has the VALUE [default: a row key or row id]."
+)
 @limit_option(10, 50)
 @printed(_print_verdicts)
 def why(client: ApiClient, job_id: str, **query: Any) -> Any:
     """Show whether and why a row was drawn.
 
-    Rows of the sample's source are given by id or by a column's VALUE.
+    Rows of the sample's source are given by row key, by row id, or by a column's VALUE.
 
     \b
     jobsvc why 917f045a primary:17
@@ -397,7 +399,7 @@ def _print_backtest(found: dict[str, Any]) -> None:
         headings,
         [
             [
-                _name(each),
+                figure_name(each),
                 *(figure_text(each[name]) for name in names),
                 "exact" if each["exact"] else verdicts[each["covers"]],
             ]
@@ -444,7 +446,7 @@ def _print(found: dict[str, Any], body: dict[str, Any]) -> None:
     for each in found["estimates"]:
         group = ("missing" if value is None else str(value) for value in each["group"].values())
         numbers = (each[name] for name in ("estimate", "ci_low", "ci_high", "standard_error"))
-        row = [_name(each), *group, *map(figure_text, numbers), each["n"], each["n_missing"]]
+        row = [figure_name(each), *group, *map(figure_text, numbers), each["n"], each["n_missing"]]
         if found["calibration"]:
             row.append(_margin(each["uncalibrated"]))
         rows.append([*row, figure_text(each["true_value"])] if with_truth else row)
@@ -469,8 +471,8 @@ def _print_contrasts(contrasts: Sequence[dict[str, Any]], *, with_truth: bool) -
         group = ("missing" if value is None else str(value) for value in each["group"].values())
         numbers = (each[name] for name in ("estimate", "ci_low", "ci_high", "standard_error"))
         p_value = "-" if each["p_value"] is None else f"{each['p_value']:.4f}"
-        name = f"{_name(each)}, {first} {sign} {second}" if each["between"] else ""
-        row = [name or f"{_name(each)} {sign} {second}", *group, *map(figure_text, numbers)]
+        name = f"{figure_name(each)}, {first} {sign} {second}" if each["between"] else ""
+        row = [name or f"{figure_name(each)} {sign} {second}", *group, *map(figure_text, numbers)]
         row += [p_value, each["df"]]
         rows.append([*row, figure_text(each["true_value"])] if with_truth else row)
     print_table(headings, rows)
@@ -481,7 +483,8 @@ def _margin(interval: dict[str, Any]) -> str:
     return "-" if low is None else f"± {figure_text((high - low) / 2)}"
 
 
-def _name(each: dict[str, Any]) -> str:
+def figure_name(each: dict[str, Any]) -> str:
+    """The name of an estimated figure."""
     match each["statistic"]:
         case "proportion":
             value = "missing" if each["value"] is None else each["value"]

@@ -14,6 +14,7 @@ from http_api import openapi
 from http_api.routes import (
     administration,
     analysis,
+    changes,
     datasets,
     deleted,
     estimates,
@@ -68,6 +69,7 @@ BLUEPRINTS = (
     panels.blueprint,
     sample_rows.blueprint,
     estimates.blueprint,
+    changes.blueprint,
     findings.blueprint,
     sample_values.blueprint,
     sampling.history_blueprint,

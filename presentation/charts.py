@@ -171,7 +171,7 @@ class IntervalChart:
     legend: str = ""
     reference: float | None = None
 
-    LABEL, STEP, VALUE, AXIS = 150, 26, 90, 24
+    LABEL, STEP, VALUE, AXIS, TICK = 150, 26, 90, 24, 60
 
     def svg(self) -> Markup:
         first, last = axis_of(self.lines, self.reference)
@@ -180,10 +180,13 @@ class IntervalChart:
         height = self.STEP * len(self.lines)
         axis = Markup('<line class="axis" x1="{}" x2="{}" y1="0" y2="{}"/>')
         tick = Markup('<text x="{}" y="{}" text-anchor="{}">{}</text>')
-        ends = zip((self.LABEL, right), ("start", "end"), self.ticks, strict=True)
         places: list[float] = [self.LABEL, right]
+        ends = [*zip(places, ("start", "end"), self.ticks, strict=True)]
         if self.reference is not None:
-            places.append(round(self.LABEL + (self.reference - first) * scale, 1))
+            at = round(self.LABEL + (self.reference - first) * scale, 1)
+            places.append(at)
+            if self.LABEL + self.TICK < at < right - self.TICK:
+                ends.append((at, "middle", f"{self.reference:g}"))
         parts = [axis.format(place, place, height) for place in places]
         parts += [tick.format(place, height + 14, anchor, text) for place, anchor, text in ends]
         for row, line in enumerate(self.lines):

@@ -144,4 +144,5 @@ def eligible_rows(
 
 def part_of(round_spec: Round) -> int:
     """A round's part of the progress, relative to the others: most read all rows once."""
-    return 1 if not round_spec.method.reads_rows and round_spec.filter is None else 10
+    reads_none = not round_spec.method.reads_rows and round_spec.filter is None
+    return 1 if reads_none and round_spec.order is None else 10

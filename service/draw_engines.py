@@ -82,6 +82,7 @@ def choose_engine(
     """
     files = sum(1 for _ in table.with_starts())
     scans = sum(each.method.scans(is_filtered=each.filter is not None) for each in rounds)
+    scans += 2 * sum(1 for each in rounds if _orders_rows(each))  # the check, and the ranks
     scans += 0 if amount_column is None else 1 + len(rounds)
     if service.spark is None:
         if requested == "spark":
@@ -117,7 +118,14 @@ def read_columns(
         names += [column.name for column in each.method.group_columns(table)]
         names += [column.name for column in each.filter.columns] if each.filter else []
         names += each.method.number_columns
+        names += each.order.key.columns if each.order is not None and _orders_rows(each) else ()
     return tuple(dict.fromkeys(table.column(name) for name in names))
+
+
+def _orders_rows(round_spec: Round) -> bool:
+    """Whether a round ranks all rows by their keys."""
+    order = round_spec.order
+    return order is not None and round_spec.method.orders_rows(order.key)
 
 
 def _refusal(

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import re
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ import numpy as np
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from parquet_tables.row_keys.canonical import digest_of_text, text_of_key
+from sampling_engine.selection.keyed import DigestRanks
 from sampling_engine.selection.order import SeededOrder
 from storage.certificates.beacons import CHAINS
 from storage.certificates.envelopes import key_id, pre_authentication_encoding, sign_payload
@@ -70,6 +73,24 @@ def test_the_ranks_of_62_bits_hold() -> None:
     assert order.rank(np.array(ordinals)).tolist() == ranks
 
 
+def test_the_keyed_order_of_the_page_holds() -> None:
+    rows = re.findall(
+        r"^\| `([\w-]+)` \| `([^`]+)` \| (\d+) \| (\d+) \| (\d+) \|$", PAGE, re.MULTILINE
+    )
+    assert [row[0] for row in rows] == ["ACC-0000001", "ACC-0000002", "007"]
+    for key, text, digest, rank, moved in rows:
+        assert text == text_of_key([key])
+        assert int(digest) == digest_of_text(text)
+        given = np.array([int(digest)])
+        assert DigestRanks(42).of(given).tolist() == [int(rank)]
+        assert DigestRanks(42, Fraction(1, 4)).of(given).tolist() == [int(moved)]
+    found = re.search(r"by `42` from 0 are those of ([\d, ]+) and (\d+)\.", PAGE)
+    assert found is not None
+    keys = np.array([digest_of_text(text_of_key([f"ACC-{n:07}"])) for n in range(1, 1001)])
+    first = np.argsort(DigestRanks(42).of(keys))[:5] + 1
+    assert first.tolist() == [*numbers(found[1]), int(found[2])]
+
+
 def test_the_randomness_of_a_beacon_is_the_hash_of_its_signature() -> None:
     stated = re.findall(r"has the signature\s`([0-9a-f]+)`\sand the randomness `([0-9a-f]+)`", PAGE)
     assert [signature for signature, _ in stated] == [
@@ -115,7 +136,8 @@ def test_the_example_has_the_members_of_the_page(payload: bytes) -> None:
         for table in tables
     ]
     predicate = statement["predicate"]
-    assert listed == [set(statement), set(predicate), set(predicate["rounds"][0])]
+    rounds = set(predicate["rounds"][0]) | {"order"}  # which keyed rounds alone have
+    assert listed == [set(statement), set(predicate), rounds]
 
 
 def test_the_hashes_of_the_example_are_those_of_its_content(predicate: dict[str, Any]) -> None:

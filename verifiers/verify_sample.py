@@ -540,13 +540,15 @@ FACTS = {
 ROUND_NUMBER = integer(1, 20)
 START = text(120, r"0(\.[0-9]{1,100})?", "a decimal from 0 to below 1")
 DUPLICATES = one_of("refuse", "number")
+STARTS: dict[str, Schema] = {"starts": mapping(START, 10_000)}
 KEYED_ORDER = members(
+    STARTS,
     order_version=one_of(KEYED),
     key=items(members(name=COLUMN, type=text(200)), 1, 4),
     start=START,
     duplicates=DUPLICATES,
 )
-PLANNED_ORDER = members(key=items(COLUMN, 1, 4), start=START, duplicates=DUPLICATES)
+PLANNED_ORDER = members(STARTS, key=items(COLUMN, 1, 4), start=START, duplicates=DUPLICATES)
 ROUND_HEAD = record(
     "eligible_rows rows: integer; ordinals_sha256: hash",
     {"order": KEYED_ORDER},
@@ -915,21 +917,32 @@ class KeyRanks:
 
     def __init__(self, seed: str, start: str) -> None:
         self.network = Order(1 << self.bits, seed, self.bits, KEYED)
-        self.shift = math.floor(Fraction(start) * (1 << self.bits))
+        self.start = start
 
-    def ranks(self, texts: Iterable[str]) -> list[int]:
-        size = 1 << self.bits
-        return [(rank - self.shift) % size for rank in self.network.ranks(map(key_digest, texts))]
+    def ranks(self, texts: Iterable[str], starts: Iterable[str] | None = None) -> list[int]:
+        """Return the ranks, from the one start or from a start of each text."""
+        size, plain = 1 << self.bits, self.network.ranks(map(key_digest, texts))
+        each = [self.start] * len(plain) if starts is None else list(starts)
+        shifts = {start: math.floor(Fraction(start) * size) for start in set(each)}
+        return [(rank - shifts[start]) % size for rank, start in zip(plain, each, strict=True)]
 
 
 class KeyedRows:
-    """The keyed order of rows whose keys are known; equal ranks are ordered by the texts."""
+    """The keyed order of rows whose keys are known; equal ranks are ordered by the texts.
 
-    def __init__(self, seed: str, start: str, texts: dict[int, str]) -> None:
-        self.of_texts, self.texts, self.bits = KeyRanks(seed, start), texts, KeyRanks.bits
+    `starts` are those of rows whose stratum has one of its own.
+    """
+
+    def __init__(
+        self, ranks: KeyRanks, texts: dict[int, str], starts: dict[int, str] | None = None
+    ) -> None:
+        self.of_texts, self.texts, self.bits = ranks, texts, ranks.bits
+        self.starts = starts or {}
 
     def ranks(self, ordinals: Iterable[int]) -> list[int]:
-        return self.of_texts.ranks(self.texts[i] for i in ordinals)
+        rows = list(ordinals)
+        starts = [self.starts.get(i, self.of_texts.start) for i in rows] if self.starts else None
+        return self.of_texts.ranks([self.texts[i] for i in rows], starts)
 
     def places(self, ordinals: Iterable[int]) -> list[Place]:
         rows = list(ordinals)
@@ -1041,7 +1054,13 @@ class StatedRound:
         """What a plan and the ledger state of the order; nothing of a round by positions."""
         if self.order is None:
             return {}
-        return {"order": {"key": self.key, **{k: self.order[k] for k in ("start", "duplicates")}}}
+        others = {k: v for k, v in self.order.items() if k not in ("key", "order_version")}
+        return {"order": {"key": self.key, **others}}
+
+    def row_starts(self, labels: dict[int, str | None]) -> dict[int, str]:
+        """Return the starts of rows whose stratum has one of its own, given the rows' strata."""
+        starts = (self.order or {}).get("starts", {})
+        return {i: starts[label] for i, label in labels.items() if label in starts}
 
     def key_ranks(self) -> KeyRanks:
         assert self.order is not None
@@ -1201,6 +1220,8 @@ def check_manifest(case: Case) -> None:
             raise Invalid("manifest", "No rows are left out, but `rows` isn't `file_rows`.")
     else:
         require(population["rows"] <= rows, "manifest", "`rows` is above `file_rows`.")
+    if "left_out_by" in case.table:
+        case.report.claimed("L0", left_out_in_words(case.table["left_out_by"]))
     attached = [file for file in case.table["files"] if "uri" in file]
     if attached:
         verified = all(file.get("verified") is True for file in attached)
@@ -1210,6 +1231,32 @@ def check_manifest(case: Case) -> None:
             else "taken from the files' footers, not checked"
         )
         case.report.claimed("L0", f"the numbers of rows of {len(attached)} attached files: {how}")
+
+
+LEFT_OUT_BY = members(
+    more=True,
+    key=nullable(items(COLUMN, 1, 4)),
+    new_since=nullable(HASH),
+    job_ids=items(text(100), 0, 100_000),
+    rows=integer(),
+    source_draw=text(16, "[0-9a-f]{16}"),
+)
+
+
+def left_out_in_words(why: Any) -> str:
+    """Return which rows a table lacks because an earlier version or earlier draws have them."""
+    LEFT_OUT_BY(why, "manifest.left_out_by")
+    jobs = why["job_ids"]
+    owners = [f"those of the version {why['new_since']}"] if why["new_since"] else []
+    if jobs:
+        more = " …" if len(jobs) > 10 else ""
+        many = "s" if len(jobs) > 1 else ""
+        owners.append(f"those of the draw{many} {', '.join(jobs[:10])}{more}")
+    by = "position" if why["key"] is None else ", ".join(why["key"])
+    return (
+        f"which {_counted(why['rows'], 'row')} the table lacks: by the manifest's left_out_by "
+        f"{' and '.join(owners) or 'those of no draw'}, by {by}"
+    )
 
 
 def check_subject(case: Case) -> None:
@@ -1643,9 +1690,19 @@ def check_amounts(rnd: StatedRound) -> None:
             raise Invalid("facts", f"{where}: the rows have {hits} selected units.")
 
 
+def names_draws(case: Case) -> bool:
+    """Tell whether the manifest states the `source_draw`: keyed rounds without earlier rows."""
+    lacks = case.table["left_out"] is not None and "left_out_by" in case.table
+    return lacks and any(rnd.order for rnd in case.rounds)
+
+
 def check_seeds(case: Case) -> None:
     """Check that the effective seeds follow from the seeds."""
     source = case.population["source_draw"]
+    if names_draws(case):
+        due = case.table["left_out_by"]["source_draw"]
+        good = source == due
+        require(good, "source_draw", f"By the manifest's left_out_by it is {due}, not {source}.")
     for given, rnd in zip(case.predicate["rounds"], case.rounds, strict=True):
         expected = given["seed"]
         if case.version == 2:
@@ -1682,6 +1739,8 @@ def check_keys(case: Case) -> None:
             if not can_be_in_key(column["type"]):
                 raise Invalid("order_key", f"{where}: a {column['type'][:40]} can't be in a key.")
         require(len(set(rnd.key)) == len(key), "order_key", f"{where}: a column stands twice.")
+        good = rnd.method == "stratified" or "starts" not in (rnd.order or {})
+        require(good, "order_key", f"{where}: only strata have starts of their own.")
         if rnd.method == "cluster":
             stages = {"samples_per_cluster", "sample_percentage"} & set(rnd.parameters)
             good = not (stages and rnd.orders_clusters_alone)
@@ -1702,6 +1761,10 @@ def order_in_words(rnd: StatedRound) -> str:
         words = f"rows stand in the order of the digests of their keys, {columns}"
         words += ", and clusters by those of their values" if rnd.method == "cluster" else ""
     words += f", from the place {start}" if Fraction(start) else ""
+    if rnd.order.get("starts"):
+        own = (f"{label[:60]} {place}" for label, place in list(rnd.order["starts"].items())[:10])
+        more = " …" if len(rnd.order["starts"]) > 10 else ""
+        words += f", and in strata from places of their own ({'; '.join(own)}{more})"
     return words + (", equal keys numbered" if rnd.numbers_keys else "")
 
 
@@ -1914,7 +1977,6 @@ def sampled_order(case: Case, rnd: StatedRound, bits: int | None = None) -> RowO
     """Return the order of the drawn rows, or why their keys aren't known without the data."""
     if not rnd.has_row_keys:
         return Order(case.file_rows, rnd.seed, bits)
-    assert rnd.order is not None
     if rnd.numbers_keys:
         return "equal keys are numbered, and the numbers follow from the data alone"
     if rnd.sample_rows is None or not set(rnd.key) <= set(case.shown):
@@ -1930,7 +1992,8 @@ def sampled_order(case: Case, rnd: StatedRound, bits: int | None = None) -> RowO
         texts[ordinal] = joined_key(value_text(value or "", kind) for value, kind in values)
     twice = [key for key, count in Counter(texts.values()).items() if count > 1]
     require(not twice, "key_not_unique", f"Rows of round {rnd.number} share the key {twice[:1]}.")
-    return KeyedRows(rnd.seed, rnd.order["start"], texts)
+    labels = dict(zip(rnd.drawn(), rnd.labels or (), strict=False))
+    return KeyedRows(rnd.key_ranks(), texts, rnd.row_starts(labels))
 
 
 def ascending(ranks: list[Place], where: str) -> None:
@@ -2395,11 +2458,13 @@ class Redraw:
         self.table = table
         self.keys = RowKeys(case, table)
         self.lines: dict[tuple[int, str | None], list[int]] = {}
+        self.strata: dict[int, dict[int, str | None]] = {}  # of each round, by row
 
     def order(self, rnd: StatedRound, bits: int | None = None) -> RowOrder:
         if not rnd.has_row_keys:
             return Order(self.case.file_rows, rnd.seed, bits)
-        return KeyedRows(rnd.seed, (rnd.order or {})["start"], self.keys.texts(rnd))
+        starts = rnd.row_starts(self.strata.get(rnd.number, {}))
+        return KeyedRows(rnd.key_ranks(), self.keys.texts(rnd), starts)
 
     def check_keys(self, rnd: StatedRound) -> bool:
         """Report whether the key of a round identifies each row."""
@@ -2525,6 +2590,9 @@ class Redraw:
             spread = self.spread(rnd, [rows for _, rows in members])
             sizes = strata_sizes(rnd, counts, labels, spread)
         assert sizes is not None
+        self.strata[rnd.number] = {
+            i: label for (_, rows), label in zip(members, labels, strict=True) for i in rows
+        }
         order = self.order(rnd)
         groups = []
         for (key, rows), label, size in zip(members, labels, sizes, strict=True):
@@ -3167,11 +3235,27 @@ def check_source(case: Case) -> None:
         [e["body"] for e in case.ledger["entries"] if e["kind"] == "draw"] if case.ledger else []
     )
     made = [b for b in bodies if b["sample_commit_id"] == population["commit_id"]]
+    if names_draws(case):
+        check_left_out(case, bodies)
+        return
     if made and case.version == 2:
         due = {b["draw_sha256"][:16] for b in made}
         require(source in due, "source_draw", f"The table was made by the draw {sorted(due)[0]}.")
     elif source is not None and not any(b["draw_sha256"][:16] == source for b in bodies):
         case.report.claimed("L0", f"the source_draw {source}: no draw of the ledger has it")
+
+
+def check_left_out(case: Case, bodies: list[dict[str, Any]]) -> None:
+    """Compare the `source_draw` with the draws of the ledger whose rows are left out."""
+    why, source = case.table["left_out_by"], case.population["source_draw"]
+    named = [b for b in bodies if b["job_id"] in why["job_ids"]]
+    digests = sorted(b["draw_sha256"][:16] for b in named)
+    tables = {"", *(b["draw_sha256"][:16] for b in bodies)}
+    found = {sha256(",".join([table, *digests]).encode())[:16] for table in tables}
+    if len(named) == len(why["job_ids"]) and source in found:
+        case.report.checked("L0", "the source_draw is that of the draws whose rows are left out")
+    else:
+        case.report.claimed("L0", f"the source_draw {source}, which the manifest states")
 
 
 def ledger_roots(case: Case) -> set[str]:

@@ -37,6 +37,7 @@ from application.estimation.value_sources import (
     value_source,
     with_values,
 )
+from application.samples.facts import population_note
 from contract.answers import AtConfidence
 from contract.declarations import Help
 from contract.fields import NOT_GIVEN
@@ -105,7 +106,7 @@ class EstimatesAnswer(AtConfidence):
 
 
 @dataclass(frozen=True)
-class _Sampled:
+class SampledValues:
     """A sample as a request reads it: its table and source, its design, the values."""
 
     source: OpenTable
@@ -126,7 +127,7 @@ def estimates_of(service: Service, job: JobRecord, request: EstimatesRequest) ->
         A column or value doesn't fit, or the design has no formula.
     """
     request = with_both_figures(request)
-    sampled, settings = _sampled(service, job, request), settings_of(request)
+    sampled, settings = sampled_values(service, job, request), settings_of(request)
     design, has_filter = sampled.design.design, request.filters is not None
     calibration = None
     if request.calibrate is not None:
@@ -151,6 +152,7 @@ def estimates_of(service: Service, job: JobRecord, request: EstimatesRequest) ->
     noted: list[NotedFigure] = [*contrasted.contrasts, *estimates]
     warnings = [*contrasted.warnings, *interval_notes(noted, settings, design.unit)]
     notes = [*warnings, *design_notes(job, sampled.design, sampled.source, settings)]
+    notes += filter(None, [population_note(job.run_parameters)])
     notes += _value_notes(service, job, request, sampled.values_from)
     if calibration is not None and request.calibrate is not None:
         notes += _calibration_notes(request.calibrate, calibration, estimates)
@@ -174,7 +176,7 @@ def estimates_of(service: Service, job: JobRecord, request: EstimatesRequest) ->
     )
 
 
-def _sampled(service: Service, job: JobRecord, request: EstimatesRequest) -> _Sampled:
+def sampled_values(service: Service, job: JobRecord, request: EstimatesRequest) -> SampledValues:
     """Read the values of the sampled rows, after all checks of the request."""
     source = open_source(service, job)
     stored = open_table(service, job.dataset_id, output_of(job), SAMPLE).files
@@ -214,7 +216,7 @@ def _sampled(service: Service, job: JobRecord, request: EstimatesRequest) -> _Sa
             estimates=count,
             maximum=MAX_ESTIMATES,
         )
-    return _Sampled(source, sample, relation, values_from, design, read, membership)
+    return SampledValues(source, sample, relation, values_from, design, read, membership)
 
 
 def _value_notes(
@@ -275,7 +277,7 @@ def _require_of_table(
 
 
 def _calibration(
-    service: Service, sampled: _Sampled, request: EstimatesRequest, calibrate: CalibrateRequest
+    service: Service, sampled: SampledValues, request: EstimatesRequest, calibrate: CalibrateRequest
 ) -> FoundCalibration:
     """The calibration of a request; a difference needs the source's own groups and filter."""
     read, found, table = sampled.read, sampled.design, sampled.source.files
@@ -329,7 +331,7 @@ def frame_condition(found: SampleDesign, table: TableFiles) -> Statement | None:
 def _of_statistic(
     figure: StatisticRequest,
     values: Values,
-    sampled: _Sampled,
+    sampled: SampledValues,
     settings: EstimateSettings,
     calibration: FoundCalibration | None,
 ) -> list[FigureEstimate]:
@@ -533,7 +535,7 @@ def _equal_value_notes(
 
 def _with_true_values(
     service: Service,
-    sampled: _Sampled,
+    sampled: SampledValues,
     request: EstimatesRequest,
     estimates: list[FigureEstimate],
 ) -> tuple[list[FigureEstimate], list[str]]:

@@ -11,6 +11,9 @@ from service.service import Service
 from service.tables.row_names import NO_NAMES, names_of_job
 from storage.jobs.jobs import JobRecord
 
+ROW_MARK = re.compile(r"(?:[Rr]ow )?\{([a-z_]+)\}")
+"""A parameter in a template, with the noun that a name of a row doesn't need."""
+
 
 @contextmanager
 def rows_named(service: Service, job: JobRecord) -> Iterator[None]:
@@ -34,11 +37,13 @@ def name_rows(service: Service, job: JobRecord, error: DomainError) -> None:
         if isinstance(value, str) and value.startswith(prefix)
     }
     names = names_of_job(service, job, ids.values()) if ids else NO_NAMES
-    for parameter, row_id in ids.items():
-        if names.has(row_id):
-            error.parameters[f"{parameter}_name"] = names.of(row_id)
-            mark = re.compile(rf"([Rr]ow )?\{{{parameter}\}}")
-            error.template = mark.sub(f"{{{parameter}_name}}", error.template)
+    named = {parameter: names.of(row_id) for parameter, row_id in ids.items() if names.has(row_id)}
+
+    def name_mark(mark: re.Match[str]) -> str:
+        return f"{{{mark[1]}_name}}" if mark[1] in named else mark[0]
+
+    error.template = ROW_MARK.sub(name_mark, error.template)
+    error.parameters.update({f"{parameter}_name": name for parameter, name in named.items()})
     error.args = (error.message,)
     for cause in error.causes:
         name_rows(service, job, cause)

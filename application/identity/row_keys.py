@@ -18,6 +18,7 @@ from domain_errors import DomainError
 from parquet_tables.progress import ProgressCallback
 from parquet_tables.row_keys.digests import RowKey
 from parquet_tables.tables import TableFiles
+from profiling_engine.comparison.shared_columns import proposed_key
 from service.service import Service
 from service.tables.key_checks import (
     KeyCheck,
@@ -27,7 +28,7 @@ from service.tables.key_checks import (
     check_text,
     fault_of,
 )
-from service.tables.open_tables import open_requested, table_files
+from service.tables.open_tables import open_requested, open_table, table_files
 from storage.accounts.users import get_user
 from storage.errors import NotFound
 from storage.sqlite.database import Transaction
@@ -179,6 +180,16 @@ def row_key_state(
         offset=offset,
         limit=limit,
     )
+
+
+def likely_row_key(
+    caller: Caller, dataset_id: int, commit_id: str, table_key: str
+) -> tuple[str, ...]:
+    """The columns that may be the row key of a table: unique in its first rows."""
+    with caller.reading():
+        table = open_table(caller.service, dataset_id, commit_id, table_key)
+        with caller.service.parquet.cursor(table.files) as cursor:
+            return proposed_key(cursor, table.files)
 
 
 def _declared(tx: Transaction, dataset_id: int, table_key: str) -> DeclaredKey:

@@ -2,11 +2,22 @@
 
 from jobsvc_client.client import Client, Dataset, connect
 from jobsvc_client.errors import JobsvcError
-from jobsvc_client.jobs import Job, Report, RowsJob, Sample
+from jobsvc_client.jobs import Job, Report, RowsJob, Sample, Split
 from jobsvc_client.panels import Panel
-from jobsvc_client.results import Contrast, Estimate, Estimates, Evaluation, Plan, UploadedValues
+from jobsvc_client.results import (
+    Change,
+    Changes,
+    Contrast,
+    Estimate,
+    Estimates,
+    Evaluation,
+    Plan,
+    UploadedValues,
+)
 
 __all__ = [
+    "Change",
+    "Changes",
     "Client",
     "Contrast",
     "Dataset",
@@ -20,6 +31,7 @@ __all__ = [
     "Report",
     "RowsJob",
     "Sample",
+    "Split",
     "UploadedValues",
     "connect",
 ]

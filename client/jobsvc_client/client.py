@@ -16,9 +16,9 @@ from jobsvc_client.arguments import Columns, Number, given, keywords, listed, nu
 from jobsvc_client.display import facts, heading
 from jobsvc_client.draws import DrawOptions, RoundOptions, draw_body
 from jobsvc_client.errors import JobsvcError
-from jobsvc_client.fields import DEFAULT_METHOD, ImportOptions
+from jobsvc_client.fields import DEFAULT_METHOD, DIVIDING_METHOD, ImportOptions
 from jobsvc_client.frames import Frame, existing_file, library_of, to_parquet
-from jobsvc_client.jobs import Job, Report, RowsJob, Sample
+from jobsvc_client.jobs import Job, Report, RowsJob, Sample, Split
 from jobsvc_client.panels import Panel
 from jobsvc_client.results import Plan
 from jobsvc_client.transport import Transport, json_text
@@ -38,6 +38,7 @@ class ImportArguments(ImportOptions, total=False):
     ref: str | None
     purpose: str | None
     require_columns: bool
+    row_key: Sequence[str] | None
 
 
 class AttachArguments(TypedDict, total=False):
@@ -185,6 +186,8 @@ class Client:
         require_columns : bool
             Whether to refuse other columns than those of the version that it replaces; their order
             may differ.
+        row_key : sequence of str
+            The columns that identify a row, to declare as the row key of the table.
         **options
             How to read it: ``header_row``, ``decimal``, ``date_order``, ``types`` and so on.
         """
@@ -271,7 +274,9 @@ class Client:
         if info["run_type"] != "sampling":
             made = info["job_kind"]
             raise JobsvcError(f"Job {info['id']} made {made}, not a sample.", "not_a_sample")
-        return Sample(self._transport, info)
+        rounds = info["run_parameters"]["rounds"]
+        is_split = rounds[0]["method"] == DIVIDING_METHOD
+        return (Split if is_split else Sample)(self._transport, info)
 
     def _named(self, name: str) -> list[Dataset]:
         found = self._transport.pages("/api/datasets", "datasets", {"name": name})
@@ -312,6 +317,46 @@ class Dataset:
     def url(self) -> str:
         """The address of the dataset's page."""
         return f"{self._transport.url}/datasets/{self.id}"
+
+    @property
+    def row_key(self) -> tuple[str, ...]:
+        """The columns of the row key of the table ``primary``; none without one."""
+        try:
+            found = self._transport.json(
+                "GET", f"/api/datasets/{self.id}/row-key", query={"limit": 1}
+            )
+        except JobsvcError as error:
+            if error.code != "not_found":
+                raise
+            return ()
+        return tuple(found["columns"])
+
+    @keywords()
+    def set_row_key(
+        self,
+        columns: str | Sequence[str],
+        *,
+        table: str | None = None,
+        duplicates: str | None = None,
+    ) -> Dataset:
+        """Declare the columns that identify a row of a table in every version.
+
+        Parameters
+        ----------
+        columns : str or sequence of str
+            One to four columns.
+        table : str, optional
+            The table's key; ``primary`` by default.
+        duplicates : str, optional
+            ``refuse`` rows with equal keys, as by default, or ``number`` them.
+        """
+        body = given(
+            columns=[columns] if isinstance(columns, str) else list(columns),
+            table_key=table,
+            duplicates=duplicates,
+        )
+        self._transport.json("PUT", f"/api/datasets/{self.id}/row-key", body)
+        return self
 
     @keywords()
     def has_rows(self) -> bool:
@@ -379,7 +424,7 @@ class Dataset:
         ----------
         method : str
             ``random``, ``stratified``, ``systematic``, ``cluster``, ``weighted`` or
-            ``monetary_unit``.
+            ``monetary_unit``; for a split into parts see :meth:`split`.
         wait : bool
             Wait for the end of the draw; else the results of the sample wait for it.
         strata : str or sequence
@@ -400,6 +445,11 @@ class Dataset:
             The parameters of the method; :class:`jobsvc_client.fields.MethodParameters` has all.
         parameters : mapping
             The same as a mapping, by their names in the API.
+        key : str or sequence of str
+            Draw the same rows from every version of the table: in the order of these columns, which
+            identify a row. With ``keyed=True`` they are those of the table's row key.
+        start, duplicates : str
+            Where that order begins, a decimal from 0 to below 1; ``"number"`` for repeated keys.
         rounds : sequence of mapping
             Several steps, as in the API, instead of the arguments above.
         name, purpose : str
@@ -419,6 +469,46 @@ class Dataset:
         path = f"/api/sampling/datasets/{self.id}/jobs"
         sample = self._job(Sample, self._transport.json("POST", path, body, creates_job=True))
         return sample.wait() if wait else sample
+
+    @keywords(DrawOptions)
+    def split(
+        self,
+        shares: Mapping[str, float | str],
+        *,
+        wait: bool = True,
+        **options: Unpack[DrawOptions],
+    ) -> Split:
+        """Split a table into parts: each row into one, by its key or its group.
+
+        A row stays in its part when the table grows or is sorted anew, as long as seed and parts
+        are the same.
+
+        Parameters
+        ----------
+        shares : mapping
+            The share of each part by its name: ``{"train": 0.8, "test": "20%"}``.
+        wait : bool
+            Wait for the end; else the results wait for it.
+        key : str or sequence of str
+            The columns that identify a row; by default the row key of the table.
+        group : str
+            Rows with one value in this column stay together.
+        strata : str or sequence
+            Columns by whose values the parts are compared.
+        exact : bool
+            Exact sizes; rows may then move when the table grows.
+        **options
+            ``seed``, ``filters``, ``ref``, ``table``, ``name`` and so on, as of :meth:`sample`.
+
+        Examples
+        --------
+        >>> split = items.split({"train": 0.8, "test": 0.2}, group="user")  # doctest: +SKIP
+        >>> train, test = split["train"], split["test"]  # doctest: +SKIP
+        """
+        body = self._draw_body(DIVIDING_METHOD, {**options, "parts": shares})
+        path = f"/api/sampling/datasets/{self.id}/jobs"
+        split = self._job(Split, self._transport.json("POST", path, body, creates_job=True))
+        return split.wait() if wait else split
 
     @keywords(DrawOptions)
     def plan(self, method: str = DEFAULT_METHOD, **options: Unpack[DrawOptions]) -> Plan:
@@ -468,8 +558,6 @@ class Dataset:
         method: str = DEFAULT_METHOD,
         *,
         rotation: Number,
-        key: Columns = (),
-        duplicates: str | None = None,
         ref: str | None = None,
         table: str | None = None,
         **options: Unpack[RoundOptions],
@@ -485,20 +573,18 @@ class Dataset:
             :meth:`sample` takes them.
         rotation : float or str
             The share of a wave's rows that leaves before the next wave, such as ``"25%"``.
-        key : str or sequence of str
-            The columns that identify a row; by default the row key of the table.
-        duplicates : str, optional
-            ``number`` to number the rows of equal keys.
         ref, table : str
             The version against which the design is checked, and the table.
+        key : str or sequence of str
+            The columns that identify a row; by default the row key of the table.
+        duplicates : str
+            ``number`` to number the rows of equal keys.
         """
-        body = draw_body(method, {**options, "ref": ref, "table": table})
+        body = draw_body(method, {**options, "keyed": True, "ref": ref, "table": table})
         (drawn,) = body.pop("rounds")
-        order = given(key=listed(key) or None, duplicates=duplicates)
-        body |= {"name": name, "rotation": number_of("rotation", rotation)}
+        body |= {"name": name, "rotation": number_of("rotation", rotation), "round": drawn}
         path = f"/api/sampling/datasets/{self.id}/panels"
-        answer = self._transport.json("POST", path, {**body, "round": {**drawn, "order": order}})
-        return Panel(self._transport, answer)
+        return Panel(self._transport, self._transport.json("POST", path, body))
 
     @keywords()
     def panels(self) -> list[Panel]:
@@ -513,12 +599,22 @@ class Dataset:
         return self._transport.pages("/api/schedules", "schedules", {"dataset_id": self.id})
 
     @keywords(StoredArguments)
-    def sql(self, statement: str, **options: Unpack[StoredArguments]) -> RowsJob:
+    def sql(
+        self,
+        statement: str,
+        *,
+        with_tables: Columns | None = None,
+        **options: Unpack[StoredArguments],
+    ) -> RowsJob:
         """Run one SELECT on the dataset's tables; ``data`` is the only table.
 
-        With a name the result is stored as a saved query.
+        With a name the result is stored as a saved query. ``with_tables`` names further tables to
+        read: ``uploads`` and ``findings`` of the sample that ``ref`` names, and other versions.
         """
-        return self._submitted(RowsJob, "exploration", sql=statement, **options)
+        further = None if with_tables is None else listed(with_tables)
+        return self._submitted(
+            RowsJob, "exploration", sql=statement, with_tables=further, **options
+        )
 
     @keywords(TableArguments)
     def profile(self, columns: Columns | None = None, **options: Unpack[TableArguments]) -> Report:

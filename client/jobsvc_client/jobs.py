@@ -23,7 +23,7 @@ from jobsvc_client.arguments import (
 from jobsvc_client.display import facts, heading, paragraph
 from jobsvc_client.draws import Filter, filter_body
 from jobsvc_client.errors import JobFailed, JobsvcError
-from jobsvc_client.fields import EstimateOptions, EvaluationOptions, RowsOptions
+from jobsvc_client.fields import ChangeOptions, EstimateOptions, EvaluationOptions, RowsOptions
 from jobsvc_client.frames import (
     Frame,
     Library,
@@ -32,7 +32,7 @@ from jobsvc_client.frames import (
     to_parquet,
     write_file,
 )
-from jobsvc_client.results import Estimates, Evaluation, UploadedValues, groups_table
+from jobsvc_client.results import Changes, Estimates, Evaluation, UploadedValues, groups_table
 from jobsvc_client.transport import PAGE, Transport
 
 if TYPE_CHECKING:
@@ -183,9 +183,9 @@ class RowsJob(Job):
         """Return the rows as a frame of ``pandas``, ``polars`` or ``arrow``."""
         return self._frame(self._rows_path(), library, columns)
 
-    def _frame(self, path: str, library: Library, columns: Columns | None) -> Any:
+    def _frame(self, path: str, library: Library, columns: Columns | None, **more: Any) -> Any:
         self.wait()
-        query = {"format": "parquet", "columns": quoted_list(columns)}
+        query = {"format": "parquet", "columns": quoted_list(columns), **given(**more)}
         return from_parquet(self._transport.content(path, query), library)
 
     @keywords()
@@ -325,6 +325,69 @@ class Sample(RowsJob):
         )
         return Estimates(self._computed("estimates", body))
 
+    @keywords(ChangeOptions)
+    def change(
+        self,
+        other: Sample | str,
+        statistic: str | None = None,
+        column: str | None = None,
+        *,
+        value: Any = ...,
+        denominator: str | None = None,
+        statistics: Sequence[Mapping[str, Any]] = (),
+        by: Columns = (),
+        filters: Filter | None = None,
+        key: Columns = (),
+        values: int | str | None = None,
+        **options: Unpack[ChangeOptions],
+    ) -> Changes:
+        """Estimate the change of figures from this sample to another.
+
+        Parameters
+        ----------
+        other : Sample or str
+            The other sample, or the id of its job.
+        statistic, column, value, denominator, statistics, by, filters
+            As for :meth:`estimate`; a quantile has no change.
+        key : str or sequence of str
+            The columns that identify a row; by default the key of both orders or of the table.
+        values : int or str
+            ``findings``, ``latest`` or the number of an upload of each sample.
+
+        Examples
+        --------
+        >>> sample.change(later, "mean", "amount", by="region")  # doctest: +SKIP
+        """
+        figures = [dict(each) for each in statistics]
+        if statistic is not None:
+            named = given(statistic=statistic, column=column, denominator=denominator)
+            figures.append(named if value is ... else {**named, "value": value})
+        body = given(
+            **options,
+            with_job=_id_of(other),
+            statistics=figures,
+            by=listed(by) or None,
+            filters=None if filters is None else filter_body(filters),
+            key=listed(key) or None,
+            values=values,
+        )
+        return Changes(self._computed("change", body))
+
+    @keywords()
+    def changed_values(
+        self, other: Sample | str, columns: Columns = (), *, key: Columns = ()
+    ) -> list[dict[str, Any]]:
+        """List the values that differ between the rows in this sample and another.
+
+        Each has the row's ``key``, the ``column``, and ``old`` and ``new`` as texts.
+        """
+        query = {
+            "with_job": _id_of(other),
+            **({"columns": quoted_list(listed(columns))} if columns else {}),
+            **({"key": quoted_list(listed(key))} if key else {}),
+        }
+        return self._transport.pages(f"{self._path()}/changed-values", "data", query)
+
     @keywords()
     def upload_values(self, values: Frame | str | Path, key: Columns = ()) -> UploadedValues:
         """Upload values of the sampled rows from elsewhere, such as the results of a test.
@@ -453,6 +516,33 @@ class Sample(RowsJob):
         return self._transport.content(f"{self._path()}/design", {"format": format}).decode()
 
     @keywords()
+    def rows(
+        self,
+        as_of: str | None = None,
+        *,
+        key: Columns | None = None,
+        library: Library = "pandas",
+        columns: Columns | None = None,
+    ) -> Any:
+        """Return the drawn rows, or as they are in another version, as a frame.
+
+        Parameters
+        ----------
+        as_of : str, optional
+            A ref or a commit. Each drawn row then has its values in the source (``…_before``) and
+            in that version (``…_now``); ``_change`` is ``unchanged``, ``changed`` or ``removed``,
+            and ``added`` for further rows of a sampled key.
+        key : str or sequence of str, optional
+            The columns that identify a row; by default the row key of the table.
+        """
+        if as_of is None:
+            if key is not None:
+                raise JobsvcError("`key` needs `as_of`.", "invalid_request")
+            return self.frame(library, columns=columns)
+        names = None if key is None else listed(key)
+        return self._frame(f"{self._path()}/rows", library, columns, as_of=as_of, key=names)
+
+    @keywords()
     def residual(self, library: Library = "pandas") -> Any:
         """Return the rows that weren't drawn, of a sample with ``residual=True``."""
         return self._frame(f"{self._path()}/residual", library, None)
@@ -513,3 +603,44 @@ def _carried(continues: Mapping[str, Any]) -> str:
         f"It continues sample {continues['name']}: findings about {continues['findings']:,} of its "
         "rows came along"
     )
+
+
+def _id_of(sample: Sample | str) -> str:
+    return sample.id if isinstance(sample, Sample) else sample
+
+
+class Split(Sample):
+    """A split of a dataset: the parts as frames, and what was checked in them.
+
+    The rows of the split as a sample are those of all parts; ``_part`` has the part of each.
+    """
+
+    @property
+    def parts(self) -> list[str]:
+        """The names of the parts."""
+        return [str(part["name"]) for part in self.division["parts"]]
+
+    @property
+    def division(self) -> dict[str, Any]:
+        """The parts with the shares asked and got, groups, strata, and the ``check``."""
+        found: dict[str, Any] = self._completed()["rounds"][0]["division"]
+        return found
+
+    def __getitem__(self, part: str) -> pandas.DataFrame:
+        """Return a part as a frame of pandas."""
+        frame: pandas.DataFrame = self.part(part)
+        return frame
+
+    @keywords()
+    def part(
+        self, name: str, library: Library = "pandas", *, columns: Columns | None = None
+    ) -> Any:
+        """Return a part as a frame of ``pandas``, ``polars`` or ``arrow``."""
+        self.wait()
+        query = {"format": "parquet", "table_key": name, "columns": quoted_list(columns)}
+        return from_parquet(self._transport.content(self._rows_path(), query), library)
+
+    @keywords()
+    def frames(self, library: Library = "pandas") -> dict[str, Any]:
+        """Return all parts as frames, by their names."""
+        return {name: self.part(name, library) for name in self.parts}

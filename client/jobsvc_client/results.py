@@ -38,7 +38,20 @@ MISSTATEMENT = {
 }
 """Amounts of an evaluation by monetary units; the first four add up to the upper limit."""
 FIGURES = ("estimate", "margin", "ci_low", "ci_high", "standard_error", "confidence", "n")
+CHANGE_FIGURES = ("estimate", "standard_error", "ci_low", "ci_high")
 NAMES = {"proportion": "Share", "count": "Number of rows"}
+
+
+def _title(statistic: str, column: str | None, value: Any, data: dict[str, Any]) -> str:
+    name = NAMES.get(statistic, statistic.capitalize())
+    if statistic == "quantile":
+        name = f"{name} {data['q']:g}"
+    if column is None:
+        return name
+    if statistic == "ratio":
+        column = f"{column} / {data['denominator']}"
+    of = f"{name} of {column}"
+    return f"{of} = {value}" if statistic == "proportion" else of
 
 
 @dataclass(frozen=True)
@@ -69,16 +82,7 @@ class Estimate:
     @property
     def title(self) -> str:
         """The name of the figure, such as ``Total of amount``."""
-        name = NAMES.get(self.statistic, self.statistic.capitalize())
-        if self.statistic == "quantile":
-            name = f"{name} {self.data['q']:g}"
-        if self.column is None:
-            return name
-        column = self.column
-        if self.statistic == "ratio":
-            column = f"{column} / {self.data['denominator']}"
-        of = f"{name} of {column}"
-        return f"{of} = {self.value}" if self.statistic == "proportion" else of
+        return _title(self.statistic, self.column, self.value, self.data)
 
     @keywords()
     def figures(self) -> tuple[str, str, str, str]:
@@ -91,6 +95,91 @@ class Estimate:
         group = ", ".join(f"{name} {value}" for name, value in self.group.items())
         title = f"{self.title} ({group})" if group else self.title
         return f"{title}: {estimate} ± {margin} ({100 * self.confidence:g} %: {low} to {high})"
+
+
+@dataclass(frozen=True)
+class Change:
+    """A figure of two samples and its change, second less first.
+
+    ``first``, ``second`` and ``change`` each have ``estimate``, ``standard_error``, ``ci_low`` and
+    ``ci_high``; ``first`` or ``second`` is None where a sample has no row of the group.
+    """
+
+    statistic: str
+    column: str | None
+    value: Any
+    group: dict[str, Any]
+    first: dict[str, Any] | None
+    second: dict[str, Any] | None
+    change: dict[str, Any]
+    rule: str
+    data: dict[str, Any]
+
+    @property
+    def title(self) -> str:
+        """The name of the figure, such as ``Total of amount``."""
+        return _title(self.statistic, self.column, self.value, self.data)
+
+    @keywords()
+    def figures(self) -> tuple[str, ...]:
+        """Write both estimates, the change and its limits."""
+        write = share_text if self.statistic == "proportion" else number_text
+        waves = (None if each is None else each["estimate"] for each in (self.first, self.second))
+        limits = (self.change[name] for name in ("estimate", "ci_low", "ci_high"))
+        return tuple(map(write, (*waves, *limits)))
+
+    def __str__(self) -> str:
+        first, second, change, low, high = self.figures()
+        group = ", ".join(f"{name} {value}" for name, value in self.group.items())
+        title = f"{self.title} ({group})" if group else self.title
+        return f"{title}: {first} to {second}, change {change} ({low} to {high})"
+
+
+class Changes(Sequence[Change]):
+    """The figures of two samples and their change; ``data`` is the answer of the server."""
+
+    def __init__(self, data: dict[str, Any]) -> None:
+        self.data = data
+        self.notes: list[str] = data["notes"]
+        self.common_rows: int = data["common_rows"]
+        """Rows in both samples."""
+        names = [own.name for own in fields(Change) if own.name != "data"]
+        self._items = [
+            Change(**{name: each[name] for name in names}, data=each) for each in data["figures"]
+        ]
+
+    @overload
+    def __getitem__(self, place: int) -> Change: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Change]: ...
+    def __getitem__(self, place: int | slice) -> Change | list[Change]:
+        return self._items[place]
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    @keywords()
+    def to_pandas(self) -> pandas.DataFrame:
+        """Return a row for each figure and group."""
+        rows = []
+        for each in self:
+            row = {"statistic": each.statistic, "column": each.column, **each.group}
+            for side in ("first", "second", "change"):
+                part = each.data[side] or {}
+                row |= {f"{side}_{name}": part.get(name) for name in CHANGE_FIGURES}
+            rows.append(row)
+        frame: pandas.DataFrame = imported("pandas").DataFrame(rows)
+        return frame
+
+    def __repr__(self) -> str:
+        return "\n".join([*map(str, self), *(f"Note: {note}" for note in self.notes)])
+
+    def _repr_html_(self) -> str:
+        groups = list(self[0].group) if self._items else []
+        confidence = f"{100 * self.data['confidence']:g} % from"
+        columns = ["Figure", *groups, "First", "Second", "Change", confidence, "to"]
+        rows = [[each.title, *each.group.values(), *each.figures()] for each in self]
+        return table(columns, rows) + "".join(map(paragraph, self.notes))
 
 
 AnyEstimate = TypeVar("AnyEstimate", bound=Estimate)

@@ -7,7 +7,18 @@ from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 
 from contract.declarations import Help, OnlyWith, Option, Request, Title
-from contract.fields import Count, Flag, Mapped, Part, Suggested, Text, Upload
+from contract.fields import (
+    ColumnName,
+    Count,
+    Flag,
+    Items,
+    Mapped,
+    Part,
+    Suggested,
+    Text,
+    Upload,
+)
+from contract.requests.draw import MAX_KEY_COLUMNS
 from contract.requests.submitting import MAIN, MAX_URI_LENGTH, CommitMessage, JobPriority
 
 MAX_COLUMNS = 16_384
@@ -160,12 +171,24 @@ class NewVersionRequest(Request):
     priority: JobPriority = "interactive"
 
 
+ImportedRowKey = Annotated[
+    tuple[str, ...],
+    Items(ColumnName(), MAX_KEY_COLUMNS),
+    Title("Row key"),
+    Help(
+        "The columns that identify a row, to declare as the row key of the table. A key that the "
+        "imported rows repeat or lack isn't declared, and the result says so."
+    ),
+]
+
+
 @dataclass(frozen=True, kw_only=True)
 class UriImportRequest(NewVersionRequest):
     """Import a file that the job downloads."""
 
     uri: Uri
     options: FileOptions = field(default_factory=dict)
+    row_key: ImportedRowKey = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,6 +199,7 @@ class ImportRequest(NewVersionRequest):
 
     file: Annotated[Any, Upload(), Help("CSV, TSV, JSON, NDJSON, Parquet or XLSX.")]
     options: FileOptions = field(default_factory=dict)
+    row_key: ImportedRowKey = ()
 
 
 @dataclass(frozen=True, kw_only=True)

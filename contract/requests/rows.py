@@ -24,10 +24,13 @@ class ReservesRequest(Request):
 class LookupRequest(Request):
     """The value by which rows are looked up."""
 
-    value: Annotated[str, Text(1, 10_000), Help("The value, or a row id or number.")]
+    value: Annotated[str, Text(1, 10_000), Help("The value, or a row key, a row id or a number.")]
     column: Annotated[
         str | None,
         Text(1),
-        Help("A column of the source; by default `value` is a row id."),
+        Help(
+            "A column of the source; by default `value` is a row key, or a row id such as "
+            "`primary:17`."
+        ),
     ] = None
     limit: Annotated[int, Count(Bounds(1, MAX_LOOKED_UP))] = 10

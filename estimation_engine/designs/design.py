@@ -114,6 +114,10 @@ class Design(ABC):
         False for rounds that are samples of their own.
     joins_rounds : bool
         Whether several rounds of one frame are one sample of this design.
+    is_simple : bool
+        Whether the rows of each group, or of the table, are a simple random sample.
+    is_by_threshold : bool
+        Whether a row is drawn, nearly, where its random number is below its probability.
     group_kind : str, optional
         What its groups are.
     has_equal_chances : bool
@@ -142,6 +146,8 @@ class Design(ABC):
     method: ClassVar[str]
     is_one_sample: ClassVar[bool] = True
     joins_rounds: ClassVar[bool] = False
+    is_simple: ClassVar[bool] = False
+    is_by_threshold: ClassVar[bool] = False
     group_kind: ClassVar[Literal["strata", "clusters"] | None] = None
     has_equal_chances: ClassVar[bool] = False
     is_at_distances: ClassVar[bool] = False

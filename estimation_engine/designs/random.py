@@ -25,6 +25,7 @@ class SimpleDesign(Design, ABC):
     """Simple random samples of groups: several rounds of one frame are one sample."""
 
     joins_rounds: ClassVar = True
+    is_simple: ClassVar[bool] = True
     allows_replacements: ClassVar = True
 
     def inclusion_probabilities(self, rows: RowsOfPairs) -> Floats:

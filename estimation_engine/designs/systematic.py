@@ -26,6 +26,7 @@ class SystematicDesign(RandomDesign):
 
     method: ClassVar = "systematic"
     joins_rounds: ClassVar = False
+    is_simple: ClassVar[bool] = False
     allows_replacements: ClassVar = False
     is_at_distances: ClassVar = True
     is_hypergeometric: ClassVar = False

@@ -60,6 +60,7 @@ class WeightedDesign(Design):
     certain: Booleans
 
     method: ClassVar = "weighted"
+    is_by_threshold: ClassVar[bool] = True
     by_size: ClassVar = True
     has_unequal_weights: ClassVar = True
 
@@ -128,6 +129,7 @@ class MonetaryDesign(WeightedDesign):
     hits: Ints
     unit_chances: Floats
 
+    is_by_threshold: ClassVar[bool] = False
     scales_weights: ClassVar = True
 
     @classmethod

@@ -12,7 +12,12 @@ from marshmallow import ValidationError
 
 from application.identity.column_reports import ColumnChanges, preview_changes
 from application.import_preview import Preview, preview_import, preview_uri
-from application.job_submission import required_columns, submit_import, submit_uri_import
+from application.job_submission import (
+    required_columns,
+    row_key_of_import,
+    submit_import,
+    submit_uri_import,
+)
 from contract.requests.importing import (
     DatasetPreviewRequest,
     ImportRequest,
@@ -101,7 +106,11 @@ def import_file(dataset_id: int, ref: str, given: ImportRequest | UriImportReque
     """
     dataset = caller().dataset(dataset_id, "write")
     message = given.commit_message or ""
-    meaning = {**given.options, **required_columns(given.require_columns)} or None
+    declared = {
+        **required_columns(given.require_columns),
+        **row_key_of_import(given.row_key),
+    }
+    meaning = {**given.options, **declared} or None
     if isinstance(given, UriImportRequest):
         by = submission(given.priority, given.uri, message, body=meaning)
         job = submit_uri_import(service(), by, dataset, ref, given)

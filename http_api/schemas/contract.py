@@ -149,8 +149,26 @@ def _of_form(own: Declared) -> fields.Field[Any]:
             return QueryBoolean(**_options(own))
         case kinds.Part(of):
             return JsonPart(of, own.description, **_options(own))
+        case kinds.Items():
+            return JsonList(field_of(own), own.description)
         case _:
             return field_of(own)
+
+
+class JsonList(fields.Field[Any]):
+    """A field of a form with a list as a JSON array; by default an empty one."""
+
+    def __init__(self, items: fields.Field[Any], description: str) -> None:
+        about = {"type": "string", "description": f"{description} As a JSON array."}
+        super().__init__(load_default=list, metadata=about)
+        self._items = items
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> Any:
+        try:
+            given = json.loads(value)
+        except (TypeError, ValueError, RecursionError):
+            raise invalid("Must be a JSON array.") from None
+        return self._items.deserialize(given)
 
 
 class JsonPart(fields.Field[Any]):

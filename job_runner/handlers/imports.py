@@ -21,6 +21,7 @@ from import_engine.sources.downloading import DownloadLimits, import_uri
 from import_engine.sources.uris import allowed_uri
 from import_engine.work import ImportedTable
 from job_runner.attempt import JobContext
+from job_runner.imported_keys import ImportedKey, imported_keys, new_row_key
 from parquet_tables.progress import ProgressCallback, progress_part
 from profiling_engine.tables.control_totals import ControlTotal, control_totals
 from service.tables.attached_files import TableToAttach, attach, notes_on
@@ -33,8 +34,8 @@ from storage.versions.column_changes import TableShape, checked_changes
 from storage.versions.manifests import StoredTable, get_commit
 from storage.versions.refs import get_ref
 
-READ_SHARE, ADD_SHARE = 0.93, 0.95
-"""Progress after reading, and after the control totals; the rest is for hashing files."""
+READ_SHARE, ADD_SHARE, KEY_SHARE = 0.9, 0.92, 0.94
+"""Progress after reading, control totals and hashing files; the rest is for the row key."""
 
 
 def run_import(context: JobContext) -> Outcome:
@@ -69,13 +70,15 @@ def run_import(context: JobContext) -> Outcome:
         )
         for table in tables
     ]
+    keys = imported_keys(context, stored, progress_part(context.on_progress, KEY_SHARE, 1.0))
     return Outcome(
         summary={
             "file_name": job.run_parameters["file_name"],
             "size_bytes": size_bytes,
             **source,
-            "tables": list(map(_table_summary, tables, stored, totals)),
+            "tables": list(map(_table_summary, tables, stored, totals, keys)),
         },
+        row_key=new_row_key(stored, keys),
         commit=NewCommit(
             ref_name=job.run_parameters["ref"],
             message=job.run_parameters["commit_message"],
@@ -148,12 +151,16 @@ def _summary(table: StoredTable) -> dict[str, object]:
 
 
 def _table_summary(
-    table: ImportedTable, stored: StoredTable, totals: Sequence[ControlTotal]
+    table: ImportedTable,
+    stored: StoredTable,
+    totals: Sequence[ControlTotal],
+    key: ImportedKey | None,
 ) -> dict[str, object]:
     return {
         **_summary(stored),
         "notes": [*table.notes, *(question.text for question in table.questions)],
         "control_totals": [asdict(each) for each in totals],
+        "row_key": key,
     }
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, compress
 
 import duckdb
 
@@ -143,11 +143,7 @@ def quick_key(
 
     Columns named like an id come first. Other rows may repeat it.
     """
-    columns = sorted(
-        (one for one in shared if _can_be_key(one)),
-        key=lambda one: not is_identifier_name(one.name),
-    )[:MAX_TRIED]
-    keys = [*((one,) for one in columns), *combinations(columns, 2)]
+    keys = _likely_keys([one for one in shared if _can_be_key(one)])
     sides = (
         unique_in_first_rows(cursor, base, [[one.base for one in key] for key in keys]),
         unique_in_first_rows(cursor, other, [[one.other for one in key] for key in keys]),
@@ -156,6 +152,34 @@ def quick_key(
     return tuple(one.name for one in next(unique, ()))
 
 
+def proposed_key(cursor: duckdb.DuckDBPyConnection, table: TableFiles) -> tuple[str, ...]:
+    """The probable row key of a table: one or two columns that are unique in its first rows.
+
+    Columns named like an id come first. Of few rows other columns are unique by chance, so they
+    need ``MIN_ROWS`` of them. Amounts are no key, also if they differ.
+    """
+    columns = [
+        each
+        for each in table.columns
+        if can_be_in_key(each)
+        and not (each.data_type.is_time or each.data_type.name == "BOOLEAN")
+        and (each.data_type.is_whole or not each.data_type.is_number)
+    ]
+    if table.row_count < MIN_ROWS:
+        columns = [each for each in columns if is_identifier_name(each.name)]
+    keys = _likely_keys([SharedColumn(each, each) for each in columns])
+    unique = unique_in_first_rows(cursor, table, [[one.base for one in key] for key in keys])
+    return tuple(one.name for one in next(compress(keys, unique), ()))
+
+
+def _likely_keys(columns: Sequence[SharedColumn]) -> list[tuple[SharedColumn, ...]]:
+    """Single columns, those named like an id first, then pairs of them."""
+    likely = sorted(columns, key=lambda one: not is_identifier_name(one.name))[:MAX_TRIED]
+    return [*((one,) for one in likely), *combinations(likely, 2)]
+
+
+MIN_ROWS = 20
+"""Rows of a table of which any unique column is proposed as the row key."""
 NEARLY_UNIQUE = 0.8
 """An approximate share of distinct values that may be 1."""
 

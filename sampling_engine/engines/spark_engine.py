@@ -16,10 +16,12 @@ from contract.words import EngineName
 from domain_errors import DomainError
 from parquet_tables.database import registered
 from parquet_tables.progress import ProgressCallback, ignore_progress, progress_part
-from parquet_tables.rows import RowSet
+from parquet_tables.row_keys.canonical import digest_of, key_text
+from parquet_tables.row_keys.digests import NO_KEY, KeyDigests, KeyFaults, RowKey
+from parquet_tables.rows import RowSet, rows_at
 from parquet_tables.tables import Column, DataFile, TableFiles
 from sampling_engine.engines import spark_sql
-from sampling_engine.engines.duckdb_engine import DUCKDB
+from sampling_engine.engines.duckdb_engine import DUCKDB, Loc
 from sampling_engine.engines.engine import DrawState
 from sampling_engine.engines.spark_connection import (
     FileKey,
@@ -28,10 +30,11 @@ from sampling_engine.engines.spark_connection import (
     connected,
 )
 from sampling_engine.engines.spark_sql import SparkTable
-from sampling_engine.engines.spark_types import is_read_by_spark
+from sampling_engine.engines.spark_types import is_read_by_spark, require_types
 from sampling_engine.selection.bands import BandColumn
+from sampling_engine.selection.keyed import OrderByKey
 from sampling_engine.selection.order import Int64s, in_sorted
-from sampling_engine.selection.strata import too_many_strata
+from sampling_engine.selection.strata import Strata, too_many_strata
 from sampling_engine.spec import RowFilter, Strategy
 from sampling_engine.sql import statements
 from sampling_engine.sql.passes import (
@@ -45,8 +48,13 @@ from sampling_engine.sql.passes import (
     ScanUnits,
     UnitRows,
 )
+from sampling_engine.sql.statements import StrataTable
 from sampling_engine.sql.units import Units
 
+MAX_DELETED = 1 << 22
+"""Deleted rows that are sent to Spark, 34 MB; with more of them DuckDB checks the key."""
+MAX_READ = 1 << 22
+"""Rows whose keys are read by their ordinals; of more of them all digests are computed."""
 BLOCK_BITS = 18
 """At most 2^18 blocks of rows are counted to find the rows at some places."""
 
@@ -174,7 +182,7 @@ class SparkEngine:
         """Make views of the tables of numbers that the pass reads."""
         if isinstance(wanted, RankedBelow):
             if wanted.strata.columns:
-                self._send_strata(state, wanted)
+                self._send_strata(state, wanted.strata, wanted.wanted, wanted.thresholds)
             return
         for name, columns in wanted.inputs.items():
             self._numbers(name, **columns)
@@ -239,6 +247,97 @@ class SparkEngine:
         _require_same(strata.of(ordinals, ignore_progress), np.zeros_like(ordinals))
         return ordinals
 
+    def keys_of(
+        self, state: DrawState, key: RowKey, on_progress: ProgressCallback, loc: Loc
+    ) -> KeyDigests:
+        return KeysInSpark(self, state, key, on_progress, loc)
+
+    def key_faults(self, keyed: KeyDigests, on_progress: ProgressCallback) -> KeyFaults:
+        """The live rows without a key, and those that share their digest."""
+        deleted = keyed.table.deletion_vector
+        if len(deleted):
+            self._numbers("deleted", ordinal=deleted)
+        queries = spark_sql.SparkKeys(keyed.columns).faults(
+            self.table, without_deleted=bool(len(deleted))
+        )
+
+        def fetched(sql: str) -> Any:
+            return self.connection.fetch((sql, []), on_progress, "checking the key")
+
+        (counts,) = fetched(queries.counts).to_pylist()
+        none = np.empty(0, dtype=np.int64)
+        missing, repeated = int(counts["missing"]), int(counts["repeated"])
+        return KeyFaults(
+            missing,
+            repeated,
+            _numpy(fetched(queries.missing)["ordinal"]) if missing else none,
+            _numpy(fetched(queries.repeated)["ordinal"]) if repeated else none,
+        )
+
+    def ranked_by_key(
+        self,
+        state: DrawState,
+        order: OrderByKey,
+        strata: Strata,
+        wanted: Int64s,
+        limits: Int64s,
+        on_progress: ProgressCallback,
+    ) -> RankedRows:
+        ranks, shifts = order.ranks, order.shifts
+        if shifts is not None:
+            ranks = ranks.from_zero()
+            shifts = shifts[wanted]
+        if strata.columns:
+            self._send_strata(state, strata, wanted, limits, shifts)
+        keyed = spark_sql.SparkKeys(order.digests.columns, ranks)
+        query = spark_sql.ranked_by_key(
+            keyed, strata, limits, self.table, own_starts=shifts is not None
+        )
+        found = RankedRows(*self._found(state, query, "scanning for the lowest ranks", on_progress))
+        numbered = order.digests.numbered[0]
+        found = RankedRows(*(each[~in_sorted(found.ordinals, numbered)] for each in found))
+        _require_same(strata.of(found.ordinals, on_progress), found.strata)
+        _require_same(order.rank_in(found.ordinals, found.strata), found.ranks)
+        own = numbered[~in_sorted(numbered, state.taken)]
+        numbers = strata.of(own, on_progress)
+        limit_of = np.zeros(len(strata.rows) + 1, dtype=np.int64)
+        limit_of[wanted] = limits
+        own_ranks = order.rank_in(own, numbers)
+        below = own_ranks < limit_of[numbers]
+        more = RankedRows(own[below], numbers[below], own_ranks[below])
+        return RankedRows(*(np.concatenate(both) for both in zip(found, more, strict=True)))
+
+    def units_by_key(
+        self,
+        state: DrawState,
+        order: OrderByKey,
+        wanted: ScanUnits,
+        on_progress: ProgressCallback,
+    ) -> Iterator[KeyedUnits]:
+        keyed = spark_sql.SparkKeys(order.digests.columns, order.ranks)
+        query = spark_sql.units_by_key(wanted, keyed, self.table)
+        found = KeyedUnits(*self._found(state, query, wanted.message, on_progress))
+        numbered = order.digests.numbered[0]
+        found = KeyedUnits(*(each[~in_sorted(found.ordinals, numbered)] for each in found))
+        rows = UnitRows(found.ordinals, found.units)
+        self.check_units(state, wanted.units, wanted.row_filter, rows)
+        _require_same(order.rank(found.ordinals), found.ranks)
+        yield found
+        own = numbered[~in_sorted(numbered, state.taken)]
+        at, units = state.units_of(wanted.units, wanted.row_filter, own)
+        few = units < wanted.below
+        yield KeyedUnits(own[at][few], units[few], order.rank(own[at][few]))
+
+    def _found(
+        self, state: DrawState, query: spark_sql.Query, message: str, on_progress: ProgressCallback
+    ) -> tuple[Int64s, Int64s, Int64s]:
+        """The three columns of numbers that a query finds, without rows that are taken."""
+        found = self.connection.fetch(query.statement, on_progress, message)
+        with registered(state.cursor, {"found": found}):
+            columns = state.cursor.execute(query.finish).fetchnumpy().values()
+        first, second, third = (np.asarray(each).astype(np.int64) for each in columns)
+        return first, second, third
+
     def check_units(
         self, state: DrawState, units: Units, row_filter: RowFilter | None, found: UnitRows
     ) -> None:
@@ -262,19 +361,61 @@ class SparkEngine:
             lambda: self.connection.make_view(name, table), ignore_progress, "sending numbers"
         )
 
-    def _send_strata(self, state: DrawState, ranked: RankedBelow) -> None:
-        """Make the view ``wanted`` of the strata's keys, numbers and thresholds."""
-        strata = ranked.strata
+    def _send_strata(
+        self,
+        state: DrawState,
+        strata: StrataTable,
+        wanted: Int64s,
+        thresholds: Int64s,
+        shifts: Int64s | None = None,
+    ) -> None:
+        """Make the view ``wanted`` of the strata's keys, numbers, thresholds and shifts."""
         keys = ", ".join(
             f"CAST(s.k{i} AS {_sent_type(column)}) AS k{i}"
             for i, column in enumerate(strata.columns)
         )
-        with registered(state.cursor, ranked.inputs):
+        shifts = np.zeros_like(wanted) if shifts is None else shifts
+        inputs = {"wanted": {"stratum": wanted, "threshold": thresholds, "shift": shifts}}
+        with registered(state.cursor, inputs):
             table = state.cursor.sql(
-                f"SELECT {keys}, w.stratum, w.threshold FROM {strata.table_name} AS s "
+                f"SELECT {keys}, w.stratum, w.threshold, w.shift FROM {strata.table_name} AS s "
                 "JOIN wanted AS w ON w.stratum = s.stratum"
             ).to_arrow_table()
         self._view("wanted", table)
+
+
+class KeysInSpark(KeyDigests):
+    """Keys that Spark checks; the digests of few rows are read by DuckDB, row by row."""
+
+    def __init__(
+        self,
+        engine: SparkEngine,
+        state: DrawState,
+        key: RowKey,
+        on_progress: ProgressCallback,
+        loc: Loc,
+    ) -> None:
+        super().__init__(state.cursor, state.table, key, state.counts_dir, on_progress, loc)
+        require_types(self.columns)
+        self._engine = engine
+
+    def _faults(self, on_progress: ProgressCallback) -> KeyFaults:
+        if len(self.table.deletion_vector) > MAX_DELETED:
+            return super()._faults(on_progress)
+        return self._engine.key_faults(self, on_progress)
+
+    def _of_columns(self, ordinals: Int64s) -> Int64s:
+        if "_files" in vars(self) or len(ordinals) > MAX_READ:
+            return super()._of_columns(ordinals)
+        wanted, places = np.unique(ordinals, return_inverse=True)
+        digest = f"coalesce({digest_of(key_text(self.columns))}, {NO_KEY}) AS digest"
+        statement = rows_at(self.table, digest, RowSet.of("wanted", wanted), ["ordinal"])
+        with registered(self._cursor, {"wanted": {"ordinal": wanted}}):
+            rows = self._cursor.execute(*statement).fetchnumpy()
+        found = np.empty(len(wanted), dtype=np.int64)
+        found[np.searchsorted(wanted, rows["ordinal"])] = rows["digest"]
+        of_rows: Int64s = found[places]
+        return of_rows
 
 
 def _sent_type(column: Column) -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import singledispatch
 from typing import Any
 
+from parquet_tables.row_keys.digests import EXAMPLES, MAX_NUMBERED
 from parquet_tables.rows import Statement
 from parquet_tables.tables import Column
 from sampling_engine.amounts import FLOAT_PLACES
@@ -28,10 +29,12 @@ from sampling_engine.engines.spark_types import (
 from sampling_engine.filters.filter import Filter
 from sampling_engine.filters.spark import build_spark_condition
 from sampling_engine.selection.bands import BandColumn
+from sampling_engine.selection.keyed import SIZE, DigestRanks
 from sampling_engine.selection.order import (
     FIRST_FACTOR,
     LOW_31_BITS,
     SECOND_FACTOR,
+    Int64s,
     SeededOrder,
 )
 from sampling_engine.spec import RowFilter
@@ -64,6 +67,7 @@ HALF_BITS = 50
 PART_BITS = 25
 PART = 1 << PART_BITS
 """Sums of so many bits of up to 2^38 numbers are below 2^63."""
+SHA_BITS = 256
 ALL_FOUND = "SELECT f.* FROM found AS f"
 NOT_TAKEN_FOUND = f"{ALL_FOUND} WHERE {not_taken('f')}"
 
@@ -125,26 +129,33 @@ def _not_null(number: str) -> str:
     return f"coalesce({number}, 0L)"
 
 
-def ranked(order: SeededOrder, source: str, carried: Sequence[str]) -> str:
+def ranked(
+    order: SeededOrder,
+    source: str,
+    carried: Sequence[str],
+    number: str = "ordinal",
+    shift: int = 0,
+) -> str:
     """``source``'s ordinal and the ``carried`` columns with ``rank``, and ``pid``.
 
+    The rank is that of the column ``number``, less ``shift``.
     A SELECT for each round of the order. Spark evaluates a round's common subexpressions once, and
     the time it takes to plan grows with the number of SELECTs.
     """
     half = order.bits // 2
     mask = (1 << half) - 1
     columns = ", ".join(["ordinal", *carried])
-    halves = f"shiftright(ordinal, {half}) AS l, ordinal & {mask}L AS r"
+    halves = f"shiftright({number}, {half}) AS l, {number} & {mask}L AS r"
     sql = f"SELECT {columns}, {halves} FROM ({source})"
     for key in order.keys:
         once = f"(((r ^ {key}L) * {FIRST_FACTOR}L) & {LOW_31_BITS}L)"
         twice = f"((({once} ^ shiftright({once}, 15)) * {SECOND_FACTOR}L) & {LOW_31_BITS}L)"
         mixed = f"(({twice} ^ shiftright({twice}, 13)) & {mask}L)"
         sql = f"SELECT {columns}, r AS l, l ^ {mixed} AS r FROM ({sql})"
-    return (
-        f"SELECT {columns}, shiftleft(l, {half}) | r AS rank, spark_partition_id() AS pid "
-        f"FROM ({sql})"
-    )
+    rank = f"shiftleft(l, {half}) | r"
+    if shift:
+        rank = f"(({rank}) - {shift}L) & {order.size - 1}L"
+    return f"SELECT {columns}, {rank} AS rank, spark_partition_id() AS pid FROM ({sql})"
 
 
 @dataclass(frozen=True)
@@ -172,6 +183,102 @@ def files_of() -> Statement:
         "SELECT f, count(*) AS n, min(r) AS low, max(r) AS high, "
         f"CAST(sum(CAST(r AS {WIDE})) AS STRING) AS total FROM t GROUP BY f",
         [],
+    )
+
+
+@dataclass(frozen=True)
+class SparkKeys:
+    """The digests of a key in Spark, and their ranks.
+
+    Parameters
+    ----------
+    ranks : DigestRanks, optional
+        They may be left out where only digests are needed.
+    """
+
+    columns: Sequence[Column]
+    ranks: DigestRanks | None = None
+
+    def text(self, table: SparkTable) -> str:
+        """The canonical text of a row's key; NULL without one."""
+        texts = [_canonical_text(table.name(column), column) for column in self.columns]
+        return f"concat({', '.join(_with_length(text) for text in texts)})"
+
+    def ranked(self, source: str, carried: Sequence[str]) -> str:
+        """As :func:`ranked`, of a source with the column ``key_text``."""
+        assert self.ranks is not None  # noqa: S101 - the caller's part
+        columns = ["ordinal", *carried]
+        rows = digests(source, columns)
+        return ranked(self.ranks.network, rows, carried, "digest", self.ranks.shift)
+
+    def faults(self, table: SparkTable, *, without_deleted: bool) -> KeyFaultQueries:
+        """The queries that find missing and repeated keys."""
+        source, params = table.numbered(f", {self.text(table)} AS key_text", None)
+        assert not params  # noqa: S101 - there is no filter
+        if without_deleted:
+            source = (
+                f"SELECT q.* FROM ({source}) AS q LEFT ANTI JOIN deleted AS d "
+                "ON d.ordinal = q.ordinal"
+            )
+        rows = digests(source, ["ordinal"])
+        counts = f"SELECT digest, count(*) AS n FROM ({rows}) GROUP BY digest"
+        repeated = "digest IS NOT NULL AND n > 1"
+        return KeyFaultQueries(
+            "SELECT coalesce(sum(n) FILTER (WHERE digest IS NULL), 0) AS missing, "
+            f"coalesce(sum(n) FILTER (WHERE {repeated}), 0) AS repeated FROM ({counts})",
+            f"SELECT ordinal FROM ({rows}) WHERE digest IS NULL ORDER BY ordinal LIMIT {EXAMPLES}",
+            f"SELECT r.ordinal FROM ({rows}) AS r LEFT SEMI JOIN (SELECT digest FROM ({counts}) "
+            f"WHERE {repeated}) AS s ON s.digest = r.digest "
+            f"ORDER BY r.ordinal LIMIT {MAX_NUMBERED}",
+        )
+
+
+@dataclass(frozen=True)
+class KeyFaultQueries:
+    """Queries: the numbers of faults, the first rows without a key, the rows of repeated keys."""
+
+    counts: str
+    missing: str
+    repeated: str
+
+
+def digests(source: str, columns: Sequence[str]) -> str:
+    """Columns of a source and ``digest``, the first 62 bits of the SHA-256 of ``key_text``."""
+    shown = ", ".join(columns)
+    hashed = f"SELECT {shown}, sha2(CAST(key_text AS BINARY), {SHA_BITS}) AS hex FROM ({source})"
+    high = "CAST(conv(substring(hex, 1, 15), 16, 10) AS BIGINT)"
+    low = "CAST(conv(substring(hex, 16, 1), 16, 10) AS BIGINT)"
+    return f"SELECT {shown}, shiftleft({high}, 2) | shiftright({low}, 2) AS digest FROM ({hashed})"
+
+
+def _with_length(text: str) -> str:
+    return f"CAST(octet_length({text}) AS STRING), ':', {text}"
+
+
+def _canonical_text(value: str, column: Column) -> str:
+    """As :func:`parquet_tables.row_keys.canonical.value_text`."""
+    kind, plain = column.data_type, f"CAST({value} AS STRING)"
+    if kind.is_text:
+        return value
+    if kind.digits is not None and kind.digits[1]:
+        return f"trim(TRAILING '.' FROM trim(TRAILING '0' FROM {plain}))"
+    if kind.is_date:
+        return _years(plain, f"year({value})", "")
+    if kind.name.startswith("TIMESTAMP"):
+        text = _years(f"replace({plain}, ' ', 'T')", f"year({value})", "T")
+        return f"concat({text}, 'Z')" if kind.name == "TIMESTAMP WITH TIME ZONE" else text
+    return plain
+
+
+def _years(text: str, year: str, before: str) -> str:
+    """Years after 9999 have no sign in DuckDB, and those before 1 are counted as BC."""
+    early = (
+        f"concat(regexp_replace({text}, '^-[0-9]+', lpad(CAST(1 - {year} AS STRING), 4, '0')), "
+        f"'{before or ' '}(BC)')"
+    )
+    return (
+        f"CASE WHEN {year} BETWEEN 1 AND 9999 THEN {text} WHEN {year} > 9999 "
+        f"THEN trim(LEADING '+' FROM {text}) ELSE {early} END"
     )
 
 
@@ -213,10 +320,46 @@ def ranked_below(wanted: RankedBelow, table: SparkTable) -> Query:
 
     The largest of the thresholds is applied before strata are looked up.
     """
-    columns, largest = wanted.strata.columns, int(wanted.thresholds.max(initial=0))
+    columns = wanted.strata.columns
     source, params = table.numbered(table.keys(columns), wanted.strata.row_filter)
+    rows = ranked(wanted.order, source, [f"k{i}" for i in range(len(columns))])
+    return _below(wanted.strata, wanted.thresholds, rows, params)
+
+
+def ranked_by_key(
+    keyed: SparkKeys,
+    strata: StrataTable,
+    thresholds: Int64s,
+    table: SparkTable,
+    *,
+    own_starts: bool = False,
+) -> Query:
+    """As :func:`ranked_below`, by the ranks of digests.
+
+    With ``own_starts`` the view ``wanted`` has the shift of each stratum's start, too.
+    """
+    columns = strata.columns
+    source, params = table.numbered(
+        f"{table.keys(columns)}, {keyed.text(table)} AS key_text", strata.row_filter
+    )
     keys = [f"k{i}" for i in range(len(columns))]
-    rows = ranked(wanted.order, source, keys)
+    rows = keyed.ranked(source, keys)
+    if not own_starts:
+        return _below(strata, thresholds, rows, params)
+    same = " AND ".join(f"q.{key} <=> w.{key}" for key in keys)
+    rank = f"((q.rank - w.shift) & {SIZE - 1}L)"
+    return Query(
+        f"SELECT /*+ BROADCAST(w) */ q.ordinal, w.stratum, {rank} AS rank "
+        f"FROM (SELECT * FROM ({rows}) WHERE pid >= 0) AS q JOIN wanted AS w ON {same} "
+        f"WHERE {rank} < w.threshold",
+        params,
+        NOT_TAKEN_FOUND,
+    )
+
+
+def _below(strata: StrataTable, thresholds: Int64s, rows: str, params: list[object]) -> Query:
+    columns, largest = strata.columns, int(thresholds.max(initial=0))
+    keys = [f"k{i}" for i in range(len(columns))]
     below = f"SELECT * FROM ({rows}) WHERE rank < {largest}L AND pid >= 0"
     if not columns:
         sql = f"SELECT ordinal, CAST(0 AS BIGINT) AS stratum, rank FROM ({below})"
@@ -335,15 +478,26 @@ def unit_groups(wanted: UnitGroups, table: SparkTable) -> Query:
 @query_of.register
 def scan_units(wanted: ScanUnits, table: SparkTable) -> Query:
     """Ranks that are too high for the largest units go first, before other units are computed."""
-    order, largest = wanted.order, wanted.largest_key
     column = f", {table.name(wanted.units.column)} AS w"
     source, params = table.numbered(column, wanted.row_filter)
+    return _small_units(wanted, ranked(wanted.order, source, ["w"]), params)
+
+
+def units_by_key(wanted: ScanUnits, keyed: SparkKeys, table: SparkTable) -> Query:
+    """As :func:`scan_units`, by the ranks of digests."""
+    columns = f", {table.name(wanted.units.column)} AS w, {keyed.text(table)} AS key_text"
+    source, params = table.numbered(columns, wanted.row_filter)
+    return _small_units(wanted, keyed.ranked(source, ["w"]), params)
+
+
+def _small_units(wanted: ScanUnits, rows: str, params: list[object]) -> Query:
+    order, largest = wanted.order, wanted.largest_key
     key = f"CAST('{'Infinity' if largest == float('inf') else repr(largest)}' AS DOUBLE)"
     p = f"least(CAST(v AS DOUBLE) * {double(wanted.target_per_unit)}, 1D)"
     upper = f"(CAST({order.size - 1}L - rank AS DOUBLE) + 0.5D)"
     return Query(
         "SELECT ordinal, v, rank FROM (SELECT ordinal, rank, pid, "
-        f"{units_of(wanted.units, 'w')} AS v FROM ({ranked(order, source, ['w'])})) "
+        f"{units_of(wanted.units, 'w')} AS v FROM ({rows})) "
         f"WHERE rank < {wanted.rank_limit}L AND pid >= 0 AND v > 0 AND "
         f"v < {_bigint(wanted.below)} AND (CAST(rank AS DOUBLE) + 0.5D) * (1D - {p}) <= "
         f"{key} * {p} * {upper}",

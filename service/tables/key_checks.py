@@ -125,11 +125,6 @@ def check_key(
     return found
 
 
-def holds(check: KeyCheck, key: RowKey) -> bool:
-    """Whether the key identifies each row; one that numbers equal keys identifies theirs, too."""
-    return not check["missing"] and _are_told_apart(check, key)
-
-
 def _are_told_apart(check: KeyCheck, key: RowKey) -> bool:
     is_numbered = key.duplicates == "number" and check["repeated"] <= MAX_NUMBERED
     return not check["repeated"] or is_numbered

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from contract.words import Duplicates
 from storage.audit.findings import Continued, carry_over
 from storage.certificates.ledger import append_entry
 from storage.certificates.row_roots import RowRoot, insert_row_root
@@ -20,6 +21,7 @@ from storage.sqlite.queries import first
 from storage.versions.column_changes import TableShape, checked_changes
 from storage.versions.manifests import Manifest, StoredTable, insert_commit
 from storage.versions.refs import create_ref, get_ref, move_ref
+from storage.versions.row_keys import set_row_key
 
 
 @dataclass(frozen=True)
@@ -45,12 +47,22 @@ class NewCommit:
 
 
 @dataclass(frozen=True)
+class NewRowKey:
+    """A row key that an import declares."""
+
+    table_key: str
+    columns: Sequence[str]
+    duplicates: Duplicates
+
+
+@dataclass(frozen=True)
 class Outcome:
     """The result of a job: a summary and, for some run types, a commit.
 
     ``draw`` has the facts of the ledger entry of a draw, besides its job and its commit;
     ``row_root`` is a new root of a table, which has a ledger entry, too. ``continued`` is the
-    examined sample whose findings are carried over to that of the job.
+    examined sample whose findings are carried over to that of the job. ``row_key`` is declared with
+    the commit.
     """
 
     summary: dict[str, Any] = field(default_factory=dict)
@@ -58,6 +70,7 @@ class Outcome:
     draw: Mapping[str, Any] | None = None
     row_root: RowRoot | None = None
     continued: Continued | None = None
+    row_key: NewRowKey | None = None
 
 
 def publish(database: Database, job: JobRecord, outcome: Outcome, clock: Clock) -> str | None:
@@ -106,6 +119,9 @@ def publish(database: Database, job: JobRecord, outcome: Outcome, clock: Clock) 
             summary |= {} if carried is None else {"continues": carried}
         if changes is not None:
             summary["column_changes"] = [change.as_json() for change in changes]
+        if outcome.row_key is not None:
+            new_key = vars(outcome.row_key)
+            set_row_key(tx, job.dataset_id, **new_key, user_id=job.user_id, clock=clock)
         complete_job(tx, job, summary, commit.id, clock)
         if outcome.draw is not None:
             body = {**outcome.draw, "job_id": job.id, "sample_commit_id": commit.id}

@@ -7,6 +7,7 @@ import re
 import httpx
 from playwright.sync_api import Page, expect
 
+from storage.versions.row_keys import set_row_key
 from tests.support.live_server import LiveServer, finished
 
 Analyst = tuple[Page, httpx.Client]
@@ -271,3 +272,31 @@ def test_an_auditors_banded_sample_takes_few_actions(analyst: Analyst, server: L
     available, asked, drawn = (top.get_by_role("cell").nth(at).inner_text() for at in (1, 2, 3))
     assert (asked, available) == ("all", drawn)
     assert actions <= 12
+
+
+def test_a_keyed_draw_is_chosen_copied_and_refused(analyst: Analyst, server: LiveServer) -> None:
+    page, client = analyst
+    dataset = server.new_table(400, client)
+    with server.service.database.write() as tx:
+        set_row_key(tx, dataset, "primary", ["id"], "refuse", 1, server.service.clock)
+    page.goto(f"{server.url}/datasets/{dataset}/draw")
+    keyed = page.get_by_label("Same rows in later versions")
+    keyed.check()
+    expect(page.get_by_label("Row key")).to_have_value("id")
+    page.get_by_label("Row key").select_option("city")
+    expect(page.locator("#plan")).to_have_text("Correct these fields: Row key.")
+    expect(page.get_by_text("The key city is missing in 100 rows")).to_be_visible()
+    page.get_by_label("Row key").select_option("id")
+    page.get_by_label("Start (default: 0)").fill("0.25")
+    expect(page.get_by_text("100 of 400 rows will be drawn.")).to_be_visible()
+    page.locator("input[value=monetary_unit]").check()
+    page.get_by_label("Book amount").select_option("amount")
+    expect(page.get_by_text("draw a weighted sample by the amount")).to_be_visible()
+    page.locator("input[value=random]").check()
+    page.get_by_role("button", name="Draw sample").click()
+    expect(page.get_by_text("100 of 400 rows drawn")).to_be_visible(timeout=15_000)
+    page.get_by_text("How it was drawn").click()
+    expect(page.get_by_text("by id, from 0.25")).to_be_visible()
+    page.goto(f"{server.url}/datasets/{dataset}/draw?job={page.url.rpartition('/')[2]}")
+    expect(page.get_by_label("Same rows in later versions")).to_be_checked()
+    expect(page.get_by_label("Start (default: 0)")).to_have_value("0.25")

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from contract.declarations import Declared, Request, declared
 from contract.fields import Choice, Count, Flag, Items, Kind, Mapped, Part, Written
+from contract.requests.change import ChangeRequest
+from contract.requests.draw import EarlierFilterRequest
 from contract.requests.estimate import ConfidenceRequest, EstimatesRequest
 from contract.requests.evaluate import EvaluationRequest
 from contract.requests.importing import ReadOptions
@@ -30,6 +32,8 @@ from typing import Any, Literal, TypedDict
 
 DEFAULT_METHOD = "{method}"
 """The method of a draw that names none."""
+DIVIDING_METHOD = "{dividing}"
+"""The method that divides all rows among parts."""
 '''
 TYPES = {
     "integer": "int",
@@ -38,10 +42,15 @@ TYPES = {
     "boolean": "bool",
     "array of string or bands": "Sequence[str | Mapping[str, Any]]",
     "object of size": "Mapping[str, int | str]",
+    "object of share": "Mapping[str, float | str]",
     "integer or string": "int | str",
 }
+OF_BOTH = {"start": "int | float | str"}
+"""Types of parameters whose name is also that of an argument of a step."""
+MORE_HELP = {"start": " In the order of keys: where it begins, such as 0.25."}
 ARGUMENTS_OF_EVALUATE = ("kind", "tolerable", "confidence")
 ARGUMENTS_OF_ESTIMATE = ("statistics", "by", "filters", "values", "confidence")
+ARGUMENTS_OF_CHANGE = (*ARGUMENTS_OF_ESTIMATE, "with_job", "key")
 ARGUMENTS_OF_SAVE = ("columns", "format")
 
 Entry = tuple[str, str, str]
@@ -51,6 +60,11 @@ def module_text() -> str:
     """The text of the module."""
     classes = [
         _class("MethodParameters", "The parameters of the methods of sampling.", _parameters()),
+        _class(
+            "EarlierRowsOptions",
+            "Which rows to leave out of a draw; docs/FILTERS.md.",
+            _options(EarlierFilterRequest),
+        ),
         _class("ImportOptions", "How to read a file; docs/IMPORT.md.", _options(ReadOptions, ())),
         _class(
             "RowsOptions",
@@ -65,13 +79,24 @@ def module_text() -> str:
             "ConfidenceOptions",
         ),
         _class(
+            "ChangeOptions",
+            "How to estimate a change; docs/CHANGE.md.",
+            _options(ChangeRequest, ARGUMENTS_OF_CHANGE),
+            "ConfidenceOptions",
+        ),
+        _class(
             "EvaluationOptions",
             "How to evaluate findings; docs/AUDIT.md.",
             _options(EvaluationRequest, ARGUMENTS_OF_EVALUATE),
             "ConfidenceOptions",
         ),
     ]
-    return "\n\n".join([HEAD.format(method=DEFAULT_METHOD), *classes])
+    return "\n\n".join([HEAD.format(method=DEFAULT_METHOD, dividing=_dividing()), *classes])
+
+
+def _dividing() -> str:
+    (method,) = (each.name for each in METHODS if each.kind.divides)
+    return method
 
 
 def _class(name: str, doc: str, entries: Iterable[Entry], base: str = "TypedDict") -> str:
@@ -101,7 +126,11 @@ def _parameters() -> list[Entry]:
             widens = kinds.setdefault(name, kind) != kind
             assert not widens or {kinds[name], kind} == {"int", "float"}, name
             kinds[name] = "float" if widens else kinds[name]
-    return [(name, kinds[name], own.help) for name, own in found.items() if name != "seed"]
+    return [
+        (name, OF_BOTH.get(name, kinds[name]), own.help + MORE_HELP.get(name, ""))
+        for name, own in found.items()
+        if name != "seed"
+    ]
 
 
 def _options(request: type[Request], without: Sequence[str] = ()) -> list[Entry]:

@@ -20,6 +20,7 @@ from jobsvc_client.results import Estimate, Estimates, Evaluation, Plan, Uploade
 from marshmallow import Schema
 
 from contract.requests.automation import ScheduleRequest
+from contract.requests.change import ChangeRequest
 from contract.requests.draw import SamplingJobRequest
 from contract.requests.estimate import EstimatesRequest
 from contract.requests.evaluate import EvaluationRequest
@@ -116,6 +117,7 @@ NOT_ARGUMENTS = {
     "method": "method",
     "random_seed": "seed",
     "selection": "columns, order_by, descending",
+    "order": "key, keyed, start, duplicates",
     "source_ref": "ref",
     "table_key": "table",
     "output_name": "name",
@@ -131,6 +133,7 @@ NOT_ARGUMENTS = {
         (Dataset.sample, body_schema(SamplingJobRequest)),
         (Dataset.changed_rows, body_schema(ExplorationRequest)),
         (Sample.estimate, body_schema(EstimatesRequest)),
+        (Sample.change, body_schema(ChangeRequest)),
         (Sample.evaluate, body_schema(EvaluationRequest)),
         (Sample.working_paper, body_schema(EvaluationRequest)),
         (Job.schedule, body_schema(ScheduleRequest)),

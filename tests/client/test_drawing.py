@@ -26,6 +26,7 @@ OF_METHOD: dict[str, dict[str, Any]] = {
     "cluster": {"parameters": {"cluster_column": "region", "num_clusters": 2}},
     "weighted": {"size": 9, "filters": "amount > 0", "parameters": {"weight_column": "amount"}},
     "monetary_unit": {"size": 12, "parameters": {"book_column": "amount"}},
+    "split": {"parts": {"train": 0.5, "test": "50%"}, "group": "region"},
 }
 
 
@@ -212,3 +213,14 @@ def test_the_server_reads_written_numbers(dataset: Dataset, tmp_path: Path) -> N
     assert "A tolerable share is above 0 and below 1" in amount  # read, and no share
     with pytest.raises(JobsvcError, match="can be read in two ways"):
         sample.evaluate("250.000")
+
+
+def test_a_keyed_draw_names_its_key_and_start(dataset: Dataset) -> None:
+    sample = dataset.sample(size=20, seed=4, key="id", start="0.25")
+    (drawn,) = sample.info["run_parameters"]["rounds"]
+    assert drawn["order"] == {"key": ["id"], "start": "0.25", "duplicates": "refuse"}
+    assert dataset.plan("systematic", interval=9, start=3).total_rows > 0
+    with pytest.raises(JobsvcError, match="has no row key"):
+        dataset.plan(size=20, keyed=True)
+    with pytest.raises(JobsvcError, match="draw a random or a stratified sample"):
+        dataset.plan("systematic", interval=9, key="id")

@@ -107,6 +107,16 @@ def test_estimates_of_incomplete_values_print_their_notes(dataset: Dataset) -> N
     assert "10 of 40 sampled rows" in estimates._repr_html_()
 
 
+def test_a_row_key_is_declared_and_read(client: Client) -> None:
+    frame = pd.DataFrame({"account": ["a", "b", "c"], "amount": [1.5, 2.5, 2.5]})
+    made = client.upload(frame, "with a row key")
+    assert made.row_key == ()
+    assert made.set_row_key("account").row_key == ("account",)
+    with pytest.raises(JobsvcError) as refused:
+        made.set_row_key(["amount"])
+    assert refused.value.code == "invalid_key"
+
+
 def test_a_panel_is_drawn_wave_by_wave(client: Client, tmp_path: Path) -> None:
     frame = pd.DataFrame({"id": range(200), "region": ["north", "south"] * 100})
     table = client.upload(frame, "a panel of the client")

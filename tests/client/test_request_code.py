@@ -58,6 +58,11 @@ DRAWS: dict[str, dict[str, Any]] = {
             "logic": "AND",
         },
     },
+    "keyed": {
+        "method": "weighted",
+        "parameters": {"weight_column": "amount", "sample_size": 6, "seed": 5},
+        "order": {"key": ["id"], "start": "0.25", "duplicates": "number"},
+    },
     "labels": {
         "method": "stratified",
         "parameters": {

@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 import pytest
-from jobsvc_client import Client, Dataset, Estimates, Evaluation, Plan, Sample
+from jobsvc_client import Client, Dataset, Estimates, Evaluation, JobsvcError, Plan, Sample
 
 from tests.support.live_server import LiveServer
 
@@ -68,6 +68,17 @@ def test_a_contrast_is_a_difference_with_its_margin(sample: Sample) -> None:
     assert contrast.p_value is not None
     paired = sample.estimate("mean", "amount", contrast={"column": "id", "measure": "ratio"})
     assert paired.contrasts[0].title == "Mean of amount, amount by id"
+
+
+def test_rows_are_read_as_of_a_version(sample: Sample) -> None:
+    drawn = sample.rows()
+    assert len(drawn) == 40
+    now = sample.rows("main", key="id")
+    assert list(now["id"]) == list(drawn["id"])
+    assert set(now["_change"]) == {"unchanged"}
+    assert list(now["amount_now"]) == list(drawn["amount"])
+    with pytest.raises(JobsvcError, match="as_of"):
+        sample.rows(key="id")
 
 
 def test_an_audit_ends_in_a_conclusion_and_a_paper(dataset: Dataset, tmp_path: Path) -> None:
@@ -192,3 +203,21 @@ def test_a_plan_shows_the_eligible_rows_and_its_warnings(dataset: Dataset) -> No
     assert warning in html.unescape(large._repr_html_())
     steps = [{"method": "random", "parameters": {"sample_size": size}} for size in (50, 10)]
     assert "\nStep 2: random, 10 of 350 eligible rows" in repr(dataset.plan(rounds=steps))
+
+
+def test_a_change_is_between_two_samples(dataset: Dataset) -> None:
+    first = dataset.sample("random", size=40, seed=1, name="first-wave")
+    second = dataset.sample("random", size=60, seed=1, name="second-wave")
+    found = first.change(second, "mean", "amount", by="region", confidence=0.9)
+    assert found.common_rows == 40
+    assert len(found) == 4
+    for each in found:
+        assert each.first is not None
+        assert each.second is not None
+        assert each.change["estimate"] == pytest.approx(
+            each.second["estimate"] - each.first["estimate"]
+        )
+    assert str(found[0]).startswith("Mean of amount (region ")
+    assert found[0].title in found._repr_html_()
+    assert list(found.to_pandas()["change_estimate"]) == [each.change["estimate"] for each in found]
+    assert first.changed_values(second.id, "amount") == []

@@ -48,6 +48,7 @@ def test_the_files_ending_settles_its_format(
             21,
         ),
         (("--size", "5", "--filter", "kind = 3 AND amount > 10", "--order-by", "amount"), 5),
+        (("--size", "5", "--key", "id", "--start", "0,25", "--duplicates", "number"), 5),
     ],
 )
 def test_a_plan_matches_the_draw(
@@ -165,3 +166,32 @@ def test_a_refusal_names_what_was_typed(
     (tmp_path / "nan.json").write_text('{"method": "random", "sample_fraction": NaN}')
     (tmp_path / "sizeless.json").write_text('{"rounds": [{"method": "random", "parameters": {}}]}')
     assert part in run(command, sales, *options, code=code).stderr
+
+
+def test_a_keyed_draw_takes_the_row_key_or_says_how_to_name_one(run: Run, sales: str) -> None:
+    refused = run("sample", sales, "--size", "5", "--keyed", code=1)
+    assert "has no row key. Name the columns that identify a row as the --key" in refused.stderr
+    keyed = ("--key", "id", "--seed", "4", "--json")
+    first = json.loads(run("sample", sales, "--size", "5", *keyed).stdout)
+    assert first["run_parameters"]["rounds"][0]["order"] == {
+        "key": ["id"],
+        "start": "0",
+        "duplicates": "refuse",
+    }
+    systematic = ("--method", "systematic", "--interval", "9")
+    refused = run("plan", sales, *systematic, "--key", "id", code=1)
+    assert "draw a random or a stratified sample" in refused.stderr
+    refused = run(
+        "plan",
+        sales,
+        "--method",
+        "monetary_unit",
+        "--book",
+        "amount",
+        "--size",
+        "9",
+        "--keyed",
+        code=1,
+    )
+    assert "draw a weighted sample by the amount" in refused.stderr
+    assert "Would draw" in run("plan", sales, *systematic, "--start", "3").stdout

@@ -33,6 +33,14 @@ ROUNDS = st.fixed_dictionaries(
     optional={
         "filters": st.fixed_dictionaries({"expression": TEXTS}),
         "selection": st.fixed_dictionaries({"columns": st.lists(TEXTS, min_size=1, max_size=2)}),
+        "order": st.fixed_dictionaries(
+            {},
+            optional={
+                "key": st.lists(TEXTS, min_size=1, max_size=2),
+                "start": st.sampled_from(["0.25", "0.5"]),
+                "duplicates": st.just("number"),
+            },
+        ),
     },
 )
 BODIES = st.fixed_dictionaries(

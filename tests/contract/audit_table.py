@@ -321,6 +321,13 @@ CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
             {"json": {"statistics": [{"statistic": "count"}]}},
         ),
     ),
+    "POST /api/sampling/jobs/<job_id>/change": (
+        "rows_viewed",
+        lambda w: (
+            f"/api/sampling/jobs/{w.draw}/change",
+            {"json": {"with_job": str(w.draw), "statistics": [{"statistic": "count"}]}},
+        ),
+    ),
     "POST /api/sampling/jobs/<job_id>/joint-probabilities": (
         "rows_viewed",
         lambda w: (

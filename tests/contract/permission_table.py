@@ -283,6 +283,7 @@ TABLE = (
     Row(f"GET {SJ}/certificates", SEE, at("/api/sampling/jobs/{j}/certificates")),
     Row(f"GET {SJ}/certificate/data", SEE, at("/api/sampling/jobs/{j}/certificate/data")),
     Row(f"GET {SJ}/certificate/sample", SEE, at("/api/sampling/jobs/{j}/certificate/sample")),
+    Row(f"GET {SJ}/rows", SEE, at("/api/sampling/jobs/{j}/rows?key=id&format=csv")),
     Row(f"GET {SJ}/residual", SEE, at("/api/sampling/jobs/{j}/residual?format=parquet")),
     Row(f"GET {SJ}/source", SEE, at("/api/sampling/jobs/{j}/source")),
     Row(f"GET {SJ}/lookup", SEE, at("/api/sampling/jobs/{j}/lookup?column=id&value=1")),
@@ -292,6 +293,15 @@ TABLE = (
         READ_BY_POST,
         at("/api/sampling/jobs/{j}/estimates", body={"statistics": [{"statistic": "count"}]}),
     ),
+    Row(
+        f"POST {SJ}/change",
+        READ_BY_POST,
+        lambda scene, _: Ask(
+            f"/api/sampling/jobs/{scene.draw}/change",
+            {"with_job": str(scene.draw), "statistics": [{"statistic": "count"}]},
+        ),
+    ),
+    Row(f"GET {SJ}/changed-values", SEE, at("/api/sampling/jobs/{j}/changed-values?with_job={j}")),
     Row(
         f"POST {SJ}/joint-probabilities",
         READ_BY_POST,

@@ -9,6 +9,7 @@ import duckdb
 import pytest
 
 from tests.contract.draw_requests import one
+from tests.contract.problems import assert_problem
 from tests.contract.test_certificates import certified, file_of, require_accepted
 from tests.support.live_server import LiveServer
 
@@ -111,6 +112,15 @@ DRAWS: dict[str, list[dict[str, Any]]] = {
             **keyed(["document", "line"], "0.75"),
         }
     ],
+    "starts of strata": [
+        {
+            **one("stratified", strata_columns=["region"], sample_size=40),
+            "order": {
+                **keyed(["account"], "0.1")["order"],
+                "starts": {"north": "0.5", 'we"st': "0.75", "NULL": "0.9", "gone": "0.2"},
+            },
+        }
+    ],
     "clusters": [{**one("cluster", **STAGES), **keyed(["club"], "0.5")}],
     "clusters by row keys": [{**one("cluster", **STAGES), **keyed(["account"])}],
     "two stages": [{**one("cluster", **STAGES, samples_per_cluster=3), **keyed(["account"])}],
@@ -164,7 +174,10 @@ def test_left_out_rows_need_no_key_of_their_own(server: LiveServer, dataset: int
     require_accepted(server, job["id"], dataset)
 
 
-@pytest.mark.parametrize("name", ["filter", "stratified", "two stages", "weighted", "numbered"])
+REPLACED = ("filter", "stratified", "starts of strata", "two stages", "weighted", "numbered")
+
+
+@pytest.mark.parametrize("name", REPLACED)
 def test_replacements_are_the_next_rows_by_key(server: LiveServer, dataset: int, name: str) -> None:
     numbered = {**one("random", sample_size=9), **keyed(["pair"], "0.6", "number")}
     rounds = [numbered] if name == "numbered" else DRAWS[name]
@@ -179,7 +192,48 @@ def test_replacements_are_the_next_rows_by_key(server: LiveServer, dataset: int,
     require_accepted(server, job["id"], dataset)
 
 
+def test_rows_of_an_earlier_draw_are_left_out_by_their_keys(
+    server: LiveServer, dataset: int
+) -> None:
+    first = server.draw(
+        dataset, {"rounds": [{**one("random", sample_size=30), **keyed(["account"])}]}
+    )
+    each = {**one("random", sample_size=12), **keyed(["account"])}
+    job = server.draw(dataset, {"rounds": [{**each, "filters": {"not_drawn_by": [first["id"]]}}]})
+    assert job["status"] == "completed", job
+    report = require_accepted(server, job["id"], dataset)
+    (line,) = (x for x in report["checks"] if "left_out_by" in x["text"])
+    assert line["status"] == "claimed"
+    assert line["text"].startswith("which 30 rows the table lacks: by the manifest's left_out_by")
+    assert line["text"].endswith(f"those of the draw {first['id']}, by account")
+
+
+def planned(server: LiveServer, dataset: int) -> dict[str, Any]:
+    """A draw of a registered plan by dice; the plan states key and start."""
+    each = {"method": "random", "parameters": {"sample_size": 20}, **keyed(["account"], "0.25")}
+    path = f"/api/sampling/datasets/{dataset}/plan"
+    answer = server.admin.post(path, json={"rounds": [each], "commit": True})
+    assert answer.status_code == 200, answer.text
+    plan = answer.json()["registered"]
+    assert json.loads(plan["text"])["rounds"][0]["order"] == each["order"]
+    dice = {"digits": "31415926535897932384", "witnesses": ["A. Turing"]}
+    return server.draw(dataset, {"plan_id": plan["plan_id"], "seed": {"dice": dice}})
+
+
+def test_a_plan_fixes_key_and_start(server: LiveServer, dataset: int) -> None:
+    job = planned(server, dataset)
+    assert job["status"] == "completed", job
+    require_accepted(server, job["id"], dataset, "L4")
+
+
 def test_a_certificate_by_positions_has_no_order(server: LiveServer, dataset: int) -> None:
     found = accepted(server, dataset, [one("random", sample_size=5)])
     assert found["engine"]["order_version"] == "jobsvc-order-1"
     assert "order" not in found["rounds"][0]
+
+
+def test_clusters_of_floats_have_no_keyed_order(server: LiveServer, dataset: int) -> None:
+    clusters = {"cluster_column": "score", "num_clusters": 2}
+    body = {"rounds": [{**one("cluster", **clusters), **keyed(["account"])}]}
+    answer = server.admin.post(f"/api/sampling/datasets/{dataset}/jobs", json=body)
+    assert_problem(answer, 422, "invalid_key", 'the column "score" is DOUBLE')

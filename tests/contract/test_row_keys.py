@@ -195,3 +195,132 @@ def test_a_row_without_a_key_keeps_its_row_id(server: LiveServer) -> None:
     dataset_id = server.new_table(20)
     job = server.draw(dataset_id, RANDOM)
     assert explained(server, job, "17").json()["name"] == "primary:17"
+
+
+@pytest.fixture(scope="module")
+def audited(server: LiveServer) -> dict[str, Any]:
+    """A sample by monetary units of postings that are known by their documents."""
+    dataset_id = server.new_dataset()
+    lines = [posting(number) for number in range(100, 400)]
+    server.import_text(dataset_id, "\n".join([HEADER, *lines]) + "\n")
+    assert server.admin.put(key_of(dataset_id), json={"columns": ["document"]}).status_code == 200
+    parameters = {"sample_size": 12, "book_column": "amount", "seed": 1}
+    return server.draw(dataset_id, {"method": "monetary_unit", "parameters": parameters})
+
+
+def items_of(server: LiveServer, job: dict[str, Any]) -> list[dict[str, Any]]:
+    path = f"/api/sampling/jobs/{job['id']}/findings"
+    return list(server.admin.get(path).json()["items"])
+
+
+def test_findings_name_rows_and_take_their_keys(
+    server: LiveServer, audited: dict[str, Any]
+) -> None:
+    path = f"/api/sampling/jobs/{audited['id']}"
+    first, second, third, *others = items_of(server, audited)
+    document = first["data"]["document"]
+    assert first["name"] == f"document {document}"
+    entered = {"row_id": document, "outcome": "exception", "audit_value": "1.00"}
+    assert server.admin.post(f"{path}/findings", json=entered).status_code == 200
+    history = server.admin.get(f"{path}/findings/history", params={"row_id": document}).json()
+    assert [each["row_id"] for each in history["findings"]] == [first["row_id"]]
+
+    replaced = {"row_id": second["name"], "reason": "void"}
+    made = server.admin.post(f"{path}/replacements", json=replaced).json()
+    assert (made["row_id"], made["name"]) == (second["row_id"], second["name"])
+    assert made["replacement_name"].startswith("document ")
+    again = server.admin.post(f"{path}/findings", json={"row_id": second["name"], "outcome": "ok"})
+    assert_problem(again, 409, "row_replaced")
+    assert again.json()["detail"].startswith(f"{second['name']} was replaced by document ")
+    assert again.json()["errors"][0]["parameters"]["row_id"] == second["row_id"]
+
+    unknown = server.admin.post(f"{path}/findings", json={"row_id": "0000000001", "outcome": "ok"})
+    assert_problem(unknown, 404, "not_found")
+    assert unknown.json()["detail"] == 'No row of the sample has the document "0000000001".'
+    bare = {"row_id": third["data"]["document"].lstrip("0"), "outcome": "ok"}
+    hinted = server.admin.post(f"{path}/findings", json=bare).json()["detail"]
+    assert hinted.endswith(f'Did you mean "{third["data"]["document"]}"?')
+
+    missing = server.admin.post(f"{path}/evaluation", json={"kind": "monetary_unit"})
+    assert f"the first is {made['replacement_name']}." in missing.json()["detail"]
+    ok = [{"row_id": each["name"], "outcome": "ok"} for each in (third, *others)]
+    ok += [{"row_id": made["replacement_name"], "outcome": "ok"}]
+    assert server.admin.post(f"{path}/findings", json={"findings": ok}).status_code == 200
+    found = server.admin.post(f"{path}/evaluation", json={"kind": "monetary_unit"}).json()
+    (line,) = [each for each in found["overstatement"]["arithmetic"] if each["row_id"]]
+    assert found["row_names"] == {line["row_id"]: f"document {document}"}
+    paper = server.admin.get(f"{path}/working-paper", params={"format": "html"}).text
+    assert paper.count(f"document {document}") >= 3
+    assert f"<td>{first['row_id']}</td>" in paper
+    assert paper.count(first["row_id"]) == 1
+
+
+def test_a_file_of_findings_has_the_row_key(server: LiveServer, audited: dict[str, Any]) -> None:
+    item = items_of(server, audited)[3]
+    content = f"document,outcome,note\n{item['data']['document']},ok,again\n"
+    answer = server.admin.post(
+        f"/api/sampling/jobs/{audited['id']}/findings/preview",
+        files={"file": ("findings.csv", content.encode())},
+    )
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["key"] == ["document"]
+    assert answer.json()["lines"][0]["name"] == item["name"]
+
+
+def test_a_pair_of_rows_is_named_by_keys(server: LiveServer, pairs: dict[str, Any]) -> None:
+    path = f"/api/sampling/jobs/{pairs['id']}/joint-probabilities"
+    body = {"pairs": [["1000,0000000003", "primary:4"]]}
+    (pair,) = server.admin.post(path, json=body).json()["pairs"]
+    assert (pair["first"], pair["second"]) == ("primary:3", "primary:4")
+
+
+def key_in(server: LiveServer, dataset_id: int, lines: list[str], **fields: str) -> dict[str, Any]:
+    """The row key in the result of an import."""
+    content = "\n".join([HEADER, *lines]) + "\n"
+    answer = server.admin.post(
+        f"/api/datasets/{dataset_id}/refs/main/import",
+        files={"file": ("postings.csv", content.encode())},
+        data=fields,
+    )
+    assert answer.status_code == 200, answer.text
+    job = server.finished(answer.json()["job_id"])
+    assert job["status"] == "completed", job["error_message"]
+    return dict(job["output_summary"]["tables"][0]["row_key"])
+
+
+def test_an_import_proposes_declares_and_keeps_a_key(server: LiveServer) -> None:
+    dataset_id = server.new_dataset()
+    lines = [posting(number) for number in range(100, 200)]
+    proposed = key_in(server, dataset_id, lines)
+    assert (proposed["state"], proposed["columns"]) == ("proposed", ["document"])
+    assert_problem(server.admin.get(key_of(dataset_id)), 404, "not_found")
+    declared = key_in(server, dataset_id, lines, row_key='["Document"]')
+    assert (declared["state"], declared["holds"]) == ("declared", True)
+    assert declared["columns"] == state_of(server, dataset_id)["columns"] == ["document"]
+    kept = key_in(server, dataset_id, [*lines[10:], *map(posting, range(300, 305))])
+    assert (kept["state"], kept["holds"]) == ("kept", True)
+    assert (kept["new"], kept["gone"], kept["kept"]) == (5, 10, 90)
+    repeated = key_in(server, dataset_id, [*lines, lines[0]])
+    assert (repeated["state"], repeated["holds"]) == ("kept", False)
+    assert "2 rows share their key document with another row" in repeated["text"]
+
+
+def test_a_key_that_repeats_is_not_declared_by_an_import(server: LiveServer) -> None:
+    dataset_id = server.new_dataset()
+    lines = [posting(number) for number in range(100, 200)]
+    refused = key_in(server, dataset_id, [*lines, lines[0]], row_key='["document"]')
+    assert refused["state"] == "not_declared"
+    assert refused["text"].startswith("The row key document was not declared. 2 rows share")
+    unknown = key_in(server, dataset_id, lines, row_key='["docment"]')
+    assert 'There is no column "docment"' in unknown["text"]
+    assert_problem(server.admin.get(key_of(dataset_id)), 404, "not_found")
+
+
+def test_a_preview_proposes_a_row_key(server: LiveServer) -> None:
+    content = "\n".join([HEADER, *map(posting, range(100, 130))]) + "\n"
+    files = {"file": ("postings.csv", content.encode())}
+    preview = server.admin.post("/api/datasets/preview", files=files).json()
+    assert preview["tables"][0]["row_key"] == ["document"]
+    files = {"file": ("sums.csv", b"region,amount\nnorth,1.5\nsouth,2.5\n")}
+    preview = server.admin.post("/api/datasets/preview", files=files).json()
+    assert preview["tables"][0]["row_key"] == []

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,13 @@ from import_engine.sources.connections import SourceChanged
 from parquet_tables.columns import DataFile
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import ProgressCallback, ignore_progress
+from parquet_tables.row_keys.canonical import digest_of, key_text
+from parquet_tables.row_keys.digests import KeyMissing, KeyNotUnique, RowKey
 from parquet_tables.tables import Column, TableFiles
 from sampling_engine import (
+    ClusterMethod,
     DrawnSample,
+    KeyedOrder,
     MonetaryUnitMethod,
     RandomMethod,
     Round,
@@ -48,6 +53,7 @@ from sampling_engine.engines.spark_engine import (
     SparkEngine,
     spark_engine,
 )
+from sampling_engine.engines.spark_sql import SparkKeys, digests
 from sampling_engine.engines.spark_types import NotInSpark
 from sampling_engine.filters import parse_expression
 from service.draw_engines import EngineChoice, opened_engine
@@ -236,6 +242,143 @@ def test_strata_of_every_type(
     with spark(server, every_value) as engine:
         first = draw(workshop, every_value, rounds)
         assert_same(first, draw(workshop, every_value, rounds, engine))
+
+
+KEY_VALUES = {
+    **{name: VALUES[name] for name in ("flag", "tiny", "bytes", "unsigned", "price", "large")},
+    **{name: VALUES[name] for name in ("huge", "text", "sent")},
+    "small": ("DECIMAL(4,4)", ["0.5", "-0.05", "0", "0.0001", "-0.9999"]),
+    "whole": ("DECIMAL(30,0)", ["-100", "0", "123456789012345678901234567890"]),
+    "day": ("DATE", ["0001-01-01", "2024-02-29", "9999-12-31", "12000-01-31", "0044-03-15 (BC)"]),
+    "seen": (
+        "TIMESTAMP",
+        [
+            *("0001-01-01 00:00:00", "2024-03-10 02:30:00.000001", "2024-03-10 02:30:00.5"),
+            *("12000-03-10 23:59:59", None),
+        ],
+    ),
+}
+
+
+def test_texts_and_digests_of_keys_are_those_of_duckdb(
+    workshop: Workshop, server: SparkServer
+) -> None:
+    columns = ", ".join(
+        f"CAST(list_extract(CAST(? AS VARCHAR[]), CAST(i * {at + 1} % ? AS INTEGER) + 1) AS {kind})"
+        f" AS {name}"
+        for at, (name, (kind, _)) in enumerate(KEY_VALUES.items())
+    )
+    params = [part for _, values in KEY_VALUES.values() for part in (values, len(values))]
+    table = workshop.table_of(f"SELECT {columns} FROM range(300) AS r(i)", params, splits=[100])
+    with spark(server, table) as engine, workshop.database.cursor() as cursor:
+        keys = [(name,) for name in KEY_VALUES]
+        for names in [*keys, ("text", "large", "day"), ("seen", "flag", "unsigned", "small")]:
+            columns_of_key = RowKey(names).of(table)
+            source, _ = engine.table.numbered(
+                f", {SparkKeys(columns_of_key).text(engine.table)} AS key_text", None
+            )
+            sql = digests(source, ["ordinal", "key_text"])
+            found = engine.connection.fetch((sql, []), ignore_progress, "").to_pylist()
+            by_ordinal = {row["ordinal"]: (row["key_text"], row["digest"]) for row in found}
+            paths = [str(file.path) for file in table.files]
+            own = cursor.execute(
+                f"SELECT {key_text(columns_of_key)}, {digest_of(key_text(columns_of_key))} "
+                "FROM read_parquet(?) AS f",
+                [paths],
+            ).fetchall()
+            assert [by_ordinal[row] for row in range(300)] == own, names
+
+
+KEYED = (
+    "SELECT 'K' || i AS name, i % 7 AS branch, 1 + i % 13 AS amount, i FROM range({rows}) AS r(i) "
+    "ORDER BY hash(i + {shuffle})"
+)
+NAME = KeyedOrder(RowKey(("name",)))
+OWN_STARTS = KeyedOrder(RowKey(("name",)), Fraction(1, 8), {"3": Fraction(1, 2)})
+MOVED = KeyedOrder(RowKey(("name", "branch")), Fraction(3, 10))
+
+
+@pytest.mark.parametrize("deletes", [False, True])
+def test_every_method_in_the_order_of_keys(
+    workshop: Workshop, server: SparkServer, deletes: bool
+) -> None:
+    tables = [
+        workshop.table_of(KEYED.format(rows=6_000, shuffle=shuffle), splits=splits)
+        for shuffle, splits in ((1, [1, 2_000]), (2, []))
+    ]
+    if deletes:
+        tables[0] = residual(tables[0])
+    few = parse_expression("i < 3000", tables[0])
+    rounds = [
+        one_round(RandomMethod(sample_size=40), order=NAME),
+        one_round(by("branch", sample_size=70), number=2, order=MOVED),
+        one_round(RandomMethod(sample_size=30), number=3, order=MOVED, filter=few),
+        one_round(
+            WeightedMethod(sample_size=50, weight_column="amount"), number=4, order=NAME, filter=few
+        ),
+        one_round(
+            ClusterMethod(cluster_column="branch", num_clusters=3, samples_per_cluster=9),
+            number=5,
+            order=NAME,
+        ),
+        one_round(
+            ClusterMethod(cluster_column="branch", num_clusters=2),
+            number=6,
+            order=KeyedOrder(RowKey(("branch",))),
+        ),
+        one_round(by("branch", samples_per_stratum=6), number=7, order=OWN_STARTS),
+    ]
+    with spark(server, tables[0]) as engine:
+        before = engine.scans
+        assert_same(draw(workshop, tables[0], rounds), draw(workshop, tables[0], rounds, engine))
+        assert engine.scans - before >= 10
+    if deletes:
+        return
+    names = [
+        sorted(workshop.rows(draw(workshop, table, rounds[:5]).table, "_sampling_round, name"))
+        for table in tables
+    ]
+    assert names[0] == names[1]
+
+
+def test_repeated_keys_are_numbered_and_missing_ones_refused(
+    workshop: Workshop, server: SparkServer
+) -> None:
+    query = (
+        "SELECT 'K' || i // 3 AS name, i % 5 AS branch, 1 + i % 13 AS amount, "
+        "CASE WHEN i % 400 = 7 THEN NULL ELSE i END AS gap FROM range(1500) AS r(i)"
+    )
+    table = workshop.table_of(query, splits=[500])
+    numbered = KeyedOrder(RowKey(("name",), "number"))
+    rounds = [
+        one_round(RandomMethod(sample_size=400), order=numbered),
+        one_round(by("branch", sample_size=200), number=2, order=numbered),
+        one_round(
+            WeightedMethod(sample_size=100, weight_column="amount"), number=3, order=numbered
+        ),
+    ]
+    refused = [
+        (KeyNotUnique, KeyedOrder(RowKey(("name",)))),
+        (KeyMissing, KeyedOrder(RowKey(("gap",)))),
+    ]
+    with spark(server, table) as engine:
+        assert_same(draw(workshop, table, rounds), draw(workshop, table, rounds, engine))
+        for kind, order in refused:
+            messages = []
+            for one in (DUCKDB, engine):
+                with pytest.raises(kind) as caught:
+                    draw(
+                        workshop, table, [one_round(RandomMethod(sample_size=3), order=order)], one
+                    )
+                messages.append(str(caught.value))
+            assert messages[0] == messages[1]
+
+
+def test_a_key_of_a_type_that_spark_lacks(workshop: Workshop, server: SparkServer) -> None:
+    table = workshop.table_of("SELECT md5(CAST(i AS VARCHAR))::UUID AS id FROM range(9) AS r(i)")
+    rounds = [one_round(RandomMethod(sample_size=3), order=KeyedOrder(RowKey(("id",))))]
+    with spark(server, table) as engine, pytest.raises(NotInSpark, match="id"):
+        draw(workshop, table, rounds, engine)
 
 
 def test_plans_and_sums_of_amounts(
@@ -549,6 +692,23 @@ def test_a_job_makes_the_same_commit_by_both_engines(live: LiveServer, plain: Li
     assert small["output_summary"]["engine"]["reason"] == "few_bytes"
 
 
+def test_rows_of_an_earlier_draw_are_left_out_by_both_engines(live: LiveServer) -> None:
+    dataset_id = live.new_table(2_000)
+    first = live.draw(dataset_id, {**DRAW, "engine": "duckdb"})
+    rounds = [
+        {**given, "filters": {**given.get("filters", {}), "not_drawn_by": [first["id"]]}}
+        for given in DRAW["rounds"]
+    ]
+    found = [
+        finished(live.admin, job_by(live, dataset_id, engine, {**DRAW, "rounds": rounds}), 300)
+        for engine in ("spark", "duckdb")
+    ]
+    assert found[0]["output_summary"]["engine"]["name"] == "spark"
+    rows, own = (live.rows(job["id"]) for job in found)
+    assert rows == own
+    assert not {row["id"] for row in rows} & {row["id"] for row in live.rows(first["id"])}
+
+
 def attached(running: LiveServer, lake: Path) -> int:
     """The id of a new dataset whose table is the files of the lake."""
     dataset_id = running.new_dataset()
@@ -611,3 +771,75 @@ def test_a_lost_connect_server_fails_the_job_and_a_retry_completes_it(
     assert answer.status_code == 200, answer.text
     again = finished(live.admin, answer.json()["job_id"], within_s=300)
     assert again["status"] == "completed", again
+
+
+ACCOUNTS = (
+    "SELECT i AS id, 'A' || lpad(CAST(i AS VARCHAR), 8, '0') AS account, i % 97 AS branch, "
+    "CAST(1 + i % 1000 AS DECIMAL(9,2)) / 4 AS amount, hash(i) % 100 >= 3 AS stays "
+    "FROM range({rows}) AS r(i) {where} ORDER BY hash(i + {shuffle})"
+)
+BY_ACCOUNT = {"key": ["account"], "start": "0.4"}
+OF_ACCOUNTS: dict[str, dict[str, Any]] = {
+    "random": {"sample_size": 300},
+    "stratified": {"strata_columns": ["branch"], "samples_per_stratum": 3},
+    "cluster": {"cluster_column": "branch", "num_clusters": 10, "samples_per_cluster": 20},
+    "weighted": {"weight_column": "amount", "sample_size": 300},
+}
+
+
+@pytest.mark.slow
+def test_a_million_rows_come_again_in_another_order(live: LiveServer, tmp_path: Path) -> None:
+    """Shuffled, a tenth appended, 3 % deleted, read from CSV again: the same keys by all means."""
+    dataset_id = live.new_dataset()
+    for version, (rows, where) in enumerate(
+        [(1_000_000, ""), (1_100_000, "WHERE hash(i) % 100 >= 3 OR i >= 1000000")]
+    ):
+        path = tmp_path / f"{version}.csv"
+        query = ACCOUNTS.format(rows=rows, where=where, shuffle=version)
+        with duckdb.connect() as connection:
+            connection.execute(f"COPY ({query}) TO '{path}' (FORMAT csv)")
+        if version:
+            answer = live.admin.post(
+                f"/api/datasets/{dataset_id}/refs", json={"name": "before", "source_ref": "main"}
+            )
+            assert answer.status_code == 200, answer.text
+        with path.open("rb") as content:
+            answer = live.admin.post(
+                f"/api/datasets/{dataset_id}/refs/main/import",
+                files={"file": (path.name, content)},
+                timeout=300,
+            )
+        job = finished(live.admin, answer.json()["job_id"], within_s=300)
+        assert job["status"] == "completed", job
+
+    def drawn(ref: str, engine: str, filters: str | None) -> list[tuple[int, str]]:
+        """The keys by round, in their order of selection, of rounds by every method."""
+        rounds = [
+            {
+                "method": method,
+                "parameters": {**parameters, "seed": "million"},
+                "order": BY_ACCOUNT,
+                **({"filters": {"expression": filters}} if filters else {}),
+            }
+            for method, parameters in OF_ACCOUNTS.items()
+        ]
+        body = {"rounds": rounds, "source_ref": ref}
+        job = finished(live.admin, job_by(live, dataset_id, engine, body), within_s=300)
+        assert job["status"] == "completed", job
+        pages = (live.rows(job["id"], limit=1_000, offset=offset) for offset in (0, 1_000))
+        found = [row for page in pages for row in page]
+        found.sort(key=lambda row: (row["_sampling_round"], row["_selection_order"]))
+        return [(row["_sampling_round"], row["account"]) for row in found]
+
+    first = drawn("before", "duckdb", "stays = true")
+    assert len(first) == 300 + 97 * 3 + 200 + 300
+    assert drawn("main", "duckdb", "id < 1000000") == first
+    assert drawn("main", "spark", "id < 1000000") == first
+    assert drawn("before", "spark", "stays = true") == first
+    # Without filters, of those that both versions have, no other key goes before a drawn one.
+    before, after = drawn("before", "spark", None), drawn("main", "spark", None)
+    assert after == drawn("main", "duckdb", None)
+    old = [key for number, key in before if number == 1]
+    new = [key for number, key in after if number == 1]
+    alive = [key for key in new if key < "A01000000"]
+    assert alive == [key for key in old if key in set(alive)]

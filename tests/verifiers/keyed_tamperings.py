@@ -35,10 +35,18 @@ HELD = ("ledger.json", "data.csv")
 """Files that the attacker keeps back, but not the sample, which shows the keys."""
 GONE = object()
 
+DOCUMENT = {"key": [{"name": "document", "type": "INTEGER"}]}
+
 OF_ORDERS: list[tuple[str, str, str, dict[str, Any], tuple[str, ...]]] = [
     ("start_moved", "keyed", "last_rank", {"start": "0.5"}, HELD),
     ("start_moved_a_little", "keyed", "last_rank", {"start": "0.2500001"}, ("ledger.json",)),
     ("start_moved_and_ledger", "keyed", "ledger_entry", {"start": "0.5"}, ()),
+    ("start_of_a_plan", "keyed_plan", "plan_text", {"start": "0.5"}, ALONE),
+    ("key_of_a_plan", "keyed_plan", "plan_text", DOCUMENT, ALONE),
+    ("start_of_a_stratum", "keyed_starts", "order_violated", {"starts": {"west": "0.5"}}, HELD),
+    ("starts_taken_away", "keyed_starts", "order_violated", {"starts": GONE}, HELD),
+    ("starts_of_no_strata", "keyed", "order_key", {"starts": {"west": "0.5"}}, ALONE),
+    ("starts_of_one", "keyed_starts", "wrong_type", {"starts": {"west": "1.5"}}, ALONE),
     ("start_of_one", "keyed", "wrong_type", {"start": "1"}, ()),
     ("start_negative", "keyed", "wrong_type", {"start": "-0.25"}, ()),
     ("start_is_a_number", "keyed", "wrong_type", {"start": 0.25}, ()),
@@ -98,7 +106,7 @@ OF_ORDERS: list[tuple[str, str, str, dict[str, Any], tuple[str, ...]]] = [
         "key_column_hidden",
         "keyed_strata",
         "key_not_unique",
-        {"key": [{"name": "document", "type": "INTEGER"}]},
+        DOCUMENT,
         HELD,
     ),
 ]
@@ -179,6 +187,13 @@ def keyed_seed_other(predicate: Any) -> None:
 @statement("keyed", "last_rank", HELD)
 def keyed_last_rank_other(predicate: Any) -> None:
     predicate["rounds"][0]["facts"]["last_rank"] = "7"
+
+
+@statement("keyed_new", "source_draw", ALONE)
+def source_draw_of_left_out_rows(predicate: Any) -> None:
+    """Somebody could try texts until the rows suit."""
+    predicate["population"]["source_draw"] = "0123456789abcdef"
+    predicate["rounds"][0]["effective_seed"] = "5:from-0123456789abcdef"
 
 
 @statement("keyed", "data_columns", ALONE)

@@ -70,6 +70,9 @@ BASES = {
     "keyed_weighted": "keyed_weighted",
     "keyed_rounds": "keyed_rounds",
     "keyed_numbered": "keyed_numbered",
+    "keyed_plan": "keyed_plan",
+    "keyed_starts": "keyed_starts",
+    "keyed_new": "keyed_new",
 }
 TAMPERINGS: list[tuple[str, Function, str]] = []
 

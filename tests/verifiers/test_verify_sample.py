@@ -18,7 +18,14 @@ from tests.verifiers.keyed_tamperings import TAMPERINGS
 from verifiers import verify_sample
 
 NAMES = {file_name: name for name, file_name in verify_sample.FILES.items()}
-LEVELS = {"dice": "L4", "drand": "L4", "quicknet": "L4", "proofs": "L3", "keyed_numbered": "L3"}
+LEVELS = {
+    "dice": "L4",
+    "drand": "L4",
+    "quicknet": "L4",
+    "proofs": "L3",
+    "keyed_numbered": "L3",
+    "keyed_plan": "L4",
+}
 
 
 def verify(files: tamperings.Files) -> verify_sample.CheckReport:

@@ -15,6 +15,7 @@ from application.access import RowSource
 from application.audit.review import may_undo_sign_offs
 from application.certificates.ledger import ledger_page
 from application.identity.column_reports import job_changes
+from application.identity.row_keys import likely_row_key, row_key_state
 from application.schedules.registering import excluded_next
 from application.schedules.times import explained, upcoming
 from contract.requests.pages import PageRequest
@@ -36,11 +37,12 @@ from storage.jobs.panels import list_panels
 from storage.jobs.schedules import Schedule, list_schedules
 from storage.sqlite.clock import timestamp
 from storage.versions.manifests import Commit, StoredTable, history
-from storage.versions.refs import MAIN, Ref, list_refs
+from storage.versions.refs import MAIN, Ref, has_ref, list_refs
 from storage.versions.row_keys import row_key_of
 from web_ui.grids import download_links, grid_of
 from web_ui.job_texts import problem_text
 from web_ui.pages.request_code import code_at
+from web_ui.pages.sql_tables import MAX_SQL_COLUMNS, further_tables, sql_columns
 from web_ui.profile_pictures import column_picture
 from web_ui.shell import ListQuery, blueprint, caller, has_vendor, service, show, signed_in, zone
 
@@ -52,8 +54,17 @@ PROFILE_COLUMNS = 50
 """Columns on a page of the profile."""
 QUICK_CELLS = 1_000_000
 """A table with at most this number of values is profiled before the page is sent."""
-MAX_SQL_COLUMNS = 500
 MAX_GROUP_OPTIONS = 500
+KEYED_VERSIONS = 10
+"""Versions on a page of the row key's states."""
+COLUMNS_NAMED = 100
+KEY_STATES = {
+    "holds": ("Holds", "good"),
+    "fails": ("Doesn’t hold", "bad"),
+    "not_checked": ("Not checked yet", ""),
+    "not_possible": ("Not possible", "warn"),
+}
+"""Titles and colours of the states of a row key."""
 
 
 @blueprint.get("/datasets/<int:dataset_id>")
@@ -118,6 +129,7 @@ def _tabs(found: DatasetRecord, commit: Commit | None) -> dict[str, tuple[str, V
         tabs["sql"] = ("SQL", _sql)
         tabs["history"] = ("History", _history)
         tabs["profile"] = ("Profile", _profile)
+        tabs["key"] = ("Row key", _row_key)
     tabs["panels"] = ("Panels", _panels)
     tabs["schedules"] = ("Schedules", _schedules)
     tabs["ledger"] = ("Ledger", _ledger)
@@ -234,8 +246,10 @@ def _sql(context: Values) -> Values:
     keys = {folded(table.name) for table in tables}
     listed = [_sql_table(table, keys) for table in tables]
     (shown,) = (table for table in listed if table["key"] == context["table_key"])
+    further = further_tables(context["dataset"].id, context["ref"], context["commit"])
     return {
-        "sql_tables": listed,
+        **further.values,
+        "sql_tables": [*listed, *further.listed],
         "sql_functions": sorted(FUNCTIONS),
         "default_table": shown["name"],
         "columns_shown": MAX_SQL_COLUMNS,
@@ -252,10 +266,7 @@ def _sql_table(table: StoredTable, keys: set[str]) -> Values:
         "sql": DATA if is_data else shown_identifier(table.name),
         "rows": table.row_count,
         "column_count": len(table.columns),
-        "columns": [
-            {"name": column.name, "type": column.type, "sql": shown_identifier(column.name)}
-            for column in table.columns[:MAX_SQL_COLUMNS]
-        ],
+        "columns": sql_columns(table.columns),
     }
 
 
@@ -265,6 +276,27 @@ def _history(context: Values) -> Values:
     with service().database.read() as tx:
         commits, total = history(tx, context["dataset"].id, context["commit"].id, **page)
     return {"commits": commits, "page": query.page(total)}
+
+
+def _row_key(context: Values) -> Values:
+    """The row key of the table with its state in each version, or a proposal."""
+    found, commit = context["dataset"], context["commit"]
+    table_key = commit.manifest.table(context["table_key"]).key
+    query = ListQuery(default_limit=KEYED_VERSIONS)
+    ref = context["ref"]
+    values: Values = {"row_key": None, "proposed": (), "columns": (), "stored_key": table_key}
+    with service().database.read() as tx:
+        if not has_ref(tx, found.id, ref):
+            ref = MAIN
+    with suppress(NotFound):
+        values["row_key"] = row_key_state(
+            caller(), found.id, table_key, ref, query.offset, min(query.limit, 100)
+        )
+        values["page"] = query.page(values["row_key"].total)
+    if values["row_key"] is None:
+        values["proposed"] = likely_row_key(caller(), found.id, commit.id, table_key)
+    values["columns"] = commit.manifest.table(table_key).columns[:COLUMNS_NAMED]
+    return {**values, "key_ref": ref, "states": KEY_STATES}
 
 
 def _draws(context: Values) -> Values:

@@ -109,7 +109,7 @@ def estimates_tab(found: JobRecord) -> Values:
 
 def _figures(found: JobRecord) -> Values:
     """Estimate what the URL asks for."""
-    chosen = _chosen()
+    chosen = figure_choices()
     values: Values = {
         "chosen": chosen,
         "statistics": STATISTICS,
@@ -125,26 +125,28 @@ def _figures(found: JobRecord) -> Values:
     }
     try:
         with caller().reading():
-            values["columns"] = estimated_columns(service(), found, _source(found, chosen))
-            if _lacks_column(chosen):
-                chosen |= _first_choice(values["columns"])
-            answer = estimates_of(service(), found, _asked(found, chosen))
+            values["columns"] = estimated_columns(service(), found, chosen_source(found, chosen))
+            if lacks_column(chosen):
+                chosen |= first_choice(values["columns"])
+            answer = estimates_of(service(), found, estimates_asked(found, chosen))
         audit_sample(found, "estimates")
     except DomainError as error:
         return {**values, "problem": problem_text(error), "problem_code": error.code}
-    estimates = answer.estimates
+    estimates, _ = answer.estimates, estimates_asked(found, chosen).stated()
     inside = [held for each in estimates if (held := each.holds_truth) is not None]
     return {
         **values,
-        **code_at(f"/api/sampling/jobs/{found.id}/estimates", _asked(found, chosen).stated()),
+        **code_at(
+            f"/api/sampling/jobs/{found.id}/estimates", estimates_asked(found, chosen).stated()
+        ),
         "answer": answer,
         "single": _texts(estimates[0]) if len(estimates) == 1 and not chosen["by"] else None,
         "table": estimates_table(answer, "Estimates"),
-        "title": _title(chosen),
+        "title": figure_title(chosen),
         "assumptions": answer.notes[len(answer.warnings) :],
         "few_degrees": any(each.df < MINIMUM_DEGREES for each in estimates),
         "minimum_degrees": MINIMUM_DEGREES,
-        "picture": _picture(_title(chosen), estimates, chosen),
+        "picture": _picture(figure_title(chosen), estimates, chosen),
         "inside": (sum(inside), len(inside)),
         "max_drawn": MAX_DRAWN,
         "design_links": _design_links(answer.design.method),
@@ -165,11 +167,11 @@ def _contrasts(answer: EstimatesAnswer) -> Values:
         return {}
     sides = [
         Interval(
-            ", ".join([*_group_names(each.group), side_name(side)]),
+            ", ".join([*group_names(each.group), side_name(side)]),
             side.estimate,
             side.ci_low,
             side.ci_high,
-            _text(side.estimate, each.statistic),
+            figure_text(side.estimate, each.statistic),
         )
         for each in drawn
         for side in (each.first, each.second)
@@ -177,7 +179,7 @@ def _contrasts(answer: EstimatesAnswer) -> Values:
     ]
     changes = [
         Interval(
-            ", ".join(_group_names(each.group)) or contrast_name(each),
+            ", ".join(group_names(each.group)) or contrast_name(each),
             float(each.estimate or 0.0),
             float(each.ci_low or 0.0),
             float(each.ci_high or 0.0),
@@ -195,7 +197,7 @@ def _contrasts(answer: EstimatesAnswer) -> Values:
         "contrast_table": table,
         "contrast_pictures": (
             IntervalChart(
-                "Both figures", sides, [_text(end, first.statistic) for end in axis_of(sides)]
+                "Both figures", sides, [figure_text(end, first.statistic) for end in axis_of(sides)]
             ),
             IntervalChart(
                 measure.capitalize(),
@@ -207,7 +209,8 @@ def _contrasts(answer: EstimatesAnswer) -> Values:
     }
 
 
-def _group_names(group: Mapping[str, Any]) -> list[str]:
+def group_names(group: Mapping[str, Any]) -> list[str]:
+    """The values of a group as texts."""
     return ["Missing" if part is None else str(part) for part in group.values()]
 
 
@@ -229,7 +232,7 @@ def _known_totals(calibration: CalibrationFacts | None) -> Table | None:
 
 def _backtest(found: JobRecord) -> Values:
     """Every known figure: a line with its distance from the truth in margins."""
-    chosen = _chosen()
+    chosen = figure_choices()
     values: Values = {"chosen": chosen, "confidences": USUAL_CONFIDENCES, "lonely_choices": LONELY}
     try:
         asked = BacktestRequest(confidence=chosen_level(chosen), lonely_stratum=chosen["lonely"])
@@ -240,7 +243,7 @@ def _backtest(found: JobRecord) -> Values:
         return {**values, "problem": problem_text(error), "problem_code": error.code}
     figures = answer.figures
     names = [
-        _title({**vars(each), "value": "" if each.value is None else str(each.value)})
+        figure_title({**vars(each), "value": "" if each.value is None else str(each.value)})
         for each in figures
     ]
     header = ("Figure", "Estimate", "From", "To", "True value", "Interval", "Rows")
@@ -305,7 +308,7 @@ def _needed(found: JobRecord, chosen: Values) -> Values:
         return {}
     try:
         with caller().reading():
-            goal = PrecisionGoal(_asked(found, chosen), _goal(chosen), chosen["basis"])
+            goal = PrecisionGoal(estimates_asked(found, chosen), _goal(chosen), chosen["basis"])
             return {"needed": more_rows(service(), found, goal)}
     except DomainError as error:
         return {"needed_problem": problem_text(error)}
@@ -380,7 +383,7 @@ def estimates_sheet(job_id: str) -> AnyResponse:
     """Download the estimates of the tab as an Excel workbook."""
     found, answer, chosen = _downloaded(job_id)
     content = io.BytesIO()
-    write_sections([estimates_section(answer, _title(chosen))], content)
+    write_sections([estimates_section(answer, figure_title(chosen))], content)
     return _file(content.getvalue(), MEDIA_TYPES["xlsx"], f"estimates-{found.id[:8]}.xlsx")
 
 
@@ -389,12 +392,12 @@ def _downloaded(job_id: str) -> tuple[JobRecord, EstimatesAnswer, Values]:
     found = caller().job(job_id)
     if found.run_type != "sampling" or found.status != "completed":
         raise NotFound("The job has no sample.")
-    chosen = _chosen()
+    chosen = figure_choices()
     with caller().reading():
-        if _lacks_column(chosen):
-            columns = estimated_columns(service(), found, _source(found, chosen))
-            chosen |= _first_choice(columns)
-        answer = estimates_of(service(), found, _asked(found, chosen))
+        if lacks_column(chosen):
+            columns = estimated_columns(service(), found, chosen_source(found, chosen))
+            chosen |= first_choice(columns)
+        answer = estimates_of(service(), found, estimates_asked(found, chosen))
     audit_sample(found, "estimates")
     return found, answer, chosen
 
@@ -411,7 +414,7 @@ def _safe(cell: Any) -> Any:
     return formula_safe(cell) if isinstance(cell, str) else cell
 
 
-def _chosen() -> Values:
+def figure_choices() -> Values:
     """The choices of the URL, with defaults for those that are missing or no choice."""
     given = request.args
     statistic = given.get("statistic")
@@ -439,7 +442,8 @@ def _chosen() -> Values:
     }
 
 
-def _source(found: JobRecord, chosen: Values) -> ValueSource | None:
+def chosen_source(found: JobRecord, chosen: Values) -> ValueSource | None:
+    """Where the chosen values of a sample come from."""
     return value_source(service(), found, chosen["values"], chosen["book"])
 
 
@@ -458,12 +462,12 @@ def _share(text: str) -> float:
     return share if 0 < share < 1 else 0.5
 
 
-def _lacks_column(chosen: Values) -> bool:
+def lacks_column(chosen: Values) -> bool:
     """Whether there is no figure to estimate yet."""
     return chosen["statistic"] is None or (chosen["statistic"] == "mean" and not chosen["column"])
 
 
-def _first_choice(columns: Sequence[EstimatedColumn]) -> Values:
+def first_choice(columns: Sequence[EstimatedColumn]) -> Values:
     """The mean of a number, at best one with decimals; without one the number of rows."""
     numbers = [each for each in columns if each.is_number]
     if not numbers:
@@ -472,11 +476,11 @@ def _first_choice(columns: Sequence[EstimatedColumn]) -> Values:
     return {"statistic": "mean", "column": best.name}
 
 
-def _asked(found: JobRecord, chosen: Values) -> EstimatesRequest:
+def estimates_asked(found: JobRecord, chosen: Values) -> EstimatesRequest:
     """The choices as a request."""
     name, value = chosen["statistic"], NOT_GIVEN
     if name == "proportion" and chosen["column"]:
-        source, text = _source(found, chosen), chosen["value"]
+        source, text = chosen_source(found, chosen), chosen["value"]
         value = value_of_text(service(), found, chosen["column"], text, source)
     figure = StatisticRequest(
         statistic=name,
@@ -503,7 +507,7 @@ def _asked(found: JobRecord, chosen: Values) -> EstimatesRequest:
 
 def _contrast(found: JobRecord, chosen: Values) -> ContrastRequest | None:
     """The contrast of two groups, or else with another column."""
-    measure, source = chosen["measure"], _source(found, chosen)
+    measure, source = chosen["measure"], chosen_source(found, chosen)
     if chosen["groups"]:
         by, first, second = split_two_groups(chosen["groups"])
         values = [
@@ -523,7 +527,8 @@ def _calibration(chosen: Values) -> CalibrateRequest | None:
     return CalibrateRequest(method=method, columns=tuple(known[: MAX_COLUMNS[method]]))
 
 
-def _title(chosen: Mapping[str, Any]) -> str:
+def figure_title(chosen: Mapping[str, Any]) -> str:
+    """The name of a chosen figure."""
     column = chosen["column"]
     match chosen["statistic"]:
         case "proportion":
@@ -538,7 +543,7 @@ def _title(chosen: Mapping[str, Any]) -> str:
             return f"{STATISTICS[name]} of {column}"
 
 
-def _text(value: float | None, statistic: str, digits: int = 6) -> str:
+def figure_text(value: float | None, statistic: str, digits: int = 6) -> str:
     """A figure for people; a dash without one."""
     return "–" if value is None else str(figure(value, statistic, digits))
 
@@ -549,18 +554,18 @@ def _texts(each: FigureEstimate) -> Values:
     before = None if plain is None else plain.margin
     change = f"{100 * (width / before - 1):+.0f} %" if width is not None and before else None
     return {
-        "estimate": _text(each.estimate, name),
-        "margin": _text(width, name, MARGIN_DIGITS),
+        "estimate": figure_text(each.estimate, name),
+        "margin": figure_text(width, name, MARGIN_DIGITS),
         "has_interval": width is not None,
-        "low": _text(each.ci_low, name),
-        "high": _text(each.ci_high, name),
-        "error": _text(each.standard_error, name),
+        "low": figure_text(each.ci_low, name),
+        "high": figure_text(each.ci_high, name),
+        "error": figure_text(each.standard_error, name),
         "n": each.n,
         "missing": each.n_missing,
-        "truth": _text(each.true_value, name),
+        "truth": figure_text(each.true_value, name),
         "verdict": truth_judgement(each),
-        "plain": None if plain is None else _text(plain.estimate, name),
-        "plain_margin": _text(before, name, MARGIN_DIGITS),
+        "plain": None if plain is None else figure_text(plain.estimate, name),
+        "plain_margin": figure_text(before, name, MARGIN_DIGITS),
         "change": change,
     }
 
@@ -577,7 +582,7 @@ def _picture(
             each.estimate,
             each.ci_low,
             each.ci_high,
-            _text(each.estimate, name),
+            figure_text(each.estimate, name),
             each.true_value,
         )
         for each in estimates
@@ -585,4 +590,4 @@ def _picture(
     ][:MAX_DRAWN]
     if not lines:
         return None
-    return IntervalChart(title, lines, [_text(end, name) for end in axis_of(lines)])
+    return IntervalChart(title, lines, [figure_text(end, name) for end in axis_of(lines)])

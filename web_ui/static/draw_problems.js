@@ -39,7 +39,6 @@ export function refusals() {
   return all("#rounds [data-refused]").map((field) => ({ loc: ["body", ...field.dataset.loc.split(".").map((part) => (/^\d+$/.test(part) ? Number(part) : part))], msg: field.dataset.refused }));
 }
 
-/** A warning with one paragraph per line. */
 export function note(lines) {
   return h("div", { class: "note warn" }, lines.map((line) => h("p", {}, line)));
 }

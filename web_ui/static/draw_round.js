@@ -1,13 +1,12 @@
 // One step as three questions: which rows, how, and how many.
 
 import { fill, h } from "./dom.js";
-import { columnSelect, isNumber, numberOf, SIZES } from "./draw_fields.js";
+import { columnSelect, isNumber, numberOf, refuse, SIZES } from "./draw_fields.js";
 import { filterForm } from "./draw_filter.js";
 import { groupsPicker } from "./draw_groups.js";
 import { seedInput } from "./draw_seed.js";
 import { kindOf, sizeForm } from "./draw_size.js";
 import { render } from "./words.js";
-
 
 /** The hint on each method's card, in the order of the cards. */
 const HINTS = {
@@ -17,9 +16,10 @@ const HINTS = {
   monetary_unit: "For audits: each unit of money has the same probability.",
   systematic: "Systematic: at equal distances in the table’s order.",
   cluster: "All rows of some groups.",
+  split: "Into parts: train, test …",
 };
 /** The parameters of "How?"; the others are of "How many?" or options. */
-const OF_HOW = ["strata_columns", "weight_column", "cluster_column", "num_clusters", "book_column", "population", "selection"];
+const OF_HOW = ["strata_columns", "weight_column", "cluster_column", "num_clusters", "book_column", "population", "selection", "parts", "group"];
 
 /** The fieldset of a step. Actions (remove, up, down, copy) are functions or null. */
 export function roundForm(context, round, place, actions) {
@@ -28,7 +28,7 @@ export function roundForm(context, round, place, actions) {
   const [how, many, options] = [h("div", { class: "fields" }), h("div", { class: "stack" }), h("div", { class: "fields" })];
   const refresh = () => {
     fill(how, parametersOf(method, round).filter((one) => OF_HOW.includes(one.name)).map((one) => field(context, round, one, loc, refresh)));
-    fill(many, sizeForm(context, round, method, loc, refresh));
+    if (!method.divides) fill(many, sizeForm(context, round, method, loc, refresh));
     fill(options, parametersOf(method, round).filter((one) => !OF_HOW.includes(one.name)).map((one) => field(context, round, one, loc, refresh)));
   };
   refresh();
@@ -42,7 +42,7 @@ export function roundForm(context, round, place, actions) {
     h("div", { class: "choices", role: "radiogroup", "aria-labelledby": `${loc}.how`, "data-loc": `${loc}.method`, tabindex: "-1" },
       inOrder(context.methods).map((one) => card(context, round, one, one === method, loc))),
     how,
-    h("h2", {}, "How many?"), many,
+    method.divides ? null : [h("h2", {}, "How many?"), many], orderForm(context, round, `${loc}.order`),
     h("details", { class: "options", open: hasOptions(method, round) }, h("summary", {}, "More options"),
       options, selectionForm(context, round, loc)));
 }
@@ -107,6 +107,10 @@ function field(context, round, parameter, loc, refresh) {
     if (parameter.choices.length) refresh();
   };
   if (name === "strata_columns") return groupsPicker(context, round, id, set, refresh);
+  if (parameter.type === "boolean") {
+    return h("label", { class: "check", title: render(parameter.description) },
+      h("input", { type: "checkbox", "data-loc": id, checked: Boolean(parameters[name]), onchange: (event) => set(event.target.checked || undefined) }), parameter.label);
+  }
   return h("div", { class: "field" }, h("label", { for: id }, parameter.label),
     input(context, parameter, { id, "data-loc": id }, parameters[name], (value) => {
       if (name === "weight_column" || name === "book_column") context.suggestAmount(value);
@@ -124,10 +128,51 @@ function input(context, parameter, common, value, set) {
     return h("select", { ...common, onchange: (event) => set(event.target.value) },
       parameter.choices.map((one) => h("option", { value: one, selected: one === (value ?? parameter.default) }, one.replaceAll("_", " "))));
   }
+  if (parameter.type === "object of share") return partsInput(common, value, set);
   if (parameter.type === "integer or string") return seedInput(common, value, set);
   const whole = parameter.type === "integer";
   return h("input", { ...common, inputmode: whole ? "numeric" : "decimal", autocomplete: "off", value: value ?? "",
     oninput: (event) => set(numberOf(event.target)) });
+}
+
+const check = (label, checked, set, more) => h("label", { class: "check" }, h("input", { type: "checkbox", checked, onchange: ({ target }) => set(target.checked), ...more }), label);
+
+/** The keyed order. */
+function orderForm(context, round, id) {
+  const box = h("div", { class: "fields" });
+  const show = (focus) => {
+    const { order } = round;
+    const key = order?.key ?? [];
+    const set = (name, value) => { if (value?.length) order[name] = value; else delete order[name]; context.changed(); };
+    const part = (name, label, input) => h("div", { class: "field" }, h("label", { for: `${id}.${name}` }, label), input({ id: `${id}.${name}`, "data-loc": `${id}.${name}` }));
+    fill(box, order && [[...key, ""].slice(0, 4).map((column, place) => part(`key.${place}`, place ? "And by" : "Row key",
+      (common) => columnSelect(context.columns(), common, column, (value) => { set("key", key.toSpliced(place, 1, ...(value ? [value] : []))); show(common.id); }))),
+    part("start", "Start (default: 0)", (common) => h("input", { ...common, inputmode: "decimal", value: order.start ?? "", oninput: ({ target }) => set("start", target.value.trim()) })),
+    check("Number equal keys", order.duplicates === "number", (on) => set("duplicates", on && "number"))]);
+    if (focus) document.getElementById(focus).focus();
+  };
+  show();
+  return h("div", { class: "field" }, check("Same rows in later versions", Boolean(round.order), (on) => {
+    if (on) round.order = { key: context.rowKey() };
+    else delete round.order;
+    show();
+    context.changed();
+  }, { "data-loc": id }), box);
+}
+
+const PART = /([^\s=:,;]+)[\s=:]+(\d+(?:\.\d+)?\s*%?)/g;
+
+/** Shares of parts as one text. */
+function partsInput(common, value, set) {
+  const shown = (share) => (typeof share === "number" ? `${Number((share * 100).toPrecision(12))}%` : share);
+  const text = Object.entries(value ?? {}).map(([name, share]) => `${name} ${shown(share)}`).join(", ");
+  return h("input", { ...common, autocomplete: "off", value: text, oninput: ({ target }) => {
+    const found = [...target.value.matchAll(PART)].map(([, name, share]) => [name, share.replace(/\s/g, "")]);
+    const parts = Object.fromEntries(found);
+    const isRead = /^[\s,;]*$/.test(target.value.replace(PART, "")) && Object.keys(parts).length === found.length;
+    refuse(target, isRead ? "" : "Write each part once: train 80%, test 20%.");
+    set(parts);
+  } });
 }
 
 function selectionForm(context, round, loc) {
@@ -145,12 +190,12 @@ function selectionForm(context, round, loc) {
     h("div", { class: "fields" },
       h("div", { class: "field" }, h("label", { for: `${id}.order_by` }, "Order the sample by (default: drawing order)"),
         columnSelect(context.columns(), { id: `${id}.order_by`, "data-loc": `${id}.order_by` }, selection.order_by, (value) => set("order_by", value))),
-      h("label", { class: "check" }, h("input", { type: "checkbox", checked: Boolean(selection.order_desc), onchange: (event) => set("order_desc", event.target.checked) }), "Descending")),
+      check("Descending", Boolean(selection.order_desc), (on) => set("order_desc", on))),
     h("details", {}, h("summary", {}, columns.size ? `${columns.size} columns` : "All columns"),
       h("div", { class: "fields", "data-loc": `${id}.columns` }, context.columns().map((column) =>
-        h("label", { class: "check" }, h("input", { type: "checkbox", checked: columns.has(column.name), onchange: (event) => {
-          if (event.target.checked) columns.add(column.name);
+        check(column.name, columns.has(column.name), (on) => {
+          if (on) columns.add(column.name);
           else columns.delete(column.name);
           set("columns", columns.size ? context.columns().map((one) => one.name).filter((name) => columns.has(name)) : undefined);
-        } }), column.name)))));
+        })))));
 }

@@ -4,7 +4,7 @@ import { number } from "./format.js";
 
 /** Labels by API field. */
 export const LABELS = {
-  method: "Method", filters: "Filter", columns: "Columns", order_by: "Order by",
+  method: "Method", key: "Row key", filters: "Filter", columns: "Columns", order_by: "Order by",
   output_name: "Name", commit_message: "Purpose", amount_column: "Amount to cover", allow_empty: "Allow a sample without rows", require_columns: "Require the same columns", breaks: "Breaks", margin: "Margin of error", source_ref: "Version", table_key: "Table",
   exclude_drawn_by: "Exclude drawn rows by", soeid: "User name", user_soeid: "User name", expires_in_days: "Valid days",
 };
@@ -40,7 +40,7 @@ export function render(template, parameters = {}) {
   });
 }
 
-/** The location of an error: "Step 2, Rows"; without the step if there is only one. */
+/** The location of an error: "Step 2, Rows", or "Rows". */
 export function placeOf(loc, steps = 2) {
   const own = named(loc) ?? loc.findLast((part) => typeof part === "string");
   const name = LABELS[own] ?? own.charAt(0).toUpperCase() + own.slice(1).replaceAll("_", " ");
@@ -53,7 +53,7 @@ export function withPlace(error) {
   return `${placeOf(error.loc)}: ${messageOf(error)}`;
 }
 
-const named = (loc) => loc.findLast((part) => typeof part === "string" && part in LABELS);
+const named = (loc) => (loc[3] === "order" ? "key" : loc.findLast((part) => typeof part === "string" && part in LABELS));
 
 /** Names of the types that an import can give a column. */
 export const TYPES = {

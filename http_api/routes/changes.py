@@ -1,0 +1,76 @@
+"""Routes of the change between two samples."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from flask import Response
+
+from application.access import RowSource
+from application.estimation.change import ChangeAnswer, change_of
+from application.estimation.changed_values import (
+    ChangedValues,
+    changed_values,
+    write_changed_values,
+)
+from contract.requests.change import ChangedValuesRequest, ChangeRequest
+from http_api.access import SignedInBlueprint, access, caller, service
+from http_api.routes.row_responses import file_answer
+from http_api.routes.submissions import completed
+from parquet_tables.exports import MEDIA_TYPES
+from service.tables.open_tables import SAMPLE, named_by, output_of
+from storage.jobs.jobs import JobRecord
+
+blueprint = SignedInBlueprint(
+    "changes", __name__, url_prefix="/api/sampling/jobs/<job_id>", tag="Sampling"
+)
+
+
+def _both(job_id: str, with_job: str, place: str) -> tuple[JobRecord, JobRecord]:
+    first = completed(caller().job(job_id), "sampling")
+    with named_by(place, "with_job"):
+        return first, completed(caller().job(with_job), "sampling")
+
+
+@contextmanager
+def _viewing(jobs: tuple[JobRecord, JobRecord], what: str) -> Iterator[None]:
+    """The rows of both samples are read; the audit trail says what is viewed."""
+    yield
+    for job in jobs:
+        caller().audit_view(RowSource(job.dataset_id, output_of(job), SAMPLE, job.id), what)
+
+
+@blueprint.post("/change", body=ChangeRequest, output=ChangeAnswer, only_reads=True)
+def change(job_id: str, given: ChangeRequest) -> ChangeAnswer:
+    """Estimate the change of figures from this sample to another.
+
+    Rows in both samples are matched by their key; the standard error of the change has their
+    covariance.
+    """
+    jobs = _both(job_id, given.with_job, "body")
+    with _viewing(jobs, "change"), caller().reading():
+        return change_of(service(), *jobs, given)
+
+
+@blueprint.get("/changed-values", query=ChangedValuesRequest, output=ChangedValues)
+def values_that_changed(job_id: str, query: ChangedValuesRequest) -> Response | ChangedValues:
+    """List the values that differ between the rows that this sample and another have.
+
+    Rows are matched by their key. `csv` has all of them.
+    """
+    jobs = _both(job_id, query.with_job, "query")
+    with _viewing(jobs, "changed values"):
+        if query.format == "json":
+            with caller().reading():
+                return changed_values(service(), *jobs, query)
+        with (
+            access().work_limits.downloads.piece(caller().user.id),
+            tempfile.TemporaryDirectory(dir=service().directory.scratch_dir) as folder,
+        ):
+            path = Path(folder) / "changed"
+            write_changed_values(service(), *jobs, query, path)
+            name = f"changed-{jobs[0].id[:8]}-{jobs[1].id[:8]}.csv"
+            return file_answer(path, name, MEDIA_TYPES["csv"])

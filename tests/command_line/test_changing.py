@@ -1,0 +1,76 @@
+"""``jobsvc change``: figures of two samples, and the values that changed."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.command_line.conftest import Run
+from tests.support.live_server import LiveServer
+
+
+@pytest.fixture
+def data_dir(served: LiveServer) -> Path:
+    return served.service.directory.root
+
+
+@pytest.fixture(scope="module")
+def waves(served: LiveServer) -> tuple[str, str]:
+    """Samples of two versions of a ledger, by one keyed order."""
+    jobs = []
+    dataset = served.new_dataset()
+    for added in (0, 5):
+        lines = [
+            f"a{row:03},{row % 2},{100 + row % 9 + (added if row % 5 == 0 else 0)}"
+            for row in range(added * 4, 400 + added * 6)
+        ]
+        served.import_text(dataset, "\n".join(["account,kind,amount", *lines]) + "\n")
+        order = {"key": ["account"], "start": "0", "duplicates": "refuse"}
+        parameters = {"sample_size": 80, "seed": 3}
+        step = {"method": "random", "parameters": parameters, "order": order}
+        jobs.append(str(served.draw(dataset, {"rounds": [step]})["id"]))
+    return jobs[0], jobs[1]
+
+
+def test_a_change_as_a_table_and_as_json(run: Run, waves: tuple[str, str]) -> None:
+    first, second = (job[:8] for job in waves)
+    shown = run("change", first, second, "--mean", "amount", "--count", "--by", "kind").stdout
+    assert "mean of amount" in shown
+    assert "in both samples" in shown
+    assert "Rows are matched by account." in shown
+    found = json.loads(run("change", first, second, "--mean", "amount", "--json").stdout)
+    (figure,) = found["figures"]
+    assert figure["change"]["estimate"] == pytest.approx(
+        figure["second"]["estimate"] - figure["first"]["estimate"]
+    )
+
+
+def test_changed_values_are_listed_and_written(
+    run: Run, waves: tuple[str, str], tmp_path: Path
+) -> None:
+    shown = run("change", *waves, "--rows").stdout
+    assert "amount" in shown
+    assert "values of" in shown
+    file = tmp_path / "changed.csv"
+    run("change", *waves, "--rows", "--key", "account", "--output", str(file))
+    with file.open(encoding="utf-8-sig") as source:
+        lines = list(csv.DictReader(source))
+    assert lines
+    assert all(float(line["new"]) == float(line["old"]) + 5 for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ((), "Name a figure"),
+        (("--mean", "amount", "--rows"), "can't be combined"),
+        (("--mean", "amount", "--output", "x.csv"), "goes with --rows"),
+    ],
+)
+def test_options_that_do_not_fit(
+    run: Run, waves: tuple[str, str], options: tuple[str, ...], says: str
+) -> None:
+    assert says in run("change", *waves, *options, code=2).output
