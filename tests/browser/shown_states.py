@@ -270,9 +270,7 @@ ADMIN_STATES: dict[str, State] = {
     ),
     "back-test": at("/jobs/{j[draw]}?tab=estimates&view=backtest"),
     "values from a file": at("/jobs/{j[draw]}?tab=estimates&view=values"),
-    "contrast": at(
-        "/jobs/{j[draw]}?tab=estimates&statistic=mean&column=amount&contrast_column=id"
-    ),
+    "contrast": at("/jobs/{j[draw]}?tab=estimates&statistic=mean&column=amount&contrast_column=id"),
     "change": at("/jobs/{j[draw]}?tab=change&with_job={j[draw]}&statistic=mean&column=amount"),
     "findings": at("/jobs/{j[draw]}?tab=findings"),
     "a finding in conflict": finding_conflict,
