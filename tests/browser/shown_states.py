@@ -43,6 +43,12 @@ def two_tables(page: Page, world: World, goto: Goto) -> None:
     expect(page.locator("#comparing, #progress")).to_have_count(0)
 
 
+def panel_with_preview(page: Page, world: World, goto: Goto) -> None:
+    """A panel with two waves, and the preview of the third."""
+    goto(f"/panels/{world.panel}?ref=main")
+    expect(page.get_by_role("heading", name="Wave 3 of main")).to_be_visible()
+
+
 def palette(page: Page, world: World, goto: Goto) -> None:
     goto("/datasets")
     page.keyboard.press("Control+k")
@@ -223,6 +229,9 @@ ADMIN_STATES: dict[str, State] = {
     "certificate": at("/jobs/{j[draw]}?tab=certificate"),
     "no registered plans": at("/datasets/{w.dataset}/plans"),
     "history": at("/datasets/{w.dataset}?tab=history"),
+    "no panels": at("/datasets/{w.empty}?tab=panels"),
+    "new panel": at("/datasets/{w.dataset}?tab=panels"),
+    "panel": panel_with_preview,
     "proposed row key": at("/datasets/{w.dataset}?tab=key"),
     "row key": row_key,
     "two tables": two_tables,

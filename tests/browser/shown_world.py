@@ -33,6 +33,7 @@ class World:
     dataset: int
     empty: int
     crowded: int
+    panel: int
     jobs: dict[str, str]
     """Ids of jobs: draw, import, failed, profile, row proofs, report, query, pending, running."""
 
@@ -76,6 +77,7 @@ def fill(server: LiveServer) -> World:
         dataset,
         empty,
         _crowded(server, admin),
+        _panel(admin, dataset),
         {
             "draw": drawn,
             "import": imported["id"],
@@ -125,6 +127,16 @@ def _drawn(client: httpx.Client, dataset: int) -> str:
         assert time.monotonic() < deadline
     assert compared.status_code == 200, compared.text
     return str(job["id"])
+
+
+def _panel(client: httpx.Client, dataset: int) -> int:
+    """A panel with two waves."""
+    drawn = {"method": "random", "parameters": {"sample_size": 6}, "order": {"key": ["id"]}}
+    body = {"name": "Follow the sales", "round": drawn, "rotation": "50%"}
+    panel = client.post(f"/api/sampling/datasets/{dataset}/panels", json=body).json()["id"]
+    for _ in range(2):
+        _ended(client, f"/api/sampling/panels/{panel}/waves")
+    return int(panel)
 
 
 def _completed(client: httpx.Client, kind: str, dataset: int, **body: Any) -> str:

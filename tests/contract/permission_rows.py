@@ -215,6 +215,10 @@ def of_panel(path: str = "", body: dict[str, Any] | None = None) -> Made:
     return lambda scene, _: Ask(f"{scene.panel()}{path}", body)
 
 
+def of_panel_page(scene: Scene, _: User) -> Ask:
+    return Ask(scene.panel().removeprefix("/api/sampling"))
+
+
 def own_webhook_page(scene: Scene, asker: User) -> Ask:
     return Ask(f"/account/webhooks/{scene.webhook_of(asker)[0]}")
 

@@ -41,6 +41,7 @@ from tests.contract.permission_rows import (
     of_group,
     of_job,
     of_panel,
+    of_panel_page,
     of_permission,
     of_ref,
     of_row_key,
@@ -420,6 +421,7 @@ TABLE = (
     Row("GET /datasets/<int:dataset_id>", SEE_PAGE, at("/datasets/{d}"), "page"),
     Row("GET /datasets/<int:dataset_id>/sql", SEE_PAGE, at("/datasets/{d}/sql"), "page"),
     Row("GET /datasets/<int:dataset_id>/import", WRITE_PAGE, at("/datasets/{d}/import"), "page"),
+    Row("GET /panels/<int:panel_id>", SEE_PAGE, of_panel_page, "page"),
     Row("GET /datasets/<int:dataset_id>/plans", SEE_PAGE, at("/datasets/{d}/plans"), "page"),
     Row(
         "GET /datasets/<int:dataset_id>/plans/<plan_id>",

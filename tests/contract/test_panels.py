@@ -14,6 +14,7 @@ import pytest
 
 from service.settings import Settings
 from tests.contract.problems import assert_problem
+from tests.contract.test_certificates import require_accepted
 from tests.support.live_server import LiveServer, live_server
 
 
@@ -157,6 +158,7 @@ def test_each_stratum_moves_by_its_own_fraction(accounts: Accounts) -> None:
     before, after = accounts.drawn(first), accounts.drawn(second)
     kept = Counter(before[account] for account in before.keys() & after.keys())
     assert all(10 <= kept[region] <= 20 for region in ("north", "south", "east"))
+    require_accepted(accounts.server, second["id"], accounts.dataset_id)
     third = accounts.wave()["run_parameters"]["rounds"][0]["order"]
     assert third["starts"] == {"east": "0.1", "north": "0.1", "south": "0.05"}
     parameters = {"strata_columns": ["region"], "samples_per_stratum": 20, "seed": 5}
