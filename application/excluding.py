@@ -19,15 +19,20 @@ import numpy as np
 from contract.declarations import Help, declared
 from contract.requests.draw import EarlierFilterRequest, RoundJson
 from contract.words import Duplicates
-from domain_errors import counted
+from domain_errors import choices_sentence, counted
 from parquet_tables.progress import ProgressCallback, ignore_progress
 from parquet_tables.row_keys.canonical import Loc
 from parquet_tables.row_keys.digests import RowKey
 from parquet_tables.rows import write_ordinals
 from parquet_tables.tables import Int64s
-from service.sampling_parameters import digest_of_draws, digest_of_left_out, source_draw
+from service.sampling_parameters import (
+    digest_of_draws,
+    digest_of_left_out,
+    recorded_parts,
+    source_draw,
+)
 from service.service import Service
-from service.tables.draw_orders import declared_key_of
+from service.tables.draw_orders import declared_key_of, settle_orders
 from service.tables.earlier_rows import (
     EarlierRows,
     EarlierVersion,
@@ -44,12 +49,15 @@ from service.tables.open_tables import (
 from storage.accounts.users import User
 from storage.errors import Conflict, InvalidValue, NotFound
 from storage.jobs.jobs import JobRecord, get_job, job_ids_by_prefix
+from storage.jobs.publishing import job_with_output
 from storage.sqlite.clock import timestamp
+from storage.sqlite.database import Transaction
 from storage.versions.manifests import Exclusion, Manifest, insert_commit
-from storage.versions.refs import has_sample_ref
+from storage.versions.refs import has_ref, has_sample_ref, resolve
 from storage.versions.row_keys import DeclaredKey
 
 EARLIER = tuple(own.name for own in declared(EarlierFilterRequest))
+LEAST_DIGITS = 8
 MAX_MATCHES = 20
 """Jobs whose ids begin with the same digits; a few share eight."""
 
@@ -71,7 +79,7 @@ class EarlierFilter:
     Parameters
     ----------
     not_drawn_by : tuple of str
-        The ids of jobs, or their first digits.
+        The ids of jobs, their first digits, or refs of samples; with ``:`` and a part of a split.
     loc : tuple
         Where the request has them.
     """
@@ -323,7 +331,36 @@ def exclude(
     draws = requested_draws(service, dataset_id, source.key, earlier)
     at = next((place for place, given in enumerate(rounds) if given.get("order")), None)
     loc = None if at is None else ("rounds", at, "order", "key")
-    return find_rows(service, dataset_id, source, source_ref, earlier, key, draws, loc)
+    parts = requested_parts(service, dataset_id, source.key, earlier)
+    return find_rows(service, dataset_id, source, source_ref, earlier, key, draws, loc, parts=parts)
+
+
+def population_of(
+    service: Service,
+    dataset_id: int,
+    source: OpenTable,
+    source_ref: str,
+    given: Mapping[str, Any],
+    loc: Loc,
+) -> tuple[OpenTable, RoundJson]:
+    """The rows that one round draws from, and the round without the filters that define them.
+
+    Parameters
+    ----------
+    loc : tuple
+        Where the request has the round.
+
+    Raises
+    ------
+    DomainError
+        As of :func:`exclude`.
+    """
+    (rest,), earlier = split_filters([given], loc)
+    if earlier is None:
+        return source, rest
+    settled = settle_orders(service, dataset_id, source, [rest])
+    found = exclude(service, dataset_id, source, source_ref, settled, earlier)
+    return found.population, rest
 
 
 def requested_draws(
@@ -340,10 +377,41 @@ def requested_draws(
     """
     loc = (*earlier.loc, "not_drawn_by")
     found = [
-        _draw(service, dataset_id, given, table_key, (*loc, place))
+        _draw(service, dataset_id, given.partition(":")[0], table_key, (*loc, place))
         for place, given in enumerate(earlier.not_drawn_by)
     ]
     return tuple({job.id: job for job in found}.values())
+
+
+def requested_parts(
+    service: Service, dataset_id: int, table_key: str, earlier: EarlierFilter
+) -> dict[str, tuple[str, ...]]:
+    """The parts of splits that ``not_drawn_by`` names, by job; none of draws that it names whole.
+
+    Raises
+    ------
+    NotFound
+        A draw has no such part.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    whole: set[str] = set()
+    for place, given in enumerate(earlier.not_drawn_by):
+        name, _, part = given.partition(":")
+        loc = (*earlier.loc, "not_drawn_by", place)
+        job = _draw(service, dataset_id, name, table_key, loc)
+        if not part:
+            whole.add(job.id)
+        elif part not in (parts := recorded_parts(job.run_parameters)):
+            raise NotFound(
+                'The draw "{draw}" has no part "{part}". {choices}',
+                draw=name,
+                part=part,
+                choices=choices_sentence(part, parts),
+                loc=loc,
+            )
+        else:
+            found[job.id] = tuple(dict.fromkeys((*found.get(job.id, ()), part)))
+    return {job_id: parts for job_id, parts in found.items() if job_id not in whole}
 
 
 def find_rows(
@@ -356,6 +424,7 @@ def find_rows(
     draws: tuple[JobRecord, ...],
     key_loc: Loc | None = None,
     on_progress: ProgressCallback = ignore_progress,
+    parts: Mapping[str, tuple[str, ...]] | None = None,
 ) -> ExcludedRows:
     """Find the rows of a table that an earlier version or completed draws have.
 
@@ -366,6 +435,8 @@ def find_rows(
     ----------
     key_loc : tuple, optional
         Where the request has the key; by default the filters' place.
+    parts : mapping, optional
+        See :func:`requested_parts`.
 
     Raises
     ------
@@ -387,12 +458,13 @@ def find_rows(
         "table": source,
         "label": label,
         "loc": earlier.loc,
+        "parts": parts or {},
     }
     matching: EarlierRows = RowsByPosition(**shared)
     if key is not None:
         at = earlier.loc if key_loc is None else key_loc
         matching = RowsByKey(**shared, key=key, key_loc=at, on_progress=on_progress)
-    version = None if since is None else EarlierVersion(since, f"{earlier.new_since}")
+    version = None if since is None else EarlierVersion(since, f"{earlier.new_since}"[:20])
     old, drawn = matching.of(version, draws)
     ordinals = np.union1d(old, drawn)
     exclusion = Exclusion(
@@ -406,17 +478,40 @@ def find_rows(
         drawn_rows=len(drawn),
         source_draw=digest_of_draws(source_draw(service, dataset_id, source.commit_id), draws),
     )
-    settled = replace(earlier, not_drawn_by=tuple(exclusion.job_ids)).as_json()
+    settled = replace(earlier, not_drawn_by=_settled_names(draws, parts or {})).as_json()
     return ExcludedRows(source, source_ref, exclusion, draws, ordinals, settled)
 
 
+def _settled_names(
+    draws: Sequence[JobRecord], parts: Mapping[str, tuple[str, ...]]
+) -> tuple[str, ...]:
+    """The draws by their whole ids, and parts of them."""
+    return tuple(
+        name
+        for job in draws
+        for name in (
+            [f"{job.id}:{part}" for part in parts[job.id]] if job.id in parts else [job.id]
+        )
+    )
+
+
+def _jobs_named(tx: Transaction, dataset_id: int, given: str) -> list[JobRecord]:
+    """The draws of a dataset that a ref names, or whose ids begin with these digits."""
+    if has_ref(tx, dataset_id, given):
+        job = job_with_output(tx, dataset_id, resolve(tx, dataset_id, given))
+        return [] if job is None else [job]
+    if len(given) < LEAST_DIGITS:
+        return []
+    ids = job_ids_by_prefix(tx, given.lower(), MAX_MATCHES)
+    jobs = [get_job(tx, each, with_position=False) for each in ids]
+    return [job for job in jobs if job.dataset_id == dataset_id]
+
+
 def _draw(service: Service, dataset_id: int, given: str, table_key: str, loc: Loc) -> JobRecord:
-    """The completed draw of a dataset whose id begins with these digits, with a sample."""
+    """The completed draw of a dataset that a ref or the first digits of an id name."""
     missing = NotFound('The dataset has no draw "{job}".', job=given, loc=loc)
     with service.database.read() as tx:
-        ids = job_ids_by_prefix(tx, given.lower(), MAX_MATCHES)
-        jobs = [get_job(tx, each, with_position=False) for each in ids]
-        jobs = [job for job in jobs if job.dataset_id == dataset_id]
+        jobs = _jobs_named(tx, dataset_id, given)
         if not jobs:
             raise missing
         if len(jobs) > 1:

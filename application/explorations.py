@@ -16,7 +16,8 @@ from application.job_submission import (
 from contract.requests.exploring import CompareToRequest, ExplorationRequest
 from profiling_engine.comparison.row_diff import resolve_keys
 from service.service import Service
-from service.sql_queries import sandbox_of, source_tables
+from service.sql_joins import resolve_joins
+from service.sql_queries import query_tables, sandbox_of
 from service.tables.chosen_keys import choose_row_key
 from service.tables.open_tables import OpenTable, named_by, open_commit, open_requested, open_table
 from storage.accounts.datasets import DatasetRecord
@@ -77,12 +78,15 @@ def _checked_query(
         with named_by("table_key"):
             commit.manifest.table(request.table_key)
     sql = request.sql or ""
-    sandbox_of(service).check(sql, source_tables(service, commit))
+    joined = resolve_joins(service, dataset_id, commit, request.with_tables)
+    with query_tables(service, commit, joined, sql) as tables:
+        sandbox_of(service).check(sql, tables)
+    further = {"with_tables": list(request.with_tables), "joined": joined} if joined else {}
     return CheckedContent(
         commit_id=commit.id,
         size=math.inf,
-        recorded={"sql": sql, "table_key": request.table_key},
-        requested={"sql": sql, "commit_id": commit.id},
+        recorded={"sql": sql, "table_key": request.table_key, **further},
+        requested={"sql": sql, "commit_id": commit.id, **further},
         message=f"Query of {request.source_ref}",
     )
 

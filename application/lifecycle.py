@@ -17,6 +17,7 @@ from domain_errors import DomainError
 from operating_system import sync_folder
 from service.sampling_parameters import DrawRule
 from service.service import Service
+from service.sql_joins import names_again
 from service.tables.open_tables import filters_of, source_of
 from storage.errors import Conflict
 from storage.jobs.jobs import (
@@ -185,7 +186,7 @@ def require_retryable(service: Service, tx: Transaction, job: JobRecord) -> None
 
 ADDED_PARAMETERS = (
     *("request_digest", "output_ref", "source_draw", "seed_origins"),
-    *("plan", "seed_origin", "excluded", "row_root", "panel"),
+    *("plan", "seed_origin", "excluded", "row_root", "panel", "joined"),
 )
 """Parameters that the service added to the request."""
 
@@ -215,6 +216,8 @@ def same_request(job: JobRecord) -> dict[str, Any]:
     if job.run_type == "sampling":
         request["rounds"] = job.run_parameters["rounds"]  # the source lacks the excluded rows
         request["draw_version"] = DrawRule.recorded(job.run_parameters).draw_version
+    if joined := job.run_parameters.get("joined"):
+        request["with_tables"] = names_again(request["with_tables"], joined)
     if (other := request.get("compare_to")) is not None:
         request["compare_to"] = {
             "source_ref": other["commit_id"],

@@ -174,6 +174,12 @@ def _print_report(found: dict[str, Any]) -> None:
 @click.argument("dataset")
 @click.argument("statement")
 @field_option("--ref", "source_ref", help="Ref or commit whose tables are read [default: main].")
+@field_option(
+    "--with",
+    "with_tables",
+    multiple=True,
+    help="Another table to read: uploads, findings, or a ref or commit; repeatable.",
+)
 @limit_option(100, MAX_ROWS_SHOWN, help="Rows to show; --output and --name write all rows.")
 @OUTPUT
 @NAME
@@ -194,13 +200,14 @@ def sql_command(
     jobsvc sql payables "SELECT company, sum(amount) FROM data GROUP BY company"
     jobsvc sql payables "SELECT * FROM data WHERE amount > 9000" --output large.parquet
     jobsvc sql payables - --ref smpl-q1 --name q1-sums < sums.sql
+    jobsvc sql payables - --ref smpl-q1 --with findings --with main < exceptions.sql
     """
     sql = sys.stdin.read() if statement == "-" else statement
     body: dict[str, Any] = {"sql": sql, **body_of(chosen)}
     base = f"/api/exploration/datasets/{client.dataset_id(dataset)}"
     if output is None and "output_name" not in body:
         query: dict[str, Any] = {"sql": sql, "limit": limit}
-        query |= {"source_ref": body["source_ref"]} if "source_ref" in body else {}
+        query |= {name: body[name] for name in ("source_ref", "with_tables") if name in body}
         return Printed(client.post(f"{base}/query", query), _print_rows)
     return Printed(
         run_exploration(client, base, body, "Querying", output), _print_query_job, output

@@ -189,19 +189,48 @@ def log(client: ApiClient, job_id: str) -> Any:
 @click.option(
     "--residual", is_flag=True, help="The remaining rows of a draw, if the job stored them."
 )
+@field_option(
+    "--as-of", "as_of", help="The drawn rows as they are in this ref or commit, by their keys."
+)
+@field_option(
+    "--key",
+    "key",
+    multiple=True,
+    help="A column that identifies a row, with --as-of; repeatable [default: the row key].",
+)
 @with_client
-def fetch(client: ApiClient, job_id: str, output: Path | None, residual: bool) -> None:
+def fetch(
+    client: ApiClient, job_id: str, output: Path | None, residual: bool, **chosen: Any
+) -> None:
     """Write the rows of a completed job to a file.
 
-    The job is a draw, a query or a row diff.
+    The job is a draw, a query or a row diff. With --as-of, each drawn row has its values then and
+    now, and whether it changed.
 
     \b
     jobsvc fetch 917f045a --output sample.csv
+    jobsvc fetch 917f045a --as-of main --output now.csv
     """
     if output is None:
         raise click.UsageError("Name the file with --output.")
+    query = body_of(chosen)
+    if residual and query:
+        raise click.UsageError("--residual can't be combined with --as-of or --key.")
+    if "key" in query and "as_of" not in query:
+        raise click.UsageError("--key requires --as-of.")
     job = client.get(f"/api/jobs/{job_id}")
-    client.save(_rows_path(job, residual), output, format=SUFFIXES[output.suffix])
+    path = _rows_path(job, residual)
+    if query:
+        if job["run_type"] != "sampling":
+            raise CommandFailed("Job {id} isn't a draw, so it has no drawn rows.", id=job["id"])
+        path = f"/api/sampling/jobs/{job['id']}/rows"
+        found = client.get(path, limit=1, **query)["metadata"]
+        print_line(
+            f"As of {found['as_of']} by {', '.join(found['key'])}: {found['unchanged']:,} "
+            f"unchanged, {found['changed']:,} changed, {found['removed']:,} removed, "
+            f"{found['added']:,} added."
+        )
+    client.save(path, output, format=SUFFIXES[output.suffix], **query)
     print_line(f"Rows written to {output}")
 
 

@@ -20,7 +20,8 @@ from contract.fields import Bounds, Kind, Number
 class MethodParameter:
     """A parameter of a method that has an option; ``methods`` have it.
 
-    The option is given once for each item where ``is_repeatable``.
+    The option is given once for each item where ``is_repeatable``. ``metavar`` is that of a value
+    for each of several names; None for other values.
     """
 
     name: str
@@ -28,6 +29,7 @@ class MethodParameter:
     help: str
     kind: Kind
     is_repeatable: bool
+    metavar: str | None
     methods: tuple[str, ...] = ()
 
 

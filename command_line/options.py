@@ -132,7 +132,9 @@ def pairs(
     for text in texts:
         name, sign, value = text.rpartition("=")
         if not sign or not name:
-            raise click.BadParameter(f'"{text}" must be a column, = and a value.', param=option)
+            raise click.BadParameter(f'"{text}" must be a name, = and a value.', param=option)
+        if name in named:
+            raise click.BadParameter(f'"{name}" is given twice.', param=option)
         named[name] = value
     return named or None
 

@@ -35,7 +35,7 @@ from command_line.output import (
     print_table,
 )
 from command_line.sampled_rows import PLANNED_FIGURES, figure_options, figures_of
-from command_line.sampling import ACCEPT, METHOD, draw_parts, option_of
+from command_line.sampling import ACCEPT, EARLIER_ROWS, METHOD, draw_parts, option_of
 from contract.declarations import declared
 from contract.requests.estimate import MoreRowsRequest, StatisticRequest
 from contract.requests.goal import GoalRequest
@@ -184,6 +184,7 @@ def _costs(
 )
 @field_option("--budget", type=number, help="Optimal: the best precision for a cost.")
 @FILTER
+@EARLIER_ROWS
 @REF
 @TABLE
 @printed()
@@ -234,6 +235,7 @@ def _rule(_context: click.Context, _option: click.Parameter, name: str) -> str:
 @click.option("--mean", is_flag=True, help="The precision is of the mean, not of the total.")
 @with_request(GoalRequest, only=PRECISION, within="goal")
 @FILTER
+@EARLIER_ROWS
 @REF
 @TABLE
 @printed()

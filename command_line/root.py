@@ -41,6 +41,8 @@ SECTIONS = {
         "bands": ("planning", "Suggest size bands of a number as strata."),
         "plan": ("sampling", "Show the sizes of a draw without drawing, or register it."),
         "sample": ("sampling", "Draw a sample of a dataset, given by name or id."),
+        "split": ("splitting", "Split a table into parts, such as train and test."),
+        "panel": ("panels", "Follow a sample over versions, with rotation, births and deaths."),
         "more-rows": ("planning", "Show how many more rows a sample needs for a precision."),
         "design": ("sampled_rows", "Show how a sample was drawn, as facts, weights or code."),
         "reserves": ("sampled_rows", "Show the next rows in line of a sample."),

@@ -18,6 +18,7 @@ from jobsvc_client import JobsvcError
 
 from application.audit.sentences import carried_sentence
 from application.request_code.words import BANDS
+from application.samples.divisions import division_sentences
 from command_line.connection import ApiClient
 from command_line.contract_options import with_request
 from command_line.exploring import print_hints
@@ -35,15 +36,16 @@ from command_line.options import (
     field_option,
     number,
     option_names,
+    pairs,
     percentage,
     printed,
     with_options,
 )
 from command_line.output import Printed, output_file, print_line, print_table
 from command_line.planned_draws import PLAN_OPTIONS, planned_body, print_registered
-from contract.fields import Choice, Count, Number
+from contract.fields import Choice, Count, Flag, Number
 from contract.numbers import TWO_WAYS, TwoReadings, number_of
-from contract.requests.draw import OrderRequest
+from contract.requests.draw import EarlierFilterRequest, OrderRequest
 from contract.requests.goal import GoalRequest
 from contract.words import RequestedEngine
 from domain_errors import InvalidRequest, percent_text, render
@@ -91,6 +93,19 @@ def _type_of(parameter: MethodParameter) -> click.ParamType[Any] | Callable[[str
     return None
 
 
+def _form_of(parameter: MethodParameter) -> dict[str, Any]:
+    """What the option of a parameter takes."""
+    if isinstance(parameter.kind, Flag):
+        return {"is_flag": True}
+    if parameter.metavar is not None:
+        return {"multiple": True, "callback": pairs, "metavar": parameter.metavar}
+    return {
+        "type": _type_of(parameter),
+        "multiple": parameter.is_repeatable or parameter.name == SIZE,
+        "metavar": "SIZE" if parameter.name == SIZE else parameter.kind.metavar,
+    }
+
+
 def _help_of(parameter: MethodParameter) -> str:
     """The description; it starts with the method where only one has the parameter."""
     if parameter.name == SIZE:
@@ -98,7 +113,10 @@ def _help_of(parameter: MethodParameter) -> str:
     methods = parameter.methods
     start = f"{methods[0].capitalize()}: " if len(methods) == 1 else ""
     end = f"{BANDS_HELP} Repeatable." if parameter.is_repeatable else ""
-    end = START_HELP if parameter.name == START else end
+    if parameter.name == START:
+        end = START_HELP
+    elif parameter.metavar is not None:
+        end = " Repeatable."
     options = {own.name: own.option for own in DRAW_PARAMETERS.values()}
     return render(start + parameter.help + end, {}, lambda name: options.get(name, name))
 
@@ -108,10 +126,8 @@ def option_of(parameter: MethodParameter) -> Callable[[Command], Command]:
     return field_option(
         parameter.option,
         parameter.name,
-        type=_type_of(parameter),
-        multiple=parameter.is_repeatable or parameter.name == SIZE,
-        metavar="SIZE" if parameter.name == SIZE else parameter.kind.metavar,
         help=_help_of(parameter),
+        **_form_of(parameter),
     )
 
 
@@ -124,6 +140,7 @@ ACCEPT = field_option(
 )
 NAMED = ("name", "purpose", "batch")
 """Options that a draw has with a body or a plan, too."""
+EARLIER_ROWS = with_request(EarlierFilterRequest, within="filters")
 METHOD = field_option("--method", type=click.Choice(METHODS), default="random", show_default=True)
 DRAW_OPTIONS = (
     METHOD,
@@ -140,6 +157,7 @@ DRAW_OPTIONS = (
         help="State the sums of this column, by group and in all, and the share drawn.",
     ),
     FILTER,
+    EARLIER_ROWS,
     field_option(
         "--column", "selection.columns", multiple=True, help="Show this column; repeatable."
     ),
@@ -201,15 +219,20 @@ def draw_body(draw: dict[str, Any]) -> dict[str, Any]:
     return {"rounds": [step], **body}
 
 
-def draw_parts(draw: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-    """The step of the options of a draw, the goal of an audit, and what is of the whole draw."""
+def draw_parts(
+    draw: dict[str, Any], method: str | None = None
+) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """The step of the options of a draw, the goal of an audit, and what is of the whole draw.
+
+    ``method`` is that of a command without ``--method``.
+    """
     keyed = draw.pop("keyed", False) or bool(draw.get("key") or draw.get("duplicates"))
     start = draw.pop(START, None)
     order = {} if start is None else {START: start}
     if start is not None and not keyed:
         draw[START], order = WholeNumber().convert(start, None, None), {}
     parameters, body = _parameters(draw), body_of(draw)
-    step: dict[str, Any] = {"method": body.pop("method"), "parameters": parameters}
+    step: dict[str, Any] = {"method": method or body.pop("method"), "parameters": parameters}
     if keyed:
         step["order"] = {**body.pop("order", {}), **order}
     step |= {name: body.pop(name) for name in ("filters", "selection") if name in body}
@@ -239,7 +262,7 @@ def _parameters(draw: dict[str, Any]) -> dict[str, Any]:
     parameters: dict[str, Any] = {}
     for option, parameter in DRAW_PARAMETERS.items():
         value = draw.pop(option, None)
-        if value is None or value == ():
+        if value is None or value is False or value == ():
             continue
         if parameter.name == SIZE:
             parameters |= _sizes(value)
@@ -380,11 +403,24 @@ def sample(client: ApiClient, dataset: str, output: Path | None, **draw: Any) ->
     return Printed(with_comparison(client, job), print_sample, output)
 
 
+def _print_excluded(excluded: dict[str, Any]) -> None:
+    """Print how many rows are new, not drawn yet and left out."""
+    by = ", ".join(excluded["key"] or ()) or "position"
+    since, rows = excluded["new_since"], [f"{excluded['excluded_rows']:,} left out by {by}"]
+    if since is not None:
+        rows.append(f"{excluded['new_rows']:,} new since {since[:12]}")
+    if excluded["samples"]:
+        rows.append(f"{excluded['undrawn_rows']:,} not drawn by the named samples")
+    print_line(f"Of {excluded['source_rows']:,} rows: {', '.join(rows)}.")
+
+
 def _print_plan(planned: dict[str, Any]) -> None:
     print_line(
         f"Would draw {planned['total_rows']:,} of {planned['source_rows']:,} rows of commit "
         f"{planned['commit_id'][:12]}."
     )
+    if (excluded := planned["excluded"]) is not None:
+        _print_excluded(excluded)
     for round_ in planned["rounds"]:
         print_line(
             f"Round {round_['round_number']}: {round_['method']}, "
@@ -392,6 +428,7 @@ def _print_plan(planned: dict[str, Any]) -> None:
         )
         _print_groups(round_, ("rows", "requested", "allocated"))
         _print_monetary_unit(round_)
+        print_division(round_)
         if round_["margin_of_error"] is not None:
             print_line(
                 f"Margin of error: ±{round_['margin_of_error']:.2%} for a share of one half."
@@ -473,6 +510,7 @@ def print_sample(job: dict[str, Any]) -> None:
         print_line(f"Round {round_['round_number']}: {round_['method']}, {seed}.")
         _print_groups(round_, ("rows", "requested", "sampled"))
         _print_monetary_unit(round_)
+        print_division(round_)
     _print_warnings(summary)
     if carried := carried_sentence(summary):
         print_line(carried)
@@ -481,6 +519,8 @@ def print_sample(job: dict[str, Any]) -> None:
         print_line(
             f"Drawn by {min(map(str, favoured))}, so its rows aren't expected to be like all rows."
         )
+    elif any("division" in round_ for round_ in summary["rounds"]):
+        return  # all rows are like themselves
     elif "comparison" in summary:
         print_line(summary["comparison"]["verdict"])
     else:
@@ -488,6 +528,43 @@ def print_sample(job: dict[str, Any]) -> None:
             "The sample isn't compared with its population yet. The verdict will be on the job's "
             f"tab Comparison and at {_comparison_of(job)}"
         )
+
+
+def print_division(round_: dict[str, Any]) -> None:
+    """Print the parts of a round that divides rows, their strata, and what was checked."""
+    division = round_.get("division")
+    if division is None:
+        return
+    has_groups = any(part["groups"] is not None for part in division["parts"])
+    names = [part["name"] for part in division["parts"]]
+    print_table(
+        ("part", "asked", "rows", "share", *(("groups", "largest group") if has_groups else ())),
+        [
+            (
+                part["name"],
+                percent_text(part["share"]),
+                part["rows"],
+                "" if part["share_of_rows"] is None else percent_text(part["share_of_rows"]),
+                *((part["groups"], part["largest_group"]) if has_groups else ()),
+            )
+            for part in division["parts"]
+        ],
+    )
+    if division["strata"]:
+        columns = list(division["strata"][0]["key"])
+        print_table(
+            (*columns, "rows", *names),
+            [
+                (
+                    *("NULL" if value is None else value for value in one["key"].values()),
+                    one["rows"],
+                    *(percent_text(rows / one["rows"]) for rows in one["parts"]),
+                )
+                for one in division["strata"][:GROUPS_SHOWN]
+            ],
+        )
+    for sentence in division_sentences(division):
+        print_line(sentence)
 
 
 def _print_groups(round_: dict[str, Any], figures: tuple[str, ...]) -> None:

@@ -270,6 +270,15 @@ class StartKind(Exact):
         return f"{start.normalize():f}"
 
 
+@dataclass(frozen=True)
+class Share(Written):
+    """A part of a whole, as a number or a text; a percentage is one, too."""
+
+    bounds: Bounds = Bounds(above=0, below=1)
+    refusal: str | None = "A share is above 0 and below 1, such as 0.8 or 80%."
+    json_type = "share"
+
+
 CONFIDENCE = Written(
     confidence_of, Bounds(least=LEAST_CONFIDENCE, below=1), OUT_OF_RANGE, metavar="LEVEL"
 )
@@ -277,10 +286,7 @@ CONFIDENCE = Written(
 TOLERABLE = Exact(errors_of, ABOVE_ZERO)
 ERRORS = Written(errors_of, ABOVE_ZERO)
 """Errors that are tolerable or expected: below 1 a share, from 1 a number or an amount."""
-SHARE = Written(
-    number_of, Bounds(above=0, below=1), "A share is above 0 and below 1, such as 0.8 or 80%."
-)
-"""A part of a whole; a percentage is one, too."""
+SHARE = Share()
 MARGIN = Written(number_of, ABOVE_ZERO)
 
 

@@ -11,6 +11,7 @@ import threading
 from datetime import UTC, datetime, timedelta
 
 from application.excluding import EarlierRunUnfinished
+from application.panels.drawing import NoNewVersion, WaveUnfinished
 from application.schedules.running import submit_run
 from application.schedules.times import next_time
 from domain_errors import DomainError
@@ -135,8 +136,10 @@ def _run(service: Service, schedule: Schedule, due: datetime, now: datetime) -> 
         submit_run(service, schedule, f"{schedule.name}-{due.astimezone(UTC):%Y%m%dT%H%MZ}", record)
     except ScheduleChanged:
         return now  # read it again
-    except EarlierRunUnfinished:
+    except (EarlierRunUnfinished, WaveUnfinished):
         return now + UNFINISHED_PAUSE
+    except NoNewVersion:
+        return _advance(service, schedule, now, None)
     except DomainError as error:
         return _advance(service, schedule, now, Problem.of(error))
     return following
@@ -154,10 +157,13 @@ def _has_waited(service: Service, schedule: Schedule, due: datetime) -> bool:
     return ended_at is None or datetime.fromisoformat(ended_at) > due
 
 
-def _advance(service: Service, schedule: Schedule, now: datetime, problem: Problem) -> datetime:
+def _advance(
+    service: Service, schedule: Schedule, now: datetime, problem: Problem | None
+) -> datetime:
     """Set the next time without a job."""
     following = next_time(schedule.cron, schedule.zone, now)
-    logger.info("schedule %d: %s", schedule.id, problem.message)
+    if problem is not None:
+        logger.info("schedule %d: %s", schedule.id, problem.message)
     try:
         with service.database.write() as tx:
             advance_schedule(tx, schedule, now, following, problem=problem)

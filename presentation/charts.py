@@ -227,3 +227,84 @@ def axis_of(lines: Sequence[Interval], reference: float | None = None) -> tuple[
     ]
     first, last = min(ends), max(ends)
     return (first, last) if first < last else (first - 1.0, last + 1.0)
+
+
+@dataclass(frozen=True)
+class WavePart:
+    """The rows of a wave that came in one wave and stayed since; ``style`` is that of its mark."""
+
+    since: int
+    size: int
+    style: str
+    text: str
+
+
+@dataclass(frozen=True)
+class WaveColumn:
+    """A wave: its parts, the oldest first, and the texts above and below it."""
+
+    label: str
+    parts: Sequence[WavePart]
+    above: str
+    below: str
+
+    @property
+    def size(self) -> int:
+        """The rows of all parts."""
+        return sum(part.size for part in self.parts)
+
+
+@dataclass(frozen=True)
+class WaveChart:
+    """Waves of a panel as columns of cohorts, with bands for the rows that stay."""
+
+    title: str
+    columns: Sequence[WaveColumn]
+    legend: str = ""
+
+    HEIGHT, TOP, BOTTOM, BAR, MOST = 220, 24, 50, 34, 150
+
+    def svg(self) -> Markup:
+        step = min(WIDTH / max(len(self.columns), 1), self.MOST)
+        largest = max((column.size for column in self.columns), default=1) or 1
+        scale = (self.HEIGHT - self.TOP - self.BOTTOM) / largest
+        floor = self.HEIGHT - self.BOTTOM
+        parts: list[Markup] = []
+        before: dict[int, tuple[float, float]] = {}
+        for place, column in enumerate(self.columns):
+            middle = place * step + step / 2
+            left, y = middle - self.BAR / 2, float(floor)
+            ends: dict[int, tuple[float, float]] = {}
+            for part in column.parts:
+                height = part.size * scale
+                if part.since in before and part.since not in ends:
+                    was_low, was_high = before[part.since]
+                    x = left - step + self.BAR
+                    band = Markup('<polygon class="ground" points="{}"/>')
+                    corners = ((x, was_low), (x, was_high), (left, y - height), (left, y))
+                    parts.append(band.format(" ".join(f"{a:.1f},{b:.1f}" for a, b in corners)))
+                low, _ = ends.get(part.since, (y, y))
+                ends[part.since] = (low, y - height)
+                bar = Markup(
+                    '<rect class="{}" x="{:.1f}" y="{:.1f}" width="{}" height="{:.1f}">'
+                    "<title>{}</title></rect>"
+                )
+                parts.append(
+                    bar.format(
+                        *(part.style, left, y - height + 0.5, self.BAR),
+                        *(max(height - 1, 0.5), part.text),
+                    )
+                )
+                y -= height
+            before = ends
+            text = Markup('<text x="{:.1f}" y="{:.1f}" text-anchor="middle">{}</text>')
+            parts += [
+                text.format(middle, y - 6, column.above),
+                text.format(middle, floor + 18, column.label),
+                text.format(middle, floor + 40, column.below),
+            ]
+        listed = "; ".join(
+            f"{column.label}: {', '.join(part.text for part in column.parts)}"
+            for column in self.columns
+        )
+        return _wide(f"{self.title}. {listed}", self.HEIGHT, parts)

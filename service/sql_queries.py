@@ -5,17 +5,20 @@ from __future__ import annotations
 import os
 import re
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
 from contract.requests.exploring import SelectRequest
 from parquet_tables.names import folded
 from service.service import Service
-from service.tables.open_tables import PRIMARY, open_commit, require_files
+from service.sql_joins import JoinedJson, joined_tables, resolve_joins, stored_table
+from service.tables.open_tables import PRIMARY, open_commit
 from sql_sandbox.request import Limits, SourceTable
 from sql_sandbox.sandbox import Sandbox
 from sql_sandbox.statement import FUNCTIONS as ALLOWED_FUNCTIONS
-from storage.versions.manifests import Commit, StoredTable
+from storage.versions.manifests import Commit
 
 DATA = "data"
 """An alias of the table ``primary``."""
@@ -45,13 +48,22 @@ def source_tables(service: Service, commit: Commit) -> tuple[SourceTable, ...]:
     its size has changed.
     """
     tables = [
-        _source_table(service, table, key)
+        stored_table(service, table, key)
         for table in commit.manifest.tables
         for key in dict.fromkeys((table.name, table.key))
     ]
     if not any(folded(table.key) == DATA for table in tables):
         tables += [replace(table, key=DATA) for table in tables if table.key == PRIMARY]
     return tuple(tables)
+
+
+@contextmanager
+def query_tables(
+    service: Service, commit: Commit, joined: Sequence[JoinedJson], sql: str
+) -> Iterator[tuple[SourceTable, ...]]:
+    """The tables of a query, which the block can read: a commit's and further ones."""
+    with joined_tables(service, commit, joined, sql) as further:
+        yield (*source_tables(service, commit), *further)
 
 
 @dataclass(frozen=True)
@@ -73,9 +85,10 @@ def query_at_once(service: Service, dataset_id: int, request: SelectRequest) -> 
     began = time.perf_counter()
     with service.database.read() as tx:
         commit = open_commit(tx, dataset_id, request.source_ref)
-    tables = source_tables(service, commit)
+    joined = resolve_joins(service, dataset_id, commit, request.with_tables)
     timeout_s = service.settings.sql_preview_limit_s
-    result = sandbox_of(service).first_rows(request.sql, tables, request.limit, timeout_s)
+    with query_tables(service, commit, joined, request.sql) as tables:
+        result = sandbox_of(service).first_rows(request.sql, tables, request.limit, timeout_s)
     names = [column.name for column in result.shape.columns]
     return QueryRows(
         dataset_id,
@@ -86,15 +99,4 @@ def query_at_once(service: Service, dataset_id: int, request: SelectRequest) -> 
         result.has_more,
         list(result.shape.notes),
         round(time.perf_counter() - began, 3),
-    )
-
-
-def _source_table(service: Service, table: StoredTable, key: str) -> SourceTable:
-    require_files(service, table)
-    path = service.data_files.path
-    return SourceTable(
-        key,
-        table.columns,
-        table.data_files(service.data_files),
-        None if table.deletion_vector is None else path(table.deletion_vector.sha256),
     )

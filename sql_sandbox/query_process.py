@@ -23,12 +23,13 @@ from parquet_tables.database import LATE_READING
 from parquet_tables.json_values import json_cell, json_value
 from parquet_tables.names import folded, settle_names
 from parquet_tables.progress import ProgressCallback
-from parquet_tables.quoting import quote_identifier
+from parquet_tables.quoting import quote_identifier, quote_text
 from parquet_tables.writing import copy_sql, write_parquet
 from sql_sandbox.errors import SqlError, SqlTooLarge, out_of_memory, user_error
 from sql_sandbox.request import Limits, QueryRequest, SourceTable
 from sql_sandbox.statement import MAX_DEPTH, read_statement, too_deep
 
+ROW_ID = "_logical_row_id"
 MAX_RUN_LENGTH = 500_000_000
 """Rows in one branch: DuckDB 2.0 can't build a bit string of a billion bits."""
 
@@ -80,7 +81,7 @@ def make_views(connection: duckdb.DuckDBPyConnection, tables: Iterable[SourceTab
         names = ", ".join(f"f.{quote_identifier(column.name)}" for column in table.columns)
         if not any(file.rows for file in table.files):
             source = f"SELECT {_nulls(table)} LIMIT 0"
-        elif table.deletion_vector is None:
+        elif table.deletion_vector is None and table.row_ids is None:
             variable = f"files_{number}"
             paths = [str(file.path) for file in table.files]
             connection.execute(f"SET VARIABLE {variable} = ?", [paths])
@@ -115,10 +116,20 @@ def _remaining_rows(
     branches: list[str] = []
     start = 0
     for file in table.files:
+        selected = names
+        if table.row_ids is not None:
+            row_id = f"{quote_text(f'{table.row_ids}:')} || (f.file_row_number + {start})"
+            selected = f"{names}, {row_id} AS {quote_identifier(ROW_ID)}"
         for first in range(0, file.rows, MAX_RUN_LENGTH):
             last = min(first + MAX_RUN_LENGTH, file.rows) - 1
             path, bits = (f"{name}_{number}_{len(branches)}" for name in ("file", "deleted"))
             connection.execute(f"SET VARIABLE {path} = ?", [str(file.path)])
+            if table.deletion_vector is None:
+                branches.append(
+                    f"SELECT {selected} FROM read_parquet(getvariable('{path}')) AS f "
+                    f"WHERE f.file_row_number BETWEEN {first} AND {last}"
+                )
+                continue
             connection.execute(
                 f"SET VARIABLE {bits} = (SELECT bitstring_agg(f.ordinal - {start + first}, 0, "
                 f"{last - first}) FROM read_parquet(?) AS f "
@@ -129,7 +140,7 @@ def _remaining_rows(
                 f"get_bit(getvariable('{bits}')::BIT, CAST(f.file_row_number - {first} AS INTEGER))"
             )
             branches.append(
-                f"SELECT {names} FROM read_parquet(getvariable('{path}')) AS f "
+                f"SELECT {selected} FROM read_parquet(getvariable('{path}')) AS f "
                 f"WHERE f.file_row_number BETWEEN {first} AND {last} AND coalesce({bit}, 0) = 0"
             )
         start += file.rows
@@ -137,9 +148,10 @@ def _remaining_rows(
 
 
 def _nulls(table: SourceTable) -> str:
+    row_ids = () if table.row_ids is None else (Column(ROW_ID, "VARCHAR"),)
     return ", ".join(
         f"CAST(NULL AS {column.type}) AS {quote_identifier(column.name)}"
-        for column in table.columns
+        for column in (*table.columns, *row_ids)
     )
 
 

@@ -43,12 +43,16 @@ class Limits:
 
 @dataclass(frozen=True)
 class SourceTable:
-    """A table that the query may read; the deletion vector is a file of masked ordinals."""
+    """A table that the query may read; the deletion vector is a file of masked ordinals.
+
+    With ``row_ids`` it has the column ``_logical_row_id`` besides: this text, ``:`` and the number.
+    """
 
     key: str
     columns: tuple[Column, ...]
     files: tuple[DataFile, ...]
     deletion_vector: Path | None = None
+    row_ids: str | None = None
 
     @property
     def paths(self) -> tuple[Path | AttachedPath, ...]:

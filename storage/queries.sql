@@ -622,7 +622,8 @@ SELECT sha256, rows, size_bytes FROM sample_values;
 SELECT DISTINCT sha256 FROM needed_files WHERE sha256 IN (SELECT value FROM json_each(:hashes));
 
 -- unreachable_commits: Select the commits that a prune can delete, newest first: unreachable for
--- long, not needed by an open job, and not the output without a ref of a remaining job.
+-- long, not needed by an open job or a registered plan, and not the output without a ref of a
+-- remaining job.
 WITH RECURSIVE retained (place) AS (
     SELECT commits.rowid FROM refs
     JOIN commits ON commits.dataset_id = refs.dataset_id AND commits.id = refs.commit_id
@@ -652,6 +653,12 @@ WITH RECURSIVE retained (place) AS (
     JOIN commits ON commits.dataset_id = jobs.dataset_id
          AND commits.id IN (source_commit_id, run_parameters ->> '$.compare_to.commit_id')
     WHERE jobs.status IN ('pending', 'running')
+    UNION
+    SELECT commits.rowid FROM ledger_entries
+    JOIN commits ON commits.dataset_id = ledger_entries.dataset_id
+         AND commits.id = (body ->> '$.text') ->> '$.commit_id'
+    WHERE kind = 'plan'
+      AND ledger_entries.dataset_id NOT IN (SELECT value FROM json_each(:datasets))
     UNION
     SELECT commits.rowid FROM jobs
     JOIN commits ON commits.dataset_id = jobs.dataset_id AND commits.id = output_commit_id

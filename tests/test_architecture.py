@@ -164,7 +164,8 @@ MAY_NAME_METHODS = ("sampling_engine/methods", "estimation_engine/designs", "ver
 OTHER_MEANINGS = {
     "application/audit/evaluation/variables.py": {"cluster"},  # a word of a sentence
     "contract/words.py": {"random"},  # a variance of systematic samples
-    "client/jobsvc_client/fields.py": {"random"},  # the default, and a selection of units
+    "client/jobsvc_client/fields.py": {"random", "split"},  # the defaults of methods
+    "command_line/root.py": {"split"},  # a command
     "estimation_engine/audit/assurance.py": {"random"},  # a selection of units
     "service/tables/table_comparison.py": {"weighted"},  # a field of answers
     "profiling_engine/advice.py": {"cluster"},  # a role of a column

@@ -5,7 +5,7 @@ The query parameters have the names of the API. The pages of datasets and jobs u
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -110,11 +110,15 @@ def joined(filters: tuple[str, ...]) -> str | None:
     return " AND ".join(f"({text})" for text in filters)
 
 
-def download_links(path: str) -> Callable[..., str]:
-    """A function from a file format and its options to the download URL of the grid's rows."""
+def download_links(path: str, chosen: Mapping[str, str] | None = None) -> Callable[..., str]:
+    """A function from a file format and its options to the download URL of the grid's rows.
+
+    ``chosen`` are further parameters of the URL.
+    """
     query = {
         name: request.args[name] for name in ("order_by", "order_desc") if name in request.args
     }
+    query |= chosen or {}
     expression = joined(filters_in_query())
     if expression:
         query["filters"] = expression

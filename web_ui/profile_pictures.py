@@ -155,6 +155,20 @@ def group_bars(group: Any, largest: float) -> Markup:
     ).format(group.population * scale, group.sample * scale)
 
 
+def part_bars(rows: Sequence[int]) -> Markup:
+    """Draw the shares of parts side by side, each paler than the one before, in any width."""
+    total, start = sum(rows) or 1, 0.0
+    bar = Markup('<rect class="sample" x="{:.2f}%" width="{:.2f}%" height="14" opacity="{:.2f}"/>')
+    bars = []
+    for place, count in enumerate(rows):
+        width = 100 * count / total
+        bars.append(bar.format(start, width, 1 - 0.75 * place / max(len(rows) - 1, 1)))
+        start += width
+    return Markup(
+        '<svg class="picture" width="100%" height="14" aria-hidden="true">{}</svg>'
+    ).format(Markup("").join(bars))
+
+
 def pattern_picture(missing: Sequence[str], columns: Sequence[str]) -> Markup:
     """Draw a pattern of missing values: a mark in the place of each missing column."""
     width = len(columns) * (CELL + GAP) - GAP

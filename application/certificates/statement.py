@@ -14,6 +14,7 @@ from typing import Any
 
 from application.audit.state import drawn_row_ids, ordinal_of, origin_of
 from application.certificates.seeds import seed_origin
+from application.samples.facts import excluded_text
 from application.samples.replacements import next_rows
 from domain_errors import DomainError
 from parquet_tables.exports import export_rows
@@ -142,7 +143,10 @@ def statement_of(
             "passes": [each.round_number for each in rounds if each.filter is not None],
             "columns": [column.name for column in columns_for_redraw(source.files, rounds)],
         },
-        "warnings": [warning.message for warning in draw_warnings(rounds)],
+        "warnings": [
+            *(warning.message for warning in draw_warnings(rounds)),
+            *filter(None, [_unchecked_exclusion(parameters)]),
+        ],
         "ledger": entry
         and {
             "number": entry.number,
@@ -243,6 +247,17 @@ def _order(given: Mapping[str, Any], spec: Round, table: TableFiles) -> dict[str
         return {}
     key = [{"name": column.name, "type": column.type} for column in spec.order.key.of(table)]
     return {"order": {"order_version": KEYED_VERSION, **given["order"], "key": key}}
+
+
+def _unchecked_exclusion(parameters: Mapping[str, Any]) -> str | None:
+    """What a certificate can't show of rows that an earlier version or earlier draws have."""
+    excluded = excluded_text(parameters)
+    if excluded is None:
+        return None
+    return (
+        f"The population lacks {excluded}. The manifest names them as left_out_by; that these rows "
+        "are the ones left out, and no others, isn't shown by the certificate."
+    )
 
 
 def _facts(facts: Mapping[str, Any]) -> dict[str, Any]:

@@ -37,6 +37,7 @@ from application.estimation.value_sources import (
     value_source,
     with_values,
 )
+from application.samples.facts import population_note
 from contract.answers import AtConfidence
 from contract.declarations import Help
 from contract.fields import NOT_GIVEN
@@ -151,6 +152,7 @@ def estimates_of(service: Service, job: JobRecord, request: EstimatesRequest) ->
     noted: list[NotedFigure] = [*contrasted.contrasts, *estimates]
     warnings = [*contrasted.warnings, *interval_notes(noted, settings, design.unit)]
     notes = [*warnings, *design_notes(job, sampled.design, sampled.source, settings)]
+    notes += filter(None, [population_note(job.run_parameters)])
     notes += _value_notes(service, job, request, sampled.values_from)
     if calibration is not None and request.calibrate is not None:
         notes += _calibration_notes(request.calibrate, calibration, estimates)

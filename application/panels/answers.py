@@ -3,47 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
-from secrets import token_hex
-from tempfile import TemporaryDirectory
 from typing import Annotated, Literal
 
-import duckdb
-
-from application.panels.drawing import PreviewedWave, number_of
-from application.panels.flows import (
-    BORN,
-    DIED,
-    FIRST,
-    KEPT,
-    ROTATED_IN,
-    ROTATED_OUT,
-    STATES,
-    PanelUnits,
-    WaveFlow,
-    flows_of,
-)
+from application.panels.drawing import PreviewedWave
 from contract.declarations import Help
 from contract.jobs import Status
 from domain_errors import DomainError
-from parquet_tables.database import registered
-from parquet_tables.quoting import quote_identifier
-from parquet_tables.rows import RowSet, Statement, rows_at
-from parquet_tables.tables import DataFile, Int64s, TableFiles
-from parquet_tables.writing import read_columns, write_parquet
-from service.sampling_parameters import recorded_rounds
+from sampling_engine.panel_rows import BORN, DIED, FIRST, KEPT, ROTATED_IN, ROTATED_OUT
 from service.service import Service
-from service.tables.open_tables import OpenTable, open_source
-from storage.errors import NotFound
+from service.tables.panel_flows import WaveFlow, flows_of
 from storage.jobs.jobs import JobRecord
-from storage.jobs.panels import Panel, failed_wave_of, waves_of
-
-STATE, SINCE = "_panel_state", "_since_wave"
-WAVE = "wave"
+from storage.jobs.panels import PanelRecord, failed_wave_of, wave_number, waves_of
 
 
 @dataclass(frozen=True)
@@ -112,10 +84,10 @@ class NextWaveFacts(FlowCounts):
 
 
 @dataclass(frozen=True)
-class ShownPanel(Panel):
+class ShownPanel(PanelRecord):
     """A panel with its waves."""
 
-    unit: Annotated[Literal["row", "cluster"], Help("What the waves draw and count.")]
+    unit: Annotated[Literal["rows", "clusters"], Help("What the waves draw and count.")]
     waves: Annotated[list[PanelWaveFacts], Help("Those whose sample is there, and a waiting one.")]
     failed_job_id: Annotated[str | None, Help("The latest job, if it failed.")]
 
@@ -136,7 +108,7 @@ def _counts(flow: WaveFlow) -> FlowCounts:
     )
 
 
-def panel_answer(service: Service, panel: Panel) -> ShownPanel:
+def panel_answer(service: Service, panel: PanelRecord) -> ShownPanel:
     """A panel with its waves and their flows; rows of new waves are compared now."""
     with service.database.read() as tx:
         waves = waves_of(tx, panel.id)
@@ -149,13 +121,13 @@ def panel_answer(service: Service, panel: Panel) -> ShownPanel:
     ]
     return ShownPanel(
         **vars(panel),
-        unit="cluster" if _draws_clusters(panel) else "row",
+        unit="clusters" if _draws_clusters(panel) else "rows",
         waves=facts,
         failed_job_id=None if failed is None else failed.id,
     )
 
 
-def _draws_clusters(panel: Panel) -> bool:
+def _draws_clusters(panel: PanelRecord) -> bool:
     """Whether its units are clusters: the key is the column of the clusters."""
     column = panel.round["parameters"].get("cluster_column")
     return bool(panel.round["order"]["key"] == [column])
@@ -179,7 +151,7 @@ def _wave_facts(job: JobRecord, flow: WaveFlow | None, problem: str | None) -> P
     is_unknown = flow is None and job.status == "completed"
     return PanelWaveFacts(
         **vars(counts),
-        wave=number_of(job),
+        wave=wave_number(job),
         job_id=job.id,
         status=job.status,
         created_at=job.created_at,
@@ -204,80 +176,3 @@ def next_wave_facts(previewed: PreviewedWave) -> NextWaveFacts:
         start=planned.order["start"],
         size=len(previewed.flow.ordinals),
     )
-
-
-@contextmanager
-def wave_table(service: Service, panel: Panel, number: int) -> Iterator[OpenTable]:
-    """A table of the rows of a wave and of those that left it: key, state and first wave.
-
-    Raises
-    ------
-    NotFound
-        The panel has no such completed wave.
-    DomainError
-        A version or a sample was pruned, or can't be read.
-    """
-    with service.database.read() as tx:
-        completed = [job for job in waves_of(tx, panel.id) if job.status == "completed"]
-    place = next((at for at, job in enumerate(completed) if number_of(job) == number), None)
-    if place is None:
-        raise NotFound("The panel has no completed wave {wave}.", wave=str(number))
-    flow = flows_of(service, completed[: place + 1], Fraction(panel.rotation))[-1]
-    source = open_source(service, completed[place])
-    before = source if place == 0 else open_source(service, completed[place - 1])
-    (spec,) = recorded_rounds(completed[place].run_parameters, source.files)
-    names = PanelUnits.of(spec).key.columns
-    with TemporaryDirectory(dir=service.directory.scratch_dir) as folder:
-        # Results of a file are cached by its name.
-        path = Path(folder) / f"{token_hex(16)}.parquet"
-        with service.parquet.cursor(source.files, before.files) as cursor:
-            file = _write(cursor, path, names, flow, source.files, before.files)
-            columns = read_columns(cursor, path)
-        yield OpenTable(source.commit_id, WAVE, TableFiles(columns, (file,)))
-
-
-def _write(
-    cursor: duckdb.DuckDBPyConnection,
-    path: Path,
-    names: Sequence[str],
-    flow: WaveFlow,
-    source: TableFiles,
-    before: TableFiles,
-) -> DataFile:
-    """Write the rows in the order of state, first wave and key."""
-    own, params = _keyed_rows(source, names, "wave_rows", flow.ordinals)
-    gone, more = _keyed_rows(before, names, "left_rows", flow.left)
-    state, since = map(quote_identifier, _free_names(names))
-    shown = ", ".join(f"c{at} AS {quote_identifier(name)}" for at, name in enumerate(names))
-    keys = ", ".join(f"c{at}" for at in range(len(names)))
-    query = (
-        f"SELECT {shown}, list_extract(?::VARCHAR[], state + 1) AS {state}, since AS {since} "
-        f"FROM ({own} UNION ALL {gone}) AS r ORDER BY r.state, r.since, {keys}"
-    )
-    rows = {
-        "wave_rows": {"ordinal": flow.ordinals, "state": flow.states, "since": flow.since},
-        "left_rows": {"ordinal": flow.left, "state": flow.left_states, "since": flow.left_since},
-    }
-    with registered(cursor, rows):
-        return write_parquet(cursor, query, [list(STATES), *params, *more], path)
-
-
-def _keyed_rows(table: TableFiles, names: Sequence[str], rows: str, ordinals: Int64s) -> Statement:
-    """The key's texts of some rows, with their states and first waves."""
-    key = ", ".join(
-        f"CAST(f.{quote_identifier(table.column(name).name)} AS VARCHAR) AS c{at}"
-        for at, name in enumerate(names)
-    )
-    sql, params = rows_at(table, key, RowSet.of(rows, ordinals), ["state", "since"])
-    return f"({sql})", params
-
-
-def _free_names(names: Sequence[str]) -> tuple[str, str]:
-    """The names of the two columns beside those of the key."""
-    taken = {name.lower() for name in names}
-    free = []
-    for name in (STATE, SINCE):
-        while name in taken:
-            name = f"_{name}"
-        free.append(name)
-    return free[0], free[1]

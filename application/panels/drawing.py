@@ -11,7 +11,6 @@ from typing import Any, cast
 import numpy as np
 
 from application.job_submission import Submission
-from application.panels.flows import OpenWave, WaveFlow, flow_between, flows_of, open_wave
 from application.sampling import PanelWave, SamplingRequest, check_draw, submit_sampling
 from contract.fields import StartKind
 from contract.requests.draw import MAX_STARTS, OrderJson, RoundJson
@@ -19,10 +18,12 @@ from sampling_engine import drawn_rounds
 from sampling_engine.rotation import START_DIGITS, next_start
 from service.sampling_parameters import DrawRule, source_draw
 from service.service import Service
+from service.tables.open_tables import open_commit
+from service.tables.panel_flows import OpenWave, WaveFlow, flow_between, flows_of, open_wave
 from storage.accounts.datasets import DatasetRecord
 from storage.errors import Conflict
 from storage.jobs.jobs import JobRecord, get_job
-from storage.jobs.panels import Panel, get_panel, waves_of
+from storage.jobs.panels import PanelRecord, get_panel, wave_number, waves_of
 from storage.jobs.submission import find_job_of_key
 from storage.sqlite.database import Transaction
 
@@ -37,6 +38,12 @@ class PanelChanged(Conflict):
     """A wave was drawn or deleted meanwhile."""
 
     template = "A wave of the panel was drawn or deleted meanwhile. Try again."
+
+
+class NoNewVersion(Conflict):
+    """A schedule draws no wave of a version that has one."""
+
+    template = "There is no new version of {source_ref} since wave {wave}."
 
 
 class NoVersionOfTable(Conflict):
@@ -60,7 +67,7 @@ class PanelStrataMany(Conflict):
 class PlannedWave:
     """The next wave of a panel: its number, its request and the waves before."""
 
-    panel: Panel
+    panel: PanelRecord
     number: int
     request: SamplingRequest
     waves: tuple[JobRecord, ...]
@@ -77,12 +84,7 @@ class PlannedWave:
         return not self.waves or self.waves[-1].source_commit_id != commit_id
 
 
-def number_of(job: JobRecord) -> int:
-    """The number of a wave, from 1."""
-    return int(job.run_parameters["panel"]["wave"])
-
-
-def planned_wave(tx: Transaction, panel: Panel, source_ref: str) -> PlannedWave:
+def planned_wave(tx: Transaction, panel: PanelRecord, source_ref: str) -> PlannedWave:
     """The next wave of a panel.
 
     Raises
@@ -95,8 +97,8 @@ def planned_wave(tx: Transaction, panel: Panel, source_ref: str) -> PlannedWave:
     waves = waves_of(tx, panel.id)
     last = waves[-1] if waves else None
     if last is not None and last.status != "completed":
-        raise WaveUnfinished(wave=number_of(last), status=last.status, job_id=last.id)
-    number = 1 if last is None else number_of(last) + 1
+        raise WaveUnfinished(wave=wave_number(last), status=last.status, job_id=last.id)
+    number = 1 if last is None else wave_number(last) + 1
     drawn = cast("RoundJson", {**panel.round, "order": next_order(panel, last)})
     rule = None if last is None else DrawRule.recorded(last.run_parameters).draw_version
     request = SamplingRequest(
@@ -112,7 +114,7 @@ def planned_wave(tx: Transaction, panel: Panel, source_ref: str) -> PlannedWave:
     return PlannedWave(panel, number, request, waves)
 
 
-def next_order(panel: Panel, last: JobRecord | None) -> OrderJson:
+def next_order(panel: PanelRecord, last: JobRecord | None) -> OrderJson:
     """The order of the next wave, whose start follows from the sizes of the wave before."""
     settled: OrderJson = panel.round["order"]
     if last is None:
@@ -150,7 +152,7 @@ def start_text(start: Fraction) -> str:
 
 
 def submit_wave(
-    service: Service, by: Submission, dataset: DatasetRecord, panel: Panel, source_ref: str
+    service: Service, by: Submission, dataset: DatasetRecord, panel: PanelRecord, source_ref: str
 ) -> tuple[JobRecord, bool]:
     """Submit the job of the next wave; also say whether its version is a new one.
 
@@ -171,8 +173,28 @@ def submit_wave(
 
 def _is_of_new_version(waves: Sequence[JobRecord], job: JobRecord) -> bool:
     """Whether a wave's version is another one than that of the wave before."""
-    before = [each for each in waves if number_of(each) < number_of(job)]
+    before = [each for each in waves if wave_number(each) < wave_number(job)]
     return not before or before[-1].source_commit_id != job.source_commit_id
+
+
+def submit_new_wave(
+    service: Service, by: Submission, dataset: DatasetRecord, panel_id: int, source_ref: str
+) -> JobRecord:
+    """Submit the next wave if there is a new version since the wave before.
+
+    Raises
+    ------
+    NoNewVersion
+        There is none.
+    DomainError
+        As :func:`submit_wave`.
+    """
+    with service.database.read() as tx:
+        planned = planned_wave(tx, get_panel(tx, panel_id), source_ref)
+        commit_id = open_commit(tx, dataset.id, source_ref).id
+    if not planned.is_new(commit_id):
+        raise NoNewVersion(source_ref=source_ref, wave=planned.number - 1)
+    return submit_planned(service, by, dataset, planned)
 
 
 def submit_planned(
@@ -207,7 +229,7 @@ class PreviewedWave:
     flow: WaveFlow
 
 
-def preview_wave(service: Service, panel: Panel, source_ref: str) -> PreviewedWave:
+def preview_wave(service: Service, panel: PanelRecord, source_ref: str) -> PreviewedWave:
     """Draw the next wave without storing it, and compare it with the wave before.
 
     Raises

@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import cast
 
 from application.access import Caller
 from application.panels.drawing import PanelStrataMany, require_version
 from application.sampling import SamplingRequest, check_draw, plan
-from contract.requests.draw import MAX_STARTS, OrderJson, RoundJson
+from contract.requests.draw import MAX_STARTS, RoundJson
 from contract.requests.panels import PanelRequest
 from contract.words import Action
 from domain_errors import DomainError
 from parquet_tables.row_keys.canonical import InvalidKey
-from parquet_tables.row_keys.digests import RowKey
-from sampling_engine import method_class
+from sampling_engine import METHOD_CLASSES, method_class
 from service.service import Service
-from service.tables.open_tables import OpenTable, open_requested
-from storage.errors import NotFound
-from storage.jobs.panels import NewPanel, Panel, add_panel, get_panel, remove_panel
+from service.tables.open_tables import open_requested
+from storage.errors import InvalidValue, NotFound
+from storage.jobs.panels import NewPanel, PanelRecord, add_panel, get_panel, remove_panel
 from storage.sqlite.database import Transaction
 from storage.versions.refs import SAMPLE_PREFIX, parse_ref_name
-from storage.versions.row_keys import row_key_of
 
 AT_ROUND = ("rounds", 0)
-KEY_LOC = ("body", "round", "order", "key")
+PANEL_METHODS = tuple(
+    each for each in METHOD_CLASSES if each.no_keyed_order is None and each.planned_by is not None
+)
+"""Those that draw a sample of some size in the order of keys."""
 
 
-def create(by: Caller, dataset_id: int, asked: PanelRequest) -> Panel:
+def create(by: Caller, dataset_id: int, asked: PanelRequest) -> PanelRecord:
     """Create a panel, whose design and key are checked against a version.
 
     Raises
@@ -54,15 +55,28 @@ def create(by: Caller, dataset_id: int, asked: PanelRequest) -> Panel:
 def _settled(service: Service, dataset_id: int, asked: PanelRequest) -> tuple[str, RoundJson]:
     """The table's key, and the round with all that the waves depend on."""
     source = open_requested(service, dataset_id, asked.source_ref, asked.table_key)
-    reason = method_class(asked.round["method"]).no_keyed_order
-    if reason is not None:
-        raise InvalidKey(reason, loc=("body", "round", "method"))
-    given = cast("RoundJson", {**asked.round, "order": _order(service, dataset_id, source, asked)})
+    method = method_class(asked.round["method"])
+    if method.no_keyed_order is not None:
+        raise InvalidKey(method.no_keyed_order, loc=("body", "round", "method"))
+    if method not in PANEL_METHODS:
+        raise InvalidValue(
+            "A panel draws samples by one of the methods {methods}.",
+            methods=", ".join(each.key for each in PANEL_METHODS),
+            loc=("body", "round", "method"),
+        )
+    given = cast("RoundJson", {**asked.round, "order": asked.round.get("order") or {}})
     request = SamplingRequest(
         source_ref=source.commit_id, table_key=source.key, rounds=[given], allow_empty=True
     )
     try:
-        (settled,) = check_draw(service, dataset_id, request).settled
+        draw = check_draw(service, dataset_id, request)
+        (settled,) = draw.settled
+        if draw.excluded is not None:
+            raise InvalidValue(
+                "Each wave draws from all rows of its version: leave `new_since` and "
+                "`not_drawn_by` out.",
+                loc=("rounds", 0, "filters"),
+            )
         require_version(service, dataset_id, source.commit_id, asked.source_ref)
         (planned,) = plan(service, dataset_id, request).rounds
     except DomainError as error:
@@ -75,30 +89,6 @@ def _settled(service: Service, dataset_id: int, asked: PanelRequest) -> tuple[st
             strata=strata, most=MAX_STARTS, loc=("body", "round", "parameters", "strata_columns")
         )
     return source.key, settled
-
-
-def _order(service: Service, dataset_id: int, source: OpenTable, asked: PanelRequest) -> OrderJson:
-    """The order of a panel's first wave, by the key that it names or that of the table."""
-    given = cast("dict[str, Any]", asked.round.get("order") or {})
-    with service.database.read() as tx:
-        declared = row_key_of(tx, dataset_id, source.key)
-    columns = given.get("key") or (declared and declared.columns)
-    if not columns:
-        raise InvalidKey(
-            "The table has no row key. Name the columns that identify a row in `order`.`key`, or "
-            "declare the key of the table.",
-            loc=KEY_LOC,
-        )
-    known = [column.name for column in RowKey(tuple(columns)).of(source.files, KEY_LOC)]
-    own = declared.duplicates if declared and known == list(declared.columns) else "refuse"
-    order: OrderJson = {
-        "key": known,
-        "start": given.get("start", "0"),
-        "duplicates": given.get("duplicates") or own,
-    }
-    if given.get("starts"):
-        order["starts"] = given["starts"]
-    return order
 
 
 def delete(by: Caller, panel_id: int) -> None:
@@ -117,7 +107,7 @@ def delete(by: Caller, panel_id: int) -> None:
         _audit(by, tx, "panel_deleted", panel)
 
 
-def _audit(by: Caller, tx: Transaction, action: Action, panel: Panel) -> None:
+def _audit(by: Caller, tx: Transaction, action: Action, panel: PanelRecord) -> None:
     by.audit(
         tx,
         action,
@@ -129,7 +119,7 @@ def _audit(by: Caller, tx: Transaction, action: Action, panel: Panel) -> None:
     )
 
 
-def readable_panel(by: Caller, panel_id: int) -> Panel:
+def readable_panel(by: Caller, panel_id: int) -> PanelRecord:
     """Return a panel of a dataset that the user can read, else NotFound."""
     with by.service.database.read() as tx:
         found = get_panel(tx, panel_id)

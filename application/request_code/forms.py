@@ -23,6 +23,7 @@ from contract.fields import (
     RowFilterKind,
     WrittenPart,
 )
+from contract.requests.draw import EarlierFilterRequest
 from contract.requests.estimate import EstimatesRequest
 from contract.requests.evaluate import EvaluationRequest
 from contract.requests.importing import ReadOptions
@@ -153,13 +154,31 @@ OWN_WRITING = {
 }
 
 
+def _words(own: Declared) -> WriteWords:
+    """The option of a field, or the options of an object's fields."""
+    match own.kind:
+        case WrittenPart(to_text=to_text) if own.option is not None:
+            return words.option(own.option, to_text)
+        case Part(of):
+            return words.joined({part.name: _words(part) for part in declared(of)})
+        case _ if own.option is None:
+            return words.no_words
+        case RowFilterKind():
+            return words.option(own.option, words.expression)
+        case Flag():
+            return words.flag(own.option)
+        case Mapped():
+            return words.pairs(own.option)
+        case _:
+            return words.option(own.option)
+
+
 def _parameter_arguments() -> tuple[Argument, ...]:
     """The arguments of all methods' parameters, of each name once."""
     found = dict(OWN_WRITING)
     for method in METHODS:
         for each in method.parameters:
-            write = words.option(each.option) if each.option else words.no_words
-            plain = Argument(f"parameters.{each.name}", keyword(each.name), write)
+            plain = Argument(f"parameters.{each.name}", keyword(each.name), _words(each))
             found.setdefault(each.name, plain)
     return tuple(found.values())
 
@@ -175,6 +194,10 @@ DRAW = (
     Argument("goal.accept", entry("goal", "accept"), words.accepted),
     Argument("goal.first_stage", entry("goal", "first_stage"), words.option("--first-stage")),
     Argument("filters", keyword("filters", _filter), words.option("--filter", words.expression)),
+    *(
+        Argument(f"filters.{own.name}", keyword(own.name), words.option(str(own.option)))
+        for own in declared(EarlierFilterRequest)
+    ),
     Argument("selection.columns", keyword("columns"), words.option("--column")),
     Argument("selection.order_by", keyword("order_by"), words.option("--order-by")),
     Argument("selection.order_desc", keyword("descending"), words.flag("--desc")),
@@ -228,9 +251,19 @@ def _step_fields(step: Body) -> Fields | None:
         fields |= {f"order.{name}": value for name, value in order.items()}
         fields |= {} if order.get("key") else {"keyed": True}
     if step.get("filters"):
-        fields["filters"] = step["filters"]
+        fields |= _filter_fields(step["filters"])
     is_known = step.keys() <= set(ROUND_PARTS) and fields.keys() <= {each.field for each in DRAW}
     return fields if is_known and len(parameters.keys() & set(SIZES)) < 2 else None
+
+
+def _filter_fields(filters: Any) -> Fields:
+    """The filter of rows, and each filter by earlier rows."""
+    if not isinstance(filters, Mapping):
+        return {"filters": filters}
+    names = [own.name for own in declared(EarlierFilterRequest)]
+    rows = {name: value for name, value in filters.items() if name not in names}
+    earlier = {f"filters.{name}": filters[name] for name in names if filters.get(name)}
+    return {**({"filters": rows} if rows else {}), **earlier}
 
 
 def _with(*needed: str) -> Callable[[Body], Fields | None]:
@@ -260,23 +293,6 @@ def _argument(own: Declared) -> Argument:
     elif isinstance(own.kind, Items) and isinstance(own.kind.of, ColumnName):
         python = keyword(own.name, _one_or_list)
     return Argument(own.name, python, _words(own))
-
-
-def _words(own: Declared) -> WriteWords:
-    """The option of a field, or the options of an object's fields."""
-    match own.kind:
-        case WrittenPart(to_text=to_text) if own.option is not None:
-            return words.option(own.option, to_text)
-        case Part(of):
-            return words.joined({part.name: _words(part) for part in declared(of)})
-        case _ if own.option is None:
-            return words.no_words
-        case RowFilterKind():
-            return words.option(own.option, words.expression)
-        case Flag():
-            return words.flag(own.option)
-        case _:
-            return words.option(own.option)
 
 
 def _compared(ref: WriteWords, table: str) -> Argument:
@@ -371,11 +387,18 @@ FORMS = (
         EXPLORATION,
         "rows = dataset.sql({arguments}).to_pandas()",
         ("jobsvc", "sql", "{subject}"),
-        (Argument("sql", positional, words.plain), REF, NAME, PURPOSE, BATCH),
+        (
+            Argument("sql", positional, words.plain),
+            REF,
+            Argument("with_tables", keyword("with_tables"), words.option("--with")),
+            NAME,
+            PURPOSE,
+            BATCH,
+        ),
         fields=lambda body: (
             {k: v for k, v in body.items() if k != "table_key"} if body.get("sql") else None
         ),
-        defaults=SOURCE,
+        defaults={**SOURCE, "with_tables": []},
     ),
     Form(
         EXPLORATION,
@@ -418,13 +441,7 @@ FORMS = (
             Argument("ref", keyword("ref"), words.option("--ref")),
             Argument("commit_message", keyword("purpose"), words.option("--purpose")),
             *(
-                Argument(
-                    f"options.{own.name}",
-                    keyword(own.name),
-                    (words.pairs if isinstance(own.kind, Mapped) else words.option)(
-                        str(own.option)
-                    ),
-                )
+                Argument(f"options.{own.name}", keyword(own.name), _words(own))
                 for own in declared(ReadOptions)
             ),
             Argument(

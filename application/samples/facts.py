@@ -31,7 +31,7 @@ SEED_ORIGINS = {
     "dice": "Dice before witnesses",
     None: "Not recorded",
 }
-SHOWN_ELSEWHERE = ("seed", "sizes")
+SHOWN_ELSEWHERE = ("seed", "sizes", "parts")
 SCREEN_WORDS = {
     "strata": "groups",
     "stratum": "group",
@@ -88,17 +88,50 @@ def warnings_of(account: Mapping[str, Any]) -> list[str]:
 
 
 def excluded_text(run_parameters: Mapping[str, Any]) -> str | None:
-    """The rows that a draw excluded; None if it excluded none by a key.
+    """The rows that a draw excluded; None if it excluded none.
 
     >>> excluded_text({"excluded": {"key": ["no"], "job_ids": ["0a", "1b"], "rows": 34}})
     '34 rows that 2 earlier samples have, by no'
+    >>> excluded = {"key": None, "new_since": "0a" * 32, "job_ids": [], "rows": 34}
+    >>> excluded_text({"excluded": excluded})
+    '34 rows that version 0a0a0a0a0a0a has, by position'
     """
     excluded = run_parameters.get("excluded")
     if excluded is None:
         return None
-    rows, samples = counted(excluded["rows"], "row"), len(excluded["job_ids"])
-    have = "sample has" if samples == 1 else "samples have"
-    return f"{rows} that {samples:,} earlier {have}, by {', '.join(excluded['key'])}"
+    by = "position" if excluded["key"] is None else ", ".join(excluded["key"])
+    return f"{counted(excluded['rows'], 'row')} that {_owners(excluded)}, by {by}"
+
+
+def _owners(excluded: Mapping[str, Any]) -> str:
+    owners = [f"version {excluded['new_since'][:12]}"] if excluded.get("new_since") else []
+    samples = len(excluded["job_ids"])
+    if samples or not owners:
+        owners.append(f"{samples:,} earlier {'sample' if samples == 1 else 'samples'}")
+    return f"{' or '.join(owners)} {'have' if samples > 1 else 'has'}"
+
+
+def excluded_origin(run_parameters: Mapping[str, Any]) -> str | None:
+    """The rows that a draw excluded, in few words; None if it excluded none.
+
+    >>> excluded_origin({"excluded": {"key": ["no"], "job_ids": ["0a", "1b"], "rows": 34}})
+    '34 rows of earlier samples'
+    """
+    excluded = run_parameters.get("excluded")
+    if excluded is None:
+        return None
+    since = f"version {excluded['new_since'][:12]}" if excluded.get("new_since") else None
+    samples = "earlier samples" if excluded["job_ids"] else None
+    origin = " and ".join(filter(None, (since, samples))) or "earlier samples"
+    return f"{counted(excluded['rows'], 'row')} of {origin}"
+
+
+def population_note(run_parameters: Mapping[str, Any]) -> str | None:
+    """Which rows the figures of a sample are of, if its draw excluded some."""
+    excluded = excluded_text(run_parameters)
+    if excluded is None:
+        return None
+    return f"The population is the table without {excluded}. The figures aren't of these rows."
 
 
 def step_facts(given: Mapping[str, Any], seeded: Mapping[str, Any]) -> list[Row]:
@@ -140,6 +173,8 @@ def _order_facts(given: Mapping[str, Any]) -> list[Row]:
         return []
     key = ", ".join(order["key"])
     start = f", from {order['start']}" if order["start"] != "0" else ""
+    if order.get("starts"):
+        start += ", of some groups from starts of their own"
     numbered = "; equal keys are numbered" if order["duplicates"] == "number" else ""
     return [("Same rows in later versions", f"by {key}{start}{numbered}")]
 

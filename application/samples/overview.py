@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from application.identity.newer_versions import NewerVersion, newer_version
-from application.samples.facts import excluded_text
+from application.samples.facts import excluded_origin, excluded_text
 from contract.fields import DEFAULT_CONFIDENCE
 from sampling_engine.methods import method_class, method_from_json
 from sampling_engine.plan import margin_of_error
@@ -46,7 +46,9 @@ class SampleOverview:
         The amount column, if its total has a margin of error: rows that were drawn in proportion to
         an amount always give its own total.
     excluded : str or None
-        The rows of earlier samples that the draw excluded.
+        The rows of earlier samples and of an earlier version that the draw excluded.
+    excluded_short : str or None
+        The same in few words.
     """
 
     purpose: str
@@ -58,6 +60,7 @@ class SampleOverview:
     newer: NewerVersion | None
     estimated_amount: str | None
     excluded: str | None
+    excluded_short: str | None
 
     @property
     def largest_share(self) -> float:
@@ -89,6 +92,7 @@ def sample_overview(service: Service, job: JobRecord) -> SampleOverview:
         newer=newer,
         estimated_amount=_estimated_amount(job),
         excluded=excluded_text(job.run_parameters),
+        excluded_short=excluded_origin(job.run_parameters),
     )
 
 

@@ -15,6 +15,7 @@ from application.excluding import (
     ExcludedRows,
     find_rows,
     requested_draws,
+    requested_parts,
     split_filters,
 )
 from domain_errors import counted
@@ -84,6 +85,7 @@ def find_drawn(
     _, earlier = split_filters(request["rounds"])
     earlier = EarlierFilter() if earlier is None else earlier
     named = requested_draws(service, dataset_id, source.key, earlier)
+    parts = requested_parts(service, dataset_id, source.key, earlier)
     with service.database.read() as tx:
         declared = declared_key_of(tx, dataset_id, source)
     is_row_key = declared is not None and list(key) == declared.columns
@@ -97,6 +99,7 @@ def find_drawn(
         tuple({job.id: job for job in (*named, *draws)}.values()),
         (FIELD,),
         on_progress,
+        {name: some for name, some in parts.items() if name not in {job.id for job in draws}},
     )
 
 

@@ -41,6 +41,8 @@ PROFILING_FIELDS = ("source_ref", "table_key", "columns")
 def repeated_request(job: JobRecord) -> dict[str, Any]:
     """The request of a job, to be repeated with new seeds, on the data of each run's time.
 
+    Of a wave it names the panel, whose next waves are drawn.
+
     Raises
     ------
     Conflict
@@ -59,6 +61,8 @@ def repeated_request(job: JobRecord) -> dict[str, Any]:
         for one in given["rounds"]
     ]
     own = {name: given[name] for name in SAMPLING_FIELDS if name in given}
+    if "panel" in given:
+        own["panel_id"] = given["panel"]["panel_id"]
     return {"rounds": with_filters(rounds, filters_of(job)), **own}
 
 
@@ -106,6 +110,8 @@ def _require_key(
     """Require that a key names each row of the newest version."""
     if run_type != "sampling":
         raise Conflict("Only draws can exclude drawn rows.", loc=("body", FIELD))
+    if "panel_id" in request:
+        raise Conflict("The waves of a panel exclude no rows.", loc=("body", FIELD))
     with by.reading():
         find_drawn(by.service, dataset_id, request, key, ())
 

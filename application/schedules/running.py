@@ -10,6 +10,7 @@ from typing import Any
 
 from application.excluding import ExcludedRows
 from application.job_submission import Submission
+from application.panels.drawing import submit_new_wave
 from application.profiling import submit_profiling
 from application.sampling import SamplingRequest, submit_sampling
 from application.schedules.excluding import drawn_rows, require_rows
@@ -77,6 +78,8 @@ def submit_run(
 
     by = Submission(user, "batch", authority=authority, record=check_and_record)
     given: dict[str, Any] = schedule.request
+    if "panel_id" in given:
+        return submit_new_wave(service, by, dataset, given["panel_id"], given["source_ref"])
     if schedule.run_type == "profiling":
         return submit_profiling(service, by, dataset, **given)
     is_out_of_turn = authority is not None

@@ -2,7 +2,8 @@
 
 from jobsvc_client.client import Client, Dataset, connect
 from jobsvc_client.errors import JobsvcError
-from jobsvc_client.jobs import Job, Report, RowsJob, Sample
+from jobsvc_client.jobs import Job, Report, RowsJob, Sample, Split
+from jobsvc_client.panels import Panel
 from jobsvc_client.results import (
     Change,
     Changes,
@@ -25,10 +26,12 @@ __all__ = [
     "Evaluation",
     "Job",
     "JobsvcError",
+    "Panel",
     "Plan",
     "Report",
     "RowsJob",
     "Sample",
+    "Split",
     "UploadedValues",
     "connect",
 ]

@@ -12,13 +12,14 @@ from types import TracebackType
 from typing import Any, Self, TypeAlias, TypedDict, TypeVar, Unpack
 from urllib.parse import quote
 
-from jobsvc_client.arguments import Columns, given, keywords, listed, number_of, plain
+from jobsvc_client.arguments import Columns, Number, given, keywords, listed, number_of, plain
 from jobsvc_client.display import facts, heading
-from jobsvc_client.draws import DrawOptions, draw_body
+from jobsvc_client.draws import DrawOptions, RoundOptions, draw_body
 from jobsvc_client.errors import JobsvcError
-from jobsvc_client.fields import DEFAULT_METHOD, ImportOptions
+from jobsvc_client.fields import DEFAULT_METHOD, DIVIDING_METHOD, ImportOptions
 from jobsvc_client.frames import Frame, existing_file, library_of, to_parquet
-from jobsvc_client.jobs import Job, Report, RowsJob, Sample
+from jobsvc_client.jobs import Job, Report, RowsJob, Sample, Split
+from jobsvc_client.panels import Panel
 from jobsvc_client.results import Plan
 from jobsvc_client.transport import Transport, json_text
 
@@ -273,7 +274,9 @@ class Client:
         if info["run_type"] != "sampling":
             made = info["job_kind"]
             raise JobsvcError(f"Job {info['id']} made {made}, not a sample.", "not_a_sample")
-        return Sample(self._transport, info)
+        rounds = info["run_parameters"]["rounds"]
+        is_split = rounds[0]["method"] == DIVIDING_METHOD
+        return (Split if is_split else Sample)(self._transport, info)
 
     def _named(self, name: str) -> list[Dataset]:
         found = self._transport.pages("/api/datasets", "datasets", {"name": name})
@@ -421,7 +424,7 @@ class Dataset:
         ----------
         method : str
             ``random``, ``stratified``, ``systematic``, ``cluster``, ``weighted`` or
-            ``monetary_unit``.
+            ``monetary_unit``; for a split into parts see :meth:`split`.
         wait : bool
             Wait for the end of the draw; else the results of the sample wait for it.
         strata : str or sequence
@@ -468,6 +471,46 @@ class Dataset:
         return sample.wait() if wait else sample
 
     @keywords(DrawOptions)
+    def split(
+        self,
+        shares: Mapping[str, float | str],
+        *,
+        wait: bool = True,
+        **options: Unpack[DrawOptions],
+    ) -> Split:
+        """Split a table into parts: each row into one, by its key or its group.
+
+        A row stays in its part when the table grows or is sorted anew, as long as seed and parts
+        are the same.
+
+        Parameters
+        ----------
+        shares : mapping
+            The share of each part by its name: ``{"train": 0.8, "test": "20%"}``.
+        wait : bool
+            Wait for the end; else the results wait for it.
+        key : str or sequence of str
+            The columns that identify a row; by default the row key of the table.
+        group : str
+            Rows with one value in this column stay together.
+        strata : str or sequence
+            Columns by whose values the parts are compared.
+        exact : bool
+            Exact sizes; rows may then move when the table grows.
+        **options
+            ``seed``, ``filters``, ``ref``, ``table``, ``name`` and so on, as of :meth:`sample`.
+
+        Examples
+        --------
+        >>> split = items.split({"train": 0.8, "test": 0.2}, group="user")  # doctest: +SKIP
+        >>> train, test = split["train"], split["test"]  # doctest: +SKIP
+        """
+        body = self._draw_body(DIVIDING_METHOD, {**options, "parts": shares})
+        path = f"/api/sampling/datasets/{self.id}/jobs"
+        split = self._job(Split, self._transport.json("POST", path, body, creates_job=True))
+        return split.wait() if wait else split
+
+    @keywords(DrawOptions)
     def plan(self, method: str = DEFAULT_METHOD, **options: Unpack[DrawOptions]) -> Plan:
         """Return what a draw would give, without drawing; takes what :meth:`sample` takes."""
         return Plan(self._computed("plan", self._draw_body(method, options)))
@@ -508,18 +551,70 @@ class Dataset:
             Sample, "sampling", plan_id=plan_id, seed=seed, name=name, purpose=purpose
         )
 
+    @keywords(RoundOptions)
+    def create_panel(
+        self,
+        name: str,
+        method: str = DEFAULT_METHOD,
+        *,
+        rotation: Number,
+        ref: str | None = None,
+        table: str | None = None,
+        **options: Unpack[RoundOptions],
+    ) -> Panel:
+        """Create a panel, of which nothing is drawn yet.
+
+        Parameters
+        ----------
+        name : str
+            Its waves are named by it.
+        method : str
+            ``random``, ``stratified``, ``cluster`` or ``weighted``; with its arguments as
+            :meth:`sample` takes them.
+        rotation : float or str
+            The share of a wave's rows that leaves before the next wave, such as ``"25%"``.
+        ref, table : str
+            The version against which the design is checked, and the table.
+        key : str or sequence of str
+            The columns that identify a row; by default the row key of the table.
+        duplicates : str
+            ``number`` to number the rows of equal keys.
+        """
+        body = draw_body(method, {**options, "keyed": True, "ref": ref, "table": table})
+        (drawn,) = body.pop("rounds")
+        body |= {"name": name, "rotation": number_of("rotation", rotation), "round": drawn}
+        path = f"/api/sampling/datasets/{self.id}/panels"
+        return Panel(self._transport, self._transport.json("POST", path, body))
+
+    @keywords()
+    def panels(self) -> list[Panel]:
+        """Return the panels of the dataset, oldest first."""
+        path = f"/api/sampling/datasets/{self.id}/panels"
+        found = self._transport.pages(path, "panels")
+        return [Panel(self._transport, {**one, "waves": []}).refresh() for one in found]
+
     @keywords()
     def schedules(self) -> list[dict[str, Any]]:
         """Return the schedules of the dataset, with their ``next_runs`` and ``last_job_id``."""
         return self._transport.pages("/api/schedules", "schedules", {"dataset_id": self.id})
 
     @keywords(StoredArguments)
-    def sql(self, statement: str, **options: Unpack[StoredArguments]) -> RowsJob:
+    def sql(
+        self,
+        statement: str,
+        *,
+        with_tables: Columns | None = None,
+        **options: Unpack[StoredArguments],
+    ) -> RowsJob:
         """Run one SELECT on the dataset's tables; ``data`` is the only table.
 
-        With a name the result is stored as a saved query.
+        With a name the result is stored as a saved query. ``with_tables`` names further tables to
+        read: ``uploads`` and ``findings`` of the sample that ``ref`` names, and other versions.
         """
-        return self._submitted(RowsJob, "exploration", sql=statement, **options)
+        further = None if with_tables is None else listed(with_tables)
+        return self._submitted(
+            RowsJob, "exploration", sql=statement, with_tables=further, **options
+        )
 
     @keywords(TableArguments)
     def profile(self, columns: Columns | None = None, **options: Unpack[TableArguments]) -> Report:

@@ -15,14 +15,14 @@ from jobsvc_client.arguments import (
     plain,
 )
 from jobsvc_client.errors import JobsvcError
-from jobsvc_client.fields import DEFAULT_METHOD, MethodParameters
+from jobsvc_client.fields import DEFAULT_METHOD, EarlierRowsOptions, MethodParameters
 
 Size: TypeAlias = "int | float | str | Mapping[str, int | str]"
 Strata: TypeAlias = "str | Mapping[str, Any] | Sequence[str | Mapping[str, Any]]"
 Filter: TypeAlias = "str | Mapping[str, Any] | Sequence[Mapping[str, Any]]"
 
 
-class RoundOptions(MethodParameters, total=False):
+class RoundOptions(MethodParameters, EarlierRowsOptions, total=False):
     """The arguments of one step of a draw."""
 
     strata: Strata
@@ -107,8 +107,8 @@ def _round(method: str, options: Mapping[str, Any]) -> dict[str, Any]:
                 raise _combined("margin", other, "A margin gives the size.")
     if "goal" in options:
         drawn["goal"] = options["goal"]
-    if "filters" in options:
-        drawn["filters"] = filter_body(options["filters"])
+    if filters := _filters(options):
+        drawn["filters"] = filters
     if _is_keyed(options):
         drawn["order"] = given(
             key=listed(options["key"]) if "key" in options else None,
@@ -126,6 +126,18 @@ def _round(method: str, options: Mapping[str, Any]) -> dict[str, Any]:
 def _is_keyed(options: Mapping[str, Any]) -> bool:
     """Whether rows are taken in the order of their keys; ``start`` is then that of the order."""
     return "key" in options or "duplicates" in options or bool(options.get("keyed"))
+
+
+def _filters(options: Mapping[str, Any]) -> Any:
+    """A filter of rows, with an earlier version and earlier draws beside it."""
+    rows = filter_body(options["filters"]) if "filters" in options else {}
+    names = [name for name in EarlierRowsOptions.__annotations__ if name in options]
+    if not names:
+        return rows
+    earlier = {name: options[name] for name in names}
+    if "not_drawn_by" in earlier:
+        earlier["not_drawn_by"] = listed(earlier["not_drawn_by"])
+    return {**(rows if isinstance(rows, Mapping) else {"conditions": rows}), **earlier}
 
 
 def _parameters(options: Mapping[str, Any]) -> dict[str, Any]:

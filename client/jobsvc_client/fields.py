@@ -10,6 +10,8 @@ from typing import Any, Literal, TypedDict
 
 DEFAULT_METHOD = "random"
 """The method of a draw that names none."""
+DIVIDING_METHOD = "split"
+"""The method that divides all rows among parts."""
 
 
 class MethodParameters(TypedDict, total=False):
@@ -72,6 +74,25 @@ class MethodParameters(TypedDict, total=False):
     """The order in which amounts are added up: by the seed, which has nothing to do with the order
     of the file, or as in the file.
     """
+    parts: Mapping[str, float | str]
+    """The share of each part, such as 0.8 or 80%, by its name; they add up to 1. The names are
+    those of the tables, and of the values in _part.
+    """
+    group: str
+    """Rows with one value in this column are in one part; every row needs a value."""
+    exact: bool
+    """Parts of exact sizes; rows may then move when the table grows."""
+
+
+class EarlierRowsOptions(TypedDict, total=False):
+    """Which rows to leave out of a draw; docs/FILTERS.md."""
+
+    new_since: str
+    """Only rows that this version of the table, a ref or a commit, doesn't have."""
+    not_drawn_by: Sequence[Any]
+    """Only rows that these draws of the table don't have. A draw is named by its job or by a ref,
+    such as the tag of a golden set; `golden:test` is one part of a split.
+    """
 
 
 class ImportOptions(TypedDict, total=False):
@@ -128,7 +149,7 @@ class RowsOptions(TypedDict, total=False):
     bom: bool
     """In CSV, begin with a byte-order mark, which Excel needs to read UTF-8."""
     table_key: str
-    """`primary` or the job's own table; or `residual`."""
+    """`primary` or the job's own table; `residual`; or a part of a split."""
 
 
 class ConfidenceOptions(TypedDict, total=False):

@@ -183,9 +183,9 @@ class RowsJob(Job):
         """Return the rows as a frame of ``pandas``, ``polars`` or ``arrow``."""
         return self._frame(self._rows_path(), library, columns)
 
-    def _frame(self, path: str, library: Library, columns: Columns | None) -> Any:
+    def _frame(self, path: str, library: Library, columns: Columns | None, **more: Any) -> Any:
         self.wait()
-        query = {"format": "parquet", "columns": quoted_list(columns)}
+        query = {"format": "parquet", "columns": quoted_list(columns), **given(**more)}
         return from_parquet(self._transport.content(path, query), library)
 
     @keywords()
@@ -516,6 +516,33 @@ class Sample(RowsJob):
         return self._transport.content(f"{self._path()}/design", {"format": format}).decode()
 
     @keywords()
+    def rows(
+        self,
+        as_of: str | None = None,
+        *,
+        key: Columns | None = None,
+        library: Library = "pandas",
+        columns: Columns | None = None,
+    ) -> Any:
+        """Return the drawn rows, or as they are in another version, as a frame.
+
+        Parameters
+        ----------
+        as_of : str, optional
+            A ref or a commit. Each drawn row then has its values in the source (``…_before``) and
+            in that version (``…_now``); ``_change`` is ``unchanged``, ``changed`` or ``removed``,
+            and ``added`` for further rows of a sampled key.
+        key : str or sequence of str, optional
+            The columns that identify a row; by default the row key of the table.
+        """
+        if as_of is None:
+            if key is not None:
+                raise JobsvcError("`key` needs `as_of`.", "invalid_request")
+            return self.frame(library, columns=columns)
+        names = None if key is None else listed(key)
+        return self._frame(f"{self._path()}/rows", library, columns, as_of=as_of, key=names)
+
+    @keywords()
     def residual(self, library: Library = "pandas") -> Any:
         """Return the rows that weren't drawn, of a sample with ``residual=True``."""
         return self._frame(f"{self._path()}/residual", library, None)
@@ -580,3 +607,40 @@ def _carried(continues: Mapping[str, Any]) -> str:
 
 def _id_of(sample: Sample | str) -> str:
     return sample.id if isinstance(sample, Sample) else sample
+
+
+class Split(Sample):
+    """A split of a dataset: the parts as frames, and what was checked in them.
+
+    The rows of the split as a sample are those of all parts; ``_part`` has the part of each.
+    """
+
+    @property
+    def parts(self) -> list[str]:
+        """The names of the parts."""
+        return [str(part["name"]) for part in self.division["parts"]]
+
+    @property
+    def division(self) -> dict[str, Any]:
+        """The parts with the shares asked and got, groups, strata, and the ``check``."""
+        found: dict[str, Any] = self._completed()["rounds"][0]["division"]
+        return found
+
+    def __getitem__(self, part: str) -> pandas.DataFrame:
+        """Return a part as a frame of pandas."""
+        frame: pandas.DataFrame = self.part(part)
+        return frame
+
+    @keywords()
+    def part(
+        self, name: str, library: Library = "pandas", *, columns: Columns | None = None
+    ) -> Any:
+        """Return a part as a frame of ``pandas``, ``polars`` or ``arrow``."""
+        self.wait()
+        query = {"format": "parquet", "table_key": name, "columns": quoted_list(columns)}
+        return from_parquet(self._transport.content(self._rows_path(), query), library)
+
+    @keywords()
+    def frames(self, library: Library = "pandas") -> dict[str, Any]:
+        """Return all parts as frames, by their names."""
+        return {name: self.part(name, library) for name in self.parts}

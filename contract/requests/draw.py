@@ -42,6 +42,8 @@ MAX_LABEL_LENGTH = 200
 MAX_SAMPLED_COLUMNS = 100
 MAX_VALUES = 1000
 MAX_KEY_COLUMNS = 4
+LONGEST_DRAW_NAME = 160
+"""A ref, a colon and the name of a part."""
 MAX_EARLIER_DRAWS = 1000
 MAX_STARTS = 1000
 """Strata with a start of their own."""
@@ -94,10 +96,13 @@ class EarlierFilterRequest(Request):
     ] = None
     not_drawn_by: Annotated[
         tuple[str, ...] | None,
-        Items(Text(8, 36), most=MAX_EARLIER_DRAWS, least=1),
+        Items(Text(1, LONGEST_DRAW_NAME), most=MAX_EARLIER_DRAWS, least=1),
         Option("--not-drawn-by"),
         Title("Not drawn by"),
-        Help("Only rows that these draws of the table, named by their jobs, don't have."),
+        Help(
+            "Only rows that these draws of the table don't have. A draw is named by its job or by "
+            "a ref, such as the tag of a golden set; `golden:test` is one part of a split."
+        ),
     ] = None
 
 
@@ -120,6 +125,7 @@ class OrderRequest(Request):
     starts: Annotated[
         Mapping[str, str] | None,
         Mapped(StartKind(), most=MAX_STARTS),
+        Option(None),
         Help(
             "Of a stratified draw: where the order begins in some strata, by the names that the "
             "sample's column _stratum has; `start` in the others."

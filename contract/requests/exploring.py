@@ -24,6 +24,17 @@ from contract.words import Duplicates
 MAX_SQL_LENGTH = 100_000
 MAX_OUTPUT_NAME = 90
 SQL = Text(1, MAX_SQL_LENGTH)
+MAX_WITH_TABLE = MAX_REF_LENGTH + 100
+MAX_WITH_TABLES = 20
+WithTables = Annotated[
+    Sequence[str],
+    Items(Text(1, MAX_WITH_TABLE), MAX_WITH_TABLES),
+    Option("--with"),
+    Help(
+        "Further tables of a query: `uploads` and `findings` of the sample of `source_ref`, and "
+        "versions, each a ref or a commit, also with a name, such as `now=main`."
+    ),
+]
 ABOUT_SQL = Help("One SELECT over the tables of `source_ref`, each named by its key.")
 
 
@@ -50,6 +61,8 @@ def fits_the_purpose(given: Mapping[str, Any]) -> None:
             raise RefusedField(name, f"`{name}` needs `compare_to`.")
     if "keys" in given and given.get("row_diff") is False:
         raise RefusedField("row_diff", "`keys` make a row diff: leave out `keys` for a report.")
+    if given.get("with_tables") and "sql" not in given:
+        raise RefusedField("with_tables", "`with_tables` needs `sql`.")
     makes_table = "sql" in given or "keys" in given or given.get("row_diff", False)
     if "duplicates" in given and not makes_table:
         raise RefusedField("duplicates", "`duplicates` needs `keys` or `row_diff`.")
@@ -69,6 +82,7 @@ class ExplorationRequest(Request):
     source_ref: SourceRef = MAIN
     table_key: TableKey = None
     sql: Annotated[str | None, SQL, ABOUT_SQL] = None
+    with_tables: WithTables = ()
     compare_to: Annotated[
         CompareToRequest | None,
         Part(CompareToRequest),
@@ -116,4 +130,5 @@ class SelectRequest(Request):
 
     source_ref: SourceRef = MAIN
     sql: Annotated[str, SQL, ABOUT_SQL]
+    with_tables: WithTables = ()
     limit: Annotated[int, Count(Bounds(1, MAX_PAGE))] = DEFAULT_PAGE

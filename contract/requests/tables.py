@@ -8,8 +8,9 @@ from typing import Annotated, Literal
 
 from contract.declarations import Help, Option, Request
 from contract.fields import Bounds, Choice, ColumnName, Count, Flag, Names, Text
+from contract.requests.draw import MAX_KEY_COLUMNS
 from contract.requests.pages import DEFAULT_PAGE, MAX_PAGE, PageRequest
-from contract.requests.submitting import MAX_KEY_LENGTH, MAX_REF_LENGTH
+from contract.requests.submitting import MAIN, MAX_KEY_LENGTH, MAX_REF_LENGTH
 
 MAX_NAMES_LENGTH = 100_000
 MAX_EXPRESSION_LENGTH = 10_000
@@ -90,8 +91,31 @@ class SampleRowsRequest(RowsRequest):
         str,
         Text(1, MAX_KEY_LENGTH),
         Option(None),
-        Help("`primary` or the job's own table; or `residual`."),
+        Help("`primary` or the job's own table; `residual`; or a part of a split."),
     ] = PRIMARY
+
+
+@dataclass(frozen=True, kw_only=True)
+class CurrentRowsRequest(RowsRequest):
+    """The rows of a sample as they are in another version."""
+
+    as_of: Annotated[
+        str, Text(1, MAX_REF_LENGTH), Help("A ref or a commit: the version to read the rows from.")
+    ] = MAIN
+    key: Annotated[
+        Sequence[str],
+        Names(MAX_KEY_COLUMNS),
+        Help(
+            "The columns that identify a row, separated by commas. Default: the key in whose order "
+            "the rows were drawn, or else the row key of the table."
+        ),
+    ] = ()
+    table_key: Annotated[
+        str | None,
+        Text(1, MAX_KEY_LENGTH),
+        Option(None),
+        Help("The table of the version. Default: that of the same key."),
+    ] = None
 
 
 @dataclass(frozen=True, kw_only=True)

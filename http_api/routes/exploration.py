@@ -72,14 +72,12 @@ def query(dataset_id: int, given: SelectRequest) -> QueryRows:
     caller().dataset(dataset_id, "read")
     with access().work_limits.queries.piece(caller().user.id):
         rows = query_at_once(service(), dataset_id, given)
+    details: dict[str, Any] = {"sql": given.sql[:MAX_AUDITED_LENGTH], "rows": len(rows.data)}
+    if given.with_tables:
+        details["with_tables"] = list(given.with_tables)
     with caller().writing() as tx:
         caller().audit(
-            tx,
-            "queried_at_once",
-            dataset_id=dataset_id,
-            commit_id=rows.commit_id,
-            sql=given.sql[:MAX_AUDITED_LENGTH],
-            rows=len(rows.data),
+            tx, "queried_at_once", dataset_id=dataset_id, commit_id=rows.commit_id, **details
         )
     return rows
 

@@ -6,14 +6,8 @@ from flask import Response
 
 from application.access import RowSource
 from application.panels import registering
-from application.panels.answers import (
-    NextWaveFacts,
-    ShownPanel,
-    next_wave_facts,
-    panel_answer,
-    wave_table,
-)
-from application.panels.drawing import number_of, preview_wave, submit_wave
+from application.panels.answers import NextWaveFacts, ShownPanel, next_wave_facts, panel_answer
+from application.panels.drawing import preview_wave, submit_wave
 from contract.requests.pages import PageRequest
 from contract.requests.panels import NextWaveRequest, PanelRequest, WaveRequest
 from contract.requests.tables import RowsRequest
@@ -23,7 +17,8 @@ from http_api.routes.submissions import submission
 from http_api.schemas.base import MessageOut
 from http_api.schemas.contract import Listing, list_schema, page_of
 from http_api.schemas.jobs import JobAccepted, accepted
-from storage.jobs.panels import Panel, list_panels
+from service.tables.panel_flows import wave_table
+from storage.jobs.panels import PanelRecord, list_panels, wave_number
 
 dataset_blueprint = SignedInBlueprint(
     "panels",
@@ -45,7 +40,7 @@ def create_panel(dataset_id: int, given: PanelRequest) -> ShownPanel:
     return panel_answer(service(), registering.create(caller(), dataset_id, given))
 
 
-@dataset_blueprint.get("", query=PageRequest, output=list_schema("panels", Panel))
+@dataset_blueprint.get("", query=PageRequest, output=list_schema("panels", PanelRecord))
 def panels(dataset_id: int, query: PageRequest) -> Listing:
     """The panels of a dataset, oldest first."""
     caller().dataset(dataset_id, "read")
@@ -93,7 +88,7 @@ def draw_wave(panel_id: int, given: WaveRequest) -> JobAccepted:
     by = submission(given.priority, body=given.given())
     job, is_new = submit_wave(service(), by, dataset, found, given.source_ref)
     said = "" if is_new else "; the version is that of the wave before"
-    return accepted(job, f"Wave {number_of(job)} of the panel {found.name} created{said}")
+    return accepted(job, f"Wave {wave_number(job)} of the panel {found.name} created{said}")
 
 
 @blueprint.get("/waves/<int:wave>/rows", query=RowsRequest, output=Rows)

@@ -15,11 +15,12 @@ from application.samples.design_sheet import design_sheet
 from application.samples.replacements import DRAW_METADATA, NextRows, draw_record, next_rows
 from contract.declarations import Help
 from contract.requests.rows import LookupRequest, ReservesRequest
-from contract.requests.tables import RowsRequest, SampleRowsRequest
+from contract.requests.tables import CurrentRowsRequest, RowsRequest, SampleRowsRequest
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.row_responses import Rows, download, rows_of, rows_work
 from http_api.routes.submissions import completed, require_type
 from service.sampling_parameters import recorded_parts
+from service.tables.current_rows import ReadAgain, current_rows
 from service.tables.open_tables import (
     PRIMARY,
     RESIDUAL,
@@ -75,6 +76,14 @@ class SampleRows(Rows):
     metadata: SampleMetadata
 
 
+@dataclass(frozen=True)
+class CurrentRows(Rows):
+    """A page of the rows of a sample as they are in another version."""
+
+    job_id: str
+    metadata: ReadAgain
+
+
 @blueprint.get("/source", output=SampleSource)
 def source(job_id: str) -> SampleSource:
     """The version that the job drew from.
@@ -111,6 +120,22 @@ def data(job_id: str, query: SampleRowsRequest) -> Response | SampleRows:
             'The job has no table "{key}". Available: {keys}.', key=key, keys=", ".join(keys)
         )
     return _rows(job, SAMPLE, key, query)
+
+
+@blueprint.get("/rows", query=CurrentRowsRequest, output=CurrentRows)
+def rows(job_id: str, query: CurrentRowsRequest) -> Response | CurrentRows:
+    """The drawn rows as they are in another version, found by their keys.
+
+    Each has its values then (`…_before`) and now (`…_now`), and `_change`: `unchanged`, `changed`,
+    or `removed` if the version has no such row. Further rows of a sampled key are `added`.
+    """
+    job = completed(caller().job(job_id), "sampling")
+    with rows_work(query), current_rows(service(), job, query) as (state, table):
+        source = RowSource(job.dataset_id, table.commit_id, state.table_key, job.id)
+        if query.format != "json":
+            return download(source, table, query, f"{job.output_name or job.id[:8]}-as-of")
+        page = rows_of(source, table, query, state.table_key)
+    return CurrentRows(**vars(page), job_id=job.id, metadata=state)
 
 
 @blueprint.get("/residual", query=RowsRequest, output=SampleRows)

@@ -19,6 +19,7 @@ from application.estimation.band_suggestions import suggest_bands
 from application.estimation.materiality import size_for_audit
 from application.estimation.size_answers import SizeAnswer, StrataAnswer
 from application.estimation.sizing import size_for_goals
+from application.excluding import population_of
 from application.sampling import SamplingRequest, draw_at_once, plan, submit_sampling
 from application.table_views import ColumnSamples, FilterShapes, column_values, filter_shapes
 from contract.declarations import Help
@@ -146,9 +147,14 @@ def size(dataset_id: int, given: SizeRequest) -> SizeAnswer:
     caller().dataset(dataset_id, "read")
     with caller().reading():
         table = open_table(service(), dataset_id, given.source_ref, given.table_key)
+        population, design = population_of(
+            service(), dataset_id, table, given.source_ref, given.design, ("design",)
+        )
         is_audit = "materiality" in given.all_goals[0]
         find = size_for_audit if is_audit else size_for_goals
-        found = find(service(), table, given)
+        found = find(service(), population, replace(given, design=design))
+        if filters := given.design.get("filters"):
+            found = replace(found, round={**found.round, "filters": filters})
     is_money = method_class(given.design["method"]).selects_money
     if is_money or any("column" in goal for goal in given.all_goals):
         caller().audit_view(RowSource(dataset_id, table.commit_id, table.key), "true figures")
@@ -165,7 +171,12 @@ def strata(dataset_id: int, given: StrataRequest) -> StrataAnswer:
     caller().dataset(dataset_id, "read")
     with caller().reading():
         table = open_table(service(), dataset_id, given.source_ref, given.table_key)
-        found = suggest_bands(service(), table, given)
+        population, rest = population_of(
+            service(), dataset_id, table, given.source_ref, {"filters": given.filters}, ()
+        )
+        found = suggest_bands(service(), population, replace(given, filters=rest.get("filters")))
+        if given.filters:
+            found = replace(found, round={**found.round, "filters": given.filters})
     caller().audit_view(RowSource(dataset_id, table.commit_id, table.key), "bands")
     return found
 

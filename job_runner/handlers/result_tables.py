@@ -14,7 +14,7 @@ from job_runner.attempt import JobContext
 from parquet_tables.columns import Column, DataFile
 from parquet_tables.progress import progress_part
 from profiling_engine.comparison.row_diff import diff_rows, resolve_keys
-from service.sql_queries import sandbox_of, source_tables
+from service.sql_queries import query_tables, sandbox_of
 from service.tables.open_tables import RESULT, open_commit, open_source, source_of
 from service.tables.table_comparison import compared_with
 from storage.jobs.kinds import QUERY, ROW_DIFF
@@ -32,12 +32,13 @@ def run_query(context: JobContext) -> Outcome:
     source = source_of(job)
     with service.database.read() as tx:
         commit = open_commit(tx, job.dataset_id, source)
-    written = sandbox_of(service).write_result(
-        parameters["sql"],
-        source_tables(service, commit),
-        context.scratch.file("result.parquet"),
-        progress_part(context.on_progress, 0.0, QUERY_SHARE),
-    )
+    with query_tables(service, commit, parameters.get("joined", ()), parameters["sql"]) as tables:
+        written = sandbox_of(service).write_result(
+            parameters["sql"],
+            tables,
+            context.scratch.file("result.parquet"),
+            progress_part(context.on_progress, 0.0, QUERY_SHARE),
+        )
     return _rows_outcome(
         context, (written.file,), written.shape.columns, notes=list(written.shape.notes)
     )

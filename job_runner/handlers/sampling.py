@@ -92,9 +92,7 @@ def run_draw(context: JobContext) -> Outcome:
 def _stored_tables(context: JobContext, sample: DrawnSample) -> list[StoredTable]:
     """The sample, and the parts among which its rows are divided, which share its files."""
     columns = sample.table.columns
-    adopted = {
-        file.path: context.adopt(file.written, file.rows) for file in sample.table.files
-    }
+    adopted = {file.path: context.adopt(file.written, file.rows) for file in sample.table.files}
     return [
         StoredTable(name, columns, tuple(adopted[file.path] for file in table.files))
         for name, table in ((SAMPLE, sample.table), *sample.parts.items())

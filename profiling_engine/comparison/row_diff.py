@@ -41,7 +41,7 @@ CHANGE, CHANGED_COLUMNS = "_change", "_changed_columns"
 NAME_PATTERN = '"(?:[^"]|"")*"'
 """A column's name in ``_changed_columns``."""
 BASE_ROW, OTHER_ROW = "_row_before", "_row_now"
-ADDED, REMOVED, CHANGED = "added", "removed", "changed"
+ADDED, REMOVED, CHANGED, UNCHANGED = "added", "removed", "changed", "unchanged"
 SLICE_CELLS, MIN_SLICE_ROWS = 5_000_000, 1_000
 MAX_COLUMNS, CHUNK_COLUMNS = 1_000, 500
 """Compared columns of a result, since DuckDB holds 2,048 values of each; and those of one count."""
@@ -131,6 +131,7 @@ def diff_rows(
     *,
     duplicates: Duplicates = "refuse",
     cache_dir: Path | None = None,
+    with_unchanged: bool = False,
     slice_cells: int = SLICE_CELLS,
     max_columns: int = MAX_COLUMNS,
     on_progress: ProgressCallback = ignore_progress,
@@ -147,6 +148,8 @@ def diff_rows(
         Refuse repeated keys, or pair their rows as :mod:`repeated_keys` describes.
     cache_dir : Path, optional
         The directory of cached digests of keys.
+    with_unchanged : bool
+        Write the rows that don't differ, too.
     slice_cells : int
         The cells of one file of the result, which are in memory together.
     max_columns : int
@@ -158,7 +161,7 @@ def diff_rows(
     KeyMissing, KeyNotUnique
         A key is missing or repeated in a table; names the first ones.
     """
-    diff = _Diff(base, other, tuple(keys))
+    diff = _Diff(base, other, tuple(keys), with_unchanged)
     pairs = folder / "pairs.parquet"
     with database.cursor(base, other) as cursor:
         checking = progress_part(on_progress, 0.0, CHECKED)
@@ -207,7 +210,14 @@ class _Side:
 class _Diff:
     """The statements of one diff. A key is ``k0…`` and a compared column ``v0…`` in each table."""
 
-    def __init__(self, base: TableFiles, other: TableFiles, keys: tuple[SharedColumn, ...]) -> None:
+    def __init__(
+        self,
+        base: TableFiles,
+        other: TableFiles,
+        keys: tuple[SharedColumn, ...],
+        with_unchanged: bool,
+    ) -> None:
+        self.with_unchanged = with_unchanged
         self.sides = (
             _side(base, "the earlier version", keys, [key.base for key in keys]),
             _side(other, "the later version", keys, [key.other for key in keys]),
@@ -239,7 +249,7 @@ class _Diff:
         only_base = every.only_in_base[: most - len(shared)]
         only_other = every.only_in_other[: most - len(shared) - len(only_base)]
         earlier, later = self.sides
-        found = _Diff(earlier.table, later.table, self.keys)
+        found = _Diff(earlier.table, later.table, self.keys, self.with_unchanged)
         found.columns = MatchedColumns(shared, only_base, only_other)
         found.result = _ResultColumns.of(self.keys, found.columns)
         left_out = MatchedColumns(
@@ -379,10 +389,13 @@ class _Diff:
             for place, column in enumerate(retyped)
         ]
         conditions = ["b.ordinal IS NULL", "o.ordinal IS NULL", "b.digest <> o.digest", *differs]
+        differs_text = f"coalesce({' OR '.join(conditions)}, true)"
         return (
-            "SELECT b.ordinal AS base_ordinal, o.ordinal AS other_ordinal "
+            "SELECT b.ordinal AS base_ordinal, o.ordinal AS other_ordinal, "
+            f"{differs_text} AS differs "
             f"FROM ({sides[0]}) AS b FULL JOIN ({sides[1]}) AS o ON {on} "
-            f"WHERE {' OR '.join(conditions)} ORDER BY b.ordinal NULLS LAST, o.ordinal",
+            f"WHERE {'true' if self.with_unchanged else differs_text} "
+            "ORDER BY b.ordinal NULLS LAST, o.ordinal",
             params,
         )
 
@@ -416,7 +429,7 @@ class _Diff:
         """The rows of the result from the pairs ``start`` to ``stop``."""
         columns, result = self.columns, self.result
         source = (
-            "(SELECT p.file_row_number AS number, p.base_ordinal, p.other_ordinal "
+            "(SELECT p.file_row_number AS number, p.base_ordinal, p.other_ordinal, p.differs "
             f"FROM read_parquet({quote_path(pairs)}, file_row_number = true) AS p "
             f"WHERE p.file_row_number >= {start:d} AND p.file_row_number < {stop:d})"
         )
@@ -434,10 +447,15 @@ class _Diff:
         ]
         listed = f"concat_ws(', ', {', '.join(changed)})" if changed else "''"
         in_both = "r.base_ordinal IS NOT NULL AND r.other_ordinal IS NOT NULL"
+        # The first pass takes some equal rows for changed ones, if the type of a column changed.
+        has_changed = f"{listed} <> ''"
+        if any(column.changed for column in self.left_out):
+            has_changed = "r.differs"
         values = [
             f"CASE WHEN r.base_ordinal IS NULL THEN '{ADDED}' "
-            f"WHEN r.other_ordinal IS NULL THEN '{REMOVED}' ELSE '{CHANGED}' END",
-            f"CASE WHEN {in_both} THEN {listed} END",
+            f"WHEN r.other_ordinal IS NULL THEN '{REMOVED}' "
+            f"WHEN {has_changed} THEN '{CHANGED}' ELSE '{UNCHANGED}' END",
+            f"CASE WHEN {in_both} AND {has_changed} THEN {listed} END",
             "r.base_ordinal",
             "r.other_ordinal",
             *(_key_value(key, at) for at, key in enumerate(keys)),
@@ -451,11 +469,8 @@ class _Diff:
             f"{value} AS {quote_identifier(column.name)}"
             for value, column in zip(values, result.columns, strict=True)
         )
-        # The first pass takes some equal rows for changed ones, if the type of a column changed.
-        is_other = f"WHERE NOT ({in_both}) OR {listed} <> '' "
-        if any(column.changed for column in self.left_out):
-            is_other = ""
-        return f"SELECT {selected} FROM {source} AS r {joined} {is_other}ORDER BY r.number", params
+        is_listed = "" if self.with_unchanged else f"WHERE NOT ({in_both}) OR {has_changed} "
+        return f"SELECT {selected} FROM {source} AS r {joined} {is_listed}ORDER BY r.number", params
 
     def estimated_bytes(self, pairs: int) -> int:
         """The size of the result, by the share of the tables' rows that are in it."""

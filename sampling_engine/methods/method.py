@@ -104,6 +104,8 @@ class Method(Request, ABC):
         Why a round can't take rows in the order of their keys; None if it can.
     no_certificate : str, optional
         Why a draw with such a round has no certificate; None if it has one.
+    divides : bool
+        Whether a round divides all its rows among :attr:`tables`, instead of choosing some.
     """
 
     aliases: ClassVar = {"random_seed": SEED.name}
@@ -132,6 +134,7 @@ class Method(Request, ABC):
     reserves: ClassVar[Reserves] = "next_in_order"
     no_keyed_order: ClassVar[str | None] = None
     no_certificate: ClassVar[str | None] = None
+    divides: ClassVar[bool] = False
 
     @property
     def tables(self) -> tuple[str, ...]:
@@ -329,7 +332,8 @@ class Round:
     @property
     def order_version(self) -> str:
         """The name of the round's order, which enters its keys."""
-        return ORDER_VERSION if self.order is None else KEYED_VERSION
+        is_keyed = self.order is not None or self.method.divides
+        return KEYED_VERSION if is_keyed else ORDER_VERSION
 
 
 def order_of(state: DrawState, round_spec: Round, width: int | None = None) -> Order:

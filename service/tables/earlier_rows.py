@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from domain_errors import DomainError, counted
+from parquet_tables.cached_files import (
+    INTEGERS_SUFFIX,
+    cache_path,
+    read_integers,
+    table_identity,
+    write_integers,
+)
 from parquet_tables.progress import ProgressCallback, ignore_progress
 from parquet_tables.row_keys.canonical import InvalidKey, Loc
 from parquet_tables.row_keys.digests import (
@@ -48,6 +55,10 @@ ORDINALS = (
 )
 
 
+KEPT_VERSION = "kept-rows-1"
+BITS = 64
+
+
 class PositionsDiffer(Conflict):
     """Rows can't be matched by their positions, and there is no key."""
 
@@ -80,6 +91,8 @@ class EarlierRows(ABC):
         The table as errors name it.
     loc : tuple
         Where the request has the filters ``new_since`` and ``not_drawn_by``.
+    parts : mapping
+        The parts of splits that are meant, by the ids of their jobs; of other draws all rows are.
     """
 
     service: Service
@@ -87,6 +100,7 @@ class EarlierRows(ABC):
     table: OpenTable
     label: str
     loc: Loc
+    parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @abstractmethod
     def of(self, since: EarlierVersion | None, draws: Sequence[JobRecord]) -> tuple[Int64s, Int64s]:
@@ -109,8 +123,13 @@ class EarlierRows(ABC):
         return np.array(ids, dtype=np.int64)
 
     def sample_of(self, job: JobRecord) -> TableFiles:
-        """The sample of a draw."""
-        return open_table(self.service, self.dataset_id, output_of(job), SAMPLE).files
+        """The sample of a draw, or the named parts of it."""
+        tables = [
+            open_table(self.service, self.dataset_id, output_of(job), name).files
+            for name in self.parts.get(job.id, (SAMPLE,))
+        ]
+        files = tuple(file for table in tables for file in table.files)
+        return TableFiles(tables[0].columns, files)
 
 
 class RowsByPosition(EarlierRows):
@@ -185,14 +204,28 @@ class RowsByKey(EarlierRows):
         except DomainError as error:
             error.loc = self.key_loc
             raise
-        old: Int64s = np.empty(0, dtype=np.int64)
+        none: Int64s = np.empty(0, dtype=np.int64)
+        old = none if since is None else self._kept(since)
+        if since is not None and not draws:
+            return old, none
         keyed = self._required(self.table.files, self.label, self.key_loc)
-        if since is not None:
+        return old, rows_of_keys(keyed, np.concatenate([none, *map(self._of_draw, draws)]))
+
+    def _kept(self, since: EarlierVersion) -> Int64s:
+        """The rows that a version has; they are cached as bits."""
+        table, before = self.table.files, since.table.files
+        named = (KEPT_VERSION, self.key.columns, self.key.duplicates, table_identity(before))
+        path = cache_path(self.service.directory.counts_dir, table, *named, suffix=INTEGERS_SUFFIX)
+        stored = read_integers(path)
+        if stored is None:
+            keyed = self._required(table, self.label, self.key_loc)
             label = f"{since.name} ({since.table.commit_id[:8]})"
-            at = (*self.loc, "new_since")
-            old = kept_rows(self._required(since.table.files, label, at), keyed)
-        digests = [np.empty(0, dtype=np.int64), *map(self._of_draw, draws)]
-        return old, rows_of_keys(keyed, np.concatenate(digests))
+            earlier = self._required(before, label, (*self.loc, "new_since"))
+            is_kept = np.zeros(-(-table.file_rows // BITS) * BITS, dtype=np.bool_)
+            is_kept[kept_rows(earlier, keyed)] = True
+            stored = np.packbits(is_kept).view(np.int64)
+            write_integers(path, stored)
+        return np.flatnonzero(np.unpackbits(stored.view(np.uint8)))
 
     def _required(self, table: TableFiles, label: str, loc: Loc) -> KeyDigests:
         """The digests of a table whose key holds; they are cached."""
@@ -200,6 +233,7 @@ class RowsByKey(EarlierRows):
         with _named(label, loc), self.service.parquet.cursor(table) as cursor:
             found = KeyDigests(cursor, table, self.key, directory, on_progress)
             found.require(on_progress)
+            found.compute()
         return found
 
     def _of_draw(self, job: JobRecord) -> Int64s:
@@ -253,7 +287,7 @@ class RowsByKey(EarlierRows):
     def _of_all(self, table: TableFiles) -> Int64s:
         with self.service.parquet.cursor(table) as cursor:
             keyed = KeyDigests(cursor, table, self.key, None)
-        return keyed.of(np.arange(table.file_rows, dtype=np.int64))
+            return keyed.of(np.arange(table.file_rows, dtype=np.int64))
 
 
 @contextmanager

@@ -24,7 +24,7 @@ MAX_PANELS = 100
 
 
 @dataclass(frozen=True)
-class Panel:
+class PanelRecord:
     """A panel.
 
     Parameters
@@ -60,10 +60,10 @@ class NewPanel:
     rotation: str
 
 
-_PANELS = Records(Panel, round=json.loads)
+_PANELS = Records(PanelRecord, round=json.loads)
 
 
-def add_panel(tx: Transaction, new: NewPanel, clock: Clock) -> Panel:
+def add_panel(tx: Transaction, new: NewPanel, clock: Clock) -> PanelRecord:
     """Add a panel; raise Conflict if the name is in use or the dataset has too many."""
     known = list_panels(tx, new.dataset_id)
     taken = [panel.name for panel in known if _in_ref(panel.name) == _in_ref(new.name)]
@@ -85,13 +85,13 @@ def _in_ref(name: str) -> str:
     return "-".join(name.split()).casefold()
 
 
-def get_panel(tx: Transaction, panel_id: int) -> Panel:
+def get_panel(tx: Transaction, panel_id: int) -> PanelRecord:
     """Return a panel, without a check of permissions."""
     missing = NotFound("Panel {panel} not found.", panel=str(panel_id))
     return _PANELS.get(tx, "list_panels", missing, id=panel_id, dataset_id=None)
 
 
-def list_panels(tx: Transaction, dataset_id: int) -> list[Panel]:
+def list_panels(tx: Transaction, dataset_id: int) -> list[PanelRecord]:
     """Return the panels of a dataset, oldest first."""
     return _PANELS.all(tx, "list_panels", id=None, dataset_id=dataset_id)
 
@@ -105,6 +105,11 @@ def waves_of(tx: Transaction, panel_id: int) -> tuple[JobRecord, ...]:
     """Return the jobs of a panel that haven't ended or have their sample, in order of wave."""
     rows = all_rows(tx, "waves_of_panel", panel_id=panel_id)
     return tuple(get_job(tx, row["id"], with_position=False) for row in rows)
+
+
+def wave_number(job: JobRecord) -> int:
+    """The number of a wave, from 1."""
+    return int(job.run_parameters["panel"]["wave"])
 
 
 def failed_wave_of(tx: Transaction, panel_id: int) -> JobRecord | None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from contract.declarations import Declared, Request, declared
 from contract.fields import Choice, Count, Flag, Items, Kind, Mapped, Part, Written
 from contract.requests.change import ChangeRequest
+from contract.requests.draw import EarlierFilterRequest
 from contract.requests.estimate import ConfidenceRequest, EstimatesRequest
 from contract.requests.evaluate import EvaluationRequest
 from contract.requests.importing import ReadOptions
@@ -31,6 +32,8 @@ from typing import Any, Literal, TypedDict
 
 DEFAULT_METHOD = "{method}"
 """The method of a draw that names none."""
+DIVIDING_METHOD = "{dividing}"
+"""The method that divides all rows among parts."""
 '''
 TYPES = {
     "integer": "int",
@@ -39,6 +42,7 @@ TYPES = {
     "boolean": "bool",
     "array of string or bands": "Sequence[str | Mapping[str, Any]]",
     "object of size": "Mapping[str, int | str]",
+    "object of share": "Mapping[str, float | str]",
     "integer or string": "int | str",
 }
 OF_BOTH = {"start": "int | float | str"}
@@ -56,6 +60,11 @@ def module_text() -> str:
     """The text of the module."""
     classes = [
         _class("MethodParameters", "The parameters of the methods of sampling.", _parameters()),
+        _class(
+            "EarlierRowsOptions",
+            "Which rows to leave out of a draw; docs/FILTERS.md.",
+            _options(EarlierFilterRequest),
+        ),
         _class("ImportOptions", "How to read a file; docs/IMPORT.md.", _options(ReadOptions, ())),
         _class(
             "RowsOptions",
@@ -82,7 +91,12 @@ def module_text() -> str:
             "ConfidenceOptions",
         ),
     ]
-    return "\n\n".join([HEAD.format(method=DEFAULT_METHOD), *classes])
+    return "\n\n".join([HEAD.format(method=DEFAULT_METHOD, dividing=_dividing()), *classes])
+
+
+def _dividing() -> str:
+    (method,) = (each.name for each in METHODS if each.kind.divides)
+    return method
 
 
 def _class(name: str, doc: str, entries: Iterable[Entry], base: str = "TypedDict") -> str:

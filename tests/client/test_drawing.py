@@ -26,6 +26,7 @@ OF_METHOD: dict[str, dict[str, Any]] = {
     "cluster": {"parameters": {"cluster_column": "region", "num_clusters": 2}},
     "weighted": {"size": 9, "filters": "amount > 0", "parameters": {"weight_column": "amount"}},
     "monetary_unit": {"size": 12, "parameters": {"book_column": "amount"}},
+    "split": {"parts": {"train": 0.5, "test": "50%"}, "group": "region"},
 }
 
 

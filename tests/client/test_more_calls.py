@@ -115,3 +115,30 @@ def test_a_row_key_is_declared_and_read(client: Client) -> None:
     with pytest.raises(JobsvcError) as refused:
         made.set_row_key(["amount"])
     assert refused.value.code == "invalid_key"
+
+
+def test_a_panel_is_drawn_wave_by_wave(client: Client, tmp_path: Path) -> None:
+    frame = pd.DataFrame({"id": range(200), "region": ["north", "south"] * 100})
+    table = client.upload(frame, "a panel of the client")
+    with pytest.raises(JobsvcError, match="no row key"):
+        table.create_panel("quarterly", size=40, rotation="25%")
+    panel = table.create_panel(
+        "quarterly", "stratified", strata="region", size=40, key="id", rotation=0.25
+    )
+    assert (panel.name, panel.info["rotation"], panel.waves) == ("quarterly", "0.25", [])
+    assert panel.wave().size == 40
+    client.upload(frame[frame["id"] > 9], table.name)
+    expected = panel.next_wave()
+    second = panel.wave(wait=False).wait()
+    found = panel.waves[1]
+    assert found["job_id"] == second.id
+    assert {name: found[name] for name in ("kept", "died")} == {
+        name: expected[name] for name in ("kept", "died")
+    }
+    states = pd.read_csv(panel.save(2, tmp_path / "wave.csv"))["_panel_state"].value_counts()
+    assert states["kept"] == found["kept"]
+    (listed,) = table.panels()
+    assert repr(listed) == f"Panel {panel.id} (quarterly, 2 waves)"
+    assert "Wave 2" in listed._repr_html_()
+    panel.remove()
+    assert table.panels() == []

@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 import pytest
-from jobsvc_client import Client, Dataset, Estimates, Evaluation, Plan, Sample
+from jobsvc_client import Client, Dataset, Estimates, Evaluation, JobsvcError, Plan, Sample
 
 from tests.support.live_server import LiveServer
 
@@ -68,6 +68,17 @@ def test_a_contrast_is_a_difference_with_its_margin(sample: Sample) -> None:
     assert contrast.p_value is not None
     paired = sample.estimate("mean", "amount", contrast={"column": "id", "measure": "ratio"})
     assert paired.contrasts[0].title == "Mean of amount, amount by id"
+
+
+def test_rows_are_read_as_of_a_version(sample: Sample) -> None:
+    drawn = sample.rows()
+    assert len(drawn) == 40
+    now = sample.rows("main", key="id")
+    assert list(now["id"]) == list(drawn["id"])
+    assert set(now["_change"]) == {"unchanged"}
+    assert list(now["amount_now"]) == list(drawn["amount"])
+    with pytest.raises(JobsvcError, match="as_of"):
+        sample.rows(key="id")
 
 
 def test_an_audit_ends_in_a_conclusion_and_a_paper(dataset: Dataset, tmp_path: Path) -> None:

@@ -43,6 +43,7 @@ def _parameter(own: Declared) -> dict[str, Any]:
         "help": own.help,
         "kind": [type(kind).__name__, given, titles],
         "is_repeatable": isinstance(own.kind, Items),
+        "metavar": own.kind.metavar if isinstance(own.kind, Mapped) else None,
     }
 
 

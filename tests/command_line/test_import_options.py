@@ -71,7 +71,7 @@ def test_wrong_options_are_named_as_options(run: Run, ledger: Path) -> None:
     wrong = run("import", str(ledger), "--preview", "--delimiter", "ab", code=1)
     assert "--delimiter must be one character" in wrong.stderr
     pair = run("import", str(ledger), "--preview", "--name", "Konto", code=2)
-    assert "must be a column, = and a value" in pair.stderr
+    assert "must be a name, = and a value" in pair.stderr
     assert "--dataset" in run("import", str(ledger), code=2).stderr
 
 

@@ -120,6 +120,21 @@ def test_what_was_drawn_is_fetched_later(run: Run, live: LiveServer, tmp_path: P
     assert rows_of(drawn) == [{"five": "5"}]
 
 
+def test_a_sample_is_fetched_as_of_a_version(run: Run, live: LiveServer, tmp_path: Path) -> None:
+    job = live.draw(live.new_table(20), DRAW)
+    now = tmp_path / "now.csv"
+    how = ("--as-of", "main", "--key", "id", "--output", str(now))
+    shown = run("fetch", job["id"], *how).stdout
+    assert "As of main by id: 7 unchanged, 0 changed, 0 removed, 0 added." in shown
+    rows = rows_of(now)
+    assert len(rows) == 7
+    assert {row["_change"] for row in rows} == {"unchanged"}
+    output = ("--output", str(now))
+    assert "--as-of" in run("fetch", job["id"], "--key", "id", *output, code=2).stderr
+    failed = run("fetch", job["id"], "--as-of", "main", *output, code=1).stderr
+    assert "has no row key. Name the columns that identify a row in --key" in failed
+
+
 def test_a_job_without_rows_says_so(run: Run, live: LiveServer, tmp_path: Path) -> None:
     output = ("--output", str(tmp_path / "none.csv"))
     live.new_table(20)

@@ -106,7 +106,7 @@ def test_waves_say_what_stayed_what_came_and_what_left(
     accounts: Accounts, method: str, parameters: dict[str, Any]
 ) -> None:
     made = accounts.create(method, **parameters)
-    assert (made["rotation"], made["waves"], made["unit"]) == ("0.25", [], "row")
+    assert (made["rotation"], made["waves"], made["unit"]) == ("0.25", [], "rows")
     assert made["round"]["order"] == {"key": ["account"], "start": "0", "duplicates": "refuse"}
     first = accounts.wave()
     jobs, versions = [first], [{f"A{each}" for each in accounts.numbers}]
@@ -169,7 +169,7 @@ def test_clusters_leave_and_come_as_a_whole(accounts: Accounts) -> None:
     made = accounts.create(
         "cluster", "50%", order={"key": ["amount"]}, cluster_column="amount", num_clusters=4
     )
-    assert made["unit"] == "cluster"
+    assert made["unit"] == "clusters"
     accounts.wave()
     accounts.wave()
     second = accounts.get()["waves"][1]
@@ -255,10 +255,35 @@ def test_files_of_a_wave_have_its_rows_by_key(accounts: Accounts) -> None:
             ["body", "round", "method"],
         ),
         (
+            {
+                "round": {
+                    "method": "split",
+                    "parameters": {"parts": {"a": 0.5, "b": 0.5}},
+                    "order": {"key": ["account"]},
+                }
+            },
+            "invalid_value",
+            "random, stratified, cluster, weighted",
+            ["body", "round", "method"],
+        ),
+        (
+            {
+                "round": {
+                    "method": "random",
+                    "parameters": {"sample_size": 3},
+                    "order": {"key": ["account"]},
+                    "filters": {"new_since": "main"},
+                }
+            },
+            "invalid_value",
+            "leave `new_since` and `not_drawn_by` out",
+            ["body", "round", "filters"],
+        ),
+        (
             {"round": {"method": "random", "parameters": {"sample_size": 3}}},
-            "invalid_key",
+            "no_row_key",
             "has no row key",
-            ["body", "round", "order", "key"],
+            ["body", "round", "order"],
         ),
         (
             {"order": {"key": ["acount"]}},

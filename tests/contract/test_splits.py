@@ -162,3 +162,55 @@ def test_faults_name_their_field(
     assert field in str(problem), problem
     if code is not None:
         assert problem["code"] == code, problem
+
+
+def items_csv(rows: range, by: int = 1) -> str:
+    order = sorted(rows, key=lambda row: row * by % 991)
+    lines = [f"{row},u{row % 71},{'ab'[row % 2]},{row / 8}" for row in order]
+    return "\n".join(["id,user,label,score", *lines]) + "\n"
+
+
+def test_a_golden_set_is_in_no_later_split_or_draw(server: LiveServer) -> None:
+    """A tag of a split names its part; later versions come shuffled and larger."""
+    dataset = server.new_dataset()
+    server.import_text(dataset, items_csv(range(600)))
+    golden = server.draw(dataset, body(parts={"golden": 0.1, "other": 0.9}, seed="golden set"))
+    refs = f"/api/datasets/{dataset}/refs"
+    tag = {"name": "golden", "source_ref": golden["run_parameters"]["output_ref"]}
+    assert server.admin.post(refs, json=tag).status_code in (200, 201)
+    kept = {row["id"] for row in all_rows(server, golden, table_key="golden")}
+    assert 20 < len(kept) < 120
+
+    def without(named: str) -> dict[str, Any]:
+        one = body()
+        one["rounds"][0]["filters"] = {"not_drawn_by": [named]}
+        return one
+
+    first = server.draw(dataset, without("golden:golden"))
+    server.import_text(dataset, items_csv(range(660), 7919))
+    second = server.draw(dataset, without("golden:golden"))
+    before, after = (
+        {row["id"]: row["_part"] for row in all_rows(server, one)} for one in (first, second)
+    )
+    assert set(before) == set(range(600)) - kept
+    assert set(after) == set(range(660)) - kept
+    assert {key: after[key] for key in before} == before
+    excluded = second["run_parameters"]["excluded"]
+    assert excluded["filters"] == {"not_drawn_by": [f"{golden['id']}:golden"]}
+    assert excluded["rows"] == len(kept)
+    sample = {
+        "rounds": [
+            {
+                "method": "random",
+                "parameters": {"sample_size": 1000, "seed": 1},
+                "order": KEYED,
+                "filters": {"not_drawn_by": ["golden:golden"]},
+            }
+        ]
+    }
+    drawn = {row["id"] for row in all_rows(server, server.draw(dataset, sample))}
+    assert drawn == set(range(660)) - kept
+    for named, text in (("golden:gold", 'has no part "gold"'), ("silver", "no draw")):
+        answer = server.admin.post(f"/api/sampling/datasets/{dataset}/jobs", json=without(named))
+        assert answer.status_code == 404, answer.text
+        assert text in answer.json()["detail"]

@@ -110,9 +110,7 @@ def test_all_pairs_of_samples_have_the_variance_given_their_overlap() -> None:
             wave(random_design(4, population), own[list(rows)])
             for own, rows in zip(y, (first, second), strict=True)
         ]
-        (found,) = changes(
-            waves[0], waves[1], [(0, 0)], "common_rows", shared, EstimateSettings()
-        )
+        (found,) = changes(waves[0], waves[1], [(0, 0)], "common_rows", shared, EstimateSettings())
         assert found.value is not None
         assert found.error is not None
         values.append(found.value)

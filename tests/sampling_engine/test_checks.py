@@ -16,6 +16,7 @@ from sampling_engine import (
     Round,
     Seed,
     Selection,
+    SplitMethod,
     StratifiedMethod,
     SystematicMethod,
     WeightedMethod,
@@ -98,6 +99,7 @@ SPECIFICATIONS: dict[str, type] = {
     "cluster": ClusterMethod,
     "weighted": WeightedMethod,
     "monetary_unit": MonetaryUnitMethod,
+    "split": SplitMethod,
 }
 
 

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from math import sqrt
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from domain_errors import DomainError
+from parquet_tables.row_keys.canonical import digest_of_text, text_of_key
 from parquet_tables.row_keys.digests import RowKey
 from parquet_tables.tables import TableFiles
 from sampling_engine import DrawnSample, KeyedOrder, Round, Selection, SplitMethod, explain_rows
 from sampling_engine.filters import parse_expression
 from sampling_engine.methods.split.account import SplitAccount
+from sampling_engine.methods.split.rule import SplitRule
 from sampling_engine.selection.keyed import SIZE, DigestRanks
 from tests.sampling_engine.conftest import Rows, Workshop
 
+PAGE = (Path(__file__).parents[2] / "docs" / "SPLIT.md").read_text(encoding="utf-8")
 THREE = {"train": 0.8, "validation": 0.1, "test": 0.1}
+ID = RowKey(("id",))
 ITEMS = (
     "SELECT i AS id, 'u' || (i * i % {users}) AS user, i % 3 AS label FROM range({first}, {stop}) "
     "AS r(i) ORDER BY hash(i + {shuffle})"
@@ -37,7 +43,7 @@ def items(
 def a_round(
     parts: dict[str, float] = THREE,
     *,
-    key: RowKey | None = RowKey(("id",)),
+    key: RowKey | None = ID,
     seed: int | str = 42,
     **more: Any,
 ) -> Round:
@@ -68,20 +74,30 @@ def rows_of(workshop: Workshop, sample: DrawnSample) -> dict[str, Rows]:
     return {name: workshop.rows(table) for name, table in sample.parts.items()}
 
 
-def test_a_part_follows_from_the_published_rank(workshop: Workshop) -> None:
-    """The three keys of docs/SPLIT.md."""
-    table = workshop.table({"id": ("VARCHAR", ["ACC-0000001", "ACC-0000002", "ACC-0000003"])})
+def test_a_part_follows_from_the_rank_of_the_key(workshop: Workshop) -> None:
+    """By the canonical texts and digests of plain Python."""
+    keys = [f"ACC-{number:07d}" for number in range(300)]
+    table = workshop.table({"id": ("VARCHAR", keys)})
     found = part_of(workshop, split(workshop, table, a_round()))
-    with workshop.database.cursor(table) as cursor:
-        from parquet_tables.row_keys.digests import KeyDigests
-
-        digests = KeyDigests(cursor, table, RowKey(("id",)), None)
-        (_, piece), *_ = digests.pieces()
-    for key, rank in zip(sorted(found), DigestRanks(42).of(piece).tolist(), strict=True):
-        u = (Fraction(rank) + Fraction(1, 2)) / SIZE
-        ranges = {"test": (0, 0.1), "train": (0.1, 0.9), "validation": (0.9, 1)}
+    digests = np.array([digest_of_text(text_of_key([key])) for key in keys])
+    ranges = {"test": (0, 0.1), "train": (0.1, 0.9), "validation": (0.9, 1)}
+    for key, rank in zip(keys, DigestRanks(42).of(digests).tolist(), strict=True):
         first, end = ranges[str(found[key])]
-        assert first <= u < end
+        assert first <= (Fraction(rank) + Fraction(1, 2)) / SIZE < end
+
+
+def test_the_page_has_three_keys_with_their_parts() -> None:
+    lines = re.findall(
+        r"^\| `(\S+)` \| (\d+) \| (\d+) \| (0\.\d+) \| (\w+) \|$", PAGE, re.MULTILINE
+    )
+    assert len(lines) == 3
+    rule = SplitRule({"train": 0.8, "validation": 0.1, "test": 0.1})
+    for key, digest, rank, u, part in lines:
+        assert digest_of_text(text_of_key([key])) == int(digest)
+        assert DigestRanks(42).of(np.array([int(digest)])).tolist() == [int(rank)]
+        assert f"{(int(rank) + 0.5) / SIZE:.9f}" == u
+        start, end = rule.range_of(part)
+        assert start <= float(u) < end
 
 
 @given(
@@ -183,7 +199,8 @@ def test_shares_over_seeds_are_those_asked(workshop: Workshop) -> None:
     """Over 40 seeds the mean share is within 3 standard errors, with groups of unequal sizes."""
     table, seeds = items(workshop, 0, 2000, users=391), 40
     for group in (None, "user"):
-        found = [account(split(workshop, table, a_round(seed=s, group=group))) for s in range(seeds)]
+        rounds = [a_round(seed=seed, group=group) for seed in range(seeds)]
+        found = [account(split(workshop, table, one)) for one in rounds]
         for place, part in enumerate(found[0].parts):
             assert part.standard_error is not None
             shares = [one.parts[place].share_of_rows or 0.0 for one in found]
@@ -223,15 +240,13 @@ def test_a_part_has_all_columns_and_its_rows_in_order(workshop: Workshop) -> Non
         assert all(row[1] == "x" and row[5] == name for row in rows)
         assert all(row[3] == f"primary:{row[0]}" for row in rows)
     few = split(workshop, table, a_round(selection=Selection(columns=("v",))))
-    assert [column.name for column in few.table.columns][0] == "v"
+    assert few.table.columns[0].name == "v"
     check = account(few).check
     assert check is not None
     assert check.keys_in_two_parts is None
 
 
 def test_deleted_rows_are_in_no_part(workshop: Workshop) -> None:
-    import numpy as np
-
     table = items(workshop, 0, 300)
     fewer = TableFiles(table.columns, table.files, np.arange(0, 300, 3))
     sample = split(workshop, fewer, a_round(group="user"))
@@ -275,6 +290,7 @@ def test_faults_name_their_field(workshop: Workshop) -> None:
         assert refused(workshop, table, a_round(parts))[:2] == (code, (*at, *place))
     code, loc, text = refused(workshop, table, a_round(key=None))
     assert (code, loc) == ("invalid_key", ("rounds", 0, "order", "key"))
+    assert "name columns that identify a row" in text
     code, loc, text = refused(workshop, table, a_round(group="user", key=None))
     assert (code, loc) == ("key_missing", (*at, "group"))
     assert "3 rows without a value in user" in text

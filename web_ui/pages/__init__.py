@@ -12,6 +12,7 @@ from web_ui.pages import (  # noqa: F401 - each registers its pages
     draw,
     job,
     jobs,
+    panels,
     plans,
     provider_sign_in,
     request_code,

@@ -219,7 +219,8 @@ def _row_diff(found: DatasetRecord, base: Side, other: Side) -> Values:
     shared = {folded(column.name) for column in base.table.files.columns}
     columns = [column for column in other.table.files.columns if folded(column.name) in shared]
     values: Values = {"shared": columns, "diff_job": job, "suggested": ()}
-    values |= _chosen_key(found, base, other, columns, job)
+    names, values["numbers_equal_keys"] = _chosen_key(found, base, other, job)
+    values["keys"] = _named(columns, names)
     if job is None:
         return values
     if job.status != "completed":
@@ -233,23 +234,17 @@ def _row_diff(found: DatasetRecord, base: Side, other: Side) -> Values:
 
 
 def _chosen_key(
-    found: DatasetRecord, base: Side, other: Side, columns: Sequence[Column], job: JobRecord | None
-) -> Values:
-    """The key of a row diff, else the row key of the table; and what equal keys do."""
+    found: DatasetRecord, base: Side, other: Side, job: JobRecord | None
+) -> tuple[list[str], bool]:
+    """The key of a row diff, else the row key of the table; and whether equal keys are matched."""
     if job is not None:
-        parameters = job.run_parameters
-        keys, duplicates = parameters["keys"], parameters.get("duplicates", "refuse")
-        return {"keys": _named(columns, keys), "numbers_equal_keys": duplicates == "number"}
+        duplicates = job.run_parameters.get("duplicates", "refuse")
+        return job.run_parameters["keys"], duplicates == "number"
     with service().database.read() as tx:
         declared = declared_key_of(tx, found.id, base.table) or declared_key_of(
             tx, found.id, other.table
         )
-    if declared is None:
-        return {"keys": (), "numbers_equal_keys": False}
-    return {
-        "keys": _named(columns, declared.columns),
-        "numbers_equal_keys": declared.duplicates == "number",
-    }
+    return ([], False) if declared is None else (declared.columns, declared.duplicates == "number")
 
 
 def _job_of_url(found: DatasetRecord) -> JobRecord | None:

@@ -22,6 +22,7 @@ from contract.requests.pages import PageRequest
 from domain_errors import DomainError
 from parquet_tables.names import folded
 from parquet_tables.quoting import shown_identifier
+from sampling_engine import METHOD_CLASSES
 from service.sql_queries import DATA, FUNCTIONS
 from service.tables.open_tables import PRIMARY, open_commit, open_table
 from service.tables.reports import ProfileJson, cached_profile, profile_of
@@ -32,13 +33,16 @@ from storage.errors import NotFound
 from storage.jobs.jobs import JobRecord, outcomes_of
 from storage.jobs.kinds import PROFILE, values_read
 from storage.jobs.lists import JobFilters, list_jobs
+from storage.jobs.panels import list_panels
 from storage.jobs.schedules import Schedule, list_schedules
 from storage.sqlite.clock import timestamp
 from storage.versions.manifests import Commit, StoredTable, history
 from storage.versions.refs import MAIN, Ref, has_ref, list_refs
+from storage.versions.row_keys import row_key_of
 from web_ui.grids import download_links, grid_of
 from web_ui.job_texts import problem_text
 from web_ui.pages.request_code import code_at
+from web_ui.pages.sql_tables import MAX_SQL_COLUMNS, further_tables, sql_columns
 from web_ui.profile_pictures import column_picture
 from web_ui.shell import ListQuery, blueprint, caller, has_vendor, service, show, signed_in, zone
 
@@ -50,7 +54,6 @@ PROFILE_COLUMNS = 50
 """Columns on a page of the profile."""
 QUICK_CELLS = 1_000_000
 """A table with at most this number of values is profiled before the page is sent."""
-MAX_SQL_COLUMNS = 500
 MAX_GROUP_OPTIONS = 500
 KEYED_VERSIONS = 10
 """Versions on a page of the row key's states."""
@@ -127,6 +130,7 @@ def _tabs(found: DatasetRecord, commit: Commit | None) -> dict[str, tuple[str, V
         tabs["history"] = ("History", _history)
         tabs["profile"] = ("Profile", _profile)
         tabs["key"] = ("Row key", _row_key)
+    tabs["panels"] = ("Panels", _panels)
     tabs["schedules"] = ("Schedules", _schedules)
     tabs["ledger"] = ("Ledger", _ledger)
     tabs["overview"] = ("Tables and versions", _overview)
@@ -242,8 +246,10 @@ def _sql(context: Values) -> Values:
     keys = {folded(table.name) for table in tables}
     listed = [_sql_table(table, keys) for table in tables]
     (shown,) = (table for table in listed if table["key"] == context["table_key"])
+    further = further_tables(context["dataset"].id, context["ref"], context["commit"])
     return {
-        "sql_tables": listed,
+        **further.values,
+        "sql_tables": [*listed, *further.listed],
         "sql_functions": sorted(FUNCTIONS),
         "default_table": shown["name"],
         "columns_shown": MAX_SQL_COLUMNS,
@@ -260,10 +266,7 @@ def _sql_table(table: StoredTable, keys: set[str]) -> Values:
         "sql": DATA if is_data else shown_identifier(table.name),
         "rows": table.row_count,
         "column_count": len(table.columns),
-        "columns": [
-            {"name": column.name, "type": column.type, "sql": shown_identifier(column.name)}
-            for column in table.columns[:MAX_SQL_COLUMNS]
-        ],
+        "columns": sql_columns(table.columns),
     }
 
 
@@ -327,6 +330,29 @@ def _schedules(context: Values) -> Values:
             }
             for one in schedules
         ],
+    }
+
+
+PANEL_COLUMNS = 200
+"""Columns that the form of a new panel offers."""
+
+
+def _panels(context: Values) -> Values:
+    """The panels, and what the form of a new one offers."""
+    commit: Commit | None = context["commit"]
+    with service().database.read() as tx:
+        found = list_panels(tx, context["dataset"].id)
+        declared = commit and row_key_of(tx, context["dataset"].id, context["table_key"])
+    columns = commit.manifest.table(context["table_key"]).columns if commit else ()
+    return {
+        "panels": found,
+        "panel_methods": {
+            method.key: method.title
+            for method in METHOD_CLASSES
+            if method.no_keyed_order is None and method.size_parameter == "sample_size"
+        },
+        "panel_columns": [column.name for column in columns[:PANEL_COLUMNS]],
+        "row_key": declared and declared.columns,
     }
 
 

@@ -12,6 +12,7 @@ from flask import Response, request
 from application.audit.fitting import is_in_sequence
 from application.audit.sentences import NO_LIMIT, SEQUENTIAL_ALONE
 from application.estimation.more_rows import larger_round
+from application.excluding import with_filters
 from application.identity.newer_versions import NewerVersion, newer_version
 from application.lifecycle import ADDED_PARAMETERS
 from contract.declarations import Declared, declared
@@ -21,13 +22,15 @@ from domain_errors import counted
 from sampling_engine import DEFAULT_METHOD, METHOD_CLASSES, Method
 from sampling_engine.filters import OPERATORS
 from service.sampling_parameters import DrawRule, stated_rounds
+from service.tables.open_tables import filters_of
 from storage.accounts.datasets import DatasetRecord
 from storage.audit.findings import newest_findings
 from storage.errors import Pruned
 from storage.jobs.jobs import JobRecord
+from storage.jobs.lists import JobFilters, list_jobs
 from storage.sqlite.database import Transaction
-from storage.versions.manifests import get_commit
-from storage.versions.refs import MAIN, list_refs
+from storage.versions.manifests import Commit, get_commit, history
+from storage.versions.refs import MAIN, find_ref, has_sample_ref, list_refs
 from storage.versions.row_keys import row_key_of
 from web_ui.grids import filters_in_query
 from web_ui.pages.dataset import QUICK_CELLS
@@ -35,9 +38,12 @@ from web_ui.shell import blueprint, caller, service, show, signed_in
 
 PLAIN_ROUND: dict[str, Any] = {"method": DEFAULT_METHOD, "parameters": {"sample_size": 100}}
 MAX_EXACT = 2**53 - 1
+MAX_OFFERED = 50
+"""Earlier versions and samples that the form offers to leave out."""
 ASKED = (
     "at_most_one_of",
     "description",
+    "divides",
     "equal_chances",
     "exactly_one_of",
     "group_kind",
@@ -65,6 +71,8 @@ def draw(dataset_id: int) -> Response:
         dataset=found,
         newer=copied and _newest(copied),
         comes_along=copied and _comes_along(copied),
+        versions=_earlier_versions(found),
+        samples=_samples(found),
         data={
             "dataset_id": found.id,
             "dataset_name": found.name,
@@ -132,6 +140,23 @@ def _row_key(tx: Transaction, dataset_id: int, table_key: str) -> list[str] | No
     return None if declared_key is None else declared_key.columns
 
 
+def _earlier_versions(found: DatasetRecord) -> list[Commit]:
+    """The versions of main before the newest, newest first."""
+    with service().database.read() as tx:
+        main = find_ref(tx, found.id, MAIN)
+        if main is None or main.commit_id is None:
+            return []
+        return history(tx, found.id, main.commit_id, 1, MAX_OFFERED)[0]
+
+
+def _samples(found: DatasetRecord) -> list[JobRecord]:
+    """The newest draws that have a sample."""
+    filters = JobFilters(dataset_id=found.id, run_type="sampling", statuses=("completed",))
+    with service().database.read() as tx:
+        jobs, _ = list_jobs(tx, caller().user, filters, offset=0, limit=MAX_OFFERED)
+        return [job for job in jobs if has_sample_ref(tx, found.id, job.output_commit_id)]
+
+
 def _copied_job(found: DatasetRecord) -> JobRecord | None:
     """The sampling job whose design the URL asks to copy."""
     if not request.args.get("job"):
@@ -173,7 +198,8 @@ def _initial_body(copied_job: JobRecord | None) -> dict[str, Any]:
         if size.isdigit() and copied_job.status == "completed":
             larger = larger_round(service(), copied_job, min(int(size), MAX_EXACT))
             body["rounds"] = [copy.deepcopy(larger)] if larger else body["rounds"]
-        body["rounds"] = stated_rounds(body["rounds"], recorded=True)
+        rounds = stated_rounds(body["rounds"], recorded=True)
+        body["rounds"] = with_filters(rounds, filters_of(copied_job))
         for spec in body["rounds"]:
             spec["parameters"]["seed"] = _exact(spec["parameters"]["seed"])
         copied = {name: value for name, value in body.items() if name not in NOT_COPIED}

@@ -132,7 +132,7 @@ def _figures(found: JobRecord) -> Values:
         audit_sample(found, "estimates")
     except DomainError as error:
         return {**values, "problem": problem_text(error), "problem_code": error.code}
-    estimates, body = answer.estimates, estimates_asked(found, chosen).stated()
+    estimates, _ = answer.estimates, estimates_asked(found, chosen).stated()
     inside = [held for each in estimates if (held := each.holds_truth) is not None]
     return {
         **values,

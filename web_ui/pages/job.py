@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from flask import request
 from werkzeug.wrappers import Response as AnyResponse
@@ -26,6 +26,7 @@ from application.identity.lookup import key_column, look_up
 from application.lifecycle import cancel, original_request, retry, retryability, same_request
 from application.request_code.forms import ApiRequest
 from application.samples.design_sheet import group_table
+from application.samples.divisions import division_sentences, part_shares
 from application.samples.facts import monetary_facts, step_facts, warnings_of
 from application.samples.overview import sample_overview
 from application.samples.replacements import next_rows
@@ -34,7 +35,7 @@ from application.table_views import view_page
 from contract.requests.rows import LookupRequest
 from domain_errors import DomainError
 from presentation.content import Facts
-from service.sampling_parameters import seeded_rounds
+from service.sampling_parameters import recorded_parts, seeded_rounds
 from service.tables.open_tables import (
     RESIDUAL,
     RESULT,
@@ -65,7 +66,8 @@ from web_ui.pages.evaluation import evaluation_tab
 from web_ui.pages.findings import findings_tab
 from web_ui.pages.jobs import own_job
 from web_ui.pages.request_code import code_of
-from web_ui.profile_pictures import group_bars, small_picture
+from web_ui.pages.sample_rows import rows_tab
+from web_ui.profile_pictures import group_bars, part_bars, small_picture
 from web_ui.shell import (
     blueprint,
     caller,
@@ -166,17 +168,18 @@ def _tabs(found: JobRecord) -> dict[str, tuple[str, Callable[[JobRecord], Values
         "overview": ("Summary", _overview)
     }
     if is_sample(found):
-        tabs["rows"] = ("Rows", _sample)
+        tabs["rows"] = ("Rows", rows_tab)
         if found.run_parameters["export_residual"]:
             tabs["residual"] = ("Remaining rows", _residual)
-        tabs["comparison"] = ("Comparison", _comparison)
-        tabs["estimates"] = ("Estimates", estimates_tab)
-        tabs["change"] = ("Change", change_tab)
-        tabs["findings"] = ("Findings", findings_tab)
-        tabs["evaluation"] = ("Evaluation", evaluation_tab)
-        tabs["reserves"] = ("Replacements", _reserves)
+        if not recorded_parts(found.run_parameters):
+            tabs["comparison"] = ("Comparison", _comparison)
+            tabs["estimates"] = ("Estimates", estimates_tab)
+            tabs["change"] = ("Change", change_tab)
+            tabs["findings"] = ("Findings", findings_tab)
+            tabs["evaluation"] = ("Evaluation", evaluation_tab)
+            tabs["reserves"] = ("Replacements", _reserves)
+            tabs["certificate"] = ("Certificate", _certificate)
         tabs["why"] = ("Look up a row", _why)
-        tabs["certificate"] = ("Certificate", _certificate)
     if found.kind in (kinds.QUERY, kinds.ROW_DIFF) and found.output_commit_id is not None:
         tabs["result"] = ("Rows", _result)
     tabs["request"] = ("Request", _request)
@@ -200,6 +203,9 @@ def _overview(found: JobRecord) -> Values:
         rounds = zip(found.run_parameters["rounds"], values["summary"]["rounds"], strict=True)
         values["step_groups"] = [group_table(given, result) for given, result in rounds]
         values["first_rows"] = _first_rows(found)
+        values["division"] = values["summary"]["rounds"][0].get("division")
+        values["part_bars"], values["part_shares"] = part_bars, part_shares
+        values["division_sentences"] = division_sentences
     return values
 
 
@@ -237,15 +243,6 @@ def _comparison(found: JobRecord) -> Values:
         return {"found": shown_comparison(caller(), found), "picture": small_picture}
     except DomainError as error:
         return {"found": None, "problem": problem_text(error)}
-
-
-def _sample(found: JobRecord) -> Values:
-    def why(row: Values) -> str:
-        return f"/jobs/{found.id}?{urlencode({'tab': 'why', 'row': row['_logical_row_id']})}"
-
-    values = _grid(found, SAMPLE, f"/api/sampling/jobs/{found.id}/data")
-    has_id = any(column.name == "_logical_row_id" for column in values["grid"].selected)
-    return {**values, "why": why if has_id else None}
 
 
 def _residual(found: JobRecord) -> Values:

@@ -6,6 +6,7 @@ import { number } from "./format.js";
 import { confirmed } from "./forms.js";
 import { notify, reportProblem } from "./notices.js";
 import { draftOf } from "./draw_draft.js";
+import { earlierForm, partsOf, setFilters } from "./draw_earlier.js";
 import { showPlan } from "./draw_plan.js";
 import { clearMarks, mark, note, refusals } from "./draw_problems.js";
 import { isNumber } from "./draw_fields.js";
@@ -248,7 +249,9 @@ function showProblem(problem) {
 one("#source_ref").addEventListener("change", (event) => { body.source_ref = event.target.value; showSource(); loadColumns(); });
 one("#table_key").addEventListener("change", (event) => { body.table_key = event.target.value; loadColumns(); });
 one("#add-round").addEventListener("click", () => {
-  body.rounds.push({ method: data.methods[0].name, parameters: { sample_size: 100 } });
+  const added = { method: data.methods[0].name, parameters: { sample_size: 100 } };
+  setFilters(added, null, partsOf(body.rounds[0]));
+  body.rounds.push(added);
   showRounds(`rounds.${body.rounds.length - 1}.method`);
   changed();
 });
@@ -324,7 +327,9 @@ async function ended(job) {
 }
 window.addEventListener("pageshow", (event) => { if (event.persisted) { one("#submit").disabled = false; one("#submit").textContent = "Draw sample"; plan(); } });
 
+const showEarlier = earlierForm(() => body.rounds, () => { changed(); context.regroup(); });
 function showBody() {
+  showEarlier();
   one("#output_name").value = body.output_name ?? "";
   one("#commit_message").value = body.commit_message ?? "";
   one("#export_residual").checked = Boolean(body.export_residual);

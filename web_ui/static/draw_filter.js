@@ -2,6 +2,7 @@
 
 import { callApi } from "./api.js";
 import { debounce, fill, h } from "./dom.js";
+import { chip, partsOf, setFilters } from "./draw_earlier.js";
 import { number } from "./format.js";
 
 let lists = 0;
@@ -17,9 +18,8 @@ export function filterForm(context, round, loc) {
   let conditions = [];
   let turn = 0;
 
-  const setFilters = (filters) => {
-    if (filters) round.filters = filters;
-    else delete round.filters;
+  const setRows = (filters) => {
+    setFilters(round, filters);
     context.changed();
     context.regroup();
   };
@@ -43,9 +43,9 @@ export function filterForm(context, round, loc) {
       conditions = [];
       showRows();
       count.textContent = "";
-      return setFilters(null);
+      return setRows(null);
     }
-    setFilters({ expression });
+    setRows({ expression });
     translate({ expression }, (answer) => {
       conditions = answer.conditions ?? [];
       rows.hidden = answer.conditions === null;
@@ -59,14 +59,14 @@ export function filterForm(context, round, loc) {
       text.value = "";
       count.textContent = "";
       showChips();
-      return setFilters(null);
+      return setRows(null);
     }
     const filters = { conditions: whole.map((one) => (takes(one) === "nothing" ? { column: one.column, operator: one.operator } : one)), logic: logic.value };
     translate(filters, (answer) => {
       text.value = answer.expression;
-      setFilters({ expression: answer.expression });
+      setRows({ expression: answer.expression });
       showChips();
-    }, () => setFilters(filters));
+    }, () => setRows(filters));
   }, 400);
 
   const takes = (condition) => context.operators.find((one) => one.name === condition.operator)?.takes ?? "value";
@@ -77,10 +77,9 @@ export function filterForm(context, round, loc) {
     const whole = conditions.filter((one) => one.column);
     const remove = (at) => { conditions.splice(at, 1); showRows(); fromConditions(); };
     const all = () => { text.value = ""; conditions = []; showRows(); fromText(); };
-    const chip = (words, drop) => h("span", { class: "chip accent" }, h("code", {}, words),
-      h("button", { type: "button", "aria-label": `Remove the filter ${words}`, onclick: drop }, "×"));
-    fill(chips, whole.length ? whole.map((one) => chip(wordsOf(one), () => remove(conditions.indexOf(one))))
-      : text.value.trim() ? chip(text.value.trim(), all) : h("span", { class: "chip" }, "All rows"),
+    const code = (words, drop) => chip(h("code", {}, words), drop, `the filter ${words}`);
+    fill(chips, whole.length ? whole.map((one) => code(wordsOf(one), () => remove(conditions.indexOf(one))))
+      : text.value.trim() ? code(text.value.trim(), all) : h("span", { class: "chip" }, "All rows"),
     whole.length > 1 ? h("small", { class: "soft" }, logic.value === "AND" ? "all of them" : "any of them") : null);
   };
   const wordsOf = (one) => {
@@ -124,7 +123,7 @@ export function filterForm(context, round, loc) {
   });
 
   text.addEventListener("input", fromText);
-  const present = round.filters ?? null;
+  const present = partsOf(round).rows;
   if (present?.expression) text.value = present.expression;
   if (present) {
     conditions = present.conditions ?? [];

@@ -11,7 +11,8 @@ const USES = [["strata", "groups"], ["sizes", "amount"], ["clusters", "clusters"
 
 export function showPlan(element, plan) {
   fill(element,
-    h("p", {}, h("strong", {}, number(plan.total_rows)), ` of ${number(plan.source_rows)} rows will be drawn.`),
+    h("p", {}, h("strong", {}, number(plan.total_rows)), ` of ${number(plan.source_rows)} rows will be ${plan.rounds[0].division ? "divided" : "drawn"}.`),
+    excluded(plan.excluded),
     plan.earlier_job_id ? h("p", { class: "note" }, "Already drawn under this name: ",
       h("a", { href: `/jobs/${plan.earlier_job_id}` }, `job ${plan.earlier_job_id.slice(0, 8)}`), ". A new draw opens that job.") : null,
     plan.warning_templates.map(warningNote),
@@ -21,6 +22,7 @@ export function showPlan(element, plan) {
         h("dt", {}, "Rows to choose from"), h("dd", {}, number(round.eligible_rows)),
         h("dt", {}, "Drawn"), h("dd", {}, `${number(round.rows_planned)}${round.eligible_rows ? `, ${percent(round.rows_planned / round.eligible_rows)}` : ""}`),
         coverage(round), monetary(round),
+        (round.division?.parts ?? []).map((part) => [h("dt", {}, part.name), h("dd", {}, `${number(part.rows)}, ${percent(part.share_of_rows ?? 0)}`)]),
         round.uncovered_rows ? [h("dt", {}, "Rows covered by no group"), h("dd", {}, number(round.uncovered_rows))] : null,
         round.margin_of_error === null ? null : [
           h("dt", { title: "Half-width of the 95 % confidence interval of a share of 50 %" }, "Margin of error"),
@@ -29,6 +31,10 @@ export function showPlan(element, plan) {
       groups(round))),
     suggestions(plan.hints));
 }
+
+/** How many rows are new, not drawn yet, and left out. */
+const excluded = (found) => found && h("p", {}, [[found.source_rows, "rows in the table"], found.new_since && [found.new_rows, "new"], found.samples.length && [found.undrawn_rows, "not drawn yet"],
+  [found.excluded_rows, `left out by ${found.key?.join(", ") ?? "position"}`]].filter(Boolean).map(([rows, text]) => `${number(rows)} ${text}`).join(", "), ".");
 
 /** A group without a value is called Missing. */
 const shown = ({ named, ...others }) => (named ? { ...others, named: named.replace(/"NULL"/g, "Missing") } : others);

@@ -1,7 +1,7 @@
 // One step as three questions: which rows, how, and how many.
 
 import { fill, h } from "./dom.js";
-import { columnSelect, isNumber, numberOf, SIZES } from "./draw_fields.js";
+import { columnSelect, isNumber, numberOf, refuse, SIZES } from "./draw_fields.js";
 import { filterForm } from "./draw_filter.js";
 import { groupsPicker } from "./draw_groups.js";
 import { seedInput } from "./draw_seed.js";
@@ -16,9 +16,10 @@ const HINTS = {
   monetary_unit: "For audits: each unit of money has the same probability.",
   systematic: "Systematic: at equal distances in the table’s order.",
   cluster: "All rows of some groups.",
+  split: "Into parts: train, test …",
 };
 /** The parameters of "How?"; the others are of "How many?" or options. */
-const OF_HOW = ["strata_columns", "weight_column", "cluster_column", "num_clusters", "book_column", "population", "selection"];
+const OF_HOW = ["strata_columns", "weight_column", "cluster_column", "num_clusters", "book_column", "population", "selection", "parts", "group"];
 
 /** The fieldset of a step. Actions (remove, up, down, copy) are functions or null. */
 export function roundForm(context, round, place, actions) {
@@ -27,7 +28,7 @@ export function roundForm(context, round, place, actions) {
   const [how, many, options] = [h("div", { class: "fields" }), h("div", { class: "stack" }), h("div", { class: "fields" })];
   const refresh = () => {
     fill(how, parametersOf(method, round).filter((one) => OF_HOW.includes(one.name)).map((one) => field(context, round, one, loc, refresh)));
-    fill(many, sizeForm(context, round, method, loc, refresh));
+    if (!method.divides) fill(many, sizeForm(context, round, method, loc, refresh));
     fill(options, parametersOf(method, round).filter((one) => !OF_HOW.includes(one.name)).map((one) => field(context, round, one, loc, refresh)));
   };
   refresh();
@@ -41,7 +42,7 @@ export function roundForm(context, round, place, actions) {
     h("div", { class: "choices", role: "radiogroup", "aria-labelledby": `${loc}.how`, "data-loc": `${loc}.method`, tabindex: "-1" },
       inOrder(context.methods).map((one) => card(context, round, one, one === method, loc))),
     how,
-    h("h2", {}, "How many?"), many, orderForm(context, round, `${loc}.order`),
+    method.divides ? null : [h("h2", {}, "How many?"), many], orderForm(context, round, `${loc}.order`),
     h("details", { class: "options", open: hasOptions(method, round) }, h("summary", {}, "More options"),
       options, selectionForm(context, round, loc)));
 }
@@ -106,6 +107,10 @@ function field(context, round, parameter, loc, refresh) {
     if (parameter.choices.length) refresh();
   };
   if (name === "strata_columns") return groupsPicker(context, round, id, set, refresh);
+  if (parameter.type === "boolean") {
+    return h("label", { class: "check", title: render(parameter.description) },
+      h("input", { type: "checkbox", "data-loc": id, checked: Boolean(parameters[name]), onchange: (event) => set(event.target.checked || undefined) }), parameter.label);
+  }
   return h("div", { class: "field" }, h("label", { for: id }, parameter.label),
     input(context, parameter, { id, "data-loc": id }, parameters[name], (value) => {
       if (name === "weight_column" || name === "book_column") context.suggestAmount(value);
@@ -123,6 +128,7 @@ function input(context, parameter, common, value, set) {
     return h("select", { ...common, onchange: (event) => set(event.target.value) },
       parameter.choices.map((one) => h("option", { value: one, selected: one === (value ?? parameter.default) }, one.replaceAll("_", " "))));
   }
+  if (parameter.type === "object of share") return partsInput(common, value, set);
   if (parameter.type === "integer or string") return seedInput(common, value, set);
   const whole = parameter.type === "integer";
   return h("input", { ...common, inputmode: whole ? "numeric" : "decimal", autocomplete: "off", value: value ?? "",
@@ -152,6 +158,21 @@ function orderForm(context, round, id) {
     show();
     context.changed();
   }, { "data-loc": id }), box);
+}
+
+const PART = /([^\s=:,;]+)[\s=:]+(\d+(?:\.\d+)?\s*%?)/g;
+
+/** Shares of parts as one text. */
+function partsInput(common, value, set) {
+  const shown = (share) => (typeof share === "number" ? `${Number((share * 100).toPrecision(12))}%` : share);
+  const text = Object.entries(value ?? {}).map(([name, share]) => `${name} ${shown(share)}`).join(", ");
+  return h("input", { ...common, autocomplete: "off", value: text, oninput: ({ target }) => {
+    const found = [...target.value.matchAll(PART)].map(([, name, share]) => [name, share.replace(/\s/g, "")]);
+    const parts = Object.fromEntries(found);
+    const isRead = /^[\s,;]*$/.test(target.value.replace(PART, "")) && Object.keys(parts).length === found.length;
+    refuse(target, isRead ? "" : "Write each part once: train 80%, test 20%.");
+    set(parts);
+  } });
 }
 
 function selectionForm(context, round, loc) {

@@ -23,9 +23,8 @@ const NOTICE = "notice";
 export function body(form) {
   const values = {};
   const put = (name, value) => {
-    const [outer, inner] = name.split(".");
-    if (inner) (values[outer] ??= {})[inner] = value;
-    else values[name] = value;
+    const path = name.split("."), last = path.pop();
+    path.reduce((outer, part) => outer[part] ??= {}, values)[last] = value;
   };
   for (const field of form.elements) {
     if (!field.name || field.disabled || (field.type === "radio" && !field.checked)) continue;

@@ -8,7 +8,8 @@ import { announce, reportProblem } from "./notices.js";
 import { requestCode } from "./request_code.js";
 import { editorOf } from "./sql_editor.js";
 
-const { dataset, ref, nonce = "" } = one("#sql-page").dataset;
+const { dataset, ref, nonce = "", tables } = one("#sql-page").dataset;
+const source = { source_ref: ref, with_tables: JSON.parse(tables) };
 const base = `/api/exploration/datasets/${dataset}`;
 const result = one("#result");
 const saving = one("#save");
@@ -21,7 +22,7 @@ let running = null;
 let key = newKey();
 
 const showCode = requestCode(one("#as-code"));
-const showRequest = () => showCode({ path: `${base}/jobs`, body: { source_ref: ref, sql: editor.value } });
+const showRequest = () => showCode({ path: `${base}/jobs`, body: { ...source, sql: editor.value } });
 
 const hashOf = (sql) => `#${new URLSearchParams({ sql })}`;
 const queryOfHash = () => new URLSearchParams(location.hash.slice(1)).get("sql");
@@ -52,7 +53,7 @@ async function run() {
   clearProblem();
   busy(true);
   try {
-    const answer = await callApi(`${base}/query`, { json: { source_ref: ref, sql, limit: MAX_ROWS }, signal: current.signal });
+    const answer = await callApi(`${base}/query`, { json: { ...source, sql, limit: MAX_ROWS }, signal: current.signal });
     remember(sql);
     showRows(answer, 0);
     announce(answer.data.length === 1 ? "1 row." : `${number(answer.data.length)} rows.`);
@@ -147,7 +148,7 @@ one("#save-form")?.addEventListener("submit", async (event) => {
   if (event.submitter.value === "cancel") return;
   event.preventDefault();
   const { elements } = event.target;
-  const given = { source_ref: ref, sql: editor.value };
+  const given = { ...source, sql: editor.value };
   for (const name of ["output_name", "commit_message"]) if (elements[name].value.trim()) given[name] = elements[name].value.trim();
   clearMarks(event.target);
   clearProblem();

@@ -105,7 +105,7 @@ def _population_caveats(sample: ExaminedSample) -> list[str]:
     """
     run = sample.job.run_parameters
     caveats = []
-    if run.get("source_draw") is not None:
+    if run.get("source_draw") is not None and "excluded" not in run:
         caveats.append(
             "The table is itself a sample or a residual. These figures are of its rows, and not "
             "of the table from which it was drawn."

@@ -52,15 +52,15 @@ class SplitMethod(Method):
         Help("Rows with one value in this column are in one part; every row needs a value."),
     ] = None
     strata_columns: Annotated[
-        tuple[str | Bands, ...],
-        Items(BandedColumn(), most=50),
+        tuple[str | Bands, ...] | None,
+        Items(BandedColumn(), most=50, least=1),
         Option("--strata"),
         Title("Groups by"),
         Help(
             "Columns by whose values the parts are compared; with `exact` and without `group` each "
             "value is divided by the shares."
         ),
-    ] = ()
+    ] = None
     exact: Annotated[
         bool,
         Flag(),
@@ -80,6 +80,7 @@ class SplitMethod(Method):
     planned_by: ClassVar[PlannedBy | None] = None
     has_margin_of_error: ClassVar = False
     equal_chances: ClassVar = True
+    divides: ClassVar = True
     no_certificate: ClassVar = (
         "A split has no certificate: it draws no sample. Anyone can compute the part of a row from "
         "its key and the seed, as docs/SPLIT.md shows."
@@ -89,7 +90,8 @@ class SplitMethod(Method):
     def from_json(cls, name: str, parameters: Mapping[str, Any]) -> Self:
         """The method; entries of strata columns may be bands."""
         given = dict(parameters)
-        given["strata_columns"] = tuple(map(strata_entry, given.get("strata_columns") or ()))
+        if given.get("strata_columns") is not None:
+            given["strata_columns"] = tuple(map(strata_entry, given["strata_columns"]))
         given["exact"] = bool(given.get("exact"))
         return super().from_json(name, given)
 
@@ -148,7 +150,7 @@ class SplitMethod(Method):
 
     def group_columns(self, table: TableFiles, loc: Loc = ()) -> tuple[Column, ...]:
         """The columns of the strata."""
-        if not self.strata_columns:
+        if self.strata_columns is None:
             return ()
         return strata_columns(table, self.strata_columns, (*loc, "strata_columns"))
 

@@ -1,58 +1,46 @@
-"""The rows of a wave beside those of the wave before: kept, rotated, born and died.
-
-Rows are compared by the digests of their keys. A row is born if the version before has no row of
-its key that passes the panel's filter, and has died if the new version has none.
-"""
+"""The rows of a panel's waves beside those of the wave before: kept, rotated, born and died."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import get_args
+from pathlib import Path
+from secrets import token_hex
+from tempfile import TemporaryDirectory
 
-import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from contract.words import PanelState
 from parquet_tables.cached_files import INTEGERS_SUFFIX, cache_path, read_integers, write_integers
-from parquet_tables.database import registered
-from parquet_tables.row_keys.digests import KeyDigests, RowKey, rows_of_keys
-from parquet_tables.rows import RowSet, page_statement
+from parquet_tables.rows import page_statement
 from parquet_tables.tables import Int64s, TableFiles
-from sampling_engine import Method, Round
-from sampling_engine.sql.statements import joined_rows
+from parquet_tables.writing import read_columns
+from sampling_engine import Round
+from sampling_engine.panel_rows import (
+    BORN,
+    DIED,
+    FIRST,
+    KEPT,
+    ROTATED_IN,
+    ROTATED_OUT,
+    PanelUnits,
+    StatedRows,
+    in_population,
+    write_wave_rows,
+)
+from sampling_engine.results import Floats
 from service.sampling_parameters import recorded_rounds
 from service.service import Service
 from service.tables.open_tables import SAMPLE, OpenTable, open_source, open_table, output_of
+from storage.errors import NotFound
 from storage.jobs.jobs import JobRecord
+from storage.jobs.panels import PanelRecord, wave_number, waves_of
 
 VERSION = "panel-flow-1"
-STATES: tuple[PanelState, ...] = get_args(PanelState)
-FIRST, KEPT, ROTATED_IN, BORN, ROTATED_OUT, DIED = range(len(STATES))
+WAVE = "wave"
 MILLI = 1000
-MANY = np.array([1 << 40], dtype=np.int64)
-"""More rows than a cluster has."""
-
-Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class WaveUnits:
-    """The rows of a wave; of a panel of whole clusters, one row of each cluster.
-
-    Parameters
-    ----------
-    ordinals, digests : arrays of int64
-        In order of the digests, which are distinct.
-    chances : array of float
-        Their inclusion probabilities.
-    """
-
-    ordinals: Int64s
-    digests: Int64s
-    chances: Floats
 
 
 @dataclass(frozen=True)
@@ -103,73 +91,6 @@ class WaveFlow:
 
 
 @dataclass(frozen=True)
-class PanelUnits:
-    """What the waves of a panel draw: rows by a row key, or clusters by their values."""
-
-    method: Method
-    key: RowKey
-
-    @classmethod
-    def of(cls, spec: Round) -> PanelUnits:
-        """The units of a round with a keyed order."""
-        assert spec.order is not None  # noqa: S101 - a panel has one
-        return cls(spec.method, spec.order.key)
-
-    @property
-    def are_rows(self) -> bool:
-        """Whether they are rows, not clusters."""
-        return self.method.orders_rows(self.key)
-
-    @property
-    def noun(self) -> str:
-        """What a unit is called."""
-        return "row" if self.are_rows else "cluster"
-
-    @property
-    def has_two_stages(self) -> bool:
-        """Whether some rows of each drawn cluster are drawn."""
-        is_cluster = self.method.group_kind == "clusters"
-        return is_cluster and int(self.method.rows_within(MANY)[0]) < int(MANY[0])
-
-    def digests(
-        self, service: Service, cursor: duckdb.DuckDBPyConnection, table: TableFiles
-    ) -> KeyDigests:
-        """The digests of a table's keys, checked if they name rows."""
-        found = KeyDigests(cursor, table, self.key, service.directory.counts_dir)
-        if self.are_rows:
-            found.require()
-        return found
-
-    def distinct(self, keyed: KeyDigests, ordinals: Int64s, chances: Floats) -> WaveUnits:
-        """The units of drawn rows."""
-        digests, places = np.unique(keyed.of(ordinals), return_index=True)
-        return WaveUnits(ordinals[places], digests, chances[places])
-
-    def expected_kept(self, chances: Floats, moved: Fraction, rotation: Fraction) -> float | None:
-        """The expected number of these living rows that a wave keeps; see ``kept_share``.
-
-        Parameters
-        ----------
-        chances : array of float
-            Their probabilities in the wave before.
-        moved : Fraction
-            How far the start has moved; it counts for a weighted draw. In other draws it is the
-            rotation times the probability.
-        """
-        if self.has_two_stages:
-            return None
-        shifts = (
-            np.full(len(chances), float(moved))
-            if self.method.favours
-            else chances * float(rotation)
-        )
-        around = np.maximum(0.0, chances + shifts - 1.0)
-        both = np.minimum(chances, np.maximum(0.0, chances - shifts) + around)
-        takes_all = chances >= 1.0
-        return float(np.where(takes_all, 1.0, both / chances).sum())
-
-
-@dataclass(frozen=True)
 class OpenWave:
     """A drawn wave, or one that is previewed, with its version."""
 
@@ -210,24 +131,24 @@ def flow_between(
     rotation: Fraction,
 ) -> WaveFlow:
     """Compare a wave with the one before; the first wave has none before it."""
-    units = PanelUnits.of(wave.spec)
+    units, counts_dir = PanelUnits.of(wave.spec), service.directory.counts_dir
     others = [] if before is None else [before.source.files]
     with service.parquet.cursor(wave.source.files, *others) as cursor:
-        keyed = units.digests(service, cursor, wave.source.files)
+        keyed = units.digests(cursor, wave.source.files, counts_dir)
         after = units.distinct(keyed, wave.ordinals, wave.chances)
         since = np.full(len(after.digests), number, dtype=np.int64)
         none = np.empty(0, dtype=np.int64)
         if before is None or flow_before is None:
             states = np.full(len(after.digests), FIRST, dtype=np.int64)
             return WaveFlow(after.ordinals, after.digests, states, since, none, none, none, None)
-        keyed_before = units.digests(service, cursor, before.source.files)
+        keyed_before = units.digests(cursor, before.source.files, counts_dir)
         earlier = units.distinct(keyed_before, before.ordinals, before.chances)
         places, is_kept = _places(after.digests, earlier.digests)
         since[is_kept] = flow_before.since[places[is_kept]]
-        was_there = _in_population(cursor, keyed_before, before.spec, after.digests)
+        was_there = in_population(cursor, keyed_before, before.spec, after.digests)
         states = np.where(is_kept, KEPT, np.where(was_there, ROTATED_IN, BORN))
         stays = np.isin(earlier.digests, after.digests)
-        is_alive = _in_population(cursor, keyed, wave.spec, earlier.digests)
+        is_alive = in_population(cursor, keyed, wave.spec, earlier.digests)
     left_states = np.where(is_alive, ROTATED_OUT, DIED)[~stays]
     moved = _moved(before.spec, wave.spec)
     expected = units.expected_kept(earlier.chances[is_alive], moved, rotation)
@@ -267,7 +188,7 @@ def flows_of(service: Service, waves: Sequence[JobRecord], rotation: Fraction) -
         if place and before is None:
             before = open_wave(service, waves[place - 1])
         wave = open_wave(service, job)
-        number = int(job.run_parameters["panel"]["wave"])
+        number = wave_number(job)
         flow = flow_between(service, number, wave, before, flows[-1] if flows else None, rotation)
         write_integers(path, flow.stored())
         flows.append(flow)
@@ -283,22 +204,44 @@ def _places(digests: Int64s, among: Int64s) -> tuple[NDArray[np.intp], NDArray[n
     return places, among[places] == digests
 
 
-def _in_population(
-    cursor: duckdb.DuckDBPyConnection, keyed: KeyDigests, spec: Round, digests: Int64s
-) -> NDArray[np.bool_]:
-    """Whether the table has a row of each key that passes the round's filter."""
-    rows = rows_of_keys(keyed, digests)
-    if spec.filter is not None and len(rows):
-        sql, params = joined_rows(
-            keyed.table, "", RowSet.of("wanted", rows), ["ordinal"], spec.filter
-        )
-        with registered(cursor, {"wanted": {"ordinal": rows}}):
-            rows = np.sort(cursor.execute(sql, params).fetchnumpy()["ordinal"])
-    return np.isin(digests, keyed.of(rows))
-
-
 def _moved(before: Round, after: Round) -> Fraction:
     """How far the start has moved between two waves."""
     assert before.order is not None  # noqa: S101 - both are of a panel
     assert after.order is not None  # noqa: S101
     return (after.order.start - before.order.start) % 1
+
+
+@contextmanager
+def wave_table(service: Service, panel: PanelRecord, number: int) -> Iterator[OpenTable]:
+    """A table of the rows of a wave and of those that left it: key, state and first wave.
+
+    Raises
+    ------
+    NotFound
+        The panel has no such completed wave.
+    DomainError
+        A version or a sample was pruned, or can't be read.
+    """
+    with service.database.read() as tx:
+        completed = [job for job in waves_of(tx, panel.id) if job.status == "completed"]
+    place = next((at for at, job in enumerate(completed) if wave_number(job) == number), None)
+    if place is None:
+        raise NotFound("The panel has no completed wave {wave}.", wave=str(number))
+    flow = flows_of(service, completed[: place + 1], Fraction(panel.rotation))[-1]
+    source = open_source(service, completed[place])
+    before = source if place == 0 else open_source(service, completed[place - 1])
+    (spec,) = recorded_rounds(completed[place].run_parameters, source.files)
+    names = PanelUnits.of(spec).key.columns
+    with TemporaryDirectory(dir=service.directory.scratch_dir) as folder:
+        # Results of a file are cached by its name.
+        path = Path(folder) / f"{token_hex(16)}.parquet"
+        with service.parquet.cursor(source.files, before.files) as cursor:
+            file = write_wave_rows(
+                cursor,
+                path,
+                names,
+                StatedRows(source.files, flow.ordinals, flow.states, flow.since),
+                StatedRows(before.files, flow.left, flow.left_states, flow.left_since),
+            )
+            columns = read_columns(cursor, path)
+        yield OpenTable(source.commit_id, WAVE, TableFiles(columns, (file,)))
