@@ -123,6 +123,7 @@ NOT_ARGUMENTS = {
     "output_name": "name",
     "commit_message": "purpose",
     "export_residual": "residual",
+    "with_job": "other",
 }
 """Fields of the API with another name in the client."""
 
