@@ -23,6 +23,7 @@ from contract.fields import (
     RowFilterKind,
     WrittenPart,
 )
+from contract.requests.change import ChangeRequest
 from contract.requests.draw import EarlierFilterRequest
 from contract.requests.estimate import EstimatesRequest
 from contract.requests.evaluate import EvaluationRequest
@@ -365,6 +366,18 @@ FORMS = (
             **defaults_of(EstimatesRequest),
             "variance": {"lonely_stratum": "fail"},
         },
+    ),
+    Form(
+        OF_SAMPLE + "/change",
+        "print(sample.change({arguments}))",
+        ("jobsvc", "change", "{subject}"),
+        (
+            Argument("with_job", positional, words.plain),
+            Argument("statistics", _statistics, words.statistics),
+            *arguments_of(ChangeRequest, without=("with_job", "statistics")),
+        ),
+        subject="sample",
+        defaults={**defaults_of(ChangeRequest), "variance": {"lonely_stratum": "fail"}},
     ),
     Form(
         OF_SAMPLE + "/evaluation",

@@ -4,7 +4,7 @@ A population of 2,000 rows, of which 5 % die and 5 % are born before the second 
 order is a random number of each row; the second sample begins further on in it. The goal: 95 %
 intervals hold the true change in 93 to 97 % of all draws.
 
-    python -m benchmarks.coverage change [--draws 2000] [--design NAME ...]
+    python -m benchmarks.coverage change [--draws 1000] [--design NAME ...]
 """
 
 from __future__ import annotations
@@ -171,7 +171,7 @@ def lines(designs: Iterable[Name], draws: int) -> Iterable[Sequence[str]]:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--draws", type=int, default=2_000)
+    parser.add_argument("--draws", type=int, default=1_000)
     parser.add_argument("--design", nargs="+", choices=list(DESIGNS), default=list(DESIGNS))
     options = parser.parse_args()
     print("| design | common rows | ρ = 0 | ρ = 0.5 | ρ = 0.95 | as if independent, ρ = 0.95 |")

@@ -268,6 +268,20 @@ def test_estimates_are_sent_by_all_code(proxy: FaultyProxy, sample: Sample, name
 
 
 @pytest.mark.usefixtures("in_folder")
+def test_a_change_is_sent_by_all_code(proxy: FaultyProxy, dataset: Dataset) -> None:
+    first, second = (dataset.sample(size=size, seed=9) for size in (20, 30))
+    body = {
+        "with_job": second.id,
+        "statistics": [{"statistic": "mean", "column": "amount"}],
+        "by": ["region"],
+        "key": ["id"],
+        "confidence": 0.9,
+    }
+    path = f"/api/sampling/jobs/{first.id}/change"
+    assert check(proxy, ApiRequest(path, body), "").command is not None
+
+
+@pytest.mark.usefixtures("in_folder")
 def test_an_evaluation_is_sent_by_all_code(proxy: FaultyProxy, dataset: Dataset) -> None:
     sample = dataset.sample(size=20, seed=9)
     rows = [item["row_id"] for item in sample.findings()]
