@@ -10,8 +10,8 @@ from typing import Annotated, Any
 from application.estimation.estimates import SampledValues, sampled_values, settings_of
 from application.estimation.figures import GroupFigure, PlainEstimate, interval_notes
 from application.estimation.shared_rows import (
-    SampleSource,
     SharedRows,
+    SharedSource,
     shared_key,
     shared_starts,
     sharing,
@@ -141,8 +141,8 @@ def change_of(
     settings = settings_of(asked)
     sampled = sampled_values(service, first, asked), sampled_values(service, second, asked)
     sources = (
-        SampleSource(first, sampled[0].source, sampled[0].design),
-        SampleSource(second, sampled[1].source, sampled[1].design),
+        SharedSource(first, sampled[0].source, sampled[0].design),
+        SharedSource(second, sampled[1].source, sampled[1].design),
     )
     rule, reason = _rule(*sources)
     key = shared_key(service, *sources, request.key, request.duplicates)
@@ -195,7 +195,7 @@ def _estimates_request(request: ChangeRequest) -> EstimatesRequest:
     )
 
 
-def _rule(first: SampleSource, second: SampleSource) -> tuple[ChangeRule, str]:
+def _rule(first: SharedSource, second: SharedSource) -> tuple[ChangeRule, str]:
     """What is known of the covariance; of a bound with the reason that it isn't known."""
     for each in (first, second):
         if _depends_on_draws(each.job):
@@ -227,7 +227,7 @@ def _depends_on_draws(job: JobRecord) -> bool:
     return job.run_parameters.get("source_draw") is not None
 
 
-def _seeds(side: SampleSource) -> set[str]:
+def _seeds(side: SharedSource) -> set[str]:
     rounds = recorded_rounds(side.job.run_parameters, side.source.files)
     return {spec.effective_seed for spec in rounds}
 

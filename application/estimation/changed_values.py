@@ -13,7 +13,7 @@ from typing import Annotated
 import numpy as np
 
 from application.estimation.shared_rows import (
-    SampleSource,
+    SharedSource,
     shared_key,
     sharing,
 )
@@ -38,7 +38,7 @@ BATCH = 10_000
 
 
 @dataclass(frozen=True)
-class ChangedColumn:
+class ColumnOfChanges:
     """A column and how many of the common rows have another value in it."""
 
     column: str
@@ -58,14 +58,14 @@ class ChangedValue:
 
 
 @dataclass(frozen=True)
-class ChangedValues:
+class ValueChanges:
     """A page of changed values, by the rows' order in the first table."""
 
     job_id: str
     with_job: str
     common_rows: Annotated[int, Help("Rows in both samples.")]
     changed_rows: Annotated[int, Help("Those with a value that differs.")]
-    columns: Annotated[list[ChangedColumn], Help("The compared columns.")]
+    columns: Annotated[list[ColumnOfChanges], Help("The compared columns.")]
     not_compared: Annotated[list[str], Help("Columns that one of both samples alone has.")]
     data: list[ChangedValue]
     total: int
@@ -75,7 +75,7 @@ class ChangedValues:
 
 def changed_values(
     service: Service, first: JobRecord, second: JobRecord, request: ChangedValuesRequest
-) -> ChangedValues:
+) -> ValueChanges:
     """A page of the values that differ.
 
     Raises
@@ -86,7 +86,7 @@ def changed_values(
     with _comparing(service, first, second, request) as compared:
         counts = compared.counts()
         total = sum(each.changed for each in counts)
-        return ChangedValues(
+        return ValueChanges(
             first.id,
             second.id,
             compared.common_rows,
@@ -134,7 +134,7 @@ class _Compared:
         self,
         cells: ChangedCells,
         keys_of: Callable[[Int64s], Mapping[int, list[str | None]]],
-        tables: tuple[SampleSource, SampleSource],
+        tables: tuple[SharedSource, SharedSource],
         key: RowKey | None,
         columns: Sequence[str],
         not_compared: list[str],
@@ -145,10 +145,10 @@ class _Compared:
         self.key_names = ["position"] if key is None else list(key.columns)
         self._is_keyed = key is not None
 
-    def counts(self) -> list[ChangedColumn]:
+    def counts(self) -> list[ColumnOfChanges]:
         """The changed values of each column."""
         found = self._cells.counts()
-        return [ChangedColumn(name, found.get(at, 0)) for at, name in enumerate(self._columns)]
+        return [ColumnOfChanges(name, found.get(at, 0)) for at, name in enumerate(self._columns)]
 
     def changed_rows(self) -> int:
         """The common rows with a value that differs."""
@@ -200,9 +200,9 @@ def _comparing(
         yield _Compared(cells, keys_of, sides, key, names, not_compared, len(rows[0]))
 
 
-def _side(service: Service, job: JobRecord) -> SampleSource:
+def _side(service: Service, job: JobRecord) -> SharedSource:
     source = open_source(service, job)
-    return SampleSource(job, source, design_of(service, job, source))
+    return SharedSource(job, source, design_of(service, job, source))
 
 
 def _values(
