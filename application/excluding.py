@@ -53,7 +53,7 @@ from storage.jobs.jobs import JobRecord, get_job, job_ids_by_prefix
 from storage.jobs.publishing import job_with_output
 from storage.sqlite.clock import timestamp
 from storage.sqlite.database import Transaction
-from storage.versions.manifests import Exclusion, Manifest, insert_commit
+from storage.versions.manifests import Exclusion, Manifest, get_commit, insert_commit
 from storage.versions.refs import has_ref, has_sample_ref, resolve
 from storage.versions.row_keys import DeclaredKey
 
@@ -298,7 +298,11 @@ class ExcludedRows:
                 tables=(replace(table, deletion_vector=vector, exclusion=self.exclusion),),
             )
             with service.database.write(sync="first") as tx:
-                return replace(population, commit_id=insert_commit(tx, user.id, manifest).id)
+                try:
+                    get_commit(tx, dataset_id, manifest.commit_id)
+                except NotFound:  # no equal request of the same microsecond has made it
+                    insert_commit(tx, user.id, manifest)
+            return replace(population, commit_id=manifest.commit_id)
 
 
 def _origins(found: Exclusion) -> str:

@@ -659,6 +659,8 @@ WITH RECURSIVE retained (place) AS (
          AND commits.id = (body ->> '$.text') ->> '$.commit_id'
     WHERE kind = 'plan'
       AND ledger_entries.dataset_id NOT IN (SELECT value FROM json_each(:datasets))
+      AND NOT EXISTS (SELECT 1 FROM bin WHERE bin.dataset_id = commits.dataset_id
+                                          AND bin.commit_id = commits.id)
     UNION
     SELECT commits.rowid FROM jobs
     JOIN commits ON commits.dataset_id = jobs.dataset_id AND commits.id = output_commit_id
