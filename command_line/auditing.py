@@ -172,7 +172,13 @@ def _print_file(found: dict[str, Any]) -> None:
 
 
 def _print_items(found: dict[str, Any]) -> None:
-    print_items(found["items"], ITEMS)
+    amount = found["amount_column"]
+
+    def row(item: dict[str, Any]) -> str:
+        value = item["data"].get(amount)
+        return item["name"] if value is None else f"{item['name']} ({value})"
+
+    print_items(found["items"], {**ITEMS, "row": row})
     _print_counts(found["counts"])
 
 

@@ -15,6 +15,7 @@ from typing import Annotated, Any
 import numpy as np
 
 from application.access import Caller
+from application.audit.items import drawn_book_column
 from application.audit.stages import Stages, require_reached, rows_to_examine, stage_rule, stages_of
 from application.audit.state import (
     ROW_ID,
@@ -102,6 +103,9 @@ class ItemsPage:
     job_id: str
     table_key: str
     columns: Sequence[str]
+    amount_column: Annotated[
+        str | None, Help("The column of book values, or the amount that the draw was to cover.")
+    ]
     items: Annotated[
         Sequence[SampleItem],
         Help(
@@ -140,6 +144,7 @@ def items_page(service: Service, job: JobRecord, offset: int, limit: int) -> Ite
         job_id=job.id,
         table_key=source.key,
         columns=[column.name for column in source.files.columns],
+        amount_column=drawn_book_column(job) or job.run_parameters.get("amount_column"),
         items=read_items(service, job, state, offset, limit),
         total=counts.items,
         offset=offset,

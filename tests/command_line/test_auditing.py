@@ -133,7 +133,7 @@ def test_a_sample_in_two_stages(run: Run, table: Path, tmp_path: Path) -> None:
 
 def test_wrong_options_are_refused(run: Run, sample: str, tmp_path: Path) -> None:
     assert "neither to list" in run("findings", sample, "primary:1", code=2).stderr
-    assert "needs a ROW_ID" in run("findings", sample, "--note", "x", code=2).stderr
+    assert "needs a ROW and its" in run("findings", sample, "--note", "x", code=2).stderr
     assert "need --file" in run("findings", sample, "--preview", code=2).stderr
     assert ".csv" in run("findings", sample, "--output", "list.pdf", code=2).stderr
     path = str(tmp_path / "paper.pdf")
