@@ -14,7 +14,7 @@ from tests.support.nightly import amount
 ROWS = amount(500_000, 10_000_000)
 MIB_BESIDE_DUCKDB = 300
 """The process with its modules, one byte and some digests a row; DuckDB gets 512 MiB more."""
-SCRIPT = '''
+SCRIPT = """
 import resource, sys
 from pathlib import Path
 from parquet_tables.database import ParquetDatabase
@@ -52,7 +52,7 @@ with ParquetDatabase(root, root / "spill", memory_mb=512, threads=2) as database
             "JOIN read_parquet(?) AS b USING (id)", samples
         ).fetchall()[0]
 print(f"compared {moved[0]} moved {moved[1]} peak {peak}")
-'''
+"""
 
 
 @pytest.mark.slow
