@@ -282,6 +282,7 @@ TABLE = (
     Row(f"GET {SJ}/certificates", SEE, at("/api/sampling/jobs/{j}/certificates")),
     Row(f"GET {SJ}/certificate/data", SEE, at("/api/sampling/jobs/{j}/certificate/data")),
     Row(f"GET {SJ}/certificate/sample", SEE, at("/api/sampling/jobs/{j}/certificate/sample")),
+    Row(f"GET {SJ}/rows", SEE, at("/api/sampling/jobs/{j}/rows?key=id&format=csv")),
     Row(f"GET {SJ}/residual", SEE, at("/api/sampling/jobs/{j}/residual?format=parquet")),
     Row(f"GET {SJ}/source", SEE, at("/api/sampling/jobs/{j}/source")),
     Row(f"GET {SJ}/lookup", SEE, at("/api/sampling/jobs/{j}/lookup?column=id&value=1")),
