@@ -25,7 +25,7 @@ def test_a_new_method_is_one_module_and_one_line(tmp_path: Path) -> None:
         "from sampling_engine.methods.cluster import",
         "from sampling_engine.methods.block import BlockMethod\n"
         "from sampling_engine.methods.cluster import",
-    ).replace("    MonetaryUnitMethod,\n)", "    MonetaryUnitMethod,\n    BlockMethod,\n)")
+    ).replace("    SplitMethod,\n)", "    SplitMethod,\n    BlockMethod,\n)")
     (methods / "__init__.py").write_text(listed, encoding="utf-8")
     path = os.pathsep.join([str(packages), str(ROOT)])
     for script, *arguments in (
