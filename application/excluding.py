@@ -32,7 +32,8 @@ from service.sampling_parameters import (
     source_draw,
 )
 from service.service import Service
-from service.tables.draw_orders import declared_key_of, settle_orders
+from service.tables.chosen_keys import declared_key_of
+from service.tables.draw_orders import settle_orders
 from service.tables.earlier_rows import (
     EarlierRows,
     EarlierVersion,

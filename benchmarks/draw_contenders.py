@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import subprocess
+import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import duckdb
 
 from benchmarks.contenders import TPCHGEN
 from parquet_tables.database import ParquetDatabase
+from parquet_tables.row_keys.digests import KeyDigests, RowKey
 from parquet_tables.tables import DataFile, TableFiles
 from parquet_tables.writing import copy_sql, read_columns, write_parquet
 from sampling_engine import (
     ClusterMethod,
+    KeyedOrder,
     Method,
     MonetaryUnitMethod,
     RandomMethod,
@@ -53,8 +57,12 @@ OURS: dict[str, Method] = {
         cluster_column="l_suppkey", num_clusters=100, samples_per_cluster=10
     ),
     "million: draw_sample": RandomMethod(sample_size=MANY_ROWS),
+    "keyed: draw_sample, digests kept": RANDOM,
 }
-KEPT = "counts kept"
+KEYED_DRAW = "keyed: draw_sample, digests kept"
+DIGESTS = "keyed: digests, first time"
+ROW_KEY = RowKey(("l_orderkey", "l_linenumber"))
+KEPT = ("counts kept", "digests kept")
 RESERVOIR = "random: USING SAMPLE reservoir"
 RANDOM_ORDER = "random: ORDER BY random() LIMIT"
 WINDOW = "strata: row_number() by hash"
@@ -76,12 +84,14 @@ QUERIES = {
 GROUP_BY = "strata: bare GROUP BY"
 FILTER_COUNT = "filter: bare count(*) WHERE"
 WEIGHT_SUM = "weighted: bare sum(weight)"
+KEY_SCAN = "keyed: bare sum(key)"
 BARE = {
     GROUP_BY: f"SELECT {KEYS}, count(*) FROM {TABLE} GROUP BY ALL",
     FILTER_COUNT: f"SELECT count(*) FROM {TABLE} WHERE {FILTER}",
     WEIGHT_SUM: f"SELECT sum({WEIGHT}) FROM {TABLE}",
+    KEY_SCAN: f"SELECT sum(l_orderkey) FROM {TABLE}",
 }
-CONTENDERS = (*OURS, *QUERIES, *BARE)
+CONTENDERS = (*OURS, DIGESTS, *QUERIES, *BARE)
 
 
 def make_lineitem(data: Path, scale: int | str) -> Path:
@@ -107,14 +117,26 @@ def described(cursor: duckdb.DuckDBPyConnection, path: Path, times: int) -> Tabl
     return TableFiles(read_columns(cursor, path), (DataFile(path, rows),) * times)
 
 
+def compute_digests(database: ParquetDatabase, path: Path) -> None:
+    """Compute the digests of all keys, and check that the key is complete and unique."""
+    with (
+        tempfile.TemporaryDirectory(dir=path.parent) as folder,
+        database.cursor() as cursor,
+    ):
+        KeyDigests(cursor, described(cursor, path, 1), ROW_KEY, Path(folder)).require()
+
+
 def prepared(name: str, database: ParquetDatabase, path: Path, out: Path) -> Callable[[], object]:
     """One run of a contender, ready to be called."""
+    if name == DIGESTS:
+        return partial(compute_digests, database, path)
     if name in OURS:
         times = TIMES_LARGER if name.endswith("ten times the table") else 1
         with database.cursor() as cursor:
             table = described(cursor, path, times)
         chosen = parse_expression(FILTER, table) if name.startswith("filter") else None
-        rounds = [Round(round_number=1, method=OURS[name], seed=42, filter=chosen)]
+        order = KeyedOrder(ROW_KEY) if name == KEYED_DRAW else None
+        rounds = [Round(round_number=1, method=OURS[name], seed=42, filter=chosen, order=order)]
         counts = path.parent / "counts" if name.endswith(KEPT) else None
         return lambda: draw_sample(
             database, table, rounds, table_key="primary", destination=out, counts_dir=counts

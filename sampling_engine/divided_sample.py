@@ -24,7 +24,6 @@ from sampling_engine.methods.method import Round
 from sampling_engine.results import DrawnSample, RoundResult
 from sampling_engine.rounds import account_of, prepare_round
 from sampling_engine.sample_table import SAMPLE_COLUMNS, names_in_sample
-from sampling_engine.selection.keyed import KEYED_VERSION
 
 PART_COLUMNS = {
     "_logical_row_id": SAMPLE_COLUMNS["_logical_row_id"],
@@ -93,7 +92,7 @@ def divide_table(
     result = RoundResult(
         **vars(account_of(prepared, prepared.eligible, None)),
         rows_sampled=sum(file.rows for file in files),
-        order_version=KEYED_VERSION,
+        order_version=round_spec.order_version,
         run_by="scan",
         output_name=round_spec.output_name,
     )

@@ -143,7 +143,8 @@ def _places(state: DrawState, round_spec: Round, ordinals: Int64s) -> dict[int, 
 def _with_place(verdict: Verdict, place: KeyPlace | None) -> Verdict:
     if place is None or verdict.outcome in ("filtered_out", "no_weight"):
         return verdict
-    reason = f"{verdict.reason} {place.sentence}".rstrip()
+    place = place.in_stratum(verdict.group)
+    reason = f"{verdict.reason} {place.sentence}"
     return replace(verdict, reason=reason, key_place=place)
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from decimal import Context, Decimal
 from fractions import Fraction
 from typing import Annotated
 
 import numpy as np
 
+from contract.answers import Hidden
 from contract.declarations import Help
 from parquet_tables.database import registered
 from parquet_tables.quoting import quote_identifier
@@ -16,7 +18,7 @@ from parquet_tables.row_keys.canonical import digest_of_text, value_text
 from parquet_tables.rows import RowSet, rows_at
 from sampling_engine.engines.engine import DrawState
 from sampling_engine.methods.method import Round
-from sampling_engine.selection.keyed import DigestRanks
+from sampling_engine.selection.keyed import SIZE, DigestRanks, shift_of
 from sampling_engine.selection.order import Int64s
 from sampling_engine.spec import KeyedOrder
 
@@ -33,6 +35,16 @@ class KeyPlace:
     digest: str
     start: str
     rank: Annotated[str, Help("From the start.")]
+    starts: Hidden[Mapping[str, Fraction]]
+
+    def in_stratum(self, label: str | None) -> KeyPlace:
+        """The place in a stratum, which may have a start of its own."""
+        start = self.starts.get(label or "")
+        if start is None:
+            return self
+        moved = shift_of(start) - shift_of(Fraction(self.start))
+        rank = (int(self.rank) - moved) % SIZE
+        return replace(self, start=decimal_text(start), rank=str(rank))
 
     @property
     def sentence(self) -> str:
@@ -75,7 +87,9 @@ def key_places(
         found = plain if digest is None else digest
         rank = int(ranks.of(np.array([found]))[0])
         shown = [column.name for column in columns]
-        places[ordinal] = KeyPlace(shown, list(values), number, str(found), start, str(rank))
+        places[ordinal] = KeyPlace(
+            shown, list(values), number, str(found), start, str(rank), keyed.starts
+        )
     return places
 
 

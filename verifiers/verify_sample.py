@@ -927,7 +927,7 @@ class KeyRanks:
         return [(rank - shifts[start]) % size for rank, start in zip(plain, each, strict=True)]
 
 
-class KeyedRows:
+class RowsByKey:
     """The keyed order of rows whose keys are known; equal ranks are ordered by the texts.
 
     `starts` are those of rows whose stratum has one of its own.
@@ -953,7 +953,7 @@ class KeyedRows:
         return [(rank, i) for (rank, _), i in lines]
 
 
-RowOrder = Order | KeyedRows
+RowOrder = Order | RowsByKey
 
 
 def key_digest(canonical_text: str) -> int:
@@ -1220,6 +1220,8 @@ def check_manifest(case: Case) -> None:
             raise Invalid("manifest", "No rows are left out, but `rows` isn't `file_rows`.")
     else:
         require(population["rows"] <= rows, "manifest", "`rows` is above `file_rows`.")
+    if "left_out_by" in case.table:
+        case.report.claimed("L0", left_out_in_words(case.table["left_out_by"]))
     attached = [file for file in case.table["files"] if "uri" in file]
     if attached:
         verified = all(file.get("verified") is True for file in attached)
@@ -1229,6 +1231,32 @@ def check_manifest(case: Case) -> None:
             else "taken from the files' footers, not checked"
         )
         case.report.claimed("L0", f"the numbers of rows of {len(attached)} attached files: {how}")
+
+
+LEFT_OUT_BY = members(
+    more=True,
+    key=nullable(items(COLUMN, 1, 4)),
+    new_since=nullable(HASH),
+    job_ids=items(text(100), 0, 100_000),
+    rows=integer(),
+    source_draw=text(16, "[0-9a-f]{16}"),
+)
+
+
+def left_out_in_words(why: Any) -> str:
+    """Return which rows a table lacks because an earlier version or earlier draws have them."""
+    LEFT_OUT_BY(why, "manifest.left_out_by")
+    jobs = why["job_ids"]
+    owners = [f"those of the version {why['new_since']}"] if why["new_since"] else []
+    if jobs:
+        more = " …" if len(jobs) > 10 else ""
+        many = "s" if len(jobs) > 1 else ""
+        owners.append(f"those of the draw{many} {', '.join(jobs[:10])}{more}")
+    by = "position" if why["key"] is None else ", ".join(why["key"])
+    return (
+        f"which {_counted(why['rows'], 'row')} the table lacks: by the manifest's left_out_by "
+        f"{' and '.join(owners) or 'those of no draw'}, by {by}"
+    )
 
 
 def check_subject(case: Case) -> None:
@@ -1662,9 +1690,19 @@ def check_amounts(rnd: StatedRound) -> None:
             raise Invalid("facts", f"{where}: the rows have {hits} selected units.")
 
 
+def names_draws(case: Case) -> bool:
+    """Tell whether the manifest states the `source_draw`: keyed rounds without earlier rows."""
+    lacks = case.table["left_out"] is not None and "left_out_by" in case.table
+    return lacks and any(rnd.order for rnd in case.rounds)
+
+
 def check_seeds(case: Case) -> None:
     """Check that the effective seeds follow from the seeds."""
     source = case.population["source_draw"]
+    if names_draws(case):
+        due = case.table["left_out_by"]["source_draw"]
+        good = source == due
+        require(good, "source_draw", f"By the manifest's left_out_by it is {due}, not {source}.")
     for given, rnd in zip(case.predicate["rounds"], case.rounds, strict=True):
         expected = given["seed"]
         if case.version == 2:
@@ -1955,7 +1993,7 @@ def sampled_order(case: Case, rnd: StatedRound, bits: int | None = None) -> RowO
     twice = [key for key, count in Counter(texts.values()).items() if count > 1]
     require(not twice, "key_not_unique", f"Rows of round {rnd.number} share the key {twice[:1]}.")
     labels = dict(zip(rnd.drawn(), rnd.labels or (), strict=False))
-    return KeyedRows(rnd.key_ranks(), texts, rnd.row_starts(labels))
+    return RowsByKey(rnd.key_ranks(), texts, rnd.row_starts(labels))
 
 
 def ascending(ranks: list[Place], where: str) -> None:
@@ -2426,7 +2464,7 @@ class Redraw:
         if not rnd.has_row_keys:
             return Order(self.case.file_rows, rnd.seed, bits)
         starts = rnd.row_starts(self.strata.get(rnd.number, {}))
-        return KeyedRows(rnd.key_ranks(), self.keys.texts(rnd), starts)
+        return RowsByKey(rnd.key_ranks(), self.keys.texts(rnd), starts)
 
     def check_keys(self, rnd: StatedRound) -> bool:
         """Report whether the key of a round identifies each row."""
@@ -3197,11 +3235,27 @@ def check_source(case: Case) -> None:
         [e["body"] for e in case.ledger["entries"] if e["kind"] == "draw"] if case.ledger else []
     )
     made = [b for b in bodies if b["sample_commit_id"] == population["commit_id"]]
+    if names_draws(case):
+        check_left_out(case, bodies)
+        return
     if made and case.version == 2:
         due = {b["draw_sha256"][:16] for b in made}
         require(source in due, "source_draw", f"The table was made by the draw {sorted(due)[0]}.")
     elif source is not None and not any(b["draw_sha256"][:16] == source for b in bodies):
         case.report.claimed("L0", f"the source_draw {source}: no draw of the ledger has it")
+
+
+def check_left_out(case: Case, bodies: list[dict[str, Any]]) -> None:
+    """Compare the `source_draw` with the draws of the ledger whose rows are left out."""
+    why, source = case.table["left_out_by"], case.population["source_draw"]
+    named = [b for b in bodies if b["job_id"] in why["job_ids"]]
+    digests = sorted(b["draw_sha256"][:16] for b in named)
+    tables = {"", *(b["draw_sha256"][:16] for b in bodies)}
+    found = {sha256(",".join([table, *digests]).encode())[:16] for table in tables}
+    if len(named) == len(why["job_ids"]) and source in found:
+        case.report.checked("L0", "the source_draw is that of the draws whose rows are left out")
+    else:
+        case.report.claimed("L0", f"the source_draw {source}, which the manifest states")
 
 
 def ledger_roots(case: Case) -> set[str]:

@@ -52,7 +52,7 @@ from presentation.content import (
 from sampling_engine.methods.monetary_unit.account import recorded_account
 from service.service import Service
 from service.tables.open_tables import open_source, version_of
-from service.tables.row_names import names_of_job
+from service.tables.row_names import key_of_job, names_of_job
 from storage.audit.findings import conclusion_of, list_findings
 from storage.certificates.ledger import plan_entry
 from storage.jobs.jobs import JobRecord
@@ -226,7 +226,8 @@ def _difference(evaluation: Evaluation | DomainError) -> str | None:
 def _items(service: Service, job: JobRecord) -> Section:
     page = items_page(service, job, 0, MAX_ITEMS)
     drawn = drawn_facts(service, job)
-    own = open_source(service, job).files.columns
+    key = key_of_job(service, job)
+    own = [each for each in open_source(service, job).files.columns if each.name not in key]
     columns = own[:MAX_ITEM_COLUMNS]
     has_names = any(item.name != item.row_id for item in page.items)
     header = ["Row", "Selected", *(column.name for column in columns)]

@@ -10,8 +10,8 @@ from typing import Annotated, Any
 from application.estimation.estimates import SampledValues, sampled_values, settings_of
 from application.estimation.figures import GroupFigure, PlainEstimate, interval_notes
 from application.estimation.shared_rows import (
-    SampleSource,
     SharedRows,
+    SharedSource,
     shared_key,
     shared_starts,
     sharing,
@@ -21,7 +21,7 @@ from contract.declarations import Help
 from contract.requests.change import ChangeRequest
 from contract.requests.estimate import EstimatesRequest, StatisticRequest
 from contract.words import ChangeRule
-from domain_errors import counted
+from domain_errors import counted, render
 from estimation_engine import DomainEstimate, InvalidEstimate
 from estimation_engine.change import (
     FigureChange,
@@ -41,8 +41,8 @@ RULES: Mapping[ChangeRule, str] = {
     "common_rows": "The standard error of the change has the covariance of the rows in both "
     "samples, given their number (Qualité and Tillé 2008): both are simple random samples, of the "
     "table or of strata, and every row in both tables has the same chance to be in both.",
-    "no_common_rows": "The samples have fewer than two common rows with a part in {figures}, so "
-    "the covariance isn't known; the standard error is the largest that it allows.",
+    "no_common_rows": "The samples have fewer than two common rows, so the covariance of {count} "
+    "{count|figure|figures} isn't known; the standard error is the largest that it allows.",
     "shared_numbers": "Both draws compare the same number of a row with its probability, so the "
     "probability that a row is in both samples is known, and the standard error of the change has "
     "the covariance of the rows in both (Berger 2004, with Hájek's approximation).",
@@ -141,8 +141,8 @@ def change_of(
     settings = settings_of(asked)
     sampled = sampled_values(service, first, asked), sampled_values(service, second, asked)
     sources = (
-        SampleSource(first, sampled[0].source, sampled[0].design),
-        SampleSource(second, sampled[1].source, sampled[1].design),
+        SharedSource(first, sampled[0].source, sampled[0].design),
+        SharedSource(second, sampled[1].source, sampled[1].design),
     )
     rule, reason = _rule(*sources)
     key = shared_key(service, *sources, request.key, request.duplicates)
@@ -195,7 +195,7 @@ def _estimates_request(request: ChangeRequest) -> EstimatesRequest:
     )
 
 
-def _rule(first: SampleSource, second: SampleSource) -> tuple[ChangeRule, str]:
+def _rule(first: SharedSource, second: SharedSource) -> tuple[ChangeRule, str]:
     """What is known of the covariance; of a bound with the reason that it isn't known."""
     for each in (first, second):
         if _depends_on_draws(each.job):
@@ -227,7 +227,7 @@ def _depends_on_draws(job: JobRecord) -> bool:
     return job.run_parameters.get("source_draw") is not None
 
 
-def _seeds(side: SampleSource) -> set[str]:
+def _seeds(side: SharedSource) -> set[str]:
     rounds = recorded_rounds(side.job.run_parameters, side.source.files)
     return {spec.effective_seed for spec in rounds}
 
@@ -292,13 +292,15 @@ def _noted(
 
 def _rule_notes(figures: list[FigureOfTwo], reason: str) -> list[str]:
     """What the standard errors rest on."""
-    return [
-        text.format(
-            reason=reason, figures=counted(sum(each.rule == rule for each in figures), "figure")
+    notes = []
+    for rule, text in RULES.items():
+        count = sum(
+            each.rule == rule and each.change.standard_error is not None for each in figures
         )
-        for rule, text in RULES.items()
-        if any(each.rule == rule and each.change.standard_error is not None for each in figures)
-    ]
+        if count:
+            parameters = {"reason": reason, "count": count}
+            notes.append(render(text, parameters, lambda field: f"`{field}`"))
+    return notes
 
 
 def _notes(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from application.estimation.change import ChangeAnswer, FigureOfTwo
-from application.estimation.changed_values import ChangedValues
+from application.estimation.changed_values import ValueChanges
 from application.estimation.estimates_sheet import MARGIN_DIGITS, figure
 from presentation.charts import Interval, IntervalChart, axis_of
 from presentation.content import Cell, Estimated, Table
@@ -97,7 +97,7 @@ def _group(each: FigureOfTwo) -> list[str]:
     return ["Missing" if part is None else str(part) for part in each.group.values()]
 
 
-def changed_values_table(found: ChangedValues, title: str) -> Table:
+def changed_values_table(found: ValueChanges, title: str) -> Table:
     """A line for each changed value of a page."""
     keys = list(found.data[0].key) if found.data else []
     rows = [

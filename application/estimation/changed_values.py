@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
-import duckdb
 import numpy as np
 
 from application.estimation.shared_rows import (
-    SampleSource,
+    SharedSource,
     shared_key,
     sharing,
 )
@@ -22,10 +22,9 @@ from contract.declarations import Help
 from contract.requests.change import ChangedValuesRequest
 from domain_errors import InvalidRequest
 from estimation_engine.reading import ROW_ID
-from parquet_tables.database import registered
-from parquet_tables.quoting import quote_identifier
+from parquet_tables.changed_cells import ChangedCells, texts_at
 from parquet_tables.row_keys.digests import RowKey
-from parquet_tables.rows import RowSet, Statement, rows_at
+from parquet_tables.rows import Statement
 from parquet_tables.tables import Column, Int64s, TableFiles, UnknownColumn
 from presentation.content import formula_safe
 from service.service import Service
@@ -39,7 +38,7 @@ BATCH = 10_000
 
 
 @dataclass(frozen=True)
-class ChangedColumn:
+class ColumnOfChanges:
     """A column and how many of the common rows have another value in it."""
 
     column: str
@@ -59,14 +58,14 @@ class ChangedValue:
 
 
 @dataclass(frozen=True)
-class ChangedValues:
+class ValueChanges:
     """A page of changed values, by the rows' order in the first table."""
 
     job_id: str
     with_job: str
     common_rows: Annotated[int, Help("Rows in both samples.")]
     changed_rows: Annotated[int, Help("Those with a value that differs.")]
-    columns: Annotated[list[ChangedColumn], Help("The compared columns.")]
+    columns: Annotated[list[ColumnOfChanges], Help("The compared columns.")]
     not_compared: Annotated[list[str], Help("Columns that one of both samples alone has.")]
     data: list[ChangedValue]
     total: int
@@ -76,7 +75,7 @@ class ChangedValues:
 
 def changed_values(
     service: Service, first: JobRecord, second: JobRecord, request: ChangedValuesRequest
-) -> ChangedValues:
+) -> ValueChanges:
     """A page of the values that differ.
 
     Raises
@@ -87,7 +86,7 @@ def changed_values(
     with _comparing(service, first, second, request) as compared:
         counts = compared.counts()
         total = sum(each.changed for each in counts)
-        return ChangedValues(
+        return ValueChanges(
             first.id,
             second.id,
             compared.common_rows,
@@ -129,73 +128,50 @@ def _safe(cell: str | None) -> str | None:
 
 
 class _Compared:
-    """The values that differ, in a temporary table of a cursor; :func:`_comparing` makes it."""
+    """The values that differ; :func:`_comparing` opens it."""
 
     def __init__(
         self,
-        cursor: duckdb.DuckDBPyConnection,
-        tables: tuple[SampleSource, SampleSource],
+        cells: ChangedCells,
+        keys_of: Callable[[Int64s], Mapping[int, list[str | None]]],
+        tables: tuple[SharedSource, SharedSource],
         key: RowKey | None,
         columns: Sequence[str],
         not_compared: list[str],
         common_rows: int,
     ) -> None:
-        self._cursor, self._tables, self._columns = cursor, tables, columns
+        self._cells, self._keys_of, self._tables, self._columns = cells, keys_of, tables, columns
         self.not_compared, self.common_rows = not_compared, common_rows
         self.key_names = ["position"] if key is None else list(key.columns)
         self._is_keyed = key is not None
 
-    def counts(self) -> list[ChangedColumn]:
-        found = dict(
-            self._cursor.execute(
-                "SELECT place, count(*) FROM changed_values GROUP BY place"
-            ).fetchall()
-        )
-        return [ChangedColumn(name, found.get(at, 0)) for at, name in enumerate(self._columns)]
+    def counts(self) -> list[ColumnOfChanges]:
+        """The changed values of each column."""
+        found = self._cells.counts()
+        return [ColumnOfChanges(name, found.get(at, 0)) for at, name in enumerate(self._columns)]
 
     def changed_rows(self) -> int:
-        (rows,) = self._cursor.execute(
-            "SELECT count(DISTINCT first_row) FROM changed_values"
-        ).fetchall()[0]
-        return int(rows)
+        """The common rows with a value that differs."""
+        return self._cells.changed_rows()
 
     def page(self, offset: int, limit: int) -> Iterator[ChangedValue]:
-        rows = self._cursor.execute(
-            "SELECT first_row, second_row, place, old, new FROM changed_values "
-            "ORDER BY first_row, place LIMIT ? OFFSET ?",
-            [limit, offset],
-        ).fetchall()
-        keys = self._keys(sorted({row[0] for row in rows}))
+        """Some changed values with their keys."""
+        cells = self._cells.page(offset, limit)
+        keys: Mapping[int, list[str | None]] = {}
+        if self._is_keyed:
+            rows = sorted({cell.first_row for cell in cells})
+            keys = self._keys_of(np.array(rows, dtype=np.int64))
         first, second = self._tables
-        for one, other, place, old, new in rows:
+        for cell in cells:
+            key = keys.get(cell.first_row, [str(cell.first_row)])
             yield ChangedValue(
-                keys[one],
-                f"{first.source.key}:{one}",
-                f"{second.source.key}:{other}",
-                self._columns[place],
-                old,
-                new,
+                dict(zip(self.key_names, key, strict=True)),
+                f"{first.source.key}:{cell.first_row}",
+                f"{second.source.key}:{cell.second_row}",
+                self._columns[cell.place],
+                cell.old,
+                cell.new,
             )
-
-    def _keys(self, ordinals: list[int]) -> dict[int, dict[str, str | None]]:
-        """The keys of rows of the first table as texts."""
-        if not self._is_keyed or not ordinals:
-            return {row: {"position": str(row)} for row in ordinals}
-        table = self._tables[0].source.files
-        selected = ", ".join(
-            f"CAST(f.{quote_identifier(name)} AS VARCHAR) AS k{at}"
-            for at, name in enumerate(self.key_names)
-        )
-        wanted = _int64s(ordinals)
-        source, params = rows_at(table, selected, RowSet.of("wanted", wanted), ["ordinal"])
-        with registered(self._cursor, {"wanted": {"ordinal": wanted}}):
-            rows = self._cursor.execute(source, params).fetchall()
-            names = [one[0] for one in self._cursor.description or ()]
-        at = names.index("ordinal")
-        return {
-            row[at]: dict(zip(self.key_names, row[:at] + row[at + 1 :], strict=True))
-            for row in rows
-        }
 
 
 @contextmanager
@@ -217,15 +193,16 @@ def _comparing(
             loc=("query", "columns"),
         )
     with service.parquet.cursor(table, other, sides[0].source.files) as cursor:
-        with registered(cursor, {"shared_rows": {"first_row": rows[0], "second_row": rows[1]}}):
-            _compare(cursor, pairs, relation, of_other)
+        cells = ChangedCells(cursor, pairs, rows, relation, of_other, ROW_ID)
         names = [own.name for own, _ in pairs]
-        yield _Compared(cursor, sides, key, names, not_compared, len(rows[0]))
+        keys = () if key is None else key.columns
+        keys_of = partial(texts_at, cursor, sides[0].source.files, keys)
+        yield _Compared(cells, keys_of, sides, key, names, not_compared, len(rows[0]))
 
 
-def _side(service: Service, job: JobRecord) -> SampleSource:
+def _side(service: Service, job: JobRecord) -> SharedSource:
     source = open_source(service, job)
-    return SampleSource(job, source, design_of(service, job, source))
+    return SharedSource(job, source, design_of(service, job, source))
 
 
 def _values(
@@ -260,43 +237,3 @@ def _columns(
     both = {own.name for own, _ in pairs}
     columns = (*first.columns, *second.columns)
     return pairs, [column.name for column in columns if column.name not in both]
-
-
-def _compare(
-    cursor: duckdb.DuckDBPyConnection,
-    pairs: Sequence[tuple[Column, Column]],
-    first: Statement,
-    second: Statement,
-) -> None:
-    """Make the table of values that differ."""
-    ordinal = f"CAST(split_part({{}}.{quote_identifier(ROW_ID)}, ':', -1) AS BIGINT)"
-    selected = "".join(
-        f", a.{quote_identifier(own.name)} AS a{at}, b.{quote_identifier(other.name)} AS b{at}"
-        for at, (own, other) in enumerate(pairs)
-    )
-    cursor.execute(
-        f"CREATE TEMP TABLE rows_of_both AS SELECT s.first_row, s.second_row{selected} "
-        f"FROM shared_rows AS s JOIN {first[0]} AS a ON {ordinal.format('a')} = s.first_row "
-        f"JOIN {second[0]} AS b ON {ordinal.format('b')} = s.second_row",
-        [*first[1], *second[1]],
-    )
-    parts = [
-        "SELECT first_row, second_row, 0 AS place, '' AS old, '' AS new FROM rows_of_both "
-        "WHERE false"
-    ]
-    for at, (own, other) in enumerate(pairs):
-        are_alike = own.type == other.type or (
-            own.data_type.is_number and other.data_type.is_number
-        )
-        sides = [f"{side}{at}" for side in ("a", "b")]
-        texts = [f"CAST({side} AS VARCHAR)" for side in sides]
-        old, new = sides if are_alike else texts
-        parts.append(
-            f"SELECT first_row, second_row, {at:d} AS place, {texts[0]} AS old, {texts[1]} AS new "
-            f"FROM rows_of_both WHERE {old} IS DISTINCT FROM {new}"
-        )
-    cursor.execute(f"CREATE TEMP TABLE changed_values AS {' UNION ALL '.join(parts)}")
-
-
-def _int64s(ordinals: Sequence[int]) -> Int64s:
-    return np.array(ordinals, dtype=np.int64)

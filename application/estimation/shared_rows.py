@@ -25,7 +25,7 @@ CHUNK_ROWS = 1 << 21
 
 
 @dataclass(frozen=True)
-class SampleSource:
+class SharedSource:
     """A sample with the table that it was drawn from, and its design."""
 
     job: JobRecord
@@ -33,7 +33,7 @@ class SampleSource:
     design: SampleDesign
 
 
-def are_of_one_version(first: SampleSource, second: SampleSource) -> bool:
+def are_of_one_version(first: SharedSource, second: SharedSource) -> bool:
     """Whether both samples are of one table of one version, where a position is a name."""
     return (
         version_of(first.job) == version_of(second.job)
@@ -42,7 +42,7 @@ def are_of_one_version(first: SampleSource, second: SampleSource) -> bool:
     )
 
 
-def shared_starts(first: SampleSource, second: SampleSource) -> tuple[float, float] | None:
+def shared_starts(first: SharedSource, second: SharedSource) -> tuple[float, float] | None:
     """Where both draws begin in one sequence of random numbers; None if they have none.
 
     Rows have one number in both where seed and key are the same, or seed and position.
@@ -62,8 +62,8 @@ def shared_starts(first: SampleSource, second: SampleSource) -> tuple[float, flo
 
 def shared_key(
     service: Service,
-    first: SampleSource,
-    second: SampleSource,
+    first: SharedSource,
+    second: SharedSource,
     columns: Sequence[str],
     duplicates: Duplicates | None,
 ) -> RowKey | None:
@@ -107,7 +107,7 @@ class SharedRows:
     def __init__(
         self,
         service: Service,
-        sides: tuple[SampleSource, SampleSource],
+        sides: tuple[SharedSource, SharedSource],
         key: RowKey | None,
         keyed: tuple[KeyDigests, KeyDigests] | None,
     ) -> None:
@@ -161,7 +161,7 @@ class SharedRows:
 
 @contextmanager
 def sharing(
-    service: Service, first: SampleSource, second: SampleSource, key: RowKey | None
+    service: Service, first: SharedSource, second: SharedSource, key: RowKey | None
 ) -> Iterator[SharedRows]:
     """Match the rows of two samples.
 
@@ -186,11 +186,11 @@ def _digests(service: Service, table: TableFiles, key: RowKey, stack: ExitStack)
     return keyed
 
 
-def _strata(side: SampleSource) -> bool:
+def _strata(side: SharedSource) -> bool:
     return side.design.design.group_kind == "strata"
 
 
-def _groups_of(service: Service, side: SampleSource, ordinals: Int64s) -> Int64s:
+def _groups_of(service: Service, side: SharedSource, ordinals: Int64s) -> Int64s:
     """The strata of rows of a sample's source, -1 for those that it couldn't draw."""
     order = np.argsort(ordinals)
     found = row_chances(

@@ -12,7 +12,7 @@ from contract.requests.panels import PanelRequest
 from contract.words import Action
 from domain_errors import DomainError
 from parquet_tables.row_keys.canonical import InvalidKey
-from sampling_engine import method_class
+from sampling_engine import METHOD_CLASSES, method_class
 from service.service import Service
 from service.tables.open_tables import open_requested
 from storage.errors import InvalidValue, NotFound
@@ -21,6 +21,10 @@ from storage.sqlite.database import Transaction
 from storage.versions.refs import SAMPLE_PREFIX, parse_ref_name
 
 AT_ROUND = ("rounds", 0)
+PANEL_METHODS = tuple(
+    each for each in METHOD_CLASSES if each.no_keyed_order is None and each.planned_by is not None
+)
+"""Those that draw a sample of some size in the order of keys."""
 
 
 def create(by: Caller, dataset_id: int, asked: PanelRequest) -> PanelRecord:
@@ -51,9 +55,15 @@ def create(by: Caller, dataset_id: int, asked: PanelRequest) -> PanelRecord:
 def _settled(service: Service, dataset_id: int, asked: PanelRequest) -> tuple[str, RoundJson]:
     """The table's key, and the round with all that the waves depend on."""
     source = open_requested(service, dataset_id, asked.source_ref, asked.table_key)
-    reason = method_class(asked.round["method"]).no_keyed_order
-    if reason is not None:
-        raise InvalidKey(reason, loc=("body", "round", "method"))
+    method = method_class(asked.round["method"])
+    if method.no_keyed_order is not None:
+        raise InvalidKey(method.no_keyed_order, loc=("body", "round", "method"))
+    if method not in PANEL_METHODS:
+        raise InvalidValue(
+            "A panel draws samples by one of the methods {methods}.",
+            methods=", ".join(each.key for each in PANEL_METHODS),
+            loc=("body", "round", "method"),
+        )
     given = cast("RoundJson", {**asked.round, "order": asked.round.get("order") or {}})
     request = SamplingRequest(
         source_ref=source.commit_id, table_key=source.key, rounds=[given], allow_empty=True

@@ -173,6 +173,8 @@ def _order_facts(given: Mapping[str, Any]) -> list[Row]:
         return []
     key = ", ".join(order["key"])
     start = f", from {order['start']}" if order["start"] != "0" else ""
+    if order.get("starts"):
+        start += ", of some groups from starts of their own"
     numbered = "; equal keys are numbered" if order["duplicates"] == "number" else ""
     return [("Same rows in later versions", f"by {key}{start}{numbered}")]
 

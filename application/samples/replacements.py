@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from contract.declarations import Help
 from domain_errors import render
 from parquet_tables.rows import read_page
-from sampling_engine import KEYED_VERSION, ORDER_VERSION, reserves
+from sampling_engine import KEYED_VERSION, ORDER_VERSION, method_class, reserves
 from service.sampling_parameters import DrawRule, recorded_rounds, seeded_rounds
 from service.service import Service
 from service.tables.open_tables import open_source
@@ -61,7 +61,8 @@ def draw_record(job: JobRecord) -> dict[str, Any]:
 
 
 def _order_version(given: Mapping[str, Any]) -> str:
-    return KEYED_VERSION if "order" in given else ORDER_VERSION
+    is_keyed = "order" in given or method_class(given["method"]).divides
+    return KEYED_VERSION if is_keyed else ORDER_VERSION
 
 
 def _order_of(given: Mapping[str, Any]) -> dict[str, Any]:

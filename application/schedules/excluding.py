@@ -22,7 +22,7 @@ from domain_errors import counted
 from parquet_tables.progress import ProgressCallback, ignore_progress
 from parquet_tables.row_keys.digests import RowKey
 from service.service import Service
-from service.tables.draw_orders import declared_key_of
+from service.tables.chosen_keys import declared_key_of
 from service.tables.open_tables import open_table
 from storage.errors import Conflict
 from storage.jobs.jobs import JobRecord

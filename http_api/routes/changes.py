@@ -12,7 +12,7 @@ from flask import Response
 from application.access import RowSource
 from application.estimation.change import ChangeAnswer, change_of
 from application.estimation.changed_values import (
-    ChangedValues,
+    ValueChanges,
     changed_values,
     write_changed_values,
 )
@@ -55,8 +55,8 @@ def change(job_id: str, given: ChangeRequest) -> ChangeAnswer:
         return change_of(service(), *jobs, given)
 
 
-@blueprint.get("/changed-values", query=ChangedValuesRequest, output=ChangedValues)
-def values_that_changed(job_id: str, query: ChangedValuesRequest) -> Response | ChangedValues:
+@blueprint.get("/changed-values", query=ChangedValuesRequest, output=ValueChanges)
+def values_that_changed(job_id: str, query: ChangedValuesRequest) -> Response | ValueChanges:
     """List the values that differ between the rows that this sample and another have.
 
     Rows are matched by their key. `csv` has all of them.

@@ -51,6 +51,8 @@ NO_KEY = -1
 PIECE_ROWS = 1 << 20
 PART_BITS = 4
 """Digests are sorted in 2^4 parts of their range, so that a part of 60 million takes 30 MB."""
+MAX_HELD = 1 << 18
+"""Digests that are looked up at once, but for those of one part."""
 EXAMPLES = 3
 MAX_NUMBERED = 1_000_000
 """Rows with repeated keys that are numbered; more of them show that the columns are no key."""
@@ -479,13 +481,21 @@ def rows_of_keys(keyed: KeyDigests, digests: Int64s) -> Int64s:
 def kept_rows(before: KeyDigests, after: KeyDigests) -> Int64s:
     """The ordinals, ascending, of the live rows of ``after`` whose digest is one of ``before``.
 
-    The digests of ``before`` are in memory a part at a time.
+    Digests of ``before`` are in memory a few parts at a time.
     """
     is_kept = np.zeros(after.table.file_rows, dtype=np.bool_)
-    for part, wanted in enumerate(before.sorted_parts()):
+    shift = DIGEST_BITS - PART_BITS
+    first_part, held = 0, [_none()]
+    for part, digests in enumerate(before.sorted_parts()):
+        held.append(digests)
+        if sum(map(len, held)) < MAX_HELD and part + 1 < 1 << PART_BITS:
+            continue
+        wanted = np.concatenate(held)
         for first, piece in after.pieces() if len(wanted) else ():
-            here = np.flatnonzero(piece >> (DIGEST_BITS - PART_BITS) == part)
+            parts = piece >> shift
+            here = np.flatnonzero((parts >= first_part) & (parts <= part))
             is_kept[first + here[_is_in(piece[here], wanted)]] = True
+        first_part, held = part + 1, [_none()]
     is_kept[after.table.deletion_vector] = False
     return np.flatnonzero(is_kept)
 

@@ -28,7 +28,7 @@ from sampling_engine.sql.passes import (
     ScanUnits,
     StrataOfRows,
     UnitRows,
-    UnitsOfRows,
+    UnitsOfPiece,
 )
 from sampling_engine.sql.statements import StrataTable
 from sampling_engine.sql.units import Units
@@ -184,7 +184,7 @@ class DuckDbEngine:
         for first in range(0, rows, PIECE_ROWS):
             stop = min(first + PIECE_ROWS, rows)
             step = progress_part(on_progress, first / rows, stop / rows)
-            piece = UnitsOfRows(wanted.units, wanted.row_filter, wanted.below, first, stop)
+            piece = UnitsOfPiece(wanted.units, wanted.row_filter, wanted.below, first, stop)
             ordinals, units = self.run(state, piece, step)
             yield KeyedUnits(ordinals, units, order.rank(ordinals))
 

@@ -283,21 +283,28 @@ class SparkEngine:
         limits: Int64s,
         on_progress: ProgressCallback,
     ) -> RankedRows:
+        ranks, shifts = order.ranks, order.shifts
+        if shifts is not None:
+            ranks = ranks.from_zero()
+            shifts = shifts[wanted]
         if strata.columns:
-            self._send_strata(state, strata, wanted, limits)
-        keyed = spark_sql.SparkKeys(order.digests.columns, order.ranks)
-        query = spark_sql.ranked_by_key(keyed, strata, limits, self.table)
+            self._send_strata(state, strata, wanted, limits, shifts)
+        keyed = spark_sql.SparkKeys(order.digests.columns, ranks)
+        query = spark_sql.ranked_by_key(
+            keyed, strata, limits, self.table, own_starts=shifts is not None
+        )
         found = RankedRows(*self._found(state, query, "scanning for the lowest ranks", on_progress))
         numbered = order.digests.numbered[0]
         found = RankedRows(*(each[~in_sorted(found.ordinals, numbered)] for each in found))
         _require_same(strata.of(found.ordinals, on_progress), found.strata)
-        _require_same(order.rank(found.ordinals), found.ranks)
+        _require_same(order.rank_in(found.ordinals, found.strata), found.ranks)
         own = numbered[~in_sorted(numbered, state.taken)]
-        numbers, ranks = strata.of(own, on_progress), order.rank(own)
+        numbers = strata.of(own, on_progress)
         limit_of = np.zeros(len(strata.rows) + 1, dtype=np.int64)
         limit_of[wanted] = limits
-        below = ranks < limit_of[numbers]
-        more = RankedRows(own[below], numbers[below], ranks[below])
+        own_ranks = order.rank_in(own, numbers)
+        below = own_ranks < limit_of[numbers]
+        more = RankedRows(own[below], numbers[below], own_ranks[below])
         return RankedRows(*(np.concatenate(both) for both in zip(found, more, strict=True)))
 
     def units_by_key(
@@ -355,17 +362,23 @@ class SparkEngine:
         )
 
     def _send_strata(
-        self, state: DrawState, strata: StrataTable, wanted: Int64s, thresholds: Int64s
+        self,
+        state: DrawState,
+        strata: StrataTable,
+        wanted: Int64s,
+        thresholds: Int64s,
+        shifts: Int64s | None = None,
     ) -> None:
-        """Make the view ``wanted`` of the strata's keys, numbers and thresholds."""
+        """Make the view ``wanted`` of the strata's keys, numbers, thresholds and shifts."""
         keys = ", ".join(
             f"CAST(s.k{i} AS {_sent_type(column)}) AS k{i}"
             for i, column in enumerate(strata.columns)
         )
-        inputs = {"wanted": {"stratum": wanted, "threshold": thresholds}}
+        shifts = np.zeros_like(wanted) if shifts is None else shifts
+        inputs = {"wanted": {"stratum": wanted, "threshold": thresholds, "shift": shifts}}
         with registered(state.cursor, inputs):
             table = state.cursor.sql(
-                f"SELECT {keys}, w.stratum, w.threshold FROM {strata.table_name} AS s "
+                f"SELECT {keys}, w.stratum, w.threshold, w.shift FROM {strata.table_name} AS s "
                 "JOIN wanted AS w ON w.stratum = s.stratum"
             ).to_arrow_table()
         self._view("wanted", table)

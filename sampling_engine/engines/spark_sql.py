@@ -29,7 +29,7 @@ from sampling_engine.engines.spark_types import (
 from sampling_engine.filters.filter import Filter
 from sampling_engine.filters.spark import build_spark_condition
 from sampling_engine.selection.bands import BandColumn
-from sampling_engine.selection.keyed import DigestRanks
+from sampling_engine.selection.keyed import SIZE, DigestRanks
 from sampling_engine.selection.order import (
     FIRST_FACTOR,
     LOW_31_BITS,
@@ -327,15 +327,34 @@ def ranked_below(wanted: RankedBelow, table: SparkTable) -> Query:
 
 
 def ranked_by_key(
-    keyed: SparkKeys, strata: StrataTable, thresholds: Int64s, table: SparkTable
+    keyed: SparkKeys,
+    strata: StrataTable,
+    thresholds: Int64s,
+    table: SparkTable,
+    *,
+    own_starts: bool = False,
 ) -> Query:
-    """As :func:`ranked_below`, by the ranks of digests."""
+    """As :func:`ranked_below`, by the ranks of digests.
+
+    With ``own_starts`` the view ``wanted`` has the shift of each stratum's start, too.
+    """
     columns = strata.columns
     source, params = table.numbered(
         f"{table.keys(columns)}, {keyed.text(table)} AS key_text", strata.row_filter
     )
-    rows = keyed.ranked(source, [f"k{i}" for i in range(len(columns))])
-    return _below(strata, thresholds, rows, params)
+    keys = [f"k{i}" for i in range(len(columns))]
+    rows = keyed.ranked(source, keys)
+    if not own_starts:
+        return _below(strata, thresholds, rows, params)
+    same = " AND ".join(f"q.{key} <=> w.{key}" for key in keys)
+    rank = f"((q.rank - w.shift) & {SIZE - 1}L)"
+    return Query(
+        f"SELECT /*+ BROADCAST(w) */ q.ordinal, w.stratum, {rank} AS rank "
+        f"FROM (SELECT * FROM ({rows}) WHERE pid >= 0) AS q JOIN wanted AS w ON {same} "
+        f"WHERE {rank} < w.threshold",
+        params,
+        NOT_TAKEN_FOUND,
+    )
 
 
 def _below(strata: StrataTable, thresholds: Int64s, rows: str, params: list[object]) -> Query:

@@ -11,7 +11,7 @@ import numpy as np
 from contract.declarations import Help, Initial, Option, Title
 from contract.fields import Bounds, Count, GroupColumn, Number
 from parquet_tables.progress import ProgressCallback
-from parquet_tables.row_keys.canonical import InvalidKey
+from parquet_tables.row_keys.canonical import InvalidKey, can_be_in_key
 from parquet_tables.row_keys.digests import NO_KEY, KeyMissing, RowKey
 from parquet_tables.tables import Column, TableFiles
 from sampling_engine.engines.engine import DrawState
@@ -127,8 +127,17 @@ class ClusterMethod(Method):
         return key.columns != (self.cluster_column,)
 
     def check_order(self, table: TableFiles, order: KeyedOrder, loc: Loc) -> None:
-        """Rows of a cluster need a row key, if some of them are drawn."""
+        """Clusters need values with a text; and their rows a row key, if some are drawn."""
         super().check_order(table, order, loc)
+        (column,) = self.group_columns(table)
+        if not can_be_in_key(column):
+            raise InvalidKey(
+                "Clusters of the keyed order are ranked by their values: the column "
+                '"{column}" is {type}, which can\'t be in a key.',
+                column=column.name,
+                type=column.type,
+                loc=loc,
+            )
         draws_some = self.samples_per_cluster is not None or self.sample_percentage is not None
         if draws_some and not self.orders_rows(order.key):
             raise InvalidKey(

@@ -332,7 +332,8 @@ class Round:
     @property
     def order_version(self) -> str:
         """The name of the round's order, which enters its keys."""
-        return ORDER_VERSION if self.order is None else KEYED_VERSION
+        is_keyed = self.order is not None or self.method.divides
+        return KEYED_VERSION if is_keyed else ORDER_VERSION
 
 
 def order_of(state: DrawState, round_spec: Round, width: int | None = None) -> Order:

@@ -6,6 +6,7 @@ Ohlsson (1995), "Coordination of samples using permanent random numbers".
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from copy import copy
 from fractions import Fraction
 from functools import cached_property
 
@@ -40,6 +41,12 @@ class DigestRanks:
     def __init__(self, seed: Seed, start: Fraction = Fraction(0)) -> None:
         self.network = SeededOrder(SIZE, seed, MAX_BITS, KEYED_VERSION)
         self.shift = shift_of(start)
+
+    def from_zero(self) -> DigestRanks:
+        """The ranks by the same seed from the start 0."""
+        ranks = copy(self)
+        ranks.shift = 0
+        return ranks
 
     def of(self, digests: Int64s) -> Int64s:
         """The ranks, 0 to below 2^62; two's complement makes the difference a remainder."""

@@ -249,7 +249,7 @@ class RowsOfUnits(Pass[UnitRows]):
 
 
 @dataclass(frozen=True)
-class UnitsOfRows(Pass[UnitRows]):
+class UnitsOfPiece(Pass[UnitRows]):
     """The rows from ``first`` to ``stop`` of fewer than ``below`` units that aren't taken."""
 
     units: Units

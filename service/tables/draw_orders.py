@@ -11,10 +11,9 @@ from domain_errors import DomainError
 from parquet_tables.tables import TableFiles, UnknownColumn
 from sampling_engine import method_class
 from service.service import Service
+from service.tables.chosen_keys import declared_key_of
 from service.tables.open_tables import OpenTable
-from storage.jobs.publishing import job_with_output
-from storage.sqlite.database import Transaction
-from storage.versions.row_keys import DeclaredKey, row_key_of
+from storage.versions.row_keys import DeclaredKey
 
 
 class NoRowKey(DomainError):
@@ -52,22 +51,6 @@ def settle_orders(
         stated = _settled(order, declared, source, dataset_id, loc)
         settled.append(cast("RoundJson", {**given, "order": stated}))
     return settled
-
-
-def declared_key_of(tx: Transaction, dataset_id: int, source: OpenTable) -> DeclaredKey | None:
-    """The row key of a table; a sample and a residual have that of the table they are drawn from.
-
-    None if there is none.
-    """
-    key, commit_id = source.key, source.commit_id
-    while True:
-        found = row_key_of(tx, dataset_id, key)
-        if found is not None:
-            return found
-        job = job_with_output(tx, dataset_id, commit_id)
-        if job is None or job.run_type != "sampling" or job.source_commit_id is None:
-            return None
-        key, commit_id = job.run_parameters["table_key"], job.source_commit_id
 
 
 def _settled(

@@ -13,6 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain_errors import DomainError, counted
+from parquet_tables.cached_files import (
+    INTEGERS_SUFFIX,
+    cache_path,
+    read_integers,
+    table_identity,
+    write_integers,
+)
 from parquet_tables.progress import ProgressCallback, ignore_progress
 from parquet_tables.row_keys.canonical import InvalidKey, Loc
 from parquet_tables.row_keys.digests import (
@@ -46,6 +53,10 @@ ORDINALS = (
     "SELECT CAST(split_part(f._logical_row_id, ':', -1) AS BIGINT) AS ordinal "
     "FROM read_parquet(?) AS f"
 )
+
+
+KEPT_VERSION = "kept-rows-1"
+BITS = 64
 
 
 class PositionsDiffer(Conflict):
@@ -193,14 +204,28 @@ class RowsByKey(EarlierRows):
         except DomainError as error:
             error.loc = self.key_loc
             raise
-        old: Int64s = np.empty(0, dtype=np.int64)
+        none: Int64s = np.empty(0, dtype=np.int64)
+        old = none if since is None else self._kept(since)
+        if since is not None and not draws:
+            return old, none
         keyed = self._required(self.table.files, self.label, self.key_loc)
-        if since is not None:
+        return old, rows_of_keys(keyed, np.concatenate([none, *map(self._of_draw, draws)]))
+
+    def _kept(self, since: EarlierVersion) -> Int64s:
+        """The rows that a version has; they are cached as bits."""
+        table, before = self.table.files, since.table.files
+        named = (KEPT_VERSION, self.key.columns, self.key.duplicates, table_identity(before))
+        path = cache_path(self.service.directory.counts_dir, table, *named, suffix=INTEGERS_SUFFIX)
+        stored = read_integers(path)
+        if stored is None:
+            keyed = self._required(table, self.label, self.key_loc)
             label = f"{since.name} ({since.table.commit_id[:8]})"
-            at = (*self.loc, "new_since")
-            old = kept_rows(self._required(since.table.files, label, at), keyed)
-        digests = [np.empty(0, dtype=np.int64), *map(self._of_draw, draws)]
-        return old, rows_of_keys(keyed, np.concatenate(digests))
+            earlier = self._required(before, label, (*self.loc, "new_since"))
+            is_kept = np.zeros(-(-table.file_rows // BITS) * BITS, dtype=np.bool_)
+            is_kept[kept_rows(earlier, keyed)] = True
+            stored = np.packbits(is_kept).view(np.int64)
+            write_integers(path, stored)
+        return np.flatnonzero(np.unpackbits(stored.view(np.uint8)))
 
     def _required(self, table: TableFiles, label: str, loc: Loc) -> KeyDigests:
         """The digests of a table whose key holds; they are cached."""

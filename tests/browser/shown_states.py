@@ -13,6 +13,16 @@ Goto = Callable[[str], None]
 State = Callable[[Page, World, Goto], object]
 
 
+def row_key(page: Page, world: World, goto: Goto) -> None:
+    """A key that holds in one version, and not in another."""
+    dataset = world.server.new_named("Keyed", "id,amount\n1,2\n2,3\n")
+    path = f"/api/datasets/{dataset}/row-key"
+    assert world.server.admin.put(path, json={"columns": ["id"]}).status_code == 200
+    world.server.import_text(dataset, "id,amount\n1,2\n1,3\n")
+    goto(f"/datasets/{dataset}?tab=key")
+    expect(page.get_by_role("region", name="State of the row key by version")).to_be_visible()
+
+
 def at(path: str) -> State:
     """The page at a path, with ids of the world filled in."""
     return lambda page, world, goto: goto(path.format(w=world, j=world.jobs))
@@ -213,6 +223,8 @@ ADMIN_STATES: dict[str, State] = {
     "certificate": at("/jobs/{j[draw]}?tab=certificate"),
     "no registered plans": at("/datasets/{w.dataset}/plans"),
     "history": at("/datasets/{w.dataset}?tab=history"),
+    "proposed row key": at("/datasets/{w.dataset}?tab=key"),
+    "row key": row_key,
     "two tables": two_tables,
     "no such version": at("/datasets/{w.dataset}/changes?from=nothing"),
     "draws": at("/datasets/{w.dataset}?tab=draws"),
@@ -249,6 +261,8 @@ ADMIN_STATES: dict[str, State] = {
     ),
     "back-test": at("/jobs/{j[draw]}?tab=estimates&view=backtest"),
     "values from a file": at("/jobs/{j[draw]}?tab=estimates&view=values"),
+    "contrast": at("/jobs/{j[draw]}?tab=estimates&statistic=mean&column=amount&contrast_column=id"),
+    "change": at("/jobs/{j[draw]}?tab=change&with_job={j[draw]}&statistic=mean&column=amount"),
     "findings": at("/jobs/{j[draw]}?tab=findings"),
     "a finding in conflict": finding_conflict,
     "evaluation": at("/jobs/{j[draw]}?tab=evaluation"),

@@ -123,6 +123,9 @@ NOT_ARGUMENTS = {
     "output_name": "name",
     "commit_message": "purpose",
     "export_residual": "residual",
+    "row_diff": "changed_rows itself",
+    "with_tables": "with_tables of sql",
+    "with_job": "other",
 }
 """Fields of the API with another name in the client."""
 

@@ -9,6 +9,7 @@ import duckdb
 import pytest
 
 from tests.contract.draw_requests import one
+from tests.contract.problems import assert_problem
 from tests.contract.test_certificates import certified, file_of, require_accepted
 from tests.support.live_server import LiveServer
 
@@ -191,6 +192,22 @@ def test_replacements_are_the_next_rows_by_key(server: LiveServer, dataset: int,
     require_accepted(server, job["id"], dataset)
 
 
+def test_rows_of_an_earlier_draw_are_left_out_by_their_keys(
+    server: LiveServer, dataset: int
+) -> None:
+    first = server.draw(
+        dataset, {"rounds": [{**one("random", sample_size=30), **keyed(["account"])}]}
+    )
+    each = {**one("random", sample_size=12), **keyed(["account"])}
+    job = server.draw(dataset, {"rounds": [{**each, "filters": {"not_drawn_by": [first["id"]]}}]})
+    assert job["status"] == "completed", job
+    report = require_accepted(server, job["id"], dataset)
+    (line,) = (x for x in report["checks"] if "left_out_by" in x["text"])
+    assert line["status"] == "claimed"
+    assert line["text"].startswith("which 30 rows the table lacks: by the manifest's left_out_by")
+    assert line["text"].endswith(f"those of the draw {first['id']}, by account")
+
+
 def planned(server: LiveServer, dataset: int) -> dict[str, Any]:
     """A draw of a registered plan by dice; the plan states key and start."""
     each = {"method": "random", "parameters": {"sample_size": 20}, **keyed(["account"], "0.25")}
@@ -213,3 +230,10 @@ def test_a_certificate_by_positions_has_no_order(server: LiveServer, dataset: in
     found = accepted(server, dataset, [one("random", sample_size=5)])
     assert found["engine"]["order_version"] == "jobsvc-order-1"
     assert "order" not in found["rounds"][0]
+
+
+def test_clusters_of_floats_have_no_keyed_order(server: LiveServer, dataset: int) -> None:
+    clusters = {"cluster_column": "score", "num_clusters": 2}
+    body = {"rounds": [{**one("cluster", **clusters), **keyed(["account"])}]}
+    answer = server.admin.post(f"/api/sampling/datasets/{dataset}/jobs", json=body)
+    assert_problem(answer, 422, "invalid_key", 'the column "score" is DOUBLE')

@@ -234,6 +234,20 @@ def test_an_explanation_states_the_keys_place(server: LiveServer, dataset: int) 
     assert max(ranks[True], default=0) < min(ranks[False])
 
 
+def test_an_explanation_goes_from_the_start_of_its_stratum(
+    server: LiveServer, dataset: int
+) -> None:
+    given = keyed("stratified", start="0.25", starts={"3": "0.75"})
+    job = server.draw(dataset, {"rounds": [given]})
+    for number, start in ((3, "0.75"), (4, "0.25")):
+        query = {"column": "account", "value": f"A{number:05}"}
+        answer = server.admin.get(f"/api/sampling/jobs/{job['id']}/lookup", params=query)
+        (verdict,) = answer.json()["rows"][0]["rounds"]
+        assert verdict["key_place"]["start"] == start
+        assert verdict["key_place"]["rank"] == str(verdict["rank"])
+        assert "starts" not in verdict["key_place"]
+
+
 def test_numbered_duplicates_are_explained_by_their_numbers(server: LiveServer) -> None:
     lines = [f"K{at // 3},{at}" for at in range(60)]
     dataset = server.new_named("numbered keys", "\n".join(["account,value", *lines]) + "\n")

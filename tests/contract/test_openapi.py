@@ -51,6 +51,7 @@ def test_a_round_is_one_of_the_methods_shapes(document: dict[str, Any]) -> None:
         "cluster",
         "weighted",
         "monetary_unit",
+        "split",
     }
 
 

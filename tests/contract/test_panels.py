@@ -255,6 +255,31 @@ def test_files_of_a_wave_have_its_rows_by_key(accounts: Accounts) -> None:
             ["body", "round", "method"],
         ),
         (
+            {
+                "round": {
+                    "method": "split",
+                    "parameters": {"parts": {"a": 0.5, "b": 0.5}},
+                    "order": {"key": ["account"]},
+                }
+            },
+            "invalid_value",
+            "random, stratified, cluster, weighted",
+            ["body", "round", "method"],
+        ),
+        (
+            {
+                "round": {
+                    "method": "random",
+                    "parameters": {"sample_size": 3},
+                    "order": {"key": ["account"]},
+                    "filters": {"new_since": "main"},
+                }
+            },
+            "invalid_value",
+            "leave `new_since` and `not_drawn_by` out",
+            ["body", "round", "filters"],
+        ),
+        (
             {"round": {"method": "random", "parameters": {"sample_size": 3}}},
             "no_row_key",
             "has no row key",

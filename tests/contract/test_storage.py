@@ -231,3 +231,22 @@ def test_imports_and_draws_of_what_a_prune_removes_just_then_are_whole(
     findings = check(own_server.service.directory, lambda done, what: None)
     assert findings.faults == ()
     assert findings.commits >= 12
+
+
+def test_a_deleted_dataset_takes_its_panels_along(
+    own_server: LiveServer, calendar: Calendar
+) -> None:
+    dataset_id = own_server.new_table(100)
+    path = f"/api/sampling/datasets/{dataset_id}/panels"
+    drawn = {**DRAW["rounds"][0], "order": {"key": ["id"]}}
+    body = {"round": drawn, "name": "waves", "rotation": "50%"}
+    panel = own_server.admin.post(path, json=body).json()
+    wave = own_server.admin.post(f"/api/sampling/panels/{panel['id']}/waves", json={}).json()
+    own_server.finished(wave["job_id"])
+    own_server.admin.delete(f"/api/datasets/{dataset_id}")
+    assert own_server.admin.get(f"/api/sampling/panels/{panel['id']}").status_code == 404
+    calendar.ahead = timedelta(days=400)
+    pruned = prune(own_server, dry_run=False)
+    assert counts(pruned)["datasets"] == 1
+    with own_server.service.database.read() as tx:
+        assert not tx.execute("SELECT 1 FROM panels").fetchall()

@@ -189,6 +189,13 @@ def keyed_last_rank_other(predicate: Any) -> None:
     predicate["rounds"][0]["facts"]["last_rank"] = "7"
 
 
+@statement("keyed_new", "source_draw", ALONE)
+def source_draw_of_left_out_rows(predicate: Any) -> None:
+    """Somebody could try texts until the rows suit."""
+    predicate["population"]["source_draw"] = "0123456789abcdef"
+    predicate["rounds"][0]["effective_seed"] = "5:from-0123456789abcdef"
+
+
 @statement("keyed", "data_columns", ALONE)
 def key_missing_from_the_data(predicate: Any) -> None:
     predicate["data"]["columns"] = []

@@ -72,6 +72,7 @@ BASES = {
     "keyed_numbered": "keyed_numbered",
     "keyed_plan": "keyed_plan",
     "keyed_starts": "keyed_starts",
+    "keyed_new": "keyed_new",
 }
 TAMPERINGS: list[tuple[str, Function, str]] = []
 

@@ -23,7 +23,9 @@ from storage.accounts.identities import identity_of
 from storage.accounts.users import password_hash_of
 from storage.jobs.jobs import outcomes_of
 from storage.jobs.lists import JobFilters, list_jobs
+from storage.versions.manifests import PRIMARY
 from storage.versions.refs import MAIN, is_movable, list_refs
+from storage.versions.row_keys import row_key_of
 from web_ui.shell import ListQuery, blueprint, caller, service, show, signed_in, submission, to
 
 SHOWN = 8
@@ -110,9 +112,11 @@ def import_form(dataset_id: int) -> Response:
     with service().database.read() as tx:
         refs, _ = list_refs(tx, dataset_id)
         connections = list_connections(tx, caller().user)
+        declared_key = row_key_of(tx, dataset_id, PRIMARY)
     return show(
         "dataset_import.html",
         dataset=dataset,
+        row_key=declared_key.columns if declared_key else (),
         connections=connections,
         attach="attach" in request.args,
         refs=[one for one in refs if is_movable(one.name)],

@@ -46,6 +46,7 @@ function showRequest() {
     ...(message ? { commit_message: message } : {}),
     ...(Object.keys(values).length ? { options: values } : {}),
     ...(isRequired() ? { require_columns: true } : {}),
+    ...keyField(),
   };
   showCode({
     path: `/api/datasets/${dataset || "{dataset_id}"}/refs/${encodeURIComponent(versionName())}/import`,
@@ -58,6 +59,13 @@ one("#options").open = matchMedia("(min-width: 40rem)").matches;
 Object.assign(LABELS, { uri: "URL" });
 const address = (id) => `/api/datasets/${id}`;
 const versionName = () => one("#ref")?.value ?? "main";
+const rowKey = one("#row_key");
+let proposedKey = ""; // null once the user typed a key
+rowKey.addEventListener("input", () => { proposedKey = null; });
+function keyField() {
+  const columns = rowKey.value === rowKey.defaultValue ? [] : rowKey.value.split(",").map((part) => part.trim()).filter(Boolean);
+  return columns.length ? { row_key: columns } : {};
+}
 const isRequired = () => Boolean(one("#require_columns")?.checked);
 for (const id of ["#ref", "#require_columns"]) one(id)?.addEventListener("change", () => { if (source && options) { key = newKey(); read(); } });
 
@@ -142,6 +150,11 @@ async function read() {
   options.showBar(one("#options"), found.tables);
   options.showQuestions(one("#questions"), found.tables);
   showPreview(box, found, options.columnHead);
+  if (!isAuto && !rowKey.defaultValue && proposedKey !== null) {
+    proposedKey = found.tables.length === 1 ? found.tables[0].row_key.join(", ") : "";
+    rowKey.value = proposedKey;
+    showRequest();
+  }
   if (focused) document.getElementById(focused)?.focus();
   allow(!found.refusal);
   return !found.refusal && !found.warning && !found.problems.length && !options.isOpen();
@@ -225,7 +238,7 @@ uri?.addEventListener("input", () => { if (source) reset(null); });
 async function submitUri(given, end) {
   try {
     const [message, values] = [one("#commit_message").value, options.values()];
-    const json = { uri: given, ...(message ? { commit_message: message } : {}), ...(Object.keys(values).length ? { options: values } : {}), ...(isRequired() ? { require_columns: true } : {}) };
+    const json = { uri: given, ...(message ? { commit_message: message } : {}), ...(Object.keys(values).length ? { options: values } : {}), ...(isRequired() ? { require_columns: true } : {}), ...keyField() };
     const path = `${address(dataset)}/refs/${encodeURIComponent(versionName())}/import`;
     follow((await callApi(path, { json })).job_id, end);
   } catch (problem) {
@@ -248,6 +261,7 @@ function upload(file, end) {
   const values = options.values();
   if (Object.keys(values).length) data.append("options", JSON.stringify(values));
   if (isRequired()) data.append("require_columns", "true");
+  for (const [field, columns] of Object.entries(keyField())) data.append(field, JSON.stringify(columns));
   data.append("file", file, file.name);
   request = new XMLHttpRequest(); // fetch has no upload progress
   request.open("POST", `${address(dataset)}/refs/${encodeURIComponent(versionName())}/import`);
