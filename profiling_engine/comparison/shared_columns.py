@@ -60,14 +60,6 @@ class SharedColumn:
             return _reads_as(two, one, before.name)
         return f"CAST({one} AS VARCHAR) IS NOT DISTINCT FROM CAST({two} AS VARCHAR)"
 
-    def key(self, value: str) -> str:
-        """Build the SQL of a value as a part of a key, with one type for both tables."""
-        if not self.is_retyped:
-            return value
-        if self.base.data_type.is_integer and self.other.data_type.is_integer:
-            return f"CAST({value} AS HUGEINT)"
-        return f"CAST({value} AS {'DOUBLE' if self.are_numbers else 'VARCHAR'})"
-
 
 def _reads_as(text: str, number: str, type_: str) -> str:
     """Whether a text reads as a number, in any spelling without leading zeros."""

@@ -69,7 +69,7 @@ def current_rows(
     ------
     NotFound
         There is no such version or table.
-    InvalidKey, UnknownColumn, KeyMissing
+    NoRowKey, InvalidKey, UnknownColumn, KeyMissing
         The table has no row key, the columns are none, or a drawn row has no value in one.
     InvalidValue
         The sample has more than ``MAX_ROWS`` rows.

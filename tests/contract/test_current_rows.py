@@ -115,7 +115,7 @@ def test_rows_of_equal_keys_at_the_draw_are_no_new_rows(server: LiveServer) -> N
 
 def test_the_declared_key_is_the_default(server: LiveServer, sample: Redrawn) -> None:
     path = f"/api/sampling/jobs/{sample.job}/rows"
-    assert_problem(server.admin.get(path), 422, "invalid_key", "has no row key")
+    assert_problem(server.admin.get(path), 422, "no_row_key", "has no row key")
     service = server.service
     with service.database.write() as tx:
         set_row_key(tx, sample.dataset, "primary", ["doc"], "refuse", 1, service.clock)

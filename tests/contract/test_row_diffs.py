@@ -116,7 +116,7 @@ def test_a_sample_and_its_remaining_rows_are_compared(server: LiveServer) -> Non
         ({"keys": ["no", "note"]}, "unknown_column", "note", ["keys", 1]),
         ({"keys": ["no", "NO"]}, "invalid_key", "twice", ["keys", 1]),
         ({"keys": []}, "invalid_request", "keys", ["keys"]),
-        ({"keys": None, "row_diff": True}, "invalid_key", "has no row key", ["keys"]),
+        ({"keys": None, "row_diff": True}, "no_row_key", "has no row key", ["keys"]),
         (
             {"keys": None, "duplicates": "number"},
             "invalid_request",
