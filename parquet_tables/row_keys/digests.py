@@ -49,8 +49,8 @@ VERSION = "row-key-1"
 NO_KEY = -1
 """The digest of a row without a value in a column of the key."""
 PIECE_ROWS = 1 << 20
-PART_BITS = 4
-"""Digests are sorted in 2^4 parts of their range, so that a part of 60 million takes 30 MB."""
+PART_BITS = 3
+"""Digests are sorted in 2^3 parts of their range, so that a part of 60 million takes 60 MB."""
 MAX_HELD = 1 << 18
 """Digests that are looked up at once, but for those of one part."""
 EXAMPLES = 3
@@ -291,7 +291,7 @@ class KeyDigests:
                 is_here = piece >> (DIGEST_BITS - PART_BITS) == part
                 if len(self.table.deletion_vector):
                     is_here = is_here & self._is_live(first, len(piece))
-                found.append(piece[is_here])
+                found.append(np.compress(is_here, piece))
             values = np.concatenate(found)
             values.sort()
             yield values
@@ -557,12 +557,15 @@ def _is_whole(path: Path, rows: int) -> bool:
     except OSError:
         return False
     size = CHECKSUM_BYTES + 8 * rows
-    return status.st_size == size and _has_its_checksum(path, status.st_ino, status.st_mtime_ns)
+    return status.st_size == size and _has_its_checksum(path, status.st_ino)
 
 
 @lru_cache(maxsize=4096)
-def _has_its_checksum(path: Path, inode: int, modified_ns: int) -> bool:
-    """Whether the content has the SHA-256 before it; read once for each state of the file."""
+def _has_its_checksum(path: Path, inode: int) -> bool:
+    """Whether the content has the SHA-256 before it.
+
+    It is read once, as a file is never changed; its time is that of the last use.
+    """
     with path.open("rb") as content:
         expected = content.read(CHECKSUM_BYTES)
         return hashlib.file_digest(content, "sha256").digest() == expected

@@ -778,17 +778,18 @@ ACCOUNTS = (
     "CAST(1 + i % 1000 AS DECIMAL(9,2)) / 4 AS amount, hash(i) % 100 >= 3 AS stays "
     "FROM range({rows}) AS r(i) {where} ORDER BY hash(i + {shuffle})"
 )
-BY_ACCOUNT = {"key": ["account"], "start": "0.4"}
-OF_ACCOUNTS: dict[str, dict[str, Any]] = {
-    "random": {"sample_size": 300},
-    "stratified": {"strata_columns": ["branch"], "samples_per_stratum": 3},
-    "cluster": {"cluster_column": "branch", "num_clusters": 10, "samples_per_cluster": 20},
-    "weighted": {"weight_column": "amount", "sample_size": 300},
-}
+OF_ACCOUNTS = (
+    RandomMethod(sample_size=300),
+    by("branch", samples_per_stratum=3),
+    ClusterMethod(cluster_column="branch", num_clusters=10, samples_per_cluster=20),
+    WeightedMethod(sample_size=300, weight_column="amount"),
+)
 
 
 @pytest.mark.slow
-def test_a_million_rows_come_again_in_another_order(live: LiveServer, tmp_path: Path) -> None:
+def test_a_million_rows_come_again_in_another_order(
+    live: LiveServer, server: SparkServer, tmp_path: Path
+) -> None:
     """Shuffled, a tenth appended, 3 % deleted, read from CSV again: the same keys by all means."""
     dataset_id = live.new_dataset()
     for version, (rows, where) in enumerate(
@@ -812,34 +813,38 @@ def test_a_million_rows_come_again_in_another_order(live: LiveServer, tmp_path: 
         job = finished(live.admin, answer.json()["job_id"], within_s=300)
         assert job["status"] == "completed", job
 
-    def drawn(ref: str, engine: str, filters: str | None) -> list[tuple[int, str]]:
-        """The keys by round, in their order of selection, of rounds by every method."""
-        rounds = [
-            {
-                "method": method,
-                "parameters": {**parameters, "seed": "million"},
-                "order": BY_ACCOUNT,
-                **({"filters": {"expression": filters}} if filters else {}),
-            }
-            for method, parameters in OF_ACCOUNTS.items()
-        ]
-        body = {"rounds": rounds, "source_ref": ref}
-        job = finished(live.admin, job_by(live, dataset_id, engine, body), within_s=300)
-        assert job["status"] == "completed", job
-        pages = (live.rows(job["id"], limit=1_000, offset=offset) for offset in (0, 1_000))
-        found = [row for page in pages for row in page]
-        found.sort(key=lambda row: (row["_sampling_round"], row["_selection_order"]))
-        return [(row["_sampling_round"], row["account"]) for row in found]
+    service = live.service
 
-    first = drawn("before", "duckdb", "stays = true")
+    def drawn(ref: str, engine: Engine, filters: str | None) -> list[tuple[object, ...]]:
+        """The keys by round, in their order of selection, of rounds by every method."""
+        files = open_table(service, dataset_id, ref, None).files
+        passing = None if filters is None else parse_expression(filters, files)
+        order = KeyedOrder(RowKey(("account",)), Fraction(2, 5))
+        rounds = [
+            one_round(method, "million", number, order=order, filter=passing)
+            for number, method in enumerate(OF_ACCOUNTS, start=1)
+        ]
+        path = service.directory.scratch_dir / "million.parquet"
+        draw_sample(
+            service.parquet, files, rounds, table_key="primary", destination=path, engine=engine
+        )
+        with service.parquet.cursor() as cursor:
+            return cursor.execute(
+                "SELECT _sampling_round, account FROM read_parquet(?) "
+                "ORDER BY _sampling_round, _selection_order",
+                [str(path)],
+            ).fetchall()
+
+    first = drawn("before", DUCKDB, "stays = true")
     assert len(first) == 300 + 97 * 3 + 200 + 300
-    assert drawn("main", "duckdb", "id < 1000000") == first
-    assert drawn("main", "spark", "id < 1000000") == first
-    assert drawn("before", "spark", "stays = true") == first
+    assert drawn("main", DUCKDB, "id < 1000000") == first
+    before, after = drawn("before", DUCKDB, None), drawn("main", DUCKDB, None)
+    in_one = {"spark__sql__files__maxPartitionBytes": "64m"}
+    with spark(server, open_table(service, dataset_id, "main", None).files, **in_one) as engine:
+        assert drawn("main", engine, "id < 1000000") == first
+        assert drawn("main", engine, None) == after
     # Without filters, of those that both versions have, no other key goes before a drawn one.
-    before, after = drawn("before", "spark", None), drawn("main", "spark", None)
-    assert after == drawn("main", "duckdb", None)
     old = [key for number, key in before if number == 1]
-    new = [key for number, key in after if number == 1]
+    new = [str(key) for number, key in after if number == 1]
     alive = [key for key in new if key < "A01000000"]
     assert alive == [key for key in old if key in set(alive)]
