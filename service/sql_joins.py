@@ -27,7 +27,7 @@ from parquet_tables.rows import RowSet, rows_at
 from parquet_tables.tables import Column, Int64s
 from parquet_tables.writing import read_columns, write_parquet
 from service.service import Service
-from service.tables.draw_orders import declared_key_of
+from service.tables.chosen_keys import declared_key_of
 from service.tables.drawn_rows import ROW_ID
 from service.tables.open_tables import (
     OpenTable,

@@ -5,11 +5,36 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from contract.words import Duplicates
+from domain_errors import DomainError
 from parquet_tables.row_keys.canonical import Loc, key_columns
 from parquet_tables.row_keys.digests import RowKey
 from service.service import Service
-from service.tables.draw_orders import NoRowKey, declared_key_of
 from service.tables.open_tables import OpenTable
+from storage.jobs.publishing import job_with_output
+from storage.sqlite.database import Transaction
+from storage.versions.row_keys import DeclaredKey, row_key_of
+
+
+class NoRowKey(DomainError):
+    """A request names no key, and the table has none."""
+
+    code = "no_row_key"
+
+
+def declared_key_of(tx: Transaction, dataset_id: int, source: OpenTable) -> DeclaredKey | None:
+    """The row key of a table; a sample and a residual have that of the table they are drawn from.
+
+    None if there is none.
+    """
+    key, commit_id = source.key, source.commit_id
+    while True:
+        found = row_key_of(tx, dataset_id, key)
+        if found is not None:
+            return found
+        job = job_with_output(tx, dataset_id, commit_id)
+        if job is None or job.run_type != "sampling" or job.source_commit_id is None:
+            return None
+        key, commit_id = job.run_parameters["table_key"], job.source_commit_id
 
 
 def choose_row_key(

@@ -7,19 +7,12 @@ from typing import Any, cast
 
 from contract.requests.draw import OrderJson, RoundJson
 from contract.words import Duplicates
-from domain_errors import DomainError
 from parquet_tables.tables import TableFiles, UnknownColumn
 from sampling_engine import method_class
 from service.service import Service
-from service.tables.chosen_keys import declared_key_of
+from service.tables.chosen_keys import NoRowKey, declared_key_of
 from service.tables.open_tables import OpenTable
 from storage.versions.row_keys import DeclaredKey
-
-
-class NoRowKey(DomainError):
-    """A keyed order names no key, and the table has none."""
-
-    code = "no_row_key"
 
 
 def settle_orders(

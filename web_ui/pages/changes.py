@@ -25,7 +25,7 @@ from domain_errors import DomainError
 from parquet_tables.names import folded
 from parquet_tables.quoting import quote_identifier, quote_text
 from parquet_tables.tables import Column
-from service.tables.draw_orders import declared_key_of
+from service.tables.chosen_keys import declared_key_of
 from service.tables.open_tables import (
     RESULT,
     OpenTable,

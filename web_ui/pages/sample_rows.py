@@ -10,8 +10,8 @@ from flask import request
 from application.access import RowSource
 from contract.requests.tables import CurrentRowsRequest
 from domain_errors import DomainError
+from service.tables.chosen_keys import declared_key_of
 from service.tables.current_rows import current_rows
-from service.tables.draw_orders import declared_key_of
 from service.tables.drawn_rows import ROW_ID
 from service.tables.open_tables import SAMPLE, open_source, open_table, output_of
 from storage.jobs.jobs import JobRecord
