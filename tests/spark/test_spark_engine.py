@@ -700,7 +700,11 @@ def test_rows_of_an_earlier_draw_are_left_out_by_both_engines(live: LiveServer) 
         for given in DRAW["rounds"]
     ]
     found = [
-        finished(live.admin, job_by(live, dataset_id, engine, {**DRAW, "rounds": rounds}), 300)
+        finished(
+            live.admin,
+            job_by(live, dataset_id, engine, {**DRAW, "rounds": rounds, "commit_message": engine}),
+            within_s=300,
+        )
         for engine in ("spark", "duckdb")
     ]
     assert found[0]["output_summary"]["engine"]["name"] == "spark"
