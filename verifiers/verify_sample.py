@@ -927,7 +927,7 @@ class KeyRanks:
         return [(rank - shifts[start]) % size for rank, start in zip(plain, each, strict=True)]
 
 
-class RowsByKey:
+class KeyedTable:
     """The keyed order of rows whose keys are known; equal ranks are ordered by the texts.
 
     `starts` are those of rows whose stratum has one of its own.
@@ -953,7 +953,7 @@ class RowsByKey:
         return [(rank, i) for (rank, _), i in lines]
 
 
-RowOrder = Order | RowsByKey
+RowOrder = Order | KeyedTable
 
 
 def key_digest(canonical_text: str) -> int:
@@ -1993,7 +1993,7 @@ def sampled_order(case: Case, rnd: StatedRound, bits: int | None = None) -> RowO
     twice = [key for key, count in Counter(texts.values()).items() if count > 1]
     require(not twice, "key_not_unique", f"Rows of round {rnd.number} share the key {twice[:1]}.")
     labels = dict(zip(rnd.drawn(), rnd.labels or (), strict=False))
-    return RowsByKey(rnd.key_ranks(), texts, rnd.row_starts(labels))
+    return KeyedTable(rnd.key_ranks(), texts, rnd.row_starts(labels))
 
 
 def ascending(ranks: list[Place], where: str) -> None:
@@ -2464,7 +2464,7 @@ class Redraw:
         if not rnd.has_row_keys:
             return Order(self.case.file_rows, rnd.seed, bits)
         starts = rnd.row_starts(self.strata.get(rnd.number, {}))
-        return RowsByKey(rnd.key_ranks(), self.keys.texts(rnd), starts)
+        return KeyedTable(rnd.key_ranks(), self.keys.texts(rnd), starts)
 
     def check_keys(self, rnd: StatedRound) -> bool:
         """Report whether the key of a round identifies each row."""

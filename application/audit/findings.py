@@ -35,7 +35,7 @@ from parquet_tables.rows import read_page, read_rows, rows_statement
 from parquet_tables.tables import TableFiles
 from sampling_engine.errors import NoReserves
 from service.service import Service
-from service.tables.named_rows import RowsOfSample
+from service.tables.named_rows import NamedItems
 from service.tables.open_tables import SAMPLE, open_source, open_table, output_of
 from service.tables.row_names import names_of_job
 from storage.audit.findings import (
@@ -275,10 +275,10 @@ def named_replacements(
     ]
 
 
-def items_by_key(service: Service, job: JobRecord, state: AuditState) -> RowsOfSample:
+def items_by_key(service: Service, job: JobRecord, state: AuditState) -> NamedItems:
     """The drawn rows and their replacements, which people name by row id or by key."""
     came_in = [each.replacement_id for each in state.replacements]
-    return RowsOfSample(service, job, {*drawn_row_ids(service, job), *came_in})
+    return NamedItems(service, job, {*drawn_row_ids(service, job), *came_in})
 
 
 def replace_row(by: Caller, job: JobRecord, row: str, reason: str) -> NamedReplacement:

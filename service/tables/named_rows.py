@@ -129,7 +129,7 @@ def ordinal_of(source: OpenTable, row_id: str, loc: Loc = ()) -> int:
     return int(number)
 
 
-class RowsOfSample:
+class NamedItems:
     """Rows of a sample, named by row id or by key.
 
     Parameters

@@ -64,7 +64,7 @@ def test_equal_ranks_are_ordered_by_the_texts(monkeypatch: pytest.MonkeyPatch) -
     """Nobody knows two keys of one digest, so all get the same one."""
     monkeypatch.setattr(verify_sample, "key_digest", lambda _: 7)
     ranks = verify_sample.KeyRanks("42", "0")
-    rows = verify_sample.RowsByKey(ranks, {0: "1:b", 1: "1:a", 2: "2:é"})
+    rows = verify_sample.KeyedTable(ranks, {0: "1:b", 1: "1:a", 2: "2:é"})
     assert [row for _, row in rows.sorted([0, 1, 2])] == [1, 0, 2]
 
 
