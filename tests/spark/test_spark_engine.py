@@ -791,6 +791,7 @@ OF_ACCOUNTS = (
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_a_million_rows_come_again_in_another_order(
     live: LiveServer, server: SparkServer, tmp_path: Path
 ) -> None:
@@ -846,7 +847,6 @@ def test_a_million_rows_come_again_in_another_order(
     in_one = {"spark__sql__files__maxPartitionBytes": "64m"}
     with spark(server, open_table(service, dataset_id, "main", None).files, **in_one) as engine:
         assert drawn("main", engine, "id < 1000000") == first
-        assert drawn("main", engine, None) == after
     # Without filters, of those that both versions have, no other key goes before a drawn one.
     old = [key for number, key in before if number == 1]
     new = [str(key) for number, key in after if number == 1]
