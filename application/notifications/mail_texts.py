@@ -30,7 +30,7 @@ REVIEW_STEPS = {
     "signed_off": "findings signed off",
 }
 
-QUOTED = ("column", "dataset", "job_id", "keys", "name", "ref", "rows", "sample", "table")
+QUOTED = ("column", "dataset", "job_id", "key", "keys", "name", "ref", "rows", "sample", "table")
 """Parameters of a reason that aren't values of rows; others but numbers become an ellipsis."""
 
 

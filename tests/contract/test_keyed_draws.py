@@ -289,7 +289,8 @@ def test_a_template_and_a_schedule_repeat_the_order(server: LiveServer, dataset:
     body = {"name": "keyed", "body": {"rounds": [{**keyed(), "order": recorded}]}}
     answer = server.admin.post("/api/sampling/templates", json=body)
     assert answer.status_code == 200, answer.text
-    (found,) = server.admin.get("/api/sampling/templates").json()["templates"]
+    templates = server.admin.get("/api/sampling/templates").json()["templates"]
+    (found,) = (each for each in templates if each["name"] == "keyed")
     assert found["body"]["rounds"][0]["order"] == recorded
     schedule = {"name": "keyed", "job_id": job["id"], "cron": "0 6 * * 1", "zone": "UTC"}
     answer = server.admin.post("/api/schedules", json=schedule)

@@ -128,6 +128,8 @@ BOUNDED = {
     "/api/sampling/jobs/{job_id}/rows/{row_id}/proof": "one proof",
     "/api/sampling/jobs/{job_id}/certificate": "the signatures of one certificate",
     "/api/sampling/datasets/{dataset_id}/sampling-methods": "the methods",
+    "/api/sampling/panels/{panel_id}": "the waves of one panel",
+    "/api/sampling/panels/{panel_id}/next": "the strata of one wave",
 }
 """Answers with an array but without pages, and what bounds it."""
 

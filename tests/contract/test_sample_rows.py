@@ -177,6 +177,7 @@ def test_operators_are_listed_with_the_methods(server: LiveServer, dataset_id: i
         "cluster",
         "weighted",
         "monetary_unit",
+        "split",
     }
     operators = "> >= < <= = != in not_in between like ilike not_like is_null is_not_null"
     assert answer["supported_operators"] == operators.split()
