@@ -32,7 +32,7 @@ from service.sampling_parameters import (
     source_draw,
 )
 from service.service import Service
-from service.tables.chosen_keys import declared_key_of
+from service.tables.chosen_keys import declared_key_of, key_of_order
 from service.tables.draw_orders import settle_orders
 from service.tables.earlier_rows import (
     EarlierRows,
@@ -157,9 +157,7 @@ def key_of_draw(
     if declared_key is not None:
         found = RowKey(tuple(declared_key.columns), declared_key.duplicates)
     orders = {
-        place: RowKey(tuple(given["order"]["key"]), given["order"]["duplicates"])
-        for place, given in enumerate(rounds)
-        if given.get("order")
+        place: key for place, given in enumerate(rounds) if (key := key_of_order(given)) is not None
     }
     for place, key in orders.items():
         if key != next(iter(orders.values())):

@@ -124,9 +124,7 @@ def create_panel(client: ApiClient, dataset: str, name: str, **draw: Any) -> Any
     jobsvc panel create accounts by-region --rotation 25% --method stratified --strata region
         --size 200
     """
-    step, _, body = draw_parts(draw)
-    if "order" in body:
-        step["order"] = body.pop("order")
+    step, _, body = draw_parts(draw, always_keyed=True)
     path = f"/api/sampling/datasets/{client.dataset_id(dataset)}/panels"
     return client.post(path, {"name": name, "round": step, **body})
 

@@ -220,21 +220,24 @@ def draw_body(draw: dict[str, Any]) -> dict[str, Any]:
 
 
 def draw_parts(
-    draw: dict[str, Any], method: str | None = None
+    draw: dict[str, Any], method: str | None = None, *, always_keyed: bool = False
 ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     """The step of the options of a draw, the goal of an audit, and what is of the whole draw.
 
-    ``method`` is that of a command without ``--method``.
+    ``method`` is that of a command without ``--method``. A draw that is ``always_keyed`` takes rows
+    in the order of their keys without an option that says so.
     """
-    keyed = draw.pop("keyed", False) or bool(draw.get("key") or draw.get("duplicates"))
+    named = bool(draw.get("key") or draw.get("duplicates"))
+    keyed = draw.pop("keyed", False) or named or always_keyed
     start = draw.pop(START, None)
     order = {} if start is None else {START: start}
     if start is not None and not keyed:
         draw[START], order = WholeNumber().convert(start, None, None), {}
     parameters, body = _parameters(draw), body_of(draw)
     step: dict[str, Any] = {"method": method or body.pop("method"), "parameters": parameters}
-    if keyed:
-        step["order"] = {**body.pop("order", {}), **order}
+    order = {**body.pop("order", {}), **order}
+    if keyed and (order or not always_keyed):
+        step["order"] = order
     step |= {name: body.pop(name) for name in ("filters", "selection") if name in body}
     return step, body.pop("goal", {}), body
 

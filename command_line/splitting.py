@@ -79,10 +79,9 @@ def split(client: ApiClient, dataset: str, folder: Path | None, **draw: Any) -> 
     jobsvc split items --part train=80% --part test=20% --key id --seed 42
     jobsvc split items --part train=80% --part validation=10% --part test=10% --group user
     """
-    step, _, body = draw_parts(draw, METHOD)
+    step, _, body = draw_parts(draw, METHOD, always_keyed=True)
     if "parts" not in step["parameters"]:
         raise click.UsageError("Give the parts: --part train=80% --part test=20%.")
-    step |= {name: body.pop(name) for name in ("order",) if name in body}
     job = draw_sample(client, client.dataset_id(dataset), {"rounds": [step], **body})
     if folder is not None:
         for part in step["parameters"]["parts"]:

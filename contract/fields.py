@@ -252,6 +252,9 @@ class Exact(Written):
         return self.exactly(text)
 
 
+MAX_START_DECIMALS = 18
+
+
 @dataclass(frozen=True)
 class StartKind(Exact):
     """Where a keyed order begins, as a plain decimal text."""
@@ -264,10 +267,21 @@ class StartKind(Exact):
         """The number in a text."""
         return self.text(self.exactly(text))
 
-    @staticmethod
-    def text(start: Decimal) -> str:
-        """The plain text, without superfluous zeros."""
-        return f"{start.normalize():f}"
+    def text(self, start: Decimal) -> str:
+        """The plain text, without superfluous zeros and the sign of 0.
+
+        Raises
+        ------
+        InvalidRequest
+            The number is out of bounds, or has more than MAX_START_DECIMALS decimals.
+        """
+        text = f"{abs(start):f}"
+        text = text.rstrip("0").rstrip(".") if "." in text else text
+        if not self.bounds.holds(start):
+            raise InvalidRequest(self.refusal or "")
+        if len(text.partition(".")[2]) > MAX_START_DECIMALS:
+            raise InvalidRequest("The start has at most 18 decimals.")
+        return text
 
 
 @dataclass(frozen=True)

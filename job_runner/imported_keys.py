@@ -15,8 +15,9 @@ from contract.words import Duplicates
 from domain_errors import DomainError
 from job_runner.attempt import JobContext
 from parquet_tables.progress import ProgressCallback
-from parquet_tables.row_keys.digests import RowKey
-from parquet_tables.tables import TableFiles
+from parquet_tables.row_keys.canonical import InvalidKey
+from parquet_tables.row_keys.digests import KeyMissing, KeyNotUnique, RowKey
+from parquet_tables.tables import TableFiles, UnknownColumn
 from profiling_engine.comparison.shared_columns import proposed_key
 from service.tables.key_checks import change_text, check_key, check_text, fault_of
 from service.tables.open_tables import NO_ORDINALS, table_files
@@ -92,7 +93,7 @@ def _checked(
         key = RowKey(tuple(column.name for column in columns), key.duplicates)
         before = _before(context, table.key)
         check = check_key(context.parquet, directory, files, key, before, on_progress)
-    except DomainError as error:
+    except (KeyMissing, KeyNotUnique, InvalidKey, UnknownColumn) as error:
         text = f"The row key {key.name} was not declared. {error.message}"
         state: Literal["not_declared", "kept"] = "not_declared" if is_new else "kept"
         return _answer(key, state, text if is_new else error.message, holds=False)

@@ -89,13 +89,18 @@ class PanelUnits:
         digests, places = np.unique(keyed.of(ordinals), return_index=True)
         return WaveUnits(ordinals[places], digests, chances[places])
 
-    def expected_kept(self, chances: Floats, moved: Fraction, rotation: Fraction) -> float | None:
+    def expected_kept(
+        self, chances: Floats, later: Floats, moved: Fraction, rotation: Fraction
+    ) -> float | None:
         """The expected number of these living rows that a wave keeps; see ``kept_share``.
 
         Parameters
         ----------
         chances : array of float
             Their probabilities in the wave before.
+        later : array of float
+            The probabilities of the units that the wave drew. Where all are equal they are those of
+            every unit; otherwise the probabilities of the wave before count as unchanged.
         moved : Fraction
             How far the start has moved; it counts for a weighted draw. In other draws it is the
             rotation times the probability.
@@ -107,8 +112,10 @@ class PanelUnits:
             if self.method.favours
             else chances * float(rotation)
         )
-        around = np.maximum(0.0, chances + shifts - 1.0)
-        both = np.minimum(chances, np.maximum(0.0, chances - shifts) + around)
+        is_equal = len(later) and not self.method.favours and np.ptp(later) == 0.0
+        after = np.full(len(chances), later[0]) if is_equal else chances
+        around = np.maximum(0.0, np.minimum(chances, shifts + after - 1.0))
+        both = np.maximum(0.0, np.minimum(chances, shifts + after) - shifts) + around
         takes_all = chances >= 1.0
         return float(np.where(takes_all, 1.0, both / chances).sum())
 

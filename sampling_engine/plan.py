@@ -105,7 +105,10 @@ def plan_draw(
         amounts = _expected_account(state, prepared, progress_part(on_progress, 0.9, 1.0))
         plan = _plan_of(prepared, amounts)
         unchecked = warned(
-            last.order is not None and not checks_key,
+            last.order is not None
+            and not checks_key
+            and not last.method.divides
+            and last.method.orders_rows(last.order.key),
             "key_not_checked",
             "Whether the key is complete and unique isn't checked before the draw: the table has "
             "{rows} rows. The draw checks it.",

@@ -27,7 +27,7 @@ from parquet_tables.rows import RowSet, rows_at
 from parquet_tables.tables import Column, Int64s
 from parquet_tables.writing import read_columns, write_parquet
 from service.service import Service
-from service.tables.chosen_keys import declared_key_of
+from service.tables.chosen_keys import declared_key_of, key_of_order
 from service.tables.drawn_rows import ROW_ID
 from service.tables.open_tables import (
     OpenTable,
@@ -235,8 +235,8 @@ class _SampleRows:
     def _key(self) -> tuple[Column, ...]:
         """The columns of the draw's key, or of the table's; none if there is no key."""
         for given in self.job.run_parameters["rounds"]:
-            if given.get("order"):
-                return RowKey(tuple(given["order"]["key"])).of(self.source.files)
+            if (key := key_of_order(given)) is not None:
+                return key.of(self.source.files)
         with self.service.database.read() as tx:
             declared = declared_key_of(tx, self.job.dataset_id, self.source)
         if declared is None:

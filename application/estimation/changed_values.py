@@ -66,7 +66,7 @@ class ValueChanges:
     common_rows: Annotated[int, Help("Rows in both samples.")]
     changed_rows: Annotated[int, Help("Those with a value that differs.")]
     columns: Annotated[list[ColumnOfChanges], Help("The compared columns.")]
-    not_compared: Annotated[list[str], Help("Columns that one of both samples alone has.")]
+    not_compared: Annotated[list[str], Help("Columns that only one sample has.")]
     data: list[ChangedValue]
     total: int
     offset: int

@@ -89,7 +89,7 @@ def shared_key(
         spec.order.key.columns: spec.order.key.duplicates
         for each in (second, first)
         for spec in each.design.rounds
-        if spec.order is not None
+        if spec.order is not None and spec.method.orders_rows(spec.order.key)
     }
     known = orders if len(orders) == 1 else declared
     for names, rule in known.items():

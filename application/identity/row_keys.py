@@ -63,7 +63,7 @@ class KeyOfVersion:
     missing_rows: Annotated[list[str], Help("Three of them.")]
     repeated: Annotated[int | None, Help("Rows that share their key with another row.")]
     repeated_keys: Annotated[list[SharedKeyOfVersion], Help("Three of their keys.")]
-    new: Annotated[int | None, Help("Keys that the version before hasn't; null without one.")]
+    new: Annotated[int | None, Help("Keys that the version before doesn't have; null without one.")]
     gone: Annotated[int | None, Help("Keys that only the version before has.")]
     kept: Annotated[int | None, Help("Keys that both versions have.")]
     change: Annotated[str | None, Help("The three numbers in a sentence.")]

@@ -148,7 +148,7 @@ def _sizes(last: JobRecord, account: Mapping[str, Any]) -> tuple[int, int]:
 def start_text(start: Fraction) -> str:
     """A start of at most :data:`START_DIGITS` decimals as jobs record it."""
     scaled = start.numerator * 10**START_DIGITS // start.denominator
-    return StartKind.text(Decimal(scaled).scaleb(-START_DIGITS))
+    return StartKind().text(Decimal(scaled).scaleb(-START_DIGITS))
 
 
 def submit_wave(

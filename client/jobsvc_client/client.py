@@ -505,7 +505,8 @@ class Dataset:
         >>> split = items.split({"train": 0.8, "test": 0.2}, group="user")  # doctest: +SKIP
         >>> train, test = split["train"], split["test"]  # doctest: +SKIP
         """
-        body = self._draw_body(DIVIDING_METHOD, {**options, "parts": shares})
+        keyed = options.get("keyed", "start" in options)
+        body = self._draw_body(DIVIDING_METHOD, {**options, "keyed": keyed, "parts": shares})
         path = f"/api/sampling/datasets/{self.id}/jobs"
         split = self._job(Split, self._transport.json("POST", path, body, creates_job=True))
         return split.wait() if wait else split

@@ -115,7 +115,10 @@ class OrderRequest(Request):
     key: Annotated[
         tuple[str, ...] | None,
         Items(ColumnName(), most=MAX_KEY_COLUMNS, least=1),
-        Help("The columns that identify a row. Default: the row key of the table."),
+        Help(
+            "The columns that identify a row, in whose order rows are taken. Default of a keyed "
+            "order: the row key of the table."
+        ),
     ] = None
     start: Annotated[
         str,

@@ -203,7 +203,7 @@ class ContrastRequest(Request):
         ContrastMeasure,
         Choice.of(ContrastMeasure),
         Option("--contrast-measure"),
-        Help("First less second, or first by second."),
+        Help("First minus second, or first divided by second."),
     ] = "difference"
 
 

@@ -45,7 +45,7 @@ class DrawFiltersField(FiltersField):
         present = {name: part for name, part in value.items() if part is not None}
         earlier = {name: present.pop(name) for name in EARLIER if name in present}
         if not earlier:
-            return super()._deserialize(value, attr, data, **kwargs)
+            return super()._deserialize(present, attr, data, **kwargs)
         loaded: dict[str, Any] = body_schema(EarlierFilterRequest)().load(earlier)
         rows = super()._deserialize(present, attr, data, **kwargs) if present else {}
         return {**rows, **loaded}

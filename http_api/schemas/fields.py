@@ -193,9 +193,10 @@ class StartField(WrittenDecimal):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         number = super()._deserialize(value, attr, data, **kwargs)
-        if not self._kind.bounds.holds(number):
-            raise invalid(self._kind.refusal or "")
-        return self._kind.text(number)
+        try:
+            return self._kind.text(number)
+        except InvalidRequest as error:
+            raise invalid(error.template, **error.parameters) from None
 
 
 class StrictBoolean(Described, fields.Boolean):

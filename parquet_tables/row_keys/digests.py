@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -54,7 +55,9 @@ PART_BITS = 3
 MAX_HELD = 1 << 18
 """Digests that are looked up at once, but for those of one part."""
 EXAMPLES = 3
-MAX_NUMBERED = 1_000_000
+MAX_READ = 1_000
+"""Rows that are read to name examples of repeated keys."""
+MAX_NUMBERED = 200_000
 """Rows with repeated keys that are numbered; more of them show that the columns are no key."""
 MAX_SHOWN = 60
 
@@ -228,9 +231,12 @@ class KeyDigests:
             )
         if not faults.repeated:
             return None
-        texts = _texts_of(self._cursor, self.table, self.columns, faults.repeated_rows)
-        repeated = texts.repeated()
         is_too_many = faults.repeated > MAX_NUMBERED
+        rows = faults.repeated_rows
+        if is_too_many or (self.key.duplicates == "refuse" and len(rows) > MAX_READ):
+            rows = self._of_first_digests(rows)
+        texts = _texts_of(self._cursor, self.table, self.columns, rows)
+        repeated = texts.repeated()
         if is_too_many or (repeated.any() and self.key.duplicates == "refuse"):
             examples = dict.fromkeys(texts.shown[at] for at in np.flatnonzero(repeated).tolist())
             raise KeyNotUnique(
@@ -247,6 +253,12 @@ class KeyDigests:
                 loc=self._loc,
             )
         return texts
+
+    def _of_first_digests(self, rows: Int64s) -> Int64s:
+        """Of many rows that share digests, the rows of the first few digests."""
+        digests = self.of(rows)
+        first = np.unique(digests[:EXAMPLES])
+        return rows[_is_in(digests, first)][:MAX_READ]
 
     def faults(self, on_progress: ProgressCallback = ignore_progress) -> KeyFaults:
         """The live rows without a key, and those that share their digest."""
@@ -500,7 +512,7 @@ def kept_rows(before: KeyDigests, after: KeyDigests) -> Int64s:
     return np.flatnonzero(is_kept)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _StoredDigests:
     """A file of digests, of which parts are read."""
 
@@ -514,10 +526,15 @@ class _StoredDigests:
         if isinstance(wanted, slice):
             first, stop, _ = wanted.indices(self.rows)
             at = CHECKSUM_BYTES + 8 * first
-            found = np.fromfile(self.path, dtype="<i8", count=stop - first, offset=at)
-            return found.astype(np.int64, copy=False)
-        mapped = np.memmap(self.path, "<i8", "r", CHECKSUM_BYTES, (self.rows,))
+            stored = os.pread(self._open.fileno(), 8 * (stop - first), at)
+            return np.frombuffer(stored, dtype="<i8").astype(np.int64, copy=False)
+        mapped = np.memmap(self._open, "<i8", "r", CHECKSUM_BYTES, (self.rows,))
         return np.asarray(mapped[wanted], dtype=np.int64)
+
+    @cached_property
+    def _open(self) -> BinaryIO:
+        """The file, open as long as this object is used: a prune may delete its name."""
+        return self.path.open("rb")
 
 
 def _part(on_progress: ProgressCallback, first: int, count: int, rows: int) -> ProgressCallback:

@@ -102,7 +102,7 @@ def key_value(column: Column, text: str) -> KeyValue:
     """
     try:
         return _reader(column)(text)
-    except (ValueError, InvalidOperation):
+    except (ValueError, InvalidOperation, OverflowError):
         raise UnreadableKey(
             '"{text}" isn\'t a value of the column "{column}", whose type is {type}.',
             text=text[:MAX_SHOWN],
@@ -156,7 +156,7 @@ def _moment(text: str) -> datetime:
 
 def _zoned(text: str) -> datetime:
     value = datetime.fromisoformat(text.strip())
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 def _divided(text: str) -> list[str]:

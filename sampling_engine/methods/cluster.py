@@ -124,7 +124,7 @@ class ClusterMethod(Method):
 
     def orders_rows(self, key: RowKey) -> bool:
         """Unless the key is the cluster's own value."""
-        return key.columns != (self.cluster_column,)
+        return [name.lower() for name in key.columns] != [self.cluster_column.lower()]
 
     def check_order(self, table: TableFiles, order: KeyedOrder, loc: Loc) -> None:
         """Clusters need values with a text; and their rows a row key, if some are drawn."""

@@ -165,6 +165,12 @@ def sizes_of_strata(strata: str) -> Statement:
     return f"SELECT rows FROM {strata} ORDER BY stratum", []
 
 
+def distinct_strata(strata: str, columns: int) -> Statement:
+    """The number of combinations of the strata's first columns."""
+    keys = ", ".join(f"k{i}" for i in range(columns))
+    return f"SELECT count(*) FROM (SELECT DISTINCT {keys} FROM {strata})", []
+
+
 def band_numbers(strata: str) -> Statement:
     """The first key of each stratum, in the order of their numbers."""
     return f"SELECT k0 FROM {strata} ORDER BY stratum", []

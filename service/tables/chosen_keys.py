@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from contract.words import Duplicates
 from domain_errors import DomainError
 from parquet_tables.row_keys.canonical import Loc, key_columns
 from parquet_tables.row_keys.digests import RowKey
+from sampling_engine import method_from_json
 from service.service import Service
 from service.tables.open_tables import OpenTable
 from storage.jobs.publishing import job_with_output
@@ -35,6 +37,16 @@ def declared_key_of(tx: Transaction, dataset_id: int, source: OpenTable) -> Decl
         if job is None or job.run_type != "sampling" or job.source_commit_id is None:
             return None
         key, commit_id = job.run_parameters["table_key"], job.source_commit_id
+
+
+def key_of_order(given: Mapping[str, Any]) -> RowKey | None:
+    """The row key in whose order a settled round takes rows; None if it orders clusters alone."""
+    order = given.get("order")
+    if not order:
+        return None
+    key = RowKey(tuple(order["key"]), order["duplicates"])
+    method = method_from_json(given["method"], given["parameters"])
+    return key if method.orders_rows(key) else None
 
 
 def choose_row_key(

@@ -25,7 +25,7 @@ from parquet_tables.tables import Column, Int64s, TableFiles
 from profiling_engine.comparison.rows_again import read_again
 from sampling_engine.sample_table import names_in_sample
 from service.service import Service
-from service.tables.chosen_keys import choose_row_key
+from service.tables.chosen_keys import choose_row_key, key_of_order
 from service.tables.drawn_rows import ROW_ID
 from service.tables.open_tables import (
     SAMPLE,
@@ -127,8 +127,9 @@ def _later(service: Service, job: JobRecord, request: CurrentRowsRequest) -> Ope
 def _drawn_by(job: JobRecord) -> list[str] | None:
     """The key in whose order the rows were drawn; None without one."""
     for given in job.run_parameters["rounds"]:
-        if given.get("order"):
-            return list(given["order"]["key"])
+        key = key_of_order(given)
+        if key is not None:
+            return list(key.columns)
     return None
 
 

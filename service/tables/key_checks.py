@@ -49,7 +49,7 @@ class KeyCheck(TypedDict):
     missing_rows: Annotated[list[int], Help("Three of them, counted from 0.")]
     repeated: Annotated[int, Help("Rows that share their key with another row.")]
     repeated_keys: Annotated[list[SharedKey], Help("Three of their keys.")]
-    new: Annotated[int | None, Help("Keys that the version before hasn't; null without one.")]
+    new: Annotated[int | None, Help("Keys that the version before doesn't have; null without one.")]
     gone: Annotated[int | None, Help("Keys that only the version before has.")]
     kept: Annotated[int | None, Help("Keys that both versions have.")]
 

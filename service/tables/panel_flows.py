@@ -151,7 +151,7 @@ def flow_between(
         is_alive = in_population(cursor, keyed, wave.spec, earlier.digests)
     left_states = np.where(is_alive, ROTATED_OUT, DIED)[~stays]
     moved = _moved(before.spec, wave.spec)
-    expected = units.expected_kept(earlier.chances[is_alive], moved, rotation)
+    expected = units.expected_kept(earlier.chances[is_alive], wave.chances, moved, rotation)
     return WaveFlow(
         after.ordinals,
         after.digests,

@@ -27,6 +27,8 @@ from storage.versions.row_keys import row_key_of
 
 ROW_NUMBER = re.compile("0|[1-9][0-9]*")
 """Digits with leading zeros are a value of a column rather than a row's number."""
+MAX_DIGITS = 18
+"""Digits of a row's number."""
 MAX_VALUE = 80
 """Characters of a value in a name."""
 
@@ -155,7 +157,9 @@ def names_of_rows(
     rows = {
         int(number)
         for row_id in row_ids
-        if (number := row_id.removeprefix(prefix)) != row_id and ROW_NUMBER.fullmatch(number)
+        if (number := row_id.removeprefix(prefix)) != row_id
+        and len(number) <= MAX_DIGITS
+        and ROW_NUMBER.fullmatch(number)
     }
     ordinals = np.array(sorted(row for row in rows if row < source.files.file_rows), dtype=np.int64)
     values = _values_at(service, source.files, columns, ordinals)

@@ -508,6 +508,8 @@ def estimates_asked(found: JobRecord, chosen: Values) -> EstimatesRequest:
 def _contrast(found: JobRecord, chosen: Values) -> ContrastRequest | None:
     """The contrast of two groups, or else with another column."""
     measure, source = chosen["measure"], chosen_source(found, chosen)
+    if chosen["groups"] and chosen["other"]:
+        raise InvalidRequest("Compare two groups or compare with a column, not both.")
     if chosen["groups"]:
         by, first, second = split_two_groups(chosen["groups"])
         values = [

@@ -105,13 +105,14 @@ def _population_caveats(sample: ExaminedSample) -> list[str]:
     """
     run = sample.job.run_parameters
     caveats = []
-    if run.get("source_draw") is not None and "excluded" not in run:
+    excluded = run.get("excluded") or {}
+    if run.get("source_draw") not in (None, excluded.get("source_draw")):
         caveats.append(
             "The table is itself a sample or a residual. These figures are of its rows, and not "
             "of the table from which it was drawn."
         )
-    if (excluded := excluded_text(run)) is not None:
-        caveats.append(f"Left out of the population: {excluded}.")
+    if (left_out := excluded_text(run)) is not None:
+        caveats.append(f"Left out of the population: {left_out}.")
     return [*caveats, *_without_units(sample)]
 
 

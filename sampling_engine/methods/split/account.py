@@ -14,7 +14,8 @@ from parquet_tables.tables import Column, TableFiles
 from sampling_engine.engines.engine import DrawState
 from sampling_engine.methods.divided_round import WrittenParts
 from sampling_engine.results import GROUPS_LISTED
-from sampling_engine.selection.strata import MAX_STRATA
+from sampling_engine.selection.strata import MAX_STRATA, ColumnStrata
+from sampling_engine.sql.statements import distinct_strata
 
 
 @dataclass(frozen=True)
@@ -144,6 +145,8 @@ def strata_of_parts(
         strata = counted.strata_of((*renamed, part), None, on_progress)
         numbers = np.arange(len(strata.rows))[: GROUPS_LISTED * len(tables)]
         keys = strata.keys(numbers)
+        assert isinstance(strata, ColumnStrata)  # noqa: S101 - there is a column
+        count = cursor.execute(*distinct_strata(strata.table_name, len(renamed))).fetchall()[0][0]
     names = list(written.tables)
     found: dict[tuple[str | None, ...], list[int]] = {}
     for number, key in zip(numbers.tolist(), keys, strict=True):
@@ -156,7 +159,7 @@ def strata_of_parts(
         )
         for values, rows in list(found.items())[:GROUPS_LISTED]
     ]
-    return tuple(listed), len(found)
+    return tuple(listed), int(count)
 
 
 def with_written(
