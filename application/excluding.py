@@ -480,6 +480,7 @@ def find_rows(
         old_rows=len(old),
         drawn_rows=len(drawn),
         source_draw=digest_of_draws(source_draw(service, dataset_id, source.commit_id), draws),
+        parts=[name for name in _settled_names(draws, parts or {}) if ":" in name],
     )
     settled = replace(earlier, not_drawn_by=_settled_names(draws, parts or {})).as_json()
     return ExcludedRows(source, source_ref, exclusion, draws, ordinals, settled)

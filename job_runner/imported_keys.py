@@ -52,12 +52,12 @@ def imported_keys(
     """The row key of each table; None if none is declared and none is likely."""
     requested = context.job.run_parameters.get("row_key")
     keys = [table.key for table in tables]
-    target = PRIMARY if PRIMARY in keys or len(keys) != 1 else keys[0]
+    targets = [PRIMARY] if PRIMARY in keys else keys
     found: list[ImportedKey | None] = []
     for table in tables:
         files = table.as_files(context.service.data_files, NO_ORDINALS)
         declared = declared_key(context.service, context.job.dataset_id, table.key)
-        if requested and table.key == target:
+        if requested and table.key in targets:
             duplicates = declared.duplicates if declared is not None else "refuse"
             key = RowKey(tuple(requested), duplicates)
             found.append(_checked(context, table, files, key, on_progress, is_new=True))
@@ -68,14 +68,15 @@ def imported_keys(
     return found
 
 
-def new_row_key(
+def new_row_keys(
     tables: Sequence[StoredTable], keys: Sequence[ImportedKey | None]
-) -> NewRowKey | None:
-    """The key that the import declares."""
-    for table, key in zip(tables, keys, strict=True):
-        if key is not None and key["state"] == "declared":
-            return NewRowKey(table.key, key["columns"], key["duplicates"])
-    return None
+) -> list[NewRowKey]:
+    """The keys that the import declares."""
+    return [
+        NewRowKey(table.key, key["columns"], key["duplicates"])
+        for table, key in zip(tables, keys, strict=True)
+        if key is not None and key["state"] == "declared"
+    ]
 
 
 def _checked(

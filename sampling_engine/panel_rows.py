@@ -116,8 +116,7 @@ class PanelUnits:
         after = np.full(len(chances), later[0]) if is_equal else chances
         around = np.maximum(0.0, np.minimum(chances, shifts + after - 1.0))
         both = np.maximum(0.0, np.minimum(chances, shifts + after) - shifts) + around
-        takes_all = chances >= 1.0
-        return float(np.where(takes_all, 1.0, both / chances).sum())
+        return float((both / chances).sum())
 
 
 def in_population(

@@ -1234,6 +1234,7 @@ def check_manifest(case: Case) -> None:
 
 
 LEFT_OUT_BY = members(
+    {"parts": items(text(300), 1, 100_000)},
     more=True,
     key=nullable(items(COLUMN, 1, 4)),
     new_since=nullable(HASH),
@@ -1251,7 +1252,8 @@ def left_out_in_words(why: Any) -> str:
     if jobs:
         more = " …" if len(jobs) > 10 else ""
         many = "s" if len(jobs) > 1 else ""
-        owners.append(f"those of the draw{many} {', '.join(jobs[:10])}{more}")
+        parts = f" (of parts alone: {', '.join(why['parts'])})" if why.get("parts") else ""
+        owners.append(f"those of the draw{many} {', '.join(jobs[:10])}{more}{parts}")
     by = "position" if why["key"] is None else ", ".join(why["key"])
     return (
         f"which {_counted(why['rows'], 'row')} the table lacks: by the manifest's left_out_by "

@@ -46,9 +46,9 @@ class FlowCounts:
     expected_kept: Annotated[
         float | None,
         Help(
-            "The expected number of kept rows, given those of the wave before that are alive. Where "
-            "rows have different probabilities, these count as unchanged. Null where rows within "
-            "clusters are drawn."
+            "The expected number of kept rows, given those of the wave before that are alive. "
+            "Where rows have different probabilities, these count as unchanged. Null where rows "
+            "within clusters are drawn."
         ),
     ] = None
     cohorts: Annotated[list[PanelCohort], Help("By the wave in which rows came.")]

@@ -21,7 +21,7 @@ from import_engine.sources.downloading import DownloadLimits, import_uri
 from import_engine.sources.uris import allowed_uri
 from import_engine.work import ImportedTable
 from job_runner.attempt import JobContext
-from job_runner.imported_keys import ImportedKey, imported_keys, new_row_key
+from job_runner.imported_keys import ImportedKey, imported_keys, new_row_keys
 from parquet_tables.progress import ProgressCallback, progress_part
 from profiling_engine.tables.control_totals import ControlTotal, control_totals
 from service.tables.attached_files import TableToAttach, attach, notes_on
@@ -78,7 +78,7 @@ def run_import(context: JobContext) -> Outcome:
             **source,
             "tables": list(map(_table_summary, tables, stored, totals, keys)),
         },
-        row_key=new_row_key(stored, keys),
+        row_keys=new_row_keys(stored, keys),
         commit=NewCommit(
             ref_name=job.run_parameters["ref"],
             message=job.run_parameters["commit_message"],

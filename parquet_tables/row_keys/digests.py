@@ -13,8 +13,10 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import BinaryIO
+from weakref import finalize
 
 import duckdb
 import numpy as np
@@ -22,6 +24,7 @@ from numpy.typing import NDArray
 
 from contract.words import Duplicates
 from domain_errors import DomainError, counted
+from operating_system import read_at
 from parquet_tables.cached_files import (
     CHECKSUM_BYTES,
     INTEGERS_SUFFIX,
@@ -526,15 +529,22 @@ class _StoredDigests:
         if isinstance(wanted, slice):
             first, stop, _ = wanted.indices(self.rows)
             at = CHECKSUM_BYTES + 8 * first
-            stored = os.pread(self._open.fileno(), 8 * (stop - first), at)
+            stored = read_at(self._descriptor, 8 * (stop - first), at)
             return np.frombuffer(stored, dtype="<i8").astype(np.int64, copy=False)
-        mapped = np.memmap(self._open, "<i8", "r", CHECKSUM_BYTES, (self.rows,))
-        return np.asarray(mapped[wanted], dtype=np.int64)
+        if not self.rows:
+            return _none()
+        with mmap(self._descriptor, 0, access=ACCESS_READ) as mapped:
+            stored_rows = np.frombuffer(mapped, dtype="<i8", offset=CHECKSUM_BYTES)
+            found = stored_rows[wanted].astype(np.int64)
+            del stored_rows  # the mapping can't be closed before
+        return found
 
     @cached_property
-    def _open(self) -> BinaryIO:
+    def _descriptor(self) -> int:
         """The file, open as long as this object is used: a prune may delete its name."""
-        return self.path.open("rb")
+        descriptor = os.open(self.path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        finalize(self, os.close, descriptor)
+        return descriptor
 
 
 def _part(on_progress: ProgressCallback, first: int, count: int, rows: int) -> ProgressCallback:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from contract.words import Duplicates
+from storage.accounts.audit_trail import THIS_PROCESS, record
 from storage.audit.findings import Continued, carry_over
 from storage.certificates.ledger import append_entry
 from storage.certificates.row_roots import RowRoot, insert_row_root
@@ -61,8 +62,8 @@ class Outcome:
 
     ``draw`` has the facts of the ledger entry of a draw, besides its job and its commit;
     ``row_root`` is a new root of a table, which has a ledger entry, too. ``continued`` is the
-    examined sample whose findings are carried over to that of the job. ``row_key`` is declared with
-    the commit.
+    examined sample whose findings are carried over to that of the job. ``row_keys`` are declared
+    with the commit.
     """
 
     summary: dict[str, Any] = field(default_factory=dict)
@@ -70,7 +71,7 @@ class Outcome:
     draw: Mapping[str, Any] | None = None
     row_root: RowRoot | None = None
     continued: Continued | None = None
-    row_key: NewRowKey | None = None
+    row_keys: Sequence[NewRowKey] = ()
 
 
 def publish(database: Database, job: JobRecord, outcome: Outcome, clock: Clock) -> str | None:
@@ -119,9 +120,17 @@ def publish(database: Database, job: JobRecord, outcome: Outcome, clock: Clock) 
             summary |= {} if carried is None else {"continues": carried}
         if changes is not None:
             summary["column_changes"] = [change.as_json() for change in changes]
-        if outcome.row_key is not None:
-            new_key = vars(outcome.row_key)
-            set_row_key(tx, job.dataset_id, **new_key, user_id=job.user_id, clock=clock)
+        for new_key in outcome.row_keys:
+            set_row_key(tx, job.dataset_id, **vars(new_key), user_id=job.user_id, clock=clock)
+            record(
+                tx,
+                clock,
+                "row_key_set",
+                user_id=job.user_id,
+                origin=THIS_PROCESS,
+                dataset_id=job.dataset_id,
+                details={**vars(new_key), "columns": list(new_key.columns)},
+            )
         complete_job(tx, job, summary, commit.id, clock)
         if outcome.draw is not None:
             body = {**outcome.draw, "job_id": job.id, "sample_commit_id": commit.id}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from contract.words import Duplicates
@@ -61,6 +61,9 @@ class Exclusion:
         The rows that ``new_since`` has, and those that the draws have.
     source_draw : str
         The digest of the draws, by which keyed draws from the population name it.
+    parts : list of str
+        The parts of splits, as job and part with a colon between them, of which alone the rows are
+        excluded.
     """
 
     commit_id: str
@@ -72,10 +75,11 @@ class Exclusion:
     old_rows: int
     drawn_rows: int
     source_draw: str
+    parts: list[str] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
         """The JSON of manifests and of ``run_parameters``."""
-        return dict(vars(self))
+        return {name: value for name, value in vars(self).items() if name != "parts" or value}
 
 
 @dataclass(frozen=True)
