@@ -16,10 +16,10 @@ from parquet_tables.row_keys.kept import kept_rows, places_in_both
 from parquet_tables.tables import Int64s, TableFiles
 from sampling_engine import row_chances
 from service.service import Service
+from service.tables.chosen_keys import declared_key_of
 from service.tables.open_tables import OpenTable, version_of
 from service.tables.sample_design import SampleDesign
 from storage.jobs.jobs import JobRecord
-from storage.versions.row_keys import row_key_of
 
 CHUNK_ROWS = 1 << 21
 
@@ -77,7 +77,7 @@ def shared_key(
     declared: dict[tuple[str, ...], Duplicates] = {}
     with service.database.read() as tx:
         for each in (second, first):
-            found = row_key_of(tx, each.job.dataset_id, each.source.key)
+            found = declared_key_of(tx, each.job.dataset_id, each.source)
             if found is not None:
                 declared.setdefault(tuple(found.columns), found.duplicates)
     if columns:

@@ -134,7 +134,9 @@ def key_column(service: Service, dataset_id: int, source: OpenTable) -> str:
     Without one: texts or whole numbers, unique in the first rows, named like an id if possible; or
     else the table's first column.
     """
-    columns = columns_of_key(source.files, declared_key(service, dataset_id, source.key))
+    columns = columns_of_key(
+        source.files, declared_key(service, dataset_id, source.key, source.commit_id)
+    )
     if columns:
         return columns[0].name
     likely = [one for one in source.files.columns if is_like_a_key(one)]
@@ -168,7 +170,7 @@ def why_row(service: Service, job: JobRecord, row_id: str) -> ExplainedRow:
 def _names(
     service: Service, job: JobRecord, source: OpenTable, ordinals: Sequence[int]
 ) -> RowNames:
-    key = declared_key(service, job.dataset_id, source.key)
+    key = declared_key(service, job.dataset_id, source.key, source.commit_id)
     return names_of_rows(service, source, key, [f"{source.key}:{row}" for row in ordinals])
 
 
@@ -191,7 +193,9 @@ def _looked_up(service: Service, job: JobRecord, source: OpenTable, value: str) 
     try:
         return row_of(service, job.dataset_id, source, value, loc)
     except InvalidValue as error:
-        if columns_of_key(source.files, declared_key(service, job.dataset_id, source.key)):
+        if columns_of_key(
+            source.files, declared_key(service, job.dataset_id, source.key, source.commit_id)
+        ):
             raise
         raise InvalidValue(
             '"{value}" isn\'t a row id, which looks like "{key}:17". For a value of a column name '

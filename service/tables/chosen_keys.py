@@ -24,14 +24,20 @@ class NoRowKey(DomainError):
 
 
 def declared_key_of(tx: Transaction, dataset_id: int, source: OpenTable) -> DeclaredKey | None:
+    """The row key of a table; see :func:`declared_key_at`."""
+    return declared_key_at(tx, dataset_id, source.key, source.commit_id)
+
+
+def declared_key_at(
+    tx: Transaction, dataset_id: int, key: str, commit_id: str | None
+) -> DeclaredKey | None:
     """The row key of a table; a sample and a residual have that of the table they are drawn from.
 
     None if there is none.
     """
-    key, commit_id = source.key, source.commit_id
     while True:
         found = row_key_of(tx, dataset_id, key)
-        if found is not None:
+        if found is not None or commit_id is None:
             return found
         job = job_with_output(tx, dataset_id, commit_id)
         if job is None or job.run_type != "sampling" or job.source_commit_id is None:

@@ -21,6 +21,7 @@ from service.tables.row_names import (
     RowNames,
     columns_of_key,
     declared_key,
+    key_of_source,
     names_of_job,
     names_of_rows,
 )
@@ -54,7 +55,7 @@ class SourceRows:
 
     def __init__(self, service: Service, dataset_id: int, source: OpenTable) -> None:
         self._service, self._source = service, source
-        self._key = declared_key(service, dataset_id, source.key)
+        self._key = declared_key(service, dataset_id, source.key, source.commit_id)
         self._columns = columns_of_key(source.files, self._key)
         self._rows: dict[str, int] = {}
 
@@ -179,9 +180,7 @@ class NamedItems:
 
     @cached_property
     def _columns(self) -> tuple[Column, ...]:
-        key = declared_key(
-            self._service, self._job.dataset_id, self._job.run_parameters["table_key"]
-        )
+        key = key_of_source(self._service, self._job)
         if key is None:
             return ()
         return columns_of_key(open_source(self._service, self._job).files, key)

@@ -21,9 +21,9 @@ from parquet_tables.row_keys.digests import RowKey, known_faults, repeated_keys
 from parquet_tables.rows import RowSet, rows_at
 from parquet_tables.tables import Column, Int64s, TableFiles
 from service.service import Service
+from service.tables.chosen_keys import declared_key_at
 from service.tables.open_tables import OpenTable, open_source
 from storage.jobs.jobs import JobRecord
-from storage.versions.row_keys import row_key_of
 
 ROW_NUMBER = re.compile("0|[1-9][0-9]*")
 """Digits with leading zeros are a value of a column rather than a row's number."""
@@ -33,16 +33,28 @@ MAX_VALUE = 80
 """Characters of a value in a name."""
 
 
-def declared_key(service: Service, dataset_id: int, table_key: str) -> RowKey | None:
-    """The declared row key of a table, by its stored key; None without one."""
+def declared_key(
+    service: Service, dataset_id: int, table_key: str, commit_id: str | None = None
+) -> RowKey | None:
+    """The declared row key of a table, by its stored key; None without one.
+
+    A sample or a residual of the version ``commit_id`` has that of the table it was drawn from.
+    """
     with service.database.read() as tx:
-        key = row_key_of(tx, dataset_id, table_key)
+        key = declared_key_at(tx, dataset_id, table_key, commit_id)
     return None if key is None else RowKey(tuple(key.columns), key.duplicates)
+
+
+def key_of_source(service: Service, job: JobRecord) -> RowKey | None:
+    """The row key of the table that a job draws from; None without one."""
+    return declared_key(
+        service, job.dataset_id, job.run_parameters["table_key"], job.source_commit_id
+    )
 
 
 def key_of_job(service: Service, job: JobRecord) -> tuple[str, ...]:
     """The columns of the row key of the table that a job draws from; none without one."""
-    key = declared_key(service, job.dataset_id, job.run_parameters["table_key"])
+    key = key_of_source(service, job)
     return () if key is None else key.columns
 
 
@@ -128,7 +140,7 @@ def _shortened(value: str) -> str:
 
 def names_of_job(service: Service, job: JobRecord, row_ids: Iterable[str]) -> RowNames:
     """The names of rows of the table that a job draws from; row ids if it can't be read."""
-    key = declared_key(service, job.dataset_id, job.run_parameters["table_key"])
+    key = key_of_source(service, job)
     if key is None:
         return NO_NAMES
     with suppress(DomainError):  # it was pruned, or its files are damaged
