@@ -21,6 +21,7 @@ from contract.fields import USUAL_CONFIDENCES
 from contract.requests.change import ChangedValuesRequest, ChangeRequest
 from contract.words import STATISTICS
 from domain_errors import DomainError
+from service.sampling_parameters import recorded_parts
 from storage.errors import NotFound
 from storage.jobs.jobs import JobRecord
 from storage.jobs.lists import JobFilters, list_jobs
@@ -137,7 +138,11 @@ def _others(found: JobRecord) -> list[tuple[str, str]]:
     filters = JobFilters(dataset_id=found.dataset_id, run_type="sampling", statuses=("completed",))
     with service().database.read() as tx:
         jobs, _ = list_jobs(tx, caller().user, filters, offset=0, limit=MAX_SAMPLES)
-    return [(job.id, sample_name(job)) for job in jobs if job.id != found.id]
+    return [
+        (job.id, sample_name(job))
+        for job in jobs
+        if job.id != found.id and not recorded_parts(job.run_parameters)
+    ]
 
 
 def sample_name(job: JobRecord) -> str:

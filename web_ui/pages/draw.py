@@ -21,7 +21,7 @@ from contract.requests.draw import MAX_ROUNDS
 from domain_errors import counted
 from sampling_engine import DEFAULT_METHOD, METHOD_CLASSES, Method
 from sampling_engine.filters import OPERATORS
-from service.sampling_parameters import DrawRule, stated_rounds
+from service.sampling_parameters import DrawRule, recorded_parts, stated_rounds
 from service.tables.open_tables import filters_of
 from storage.accounts.datasets import DatasetRecord
 from storage.audit.findings import newest_findings
@@ -149,12 +149,18 @@ def _earlier_versions(found: DatasetRecord) -> list[Commit]:
         return history(tx, found.id, main.commit_id, 1, MAX_OFFERED)[0]
 
 
-def _samples(found: DatasetRecord) -> list[JobRecord]:
-    """The newest draws that have a sample."""
+def _samples(found: DatasetRecord) -> list[tuple[str, str]]:
+    """The newest draws that have a sample, and the parts of splits, each with its name."""
     filters = JobFilters(dataset_id=found.id, run_type="sampling", statuses=("completed",))
     with service().database.read() as tx:
         jobs, _ = list_jobs(tx, caller().user, filters, offset=0, limit=MAX_OFFERED)
-        return [job for job in jobs if has_sample_ref(tx, found.id, job.output_commit_id)]
+        drawn = [job for job in jobs if has_sample_ref(tx, found.id, job.output_commit_id)]
+    offered = []
+    for job in drawn:
+        parts = recorded_parts(job.run_parameters)
+        offered += [(f"{job.id}:{part}", f"{job.output_name}: {part}") for part in parts]
+        offered += [] if parts else [(job.id, f"{job.output_name}")]
+    return offered
 
 
 def _copied_job(found: DatasetRecord) -> JobRecord | None:
