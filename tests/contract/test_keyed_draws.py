@@ -347,3 +347,46 @@ def test_a_draw_at_once_states_its_order(server: LiveServer, dataset: int) -> No
     assert found["metadata"]["order_version"] == "jobsvc-order-2"
     job = server.draw(dataset, {"rounds": [keyed()]})
     assert [row["account"] for row in found["data"]] == drawn(server, job)
+
+
+@pytest.mark.parametrize(
+    ("start", "recorded"),
+    [("-0", "0"), ("0.250", "0.25"), (0.5, "0.5"), ("0.123456789012345678", None)],
+)
+def test_a_start_is_recorded_as_plain_digits(
+    server: LiveServer, dataset: int, start: str | float, recorded: str | None
+) -> None:
+    job = server.draw(dataset, {"rounds": [keyed(start=start)]})
+    assert job["run_parameters"]["rounds"][0]["order"]["start"] == (recorded or start)
+
+
+@pytest.mark.parametrize("start", ["1", "-0.1", "0.1234567890123456789", "1e-19", True])
+def test_other_starts_are_refused(server: LiveServer, dataset: int, start: Any) -> None:
+    body = {"rounds": [keyed(start=start)]}
+    answer = server.admin.post(url(dataset, "jobs"), json=body)
+    assert_problem(answer, 422, "invalid_request")
+    assert answer.json()["errors"][0]["loc"] == ["body", "rounds", 0, "order", "start"]
+
+
+def test_clusters_by_their_own_value_name_no_rows(server: LiveServer) -> None:
+    """Rows are matched by the declared key then, and not by the value of their cluster."""
+    dataset = server.new_dataset()
+    server.import_text(dataset, accounts(shuffled(1)))
+    declare(server, dataset, ["account"])
+    method = {"cluster_column": "branch", "num_clusters": 2, "seed": 1}
+    clusters = {"method": "cluster", "parameters": method, "order": {"key": ["Branch"]}}
+    job = server.draw(dataset, {"rounds": [clusters]})
+    server.import_text(dataset, accounts(shuffled(2, 10, ROWS + 10)))
+    now = server.admin.get(f"/api/sampling/jobs/{job['id']}/rows?as_of=main&limit=1000").json()
+    assert now["metadata"]["key"] == ["account"]
+    assert now["metadata"]["changed"] == 0
+    later = server.draw(dataset, {"rounds": [clusters]})
+    change = server.admin.post(
+        f"/api/sampling/jobs/{job['id']}/change",
+        json={"with_job": later["id"], "statistics": [{"statistic": "mean", "column": "value"}]},
+    )
+    assert change.status_code == 200, change.text
+    rest = {"method": "random", "parameters": {"sample_size": 9, "seed": 1}}
+    filtered = {**rest, "filters": {"not_drawn_by": [job["id"]]}}
+    left = server.draw(dataset, {"rounds": [filtered]})
+    assert left["run_parameters"]["excluded"]["key"] == ["account"]

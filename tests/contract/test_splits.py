@@ -197,7 +197,7 @@ def test_a_golden_set_is_in_no_later_split_or_draw(server: LiveServer) -> None:
     assert {key: after[key] for key in before} == before
     excluded = second["run_parameters"]["excluded"]
     assert excluded["filters"] == {"not_drawn_by": [f"{golden['id']}:golden"]}
-    assert excluded["rows"] == len(kept)
+    assert (excluded["rows"], excluded["parts"]) == (len(kept), [f"{golden['id']}:golden"])
     sample = {
         "rounds": [
             {
