@@ -49,6 +49,7 @@ ASKED = (
     "group_kind",
     "has_margin_of_error",
     "has_stages",
+    "no_keyed_order",
     "planned_by",
     "selects_money",
     "title",

@@ -25,6 +25,7 @@ const OF_HOW = ["strata_columns", "weight_column", "cluster_column", "num_cluste
 export function roundForm(context, round, place, actions) {
   const method = context.methods.find((one) => one.name === (round.method === "reservoir" ? "random" : round.method));
   const loc = `rounds.${place}`;
+  if (method.no_keyed_order) delete round.order;
   const [how, many, options] = [h("div", { class: "fields" }), h("div", { class: "stack" }), h("div", { class: "fields" })];
   const refresh = () => {
     fill(how, parametersOf(method, round).filter((one) => OF_HOW.includes(one.name)).map((one) => field(context, round, one, loc, refresh)));
@@ -42,7 +43,7 @@ export function roundForm(context, round, place, actions) {
     h("div", { class: "choices", role: "radiogroup", "aria-labelledby": `${loc}.how`, "data-loc": `${loc}.method`, tabindex: "-1" },
       inOrder(context.methods).map((one) => card(context, round, one, one === method, loc))),
     how,
-    method.divides ? null : [h("h2", {}, "How many?"), many], orderForm(context, round, `${loc}.order`),
+    method.divides ? null : [h("h2", {}, "How many?"), many], method.no_keyed_order ? null : orderForm(context, round, `${loc}.order`),
     h("details", { class: "options", open: hasOptions(method, round) }, h("summary", {}, "More options"),
       options, selectionForm(context, round, loc)));
 }
