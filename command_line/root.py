@@ -23,7 +23,7 @@ SECTIONS = {
         "connection": ("attaching", "Manage connections to attached files (admins only)."),
         "datasets": ("datasets", "List the datasets that you can access."),
         "history": ("datasets", "List the versions of a dataset."),
-        "row-key": ("datasets", "Declare or show the columns that identify a row."),
+        "row-key": ("datasets", "Declare the row key of a table, or show it."),
         "require-columns": ("datasets", "Refuse imports that change the columns of a dataset."),
         "rows": ("datasets", "Show rows of a dataset, or write them to a file."),
         "search": ("datasets", "Find datasets, samples, saved queries, versions and jobs."),

@@ -61,7 +61,7 @@ from sampling_engine.methods.grouped_round import GroupedRound
 from sampling_engine.methods.method import RoundDraw
 from sampling_engine.methods.monetary_unit.round import MonetaryRound
 from sampling_engine.methods.systematic import Grid, SystematicRound
-from sampling_engine.methods.weighted.round import WeightedRound, uniform_order
+from sampling_engine.methods.weighted.round import UNIFORM_BITS, WeightedRound
 from sampling_engine.rounds import prepare_round
 from sampling_engine.selection.bands import Bands
 from sampling_engine.selection.order import seed_for
@@ -255,7 +255,8 @@ def _weighted(draw: WeightedRound, state: DrawState) -> Chosen:
     others, units = others[np.argsort(others)], units[np.argsort(others)]
 
     def choose(seed: str, taken: Ints) -> tuple[Ints, Design]:
-        order = uniform_order(ROWS, replace(draw.prepared.round_spec, seed=seed))
+        spec = replace(draw.prepared.round_spec, seed=seed)
+        order = SeededOrder(ROWS, spec.effective_seed, UNIFORM_BITS)
         ranks = order.rank(others)
         keys = replace(draw, order=order).keys(ranks, units)
         chosen = others[np.lexsort((ranks, keys))[: draw.take_all.size]]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations, compress
+from itertools import combinations
 
 import duckdb
 
@@ -160,8 +160,11 @@ def proposed_key(cursor: duckdb.DuckDBPyConnection, table: TableFiles) -> tuple[
     if table.row_count < MIN_ROWS:
         columns = [each for each in columns if is_identifier_name(each.name)]
     keys = _likely_keys([SharedColumn(each, each) for each in columns])
-    unique = unique_in_first_rows(cursor, table, [[one.base for one in key] for key in keys])
-    return tuple(one.name for one in next(compress(keys, unique), ()))
+    for key in keys:  # one after the other, so that memory holds the values of one
+        (is_unique,) = unique_in_first_rows(cursor, table, [[one.base for one in key]])
+        if is_unique:
+            return tuple(one.name for one in key)
+    return ()
 
 
 def _likely_keys(columns: Sequence[SharedColumn]) -> list[tuple[SharedColumn, ...]]:

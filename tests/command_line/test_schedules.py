@@ -44,7 +44,7 @@ def test_schedule_is_created_paused_run_and_removed(run: Run, tmp_path: Path) ->
     twice.write_text("id,kind\n1,a\n1,a\n")
     run("import", str(twice), "--dataset", "Ledger")
     refused = run("schedule", "run", "1", code=1).output
-    assert "Add a column to --exclude-drawn-by." in refused
+    assert "The key id isn't unique" in refused
     assert "five fields" in run("schedule", "add", job[:8], "x", "daily", code=1).output
     run("schedule", "remove", "1", "--yes")
     assert "weekly" not in run("schedule", "list", "Ledger").stdout

@@ -64,4 +64,4 @@ def test_an_empty_stratum_takes_nothing_away() -> None:
 
 def test_methods_without_a_known_variance_have_no_margin() -> None:
     without = {kind.key for kind in METHOD_CLASSES if not kind.has_margin_of_error}
-    assert without == {"cluster", "weighted", "monetary_unit"}
+    assert without == {"cluster", "weighted", "monetary_unit", "split"}

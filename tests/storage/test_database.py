@@ -152,6 +152,9 @@ def test_a_database_of_version_15_gets_the_new_column(tmp_path: Path, clock: Clo
     with closing(sqlite3.connect(tmp_path / "old", isolation_level=None)) as old:
         old.execute("ALTER TABLE tokens DROP COLUMN last_used_at")
         old.execute("ALTER TABLE datasets DROP COLUMN require_columns")
+        old.execute("DROP INDEX jobs_of_panel")
+        for table in ("row_keys", "panels"):
+            old.execute(f"DROP TABLE {table}")
         old.execute("PRAGMA user_version = 15")
     migrated = Database(tmp_path / "old")  # requires the new schema
     with migrated.read() as tx:

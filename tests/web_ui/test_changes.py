@@ -157,7 +157,7 @@ def test_a_key_that_repeats_is_explained(server: LiveServer, reader: Reader, dat
     form = {"from": "main", "from_table": "primary", "to": "main", "to_table": "primary"}
     refused = reader.post(f"/datasets/{dataset}/changes", **form)
     assert refused.status_code == 422
-    assert "Name at least one column" in refused.text
+    assert "has no row key" in refused.text
 
 
 def test_rows_of_too_much_text_leave_the_rest_of_the_page(
