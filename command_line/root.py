@@ -41,8 +41,14 @@ SECTIONS = {
         "bands": ("planning", "Suggest size bands of a number as strata."),
         "plan": ("sampling", "Show the sizes of a draw without drawing, or register it."),
         "sample": ("sampling", "Draw a sample of a dataset, given by name or id."),
-        "split": ("splitting", "Split a table into parts: each row into one, by its key or its group."),
-        "panel": ("panels", "Follow a sample over versions: waves with rotation, births and deaths."),
+        "split": (
+            "splitting",
+            "Split a table into parts: each row into one, by its key or its group.",
+        ),
+        "panel": (
+            "panels",
+            "Follow a sample over versions: waves with rotation, births and deaths.",
+        ),
         "more-rows": ("planning", "Show how many more rows a sample needs for a precision."),
         "design": ("sampled_rows", "Show how a sample was drawn, as facts, weights or code."),
         "reserves": ("sampled_rows", "Show the next rows in line of a sample."),

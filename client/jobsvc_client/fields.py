@@ -81,7 +81,7 @@ class MethodParameters(TypedDict, total=False):
     group: str
     """Rows with one value in this column are in one part; every row needs a value."""
     exact: bool
-    """Parts of exact sizes; rows may then move when the table grows."""
+    """Parts of exactly these shares; rows may then move when the table grows."""
 
 
 class EarlierRowsOptions(TypedDict, total=False):

@@ -11,7 +11,7 @@ from tests.browser.watching import watched_context
 from tests.support.live_server import LiveServer
 
 WITHOUT_A_NETWORK = "test_report.py"
-UNWATCHED = ("test_provider_sign_in.py", "test_verifier_page.py")
+UNWATCHED = ("test_keyed_certificates.py", "test_provider_sign_in.py", "test_verifier_page.py")
 """The pages of others have rules of their own; the verifier's tests watch it themselves."""
 """These tests open reports from disk, with stricter checks."""
 UNREACHABLE = "http://127.0.0.2:9/unreachable"

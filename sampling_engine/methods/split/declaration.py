@@ -65,8 +65,8 @@ class SplitMethod(Method):
         bool,
         Flag(),
         Option("--exact"),
-        Title("Exact sizes"),
-        Help("Parts of exact sizes; rows may then move when the table grows."),
+        Title("Exact shares"),
+        Help("Parts of exactly these shares; rows may then move when the table grows."),
     ] = False
 
     key: ClassVar = "split"
