@@ -15,8 +15,9 @@ ROWS = amount(500_000, 10_000_000)
 MIB_BESIDE_DUCKDB = 300
 """The process with its modules, one byte and some digests a row; DuckDB gets 512 MiB more."""
 SCRIPT = """
-import resource, sys
+import sys
 from pathlib import Path
+from benchmarks.figures import peak_mib
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.writing import read_columns, write_parquet
 from parquet_tables.tables import TableFiles
@@ -45,7 +46,7 @@ with ParquetDatabase(root, root / "spill", memory_mb=512, threads=2) as database
         assert sample.rows_sampled == count
         assert account.check.groups_in_two_parts == account.check.repeated_rows == 0
         samples.append([str(each.path) for each in sample.table.files])
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    peak = round(peak_mib())
     with database.cursor() as cursor:
         moved = cursor.execute(
             "SELECT count(*), count_if(a._part <> b._part) FROM read_parquet(?) AS a "
