@@ -58,7 +58,7 @@ def test_runs_that_are_killed_draw_no_row_twice(tmp_path: Path, table: State) ->
         assert server.terminate() == 0
     drawn = [first]
     points = (
-        "after commit in excluding.exclude > excluding._stored_rest, 1",
+        "after commit in * > excluding.stored, 1",
         "before commit in attempt.run > publishing.publish, 1",
     )
     for day, point in enumerate(points, start=1):
