@@ -85,7 +85,7 @@ def run_draw(context: JobContext) -> Outcome:
         draw=ledger_facts(
             parameters, source.commit_id, source.files.row_count, sample.rows_sampled
         ),
-        continued=_continued(context, source, tables[0]),
+        continued=None if sample.parts else _continued(context, source, tables[0]),
     )
 
 

@@ -75,6 +75,8 @@ def test_a_plan_is_registered_and_drawn(
     page.wait_for_url(re.compile("/jobs/"))
     (job,) = client.get("/api/jobs", params={"run_type": "sampling"}).json()["jobs"]
     assert finished(client, job["id"])["output_summary"]["total_sampled"] == 5
+    # The page shows the sample by itself: a visit of another one before that would be stopped.
+    expect(page.get_by_text("How it was drawn:")).to_be_visible()
     page.goto(f"{server.url}/jobs/{job['id']}?tab=certificate")
     expect(page.get_by_text("nobody chose the seed")).to_be_visible()
     expect(page.get_by_text(published.chain.public_key[:16])).to_be_visible()

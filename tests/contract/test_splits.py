@@ -131,6 +131,22 @@ def test_a_split_has_no_estimates_reserves_or_certificate(
     assert "divided all rows among parts" in comparison.json()["verdict"], comparison.text
 
 
+def test_a_split_of_a_table_with_findings_leaves_no_scratch_files(
+    server: LiveServer, dataset: int
+) -> None:
+    sample = server.draw(
+        dataset, {"rounds": [{"method": "random", "parameters": {"sample_size": 3}}]}
+    )
+    (row, *_) = server.rows(sample["id"])
+    finding = {"_logical_row_id": row["_logical_row_id"], "outcome": "exception", "note": "Unpaid"}
+    path = f"/api/sampling/jobs/{sample['id']}/findings"
+    assert server.admin.post(path, json={"findings": [finding]}).status_code < 300
+    split = server.draw(dataset, body())
+    assert split["status"] == "completed", split
+    assert "continues" not in split["output_summary"]
+    assert not list(server.service.directory.scratch_dir.iterdir())
+
+
 def test_a_row_has_its_part_and_u(server: LiveServer, job: dict[str, Any]) -> None:
     answer = server.admin.get(f"/api/sampling/jobs/{job['id']}/rows/primary:5").json()
     part = next(row["_part"] for row in all_rows(server, job) if int(row["id"]) == 5)

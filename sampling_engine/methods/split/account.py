@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from math import sqrt
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
@@ -106,21 +108,22 @@ def unit_sizes(
         return None
     key = RowKey(tuple(written.names[name] for name in columns))
     tables = list(written.tables.values())
-    digests = [
-        KeyDigests(state.cursor, table, key, written.folder, on_progress) for table in tables
-    ]
     units, largest = [0] * len(tables), [0] * len(tables)
     squares = in_two = 0
-    for values in zip(*(one.sorted_parts(on_progress) for one in digests), strict=True):
-        distinct = []
-        for place, some in enumerate(values):
-            once, sizes = np.unique(some, return_counts=True)
-            distinct.append(once)
-            units[place] += len(once)
-            largest[place] = max(largest[place], int(sizes.max(initial=0)))
-            squares += int((sizes.astype(np.int64) ** 2).sum())
-        _, parts = np.unique(np.concatenate(distinct), return_counts=True)
-        in_two += int((parts > 1).sum())
+    with TemporaryDirectory(dir=written.folder) as folder:
+        digests = [
+            KeyDigests(state.cursor, table, key, Path(folder), on_progress) for table in tables
+        ]
+        for values in zip(*(one.sorted_parts(on_progress) for one in digests), strict=True):
+            distinct = []
+            for place, some in enumerate(values):
+                once, sizes = np.unique(some, return_counts=True)
+                distinct.append(once)
+                units[place] += len(once)
+                largest[place] = max(largest[place], int(sizes.max(initial=0)))
+                squares += int((sizes.astype(np.int64) ** 2).sum())
+            _, parts = np.unique(np.concatenate(distinct), return_counts=True)
+            in_two += int((parts > 1).sum())
     return UnitSizes(tuple(units), tuple(largest), squares, in_two)
 
 
