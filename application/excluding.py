@@ -19,7 +19,7 @@ import numpy as np
 from contract.declarations import Help, declared
 from contract.requests.draw import EarlierFilterRequest, RoundJson
 from contract.words import Duplicates
-from domain_errors import choices_sentence, counted
+from domain_errors import DomainError, choices_sentence, counted
 from parquet_tables.progress import ProgressCallback, ignore_progress
 from parquet_tables.row_keys.canonical import Loc
 from parquet_tables.row_keys.digests import RowKey
@@ -361,8 +361,13 @@ def population_of(
     (rest,), earlier = split_filters([given], loc)
     if earlier is None:
         return source, rest
-    settled = settle_orders(service, dataset_id, source, [rest])
-    found = exclude(service, dataset_id, source, source_ref, settled, earlier)
+    try:
+        settled = settle_orders(service, dataset_id, source, [rest])
+        found = exclude(service, dataset_id, source, source_ref, settled, earlier)
+    except DomainError as error:
+        if error.loc[:2] == ("rounds", 0):
+            error.loc = (*loc, *error.loc[2:])
+        raise
     return found.population, rest
 
 
