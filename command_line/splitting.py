@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from command_line.connection import ApiClient
+from command_line.contract_options import with_request
 from command_line.methods import DRAW_PARAMETERS
 from command_line.options import (
     BATCH,
@@ -21,6 +22,7 @@ from command_line.options import (
 )
 from command_line.output import Printed, new_file, print_line
 from command_line.sampling import draw_parts, draw_sample, option_of, print_sample, rows_of_draw
+from contract.requests.draw import OrderRequest
 
 (METHOD,) = DRAW_PARAMETERS["part"].methods
 """The method that divides rows among parts."""
@@ -48,6 +50,7 @@ ORDER_OPTIONS = (
     [option_of(own) for own in DRAW_PARAMETERS.values() if METHOD in own.methods or not own.methods]
 )
 @with_options(ORDER_OPTIONS)
+@with_request(OrderRequest, only=("duplicates",), within="order")
 @FILTER
 @field_option(
     "--not-drawn-by",

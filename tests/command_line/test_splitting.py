@@ -86,4 +86,5 @@ def test_a_request_becomes_a_command_that_gives_it(run: Run, items: str) -> None
     done = run(*shlex.split(code.command.replace("\\\n", " "))[1:], "--json")
     (given,) = json.loads(done.stdout)["run_parameters"]["rounds"]
     assert given["parameters"] == body["rounds"][0]["parameters"]
-    assert "parts={" in code.python
+    assert code.command.startswith("jobsvc split")
+    assert "dataset.split(" in code.python
