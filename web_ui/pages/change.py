@@ -93,7 +93,7 @@ def _refusal(fields: Sequence[FormField], error: DomainError) -> Values:
 def _change(
     found: JobRecord, first: JobRecord, second: JobRecord, chosen: Values, shared: Values
 ) -> Values:
-    asked = estimates_asked(found, chosen)
+    asked = estimates_asked(chosen)
     body = ChangeRequest(
         with_job=second.id,
         statistics=asked.statistics,
