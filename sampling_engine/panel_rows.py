@@ -25,6 +25,7 @@ from parquet_tables.tables import DataFile, Int64s, TableFiles
 from parquet_tables.writing import write_parquet
 from sampling_engine.methods.method import Method, Round
 from sampling_engine.results import Floats
+from sampling_engine.rotation import kept_share
 from sampling_engine.sql.statements import joined_rows
 
 STATES: tuple[PanelState, ...] = get_args(PanelState)
@@ -92,7 +93,7 @@ class PanelUnits:
     def expected_kept(
         self, chances: Floats, later: Floats, moved: Fraction, rotation: Fraction
     ) -> float | None:
-        """The expected number of these living rows that a wave keeps; see ``kept_share``.
+        """The expected number of these living rows that a wave keeps; see :func:`kept_share`.
 
         Parameters
         ----------
@@ -114,9 +115,7 @@ class PanelUnits:
         )
         is_equal = len(later) and not self.method.favours and np.ptp(later) == 0.0
         after = np.full(len(chances), later[0]) if is_equal else chances
-        around = np.maximum(0.0, np.minimum(chances, shifts + after - 1.0))
-        both = np.maximum(0.0, np.minimum(chances, shifts + after) - shifts) + around
-        return float((both / chances).sum())
+        return float(kept_share(chances, after, shifts).sum())
 
 
 def in_population(

@@ -28,9 +28,9 @@ from parquet_tables.row_keys.digests import (
     KeyMissing,
     KeyNotUnique,
     RowKey,
-    kept_rows,
     rows_of_keys,
 )
+from parquet_tables.row_keys.kept import kept_rows
 from parquet_tables.rows import rows_statement
 from parquet_tables.tables import Int64s, TableFiles, UnknownColumn
 from parquet_tables.writing import write_parquet

@@ -98,7 +98,7 @@ def repeated(server: LiveServer) -> int:
     server.import_text(dataset_id, "\n".join(["document,amount", *lines]) + "\n")
     refused = server.admin.put(key_of(dataset_id), json={"columns": ["document"]})
     assert_problem(refused, 422, "key_not_unique")
-    assert "6 rows share their key document" in refused.json()["detail"]
+    assert "The key document isn't unique: 6 rows share their key" in refused.json()["detail"]
     body = {"columns": ["document"], "duplicates": "number"}
     assert server.admin.put(key_of(dataset_id), json=body).status_code == 200
     return dataset_id
@@ -302,7 +302,7 @@ def test_an_import_proposes_declares_and_keeps_a_key(server: LiveServer) -> None
     assert (kept["new"], kept["gone"], kept["kept"]) == (5, 10, 90)
     repeated = key_in(server, dataset_id, [*lines, lines[0]])
     assert (repeated["state"], repeated["holds"]) == ("kept", False)
-    assert "2 rows share their key document with another row" in repeated["text"]
+    assert "2 rows share their key with another row" in repeated["text"]
 
 
 def test_a_key_that_repeats_is_not_declared_by_an_import(server: LiveServer) -> None:
@@ -310,7 +310,9 @@ def test_a_key_that_repeats_is_not_declared_by_an_import(server: LiveServer) -> 
     lines = [posting(number) for number in range(100, 200)]
     refused = key_in(server, dataset_id, [*lines, lines[0]], row_key='["document"]')
     assert refused["state"] == "not_declared"
-    assert refused["text"].startswith("The row key document was not declared. 2 rows share")
+    assert refused["text"].startswith(
+        "The row key document was not declared. The key document isn't unique: 2 rows share"
+    )
     unknown = key_in(server, dataset_id, lines, row_key='["docment"]')
     assert 'There is no column "docment"' in unknown["text"]
     assert_problem(server.admin.get(key_of(dataset_id)), 404, "not_found")

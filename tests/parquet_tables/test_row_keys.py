@@ -186,7 +186,7 @@ def test_faults_name_their_rows(shelf: Shelf, parquet: ParquetDatabase) -> None:
             assert (faults.repeated, faults.repeated_rows.tolist()) == (5, [0, 2, 4, 5, 6])
         with pytest.raises(KeyMissing, match="The key k is missing in 1 row, such as row 1"):
             KeyDigests(cursor, whole, key, shelf.counts).require()
-        with pytest.raises(KeyNotUnique, match=r"5 rows share their key .*, such as 1, 3\."):
+        with pytest.raises(KeyNotUnique, match=r"5 rows share their key .*, such as 1; 3\."):
             KeyDigests(cursor, complete, key, shelf.counts).require()
 
 
