@@ -41,6 +41,7 @@ from service.draw_engines import EngineChoice, choose_engine, opened_engine
 from service.sampling_parameters import (
     DrawRule,
     engine_rounds,
+    follows_keys,
     seed_origins,
     settle_rounds,
     source_draw,
@@ -187,7 +188,7 @@ def check_draw(service: Service, dataset_id: int, request: SamplingRequest) -> C
     if earlier is not None and excluded is None:
         excluded = exclude(service, dataset_id, source, request.source_ref, settled, earlier)
     version = DRAW_VERSION if request.draw_version is None else request.draw_version
-    is_keyed = any(one.get("order") for one in settled)
+    is_keyed = follows_keys(settled)
     made_by = source_draw(service, dataset_id, source.commit_id, is_keyed=is_keyed)
     if excluded is not None:
         source = excluded.population

@@ -417,6 +417,9 @@ def _print_excluded(excluded: dict[str, Any]) -> None:
         rows.append(f"{excluded['new_rows']:,} new since {since[:12]}")
     if excluded["samples"]:
         rows.append(f"{excluded['undrawn_rows']:,} not drawn by the named samples")
+    if excluded["group_rows"]:
+        groups = f"other rows of their groups of {excluded['group']}"
+        rows.append(f"{excluded['group_rows']:,} {groups} left out, too")
     print_line(f"Of {excluded['source_rows']:,} rows: {', '.join(rows)}.")
 
 

@@ -86,7 +86,7 @@ def test_a_missing_value_is_refused_with_examples(server: LiveServer) -> None:
     server.import_text(dataset_id, "id,amount\n1,2\n,3\n4,5\n,6\n")
     answer = server.admin.put(key_of(dataset_id), json={"columns": ["id"], "duplicates": "number"})
     assert_problem(answer, 422, "key_missing")
-    assert "2 rows have no value" in answer.json()["detail"]
+    assert "is missing in 2 rows" in answer.json()["detail"]
     assert "row 1, row 3" in answer.json()["detail"]
 
 
