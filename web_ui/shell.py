@@ -58,6 +58,7 @@ from web_ui.job_texts import (
     progress_of,
     ref_label,
     state_of,
+    stored_text,
     title_of,
 )
 from web_ui.numbers import (
@@ -438,6 +439,7 @@ for _function in (
     script,
     verdict_label,
     state_of,
+    stored_text,
     title_of,
     with_query,
 ):

@@ -490,6 +490,7 @@ FORMS = (
                 "require_columns", keyword("require_columns"), words.flag("--require-columns")
             ),
             Argument("row_key", keyword("row_key"), words.option("--row-key")),
+            Argument("duplicates", keyword("duplicates"), words.option("--duplicates")),
             BATCH,
         ),
         subject="client",

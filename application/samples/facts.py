@@ -21,6 +21,7 @@ LABELS = {
     "exclude_drawn_by": "Exclude drawn rows by",
     "allow_empty": "Allow a sample without rows",
     "require_columns": "Require the same columns",
+    "duplicates": "Equal keys",
     "minimum_degrees": "Degrees of freedom, at least",
 }
 """Screen names of the parameters of methods, and of other fields that messages name."""

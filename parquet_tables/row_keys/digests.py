@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contract.words import Duplicates
-from domain_errors import DomainError, counted
+from domain_errors import NUMBER_KEYS, DomainError, counted
 from operating_system import read_at
 from parquet_tables.cached_files import (
     CHECKSUM_BYTES,
@@ -91,7 +91,7 @@ class KeyNotUnique(DomainError):
         cls, key: str, repeated: int, keys: Sequence[str], *, can_number: bool, loc: Loc = ()
     ) -> Self:
         """The refusal of a key, with the number of the rows and some of their keys."""
-        advice = "Add a column, or set `duplicates` to number." if can_number else "Add a column."
+        advice = f"Add a column, {NUMBER_KEYS}" if can_number else "Add a column."
         return cls(
             "The key {key} isn't unique: {rows} share their key with another row, such as "
             "{examples}. " + advice,

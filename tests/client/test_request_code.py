@@ -264,7 +264,7 @@ def test_a_split_is_sent_as_a_split(proxy: FaultyProxy, dataset: Dataset) -> Non
     body = {"rounds": [step], "output_name": "code-split", "table_key": "primary"}
     path = f"/api/sampling/datasets/{dataset.id}/jobs"
     code = check(proxy, ApiRequest(path, body), dataset.name)
-    assert "dataset.split({" in code.python
+    assert "dataset.split(" in code.python
     assert (code.command or "").startswith("jobsvc split ")
     more = {**body, "output_name": "code-split-2", "engine": "duckdb"}
     assert (check(proxy, ApiRequest(path, more), dataset.name).command or "").startswith(

@@ -316,6 +316,16 @@ def test_a_key_that_repeats_is_not_declared_by_an_import(server: LiveServer) -> 
     unknown = key_in(server, dataset_id, lines, row_key='["docment"]')
     assert 'There is no column "docment"' in unknown["text"]
     assert_problem(server.admin.get(key_of(dataset_id)), 404, "not_found")
+    with_number = {"row_key": '["document"]', "duplicates": "number"}
+    numbered = key_in(server, dataset_id, [*lines, lines[0]], **with_number)
+    assert (numbered["state"], numbered["duplicates"]) == ("declared", "number")
+    assert state_of(server, dataset_id)["duplicates"] == "number"
+    alone = server.admin.post(
+        f"/api/datasets/{dataset_id}/refs/main/import",
+        files={"file": ("postings.csv", b"document\n1\n")},
+        data={"duplicates": "number"},
+    )
+    assert_problem(alone, 422, "invalid_request", "row_key")
 
 
 def test_a_preview_proposes_a_row_key(server: LiveServer) -> None:
