@@ -214,7 +214,8 @@ def submit_sampling(
     commit_id = draw.source.commit_id
     population_id = draw.stored_population(service, by.user, dataset.id)
     version = commit_id[:12] if request.source_ref == commit_id else request.source_ref
-    message = f"Sample of {version}, table {draw.source.key}"
+    noun = "Split" if any(each.method.divides for each in draw.rounds) else "Sample"
+    message = f"{noun} of {version}, table {draw.source.key}"
     parameters = {
         "source_ref": request.source_ref,
         "table_key": draw.source.key,

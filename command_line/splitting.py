@@ -67,8 +67,8 @@ ORDER_OPTIONS = (
 @click.option(
     "--output",
     "folder",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="Write each part into this folder, as PART.csv.",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write each part into this folder, as PART.csv; it is made if it is missing.",
 )
 @BATCH
 @printed()
@@ -87,6 +87,7 @@ def split(client: ApiClient, dataset: str, folder: Path | None, **draw: Any) -> 
         raise click.UsageError("Give the parts: --part train=80% --part test=20%.")
     job = draw_sample(client, client.dataset_id(dataset), {"rounds": [step], **body})
     if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
         for part in step["parameters"]["parts"]:
             with new_file(folder / f"{part}.csv") as file:
                 client.download(rows_of_draw(job["id"]), file, format="csv", table_key=part)

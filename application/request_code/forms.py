@@ -226,6 +226,7 @@ DRAW_DEFAULTS = {
     "order.start": "0",
     "goal.confidence": 0.95,
 }
+(DIVIDING,) = (method.name for method in METHODS if method.kind.divides)
 OF_SPLITS = (
     *("parameters.group", "parameters.strata_columns", "parameters.exact", "parameters.seed"),
     *("filters", "filters.not_drawn_by", "order.key", "order.start", "order.duplicates"),
@@ -278,8 +279,7 @@ def _step_fields(step: Body) -> Fields | None:
 def _split_fields(body: Body) -> Fields | None:
     """The fields of a split; None of another draw, and where its command lacks an option."""
     fields = _draw_fields(body) or {}
-    method = fields.pop("method", None)
-    if not any(each.name == method and each.kind.divides for each in METHODS):
+    if fields.pop("method", None) != DIVIDING:
         return None
     fields.pop("keyed", None)  # a split has no other order
     given = {name for name, value in fields.items() if DRAW_DEFAULTS.get(name) != value}
@@ -364,8 +364,8 @@ def _import_fields(body: Body) -> Fields:
 FORMS = (
     Form(
         r"/api/sampling/datasets/(?P<dataset>\d+)/jobs",
-        "split = dataset.split({arguments})\nframes = split.frames()",
-        ("jobsvc", "split", "{subject}"),
+        f"parts = dataset.{DIVIDING}({{arguments}})\nframes = parts.frames()",
+        ("jobsvc", DIVIDING, "{subject}"),
         SPLIT,
         fields=_split_fields,
         defaults=DRAW_DEFAULTS,

@@ -234,10 +234,23 @@ class KeyDigests:
         KeyNotUnique
             Rows share their key, and the key doesn't number them.
         """
+        cached = None
+        if self._directory is not None and self.key.duplicates == "number":
+            named = (VERSION, "numbers", self.key.columns)  # the order follows from all columns
+            cached = cache_path(self._directory, self.table, *named, suffix=INTEGERS_SUFFIX)
+            stored = read_integers(cached)
+            if stored is not None:
+                count = int(stored[0])
+                self.numbered = stored[1 : 1 + count], stored[1 + count : 1 + 2 * count]
+                self.ties = stored[1 + 2 * count :]
+                return
         texts = self.require_possible(on_progress)
-        if texts is not None:
-            self.numbered = texts.numbered()
-            self.ties = texts.ties()
+        if texts is None:
+            return
+        self.numbered, self.ties = texts.numbered(), texts.ties()
+        if cached is not None:
+            count = np.array([len(self.numbered[0])], dtype=np.int64)
+            write_integers(cached, np.concatenate([count, *self.numbered, self.ties]))
 
     def require_possible(self, on_progress: ProgressCallback = ignore_progress) -> _Texts | None:
         """Refuse as :meth:`require` does, and number nothing.

@@ -25,7 +25,6 @@ def items(run: Run, tmp_path: Path) -> str:
 
 def test_a_split_prints_shares_and_what_was_checked(run: Run, items: str, tmp_path: Path) -> None:
     folder = tmp_path / "parts"
-    folder.mkdir()
     parts = ("--part", "train=80%", "--part", "test=0.2")
     done = run(
         "split",
