@@ -15,7 +15,13 @@ from typing import Any, cast
 
 from application.audit.planned import with_likelihoods
 from application.draw_answers import DrawnAtOnce, DrawPlan, PlannedOutput, PlannedRound
-from application.excluding import ExcludedRows, exclude, split_filters, with_filters
+from application.excluding import (
+    ExcludedRows,
+    exclude,
+    exclusion_warnings,
+    split_filters,
+    with_filters,
+)
 from application.job_submission import (
     Submission,
     earlier_job,
@@ -288,6 +294,8 @@ def plan(service: Service, dataset_id: int, request: SamplingRequest) -> DrawPla
         )
     profile = cached_profile(service, files)
     warnings = draw_warnings(draw.rounds)
+    if draw.excluded is not None:
+        warnings += exclusion_warnings(draw.excluded.exclusion.as_json())
     total_rows = sum(planned_round.rows_planned for planned_round in planned)
     if not total_rows and not request.allow_empty:
         eligible = planned[0].eligible_rows

@@ -983,11 +983,14 @@ def value_text(value: str, kind: str) -> str:
     """Return the canonical text of a value of a key, from its text in a CSV file."""
     scale = DECIMAL_TYPE.fullmatch(kind)
     result, pattern = value, ""
-    if INTEGER_TYPE.fullmatch(kind):
+    decimals = int(scale[1]) if scale else 0
+    if INTEGER_TYPE.fullmatch(kind) or (scale and not decimals):
         pattern = "0|-?[1-9][0-9]*"
     elif scale:
-        pattern = "-?[0-9]+" + (rf"\.[0-9]{{{scale[1]}}}" if int(scale[1]) else "")
-        result = value.rstrip("0").rstrip(".") if int(scale[1]) else value
+        pattern = rf"(?!-[0.]+\Z)-?(0|[1-9][0-9]*)\.[0-9]{{{decimals}}}"
+        result = value.rstrip("0").rstrip(".")
+    elif kind == "DATE":
+        pattern = r"[0-9]{4,}-[0-9]{2}-[0-9]{2}( \(BC\))?|-?infinity"
     elif kind == "BOOLEAN":
         pattern = "true|false"
     elif kind == "UUID":

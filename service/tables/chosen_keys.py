@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from contract.words import Duplicates
 from domain_errors import DomainError
+from parquet_tables.names import DRAWN_COLUMNS, folded
 from parquet_tables.row_keys.canonical import Loc, key_columns
 from parquet_tables.row_keys.digests import RowKey
-from sampling_engine import method_from_json
+from sampling_engine import method_class, method_from_json
+from sampling_engine.divided_sample import PART_COLUMNS
+from sampling_engine.sample_table import HITS_COLUMN, RENAMED_SUFFIX, SAMPLE_COLUMNS
 from service.service import Service
-from service.tables.open_tables import OpenTable
+from service.tables.open_tables import RESIDUAL, OpenTable
 from storage.jobs.publishing import job_with_output
 from storage.sqlite.database import Transaction
 from storage.versions.row_keys import DeclaredKey, row_key_of
@@ -33,16 +37,35 @@ def declared_key_at(
 ) -> DeclaredKey | None:
     """The row key of a table; a sample and a residual have that of the table they are drawn from.
 
-    None if there is none.
+    None if there is none. In a sample a column of the key may have another name.
     """
-    while True:
-        found = row_key_of(tx, dataset_id, key)
-        if found is not None or commit_id is None:
-            return found
+    found = row_key_of(tx, dataset_id, key)
+    needed: set[str] = set()
+    while commit_id is not None:
+        if found is not None and not DRAWN_COLUMNS & set(map(folded, found.columns)):
+            break
         job = job_with_output(tx, dataset_id, commit_id)
         if job is None or job.run_type != "sampling" or job.source_commit_id is None:
-            return None
+            break
+        if key != RESIDUAL:
+            needed |= _own_columns(job.run_parameters["rounds"])
         key, commit_id = job.run_parameters["table_key"], job.source_commit_id
+        found = found or row_key_of(tx, dataset_id, key)
+    if found is None or not needed & set(map(folded, found.columns)):
+        return found
+    columns = [
+        f"{name}{RENAMED_SUFFIX}" if folded(name) in needed else name for name in found.columns
+    ]
+    return replace(found, columns=columns)
+
+
+def _own_columns(rounds: Sequence[Mapping[str, Any]]) -> set[str]:
+    """The columns that a sample has besides those of its table, which are renamed."""
+    methods = [method_class(given["method"]) for given in rounds]
+    if any(method.divides for method in methods):
+        return {*PART_COLUMNS}
+    hits = HITS_COLUMN if any(method.selects_money for method in methods) else {}
+    return {*SAMPLE_COLUMNS, *hits}
 
 
 def key_of_order(given: Mapping[str, Any]) -> RowKey | None:

@@ -39,6 +39,10 @@ def shown_key(key: str, columns: Sequence[Column]) -> str:
     return PRIMARY if is_drawn else key
 
 
+LATER = ("parts", "group", "group_rows", "without_match", "retyped")
+"""Fields of an exclusion that are left out without a value, as before there were any."""
+
+
 @dataclass(frozen=True)
 class Exclusion:
     """Which rows of a version a population lacks, and how they were found.
@@ -68,6 +72,10 @@ class Exclusion:
         The column of the groups that a split divides, if a draw divided them, too.
     group_rows : int
         The other rows of the groups that such a draw has.
+    without_match : list of str
+        The filters, ``new_since`` or ``not_drawn_by``, whose rows the version has none of.
+    retyped : list of str
+        The columns of the key whose type differs then, with both types.
     """
 
     commit_id: str
@@ -82,11 +90,12 @@ class Exclusion:
     parts: list[str] = field(default_factory=list)
     group: str | None = None
     group_rows: int = 0
+    without_match: list[str] = field(default_factory=list)
+    retyped: list[str] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
         """The JSON of manifests and of ``run_parameters``."""
-        of_splits = ("parts", "group", "group_rows")
-        return {name: value for name, value in vars(self).items() if value or name not in of_splits}
+        return {name: value for name, value in vars(self).items() if value or name not in LATER}
 
 
 @dataclass(frozen=True)
