@@ -518,12 +518,11 @@ def find_rows(
     if earlier.new_since is not None:
         with located((*earlier.loc, "new_since")):
             since = open_table(service, dataset_id, earlier.new_since, source.key)
-    label = f"{source_ref} ({source.commit_id[:8]})"
     shared: dict[str, Any] = {
         "service": service,
         "dataset_id": dataset_id,
         "table": source,
-        "label": label,
+        "label": f"{source_ref} ({source.commit_id[:8]})",
         "loc": earlier.loc,
         "parts": parts or {},
     }
@@ -534,12 +533,7 @@ def find_rows(
     version = None if since is None else EarlierVersion(since, f"{earlier.new_since}"[:20])
     old, drawn = matching.of(version, draws)
     ordinals = np.union1d(old, drawn)
-    has_old = since is not None and since.files.row_count
-    has_drawn = any((job.output_summary or {})["total_sampled"] for job in draws)
-    without_match = [
-        *(["new_since"] if has_old and not len(old) else []),
-        *(["not_drawn_by"] if has_drawn and not len(drawn) else []),
-    ]
+    without_match = _without_match(since, draws, old, drawn)
     exclusion = Exclusion(
         commit_id=source.commit_id,
         key=None if key is None else [*key.columns],
@@ -556,6 +550,18 @@ def find_rows(
     )
     settled = replace(earlier, not_drawn_by=_settled_names(draws, parts or {})).as_json()
     return ExcludedRows(source, source_ref, exclusion, draws, ordinals, settled)
+
+
+def _without_match(
+    since: OpenTable | None, draws: Sequence[JobRecord], old: Int64s, drawn: Int64s
+) -> list[str]:
+    """The filters whose version or draws have rows, but none that is in the table."""
+    has_old = since is not None and since.files.row_count
+    has_drawn = any((job.output_summary or {})["total_sampled"] for job in draws)
+    return [
+        *(["new_since"] if has_old and not len(old) else []),
+        *(["not_drawn_by"] if has_drawn and not len(drawn) else []),
+    ]
 
 
 def _retyped(
