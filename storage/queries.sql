@@ -664,6 +664,12 @@ WITH RECURSIVE retained (place) AS (
          AND commits.id IN (source_commit_id, run_parameters ->> '$.compare_to.commit_id')
     WHERE jobs.status IN ('pending', 'running')
     UNION
+    SELECT commits.rowid FROM jobs INDEXED BY jobs_listed_of_status
+    JOIN json_each(run_parameters, '$.joined') AS joined
+    JOIN commits ON commits.dataset_id = jobs.dataset_id
+         AND commits.id = joined.value ->> '$.commit_id'
+    WHERE jobs.status IN ('pending', 'running')
+    UNION
     SELECT commits.rowid FROM ledger_entries
     JOIN commits ON commits.dataset_id = ledger_entries.dataset_id
          AND commits.id = (body ->> '$.text') ->> '$.commit_id'
@@ -702,8 +708,10 @@ WHERE commits.rowid = :place
   AND NOT EXISTS (SELECT 1 FROM jobs INDEXED BY jobs_listed_of_status
                   WHERE jobs.status IN ('pending', 'running')
                     AND jobs.dataset_id = commits.dataset_id
-                    AND commits.id IN (source_commit_id,
-                                       run_parameters ->> '$.compare_to.commit_id'))
+                    AND (commits.id IN (source_commit_id,
+                                        run_parameters ->> '$.compare_to.commit_id')
+                         OR commits.id IN (SELECT value ->> '$.commit_id'
+                                           FROM json_each(run_parameters, '$.joined'))))
   AND (commits.dataset_id IN (SELECT value FROM json_each(:datasets))
        OR NOT EXISTS (SELECT 1 FROM bin WHERE bin.dataset_id = commits.dataset_id
                                           AND bin.commit_id = commits.id

@@ -12,7 +12,7 @@ from contract.words import Duplicates
 from estimation_engine.change import CommonRows
 from parquet_tables.row_keys.canonical import InvalidKey
 from parquet_tables.row_keys.digests import KeyDigests, RowKey, compare_keys
-from parquet_tables.row_keys.kept import kept_rows, places_in_both
+from parquet_tables.row_keys.kept import kept_pairs, places_in_both
 from parquet_tables.tables import Int64s
 from sampling_engine import row_chances
 from service.service import Service
@@ -153,7 +153,7 @@ class SharedRows:
 
     def _kept_rows(self) -> Iterator[tuple[Int64s, Int64s]]:
         if self._keyed is not None:
-            yield from kept_rows(*self._keyed)
+            yield from kept_pairs(*self._keyed)
             return
         table = self._sides[0].source.files
         for first in range(0, table.file_rows, CHUNK_ROWS):

@@ -292,3 +292,27 @@ def test_changed_values_are_listed_and_downloaded(
     assert one_column["total"] == 0
     unknown = server.admin.get(path, params={"with_job": waves[1], "columns": "nothing"})
     assert_problem(unknown, 422, "unknown_column", "nothing")
+
+
+def test_a_key_with_a_comma_is_one_column(server: LiveServer) -> None:
+    """Queries have such a name in quotes, the body of a change as it is."""
+    dataset = server.new_dataset()
+    jobs = []
+    for added in (0, 5):
+        lines = [f"a{row:03},{row % 3},{row + added * (row % 4 == 0)}" for row in range(200)]
+        text = '"account, no",kind,amount\n' + "\n".join(lines) + "\n"
+        server.import_text(dataset, text)
+        jobs.append(drawn(server, dataset, "main", one("random", sample_size=90, seed=4 + added)))
+    key = ["account, no"]
+    assert change(server, *jobs, key=key)["key"] == key
+    path = f"/api/sampling/jobs/{jobs[0]}/changed-values"
+    for text in ('"account, no"', ' "account, no" '):
+        found = server.admin.get(path, params={"with_job": jobs[1], "key": text})
+        assert found.status_code == 200, found.text
+        assert {next(iter(each["key"])) for each in found.json()["data"]} == {key[0]}
+    refused = server.admin.get(path, params={"with_job": jobs[1], "key": "account"})
+    assert_problem(refused, 422, "unknown_column", "account")
+    assert refused.json()["errors"][0]["loc"] == ["query", "key", 0]
+    now = f"/api/sampling/jobs/{jobs[0]}/rows"
+    rows = server.admin.get(now, params={"as_of": "main", "key": '"account, no"'})
+    assert rows.json()["metadata"]["key"] == key

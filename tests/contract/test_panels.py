@@ -251,6 +251,19 @@ def test_files_of_a_wave_have_its_rows_by_key(accounts: Accounts) -> None:
     assert "no completed wave 3" in assert_problem(missing, 404, "not_found")["detail"]
 
 
+def test_files_of_a_wave_number_rows_of_one_key(accounts: Accounts) -> None:
+    accounts.load([*range(100), *range(30)])
+    accounts.create(order={"key": ["account"], "duplicates": "number"}, sample_size=60)
+    accounts.wave()
+    accounts.wave()
+    answer = accounts.server.admin.get(f"{accounts.path}/waves/2/rows", params={"format": "csv"})
+    lines = list(csv.DictReader(io.StringIO(answer.text)))
+    assert len({(line["account"], line["_number"]) for line in lines}) == len(lines) > 60
+    doubled = {f"A{number}" for number in range(30)}
+    assert {line["_number"] for line in lines if line["account"] in doubled} == {"1", "2"}
+    assert {line["_number"] for line in lines if line["account"] not in doubled} == {""}
+
+
 @pytest.mark.parametrize(
     ("change", "code", "part", "loc"),
     [

@@ -12,7 +12,7 @@
 // data-once adds an idempotency key. data-switch submits the form when a choice changes.
 
 import { callApi, newKey, submitForm } from "./api.js";
-import { all, h, one } from "./dom.js";
+import { all, h, listed, one } from "./dom.js";
 import { localTime } from "./format.js";
 import { notify, reportProblem } from "./notices.js";
 import { messageOf } from "./words.js";
@@ -37,7 +37,7 @@ export function body(form) {
       : field.type === "password" ? field.value : field.value.trim(); // a password may begin or end with a space
     if (text === "" && field.dataset.empty === undefined) continue;
     if (field.dataset.as === "number") put(field.name, Number(text));
-    else if (field.dataset.as === "list") put(field.name, text.split(/[,;]/).map((part) => part.trim()).filter(Boolean));
+    else if (field.dataset.as === "list") put(field.name, listed(text));
     else put(field.name, field.dataset.as === "json" ? JSON.parse(text) : text);
   }
   return values;
