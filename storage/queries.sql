@@ -345,6 +345,16 @@ WHERE run_parameters ->> '$.panel.panel_id' = :panel_id
                                        AND refs.commit_id = output_commit_id))
 ORDER BY run_parameters ->> '$.panel.wave', jobs.seq;
 
+-- other_wave: Select the job of a panel with the number of a given one, if its sample has a ref.
+SELECT other.id FROM jobs AS restored JOIN jobs AS other
+  ON other.run_parameters ->> '$.panel.panel_id' = restored.run_parameters ->> '$.panel.panel_id'
+ AND other.run_parameters ->> '$.panel.wave' = restored.run_parameters ->> '$.panel.wave'
+WHERE restored.id = :job_id AND other.id <> restored.id
+  AND other.run_parameters ->> '$.panel.panel_id' IS NOT NULL
+  AND (other.status IN ('pending', 'running')
+       OR EXISTS (SELECT 1 FROM refs WHERE refs.dataset_id = other.dataset_id
+                                       AND refs.commit_id = other.output_commit_id));
+
 -- failed_wave_of_panel: Select a panel's latest job if it failed and wasn't dismissed.
 SELECT id FROM jobs AS latest
 WHERE run_parameters ->> '$.panel.panel_id' = :panel_id

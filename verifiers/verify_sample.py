@@ -987,8 +987,9 @@ def value_text(value: str, kind: str) -> str:
     if INTEGER_TYPE.fullmatch(kind) or (scale and not decimals):
         pattern = "0|-?[1-9][0-9]*"
     elif scale:
-        pattern = rf"(?!-[0.]+\Z)-?(0|[1-9][0-9]*)\.[0-9]{{{decimals}}}"
-        result = value.rstrip("0").rstrip(".")
+        pattern = rf"(?!-[0.]+\Z)-?(0|[1-9][0-9]*)?\.[0-9]{{{decimals}}}"
+        whole = re.sub(r"^(-?)\.", r"\g<1>0.", value)  # of DECIMAL(2,2) a CSV file has .50
+        result = whole.rstrip("0").rstrip(".")
     elif kind == "DATE":
         pattern = r"[0-9]{4,}-[0-9]{2}-[0-9]{2}( \(BC\))?|-?infinity"
     elif kind == "BOOLEAN":

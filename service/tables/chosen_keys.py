@@ -8,7 +8,7 @@ from typing import Any
 
 from contract.words import Duplicates
 from domain_errors import DomainError
-from parquet_tables.names import DRAWN_COLUMNS, folded
+from parquet_tables.names import folded
 from parquet_tables.row_keys.canonical import Loc, key_columns
 from parquet_tables.row_keys.digests import RowKey
 from sampling_engine import method_class, method_from_json
@@ -39,33 +39,26 @@ def declared_key_at(
 
     None if there is none. In a sample a column of the key may have another name.
     """
-    found = row_key_of(tx, dataset_id, key)
-    needed: set[str] = set()
-    while commit_id is not None:
-        if found is not None and not DRAWN_COLUMNS & set(map(folded, found.columns)):
-            break
-        job = job_with_output(tx, dataset_id, commit_id)
-        if job is None or job.run_type != "sampling" or job.source_commit_id is None:
-            break
-        if key != RESIDUAL:
-            needed |= _own_columns(job.run_parameters["rounds"])
-        key, commit_id = job.run_parameters["table_key"], job.source_commit_id
-        found = found or row_key_of(tx, dataset_id, key)
-    if found is None or not needed & set(map(folded, found.columns)):
-        return found
-    columns = [
-        f"{name}{RENAMED_SUFFIX}" if folded(name) in needed else name for name in found.columns
-    ]
-    return replace(found, columns=columns)
+    job = None if commit_id is None else job_with_output(tx, dataset_id, commit_id)
+    if job is not None and job.run_type == "sampling" and job.source_commit_id is not None:
+        # First: a part of a split may have the name of another table.
+        table_key = job.run_parameters["table_key"]
+        found = declared_key_at(tx, dataset_id, table_key, job.source_commit_id)
+        if found is not None:
+            return found if key == RESIDUAL else _in_sample(found, job.run_parameters["rounds"])
+    return row_key_of(tx, dataset_id, key)
 
 
-def _own_columns(rounds: Sequence[Mapping[str, Any]]) -> set[str]:
-    """The columns that a sample has besides those of its table, which are renamed."""
+def _in_sample(key: DeclaredKey, rounds: Sequence[Mapping[str, Any]]) -> DeclaredKey:
+    """A key with the names of its columns in a sample, which renames those of its own names."""
     methods = [method_class(given["method"]) for given in rounds]
+    own = {*SAMPLE_COLUMNS}
     if any(method.divides for method in methods):
-        return {*PART_COLUMNS}
-    hits = HITS_COLUMN if any(method.selects_money for method in methods) else {}
-    return {*SAMPLE_COLUMNS, *hits}
+        own = {*PART_COLUMNS}
+    elif any(method.selects_money for method in methods):
+        own |= {*HITS_COLUMN}
+    names = [f"{name}{RENAMED_SUFFIX}" if folded(name) in own else name for name in key.columns]
+    return replace(key, columns=names)
 
 
 def key_of_order(given: Mapping[str, Any]) -> RowKey | None:

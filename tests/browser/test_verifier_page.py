@@ -574,7 +574,7 @@ def test_a_plan_with_a_goal_is_accepted(page: Page, server: LiveServer) -> None:
     [
         *(("BIGINT", text) for text in ("007", "-0", "+1", "1.0")),
         *(("DECIMAL(9,0)", text) for text in ("007", "-0", "7.")),
-        *(("DECIMAL(9,2)", text) for text in ("007.50", "7.5", "7", "-0.00", ".50")),
+        *(("DECIMAL(9,2)", text) for text in ("007.50", "7.5", "7", "-0.00", "-.00")),
         *(("DATE", text) for text in ("2025-7-1", "007", "1.7.2025", "2025-07-01 ")),
     ],
 )

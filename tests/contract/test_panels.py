@@ -204,6 +204,10 @@ def test_a_deleted_wave_is_drawn_anew(accounts: Accounts) -> None:
     again = accounts.wave()
     assert again["run_parameters"]["panel"]["wave"] == 2
     assert accounts.drawn(again) == accounts.drawn(deleted)
+    query = {"dataset_id": accounts.dataset_id}
+    (entry,) = accounts.server.admin.get("/api/bin", params=query).json()["entries"]
+    restored = accounts.server.admin.post(f"/api/bin/{entry['id']}/restore", json={"name": "old"})
+    assert_problem(restored, 409, "conflict", f"as {again['output_name']}: delete that")
 
 
 def test_the_rows_of_a_filter_are_the_population(accounts: Accounts) -> None:

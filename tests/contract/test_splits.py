@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from storage.versions.row_keys import set_row_key
 from tests.contract.problems import assert_problem
 from tests.support.live_server import LiveServer
 
@@ -144,6 +145,29 @@ def test_a_split_of_a_table_with_findings_leaves_no_scratch_files(
     split = server.draw(dataset, body())
     assert split["status"] == "completed", split
     assert "continues" not in split["output_summary"]
+    assert not list(server.service.directory.scratch_dir.iterdir())
+
+
+def test_a_part_has_the_row_key_of_its_source(server: LiveServer) -> None:
+    dataset = server.new_dataset()
+    server.import_text(dataset, "id,v\n1,a\n2,b\n3,c\n4,d\n")
+    with server.service.database.write() as tx:
+        for table, column in (("primary", "id"), ("vendors", "vendor")):
+            set_row_key(tx, dataset, table, [column], "refuse", 1, server.service.clock)
+    split = server.draw(dataset, body({}, parts={"vendors": "50%", "rest": "50%"}))
+    ref = split["run_parameters"]["output_ref"]
+    first = {"method": "random", "parameters": {"sample_size": 1}, "order": {}}
+    request = {"rounds": [first], "source_ref": ref, "table_key": "vendors"}
+    drawn = server.draw(dataset, request)
+    assert drawn["run_parameters"]["rounds"][0]["order"]["key"] == ["id"]
+
+
+def test_a_failed_split_leaves_no_files(server: LiveServer) -> None:
+    dataset = server.new_dataset()
+    server.import_text(dataset, "id,v\n1,a\n")
+    nothing = {**body()["rounds"][0], "filters": {"expression": "id > 1"}}
+    failed = server.draw(dataset, {"rounds": [nothing]})
+    assert failed["error_code"] == "empty_sample", failed
     assert not list(server.service.directory.scratch_dir.iterdir())
 
 
