@@ -19,7 +19,7 @@ from domain_errors import counted
 from estimation_engine import Design, EstimateSettings, UnsupportedDesign
 from estimation_engine.arrays import Floats
 from estimation_engine.designs import design_class
-from estimation_engine.designs.design import DrawnRows, SamplePart
+from estimation_engine.designs.design import DrawnRows, DrawnStages, SamplePart
 from estimation_engine.designs.rounds import CombinedRound, Frame, combined_design
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.tables import Column, Int64s, TableFiles
@@ -222,6 +222,7 @@ def _design_of(spec: Round, drawn: DrawnRound) -> Design:
         drawn.weights,
         drawn.hits,
         isinstance(method, MonetaryUnitMethod) and method.with_replacement,
+        None if drawn.stages is None else DrawnStages(**vars(drawn.stages)),
     )
     return design_class(method.key).of_draw(rows)
 
