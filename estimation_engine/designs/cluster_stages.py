@@ -159,23 +159,36 @@ class ClusterStagesDesign(Design):
         return Layer(strata, c, whole, factors, units, centre=in_sample)
 
     @cached_property
-    def _counts(self) -> Booleans:
-        """The clusters that give a degree of freedom, but for one of each stratum.
+    def _degree_units(self) -> tuple[Ints, Ints, Booleans]:
+        """The unit and the stratum of each row that give degrees of freedom, and which rows count.
 
-        Not those that were drawn with certainty, nor those of strata that were drawn whole.
+        A cluster that was drawn with certainty is a stratum of its own, whose units are its
+        subclusters or, where all were drawn, the rows of each. Strata that were drawn whole don't
+        count.
         """
-        stratum_of_rows = self.tree.strata[self.unit_numbers]
-        left = sums_by(stratum_of_rows, (self.weights != 1.0).astype(np.float64), self._strata) > 0
-        counts: Booleans = ~self._is_certain & left[self.tree.strata]
-        return counts
+        clusters, groups = self.unit_numbers, self.groups
+        units, strata = clusters.copy(), self.tree.strata[clusters]
+        left = sums_by(strata, (self.weights != 1.0).astype(np.float64), self._strata) > 0
+        counts = left[strata]
+        certain = self._is_certain[clusters]
+        whole, drawn = self._inside
+        by_group = certain & (drawn < whole)[clusters]
+        by_row = certain & ~by_group
+        units[by_group] = self._width + groups[by_group]
+        strata[by_group] = self._strata + clusters[by_group]
+        counts[by_group] = True
+        first = self._width + len(self.group_rows)
+        units[by_row] = first + np.flatnonzero(by_row)
+        strata[by_row] = self._strata + self._width + groups[by_row]
+        counts[by_row] = (self.group_drawn < self.group_rows)[groups[by_row]]
+        return units, strata, counts
 
     def domain_degrees(self, rows: Ints, domains: Ints, count: int) -> Ints:
-        clusters = self.unit_numbers[rows]
-        left = self._counts[clusters]
-        clusters, domains = clusters[left], domains[left]
-        strata = self.tree.strata[clusters]
-        # A stratum with a cluster of the domain has one or more.
-        return groups_in(clusters, domains, count) - groups_in(strata, domains, count)
+        units, strata, counts = self._degree_units
+        left = counts[rows]
+        rows, domains = rows[left], domains[left]
+        # A stratum with a unit of the domain has one or more.
+        return groups_in(units[rows], domains, count) - groups_in(strata[rows], domains, count)
 
     def variance(
         self, rows: Ints, domains: Ints, t: Floats, count: int, rules: VarianceRequest
@@ -312,6 +325,7 @@ class ClusterStagesDesign(Design):
                     1 if certain else int(self._chance_clusters[stratum]),
                     1 if certain else int(self._chance_drawn[stratum]),
                     float(self.tree.chances[cluster]),
+                    certain,
                     int(whole[cluster]),
                     int(drawn[cluster]),
                     int(self.group_rows[group]),

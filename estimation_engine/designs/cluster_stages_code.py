@@ -28,6 +28,8 @@ class GroupOfCode:
         Of the stratum.
     chance : float
         The probability of the cluster.
+    certain : bool
+        Whether the cluster was drawn with certainty by its size.
     groups, groups_drawn : int
         Of the cluster: its subclusters.
     rows, rows_drawn : int
@@ -40,6 +42,7 @@ class GroupOfCode:
     clusters: int
     clusters_drawn: int
     chance: float
+    certain: bool
     groups: int
     groups_drawn: int
     rows: int
@@ -47,6 +50,7 @@ class GroupOfCode:
 
 
 FIGURES = ("stratum", "cluster", "clusters", "chance", "groups", "groups_drawn", "rows")
+"""What R and Stata read."""
 
 
 def design_code(
@@ -154,7 +158,8 @@ data d; set d2; _w = _first * _rows / _drawn; run;
 
 
 def _python(groups: Sequence[GroupOfCode], *, by_size: bool) -> str:
-    lists = "".join(python_sizes(f"{name.upper()}_I", _figures(groups, name)) for name in FIGURES)
+    names = (*FIGURES, "certain")
+    lists = "".join(python_sizes(f"{name.upper()}_I", _figures(groups, name)) for name in names)
     between = (
         """        c, size = np.array([1 - chance[i] for i in inside]), len(inside)
         if size > 1:
@@ -176,9 +181,18 @@ w = np.array([1 / (CHANCE_I[i] * share[CLUSTER_I[i]]) * ROWS_I[i] / drawn[i] for
 
 
 def degrees(has_value):
-    chances = [h for h in clusters if (w[stratum == h] != 1).any()]
-    inside = [len(set(cluster[has_value & (stratum == h)])) for h in chances]
-    return sum(n - 1 for n in inside if n)
+    units = {{}}
+    for i, (h, c, g) in enumerate(zip(stratum, cluster, group)):
+        if not has_value[i]:
+            continue
+        if not CERTAIN_I[g]:
+            if (w[stratum == h] != 1).any():
+                units.setdefault(("stratum", h), set()).add(c)
+        elif share[c] < 1:
+            units.setdefault(("cluster", c), set()).add(g)
+        elif drawn[g] < ROWS_I[g]:
+            units.setdefault(("group", g), set()).add(i)
+    return sum(len(inside) - 1 for inside in units.values())
 
 
 def variance(t):

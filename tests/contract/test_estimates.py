@@ -86,7 +86,7 @@ DESIGNS = {
         cluster_column="shop",
         num_clusters=15,
         subcluster_column="city",
-        num_subclusters=2,
+        num_subclusters=3,
         samples_per_cluster=3,
     ),
     "three stages by rows": one(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -43,7 +43,7 @@ from sampling_engine.methods.cluster.selection import (
 from sampling_engine.methods.cluster.tree import ClusterTree
 from sampling_engine.methods.method import NO_ROW, EligibleRows, Method, PlannedBy
 from sampling_engine.methods.parameters import Loc, group_column, strata_columns, strata_entry
-from sampling_engine.results import GroupKind
+from sampling_engine.results import Floats, GroupKind
 from sampling_engine.selection.bands import Bands
 from sampling_engine.selection.keyed import DigestRanks
 from sampling_engine.selection.order import Int64s, SeededOrder, seed_for
@@ -59,6 +59,19 @@ NO_CERTIFICATE = (
     "draw clusters with equal chances, in one or two stages. docs/SAMPLING.md has the rules to "
     "draw it again."
 )
+
+
+@dataclass(frozen=True)
+class PlannedChances:
+    """The probabilities of clusters, shape (clusters,), by the number of clusters to draw.
+
+    The number is from ``least`` to ``most``, which draws all clusters.
+    """
+
+    least: int
+    most: int
+    of_size: Callable[[int], Floats]
+    warnings: list[DrawWarning]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -268,11 +281,7 @@ class ClusterMethod(Method):
 
     def prepare(self, eligible: EligibleRows, on_progress: ProgressCallback) -> ClusterRound:
         """Draw clusters, subclusters in them, and settle the rows of each."""
-        tree = ClusterTree.of(
-            eligible,
-            len(self.strata_columns or ()),
-            has_subclusters=self.subcluster_column is not None,
-        )
+        tree = self.tree_of(eligible)
         first, warnings = self._first_stage(eligible, tree, on_progress)
         second = self._second_stage(eligible, tree)
         if_drawn = self.rows_within(tree.rows)
@@ -296,16 +305,13 @@ class ClusterMethod(Method):
         self, eligible: EligibleRows, tree: ClusterTree, on_progress: ProgressCallback
     ) -> tuple[Chances, list[DrawWarning]]:
         """The drawn clusters, the chances of all, and warnings; shape (clusters,)."""
-        present = tree.cluster_rows > 0
         sizes, warnings = self._sizes_of_clusters(eligible, tree, on_progress)
-        if sizes is not None:
-            present &= np.array([size > 0 for size in sizes], dtype=np.bool_)
-        numbers = np.flatnonzero(present)
-        counts = self._counts(eligible, tree.clusters_of_strata(present))
-        whole = tree.clusters_of_strata(present)
+        numbers = self._in_frame(tree, sizes)
+        strata = tree.stratum_of[numbers]
+        whole = np.bincount(strata, minlength=tree.strata)
+        counts = self._counts(whole, eligible.loc)
         warnings += self._all_drawn_warnings(counts, whole)
         counts = np.minimum(counts, whole)
-        strata = tree.stratum_of[numbers]
         ranks = self._ranks(eligible, tree.first_groups[numbers], "clusters")
         if sizes is None:
             own = equal_chances(strata, ranks, counts)
@@ -314,6 +320,46 @@ class ClusterMethod(Method):
             listed = [sizes[number] for number in numbers.tolist()]
             own = chances_by_size(strata, ranks, listed, counts, seed)
         return own.placed(numbers, tree.clusters), warnings
+
+    @staticmethod
+    def _in_frame(tree: ClusterTree, sizes: list[int] | None) -> Int64s:
+        """The clusters that can be drawn: those with eligible rows, and with a size."""
+        present = tree.cluster_rows > 0
+        if sizes is not None:
+            present &= np.array([size > 0 for size in sizes], dtype=np.bool_)
+        return np.flatnonzero(present)
+
+    def tree_of(self, eligible: EligibleRows) -> ClusterTree:
+        """The groups of a round in their clusters, and these in their strata."""
+        return ClusterTree.of(
+            eligible,
+            len(self.strata_columns or ()),
+            has_subclusters=self.subcluster_column is not None,
+        )
+
+    def planned_chances(
+        self, eligible: EligibleRows, tree: ClusterTree, on_progress: ProgressCallback
+    ) -> PlannedChances:
+        """The probabilities of the clusters by `num_clusters`."""
+        sizes, warnings = self._sizes_of_clusters(eligible, tree, on_progress)
+        numbers = self._in_frame(tree, sizes)
+        strata = tree.stratum_of[numbers]
+        whole = np.bincount(strata, minlength=tree.strata)
+        divides = self.cluster_allocation == "proportional"
+        least = int(np.minimum(whole, LEAST_CLUSTERS).sum()) if divides else 1
+        most = int(whole.sum()) if divides else int(whole.max(initial=1))
+
+        def chances(size: int) -> Floats:
+            counts = replace(self, num_clusters=max(size, least))._counts(whole, eligible.loc)
+            counts = np.minimum(counts, whole)
+            if sizes is None:
+                own = equal_chances(strata, np.zeros_like(strata), counts)
+            else:
+                listed = [sizes[number] for number in numbers.tolist()]
+                own = chances_by_size(strata, np.zeros_like(strata), listed, counts, 0)
+            return own.placed(numbers, tree.clusters).probabilities
+
+        return PlannedChances(least, most, chances, warnings)
 
     def _second_stage(self, eligible: EligibleRows, tree: ClusterTree) -> Chances:
         """The subclusters to draw if their clusters are drawn; all groups without them."""
@@ -376,7 +422,7 @@ class ClusterMethod(Method):
             column=column.name,
         )
 
-    def _counts(self, eligible: EligibleRows, clusters: Int64s) -> Int64s:
+    def _counts(self, clusters: Int64s, loc: Loc) -> Int64s:
         """The clusters to draw of each stratum; ``clusters`` are those that can be drawn."""
         counts = np.where(clusters > 0, self.num_clusters, 0)
         if self.cluster_allocation == "each":
@@ -392,7 +438,7 @@ class ClusterMethod(Method):
                 clusters=self.num_clusters,
                 strata=len(whole),
                 needed=needed,
-                loc=(*eligible.loc, "num_clusters"),
+                loc=(*loc, "num_clusters"),
             )
         if len(whole):
             counts[present] = allocate(whole, total, least, whole)
