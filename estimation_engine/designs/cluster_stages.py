@@ -49,6 +49,47 @@ class ClusterStagesDesign(Design):
     def clusters(self) -> tuple[int, int]:
         return int(self._is_drawn.sum()), int(self._in_frame.sum())
 
+    @property
+    def strata_counts(self) -> tuple[int, int] | None:
+        if self._strata < 2:
+            return None
+        drawn, whole = (
+            len(np.unique(self.tree.strata[among])) for among in (self._is_drawn, self._in_frame)
+        )
+        return drawn, whole
+
+    @property
+    def approximates_pairs(self) -> bool:
+        return self.tree.by_size
+
+    @property
+    def stage_columns(self) -> dict[str, Ints | Floats]:
+        clusters = self.unit_numbers
+        strata = self.tree.strata[clusters]
+        units, drawn = (
+            np.bincount(self.tree.strata[among], minlength=self._strata)[strata]
+            for among in (self._in_frame, self._is_drawn)
+        )
+        whole, inside = self._inside
+        rows = self.group_rows[self.groups], self.group_drawn[self.groups]
+        found: dict[str, Ints | Floats] = {
+            "psu": clusters,
+            "stratum_number": strata,
+            "stage1_units": units,
+            "stage1_drawn": drawn,
+            "stage1_probability": self.tree.chances[clusters],
+        }
+        if not self.has_subclusters:
+            return {**found, "stage2_units": rows[0], "stage2_drawn": rows[1]}
+        return {
+            **found,
+            "subcluster": self.groups,
+            "stage2_units": whole[clusters],
+            "stage2_drawn": inside[clusters],
+            "stage3_units": rows[0],
+            "stage3_drawn": rows[1],
+        }
+
     @cached_property
     def unit_numbers(self) -> Ints:
         return self.tree.clusters[self.groups]

@@ -239,6 +239,35 @@ class Design(ABC):
         return None
 
     @property
+    def strata_counts(self) -> tuple[int, int] | None:
+        """Strata with a drawn unit, and strata with rows; None of a design without strata."""
+        if self.group_kind != "strata":
+            return None
+        return int((self.group_drawn > 0).sum()), int((self.group_rows > 0).sum())
+
+    @property
+    def approximates_pairs(self) -> bool:
+        """Whether the joint probabilities are an approximation."""
+        return self.by_size
+
+    @property
+    def stage_columns(self) -> dict[str, Ints | Floats]:
+        """The units of each stage and the drawn ones, by the names of the design's table.
+
+        Of samples of clusters; arrays have shape (rows,).
+        """
+        if self.clusters is None:
+            return {}
+        drawn, units = self.clusters
+        return {
+            "psu": self.groups,
+            "stage1_units": np.full(self.rows, units),
+            "stage1_drawn": np.full(self.rows, drawn),
+            "stage2_units": self.group_rows[self.groups],
+            "stage2_drawn": self.group_drawn[self.groups],
+        }
+
+    @property
     def fraction(self) -> float:
         """f, the sampling fraction of the rows, or of the clusters."""
         if self.clusters is not None:

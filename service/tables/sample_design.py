@@ -285,15 +285,15 @@ def design_summary(found: SampleDesign) -> DesignSummary:
     """Sum up a design."""
     design = found.design
     clusters_drawn, clusters = design.clusters or (None, None)
-    is_stratified = design.group_kind == "strata"
+    strata_drawn, strata = design.strata_counts or (None, None)
     return DesignSummary(
         design.method,
         design.rows,
         design.covered_rows,
         found.population.text if found.population else None,
         len(found.rounds),
-        int((design.group_rows > 0).sum()) if is_stratified else None,
-        int((design.group_drawn > 0).sum()) if is_stratified else None,
+        strata,
+        strata_drawn,
         clusters,
         clusters_drawn,
         int(design.take_all.sum()) if design.by_size else None,
