@@ -286,6 +286,11 @@ class Method(Request, ABC):
         return dict(parameters) if has_size else {**parameters, own: 1}
 
     @property
+    def no_panel(self) -> str | None:
+        """Why the waves of a panel can't be such rounds; None if they can."""
+        return None
+
+    @property
     def no_certificate(self) -> str | None:
         """Why a draw with such a round has no certificate; None if it has one."""
         return None

@@ -177,7 +177,6 @@ class ClusterMethod(Method):
         Option("--subclusters"),
         Title("Subclusters per cluster"),
         Help("Subclusters to draw in each drawn cluster, or all if it has fewer."),
-        UsedWith({"subcluster_column": ()}),
     ] = None
 
     aliases: ClassVar = {**Method.aliases, "stratify_columns": "strata_columns"}
@@ -217,6 +216,16 @@ class ClusterMethod(Method):
             self.strata_columns is None
             and self.cluster_probability == "equal"
             and self.subcluster_column is None
+        )
+
+    @property
+    def no_panel(self) -> str | None:
+        """The start moves by the probability of a cluster, which is the same for all."""
+        if self.is_plain:
+            return None
+        return (
+            "The waves of a panel draw clusters with equal chances, in one or two stages: leave out "
+            "`strata_columns`, `cluster_probability` and `subcluster_column`."
         )
 
     @property
