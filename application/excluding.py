@@ -19,12 +19,13 @@ import numpy as np
 from contract.declarations import Help, declared
 from contract.requests.draw import EarlierFilterRequest, RoundJson
 from contract.words import Duplicates
-from domain_errors import choices_sentence, counted
+from domain_errors import DomainError, choices_sentence, counted
 from parquet_tables.progress import ProgressCallback, ignore_progress
 from parquet_tables.row_keys.canonical import Loc
 from parquet_tables.row_keys.digests import RowKey
 from parquet_tables.rows import write_ordinals
 from parquet_tables.tables import Int64s
+from sampling_engine import method_class
 from service.sampling_parameters import (
     digest_of_draws,
     digest_of_left_out,
@@ -141,6 +142,12 @@ def with_filters(
     return [{**given, "filters": {**(given.get("filters") or {}), **earlier}} for given in rounds]
 
 
+def divided_group(given: Mapping[str, Any]) -> str | None:
+    """The column whose groups a round divides among parts; None of another round."""
+    group: str | None = given["parameters"].get("group")
+    return group if method_class(given["method"]).divides else None
+
+
 def key_of_draw(
     rounds: Sequence[Mapping[str, Any]], declared_key: DeclaredKey | None
 ) -> RowKey | None:
@@ -196,9 +203,16 @@ class ExclusionFacts:
         int,
         Help("Rows that the samples don't have; rows that left the table don't count."),
     ]
-    excluded_rows: Annotated[int, Help("Rows that `new_since` or a sample has.")]
+    excluded_rows: Annotated[
+        int, Help("Rows that `new_since` or a sample has, and those of `group_rows`.")
+    ]
     remaining_rows: Annotated[int, Help("Rows that are drawn from.")]
     samples: Annotated[list[ExcludedSample], Help("In the order of the request, or oldest first.")]
+    group: Annotated[
+        str | None,
+        Help("The column of a split's groups, of which a named split has some; null without one."),
+    ] = None
+    group_rows: Annotated[int, Help("Other rows of these groups, which are excluded, too.")] = 0
 
 
 @dataclass(frozen=True)
@@ -238,6 +252,43 @@ class ExcludedRows:
         left_out = np.union1d(self.source.files.deletion_vector, self.ordinals)
         return replace(self.source, files=replace(self.source.files, deletion_vector=left_out))
 
+    def with_groups(
+        self,
+        service: Service,
+        rounds: Sequence[Mapping[str, Any]],
+        parts: Mapping[str, tuple[str, ...]],
+    ) -> ExcludedRows:
+        """Exclude the other rows of the drawn groups, too, in a split of such groups.
+
+        Draws count that divided the same groups. So a group of a golden set has no row in a later
+        split, also if the row is new.
+        """
+        group = divided_group(rounds[0])
+        draws = [
+            job for job in self.draws if divided_group(job.run_parameters["rounds"][0]) == group
+        ]
+        if group is None or not draws:
+            return self
+        loc: Loc = ("filters",)
+        of_groups = RowsByKey(
+            service=service,
+            dataset_id=draws[0].dataset_id,
+            table=self.source,
+            label=self.source_ref,
+            loc=loc,
+            parts=parts,
+            key=RowKey((group,)),
+            key_loc=loc,
+        ).of_groups(draws)
+        ordinals = np.union1d(self.ordinals, of_groups)
+        exclusion = replace(
+            self.exclusion,
+            rows=len(ordinals),
+            group=group,
+            group_rows=len(ordinals) - len(self.ordinals),
+        )
+        return replace(self, ordinals=ordinals, exclusion=exclusion)
+
     def source_draw(self, *, is_keyed: bool) -> str | None:
         """The digest by which a draw from the population names it; None if no row is excluded."""
         if not len(self.ordinals):
@@ -266,6 +317,8 @@ class ExcludedRows:
             found.rows,
             self.remaining,
             samples,
+            found.group,
+            found.group_rows,
         )
 
     def stored(self, service: Service, user: User, dataset_id: int) -> OpenTable:
@@ -335,7 +388,10 @@ def exclude(
     at = next((place for place, given in enumerate(rounds) if given.get("order")), None)
     loc = None if at is None else ("rounds", at, "order", "key")
     parts = requested_parts(service, dataset_id, source.key, earlier)
-    return find_rows(service, dataset_id, source, source_ref, earlier, key, draws, loc, parts=parts)
+    found = find_rows(
+        service, dataset_id, source, source_ref, earlier, key, draws, loc, parts=parts
+    )
+    return found.with_groups(service, rounds, parts)
 
 
 def population_of(
@@ -361,8 +417,13 @@ def population_of(
     (rest,), earlier = split_filters([given], loc)
     if earlier is None:
         return source, rest
-    settled = settle_orders(service, dataset_id, source, [rest])
-    found = exclude(service, dataset_id, source, source_ref, settled, earlier)
+    try:
+        settled = settle_orders(service, dataset_id, source, [rest])
+        found = exclude(service, dataset_id, source, source_ref, settled, earlier)
+    except DomainError as error:
+        if error.loc[:2] == ("rounds", 0):
+            error.loc = (*loc, *error.loc[2:])
+        raise
     return found.population, rest
 
 

@@ -986,8 +986,10 @@ def value_text(value: str, kind: str) -> str:
     if INTEGER_TYPE.fullmatch(kind):
         pattern = "0|-?[1-9][0-9]*"
     elif scale:
-        pattern = "-?[0-9]+" + (rf"\.[0-9]{{{scale[1]}}}" if int(scale[1]) else "")
-        result = value.rstrip("0").rstrip(".") if int(scale[1]) else value
+        has_point = int(scale[1]) > 0  # of DECIMAL(2,2) a CSV file has .50
+        pattern = rf"-?[0-9]*\.[0-9]{{{scale[1]}}}" if has_point else "-?[0-9]+"
+        whole = re.sub(r"^(-?)\.", r"\g<1>0.", value)
+        result = whole.rstrip("0").rstrip(".") if has_point else value
     elif kind == "BOOLEAN":
         pattern = "true|false"
     elif kind == "UUID":

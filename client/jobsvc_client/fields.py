@@ -200,17 +200,22 @@ class EstimateOptions(ConfidenceOptions, total=False):
     """Compute each true value from the source, too."""
 
 
-class ChangeOptions(ConfidenceOptions, total=False):
-    """How to estimate a change; docs/CHANGE.md."""
+class SharedRowsOptions(TypedDict, total=False):
+    """Which rows two samples share; docs/CHANGE.md."""
 
     duplicates: Literal["refuse", "number"]
     """Equal keys: `refuse` them, or `number` their rows by all columns. Default: as the row key of
     the table says, otherwise `refuse`.
     """
-    interval: Mapping[str, Any]
-    variance: Mapping[str, Any]
     book_column: str
     """For `findings`: the column of book values."""
+
+
+class ChangeOptions(ConfidenceOptions, SharedRowsOptions, total=False):
+    """How to estimate a change; docs/CHANGE.md."""
+
+    interval: Mapping[str, Any]
+    variance: Mapping[str, Any]
 
 
 class EvaluationOptions(ConfidenceOptions, total=False):

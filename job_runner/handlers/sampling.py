@@ -50,6 +50,9 @@ def run_draw(context: JobContext) -> Outcome:
     rounds = recorded_rounds(parameters, source.files)
     requested, amount = parameters.get("engine"), parameters.get("amount_column")
     choice = choose_engine(service, context.parquet, source.files, rounds, requested, amount)
+    divides = any(each.method.divides for each in rounds)  # into files whose names it chooses
+    scratch = context.scratch
+    file = scratch.folder / "sample.parquet" if divides else scratch.file("sample.parquet")
     on_progress = progress_part(context.on_progress, 0.0, DRAW_SHARE)
     opening = without_progress(on_progress)
     with opened_engine(service, job.dataset_id, source, choice, opening) as engine:
@@ -58,7 +61,7 @@ def run_draw(context: JobContext) -> Outcome:
             source.files,
             rounds,
             table_key=source.key,
-            destination=context.scratch.file("sample.parquet"),
+            destination=file,
             on_progress=on_progress,
             counts_dir=service.directory.counts_dir,
             amount_column=amount,

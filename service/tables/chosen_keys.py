@@ -35,14 +35,14 @@ def declared_key_at(
 
     None if there is none.
     """
-    while True:
-        found = row_key_of(tx, dataset_id, key)
-        if found is not None or commit_id is None:
+    job = None if commit_id is None else job_with_output(tx, dataset_id, commit_id)
+    if job is not None and job.run_type == "sampling" and job.source_commit_id is not None:
+        # First: a part of a split may have the name of another table.
+        table_key = job.run_parameters["table_key"]
+        found = declared_key_at(tx, dataset_id, table_key, job.source_commit_id)
+        if found is not None:
             return found
-        job = job_with_output(tx, dataset_id, commit_id)
-        if job is None or job.run_type != "sampling" or job.source_commit_id is None:
-            return None
-        key, commit_id = job.run_parameters["table_key"], job.source_commit_id
+    return row_key_of(tx, dataset_id, key)
 
 
 def key_of_order(given: Mapping[str, Any]) -> RowKey | None:

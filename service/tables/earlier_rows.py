@@ -28,9 +28,9 @@ from parquet_tables.row_keys.digests import (
     KeyMissing,
     KeyNotUnique,
     RowKey,
-    kept_rows,
     rows_of_keys,
 )
+from parquet_tables.row_keys.kept import kept_rows
 from parquet_tables.rows import rows_statement
 from parquet_tables.tables import Int64s, TableFiles, UnknownColumn
 from parquet_tables.writing import write_parquet
@@ -210,6 +210,18 @@ class RowsByKey(EarlierRows):
             return old, none
         keyed = self._required(self.table.files, self.label, self.key_loc)
         return old, rows_of_keys(keyed, np.concatenate([none, *map(self._of_draw, draws)]))
+
+    def of_groups(self, draws: Sequence[JobRecord]) -> Int64s:
+        """The ordinals of the rows that have a key of a drawn row; a key is a group of rows."""
+        found = [np.empty(0, dtype=np.int64)]
+        for job in draws:
+            with located((*self.loc, "not_drawn_by")):
+                found.append(self._of_rows(job, self.sample_of(job)))
+        digests = np.concatenate(found)
+        table, directory = self.table.files, self.service.directory.counts_dir
+        with self.service.parquet.cursor(table) as cursor:
+            keyed = KeyDigests(cursor, table, self.key, directory, self.on_progress)
+            return rows_of_keys(keyed, digests[digests != NO_KEY])
 
     def _kept(self, since: EarlierVersion) -> Int64s:
         """The rows that a version has; they are cached as bits."""

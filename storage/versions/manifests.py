@@ -64,6 +64,10 @@ class Exclusion:
     parts : list of str
         The parts of splits, as job and part with a colon between them, of which alone the rows are
         excluded.
+    group : str, optional
+        The column of the groups that a split divides, if a draw divided them, too.
+    group_rows : int
+        The other rows of the groups that such a draw has.
     """
 
     commit_id: str
@@ -76,10 +80,13 @@ class Exclusion:
     drawn_rows: int
     source_draw: str
     parts: list[str] = field(default_factory=list)
+    group: str | None = None
+    group_rows: int = 0
 
     def as_json(self) -> dict[str, Any]:
         """The JSON of manifests and of ``run_parameters``."""
-        return {name: value for name, value in vars(self).items() if name != "parts" or value}
+        of_splits = ("parts", "group", "group_rows")
+        return {name: value for name, value in vars(self).items() if value or name not in of_splits}
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from contract.declarations import Declared, Request, declared
 from contract.fields import Choice, Count, Flag, Items, Kind, Mapped, Part, Written
-from contract.requests.change import ChangeRequest
+from contract.requests.change import ChangeRequest, SharedRowsRequest
 from contract.requests.draw import EarlierFilterRequest
 from contract.requests.estimate import ConfidenceRequest, EstimatesRequest
 from contract.requests.evaluate import EvaluationRequest
@@ -50,7 +50,9 @@ OF_BOTH = {"start": "int | float | str"}
 MORE_HELP = {"start": " In the order of keys: where it begins, such as 0.25."}
 ARGUMENTS_OF_EVALUATE = ("kind", "tolerable", "confidence")
 ARGUMENTS_OF_ESTIMATE = ("statistics", "by", "filters", "values", "confidence")
-ARGUMENTS_OF_CHANGE = (*ARGUMENTS_OF_ESTIMATE, "with_job", "key")
+ARGUMENTS_OF_SHARED = ("with_job", "key", "values")
+OPTIONS_OF_SHARED = ("duplicates", "book_column")
+ARGUMENTS_OF_CHANGE = (*ARGUMENTS_OF_ESTIMATE, *ARGUMENTS_OF_SHARED, *OPTIONS_OF_SHARED)
 ARGUMENTS_OF_SAVE = ("columns", "format")
 
 Entry = tuple[str, str, str]
@@ -79,10 +81,15 @@ def module_text() -> str:
             "ConfidenceOptions",
         ),
         _class(
+            "SharedRowsOptions",
+            "Which rows two samples share; docs/CHANGE.md.",
+            _options(SharedRowsRequest, ARGUMENTS_OF_SHARED),
+        ),
+        _class(
             "ChangeOptions",
             "How to estimate a change; docs/CHANGE.md.",
             _options(ChangeRequest, ARGUMENTS_OF_CHANGE),
-            "ConfidenceOptions",
+            "ConfidenceOptions, SharedRowsOptions",
         ),
         _class(
             "EvaluationOptions",

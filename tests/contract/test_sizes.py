@@ -383,3 +383,29 @@ def test_groups_are_planned_by_their_own_degrees(server: LiveServer, dataset: in
     assert whole["sample_size"] >= 4
     # The smallest of 28 groups has some 21 of 600 rows, of which four are to be drawn.
     assert groups["sample_size"] * 22 / 600 >= 4
+
+
+def test_a_keyed_design_keeps_its_order(server: LiveServer) -> None:
+    """Earlier rows are matched by the key of the order, not by position in another version."""
+    made = server.new_dataset()
+    lines = [f"k{row:03},{row * row % 977}" for row in range(300)]
+    order = {"key": ["code"], "start": "0.5", "duplicates": "number"}
+    server.import_text(made, "\n".join(["code,amount", *lines]) + "\n")
+    earlier = server.draw(made, {"rounds": [{**one("random", sample_size=100), "order": order}]})
+    server.import_text(made, "\n".join(["code,amount", *reversed(lines)]) + "\n")
+    filters = {"not_drawn_by": [earlier["id"]]}
+    goal = {**MEAN, "relative_margin": 0.2}
+    design = {**RANDOM, "order": order, "filters": filters}
+    found = sized(server, made, goal=goal, design=design)
+    assert found["eligible_rows"] == 200
+    assert found["round"]["order"] == order
+    assert found["round"]["filters"] == filters
+    by_position = asked(server, made, goal=goal, design={**RANDOM, "filters": filters})
+    assert by_position.status_code == 409
+    bands = {"column": "amount", "bands": 3, "sample_size": 60, "filters": filters, "order": order}
+    suggested = asked(server, made, "strata", **bands).json()
+    assert suggested["round"]["order"] == order
+    assert drawn(server, made, suggested["round"])
+    unknown = asked(server, made, "strata", **{**bands, "order": {"key": ["nothing"]}})
+    assert_problem(unknown, 422, "unknown_column")
+    assert unknown.json()["errors"][0]["loc"][:3] == ["body", "order", "key"]
