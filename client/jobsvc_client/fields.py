@@ -53,11 +53,36 @@ class MethodParameters(TypedDict, total=False):
     cluster_column: str
     """The column whose distinct values are the clusters; NULL is a value."""
     num_clusters: int
-    """Clusters to draw, or all if there are fewer."""
+    """Clusters to draw, or all if there are fewer. With `strata_columns`, clusters of each
+    stratum, or of all strata if `cluster_allocation` is proportional.
+    """
     samples_per_cluster: int
-    """Rows to draw in each drawn cluster, or all of a smaller one. Default: all."""
+    """Rows to draw in each drawn cluster, or subcluster if these are drawn, or all of a smaller
+    one. Default: all.
+    """
     sample_percentage: float
-    """Percentage of each drawn cluster's rows, above 0 and up to 100; at least one row."""
+    """Percentage of the rows of each drawn cluster, or subcluster if these are drawn, above 0 and
+    up to 100; at least one row.
+    """
+    cluster_allocation: Literal["each", "proportional"]
+    """Whether `num_clusters` are drawn in each stratum, or in all of them: in proportion to their
+    clusters, and two of each at least.
+    """
+    cluster_probability: Literal["equal", "rows", "size"]
+    """equal, or in proportion to size: the cluster's eligible rows, or the sum of `size_column`
+    over them. A cluster whose probability would reach 1 is always drawn. By rows and with
+    `samples_per_cluster`, all rows have the same probability.
+    """
+    size_column: str
+    """A column of numbers whose sum over a cluster's eligible rows is the cluster's size. None is
+    negative or infinite; a cluster of size 0 can't be drawn.
+    """
+    subcluster_column: str
+    """The column whose values within a cluster are its subclusters, of which `num_subclusters` are
+    drawn in each drawn cluster.
+    """
+    num_subclusters: int
+    """Subclusters to draw in each drawn cluster, or all if it has fewer."""
     weight_column: str
     """A column of numbers, none of them negative or infinite."""
     book_column: str
