@@ -211,6 +211,8 @@ class DrawnRound:
     frame : RoundFrame, optional
     weights, hits : arrays, optional
         Of monetary units: design weights, and the selected units in each row.
+    selected : array of int, optional
+        The places of the rows in the order of selection.
     """
 
     ordinals: Int64s
@@ -222,6 +224,7 @@ class DrawnRound:
     frame: RoundFrame | None = None
     weights: NDArray[np.float64] | None = None
     hits: Int64s | None = None
+    selected: Int64s | None = None
 
 
 @dataclass(frozen=True)
@@ -298,12 +301,16 @@ class RowChances:
     places, circle : array of int and (int, int), optional
         Of a systematic round, the places p of the rows among the eligible ones, and the drawn
         parts a of b possible starts: the row is drawn by the a starts p·a, p·a + 1 … modulo b.
+    arcs : array, optional
+        Of a systematic selection by size, where the starts that draw a row begin on a circle of
+        length 1; they end after its probability.
     """
 
     groups: Int64s
     probabilities: Floats
     places: Int64s | None = None
     circle: tuple[int, int] | None = None
+    arcs: Floats | None = None
 
 
 @dataclass(frozen=True)

@@ -222,6 +222,8 @@ def _design_of(spec: Round, drawn: DrawnRound) -> Design:
         drawn.weights,
         drawn.hits,
         isinstance(method, MonetaryUnitMethod) and method.with_replacement,
+        drawn.selected if method.is_at_distances else None,
+        method.sorted_by,
     )
     return design_class(method.key).of_draw(rows)
 
