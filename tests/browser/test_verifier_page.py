@@ -567,3 +567,31 @@ def test_a_plan_with_a_goal_is_accepted(page: Page, server: LiveServer) -> None:
     assert "goals" in json.loads(predicate(files)["plan"]["text"])
     report = verify(page, files)
     assert report["accepted"], report["reason"]
+
+
+def test_sorted_rows_and_points_are_drawn_again(page: Page, server: LiveServer) -> None:
+    dataset, client = server.new_dataset(), server.admin
+    lines = [
+        f"{at},{'AÄ𝔘ﬁ'[at % 4] if at % 7 else ''},{at * 37 % 11 / 4 if at % 9 else ''},2024-0{at % 9 + 1}-01"
+        for at in range(300)
+    ]
+    server.import_text(dataset, "\n".join(["id,city,share,day", *lines]) + "\n")
+    sort = {"sort_columns": ["city", "day", "share"]}
+    points = {"selection": "systematic", "weight_column": "share", **sort}
+    rounds = [
+        {"method": "systematic", "parameters": {"interval": 9, **sort}},
+        {"method": "weighted", "parameters": {"sample_size": 40, **points}},
+    ]
+    job = server.draw(dataset, {"rounds": rounds})["id"]
+    certificate = f"/api/sampling/jobs/{job}/certificate"
+    files = {
+        "public-key.txt": client.get("/api/signing-keys").json()["keys"][0]["public_key"].encode(),
+        "certificate.json": client.get(certificate).content,
+        "sample.csv": client.get(f"{certificate}/sample?format=csv").content,
+        "data.csv": client.get(f"{certificate}/data").content,
+    }
+    report = verify(page, files)
+    assert report["accepted"], report["reason"]
+    assert report["level"] == "L2", report
+    swapped = files["data.csv"].replace(b"2024-01-01", b"2024-09-02")
+    assert not verify(page, {**files, "data.csv": swapped})["accepted"]
