@@ -50,6 +50,14 @@ class MethodParameters(TypedDict, total=False):
     """The first eligible row to draw, 1 to `interval`. Default: by the seed. In the order of keys:
     where it begins, such as 0.25.
     """
+    sort_columns: Sequence[str]
+    """Up to three columns along which rows are taken, in place of the table's order. NULL counts
+    as the largest value; equal rows are in the table's order.
+    """
+    sort_order: Literal["serpentine", "nested"]
+    """`serpentine`: the first column ascends, and a later one changes its direction whenever those
+    before it change. `nested`: all ascend.
+    """
     cluster_column: str
     """The column whose distinct values are the clusters; NULL is a value."""
     num_clusters: int
@@ -85,12 +93,13 @@ class MethodParameters(TypedDict, total=False):
     """Subclusters to draw in each drawn cluster, or all if it has fewer."""
     weight_column: str
     """A column of numbers, none of them negative or infinite."""
+    selection: Literal["pareto", "systematic", "fixed_interval", "cell", "random"]
+    """`pareto`: the first rows of an order by random numbers and weights. `systematic`: at equal
+    distances along the cumulated weights, in the table's order or sorted. Of units of money: a
+    random unit in each `cell`, units at a `fixed_interval`, or `random` ones.
+    """
     book_column: str
     """The column of the book amounts."""
-    selection: Literal["fixed_interval", "cell", "random"]
-    """A random unit in each cell of an interval's size, which is the default, units at a fixed
-    interval, or random ones.
-    """
     population: Literal["positive", "absolute", "negative"]
     """The rows to draw from: with positive amounts, with any by its absolute value, or with
     negative ones.

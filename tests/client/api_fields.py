@@ -40,14 +40,22 @@ TYPES = {
     "number": "float",
     "string": "str",
     "boolean": "bool",
+    "array of string": "Sequence[str]",
     "array of string or bands": "Sequence[str | Mapping[str, Any]]",
     "object of size": "Mapping[str, int | str]",
     "object of share": "Mapping[str, float | str]",
     "integer or string": "int | str",
 }
-OF_BOTH = {"start": "int | float | str"}
+OF_BOTH = {
+    "start": "int | float | str",
+    "selection": 'Literal["pareto", "systematic", "fixed_interval", "cell", "random"]',
+}
 """Types of parameters whose name is also that of an argument of a step."""
-MORE_HELP = {"start": " In the order of keys: where it begins, such as 0.25."}
+MORE_HELP = {
+    "start": " In the order of keys: where it begins, such as 0.25.",
+    "selection": " Of units of money: a random unit in each `cell`, units at a `fixed_interval`, "
+    "or `random` ones.",
+}
 ARGUMENTS_OF_EVALUATE = ("kind", "tolerable", "confidence")
 ARGUMENTS_OF_ESTIMATE = ("statistics", "by", "filters", "values", "confidence")
 ARGUMENTS_OF_SHARED = ("with_job", "key", "values")
@@ -131,7 +139,7 @@ def _parameters() -> list[Entry]:
             kind = type_of(own.kind) if is_choice else TYPES[own.kind.json_type]
             found.setdefault(name, own)
             widens = kinds.setdefault(name, kind) != kind
-            assert not widens or {kinds[name], kind} == {"int", "float"}, name
+            assert name in OF_BOTH or not widens or {kinds[name], kind} == {"int", "float"}, name
             kinds[name] = "float" if widens else kinds[name]
     return [
         (name, OF_BOTH.get(name, kinds[name]), own.help + MORE_HELP.get(name, ""))
