@@ -169,7 +169,8 @@ class RequestTotals:
         self._numbers: dict[str, float] = {}
         self._groups: dict[tuple[str, ...], list[tuple[int, KnownTotalRequest]]] = {}
         is_joint = request.method == "poststratify"
-        margins = [request.columns] if is_joint else [(name,) for name in request.columns]
+        columns = tuple(request.columns)
+        margins = [columns] if is_joint else [(name,) for name in columns]
         takes_groups = request.method in ("poststratify", "rake")
         by_set = {frozenset(margin): margin for margin in margins}
         for at, total in enumerate(request.totals):

@@ -140,7 +140,7 @@ def find_response(
         case "rake":
             margins = [_margin(database, rows, [column], responded) for column in columns]
             for margin in margins:
-                _refuse_small(margin, request, "")
+                _refuse_small(margin, request)
             counts = [len(margin.keys) for margin in margins]
             model = ResponseModel(
                 request.method, responded, [margin.cells for margin in margins], counts
@@ -272,26 +272,37 @@ def _margin(
     )
 
 
-def _refuse_small(margin: _Margin, request: NonresponseRequest, advice: str) -> None:
+FEWER = (
+    "{count} of {classes} groups of {columns} {count|has|have} fewer than {least} respondents: "
+    "{shown}. "
+)
+
+
+def _refuse_small(margin: _Margin, request: NonresponseRequest) -> None:
     small = np.flatnonzero(margin.respondents < request.least).tolist()
-    if small:
-        raise InvalidNonresponse(
-            "{count} of {classes} groups of {columns} {count|has|have} fewer than {least} "
-            "respondents: {shown}. Choose columns with fewer values{advice}.",
-            count=len(small),
-            classes=len(margin.keys),
-            columns=named([column.name for column in margin.columns]) or "the sample",
-            least=request.least,
-            shown=margin.shown(small),
-            advice=advice,
-            loc=COLUMNS_LOC,
+    if not small:
+        return
+    advice = "Choose columns with fewer values, or a smaller `least`."
+    if request.method == "classes":
+        advice = (
+            "Choose columns with fewer values, a smaller `least`, or `small_classes` merge, which "
+            "merges them with others."
         )
+    raise InvalidNonresponse(
+        FEWER + advice,
+        count=len(small),
+        classes=len(margin.keys),
+        columns=named([column.name for column in margin.columns]) or "the sample",
+        least=request.least,
+        shown=margin.shown(small) or "all rows",
+        loc=COLUMNS_LOC,
+    )
 
 
 def _classes(margin: _Margin, request: NonresponseRequest) -> list[int]:
     """The number of each group's class: its own, or that of groups that were merged."""
     if request.small_classes == "fail":
-        _refuse_small(margin, request, ", a smaller `least`, or `small_classes` merge")
+        _refuse_small(margin, request)
         return list(range(len(margin.keys)))
     classes = [[at] for at in range(len(margin.keys))]
 
