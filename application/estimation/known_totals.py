@@ -164,15 +164,16 @@ class RequestTotals:
     place = "given in the request"
 
     def __init__(self, request: CalibrateRequest, population: int) -> None:
+        self._columns = tuple(request.columns)
         self._rows: float | None = None
         self._population = population
         self._numbers: dict[str, float] = {}
         self._groups: dict[tuple[str, ...], list[tuple[int, KnownTotalRequest]]] = {}
         is_joint = request.method == "poststratify"
-        columns = tuple(request.columns)
+        columns = self._columns
         margins = [columns] if is_joint else [(name,) for name in columns]
         takes_groups = request.method in ("poststratify", "rake")
-        by_set = {frozenset(margin): margin for margin in margins}
+        by_set = {frozenset(margin): margin for margin in [columns, *margins]}
         for at, total in enumerate(request.totals):
             loc = (*TOTALS_LOC, at)
             if total.group is not None:
@@ -211,29 +212,44 @@ class RequestTotals:
                     raise InvalidCalibration("A number of rows is above 0.", loc=(*loc, "total"))
 
     def cells(self, columns: Sequence[Column]) -> dict[GroupKey, float]:
-        """The rows of each group; shares are multiplied by the number of rows."""
+        """The rows of each group; those of one column may be sums of groups of all columns."""
         names = tuple(column.name for column in columns)
-        listed = self._groups.get(names, [])
+        margin = names if names in self._groups else self._columns
+        listed = self._groups.get(margin, [])
         if not listed:
             raise InvalidCalibration(
                 "No known total is of a group of {columns}.", columns=named(names), loc=TOTALS_LOC
             )
+        groups = [total.group or {} for _, total in listed]
+        if margin == names:
+            keys = [group_key(columns, [group[name] for name in names]) for group in groups]
+            return self._rows_of(margin, keys)
+        shown = [tuple(group[name] for name in margin) for group in groups]
         found: dict[GroupKey, float] = {}
-        for at, total in listed:
-            assert total.group is not None  # noqa: S101 - it is of a group
+        rows = self._rows_of(margin, shown)
+        for group, key in zip(groups, shown, strict=True):
+            own = group_key(columns, [group[name] for name in names])
+            found[own] = found.get(own, 0.0) + rows[key]
+        return found
+
+    def _rows_of(self, margin: tuple[str, ...], keys: Sequence[GroupKey]) -> dict[GroupKey, float]:
+        """The rows of the listed groups of a margin, by their keys, after all checks."""
+        listed = self._groups[margin]
+        has_shares = listed[0][1].share is not None
+        found: dict[GroupKey, float] = {}
+        for (at, total), key in zip(listed, keys, strict=True):
             loc = (*TOTALS_LOC, at)
-            key = group_key(columns, [total.group[name] for name in names])
             if key in found:
                 raise InvalidCalibration(
                     "The group {group} of {columns} is listed twice.",
                     group=shown_key(key),
-                    columns=named(names),
+                    columns=named(margin),
                     loc=loc,
                 )
-            if (total.share is None) != (listed[0][1].share is None):
+            if (total.share is not None) != has_shares:
                 raise InvalidCalibration(
                     "The groups of {columns} have either totals or shares.",
-                    columns=named(names),
+                    columns=named(margin),
                     loc=loc,
                 )
             amount = total.total if total.share is None else total.share
@@ -241,17 +257,17 @@ class RequestTotals:
                 raise InvalidCalibration(
                     "The group {group} of {columns} has {amount} rows.",
                     group=shown_key(key),
-                    columns=named(names),
+                    columns=named(margin),
                     amount=number_text(amount or 0.0),
                     loc=(*loc, "total"),
                 )
             found[key] = amount
         whole = sum(found.values())
-        if listed[0][1].share is not None:
+        if has_shares:
             if not agree(whole, 1.0):
                 raise InvalidCalibration(
                     "The shares of {columns} add up to {sum}, not to 1.",
-                    columns=named(names),
+                    columns=named(margin),
                     sum=number_text(whole),
                     loc=TOTALS_LOC,
                 )
@@ -259,7 +275,7 @@ class RequestTotals:
         if self._rows is not None and not agree(whole, self._rows):
             raise InvalidCalibration(
                 "The groups of {columns} have {sum} rows together, and the population {rows}.",
-                columns=named(names),
+                columns=named(margin),
                 sum=number_text(whole),
                 rows=number_text(self._rows),
                 loc=TOTALS_LOC,

@@ -27,6 +27,7 @@ from contract.fields import (
     WrittenPart,
 )
 from contract.group_texts import read_two_groups, two_groups_text
+from contract.known_totals import full_totals
 from contract.requests.weighting import (
     MAX_KNOWN_TOTALS,
     CensusRequest,
@@ -145,6 +146,11 @@ class CalibrateRequest(Request):
 
     rules: ClassVar[tuple[Rule, ...]] = (_one_source,)
 
+    @classmethod
+    def reshaped(cls, data: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Totals by name, such as ``{"region": {"north": 1200}}``, as a list of them."""
+        return full_totals(data)
+
     method: Annotated[
         CalibrationMethod,
         Choice(CALIBRATIONS),
@@ -164,7 +170,10 @@ class CalibrateRequest(Request):
         tuple[KnownTotalRequest, ...],
         Items(Part(KnownTotalRequest), most=MAX_KNOWN_TOTALS),
         Option(None),
-        Help("Totals that are known from outside, instead of those of the table."),
+        Help(
+            "Totals that are known from outside, instead of those of the table: a list, or by name "
+            'such as `{"region": {"north": 1200}}`.'
+        ),
     ] = ()
     census: Annotated[
         CensusRequest | None,

@@ -61,6 +61,32 @@ def test_shares_are_of_the_stated_or_the_tables_rows(server: LiveServer, job: st
     assert raked["estimates"][0]["estimate"] == pytest.approx(1200)
 
 
+def test_totals_by_name_are_a_short_form(server: LiveServer, job: str) -> None:
+    short = {"region": REGIONS, "size": {str(size): rows for size, rows in SIZES.items()}}
+    own = estimates(server, job, TOTAL_PAID, **by("rake", "region", "size"))
+    found = estimates(server, job, TOTAL_PAID, **by("rake", "region", "size", totals=short))
+    assert figures(found) == [pytest.approx(each) for each in figures(own)]
+    shares = {"region": {name: rows / ROWS for name, rows in REGIONS.items()}}
+    found = estimates(server, job, TOTAL_PAID, **by("rake", "region", shares=shares))
+    own = estimates(server, job, TOTAL_PAID, **by("rake", "region"))
+    assert figures(found) == [pytest.approx(each) for each in figures(own)]
+
+
+def test_groups_of_all_columns_have_the_margins_of_raking(server: LiveServer, job: str) -> None:
+    cells: dict[tuple[str, int], int] = {}
+    for row in range(ROWS):
+        cell = REGION[row], row % 7 + 1
+        cells[cell] = cells.get(cell, 0) + 1
+    totals = [
+        {"group": {"size": size, "region": region}, "total": rows}
+        for (region, size), rows in cells.items()
+    ]
+    for method in ("rake", "poststratify"):
+        own = estimates(server, job, TOTAL_PAID, **by(method, "region", "size"))
+        found = estimates(server, job, TOTAL_PAID, **by(method, "region", "size", totals=totals))
+        assert figures(found) == [pytest.approx(each) for each in figures(own)]
+
+
 def test_totals_of_numbers(server: LiveServer, job: str) -> None:
     total = [{"column": "book", "total": sum(BOOK)}]
     for method in ("ratio", "regression"):
