@@ -17,6 +17,7 @@ from contract.requests.estimate import ConfidenceRequest, EstimatesRequest
 from contract.requests.evaluate import EvaluationRequest
 from contract.requests.importing import ReadOptions
 from contract.requests.tables import SampleRowsRequest
+from contract.requests.weights import WeightsRequest
 from sampling_engine import DEFAULT_METHOD, METHODS
 
 MODULE = Path(__file__).parents[2] / "client" / "jobsvc_client" / "fields.py"
@@ -51,6 +52,7 @@ MORE_HELP = {"start": " In the order of keys: where it begins, such as 0.25."}
 ARGUMENTS_OF_EVALUATE = ("kind", "tolerable", "confidence")
 ARGUMENTS_OF_ESTIMATE = ("statistics", "by", "filters", "values", "confidence")
 ARGUMENTS_OF_CHANGE = (*ARGUMENTS_OF_ESTIMATE, "with_job", "key")
+ARGUMENTS_OF_WEIGHTS = ("format", "columns", "values")
 ARGUMENTS_OF_SAVE = ("columns", "format")
 
 Entry = tuple[str, str, str]
@@ -77,6 +79,11 @@ def module_text() -> str:
             "How to estimate; docs/ESTIMATES.md.",
             _options(EstimatesRequest, ARGUMENTS_OF_ESTIMATE),
             "ConfidenceOptions",
+        ),
+        _class(
+            "WeightsOptions",
+            "How to weight; docs/WEIGHTS.md.",
+            _options(WeightsRequest, ARGUMENTS_OF_WEIGHTS),
         ),
         _class(
             "ChangeOptions",
