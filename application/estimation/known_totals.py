@@ -174,7 +174,7 @@ class RequestTotals:
         margins = [columns] if is_joint else [(name,) for name in columns]
         takes_groups = request.method in ("poststratify", "rake")
         by_set = {frozenset(margin): margin for margin in [columns, *margins]}
-        for at, total in enumerate(request.totals):
+        for at, total in enumerate(request.totals or ()):
             loc = (*TOTALS_LOC, at)
             if total.group is not None:
                 margin = by_set.get(frozenset(total.group))

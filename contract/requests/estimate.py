@@ -167,14 +167,14 @@ class CalibrateRequest(Request):
         Help("Columns whose totals in the table are known."),
     ]
     totals: Annotated[
-        tuple[KnownTotalRequest, ...],
+        tuple[KnownTotalRequest, ...] | None,
         Items(Part(KnownTotalRequest), most=MAX_KNOWN_TOTALS),
         Option(None),
         Help(
             "Totals that are known from outside, instead of those of the table: a list, or by name "
             'such as `{"region": {"north": 1200}}`.'
         ),
-    ] = ()
+    ] = None
     census: Annotated[
         CensusRequest | None,
         Part(CensusRequest),

@@ -100,7 +100,7 @@ def chosen_calibration(chosen: Values) -> CalibrateRequest | None:
     method, known = chosen["calibrate"], chosen["known"]
     if not method or not known:
         return None
-    totals: tuple[KnownTotalRequest, ...] = ()
+    totals: tuple[KnownTotalRequest, ...] | None = None
     census = None
     if chosen["totals"]:
         entries = read_known_totals(chosen["totals"])
