@@ -164,6 +164,12 @@ NONRESPONSE: Mapping[NonresponseMethod, str] = {
     "regression": "Regression on the whole sample",
     "known_totals": "Calibration to known totals",
 }
+REPLICATES: Mapping[ReplicateKind | Literal["none"], str] = {
+    "none": "None",
+    "jackknife": "Jackknife",
+    "bootstrap": "Bootstrap",
+}
+SMALL_CLASSES: Mapping[SmallClasses, str] = {"fail": "refuse", "merge": "merge with the nearest"}
 LIKELIHOODS: Mapping[Likelihood, str] = {
     "hypergeometric": "Hypergeometric",
     "binomial": "Binomial",

@@ -90,7 +90,11 @@ def outside_totals(
     database: ParquetDatabase, calibrate: CalibrateRequest, census: Census | None, population: int
 ) -> OutsideTotals | None:
     """The totals of a request from outside; None if they are those of the table."""
-    if census is not None and calibrate.census is not None:
+    if calibrate.census is not None:
+        if census is None:
+            raise InvalidCalibration(
+                "Totals of a census can't be used here: leave out `census`.", loc=CENSUS_LOC
+            )
         return CensusTotals(database, census, calibrate.census)
     if calibrate.totals:
         return RequestTotals(calibrate, population)

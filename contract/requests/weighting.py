@@ -21,6 +21,8 @@ from contract.fields import (
 from contract.requests.submitting import MAIN, MAX_KEY_LENGTH, MAX_REF_LENGTH
 from contract.words import (
     NONRESPONSE,
+    REPLICATES,
+    SMALL_CLASSES,
     NonresponseMethod,
     ReplicateKind,
     SmallClasses,
@@ -34,7 +36,7 @@ DEFAULT_RESPONDENTS = 10
 
 Replicates = Annotated[
     ReplicateKind | Literal["none"],
-    Choice.of(Literal["none", ReplicateKind]),
+    Choice(REPLICATES),
     Title("Replicate weights"),
 ]
 ReplicateCount = Annotated[
@@ -157,7 +159,7 @@ class NonresponseRequest(Request):
     ] = DEFAULT_RESPONDENTS
     small_classes: Annotated[
         SmallClasses,
-        Choice.of(SmallClasses),
+        Choice(SMALL_CLASSES),
         Option("--small-classes"),
         Title("Small classes"),
         Help(

@@ -7,6 +7,7 @@ import io
 import json
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -178,6 +179,16 @@ def test_files_of_stata_and_spss_have_labels(
     if kind == "dta":
         again = pandas.read_stata(path)
         assert again["weight"].tolist() == frame["weight"].tolist()
+
+
+@pytest.mark.parametrize("kind", ["dta", "sav"])
+def test_a_server_without_pyreadstat_says_what_to_install(
+    server: LiveServer, dataset: int, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    job = drawn(server, dataset, DRAWS["random"])
+    monkeypatch.setitem(sys.modules, "pyreadstat", None)
+    problem = assert_problem(asked(server, job, format=kind), 409, "readstat_not_installed")
+    assert "jobsvc[stata]" in problem["detail"]
 
 
 def test_columns_of_any_type_and_name_reach_the_files(server: LiveServer, tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ from presentation.content import Judgement, Table, formula_safe
 from presentation.xlsx import write_sections
 from storage.errors import NotFound
 from storage.jobs.jobs import JobRecord
-from web_ui.contract_forms import form_fields, read_form
+from web_ui.contract_forms import read_form
 from web_ui.job_texts import problem_text
 from web_ui.numbers import chosen_level, confidence_choice
 from web_ui.pages.request_code import code_at
@@ -73,6 +73,7 @@ from web_ui.pages.weighting import (
     chosen_nonresponse,
     known_totals_table,
     response_table,
+    shown_fields,
     weighting_choices,
     weighting_form,
     weights_view,
@@ -132,7 +133,7 @@ def _figures(found: JobRecord) -> Values:
         "has_findings": has_findings(service(), found),
         "table_columns": estimated_columns(service(), found),
         "drawn_book": drawn_book_column(found),
-        "further_fields": form_fields(EstimatesRequest, request.args, BY_ITSELF),
+        "further_fields": shown_fields(EstimatesRequest, request.args, BY_ITSELF),
         **weighting_form(request.args),
     }
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -31,17 +32,18 @@ from application.estimation.weights import (
     weights_codebook,
     write_weights,
 )
+from contract.declarations import Request
 from contract.known_totals import read_known_totals
 from contract.requests.estimate import CalibrateRequest
 from contract.requests.weighting import CensusRequest, KnownTotalRequest, NonresponseRequest
 from contract.requests.weights import WeightsRequest
 from contract.words import CALIBRATIONS, NONRESPONSE
 from domain_errors import DomainError
-from presentation.content import Percent, Table
+from presentation.content import Estimated, Percent, Table
 from service.tables.open_tables import SAMPLE, output_of
 from storage.errors import NotFound
 from storage.jobs.jobs import JobRecord
-from web_ui.contract_forms import form_fields, read_form
+from web_ui.contract_forms import FormField, form_fields, read_form
 from web_ui.job_texts import problem_text
 from web_ui.pages.request_code import code_at
 from web_ui.shell import access, audit_sample, blueprint, caller, service, signed_in
@@ -50,7 +52,6 @@ Values = dict[str, Any]
 
 MAX_KNOWN = 4
 """Columns of known totals that the page offers; the API takes more."""
-REPLICATE_FIELDS = ("replicates", "replicate_count", "replicate_seed")
 MAX_TOTALS_TEXT = 20_000
 WEIGHTS_KINDS: Mapping[str, FileFormat] = {
     "csv": "csv",
@@ -158,7 +159,7 @@ def response_table(facts: NonresponseFacts | None) -> Table | None:
             each.respondents,
             Percent(each.rate),
             Percent(each.weighted_rate),
-            None if each.factor is None else f"{each.factor:.4g}",
+            None if each.factor is None else Estimated(each.factor, 4),
             None if each.merged_into is None else ", ".join(group_names(each.merged_into)),
         )
         for each in facts.classes
@@ -179,7 +180,7 @@ def weights_view(found: JobRecord) -> Values:
         "chosen": chosen,
         "uploads": uploads_of(service(), found),
         "has_findings": has_findings(service(), found),
-        "further_fields": form_fields(WeightsRequest, given, ("format",)),
+        "further_fields": shown_fields(WeightsRequest, given, ("format",)),
         **weighting_form(given),
     }
     try:
@@ -211,19 +212,37 @@ def _choices(given: MultiDict[str, str]) -> Values:
     return {
         **weighting_choices(given),
         "values": FINDINGS if text == FINDINGS else number,
-        "columns": [name for name in given.getlist("column") if name],
+        "columns": given.get("columns", "").strip(),
     }
 
 
 def weights_asked(chosen: Values, given: MultiDict[str, str]) -> WeightsRequest:
     """The choices as a request."""
     return WeightsRequest(
-        columns=tuple(chosen["columns"]),
+        columns=_named(chosen["columns"]),
         calibrate=chosen_calibration(chosen),
         nonresponse=chosen_nonresponse(chosen, given),
         values=chosen["values"],
         **read_form(WeightsRequest, given, ("format",)),
     )
+
+
+def _named(text: str) -> tuple[str, ...]:
+    """Names with a comma between them; one that has a comma is in double quotes."""
+    lines = csv.reader([text], skipinitialspace=True)
+    return tuple(name for line in lines for name in map(str.strip, line) if name)
+
+
+def shown_fields(
+    request_type: type[Request], given: MultiDict[str, str], without: tuple[str, ...]
+) -> list[FormField]:
+    """The further fields of a form, without those that the choices so far leave idle."""
+    idle = set(without)
+    if given.get("replicates") != "bootstrap":
+        idle |= {"replicate_count", "replicate_seed"}
+    if given.get("nonresponse") not in NONRESPONSE:
+        idle.add("only_respondents")
+    return form_fields(request_type, given, tuple(idle))
 
 
 def _columns_table(codebook: WeightsCodebook) -> Table:
