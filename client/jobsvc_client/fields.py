@@ -199,6 +199,14 @@ class EstimateOptions(ConfidenceOptions, total=False):
     interval: Mapping[str, Any]
     variance: Mapping[str, Any]
     calibrate: Mapping[str, Any]
+    nonresponse: Mapping[str, Any]
+    """How rows that didn't respond are made up for."""
+    replicates: Literal["none", "jackknife", "bootstrap"]
+    """Standard errors by replicate weights instead of linearisation."""
+    replicate_count: int
+    """Replicates of a bootstrap."""
+    replicate_seed: int
+    """The seed of a bootstrap."""
     contrast: Mapping[str, Any]
     """Two groups or columns of which the difference or the ratio is estimated."""
     book_column: str
@@ -218,6 +226,22 @@ class SharedRowsOptions(TypedDict, total=False):
     """
     book_column: str
     """For `findings`: the column of book values."""
+
+
+class WeightsOptions(TypedDict, total=False):
+    """How to weight; docs/WEIGHTS.md."""
+
+    calibrate: Mapping[str, Any]
+    nonresponse: Mapping[str, Any]
+    """How rows that didn't respond are made up for."""
+    replicates: Literal["none", "jackknife", "bootstrap"]
+    """Replicate weights, each calibrated again."""
+    replicate_count: int
+    """Replicates of a bootstrap."""
+    replicate_seed: int
+    """The seed of a bootstrap."""
+    only_respondents: bool
+    """Leave out rows that didn't respond, whose weight is 0."""
 
 
 class ChangeOptions(ConfidenceOptions, SharedRowsOptions, total=False):

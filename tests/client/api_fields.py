@@ -17,6 +17,7 @@ from contract.requests.estimate import ConfidenceRequest, EstimatesRequest
 from contract.requests.evaluate import EvaluationRequest
 from contract.requests.importing import ReadOptions
 from contract.requests.tables import SampleRowsRequest
+from contract.requests.weights import WeightsRequest
 from sampling_engine import DEFAULT_METHOD, METHODS
 
 MODULE = Path(__file__).parents[2] / "client" / "jobsvc_client" / "fields.py"
@@ -61,6 +62,7 @@ ARGUMENTS_OF_ESTIMATE = ("statistics", "by", "filters", "values", "confidence")
 ARGUMENTS_OF_SHARED = ("with_job", "key", "values")
 OPTIONS_OF_SHARED = ("duplicates", "book_column")
 ARGUMENTS_OF_CHANGE = (*ARGUMENTS_OF_ESTIMATE, *ARGUMENTS_OF_SHARED, *OPTIONS_OF_SHARED)
+ARGUMENTS_OF_WEIGHTS = ("format", "columns", "values")
 ARGUMENTS_OF_SAVE = ("columns", "format")
 
 Entry = tuple[str, str, str]
@@ -92,6 +94,11 @@ def module_text() -> str:
             "SharedRowsOptions",
             "Which rows two samples share; docs/CHANGE.md.",
             _options(SharedRowsRequest, ARGUMENTS_OF_SHARED),
+        ),
+        _class(
+            "WeightsOptions",
+            "How to weight; docs/WEIGHTS.md.",
+            _options(WeightsRequest, ARGUMENTS_OF_WEIGHTS),
         ),
         _class(
             "ChangeOptions",
