@@ -12,7 +12,7 @@ import re
 import stat
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -21,11 +21,12 @@ from import_engine.sources.reading import (
     PIECE_BYTES,
     SourceDenied,
     SourceNotFound,
-    file_names,
+    names_in,
     not_found,
     object_errors,
     object_store,
     open_file_below,
+    tree_names,
 )
 from import_engine.sources.uris import (
     InvalidUri,
@@ -47,9 +48,6 @@ VARIABLES = {"s3": "AWS_", "gs": "GOOGLE_", "az": "AZURE_"}
 """The part after the prefix in the names of each scheme's variables."""
 EXAMPLES = {"s3": "ACCESS_KEY_ID", "gs": "SERVICE_ACCOUNT", "az": "STORAGE_ACCOUNT_KEY"}
 """The end of a variable's name for each scheme, as errors show it."""
-
-
-IF_NESTED = "Name the files, or the folders one by one."
 
 
 class SourceChanged(DomainError):
@@ -180,12 +178,40 @@ class OpenConnection:
             )
         return replace(uri, allowed=len(self.prefix.segments), private=self.prefix.private)
 
-    def file_names(
-        self, folder: SourceUri, step: Callable[[], None], most: int, plain: set[SourceUri]
+    def tree_names(
+        self,
+        folder: SourceUri,
+        step: Callable[[], None],
+        most: int,
+        plain: set[SourceUri],
+        pattern: Sequence[str],
     ) -> list[str]:
-        """The names of the files of a folder; see :func:`reading.file_names`."""
+        """The paths of files below a folder; see :func:`reading.tree_names`."""
         with self._names_itself():
-            return file_names(folder, step, most, self.config, IF_NESTED, plain)
+            return tree_names(folder, step, most, self.config, plain, pattern)
+
+    def names(self, folder: SourceUri, step: Callable[[], None]) -> Iterator[str]:
+        """The names in a folder; in an object store also those in folders within."""
+        with self._names_itself():
+            yield from names_in(folder, step, self.config)
+
+    def content(self, uri: SourceUri, most: int) -> bytes:
+        """The whole content of a file of at most so many bytes.
+
+        Raises
+        ------
+        SourceNotFound, SourceDenied, SourceUnavailable
+            There is no such file, it is larger, or it can't be read.
+        """
+        version = self.version(uri)
+        if version.size_bytes > most:
+            raise SourceNotFound(
+                "{uri} has {size} bytes, which is more than the metadata of a table may have.",
+                uri=str(uri),
+                size=version.size_bytes,
+            )
+        with self._names_itself(), closing(self.open(uri, version)) as reader:
+            return reader.read(0, version.size_bytes)
 
     @contextmanager
     def _names_itself(self) -> Iterator[None]:
