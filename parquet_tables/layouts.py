@@ -10,8 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from parquet_tables.columns import Column
-
 
 @dataclass(frozen=True)
 class LaidColumn:
@@ -28,10 +26,6 @@ class LaidColumn:
     name: str
     type: str
     source: str | None = None
-
-    @property
-    def column(self) -> Column:
-        return Column(self.name, self.type)
 
 
 @dataclass(frozen=True)

@@ -56,9 +56,9 @@ class SourceTable:
     row_ids: str | None = None
 
     def shown(self, path_of: Callable[[AttachedPath], AttachedPath]) -> SourceTable:
-        """The table with other paths of its attached files."""
+        """The table with other paths of its attached files, whose layout the parent applies."""
         files = tuple(
-            replace(file, path=path_of(file.path)) if isinstance(file.path, AttachedPath) else file
+            DataFile(path_of(file.path), file.rows) if isinstance(file.path, AttachedPath) else file
             for file in self.files
         )
         return replace(self, files=files)

@@ -162,14 +162,15 @@ def tree_names(
         There are no files or too many, a symbolic link is among them, or a table format keeps a
         log of them.
     """
-    _refuse_table_format(uri, step, config, set() if plain is None else plain)
-    matches = _pattern(pattern).fullmatch
+    plain = set() if plain is None else plain
+    _refuse_table_format(uri, step, config, plain)
+    pattern = list(pattern)
     found_names: list[str] = []
     for name in _tree(uri, step, config, pattern):
         *folders, last = name.split("/")
         _refuse_log_within(uri, folders, last)
         is_hidden = any(part.startswith((".", "_")) for part in (*folders, last))
-        if is_hidden or not last or matches(name) is None:
+        if is_hidden or not last or not _matches(pattern, [*folders, last]):
             continue
         found_names.append(name)
         if len(found_names) > most:
@@ -177,29 +178,58 @@ def tree_names(
                 "{uri} has more than {most} files, the limit.", uri=str(uri), most=most
             )
     if not found_names:
-        if tuple(pattern) == ("**",):
+        if pattern == ["**"]:
             raise not_found(uri)
         raise SourceNotFound(
             "{uri} has no file that matches {pattern}.", uri=str(uri), pattern="/".join(pattern)
         )
+    if uri.scheme == "file" and pattern != ["**"]:  # folders that don't match weren't listed
+        for folder in {name.rpartition("/")[0] for name in found_names} - {""}:
+            below = replace(uri, segments=(*uri.segments, *folder.split("/")))
+            _refuse_table_format(below, step, config, plain)
     return sorted(found_names)
 
 
-def _pattern(segments: Sequence[str]) -> re.Pattern[str]:
-    """A pattern of whole paths.
+def _matches(pattern: Sequence[str], path: Sequence[str]) -> bool:
+    """Whether the segments of a path match those of a pattern.
 
-    >>> [bool(_pattern(["2024-*", "**", "*.parquet"]).fullmatch(path))
+    >>> [_matches(["2024-*", "**", "*.parquet"], path.split("/"))
     ...  for path in ("2024-05/a.parquet", "2024-05/x/y/a.parquet", "2025/a.parquet")]
     [True, True, False]
     """
-    written = ""
-    for at, segment in enumerate(segments):
-        is_last = at == len(segments) - 1
-        if segment == "**":
-            written += ".*" if is_last else "(?:[^/]+/)*"
-        else:
-            written += "[^/]*".join(map(re.escape, segment.split("*"))) + "/" * (not is_last)
-    return re.compile(written, re.DOTALL)
+    reached = {0}
+    for segment in path:
+        reached |= {at + 1 for at in reached if pattern[at : at + 1] == ["**"]}
+        reached = {
+            at if pattern[at] == "**" else at + 1
+            for at in reached
+            if at < len(pattern) and (pattern[at] == "**" or _fits(pattern[at], segment))
+        }
+    last = len(pattern)
+    return last in reached or (last - 1 in reached and pattern[-1] == "**")
+
+
+def _fits(pattern: str, segment: str) -> bool:
+    """Whether a segment matches a pattern, in which ``*`` stands for any characters.
+
+    >>> _fits("part-*-*.parquet", "part-1-a.parquet"), _fits("a*a", "a")
+    (True, False)
+    """
+    first, *middle = pattern.split("*")
+    if not middle:
+        return segment == first
+    last = middle.pop()
+    if len(segment) < len(first) + len(last) or not (
+        segment.startswith(first) and segment.endswith(last)
+    ):
+        return False
+    at, stop = len(first), len(segment) - len(last)
+    for part in middle:
+        place = segment.find(part, at, stop)
+        if place < 0:
+            return False
+        at = place + len(part)
+    return True
 
 
 def _tree(
@@ -217,9 +247,7 @@ def _tree(
         folder = name.removesuffix("/")
         if folder == name or name.startswith((".", "_")):
             yield name
-        elif pattern[0] == "**" or (
-            len(pattern) > 1 and _pattern(pattern[:1]).fullmatch(folder) is not None
-        ):
+        elif pattern[0] == "**" or (len(pattern) > 1 and _fits(pattern[0], folder)):
             below = replace(uri.child(folder), is_folder=True)
             rest = pattern if pattern[0] == "**" else pattern[1:]
             yield from (f"{name}{inner}" for inner in _tree(below, step, config, rest))

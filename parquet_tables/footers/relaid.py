@@ -264,7 +264,7 @@ def _constant_pages(column: LaidColumn, plain: bytes | None, rows: int) -> tuple
 
 def _statistics(column: LaidColumn, plain: bytes | None, rows: int) -> bytes:
     fields: Fields = [(3, _I64, _integer(0 if plain is not None else rows))]
-    if plain is not None and not column.column.data_type.is_float:
+    if plain is not None and not DataType(column.type).is_float:
         fields += [(5, _BINARY, _binary(plain)), (6, _BINARY, _binary(plain))]
     return _structure(fields)
 

@@ -39,7 +39,8 @@ from import_engine.table_formats.iceberg import read_iceberg
 from import_engine.table_formats.snapshots import Snapshot, laid_out
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import ProgressCallback, progress_part
-from parquet_tables.tables import Int64s
+from parquet_tables.layouts import LaidColumn
+from parquet_tables.tables import Column, Int64s
 from service.service import Service
 from service.settings import Settings
 from storage.accounts.connections import Connection, find_connection, usable_connection
@@ -277,7 +278,7 @@ def _attach_one(
         laid, partitions = partition_columns(listed, columns)
         stored = StoredTable(
             table.key,
-            tuple(column.column for column in laid) or columns,
+            _columns(laid) or columns,
             tuple(
                 replace(file, partition=values, layout=laid)
                 for file, values in zip(files, partitions, strict=True)
@@ -319,9 +320,7 @@ def _attached_snapshot(
         snapshot.committed_at,
         sum(map(len, deleted)),
     )
-    stored = StoredTable(
-        key, tuple(column.column for column in laid), tuple(attached), source=source
-    )
+    stored = StoredTable(key, _columns(laid), tuple(attached), source=source)
     return AttachedTable(
         stored, tuple(footers), np.concatenate([np.empty(0, dtype=np.int64), *deleted])
     )
@@ -366,6 +365,10 @@ def _read_footers(
         replace(file, rows=footer.rows) for file, footer in zip(files, footers, strict=True)
     ]
     return with_rows, footers
+
+
+def _columns(laid: Sequence[LaidColumn]) -> tuple[Column, ...]:
+    return tuple(Column(column.name, column.type) for column in laid)
 
 
 def notes_on(table: StoredTable) -> list[str]:

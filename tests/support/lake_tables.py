@@ -8,12 +8,26 @@ from __future__ import annotations
 import base64
 import json
 import struct
-from collections.abc import Iterable, Sequence
+import zlib
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 from deltalake import DeltaTable, write_deltalake
+from pyiceberg.catalog.sql import SqlCatalog
+from pyiceberg.manifest import DataFile as IcebergFile
+from pyiceberg.manifest import (
+    DataFileContent,
+    FileFormat,
+    ManifestContent,
+    ManifestEntry,
+    ManifestEntryStatus,
+    ManifestWriterV2,
+    write_manifest_list,
+)
+from pyiceberg.table import Table as IcebergTable
 from pyroaring import BitMap64
 
 _Z85 = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#"
@@ -104,8 +118,6 @@ def delete_by_vector(table: Path, share: float, *, in_files: bool = False) -> in
 
 
 def _crc(content: bytes) -> int:
-    import zlib
-
     return zlib.crc32(content)
 
 
@@ -117,3 +129,180 @@ def delta_sales(
         part = sales(at * rows, (at + 1) * rows)
         write_deltalake(table, part, mode="append", partition_by=partition_by)
     return DeltaTable(table)
+
+
+def iceberg_sales(
+    warehouse: Path,
+    name: str,
+    files: int = 4,
+    rows: int = 500,
+    *,
+    partition_by: str | None = None,
+    format_version: int = 2,
+) -> IcebergTable:
+    """Write an Iceberg table of sales, a snapshot for each append."""
+    catalog = iceberg_catalog(warehouse)
+    first = sales(0, rows)
+    table = catalog.create_table(
+        f"db.{name}",
+        schema=first.schema,
+        location=f"file://{warehouse}/{name}",
+        properties={"format-version": str(format_version)},
+    )
+    if partition_by is not None:
+        with table.update_spec() as update:
+            update.add_identity(partition_by)
+    for at in range(files):
+        table.append(sales(at * rows, (at + 1) * rows))
+    return table
+
+
+def iceberg_catalog(warehouse: Path) -> SqlCatalog:
+    """A catalog in memory for a folder."""
+    catalog = SqlCatalog("tests", uri="sqlite:///:memory:", warehouse=f"file://{warehouse}")
+    catalog.create_namespace("db")
+    return catalog
+
+
+class _DeleteWriter(ManifestWriterV2):
+    """Writes a manifest of delete files, which pyiceberg only reads."""
+
+    def content(self) -> ManifestContent:
+        return ManifestContent.DELETES
+
+    @property
+    def _meta(self) -> dict[str, str]:
+        return {**super()._meta, "content": "deletes"}
+
+
+def delete_in_iceberg(table: IcebergTable, share: float, content: str = "positions") -> int:
+    """Delete a share of the rows of each file by a new snapshot; return its id.
+
+    ``content`` is ``positions`` (a Parquet file), ``vectors`` (a Puffin file) or ``equality``.
+    """
+    folder = Path(table.location().removeprefix("file://"))
+    step = round(1 / share)
+    tasks = sorted(table.scan().plan_files(), key=lambda task: task.file.file_path)
+    deleted = {
+        task.file.file_path: list(range(at % step, task.file.record_count, step))
+        for at, task in enumerate(tasks)
+    }
+    snapshot_id, sequence = 7_000_000_000_000_000_001, table.metadata.last_sequence_number + 1
+    spec = table.spec()
+    entries = []
+    made = _puffin if content == "vectors" else _position_deletes
+    for number, task in enumerate(tasks):
+        positions = deleted[task.file.file_path]
+        path = (
+            folder / "data" / f"deletes-{number}.{'puffin' if content == 'vectors' else 'parquet'}"
+        )
+        more = made(path, task.file.file_path, positions)
+        entries.append(
+            ManifestEntry.from_args(
+                _table_format_version=2,
+                status=ManifestEntryStatus.ADDED,
+                snapshot_id=snapshot_id,
+                sequence_number=None,
+                file_sequence_number=None,
+                data_file=IcebergFile.from_args(
+                    _table_format_version=3 if content == "vectors" else 2,
+                    content=DataFileContent.EQUALITY_DELETES
+                    if content == "equality"
+                    else DataFileContent.POSITION_DELETES,
+                    file_path=f"file://{path}",
+                    file_format=FileFormat.PUFFIN if content == "vectors" else FileFormat.PARQUET,
+                    partition=task.file.partition,
+                    record_count=len(positions),
+                    file_size_in_bytes=path.stat().st_size,
+                    spec_id=spec.spec_id,
+                    equality_ids=[1] if content == "equality" else None,
+                    **more,
+                ),
+            )
+        )
+    manifest_path = f"file://{folder}/metadata/deletes-m0.avro"
+    with _DeleteWriter(
+        spec, table.schema(), table.io.new_output(manifest_path), snapshot_id, "deflate"
+    ) as writer:
+        for entry in entries:
+            writer.add_entry(entry)
+    before = table.current_snapshot()
+    list_path = f"file://{folder}/metadata/snap-{snapshot_id}.avro"
+    with write_manifest_list(
+        2, table.io.new_output(list_path), snapshot_id, before.snapshot_id, sequence, "deflate"
+    ) as listed:
+        listed.add_manifests([*before.manifests(table.io), writer.to_manifest_file()])
+    edit_metadata(
+        table,
+        lambda metadata: (
+            metadata
+            | {
+                "current-snapshot-id": snapshot_id,
+                "last-sequence-number": sequence,
+                "refs": {"main": {"snapshot-id": snapshot_id, "type": "branch"}},
+                "snapshots": [
+                    *metadata["snapshots"],
+                    {
+                        "snapshot-id": snapshot_id,
+                        "parent-snapshot-id": before.snapshot_id,
+                        "sequence-number": sequence,
+                        "timestamp-ms": before.timestamp_ms + 1,
+                        "manifest-list": list_path,
+                        "summary": {"operation": "delete"},
+                        "schema-id": before.schema_id,
+                    },
+                ],
+            }
+        ),
+    )
+    return snapshot_id
+
+
+def edit_metadata(table: IcebergTable, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    """Write a newer metadata file of a table."""
+    folder = Path(table.location().removeprefix("file://")) / "metadata"
+    newest = max(folder.glob("*.metadata.json"))
+    number = int(newest.name.partition("-")[0]) + 1
+    text = json.dumps(change(json.loads(newest.read_text())))
+    (folder / f"{number:05}-00000000-0000-0000-0000-000000000000.metadata.json").write_text(text)
+
+
+def _position_deletes(path: Path, data_path: str, positions: list[int]) -> dict[str, Any]:
+    pq.write_table(
+        pa.table(
+            {"file_path": [data_path] * len(positions), "pos": pa.array(positions, pa.int64())}
+        ),
+        path,
+    )
+    return {}
+
+
+def _puffin(path: Path, data_path: str, positions: list[int]) -> dict[str, Any]:
+    bitmap = bytes(BitMap64(positions).serialize())
+    body = struct.pack("<I", 1681511377) + bitmap
+    blob = struct.pack(">I", len(body)) + body + struct.pack(">I", _crc(body))
+    footer = json.dumps(
+        {
+            "blobs": [
+                {
+                    "type": "deletion-vector-v1",
+                    "fields": [],
+                    "snapshot-id": -1,
+                    "sequence-number": -1,
+                    "offset": 4,
+                    "length": len(blob),
+                    "properties": {
+                        "referenced-data-file": data_path,
+                        "cardinality": str(len(positions)),
+                    },
+                }
+            ]
+        }
+    ).encode()
+    tail = b"PFA1" + footer + struct.pack("<I", len(footer)) + bytes(4) + b"PFA1"
+    path.write_bytes(b"PFA1" + blob + tail)
+    return {
+        "referenced_data_file": data_path,
+        "content_offset": 4,
+        "content_size_in_bytes": len(blob),
+    }
