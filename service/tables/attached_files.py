@@ -38,8 +38,8 @@ from import_engine.table_formats.delta import read_delta
 from import_engine.table_formats.iceberg import read_iceberg
 from import_engine.table_formats.snapshots import Snapshot, laid_out
 from parquet_tables.database import ParquetDatabase
-from parquet_tables.progress import ProgressCallback, progress_part
 from parquet_tables.layouts import LaidColumn
+from parquet_tables.progress import ProgressCallback, progress_part
 from parquet_tables.tables import Column, Int64s
 from service.service import Service
 from service.settings import Settings

@@ -49,7 +49,7 @@ def test_partitions_are_columns(world: World) -> None:
 def test_deleted_rows_are_left_out(world: World, share: float, in_files: bool) -> None:
     name = f"deleted-{share}-{in_files}"
     delta_sales(world.folder / name)
-    version = delete_by_vector(world.folder / name, share, in_files=in_files)
+    delete_by_vector(world.folder / name, share, in_files=in_files)
     dataset, job = attached(world, name)
     assert job["status"] == "completed", job["error_message"]
     rows = rows_of(world, dataset)
