@@ -16,6 +16,7 @@ from application.job_submission import Submission, require_ref_to_move, required
 from contract.declarations import Help
 from contract.requests.attaching import AttachRequest
 from contract.requests.automation import ConnectionRequest
+from contract.words import VERSION_NOUNS, VersionedFormat
 from domain_errors import DomainError, InvalidRequest, counted
 from import_engine.sources.connections import (
     CREDENTIALS,
@@ -28,6 +29,8 @@ from import_engine.sources.connections import (
     credentials_from,
 )
 from import_engine.sources.uris import UriNotAllowed, parse_uri
+from import_engine.table_formats.delta import newest_version
+from import_engine.table_formats.iceberg import newest_snapshot
 from parquet_tables.columns import Column
 from parquet_tables.progress import ignore_progress
 from service.service import Service
@@ -50,7 +53,7 @@ from storage.maintenance.checking import NotAllowedHere
 from storage.sqlite.database import Transaction
 from storage.versions.column_changes import TableShape
 from storage.versions.data_files import AttachedFile
-from storage.versions.manifests import TableSource
+from storage.versions.manifests import StoredTable, TableSource
 
 MAX_FILES_SHOWN = 100
 """Files of each table that a preview lists."""
@@ -171,6 +174,21 @@ def submit_attach(
 
 
 @dataclass(frozen=True)
+class NewerVersion:
+    """A newer version of an attached table, as attaching it names it."""
+
+    connection: str
+    format: VersionedFormat
+    uri: str
+    version: str
+
+    @property
+    def noun(self) -> str:
+        """What the format calls a version."""
+        return VERSION_NOUNS[self.format]
+
+
+@dataclass(frozen=True)
 class FilePreview:
     """A file of a table to attach."""
 
@@ -228,6 +246,28 @@ def preview_attach(
         )
         for to_attach, table in zip(named, attached, strict=True)
     ]
+
+
+def newer_version(service: Service, user: User, table: StoredTable) -> NewerVersion | None:
+    """The newest version of an attached table, if it isn't the attached one.
+
+    None also if the user can't use the connection, or the table can't be read now.
+    """
+    source = table.source
+    if source is None or not table.attached_files:
+        return None
+    connection = table.attached_files[0].connection
+    wanted = TableToAttach(table.key, (source.uri,), connection, source.format)
+    newest = {"delta": newest_version, "iceberg": newest_snapshot}[source.format]
+    try:
+        with service.database.read() as tx:
+            ((opened, (uri,)),) = usable_connections(service, tx, user, [wanted])
+        version = newest(opened, uri)
+    except DomainError:
+        return None
+    if version in ("", source.version):
+        return None
+    return NewerVersion(connection, source.format, source.uri, version)
 
 
 def _with_connections(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from contract.declarations import Help, Option, Request
-from contract.fields import Bounds, Choice, Count, Flag, Items, Name, OneOrMore, Part, Text
+from contract.fields import Bounds, Choice, Flag, Items, LongCount, Name, OneOrMore, Part, Text
 from contract.requests.importing import AS_BASE_REF, ComparedRef, NewVersionRequest
 from contract.requests.submitting import MAIN, MAX_URI_LENGTH
 from contract.words import TableFormat
@@ -58,7 +58,7 @@ class AttachedTableRequest(Request):
     ] = "parquet"
     version: Annotated[
         int | None,
-        Count(Bounds(0, MAX_VERSION)),
+        LongCount(Bounds(0, MAX_VERSION)),
         Help(
             "The version of a Delta table, or the id of a snapshot of an Iceberg table; by default "
             "the newest."

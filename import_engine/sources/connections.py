@@ -55,7 +55,24 @@ class SourceChanged(DomainError):
 
     code = "source_changed"
 
-    def __init__(self, uri: SourceUri, problem: str, *, is_other_file: bool = False) -> None:
+    def __init__(
+        self,
+        uri: SourceUri,
+        problem: str,
+        *,
+        is_other_file: bool = False,
+        version: str | None = None,
+    ) -> None:
+        self.uri, self.problem = uri, problem
+        if version is not None:
+            super().__init__(
+                "The file {uri} {problem}. It belongs to {version}, which can't be read any more. "
+                "Attach a newer version, which makes a new version of the dataset.",
+                uri=str(uri),
+                problem=problem,
+                version=version,
+            )
+            return
         if uri.scheme != "file":
             remedy = "restore it"
         elif is_other_file:
@@ -69,6 +86,17 @@ class SourceChanged(DomainError):
             problem=problem,
             remedy=remedy,
         )
+
+
+@contextmanager
+def named_version(version: str | None) -> Iterator[None]:
+    """Name the version of a table, of another format, that a changed file belongs to."""
+    try:
+        yield
+    except SourceChanged as error:
+        if version is None:
+            raise
+        raise SourceChanged(error.uri, error.problem, version=version) from None
 
 
 class CredentialsMissing(DomainError):

@@ -32,11 +32,13 @@ from import_engine.sources.connections import (
     OpenConnection,
     connection_prefix,
     credentials_from,
+    named_version,
 )
 from import_engine.sources.uris import SourceUri, parse_uri
 from import_engine.table_formats.delta import read_delta
 from import_engine.table_formats.iceberg import read_iceberg
 from import_engine.table_formats.snapshots import Snapshot, laid_out
+from parquet_tables.attached import VersionReader
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.layouts import LaidColumn
 from parquet_tables.progress import ProgressCallback, progress_part
@@ -86,8 +88,8 @@ def _opened(service: Service, connection: Connection) -> OpenConnection:
     )
 
 
-def open_attached(service: Service, files: Sequence[AttachedFile]) -> None:
-    """Check that each file has its version, and let DuckDB read it.
+def open_attached(service: Service, table: StoredTable) -> None:
+    """Check that each attached file of a table has its version, and let DuckDB read it.
 
     Raises
     ------
@@ -98,8 +100,10 @@ def open_attached(service: Service, files: Sequence[AttachedFile]) -> None:
     SourceDenied, SourceUnavailable
         It can't be read now.
     """
+    files = table.attached_files
     if not files:
         return
+    of_version = None if table.source is None else table.source.text
     names = {file.connection for file in files}
     with service.database.read() as tx:
         found = {name: find_connection(tx, name) for name in names}
@@ -108,10 +112,16 @@ def open_attached(service: Service, files: Sequence[AttachedFile]) -> None:
     def open_one(file: AttachedFile) -> None:
         connection = connections[file.connection]
         uri, version = connection.uri(file.uri), version_of(file)
-        connection.require(uri, version)
+
+        def open_version() -> VersionReader:
+            with named_version(of_version):
+                return connection.open(uri, version)
+
+        with named_version(of_version):
+            connection.require(uri, version)
         service.attached.add(
             file.path,
-            lambda: connection.open(uri, version),
+            open_version,
             name=str(uri),
             belief="statistics" if file.verified else "counts",
             layout=file.file_layout,
@@ -238,7 +248,7 @@ def attach(
         if verifies:
             checks = progress_part(part, FOOTER_SHARE, 1.0)
             found = _verified(service, parquet, found, checks)
-        open_attached(service, found.stored.attached_files)
+        open_attached(service, found.stored)
         attached.append(found)
     return attached
 

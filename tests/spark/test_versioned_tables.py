@@ -1,4 +1,4 @@
-"""Versions of Delta and Iceberg tables and folders with columns: both engines draw the same rows."""
+"""Versions of Delta and Iceberg tables, and folders' columns: both engines draw the same rows."""
 
 from __future__ import annotations
 
