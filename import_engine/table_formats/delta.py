@@ -300,19 +300,21 @@ def _snapshot(
     version: int,
 ) -> Snapshot:
     partitions = set(read.metadata().partition_columns)
-    is_mapped = read.metadata().configuration.get("delta.columnMapping.mode", "none") != "none"
+    mapping = read.metadata().configuration.get("delta.columnMapping.mode", "none")
     columns = []
     physical = {}
     for each in json.loads(read.schema().to_json())["fields"]:
         name, type_, metadata = each["name"], each["type"], each["metadata"]
-        source = metadata.get("delta.columnMapping.physicalName", name) if is_mapped else name
+        source = name
+        if mapping != "none":
+            source = metadata.get("delta.columnMapping.physicalName", name)
         physical[name] = source
         columns.append(
             DeclaredColumn(
                 name,
                 declared_type(type_, _TIMES) if isinstance(type_, str) else type_["type"],
                 None if name in partitions else source,
-                metadata.get("delta.columnMapping.id") if is_mapped else None,
+                metadata.get("delta.columnMapping.id") if mapping == "id" else None,
             )
         )
     actions = read.get_add_actions(flatten=True)
