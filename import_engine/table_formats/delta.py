@@ -135,6 +135,7 @@ class _Copy:
     folder: Path
     copied_bytes: int = 0
     vectors: set[str] = field(default_factory=set)
+    stated: dict[str, int] = field(default_factory=dict)
     committed_at: str | None = None
 
     def add(self, uri: SourceUri) -> bytes:
@@ -165,13 +166,14 @@ class _Copy:
     def _read(self, action: dict[str, Any]) -> None:
         if (add := action.get("add")) is not None:
             file_below(self.table, unquote(add["path"]), is_relative=True)
-            self.note_vector(add.get("deletionVector"))
+            self.note_vector(unquote(add["path"]), add.get("deletionVector"))
         if (made := action.get("commitInfo", {}).get("timestamp")) is not None:
             at = datetime.fromtimestamp(made / 1000, UTC)
             self.committed_at = at.isoformat(timespec="milliseconds")
 
-    def note_vector(self, vector: dict[str, Any] | None) -> None:
+    def note_vector(self, path: str, vector: dict[str, Any] | None) -> None:
         """Copy the file of a deletion vector once; refuse one outside of the table."""
+        self.stated[path] = 0 if vector is None else int(vector["cardinality"])
         if vector is None or vector["storageType"] == "i":
             return
         text = vector["pathOrInlineDv"]
@@ -258,13 +260,8 @@ def _note_vectors(copy: _Copy, cursor: duckdb.DuckDBPyConnection, checkpoint: Pa
             "DESCRIBE SELECT add FROM read_parquet(?)", [str(checkpoint)]
         ).fetchall()
         vector = "add.deletionVector" if "deletionVector" in described[0][1] else "NULL"
-        kind, text = (
-            (f"{vector}.storageType", f"{vector}.pathOrInlineDv")
-            if vector != "NULL"
-            else ("NULL", "NULL")
-        )
         rows = cursor.execute(
-            f"SELECT add.path, {kind}, {text} FROM read_parquet(?) WHERE add.path IS NOT NULL",
+            f"SELECT add.path, {vector} FROM read_parquet(?) WHERE add.path IS NOT NULL",
             [str(checkpoint)],
         ).fetchall()
     except duckdb.Error:
@@ -273,10 +270,10 @@ def _note_vectors(copy: _Copy, cursor: duckdb.DuckDBPyConnection, checkpoint: Pa
             name=checkpoint.name,
             uri=str(copy.table),
         ) from None
-    for path, storage, place in rows:
+    for path, of_file in rows:
         file_below(copy.table, unquote(path), is_relative=True)
-        if storage is not None:
-            copy.note_vector({"storageType": storage, "pathOrInlineDv": place})
+        has_vector = of_file is not None and of_file["storageType"] is not None
+        copy.note_vector(unquote(path), of_file if has_vector else None)
 
 
 def _require_features(table: SourceUri, read: DeltaTable) -> None:
@@ -367,7 +364,17 @@ def _deleted(
             "SELECT filepath, list_filter(range(len(selection_vector)), "
             "lambda i: NOT selection_vector[i + 1]) FROM vectors"
         ).fetchnumpy()
-    return {
-        unquote(path.removeprefix(base)): np.asarray(positions, dtype=np.int64)
-        for path, positions in zip(found["filepath"], found.popitem()[1], strict=True)
-    }
+    deleted = {}
+    for url, positions in zip(found["filepath"], found.popitem()[1], strict=True):
+        path = unquote(url.removeprefix(base))
+        if copy.stated.get(path) != len(positions):
+            raise BrokenLog(
+                "The log of the Delta table {uri} says that {stated} {stated|row|rows} of {path} "
+                "are deleted, and its deletion vector has {rows}.",
+                uri=str(copy.table),
+                stated=copy.stated.get(path, 0),
+                path=path,
+                rows=len(positions),
+            )
+        deleted[path] = np.asarray(positions, dtype=np.int64)
+    return deleted
