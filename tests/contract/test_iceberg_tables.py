@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from pyiceberg.types import IntegerType, LongType
 
+from tests.contract.uri_sources import BUCKET
 from tests.support.attached_world import World, attached_world
 from tests.support.lake_tables import (
     delete_in_iceberg,
@@ -17,6 +19,7 @@ from tests.support.lake_tables import (
     iceberg_sales,
     sales,
 )
+from tests.web_ui.reader import Reader
 
 
 @pytest.fixture(scope="module")
@@ -139,3 +142,30 @@ def test_unknown_snapshot_is_refused(world: World) -> None:
     assert job["error_code"] == "version_not_found"
     _, job = attached(world, "nothing")
     assert job["error_code"] == "source_not_found"
+
+
+def test_table_in_an_object_store(world: World) -> None:
+    base = f"s3://{BUCKET}/lake/stored"
+    catalog = iceberg_catalog(
+        base,
+        **{
+            "s3.endpoint": os.environ["AWS_ENDPOINT"],
+            "s3.access-key-id": "key",
+            "s3.secret-access-key": "secret",
+            "s3.region": "us-east-1",
+        },
+    )
+    table = catalog.create_table("db.stored", schema=sales(0, 1).schema, location=base)
+    table.append(sales(0, 500))
+    table.append(sales(500, 900))
+    first = table.metadata.snapshots[0].snapshot_id
+    uri = world.uri("store", "stored/")
+    for more, rows in (({}, 900), ({"version": first}, 500), ({"version": str(first)}, 500)):
+        dataset, job = world.attached(
+            {"uri": uri, "connection": "store", "format": "iceberg", **more}
+        )
+        assert job["status"] == "completed", job["error_message"]
+        assert {row["id"] for row in world.rows_of(dataset)} == set(range(rows))
+    page = Reader(world.server, "admin").page(f"/datasets/{dataset}?tab=overview")
+    assert f"Snapshot {first} of the Iceberg table {uri}" in page
+    assert "Attach the newer snapshot" in page

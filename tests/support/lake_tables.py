@@ -157,9 +157,10 @@ def iceberg_sales(
     return table
 
 
-def iceberg_catalog(warehouse: Path) -> SqlCatalog:
-    """A catalog in memory for a folder."""
-    catalog = SqlCatalog("tests", uri="sqlite:///:memory:", warehouse=f"file://{warehouse}")
+def iceberg_catalog(warehouse: Path | str, **properties: str) -> SqlCatalog:
+    """A catalog in memory for a folder, or for a URI of an object store."""
+    place = warehouse if isinstance(warehouse, str) else f"file://{warehouse}"
+    catalog = SqlCatalog("tests", uri="sqlite:///:memory:", warehouse=place, **properties)
     catalog.create_namespace("db")
     return catalog
 
