@@ -29,6 +29,7 @@ from parquet_tables.footers.checks import (
     require_statistics,
 )
 from parquet_tables.footers.damage import DamagedFile
+from parquet_tables.footers.structures import StrangeFooter, read_footer_bytes, without_rows
 from parquet_tables.names import settle_names
 from parquet_tables.progress import ProgressCallback
 
@@ -108,10 +109,29 @@ def _not_parquet_or(message: str) -> UnreadableFile:
     return parquet_error(message)
 
 
+@dataclass(frozen=True)
+class FileSchema:
+    """What the schemas of equal footers say: columns, field ids, and the flat leaves."""
+
+    columns: tuple[Column, ...]
+    field_ids: tuple[int | None, ...]
+    is_flat: tuple[bool, ...] | None = None
+
+
+KnownSchemas = dict[bytes, FileSchema]
+"""Schemas that were read, by the parts of footers that don't depend on rows."""
+
+
 def read_footer(
-    cursor: duckdb.DuckDBPyConnection, uri: SourceUri, path: AttachedPath, attached: AttachedFiles
+    cursor: duckdb.DuckDBPyConnection,
+    uri: SourceUri,
+    path: AttachedPath,
+    attached: AttachedFiles,
+    known: KnownSchemas | None = None,
 ) -> Footer:
     """Read the footer of a file, which is one of ``attached`` with its mask.
+
+    A schema that is among ``known`` isn't read by DuckDB again; others are added.
 
     Raises
     ------
@@ -122,6 +142,35 @@ def read_footer(
     UnservableFile
         A column has a type or a name that can't be served.
     """
+    known = {} if known is None else known
+    key = _schema_key(path, attached)
+    schema = known.get(key) if key is not None else None
+    if schema is None:
+        schema = _read_schema(cursor, uri, path, attached)
+    with (
+        _contradictions(uri),
+        attached.errors(),
+        closing(attached.version(str(path))[1]()) as reader,
+        closing(attached.version(str(masked(path)))[1]()),
+    ):
+        stated = read_stated(cursor, str(path), reader.read, path.size_bytes, schema.is_flat)
+        require_agreement(stated)
+    if key is not None:
+        known[key] = replace(schema, is_flat=stated.is_flat)
+    return Footer(schema.columns, stated.rows, schema.field_ids)
+
+
+def _schema_key(path: AttachedPath, attached: AttachedFiles) -> bytes | None:
+    with closing(attached.version(str(path))[1]()) as reader:
+        try:
+            return without_rows(read_footer_bytes(reader.read, path.size_bytes)[1])
+        except StrangeFooter:
+            return None
+
+
+def _read_schema(
+    cursor: duckdb.DuckDBPyConnection, uri: SourceUri, path: AttachedPath, attached: AttachedFiles
+) -> FileSchema:
     name = [str(path)]
     try:
         with duckdb_errors_as(_not_parquet_or), attached.errors():
@@ -145,15 +194,7 @@ def read_footer(
     for column, (_, precision, _) in zip(columns, fields[1:], strict=True):
         if (precision or 0) > MAX_DIGITS:
             raise _unservable(uri, column, f"has decimals of {precision} digits")
-    with (
-        _contradictions(uri),
-        attached.errors(),
-        closing(attached.version(str(path))[1]()) as reader,
-        closing(attached.version(str(masked(path)))[1]()),
-    ):
-        stated = read_stated(cursor, str(path), reader.read, path.size_bytes)
-        require_agreement(stated)
-    return Footer(columns, stated.rows, tuple(field[2] for field in fields[1:]))
+    return FileSchema(columns, tuple(field[2] for field in fields[1:]))
 
 
 def masked(path: AttachedPath) -> AttachedPath:

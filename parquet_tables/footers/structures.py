@@ -211,6 +211,28 @@ def rows_and_groups(footer: bytes) -> tuple[int, int]:
     raise StrangeFooter("it states no rows")
 
 
+def without_rows(footer: bytes) -> bytes:
+    """The parts of a footer that don't depend on the rows of the file.
+
+    Files with equal parts have the same columns.
+
+    Raises
+    ------
+    StrangeFooter
+        The footer is damaged.
+    """
+    walk, parts, start = Walk(footer), [], 0
+    try:
+        for field, kind, place in walk.fields():
+            walk.at = skipped(footer, walk.at, kind)
+            if field in (_NUM_ROWS, _ROW_GROUPS):
+                parts.append(footer[start:place])
+                start = walk.at
+    except (IndexError, RecursionError):
+        raise StrangeFooter("it is cut off") from None
+    return b"".join([*parts, footer[start : walk.at]])
+
+
 def read_footer_bytes(read: ReadBytes, size_bytes: int) -> tuple[int, bytes]:
     """Return where the footer of a file starts, and its bytes.
 

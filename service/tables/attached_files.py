@@ -19,6 +19,7 @@ from contract.words import TableFormat
 from domain_errors import counted
 from import_engine.attaching import (
     Footer,
+    KnownSchemas,
     files_of,
     masked,
     read_footer,
@@ -358,10 +359,14 @@ def _read_footers(
     def read_footers(pairs: Sequence[tuple[SourceUri, AttachedFile]]) -> list[Footer]:
         with parquet.cursor() as cursor:
             cursor.execute("SET SESSION parquet_metadata_cache = true")
-            return [read_footer(cursor, uri, file.path, service.attached) for uri, file in pairs]
+            return [
+                read_footer(cursor, uri, file.path, service.attached, schemas)
+                for uri, file in pairs
+            ]
 
     files: list[AttachedFile] = []
     footers: list[Footer] = []
+    schemas: KnownSchemas = {}
     with ThreadPoolExecutor(REQUESTS_AT_ONCE) as threads:
         for part in _parts(uris, REQUESTS_AT_ONCE * FILES_OF_CURSOR):
             on_progress(len(footers) / len(uris), f"reading the footer of {part[0].name}")
