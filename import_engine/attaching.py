@@ -19,7 +19,7 @@ from import_engine.parquet import MAX_DIGITS, parquet_error
 from import_engine.sources.connections import OpenConnection
 from import_engine.sources.downloading import column_difference
 from import_engine.sources.uris import SourceUri
-from parquet_tables.attached import AttachedFiles
+from parquet_tables.attached import AttachedFiles, VersionReader
 from parquet_tables.columns import AttachedPath, Column, stored_as
 from parquet_tables.footers.checks import (
     FooterContradicted,
@@ -29,7 +29,12 @@ from parquet_tables.footers.checks import (
     require_statistics,
 )
 from parquet_tables.footers.damage import DamagedFile
-from parquet_tables.footers.structures import StrangeFooter, read_footer_bytes, without_rows
+from parquet_tables.footers.structures import (
+    StrangeFooter,
+    mask_of,
+    read_footer_bytes,
+    without_rows,
+)
 from parquet_tables.names import settle_names
 from parquet_tables.progress import ProgressCallback
 
@@ -143,29 +148,28 @@ def read_footer(
         A column has a type or a name that can't be served.
     """
     known = {} if known is None else known
-    key = _schema_key(path, attached)
-    schema = known.get(key) if key is not None else None
-    if schema is None:
-        schema = _read_schema(cursor, uri, path, attached)
-    with (
-        _contradictions(uri),
-        attached.errors(),
-        closing(attached.version(str(path))[1]()) as reader,
-        closing(attached.version(str(masked(path)))[1]()),
-    ):
-        stated = read_stated(cursor, str(path), reader.read, path.size_bytes, schema.is_flat)
-        require_agreement(stated)
-    if key is not None:
-        known[key] = replace(schema, is_flat=stated.is_flat)
+    with closing(attached.version(str(path))[1]()) as reader:
+        key, problem = _schema_key(path, reader)
+        schema = known.get(key)
+        if schema is None:
+            schema = _read_schema(cursor, uri, path, attached)
+        with _contradictions(uri), attached.errors():
+            if problem is not None:
+                raise DamagedFile.attached(attached.name(path), f"its footer: {problem}")
+            stated = read_stated(cursor, str(path), reader.read, path.size_bytes, schema.is_flat)
+            require_agreement(stated)
+    known[key] = replace(schema, is_flat=stated.is_flat)
     return Footer(schema.columns, stated.rows, schema.field_ids)
 
 
-def _schema_key(path: AttachedPath, attached: AttachedFiles) -> bytes | None:
-    with closing(attached.version(str(path))[1]()) as reader:
-        try:
-            return without_rows(read_footer_bytes(reader.read, path.size_bytes)[1])
-        except StrangeFooter:
-            return None
+def _schema_key(path: AttachedPath, reader: VersionReader) -> tuple[bytes, str | None]:
+    """The key among known schemas, and why the statistics of a footer can't be hidden."""
+    try:
+        _, footer = read_footer_bytes(reader.read, path.size_bytes)
+        mask_of(footer, keep_statistics=False)
+        return without_rows(footer), None
+    except StrangeFooter as problem:
+        return b"", str(problem)
 
 
 def _read_schema(
