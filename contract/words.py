@@ -38,6 +38,10 @@ ReplicateKind = Literal["jackknife", "bootstrap"]
 Outcome = Literal["ok", "exception", "not_applicable", "not_examinable"]
 ReviewAction = Literal["submitted", "withdrawn", "returned", "signed_off", "reopened"]
 ReviewState = Literal["open", "submitted", "signed_off"]
+TableFormat = Literal["parquet", "delta", "iceberg"]
+VersionedFormat = Literal["delta", "iceberg"]
+VERSION_NOUNS: Mapping[VersionedFormat, str] = {"delta": "version", "iceberg": "snapshot"}
+"""What the formats call a version."""
 EngineName = Literal["duckdb", "spark"]
 RequestedEngine = Literal["auto", "duckdb", "spark"]
 PanelState = Literal["first", "kept", "rotated_in", "born", "rotated_out", "died"]

@@ -1240,6 +1240,21 @@ def check_manifest(case: Case) -> None:
             else "taken from the files' footers, not checked"
         )
         case.report.claimed("L0", f"the numbers of rows of {len(attached)} attached files: {how}")
+    if "source" in case.table:
+        SOURCE(case.table["source"], "manifest.source")
+        case.report.claimed("L0", version_in_words(case.table["source"]))
+
+
+SOURCE = members(more=True, format=text(20), uri=text(4_000), version=text(40))
+
+
+def version_in_words(source: Any) -> str:
+    """Which version of a table of another format the attached files are."""
+    noun = {"iceberg": "snapshot"}.get(source["format"], "version")
+    return (
+        f"the files, their partitions and deleted rows are {noun} {source['version']} of the "
+        f"{source['format'].capitalize()} table {source['uri']}"
+    )
 
 
 LEFT_OUT_BY = members(

@@ -29,6 +29,7 @@ from http_api.schemas.fields import (
     NUMBER_OR_TEXT,
     BoundedList,
     EndTimestamp,
+    LongInteger,
     Message,
     PasswordText,
     QueryBoolean,
@@ -384,6 +385,7 @@ FIELDS: dict[type[Any], Callable[[Any, dict[str, Any]], fields.Field[Any]]] = {
         validate=validate.OneOf(list(kind.titles)), **options
     ),
     kinds.Flag: lambda _, options: StrictBoolean(**options),
+    kinds.LongCount: lambda kind, options: LongInteger(validate=_range(kind.bounds), **options),
     kinds.Count: lambda kind, options: StrictInteger(validate=_range(kind.bounds), **options),
     kinds.Number: lambda kind, options: StrictNumber(validate=_range(kind.bounds), **options),
     kinds.StartKind: lambda kind, options: StartField(kind, **options),
