@@ -10,6 +10,7 @@ from typing import Any
 
 from application.access import Caller
 from application.excluding import ExcludedRows, with_filters
+from application.relative_filters import requested_rounds
 from application.schedules.excluding import FIELD, drawn_rows, find_drawn
 from application.schedules.running import run_now
 from application.schedules.times import next_time
@@ -58,7 +59,7 @@ def repeated_request(job: JobRecord) -> dict[str, Any]:
             **{name: value for name, value in one.items() if name != "round_number"},
             "parameters": {k: v for k, v in one["parameters"].items() if k != "seed"},
         }
-        for one in given["rounds"]
+        for one in requested_rounds(given)
     ]
     own = {name: given[name] for name in SAMPLING_FIELDS if name in given}
     if "panel" in given:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC
 from functools import partial
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from application.excluding import ExcludedRows
 from application.job_submission import Submission
@@ -88,6 +89,7 @@ def submit_run(
         output_name=name,
         numbers_name=is_out_of_turn,
         allow_empty=True,  # there may be nothing new
+        now=service.clock().astimezone(ZoneInfo(schedule.zone)),
     )
     if schedule.exclude_drawn_by:
         with service.database.read() as tx:

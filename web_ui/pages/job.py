@@ -27,7 +27,7 @@ from application.lifecycle import cancel, original_request, retry, retryability,
 from application.request_code.forms import ApiRequest
 from application.samples.design_sheet import group_table
 from application.samples.divisions import division_sentences, part_shares
-from application.samples.facts import monetary_facts, step_facts, warnings_of
+from application.samples.facts import monetary_facts, relative_facts, step_facts, warnings_of
 from application.samples.overview import sample_overview
 from application.samples.replacements import next_rows
 from application.schedules.registering import repeated_request
@@ -215,8 +215,15 @@ def _step_facts(found: JobRecord) -> list[Facts]:
     rounds = found.run_parameters["rounds"]
     results = (found.output_summary or {}).get("rounds") or [{}] * len(rounds)
     return [
-        Facts("Design", [*step_facts(given, seeds), *monetary_facts(result)])
-        for given, seeds, result in zip(rounds, seeded, results, strict=True)
+        Facts(
+            "Design",
+            [
+                *step_facts(given, seeds),
+                *relative_facts(found.run_parameters, place),
+                *monetary_facts(result),
+            ],
+        )
+        for place, (given, seeds, result) in enumerate(zip(rounds, seeded, results, strict=True))
     ]
 
 
