@@ -206,6 +206,35 @@ CREATE TABLE row_keys (
     PRIMARY KEY (dataset_id, table_key)
 ) STRICT, WITHOUT ROWID;
 
+-- The data contract of a table of a dataset: what the tables of each new version must meet.
+CREATE TABLE data_contracts (
+    dataset_id INTEGER NOT NULL REFERENCES datasets (id),
+    table_key  TEXT NOT NULL CHECK (table_key <> ''),
+    terms      TEXT NOT NULL CHECK (json_valid(terms)),
+    set_at     TEXT NOT NULL,
+    set_by     INTEGER NOT NULL REFERENCES users (id),
+    PRIMARY KEY (dataset_id, table_key)
+) STRICT, WITHOUT ROWID;
+
+-- Versions that didn't meet a data contract. Their commit has a ref of its own, until a user moves
+-- the ref of the import to it.
+CREATE TABLE kept_apart (
+    job_id      TEXT PRIMARY KEY NOT NULL REFERENCES jobs (id),  -- the import or attachment
+    dataset_id  INTEGER NOT NULL REFERENCES datasets (id),
+    ref_name    TEXT NOT NULL,                -- the ref that the job would have moved
+    apart_ref   TEXT NOT NULL,
+    failures    TEXT NOT NULL CHECK (json_valid(failures)),
+    row_keys    TEXT NOT NULL CHECK (json_valid(row_keys)),      -- declared when it is accepted
+    at          TEXT NOT NULL,
+    accepted_at TEXT,
+    accepted_by INTEGER REFERENCES users (id),
+    reason      TEXT,
+    CHECK ((accepted_at IS NULL) = (accepted_by IS NULL)),
+    CHECK ((accepted_at IS NULL) = (reason IS NULL))
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX kept_apart_of_dataset ON kept_apart (dataset_id, at);
+
 -- Panels: the design of the waves. A wave is a job whose run_parameters name panel and wave.
 CREATE TABLE panels (
     id         INTEGER PRIMARY KEY AUTOINCREMENT,

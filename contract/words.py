@@ -42,6 +42,14 @@ Duplicates = Literal["refuse", "number"]
 """What a repeated row key does: it is refused, or its rows are numbered by all their columns."""
 KeyState = Literal["holds", "fails", "not_checked", "not_possible"]
 """Of a row key in a version. Not possible: the table lacks a column, or its type can't be a key."""
+ContractTerm = Literal[
+    "table", "column", "type", "more_columns", "rows", "null_share", "row_key", "condition"
+]
+"""What a data contract states, as the part of it that a version doesn't meet."""
+ContractState = Literal["met", "not_met", "not_checked"]
+"""Of a data contract and a version."""
+ApartState = Literal["kept_apart", "accepted", "deleted"]
+"""Of a version that doesn't meet a data contract. Deleted: a user deleted its ref."""
 
 SignInAction = Literal[
     "signed_in",
@@ -78,6 +86,9 @@ DatasetAction = Literal[
     "ref_purged",
     "row_key_set",
     "row_key_deleted",
+    "data_contract_set",
+    "data_contract_deleted",
+    "version_accepted",
     "import_asked",
 ]
 SampleAction = Literal[

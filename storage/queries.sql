@@ -1182,6 +1182,48 @@ RETURNING table_key;
 -- delete_row_keys_of_dataset: Delete all declared row keys of a dataset.
 DELETE FROM row_keys WHERE dataset_id = :dataset_id;
 
+-- set_data_contract: Set the data contract of a table, or set another.
+INSERT INTO data_contracts (dataset_id, table_key, terms, set_at, set_by)
+VALUES (:dataset_id, :table_key, :terms, :set_at, :set_by)
+ON CONFLICT (dataset_id, table_key) DO UPDATE
+SET terms = :terms, set_at = :set_at, set_by = :set_by
+RETURNING *, (SELECT soeid FROM users WHERE users.id = set_by) AS set_by_soeid;
+
+-- data_contracts_of_dataset: Select the data contracts of a dataset's tables, or of one table.
+SELECT data_contracts.*, users.soeid AS set_by_soeid
+FROM data_contracts JOIN users ON users.id = set_by
+WHERE dataset_id = :dataset_id AND (:table_key IS NULL OR table_key = :table_key)
+ORDER BY table_key;
+
+-- delete_data_contract: Delete the data contract of a table.
+DELETE FROM data_contracts WHERE dataset_id = :dataset_id AND table_key = :table_key
+RETURNING table_key;
+
+-- delete_data_contracts_of_dataset: Delete all data contracts of a dataset.
+DELETE FROM data_contracts WHERE dataset_id = :dataset_id;
+
+-- keep_apart: Note that a job's version is kept apart.
+INSERT INTO kept_apart (job_id, dataset_id, ref_name, apart_ref, failures, row_keys, at)
+VALUES (:job_id, :dataset_id, :ref_name, :apart_ref, :failures, :row_keys, :at);
+
+-- list_kept_apart: List the versions of a dataset that were kept apart, or that of a job.
+SELECT kept_apart.*, jobs.output_commit_id AS commit_id, jobs.run_parameters ->> '$.file_name'
+       AS file_name, users.soeid AS accepted_by_soeid,
+       EXISTS (SELECT 1 FROM refs WHERE refs.dataset_id = kept_apart.dataset_id
+                                    AND refs.name = apart_ref
+                                    AND refs.commit_id = jobs.output_commit_id) AS has_ref
+FROM kept_apart JOIN jobs ON jobs.id = job_id LEFT JOIN users ON users.id = accepted_by
+WHERE kept_apart.dataset_id = :dataset_id AND (:job_id IS NULL OR job_id = :job_id)
+ORDER BY kept_apart.at DESC, job_id;
+
+-- accept_kept_apart: Note that a version that was kept apart was accepted.
+UPDATE kept_apart SET accepted_at = :at, accepted_by = :user_id, reason = :reason
+WHERE job_id = :job_id AND accepted_at IS NULL
+RETURNING job_id;
+
+-- delete_kept_apart_of_jobs: Forget that the versions of pruned jobs were kept apart.
+DELETE FROM kept_apart WHERE job_id IN (SELECT value FROM json_each(:jobs));
+
 -- store_comparison: Store a job's comparison, unless the job was deleted.
 INSERT INTO comparisons (job_id, made_at, brief, whole)
 SELECT :job_id, :made_at, :brief, :whole WHERE EXISTS (SELECT 1 FROM jobs WHERE id = :job_id)
