@@ -309,7 +309,9 @@ def accept_version(caller: Caller, dataset_id: int, job_id: str, reason: str) ->
             caller.audit(
                 tx, "row_key_set", dataset_id=dataset_id, **{**vars(key), "columns": columns}
             )
-        return _kept_apart(tx, dataset_id, job.id)
+        accepted = _kept_apart(tx, dataset_id, job.id)
+    service.wake_scheduler()  # a run may wait for it
+    return accepted
 
 
 def _kept_apart(tx: Transaction, dataset_id: int, job_id: str) -> KeptApart:

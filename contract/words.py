@@ -24,6 +24,8 @@ Sides = Literal["one", "two"]
 Role = Literal["admin", "analyst", "viewer"]
 Level = Literal["read", "write", "admin"]
 Misfire = Literal["run", "skip"]
+RunState = Literal["running", "kept_apart", "completed", "failed"]
+"""Of a schedule's run that begins with data. Kept apart: its version doesn't meet the contract."""
 Event = Literal[
     "job.completed", "job.failed", "schedule.failed", "review.requested", "sample.reviewed"
 ]

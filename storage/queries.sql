@@ -363,9 +363,9 @@ DELETE FROM panels WHERE dataset_id = :dataset_id;
 
 -- insert_schedule: Insert a schedule.
 INSERT INTO schedules (dataset_id, user_id, name, run_type, request, cron, zone, misfire,
-                       created_at, counted_from, next_run_at, job_id, exclude_drawn_by)
+                       created_at, counted_from, next_run_at, job_id, exclude_drawn_by, source)
 VALUES (:dataset_id, :user_id, :name, :run_type, :request, :cron, :zone, :misfire,
-        :now, :now, :next_run_at, :job_id, :exclude_drawn_by)
+        :now, :now, :next_run_at, :job_id, :exclude_drawn_by, :source)
 RETURNING id;
 
 
@@ -391,7 +391,8 @@ ORDER BY schedules.id;
 -- update_schedule: Change the times, the misfire rule or the key of a schedule, or pause it.
 UPDATE schedules
 SET cron = :cron, zone = :zone, misfire = :misfire, paused_at = :paused_at,
-    counted_from = :now, next_run_at = :next_run_at, exclude_drawn_by = :exclude_drawn_by
+    counted_from = :now, next_run_at = :next_run_at, exclude_drawn_by = :exclude_drawn_by,
+    source = :source
 WHERE id = :id;
 
 -- forget_schedule_problem: Forget why a run wasn't submitted.
@@ -411,6 +412,40 @@ RETURNING id;
 
 -- note_schedule_of_job: Note the schedule that a job is a run of.
 UPDATE jobs SET schedule_id = :schedule_id WHERE id = :job_id;
+
+-- note_schedule_problem: Note why a run of a schedule was stopped.
+UPDATE schedules SET problem = :problem, counted_from = :now WHERE id = :id;
+
+-- insert_run: Note a run that begins with data, in the transaction of its first job.
+INSERT INTO schedule_runs (schedule_id, name, numbers_name, began_at, data_job_id)
+VALUES (:schedule_id, :name, :numbers_name, :began_at, :data_job_id);
+
+-- end_runs_kept_apart: End the runs of a schedule that wait for an acceptance, as another begins.
+UPDATE schedule_runs SET ended_at = :now
+WHERE schedule_id = :schedule_id AND state = 'kept_apart' AND ended_at IS NULL;
+
+-- list_runs: List the runs of a schedule, newest first.
+SELECT * FROM schedule_runs WHERE schedule_id = :schedule_id ORDER BY id DESC;
+
+-- open_runs: List the runs that haven't ended, or those of a schedule; oldest first.
+SELECT * FROM schedule_runs
+WHERE ended_at IS NULL AND (:schedule_id IS NULL OR schedule_id = :schedule_id)
+ORDER BY id;
+
+-- set_run: Change the state, the jobs and the problem of a run that hasn't ended.
+UPDATE schedule_runs
+SET state = :state, profile_job_id = coalesce(:profile_job_id, profile_job_id),
+    job_id = coalesce(:job_id, job_id), problem = :problem, ended_at = :ended_at
+WHERE id = :id AND ended_at IS NULL AND state = :state_before
+  AND profile_job_id IS :profile_before AND job_id IS :job_before
+RETURNING id;
+
+-- delete_runs_of_schedule: Delete the runs of a schedule; their jobs stay.
+DELETE FROM schedule_runs WHERE schedule_id = :id;
+
+-- delete_runs_of_dataset: Delete the runs of a dataset's schedules.
+DELETE FROM schedule_runs
+WHERE schedule_id IN (SELECT id FROM schedules WHERE dataset_id = :dataset_id);
 
 -- delete_schedule: Delete a schedule.
 DELETE FROM schedules WHERE id = :id;

@@ -334,7 +334,8 @@ class Sweep:
                     tx,
                     (
                         *("delete_permissions", "delete_bin_of_dataset"),
-                        *("delete_group_permissions", "delete_schedules_of_dataset"),
+                        *("delete_group_permissions", "delete_runs_of_dataset"),
+                        "delete_schedules_of_dataset",
                         *("delete_row_keys_of_dataset", "delete_panels_of_dataset"),
                         "delete_data_contracts_of_dataset",
                     ),

@@ -138,6 +138,7 @@ TABLE = (
     Row("DELETE /api/schedules/<int:schedule_id>", OWN, of_schedule()),
     Row("POST /api/schedules/<int:schedule_id>/run", OWN, of_schedule("/run")),
     Row("GET /api/schedules/<int:schedule_id>/exclusion", SEE, of_schedule("/exclusion")),
+    Row("GET /api/schedules/<int:schedule_id>/runs", SEE, of_schedule("/runs")),
     Row(f"GET {S}/panels", SEE, at("/api/sampling/datasets/{d}/panels")),
     Row(f"POST {S}/panels", WRITE, new_panel),
     Row(f"GET {P}", SEE, of_panel()),

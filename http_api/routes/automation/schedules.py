@@ -13,11 +13,13 @@ from contract.requests.automation import (
     CronRequest,
     ScheduleChangeRequest,
     ScheduleRequest,
+    ScheduleRunsRequest,
     SchedulesRequest,
 )
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.schemas.base import MessageOut
-from http_api.schemas.contract import Listing, list_schema, page_of
+from http_api.schemas.contract import Listing, list_schema, listed, page_of
+from storage.jobs.schedule_runs import ScheduleRun, list_runs
 from storage.jobs.schedules import Schedule, list_schedules
 from storage.sqlite.clock import timestamp
 
@@ -107,6 +109,16 @@ def exclusion(schedule_id: int) -> ExclusionFacts:
     It reads the key's columns of the whole table.
     """
     return registering.excluded_next(caller(), schedule_id).facts()
+
+
+@blueprint.get(
+    "/<int:schedule_id>/runs", query=ScheduleRunsRequest, output=list_schema("runs", ScheduleRun)
+)
+def runs(schedule_id: int, query: ScheduleRunsRequest) -> Listing:
+    """The runs of a schedule that begins with data, newest first: each step with its job."""
+    registering.readable_schedule(caller(), schedule_id)
+    with service().database.read() as tx:
+        return listed(list_runs(tx, schedule_id, query.offset, query.limit), query)
 
 
 def _times(cron: str, zone: str) -> list[str]:
