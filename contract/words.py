@@ -24,6 +24,7 @@ Sides = Literal["one", "two"]
 Role = Literal["admin", "analyst", "viewer"]
 Level = Literal["read", "write", "admin"]
 Misfire = Literal["run", "skip"]
+Pooling = Literal["average", "strata"]
 RunState = Literal["running", "kept_apart", "completed", "failed"]
 """Of a schedule's run that begins with data. Kept apart: its version doesn't meet the contract."""
 Event = Literal[
@@ -155,6 +156,10 @@ STATISTICS: Mapping[StatisticName, str] = {
     "count": "Number of rows",
     "ratio": "Ratio of two totals",
     "quantile": "Quantile",
+}
+POOLINGS: Mapping[Pooling, str] = {
+    "average": "Average of the runs",
+    "strata": "Runs as strata of one population",
 }
 LONELY: Mapping[Lonely, str] = {
     "fail": "refuse",

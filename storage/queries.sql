@@ -377,6 +377,13 @@ WHERE (schedule_id = :schedule_id OR jobs.id = :job_id) AND run_type = 'sampling
                                        AND refs.commit_id = output_commit_id))
 ORDER BY jobs.seq;
 
+-- sampled_runs: Select a schedule's newest completed draws whose sample a ref names.
+SELECT id FROM jobs
+WHERE schedule_id = :schedule_id AND run_type = 'sampling' AND status = 'completed'
+  AND EXISTS (SELECT 1 FROM refs WHERE refs.dataset_id = jobs.dataset_id
+                                   AND refs.commit_id = output_commit_id)
+ORDER BY seq DESC LIMIT :limit;
+
 -- schedule_of_job: Select the schedule whose run a job is.
 SELECT schedule_id FROM jobs WHERE id = :job_id AND schedule_id IS NOT NULL;
 

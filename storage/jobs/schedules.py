@@ -246,6 +246,12 @@ def draws_of(tx: Transaction, schedule: Schedule) -> tuple[JobRecord, ...]:
     return tuple(get_job(tx, row["id"], with_position=False) for row in rows)
 
 
+def sampled_runs(tx: Transaction, schedule_id: int, limit: int) -> tuple[JobRecord, ...]:
+    """Return the newest completed draws of a schedule's runs whose sample is kept, oldest first."""
+    rows = all_rows(tx, "sampled_runs", schedule_id=schedule_id, limit=limit)
+    return tuple(get_job(tx, row["id"], with_position=False) for row in reversed(rows))
+
+
 def is_run_of_schedule(tx: Transaction, job_id: str) -> bool:
     """Return whether a schedule submitted a job."""
     return first(tx, "schedule_of_job", job_id=job_id) is not None

@@ -139,6 +139,11 @@ TABLE = (
     Row("POST /api/schedules/<int:schedule_id>/run", OWN, of_schedule("/run")),
     Row("GET /api/schedules/<int:schedule_id>/exclusion", SEE, of_schedule("/exclusion")),
     Row("GET /api/schedules/<int:schedule_id>/runs", SEE, of_schedule("/runs")),
+    Row(
+        "POST /api/schedules/<int:schedule_id>/figures",
+        READ_BY_POST,
+        of_schedule("/figures", {"statistic": "count"}),
+    ),
     Row(f"GET {S}/panels", SEE, at("/api/sampling/datasets/{d}/panels")),
     Row(f"POST {S}/panels", WRITE, new_panel),
     Row(f"GET {P}", SEE, of_panel()),

@@ -230,3 +230,86 @@ def test_other_beginnings_are_refused(
     assert answer.status_code == status, answer.text
     assert part in answer.json()["detail"]
     assert answer.json()["errors"][0]["loc"][:2] == ["body", "source"]
+
+
+def figures(nightly: Nightly, schedule: int, **body: Any) -> dict[str, Any]:
+    answer = nightly.server.admin.post(f"/api/schedules/{schedule}/figures", json=body)
+    assert answer.status_code == 200, answer.text
+    return dict(answer.json())
+
+
+def test_a_nightly_pipeline_with_labels_and_a_trend(nightly: Nightly) -> None:
+    """Three nights draw without repeats; one is refused; findings give a rate for each."""
+    admin = nightly.server.admin
+    dataset, attachment = nightly.dataset()
+    assert admin.put(f"/api/datasets/{dataset}/row-key", json={"columns": ["id"]}).json()
+    contract = admin.get(f"/api/datasets/{dataset}/data-contract/proposal").json()
+    contract |= {"conditions": ["amount < 100", "booked >= today - 2"]}
+    assert admin.put(f"/api/datasets/{dataset}/data-contract", json=contract).status_code == 200
+    made = nightly.schedule(dataset, attachment["id"], exclude_drawn_by=["id"])
+    path = f"/api/schedules/{made['id']}/figures"
+    nothing = figures(nightly, made["id"], statistic="mean", column="amount")
+    assert (nothing["runs"], nothing["pooled"]) == ([], None)
+    for day in (2, 3, 4, 5):
+        nightly.put_day(day, least=100 if day == 4 else 0)
+    states = [nightly.night(made["id"], day)["state"] for day in (3, 4, 5, 6)]
+    assert states == ["completed", "completed", "kept_apart", "completed"]
+    draws = [run["job_id"] for run in reversed(nightly.runs(made["id"])) if run["job_id"]]
+    rows = [nightly.server.rows(job) for job in draws]
+    ids = [row["id"] for drawn in rows for row in drawn]
+    assert len(ids) == len(set(ids)) == 24
+    for night, (job, drawn) in enumerate(zip(draws, rows, strict=True)):
+        entered = [
+            {
+                "row_id": row["_logical_row_id"],
+                "outcome": "exception" if place < night else "ok",
+                **({"cause": "clerical"} if place < night else {}),
+            }
+            for place, row in enumerate(drawn)
+        ]
+        answer = admin.post(f"/api/sampling/jobs/{job}/findings", json={"findings": entered})
+        assert answer.status_code == 200, answer.text
+
+    rate = {
+        "statistic": "proportion",
+        "column": "is_exception",
+        "value": True,
+        "values": "findings",
+    }
+    found = figures(nightly, made["id"], **rate, pooling="strata")
+    assert [run["estimate"] for run in found["runs"]] == [0, 0.125, 0.25]
+    assert [run["population"] for run in found["runs"]] == [50, 50, 50]
+    for run in found["runs"]:
+        assert run["ci_low"] <= run["estimate"] <= run["ci_high"]
+    pooled = found["pooled"]
+    assert pooled["estimate"] == pytest.approx(0.125)
+    assert (pooled["runs"], pooled["population"], pooled["n"]) == (3, 150, 24)
+    assert pooled["ci_low"] < 0.125 < pooled["ci_high"]
+    assert "no two have a data file in common" in found["notes"][0]
+    average = figures(nightly, made["id"], **rate)
+    assert average["pooled"]["estimate"] == pytest.approx(0.125)
+    assert average["pooled"]["standard_error"] == pytest.approx(pooled["standard_error"])
+
+    mean = figures(nightly, made["id"], statistic="mean", column="amount")
+    errors = [run["standard_error"] for run in mean["runs"]]
+    assert mean["pooled"]["standard_error"] == pytest.approx(sum(e * e for e in errors) ** 0.5 / 3)
+    total = figures(nightly, made["id"], statistic="total", column="amount", pooling="strata")
+    assert total["pooled"]["estimate"] == pytest.approx(
+        sum(run["estimate"] for run in total["runs"])
+    )
+    refused = admin.post(path, json={"statistic": "quantile", "column": "amount"})
+    assert_problem(refused, 422, "invalid_estimate", "isn't pooled")
+    unknown = admin.post(path, json={"statistic": "mean", "column": "amont"})
+    assert_problem(unknown, 422, "unknown_column")
+
+    answer = admin.post(f"/api/schedules/{made['id']}/run")
+    assert answer.status_code == 200, answer.text
+    again = nightly.settled(made["id"])
+    assert again["state"] == "completed", again
+    shared = admin.post(path, json={**rate, "values": "table", "column": "id", "value": 250,
+                                    "pooling": "strata"})  # fmt: skip
+    assert_problem(shared, 409, "conflict", "read the same data file")
+    some = figures(nightly, made["id"], **rate)
+    assert "no figure" in some["notes"][-1]
+    assert some["runs"][-1]["problem"] is not None
+    nightly.server.admin.delete(f"/api/schedules/{made['id']}")

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from application.excluding import ExclusionFacts
 from application.schedules import registering
+from application.schedules.figures import ScheduleFigures, schedule_figures
 from application.schedules.times import explained, upcoming
 from contract.declarations import Help
 from contract.requests.automation import (
@@ -16,6 +17,7 @@ from contract.requests.automation import (
     ScheduleRunsRequest,
     SchedulesRequest,
 )
+from contract.requests.pooling import ScheduleFiguresRequest
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.schemas.base import MessageOut
 from http_api.schemas.contract import Listing, list_schema, listed, page_of
@@ -119,6 +121,21 @@ def runs(schedule_id: int, query: ScheduleRunsRequest) -> Listing:
     registering.readable_schedule(caller(), schedule_id)
     with service().database.read() as tx:
         return listed(list_runs(tx, schedule_id, query.offset, query.limit), query)
+
+
+@blueprint.post(
+    "/<int:schedule_id>/figures",
+    body=ScheduleFiguresRequest,
+    output=ScheduleFigures,
+    only_reads=True,
+)
+def figures(schedule_id: int, given: ScheduleFiguresRequest) -> ScheduleFigures:
+    """A figure of each run of a schedule, with its interval, and of all runs together.
+
+    Of the columns of the table, or of the findings. `pooling` says what the runs are together, and
+    a note what that assumes.
+    """
+    return schedule_figures(caller(), schedule_id, given)
 
 
 def _times(cron: str, zone: str) -> list[str]:
