@@ -74,8 +74,8 @@ class DataContractRequest(Request):
     ] = True
     conditions: Annotated[
         Sequence[str],
-        Items(Text(1, MAX_EXPRESSION_LENGTH), MAX_CONDITIONS),
-        Option(None),
+        Items(Text(1, MAX_EXPRESSION_LENGTH, "FILTER"), MAX_CONDITIONS),
+        Option("--condition"),
         Help(
             "Filters that are false for no row, such as `amount >= 0` or `type IN ('A', 'B')`. "
             "As in a CHECK of SQL, a row for which one is NULL meets it."
