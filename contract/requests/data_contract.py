@@ -50,6 +50,19 @@ class DataContractRequest(Request):
 
     rules = (has_ordered_bounds,)
 
+    @classmethod
+    def reshaped(cls, data: Mapping[str, Any]) -> Mapping[str, Any]:
+        """A form has an object of its columns by their places, and says which are declared."""
+        columns = data.get("columns")
+        if not isinstance(columns, Mapping):
+            return data
+        declared = [
+            {name: value for name, value in column.items() if name != "declared"}
+            for column in columns.values()
+            if isinstance(column, Mapping) and column.get("declared")
+        ]
+        return {**data, "columns": declared}
+
     table_key: KeyTable = PRIMARY
     columns: Annotated[
         Sequence[ContractColumn],
