@@ -1,7 +1,7 @@
 """Filters with relative dates, such as ``day >= today - 7``: read once, when a draw is submitted.
 
 The rounds of a job, a plan or a panel have the dates themselves, so a draw never depends on when it
-runs. What was asked for is recorded beside them.
+runs. The requested ones are recorded beside them.
 """
 
 from __future__ import annotations

@@ -134,7 +134,7 @@ def schedule_figures(
     for job in jobs:
         try:
             with caller.reading():
-                sampled = sampled_values(service, job, one)
+                sampled = sampled_values(service, job, one, has_known_values=False)
                 (found,) = estimate(
                     sampled.design.design, sampled.read.values[0], sampled.read.domains, settings
                 )
@@ -150,6 +150,7 @@ def schedule_figures(
         figures.append(runs[-1].figure())
     if problem is not None and not runs:
         raise problem
+    _require_known_value(caller, one, runs)
     pooled, notes = _pooled(service, request, settings, runs)
     alike = sum(run.found.is_constant and run.found.error == 0.0 for run in runs)
     if alike:
@@ -173,6 +174,23 @@ def schedule_figures(
         pooled=pooled,
         notes=notes,
     )
+
+
+def _require_known_value(caller: Caller, one: EstimatesRequest, runs: Sequence[_Run]) -> None:
+    """Refuse the share of a value that no row of any run's table has: it may be misspelled."""
+    if any(run.found.value for run in runs):
+        return
+    problem: DomainError | None = None
+    for run in reversed(runs):
+        try:
+            with caller.reading():
+                sampled_values(caller.service, run.job, one)
+        except DomainError as error:
+            problem = error
+        else:
+            return
+    if problem is not None:
+        raise problem
 
 
 def _require_pooled(schedule: Schedule, request: ScheduleFiguresRequest) -> None:

@@ -148,7 +148,7 @@ class _Step:
         return self.run.state == "running"
 
     def end(self, state: RunState, problem: Problem | None = None, *, notes: bool = False) -> None:
-        """Set the state; ``notes`` the problem at the schedule, of which messages tell."""
+        """Set the state; ``notes`` the problem at the schedule, which messages report."""
         with self.service.database.write() as tx:
             self.run = set_run(tx, self.run, self.service.clock, state=state, problem=problem)
             if notes and problem is not None:
@@ -156,7 +156,7 @@ class _Step:
         self.service.wake_sender()
 
     def _has_ended(self, step: str, job_id: str) -> bool:
-        """Whether a job has completed; a failed one ends the run, and its messages tell of it."""
+        """Whether a job has completed; a failed one ends the run, which its messages report."""
         if step == "data":
             step = "attachment or import"
         try:

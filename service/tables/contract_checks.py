@@ -218,7 +218,7 @@ class _Check:
     def _text(term: _RowTerm, rows: int, all_rows: int) -> str:
         of = f"{rows:,} of {counted(all_rows, 'row')}"
         if term.term == "condition":
-            return f"{of} don't meet the condition."
+            return f"{of} don't meet {term.name}."
         allowed = f"at most {term.allowed:,}" if term.allowed else "none"
         return f'"{term.name}" is NULL in {of}; the contract allows {allowed}.'
 

@@ -136,6 +136,6 @@ def set_run(
 
 
 def note_problem(tx: Transaction, schedule_id: int, problem: Problem, clock: Clock) -> None:
-    """Note the problem of a run at its schedule, of which receivers of messages hear."""
+    """Note the problem of a run at its schedule, which receivers of messages are sent."""
     values = {"id": schedule_id, "now": timestamp(clock()), "problem": problem_text(problem)}
     run(tx, "note_schedule_problem", **values)

@@ -299,6 +299,11 @@ def test_a_nightly_pipeline_with_labels_and_a_trend(nightly: Nightly) -> None:
     )
     refused = admin.post(path, json={"statistic": "quantile", "column": "amount"})
     assert_problem(refused, 422, "invalid_estimate", "isn't pooled")
+    one_night = {"statistic": "proportion", "column": "booked", "value": "2026-03-02"}
+    shares = figures(nightly, made["id"], **one_night)
+    assert [run["estimate"] for run in shares["runs"]] == [1, 0, 0]
+    misspelled = admin.post(path, json={**one_night, "value": "2025-03-02"})
+    assert_problem(misspelled, 422, "invalid_estimate", "2025-03-02")
     unknown = admin.post(path, json={"statistic": "mean", "column": "amont"})
     assert_problem(unknown, 422, "unknown_column")
 
@@ -306,8 +311,8 @@ def test_a_nightly_pipeline_with_labels_and_a_trend(nightly: Nightly) -> None:
     assert answer.status_code == 200, answer.text
     again = nightly.settled(made["id"])
     assert again["state"] == "completed", again
-    shared = admin.post(path, json={**rate, "values": "table", "column": "id", "value": 250,
-                                    "pooling": "strata"})  # fmt: skip
+    body = {"statistic": "mean", "column": "amount", "pooling": "strata"}
+    shared = admin.post(path, json=body)
     assert_problem(shared, 409, "conflict", "read the same data file")
     some = figures(nightly, made["id"], **rate)
     assert "no figure" in some["notes"][-1]
