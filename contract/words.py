@@ -26,6 +26,9 @@ Sides = Literal["one", "two"]
 Role = Literal["admin", "analyst", "viewer"]
 Level = Literal["read", "write", "admin"]
 Misfire = Literal["run", "skip"]
+Pooling = Literal["average", "strata"]
+RunState = Literal["running", "kept_apart", "completed", "failed"]
+"""Of a schedule's run that begins with data. Kept apart: its version doesn't meet the contract."""
 Event = Literal[
     "job.completed", "job.failed", "schedule.failed", "review.requested", "sample.reviewed"
 ]
@@ -49,6 +52,14 @@ Duplicates = Literal["refuse", "number"]
 """What a repeated row key does: it is refused, or its rows are numbered by all their columns."""
 KeyState = Literal["holds", "fails", "not_checked", "not_possible"]
 """Of a row key in a version. Not possible: the table lacks a column, or its type can't be a key."""
+ContractTerm = Literal[
+    "table", "column", "type", "more_columns", "rows", "null_share", "row_key", "condition"
+]
+"""What a data contract states, as the part of it that a version doesn't meet."""
+ContractState = Literal["met", "not_met", "not_checked"]
+"""Of a data contract and a version."""
+ApartState = Literal["kept_apart", "accepted", "deleted"]
+"""Of a version that doesn't meet a data contract. Deleted: a user deleted its ref."""
 
 SignInAction = Literal[
     "signed_in",
@@ -85,6 +96,9 @@ DatasetAction = Literal[
     "ref_purged",
     "row_key_set",
     "row_key_deleted",
+    "data_contract_set",
+    "data_contract_deleted",
+    "version_accepted",
     "import_asked",
 ]
 SampleAction = Literal[
@@ -149,6 +163,10 @@ STATISTICS: Mapping[StatisticName, str] = {
     "count": "Number of rows",
     "ratio": "Ratio of two totals",
     "quantile": "Quantile",
+}
+POOLINGS: Mapping[Pooling, str] = {
+    "average": "Average of the runs",
+    "strata": "Runs as strata of one population",
 }
 LONELY: Mapping[Lonely, str] = {
     "fail": "refuse",

@@ -373,9 +373,9 @@ DELETE FROM panels WHERE dataset_id = :dataset_id;
 
 -- insert_schedule: Insert a schedule.
 INSERT INTO schedules (dataset_id, user_id, name, run_type, request, cron, zone, misfire,
-                       created_at, counted_from, next_run_at, job_id, exclude_drawn_by)
+                       created_at, counted_from, next_run_at, job_id, exclude_drawn_by, source)
 VALUES (:dataset_id, :user_id, :name, :run_type, :request, :cron, :zone, :misfire,
-        :now, :now, :next_run_at, :job_id, :exclude_drawn_by)
+        :now, :now, :next_run_at, :job_id, :exclude_drawn_by, :source)
 RETURNING id;
 
 
@@ -386,6 +386,13 @@ WHERE (schedule_id = :schedule_id OR jobs.id = :job_id) AND run_type = 'sampling
        OR EXISTS (SELECT 1 FROM refs WHERE refs.dataset_id = jobs.dataset_id
                                        AND refs.commit_id = output_commit_id))
 ORDER BY jobs.seq;
+
+-- sampled_runs: Select a schedule's newest completed draws whose sample a ref names.
+SELECT id FROM jobs
+WHERE schedule_id = :schedule_id AND run_type = 'sampling' AND status = 'completed'
+  AND EXISTS (SELECT 1 FROM refs WHERE refs.dataset_id = jobs.dataset_id
+                                   AND refs.commit_id = output_commit_id)
+ORDER BY seq DESC LIMIT :limit;
 
 -- schedule_of_job: Select the schedule whose run a job is.
 SELECT schedule_id FROM jobs WHERE id = :job_id AND schedule_id IS NOT NULL;
@@ -401,7 +408,8 @@ ORDER BY schedules.id;
 -- update_schedule: Change the times, the misfire rule or the key of a schedule, or pause it.
 UPDATE schedules
 SET cron = :cron, zone = :zone, misfire = :misfire, paused_at = :paused_at,
-    counted_from = :now, next_run_at = :next_run_at, exclude_drawn_by = :exclude_drawn_by
+    counted_from = :now, next_run_at = :next_run_at, exclude_drawn_by = :exclude_drawn_by,
+    source = :source
 WHERE id = :id;
 
 -- forget_schedule_problem: Forget why a run wasn't submitted.
@@ -421,6 +429,40 @@ RETURNING id;
 
 -- note_schedule_of_job: Note the schedule that a job is a run of.
 UPDATE jobs SET schedule_id = :schedule_id WHERE id = :job_id;
+
+-- note_schedule_problem: Note why a run of a schedule was stopped.
+UPDATE schedules SET problem = :problem, counted_from = :now WHERE id = :id;
+
+-- insert_run: Note a run that begins with data, in the transaction of its first job.
+INSERT INTO schedule_runs (schedule_id, name, numbers_name, began_at, data_job_id)
+VALUES (:schedule_id, :name, :numbers_name, :began_at, :data_job_id);
+
+-- end_runs_kept_apart: End the runs of a schedule that wait for an acceptance, as another begins.
+UPDATE schedule_runs SET ended_at = :now
+WHERE schedule_id = :schedule_id AND state = 'kept_apart' AND ended_at IS NULL;
+
+-- list_runs: List the runs of a schedule, newest first.
+SELECT * FROM schedule_runs WHERE schedule_id = :schedule_id ORDER BY id DESC;
+
+-- open_runs: List the runs that haven't ended, or those of a schedule; oldest first.
+SELECT * FROM schedule_runs
+WHERE ended_at IS NULL AND (:schedule_id IS NULL OR schedule_id = :schedule_id)
+ORDER BY id;
+
+-- set_run: Change the state, the jobs and the problem of a run that hasn't ended.
+UPDATE schedule_runs
+SET state = :state, profile_job_id = coalesce(:profile_job_id, profile_job_id),
+    job_id = coalesce(:job_id, job_id), problem = :problem, ended_at = :ended_at
+WHERE id = :id AND ended_at IS NULL AND state = :state_before
+  AND profile_job_id IS :profile_before AND job_id IS :job_before
+RETURNING id;
+
+-- delete_runs_of_schedule: Delete the runs of a schedule; their jobs stay.
+DELETE FROM schedule_runs WHERE schedule_id = :id;
+
+-- delete_runs_of_dataset: Delete the runs of a dataset's schedules.
+DELETE FROM schedule_runs
+WHERE schedule_id IN (SELECT id FROM schedules WHERE dataset_id = :dataset_id);
 
 -- delete_schedule: Delete a schedule.
 DELETE FROM schedules WHERE id = :id;
@@ -1199,6 +1241,48 @@ RETURNING table_key;
 
 -- delete_row_keys_of_dataset: Delete all declared row keys of a dataset.
 DELETE FROM row_keys WHERE dataset_id = :dataset_id;
+
+-- set_data_contract: Set the data contract of a table, or set another.
+INSERT INTO data_contracts (dataset_id, table_key, terms, set_at, set_by)
+VALUES (:dataset_id, :table_key, :terms, :set_at, :set_by)
+ON CONFLICT (dataset_id, table_key) DO UPDATE
+SET terms = :terms, set_at = :set_at, set_by = :set_by
+RETURNING *, (SELECT soeid FROM users WHERE users.id = set_by) AS set_by_soeid;
+
+-- data_contracts_of_dataset: Select the data contracts of a dataset's tables, or of one table.
+SELECT data_contracts.*, users.soeid AS set_by_soeid
+FROM data_contracts JOIN users ON users.id = set_by
+WHERE dataset_id = :dataset_id AND (:table_key IS NULL OR table_key = :table_key)
+ORDER BY table_key;
+
+-- delete_data_contract: Delete the data contract of a table.
+DELETE FROM data_contracts WHERE dataset_id = :dataset_id AND table_key = :table_key
+RETURNING table_key;
+
+-- delete_data_contracts_of_dataset: Delete all data contracts of a dataset.
+DELETE FROM data_contracts WHERE dataset_id = :dataset_id;
+
+-- keep_apart: Note that a job's version is kept apart.
+INSERT INTO kept_apart (job_id, dataset_id, ref_name, apart_ref, failures, row_keys, at)
+VALUES (:job_id, :dataset_id, :ref_name, :apart_ref, :failures, :row_keys, :at);
+
+-- list_kept_apart: List the versions of a dataset that were kept apart, or that of a job.
+SELECT kept_apart.*, jobs.output_commit_id AS commit_id, jobs.run_parameters ->> '$.file_name'
+       AS file_name, users.soeid AS accepted_by_soeid,
+       EXISTS (SELECT 1 FROM refs WHERE refs.dataset_id = kept_apart.dataset_id
+                                    AND refs.name = apart_ref
+                                    AND refs.commit_id = jobs.output_commit_id) AS has_ref
+FROM kept_apart JOIN jobs ON jobs.id = job_id LEFT JOIN users ON users.id = accepted_by
+WHERE kept_apart.dataset_id = :dataset_id AND (:job_id IS NULL OR job_id = :job_id)
+ORDER BY kept_apart.at DESC, job_id;
+
+-- accept_kept_apart: Note that a version that was kept apart was accepted.
+UPDATE kept_apart SET accepted_at = :at, accepted_by = :user_id, reason = :reason
+WHERE job_id = :job_id AND accepted_at IS NULL
+RETURNING job_id;
+
+-- delete_kept_apart_of_jobs: Forget that the versions of pruned jobs were kept apart.
+DELETE FROM kept_apart WHERE job_id IN (SELECT value FROM json_each(:jobs));
 
 -- store_comparison: Store a job's comparison, unless the job was deleted.
 INSERT INTO comparisons (job_id, made_at, brief, whole)

@@ -53,6 +53,13 @@ SENTENCES: Mapping[Action, str] = MappingProxyType(
         "ref_purged": "{who} deleted {ref} of {dataset} for good",
         "row_key_set": "{who} set the row key {columns} of the table {table_key} of {dataset}",
         "row_key_deleted": "{who} deleted the row key of the table {table_key} of {dataset}",
+        "data_contract_set": "{who} set the data contract of the table {table_key} of {dataset}",
+        "data_contract_deleted": (
+            "{who} deleted the data contract of the table {table_key} of {dataset}"
+        ),
+        "version_accepted": (
+            "{who} accepted a version of {dataset} that doesn't meet its data contract: {reason}"
+        ),
         "import_asked": "{who} imported {file_name} into {dataset}",
         "plan_registered": "{who} registered a plan of a sample of {dataset}",
         "draw_asked": "{who} drew {result} from {dataset}",

@@ -200,8 +200,13 @@ def estimates_of(
     )
 
 
-def sampled_values(service: Service, job: JobRecord, request: EstimatesRequest) -> SampledValues:
-    """Read the values of the sampled rows, after all checks of the request."""
+def sampled_values(
+    service: Service, job: JobRecord, request: EstimatesRequest, *, has_known_values: bool = True
+) -> SampledValues:
+    """Read the values of the sampled rows, after all checks of the request.
+
+    Without ``has_known_values`` the share of a value that no row of the table has is 0.
+    """
     rows = sample_rows(service, job, request.values, request.book_column)
     source, sample, values_from, design = rows.source, rows.sample, rows.values_from, rows.design
     statistics = [_statistic(sample, at, figure) for at, figure in enumerate(request.statistics)]
@@ -209,7 +214,8 @@ def sampled_values(service: Service, job: JobRecord, request: EstimatesRequest) 
     filters = None
     if request.filters is not None:
         filters = parse_filter(request.filters, sample, ("filters",))
-    _require_known_values(service, source, values_from, request, statistics)
+    if has_known_values:
+        _require_known_values(service, source, values_from, request, statistics)
     between = None if request.contrast is None else request.contrast.between
     groups = None
     if between is not None:

@@ -142,6 +142,9 @@ class Job:
         zone: str = "UTC",
         exclude_drawn_by: Columns = (),
         misfire: str | None = None,
+        begin_with: Job | str | None = None,
+        uri: Columns = (),
+        profile: bool = False,
     ) -> dict[str, Any]:
         """Let the server repeat this draw or profile, with new seeds on the newest data.
 
@@ -158,6 +161,13 @@ class Job:
             drew.
         misfire : str, optional
             What to do with times at which the server didn't run: ``run`` or ``skip``.
+        begin_with : Job or str, optional
+            An attachment, or an import of a URI, whose request each run repeats first; after
+            ``dataset.attach(…)`` it is ``dataset.version_job``.
+        uri : str or sequence of str
+            The URI of each run with its date: ``"s3://lake/ledger/day={yesterday}/"``.
+        profile : bool
+            Whether each run profiles the new version, too.
 
         Returns
         -------
@@ -166,9 +176,12 @@ class Job:
         """
         body = {"job_id": self.id, "name": name, "cron": cron, "zone": zone}
         columns = {"exclude_drawn_by": listed(exclude_drawn_by)}
-        return self._transport.json(
-            "POST", "/api/schedules", {**body, **columns, **given(misfire=misfire)}
-        )
+        source = None
+        if begin_with is not None:
+            job_id = begin_with if isinstance(begin_with, str) else begin_with.id
+            source = {"job_id": job_id, "uri": listed(uri), "profile": profile}
+        more = given(misfire=misfire, source=source)
+        return self._transport.json("POST", "/api/schedules", {**body, **columns, **more})
 
     def __repr__(self) -> str:
         return f"{type(self).__name__} {self.id} ({self.status})"

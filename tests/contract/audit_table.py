@@ -50,6 +50,22 @@ def row_key(world: World) -> Given:
     return path, body
 
 
+def data_contract(world: World) -> Given:
+    """Set a data contract, which is set already, or delete it."""
+    path = f"/api/datasets/{world.dataset}/data-contract"
+    assert world.server.admin.put(path, json={}).status_code == 200
+    return path, {"json": {}}
+
+
+def kept_apart(world: World) -> Given:
+    """Accept a version that doesn't meet its data contract."""
+    dataset = world.server.new_dataset()
+    path = f"/api/datasets/{dataset}"
+    world.server.admin.put(f"{path}/data-contract", json={"min_rows": 9})
+    job = world.server.import_text(dataset, "id\n1\n")
+    return f"{path}/kept-apart/{job['id']}/accept", {"json": {"reason": "A test."}}
+
+
 CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
     "POST /sign-in": ("signed_in", lambda w: ("/sign-in", page_login(w))),
     "POST /jobs": (
@@ -213,6 +229,15 @@ CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
     ),
     "PUT /api/datasets/<int:dataset_id>/row-key": ("row_key_set", row_key),
     "DELETE /api/datasets/<int:dataset_id>/row-key": ("row_key_deleted", row_key),
+    "PUT /api/datasets/<int:dataset_id>/data-contract": ("data_contract_set", data_contract),
+    "DELETE /api/datasets/<int:dataset_id>/data-contract": (
+        "data_contract_deleted",
+        data_contract,
+    ),
+    "POST /api/datasets/<int:dataset_id>/kept-apart/<job_id>/accept": (
+        "version_accepted",
+        kept_apart,
+    ),
     "POST /api/datasets/<int:dataset_id>/refs": (
         "ref_made",
         lambda w: (

@@ -8,6 +8,7 @@ from typing import Any
 
 from storage.accounts.datasets import put_permission
 from storage.accounts.users import User
+from storage.versions.data_contracts import set_data_contract
 from storage.versions.row_keys import set_row_key
 from tests.contract.permission_scene import Scene, numbers
 
@@ -139,6 +140,17 @@ def of_row_key(body: dict[str, Any] | None = None) -> Made:
         with scene.service.database.write() as tx:
             set_row_key(tx, scene.dataset, "primary", ["id"], "refuse", 1, scene.service.clock)
         return Ask(f"/api/datasets/{scene.dataset}/row-key", body)
+
+    return ask
+
+
+def of_data_contract() -> Made:
+    """Ask about the data contract of the table, which is set before."""
+
+    def ask(scene: Scene, _: User) -> Ask:
+        with scene.service.database.write() as tx:
+            set_data_contract(tx, scene.dataset, "primary", {}, 1, scene.service.clock)
+        return Ask(f"/api/datasets/{scene.dataset}/data-contract")
 
     return ask
 

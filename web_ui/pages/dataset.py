@@ -45,9 +45,11 @@ from storage.versions.refs import MAIN, Ref, has_ref, list_refs, name_of_commit
 from storage.versions.row_keys import DeclaredKey, row_key_of
 from web_ui.grids import download_links, grid_of
 from web_ui.job_texts import problem_text
+from web_ui.pages.data_contracts import contract_view
 from web_ui.pages.request_code import code_at
 from web_ui.pages.sql_tables import MAX_SQL_COLUMNS, further_tables, sql_columns
 from web_ui.profile_pictures import column_picture
+from web_ui.schedule_runs import runs_view
 from web_ui.shell import ListQuery, blueprint, caller, has_vendor, service, show, signed_in, zone
 
 Values = dict[str, Any]
@@ -134,6 +136,7 @@ def _tabs(found: DatasetRecord, commit: Commit | None) -> dict[str, tuple[str, V
         tabs["history"] = ("History", _history)
         tabs["profile"] = ("Profile", _profile)
         tabs["key"] = ("Row key", _row_key)
+    tabs["contract"] = ("Data contract", contract_view)
     tabs["panels"] = ("Panels", _panels)
     tabs["schedules"] = ("Schedules", _schedules)
     tabs["ledger"] = ("Ledger", _ledger)
@@ -362,6 +365,7 @@ def _schedules(context: Values) -> Values:
 
     return {
         **_exclusion(schedules),
+        **runs_view(_requested("runs", schedules)),
         "changing": _requested("change", schedules),
         "zone_name": zone().key,
         "schedules": [
