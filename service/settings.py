@@ -274,7 +274,8 @@ class Settings(ServiceLimits):
         "",
         "URL",
         "URL of this server for browsers, such as https://jobs.example.org, for the links in "
-        "e-mails; empty writes no links.",
+        "e-mails, webhooks, working papers, sign-in links and code. Empty: e-mails, "
+        "webhooks and working papers have no links; the others have the address of the request.",
     )
     beacon_url: str = _setting(
         "",
@@ -419,6 +420,19 @@ class Settings(ServiceLimits):
                 "smtp_server requires email_domains, such as bank.example: e-mails are sent to "
                 "their addresses only."
             )
+
+    def link(self, page: str, requested: str = "") -> str:
+        """Return the URL of a page by ``public_url``, or by the address of the request.
+
+        Without either the server doesn't know its name for browsers: the link is empty.
+
+        >>> Settings(public_url="https://jobs.example.org/").link("/account", "http://10.0.0.6")
+        'https://jobs.example.org/account'
+        >>> Settings().link("/account", "http://10.0.0.6/"), Settings().link("/account")
+        ('http://10.0.0.6/account', '')
+        """
+        origin = (self.public_url or requested).rstrip("/")
+        return f"{origin}{page}" if origin else ""
 
     @property
     def signs_in_elsewhere(self) -> bool:
