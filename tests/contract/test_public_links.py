@@ -46,7 +46,7 @@ def job(server: LiveServer, hooks: Receiver) -> dict[str, object]:
 def test_the_message_to_a_webhook_links_to_its_page(
     hooks: Receiver, job: dict[str, object]
 ) -> None:
-    test, *_, drawn = hooks.wait("/jobs", 2)
+    test, *_, drawn = hooks.wait("/jobs", 3)  # and the import
     bodies = [message.verified(str(job["secret"])) for message in (test, drawn)]
     assert [body["data"]["url"] for body in bodies] == [
         f"{PUBLIC_URL}/account",
@@ -71,7 +71,8 @@ def test_a_working_paper_names_the_address_of_its_sample(
 
 
 def test_code_of_a_request_has_the_public_address(server: LiveServer) -> None:
-    _, secret = server.admin.headers["Authorization"].split()
+    client, _ = server.new_user("admin")
+    _, secret = client.headers["Authorization"].split()
     page = httpx.get(f"{server.url}/datasets/1/draw", cookies={COOKIE: secret}, timeout=60)
     assert PUBLIC_URL in page.text
     assert server.url not in page.text
