@@ -29,6 +29,7 @@ from command_line.output import (
     table_of,
     utc_text,
 )
+from contract.requests.accounts import InvitationRequest, ResendRequest
 from contract.requests.administration import EntriesRequest
 from contract.words import LEVELS, ROLES
 from domain_errors import counted
@@ -137,6 +138,85 @@ def link(client: ApiClient, soeid: str) -> Any:
     jobsvc user link anna
     """
     return client.post(f"/api/users/{client.id_of('user', soeid)}/sign-in-link", {})
+
+
+def _print_invited(made: dict[str, Any]) -> None:
+    print_line(made["message"])
+    if made["link"] is not None:
+        print_line(made["link"])
+
+
+@user.command("invite")
+@click.argument("address")
+@with_request(InvitationRequest)
+@printed(_print_invited)
+def invite(client: ApiClient, address: str, **values: Any) -> Any:
+    """Invite a person by address; they choose their user name and password, or sign in.
+
+    Without a mail server, and with --show-link, it prints the one-time link to hand over.
+
+    \b
+    jobsvc user invite anna.meier@bank.example --role viewer --group Auditors
+    """
+    return client.post("/api/invitations", {**body_of(values), "address": address})
+
+
+def _state_of_invitation(invitation: dict[str, Any]) -> str:
+    if invitation["has_expired"]:
+        return "expired"
+    if invitation["problem"] is not None:
+        return f"not sent: {invitation['problem']}"
+    return "sent" if invitation["sent_at"] else "link created"
+
+
+@user.command("invitations")
+@printed(
+    table_of(
+        {
+            "address": "address",
+            "role": "role_name",
+            "groups": "groups",
+            "by": "user_soeid",
+            "expires": lambda invitation: utc_text(invitation["expires_at"]),
+            "state": _state_of_invitation,
+        }
+    )
+)
+def list_invitations(client: ApiClient) -> Any:
+    """List the open and expired invitations."""
+    return client.all_of("/api/invitations", "invitations")
+
+
+def _invitation_path(client: ApiClient, address: str) -> str:
+    for invitation in client.all_of("/api/invitations", "invitations"):
+        if invitation["address"].lower() == address.lower():
+            return f"/api/invitations/{invitation['id']}"
+    raise CommandFailed('There is no invitation of "{address}".', address=address)
+
+
+@user.command("resend")
+@click.argument("address")
+@with_request(ResendRequest)
+@printed(_print_invited)
+def resend(client: ApiClient, address: str, **values: Any) -> Any:
+    """Send an invitation again with a new link; the earlier link ends.
+
+    \b
+    jobsvc user resend anna.meier@bank.example
+    """
+    return client.post(f"{_invitation_path(client, address)}/resend", body_of(values))
+
+
+@user.command("withdraw")
+@click.argument("address")
+@deleting("Withdraw the invitation of {address}?", "The invitation of {address} was withdrawn.")
+def withdraw(client: ApiClient, address: str) -> str:
+    """Withdraw an invitation; its link ends.
+
+    \b
+    jobsvc user withdraw anna.meier@bank.example
+    """
+    return _invitation_path(client, address)
 
 
 @click.group()

@@ -332,6 +332,7 @@ class Sweep:
                         *("delete_permissions", "delete_bin_of_dataset"),
                         *("delete_group_permissions", "delete_schedules_of_dataset"),
                         *("delete_row_keys_of_dataset", "delete_panels_of_dataset"),
+                        "delete_quota_of_dataset",
                     ),
                     dataset_id=dataset_id,
                 )

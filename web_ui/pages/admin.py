@@ -16,6 +16,7 @@ from contract.words import ACTIONS, ROLES
 from storage.accounts.audit_trail import list_entries
 from storage.accounts.connections import list_connections
 from storage.accounts.groups import list_groups, members_of
+from storage.accounts.invitations import list_invitations
 from storage.accounts.tokens import list_tokens
 from storage.accounts.users import list_users
 from storage.certificates.keys import list_public_keys
@@ -26,6 +27,7 @@ from web_ui.shell import ListQuery, blueprint, caller, service, show, signed_in
 
 DATASETS_SHOWN = 50
 GROUPS_SHOWN = 200
+INVITATIONS_SHOWN = 200
 
 
 @blueprint.get("/admin/users")
@@ -41,6 +43,7 @@ def users() -> Response:
         )
         groups, group_count = list_groups(tx, offset=0, limit=GROUPS_SHOWN)
         members = {group.id: members_of(tx, group) for group in groups}
+        invitations, invitation_count = list_invitations(tx, 0, INVITATIONS_SHOWN, service().clock)
     return show(
         "admin_users.html",
         users=found,
@@ -49,6 +52,9 @@ def users() -> Response:
         groups=groups,
         group_count=group_count,
         members=members,
+        invitations=invitations,
+        invitation_count=invitation_count,
+        sends_email=bool(service().settings.smtp_server),
         opened=query.number("group"),
         roles=ROLES,
         soeid_pattern=service().settings.soeid_pattern,
