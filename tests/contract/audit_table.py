@@ -93,6 +93,14 @@ CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
         "sign_in_link_made",
         lambda w: (f"/api/users/{w.other()['id']}/sign-in-link", {}),
     ),
+    "PUT /api/datasets/<int:dataset_id>/quota": (
+        "dataset_quota_set",
+        lambda w: (f"/api/datasets/{w.dataset}/quota", {"json": {"size_mb": 0}}),
+    ),
+    "PUT /api/users/<int:user_id>/quota": (
+        "user_quota_set",
+        lambda w: (f"/api/users/{w.other()['id']}/quota", {"json": {"size_mb": 0}}),
+    ),
     "POST /api/invitations": (
         "invitation_made",
         lambda w: ("/api/invitations", {"json": {"address": "x@bank.example", "show_link": True}}),
