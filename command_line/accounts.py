@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from application.administration.overview import size_text
 from command_line.connection import ApiClient
 from command_line.contract_options import with_request
 from command_line.options import (
@@ -247,6 +248,7 @@ def create_token(client: ApiClient, soeid: str, **chosen: Any) -> Any:
 @token.command("list")
 @click.argument("soeid", metavar="[NAME]", required=False)
 @click.option("--all", "everyone", is_flag=True, help="Those of all users, for admins.")
+@click.option("--find", metavar="TEXT", help="Part of the name of a token or of its user.")
 @printed(
     table_of(
         {
@@ -260,20 +262,22 @@ def create_token(client: ApiClient, soeid: str, **chosen: Any) -> Any:
         }
     )
 )
-def list_tokens(client: ApiClient, soeid: str | None, everyone: bool) -> Any:
+def list_tokens(client: ApiClient, soeid: str | None, everyone: bool, find: str | None) -> Any:
     """List the tokens of a user, by default one's own, newest first.
 
     The time of the last use is within a minute. An expired token is listed for 30 days.
 
     \b
     jobsvc token list
-    jobsvc token list --all
+    jobsvc token list --all --find nightly
     """
     if soeid is not None and everyone:
         raise click.UsageError("NAME can't be combined with --all.")
     query: dict[str, Any] = {"all": "true"} if everyone else {}
     if soeid is not None:
         query = {"user_id": client.id_of("user", soeid)}
+    if find is not None:
+        query["q"] = find
     return client.all_of("/api/tokens", "tokens", **query)
 
 
@@ -369,6 +373,61 @@ def remove_members(client: ApiClient, name: str, users: tuple[str, ...]) -> Any:
 def delete_group(client: ApiClient, name: str) -> str:
     """Delete a group; its users lose the access that it gives."""
     return f"/api/groups/{client.id_of('group', name)}"
+
+
+class QuotaSize(WholeNumber):
+    """MiB, "none" or "default"."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the MiB; 0 for none, as in the API, and the word for the setting's quota."""
+        if value == "default":
+            return value
+        return 0 if value == "none" else super().convert(value, param, ctx)
+
+
+def _print_quota(use: dict[str, Any]) -> None:
+    limit = use["limit_bytes"]
+    of = "no quota" if limit is None else f"quota {size_text(limit)}"
+    print_line(f"{size_text(use['used_bytes'])} used, {of}{', full' if use['is_full'] else ''}.")
+
+
+@click.group()
+def quota() -> None:
+    """Show or set how much disk space a user or a dataset may use."""
+
+
+@quota.command("user")
+@click.argument("soeid", metavar="NAME")
+@click.argument("size", metavar="[MIB|none|default]", type=QuotaSize(0, 10**9), required=False)
+@printed(_print_quota)
+def user_quota(client: ApiClient, soeid: str, size: int | str | None) -> Any:
+    """Show or set the quota of a user's data files (admins set it).
+
+    \b
+    jobsvc quota user anna
+    jobsvc quota user anna 5000
+    """
+    return _quota(client, f"/api/users/{client.id_of('user', soeid)}/quota", size)
+
+
+@quota.command("dataset")
+@click.argument("dataset", metavar="NAME")
+@click.argument("size", metavar="[MIB|none|default]", type=QuotaSize(0, 10**9), required=False)
+@printed(_print_quota)
+def dataset_quota(client: ApiClient, dataset: str, size: int | str | None) -> Any:
+    """Show or set the quota of a dataset's data files (admins set it).
+
+    \b
+    jobsvc quota dataset sales
+    jobsvc quota dataset sales default
+    """
+    return _quota(client, f"/api/datasets/{client.dataset_id(dataset)}/quota", size)
+
+
+def _quota(client: ApiClient, path: str, size: int | str | None) -> Any:
+    if size is None:
+        return client.get(path)
+    return client.put(path, {} if size == "default" else {"size_mb": size})
 
 
 def _print_access(found: dict[str, Any]) -> None:

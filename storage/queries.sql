@@ -121,9 +121,12 @@ SELECT users.id, users.soeid, users.role_name, users.created_at
 FROM tokens JOIN users ON users.id = tokens.user_id
 WHERE tokens.id = :id AND (expires_at IS NULL OR expires_at > :now) AND users.removed_at IS NULL;
 
--- list_named_tokens: List the named tokens of a user or of all users, newest first.
+-- list_named_tokens: List the named tokens of a user or of all users, newest first. q is a part of the
+-- token's or the user's name in any case, or NULL.
 SELECT tokens.*, users.soeid AS user_soeid FROM tokens JOIN users ON users.id = user_id
-WHERE kind = 'named' AND (:user_id IS NULL OR user_id = :user_id) ORDER BY tokens.id DESC;
+WHERE kind = 'named' AND (:user_id IS NULL OR user_id = :user_id)
+  AND (:q IS NULL OR instr(lower(tokens.name), lower(:q)) OR instr(lower(users.soeid), lower(:q)))
+ORDER BY tokens.id DESC;
 
 -- note_token_use: Record when a token was last used.
 UPDATE tokens SET last_used_at = :now WHERE id = :id;

@@ -107,6 +107,9 @@ class TokensRequest(PageRequest):
 
     user_id: Annotated[int | None, Count(), Help("Those of another user, for admins.")] = None
     all: Annotated[bool, Flag(), Help("Those of all users, for admins.")] = False
+    q: Annotated[
+        str | None, Text(1, 100), Help("Part of the name of a token or of its user, in any case.")
+    ] = None
 
 
 Scope = Literal["read", "write"]

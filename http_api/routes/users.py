@@ -239,7 +239,7 @@ def tokens(query: TokensRequest) -> Listing:
     if owner_id != caller().user.id:
         caller().require_role("admin")
     with service().database.read() as tx:
-        return listed(list_tokens(tx, owner_id, query.offset, query.limit), query)
+        return listed(list_tokens(tx, owner_id, query.offset, query.limit, query.q), query)
 
 
 @tokens_blueprint.delete("/<int:token_id>", output=MessageOut)

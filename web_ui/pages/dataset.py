@@ -151,10 +151,12 @@ def _tab_link(path: str, tab: str) -> str:
 
 def _overview(context: Values) -> Values:
     commit: Commit | None = context["commit"]
+    with service().database.read() as tx:
+        quota = service().quotas.of_dataset(tx, context["dataset"].id)
     if commit is None:
-        return {"tables": [], "columns": []}
+        return {"tables": [], "columns": [], "quota": quota}
     table = commit.manifest.table(context["table_key"])
-    return {"tables": commit.manifest.tables, "columns": table.columns}
+    return {"tables": commit.manifest.tables, "columns": table.columns, "quota": quota}
 
 
 def _data(context: Values) -> Values:
