@@ -39,6 +39,21 @@ CREATE TABLE sign_in_links (
     expires_at TEXT NOT NULL
 ) STRICT;
 
+-- Open invitations by address: one-time links, by which a person becomes a user or joins groups.
+CREATE TABLE invitations (
+    id         INTEGER PRIMARY KEY AUTOINCREMENT,
+    address    TEXT NOT NULL CHECK (address <> ''),
+    role_name  TEXT NOT NULL CHECK (role_name IN ('admin', 'analyst', 'viewer')),
+    user_id    INTEGER NOT NULL REFERENCES users (id),    -- the administrator who invited
+    code_hash  TEXT NOT NULL UNIQUE CHECK (length(code_hash) = 64),  -- SHA-256 of the current link
+    created_at TEXT NOT NULL,
+    expires_at TEXT NOT NULL,
+    sent_at    TEXT,                          -- when the mail server took the current link
+    problem    TEXT                           -- why it didn't
+) STRICT;
+
+CREATE UNIQUE INDEX invitations_address ON invitations (address COLLATE NOCASE);
+
 -- Users who sign in by an identity provider. A removed user's row stays, so that the user isn't
 -- admitted again.
 CREATE TABLE identities (
@@ -71,6 +86,17 @@ CREATE INDEX datasets_changed ON datasets (updated_at, id) WHERE removed_at IS N
 -- Excludes removed datasets from lists of all jobs.
 CREATE INDEX datasets_removed ON datasets (id) WHERE removed_at IS NOT NULL;
 
+-- Quotas of disk that differ from the settings; 0 is none.
+CREATE TABLE user_quotas (
+    user_id INTEGER PRIMARY KEY REFERENCES users (id),
+    size_mb INTEGER NOT NULL CHECK (size_mb >= 0)
+) STRICT;
+
+CREATE TABLE dataset_quotas (
+    dataset_id INTEGER PRIMARY KEY REFERENCES datasets (id),
+    size_mb    INTEGER NOT NULL CHECK (size_mb >= 0)
+) STRICT;
+
 CREATE TABLE dataset_permissions (
     dataset_id INTEGER NOT NULL REFERENCES datasets (id),
     user_id    INTEGER NOT NULL REFERENCES users (id),
@@ -96,6 +122,15 @@ CREATE TABLE group_members (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX group_members_of_user ON group_members (user_id, group_id);
+
+-- The groups that an invited person joins.
+CREATE TABLE invitation_groups (
+    invitation_id INTEGER NOT NULL REFERENCES invitations (id),
+    group_id      INTEGER NOT NULL REFERENCES groups (id),
+    PRIMARY KEY (invitation_id, group_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX invitation_groups_of_group ON invitation_groups (group_id);
 
 CREATE TABLE group_permissions (
     dataset_id INTEGER NOT NULL REFERENCES datasets (id),
@@ -432,6 +467,7 @@ BEGIN SELECT RAISE(ABORT, 'a finished job never changes its status'); END;
 
 -- References to a commit or a job, for prunes and for SQLite's foreign keys.
 CREATE INDEX commits_of_parent ON commits (dataset_id, parent_id) WHERE parent_id IS NOT NULL;
+CREATE INDEX commits_of_author ON commits (author_id);
 CREATE INDEX commit_files_of_commit ON commit_files (dataset_id, commit_id);
 -- Only the commit: with the dataset, SQLite 3.46 would scan all refs of the dataset.
 CREATE INDEX refs_of_commit ON refs (commit_id);

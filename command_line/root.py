@@ -100,6 +100,7 @@ SECTIONS = {
     "Server": {
         "serve": ("serving", "Serve the API and the pages."),
         "service": ("serving", "Run the server as a service of this user, by systemd."),
+        "quota": ("accounts", "Show or set the disk space of a user or a dataset."),
         "storage": ("maintenance", "Show the disk use by kind, and the largest datasets."),
         "check": ("maintenance", "Recompute all hashes, manifests and ledgers."),
         "prune": ("maintenance", "Remove data that nothing refers to."),

@@ -61,6 +61,50 @@ WHERE code_hash = :code_hash AND expires_at > :now AND removed_at IS NULL;
 DELETE FROM sign_in_links WHERE code_hash = :code_hash AND expires_at > :now
 RETURNING user_id;
 
+-- insert_invitation: Insert an invitation.
+INSERT INTO invitations (address, role_name, user_id, code_hash, created_at, expires_at)
+VALUES (:address, :role_name, :user_id, :code_hash, :now, :expires_at) RETURNING id;
+
+-- put_invitation_group: Add a group that an invited person joins.
+INSERT INTO invitation_groups (invitation_id, group_id) VALUES (:id, :group_id)
+ON CONFLICT DO NOTHING;
+
+-- list_invitations: List the open invitations, or one by id, address or unexpired link; newest first.
+SELECT invitations.id, address, invitations.role_name, users.soeid AS user_soeid,
+       invitations.created_at, expires_at, expires_at <= :now AS has_expired, sent_at, problem,
+       (SELECT json_group_array(name) FROM
+           (SELECT name FROM invitation_groups JOIN groups ON groups.id = group_id
+            WHERE invitation_id = invitations.id ORDER BY name COLLATE NOCASE)) AS groups
+FROM invitations JOIN users ON users.id = user_id
+WHERE (:id IS NULL OR invitations.id = :id)
+  AND (:address IS NULL OR address = :address COLLATE NOCASE)
+  AND (:code_hash IS NULL OR (code_hash = :code_hash AND expires_at > :now))
+ORDER BY invitations.id DESC;
+
+-- renew_invitation: Replace the link of an invitation.
+UPDATE invitations SET code_hash = :code_hash, expires_at = :expires_at, sent_at = NULL,
+                       problem = NULL
+WHERE id = :id;
+
+-- note_invitation_sent: Record the outcome of the e-mail of an invitation's current link.
+UPDATE invitations SET sent_at = :sent_at, problem = :problem
+WHERE id = :id AND code_hash = :code_hash;
+
+-- invitation_group_ids: List the groups that an invited person joins.
+SELECT group_id FROM invitation_groups WHERE invitation_id = :id ORDER BY group_id;
+
+-- delete_groups_of_invitation: Delete the groups of an invitation.
+DELETE FROM invitation_groups WHERE invitation_id = :id;
+
+-- delete_invitation: Delete an invitation without groups.
+DELETE FROM invitations WHERE id = :id;
+
+-- obsolete_invitations: List the invitations that expired some time ago.
+SELECT id FROM invitations WHERE expires_at <= :before;
+
+-- delete_invitations_of_group: Let no invited person join a group.
+DELETE FROM invitation_groups WHERE group_id = :id;
+
 -- insert_token: Insert a token's hash.
 INSERT INTO tokens (token_hash, user_id, kind, name, scope, created_at, expires_at)
 VALUES (:token_hash, :user_id, :kind, :name, :scope, :created_at, :expires_at)
@@ -77,9 +121,12 @@ SELECT users.id, users.soeid, users.role_name, users.created_at
 FROM tokens JOIN users ON users.id = tokens.user_id
 WHERE tokens.id = :id AND (expires_at IS NULL OR expires_at > :now) AND users.removed_at IS NULL;
 
--- list_named_tokens: List the named tokens of a user or of all users, newest first.
+-- list_named_tokens: List the named tokens of a user or of all users, newest first. q is a part of the
+-- token's or the user's name in any case, or NULL.
 SELECT tokens.*, users.soeid AS user_soeid FROM tokens JOIN users ON users.id = user_id
-WHERE kind = 'named' AND (:user_id IS NULL OR user_id = :user_id) ORDER BY tokens.id DESC;
+WHERE kind = 'named' AND (:user_id IS NULL OR user_id = :user_id)
+  AND (:q IS NULL OR instr(lower(tokens.name), lower(:q)) OR instr(lower(users.soeid), lower(:q)))
+ORDER BY tokens.id DESC;
 
 -- note_token_use: Record when a token was last used.
 UPDATE tokens SET last_used_at = :now WHERE id = :id;
@@ -649,6 +696,49 @@ SELECT dataset_id, id, manifest FROM commits ORDER BY dataset_id, id;
 
 -- referenced_files: Select the data files of commits and of uploaded values.
 SELECT DISTINCT sha256 FROM needed_files;
+
+-- files_of_dataset: Select the data files of a dataset's commits and uploaded values.
+SELECT DISTINCT sha256 FROM needed_files WHERE dataset_id = :dataset_id;
+
+-- files_of_users: Select the data files that each user, or one, stored first.
+SELECT DISTINCT author_id AS user_id, sha256
+FROM commits JOIN commit_files ON commit_files.dataset_id = commits.dataset_id
+                              AND commit_files.commit_id = commits.id
+WHERE (:user_id IS NULL OR author_id = :user_id)
+  AND NOT EXISTS (SELECT 1 FROM commit_files AS others
+                  JOIN commits AS earlier ON earlier.dataset_id = others.dataset_id
+                                         AND earlier.id = others.commit_id
+                  WHERE others.sha256 = commit_files.sha256
+                    AND earlier.author_id <> commits.author_id
+                    AND earlier.created_at < commits.created_at)
+UNION
+SELECT user_id, sha256 FROM sample_values WHERE :user_id IS NULL OR user_id = :user_id;
+
+-- quota_of_user: Select a user's own quota.
+SELECT size_mb FROM user_quotas WHERE user_id = :user_id;
+
+-- quota_of_dataset: Select a dataset's own quota.
+SELECT size_mb FROM dataset_quotas WHERE dataset_id = :dataset_id;
+
+-- put_quota_of_user: Set a user's own quota.
+INSERT INTO user_quotas (user_id, size_mb) VALUES (:user_id, :size_mb)
+ON CONFLICT (user_id) DO UPDATE SET size_mb = :size_mb;
+
+-- put_quota_of_dataset: Set a dataset's own quota.
+INSERT INTO dataset_quotas (dataset_id, size_mb) VALUES (:dataset_id, :size_mb)
+ON CONFLICT (dataset_id) DO UPDATE SET size_mb = :size_mb;
+
+-- delete_quota_of_user: Let the settings say a user's quota.
+DELETE FROM user_quotas WHERE user_id = :user_id;
+
+-- delete_quota_of_dataset: Let the settings say a dataset's quota.
+DELETE FROM dataset_quotas WHERE dataset_id = :dataset_id;
+
+-- own_quotas_of_users: List the users' own quotas.
+SELECT user_id, size_mb FROM user_quotas;
+
+-- own_quotas_of_datasets: List the datasets' own quotas.
+SELECT dataset_id, size_mb FROM dataset_quotas;
 
 -- files_of_datasets: Select the data files of each dataset's commits and uploaded values.
 SELECT DISTINCT dataset_id, sha256 FROM needed_files;

@@ -40,6 +40,10 @@ SENTENCES: Mapping[Action, str] = MappingProxyType(
         "user_changed": "{who} changed the role of {soeid} from {role_before} to {role_name}",
         "user_removed": "{who} removed the user {soeid}",
         "account_linked": "{who} linked the account {soeid} to the identity provider",
+        "invitation_made": "{who} invited {address} as {role_name}",
+        "invitation_resent": "{who} made a new link of the invitation of {address}",
+        "invitation_withdrawn": "{who} withdrew the invitation of {address}",
+        "invitation_accepted": "{who} accepted the invitation of {address} as {role_name}",
         "permission_given": "{who} gave {grantee} {level} in {dataset}",
         "permission_taken": "{who} removed the access of {grantee} to {dataset}",
         "dataset_made": "{who} created {dataset}",
@@ -72,6 +76,8 @@ SENTENCES: Mapping[Action, str] = MappingProxyType(
         "rows_downloaded": "{who} downloaded rows of {source} as {format}",
         "rows_viewed": "{who} viewed {what} of {source}",
         "values_uploaded": "{who} uploaded values of {result} of {dataset} from {file_name}",
+        "user_quota_set": "{who} set the quota of {soeid}: {quota}",
+        "dataset_quota_set": "{who} set the quota of {dataset}: {quota}",
         "pruned": "{who} cleaned up the storage",
         "job_dismissed": "{who} dismissed the failure of {result} of {dataset}",
         "dismissal_undone": "{who} undid the dismissal of {result} of {dataset}",
@@ -136,7 +142,7 @@ SUBJECTS: Mapping[str, tuple[str, tuple[Action, ...]]] = MappingProxyType(
         "samples": ("Samples, queries, jobs", get_args(words.SampleAction)),
         "rows": ("Rows viewed and downloaded", get_args(words.RowAction)),
         "storage": (
-            "Clean-ups, backups, signing keys, connections, webhooks, e-mail",
+            "Quotas, clean-ups, backups, signing keys, connections, webhooks, e-mail",
             get_args(words.StorageAction),
         ),
     }

@@ -8,12 +8,12 @@ from typing import Annotated, Any
 
 from contract.declarations import Help, Option, RefusedField, Request, Title
 from contract.fields import Choice, ColumnName, Count, Flag, Items, Name, OneOrMore, Part, Text
+from contract.requests.accounts import MAX_EMAIL_LENGTH
 from contract.requests.attaching import MAX_FILES
 from contract.requests.pages import PageRequest
 from contract.requests.submitting import MAX_URI_LENGTH
 from contract.words import EVENTS, Event, Misfire
 
-MAX_EMAIL_LENGTH = 254
 USUAL_EMAIL_EVENTS = tuple(event for event in EVENTS if event != "job.completed")
 """Events that an e-mail address receives unless its user chooses others."""
 EXCLUDE = (

@@ -13,7 +13,8 @@ _CODES_OF_STATUS = {
     "readstat_not_installed "
     "columns_changed findings_locked finding_changed review_changed row_replaced no_row_left "
     "stage_not_reached sample_deleted name_taken ref_moved ref_immutable stale_job files_in_use "
-    "job_not_completed no_row_root comparison_not_ready idempotency_key_reused no_password",
+    "job_not_completed no_row_root comparison_not_ready idempotency_key_reused no_password "
+    "quota_exceeded",
     415: "unsupported_media_type",
     421: "host_not_allowed",
     422: "wrong_password invalid_value invalid_request unknown_column invalid_filter "

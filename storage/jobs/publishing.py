@@ -6,7 +6,7 @@ orphans, which the next start removes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -67,8 +67,19 @@ class Outcome:
     contract_failures: Sequence[ContractFailure] = ()
 
 
-def publish(database: Database, job: JobRecord, outcome: Outcome, clock: Clock) -> str | None:
+def publish(
+    database: Database,
+    job: JobRecord,
+    outcome: Outcome,
+    clock: Clock,
+    check: Callable[[Transaction], None] = lambda tx: None,
+) -> str | None:
     """Complete a job with its outcome; return the id of its commit, if any.
+
+    Parameters
+    ----------
+    check : callable
+        Raises an error in the transaction, if the commit must not be.
 
     Raises
     ------
@@ -85,6 +96,7 @@ def publish(database: Database, job: JobRecord, outcome: Outcome, clock: Clock) 
             if outcome.row_root is not None:
                 insert_row_root(tx, job.dataset_id, outcome.row_root, job.user_soeid, clock)
             return None
+        check(tx)
         new = outcome.commit
         moved = None if new.new_ref or new.ref_name is None else new.ref_name
         head = None if moved is None else get_ref(tx, job.dataset_id, moved).commit_id

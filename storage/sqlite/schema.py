@@ -93,6 +93,9 @@ MIGRATIONS: Sequence[str] = (
     _created(
         *("data_contracts", "kept_apart", "kept_apart_of_dataset"),
         *("schedule_runs", "schedule_runs_of_schedule", "schedule_runs_open"),
+        *("invitations", "invitations_address"),
+        *("invitation_groups", "invitation_groups_of_group"),
+        *("user_quotas", "dataset_quotas", "commits_of_author"),
     )
     + ";\nALTER TABLE schedules ADD COLUMN source TEXT CHECK (json_valid(source))",
 )

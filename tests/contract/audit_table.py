@@ -109,6 +109,36 @@ CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
         "sign_in_link_made",
         lambda w: (f"/api/users/{w.other()['id']}/sign-in-link", {}),
     ),
+    "PUT /api/datasets/<int:dataset_id>/quota": (
+        "dataset_quota_set",
+        lambda w: (f"/api/datasets/{w.dataset}/quota", {"json": {"size_mb": 0}}),
+    ),
+    "PUT /api/users/<int:user_id>/quota": (
+        "user_quota_set",
+        lambda w: (f"/api/users/{w.other()['id']}/quota", {"json": {"size_mb": 0}}),
+    ),
+    "POST /api/invitations": (
+        "invitation_made",
+        lambda w: ("/api/invitations", {"json": {"address": "x@bank.example", "show_link": True}}),
+    ),
+    "POST /api/invitations/<int:invitation_id>/resend": (
+        "invitation_resent",
+        lambda w: (
+            f"/api/invitations/{w.invitation()['id']}/resend",
+            {"json": {"show_link": True}},
+        ),
+    ),
+    "DELETE /api/invitations/<int:invitation_id>": (
+        "invitation_withdrawn",
+        lambda w: (f"/api/invitations/{w.invitation()['id']}", {}),
+    ),
+    "POST /invitation/join": (
+        "invitation_accepted",
+        lambda w: (
+            "/invitation/join",
+            page_form(w, code=w.invitation()["link"].partition("code=")[2]),
+        ),
+    ),
     "POST /api/groups": (
         "group_made",
         lambda w: ("/api/groups", {"json": {"name": "audited group"}}),
@@ -421,6 +451,7 @@ CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
 OF_SOMEONE_ELSE = ("/sign-in", "/sign-out", "/api/users/login", "/api/users/token")
 
 UNTOLD = {
+    "POST /invitation": "recorded with its session; test_invitations checks it",
     "POST /sign-in/provider/sign-out": "only with a provider; test_provider_sign_in checks it",
     "POST /demo": "recorded twice, as a new dataset and an import; the pages' tests check it",
     "POST /api/admin/prune": "recorded when something was removed; test_storage checks it",

@@ -175,6 +175,16 @@ def new_user(_: Scene, __: User) -> Ask:
     return Ask("/api/users", {"soeid": soeid, "role_name": "viewer", "password": "long enough"})
 
 
+def new_invitation(_: Scene, __: User) -> Ask:
+    address = f"pn{next(numbers):05d}@bank.example"
+    return Ask("/api/invitations", {"address": address, "show_link": True})
+
+
+def of_invitation(path: str = "", body: dict[str, Any] | None = None) -> Made:
+    """Ask about a new invitation."""
+    return lambda scene, _: Ask(f"/api/invitations/{scene.invitation()}{path}", body)
+
+
 def of_permission(level: str | None) -> Made:
     def ask(scene: Scene, _: User) -> Ask:
         dataset, whom = scene.empty_dataset(), scene.person()

@@ -158,8 +158,10 @@ def _tab_link(path: str, tab: str) -> str:
 
 def _overview(context: Values) -> Values:
     commit: Commit | None = context["commit"]
+    with service().database.read() as tx:
+        quota = service().quotas.of_dataset(tx, context["dataset"].id)
     if commit is None:
-        return {"tables": [], "columns": []}
+        return {"tables": [], "columns": [], "quota": quota}
     table = commit.manifest.table(context["table_key"])
     newer = None
     if caller().may(context["dataset"], "write"):
@@ -168,6 +170,7 @@ def _overview(context: Values) -> Values:
     return {
         "tables": commit.manifest.tables,
         "columns": table.columns,
+        "quota": quota,
         "newer": newer,
         "newer_query": urlencode({**vars(newer), **again}) if newer else None,
     }
