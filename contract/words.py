@@ -15,6 +15,8 @@ ChangeRule = Literal["common_rows", "no_common_rows", "shared_numbers", "indepen
 Lonely = Literal["fail", "adjust", "average"]
 Systematic = Literal["sd1", "sd2", "random"]
 CalibrationMethod = Literal["difference", "ratio", "regression", "poststratify", "rake"]
+NonresponseMethod = Literal["classes", "rake", "regression", "known_totals"]
+SmallClasses = Literal["fail", "merge"]
 Likelihood = Literal["poisson", "binomial", "hypergeometric"]
 BandRule = Literal["cumulative_root", "geometric"]
 AllocationChoice = Literal["design", "optimal"]
@@ -29,12 +31,17 @@ Event = Literal[
 ]
 Basis = Literal["sample", "frame"]
 DesignFormat = Literal["json", "csv", "parquet", "r", "stata", "sas", "python"]
+WeightsFormat = Literal["json", "markdown", "csv", "parquet", "dta", "sav"]
 ListFormat = Literal["xlsx", "csv"]
 """Of entry lists."""
 ReplicateKind = Literal["jackknife", "bootstrap"]
 Outcome = Literal["ok", "exception", "not_applicable", "not_examinable"]
 ReviewAction = Literal["submitted", "withdrawn", "returned", "signed_off", "reopened"]
 ReviewState = Literal["open", "submitted", "signed_off"]
+TableFormat = Literal["parquet", "delta", "iceberg"]
+VersionedFormat = Literal["delta", "iceberg"]
+VERSION_NOUNS: Mapping[VersionedFormat, str] = {"delta": "version", "iceberg": "snapshot"}
+"""What the formats call a version."""
 EngineName = Literal["duckdb", "spark"]
 RequestedEngine = Literal["auto", "duckdb", "spark"]
 PanelState = Literal["first", "kept", "rotated_in", "born", "rotated_out", "died"]
@@ -155,6 +162,18 @@ CALIBRATIONS: Mapping[CalibrationMethod, str] = {
     "poststratify": "Post-stratification",
     "rake": "Raking",
 }
+NONRESPONSE: Mapping[NonresponseMethod, str] = {
+    "classes": "Response classes",
+    "rake": "Raking to the whole sample",
+    "regression": "Regression on the whole sample",
+    "known_totals": "Calibration to known totals",
+}
+REPLICATES: Mapping[ReplicateKind | Literal["none"], str] = {
+    "none": "None",
+    "jackknife": "Jackknife",
+    "bootstrap": "Bootstrap",
+}
+SMALL_CLASSES: Mapping[SmallClasses, str] = {"fail": "refuse", "merge": "merge with the nearest"}
 LIKELIHOODS: Mapping[Likelihood, str] = {
     "hypergeometric": "Hypergeometric",
     "binomial": "Binomial",

@@ -186,6 +186,8 @@ def _version(service: Service, job: JobRecord) -> list[Row]:
         rows.append(("Attached file", attached.uri, version))
     if table.trust is not None:
         rows.append(("Attached files", table.trust))
+    if table.source is not None:
+        rows.append(("Version of the table", table.source.text, table.source.committed_at or ""))
     return rows
 
 

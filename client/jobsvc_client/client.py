@@ -46,6 +46,8 @@ class AttachArguments(TypedDict, total=False):
     """The arguments of an attachment."""
 
     connection: str | None
+    format: str | None
+    version: int | None
     ref: str | None
     purpose: str | None
     verify: bool
@@ -208,12 +210,17 @@ class Client:
         Parameters
         ----------
         uri : str, sequence of str, or mapping
-            A file, a folder (it ends with a slash) or several files; of several tables a mapping of
-            their keys: ``{"ledger": "s3://lake/ledger/", "vendors": "s3://lake/vendors.parquet"}``.
+            A file, a folder (it ends with a slash), a pattern or several of them; of several tables
+            a mapping of their keys:
+            ``{"ledger": "s3://lake/ledger/", "vendors": "s3://lake/vendors.parquet"}``.
         dataset : str
             The dataset's name; it is created if there is none.
         connection : str, optional
             By default yours with the longest prefix of the URI; needed if several have the same.
+        format : str, optional
+            ``delta`` or ``iceberg``: the URI is the folder of such a table.
+        version : int, optional
+            The version of a Delta table, or the id of a snapshot; by default the newest.
         ref : str
             The ref that moves to the new version; ``main`` by default.
         purpose : str
@@ -390,11 +397,14 @@ class Dataset:
     @keywords(AttachArguments)
     def attach(self, uri: Uris | Mapping[str, Uris], **options: Unpack[AttachArguments]) -> Dataset:
         """Attach Parquet files as a new version, as :meth:`Client.attach` does."""
-        connection = options.pop("connection", None)
+        of_table = {
+            "connection": options.pop("connection", None),
+            "format": options.pop("format", None),
+            "version": options.pop("version", None),
+        }
         named = uri if isinstance(uri, Mapping) else {None: uri}
         tables = [
-            given(table_key=key, uri=one if isinstance(one, str) else list(one))
-            | given(connection=connection)
+            given(table_key=key, uri=one if isinstance(one, str) else list(one)) | given(**of_table)
             for key, one in named.items()
         ]
         return self._moved("attach", options, tables=tables)

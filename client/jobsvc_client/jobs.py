@@ -29,6 +29,7 @@ from jobsvc_client.fields import (
     EvaluationOptions,
     RowsOptions,
     SharedRowsOptions,
+    WeightsOptions,
 )
 from jobsvc_client.frames import (
     Frame,
@@ -36,6 +37,7 @@ from jobsvc_client.frames import (
     existing_file,
     from_parquet,
     to_parquet,
+    with_known_totals,
     write_file,
 )
 from jobsvc_client.results import Changes, Estimates, Evaluation, UploadedValues, groups_table
@@ -311,8 +313,9 @@ class Sample(RowsJob):
         values : UploadedValues or int
             What :meth:`upload_values` returned, or its number: estimate its columns.
         **options
-            The other fields of the request, such as ``confidence``, ``calibrate`` and
-            ``true_values``; docs/ESTIMATES.md.
+            The other fields of the request, such as ``confidence``, ``calibrate`` (whose
+            ``totals`` may be a mapping or a frame), ``nonresponse`` and ``true_values``;
+            docs/ESTIMATES.md.
 
         Examples
         --------
@@ -323,7 +326,7 @@ class Sample(RowsJob):
             named = given(statistic=statistic, column=column, denominator=denominator, q=q)
             figures.append(named if value is ... else {**named, "value": value})
         body = given(
-            **options,
+            **with_known_totals(options),
             statistics=figures,
             by=listed(by) or None,
             filters=None if filters is None else filter_body(filters),
@@ -532,6 +535,55 @@ class Sample(RowsJob):
         if path is not None:
             write_file(path, content)
         return envelope
+
+    @keywords(WeightsOptions)
+    def weights(
+        self,
+        path: str | Path | None = None,
+        *,
+        columns: Columns = (),
+        values: int | UploadedValues | str | None = None,
+        library: Library = "pandas",
+        **options: Unpack[WeightsOptions],
+    ) -> Any:
+        """Return the drawn rows with their weights as a frame, or write them to a file.
+
+        Parameters
+        ----------
+        path : str or Path, optional
+            A file that ends with .csv, .parquet, .dta or .sav; .md or .json is the codebook.
+        columns : str or sequence of str
+            Columns of the sample; by default all of the table.
+        values : UploadedValues, int or str
+            An upload, or ``findings``, whose columns can be named.
+        library : str
+            ``pandas``, ``polars`` or ``arrow``.
+        **options
+            ``calibrate``, whose ``totals`` may be a mapping such as ``{"region": {"north": 1200}}``
+            or a frame with a line for each group; ``nonresponse``, ``replicates`` and the other
+            fields of the request; docs/WEIGHTS.md.
+
+        Examples
+        --------
+        >>> known = {"method": "rake", "columns": ["region"]}
+        >>> sample.weights(calibrate=known, replicates="jackknife")  # doctest: +SKIP
+        """
+        ending = "parquet" if path is None else Path(path).suffix.removeprefix(".").lower()
+        body = given(
+            **with_known_totals(options),
+            format="markdown" if ending == "md" else ending,
+            columns=listed(columns) or None,
+            values=values.number if isinstance(values, UploadedValues) else values,
+        )
+        pieces: list[bytes] = []
+        self._transport.download(f"{self._path()}/weights", {}, pieces.append, body)
+        content = b"".join(pieces)
+        return from_parquet(content, library) if path is None else write_file(path, content)
+
+    @keywords(WeightsOptions)
+    def codebook(self, **options: Unpack[WeightsOptions]) -> dict[str, Any]:
+        """Return what the columns of :meth:`weights` are, the known totals and the replicates."""
+        return self._computed("weights", given(**with_known_totals(options)))
 
     @keywords()
     def design(self, format: str = "r") -> str:  # noqa: A002 - as the API names it

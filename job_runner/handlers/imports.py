@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from contract.requests.importing import ReadOptions
@@ -23,8 +23,9 @@ from import_engine.work import ImportedTable
 from job_runner.attempt import JobContext
 from job_runner.imported_keys import ImportedKey, imported_keys, new_row_keys
 from parquet_tables.progress import ProgressCallback, progress_part
+from parquet_tables.rows import write_ordinals
 from profiling_engine.tables.control_totals import ControlTotal, control_totals
-from service.tables.attached_files import TableToAttach, attach, notes_on
+from service.tables.attached_files import AttachedTable, TableToAttach, attach, notes_on
 from storage.accounts.users import get_user
 from storage.errors import DamagedData
 from storage.jobs.jobs import JobRecord
@@ -173,7 +174,7 @@ def run_attachment(context: JobContext) -> Outcome:
         before = get_commit(tx, context.job.dataset_id, commit_id).manifest if commit_id else None
     rows_before = {table.key: table.row_count for table in before.tables} if before else {}
     given = [TableToAttach.from_json(table) for table in parameters["attach"]]
-    tables = attach(
+    attached = attach(
         service,
         context.parquet,
         user,
@@ -181,6 +182,7 @@ def run_attachment(context: JobContext) -> Outcome:
         context.on_progress,
         verifies=parameters.get("verify", False),
     )
+    tables = [_stored(context, table) for table in attached]
     return Outcome(
         summary={
             "file_name": parameters["file_name"],
@@ -190,6 +192,7 @@ def run_attachment(context: JobContext) -> Outcome:
                     **_summary(table),
                     "files": len(table.files),
                     "rows_before": rows_before.get(table.key),
+                    **({} if table.source is None else {"source": vars(table.source)}),
                     "notes": [*_rows_note(table, rows_before), *notes_on(table)],
                     "control_totals": [],
                 }
@@ -203,6 +206,16 @@ def run_attachment(context: JobContext) -> Outcome:
             require_columns=_requires_columns(context.job),
         ),
     )
+
+
+def _stored(context: JobContext, table: AttachedTable) -> StoredTable:
+    """An attached table with a deletion vector of the rows that its version doesn't have."""
+    if not len(table.deleted):
+        return table.stored
+    with context.parquet.cursor() as cursor:
+        path = context.scratch.file(f"deleted-{table.stored.key}.parquet")
+        written = write_ordinals(cursor, table.deleted, path)
+    return replace(table.stored, deletion_vector=context.adopt(written.written, written.rows))
 
 
 def _rows_note(table: StoredTable, rows_before: Mapping[str, int]) -> list[str]:

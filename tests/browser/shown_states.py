@@ -268,6 +268,7 @@ ADMIN_STATES: dict[str, State] = {
         "&calibrate=poststratify&known=city&true_values=1&goal=2%25"
     ),
     "back-test": at("/jobs/{j[draw]}?tab=estimates&view=backtest"),
+    "weights": at("/jobs/{j[draw]}?tab=estimates&view=weights&replicates=bootstrap"),
     "values from a file": at("/jobs/{j[draw]}?tab=estimates&view=values"),
     "contrast": at("/jobs/{j[draw]}?tab=estimates&statistic=mean&column=amount&contrast_column=id"),
     "change": at("/jobs/{j[draw]}?tab=change&with_job={j[draw]}&statistic=mean&column=amount"),

@@ -321,6 +321,10 @@ CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
             {"json": {"statistics": [{"statistic": "count"}]}},
         ),
     ),
+    "POST /api/sampling/jobs/<job_id>/weights": (
+        "rows_downloaded",
+        lambda w: (f"/api/sampling/jobs/{w.draw}/weights", {"json": {"format": "csv"}}),
+    ),
     "POST /api/sampling/jobs/<job_id>/change": (
         "rows_viewed",
         lambda w: (

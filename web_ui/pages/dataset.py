@@ -13,6 +13,7 @@ from urllib.parse import quote, urlencode
 from flask import Response, request
 
 from application.access import RowSource
+from application.attaching import newer_version
 from application.audit.review import may_undo_sign_offs
 from application.certificates.ledger import ledger_page
 from application.identity.column_reports import job_changes
@@ -157,7 +158,16 @@ def _overview(context: Values) -> Values:
     if commit is None:
         return {"tables": [], "columns": []}
     table = commit.manifest.table(context["table_key"])
-    return {"tables": commit.manifest.tables, "columns": table.columns}
+    newer = None
+    if caller().may(context["dataset"], "write"):
+        newer = newer_version(service(), caller().user, table)
+    again = {"table": table.name, "ref": context["ref"], "attach": 1}
+    return {
+        "tables": commit.manifest.tables,
+        "columns": table.columns,
+        "newer": newer,
+        "newer_query": urlencode({**vars(newer), **again}) if newer else None,
+    }
 
 
 def _data(context: Values) -> Values:

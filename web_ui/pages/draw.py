@@ -98,7 +98,8 @@ def _method(kind: type[Method]) -> dict[str, Any]:
 
 def _parameter(own: Declared) -> dict[str, Any]:
     """A parameter as the form's script reads it."""
-    kind = getattr(own.kind, "of", own.kind)
+    # The function `of` of a choice makes one; that of a list is the kind of its values.
+    kind = own.kind if isinstance(own.kind, Choice) else getattr(own.kind, "of", own.kind)
     return {
         "name": own.name,
         "type": own.kind.json_type,

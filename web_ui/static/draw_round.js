@@ -28,9 +28,11 @@ export function roundForm(context, round, place, actions) {
   if (method.no_keyed_order) delete round.order;
   const [how, many, options] = [h("div", { class: "fields" }), h("div", { class: "stack" }), h("div", { class: "fields" })];
   const refresh = () => {
-    fill(how, parametersOf(method, round).filter((one) => OF_HOW.includes(one.name)).map((one) => field(context, round, one, loc, refresh)));
+    const shown = parametersOf(method, round);
+    for (const one of method.parameters) if (Object.keys(one.only_with).length && !SIZES.includes(one.name) && !shown.includes(one)) delete round.parameters[one.name];
+    fill(how, shown.filter((one) => OF_HOW.includes(one.name)).map((one) => field(context, round, one, loc, refresh)));
     if (!method.divides) fill(many, sizeForm(context, round, method, loc, refresh));
-    fill(options, parametersOf(method, round).filter((one) => !OF_HOW.includes(one.name)).map((one) => field(context, round, one, loc, refresh)));
+    fill(options, shown.filter((one) => !OF_HOW.includes(one.name)).map((one) => field(context, round, one, loc, refresh)));
   };
   refresh();
   const action = (name, text, run) => run && h("button", { type: "button", class: "plain", "aria-label": `${text} step ${place + 1}`, onclick: run }, name);
