@@ -224,8 +224,8 @@ class ClusterMethod(Method):
         if self.is_plain:
             return None
         return (
-            "The waves of a panel draw clusters with equal chances, in one or two stages: leave out "
-            "`strata_columns`, `cluster_probability` and `subcluster_column`."
+            "The waves of a panel draw clusters with equal chances, in one or two stages: leave "
+            "out `strata_columns`, `cluster_probability` and `subcluster_column`."
         )
 
     @property
