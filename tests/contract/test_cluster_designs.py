@@ -146,3 +146,11 @@ def test_joint_probabilities_say_whether_they_are_exact(server: LiveServer, data
     inside, apart = (pair["joint_probability"] for pair in found["pairs"])
     assert inside == pytest.approx(7 / 12 * 9 * 8 / (20 * 19))
     assert apart == pytest.approx(7 / 12 * 7 / 18 * (9 / 20) ** 2)
+
+
+def test_a_panel_draws_no_stages(server: LiveServer, dataset: int) -> None:
+    given = {**DESIGNS["three stages"], "order": {"key": ["id"]}}
+    body = {"name": "by stages", "round": given, "rotation": "25%"}
+    path = f"/api/sampling/datasets/{dataset}/panels"
+    problem = assert_problem(server.admin.post(path, json=body), 422, "invalid_value")
+    assert "waves of a panel draw clusters with equal chances" in str(problem)
