@@ -1,8 +1,8 @@
 """How often intervals hold the true total where rows are taken along a line, by kind of line.
 
-Each draw has new noise and a new start. A trend, a trend with noise, noise alone and a period are the
-values along the line. `sd1` are successive differences, `random` is the variance of a random sample,
-for points Hájek's.
+Each draw has new noise and a new start. A trend, a trend with noise, noise alone and a period are
+the values along the line. `sd1` are successive differences, `random` is the variance of a random
+sample, for points Hájek's.
 
     python -m benchmarks.coverage lines [--draws 2000]
 """
@@ -102,7 +102,7 @@ def main(arguments: list[str] | None = None) -> None:
             for rule in RULES:
                 found = coverage(line, rule, draws, by_size=by_size)
                 kind = "by size" if by_size else "every k-th"
-                print(  # noqa: T201 - the result
+                print(
                     f"{kind:10} {line:24} {rule:7} {100 * found.covered:5.1f} % {found.ratio:8.2f}"
                 )
 
