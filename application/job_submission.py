@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -269,9 +269,12 @@ def required_columns(require_columns: bool) -> Mapping[str, bool]:
     return {"require_columns": True} if require_columns else {}
 
 
-def row_key_of_import(columns: Sequence[str]) -> Mapping[str, list[str]]:
-    """The run parameter that declares a row key, if it is given."""
-    return {"row_key": list(columns)} if columns else {}
+def row_key_of_import(request: ImportRequest | UriImportRequest) -> Mapping[str, Any]:
+    """The run parameters that declare a row key, if it is given."""
+    if not request.row_key:
+        return {}
+    rule = {} if request.duplicates is None else {"duplicates": request.duplicates}
+    return {"row_key": list(request.row_key), **rule}
 
 
 def _recorded(request: ImportRequest | UriImportRequest, message: str) -> dict[str, Any]:
@@ -281,7 +284,7 @@ def _recorded(request: ImportRequest | UriImportRequest, message: str) -> dict[s
         "commit_message": request.commit_message or message,
         **({"options": options} if options else {}),
         **required_columns(request.require_columns),
-        **row_key_of_import(request.row_key),
+        **row_key_of_import(request),
     }
 
 

@@ -15,7 +15,13 @@ from typing import Any, cast
 
 from application.audit.planned import with_likelihoods
 from application.draw_answers import DrawnAtOnce, DrawPlan, PlannedOutput, PlannedRound
-from application.excluding import ExcludedRows, exclude, split_filters, with_filters
+from application.excluding import (
+    ExcludedRows,
+    exclude,
+    exclusion_warnings,
+    split_filters,
+    with_filters,
+)
 from application.job_submission import (
     Submission,
     earlier_job,
@@ -41,6 +47,7 @@ from service.draw_engines import EngineChoice, choose_engine, opened_engine
 from service.sampling_parameters import (
     DrawRule,
     engine_rounds,
+    follows_keys,
     seed_origins,
     settle_rounds,
     source_draw,
@@ -187,7 +194,7 @@ def check_draw(service: Service, dataset_id: int, request: SamplingRequest) -> C
     if earlier is not None and excluded is None:
         excluded = exclude(service, dataset_id, source, request.source_ref, settled, earlier)
     version = DRAW_VERSION if request.draw_version is None else request.draw_version
-    is_keyed = any(one.get("order") for one in settled)
+    is_keyed = follows_keys(settled)
     made_by = source_draw(service, dataset_id, source.commit_id, is_keyed=is_keyed)
     if excluded is not None:
         source = excluded.population
@@ -213,7 +220,8 @@ def submit_sampling(
     commit_id = draw.source.commit_id
     population_id = draw.stored_population(service, by.user, dataset.id)
     version = commit_id[:12] if request.source_ref == commit_id else request.source_ref
-    message = f"Sample of {version}, table {draw.source.key}"
+    noun = "Split" if any(each.method.divides for each in draw.rounds) else "Sample"
+    message = f"{noun} of {version}, table {draw.source.key}"
     parameters = {
         "source_ref": request.source_ref,
         "table_key": draw.source.key,
@@ -286,6 +294,8 @@ def plan(service: Service, dataset_id: int, request: SamplingRequest) -> DrawPla
         )
     profile = cached_profile(service, files)
     warnings = draw_warnings(draw.rounds)
+    if draw.excluded is not None:
+        warnings += exclusion_warnings(draw.excluded.exclusion.as_json())
     total_rows = sum(planned_round.rows_planned for planned_round in planned)
     if not total_rows and not request.allow_empty:
         eligible = planned[0].eligible_rows

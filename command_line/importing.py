@@ -32,6 +32,7 @@ from command_line.output import (
 from contract.declarations import declared
 from contract.requests.importing import ReadOptions, UriImportRequest
 from contract.requests.submitting import MAIN
+from domain_errors import with_names
 
 SHOWN_ROWS = 10
 OPTIONS = {own.name: own.option for own in declared(ReadOptions)}
@@ -259,7 +260,8 @@ def print_version(job: dict[str, Any], columns: Columns) -> None:
             print_line(f"Note on {table['key']}: {note}")
         if key := table.get("row_key"):
             columns_of_key = ", ".join(key["columns"])
-            print_line(f"Row key of {table['key']}: {columns_of_key}. {key['text']}")
+            text = with_names(key["text"], "--{}".format)
+            print_line(f"Row key of {table['key']}: {columns_of_key}. {text}")
 
 
 def _print_import(job: dict[str, Any], changes: dict[str, Any] | None) -> None:

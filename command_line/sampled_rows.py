@@ -206,16 +206,9 @@ def _share(text: str) -> dict[str, Any]:
     return {"statistic": "proportion", "column": column, "value": _value(value)}
 
 
-def _value(text: str) -> str | float | bool | None:
-    """A number, true or false as such, else the text, if need be in quotes; None if empty."""
-    if len(text) > 1 and text[0] == text[-1] == '"':
-        return text[1:-1]
-    if text in ("true", "false"):
-        return text == "true"
-    try:
-        return float(text)
-    except ValueError:
-        return text or None
+def _value(text: str) -> str | None:
+    """The text, which may stand in quotes; None if empty. Its column's type says what it means."""
+    return text[1:-1] if len(text) > 1 and text[0] == text[-1] == '"' else text or None
 
 
 def _ratio(text: str) -> dict[str, Any]:

@@ -58,7 +58,8 @@ def imported_keys(
         files = table.as_files(context.service.data_files, NO_ORDINALS)
         declared = declared_key(context.service, context.job.dataset_id, table.key)
         if requested and table.key in targets:
-            duplicates = declared.duplicates if declared is not None else "refuse"
+            of_before = declared.duplicates if declared is not None else "refuse"
+            duplicates = context.job.run_parameters.get("duplicates", of_before)
             key = RowKey(tuple(requested), duplicates)
             found.append(_checked(context, table, files, key, on_progress, is_new=True))
         elif declared is not None:

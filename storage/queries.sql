@@ -345,6 +345,16 @@ WHERE run_parameters ->> '$.panel.panel_id' = :panel_id
                                        AND refs.commit_id = output_commit_id))
 ORDER BY run_parameters ->> '$.panel.wave', jobs.seq;
 
+-- other_wave: Select the job of a panel with the number of a given one, if its sample has a ref.
+SELECT other.id FROM jobs AS restored JOIN jobs AS other
+  ON other.run_parameters ->> '$.panel.panel_id' = restored.run_parameters ->> '$.panel.panel_id'
+ AND other.run_parameters ->> '$.panel.wave' = restored.run_parameters ->> '$.panel.wave'
+WHERE restored.id = :job_id AND other.id <> restored.id
+  AND other.run_parameters ->> '$.panel.panel_id' IS NOT NULL
+  AND (other.status IN ('pending', 'running')
+       OR EXISTS (SELECT 1 FROM refs WHERE refs.dataset_id = other.dataset_id
+                                       AND refs.commit_id = other.output_commit_id));
+
 -- failed_wave_of_panel: Select a panel's latest job if it failed and wasn't dismissed.
 SELECT id FROM jobs AS latest
 WHERE run_parameters ->> '$.panel.panel_id' = :panel_id
@@ -654,6 +664,12 @@ WITH RECURSIVE retained (place) AS (
          AND commits.id IN (source_commit_id, run_parameters ->> '$.compare_to.commit_id')
     WHERE jobs.status IN ('pending', 'running')
     UNION
+    SELECT commits.rowid FROM jobs INDEXED BY jobs_listed_of_status
+    JOIN json_each(run_parameters, '$.joined') AS joined
+    JOIN commits ON commits.dataset_id = jobs.dataset_id
+         AND commits.id = joined.value ->> '$.commit_id'
+    WHERE jobs.status IN ('pending', 'running')
+    UNION
     SELECT commits.rowid FROM ledger_entries
     JOIN commits ON commits.dataset_id = ledger_entries.dataset_id
          AND commits.id = (body ->> '$.text') ->> '$.commit_id'
@@ -692,8 +708,10 @@ WHERE commits.rowid = :place
   AND NOT EXISTS (SELECT 1 FROM jobs INDEXED BY jobs_listed_of_status
                   WHERE jobs.status IN ('pending', 'running')
                     AND jobs.dataset_id = commits.dataset_id
-                    AND commits.id IN (source_commit_id,
-                                       run_parameters ->> '$.compare_to.commit_id'))
+                    AND (commits.id IN (source_commit_id,
+                                        run_parameters ->> '$.compare_to.commit_id')
+                         OR commits.id IN (SELECT value ->> '$.commit_id'
+                                           FROM json_each(run_parameters, '$.joined'))))
   AND (commits.dataset_id IN (SELECT value FROM json_each(:datasets))
        OR NOT EXISTS (SELECT 1 FROM bin WHERE bin.dataset_id = commits.dataset_id
                                           AND bin.commit_id = commits.id

@@ -40,6 +40,7 @@ from application.job_submission import Submission, idempotency_key
 from application.providers.proxy_header import header_still_counts
 from application.samples.facts import favoured_rows, method_title, screen_text
 from application.sessions import COOKIE, CSRF_FIELD, SignedOut, csrf_token, require_own_page
+from contract.column_lists import text_of_names
 from contract.jobs import Priority
 from domain_errors import counted, percent_text
 from presentation.html import block_html
@@ -57,6 +58,7 @@ from web_ui.job_texts import (
     progress_of,
     ref_label,
     state_of,
+    stored_text,
     title_of,
 )
 from web_ui.numbers import (
@@ -433,9 +435,11 @@ for _function in (
     relative_time,
     rounded_text,
     screen_text,
+    text_of_names,
     script,
     verdict_label,
     state_of,
+    stored_text,
     title_of,
     with_query,
 ):

@@ -95,7 +95,7 @@ SENTENCES: Mapping[Action, str] = MappingProxyType(
         "group_member_added": "{who} added {soeid} to the group {name}",
         "group_member_removed": "{who} removed {soeid} from the group {name}",
         "findings_entered": "{who} entered {findings} {findings|finding|findings} about {result}",
-        "row_replaced": "{who} replaced row {row} of {result} by {replacement}: {reason}",
+        "row_replaced": "{who} replaced {row} of {result} by {replacement}: {reason}",
         "findings_reviewed": "{who} {step} the findings about {result}",
         "attributes_chosen": "{who} chose the tested attributes of {result}: {attributes}",
         "conclusion_entered": "{who} wrote the conclusion on {result}",
@@ -188,6 +188,10 @@ def _facts(entry: Entry) -> dict[str, list[SentencePart]]:
     """The facts that the sentences name."""
     details = entry.details
     facts = {name: [SentencePart(_text(value))] for name, value in details.items()}
+    for fact in ("row", "replacement"):
+        if fact in details:
+            name = details.get(f"{fact}_name") or f"row {details[fact]}"
+            facts[fact] = [SentencePart(str(name))]
     facts["action"] = [SentencePart(entry.action.replace("_", " "))]
     facts["what"] = [
         SentencePart(VIEWS.get(details.get("what", ""), _text(details.get("what", "rows"))))

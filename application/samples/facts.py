@@ -21,6 +21,7 @@ LABELS = {
     "exclude_drawn_by": "Exclude drawn rows by",
     "allow_empty": "Allow a sample without rows",
     "require_columns": "Require the same columns",
+    "duplicates": "Equal keys",
     "minimum_degrees": "Degrees of freedom, at least",
 }
 """Screen names of the parameters of methods, and of other fields that messages name."""
@@ -100,7 +101,10 @@ def excluded_text(run_parameters: Mapping[str, Any]) -> str | None:
     if excluded is None:
         return None
     by = "position" if excluded["key"] is None else ", ".join(excluded["key"])
-    return f"{counted(excluded['rows'], 'row')} that {_owners(excluded)}, by {by}"
+    others = ""
+    if excluded.get("group_rows"):
+        others = f", with {excluded['group_rows']:,} other rows of their {excluded['group']}"
+    return f"{counted(excluded['rows'], 'row')} that {_owners(excluded)}, by {by}{others}"
 
 
 def _owners(excluded: Mapping[str, Any]) -> str:

@@ -39,6 +39,7 @@ class ImportArguments(ImportOptions, total=False):
     purpose: str | None
     require_columns: bool
     row_key: Sequence[str] | None
+    duplicates: str | None
 
 
 class AttachArguments(TypedDict, total=False):
@@ -188,6 +189,8 @@ class Client:
             may differ.
         row_key : sequence of str
             The columns that identify a row, to declare as the row key of the table.
+        duplicates : str
+            ``number`` to number rows of that key that share it.
         **options
             How to read it: ``header_row``, ``decimal``, ``date_order``, ``types`` and so on.
         """

@@ -28,6 +28,7 @@ from jobsvc_client.fields import (
     EstimateOptions,
     EvaluationOptions,
     RowsOptions,
+    SharedRowsOptions,
     WeightsOptions,
 )
 from jobsvc_client.frames import (
@@ -381,19 +382,36 @@ class Sample(RowsJob):
         )
         return Changes(self._computed("change", body))
 
-    @keywords()
+    @keywords(SharedRowsOptions)
     def changed_values(
-        self, other: Sample | str, columns: Columns = (), *, key: Columns = ()
+        self,
+        other: Sample | str,
+        columns: Columns = (),
+        *,
+        key: Columns = (),
+        values: int | str | None = None,
+        **options: Unpack[SharedRowsOptions],
     ) -> list[dict[str, Any]]:
         """List the values that differ between the rows in this sample and another.
 
         Each has the row's ``key``, the ``column``, and ``old`` and ``new`` as texts.
+
+        Parameters
+        ----------
+        other : Sample or str
+            The other sample, or the id of its job.
+        columns : str or sequence of str
+            The columns to compare; by default all that both samples have.
+        key, values
+            As for :meth:`change`.
         """
-        query = {
-            "with_job": _id_of(other),
-            **({"columns": quoted_list(listed(columns))} if columns else {}),
-            **({"key": quoted_list(listed(key))} if key else {}),
-        }
+        query = given(
+            **options,
+            with_job=_id_of(other),
+            columns=quoted_list(columns or None),
+            key=quoted_list(key or None),
+            values=values,
+        )
         return self._transport.pages(f"{self._path()}/changed-values", "data", query)
 
     @keywords()
@@ -596,7 +614,7 @@ class Sample(RowsJob):
             if key is not None:
                 raise JobsvcError("`key` needs `as_of`.", "invalid_request")
             return self.frame(library, columns=columns)
-        names = None if key is None else listed(key)
+        names = quoted_list(key)
         return self._frame(f"{self._path()}/rows", library, columns, as_of=as_of, key=names)
 
     @keywords()

@@ -137,6 +137,8 @@ def _of_query(own: Declared) -> fields.Field[Any]:
             return QueryBoolean(**options)
         case kinds.Names(most):
             return QueryList(validate=validate.Length(max=most), **options)
+        case kinds.Items(kinds.ColumnName(), most):
+            return QueryList(validate=validate.Length(max=most), **options)
         case kinds.Items(kinds.Choice(titles)):
             return QueryList(validate=validate.ContainsOnly(list(titles)), **options)
         case _:

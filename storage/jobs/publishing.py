@@ -120,22 +120,29 @@ def publish(database: Database, job: JobRecord, outcome: Outcome, clock: Clock) 
             summary |= {} if carried is None else {"continues": carried}
         if changes is not None:
             summary["column_changes"] = [change.as_json() for change in changes]
-        for new_key in outcome.row_keys:
-            set_row_key(tx, job.dataset_id, **vars(new_key), user_id=job.user_id, clock=clock)
-            record(
-                tx,
-                clock,
-                "row_key_set",
-                user_id=job.user_id,
-                origin=THIS_PROCESS,
-                dataset_id=job.dataset_id,
-                details={**vars(new_key), "columns": list(new_key.columns)},
-            )
+        _declare_keys(tx, job, outcome.row_keys, clock)
         complete_job(tx, job, summary, commit.id, clock)
         if outcome.draw is not None:
             body = {**outcome.draw, "job_id": job.id, "sample_commit_id": commit.id}
             append_entry(tx, job.dataset_id, "draw", job.user_soeid, body, clock)
         return commit.id
+
+
+def _declare_keys(
+    tx: Transaction, job: JobRecord, row_keys: Sequence[NewRowKey], clock: Clock
+) -> None:
+    """Declare the row keys of imported tables, with their audit entries."""
+    for new_key in row_keys:
+        set_row_key(tx, job.dataset_id, **vars(new_key), user_id=job.user_id, clock=clock)
+        record(
+            tx,
+            clock,
+            "row_key_set",
+            user_id=job.user_id,
+            origin=THIS_PROCESS,
+            dataset_id=job.dataset_id,
+            details={**vars(new_key), "columns": list(new_key.columns)},
+        )
 
 
 def job_with_output(tx: Transaction, dataset_id: int, commit_id: str) -> JobRecord | None:

@@ -38,12 +38,11 @@ from application.estimation.value_sources import (
     EstimatedColumn,
     ValueSource,
     estimated_columns,
-    value_of_text,
     value_source,
 )
 from contract.answers import answer_fields
 from contract.fields import DEFAULT_CONFIDENCE, NOT_GIVEN, USUAL_CONFIDENCES
-from contract.group_texts import split_two_groups
+from contract.group_texts import read_two_groups
 from contract.numbers import TwoReadings, number_of
 from contract.requests.estimate import (
     DEFAULT_QUANTILE,
@@ -141,7 +140,7 @@ def _figures(found: JobRecord) -> Values:
             values["columns"] = estimated_columns(service(), found, chosen_source(found, chosen))
             if lacks_column(chosen):
                 chosen |= first_choice(values["columns"])
-            asked = estimates_asked(found, chosen)
+            asked = estimates_asked(chosen)
             census = census_of(caller(), found, asked.calibrate)
             answer = estimates_of(service(), found, asked, census)
         audit_sample(found, "estimates")
@@ -151,9 +150,7 @@ def _figures(found: JobRecord) -> Values:
     inside = [held for each in estimates if (held := each.holds_truth) is not None]
     return {
         **values,
-        **code_at(
-            f"/api/sampling/jobs/{found.id}/estimates", estimates_asked(found, chosen).stated()
-        ),
+        **code_at(f"/api/sampling/jobs/{found.id}/estimates", asked.stated()),
         "answer": answer,
         "single": _texts(estimates[0]) if len(estimates) == 1 and not chosen["by"] else None,
         "table": estimates_table(answer, "Estimates"),
@@ -308,7 +305,7 @@ def _needed(found: JobRecord, chosen: Values) -> Values:
         return {}
     try:
         with caller().reading():
-            goal = PrecisionGoal(estimates_asked(found, chosen), _goal(chosen), chosen["basis"])
+            goal = PrecisionGoal(estimates_asked(chosen), _goal(chosen), chosen["basis"])
             return {"needed": more_rows(service(), found, goal)}
     except DomainError as error:
         return {"needed_problem": problem_text(error)}
@@ -398,7 +395,7 @@ def _downloaded(job_id: str) -> tuple[JobRecord, EstimatesAnswer, Values]:
         if lacks_column(chosen):
             columns = estimated_columns(service(), found, chosen_source(found, chosen))
             chosen |= first_choice(columns)
-        asked = estimates_asked(found, chosen)
+        asked = estimates_asked(chosen)
         census = census_of(caller(), found, asked.calibrate)
         answer = estimates_of(service(), found, asked, census)
     audit_sample(found, "estimates")
@@ -478,17 +475,15 @@ def first_choice(columns: Sequence[EstimatedColumn]) -> Values:
     return {"statistic": "mean", "column": best.name}
 
 
-def estimates_asked(found: JobRecord, chosen: Values) -> EstimatesRequest:
+def estimates_asked(chosen: Values) -> EstimatesRequest:
     """The choices as a request."""
-    name, value = chosen["statistic"], NOT_GIVEN
-    if name == "proportion" and chosen["column"]:
-        source, text = chosen_source(found, chosen), chosen["value"]
-        value = value_of_text(service(), found, chosen["column"], text, source)
+    name = chosen["statistic"]
+    is_share = name == "proportion" and chosen["column"]
     figure = StatisticRequest(
         statistic=name,
         column=chosen["column"] if name != "count" else None,
         denominator=chosen["denominator"] if name == "ratio" else None,
-        value=value,
+        value=(chosen["value"] or None) if is_share else NOT_GIVEN,
         q=chosen["q"] if name == "quantile" else DEFAULT_QUANTILE,
     )
     return EstimatesRequest(
@@ -501,24 +496,20 @@ def estimates_asked(found: JobRecord, chosen: Values) -> EstimatesRequest:
         true_values=chosen["true_values"],
         calibrate=chosen_calibration(chosen),
         nonresponse=chosen_nonresponse(chosen, request.args),
-        contrast=_contrast(found, chosen),
+        contrast=_contrast(chosen),
         values=chosen["values"],
         book_column=chosen["book"],
         **read_form(EstimatesRequest, request.args, BY_ITSELF),
     )
 
 
-def _contrast(found: JobRecord, chosen: Values) -> ContrastRequest | None:
+def _contrast(chosen: Values) -> ContrastRequest | None:
     """The contrast of two groups, or else with another column."""
-    measure, source = chosen["measure"], chosen_source(found, chosen)
+    measure = chosen["measure"]
     if chosen["groups"] and chosen["other"]:
         raise InvalidRequest("Compare two groups or compare with a column, not both.")
     if chosen["groups"]:
-        by, first, second = split_two_groups(chosen["groups"])
-        values = [
-            value_of_text(service(), found, by, side.text, source) for side in (first, second)
-        ]
-        between = BetweenRequest(by=by, first=values[0], second=values[1])
+        between = BetweenRequest(**read_two_groups(chosen["groups"]))
         return ContrastRequest(between=between, measure=measure)
     return ContrastRequest(column=chosen["other"], measure=measure) if chosen["other"] else None
 

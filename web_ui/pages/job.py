@@ -24,6 +24,7 @@ from application.identity.bin import binned_since
 from application.identity.column_reports import job_changes
 from application.identity.lookup import key_column, look_up
 from application.lifecycle import cancel, original_request, retry, retryability, same_request
+from application.panels.registering import may_be_followed
 from application.request_code.forms import ApiRequest
 from application.samples.design_sheet import group_table
 from application.samples.divisions import division_sentences, part_shares
@@ -123,6 +124,7 @@ def job(job_id: str) -> AnyResponse:
         tab=tab,
         advice=advice(found, retry_state),
         may_write=caller().may(dataset, "write"),
+        may_be_followed=is_sample(found) and may_be_followed(found),
         may_undo_sign_off=may_undo,
         is_open=found.status in ("pending", "running"),
         now=timestamp(service().clock()),
