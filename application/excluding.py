@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, cast
@@ -26,6 +27,7 @@ from parquet_tables.row_keys.digests import RowKey
 from parquet_tables.rows import write_ordinals
 from parquet_tables.tables import Int64s
 from sampling_engine import method_class
+from sampling_engine.errors import DrawWarning, draw_warning
 from service.sampling_parameters import (
     digest_of_draws,
     digest_of_left_out,
@@ -45,6 +47,7 @@ from service.tables.earlier_rows import (
 from service.tables.open_tables import (
     OpenTable,
     open_commit,
+    open_source,
     open_table,
     output_of,
 )
@@ -515,12 +518,11 @@ def find_rows(
     if earlier.new_since is not None:
         with located((*earlier.loc, "new_since")):
             since = open_table(service, dataset_id, earlier.new_since, source.key)
-    label = f"{source_ref} ({source.commit_id[:8]})"
     shared: dict[str, Any] = {
         "service": service,
         "dataset_id": dataset_id,
         "table": source,
-        "label": label,
+        "label": f"{source_ref} ({source.commit_id[:8]})",
         "loc": earlier.loc,
         "parts": parts or {},
     }
@@ -531,6 +533,7 @@ def find_rows(
     version = None if since is None else EarlierVersion(since, f"{earlier.new_since}"[:20])
     old, drawn = matching.of(version, draws)
     ordinals = np.union1d(old, drawn)
+    without_match = _without_match(since, draws, old, drawn)
     exclusion = Exclusion(
         commit_id=source.commit_id,
         key=None if key is None else [*key.columns],
@@ -542,9 +545,61 @@ def find_rows(
         drawn_rows=len(drawn),
         source_draw=digest_of_draws(source_draw(service, dataset_id, source.commit_id), draws),
         parts=[name for name in _settled_names(draws, parts or {}) if ":" in name],
+        without_match=without_match,
+        retyped=_retyped(service, source, key, since, draws) if without_match else [],
     )
     settled = replace(earlier, not_drawn_by=_settled_names(draws, parts or {})).as_json()
     return ExcludedRows(source, source_ref, exclusion, draws, ordinals, settled)
+
+
+def _without_match(
+    since: OpenTable | None, draws: Sequence[JobRecord], old: Int64s, drawn: Int64s
+) -> list[str]:
+    """The filters whose version or draws have rows, but none that is in the table."""
+    has_old = since is not None and since.files.row_count
+    has_drawn = any((job.output_summary or {})["total_sampled"] for job in draws)
+    return [
+        *(["new_since"] if has_old and not len(old) else []),
+        *(["not_drawn_by"] if has_drawn and not len(drawn) else []),
+    ]
+
+
+def _retyped(
+    service: Service,
+    source: OpenTable,
+    key: RowKey | None,
+    since: OpenTable | None,
+    draws: Sequence[JobRecord],
+) -> list[str]:
+    """The columns of a key whose type is another one than in an earlier version or draw."""
+    earlier = [] if since is None else [since.files]
+    for job in draws:
+        with suppress(DomainError):  # its version was pruned
+            earlier.append(open_source(service, job).files)
+    found: dict[str, None] = {}
+    for name in () if key is None else key.columns:
+        now = source.files.column(name)
+        for table in earlier:
+            with suppress(DomainError):
+                if (before := table.column(name).type) != now.type:
+                    found[f"{now.name} was {before} and is {now.type}"] = None
+    return list(found)
+
+
+def exclusion_warnings(excluded: Mapping[str, Any] | None) -> list[DrawWarning]:
+    """The warnings on a recorded exclusion: rows that the table has none of."""
+    if not excluded or not excluded.get("without_match"):
+        return []
+    names = {"new_since": "the earlier version", "not_drawn_by": "the earlier draws"}
+    template = "The table has no row of {earlier}, by {key}, so none of them is left out."
+    parameters: dict[str, object] = {
+        "earlier": " or of ".join(names[each] for each in excluded["without_match"]),
+        "key": ", ".join(excluded["key"] or ()) or "position",
+    }
+    if excluded.get("retyped"):
+        template += " Values of two types are different keys: {types}."
+        parameters["types"] = "; ".join(excluded["retyped"])
+    return [draw_warning("no_earlier_rows", template, **parameters)]
 
 
 def _settled_names(

@@ -22,9 +22,9 @@ from profiling_engine.comparison.shared_columns import proposed_key
 from service.tables.key_checks import change_text, check_key, check_text, fault_of
 from service.tables.open_tables import NO_ORDINALS, table_files
 from service.tables.row_names import declared_key
-from storage.jobs.publishing import NewRowKey
 from storage.versions.manifests import PRIMARY, StoredTable, get_commit
 from storage.versions.refs import get_ref
+from storage.versions.row_keys import NewRowKey
 
 
 class ImportedKey(TypedDict):

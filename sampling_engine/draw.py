@@ -198,6 +198,7 @@ def _drawn_round(finished: FinishedRound, *, with_keys: bool) -> DrawnRound:
         weights=None if hits is None else weights[order],
         hits=None if hits is None else hits[order],
         stages=finished.draw.stages,
+        selected=order,
     )
 
 

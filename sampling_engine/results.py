@@ -238,6 +238,8 @@ class DrawnRound:
         Of monetary units: design weights, and the selected units in each row.
     stages : GroupStages, optional
         Of clusters in strata, by size or in three stages.
+    selected : array of int, optional
+        The places of the rows in the order of selection.
     """
 
     ordinals: Int64s
@@ -250,6 +252,7 @@ class DrawnRound:
     weights: NDArray[np.float64] | None = None
     hits: Int64s | None = None
     stages: GroupStages | None = None
+    selected: Int64s | None = None
 
 
 @dataclass(frozen=True)
@@ -326,12 +329,16 @@ class RowChances:
     places, circle : array of int and (int, int), optional
         Of a systematic round, the places p of the rows among the eligible ones, and the drawn
         parts a of b possible starts: the row is drawn by the a starts p·a, p·a + 1 … modulo b.
+    arcs : array, optional
+        Of a systematic selection by size, where the starts that draw a row begin on a circle of
+        length 1; they end after its probability.
     """
 
     groups: Int64s
     probabilities: Floats
     places: Int64s | None = None
     circle: tuple[int, int] | None = None
+    arcs: Floats | None = None
 
 
 @dataclass(frozen=True)

@@ -405,6 +405,11 @@ def csrf_field() -> Markup:
     return Markup('<input type="hidden" name="{}" value="{}">').format(CSRF_FIELD, token)
 
 
+def own_address() -> str:
+    """The server's address for programs: ``public_url``, or that of the request."""
+    return service().settings.link("", request.host_url)
+
+
 # Template globals are also visible in imported macros.
 for _function in (
     asset,
@@ -427,6 +432,7 @@ for _function in (
     noun_of,
     failure_of,
     outcome_of,
+    own_address,
     percent_text,
     progress_of,
     query_text,

@@ -197,7 +197,9 @@ def pair_probabilities(
     chances = row_chances(
         service.parquet, source.files, found.rounds[0], ordinals, counts_dir=counts_dir
     )
-    rows = RowsOfPairs(chances.groups, chances.probabilities, chances.places, chances.circle)
+    rows = RowsOfPairs(
+        chances.groups, chances.probabilities, chances.places, chances.circle, chances.arcs
+    )
     joint = found.design.joint_probabilities(rows, first, second)
     single = found.design.inclusion_probabilities(rows)
     ids = [f"{source.key}:{ordinal}" for ordinal in ordinals.tolist()]

@@ -274,7 +274,7 @@ def _by_frame(
     statistic = request.estimate.statistics[0].given()
     if request.estimate.filters is not None:
         raise InvalidGoal("The true variance can't be combined with `filters`.", loc=("filters",))
-    if request.estimate.values != TABLE or request.estimate.calibrate is not None:
+    if request.estimate.values != TABLE or _is_weighted(request.estimate):
         raise InvalidGoal(
             "The true variance is that of the table's own columns, without calibration.",
             loc=("basis",),
@@ -319,6 +319,11 @@ def _by_frame(
         for each in planned.goals
     ]
     return size, groups, list(planned.notes)
+
+
+def _is_weighted(request: EstimatesRequest) -> bool:
+    """Whether the weights are others than those of the design."""
+    return request.calibrate is not None or request.nonresponse is not None
 
 
 def _larger_round(

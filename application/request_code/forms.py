@@ -28,6 +28,7 @@ from contract.requests.draw import EarlierFilterRequest
 from contract.requests.estimate import EstimatesRequest
 from contract.requests.evaluate import EvaluationRequest
 from contract.requests.importing import ReadOptions
+from contract.requests.weights import WeightsRequest
 from sampling_engine import DEFAULT_METHOD, METHODS
 
 Body = Mapping[str, Any]
@@ -395,6 +396,15 @@ FORMS = (
             **defaults_of(EstimatesRequest),
             "variance": {"lonely_stratum": "fail"},
         },
+    ),
+    Form(
+        OF_SAMPLE + "/weights",
+        "weights = sample.weights({arguments})",
+        ("jobsvc", "weights", "{subject}", "--output", "weights.csv"),
+        arguments_of(WeightsRequest, without=("format",)),
+        subject="sample",
+        fields=lambda body: {name: value for name, value in body.items() if name != "format"},
+        defaults=defaults_of(WeightsRequest),
     ),
     Form(
         OF_SAMPLE + "/change",

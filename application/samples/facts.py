@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from application.relative_filters import FIELD, RelativeFilters
 from domain_errors import counted, render
 from presentation.content import Code, Row
 from sampling_engine import METHODS
@@ -156,6 +157,16 @@ def step_facts(given: Mapping[str, Any], seeded: Mapping[str, Any]) -> list[Row]
         descending = ", descending" if selection.get("order_desc") else ""
         facts.append(("Ordered by", f"{selection['order_by']}{descending}"))
     return facts
+
+
+def relative_facts(parameters: Mapping[str, Any], place: int) -> list[Row]:
+    """The filter of a round as it was requested, if it had relative dates."""
+    relative: RelativeFilters | None = parameters.get(FIELD)
+    asked = None if relative is None else relative["rounds"][place]
+    if relative is None or asked is None:
+        return []
+    read_at = relative["read_at"].replace("T", " ").replace("+00:00", " UTC")
+    return [("Filter as requested", Code(filter_text(asked))), ("Its dates are read at", read_at)]
 
 
 def planned_facts(planned: Mapping[str, Any]) -> list[Row]:

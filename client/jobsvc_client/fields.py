@@ -50,6 +50,14 @@ class MethodParameters(TypedDict, total=False):
     """The first eligible row to draw, 1 to `interval`. Default: by the seed. In the order of keys:
     where it begins, such as 0.25.
     """
+    sort_columns: Sequence[str]
+    """Up to three columns along which rows are taken, in place of the table's order. NULL counts
+    as the largest value; equal rows are in the table's order.
+    """
+    sort_order: Literal["serpentine", "nested"]
+    """`serpentine`: the first column ascends, and a later one changes its direction whenever those
+    before it change. `nested`: all ascend.
+    """
     cluster_column: str
     """The column whose distinct values are the clusters; NULL is a value."""
     num_clusters: int
@@ -85,12 +93,13 @@ class MethodParameters(TypedDict, total=False):
     """Subclusters to draw in each drawn cluster, or all if it has fewer."""
     weight_column: str
     """A column of numbers, none of them negative or infinite."""
+    selection: Literal["pareto", "systematic", "fixed_interval", "cell", "random"]
+    """`pareto`: the first rows of an order by random numbers and weights. `systematic`: at equal
+    distances along the cumulated weights, in the table's order or sorted. Of units of money: a
+    random unit in each `cell`, units at a `fixed_interval`, or `random` ones.
+    """
     book_column: str
     """The column of the book amounts."""
-    selection: Literal["fixed_interval", "cell", "random"]
-    """A random unit in each cell of an interval's size, which is the default, units at a fixed
-    interval, or random ones.
-    """
     population: Literal["positive", "absolute", "negative"]
     """The rows to draw from: with positive amounts, with any by its absolute value, or with
     negative ones.
@@ -190,6 +199,14 @@ class EstimateOptions(ConfidenceOptions, total=False):
     interval: Mapping[str, Any]
     variance: Mapping[str, Any]
     calibrate: Mapping[str, Any]
+    nonresponse: Mapping[str, Any]
+    """How rows that didn't respond are made up for."""
+    replicates: Literal["none", "jackknife", "bootstrap"]
+    """Standard errors by replicate weights instead of linearisation."""
+    replicate_count: int
+    """Replicates of a bootstrap."""
+    replicate_seed: int
+    """The seed of a bootstrap."""
     contrast: Mapping[str, Any]
     """Two groups or columns of which the difference or the ratio is estimated."""
     book_column: str
@@ -209,6 +226,22 @@ class SharedRowsOptions(TypedDict, total=False):
     """
     book_column: str
     """For `findings`: the column of book values."""
+
+
+class WeightsOptions(TypedDict, total=False):
+    """How to weight; docs/WEIGHTS.md."""
+
+    calibrate: Mapping[str, Any]
+    nonresponse: Mapping[str, Any]
+    """How rows that didn't respond are made up for."""
+    replicates: Literal["none", "jackknife", "bootstrap"]
+    """Replicate weights, each calibrated again."""
+    replicate_count: int
+    """Replicates of a bootstrap."""
+    replicate_seed: int
+    """The seed of a bootstrap."""
+    only_respondents: bool
+    """Leave out rows that didn't respond, whose weight is 0."""
 
 
 class ChangeOptions(ConfidenceOptions, SharedRowsOptions, total=False):

@@ -60,6 +60,10 @@ class DrawnRows:
         Whether units were selected with replacement.
     stages : DrawnStages, optional
         Of clusters in strata, by size or with subclusters.
+    selected : array of int, optional
+        Where rows were taken at distances, their places in the order of selection.
+    sorted_by : str, optional
+        The order along which they were taken in words, if it isn't that of the table.
     """
 
     groups: Ints
@@ -69,6 +73,8 @@ class DrawnRows:
     hits: Ints | None = None
     with_replacement: bool = False
     stages: DrawnStages | None = None
+    selected: Ints | None = None
+    sorted_by: str | None = None
 
 
 WholeTable = tuple[Floats, int, Ints, Ints, Ints]
@@ -95,12 +101,16 @@ class RowsOfPairs:
     places, circle : array of int and (int, int), optional
         Of a systematic sample: the row at place p is drawn by the starts p·a, p·a + 1 … p·a + a - 1
         modulo b, of b possible ones.
+    arcs : array, optional
+        Of a systematic selection by size: where the starts that draw a row begin on a circle of
+        length 1; they end after its probability.
     """
 
     groups: Ints
     probabilities: Floats
     places: Ints | None = None
     circle: tuple[int, int] | None = None
+    arcs: Floats | None = None
 
 
 class RowsOfSample(NamedTuple):

@@ -218,50 +218,69 @@ class Layer:
 
 @dataclass(frozen=True, eq=False)
 class Neighbours:
-    """Successive differences of n rows; in a circle the last and the first row meet, too.
+    """Successive differences of rows along a line; in a circle the last and the first meet, too.
 
-    ``scale`` is the factor of the squared differences. Wolter 2007, chapter 8; Fay and Train 1995.
+    Wolter 2007, *Introduction to Variance Estimation*, chapter 8; Fay and Train 1995.
+
+    Parameters
+    ----------
+    line : array of int
+        The rows in the order of the line; rows that it doesn't have are left to no chance.
+    scale : float
+        The factor of the squared differences.
+    of_pairs : array, shape (pairs,), optional
+        A further factor of each pair, in a circle also of the last with the first; by default all
+        are 1.
     """
 
-    n: int
+    line: Ints
     scale: float
     is_circle: bool = False
+    of_pairs: Floats | None = None
 
     def variances(self, rows: Ints, domains: Ints, t: Floats, count: int) -> Floats:
         """By domain, one after the other."""
         by_domain = np.argsort(domains, kind="stable")
         stops = np.searchsorted(domains[by_domain], np.arange(count + 1))
         variances = np.zeros(count)
-        line = np.zeros(self.n)
+        values = np.zeros(max(int(rows.max(initial=-1)), int(self.line.max(initial=-1))) + 1)
         for domain in range(count):
             cells = by_domain[stops[domain] : stops[domain + 1]]
-            line[rows[cells]] = t[cells]
-            squares = float((np.diff(line) ** 2).sum())
-            if self.is_circle:
-                squares += float(line[-1] - line[0]) ** 2
-            variances[domain] = self.scale * squares
-            line[rows[cells]] = 0.0
+            values[rows[cells]] = t[cells]
+            along = values[self.line]
+            if self.is_circle and len(along):
+                along = np.append(along, along[0])
+            squares = np.diff(along) ** 2
+            if self.of_pairs is not None:
+                squares *= self.of_pairs
+            variances[domain] = self.scale * float(squares.sum())
+            values[rows[cells]] = 0.0
         return variances
 
     @property
     def contrasts(self) -> int:
         """One of each pair of neighbours."""
-        return max(self.n - 1, 0)
+        return max(len(self.line) - 1, 0)
+
+    def _roots(self) -> Floats:
+        """The root of the factor of each pair."""
+        pairs = np.ones(self.contrasts) if self.of_pairs is None else self.of_pairs
+        return sqrt(self.scale) * np.sqrt(pairs)
 
     def add_contrasts(self, factors: Floats, start: int, rows: Ints, shares: Floats) -> None:
         """Move neighbours apart."""
-        moves = sqrt(self.scale) * shares
-        for at in range(self.n - 1):
-            factors[rows[at + 1], start + at] += moves[at + 1]
-            factors[rows[at], start + at] -= moves[at]
+        for at, root in enumerate(self._roots()):
+            before, after = self.line[at], self.line[at + 1]
+            factors[rows[after], start + at] += root * shares[after]
+            factors[rows[before], start + at] -= root * shares[before]
 
     def add_draws(self, factors: Floats, rows: Ints, shares: Floats, uniform: Uniform) -> None:
         """Move neighbours apart by random signs."""
-        moves = sqrt(self.scale) * shares
-        for at in range(self.n - 1):
+        for at, root in enumerate(self._roots()):
+            before, after = self.line[at], self.line[at + 1]
             signs = np.where(uniform.numbers(factors.shape[1]) < 0.5, -1.0, 1.0)
-            factors[rows[at + 1]] += moves[at + 1] * signs
-            factors[rows[at]] -= moves[at] * signs
+            factors[rows[after]] += root * shares[after] * signs
+            factors[rows[before]] -= root * shares[before] * signs
 
 
 def simple_factors(drawn: Floats, rows: Ints) -> Floats:

@@ -138,6 +138,19 @@ class StrictInteger(Described, fields.Integer):
         return value
 
 
+class LongInteger(StrictInteger):
+    """A whole number of up to 64 bits, or its decimal digits as text."""
+
+    def __init__(self, *, metadata: Mapping[str, Any], **options: Any) -> None:
+        types = [{"type": "integer"}, {"type": "string", "pattern": "^[0-9]{1,19}$"}]
+        super().__init__(metadata={**metadata, "anyOf": types}, **options)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
+        if isinstance(value, str) and re.fullmatch("[0-9]{1,19}", value):
+            value = int(value)
+        return super()._deserialize(value, attr, data, **kwargs)
+
+
 class StrictNumber(Described, fields.Float):
     """A JSON number."""
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from application.excluding import exclusion_warnings
 from job_runner.attempt import JobContext
 from parquet_tables.progress import progress_part, without_progress
 from parquet_tables.rows import write_ordinals
@@ -73,7 +74,8 @@ def run_draw(context: JobContext) -> Outcome:
     tables = _stored_tables(context, sample)
     if parameters["export_residual"]:
         tables.append(_stored_residual(context, source, sample))
-    summary = _summary(sample, source.files.row_count, draw_warnings(rounds))
+    warnings = [*draw_warnings(rounds), *exclusion_warnings(parameters.get("excluded"))]
+    summary = _summary(sample, source.files.row_count, warnings)
     if service.spark is not None or requested is not None:
         summary["engine"] = asdict(choice)
     return Outcome(

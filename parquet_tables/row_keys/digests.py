@@ -249,8 +249,8 @@ class KeyDigests:
             return
         self.numbered, self.ties = texts.numbered(), texts.ties()
         if cached is not None:
-            count = np.array([len(self.numbered[0])], dtype=np.int64)
-            write_integers(cached, np.concatenate([count, *self.numbered, self.ties]))
+            counted_rows = np.array([len(self.numbered[0])], dtype=np.int64)
+            write_integers(cached, np.concatenate([counted_rows, *self.numbered, self.ties]))
 
     def require_possible(self, on_progress: ProgressCallback = ignore_progress) -> _Texts | None:
         """Refuse as :meth:`require` does, and number nothing.
@@ -298,7 +298,12 @@ class KeyDigests:
             stored = read_integers(cached)
             if stored is not None:
                 return KeyFaults.from_stored(stored)
+        numbered, self.numbered = (
+            self.numbered,
+            (_none(), _none()),
+        )  # faults are of the columns alone
         found = self._faults(on_progress)
+        self.numbered = numbered
         if cached is not None:
             write_integers(cached, found.stored())
         return found

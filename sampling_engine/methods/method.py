@@ -164,6 +164,16 @@ class Method(Request, ABC):
         return self.has_stages
 
     @property
+    def is_at_distances(self) -> bool:
+        """Whether rows are taken at distances along a line, so that one start decides all."""
+        return False
+
+    @property
+    def sorted_by(self) -> str | None:
+        """The order of the line in words, if it isn't that of the table."""
+        return None
+
+    @property
     def favoured_column(self) -> str | None:
         """The column to whose numbers the selection probabilities are in proportion."""
         return None

@@ -20,6 +20,7 @@ from parquet_tables.cached_files import (
     table_identity,
     write_integers,
 )
+from parquet_tables.names import DRAWN_COLUMNS, folded
 from parquet_tables.progress import ProgressCallback, ignore_progress
 from parquet_tables.row_keys.canonical import InvalidKey, Loc
 from parquet_tables.row_keys.digests import (
@@ -280,12 +281,16 @@ class RowsByKey(EarlierRows):
     def _of_rows(self, job: JobRecord, sample: TableFiles) -> Int64s:
         """The digests of drawn rows by their own values, without the rest of their version."""
         found: list[Int64s] = [np.empty(0, dtype=np.int64)]
-        try:
-            self.key.of(sample)
+        # A column that has the name of one of the sample's own is renamed there.
+        has_key = not DRAWN_COLUMNS & set(map(folded, self.key.columns))
+        if has_key:
+            try:
+                self.key.of(sample)
+            except UnknownColumn:  # the draw didn't select it
+                has_key = False
+        if has_key:
             found.append(self._of_all(sample))
-            others = self.replacements(job)
-        except UnknownColumn:  # the draw didn't select it
-            others = self.drawn_ordinals(job, sample)
+        others = self.replacements(job) if has_key else self.drawn_ordinals(job, sample)
         if len(others):
             source = open_source(self.service, job).files
             columns = self.key.of(source)

@@ -223,6 +223,8 @@ def _design_of(spec: Round, drawn: DrawnRound) -> Design:
         drawn.hits,
         isinstance(method, MonetaryUnitMethod) and method.with_replacement,
         None if drawn.stages is None else DrawnStages(**vars(drawn.stages)),
+        drawn.selected if method.is_at_distances else None,
+        method.sorted_by,
     )
     return design_class(method.key).of_draw(rows)
 

@@ -64,6 +64,7 @@ DESIGNS = {
     "cluster": one("cluster", cluster_column="shop", num_clusters=15),
     "two stages": one("cluster", cluster_column="shop", num_clusters=15, samples_per_cluster=8),
     "systematic": one("systematic", interval=9),
+    "sorted": one("systematic", sample_size=100, sort_columns=["city", "size"]),
     "weighted": one("weighted", weight_column="size", sample_size=120),
     "clusters in strata": one(
         "cluster",
@@ -97,6 +98,14 @@ DESIGNS = {
         subcluster_column="city",
         num_subclusters=3,
         samples_per_cluster=4,
+    ),
+    "points": one("weighted", weight_column="size", sample_size=120, selection="systematic"),
+    "sorted points": one(
+        "weighted",
+        weight_column="size",
+        sample_size=120,
+        selection="systematic",
+        sort_columns=["city", "amount"],
     ),
 }
 BY_UNITS = {

@@ -234,7 +234,7 @@ def test_numbers_are_computed_once_for_a_table(shelf: Shelf, parquet: ParquetDat
         again.require()
         assert again.of(np.arange(4)).tolist() == found[0][1]
     assert found[0][:2] == found[2][:2]
-    assert (found[0][0], found[1][0]) == ([0, 3], [3])
+    assert [len(each[0]) for each in found] == [2, 1, 2]
     assert found[0][2] > 0
     assert found[1][2] > 0
     assert found[2][2] == 0

@@ -35,6 +35,7 @@ from sampling_engine import (
     MonetaryUnitMethod,
     RandomMethod,
     Round,
+    SystematicMethod,
     WeightedMethod,
     draw_sample,
     plan_draw,
@@ -56,6 +57,7 @@ from sampling_engine.engines.spark_engine import (
 from sampling_engine.engines.spark_sql import SparkKeys, digests
 from sampling_engine.engines.spark_types import NotInSpark
 from sampling_engine.filters import parse_expression
+from sampling_engine.sql.lines import SortOrder
 from service.draw_engines import EngineChoice, opened_engine
 from service.settings import Settings
 from service.tables.open_tables import open_table
@@ -242,6 +244,27 @@ def test_strata_of_every_type(
     with spark(server, every_value) as engine:
         first = draw(workshop, every_value, rounds)
         assert_same(first, draw(workshop, every_value, rounds, engine))
+
+
+@pytest.mark.parametrize("rule", ["serpentine", "nested"])
+def test_rows_sorted_by_every_type(
+    workshop: Workshop, server: SparkServer, every_value: TableFiles, rule: SortOrder
+) -> None:
+    table = residual(every_value)
+    names = list(VALUES)
+    sorts = [*zip(*[iter(names[:12])] * 3, strict=True), (*names[12:], "text"), ("rate",)]
+    where = parse_expression("flag = true OR price > 0", table)
+    rounds = [
+        one_round(
+            SystematicMethod(sample_size=40, sort_columns=columns, sort_order=rule),
+            number=number,
+            filter=where if number % 2 else None,
+        )
+        for number, columns in enumerate(sorts, start=1)
+    ]
+    with spark(server, table) as engine:
+        first = draw(workshop, table, rounds)
+        assert_same(first, draw(workshop, table, rounds, engine))
 
 
 KEY_VALUES = {
