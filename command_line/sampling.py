@@ -43,7 +43,7 @@ from command_line.options import (
 )
 from command_line.output import Printed, output_file, print_line, print_table
 from command_line.planned_draws import PLAN_OPTIONS, planned_body, print_registered
-from contract.fields import Choice, Count, Flag, Number
+from contract.fields import BandedColumn, Choice, Count, Flag, Number
 from contract.numbers import TWO_WAYS, TwoReadings, number_of
 from contract.requests.draw import EarlierFilterRequest, OrderRequest
 from contract.requests.goal import GoalRequest
@@ -112,7 +112,9 @@ def _help_of(parameter: MethodParameter) -> str:
         return SIZE_HELP
     methods = parameter.methods
     start = f"{methods[0].capitalize()}: " if len(methods) == 1 else ""
-    end = f"{BANDS_HELP} Repeatable." if parameter.is_repeatable else ""
+    end = " Repeatable." if parameter.is_repeatable else ""
+    if isinstance(parameter.kind, BandedColumn):
+        end = BANDS_HELP + end
     if parameter.name == START:
         end = START_HELP
     elif parameter.metavar is not None:

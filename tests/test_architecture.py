@@ -96,7 +96,7 @@ FORBIDDEN_LIBRARIES = {
     "command_line": {"flask", "sqlite3", "duckdb", "waitress"},
 }
 CLIENT = ROOT / "client" / "jobsvc_client"
-OF_CLIENT = {"httpx", "tqdm", "pandas", "polars", "pyarrow"}
+OF_CLIENT = {"httpx", "tqdm", "pandas", "polars", "pyarrow", "matplotlib", "IPython"}
 ONLY_IN = {"prometheus_client": "http_api", "pythonjsonlogger": "command_line"}
 """Libraries that one package alone imports."""
 

@@ -1,6 +1,7 @@
 """Client of jobsvc for notebooks and scripts: import tables, draw samples, estimate and audit."""
 
 from jobsvc_client.client import Client, Dataset, connect
+from jobsvc_client.designs import SamplingDesign
 from jobsvc_client.errors import JobsvcError, KeptApart
 from jobsvc_client.jobs import Job, Report, RowsJob, Sample, Split
 from jobsvc_client.panels import Panel
@@ -32,6 +33,7 @@ __all__ = [
     "Report",
     "RowsJob",
     "Sample",
+    "SamplingDesign",
     "Split",
     "UploadedValues",
     "connect",

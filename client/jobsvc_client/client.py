@@ -7,13 +7,14 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from difflib import get_close_matches
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeAlias, TypedDict, TypeVar, Unpack
 from urllib.parse import quote
 
 from jobsvc_client.arguments import Columns, Number, given, keywords, listed, number_of, plain
-from jobsvc_client.display import facts, heading
+from jobsvc_client.display import facts, heading, paragraph
 from jobsvc_client.draws import DrawOptions, RoundOptions, draw_body
 from jobsvc_client.errors import JobsvcError, KeptApart
 from jobsvc_client.fields import DEFAULT_METHOD, DIVIDING_METHOD, ImportOptions
@@ -27,6 +28,12 @@ DEFAULT_URL = "http://127.0.0.1:8000"
 TIMEOUT_S = 600.0
 """The server writes a download in full before it answers."""
 DIGITS = 12
+SEARCHED = 50
+"""Results of a search, at most."""
+LATEST_IMPORTS = 5
+"""Imports among which the one that made a version is looked for."""
+ID_LENGTH = 36
+JOB_ID = re.compile(r"[0-9a-f]{8}[0-9a-f-]{0,28}")
 
 AnyJob = TypeVar("AnyJob", bound=Job)
 Uris: TypeAlias = "str | Sequence[str]"
@@ -250,11 +257,15 @@ class Client:
 
     @keywords()
     def upload(self, frame: Frame, dataset: str, *, purpose: str | None = None) -> Dataset:
-        """Upload a frame of pandas, Polars or Arrow as a new version of a dataset."""
+        """Upload a frame of pandas, Polars or Arrow as a new version of a dataset.
+
+        A frame that equals the one from which ``main`` was uploaded makes no new version;
+        :attr:`Dataset.notes` then says so.
+        """
         content = to_parquet(frame)
         name = f"{re.sub('[^A-Za-z0-9_.-]+', '-', dataset)}.parquet"
         with self._named_or_new(dataset) as target:
-            return target.import_content(name, content, purpose=purpose)
+            return target._uploaded(name, content, purpose)
 
     @keywords(DrawOptions)
     def sample(
@@ -289,18 +300,40 @@ class Client:
         with self._named_or_new(name) as target:
             if dataset is not None or not target.has_rows():
                 target.import_content(f"{target.id}.parquet", content)
-        return target.sample(method, **options).frame(library_of(frame))
+        return target.sample(method, **options).frame(library_of(frame), types_of=frame)
 
     @keywords()
-    def sample_of(self, job_id: str) -> Sample:
-        """Return a sample that was drawn before, by its id or the first eight digits of it."""
+    def sample_of(self, name_or_id: str) -> Sample:
+        """Return a sample that was drawn before, by its name, its id or the first digits of it.
+
+        Raises
+        ------
+        JobsvcError
+            There is none, or several datasets have a sample of this name.
+        """
+        if len(name_or_id) == ID_LENGTH and JOB_ID.fullmatch(name_or_id):
+            return self._sample(name_or_id)
+        results = self.request("GET", "/api/search", q=_joined(name_or_id), limit=SEARCHED)
+        found = [each for each in results["results"] if each["kind"] == "sample"]
+        named = [each for each in found if each["name"] == _joined(name_or_id)]
+        if len(named) > 1:
+            places = ", ".join(f"{each['job_id'][:8]} of {each['dataset_name']}" for each in named)
+            text = f'Several samples are named "{name_or_id}": {places}.'
+            raise JobsvcError(text, "ambiguous_name", hint="Give an id.")
+        if not named and not JOB_ID.fullmatch(name_or_id):
+            if len(found) == SEARCHED:
+                text = f'"{name_or_id}" is in the names of {SEARCHED} samples or more.'
+                hint = "Use sample_of() of their dataset."
+                raise JobsvcError(text, "ambiguous_name", hint=hint)
+            raise _no_sample(name_or_id, [each["name"] for each in found])
+        return self._sample(named[0]["job_id"] if named else name_or_id)
+
+    def _sample(self, job_id: str) -> Sample:
         info = self.request("GET", f"/api/jobs/{job_id}")
         if info["run_type"] != "sampling":
             made = info["job_kind"]
             raise JobsvcError(f"Job {info['id']} made {made}, not a sample.", "not_a_sample")
-        rounds = info["run_parameters"]["rounds"]
-        is_split = rounds[0]["method"] == DIVIDING_METHOD
-        return (Split if is_split else Sample)(self._transport, info)
+        return _sample_of(self._transport, info)
 
     def _named(self, name: str) -> list[Dataset]:
         found = self._transport.pages("/api/datasets", "datasets", {"name": name})
@@ -338,6 +371,8 @@ class Dataset:
         self.name = str(info["name"])
         self.version_job: Job | None = None
         """The job of the import or the attachment that this object made last."""
+        self.notes: list[str] = []
+        """Notes of the last import or upload by this object: how the file was read."""
 
     @property
     def url(self) -> str:
@@ -465,6 +500,36 @@ class Dataset:
         }
         return self._ended(self._transport.upload(path, file_name, content, fields))
 
+    def _uploaded(self, file_name: str, content: bytes, purpose: str | None) -> Dataset:
+        """Import a frame's content, unless the version of ``main`` was made from the same."""
+        digest = hashlib.sha256(content).hexdigest()
+        commit_id = self._made_from(digest)
+        if commit_id is None:
+            return self.import_content(file_name, content, purpose=purpose)
+        unused = "" if purpose is None else " The purpose wasn't recorded."
+        self.notes = [
+            f"The frame is the same as that of version {commit_id[:12]} of main, so no new version "
+            f"was made.{unused}"
+        ]
+        return self
+
+    def _made_from(self, digest: str) -> str | None:
+        """The version of ``main`` if it was imported from this content, read without options."""
+        commit_id = next(
+            (ref["commit_id"] for ref in self._overview() if ref["name"] == "main"), None
+        )
+        if commit_id is None:
+            return None
+        query = {"dataset_id": self.id, "run_type": "import", "status": "completed"}
+        found = self._transport.json("GET", "/api/jobs", query={**query, "limit": LATEST_IMPORTS})
+        for each in found["jobs"]:
+            job = self._transport.json("GET", f"/api/jobs/{each['id']}")
+            summary, parameters = job["output_summary"], job["run_parameters"]
+            if summary.get("output_commit_id") == commit_id:
+                is_plain = not parameters.get("options")
+                return commit_id if is_plain and summary.get("source_sha256") == digest else None
+        return None
+
     @keywords(AttachArguments)
     def attach(self, uri: Uris | Mapping[str, Uris], **options: Unpack[AttachArguments]) -> Dataset:
         """Attach Parquet files as a new version, as :meth:`Client.attach` does."""
@@ -498,7 +563,14 @@ class Dataset:
     def _ended(self, answer: dict[str, Any]) -> Dataset:
         """Wait for the end of a job that makes a version; raise KeptApart if that is kept apart."""
         self.version_job = self._job(Job, answer).wait()
-        found = self.version_job.info["output_summary"].get("data_contract")
+        summary = self.version_job.info["output_summary"]
+        tables = summary["tables"]
+        self.notes = [
+            note if len(tables) == 1 else f"{each['key']}: {note}"
+            for each in tables
+            for note in each["notes"]
+        ]
+        found = summary.get("data_contract")
         if found is not None and found["state"] == "kept_apart":
             raise KeptApart(self.version_job.info)
         return self
@@ -677,6 +749,37 @@ class Dataset:
         return Panel(self._transport, self._transport.json("POST", path, body))
 
     @keywords()
+    def samples(self, *, limit: int = 100) -> list[Sample]:
+        """Return the samples that were drawn from the dataset, newest first, up to a limit."""
+        query = {**self._drawn(), "limit": limit}
+        found = self._transport.json("GET", "/api/jobs", query=query)["jobs"]
+        return [self._sample(each["id"]) for each in found]
+
+    @keywords()
+    def sample_of(self, name: str) -> Sample:
+        """Return the sample of this name that was drawn from the dataset.
+
+        Raises
+        ------
+        JobsvcError
+            There is none.
+        """
+        names: dict[str, str] = {}
+        for each in self._transport.pages("/api/jobs", "jobs", self._drawn()):
+            if each["output_name"] is not None:
+                names.setdefault(str(each["output_name"]), each["id"])
+        if _joined(name) not in names:
+            raise _no_sample(name, list(names))
+        return self._sample(names[_joined(name)])
+
+    def _drawn(self) -> dict[str, Any]:
+        """The query of the completed draws."""
+        return {"dataset_id": self.id, "run_type": "sampling", "status": "completed"}
+
+    def _sample(self, job_id: str) -> Sample:
+        return _sample_of(self._transport, self._transport.json("GET", f"/api/jobs/{job_id}"))
+
+    @keywords()
     def panels(self) -> list[Panel]:
         """Return the panels of the dataset, oldest first."""
         path = f"/api/sampling/datasets/{self.id}/panels"
@@ -785,7 +888,8 @@ class Dataset:
         )
 
     def __repr__(self) -> str:
-        return f"Dataset {self.name} ({self.id})"
+        lines = [f"Dataset {self.name} ({self.id})", *(f"Note: {note}" for note in self.notes)]
+        return "\n".join(lines)
 
     def _repr_html_(self) -> str:
         tables = {
@@ -793,7 +897,8 @@ class Dataset:
             for ref in self._overview()
             for table in ref["tables"]
         }
-        return heading(f"Dataset {self.name}", self.url) + facts(tables.items())
+        notes = "".join(map(paragraph, self.notes))
+        return heading(f"Dataset {self.name}", self.url) + facts(tables.items()) + notes
 
     def _overview(self) -> list[dict[str, Any]]:
         return self._transport.pages(f"/api/datasets/{self.id}/overview", "refs")
@@ -826,6 +931,25 @@ class Dataset:
     def _job(self, kind: type[AnyJob], answer: dict[str, Any]) -> AnyJob:
         """Return the job of the answer to a submission."""
         return kind(self._transport, {"id": answer["job_id"], "status": "pending"}).refresh()
+
+
+def _sample_of(transport: Transport, info: dict[str, Any]) -> Sample:
+    """The sample, or the split, of a job."""
+    rounds = info["run_parameters"]["rounds"]
+    is_split = rounds[0]["method"] == DIVIDING_METHOD
+    return (Split if is_split else Sample)(transport, info)
+
+
+def _joined(name: str) -> str:
+    """The name as the server stores it, with hyphens for spaces."""
+    return "-".join(name.split())
+
+
+def _no_sample(name: str, names: Sequence[str]) -> JobsvcError:
+    close = get_close_matches(name, names, n=1)
+    listed = f"Available: {', '.join(names[:20])}." if names else None
+    hint = f'Did you mean "{close[0]}"?' if close else listed
+    return JobsvcError(f'There is no sample "{name}".', "not_found", hint=hint)
 
 
 def _compared(other: str | Mapping[str, Any] | None) -> Mapping[str, Any] | None:

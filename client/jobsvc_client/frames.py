@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 Frame: TypeAlias = "pandas.DataFrame | polars.DataFrame | pyarrow.Table"
 Library = Literal["pandas", "polars", "arrow"]
+EXTRAS = {"pyarrow": "arrow", "matplotlib": "plot"}
+"""Extras of the package by the library that they bring, where their names differ."""
+INTEGERS = ("Int8", "Int16", "Int32", "Int64", "UInt8", "UInt16", "UInt32", "UInt64")
+"""Types of whole numbers of pandas with a missing value of their own."""
 
 
 def library_of(frame: object) -> Library:
@@ -76,10 +80,29 @@ def from_parquet(content: bytes, library: Library) -> Any:
     read = module.read_parquet if library == "polars" else module.read_table
     try:
         frame = read(io.BytesIO(content))
-        return frame.to_pandas() if library == "pandas" else frame
+        return with_missing_values(frame) if library == "pandas" else frame
     except Exception as error:
         message = f"The rows that the server sent can't be read: {error}."
         raise JobsvcError(message, "unreadable_rows") from error
+
+
+def with_missing_values(table: Any) -> Any:
+    """Return a frame of pandas in which columns with missing values keep their type.
+
+    Whole numbers with missing values would else become floating-point numbers, which are exact
+    only up to 2**53, and logical values objects.
+    """
+    arrow, pandas = imported("pyarrow"), imported("pandas")
+    nullable = {
+        getattr(arrow, name.lower())(): getattr(pandas, f"{name}Dtype") for name in INTEGERS
+    }
+    nullable[arrow.bool_()] = pandas.BooleanDtype
+    frame = table.to_pandas()
+    for at, field in enumerate(table.schema):
+        column = table.column(at)
+        if column.null_count and field.type in nullable:
+            frame.isetitem(at, column.to_pandas(types_mapper=lambda kind: nullable[kind]()))
+    return frame
 
 
 def write_file(path: str | Path, content: bytes) -> Path:
@@ -98,7 +121,7 @@ def imported(name: str) -> Any:
         return importlib.import_module(name)
     except ImportError:
         library = name.split(".")[0]
-        extra = "arrow" if library == "pyarrow" else library
+        extra = EXTRAS.get(library, library)
         raise JobsvcError(
             f"{library} isn't installed.",
             "no_library",

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, Unpack
+from typing import TYPE_CHECKING, Any, Self, Unpack, overload
 
 from jobsvc_client.arguments import (
     Columns,
@@ -20,6 +19,8 @@ from jobsvc_client.arguments import (
     quoted_list,
     without_nan,
 )
+from jobsvc_client.column_types import with_types_of
+from jobsvc_client.designs import SamplingDesign
 from jobsvc_client.display import facts, heading, paragraph
 from jobsvc_client.draws import Filter, filter_body
 from jobsvc_client.errors import JobFailed, JobsvcError
@@ -40,6 +41,7 @@ from jobsvc_client.frames import (
     with_known_totals,
     write_file,
 )
+from jobsvc_client.progress import progress_bar
 from jobsvc_client.results import Changes, Estimates, Evaluation, UploadedValues, groups_table
 from jobsvc_client.transport import PAGE, Transport
 
@@ -49,8 +51,6 @@ if TYPE_CHECKING:
     import pyarrow
 
 FIRST_POLL_S, MAX_POLL_S = 0.05, 1.0
-BAR_AFTER_S = 0.5
-PERCENT = 100
 ENDED = ("completed", "failed")
 
 
@@ -94,7 +94,7 @@ class Job:
         JobsvcError
             The job failed, or hasn't ended within ``timeout_s``, with the code ``not_ended``.
         """
-        with _progress_bar(self.info.get("run_type", "job"), is_shown=progress) as show:
+        with progress_bar(self.info.get("run_type", "job"), is_shown=progress) as show:
             for info in self.states(timeout_s=timeout_s):
                 show(info["progress"])
         return self
@@ -200,9 +200,25 @@ class RowsJob(Job):
         return f"/api/exploration/jobs/{self.id}/result"
 
     @keywords()
-    def frame(self, library: Library = "pandas", *, columns: Columns | None = None) -> Any:
-        """Return the rows as a frame of ``pandas``, ``polars`` or ``arrow``."""
-        return self._frame(self._rows_path(), library, columns)
+    def frame(
+        self,
+        library: Library = "pandas",
+        *,
+        columns: Columns | None = None,
+        types_of: Frame | None = None,
+    ) -> Any:
+        """Return the rows as a frame of ``pandas``, ``polars`` or ``arrow``.
+
+        Parameters
+        ----------
+        columns : str or sequence of str
+            Only these columns.
+        types_of : frame
+            A frame of the same library, such as the uploaded one: columns of the same names get its
+            types, which the server doesn't all keep: time zones, durations and categories.
+        """
+        rows = self._frame(self._rows_path(), library, columns)
+        return rows if types_of is None else with_types_of(rows, types_of)
 
     def _frame(self, path: str, library: Library, columns: Columns | None, **more: Any) -> Any:
         self.wait()
@@ -210,28 +226,34 @@ class RowsJob(Job):
         return from_parquet(self._transport.content(path, query), library)
 
     @keywords()
-    def to_pandas(self, *, columns: Columns | None = None) -> pandas.DataFrame:
-        """Return the rows as a frame of pandas."""
-        frame: pandas.DataFrame = self.frame("pandas", columns=columns)
+    def to_pandas(
+        self, *, columns: Columns | None = None, types_of: pandas.DataFrame | None = None
+    ) -> pandas.DataFrame:
+        """Return the rows as a frame of pandas; see :meth:`frame`."""
+        frame: pandas.DataFrame = self.frame("pandas", columns=columns, types_of=types_of)
         return frame
 
     @keywords()
-    def to_polars(self, *, columns: Columns | None = None) -> polars.DataFrame:
-        """Return the rows as a frame of Polars."""
-        frame: polars.DataFrame = self.frame("polars", columns=columns)
+    def to_polars(
+        self, *, columns: Columns | None = None, types_of: polars.DataFrame | None = None
+    ) -> polars.DataFrame:
+        """Return the rows as a frame of Polars; see :meth:`frame`."""
+        frame: polars.DataFrame = self.frame("polars", columns=columns, types_of=types_of)
         return frame
 
     @keywords()
-    def to_arrow(self, *, columns: Columns | None = None) -> pyarrow.Table:
-        """Return the rows as a table of Arrow."""
-        table: pyarrow.Table = self.frame("arrow", columns=columns)
+    def to_arrow(
+        self, *, columns: Columns | None = None, types_of: pyarrow.Table | None = None
+    ) -> pyarrow.Table:
+        """Return the rows as a table of Arrow; see :meth:`frame`."""
+        table: pyarrow.Table = self.frame("arrow", columns=columns, types_of=types_of)
         return table
 
     @keywords(RowsOptions)
     def save(
         self, path: str | Path, *, columns: Columns | None = None, **options: Unpack[RowsOptions]
     ) -> Path:
-        """Write the rows to a file: .csv, .parquet, .arrow or .xlsx.
+        """Write the rows to a file: .csv, .parquet, .arrow, .xlsx or .jsonl.
 
         Parameters
         ----------
@@ -598,10 +620,22 @@ class Sample(RowsJob):
         """Return what the columns of :meth:`weights` are, the known totals and the replicates."""
         return self._computed("weights", given(**with_known_totals(options)))
 
+    @overload
+    def design(self) -> SamplingDesign: ...
+    @overload
+    def design(self, format: str) -> str: ...
     @keywords()
-    def design(self, format: str = "r") -> str:  # noqa: A002 - as the API names it
-        """Return code for ``r``, ``stata``, ``sas`` or ``python`` that declares the design."""
-        return self._transport.content(f"{self._path()}/design", {"format": format}).decode()
+    def design(self, format: str | None = None) -> SamplingDesign | str:  # noqa: A002 - as the API names it
+        """Return the sampling design: method, strata, clusters and degrees of freedom.
+
+        Its :meth:`SamplingDesign.to_pandas` is a table of the drawn rows with their weights. With a
+        ``format``, ``r``, ``stata``, ``sas`` or ``python``, return code that declares the design.
+        """
+        path = f"{self._path()}/design"
+        if format is not None:
+            return self._transport.content(path, {"format": format}).decode()
+        data = self._transport.json("GET", path, query={"format": "json"})
+        return SamplingDesign(self._transport, path, data)
 
     @keywords()
     def rows(
@@ -669,20 +703,6 @@ class Sample(RowsJob):
         if verdict := (summary.get("comparison") or {}).get("verdict"):
             parts.append(paragraph(verdict))
         return "".join(parts)
-
-
-@contextmanager
-def _progress_bar(label: str, *, is_shown: bool) -> Iterator[Callable[[float], object]]:
-    """Show a bar if the job takes long; it takes the percentage. Without tqdm there is none."""
-    try:
-        from tqdm import tqdm
-    except ImportError:
-        is_shown = False
-    if not is_shown:
-        yield lambda percent: None
-        return
-    with tqdm(total=PERCENT, desc=label, unit="%", leave=False, delay=BAR_AFTER_S) as bar:
-        yield lambda percent: bar.update(percent - bar.n)
 
 
 def _carried(continues: Mapping[str, Any]) -> str:

@@ -42,6 +42,12 @@ DRAWS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("systematic", {"interval": 50}),
     ("systematic", {"interval": 50, "start": 7}),
     ("systematic", {"sample_size": 30}),
+    ("systematic", {"interval": 50, "sort_columns": ["city", "amount"]}),
+    (
+        "systematic",
+        {"sample_size": 30, "sort_columns": ["city", "block"], "sort_order": "nested"},
+    ),
+    ("weighted", {"weight_column": "weight", "sample_size": 30, "selection": "systematic"}),
     ("stratified", {**STRATA, "sample_size": 40}),
     ("stratified", {**STRATA, "sample_fraction": 0.02, "min_per_stratum": 2}),
     ("stratified", {**STRATA, "samples_per_stratum": 5}),

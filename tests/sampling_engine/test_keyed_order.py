@@ -184,11 +184,15 @@ def test_equal_keys_are_numbered_by_all_columns(workshop: Workshop) -> None:
 
 @pytest.mark.parametrize(
     "method",
-    [SystematicMethod(sample_size=5), MonetaryUnitMethod(book_column="amount", sample_size=5)],
+    [
+        SystematicMethod(sample_size=5),
+        MonetaryUnitMethod(book_column="amount", sample_size=5),
+        WeightedMethod(weight_column="amount", sample_size=5, selection="systematic"),
+    ],
     ids=lambda method: method.key,
 )
 def test_draws_along_the_table_have_no_keyed_order(workshop: Workshop, method: Method) -> None:
-    with pytest.raises(InvalidKey, match="no keyed order: draw a"):
+    with pytest.raises(InvalidKey, match=r"no keyed order: (draw a|select by)"):
         drawn(workshop, accounts(workshop, 0, 100, 1), method)
 
 

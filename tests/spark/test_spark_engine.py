@@ -267,6 +267,32 @@ def test_rows_sorted_by_every_type(
         assert_same(first, draw(workshop, table, rounds, engine))
 
 
+def test_rows_of_points(workshop: Workshop, server: SparkServer) -> None:
+    """Weights of an exact type, and doubles whose units need more than 64 bits together."""
+    query = QUERY.replace("100000", "20000")
+    table = residual(workshop.table_of(query, splits=[7_000]))
+    numbers = [column.name for column in table.columns if column.data_type.is_number]
+    others = [column.name for column in table.columns if column.name not in numbers]
+    rounds = [
+        one_round(
+            WeightedMethod(
+                sample_size=50,
+                weight_column=weight,
+                selection="systematic",
+                sort_columns=sort,
+            ),
+            number=number,
+            filter=parse_expression(f'"{weight}" > 0', table),
+        )
+        for number, (weight, sort) in enumerate(
+            [(name, sort) for name in numbers for sort in (None, (others[0], name))], start=1
+        )
+    ]
+    with spark(server, table) as engine:
+        first = draw(workshop, table, rounds)
+        assert_same(first, draw(workshop, table, rounds, engine))
+
+
 KEY_VALUES = {
     **{name: VALUES[name] for name in ("flag", "tiny", "bytes", "unsigned", "price", "large")},
     **{name: VALUES[name] for name in ("huge", "text", "sent")},
