@@ -198,7 +198,8 @@ def pair_probabilities(
         PairProbability(ids[one], ids[other], float(single[one]), float(single[other]), float(both))
         for one, other, both in zip(first, second, joint, strict=True)
     ]
-    return PairProbabilities(job.id, found.design.by_size, answers)
+    is_approximate = found.design.by_size and chances.arcs is None
+    return PairProbabilities(job.id, is_approximate, answers)
 
 
 def _require_seeded_order(found: SampleDesign) -> None:
