@@ -143,6 +143,14 @@ ACCEPT = field_option(
 NAMED = ("name", "purpose", "batch")
 """Options that a draw has with a body or a plan, too."""
 EARLIER_ROWS = with_request(EarlierFilterRequest, within="filters")
+KEYED_ORDER = (
+    with_request(OrderRequest, only=("key", "duplicates"), within="order"),
+    click.option(
+        "--keyed",
+        is_flag=True,
+        help="Draw the same rows from every version: in the order of the table's row key.",
+    ),
+)
 METHOD = field_option("--method", type=click.Choice(METHODS), default="random", show_default=True)
 DRAW_OPTIONS = (
     METHOD,
@@ -170,12 +178,7 @@ DRAW_OPTIONS = (
         help="Sort the sample [default: as drawn].",
     ),
     field_option("--desc", "selection.order_desc", is_flag=True, help="Sort in descending order."),
-    with_request(OrderRequest, only=("key", "duplicates"), within="order"),
-    click.option(
-        "--keyed",
-        is_flag=True,
-        help="Draw the same rows from every version: in the order of the table's row key.",
-    ),
+    *KEYED_ORDER,
     REF,
     TABLE,
     field_option(
@@ -416,6 +419,9 @@ def _print_excluded(excluded: dict[str, Any]) -> None:
         rows.append(f"{excluded['new_rows']:,} new since {since[:12]}")
     if excluded["samples"]:
         rows.append(f"{excluded['undrawn_rows']:,} not drawn by the named samples")
+    if excluded["group_rows"]:
+        groups = f"other rows of their groups of {excluded['group']}"
+        rows.append(f"{excluded['group_rows']:,} {groups} left out, too")
     print_line(f"Of {excluded['source_rows']:,} rows: {', '.join(rows)}.")
 
 

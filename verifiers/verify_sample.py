@@ -988,11 +988,15 @@ def value_text(value: str, kind: str) -> str:
     """Return the canonical text of a value of a key, from its text in a CSV file."""
     scale = DECIMAL_TYPE.fullmatch(kind)
     result, pattern = value, ""
-    if INTEGER_TYPE.fullmatch(kind):
+    decimals = int(scale[1]) if scale else 0
+    if INTEGER_TYPE.fullmatch(kind) or (scale and not decimals):
         pattern = "0|-?[1-9][0-9]*"
     elif scale:
-        pattern = "-?[0-9]+" + (rf"\.[0-9]{{{scale[1]}}}" if int(scale[1]) else "")
-        result = value.rstrip("0").rstrip(".") if int(scale[1]) else value
+        pattern = rf"(?!-[0.]+\Z)-?(0|[1-9][0-9]*)?\.[0-9]{{{decimals}}}"
+        whole = re.sub(r"^(-?)\.", r"\g<1>0.", value)  # of DECIMAL(2,2) a CSV file has .50
+        result = whole.rstrip("0").rstrip(".")
+    elif kind == "DATE":
+        pattern = r"[0-9]{4,}-[0-9]{2}-[0-9]{2}( \(BC\))?|-?infinity"
     elif kind == "BOOLEAN":
         pattern = "true|false"
     elif kind == "UUID":
@@ -1236,6 +1240,21 @@ def check_manifest(case: Case) -> None:
             else "taken from the files' footers, not checked"
         )
         case.report.claimed("L0", f"the numbers of rows of {len(attached)} attached files: {how}")
+    if "source" in case.table:
+        SOURCE(case.table["source"], "manifest.source")
+        case.report.claimed("L0", version_in_words(case.table["source"]))
+
+
+SOURCE = members(more=True, format=text(20), uri=text(4_000), version=text(40))
+
+
+def version_in_words(source: Any) -> str:
+    """Which version of a table of another format the attached files are."""
+    noun = {"iceberg": "snapshot"}.get(source["format"], "version")
+    return (
+        f"the files, their partitions and deleted rows are {noun} {source['version']} of the "
+        f"{source['format'].capitalize()} table {source['uri']}"
+    )
 
 
 LEFT_OUT_BY = members(

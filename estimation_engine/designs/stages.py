@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from math import sqrt
 from typing import Protocol
 
@@ -76,6 +77,8 @@ class Layer:
     """Units in groups, each with c, and the groups' Σ c and factors k.
 
     The units are rows, or clusters if ``of_rows`` has each row's unit. ``c`` is None if all are 1.
+    ``centre`` are other weights of the units in their group's mean μ than c; R's approximation of
+    Brewer has c = 1 - π and the plain mean.
     """
 
     groups: Ints
@@ -83,6 +86,7 @@ class Layer:
     whole: Floats
     factors: Floats
     of_rows: Ints | None = None
+    centre: Floats | None = None
 
     @property
     def c_of_units(self) -> Floats:
@@ -122,6 +126,10 @@ class Layer:
         else:
             means = sums_by(places, self.c[units] * t, len(cells)) / divisors
             present = sums_by(places, self.c[units], len(cells))
+        if self.centre is not None:
+            centres = self._whole_centres[of_cell]
+            weighted = sums_by(places, self.centre[units] * t, len(cells))
+            means = weighted / np.where(centres > 0, centres, 1.0)
         absent = np.maximum(whole - present, 0.0)
         moments, below = [], np.zeros(count)
         for power in range(2, most + 1):
@@ -138,6 +146,13 @@ class Layer:
                 below = squares if width == 1 else sums_by(cells // width, squares, count)
         return (*moments, below) if most > 2 else tuple(moments)
 
+    @cached_property
+    def _whole_centres(self) -> Floats:
+        """The weights in the mean of each group's units, shape (groups,)."""
+        if self.centre is None:
+            return self.whole
+        return sums_by(self.groups, self.centre, len(self.whole))
+
     @property
     def contrasts(self) -> int:
         """One of each unit that is left to chance."""
@@ -148,7 +163,8 @@ class Layer:
         for group, units in self._varying_groups():
             c = self.c_of_units[units]
             roots = np.sqrt(self.factors[group] * c)
-            moves = roots * (c / self.whole[group])[:, np.newaxis]
+            centre = c if self.centre is None else self.centre[units]
+            moves = roots * (centre / self._whole_centres[group])[:, np.newaxis]
             moves[np.arange(len(units)), np.arange(len(units))] -= roots
             own, places = self._rows_of(units)
             stop = start + len(units)
@@ -156,7 +172,10 @@ class Layer:
             start = stop
 
     def add_draws(self, factors: Floats, rows: Ints, shares: Floats, uniform: Uniform) -> None:
-        """Draw each group's units anew, with probabilities in proportion to c."""
+        """Draw each group's units anew, with probabilities in proportion to c.
+
+        Where the mean has other weights, a random sign moves all units by the difference.
+        """
         count = factors.shape[1]
         for group, units in self._varying_groups():
             chances = self.c_of_units[units] / self.whole[group]
@@ -167,6 +186,10 @@ class Layer:
             moves = sqrt(self.factors[group] * self.whole[group] / draws) * (
                 times - draws * chances[:, np.newaxis]
             )
+            if self.centre is not None:
+                signs = np.where(uniform.numbers(count) < 0.5, -1.0, 1.0)
+                apart = chances - self.centre[units] / self._whole_centres[group]
+                moves += sqrt(self.factors[group] * self.whole[group]) * np.outer(apart, signs)
             factors[rows[own]] += shares[own, np.newaxis] * moves[places]
 
     def _varying_units(self) -> Ints:

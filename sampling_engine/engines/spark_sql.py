@@ -8,7 +8,7 @@ column's. Spark plans ``rank`` inside predicates anew for each use, which never 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from functools import singledispatch
 from typing import Any
@@ -188,6 +188,30 @@ def files_of() -> Statement:
         f"CAST(sum(CAST(r AS {WIDE})) AS STRING) AS total FROM t GROUP BY f",
         [],
     )
+
+
+def with_constants(
+    names: Mapping[Column, str], constants: Container[Column], *, by_file: bool
+) -> str:
+    """The query of the rows ``of_files`` with values of the view ``constants`` for some columns.
+
+    The values are texts, by the file's key if there are several files.
+    """
+    selected = [
+        f"coalesce(t.{name}, {_of_text(f'k.{name}', column.type)}) AS {name}"
+        if column in constants
+        else f"t.{name}"
+        for column, name in names.items()
+    ]
+    joined = "JOIN constants AS k ON k.f = t.f" if by_file else "CROSS JOIN constants AS k"
+    return (
+        f"SELECT /*+ BROADCAST(k) */ {', '.join([*selected, 't.r', 't.f'])} "
+        f"FROM of_files AS t {joined}"
+    )
+
+
+def _of_text(value: str, type_: str) -> str:
+    return f"unhex({value})" if type_ == "BLOB" else f"CAST({value} AS {spark_type(type_)})"
 
 
 @dataclass(frozen=True)

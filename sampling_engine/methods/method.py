@@ -40,6 +40,7 @@ from sampling_engine.results import (
     Floats,
     FrameFacts,
     GroupKind,
+    GroupStages,
     OwnAccount,
     RoundRows,
     RowChances,
@@ -102,8 +103,6 @@ class Method(Request, ABC):
         the population.
     no_keyed_order : str, optional
         Why a round can't take rows in the order of their keys; None if it can.
-    no_certificate : str, optional
-        Why a draw with such a round has no certificate; None if it has one.
     divides : bool
         Whether a round divides all its rows among :attr:`tables`, instead of choosing some.
     """
@@ -133,7 +132,6 @@ class Method(Request, ABC):
     comparison_note: ClassVar[str | None] = None
     reserves: ClassVar[Reserves] = "next_in_order"
     no_keyed_order: ClassVar[str | None] = None
-    no_certificate: ClassVar[str | None] = None
     divides: ClassVar[bool] = False
 
     @property
@@ -298,6 +296,16 @@ class Method(Request, ABC):
         return dict(parameters) if has_size else {**parameters, own: 1}
 
     @property
+    def no_panel(self) -> str | None:
+        """Why the waves of a panel can't be such rounds; None if they can."""
+        return None
+
+    @property
+    def no_certificate(self) -> str | None:
+        """Why a draw with such a round has no certificate; None if it has one."""
+        return None
+
+    @property
     def no_reserves(self) -> str | None:
         """Why a round has no replacement rows; None if it has some."""
         return None
@@ -445,6 +453,11 @@ class RoundDraw(ABC):
 
         Groups are complete, whatever their number.
         """
+
+    @property
+    def stages(self) -> GroupStages | None:
+        """How the groups lie in clusters and strata; None where they are these themselves."""
+        return None
 
     def groups_of(self, state: DrawState, ordinals: Int64s) -> Int64s:
         """The stratum or cluster of each row; -1 for rows that the round has no chance to draw.

@@ -90,6 +90,14 @@ MIGRATIONS: Sequence[str] = (
         require_columns INTEGER NOT NULL DEFAULT 0 CHECK (require_columns IN (0, 1));
     """,
     _created("row_keys", "panels", "panels_name", "panels_of_user", "jobs_of_panel"),
+    _created(
+        *("data_contracts", "kept_apart", "kept_apart_of_dataset"),
+        *("schedule_runs", "schedule_runs_of_schedule", "schedule_runs_open"),
+        *("invitations", "invitations_address"),
+        *("invitation_groups", "invitation_groups_of_group"),
+        *("user_quotas", "dataset_quotas", "commits_of_author"),
+    )
+    + ";\nALTER TABLE schedules ADD COLUMN source TEXT CHECK (json_valid(source))",
 )
 """The scripts from ``OLDEST_VERSION`` to the next version, and so on. A change of ``schema.sql``
 needs a script here that makes the same change. What the first script creates is as in

@@ -23,7 +23,7 @@ from tests.support.live_server import LiveServer
 from tests.support.nightly import amount
 from tests.verifiers import tamperings
 from tests.verifiers.keyed_tamperings import TAMPERINGS
-from verifiers.verify_sample import value_text
+from verifiers.verify_sample import Invalid, value_text
 
 HERE = Path(__file__).parents[1] / "verifiers"
 ROOT = HERE.parents[1]
@@ -567,6 +567,28 @@ def test_a_plan_with_a_goal_is_accepted(page: Page, server: LiveServer) -> None:
     assert "goals" in json.loads(predicate(files)["plan"]["text"])
     report = verify(page, files)
     assert report["accepted"], report["reason"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        *(("BIGINT", text) for text in ("007", "-0", "+1", "1.0")),
+        *(("DECIMAL(9,0)", text) for text in ("007", "-0", "7.")),
+        *(("DECIMAL(9,2)", text) for text in ("007.50", "7.5", "7", "-0.00", "-.00")),
+        *(("DATE", text) for text in ("2025-7-1", "007", "1.7.2025", "2025-07-01 ")),
+    ],
+)
+def test_other_texts_of_a_value_are_refused(page: Page, kind: str, value: str) -> None:
+    given = """([v, t]) => { try { verifierParts.keyValue(v, t); } catch { return "refused"; } }"""
+    assert page.evaluate(given, [value, kind]) == "refused"
+    with pytest.raises(Invalid):
+        value_text(value, kind)
+
+
+@pytest.mark.parametrize("value", ["2025-07-01", "0044-03-15 (BC)", "infinity", "12025-01-01"])
+def test_dates_are_their_own_texts(page: Page, value: str) -> None:
+    given = "([v, t]) => verifierParts.keyValue(v, t)"
+    assert page.evaluate(given, [value, "DATE"]) == value == value_text(value, "DATE")
 
 
 def test_sorted_rows_and_points_are_drawn_again(page: Page, server: LiveServer) -> None:

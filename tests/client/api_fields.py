@@ -11,12 +11,13 @@ from pathlib import Path
 
 from contract.declarations import Declared, Request, declared
 from contract.fields import Choice, Count, Flag, Items, Kind, Mapped, Part, Written
-from contract.requests.change import ChangeRequest
+from contract.requests.change import ChangeRequest, SharedRowsRequest
 from contract.requests.draw import EarlierFilterRequest
 from contract.requests.estimate import ConfidenceRequest, EstimatesRequest
 from contract.requests.evaluate import EvaluationRequest
 from contract.requests.importing import ReadOptions
 from contract.requests.tables import SampleRowsRequest
+from contract.requests.weights import WeightsRequest
 from sampling_engine import DEFAULT_METHOD, METHODS
 
 MODULE = Path(__file__).parents[2] / "client" / "jobsvc_client" / "fields.py"
@@ -58,7 +59,10 @@ MORE_HELP = {
 }
 ARGUMENTS_OF_EVALUATE = ("kind", "tolerable", "confidence")
 ARGUMENTS_OF_ESTIMATE = ("statistics", "by", "filters", "values", "confidence")
-ARGUMENTS_OF_CHANGE = (*ARGUMENTS_OF_ESTIMATE, "with_job", "key")
+ARGUMENTS_OF_SHARED = ("with_job", "key", "values")
+OPTIONS_OF_SHARED = ("duplicates", "book_column")
+ARGUMENTS_OF_CHANGE = (*ARGUMENTS_OF_ESTIMATE, *ARGUMENTS_OF_SHARED, *OPTIONS_OF_SHARED)
+ARGUMENTS_OF_WEIGHTS = ("format", "columns", "values")
 ARGUMENTS_OF_SAVE = ("columns", "format")
 
 Entry = tuple[str, str, str]
@@ -87,10 +91,20 @@ def module_text() -> str:
             "ConfidenceOptions",
         ),
         _class(
+            "SharedRowsOptions",
+            "Which rows two samples share; docs/CHANGE.md.",
+            _options(SharedRowsRequest, ARGUMENTS_OF_SHARED),
+        ),
+        _class(
+            "WeightsOptions",
+            "How to weight; docs/WEIGHTS.md.",
+            _options(WeightsRequest, ARGUMENTS_OF_WEIGHTS),
+        ),
+        _class(
             "ChangeOptions",
             "How to estimate a change; docs/CHANGE.md.",
             _options(ChangeRequest, ARGUMENTS_OF_CHANGE),
-            "ConfidenceOptions",
+            "ConfidenceOptions, SharedRowsOptions",
         ),
         _class(
             "EvaluationOptions",

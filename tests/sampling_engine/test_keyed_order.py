@@ -155,7 +155,7 @@ def test_a_start_moved_by_the_fraction_draws_other_rows(workshop: Workshop) -> N
 def test_a_key_must_be_complete_and_unique(workshop: Workshop) -> None:
     method = RandomMethod(sample_size=2)
     repeated = workshop.table({"account": ("VARCHAR", ["a", "b", "a", "c", "c", "c"])})
-    with pytest.raises(KeyNotUnique, match=r"5 rows share their key .* such as a, c"):
+    with pytest.raises(KeyNotUnique, match=r"5 rows share their key .* such as a; c"):
         drawn(workshop, repeated, method)
     missing = workshop.table({"account": ("VARCHAR", ["a", None, "b"])})
     with pytest.raises(KeyMissing, match="missing in 1 row, such as row 1, counted from 0"):

@@ -390,6 +390,34 @@ def test_every_method_in_the_order_of_keys(
     assert names[0] == names[1]
 
 
+def test_clusters_of_strata_by_size_and_in_stages(workshop: Workshop, server: SparkServer) -> None:
+    query = (
+        "SELECT i // 40 AS shop, i // 1000 AS part, i % 4 AS day, (i % 7 * 0.1)::DOUBLE AS rate, "
+        "(i % 11 + 0.25)::DECIMAL(9,2) AS size, i AS name FROM range(3000) AS r(i)"
+    )
+    table = residual(workshop.table_of(query, splits=[900]))
+    shops: dict[str, Any] = {"cluster_column": "shop", "num_clusters": 4}
+    in_strata = ClusterMethod(**shops, strata_columns=("part",), samples_per_cluster=5)
+    by_size = {"cluster_probability": "size", "samples_per_cluster": 3}
+    stages = {"subcluster_column": "day", "num_subclusters": 2, "samples_per_cluster": 2}
+    rounds = [
+        one_round(in_strata),
+        one_round(ClusterMethod(**shops, **by_size, size_column="rate"), number=2),
+        one_round(
+            ClusterMethod(**shops, **by_size, size_column="size", strata_columns=("part",)),
+            number=3,
+        ),
+        one_round(ClusterMethod(**shops, **stages), number=4),
+        one_round(
+            ClusterMethod(**shops, **stages, cluster_probability="rows"), number=5, order=NAME
+        ),
+    ]
+    with spark(server, table) as engine:
+        before = engine.scans
+        assert_same(draw(workshop, table, rounds), draw(workshop, table, rounds, engine))
+        assert engine.scans - before >= 10
+
+
 def test_repeated_keys_are_numbered_and_missing_ones_refused(
     workshop: Workshop, server: SparkServer
 ) -> None:
