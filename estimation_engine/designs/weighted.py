@@ -175,6 +175,10 @@ class SystematicWeightedDesign(WeightedDesign):
     is_by_threshold: ClassVar[bool] = False
     is_at_distances: ClassVar = True
 
+    @property
+    def approximates_pairs(self) -> bool:
+        return False
+
     def stages(self, rules: VarianceRequest) -> list[VarianceStage]:
         n = len(self.line)
         if rules.systematic == "random" or n < 2:
