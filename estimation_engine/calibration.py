@@ -165,6 +165,8 @@ class Calibration:
         with_skewness: bool = False,
     ) -> Measured:
         """The variance of each domain's calibrated estimate, and its skewness."""
+        if not count:  # no pair of groups to contrast
+            return design.variances(rows, domains, z, 0, rules, with_skewness=with_skewness)
         by_domain = np.argsort(domains, kind="stable")
         stops = np.searchsorted(domains[by_domain], np.arange(count + 1))
         weights = self.calibrated_weights

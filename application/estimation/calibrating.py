@@ -373,6 +373,12 @@ def _frame_rows(frame: CalibrationFrame, rows: float | None) -> int:
 def _ratio(frame: CalibrationFrame, column: Column) -> FoundCalibration:
     (number,) = _numbers(frame, [column])
     weights = frame.weights
+    if frame.outside is not None and number.total <= 0:
+        raise InvalidCalibration(
+            'A ratio needs a total above 0; that of "{column}" is {total}.',
+            column=column.name,
+            total=number_text(number.total),
+        )
     notes = number.notes()
     if (number.x < 0).any():
         notes.append(

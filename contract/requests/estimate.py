@@ -168,7 +168,7 @@ class CalibrateRequest(Request):
     ]
     totals: Annotated[
         tuple[KnownTotalRequest, ...] | None,
-        Items(Part(KnownTotalRequest), most=MAX_KNOWN_TOTALS),
+        Items(Part(KnownTotalRequest), most=MAX_KNOWN_TOTALS, least=1),
         Option(None),
         Help(
             "Totals that are known from outside, instead of those of the table: a list, or by name "
