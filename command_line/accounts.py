@@ -393,7 +393,7 @@ def _print_quota(use: dict[str, Any]) -> None:
 
 @click.group()
 def quota() -> None:
-    """Show or set how much disk space a user or a dataset may use."""
+    """Show or set the disk space of a user or a dataset."""
 
 
 @quota.command("user")
