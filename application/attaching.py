@@ -153,8 +153,7 @@ def submit_attach(
         The user may not use a connection, or it doesn't read a URI.
     """
     named = _with_connections(service, by.user, tables)
-    uris = [uri for table in named for uri in table.uris]
-    name = parse_uri(uris[0]).name if len(uris) == 1 else counted(len(uris), "URI")
+    name = name_of_uris([uri for table in named for uri in table.uris])
     parameters: dict[str, Any] = {
         "ref": ref,
         "attach": [table.to_json() for table in named],
@@ -171,6 +170,16 @@ def submit_attach(
         return require_ref_to_move(ref, tx, new)
 
     return submit(service, by, new, settle)
+
+
+def name_of_uris(uris: Sequence[str]) -> str:
+    """What lists call the files of an attachment."""
+    return parse_uri(uris[0]).name if len(uris) == 1 else counted(len(uris), "URI")
+
+
+def check_connections(service: Service, user: User, tables: Sequence[TableToAttach]) -> None:
+    """Check that a user may attach tables by their connections; no file is read."""
+    _with_connections(service, user, tables)
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,7 @@ WEIGHT = "l_extendedprice"
 # Keeps 1 row in 20: quantities are 1 to 50.
 FILTER = "l_quantity BETWEEN 7 AND 8 OR l_quantity = 49 AND l_linenumber <= 3"
 TABLE = "read_parquet(?)"
+ROW_NUMBER = "CAST(split_part(_logical_row_id, ':', 2) AS BIGINT)"
 TIMES_LARGER = 10
 
 RANDOM = RandomMethod(sample_size=ROWS)
@@ -85,13 +86,14 @@ GROUP_BY = "strata: bare GROUP BY"
 FILTER_COUNT = "filter: bare count(*) WHERE"
 WEIGHT_SUM = "weighted: bare sum(weight)"
 KEY_SCAN = "keyed: bare sum(key)"
+COUNT_AND_FETCH = "filter: bare count(*), then SELECT * by row number"
 BARE = {
     GROUP_BY: f"SELECT {KEYS}, count(*) FROM {TABLE} GROUP BY ALL",
     FILTER_COUNT: f"SELECT count(*) FROM {TABLE} WHERE {FILTER}",
     WEIGHT_SUM: f"SELECT sum({WEIGHT}) FROM {TABLE}",
     KEY_SCAN: f"SELECT sum(l_orderkey) FROM {TABLE}",
 }
-CONTENDERS = (*OURS, DIGESTS, *QUERIES, *BARE)
+CONTENDERS = (*OURS, DIGESTS, *QUERIES, *BARE, COUNT_AND_FETCH)
 
 
 def make_lineitem(data: Path, scale: int | str) -> Path:
@@ -126,8 +128,28 @@ def compute_digests(database: ParquetDatabase, path: Path) -> None:
         KeyDigests(cursor, described(cursor, path, 1), ROW_KEY, Path(folder)).require()
 
 
+def count_and_fetch(database: ParquetDatabase, path: Path, out: Path) -> Callable[[], object]:
+    """A count by the filter and a fetch of rows whose numbers are known: what no draw can save."""
+    prepared("filter: draw_sample", database, path, out)()
+    with database.cursor() as cursor:
+        drawn = cursor.execute(f"SELECT {ROW_NUMBER} FROM {TABLE}", [str(out)]).fetchall()
+    numbers = ", ".join(str(number) for (number,) in drawn)
+    out.unlink()
+    source = "read_parquet(?, file_row_number = true)"
+    fetch = copy_sql(f"SELECT * FROM {source} WHERE file_row_number IN ({numbers})", out)
+
+    def run() -> None:
+        with database.cursor() as cursor:
+            cursor.execute(BARE[FILTER_COUNT], [str(path)]).fetchall()
+            cursor.execute(fetch, [str(path)]).fetchall()
+
+    return run
+
+
 def prepared(name: str, database: ParquetDatabase, path: Path, out: Path) -> Callable[[], object]:
     """One run of a contender, ready to be called."""
+    if name == COUNT_AND_FETCH:
+        return count_and_fetch(database, path, out)
     if name == DIGESTS:
         return partial(compute_digests, database, path)
     if name in OURS:

@@ -15,6 +15,7 @@ from command_line.importing import (
     REF_TO_MOVE,
     changes_of,
     into_dataset,
+    kept_apart,
     preview_path,
     print_column_changes,
     print_version,
@@ -89,7 +90,7 @@ def attach(
 
     job = into_dataset(client, dataset, ref, run, keep_failed=False)
     changes = changes_of(client, job)
-    return Printed(job, lambda done: _print_attached(done, changes))
+    return Printed(job, lambda done: _print_attached(done, changes), failure=kept_apart(job))
 
 
 def _table(

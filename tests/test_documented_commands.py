@@ -76,6 +76,7 @@ NOT_RUN: dict[str, dict[str, str]] = {
     "docs/OPERATIONS.md": {
         "jobsvc prune  ": "asks; tests/command_line/test_maintenance.py answers",
     },
+    "docs/PIPELINES.md": {"": "tests/client/test_pipelines_page.py runs it"},
     "docs/PROFILING.md": {"": "tests/profiling_engine/test_docs_page.py runs it"},
     "docs/RELIABILITY.md": {"./run-tests": "takes an hour; tests/faults does less of it"},
     "docs/SETTINGS.md": {"JOBSVC_MEMORY_MB=": "serves"},

@@ -117,7 +117,12 @@ def outcome_of(job: JobRecord) -> str:
 
 def failure_of(job: JobRecord) -> str:
     """Why a job failed, with the labels of screens; empty if it didn't."""
-    return with_names(job.error_message or "", label)
+    return stored_text(job.error_message or "")
+
+
+def stored_text(message: str) -> str:
+    """A message that is stored without its template, with the labels of screens."""
+    return with_names(message, label)
 
 
 def progress_of(job: JobRecord, now: str) -> str:

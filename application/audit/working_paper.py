@@ -96,6 +96,12 @@ def working_paper(
     ]
 
 
+def _address(service: Service, job: JobRecord) -> list[Row]:
+    """The URL of the sample, if the server knows its name for browsers."""
+    url = service.settings.link(f"/jobs/{job.id}")
+    return [("Address", url)] if url else []
+
+
 def _cover(
     service: Service,
     job: JobRecord,
@@ -108,6 +114,7 @@ def _cover(
         ("Dataset", job.dataset_name),
         ("Sample", job.output_name),
         ("Job id", job.id),
+        *_address(service, job),
         ("Drawn by", job.user_soeid, moment_of(job.created_at)),
         ("State of the review", REVIEW_STATES[review.state]),
     ]

@@ -12,10 +12,11 @@ from contract.requests.panels import PanelRequest
 from contract.words import Action
 from domain_errors import DomainError
 from parquet_tables.row_keys.canonical import InvalidKey
-from sampling_engine import METHOD_CLASSES, method_class
+from sampling_engine import METHOD_CLASSES, method_class, method_from_json
 from service.service import Service
-from service.tables.open_tables import open_requested
+from service.tables.open_tables import filters_of, open_requested
 from storage.errors import InvalidValue, NotFound
+from storage.jobs.jobs import JobRecord
 from storage.jobs.panels import NewPanel, PanelRecord, add_panel, get_panel, remove_panel
 from storage.sqlite.database import Transaction
 from storage.versions.refs import SAMPLE_PREFIX, parse_ref_name
@@ -25,6 +26,13 @@ PANEL_METHODS = tuple(
     each for each in METHOD_CLASSES if each.no_keyed_order is None and each.planned_by is not None
 )
 """Those that draw a sample of some size in the order of keys."""
+
+
+def may_be_followed(job: JobRecord) -> bool:
+    """Whether a panel can draw a sample again as its first wave, and later waves by its rule."""
+    first, *more = job.run_parameters["rounds"]
+    is_keyed = bool(first.get("order")) and method_class(first["method"]) in PANEL_METHODS
+    return is_keyed and not more and filters_of(job) is None
 
 
 def create(by: Caller, dataset_id: int, asked: PanelRequest) -> PanelRecord:
@@ -71,6 +79,9 @@ def _settled(service: Service, dataset_id: int, asked: PanelRequest) -> tuple[st
     try:
         draw = check_draw(service, dataset_id, request)
         (settled,) = draw.settled
+        reason = method_from_json(settled["method"], settled["parameters"]).no_panel
+        if reason is not None:
+            raise InvalidValue(reason, loc=("rounds", 0, "parameters"))
         if draw.excluded is not None:
             raise InvalidValue(
                 "Each wave draws from all rows of its version: leave `new_since` and "

@@ -1,7 +1,8 @@
 """Client of jobsvc for notebooks and scripts: import tables, draw samples, estimate and audit."""
 
 from jobsvc_client.client import Client, Dataset, connect
-from jobsvc_client.errors import JobsvcError
+from jobsvc_client.designs import SamplingDesign
+from jobsvc_client.errors import JobsvcError, KeptApart
 from jobsvc_client.jobs import Job, Report, RowsJob, Sample, Split
 from jobsvc_client.panels import Panel
 from jobsvc_client.results import (
@@ -26,11 +27,13 @@ __all__ = [
     "Evaluation",
     "Job",
     "JobsvcError",
+    "KeptApart",
     "Panel",
     "Plan",
     "Report",
     "RowsJob",
     "Sample",
+    "SamplingDesign",
     "Split",
     "UploadedValues",
     "connect",

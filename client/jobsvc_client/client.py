@@ -7,15 +7,16 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from difflib import get_close_matches
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeAlias, TypedDict, TypeVar, Unpack
 from urllib.parse import quote
 
 from jobsvc_client.arguments import Columns, Number, given, keywords, listed, number_of, plain
-from jobsvc_client.display import facts, heading
+from jobsvc_client.display import facts, heading, paragraph
 from jobsvc_client.draws import DrawOptions, RoundOptions, draw_body
-from jobsvc_client.errors import JobsvcError
+from jobsvc_client.errors import JobsvcError, KeptApart
 from jobsvc_client.fields import DEFAULT_METHOD, DIVIDING_METHOD, ImportOptions
 from jobsvc_client.frames import Frame, existing_file, library_of, to_parquet
 from jobsvc_client.jobs import Job, Report, RowsJob, Sample, Split
@@ -27,6 +28,12 @@ DEFAULT_URL = "http://127.0.0.1:8000"
 TIMEOUT_S = 600.0
 """The server writes a download in full before it answers."""
 DIGITS = 12
+SEARCHED = 50
+"""Results of a search, at most."""
+LATEST_IMPORTS = 5
+"""Imports among which the one that made a version is looked for."""
+ID_LENGTH = 36
+JOB_ID = re.compile(r"[0-9a-f]{8}[0-9a-f-]{0,28}")
 
 AnyJob = TypeVar("AnyJob", bound=Job)
 Uris: TypeAlias = "str | Sequence[str]"
@@ -39,6 +46,21 @@ class ImportArguments(ImportOptions, total=False):
     purpose: str | None
     require_columns: bool
     row_key: Sequence[str] | None
+    duplicates: str | None
+
+
+class RunFigureArguments(TypedDict, total=False):
+    """The arguments of the figures of a schedule's runs."""
+
+    column: str
+    denominator: str
+    value: Any
+    values: str
+    book_column: str
+    pooling: str
+    confidence: float
+    filters: str
+    runs: int
 
 
 class AttachArguments(TypedDict, total=False):
@@ -200,6 +222,8 @@ class Client:
             may differ.
         row_key : sequence of str
             The columns that identify a row, to declare as the row key of the table.
+        duplicates : str
+            ``number`` to number rows of that key that share it.
         **options
             How to read it: ``header_row``, ``decimal``, ``date_order``, ``types`` and so on.
         """
@@ -243,11 +267,15 @@ class Client:
 
     @keywords()
     def upload(self, frame: Frame, dataset: str, *, purpose: str | None = None) -> Dataset:
-        """Upload a frame of pandas, Polars or Arrow as a new version of a dataset."""
+        """Upload a frame of pandas, Polars or Arrow as a new version of a dataset.
+
+        A frame that equals the one from which ``main`` was uploaded makes no new version;
+        :attr:`Dataset.notes` then says so.
+        """
         content = to_parquet(frame)
         name = f"{re.sub('[^A-Za-z0-9_.-]+', '-', dataset)}.parquet"
         with self._named_or_new(dataset) as target:
-            return target.import_content(name, content, purpose=purpose)
+            return target._uploaded(name, content, purpose)
 
     @keywords(DrawOptions)
     def sample(
@@ -282,18 +310,40 @@ class Client:
         with self._named_or_new(name) as target:
             if dataset is not None or not target.has_rows():
                 target.import_content(f"{target.id}.parquet", content)
-        return target.sample(method, **options).frame(library_of(frame))
+        return target.sample(method, **options).frame(library_of(frame), types_of=frame)
 
     @keywords()
-    def sample_of(self, job_id: str) -> Sample:
-        """Return a sample that was drawn before, by its id or the first eight digits of it."""
+    def sample_of(self, name_or_id: str) -> Sample:
+        """Return a sample that was drawn before, by its name, its id or the first digits of it.
+
+        Raises
+        ------
+        JobsvcError
+            There is none, or several datasets have a sample of this name.
+        """
+        if len(name_or_id) == ID_LENGTH and JOB_ID.fullmatch(name_or_id):
+            return self._sample(name_or_id)
+        results = self.request("GET", "/api/search", q=_joined(name_or_id), limit=SEARCHED)
+        found = [each for each in results["results"] if each["kind"] == "sample"]
+        named = [each for each in found if each["name"] == _joined(name_or_id)]
+        if len(named) > 1:
+            places = ", ".join(f"{each['job_id'][:8]} of {each['dataset_name']}" for each in named)
+            text = f'Several samples are named "{name_or_id}": {places}.'
+            raise JobsvcError(text, "ambiguous_name", hint="Give an id.")
+        if not named and not JOB_ID.fullmatch(name_or_id):
+            if len(found) == SEARCHED:
+                text = f'"{name_or_id}" is in the names of {SEARCHED} samples or more.'
+                hint = "Use sample_of() of their dataset."
+                raise JobsvcError(text, "ambiguous_name", hint=hint)
+            raise _no_sample(name_or_id, [each["name"] for each in found])
+        return self._sample(named[0]["job_id"] if named else name_or_id)
+
+    def _sample(self, job_id: str) -> Sample:
         info = self.request("GET", f"/api/jobs/{job_id}")
         if info["run_type"] != "sampling":
             made = info["job_kind"]
             raise JobsvcError(f"Job {info['id']} made {made}, not a sample.", "not_a_sample")
-        rounds = info["run_parameters"]["rounds"]
-        is_split = rounds[0]["method"] == DIVIDING_METHOD
-        return (Split if is_split else Sample)(self._transport, info)
+        return _sample_of(self._transport, info)
 
     def _named(self, name: str) -> list[Dataset]:
         found = self._transport.pages("/api/datasets", "datasets", {"name": name})
@@ -329,6 +379,10 @@ class Dataset:
         self.info = info
         self.id = int(info["id"])
         self.name = str(info["name"])
+        self.version_job: Job | None = None
+        """The job of the import or the attachment that this object made last."""
+        self.notes: list[str] = []
+        """Notes of the last import or upload by this object: how the file was read."""
 
     @property
     def url(self) -> str:
@@ -376,6 +430,62 @@ class Dataset:
         return self
 
     @keywords()
+    def data_contract(self, *, table: str | None = None) -> dict[str, Any] | None:
+        """Return the data contract of a table, with its ``state`` in the newest version.
+
+        None without one.
+        """
+        try:
+            return self._contract("GET", table=table)
+        except JobsvcError as error:
+            if error.code != "not_found":
+                raise
+            return None
+
+    @keywords()
+    def propose_data_contract(self, *, table: str | None = None) -> dict[str, Any]:
+        """Return a data contract that the newest version meets; nothing is stored."""
+        return self._contract("GET", "/proposal", table=table)
+
+    @keywords()
+    def set_data_contract(self, terms: Mapping[str, Any]) -> dict[str, Any]:
+        """Set the data contract of a table; later imports and attachments must meet it.
+
+        Parameters
+        ----------
+        terms : mapping
+            As :meth:`propose_data_contract` returns it: ``columns`` (``name``, ``type``,
+            ``max_null_share``), ``more_columns``, ``min_rows``, ``max_rows``, ``row_key``,
+            ``conditions`` and ``table_key``.
+        """
+        return self._transport.json("PUT", f"/api/datasets/{self.id}/data-contract", dict(terms))
+
+    @keywords()
+    def remove_data_contract(self, *, table: str | None = None) -> None:
+        """Delete the data contract of a table."""
+        self._contract("DELETE", table=table)
+
+    def _contract(self, method: str, rest: str = "", *, table: str | None) -> dict[str, Any]:
+        path = f"/api/datasets/{self.id}/data-contract{rest}"
+        return self._transport.json(method, path, query=given(table_key=table))
+
+    @keywords()
+    def kept_apart(self) -> list[dict[str, Any]]:
+        """Return the versions that don't meet a data contract, newest first.
+
+        Each has a ``state``, its own ref ``apart_ref``, and ``failures``.
+        """
+        return self._transport.pages(f"/api/datasets/{self.id}/kept-apart", "versions", {})
+
+    @keywords()
+    def accept(self, job: Job | str, reason: str) -> Dataset:
+        """Accept a version that was kept apart, by its job; the audit trail has the reason."""
+        job_id = job if isinstance(job, str) else job.id
+        path = f"/api/datasets/{self.id}/kept-apart/{job_id}/accept"
+        self._transport.json("POST", path, {"reason": reason})
+        return self
+
+    @keywords()
     def has_rows(self) -> bool:
         """Whether a file was imported."""
         return any(ref["tables"] for ref in self._overview())
@@ -398,8 +508,37 @@ class Dataset:
             name: value if isinstance(value, str) else json_text(value).decode()
             for name, value in body.items()
         }
-        self._job(Job, self._transport.upload(path, file_name, content, fields)).wait()
+        return self._ended(self._transport.upload(path, file_name, content, fields))
+
+    def _uploaded(self, file_name: str, content: bytes, purpose: str | None) -> Dataset:
+        """Import a frame's content, unless the version of ``main`` was made from the same."""
+        digest = hashlib.sha256(content).hexdigest()
+        commit_id = self._made_from(digest)
+        if commit_id is None:
+            return self.import_content(file_name, content, purpose=purpose)
+        unused = "" if purpose is None else " The purpose wasn't recorded."
+        self.notes = [
+            f"The frame is the same as that of version {commit_id[:12]} of main, so no new version "
+            f"was made.{unused}"
+        ]
         return self
+
+    def _made_from(self, digest: str) -> str | None:
+        """The version of ``main`` if it was imported from this content, read without options."""
+        commit_id = next(
+            (ref["commit_id"] for ref in self._overview() if ref["name"] == "main"), None
+        )
+        if commit_id is None:
+            return None
+        query = {"dataset_id": self.id, "run_type": "import", "status": "completed"}
+        found = self._transport.json("GET", "/api/jobs", query={**query, "limit": LATEST_IMPORTS})
+        for each in found["jobs"]:
+            job = self._transport.json("GET", f"/api/jobs/{each['id']}")
+            summary, parameters = job["output_summary"], job["run_parameters"]
+            if summary.get("output_commit_id") == commit_id:
+                is_plain = not parameters.get("options")
+                return commit_id if is_plain and summary.get("source_sha256") == digest else None
+        return None
 
     @keywords(AttachArguments)
     def attach(self, uri: Uris | Mapping[str, Uris], **options: Unpack[AttachArguments]) -> Dataset:
@@ -429,9 +568,21 @@ class Dataset:
     def _moved(self, action: str, options: Mapping[str, Any], **more: Any) -> Dataset:
         """Move a ref to a new version, and wait for the end of the job."""
         path, body = self._move(action, options)
-        self._job(
-            Job, self._transport.json("POST", path, {**body, **more}, creates_job=True)
-        ).wait()
+        return self._ended(self._transport.json("POST", path, {**body, **more}, creates_job=True))
+
+    def _ended(self, answer: dict[str, Any]) -> Dataset:
+        """Wait for the end of a job that makes a version; raise KeptApart if that is kept apart."""
+        self.version_job = self._job(Job, answer).wait()
+        summary = self.version_job.info["output_summary"]
+        tables = summary["tables"]
+        self.notes = [
+            note if len(tables) == 1 else f"{each['key']}: {note}"
+            for each in tables
+            for note in each["notes"]
+        ]
+        found = summary.get("data_contract")
+        if found is not None and found["state"] == "kept_apart":
+            raise KeptApart(self.version_job.info)
         return self
 
     @keywords(DrawOptions)
@@ -608,6 +759,37 @@ class Dataset:
         return Panel(self._transport, self._transport.json("POST", path, body))
 
     @keywords()
+    def samples(self, *, limit: int = 100) -> list[Sample]:
+        """Return the samples that were drawn from the dataset, newest first, up to a limit."""
+        query = {**self._drawn(), "limit": limit}
+        found = self._transport.json("GET", "/api/jobs", query=query)["jobs"]
+        return [self._sample(each["id"]) for each in found]
+
+    @keywords()
+    def sample_of(self, name: str) -> Sample:
+        """Return the sample of this name that was drawn from the dataset.
+
+        Raises
+        ------
+        JobsvcError
+            There is none.
+        """
+        names: dict[str, str] = {}
+        for each in self._transport.pages("/api/jobs", "jobs", self._drawn()):
+            if each["output_name"] is not None:
+                names.setdefault(str(each["output_name"]), each["id"])
+        if _joined(name) not in names:
+            raise _no_sample(name, list(names))
+        return self._sample(names[_joined(name)])
+
+    def _drawn(self) -> dict[str, Any]:
+        """The query of the completed draws."""
+        return {"dataset_id": self.id, "run_type": "sampling", "status": "completed"}
+
+    def _sample(self, job_id: str) -> Sample:
+        return _sample_of(self._transport, self._transport.json("GET", f"/api/jobs/{job_id}"))
+
+    @keywords()
     def panels(self) -> list[Panel]:
         """Return the panels of the dataset, oldest first."""
         path = f"/api/sampling/datasets/{self.id}/panels"
@@ -618,6 +800,44 @@ class Dataset:
     def schedules(self) -> list[dict[str, Any]]:
         """Return the schedules of the dataset, with their ``next_runs`` and ``last_job_id``."""
         return self._transport.pages("/api/schedules", "schedules", {"dataset_id": self.id})
+
+    @keywords()
+    def schedule_runs(self, schedule_id: int) -> list[dict[str, Any]]:
+        """Return the runs of a schedule that begins with data, newest first."""
+        return self._transport.pages(f"/api/schedules/{schedule_id}/runs", "runs", {})
+
+    @keywords(RunFigureArguments)
+    def schedule_figures(
+        self, schedule_id: int, statistic: str, **options: Unpack[RunFigureArguments]
+    ) -> dict[str, Any]:
+        """Estimate a figure of each run of a schedule, and of all runs together.
+
+        Parameters
+        ----------
+        statistic : str
+            ``mean``, ``total``, ``proportion``, ``count`` or ``ratio``.
+        column, denominator : str
+            Its column; of a ratio the divisor, too.
+        value
+            Of a proportion: the value whose share is estimated.
+        values : str
+            ``table``, or ``findings`` with the columns ``finding`` and ``is_exception``.
+        pooling : str
+            ``average`` of the runs, or runs as ``strata`` of one population.
+        filters : str, optional
+            Only rows that match, such as ``amount > 0``.
+
+        Returns
+        -------
+        dict
+            ``runs``, each with ``estimate``, ``ci_low`` and ``ci_high``, ``pooled``, and ``notes``
+            that say what the pooled figure assumes.
+        """
+        body: dict[str, Any] = dict(options)
+        if isinstance(body.get("filters"), str):
+            body["filters"] = {"expression": body["filters"]}
+        path = f"/api/schedules/{schedule_id}/figures"
+        return self._transport.json("POST", path, {"statistic": statistic, **body})
 
     @keywords(StoredArguments)
     def sql(
@@ -678,7 +898,8 @@ class Dataset:
         )
 
     def __repr__(self) -> str:
-        return f"Dataset {self.name} ({self.id})"
+        lines = [f"Dataset {self.name} ({self.id})", *(f"Note: {note}" for note in self.notes)]
+        return "\n".join(lines)
 
     def _repr_html_(self) -> str:
         tables = {
@@ -686,7 +907,8 @@ class Dataset:
             for ref in self._overview()
             for table in ref["tables"]
         }
-        return heading(f"Dataset {self.name}", self.url) + facts(tables.items())
+        notes = "".join(map(paragraph, self.notes))
+        return heading(f"Dataset {self.name}", self.url) + facts(tables.items()) + notes
 
     def _overview(self) -> list[dict[str, Any]]:
         return self._transport.pages(f"/api/datasets/{self.id}/overview", "refs")
@@ -719,6 +941,25 @@ class Dataset:
     def _job(self, kind: type[AnyJob], answer: dict[str, Any]) -> AnyJob:
         """Return the job of the answer to a submission."""
         return kind(self._transport, {"id": answer["job_id"], "status": "pending"}).refresh()
+
+
+def _sample_of(transport: Transport, info: dict[str, Any]) -> Sample:
+    """The sample, or the split, of a job."""
+    rounds = info["run_parameters"]["rounds"]
+    is_split = rounds[0]["method"] == DIVIDING_METHOD
+    return (Split if is_split else Sample)(transport, info)
+
+
+def _joined(name: str) -> str:
+    """The name as the server stores it, with hyphens for spaces."""
+    return "-".join(name.split())
+
+
+def _no_sample(name: str, names: Sequence[str]) -> JobsvcError:
+    close = get_close_matches(name, names, n=1)
+    listed = f"Available: {', '.join(names[:20])}." if names else None
+    hint = f'Did you mean "{close[0]}"?' if close else listed
+    return JobsvcError(f'There is no sample "{name}".', "not_found", hint=hint)
 
 
 def _compared(other: str | Mapping[str, Any] | None) -> Mapping[str, Any] | None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 CELL = "text-align:{align};padding:2px 12px 2px 0"
-FIGURE = re.compile(r"[-–]?[0-9.,]*( %)?")
+FIGURE = re.compile(r"[-–]?[0-9.,]*( %| percentage points)?")
 MILLION = 1e6
 
 
@@ -24,6 +24,11 @@ def number_text(value: float | None) -> str:
 def share_text(value: float | None) -> str:
     """Write a share as a percentage."""
     return "–" if value is None else f"{100 * value:.2f} %"
+
+
+def points_text(value: float | None) -> str:
+    """Write the margin of a share, or the difference of two shares, in percentage points."""
+    return "–" if value is None else f"{100 * value:.2f} percentage points"
 
 
 def escaped(value: Any) -> str:

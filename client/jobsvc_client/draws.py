@@ -174,6 +174,14 @@ def _size(size: Size) -> dict[str, Any]:
         return {"sizes": {label: _stratum_size(each) for label, each in size.items()}}
     if isinstance(size, str):
         return {"sample_fraction": number_of("size", size)}
+    if isinstance(size, float) and size == 1:
+        raise JobsvcError(
+            f"size={size} can be read in two ways.",
+            "invalid_argument",
+            hint='Write 1 for one row, or "100%" for all rows.',
+        )
+    if isinstance(size, float) and size > 1 and size.is_integer():  # such as 120 / 2
+        size = int(size)
     return {"sample_size" if isinstance(size, int) else "sample_fraction": size}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import io
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 
 Frame: TypeAlias = "pandas.DataFrame | polars.DataFrame | pyarrow.Table"
 Library = Literal["pandas", "polars", "arrow"]
+EXTRAS = {"pyarrow": "arrow", "matplotlib": "plot"}
+"""Extras of the package by the library that they bring, where their names differ."""
+INTEGERS = ("Int8", "Int16", "Int32", "Int64", "UInt8", "UInt16", "UInt32", "UInt64")
+"""Types of whole numbers of pandas with a missing value of their own."""
 
 
 def library_of(frame: object) -> Library:
@@ -75,10 +80,29 @@ def from_parquet(content: bytes, library: Library) -> Any:
     read = module.read_parquet if library == "polars" else module.read_table
     try:
         frame = read(io.BytesIO(content))
-        return frame.to_pandas() if library == "pandas" else frame
+        return with_missing_values(frame) if library == "pandas" else frame
     except Exception as error:
         message = f"The rows that the server sent can't be read: {error}."
         raise JobsvcError(message, "unreadable_rows") from error
+
+
+def with_missing_values(table: Any) -> Any:
+    """Return a frame of pandas in which columns with missing values keep their type.
+
+    Whole numbers with missing values would else become floating-point numbers, which are exact
+    only up to 2**53, and logical values objects.
+    """
+    arrow, pandas = imported("pyarrow"), imported("pandas")
+    nullable = {
+        getattr(arrow, name.lower())(): getattr(pandas, f"{name}Dtype") for name in INTEGERS
+    }
+    nullable[arrow.bool_()] = pandas.BooleanDtype
+    frame = table.to_pandas()
+    for at, field in enumerate(table.schema):
+        column = table.column(at)
+        if column.null_count and field.type in nullable:
+            frame.isetitem(at, column.to_pandas(types_mapper=lambda kind: nullable[kind]()))
+    return frame
 
 
 def write_file(path: str | Path, content: bytes) -> Path:
@@ -97,9 +121,46 @@ def imported(name: str) -> Any:
         return importlib.import_module(name)
     except ImportError:
         library = name.split(".")[0]
-        extra = "arrow" if library == "pyarrow" else library
+        extra = EXTRAS.get(library, library)
         raise JobsvcError(
             f"{library} isn't installed.",
             "no_library",
             hint=f"Install it: pip install 'jobsvc-client[{extra}]'.",
         ) from None
+
+
+def with_known_totals(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return fields of a request whose ``calibrate`` has its known totals as a list or by name.
+
+    A frame has a line for each group, with its values in columns of their names and its ``total``
+    or ``share``; or the columns ``column``, ``value`` and one of these.
+    """
+    calibrate = options.get("calibrate")
+    if not isinstance(calibrate, Mapping):
+        return dict(options)
+    totals = calibrate.get("totals")
+    if totals is None or isinstance(totals, Mapping | list | tuple):
+        return dict(options)
+    lines: list[dict[str, Any]] = {
+        "pandas": lambda: totals.to_dict("records"),
+        "polars": lambda: totals.to_dicts(),
+        "arrow": lambda: totals.to_pylist(),
+    }[library_of(totals)]()
+    return {**options, "calibrate": {**calibrate, "totals": [_known_total(one) for one in lines]}}
+
+
+def _known_total(line: Mapping[str, Any]) -> dict[str, Any]:
+    amounts = [name for name in ("total", "share") if name in line]
+    if len(amounts) != 1:
+        text = "A frame of known totals has a column `total` or a column `share`."
+        raise JobsvcError(text, "invalid_frame")
+    (amount,) = amounts
+    others = {
+        str(name): None if value != value else value  # NaN is a missing value
+        for name, value in line.items()
+        if name != amount
+    }
+    known = {amount: line[amount]}
+    if others.keys() == {"column", "value"}:
+        return {"group": {str(others["column"]): others["value"]}, **known}
+    return {**others, **known} if others.keys() == {"column"} else {"group": others, **known}

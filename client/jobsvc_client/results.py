@@ -13,13 +13,16 @@ from jobsvc_client.display import (
     heading,
     number_text,
     paragraph,
+    points_text,
     share_text,
     table,
 )
 from jobsvc_client.frames import imported
+from jobsvc_client.plotting import draw_estimates
 
 if TYPE_CHECKING:
     import pandas
+    from matplotlib.axes import Axes
 
 GROUPS_SHOWN = 40
 SEQUENTIAL = {
@@ -87,8 +90,10 @@ class Estimate:
     @keywords()
     def figures(self) -> tuple[str, str, str, str]:
         """Write the estimate, the margin and both limits."""
-        write = share_text if self.statistic == "proportion" else number_text
-        return tuple(map(write, (self.estimate, self.margin, self.ci_low, self.ci_high)))  # type: ignore[return-value]
+        is_share = self.statistic == "proportion"
+        write, of_margin = (share_text, points_text) if is_share else (number_text, number_text)
+        low, high = write(self.ci_low), write(self.ci_high)
+        return write(self.estimate), of_margin(self.margin), low, high
 
     def __str__(self) -> str:
         estimate, margin, low, high = self.figures()
@@ -123,10 +128,11 @@ class Change:
     @keywords()
     def figures(self) -> tuple[str, ...]:
         """Write both estimates, the change and its limits."""
-        write = share_text if self.statistic == "proportion" else number_text
+        is_share = self.statistic == "proportion"
+        write, of_change = (share_text, points_text) if is_share else (number_text, number_text)
         waves = (None if each is None else each["estimate"] for each in (self.first, self.second))
         limits = (self.change[name] for name in ("estimate", "ci_low", "ci_high"))
-        return tuple(map(write, (*waves, *limits)))
+        return (*map(write, waves), *map(of_change, limits))
 
     def __str__(self) -> str:
         first, second, change, low, high = self.figures()
@@ -209,8 +215,9 @@ class Contrast(Estimate):
     def figures(self) -> tuple[str, str, str, str]:
         """Write the estimate, the margin and both limits."""
         is_share = self.statistic == "proportion" and self.measure == "difference"
-        write = share_text if is_share else number_text
-        return tuple(map(write, (self.estimate, self.margin, self.ci_low, self.ci_high)))  # type: ignore[return-value]
+        write = points_text if is_share else number_text
+        figures = (self.estimate, self.margin, self.ci_low, self.ci_high)
+        return tuple(map(write, figures))  # type: ignore[return-value]
 
 
 class Estimates(Sequence[Estimate]):
@@ -238,6 +245,30 @@ class Estimates(Sequence[Estimate]):
 
     def __iter__(self) -> Iterator[Estimate]:
         return iter(self._items)
+
+    @keywords()
+    def plot(self, *, ax: Axes | None = None) -> Axes:
+        """Draw each estimate as a point with its confidence interval, by matplotlib.
+
+        Figures of different units, such as a share beside a total, need a plot of their own:
+        ``sample.estimate("total", "amount", by="region").plot()``.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; by default new axes.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            The axes, for titles and for ``.figure.savefig("estimates.png")``.
+
+        Raises
+        ------
+        JobsvcError
+            matplotlib isn't installed, or the figures aren't of one kind.
+        """
+        return draw_estimates(self, ax)
 
     @keywords()
     def to_pandas(self) -> pandas.DataFrame:
@@ -321,7 +352,7 @@ class Plan:
         return margin
 
     def __repr__(self) -> str:
-        margin = "" if self.margin is None else f", margin of error ±{share_text(self.margin)}"
+        margin = "" if self.margin is None else f", margin of error ±{points_text(self.margin)}"
         steps = [
             f"Step {each['round_number']}: {each['method']}, {each['rows_planned']:,} of "
             f"{each['eligible_rows']:,} eligible rows"
@@ -346,7 +377,7 @@ class Plan:
             rows = f"{each['rows_planned']:,} of {each['eligible_rows']:,}"
             pairs = [("Method", each["method"]), ("Rows", rows)]
             if each["margin_of_error"] is not None:
-                pairs.append(("Margin of error ±", share_text(each["margin_of_error"])))
+                pairs.append(("Margin of error ±", points_text(each["margin_of_error"])))
             parts += [facts(pairs), groups_table(each, "allocated")]
             parts += map(paragraph, each["warnings"])
         return "".join(parts + list(map(paragraph, self.warnings)))

@@ -138,6 +138,8 @@ def _of_query(own: Declared) -> fields.Field[Any]:
             return QueryBoolean(**options)
         case kinds.Names(most):
             return QueryList(validate=validate.Length(max=most), **options)
+        case kinds.Items(kinds.ColumnName(), most):
+            return QueryList(validate=validate.Length(max=most), **options)
         case kinds.Items(kinds.Choice(titles)):
             return QueryList(validate=validate.ContainsOnly(list(titles)), **options)
         case _:
@@ -221,7 +223,9 @@ def _field(kind: Kind, options: dict[str, Any]) -> fields.Field[Any]:
 
 def _mapped(kind: kinds.Mapped, options: dict[str, Any]) -> fields.Field[Any]:
     length = validate.Length(kind.least, kind.most)
-    return fields.Dict(keys=StrictString(), values=_field(kind.of, {}), validate=length, **options)
+    inner = {"allow_none": True} if isinstance(kind.of, kinds.Scalar) else {}
+    values = _field(kind.of, inner)
+    return fields.Dict(keys=StrictString(), values=values, validate=length, **options)
 
 
 def _range(bounds: Bounds, refusal: str | None = None) -> validate.Range | None:

@@ -45,6 +45,8 @@ from sampling_engine.sql.passes import (
     RankedBelow,
     RankedRows,
     Result,
+    RowsAtPlaces,
+    RowsOfPoints,
     RowsOfUnits,
     ScanUnits,
     UnitRows,
@@ -53,7 +55,7 @@ from sampling_engine.sql.statements import StrataTable
 from sampling_engine.sql.units import Units
 
 MAX_DELETED = 1 << 22
-"""Deleted rows that are sent to Spark, 34 MB; with more of them DuckDB checks the key."""
+"""Rows that are left out and sent to Spark, 34 MB; with more DuckDB checks the key, or sorts."""
 MAX_READ = 1 << 22
 """Rows whose keys are read by their ordinals; of more of them all digests are computed."""
 BLOCK_BITS = 18
@@ -204,7 +206,8 @@ class SparkEngine:
             self._add_constants(files, list(starts))
 
     def run(self, state: DrawState, wanted: Pass[Result], on_progress: ProgressCallback) -> Result:
-        if wanted.rows is not None:
+        along_line = isinstance(wanted, RowsAtPlaces | RowsOfPoints)
+        if wanted.rows is not None or (along_line and len(state.taken) > MAX_DELETED):
             return DUCKDB.run(state, wanted, on_progress)
         self._send_inputs(state, wanted)
         query = spark_sql.query_of(wanted, self.table)
@@ -223,7 +226,10 @@ class SparkEngine:
             if wanted.strata.columns:
                 self._send_strata(state, wanted.strata, wanted.wanted, wanted.thresholds)
             return
-        for name, columns in wanted.inputs.items():
+        inputs = dict(wanted.inputs)
+        if isinstance(wanted, RowsAtPlaces | RowsOfPoints):
+            inputs["taken"] = {"ordinal": state.taken}
+        for name, columns in inputs.items():
             self._numbers(name, **columns)
 
     def _refuse_strata(self, wanted: CountStrata, on_progress: ProgressCallback) -> NoReturn:
@@ -237,7 +243,7 @@ class SparkEngine:
         """Check in DuckDB the strata or units of rows that Spark found."""
         if isinstance(wanted, RankedBelow) and isinstance(found, RankedRows):
             _require_same(wanted.strata.of(found.ordinals, on_progress), found.strata)
-        elif isinstance(wanted, RowsOfUnits | ScanUnits) and isinstance(
+        elif isinstance(wanted, RowsOfUnits | RowsOfPoints | ScanUnits) and isinstance(
             found, UnitRows | KeyedUnits
         ):
             rows = UnitRows(found.ordinals, found.units)

@@ -40,6 +40,10 @@ def shown_key(key: str, columns: Sequence[Column]) -> str:
     return PRIMARY if is_drawn else key
 
 
+LATER = ("parts", "group", "group_rows", "without_match", "retyped")
+"""Fields of an exclusion that are left out without a value, as before there were any."""
+
+
 @dataclass(frozen=True)
 class Exclusion:
     """Which rows of a version a population lacks, and how they were found.
@@ -65,6 +69,14 @@ class Exclusion:
     parts : list of str
         The parts of splits, as job and part with a colon between them, of which alone the rows are
         excluded.
+    group : str, optional
+        The column of the groups that a split divides, if a draw divided them, too.
+    group_rows : int
+        The other rows of the groups that such a draw has.
+    without_match : list of str
+        The filters, ``new_since`` or ``not_drawn_by``, whose rows the version has none of.
+    retyped : list of str
+        The columns of the key whose type differs then, with both types.
     """
 
     commit_id: str
@@ -77,10 +89,14 @@ class Exclusion:
     drawn_rows: int
     source_draw: str
     parts: list[str] = field(default_factory=list)
+    group: str | None = None
+    group_rows: int = 0
+    without_match: list[str] = field(default_factory=list)
+    retyped: list[str] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
         """The JSON of manifests and of ``run_parameters``."""
-        return {name: value for name, value in vars(self).items() if name != "parts" or value}
+        return {name: value for name, value in vars(self).items() if value or name not in LATER}
 
 
 @dataclass(frozen=True)

@@ -131,6 +131,13 @@ def has_sample_ref(tx: Transaction, dataset_id: int, commit_id: str | None) -> b
     return any(kind_of_ref(row["name"]) == "sample" for row in rows)
 
 
+def name_of_commit(tx: Transaction, dataset_id: int, version: str) -> str:
+    """Return a ref that names a commit, ``main`` before others; without one what is given."""
+    rows = all_rows(tx, "ref_names_of_commit", dataset_id=dataset_id, commit_id=version)
+    names = [str(row["name"]) for row in rows]
+    return MAIN if MAIN in names else [*names, version][0]
+
+
 def list_ref_names(tx: Transaction, dataset_id: int) -> set[str]:
     """Return the names of a dataset's refs."""
     return {row["name"] for row in all_rows(tx, "list_ref_names", dataset_id=dataset_id)}

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -17,6 +18,7 @@ from application.audit.review import may_undo_sign_offs
 from application.certificates.ledger import ledger_page
 from application.identity.column_reports import job_changes
 from application.identity.row_keys import likely_row_key, row_key_state
+from application.panels.registering import may_be_followed
 from application.schedules.registering import excluded_next
 from application.schedules.times import explained, upcoming
 from contract.requests.pages import PageRequest
@@ -24,6 +26,7 @@ from domain_errors import DomainError
 from parquet_tables.names import folded
 from parquet_tables.quoting import shown_identifier
 from sampling_engine import METHOD_CLASSES
+from service.sampling_parameters import stated_rounds
 from service.sql_queries import DATA, FUNCTIONS
 from service.tables.open_tables import PRIMARY, open_commit, open_table
 from service.tables.reports import ProfileJson, cached_profile, profile_of
@@ -34,17 +37,19 @@ from storage.errors import NotFound
 from storage.jobs.jobs import JobRecord, outcomes_of
 from storage.jobs.kinds import PROFILE, values_read
 from storage.jobs.lists import JobFilters, list_jobs
-from storage.jobs.panels import list_panels
+from storage.jobs.panels import PanelRecord, list_panels, waves_of
 from storage.jobs.schedules import Schedule, list_schedules
 from storage.sqlite.clock import timestamp
 from storage.versions.manifests import Commit, StoredTable, history
-from storage.versions.refs import MAIN, Ref, has_ref, list_refs
-from storage.versions.row_keys import row_key_of
+from storage.versions.refs import MAIN, Ref, has_ref, list_refs, name_of_commit
+from storage.versions.row_keys import DeclaredKey, row_key_of
 from web_ui.grids import download_links, grid_of
 from web_ui.job_texts import problem_text
+from web_ui.pages.data_contracts import contract_view
 from web_ui.pages.request_code import code_at
 from web_ui.pages.sql_tables import MAX_SQL_COLUMNS, further_tables, sql_columns
 from web_ui.profile_pictures import column_picture
+from web_ui.schedule_runs import runs_view
 from web_ui.shell import ListQuery, blueprint, caller, has_vendor, service, show, signed_in, zone
 
 Values = dict[str, Any]
@@ -131,6 +136,7 @@ def _tabs(found: DatasetRecord, commit: Commit | None) -> dict[str, tuple[str, V
         tabs["history"] = ("History", _history)
         tabs["profile"] = ("Profile", _profile)
         tabs["key"] = ("Row key", _row_key)
+    tabs["contract"] = ("Data contract", contract_view)
     tabs["panels"] = ("Panels", _panels)
     tabs["schedules"] = ("Schedules", _schedules)
     tabs["ledger"] = ("Ledger", _ledger)
@@ -152,8 +158,10 @@ def _tab_link(path: str, tab: str) -> str:
 
 def _overview(context: Values) -> Values:
     commit: Commit | None = context["commit"]
+    with service().database.read() as tx:
+        quota = service().quotas.of_dataset(tx, context["dataset"].id)
     if commit is None:
-        return {"tables": [], "columns": []}
+        return {"tables": [], "columns": [], "quota": quota}
     table = commit.manifest.table(context["table_key"])
     newer = None
     if caller().may(context["dataset"], "write"):
@@ -162,6 +170,7 @@ def _overview(context: Values) -> Values:
     return {
         "tables": commit.manifest.tables,
         "columns": table.columns,
+        "quota": quota,
         "newer": newer,
         "newer_query": urlencode({**vars(newer), **again}) if newer else None,
     }
@@ -182,7 +191,37 @@ def _data(context: Values) -> Values:
         "imported": imported,
         "column_changes": job_changes(caller(), imported) if imported else None,
         "changes_link": _changes_link(context),
+        "next_steps": _next_steps(context) if imported else None,
     }
+
+
+@dataclass(frozen=True)
+class NextSteps:
+    """What the users of an earlier version do with the one that an import made."""
+
+    panels: Sequence[PanelRecord]
+    source_ref: str
+    base_id: str
+    row_key: DeclaredKey | None
+
+
+def _next_steps(context: Values) -> NextSteps | None:
+    """What follows an import; None if the version before lacks the table."""
+    commit: Commit = context["commit"]
+    dataset_id, parent_id, key = (
+        context["dataset"].id,
+        commit.manifest.parent_id,
+        context["table_key"],
+    )
+    with suppress(DomainError):
+        if parent_id is not None:
+            base = open_table(service(), dataset_id, parent_id, key)
+            with service().database.read() as tx:
+                panels = [one for one in list_panels(tx, dataset_id) if one.table_key == key]
+                declared = row_key_of(tx, dataset_id, key)
+                source_ref = name_of_commit(tx, dataset_id, commit.id)
+            return NextSteps(panels, source_ref, base.commit_id, declared)
+    return None
 
 
 def _imported(context: Values) -> JobRecord | None:
@@ -329,6 +368,7 @@ def _schedules(context: Values) -> Values:
 
     return {
         **_exclusion(schedules),
+        **runs_view(_requested("runs", schedules)),
         "changing": _requested("change", schedules),
         "zone_name": zone().key,
         "schedules": [
@@ -352,10 +392,13 @@ def _panels(context: Values) -> Values:
     commit: Commit | None = context["commit"]
     with service().database.read() as tx:
         found = list_panels(tx, context["dataset"].id)
+        waves = {one.id: waves_of(tx, one.id) for one in found}
         declared = commit and row_key_of(tx, context["dataset"].id, context["table_key"])
     columns = commit.manifest.table(context["table_key"]).columns if commit else ()
     return {
         "panels": found,
+        "waves": waves,
+        "followed": _followed(context),
         "panel_methods": {
             method.key: method.title
             for method in METHOD_CLASSES
@@ -364,6 +407,20 @@ def _panels(context: Values) -> Values:
         "panel_columns": [column.name for column in columns[:PANEL_COLUMNS]],
         "row_key": declared and declared.columns,
     }
+
+
+def _followed(context: Values) -> Values | None:
+    """The sample that the page's address names, and its round as that of a panel's waves."""
+    if not request.args.get("job"):
+        return None
+    job = caller().job(request.args["job"])
+    if job.run_type != "sampling" or job.dataset_id != context["dataset"].id:
+        return None
+    if not may_be_followed(job):
+        return None
+    (first,) = stated_rounds(job.run_parameters["rounds"], recorded=True)
+    kept = ("method", "parameters", "filters", "order", "selection")
+    return {"job": job, "round": {name: first[name] for name in kept if first.get(name)}}
 
 
 def _requested(parameter: str, schedules: list[Schedule]) -> Schedule | None:

@@ -16,7 +16,7 @@ from application.excluding import with_filters
 from application.identity.newer_versions import NewerVersion, newer_version
 from application.lifecycle import ADDED_PARAMETERS
 from contract.declarations import Declared, declared
-from contract.fields import Choice, GroupColumn, NumberColumn
+from contract.fields import Choice, GroupColumn, Items, Mapped, NumberColumn
 from contract.requests.draw import MAX_ROUNDS
 from domain_errors import counted
 from sampling_engine import DEFAULT_METHOD, METHOD_CLASSES, Method
@@ -30,7 +30,7 @@ from storage.jobs.jobs import JobRecord
 from storage.jobs.lists import JobFilters, list_jobs
 from storage.sqlite.database import Transaction
 from storage.versions.manifests import Commit, get_commit, history
-from storage.versions.refs import MAIN, find_ref, has_sample_ref, list_refs
+from storage.versions.refs import MAIN, find_ref, has_sample_ref, list_refs, name_of_commit
 from storage.versions.row_keys import row_key_of
 from web_ui.grids import filters_in_query
 from web_ui.pages.dataset import QUICK_CELLS
@@ -82,7 +82,7 @@ def draw(dataset_id: int) -> Response:
             "operators": [asdict(operator) for operator in OPERATORS],
             "max_rounds": MAX_ROUNDS,
             "quick_cells": QUICK_CELLS,
-            "body": _initial_body(copied),
+            "body": _initial_body(found, copied),
         },
     )
 
@@ -98,7 +98,7 @@ def _method(kind: type[Method]) -> dict[str, Any]:
 
 def _parameter(own: Declared) -> dict[str, Any]:
     """A parameter as the form's script reads it."""
-    kind = getattr(own.kind, "of", own.kind)
+    kind = own.kind.of if isinstance(own.kind, Items | Mapped) else own.kind
     return {
         "name": own.name,
         "type": own.kind.json_type,
@@ -125,7 +125,7 @@ def _refs(found: DatasetRecord) -> list[dict[str, Any]]:
                     {
                         "key": table.name,
                         "row_count": table.row_count,
-                        "row_key": _row_key(tx, found.id, table.key),
+                        "order": _keyed_order(tx, found.id, table.key),
                     }
                     for table in get_commit(tx, found.id, ref.commit_id).manifest.tables
                 ],
@@ -135,10 +135,13 @@ def _refs(found: DatasetRecord) -> list[dict[str, Any]]:
         ]
 
 
-def _row_key(tx: Transaction, dataset_id: int, table_key: str) -> list[str] | None:
-    """The columns of a table's row key, if it has one."""
-    declared_key = row_key_of(tx, dataset_id, table_key)
-    return None if declared_key is None else declared_key.columns
+def _keyed_order(tx: Transaction, dataset_id: int, table_key: str) -> dict[str, Any]:
+    """The order of a round by a table's row key; empty without one."""
+    key = row_key_of(tx, dataset_id, table_key)
+    if key is None:
+        return {}
+    numbered = {"duplicates": key.duplicates} if key.duplicates == "number" else {}
+    return {"key": key.columns, **numbered}
 
 
 def _earlier_versions(found: DatasetRecord) -> list[Commit]:
@@ -197,7 +200,7 @@ def _comes_along(job: JobRecord) -> str | None:
     )
 
 
-def _initial_body(copied_job: JobRecord | None) -> dict[str, Any]:
+def _initial_body(found: DatasetRecord, copied_job: JobRecord | None) -> dict[str, Any]:
     """The request body that the form shows at first."""
     if copied_job is not None:
         body = copy.deepcopy(copied_job.run_parameters)
@@ -217,7 +220,11 @@ def _initial_body(copied_job: JobRecord | None) -> dict[str, Any]:
     if filters:
         together = " AND ".join(f"({text})" for text in filters)
         first["filters"] = {"expression": filters[0] if len(filters) == 1 else together}
-    plain: dict[str, Any] = {"source_ref": request.args.get("ref", MAIN), "rounds": [first]}
+    if request.args.get("new_since"):
+        first.setdefault("filters", {})["new_since"] = request.args["new_since"]
+    with service().database.read() as tx:
+        source_ref = name_of_commit(tx, found.id, request.args.get("ref", MAIN))
+    plain: dict[str, Any] = {"source_ref": source_ref, "rounds": [first]}
     if request.args.get("table"):
         plain["table_key"] = request.args["table"]
     return plain

@@ -20,6 +20,7 @@ from domain_errors import DomainError, percent_text
 from presentation.charts import WaveChart, WaveColumn, WavePart
 from presentation.content import Facts
 from storage.jobs.panels import PanelRecord
+from storage.versions.manifests import get_commit
 from storage.versions.refs import MAIN, list_refs
 from web_ui.job_texts import problem_text
 from web_ui.shell import blueprint, caller, service, show, signed_in
@@ -36,9 +37,11 @@ def panel(panel_id: int) -> Response:
     dataset = caller().dataset(record.dataset_id, "read")
     with caller().reading():
         found = panel_answer(service(), record)
+    waves = found.waves
     with service().database.read() as tx:
         refs, _ = list_refs(tx, dataset.id)
-    waves = found.waves
+        ids = {wave.commit_id for wave in waves if wave.commit_id is not None}
+        messages = {one: get_commit(tx, dataset.id, one).manifest.message for one in ids}
     is_waiting = bool(waves) and waves[-1].status != "completed"
     return show(
         "panel.html",
@@ -46,6 +49,7 @@ def panel(panel_id: int) -> Response:
         panel=found,
         waves=list(reversed(waves)),
         job_before={wave.wave: before.job_id for before, wave in pairwise(waves)},
+        messages=messages,
         is_waiting=is_waiting,
         next_number=waves[-1].wave + 1 if waves else 1,
         picture=_picture(found.unit, waves),
@@ -113,7 +117,7 @@ def _new_parts(flow: FlowCounts, number: int) -> list[WavePart]:
     """The rows that came in this wave."""
     if flow.rotated_in is None or flow.born is None:
         first = sum(cohort.size for cohort in flow.cohorts)
-        return [WavePart(number, first, "sample", f"{first:,} drawn first")]
+        return [WavePart(number, first, "mark", f"{first:,} drawn first")]
     sizes = ((flow.rotated_in, "sample", "rotated in"), (flow.born, "population", "born"))
     return [
         WavePart(number, size, style, f"{size:,} {words}") for size, style, words in sizes if size

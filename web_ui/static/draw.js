@@ -37,7 +37,7 @@ const context = {
   methods: data.methods,
   operators: data.operators,
   columns: () => columns,
-  rowKey: () => tables().find(({ key }) => key === body.table_key)?.row_key,
+  keyedOrder: () => ({ ...tables().find(({ key }) => key === body.table_key)?.order }),
   source: () => ({ source_ref: body.source_ref, table_key: body.table_key }),
   sampling,
   table: () => table(),
