@@ -126,7 +126,17 @@ def connect(
 
 
 NOT_ATTACHABLE = frozenset(
-    {"source_denied", "source_not_found", "unreadable_file", "unservable_file"}
+    {
+        "broken_table_log",
+        "delta_not_installed",
+        "iceberg_not_installed",
+        "source_denied",
+        "source_not_found",
+        "unreadable_file",
+        "unservable_file",
+        "unsupported_table",
+        "version_not_found",
+    }
 )
 """Codes of jobs whose files can't be attached; nothing of them is stored."""
 

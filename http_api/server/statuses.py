@@ -10,7 +10,7 @@ _CODES_OF_STATUS = {
     404: "not_found pruned unknown_round unknown_row",
     408: "client_disconnected",
     409: "conflict spark_not_configured spark_not_installed source_changed connection_missing "
-    "readstat_not_installed "
+    "delta_not_installed iceberg_not_installed readstat_not_installed "
     "columns_changed findings_locked finding_changed review_changed row_replaced no_row_left "
     "stage_not_reached sample_deleted name_taken ref_moved ref_immutable stale_job files_in_use "
     "job_not_completed no_row_root comparison_not_ready idempotency_key_reused no_password "
@@ -26,6 +26,7 @@ _CODES_OF_STATUS = {
     "invalid_strata_columns cluster_in_two_strata minimum_exceeds_sample too_many_strata "
     "unreadable_file type_misfit workbook_too_large "
     "invalid_uri uri_not_allowed source_not_found source_denied source_too_large unservable_file "
+    "version_not_found unsupported_table broken_table_log "
     "invalid_sql sql_refused sql_failed sql_too_large sql_out_of_memory sql_timeout "
     "page_too_large preview_too_large preview_too_slow request_too_slow "
     "preview_unclear "

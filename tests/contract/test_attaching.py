@@ -365,3 +365,32 @@ def test_runs_over_a_growing_folder_share_no_row_and_are_certified(
     assert [len(ids) for ids in drawn] == [500, 500]
     assert not drawn[0] & drawn[1]
     require_accepted(server, run, dataset)
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_patterns_and_folders_below_folders(world: World, place: Place) -> None:
+    for number, (month, day) in enumerate((("05", "01"), ("05", "02"), ("06", "01"))):
+        content = world.new_file(f"SELECT {number} AS id")
+        name = f"tree/year=2024/month={month}/{day}/part-{number}.parquet"
+        world.put(place, name, content)
+        world.put(place, f"tree/_{day}/x.parquet", b"hidden")
+        world.put(place, f"tree/year=2024/month={month}/{day}/notes.txt", b"other")
+    for pattern, expected in (
+        ("tree/**/*.parquet", [(0, 2024, 5), (1, 2024, 5), (2, 2024, 6)]),
+        ("tree/year=2024/month=*/01/part-*.parquet", [(0, 2024, 5), (2, 2024, 6)]),
+        ("tree/year=2024/month=06/*/p*2*et", [(2, 2024, 6)]),
+    ):
+        dataset, job = world.attached({"uri": world.uri(place, pattern), "connection": place})
+        assert job["status"] == "completed", job["error_message"]
+        assert [tuple(row.values()) for row in world.rows_of(dataset)] == expected
+    world.put(place, "tree/year=2024/apart.parquet", world.new_file("SELECT 9 AS id"))
+    _, job = world.attached({"uri": world.uri(place, "tree/**/*.parquet"), "connection": place})
+    assert job["error_code"] == "unservable_file"
+    assert "state the columns year" in job["error_message"]
+
+
+def test_pattern_stays_below_the_prefix(world: World) -> None:
+    dataset = world.server.new_dataset()
+    folder = world.folder.parent
+    answer = world.attach(dataset, {"uri": f"file://{folder}/*/*.parquet", "connection": "disk"})
+    assert answer.json()["code"] == "uri_not_allowed"

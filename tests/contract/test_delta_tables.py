@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -388,7 +389,7 @@ def test_fields_that_do_not_fit_are_refused(
     assert place in answer.json()["errors"][0]["loc"]
 
 
-def test_preview_states_the_version(world: World) -> None:
+def test_preview_states_the_version(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     path = world.folder / "previewed"
     delta_sales(path, files=2, partition_by=["region"])
     version = delete_by_vector(path, 0.1)
@@ -404,6 +405,14 @@ def test_preview_states_the_version(world: World) -> None:
     }
     answer = world.server.admin.post("/api/datasets/attach/preview", json=body)
     assert answer.status_code == 200, answer.text
+    with monkeypatch.context() as without:
+        without.setitem(sys.modules, "deltalake", None)
+        refused = world.server.admin.post("/api/datasets/attach/preview", json=body)
+    assert (refused.status_code, refused.json()["code"]) == (409, "delta_not_installed")
+    assert "install jobsvc[delta]" in refused.json()["detail"]
+    other = {"tables": [{**body["tables"][0], "version": "99"}]}
+    refused = world.server.admin.post("/api/datasets/attach/preview", json=other)
+    assert (refused.status_code, refused.json()["code"]) == (422, "version_not_found")
     (found,) = answer.json()["tables"]
     deleted = sum(math.ceil((125 - at % 10) / 10) for at in range(8))
     assert found["source"]["version"] == str(version)
