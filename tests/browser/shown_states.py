@@ -257,6 +257,7 @@ ADMIN_STATES: dict[str, State] = {
     "panel": panel_with_preview,
     "proposed row key": at("/datasets/{w.dataset}?tab=key"),
     "row key": row_key,
+    "proposed data contract": at("/datasets/{w.dataset}?tab=contract"),
     "two tables": two_tables,
     "no such version": at("/datasets/{w.dataset}/changes?from=nothing"),
     "draws": at("/datasets/{w.dataset}?tab=draws"),
