@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import tempfile
@@ -96,7 +97,10 @@ def _require_own_server(target: Target) -> None:
 def _where(target: Target) -> str:
     if target.server is not None:
         return "given by --server or JOBSVC_SERVER"
-    return f"with the data in {target.settings.data_dir}"
+    variable = os.environ.get("JOBSVC_DATA_DIR")
+    named = variable is not None and Path(variable) == target.settings.data_dir
+    source = ", given by JOBSVC_DATA_DIR" if named else ""
+    return f"with the data in {target.settings.data_dir}{source}"
 
 
 def _program() -> str:

@@ -220,7 +220,7 @@ OUTPUT = click.option(
     "--output",
     type=NEW_FILE,
     callback=_with_known_ending,
-    help="Write the rows to this file: .csv, .parquet, .arrow or .xlsx.",
+    help="Write the rows to this file: .csv, .parquet, .arrow, .xlsx or .jsonl.",
 )
 
 

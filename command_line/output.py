@@ -31,7 +31,7 @@ Columns = Mapping[str, str | Callable[[dict[str, Any]], Any]]
 A field that ends with ``_at`` is a time, ``id`` is a text, and a list is written with commas.
 """
 
-SUFFIXES = {".csv": "csv", ".parquet": "parquet", ".arrow": "arrow", ".xlsx": "xlsx"}
+SUFFIXES = {f".{name}": name for name in ("csv", "parquet", "arrow", "xlsx", "jsonl")}
 """File endings for rows, and the API's names of their formats."""
 BAR_STEPS = 1000
 MAX_CELL_WIDTH = 60

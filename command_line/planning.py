@@ -290,6 +290,12 @@ def bands(
     flag_value="frame",
     help="By the true variance of the source.",
 )
+@field_option(
+    "--values",
+    "values",
+    metavar="NUMBER|latest",
+    help="Read columns of an upload of values of the sample.",
+)
 @printed()
 def more_rows(client: ApiClient, job_id: str, **chosen: Any) -> Printed:
     """Show how many more rows a sample needs for a precision.
@@ -297,12 +303,16 @@ def more_rows(client: ApiClient, job_id: str, **chosen: Any) -> Printed:
     \b
     jobsvc more-rows 917f045a --mean amount --relative-margin 2%
     jobsvc more-rows 917f045a --share status=disputed --margin 3% --by region
+    jobsvc more-rows 917f045a --mean minutes --margin 2 --values latest
     """
     figures = figures_of(chosen)
     if len(figures) != 1:
         raise click.UsageError("Name one figure: --mean, --total or --share.")
     path = f"/api/sampling/jobs/{job_id}/more-rows"
-    found = client.post(path, {**figures[0], **body_of(chosen)})
+    body = body_of(chosen)
+    if str(body.get("values", "")).isdecimal():
+        body["values"] = int(body["values"])
+    found = client.post(path, {**figures[0], **body})
     job = client.get(f"/api/jobs/{found['job_id']}")
     return Printed(found, lambda found: _print_more_rows(found, job))
 

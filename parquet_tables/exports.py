@@ -1,8 +1,9 @@
-"""Exports of tables: CSV, Parquet, Arrow and XLSX, in bounded memory."""
+"""Exports of tables: CSV, Parquet, Arrow, XLSX and JSON Lines, in bounded memory."""
 
 from __future__ import annotations
 
 import codecs
+import json
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Literal
 
 import duckdb
 
+from parquet_tables.json_values import json_cell, json_value
 from parquet_tables.quoting import quote_identifier, quote_path, quote_text
 from parquet_tables.rows import RowView, count_statement, page_statement, view_statement
 from parquet_tables.tables import Column, TableFiles
@@ -28,12 +30,14 @@ def _formula_safe(column: Column) -> str:
     return f"CASE WHEN {risky} THEN '''' || t.{name} ELSE t.{name} END AS {shown}"
 
 
-ExportFormat = Literal["csv", "parquet", "arrow", "xlsx"]
+ROWS_AT_ONCE = 1_000
+ExportFormat = Literal["csv", "parquet", "arrow", "xlsx", "jsonl"]
 MEDIA_TYPES: dict[ExportFormat, str] = {
     "csv": "text/csv; charset=utf-8",
     "parquet": "application/vnd.apache.parquet",
     "arrow": "application/vnd.apache.arrow.stream",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "jsonl": "application/jsonl",
 }
 
 
@@ -55,10 +59,11 @@ def export_rows(
     """Write rows of a table, or of a view of it, to ``path``.
 
     CSV has a header, RFC 4180 quoting and UTF-8; NULL is an empty field, an empty text is ``""``.
-    Arrow is the IPC stream format. ``formula_safe`` puts an apostrophe before texts in CSV that a
-    spreadsheet would run as a formula; in XLSX a text is never a formula. Excel reads CSV as UTF-8
-    only with a ``byte_order_mark``. ``metadata`` goes into the metadata of a Parquet file;
-    ``sections`` follow the rows in a workbook.
+    Arrow is the IPC stream format, and JSON Lines have the values of the API's JSON.
+    ``formula_safe`` puts an apostrophe before texts in CSV that a spreadsheet would run as a
+    formula; in XLSX a text is never a formula. Excel reads CSV as UTF-8 only with a
+    ``byte_order_mark``. ``metadata`` goes into the metadata of a Parquet file; ``sections`` follow
+    the rows in a workbook.
 
     Raises
     ------
@@ -83,12 +88,34 @@ def export_rows(
             _prepend(codecs.BOM_UTF8, path)
     elif export_format == "parquet":
         export_query(cursor, query, params, path, "parquet", metadata=metadata)
+    elif export_format == "jsonl":
+        _write_json_lines(cursor, query, params, columns, path)
     else:
         relation = cursor.sql(query, params=params)
         from nanoarrow import ipc  # 10 ms: only if it is used
 
         with path.open("wb") as file, ipc.StreamWriter.from_writable(file) as writer:
             writer.write_stream(relation)
+
+
+def _write_json_lines(
+    cursor: duckdb.DuckDBPyConnection,
+    query: str,
+    params: Sequence[object],
+    columns: Sequence[Column],
+    path: Path,
+) -> None:
+    """Write an object on a line for each row, with the values of the API's JSON."""
+    names = [column.name for column in columns]
+    cells = ", ".join(map(json_cell, columns))
+    cursor.execute(f"SELECT {cells} FROM ({query}) AS t", list(params))
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        while rows := cursor.fetchmany(ROWS_AT_ONCE):
+            file.writelines(
+                json.dumps(dict(zip(names, map(json_value, row), strict=True)), ensure_ascii=False)
+                + "\n"
+                for row in rows
+            )
 
 
 def export_query(

@@ -182,6 +182,7 @@ def estimates_of(
         notes += replicate_notes(replicated[1])
     notes += contrasted.notes
     notes += _estimate_notes(estimates, has_filter)
+    notes += _size_notes(sampled.design, estimates, has_filter)
     notes += _equal_value_notes(design, estimates, has_filter)
     notes += truth_notes
     upload = sampled.values_from and sampled.values_from.upload
@@ -388,8 +389,15 @@ def _calibration_notes(
         direction = "narrower" if shares[0] <= 1 or not percent else "wider"
         notes.append(f"The interval is {change} {direction} than without calibration.")
     elif shares:
-        least, most = (f"{100 * (share - 1):+.0f} %" for share in (min(shares), max(shares)))
-        notes.append(f"Calibration changes the widths of the intervals by {least} to {most}.")
+        least, most = (round(100 * (share - 1)) for share in (min(shares), max(shares)))
+        if least == most == 0:
+            notes.append("Calibration changes the width of no interval by 1 % or more.")
+        elif least == most:
+            notes.append(f"Calibration changes the widths of the intervals by {least:+} %.")
+        else:
+            notes.append(
+                f"Calibration changes the widths of the intervals by {least:+} % to {most:+} %."
+            )
     return notes + list(calibration.notes)
 
 
@@ -520,6 +528,31 @@ def _estimate_notes(estimates: Sequence[FigureEstimate], has_filter: bool) -> li
             "alone, a denominator of 0, or a quantile beyond the sampled values."
         )
     return notes
+
+
+def _size_notes(
+    found: SampleDesign, estimates: Sequence[FigureEstimate], has_filter: bool
+) -> list[str]:
+    """A note on the total of the column by which rows were drawn, which has no error."""
+    column = getattr(found.rounds[0].method, "weight_column", None) if found.rounds else None
+    is_whole = len(found.rounds) == 1 and not has_filter
+    if not is_whole or column is None:
+        return []
+    has_total = any(
+        each.statistic == "total"
+        and each.column == column
+        and not each.group
+        and each.standard_error == 0.0
+        for each in estimates
+    )
+    return (
+        [
+            f"The total of {column} is exact, so its standard error is 0: rows were drawn with "
+            f"probability proportional to {column}, and every such sample gives this total."
+        ]
+        if has_total
+        else []
+    )
 
 
 def _equal_value_notes(

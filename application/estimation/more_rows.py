@@ -66,6 +66,7 @@ def more_rows_request(given: MoreRowsRequest) -> PrecisionGoal:
         filters=given.filters,
         confidence=given.confidence,
         variance=given.variance,
+        values=given.values,
     )
     goal = {kind: body[kind] for kind in KINDS if kind in body}
     return PrecisionGoal(estimate, goal, given.basis)

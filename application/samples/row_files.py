@@ -24,6 +24,7 @@ from estimation_engine.row_keys import (
     match_rows,
     similar_keys,
 )
+from import_engine.formats import Format, format_of_name
 from import_engine.importer import import_file
 from import_engine.options import read_options
 from import_engine.work import ImportedTable, TablePlace
@@ -241,10 +242,11 @@ def read_row_file(
     types = {column.name: column.type for column in found.table.columns}
     as_texts = {
         reading.source_name: "VARCHAR"
-        for reading in found.readings  # typed files have none
+        for reading in found.readings
         if reading.name.lower() in texts and types[reading.name] != "VARCHAR"
     }
-    if as_texts:
+    # A Parquet file has types of its own: its numbers are compared as they are written.
+    if as_texts and format_of_name(given.name).format is not Format.PARQUET:
         options = replace(options, types={**as_texts, **options.types})
         found, _ = _chosen(_imported(service, given, folder / "1", options), names)
     notes = [*sheets_note, *found.notes, *(question.text for question in found.questions)]

@@ -374,3 +374,13 @@ class MoreRowsRequest(ConfidenceRequest, StatisticRequest):
         Choice.of(Basis),
         Help("The variance: as the sample estimates it, or the true one of its source."),
     ] = "sample"
+    values: Annotated[
+        str | int,
+        ValuesKind(),
+        Option(None),
+        Title("Values"),
+        Help(
+            "`table`; or the number of an upload of values, or `latest`, whose columns can then be "
+            "named."
+        ),
+    ] = "table"

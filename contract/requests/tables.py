@@ -15,7 +15,7 @@ from contract.requests.submitting import MAIN, MAX_KEY_LENGTH, MAX_REF_LENGTH
 MAX_NAMES_LENGTH = 100_000
 MAX_EXPRESSION_LENGTH = 10_000
 MAX_QUERY_BREAKS = 50
-RowsFormat = Literal["json", "csv", "parquet", "arrow", "xlsx"]
+RowsFormat = Literal["json", "csv", "parquet", "arrow", "xlsx", "jsonl"]
 PRIMARY = "primary"
 
 RowFilters = Annotated[

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import MISSING, replace
+from difflib import get_close_matches
 from typing import Any, ClassVar
 
 from marshmallow import ValidationError, fields, validate, validates_schema
@@ -20,7 +21,7 @@ from contract.fields import PlannedSeedKind, RoundKind
 from contract.requests.draw import DrawRequest, PublicSeedRequest, RoundRequest
 from contract.requests.goal import FigureGoalRequest, GoalRequest
 from domain_errors import choices_sentence
-from http_api.schemas.base import StrictSchema
+from http_api.schemas.base import MAX_SUGGESTIONS, StrictSchema
 from http_api.schemas.contract import BASES, FIELDS, body_schema, field_of
 from http_api.schemas.fields import (
     SEED_TYPES,
@@ -202,6 +203,23 @@ class DrawIn(StrictSchema):
             return data
         rest = {name: value for name, value in data.items() if name not in OF_A_ROUND}
         return {**rest, "rounds": [{name: data[name] for name in OF_A_ROUND if name in data}]}
+
+    def handle_error(
+        self, error: ValidationError, data: Any, *, many: bool, **options: Any
+    ) -> None:
+        """Name the field of a round that an unknown field of the body is close to."""
+        unknown = [self.error_messages["unknown"]]
+        messages = error.messages if isinstance(error.messages, dict) else {}
+        names = [name for name, found in messages.items() if found == unknown][:MAX_SUGGESTIONS]
+        super().handle_error(error, data, many=many, **options)
+        own = [field.data_key or key for key, field in self.load_fields.items()]
+        for name in names:
+            of_draw = get_close_matches(str(name), own, n=1, cutoff=0.6)
+            of_round = get_close_matches(str(name), OF_A_ROUND, n=1, cutoff=0.6)
+            if of_round and not of_draw:
+                place = " Its place is `rounds[0].{close}`." if "rounds" in data else ""
+                text = f'Unknown field. Did you mean "{{close}}"?{place}'
+                messages[name] = [Message(text, close=of_round[0])]
 
     @validates_schema(skip_on_field_errors=True)
     def numbered_in_order(self, data: dict[str, Any], **_: Any) -> None:

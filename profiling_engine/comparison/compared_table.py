@@ -334,6 +334,13 @@ def effective_size(cursor: duckdb.DuckDBPyConnection, compared: ComparedTable) -
     return _weighted(compared, _read(cursor, compared, "0 AS value", [])).effective_size
 
 
+def cluster_count(cursor: duckdb.DuckDBPyConnection, compared: ComparedTable) -> int | None:
+    """The clusters of a sample; None if it isn't one of clusters."""
+    if compared.size is not None or compared.cluster is None:
+        return None
+    return len(_weighted(compared, _read(cursor, compared, "0 AS value", [])).cluster_weights)
+
+
 def _read(
     cursor: duckdb.DuckDBPyConnection, compared: ComparedTable, value: str, params: list[object]
 ) -> dict[str, Array]:

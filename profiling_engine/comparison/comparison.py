@@ -22,7 +22,12 @@ from profiling_engine.comparison.answers import (
     Outcome,
     Purpose,
 )
-from profiling_engine.comparison.compared_table import ComparedColumn, ComparedTable, effective_size
+from profiling_engine.comparison.compared_table import (
+    ComparedColumn,
+    ComparedTable,
+    cluster_count,
+    effective_size,
+)
 from profiling_engine.comparison.distances import ColumnDistance, column_distance, shown
 from profiling_engine.comparison.shared_columns import match_columns, suggest_keys
 from profiling_engine.comparison.significance import holm
@@ -264,7 +269,8 @@ class TableComparison:
     """All columns that were compared, in the base's order.
 
     Columns are ``not_compared`` for their types or after the time limit. The effective size is that
-    of the other table, infinite for a population. Distributions are of all rows, or of some.
+    of the other table, infinite for a population; ``clusters`` are its clusters, None of a table
+    without. Distributions are of all rows, or of some.
     """
 
     purpose: Purpose
@@ -275,6 +281,7 @@ class TableComparison:
     suggested_keys: tuple[tuple[str, ...], ...] = ()
     is_read_whole: bool = True
     totals: tuple[TotalChange, ...] = ()
+    clusters: int | None = None
 
     @property
     def significant(self) -> list[ColumnComparison]:
@@ -294,6 +301,9 @@ class TableComparison:
     def verdict(self) -> str:
         """The verdict in sentences, with those of the columns that differ most."""
         label = f"{verdict_label(self.outcome, self.detectable)}."
+        if self.outcome == "inconclusive" and self.clusters and self.detectable is not None:
+            number = counted(self.clusters, "cluster is", "clusters are")
+            label = f"Inconclusive: {number} too few."
         of = counted(len(self.columns), "column")
         if self.outcome == "equal":
             rows = counted(self.structure.base_rows or 0, "row")
@@ -417,7 +427,7 @@ def compare_tables(
             adding = without_progress(on_progress)
             totals = total_changes(cursor, *tables, matched.shared, adding)
         keys = suggest_keys(cursor, base.table, other.table, matched.shared) if is_of_tables else ()
-        size = effective_size(cursor, other)
+        size, clusters = effective_size(cursor, other), cluster_count(cursor, other)
     on_progress(1.0, "compared")
     columns = _with_significance(found)
     structure = Structure(
@@ -436,7 +446,7 @@ def compare_tables(
     )
     is_whole = base.is_read_whole and other.is_read_whole
     return TableComparison(
-        purpose, columns, tuple(not_compared), structure, size, keys, is_whole, totals
+        purpose, columns, tuple(not_compared), structure, size, keys, is_whole, totals, clusters
     )
 
 

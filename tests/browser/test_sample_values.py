@@ -40,6 +40,11 @@ def test_a_file_of_results_is_matched_stored_and_estimated(
     assert violations(page) == []
     store.click()
     expect(page.get_by_label("Values from")).to_have_value("1")
+    columns = page.get_by_label("Column", exact=True).get_by_role("option")
+    page.get_by_label("Values from").select_option("The table")
+    expect(columns.filter(has_text="audited")).to_have_count(0)
+    page.get_by_label("Values from").select_option("1")  # its columns are offered at once
+    expect(columns.filter(has_text="audited")).to_have_count(1)
     page.get_by_label("Figure").select_option("total")
     page.get_by_label("Calibration").select_option("regression")
     page.get_by_label("Known totals of").select_option("amount")

@@ -44,7 +44,9 @@ def test_the_demo_draws_a_sample_once(run: Run, tmp_path: Path) -> None:
     assert len(rows) == 400
     assert {len(row["document"]) for row in rows} == {12}  # leading zeros stay
     (job,) = re.findall("job ([0-9a-f-]{36})", first)
-    again = run("demo").stdout
+    second = run("demo")
+    again = second.stdout
+    assert ", given by JOBSVC_DATA_DIR." in second.stderr
     assert job in again
     assert "Imported" not in again
 

@@ -143,7 +143,7 @@ def test_strata_that_were_not_reached_are_named(server: LiveServer, dataset: int
 def test_few_clusters_are_inconclusive(server: LiveServer, dataset: int) -> None:
     found = compared(server, dataset, one("cluster", cluster_column="city", num_clusters=2))
     assert (found["alike"], found["outcome"]) == (None, "inconclusive")
-    assert found["verdict"].startswith("Inconclusive: the sample is too small.")
+    assert found["verdict"].startswith("Inconclusive: 2 clusters are too few.")
     assert found["other"]["rows"] == 1500
     assert found["other"]["effective_sample_size"] <= 2
     assert any("each cluster counts once" in sentence for sentence in found["assumptions"])

@@ -535,14 +535,21 @@ def figure_text(value: float | None, statistic: str, digits: int = 6) -> str:
     return "–" if value is None else str(figure(value, statistic, digits))
 
 
+def margin_text(value: float | None, statistic: str) -> str:
+    """A margin of error for people; that of a share is in percentage points."""
+    text = figure_text(value, statistic, MARGIN_DIGITS)
+    is_share = statistic == "proportion" and text.endswith(" %")
+    return f"{text.removesuffix(' %')} percentage points" if is_share else text
+
+
 def _texts(each: FigureEstimate) -> Values:
     """The only estimate, in words."""
     name, plain, width = each.statistic, each.uncalibrated, each.margin
     before = None if plain is None else plain.margin
-    change = f"{100 * (width / before - 1):+.0f} %" if width is not None and before else None
+    change = f"{round(100 * (width / before - 1)):+} %" if width is not None and before else None
     return {
         "estimate": figure_text(each.estimate, name),
-        "margin": figure_text(width, name, MARGIN_DIGITS),
+        "margin": margin_text(width, name),
         "has_interval": width is not None,
         "low": figure_text(each.ci_low, name),
         "high": figure_text(each.ci_high, name),
@@ -552,7 +559,7 @@ def _texts(each: FigureEstimate) -> Values:
         "truth": figure_text(each.true_value, name),
         "verdict": truth_judgement(each),
         "plain": None if plain is None else figure_text(plain.estimate, name),
-        "plain_margin": figure_text(before, name, MARGIN_DIGITS),
+        "plain_margin": margin_text(before, name),
         "change": change,
     }
 

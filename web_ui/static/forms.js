@@ -171,5 +171,6 @@ document.addEventListener("submit", (event) => {
 });
 
 document.addEventListener("change", (event) => {
-  event.target.closest?.("form[data-switch]")?.requestSubmit();
+  const switched = event.target.closest?.("[data-switch]"); // a form, or one of its fields
+  (switched?.form ?? switched)?.requestSubmit();
 });
