@@ -87,6 +87,7 @@ from service.service import Service
 from service.tables.open_tables import OpenTable
 from service.tables.sample_design import (
     DesignSummary,
+    SampleDesign,
     design_notes,
     design_summary,
 )
