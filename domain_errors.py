@@ -61,18 +61,17 @@ def render(
 
 ALLOW_EMPTY = "or set `allow_empty`."
 ANY_COLUMNS = "import without `require_columns` to accept them."
+NUMBER_KEYS = "or set `duplicates` to number."
 
 
 def with_names(message: str, name_of_field: Callable[[str], str]) -> str:
-    """Rename the API's fields in a failed job's message, which is stored without its template.
+    """Rename the API's fields in a stored message, which has no template.
 
     >>> with_names("This draw selects no row, or set allow_empty.", lambda _: "--allow-empty")
     'This draw selects no row, or set --allow-empty.'
     """
-    for advice in (ALLOW_EMPTY, ANY_COLUMNS):
-        stored = render(advice, {})
-        if message.endswith(stored):
-            return message.removesuffix(stored) + render(advice, {}, name_of_field)
+    for advice in (ALLOW_EMPTY, ANY_COLUMNS, NUMBER_KEYS):
+        message = message.replace(render(advice, {}), render(advice, {}, name_of_field))
     return message
 
 

@@ -39,6 +39,21 @@ CREATE TABLE sign_in_links (
     expires_at TEXT NOT NULL
 ) STRICT;
 
+-- Open invitations by address: one-time links, by which a person becomes a user or joins groups.
+CREATE TABLE invitations (
+    id         INTEGER PRIMARY KEY AUTOINCREMENT,
+    address    TEXT NOT NULL CHECK (address <> ''),
+    role_name  TEXT NOT NULL CHECK (role_name IN ('admin', 'analyst', 'viewer')),
+    user_id    INTEGER NOT NULL REFERENCES users (id),    -- the administrator who invited
+    code_hash  TEXT NOT NULL UNIQUE CHECK (length(code_hash) = 64),  -- SHA-256 of the current link
+    created_at TEXT NOT NULL,
+    expires_at TEXT NOT NULL,
+    sent_at    TEXT,                          -- when the mail server took the current link
+    problem    TEXT                           -- why it didn't
+) STRICT;
+
+CREATE UNIQUE INDEX invitations_address ON invitations (address COLLATE NOCASE);
+
 -- Users who sign in by an identity provider. A removed user's row stays, so that the user isn't
 -- admitted again.
 CREATE TABLE identities (
@@ -71,6 +86,17 @@ CREATE INDEX datasets_changed ON datasets (updated_at, id) WHERE removed_at IS N
 -- Excludes removed datasets from lists of all jobs.
 CREATE INDEX datasets_removed ON datasets (id) WHERE removed_at IS NOT NULL;
 
+-- Quotas of disk that differ from the settings; 0 is none.
+CREATE TABLE user_quotas (
+    user_id INTEGER PRIMARY KEY REFERENCES users (id),
+    size_mb INTEGER NOT NULL CHECK (size_mb >= 0)
+) STRICT;
+
+CREATE TABLE dataset_quotas (
+    dataset_id INTEGER PRIMARY KEY REFERENCES datasets (id),
+    size_mb    INTEGER NOT NULL CHECK (size_mb >= 0)
+) STRICT;
+
 CREATE TABLE dataset_permissions (
     dataset_id INTEGER NOT NULL REFERENCES datasets (id),
     user_id    INTEGER NOT NULL REFERENCES users (id),
@@ -96,6 +122,15 @@ CREATE TABLE group_members (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX group_members_of_user ON group_members (user_id, group_id);
+
+-- The groups that an invited person joins.
+CREATE TABLE invitation_groups (
+    invitation_id INTEGER NOT NULL REFERENCES invitations (id),
+    group_id      INTEGER NOT NULL REFERENCES groups (id),
+    PRIMARY KEY (invitation_id, group_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX invitation_groups_of_group ON invitation_groups (group_id);
 
 CREATE TABLE group_permissions (
     dataset_id INTEGER NOT NULL REFERENCES datasets (id),
@@ -205,6 +240,35 @@ CREATE TABLE row_keys (
     set_by     INTEGER NOT NULL REFERENCES users (id),
     PRIMARY KEY (dataset_id, table_key)
 ) STRICT, WITHOUT ROWID;
+
+-- The data contract of a table of a dataset: what the tables of each new version must meet.
+CREATE TABLE data_contracts (
+    dataset_id INTEGER NOT NULL REFERENCES datasets (id),
+    table_key  TEXT NOT NULL CHECK (table_key <> ''),
+    terms      TEXT NOT NULL CHECK (json_valid(terms)),
+    set_at     TEXT NOT NULL,
+    set_by     INTEGER NOT NULL REFERENCES users (id),
+    PRIMARY KEY (dataset_id, table_key)
+) STRICT, WITHOUT ROWID;
+
+-- Versions that didn't meet a data contract. Their commit has a ref of its own, until a user moves
+-- the ref of the import to it.
+CREATE TABLE kept_apart (
+    job_id      TEXT PRIMARY KEY NOT NULL REFERENCES jobs (id),  -- the import or attachment
+    dataset_id  INTEGER NOT NULL REFERENCES datasets (id),
+    ref_name    TEXT NOT NULL,                -- the ref that the job would have moved
+    apart_ref   TEXT NOT NULL,
+    failures    TEXT NOT NULL CHECK (json_valid(failures)),
+    row_keys    TEXT NOT NULL CHECK (json_valid(row_keys)),      -- declared when it is accepted
+    at          TEXT NOT NULL,
+    accepted_at TEXT,
+    accepted_by INTEGER REFERENCES users (id),
+    reason      TEXT,
+    CHECK ((accepted_at IS NULL) = (accepted_by IS NULL)),
+    CHECK ((accepted_at IS NULL) = (reason IS NULL))
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX kept_apart_of_dataset ON kept_apart (dataset_id, at);
 
 -- Panels: the design of the waves. A wave is a job whose run_parameters name panel and wave.
 CREATE TABLE panels (
@@ -403,6 +467,7 @@ BEGIN SELECT RAISE(ABORT, 'a finished job never changes its status'); END;
 
 -- References to a commit or a job, for prunes and for SQLite's foreign keys.
 CREATE INDEX commits_of_parent ON commits (dataset_id, parent_id) WHERE parent_id IS NOT NULL;
+CREATE INDEX commits_of_author ON commits (author_id);
 CREATE INDEX commit_files_of_commit ON commit_files (dataset_id, commit_id);
 -- Only the commit: with the dataset, SQLite 3.46 would scan all refs of the dataset.
 CREATE INDEX refs_of_commit ON refs (commit_id);
@@ -780,11 +845,34 @@ CREATE TABLE schedules (
     job_id       TEXT NOT NULL,                 -- has the request; may have been pruned
     exclude_drawn_by TEXT NOT NULL              -- key by which runs exclude drawn rows
                  CHECK (json_valid(exclude_drawn_by)),
+    source       TEXT CHECK (json_valid(source)),  -- the attachment or import that runs begin with
     CHECK (run_type = 'sampling' OR exclude_drawn_by = '[]')
 ) STRICT;
 
 CREATE UNIQUE INDEX schedules_name ON schedules (dataset_id, name COLLATE NOCASE);
 CREATE INDEX schedules_of_user ON schedules (user_id);
+
+-- Runs of schedules that begin with data: an attachment or an import, a profile, and the draw or
+-- profile of the schedule. Each job is written with its step.
+CREATE TABLE schedule_runs (
+    id             INTEGER PRIMARY KEY AUTOINCREMENT,
+    schedule_id    INTEGER NOT NULL,
+    name           TEXT NOT NULL,               -- of its sample
+    numbers_name   INTEGER NOT NULL CHECK (numbers_name IN (0, 1)),  -- 1: it is out of turn
+    began_at       TEXT NOT NULL,               -- relative dates are those of this time
+    state          TEXT NOT NULL DEFAULT 'running'
+                   CHECK (state IN ('running', 'kept_apart', 'completed', 'failed')),
+    data_job_id    TEXT NOT NULL,               -- jobs may have been pruned
+    profile_job_id TEXT,
+    job_id         TEXT,
+    problem        TEXT CHECK (json_valid(problem)),
+    ended_at       TEXT,
+    CHECK (state IN ('running', 'kept_apart') OR ended_at IS NOT NULL),
+    CHECK (state <> 'running' OR ended_at IS NULL)
+) STRICT;
+
+CREATE INDEX schedule_runs_of_schedule ON schedule_runs (schedule_id, id);
+CREATE INDEX schedule_runs_open ON schedule_runs (id) WHERE ended_at IS NULL;
 
 -- A run that wasn't submitted.
 CREATE TRIGGER schedules_notify_receivers AFTER UPDATE OF problem ON schedules

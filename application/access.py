@@ -96,6 +96,9 @@ class Access:
     provider: OpenidProvider | None = None
     throttle: SignInThrottle = field(default_factory=SignInThrottle)
     message_rates: Mapping[Kind, MessageRate] = field(default_factory=message_rates)
+    invitation_rate: MessageRate = field(
+        default_factory=lambda: MessageRate(60, what="invitations")
+    )
     monotonic: Callable[[], float] = time.monotonic
     recorded_views: LruCache[Hashable, None] = field(default_factory=lambda: LruCache(4_000))
     token_holders: LruCache[tuple[int, str], TokenHolder | None] = field(

@@ -16,6 +16,7 @@ from application.job_submission import Submission, require_ref_to_move, required
 from contract.declarations import Help
 from contract.requests.attaching import AttachRequest
 from contract.requests.automation import ConnectionRequest
+from contract.words import VERSION_NOUNS, VersionedFormat
 from domain_errors import DomainError, InvalidRequest, counted
 from import_engine.sources.connections import (
     CREDENTIALS,
@@ -28,6 +29,8 @@ from import_engine.sources.connections import (
     credentials_from,
 )
 from import_engine.sources.uris import UriNotAllowed, parse_uri
+from import_engine.table_formats.delta import newest_version
+from import_engine.table_formats.iceberg import newest_snapshot
 from parquet_tables.columns import Column
 from parquet_tables.progress import ignore_progress
 from service.service import Service
@@ -50,6 +53,7 @@ from storage.maintenance.checking import NotAllowedHere
 from storage.sqlite.database import Transaction
 from storage.versions.column_changes import TableShape
 from storage.versions.data_files import AttachedFile
+from storage.versions.manifests import StoredTable, TableSource
 
 MAX_FILES_SHOWN = 100
 """Files of each table that a preview lists."""
@@ -149,8 +153,7 @@ def submit_attach(
         The user may not use a connection, or it doesn't read a URI.
     """
     named = _with_connections(service, by.user, tables)
-    uris = [uri for table in named for uri in table.uris]
-    name = parse_uri(uris[0]).name if len(uris) == 1 else counted(len(uris), "URI")
+    name = name_of_uris([uri for table in named for uri in table.uris])
     parameters: dict[str, Any] = {
         "ref": ref,
         "attach": [table.to_json() for table in named],
@@ -167,6 +170,31 @@ def submit_attach(
         return require_ref_to_move(ref, tx, new)
 
     return submit(service, by, new, settle)
+
+
+def name_of_uris(uris: Sequence[str]) -> str:
+    """What lists call the files of an attachment."""
+    return parse_uri(uris[0]).name if len(uris) == 1 else counted(len(uris), "URI")
+
+
+def check_connections(service: Service, user: User, tables: Sequence[TableToAttach]) -> None:
+    """Check that a user may attach tables by their connections; no file is read."""
+    _with_connections(service, user, tables)
+
+
+@dataclass(frozen=True)
+class NewerVersion:
+    """A newer version of an attached table, as attaching it names it."""
+
+    connection: str
+    format: VersionedFormat
+    uri: str
+    version: str
+
+    @property
+    def noun(self) -> str:
+        """What the format calls a version."""
+        return VERSION_NOUNS[self.format]
 
 
 @dataclass(frozen=True)
@@ -189,7 +217,13 @@ class TablePreview:
     size_bytes: int
     file_count: int
     files: Annotated[list[FilePreview], Help("The first files.")]
-    notes: Annotated[list[str], Help("Columns of partitions, which the files don't have.")]
+    notes: Annotated[list[str], Help("What is to be known about the files and the version.")]
+    source: Annotated[
+        TableSource | None, Help("The table of a format with versions, and its version.")
+    ]
+    partition_columns: Annotated[
+        list[str], Help("Columns whose values are in folders or the table's metadata.")
+    ]
 
     @property
     def shape(self) -> TableShape:
@@ -205,20 +239,44 @@ def preview_attach(
     attached = attach(service, service.parquet, user, named, ignore_progress)
     return [
         TablePreview(
-            table.key,
+            table.stored.key,
             to_attach.connection,
-            table.columns,
+            table.stored.columns,
             table.row_count,
-            table.size_bytes,
-            len(table.files),
+            table.stored.size_bytes,
+            len(table.stored.files),
             [
                 FilePreview(file.uri, file.rows, file.size_bytes)
-                for file in table.attached_files[:MAX_FILES_SHOWN]
+                for file in table.stored.attached_files[:MAX_FILES_SHOWN]
             ],
-            notes_on(table),
+            notes_on(table.stored),
+            table.stored.source,
+            [column.name for column in table.stored.layout if column.source is None],
         )
         for to_attach, table in zip(named, attached, strict=True)
     ]
+
+
+def newer_version(service: Service, user: User, table: StoredTable) -> NewerVersion | None:
+    """The newest version of an attached table, if it isn't the attached one.
+
+    None also if the user can't use the connection, or the table can't be read now.
+    """
+    source = table.source
+    if source is None or not table.attached_files:
+        return None
+    connection = table.attached_files[0].connection
+    wanted = TableToAttach(table.key, (source.uri,), connection, source.format)
+    newest = {"delta": newest_version, "iceberg": newest_snapshot}[source.format]
+    try:
+        with service.database.read() as tx:
+            ((opened, (uri,)),) = usable_connections(service, tx, user, [wanted])
+        version = newest(opened, uri)
+    except DomainError:
+        return None
+    if version in ("", source.version):
+        return None
+    return NewerVersion(connection, source.format, source.uri, version)
 
 
 def _with_connections(
@@ -226,13 +284,14 @@ def _with_connections(
 ) -> list[TableToAttach]:
     """Check tables; find the connection of each that names none, by its first URI."""
     keys = [table.key for table in tables]
-    for at, key in enumerate(keys):
-        if key in keys[:at]:
+    for at, table in enumerate(tables):
+        if table.key in keys[:at]:
             raise InvalidRequest(
                 'Two tables have the `table_key` "{key}".',
                 loc=("body", "tables", at, "table_key"),
-                key=key,
+                key=table.key,
             )
+        _check_format(table, ("body", "tables", at))
     with service.database.read() as tx:
         found = [
             table
@@ -242,6 +301,21 @@ def _with_connections(
         ]
         usable_connections(service, tx, user, found)
     return found
+
+
+def _check_format(table: TableToAttach, loc: tuple[str | int, ...]) -> None:
+    """Check which fields of a table go together."""
+    if table.format == "parquet" and table.version is not None:
+        raise InvalidRequest(
+            "Parquet files have no versions. Name the `format` of the table: delta or iceberg.",
+            loc=(*loc, "version"),
+        )
+    if table.format != "parquet" and (len(table.uris) > 1 or "*" in table.uris[0]):
+        raise InvalidRequest(
+            "A table of the format {format} is one folder: name its URI alone.",
+            loc=(*loc, "uri"),
+            format=table.format,
+        )
 
 
 def _connection_of(tx: Transaction, user: User, table: TableToAttach) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, cast
@@ -19,12 +20,14 @@ import numpy as np
 from contract.declarations import Help, declared
 from contract.requests.draw import EarlierFilterRequest, RoundJson
 from contract.words import Duplicates
-from domain_errors import choices_sentence, counted
+from domain_errors import DomainError, choices_sentence, counted
 from parquet_tables.progress import ProgressCallback, ignore_progress
 from parquet_tables.row_keys.canonical import Loc
 from parquet_tables.row_keys.digests import RowKey
 from parquet_tables.rows import write_ordinals
 from parquet_tables.tables import Int64s
+from sampling_engine import method_class
+from sampling_engine.errors import DrawWarning, draw_warning
 from service.sampling_parameters import (
     digest_of_draws,
     digest_of_left_out,
@@ -44,6 +47,7 @@ from service.tables.earlier_rows import (
 from service.tables.open_tables import (
     OpenTable,
     open_commit,
+    open_source,
     open_table,
     output_of,
 )
@@ -141,6 +145,12 @@ def with_filters(
     return [{**given, "filters": {**(given.get("filters") or {}), **earlier}} for given in rounds]
 
 
+def divided_group(given: Mapping[str, Any]) -> str | None:
+    """The column whose groups a round divides among parts; None of another round."""
+    group: str | None = given["parameters"].get("group")
+    return group if method_class(given["method"]).divides else None
+
+
 def key_of_draw(
     rounds: Sequence[Mapping[str, Any]], declared_key: DeclaredKey | None
 ) -> RowKey | None:
@@ -196,9 +206,16 @@ class ExclusionFacts:
         int,
         Help("Rows that the samples don't have; rows that left the table don't count."),
     ]
-    excluded_rows: Annotated[int, Help("Rows that `new_since` or a sample has.")]
+    excluded_rows: Annotated[
+        int, Help("Rows that `new_since` or a sample has, and those of `group_rows`.")
+    ]
     remaining_rows: Annotated[int, Help("Rows that are drawn from.")]
     samples: Annotated[list[ExcludedSample], Help("In the order of the request, or oldest first.")]
+    group: Annotated[
+        str | None,
+        Help("The column of a split's groups, of which a named split has some; null without one."),
+    ] = None
+    group_rows: Annotated[int, Help("Other rows of these groups, which are excluded, too.")] = 0
 
 
 @dataclass(frozen=True)
@@ -238,6 +255,43 @@ class ExcludedRows:
         left_out = np.union1d(self.source.files.deletion_vector, self.ordinals)
         return replace(self.source, files=replace(self.source.files, deletion_vector=left_out))
 
+    def with_groups(
+        self,
+        service: Service,
+        rounds: Sequence[Mapping[str, Any]],
+        parts: Mapping[str, tuple[str, ...]],
+    ) -> ExcludedRows:
+        """Exclude the other rows of the drawn groups, too, in a split of such groups.
+
+        Draws count that divided the same groups. So a group of a golden set has no row in a later
+        split, also if the row is new.
+        """
+        group = divided_group(rounds[0])
+        draws = [
+            job for job in self.draws if divided_group(job.run_parameters["rounds"][0]) == group
+        ]
+        if group is None or not draws:
+            return self
+        loc: Loc = ("filters",)
+        of_groups = RowsByKey(
+            service=service,
+            dataset_id=draws[0].dataset_id,
+            table=self.source,
+            label=self.source_ref,
+            loc=loc,
+            parts=parts,
+            key=RowKey((group,)),
+            key_loc=loc,
+        ).of_groups(draws)
+        ordinals = np.union1d(self.ordinals, of_groups)
+        exclusion = replace(
+            self.exclusion,
+            rows=len(ordinals),
+            group=group,
+            group_rows=len(ordinals) - len(self.ordinals),
+        )
+        return replace(self, ordinals=ordinals, exclusion=exclusion)
+
     def source_draw(self, *, is_keyed: bool) -> str | None:
         """The digest by which a draw from the population names it; None if no row is excluded."""
         if not len(self.ordinals):
@@ -266,6 +320,8 @@ class ExcludedRows:
             found.rows,
             self.remaining,
             samples,
+            found.group,
+            found.group_rows,
         )
 
     def stored(self, service: Service, user: User, dataset_id: int) -> OpenTable:
@@ -335,7 +391,10 @@ def exclude(
     at = next((place for place, given in enumerate(rounds) if given.get("order")), None)
     loc = None if at is None else ("rounds", at, "order", "key")
     parts = requested_parts(service, dataset_id, source.key, earlier)
-    return find_rows(service, dataset_id, source, source_ref, earlier, key, draws, loc, parts=parts)
+    found = find_rows(
+        service, dataset_id, source, source_ref, earlier, key, draws, loc, parts=parts
+    )
+    return found.with_groups(service, rounds, parts)
 
 
 def population_of(
@@ -361,8 +420,13 @@ def population_of(
     (rest,), earlier = split_filters([given], loc)
     if earlier is None:
         return source, rest
-    settled = settle_orders(service, dataset_id, source, [rest])
-    found = exclude(service, dataset_id, source, source_ref, settled, earlier)
+    try:
+        settled = settle_orders(service, dataset_id, source, [rest])
+        found = exclude(service, dataset_id, source, source_ref, settled, earlier)
+    except DomainError as error:
+        if error.loc[:2] == ("rounds", 0):
+            error.loc = (*loc, *error.loc[2:])
+        raise
     return found.population, rest
 
 
@@ -454,12 +518,11 @@ def find_rows(
     if earlier.new_since is not None:
         with located((*earlier.loc, "new_since")):
             since = open_table(service, dataset_id, earlier.new_since, source.key)
-    label = f"{source_ref} ({source.commit_id[:8]})"
     shared: dict[str, Any] = {
         "service": service,
         "dataset_id": dataset_id,
         "table": source,
-        "label": label,
+        "label": f"{source_ref} ({source.commit_id[:8]})",
         "loc": earlier.loc,
         "parts": parts or {},
     }
@@ -470,6 +533,7 @@ def find_rows(
     version = None if since is None else EarlierVersion(since, f"{earlier.new_since}"[:20])
     old, drawn = matching.of(version, draws)
     ordinals = np.union1d(old, drawn)
+    without_match = _without_match(since, draws, old, drawn)
     exclusion = Exclusion(
         commit_id=source.commit_id,
         key=None if key is None else [*key.columns],
@@ -481,9 +545,61 @@ def find_rows(
         drawn_rows=len(drawn),
         source_draw=digest_of_draws(source_draw(service, dataset_id, source.commit_id), draws),
         parts=[name for name in _settled_names(draws, parts or {}) if ":" in name],
+        without_match=without_match,
+        retyped=_retyped(service, source, key, since, draws) if without_match else [],
     )
     settled = replace(earlier, not_drawn_by=_settled_names(draws, parts or {})).as_json()
     return ExcludedRows(source, source_ref, exclusion, draws, ordinals, settled)
+
+
+def _without_match(
+    since: OpenTable | None, draws: Sequence[JobRecord], old: Int64s, drawn: Int64s
+) -> list[str]:
+    """The filters whose version or draws have rows, but none that is in the table."""
+    has_old = since is not None and since.files.row_count
+    has_drawn = any((job.output_summary or {})["total_sampled"] for job in draws)
+    return [
+        *(["new_since"] if has_old and not len(old) else []),
+        *(["not_drawn_by"] if has_drawn and not len(drawn) else []),
+    ]
+
+
+def _retyped(
+    service: Service,
+    source: OpenTable,
+    key: RowKey | None,
+    since: OpenTable | None,
+    draws: Sequence[JobRecord],
+) -> list[str]:
+    """The columns of a key whose type is another one than in an earlier version or draw."""
+    earlier = [] if since is None else [since.files]
+    for job in draws:
+        with suppress(DomainError):  # its version was pruned
+            earlier.append(open_source(service, job).files)
+    found: dict[str, None] = {}
+    for name in () if key is None else key.columns:
+        now = source.files.column(name)
+        for table in earlier:
+            with suppress(DomainError):
+                if (before := table.column(name).type) != now.type:
+                    found[f"{now.name} was {before} and is {now.type}"] = None
+    return list(found)
+
+
+def exclusion_warnings(excluded: Mapping[str, Any] | None) -> list[DrawWarning]:
+    """The warnings on a recorded exclusion: rows that the table has none of."""
+    if not excluded or not excluded.get("without_match"):
+        return []
+    names = {"new_since": "the earlier version", "not_drawn_by": "the earlier draws"}
+    template = "The table has no row of {earlier}, by {key}, so none of them is left out."
+    parameters: dict[str, object] = {
+        "earlier": " or of ".join(names[each] for each in excluded["without_match"]),
+        "key": ", ".join(excluded["key"] or ()) or "position",
+    }
+    if excluded.get("retyped"):
+        template += " Values of two types are different keys: {types}."
+        parameters["types"] = "; ".join(excluded["retyped"])
+    return [draw_warning("no_earlier_rows", template, **parameters)]
 
 
 def _settled_names(

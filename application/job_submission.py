@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -28,7 +28,7 @@ from storage.accounts.datasets import DatasetRecord
 from storage.accounts.users import User
 from storage.errors import Conflict
 from storage.jobs.jobs import JobRecord, get_job, job_with_output_ref
-from storage.jobs.kinds import IMPORT, JobKind
+from storage.jobs.kinds import IMPORT, JobKind, kind_of
 from storage.jobs.submission import IdempotencyKey, NewJob, find_job_of_key, insert_job, store_key
 from storage.sqlite.database import Transaction
 from storage.versions.refs import get_ref, has_ref, parse_ref_name, require_movable
@@ -137,6 +137,8 @@ def submit(
     ------
     KeyReused, TooManyWaiting
         The key was used for another request; the user has the maximum number of waiting jobs.
+    QuotaExceeded
+        The quota of the user or of the dataset is full.
     TokenEnded, Forbidden, NotFound
         The user's token, role or permission was removed since the request arrived.
     DomainError
@@ -148,6 +150,8 @@ def submit(
             return get_job(tx, earlier_id, with_position=False)
         settled = settle(tx, new)
         if isinstance(settled, NewJob):
+            if kind_of(settled.run_type, settled.run_parameters).stores_rows:
+                service.quotas.require_room(tx, settled.dataset_id, settled.user_id)
             insert_job(tx, settled, service.clock, service.settings.waiting_jobs_max)
         store_key(tx, by.user.id, by.key, settled.id, service.clock)
         by.record(tx, settled.id)
@@ -269,9 +273,12 @@ def required_columns(require_columns: bool) -> Mapping[str, bool]:
     return {"require_columns": True} if require_columns else {}
 
 
-def row_key_of_import(columns: Sequence[str]) -> Mapping[str, list[str]]:
-    """The run parameter that declares a row key, if it is given."""
-    return {"row_key": list(columns)} if columns else {}
+def row_key_of_import(request: ImportRequest | UriImportRequest) -> Mapping[str, Any]:
+    """The run parameters that declare a row key, if it is given."""
+    if not request.row_key:
+        return {}
+    rule = {} if request.duplicates is None else {"duplicates": request.duplicates}
+    return {"row_key": list(request.row_key), **rule}
 
 
 def _recorded(request: ImportRequest | UriImportRequest, message: str) -> dict[str, Any]:
@@ -281,7 +288,7 @@ def _recorded(request: ImportRequest | UriImportRequest, message: str) -> dict[s
         "commit_message": request.commit_message or message,
         **({"options": options} if options else {}),
         **required_columns(request.require_columns),
-        **row_key_of_import(request.row_key),
+        **row_key_of_import(request),
     }
 
 

@@ -12,6 +12,8 @@ from typing import Any
 from application.access import Caller
 from application.excluding import with_filters
 from application.job_submission import Submission, submit
+from application.relative_filters import FIELD as RELATIVE_FILTERS
+from application.relative_filters import requested_rounds
 from contract.words import Action
 from domain_errors import DomainError
 from operating_system import sync_folder
@@ -187,6 +189,7 @@ def require_retryable(service: Service, tx: Transaction, job: JobRecord) -> None
 ADDED_PARAMETERS = (
     *("request_digest", "output_ref", "source_draw", "seed_origins"),
     *("plan", "seed_origin", "excluded", "row_root", "panel", "joined"),
+    RELATIVE_FILTERS,
 )
 """Parameters that the service added to the request."""
 
@@ -196,6 +199,8 @@ def original_request(job: JobRecord) -> dict[str, Any]:
     request = {
         name: value for name, value in job.run_parameters.items() if name not in ADDED_PARAMETERS
     }
+    if RELATIVE_FILTERS in job.run_parameters:
+        request["rounds"] = requested_rounds(job.run_parameters)
     if job.kind is ROW_PROOFS:
         request.pop("columns", None)  # of an earlier version
     if (earlier := filters_of(job)) is not None:

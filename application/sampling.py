@@ -8,6 +8,7 @@ from __future__ import annotations
 import tempfile
 import time
 from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from functools import partial
 from itertools import chain, count
 from pathlib import Path
@@ -15,7 +16,13 @@ from typing import Any, cast
 
 from application.audit.planned import with_likelihoods
 from application.draw_answers import DrawnAtOnce, DrawPlan, PlannedOutput, PlannedRound
-from application.excluding import ExcludedRows, exclude, split_filters, with_filters
+from application.excluding import (
+    ExcludedRows,
+    exclude,
+    exclusion_warnings,
+    split_filters,
+    with_filters,
+)
 from application.job_submission import (
     Submission,
     earlier_job,
@@ -24,6 +31,7 @@ from application.job_submission import (
     reserve_output,
     submit,
 )
+from application.relative_filters import FIELD, RelativeFilters, absolute_rounds
 from contract.declarations import declared
 from contract.requests.draw import DRAW_VERSION, DrawRequest, RoundJson, SamplingJobRequest
 from parquet_tables.progress import ignore_progress
@@ -41,6 +49,7 @@ from service.draw_engines import EngineChoice, choose_engine, opened_engine
 from service.sampling_parameters import (
     DrawRule,
     engine_rounds,
+    follows_keys,
     seed_origins,
     settle_rounds,
     source_draw,
@@ -86,13 +95,15 @@ class SamplingRequest(SamplingJobRequest):
     """The parameters of a draw, with those that no body has.
 
     With ``numbers_name`` an ``output_name`` in use gets a number: ``weekly-2``. ``excluded`` are
-    the rows that a schedule's run excludes; others follow from the filters of the rounds.
+    the rows that a schedule's run excludes; others follow from the filters of the rounds. Relative
+    dates of filters are those of ``now``, by default the time of the submission in UTC.
     """
 
     plan: PlannedDraw | None = None
     excluded: ExcludedRows | None = None
     panel: PanelWave | None = None
     numbers_name: bool = False
+    now: datetime | None = None
 
     @classmethod
     def asked(cls, body: DrawRequest) -> SamplingRequest:
@@ -112,7 +123,8 @@ class CheckedDraw:
 
     ``settled`` has the rounds as JSON, ``rounds`` as the engine's own type. ``engine`` is the one
     that would read its rows now. ``source`` has the rows that aren't ``excluded``, and the commit
-    of the version that has them all.
+    of the version that has them all. The rounds have no relative dates; ``relative`` are the
+    filters that had some.
     """
 
     request: SamplingRequest
@@ -122,6 +134,7 @@ class CheckedDraw:
     settled: list[RoundJson]
     rounds: tuple[Round, ...]
     engine: EngineChoice
+    relative: RelativeFilters | None = None
 
     @property
     def output_ref(self) -> str | None:
@@ -162,6 +175,7 @@ class CheckedDraw:
                 split_filters(parameters["rounds"])[0], self.excluded.exclusion.as_json()
             )
         del parameters["numbers_name"]  # a number makes another name
+        del parameters["now"]  # the filters have its dates
         del parameters["panel"]  # a wave draws what the same request draws
         if self.request.plan is not None:
             parameters["plan"] = asdict(self.request.plan)
@@ -180,14 +194,17 @@ def check_draw(service: Service, dataset_id: int, request: SamplingRequest) -> C
         The ref or the table doesn't exist, or a filter, column or size is wrong.
     """
     source = open_requested(service, dataset_id, request.source_ref, request.table_key)
-    given, earlier = split_filters(request.rounds)
+    now = request.now or service.clock()
+    absolute, relative = absolute_rounds(request.rounds, source.files, now)
+    request = replace(request, rounds=absolute)
+    given, earlier = split_filters(absolute)
     settled = settle_rounds(with_likelihoods(given), recorded=request.repeats_record)
     settled = settle_orders(service, dataset_id, source, settled)
     excluded = request.excluded
     if earlier is not None and excluded is None:
         excluded = exclude(service, dataset_id, source, request.source_ref, settled, earlier)
     version = DRAW_VERSION if request.draw_version is None else request.draw_version
-    is_keyed = any(one.get("order") for one in settled)
+    is_keyed = follows_keys(settled)
     made_by = source_draw(service, dataset_id, source.commit_id, is_keyed=is_keyed)
     if excluded is not None:
         source = excluded.population
@@ -199,7 +216,7 @@ def check_draw(service: Service, dataset_id: int, request: SamplingRequest) -> C
     engine = choose_engine(
         service, service.parquet, source.files, rounds, request.engine, request.amount_column
     )
-    return CheckedDraw(request, source, excluded, rule, settled, rounds, engine)
+    return CheckedDraw(request, source, excluded, rule, settled, rounds, engine, relative)
 
 
 def submit_sampling(
@@ -213,7 +230,8 @@ def submit_sampling(
     commit_id = draw.source.commit_id
     population_id = draw.stored_population(service, by.user, dataset.id)
     version = commit_id[:12] if request.source_ref == commit_id else request.source_ref
-    message = f"Sample of {version}, table {draw.source.key}"
+    noun = "Split" if any(each.method.divides for each in draw.rounds) else "Sample"
+    message = f"{noun} of {version}, table {draw.source.key}"
     parameters = {
         "source_ref": request.source_ref,
         "table_key": draw.source.key,
@@ -237,6 +255,8 @@ def submit_sampling(
         parameters["excluded"] = excluded
     if request.panel is not None:
         parameters["panel"] = asdict(request.panel)
+    if draw.relative is not None:
+        parameters[FIELD] = draw.relative
     size = rows_drawn(draw.settled, draw.source.files.row_count)
     new = by.new_job(service, SAMPLE, dataset, population_id, parameters, size)
     return submit(service, by, new, partial(_settle_output, request.numbers_name))
@@ -286,6 +306,8 @@ def plan(service: Service, dataset_id: int, request: SamplingRequest) -> DrawPla
         )
     profile = cached_profile(service, files)
     warnings = draw_warnings(draw.rounds)
+    if draw.excluded is not None:
+        warnings += exclusion_warnings(draw.excluded.exclusion.as_json())
     total_rows = sum(planned_round.rows_planned for planned_round in planned)
     if not total_rows and not request.allow_empty:
         eligible = planned[0].eligible_rows

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Annotated, Any
 
+from application.relative_filters import absolute_filters
 from contract.declarations import Help
 from parquet_tables.rows import (
     RowView,
@@ -131,12 +132,21 @@ class FilterShapes:
 
 
 def filter_shapes(service: Service, table: OpenTable, given: dict[str, Any]) -> FilterShapes:
-    """Check a filter, and count its rows."""
-    parsed = parse_filter(given, table.files, ("filters",))
+    """Check a filter, and count its rows.
+
+    One with relative dates keeps them, so it has the shape in which it was given.
+    """
+    settled = dict(absolute_filters(given, table.files, service.clock(), ("filters",)) or {})
+    parsed = parse_filter(settled, table.files, ("filters",))
     conditions, logic = as_conditions(parsed) or (None, None)
+    text = parsed.text
+    if settled != given and "expression" in given:
+        text, conditions, logic = given["expression"].strip(), None, None
+    elif settled != given:
+        conditions, logic = given["conditions"], given["logic"]
     view = TableView(RowView(parsed.condition("f")), parsed)
     total = view_total(service, table, view)
-    return FilterShapes(parsed.text, conditions, logic, total, table.files.row_count)
+    return FilterShapes(text, conditions, logic, total, table.files.row_count)
 
 
 @dataclass(frozen=True)

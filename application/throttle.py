@@ -108,11 +108,12 @@ class TooManyMessages(DomainError):
 
     code = "too_many_messages"
 
-    def __init__(self, most: int, minutes: int, retry_after_s: int) -> None:
+    def __init__(self, most: int, minutes: int, retry_after_s: int, what: str) -> None:
         super().__init__(
-            "At most {most} tests and repeated messages can be sent within {minutes} minutes. Try "
-            "again in {seconds} seconds.",
+            "At most {most} {what} can be sent within {minutes} minutes. Try again in {seconds} "
+            "seconds.",
             most=most,
+            what=what,
             minutes=minutes,
             seconds=retry_after_s,
         )
@@ -126,11 +127,18 @@ class MessageRate:
     ----------
     most : int
         Messages within ``minutes``.
+    what : str
+        The messages, in the plural.
     """
 
     def __init__(
-        self, most: int, minutes: int = 10, monotonic: Callable[[], float] = time.monotonic
+        self,
+        most: int,
+        minutes: int = 10,
+        monotonic: Callable[[], float] = time.monotonic,
+        what: str = "tests and repeated messages",
     ) -> None:
+        self._what = what
         self._most, self._minutes, self._monotonic = most, minutes, monotonic
         self._lock = threading.Lock()
         self._times: dict[Hashable, deque[float]] = {}
@@ -142,5 +150,6 @@ class MessageRate:
             times = self._times.setdefault(who, deque(maxlen=self._most))
             free_at = times[0] + self._minutes * 60 if len(times) == self._most else now
             if free_at > now:
-                raise TooManyMessages(self._most, self._minutes, math.ceil(free_at - now))
+                wait_s = math.ceil(free_at - now)
+                raise TooManyMessages(self._most, self._minutes, wait_s, self._what)
             times.append(now)

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from application.administration.overview import size_text
 from command_line.connection import ApiClient
 from command_line.contract_options import with_request
 from command_line.options import (
@@ -29,6 +30,7 @@ from command_line.output import (
     table_of,
     utc_text,
 )
+from contract.requests.accounts import InvitationRequest, ResendRequest
 from contract.requests.administration import EntriesRequest
 from contract.words import LEVELS, ROLES
 from domain_errors import counted
@@ -139,6 +141,85 @@ def link(client: ApiClient, soeid: str) -> Any:
     return client.post(f"/api/users/{client.id_of('user', soeid)}/sign-in-link", {})
 
 
+def _print_invited(made: dict[str, Any]) -> None:
+    print_line(made["message"])
+    if made["link"] is not None:
+        print_line(made["link"])
+
+
+@user.command("invite")
+@click.argument("address")
+@with_request(InvitationRequest)
+@printed(_print_invited)
+def invite(client: ApiClient, address: str, **values: Any) -> Any:
+    """Invite a person by address; they choose their user name and password, or sign in.
+
+    Without a mail server, and with --show-link, it prints the one-time link to hand over.
+
+    \b
+    jobsvc user invite anna.meier@bank.example --role viewer --group Auditors
+    """
+    return client.post("/api/invitations", {**body_of(values), "address": address})
+
+
+def _state_of_invitation(invitation: dict[str, Any]) -> str:
+    if invitation["has_expired"]:
+        return "expired"
+    if invitation["problem"] is not None:
+        return f"not sent: {invitation['problem']}"
+    return "sent" if invitation["sent_at"] else "link created"
+
+
+@user.command("invitations")
+@printed(
+    table_of(
+        {
+            "address": "address",
+            "role": "role_name",
+            "groups": "groups",
+            "by": "user_soeid",
+            "expires": lambda invitation: utc_text(invitation["expires_at"]),
+            "state": _state_of_invitation,
+        }
+    )
+)
+def list_invitations(client: ApiClient) -> Any:
+    """List the open and expired invitations."""
+    return client.all_of("/api/invitations", "invitations")
+
+
+def _invitation_path(client: ApiClient, address: str) -> str:
+    for invitation in client.all_of("/api/invitations", "invitations"):
+        if invitation["address"].lower() == address.lower():
+            return f"/api/invitations/{invitation['id']}"
+    raise CommandFailed('There is no invitation of "{address}".', address=address)
+
+
+@user.command("resend")
+@click.argument("address")
+@with_request(ResendRequest)
+@printed(_print_invited)
+def resend(client: ApiClient, address: str, **values: Any) -> Any:
+    """Send an invitation again with a new link; the earlier link ends.
+
+    \b
+    jobsvc user resend anna.meier@bank.example
+    """
+    return client.post(f"{_invitation_path(client, address)}/resend", body_of(values))
+
+
+@user.command("withdraw")
+@click.argument("address")
+@deleting("Withdraw the invitation of {address}?", "The invitation of {address} was withdrawn.")
+def withdraw(client: ApiClient, address: str) -> str:
+    """Withdraw an invitation; its link ends.
+
+    \b
+    jobsvc user withdraw anna.meier@bank.example
+    """
+    return _invitation_path(client, address)
+
+
 @click.group()
 def token() -> None:
     """Create, list and end tokens for scripts."""
@@ -167,6 +248,7 @@ def create_token(client: ApiClient, soeid: str, **chosen: Any) -> Any:
 @token.command("list")
 @click.argument("soeid", metavar="[NAME]", required=False)
 @click.option("--all", "everyone", is_flag=True, help="Those of all users, for admins.")
+@click.option("--find", metavar="TEXT", help="Part of the name of a token or of its user.")
 @printed(
     table_of(
         {
@@ -180,20 +262,22 @@ def create_token(client: ApiClient, soeid: str, **chosen: Any) -> Any:
         }
     )
 )
-def list_tokens(client: ApiClient, soeid: str | None, everyone: bool) -> Any:
+def list_tokens(client: ApiClient, soeid: str | None, everyone: bool, find: str | None) -> Any:
     """List the tokens of a user, by default one's own, newest first.
 
     The time of the last use is within a minute. An expired token is listed for 30 days.
 
     \b
     jobsvc token list
-    jobsvc token list --all
+    jobsvc token list --all --find nightly
     """
     if soeid is not None and everyone:
         raise click.UsageError("NAME can't be combined with --all.")
     query: dict[str, Any] = {"all": "true"} if everyone else {}
     if soeid is not None:
         query = {"user_id": client.id_of("user", soeid)}
+    if find is not None:
+        query["q"] = find
     return client.all_of("/api/tokens", "tokens", **query)
 
 
@@ -289,6 +373,61 @@ def remove_members(client: ApiClient, name: str, users: tuple[str, ...]) -> Any:
 def delete_group(client: ApiClient, name: str) -> str:
     """Delete a group; its users lose the access that it gives."""
     return f"/api/groups/{client.id_of('group', name)}"
+
+
+class QuotaSize(WholeNumber):
+    """MiB, "none" or "default"."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the MiB; 0 for none, as in the API, and the word for the setting's quota."""
+        if value == "default":
+            return value
+        return 0 if value == "none" else super().convert(value, param, ctx)
+
+
+def _print_quota(use: dict[str, Any]) -> None:
+    limit = use["limit_bytes"]
+    of = "no quota" if limit is None else f"quota {size_text(limit)}"
+    print_line(f"{size_text(use['used_bytes'])} used, {of}{', full' if use['is_full'] else ''}.")
+
+
+@click.group()
+def quota() -> None:
+    """Show or set the disk space of a user or a dataset."""
+
+
+@quota.command("user")
+@click.argument("soeid", metavar="NAME")
+@click.argument("size", metavar="[MIB|none|default]", type=QuotaSize(0, 10**9), required=False)
+@printed(_print_quota)
+def user_quota(client: ApiClient, soeid: str, size: int | str | None) -> Any:
+    """Show or set the quota of a user's data files (admins set it).
+
+    \b
+    jobsvc quota user anna
+    jobsvc quota user anna 5000
+    """
+    return _quota(client, f"/api/users/{client.id_of('user', soeid)}/quota", size)
+
+
+@quota.command("dataset")
+@click.argument("dataset", metavar="NAME")
+@click.argument("size", metavar="[MIB|none|default]", type=QuotaSize(0, 10**9), required=False)
+@printed(_print_quota)
+def dataset_quota(client: ApiClient, dataset: str, size: int | str | None) -> Any:
+    """Show or set the quota of a dataset's data files (admins set it).
+
+    \b
+    jobsvc quota dataset sales
+    jobsvc quota dataset sales default
+    """
+    return _quota(client, f"/api/datasets/{client.dataset_id(dataset)}/quota", size)
+
+
+def _quota(client: ApiClient, path: str, size: int | str | None) -> Any:
+    if size is None:
+        return client.get(path)
+    return client.put(path, {} if size == "default" else {"size_mb": size})
 
 
 def _print_access(found: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -14,6 +15,7 @@ from command_line.importing import (
     REF_TO_MOVE,
     changes_of,
     into_dataset,
+    kept_apart,
     preview_path,
     print_column_changes,
     print_version,
@@ -28,8 +30,10 @@ SHOWN_FILES = 10
 
 
 @click.command("attach")
-@click.argument("uris", metavar="URI...", nargs=-1, required=True)
-@click.option("--dataset", required=True, help="Name or id; a new name creates a dataset.")
+@click.argument("uris", metavar="URI...", nargs=-1)
+@click.option("--dataset", help="Name or id; a new name creates a dataset.")
+@click.option("--delta", metavar="TABLE", help="URI or path of the folder of a Delta table.")
+@click.option("--iceberg", metavar="TABLE", help="URI or path of the folder of an Iceberg table.")
 @REF_TO_MOVE
 @with_request(AttachedTableRequest)
 @with_request(AttachRequest)
@@ -39,7 +43,9 @@ SHOWN_FILES = 10
 def attach(
     client: ApiClient,
     uris: tuple[str, ...],
-    dataset: str,
+    dataset: str | None,
+    delta: str | None,
+    iceberg: str | None,
     ref: str,
     preview: bool,
     **chosen: Any,
@@ -48,8 +54,12 @@ def attach(
 
     The files stay where they are, and the dataset gets a new version.
 
-    A URI is a file, or a folder if it ends with a slash, under the prefix of a connection (see
-    jobsvc connection). A file that changes later is refused.
+    A URI is a file, a folder if it ends with a slash, or a pattern, under the prefix of a
+    connection (see jobsvc connection). A file that changes later is refused. Folders such as
+    year=2024 are columns.
+
+    With --delta or --iceberg it is a table at a version, the newest without --version, and the
+    argument is the dataset.
 
     The footers of the files say how many rows they have, and are believed unless --verify reads the
     files.
@@ -58,10 +68,13 @@ def attach(
     jobsvc attach s3://audit-lake/2025/ledger/ --dataset ledger --preview
     jobsvc attach s3://audit-lake/2025/ledger/ --dataset ledger
     jobsvc attach file:///data/lake/a.parquet file:///data/lake/b.parquet --dataset ledger
+    jobsvc attach 's3://audit-lake/ledger/2024-*/part-*.parquet' --dataset ledger
+    jobsvc attach sales --delta s3://audit-lake/sales/ --version 412
     """
     body = body_of(chosen)
-    table: dict[str, Any] = {"uri": list(uris)}
-    table |= {name: body.pop(name) for name in ("table_key", "connection") if name in body}
+    table, dataset = _table(uris, dataset, {"delta": delta, "iceberg": iceberg})
+    own = ("table_key", "connection", "version")
+    table |= {name: body.pop(name) for name in own if name in body}
     tables = body["tables"] = [table]
     if preview:
         if "verify" in body:
@@ -77,7 +90,33 @@ def attach(
 
     job = into_dataset(client, dataset, ref, run, keep_failed=False)
     changes = changes_of(client, job)
-    return Printed(job, lambda done: _print_attached(done, changes))
+    return Printed(job, lambda done: _print_attached(done, changes), failure=kept_apart(job))
+
+
+def _table(
+    uris: tuple[str, ...], dataset: str | None, tables: dict[str, str | None]
+) -> tuple[dict[str, Any], str]:
+    """The table to attach, and the name of the dataset.
+
+    A table of a format is an option, and then the only argument may be the dataset.
+    """
+    named = {format_: place for format_, place in tables.items() if place is not None}
+    if not named:
+        if not uris:
+            raise click.UsageError("Missing argument 'URI...'.")
+        if dataset is None:
+            raise click.UsageError("Missing option '--dataset'.")
+        return {"uri": list(uris)}, dataset
+    if len(named) > 1:
+        raise click.UsageError("Leave --delta or --iceberg out: a table has one format.")
+    if dataset is None and len(uris) == 1:
+        dataset, uris = uris[0], ()
+    if dataset is None or uris:
+        raise click.UsageError("With --delta or --iceberg, name the dataset and no other URI.")
+    ((format_, place),) = named.items()
+    uri = place if "://" in place else Path(place).absolute().as_uri()
+    is_file = uri.endswith(".json")
+    return {"uri": uri if is_file else f"{uri.rstrip('/')}/", "format": format_}, dataset
 
 
 def _size(one: dict[str, Any]) -> str:

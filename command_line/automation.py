@@ -25,11 +25,14 @@ from command_line.output import (
     Columns,
     CommandFailed,
     Printed,
+    figure_text,
     print_items,
     print_line,
     table_of,
     utc_text,
 )
+from command_line.sampled_rows import figure_options, figures_of
+from contract.declarations import declared
 from contract.requests.automation import (
     CronRequest,
     EmailRequest,
@@ -37,6 +40,9 @@ from contract.requests.automation import (
     ScheduleRequest,
     WebhookRequest,
 )
+from contract.requests.estimate import StatisticRequest
+from contract.requests.pooling import ScheduleFiguresRequest
+from contract.words import POOLINGS
 from domain_errors import counted, render
 
 ATTEMPT_S = 30.0
@@ -247,6 +253,11 @@ _print_schedules = table_of(
         "last job": lambda one: (one["last_job_id"] or "")[:8],
         "user": "user_soeid",
         "excludes rows by": "exclude_drawn_by",
+        "begins with": lambda one: (
+            (", ".join(one["source"]["uri"]) or one["source"]["job_id"][:8])
+            if one["source"]
+            else ""
+        ),
         "problem": _problem,
     }
 )
@@ -274,6 +285,8 @@ def add_schedule(client: ApiClient, **values: Any) -> Any:
     \b
     jobsvc schedule add 3f2b7a52 weekly "0 6 * * MON" --zone Europe/Berlin
     jobsvc schedule add 3f2b7a52 weekly "0 6 * * MON" --exclude-drawn-by document_no
+    jobsvc schedule add 3f2b7a52 nightly "0 3 * * *" --begin-with 917f045a \\
+        --uri "s3://audit-lake/ledger/day={yesterday}/" --profile
     """
     body = body_of(values)
     return client.post("/api/schedules", body | values)
@@ -311,6 +324,69 @@ def _print_exclusion(found: dict[str, Any]) -> None:
 def exclusion(client: ApiClient, schedule_id: int) -> Any:
     """Show the rows of earlier runs that the next run excludes."""
     return client.get(f"/api/schedules/{schedule_id}/exclusion")
+
+
+_RUNS: Columns = {
+    "run": "name",
+    "state": "state",
+    "data": lambda one: one["data_job_id"][:8],
+    "profile": lambda one: (one["profile_job_id"] or "")[:8],
+    "draw": lambda one: (one["job_id"] or "")[:8],
+    "problem": "problem",
+}
+
+
+@schedule.command("runs")
+@SCHEDULE
+@LIMIT
+@OFFSET
+@printed(table_of(_RUNS))
+def list_runs(client: ApiClient, schedule_id: int, **page: Any) -> Any:
+    """List the runs of a schedule that begins with data, newest first: each step with its job."""
+    return client.get(f"/api/schedules/{schedule_id}/runs", **body_of(page))["runs"]
+
+
+def _print_figures(found: dict[str, Any]) -> None:
+    def interval(one: dict[str, Any]) -> str:
+        ends = [one["ci_low"], one["ci_high"]]
+        return "" if None in ends else f"{figure_text(ends[0], '')} to {figure_text(ends[1], '')}"
+
+    runs: Columns = {
+        "run": lambda one: one["name"] or one["job_id"][:8],
+        "population": "population",
+        "rows": "n",
+        "estimate": lambda one: figure_text(one["estimate"], ""),
+        "interval": interval,
+        "problem": "problem",
+    }
+    print_line(f"{found['figure'][0].upper()}{found['figure'][1:]}, by run:")
+    print_items(found["runs"], runs)
+    if (pooled := found["pooled"]) is not None:
+        print_line(
+            f"{POOLINGS[found['pooling']]}: {figure_text(pooled['estimate'], '')} "
+            f"({interval(pooled) or 'no interval'}), {counted(pooled['runs'], 'run')}."
+        )
+    for note in found["notes"]:
+        print_line(f"Note: {note}")
+
+
+@schedule.command("figures")
+@SCHEDULE
+@figure_options(("mean", "total", "share", "ratio"))
+@with_request(ScheduleFiguresRequest, without=tuple(own.name for own in declared(StatisticRequest)))
+@printed(_print_figures)
+def show_figures(client: ApiClient, schedule_id: int, **chosen: Any) -> Any:
+    """Estimate a figure of each run, and of all runs together.
+
+    \b
+    jobsvc schedule figures 2 --mean amount
+    jobsvc schedule figures 2 --share is_exception=true --values findings --pooling strata
+    """
+    figures = figures_of(chosen)
+    if len(figures) != 1:
+        raise click.UsageError("Name one figure: --mean, --total, --share or --ratio.")
+    path = f"/api/schedules/{schedule_id}/figures"
+    return client.post(path, {**figures[0], **body_of(chosen)})
 
 
 @schedule.command("change")

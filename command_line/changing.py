@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from jobsvc_client.arguments import quoted_list
 
 from command_line.connection import ApiClient
 from command_line.contract_options import with_request
@@ -20,12 +21,14 @@ from command_line.output import (
     written,
 )
 from command_line.sampled_rows import figure_name, figure_options, figures_of
-from contract.requests.change import ChangeRequest
+from contract.declarations import declared
+from contract.requests.change import ChangedValuesRequest, ChangeRequest
 from domain_errors import counted
 
 CHANGED_SHOWN = 100
-ONLY_FIGURES = ("by", "filters", "confidence", "interval", "variance")
-"""Fields of a request that a list of changed values doesn't take."""
+LISTS = ("key", "columns")
+OF_VALUES = {own.name for own in declared(ChangedValuesRequest)}
+OF_FIGURES = {own.name for own in declared(ChangeRequest)}
 
 
 @click.command()
@@ -34,6 +37,7 @@ ONLY_FIGURES = ("by", "filters", "confidence", "interval", "variance")
 @figure_options(("mean", "total", "share", "ratio"))
 @click.option("--count", is_flag=True, help="The number of rows.")
 @with_request(ChangeRequest)
+@with_request(ChangedValuesRequest, only=("columns",))
 @click.option("--rows", is_flag=True, help="List the values that differ, in place of figures.")
 @click.option("--output", type=NEW_FILE, help="With --rows: a CSV file for all of them.")
 @printed()
@@ -58,9 +62,9 @@ def change(
     statistics = [*figures_of(figures), *([{"statistic": "count"}] if count else [])]
     body = {"with_job": other, **body_of(figures)}
     if rows:
-        if statistics or set(ONLY_FIGURES) & set(body):
+        if statistics or not body.keys() <= OF_VALUES:
             raise click.UsageError("--rows can't be combined with figures and their options.")
-        query = {**body, "key": ",".join(body["key"])} if "key" in body else body
+        query = {**body, **{name: quoted_list(body[name]) for name in LISTS if name in body}}
         if output is not None:
             client.save(f"{path}/changed-values", output, **query, format="csv")
             return written(output, "Changed values")
@@ -69,6 +73,8 @@ def change(
         )
     if output is not None:
         raise click.UsageError("--output goes with --rows.")
+    if not body.keys() <= OF_FIGURES:
+        raise click.UsageError("--column goes with --rows.")
     if not statistics:
         raise click.UsageError("Name a figure, such as --mean COLUMN or --count; or --rows.")
     found = client.post(f"{path}/change", {"statistics": statistics, **body})

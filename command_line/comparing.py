@@ -36,6 +36,8 @@ from domain_errors import counted, percent_text
 
 MAX_ROWS_SHOWN = 1000
 CELL_WIDTH = 40
+CELLS_SHOWN = 5
+"""Cells of a row that was added or removed."""
 _NAMES = re.compile(r'"((?:[^"]|"")*)"')
 
 
@@ -177,7 +179,7 @@ def _print_row_diff(job: dict[str, Any], rows: list[dict[str, Any]]) -> None:
         print_line(
             f"{counted(repeated['keys'], 'key')} with several rows, {repeated['rows_before']:,} "
             f"before and {repeated['rows_now']:,} now, such as {', '.join(repeated['examples'])}: "
-            "rows that differ least are partners."
+            "rows that differ least are partners. A draw of new rows counts them by their numbers."
         )
     changed = [column for column in diff["columns"] if column["changed"]]
     if changed:
@@ -200,7 +202,11 @@ def _print_row_diff(job: dict[str, Any], rows: list[dict[str, Any]]) -> None:
 
 
 def _changes(row: dict[str, Any], columns: dict[str, dict[str, Any]]) -> str:
-    """The changed cells of a row, each with both values."""
+    """The changed cells of a row, each with both values; else the first cells of the row."""
+    if row["_change"] != "changed":
+        side = "now" if row["_change"] == "added" else "before"
+        cells = [(name, one[side]) for name, one in columns.items() if one[side] is not None]
+        return "; ".join(f"{name}: {_cell(row[own])}" for name, own in cells[:CELLS_SHOWN])
     names = [name.replace('""', '"') for name in _NAMES.findall(row["_changed_columns"] or "")]
     return "; ".join(
         f"{name}: {_cell(row[columns[name]['before']])} → {_cell(row[columns[name]['now']])}"

@@ -214,6 +214,11 @@ class ApiClient(Client):
         with new_file(output) as file:
             self.download(path, file, **query)
 
+    def save_posted(self, path: str, output: Path, body: Mapping[str, Any]) -> None:
+        """Write the answer's body to a POST request to a file that is named."""
+        with new_file(output) as file:
+            self._transport.download(path, {}, file.write, body)
+
     def download_rows(self, job_id: str, path: str, file: OutputFile) -> None:
         """Write the rows of a job to a file, in the format of its ending."""
         try:

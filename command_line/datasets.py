@@ -230,7 +230,7 @@ def history(client: ApiClient, dataset: str, **query: Any) -> Any:
         {
             "kind": lambda hit: "saved query" if hit["kind"] == "query" else hit["kind"],
             "name": lambda hit: (
-                hit["name"] if hit["row_id"] is None else f"{hit['row_id']} in {hit['name']}"
+                hit["name"] if hit["row_id"] is None else f"{hit['row_name']} in {hit['name']}"
             ),
             "purpose": lambda hit: one_line(hit["purpose"] or ""),
             "dataset": "dataset_name",

@@ -32,6 +32,7 @@ from command_line.output import (
 from contract.declarations import declared
 from contract.requests.importing import ReadOptions, UriImportRequest
 from contract.requests.submitting import MAIN
+from domain_errors import with_names
 
 SHOWN_ROWS = 10
 OPTIONS = {own.name: own.option for own in declared(ReadOptions)}
@@ -235,13 +236,28 @@ def import_command(
         raise click.UsageError("Missing option '--dataset'.")
     job = import_file(client, source, dataset, ref, **body)
     changes = changes_of(client, job)
-    return Printed(job, lambda done: _print_import(done, changes))
+    return Printed(job, lambda done: _print_import(done, changes), failure=kept_apart(job))
 
 
 def changes_of(client: ApiClient, job: dict[str, Any]) -> dict[str, Any] | None:
     """Return what a completed import changed in the columns of its ref."""
     found = client.get(f"/api/jobs/{job['id']}/column-changes")["column_changes"]
     return cast(dict[str, Any] | None, found)
+
+
+def kept_apart(job: dict[str, Any]) -> CommandFailed | None:
+    """The failure of a command whose version doesn't meet the data contract."""
+    found = job["output_summary"].get("data_contract")
+    if found is None or found["state"] == "met":
+        return None
+    return CommandFailed(
+        "The version doesn't meet its data contract and is kept apart as {ref}; {moved} stays:\n"
+        "{failures}\nTo accept it: jobsvc data-contract accept {job_id} --reason …",
+        ref=job["output_summary"]["output_ref"],
+        moved=job["run_parameters"]["ref"],
+        failures="\n".join(failure["text"] for failure in found["failures"]),
+        job_id=job["id"][:8],
+    )
 
 
 def print_version(job: dict[str, Any], columns: Columns) -> None:
@@ -259,7 +275,8 @@ def print_version(job: dict[str, Any], columns: Columns) -> None:
             print_line(f"Note on {table['key']}: {note}")
         if key := table.get("row_key"):
             columns_of_key = ", ".join(key["columns"])
-            print_line(f"Row key of {table['key']}: {columns_of_key}. {key['text']}")
+            text = with_names(key["text"], "--{}".format)
+            print_line(f"Row key of {table['key']}: {columns_of_key}. {text}")
 
 
 def _print_import(job: dict[str, Any], changes: dict[str, Any] | None) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from jobsvc_client.arguments import quoted_list
 
 from command_line.connection import ApiClient
 from command_line.options import (
@@ -214,6 +215,8 @@ def fetch(
     if output is None:
         raise click.UsageError("Name the file with --output.")
     query = body_of(chosen)
+    if "key" in query:
+        query["key"] = quoted_list(query["key"])
     if residual and query:
         raise click.UsageError("--residual can't be combined with --as-of or --key.")
     if "key" in query and "as_of" not in query:

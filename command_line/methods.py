@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from contract import fields
-from contract.fields import Bounds, Kind, Number
+from contract.fields import Bounds, Choice, Kind, Number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +45,17 @@ def _kind_of(name: str, bounds: Mapping[str, float], titles: Mapping[str, str]) 
     return kind
 
 
+def _with_choices(
+    first: MethodParameter, other: Choice, method: str, means: str
+) -> MethodParameter:
+    """A parameter that another method gives other choices."""
+    assert isinstance(first.kind, Choice)  # noqa: S101 - the caller's part
+    if other.titles == first.kind.titles:
+        return first
+    titles = {**first.kind.titles, **other.titles}
+    return replace(first, kind=Choice(titles), help=f"{first.help} With {method}: {means}")
+
+
 def _draw_parameters() -> dict[str, MethodParameter]:
     parameters: dict[str, MethodParameter] = {}
     for method in _DECLARED:
@@ -56,6 +67,8 @@ def _draw_parameters() -> dict[str, MethodParameter]:
             if type(first.kind) is not type(parameter.kind):  # a whole number is a number, too
                 means = f"{first.help} With {method['name']}: {parameter.help}"
                 first = replace(first, kind=Number(), help=means)
+            elif isinstance(first.kind, Choice) and isinstance(parameter.kind, Choice):
+                first = _with_choices(first, parameter.kind, method["name"], parameter.help)
             parameters[option] = replace(first, methods=(*first.methods, *own))
     return parameters
 

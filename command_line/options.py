@@ -299,17 +299,23 @@ def printed(
             shown = result if isinstance(result, Printed) else Printed(result, print_text)
             if as_json:
                 print_json(shown.value)
-                return
-            if callable(shown.text):
-                shown.text(shown.value)
-            elif shown.text:
-                print_line(shown.text.format_map(shown.value))
-            if shown.output is not None:
-                print_line(f"{shown.what} written to {shown.output}")
+            else:
+                _print_text(shown)
+            if shown.failure is not None:
+                raise shown.failure
 
         return AS_JSON(with_target(cast(Command, run)))
 
     return decorate
+
+
+def _print_text(shown: Printed) -> None:
+    if callable(shown.text):
+        shown.text(shown.value)
+    elif shown.text:
+        print_line(shown.text.format_map(shown.value))
+    if shown.output is not None:
+        print_line(f"{shown.what} written to {shown.output}")
 
 
 def deleting(question: str, done: str) -> Callable[[Command], Command]:

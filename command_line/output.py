@@ -109,13 +109,15 @@ def print_json(value: Any) -> None:
 class Printed(NamedTuple):
     """What a command prints: a value as JSON, or a text of it for people.
 
-    The text ends with the name of the file that was written, if there is one.
+    The text ends with the name of the file that was written, if there is one. ``failure`` ends the
+    command after it.
     """
 
     value: Any
     text: Callable[[Any], object] | str
     output: Path | None = None
     what: str = "Rows"
+    failure: CommandFailed | None = None
 
 
 def written(output: Path, what: str = "Rows") -> Printed:

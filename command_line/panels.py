@@ -26,6 +26,7 @@ from command_line.options import (
 from command_line.output import (
     SUFFIXES,
     Columns,
+    CommandFailed,
     Printed,
     print_items,
     print_line,
@@ -40,7 +41,23 @@ from contract.requests.panels import PanelRequest
 from contract.requests.tables import RowsRequest
 from domain_errors import counted, percent_text
 
-PANEL = click.argument("panel_id", metavar="ID", type=click.IntRange(1))
+PANEL = click.argument("panel", metavar="PANEL")
+
+
+def _panel_id(client: ApiClient, named: str) -> int:
+    """The id of a panel: the number itself, or that of DATASET/NAME."""
+    if named.isdecimal():
+        return int(named)
+    dataset, slash, name = named.rpartition("/")
+    if not slash:
+        raise CommandFailed("{name} is no panel: give its id, or DATASET/NAME.", name=named)
+    path = f"/api/sampling/datasets/{client.dataset_id(dataset)}/panels"
+    for one in client.all_of(path, "panels"):
+        if one["name"].lower() == name.lower():
+            return int(one["id"])
+    raise CommandFailed('Dataset "{dataset}" has no panel "{name}".', dataset=dataset, name=name)
+
+
 WAVES: Columns = {
     "wave": "wave",
     "job": lambda wave: wave["job_id"][:8],
@@ -148,15 +165,17 @@ def _print_next(found: dict[str, Any]) -> None:
 @BATCH
 @click.option("--preview", is_flag=True, help="Show how many rows stay, leave and come.")
 @printed()
-def draw_wave(client: ApiClient, panel_id: int, preview: bool, **chosen: Any) -> Printed:
+def draw_wave(client: ApiClient, panel: str, preview: bool, **chosen: Any) -> Printed:
     """Draw the next wave, or show what it would draw.
+
+    PANEL is its id, or the names of its dataset and its own.
 
     \b
     jobsvc panel wave 1 --preview
-    jobsvc panel wave 1
-    jobsvc panel wave 1 --ref 2026-q3
+    jobsvc panel wave accounts/quarterly
+    jobsvc panel wave accounts/quarterly --ref 2026-q3
     """
-    path, body = f"/api/sampling/panels/{panel_id}", body_of(chosen)
+    path, body = f"/api/sampling/panels/{_panel_id(client, panel)}", body_of(chosen)
     if preview:
         body.pop("priority", None)
         return Printed(client.get(f"{path}/next", **body), _print_next)
@@ -167,9 +186,9 @@ def draw_wave(client: ApiClient, panel_id: int, preview: bool, **chosen: Any) ->
 @panel.command("show")
 @PANEL
 @printed(_print_panel)
-def show_panel(client: ApiClient, panel_id: int) -> Any:
+def show_panel(client: ApiClient, panel: str) -> Any:
     """Show the waves of a panel: the rows that each kept, that came and that left."""
-    return client.get(f"/api/sampling/panels/{panel_id}")
+    return client.get(f"/api/sampling/panels/{_panel_id(client, panel)}")
 
 
 @panel.command("rows")
@@ -181,7 +200,7 @@ def show_panel(client: ApiClient, panel_id: int) -> Any:
 @OUTPUT
 @printed()
 def wave_rows(
-    client: ApiClient, panel_id: int, wave: int, output: Path | None, **chosen: Any
+    client: ApiClient, panel: str, wave: int, output: Path | None, **chosen: Any
 ) -> Printed:
     """Show the rows of a wave and those that left it, by their keys, or write them to a file.
 
@@ -189,7 +208,8 @@ def wave_rows(
     jobsvc panel rows 1 2 --filter "_panel_state = 'born'"
     jobsvc panel rows 1 2 --output wave-2.xlsx
     """
-    path, query = f"/api/sampling/panels/{panel_id}/waves/{wave}/rows", body_of(chosen)
+    number, query = _panel_id(client, panel), body_of(chosen)
+    path = f"/api/sampling/panels/{number}/waves/{wave}/rows"
     if output is None:
         found = client.get(path, **query)
         return Printed(found, lambda page: print_rows(page["columns"], page["data"]))
@@ -200,7 +220,7 @@ def wave_rows(
 
 @panel.command("remove")
 @PANEL
-@deleting("Remove the panel {panel_id}? Its samples stay.", "Panel {panel_id} was removed.")
-def remove_panel(client: ApiClient, panel_id: int) -> str:
+@deleting("Remove the panel {panel}? Its samples stay.", "Panel {panel} was removed.")
+def remove_panel(client: ApiClient, panel: str) -> str:
     """Remove a panel; its jobs and samples stay."""
-    return f"/api/sampling/panels/{panel_id}"
+    return f"/api/sampling/panels/{_panel_id(client, panel)}"

@@ -35,8 +35,16 @@ from command_line.output import (
     print_table,
 )
 from command_line.sampled_rows import PLANNED_FIGURES, figure_options, figures_of
-from command_line.sampling import ACCEPT, EARLIER_ROWS, METHOD, draw_parts, option_of
+from command_line.sampling import (
+    ACCEPT,
+    EARLIER_ROWS,
+    KEYED_ORDER,
+    METHOD,
+    draw_parts,
+    option_of,
+)
 from contract.declarations import declared
+from contract.requests.draw import OrderRequest
 from contract.requests.estimate import MoreRowsRequest, StatisticRequest
 from contract.requests.goal import GoalRequest
 from contract.words import GoalKind
@@ -185,6 +193,7 @@ def _costs(
 @field_option("--budget", type=number, help="Optimal: the best precision for a cost.")
 @FILTER
 @EARLIER_ROWS
+@with_options([*KEYED_ORDER, with_request(OrderRequest, only=("start",), within="order")])
 @REF
 @TABLE
 @printed()
@@ -203,6 +212,8 @@ def size(client: ApiClient, dataset: str, wilson: bool, **options: Any) -> Print
     jobsvc size ledger --materiality 3% --accept 0,1
     jobsvc size ledger --materiality 50,000 --expected 10,000 --method monetary_unit --book amount
     """
+    if options["start"] is not None and not (options["keyed"] or options["key"]):
+        raise click.UsageError("--start requires --key or --keyed.")
     figures = figures_of(options)
     design, goal, body = draw_parts(options)
     if wilson:
@@ -236,10 +247,13 @@ def _rule(_context: click.Context, _option: click.Parameter, name: str) -> str:
 @with_request(GoalRequest, only=PRECISION, within="goal")
 @FILTER
 @EARLIER_ROWS
+@with_options([*KEYED_ORDER, with_request(OrderRequest, only=("start",), within="order")])
 @REF
 @TABLE
 @printed()
-def bands(client: ApiClient, dataset: str, column: str, mean: bool, **chosen: Any) -> Printed:
+def bands(
+    client: ApiClient, dataset: str, column: str, mean: bool, keyed: bool, **chosen: Any
+) -> Printed:
     """Suggest size bands of a number as strata.
 
     Prints the rows to draw of each band, and the command that draws them.
@@ -250,6 +264,8 @@ def bands(client: ApiClient, dataset: str, column: str, mean: bool, **chosen: An
     """
     request = {"column": column, **body_of(chosen)}
     goal = request.pop("goal", {})
+    if keyed:
+        request.setdefault("order", {})
     if bool(goal.keys() & set(MARGINS)) == ("sample_size" in request):
         raise click.UsageError("Give --size, or one of --margin, --relative-margin and --cv.")
     if "sample_size" not in request:

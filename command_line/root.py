@@ -24,6 +24,7 @@ SECTIONS = {
         "datasets": ("datasets", "List the datasets that you can access."),
         "history": ("datasets", "List the versions of a dataset."),
         "row-key": ("datasets", "Declare the row key of a table, or show it."),
+        "data-contract": ("contracts", "State what each new version of a table must meet."),
         "require-columns": ("datasets", "Refuse imports that change the columns of a dataset."),
         "rows": ("datasets", "Show rows of a dataset, or write them to a file."),
         "search": ("datasets", "Find datasets, samples, saved queries, versions and jobs."),
@@ -56,6 +57,7 @@ SECTIONS = {
     },
     "Estimates": {
         "estimate": ("sampled_rows", "Estimate figures of the population from a sample."),
+        "weights": ("weighting", "Write the weights of a sample as a file, with a codebook."),
         "values": ("sampled_rows", "Upload values of a sample's rows, or list the uploads."),
         "backtest": ("sampled_rows", "Estimate figures that are known, and compare."),
         "change": ("changing", "Estimate the change of figures from a sample to the sample OTHER."),
@@ -98,6 +100,7 @@ SECTIONS = {
     "Server": {
         "serve": ("serving", "Serve the API and the pages."),
         "service": ("serving", "Run the server as a service of this user, by systemd."),
+        "quota": ("accounts", "Show or set the disk space of a user or a dataset."),
         "storage": ("maintenance", "Show the disk use by kind, and the largest datasets."),
         "check": ("maintenance", "Recompute all hashes, manifests and ledgers."),
         "prune": ("maintenance", "Remove data that nothing refers to."),

@@ -37,6 +37,7 @@ from command_line.output import (
     table_of,
     written,
 )
+from command_line.weighting import known_total_options, with_totals
 from contract.requests.estimate import BacktestRequest, EstimatesRequest
 from domain_errors import counted
 
@@ -205,16 +206,9 @@ def _share(text: str) -> dict[str, Any]:
     return {"statistic": "proportion", "column": column, "value": _value(value)}
 
 
-def _value(text: str) -> str | float | bool | None:
-    """A number, true or false as such, else the text, if need be in quotes; None if empty."""
-    if len(text) > 1 and text[0] == text[-1] == '"':
-        return text[1:-1]
-    if text in ("true", "false"):
-        return text == "true"
-    try:
-        return float(text)
-    except ValueError:
-        return text or None
+def _value(text: str) -> str | None:
+    """The text, which may stand in quotes; None if empty. Its column's type says what it means."""
+    return text[1:-1] if len(text) > 1 and text[0] == text[-1] == '"' else text or None
 
 
 def _ratio(text: str) -> dict[str, Any]:
@@ -277,6 +271,7 @@ def figures_of(values: dict[str, Any]) -> list[dict[str, Any]]:
 @figure_options()
 @click.option("--count", is_flag=True, help="The number of rows.")
 @with_request(EstimatesRequest)
+@known_total_options
 @click.option(
     "--values",
     metavar="FILE|NUMBER|findings",
@@ -288,6 +283,7 @@ def estimate(
     client: ApiClient,
     job_id: str,
     count: bool,
+    totals: Path | None,
     values: str | None,
     key: tuple[str, ...],
     **figures: Any,
@@ -298,6 +294,7 @@ def estimate(
     jobsvc estimate 917f045a --mean amount --total amount --by region
     jobsvc estimate 917f045a --share status=disputed --true-values
     jobsvc estimate 917f045a --total paid --calibrate ratio --known amount
+    jobsvc estimate 917f045a --total paid --calibrate rake --known region --totals census.csv
     jobsvc estimate 917f045a --values results.xlsx --key invoice --total audited
     jobsvc estimate 917f045a --values findings --book amount --total misstatement
     jobsvc estimate 917f045a --mean score --contrast model=a:b
@@ -306,9 +303,7 @@ def estimate(
     statistics = [*figures_of(figures), *([{"statistic": "count"}] if count else [])]
     if not statistics:
         raise click.UsageError("Name a figure, such as --mean COLUMN or --count.")
-    body = {"statistics": statistics, **body_of(figures)}
-    if len(body.get("calibrate", {"method", "columns"})) == 1:
-        raise click.UsageError("--calibrate and --known COLUMN go together.")
+    body = with_totals({"statistics": statistics, **body_of(figures)}, totals)
     if values is not None:
         body["values"] = _values_of(client, job_id, values, key)
     found = client.post(f"/api/sampling/jobs/{job_id}/estimates", body)
@@ -440,14 +435,14 @@ def _print(found: dict[str, Any], body: dict[str, Any]) -> None:
     with_truth = "true_values" in body
     groups = found["estimates"][0]["group"] if found["estimates"] else body.get("by", ())
     headings = ["figure", *groups, "estimate", "from", "to", "standard error"]
-    headings += ["rows", "missing", *(["uncalibrated margin"] if found["calibration"] else [])]
+    headings += ["rows", "missing", *(["uncalibrated margin"] if _is_weighted(found) else [])]
     headings += ["true value"] if with_truth else []
     rows = []
     for each in found["estimates"]:
         group = ("missing" if value is None else str(value) for value in each["group"].values())
         numbers = (each[name] for name in ("estimate", "ci_low", "ci_high", "standard_error"))
         row = [figure_name(each), *group, *map(figure_text, numbers), each["n"], each["n_missing"]]
-        if found["calibration"]:
+        if _is_weighted(found):
             row.append(_margin(each["uncalibrated"]))
         rows.append([*row, figure_text(each["true_value"])] if with_truth else row)
     print_table(headings, rows)
@@ -456,6 +451,11 @@ def _print(found: dict[str, Any], body: dict[str, Any]) -> None:
         _print_contrasts(found["contrasts"], with_truth=with_truth)
     print_line(f"{100 * found['confidence']:g} % confidence intervals.")
     print_lines(found["notes"])
+
+
+def _is_weighted(found: dict[str, Any]) -> bool:
+    """Whether the weights are others than those of the design."""
+    return found["calibration"] is not None or found["nonresponse"] is not None
 
 
 def _print_contrasts(contrasts: Sequence[dict[str, Any]], *, with_truth: bool) -> None:

@@ -43,7 +43,7 @@ from command_line.options import (
 )
 from command_line.output import Printed, output_file, print_line, print_table
 from command_line.planned_draws import PLAN_OPTIONS, planned_body, print_registered
-from contract.fields import Choice, Count, Flag, Number
+from contract.fields import BandedColumn, Choice, Count, Flag, Number
 from contract.numbers import TWO_WAYS, TwoReadings, number_of
 from contract.requests.draw import EarlierFilterRequest, OrderRequest
 from contract.requests.goal import GoalRequest
@@ -112,7 +112,9 @@ def _help_of(parameter: MethodParameter) -> str:
         return SIZE_HELP
     methods = parameter.methods
     start = f"{methods[0].capitalize()}: " if len(methods) == 1 else ""
-    end = f"{BANDS_HELP} Repeatable." if parameter.is_repeatable else ""
+    end = " Repeatable." if parameter.is_repeatable else ""
+    if isinstance(parameter.kind, BandedColumn):
+        end = BANDS_HELP + end
     if parameter.name == START:
         end = START_HELP
     elif parameter.metavar is not None:
@@ -141,6 +143,14 @@ ACCEPT = field_option(
 NAMED = ("name", "purpose", "batch")
 """Options that a draw has with a body or a plan, too."""
 EARLIER_ROWS = with_request(EarlierFilterRequest, within="filters")
+KEYED_ORDER = (
+    with_request(OrderRequest, only=("key", "duplicates"), within="order"),
+    click.option(
+        "--keyed",
+        is_flag=True,
+        help="Draw the same rows from every version: in the order of the table's row key.",
+    ),
+)
 METHOD = field_option("--method", type=click.Choice(METHODS), default="random", show_default=True)
 DRAW_OPTIONS = (
     METHOD,
@@ -168,12 +178,7 @@ DRAW_OPTIONS = (
         help="Sort the sample [default: as drawn].",
     ),
     field_option("--desc", "selection.order_desc", is_flag=True, help="Sort in descending order."),
-    with_request(OrderRequest, only=("key", "duplicates"), within="order"),
-    click.option(
-        "--keyed",
-        is_flag=True,
-        help="Draw the same rows from every version: in the order of the table's row key.",
-    ),
+    *KEYED_ORDER,
     REF,
     TABLE,
     field_option(
@@ -414,6 +419,9 @@ def _print_excluded(excluded: dict[str, Any]) -> None:
         rows.append(f"{excluded['new_rows']:,} new since {since[:12]}")
     if excluded["samples"]:
         rows.append(f"{excluded['undrawn_rows']:,} not drawn by the named samples")
+    if excluded["group_rows"]:
+        groups = f"other rows of their groups of {excluded['group']}"
+        rows.append(f"{excluded['group_rows']:,} {groups} left out, too")
     print_line(f"Of {excluded['source_rows']:,} rows: {', '.join(rows)}.")
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from command_line.connection import ApiClient
+from command_line.contract_options import with_request
 from command_line.methods import DRAW_PARAMETERS
 from command_line.options import (
     BATCH,
@@ -21,6 +22,7 @@ from command_line.options import (
 )
 from command_line.output import Printed, new_file, print_line
 from command_line.sampling import draw_parts, draw_sample, option_of, print_sample, rows_of_draw
+from contract.requests.draw import OrderRequest
 
 (METHOD,) = DRAW_PARAMETERS["part"].methods
 """The method that divides rows among parts."""
@@ -48,6 +50,7 @@ ORDER_OPTIONS = (
     [option_of(own) for own in DRAW_PARAMETERS.values() if METHOD in own.methods or not own.methods]
 )
 @with_options(ORDER_OPTIONS)
+@with_request(OrderRequest, only=("duplicates",), within="order")
 @FILTER
 @field_option(
     "--not-drawn-by",
@@ -64,8 +67,8 @@ ORDER_OPTIONS = (
 @click.option(
     "--output",
     "folder",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="Write each part into this folder, as PART.csv.",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write each part into this folder, as PART.csv; it is made if it is missing.",
 )
 @BATCH
 @printed()
@@ -84,6 +87,7 @@ def split(client: ApiClient, dataset: str, folder: Path | None, **draw: Any) -> 
         raise click.UsageError("Give the parts: --part train=80% --part test=20%.")
     job = draw_sample(client, client.dataset_id(dataset), {"rounds": [step], **body})
     if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
         for part in step["parameters"]["parts"]:
             with new_file(folder / f"{part}.csv") as file:
                 client.download(rows_of_draw(job["id"]), file, format="csv", table_key=part)

@@ -203,6 +203,11 @@ class Count(Kind):
 
 
 @dataclass(frozen=True)
+class LongCount(Count):
+    """A whole number of up to 64 bits, or its digits as text: JavaScript has 53 bits."""
+
+
+@dataclass(frozen=True)
 class Number(Kind):
     """A number of JSON."""
 

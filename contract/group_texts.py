@@ -1,14 +1,14 @@
 """Two groups of a column as one text, such as ``model=a:b``.
 
-A part in double quotes is taken as it is, a quote in it written twice. Without quotes a number,
-true or false is one, and nothing is a missing value.
+A part in double quotes is taken as it is, a quote in it written twice. Without quotes nothing is a
+missing value. The server reads the texts by the type of the column.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from domain_errors import InvalidRequest
 
@@ -19,15 +19,8 @@ GROUPS = re.compile(
 Group = str | float | bool | None
 
 
-class GroupText(NamedTuple):
-    """The text of a group, and whether it stood in quotes."""
-
-    text: str
-    is_quoted: bool
-
-
-def split_two_groups(text: str) -> tuple[str, GroupText, GroupText]:
-    """The column and the texts of both values.
+def read_two_groups(text: str) -> dict[str, Any]:
+    """The column and the texts of both values; None of a missing value.
 
     Raises
     ------
@@ -41,23 +34,8 @@ def split_two_groups(text: str) -> tuple[str, GroupText, GroupText]:
             "double quotes.",
             text=text[:60],
         )
-    by, first, second = (
-        GroupText(_unquoted(part), part.startswith('"'))
-        for part in (parts["by"], parts["first"], parts["second"])
-    )
-    return by.text, first, second
-
-
-def read_two_groups(text: str) -> dict[str, Any]:
-    """The column and both values.
-
-    Raises
-    ------
-    InvalidRequest
-        The text isn't of this form.
-    """
-    by, first, second = split_two_groups(text)
-    return {"by": by, "first": _value(first), "second": _value(second)}
+    by, first, second = (_unquoted(parts[name]) for name in ("by", "first", "second"))
+    return {"by": by, "first": first, "second": second}
 
 
 def two_groups_text(groups: Mapping[str, Any]) -> str:
@@ -67,24 +45,13 @@ def two_groups_text(groups: Mapping[str, Any]) -> str:
     return f"{name}={_text(groups['first'])}:{_text(groups['second'])}"
 
 
-def _unquoted(text: str) -> str:
-    return text[1:-1].replace('""', '"') if text.startswith('"') else text
+def _unquoted(text: str) -> str | None:
+    return text[1:-1].replace('""', '"') if text.startswith('"') else text or None
 
 
 def _quoted(text: str) -> str:
     doubled = text.replace('"', '""')
     return f'"{doubled}"'
-
-
-def _value(group: GroupText) -> Group:
-    if group.is_quoted:
-        return group.text
-    if group.text in ("true", "false"):
-        return group.text == "true"
-    try:
-        return float(group.text)
-    except ValueError:
-        return group.text or None
 
 
 def _text(value: Group) -> str:
@@ -94,5 +61,4 @@ def _text(value: Group) -> str:
         return str(value).lower()
     if not isinstance(value, str):
         return str(value)
-    is_plain = value and not re.search(r'[":]', value) and _value(GroupText(value, False)) == value
-    return value if is_plain else _quoted(value)
+    return value if value and not re.search(r'[":]', value) else _quoted(value)

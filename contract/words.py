@@ -15,6 +15,8 @@ ChangeRule = Literal["common_rows", "no_common_rows", "shared_numbers", "indepen
 Lonely = Literal["fail", "adjust", "average"]
 Systematic = Literal["sd1", "sd2", "random"]
 CalibrationMethod = Literal["difference", "ratio", "regression", "poststratify", "rake"]
+NonresponseMethod = Literal["classes", "rake", "regression", "known_totals"]
+SmallClasses = Literal["fail", "merge"]
 Likelihood = Literal["poisson", "binomial", "hypergeometric"]
 BandRule = Literal["cumulative_root", "geometric"]
 AllocationChoice = Literal["design", "optimal"]
@@ -24,17 +26,25 @@ Sides = Literal["one", "two"]
 Role = Literal["admin", "analyst", "viewer"]
 Level = Literal["read", "write", "admin"]
 Misfire = Literal["run", "skip"]
+Pooling = Literal["average", "strata"]
+RunState = Literal["running", "kept_apart", "completed", "failed"]
+"""Of a schedule's run that begins with data. Kept apart: its version doesn't meet the contract."""
 Event = Literal[
     "job.completed", "job.failed", "schedule.failed", "review.requested", "sample.reviewed"
 ]
 Basis = Literal["sample", "frame"]
 DesignFormat = Literal["json", "csv", "parquet", "r", "stata", "sas", "python"]
+WeightsFormat = Literal["json", "markdown", "csv", "parquet", "dta", "sav"]
 ListFormat = Literal["xlsx", "csv"]
 """Of entry lists."""
 ReplicateKind = Literal["jackknife", "bootstrap"]
 Outcome = Literal["ok", "exception", "not_applicable", "not_examinable"]
 ReviewAction = Literal["submitted", "withdrawn", "returned", "signed_off", "reopened"]
 ReviewState = Literal["open", "submitted", "signed_off"]
+TableFormat = Literal["parquet", "delta", "iceberg"]
+VersionedFormat = Literal["delta", "iceberg"]
+VERSION_NOUNS: Mapping[VersionedFormat, str] = {"delta": "version", "iceberg": "snapshot"}
+"""What the formats call a version."""
 EngineName = Literal["duckdb", "spark"]
 RequestedEngine = Literal["auto", "duckdb", "spark"]
 PanelState = Literal["first", "kept", "rotated_in", "born", "rotated_out", "died"]
@@ -42,6 +52,14 @@ Duplicates = Literal["refuse", "number"]
 """What a repeated row key does: it is refused, or its rows are numbered by all their columns."""
 KeyState = Literal["holds", "fails", "not_checked", "not_possible"]
 """Of a row key in a version. Not possible: the table lacks a column, or its type can't be a key."""
+ContractTerm = Literal[
+    "table", "column", "type", "more_columns", "rows", "null_share", "row_key", "condition"
+]
+"""What a data contract states, as the part of it that a version doesn't meet."""
+ContractState = Literal["met", "not_met", "not_checked"]
+"""Of a data contract and a version."""
+ApartState = Literal["kept_apart", "accepted", "deleted"]
+"""Of a version that doesn't meet a data contract. Deleted: a user deleted its ref."""
 
 SignInAction = Literal[
     "signed_in",
@@ -55,6 +73,10 @@ TeamAction = Literal[
     "user_changed",
     "user_removed",
     "account_linked",
+    "invitation_made",
+    "invitation_resent",
+    "invitation_withdrawn",
+    "invitation_accepted",
     "sign_in_link_made",
     "group_made",
     "group_renamed",
@@ -78,6 +100,9 @@ DatasetAction = Literal[
     "ref_purged",
     "row_key_set",
     "row_key_deleted",
+    "data_contract_set",
+    "data_contract_deleted",
+    "version_accepted",
     "import_asked",
 ]
 SampleAction = Literal[
@@ -119,6 +144,8 @@ StorageAction = Literal[
     "webhook_resent",
     "webhook_disabled",
     "webhook_enabled",
+    "user_quota_set",
+    "dataset_quota_set",
     "pruned",
     "backup_asked",
     "backup_made",
@@ -143,6 +170,10 @@ STATISTICS: Mapping[StatisticName, str] = {
     "ratio": "Ratio of two totals",
     "quantile": "Quantile",
 }
+POOLINGS: Mapping[Pooling, str] = {
+    "average": "Average of the runs",
+    "strata": "Runs as strata of one population",
+}
 LONELY: Mapping[Lonely, str] = {
     "fail": "refuse",
     "adjust": "compare with the overall mean",
@@ -155,6 +186,18 @@ CALIBRATIONS: Mapping[CalibrationMethod, str] = {
     "poststratify": "Post-stratification",
     "rake": "Raking",
 }
+NONRESPONSE: Mapping[NonresponseMethod, str] = {
+    "classes": "Response classes",
+    "rake": "Raking to the whole sample",
+    "regression": "Regression on the whole sample",
+    "known_totals": "Calibration to known totals",
+}
+REPLICATES: Mapping[ReplicateKind | Literal["none"], str] = {
+    "none": "None",
+    "jackknife": "Jackknife",
+    "bootstrap": "Bootstrap",
+}
+SMALL_CLASSES: Mapping[SmallClasses, str] = {"fail": "refuse", "merge": "merge with the nearest"}
 LIKELIHOODS: Mapping[Likelihood, str] = {
     "hypergeometric": "Hypergeometric",
     "binomial": "Binomial",

@@ -114,17 +114,29 @@ class Margins:
         return [0, *np.cumsum(self.counts).tolist()]
 
 
+class NoAuxiliaries:
+    """No variable: the weights stay, and a residual is z itself."""
+
+    def sums(self, rows: Ints, t: Floats) -> Floats:
+        return np.zeros(0)
+
+    def fitted(self, b: Floats) -> Floats:
+        return np.zeros(1)
+
+
 @dataclass(frozen=True, eq=False)
 class Calibration:
     """Calibrated weights w·g of a sample's rows.
 
-    ``inverse`` is that of Σ w x xᵀ/c, and ``weights`` are those of the design, shape (rows,).
+    ``inverse`` is that of Σ w x xᵀ/c, and ``weights`` are those of the design, shape (rows,); with
+    nonresponse those of ``response``, which are 0 for rows that didn't respond.
     """
 
     g: Floats
     auxiliaries: Auxiliaries
     inverse: Floats
     weights: Floats
+    response: Response | None = None
 
     @property
     def calibrated_weights(self) -> Floats:
@@ -134,7 +146,8 @@ class Calibration:
     def residuals(self, rows: Ints, z: Floats) -> Floats:
         """Of all rows, z - x·B, where z is 0 outside ``rows``."""
         sums = self.auxiliaries.sums(rows, self.weights[rows] * z)
-        residuals = -self.auxiliaries.fitted((self.inverse * sums).sum(axis=1))
+        residuals = np.zeros(len(self.weights))
+        residuals -= self.auxiliaries.fitted((self.inverse * sums).sum(axis=1))
         largest = max(np.abs(z).max(initial=0.0), np.abs(residuals).max(initial=0.0))
         residuals[rows] += z
         residuals[np.abs(residuals) <= ROUNDING * largest] = 0.0
@@ -152,23 +165,79 @@ class Calibration:
         with_skewness: bool = False,
     ) -> Measured:
         """The variance of each domain's calibrated estimate, and its skewness."""
+        if not count:  # no pair of groups to contrast
+            return design.variances(rows, domains, z, 0, rules, with_skewness=with_skewness)
         by_domain = np.argsort(domains, kind="stable")
         stops = np.searchsorted(domains[by_domain], np.arange(count + 1))
         weights = self.calibrated_weights
         everything, one = np.arange(design.rows), np.zeros(design.rows, dtype=np.int64)
-        found = []
+        found, of_response = [], np.zeros(count)
         for domain in range(count):
             cells = by_domain[stops[domain] : stops[domain + 1]]
-            t = weights * self.residuals(rows[cells], z[cells])
+            e = self.residuals(rows[cells], z[cells])
+            t = weights * e
+            if self.response is not None:
+                t, of_response[domain] = self.response.measured(self.g * e, self.g)
             found.append(
                 design.variances(everything, one, t, 1, rules, with_skewness=with_skewness)
             )
         return Measured(
-            np.array([each.variances[0] for each in found]),
+            np.array([each.variances[0] for each in found]) + of_response,
             np.array([each.of_rounds[:, 0] for each in found]).T.reshape(-1, count),
             np.array([each.skewness[0] for each in found]),
             np.array([each.effective_degrees[0] for each in found]),
         )
+
+
+@dataclass(frozen=True, eq=False)
+class Response:
+    """The response of a sample's rows, as a second phase of the draw.
+
+    The weights of respondents are w·a. ``calibration`` has a, by which they reproduce the whole
+    sample's estimates of its auxiliary variables; None if that is left to known totals, by whose
+    factors g the response is then made up for.
+
+    The variance has two parts. That of the draw is that of Σ w·u over the whole sample, where
+    u = x·B + a·(v - x·B) of respondents and x·B of others: the response of each row counts as a
+    fixed variable of the population (Fay 1991; Shao and Steel 1999, "Variance estimation for
+    survey data with composite imputation and nonnegligible sampling fractions"). That of the
+    response is Σ w·a·(a - 1)·(v - x·B)², rows responding independently with probability 1/a
+    (Särndal and Lundström 2005, *Estimation in Surveys with Nonresponse*, chapter 11).
+    """
+
+    weights: Floats
+    responded: Booleans
+    calibration: Calibration | None
+
+    @property
+    def responding_weights(self) -> Floats:
+        """w·a, 0 for rows that didn't respond; shape (rows,)."""
+        if self.calibration is None:
+            return np.where(self.responded, self.weights, 0.0)
+        return self.calibration.calibrated_weights
+
+    def measured(self, v: Floats, g: Floats) -> tuple[Floats, float]:
+        """w·u of all rows, and the variance of the response; v of respondents, shape (rows,)."""
+        v = np.where(self.responded, v, 0.0)
+        w = self.weights
+        if self.calibration is None:
+            # v is g·e, and 1/g the probability: g·(g - 1)·e² is (1 - 1/g)·v².
+            lost = 1.0 - 1.0 / np.where(self.responded & (g > 0), g, 1.0)
+            return w * v, max(float((w * lost * v * v).sum()), 0.0)
+        rows = np.flatnonzero(self.responded)
+        e = self.calibration.residuals(rows, v[rows])
+        a = np.where(self.responded, self.calibration.g, 0.0)
+        # Of rows that didn't respond e is -x·B.
+        t = np.where(self.responded, w * (v + (a - 1.0) * e), -w * e)
+        lost = np.where(self.responded, w * a * (a - 1.0) * e * e, 0.0)
+        return t, max(float(lost.sum()), 0.0)
+
+    @property
+    def plain(self) -> Calibration:
+        """The weights of the response alone, without a calibration."""
+        weights = self.responding_weights
+        ones = np.ones(len(weights))
+        return Calibration(ones, NoAuxiliaries(), np.zeros((0, 0)), weights, self)
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,7 +265,7 @@ def by_ratio(weights: Floats, x: Floats, total: float) -> Calibration:
 
 
 def by_regression(
-    weights: Floats, x: Floats, means: Floats, population: int, names: Sequence[str]
+    weights: Floats, x: Floats, means: Floats, population: float, names: Sequence[str]
 ) -> Calibration:
     """Calibrate to the number of rows and the means of variables, shape (variables,).
 
@@ -227,6 +296,7 @@ def by_regression(
 def by_strata(weights: Floats, cells: Ints, totals: Floats) -> Calibration:
     """Calibrate to the rows of each cell, all of which have a sampled row."""
     sums = sums_by(cells, weights, len(totals))
+    _require_weights(sums)
     margins = Margins([cells], [len(totals)])
     return Calibration((totals / sums)[cells], margins, np.diag(1.0 / sums), weights)
 
@@ -240,6 +310,8 @@ def by_raking(weights: Floats, margins: Margins, totals: Sequence[Floats]) -> Ca
         The margins don't agree after ``MAX_STEPS`` rounds.
     """
     raked = weights.copy()
+    for cells, total in zip(margins.cells, totals, strict=True):
+        _require_weights(sums_by(cells, weights, len(total)))
     for _ in range(MAX_STEPS):
         largest = 0.0
         for cells, total in zip(margins.cells, totals, strict=True):
@@ -248,12 +320,24 @@ def by_raking(weights: Floats, margins: Margins, totals: Sequence[Floats]) -> Ca
             raked *= factors[cells]
         if largest <= CONVERGED:
             inverse, _ = _inverse(margins.gram(weights))
-            return Calibration(raked / weights, margins, inverse, weights)
+            g = np.divide(raked, weights, out=np.ones(len(weights)), where=weights > 0)
+            return Calibration(g, margins, inverse, weights)
     raise InvalidCalibration(
         "Raking didn't converge in {steps} rounds: the sample lacks combinations of values that "
         "the totals need. Use fewer columns, or columns with fewer values.",
         steps=MAX_STEPS,
     )
+
+
+def _require_weights(sums: Floats) -> None:
+    """Refuse a group whose rows all have the weight 0."""
+    empty = int((sums <= 0).sum())
+    if empty:
+        raise InvalidCalibration(
+            "{count} {count|group|groups} of the calibration {count|has|have} no weight: use "
+            "columns with fewer values.",
+            count=empty,
+        )
 
 
 def _inverse(gram: Floats) -> tuple[Floats, Booleans]:

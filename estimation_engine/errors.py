@@ -51,3 +51,9 @@ class InvalidCalibration(DomainError):
     """The columns of a calibration don't fit, or the sample can't reproduce their totals."""
 
     code = "invalid_calibration"
+
+
+class InvalidNonresponse(DomainError):
+    """The columns of a response don't fit, or a class has too few respondents."""
+
+    code = "invalid_nonresponse"

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, inf, isinf, isnan, sqrt
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -98,6 +98,13 @@ class Domains:
         return self.count == 1 and bool(self.included.all())
 
 
+class ReplicateErrors(Protocol):
+    """Variances by replicate weights."""
+
+    def variances(self, values: Values, domains: Domains) -> Floats:
+        """The variance of a statistic in each domain, shape (domains,)."""
+
+
 @dataclass(frozen=True)
 class DomainEstimate:
     """An estimate of one domain; None where there is none.
@@ -141,8 +148,9 @@ def estimate(
     domains: Domains,
     settings: EstimateSettings,
     calibration: Calibration | Difference | None = None,
+    replicated: ReplicateErrors | None = None,
 ) -> list[DomainEstimate]:
-    """Estimate a statistic for each domain.
+    """Estimate a statistic for each domain; its variance is linearised, or by replicates.
 
     Raises
     ------
@@ -164,10 +172,13 @@ def estimate(
             "A difference estimates means and totals, not a {statistic}: choose another `method`.",
             statistic=values.statistic,
         )
+    by_replicates = None if replicated is None else replicated.variances(values, domains)
     if values.statistic == "quantile":
         found = _quantiles(design, values, cells, counts, settings)
     else:
-        found = _of_linear(design, values, domains, cells, counts, settings, calibration)
+        found = _of_linear(
+            design, values, domains, cells, counts, settings, calibration, by_replicates
+        )
     left = sums_by(groups, design.weights[rows] - 1.0, count) > ROUNDING
     if values.statistic in AVERAGES:
         # Alone, a unit doesn't vary about its own mean; that says nothing about the other units.
@@ -234,6 +245,7 @@ def _of_linear(
     counts: _Counts,
     settings: EstimateSettings,
     calibration: Calibration | Difference | None,
+    by_replicates: Floats | None,
 ) -> list[_Found]:
     """The estimates of a statistic that is linearised, with their errors."""
     linear = _linearised(design, values, domains, cells, calibration)
@@ -241,6 +253,8 @@ def _of_linear(
     measured = _measured(
         design, linear, cells.count, cells.calibration, settings, with_skewness=with_skewness
     )
+    if by_replicates is not None:
+        measured = replace(measured, variances=by_replicates)
     degrees = _degrees(design, cells, measured)
     with np.errstate(invalid="ignore"):
         is_noise = measured.variances <= (ROUNDING * linear.values) ** 2

@@ -138,6 +138,18 @@ def service() -> Service:
     return access().service
 
 
+def browser_link(page: str) -> str:
+    """Return the URL of a page for browsers, by ``public_url`` or as the caller knows the server.
+
+    A browser sends it as the origin, which the host check has compared with the host; behind a
+    proxy that ends TLS only the origin has the right scheme.
+    """
+    host = request.host_url.rstrip("/")
+    origin = request.headers.get("Origin", "")
+    is_own = origin.partition("://")[2] == host.partition("://")[2]
+    return service().settings.link(page, origin if is_own else host)
+
+
 @bearer.verify_token  # type: ignore[untyped-decorator]
 def _holder(token: str) -> TokenHolder | None:
     if not token:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import duckdb
 
@@ -18,7 +19,7 @@ from import_engine.parquet import MAX_DIGITS, parquet_error
 from import_engine.sources.connections import OpenConnection
 from import_engine.sources.downloading import column_difference
 from import_engine.sources.uris import SourceUri
-from parquet_tables.attached import AttachedFiles
+from parquet_tables.attached import AttachedFiles, VersionReader
 from parquet_tables.columns import AttachedPath, Column, stored_as
 from parquet_tables.footers.checks import (
     FooterContradicted,
@@ -28,10 +29,14 @@ from parquet_tables.footers.checks import (
     require_statistics,
 )
 from parquet_tables.footers.damage import DamagedFile
+from parquet_tables.footers.structures import (
+    StrangeFooter,
+    mask_of,
+    read_footer_bytes,
+    without_rows,
+)
 from parquet_tables.names import settle_names
 from parquet_tables.progress import ProgressCallback
-
-SHOWN_FOLDERS = 3
 
 
 class UnservableFile(UnreadableFile):
@@ -42,16 +47,25 @@ class UnservableFile(UnreadableFile):
 
 @dataclass(frozen=True)
 class Footer:
-    """The columns and the row count of a Parquet file."""
+    """The columns and the row count of a Parquet file.
+
+    ``field_ids`` are the numbers by which some table formats name the columns.
+    """
 
     columns: tuple[Column, ...]
     rows: int
+    field_ids: tuple[int | None, ...] = ()
+
+    @cached_property
+    def types(self) -> dict[str, str]:
+        """The types of the columns by their names."""
+        return {column.name: column.type for column in self.columns}
 
 
 def files_of(
     connection: OpenConnection, uris: Sequence[SourceUri], step: Callable[[], None]
 ) -> list[SourceUri]:
-    """List the files of some URIs in their order; a folder's files in the order of their names.
+    """List the files of some URIs in their order; those of a folder or a pattern by their paths.
 
     Raises
     ------
@@ -63,8 +77,7 @@ def files_of(
     files: dict[SourceUri, None] = {}
     plain: set[SourceUri] = set()
     for uri in uris:
-        names = connection.file_names(uri, step, MAX_FILES, plain) if uri.is_folder else None
-        for file in [uri] if names is None else map(uri.child, names):
+        for file in _files_at(connection, uri, step, plain):
             if file in files:
                 raise UnreadableFile("The file {uri} is named twice.", uri=str(file))
             files[file] = None
@@ -75,20 +88,21 @@ def files_of(
     return list(files)
 
 
-def partition_notes(files: Sequence[SourceUri], columns: Sequence[Column]) -> list[str]:
-    """Name the columns that folders state, such as ``region=AT``, and the files don't have."""
-    folders = dict.fromkeys(part for file in files for part in file.segments[:-1] if "=" in part)
-    own = {column.name.lower() for column in columns}
-    stated: dict[str, list[str]] = {}
-    for folder in folders:
-        stated.setdefault(folder.partition("=")[0], []).append(folder)
-    return [
-        f'The table has no column "{name}": it is in names of folders '
-        f"({', '.join(named[:SHOWN_FOLDERS] + ['…'] * (len(named) > SHOWN_FOLDERS))}) and not in "
-        "the files. Write the files with it if draws or reports need it."
-        for name, named in stated.items()
-        if name.lower() not in own
-    ]
+def _files_at(
+    connection: OpenConnection, uri: SourceUri, step: Callable[[], None], plain: set[SourceUri]
+) -> Iterator[SourceUri]:
+    """The files of a URI: of a file itself, of a folder, or of a pattern."""
+    first = next((at for at, part in enumerate(uri.segments) if "*" in part), None)
+    if first is None and not uri.is_folder:
+        yield uri
+        return
+    pattern = uri.segments[first:] if first is not None else ()
+    if uri.is_folder:
+        pattern = (*pattern, "**")
+    folder = replace(uri, segments=uri.segments[:first], is_folder=True)
+    names = connection.tree_names(folder, step, MAX_FILES, plain, pattern)
+    for name in names:
+        yield replace(folder, segments=(*folder.segments, *name.split("/")), is_folder=False)
 
 
 def _not_parquet_or(message: str) -> UnreadableFile:
@@ -100,10 +114,29 @@ def _not_parquet_or(message: str) -> UnreadableFile:
     return parquet_error(message)
 
 
+@dataclass(frozen=True)
+class FileSchema:
+    """What the schemas of equal footers say: columns, field ids, and the flat leaves."""
+
+    columns: tuple[Column, ...]
+    field_ids: tuple[int | None, ...]
+    is_flat: tuple[bool, ...] | None = None
+
+
+KnownSchemas = dict[bytes, FileSchema]
+"""Schemas that were read, by the parts of footers that don't depend on rows."""
+
+
 def read_footer(
-    cursor: duckdb.DuckDBPyConnection, uri: SourceUri, path: AttachedPath, attached: AttachedFiles
+    cursor: duckdb.DuckDBPyConnection,
+    uri: SourceUri,
+    path: AttachedPath,
+    attached: AttachedFiles,
+    known: KnownSchemas | None = None,
 ) -> Footer:
     """Read the footer of a file, which is one of ``attached`` with its mask.
+
+    A schema that is among ``known`` isn't read by DuckDB again; others are added.
 
     Raises
     ------
@@ -114,13 +147,41 @@ def read_footer(
     UnservableFile
         A column has a type or a name that can't be served.
     """
+    known = {} if known is None else known
+    with closing(attached.version(str(path))[1]()) as reader:
+        key, problem = _schema_key(path, reader)
+        schema = known.get(key)
+        if schema is None:
+            schema = _read_schema(cursor, uri, path, attached)
+        with _contradictions(uri), attached.errors():
+            if problem is not None:
+                raise DamagedFile.attached(attached.name(path), f"its footer: {problem}")
+            stated = read_stated(cursor, str(path), reader.read, path.size_bytes, schema.is_flat)
+            require_agreement(stated)
+    known[key] = replace(schema, is_flat=stated.is_flat)
+    return Footer(schema.columns, stated.rows, schema.field_ids)
+
+
+def _schema_key(path: AttachedPath, reader: VersionReader) -> tuple[bytes, str | None]:
+    """The key among known schemas, and why the statistics of a footer can't be hidden."""
+    try:
+        _, footer = read_footer_bytes(reader.read, path.size_bytes)
+        mask_of(footer, keep_statistics=False)
+        return without_rows(footer), None
+    except StrangeFooter as problem:
+        return b"", str(problem)
+
+
+def _read_schema(
+    cursor: duckdb.DuckDBPyConnection, uri: SourceUri, path: AttachedPath, attached: AttachedFiles
+) -> FileSchema:
     name = [str(path)]
     try:
         with duckdb_errors_as(_not_parquet_or), attached.errors():
             described = cursor.execute("DESCRIBE SELECT * FROM read_parquet(?)", name).fetchall()
             columns = tuple(Column(row[0], row[1]) for row in described)
             fields = cursor.execute(
-                "SELECT name, precision FROM parquet_schema(?)", name
+                "SELECT name, precision, field_id FROM parquet_schema(?)", name
             ).fetchall()
         check_column_count(len(columns))
     except UnreadableFile as error:
@@ -134,18 +195,10 @@ def read_footer(
             raise _unservable(
                 uri, Column(own, column.type), "has a name that is empty, reserved or used twice"
             )
-    for column, (_, precision) in zip(columns, fields[1:], strict=True):
+    for column, (_, precision, _) in zip(columns, fields[1:], strict=True):
         if (precision or 0) > MAX_DIGITS:
             raise _unservable(uri, column, f"has decimals of {precision} digits")
-    with (
-        _contradictions(uri),
-        attached.errors(),
-        closing(attached.version(str(path))[1]()) as reader,
-        closing(attached.version(str(masked(path)))[1]()),
-    ):
-        stated = read_stated(cursor, str(path), reader.read, path.size_bytes)
-        require_agreement(stated)
-    return Footer(columns, stated.rows)
+    return FileSchema(columns, tuple(field[2] for field in fields[1:]))
 
 
 def masked(path: AttachedPath) -> AttachedPath:

@@ -32,6 +32,7 @@ from storage.errors import StaleJob
 from storage.jobs.jobs import JobRecord, fail_job, report_progress
 from storage.jobs.publishing import Outcome, publish
 from storage.jobs.queue import move_to_long_lane, others_wait, postpone_job, release_job
+from storage.maintenance.quotas import Room
 from storage.sqlite.database import Transaction
 from storage.versions.data_files import Adopt
 
@@ -82,13 +83,17 @@ class OutgrewShortLane(Exception):
 
 @dataclass(frozen=True)
 class JobContext:
-    """The context of a handler; a prune leaves the files that ``adopt`` stores until it ends."""
+    """The context of a handler; a prune leaves the files that ``adopt`` stores until it ends.
+
+    ``room`` is what quotas leave to these files.
+    """
 
     service: Service
     job: JobRecord
     scratch: Scratch
     on_progress: ProgressCallback
     adopt: Adopt
+    room: Room
 
     @property
     def parquet(self) -> ParquetDatabase:
@@ -154,7 +159,7 @@ class Attempt:
                 if job.kind.reads_commit:
                     seconds = round(time.perf_counter() - began, 3)
                     outcome.summary["execution_time_seconds"] = seconds
-                publish(service.database, job, outcome, service.clock)
+                publish(service.database, job, outcome, service.clock, context.room.check)
             logger.info("job %s completed", job.id)
             service.directory.discard_upload(job.id)
         except ServiceStopping:
@@ -176,8 +181,12 @@ class Attempt:
         job = self.job
         scratch = Scratch(self.service.directory.scratch_dir, f"{job.id}-{job.attempt}")
         try:
+            with self.service.database.read() as tx:
+                room = self.service.quotas.room(tx, job.dataset_id, job.user_id)
             with self.service.data_files.hold() as adopt:
-                yield JobContext(self.service, job, scratch, self._progress_callback(), adopt)
+                on_progress = self._progress_callback()
+                within = room.within(adopt)
+                yield JobContext(self.service, job, scratch, on_progress, within, room)
         finally:
             scratch.clear()
 

@@ -22,9 +22,9 @@ from profiling_engine.comparison.shared_columns import proposed_key
 from service.tables.key_checks import change_text, check_key, check_text, fault_of
 from service.tables.open_tables import NO_ORDINALS, table_files
 from service.tables.row_names import declared_key
-from storage.jobs.publishing import NewRowKey
 from storage.versions.manifests import PRIMARY, StoredTable, get_commit
 from storage.versions.refs import get_ref
+from storage.versions.row_keys import NewRowKey
 
 
 class ImportedKey(TypedDict):
@@ -58,7 +58,8 @@ def imported_keys(
         files = table.as_files(context.service.data_files, NO_ORDINALS)
         declared = declared_key(context.service, context.job.dataset_id, table.key)
         if requested and table.key in targets:
-            duplicates = declared.duplicates if declared is not None else "refuse"
+            of_before = declared.duplicates if declared is not None else "refuse"
+            duplicates = context.job.run_parameters.get("duplicates", of_before)
             key = RowKey(tuple(requested), duplicates)
             found.append(_checked(context, table, files, key, on_progress, is_new=True))
         elif declared is not None:

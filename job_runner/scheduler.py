@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from application.excluding import EarlierRunUnfinished
 from application.panels.drawing import NoNewVersion, WaveUnfinished
+from application.schedules.pipeline import advance_runs
 from application.schedules.running import submit_run
 from application.schedules.times import next_time
 from domain_errors import DomainError
@@ -96,6 +97,8 @@ def run_due(service: Service) -> float:
             raise
         except Exception as error:
             times.append(_after_fault(service, schedule, now, error))
+    if advance_runs(service):
+        times.append(service.clock() + UNFINISHED_PAUSE)
     if not times:
         return MAX_PAUSE_S
     return min(max((min(times) - service.clock()).total_seconds(), MIN_PAUSE_S), MAX_PAUSE_S)
@@ -146,8 +149,9 @@ def _run(service: Service, schedule: Schedule, due: datetime, now: datetime) -> 
 
 
 def _has_waited(service: Service, schedule: Schedule, due: datetime) -> bool:
-    """Whether the run before hadn't ended at the time of this one, which excludes its rows."""
-    if not schedule.exclude_drawn_by or schedule.last_job_id is None:
+    """Whether the run before hadn't ended at the time of this one, which waits for it."""
+    waits = bool(schedule.exclude_drawn_by) or schedule.source is not None
+    if not waits or schedule.last_job_id is None:
         return False
     try:
         with service.database.read() as tx:

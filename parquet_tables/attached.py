@@ -2,7 +2,8 @@
 
 DuckDB reads ``attached://<version>.parquet`` through this process, so it stays locked down: it
 opens no other path, no network, and only versions that were added here. Each read checks that the
-file still has its version. What a footer says about values is hidden unless it was checked.
+file still has its version. A file is read in the layout of its table, if it has another one. What a
+footer says about values is hidden unless it was checked.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal, Protocol
 
@@ -26,7 +27,9 @@ from fsspec import AbstractFileSystem
 from domain_errors import DomainError
 from parquet_tables.columns import ATTACHED, AttachedPath
 from parquet_tables.footers.damage import DamagedFile
+from parquet_tables.footers.relaid import relaid_end
 from parquet_tables.footers.structures import StrangeFooter, mask_of, read_footer_bytes
+from parquet_tables.layouts import FileLayout
 
 MAX_VERSIONS = 100_000
 """Versions of files that can be opened; the one added first is dropped."""
@@ -76,6 +79,25 @@ class _Mask:
         return bytes(changed)
 
 
+class _RelaidReader:
+    """Reads a version of a file whose end, from the byte ``data_end``, is written anew."""
+
+    def __init__(self, reader: VersionReader, data_end: int, end: bytes) -> None:
+        self._reader, self._data_end, self._end = reader, data_end, end
+
+    def read(self, start: int, size_bytes: int) -> bytes:
+        stop = start + size_bytes
+        own = min(stop, self._data_end) - start
+        content = self._reader.read(start, own) if own > 0 else b""
+        if stop > self._data_end:
+            first = max(start - self._data_end, 0)
+            content += self._end[first : stop - self._data_end]
+        return content
+
+    def close(self) -> None:
+        self._reader.close()
+
+
 class _MaskedReader:
     """Reads a version of a file through a mask."""
 
@@ -96,13 +118,15 @@ none of its statistics either."""
 
 @dataclass
 class _OpenableVersion:
-    """A version that can be opened; its mask is made at the first opening."""
+    """A version that can be opened; its mask or its end is made at the first opening."""
 
     path: AttachedPath
     open_version: OpenVersion
     name: str
     belief: Belief
+    layout: FileLayout | None = None
     mask: _Mask | None = None
+    end: tuple[int, bytes] | None = None
     opened_at: float = 0.0
 
     def open(self) -> VersionReader:
@@ -110,22 +134,38 @@ class _OpenableVersion:
         if self.belief == "footer":
             return reader
         try:
-            if self.mask is None:
-                self.mask = self._made(reader)
+            if self.mask is None and self.end is None:
+                self._make(reader)
         except BaseException:
             reader.close()
             raise
+        if self.end is not None:
+            return _RelaidReader(reader, *self.end)
+        assert self.mask is not None  # noqa: S101 - it was made above
         return _MaskedReader(reader, self.mask)
 
-    def _made(self, reader: VersionReader) -> _Mask:
+    def _make(self, reader: VersionReader) -> None:
         try:
             start, footer = read_footer_bytes(reader.read, self.path.size_bytes)
             changes = mask_of(footer, keep_statistics=self.belief == "statistics")
+            values = bytes(new for _, new in changes)
+            if self.layout is None:
+                self.mask = _Mask(array("Q", [start + at for at, _ in changes]), values)
+                return
+            masked = _Mask(array("Q", [at for at, _ in changes]), values).applied(footer, 0)
+            self.end = start, relaid_end(masked, start, self.layout)
         except StrangeFooter as problem:
             raise DamagedFile.attached(self.name, f"its footer: {problem}") from None
-        return _Mask(
-            array("Q", [start + at for at, _ in changes]), bytes(new for _, new in changes)
-        )
+
+    @property
+    def size_bytes(self) -> int:
+        """The size that readers see; known once the version was opened."""
+        if self.layout is None or self.belief == "footer":
+            return self.path.size_bytes
+        if self.end is None:
+            self.open().close()
+        assert self.end is not None  # noqa: S101 - it was made above
+        return self.end[0] + len(self.end[1])
 
 
 class AttachedFiles:
@@ -144,13 +184,17 @@ class AttachedFiles:
         *,
         name: str,
         belief: Belief = "counts",
+        layout: FileLayout | None = None,
     ) -> None:
-        """Let DuckDB open a version by its path; errors call the file ``name``."""
+        """Let DuckDB open a version by its path; errors call the file ``name``.
+
+        With a ``layout``, which the path must identify, it reads the columns of the file's table.
+        """
         with self._lock:
-            added = _OpenableVersion(path, open_version, name, belief)
+            added = _OpenableVersion(path, open_version, name, belief, layout)
             known = self._versions.get(str(path))
             if known is not None and known.belief == belief:
-                added.mask, added.opened_at = known.mask, known.opened_at
+                added.mask, added.end, added.opened_at = known.mask, known.end, known.opened_at
             self._versions[str(path)] = added
             self._versions.move_to_end(str(path))
             while len(self._versions) > self._max_versions:
@@ -175,10 +219,10 @@ class AttachedFiles:
             raise own from None
 
     def version(self, path: str) -> tuple[int, OpenVersion]:
-        """Return the size of a version by its path, and what opens it."""
+        """Return the size of a version by its path, as readers see it, and what opens it."""
         version = self._version(path)
         version.opened_at = time.monotonic()
-        return version.path.size_bytes, version.open
+        return version.size_bytes, version.open
 
     def _version(self, path: str) -> _OpenableVersion:
         with self._lock:
@@ -186,6 +230,10 @@ class AttachedFiles:
         if version is None:
             raise _ReadFailed("no such attached file")
         return version
+
+    def shown(self, path: AttachedPath) -> AttachedPath:
+        """The path with the size that readers see."""
+        return replace(path, size_bytes=self._version(str(path)).size_bytes)
 
     def name(self, path: AttachedPath) -> str:
         """Return how errors call a file."""
@@ -226,8 +274,8 @@ class _FileSystem(AbstractFileSystem):  # type: ignore[misc]
     def open(self, path: str, mode: str = "rb", **_: Any) -> _OpenFile:
         if mode != "rb":
             raise _ReadFailed("attached files are only read")
-        size_bytes, open_version = self._files.version(path)
         with self._files.kept_errors():
+            size_bytes, open_version = self._files.version(path)
             return _OpenFile(self._files, open_version(), size_bytes)
 
     def glob(self, path: str, **_: Any) -> list[str]:
@@ -240,7 +288,8 @@ class _FileSystem(AbstractFileSystem):  # type: ignore[misc]
         return False
 
     def info(self, path: str, **_: Any) -> dict[str, Any]:
-        return {"name": path, "size": self._files.version(path)[0], "type": "file"}
+        with self._files.kept_errors():
+            return {"name": path, "size": self._files.version(path)[0], "type": "file"}
 
     def modified(self, path: str) -> datetime:
         return _NO_TIME

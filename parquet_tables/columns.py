@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from parquet_tables.layouts import FileLayout
+
 _INTEGERS = frozenset(
     f"{sign}{size}" for sign in ("", "U") for size in ("TINYINT", "SMALLINT", "INTEGER", "BIGINT")
 ) | {"HUGEINT", "UHUGEINT"}
@@ -119,11 +121,13 @@ class AttachedPath:
 class DataFile:
     """A Parquet file and its row count; ``str(path)`` is what DuckDB reads.
 
-    The file is in the data directory, or it is attached: read where it is.
+    The file is in the data directory, or it is attached: read where it is. DuckDB reads an attached
+    file in its ``layout``; another engine must apply it.
     """
 
     path: Path | AttachedPath
     rows: int
+    layout: FileLayout | None = None
 
     @property
     def size_bytes(self) -> int:

@@ -229,8 +229,9 @@ class ParquetDatabase:
             return False
         name = str(path)
         try:
-            with self.cursor() as cursor, closing(self._attached.version(name)[1]()) as reader:
-                stated = read_stated(cursor, name, reader.read, path.size_bytes)
+            size_bytes, open_version = self._attached.version(name)
+            with self.cursor() as cursor, closing(open_version()) as reader:
+                stated = read_stated(cursor, name, reader.read, size_bytes)
                 require_pages(stated, reader.read)
                 if decodes:
                     cursor.execute(DECODE, [name]).fetchall()

@@ -12,6 +12,13 @@ from string import ascii_lowercase, ascii_uppercase
 
 _LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
 
+DRAWN_COLUMNS = frozenset(
+    {
+        *("_logical_row_id", "_sampling_round", "_sampling_method", "_selection_order", "_stratum"),
+        *("_inclusion_probability", "_design_weight", "_hits", "_reserve_order", "_part"),
+    }
+)
+"""The columns that draws add to their samples, of which a table's own are renamed."""
 RESERVED = frozenset({"file_row_number"})
 """DuckDB's virtual column of row positions, which the engines use."""
 

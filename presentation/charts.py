@@ -230,6 +230,73 @@ def axis_of(lines: Sequence[Interval], reference: float | None = None) -> tuple[
 
 
 @dataclass(frozen=True)
+class TrendPoint:
+    """A run: its label, its figure and the ends of its interval, and all of it as a text."""
+
+    label: str
+    value: float
+    low: float | None
+    high: float | None
+    text: str
+
+
+@dataclass(frozen=True)
+class TrendChart:
+    """Figures over time as dots on upright intervals, with a line for that of all together.
+
+    ``ticks`` are the texts of the smallest and the largest value.
+    """
+
+    title: str
+    points: Sequence[TrendPoint]
+    ticks: Sequence[str]
+    pooled: float | None = None
+    legend: str = ""
+
+    HEIGHT, TOP, BOTTOM, LEFT, LABEL = 220, 12, 30, 80, 56
+
+    def svg(self) -> Markup:
+        ends = [
+            end
+            for each in self.points
+            for end in (each.low, each.high, each.value, self.pooled)
+            if end is not None
+        ]
+        first, last = min(ends), max(ends)
+        first, last = (first, last) if first < last else (first - 1.0, last + 1.0)
+        floor = self.HEIGHT - self.BOTTOM
+        scale = (floor - self.TOP) / (last - first)
+        step = (WIDTH - self.LEFT) / len(self.points)
+        every = max(round(self.LABEL / step + 0.5), 1)
+
+        def y(value: float) -> str:
+            return f"{floor - (value - first) * scale:.1f}"
+
+        line = Markup('<line class="{}" x1="{:.1f}" x2="{:.1f}" y1="{}" y2="{}"/>')
+        text = Markup('<text x="{:.1f}" y="{}" text-anchor="{}">{}</text>')
+        parts = [line.format("axis", self.LEFT, WIDTH, end, end) for end in (floor, self.TOP)]
+        parts += [
+            text.format(self.LEFT - 6, at + 4, "end", tick)
+            for at, tick in zip((floor, self.TOP), self.ticks, strict=True)
+        ]
+        if self.pooled is not None:
+            parts.append(line.format("axis", self.LEFT, WIDTH, y(self.pooled), y(self.pooled)))
+        for place, point in enumerate(self.points):
+            x = self.LEFT + (place + 0.5) * step
+            if point.low is not None and point.high is not None:
+                parts.append(line.format("line", x, x, y(point.low), y(point.high)))
+            parts.append(
+                Markup(
+                    '<circle class="sample" cx="{:.1f}" cy="{}" r="4.5"><title>{}</title></circle>'
+                ).format(x, y(point.value), point.text)
+            )
+            if place % every == 0:
+                parts.append(text.format(x, self.HEIGHT - 10, "middle", point.label))
+        listed = "; ".join(point.text for point in self.points)
+        return _wide(f"{self.title}: {listed}", self.HEIGHT, parts)
+
+
+@dataclass(frozen=True)
 class WavePart:
     """The rows of a wave that came in one wave and stayed since; ``style`` is that of its mark."""
 

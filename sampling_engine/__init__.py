@@ -21,7 +21,7 @@ from sampling_engine.methods import (
     method_class,
     method_from_json,
 )
-from sampling_engine.methods.cluster import ClusterMethod
+from sampling_engine.methods.cluster.declaration import ClusterMethod
 from sampling_engine.methods.method import Method, Round
 from sampling_engine.methods.monetary_unit.declaration import MonetaryUnitMethod
 from sampling_engine.methods.parameters import MAX_SEED_LENGTH

@@ -133,11 +133,18 @@ def _amount(sums: Sequence[Any]) -> Amount:
 def eligible_amounts(state: DrawState, strata: Strata, on_progress: ProgressCallback) -> Amounts:
     """The amounts of the eligible rows, by stratum; ``state`` has an amount column."""
     assert state.amount is not None  # noqa: S101 - the caller's part
+    return amounts_of(state, strata, state.amount, on_progress)
+
+
+def amounts_of(
+    state: DrawState, strata: Strata, column: Column, on_progress: ProgressCallback
+) -> Amounts:
+    """The exact sums of a column of numbers over the eligible rows, by stratum."""
     amounts = [Amount()] * len(strata.rows)
     if not state.table.file_rows:
         return tuple(amounts)
     for part, sign in state.signed_rows:
-        wanted = AmountsByStratum(strata, state.amount, part)
+        wanted = AmountsByStratum(strata, column, part)
         for number, *sums in state.run(wanted, on_progress):
             found = _amount(sums)
             if sign < 0:

@@ -59,26 +59,23 @@ def divide_table(
     table, names, parts = state.table, round_spec.method.tables, draw.parts
     selected = table.select(round_spec.selection.columns)
     shown = [column for column in table.columns if column in selected]
-    new_names = dict(
-        zip(
-            (column.name for column in table.columns),
-            names_in_sample([column.name for column in table.columns], PART_COLUMNS),
-            strict=True,
-        )
-    )
+    own_names = [column.name for column in table.columns]
+    new_names = dict(zip(own_names, names_in_sample(own_names, PART_COLUMNS), strict=True))
     columns = (
         *(Column(new_names[column.name], column.type) for column in shown),
         *(Column(name, type_) for name, type_ in PART_COLUMNS.items()),
     )
     writing = progress_part(on_progress, 0.35, 0.8)
-    files: list[DataFile] = []
+    files = []
     for number, name in enumerate(names):
-        step = progress_part(writing, number / len(names), (number + 1) / len(names))
-        sql, params = _rows_of(table, shown, new_names, parts, number, name, table_key)
-        path = destination.with_stem(f"{destination.stem}-{number}")
-        message = f"writing the part {name}"
         files.append(
-            write_parquet(state.cursor, sql, params, path, on_progress=step, message=message)
+            write_parquet(
+                state.cursor,
+                *_rows_of(table, shown, new_names, parts, number, name, table_key),
+                destination.with_stem(f"{destination.stem}-{number}"),
+                on_progress=progress_part(writing, number / len(names), (number + 1) / len(names)),
+                message=f"writing the part {name}",
+            )
         )
     checking = progress_part(on_progress, 0.8, 0.85)
     missing, repeated = _faults(state.cursor, files, parts, checking)

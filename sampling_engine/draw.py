@@ -197,6 +197,8 @@ def _drawn_round(finished: FinishedRound, *, with_keys: bool) -> DrawnRound:
         prepared.strata.keys(np.arange(count)) if with_keys else [],
         weights=None if hits is None else weights[order],
         hits=None if hits is None else hits[order],
+        stages=finished.draw.stages,
+        selected=order,
     )
 
 

@@ -121,6 +121,12 @@ class InvalidNumbers(DomainError):
     code = "invalid_numbers"
 
 
+class ClusterInTwoStrata(DomainError):
+    """A cluster has rows in several strata."""
+
+    code = "cluster_in_two_strata"
+
+
 class NoReserves(DomainError):
     """The round's method has no row that would be next."""
 

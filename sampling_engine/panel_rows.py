@@ -25,11 +25,12 @@ from parquet_tables.tables import DataFile, Int64s, TableFiles
 from parquet_tables.writing import write_parquet
 from sampling_engine.methods.method import Method, Round
 from sampling_engine.results import Floats
+from sampling_engine.rotation import kept_share
 from sampling_engine.sql.statements import joined_rows
 
 STATES: tuple[PanelState, ...] = get_args(PanelState)
 FIRST, KEPT, ROTATED_IN, BORN, ROTATED_OUT, DIED = range(len(STATES))
-STATE, SINCE = "_panel_state", "_since_wave"
+STATE, SINCE, NUMBER = "_panel_state", "_since_wave", "_number"
 MANY = np.array([1 << 40], dtype=np.int64)
 """More rows than a cluster has."""
 
@@ -92,7 +93,7 @@ class PanelUnits:
     def expected_kept(
         self, chances: Floats, later: Floats, moved: Fraction, rotation: Fraction
     ) -> float | None:
-        """The expected number of these living rows that a wave keeps; see ``kept_share``.
+        """The expected number of these living rows that a wave keeps; see :func:`kept_share`.
 
         Parameters
         ----------
@@ -114,9 +115,7 @@ class PanelUnits:
         )
         is_equal = len(later) and not self.method.favours and np.ptp(later) == 0.0
         after = np.full(len(chances), later[0]) if is_equal else chances
-        around = np.maximum(0.0, np.minimum(chances, shifts + after - 1.0))
-        both = np.maximum(0.0, np.minimum(chances, shifts + after) - shifts) + around
-        return float((both / chances).sum())
+        return float(kept_share(chances, after, shifts).sum())
 
 
 def in_population(
@@ -135,12 +134,25 @@ def in_population(
 
 @dataclass(frozen=True)
 class StatedRows:
-    """Rows of a version with their states and the waves in which they came."""
+    """Rows of a version with their states and the waves in which they came.
+
+    Parameters
+    ----------
+    numbers : array of int64, optional
+        The number of each row among those of its key; 0 of a row that shares its key with none.
+        None if the key numbers no rows.
+    """
 
     table: TableFiles
     ordinals: Int64s
     states: Int64s
     since: Int64s
+    numbers: Int64s | None = None
+
+    def values(self) -> dict[str, Int64s]:
+        """The columns of a temporary table of the rows."""
+        found = {"ordinal": self.ordinals, "state": self.states, "since": self.since}
+        return found if self.numbers is None else {**found, "number": self.numbers}
 
 
 def write_wave_rows(
@@ -154,39 +166,39 @@ def write_wave_rows(
 
     ``names`` are the key's columns, of which the texts are written.
     """
-    own, params = _keyed_rows(rows.table, names, "wave_rows", rows.ordinals)
-    gone, more = _keyed_rows(left.table, names, "left_rows", left.ordinals)
-    state, since = map(quote_identifier, _free_names(names))
+    own, params = _keyed_rows(rows, names, "wave_rows")
+    gone, more = _keyed_rows(left, names, "left_rows")
+    state, since, number = map(quote_identifier, _free_names(names))
     shown = ", ".join(f"c{at} AS {quote_identifier(name)}" for at, name in enumerate(names))
     keys = ", ".join(f"c{at}" for at in range(len(names)))
+    if rows.numbers is not None:
+        shown, keys = f"{shown}, nullif(number, 0) AS {number}", f"{keys}, number"
     query = (
         f"SELECT {shown}, list_extract(?::VARCHAR[], state + 1) AS {state}, since AS {since} "
         f"FROM ({own} UNION ALL {gone}) AS r ORDER BY r.state, r.since, {keys}"
     )
-    tables = {
-        name: {"ordinal": one.ordinals, "state": one.states, "since": one.since}
-        for name, one in (("wave_rows", rows), ("left_rows", left))
-    }
+    tables = {"wave_rows": rows.values(), "left_rows": left.values()}
     with registered(cursor, tables):
         return write_parquet(cursor, query, [list(STATES), *params, *more], path)
 
 
-def _keyed_rows(table: TableFiles, names: Sequence[str], rows: str, ordinals: Int64s) -> Statement:
-    """The key's texts of some rows, with their states and first waves."""
+def _keyed_rows(rows: StatedRows, names: Sequence[str], name_of_rows: str) -> Statement:
+    """The key's texts of some rows, with what is stated of them."""
+    table, (ordinal, *stated) = rows.table, rows.values()
     key = ", ".join(
         f"CAST(f.{quote_identifier(table.column(name).name)} AS VARCHAR) AS c{at}"
         for at, name in enumerate(names)
     )
-    sql, params = rows_at(table, key, RowSet.of(rows, ordinals), ["state", "since"])
+    sql, params = rows_at(table, key, RowSet.of(name_of_rows, rows.values()[ordinal]), stated)
     return f"({sql})", params
 
 
-def _free_names(names: Sequence[str]) -> tuple[str, str]:
-    """The names of the two columns beside those of the key."""
+def _free_names(names: Sequence[str]) -> list[str]:
+    """The names of the columns beside those of the key."""
     taken = {name.lower() for name in names}
     free = []
-    for name in (STATE, SINCE):
+    for name in (STATE, SINCE, NUMBER):
         while name in taken:
             name = f"_{name}"
         free.append(name)
-    return free[0], free[1]
+    return free

@@ -193,6 +193,31 @@ class RoundFrame:
     always: NDArray[np.bool_]
 
 
+@dataclass(frozen=True, eq=False)
+class GroupStages:
+    """How the groups of a cluster round lie in clusters and strata.
+
+    Parameters
+    ----------
+    clusters : array of int, shape (groups,)
+        The cluster of each group; a group is a cluster, or a subcluster of one.
+    strata : array of int, shape (clusters,)
+        The stratum of each cluster.
+    chances : array of float, shape (clusters,)
+        The probability of each cluster.
+    inside : array of float, shape (groups,)
+        The probability of each group in its cluster, if this is drawn.
+    by_size : bool
+        Whether the clusters were drawn with probabilities by their size.
+    """
+
+    clusters: Int64s
+    strata: Int64s
+    chances: Floats
+    inside: Floats
+    by_size: bool
+
+
 @dataclass(frozen=True)
 class DrawnRound:
     """The facts of a drawn round for estimates; arrays of its rows have shape (rows,).
@@ -211,6 +236,10 @@ class DrawnRound:
     frame : RoundFrame, optional
     weights, hits : arrays, optional
         Of monetary units: design weights, and the selected units in each row.
+    stages : GroupStages, optional
+        Of clusters in strata, by size or in three stages.
+    selected : array of int, optional
+        The places of the rows in the order of selection.
     """
 
     ordinals: Int64s
@@ -222,6 +251,8 @@ class DrawnRound:
     frame: RoundFrame | None = None
     weights: NDArray[np.float64] | None = None
     hits: Int64s | None = None
+    stages: GroupStages | None = None
+    selected: Int64s | None = None
 
 
 @dataclass(frozen=True)
@@ -298,12 +329,16 @@ class RowChances:
     places, circle : array of int and (int, int), optional
         Of a systematic round, the places p of the rows among the eligible ones, and the drawn
         parts a of b possible starts: the row is drawn by the a starts p·a, p·a + 1 … modulo b.
+    arcs : array, optional
+        Of a systematic selection by size, where the starts that draw a row begin on a circle of
+        length 1; they end after its probability.
     """
 
     groups: Int64s
     probabilities: Floats
     places: Int64s | None = None
     circle: tuple[int, int] | None = None
+    arcs: Floats | None = None
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,10 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+import numpy as np
+
+from sampling_engine.results import Floats
+
 START_DIGITS = 18
 """Decimals of a start; a step is less than a tenth of the distance of two rows among 10^17."""
 
@@ -40,25 +44,23 @@ def next_start(start: Fraction, rotation: Fraction, drawn: int, rows: int) -> Fr
     return Fraction(moved.numerator * scale // moved.denominator, scale)
 
 
-def kept_share(before: Fraction, after: Fraction, moved: Fraction) -> Fraction:
+def kept_share(before: Floats, after: Floats, moved: Floats) -> Floats:
     """The part of all ranks in which both of two waves draw, nearly, as a share of the first's.
 
     Parameters
     ----------
-    before, after : Fraction
-        The sampling fractions, or the probabilities of a row in a weighted draw.
-    moved : Fraction
+    before, after : array of float
+        The probabilities of rows in both waves: sampling fractions, if all are alike. Those of the
+        first wave are above 0.
+    moved : array of float
         How far the start has moved.
 
     Examples
     --------
-    >>> str(kept_share(Fraction(8, 100), Fraction(8, 100), Fraction(2, 100)))
-    '3/4'
-    >>> str(kept_share(Fraction(9, 10), Fraction(9, 10), Fraction(2, 10)))
-    '8/9'
+    >>> before, moved = np.array([0.08, 0.9]), np.array([0.02, 0.2])
+    >>> kept_share(before, before, moved).round(6).tolist()
+    [0.75, 0.888889]
     """
-    if not before:
-        return Fraction(0)
-    common = max(Fraction(0), min(before, moved + after) - moved)
-    around = max(Fraction(0), min(before, moved + after - 1))
+    common = np.maximum(0.0, np.minimum(before, moved + after) - moved)
+    around = np.maximum(0.0, np.minimum(before, moved + after - 1.0))
     return (common + around) / before

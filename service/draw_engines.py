@@ -28,6 +28,7 @@ from service.service import Service
 from service.tables.attached_files import open_attached
 from service.tables.open_tables import OpenTable, open_commit
 from storage.versions.data_files import AttachedFile
+from storage.versions.manifests import StoredTable
 
 MIB = 1 << 20
 MAX_FOOTERS = 100
@@ -177,8 +178,8 @@ def opened_engine(
         return
     if service.spark is None:
         raise NoSparkServer
-    attached = _attached_files(service, dataset_id, source)
-    uris = {str(file.path): _spark_uri(file) for file in attached}
+    stored = _stored_table(service, dataset_id, source)
+    uris = {str(file.path): _spark_uri(file) for file in stored.attached_files}
     root = service.settings.spark_data_root
     data_dir = service.directory.root
 
@@ -189,7 +190,7 @@ def opened_engine(
 
     with spark_engine(service.spark, source.files, locate, on_progress) as engine:
         yield engine
-    open_attached(service, attached)  # Spark reads a file by its URI, whatever its version
+    open_attached(service, stored)  # Spark reads a file by its URI, whatever its version
 
 
 def spark_uri(path: Path, data_dir: Path, root: str) -> str:
@@ -206,12 +207,10 @@ def spark_uri(path: Path, data_dir: Path, root: str) -> str:
     return f"{base.rstrip('/')}/{path.relative_to(data_dir).as_posix()}"
 
 
-def _attached_files(
-    service: Service, dataset_id: int, source: OpenTable
-) -> tuple[AttachedFile, ...]:
+def _stored_table(service: Service, dataset_id: int, source: OpenTable) -> StoredTable:
     with service.database.read() as tx:
         commit = open_commit(tx, dataset_id, source.commit_id)
-    return commit.manifest.table(source.key).attached_files
+    return commit.manifest.table(source.key)
 
 
 def _spark_uri(file: AttachedFile) -> str:

@@ -274,6 +274,11 @@ def _digest_of_excluded(service: Service, commit: Commit, *, is_keyed: bool) -> 
         return digest_of_left_out(read_ordinals(cursor, path))
 
 
+def follows_keys(rounds: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a draw's rows follow from keys or groups, so that they stay when rows move."""
+    return any(given.get("order") or method_class(given["method"]).divides for given in rounds)
+
+
 def digest_of_left_out(ordinals: Int64s) -> str:
     """The digest of left-out rows: SHA-256 of their ordinals, joined by commas."""
     found = hashlib.sha256()

@@ -24,6 +24,7 @@ from storage.certificates.keys import SigningKeys
 from storage.jobs.kinds import Lane
 from storage.maintenance.data_directory import DataDirectory
 from storage.maintenance.pruning import PruneLimits
+from storage.maintenance.quotas import Quotas
 from storage.sqlite.clock import Clock
 from storage.sqlite.database import Database
 from storage.versions.data_files import DataFiles
@@ -137,6 +138,12 @@ class Service:
     object_stores: ObjectStores = field(default_factory=ObjectStores)
     results: RecentResults = field(default_factory=RecentResults)
     prune_limits: PruneLimits = field(default_factory=PruneLimits)
+
+    @property
+    def quotas(self) -> Quotas:
+        """The quotas of disk."""
+        settings = self.settings
+        return Quotas(self.data_files, settings.user_quota_mb, settings.dataset_quota_mb)
 
     def parquet_of(self, lane: Lane) -> ParquetDatabase:
         """The DuckDB instance of a lane."""

@@ -105,6 +105,8 @@ class ServiceLimits:
     """Whether each sample is compared with its population; otherwise only on request."""
     link_hours: int = 24
     """Lifetime of a one-time sign-in link."""
+    invitation_days: int = 7
+    """Lifetime of the link of an invitation."""
     bin_days: int = 30
     """Time for which a deleted sample, saved query, version or dataset can be restored."""
     keep_uploads_days: int = 7
@@ -274,7 +276,8 @@ class Settings(ServiceLimits):
         "",
         "URL",
         "URL of this server for browsers, such as https://jobs.example.org, for the links in "
-        "e-mails; empty writes no links.",
+        "e-mails, webhooks, working papers, invitations, sign-in links and code. Empty: e-mails, "
+        "webhooks and working papers have no links; the others have the address of the request.",
     )
     beacon_url: str = _setting(
         "",
@@ -294,6 +297,12 @@ class Settings(ServiceLimits):
         "The data directory as Spark's workers read it; empty is the same path.",
     )
     waiting_jobs_max: int = _setting(500, "jobs", "Maximum number of waiting jobs of one user.", 1)
+    user_quota_mb: int = _setting(
+        0, "MiB", "Disk space of the data files that a user stores; 0 is no quota.", 0
+    )
+    dataset_quota_mb: int = _setting(
+        0, "MiB", "Disk space of the data files of a dataset; 0 is no quota.", 0
+    )
     stop_grace_s: int = _setting(
         20, "seconds", "Time that running jobs get to finish when the server stops.", 0
     )
@@ -419,6 +428,19 @@ class Settings(ServiceLimits):
                 "smtp_server requires email_domains, such as bank.example: e-mails are sent to "
                 "their addresses only."
             )
+
+    def link(self, page: str, requested: str = "") -> str:
+        """Return the URL of a page by ``public_url``, or by the address of the request.
+
+        Without either the server doesn't know its name for browsers: the link is empty.
+
+        >>> Settings(public_url="https://jobs.example.org/").link("/account", "http://10.0.0.6")
+        'https://jobs.example.org/account'
+        >>> Settings().link("/account", "http://10.0.0.6/"), Settings().link("/account")
+        ('http://10.0.0.6/account', '')
+        """
+        origin = (self.public_url or requested).rstrip("/")
+        return f"{origin}{page}" if origin else ""
 
     @property
     def signs_in_elsewhere(self) -> bool:

@@ -69,6 +69,7 @@ class JoinedJson(TypedDict):
     name: str
     upload: NotRequired[int]
     last_finding_id: NotRequired[int]
+    last_replacement_id: NotRequired[int]
     commit_id: NotRequired[str]
     table_key: NotRequired[str]
 
@@ -137,7 +138,12 @@ def _resolved(
                 yield {"name": f"upload_{upload.number}", "upload": upload.number}
         else:
             entries, _ = list_findings(tx, job.id, None, 0, 1)
-            yield {"name": FINDINGS, "last_finding_id": entries[0].id if entries else 0}
+            replacements = [each.id for each in list_replacements(tx, job.id)]
+            yield {
+                "name": FINDINGS,
+                "last_finding_id": entries[0].id if entries else 0,
+                "last_replacement_id": max(replacements, default=0),
+            }
         return
     named = _NAMED.fullmatch(text)
     name, ref = (named[1], named[2]) if named else (text, text)
@@ -199,7 +205,7 @@ def _opened(
         elif rows is None:
             raise NotFound("The sample that the query reads was deleted.")
         elif "last_finding_id" in each:
-            yield rows.findings(each["last_finding_id"])
+            yield rows.findings(each["last_finding_id"], each.get("last_replacement_id"))
         elif len(uploads) <= FEW_UPLOADS or each["name"] in folded(sql):
             yield rows.upload(each["upload"])
 
@@ -257,12 +263,14 @@ class _SampleRows:
         path = self.service.data_files.path(found.file.sha256)
         return "SELECT * FROM read_parquet(?)", [str(path)], list(found.columns)
 
-    def findings(self, last_id: int) -> SourceTable:
-        """The newest finding about each row, up to an entry."""
+    def findings(self, last_id: int, last_replacement_id: int | None) -> SourceTable:
+        """The newest finding about each row, up to an entry, and replacements up to one or all."""
         with self.service.database.read() as tx:
             entries, _ = list_findings(tx, self.job.id, None, 0, MAX_FINDINGS)
             replaced = {
-                each.replacement_id: each.row_id for each in list_replacements(tx, self.job.id)
+                each.replacement_id: each.row_id
+                for each in list_replacements(tx, self.job.id)
+                if last_replacement_id is None or each.id <= last_replacement_id
             }
         newest: dict[str, Finding] = {}
         for entry in entries:  # newest first

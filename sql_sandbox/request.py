@@ -6,6 +6,7 @@ other files.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -53,6 +54,14 @@ class SourceTable:
     files: tuple[DataFile, ...]
     deletion_vector: Path | None = None
     row_ids: str | None = None
+
+    def shown(self, path_of: Callable[[AttachedPath], AttachedPath]) -> SourceTable:
+        """The table with other paths of its attached files, whose layout the parent applies."""
+        files = tuple(
+            DataFile(path_of(file.path), file.rows) if isinstance(file.path, AttachedPath) else file
+            for file in self.files
+        )
+        return replace(self, files=files)
 
     @property
     def paths(self) -> tuple[Path | AttachedPath, ...]:

@@ -195,7 +195,8 @@ class Sandbox:
     def _request(self, sql: str, tables: tuple[SourceTable, ...]) -> Iterator[QueryRequest]:
         with tempfile.TemporaryDirectory(dir=self._scratch_dir, prefix="sql-") as folder:
             limits = self._limits.within_disk(Path(folder))
-            request = QueryRequest("check", sql, tables, limits, Path(folder))
+            shown = tuple(table.shown(self._attached.shown) for table in tables)
+            request = QueryRequest("check", sql, shown, limits, Path(folder))
             with served(self._attached, request.attached) as serving:
                 if serving is None:
                     yield request

@@ -61,6 +61,50 @@ WHERE code_hash = :code_hash AND expires_at > :now AND removed_at IS NULL;
 DELETE FROM sign_in_links WHERE code_hash = :code_hash AND expires_at > :now
 RETURNING user_id;
 
+-- insert_invitation: Insert an invitation.
+INSERT INTO invitations (address, role_name, user_id, code_hash, created_at, expires_at)
+VALUES (:address, :role_name, :user_id, :code_hash, :now, :expires_at) RETURNING id;
+
+-- put_invitation_group: Add a group that an invited person joins.
+INSERT INTO invitation_groups (invitation_id, group_id) VALUES (:id, :group_id)
+ON CONFLICT DO NOTHING;
+
+-- list_invitations: List the open invitations, or one by id, address or unexpired link; newest first.
+SELECT invitations.id, address, invitations.role_name, users.soeid AS user_soeid,
+       invitations.created_at, expires_at, expires_at <= :now AS has_expired, sent_at, problem,
+       (SELECT json_group_array(name) FROM
+           (SELECT name FROM invitation_groups JOIN groups ON groups.id = group_id
+            WHERE invitation_id = invitations.id ORDER BY name COLLATE NOCASE)) AS groups
+FROM invitations JOIN users ON users.id = user_id
+WHERE (:id IS NULL OR invitations.id = :id)
+  AND (:address IS NULL OR address = :address COLLATE NOCASE)
+  AND (:code_hash IS NULL OR (code_hash = :code_hash AND expires_at > :now))
+ORDER BY invitations.id DESC;
+
+-- renew_invitation: Replace the link of an invitation.
+UPDATE invitations SET code_hash = :code_hash, expires_at = :expires_at, sent_at = NULL,
+                       problem = NULL
+WHERE id = :id;
+
+-- note_invitation_sent: Record the outcome of the e-mail of an invitation's current link.
+UPDATE invitations SET sent_at = :sent_at, problem = :problem
+WHERE id = :id AND code_hash = :code_hash;
+
+-- invitation_group_ids: List the groups that an invited person joins.
+SELECT group_id FROM invitation_groups WHERE invitation_id = :id ORDER BY group_id;
+
+-- delete_groups_of_invitation: Delete the groups of an invitation.
+DELETE FROM invitation_groups WHERE invitation_id = :id;
+
+-- delete_invitation: Delete an invitation without groups.
+DELETE FROM invitations WHERE id = :id;
+
+-- obsolete_invitations: List the invitations that expired some time ago.
+SELECT id FROM invitations WHERE expires_at <= :before;
+
+-- delete_invitations_of_group: Let no invited person join a group.
+DELETE FROM invitation_groups WHERE group_id = :id;
+
 -- insert_token: Insert a token's hash.
 INSERT INTO tokens (token_hash, user_id, kind, name, scope, created_at, expires_at)
 VALUES (:token_hash, :user_id, :kind, :name, :scope, :created_at, :expires_at)
@@ -77,9 +121,12 @@ SELECT users.id, users.soeid, users.role_name, users.created_at
 FROM tokens JOIN users ON users.id = tokens.user_id
 WHERE tokens.id = :id AND (expires_at IS NULL OR expires_at > :now) AND users.removed_at IS NULL;
 
--- list_named_tokens: List the named tokens of a user or of all users, newest first.
+-- list_named_tokens: List the named tokens of a user or of all users, newest first. q is a part of the
+-- token's or the user's name in any case, or NULL.
 SELECT tokens.*, users.soeid AS user_soeid FROM tokens JOIN users ON users.id = user_id
-WHERE kind = 'named' AND (:user_id IS NULL OR user_id = :user_id) ORDER BY tokens.id DESC;
+WHERE kind = 'named' AND (:user_id IS NULL OR user_id = :user_id)
+  AND (:q IS NULL OR instr(lower(tokens.name), lower(:q)) OR instr(lower(users.soeid), lower(:q)))
+ORDER BY tokens.id DESC;
 
 -- note_token_use: Record when a token was last used.
 UPDATE tokens SET last_used_at = :now WHERE id = :id;
@@ -345,6 +392,16 @@ WHERE run_parameters ->> '$.panel.panel_id' = :panel_id
                                        AND refs.commit_id = output_commit_id))
 ORDER BY run_parameters ->> '$.panel.wave', jobs.seq;
 
+-- other_wave: Select the job of a panel with the number of a given one, if its sample has a ref.
+SELECT other.id FROM jobs AS restored JOIN jobs AS other
+  ON other.run_parameters ->> '$.panel.panel_id' = restored.run_parameters ->> '$.panel.panel_id'
+ AND other.run_parameters ->> '$.panel.wave' = restored.run_parameters ->> '$.panel.wave'
+WHERE restored.id = :job_id AND other.id <> restored.id
+  AND other.run_parameters ->> '$.panel.panel_id' IS NOT NULL
+  AND (other.status IN ('pending', 'running')
+       OR EXISTS (SELECT 1 FROM refs WHERE refs.dataset_id = other.dataset_id
+                                       AND refs.commit_id = other.output_commit_id));
+
 -- failed_wave_of_panel: Select a panel's latest job if it failed and wasn't dismissed.
 SELECT id FROM jobs AS latest
 WHERE run_parameters ->> '$.panel.panel_id' = :panel_id
@@ -363,9 +420,9 @@ DELETE FROM panels WHERE dataset_id = :dataset_id;
 
 -- insert_schedule: Insert a schedule.
 INSERT INTO schedules (dataset_id, user_id, name, run_type, request, cron, zone, misfire,
-                       created_at, counted_from, next_run_at, job_id, exclude_drawn_by)
+                       created_at, counted_from, next_run_at, job_id, exclude_drawn_by, source)
 VALUES (:dataset_id, :user_id, :name, :run_type, :request, :cron, :zone, :misfire,
-        :now, :now, :next_run_at, :job_id, :exclude_drawn_by)
+        :now, :now, :next_run_at, :job_id, :exclude_drawn_by, :source)
 RETURNING id;
 
 
@@ -376,6 +433,13 @@ WHERE (schedule_id = :schedule_id OR jobs.id = :job_id) AND run_type = 'sampling
        OR EXISTS (SELECT 1 FROM refs WHERE refs.dataset_id = jobs.dataset_id
                                        AND refs.commit_id = output_commit_id))
 ORDER BY jobs.seq;
+
+-- sampled_runs: Select a schedule's newest completed draws whose sample a ref names.
+SELECT id FROM jobs
+WHERE schedule_id = :schedule_id AND run_type = 'sampling' AND status = 'completed'
+  AND EXISTS (SELECT 1 FROM refs WHERE refs.dataset_id = jobs.dataset_id
+                                   AND refs.commit_id = output_commit_id)
+ORDER BY seq DESC LIMIT :limit;
 
 -- schedule_of_job: Select the schedule whose run a job is.
 SELECT schedule_id FROM jobs WHERE id = :job_id AND schedule_id IS NOT NULL;
@@ -391,7 +455,8 @@ ORDER BY schedules.id;
 -- update_schedule: Change the times, the misfire rule or the key of a schedule, or pause it.
 UPDATE schedules
 SET cron = :cron, zone = :zone, misfire = :misfire, paused_at = :paused_at,
-    counted_from = :now, next_run_at = :next_run_at, exclude_drawn_by = :exclude_drawn_by
+    counted_from = :now, next_run_at = :next_run_at, exclude_drawn_by = :exclude_drawn_by,
+    source = :source
 WHERE id = :id;
 
 -- forget_schedule_problem: Forget why a run wasn't submitted.
@@ -411,6 +476,40 @@ RETURNING id;
 
 -- note_schedule_of_job: Note the schedule that a job is a run of.
 UPDATE jobs SET schedule_id = :schedule_id WHERE id = :job_id;
+
+-- note_schedule_problem: Note why a run of a schedule was stopped.
+UPDATE schedules SET problem = :problem, counted_from = :now WHERE id = :id;
+
+-- insert_run: Note a run that begins with data, in the transaction of its first job.
+INSERT INTO schedule_runs (schedule_id, name, numbers_name, began_at, data_job_id)
+VALUES (:schedule_id, :name, :numbers_name, :began_at, :data_job_id);
+
+-- end_runs_kept_apart: End the runs of a schedule that wait for an acceptance, as another begins.
+UPDATE schedule_runs SET ended_at = :now
+WHERE schedule_id = :schedule_id AND state = 'kept_apart' AND ended_at IS NULL;
+
+-- list_runs: List the runs of a schedule, newest first.
+SELECT * FROM schedule_runs WHERE schedule_id = :schedule_id ORDER BY id DESC;
+
+-- open_runs: List the runs that haven't ended, or those of a schedule; oldest first.
+SELECT * FROM schedule_runs
+WHERE ended_at IS NULL AND (:schedule_id IS NULL OR schedule_id = :schedule_id)
+ORDER BY id;
+
+-- set_run: Change the state, the jobs and the problem of a run that hasn't ended.
+UPDATE schedule_runs
+SET state = :state, profile_job_id = coalesce(:profile_job_id, profile_job_id),
+    job_id = coalesce(:job_id, job_id), problem = :problem, ended_at = :ended_at
+WHERE id = :id AND ended_at IS NULL AND state = :state_before
+  AND profile_job_id IS :profile_before AND job_id IS :job_before
+RETURNING id;
+
+-- delete_runs_of_schedule: Delete the runs of a schedule; their jobs stay.
+DELETE FROM schedule_runs WHERE schedule_id = :id;
+
+-- delete_runs_of_dataset: Delete the runs of a dataset's schedules.
+DELETE FROM schedule_runs
+WHERE schedule_id IN (SELECT id FROM schedules WHERE dataset_id = :dataset_id);
 
 -- delete_schedule: Delete a schedule.
 DELETE FROM schedules WHERE id = :id;
@@ -598,6 +697,49 @@ SELECT dataset_id, id, manifest FROM commits ORDER BY dataset_id, id;
 -- referenced_files: Select the data files of commits and of uploaded values.
 SELECT DISTINCT sha256 FROM needed_files;
 
+-- files_of_dataset: Select the data files of a dataset's commits and uploaded values.
+SELECT DISTINCT sha256 FROM needed_files WHERE dataset_id = :dataset_id;
+
+-- files_of_users: Select the data files that each user, or one, stored first.
+SELECT DISTINCT author_id AS user_id, sha256
+FROM commits JOIN commit_files ON commit_files.dataset_id = commits.dataset_id
+                              AND commit_files.commit_id = commits.id
+WHERE (:user_id IS NULL OR author_id = :user_id)
+  AND NOT EXISTS (SELECT 1 FROM commit_files AS others
+                  JOIN commits AS earlier ON earlier.dataset_id = others.dataset_id
+                                         AND earlier.id = others.commit_id
+                  WHERE others.sha256 = commit_files.sha256
+                    AND earlier.author_id <> commits.author_id
+                    AND earlier.created_at < commits.created_at)
+UNION
+SELECT user_id, sha256 FROM sample_values WHERE :user_id IS NULL OR user_id = :user_id;
+
+-- quota_of_user: Select a user's own quota.
+SELECT size_mb FROM user_quotas WHERE user_id = :user_id;
+
+-- quota_of_dataset: Select a dataset's own quota.
+SELECT size_mb FROM dataset_quotas WHERE dataset_id = :dataset_id;
+
+-- put_quota_of_user: Set a user's own quota.
+INSERT INTO user_quotas (user_id, size_mb) VALUES (:user_id, :size_mb)
+ON CONFLICT (user_id) DO UPDATE SET size_mb = :size_mb;
+
+-- put_quota_of_dataset: Set a dataset's own quota.
+INSERT INTO dataset_quotas (dataset_id, size_mb) VALUES (:dataset_id, :size_mb)
+ON CONFLICT (dataset_id) DO UPDATE SET size_mb = :size_mb;
+
+-- delete_quota_of_user: Let the settings say a user's quota.
+DELETE FROM user_quotas WHERE user_id = :user_id;
+
+-- delete_quota_of_dataset: Let the settings say a dataset's quota.
+DELETE FROM dataset_quotas WHERE dataset_id = :dataset_id;
+
+-- own_quotas_of_users: List the users' own quotas.
+SELECT user_id, size_mb FROM user_quotas;
+
+-- own_quotas_of_datasets: List the datasets' own quotas.
+SELECT dataset_id, size_mb FROM dataset_quotas;
+
 -- files_of_datasets: Select the data files of each dataset's commits and uploaded values.
 SELECT DISTINCT dataset_id, sha256 FROM needed_files;
 
@@ -654,6 +796,12 @@ WITH RECURSIVE retained (place) AS (
          AND commits.id IN (source_commit_id, run_parameters ->> '$.compare_to.commit_id')
     WHERE jobs.status IN ('pending', 'running')
     UNION
+    SELECT commits.rowid FROM jobs INDEXED BY jobs_listed_of_status
+    JOIN json_each(run_parameters, '$.joined') AS joined
+    JOIN commits ON commits.dataset_id = jobs.dataset_id
+         AND commits.id = joined.value ->> '$.commit_id'
+    WHERE jobs.status IN ('pending', 'running')
+    UNION
     SELECT commits.rowid FROM ledger_entries
     JOIN commits ON commits.dataset_id = ledger_entries.dataset_id
          AND commits.id = (body ->> '$.text') ->> '$.commit_id'
@@ -692,8 +840,10 @@ WHERE commits.rowid = :place
   AND NOT EXISTS (SELECT 1 FROM jobs INDEXED BY jobs_listed_of_status
                   WHERE jobs.status IN ('pending', 'running')
                     AND jobs.dataset_id = commits.dataset_id
-                    AND commits.id IN (source_commit_id,
-                                       run_parameters ->> '$.compare_to.commit_id'))
+                    AND (commits.id IN (source_commit_id,
+                                        run_parameters ->> '$.compare_to.commit_id')
+                         OR commits.id IN (SELECT value ->> '$.commit_id'
+                                           FROM json_each(run_parameters, '$.joined'))))
   AND (commits.dataset_id IN (SELECT value FROM json_each(:datasets))
        OR NOT EXISTS (SELECT 1 FROM bin WHERE bin.dataset_id = commits.dataset_id
                                           AND bin.commit_id = commits.id
@@ -1181,6 +1331,48 @@ RETURNING table_key;
 
 -- delete_row_keys_of_dataset: Delete all declared row keys of a dataset.
 DELETE FROM row_keys WHERE dataset_id = :dataset_id;
+
+-- set_data_contract: Set the data contract of a table, or set another.
+INSERT INTO data_contracts (dataset_id, table_key, terms, set_at, set_by)
+VALUES (:dataset_id, :table_key, :terms, :set_at, :set_by)
+ON CONFLICT (dataset_id, table_key) DO UPDATE
+SET terms = :terms, set_at = :set_at, set_by = :set_by
+RETURNING *, (SELECT soeid FROM users WHERE users.id = set_by) AS set_by_soeid;
+
+-- data_contracts_of_dataset: Select the data contracts of a dataset's tables, or of one table.
+SELECT data_contracts.*, users.soeid AS set_by_soeid
+FROM data_contracts JOIN users ON users.id = set_by
+WHERE dataset_id = :dataset_id AND (:table_key IS NULL OR table_key = :table_key)
+ORDER BY table_key;
+
+-- delete_data_contract: Delete the data contract of a table.
+DELETE FROM data_contracts WHERE dataset_id = :dataset_id AND table_key = :table_key
+RETURNING table_key;
+
+-- delete_data_contracts_of_dataset: Delete all data contracts of a dataset.
+DELETE FROM data_contracts WHERE dataset_id = :dataset_id;
+
+-- keep_apart: Note that a job's version is kept apart.
+INSERT INTO kept_apart (job_id, dataset_id, ref_name, apart_ref, failures, row_keys, at)
+VALUES (:job_id, :dataset_id, :ref_name, :apart_ref, :failures, :row_keys, :at);
+
+-- list_kept_apart: List the versions of a dataset that were kept apart, or that of a job.
+SELECT kept_apart.*, jobs.output_commit_id AS commit_id, jobs.run_parameters ->> '$.file_name'
+       AS file_name, users.soeid AS accepted_by_soeid,
+       EXISTS (SELECT 1 FROM refs WHERE refs.dataset_id = kept_apart.dataset_id
+                                    AND refs.name = apart_ref
+                                    AND refs.commit_id = jobs.output_commit_id) AS has_ref
+FROM kept_apart JOIN jobs ON jobs.id = job_id LEFT JOIN users ON users.id = accepted_by
+WHERE kept_apart.dataset_id = :dataset_id AND (:job_id IS NULL OR job_id = :job_id)
+ORDER BY kept_apart.at DESC, job_id;
+
+-- accept_kept_apart: Note that a version that was kept apart was accepted.
+UPDATE kept_apart SET accepted_at = :at, accepted_by = :user_id, reason = :reason
+WHERE job_id = :job_id AND accepted_at IS NULL
+RETURNING job_id;
+
+-- delete_kept_apart_of_jobs: Forget that the versions of pruned jobs were kept apart.
+DELETE FROM kept_apart WHERE job_id IN (SELECT value FROM json_each(:jobs));
 
 -- store_comparison: Store a job's comparison, unless the job was deleted.
 INSERT INTO comparisons (job_id, made_at, brief, whole)

@@ -164,7 +164,7 @@ MAY_NAME_METHODS = ("sampling_engine/methods", "estimation_engine/designs", "ver
 OTHER_MEANINGS = {
     "application/audit/evaluation/variables.py": {"cluster"},  # a word of a sentence
     "contract/words.py": {"random"},  # a variance of systematic samples
-    "client/jobsvc_client/fields.py": {"random", "split"},  # the defaults of methods
+    "client/jobsvc_client/fields.py": {"random", "split", "systematic"},  # defaults; a selection
     "command_line/root.py": {"split"},  # a command
     "estimation_engine/audit/assurance.py": {"random"},  # a selection of units
     "service/tables/table_comparison.py": {"weighted"},  # a field of answers

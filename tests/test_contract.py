@@ -173,6 +173,9 @@ def test_a_request_gives_its_body_again() -> None:
         "interval": {"proportion": "wilson", "minimum_degrees": 0},
         "variance": {"lonely_stratum": "adjust", "systematic": "sd1"},
         "calibrate": {"method": "ratio", "columns": ["paid"]},
+        "replicates": "none",
+        "replicate_count": 500,
+        "replicate_seed": 1,
         "values": 3,
         "true_values": True,
     }

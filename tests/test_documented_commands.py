@@ -29,6 +29,7 @@ from tests.documented_commands import (
     commands,
     usage_fault,
 )
+from tests.support.lake_tables import delta_sales
 from tests.support.live_server import LiveServer, live_server
 from tests.test_docs import API, PAGES
 
@@ -75,6 +76,7 @@ NOT_RUN: dict[str, dict[str, str]] = {
     "docs/OPERATIONS.md": {
         "jobsvc prune  ": "asks; tests/command_line/test_maintenance.py answers",
     },
+    "docs/PIPELINES.md": {"": "tests/client/test_pipelines_page.py runs it"},
     "docs/PROFILING.md": {"": "tests/profiling_engine/test_docs_page.py runs it"},
     "docs/RELIABILITY.md": {"./run-tests": "takes an hour; tests/faults does less of it"},
     "docs/SETTINGS.md": {"JOBSVC_MEMORY_MB=": "serves"},
@@ -123,6 +125,13 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
         objects.put_object(
             Bucket="audit-lake", Key="2025/ledger/01.parquet", Body=stored.read_bytes()
         )
+        for month in ("01", "02"):
+            key = f"days/year=2025/month={month}/a.parquet"
+            objects.put_object(Bucket="audit-lake", Key=key, Body=stored.read_bytes())
+        delta_sales(folder / "sales", files=3)
+        for path in (folder / "sales").rglob("*.*"):
+            key = path.relative_to(folder).as_posix()
+            objects.put_object(Bucket="audit-lake", Key=key, Body=path.read_bytes())
         live.draw(1, {"method": "random", "sample_size": 100, "output_name": "q1"})
         live.admin.post("/api/groups", json={"name": "Auditors"}).raise_for_status()
         yield live

@@ -477,6 +477,7 @@ FILTER = members(
     }
 )
 SAMPLE_SIZES = {"sample_size": SIZE, "sample_fraction": number}
+SORT = {"sort_columns": items(COLUMN, 1, 3), "sort_order": one_of("serpentine", "nested")}
 PARAMETERS = {
     "random": members(SAMPLE_SIZES),
     "reservoir": members(SAMPLE_SIZES),
@@ -492,13 +493,17 @@ PARAMETERS = {
         },
         strata_columns=items(either(COLUMN, BANDS), 1, 50),
     ),
-    "systematic": members({"interval": SIZE, "sample_size": SIZE, "start": SIZE}),
+    "systematic": members({"interval": SIZE, "sample_size": SIZE, "start": SIZE, **SORT}),
     "cluster": members(
         {"samples_per_cluster": SIZE, "sample_percentage": number},
         cluster_column=COLUMN,
         num_clusters=SIZE,
     ),
-    "weighted": members(sample_size=SIZE, weight_column=COLUMN),
+    "weighted": members(
+        {"selection": one_of("pareto", "systematic"), **SORT},
+        sample_size=SIZE,
+        weight_column=COLUMN,
+    ),
     "monetary_unit": members(
         {
             "sample_size": SIZE,
@@ -983,11 +988,15 @@ def value_text(value: str, kind: str) -> str:
     """Return the canonical text of a value of a key, from its text in a CSV file."""
     scale = DECIMAL_TYPE.fullmatch(kind)
     result, pattern = value, ""
-    if INTEGER_TYPE.fullmatch(kind):
+    decimals = int(scale[1]) if scale else 0
+    if INTEGER_TYPE.fullmatch(kind) or (scale and not decimals):
         pattern = "0|-?[1-9][0-9]*"
     elif scale:
-        pattern = "-?[0-9]+" + (rf"\.[0-9]{{{scale[1]}}}" if int(scale[1]) else "")
-        result = value.rstrip("0").rstrip(".") if int(scale[1]) else value
+        pattern = rf"(?!-[0.]+\Z)-?(0|[1-9][0-9]*)?\.[0-9]{{{decimals}}}"
+        whole = re.sub(r"^(-?)\.", r"\g<1>0.", value)  # of DECIMAL(2,2) a CSV file has .50
+        result = whole.rstrip("0").rstrip(".")
+    elif kind == "DATE":
+        pattern = r"[0-9]{4,}-[0-9]{2}-[0-9]{2}( \(BC\))?|-?infinity"
     elif kind == "BOOLEAN":
         pattern = "true|false"
     elif kind == "UUID":
@@ -1231,6 +1240,21 @@ def check_manifest(case: Case) -> None:
             else "taken from the files' footers, not checked"
         )
         case.report.claimed("L0", f"the numbers of rows of {len(attached)} attached files: {how}")
+    if "source" in case.table:
+        SOURCE(case.table["source"], "manifest.source")
+        case.report.claimed("L0", version_in_words(case.table["source"]))
+
+
+SOURCE = members(more=True, format=text(20), uri=text(4_000), version=text(40))
+
+
+def version_in_words(source: Any) -> str:
+    """Which version of a table of another format the attached files are."""
+    noun = {"iceberg": "snapshot"}.get(source["format"], "version")
+    return (
+        f"the files, their partitions and deleted rows are {noun} {source['version']} of the "
+        f"{source['format'].capitalize()} table {source['uri']}"
+    )
 
 
 LEFT_OUT_BY = members(
@@ -1720,6 +1744,24 @@ def check_seeds(case: Case) -> None:
             require(good, "entropy_seed", f"Round {rnd.number} has no number below 2^53.")
 
 
+def by_points(rnd: StatedRound) -> bool:
+    """Whether points at equal distances select rows by their weights."""
+    return rnd.method == "weighted" and rnd.parameters.get("selection") == "systematic"
+
+
+SORTABLE = re.compile(
+    r"U?(TINY|SMALL|BIG|HUGE)?INT|U?INTEGER|DECIMAL.*|DOUBLE|FLOAT|VARCHAR|BOOLEAN|UUID"
+)
+
+
+def check_sortable(rnd: StatedRound, name: str, kind: str, values: Row) -> None:
+    """Raise NotCheckable if texts of a type, or these dates, may not sort as their values do."""
+    dated = re.match("DATE|TIMESTAMP", kind)
+    years = all(value is None or re.match(r"[0-9]{4}-[^(]*$", value) for value in values)
+    if not (SORTABLE.fullmatch(kind) or (dated and years)):
+        raise NotCheckable(f"round {rnd.number} is sorted by {name}, of a type unknown here")
+
+
 def check_keys(case: Case) -> None:
     """Check that keyed orders fit the table and their methods."""
     keyed = [rnd for rnd in case.rounds if rnd.order is not None]
@@ -1728,7 +1770,8 @@ def check_keys(case: Case) -> None:
     require(good, "order_version", f"The newest order of the rounds is {due}.")
     for rnd in keyed:
         where, key = f"Round {rnd.number}", rnd.order["key"] if rnd.order else []
-        good = rnd.method not in ("systematic", "monetary_unit") and case.version == 2
+        along_line = by_points(rnd) or rnd.method in ("systematic", "monetary_unit")
+        good = not along_line and case.version == 2
         require(good, "order_key", f"{where}: {rnd.method} has no keyed order.")
         for column in key:
             known = case.types.get(column["name"])
@@ -1784,7 +1827,7 @@ def check_eligible(case: Case) -> None:
             "samples_per_cluster",
             "sample_percentage",
         } & set(rnd.parameters)
-        if rnd.method == "systematic" or whole_clusters:
+        if rnd.method == "systematic" or by_points(rnd) or whole_clusters:
             reserves = "none"
         if rnd.reserves != reserves:
             raise Invalid("facts", f"Round {rnd.number} has the reserves {rnd.reserves!r}.")
@@ -1804,6 +1847,7 @@ def round_columns(rnd: StatedRound) -> list[str]:
     """Return the columns that a round's draw reads."""
     names = [column for column, _ in group_columns(rnd)] if rnd.has_groups else []
     optional = ("weight_column", "book_column", "allocation_column", "cost_column")
+    names += rnd.parameters.get("sort_columns", [])
     return names + rnd.key + [rnd.parameters[name] for name in optional if name in rnd.parameters]
 
 
@@ -2134,6 +2178,8 @@ def _check_grid(case: Case, rnd: StatedRound, ordinals: list[int], where: str) -
     count = max(0, -((first - eligible * parts) // step)) if step else 0
     if rnd.rows != count:
         raise Invalid("sample_size", f"{count} rows are to be drawn in {where}, not {rnd.rows}.")
+    if "sort_columns" in given:
+        raise NotCheckable(f"the rows of {where} are sorted by columns, which the data have")
     if not all(a < b for a, b in pairwise(ordinals)):
         raise Invalid("order_violated", f"{where} isn't ascending.")
     shift = [d - i for i, d in enumerate(sorted(case.before(rnd)))]  # earlier rows make places move
@@ -2506,9 +2552,8 @@ class Redraw:
                     first, step, parts = (
                         int(rnd.facts[name]) for name in ("first", "step", "parts")
                     )
-                    self.compare(
-                        rnd, [eligible[(first + k * step) // parts] for k in range(rnd.rows)]
-                    )
+                    line = self.sorted_line(rnd, eligible)
+                    self.compare(rnd, [line[(first + k * step) // parts] for k in range(rnd.rows)])
                 else:
                     ranked = self.order(rnd).sorted(eligible)
                     line = [i for _, i in ranked]
@@ -2518,6 +2563,24 @@ class Redraw:
                     require(good, "last_rank", f"That of round {rnd.number} is {last}.")
                     self.lines[rnd.number, None] = line[rnd.rows :]
             taken.update(rnd.drawn())
+
+    def sorted_line(self, rnd: StatedRound, rows: list[int]) -> list[int]:
+        """Return rows, which ascend, in the order of a round's sort; None counts as the largest."""
+        serpentine = rnd.parameters.get("sort_order", "serpentine") == "serpentine"
+        groups = [rows]
+        for level, name in enumerate(rnd.parameters.get("sort_columns", [])):
+            values, kind = self.column(name)
+            found: list[list[int]] = []
+            check_sortable(rnd, name, kind, values)
+            for number, group in enumerate(groups):
+                alike: dict[Any, list[int]] = defaultdict(list)
+                for i in group:
+                    value = values[i]
+                    alike[(2, 0) if value is None else value_order(value, kind)].append(i)
+                down = serpentine and level > 0 and number % 2 == 1
+                found += [alike[key] for key in sorted(alike, reverse=down)]
+            groups = found
+        return [i for group in groups for i in group]
 
     def compare(self, rnd: StatedRound, due: list[int]) -> None:
         for place, (mine, other) in enumerate(zip(rnd.drawn(), due, strict=False), 1):
@@ -2661,6 +2724,9 @@ class Redraw:
             raise Invalid("facts", f"{where} has {len(certain)} take-all rows.")
         order = self.order(rnd, 62 if self.case.version == 2 else None)
         total = sum(rest.values())
+        if by_points(rnd):
+            self.points(rnd, [i for _, i in order.sorted(certain)], rest, count)
+            return
         keys = self.pareto(rnd, rest, total, count, order)
         line = sorted(rest, key=lambda i: keys[i])
         head = [i for _, i in order.sorted(certain)]
@@ -2685,6 +2751,26 @@ class Redraw:
             self.case.report.claimed(
                 "L2", f"{loose} probabilities of round {rnd.number}, from numerical integration"
             )
+
+    def points(self, rnd: StatedRound, head: list[int], rest: dict[int, int], count: int) -> None:
+        """Lay the rows along their line, each as long as its weight, and select by points."""
+        total = sum(rest.values())
+        start = total * Order(1, rnd.seed + ":start", 62).rank(0) >> 62
+        due, before = [*head], 0
+        for i in self.sorted_line(rnd, sorted(rest)):
+            after = before + rest[i]
+            # The k-th point is in the unit (k·total + start) // count.
+            first, last = (-((start - units * count) // total) for units in (before, after))
+            if last > first:
+                due.append(i)
+            before = after
+        self.compare(rnd, due)
+        for place, (i, p) in enumerate(zip(rnd.drawn(), rnd.probabilities or (), strict=True), 1):
+            right = Fraction(rest[i] * count, total) if i in rest else Fraction(1)
+            if not close(p, right):
+                raise Invalid(
+                    "probability", f"Row {place} of round {rnd.number} has {p}, not {float(right)}."
+                )
 
     def near(
         self, rnd: StatedRound, start: int, due: list[int], keys: dict[int, float]
@@ -3608,7 +3694,7 @@ def _verify_ledger(case: Case) -> None:
 def _verify_order(case: Case) -> None:
     for rnd in case.rounds:
         whole_order = rnd.method in ("random", "reservoir", "systematic") and case.is_whole(rnd)
-        whole_order = whole_order and rnd.order is None
+        whole_order = whole_order and rnd.order is None and "sort_columns" not in rnd.parameters
         done = (
             "the ordinals follow from seed and facts"
             if whole_order

@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from contract.column_lists import listed_names
 from contract.declarations import Declared, Request, declared
-from contract.fields import Choice, Count, Flag, Kind, Number, Text, Written
-from domain_errors import InvalidRequest
+from contract.fields import (
+    Choice,
+    Count,
+    Flag,
+    Items,
+    Kind,
+    Number,
+    Text,
+    ValuesKind,
+    Written,
+)
+from domain_errors import DomainError, InvalidRequest
 
 TYPED: tuple[type[Kind], ...] = (Choice, Count, Flag, Number, Text, Written)
-"""Kinds of which a form has one element; lists, objects and filters have their own."""
+"""Kinds of which a form has one element; lists, objects and filters have their own.
+
+An element of a list of columns, or of a source of values, is made where it is named.
+"""
+SOURCES = {"table": "The table", "latest": "Latest upload", "findings": "Findings"}
+"""Titles of sources of values; an upload is named by its number."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +42,8 @@ class FormField:
         As it was typed, else the default.
     only_with : str
         The choices of another field with which it is shown; of all if empty.
+    problem : str
+        Why its value was refused.
     """
 
     name: str
@@ -35,25 +53,47 @@ class FormField:
     choices: Mapping[str, str]
     is_flag: bool = False
     only_with: str = ""
+    problem: str = ""
 
 
 def form_fields(
-    request: type[Request], typed: Mapping[str, str], without: Sequence[str] = ()
+    request: type[Request],
+    typed: Mapping[str, str],
+    without: Sequence[str] = (),
+    only: Sequence[str] = (),
 ) -> list[FormField]:
-    """The elements of a request's fields, but those that a page has by itself."""
+    """The elements of a request's fields: of the named ones, or but those of the page itself."""
+    return [_form_field(own, typed) for own in _of_form(request, without, only)]
+
+
+def _of_form(request: type[Request], without: Sequence[str], only: Sequence[str]) -> list[Declared]:
     return [
-        _form_field(own, typed)
+        own
         for own in declared(request)
-        if isinstance(own.kind, TYPED) and own.name not in without
+        if (own.name in only if only else isinstance(own.kind, TYPED) and own.name not in without)
     ]
+
+
+def with_problem(
+    fields: Sequence[FormField], error: DomainError, text: str
+) -> list[FormField] | None:
+    """The elements with a refusal at the one that its ``loc`` names; None if it names none."""
+    names = {field.name for field in fields}
+    named = [part for part in error.loc if part in names]
+    if not named:
+        return None
+    return [replace(field, problem=text) if field.name == named[0] else field for field in fields]
 
 
 def _form_field(own: Declared, typed: Mapping[str, str]) -> FormField:
     choices: Mapping[str, str] = {}
+    text = typed.get(own.name, "")
     if isinstance(own.kind, Choice):
         has_default = own.is_required or own.default is not None or own.kind.usual is not None
         choices = own.kind.titles if has_default else {"": "Default", **own.kind.titles}
-    default = "" if own.is_required or own.default in (None, False) else str(own.default)
+    if isinstance(own.kind, ValuesKind):
+        choices = SOURCES if text in ("", *SOURCES) else {**SOURCES, text: f"Upload {text}"}
+    default = "" if own.is_required or own.default in (None, False, ()) else str(own.default)
     return FormField(
         own.name,
         own.title,
@@ -66,7 +106,10 @@ def _form_field(own: Declared, typed: Mapping[str, str]) -> FormField:
 
 
 def read_form(
-    request: type[Request], typed: Mapping[str, str], without: Sequence[str] = ()
+    request: type[Request],
+    typed: Mapping[str, str],
+    without: Sequence[str] = (),
+    only: Sequence[str] = (),
 ) -> dict[str, Any]:
     """The values that were typed, of the fields of :func:`form_fields`.
 
@@ -76,13 +119,26 @@ def read_form(
         A value isn't one; ``loc`` names its field.
     """
     values: dict[str, Any] = {}
-    for own in declared(request):
+    for own in _of_form(request, without, only):
         text = typed.get(own.name, "").strip()
-        if not text or not isinstance(own.kind, TYPED) or own.name in without:
+        if not text:
             continue
         try:
-            values[own.name] = True if isinstance(own.kind, Flag) else own.kind.read(text)
+            values[own.name] = _read(own.kind, text)
         except InvalidRequest as error:
             error.loc = ("query", own.name)
             raise
     return values
+
+
+def _read(kind: Kind, text: str) -> Any:
+    match kind:
+        case Flag():
+            return True
+        case Items(Text(), most):
+            names = tuple(listed_names(text))
+            if len(names) > most:
+                raise InvalidRequest("At most {most} columns.", most=most)
+            return names
+        case _:
+            return kind.read(text)

@@ -26,6 +26,12 @@ _ADVICE: Mapping[str, str] = {
     "source_changed": "Attach the table again and draw from the new version, or restore the file "
     "and {action}.",
     "unservable_file": "Import the files instead, or write them in another form and attach them.",
+    "version_not_found": "Attach another version of the table.",
+    "unsupported_table": "Rewrite the table as the message says, or export the version to plain "
+    "Parquet files and attach those.",
+    "broken_table_log": "Repair the table, or export the version to plain Parquet files.",
+    "delta_not_installed": "An administrator must install jobsvc[delta]. Then {action}.",
+    "iceberg_not_installed": "An administrator must install jobsvc[iceberg]. Then {action}.",
     "connection_missing": "An administrator must create the connection again. Then {action}.",
     "credentials_missing": "An administrator must set the variables of the connection. Then "
     "{action}.",
@@ -111,7 +117,12 @@ def outcome_of(job: JobRecord) -> str:
 
 def failure_of(job: JobRecord) -> str:
     """Why a job failed, with the labels of screens; empty if it didn't."""
-    return with_names(job.error_message or "", label)
+    return stored_text(job.error_message or "")
+
+
+def stored_text(message: str) -> str:
+    """A message that is stored without its template, with the labels of screens."""
+    return with_names(message, label)
 
 
 def progress_of(job: JobRecord, now: str) -> str:

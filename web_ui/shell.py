@@ -40,6 +40,7 @@ from application.job_submission import Submission, idempotency_key
 from application.providers.proxy_header import header_still_counts
 from application.samples.facts import favoured_rows, method_title, screen_text
 from application.sessions import COOKIE, CSRF_FIELD, SignedOut, csrf_token, require_own_page
+from contract.column_lists import text_of_names
 from contract.jobs import Priority
 from domain_errors import counted, percent_text
 from presentation.html import block_html
@@ -57,6 +58,7 @@ from web_ui.job_texts import (
     progress_of,
     ref_label,
     state_of,
+    stored_text,
     title_of,
 )
 from web_ui.numbers import (
@@ -403,6 +405,11 @@ def csrf_field() -> Markup:
     return Markup('<input type="hidden" name="{}" value="{}">').format(CSRF_FIELD, token)
 
 
+def own_address() -> str:
+    """The server's address for programs: ``public_url``, or that of the request."""
+    return service().settings.link("", request.host_url)
+
+
 # Template globals are also visible in imported macros.
 for _function in (
     asset,
@@ -425,6 +432,7 @@ for _function in (
     noun_of,
     failure_of,
     outcome_of,
+    own_address,
     percent_text,
     progress_of,
     query_text,
@@ -433,9 +441,11 @@ for _function in (
     relative_time,
     rounded_text,
     screen_text,
+    text_of_names,
     script,
     verdict_label,
     state_of,
+    stored_text,
     title_of,
     with_query,
 ):

@@ -40,6 +40,10 @@ SENTENCES: Mapping[Action, str] = MappingProxyType(
         "user_changed": "{who} changed the role of {soeid} from {role_before} to {role_name}",
         "user_removed": "{who} removed the user {soeid}",
         "account_linked": "{who} linked the account {soeid} to the identity provider",
+        "invitation_made": "{who} invited {address} as {role_name}",
+        "invitation_resent": "{who} made a new link of the invitation of {address}",
+        "invitation_withdrawn": "{who} withdrew the invitation of {address}",
+        "invitation_accepted": "{who} accepted the invitation of {address} as {role_name}",
         "permission_given": "{who} gave {grantee} {level} in {dataset}",
         "permission_taken": "{who} removed the access of {grantee} to {dataset}",
         "dataset_made": "{who} created {dataset}",
@@ -53,6 +57,13 @@ SENTENCES: Mapping[Action, str] = MappingProxyType(
         "ref_purged": "{who} deleted {ref} of {dataset} for good",
         "row_key_set": "{who} set the row key {columns} of the table {table_key} of {dataset}",
         "row_key_deleted": "{who} deleted the row key of the table {table_key} of {dataset}",
+        "data_contract_set": "{who} set the data contract of the table {table_key} of {dataset}",
+        "data_contract_deleted": (
+            "{who} deleted the data contract of the table {table_key} of {dataset}"
+        ),
+        "version_accepted": (
+            "{who} accepted a version of {dataset} that doesn't meet its data contract: {reason}"
+        ),
         "import_asked": "{who} imported {file_name} into {dataset}",
         "plan_registered": "{who} registered a plan of a sample of {dataset}",
         "draw_asked": "{who} drew {result} from {dataset}",
@@ -65,6 +76,8 @@ SENTENCES: Mapping[Action, str] = MappingProxyType(
         "rows_downloaded": "{who} downloaded rows of {source} as {format}",
         "rows_viewed": "{who} viewed {what} of {source}",
         "values_uploaded": "{who} uploaded values of {result} of {dataset} from {file_name}",
+        "user_quota_set": "{who} set the quota of {soeid}: {quota}",
+        "dataset_quota_set": "{who} set the quota of {dataset}: {quota}",
         "pruned": "{who} cleaned up the storage",
         "job_dismissed": "{who} dismissed the failure of {result} of {dataset}",
         "dismissal_undone": "{who} undid the dismissal of {result} of {dataset}",
@@ -95,7 +108,7 @@ SENTENCES: Mapping[Action, str] = MappingProxyType(
         "group_member_added": "{who} added {soeid} to the group {name}",
         "group_member_removed": "{who} removed {soeid} from the group {name}",
         "findings_entered": "{who} entered {findings} {findings|finding|findings} about {result}",
-        "row_replaced": "{who} replaced row {row} of {result} by {replacement}: {reason}",
+        "row_replaced": "{who} replaced {row} of {result} by {replacement}: {reason}",
         "findings_reviewed": "{who} {step} the findings about {result}",
         "attributes_chosen": "{who} chose the tested attributes of {result}: {attributes}",
         "conclusion_entered": "{who} wrote the conclusion on {result}",
@@ -129,7 +142,7 @@ SUBJECTS: Mapping[str, tuple[str, tuple[Action, ...]]] = MappingProxyType(
         "samples": ("Samples, queries, jobs", get_args(words.SampleAction)),
         "rows": ("Rows viewed and downloaded", get_args(words.RowAction)),
         "storage": (
-            "Clean-ups, backups, signing keys, connections, webhooks, e-mail",
+            "Quotas, clean-ups, backups, signing keys, connections, webhooks, e-mail",
             get_args(words.StorageAction),
         ),
     }
@@ -188,6 +201,10 @@ def _facts(entry: Entry) -> dict[str, list[SentencePart]]:
     """The facts that the sentences name."""
     details = entry.details
     facts = {name: [SentencePart(_text(value))] for name, value in details.items()}
+    for fact in ("row", "replacement"):
+        if fact in details:
+            name = details.get(f"{fact}_name") or f"row {details[fact]}"
+            facts[fact] = [SentencePart(str(name))]
     facts["action"] = [SentencePart(entry.action.replace("_", " "))]
     facts["what"] = [
         SentencePart(VIEWS.get(details.get("what", ""), _text(details.get("what", "rows"))))

@@ -37,7 +37,7 @@ from sampling_engine.errors import NoReserves
 from service.service import Service
 from service.tables.named_rows import NamedItems
 from service.tables.open_tables import SAMPLE, open_source, open_table, output_of
-from service.tables.row_names import names_of_job
+from service.tables.row_names import RowNames, names_of_job
 from storage.audit.findings import (
     NewestFinding,
     Replacement,
@@ -309,6 +309,7 @@ def _replace(by: Caller, job: JobRecord, row_id: str, reason: str) -> Replacemen
     for _ in range(MAX_ATTEMPTS):
         state = audit_state(by.service, job)
         candidate = _next_row(by.service, job, state, drawn, row_id)
+        names = names_of_job(by.service, job, [row_id, candidate])
         with by.writing() as tx:
             require_not_deleted(tx, job)
             if enter_replacement(
@@ -323,6 +324,7 @@ def _replace(by: Caller, job: JobRecord, row_id: str, reason: str) -> Replacemen
                     about=("job", job.id),
                     row=row_id,
                     replacement=candidate,
+                    **_names_of_both(names, row_id, candidate),
                     reason=reason,
                 )
                 round_number, _ = origin_of(drawn, state.replacing, row_id)
@@ -338,6 +340,12 @@ def _replace(by: Caller, job: JobRecord, row_id: str, reason: str) -> Replacemen
                 made = [each for each in list_replacements(tx, job.id) if each.row_id == row_id]
                 return made[0]
     raise Conflict("Another user is replacing rows of this sample. Try again.")
+
+
+def _names_of_both(names: RowNames, row_id: str, replacement: str) -> dict[str, str]:
+    """The names of a replaced row and of the next one, if the table has a row key."""
+    found = {"row_name": row_id, "replacement_name": replacement}
+    return {fact: names.of(row) for fact, row in found.items() if names.has(row)}
 
 
 def _next_row(

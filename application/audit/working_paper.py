@@ -96,6 +96,12 @@ def working_paper(
     ]
 
 
+def _address(service: Service, job: JobRecord) -> list[Row]:
+    """The URL of the sample, if the server knows its name for browsers."""
+    url = service.settings.link(f"/jobs/{job.id}")
+    return [("Address", url)] if url else []
+
+
 def _cover(
     service: Service,
     job: JobRecord,
@@ -108,6 +114,7 @@ def _cover(
         ("Dataset", job.dataset_name),
         ("Sample", job.output_name),
         ("Job id", job.id),
+        *_address(service, job),
         ("Drawn by", job.user_soeid, moment_of(job.created_at)),
         ("State of the review", REVIEW_STATES[review.state]),
     ]
@@ -186,6 +193,8 @@ def _version(service: Service, job: JobRecord) -> list[Row]:
         rows.append(("Attached file", attached.uri, version))
     if table.trust is not None:
         rows.append(("Attached files", table.trust))
+    if table.source is not None:
+        rows.append(("Version of the table", table.source.text, table.source.committed_at or ""))
     return rows
 
 

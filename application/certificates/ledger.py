@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from itertools import islice
 from types import MappingProxyType
@@ -12,8 +13,9 @@ from typing import Annotated
 
 from contract.declarations import Help
 from contract.requests.pages import PageRequest
-from domain_errors import counted, render
+from domain_errors import DomainError, counted, render
 from service.service import Service
+from service.tables.row_names import NO_NAMES, names_of_job
 from storage.certificates.canonical_json import canonical_json
 from storage.certificates.envelopes import sign_payload
 from storage.certificates.ledger import (
@@ -25,7 +27,7 @@ from storage.certificates.ledger import (
     output_refs,
     whole_ledger,
 )
-from storage.jobs.jobs import JobRecord
+from storage.jobs.jobs import JobRecord, get_job
 from storage.sqlite.clock import timestamp
 from storage.versions.refs import output_name_of
 
@@ -33,7 +35,7 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
     {
         "plan": "{actor} registered a plan before its draw",
         "draw": "{actor} drew {rows} {rows|row|rows} of table {table_key}",
-        "replacement": "{actor} replaced row {ordinal_out} by row {ordinal_in}: {reason}",
+        "replacement": "{actor} replaced {row_out} by {row_in}: {reason}",
         "deletion": "{actor} deleted a sample",
         "restoration": "{actor} restored a sample",
         "row_root": "{actor} built row proofs of table {table_key}",
@@ -78,10 +80,14 @@ def ledger_page(service: Service, dataset_id: int, page: PageRequest) -> LedgerP
         unrecorded = count_unrecorded_draws(tx, dataset_id)
         refs = output_refs(tx, entries)
     names = {job_id: name for job_id, ref in refs.items() if (name := output_name_of(ref))}
+    rows = _replaced_rows(service, entries)
     shown = [
         ShownLedgerEntry(
             **vars(entry),
-            sentence=render(SENTENCES[entry.kind], {**entry.body, "actor": entry.actor}),
+            sentence=render(
+                SENTENCES[entry.kind],
+                {**entry.body, **rows.get(entry.number, {}), "actor": entry.actor},
+            ),
             sample=names.get(entry.body.get("job_id", "")),
         )
         for entry in entries
@@ -89,6 +95,32 @@ def ledger_page(service: Service, dataset_id: int, page: PageRequest) -> LedgerP
     faults = list(chain_faults(whole))
     since = whole[0].recorded_at if whole else None
     return LedgerPage(shown, total, page.offset, page.limit, not faults, faults, since, unrecorded)
+
+
+def _replaced_rows(service: Service, entries: Sequence[LedgerEntry]) -> dict[int, dict[str, str]]:
+    """The names of the rows of replacements, by the numbers of their entries."""
+    ordinals = ("ordinal_out", "ordinal_in")
+    of_jobs: dict[str, list[LedgerEntry]] = {}
+    for entry in entries:
+        if entry.kind == "replacement":
+            of_jobs.setdefault(entry.body["job_id"], []).append(entry)
+    found: dict[int, dict[str, str]] = {}
+    for job_id, replacements in of_jobs.items():
+        names, key = NO_NAMES, ""
+        with suppress(DomainError):  # the job was pruned
+            with service.database.read() as tx:
+                job = get_job(tx, job_id)
+            key = job.run_parameters["table_key"]
+            ids = [f"{key}:{one.body[each]}" for one in replacements for each in ordinals]
+            names = names_of_job(service, job, ids)
+        for one in replacements:
+            found[one.number] = {
+                each.replace("ordinal", "row"): names.of(row_id)
+                if names.has(row_id := f"{key}:{one.body[each]}")
+                else f"row {one.body[each]}"
+                for each in ordinals
+            }
+    return found
 
 
 def ledger_file(service: Service, dataset_id: int) -> bytes:

@@ -93,9 +93,11 @@ def row_proofs(service: Service, job: JobRecord, ordinals: Sequence[int]) -> Row
         root = row_root_of(tx, job.dataset_id, source.commit_id, source.key)
     if root is None:
         raise NoRowRoot(
-            "Table {table_key} has no row root yet. POST /api/datasets/{dataset_id}/row-roots "
-            "builds it.",
+            "Table {table_key} of version {commit_id} has no row root yet. Build it: "
+            "jobsvc row-root {dataset_id} --ref {commit_id}, or POST "
+            "/api/datasets/{dataset_id}/row-roots.",
             table_key=source.key,
+            commit_id=source.commit_id,
             dataset_id=job.dataset_id,
         )
     with service.parquet.cursor(source.files) as cursor:

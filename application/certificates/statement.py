@@ -28,7 +28,7 @@ from sampling_engine import (
     certified_rounds,
     columns_for_redraw,
     draw_warnings,
-    method_class,
+    method_from_json,
     write_redraw_data,
 )
 from service.sampling_parameters import DrawRule, recorded_rounds, seeded_rounds
@@ -59,7 +59,8 @@ class NoCertificate(DomainError):
 def require_certifiable(rounds: Sequence[Mapping[str, Any]]) -> None:
     """Raise NoCertificate with the reason of a method without certificates."""
     for given in rounds:
-        if (reason := method_class(given["method"]).no_certificate) is not None:
+        method = method_from_json(given["method"], given["parameters"])
+        if (reason := method.no_certificate) is not None:
             raise NoCertificate(reason)
 
 

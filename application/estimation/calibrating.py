@@ -1,13 +1,22 @@
-"""Calibration of a sample to the exact totals of its source."""
+"""Calibration of a sample to the exact totals of its source, or to totals from outside."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import numpy as np
 
+from application.estimation.known_totals import (
+    OutsideTotals,
+    TotalsSource,
+    agree,
+    group_key,
+    named,
+    number_text,
+    shown_keys,
+)
 from contract.declarations import Help
 from contract.requests.estimate import CalibrateRequest
 from contract.words import CalibrationMethod
@@ -30,6 +39,7 @@ from estimation_engine import (
 from estimation_engine.arrays import Floats, Ints
 from estimation_engine.population import GroupKey
 from estimation_engine.reading import ReadSample
+from estimation_engine.weighting import Solve
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.rows import Statement
 from parquet_tables.tables import Column, TableFiles
@@ -44,8 +54,6 @@ MAX_COLUMNS: Mapping[CalibrationMethod, int] = {
 MAX_RAKED_CELLS = 300
 MAX_LISTED = 100
 """Totals in an answer."""
-MAX_NAMED = 5
-"""Cells that an error names."""
 FEW_ROWS = 5
 COLUMNS_LOC = ("calibrate", "columns")
 
@@ -60,6 +68,13 @@ class CalibrationFrame:
         The table and SQL of its rows that could be drawn.
     sample, ordinals : Statement, array of int
         SQL of the sample's table, and the sorted ordinals of its rows.
+    columns : TableFiles
+        The table whose columns a request names: the source, or the sample if totals are from
+        outside.
+    weights : array, shape (rows,)
+        Those that are calibrated: of the design, or of respondents, 0 for other rows.
+    outside : OutsideTotals, optional
+        Totals from outside; without them those of the source.
     """
 
     database: ParquetDatabase
@@ -68,6 +83,14 @@ class CalibrationFrame:
     sample: Statement
     ordinals: Ints
     design: Design
+    columns: TableFiles
+    weights: Floats
+    outside: OutsideTotals | None = None
+
+    @property
+    def has_nonresponse(self) -> bool:
+        """Whether rows with the weight 0 didn't respond."""
+        return self.weights is not self.design.weights
 
     def known(
         self, statistics: Sequence[Statistic], by: Sequence[Column], where: Statement | None = None
@@ -105,8 +128,10 @@ class KnownTotal:
     column: Annotated[str | None, Help("A column of numbers; null for the number of rows.")]
     group: Annotated[dict[str, Any] | None, Help("The values of the columns, of a number of rows.")]
     n: Annotated[int, Help("Sampled rows.")]
-    known: Annotated[float, Help("In the table.")]
-    estimated: Annotated[float, Help("By the design weights.")]
+    known: Annotated[float, Help("In the table, the request or the census.")]
+    estimated: Annotated[
+        float, Help("By the design weights; with nonresponse by those of respondents.")
+    ]
 
 
 @dataclass(frozen=True)
@@ -115,6 +140,7 @@ class CalibrationFacts:
 
     method: CalibrationMethod
     columns: tuple[str, ...]
+    source: Annotated[TotalsSource, Help("Where the totals come from.")]
     totals: Annotated[Sequence[KnownTotal], Help("The first 100 totals that are reproduced.")]
     g_min: Annotated[float | None, Help("The smallest factor of a weight; null for `difference`.")]
     g_max: float | None
@@ -123,11 +149,14 @@ class CalibrationFacts:
 
 @dataclass(frozen=True)
 class FoundCalibration:
-    """A calibration, with its totals and notes."""
+    """A calibration, with its totals and notes; ``solve`` calibrates other weights as well."""
 
     calibration: Calibration | Difference
     totals: Sequence[KnownTotal]
     notes: Sequence[str]
+    solve: Solve | None = None
+    source: TotalsSource = "table"
+    place: str = "in the table"
 
     def facts(self, request: CalibrateRequest) -> CalibrationFacts:
         """The facts of the answer."""
@@ -136,6 +165,7 @@ class FoundCalibration:
         return CalibrationFacts(
             request.method,
             request.columns,
+            self.source,
             self.totals[:MAX_LISTED],
             *(
                 (None, None, 0)
@@ -167,24 +197,42 @@ def find_calibration(
             rows=uncovered,
             loc=("calibrate",),
         )
-    columns = _columns(frame.source, request)
+    columns = _columns(frame.columns, request)
     try:
-        match request.method:
-            case "difference":
-                return _difference(frame, columns[0], by, where, keys)
-            case "ratio":
-                return _ratio(frame, columns[0])
-            case "regression":
-                return _regression(frame, columns)
-            case "poststratify":
-                cells, weights = _cells(frame, columns), frame.design.weights
-                by_cell = by_strata(weights, cells.of_sample, cells.rows)
-                return FoundCalibration(by_cell, cells.known_totals(weights), _few_notes([cells]))
-            case "rake":
-                return _raking(frame, columns)
+        found = _found(frame, request, columns, by, where, keys)
     except InvalidCalibration as error:
         error.loc = error.loc or COLUMNS_LOC
         raise
+    if frame.outside is None:
+        return found
+    return replace(found, source=frame.outside.source, place=frame.outside.place)
+
+
+def _found(
+    frame: CalibrationFrame,
+    request: CalibrateRequest,
+    columns: Sequence[Column],
+    by: Sequence[Column],
+    where: Statement | None,
+    keys: Sequence[Mapping[str, Any]],
+) -> FoundCalibration:
+    match request.method:
+        case "difference":
+            if frame.outside is not None or frame.has_nonresponse:
+                raise InvalidCalibration(
+                    "Calibration by difference takes totals of the table, and no nonresponse: "
+                    "choose `ratio` or `regression`.",
+                    loc=("calibrate", "method"),
+                )
+            return _difference(frame, columns[0], by, where, keys)
+        case "ratio":
+            return _ratio(frame, columns[0])
+        case "regression":
+            return _regression(frame, columns)
+        case "poststratify":
+            return _poststratified(frame, columns)
+        case "rake":
+            return _raking(frame, columns)
 
 
 def _columns(source: TableFiles, request: CalibrateRequest) -> list[Column]:
@@ -219,13 +267,9 @@ def too_many_cells(columns: Sequence[Column]) -> InvalidCalibration:
     """The error of columns whose values make too many groups."""
     return InvalidCalibration(
         "{columns} make more groups than a calibration takes: choose columns with fewer values.",
-        columns=_named([column.name for column in columns]),
+        columns=named([column.name for column in columns]),
         loc=COLUMNS_LOC,
     )
-
-
-def _named(names: Sequence[str]) -> str:
-    return ", ".join(f'"{name}"' for name in names)
 
 
 @dataclass(frozen=True)
@@ -239,11 +283,19 @@ class _Number:
     x: Floats
     total: float
     mean: float
-    rows: int
+    rows: float
     missing: int
     sampled_missing: int
+    is_outside: bool = False
 
     def notes(self) -> list[str]:
+        if self.is_outside:
+            if not self.sampled_missing:
+                return []
+            return [
+                f'{self.sampled_missing:,} sampled rows have no value in "{self.column.name}". '
+                "They count as the known mean."
+            ]
         if not self.missing:
             return []
         return [
@@ -258,16 +310,23 @@ class _Number:
 
 
 def _numbers(frame: CalibrationFrame, columns: Sequence[Column]) -> list[_Number]:
-    statistics = [Statistic(name, column) for column in columns for name in ("total", "count")]
-    *sums, rows = frame.known([*statistics, Statistic("count")], [])[()]
-    population = _frame_rows(frame, rows)
-    totals = [_known_total(column, *sums[2 * at : 2 * at + 2]) for at, column in enumerate(columns)]
+    population: float
+    if frame.outside is not None:
+        known = frame.outside.numbers(columns)
+        population, totals = known.rows, known.totals
+    else:
+        statistics = [Statistic(name, column) for column in columns for name in ("total", "count")]
+        *sums, rows = frame.known([*statistics, Statistic("count")], [])[()]
+        population = _frame_rows(frame, rows)
+        totals = [
+            _known_total(column, *sums[2 * at : 2 * at + 2]) for at, column in enumerate(columns)
+        ]
     read = frame.sampled([Statistic("total", column) for column in columns], [])
     numbers = []
     for at, column in enumerate(columns):
         total, count = totals[at]
         mean = total / count
-        missing = population - int(count)
+        missing = int(population - count)
         values = read.values[at]
         x = np.where(values.present, values.y, mean)
         numbers.append(
@@ -278,7 +337,8 @@ def _numbers(frame: CalibrationFrame, columns: Sequence[Column]) -> list[_Number
                 mean,
                 population,
                 missing,
-                int((~values.present).sum()),
+                int((~values.present & (frame.weights > 0)).sum()),
+                frame.outside is not None,
             )
         )
     return numbers
@@ -312,31 +372,41 @@ def _frame_rows(frame: CalibrationFrame, rows: float | None) -> int:
 
 def _ratio(frame: CalibrationFrame, column: Column) -> FoundCalibration:
     (number,) = _numbers(frame, [column])
-    weights = frame.design.weights
+    weights = frame.weights
+    if frame.outside is not None and number.total <= 0:
+        raise InvalidCalibration(
+            'A ratio needs a total above 0; that of "{column}" is {total}.',
+            column=column.name,
+            total=number_text(number.total),
+        )
     notes = number.notes()
     if (number.x < 0).any():
         notes.append(
             f'"{column.name}" has negative values; a ratio fits a column of sizes. Consider '
             "regression."
         )
-    calibration = by_ratio(weights, number.x, number.total)
-    return FoundCalibration(calibration, [number.known_total(weights)], notes)
+
+    def solve(given: Floats) -> Calibration:
+        return by_ratio(given, number.x, number.total)
+
+    return FoundCalibration(solve(weights), [number.known_total(weights)], notes, solve)
 
 
 def _regression(frame: CalibrationFrame, columns: Sequence[Column]) -> FoundCalibration:
     numbers = _numbers(frame, columns)
-    design, population = frame.design, numbers[0].rows
-    calibration = by_regression(
-        design.weights,
-        np.array([number.x for number in numbers]),
-        np.array([number.total / population for number in numbers]),
-        population,
-        [column.name for column in columns],
-    )
-    rows = KnownTotal(None, None, design.rows, population, float(design.weights.sum()))
-    totals = [rows, *(number.known_total(design.weights) for number in numbers)]
+    weights, population = frame.weights, numbers[0].rows
+    x = np.array([number.x for number in numbers])
+    means = np.array([number.total / population for number in numbers])
+    names = [column.name for column in columns]
+
+    def solve(given: Floats) -> Calibration:
+        return by_regression(given, x, means, population, names)
+
+    calibration = solve(weights)
+    rows = KnownTotal(None, None, int((weights > 0).sum()), population, float(weights.sum()))
+    totals = [rows, *(number.known_total(weights) for number in numbers)]
     notes = [note for number in numbers for note in number.notes()]
-    return FoundCalibration(calibration, totals, notes + _weight_notes(calibration))
+    return FoundCalibration(calibration, totals, notes + _weight_notes(calibration), solve)
 
 
 def _weight_notes(calibration: Calibration) -> list[str]:
@@ -375,28 +445,75 @@ class _FrameCells:
 
 
 def _cells(frame: CalibrationFrame, columns: Sequence[Column]) -> _FrameCells:
-    known = frame.known([Statistic("count")], columns)
-    _frame_rows(frame, sum(rows or 0.0 for (rows,) in known.values()))
+    if frame.outside is None:
+        known = {
+            key: rows or 0.0 for key, (rows,) in frame.known([Statistic("count")], columns).items()
+        }
+        _frame_rows(frame, sum(known.values()))
+    else:
+        known = frame.outside.cells(columns)
     read = frame.sampled([], columns)
-    keys = [tuple(key.values()) for key in read.keys]
-    empty = [key for key in known if key not in set(keys)]
+    shown = [tuple(key.values()) for key in read.keys]
+    keys = shown if frame.outside is None else [group_key(columns, key) for key in shown]
+    of_sample = read.domains.groups
+    drawn = np.bincount(of_sample, frame.weights > 0, minlength=len(keys)).astype(np.int64)
+    names = [column.name for column in columns]
+    if frame.outside is not None:
+        _require_listed(frame.outside, known, keys, drawn, names)
+    answered = {key for key, rows in zip(keys, drawn.tolist(), strict=True) if rows}
+    empty = [key for key, rows in known.items() if rows and key not in answered]
     if empty:
-        shown = "; ".join(
-            ", ".join("missing" if value is None else str(value) for value in key)
-            for key in empty[:MAX_NAMED]
+        lacking = (
+            "{count} of {cells} groups of {columns} have no respondent: {shown}. "
+            if frame.has_nonresponse
+            else "{count} of {cells} groups of {columns} have no sampled row: {shown}. "
         )
-        more = f" and {len(empty) - MAX_NAMED:,} more" if len(empty) > MAX_NAMED else ""
         raise InvalidCalibration(
-            "{count} of {cells} groups of {columns} have no sampled row: {shown}. Choose columns "
-            "with fewer values, or rake them separately.",
+            lacking + "Choose columns with fewer values, or rake them separately.",
             count=len(empty),
             cells=len(known),
-            columns=_named([column.name for column in columns]),
-            shown=shown + more,
+            columns=named(names),
+            shown=shown_keys(empty),
         )
-    rows = np.array([known[key][0] or 0.0 for key in keys])
-    of_sample = read.domains.groups
-    return _FrameCells(columns, keys, rows, of_sample, np.bincount(of_sample, minlength=len(keys)))
+    # Groups whose rows have the weight 0 alone count as one that is left out.
+    kept = np.flatnonzero(drawn > 0)
+    places = np.zeros(len(keys), dtype=np.int64)
+    places[kept] = np.arange(len(kept))
+    rows = np.array([known[keys[at]] for at in kept.tolist()])
+    return _FrameCells(
+        columns, [shown[at] for at in kept.tolist()], rows, places[of_sample], drawn[kept]
+    )
+
+
+def _require_listed(
+    outside: OutsideTotals,
+    known: Mapping[GroupKey, float],
+    keys: Sequence[GroupKey],
+    drawn: Ints,
+    names: Sequence[str],
+) -> None:
+    """Refuse sampled rows in groups without a known total, or with the total 0."""
+    rows = dict(zip(keys, drawn.tolist(), strict=True))
+    unknown = [key for key, count in rows.items() if count and not known.get(key)]
+    if unknown:
+        raise InvalidCalibration(
+            "{rows} sampled {rows|row is|rows are} in groups of {columns} whose total {place} is "
+            "missing or 0: {shown}.",
+            rows=sum(rows[key] for key in unknown),
+            columns=named(names),
+            place=outside.place,
+            shown=shown_keys(unknown),
+        )
+
+
+def _poststratified(frame: CalibrationFrame, columns: Sequence[Column]) -> FoundCalibration:
+    cells, weights = _cells(frame, columns), frame.weights
+
+    def solve(given: Floats) -> Calibration:
+        return by_strata(given, cells.of_sample, cells.rows)
+
+    totals = cells.known_totals(weights)
+    return FoundCalibration(solve(weights), totals, _few_notes([cells]), solve)
 
 
 def _few_notes(all_cells: Sequence[_FrameCells]) -> list[str]:
@@ -418,14 +535,27 @@ def _raking(frame: CalibrationFrame, columns: Sequence[Column]) -> FoundCalibrat
             cells=sum(counts),
             most=MAX_RAKED_CELLS,
         )
-    weights = frame.design.weights
-    calibration = by_raking(
-        weights,
-        Margins([each.of_sample for each in margins], counts),
-        [each.rows for each in margins],
-    )
+    weights = frame.weights
+    first = float(margins[0].rows.sum())
+    for each in margins[1:]:
+        whole = float(each.rows.sum())
+        if not agree(first, whole):
+            raise InvalidCalibration(
+                'The groups of "{column}" have {sum} rows together, and those of "{other}" {rows}.',
+                column=each.columns[0].name,
+                sum=number_text(whole),
+                other=margins[0].columns[0].name,
+                rows=number_text(first),
+            )
+    by_margin = Margins([each.of_sample for each in margins], counts)
+    # Published totals agree but for their rounding, raked ones to the last digits.
+    rows = [each.rows * (first / float(each.rows.sum())) for each in margins]
+
+    def solve(given: Floats) -> Calibration:
+        return by_raking(given, by_margin, rows)
+
     totals = [total for each in margins for total in each.known_totals(weights)]
-    return FoundCalibration(calibration, totals, _few_notes(margins))
+    return FoundCalibration(solve(weights), totals, _few_notes(margins), solve)
 
 
 def _difference(

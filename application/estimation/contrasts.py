@@ -141,10 +141,11 @@ def two_groups(table: TableFiles, between: BetweenRequest | None) -> TwoGroups |
     if between is None:
         return None
     column, loc = table.column(between.by), (*LOC, "between")
-    return TwoGroups(
-        value_condition(table, column, between.first, (*loc, "first")),
-        value_condition(table, column, between.second, (*loc, "second")),
-    )
+    first = value_condition(table, column, between.first, (*loc, "first"))
+    second = value_condition(table, column, between.second, (*loc, "second"))
+    if first == second:  # two texts of one number
+        raise InvalidEstimate("`first` and `second` are the same group.", loc=(*loc, "second"))
+    return TwoGroups(first, second)
 
 
 @dataclass(frozen=True)

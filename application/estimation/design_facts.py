@@ -147,7 +147,17 @@ def _step(spec: Round, drawn: DrawnRound) -> DrawnStep:
     kind = spec.method.group_kind
     by_size = design_class(spec.method.key).by_size
     p = drawn.probabilities
-    groups, groups_drawn = int((drawn.group_rows > 0).sum()), int((drawn.group_drawn > 0).sum())
+    has_rows, has_drawn = drawn.group_rows > 0, drawn.group_drawn > 0
+    groups, groups_drawn = int(has_rows.sum()), int(has_drawn.sum())
+    clusters, clusters_drawn = groups, groups_drawn
+    strata: tuple[int | None, int | None] = (None, None)
+    if (tree := drawn.stages) is not None:
+        own, drawn_ones = np.unique(tree.clusters[has_rows]), np.unique(tree.clusters[has_drawn])
+        clusters, clusters_drawn = len(own), len(drawn_ones)
+        if tree.strata.any():
+            strata = len(np.unique(tree.strata[own])), len(np.unique(tree.strata[drawn_ones]))
+    elif kind == "strata":
+        strata = groups, groups_drawn
     return DrawnStep(
         spec.round_number,
         spec.method.name,
@@ -157,10 +167,9 @@ def _step(spec: Round, drawn: DrawnRound) -> DrawnStep:
         spec.order_version,
         int(drawn.group_rows.sum()),
         len(drawn.ordinals),
-        groups if kind == "strata" else None,
-        groups_drawn if kind == "strata" else None,
-        groups if kind == "clusters" else None,
-        groups_drawn if kind == "clusters" else None,
+        *strata,
+        clusters if kind == "clusters" else None,
+        clusters_drawn if kind == "clusters" else None,
         int((p == 1.0).sum()) if by_size else None,
         float((1.0 - p).sum()) if by_size else None,
     )
@@ -188,7 +197,9 @@ def pair_probabilities(
     chances = row_chances(
         service.parquet, source.files, found.rounds[0], ordinals, counts_dir=counts_dir
     )
-    rows = RowsOfPairs(chances.groups, chances.probabilities, chances.places, chances.circle)
+    rows = RowsOfPairs(
+        chances.groups, chances.probabilities, chances.places, chances.circle, chances.arcs
+    )
     joint = found.design.joint_probabilities(rows, first, second)
     single = found.design.inclusion_probabilities(rows)
     ids = [f"{source.key}:{ordinal}" for ordinal in ordinals.tolist()]
@@ -196,7 +207,7 @@ def pair_probabilities(
         PairProbability(ids[one], ids[other], float(single[one]), float(single[other]), float(both))
         for one, other, both in zip(first, second, joint, strict=True)
     ]
-    return PairProbabilities(job.id, found.design.by_size, answers)
+    return PairProbabilities(job.id, found.design.approximates_pairs, answers)
 
 
 def _require_seeded_order(found: SampleDesign) -> None:

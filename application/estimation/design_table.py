@@ -40,6 +40,14 @@ STAGES = {
         "stage2_drawn",
     )
 }
+FURTHER_STAGES = (
+    "stratum_number",
+    "subcluster",
+    "stage1_probability",
+    "stage3_units",
+    "stage3_drawn",
+)
+"""Columns of clusters in strata, by size or in three stages alone."""
 
 
 def replicates_of(design: Design, request: DesignRequest) -> Replicates | None:
@@ -108,6 +116,7 @@ def _query(found: SampleDesign, columns: dict[str, NDArray[Any]]) -> str:
         "CASE WHEN NOT d.is_cluster THEN f._stratum END AS stratum",
         "CASE WHEN d.is_cluster THEN f._stratum END AS cluster",
         *(f"{value} AS {name}" for name, value in STAGES.items()),
+        *(f"nullif(d.{name}, {NO_UNIT}) AS {name}" for name in FURTHER_STAGES if name in columns),
         "d.take_all",
         f"{probability} AS probability",
         "d.weight",
@@ -138,7 +147,8 @@ def _stages_of(found: SampleDesign) -> dict[str, NDArray[Any]]:
             columns["stage1_units"][at], columns["stage1_drawn"][at] = units, drawn
             continue
         columns["is_cluster"][at] = True
-        columns["psu"][at] = own.groups
-        columns["stage1_drawn"][at], columns["stage1_units"][at] = own.clusters
-        columns["stage2_units"][at], columns["stage2_drawn"][at] = units, drawn
+        for name, numbers in own.stage_columns.items():
+            if name not in columns:
+                columns[name] = np.full(rows, NO_UNIT, dtype=numbers.dtype)
+            columns[name][at] = numbers
     return columns

@@ -9,10 +9,8 @@ from typing import Annotated, Any
 
 from application.estimation.calibrating import (
     CalibrationFacts,
-    CalibrationFrame,
     FoundCalibration,
     both,
-    find_calibration,
 )
 from application.estimation.contrasts import (
     ContrastEstimate,
@@ -28,14 +26,28 @@ from application.estimation.figures import (
     PlainEstimate,
     interval_notes,
 )
-from application.estimation.monetary_selection import drawable
+from application.estimation.known_totals import Census
+from application.estimation.nonresponse import NonresponseFacts
+from application.estimation.sample_rows import (
+    SampleRows,
+    column_at,
+    is_of_table,
+    require_of_table,
+    sample_rows,
+)
 from application.estimation.uploaded_values import ValuesUpload
 from application.estimation.value_sources import (
     FINDINGS,
     ValueSource,
     value_condition,
-    value_source,
-    with_values,
+)
+from application.estimation.weighting import (
+    FigureDomains,
+    Weighted,
+    WeightingRequest,
+    frame_condition,
+    replicate_notes,
+    weighted,
 )
 from application.samples.facts import population_note
 from contract.answers import AtConfidence
@@ -63,19 +75,20 @@ from estimation_engine import (
 from estimation_engine.arrays import Booleans
 from estimation_engine.known_values import require_known_value
 from estimation_engine.reading import ReadSample
+from estimation_engine.replicates import ReplicateFacts
+from estimation_engine.weighting import ReplicateWeights
 from parquet_tables.rows import Statement
-from parquet_tables.tables import Column, TableFiles, UnknownColumn
+from parquet_tables.tables import TableFiles, UnknownColumn
 from sampling_engine import Round
 from sampling_engine.filters import Filter
 from sampling_engine.sample_table import shown_columns
 from service.sampling_parameters import parse_filter
 from service.service import Service
-from service.tables.open_tables import SAMPLE, OpenTable, open_source, open_table, output_of
+from service.tables.open_tables import OpenTable
 from service.tables.sample_design import (
     DesignSummary,
     SampleDesign,
     design_notes,
-    design_of,
     design_summary,
 )
 from storage.audit.findings import list_replacements
@@ -97,6 +110,10 @@ class EstimatesAnswer(AtConfidence):
         list[ContrastEstimate], Help("Of each figure and group, if `contrast` was given.")
     ]
     calibration: CalibrationFacts | None
+    nonresponse: NonresponseFacts | None
+    replicates: Annotated[
+        ReplicateFacts | None, Help("Of the replicate weights, if the errors are by these.")
+    ]
     values: Annotated[ValuesUpload | None, Help("The upload that values were read from.")]
     design: DesignSummary
     warnings: Annotated[
@@ -106,20 +123,22 @@ class EstimatesAnswer(AtConfidence):
 
 
 @dataclass(frozen=True)
-class SampledValues:
-    """A sample as a request reads it: its table and source, its design, the values."""
+class SampledValues(SampleRows):
+    """The rows of a sample with the values of a request."""
 
-    source: OpenTable
-    sample: TableFiles
-    relation: Statement
-    values_from: ValueSource | None
-    design: SampleDesign
     read: ReadSample
     membership: tuple[Booleans, Booleans] | None
 
 
-def estimates_of(service: Service, job: JobRecord, request: EstimatesRequest) -> EstimatesAnswer:
+def estimates_of(
+    service: Service, job: JobRecord, request: EstimatesRequest, census: Census | None = None
+) -> EstimatesAnswer:
     """Estimate statistics from the rows of a completed draw.
+
+    Parameters
+    ----------
+    census : Census, optional
+        The table that the request's calibration names, by :func:`census_of`.
 
     Raises
     ------
@@ -129,13 +148,13 @@ def estimates_of(service: Service, job: JobRecord, request: EstimatesRequest) ->
     request = with_both_figures(request)
     sampled, settings = sampled_values(service, job, request), settings_of(request)
     design, has_filter = sampled.design.design, request.filters is not None
-    calibration = None
-    if request.calibrate is not None:
-        calibration = _calibration(service, sampled, request, request.calibrate)
+    weights = _weighted(service, sampled, request, census)
+    replicated = weights.replicated()
+    errors = _Errors(None if replicated is None else replicated[0], weights.plain_replicates())
     estimates = [
         estimate
         for figure, values in zip(request.statistics, sampled.read.values, strict=True)
-        for estimate in _of_statistic(figure, values, sampled, settings, calibration)
+        for estimate in _of_statistic(figure, values, sampled, settings, weights, errors)
     ]
     truth_notes: list[str] = []
     if request.true_values:
@@ -143,19 +162,25 @@ def estimates_of(service: Service, job: JobRecord, request: EstimatesRequest) ->
     contrasted = contrasts_of(
         request,
         design,
-        sampled.read,
+        _responding(sampled.read, weights),
         sampled.membership,
         settings,
-        None if calibration is None else calibration.calibration,
+        weights.final,
         estimates,
     )
     noted: list[NotedFigure] = [*contrasted.contrasts, *estimates]
     warnings = [*contrasted.warnings, *interval_notes(noted, settings, design.unit)]
+    if weights.response is not None:
+        warnings = [*weights.response.warnings, *warnings]
     notes = [*warnings, *design_notes(job, sampled.design, sampled.source, settings)]
     notes += filter(None, [population_note(job.run_parameters)])
     notes += _value_notes(service, job, request, sampled.values_from)
-    if calibration is not None and request.calibrate is not None:
-        notes += _calibration_notes(request.calibrate, calibration, estimates)
+    if weights.response is not None:
+        notes += weights.response.notes
+    if weights.calibration is not None and request.calibrate is not None:
+        notes += _calibration_notes(request.calibrate, weights.calibration, estimates)
+    if replicated is not None:
+        notes += replicate_notes(replicated[1])
     notes += contrasted.notes
     notes += _estimate_notes(estimates, has_filter)
     notes += _size_notes(sampled.design, estimates, has_filter)
@@ -167,9 +192,9 @@ def estimates_of(service: Service, job: JobRecord, request: EstimatesRequest) ->
         job_id=job.id,
         estimates=estimates,
         contrasts=contrasted.contrasts,
-        calibration=calibration.facts(request.calibrate)
-        if calibration and request.calibrate
-        else None,
+        calibration=weights.calibration_facts(),
+        nonresponse=weights.nonresponse_facts(),
+        replicates=None if replicated is None else replicated[1],
         values=ValuesUpload.of(upload, job) if upload else None,
         design=design_summary(sampled.design),
         warnings=warnings,
@@ -177,25 +202,28 @@ def estimates_of(service: Service, job: JobRecord, request: EstimatesRequest) ->
     )
 
 
-def sampled_values(service: Service, job: JobRecord, request: EstimatesRequest) -> SampledValues:
-    """Read the values of the sampled rows, after all checks of the request."""
-    source = open_source(service, job)
-    stored = open_table(service, job.dataset_id, output_of(job), SAMPLE).files
-    values_from = value_source(service, job, request.values, request.book_column)
-    sample, relation = with_values(stored, values_from)
+def sampled_values(
+    service: Service, job: JobRecord, request: EstimatesRequest, *, has_known_values: bool = True
+) -> SampledValues:
+    """Read the values of the sampled rows, after all checks of the request.
+
+    Without ``has_known_values`` the share of a value that no row of the table has is 0.
+    """
+    rows = sample_rows(service, job, request.values, request.book_column)
+    source, sample, values_from, design = rows.source, rows.sample, rows.values_from, rows.design
     statistics = [_statistic(sample, at, figure) for at, figure in enumerate(request.statistics)]
-    by = [_column(sample, name, ("by", at)) for at, name in enumerate(request.by)]
+    by = [column_at(sample, name, ("by", at)) for at, name in enumerate(request.by)]
     filters = None
     if request.filters is not None:
         filters = parse_filter(request.filters, sample, ("filters",))
-    _require_known_values(service, source, values_from, request, statistics)
+    if has_known_values:
+        _require_known_values(service, source, values_from, request, statistics)
     between = None if request.contrast is None else request.contrast.between
     groups = None
     if between is not None:
-        _column(sample, between.by, (*CONTRAST_LOC, "by"))
+        column_at(sample, between.by, (*CONTRAST_LOC, "by"))
         groups = two_groups(sample, between)
         _require_known_groups(service, source, values_from, between, groups)
-    design = design_of(service, job, source)
     _require_in_every_round(source, design.rounds, request, filters)
     condition = None if filters is None else filters.condition("f")
     of_groups: list[Statistic] = []
@@ -204,7 +232,7 @@ def sampled_values(service: Service, job: JobRecord, request: EstimatesRequest) 
         of_groups = groups.statistics(sample, between.by)
     with service.parquet.cursor(sample) as cursor:
         read = read_values(
-            cursor, relation, design.ordinals, [*statistics, *of_groups], by, condition
+            cursor, rows.relation, design.ordinals, [*statistics, *of_groups], by, condition
         )
     membership = None
     if of_groups:
@@ -217,7 +245,15 @@ def sampled_values(service: Service, job: JobRecord, request: EstimatesRequest) 
             estimates=count,
             maximum=MAX_ESTIMATES,
         )
-    return SampledValues(source, sample, relation, values_from, design, read, membership)
+    return SampledValues(**vars(rows), read=read, membership=membership)
+
+
+def _responding(read: ReadSample, weights: Weighted) -> ReadSample:
+    """The rows that responded, where others are made up for."""
+    if weights.response is None:
+        return read
+    included = read.domains.included & weights.response.model.responded
+    return replace(read, domains=replace(read.domains, included=included))
 
 
 def _value_notes(
@@ -246,6 +282,8 @@ def _require_in_every_round(
         for field in ("column", "denominator")
     ]
     named += [(("by", at), name) for at, name in enumerate(request.by)]
+    answered = () if request.nonresponse is None else request.nonresponse.columns
+    named += [(("nonresponse", "columns", at), name) for at, name in enumerate(answered)]
     calibrated = () if request.calibrate is None else request.calibrate.columns
     named += [(("calibrate", "columns", at), name) for at, name in enumerate(calibrated)]
     named += [(("filters",), each.name) for each in (() if filters is None else filters.columns)]
@@ -258,75 +296,48 @@ def _require_in_every_round(
             )
 
 
-def _is_of_table(table: TableFiles, found: SampleDesign, name: str) -> bool:
-    """Whether a column of the sample isn't another one than the table's of this name."""
-    if all(column.name != name for column in table.columns):
-        return True
-    return any(each.column.name == name == each.name for each in shown_columns(table, found.rounds))
-
-
-def _require_of_table(
-    table: TableFiles, found: SampleDesign, name: str, loc: tuple[str | int, ...]
-) -> None:
-    if not _is_of_table(table, found, name):
+def _weighted(
+    service: Service, sampled: SampledValues, request: EstimatesRequest, census: Census | None
+) -> Weighted:
+    """The weights of a request; a difference needs the source's own groups and filter."""
+    read, table = sampled.read, sampled.source.files
+    if request.calibrate is not None or request.nonresponse is not None:
+        # A calibration has a residual of each row for each estimate.
+        residuals = sampled.design.design.rows * len(read.keys) * len(read.values)
+        if residuals > MAX_RESIDUALS:
+            raise InvalidEstimate(
+                "The sampled rows times the calibrated estimates are {count}, more than {maximum}: "
+                "reduce the statistics or the groups.",
+                count=residuals,
+                maximum=MAX_RESIDUALS,
+                loc=("nonresponse" if request.calibrate is None else "calibrate",),
+            )
+    domains = FigureDomains()
+    if request.calibrate is not None and request.calibrate.method == "difference":
+        by = [column_at(table, name, ("by", at)) for at, name in enumerate(request.by)]
+        domains = FigureDomains(by, _condition(request, table), read.keys)
+    if request.replicates != "none" and request.contrast is not None:
         raise InvalidEstimate(
-            'In the sample, "{column}" is a column of the draw or of the upload, and not that of '
-            "the table, so its total isn't known.",
-            column=name,
-            loc=loc,
+            "A contrast has no standard error by replicate weights: leave out `replicates`.",
+            loc=("replicates",),
         )
-
-
-def _calibration(
-    service: Service, sampled: SampledValues, request: EstimatesRequest, calibrate: CalibrateRequest
-) -> FoundCalibration:
-    """The calibration of a request; a difference needs the source's own groups and filter."""
-    read, found, table = sampled.read, sampled.design, sampled.source.files
-    # A calibration has a residual of each row for each estimate.
-    residuals = found.design.rows * len(read.keys) * len(read.values)
-    if residuals > MAX_RESIDUALS:
-        raise InvalidEstimate(
-            "The sampled rows times the calibrated estimates are {count}, more than {maximum}: "
-            "reduce the statistics or the groups.",
-            count=residuals,
-            maximum=MAX_RESIDUALS,
-            loc=("calibrate",),
-        )
-    for at, name in enumerate(calibrate.columns):
-        loc = ("calibrate", "columns", at)
-        _column(sampled.sample, name, loc)
-        _require_of_table(table, found, name, loc)
-    by: list[Column] = []
-    where: Statement | None = None
-    keys: list[dict[str, Any]] = [{}]
-    if calibrate.method == "difference":
-        by = [_column(table, name, ("by", at)) for at, name in enumerate(request.by)]
-        keys = read.keys
-        where = _condition(request, table)
-    frame = CalibrationFrame(
-        service.parquet,
-        table,
-        frame_condition(found, table),
-        sampled.relation,
-        found.ordinals,
-        found.design,
+    asked = WeightingRequest(
+        request.calibrate,
+        request.nonresponse,
+        None if request.replicates == "none" else request.replicates,
+        request.replicate_count,
+        request.replicate_seed,
+        request.values,
     )
-    return find_calibration(frame, calibrate, by, where, keys)
+    return weighted(service.parquet, sampled, asked, census, domains)
 
 
-def frame_condition(found: SampleDesign, table: TableFiles) -> Statement | None:
-    """SQL over ``f`` of the source's rows that any round could draw; None for all rows."""
-    conditions: list[Statement] = []
-    for spec in found.rounds:
-        condition = drawable(spec, table)
-        if condition is None:
-            return None
-        if condition not in conditions:
-            conditions.append(condition)
-    if len(conditions) == 1:
-        return conditions[0]
-    sql = " OR ".join(f"coalesce({each}, false)" for each, _ in conditions)
-    return f"({sql})", [value for _, params in conditions for value in params]
+@dataclass(frozen=True)
+class _Errors:
+    """Standard errors by replicates: of the weights, and of those of the design alone."""
+
+    final: ReplicateWeights | None
+    plain: ReplicateWeights | None
 
 
 def _of_statistic(
@@ -334,20 +345,22 @@ def _of_statistic(
     values: Values,
     sampled: SampledValues,
     settings: EstimateSettings,
-    calibration: FoundCalibration | None,
+    weights: Weighted,
+    errors: _Errors,
 ) -> list[FigureEstimate]:
-    """The estimates of one statistic, by group; calibrated ones have the uncalibrated, too."""
+    """The estimates of one statistic, by group; weighted ones have those of the design, too."""
     design, read = sampled.design.design, sampled.read
-    plain = estimate(design, values, read.domains, settings)
-    if calibration is None:
+    plain = estimate(design, values, read.domains, settings, replicated=errors.plain)
+    if weights.final is None:
         return [
             _figure_estimate(figure, key, each, settings)
             for key, each in zip(read.keys, plain, strict=True)
         ]
-    calibrated = estimate(design, values, read.domains, settings, calibration.calibration)
+    domains = _responding(read, weights).domains
+    final = estimate(design, values, domains, settings, weights.final, errors.final)
     return [
         _figure_estimate(figure, key, _with_effect(each, before), settings, before)
-        for key, each, before in zip(read.keys, calibrated, plain, strict=True)
+        for key, each, before in zip(read.keys, final, plain, strict=True)
     ]
 
 
@@ -363,7 +376,10 @@ def _calibration_notes(
     request: CalibrateRequest, calibration: FoundCalibration, estimates: Sequence[FigureEstimate]
 ) -> list[str]:
     columns = ", ".join(request.columns)
-    notes = [f"Calibrated by {request.method} to the exact totals of {columns} in the table."]
+    exact = "exact " if calibration.source == "table" else ""
+    notes = [
+        f"Calibrated by {request.method} to the {exact}totals of {columns} {calibration.place}."
+    ]
     pairs = [
         (each.width, each.uncalibrated.width) for each in estimates if each.uncalibrated is not None
     ]
@@ -395,19 +411,11 @@ def _condition(request: EstimatesRequest, table: TableFiles) -> Statement | None
     return where if groups is None else both(where, groups.either)
 
 
-def _column(table: TableFiles, name: str, loc: tuple[str | int, ...]) -> Column:
-    try:
-        return table.column(name)
-    except UnknownColumn as error:
-        error.loc = loc
-        raise
-
-
 def _statistic(table: TableFiles, at: int, figure: StatisticRequest) -> Statistic:
     """The statistic of a request, checked against a table."""
     loc, condition = ("statistics", at), None
     column, denominator = (
-        None if (name := getattr(figure, field)) is None else _column(table, name, (*loc, field))
+        None if (name := getattr(figure, field)) is None else column_at(table, name, (*loc, field))
         for field in ("column", "denominator")
     )
     if figure.statistic == "proportion" and column is not None and figure.value is not NOT_GIVEN:
@@ -584,7 +592,7 @@ def _with_true_values(
             asked = parse_filter(request.filters, table, ("filters",))
             named += [column.name for column in asked.columns]
         for name in named:
-            _require_of_table(table, found, name, ("by",))
+            require_of_table(table, found, name, ("by",))
     except (UnknownColumn, InvalidEstimate) as error:
         return estimates, [f"The groups and the filter have no true values. {error.message}"]
     names = {column.name for column in table.columns}
@@ -592,7 +600,7 @@ def _with_true_values(
         at: _statistic(table, at, figure)
         for at, figure in enumerate(request.statistics)
         if all(
-            name is None or (name in names and _is_of_table(table, found, name))
+            name is None or (name in names and is_of_table(table, found, name))
             for name in (figure.column, figure.denominator)
         )
     }

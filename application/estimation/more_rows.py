@@ -275,7 +275,7 @@ def _by_frame(
     statistic = request.estimate.statistics[0].given()
     if request.estimate.filters is not None:
         raise InvalidGoal("The true variance can't be combined with `filters`.", loc=("filters",))
-    if request.estimate.values != TABLE or request.estimate.calibrate is not None:
+    if request.estimate.values != TABLE or _is_weighted(request.estimate):
         raise InvalidGoal(
             "The true variance is that of the table's own columns, without calibration.",
             loc=("basis",),
@@ -322,6 +322,11 @@ def _by_frame(
     return size, groups, list(planned.notes)
 
 
+def _is_weighted(request: EstimatesRequest) -> bool:
+    """Whether the weights are others than those of the design."""
+    return request.calibrate is not None or request.nonresponse is not None
+
+
 def _larger_round(
     job: JobRecord, found: SampleDesign, size: int
 ) -> tuple[dict[str, Any] | None, bool | None]:
@@ -338,17 +343,28 @@ def _larger_round(
     elif "sizes" in parameters:
         sizes = parameters["sizes"]
         parameters["sizes"] = {label: _grown(one, factor) for label, one in sizes.items()}
+    elif _draws_in_each_stratum(parameters):
+        parameters["num_clusters"] = ceil(parameters["num_clusters"] * factor)
     else:
         parameters = found.rounds[0].method.with_size(parameters, size)
     least = np.minimum(found.design.group_rows, MIN_DRAWN).sum()
     if "min_per_stratum" in parameters and least <= size:
         parameters["min_per_stratum"] = max(parameters["min_per_stratum"], MIN_DRAWN)
-    includes = found.rounds[0].method.includes_smaller or any(
-        name in parameters for name in GROWING
+    includes = found.rounds[0].method.includes_smaller or (
+        any(name in parameters for name in GROWING)
+        and parameters.get("cluster_probability", "equal") == "equal"
+        and parameters.get("cluster_allocation", "each") == "each"
     )
     sized = {name: value for name, value in given.items() if name != "goal"}
     (larger,) = stated_rounds([{**sized, "parameters": parameters}], recorded=True)
     return larger, includes
+
+
+def _draws_in_each_stratum(parameters: Mapping[str, Any]) -> bool:
+    """Whether the number of clusters is that of each stratum."""
+    return bool(parameters.get("strata_columns")) and (
+        "num_clusters" in parameters and parameters.get("cluster_allocation", "each") == "each"
+    )
 
 
 def _grown(size: int | str, factor: float) -> int | str:

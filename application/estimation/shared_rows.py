@@ -12,12 +12,12 @@ from contract.words import Duplicates
 from estimation_engine.change import CommonRows
 from parquet_tables.row_keys.canonical import InvalidKey
 from parquet_tables.row_keys.digests import KeyDigests, RowKey, compare_keys
-from parquet_tables.row_keys.kept import kept_rows, places_in_both
-from parquet_tables.tables import Int64s, TableFiles
+from parquet_tables.row_keys.kept import kept_pairs, places_in_both
+from parquet_tables.tables import Int64s
 from sampling_engine import row_chances
 from service.service import Service
 from service.tables.chosen_keys import declared_key_of
-from service.tables.open_tables import OpenTable, version_of
+from service.tables.open_tables import OpenTable, filters_of, open_table, version_of
 from service.tables.sample_design import SampleDesign
 from storage.jobs.jobs import JobRecord
 
@@ -146,12 +146,14 @@ class SharedRows:
 
     def _kept_keys(self) -> int:
         if self._keyed is None:
-            return self._sides[0].source.files.row_count
+            one, other = (side.source.files for side in self._sides)
+            gone = np.union1d(one.deletion_vector, other.deletion_vector)
+            return one.file_rows - len(gone)
         return compare_keys(*self._keyed).kept
 
     def _kept_rows(self) -> Iterator[tuple[Int64s, Int64s]]:
         if self._keyed is not None:
-            yield from kept_rows(*self._keyed)
+            yield from kept_pairs(*self._keyed)
             return
         table = self._sides[0].source.files
         for first in range(0, table.file_rows, CHUNK_ROWS):
@@ -175,14 +177,25 @@ def sharing(
         yield SharedRows(service, sides, key, None)
         return
     with ExitStack() as stack:
-        before, after = (_digests(service, side.source.files, key, stack) for side in sides)
+        before, after = (_digests(service, side, key, stack) for side in sides)
         yield SharedRows(service, sides, key, (before, after))
 
 
-def _digests(service: Service, table: TableFiles, key: RowKey, stack: ExitStack) -> KeyDigests:
-    cursor = stack.enter_context(service.parquet.cursor(table))
-    keyed = KeyDigests(cursor, table, key, service.directory.counts_dir, loc=("key",))
-    keyed.require()
+def _digests(service: Service, side: SharedSource, key: RowKey, stack: ExitStack) -> KeyDigests:
+    """The digests of a population; the number of an equal key depends on its whole version."""
+    population = side.source.files
+    version = population
+    if key.duplicates == "number" and filters_of(side.job) is not None:
+        dataset_id, table_key = side.job.dataset_id, side.job.run_parameters["table_key"]
+        version = open_table(service, dataset_id, version_of(side.job), table_key).files
+    cursor = stack.enter_context(service.parquet.cursor(version))
+    directory = service.directory.counts_dir
+    whole = KeyDigests(cursor, version, key, directory, loc=("key",))
+    whole.require()
+    if version is population:
+        return whole
+    keyed = KeyDigests(cursor, population, key, directory, loc=("key",))
+    keyed.numbered, keyed.ties = whole.numbered, whole.ties
     return keyed
 
 

@@ -36,6 +36,7 @@ from estimation_engine.planning.allocation import (
 )
 from estimation_engine.planning.designs import (
     ClusterPlan,
+    ClusterStagesPlan,
     RandomPlan,
     SizePlan,
     StratifiedPlan,
@@ -48,6 +49,7 @@ from estimation_engine.planning.goals import Goal, random_size
 from parquet_tables.progress import ignore_progress
 from parquet_tables.tables import Column, TableFiles
 from sampling_engine import (
+    ClusterMethod,
     Method,
     Round,
     StratifiedMethod,
@@ -58,6 +60,8 @@ from sampling_engine import (
 from sampling_engine.engines.engine import DrawState
 from sampling_engine.errors import InvalidMethod
 from sampling_engine.frame import FrameSums, Variable, read_frame
+from sampling_engine.methods.cluster.declaration import PlannedChances
+from sampling_engine.methods.cluster.tree import ClusterTree
 from sampling_engine.methods.method import PlannedBy
 from sampling_engine.methods.parameters import TAKE_ALL, found_column, group_column
 from sampling_engine.methods.stratified import values_by_stratum
@@ -736,7 +740,9 @@ class _OptimalPlanner(_StrataPlanner):
 
 
 class _ClusterPlanner(_Planner):
-    """The size is a number of clusters."""
+    """The size is a number of clusters, of each stratum or in all."""
+
+    method: ClusterMethod
 
     @property
     def _cluster_rows(self) -> Ints:
@@ -744,8 +750,18 @@ class _ClusterPlanner(_Planner):
         return self.group_rows[self.group_rows > 0]
 
     @cached_property
-    def plan(self) -> ClusterPlan:
+    def _tree(self) -> ClusterTree:
+        return self.method.tree_of(self.eligible)
+
+    @cached_property
+    def _chances(self) -> PlannedChances:
+        return self.method.planned_chances(self.eligible, self._tree, ignore_progress)
+
+    @cached_property
+    def plan(self) -> SizePlan:
         """The variances by the drawn clusters."""
+        if not self.method.is_plain:
+            return self._plan_of_stages()
         present, rows = self.group_rows > 0, self._cluster_rows
         drawn = self.method.rows_within(rows).astype(np.float64)
         weights = rows.astype(np.float64) * (rows / drawn - 1.0)
@@ -753,9 +769,66 @@ class _ClusterPlanner(_Planner):
         clusters = (self._stacked("group_counts")[:, present] > 0).sum(axis=1).astype(np.float64)
         return ClusterPlan(len(rows), self._stacked("total_squares"), within, clusters)
 
+    def _plan_of_stages(self) -> ClusterStagesPlan:
+        """Clusters in strata, by size or with subclusters."""
+        tree, rows = self._tree, self.group_rows.astype(np.float64)
+        drawn = np.maximum(self.method.rows_within(self.group_rows), 1)
+        whole, inside = tree.groups_with_rows, self._groups_inside
+        totals = self._by_cluster(self._stacked("group_sums"))
+        squares = self._by_cluster(self._stacked("group_sums") ** 2)
+        repeats = whole / np.maximum(inside, 1)
+        n = np.maximum(whole, 2)
+        spread = np.maximum(squares - totals**2 / np.maximum(whole, 1), 0.0) / (n - 1)
+        of_rows = self._by_cluster(self._stacked("group_squares") * rows * (rows / drawn - 1.0))
+        within = whole * np.maximum(repeats - 1.0, 0.0) * spread + repeats * of_rows
+        has_value = self._by_cluster(self._stacked("group_counts")) > 0
+        return ClusterStagesPlan(
+            self._chances.most,
+            self._chances.of_size,
+            self.method.cluster_probability != "equal",
+            tree.stratum_of,
+            totals,
+            within,
+            has_value.astype(np.float64),
+            self._degrees_inside(drawn),
+        )
+
+    def _degrees_inside(self, drawn: Ints) -> Floats:
+        """The units of each cluster if it is drawn with certainty, less one of each stratum."""
+        tree = self._tree
+        by_group = np.maximum(self._groups_inside - 1, 0).astype(np.float64)
+        of_rows = np.where(drawn < self.group_rows, drawn - 1, 0)
+        by_row = np.bincount(tree.cluster_of, of_rows, tree.clusters)
+        return np.where(self._groups_inside < tree.groups_with_rows, by_group, by_row)
+
+    @property
+    def _groups_inside(self) -> Ints:
+        """The groups to draw of each cluster."""
+        whole = self._tree.groups_with_rows
+        most = self.method.num_subclusters
+        return whole if most is None else np.minimum(whole, most)
+
+    def _by_cluster(self, figures: Floats) -> Floats:
+        """Sums over the groups of each cluster; shape (goals, groups)."""
+        tree = self._tree
+        found = np.zeros((len(figures), tree.clusters))
+        for goal, own in enumerate(figures):
+            found[goal] = np.bincount(tree.cluster_of, own, tree.clusters)
+        return found
+
+    def _size(self) -> int:
+        size = super()._size()
+        return size if self.method.is_plain else max(size, self._chances.least)
+
     def rows_of(self, size: int) -> int:
         """The rows to expect: it depends on the clusters how many there are."""
-        return round(size * float(self.method.rows_within(self._cluster_rows).mean()))
+        if self.method.is_plain:
+            return round(size * float(self.method.rows_within(self._cluster_rows).mean()))
+        tree = self._tree
+        rows = np.where(self.group_rows > 0, self.method.rows_within(self.group_rows), 0)
+        of_cluster = np.bincount(tree.cluster_of, rows, tree.clusters)
+        share = self._groups_inside / np.maximum(tree.groups_with_rows, 1)
+        return round(float((of_cluster * share * self._chances.of_size(size)).sum()))
 
     def _sized_at(self, size: int, parameters: Mapping[str, Any]) -> _Sized:
         sized = super()._sized_at(size, parameters)
@@ -763,11 +836,19 @@ class _ClusterPlanner(_Planner):
         if figure.facts is not None:
             homogeneity = float(figure.facts.homogeneity[figure.domain])
         finite = homogeneity if np.isfinite(homogeneity) else None
-        return replace(sized, own={"clusters": size, "homogeneity": finite})
+        clusters = size
+        if not self.method.is_plain:
+            clusters = round(float(self._chances.of_size(size).sum()))
+        return replace(sized, own={"clusters": clusters, "homogeneity": finite})
 
     def _note_design(self) -> None:
         if len(np.unique(self._cluster_rows)) > 1:
             self._note("Clusters have different numbers of rows: the rows are what to expect.")
+        if self.method.cluster_probability != "equal":
+            self._note("The variance is Hájek's approximation for unequal probabilities.")
+        if not self.method.is_plain:
+            for warning in self._chances.warnings:
+                self._note(warning.message)
 
 
 class _WeightsPlanner(_Planner):

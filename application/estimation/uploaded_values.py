@@ -175,6 +175,7 @@ def store_values(caller: Caller, job: JobRecord, given: RowFile) -> StoredUpload
                         "The sample has {count} uploads, the most that it can have.",
                         count=len(earlier),
                     )
+                service.quotas.require_room(tx, job.dataset_id, caller.user.id, [new.file])
                 number = insert_values(
                     tx, job.id, job.dataset_id, caller.user.id, new, service.clock
                 )

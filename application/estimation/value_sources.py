@@ -103,20 +103,13 @@ def estimated_columns(
 def value_condition(
     table: TableFiles, column: Column, value: Any, loc: tuple[str | int, ...]
 ) -> Statement:
-    """SQL over ``f`` of the rows that have a value; of those without one if it is None."""
+    """SQL over ``f`` of the rows that have a value; of those without one if it is None.
+
+    A text is read by the type of the column, so "1" is a number in a column of numbers alone.
+    """
+    if isinstance(value, str):
+        value = typed_value(family_of(column.type), value)
     condition = {"column": column.name, "operator": "=", "value": value}
     if value is None:
         condition = {"column": column.name, "operator": "is_null"}
     return parse_conditions([condition], "AND", table, loc=loc).condition("f")
-
-
-def value_of_text(
-    service: Service, job: JobRecord, name: str, text: str, values: ValueSource | None = None
-) -> Any:
-    """The value that a text means in a column; None, a missing value, if it is empty."""
-    if not text:
-        return None
-    sample = open_table(service, job.dataset_id, output_of(job), SAMPLE).files
-    column = with_values(sample, values)[0].column(name)
-    value = typed_value(family_of(column.type), text)
-    return value if isinstance(value, str | bool) else float(value)

@@ -21,7 +21,9 @@ from storage.accounts.datasets import restore_dataset
 from storage.accounts.users import User
 from storage.audit.findings import signed_off_jobs
 from storage.certificates.ledger import append_entry
-from storage.errors import NameTaken
+from storage.errors import Conflict, NameTaken
+from storage.jobs.jobs import get_job
+from storage.jobs.panels import other_wave
 from storage.sqlite.clock import timestamp
 from storage.sqlite.database import Transaction
 from storage.versions.bin import (
@@ -107,6 +109,8 @@ def restore(by: Caller, entry_id: int, name: str | None = None) -> BinEntry:
         Another object has the name; the error suggests a free one.
     InvalidValue
         The name can't be that of a version, or is reserved for samples or saved queries.
+    Conflict
+        It is a wave that its panel has drawn again.
     NotFound, Forbidden
         The entry isn't visible or has expired; the user can't edit the dataset.
     """
@@ -151,6 +155,12 @@ def _restore_ref(tx: Transaction, service: Service, entry: BinEntry, ref_name: s
         free = (name for name in names if named_ref(ref_name, name) not in taken)
         raise NameTaken(name=entry.name, suggestion=next(free))
     require_unreserved(tx, entry.dataset_id, ref_name)
+    wave = None if entry.job_id is None else other_wave(tx, entry.job_id)
+    if wave is not None:
+        raise Conflict(
+            "The panel has drawn this wave again, as {name}: delete that sample first.",
+            name=get_job(tx, wave, with_position=False).output_name,
+        )
     create_ref(tx, entry.dataset_id, ref_name, entry.commit_id, service.clock)
 
 

@@ -6,6 +6,7 @@ that wasn't checked says so, and the next request has it.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated
@@ -15,6 +16,7 @@ from contract.declarations import Help
 from contract.requests.datasets import RowKeyRequest
 from contract.words import Duplicates, KeyState
 from domain_errors import DomainError
+from parquet_tables.cached_files import table_identity
 from parquet_tables.progress import ProgressCallback
 from parquet_tables.row_keys.digests import RowKey
 from parquet_tables.tables import TableFiles
@@ -206,7 +208,7 @@ def _checked(service: Service, table: TableFiles, key: RowKey) -> KeyCheck | Non
     if cached is not None:
         return cached
     found: KeyCheck | None = service.background.result(
-        ("row_key", tuple(table.paths), key),
+        ("row_key", json.dumps(table_identity(table)), key),
         lambda on_progress: check_key(
             service.parquet_of("long"), directory, table, key, None, on_progress
         ),

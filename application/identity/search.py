@@ -6,11 +6,12 @@ Each kind has at most ``limit`` results and reads a bounded number of rows.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 from application.access import Caller
 from contract.declarations import Help
+from service.tables.row_names import named
 from storage.accounts.datasets import DatasetFilters, list_datasets
 from storage.jobs.jobs import JobRecord, job_ids_by_prefix
 from storage.jobs.lists import JobFilters, list_jobs
@@ -44,6 +45,9 @@ class Hit:
     row_id: Annotated[str | None, Help("The row's `_logical_row_id` in the sample of the job.")] = (
         None
     )
+    row_name: Annotated[
+        str | None, Help("The row by its key, or its row id without one; null of other results.")
+    ] = None
 
 
 def search(by: Caller, text: str, limit: int) -> list[Hit]:
@@ -53,12 +57,12 @@ def search(by: Caller, text: str, limit: int) -> list[Hit]:
         jobs = [job for job in latest if len(job.run_parameters_json) <= MAX_JOB_CHARACTERS]
         by_name = [*_datasets(tx, by, text, limit), *_refs(tx, by, text, limit)]
         named = {hit.job_id for hit in by_name}
-        return [
-            *_rows(jobs, text, limit),
+        found = [
             *_by_id(tx, by, text.lower(), limit),
             *by_name,
             *[hit for hit in _jobs(jobs, text, limit) if hit.job_id not in named],
         ]
+    return [*_rows(by, jobs, text, limit), *found]
 
 
 def _datasets(tx: Transaction, by: Caller, text: str, limit: int) -> list[Hit]:
@@ -127,15 +131,19 @@ def _job(job: JobRecord, row_id: str | None = None) -> Hit:
     )
 
 
-def _rows(jobs: list[JobRecord], text: str, limit: int) -> list[Hit]:
-    """The row with this key in the tables of the latest samples."""
+def _rows(by: Caller, jobs: list[JobRecord], text: str, limit: int) -> list[Hit]:
+    """The row with this row id in the tables of the latest samples."""
     key = ROW_KEY.fullmatch(text)
     if key is None:
         return []
-    return [
-        _job(job, row_id=f"{key['table']}:{int(key['ordinal'])}")
+    row_id = f"{key['table']}:{int(key['ordinal'])}"
+    found = [
+        job
         for job in jobs
         if job.run_type == "sampling"
         and job.run_parameters["table_key"] == key["table"]
         and int(key["ordinal"]) < (job.output_summary or {}).get("source_rows", 0)
     ][:limit]
+    return [
+        replace(_job(job, row_id=row_id), row_name=named(by.service, job, row_id)) for job in found
+    ]

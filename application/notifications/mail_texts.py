@@ -8,7 +8,7 @@ people's: each is on one line and has no invisible characters.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -53,15 +53,17 @@ def one_line(text: str) -> str:
     return line if len(line) <= MAX_NAME else f"{line[: MAX_NAME - 1]}…"
 
 
-def mail_text(tx: Transaction, due: DueDelivery, user: User, public_url: str) -> MailText:
+def mail_text(
+    tx: Transaction, due: DueDelivery, user: User, link: Callable[[str], str]
+) -> MailText:
     """Write the text of a delivery.
 
     Parameters
     ----------
     user : User
         The receiver's user.
-    public_url : str
-        The server's URL for browsers; without it a text has no links.
+    link : callable
+        Returns the URL of a page, or an empty text: the mail has no link.
 
     Raises
     ------
@@ -69,15 +71,15 @@ def mail_text(tx: Transaction, due: DueDelivery, user: User, public_url: str) ->
         The user can't read the dataset.
     """
     if due.dataset_id is None:
-        subject, page = "Test message", "/account"
+        subject, page = "Test message", page_of(due.payload)
         rows = {"Result": "E-mails of jobsvc reach this address."}
     else:
         dataset = one_line(get_dataset(tx, due.dataset_id, user).name)
         event = _event(tx, due)
-        subject, page = f"{event.what} of {dataset}: {event.result}", event.page
+        subject, page = f"{event.what} of {dataset}: {event.result}", page_of(due.payload)
         rows = {"Dataset": dataset, "Result": f"{event.result}{event.more}", **event.facts}
-    if public_url:
-        rows["Open"] = f"{public_url.rstrip('/')}{page}"
+    if url := link(page):
+        rows["Open"] = url
     width = max(map(len, rows)) + 2
     return MailText(
         f"[jobsvc] {subject}",
@@ -91,12 +93,11 @@ def mail_text(tx: Transaction, due: DueDelivery, user: User, public_url: str) ->
 
 @dataclass(frozen=True)
 class _Event:
-    """What happened to what; ``more`` follows the result, ``page`` shows it."""
+    """What happened to what; ``more`` follows the result."""
 
     what: str
     result: str
     more: str
-    page: str
     facts: Mapping[str, str]
 
 
@@ -107,23 +108,34 @@ def _event(tx: Transaction, due: DueDelivery) -> _Event:
     facts = {} if schedule is None else {"Schedule": schedule}
     if job_id is None:
         what = "A schedule" if schedule is None else f"Schedule {schedule}"
-        page = f"/datasets/{due.dataset_id}?tab=schedules"
         problem = None if found is None else found.problem
         if problem is not None and problem.code == data["error_code"]:
             facts["Reason"] = _without_values(problem)
         more = f" ({data['error_code']})"
-        return _Event(what, "a run was not submitted", more, page, facts)
+        return _Event(what, "a run was not submitted", more, facts)
     job = _job(tx, job_id)
-    what, page, facts = _title(job), f"/jobs/{job_id}", {**facts, "Job": job_id}
+    what, facts = _title(job), {**facts, "Job": job_id}
     if "action" in data:
         result = REVIEW_STEPS[data["action"]]
-        return _Event(what, result, _reviewer(tx, due, job_id), f"{page}?tab=findings", facts)
+        return _Event(what, result, _reviewer(tx, due, job_id), facts)
     if data["status"] == "failed":
-        return _Event(what, "failed", f" ({data['error_code']})", page, facts)
+        return _Event(what, "failed", f" ({data['error_code']})", facts)
     rows = None if job is None else (job.output_summary or {}).get("total_sampled")
-    return _Event(
-        what, "completed", "" if rows is None else f", {counted(rows, 'row')}", page, facts
-    )
+    return _Event(what, "completed", "" if rows is None else f", {counted(rows, 'row')}", facts)
+
+
+def page_of(payload: str) -> str:
+    """Return the page that shows the event of a payload.
+
+    >>> page_of('{"data": {"job_id": "0f2b", "dataset_id": 3, "action": "returned"}}')
+    '/jobs/0f2b?tab=findings'
+    """
+    data = json.loads(payload)["data"]
+    if "dataset_id" not in data:
+        return "/account"
+    if data["job_id"] is None:
+        return f"/datasets/{data['dataset_id']}?tab=schedules"
+    return f"/jobs/{data['job_id']}{'?tab=findings' if 'action' in data else ''}"
 
 
 def _reviewer(tx: Transaction, due: DueDelivery, job_id: str) -> str:

@@ -72,8 +72,15 @@ def mail(service: Service, due: DueDelivery, exchange: Exchange) -> DeliveryOutc
     settings = service.settings
     address = email_address(settings, due.address)
     with service.database.read() as tx:
-        text = mail_text(tx, due, get_user(tx, due.user_id), settings.public_url)
+        text = mail_text(tx, due, get_user(tx, due.user_id), settings.link)
     message = message_of(settings.smtp_sender, address, due.message_id, text, service.clock())
+    return send_message(settings, address, message, exchange)
+
+
+def send_message(
+    settings: Settings, address: str, message: EmailMessage, exchange: Exchange
+) -> DeliveryOutcome:
+    """Send a message once to an address that has been checked."""
     try:
         exchange.run(lambda: _send(settings, address, message, exchange))
     except Overdue:

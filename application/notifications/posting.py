@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from typing import Any
 
 import httpx
 
+from application.notifications.mail_texts import page_of
 from application.notifications.registering import signature, webhook_uri
 from import_engine.sources.exchange import Exchange, Overdue
 from import_engine.sources.uris import SourceUri, UriNotAllowed, is_link_local
@@ -25,8 +27,9 @@ def post(
         The server sends nothing to this URI.
     """
     uri = webhook_uri(due.address, settings.allowed_webhooks)
+    body = with_link(due.payload, settings).encode()
     try:
-        status = exchange.run(lambda: _status_of(client, uri, due, now, exchange))
+        status = exchange.run(lambda: _status_of(client, uri, due, body, now, exchange))
     except (httpx.TimeoutException, Overdue):
         return DeliveryOutcome(None, "The receiver didn't answer in time.")
     except httpx.HTTPError as error:
@@ -47,8 +50,26 @@ def post(
     return DeliveryOutcome(status, f"{problem} {consequence}", is_gone=True)
 
 
+def with_link(payload: str, settings: Settings) -> str:
+    """Add the link to the event's page to a payload, as ``url``, if the server has a public URL.
+
+    >>> with_link('{"data": {"webhook_id": 1}}', Settings(public_url="https://jobs.example.org"))
+    '{"data": {"webhook_id": 1, "url": "https://jobs.example.org/account"}}'
+    """
+    url = settings.link(page_of(payload))
+    if not url:
+        return payload
+    message = json.loads(payload)
+    return json.dumps({**message, "data": {**message["data"], "url": url}}, ensure_ascii=False)
+
+
 def _status_of(
-    client: httpx.Client, uri: SourceUri, due: DueDelivery, now: datetime, exchange: Exchange
+    client: httpx.Client,
+    uri: SourceUri,
+    due: DueDelivery,
+    body: bytes,
+    now: datetime,
+    exchange: Exchange,
 ) -> int:
     """Send the message and return the answer's status; the answer's body isn't read."""
 
@@ -60,7 +81,7 @@ def _status_of(
                 connection.close()
                 raise UriNotAllowed("The receiver's host has a link-local address.")
 
-    body, timestamp_s = due.payload.encode(), int(now.timestamp())
+    timestamp_s = int(now.timestamp())
     headers = {
         "Content-Type": "application/json",
         "User-Agent": "jobsvc",

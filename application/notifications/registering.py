@@ -11,7 +11,8 @@ from functools import partial
 from typing import Literal
 
 from application.access import Caller
-from contract.requests.automation import MAX_EMAIL_LENGTH, EmailRequest, WebhookRequest
+from contract.requests.accounts import MAX_EMAIL_LENGTH
+from contract.requests.automation import EmailRequest, WebhookRequest
 from contract.words import Action
 from import_engine.sources.uris import InvalidUri, SourceUri, allowing_prefix, parse_uri
 from service.settings import EMAIL_ADDRESS, Settings
@@ -79,15 +80,9 @@ def email_address(settings: Settings, text: str, loc: Sequence[str | int] = ()) 
             "smtp_server.",
             loc=loc,
         )
-    found = EMAIL_ADDRESS.fullmatch(text)
-    if found is None or len(text) > MAX_EMAIL_LENGTH:
-        raise InvalidValue(
-            '"{address}" isn\'t an e-mail address, such as name@{domain}.',
-            loc=loc,
-            address=text,
-            domain=settings.allowed_email_domains[0],
-        )
-    if found["domain"].lower() not in settings.allowed_email_domains:
+    if domain_of(text, loc, settings.allowed_email_domains[0]) not in (
+        settings.allowed_email_domains
+    ):
         raise InvalidValue(
             "E-mails are sent to addresses of {domains} only. An administrator adds domains in the "
             "setting email_domains.",
@@ -95,6 +90,19 @@ def email_address(settings: Settings, text: str, loc: Sequence[str | int] = ()) 
             domains=", ".join(settings.allowed_email_domains),
         )
     return text
+
+
+def domain_of(text: str, loc: Sequence[str | int] = (), example: str = "bank.example") -> str:
+    """Return the domain of an e-mail address, in lower case; InvalidValue if it isn't one."""
+    found = EMAIL_ADDRESS.fullmatch(text)
+    if found is None or len(text) > MAX_EMAIL_LENGTH:
+        raise InvalidValue(
+            '"{address}" isn\'t an e-mail address, such as name@{domain}.',
+            loc=loc,
+            address=text,
+            domain=example,
+        )
+    return found["domain"].lower()
 
 
 _SENT: Mapping[tuple[Kind, str], Action] = {

@@ -12,7 +12,7 @@ from contract.requests.panels import PanelRequest
 from contract.words import Action
 from domain_errors import DomainError
 from parquet_tables.row_keys.canonical import InvalidKey
-from sampling_engine import METHOD_CLASSES, method_class
+from sampling_engine import METHOD_CLASSES, method_class, method_from_json
 from service.service import Service
 from service.tables.open_tables import filters_of, open_requested
 from storage.errors import InvalidValue, NotFound
@@ -79,6 +79,9 @@ def _settled(service: Service, dataset_id: int, asked: PanelRequest) -> tuple[st
     try:
         draw = check_draw(service, dataset_id, request)
         (settled,) = draw.settled
+        reason = method_from_json(settled["method"], settled["parameters"]).no_panel
+        if reason is not None:
+            raise InvalidValue(reason, loc=("rounds", 0, "parameters"))
         if draw.excluded is not None:
             raise InvalidValue(
                 "Each wave draws from all rows of its version: leave `new_since` and "

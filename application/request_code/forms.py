@@ -28,6 +28,7 @@ from contract.requests.draw import EarlierFilterRequest
 from contract.requests.estimate import EstimatesRequest
 from contract.requests.evaluate import EvaluationRequest
 from contract.requests.importing import ReadOptions
+from contract.requests.weights import WeightsRequest
 from sampling_engine import DEFAULT_METHOD, METHODS
 
 Body = Mapping[str, Any]
@@ -218,6 +219,25 @@ DRAW = (
     Argument("draw_version", keyword("draw_version"), words.option("--draw-version")),
     Argument("engine", keyword("engine"), words.option("--engine")),
 )
+DRAW_DEFAULTS = {
+    **SOURCE,
+    "export_residual": False,
+    "allow_empty": False,
+    "selection.order_desc": False,
+    "order.start": "0",
+    "goal.confidence": 0.95,
+}
+(DIVIDING,) = (method.name for method in METHODS if method.kind.divides)
+OF_SPLITS = (
+    *("parameters.group", "parameters.strata_columns", "parameters.exact", "parameters.seed"),
+    *("filters", "filters.not_drawn_by", "order.key", "order.start", "order.duplicates"),
+    *("source_ref", "table_key", "output_name", "commit_message", "priority"),
+)
+SPLIT = (
+    Argument("parameters.parts", positional, words.pairs("--part")),
+    *(each for each in DRAW if each.field in OF_SPLITS),
+)
+"""The arguments of a split, whose method has a command and a method of the client."""
 ROUND_PARTS = ("round_number", "method", "parameters", "filters", "selection", "goal", "order")
 PLAIN_GOAL = {"margin", "confidence"}
 
@@ -255,6 +275,16 @@ def _step_fields(step: Body) -> Fields | None:
         fields |= _filter_fields(step["filters"])
     is_known = step.keys() <= set(ROUND_PARTS) and fields.keys() <= {each.field for each in DRAW}
     return fields if is_known and len(parameters.keys() & set(SIZES)) < 2 else None
+
+
+def _split_fields(body: Body) -> Fields | None:
+    """The fields of a split; None of another draw, and where its command lacks an option."""
+    fields = _draw_fields(body) or {}
+    if fields.pop("method", None) != DIVIDING:
+        return None
+    fields.pop("keyed", None)  # a split has no other order
+    given = {name for name, value in fields.items() if DRAW_DEFAULTS.get(name) != value}
+    return fields if given <= {each.field for each in SPLIT} else None
 
 
 def _filter_fields(filters: Any) -> Fields:
@@ -335,19 +365,19 @@ def _import_fields(body: Body) -> Fields:
 FORMS = (
     Form(
         r"/api/sampling/datasets/(?P<dataset>\d+)/jobs",
+        f"parts = dataset.{DIVIDING}({{arguments}})\nframes = parts.frames()",
+        ("jobsvc", DIVIDING, "{subject}"),
+        SPLIT,
+        fields=_split_fields,
+        defaults=DRAW_DEFAULTS,
+    ),
+    Form(
+        r"/api/sampling/datasets/(?P<dataset>\d+)/jobs",
         "sample = dataset.sample({arguments})\nrows = sample.to_pandas()",
         ("jobsvc", "sample", "{subject}"),
         DRAW,
         fields=_draw_fields,
-        defaults={
-            **SOURCE,
-            "export_residual": False,
-            "allow_empty": False,
-            "selection.order_desc": False,
-            "order.start": "0",
-            "order.duplicates": "refuse",
-            "goal.confidence": 0.95,
-        },
+        defaults=DRAW_DEFAULTS,
         body_option=True,
     ),
     Form(
@@ -366,6 +396,15 @@ FORMS = (
             **defaults_of(EstimatesRequest),
             "variance": {"lonely_stratum": "fail"},
         },
+    ),
+    Form(
+        OF_SAMPLE + "/weights",
+        "weights = sample.weights({arguments})",
+        ("jobsvc", "weights", "{subject}", "--output", "weights.csv"),
+        arguments_of(WeightsRequest, without=("format",)),
+        subject="sample",
+        fields=lambda body: {name: value for name, value in body.items() if name != "format"},
+        defaults=defaults_of(WeightsRequest),
     ),
     Form(
         OF_SAMPLE + "/change",
@@ -461,6 +500,7 @@ FORMS = (
                 "require_columns", keyword("require_columns"), words.flag("--require-columns")
             ),
             Argument("row_key", keyword("row_key"), words.option("--row-key")),
+            Argument("duplicates", keyword("duplicates"), words.option("--duplicates")),
             BATCH,
         ),
         subject="client",

@@ -140,20 +140,15 @@ def _figure(each: dict[str, Any]) -> Words:
 
 
 def _share(value: Any) -> str:
-    """Write the value of a share; a text that would be read as a number has quotes."""
+    """Write the value of a share; an empty text, and one in quotes, has quotes."""
     if value is None:
         return ""
     if isinstance(value, bool):
         return str(value).lower()
     if not isinstance(value, str):
         return str(value)
-    try:
-        float(value)
-        is_plain = False
-    except ValueError:
-        is_quoted = len(value) > 1 and value[0] == value[-1] == '"'
-        is_plain = bool(value) and value not in ("true", "false") and not is_quoted
-    return value if is_plain else f'"{value}"'
+    is_quoted = len(value) > 1 and value[0] == value[-1] == '"'
+    return f'"{value}"' if is_quoted or not value else value
 
 
 def joined(parts: Mapping[str, WriteWords]) -> WriteWords:

@@ -11,6 +11,7 @@ from application.samples.facts import (
     excluded_text,
     method_title,
     monetary_facts,
+    relative_facts,
     step_facts,
     warnings_of,
 )
@@ -42,11 +43,12 @@ def design_sheet(service: Service, job: JobRecord) -> Section:
         Facts("Result", _result(service, job)),
     ]
     seeded = seeded_rounds(job.run_parameters)
-    for given, seeds, result in zip(
-        job.run_parameters["rounds"], seeded, summary["rounds"], strict=True
+    for place, (given, seeds, result) in enumerate(
+        zip(job.run_parameters["rounds"], seeded, summary["rounds"], strict=True)
     ):
         title = f"Step {given['round_number']}: {method_title(given['method'])}"
-        blocks.append(Facts(title, _step(given, seeds, result)))
+        relative = relative_facts(job.run_parameters, place)
+        blocks.append(Facts(title, [*_step(given, seeds, result), *relative]))
         if groups := group_table(given, result):
             blocks.append(groups)
     if totals := _control_totals(service, job):

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from application.relative_filters import FIELD, RelativeFilters
 from domain_errors import counted, render
 from presentation.content import Code, Row
 from sampling_engine import METHODS
@@ -21,6 +22,7 @@ LABELS = {
     "exclude_drawn_by": "Exclude drawn rows by",
     "allow_empty": "Allow a sample without rows",
     "require_columns": "Require the same columns",
+    "duplicates": "Equal keys",
     "minimum_degrees": "Degrees of freedom, at least",
 }
 """Screen names of the parameters of methods, and of other fields that messages name."""
@@ -100,7 +102,10 @@ def excluded_text(run_parameters: Mapping[str, Any]) -> str | None:
     if excluded is None:
         return None
     by = "position" if excluded["key"] is None else ", ".join(excluded["key"])
-    return f"{counted(excluded['rows'], 'row')} that {_owners(excluded)}, by {by}"
+    others = ""
+    if excluded.get("group_rows"):
+        others = f", with {excluded['group_rows']:,} other rows of their {excluded['group']}"
+    return f"{counted(excluded['rows'], 'row')} that {_owners(excluded)}, by {by}{others}"
 
 
 def _owners(excluded: Mapping[str, Any]) -> str:
@@ -152,6 +157,16 @@ def step_facts(given: Mapping[str, Any], seeded: Mapping[str, Any]) -> list[Row]
         descending = ", descending" if selection.get("order_desc") else ""
         facts.append(("Ordered by", f"{selection['order_by']}{descending}"))
     return facts
+
+
+def relative_facts(parameters: Mapping[str, Any], place: int) -> list[Row]:
+    """The filter of a round as it was requested, if it had relative dates."""
+    relative: RelativeFilters | None = parameters.get(FIELD)
+    asked = None if relative is None else relative["rounds"][place]
+    if relative is None or asked is None:
+        return []
+    read_at = relative["read_at"].replace("T", " ").replace("+00:00", " UTC")
+    return [("Filter as requested", Code(filter_text(asked))), ("Its dates are read at", read_at)]
 
 
 def planned_facts(planned: Mapping[str, Any]) -> list[Row]:

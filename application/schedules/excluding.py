@@ -88,8 +88,9 @@ def find_drawn(
     parts = requested_parts(service, dataset_id, source.key, earlier)
     with service.database.read() as tx:
         declared = declared_key_of(tx, dataset_id, source)
+    parts = {name: some for name, some in parts.items() if name not in {job.id for job in draws}}
     is_row_key = declared is not None and list(key) == declared.columns
-    return find_rows(
+    found = find_rows(
         service,
         dataset_id,
         source,
@@ -99,8 +100,9 @@ def find_drawn(
         tuple({job.id: job for job in (*named, *draws)}.values()),
         (FIELD,),
         on_progress,
-        {name: some for name, some in parts.items() if name not in {job.id for job in draws}},
+        parts,
     )
+    return found.with_groups(service, request["rounds"], parts)
 
 
 def require_rows(found: ExcludedRows) -> None:

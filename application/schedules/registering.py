@@ -10,11 +10,17 @@ from typing import Any
 
 from application.access import Caller
 from application.excluding import ExcludedRows, with_filters
+from application.relative_filters import requested_rounds
 from application.schedules.excluding import FIELD, drawn_rows, find_drawn
 from application.schedules.running import run_now
-from application.schedules.times import next_time
+from application.schedules.sources import source_of_schedule
+from application.schedules.times import next_time, zone_of
 from contract.jobs import RunType
-from contract.requests.automation import ScheduleChangeRequest, ScheduleRequest
+from contract.requests.automation import (
+    ScheduleChangeRequest,
+    ScheduleRequest,
+    ScheduleSourceRequest,
+)
 from contract.words import Action
 from service.tables.open_tables import filters_of
 from storage.errors import Conflict, NotFound
@@ -23,6 +29,7 @@ from storage.jobs.kinds import PROFILE
 from storage.jobs.schedules import (
     NewSchedule,
     Schedule,
+    ScheduleSource,
     Times,
     add_schedule,
     change_schedule,
@@ -58,7 +65,7 @@ def repeated_request(job: JobRecord) -> dict[str, Any]:
             **{name: value for name, value in one.items() if name != "round_number"},
             "parameters": {k: v for k, v in one["parameters"].items() if k != "seed"},
         }
-        for one in given["rounds"]
+        for one in requested_rounds(given)
     ]
     own = {name: given[name] for name in SAMPLING_FIELDS if name in given}
     if "panel" in given:
@@ -90,7 +97,11 @@ def create(by: Caller, asked: ScheduleRequest) -> Schedule:
     if asked.exclude_drawn_by:
         _require_key(by, job.dataset_id, job.run_type, request, asked.exclude_drawn_by)
     new = NewSchedule(
-        **{**vars(asked), "job_id": job.id},
+        **{
+            **vars(asked),
+            "job_id": job.id,
+            "source": _source(by, job.dataset_id, request, asked.zone, asked.source),
+        },
         dataset_id=job.dataset_id,
         user_id=by.user.id,
         run_type=job.run_type,
@@ -102,6 +113,20 @@ def create(by: Caller, asked: ScheduleRequest) -> Schedule:
         _audit(by, tx, "schedule_made", schedule)
     by.service.wake_scheduler()
     return schedule
+
+
+def _source(
+    by: Caller,
+    dataset_id: int,
+    request: dict[str, Any],
+    zone: str,
+    asked: ScheduleSourceRequest | None,
+) -> ScheduleSource | None:
+    """The data with which runs begin, checked with the dates of now."""
+    if asked is None:
+        return None
+    now = by.service.clock().astimezone(zone_of(zone))
+    return source_of_schedule(by, dataset_id, request["source_ref"], asked, now)
 
 
 def _require_key(
@@ -153,6 +178,13 @@ def change(by: Caller, schedule_id: int, changes: ScheduleChangeRequest) -> Sche
     key = changes.exclude_drawn_by
     if key and list(key) != schedule.exclude_drawn_by:
         _require_key(by, schedule.dataset_id, schedule.run_type, schedule.request, key)
+    source = _source(
+        by,
+        schedule.dataset_id,
+        schedule.request,
+        changes.zone or schedule.zone,
+        changes.source,
+    )
     with by.writing() as tx:
         before = get_schedule(tx, schedule_id)
         now = by.service.clock()
@@ -167,7 +199,11 @@ def change(by: Caller, schedule_id: int, changes: ScheduleChangeRequest) -> Sche
             is_paused if changes.enabled is None else not changes.enabled,
         )
         changed = change_schedule(
-            tx, before, times, before.exclude_drawn_by if key is None else key
+            tx,
+            before,
+            times,
+            before.exclude_drawn_by if key is None else key,
+            source or before.source,
         )
         _audit(by, tx, "schedule_changed", changed)
     by.service.wake_scheduler()
@@ -212,4 +248,5 @@ def _audit(by: Caller, tx: Transaction, action: Action, schedule: Schedule) -> N
         zone=schedule.zone,
         paused=schedule.paused_at is not None,
         exclude_drawn_by=schedule.exclude_drawn_by or None,
+        begins_with=None if schedule.source is None else schedule.source.uri,
     )

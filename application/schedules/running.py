@@ -1,26 +1,16 @@
-"""Submit a job of a schedule, with the user, the rights and the data of this time."""
+"""Run a schedule: submit its job, or the first job of a run that begins with data."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC
-from functools import partial
-from typing import Any
 
-from application.excluding import ExcludedRows
-from application.job_submission import Submission
-from application.panels.drawing import submit_new_wave
-from application.profiling import submit_profiling
-from application.sampling import SamplingRequest, submit_sampling
-from application.schedules.excluding import drawn_rows, require_rows
-from service.errors import ServiceStopping
-from service.sampling_parameters import stated_rounds
+from application.schedules.pipeline import begin_run
+from application.schedules.submitting import submit_repeated
 from service.service import Service
-from storage.accounts.authority import Authority, require_level
-from storage.accounts.users import get_user
+from storage.accounts.authority import Authority
 from storage.jobs.jobs import JobRecord
-from storage.jobs.schedules import Schedule, ScheduleChanged, draws_of, get_schedule, note_run
+from storage.jobs.schedules import Schedule, ScheduleChanged, get_schedule, note_run
 from storage.sqlite.database import Transaction
 
 
@@ -63,42 +53,7 @@ def submit_run(
     authority: Authority | None = None,
 ) -> JobRecord:
     """Submit a job; ``authority`` is of the user who runs the schedule out of turn."""
-    with service.database.read() as tx:
-        user = get_user(tx, schedule.user_id)
-        dataset = require_level(tx, user, schedule.dataset_id, "write")
-
-    drawn: ExcludedRows | None = None
-    own: list[str] = []
-
-    def check_and_record(tx: Transaction, job_id: str) -> None:
-        require_level(tx, get_user(tx, user.id), dataset.id, "write")
-        if drawn is not None and [job.id for job in draws_of(tx, schedule)] != own:
-            raise ScheduleChanged
-        record(tx, job_id)
-
-    by = Submission(user, "batch", authority=authority, record=check_and_record)
-    given: dict[str, Any] = schedule.request
-    if "panel_id" in given:
-        return submit_new_wave(service, by, dataset, given["panel_id"], given["source_ref"])
-    if schedule.run_type == "profiling":
-        return submit_profiling(service, by, dataset, **given)
+    if schedule.source is not None:
+        return begin_run(service, schedule, schedule.source, name, record, authority)
     is_out_of_turn = authority is not None
-    request = SamplingRequest(
-        **{**given, "rounds": stated_rounds(given["rounds"], recorded=True)},
-        output_name=name,
-        numbers_name=is_out_of_turn,
-        allow_empty=True,  # there may be nothing new
-    )
-    if schedule.exclude_drawn_by:
-        with service.database.read() as tx:
-            own = [job.id for job in draws_of(tx, schedule)]
-        drawn = drawn_rows(service, schedule, partial(_stop_with, service))
-        require_rows(drawn)
-        request = replace(request, excluded=drawn)
-    return submit_sampling(service, by, dataset, request)
-
-
-def _stop_with(service: Service, _: float, __: str) -> None:
-    """End a long scan when the service stops."""
-    if service.stopping.is_set():
-        raise ServiceStopping
+    return submit_repeated(service, schedule, name, record, authority, numbers_name=is_out_of_turn)

@@ -53,13 +53,18 @@ def explained(cron: str, zone: str) -> str:
     return str(_simulated(cron, zone, datetime.now(UTC)).explain())
 
 
-def _simulated(cron: str, zone: str, after: datetime) -> CronSim:
+def zone_of(zone: str) -> ZoneInfo:
+    """The time zone of an IANA name; InvalidValue if there is none."""
     try:
-        place = ZoneInfo(zone)
+        return ZoneInfo(zone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise InvalidValue(
             "`zone` must be an IANA time zone, such as Europe/Berlin or UTC.", loc=("body", "zone")
         ) from None
+
+
+def _simulated(cron: str, zone: str, after: datetime) -> CronSim:
+    place = zone_of(zone)
     if len(cron.split()) != FIELDS:
         raise InvalidValue(
             "`cron` must have five fields: minute, hour, day of the month, month, day of the week.",

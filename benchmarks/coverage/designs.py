@@ -56,7 +56,7 @@ from sampling_engine import (
     effective_seed,
 )
 from sampling_engine.engines.engine import DrawState
-from sampling_engine.methods.cluster import ClusterRound
+from sampling_engine.methods.cluster.round import ClusterRound
 from sampling_engine.methods.grouped_round import GroupedRound
 from sampling_engine.methods.method import RoundDraw
 from sampling_engine.methods.monetary_unit.round import MonetaryRound

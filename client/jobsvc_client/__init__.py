@@ -2,7 +2,7 @@
 
 from jobsvc_client.client import Client, Dataset, connect
 from jobsvc_client.designs import SamplingDesign
-from jobsvc_client.errors import JobsvcError
+from jobsvc_client.errors import JobsvcError, KeptApart
 from jobsvc_client.jobs import Job, Report, RowsJob, Sample, Split
 from jobsvc_client.panels import Panel
 from jobsvc_client.results import (
@@ -27,6 +27,7 @@ __all__ = [
     "Evaluation",
     "Job",
     "JobsvcError",
+    "KeptApart",
     "Panel",
     "Plan",
     "Report",

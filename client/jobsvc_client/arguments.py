@@ -152,8 +152,12 @@ def quoted_list(columns: Columns | None) -> str | None:
     """Return the names of columns as a query has them, in quotes where they need some."""
     if columns is None:
         return None
-    names = (name.replace('"', '""') for name in listed(columns))
-    return ",".join(f'"{name}"' if {",", '"'} & set(name) else name for name in names)
+    return ",".join(map(_quoted, listed(columns)))
+
+
+def _quoted(name: str) -> str:
+    doubled = name.replace('"', '""')
+    return f'"{doubled}"' if {",", '"'} & set(name) or name != name.strip() else name
 
 
 def percent_digits(argument: str, text: str) -> str:

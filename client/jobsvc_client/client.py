@@ -16,7 +16,7 @@ from urllib.parse import quote
 from jobsvc_client.arguments import Columns, Number, given, keywords, listed, number_of, plain
 from jobsvc_client.display import facts, heading, paragraph
 from jobsvc_client.draws import DrawOptions, RoundOptions, draw_body
-from jobsvc_client.errors import JobsvcError
+from jobsvc_client.errors import JobsvcError, KeptApart
 from jobsvc_client.fields import DEFAULT_METHOD, DIVIDING_METHOD, ImportOptions
 from jobsvc_client.frames import Frame, existing_file, library_of, to_parquet
 from jobsvc_client.jobs import Job, Report, RowsJob, Sample, Split
@@ -46,12 +46,29 @@ class ImportArguments(ImportOptions, total=False):
     purpose: str | None
     require_columns: bool
     row_key: Sequence[str] | None
+    duplicates: str | None
+
+
+class RunFigureArguments(TypedDict, total=False):
+    """The arguments of the figures of a schedule's runs."""
+
+    column: str
+    denominator: str
+    value: Any
+    values: str
+    book_column: str
+    pooling: str
+    confidence: float
+    filters: str
+    runs: int
 
 
 class AttachArguments(TypedDict, total=False):
     """The arguments of an attachment."""
 
     connection: str | None
+    format: str | None
+    version: int | None
     ref: str | None
     purpose: str | None
     verify: bool
@@ -109,7 +126,17 @@ def connect(
 
 
 NOT_ATTACHABLE = frozenset(
-    {"source_denied", "source_not_found", "unreadable_file", "unservable_file"}
+    {
+        "broken_table_log",
+        "delta_not_installed",
+        "iceberg_not_installed",
+        "source_denied",
+        "source_not_found",
+        "unreadable_file",
+        "unservable_file",
+        "unsupported_table",
+        "version_not_found",
+    }
 )
 """Codes of jobs whose files can't be attached; nothing of them is stored."""
 
@@ -195,6 +222,8 @@ class Client:
             may differ.
         row_key : sequence of str
             The columns that identify a row, to declare as the row key of the table.
+        duplicates : str
+            ``number`` to number rows of that key that share it.
         **options
             How to read it: ``header_row``, ``decimal``, ``date_order``, ``types`` and so on.
         """
@@ -212,12 +241,17 @@ class Client:
         Parameters
         ----------
         uri : str, sequence of str, or mapping
-            A file, a folder (it ends with a slash) or several files; of several tables a mapping of
-            their keys: ``{"ledger": "s3://lake/ledger/", "vendors": "s3://lake/vendors.parquet"}``.
+            A file, a folder (it ends with a slash), a pattern or several of them; of several tables
+            a mapping of their keys:
+            ``{"ledger": "s3://lake/ledger/", "vendors": "s3://lake/vendors.parquet"}``.
         dataset : str
             The dataset's name; it is created if there is none.
         connection : str, optional
             By default yours with the longest prefix of the URI; needed if several have the same.
+        format : str, optional
+            ``delta`` or ``iceberg``: the URI is the folder of such a table.
+        version : int, optional
+            The version of a Delta table, or the id of a snapshot; by default the newest.
         ref : str
             The ref that moves to the new version; ``main`` by default.
         purpose : str
@@ -345,6 +379,8 @@ class Dataset:
         self.info = info
         self.id = int(info["id"])
         self.name = str(info["name"])
+        self.version_job: Job | None = None
+        """The job of the import or the attachment that this object made last."""
         self.notes: list[str] = []
         """Notes of the last import or upload by this object: how the file was read."""
 
@@ -394,6 +430,62 @@ class Dataset:
         return self
 
     @keywords()
+    def data_contract(self, *, table: str | None = None) -> dict[str, Any] | None:
+        """Return the data contract of a table, with its ``state`` in the newest version.
+
+        None without one.
+        """
+        try:
+            return self._contract("GET", table=table)
+        except JobsvcError as error:
+            if error.code != "not_found":
+                raise
+            return None
+
+    @keywords()
+    def propose_data_contract(self, *, table: str | None = None) -> dict[str, Any]:
+        """Return a data contract that the newest version meets; nothing is stored."""
+        return self._contract("GET", "/proposal", table=table)
+
+    @keywords()
+    def set_data_contract(self, terms: Mapping[str, Any]) -> dict[str, Any]:
+        """Set the data contract of a table; later imports and attachments must meet it.
+
+        Parameters
+        ----------
+        terms : mapping
+            As :meth:`propose_data_contract` returns it: ``columns`` (``name``, ``type``,
+            ``max_null_share``), ``more_columns``, ``min_rows``, ``max_rows``, ``row_key``,
+            ``conditions`` and ``table_key``.
+        """
+        return self._transport.json("PUT", f"/api/datasets/{self.id}/data-contract", dict(terms))
+
+    @keywords()
+    def remove_data_contract(self, *, table: str | None = None) -> None:
+        """Delete the data contract of a table."""
+        self._contract("DELETE", table=table)
+
+    def _contract(self, method: str, rest: str = "", *, table: str | None) -> dict[str, Any]:
+        path = f"/api/datasets/{self.id}/data-contract{rest}"
+        return self._transport.json(method, path, query=given(table_key=table))
+
+    @keywords()
+    def kept_apart(self) -> list[dict[str, Any]]:
+        """Return the versions that don't meet a data contract, newest first.
+
+        Each has a ``state``, its own ref ``apart_ref``, and ``failures``.
+        """
+        return self._transport.pages(f"/api/datasets/{self.id}/kept-apart", "versions", {})
+
+    @keywords()
+    def accept(self, job: Job | str, reason: str) -> Dataset:
+        """Accept a version that was kept apart, by its job; the audit trail has the reason."""
+        job_id = job if isinstance(job, str) else job.id
+        path = f"/api/datasets/{self.id}/kept-apart/{job_id}/accept"
+        self._transport.json("POST", path, {"reason": reason})
+        return self
+
+    @keywords()
     def has_rows(self) -> bool:
         """Whether a file was imported."""
         return any(ref["tables"] for ref in self._overview())
@@ -416,7 +508,7 @@ class Dataset:
             name: value if isinstance(value, str) else json_text(value).decode()
             for name, value in body.items()
         }
-        return self._imported(self._transport.upload(path, file_name, content, fields))
+        return self._ended(self._transport.upload(path, file_name, content, fields))
 
     def _uploaded(self, file_name: str, content: bytes, purpose: str | None) -> Dataset:
         """Import a frame's content, unless the version of ``main`` was made from the same."""
@@ -448,25 +540,17 @@ class Dataset:
                 return commit_id if is_plain and summary.get("source_sha256") == digest else None
         return None
 
-    def _imported(self, answer: dict[str, Any]) -> Dataset:
-        """Wait for the end of an import, and keep its notes."""
-        summary = self._job(Job, answer).wait().info["output_summary"]
-        tables = summary["tables"]
-        self.notes = [
-            note if len(tables) == 1 else f"{each['key']}: {note}"
-            for each in tables
-            for note in each["notes"]
-        ]
-        return self
-
     @keywords(AttachArguments)
     def attach(self, uri: Uris | Mapping[str, Uris], **options: Unpack[AttachArguments]) -> Dataset:
         """Attach Parquet files as a new version, as :meth:`Client.attach` does."""
-        connection = options.pop("connection", None)
+        of_table = {
+            "connection": options.pop("connection", None),
+            "format": options.pop("format", None),
+            "version": options.pop("version", None),
+        }
         named = uri if isinstance(uri, Mapping) else {None: uri}
         tables = [
-            given(table_key=key, uri=one if isinstance(one, str) else list(one))
-            | given(connection=connection)
+            given(table_key=key, uri=one if isinstance(one, str) else list(one)) | given(**of_table)
             for key, one in named.items()
         ]
         return self._moved("attach", options, tables=tables)
@@ -484,8 +568,22 @@ class Dataset:
     def _moved(self, action: str, options: Mapping[str, Any], **more: Any) -> Dataset:
         """Move a ref to a new version, and wait for the end of the job."""
         path, body = self._move(action, options)
-        answer = self._transport.json("POST", path, {**body, **more}, creates_job=True)
-        return self._imported(answer)
+        return self._ended(self._transport.json("POST", path, {**body, **more}, creates_job=True))
+
+    def _ended(self, answer: dict[str, Any]) -> Dataset:
+        """Wait for the end of a job that makes a version; raise KeptApart if that is kept apart."""
+        self.version_job = self._job(Job, answer).wait()
+        summary = self.version_job.info["output_summary"]
+        tables = summary["tables"]
+        self.notes = [
+            note if len(tables) == 1 else f"{each['key']}: {note}"
+            for each in tables
+            for note in each["notes"]
+        ]
+        found = summary.get("data_contract")
+        if found is not None and found["state"] == "kept_apart":
+            raise KeptApart(self.version_job.info)
+        return self
 
     @keywords(DrawOptions)
     def sample(
@@ -702,6 +800,44 @@ class Dataset:
     def schedules(self) -> list[dict[str, Any]]:
         """Return the schedules of the dataset, with their ``next_runs`` and ``last_job_id``."""
         return self._transport.pages("/api/schedules", "schedules", {"dataset_id": self.id})
+
+    @keywords()
+    def schedule_runs(self, schedule_id: int) -> list[dict[str, Any]]:
+        """Return the runs of a schedule that begins with data, newest first."""
+        return self._transport.pages(f"/api/schedules/{schedule_id}/runs", "runs", {})
+
+    @keywords(RunFigureArguments)
+    def schedule_figures(
+        self, schedule_id: int, statistic: str, **options: Unpack[RunFigureArguments]
+    ) -> dict[str, Any]:
+        """Estimate a figure of each run of a schedule, and of all runs together.
+
+        Parameters
+        ----------
+        statistic : str
+            ``mean``, ``total``, ``proportion``, ``count`` or ``ratio``.
+        column, denominator : str
+            Its column; of a ratio the divisor, too.
+        value
+            Of a proportion: the value whose share is estimated.
+        values : str
+            ``table``, or ``findings`` with the columns ``finding`` and ``is_exception``.
+        pooling : str
+            ``average`` of the runs, or runs as ``strata`` of one population.
+        filters : str, optional
+            Only rows that match, such as ``amount > 0``.
+
+        Returns
+        -------
+        dict
+            ``runs``, each with ``estimate``, ``ci_low`` and ``ci_high``, ``pooled``, and ``notes``
+            that say what the pooled figure assumes.
+        """
+        body: dict[str, Any] = dict(options)
+        if isinstance(body.get("filters"), str):
+            body["filters"] = {"expression": body["filters"]}
+        path = f"/api/schedules/{schedule_id}/figures"
+        return self._transport.json("POST", path, {"statistic": statistic, **body})
 
     @keywords(StoredArguments)
     def sql(

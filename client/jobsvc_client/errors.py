@@ -96,6 +96,22 @@ class JobFailed(JobsvcError):
         super().__init__(message, job["error_code"] or "failed")
 
 
+class KeptApart(JobsvcError):
+    """A version that doesn't meet its data contract; ``job`` is the import or the attachment."""
+
+    def __init__(self, job: dict[str, Any]) -> None:
+        self.job = job
+        summary = job["output_summary"]
+        failures = [failure["text"] for failure in summary["data_contract"]["failures"]]
+        ref, own = job["run_parameters"]["ref"], summary["output_ref"]
+        super().__init__(
+            f"The version doesn't meet its data contract and is kept apart as {own}; {ref} stays: "
+            f"{' '.join(failures[:MAX_SENTENCES])}",
+            "kept_apart",
+            hint="Correct the data, or accept the version by Dataset.accept.",
+        )
+
+
 class MissingField(JobsvcError, KeyError):
     """An answer that lacks a field: it is another program's or version's, or a misspelled name."""
 

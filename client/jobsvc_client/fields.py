@@ -50,22 +50,56 @@ class MethodParameters(TypedDict, total=False):
     """The first eligible row to draw, 1 to `interval`. Default: by the seed. In the order of keys:
     where it begins, such as 0.25.
     """
+    sort_columns: Sequence[str]
+    """Up to three columns along which rows are taken, in place of the table's order. NULL counts
+    as the largest value; equal rows are in the table's order.
+    """
+    sort_order: Literal["serpentine", "nested"]
+    """`serpentine`: the first column ascends, and a later one changes its direction whenever those
+    before it change. `nested`: all ascend.
+    """
     cluster_column: str
     """The column whose distinct values are the clusters; NULL is a value."""
     num_clusters: int
-    """Clusters to draw, or all if there are fewer."""
+    """Clusters to draw, or all if there are fewer. With `strata_columns`, clusters of each
+    stratum, or of all strata if `cluster_allocation` is proportional.
+    """
     samples_per_cluster: int
-    """Rows to draw in each drawn cluster, or all of a smaller one. Default: all."""
+    """Rows to draw in each drawn cluster, or subcluster if these are drawn, or all of a smaller
+    one. Default: all.
+    """
     sample_percentage: float
-    """Percentage of each drawn cluster's rows, above 0 and up to 100; at least one row."""
+    """Percentage of the rows of each drawn cluster, or subcluster if these are drawn, above 0 and
+    up to 100; at least one row.
+    """
+    cluster_allocation: Literal["each", "proportional"]
+    """Whether `num_clusters` are drawn in each stratum, or in all of them: in proportion to their
+    clusters, and two of each at least.
+    """
+    cluster_probability: Literal["equal", "rows", "size"]
+    """equal, or in proportion to size: the cluster's eligible rows, or the sum of `size_column`
+    over them. A cluster whose probability would reach 1 is always drawn. By rows and with
+    `samples_per_cluster`, all rows have the same probability.
+    """
+    size_column: str
+    """A column of numbers whose sum over a cluster's eligible rows is the cluster's size. None is
+    negative or infinite; a cluster of size 0 can't be drawn.
+    """
+    subcluster_column: str
+    """The column whose values within a cluster are its subclusters, of which `num_subclusters` are
+    drawn in each drawn cluster.
+    """
+    num_subclusters: int
+    """Subclusters to draw in each drawn cluster, or all if it has fewer."""
     weight_column: str
     """A column of numbers, none of them negative or infinite."""
+    selection: Literal["pareto", "systematic", "fixed_interval", "cell", "random"]
+    """`pareto`: the first rows of an order by random numbers and weights. `systematic`: at equal
+    distances along the cumulated weights, in the table's order or sorted. Of units of money: a
+    random unit in each `cell`, units at a `fixed_interval`, or `random` ones.
+    """
     book_column: str
     """The column of the book amounts."""
-    selection: Literal["fixed_interval", "cell", "random"]
-    """A random unit in each cell of an interval's size, which is the default, units at a fixed
-    interval, or random ones.
-    """
     population: Literal["positive", "absolute", "negative"]
     """The rows to draw from: with positive amounts, with any by its absolute value, or with
     negative ones.
@@ -165,6 +199,14 @@ class EstimateOptions(ConfidenceOptions, total=False):
     interval: Mapping[str, Any]
     variance: Mapping[str, Any]
     calibrate: Mapping[str, Any]
+    nonresponse: Mapping[str, Any]
+    """How rows that didn't respond are made up for."""
+    replicates: Literal["none", "jackknife", "bootstrap"]
+    """Standard errors by replicate weights instead of linearisation."""
+    replicate_count: int
+    """Replicates of a bootstrap."""
+    replicate_seed: int
+    """The seed of a bootstrap."""
     contrast: Mapping[str, Any]
     """Two groups or columns of which the difference or the ratio is estimated."""
     book_column: str
@@ -175,17 +217,38 @@ class EstimateOptions(ConfidenceOptions, total=False):
     """Compute each true value from the source, too."""
 
 
-class ChangeOptions(ConfidenceOptions, total=False):
-    """How to estimate a change; docs/CHANGE.md."""
+class SharedRowsOptions(TypedDict, total=False):
+    """Which rows two samples share; docs/CHANGE.md."""
 
     duplicates: Literal["refuse", "number"]
     """Equal keys: `refuse` them, or `number` their rows by all columns. Default: as the row key of
     the table says, otherwise `refuse`.
     """
-    interval: Mapping[str, Any]
-    variance: Mapping[str, Any]
     book_column: str
     """For `findings`: the column of book values."""
+
+
+class WeightsOptions(TypedDict, total=False):
+    """How to weight; docs/WEIGHTS.md."""
+
+    calibrate: Mapping[str, Any]
+    nonresponse: Mapping[str, Any]
+    """How rows that didn't respond are made up for."""
+    replicates: Literal["none", "jackknife", "bootstrap"]
+    """Replicate weights, each calibrated again."""
+    replicate_count: int
+    """Replicates of a bootstrap."""
+    replicate_seed: int
+    """The seed of a bootstrap."""
+    only_respondents: bool
+    """Leave out rows that didn't respond, whose weight is 0."""
+
+
+class ChangeOptions(ConfidenceOptions, SharedRowsOptions, total=False):
+    """How to estimate a change; docs/CHANGE.md."""
+
+    interval: Mapping[str, Any]
+    variance: Mapping[str, Any]
 
 
 class EvaluationOptions(ConfidenceOptions, total=False):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import io
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -126,3 +127,40 @@ def imported(name: str) -> Any:
             "no_library",
             hint=f"Install it: pip install 'jobsvc-client[{extra}]'.",
         ) from None
+
+
+def with_known_totals(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return fields of a request whose ``calibrate`` has its known totals as a list or by name.
+
+    A frame has a line for each group, with its values in columns of their names and its ``total``
+    or ``share``; or the columns ``column``, ``value`` and one of these.
+    """
+    calibrate = options.get("calibrate")
+    if not isinstance(calibrate, Mapping):
+        return dict(options)
+    totals = calibrate.get("totals")
+    if totals is None or isinstance(totals, Mapping | list | tuple):
+        return dict(options)
+    lines: list[dict[str, Any]] = {
+        "pandas": lambda: totals.to_dict("records"),
+        "polars": lambda: totals.to_dicts(),
+        "arrow": lambda: totals.to_pylist(),
+    }[library_of(totals)]()
+    return {**options, "calibrate": {**calibrate, "totals": [_known_total(one) for one in lines]}}
+
+
+def _known_total(line: Mapping[str, Any]) -> dict[str, Any]:
+    amounts = [name for name in ("total", "share") if name in line]
+    if len(amounts) != 1:
+        text = "A frame of known totals has a column `total` or a column `share`."
+        raise JobsvcError(text, "invalid_frame")
+    (amount,) = amounts
+    others = {
+        str(name): None if value != value else value  # NaN is a missing value
+        for name, value in line.items()
+        if name != amount
+    }
+    known = {amount: line[amount]}
+    if others.keys() == {"column", "value"}:
+        return {"group": {str(others["column"]): others["value"]}, **known}
+    return {**others, **known} if others.keys() == {"column"} else {"group": others, **known}

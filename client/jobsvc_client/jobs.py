@@ -24,13 +24,21 @@ from jobsvc_client.designs import SamplingDesign
 from jobsvc_client.display import facts, heading, paragraph
 from jobsvc_client.draws import Filter, filter_body
 from jobsvc_client.errors import JobFailed, JobsvcError
-from jobsvc_client.fields import ChangeOptions, EstimateOptions, EvaluationOptions, RowsOptions
+from jobsvc_client.fields import (
+    ChangeOptions,
+    EstimateOptions,
+    EvaluationOptions,
+    RowsOptions,
+    SharedRowsOptions,
+    WeightsOptions,
+)
 from jobsvc_client.frames import (
     Frame,
     Library,
     existing_file,
     from_parquet,
     to_parquet,
+    with_known_totals,
     write_file,
 )
 from jobsvc_client.progress import progress_bar
@@ -134,6 +142,9 @@ class Job:
         zone: str = "UTC",
         exclude_drawn_by: Columns = (),
         misfire: str | None = None,
+        begin_with: Job | str | None = None,
+        uri: Columns = (),
+        profile: bool = False,
     ) -> dict[str, Any]:
         """Let the server repeat this draw or profile, with new seeds on the newest data.
 
@@ -150,6 +161,13 @@ class Job:
             drew.
         misfire : str, optional
             What to do with times at which the server didn't run: ``run`` or ``skip``.
+        begin_with : Job or str, optional
+            An attachment, or an import of a URI, whose request each run repeats first; after
+            ``dataset.attach(…)`` it is ``dataset.version_job``.
+        uri : str or sequence of str
+            The URI of each run with its date: ``"s3://lake/ledger/day={yesterday}/"``.
+        profile : bool
+            Whether each run profiles the new version, too.
 
         Returns
         -------
@@ -158,9 +176,12 @@ class Job:
         """
         body = {"job_id": self.id, "name": name, "cron": cron, "zone": zone}
         columns = {"exclude_drawn_by": listed(exclude_drawn_by)}
-        return self._transport.json(
-            "POST", "/api/schedules", {**body, **columns, **given(misfire=misfire)}
-        )
+        source = None
+        if begin_with is not None:
+            job_id = begin_with if isinstance(begin_with, str) else begin_with.id
+            source = {"job_id": job_id, "uri": listed(uri), "profile": profile}
+        more = given(misfire=misfire, source=source)
+        return self._transport.json("POST", "/api/schedules", {**body, **columns, **more})
 
     def __repr__(self) -> str:
         return f"{type(self).__name__} {self.id} ({self.status})"
@@ -327,8 +348,9 @@ class Sample(RowsJob):
         values : UploadedValues or int
             What :meth:`upload_values` returned, or its number: estimate its columns.
         **options
-            The other fields of the request, such as ``confidence``, ``calibrate`` and
-            ``true_values``; docs/ESTIMATES.md.
+            The other fields of the request, such as ``confidence``, ``calibrate`` (whose
+            ``totals`` may be a mapping or a frame), ``nonresponse`` and ``true_values``;
+            docs/ESTIMATES.md.
 
         Examples
         --------
@@ -339,7 +361,7 @@ class Sample(RowsJob):
             named = given(statistic=statistic, column=column, denominator=denominator, q=q)
             figures.append(named if value is ... else {**named, "value": value})
         body = given(
-            **options,
+            **with_known_totals(options),
             statistics=figures,
             by=listed(by) or None,
             filters=None if filters is None else filter_body(filters),
@@ -395,19 +417,36 @@ class Sample(RowsJob):
         )
         return Changes(self._computed("change", body))
 
-    @keywords()
+    @keywords(SharedRowsOptions)
     def changed_values(
-        self, other: Sample | str, columns: Columns = (), *, key: Columns = ()
+        self,
+        other: Sample | str,
+        columns: Columns = (),
+        *,
+        key: Columns = (),
+        values: int | str | None = None,
+        **options: Unpack[SharedRowsOptions],
     ) -> list[dict[str, Any]]:
         """List the values that differ between the rows in this sample and another.
 
         Each has the row's ``key``, the ``column``, and ``old`` and ``new`` as texts.
+
+        Parameters
+        ----------
+        other : Sample or str
+            The other sample, or the id of its job.
+        columns : str or sequence of str
+            The columns to compare; by default all that both samples have.
+        key, values
+            As for :meth:`change`.
         """
-        query = {
-            "with_job": _id_of(other),
-            **({"columns": quoted_list(listed(columns))} if columns else {}),
-            **({"key": quoted_list(listed(key))} if key else {}),
-        }
+        query = given(
+            **options,
+            with_job=_id_of(other),
+            columns=quoted_list(columns or None),
+            key=quoted_list(key or None),
+            values=values,
+        )
         return self._transport.pages(f"{self._path()}/changed-values", "data", query)
 
     @keywords()
@@ -532,6 +571,55 @@ class Sample(RowsJob):
             write_file(path, content)
         return envelope
 
+    @keywords(WeightsOptions)
+    def weights(
+        self,
+        path: str | Path | None = None,
+        *,
+        columns: Columns = (),
+        values: int | UploadedValues | str | None = None,
+        library: Library = "pandas",
+        **options: Unpack[WeightsOptions],
+    ) -> Any:
+        """Return the drawn rows with their weights as a frame, or write them to a file.
+
+        Parameters
+        ----------
+        path : str or Path, optional
+            A file that ends with .csv, .parquet, .dta or .sav; .md or .json is the codebook.
+        columns : str or sequence of str
+            Columns of the sample; by default all of the table.
+        values : UploadedValues, int or str
+            An upload, or ``findings``, whose columns can be named.
+        library : str
+            ``pandas``, ``polars`` or ``arrow``.
+        **options
+            ``calibrate``, whose ``totals`` may be a mapping such as ``{"region": {"north": 1200}}``
+            or a frame with a line for each group; ``nonresponse``, ``replicates`` and the other
+            fields of the request; docs/WEIGHTS.md.
+
+        Examples
+        --------
+        >>> known = {"method": "rake", "columns": ["region"]}
+        >>> sample.weights(calibrate=known, replicates="jackknife")  # doctest: +SKIP
+        """
+        ending = "parquet" if path is None else Path(path).suffix.removeprefix(".").lower()
+        body = given(
+            **with_known_totals(options),
+            format="markdown" if ending == "md" else ending,
+            columns=listed(columns) or None,
+            values=values.number if isinstance(values, UploadedValues) else values,
+        )
+        pieces: list[bytes] = []
+        self._transport.download(f"{self._path()}/weights", {}, pieces.append, body)
+        content = b"".join(pieces)
+        return from_parquet(content, library) if path is None else write_file(path, content)
+
+    @keywords(WeightsOptions)
+    def codebook(self, **options: Unpack[WeightsOptions]) -> dict[str, Any]:
+        """Return what the columns of :meth:`weights` are, the known totals and the replicates."""
+        return self._computed("weights", given(**with_known_totals(options)))
+
     @overload
     def design(self) -> SamplingDesign: ...
     @overload
@@ -573,7 +661,7 @@ class Sample(RowsJob):
             if key is not None:
                 raise JobsvcError("`key` needs `as_of`.", "invalid_request")
             return self.frame(library, columns=columns)
-        names = None if key is None else listed(key)
+        names = quoted_list(key)
         return self._frame(f"{self._path()}/rows", library, columns, as_of=as_of, key=names)
 
     @keywords()

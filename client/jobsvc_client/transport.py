@@ -190,11 +190,20 @@ class Transport:
         ).content
 
     def download(
-        self, path: str, query: Mapping[str, Any], write: Callable[[bytes], object]
+        self,
+        path: str,
+        query: Mapping[str, Any],
+        write: Callable[[bytes], object],
+        body: Mapping[str, Any] | None = None,
     ) -> None:
-        """Pass the body of the answer to a GET request on as it arrives."""
+        """Pass the body of an answer on as it arrives: to a GET request, or to a POST of a body."""
         params = _params(query)
         request = self.http.build_request("GET", path, params=params)
+        if body is not None:
+            headers = {"Content-Type": "application/json"}
+            request = self.http.build_request(
+                "POST", path, content=json_text(body), headers=headers
+            )
 
         def send() -> httpx.Response:
             response = self.http.send(request, stream=True)

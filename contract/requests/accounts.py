@@ -14,6 +14,7 @@ from contract.words import Level, Role
 MAX_MEMBERS = 1000
 """Most users that one request adds to a group."""
 SOEID = Text(1, 100)
+MAX_EMAIL_LENGTH = 254
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +33,39 @@ class UserRequest(Request):
         str | None, PASSWORD, Help("Without it, the user sets one by a one-time link.")
     ] = None
     role_name: Annotated[Role, Choice.of(Role), Option("--role")]
+
+
+_GROUP_NAME = Text(1, 64)
+_SHOW_LINK = Help("Send no e-mail, and answer with the link to hand over.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class InvitationRequest(Request):
+    """A person to invite by address."""
+
+    address: Annotated[
+        str,
+        Text(1, MAX_EMAIL_LENGTH),
+        Help("An e-mail address; to be sent, of a domain of the setting `email_domains`."),
+        Option(None),
+    ]
+    role_name: Annotated[Role, Choice.of(Role), Option("--role"), Help("The person's role.")] = (
+        "analyst"
+    )
+    groups: Annotated[
+        tuple[str, ...],
+        Items(_GROUP_NAME, most=20),
+        Help("Names of the groups that the person joins."),
+        Option("--group"),
+    ] = ()
+    show_link: Annotated[bool, Flag(), _SHOW_LINK] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResendRequest(Request):
+    """A new link of an invitation."""
+
+    show_link: Annotated[bool, Flag(), _SHOW_LINK] = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +107,9 @@ class TokensRequest(PageRequest):
 
     user_id: Annotated[int | None, Count(), Help("Those of another user, for admins.")] = None
     all: Annotated[bool, Flag(), Help("Those of all users, for admins.")] = False
+    q: Annotated[
+        str | None, Text(1, 100), Help("Part of the name of a token or of its user, in any case.")
+    ] = None
 
 
 Scope = Literal["read", "write"]
@@ -159,3 +196,14 @@ class PermissionKeyRequest(Request):
 
     user_id: Annotated[int | None, Count()] = None
     group_id: Annotated[int | None, Count()] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuotaRequest(Request):
+    """A quota of disk of a user or of a dataset."""
+
+    size_mb: Annotated[
+        int | None,
+        Count(Bounds(0, 10**9)),
+        Help("MiB; 0 is no quota. Without it, the setting is the quota."),
+    ] = None

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
 from contract.declarations import Help, Option, Request
-from contract.fields import Flag, Items, Name, OneOrMore, Part, Text
+from contract.fields import Bounds, Choice, Flag, Items, LongCount, Name, OneOrMore, Part, Text
 from contract.requests.importing import AS_BASE_REF, ComparedRef, NewVersionRequest
 from contract.requests.submitting import MAIN, MAX_URI_LENGTH
+from contract.words import TableFormat
 
 MAX_FILES = 10_000
 """Files of a table."""
 MAX_TABLES = 100
+MAX_VERSION = (1 << 63) - 1
+FORMATS: Mapping[TableFormat, str] = {
+    "parquet": "Parquet files",
+    "delta": "Delta table",
+    "iceberg": "Iceberg table",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,8 +38,9 @@ class AttachedTableRequest(Request):
         OneOrMore(Text(1, MAX_URI_LENGTH), MAX_FILES, 1),
         Option(None),
         Help(
-            "The URI of a Parquet file, or of a folder (it ends with a slash) whose files are rows "
-            "in the order of their names; or a list of them."
+            "The URI of a Parquet file; of a folder (it ends with a slash) whose files, also in "
+            "folders within, are rows in the order of their paths; a pattern such as "
+            "`2024-*/part-*.parquet`; or a list of them. With a format, the folder of the table."
         ),
     ]
     connection: Annotated[
@@ -40,6 +48,20 @@ class AttachedTableRequest(Request):
         Text(1, 64),
         Help(
             "By default yours with the longest prefix of the URI; needed if several have the same."
+        ),
+    ] = None
+    format: Annotated[
+        TableFormat,
+        Choice(FORMATS),
+        Option(None),
+        Help("A table of a format with versions: one version of it is attached."),
+    ] = "parquet"
+    version: Annotated[
+        int | None,
+        LongCount(Bounds(0, MAX_VERSION)),
+        Help(
+            "The version of a Delta table, or the id of a snapshot of an Iceberg table; by default "
+            "the newest."
         ),
     ] = None
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from contract.declarations import Help, Option, RefusedField, Request
-from contract.fields import Choice, ColumnName, Count, Flag, Items, Name, Text
+from contract.declarations import Help, Option, RefusedField, Request, Title
+from contract.fields import Choice, ColumnName, Count, Flag, Items, Name, OneOrMore, Part, Text
+from contract.requests.accounts import MAX_EMAIL_LENGTH
+from contract.requests.attaching import MAX_FILES
 from contract.requests.pages import PageRequest
 from contract.requests.submitting import MAX_URI_LENGTH
 from contract.words import EVENTS, Event, Misfire
 
-MAX_EMAIL_LENGTH = 254
 USUAL_EMAIL_EVENTS = tuple(event for event in EVENTS if event != "job.completed")
 """Events that an e-mail address receives unless its user chooses others."""
 EXCLUDE = (
@@ -55,6 +56,31 @@ class CronRequest(Request):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ScheduleSourceRequest(Request):
+    """The data with which each run of a schedule begins."""
+
+    job_id: Annotated[
+        str,
+        Text(1, 64),
+        Title("Attachment or import"),
+        Option("--begin-with"),
+        Help("An attachment, or an import of a URI, whose request each run repeats first."),
+    ]
+    uri: Annotated[
+        Sequence[str],
+        OneOrMore(Text(1, MAX_URI_LENGTH), MAX_FILES),
+        Title("URI of each run"),
+        Help(
+            "In place of the URI of that job, with the date of the run: `{yesterday}`, "
+            "`{today-7}`, or parts of it, as in `{yesterday:%Y/%m/%d}`."
+        ),
+    ] = ()
+    profile: Annotated[
+        bool, Flag(), Title("Profile the new version"), Help("Profile the new version, too.")
+    ] = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class ScheduleRequest(CronRequest):
     """A schedule to create."""
 
@@ -66,6 +92,9 @@ class ScheduleRequest(CronRequest):
     ]
     misfire: Annotated[Misfire, Choice.of(Misfire), _MISFIRE] = "run"
     exclude_drawn_by: Annotated[tuple[str, ...], _KEY, Help(EXCLUDE)] = ()
+    source: Annotated[
+        ScheduleSourceRequest | None, Part(ScheduleSourceRequest), Help("The data it begins with.")
+    ] = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +106,16 @@ class ScheduleChangeRequest(Request):
     misfire: Annotated[Misfire | None, Choice.of(Misfire), _MISFIRE] = None
     enabled: Annotated[bool | None, Flag(), Help("False pauses it."), Option(None)] = None
     exclude_drawn_by: Annotated[tuple[str, ...] | None, _KEY, Help(EXCLUDE)] = None
+    source: Annotated[
+        ScheduleSourceRequest | None,
+        Part(ScheduleSourceRequest),
+        Help("Other data to begin with."),
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScheduleRunsRequest(PageRequest):
+    """A page of the runs of a schedule."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -144,6 +144,16 @@ class OrderRequest(Request):
     ] = None
 
 
+RoundOrder = Annotated[
+    OrderRequest | None,
+    Part(OrderRequest),
+    Help(
+        "Take rows in the order of their keys, so that the same rows are drawn from every version "
+        "of the table."
+    ),
+]
+
+
 @dataclass(frozen=True, kw_only=True)
 class RoundRequest(Request):
     """The fields of every round; method, parameters and goal depend on its method."""
@@ -154,14 +164,7 @@ class RoundRequest(Request):
     output_name: Annotated[str | None, Name(most=200)] = None
     filters: Annotated[dict[str, Any] | None, DrawFilterKind()] = None
     selection: Annotated[SelectionRequest | None, Part(SelectionRequest)] = None
-    order: Annotated[
-        OrderRequest | None,
-        Part(OrderRequest),
-        Help(
-            "Take rows in the order of their keys, so that the same rows are drawn from every "
-            "version of the table."
-        ),
-    ] = None
+    order: RoundOrder = None
 
 
 class OrderJson(TypedDict):

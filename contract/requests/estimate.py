@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
 from contract.declarations import Help, Option, RefusedField, Request, Rule, Title
 from contract.fields import (
@@ -27,6 +27,18 @@ from contract.fields import (
     WrittenPart,
 )
 from contract.group_texts import read_two_groups, two_groups_text
+from contract.known_totals import full_totals
+from contract.requests.weighting import (
+    MAX_KNOWN_TOTALS,
+    CensusRequest,
+    KnownTotalRequest,
+    NonresponseRequest,
+    ReplicateCount,
+    Replicates,
+    ReplicateSeed,
+)
+from contract.requests.weighting import MAX_REPLICATES as MAX_REPLICATES
+from contract.requests.weighting import MIN_REPLICATES as MIN_REPLICATES
 from contract.words import (
     CALIBRATIONS,
     LONELY,
@@ -37,7 +49,6 @@ from contract.words import (
     DesignFormat,
     Lonely,
     ProportionInterval,
-    ReplicateKind,
     StatisticName,
     Systematic,
 )
@@ -47,7 +58,6 @@ MAX_PAIRS = 10_000
 MAX_CALIBRATED_COLUMNS = 20
 MAX_DEGREES = 1_000_000
 MAX_GROUP_COLUMNS = 4
-MIN_REPLICATES, MAX_REPLICATES = 2, 5_000
 DEFAULT_QUANTILE = 0.5
 MINIMUM_DEGREES = 3
 """Degrees of freedom below which an interval is hidden: it would be useless or wrong."""
@@ -124,9 +134,22 @@ class VarianceRequest(Request):
     ] = "sd1"
 
 
+def _one_source(given: Mapping[str, Any]) -> None:
+    """Totals come from the table, from the request or from a census."""
+    if given.get("totals") and given.get("census") is not None:
+        raise RefusedField("census", "`census` can't be combined with `totals`.")
+
+
 @dataclass(frozen=True, kw_only=True)
 class CalibrateRequest(Request):
     """Columns whose totals in the population are reproduced."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (_one_source,)
+
+    @classmethod
+    def reshaped(cls, data: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Totals by name, such as ``{"region": {"north": 1200}}``, as a list of them."""
+        return full_totals(data)
 
     method: Annotated[
         CalibrationMethod,
@@ -143,6 +166,21 @@ class CalibrateRequest(Request):
         Option("--known"),
         Help("Columns whose totals in the table are known."),
     ]
+    totals: Annotated[
+        tuple[KnownTotalRequest, ...] | None,
+        Items(Part(KnownTotalRequest), most=MAX_KNOWN_TOTALS, least=1),
+        Option(None),
+        Help(
+            "Totals that are known from outside, instead of those of the table: a list, or by name "
+            'such as `{"region": {"north": 1200}}`.'
+        ),
+    ] = None
+    census: Annotated[
+        CensusRequest | None,
+        Part(CensusRequest),
+        Option(None),
+        Help("Another table whose totals are known, such as a census."),
+    ] = None
 
 
 def _two_groups(given: Mapping[str, Any]) -> None:
@@ -238,6 +276,18 @@ class EstimatesRequest(ConfidenceRequest):
     interval: Annotated[IntervalRequest, Part(IntervalRequest)] = IntervalRequest()
     variance: Annotated[VarianceRequest, Part(VarianceRequest)] = VarianceRequest()
     calibrate: Annotated[CalibrateRequest | None, Part(CalibrateRequest)] = None
+    nonresponse: Annotated[
+        NonresponseRequest | None,
+        Part(NonresponseRequest),
+        Help("How rows that didn't respond are made up for."),
+    ] = None
+    replicates: Annotated[
+        Replicates,
+        Option("--replicates"),
+        Help("Standard errors by replicate weights instead of linearisation."),
+    ] = "none"
+    replicate_count: Annotated[ReplicateCount, Option("--replicate-count")] = 500
+    replicate_seed: Annotated[ReplicateSeed, Option("--replicate-seed")] = 1
     contrast: Annotated[
         ContrastRequest | None,
         Part(ContrastRequest),
@@ -290,19 +340,10 @@ class DesignRequest(Request):
         ),
     ] = "json"
     replicates: Annotated[
-        ReplicateKind | Literal["none"],
-        Choice.of(Literal["none", ReplicateKind]),
-        Help("Replicate weights in the table, or code that reads them."),
+        Replicates, Help("Replicate weights in the table, or code that reads them.")
     ] = "none"
-    replicate_count: Annotated[
-        int,
-        Count(Bounds(MIN_REPLICATES, MAX_REPLICATES)),
-        Option("--count"),
-        Help("Replicates of a bootstrap."),
-    ] = 500
-    replicate_seed: Annotated[
-        int, Count(Bounds(0, 2**53)), Option("--seed"), Help("The seed of a bootstrap.")
-    ] = 1
+    replicate_count: Annotated[ReplicateCount, Option("--count")] = 500
+    replicate_seed: Annotated[ReplicateSeed, Option("--seed")] = 1
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,8 +6,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 
-from contract.declarations import Help, OnlyWith, Option, Request, Title
+from contract.declarations import Help, OnlyWith, Option, RefusedField, Request, Title
 from contract.fields import (
+    Choice,
     ColumnName,
     Count,
     Flag,
@@ -20,6 +21,7 @@ from contract.fields import (
 )
 from contract.requests.draw import MAX_KEY_COLUMNS
 from contract.requests.submitting import MAIN, MAX_URI_LENGTH, CommitMessage, JobPriority
+from contract.words import Duplicates
 
 MAX_COLUMNS = 16_384
 """Columns of a table, as in an Excel sheet. DuckDB's time grows with the square of their number;
@@ -180,26 +182,45 @@ ImportedRowKey = Annotated[
         "imported rows repeat or lack isn't declared, and the result says so."
     ),
 ]
+ImportedDuplicates = Annotated[
+    Duplicates | None,
+    Choice({"refuse": "Refuse", "number": "Number the rows"}),
+    Title("Equal keys"),
+    Help(
+        "Equal keys of `row_key`: `refuse` to declare it, or `number` their rows in the order of "
+        "their other values. Default: as the row key of the table says, otherwise `refuse`."
+    ),
+]
+
+
+def _numbers_a_key(given: Mapping[str, Any]) -> None:
+    if given.get("duplicates") and not given.get("row_key"):
+        raise RefusedField("duplicates", "`duplicates` needs `row_key`.")
 
 
 @dataclass(frozen=True, kw_only=True)
 class UriImportRequest(NewVersionRequest):
     """Import a file that the job downloads."""
 
+    rules = (_numbers_a_key,)
+
     uri: Uri
     options: FileOptions = field(default_factory=dict)
     row_key: ImportedRowKey = ()
+    duplicates: ImportedDuplicates = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class ImportRequest(NewVersionRequest):
     """Import an uploaded file."""
 
+    rules = (_numbers_a_key,)
     or_json = UriImportRequest
 
     file: Annotated[Any, Upload(), Help("CSV, TSV, JSON, NDJSON, Parquet or XLSX.")]
     options: FileOptions = field(default_factory=dict)
     row_key: ImportedRowKey = ()
+    duplicates: ImportedDuplicates = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,6 +20,7 @@ from contract.fields import (
     Number,
     Part,
 )
+from contract.requests.draw import RoundOrder
 from contract.requests.goal import GoalRequest
 from contract.requests.submitting import MAIN, SourceRef, TableKey
 from contract.words import AllocationChoice, BandRule
@@ -139,3 +140,4 @@ class StrataRequest(PlannedTableRequest):
         Title("Only rows with"),
         Help("Only rows that match a filter, such as `amount > 0`."),
     ] = None
+    order: RoundOrder = None

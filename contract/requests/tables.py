@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from contract.declarations import Help, Option, Request
-from contract.fields import Bounds, Choice, ColumnName, Count, Flag, Names, Text
+from contract.fields import Bounds, Choice, ColumnName, Count, Flag, Items, Names, Text
 from contract.requests.draw import MAX_KEY_COLUMNS
 from contract.requests.pages import DEFAULT_PAGE, MAX_PAGE, PageRequest
 from contract.requests.submitting import MAIN, MAX_KEY_LENGTH, MAX_REF_LENGTH
@@ -104,10 +104,10 @@ class CurrentRowsRequest(RowsRequest):
     ] = MAIN
     key: Annotated[
         Sequence[str],
-        Names(MAX_KEY_COLUMNS),
+        Items(ColumnName(), most=MAX_KEY_COLUMNS),
         Help(
-            "The columns that identify a row, separated by commas. Default: the key in whose order "
-            "the rows were drawn, or else the row key of the table."
+            "The columns that identify a row. Default: the key in whose order the rows were drawn, "
+            "or else the row key of the table."
         ),
     ] = ()
     table_key: Annotated[

@@ -10,6 +10,7 @@ import numpy as np
 from contract.requests.estimate import VarianceRequest
 from domain_errors import counted
 from estimation_engine.arrays import Floats, Ints
+from estimation_engine.designs.cluster_stages import ClusterStagesDesign
 from estimation_engine.designs.code import (
     DesignCode,
     Sizes,
@@ -42,7 +43,9 @@ class ClusterDesign(Design):
     group_kind: ClassVar = "clusters"
 
     @classmethod
-    def of_draw(cls, drawn: DrawnRows) -> ClusterDesign:
+    def of_draw(cls, drawn: DrawnRows) -> Design:
+        if drawn.stages is not None:
+            return ClusterStagesDesign.of_draw(drawn)
         rows = drawn.group_rows
         return cluster_design(drawn.groups, rows, int((rows > 0).sum()), int(rows.sum()))
 

@@ -57,13 +57,13 @@ def _quoted_character(character: str) -> str:
     return f"\\U{code:08x}" if code > 0xFFFF else f"\\u{code:04x}"
 
 
-def r_sizes(name: str, sizes: Sizes) -> str:
+def r_sizes(name: str, sizes: Mapping[str, float]) -> str:
     """The rows of each group; a label may be the name of an argument of ``c``."""
     listed = ",\n  ".join(f"{quoted(label)} = {rows}" for label, rows in sizes.items())
     return f"{name} <- unlist(list(\n  {listed}))\n"
 
 
-def python_sizes(name: str, sizes: Sizes) -> str:
+def python_sizes(name: str, sizes: Mapping[str, float]) -> str:
     """The rows of each group as a dictionary."""
     listed = "".join(f"    {quoted(label)}: {rows},\n" for label, rows in sizes.items())
     return f"{name} = {{\n{listed}}}\n"
@@ -72,7 +72,7 @@ def python_sizes(name: str, sizes: Sizes) -> str:
 def stata_sizes(sizes: Sizes) -> str:
     """The variables ``_rows`` and ``_drawn`` of each row's group."""
     listed = "\n".join(
-        f"replace _rows = {rows} if _stratum == {_quoted_in_stata(label)}"
+        f"replace _rows = {rows} if _stratum == {quoted_in_stata(label)}"
         for label, rows in sizes.items()
     )
     return f"""generate double _rows = .
@@ -84,10 +84,10 @@ bysort _stratum: generate double _drawn = _N
 PARTS = re.compile(r"([\w .,:;<>=≥()\[\]{}|&%+!?@#~^-]+)|(.)", re.DOTALL)
 
 
-def _quoted_in_stata(text: str) -> str:
+def quoted_in_stata(text: str) -> str:
     """A text as an expression of Stata, which would expand macros and end lines within quotes.
 
-    >>> _quoted_in_stata('Bar "A"')
+    >>> quoted_in_stata('Bar "A"')
     '"Bar " + uchar(34) + "A" + uchar(34)'
     """
     parts = [
@@ -99,7 +99,7 @@ def _quoted_in_stata(text: str) -> str:
 def sas_sizes(sizes: Sizes) -> str:
     """The table ``d`` with the variable ``_rows`` of each row's group."""
     listed = "\n".join(
-        f"  if _stratum = {_quoted_in_sas(label)} then _rows = {rows};"
+        f"  if _stratum = {quoted_in_sas(label)} then _rows = {rows};"
         for label, rows in sizes.items()
     )
     return f"""data d;
@@ -113,5 +113,5 @@ run;
 """
 
 
-def _quoted_in_sas(text: str) -> str:
+def quoted_in_sas(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"

@@ -18,6 +18,31 @@ from estimation_engine.errors import InvalidReplicates, LonelyStratum
 
 
 @dataclass(frozen=True, eq=False)
+class DrawnStages:
+    """How the groups of a cluster sample lie in clusters and strata.
+
+    Parameters
+    ----------
+    clusters : array of int, shape (groups,)
+        The cluster of each group; a group is a cluster, or a subcluster of one.
+    strata : array of int, shape (clusters,)
+        The stratum of each cluster.
+    chances : array of float, shape (clusters,)
+        The inclusion probability of each cluster; 0 for one that couldn't be drawn.
+    inside : array of float, shape (groups,)
+        The probability of each group in its cluster, if this is drawn.
+    by_size : bool
+        Whether the clusters were drawn with probabilities by their size.
+    """
+
+    clusters: Ints
+    strata: Ints
+    chances: Floats
+    inside: Floats
+    by_size: bool
+
+
+@dataclass(frozen=True, eq=False)
 class DrawnRows:
     """What a draw recorded of its rows; arrays have shape (rows,).
 
@@ -33,6 +58,12 @@ class DrawnRows:
         Of monetary units: design weights, and the selected units in each row.
     with_replacement : bool
         Whether units were selected with replacement.
+    stages : DrawnStages, optional
+        Of clusters in strata, by size or with subclusters.
+    selected : array of int, optional
+        Where rows were taken at distances, their places in the order of selection.
+    sorted_by : str, optional
+        The order along which they were taken in words, if it isn't that of the table.
     """
 
     groups: Ints
@@ -41,6 +72,9 @@ class DrawnRows:
     weights: Floats | None = None
     hits: Ints | None = None
     with_replacement: bool = False
+    stages: DrawnStages | None = None
+    selected: Ints | None = None
+    sorted_by: str | None = None
 
 
 WholeTable = tuple[Floats, int, Ints, Ints, Ints]
@@ -67,12 +101,16 @@ class RowsOfPairs:
     places, circle : array of int and (int, int), optional
         Of a systematic sample: the row at place p is drawn by the starts p·a, p·a + 1 … p·a + a - 1
         modulo b, of b possible ones.
+    arcs : array, optional
+        Of a systematic selection by size: where the starts that draw a row begin on a circle of
+        length 1; they end after its probability.
     """
 
     groups: Ints
     probabilities: Floats
     places: Ints | None = None
     circle: tuple[int, int] | None = None
+    arcs: Floats | None = None
 
 
 class RowsOfSample(NamedTuple):
@@ -209,6 +247,35 @@ class Design(ABC):
     def clusters(self) -> tuple[int, int] | None:
         """m and M: drawn clusters, and clusters with rows."""
         return None
+
+    @property
+    def strata_counts(self) -> tuple[int, int] | None:
+        """Strata with a drawn unit, and strata with rows; None of a design without strata."""
+        if self.group_kind != "strata":
+            return None
+        return int((self.group_drawn > 0).sum()), int((self.group_rows > 0).sum())
+
+    @property
+    def approximates_pairs(self) -> bool:
+        """Whether the joint probabilities are an approximation."""
+        return self.by_size
+
+    @property
+    def stage_columns(self) -> dict[str, Ints | Floats]:
+        """The units of each stage and the drawn ones, by the names of the design's table.
+
+        Of samples of clusters; arrays have shape (rows,).
+        """
+        if self.clusters is None:
+            return {}
+        drawn, units = self.clusters
+        return {
+            "psu": self.groups,
+            "stage1_units": np.full(self.rows, units),
+            "stage1_drawn": np.full(self.rows, drawn),
+            "stage2_units": self.group_rows[self.groups],
+            "stage2_drawn": self.group_drawn[self.groups],
+        }
 
     @property
     def fraction(self) -> float:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from math import sqrt
 from typing import Protocol
 
@@ -76,6 +77,8 @@ class Layer:
     """Units in groups, each with c, and the groups' Σ c and factors k.
 
     The units are rows, or clusters if ``of_rows`` has each row's unit. ``c`` is None if all are 1.
+    ``centre`` are other weights of the units in their group's mean μ than c; R's approximation of
+    Brewer has c = 1 - π and the plain mean.
     """
 
     groups: Ints
@@ -83,6 +86,7 @@ class Layer:
     whole: Floats
     factors: Floats
     of_rows: Ints | None = None
+    centre: Floats | None = None
 
     @property
     def c_of_units(self) -> Floats:
@@ -122,6 +126,10 @@ class Layer:
         else:
             means = sums_by(places, self.c[units] * t, len(cells)) / divisors
             present = sums_by(places, self.c[units], len(cells))
+        if self.centre is not None:
+            centres = self._whole_centres[of_cell]
+            weighted = sums_by(places, self.centre[units] * t, len(cells))
+            means = weighted / np.where(centres > 0, centres, 1.0)
         absent = np.maximum(whole - present, 0.0)
         moments, below = [], np.zeros(count)
         for power in range(2, most + 1):
@@ -138,6 +146,13 @@ class Layer:
                 below = squares if width == 1 else sums_by(cells // width, squares, count)
         return (*moments, below) if most > 2 else tuple(moments)
 
+    @cached_property
+    def _whole_centres(self) -> Floats:
+        """The weights in the mean of each group's units, shape (groups,)."""
+        if self.centre is None:
+            return self.whole
+        return sums_by(self.groups, self.centre, len(self.whole))
+
     @property
     def contrasts(self) -> int:
         """One of each unit that is left to chance."""
@@ -148,7 +163,8 @@ class Layer:
         for group, units in self._varying_groups():
             c = self.c_of_units[units]
             roots = np.sqrt(self.factors[group] * c)
-            moves = roots * (c / self.whole[group])[:, np.newaxis]
+            centre = c if self.centre is None else self.centre[units]
+            moves = roots * (centre / self._whole_centres[group])[:, np.newaxis]
             moves[np.arange(len(units)), np.arange(len(units))] -= roots
             own, places = self._rows_of(units)
             stop = start + len(units)
@@ -156,7 +172,10 @@ class Layer:
             start = stop
 
     def add_draws(self, factors: Floats, rows: Ints, shares: Floats, uniform: Uniform) -> None:
-        """Draw each group's units anew, with probabilities in proportion to c."""
+        """Draw each group's units anew, with probabilities in proportion to c.
+
+        Where the mean has other weights, a random sign moves all units by the difference.
+        """
         count = factors.shape[1]
         for group, units in self._varying_groups():
             chances = self.c_of_units[units] / self.whole[group]
@@ -167,6 +186,10 @@ class Layer:
             moves = sqrt(self.factors[group] * self.whole[group] / draws) * (
                 times - draws * chances[:, np.newaxis]
             )
+            if self.centre is not None:
+                signs = np.where(uniform.numbers(count) < 0.5, -1.0, 1.0)
+                apart = chances - self.centre[units] / self._whole_centres[group]
+                moves += sqrt(self.factors[group] * self.whole[group]) * np.outer(apart, signs)
             factors[rows[own]] += shares[own, np.newaxis] * moves[places]
 
     def _varying_units(self) -> Ints:
@@ -195,50 +218,69 @@ class Layer:
 
 @dataclass(frozen=True, eq=False)
 class Neighbours:
-    """Successive differences of n rows; in a circle the last and the first row meet, too.
+    """Successive differences of rows along a line; in a circle the last and the first meet, too.
 
-    ``scale`` is the factor of the squared differences. Wolter 2007, chapter 8; Fay and Train 1995.
+    Wolter 2007, *Introduction to Variance Estimation*, chapter 8; Fay and Train 1995.
+
+    Parameters
+    ----------
+    line : array of int
+        The rows in the order of the line; rows that it doesn't have are left to no chance.
+    scale : float
+        The factor of the squared differences.
+    of_pairs : array, shape (pairs,), optional
+        A further factor of each pair, in a circle also of the last with the first; by default all
+        are 1.
     """
 
-    n: int
+    line: Ints
     scale: float
     is_circle: bool = False
+    of_pairs: Floats | None = None
 
     def variances(self, rows: Ints, domains: Ints, t: Floats, count: int) -> Floats:
         """By domain, one after the other."""
         by_domain = np.argsort(domains, kind="stable")
         stops = np.searchsorted(domains[by_domain], np.arange(count + 1))
         variances = np.zeros(count)
-        line = np.zeros(self.n)
+        values = np.zeros(max(int(rows.max(initial=-1)), int(self.line.max(initial=-1))) + 1)
         for domain in range(count):
             cells = by_domain[stops[domain] : stops[domain + 1]]
-            line[rows[cells]] = t[cells]
-            squares = float((np.diff(line) ** 2).sum())
-            if self.is_circle:
-                squares += float(line[-1] - line[0]) ** 2
-            variances[domain] = self.scale * squares
-            line[rows[cells]] = 0.0
+            values[rows[cells]] = t[cells]
+            along = values[self.line]
+            if self.is_circle and len(along):
+                along = np.append(along, along[0])
+            squares = np.diff(along) ** 2
+            if self.of_pairs is not None:
+                squares *= self.of_pairs
+            variances[domain] = self.scale * float(squares.sum())
+            values[rows[cells]] = 0.0
         return variances
 
     @property
     def contrasts(self) -> int:
         """One of each pair of neighbours."""
-        return max(self.n - 1, 0)
+        return max(len(self.line) - 1, 0)
+
+    def _roots(self) -> Floats:
+        """The root of the factor of each pair."""
+        pairs = np.ones(self.contrasts) if self.of_pairs is None else self.of_pairs
+        return sqrt(self.scale) * np.sqrt(pairs)
 
     def add_contrasts(self, factors: Floats, start: int, rows: Ints, shares: Floats) -> None:
         """Move neighbours apart."""
-        moves = sqrt(self.scale) * shares
-        for at in range(self.n - 1):
-            factors[rows[at + 1], start + at] += moves[at + 1]
-            factors[rows[at], start + at] -= moves[at]
+        for at, root in enumerate(self._roots()):
+            before, after = self.line[at], self.line[at + 1]
+            factors[rows[after], start + at] += root * shares[after]
+            factors[rows[before], start + at] -= root * shares[before]
 
     def add_draws(self, factors: Floats, rows: Ints, shares: Floats, uniform: Uniform) -> None:
         """Move neighbours apart by random signs."""
-        moves = sqrt(self.scale) * shares
-        for at in range(self.n - 1):
+        for at, root in enumerate(self._roots()):
+            before, after = self.line[at], self.line[at + 1]
             signs = np.where(uniform.numbers(factors.shape[1]) < 0.5, -1.0, 1.0)
-            factors[rows[at + 1]] += moves[at + 1] * signs
-            factors[rows[at]] -= moves[at] * signs
+            factors[rows[after]] += root * shares[after] * signs
+            factors[rows[before]] -= root * shares[before] * signs
 
 
 def simple_factors(drawn: Floats, rows: Ints) -> Floats:

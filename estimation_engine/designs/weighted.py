@@ -1,8 +1,8 @@
-"""Samples with probabilities by size: Pareto sampling, and units of money."""
+"""Samples with probabilities by size: Pareto sampling, systematic selection, units of money."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -11,7 +11,8 @@ from contract.requests.estimate import VarianceRequest
 from estimation_engine.arrays import Booleans, Floats, Ints
 from estimation_engine.designs.code import DesignCode, Sizes
 from estimation_engine.designs.design import Design, DrawnRows, RowsOfPairs, whole_table
-from estimation_engine.designs.stages import Layer
+from estimation_engine.designs.stages import Layer, Neighbours, VarianceStage
+from estimation_engine.designs.systematic import order_note
 from estimation_engine.errors import InvalidReplicates, UnsupportedDesign
 
 CODE = DesignCode(
@@ -49,6 +50,36 @@ def variance(t):
 """,
 )
 
+BY_POINTS = replace(
+    CODE,
+    r="""d$p <- 1 / s[["_design_weight"]]
+# R has Brewer's approximation, as if the selection were random: systematic random in jobsvc.
+design <- svydesign(ids = ~1, fpc = ~p, pps = "brewer", data = d, variables = s)
+# Those of jobsvc (sd1), of a total; for a mean use z = (y - mean) / sum(1 / p) in place of y:
+line <- order(s[["_selection_order"]])
+error_of_total <- function(y, p) {
+  y[is.na(y)] <- 0
+  t <- (y / p)[line][p[line] < 1]; c <- 1 - p[line][p[line] < 1]; n <- length(t)
+  sqrt(n / (2 * (n - 1)) * sum((head(c, -1) + tail(c, -1)) / 2 * diff(t)^2))
+}
+error_of_total(y[[1]], d$p)
+""",
+    python="""w = np.array([float(row["_design_weight"]) for row in rows])
+p = 1 / w
+line = np.argsort([int(row["_selection_order"]) for row in rows])
+
+
+def degrees(has_value):
+    return max(int((has_value & (p < 1)).sum()) - 1, 0)
+
+
+def variance(t):
+    along = line[p[line] < 1]
+    c, t = 1 - p[along], t[along]
+    return len(t) / (2 * (len(t) - 1)) * ((c[1:] + c[:-1]) / 2 * np.diff(t) ** 2).sum()
+""",
+)
+
 
 @dataclass(frozen=True, eq=False)
 class WeightedDesign(Design):
@@ -67,7 +98,16 @@ class WeightedDesign(Design):
     @classmethod
     def of_draw(cls, drawn: DrawnRows) -> WeightedDesign:
         population = int(drawn.group_rows.sum())
-        return weighted_design(drawn.probabilities, drawn.probabilities == 1.0, population)
+        certain = drawn.probabilities == 1.0
+        if drawn.selected is None:
+            return weighted_design(drawn.probabilities, certain, population)
+        along = np.argsort(drawn.selected)
+        return SystematicWeightedDesign(
+            *whole_table(1.0 / drawn.probabilities, population),
+            certain,
+            along[~certain[along]],
+            drawn.sorted_by,
+        )
 
     @property
     def take_all(self) -> Booleans:
@@ -116,6 +156,66 @@ class WeightedDesign(Design):
 
     def code(self, sizes: Sizes) -> DesignCode:
         return CODE
+
+
+@dataclass(frozen=True, eq=False)
+class SystematicWeightedDesign(WeightedDesign):
+    """Systematic selection with probability proportional to size (Madow 1949).
+
+    ``line`` are the rows that were left to chance, in the order of the selection, and ``sorted_by``
+    says by which columns, if not in the table's order. Many pairs of rows are never drawn together,
+    so no variance is unbiased. It is that of successive differences of y/π, each with the mean of
+    1 - π of both rows (Wolter 2007, *Introduction to Variance Estimation*, section 8.6); as if the
+    selection were random it is Hájek's.
+    """
+
+    line: Ints
+    sorted_by: str | None = None
+
+    is_by_threshold: ClassVar[bool] = False
+    is_at_distances: ClassVar = True
+
+    @property
+    def approximates_pairs(self) -> bool:
+        return False
+
+    def stages(self, rules: VarianceRequest) -> list[VarianceStage]:
+        n = len(self.line)
+        if rules.systematic == "random" or n < 2:
+            return [*self.layers]
+        c = 1.0 - self.chances[self.line]
+        if rules.systematic == "sd2":
+            of_pairs = (c + np.roll(c, -1)) / 2.0
+            return [Neighbours(self.line, 0.5, is_circle=True, of_pairs=of_pairs)]
+        of_pairs = (c[1:] + c[:-1]) / 2.0
+        return [Neighbours(self.line, n / (2.0 * (n - 1.0)), of_pairs=of_pairs)]
+
+    def both_drawn(self, rows: RowsOfPairs, p: Floats, first: Ints, second: Ints) -> Floats:
+        """The starts that draw both rows: the overlap of two arcs on a circle of length 1."""
+        assert rows.arcs is not None  # noqa: S101 - a systematic selection has arcs
+        apart = (rows.arcs[second] - rows.arcs[first]) % 1.0
+        one, other = p[first], p[second]
+        overlap = np.clip(np.minimum(one - apart, other), 0.0, None)
+        overlap += np.clip(np.minimum(other - (1.0 - apart), one), 0.0, None)
+        certain = np.where(one >= 1.0, other, one)
+        return np.where((one >= 1.0) | (other >= 1.0), certain, np.minimum(overlap, 1.0))
+
+    def notes(self, rules: VarianceRequest, chance: Design | None = None) -> list[str]:
+        certain = f"Rows drawn with certainty ({int(self.certain.sum()):,}) have no part in it."
+        found = super().notes(rules, chance)
+        kind = (
+            "Hájek's approximation, as if the selection were random"
+            if rules.systematic == "random"
+            else f"that of successive differences ({rules.systematic})"
+        )
+        found[0] = (
+            f"The variance is {kind}: one systematic selection doesn't show how much another "
+            f"start would differ. {certain}"
+        )
+        return found if self.sorted_by is None else [*found, order_note(self.sorted_by, rules)]
+
+    def code(self, sizes: Sizes) -> DesignCode:
+        return BY_POINTS
 
 
 @dataclass(frozen=True, eq=False)

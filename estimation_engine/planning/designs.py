@@ -120,6 +120,80 @@ class ClusterPlan:
 
 
 @dataclass(frozen=True, eq=False)
+class ClusterStagesPlan:
+    """A sample of clusters in strata, by size or with subclusters.
+
+    Parameters
+    ----------
+    most : int
+        The size that draws all clusters.
+    chances : callable
+        The probabilities of the clusters by the size, shape (clusters,); 0 for those that can't be
+        drawn.
+    by_size : bool
+        Whether they differ within a stratum.
+    strata : array of int, shape (clusters,)
+        The stratum of each cluster.
+    totals, within : array, shape (goals, clusters)
+        The clusters' totals of z, and the variance of each if it is drawn.
+    has_value : array, shape (goals, clusters)
+        1 for a cluster with a value, else 0.
+    inside : array, shape (clusters,)
+        The degrees of freedom inside a cluster that is drawn with certainty by its size.
+    """
+
+    most: int
+    chances: Callable[[int], Floats]
+    by_size: bool
+    strata: Ints
+    totals: Floats
+    within: Floats
+    has_value: Floats
+    inside: Floats
+
+    def variances(self, size: int) -> Floats:
+        """The variance between clusters, and Σ V_i/π_i of the further stages.
+
+        Of each stratum M²(1/m - 1/M)S²; by size Hájek's Σ(1-π)t²/π - (Σ(1-π)t)²/Σπ(1-π).
+        """
+        pi = self.chances(size)
+        can = pi > 0
+        repeats = np.where(can, 1.0 / np.where(can, pi, 1.0), 0.0)
+        left = np.where(can, 1.0 - pi, 0.0)
+        # Clusters with equal probabilities have π(1-π)/Σπ(1-π) = 1/M, and M/(M-1) in S².
+        spread = (self.totals**2) @ (left * repeats)
+        for stratum in np.unique(self.strata[can]):
+            own = can & (self.strata == stratum)
+            among = float((pi[own] * left[own]).sum())
+            if among <= 0:
+                continue
+            sums = self.totals[:, own] @ left[own]
+            inside = (self.totals[:, own] ** 2) @ (left[own] * repeats[own])
+            clusters = int((left[own] > 0).sum())
+            factor = clusters / (clusters - 1) if clusters > 1 and not self.by_size else 1.0
+            spread += factor * (inside - sums**2 / among) - inside
+        found: Floats = np.maximum(spread, 0.0) + self.within @ repeats
+        return found
+
+    def degrees(self, size: int) -> Floats:
+        """Σπ of the clusters with a value that are left to chance, less their strata.
+
+        Of clusters that are drawn with certainty, those inside.
+        """
+        pi = self.chances(size)
+        chance = np.where((pi > 0) & ((pi < 1) | (not self.by_size)), pi, 0.0)
+        strata = np.unique(self.strata[chance > 0], return_inverse=True)[1]
+        counted = (self.has_value * chance)[:, chance > 0]
+        by_stratum = np.zeros((len(counted), int(strata.max(initial=-1)) + 1))
+        for goal in range(len(counted)):
+            by_stratum[goal] = np.bincount(strata, counted[goal], by_stratum.shape[1])
+        certain = np.where((pi >= 1) & self.by_size, self.inside, 0.0)
+        expected = by_stratum.sum(axis=1) - (by_stratum > 0).sum(axis=1)
+        of_design = float(chance.sum()) - by_stratum.shape[1] + float(certain.sum())
+        return _at_least_one(expected + self.has_value @ certain, of_design)
+
+
+@dataclass(frozen=True, eq=False)
 class WeightedPlan:
     """A Pareto sample; rows are grouped by weights that differ by less than a percent.
 

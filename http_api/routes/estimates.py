@@ -20,7 +20,15 @@ from application.estimation.design_facts import (
 )
 from application.estimation.design_table import TableFormat, write_design_table
 from application.estimation.estimates import EstimatesAnswer, estimates_of
+from application.estimation.known_totals import census_of
 from application.estimation.more_rows import MoreRowsAnswer, more_rows, more_rows_request
+from application.estimation.weights import (
+    FileFormat,
+    WeightsCodebook,
+    codebook_markdown,
+    weights_codebook,
+    write_weights,
+)
 from contract.requests.estimate import (
     BacktestRequest,
     DesignRequest,
@@ -28,6 +36,7 @@ from contract.requests.estimate import (
     MoreRowsRequest,
     PairsRequest,
 )
+from contract.requests.weights import WeightsRequest
 from http_api.access import SignedInBlueprint, access, caller, service
 from http_api.routes.row_responses import file_answer
 from http_api.routes.submissions import completed
@@ -40,6 +49,7 @@ blueprint = SignedInBlueprint(
 )
 
 
+STATISTICAL_TYPES = {"dta": "application/x-stata-dta", "sav": "application/x-spss-sav"}
 ENDINGS = {"r": "R", "stata": "do", "sas": "sas", "python": "py"}
 
 
@@ -60,7 +70,7 @@ def estimates(job_id: str, given: EstimatesRequest) -> EstimatesAnswer:
     rounds of a sample are combined.
     """
     with _reading(job_id, "estimates") as job:
-        return estimates_of(service(), job, given)
+        return estimates_of(service(), job, given, census_of(caller(), job, given.calibrate))
 
 
 @blueprint.post("/more-rows", body=MoreRowsRequest, output=MoreRowsAnswer, only_reads=True)
@@ -113,6 +123,44 @@ def _design_table(job: JobRecord, query: DesignRequest, kind: TableFormat) -> Re
         source = RowSource(job.dataset_id, output_of(job), SAMPLE, job.id)
         caller().audit_view(source, "design")
         return file_answer(path, f"design-{job.id[:8]}.{kind}", MEDIA_TYPES[kind])
+
+
+@blueprint.post("/weights", body=WeightsRequest, output=WeightsCodebook, only_reads=True)
+def weights(job_id: str, given: WeightsRequest) -> Response | WeightsCodebook:
+    """The drawn rows with their weights, as a file for other programs; or its codebook.
+
+    `csv`, `parquet`, `dta` and `sav` have a line for each drawn row with its columns, the design
+    weight, the weight after nonresponse and calibration and, on request, replicate weights, each of
+    which went through the same steps. `json` and `markdown` are the codebook: what each column is,
+    the known totals, the scale of the replicates and code that reads the file. Files of Stata and
+    SPSS need the extra `jobsvc[stata]` on the server.
+    """
+    if given.format != "json" and given.format != "markdown":
+        return _weights_file(completed(caller().job(job_id), "sampling"), given, given.format)
+    with _reading(job_id, "weights") as job:
+        found = weights_codebook(service(), job, given, census_of(caller(), job, given.calibrate))
+        if given.format == "json":
+            return found
+        answer = Response(codebook_markdown(found), mimetype="text/markdown")
+        name = f"weights-{job.id[:8]}.md"
+        answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+        return answer
+
+
+def _weights_file(job: JobRecord, given: WeightsRequest, kind: FileFormat) -> Response:
+    with (
+        access().work_limits.downloads.piece(caller().user.id),
+        tempfile.TemporaryDirectory(dir=service().directory.scratch_dir) as folder,
+    ):
+        path = Path(folder) / f"weights.{kind}"
+        census = census_of(caller(), job, given.calibrate)
+        write_weights(service(), job, given, census, path, kind)
+        source = RowSource(job.dataset_id, output_of(job), SAMPLE, job.id)
+        caller().audit_read("rows_downloaded", source, format=kind, columns="weights")
+        name = f"weights-{job.id[:8]}.{kind}"
+        if kind == "csv" or kind == "parquet":
+            return file_answer(path, name, MEDIA_TYPES[kind])
+        return file_answer(path, name, STATISTICAL_TYPES[kind])
 
 
 @blueprint.post(

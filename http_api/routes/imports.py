@@ -108,7 +108,7 @@ def import_file(dataset_id: int, ref: str, given: ImportRequest | UriImportReque
     message = given.commit_message or ""
     declared = {
         **required_columns(given.require_columns),
-        **row_key_of_import(given.row_key),
+        **row_key_of_import(given),
     }
     meaning = {**given.options, **declared} or None
     if isinstance(given, UriImportRequest):

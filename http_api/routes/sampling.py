@@ -43,7 +43,7 @@ from http_api.schemas.base import MessageOut, PageOut
 from http_api.schemas.contract import Listing, answer_schema, body_schema, list_schema, listed
 from http_api.schemas.jobs import JobAccepted, accepted
 from http_api.schemas.sizes import SizeIn
-from sampling_engine import METHODS, method_class
+from sampling_engine import METHODS, StratifiedMethod, method_class
 from sampling_engine.filters import OPERATORS
 from service.sampling_parameters import DrawnSeeds, seeded_rounds, stated_rounds
 from service.tables.open_tables import open_table
@@ -171,12 +171,13 @@ def strata(dataset_id: int, given: StrataRequest) -> StrataAnswer:
     caller().dataset(dataset_id, "read")
     with caller().reading():
         table = open_table(service(), dataset_id, given.source_ref, given.table_key)
-        population, rest = population_of(
-            service(), dataset_id, table, given.source_ref, {"filters": given.filters}, ()
-        )
+        named = {"filters": given.filters, "order": given.order}
+        of_round = {name: value for name, value in named.items() if value is not None}
+        bands = {"strata_columns": [given.column], "sample_size": 1}
+        step = {"method": StratifiedMethod.key, "parameters": bands, **of_round}
+        population, rest = population_of(service(), dataset_id, table, given.source_ref, step, ())
         found = suggest_bands(service(), population, replace(given, filters=rest.get("filters")))
-        if given.filters:
-            found = replace(found, round={**found.round, "filters": given.filters})
+        found = replace(found, round={**found.round, **of_round})
     caller().audit_view(RowSource(dataset_id, table.commit_id, table.key), "bands")
     return found
 

@@ -23,7 +23,15 @@ from contract.requests.accounts import (
     UserRequest,
     UsersRequest,
 )
-from http_api.access import SignedInBlueprint, access, bearer, caller, service, without_query
+from http_api.access import (
+    SignedInBlueprint,
+    access,
+    bearer,
+    browser_link,
+    caller,
+    service,
+    without_query,
+)
 from http_api.schemas.base import MessageOut
 from http_api.schemas.contract import Listing, answer_schema, body_schema, list_schema, listed
 from storage.accounts.tokens import (
@@ -149,22 +157,11 @@ def make_link(user_id: int) -> Link:
 
 
 def _new_link(tx: Transaction, user: User) -> Link:
-    """Create a one-time link at the address that the caller uses."""
+    """Create a one-time link."""
     lifetime = timedelta(hours=service().settings.link_hours)
     code, expires_at = open_sign_in_link(tx, user.id, lifetime, service().clock)
     caller().audit(tx, "sign_in_link_made", about=("user", user.id), soeid=user.soeid)
-    return Link(f"{_address()}/sign-in?code={code}", expires_at)
-
-
-def _address() -> str:
-    """The server's address as the caller knows it.
-
-    A browser sends it as the origin, which the host check has compared with the host; behind a
-    proxy that ends TLS only the origin has the right scheme.
-    """
-    host = request.host_url.rstrip("/")
-    origin = request.headers.get("Origin", "")
-    return origin if origin.partition("://")[2] == host.partition("://")[2] else host
+    return Link(browser_link(f"/sign-in?code={code}"), expires_at)
 
 
 @blueprint.delete("/<int:user_id>", output=MessageOut)
@@ -242,7 +239,7 @@ def tokens(query: TokensRequest) -> Listing:
     if owner_id != caller().user.id:
         caller().require_role("admin")
     with service().database.read() as tx:
-        return listed(list_tokens(tx, owner_id, query.offset, query.limit), query)
+        return listed(list_tokens(tx, owner_id, query.offset, query.limit, query.q), query)
 
 
 @tokens_blueprint.delete("/<int:token_id>", output=MessageOut)

@@ -35,7 +35,7 @@ from http_api.schemas.contract import Listing, list_schema, listed
 from parquet_tables.tables import Column
 from service.tables.open_tables import OpenTable, open_commit, open_table
 from service.tables.reports import cached_profile
-from storage.versions.manifests import Commit, history
+from storage.versions.manifests import Commit, TableSource, history
 from storage.versions.refs import (
     Ref,
     create_ref,
@@ -61,6 +61,9 @@ class CommitTable:
     attached_files: Annotated[int, Help("The number of files that are read where they are.")]
     verified_files: Annotated[
         int, Help("Of these, the ones whose rows and statistics were checked.")
+    ]
+    source: Annotated[
+        TableSource | None, Help("The table of a format with versions, and its attached version.")
     ]
 
 
@@ -98,6 +101,7 @@ def commit_tables(commit: Commit) -> list[CommitTable]:
             table.size_bytes,
             len(table.attached_files),
             sum(file.verified for file in table.attached_files),
+            table.source,
         )
         for table in commit.manifest.tables
     ]

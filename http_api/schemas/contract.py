@@ -29,6 +29,7 @@ from http_api.schemas.fields import (
     NUMBER_OR_TEXT,
     BoundedList,
     EndTimestamp,
+    LongInteger,
     Message,
     PasswordText,
     QueryBoolean,
@@ -137,6 +138,8 @@ def _of_query(own: Declared) -> fields.Field[Any]:
             return QueryBoolean(**options)
         case kinds.Names(most):
             return QueryList(validate=validate.Length(max=most), **options)
+        case kinds.Items(kinds.ColumnName(), most):
+            return QueryList(validate=validate.Length(max=most), **options)
         case kinds.Items(kinds.Choice(titles)):
             return QueryList(validate=validate.ContainsOnly(list(titles)), **options)
         case _:
@@ -220,7 +223,9 @@ def _field(kind: Kind, options: dict[str, Any]) -> fields.Field[Any]:
 
 def _mapped(kind: kinds.Mapped, options: dict[str, Any]) -> fields.Field[Any]:
     length = validate.Length(kind.least, kind.most)
-    return fields.Dict(keys=StrictString(), values=_field(kind.of, {}), validate=length, **options)
+    inner = {"allow_none": True} if isinstance(kind.of, kinds.Scalar) else {}
+    values = _field(kind.of, inner)
+    return fields.Dict(keys=StrictString(), values=values, validate=length, **options)
 
 
 def _range(bounds: Bounds, refusal: str | None = None) -> validate.Range | None:
@@ -380,6 +385,7 @@ FIELDS: dict[type[Any], Callable[[Any, dict[str, Any]], fields.Field[Any]]] = {
         validate=validate.OneOf(list(kind.titles)), **options
     ),
     kinds.Flag: lambda _, options: StrictBoolean(**options),
+    kinds.LongCount: lambda kind, options: LongInteger(validate=_range(kind.bounds), **options),
     kinds.Count: lambda kind, options: StrictInteger(validate=_range(kind.bounds), **options),
     kinds.Number: lambda kind, options: StrictNumber(validate=_range(kind.bounds), **options),
     kinds.StartKind: lambda kind, options: StartField(kind, **options),

@@ -16,6 +16,7 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, validate
 
+from contract.column_lists import listed_names
 from contract.fields import Password, StartKind
 from contract.numbers import number_of
 from domain_errors import InvalidRequest, render
@@ -135,6 +136,19 @@ class StrictInteger(Described, fields.Integer):
         if abs(value) > MAX_INTEGER:
             raise invalid("Must be a whole number of at most 64 bits.")
         return value
+
+
+class LongInteger(StrictInteger):
+    """A whole number of up to 64 bits, or its decimal digits as text."""
+
+    def __init__(self, *, metadata: Mapping[str, Any], **options: Any) -> None:
+        types = [{"type": "integer"}, {"type": "string", "pattern": "^[0-9]{1,19}$"}]
+        super().__init__(metadata={**metadata, "anyOf": types}, **options)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
+        if isinstance(value, str) and re.fullmatch("[0-9]{1,19}", value):
+            value = int(value)
+        return super()._deserialize(value, attr, data, **kwargs)
 
 
 class StrictNumber(Described, fields.Float):
@@ -262,14 +276,13 @@ class QueryBoolean(Described, fields.Boolean):
 
 
 class QueryList(Described, fields.Field[list[str]]):
-    """Values separated by commas, or given several times."""
+    """Values separated by commas, or given several times; one with a comma stands in quotes."""
 
     is_multiple = True
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[str]:
         given = value if isinstance(value, list) else [value]
-        values = [part.strip() for text in given for part in str(text).split(",")]
-        return [check_text(part) for part in values if part]
+        return [check_text(part) for text in given for part in listed_names(str(text))]
 
 
 def kind_of(value: Any) -> str:

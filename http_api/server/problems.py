@@ -197,7 +197,8 @@ def _item_of(error: DomainError, status: int) -> ErrorItem:
     """The entry of an error; what isn't found is named by the path, unless a field names it."""
     loc = error.loc
     if not loc or loc[0] not in ("body", "query", "path", "header"):
-        loc = ("path",) if status == 404 and not loc else ("body", *loc)
+        place = "query" if request.method == "GET" else "body"
+        loc = ("path",) if status == 404 and not loc else (place, *loc)
     return error_item(loc, error.code, error.template, error.parameters)
 
 

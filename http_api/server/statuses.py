@@ -10,9 +10,11 @@ _CODES_OF_STATUS = {
     404: "not_found pruned unknown_round unknown_row",
     408: "client_disconnected",
     409: "conflict spark_not_configured spark_not_installed source_changed connection_missing "
+    "delta_not_installed iceberg_not_installed readstat_not_installed "
     "columns_changed findings_locked finding_changed review_changed row_replaced no_row_left "
     "stage_not_reached sample_deleted name_taken ref_moved ref_immutable stale_job files_in_use "
-    "job_not_completed no_row_root comparison_not_ready idempotency_key_reused no_password",
+    "job_not_completed no_row_root comparison_not_ready idempotency_key_reused no_password "
+    "quota_exceeded",
     415: "unsupported_media_type",
     421: "host_not_allowed",
     422: "wrong_password invalid_value invalid_request unknown_column invalid_filter "
@@ -21,15 +23,17 @@ _CODES_OF_STATUS = {
     "spark_unsupported_type "
     "unknown_stratum no_reserves too_large_for_sheet invalid_size invalid_rounds invalid_seed "
     "no_certificate "
-    "invalid_strata_columns minimum_exceeds_sample too_many_strata unreadable_file "
-    "type_misfit workbook_too_large "
+    "invalid_strata_columns cluster_in_two_strata minimum_exceeds_sample too_many_strata "
+    "unreadable_file type_misfit workbook_too_large "
     "invalid_uri uri_not_allowed source_not_found source_denied source_too_large unservable_file "
+    "version_not_found unsupported_table broken_table_log "
     "invalid_sql sql_refused sql_failed sql_too_large sql_out_of_memory sql_timeout "
     "page_too_large preview_too_large preview_too_slow request_too_slow "
     "preview_unclear "
     "empty_sample no_row_key key_missing key_not_unique several_rows "
     "too_many_entries lonely_stratum invalid_estimate unsupported_design too_many_groups "
-    "invalid_replicates invalid_calibration invalid_row_file invalid_goal invalid_findings",
+    "invalid_replicates invalid_calibration invalid_row_file invalid_goal invalid_findings "
+    "invalid_nonresponse unfit_for_statistics",
     429: "too_many_attempts too_many_streams too_many_waiting_jobs too_many_queries "
     "too_many_previews too_many_reads too_many_downloads too_many_uploads "
     "too_many_sign_ins too_many_backups too_many_messages too_many_beacons",

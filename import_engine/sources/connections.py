@@ -12,7 +12,7 @@ import re
 import stat
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -21,11 +21,12 @@ from import_engine.sources.reading import (
     PIECE_BYTES,
     SourceDenied,
     SourceNotFound,
-    file_names,
+    names_in,
     not_found,
     object_errors,
     object_store,
     open_file_below,
+    tree_names,
 )
 from import_engine.sources.uris import (
     InvalidUri,
@@ -49,15 +50,29 @@ EXAMPLES = {"s3": "ACCESS_KEY_ID", "gs": "SERVICE_ACCOUNT", "az": "STORAGE_ACCOU
 """The end of a variable's name for each scheme, as errors show it."""
 
 
-IF_NESTED = "Name the files, or the folders one by one."
-
-
 class SourceChanged(DomainError):
     """An attached file isn't the version that the table names."""
 
     code = "source_changed"
 
-    def __init__(self, uri: SourceUri, problem: str, *, is_other_file: bool = False) -> None:
+    def __init__(
+        self,
+        uri: SourceUri,
+        problem: str,
+        *,
+        is_other_file: bool = False,
+        version: str | None = None,
+    ) -> None:
+        self.uri, self.problem = uri, problem
+        if version is not None:
+            super().__init__(
+                "The file {uri} {problem}. It belongs to {version}, which can't be read any more. "
+                "Attach a newer version, which makes a new version of the dataset.",
+                uri=str(uri),
+                problem=problem,
+                version=version,
+            )
+            return
         if uri.scheme != "file":
             remedy = "restore it"
         elif is_other_file:
@@ -71,6 +86,17 @@ class SourceChanged(DomainError):
             problem=problem,
             remedy=remedy,
         )
+
+
+@contextmanager
+def named_version(version: str | None) -> Iterator[None]:
+    """Name the version of a table, of another format, that a changed file belongs to."""
+    try:
+        yield
+    except SourceChanged as error:
+        if version is None:
+            raise
+        raise SourceChanged(error.uri, error.problem, version=version) from None
 
 
 class CredentialsMissing(DomainError):
@@ -180,12 +206,40 @@ class OpenConnection:
             )
         return replace(uri, allowed=len(self.prefix.segments), private=self.prefix.private)
 
-    def file_names(
-        self, folder: SourceUri, step: Callable[[], None], most: int, plain: set[SourceUri]
+    def tree_names(
+        self,
+        folder: SourceUri,
+        step: Callable[[], None],
+        most: int,
+        plain: set[SourceUri],
+        pattern: Sequence[str],
     ) -> list[str]:
-        """The names of the files of a folder; see :func:`reading.file_names`."""
+        """The paths of files below a folder; see :func:`reading.tree_names`."""
         with self._names_itself():
-            return file_names(folder, step, most, self.config, IF_NESTED, plain)
+            return tree_names(folder, step, most, self.config, plain, pattern)
+
+    def names(self, folder: SourceUri, step: Callable[[], None]) -> Iterator[str]:
+        """The names in a folder; in an object store also those in folders within."""
+        with self._names_itself():
+            yield from names_in(folder, step, self.config)
+
+    def content(self, uri: SourceUri, most: int) -> bytes:
+        """The whole content of a file of at most so many bytes.
+
+        Raises
+        ------
+        SourceNotFound, SourceDenied, SourceUnavailable
+            There is no such file, it is larger, or it can't be read.
+        """
+        version = self.version(uri)
+        if version.size_bytes > most:
+            raise SourceNotFound(
+                "{uri} has {size} bytes, which is more than the metadata of a table may have.",
+                uri=str(uri),
+                size=version.size_bytes,
+            )
+        with self._names_itself(), closing(self.open(uri, version)) as reader:
+            return reader.read(0, version.size_bytes)
 
     @contextmanager
     def _names_itself(self) -> Iterator[None]:

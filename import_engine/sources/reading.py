@@ -19,6 +19,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from contract.words import VersionedFormat
 from domain_errors import DomainError
 from import_engine.sources.exchange import Exchange, Overdue
 from import_engine.sources.uris import SourceUri, is_link_local
@@ -118,7 +119,7 @@ def file_names(
         raise SourceNotFound("A web server doesn't list files. Name one file instead of a folder.")
     _refuse_table_format(uri, step, config, set() if plain is None else plain)
     found_names: list[str] = []
-    for name in _names(uri, step, config):
+    for name in names_in(uri, step, config):
         if name.startswith((".", "_")):
             continue
         if "/" in name:
@@ -138,9 +139,136 @@ def file_names(
     return sorted(found_names)
 
 
-def _names(
+def tree_names(
+    uri: SourceUri,
+    step: Callable[[], None],
+    most: int,
+    config: Mapping[str, str] | None = None,
+    plain: set[SourceUri] | None = None,
+    pattern: Sequence[str] = ("**",),
+) -> list[str]:
+    """The paths of the files below a folder, sorted, whose segments match a pattern.
+
+    Segments that start with ``.`` or ``_`` are skipped.
+
+    Parameters
+    ----------
+    pattern : sequence of str
+        A segment each: ``*`` stands for any characters, and ``**`` for any folders.
+
+    Raises
+    ------
+    SourceNotFound
+        There are no files or too many, a symbolic link is among them, or a table format keeps a
+        log of them.
+    """
+    plain = set() if plain is None else plain
+    _refuse_table_format(uri, step, config, plain)
+    pattern = list(pattern)
+    found_names: list[str] = []
+    for name in _tree(uri, step, config, pattern):
+        *folders, last = name.split("/")
+        _refuse_log_within(uri, folders, last)
+        is_hidden = any(part.startswith((".", "_")) for part in (*folders, last))
+        if is_hidden or not last or not _matches(pattern, [*folders, last]):
+            continue
+        found_names.append(name)
+        if len(found_names) > most:
+            raise SourceNotFound(
+                "{uri} has more than {most} files, the limit.", uri=str(uri), most=most
+            )
+    if not found_names:
+        if pattern == ["**"]:
+            raise not_found(uri)
+        raise SourceNotFound(
+            "{uri} has no file that matches {pattern}.", uri=str(uri), pattern="/".join(pattern)
+        )
+    if uri.scheme == "file" and pattern != ["**"]:  # folders that don't match weren't listed
+        for folder in {name.rpartition("/")[0] for name in found_names} - {""}:
+            below = replace(uri, segments=(*uri.segments, *folder.split("/")))
+            _refuse_table_format(below, step, config, plain)
+    return sorted(found_names)
+
+
+def _matches(pattern: Sequence[str], path: Sequence[str]) -> bool:
+    """Whether the segments of a path match those of a pattern.
+
+    >>> [_matches(["2024-*", "**", "*.parquet"], path.split("/"))
+    ...  for path in ("2024-05/a.parquet", "2024-05/x/y/a.parquet", "2025/a.parquet")]
+    [True, True, False]
+    """
+    reached = {0}
+    for segment in path:
+        reached |= {at + 1 for at in reached if pattern[at : at + 1] == ["**"]}
+        reached = {
+            at if pattern[at] == "**" else at + 1
+            for at in reached
+            if at < len(pattern) and (pattern[at] == "**" or _fits(pattern[at], segment))
+        }
+    last = len(pattern)
+    return last in reached or (last - 1 in reached and pattern[-1] == "**")
+
+
+def _fits(pattern: str, segment: str) -> bool:
+    """Whether a segment matches a pattern, in which ``*`` stands for any characters.
+
+    >>> _fits("part-*-*.parquet", "part-1-a.parquet"), _fits("a*a", "a")
+    (True, False)
+    """
+    first, *middle = pattern.split("*")
+    if not middle:
+        return segment == first
+    last = middle.pop()
+    if len(segment) < len(first) + len(last) or not (
+        segment.startswith(first) and segment.endswith(last)
+    ):
+        return False
+    at, stop = len(first), len(segment) - len(last)
+    for part in middle:
+        place = segment.find(part, at, stop)
+        if place < 0:
+            return False
+        at = place + len(part)
+    return True
+
+
+def _tree(
+    uri: SourceUri,
+    step: Callable[[], None],
+    config: Mapping[str, str] | None,
+    pattern: Sequence[str],
+) -> Iterator[str]:
+    """The paths below a folder, also of what is hidden; a log's folder ends with a slash."""
+    if uri.scheme != "file":
+        yield from _object_names(uri, step, config)
+        return
+    step()
+    for name in sorted(_local_names(uri)):
+        folder = name.removesuffix("/")
+        if folder == name or name.startswith((".", "_")):
+            yield name
+        elif pattern[0] == "**" or (len(pattern) > 1 and _fits(pattern[0], folder)):
+            below = replace(uri.child(folder), is_folder=True)
+            rest = pattern if pattern[0] == "**" else pattern[1:]
+            yield from (f"{name}{inner}" for inner in _tree(below, step, config, rest))
+
+
+def _refuse_log_within(uri: SourceUri, folders: Sequence[str], name: str) -> None:
+    """Refuse a folder of a table format below a folder whose files are listed."""
+    for table_format in _FORMATS:
+        log = table_format.log_folder
+        if log not in folders:
+            continue
+        if folders[-1] == log and name.endswith(table_format.ending):
+            above = (*uri.segments, *folders[: folders.index(log)])
+            table = replace(uri, segments=above, is_folder=True)
+            raise _of_table_format(table, table_format, replace(table.child(log), is_folder=True))
+
+
+def names_in(
     uri: SourceUri, step: Callable[[], None], config: Mapping[str, str] | None
 ) -> Iterator[str]:
+    """The names in a folder; in an object store also those in folders within."""
     return _local_names(uri) if uri.scheme == "file" else _object_names(uri, step, config)
 
 
@@ -153,19 +281,28 @@ def _refuse_table_format(
     def names(folder: SourceUri) -> Iterator[str]:
         # Credentials for one folder needn't list those above it.
         with suppress(SourceNotFound, SourceDenied):
-            yield from _names(folder, step, config)
+            yield from names_in(folder, step, config)
 
     table_format = table_format_of(uri, names, plain)
     if table_format is not None:
-        kind, log = table_format
-        raise SourceNotFound(
-            "{uri} belongs to {kind}: {log} says which of its files count, so rows of files that "
-            "the table has replaced or deleted would count, too. Export a snapshot of the table "
-            "to plain Parquet files, or name the files of one snapshot one by one.",
-            uri=str(uri),
-            kind=kind,
-            log=str(log),
-        )
+        raise _of_table_format(uri, *table_format)
+
+
+def _of_table_format(uri: SourceUri, kind: _TableFormat, log: SourceUri) -> SourceNotFound:
+    remedy = (
+        "Export a snapshot of the table to plain Parquet files, or name the files of one snapshot "
+        "one by one."
+    )
+    if kind.format is not None:
+        remedy = f"Attach the folder of the table with the format {kind.format}: one version of it."
+    return SourceNotFound(
+        "{uri} belongs to {kind}: {log} says which of its files count, so rows of files that "
+        "the table has replaced or deleted would count, too. {remedy}",
+        uri=str(uri),
+        kind=kind.name,
+        log=str(log),
+        remedy=remedy,
+    )
 
 
 def not_found(uri: SourceUri) -> SourceNotFound:
@@ -425,18 +562,19 @@ class _TableFormat:
     name: str
     log_folder: str
     ending: str
+    format: VersionedFormat | None = None
 
 
 _FORMATS = (
-    _TableFormat("a Delta table", "_delta_log", ""),
-    _TableFormat("an Iceberg table", "metadata", ".metadata.json"),
+    _TableFormat("a Delta table", "_delta_log", "", "delta"),
+    _TableFormat("an Iceberg table", "metadata", ".metadata.json", "iceberg"),
     _TableFormat("a Hudi table", ".hoodie", ""),
 )
 
 
 def table_format_of(
     folder: SourceUri, names: Callable[[SourceUri], Iterator[str]], plain: set[SourceUri]
-) -> tuple[str, SourceUri] | None:
+) -> tuple[_TableFormat, SourceUri] | None:
     """The table format that a folder belongs to, and the folder of its log; None for plain files.
 
     Reads the folder itself and those above it, up to that of its prefix.
@@ -455,6 +593,6 @@ def table_format_of(
         for table_format in _FORMATS:
             log = replace(above.child(table_format.log_folder), is_folder=True)
             if any(name.endswith(table_format.ending) for name in names(log)):
-                return table_format.name, log
+                return table_format, log
         plain.add(above)
     return None

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from contract.requests.importing import ReadOptions
@@ -23,19 +23,24 @@ from import_engine.work import ImportedTable
 from job_runner.attempt import JobContext
 from job_runner.imported_keys import ImportedKey, imported_keys, new_row_keys
 from parquet_tables.progress import ProgressCallback, progress_part
+from parquet_tables.rows import write_ordinals
 from profiling_engine.tables.control_totals import ControlTotal, control_totals
-from service.tables.attached_files import TableToAttach, attach, notes_on
+from service.tables.attached_files import AttachedTable, TableToAttach, attach, notes_on
+from service.tables.contract_checks import check_contracts
 from storage.accounts.users import get_user
 from storage.errors import DamagedData
 from storage.jobs.jobs import JobRecord
 from storage.jobs.kinds import ATTACHMENT, IMPORT
 from storage.jobs.publishing import NewCommit, Outcome
 from storage.versions.column_changes import TableShape, checked_changes
+from storage.versions.data_contracts import ContractFailure
 from storage.versions.manifests import StoredTable, get_commit
 from storage.versions.refs import get_ref
+from storage.versions.row_keys import NewRowKey
 
-READ_SHARE, ADD_SHARE, KEY_SHARE = 0.9, 0.92, 0.94
-"""Progress after reading, control totals and hashing files; the rest is for the row key."""
+READ_SHARE, ADD_SHARE, KEY_SHARE, CONTRACT_SHARE = 0.9, 0.92, 0.94, 0.97
+"""Progress after reading, control totals, hashing files and the row key; the rest is for the data
+contract."""
 
 
 def run_import(context: JobContext) -> Outcome:
@@ -70,15 +75,20 @@ def run_import(context: JobContext) -> Outcome:
         )
         for table in tables
     ]
-    keys = imported_keys(context, stored, progress_part(context.on_progress, KEY_SHARE, 1.0))
+    checks_keys = progress_part(context.on_progress, KEY_SHARE, CONTRACT_SHARE)
+    keys = imported_keys(context, stored, checks_keys)
+    new_keys = new_row_keys(stored, keys)
+    failures = _contract_failures(context, stored, new_keys)
     return Outcome(
         summary={
             "file_name": job.run_parameters["file_name"],
             "size_bytes": size_bytes,
             **source,
             "tables": list(map(_table_summary, tables, stored, totals, keys)),
+            **_contract_summary(failures),
         },
-        row_keys=new_row_keys(stored, keys),
+        row_keys=new_keys,
+        contract_failures=failures or (),
         commit=NewCommit(
             ref_name=job.run_parameters["ref"],
             message=job.run_parameters["commit_message"],
@@ -86,6 +96,24 @@ def run_import(context: JobContext) -> Outcome:
             require_columns=_requires_columns(job),
         ),
     )
+
+
+def _contract_failures(
+    context: JobContext, tables: Sequence[StoredTable], new_keys: Sequence[NewRowKey]
+) -> list[ContractFailure] | None:
+    """What the tables don't meet of the data contracts; None without a contract."""
+    on_progress = progress_part(context.on_progress, CONTRACT_SHARE, 1.0)
+    return check_contracts(
+        context.service, context.parquet, context.job.dataset_id, tables, new_keys, on_progress
+    )
+
+
+def _contract_summary(failures: Sequence[ContractFailure] | None) -> dict[str, object]:
+    """The part of a summary that says whether the version met the data contract."""
+    if failures is None:
+        return {}
+    state = "kept_apart" if failures else "met"
+    return {"data_contract": {"state": state, "failures": list(failures)}}
 
 
 def _requires_columns(job: JobRecord) -> bool:
@@ -173,7 +201,7 @@ def run_attachment(context: JobContext) -> Outcome:
         before = get_commit(tx, context.job.dataset_id, commit_id).manifest if commit_id else None
     rows_before = {table.key: table.row_count for table in before.tables} if before else {}
     given = [TableToAttach.from_json(table) for table in parameters["attach"]]
-    tables = attach(
+    attached = attach(
         service,
         context.parquet,
         user,
@@ -181,6 +209,8 @@ def run_attachment(context: JobContext) -> Outcome:
         context.on_progress,
         verifies=parameters.get("verify", False),
     )
+    tables = [_stored(context, table) for table in attached]
+    failures = _contract_failures(context, tables, ())
     return Outcome(
         summary={
             "file_name": parameters["file_name"],
@@ -190,12 +220,15 @@ def run_attachment(context: JobContext) -> Outcome:
                     **_summary(table),
                     "files": len(table.files),
                     "rows_before": rows_before.get(table.key),
+                    **({} if table.source is None else {"source": vars(table.source)}),
                     "notes": [*_rows_note(table, rows_before), *notes_on(table)],
                     "control_totals": [],
                 }
                 for table in tables
             ],
+            **_contract_summary(failures),
         },
+        contract_failures=failures or (),
         commit=NewCommit(
             ref_name=parameters["ref"],
             message=parameters["commit_message"],
@@ -203,6 +236,16 @@ def run_attachment(context: JobContext) -> Outcome:
             require_columns=_requires_columns(context.job),
         ),
     )
+
+
+def _stored(context: JobContext, table: AttachedTable) -> StoredTable:
+    """An attached table with a deletion vector of the rows that its version doesn't have."""
+    if not len(table.deleted):
+        return table.stored
+    with context.parquet.cursor() as cursor:
+        path = context.scratch.file(f"deleted-{table.stored.key}.parquet")
+        written = write_ordinals(cursor, table.deleted, path)
+    return replace(table.stored, deletion_vector=context.adopt(written.written, written.rows))
 
 
 def _rows_note(table: StoredTable, rows_before: Mapping[str, int]) -> list[str]:

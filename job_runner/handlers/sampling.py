@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from application.excluding import exclusion_warnings
 from job_runner.attempt import JobContext
 from parquet_tables.progress import progress_part, without_progress
 from parquet_tables.rows import write_ordinals
@@ -50,6 +51,9 @@ def run_draw(context: JobContext) -> Outcome:
     rounds = recorded_rounds(parameters, source.files)
     requested, amount = parameters.get("engine"), parameters.get("amount_column")
     choice = choose_engine(service, context.parquet, source.files, rounds, requested, amount)
+    divides = any(each.method.divides for each in rounds)  # into files whose names it chooses
+    scratch = context.scratch
+    file = scratch.folder / "sample.parquet" if divides else scratch.file("sample.parquet")
     on_progress = progress_part(context.on_progress, 0.0, DRAW_SHARE)
     opening = without_progress(on_progress)
     with opened_engine(service, job.dataset_id, source, choice, opening) as engine:
@@ -58,7 +62,7 @@ def run_draw(context: JobContext) -> Outcome:
             source.files,
             rounds,
             table_key=source.key,
-            destination=context.scratch.file("sample.parquet"),
+            destination=file,
             on_progress=on_progress,
             counts_dir=service.directory.counts_dir,
             amount_column=amount,
@@ -70,7 +74,8 @@ def run_draw(context: JobContext) -> Outcome:
     tables = _stored_tables(context, sample)
     if parameters["export_residual"]:
         tables.append(_stored_residual(context, source, sample))
-    summary = _summary(sample, source.files.row_count, draw_warnings(rounds))
+    warnings = [*draw_warnings(rounds), *exclusion_warnings(parameters.get("excluded"))]
+    summary = _summary(sample, source.files.row_count, warnings)
     if service.spark is not None or requested is not None:
         summary["engine"] = asdict(choice)
     return Outcome(

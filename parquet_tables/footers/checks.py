@@ -69,11 +69,16 @@ class StatedFile:
 
 
 def read_stated(
-    cursor: duckdb.DuckDBPyConnection, path: str, read: ReadBytes, size_bytes: int
+    cursor: duckdb.DuckDBPyConnection,
+    path: str,
+    read: ReadBytes,
+    size_bytes: int,
+    is_flat: tuple[bool, ...] | None = None,
 ) -> StatedFile:
     """Read the footer of a file; raise FooterContradicted if it isn't one.
 
-    ``parquet_file_metadata`` fails if the name of the writing program isn't UTF-8.
+    ``is_flat`` is that of the file if its schema is known. ``parquet_file_metadata`` fails if the
+    name of the writing program isn't UTF-8.
     """
     try:
         data_end, footer = read_footer_bytes(read, size_bytes)
@@ -88,14 +93,16 @@ def read_stated(
         "FROM parquet_metadata(?) ORDER BY row_group_id, column_id",
         [path],
     ).fetchall()
-    fields = cursor.execute(
-        "SELECT num_children, repetition_type FROM parquet_schema(?)", [path]
-    ).fetchall()
+    if is_flat is None:
+        fields = cursor.execute(
+            "SELECT num_children, repetition_type FROM parquet_schema(?)", [path]
+        ).fetchall()
+        is_flat = tuple(_flat_leaves(iter(fields)))
     return StatedFile(
         rows,
         groups,
         data_end,
-        tuple(_flat_leaves(iter(fields))),
+        is_flat,
         tuple(
             StatedChunk(row[0], row[1], row[2], row[3], Chunk(*row[4]), row[5], row[6:])
             for row in chunks

@@ -39,7 +39,7 @@ class StrangeFooter(Exception):
     """A footer or page header isn't in the form that writers use, or it is damaged."""
 
 
-class _Walk:
+class Walk:
     """A place in structures of the compact protocol.
 
     A consumer of ``fields`` or ``elements`` moves over a value, or leaves it to be skipped.
@@ -80,7 +80,7 @@ class _Walk:
             value = self.at
             yield last, header & 15, place
             if self.at == value:
-                self.at = _skipped(content, value, header & 15)
+                self.at = skipped(content, value, header & 15)
         self.at += 1
 
     def count_of_structures(self) -> int:
@@ -100,25 +100,25 @@ class _Walk:
             place = self.at
             yield place
             if self.at == place:
-                self.at = _skipped(self.content, place, _STRUCT)
+                self.at = skipped(self.content, place, _STRUCT)
 
 
-def _skipped(content: bytes, at: int, kind: int) -> int:
+def skipped(content: bytes, at: int, kind: int) -> int:
     """The place after a value."""
     if kind in _INTEGERS:
         while content[at] > 127:
             at += 1
         return at + 1
     if kind == _BINARY:
-        walk = _Walk(content, at)
+        walk = Walk(content, at)
         size = walk.varint()
         return walk.at + size
     if kind == _STRUCT:
         while header := content[at]:
             at += 1
             if header < 16:
-                at = _skipped(content, at, 4)
-            at = _skipped(content, at, header & 15)
+                at = skipped(content, at, 4)
+            at = skipped(content, at, header & 15)
         return at + 1
     if kind in (_LIST, _SET):
         return _skipped_list(content, at)
@@ -131,11 +131,11 @@ def _skipped(content: bytes, at: int, kind: int) -> int:
 
 def _skipped_list(content: bytes, at: int) -> int:
     header = content[at]
-    walk = _Walk(content, at + 1)
+    walk = Walk(content, at + 1)
     count = header >> 4 if header < _LARGEST_STEP else walk.varint()
     kind, at = header & 15, walk.at
     for _ in range(count):
-        at = at + 1 if kind <= _BYTE else _skipped(content, at, kind)
+        at = at + 1 if kind <= _BYTE else skipped(content, at, kind)
     return at
 
 
@@ -154,7 +154,7 @@ def mask_of(footer: bytes, *, keep_statistics: bool) -> list[tuple[int, int]]:
         The footer is damaged, or its fields aren't in order.
     """
     masks: list[tuple[int, int]] = []
-    walk = _Walk(footer)
+    walk = Walk(footer)
     try:
         for field, kind, _ in walk.fields():
             if (field, kind) == (_ROW_GROUPS, _LIST):
@@ -165,7 +165,7 @@ def mask_of(footer: bytes, *, keep_statistics: bool) -> list[tuple[int, int]]:
     return masks
 
 
-def _mask_row_group(walk: _Walk, masks: list[tuple[int, int]], first: int) -> None:
+def _mask_row_group(walk: Walk, masks: list[tuple[int, int]], first: int) -> None:
     for field, kind, _ in walk.fields():
         if (field, kind) != (_CHUNKS, _LIST):
             continue
@@ -176,7 +176,7 @@ def _mask_row_group(walk: _Walk, masks: list[tuple[int, int]], first: int) -> No
                         pass
 
 
-def _masked(walk: _Walk, masks: list[tuple[int, int]], first: int, needed: int) -> Iterator[int]:
+def _masked(walk: Walk, masks: list[tuple[int, int]], first: int, needed: int) -> Iterator[int]:
     """Mask the fields of a structure from the id ``first`` on; yield the ids before it."""
     last, is_masked = 0, False
     for field, kind, place in walk.fields():
@@ -198,7 +198,7 @@ def rows_and_groups(footer: bytes) -> tuple[int, int]:
     StrangeFooter
         The footer is damaged, or lacks them.
     """
-    walk = _Walk(footer)
+    walk = Walk(footer)
     rows = -1
     try:
         for field, kind, _ in walk.fields():
@@ -209,6 +209,28 @@ def rows_and_groups(footer: bytes) -> tuple[int, int]:
     except IndexError:
         raise StrangeFooter("it is cut off") from None
     raise StrangeFooter("it states no rows")
+
+
+def without_rows(footer: bytes) -> bytes:
+    """The parts of a footer that don't depend on the rows of the file.
+
+    Files with equal parts have the same columns.
+
+    Raises
+    ------
+    StrangeFooter
+        The footer is damaged.
+    """
+    walk, parts, start = Walk(footer), [], 0
+    try:
+        for field, kind, place in walk.fields():
+            walk.at = skipped(footer, walk.at, kind)
+            if field in (_NUM_ROWS, _ROW_GROUPS):
+                parts.append(footer[start:place])
+                start = walk.at
+    except (IndexError, RecursionError):
+        raise StrangeFooter("it is cut off") from None
+    return b"".join([*parts, footer[start : walk.at]])
 
 
 def read_footer_bytes(read: ReadBytes, size_bytes: int) -> tuple[int, bytes]:
@@ -252,7 +274,7 @@ def values_in_pages(read: ReadBytes, chunk: Chunk) -> int:
         stop = start + len(window)
         if at >= stop or (at > stop - MAX_HEADER_BYTES and stop < chunk.end):
             start, window = at, read(at, min(WINDOW_BYTES, chunk.end - at))
-        walk = _Walk(window, at - start)
+        walk = Walk(window, at - start)
         try:
             count, size_bytes = _page(walk)
         except (IndexError, RecursionError):
@@ -264,7 +286,7 @@ def values_in_pages(read: ReadBytes, chunk: Chunk) -> int:
     return values
 
 
-def _page(walk: _Walk) -> tuple[int, int]:
+def _page(walk: Walk) -> tuple[int, int]:
     """Read a page header; return the number of values and the size of the page."""
     numbers: dict[int, int] = {}
     counts: dict[int, int] = {}
@@ -292,7 +314,7 @@ def is_structure(content: bytes) -> bool:
     Polars and others write that copy after each chunk.
     """
     try:
-        return _skipped(content, 0, _STRUCT) == len(content)
+        return skipped(content, 0, _STRUCT) == len(content)
     except (IndexError, RecursionError, StrangeFooter):
         return False
 

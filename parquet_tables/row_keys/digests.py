@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Self
 from weakref import finalize
 
 import duckdb
@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contract.words import Duplicates
-from domain_errors import DomainError, counted
+from domain_errors import NUMBER_KEYS, DomainError, counted
 from operating_system import read_at
 from parquet_tables.cached_files import (
     CHECKSUM_BYTES,
@@ -55,8 +55,6 @@ NO_KEY = -1
 PIECE_ROWS = 1 << 20
 PART_BITS = 3
 """Digests are sorted in 2^3 parts of their range, so that a part of 60 million takes 60 MB."""
-MAX_HELD = 1 << 18
-"""Digests that are looked up at once, but for those of one part."""
 EXAMPLES = 3
 MAX_READ = 1_000
 """Rows that are read to name examples of repeated keys."""
@@ -70,11 +68,38 @@ class KeyMissing(DomainError):
 
     code = "key_missing"
 
+    @classmethod
+    def of_rows(cls, key: str, missing: int, ordinals: Sequence[int], loc: Loc = ()) -> Self:
+        """The refusal of a key, with the number of the rows and the ordinals of some."""
+        return cls(
+            "The key {key} is missing in {rows}, such as {examples}, counted from 0. Choose "
+            "columns with a value in every row.",
+            key=key,
+            rows=counted(missing, "row"),
+            examples=", ".join(f"row {row:,}" for row in ordinals),
+            loc=loc,
+        )
+
 
 class KeyNotUnique(DomainError):
     """Rows share their key."""
 
     code = "key_not_unique"
+
+    @classmethod
+    def of_keys(
+        cls, key: str, repeated: int, keys: Sequence[str], *, can_number: bool, loc: Loc = ()
+    ) -> Self:
+        """The refusal of a key, with the number of the rows and some of their keys."""
+        advice = f"Add a column, {NUMBER_KEYS}" if can_number else "Add a column."
+        return cls(
+            "The key {key} isn't unique: {rows} share their key with another row, such as "
+            "{examples}. " + advice,
+            key=key,
+            rows=counted(repeated, "row"),
+            examples="; ".join(keys[:EXAMPLES]),
+            loc=loc,
+        )
 
 
 @dataclass(frozen=True)
@@ -209,10 +234,23 @@ class KeyDigests:
         KeyNotUnique
             Rows share their key, and the key doesn't number them.
         """
+        cached = None
+        if self._directory is not None and self.key.duplicates == "number":
+            named = (VERSION, "numbers", self.key.columns)  # the order follows from all columns
+            cached = cache_path(self._directory, self.table, *named, suffix=INTEGERS_SUFFIX)
+            stored = read_integers(cached)
+            if stored is not None:
+                count = int(stored[0])
+                self.numbered = stored[1 : 1 + count], stored[1 + count : 1 + 2 * count]
+                self.ties = stored[1 + 2 * count :]
+                return
         texts = self.require_possible(on_progress)
-        if texts is not None:
-            self.numbered = texts.numbered()
-            self.ties = texts.ties()
+        if texts is None:
+            return
+        self.numbered, self.ties = texts.numbered(), texts.ties()
+        if cached is not None:
+            counted_rows = np.array([len(self.numbered[0])], dtype=np.int64)
+            write_integers(cached, np.concatenate([counted_rows, *self.numbered, self.ties]))
 
     def require_possible(self, on_progress: ProgressCallback = ignore_progress) -> _Texts | None:
         """Refuse as :meth:`require` does, and number nothing.
@@ -224,13 +262,8 @@ class KeyDigests:
         """
         faults = self.faults(on_progress)
         if faults.missing:
-            raise KeyMissing(
-                "The key {key} is missing in {rows}, such as {examples}, counted from 0. Choose "
-                "columns with a value in every row.",
-                key=self._named,
-                rows=counted(faults.missing, "row"),
-                examples=", ".join(f"row {row}" for row in faults.missing_rows.tolist()),
-                loc=self._loc,
+            raise KeyMissing.of_rows(
+                self._named, faults.missing, faults.missing_rows.tolist(), self._loc
             )
         if not faults.repeated:
             return None
@@ -242,17 +275,11 @@ class KeyDigests:
         repeated = texts.repeated()
         if is_too_many or (repeated.any() and self.key.duplicates == "refuse"):
             examples = dict.fromkeys(texts.shown[at] for at in np.flatnonzero(repeated).tolist())
-            raise KeyNotUnique(
-                "The key {key} isn't unique: {rows} share their key with another row, such as "
-                "{examples}. "
-                + (
-                    "Add a column."
-                    if is_too_many
-                    else "Add a column, or set `duplicates` to number."
-                ),
-                key=self._named,
-                rows=counted(faults.repeated, "row"),
-                examples=", ".join(list(examples)[:EXAMPLES]),
+            raise KeyNotUnique.of_keys(
+                self._named,
+                faults.repeated,
+                list(examples),
+                can_number=not is_too_many,
                 loc=self._loc,
             )
         return texts
@@ -261,7 +288,7 @@ class KeyDigests:
         """Of many rows that share digests, the rows of the first few digests."""
         digests = self.of(rows)
         first = np.unique(digests[:EXAMPLES])
-        return rows[_is_in(digests, first)][:MAX_READ]
+        return rows[is_in(digests, first)][:MAX_READ]
 
     def faults(self, on_progress: ProgressCallback = ignore_progress) -> KeyFaults:
         """The live rows without a key, and those that share their digest."""
@@ -271,7 +298,12 @@ class KeyDigests:
             stored = read_integers(cached)
             if stored is not None:
                 return KeyFaults.from_stored(stored)
+        numbered, self.numbered = (
+            self.numbered,
+            (_none(), _none()),
+        )  # faults are of the columns alone
         found = self._faults(on_progress)
+        self.numbered = numbered
         if cached is not None:
             write_integers(cached, found.stored())
         return found
@@ -291,7 +323,7 @@ class KeyDigests:
             missing += len(without)
             missing_rows = np.concatenate([missing_rows, without])[:EXAMPLES]
             if len(wanted) and sum(map(len, rows)) < MAX_NUMBERED:
-                rows.append(self.live(first, _is_in(piece, wanted)))
+                rows.append(self.live(first, is_in(piece, wanted)))
         return KeyFaults(missing, repeated, missing_rows, np.concatenate(rows)[:MAX_NUMBERED])
 
     def sorted_parts(
@@ -321,7 +353,7 @@ class KeyDigests:
         """The ordinals of the selected rows of a piece that aren't deleted."""
         ordinals = first + np.flatnonzero(selected)
         deleted = self.table.deletion_vector
-        return ordinals[~_is_in(ordinals, deleted)] if len(deleted) else ordinals
+        return ordinals[~is_in(ordinals, deleted)] if len(deleted) else ordinals
 
     def _is_live(self, first: int, count: int) -> NDArray[np.bool_]:
         deleted = self.table.deletion_vector
@@ -489,30 +521,8 @@ def compare_keys(before: KeyDigests, after: KeyDigests) -> KeyChange:
 def rows_of_keys(keyed: KeyDigests, digests: Int64s) -> Int64s:
     """The ordinals, ascending, of the live rows whose digest is among ``digests``."""
     wanted = np.unique(digests)
-    rows = [keyed.live(first, _is_in(piece, wanted)) for first, piece in keyed.pieces()]
+    rows = [keyed.live(first, is_in(piece, wanted)) for first, piece in keyed.pieces()]
     return np.concatenate([_none(), *rows])
-
-
-def kept_rows(before: KeyDigests, after: KeyDigests) -> Int64s:
-    """The ordinals, ascending, of the live rows of ``after`` whose digest is one of ``before``.
-
-    Digests of ``before`` are in memory a few parts at a time.
-    """
-    is_kept = np.zeros(after.table.file_rows, dtype=np.bool_)
-    shift = DIGEST_BITS - PART_BITS
-    first_part, held = 0, [_none()]
-    for part, digests in enumerate(before.sorted_parts()):
-        held.append(digests)
-        if sum(map(len, held)) < MAX_HELD and part + 1 < 1 << PART_BITS:
-            continue
-        wanted = np.concatenate(held)
-        for first, piece in after.pieces() if len(wanted) else ():
-            parts = piece >> shift
-            here = np.flatnonzero((parts >= first_part) & (parts <= part))
-            is_kept[first + here[_is_in(piece[here], wanted)]] = True
-        first_part, held = part + 1, [_none()]
-    is_kept[after.table.deletion_vector] = False
-    return np.flatnonzero(is_kept)
 
 
 @dataclass(frozen=True, eq=False)
@@ -556,7 +566,7 @@ def _none() -> Int64s:
     return np.empty(0, dtype=np.int64)
 
 
-def _is_in(values: Int64s, wanted: Int64s) -> NDArray[np.bool_]:
+def is_in(values: Int64s, wanted: Int64s) -> NDArray[np.bool_]:
     """Which values are among the sorted ``wanted``."""
     if not len(wanted):
         return np.zeros(len(values), dtype=np.bool_)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
@@ -21,6 +20,7 @@ NUMBER = re.compile(r"(?:number )?([1-9][0-9]{0,6})")
 """The number of a row among those that share their key, as names have it."""
 BOOLEANS = {"true": True, "yes": True, "false": False, "no": False}
 MAX_SHOWN = 100
+_PART = re.compile(r'\s*"(?P<quoted>(?:[^"]|"")*)"\s*(?:,|\Z)|(?P<plain>[^,]*)(?:,|\Z)')
 
 
 class UnreadableKey(DomainError):
@@ -41,7 +41,8 @@ def written_keys(columns: Sequence[Column], text: str) -> list[WrittenKey]:
     """What a text may mean as a key, the likeliest first.
 
     The text has a value for each column, separated by commas, one with a comma in double quotes. A
-    key of one column is the whole text. Each value may follow its column's name, as in names of
+    key of one column is the whole text. Blanks at the ends of a text in quotes belong to it; others
+    do so first, but for one after a comma. Each value may follow its column's name, as in names of
     rows, and the number of a row that shares its key may follow them.
 
     Raises
@@ -59,17 +60,10 @@ def written_keys(columns: Sequence[Column], text: str) -> list[WrittenKey]:
     >>> written_keys(pair, "company 1000, document 0027, number 2")[0]
     WrittenKey(values=(1000, '0027'), number=2)
     """
-    texts = _divided(text)
-    parts: list[tuple[list[str], int | None]] = []
-    if len(columns) == 1:
-        parts.append(([text.strip()], None))
-    if len(texts) == len(columns):
-        parts.append((texts, None))
-    if len(texts) == len(columns) + 1 and (number := NUMBER.fullmatch(texts[-1])):
-        parts.append((texts[:-1], int(number[1])))
+    texts = _divided(text)[1]
     keys: list[WrittenKey] = []
     problem = None
-    for written, last in parts:
+    for written, last in _readings(text, len(columns)):
         for values in (written, _without_names(columns, written)):
             if values is None:
                 continue
@@ -90,6 +84,18 @@ def written_keys(columns: Sequence[Column], text: str) -> list[WrittenKey]:
         columns=", ".join(column.name for column in columns),
         needed=len(columns),
     )
+
+
+def _readings(text: str, columns: int) -> Iterator[tuple[list[str], int | None]]:
+    """The texts of the columns that a text may have, each with a row's number if it has one."""
+    as_written, stripped = _divided(text)
+    if columns == 1:
+        yield from (([text], None), ([text.strip()], None))
+    for divided in (as_written, stripped):
+        if len(divided) == columns:
+            yield divided, None
+        if len(divided) == columns + 1 and (number := NUMBER.fullmatch(stripped[-1])):
+            yield divided[:-1], int(number[1])
 
 
 def key_value(column: Column, text: str) -> KeyValue:
@@ -159,9 +165,22 @@ def _zoned(text: str) -> datetime:
     return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-def _divided(text: str) -> list[str]:
-    line = next(csv.reader([text.replace("\n", " ").replace("\r", " ")], skipinitialspace=True), [])
-    return [part.strip() for part in line]
+def _divided(text: str) -> tuple[list[str], list[str]]:
+    """The parts between commas: as written but for a blank after a comma, and without blanks."""
+    exact, stripped, place = [], [], 0
+    while True:
+        part = _PART.match(text, place)
+        assert part is not None  # noqa: S101 - the pattern matches any text
+        quoted, plain = part["quoted"], part["plain"]
+        if quoted is None:
+            exact.append(plain.removeprefix(" ") if place else plain)
+            stripped.append(plain.strip())
+        else:
+            exact.append(quoted.replace('""', '"'))
+            stripped.append(exact[-1])
+        place = part.end()
+        if not part[0].endswith(","):
+            return exact, stripped
 
 
 def _without_names(columns: Sequence[Column], texts: Sequence[str]) -> list[str] | None:
@@ -169,4 +188,4 @@ def _without_names(columns: Sequence[Column], texts: Sequence[str]) -> list[str]
     names = [f"{column.name.lower()} " for column in columns]
     if not all(text.lower().startswith(name) for name, text in zip(names, texts, strict=True)):
         return None
-    return [text[len(name) :].strip() for name, text in zip(names, texts, strict=True)]
+    return [text[len(name) :] for name, text in zip(names, texts, strict=True)]

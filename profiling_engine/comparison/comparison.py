@@ -105,7 +105,8 @@ class Structure:
         if removed is None or added is None:
             if self.changes.changed_columns:
                 sentences.append(
-                    f"Columns with changed values: {_named(self.changes.changed_columns)}."
+                    "Columns whose values differ, by changed, added or removed rows: "
+                    f"{_named(self.changes.changed_columns)}."
                 )
             elif self.changes.has_other_rows:
                 sentences.append("Values belong to other rows than before.")

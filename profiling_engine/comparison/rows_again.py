@@ -13,7 +13,6 @@ from pathlib import Path
 import duckdb
 import numpy as np
 
-from domain_errors import counted
 from parquet_tables.database import ParquetDatabase, registered
 from parquet_tables.names import folded
 from parquet_tables.quoting import quote_identifier, quote_text
@@ -158,14 +157,8 @@ def _read(
 
 def _require_keys(key: str, missing: Int64s, loc: Loc) -> None:
     if len(missing):
-        raise KeyMissing(
-            "The key {key} is missing in {rows} of the sample, such as {examples}, counted from 0. "
-            "Choose columns with a value in every row.",
-            key=key,
-            rows=counted(len(missing), "row"),
-            examples=", ".join(f"row {row}" for row in missing[:EXAMPLES].tolist()),
-            loc=loc,
-        )
+        rows = missing[:EXAMPLES].tolist()
+        raise KeyMissing.of_rows(f"{key} of the sample", len(missing), rows, loc)
 
 
 def _columns_now(

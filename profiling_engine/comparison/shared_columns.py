@@ -13,7 +13,7 @@ from itertools import combinations
 
 import duckdb
 
-from parquet_tables.names import folded, is_identifier_name
+from parquet_tables.names import DRAWN_COLUMNS, folded, is_identifier_name
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.row_keys.canonical import can_be_in_key
 from parquet_tables.rows import unique_in_first_rows
@@ -154,6 +154,7 @@ def proposed_key(cursor: duckdb.DuckDBPyConnection, table: TableFiles) -> tuple[
         each
         for each in table.columns
         if can_be_in_key(each)
+        and folded(each.name) not in DRAWN_COLUMNS
         and not (each.data_type.is_time or each.data_type.name == "BOOLEAN")
         and (each.data_type.is_whole or not each.data_type.is_number)
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
@@ -93,6 +94,16 @@ class DrawTable:
     def take(self, ordinals: Int64s) -> None:
         """No later round draws these rows."""
         self.taken = np.sort(np.concatenate([self.taken, ordinals]))
+
+    @contextmanager
+    def without_taking(self, ordinals: Int64s) -> Iterator[None]:
+        """The state as if these rows weren't taken."""
+        taken = self.taken
+        self.taken = np.setdiff1d(taken, ordinals)
+        try:
+            yield
+        finally:
+            self.taken = taken
 
 
 class DuckDbEngine:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import Any, Literal, TypeVar
 
 from domain_errors import DomainError
@@ -138,6 +139,18 @@ class SparkServer:
         return f"{self.remote.rstrip(';/')}{separator}token={self.token}"
 
 
+@dataclass(frozen=True)
+class ReadFiles:
+    """Files with the same columns: the table's by their new names, with their sources.
+
+    ``sources`` are the names in the files; of None the column is NULL.
+    """
+
+    paths: Sequence[str]
+    names: Mapping[Column, str]
+    sources: Sequence[str | None]
+
+
 @dataclass
 class SparkConnection:
     """One session; its views are its own."""
@@ -169,28 +182,43 @@ class SparkConnection:
         """Make the view ``name`` of an Arrow table."""
         self.session.createDataFrame(table).createOrReplaceTempView(name)
 
-    def read_files(
-        self, name: str, paths: Sequence[str], columns: Mapping[Column, str], key: FileKey
-    ) -> None:
-        """Make the view ``name`` of files: columns by their new names, row number and file key."""
+    def read_files(self, names: Sequence[str], groups: Sequence[ReadFiles], key: FileKey) -> None:
+        """Make views of files: columns by their new names, row number and file key."""
+        frame = reduce(
+            lambda first, second: first.union(second),
+            [self._frame(group, key) for group in groups],
+        )
+        for name in names:
+            frame.createOrReplaceTempView(name)
+
+    def _frame(self, group: ReadFiles, key: FileKey) -> Any:
         from pyspark.sql.connect.functions import builtin as functions
         from pyspark.sql.types import StructType
 
         schema = StructType()
-        for column in columns:
-            schema.add(column.name, _data_type(column.type))
-        plain = [PATTERN_MARKS.sub(r"\\\g<0>", path) for path in paths]
+        for source, column in zip(group.sources, group.names, strict=True):
+            if source is not None:
+                schema.add(source, _data_type(column.type))
+        plain = [PATTERN_MARKS.sub(r"\\\g<0>", path) for path in group.paths]
         frame = self.session.read.schema(schema).parquet(*plain)
         metadata = frame.metadataColumn("_metadata")
         selected = [
-            functions.col("`" + column.name.replace("`", "``") + "`").alias(new)
-            for column, new in columns.items()
+            (
+                functions.lit(None).cast(_data_type(column.type))
+                if source is None
+                else functions.col("`" + source.replace("`", "``") + "`")
+            ).alias(new)
+            for source, (column, new) in zip(group.sources, group.names.items(), strict=True)
         ]
-        frame.select(
+        return frame.select(
             *selected,
             metadata.getField("row_index").alias("r"),
             metadata.getField(key).alias("f"),
-        ).createOrReplaceTempView(name)
+        )
+
+    def define_view(self, name: str, sql: str) -> None:
+        """Make the view ``name`` of a query."""
+        self.session.sql(sql).createOrReplaceTempView(name)
 
     def run(
         self, work: Callable[[], Result], on_progress: ProgressCallback, message: str

@@ -5,7 +5,7 @@ Rows that are taken are left out here, and rows named by ordinals are read by Du
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn
 from urllib.parse import unquote
@@ -25,6 +25,7 @@ from sampling_engine.engines.duckdb_engine import DUCKDB, Loc
 from sampling_engine.engines.engine import DrawState
 from sampling_engine.engines.spark_connection import (
     FileKey,
+    ReadFiles,
     SparkConnection,
     SparkServer,
     connected,
@@ -44,6 +45,8 @@ from sampling_engine.sql.passes import (
     RankedBelow,
     RankedRows,
     Result,
+    RowsAtPlaces,
+    RowsOfPoints,
     RowsOfUnits,
     ScanUnits,
     UnitRows,
@@ -52,7 +55,7 @@ from sampling_engine.sql.statements import StrataTable
 from sampling_engine.sql.units import Units
 
 MAX_DELETED = 1 << 22
-"""Deleted rows that are sent to Spark, 34 MB; with more of them DuckDB checks the key."""
+"""Rows that are left out and sent to Spark, 34 MB; with more DuckDB checks the key, or sorts."""
 MAX_READ = 1 << 22
 """Rows whose keys are read by their ordinals; of more of them all digests are computed."""
 BLOCK_BITS = 18
@@ -133,8 +136,43 @@ class SparkEngine:
 
     def open(self) -> None:
         """Make the view of the files."""
-        paths = [self._locate(file) for file, _ in self._files]
-        self.connection.read_files("t", paths, self.table.names, self._key)
+        groups: dict[tuple[str | None, ...], list[str]] = {}
+        for file, _ in self._files:
+            sources = tuple(_source(column, file) for column in self.table.names)
+            groups.setdefault(sources, []).append(self._locate(file))
+        read = [ReadFiles(paths, self.table.names, sources) for sources, paths in groups.items()]
+        self.connection.read_files(("t", "of_files"), read, self._key)
+        if self.table.is_one_file:
+            self._add_constants([self._files[0][0]])
+
+    def _add_constants(self, files: Sequence[DataFile], keys: Sequence[object] = ()) -> None:
+        """Give the columns that files don't have the values of their layout.
+
+        ``keys`` are those of the files; none if the table has one file.
+        """
+        values: dict[Column, list[str | None]] = {}
+        for column in self.table.names:
+            of_files = [_constant(column, file) for file in files]
+            if any(value is not None for value in of_files):
+                values[column] = of_files
+        if not values:
+            return
+        import pyarrow
+
+        names = self.table.names
+        columns: dict[str, Any] = {
+            names[column]: pyarrow.array(of, pyarrow.string()) for column, of in values.items()
+        }
+        if keys:
+            columns["f"] = list(keys)
+        self._view("constants", pyarrow.table(columns))
+        self.connection.run(
+            lambda: self.connection.define_view(
+                "t", spark_sql.with_constants(names, values, by_file=bool(keys))
+            ),
+            ignore_progress,
+            "sending numbers",
+        )
 
     def check_ordinals(self, on_progress: ProgressCallback) -> None:
         """Check that Spark numbers the rows of each file from 0, once a table and server.
@@ -150,6 +188,7 @@ class SparkEngine:
         found = self.connection.fetch(statement, on_progress, "checking row numbers").to_pylist()
         by_key = {_readable(row["f"]): row for row in found}
         starts: dict[object, int] = {}
+        files: list[DataFile] = []
         for file, start in self._files:
             uri = _spark_path(self._locate(file))
             row = by_key.get(file.size_bytes if self._key == "file_size" else uri)
@@ -158,14 +197,17 @@ class SparkEngine:
             if row is None or (row["n"], row["low"], row["high"], row["total"]) != expected:
                 raise OrdinalsUnsure(n)
             starts[row["f"]] = start
+            files.append(file)
         if len(found) != len(self._files):
             raise OrdinalsUnsure(sum(row["n"] for row in found))
         self._checked.add(key)
         if not self.table.is_one_file:
             self._numbers("files", f=list(starts), start=list(starts.values()))
+            self._add_constants(files, list(starts))
 
     def run(self, state: DrawState, wanted: Pass[Result], on_progress: ProgressCallback) -> Result:
-        if wanted.rows is not None:
+        along_line = isinstance(wanted, RowsAtPlaces | RowsOfPoints)
+        if wanted.rows is not None or (along_line and len(state.taken) > MAX_DELETED):
             return DUCKDB.run(state, wanted, on_progress)
         self._send_inputs(state, wanted)
         query = spark_sql.query_of(wanted, self.table)
@@ -184,7 +226,10 @@ class SparkEngine:
             if wanted.strata.columns:
                 self._send_strata(state, wanted.strata, wanted.wanted, wanted.thresholds)
             return
-        for name, columns in wanted.inputs.items():
+        inputs = dict(wanted.inputs)
+        if isinstance(wanted, RowsAtPlaces | RowsOfPoints):
+            inputs["taken"] = {"ordinal": state.taken}
+        for name, columns in inputs.items():
             self._numbers(name, **columns)
 
     def _refuse_strata(self, wanted: CountStrata, on_progress: ProgressCallback) -> NoReturn:
@@ -198,7 +243,7 @@ class SparkEngine:
         """Check in DuckDB the strata or units of rows that Spark found."""
         if isinstance(wanted, RankedBelow) and isinstance(found, RankedRows):
             _require_same(wanted.strata.of(found.ordinals, on_progress), found.strata)
-        elif isinstance(wanted, RowsOfUnits | ScanUnits) and isinstance(
+        elif isinstance(wanted, RowsOfUnits | RowsOfPoints | ScanUnits) and isinstance(
             found, UnitRows | KeyedUnits
         ):
             rows = UnitRows(found.ordinals, found.units)
@@ -416,6 +461,18 @@ class KeysInSpark(KeyDigests):
         found[np.searchsorted(wanted, rows["ordinal"])] = rows["digest"]
         of_rows: Int64s = found[places]
         return of_rows
+
+
+def _source(column: Column, file: DataFile) -> str | None:
+    """The name of a column in a file; None if the file hasn't got it."""
+    return column.name if file.layout is None else file.layout.source_of[column.name]
+
+
+def _constant(column: Column, file: DataFile) -> str | None:
+    """The value of a column in all rows of a file that hasn't got it."""
+    if file.layout is None or file.layout.source_of[column.name] is not None:
+        return None
+    return file.layout.constants.get(column.name)
 
 
 def _sent_type(column: Column) -> str:

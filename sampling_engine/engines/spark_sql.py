@@ -8,7 +8,7 @@ column's. Spark plans ``rank`` inside predicates anew for each use, which never 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from functools import singledispatch
 from typing import Any
@@ -38,6 +38,7 @@ from sampling_engine.selection.order import (
     SeededOrder,
 )
 from sampling_engine.spec import RowFilter
+from sampling_engine.sql.lines import LineDialect, placed_rows
 from sampling_engine.sql.passes import (
     SIZE_GROUPS_PER_OCTAVE,
     AmountsByStratum,
@@ -50,6 +51,8 @@ from sampling_engine.sql.passes import (
     RangeOf,
     RankedBelow,
     RefusedNumbers,
+    RowsAtPlaces,
+    RowsOfPoints,
     RowsOfUnits,
     ScanUnits,
     SumsByStratum,
@@ -69,6 +72,7 @@ PART = 1 << PART_BITS
 """Sums of so many bits of up to 2^38 numbers are below 2^63."""
 SHA_BITS = 256
 ALL_FOUND = "SELECT f.* FROM found AS f"
+IN_SPARK = LineDialect("<=>", "AS", "1L", f"CAST(v AS {WIDE})", by_group=True)
 NOT_TAKEN_FOUND = f"{ALL_FOUND} WHERE {not_taken('f')}"
 
 
@@ -184,6 +188,30 @@ def files_of() -> Statement:
         f"CAST(sum(CAST(r AS {WIDE})) AS STRING) AS total FROM t GROUP BY f",
         [],
     )
+
+
+def with_constants(
+    names: Mapping[Column, str], constants: Container[Column], *, by_file: bool
+) -> str:
+    """The query of the rows ``of_files`` with values of the view ``constants`` for some columns.
+
+    The values are texts, by the file's key if there are several files.
+    """
+    selected = [
+        f"coalesce(t.{name}, {_of_text(f'k.{name}', column.type)}) AS {name}"
+        if column in constants
+        else f"t.{name}"
+        for column, name in names.items()
+    ]
+    joined = "JOIN constants AS k ON k.f = t.f" if by_file else "CROSS JOIN constants AS k"
+    return (
+        f"SELECT /*+ BROADCAST(k) */ {', '.join([*selected, 't.r', 't.f'])} "
+        f"FROM of_files AS t {joined}"
+    )
+
+
+def _of_text(value: str, type_: str) -> str:
+    return f"unhex({value})" if type_ == "BLOB" else f"CAST({value} AS {spark_type(type_)})"
 
 
 @dataclass(frozen=True)
@@ -389,6 +417,44 @@ def ordinals_of_blocks(table: SparkTable, row_filter: RowFilter | None, shift: i
         f"SELECT /*+ BROADCAST(h) */ q.ordinal FROM ({source}) AS q LEFT SEMI JOIN hit AS h "
         f"ON h.block = shiftright(q.ordinal, {shift:d})",
         params,
+    )
+
+
+@query_of.register
+def rows_at_places(wanted: RowsAtPlaces, table: SparkTable) -> Query:
+    """The view ``taken`` has the taken rows, and ``hit`` the places."""
+    source, params = table.numbered(table.keys(wanted.line.columns), wanted.row_filter)
+    left = f"SELECT t.* FROM ({source}) AS t LEFT ANTI JOIN taken AS d ON d.ordinal = t.ordinal"
+    placed = placed_rows(wanted.line, left, IN_SPARK, by_units=False)
+    return Query(
+        f"SELECT /*+ BROADCAST(h) */ r.ordinal, r.before FROM ({placed}) AS r "
+        "LEFT SEMI JOIN hit AS h ON h.place = r.before",
+        params,
+        "SELECT f.ordinal FROM found AS f ORDER BY f.before",
+    )
+
+
+@query_of.register
+def rows_of_points(wanted: RowsOfPoints, table: SparkTable) -> Query:
+    """As :class:`RowsOfPoints`; a decimal DIV gives a BIGINT, the number of a point."""
+    selected = f"{table.keys(wanted.line.columns)}, {table.units(wanted.units)} AS v"
+    source, params = table.numbered(selected, wanted.row_filter)
+    left = (
+        f"SELECT t.* FROM ({source}) AS t LEFT ANTI JOIN taken AS d ON d.ordinal = t.ordinal "
+        f"WHERE t.v > 0 AND t.v < {_bigint(wanted.below)}"
+    )
+    placed = placed_rows(wanted.line, left, IN_SPARK, by_units=True)
+    count, total = f"CAST('{wanted.count}' AS {WIDE})", f"CAST('{wanted.total}' AS {WIDE})"
+    rest = f"CAST('{wanted.total - wanted.start - 1}' AS {WIDE})"
+    k, later = (
+        f"(CAST(({units}) * {count} + {rest} AS {WIDE}) DIV {total})"
+        for units in ("r.before", "r.before + r.m")
+    )
+    return Query(
+        f"SELECT ordinal, v, k FROM (SELECT r.ordinal, r.v, {k} AS k, {later} AS later "
+        f"FROM ({placed}) AS r) WHERE later > k",
+        params,
+        "SELECT f.ordinal, f.v FROM found AS f ORDER BY f.k",
     )
 
 

@@ -2,5 +2,6 @@
 
 from sampling_engine.filters.conditions import as_conditions, parse_conditions
 from sampling_engine.filters.errors import OPERATORS, InvalidFilter, OperatorDescription
-from sampling_engine.filters.expression import parse_expression
+from sampling_engine.filters.expression import absolute_expression, parse_expression
 from sampling_engine.filters.filter import Filter
+from sampling_engine.filters.relative import absolute_condition

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -13,6 +14,7 @@ from sampling_engine.filters.errors import OPERATORS, Loc, Location
 from sampling_engine.filters.filter import Filter, build_filter
 from sampling_engine.filters.literals import TOO_MANY_DIGITS
 from sampling_engine.filters.predicates import RawOperand
+from sampling_engine.filters.relative import absolute_value, utc_now
 from sampling_engine.filters.tree import (
     And,
     Between,
@@ -41,8 +43,9 @@ def parse_conditions(
     table: TableFiles,
     *,
     loc: Loc = ("conditions",),
+    now: datetime | None = None,
 ) -> Filter:
-    """Parse a list of conditions.
+    """Parse a list of conditions; relative dates are those of ``now``, by default the present.
 
     Parameters
     ----------
@@ -65,14 +68,14 @@ def parse_conditions(
     if connective is None:
         raise Location((*loc[:-1], "logic")).error("The logic must be AND or OR")
     nodes = [
-        _parse_condition(condition, table, location.child(i))
+        _parse_condition(condition, table, location.child(i), now or utc_now())
         for i, condition in enumerate(conditions)
     ]
     return build_filter(join_nodes(connective, nodes), location)
 
 
 def _parse_condition(
-    condition: Mapping[str, object], table: TableFiles, location: Location
+    condition: Mapping[str, object], table: TableFiles, location: Location, now: datetime
 ) -> Node:
     if not isinstance(condition, Mapping):
         raise location.error("A condition must have column, operator and value")
@@ -91,7 +94,10 @@ def _parse_condition(
         raise location.child("operator").error(
             "The operator must be one of: {choices}", choices=", ".join(VALUE_KINDS)
         )
-    return _apply_operator(left, operator, condition.get("value"), location.child("value"))
+    at = location.child("value")
+    return _apply_operator(
+        left, operator, absolute_value(column, condition.get("value"), now, at), at
+    )
 
 
 def _apply_operator(left: RawOperand, operator: str, value: object, location: Location) -> Node:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Literal
 
@@ -24,6 +25,7 @@ from sampling_engine.filters.literals import (
     iso_date,
 )
 from sampling_engine.filters.predicates import RawOperand
+from sampling_engine.filters.relative import RELATIVE, WORDS, absolute_text, utc_now
 from sampling_engine.filters.tree import MAX_DEPTH, And, IsNull, Node, Or, join_nodes, negate
 
 MAX_LENGTH = 10_000
@@ -135,6 +137,9 @@ FUNCTIONS = {
     "ISNULL": "; write {column} IS NULL",
     "YEAR": "; write {column} >= '2025-01-01' AND {column} < '2026-01-01'",
     "DATE": "; write the date itself in single quotes",
+    "NOW": "; write now, or now - 12 hours",
+    "TODAY": "; write today, or today - 7",
+    "CURRENT_DATE": "; write today, or today - 7",
 }
 """The end of the message about a function: the text to write in place of it."""
 NOT_A_CONDITION = "A column or a value alone is not a condition; compare it, for example = true"
@@ -162,14 +167,40 @@ class Lexeme:
         return self.kind == "symbol" and self.text == text
 
 
-def parse_expression(text: str, table: TableFiles, *, loc: Loc = ("expression",)) -> Filter:
+def parse_expression(
+    text: str, table: TableFiles, *, loc: Loc = ("expression",), now: datetime | None = None
+) -> Filter:
     """Parse an expression, for example ``age > 18 AND city = 'New York'``.
+
+    Relative dates are those of ``now``, by default the present time.
 
     Raises
     ------
     InvalidFilter, UnknownColumn
         With the position of the error.
     """
+    parser = _parser(text, table, loc, now)
+    return build_filter(parser.parse(), parser.location)
+
+
+def absolute_expression(
+    text: str, table: TableFiles, *, loc: Loc = ("expression",), now: datetime
+) -> str:
+    """Return an expression with the dates of ``now`` in the place of relative ones.
+
+    Raises
+    ------
+    InvalidFilter, UnknownColumn
+        As of :func:`parse_expression`.
+    """
+    parser = _parser(text, table, loc, now)
+    parser.parse()
+    for start, end, date in reversed(parser.relative):
+        text = f"{text[:start]}'{date}'{text[end:]}"
+    return text
+
+
+def _parser(text: str, table: TableFiles, loc: Loc, now: datetime | None) -> _Parser:
     location = Location(loc, text, 0)
     if not isinstance(text, str) or not text.strip():
         raise Location(loc).error("Write a condition, for example age > 18")
@@ -181,7 +212,7 @@ def parse_expression(text: str, table: TableFiles, *, loc: Loc = ("expression",)
             maximum=MAX_LENGTH,
             length=len(text),
         )
-    return build_filter(_Parser(tokenize(text, location), table, location).parse(), location)
+    return _Parser(tokenize(text, location), table, location, now or utc_now())
 
 
 def tokenize(text: str, location: Location) -> list[Lexeme]:
@@ -243,8 +274,12 @@ def _unsupported_sign(text: str, location: Location) -> InvalidFilter:
 class _Parser:
     """Recursive descent over the tokens."""
 
-    def __init__(self, tokens: list[Lexeme], table: TableFiles, location: Location) -> None:
-        self.tokens, self.table, self.location = tokens, table, location
+    def __init__(
+        self, tokens: list[Lexeme], table: TableFiles, location: Location, now: datetime
+    ) -> None:
+        self.tokens, self.table, self.location, self.now = tokens, table, location, now
+        self.relative: list[tuple[int, int, str]] = []
+        """Where relative dates begin and end, and the dates that they are."""
         self.index = 0
         self.open_parentheses = 0
 
@@ -411,6 +446,8 @@ class _Parser:
         try:
             return self._raw(token, location.find_column(self.table, token.text, _hint(token)))
         except UnknownColumn:
+            if token.word in WORDS:
+                return self._relative(token)
             if token.word in QUERY_WORDS:
                 raise location.error("Subqueries ({name}) are not supported", name=name) from None
             if token.word in UNSUPPORTED_WORDS:
@@ -424,6 +461,22 @@ class _Parser:
                     "Expected a column or a value, not {name}", name=name
                 ) from None
             raise
+
+    def _relative(self, token: Lexeme) -> RawOperand:
+        """A date or a time relative to the present; the next token is the one after it."""
+        location = self.location.at(token.position)
+        match = RELATIVE.match(location.text or "", token.position)
+        if match is None:
+            raise TypeError(f"{token.word} begins a relative date")
+        while self.token.position < match.end() and self.token.kind != "end":
+            last = self._next()
+            if last.position + len(last.text) > match.end():
+                raise self._error(
+                    last, "Write a whole number after {word}: {word} - 7", word=token.text
+                )
+        date = absolute_text(match, self.now, location)
+        self.relative.append((token.position, match.end(), date))
+        return self._raw(token, date)
 
     def _function(self, token: Lexeme, name: str) -> InvalidFilter:
         """The error of a function, with another spelling of it where there is one."""

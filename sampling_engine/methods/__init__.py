@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from contract.declarations import Declared, declared
-from sampling_engine.methods.cluster import ClusterMethod
+from sampling_engine.methods.cluster.declaration import ClusterMethod
 from sampling_engine.methods.method import Method
 from sampling_engine.methods.monetary_unit.declaration import MonetaryUnitMethod
 from sampling_engine.methods.random import RandomMethod

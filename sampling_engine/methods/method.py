@@ -40,6 +40,7 @@ from sampling_engine.results import (
     Floats,
     FrameFacts,
     GroupKind,
+    GroupStages,
     OwnAccount,
     RoundRows,
     RowChances,
@@ -102,8 +103,6 @@ class Method(Request, ABC):
         the population.
     no_keyed_order : str, optional
         Why a round can't take rows in the order of their keys; None if it can.
-    no_certificate : str, optional
-        Why a draw with such a round has no certificate; None if it has one.
     divides : bool
         Whether a round divides all its rows among :attr:`tables`, instead of choosing some.
     """
@@ -133,7 +132,6 @@ class Method(Request, ABC):
     comparison_note: ClassVar[str | None] = None
     reserves: ClassVar[Reserves] = "next_in_order"
     no_keyed_order: ClassVar[str | None] = None
-    no_certificate: ClassVar[str | None] = None
     divides: ClassVar[bool] = False
 
     @property
@@ -164,6 +162,16 @@ class Method(Request, ABC):
     def in_random_order(self) -> bool:
         """Whether the sample's rows are in a random order, which a sequential evaluation needs."""
         return self.has_stages
+
+    @property
+    def is_at_distances(self) -> bool:
+        """Whether rows are taken at distances along a line, so that one start decides all."""
+        return False
+
+    @property
+    def sorted_by(self) -> str | None:
+        """The order of the line in words, if it isn't that of the table."""
+        return None
 
     @property
     def favoured_column(self) -> str | None:
@@ -286,6 +294,16 @@ class Method(Request, ABC):
         sizes = {name for group in cls.exactly_one_of if own in group for name in group}
         has_size = not sizes or bool((sizes - {own}) & parameters.keys())
         return dict(parameters) if has_size else {**parameters, own: 1}
+
+    @property
+    def no_panel(self) -> str | None:
+        """Why the waves of a panel can't be such rounds; None if they can."""
+        return None
+
+    @property
+    def no_certificate(self) -> str | None:
+        """Why a draw with such a round has no certificate; None if it has one."""
+        return None
 
     @property
     def no_reserves(self) -> str | None:
@@ -435,6 +453,11 @@ class RoundDraw(ABC):
 
         Groups are complete, whatever their number.
         """
+
+    @property
+    def stages(self) -> GroupStages | None:
+        """How the groups lie in clusters and strata; None where they are these themselves."""
+        return None
 
     def groups_of(self, state: DrawState, ordinals: Int64s) -> Int64s:
         """The stratum or cluster of each row; -1 for rows that the round has no chance to draw.

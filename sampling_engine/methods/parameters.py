@@ -8,11 +8,22 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Annotated, Any
 
-from contract.declarations import Declared, Help, Initial, Option, Title
-from contract.fields import Bounds, Choice, Count, Kind, Number, SeedKind, SizeKind
+from contract.declarations import Declared, Help, Initial, Option, Title, UsedWith
+from contract.fields import (
+    Bounds,
+    Choice,
+    Count,
+    GroupColumn,
+    Items,
+    Kind,
+    Number,
+    SeedKind,
+    SizeKind,
+)
 from parquet_tables.tables import Column, TableFiles, UnknownColumn
 from sampling_engine.errors import InvalidMethod, InvalidSize, InvalidStrata
 from sampling_engine.selection.bands import Bands, band_column
+from sampling_engine.sql.lines import SERPENTINE, TABLE_ORDER, Line, SortOrder
 
 Loc = tuple[str | int, ...]
 
@@ -44,6 +55,28 @@ SampleFraction = Annotated[
     Title("Share of rows"),
     Help("Share of the eligible rows, above 0 and up to 1, rounded to the nearest row."),
     Initial(0.01),
+]
+
+MAX_SORT_COLUMNS = 3
+SortColumns = Annotated[
+    tuple[str, ...] | None,
+    Items(GroupColumn(), most=MAX_SORT_COLUMNS, least=1),
+    Option("--sort"),
+    Title("Sorted by"),
+    Help(
+        "Up to three columns along which rows are taken, in place of the table's order. NULL "
+        "counts as the largest value; equal rows are in the table's order."
+    ),
+]
+SortRule = Annotated[
+    SortOrder,
+    Choice.of(SortOrder),
+    Title("Order of the sort"),
+    Help(
+        "`serpentine`: the first column ascends, and a later one changes its direction whenever "
+        "those before it change. `nested`: all ascend."
+    ),
+    UsedWith({"sort_columns": ()}),
 ]
 
 
@@ -158,6 +191,22 @@ def strata_columns(
             raise InvalidStrata('The column "{column}" is named twice.', column=column.name, loc=at)
         columns.append(column)
     return tuple(columns)
+
+
+def line_of(table: TableFiles, names: Sequence[str] | None, rule: SortOrder, loc: Loc = ()) -> Line:
+    """The order of rows by some columns; without columns that of the table."""
+    if names is None:
+        if rule != SERPENTINE:
+            raise InvalidMethod("`sort_order` needs `sort_columns`.", loc=(*loc, "sort_order"))
+        return TABLE_ORDER
+    columns: list[Column] = []
+    for place, name in enumerate(names):
+        at = (*loc, "sort_columns", place)
+        column = group_column(table, name, "order", at)
+        if column.name in [earlier.name for earlier in columns]:
+            raise InvalidMethod('The column "{column}" is named twice.', column=column.name, loc=at)
+        columns.append(column)
+    return Line(tuple(columns), rule)
 
 
 def check_number_column(table: TableFiles, name: str, parameter: str, loc: Loc) -> None:

@@ -6,7 +6,7 @@ theory and methods".
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from contract.declarations import Help, Initial, Title, UsedWith
 from contract.fields import Bounds, Count
 from parquet_tables.progress import ProgressCallback, ignore_progress
-from sampling_engine.engines.duckdb_engine import eligible_pieces
+from parquet_tables.tables import TableFiles
+from sampling_engine.engines.duckdb_engine import DUCKDB, eligible_pieces
 from sampling_engine.engines.engine import DrawState
 from sampling_engine.errors import InvalidMethod, InvalidSize, RowsMissing, warned
 from sampling_engine.methods.method import (
@@ -26,17 +27,25 @@ from sampling_engine.methods.method import (
     all_drawn_warning,
     least_left,
 )
-from sampling_engine.methods.parameters import Loc, SampleSize
-from sampling_engine.results import Floats, FrameFacts, RoundRows, RowChances, RowOutcome
+from sampling_engine.methods.parameters import (
+    Loc,
+    SampleSize,
+    SortColumns,
+    SortRule,
+    line_of,
+)
+from sampling_engine.results import Floats, FrameFacts, RoundRows, RowChances, RowOutcome, nth
 from sampling_engine.selection.order import Int64s, SeededOrder, in_sorted, seed_for
 from sampling_engine.selection.strata import ColumnStrata
 from sampling_engine.selection.walk_and_scan import Chosen
 from sampling_engine.spec import Strategy
+from sampling_engine.sql.lines import SERPENTINE, TABLE_ORDER, Line, line_text
+from sampling_engine.sql.passes import PlacesInLine, RowsAtPlaces
 
 
 @dataclass(frozen=True, kw_only=True)
 class SystematicMethod(Method):
-    """Eligible rows in the table's order, at equal distances."""
+    """Eligible rows at equal distances, in the table's order or sorted by some columns."""
 
     interval: Annotated[
         int | None,
@@ -54,11 +63,14 @@ class SystematicMethod(Method):
         Help("The first eligible row to draw, 1 to `interval`. Default: by the seed."),
         UsedWith({"interval": ()}),
     ] = None
+    sort_columns: SortColumns = None
+    sort_order: SortRule = SERPENTINE
 
     key: ClassVar = "systematic"
     title: ClassVar = "Every k-th row"
     description: ClassVar = (
-        "Eligible rows in the table's order at equal distances. Give `interval` or `sample_size`."
+        "Eligible rows at equal distances, in the table's order or sorted by up to three columns. "
+        "Give `interval` or `sample_size`."
     )
     exactly_one_of: ClassVar = (("interval", "sample_size"),)
     draws_from_list: ClassVar = True
@@ -94,9 +106,31 @@ class SystematicMethod(Method):
             "Draw another round, with another start or a smaller interval."
         )
 
+    @property
+    def is_at_distances(self) -> bool:
+        """They are."""
+        return True
+
+    @property
+    def sorted_by(self) -> str | None:
+        """The order by the columns."""
+        if self.sort_columns is None:
+            return None
+        return line_text(self.sort_columns, self.sort_order)
+
+    def check(self, table: TableFiles, loc: Loc) -> None:
+        """Refuse columns that the table doesn't have, or whose values have no order."""
+        super().check(table, loc)
+        line_of(table, self.sort_columns, self.sort_order, loc)
+
     def scans(self, *, is_filtered: bool) -> int:
-        """Of a filter's rows: all are counted, then by block, and those of some blocks read."""
-        return 3 if is_filtered else 0
+        """Of a filter's rows: all are counted, then by block, and those of some blocks read.
+
+        A sort reads the rows, and those of its leading columns for their groups.
+        """
+        if self.sort_columns is None:
+            return 3 if is_filtered else 0
+        return int(is_filtered) + min(len(self.sort_columns), 2)
 
     def always_draws(self, eligible: EligibleRows, taken: Int64s) -> NDArray[np.bool_]:
         """Unless the first row is beyond those that are left."""
@@ -116,7 +150,8 @@ class SystematicMethod(Method):
             rows=rows,
         )
         sizes = np.array([grid.count], dtype=np.int64)
-        return SystematicRound(eligible.prepared(sizes, warnings), grid)
+        line = line_of(eligible.state.table, self.sort_columns, self.sort_order)
+        return SystematicRound(eligible.prepared(sizes, warnings), grid, line)
 
 
 @dataclass(frozen=True)
@@ -159,15 +194,23 @@ def _drawn_below(rows: int, seed: int | str) -> int:
 
 @dataclass(frozen=True)
 class SystematicRound(RoundDraw):
-    """A round on a grid."""
+    """A round on a grid that lies along a line."""
 
     grid: Grid
+    line: Line = TABLE_ORDER
 
     def choose(self, state: DrawState, on_progress: ProgressCallback) -> RoundRows:
-        """The rows on the grid, in the table's order."""
+        """The rows on the grid, in the order of the line."""
         places = self.grid.places()
-        run_by: Strategy = "walk" if self.prepared.strata.row_filter is None else "scan"
-        if run_by == "walk":
+        is_sorted = bool(self.line.columns) and bool(len(places))
+        unread = self.prepared.strata.row_filter is None and not is_sorted
+        run_by: Strategy = "walk" if unread else "scan"
+        if is_sorted:
+            row_filter = self.prepared.round_spec.filter
+            ordinals = state.run(RowsAtPlaces(self.line, row_filter, places), on_progress)
+            if len(ordinals) < len(places):
+                raise RowsMissing(len(places) - len(ordinals))
+        elif run_by == "walk":
             ordinals = ordinals_at(places, state.taken)
         else:
             ordinals = self._counted(state, places, on_progress)
@@ -191,20 +234,52 @@ class SystematicRound(RoundDraw):
         groups = self.groups_of(state, ordinals)
         grid = self.grid
         probabilities = np.where(groups >= 0, grid.parts / max(grid.step, 1), 0.0)
-        places = ordinals - np.searchsorted(state.taken, ordinals)
-        if self.prepared.strata.row_filter is not None:
-            places = np.zeros(len(ordinals), dtype=np.int64)
-            row_filter = self.prepared.strata.row_filter
-            for eligible in eligible_pieces(state, row_filter, ignore_progress):
-                places += np.searchsorted(eligible, ordinals)
+        places = self._places_of(state, ordinals)
         return RowChances(groups, probabilities, places, (grid.parts, grid.step))
+
+    def explain_drawn(self, state: DrawState, rows: RoundRows, place: int) -> RowOutcome:
+        """Add the row's place along the line, and the grid."""
+        outcome = RowOutcome.drawn(rows, place)
+        at = (self.grid.first + place * self.grid.step) // self.grid.parts
+        return replace(outcome, reason=f"{outcome.reason} {self._place_text(at)}")
 
     def explain_not_drawn(
         self, state: DrawState, rows: RoundRows, ordinals: Int64s, strata: Int64s
     ) -> list[RowOutcome]:
         """They aren't on the grid."""
         reason = "The row lies between two rows that the round's interval selects."
-        return [RowOutcome("off_the_grid", reason) for _ in ordinals]
+        # The rows of the round are taken by now, so that the others' places have moved.
+        with state.without_taking(rows.chosen.ordinals):
+            places = self._places_of(state, ordinals)
+        return [
+            RowOutcome("off_the_grid", f"{reason} {self._place_text(at)}") for at in places.tolist()
+        ]
+
+    def _place_text(self, place: int) -> str:
+        """Where a row is along the line, and which places are drawn."""
+        grid = self.grid
+        rows = int(self.prepared.eligible.sum())
+        every = f"every {nth(grid.step)}" if grid.parts == 1 else "one"
+        if grid.parts > 1:
+            every = f"one in {grid.step / grid.parts:,.6g}"
+        return (
+            f"It is the {nth(place + 1)} of the {rows:,} eligible rows in {self.line.text}, of "
+            f"which {every} was drawn, beginning with the {nth(grid.first // grid.parts + 1)}."
+        )
+
+    def _places_of(self, state: DrawState, ordinals: Int64s) -> Int64s:
+        """The places of rows along the line, from 0; by DuckDB on any engine."""
+        row_filter = self.prepared.round_spec.filter
+        if self.line.columns:
+            wanted = PlacesInLine(self.line, row_filter, ordinals)
+            found = DUCKDB.run(state, wanted, ignore_progress)
+            return np.array([found.get(each, 0) for each in ordinals.tolist()], dtype=np.int64)
+        places: Int64s = ordinals - np.searchsorted(state.taken, ordinals)
+        if row_filter is not None:
+            places = np.zeros(len(ordinals), dtype=np.int64)
+            for eligible in eligible_pieces(state, row_filter, ignore_progress):
+                places += np.searchsorted(eligible, ordinals)
+        return places
 
     def probabilities_and_weights(self, rows: RoundRows) -> tuple[Floats, Floats]:
         """One by the interval; for a size, drawn by eligible rows."""

@@ -95,7 +95,7 @@ class WholeTable(statements.StrataTable):
         """0 for each row."""
         return np.zeros(len(ordinals), dtype=np.int64)
 
-    def digests(self, numbers: Int64s) -> Int64s:
+    def digests(self, numbers: Int64s, first: int = 0, stop: int | None = None) -> Int64s:
         """None: there are no values."""
         return np.empty(0, dtype=np.int64)
 
@@ -181,9 +181,24 @@ class ColumnStrata(statements.StrataTable):
         rows = self._cursor.execute(sql, params).fetchall()
         return [dict(zip(names, values, strict=True)) for values in rows]
 
-    def digests(self, numbers: Int64s) -> Int64s:
-        """The digests of the values of some strata, as those of row keys; ``NO_KEY`` with NULL."""
-        statement = statements.digests_of_strata(self.table_name, self.columns)
+    def prefixes(self, columns: int) -> Int64s:
+        """The numbers of all strata's values in their first columns, from 0 in their order."""
+        statement = statements.prefixes_of_strata(self.table_name, columns)
+        found: Int64s = self._cursor.execute(statement).fetchnumpy()["prefix"]
+        return found
+
+    def repeated_value(self, columns: int) -> tuple[str, int] | None:
+        """A value of the last of the first columns that several of their combinations have."""
+        rows = self._cursor.execute(*statements.repeated_value(self.table_name, columns)).fetchall()
+        return (str(rows[0][0]), int(rows[0][1])) if rows else None
+
+    def digests(self, numbers: Int64s, first: int = 0, stop: int | None = None) -> Int64s:
+        """The digests of the values of some strata, as those of row keys; ``NO_KEY`` with NULL.
+
+        They are of the columns from ``first`` to ``stop``, by default of all.
+        """
+        columns = self.columns[first:stop]
+        statement = statements.digests_of_strata(self.table_name, columns, first)
         every = self._cursor.execute(statement).fetchnumpy()["digest"]
         found: Int64s = every[numbers]
         return found

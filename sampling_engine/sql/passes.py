@@ -20,6 +20,7 @@ from parquet_tables.tables import Column, TableFiles
 from sampling_engine.selection.order import Int64s, SeededOrder, rank_steps
 from sampling_engine.spec import RowFilter
 from sampling_engine.sql import statements
+from sampling_engine.sql.lines import IN_DUCKDB, Line, placed_rows
 from sampling_engine.sql.statements import (
     StrataTable,
     amount_value,
@@ -619,3 +620,120 @@ class StrataOfRows(Pass[RowsOfStrata]):
 
     def result(self, found: Rows) -> RowsOfStrata:
         return RowsOfStrata(*_arrays(found))
+
+
+@dataclass(frozen=True)
+class RowsAtPlaces(Pass[Int64s]):
+    """The ordinals of the rows at ascending places, from 0, of a line of rows that aren't taken.
+
+    Places beyond the last row are left out.
+    """
+
+    line: Line
+    row_filter: RowFilter | None
+    places: Int64s
+    message = "sorting rows"
+
+    def statement(self, table: TableFiles) -> Statement:
+        placed, params = _line_statement(table, self.line, self.row_filter)
+        return (
+            f"SELECT r.ordinal FROM ({placed}) AS r SEMI JOIN hit AS h ON h.place = r.before "
+            "ORDER BY r.before",
+            params,
+        )
+
+    @property
+    def inputs(self) -> Mapping[str, Mapping[str, Int64s]]:
+        return {"hit": {"place": self.places}}
+
+    def result(self, found: Rows) -> Int64s:
+        ordinals: Int64s
+        (ordinals,) = _arrays(found)
+        return ordinals
+
+
+@dataclass(frozen=True)
+class RowsOfPoints(Pass[UnitRows]):
+    """The rows of a line in which points lie, in its order, and their units.
+
+    The rows have more than 0 units and fewer than ``below``, together ``total``. The k-th of
+    ``count`` points, from 0, is in the unit floor((k·total + start) / count).
+    """
+
+    line: Line
+    row_filter: RowFilter | None
+    units: Units
+    below: int
+    count: int
+    total: int
+    start: int
+    message = "adding sizes up"
+
+    def statement(self, table: TableFiles) -> Statement:
+        placed, params = _line_statement(table, self.line, self.row_filter, self.units, self.below)
+        number = "CAST(? AS HUGEINT)"
+
+        def points_before(units: str) -> str:
+            # (k·total + start) / count < units, so k is below this.
+            return f"({units} * {number} + {number}) // {number}"
+
+        bound = [self.count, self.total - self.start - 1, self.total]
+        before = points_before("r.before")
+        return (
+            f"SELECT h.ordinal, h.v FROM (SELECT r.ordinal, r.v, {before} AS k, "
+            f"{points_before('(r.before + r.v)')} AS later FROM ({placed}) AS r) AS h "
+            "WHERE h.later > h.k ORDER BY h.k",
+            [*bound, *bound, *params],
+        )
+
+    def result(self, found: Rows) -> UnitRows:
+        return UnitRows(*_arrays(found))
+
+
+@dataclass(frozen=True)
+class PlacesInLine(Pass[dict[int, int]]):
+    """What lies before some rows of a line: rows, or with ``units`` the units of these.
+
+    Only rows of fewer than ``below`` units, and more than 0, are in such a line.
+    """
+
+    line: Line
+    row_filter: RowFilter | None
+    ordinals: Int64s
+    units: Units | None = None
+    below: int = 0
+    message = "sorting rows"
+
+    def statement(self, table: TableFiles) -> Statement:
+        placed, params = _line_statement(table, self.line, self.row_filter, self.units, self.below)
+        return (
+            f"SELECT r.ordinal, r.before FROM ({placed}) AS r "
+            "SEMI JOIN asked AS a ON a.ordinal = r.ordinal",
+            params,
+        )
+
+    @property
+    def inputs(self) -> Mapping[str, Mapping[str, Int64s]]:
+        return {"asked": {"ordinal": self.ordinals}}
+
+    def result(self, found: Rows) -> dict[int, int]:
+        return dict(found.fetchall())
+
+
+def _line_statement(
+    table: TableFiles,
+    line: Line,
+    row_filter: RowFilter | None,
+    units: Units | None = None,
+    below: int = 0,
+) -> Statement:
+    """The rows of a line with ``before``, and with units ``v``; see :func:`placed_rows`."""
+    selected = [key_columns(line.columns)] if line.columns else []
+    selected += [] if units is None else [f"{units.sql()} AS v"]
+    branches, params = statements.numbered_rows(table, ", ".join(selected), row_filter)
+    source = f"SELECT t.* FROM ({branches}) AS t WHERE {not_taken('t')}"
+    # The source of a line with leading columns is read once for their groups, once for the rows.
+    if units is not None:
+        source += " AND t.v > 0 AND t.v < CAST(? AS HUGEINT)"
+        params = [*params, below]
+    return placed_rows(line, source, IN_DUCKDB, by_units=units is not None), params

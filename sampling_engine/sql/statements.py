@@ -176,9 +176,28 @@ def band_numbers(strata: str) -> Statement:
     return f"SELECT k0 FROM {strata} ORDER BY stratum", []
 
 
-def digests_of_strata(strata: str, columns: Sequence[Column]) -> str:
-    """The digests of the strata's values, in the order of their numbers."""
-    values = [f"s.k{i}" for i in range(len(columns))]
+def prefixes_of_strata(strata: str, columns: int) -> str:
+    """The numbers of the strata's first values, from 0, in the order of the strata's numbers."""
+    order = ", ".join(f"k{i} NULLS LAST" for i in range(columns))
+    return (
+        f"SELECT dense_rank() OVER (ORDER BY {order}) - 1 AS prefix FROM {strata} ORDER BY stratum"
+    )
+
+
+def repeated_value(strata: str, columns: int) -> Statement:
+    """The first value of the last of some columns that lies in several strata, and in how many."""
+    keys, last = ", ".join(f"k{i}" for i in range(columns)), f"k{columns - 1}"
+    return (
+        f"SELECT coalesce(CAST({last} AS VARCHAR), 'NULL'), count(*) "
+        f"FROM (SELECT DISTINCT {keys} FROM {strata}) GROUP BY {last} HAVING count(*) > 1 "
+        f"ORDER BY {last} NULLS LAST LIMIT 1",
+        [],
+    )
+
+
+def digests_of_strata(strata: str, columns: Sequence[Column], first: int = 0) -> str:
+    """The digests of the strata's values of some columns, the key's from ``first`` on."""
+    values = [f"s.k{first + i}" for i in range(len(columns))]
     digest = digest_of(key_text(columns, values))
     return f"SELECT coalesce({digest}, {NO_KEY}) AS digest FROM {strata} AS s ORDER BY stratum"
 

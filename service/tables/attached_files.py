@@ -3,40 +3,54 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
+from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
+
+from contract.words import TableFormat
+from domain_errors import counted
 from import_engine.attaching import (
     Footer,
+    KnownSchemas,
     files_of,
     masked,
-    partition_notes,
     read_footer,
     require_equal_columns,
     verify,
 )
+from import_engine.partitions import partition_columns, partition_note
 from import_engine.sources.connections import (
     FileVersion,
     ObjectStores,
     OpenConnection,
     connection_prefix,
     credentials_from,
+    named_version,
 )
 from import_engine.sources.uris import SourceUri, parse_uri
+from import_engine.table_formats.delta import read_delta
+from import_engine.table_formats.iceberg import read_iceberg
+from import_engine.table_formats.snapshots import Snapshot, laid_out
+from parquet_tables.attached import VersionReader
 from parquet_tables.database import ParquetDatabase
+from parquet_tables.layouts import LaidColumn
 from parquet_tables.progress import ProgressCallback, progress_part
+from parquet_tables.tables import Column, Int64s
 from service.service import Service
 from service.settings import Settings
 from storage.accounts.connections import Connection, find_connection, usable_connection
 from storage.accounts.users import User
 from storage.sqlite.database import Transaction
 from storage.versions.data_files import AttachedFile
-from storage.versions.manifests import StoredTable
+from storage.versions.manifests import StoredTable, TableSource
 
 REQUESTS_AT_ONCE = 16
 """Requests to an object store that run at the same time."""
@@ -75,8 +89,8 @@ def _opened(service: Service, connection: Connection) -> OpenConnection:
     )
 
 
-def open_attached(service: Service, files: Sequence[AttachedFile]) -> None:
-    """Check that each file has its version, and let DuckDB read it.
+def open_attached(service: Service, table: StoredTable) -> None:
+    """Check that each attached file of a table has its version, and let DuckDB read it.
 
     Raises
     ------
@@ -87,8 +101,10 @@ def open_attached(service: Service, files: Sequence[AttachedFile]) -> None:
     SourceDenied, SourceUnavailable
         It can't be read now.
     """
+    files = table.attached_files
     if not files:
         return
+    of_version = None if table.source is None else table.source.text
     names = {file.connection for file in files}
     with service.database.read() as tx:
         found = {name: find_connection(tx, name) for name in names}
@@ -97,12 +113,19 @@ def open_attached(service: Service, files: Sequence[AttachedFile]) -> None:
     def open_one(file: AttachedFile) -> None:
         connection = connections[file.connection]
         uri, version = connection.uri(file.uri), version_of(file)
-        connection.require(uri, version)
+
+        def open_version() -> VersionReader:
+            with named_version(of_version):
+                return connection.open(uri, version)
+
+        with named_version(of_version):
+            connection.require(uri, version)
         service.attached.add(
             file.path,
-            lambda: connection.open(uri, version),
+            open_version,
             name=str(uri),
             belief="statistics" if file.verified else "counts",
+            layout=file.file_layout,
         )
 
     remote = [file for file in files if file.e_tag is not None]
@@ -120,20 +143,54 @@ def version_of(file: AttachedFile) -> FileVersion:
 
 @dataclass(frozen=True)
 class TableToAttach:
-    """A table to attach: URIs of files, or of folders whose files are attached."""
+    """A table to attach: URIs of files, of folders or patterns; or a table at a version."""
 
     key: str
     uris: tuple[str, ...]
     connection: str
+    format: TableFormat = "parquet"
+    version: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The table as the run parameters of a job have it."""
-        return {"table_key": self.key, "uris": list(self.uris), "connection": self.connection}
+        fields: dict[str, Any] = {
+            "table_key": self.key,
+            "uris": list(self.uris),
+            "connection": self.connection,
+        }
+        if self.format != "parquet":
+            version = None if self.version is None else str(self.version)
+            fields |= {"format": self.format, "version": version}
+        return fields
 
     @staticmethod
     def from_json(fields: dict[str, Any]) -> TableToAttach:
         """Read a table from the run parameters of a job."""
-        return TableToAttach(fields["table_key"], tuple(fields["uris"]), fields["connection"])
+        version = fields.get("version")
+        return TableToAttach(
+            fields["table_key"],
+            tuple(fields["uris"]),
+            fields["connection"],
+            fields.get("format", "parquet"),
+            None if version is None else int(version),
+        )
+
+
+@dataclass(frozen=True)
+class AttachedTable:
+    """A table whose files were read: the table, and its deleted rows as ordinals, sorted.
+
+    ``footers`` are those of its files. Who stores the table gives it a deletion vector.
+    """
+
+    stored: StoredTable
+    footers: tuple[Footer, ...]
+    deleted: Int64s
+
+    @property
+    def row_count(self) -> int:
+        """Rows without the deleted ones."""
+        return self.stored.row_count - len(self.deleted)
 
 
 def usable_connections(
@@ -168,7 +225,7 @@ def attach(
     on_progress: ProgressCallback,
     *,
     verifies: bool = False,
-) -> list[StoredTable]:
+) -> list[AttachedTable]:
     """Find the files of tables, and read their versions and footers.
 
     ``verifies`` is whether each file is read whole, to count its rows and to check its statistics.
@@ -188,11 +245,11 @@ def attach(
     for at, (table, (connection, uris)) in enumerate(zip(tables, opened, strict=True)):
         part = progress_part(on_progress, at / len(tables), (at + 1) / len(tables))
         reads = progress_part(part, 0.0, FOOTER_SHARE if verifies else 1.0)
-        found = _attach_one(service, parquet, table.key, connection, uris, reads)
+        found = _attach_one(service, parquet, table, connection, uris, reads)
         if verifies:
             checks = progress_part(part, FOOTER_SHARE, 1.0)
             found = _verified(service, parquet, found, checks)
-        open_attached(service, found.attached_files)
+        open_attached(service, found.stored)
         attached.append(found)
     return attached
 
@@ -200,28 +257,94 @@ def attach(
 def _verified(
     service: Service,
     parquet: ParquetDatabase,
-    table: StoredTable,
+    table: AttachedTable,
     on_progress: ProgressCallback,
-) -> StoredTable:
+) -> AttachedTable:
     """Read the files of a table whole, and return it with files that are verified."""
-    files = table.attached_files
-    for at, file in enumerate(files):
+    files = table.stored.attached_files
+    for at, (file, footer) in enumerate(zip(files, table.footers, strict=True)):
         part = progress_part(on_progress, at / len(files), (at + 1) / len(files))
         with parquet.cursor() as cursor:
-            path = replace(file, rows=0).path
-            verify(cursor, parse_uri(file.uri), path, table.columns, service.attached, part)
-    return replace(table, files=tuple(replace(file, verified=True) for file in files))
+            path = replace(file, rows=0, partition=(), sources=(), layout=()).path
+            verify(cursor, parse_uri(file.uri), path, footer.columns, service.attached, part)
+    verified = tuple(replace(file, verified=True) for file in files)
+    return replace(table, stored=replace(table.stored, files=verified))
 
 
 def _attach_one(
     service: Service,
     parquet: ParquetDatabase,
+    table: TableToAttach,
+    connection: OpenConnection,
+    uris: Sequence[SourceUri],
+    on_progress: ProgressCallback,
+) -> AttachedTable:
+    def step() -> None:
+        on_progress(0.0, "listing files")
+
+    if table.format == "parquet":
+        listed = files_of(connection, uris, step)
+        files, footers = _read_footers(service, parquet, connection, listed, on_progress)
+        columns = require_equal_columns(list(zip(listed, footers, strict=True)))
+        laid, partitions = partition_columns(listed, columns)
+        stored = StoredTable(
+            table.key,
+            _columns(laid) or columns,
+            tuple(
+                replace(file, partition=values, layout=laid)
+                for file, values in zip(files, partitions, strict=True)
+            ),
+        )
+        return AttachedTable(stored, tuple(footers), np.empty(0, dtype=np.int64))
+    read = {"delta": read_delta, "iceberg": read_iceberg}[table.format]
+    with (
+        tempfile.TemporaryDirectory(dir=service.directory.scratch_dir) as folder,
+        parquet.cursor() as cursor,
+    ):
+        snapshot = read(connection, cursor, uris[0], table.version, Path(folder), step)
+    return _attached_snapshot(service, parquet, table.key, connection, snapshot, on_progress)
+
+
+def _attached_snapshot(
+    service: Service,
+    parquet: ParquetDatabase,
     key: str,
     connection: OpenConnection,
-    given: Sequence[SourceUri],
+    snapshot: Snapshot,
     on_progress: ProgressCallback,
-) -> StoredTable:
-    uris = files_of(connection, given, lambda: on_progress(0.0, "listing files"))
+) -> AttachedTable:
+    """Read the footers of a version's files, and lay its columns out in them."""
+    listed = [file.uri for file in snapshot.files]
+    files, footers = _read_footers(service, parquet, connection, listed, on_progress)
+    laid, sources = laid_out(snapshot, footers)
+    attached = []
+    for file, of, own in zip(files, snapshot.files, sources, strict=True):
+        source_of = {column.name: column.source for column in laid} | dict(own)
+        values = tuple((name, of.values[name]) for name in of.values if source_of[name] is None)
+        attached.append(replace(file, partition=values, sources=own, layout=laid))
+    starts = np.cumsum([0, *(file.rows for file in files)], dtype=np.int64)
+    deleted = [of.deleted + start for of, start in zip(snapshot.files, starts[:-1], strict=True)]
+    source = TableSource(
+        snapshot.format,
+        str(snapshot.uri),
+        snapshot.version,
+        snapshot.committed_at,
+        sum(map(len, deleted)),
+    )
+    stored = StoredTable(key, _columns(laid), tuple(attached), source=source)
+    return AttachedTable(
+        stored, tuple(footers), np.concatenate([np.empty(0, dtype=np.int64), *deleted])
+    )
+
+
+def _read_footers(
+    service: Service,
+    parquet: ParquetDatabase,
+    connection: OpenConnection,
+    uris: Sequence[SourceUri],
+    on_progress: ProgressCallback,
+) -> tuple[list[AttachedFile], list[Footer]]:
+    """The files at their versions with their rows, and their footers."""
 
     def found(uri: SourceUri) -> AttachedFile:
         version = connection.version(uri)
@@ -236,10 +359,14 @@ def _attach_one(
     def read_footers(pairs: Sequence[tuple[SourceUri, AttachedFile]]) -> list[Footer]:
         with parquet.cursor() as cursor:
             cursor.execute("SET SESSION parquet_metadata_cache = true")
-            return [read_footer(cursor, uri, file.path, service.attached) for uri, file in pairs]
+            return [
+                read_footer(cursor, uri, file.path, service.attached, schemas)
+                for uri, file in pairs
+            ]
 
     files: list[AttachedFile] = []
     footers: list[Footer] = []
+    schemas: KnownSchemas = {}
     with ThreadPoolExecutor(REQUESTS_AT_ONCE) as threads:
         for part in _parts(uris, REQUESTS_AT_ONCE * FILES_OF_CURSOR):
             on_progress(len(footers) / len(uris), f"reading the footer of {part[0].name}")
@@ -249,18 +376,25 @@ def _attach_one(
             tasks = [partial(copy_context().run, read_footers, pair) for pair in pairs]
             footers += chain.from_iterable(threads.map(lambda task: task(), tasks))
             files += now
-    columns = require_equal_columns(list(zip(uris, footers, strict=True)))
     with_rows = [
         replace(file, rows=footer.rows) for file, footer in zip(files, footers, strict=True)
     ]
-    return StoredTable(key, columns, tuple(with_rows))
+    return with_rows, footers
+
+
+def _columns(laid: Sequence[LaidColumn]) -> tuple[Column, ...]:
+    return tuple(Column(column.name, column.type) for column in laid)
 
 
 def notes_on(table: StoredTable) -> list[str]:
     """What a reader of an attached table should know about its files."""
-    uris = [parse_uri(file.uri) for file in table.attached_files]
-    trust = [] if table.trust is None else [table.trust]
-    return [*trust, *partition_notes(uris, table.columns)]
+    notes = [] if table.trust is None else [table.trust]
+    if table.source is None:
+        return [*notes, *partition_note(table.layout)]
+    deleted = ""
+    if table.source.deleted_rows:
+        deleted = f" {counted(table.source.deleted_rows, 'row')} of its files are deleted."
+    return [f"{table.source.text[0].upper()}{table.source.text[1:]}.{deleted}", *notes]
 
 
 def _parts(items: Sequence[Item], size: int) -> list[Sequence[Item]]:

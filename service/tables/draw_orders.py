@@ -41,7 +41,7 @@ def settle_orders(
             continue
         loc = ("rounds", place, "order")
         method_class(given["method"]).require_keyed_order(loc)
-        stated = _settled(order, declared, source, dataset_id, loc)
+        stated = _settled(order, declared, source, loc)
         settled.append(cast("RoundJson", {**given, "order": stated}))
     return settled
 
@@ -50,7 +50,6 @@ def _settled(
     given: Mapping[str, Any],
     declared: DeclaredKey | None,
     source: OpenTable,
-    dataset_id: int,
     loc: tuple[str | int, ...],
 ) -> OrderJson:
     if given.get("key"):
@@ -60,10 +59,8 @@ def _settled(
     else:
         raise NoRowKey(
             'The table "{table}" has no row key. Name the columns that identify a row as '
-            "the `key` of the order, or declare them once: PUT /api/datasets/{dataset}/row-key, or "
-            "jobsvc row-key.",
+            "the `key` of the order, or declare them once, as the row key of the table.",
             table=source.name,
-            dataset=str(dataset_id),
             loc=loc,
         )
     duplicates: Duplicates = "refuse"

@@ -20,6 +20,7 @@ from parquet_tables.cached_files import (
     table_identity,
     write_integers,
 )
+from parquet_tables.names import DRAWN_COLUMNS, folded
 from parquet_tables.progress import ProgressCallback, ignore_progress
 from parquet_tables.row_keys.canonical import InvalidKey, Loc
 from parquet_tables.row_keys.digests import (
@@ -28,9 +29,9 @@ from parquet_tables.row_keys.digests import (
     KeyMissing,
     KeyNotUnique,
     RowKey,
-    kept_rows,
     rows_of_keys,
 )
+from parquet_tables.row_keys.kept import kept_rows
 from parquet_tables.rows import rows_statement
 from parquet_tables.tables import Int64s, TableFiles, UnknownColumn
 from parquet_tables.writing import write_parquet
@@ -211,6 +212,18 @@ class RowsByKey(EarlierRows):
         keyed = self._required(self.table.files, self.label, self.key_loc)
         return old, rows_of_keys(keyed, np.concatenate([none, *map(self._of_draw, draws)]))
 
+    def of_groups(self, draws: Sequence[JobRecord]) -> Int64s:
+        """The ordinals of the rows that have a key of a drawn row; a key is a group of rows."""
+        found = [np.empty(0, dtype=np.int64)]
+        for job in draws:
+            with located((*self.loc, "not_drawn_by")):
+                found.append(self._of_rows(job, self.sample_of(job)))
+        digests = np.concatenate(found)
+        table, directory = self.table.files, self.service.directory.counts_dir
+        with self.service.parquet.cursor(table) as cursor:
+            keyed = KeyDigests(cursor, table, self.key, directory, self.on_progress)
+            return rows_of_keys(keyed, digests[digests != NO_KEY])
+
     def _kept(self, since: EarlierVersion) -> Int64s:
         """The rows that a version has; they are cached as bits."""
         table, before = self.table.files, since.table.files
@@ -268,12 +281,16 @@ class RowsByKey(EarlierRows):
     def _of_rows(self, job: JobRecord, sample: TableFiles) -> Int64s:
         """The digests of drawn rows by their own values, without the rest of their version."""
         found: list[Int64s] = [np.empty(0, dtype=np.int64)]
-        try:
-            self.key.of(sample)
+        # A column that has the name of one of the sample's own is renamed there.
+        has_key = not DRAWN_COLUMNS & set(map(folded, self.key.columns))
+        if has_key:
+            try:
+                self.key.of(sample)
+            except UnknownColumn:  # the draw didn't select it
+                has_key = False
+        if has_key:
             found.append(self._of_all(sample))
-            others = self.replacements(job)
-        except UnknownColumn:  # the draw didn't select it
-            others = self.drawn_ordinals(job, sample)
+        others = self.replacements(job) if has_key else self.drawn_ordinals(job, sample)
         if len(others):
             source = open_source(self.service, job).files
             columns = self.key.of(source)

@@ -133,23 +133,12 @@ def _are_told_apart(check: KeyCheck, key: RowKey) -> bool:
 def fault_of(check: KeyCheck, key: RowKey) -> DomainError | None:
     """Why the key doesn't hold, with examples; None if it holds."""
     if check["missing"]:
-        return KeyMissing(
-            "{rows} no value in a column of the key {key}, such as {examples}, counted from 0. "
-            "Choose columns with a value in every row.",
-            rows=counted(check["missing"], "row has", "rows have"),
-            key=key.name,
-            examples=", ".join(f"row {row:,}" for row in check["missing_rows"]),
-        )
+        return KeyMissing.of_rows(key.name, check["missing"], check["missing_rows"])
     if _are_told_apart(check, key):
         return None
     can_number = key.duplicates == "refuse" and check["repeated"] <= MAX_NUMBERED
-    return KeyNotUnique(
-        "{rows} their key {key} with another row, such as {examples}. Add a column{advice}.",
-        rows=counted(check["repeated"], "row shares", "rows share"),
-        key=key.name,
-        examples="; ".join(each["key"] for each in check["repeated_keys"]),
-        advice=", or number equal keys with `duplicates`: `number`" if can_number else "",
-    )
+    keys = [each["key"] for each in check["repeated_keys"]]
+    return KeyNotUnique.of_keys(key.name, check["repeated"], keys, can_number=can_number)
 
 
 def check_text(check: KeyCheck, key: RowKey) -> str:

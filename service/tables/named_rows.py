@@ -233,7 +233,7 @@ def _listed(rows: Sequence[str], names: RowNames) -> str:
 
 def _written(columns: Sequence[Column], text: str, loc: Loc) -> list[WrittenKey]:
     try:
-        return written_keys(columns, text.strip().removeprefix(KEY_PREFIX))
+        return written_keys(columns, _without_prefix(text))
     except UnreadableKey as error:
         error.loc = loc
         raise
@@ -265,8 +265,14 @@ def _unknown_key(
     )
 
 
+def _without_prefix(text: str) -> str:
+    """The text of a key, with blanks at its ends, which may belong to it."""
+    bare = text.lstrip()
+    return bare.removeprefix(KEY_PREFIX) if bare.startswith(KEY_PREFIX) else text
+
+
 def _bare(text: str) -> str:
-    return text.strip().removeprefix(KEY_PREFIX)[:MAX_SHOWN]
+    return _without_prefix(text).strip()[:MAX_SHOWN]
 
 
 def _hint(similar: str | None) -> str:

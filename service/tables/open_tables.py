@@ -149,4 +149,4 @@ def require_files(service: Service, table: StoredTable) -> None:
     """Check the files of a table, and let DuckDB read those that are attached."""
     for file in table.stored_files:
         service.data_files.require_whole(file)
-    open_attached(service, table.attached_files)
+    open_attached(service, table)

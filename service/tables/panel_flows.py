@@ -34,6 +34,7 @@ from sampling_engine.results import Floats
 from service.sampling_parameters import recorded_rounds
 from service.service import Service
 from service.tables.open_tables import SAMPLE, OpenTable, open_source, open_table, output_of
+from service.tables.row_names import numbers_of_rows
 from storage.errors import NotFound
 from storage.jobs.jobs import JobRecord
 from storage.jobs.panels import PanelRecord, wave_number, waves_of
@@ -231,7 +232,11 @@ def wave_table(service: Service, panel: PanelRecord, number: int) -> Iterator[Op
     source = open_source(service, completed[place])
     before = source if place == 0 else open_source(service, completed[place - 1])
     (spec,) = recorded_rounds(completed[place].run_parameters, source.files)
-    names = PanelUnits.of(spec).key.columns
+    units = PanelUnits.of(spec)
+    numbers, numbers_left = (
+        numbers_of_rows(service, table.files, units.key, rows) if units.are_rows else None
+        for table, rows in ((source, flow.ordinals), (before, flow.left))
+    )
     with TemporaryDirectory(dir=service.directory.scratch_dir) as folder:
         # Results of a file are cached by its name.
         path = Path(folder) / f"{token_hex(16)}.parquet"
@@ -239,9 +244,11 @@ def wave_table(service: Service, panel: PanelRecord, number: int) -> Iterator[Op
             file = write_wave_rows(
                 cursor,
                 path,
-                names,
-                StatedRows(source.files, flow.ordinals, flow.states, flow.since),
-                StatedRows(before.files, flow.left, flow.left_states, flow.left_since),
+                units.key.columns,
+                StatedRows(source.files, flow.ordinals, flow.states, flow.since, numbers),
+                StatedRows(
+                    before.files, flow.left, flow.left_states, flow.left_since, numbers_left
+                ),
             )
             columns = read_columns(cursor, path)
         yield OpenTable(source.commit_id, WAVE, TableFiles(columns, (file,)))

@@ -17,7 +17,7 @@ from domain_errors import DomainError
 from parquet_tables.database import registered
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.row_keys.canonical import value_text
-from parquet_tables.row_keys.digests import RowKey, known_faults, repeated_keys
+from parquet_tables.row_keys.digests import KeyDigests, RowKey, known_faults, repeated_keys
 from parquet_tables.rows import RowSet, rows_at
 from parquet_tables.tables import Column, Int64s, TableFiles
 from service.service import Service
@@ -183,6 +183,19 @@ def names_of_rows(
             for row, texts in values.items()
         },
     )
+
+
+def numbers_of_rows(
+    service: Service, files: TableFiles, key: RowKey, ordinals: Int64s
+) -> Int64s | None:
+    """The numbers of rows among those of their key, 0 if no other has it; None without numbers."""
+    if key.duplicates == "refuse":
+        return None
+    with service.parquet.cursor(files) as cursor:
+        keyed = KeyDigests(cursor, files, key, service.directory.counts_dir)
+        keys = repeated_keys(cursor, files, keyed.columns, keyed.faults())
+    numbers = {row: number for each in keys for number, row in enumerate(each.rows, start=1)}
+    return np.array([numbers.get(row, 0) for row in ordinals.tolist()], dtype=np.int64)
 
 
 def _values_at(

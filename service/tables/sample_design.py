@@ -19,7 +19,7 @@ from domain_errors import counted
 from estimation_engine import Design, EstimateSettings, UnsupportedDesign
 from estimation_engine.arrays import Floats
 from estimation_engine.designs import design_class
-from estimation_engine.designs.design import DrawnRows, SamplePart
+from estimation_engine.designs.design import DrawnRows, DrawnStages, SamplePart
 from estimation_engine.designs.rounds import CombinedRound, Frame, combined_design
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.tables import Column, Int64s, TableFiles
@@ -222,6 +222,9 @@ def _design_of(spec: Round, drawn: DrawnRound) -> Design:
         drawn.weights,
         drawn.hits,
         isinstance(method, MonetaryUnitMethod) and method.with_replacement,
+        None if drawn.stages is None else DrawnStages(**vars(drawn.stages)),
+        drawn.selected if method.is_at_distances else None,
+        method.sorted_by,
     )
     return design_class(method.key).of_draw(rows)
 
@@ -284,15 +287,15 @@ def design_summary(found: SampleDesign) -> DesignSummary:
     """Sum up a design."""
     design = found.design
     clusters_drawn, clusters = design.clusters or (None, None)
-    is_stratified = design.group_kind == "strata"
+    strata_drawn, strata = design.strata_counts or (None, None)
     return DesignSummary(
         design.method,
         design.rows,
         design.covered_rows,
         found.population.text if found.population else None,
         len(found.rounds),
-        int((design.group_rows > 0).sum()) if is_stratified else None,
-        int((design.group_drawn > 0).sum()) if is_stratified else None,
+        strata,
+        strata_drawn,
         clusters,
         clusters_drawn,
         int(design.take_all.sum()) if design.by_size else None,

@@ -25,6 +25,7 @@ MAX_SQL_LENGTH = 2000
 ObjectType = Literal[
     "user",
     "group",
+    "invitation",
     "connection",
     "token",
     "ref",

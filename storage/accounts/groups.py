@@ -89,7 +89,7 @@ def remove_group(tx: Transaction, group_id: int) -> Group:
         tx,
         (
             *("delete_members_of_group", "delete_permissions_of_group"),
-            *("delete_connections_of_group", "delete_group"),
+            *("delete_connections_of_group", "delete_invitations_of_group", "delete_group"),
         ),
         id=group_id,
     )

@@ -110,10 +110,13 @@ def find_token_user(tx: Transaction, token_id: int, clock: Clock) -> User | None
 
 
 def list_tokens(
-    tx: Transaction, user_id: int | None, offset: int, limit: int
+    tx: Transaction, user_id: int | None, offset: int, limit: int, q: str | None = None
 ) -> tuple[list[Token], int]:
-    """Return a page of the named tokens of a user, or of all users, and their number."""
-    return _TOKENS.page(tx, "list_named_tokens", offset, limit, user_id=user_id)
+    """Return a page of the named tokens of a user, or of all users, and their number.
+
+    ``q`` is a part of the name of a token or of its user.
+    """
+    return _TOKENS.page(tx, "list_named_tokens", offset, limit, user_id=user_id, q=q)
 
 
 def note_token_use(tx: Transaction, token_id: int, at: str) -> None:

@@ -87,6 +87,11 @@ class JobKind:
         """
         return "long" if size >= self.long_from else "short"
 
+    @property
+    def stores_rows(self) -> bool:
+        """Whether a job stores data files: not figures, nor files that stay where they are."""
+        return not self.makes_figures and self.marker != "attach"
+
     def request_path(self, dataset_id: int) -> str:
         """The path of the API to which a request of this kind is posted."""
         if self.path:

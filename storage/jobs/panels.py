@@ -107,6 +107,12 @@ def waves_of(tx: Transaction, panel_id: int) -> tuple[JobRecord, ...]:
     return tuple(get_job(tx, row["id"], with_position=False) for row in rows)
 
 
+def other_wave(tx: Transaction, job_id: str) -> str | None:
+    """Return the job that is now the wave with the number that a deleted one had, if there is."""
+    row = first(tx, "other_wave", job_id=job_id)
+    return None if row is None else str(row["id"])
+
+
 def wave_number(job: JobRecord) -> int:
     """The number of a wave, from 1."""
     return int(job.run_parameters["panel"]["wave"])

@@ -6,11 +6,10 @@ orphans, which the next start removes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from contract.words import Duplicates
 from storage.accounts.audit_trail import THIS_PROCESS, record
 from storage.audit.findings import Continued, carry_over
 from storage.certificates.ledger import append_entry
@@ -20,9 +19,10 @@ from storage.sqlite.clock import Clock
 from storage.sqlite.database import Database, Transaction
 from storage.sqlite.queries import first
 from storage.versions.column_changes import TableShape, checked_changes
+from storage.versions.data_contracts import ContractFailure, apart_ref, keep_apart
 from storage.versions.manifests import Manifest, StoredTable, insert_commit
 from storage.versions.refs import create_ref, get_ref, move_ref
-from storage.versions.row_keys import set_row_key
+from storage.versions.row_keys import NewRowKey, set_row_key
 
 
 @dataclass(frozen=True)
@@ -48,22 +48,14 @@ class NewCommit:
 
 
 @dataclass(frozen=True)
-class NewRowKey:
-    """A row key that an import declares."""
-
-    table_key: str
-    columns: Sequence[str]
-    duplicates: Duplicates
-
-
-@dataclass(frozen=True)
 class Outcome:
     """The result of a job: a summary and, for some run types, a commit.
 
     ``draw`` has the facts of the ledger entry of a draw, besides its job and its commit;
     ``row_root`` is a new root of a table, which has a ledger entry, too. ``continued`` is the
     examined sample whose findings are carried over to that of the job. ``row_keys`` are declared
-    with the commit.
+    with the commit. With ``contract_failures`` the commit is kept apart: the ref stays, and the
+    commit gets one of its own.
     """
 
     summary: dict[str, Any] = field(default_factory=dict)
@@ -72,10 +64,22 @@ class Outcome:
     row_root: RowRoot | None = None
     continued: Continued | None = None
     row_keys: Sequence[NewRowKey] = ()
+    contract_failures: Sequence[ContractFailure] = ()
 
 
-def publish(database: Database, job: JobRecord, outcome: Outcome, clock: Clock) -> str | None:
+def publish(
+    database: Database,
+    job: JobRecord,
+    outcome: Outcome,
+    clock: Clock,
+    check: Callable[[Transaction], None] = lambda tx: None,
+) -> str | None:
     """Complete a job with its outcome; return the id of its commit, if any.
+
+    Parameters
+    ----------
+    check : callable
+        Raises an error in the transaction, if the commit must not be.
 
     Raises
     ------
@@ -92,6 +96,7 @@ def publish(database: Database, job: JobRecord, outcome: Outcome, clock: Clock) 
             if outcome.row_root is not None:
                 insert_row_root(tx, job.dataset_id, outcome.row_root, job.user_soeid, clock)
             return None
+        check(tx)
         new = outcome.commit
         moved = None if new.new_ref or new.ref_name is None else new.ref_name
         head = None if moved is None else get_ref(tx, job.dataset_id, moved).commit_id
@@ -110,32 +115,54 @@ def publish(database: Database, job: JobRecord, outcome: Outcome, clock: Clock) 
             tables=tuple(new.tables),
         )
         commit = insert_commit(tx, job.user_id, manifest)
-        if moved is not None:
+        output_ref, row_keys = new.ref_name, outcome.row_keys
+        if moved is not None and outcome.contract_failures:
+            output_ref = _keep_apart(tx, job, moved, commit.id, outcome, clock)
+            row_keys = ()
+        elif moved is not None:
             move_ref(tx, job.dataset_id, moved, expected=head, commit_id=commit.id, clock=clock)
         elif new.ref_name is not None:
             create_ref(tx, job.dataset_id, new.ref_name, commit.id, clock)
-        summary = {**outcome.summary, "output_commit_id": commit.id, "output_ref": new.ref_name}
+        summary = {**outcome.summary, "output_commit_id": commit.id, "output_ref": output_ref}
         if outcome.continued is not None:
             carried = carry_over(tx, job.id, outcome.continued)
             summary |= {} if carried is None else {"continues": carried}
         if changes is not None:
             summary["column_changes"] = [change.as_json() for change in changes]
-        for new_key in outcome.row_keys:
-            set_row_key(tx, job.dataset_id, **vars(new_key), user_id=job.user_id, clock=clock)
-            record(
-                tx,
-                clock,
-                "row_key_set",
-                user_id=job.user_id,
-                origin=THIS_PROCESS,
-                dataset_id=job.dataset_id,
-                details={**vars(new_key), "columns": list(new_key.columns)},
-            )
+        _declare_keys(tx, job, row_keys, clock)
         complete_job(tx, job, summary, commit.id, clock)
         if outcome.draw is not None:
             body = {**outcome.draw, "job_id": job.id, "sample_commit_id": commit.id}
             append_entry(tx, job.dataset_id, "draw", job.user_soeid, body, clock)
         return commit.id
+
+
+def _declare_keys(
+    tx: Transaction, job: JobRecord, row_keys: Sequence[NewRowKey], clock: Clock
+) -> None:
+    """Declare the row keys of an import, as its user."""
+    for new_key in row_keys:
+        set_row_key(tx, job.dataset_id, **vars(new_key), user_id=job.user_id, clock=clock)
+        record(
+            tx,
+            clock,
+            "row_key_set",
+            user_id=job.user_id,
+            origin=THIS_PROCESS,
+            dataset_id=job.dataset_id,
+            details={**vars(new_key), "columns": list(new_key.columns)},
+        )
+
+
+def _keep_apart(
+    tx: Transaction, job: JobRecord, moved: str, commit_id: str, outcome: Outcome, clock: Clock
+) -> str:
+    """Give a commit a ref of its own, with what it doesn't meet; return the ref."""
+    own = apart_ref(tx, job.dataset_id, job.id)
+    create_ref(tx, job.dataset_id, own, commit_id, clock)
+    failures, keys = outcome.contract_failures, outcome.row_keys
+    keep_apart(tx, job.dataset_id, job.id, (moved, own), failures, keys, clock)
+    return own
 
 
 def job_with_output(tx: Transaction, dataset_id: int, commit_id: str) -> JobRecord | None:

@@ -21,7 +21,16 @@ from storage.errors import Conflict, NotFound
 from storage.jobs.jobs import JobRecord, get_job
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction
-from storage.sqlite.queries import Records, all_rows, first, json_text, only, required, run
+from storage.sqlite.queries import (
+    Records,
+    all_rows,
+    first,
+    json_text,
+    only,
+    required,
+    run,
+    run_each,
+)
 
 MAX_SCHEDULES = 100
 """Schedules of a dataset."""
@@ -50,6 +59,22 @@ class Problem:
     def message(self) -> str:
         """The sentence with the API's names."""
         return render(self.template, self.parameters)
+
+
+@dataclass(frozen=True)
+class ScheduleSource:
+    """The attachment or the import with which each run of a schedule begins.
+
+    Parameters
+    ----------
+    parameters : dict
+        The run parameters of the job whose request is repeated.
+    """
+
+    job_id: Annotated[str, Help("The attachment or the import whose request is repeated.")]
+    uri: Annotated[list[str], Help("The URI of each run, with the date; empty: that of the job.")]
+    profile: Annotated[bool, Help("Whether the new version is profiled.")]
+    parameters: Hidden[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -90,6 +115,7 @@ class Schedule:
     problem: Annotated[Problem | None, Named("problem_template"), Help("`problem` as data.")]
     job_id: Annotated[str, Help("The job whose request it repeats.")]
     exclude_drawn_by: Annotated[list[str], Help(EXCLUDE)]
+    source: Annotated[ScheduleSource | None, Help("The data with which a run begins.")]
     user_soeid: Annotated[str, Help("Its jobs are this user's.")]
 
     @property
@@ -109,11 +135,27 @@ class Schedule:
         return None if self.problem is None else self.problem.message
 
 
-def _problem(text: str | None) -> Problem | None:
+def read_problem(text: str | None) -> Problem | None:
+    """The problem of its stored form."""
     return None if text is None else Problem(**json.loads(text))
 
 
-_SCHEDULES = Records(Schedule, request=json.loads, exclude_drawn_by=json.loads, problem=_problem)
+def problem_text(problem: Problem | None) -> str | None:
+    """The stored form of a problem."""
+    return None if problem is None else json.dumps(asdict(problem), default=str)
+
+
+def _source(text: str | None) -> ScheduleSource | None:
+    return None if text is None else ScheduleSource(**json.loads(text))
+
+
+_SCHEDULES = Records(
+    Schedule,
+    request=json.loads,
+    exclude_drawn_by=json.loads,
+    problem=read_problem,
+    source=_source,
+)
 
 
 @dataclass(frozen=True)
@@ -131,6 +173,7 @@ class NewSchedule:
     misfire: str
     next_run_at: datetime
     exclude_drawn_by: Sequence[str] = ()
+    source: ScheduleSource | None = None
 
 
 @dataclass(frozen=True)
@@ -162,9 +205,14 @@ def add_schedule(tx: Transaction, new: NewSchedule, clock: Clock) -> Schedule:
         "request": json_text(new.request),
         "next_run_at": timestamp(new.next_run_at),
         "exclude_drawn_by": json_text(new.exclude_drawn_by),
+        "source": _source_text(new.source),
     }
     row = only(tx, "insert_schedule", **values, now=timestamp(clock()))
     return get_schedule(tx, row["id"])
+
+
+def _source_text(source: ScheduleSource | None) -> str | None:
+    return None if source is None else json_text(vars(source))
 
 
 def _in_ref(name: str) -> str:
@@ -198,15 +246,25 @@ def draws_of(tx: Transaction, schedule: Schedule) -> tuple[JobRecord, ...]:
     return tuple(get_job(tx, row["id"], with_position=False) for row in rows)
 
 
+def sampled_runs(tx: Transaction, schedule_id: int, limit: int) -> tuple[JobRecord, ...]:
+    """Return the newest completed draws of a schedule's runs whose sample is kept, oldest first."""
+    rows = all_rows(tx, "sampled_runs", schedule_id=schedule_id, limit=limit)
+    return tuple(get_job(tx, row["id"], with_position=False) for row in reversed(rows))
+
+
 def is_run_of_schedule(tx: Transaction, job_id: str) -> bool:
     """Return whether a schedule submitted a job."""
     return first(tx, "schedule_of_job", job_id=job_id) is not None
 
 
 def change_schedule(
-    tx: Transaction, schedule: Schedule, times: Times, exclude_drawn_by: Sequence[str]
+    tx: Transaction,
+    schedule: Schedule,
+    times: Times,
+    exclude_drawn_by: Sequence[str],
+    source: ScheduleSource | None,
 ) -> Schedule:
-    """Change when a schedule runs, and the key by which it excludes rows."""
+    """Change when a schedule runs, the key by which it excludes rows, and its data."""
     paused_at = (schedule.paused_at or timestamp(times.now)) if times.is_paused else None
     run(
         tx,
@@ -219,6 +277,7 @@ def change_schedule(
         now=timestamp(times.now),
         next_run_at=timestamp(times.next_run_at),
         exclude_drawn_by=json_text(exclude_drawn_by),
+        source=_source_text(source),
     )
     if exclude_drawn_by != schedule.exclude_drawn_by:
         run(tx, "forget_schedule_problem", id=schedule.id)
@@ -244,7 +303,7 @@ def advance_schedule(
         now=timestamp(now),
         next_run_at=timestamp(next_run_at),
         job_id=job_id,
-        problem=None if problem is None else json.dumps(asdict(problem), default=str),
+        problem=problem_text(problem),
     )
     run(tx, "note_schedule_of_job", schedule_id=schedule.id, job_id=job_id)
 
@@ -257,5 +316,5 @@ def note_run(tx: Transaction, schedule: Schedule, job_id: str, clock: Clock) -> 
 
 
 def remove_schedule(tx: Transaction, schedule: Schedule) -> None:
-    """Delete a schedule; its jobs stay."""
-    run(tx, "delete_schedule", id=schedule.id)
+    """Delete a schedule and the list of its runs; its jobs stay."""
+    run_each(tx, ("delete_runs_of_schedule", "delete_schedule"), id=schedule.id)

@@ -301,7 +301,11 @@ class Sweep:
                         *("delete_replacements_of_jobs", "delete_reviews_of_jobs"),
                         *("delete_attributes_of_jobs", "delete_conclusions_of_jobs"),
                         *("delete_comparisons_of_jobs", "delete_values_of_jobs"),
-                        *("delete_certificates_of_jobs", "delete_jobs"),
+                        *(
+                            "delete_certificates_of_jobs",
+                            "delete_kept_apart_of_jobs",
+                            "delete_jobs",
+                        ),
                     ),
                     jobs=jobs,
                 )
@@ -330,8 +334,11 @@ class Sweep:
                     tx,
                     (
                         *("delete_permissions", "delete_bin_of_dataset"),
-                        *("delete_group_permissions", "delete_schedules_of_dataset"),
+                        *("delete_group_permissions", "delete_runs_of_dataset"),
+                        "delete_schedules_of_dataset",
                         *("delete_row_keys_of_dataset", "delete_panels_of_dataset"),
+                        "delete_data_contracts_of_dataset",
+                        "delete_quota_of_dataset",
                     ),
                     dataset_id=dataset_id,
                 )

@@ -94,7 +94,10 @@ class Delivery:
     ]
     receiver_id: Hidden[int]
     event: str
-    payload: Annotated[str, Help("The event as JSON; to webhooks it is the body.")]
+    payload: Annotated[
+        str,
+        Help("The event as JSON; to webhooks it is the body, with `url` if the server has a link."),
+    ]
     created_at: str
     attempts: int
     attempted_at: str | None

@@ -37,6 +37,30 @@ def _created(*names: str) -> str:
     return ";\n".join(sql for name, sql in objects if name in names)
 
 
+_SCHEDULES_OF_15 = """
+    CREATE TABLE schedules (
+        id           INTEGER PRIMARY KEY AUTOINCREMENT,
+        dataset_id   INTEGER NOT NULL REFERENCES datasets (id),
+        user_id      INTEGER NOT NULL REFERENCES users (id),
+        name         TEXT NOT NULL CHECK (name <> ''),
+        run_type     TEXT NOT NULL CHECK (run_type IN ('sampling', 'profiling')),
+        request      TEXT NOT NULL CHECK (json_valid(request)),
+        cron         TEXT NOT NULL,
+        zone         TEXT NOT NULL,
+        misfire      TEXT NOT NULL CHECK (misfire IN ('run', 'skip')),
+        created_at   TEXT NOT NULL,
+        counted_from TEXT NOT NULL,
+        next_run_at  TEXT NOT NULL,
+        paused_at    TEXT,
+        last_run_at  TEXT,
+        last_job_id  TEXT,
+        problem      TEXT CHECK (json_valid(problem)),
+        job_id       TEXT NOT NULL,
+        exclude_drawn_by TEXT NOT NULL
+                     CHECK (json_valid(exclude_drawn_by)),
+        CHECK (run_type = 'sampling' OR exclude_drawn_by = '[]')
+    ) STRICT
+"""
 _NEW_IN_15 = _created(
     *("jobs_listed", "jobs_listed_of_dataset", "jobs_listed_of_user", "jobs_listed_of_status"),
     *("jobs_unresolved", "refs_changed", "bin", "bin_of_commit", "bin_deleted_at"),
@@ -59,7 +83,7 @@ _NEW_IN_15 = _created(
     *("receivers", "receivers_of_user", "receivers_email"),
     *("deliveries", "deliveries_of_receiver", "deliveries_due"),
     *("jobs_notify_receivers", "reviews_notify_receivers", "schedules_notify_receivers"),
-    *("schedules", "schedules_name", "schedules_of_user"),
+    *("schedules_name", "schedules_of_user"),
     "jobs_of_schedule",
     *("ledger_entries_follow", "ledger_entries_never_change", "ledger_entries_never_shrink"),
 )
@@ -80,6 +104,7 @@ MIGRATIONS: Sequence[str] = (
     ALTER TABLE jobs ADD COLUMN dismissed_at TEXT
         CHECK (dismissed_at IS NULL OR status = 'failed');
     ALTER TABLE jobs ADD COLUMN schedule_id INTEGER;
+    {_SCHEDULES_OF_15};
     {_NEW_IN_15};
     INSERT INTO groups (id, name, created_at)
     VALUES (1, 'everyone', strftime('%Y-%m-%dT%H:%M:%f', 'now') || '000+00:00');
@@ -90,6 +115,14 @@ MIGRATIONS: Sequence[str] = (
         require_columns INTEGER NOT NULL DEFAULT 0 CHECK (require_columns IN (0, 1));
     """,
     _created("row_keys", "panels", "panels_name", "panels_of_user", "jobs_of_panel"),
+    _created(
+        *("data_contracts", "kept_apart", "kept_apart_of_dataset"),
+        *("schedule_runs", "schedule_runs_of_schedule", "schedule_runs_open"),
+        *("invitations", "invitations_address"),
+        *("invitation_groups", "invitation_groups_of_group"),
+        *("user_quotas", "dataset_quotas", "commits_of_author"),
+    )
+    + ";\nALTER TABLE schedules ADD COLUMN source TEXT CHECK (json_valid(source))",
 )
 """The scripts from ``OLDEST_VERSION`` to the next version, and so on. A change of ``schema.sql``
 needs a script here that makes the same change. What the first script creates is as in

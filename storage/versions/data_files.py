@@ -16,9 +16,11 @@ from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from operating_system import remove, replace_with_same, set_modified, sync_folder
 from parquet_tables.columns import AttachedPath
+from parquet_tables.layouts import FileLayout, LaidColumn
 from storage.contents import data_files, entries_of_data_files
 from storage.errors import DamagedData
 
@@ -168,6 +170,12 @@ class AttachedFile:
     verified : bool
         Whether its rows were counted and its statistics compared with its values when it was
         attached. A manifest has this only if it is true.
+    partition : tuple of pairs
+        The values of columns that the file doesn't have, such as those of its partition.
+    sources : tuple of pairs
+        The columns that have other names in this file than in those of the table.
+    layout : tuple of LaidColumn
+        The table's columns, if they aren't those of its files; a manifest has them once a table.
     """
 
     connection: str
@@ -178,19 +186,43 @@ class AttachedFile:
     modified_ns: str | None = None
     inode: str | None = None
     verified: bool = False
+    partition: tuple[tuple[str, str | None], ...] = ()
+    sources: tuple[tuple[str, str | None], ...] = ()
+    layout: tuple[LaidColumn, ...] = ()
 
     def as_json(self) -> dict[str, object]:
         """This entry of a manifest."""
         fields = dict(vars(self))
+        del fields["layout"]
         if not self.verified:
             del fields["verified"]
+        for name in ("partition", "sources"):
+            pairs = fields.pop(name)
+            if pairs:
+                fields[name] = dict(pairs)
         return fields
+
+    @staticmethod
+    def from_json(fields: dict[str, Any], layout: tuple[LaidColumn, ...] = ()) -> AttachedFile:
+        """Read an entry of a manifest."""
+        partition, sources = (
+            tuple(fields.get(name, {}).items()) for name in ("partition", "sources")
+        )
+        plain = fields | {"partition": partition, "sources": sources}
+        return AttachedFile(**plain, layout=layout)
 
     @property
     def path(self) -> AttachedPath:
         """The name for DuckDB, with the SHA-256 of this entry: it is of this version only."""
         text = json.dumps(self.as_json(), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        if self.layout:
+            text += json.dumps([[each.name, each.type, each.source] for each in self.layout])
         return AttachedPath(hashlib.sha256(text.encode()).hexdigest(), self.size_bytes)
+
+    @property
+    def file_layout(self) -> FileLayout | None:
+        """The columns of the table in this file; None if they are the file's own."""
+        return FileLayout(self.layout, self.partition, self.sources) if self.layout else None
 
 
 Adopt = Callable[[Path, int], StoredFile]

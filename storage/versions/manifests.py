@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from contract.words import Duplicates
+from contract.words import VERSION_NOUNS, Duplicates, VersionedFormat
 from domain_errors import choices_sentence
+from parquet_tables.layouts import LaidColumn
 from parquet_tables.tables import Column, DataFile, Int64s, TableFiles
 from storage.errors import NotFound
 from storage.sqlite.database import Transaction
@@ -37,6 +38,10 @@ def shown_key(key: str, columns: Sequence[Column]) -> str:
     """What surfaces call a table by its stored key and its columns."""
     is_drawn = key == SAMPLE and any(column.name == OF_DRAWS for column in columns)
     return PRIMARY if is_drawn else key
+
+
+LATER = ("parts", "group", "group_rows", "without_match", "retyped")
+"""Fields of an exclusion that are left out without a value, as before there were any."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,14 @@ class Exclusion:
     parts : list of str
         The parts of splits, as job and part with a colon between them, of which alone the rows are
         excluded.
+    group : str, optional
+        The column of the groups that a split divides, if a draw divided them, too.
+    group_rows : int
+        The other rows of the groups that such a draw has.
+    without_match : list of str
+        The filters, ``new_since`` or ``not_drawn_by``, whose rows the version has none of.
+    retyped : list of str
+        The columns of the key whose type differs then, with both types.
     """
 
     commit_id: str
@@ -76,10 +89,52 @@ class Exclusion:
     drawn_rows: int
     source_draw: str
     parts: list[str] = field(default_factory=list)
+    group: str | None = None
+    group_rows: int = 0
+    without_match: list[str] = field(default_factory=list)
+    retyped: list[str] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
         """The JSON of manifests and of ``run_parameters``."""
-        return {name: value for name, value in vars(self).items() if name != "parts" or value}
+        return {name: value for name, value in vars(self).items() if value or name not in LATER}
+
+
+@dataclass(frozen=True)
+class TableSource:
+    """The table of a format with versions, whose files at one version an attached table has.
+
+    Parameters
+    ----------
+    format : {"delta", "iceberg"}
+    uri : str
+        The folder of the table.
+    version : str
+        The version of a Delta table, or the id of an Iceberg table's snapshot, in decimal digits.
+    committed_at : str, optional
+        The time that the table's log states, in ISO 8601.
+    deleted_rows : int
+        The rows in the files that the version doesn't have.
+    """
+
+    format: VersionedFormat
+    uri: str
+    version: str
+    committed_at: str | None
+    deleted_rows: int
+
+    @property
+    def text(self) -> str:
+        """The version in words.
+
+        >>> TableSource("delta", "file:///lake/sales/", "412", None, 0).text
+        'version 412 of the Delta table file:///lake/sales/'
+        """
+        return f"{VERSION_NOUNS[self.format]} {self.version} of the {self.noun} table {self.uri}"
+
+    @property
+    def noun(self) -> str:
+        """What the format is called."""
+        return self.format.capitalize()
 
 
 @dataclass(frozen=True)
@@ -88,6 +143,7 @@ class StoredTable:
 
     ``deletion_vector`` is a file of ordinals of rows in ``files`` that the table doesn't have. It
     makes a residual of its source's files without a copy. The manifest's key is ``left_out``.
+    ``source`` is the table of another format whose version the attached files are.
     ``exclusion``, which the manifest has as ``left_out_by``, says why a population lacks them.
     """
 
@@ -96,6 +152,7 @@ class StoredTable:
     files: tuple[StoredFile | AttachedFile, ...]
     deletion_vector: StoredFile | None = None
     exclusion: Exclusion | None = None
+    source: TableSource | None = None
 
     @property
     def name(self) -> str:
@@ -143,12 +200,16 @@ class StoredTable:
     def data_files(self, data_files: DataFiles) -> tuple[DataFile, ...]:
         """Return the data files in row order, for DuckDB."""
         return tuple(
-            DataFile(
-                file.path if isinstance(file, AttachedFile) else data_files.path(file.sha256),
-                file.rows,
-            )
+            DataFile(file.path, file.rows, file.file_layout)
+            if isinstance(file, AttachedFile)
+            else DataFile(data_files.path(file.sha256), file.rows)
             for file in self.files
         )
+
+    @property
+    def layout(self) -> tuple[LaidColumn, ...]:
+        """The columns and their sources in attached files; empty if they are the files' own."""
+        return next((file.layout for file in self.attached_files), ())
 
 
 @dataclass(frozen=True)
@@ -209,6 +270,10 @@ class Manifest:
 def _json_object(value: StoredTable | Column | StoredFile | AttachedFile) -> dict[str, Any]:
     if isinstance(value, StoredTable):
         why = {} if value.exclusion is None else {"left_out_by": value.exclusion.as_json()}
+        if value.layout:
+            why["layout"] = {column.name: column.source for column in value.layout}
+        if value.source is not None:
+            why["source"] = dict(vars(value.source))
         return {
             "key": value.key,
             "columns": value.columns,
@@ -228,15 +293,23 @@ def parse_manifest(text: str) -> Manifest:
 
 
 def _parse_table(fields: dict[str, Any]) -> StoredTable:
+    columns = tuple(Column(**column) for column in fields["columns"])
+    sources = fields.get("layout")
+    layout = (
+        tuple(LaidColumn(each.name, each.type, sources[each.name]) for each in columns)
+        if sources
+        else ()
+    )
     return StoredTable(
         fields["key"],
-        tuple(Column(**column) for column in fields["columns"]),
+        columns,
         tuple(
-            AttachedFile(**file) if "uri" in file else StoredFile(**file)
+            AttachedFile.from_json(file, layout) if "uri" in file else StoredFile(**file)
             for file in fields["files"]
         ),
         StoredFile(**fields["left_out"]) if fields["left_out"] else None,
         Exclusion(**fields["left_out_by"]) if "left_out_by" in fields else None,
+        TableSource(**fields["source"]) if "source" in fields else None,
     )
 
 

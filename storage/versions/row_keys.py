@@ -24,6 +24,15 @@ class DeclaredKey:
     set_by: int
 
 
+@dataclass(frozen=True)
+class NewRowKey:
+    """A row key that an import declares."""
+
+    table_key: str
+    columns: Sequence[str]
+    duplicates: Duplicates
+
+
 _KEYS = Records(DeclaredKey, columns=json.loads)
 
 

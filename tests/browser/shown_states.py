@@ -149,6 +149,30 @@ def invited(page: Page, world: World, goto: Goto) -> None:
     page.locator("summary", has_text="everyone").click()
 
 
+def invited_by_address(page: Page, world: World, goto: Goto) -> None:
+    goto("/admin/users")
+    page.locator("summary", has_text="Invite by address").click()
+    page.get_by_label("E-mail address").fill(f"guest.{time.time_ns()}@bank.example")
+    page.get_by_role("button", name="Create link").click()
+    expect(page.get_by_role("button", name="Copy link")).to_be_visible()
+    expect(page.get_by_role("region", name="Invitations")).to_be_visible()
+
+
+def invitation(page: Page, world: World, goto: Goto) -> None:
+    body = {"address": f"guest.{time.time_ns()}@bank.example", "show_link": True}
+    link = world.server.admin.post("/api/invitations", json=body).json()["link"]
+    goto(link[link.index("/invitation") :])
+
+
+def full_dataset(page: Page, world: World, goto: Goto) -> None:
+    """A dataset whose quota is full; the quota is deleted again."""
+    path = f"/api/datasets/{world.dataset}/quota"
+    assert world.server.admin.put(path, json={"size_mb": 1}).status_code == 200
+    goto(f"/datasets/{world.dataset}?tab=overview")
+    expect(page.get_by_role("heading", name="Disk")).to_be_visible()
+    assert world.server.admin.put(path, json={}).status_code == 200
+
+
 def refused_form(page: Page, world: World, goto: Goto) -> None:
     goto("/admin/users")
     page.get_by_label("User name", exact=True).fill(world.admin)
@@ -233,6 +257,7 @@ ADMIN_STATES: dict[str, State] = {
     "panel": panel_with_preview,
     "proposed row key": at("/datasets/{w.dataset}?tab=key"),
     "row key": row_key,
+    "proposed data contract": at("/datasets/{w.dataset}?tab=contract"),
     "two tables": two_tables,
     "no such version": at("/datasets/{w.dataset}/changes?from=nothing"),
     "draws": at("/datasets/{w.dataset}?tab=draws"),
@@ -268,6 +293,7 @@ ADMIN_STATES: dict[str, State] = {
         "&calibrate=poststratify&known=city&true_values=1&goal=2%25"
     ),
     "back-test": at("/jobs/{j[draw]}?tab=estimates&view=backtest"),
+    "weights": at("/jobs/{j[draw]}?tab=estimates&view=weights&replicates=bootstrap"),
     "values from a file": at("/jobs/{j[draw]}?tab=estimates&view=values"),
     "contrast": at("/jobs/{j[draw]}?tab=estimates&statistic=mean&column=amount&contrast_column=id"),
     "change": at("/jobs/{j[draw]}?tab=change&with_job={j[draw]}&statistic=mean&column=amount"),
@@ -295,6 +321,9 @@ ADMIN_STATES: dict[str, State] = {
     "users": at("/admin/users"),
     "tokens": at("/admin/tokens"),
     "an invited user": invited,
+    "an invited address": invited_by_address,
+    "a quota": full_dataset,
+    "an invitation for a user": invitation,
     "jobs to resolve": at("/jobs?unresolved=true&did=dismiss&done=1&refused=1"),
     "a form that is refused": refused_form,
     "storage": at("/admin/storage"),
@@ -313,6 +342,8 @@ VISITOR_STATES: dict[str, State] = {
     "wrong password": wrong_password,
     "choose a password": choose_password,
     "a link that has ended": at("/sign-in?code=ended"),
+    "an invitation": invitation,
+    "an invitation that has ended": at("/invitation?code=ended"),
     "nothing at this address": at("/nowhere"),
 }
 VIEWER_STATES: dict[str, State] = {

@@ -52,6 +52,30 @@ def test_a_stratified_draw_is_planned_and_drawn(analyst: Analyst, server: LiveSe
     expect(page.get_by_role("heading", name="By-city-Muller")).to_be_visible()
 
 
+def test_rows_are_sorted_by_columns_and_by_size(analyst: Analyst, server: LiveServer) -> None:
+    page, client = analyst
+    dataset = server.new_table(400, client)
+    page.goto(f"{server.url}/datasets/{dataset}/draw")
+    page.get_by_role("radio", name="Every k-th row").check()
+    expect(page.get_by_label("Order of the sort")).to_have_count(0)
+    page.get_by_text("More options").click()
+    page.get_by_label("Sorted by").select_option("city")
+    page.get_by_label("And by").select_option("amount")
+    page.get_by_label("Order of the sort").select_option("nested")
+    expect(page.get_by_label("And by")).to_have_count(2)
+    page.get_by_role("button", name="Draw sample").click()
+    expect(page.get_by_text(re.compile("of 400 rows drawn"))).to_be_visible(timeout=15_000)
+    page.goto(f"{server.url}/datasets/{dataset}/draw")
+    page.get_by_role("radio", name=PROPORTIONAL).check()
+    page.get_by_label("Weight column").select_option("amount")
+    expect(page.get_by_label("Sorted by")).to_have_count(0)
+    page.get_by_label("Selection").select_option("systematic")
+    page.get_by_text("More options").click()
+    page.get_by_label("Sorted by").select_option("city")
+    page.get_by_role("button", name="Draw sample").click()
+    expect(page.get_by_text(re.compile("of 400 rows drawn"))).to_be_visible(timeout=15_000)
+
+
 def test_columns_show_their_type_and_distinct_values(analyst: Analyst, server: LiveServer) -> None:
     page, client = analyst
     dataset = server.new_balanced_table(400, client)

@@ -48,7 +48,7 @@ def test_a_key_is_proposed_changed_and_read(page: Page, server: LiveServer, tmp_
 
     page.get_by_label("Columns, separated by commas").fill("company")
     page.get_by_role("button", name="Change row key").click()
-    expect(page.get_by_role("alert")).to_contain_text("55 rows share their key company")
+    expect(page.get_by_role("alert")).to_contain_text("55 rows share their key with")
     page.get_by_label("Columns, separated by commas").fill("company, document")
     page.get_by_role("button", name="Change row key").click()
     expect(page.get_by_text("Row key saved.")).to_be_visible()

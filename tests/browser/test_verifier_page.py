@@ -23,7 +23,7 @@ from tests.support.live_server import LiveServer
 from tests.support.nightly import amount
 from tests.verifiers import tamperings
 from tests.verifiers.keyed_tamperings import TAMPERINGS
-from verifiers.verify_sample import value_text
+from verifiers.verify_sample import Invalid, value_text
 
 HERE = Path(__file__).parents[1] / "verifiers"
 ROOT = HERE.parents[1]
@@ -567,3 +567,53 @@ def test_a_plan_with_a_goal_is_accepted(page: Page, server: LiveServer) -> None:
     assert "goals" in json.loads(predicate(files)["plan"]["text"])
     report = verify(page, files)
     assert report["accepted"], report["reason"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        *(("BIGINT", text) for text in ("007", "-0", "+1", "1.0")),
+        *(("DECIMAL(9,0)", text) for text in ("007", "-0", "7.")),
+        *(("DECIMAL(9,2)", text) for text in ("007.50", "7.5", "7", "-0.00", "-.00")),
+        *(("DATE", text) for text in ("2025-7-1", "007", "1.7.2025", "2025-07-01 ")),
+    ],
+)
+def test_other_texts_of_a_value_are_refused(page: Page, kind: str, value: str) -> None:
+    given = """([v, t]) => { try { verifierParts.keyValue(v, t); } catch { return "refused"; } }"""
+    assert page.evaluate(given, [value, kind]) == "refused"
+    with pytest.raises(Invalid):
+        value_text(value, kind)
+
+
+@pytest.mark.parametrize("value", ["2025-07-01", "0044-03-15 (BC)", "infinity", "12025-01-01"])
+def test_dates_are_their_own_texts(page: Page, value: str) -> None:
+    given = "([v, t]) => verifierParts.keyValue(v, t)"
+    assert page.evaluate(given, [value, "DATE"]) == value == value_text(value, "DATE")
+
+
+def test_sorted_rows_and_points_are_drawn_again(page: Page, server: LiveServer) -> None:
+    dataset, client = server.new_dataset(), server.admin
+    lines = [
+        f"{at},{'AÄ𝔘ﬁ'[at % 4] if at % 7 else ''},{at * 37 % 11 / 4 if at % 9 else ''},2024-0{at % 9 + 1}-01"
+        for at in range(300)
+    ]
+    server.import_text(dataset, "\n".join(["id,city,share,day", *lines]) + "\n")
+    sort = {"sort_columns": ["city", "day", "share"]}
+    points = {"selection": "systematic", "weight_column": "share", **sort}
+    rounds = [
+        {"method": "systematic", "parameters": {"interval": 9, **sort}},
+        {"method": "weighted", "parameters": {"sample_size": 40, **points}},
+    ]
+    job = server.draw(dataset, {"rounds": rounds})["id"]
+    certificate = f"/api/sampling/jobs/{job}/certificate"
+    files = {
+        "public-key.txt": client.get("/api/signing-keys").json()["keys"][0]["public_key"].encode(),
+        "certificate.json": client.get(certificate).content,
+        "sample.csv": client.get(f"{certificate}/sample?format=csv").content,
+        "data.csv": client.get(f"{certificate}/data").content,
+    }
+    report = verify(page, files)
+    assert report["accepted"], report["reason"]
+    assert report["level"] == "L2", report
+    swapped = files["data.csv"].replace(b"2024-01-01", b"2024-09-02")
+    assert not verify(page, {**files, "data.csv": swapped})["accepted"]

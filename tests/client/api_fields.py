@@ -11,12 +11,13 @@ from pathlib import Path
 
 from contract.declarations import Declared, Request, declared
 from contract.fields import Choice, Count, Flag, Items, Kind, Mapped, Part, Written
-from contract.requests.change import ChangeRequest
+from contract.requests.change import ChangeRequest, SharedRowsRequest
 from contract.requests.draw import EarlierFilterRequest
 from contract.requests.estimate import ConfidenceRequest, EstimatesRequest
 from contract.requests.evaluate import EvaluationRequest
 from contract.requests.importing import ReadOptions
 from contract.requests.tables import SampleRowsRequest
+from contract.requests.weights import WeightsRequest
 from sampling_engine import DEFAULT_METHOD, METHODS
 
 MODULE = Path(__file__).parents[2] / "client" / "jobsvc_client" / "fields.py"
@@ -40,17 +41,28 @@ TYPES = {
     "number": "float",
     "string": "str",
     "boolean": "bool",
+    "array of string": "Sequence[str]",
     "array of string or bands": "Sequence[str | Mapping[str, Any]]",
     "object of size": "Mapping[str, int | str]",
     "object of share": "Mapping[str, float | str]",
     "integer or string": "int | str",
 }
-OF_BOTH = {"start": "int | float | str"}
+OF_BOTH = {
+    "start": "int | float | str",
+    "selection": 'Literal["pareto", "systematic", "fixed_interval", "cell", "random"]',
+}
 """Types of parameters whose name is also that of an argument of a step."""
-MORE_HELP = {"start": " In the order of keys: where it begins, such as 0.25."}
+MORE_HELP = {
+    "start": " In the order of keys: where it begins, such as 0.25.",
+    "selection": " Of units of money: a random unit in each `cell`, units at a `fixed_interval`, "
+    "or `random` ones.",
+}
 ARGUMENTS_OF_EVALUATE = ("kind", "tolerable", "confidence")
 ARGUMENTS_OF_ESTIMATE = ("statistics", "by", "filters", "values", "confidence")
-ARGUMENTS_OF_CHANGE = (*ARGUMENTS_OF_ESTIMATE, "with_job", "key")
+ARGUMENTS_OF_SHARED = ("with_job", "key", "values")
+OPTIONS_OF_SHARED = ("duplicates", "book_column")
+ARGUMENTS_OF_CHANGE = (*ARGUMENTS_OF_ESTIMATE, *ARGUMENTS_OF_SHARED, *OPTIONS_OF_SHARED)
+ARGUMENTS_OF_WEIGHTS = ("format", "columns", "values")
 ARGUMENTS_OF_SAVE = ("columns", "format")
 
 Entry = tuple[str, str, str]
@@ -79,10 +91,20 @@ def module_text() -> str:
             "ConfidenceOptions",
         ),
         _class(
+            "SharedRowsOptions",
+            "Which rows two samples share; docs/CHANGE.md.",
+            _options(SharedRowsRequest, ARGUMENTS_OF_SHARED),
+        ),
+        _class(
+            "WeightsOptions",
+            "How to weight; docs/WEIGHTS.md.",
+            _options(WeightsRequest, ARGUMENTS_OF_WEIGHTS),
+        ),
+        _class(
             "ChangeOptions",
             "How to estimate a change; docs/CHANGE.md.",
             _options(ChangeRequest, ARGUMENTS_OF_CHANGE),
-            "ConfidenceOptions",
+            "ConfidenceOptions, SharedRowsOptions",
         ),
         _class(
             "EvaluationOptions",
@@ -124,7 +146,7 @@ def _parameters() -> list[Entry]:
             kind = type_of(own.kind) if is_choice else TYPES[own.kind.json_type]
             found.setdefault(name, own)
             widens = kinds.setdefault(name, kind) != kind
-            assert not widens or {kinds[name], kind} == {"int", "float"}, name
+            assert name in OF_BOTH or not widens or {kinds[name], kind} == {"int", "float"}, name
             kinds[name] = "float" if widens else kinds[name]
     return [
         (name, OF_BOTH.get(name, kinds[name]), own.help + MORE_HELP.get(name, ""))

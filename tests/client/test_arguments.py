@@ -126,6 +126,7 @@ NOT_ARGUMENTS = {
     "row_diff": "changed_rows itself",
     "with_tables": "with_tables of sql",
     "with_job": "other",
+    "source": "begin_with, uri, profile of a schedule",
 }
 """Fields of the API with another name in the client."""
 

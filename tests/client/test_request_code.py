@@ -63,6 +63,11 @@ DRAWS: dict[str, dict[str, Any]] = {
         "parameters": {"weight_column": "amount", "sample_size": 6, "seed": 5},
         "order": {"key": ["id"], "start": "0.25", "duplicates": "number"},
     },
+    "refused keys": {
+        "method": "random",
+        "parameters": {"sample_size": 6, "seed": 5},
+        "order": {"key": ["id"], "duplicates": "refuse"},
+    },
     "labels": {
         "method": "stratified",
         "parameters": {
@@ -79,7 +84,7 @@ FIGURES: dict[str, dict[str, Any]] = {
         "statistics": [
             {"statistic": "mean", "column": "amount"},
             {"statistic": "proportion", "column": "region", "value": "north"},
-            {"statistic": "proportion", "column": "id", "value": 5},
+            {"statistic": "proportion", "column": "id", "value": "5"},
             {"statistic": "proportion", "column": "region", "value": None},
             {"statistic": "ratio", "column": "amount", "denominator": "id"},
             {"statistic": "quantile", "column": "amount", "q": 0.25},
@@ -243,6 +248,31 @@ def test_several_steps_are_sent_as_a_body(proxy: FaultyProxy, dataset: Dataset) 
 
 
 @pytest.mark.usefixtures("in_folder")
+def test_a_split_is_sent_as_a_split(proxy: FaultyProxy, dataset: Dataset) -> None:
+    step = {
+        "method": "split",
+        "parameters": {
+            "parts": {"train": "80%", "test": "0.2"},
+            "group": "region",
+            "strata_columns": ["region"],
+            "exact": True,
+            "seed": 5,
+        },
+        "order": {"key": ["id"], "start": "0.25", "duplicates": "refuse"},
+        "filters": {"expression": "id > 3"},
+    }
+    body = {"rounds": [step], "output_name": "code-split", "table_key": "primary"}
+    path = f"/api/sampling/datasets/{dataset.id}/jobs"
+    code = check(proxy, ApiRequest(path, body), dataset.name)
+    assert "dataset.split(" in code.python
+    assert (code.command or "").startswith("jobsvc split ")
+    more = {**body, "output_name": "code-split-2", "engine": "duckdb"}
+    assert (check(proxy, ApiRequest(path, more), dataset.name).command or "").startswith(
+        "jobsvc sample "
+    )
+
+
+@pytest.mark.usefixtures("in_folder")
 def test_a_margin_is_sent_with_its_size(
     server: LiveServer, proxy: FaultyProxy, dataset: Dataset
 ) -> None:
@@ -401,7 +431,7 @@ def test_odd_names_of_columns_are_sent_by_all_code(
     figures = {
         "statistics": [
             {"statistic": "total", "column": name},
-            {"statistic": "proportion", "column": name, "value": 1},
+            {"statistic": "proportion", "column": name, "value": "1"},
             {"statistic": "ratio", "column": name, "denominator": first},
             {"statistic": "quantile", "column": name, "q": 0.5},
         ],

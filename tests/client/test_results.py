@@ -221,3 +221,4 @@ def test_a_change_is_between_two_samples(dataset: Dataset) -> None:
     assert found[0].title in found._repr_html_()
     assert list(found.to_pandas()["change_estimate"]) == [each.change["estimate"] for each in found]
     assert first.changed_values(second.id, "amount") == []
+    assert first.changed_values(second, ["amount"], values="table", duplicates="number") == []

@@ -10,6 +10,7 @@ import duckdb
 import pytest
 
 from tests.command_line.conftest import Run
+from tests.support.lake_tables import delta_sales
 
 
 @pytest.fixture
@@ -85,7 +86,32 @@ def test_column_in_a_folder_name_is_noted(run: Run, lake: Path) -> None:
     run("connection", "add", "disk", f"{lake.as_uri()}/")
     for option in ("--preview", "--batch"):
         shown = run("attach", uri, "--dataset", "Region", option).stdout
-        assert 'The table has no column "region"' in shown
+        assert "Columns whose values are in names of folders: region." in shown
+
+
+@pytest.mark.usefixtures("created")
+def test_delta_table_is_attached_at_a_version(
+    run: Run, lake: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delta_sales(lake / "sales", files=3, rows=100)
+    run("connection", "add", "disk", f"{lake.as_uri()}/")
+    monkeypatch.chdir(lake)
+    shown = run("attach", "Sales", "--delta", "./sales", "--version", "1", "--preview").stdout
+    assert "200 rows in 2 files" in shown
+    assert "Note: Version 1 of the Delta table file:///" in shown
+    done = run("attach", "Sales", "--delta", "./sales", "--version", "1")
+    assert "Version 1 of the Delta table" in done.stdout
+    done = run("attach", "Sales", "--delta", f"{lake.as_uri()}/sales")
+    assert "Version 2 of the Delta table" in done.stdout
+    assert "The version before had 200 rows in this table; this one has 300." in done.stdout
+    for wrong, words in (
+        (["Sales", "--delta", "a", "--iceberg", "b"], "a table has one format"),
+        (["Sales", "x", "--delta", "a"], "name the dataset and no other URI"),
+        (["--delta", "a"], "name the dataset and no other URI"),
+        (["x"], "Missing option '--dataset'"),
+        ([], "Missing argument 'URI...'"),
+    ):
+        assert words in run("attach", *wrong, code=2).output
 
 
 @pytest.mark.usefixtures("created")

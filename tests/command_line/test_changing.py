@@ -55,7 +55,8 @@ def test_changed_values_are_listed_and_written(
     assert "amount" in shown
     assert "values of" in shown
     file = tmp_path / "changed.csv"
-    run("change", *waves, "--rows", "--key", "account", "--output", str(file))
+    options = ("--key", "account", "--duplicates", "number", "--column", "amount")
+    run("change", *waves, "--rows", *options, "--output", str(file))
     with file.open(encoding="utf-8-sig") as source:
         lines = list(csv.DictReader(source))
     assert lines
@@ -68,6 +69,8 @@ def test_changed_values_are_listed_and_written(
         ((), "Name a figure"),
         (("--mean", "amount", "--rows"), "can't be combined"),
         (("--mean", "amount", "--output", "x.csv"), "goes with --rows"),
+        (("--mean", "amount", "--column", "kind"), "goes with --rows"),
+        (("--rows", "--by", "kind"), "can't be combined"),
     ],
 )
 def test_options_that_do_not_fit(

@@ -72,7 +72,7 @@ def test_rows_of_equal_keys_are_matched(run: Run, ledger: tuple[str, str]) -> No
     [
         (("main", "nope"), 1, "nope"),
         (("main", "main", "--key", "dok"), 1, 'There is no column "dok". Did you mean "doc"?'),
-        (("main", "main", "--key", "doc"), 1, "Add a column, or set duplicates to number"),
+        (("main", "main", "--key", "doc"), 1, "Add a column, or set --duplicates to number"),
         (("main", "main", "--output", "x.csv"), 2, "require --rows or --key"),
         (("main", "main", "--table", "nope"), 1, "nope"),
     ],

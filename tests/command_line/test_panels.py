@@ -33,7 +33,9 @@ def test_a_panel_is_created_drawn_shown_and_removed(run: Run, tmp_path: Path) ->
     wave = json.loads(run("panel", "show", "1", "--json").stdout)["waves"][1]
     assert f"{wave['kept']} stay, {wave['rotated_out']} rotate out" in previewed
     assert f"{wave['rotated_in']} rotate in, {wave['born']} are born." in previewed
-    assert "rotated in" in run("panel", "show", "1").stdout
+    assert "rotated in" in run("panel", "show", "Accounts/Quarterly").stdout
+    for name, says in (("quarterly", "DATASET/NAME"), ("Accounts/monthly", "has no panel")):
+        assert says in run("panel", "wave", name, code=1).output
     kept = run("panel", "rows", "1", "2", "--filter", "_panel_state = 'kept'", "--json").stdout
     assert json.loads(kept)["total"] == wave["kept"]
     target = tmp_path / "wave.csv"

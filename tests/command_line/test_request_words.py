@@ -38,7 +38,7 @@ ROUNDS = st.fixed_dictionaries(
             optional={
                 "key": st.lists(TEXTS, min_size=1, max_size=2),
                 "start": st.sampled_from(["0.25", "0.5"]),
-                "duplicates": st.just("number"),
+                "duplicates": st.sampled_from(["number", "refuse"]),
             },
         ),
     },

@@ -46,6 +46,7 @@ def size_of(output: str) -> int:
         ("--mean", "amount", "--margin", "15", "--method", "stratified", "--strata",
          "amount:100,300", "--strata", "kind", "--optimal", "--filter", "amount > 5"),
         ("--mean", "amount", "--margin", "20", "--method", "weighted", "--weight", "amount"),
+        ("--margin", "5%", "--key", "id", "--start", "0.25", "--duplicates", "number"),
     ],
 )  # fmt: skip
 def test_the_printed_command_draws_the_size(run: Run, sales: str, options: tuple[str, ...]) -> None:

@@ -25,7 +25,6 @@ def items(run: Run, tmp_path: Path) -> str:
 
 def test_a_split_prints_shares_and_what_was_checked(run: Run, items: str, tmp_path: Path) -> None:
     folder = tmp_path / "parts"
-    folder.mkdir()
     parts = ("--part", "train=80%", "--part", "test=0.2")
     done = run(
         "split",
@@ -86,4 +85,5 @@ def test_a_request_becomes_a_command_that_gives_it(run: Run, items: str) -> None
     done = run(*shlex.split(code.command.replace("\\\n", " "))[1:], "--json")
     (given,) = json.loads(done.stdout)["run_parameters"]["rounds"]
     assert given["parameters"] == body["rounds"][0]["parameters"]
-    assert "parts={" in code.python
+    assert code.command.startswith("jobsvc split")
+    assert "dataset.split(" in code.python

@@ -50,6 +50,22 @@ def row_key(world: World) -> Given:
     return path, body
 
 
+def data_contract(world: World) -> Given:
+    """Set a data contract, which is set already, or delete it."""
+    path = f"/api/datasets/{world.dataset}/data-contract"
+    assert world.server.admin.put(path, json={}).status_code == 200
+    return path, {"json": {}}
+
+
+def kept_apart(world: World) -> Given:
+    """Accept a version that doesn't meet its data contract."""
+    dataset = world.server.new_dataset()
+    path = f"/api/datasets/{dataset}"
+    world.server.admin.put(f"{path}/data-contract", json={"min_rows": 9})
+    job = world.server.import_text(dataset, "id\n1\n")
+    return f"{path}/kept-apart/{job['id']}/accept", {"json": {"reason": "A test."}}
+
+
 CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
     "POST /sign-in": ("signed_in", lambda w: ("/sign-in", page_login(w))),
     "POST /jobs": (
@@ -92,6 +108,36 @@ CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
     "POST /api/users/<int:user_id>/sign-in-link": (
         "sign_in_link_made",
         lambda w: (f"/api/users/{w.other()['id']}/sign-in-link", {}),
+    ),
+    "PUT /api/datasets/<int:dataset_id>/quota": (
+        "dataset_quota_set",
+        lambda w: (f"/api/datasets/{w.dataset}/quota", {"json": {"size_mb": 0}}),
+    ),
+    "PUT /api/users/<int:user_id>/quota": (
+        "user_quota_set",
+        lambda w: (f"/api/users/{w.other()['id']}/quota", {"json": {"size_mb": 0}}),
+    ),
+    "POST /api/invitations": (
+        "invitation_made",
+        lambda w: ("/api/invitations", {"json": {"address": "x@bank.example", "show_link": True}}),
+    ),
+    "POST /api/invitations/<int:invitation_id>/resend": (
+        "invitation_resent",
+        lambda w: (
+            f"/api/invitations/{w.invitation()['id']}/resend",
+            {"json": {"show_link": True}},
+        ),
+    ),
+    "DELETE /api/invitations/<int:invitation_id>": (
+        "invitation_withdrawn",
+        lambda w: (f"/api/invitations/{w.invitation()['id']}", {}),
+    ),
+    "POST /invitation/join": (
+        "invitation_accepted",
+        lambda w: (
+            "/invitation/join",
+            page_form(w, code=w.invitation()["link"].partition("code=")[2]),
+        ),
     ),
     "POST /api/groups": (
         "group_made",
@@ -213,6 +259,15 @@ CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
     ),
     "PUT /api/datasets/<int:dataset_id>/row-key": ("row_key_set", row_key),
     "DELETE /api/datasets/<int:dataset_id>/row-key": ("row_key_deleted", row_key),
+    "PUT /api/datasets/<int:dataset_id>/data-contract": ("data_contract_set", data_contract),
+    "DELETE /api/datasets/<int:dataset_id>/data-contract": (
+        "data_contract_deleted",
+        data_contract,
+    ),
+    "POST /api/datasets/<int:dataset_id>/kept-apart/<job_id>/accept": (
+        "version_accepted",
+        kept_apart,
+    ),
     "POST /api/datasets/<int:dataset_id>/refs": (
         "ref_made",
         lambda w: (
@@ -321,6 +376,10 @@ CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
             {"json": {"statistics": [{"statistic": "count"}]}},
         ),
     ),
+    "POST /api/sampling/jobs/<job_id>/weights": (
+        "rows_downloaded",
+        lambda w: (f"/api/sampling/jobs/{w.draw}/weights", {"json": {"format": "csv"}}),
+    ),
     "POST /api/sampling/jobs/<job_id>/change": (
         "rows_viewed",
         lambda w: (
@@ -392,6 +451,7 @@ CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
 OF_SOMEONE_ELSE = ("/sign-in", "/sign-out", "/api/users/login", "/api/users/token")
 
 UNTOLD = {
+    "POST /invitation": "recorded with its session; test_invitations checks it",
     "POST /sign-in/provider/sign-out": "only with a provider; test_provider_sign_in checks it",
     "POST /demo": "recorded twice, as a new dataset and an import; the pages' tests check it",
     "POST /api/admin/prune": "recorded when something was removed; test_storage checks it",

@@ -8,6 +8,7 @@ from typing import Any
 
 from storage.accounts.datasets import put_permission
 from storage.accounts.users import User
+from storage.versions.data_contracts import set_data_contract
 from storage.versions.row_keys import set_row_key
 from tests.contract.permission_scene import Scene, numbers
 
@@ -143,6 +144,17 @@ def of_row_key(body: dict[str, Any] | None = None) -> Made:
     return ask
 
 
+def of_data_contract() -> Made:
+    """Ask about the data contract of the table, which is set before."""
+
+    def ask(scene: Scene, _: User) -> Ask:
+        with scene.service.database.write() as tx:
+            set_data_contract(tx, scene.dataset, "primary", {}, 1, scene.service.clock)
+        return Ask(f"/api/datasets/{scene.dataset}/data-contract")
+
+    return ask
+
+
 def of_job(path: str, status: str, **rest: Any) -> Made:
     """Ask about a job of its own."""
     return lambda scene, _: Ask(path.format(j=scene.job(status)), **rest)
@@ -161,6 +173,16 @@ def of_deleted_ref(path: str, body: dict[str, Any] | None = None) -> Made:
 def new_user(_: Scene, __: User) -> Ask:
     soeid = f"pn{next(numbers):05d}"
     return Ask("/api/users", {"soeid": soeid, "role_name": "viewer", "password": "long enough"})
+
+
+def new_invitation(_: Scene, __: User) -> Ask:
+    address = f"pn{next(numbers):05d}@bank.example"
+    return Ask("/api/invitations", {"address": address, "show_link": True})
+
+
+def of_invitation(path: str = "", body: dict[str, Any] | None = None) -> Made:
+    """Ask about a new invitation."""
+    return lambda scene, _: Ask(f"/api/invitations/{scene.invitation()}{path}", body)
 
 
 def of_permission(level: str | None) -> Made:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import uuid
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from service.settings import Settings
 from storage.accounts.connections import Connection, ConnectionFields, add_connection
 from storage.accounts.datasets import create_dataset, put_group_permission, put_permission
 from storage.accounts.groups import EVERYONE, add_group, add_members, get_group
+from storage.accounts.invitations import InvitationFields, add_invitation
 from storage.accounts.tokens import issue_token
 from storage.accounts.users import User, add_user
 from storage.jobs.jobs import cancel_job, get_job
@@ -82,6 +84,14 @@ class Scene:
         with self.service.database.write() as tx:
             made = add_group(tx, f"pt group {next(numbers)}", self.service.clock)
             add_members(tx, made.id, members)
+        return made.id
+
+    def invitation(self) -> int:
+        """A new invitation."""
+        clock = self.service.clock
+        with self.service.database.write() as tx:
+            given = InvitationFields(f"pt{next(numbers)}@bank.example", "viewer", ())
+            _, made = add_invitation(tx, self.people["admin"], given, timedelta(days=1), clock)
         return made.id
 
     def connection(self) -> Connection:

@@ -150,6 +150,8 @@ def test_admins_list_and_end_the_tokens_of_others(server: LiveServer) -> None:
         found = server.admin.get("/api/tokens", params=query).json()["tokens"]
         assert made["id"] in [token["id"] for token in found]
     assert client.get("/api/tokens", params=theirs).json()["total"] == 1
+    found = server.admin.get("/api/tokens", params={"all": True, "q": user["soeid"].upper()})
+    assert [token["id"] for token in found.json()["tokens"]] == [made["id"]]
     assert_problem(other.delete(f"/api/tokens/{made['id']}"), 404, "not_found")
     assert server.admin.delete(f"/api/tokens/{made['id']}").status_code == 200
     assert_problem(server.client(made["token"]).get("/api/users/me"), 401, "unauthorized")

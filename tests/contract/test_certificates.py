@@ -112,6 +112,28 @@ DRAWS: dict[str, list[dict[str, Any]]] = {
     "start": [one("systematic", interval=50, start=7)],
     "cluster": [one("cluster", cluster_column="city", num_clusters=2)],
     "two stages": [one("cluster", cluster_column="city", num_clusters=2, samples_per_cluster=3)],
+    "sorted": [one("systematic", interval=7, sort_columns=["city", "size", "share"])],
+    "nested": [
+        one("random", sample_size=9),
+        one(
+            "systematic",
+            "amount > 0",
+            sample_size=13,
+            sort_columns=["amount", "city"],
+            sort_order="nested",
+        ),
+    ],
+    "points": [one("weighted", weight_column="share", sample_size=15, selection="systematic")],
+    "sorted points": [
+        one(
+            "weighted",
+            "amount > 0",
+            weight_column="size",
+            sample_size=25,
+            selection="systematic",
+            sort_columns=["city", "amount"],
+        )
+    ],
     "weighted": [one("weighted", weight_column="size", sample_size=30)],
     "floats": [one("weighted", "id > 3", weight_column="share", sample_size=10)],
     "money": [one("monetary_unit", **MONEY, sample_size=20)],

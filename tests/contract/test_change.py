@@ -118,6 +118,39 @@ def test_a_change_is_that_of_the_rows_by_hand(server: LiveServer, waves: tuple[s
     assert any("Qualité and Tillé" in note for note in found["notes"])
 
 
+def test_a_sample_of_new_rows_shares_with_others_what_its_population_has(
+    server: LiveServer, versions: tuple[int, str, str]
+) -> None:
+    dataset, before, after = versions
+    whole = drawn(server, dataset, after, one("random", seed=1, sample_size=200))
+    new = drawn(server, dataset, after, only_new(before, keyed("random", seed=2, sample_size=50)))
+    found = [change(server, *pair) for pair in ((whole, new), (new, whole))]
+    found.append(change(server, whole, new, key=["account"]))
+    assert [each["kept_rows"] for each in found] == [BORN] * 3
+    errors = {each["figures"][0]["change"]["standard_error"] for each in found}
+    assert max(errors) == pytest.approx(min(errors))
+
+
+def test_equal_keys_are_numbered_by_their_whole_version(server: LiveServer) -> None:
+    dataset = server.new_dataset()
+    old = [f"k{row % 40},{row}" for row in range(80)]
+    new = [f"k{row},{100 + row}" for row in range(40)]
+    server.import_text(dataset, "\n".join(["k,amount", *old]) + "\n")
+    tag = {"name": "before", "source_ref": "main"}
+    assert_made(server.admin.post(f"/api/datasets/{dataset}/refs", json=tag))
+    server.import_text(dataset, "\n".join(["k,amount", *old, *new]) + "\n")
+    key = {"columns": ["k"], "duplicates": "number"}
+    assert_made(server.admin.put(f"/api/datasets/{dataset}/row-key", json=key))
+    first = drawn(server, dataset, "before", one("random", seed=1, sample_size=40))
+    second = drawn(server, dataset, "main", only_new("before", one("random", sample_size=10)))
+    found = change(server, first, second)
+    assert (found["common_rows"], found["kept_rows"]) == (0, 0)
+
+
+def only_new(since: str, given: dict[str, Any]) -> dict[str, Any]:
+    return {**given, "filters": {"new_since": since}}
+
+
 def test_the_change_of_a_whole_sample_is_that_of_differences(
     server: LiveServer, versions: tuple[int, str, str]
 ) -> None:
@@ -259,3 +292,27 @@ def test_changed_values_are_listed_and_downloaded(
     assert one_column["total"] == 0
     unknown = server.admin.get(path, params={"with_job": waves[1], "columns": "nothing"})
     assert_problem(unknown, 422, "unknown_column", "nothing")
+
+
+def test_a_key_with_a_comma_is_one_column(server: LiveServer) -> None:
+    """Queries have such a name in quotes, the body of a change as it is."""
+    dataset = server.new_dataset()
+    jobs = []
+    for added in (0, 5):
+        lines = [f"a{row:03},{row % 3},{row + added * (row % 4 == 0)}" for row in range(200)]
+        text = '"account, no",kind,amount\n' + "\n".join(lines) + "\n"
+        server.import_text(dataset, text)
+        jobs.append(drawn(server, dataset, "main", one("random", sample_size=90, seed=4 + added)))
+    key = ["account, no"]
+    assert change(server, *jobs, key=key)["key"] == key
+    path = f"/api/sampling/jobs/{jobs[0]}/changed-values"
+    for text in ('"account, no"', ' "account, no" '):
+        found = server.admin.get(path, params={"with_job": jobs[1], "key": text})
+        assert found.status_code == 200, found.text
+        assert {next(iter(each["key"])) for each in found.json()["data"]} == {key[0]}
+    refused = server.admin.get(path, params={"with_job": jobs[1], "key": "account"})
+    assert_problem(refused, 422, "unknown_column", "account")
+    assert refused.json()["errors"][0]["loc"] == ["query", "key", 0]
+    now = f"/api/sampling/jobs/{jobs[0]}/rows"
+    rows = server.admin.get(now, params={"as_of": "main", "key": '"account, no"'})
+    assert rows.json()["metadata"]["key"] == key

@@ -214,8 +214,8 @@ def test_contrasts_that_are_refused(
     [
         ("model=a:b", ("model", "a", "b")),
         ('"a=b"="x:y":', ("a=b", "x:y", None)),
-        ("size=1:2.5", ("size", 1.0, 2.5)),
-        ('code="1":true', ("code", "1", True)),
+        ("size=1:2.5", ("size", "1", "2.5")),
+        ('code="1":true', ("code", "1", "true")),
         ('say="say ""a""":b', ("say", 'say "a"', "b")),
     ],
 )
@@ -223,3 +223,31 @@ def test_two_groups_are_one_text(text: str, groups: tuple[Any, ...]) -> None:
     read = read_two_groups(text)
     assert tuple(read.values()) == groups
     assert read_two_groups(two_groups_text(read)) == read
+
+
+def test_the_column_says_what_a_text_means(server: LiveServer) -> None:
+    """A text of digits is a text in a column of texts, and a number in one of numbers."""
+    dataset = server.new_dataset()
+    lines = [f"{row},{1 + row % 3},{1 + row % 3:02},{row % 7}" for row in range(300)]
+    server.import_text(dataset, "\n".join(["id,level,code,score", *lines]) + "\n")
+    job = drawn(server, dataset, one("random", sample_size=150))
+    by_number = {"between": {"by": "level", "first": 1, "second": 2}}
+    by_text = {"between": {"by": "level", "first": "1", "second": "2.0"}}
+    found = [contrasted(server, job, contrast)["contrasts"][0] for contrast in (by_number, by_text)]
+    assert found[0]["estimate"] == found[1]["estimate"]
+    assert found[1]["first"]["name"] == 1
+    (texts,) = contrasted(server, job, {"between": read_two_groups("code=01:02")})["contrasts"]
+    assert (texts["first"]["name"], texts["second"]["name"]) == ("01", "02")
+    assert texts["estimate"] == found[0]["estimate"]
+    share = {"statistic": "proportion", "column": "level", "value": "1"}
+    as_number = {**share, "value": 1}
+    shares = asked(server, job, {"statistics": [share, as_number]}).json()["estimates"]
+    assert shares[0]["estimate"] == shares[1]["estimate"] > 0
+    for between, words in (
+        ({"by": "level", "first": "1", "second": "1.0"}, "the same group"),
+        ({"by": "level", "first": "one", "second": "2"}, "one"),
+        ({"by": "code", "first": "1", "second": "02"}, "1"),
+    ):
+        refused = asked(server, job, {"statistics": [MEAN], "contrast": {"between": between}})
+        assert refused.status_code == 422, refused.text
+        assert words in refused.text

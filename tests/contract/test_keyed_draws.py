@@ -92,7 +92,7 @@ def test_a_round_without_a_key_takes_the_declared_one(server: LiveServer) -> Non
     dataset = server.new_named("declared keys", accounts(shuffled(3)))
     body = {"method": "random", "parameters": {"sample_size": 20, **SEEDED}, "order": {}}
     answer = server.admin.post(url(dataset, "jobs"), json=body)
-    refused(answer, "no_row_key", ["rounds", 0, "order"], "key", "row-key")
+    refused(answer, "no_row_key", ["rounds", 0, "order"], "key", "row key")
     declare(server, dataset, ["account"])
     job = server.draw(dataset, {**body, "order": {"start": 0.25}})
     (recorded,) = job["run_parameters"]["rounds"]
@@ -183,7 +183,7 @@ def test_a_key_with_faults_fails_the_job_with_examples(server: LiveServer) -> No
     job = server.draw(dataset, {"rounds": [keyed()]})
     assert (job["status"], job["error_code"]) == ("failed", "key_not_unique")
     assert "20 rows share their key" in job["error_message"]
-    assert "K0, K1, K2" in job["error_message"]
+    assert "K0; K1; K2" in job["error_message"]
     answer = server.admin.post(url(dataset, "plan"), json={"rounds": [keyed()]})
     refused(answer, "key_not_unique", ["rounds", 0, "order", "key"])
     job = server.draw(dataset, {"rounds": [keyed(duplicates="number")]})

@@ -204,6 +204,10 @@ def test_a_deleted_wave_is_drawn_anew(accounts: Accounts) -> None:
     again = accounts.wave()
     assert again["run_parameters"]["panel"]["wave"] == 2
     assert accounts.drawn(again) == accounts.drawn(deleted)
+    query = {"dataset_id": accounts.dataset_id}
+    (entry,) = accounts.server.admin.get("/api/bin", params=query).json()["entries"]
+    restored = accounts.server.admin.post(f"/api/bin/{entry['id']}/restore", json={"name": "old"})
+    assert_problem(restored, 409, "conflict", f"as {again['output_name']}: delete that")
 
 
 def test_the_rows_of_a_filter_are_the_population(accounts: Accounts) -> None:
@@ -245,6 +249,19 @@ def test_files_of_a_wave_have_its_rows_by_key(accounts: Accounts) -> None:
     assert only["total"] == facts["kept"]
     missing = accounts.server.admin.get(f"{accounts.path}/waves/3/rows")
     assert "no completed wave 3" in assert_problem(missing, 404, "not_found")["detail"]
+
+
+def test_files_of_a_wave_number_rows_of_one_key(accounts: Accounts) -> None:
+    accounts.load([*range(100), *range(30)])
+    accounts.create(order={"key": ["account"], "duplicates": "number"}, sample_size=60)
+    accounts.wave()
+    accounts.wave()
+    answer = accounts.server.admin.get(f"{accounts.path}/waves/2/rows", params={"format": "csv"})
+    lines = list(csv.DictReader(io.StringIO(answer.text)))
+    assert len({(line["account"], line["_number"]) for line in lines}) == len(lines) > 60
+    doubled = {f"A{number}" for number in range(30)}
+    assert {line["_number"] for line in lines if line["account"] in doubled} == {"1", "2"}
+    assert {line["_number"] for line in lines if line["account"] not in doubled} == {""}
 
 
 @pytest.mark.parametrize(

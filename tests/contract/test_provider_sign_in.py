@@ -418,3 +418,25 @@ def test_local_accounts_work_while_the_provider_is_down(
         assert "can't be used (ConnectError)" in refusal(browser.get("/sign-in/provider"), 503)
         form = {"soeid": user["soeid"], "password": PASSWORD}
         assert browser.post("/sign-in", data=form).status_code == 303
+
+
+def test_a_user_of_the_provider_accepts_an_invitation(
+    server: LiveServer, provider: Provider, browser: httpx.Client
+) -> None:
+    server.admin.post("/api/groups", json={"name": "External auditors"}).raise_for_status()
+    body = {"address": "an@bank.example", "role_name": "admin", "groups": ["External auditors"]}
+    link = server.admin.post("/api/invitations", json=body).json()["link"]
+    page = link[link.index("/invitation") :]
+    assert "Sign in with Example Login" in browser.get(page).text
+    provider.set_user("an10077", groups=["auditors"])
+    answer = sign_in(browser, "an10077", page)
+    assert answer.headers["Location"] == page
+    shown = browser.get(page).text
+    assert "Accept as an10077" in shown
+    (csrf,) = set(re.findall(r'name="csrf" value="([^"]+)"', shown))
+    code = page.partition("code=")[2]
+    joined = browser.post("/invitation/join", data={"csrf": csrf, "code": code})
+    assert joined.status_code == 303
+    assert who(browser)["role_name"] == "analyst"  # the provider's role
+    (listed,) = server.admin.get("/api/users", params={"q": "an10077"}).json()["users"]
+    assert listed["groups"] == ["External auditors"]

@@ -86,7 +86,7 @@ def test_a_missing_value_is_refused_with_examples(server: LiveServer) -> None:
     server.import_text(dataset_id, "id,amount\n1,2\n,3\n4,5\n,6\n")
     answer = server.admin.put(key_of(dataset_id), json={"columns": ["id"], "duplicates": "number"})
     assert_problem(answer, 422, "key_missing")
-    assert "2 rows have no value" in answer.json()["detail"]
+    assert "is missing in 2 rows" in answer.json()["detail"]
     assert "row 1, row 3" in answer.json()["detail"]
 
 
@@ -98,7 +98,7 @@ def repeated(server: LiveServer) -> int:
     server.import_text(dataset_id, "\n".join(["document,amount", *lines]) + "\n")
     refused = server.admin.put(key_of(dataset_id), json={"columns": ["document"]})
     assert_problem(refused, 422, "key_not_unique")
-    assert "6 rows share their key document" in refused.json()["detail"]
+    assert "The key document isn't unique: 6 rows share their key" in refused.json()["detail"]
     body = {"columns": ["document"], "duplicates": "number"}
     assert server.admin.put(key_of(dataset_id), json=body).status_code == 200
     return dataset_id
@@ -302,7 +302,7 @@ def test_an_import_proposes_declares_and_keeps_a_key(server: LiveServer) -> None
     assert (kept["new"], kept["gone"], kept["kept"]) == (5, 10, 90)
     repeated = key_in(server, dataset_id, [*lines, lines[0]])
     assert (repeated["state"], repeated["holds"]) == ("kept", False)
-    assert "2 rows share their key document with another row" in repeated["text"]
+    assert "2 rows share their key with another row" in repeated["text"]
 
 
 def test_a_key_that_repeats_is_not_declared_by_an_import(server: LiveServer) -> None:
@@ -310,10 +310,22 @@ def test_a_key_that_repeats_is_not_declared_by_an_import(server: LiveServer) -> 
     lines = [posting(number) for number in range(100, 200)]
     refused = key_in(server, dataset_id, [*lines, lines[0]], row_key='["document"]')
     assert refused["state"] == "not_declared"
-    assert refused["text"].startswith("The row key document was not declared. 2 rows share")
+    assert refused["text"].startswith(
+        "The row key document was not declared. The key document isn't unique: 2 rows share"
+    )
     unknown = key_in(server, dataset_id, lines, row_key='["docment"]')
     assert 'There is no column "docment"' in unknown["text"]
     assert_problem(server.admin.get(key_of(dataset_id)), 404, "not_found")
+    with_number = {"row_key": '["document"]', "duplicates": "number"}
+    numbered = key_in(server, dataset_id, [*lines, lines[0]], **with_number)
+    assert (numbered["state"], numbered["duplicates"]) == ("declared", "number")
+    assert state_of(server, dataset_id)["duplicates"] == "number"
+    alone = server.admin.post(
+        f"/api/datasets/{dataset_id}/refs/main/import",
+        files={"file": ("postings.csv", b"document\n1\n")},
+        data={"duplicates": "number"},
+    )
+    assert_problem(alone, 422, "invalid_request", "row_key")
 
 
 def test_a_preview_proposes_a_row_key(server: LiveServer) -> None:

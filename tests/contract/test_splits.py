@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from storage.versions.row_keys import set_row_key
 from tests.contract.problems import assert_problem
 from tests.support.live_server import LiveServer
 
@@ -147,6 +148,29 @@ def test_a_split_of_a_table_with_findings_leaves_no_scratch_files(
     assert not list(server.service.directory.scratch_dir.iterdir())
 
 
+def test_a_part_has_the_row_key_of_its_source(server: LiveServer) -> None:
+    dataset = server.new_dataset()
+    server.import_text(dataset, "id,v\n1,a\n2,b\n3,c\n4,d\n")
+    with server.service.database.write() as tx:
+        for table, column in (("primary", "id"), ("vendors", "vendor")):
+            set_row_key(tx, dataset, table, [column], "refuse", 1, server.service.clock)
+    split = server.draw(dataset, body({}, parts={"vendors": "50%", "rest": "50%"}))
+    ref = split["run_parameters"]["output_ref"]
+    first = {"method": "random", "parameters": {"sample_size": 1}, "order": {}}
+    request = {"rounds": [first], "source_ref": ref, "table_key": "vendors"}
+    drawn = server.draw(dataset, request)
+    assert drawn["run_parameters"]["rounds"][0]["order"]["key"] == ["id"]
+
+
+def test_a_failed_split_leaves_no_files(server: LiveServer) -> None:
+    dataset = server.new_dataset()
+    server.import_text(dataset, "id,v\n1,a\n")
+    nothing = {**body()["rounds"][0], "filters": {"expression": "id > 1"}}
+    failed = server.draw(dataset, {"rounds": [nothing]})
+    assert failed["error_code"] == "empty_sample", failed
+    assert not list(server.service.directory.scratch_dir.iterdir())
+
+
 def test_a_row_has_its_part_and_u(server: LiveServer, job: dict[str, Any]) -> None:
     answer = server.admin.get(f"/api/sampling/jobs/{job['id']}/rows/primary:5").json()
     part = next(row["_part"] for row in all_rows(server, job) if int(row["id"]) == 5)
@@ -230,3 +254,38 @@ def test_a_golden_set_is_in_no_later_split_or_draw(server: LiveServer) -> None:
         answer = server.admin.post(f"/api/sampling/datasets/{dataset}/jobs", json=without(named))
         assert answer.status_code == 404, answer.text
         assert text in answer.json()["detail"]
+
+
+def test_a_golden_set_of_groups_keeps_later_rows_of_its_groups_out(server: LiveServer) -> None:
+    """By the row key of the table and without an order; no row moves when the table grows."""
+    dataset = server.new_dataset()
+    server.import_text(dataset, items_csv(range(600)))
+    key = {"table_key": "primary", "columns": ["id"]}
+    assert server.admin.put(f"/api/datasets/{dataset}/row-key", json=key).status_code == 200
+    golden_parts = {"golden": 0.1, "other": 0.9}
+    golden = server.draw(dataset, body(None, parts=golden_parts, group="user", seed=5))
+    users = {row["user"] for row in all_rows(server, golden, table_key="golden")}
+    assert users
+    later = body(None, group="user")
+    later["rounds"][0]["filters"] = {"not_drawn_by": [f"{golden['id']}:golden"]}
+    first = server.draw(dataset, later)
+    server.import_text(dataset, items_csv(range(660), 7919))
+    second = server.draw(dataset, later)
+    seeds = [one["output_summary"]["rounds"][0]["effective_seed"] for one in (first, second)]
+    assert seeds[0] == seeds[1]
+    before, after = (
+        {row["id"]: row["_part"] for row in all_rows(server, one)} for one in (first, second)
+    )
+    assert {key: after[key] for key in before} == before
+    assert len(after) > len(before)
+    assert not users & {row["user"] for row in all_rows(server, second)}
+    new = [row for row in range(600, 660) if f"u{row % 71}" in users]
+    excluded = second["run_parameters"]["excluded"]
+    assert (excluded["group"], excluded["group_rows"]) == ("user", len(new))
+    assert not first["run_parameters"]["excluded"].get("group_rows")
+    plan = server.admin.post(f"/api/sampling/datasets/{dataset}/plan", json=later).json()
+    assert plan["excluded"]["group_rows"] == len(new) > 0
+    assert plan["total_rows"] == len(after)
+    by_key = body()  # a split by another unit leaves out the drawn rows alone
+    by_key["rounds"][0]["filters"] = later["rounds"][0]["filters"]
+    assert "group" not in server.draw(dataset, by_key)["run_parameters"]["excluded"]

@@ -20,6 +20,7 @@ from estimation_engine import (
 from estimation_engine.errors import InvalidReplicates
 from estimation_engine.replicates import Replicates, bootstrap, jackknife
 from tests.estimation_engine.published import one
+from tests.estimation_engine.test_cluster_stages import staged
 
 RANDOM = np.random.default_rng(3)
 Y = RANDOM.gamma(2.0, 10.0, 60)
@@ -35,6 +36,25 @@ DESIGNS: dict[str, Design] = {
     "two stages": cluster_design(TENS, np.arange(10, 20), 25, 400),
     "systematic": systematic_design(60, 300),
     "weighted": weighted_design(P, P == 1.0, 500),
+    "clusters in strata": staged(
+        TENS, np.full(20, 9), np.arange(20), np.arange(20) // 3 % 3, np.full(20, 0.5)
+    ),
+    "clusters by size": staged(
+        TENS,
+        np.full(20, 9),
+        np.arange(20),
+        np.zeros(20, dtype=np.int64),
+        np.linspace(0.2, 1.0, 20),
+        by_size=True,
+    ),
+    "three stages": staged(
+        TENS * 3 + np.arange(60) % 2,
+        np.full(60, 5),
+        np.arange(60) // 3,
+        np.zeros(20, dtype=np.int64),
+        np.full(20, 0.5),
+        np.full(60, 2 / 3),
+    ),
     "rounds": combined_design(
         [
             CombinedRound(systematic_design(30, 100), np.arange(30), Frame(100, 30, 30, 29), EVERY),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from tests.faults import dying
 from tests.faults.dying_processes import run
 from tests.faults.named_kills import State
+from tests.support.attached_world import small_lake
 from tests.support.forked_process import run_jobsvc
 from tests.support.live_server import finished
 from tests.support.server_process import ServerProcess
@@ -82,9 +84,62 @@ def test_runs_that_are_killed_draw_no_row_twice(tmp_path: Path, table: State) ->
     assert len(rows) == len(set(rows)) == 600
 
 
-def _serve_until_killed(data_dir: Path, point: str) -> None:
+@pytest.mark.parametrize(
+    "point",
+    [
+        "before commit in *.submit_data > job_submission.submit, 1",
+        "after commit in *.submit_data > job_submission.submit, 1",
+        "before commit in attempt.run > publishing.publish, 1",
+        "after commit in attempt.run > publishing.publish, 1",
+        "before commit in *.submit_profiling > job_submission.submit, 1",
+        "after commit in *.submit_profiling > job_submission.submit, 1",
+        "before commit in *.submit_sampling > job_submission.submit, 1",
+        "after commit in *.submit_sampling > job_submission.submit, 1",
+    ],
+)
+def test_a_run_with_data_that_is_killed_does_each_step_once(
+    tmp_path: Path, table: State, point: str
+) -> None:
+    data_dir, lake = table.copy(tmp_path), tmp_path / "lake"
+    lake.mkdir()
+    prefix = small_lake(lake)
+    settings = {**dying.NO_COMPARISON, "connection_prefixes": prefix}
+    with ServerProcess(data_dir, forked=True, connection_prefixes=prefix) as server:
+        client = server.client()
+        client.post("/api/connections", json={"name": "lake", "prefix": prefix})
+        dataset = client.post("/api/datasets", json={"name": "nightly"}).json()["dataset_id"]
+        attach = f"/api/datasets/{dataset}/refs/main/attach"
+        attached = client.post(attach, json={"tables": [{"uri": prefix}]}).json()["job_id"]
+        assert finished(client, attached)["status"] == "completed"
+        draws = f"/api/sampling/datasets/{dataset}/jobs"
+        draw = client.post(draws, json={"method": "random", "sample_size": 1}).json()["job_id"]
+        assert finished(client, draw)["status"] == "completed"
+        source = {"job_id": attached, "profile": True}
+        body = {"job_id": draw, "name": "yearly", "cron": "0 0 1 1 *", "source": source}
+        made = client.post("/api/schedules", json=body)
+        assert made.status_code == 200, made.text
+        assert server.terminate() == 0
+    with closing(sqlite3.connect(data_dir / "jobsvc.sqlite3")) as database:
+        database.execute("UPDATE schedules SET next_run_at = counted_from")
+        database.commit()
+    assert run(_serve_until_killed, data_dir, point, settings).code != 0
+    with ServerProcess(data_dir, forked=True, connection_prefixes=prefix) as server:
+        client = server.client()
+        runs = f"/api/schedules/{made.json()['id']}/runs"
+        while not (found := client.get(runs).json()["runs"]) or found[0]["state"] == "running":
+            time.sleep(0.02)
+        assert [each["state"] for each in found] == ["completed"]
+        jobs = client.get("/api/jobs", params={"dataset_id": dataset}).json()["jobs"]
+        kinds = sorted(job["run_type"] for job in jobs)
+        assert kinds == ["import", "import", "profiling", "sampling", "sampling"]
+        assert server.terminate() == 0
+
+
+def _serve_until_killed(
+    data_dir: Path, point: str, settings: Mapping[str, object] = dying.NO_COMPARISON
+) -> None:
     dying.KillPoints(point).install()
-    run_jobsvc(["serve", "--port", "0", "--data-dir", str(data_dir)], dying.NO_COMPARISON)
+    run_jobsvc(["serve", "--port", "0", "--data-dir", str(data_dir)], settings)
 
 
 def _last_job(client: httpx.Client, query: dict[str, int]) -> str | None:

@@ -21,7 +21,7 @@ def test_folders_below_the_prefix_are_listed_once() -> None:
 
     def found(uri: str) -> str | None:
         format_ = table_format_of(replace(parse_uri(uri), allowed=1), names, plain)
-        return None if format_ is None else format_[0]
+        return None if format_ is None else format_[0].name
 
     assert found("s3://lake/2025/delta/region=AT/") == "a Delta table"
     assert found("s3://lake/2025/a/x/") is None

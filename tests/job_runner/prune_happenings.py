@@ -82,6 +82,13 @@ class Happenings(Account):
         parameters = {"compare_to": {"ref": "gone", "table_key": "t", "commit_id": other}}
         self._insert(NewJob(job_id, "exploration", dataset_id, self.user.id, source, parameters))
 
+    def ask_for_query(self, source: str, other: str) -> None:
+        """A job whose statement reads its source and another commit."""
+        job_id, dataset_id = f"q{self._number()}", self.commits[source].dataset_id
+        joined = [{"name": "findings", "last_finding_id": 0}, {"name": "b", "commit_id": other}]
+        parameters = {"sql": "SELECT 1", "joined": joined}
+        self._insert(NewJob(job_id, "exploration", dataset_id, self.user.id, source, parameters))
+
     def retry(self, job_id: str) -> None:
         with self.service.database.read() as tx:
             old = get_job(tx, job_id)
@@ -101,7 +108,8 @@ class Happenings(Account):
             insert_job(tx, new, self.service.clock, 1000)
             key = IdempotencyKey(new.id, hashlib.sha256(new.id.encode()).hexdigest())
             store_key(tx, self.user.id, key, new.id, self.service.clock)
-        compared = new.run_parameters.get("compare_to", {}).get("commit_id")
+        others = [new.run_parameters.get("compare_to", {}), *new.run_parameters.get("joined", ())]
+        compared = next((each["commit_id"] for each in others if "commit_id" in each), None)
         self.jobs[new.id] = KnownJob(new.dataset_id, new.source_commit_id, compared)
 
     def start(self, content: int, residual: bool) -> bool:

@@ -20,7 +20,7 @@ from tests.job_runner.prune_world import Interruptions, World, counts
 
 
 @pytest.mark.parametrize(
-    "comes", ["a ref", "a ref that goes again", "a job", "a running job", "a comparison"]
+    "comes", ["a ref", "a ref that goes again", "a job", "a running job", "a comparison", "a query"]
 )
 def test_a_commit_requested_during_a_prune_stays(world: World, comes: str) -> None:
     sources = [world.import_at_once(1) for _ in range(2)]
@@ -40,6 +40,8 @@ def test_a_commit_requested_during_a_prune_stays(world: World, comes: str) -> No
                 world.delete(*world.ref_of(sample))
         elif comes == "a comparison":
             world.ask_for_comparison(sources[0], sample)
+        elif comes == "a query":
+            world.ask_for_query(sources[0], sample)
         else:
             world.ask_for_sample(sample)
             if comes == "a running job":

@@ -186,7 +186,7 @@ def test_faults_name_their_rows(shelf: Shelf, parquet: ParquetDatabase) -> None:
             assert (faults.repeated, faults.repeated_rows.tolist()) == (5, [0, 2, 4, 5, 6])
         with pytest.raises(KeyMissing, match="The key k is missing in 1 row, such as row 1"):
             KeyDigests(cursor, whole, key, shelf.counts).require()
-        with pytest.raises(KeyNotUnique, match=r"5 rows share their key .*, such as 1, 3\."):
+        with pytest.raises(KeyNotUnique, match=r"5 rows share their key .*, such as 1; 3\."):
             KeyDigests(cursor, complete, key, shelf.counts).require()
 
 
@@ -213,3 +213,28 @@ def test_numbers_of_equal_keys_follow_from_the_rows(
             assert len(set(numbers)) == len(those)
             found.append(sorted(zip(numbers, those, strict=True)))
     assert found[0] == found[1]
+
+
+def test_numbers_are_computed_once_for_a_table(shelf: Shelf, parquet: ParquetDatabase) -> None:
+    """Another column's value or a deleted row gives other numbers, so they are stored apart."""
+    rows = [(1, "b"), (1, "a"), (2, "c"), (1, "c")]
+    shelf.made["numbered"] = shelf.file("numbered", rows)
+    table = shelf.table("numbered")
+    fewer = shelf.table("numbered", deleted=[1])
+    key = RowKey(("k",), "number")
+    found = []
+    with parquet.cursor() as cursor:
+        for files in (table, fewer, table):
+            before = set(shelf.counts.iterdir())
+            digests = KeyDigests(cursor, files, key, shelf.counts)
+            digests.require()
+            found.append((digests.numbered[0].tolist(), digests.of(np.arange(4)).tolist()))
+            found[-1] = (*found[-1], len(set(shelf.counts.iterdir()) - before))
+        again = KeyDigests(cursor, table, key, None)
+        again.require()
+        assert again.of(np.arange(4)).tolist() == found[0][1]
+    assert found[0][:2] == found[2][:2]
+    assert [len(each[0]) for each in found] == [2, 1, 2]
+    assert found[0][2] > 0
+    assert found[1][2] > 0
+    assert found[2][2] == 0

@@ -81,3 +81,14 @@ def test_a_number_follows_the_values() -> None:
 def test_a_key_with_too_few_values_says_how_many_it_needs() -> None:
     with pytest.raises(UnreadableKey, match="1 value, and the key company, document has 2"):
         written_keys(PAIR, "1000")
+
+
+@pytest.mark.parametrize("text", ["A", "A ", " A", "", " "])
+def test_blanks_at_the_ends_of_a_text_belong_to_it(text: str) -> None:
+    column = Column("key", "VARCHAR")
+    assert written_keys([column], text)[0].values == (text,)
+    assert (text,) in [key.values for key in written_keys([column], f"key {text}")]
+    assert (text,) in [key.values for key in written_keys([column], f'"{text}"')]
+    pair = [Column("company", "BIGINT"), column]
+    assert written_keys(pair, f'1000, "{text}"')[0].values == (1000, text)
+    assert written_keys(pair, f"1000,{text}")[0].values == (1000, text.removeprefix(" "))

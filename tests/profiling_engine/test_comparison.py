@@ -337,7 +337,9 @@ def test_all_rows_of_large_tables_are_compared_by_hashes(
     assert same.verdict == "Equal. 2,000 rows and 3 columns are the same."
     one = compare(f"SELECT * REPLACE (if(id = 1999, 9, kind) AS kind) FROM ({query})", "one")
     assert (one.outcome, one.significant) == ("differs", [])
-    assert one.verdict == "Differs. Columns with changed values: kind."
+    assert one.verdict == (
+        "Differs. Columns whose values differ, by changed, added or removed rows: kind."
+    )
     swapped = "SELECT * REPLACE (CASE id WHEN 0 THEN 1 WHEN 1 THEN 0 ELSE kind END AS kind)"
     moved = compare(f"{swapped} FROM ({query})", "swapped")
     assert moved.verdict == "Differs. Values belong to other rows than before."

@@ -43,6 +43,12 @@ FILTERS: dict[str | None, Callable[[Row], bool]] = {
     "v > 100": lambda row: False,
 }
 SIZES = st.integers(1, 60)
+SORTS: dict[str, st.SearchStrategy[object]] = {
+    "sort_columns": st.permutations("klvf").flatmap(
+        lambda names: st.integers(1, 3).map(lambda count: tuple(names[:count]))
+    ),
+    "sort_order": st.sampled_from(["serpentine", "nested"]),
+}
 METHODS = st.one_of(
     st.builds(RandomMethod, sample_size=SIZES),
     st.builds(RandomMethod, sample_fraction=st.sampled_from([0.01, 0.15, 0.5, 1.0])),
@@ -68,6 +74,8 @@ METHODS = st.one_of(
     st.builds(SystematicMethod, interval=st.integers(1, 12)),
     st.builds(SystematicMethod, interval=st.integers(5, 12), start=st.integers(1, 5)),
     st.builds(SystematicMethod, sample_size=SIZES),
+    st.builds(SystematicMethod, interval=st.integers(1, 5), **SORTS),
+    st.builds(SystematicMethod, sample_size=SIZES, **SORTS),
     st.builds(ClusterMethod, cluster_column=st.sampled_from("klv"), num_clusters=st.integers(1, 4)),
     st.builds(
         ClusterMethod,
@@ -82,6 +90,16 @@ METHODS = st.one_of(
         sample_percentage=st.sampled_from([0.5, 12.5, 50.0, 100.0]),
     ),
     st.builds(WeightedMethod, sample_size=SIZES, weight_column=st.sampled_from("wf")),
+    *(
+        st.builds(
+            WeightedMethod,
+            sample_size=SIZES,
+            weight_column=st.sampled_from("wf"),
+            selection=st.just("systematic"),
+            **sorts,
+        )
+        for sorts in ({}, SORTS)
+    ),
     st.builds(
         MonetaryUnitMethod,
         book_column=st.sampled_from("vwf"),
@@ -134,6 +152,14 @@ def plain_rounds(case: Case) -> list[list[int]]:
     return drawn
 
 
+def plain_line(
+    case: Case, method: SystematicMethod | WeightedMethod, eligible: list[int]
+) -> list[int]:
+    is_serpentine = method.sort_order != "nested"
+    columns = method.sort_columns or ()
+    return plain_draw.in_line(case.rows, eligible, columns, serpentine=is_serpentine)
+
+
 def plain_round(case: Case, method: Method, eligible: list[int], seed: int | str) -> list[int]:
     count = len(case.rows)
     if isinstance(method, RandomMethod):
@@ -141,6 +167,7 @@ def plain_round(case: Case, method: Method, eligible: list[int], seed: int | str
         return plain_draw.draw_random(count, taken, plain_total(method, len(eligible)), seed)
     if isinstance(method, SystematicMethod):
         size, start = method.sample_size, method.start
+        eligible = plain_line(case, method, eligible)
         return plain_draw.draw_systematic(eligible, method.interval, size, start, seed)
     if isinstance(method, ClusterMethod):
         groups = plain_draw.groups_of(case.rows, eligible, [method.cluster_column])
@@ -149,6 +176,9 @@ def plain_round(case: Case, method: Method, eligible: list[int], seed: int | str
     if isinstance(method, WeightedMethod):
         values = {at: case.rows[at][method.weight_column] for at in eligible}
         weights = {at: Fraction(value) for at, value in values.items() if value}  # type: ignore[arg-type]
+        if method.selection == "systematic":
+            line = plain_line(case, method, eligible)
+            return list(plain_draw.draw_by_points(weights, line, method.sample_size, seed))
         return list(plain_draw.draw_weighted(weights, method.sample_size, seed))
     if isinstance(method, MonetaryUnitMethod):
         return list(plain_units(case, method, eligible, seed).rows)

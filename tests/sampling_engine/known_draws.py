@@ -31,6 +31,7 @@ TABLE = (
 )
 STRATA = {"strata_columns": ["city"]}
 BLOCKS = {"cluster_column": "block", "num_clusters": 6}
+HALVES = {"strata_columns": [{"column": "id", "breaks": [1000]}]}
 PARTS = {"train": 0.8, "validation": 0.1, "test": 0.1}
 BOOK = {"book_column": "amount"}
 DRAWS: tuple[tuple[str, dict[str, Any]], ...] = (
@@ -41,6 +42,12 @@ DRAWS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("systematic", {"interval": 50}),
     ("systematic", {"interval": 50, "start": 7}),
     ("systematic", {"sample_size": 30}),
+    ("systematic", {"interval": 50, "sort_columns": ["city", "amount"]}),
+    (
+        "systematic",
+        {"sample_size": 30, "sort_columns": ["city", "block"], "sort_order": "nested"},
+    ),
+    ("weighted", {"weight_column": "weight", "sample_size": 30, "selection": "systematic"}),
     ("stratified", {**STRATA, "sample_size": 40}),
     ("stratified", {**STRATA, "sample_fraction": 0.02, "min_per_stratum": 2}),
     ("stratified", {**STRATA, "samples_per_stratum": 5}),
@@ -67,6 +74,17 @@ DRAWS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("cluster", BLOCKS),
     ("cluster", {**BLOCKS, "samples_per_cluster": 4}),
     ("cluster", {**BLOCKS, "sample_percentage": 20}),
+    ("cluster", {**BLOCKS, **HALVES, "samples_per_cluster": 4}),
+    ("cluster", {**BLOCKS, **HALVES, "cluster_allocation": "proportional"}),
+    ("cluster", {**BLOCKS, "cluster_probability": "rows", "samples_per_cluster": 4}),
+    (
+        "cluster",
+        {**BLOCKS, **HALVES, "cluster_probability": "size", "size_column": "weight"},
+    ),
+    (
+        "cluster",
+        {**BLOCKS, "subcluster_column": "city", "num_subclusters": 2, "samples_per_cluster": 3},
+    ),
     ("weighted", {"weight_column": "weight", "sample_size": 40}),
     ("monetary_unit", {**BOOK, "sample_size": 30}),
     ("monetary_unit", {**BOOK, "interval": 2500}),

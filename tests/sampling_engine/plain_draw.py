@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
-from math import exp, floor, sqrt
+from math import ceil, exp, floor, sqrt
 
 Key = tuple[str | None, ...]
 
@@ -116,6 +116,27 @@ def groups_of(
     return {key: groups[key] for key in ordered}
 
 
+def in_line(
+    rows: Sequence[Row], eligible: list[int], columns: Sequence[str], *, serpentine: bool
+) -> list[int]:
+    """The eligible ordinals sorted by columns; None is the largest value."""
+
+    def sort(ordinals: list[int], column: str, *, down: bool) -> list[list[int]]:
+        groups: dict[object, list[int]] = {}
+        for at in ordinals:
+            groups.setdefault(rows[at][column], []).append(at)
+        ordered = sorted(groups, key=lambda value: (value is None, value), reverse=down)
+        return [groups[value] for value in ordered]
+
+    groups = [eligible]
+    for level, column in enumerate(columns):
+        found: list[list[int]] = []
+        for number, group in enumerate(groups):
+            found += sort(group, column, down=serpentine and level > 0 and number % 2 == 1)
+        groups = found
+    return [at for group in groups for at in group]
+
+
 def draw_systematic(
     eligible: list[int],
     interval: int | None,
@@ -184,6 +205,26 @@ def draw_weighted(weights: dict[int, Fraction], size: int, seed: int | str) -> d
         return (u / (1 - u)) * ((1 - p) / p), rank
 
     return {at: targets[at] for at in sorted(targets, key=key)[:size]}
+
+
+def draw_by_points(
+    weights: dict[int, Fraction], line: list[int], size: int, seed: int | str
+) -> dict[int, Fraction]:
+    """Take-all rows by rank, then the rows along ``line`` in which points lie."""
+    size = min(size, len(weights))
+    targets = pareto_targets(weights, size)
+    certain = sorted(
+        (at for at in targets if targets[at] == 1), key=lambda at: rank_of(at, 0, seed, bits=62)
+    )
+    drawn = {at: Fraction(1) for at in certain}
+    start = Fraction(rank_of(0, 0, f"{seed}:start", bits=62), 2**62)
+    passed = Fraction(0)
+    for at in line:
+        if at in targets and at not in drawn:
+            if ceil(passed - start) < passed + targets[at] - start:
+                drawn[at] = targets[at]
+            passed += targets[at]
+    return drawn
 
 
 def first_ordinals(rows: int, count: int, seed: int | str) -> list[int]:

@@ -22,9 +22,9 @@ def test_a_new_method_is_one_module_and_one_line(tmp_path: Path) -> None:
     shutil.copy(HERE / "block_method.py", methods / "block.py")
     listed = (methods / "__init__.py").read_text(encoding="utf-8")
     listed = listed.replace(
-        "from sampling_engine.methods.cluster import",
+        "from sampling_engine.methods.cluster.declaration import",
         "from sampling_engine.methods.block import BlockMethod\n"
-        "from sampling_engine.methods.cluster import",
+        "from sampling_engine.methods.cluster.declaration import",
     ).replace("    SplitMethod,\n)", "    SplitMethod,\n    BlockMethod,\n)")
     (methods / "__init__.py").write_text(listed, encoding="utf-8")
     path = os.pathsep.join([str(packages), str(ROOT)])

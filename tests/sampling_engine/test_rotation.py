@@ -170,9 +170,11 @@ def test_waves_have_their_probabilities_and_the_expected_overlap() -> None:
         if wave == 0:
             continue
         fraction = Fraction(size, len(alive[wave - 1]))
-        share = kept_share(fraction, Fraction(size, len(frame)), ROTATION * fraction)
+        (share,) = kept_share(
+            *map(np.atleast_1d, (float(fraction), size / len(frame), float(ROTATION * fraction)))
+        )
         common = len(np.intersect1d(frame, alive[wave - 1]))
-        expected = float(common * fraction * share)
+        expected = common * float(fraction) * share
         error = kept[wave].std() / sqrt(RUNS)
         assert abs(kept[wave].mean() - expected) < 4 * error
 
@@ -212,7 +214,7 @@ def test_weighted_waves_have_their_probabilities_and_the_expected_overlap() -> N
         moved = ROTATION * Fraction(size, len(alive[wave - 1]))
         old = dict(zip(alive[wave - 1].tolist(), stated[wave - 1].tolist(), strict=True))
         overlap = sum(
-            old[unit] * float(kept_share(Fraction(old[unit]), Fraction(new), moved))
+            old[unit] * kept_share(*map(np.atleast_1d, (old[unit], new, float(moved))))[0]
             for unit, new in zip(frame.tolist(), stated[wave].tolist(), strict=True)
             if unit in old
         )

@@ -35,6 +35,7 @@ from sampling_engine import (
     MonetaryUnitMethod,
     RandomMethod,
     Round,
+    SystematicMethod,
     WeightedMethod,
     draw_sample,
     plan_draw,
@@ -56,6 +57,7 @@ from sampling_engine.engines.spark_engine import (
 from sampling_engine.engines.spark_sql import SparkKeys, digests
 from sampling_engine.engines.spark_types import NotInSpark
 from sampling_engine.filters import parse_expression
+from sampling_engine.sql.lines import SortOrder
 from service.draw_engines import EngineChoice, opened_engine
 from service.settings import Settings
 from service.tables.open_tables import open_table
@@ -244,6 +246,53 @@ def test_strata_of_every_type(
         assert_same(first, draw(workshop, every_value, rounds, engine))
 
 
+@pytest.mark.parametrize("rule", ["serpentine", "nested"])
+def test_rows_sorted_by_every_type(
+    workshop: Workshop, server: SparkServer, every_value: TableFiles, rule: SortOrder
+) -> None:
+    table = residual(every_value)
+    names = list(VALUES)
+    sorts = [*zip(*[iter(names[:12])] * 3, strict=True), (*names[12:], "text"), ("rate",)]
+    where = parse_expression("flag = true OR price > 0", table)
+    rounds = [
+        one_round(
+            SystematicMethod(sample_size=40, sort_columns=columns, sort_order=rule),
+            number=number,
+            filter=where if number % 2 else None,
+        )
+        for number, columns in enumerate(sorts, start=1)
+    ]
+    with spark(server, table) as engine:
+        first = draw(workshop, table, rounds)
+        assert_same(first, draw(workshop, table, rounds, engine))
+
+
+def test_rows_of_points(workshop: Workshop, server: SparkServer) -> None:
+    """Weights of an exact type, and doubles whose units need more than 64 bits together."""
+    query = QUERY.replace("100000", "20000")
+    table = residual(workshop.table_of(query, splits=[7_000]))
+    numbers = [column.name for column in table.columns if column.data_type.is_number]
+    others = [column.name for column in table.columns if column.name not in numbers]
+    rounds = [
+        one_round(
+            WeightedMethod(
+                sample_size=50,
+                weight_column=weight,
+                selection="systematic",
+                sort_columns=sort,
+            ),
+            number=number,
+            filter=parse_expression(f'"{weight}" > 0', table),
+        )
+        for number, (weight, sort) in enumerate(
+            [(name, sort) for name in numbers for sort in (None, (others[0], name))], start=1
+        )
+    ]
+    with spark(server, table) as engine:
+        first = draw(workshop, table, rounds)
+        assert_same(first, draw(workshop, table, rounds, engine))
+
+
 KEY_VALUES = {
     **{name: VALUES[name] for name in ("flag", "tiny", "bytes", "unsigned", "price", "large")},
     **{name: VALUES[name] for name in ("huge", "text", "sent")},
@@ -339,6 +388,34 @@ def test_every_method_in_the_order_of_keys(
         for table in tables
     ]
     assert names[0] == names[1]
+
+
+def test_clusters_of_strata_by_size_and_in_stages(workshop: Workshop, server: SparkServer) -> None:
+    query = (
+        "SELECT i // 40 AS shop, i // 1000 AS part, i % 4 AS day, (i % 7 * 0.1)::DOUBLE AS rate, "
+        "(i % 11 + 0.25)::DECIMAL(9,2) AS size, i AS name FROM range(3000) AS r(i)"
+    )
+    table = residual(workshop.table_of(query, splits=[900]))
+    shops: dict[str, Any] = {"cluster_column": "shop", "num_clusters": 4}
+    in_strata = ClusterMethod(**shops, strata_columns=("part",), samples_per_cluster=5)
+    by_size = {"cluster_probability": "size", "samples_per_cluster": 3}
+    stages = {"subcluster_column": "day", "num_subclusters": 2, "samples_per_cluster": 2}
+    rounds = [
+        one_round(in_strata),
+        one_round(ClusterMethod(**shops, **by_size, size_column="rate"), number=2),
+        one_round(
+            ClusterMethod(**shops, **by_size, size_column="size", strata_columns=("part",)),
+            number=3,
+        ),
+        one_round(ClusterMethod(**shops, **stages), number=4),
+        one_round(
+            ClusterMethod(**shops, **stages, cluster_probability="rows"), number=5, order=NAME
+        ),
+    ]
+    with spark(server, table) as engine:
+        before = engine.scans
+        assert_same(draw(workshop, table, rounds), draw(workshop, table, rounds, engine))
+        assert engine.scans - before >= 10
 
 
 def test_repeated_keys_are_numbered_and_missing_ones_refused(

@@ -115,6 +115,16 @@ class World:
     def table(self, dataset: int, what: str, **query: Any) -> httpx.Response:
         return self.get(f"/api/datasets/{dataset}/refs/main/tables/primary/{what}", **query)
 
+    def rows_of(self, dataset: int) -> list[dict[str, Any]]:
+        """All rows of the table of main."""
+        rows: list[dict[str, Any]] = []
+        while True:
+            found = self.table(dataset, "data", limit=1_000, offset=len(rows))
+            assert found.status_code == 200, found.text
+            rows += found.json()["data"]
+            if len(rows) >= found.json()["total"]:
+                return rows
+
 
 @contextmanager
 def attached_world(folder: Path) -> Iterator[World]:

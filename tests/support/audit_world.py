@@ -37,6 +37,12 @@ class World:
         body = {"name": f"group {next(_names)}", "users": names}
         return int(self.server.admin.post("/api/groups", json=body).json()["id"])
 
+    def invitation(self) -> dict[str, Any]:
+        """A new invitation, with its link."""
+        body = {"address": f"p{next(_names)}@bank.example", "show_link": True}
+        made: dict[str, Any] = self.server.admin.post("/api/invitations", json=body).json()
+        return made
+
     def connection(self) -> dict[str, Any]:
         """A new connection to the setting's first prefix."""
         prefix = str(self.server.service.settings.allowed_connections[0])

@@ -89,3 +89,32 @@ def test_a_key_is_asked_for_across_versions(
     keyed = reader.page(f"/jobs/{plain}", **query, with_job=waves[0], key="city")
     assert "isn" in keyed
     assert 'name="key"' in keyed
+
+
+def test_a_refusal_is_at_its_field_and_figures_stay(reader: Reader, waves: tuple[str, str]) -> None:
+    query = {"tab": "change", "with_job": waves[0], "statistic": "mean", "column": "amount"}
+    unknown = reader.page(f"/jobs/{waves[1]}", **query, key="nothing")
+    assert re.search(r'id="key" name="key" aria-invalid="true"[^>]*value="nothing"', unknown)
+    assert 'id="key-problem"' in unknown
+    assert "Changed values" not in unknown
+    repeated = reader.page(f"/jobs/{waves[1]}", **query, key="city")
+    assert 'id="key-problem"' in repeated
+    assert "Changed values" in reader.page(
+        f"/jobs/{waves[1]}", **query, key="city", duplicates="number"
+    )
+    columns = reader.page(f"/jobs/{waves[1]}", **query, columns="amount, nothing")
+    assert 'id="columns-problem"' in columns
+    assert columns.count('<circle class="sample"') == 3
+    one_column = reader.page(f"/jobs/{waves[1]}", **query, columns="city")
+    assert "No value of the" in one_column
+
+
+def test_the_link_has_the_options_of_the_form(reader: Reader, waves: tuple[str, str]) -> None:
+    query = {"tab": "change", "with_job": waves[0], "statistic": "mean", "column": "amount"}
+    options = {"key": "account", "duplicates": "number", "columns": "amount"}
+    page = reader.page(f"/jobs/{waves[1]}", **query, **options)
+    link = re.search(r'href="(/api/sampling/jobs/[^"]+/changed-values[^"]+)"', page)
+    assert link is not None
+    address = html.unescape(link[1])
+    assert all(f"{name}={value}" in address for name, value in options.items())
+    assert reader.api.get(address).status_code == 200

@@ -144,7 +144,7 @@ def _choose_password(code: str, problem: str | None = None) -> Response:
 
 def _set_password(code: str) -> AnyResponse:
     password = request.form.get("password", "")
-    if problem := _problem(password, request.form.get("again", "")):
+    if problem := password_problem(password, request.form.get("again", "")):
         return _choose_password(code, problem)
     try:
         found = sign_in_by_link(access(), code, password, origin())
@@ -153,7 +153,8 @@ def _set_password(code: str) -> AnyResponse:
     return _with_session(to("/"), found)
 
 
-def _problem(password: str, again: str) -> str | None:
+def password_problem(password: str, again: str) -> str | None:
+    """Return what is wrong with a new password that was typed twice; None if nothing is."""
     if not PASSWORD.least <= len(password) <= PASSWORD.most:
         return f"A password has {PASSWORD.least} to {PASSWORD.most} characters."
     if password != again:

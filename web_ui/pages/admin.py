@@ -16,6 +16,7 @@ from contract.words import ACTIONS, ROLES
 from storage.accounts.audit_trail import list_entries
 from storage.accounts.connections import list_connections
 from storage.accounts.groups import list_groups, members_of
+from storage.accounts.invitations import list_invitations
 from storage.accounts.tokens import list_tokens
 from storage.accounts.users import list_users
 from storage.certificates.keys import list_public_keys
@@ -26,6 +27,8 @@ from web_ui.shell import ListQuery, blueprint, caller, service, show, signed_in
 
 DATASETS_SHOWN = 50
 GROUPS_SHOWN = 200
+INVITATIONS_SHOWN = 200
+MAX_USERS = 100_000
 
 
 @blueprint.get("/admin/users")
@@ -41,6 +44,7 @@ def users() -> Response:
         )
         groups, group_count = list_groups(tx, offset=0, limit=GROUPS_SHOWN)
         members = {group.id: members_of(tx, group) for group in groups}
+        invitations, invitation_count = list_invitations(tx, 0, INVITATIONS_SHOWN, service().clock)
     return show(
         "admin_users.html",
         users=found,
@@ -49,6 +53,9 @@ def users() -> Response:
         groups=groups,
         group_count=group_count,
         members=members,
+        invitations=invitations,
+        invitation_count=invitation_count,
+        sends_email=bool(service().settings.smtp_server),
         opened=query.number("group"),
         roles=ROLES,
         soeid_pattern=service().settings.soeid_pattern,
@@ -62,9 +69,11 @@ def tokens() -> Response:
     """List the tokens of all users, newest first."""
     caller().require_role("admin")
     query = ListQuery()
+    q = query.text("q")
     with service().database.read() as tx:
-        found, total = list_tokens(tx, None, query.offset, query.limit)
-    return show("admin_tokens.html", tokens=found, ending=ending(found), page=query.page(total))
+        found, total = list_tokens(tx, None, query.offset, query.limit, q)
+    page = query.page(total)
+    return show("admin_tokens.html", tokens=found, ending=ending(found), page=page, q=q or "")
 
 
 @blueprint.get("/admin/audit")
@@ -138,10 +147,19 @@ def storage() -> Response:
     with service().database.read() as tx:
         use = measure(tx, service().directory)
         keys = list_public_keys(tx)
+        ids = [one.dataset_id for one in use.datasets[:DATASETS_SHOWN]]
+        limits = service().quotas.limits_of_datasets(tx, ids)
+        by_user = service().quotas.of_users(tx)
+        users_shown, _ = list_users(tx, 0, MAX_USERS, clock=service().clock)
+    known = [(user, by_user[user.id]) for user in users_shown if user.id in by_user]
+    known.sort(key=lambda pair: -pair[1].used_bytes)
     sizes = {one.kind: one.size_bytes for one in use.kinds}
     return show(
         "admin_storage.html",
         use=use,
+        limits=limits,
+        quotas=known[:DATASETS_SHOWN],
+        quota_count=len(known),
         keys=keys,
         parts=_parts_of_disk(use),
         shown=DATASETS_SHOWN,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -16,7 +17,8 @@ from application.estimation.change_sheet import (
 )
 from application.estimation.changed_values import changed_values
 from application.estimation.figures import PlainEstimate
-from application.estimation.value_sources import estimated_columns
+from application.estimation.value_sources import TABLE, estimated_columns
+from contract.column_lists import text_of_names
 from contract.fields import USUAL_CONFIDENCES
 from contract.requests.change import ChangedValuesRequest, ChangeRequest
 from contract.words import STATISTICS
@@ -25,6 +27,7 @@ from service.sampling_parameters import recorded_parts
 from storage.errors import NotFound
 from storage.jobs.jobs import JobRecord
 from storage.jobs.lists import JobFilters, list_jobs
+from web_ui.contract_forms import FormField, form_fields, read_form, with_problem
 from web_ui.job_texts import problem_text
 from web_ui.pages.estimates import (
     chosen_source,
@@ -41,6 +44,7 @@ from web_ui.shell import audit_sample, caller, service
 Values = dict[str, Any]
 MAX_SAMPLES = 100
 CHANGED_SHOWN = 100
+SHARED_FIELDS = ("key", "duplicates", "values", "book_column", "columns")
 FIGURES = {key: title for key, title in STATISTICS.items() if key != "quantile"}
 
 
@@ -54,9 +58,11 @@ def change_tab(found: JobRecord) -> Values:
         "confidences": USUAL_CONFIDENCES,
         "others": others,
         "other_id": request.args.get("with_job", ""),
-        "key": request.args.get("key", ""),
+        "shared_fields": form_fields(ChangedValuesRequest, request.args, only=SHARED_FIELDS),
     }
     try:
+        shared = read_form(ChangedValuesRequest, request.args, only=SHARED_FIELDS)
+        chosen |= {"values": shared.get("values", TABLE), "book": shared.get("book_column")}
         with caller().reading():
             source = chosen_source(found, chosen)
             values["columns"] = estimated_columns(service(), found, source)
@@ -68,16 +74,26 @@ def change_tab(found: JobRecord) -> Values:
         if other.run_type != "sampling" or other.status != "completed":
             raise NotFound("The job has no sample.")
         first, second = sorted((found, other), key=lambda job: (job.created_at, job.id))
-        return values | _change(found, first, second, chosen, values["key"])
+        values |= _change(found, first, second, chosen, shared)
+        return values | _changed_values(first, second, shared, values["shared_fields"])
     except DomainError as error:
-        return {**values, "problem": problem_text(error), "problem_code": error.code}
+        return values | _refusal(values["shared_fields"], error)
+
+
+def _refusal(fields: Sequence[FormField], error: DomainError) -> Values:
+    """A refusal at its field, or else as a note."""
+    text = problem_text(error)
+    marked = with_problem(fields, error, text)
+    if marked is not None:
+        return {"shared_fields": marked, "is_refused": True}
+    # A missing key has no field of its own in the error.
+    return {"problem": text, "is_refused": error.code == "invalid_key"}
 
 
 def _change(
-    found: JobRecord, first: JobRecord, second: JobRecord, chosen: Values, key: str
+    found: JobRecord, first: JobRecord, second: JobRecord, chosen: Values, shared: Values
 ) -> Values:
-    asked = estimates_asked(found, chosen)
-    names = tuple(name for name in (part.strip() for part in key.split(",")) if name)
+    asked = estimates_asked(chosen)
     body = ChangeRequest(
         with_job=second.id,
         statistics=asked.statistics,
@@ -86,20 +102,13 @@ def _change(
         confidence=asked.confidence,
         interval=asked.interval,
         variance=asked.variance,
-        values=asked.values,
-        book_column=asked.book_column,
-        key=names,
-    )
-    listed = ChangedValuesRequest(
-        with_job=second.id, key=names, values=asked.values, limit=CHANGED_SHOWN
+        **{name: value for name, value in shared.items() if name != "columns"},
     )
     with caller().reading():
         answer = change_of(service(), first, second, body)
-        changed = changed_values(service(), first, second, listed)
     for job in (first, second):
         audit_sample(job, "change")
     shown = sample_name(first), sample_name(second)
-    query = {"with_job": second.id, "format": "csv", "key": key, "values": str(asked.values)}
     single = None
     if len(answer.figures) == 1 and not chosen["by"]:
         figure = answer.figures[0]
@@ -122,10 +131,36 @@ def _change(
         "pictures": change_pictures(answer, shown),
         "max_drawn": MAX_DRAWN,
         "assumptions": answer.notes[len(answer.warnings) :],
+    }
+
+
+def _changed_values(
+    first: JobRecord, second: JobRecord, shared: Values, fields: Sequence[FormField]
+) -> Values:
+    """The values that differ, or why they can't be listed; the figures stay."""
+    listed = ChangedValuesRequest(with_job=second.id, **shared, limit=CHANGED_SHOWN)
+    try:
+        with caller().reading():
+            changed = changed_values(service(), first, second, listed)
+    except DomainError as error:
+        text = problem_text(error)
+        marked = with_problem(fields, error, text)
+        return {
+            "changed_problem": text,
+            "shared_fields": marked or fields,
+            "is_refused": marked is not None,
+        }
+    for job in (first, second):
+        audit_sample(job, "changed values")
+    query = {"with_job": second.id, "format": "csv", **shared}
+    texts = {
+        name: text_of_names(value) if isinstance(value, tuple) else value
+        for name, value in query.items()
+    }
+    return {
         "changed": changed,
         "changed_table": changed_values_table(changed, "Changed values"),
-        "changed_link": f"/api/sampling/jobs/{first.id}/changed-values?"
-        + urlencode({name: value for name, value in query.items() if value}),
+        "changed_link": f"/api/sampling/jobs/{first.id}/changed-values?{urlencode(texts)}",
     }
 
 

@@ -202,9 +202,8 @@ def _code(found: DatasetRecord, base: Side, other: Side, values: Values) -> Valu
         "table_key": base.table.name,
         "compare_to": {"source_ref": other.ref, "table_key": other.table.name},
         "keys": keys,
+        "duplicates": "number" if values["numbers_equal_keys"] else "refuse",
     }
-    if values["numbers_equal_keys"]:
-        body["duplicates"] = "number"
     return code_at(f"/api/exploration/datasets/{found.id}/jobs", body)
 
 

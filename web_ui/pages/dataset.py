@@ -13,6 +13,7 @@ from urllib.parse import quote, urlencode
 from flask import Response, request
 
 from application.access import RowSource
+from application.attaching import newer_version
 from application.audit.review import may_undo_sign_offs
 from application.certificates.ledger import ledger_page
 from application.identity.column_reports import job_changes
@@ -44,9 +45,11 @@ from storage.versions.refs import MAIN, Ref, has_ref, list_refs, name_of_commit
 from storage.versions.row_keys import DeclaredKey, row_key_of
 from web_ui.grids import download_links, grid_of
 from web_ui.job_texts import problem_text
+from web_ui.pages.data_contracts import contract_view
 from web_ui.pages.request_code import code_at
 from web_ui.pages.sql_tables import MAX_SQL_COLUMNS, further_tables, sql_columns
 from web_ui.profile_pictures import column_picture
+from web_ui.schedule_runs import runs_view
 from web_ui.shell import ListQuery, blueprint, caller, has_vendor, service, show, signed_in, zone
 
 Values = dict[str, Any]
@@ -133,6 +136,7 @@ def _tabs(found: DatasetRecord, commit: Commit | None) -> dict[str, tuple[str, V
         tabs["history"] = ("History", _history)
         tabs["profile"] = ("Profile", _profile)
         tabs["key"] = ("Row key", _row_key)
+    tabs["contract"] = ("Data contract", contract_view)
     tabs["panels"] = ("Panels", _panels)
     tabs["schedules"] = ("Schedules", _schedules)
     tabs["ledger"] = ("Ledger", _ledger)
@@ -154,10 +158,22 @@ def _tab_link(path: str, tab: str) -> str:
 
 def _overview(context: Values) -> Values:
     commit: Commit | None = context["commit"]
+    with service().database.read() as tx:
+        quota = service().quotas.of_dataset(tx, context["dataset"].id)
     if commit is None:
-        return {"tables": [], "columns": []}
+        return {"tables": [], "columns": [], "quota": quota}
     table = commit.manifest.table(context["table_key"])
-    return {"tables": commit.manifest.tables, "columns": table.columns}
+    newer = None
+    if caller().may(context["dataset"], "write"):
+        newer = newer_version(service(), caller().user, table)
+    again = {"table": table.name, "ref": context["ref"], "attach": 1}
+    return {
+        "tables": commit.manifest.tables,
+        "columns": table.columns,
+        "quota": quota,
+        "newer": newer,
+        "newer_query": urlencode({**vars(newer), **again}) if newer else None,
+    }
 
 
 def _data(context: Values) -> Values:
@@ -352,6 +368,7 @@ def _schedules(context: Values) -> Values:
 
     return {
         **_exclusion(schedules),
+        **runs_view(_requested("runs", schedules)),
         "changing": _requested("change", schedules),
         "zone_name": zone().key,
         "schedules": [

@@ -15,6 +15,7 @@ from application.demo_import import submit_demo
 from application.import_preview import MAX_BYTES
 from contract.declarations import declared
 from contract.fields import Count, Suggested
+from contract.requests.attaching import FORMATS
 from contract.requests.importing import ReadOptions
 from import_engine.formats import ENDINGS
 from storage.accounts.connections import list_connections
@@ -119,6 +120,8 @@ def import_form(dataset_id: int) -> Response:
         row_key=declared_key.columns if declared_key else (),
         connections=connections,
         attach="attach" in request.args,
+        given=request.args,
+        table_formats=FORMATS,
         refs=[one for one in refs if is_movable(one.name)],
         ref=request.args.get("ref", MAIN),
     )

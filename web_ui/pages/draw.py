@@ -16,7 +16,7 @@ from application.excluding import with_filters
 from application.identity.newer_versions import NewerVersion, newer_version
 from application.lifecycle import ADDED_PARAMETERS
 from contract.declarations import Declared, declared
-from contract.fields import Choice, GroupColumn, NumberColumn
+from contract.fields import Choice, GroupColumn, Items, Mapped, NumberColumn
 from contract.requests.draw import MAX_ROUNDS
 from domain_errors import counted
 from sampling_engine import DEFAULT_METHOD, METHOD_CLASSES, Method
@@ -98,7 +98,7 @@ def _method(kind: type[Method]) -> dict[str, Any]:
 
 def _parameter(own: Declared) -> dict[str, Any]:
     """A parameter as the form's script reads it."""
-    kind = getattr(own.kind, "of", own.kind)
+    kind = own.kind.of if isinstance(own.kind, Items | Mapped) else own.kind
     return {
         "name": own.name,
         "type": own.kind.json_type,

@@ -15,7 +15,6 @@ from werkzeug.wrappers import Response as AnyResponse
 from application.audit.finding_values import has_findings
 from application.audit.items import drawn_book_column
 from application.estimation.backtest import KnownFigure, backtest_of
-from application.estimation.calibrating import MAX_COLUMNS, CalibrationFacts
 from application.estimation.contrasts import ContrastEstimate
 from application.estimation.estimates import EstimatesAnswer, estimates_of
 from application.estimation.estimates_sheet import (
@@ -30,6 +29,7 @@ from application.estimation.estimates_sheet import (
     truth_judgement,
 )
 from application.estimation.figures import FigureEstimate, PlainEstimate
+from application.estimation.known_totals import census_of
 from application.estimation.more_rows import PrecisionGoal, more_rows
 from application.estimation.uploaded_values import uploads_of
 from application.estimation.value_sources import (
@@ -38,26 +38,24 @@ from application.estimation.value_sources import (
     EstimatedColumn,
     ValueSource,
     estimated_columns,
-    value_of_text,
     value_source,
 )
 from contract.answers import answer_fields
 from contract.fields import DEFAULT_CONFIDENCE, NOT_GIVEN, USUAL_CONFIDENCES
-from contract.group_texts import split_two_groups
+from contract.group_texts import read_two_groups
 from contract.numbers import TwoReadings, number_of
 from contract.requests.estimate import (
     DEFAULT_QUANTILE,
     MINIMUM_DEGREES,
     BacktestRequest,
     BetweenRequest,
-    CalibrateRequest,
     ContrastRequest,
     EstimatesRequest,
     IntervalRequest,
     StatisticRequest,
     VarianceRequest,
 )
-from contract.words import CALIBRATIONS, LONELY, STATISTICS, GoalKind
+from contract.words import LONELY, STATISTICS, GoalKind
 from domain_errors import DomainError, InvalidRequest
 from parquet_tables.exports import MEDIA_TYPES
 from presentation.charts import Interval, IntervalChart, axis_of
@@ -65,10 +63,20 @@ from presentation.content import Judgement, Table, formula_safe
 from presentation.xlsx import write_sections
 from storage.errors import NotFound
 from storage.jobs.jobs import JobRecord
-from web_ui.contract_forms import form_fields, read_form
+from web_ui.contract_forms import read_form
 from web_ui.job_texts import problem_text
 from web_ui.numbers import chosen_level, confidence_choice
 from web_ui.pages.request_code import code_at
+from web_ui.pages.weighting import (
+    chosen_calibration,
+    chosen_nonresponse,
+    known_totals_table,
+    response_table,
+    shown_fields,
+    weighting_choices,
+    weighting_form,
+    weights_view,
+)
 from web_ui.shell import audit_sample, blueprint, caller, service, signed_in
 
 Values = dict[str, Any]
@@ -80,7 +88,12 @@ DESIGN_TABLES = {
     "format=json": "Facts (JSON)",
 }
 PROGRAMS = {"r": "R (survey)", "stata": "Stata", "sas": "SAS", "python": "Python"}
-VIEWS = {"figures": "Figures", "backtest": "Back-test", "values": "Values from a file"}
+VIEWS = {
+    "figures": "Figures",
+    "backtest": "Back-test",
+    "values": "Values from a file",
+    "weights": "Weights",
+}
 BY_ITSELF = ("confidence", "book_column", "true_values")
 """Fields of the request that the page shows in a way of its own."""
 OTHER_CELLS = ("group", "uncalibrated")
@@ -90,8 +103,6 @@ CONTRAST_SIDE = ("name", "estimate", "standard_error", "ci_low", "ci_high", "n")
 MAX_MARGIN = 1e300
 MAX_DRAWN = 40
 """Groups in the picture; the table has all."""
-MAX_KNOWN = 4
-"""Columns of known totals that the page offers; the API takes more."""
 
 
 def estimates_tab(found: JobRecord) -> Values:
@@ -103,6 +114,8 @@ def estimates_tab(found: JobRecord) -> Values:
             return values | _backtest(found)
         case "values":
             return values | _uploads(found)
+        case "weights":
+            return values | weights_view(found)
         case _:
             return values | _figures(found)
 
@@ -115,30 +128,29 @@ def _figures(found: JobRecord) -> Values:
         "statistics": STATISTICS,
         "confidences": USUAL_CONFIDENCES,
         "lonely_choices": LONELY,
-        "calibrations": CALIBRATIONS,
         "uploads": uploads_of(service(), found),
         "has_findings": has_findings(service(), found),
         "table_columns": estimated_columns(service(), found),
         "drawn_book": drawn_book_column(found),
-        "max_known": MAX_KNOWN,
-        "further_fields": form_fields(EstimatesRequest, request.args, BY_ITSELF),
+        "further_fields": shown_fields(EstimatesRequest, request.args, BY_ITSELF),
+        **weighting_form(request.args),
     }
     try:
         with caller().reading():
             values["columns"] = estimated_columns(service(), found, chosen_source(found, chosen))
             if lacks_column(chosen):
                 chosen |= first_choice(values["columns"])
-            answer = estimates_of(service(), found, estimates_asked(found, chosen))
+            asked = estimates_asked(chosen)
+            census = census_of(caller(), found, asked.calibrate)
+            answer = estimates_of(service(), found, asked, census)
         audit_sample(found, "estimates")
     except DomainError as error:
         return {**values, "problem": problem_text(error), "problem_code": error.code}
-    estimates, _ = answer.estimates, estimates_asked(found, chosen).stated()
+    estimates = answer.estimates
     inside = [held for each in estimates if (held := each.holds_truth) is not None]
     return {
         **values,
-        **code_at(
-            f"/api/sampling/jobs/{found.id}/estimates", estimates_asked(found, chosen).stated()
-        ),
+        **code_at(f"/api/sampling/jobs/{found.id}/estimates", asked.stated()),
         "answer": answer,
         "single": _texts(estimates[0]) if len(estimates) == 1 and not chosen["by"] else None,
         "table": estimates_table(answer, "Estimates"),
@@ -151,7 +163,8 @@ def _figures(found: JobRecord) -> Values:
         "max_drawn": MAX_DRAWN,
         "design_links": _design_links(answer.design.method),
         **_needed(found, chosen),
-        "known_totals": _known_totals(answer.calibration),
+        "known_totals": known_totals_table(answer.calibration),
+        "response": response_table(answer.nonresponse),
         **_contrasts(answer),
     }
 
@@ -212,22 +225,6 @@ def _contrasts(answer: EstimatesAnswer) -> Values:
 def group_names(group: Mapping[str, Any]) -> list[str]:
     """The values of a group as texts."""
     return ["Missing" if part is None else str(part) for part in group.values()]
-
-
-def _known_totals(calibration: CalibrationFacts | None) -> Table | None:
-    """The totals that a calibration reproduces; None without any."""
-    if not calibration or not calibration.totals:
-        return None
-    rows = []
-    for total in calibration.totals:
-        name = total.column or "Rows"
-        if total.group is not None:
-            parts = total.group.values()
-            name = ", ".join("Missing" if part is None else str(part) for part in parts)
-        amounts = (figure(amount, "total") for amount in (total.known, total.estimated))
-        rows.append((name, *amounts, total.n))
-    header = ("Total of", "In the table", "By the sample alone", "Rows")
-    return Table("Known totals", header, rows)
 
 
 def _backtest(found: JobRecord) -> Values:
@@ -308,7 +305,7 @@ def _needed(found: JobRecord, chosen: Values) -> Values:
         return {}
     try:
         with caller().reading():
-            goal = PrecisionGoal(estimates_asked(found, chosen), _goal(chosen), chosen["basis"])
+            goal = PrecisionGoal(estimates_asked(chosen), _goal(chosen), chosen["basis"])
             return {"needed": more_rows(service(), found, goal)}
     except DomainError as error:
         return {"needed_problem": problem_text(error)}
@@ -344,7 +341,8 @@ def estimates_file(job_id: str) -> AnyResponse:
     estimates = answer.estimates
     groups = list(estimates[0].group) if estimates else chosen["by"]
     names = [own.name for own in answer_fields(FigureEstimate) if own.name not in OTHER_CELLS]
-    plain = [own.name for own in answer_fields(PlainEstimate)] if answer.calibration else []
+    is_weighted = answer.calibration is not None or answer.nonresponse is not None
+    plain = [own.name for own in answer_fields(PlainEstimate)] if is_weighted else []
     headings = [*groups, *names, *(f"uncalibrated_{name}" for name in plain)]
     lines.writerow(map(_safe, headings))
     for each in estimates:
@@ -397,7 +395,9 @@ def _downloaded(job_id: str) -> tuple[JobRecord, EstimatesAnswer, Values]:
         if lacks_column(chosen):
             columns = estimated_columns(service(), found, chosen_source(found, chosen))
             chosen |= first_choice(columns)
-        answer = estimates_of(service(), found, estimates_asked(found, chosen))
+        asked = estimates_asked(chosen)
+        census = census_of(caller(), found, asked.calibrate)
+        answer = estimates_of(service(), found, asked, census)
     audit_sample(found, "estimates")
     return found, answer, chosen
 
@@ -430,8 +430,7 @@ def figure_choices() -> Values:
         "basis": "frame" if given.get("basis") == "frame" else "sample",
         **confidence_choice(given, DEFAULT_CONFIDENCE),
         "true_values": "true_values" in given,
-        "calibrate": given.get("calibrate") if given.get("calibrate") in CALIBRATIONS else None,
-        "known": [name for name in given.getlist("known") if name],
+        **weighting_choices(given),
         "values": _values_of(given.get("values", "")),
         "book": given.get("book") or None,
         "lonely": given["lonely"] if given.get("lonely") in LONELY else "fail",
@@ -476,17 +475,15 @@ def first_choice(columns: Sequence[EstimatedColumn]) -> Values:
     return {"statistic": "mean", "column": best.name}
 
 
-def estimates_asked(found: JobRecord, chosen: Values) -> EstimatesRequest:
+def estimates_asked(chosen: Values) -> EstimatesRequest:
     """The choices as a request."""
-    name, value = chosen["statistic"], NOT_GIVEN
-    if name == "proportion" and chosen["column"]:
-        source, text = chosen_source(found, chosen), chosen["value"]
-        value = value_of_text(service(), found, chosen["column"], text, source)
+    name = chosen["statistic"]
+    is_share = name == "proportion" and chosen["column"]
     figure = StatisticRequest(
         statistic=name,
         column=chosen["column"] if name != "count" else None,
         denominator=chosen["denominator"] if name == "ratio" else None,
-        value=value,
+        value=(chosen["value"] or None) if is_share else NOT_GIVEN,
         q=chosen["q"] if name == "quantile" else DEFAULT_QUANTILE,
     )
     return EstimatesRequest(
@@ -497,36 +494,24 @@ def estimates_asked(found: JobRecord, chosen: Values) -> EstimatesRequest:
         interval=IntervalRequest(minimum_degrees=0 if chosen["all_intervals"] else MINIMUM_DEGREES),
         variance=VarianceRequest(lonely_stratum=chosen["lonely"]),
         true_values=chosen["true_values"],
-        calibrate=_calibration(chosen),
-        contrast=_contrast(found, chosen),
+        calibrate=chosen_calibration(chosen),
+        nonresponse=chosen_nonresponse(chosen, request.args),
+        contrast=_contrast(chosen),
         values=chosen["values"],
         book_column=chosen["book"],
         **read_form(EstimatesRequest, request.args, BY_ITSELF),
     )
 
 
-def _contrast(found: JobRecord, chosen: Values) -> ContrastRequest | None:
+def _contrast(chosen: Values) -> ContrastRequest | None:
     """The contrast of two groups, or else with another column."""
-    measure, source = chosen["measure"], chosen_source(found, chosen)
+    measure = chosen["measure"]
     if chosen["groups"] and chosen["other"]:
         raise InvalidRequest("Compare two groups or compare with a column, not both.")
     if chosen["groups"]:
-        by, first, second = split_two_groups(chosen["groups"])
-        values = [
-            value_of_text(service(), found, by, side.text, source) for side in (first, second)
-        ]
-        between = BetweenRequest(by=by, first=values[0], second=values[1])
+        between = BetweenRequest(**read_two_groups(chosen["groups"]))
         return ContrastRequest(between=between, measure=measure)
     return ContrastRequest(column=chosen["other"], measure=measure) if chosen["other"] else None
-
-
-def _calibration(chosen: Values) -> CalibrateRequest | None:
-    """The chosen calibration; none until a column is chosen."""
-    method, known = chosen["calibrate"], chosen["known"]
-    if not method or not known:
-        return None
-    # A method of one column leaves the choices of another method out.
-    return CalibrateRequest(method=method, columns=tuple(known[: MAX_COLUMNS[method]]))
 
 
 def figure_title(chosen: Mapping[str, Any]) -> str:

@@ -28,7 +28,7 @@ from application.panels.registering import may_be_followed
 from application.request_code.forms import ApiRequest
 from application.samples.design_sheet import group_table
 from application.samples.divisions import division_sentences, part_shares
-from application.samples.facts import monetary_facts, step_facts, warnings_of
+from application.samples.facts import monetary_facts, relative_facts, step_facts, warnings_of
 from application.samples.overview import sample_overview
 from application.samples.replacements import next_rows
 from application.schedules.registering import repeated_request
@@ -54,7 +54,8 @@ from storage.certificates.ledger import draw_entry
 from storage.certificates.row_roots import row_root_of
 from storage.errors import Pruned
 from storage.jobs import kinds
-from storage.jobs.jobs import JobRecord, list_log
+from storage.jobs.jobs import JobRecord, get_job, list_log
+from storage.jobs.lists import JobFilters, list_jobs
 from storage.sqlite.clock import timestamp
 from storage.sqlite.database import Transaction
 from storage.versions.bin import is_binned
@@ -83,6 +84,8 @@ from web_ui.shell import (
 )
 
 MAX_LOG_ENTRIES = 1000
+MAX_BEGINNINGS = 20
+"""Newest imports among which the form of a schedule offers those to begin with."""
 RESERVES_LIMIT = 10
 ROWS_LOOKED_UP = 10
 FIRST_ROWS, MAX_FIRST_COLUMNS = 8, 30
@@ -217,8 +220,15 @@ def _step_facts(found: JobRecord) -> list[Facts]:
     rounds = found.run_parameters["rounds"]
     results = (found.output_summary or {}).get("rounds") or [{}] * len(rounds)
     return [
-        Facts("Design", [*step_facts(given, seeds), *monetary_facts(result)])
-        for given, seeds, result in zip(rounds, seeded, results, strict=True)
+        Facts(
+            "Design",
+            [
+                *step_facts(given, seeds),
+                *relative_facts(found.run_parameters, place),
+                *monetary_facts(result),
+            ],
+        )
+        for place, (given, seeds, result) in enumerate(zip(rounds, seeded, results, strict=True))
     ]
 
 
@@ -335,9 +345,10 @@ def _certificate(found: JobRecord) -> Values:
 
 def _request(found: JobRecord) -> Values:
     """The request as JSON and as code; only the original one as JSON if its data was pruned."""
-    values: Values = {"zone_name": None, "key_column": None}
+    values: Values = {"zone_name": None, "key_column": None, "beginnings": []}
     if _can_repeat(found):
         values["zone_name"] = zone().key
+        values["beginnings"] = _beginnings(found)
         if found.run_type == "sampling":
             values["key_column"] = _key_column(found)
     try:
@@ -347,6 +358,21 @@ def _request(found: JobRecord) -> Values:
         return {**values, "parameters": original, "problem": problem_text(error)}
     described = None if found.kind is kinds.ATTACHMENT else _api_request(found, body)
     return {**values, "parameters": _json(body), "code": described and code_of(described)}
+
+
+def _beginnings(found: JobRecord) -> list[JobRecord]:
+    """The attachments and imports of URIs with which the runs of a schedule may begin."""
+    filters = JobFilters(dataset_id=found.dataset_id, run_type="import", statuses=("completed",))
+    with service().database.read() as tx:
+        jobs, _ = list_jobs(tx, caller().user, filters, offset=0, limit=MAX_BEGINNINGS)
+        listed = [get_job(tx, each.id, with_position=False) for each in jobs]
+    ref = found.run_parameters["source_ref"]
+    return [
+        each
+        for each in listed
+        if each.run_parameters["ref"] == ref
+        and ("attach" in each.run_parameters or "uri" in each.run_parameters)
+    ]
 
 
 def _key_column(found: JobRecord) -> str | None:

@@ -11,7 +11,7 @@ from application.request_code.forms import ApiRequest
 from application.request_code.texts import RequestCode, request_code
 from domain_errors import InvalidRequest
 from storage.accounts.datasets import DatasetFilters, list_datasets
-from web_ui.shell import blueprint, caller, service, signed_in
+from web_ui.shell import blueprint, caller, own_address, service, signed_in
 
 
 @blueprint.post("/request-code")
@@ -36,7 +36,7 @@ def code_of_form() -> dict[str, Any]:
 
 def code_of(described: ApiRequest) -> RequestCode:
     """Return the code of a request to this server."""
-    return request_code(described, request.host_url.rstrip("/"), _dataset_name)
+    return request_code(described, own_address(), _dataset_name)
 
 
 def code_at(path: str, body: dict[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from flask import request
 
 from application.access import RowSource
+from contract.column_lists import listed_names
 from contract.requests.tables import CurrentRowsRequest
 from domain_errors import DomainError
 from service.tables.chosen_keys import declared_key_of
@@ -31,8 +32,8 @@ def rows_tab(found: JobRecord) -> Values:
     values |= {"grid": None, "state": None, "needs_key": False, "problem": None, "why": None}
     if not as_of:
         return {**values, **_drawn(found)}
-    query = CurrentRowsRequest(as_of=as_of, key=[name.strip() for name in key.split(",") if key])
     try:
+        query = CurrentRowsRequest(as_of=as_of, key=listed_names(key))
         with caller().reading(), current_rows(service(), found, query) as (state, table):
             source = RowSource(found.dataset_id, table.commit_id, state.table_key, found.id)
             values["grid"] = grid_of(table, source)

@@ -3,7 +3,7 @@
 import { callApi, newKey } from "./api.js";
 import { columnNote } from "./column_changes.js";
 import { fill, h, one } from "./dom.js";
-import { bytes, number } from "./format.js";
+import { bytes, number, time } from "./format.js";
 import { clearMarks, mark } from "./forms.js";
 import { watchJob } from "./live.js";
 import { reportProblem } from "./notices.js";
@@ -11,20 +11,21 @@ import { LABELS, failureOf, typeName } from "./words.js";
 
 const form = one("#attach");
 const { dataset } = form.dataset;
-const [connection, uris, tableKey, result, state] = ["#connection", "#uris", "#attach-table", "#attached", "#attach-state"].map((id) => one(id));
+const [connection, uris, tableKey, result, state, format, version] = ["#connection", "#uris", "#attach-table", "#attached", "#attach-state", "#attach-format", "#attach-version"].map((id) => one(id));
 const [preview, send] = [one("#attach-preview"), one("#attach-send")];
 let current = null;
 let key = newKey();
 
-Object.assign(LABELS, { uri: "Files and folders", table_key: "Name of the table" });
+Object.assign(LABELS, { uri: "Files and folders", table_key: "Name of the table", version: "Version of the table" });
 
 function table() {
   const given = uris.value.split("\n").map((line) => line.trim()).filter(Boolean);
-  return { uri: given, connection: connection.value, ...(tableKey.value.trim() ? { table_key: tableKey.value.trim() } : {}) };
+  return { uri: given, connection: connection.value, ...(format.value === "parquet" ? {} : { format: format.value, ...(version.value.trim() ? { version: version.value.trim() } : {}) }), ...(tableKey.value.trim() ? { table_key: tableKey.value.trim() } : {}) };
 }
 
 /** The prefix of the connection begins a first line that nobody has changed. */
 function begin() {
+  version.closest("span").hidden = format.value === "parquet";
   const prefixes = [...connection.options].map((option) => option.dataset.prefix);
   if (!uris.value.trim() || prefixes.includes(uris.value.trim())) uris.value = connection.selectedOptions[0].dataset.prefix;
   reset();
@@ -41,10 +42,14 @@ const figure = (title, value, more) => h("div", { class: "figure" }, h("dt", {},
 const row = (cells) => h("tr", {}, cells);
 
 function shown(found) {
+  const { source } = found;
   const rest = found.file_count - found.files.length;
   return [
     h("dl", { class: "figures" }, figure("Rows", number(found.row_count)), figure("Files", number(found.file_count)),
-      figure("Columns", number(found.columns.length)), figure("Size", bytes(found.size_bytes), "is not copied")),
+      figure("Columns", number(found.columns.length)), figure("Size", bytes(found.size_bytes), "is not copied"),
+      source ? figure(source.format === "iceberg" ? "Snapshot" : "Version", source.version, source.committed_at ? time(source.committed_at) : null) : null,
+      source ? figure("Deleted rows", number(source.deleted_rows), "are left out") : null,
+      found.partition_columns.length ? figure("Partitions", number(found.partition_columns.length), found.partition_columns.join(", ")) : null),
     found.notes.length ? h("div", { class: "notes" }, h("ul", {}, found.notes.map((note) => h("li", {}, note)))) : null,
     h("div", { class: "sides" },
       h("div", { class: "scroll tall", tabindex: "0", role: "region", "aria-label": "Files" }, h("table", {},
@@ -102,8 +107,8 @@ form.addEventListener("submit", async (event) => {
   }
 });
 
-connection.addEventListener("change", begin);
+[connection, format].forEach((field) => field.addEventListener("change", begin));
 one("#attach-verify").addEventListener("change", () => { key = newKey(); });
 for (const id of ["#attach-ref", "#attach-require"]) one(id).addEventListener("change", reset);
-[uris, tableKey].forEach((field) => field.addEventListener("input", reset));
+[uris, tableKey, version].forEach((field) => field.addEventListener("input", reset));
 begin();

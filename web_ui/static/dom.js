@@ -22,6 +22,9 @@ export function h(tag, attributes = {}, ...children) {
   return element;
 }
 
+/** The parts of a text between commas or semicolons; one with a comma stands in double quotes. */
+export const listed = (text) => Array.from(text.matchAll(/\s*"((?:[^"]|"")+)"\s*(?=[,;]|$)|[^,;]+/g), ([all, quoted]) => quoted?.replaceAll('""', '"') ?? all.trim()).filter(Boolean);
+
 /** Create an SVG element. */
 export function s(tag, attributes, ...children) {
   const element = document.createElementNS("http://www.w3.org/2000/svg", tag);

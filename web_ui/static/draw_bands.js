@@ -183,7 +183,7 @@ function suggestForm(context, round, entry, use) {
     button.disabled = true;
     try {
       const answer = await callApi(`${context.sampling}/strata`, { json: { ...context.source(), column: entry.column, bands: count(bands), rule: rule.value,
-        take_all: takeAll.checked, sample_size: count(rows), filters: round.filters ?? null } });
+        take_all: takeAll.checked, sample_size: count(rows), filters: round.filters ?? null, order: round.order ?? null } });
       use(answer.breaks, answer.parameters.sizes);
       const [{ true_value: total }] = answer.goals;
       const share = total ? ` (${percent(answer.margin_of_error / Math.abs(total))})` : "";

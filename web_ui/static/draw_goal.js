@@ -145,7 +145,7 @@ export function goalForm(context, round, { id, method, loc }) {
 /** The step without its size and seed. */
 export function designOf(round) {
   const parameters = Object.fromEntries(Object.entries(round.parameters).filter(([name]) => name !== "seed" && !SIZES.includes(name)));
-  return { method: round.method, parameters, filters: round.filters ?? null };
+  return { method: round.method, parameters, filters: round.filters ?? null, order: round.order ?? null };
 }
 
 function showAnswer(element, answer, isShare) {

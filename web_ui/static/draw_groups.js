@@ -69,7 +69,7 @@ async function banded(context, round, column) {
   const breaks = await suggestedBreaks(context, round, column.name);
   if (isNumber(column)) context.suggestAmount(column.name);
   const { parameters } = round;
-  if (!("sizes" in parameters) && !("parts" in parameters) && !(parameters.strata_columns ?? []).length) {
+  if (!["sizes", "parts", "num_clusters"].some((name) => name in parameters) && !(parameters.strata_columns ?? []).length) {
     for (const name of ["sample_size", "sample_fraction", "samples_per_stratum", "allocation", "allocation_column", "cost_column", "min_per_stratum"]) delete parameters[name];
     delete round.goal;
     parameters.sizes = {};

@@ -21,6 +21,8 @@ const HINTS = {
 /** The parameters of "How?"; the others are of "How many?" or options. */
 const OF_HOW = ["strata_columns", "weight_column", "cluster_column", "num_clusters", "book_column", "population", "selection", "parts", "group"];
 
+const LIST = "array of string";
+
 /** The fieldset of a step. Actions (remove, up, down, copy) are functions or null. */
 export function roundForm(context, round, place, actions) {
   const method = context.methods.find((one) => one.name === (round.method === "reservoir" ? "random" : round.method));
@@ -28,9 +30,11 @@ export function roundForm(context, round, place, actions) {
   if (method.no_keyed_order) delete round.order;
   const [how, many, options] = [h("div", { class: "fields" }), h("div", { class: "stack" }), h("div", { class: "fields" })];
   const refresh = () => {
-    fill(how, parametersOf(method, round).filter((one) => OF_HOW.includes(one.name)).map((one) => field(context, round, one, loc, refresh)));
+    const shown = parametersOf(method, round);
+    for (const one of method.parameters) if (Object.keys(one.only_with).length && !SIZES.includes(one.name) && !shown.includes(one)) delete round.parameters[one.name];
+    fill(how, shown.filter((one) => OF_HOW.includes(one.name)).map((one) => field(context, round, one, loc, refresh)));
     if (!method.divides) fill(many, sizeForm(context, round, method, loc, refresh));
-    fill(options, parametersOf(method, round).filter((one) => !OF_HOW.includes(one.name)).map((one) => field(context, round, one, loc, refresh)));
+    fill(options, shown.filter((one) => !OF_HOW.includes(one.name)).map((one) => field(context, round, one, loc, refresh)));
   };
   refresh();
   const action = (name, text, run) => run && h("button", { type: "button", class: "plain", "aria-label": `${text} step ${place + 1}`, onclick: run }, name);
@@ -105,7 +109,7 @@ function field(context, round, parameter, loc, refresh) {
     if (value === undefined || value === "") delete parameters[name];
     else parameters[name] = value;
     context.changed();
-    if (parameter.choices.length) refresh();
+    if (parameter.choices.length || parameter.type === LIST) refresh();
   };
   if (name === "strata_columns") return groupsPicker(context, round, id, set, refresh);
   if (parameter.type === "boolean") {
@@ -120,7 +124,20 @@ function field(context, round, parameter, loc, refresh) {
     h("small", { class: "soft" }, render(parameter.description)));
 }
 
+/** Selects of up to three columns, the last of them empty. */
+function columnsInput(context, { id }, value, set) {
+  return h("div", { class: "stack" }, [...value, ""].slice(0, 3).map((column, place) => {
+    const own = place ? { id: `${id}.${place}`, "data-loc": `${id}.${place}`, "aria-label": "And by" } : { id, "data-loc": id };
+    return columnSelect(context.columns(), own, column, (found) => {
+      const columns = value.toSpliced(place, 1, ...(found ? [found] : []));
+      set(columns.length ? columns : undefined);
+      document.getElementById(own.id)?.focus();
+    });
+  }));
+}
+
 function input(context, parameter, common, value, set) {
+  if (parameter.type === LIST) return columnsInput(context, common, value ?? [], set);
   if (parameter.column) {
     const columns = context.columns().filter((column) => parameter.column !== "number" || isNumber(column));
     return columnSelect(columns, common, value, set);

@@ -1,6 +1,6 @@
 // Forms that call the API: <form data-api="POST /api/…" data-then="/path/{id}">.
 //
-// The body is JSON by field name. data-as="number", "list" or "json" converts a text; data-as="item" lists the values of
+// The body is JSON by field name. data-as="number", "list", "lines" or "json" converts a text; data-as="item" lists the values of
 // the checked boxes of a name; a name "a.b" is nested. Empty
 // fields are omitted, except with data-empty. data-confirm shows a confirmation; data-confirm-text must be
 // typed. data-then is the next page, with {name} from the response; the default is a reload.
@@ -12,7 +12,7 @@
 // data-once adds an idempotency key. data-switch submits the form when a choice changes.
 
 import { callApi, newKey, submitForm } from "./api.js";
-import { all, h, one } from "./dom.js";
+import { all, h, listed, one } from "./dom.js";
 import { localTime } from "./format.js";
 import { notify, reportProblem } from "./notices.js";
 import { messageOf } from "./words.js";
@@ -37,7 +37,8 @@ export function body(form) {
       : field.type === "password" ? field.value : field.value.trim(); // a password may begin or end with a space
     if (text === "" && field.dataset.empty === undefined) continue;
     if (field.dataset.as === "number") put(field.name, Number(text));
-    else if (field.dataset.as === "list") put(field.name, text.split(/[,;]/).map((part) => part.trim()).filter(Boolean));
+    else if (field.dataset.as === "list") put(field.name, listed(text));
+    else if (field.dataset.as === "lines") put(field.name, text.split("\n").map((part) => part.trim()).filter(Boolean));
     else put(field.name, field.dataset.as === "json" ? JSON.parse(text) : text);
   }
   return values;

@@ -3,7 +3,7 @@
 
 import { callApi, headers, newKey, sessionEnded, sessionState, urlWith } from "./api.js";
 import { columnNote } from "./column_changes.js";
-import { fill, h, one } from "./dom.js";
+import { fill, h, listed, one } from "./dom.js";
 import { bytes } from "./format.js";
 import { body, clearMarks, mark } from "./forms.js";
 import { importOptions } from "./import_options.js";
@@ -63,7 +63,7 @@ const rowKey = one("#row_key");
 let proposedKey = ""; // null once the user typed a key
 rowKey.addEventListener("input", () => { proposedKey = null; });
 function keyField() {
-  const columns = rowKey.value === rowKey.defaultValue ? [] : rowKey.value.split(",").map((part) => part.trim()).filter(Boolean);
+  const columns = rowKey.value === rowKey.defaultValue ? [] : listed(rowKey.value);
   return columns.length ? { row_key: columns } : {};
 }
 const isRequired = () => Boolean(one("#require_columns")?.checked);
@@ -151,7 +151,7 @@ async function read() {
   options.showQuestions(one("#questions"), found.tables);
   showPreview(box, found, options.columnHead);
   if (!isAuto && !rowKey.defaultValue && proposedKey !== null) {
-    proposedKey = found.tables.length === 1 ? found.tables[0].row_key.join(", ") : "";
+    proposedKey = found.tables.length === 1 ? found.tables[0].row_key.map((name) => (/[",;]/.test(name) ? `"${name.replaceAll('"', '""')}"` : name)).join(", ") : "";
     rowKey.value = proposedKey;
     showRequest();
   }

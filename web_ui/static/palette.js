@@ -24,7 +24,7 @@ function addressOf(hit) {
 }
 
 function option(hit) {
-  const name = hit.kind === "row" ? `${hit.row_id} in ${hit.name}` : hit.name;
+  const name = hit.kind === "row" ? `${hit.row_name} in ${hit.name}` : hit.name;
   const about = [hit.purpose, hit.kind === "dataset" ? null : hit.dataset_name].filter(Boolean).join(" · ");
   const kind = hit.kind === "job" ? `${KINDS.job}, ${hit.job_kind}` : KINDS[hit.kind];
   return { kind, text: name, about, run: () => location.assign(addressOf(hit)) };

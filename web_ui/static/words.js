@@ -4,7 +4,7 @@ import { number } from "./format.js";
 
 /** Labels by API field. */
 export const LABELS = {
-  method: "Method", key: "Row key", filters: "Filter", columns: "Columns", order_by: "Order by",
+  method: "Method", key: "Row key", duplicates: "Equal keys", filters: "Filter", columns: "Columns", order_by: "Order by",
   output_name: "Name", commit_message: "Purpose", amount_column: "Amount to cover", allow_empty: "Allow a sample without rows", require_columns: "Require the same columns", breaks: "Breaks", margin: "Margin of error", source_ref: "Version", table_key: "Table",
   exclude_drawn_by: "Exclude drawn rows by", soeid: "User name", user_soeid: "User name", expires_in_days: "Valid days",
 };
@@ -20,7 +20,7 @@ export function messageOf({ msg, template, parameters }) {
 }
 
 /** A failed job's message, as failure_of of web_ui/job_texts.py writes it. */
-export const failureOf = ({ error_message: message }) => message.replace(/(?<= )(allow_empty|require_columns)(?=\.$| to accept them\.$)/, (field) => `“${LABELS[field]}”`);
+export const failureOf = ({ error_message: message }) => message.replace(/(?<= )(allow_empty|require_columns|duplicates)(?=\.$| to (accept them|number)\.$)/, (field) => `“${LABELS[field]}”`);
 
 /** Screen words for those of templates. */
 const SCREEN_WORDS = { strata: "groups", stratum: "group", round: "step", rounds: "steps", Round: "Step", Rounds: "Steps" };

@@ -18,8 +18,8 @@ from application.audit.evaluation.request import (
 )
 from application.audit.items import amounts_of, drawn_book_column
 from application.audit.state import ordinal_of
-from application.estimation.estimates import frame_condition
 from application.estimation.monetary_selection import selection_doubts
+from application.estimation.weighting import frame_condition
 from contract.requests.estimate import VarianceRequest
 from contract.requests.evaluate import VariablesParameters
 from contract.words import LONELY

@@ -90,6 +90,12 @@ def attach(dataset_id: int, ref: str, given: AttachRequest) -> JobAccepted:
 
 def _tables(given: AttachPreviewRequest | AttachRequest) -> list[TableToAttach]:
     return [
-        TableToAttach(table.table_key, tuple(table.uri), table.connection or "")
+        TableToAttach(
+            table.table_key,
+            tuple(table.uri),
+            table.connection or "",
+            table.format,
+            table.version,
+        )
         for table in given.tables
     ]

@@ -7,17 +7,21 @@ from typing import Annotated
 
 from application.excluding import ExclusionFacts
 from application.schedules import registering
+from application.schedules.figures import ScheduleFigures, schedule_figures
 from application.schedules.times import explained, upcoming
 from contract.declarations import Help
 from contract.requests.automation import (
     CronRequest,
     ScheduleChangeRequest,
     ScheduleRequest,
+    ScheduleRunsRequest,
     SchedulesRequest,
 )
+from contract.requests.pooling import ScheduleFiguresRequest
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.schemas.base import MessageOut
-from http_api.schemas.contract import Listing, list_schema, page_of
+from http_api.schemas.contract import Listing, list_schema, listed, page_of
+from storage.jobs.schedule_runs import ScheduleRun, list_runs
 from storage.jobs.schedules import Schedule, list_schedules
 from storage.sqlite.clock import timestamp
 
@@ -107,6 +111,31 @@ def exclusion(schedule_id: int) -> ExclusionFacts:
     It reads the key's columns of the whole table.
     """
     return registering.excluded_next(caller(), schedule_id).facts()
+
+
+@blueprint.get(
+    "/<int:schedule_id>/runs", query=ScheduleRunsRequest, output=list_schema("runs", ScheduleRun)
+)
+def runs(schedule_id: int, query: ScheduleRunsRequest) -> Listing:
+    """The runs of a schedule that begins with data, newest first: each step with its job."""
+    registering.readable_schedule(caller(), schedule_id)
+    with service().database.read() as tx:
+        return listed(list_runs(tx, schedule_id, query.offset, query.limit), query)
+
+
+@blueprint.post(
+    "/<int:schedule_id>/figures",
+    body=ScheduleFiguresRequest,
+    output=ScheduleFigures,
+    only_reads=True,
+)
+def figures(schedule_id: int, given: ScheduleFiguresRequest) -> ScheduleFigures:
+    """A figure of each run of a schedule, with its interval, and of all runs together.
+
+    Of the columns of the table, or of the findings. `pooling` says what the runs are together, and
+    a note what that assumes.
+    """
+    return schedule_figures(caller(), schedule_id, given)
 
 
 def _times(cron: str, zone: str) -> list[str]:

@@ -81,10 +81,14 @@ class SplitMethod(Method):
     has_margin_of_error: ClassVar = False
     equal_chances: ClassVar = True
     divides: ClassVar = True
-    no_certificate: ClassVar = (
-        "A split has no certificate: it draws no sample. Anyone can compute the part of a row from "
-        "its key and the seed, as docs/SPLIT.md shows."
-    )
+
+    @property
+    def no_certificate(self) -> str:
+        """Its parts aren't samples."""
+        return (
+            "A split has no certificate: it draws no sample. Anyone can compute the part of a row "
+            "from its key and the seed, as docs/SPLIT.md shows."
+        )
 
     @classmethod
     def from_json(cls, name: str, parameters: Mapping[str, Any]) -> Self:

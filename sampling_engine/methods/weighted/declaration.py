@@ -1,22 +1,35 @@
-"""Sampling with probability proportional to size: Pareto order sampling (Rosén 1997)."""
+"""Sampling with probability proportional to size.
+
+Pareto order sampling (Rosén 1997), or systematic selection (Madow 1949).
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 
-from contract.declarations import Help, Initial, Option, Title
-from contract.fields import Bounds, Count, NumberColumn
+from contract.declarations import Help, Initial, Option, Title, UsedWith
+from contract.fields import Bounds, Choice, Count, NumberColumn
 from contract.requests.draw import FIRST_DRAW_VERSION
 from parquet_tables.progress import ProgressCallback, progress_part
-from sampling_engine.errors import DrawWarning, draw_warning, warned
+from parquet_tables.row_keys.canonical import InvalidKey
+from parquet_tables.tables import TableFiles
+from sampling_engine.errors import DrawWarning, InvalidMethod, draw_warning, warned
 from sampling_engine.methods.method import NO_ROW, EligibleRows, Method, PlannedBy, Reserves
+from sampling_engine.methods.parameters import Loc, SortColumns, SortRule, line_of
 from sampling_engine.methods.weighted.inclusion import read_size_groups
 from sampling_engine.methods.weighted.round import WeightedRound, uniform_order
+from sampling_engine.methods.weighted.systematic_round import SystematicWeightedRound
 from sampling_engine.methods.weighted.weights import Weights, read_weights, take_all_rows
+from sampling_engine.spec import KeyedOrder
+from sampling_engine.sql.lines import SERPENTINE, line_text
 from sampling_engine.sql.units import Units
+
+SizedSelection = Literal["pareto", "systematic"]
+PARETO: SizedSelection = "pareto"
+SYSTEMATIC: SizedSelection = "systematic"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,13 +50,23 @@ class WeightedMethod(Method):
         Option("--weight"),
         Help("A column of numbers, none of them negative or infinite."),
     ]
+    selection: Annotated[
+        SizedSelection,
+        Choice.of(SizedSelection),
+        Help(
+            "`pareto`: the first rows of an order by random numbers and weights. `systematic`: at "
+            "equal distances along the cumulated weights, in the table's order or sorted."
+        ),
+    ] = PARETO
+    sort_columns: Annotated[SortColumns, UsedWith({"selection": (SYSTEMATIC,)})] = None
+    sort_order: SortRule = SERPENTINE
 
     key: ClassVar = "weighted"
     title: ClassVar = "Proportional to amount"
     description: ClassVar = (
         "Pareto sampling: a row's inclusion probability is in proportion to its weight, "
-        "approximately in small samples. Rows whose probability would reach 1 are always drawn; "
-        "rows whose weight is NULL, NaN or 0 never."
+        "approximately in small samples; exactly by systematic selection. Rows whose probability "
+        "would reach 1 are always drawn; rows whose weight is NULL, NaN or 0 never."
     )
     exactly_one_of: ClassVar = (("sample_size",),)
     planned_by: ClassVar[PlannedBy | None] = "weights"
@@ -55,6 +78,57 @@ class WeightedMethod(Method):
     def favoured_column(self) -> str:
         """The weights."""
         return self.weight_column
+
+    @property
+    def is_at_distances(self) -> bool:
+        """Those of a systematic selection."""
+        return self.selection == SYSTEMATIC
+
+    @property
+    def sorted_by(self) -> str | None:
+        """The order by the columns."""
+        if self.sort_columns is None:
+            return None
+        return line_text(self.sort_columns, self.sort_order)
+
+    @property
+    def no_reserves(self) -> str | None:
+        """The rows between two points have no order."""
+        if self.selection == PARETO:
+            return None
+        return (
+            "A systematic selection has no reserves: the rows between the drawn ones have no "
+            "order. Draw another round, or select by `pareto`."
+        )
+
+    def check(self, table: TableFiles, loc: Loc) -> None:
+        """Refuse columns that the table doesn't have, or whose values have no order."""
+        super().check(table, loc)
+        line_of(table, self.sort_columns, self.sort_order, loc)
+
+    def check_combination(self, loc: Loc) -> None:
+        """Pareto sampling has an order of its own."""
+        if self.selection == PARETO and self.sort_columns is not None:
+            raise InvalidMethod(
+                "`sort_columns` needs `selection` systematic: Pareto sampling takes rows in a "
+                "random order.",
+                loc=(*loc, "sort_columns"),
+            )
+
+    def check_order(self, table: TableFiles, order: KeyedOrder, loc: Loc) -> None:
+        """Points lie along the table's order, or along columns."""
+        if self.selection == SYSTEMATIC:
+            raise InvalidKey(
+                "A systematic selection takes rows at equal distances along the table's order or "
+                "a sort, so it has no keyed order: select by `pareto`.",
+                loc=loc,
+            )
+        super().check_order(table, order, loc)
+
+    def scans(self, *, is_filtered: bool) -> int:
+        """A systematic selection sorts the rows, and groups those of leading columns."""
+        more = 0 if self.selection == PARETO else min(len(self.sort_columns or "1"), 2) - 1
+        return super().scans(is_filtered=is_filtered) + more
 
     def prepare(self, eligible: EligibleRows, on_progress: ProgressCallback) -> WeightedRound:
         """Read the weights, and settle the take-all rows."""
@@ -78,11 +152,15 @@ class WeightedMethod(Method):
         step = progress_part(on_progress, 0.7, 0.9)
         take_all = take_all_rows(eligible, weights, size, step)
         groups = None
-        if eligible.round_spec.draw_version != FIRST_DRAW_VERSION:
+        is_pareto = self.selection == PARETO
+        if is_pareto and eligible.round_spec.draw_version != FIRST_DRAW_VERSION:
             step = progress_part(on_progress, 0.9, 1.0)
             groups = read_size_groups(eligible, weights, take_all, step)
         prepared = eligible.prepared(np.array([size], dtype=np.int64), warnings)
         order = uniform_order(eligible.state, eligible.round_spec)
+        if not is_pareto:
+            line = line_of(eligible.state.table, self.sort_columns, self.sort_order)
+            return SystematicWeightedRound(prepared, weights, take_all, None, order, line)
         return WeightedRound(prepared, weights, take_all, groups, order)
 
 

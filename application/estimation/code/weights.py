@@ -1,0 +1,87 @@
+"""Code of other programs that reads a file of weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from estimation_engine.replicates import ReplicateFacts
+
+NO_ERRORS = (
+    "Without replicate weights the estimates are right, and standard errors aren't: they ignore "
+    "the design and the calibration."
+)
+
+
+@dataclass(frozen=True)
+class WeightsCode:
+    """What code needs of a file of weights: its replicates and degrees of freedom."""
+
+    replicates: ReplicateFacts | None
+    degrees: int
+
+
+def programs(facts: WeightsCode) -> Mapping[str, str]:
+    """The code of each program, by its name."""
+    return {
+        "r": r_code(facts),
+        "stata": stata_code(facts),
+        "sas": sas_code(facts),
+        "python": python_code(facts),
+    }
+
+
+def r_code(facts: WeightsCode) -> str:
+    """``svrepdesign`` of the package survey."""
+    read = (
+        'library(survey)\nd <- read.csv("weights.csv", check.names = FALSE, na.strings = "", '
+        'fileEncoding = "UTF-8")\n'
+    )
+    if facts.replicates is None:
+        return f"# {NO_ERRORS}\n{read}design <- svydesign(ids = ~1, weights = d$weight, data = d)\n"
+    return f"""{read}design <- svrepdesign(data = d, weights = d$weight,
+  repweights = d[grep("^replicate_[0-9]+$", names(d))], type = "other",
+  combined.weights = TRUE, scale = {facts.replicates.scale!r},
+  rscales = rep(1, {facts.replicates.count}), mse = TRUE, degf = {facts.degrees})
+"""
+
+
+def stata_code(facts: WeightsCode) -> str:
+    """``svyset`` of the file ``weights.dta``."""
+    if facts.replicates is None:
+        return f'* {NO_ERRORS}\nuse "weights.dta", clear\nsvyset [pweight = weight]\n'
+    return f"""use "weights.dta", clear
+svyset [pweight = weight], ///
+    jkrweight(replicate_1-replicate_{facts.replicates.count}, ///
+    multiplier({facts.replicates.scale!r})) ///
+    vce(jackknife) mse dof({facts.degrees})
+"""
+
+
+def sas_code(facts: WeightsCode) -> str:
+    """``proc surveymeans``; COLUMN stands for a column of numbers."""
+    read = "proc import datafile='weights.csv' out=d dbms=csv replace; guessingrows=max; run;\n"
+    if facts.replicates is None:
+        return (
+            f"/* {NO_ERRORS} */\n{read}"
+            "proc surveymeans data=d mean sum;\n  weight weight; var COLUMN;\nrun;\n"
+        )
+    return f"""{read}proc surveymeans data=d varmethod=jackknife mean sum clm clsum;
+  weight weight;
+  repweights replicate_1-replicate_{facts.replicates.count} /
+    jkcoefs={facts.replicates.scale!r} df={facts.degrees};
+  var COLUMN;
+run;
+"""
+
+
+def python_code(facts: WeightsCode) -> str:
+    """NumPy and pandas; COLUMN stands for a column of numbers."""
+    read = 'import pandas as pd\n\nd = pd.read_csv("weights.csv")\nd = d[d["COLUMN"].notna()]\n'
+    total = 'w, y = d["weight"].to_numpy(), d["COLUMN"].to_numpy()\ntotal = w @ y\n'
+    if facts.replicates is None:
+        return f"# {NO_ERRORS}\n{read}{total}print(total)\n"
+    return f"""{read}{total}replicates = d.filter(regex=r"^replicate_[0-9]+$").to_numpy()
+error = ({facts.replicates.scale!r} * ((replicates.T @ y - total) ** 2).sum()) ** 0.5
+print(total, error)
+"""

@@ -1,0 +1,66 @@
+"""The rows of a sample as a request reads them: its table and source, its design, values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from application.estimation.value_sources import ValueSource, value_source, with_values
+from estimation_engine import InvalidEstimate
+from parquet_tables.rows import Statement
+from parquet_tables.tables import Column, TableFiles, UnknownColumn
+from sampling_engine.sample_table import shown_columns
+from service.service import Service
+from service.tables.open_tables import SAMPLE, OpenTable, open_source, open_table, output_of
+from service.tables.sample_design import SampleDesign, design_of
+from storage.jobs.jobs import JobRecord
+
+
+@dataclass(frozen=True)
+class SampleRows:
+    """A sample's table with columns from outside, SQL of its rows, its source and its design."""
+
+    source: OpenTable
+    sample: TableFiles
+    relation: Statement
+    values_from: ValueSource | None
+    design: SampleDesign
+
+
+def sample_rows(
+    service: Service, job: JobRecord, values: str | int, book_column: str | None = None
+) -> SampleRows:
+    """The rows of a completed draw, with the values from outside that a request names."""
+    source = open_source(service, job)
+    stored = open_table(service, job.dataset_id, output_of(job), SAMPLE).files
+    values_from = value_source(service, job, values, book_column)
+    sample, relation = with_values(stored, values_from)
+    return SampleRows(source, sample, relation, values_from, design_of(service, job, source))
+
+
+def column_at(table: TableFiles, name: str, loc: tuple[str | int, ...]) -> Column:
+    """A column that a field of a request names."""
+    try:
+        return table.column(name)
+    except UnknownColumn as error:
+        error.loc = loc
+        raise
+
+
+def is_of_table(table: TableFiles, found: SampleDesign, name: str) -> bool:
+    """Whether a column of the sample isn't another one than the table's of this name."""
+    if all(column.name != name for column in table.columns):
+        return True
+    return any(each.column.name == name == each.name for each in shown_columns(table, found.rounds))
+
+
+def require_of_table(
+    table: TableFiles, found: SampleDesign, name: str, loc: tuple[str | int, ...]
+) -> None:
+    """Refuse a column that has the name of one of the table, and isn't that."""
+    if not is_of_table(table, found, name):
+        raise InvalidEstimate(
+            'In the sample, "{column}" is a column of the draw or of the upload, and not that of '
+            "the table, so its total isn't known.",
+            column=name,
+            loc=loc,
+        )

@@ -1,0 +1,220 @@
+"""The weights of a request: nonresponse, calibration and replicates, from a sample's design."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from application.estimation.calibrating import (
+    CalibrationFacts,
+    CalibrationFrame,
+    FoundCalibration,
+    find_calibration,
+)
+from application.estimation.known_totals import Census, outside_totals
+from application.estimation.monetary_selection import drawable
+from application.estimation.nonresponse import FoundResponse, NonresponseFacts, find_response
+from application.estimation.sample_rows import SampleRows, column_at, require_of_table
+from contract.requests.estimate import CalibrateRequest
+from contract.requests.weighting import NonresponseRequest
+from contract.words import ReplicateKind
+from domain_errors import DomainError
+from estimation_engine import Calibration, Difference, InvalidCalibration
+from estimation_engine.arrays import Floats
+from estimation_engine.replicates import ReplicateFacts, Replicates, bootstrap, jackknife
+from estimation_engine.weighting import ReplicateWeights, WeightSteps, replicate_weights
+from parquet_tables.database import ParquetDatabase
+from parquet_tables.rows import Statement
+from parquet_tables.tables import Column, TableFiles
+from service.tables.sample_design import SampleDesign
+
+
+@dataclass(frozen=True)
+class WeightingRequest:
+    """The parts of a request that say how a sample is weighted."""
+
+    calibrate: CalibrateRequest | None = None
+    nonresponse: NonresponseRequest | None = None
+    replicates: ReplicateKind | None = None
+    replicate_count: int = 500
+    replicate_seed: int = 1
+    values: str | int = "table"
+
+
+@dataclass(frozen=True)
+class FigureDomains:
+    """The groups and the filter of figures, whose own totals a difference uses."""
+
+    by: Sequence[Column] = ()
+    where: Statement | None = None
+    keys: Sequence[Mapping[str, Any]] = field(default_factory=lambda: [{}])
+
+
+@dataclass(frozen=True)
+class Weighted:
+    """The weights of a sample by a request.
+
+    Parameters
+    ----------
+    final : Calibration or Difference, optional
+        The last step with all before it; None if the weights are those of the design.
+    before : Calibration, optional
+        The weights after the response alone.
+    """
+
+    request: WeightingRequest
+    design: SampleDesign
+    steps: WeightSteps
+    response: FoundResponse | None
+    calibration: FoundCalibration | None
+    final: Calibration | Difference | None
+    before: Calibration | None
+
+    @property
+    def weights(self) -> Floats:
+        """The final weights, shape (rows,)."""
+        if isinstance(self.final, Calibration):
+            return self.final.calibrated_weights
+        return self.design.design.weights
+
+    def replicated(self) -> tuple[ReplicateWeights, ReplicateFacts] | None:
+        """The replicates of the final weights; None if there are to be none.
+
+        Raises
+        ------
+        InvalidReplicates, LonelyStratum
+            There can't be such replicates.
+        """
+        if self.request.replicates is None:
+            return None
+        if isinstance(self.final, Difference):
+            raise InvalidCalibration(
+                "A calibration by difference has no replicate weights: choose `ratio` or "
+                "`regression`.",
+                loc=("calibrate", "method"),
+            )
+        kind, seed = self.request.replicates, self.request.replicate_seed
+        design = self.design.design
+        try:
+            made: Replicates
+            if kind == "jackknife":
+                made = jackknife(design)
+            else:
+                made = bootstrap(design, self.request.replicate_count, seed)
+            found = replicate_weights(design.weights, self.steps, made, kind, seed)
+        except DomainError as error:
+            error.loc = ("replicates",)
+            raise
+        facts = ReplicateFacts(
+            kind, len(found.weights), found.scale, seed if kind == "bootstrap" else None
+        )
+        return found, facts
+
+    def plain_replicates(self) -> ReplicateWeights | None:
+        """The replicates of the design weights, for figures without the other steps."""
+        if self.request.replicates is None:
+            return None
+        unweighted = Weighted(self.request, self.design, WeightSteps(), None, None, None, None)
+        found = unweighted.replicated()
+        return None if found is None else found[0]
+
+    def calibration_facts(self) -> CalibrationFacts | None:
+        """What an answer says about the calibration; None without one."""
+        if self.calibration is None or self.request.calibrate is None:
+            return None
+        return self.calibration.facts(self.request.calibrate)
+
+    def nonresponse_facts(self) -> NonresponseFacts | None:
+        """What an answer says about nonresponse; None if it isn't made up for."""
+        return None if self.response is None else self.response.facts
+
+
+def weighted(
+    database: ParquetDatabase,
+    rows: SampleRows,
+    request: WeightingRequest,
+    census: Census | None,
+    domains: FigureDomains | None = None,
+) -> Weighted:
+    """Weight a sample: make up for nonresponse, then calibrate.
+
+    Raises
+    ------
+    InvalidNonresponse, InvalidCalibration
+        The columns or totals don't fit, or the rows can't reproduce them.
+    """
+    design = rows.design.design
+    response = None
+    steps = WeightSteps()
+    if request.nonresponse is not None:
+        response = find_response(
+            database, rows, request.nonresponse, request.calibrate, request.values
+        )
+        steps = WeightSteps(response.model)
+    before = steps.calibration(design.weights)
+    if request.calibrate is None:
+        return Weighted(request, rows.design, steps, response, None, before, before)
+    weights = design.weights if before is None else before.calibrated_weights
+    found = _calibrated(
+        database, rows, request.calibrate, census, weights, domains or FigureDomains()
+    )
+    steps = WeightSteps(steps.response, found.solve)
+    final: Calibration | Difference | None = found.calibration
+    if before is not None:
+        final = steps.calibration(design.weights)
+    return Weighted(request, rows.design, steps, response, found, final, before)
+
+
+def _calibrated(
+    database: ParquetDatabase,
+    rows: SampleRows,
+    calibrate: CalibrateRequest,
+    census: Census | None,
+    weights: Floats,
+    domains: FigureDomains,
+) -> FoundCalibration:
+    """Calibrate weights; a column has to be the table's if its total is."""
+    found, table = rows.design, rows.source.files
+    outside = outside_totals(database, calibrate, census, found.design.population)
+    for at, name in enumerate(calibrate.columns):
+        loc = ("calibrate", "columns", at)
+        column_at(rows.sample, name, loc)
+        if outside is None:
+            require_of_table(table, found, name, loc)
+    frame = CalibrationFrame(
+        database,
+        table,
+        frame_condition(found, table),
+        rows.relation,
+        found.ordinals,
+        found.design,
+        table if outside is None else rows.sample,
+        weights,
+        outside,
+    )
+    return find_calibration(frame, calibrate, domains.by, domains.where, domains.keys)
+
+
+def frame_condition(found: SampleDesign, table: TableFiles) -> Statement | None:
+    """SQL over ``f`` of the source's rows that any round could draw; None for all rows."""
+    conditions: list[Statement] = []
+    for spec in found.rounds:
+        condition = drawable(spec, table)
+        if condition is None:
+            return None
+        if condition not in conditions:
+            conditions.append(condition)
+    if len(conditions) == 1:
+        return conditions[0]
+    sql = " OR ".join(f"coalesce({each}, false)" for each, _ in conditions)
+    return f"({sql})", [value for _, params in conditions for value in params]
+
+
+def replicate_notes(facts: ReplicateFacts) -> list[str]:
+    """How standard errors follow from replicates."""
+    seed = "" if facts.seed is None else f", seed {facts.seed}"
+    return [
+        f"Standard errors are by {facts.count:,} {facts.kind} replicates{seed}: the root of "
+        f"{facts.scale:.10g} times the sum of the squared differences of the replicates' figures."
+    ]

@@ -1,0 +1,352 @@
+"""A figure of each run of a schedule, and of all runs together.
+
+Runs are pooled in one of two ways, and each names what it assumes. As *strata* their populations
+are parts of one population that have no row in common. Their *average* is the mean of the runs'
+figures: of what a run found on the average, whatever rows the populations share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import inf, isfinite, sqrt
+from typing import Annotated
+
+import numpy as np
+
+from application.access import Caller, RowSource
+from application.estimation.estimates import SampledValues, sampled_values, settings_of
+from application.estimation.figures import GroupFigure, PlainEstimate
+from application.schedules.registering import readable_schedule
+from contract.answers import AtConfidence
+from contract.declarations import Help, declared
+from contract.requests.estimate import EstimatesRequest, StatisticRequest
+from contract.requests.pooling import ScheduleFiguresRequest
+from contract.words import Pooling
+from domain_errors import DomainError, counted
+from estimation_engine import DomainEstimate, Domains, EstimateSettings, Values, estimate
+from estimation_engine.designs.pooled import pooled_design
+from estimation_engine.errors import InvalidEstimate
+from estimation_engine.intervals import Confidence as Level
+from estimation_engine.intervals import t_interval
+from service.service import Service
+from service.tables.open_tables import SAMPLE, output_of, version_of
+from storage.errors import Conflict
+from storage.jobs.jobs import JobRecord
+from storage.jobs.schedules import Schedule, sampled_runs
+from storage.versions.data_files import AttachedFile
+from storage.versions.manifests import get_commit
+
+ROUNDING = 1e-9
+NO_ESTIMATE = PlainEstimate(None, None, None, None)
+
+
+@dataclass(frozen=True)
+class RunFigure(PlainEstimate):
+    """The figure of a run's population; null with a ``problem``."""
+
+    job_id: str
+    name: Annotated[str | None, Help("The name of the sample.")]
+    created_at: str
+    population: Annotated[int | None, Help("Rows that the run could draw.")]
+    n: Annotated[int | None, Help("Sampled rows with a value.")]
+    df: int | None
+    problem: Annotated[str | None, Help("Why the run has no figure: it isn't pooled then.")]
+
+
+@dataclass(frozen=True)
+class PooledFigure(PlainEstimate):
+    """The figure of all runs together."""
+
+    runs: Annotated[int, Help("Runs that have a figure.")]
+    population: int
+    n: int
+    df: int
+    interval: Annotated[str, Help("The formula of the interval.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScheduleFigures(AtConfidence):
+    """A figure of each run of a schedule, and of all runs together."""
+
+    schedule_id: int
+    figure: Annotated[str, Help("The figure in words.")]
+    pooling: Pooling
+    runs: Annotated[list[RunFigure], Help("Oldest first.")]
+    pooled: Annotated[PooledFigure | None, Help("Null if fewer than two runs have a figure.")]
+    notes: Annotated[list[str], Help("What the figures assume and refer to.")]
+
+
+@dataclass(frozen=True)
+class _Run:
+    """A run with the values of its sample and its estimate."""
+
+    job: JobRecord
+    sampled: SampledValues
+    found: DomainEstimate
+
+    @property
+    def population(self) -> int:
+        return self.sampled.design.design.covered_rows
+
+    @property
+    def weight(self) -> float:
+        """The weights of the rows with a value: how many rows of the population they stand for."""
+        read = self.sampled.read
+        rows = read.domains.included & read.values[0].present
+        return float(self.sampled.design.design.weights[rows].sum())
+
+    def figure(self) -> RunFigure:
+        """What is answered of the run."""
+        return _run_figure(
+            self.job,
+            PlainEstimate.of(self.found),
+            population=self.population,
+            n=self.found.rows,
+            df=self.found.degrees,
+        )
+
+
+def schedule_figures(
+    caller: Caller, schedule_id: int, request: ScheduleFiguresRequest
+) -> ScheduleFigures:
+    """Estimate a figure of each run's population, and pool the runs.
+
+    Raises
+    ------
+    NotFound
+        There is no such schedule.
+    Conflict
+        It is of profiles, or of waves of a panel; or two populations have a data file in common.
+    InvalidEstimate
+        The figure is a quantile, which isn't pooled; or no run has one for this reason.
+    """
+    service = caller.service
+    schedule = readable_schedule(caller, schedule_id)
+    _require_pooled(schedule, request)
+    with service.database.read() as tx:
+        jobs = sampled_runs(tx, schedule.id, request.runs)
+    one = _of_one_run(request)
+    settings = settings_of(one)
+    runs: list[_Run] = []
+    figures: list[RunFigure] = []
+    problem: DomainError | None = None
+    for job in jobs:
+        try:
+            with caller.reading():
+                sampled = sampled_values(service, job, one, has_known_values=False)
+                (found,) = estimate(
+                    sampled.design.design, sampled.read.values[0], sampled.read.domains, settings
+                )
+        except DomainError as error:
+            problem = error
+            figures.append(_run_figure(job, NO_ESTIMATE, problem=error.message))
+            continue
+        if found.value is None:
+            figures.append(_run_figure(job, NO_ESTIMATE, problem="No sampled row has a value."))
+            continue
+        caller.audit_view(RowSource(job.dataset_id, output_of(job), SAMPLE, job.id), "estimates")
+        runs.append(_Run(job, sampled, found))
+        figures.append(runs[-1].figure())
+    if problem is not None and not runs:
+        raise problem
+    _require_known_value(caller, one, runs)
+    pooled, notes = _pooled(service, request, settings, runs)
+    alike = sum(run.found.is_constant and run.found.error == 0.0 for run in runs)
+    if alike:
+        notes.append(
+            f"{counted(alike, 'run has', 'runs have')} a margin of 0, since the sampled rows are "
+            "all alike. That doesn't show that the other rows are."
+        )
+    without = len(figures) - len(runs)
+    if without:
+        notes.append(
+            f"{counted(without, 'run has', 'runs have')} no figure and "
+            f"{'is' if without == 1 else 'are'} left out; a rate of the others is biased if the "
+            "reason has to do with the figure."
+        )
+    return ScheduleFigures(
+        request.confidence,
+        schedule_id=schedule.id,
+        figure=GroupFigure.of_request(request, {}).figure_name,
+        pooling=request.pooling,
+        runs=figures,
+        pooled=pooled,
+        notes=notes,
+    )
+
+
+def _require_known_value(caller: Caller, one: EstimatesRequest, runs: Sequence[_Run]) -> None:
+    """Refuse the share of a value that no row of any run's table has: it may be misspelled."""
+    if any(run.found.value for run in runs):
+        return
+    problem: DomainError | None = None
+    for run in reversed(runs):
+        try:
+            with caller.reading():
+                sampled_values(caller.service, run.job, one)
+        except DomainError as error:
+            problem = error
+        else:
+            return
+    if problem is not None:
+        raise problem
+
+
+def _require_pooled(schedule: Schedule, request: ScheduleFiguresRequest) -> None:
+    if schedule.run_type != "sampling":
+        raise Conflict("Only the draws of a schedule have figures to pool.")
+    if "panel_id" in schedule.request:
+        raise Conflict(
+            "The waves of a panel have rows in common, so they aren't independent samples. "
+            "Estimate the change from wave to wave instead."
+        )
+    if request.statistic == "quantile":
+        raise InvalidEstimate(
+            "A quantile isn't pooled: choose a mean, total, proportion, count or ratio.",
+            loc=("statistic",),
+        )
+
+
+def _of_one_run(request: ScheduleFiguresRequest) -> EstimatesRequest:
+    """The request of the estimate of one run."""
+    names = [own.name for own in declared(StatisticRequest)]
+    figure = StatisticRequest(**{name: getattr(request, name) for name in names})
+    return EstimatesRequest(
+        statistics=(figure,),
+        filters=request.filters,
+        values=request.values,
+        book_column=request.book_column,
+        confidence=request.confidence,
+    )
+
+
+def _run_figure(
+    job: JobRecord,
+    plain: PlainEstimate,
+    *,
+    population: int | None = None,
+    n: int | None = None,
+    df: int | None = None,
+    problem: str | None = None,
+) -> RunFigure:
+    return RunFigure(
+        **vars(plain),
+        job_id=job.id,
+        name=job.output_name,
+        created_at=job.created_at,
+        population=population,
+        n=n,
+        df=df,
+        problem=problem,
+    )
+
+
+def _pooled(
+    service: Service,
+    request: ScheduleFiguresRequest,
+    settings: EstimateSettings,
+    runs: Sequence[_Run],
+) -> tuple[PooledFigure | None, list[str]]:
+    """The figure of all runs, and what it assumes."""
+    if len(runs) < 2:
+        return None, ["At least two runs need a figure before they can be pooled."]
+    if request.pooling == "strata":
+        _require_disjoint(service, runs)
+        notes = [
+            "The populations of the runs are strata of one population. This assumes that they have "
+            "no row in common: no two have a data file in common, and nothing else was checked."
+        ]
+        return _as_strata(runs, settings), notes
+    notes = [
+        "The pooled figure is the mean of the runs' figures, each with the same weight. It is the "
+        "figure of a run's population on the average of these runs, not of later ones. Its "
+        "interval assumes that the runs were drawn independently, which they were."
+    ]
+    if any("excluded" in run.job.run_parameters for run in runs):
+        notes.append(
+            "Runs leave out the rows of earlier ones, so each figure is of the rows that were left."
+        )
+    return _average(runs, settings), notes
+
+
+def _require_disjoint(service: Service, runs: Sequence[_Run]) -> None:
+    """Refuse runs whose populations have a data file in common."""
+    owners: dict[tuple[str, ...], JobRecord] = {}
+    for run in runs:
+        with service.database.read() as tx:
+            commit = get_commit(tx, run.job.dataset_id, version_of(run.job))
+        for file in commit.manifest.table(run.job.run_parameters["table_key"]).files:
+            if isinstance(file, AttachedFile):
+                identity: tuple[str, ...] = (file.connection, file.uri)
+            else:
+                identity = (file.sha256,)
+            if owners.setdefault(identity, run.job) is not run.job:
+                raise Conflict(
+                    "The runs {first} and {second} read the same data file, so their populations "
+                    "have rows in common: choose `pooling` average.",
+                    first=owners[identity].output_name or owners[identity].id[:8],
+                    second=run.job.output_name or run.job.id[:8],
+                    loc=("body", "pooling"),
+                )
+
+
+def _as_strata(
+    runs: Sequence[_Run], settings: EstimateSettings, scales: Sequence[float] = ()
+) -> PooledFigure:
+    design = pooled_design([run.sampled.design.design for run in runs], scales)
+    values = [run.sampled.read.values[0] for run in runs]
+    domains = [run.sampled.read.domains for run in runs]
+    x = [each.x for each in values if each.x is not None]
+    pooled = Values(
+        values[0].statistic,
+        np.concatenate([each.y for each in values]),
+        np.concatenate([each.present for each in values]),
+        np.concatenate(x) if x else None,
+    )
+    everything = Domains(
+        np.concatenate([each.included for each in domains]),
+        np.concatenate([each.groups for each in domains]),
+        1,
+    )
+    (found,) = estimate(design, pooled, everything, settings)
+    return _figure(runs, PlainEstimate.of(found), found.degrees, found.interval)
+
+
+def _average(runs: Sequence[_Run], settings: EstimateSettings) -> PooledFigure:
+    """The mean of the figures; its variance is Σ V_r / R², with Satterthwaite's degrees.
+
+    That of shares is the share where each run's weights add up to 1, so that its interval is one of
+    a share, also where no run has a row with the value.
+    """
+    if runs[0].sampled.read.values[0].statistic == "proportion":
+        return _as_strata(runs, settings, [1.0 / run.weight for run in runs])
+    values = [run.found.value for run in runs]
+    errors = [run.found.error for run in runs]
+    mean = sum(value or 0.0 for value in values) / len(runs)
+    if any(error is None or not isfinite(error) for error in errors):
+        return _figure(runs, PlainEstimate(mean, None, None, None), 0, "t")
+    variances = [(error or 0.0) ** 2 for error in errors]
+    error = sqrt(sum(variances)) / len(runs)
+    below = sum(
+        variance**2 / max(run.found.degrees, 1)
+        for variance, run in zip(variances, runs, strict=True)
+    )
+    degrees = sum(variances) ** 2 / below if below else inf
+    most = sum(run.found.degrees for run in runs)
+    df = int(min(degrees + ROUNDING, most))
+    is_shown = error == 0.0 or settings.shows(df)
+    ends = t_interval(mean, error, Level(settings.confidence, df)) if is_shown else None
+    low, high = ends or (None, None)
+    return _figure(runs, PlainEstimate(mean, error, low, high), df, "t")
+
+
+def _figure(runs: Sequence[_Run], plain: PlainEstimate, df: int, interval: str) -> PooledFigure:
+    return PooledFigure(
+        **vars(plain),
+        runs=len(runs),
+        population=sum(run.population for run in runs),
+        n=sum(run.found.rows for run in runs),
+        df=df,
+        interval=interval,
+    )

@@ -1,0 +1,80 @@
+"""The request for a sample's weights as a file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
+
+from contract.declarations import Help, Option, RefusedField, Request, Rule, Title
+from contract.fields import Choice, ColumnName, Flag, Items, Part, ValuesKind
+from contract.requests.estimate import CalibrateRequest
+from contract.requests.weighting import (
+    NonresponseRequest,
+    ReplicateCount,
+    Replicates,
+    ReplicateSeed,
+)
+from contract.words import WeightsFormat
+
+MAX_WEIGHTS_COLUMNS = 1_000
+
+
+def _has_weights(given: Mapping[str, Any]) -> None:
+    """A difference has no weights."""
+    calibrate = given.get("calibrate")
+    if calibrate is not None and calibrate.method == "difference":
+        raise RefusedField(
+            "calibrate",
+            "A calibration by difference has no weights: choose `ratio` or `regression`.",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightsRequest(Request):
+    """The drawn rows with their weights, as a file or as its codebook."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (_has_weights,)
+
+    format: Annotated[
+        WeightsFormat,
+        Choice.of(WeightsFormat),
+        Option(None),
+        Title("Format"),
+        Help(
+            "The rows as `csv`, `parquet`, Stata's `dta` or SPSS's `sav`; the codebook as `json` "
+            "or `markdown`."
+        ),
+    ] = "json"
+    columns: Annotated[
+        tuple[str, ...],
+        Items(ColumnName(), most=MAX_WEIGHTS_COLUMNS),
+        Option("--column"),
+        Title("Columns"),
+        Help("Columns of the sample, or of the values from outside; by default all of the table."),
+    ] = ()
+    calibrate: Annotated[CalibrateRequest | None, Part(CalibrateRequest)] = None
+    nonresponse: Annotated[
+        NonresponseRequest | None,
+        Part(NonresponseRequest),
+        Help("How rows that didn't respond are made up for."),
+    ] = None
+    replicates: Annotated[
+        Replicates,
+        Help("Replicate weights, each calibrated again."),
+    ] = "none"
+    replicate_count: Annotated[ReplicateCount, Option("--count")] = 500
+    replicate_seed: Annotated[ReplicateSeed, Option("--seed")] = 1
+    values: Annotated[
+        str | int,
+        ValuesKind(),
+        Option(None),
+        Title("Values"),
+        Help(
+            "`table`; the number of an upload of values, or `latest`; or `findings`: their columns "
+            "can then be named."
+        ),
+    ] = "table"
+    only_respondents: Annotated[
+        bool, Flag(), Help("Leave out rows that didn't respond, whose weight is 0.")
+    ] = False

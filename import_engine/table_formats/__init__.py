@@ -1,0 +1,1 @@
+"""Which files and rows a version of a Delta or Iceberg table has, by its metadata alone."""

@@ -1,0 +1,380 @@
+"""A version of a Delta table, listed by deltalake from a copy of the table's log.
+
+The copy has the part of the log that the version needs. It is read through the connection, so
+nothing outside of the table is opened, and the library needs no credentials and no network.
+
+References
+----------
+Delta Transaction Log Protocol, "Reader Requirements", "Deletion Vectors", "Column Mapping".
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote
+
+import duckdb
+import numpy as np
+from numpy.typing import NDArray
+
+from contract.requests.attaching import MAX_FILES
+from domain_errors import DomainError, counted
+from import_engine.sources.connections import OpenConnection
+from import_engine.sources.reading import SourceNotFound
+from import_engine.sources.uris import SourceUri
+from import_engine.table_formats.snapshots import (
+    BrokenLog,
+    DeclaredColumn,
+    Snapshot,
+    SnapshotFile,
+    UnsupportedTable,
+    VersionNotFound,
+    declared_type,
+    file_below,
+    text_of,
+)
+from parquet_tables.database import registered
+
+if TYPE_CHECKING:
+    from deltalake import DeltaTable
+
+LOG_FOLDER = "_delta_log"
+MAX_LOG_BYTES = 1 << 30
+"""Bytes of a log that are copied: one checkpoint, the commits after it, and deletion vectors."""
+READER_FEATURES = frozenset(
+    {"columnMapping", "deletionVectors", "timestampNtz", "vacuumProtocolCheck", "typeWidening"}
+)
+"""Those that readers must know. Types are compared file by file, so a widened one is noticed."""
+_COMMIT = re.compile(r"(\d{20})\.json")
+_CHECKPOINT = re.compile(r"(\d{20})\.checkpoint(?:\.(\d{10})\.(\d{10}))?\.parquet")
+_TIMES = {"timestamp": "TIMESTAMP WITH TIME ZONE", "timestamp_ntz": "TIMESTAMP"}
+_Z85 = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#"
+_B85 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~"
+_UUID_CHARACTERS = 20
+
+
+class DeltaNotInstalled(DomainError):
+    """The library of a table format isn't installed."""
+
+    code = "delta_not_installed"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The library that reads Delta tables isn't installed. An administrator can install "
+            "jobsvc[delta]."
+        )
+
+
+@dataclass
+class _Log:
+    """The files of a log by version."""
+
+    commits: dict[int, str] = field(default_factory=dict)
+    checkpoints: dict[int, list[str]] = field(default_factory=dict)
+
+    @property
+    def newest(self) -> int:
+        return max([*self.commits, *self.checkpoints], default=-1)
+
+    def needed(self, table: SourceUri, version: int) -> list[str]:
+        """The names of the files that a version needs."""
+        start = max((at for at in self.checkpoints if at <= version), default=-1)
+        commits = range(start + 1, version + 1)
+        if version > self.newest or any(at not in self.commits for at in commits):
+            raise VersionNotFound(
+                "The Delta table {uri} has no version {version}, or its log was cleaned up. The "
+                "newest is {newest}.",
+                uri=str(table),
+                version=version,
+                newest=self.newest,
+            )
+        own = [self.commits[version]] if start == version and version in self.commits else []
+        return [*self.checkpoints.get(start, []), *own, *(self.commits[at] for at in commits)]
+
+
+def _log(connection: OpenConnection, table: SourceUri, step: Callable[[], None]) -> _Log:
+    folder = replace(table.child(LOG_FOLDER), is_folder=True)
+    log = _Log()
+    parts: dict[tuple[int, str], list[str]] = {}
+    for name in connection.names(folder, step):
+        if commit := _COMMIT.fullmatch(name):
+            log.commits[int(commit[1])] = name
+        elif checkpoint := _CHECKPOINT.fullmatch(name):
+            parts.setdefault((int(checkpoint[1]), checkpoint[3] or "1"), []).append(name)
+    for (version, count), names in parts.items():
+        if len(names) == int(count):
+            log.checkpoints[version] = sorted(names)
+    if log.newest < 0:
+        raise SourceNotFound(
+            "{uri} isn't the folder of a Delta table: it has no log in {log}.",
+            uri=str(table),
+            log=LOG_FOLDER,
+        )
+    return log
+
+
+def newest_version(connection: OpenConnection, table: SourceUri) -> str:
+    """The newest version of a table, by the names of its log."""
+    return str(_log(connection, table, lambda: None).newest)
+
+
+@dataclass
+class _Copy:
+    """The copy of a log in a folder, and what its commits say."""
+
+    connection: OpenConnection
+    table: SourceUri
+    folder: Path
+    copied_bytes: int = 0
+    vectors: set[str] = field(default_factory=set)
+    stated: dict[str, int] = field(default_factory=dict)
+    committed_at: str | None = None
+
+    def add(self, uri: SourceUri) -> bytes:
+        content = self.connection.content(uri, MAX_LOG_BYTES - self.copied_bytes)
+        self.copied_bytes += len(content)
+        path = self.folder.joinpath(*uri.segments[len(self.table.segments) :])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        return content
+
+    def add_commit(self, uri: SourceUri) -> None:
+        """Copy a commit, and check each of its lines."""
+        content = self.add(uri)
+        for number, line in enumerate(content.splitlines(), 1):
+            if not line.strip():
+                continue
+            try:
+                action = json.loads(line)
+                self._read(action)
+            except (ValueError, TypeError, AttributeError, KeyError, OverflowError, OSError):
+                raise BrokenLog(
+                    "The log of the Delta table can't be read: line {line} of {uri} isn't an "
+                    "action in JSON.",
+                    line=number,
+                    uri=str(uri),
+                ) from None
+
+    def _read(self, action: dict[str, Any]) -> None:
+        if (add := action.get("add")) is not None:
+            file_below(self.table, unquote(add["path"]), is_relative=True)
+            self.note_vector(unquote(add["path"]), add.get("deletionVector"))
+        if (made := action.get("commitInfo", {}).get("timestamp")) is not None:
+            at = datetime.fromtimestamp(made / 1000, UTC)
+            self.committed_at = at.isoformat(timespec="milliseconds")
+
+    def note_vector(self, path: str, vector: dict[str, Any] | None) -> None:
+        """Copy the file of a deletion vector once; refuse one outside of the table."""
+        self.stated[path] = 0 if vector is None else int(vector["cardinality"])
+        if vector is None or vector["storageType"] == "i":
+            return
+        text = vector["pathOrInlineDv"]
+        if vector["storageType"] != "u":
+            file_below(self.table, text, is_relative=False)
+            raise UnsupportedTable(
+                "The Delta table {uri} has a deletion vector at an absolute path, which isn't "
+                "supported.",
+                uri=str(self.table),
+            )
+        if text in self.vectors:
+            return
+        self.vectors.add(text)
+        prefix, code = text[:-_UUID_CHARACTERS], text[-_UUID_CHARACTERS:]
+        number = base64.b85decode(code.translate(str.maketrans(_Z85, _B85))).hex()
+        parts = (number[:8], number[8:12], number[12:16], number[16:20], number[20:])
+        name = f"deletion_vector_{'-'.join(parts)}.bin"
+        self.add(file_below(self.table, f"{prefix}/{name}" if prefix else name, is_relative=True))
+
+
+def read_delta(
+    connection: OpenConnection,
+    cursor: duckdb.DuckDBPyConnection,
+    table: SourceUri,
+    version: int | None,
+    folder: Path,
+    step: Callable[[], None],
+) -> Snapshot:
+    """Read a version of a table from its log.
+
+    Parameters
+    ----------
+    version : int or None
+        The newest one without it.
+    folder : Path
+        An empty folder for the copy of the log.
+
+    Raises
+    ------
+    DeltaNotInstalled, VersionNotFound, UnsupportedTable, BrokenLog
+    SourceNotFound, SourceDenied, SourceUnavailable
+        The log can't be read.
+    """
+    try:
+        from deltalake import DeltaTable
+    except ImportError:
+        raise DeltaNotInstalled from None
+    log = _log(connection, table, step)
+    wanted = log.newest if version is None else version
+    copy = _Copy(connection, table, folder)
+    for name in log.needed(table, wanted):
+        step()
+        uri = replace(table.child(LOG_FOLDER), is_folder=True).child(name)
+        if name.endswith(".json"):
+            copy.add_commit(uri)
+        else:
+            copy.add(uri)
+            _note_vectors(copy, cursor, folder / LOG_FOLDER / name)
+    with _library_errors(table):
+        read = DeltaTable(str(folder), version=wanted)
+        _require_features(table, read)
+        return _snapshot(table, read, cursor, copy, wanted)
+
+
+@contextmanager
+def _library_errors(table: SourceUri) -> Iterator[None]:
+    """An error of the library without its text, which may hold paths of the server."""
+    try:
+        yield
+    except DomainError:
+        raise
+    except Exception as error:
+        raise BrokenLog(
+            "deltalake can't read the log of the Delta table {uri} ({kind}).",
+            uri=str(table),
+            kind=type(error).__name__,
+        ) from error
+
+
+def _note_vectors(copy: _Copy, cursor: duckdb.DuckDBPyConnection, checkpoint: Path) -> None:
+    """Copy the deletion vectors that a checkpoint names, and check the paths of its files."""
+    try:
+        described = cursor.execute(
+            "DESCRIBE SELECT add FROM read_parquet(?)", [str(checkpoint)]
+        ).fetchall()
+        vector = "add.deletionVector" if "deletionVector" in described[0][1] else "NULL"
+        rows = cursor.execute(
+            f"SELECT add.path, {vector} FROM read_parquet(?) WHERE add.path IS NOT NULL",
+            [str(checkpoint)],
+        ).fetchall()
+    except duckdb.Error:
+        raise BrokenLog(
+            "The checkpoint {name} of the Delta table {uri} can't be read.",
+            name=checkpoint.name,
+            uri=str(copy.table),
+        ) from None
+    for path, of_file in rows:
+        file_below(copy.table, unquote(path), is_relative=True)
+        has_vector = of_file is not None and of_file["storageType"] is not None
+        copy.note_vector(unquote(path), of_file if has_vector else None)
+
+
+def _require_features(table: SourceUri, read: DeltaTable) -> None:
+    protocol = read.protocol()
+    unknown = sorted(set(protocol.reader_features or ()) - READER_FEATURES)
+    if protocol.min_reader_version > 3:
+        unknown = [f"reader version {protocol.min_reader_version}"]
+    if unknown:
+        raise UnsupportedTable(
+            "The Delta table {uri} needs {features}, which isn't supported.",
+            uri=str(table),
+            features=", ".join(unknown),
+        )
+
+
+def _snapshot(
+    table: SourceUri,
+    read: DeltaTable,
+    cursor: duckdb.DuckDBPyConnection,
+    copy: _Copy,
+    version: int,
+) -> Snapshot:
+    partitions = set(read.metadata().partition_columns)
+    mapping = read.metadata().configuration.get("delta.columnMapping.mode", "none")
+    columns = []
+    physical = {}
+    for each in json.loads(read.schema().to_json())["fields"]:
+        name, type_, metadata = each["name"], each["type"], each["metadata"]
+        source = name
+        if mapping != "none":
+            source = metadata.get("delta.columnMapping.physicalName", name)
+        physical[name] = source
+        columns.append(
+            DeclaredColumn(
+                name,
+                declared_type(type_, _TIMES) if isinstance(type_, str) else type_["type"],
+                None if name in partitions else source,
+                metadata.get("delta.columnMapping.id") if mapping == "id" else None,
+            )
+        )
+    actions = read.get_add_actions(flatten=True)
+    names = set(actions.column_names)
+    paths = actions.column("path").to_pylist()
+    if len(paths) > MAX_FILES:
+        raise UnsupportedTable(
+            "The Delta table {uri} has {files}; the limit is {limit}.",
+            uri=str(table),
+            files=counted(len(paths), "file"),
+            limit=MAX_FILES,
+        )
+    rows: Any = actions.column("num_records").to_pylist() if "num_records" in names else []
+    values: dict[str, Any] = {}
+    for name in partitions:
+        key = next(
+            each
+            for each in (f"partition.{name}", f"partition.{physical[name]}")
+            if each in names or not paths
+        )
+        values[name] = actions.column(key).to_pylist() if paths else []
+    deleted = _deleted(read, cursor, copy)
+    files = tuple(
+        SnapshotFile(
+            file_below(table, unquote(path), is_relative=True),
+            rows[at] if rows else None,
+            {name: text_of(of[at]) for name, of in values.items()},
+            deleted.pop(unquote(path), np.empty(0, dtype=np.int64)),
+        )
+        for at, path in enumerate(paths)
+    )
+    if deleted:
+        raise BrokenLog(
+            "A deletion vector of the Delta table {uri} is of a file that isn't in the version.",
+            uri=str(table),
+        )
+    ordered = sorted(files, key=lambda file: file.uri.segments)
+    return Snapshot("delta", table, str(version), copy.committed_at, tuple(columns), tuple(ordered))
+
+
+def _deleted(
+    read: DeltaTable, cursor: duckdb.DuckDBPyConnection, copy: _Copy
+) -> dict[str, NDArray[np.int64]]:
+    """The deleted positions by the paths of files, decoded."""
+    if "deletionVectors" not in (read.protocol().reader_features or ()):
+        return {}
+    base = "file://" + quote(str(copy.folder)) + "/"
+    with registered(cursor, {"vectors": read.deletion_vectors()}):
+        found = cursor.execute(
+            "SELECT filepath, list_filter(range(len(selection_vector)), "
+            "lambda i: NOT selection_vector[i + 1]) FROM vectors"
+        ).fetchnumpy()
+    deleted = {}
+    for url, positions in zip(found["filepath"], found.popitem()[1], strict=True):
+        path = unquote(url.removeprefix(base))
+        if copy.stated.get(path) != len(positions):
+            raise BrokenLog(
+                "The log of the Delta table {uri} says that {stated} {stated|row|rows} of {path} "
+                "are deleted, and its deletion vector has {rows}.",
+                uri=str(copy.table),
+                stated=copy.stated.get(path, 0),
+                path=path,
+                rows=len(positions),
+            )
+        deleted[path] = np.asarray(positions, dtype=np.int64)
+    return deleted

@@ -1,0 +1,433 @@
+"""A snapshot of an Iceberg table, planned by pyiceberg, whose reads go through the connection.
+
+So nothing outside of the table's folder is opened, and the library needs no credentials and no
+network. Position deletes and deletion vectors become positions of rows.
+
+References
+----------
+Iceberg Table Spec, "Scan Planning", "Column Projection", "Position Delete Files", "Deletion
+Vectors"; Puffin Spec, "deletion-vector-v1".
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import numpy as np
+from numpy.typing import NDArray
+
+from contract.requests.attaching import MAX_FILES
+from domain_errors import DomainError, counted
+from import_engine.sources.connections import OpenConnection
+from import_engine.sources.reading import SourceNotFound
+from import_engine.sources.uris import SourceUri
+from import_engine.table_formats.snapshots import (
+    BrokenLog,
+    DeclaredColumn,
+    Snapshot,
+    SnapshotFile,
+    UnsupportedTable,
+    VersionNotFound,
+    declared_type,
+    file_below,
+    text_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pyiceberg.manifest import DataFile
+    from pyiceberg.table import FileScanTask, Table
+
+METADATA_FOLDER, ENDING = "metadata", ".metadata.json"
+VERSION_HINT = "version-hint.text"
+MAX_METADATA_BYTES = 1 << 30
+"""Bytes of metadata, manifests and deletes that are read."""
+NAME_MAPPING = "schema.name-mapping.default"
+_NUMBER = re.compile(r"(?:v(\d+)|(\d+)-[0-9a-zA-Z-]+)(?:\.gz)?\.metadata\.json")
+_TIMES = {
+    "timestamp": "TIMESTAMP",
+    "timestamptz": "TIMESTAMP WITH TIME ZONE",
+    "timestamp_ns": "TIMESTAMP_NS",
+}
+_SPELLED = ("date", "time", "timestamp", "timestamptz", "timestamp_ns", "timestamptz_ns")
+"""Types whose values pyiceberg has as numbers."""
+Positions = NDArray[np.int64]
+
+
+class IcebergNotInstalled(DomainError):
+    """The library of a table format isn't installed."""
+
+    code = "iceberg_not_installed"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The library that reads Iceberg tables isn't installed. An administrator can install "
+            "jobsvc[iceberg]."
+        )
+
+
+@dataclass
+class _Reads:
+    """Reads files of a table's folder by the paths that its metadata has."""
+
+    connection: OpenConnection
+    table: SourceUri
+    step: Callable[[], None]
+    read_bytes: int = 0
+    error: DomainError | None = None
+
+    def uri(self, path: str) -> SourceUri:
+        return file_below(self.table, path, is_relative=False)
+
+    def content(self, path: str) -> bytes:
+        self.step()
+        try:
+            left = MAX_METADATA_BYTES - self.read_bytes
+            content = self.connection.content(self.uri(path), left)
+        except DomainError as error:
+            self.error = error
+            raise
+        self.read_bytes += len(content)
+        return content
+
+
+def _metadata_uri(
+    connection: OpenConnection, table: SourceUri, step: Callable[[], None]
+) -> SourceUri:
+    """The newest metadata file of a table's folder.
+
+    Raises
+    ------
+    SourceNotFound, UnsupportedTable
+        There is none, or the newest isn't certain.
+    """
+    folder = replace(table.child(METADATA_FOLDER), is_folder=True)
+    names = set(connection.names(folder, step))
+    numbered: dict[int, list[str]] = {}
+    for name in names:
+        if number := _NUMBER.fullmatch(name):
+            numbered.setdefault(int(number[1] or number[2]), []).append(name)
+    if not numbered:
+        raise SourceNotFound(
+            "{uri} isn't the folder of an Iceberg table: it has no {folder}/*{ending}.",
+            uri=str(table),
+            folder=METADATA_FOLDER,
+            ending=ENDING,
+        )
+    newest = numbered[max(numbered)]
+    if VERSION_HINT in names:
+        hint = connection.content(folder.child(VERSION_HINT), 100).decode(errors="replace").strip()
+        newest = [f"v{hint}{ENDING}"] if hint.isdecimal() else [hint.removesuffix(ENDING) + ENDING]
+        if newest[0] not in names:
+            newest = numbered[max(numbered)]
+    if len(newest) > 1:
+        raise UnsupportedTable(
+            "The Iceberg table {uri} has several newest metadata files: {names}. Name the one that "
+            "the catalog has as the URI.",
+            uri=str(table),
+            names=", ".join(sorted(newest)),
+        )
+    return folder.child(newest[0])
+
+
+def _places(
+    connection: OpenConnection, uri: SourceUri, step: Callable[[], None]
+) -> tuple[SourceUri, SourceUri]:
+    """The folder of a table, and its metadata file, which the URI may name itself."""
+    if uri.name.endswith(ENDING) and len(uri.segments) - 2 >= uri.allowed:
+        return replace(uri, segments=uri.segments[:-2], is_folder=True), uri
+    table = replace(uri, is_folder=True)
+    return table, _metadata_uri(connection, table, step)
+
+
+def newest_snapshot(connection: OpenConnection, table: SourceUri) -> str:
+    """The id of the current snapshot by the newest metadata file; empty if there is none."""
+    metadata = _metadata_uri(connection, table, lambda: None)
+    content = connection.content(metadata, MAX_METADATA_BYTES)
+    try:
+        return str(json.loads(content).get("current-snapshot-id") or "")
+    except ValueError:
+        raise BrokenLog("{uri} isn't JSON.", uri=str(metadata)) from None
+
+
+def read_iceberg(
+    connection: OpenConnection,
+    cursor: duckdb.DuckDBPyConnection,
+    uri: SourceUri,
+    version: int | None,
+    folder: Path,
+    step: Callable[[], None],
+) -> Snapshot:
+    """Read a snapshot of a table from its metadata.
+
+    Parameters
+    ----------
+    uri : SourceUri
+        The folder of the table, or its metadata file.
+    version : int or None
+        The id of the snapshot; the current one without it.
+    folder : Path
+        An empty folder for copies of delete files.
+
+    Raises
+    ------
+    IcebergNotInstalled, VersionNotFound, UnsupportedTable, BrokenLog
+    SourceNotFound, SourceDenied, SourceUnavailable
+        The metadata can't be read.
+    """
+    try:
+        import pyiceberg.table  # noqa: F401 - whether it is installed
+    except ImportError:
+        raise IcebergNotInstalled from None
+    table, metadata = _places(connection, uri, step)
+    reads = _Reads(connection, table, step)
+    with _library_errors(reads):
+        read = _opened(reads, str(metadata), connection.content(metadata, MAX_METADATA_BYTES))
+        snapshot_id = _snapshot_id(read, table, version)
+        snapshot = read.snapshot_by_id(snapshot_id)
+        assert snapshot is not None  # noqa: S101 - its id was found
+        scan = read.scan(snapshot_id=snapshot_id)
+        tasks = sorted(scan.plan_files(), key=lambda task: task.file.file_path)
+        if len(tasks) > MAX_FILES:
+            raise UnsupportedTable(
+                "The Iceberg table {uri} has {files}; the limit is {limit}.",
+                uri=str(table),
+                files=counted(len(tasks), "file"),
+                limit=MAX_FILES,
+            )
+        columns = _columns(read, table, scan.projection())
+        deletes = _Deletes(reads, cursor, folder)
+        files = tuple(_file(read, reads, task, columns, deletes) for task in tasks)
+    at = datetime.fromtimestamp(snapshot.timestamp_ms / 1000, UTC)
+    return Snapshot(
+        "iceberg",
+        table,
+        str(snapshot_id),
+        at.isoformat(timespec="milliseconds"),
+        columns,
+        files,
+    )
+
+
+@contextmanager
+def _library_errors(reads: _Reads) -> Iterator[None]:
+    """An error of the library without its text, which may hold paths of the server."""
+    try:
+        yield
+    except DomainError:
+        raise
+    except Exception as error:
+        if reads.error is not None:
+            raise reads.error from None
+        if "equality delete" in str(error).lower():
+            raise UnsupportedTable(
+                "The Iceberg table {uri} has equality deletes, which aren't supported. Rewrite its "
+                "data files, or have the writer write position deletes.",
+                uri=str(reads.table),
+            ) from None
+        raise BrokenLog(
+            "pyiceberg can't read the metadata of the Iceberg table {uri} ({kind}).",
+            uri=str(reads.table),
+            kind=type(error).__name__,
+        ) from error
+
+
+def _opened(reads: _Reads, location: str, content: bytes) -> Table:
+    from pyiceberg.catalog.noop import NoopCatalog
+    from pyiceberg.io import FileIO, InputFile, InputStream, OutputFile
+    from pyiceberg.serializers import Compressor, FromByteStream
+    from pyiceberg.table import Table
+
+    class Input(InputFile):
+        def __len__(self) -> int:
+            return len(reads.content(self.location))
+
+        def exists(self) -> bool:
+            return True
+
+        def open(self, seekable: bool = True) -> InputStream:
+            return io.BytesIO(reads.content(self.location))
+
+    class OfConnection(FileIO):
+        def new_input(self, location: str) -> InputFile:
+            return Input(location)
+
+        def new_output(self, location: str) -> OutputFile:
+            raise NotImplementedError(location)
+
+        def delete(self, location: str | InputFile | OutputFile) -> None:
+            raise NotImplementedError(location)
+
+    codec = Compressor.get_compressor(location)
+    metadata = FromByteStream.table_metadata(io.BytesIO(content), compression=codec)
+    return Table(("attached",), metadata, location, OfConnection(), NoopCatalog("attached"))
+
+
+def _snapshot_id(read: Table, table: SourceUri, version: int | None) -> int:
+    current = read.metadata.current_snapshot_id
+    wanted = current if version is None else version
+    if wanted is None or read.snapshot_by_id(wanted) is None:
+        newest = "it has none yet" if current is None else f"the current one is {current}"
+        raise VersionNotFound(
+            "The Iceberg table {uri} has no snapshot {version} in its metadata, or it expired: "
+            "{newest}.",
+            uri=str(table),
+            version=str(wanted or ""),
+            newest=newest,
+        )
+    return wanted
+
+
+def _columns(read: Table, table: SourceUri, schema: Any) -> tuple[DeclaredColumn, ...]:
+    mapping = _name_mapping(read)
+    columns = []
+    for each in schema.fields:
+        if each.initial_default is not None:
+            raise UnsupportedTable(
+                'The column "{column}" of the Iceberg table {uri} has an initial default, which '
+                "isn't supported.",
+                column=each.name,
+                uri=str(table),
+            )
+        columns.append(
+            DeclaredColumn(
+                each.name,
+                declared_type(str(each.field_type), _TIMES),
+                each.name,
+                each.field_id,
+                mapping.get(each.field_id, ()),
+            )
+        )
+    return tuple(columns)
+
+
+def _name_mapping(read: Table) -> dict[int, tuple[str, ...]]:
+    """The names of columns in files that have no field ids."""
+    text = read.metadata.properties.get(NAME_MAPPING)
+    entries = [] if text is None else json.loads(text)
+    return {
+        each["field-id"]: tuple(each.get("names", ())) for each in entries if "field-id" in each
+    }
+
+
+def _file(
+    read: Table,
+    reads: _Reads,
+    task: FileScanTask,
+    columns: Iterable[DeclaredColumn],
+    deletes: _Deletes,
+) -> SnapshotFile:
+    file = task.file
+    uri = reads.uri(file.file_path)
+    if file.file_format.name != "PARQUET" or getattr(file, "key_metadata", None) is not None:
+        problem = "encrypted" if file.file_format.name == "PARQUET" else file.file_format.name
+        raise UnsupportedTable(
+            "The file {uri} of the Iceberg table is {problem}, and only plain Parquet is "
+            "supported.",
+            uri=str(uri),
+            problem=problem,
+        )
+    name_of = {column.field_id: column.name for column in columns}
+    return SnapshotFile(
+        uri,
+        file.record_count,
+        _partition_values(read, file, name_of),
+        deletes.of(file.file_path, task.delete_files),
+    )
+
+
+def _partition_values(
+    read: Table, file: DataFile, name_of: Mapping[int | None, str]
+) -> dict[str, str | None]:
+    """The values of identity partitions, for files that lack their columns."""
+    from pyiceberg.transforms import IdentityTransform
+
+    spec = read.metadata.specs()[file.spec_id]
+    types = {each.field_id: each.field_type for each in read.schema().fields}
+    values: dict[str, str | None] = {}
+    for at, part in enumerate(spec.fields):
+        name = name_of.get(part.source_id)
+        if name is None or not isinstance(part.transform, IdentityTransform):
+            continue
+        value, type_ = file.partition[at], types.get(part.source_id)
+        if type_ is not None and str(type_) in _SPELLED and isinstance(value, int):
+            values[name] = part.transform.to_human_string(type_, value)
+        else:
+            values[name] = text_of(value)
+    return values
+
+
+@dataclass
+class _Deletes:
+    """The positions that delete files state, each read once."""
+
+    reads: _Reads
+    cursor: duckdb.DuckDBPyConnection
+    folder: Path
+    _read: dict[str, dict[str, Positions]] = field(default_factory=dict)
+
+    def of(self, data_path: str, deletes: Iterable[DataFile]) -> Positions:
+        """The deleted positions of a data file, sorted and distinct."""
+        parts = [np.empty(0, dtype=np.int64)]
+        for delete in deletes:
+            if delete.file_path not in self._read:
+                self._read[delete.file_path] = self._positions(delete)
+            found = self._read[delete.file_path].get(data_path)
+            if found is not None:
+                parts.append(found)
+        return np.unique(np.concatenate(parts))
+
+    def _positions(self, delete: DataFile) -> dict[str, Positions]:
+        content = self.reads.content(delete.file_path)
+        if delete.file_format.name == "PUFFIN":
+            return dict(_vectors(content))
+        if delete.file_format.name != "PARQUET":
+            raise UnsupportedTable(
+                "The delete file {uri} is {format}, and only Parquet and Puffin are supported.",
+                uri=str(self.reads.uri(delete.file_path)),
+                format=delete.file_format.name,
+            )
+        copy = self.folder / f"deletes-{len(self._read)}.parquet"
+        copy.write_bytes(content)
+        found = self.cursor.execute(
+            "SELECT file_path, pos FROM read_parquet(?) ORDER BY file_path, pos", [str(copy)]
+        ).fetchnumpy()
+        copy.unlink()
+        if len(found["pos"]) != delete.record_count:
+            raise BrokenLog(
+                "The table's metadata says that {uri} has {stated} {stated|row|rows}, and it has "
+                "{rows}.",
+                uri=str(self.reads.uri(delete.file_path)),
+                stated=delete.record_count,
+                rows=len(found["pos"]),
+            )
+        paths, starts = np.unique(np.asarray(found["file_path"]).astype(str), return_index=True)
+        positions = np.split(np.asarray(found["pos"], dtype=np.int64), starts[1:])
+        return dict(zip(paths.tolist(), positions, strict=True))
+
+
+def _vectors(content: bytes) -> Iterator[tuple[str, Positions]]:
+    """The deletion vectors of a Puffin file: length, magic number, bitmap, checksum."""
+    from pyiceberg.table.puffin import PuffinFile
+    from pyroaring import BitMap64
+
+    puffin = PuffinFile(content)
+    for blob in puffin.footer.blobs:
+        if blob.type != "deletion-vector-v1":
+            continue
+        payload = puffin.get_blob_payload(blob)
+        end = 4 + int.from_bytes(payload[:4], "big")
+        positions = np.fromiter(BitMap64.deserialize(payload[8:end]), dtype=np.int64)
+        if str(len(positions)) != blob.properties.get("cardinality", str(len(positions))):
+            raise BrokenLog("A deletion vector has another number of rows than it states.")
+        yield blob.properties["referenced-data-file"], positions

@@ -1,0 +1,328 @@
+"""A version of a table: its columns, files, partition values and deleted rows, whatever the format.
+
+All that it names lies in the table's folder: a path that leads elsewhere is refused before it is
+read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, time
+from decimal import Decimal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contract.words import VersionedFormat
+from domain_errors import DomainError
+from import_engine.attaching import Footer, UnservableFile
+from import_engine.errors import UnreadableFile
+from import_engine.sources.uris import SourceUri
+from parquet_tables.footers.relaid import encoded, is_constant_type
+from parquet_tables.layouts import LaidColumn
+from parquet_tables.names import settle_names
+
+_SAME_SCHEMES = {"s3a": "s3", "s3n": "s3", "abfss": "az", "abfs": "az", "wasbs": "az"}
+_DECIMAL = re.compile(r"decimal\(\s*(\d+)\s*,\s*(\d+)\s*\)")
+DECLARED_TYPES = {
+    "string": "VARCHAR",
+    "long": "BIGINT",
+    "integer": "INTEGER",
+    "int": "INTEGER",
+    "short": "SMALLINT",
+    "byte": "TINYINT",
+    "float": "FLOAT",
+    "double": "DOUBLE",
+    "boolean": "BOOLEAN",
+    "binary": "BLOB",
+    "date": "DATE",
+    "time": "TIME",
+}
+"""Types of Delta and Iceberg by their names, and those of DuckDB; times differ by format."""
+_ACCEPTED = {"TIMESTAMP WITH TIME ZONE": ("TIMESTAMP", "TIMESTAMP_NS")}
+"""Other types of files for a declared one: Spark writes timestamps as INT96, which has no zone."""
+
+
+class UnsupportedTable(DomainError):
+    """A table uses a feature by which jobsvc can't read it."""
+
+    code = "unsupported_table"
+
+
+class VersionNotFound(DomainError):
+    """The table hasn't got the version, or not any more."""
+
+    code = "version_not_found"
+
+
+class BrokenLog(UnreadableFile):
+    """The log or metadata of a table can't be read, or contradicts itself or the files."""
+
+    code = "broken_table_log"
+
+
+@dataclass(frozen=True)
+class DeclaredColumn:
+    """A column by the table's metadata.
+
+    Parameters
+    ----------
+    type : str
+        The type of DuckDB, or that of the metadata if DuckDB has none.
+    source : str or None
+        The name in the files; None of a partition column.
+    field_id : int or None
+        The number by which files name the column, where the table maps columns so.
+    names : tuple of str
+        The names in files that have no such numbers.
+    """
+
+    name: str
+    type: str
+    source: str | None
+    field_id: int | None = None
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class SnapshotFile:
+    """A file of a version.
+
+    Parameters
+    ----------
+    rows : int or None
+        Its rows by the metadata.
+    values : mapping
+        The partition's values by column, as texts.
+    deleted : array of int64, sorted and distinct
+        Positions of rows in the file that the version doesn't have.
+    """
+
+    uri: SourceUri
+    rows: int | None
+    values: Mapping[str, str | None]
+    deleted: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A version of a table."""
+
+    format: VersionedFormat
+    uri: SourceUri
+    version: str
+    committed_at: str | None
+    columns: tuple[DeclaredColumn, ...]
+    files: tuple[SnapshotFile, ...]
+
+
+def declared_type(name: str, times: Mapping[str, str]) -> str:
+    """The type of DuckDB for one of a table's metadata; that name itself if there is none."""
+    if found := _DECIMAL.fullmatch(name):
+        return f"DECIMAL({found[1]},{found[2]})"
+    return {**DECLARED_TYPES, **times}.get(name, name)
+
+
+def file_below(table: SourceUri, path: str, *, is_relative: bool) -> SourceUri:
+    """The URI of a file that a table's metadata names, decoded.
+
+    Parameters
+    ----------
+    is_relative : bool
+        Whether a path without a scheme starts in the table's folder; otherwise at the root.
+
+    Raises
+    ------
+    BrokenLog
+        It isn't in the folder of the table.
+    """
+    inner = _inner(table, path, is_relative=is_relative)
+    parts = tuple(inner.split("/")) if inner else ()
+    if not parts or any(part in ("", ".", "..") or not part.isprintable() for part in parts):
+        raise BrokenLog(
+            "The table {uri} names the file {path}, which isn't in its folder. Nothing outside of "
+            "a table's folder is read.",
+            uri=str(table),
+            path=repr(path[:200]),
+        )
+    return replace(table, segments=(*table.segments, *parts), is_folder=False)
+
+
+def _inner(table: SourceUri, path: str, *, is_relative: bool) -> str | None:
+    """The path below the folder of the table; None if it leads elsewhere."""
+    scheme, has_scheme, rest = path.partition("://")
+    if not has_scheme:
+        if path.startswith("file:/"):
+            scheme, rest = "file", path.removeprefix("file:")
+        elif is_relative:
+            return None if path.startswith("/") else path
+        else:
+            scheme, rest = "file", path
+    scheme = _SAME_SCHEMES.get(scheme.lower(), scheme.lower())
+    host, _, inner = rest.partition("/")
+    if scheme == "az":
+        host = host.partition("@")[0]
+    start = "".join(f"{segment}/" for segment in table.segments)
+    if (scheme, host) != (table.scheme, table.host) or not inner.startswith(start):
+        return None
+    return inner.removeprefix(start)
+
+
+def text_of(value: object) -> str | None:
+    """A partition's value as the text that :class:`parquet_tables.layouts.FileLayout` has."""
+    match value:
+        case None:
+            return None
+        case bool():
+            return "true" if value else "false"
+        case bytes():
+            return value.hex()
+        case datetime():
+            return value.isoformat(sep=" ")
+        case date() | time():
+            return value.isoformat()
+        case int() | Decimal() | str():
+            return str(value)
+        case float():
+            return repr(value)
+    raise TypeError(type(value).__name__)
+
+
+def laid_out(
+    snapshot: Snapshot, footers: Sequence[Footer]
+) -> tuple[tuple[LaidColumn, ...], list[tuple[tuple[str, str | None], ...]]]:
+    """The columns of a version with their sources, and the sources of each file that differ.
+
+    Raises
+    ------
+    UnservableFile, UnsupportedTable
+        A name or a type can't be served, or files have a column with different types.
+    BrokenLog
+        A file has other rows than the metadata says, or a value isn't of its column's type.
+    """
+    names = [column.name for column in snapshot.columns]
+    for name, settled in zip(names, settle_names(names)[0], strict=True):
+        if name != settled:
+            raise UnservableFile(
+                'The column "{column}" of the table {uri} has a name that is empty, reserved or '
+                "used twice, which an attached table can't have.",
+                column=name,
+                uri=str(snapshot.uri),
+            )
+    places = [
+        _sources(snapshot, file, footer)
+        for file, footer in zip(snapshot.files, footers, strict=True)
+    ]
+    laid = tuple(
+        LaidColumn(column.name, _type(snapshot, at, column, footers, places), column.source)
+        for at, column in enumerate(snapshot.columns)
+    )
+    sources: list[tuple[tuple[str, str | None], ...]] = []
+    for file, footer, own in zip(snapshot.files, footers, places, strict=True):
+        _require_rows(file, footer)
+        _require_values(snapshot, laid, file)
+        sources.append(
+            tuple(
+                (column.name, source)
+                for column, source in zip(laid, own, strict=True)
+                if source != column.source and (source or column.source in footer.types)
+            )
+        )
+    return laid, sources
+
+
+def _sources(snapshot: Snapshot, file: SnapshotFile, footer: Footer) -> list[str | None]:
+    """The names of columns in a file; None if it hasn't got them."""
+    columns = snapshot.columns
+    if not any(column.field_id is not None and column.source is not None for column in columns):
+        return [column.source if column.source in footer.types else None for column in columns]
+    by_id: dict[int | None, str] = dict(zip(footer.field_ids, footer.types, strict=True))
+    by_id.pop(None, None)
+    if not by_id and not any(column.names for column in columns):
+        raise UnsupportedTable(
+            "The file {uri} has no field ids, and the table {table} has no name mapping, so its "
+            "columns aren't known.",
+            uri=str(file.uri),
+            table=str(snapshot.uri),
+        )
+    return [
+        None
+        if column.source is None
+        else by_id.get(column.field_id)
+        if by_id
+        else next((name for name in column.names if name in footer.types), None)
+        for column in columns
+    ]
+
+
+def _type(
+    snapshot: Snapshot,
+    at: int,
+    column: DeclaredColumn,
+    footers: Sequence[Footer],
+    places: Sequence[Sequence[str | None]],
+) -> str:
+    """The type of a column: that of the files, which must be equal, or else the declared one."""
+    found: str | None = None
+    for file, footer, own in zip(snapshot.files, footers, places, strict=True):
+        if (source := own[at]) is None:
+            continue
+        type_ = footer.types[source]
+        if type_ not in (column.type, *_ACCEPTED.get(column.type, ())) or type_ != (found or type_):
+            raise UnsupportedTable(
+                'The column "{column}" is {type} in {uri}, and {declared} in the table. A type '
+                "that was widened or changed between files isn't supported: rewrite the older "
+                "files.",
+                column=column.name,
+                type=type_,
+                uri=str(file.uri),
+                declared=column.type if found is None else found,
+            )
+        found = type_
+    if found is None and not is_constant_type(column.type):
+        raise UnservableFile(
+            'The column "{column}" of the table {uri} has the type {type}, which an attached table '
+            "can't have.",
+            column=column.name,
+            uri=str(snapshot.uri),
+            type=column.type,
+        )
+    return found or column.type
+
+
+def _require_rows(file: SnapshotFile, footer: Footer) -> None:
+    if file.rows not in (None, footer.rows):
+        raise BrokenLog(
+            "The table's metadata says that {uri} has {stated} {stated|row|rows}, and its footer "
+            "says {rows}.",
+            uri=str(file.uri),
+            stated=file.rows,
+            rows=footer.rows,
+        )
+    if len(file.deleted) and not 0 <= file.deleted[0] <= file.deleted[-1] < footer.rows:
+        raise BrokenLog(
+            "The table's metadata deletes the row {row} of {uri}, which has {rows} "
+            "{rows|row|rows}.",
+            row=int(file.deleted[-1]),
+            uri=str(file.uri),
+            rows=footer.rows,
+        )
+
+
+def _require_values(snapshot: Snapshot, laid: Sequence[LaidColumn], file: SnapshotFile) -> None:
+    for column in laid:
+        value = file.values.get(column.name)
+        if value is None:
+            continue
+        try:
+            encoded(column.type, value)
+        except (ValueError, ArithmeticError, KeyError):
+            raise BrokenLog(
+                'The table {uri} has {value} in the partition column "{column}" of type {type}.',
+                uri=str(snapshot.uri),
+                value=repr(value[:100]),
+                column=column.name,
+                type=column.type,
+            ) from None
