@@ -183,7 +183,7 @@ def check_connections(service: Service, user: User, tables: Sequence[TableToAtta
 
 
 @dataclass(frozen=True)
-class NewerVersion:
+class NewerTableVersion:
     """A newer version of an attached table, as attaching it names it."""
 
     connection: str
@@ -257,7 +257,7 @@ def preview_attach(
     ]
 
 
-def newer_version(service: Service, user: User, table: StoredTable) -> NewerVersion | None:
+def newer_version(service: Service, user: User, table: StoredTable) -> NewerTableVersion | None:
     """The newest version of an attached table, if it isn't the attached one.
 
     None also if the user can't use the connection, or the table can't be read now.
@@ -276,7 +276,7 @@ def newer_version(service: Service, user: User, table: StoredTable) -> NewerVers
         return None
     if version in ("", source.version):
         return None
-    return NewerVersion(connection, source.format, source.uri, version)
+    return NewerTableVersion(connection, source.format, source.uri, version)
 
 
 def _with_connections(

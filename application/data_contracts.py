@@ -26,7 +26,7 @@ from storage.sqlite.database import Transaction
 from storage.versions.data_contracts import (
     ContractFailure,
     DataContract,
-    KeptApart,
+    KeptApartVersion,
     accept_kept_apart,
     data_contract_of,
     delete_data_contract,
@@ -278,7 +278,7 @@ def _missing(profile: CachedProfile, rows: int) -> dict[str, float]:
     return shares
 
 
-def accept_version(caller: Caller, dataset_id: int, job_id: str, reason: str) -> KeptApart:
+def accept_version(caller: Caller, dataset_id: int, job_id: str, reason: str) -> KeptApartVersion:
     """Move the ref of an import to its version, although it doesn't meet the data contract.
 
     Raises
@@ -314,7 +314,7 @@ def accept_version(caller: Caller, dataset_id: int, job_id: str, reason: str) ->
     return accepted
 
 
-def _kept_apart(tx: Transaction, dataset_id: int, job_id: str) -> KeptApart:
+def _kept_apart(tx: Transaction, dataset_id: int, job_id: str) -> KeptApartVersion:
     kept = find_kept_apart(tx, dataset_id, job_id)
     if kept is None:
         raise NotFound("No version of job {job_id} was kept apart.", job_id=job_id)

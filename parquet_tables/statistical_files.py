@@ -46,7 +46,7 @@ class UnfitForStatistics(DomainError):
 
 
 @dataclass(frozen=True)
-class Variable:
+class LabelledVariable:
     """A column of a file: its name in the query and in the file, and its label."""
 
     column: Column
@@ -58,7 +58,7 @@ def write_statistical(
     cursor: duckdb.DuckDBPyConnection,
     query: str,
     params: Sequence[object],
-    variables: Sequence[Variable],
+    variables: Sequence[LabelledVariable],
     path: Path,
     kind: StatisticalFormat,
     title: str,
@@ -186,7 +186,7 @@ def _require_short_texts(
     cursor: duckdb.DuckDBPyConnection,
     query: str,
     params: Sequence[object],
-    variables: Sequence[Variable],
+    variables: Sequence[LabelledVariable],
     kind: StatisticalFormat,
 ) -> None:
     texts = [each.column for each in variables if _is_text(each.column)]
@@ -212,7 +212,7 @@ def _large_numbers(
     cursor: duckdb.DuckDBPyConnection,
     query: str,
     params: Sequence[object],
-    variables: Sequence[Variable],
+    variables: Sequence[LabelledVariable],
 ) -> set[str]:
     """The columns of whole numbers that doubles don't hold."""
     whole = [each.column for each in variables if each.column.data_type.is_whole]

@@ -16,7 +16,7 @@ from application.estimation.code.sample_file import short_names
 from application.estimation.code.weights import WeightsCode, programs
 from application.estimation.known_totals import Census, number_text
 from application.estimation.nonresponse import NonresponseFacts
-from application.estimation.sample_rows import SampleRows, column_at, sample_rows
+from application.estimation.sample_rows import RowsOfSample, column_at, sample_rows
 from application.estimation.weighting import (
     Weighted,
     WeightingRequest,
@@ -36,7 +36,7 @@ from parquet_tables.database import registered
 from parquet_tables.exports import export_query
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.statistical_files import (
-    Variable,
+    LabelledVariable,
     spss_names,
     write_statistical,
 )
@@ -100,7 +100,7 @@ class _Chosen(NamedTuple):
 class _Prepared:
     """All that a file of weights has."""
 
-    rows: SampleRows
+    rows: RowsOfSample
     weights: Weighted
     chosen: list[_Chosen]
     added: dict[str, NDArray[Any]]
@@ -170,11 +170,13 @@ def write_weights(
         if kind == "sav":
             shorts = spss_names(shorts)
         variables = [
-            Variable(Column(each.name, each.type), short, each.label)
+            LabelledVariable(Column(each.name, each.type), short, each.label)
             for each, short in zip(codebook.columns, shorts, strict=True)
         ]
         variables += [
-            Variable(Column(name, "DOUBLE"), name, f"Replicate weight {name[len(REPLICATE) :]}")
+            LabelledVariable(
+                Column(name, "DOUBLE"), name, f"Replicate weight {name[len(REPLICATE) :]}"
+            )
             for name in added
             if name.startswith(REPLICATE)
         ]
@@ -244,7 +246,7 @@ def _rows(weights: Weighted, request: WeightsRequest) -> int:
     return weights.design.design.rows
 
 
-def _chosen(rows: SampleRows, names: Sequence[str], key: Sequence[str]) -> list[_Chosen]:
+def _chosen(rows: RowsOfSample, names: Sequence[str], key: Sequence[str]) -> list[_Chosen]:
     """The columns of the file: the row key, then the chosen ones, by default the table's.
 
     One with the name of a weight gets another.
@@ -314,7 +316,7 @@ def _columns(
 
 
 def _notes(
-    job: JobRecord, rows: SampleRows, weights: Weighted, replicates: ReplicateFacts | None
+    job: JobRecord, rows: RowsOfSample, weights: Weighted, replicates: ReplicateFacts | None
 ) -> list[str]:
     notes = list(design_notes(job, rows.design, rows.source, EstimateSettings(DEFAULT_CONFIDENCE)))
     if rows.values_from is not None:

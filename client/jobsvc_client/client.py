@@ -17,7 +17,7 @@ from jobsvc_client.arguments import Columns, Number, given, keywords, listed, nu
 from jobsvc_client.display import facts, heading, paragraph
 from jobsvc_client.draws import DrawOptions, RoundOptions, draw_body
 from jobsvc_client.errors import JobsvcError, KeptApart
-from jobsvc_client.fields import DEFAULT_METHOD, DIVIDING_METHOD, ImportOptions
+from jobsvc_client.fields import DEFAULT_METHOD, DIVIDING_METHOD, ConfidenceOptions, ImportOptions
 from jobsvc_client.frames import Frame, existing_file, library_of, to_parquet
 from jobsvc_client.jobs import Job, Report, RowsJob, Sample, Split
 from jobsvc_client.panels import Panel
@@ -49,7 +49,7 @@ class ImportArguments(ImportOptions, total=False):
     duplicates: str | None
 
 
-class RunFigureArguments(TypedDict, total=False):
+class RunFigureArguments(ConfidenceOptions, total=False):
     """The arguments of the figures of a schedule's runs."""
 
     column: str
@@ -58,7 +58,6 @@ class RunFigureArguments(TypedDict, total=False):
     values: str
     book_column: str
     pooling: str
-    confidence: float
     filters: str
     runs: int
 

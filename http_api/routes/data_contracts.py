@@ -21,7 +21,7 @@ from contract.requests.data_contract import (
 )
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.schemas.contract import Listing, list_schema, listed
-from storage.versions.data_contracts import KeptApart, list_kept_apart
+from storage.versions.data_contracts import KeptApartVersion, list_kept_apart
 
 blueprint = SignedInBlueprint(
     "data_contracts", __name__, url_prefix="/api/datasets/<int:dataset_id>", tag="Datasets"
@@ -67,7 +67,9 @@ def remove(dataset_id: int, query: DataContractTableRequest) -> ShownContract:
     return remove_contract(caller(), dataset_id, query.table_key)
 
 
-@blueprint.get("/kept-apart", query=KeptApartRequest, output=list_schema("versions", KeptApart))
+@blueprint.get(
+    "/kept-apart", query=KeptApartRequest, output=list_schema("versions", KeptApartVersion)
+)
 def kept_apart(dataset_id: int, query: KeptApartRequest) -> Listing:
     """The versions that don't meet a data contract, newest first."""
     caller().dataset(dataset_id, "read")
@@ -75,8 +77,8 @@ def kept_apart(dataset_id: int, query: KeptApartRequest) -> Listing:
         return listed(list_kept_apart(tx, dataset_id, query.offset, query.limit), query)
 
 
-@blueprint.post("/kept-apart/<job_id>/accept", body=AcceptanceRequest, output=KeptApart)
-def accept(dataset_id: int, job_id: str, given: AcceptanceRequest) -> KeptApart:
+@blueprint.post("/kept-apart/<job_id>/accept", body=AcceptanceRequest, output=KeptApartVersion)
+def accept(dataset_id: int, job_id: str, given: AcceptanceRequest) -> KeptApartVersion:
     """Accept a version that doesn't meet the data contract: the ref moves to it.
 
     The audit trail records the reason. If the ref names a newer version by now, it is a 409.

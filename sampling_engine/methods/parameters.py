@@ -23,7 +23,7 @@ from contract.fields import (
 from parquet_tables.tables import Column, TableFiles, UnknownColumn
 from sampling_engine.errors import InvalidMethod, InvalidSize, InvalidStrata
 from sampling_engine.selection.bands import Bands, band_column
-from sampling_engine.sql.lines import SERPENTINE, TABLE_ORDER, Line, SortOrder
+from sampling_engine.sql.lines import SERPENTINE, TABLE_ORDER, SelectionLine, SortOrder
 
 Loc = tuple[str | int, ...]
 
@@ -193,7 +193,9 @@ def strata_columns(
     return tuple(columns)
 
 
-def line_of(table: TableFiles, names: Sequence[str] | None, rule: SortOrder, loc: Loc = ()) -> Line:
+def line_of(
+    table: TableFiles, names: Sequence[str] | None, rule: SortOrder, loc: Loc = ()
+) -> SelectionLine:
     """The order of rows by some columns; without columns that of the table."""
     if names is None:
         if rule != SERPENTINE:
@@ -206,7 +208,7 @@ def line_of(table: TableFiles, names: Sequence[str] | None, rule: SortOrder, loc
         if column.name in [earlier.name for earlier in columns]:
             raise InvalidMethod('The column "{column}" is named twice.', column=column.name, loc=at)
         columns.append(column)
-    return Line(tuple(columns), rule)
+    return SelectionLine(tuple(columns), rule)
 
 
 def check_number_column(table: TableFiles, name: str, parameter: str, loc: Loc) -> None:

@@ -39,7 +39,7 @@ from sampling_engine.selection.order import Int64s, SeededOrder, in_sorted, seed
 from sampling_engine.selection.strata import ColumnStrata
 from sampling_engine.selection.walk_and_scan import Chosen
 from sampling_engine.spec import Strategy
-from sampling_engine.sql.lines import SERPENTINE, TABLE_ORDER, Line, line_text
+from sampling_engine.sql.lines import SERPENTINE, TABLE_ORDER, SelectionLine, line_text
 from sampling_engine.sql.passes import PlacesInLine, RowsAtPlaces
 
 
@@ -197,7 +197,7 @@ class SystematicRound(RoundDraw):
     """A round on a grid that lies along a line."""
 
     grid: Grid
-    line: Line = TABLE_ORDER
+    line: SelectionLine = TABLE_ORDER
 
     def choose(self, state: DrawState, on_progress: ProgressCallback) -> RoundRows:
         """The rows on the grid, in the order of the line."""

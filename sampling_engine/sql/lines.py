@@ -19,7 +19,7 @@ SERPENTINE: SortOrder = "serpentine"
 
 
 @dataclass(frozen=True)
-class Line:
+class SelectionLine:
     """The order of rows by some columns; without columns that of the table.
 
     NULL counts as the largest value. Equal rows are in the table's order. In a serpentine order
@@ -36,7 +36,7 @@ class Line:
         return line_text([column.name for column in self.columns], self.rule)
 
 
-TABLE_ORDER = Line()
+TABLE_ORDER = SelectionLine()
 
 
 def line_text(columns: Sequence[str], rule: SortOrder) -> str:
@@ -66,7 +66,7 @@ IN_DUCKDB = LineDialect("IS NOT DISTINCT FROM", "AS NOT MATERIALIZED", "1", "v",
 UP_TO_HERE = "ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW"
 
 
-def placed_rows(line: Line, source: str, dialect: LineDialect, *, by_units: bool) -> str:
+def placed_rows(line: SelectionLine, source: str, dialect: LineDialect, *, by_units: bool) -> str:
     """The rows of ``source`` with ``before``: the rows before each, or their units ``v``.
 
     ``source`` has the columns ``ordinal``, ``k0`` … and, with units, ``v``.
@@ -97,7 +97,7 @@ def placed_rows(line: Line, source: str, dialect: LineDialect, *, by_units: bool
     )
 
 
-def _groups(line: Line, leading: list[str], dialect: LineDialect) -> list[str]:
+def _groups(line: SelectionLine, leading: list[str], dialect: LineDialect) -> list[str]:
     """The groups of the leading columns: their number ``g``, and the size that lies before them."""
     shown = ", ".join(leading)
     named = [f"sizes AS (SELECT {shown}, sum(m) AS m FROM source GROUP BY {shown})"]

@@ -20,7 +20,7 @@ from parquet_tables.tables import Column, TableFiles
 from sampling_engine.selection.order import Int64s, SeededOrder, rank_steps
 from sampling_engine.spec import RowFilter
 from sampling_engine.sql import statements
-from sampling_engine.sql.lines import IN_DUCKDB, Line, placed_rows
+from sampling_engine.sql.lines import IN_DUCKDB, SelectionLine, placed_rows
 from sampling_engine.sql.statements import (
     StrataTable,
     amount_value,
@@ -629,7 +629,7 @@ class RowsAtPlaces(Pass[Int64s]):
     Places beyond the last row are left out.
     """
 
-    line: Line
+    line: SelectionLine
     row_filter: RowFilter | None
     places: Int64s
     message = "sorting rows"
@@ -660,7 +660,7 @@ class RowsOfPoints(Pass[UnitRows]):
     ``count`` points, from 0, is in the unit floor((k·total + start) / count).
     """
 
-    line: Line
+    line: SelectionLine
     row_filter: RowFilter | None
     units: Units
     below: int
@@ -697,7 +697,7 @@ class PlacesInLine(Pass[dict[int, int]]):
     Only rows of fewer than ``below`` units, and more than 0, are in such a line.
     """
 
-    line: Line
+    line: SelectionLine
     row_filter: RowFilter | None
     ordinals: Int64s
     units: Units | None = None
@@ -722,7 +722,7 @@ class PlacesInLine(Pass[dict[int, int]]):
 
 def _line_statement(
     table: TableFiles,
-    line: Line,
+    line: SelectionLine,
     row_filter: RowFilter | None,
     units: Units | None = None,
     below: int = 0,

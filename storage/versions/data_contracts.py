@@ -56,7 +56,7 @@ class DataContract:
 
 
 @dataclass(frozen=True)
-class KeptApart:
+class KeptApartVersion:
     """A version that doesn't meet a data contract."""
 
     job_id: str
@@ -86,7 +86,7 @@ def _row_keys(text: str) -> list[NewRowKey]:
 
 
 _CONTRACTS = Records(DataContract, terms=json.loads)
-_KEPT_APART = Records(KeptApart, failures=json.loads, row_keys=_row_keys, has_ref=bool)
+_KEPT_APART = Records(KeptApartVersion, failures=json.loads, row_keys=_row_keys, has_ref=bool)
 
 
 def set_data_contract(
@@ -160,20 +160,20 @@ def keep_apart(
 
 def list_kept_apart(
     tx: Transaction, dataset_id: int, offset: int, limit: int
-) -> tuple[list[KeptApart], int]:
+) -> tuple[list[KeptApartVersion], int]:
     """A page of the versions of a dataset that were kept apart, newest first, and their number."""
     return _KEPT_APART.page(
         tx, "list_kept_apart", offset, limit, dataset_id=dataset_id, job_id=None
     )
 
 
-def find_kept_apart(tx: Transaction, dataset_id: int, job_id: str) -> KeptApart | None:
+def find_kept_apart(tx: Transaction, dataset_id: int, job_id: str) -> KeptApartVersion | None:
     """The version of a job that was kept apart; None if it wasn't."""
     return _KEPT_APART.first(tx, "list_kept_apart", dataset_id=dataset_id, job_id=job_id)
 
 
 def accept_kept_apart(
-    tx: Transaction, kept: KeptApart, user_id: int, reason: str, clock: Clock
+    tx: Transaction, kept: KeptApartVersion, user_id: int, reason: str, clock: Clock
 ) -> None:
     """Move the ref of an import to its version, which was kept apart, and delete its own ref.
 

@@ -20,7 +20,7 @@ from sampling_engine.methods.weighted.round import WeightedRound
 from sampling_engine.results import Floats, RoundRows, RowChances, RowOutcome
 from sampling_engine.selection.order import MAX_BITS, Int64s, SeededOrder, seed_for
 from sampling_engine.selection.walk_and_scan import Chosen
-from sampling_engine.sql.lines import TABLE_ORDER, Line
+from sampling_engine.sql.lines import TABLE_ORDER, SelectionLine
 from sampling_engine.sql.passes import PlacesInLine, RowsOfPoints
 
 
@@ -34,7 +34,7 @@ def start_of(total: int, seed: str) -> int:
 class SystematicWeightedRound(WeightedRound):
     """The take-all rows, then the rows of the points along a line."""
 
-    line: Line = TABLE_ORDER
+    line: SelectionLine = TABLE_ORDER
 
     @property
     def start(self) -> int:
