@@ -29,7 +29,7 @@ from application.estimation.figures import (
 from application.estimation.known_totals import Census
 from application.estimation.nonresponse import NonresponseFacts
 from application.estimation.sample_rows import (
-    RowsOfSample,
+    OpenedSample,
     column_at,
     is_of_table,
     require_of_table,
@@ -123,7 +123,7 @@ class EstimatesAnswer(AtConfidence):
 
 
 @dataclass(frozen=True)
-class SampledValues(RowsOfSample):
+class SampledValues(OpenedSample):
     """The rows of a sample with the values of a request."""
 
     read: ReadSample

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import numpy as np
 
 from application.estimation.known_totals import named, shown_keys
-from application.estimation.sample_rows import RowsOfSample, column_at
+from application.estimation.sample_rows import OpenedSample, column_at
 from application.estimation.value_sources import FINDINGS
 from contract.declarations import Help
 from contract.requests.estimate import CalibrateRequest
@@ -108,7 +108,7 @@ class _Margin:
 
 def find_response(
     database: ParquetDatabase,
-    rows: RowsOfSample,
+    rows: OpenedSample,
     request: NonresponseRequest,
     calibrate: CalibrateRequest | None,
     values: str | int,
@@ -171,7 +171,7 @@ def find_response(
 
 
 def _responded(
-    database: ParquetDatabase, rows: RowsOfSample, request: NonresponseRequest, values: str | int
+    database: ParquetDatabase, rows: OpenedSample, request: NonresponseRequest, values: str | int
 ) -> Booleans:
     """The rows with a value in the named column, or in any column from outside."""
     if request.responded is not None:
@@ -216,7 +216,7 @@ def _check_method(request: NonresponseRequest, calibrate: CalibrateRequest | Non
         )
 
 
-def _columns(rows: RowsOfSample, request: NonresponseRequest) -> list[Column]:
+def _columns(rows: OpenedSample, request: NonresponseRequest) -> list[Column]:
     found = []
     for at, name in enumerate(request.columns):
         loc = (*COLUMNS_LOC, at)
@@ -244,7 +244,7 @@ def _columns(rows: RowsOfSample, request: NonresponseRequest) -> list[Column]:
 
 
 def _margin(
-    database: ParquetDatabase, rows: RowsOfSample, columns: Sequence[Column], responded: Booleans
+    database: ParquetDatabase, rows: OpenedSample, columns: Sequence[Column], responded: Booleans
 ) -> _Margin:
     try:
         with database.cursor(rows.sample) as cursor:
@@ -335,7 +335,7 @@ def _classes(margin: _Margin, request: NonresponseRequest) -> list[int]:
     return found
 
 
-def _numbers(database: ParquetDatabase, rows: RowsOfSample, columns: Sequence[Column]) -> Floats:
+def _numbers(database: ParquetDatabase, rows: OpenedSample, columns: Sequence[Column]) -> Floats:
     """The columns' values, shape (variables, rows); a missing one is the sample's mean."""
     statistics = [Statistic("total", column) for column in columns]
     with database.cursor(rows.sample) as cursor:

@@ -16,7 +16,7 @@ from storage.jobs.jobs import JobRecord
 
 
 @dataclass(frozen=True)
-class RowsOfSample:
+class OpenedSample:
     """A sample's table with columns from outside, SQL of its rows, its source and its design."""
 
     source: OpenTable
@@ -28,13 +28,13 @@ class RowsOfSample:
 
 def sample_rows(
     service: Service, job: JobRecord, values: str | int, book_column: str | None = None
-) -> RowsOfSample:
+) -> OpenedSample:
     """The rows of a completed draw, with the values from outside that a request names."""
     source = open_source(service, job)
     stored = open_table(service, job.dataset_id, output_of(job), SAMPLE).files
     values_from = value_source(service, job, values, book_column)
     sample, relation = with_values(stored, values_from)
-    return RowsOfSample(source, sample, relation, values_from, design_of(service, job, source))
+    return OpenedSample(source, sample, relation, values_from, design_of(service, job, source))
 
 
 def column_at(table: TableFiles, name: str, loc: tuple[str | int, ...]) -> Column:

@@ -15,7 +15,7 @@ from application.estimation.calibrating import (
 from application.estimation.known_totals import Census, outside_totals
 from application.estimation.monetary_selection import drawable
 from application.estimation.nonresponse import FoundResponse, NonresponseFacts, find_response
-from application.estimation.sample_rows import RowsOfSample, column_at, require_of_table
+from application.estimation.sample_rows import OpenedSample, column_at, require_of_table
 from contract.requests.estimate import CalibrateRequest
 from contract.requests.weighting import NonresponseRequest
 from contract.words import ReplicateKind
@@ -132,7 +132,7 @@ class Weighted:
 
 def weighted(
     database: ParquetDatabase,
-    rows: RowsOfSample,
+    rows: OpenedSample,
     request: WeightingRequest,
     census: Census | None,
     domains: FigureDomains | None = None,
@@ -168,7 +168,7 @@ def weighted(
 
 def _calibrated(
     database: ParquetDatabase,
-    rows: RowsOfSample,
+    rows: OpenedSample,
     calibrate: CalibrateRequest,
     census: Census | None,
     weights: Floats,

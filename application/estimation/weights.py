@@ -16,7 +16,7 @@ from application.estimation.code.sample_file import short_names
 from application.estimation.code.weights import WeightsCode, programs
 from application.estimation.known_totals import Census, number_text
 from application.estimation.nonresponse import NonresponseFacts
-from application.estimation.sample_rows import RowsOfSample, column_at, sample_rows
+from application.estimation.sample_rows import OpenedSample, column_at, sample_rows
 from application.estimation.weighting import (
     Weighted,
     WeightingRequest,
@@ -100,7 +100,7 @@ class _Chosen(NamedTuple):
 class _Prepared:
     """All that a file of weights has."""
 
-    rows: RowsOfSample
+    rows: OpenedSample
     weights: Weighted
     chosen: list[_Chosen]
     added: dict[str, NDArray[Any]]
@@ -246,7 +246,7 @@ def _rows(weights: Weighted, request: WeightsRequest) -> int:
     return weights.design.design.rows
 
 
-def _chosen(rows: RowsOfSample, names: Sequence[str], key: Sequence[str]) -> list[_Chosen]:
+def _chosen(rows: OpenedSample, names: Sequence[str], key: Sequence[str]) -> list[_Chosen]:
     """The columns of the file: the row key, then the chosen ones, by default the table's.
 
     One with the name of a weight gets another.
@@ -316,7 +316,7 @@ def _columns(
 
 
 def _notes(
-    job: JobRecord, rows: RowsOfSample, weights: Weighted, replicates: ReplicateFacts | None
+    job: JobRecord, rows: OpenedSample, weights: Weighted, replicates: ReplicateFacts | None
 ) -> list[str]:
     notes = list(design_notes(job, rows.design, rows.source, EstimateSettings(DEFAULT_CONFIDENCE)))
     if rows.values_from is not None:

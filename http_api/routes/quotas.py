@@ -21,8 +21,8 @@ def dataset_quota(dataset_id: int) -> QuotaUse:
 @blueprint.put("/datasets/<int:dataset_id>/quota", body=QuotaRequest, output=QuotaUse)
 def put_dataset_quota(dataset_id: int, given: QuotaRequest) -> QuotaUse:
     """Set the quota of a dataset, as an admin."""
+    caller().dataset(dataset_id, "read")  # first: a hidden one isn't there
     caller().require_role("admin")
-    caller().dataset(dataset_id, "read")
     with caller().writing() as tx:
         set_dataset_quota(tx, dataset_id, given.size_mb)
         caller().audit(tx, "dataset_quota_set", dataset_id=dataset_id, quota=_text(given.size_mb))

@@ -462,6 +462,8 @@ UNTOLD = {
     "DELETE /api/sampling/templates/<int:template_id>": "the same",
     "POST /api/datasets/<int:dataset_id>/preview": "a preview stores nothing",
     "POST /api/datasets/preview": "the same",
+    "POST /api/schedules/<int:schedule_id>/figures": "recorded as views of the runs' samples; "
+    "test_pipelines checks it",
     "POST /request-code": "writes a request as code, and stores nothing",
     "POST /api/datasets/<int:dataset_id>/attach/preview": "the same",
     "POST /api/datasets/attach/preview": "the same",

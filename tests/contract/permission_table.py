@@ -104,7 +104,7 @@ TABLE = (
     Row(f"GET {D}/quota", SEE, at("/api/datasets/{d}/quota")),
     Row(
         f"PUT {D}/quota",
-        statuses(403, admin=200),
+        statuses(403, nobody=404, admin=200),
         at("/api/datasets/{d}/quota", body={"size_mb": 0}),
     ),
     Row(f"GET {U}/quota", ADMINISTER, of_user("/api/users/{u}/quota")),

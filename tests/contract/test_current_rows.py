@@ -154,4 +154,4 @@ def test_drawn_rows_without_a_key_are_refused(server: LiveServer) -> None:
     server.import_text(dataset, "\n".join(["doc,amount", *lines]))
     job = server.draw(dataset, {"method": "random", "sample_size": 10, "seed": 3})
     answer = server.admin.get(f"/api/sampling/jobs/{job['id']}/rows", params={"key": "doc"})
-    assert_problem(answer, 422, "key_missing", "missing in 5 rows of the sample")
+    assert_problem(answer, 422, "key_missing", "The key doc of the sample is missing in 5 rows")

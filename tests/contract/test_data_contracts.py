@@ -93,7 +93,7 @@ def test_a_version_that_fails_is_kept_apart_and_accepted(server: LiveServer, dat
     below = failures["condition", "amount >= 0"]
     assert (below["rows"], below["examples"]) == (2, ["primary:3", "primary:4"])
     assert failures["condition", "kind IN ('a', 'b')"]["rows"] == 1
-    assert "1 row has no value in a column of the key id" in failures["row_key", "id"]["text"]
+    assert "The key id is missing in 1 row" in failures["row_key", "id"]["text"]
     (kept,) = server.admin.get(path_of(dataset, "kept-apart")).json()["versions"]
     assert (kept["state"], kept["apart_ref"], kept["ref_name"]) == ("kept_apart", ref, "main")
     assert len(kept["failures"]) == len(failures)

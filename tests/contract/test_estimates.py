@@ -105,7 +105,7 @@ DESIGNS = {
         weight_column="size",
         sample_size=120,
         selection="systematic",
-        sort_columns=["city", "amount"],
+        sort_columns=["city", "shop"],
     ),
 }
 BY_UNITS = {

@@ -108,6 +108,8 @@ BOUNDED = {
     "/api/groups/{group_id}": "the users of one group",
     "/api/schedules/preview": "five times",
     "/api/schedules/{schedule_id}/exclusion": "the samples of one schedule",
+    "/api/datasets/{dataset_id}/data-contract": "the terms of one table",
+    "/api/datasets/{dataset_id}/data-contract/proposal": "the same",
     "/api/datasets/{dataset_id}/compare": "figures of two tables",
     "/api/datasets/{dataset_id}/commits/{commit_id}": "the tables of one version",
     "/api/datasets/{dataset_id}/commits/{commit_id}/schema": "the same",

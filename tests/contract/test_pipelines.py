@@ -278,6 +278,9 @@ def test_a_nightly_pipeline_with_labels_and_a_trend(nightly: Nightly) -> None:
     }
     found = figures(nightly, made["id"], **rate, pooling="strata")
     assert [run["estimate"] for run in found["runs"]] == [0, 0.125, 0.25]
+    query = {"action": "rows_viewed", "dataset_id": dataset, "limit": 100}
+    viewed = admin.get("/api/admin/audit", params=query).json()["entries"]
+    assert {str(each["details"].get("job_id")) for each in viewed} >= set(draws)
     assert [run["population"] for run in found["runs"]] == [50, 50, 50]
     for run in found["runs"]:
         assert run["ci_low"] <= run["estimate"] <= run["ci_high"]
