@@ -15,6 +15,7 @@ from parquet_tables.names import is_identifier_name
 DIGITS = 6
 DOUBLE_DIGITS = 15
 LARGEST_PLAIN = 1e21
+MAX_EXACT = 2**53 - 1
 
 
 def holds_numbers(type_: str) -> bool:
@@ -111,3 +112,8 @@ def rounded_text(value: float) -> str:
     decimals = max(DIGITS - 1 - math.floor(math.log10(abs(value))), 0)
     text = f"{value:,.{decimals}f}"
     return text.rstrip("0").rstrip(".") if decimals else text
+
+
+def exact_seed(seed: int | str) -> int | str:
+    """A seed for JavaScript: an integer beyond 2^53 is the same seed as its decimal text."""
+    return str(seed) if isinstance(seed, int) and abs(seed) > MAX_EXACT else seed

@@ -30,6 +30,8 @@ PANEL_METHODS = tuple(
 
 def may_be_followed(job: JobRecord) -> bool:
     """Whether a panel can draw a sample again as its first wave, and later waves by its rule."""
+    if job.source_commit_id is None:
+        return False
     first, *more = job.run_parameters["rounds"]
     is_keyed = bool(first.get("order")) and method_class(first["method"]) in PANEL_METHODS
     return is_keyed and not more and filters_of(job) is None

@@ -45,6 +45,7 @@ from storage.versions.refs import MAIN, Ref, has_ref, list_refs, name_of_commit
 from storage.versions.row_keys import DeclaredKey, row_key_of
 from web_ui.grids import download_links, grid_of
 from web_ui.job_texts import problem_text
+from web_ui.numbers import exact_seed
 from web_ui.pages.data_contracts import contract_view
 from web_ui.pages.request_code import code_at
 from web_ui.pages.sql_tables import MAX_SQL_COLUMNS, further_tables, sql_columns
@@ -419,6 +420,7 @@ def _followed(context: Values) -> Values | None:
     if not may_be_followed(job):
         return None
     (first,) = stated_rounds(job.run_parameters["rounds"], recorded=True)
+    first["parameters"]["seed"] = exact_seed(first["parameters"]["seed"])
     kept = ("method", "parameters", "filters", "order", "selection")
     return {"job": job, "round": {name: first[name] for name in kept if first.get(name)}}
 

@@ -33,11 +33,11 @@ from storage.versions.manifests import Commit, get_commit, history
 from storage.versions.refs import MAIN, find_ref, has_sample_ref, list_refs, name_of_commit
 from storage.versions.row_keys import row_key_of
 from web_ui.grids import filters_in_query
+from web_ui.numbers import MAX_EXACT, exact_seed
 from web_ui.pages.dataset import QUICK_CELLS
 from web_ui.shell import blueprint, caller, service, show, signed_in
 
 PLAIN_ROUND: dict[str, Any] = {"method": DEFAULT_METHOD, "parameters": {"sample_size": 100}}
-MAX_EXACT = 2**53 - 1
 MAX_OFFERED = 50
 """Earlier versions and samples that the form offers to leave out."""
 ASKED = (
@@ -211,7 +211,7 @@ def _initial_body(found: DatasetRecord, copied_job: JobRecord | None) -> dict[st
         rounds = stated_rounds(body["rounds"], recorded=True)
         body["rounds"] = with_filters(rounds, filters_of(copied_job))
         for spec in body["rounds"]:
-            spec["parameters"]["seed"] = _exact(spec["parameters"]["seed"])
+            spec["parameters"]["seed"] = exact_seed(spec["parameters"]["seed"])
         copied = {name: value for name, value in body.items() if name not in NOT_COPIED}
         # The unchanged form draws the job's rows again.
         return {**copied, "draw_version": DrawRule.recorded(body).draw_version}
@@ -228,8 +228,3 @@ def _initial_body(found: DatasetRecord, copied_job: JobRecord | None) -> dict[st
     if request.args.get("table"):
         plain["table_key"] = request.args["table"]
     return plain
-
-
-def _exact(seed: int | str) -> int | str:
-    """A seed for JavaScript: an integer beyond 2^53 is the same seed as its decimal text."""
-    return str(seed) if isinstance(seed, int) and abs(seed) > MAX_EXACT else seed
