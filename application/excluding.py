@@ -21,6 +21,7 @@ from contract.declarations import Help, declared
 from contract.requests.draw import EarlierFilterRequest, RoundJson
 from contract.words import Duplicates
 from domain_errors import DomainError, choices_sentence, counted
+from parquet_tables.names import folded
 from parquet_tables.progress import ProgressCallback, ignore_progress
 from parquet_tables.row_keys.canonical import Loc
 from parquet_tables.row_keys.digests import RowKey
@@ -267,10 +268,15 @@ class ExcludedRows:
         split, also if the row is new.
         """
         group = divided_group(rounds[0])
+        if group is None:
+            return self
         draws = [
-            job for job in self.draws if divided_group(job.run_parameters["rounds"][0]) == group
+            job
+            for job in self.draws
+            if (divided := divided_group(job.run_parameters["rounds"][0])) is not None
+            and folded(divided) == folded(group)
         ]
-        if group is None or not draws:
+        if not draws:
             return self
         loc: Loc = ("filters",)
         of_groups = RowsByKey(

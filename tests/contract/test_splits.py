@@ -256,6 +256,24 @@ def test_a_golden_set_is_in_no_later_split_or_draw(server: LiveServer) -> None:
         assert text in answer.json()["detail"]
 
 
+def test_a_golden_set_of_groups_is_kept_out_in_any_case_of_its_column(server: LiveServer) -> None:
+    dataset = server.new_dataset()
+    server.import_text(dataset, items_csv(range(600)))
+    key = {"table_key": "primary", "columns": ["id"]}
+    assert server.admin.put(f"/api/datasets/{dataset}/row-key", json=key).status_code == 200
+    parts = {"golden": 0.1, "other": 0.9}
+    golden = server.draw(dataset, body(parts=parts, group="user", seed=5))
+    users = {row["user"] for row in all_rows(server, golden, table_key="golden")}
+    later_csv = items_csv(range(660), 7919).replace("id,user,", "id,User,", 1)
+    server.import_text(dataset, later_csv)
+    later = body(group="User")
+    later["rounds"][0]["filters"] = {"not_drawn_by": [f"{golden['id']}:golden"]}
+    second = server.draw(dataset, later)
+    assert not users & {row["User"] for row in all_rows(server, second)}
+    new = [row for row in range(600, 660) if f"u{row % 71}" in users]
+    assert second["run_parameters"]["excluded"]["group_rows"] == len(new) > 0
+
+
 def test_a_golden_set_of_groups_keeps_later_rows_of_its_groups_out(server: LiveServer) -> None:
     """By the row key of the table and without an order; no row moves when the table grows."""
     dataset = server.new_dataset()
