@@ -365,7 +365,7 @@ class Sample(RowsJob):
             statistics=figures,
             by=listed(by) or None,
             filters=None if filters is None else filter_body(filters),
-            values=values.number if isinstance(values, UploadedValues) else values,
+            values=_number_of(values),
         )
         return Estimates(self._computed("estimates", body))
 
@@ -382,7 +382,7 @@ class Sample(RowsJob):
         by: Columns = (),
         filters: Filter | None = None,
         key: Columns = (),
-        values: int | str | None = None,
+        values: int | str | UploadedValues | None = None,
         **options: Unpack[ChangeOptions],
     ) -> Changes:
         """Estimate the change of figures from this sample to another.
@@ -395,8 +395,9 @@ class Sample(RowsJob):
             As for :meth:`estimate`; a quantile has no change.
         key : str or sequence of str
             The columns that identify a row; by default the key of both orders or of the table.
-        values : int or str
-            ``findings``, ``latest`` or the number of an upload of each sample.
+        values : int, str or UploadedValues
+            ``findings``, ``latest`` or the number of an upload of each sample; for what
+            :meth:`upload_values` returned, its number.
 
         Examples
         --------
@@ -413,7 +414,7 @@ class Sample(RowsJob):
             by=listed(by) or None,
             filters=None if filters is None else filter_body(filters),
             key=listed(key) or None,
-            values=values,
+            values=_number_of(values),
         )
         return Changes(self._computed("change", body))
 
@@ -424,7 +425,7 @@ class Sample(RowsJob):
         columns: Columns = (),
         *,
         key: Columns = (),
-        values: int | str | None = None,
+        values: int | str | UploadedValues | None = None,
         **options: Unpack[SharedRowsOptions],
     ) -> list[dict[str, Any]]:
         """List the values that differ between the rows in this sample and another.
@@ -445,7 +446,7 @@ class Sample(RowsJob):
             with_job=_id_of(other),
             columns=quoted_list(columns or None),
             key=quoted_list(key or None),
-            values=values,
+            values=_number_of(values),
         )
         return self._transport.pages(f"{self._path()}/changed-values", "data", query)
 
@@ -608,7 +609,7 @@ class Sample(RowsJob):
             **with_known_totals(options),
             format="markdown" if ending == "md" else ending,
             columns=listed(columns) or None,
-            values=values.number if isinstance(values, UploadedValues) else values,
+            values=_number_of(values),
         )
         pieces: list[bytes] = []
         self._transport.download(f"{self._path()}/weights", {}, pieces.append, body)
@@ -711,6 +712,10 @@ def _carried(continues: Mapping[str, Any]) -> str:
         f"It continues sample {continues['name']}: findings about {continues['findings']:,} of its "
         "rows came along"
     )
+
+
+def _number_of(values: int | str | UploadedValues | None) -> int | str | None:
+    return values.number if isinstance(values, UploadedValues) else values
 
 
 def _id_of(sample: Sample | str) -> str:

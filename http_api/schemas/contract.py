@@ -136,6 +136,8 @@ def _of_query(own: Declared) -> fields.Field[Any]:
             return QueryInteger(validate=_range(bounds), **options)
         case kinds.Flag():
             return QueryBoolean(**options)
+        case kinds.ValuesKind(words):
+            return _QueryValueSource(words, options)
         case kinds.Names(most):
             return QueryList(validate=validate.Length(max=most), **options)
         case kinds.Items(kinds.ColumnName(), most):
@@ -292,6 +294,14 @@ class _ValueSource(fields.Field[Any]):
         if value not in self._words and not is_number:
             raise invalid("Must be `table`, `latest`, `findings` or the number of an upload.")
         return value  # type: ignore[no-any-return]
+
+
+class _QueryValueSource(_ValueSource):
+    """Where values come from, in a query string, where a number is a text."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> str | int:
+        is_number = isinstance(value, str) and re.fullmatch("[0-9]{1,10}", value)
+        return super()._deserialize(int(value) if is_number else value, attr, data)
 
 
 class BreakField(fields.Field[int | float | str]):

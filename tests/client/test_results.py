@@ -222,3 +222,18 @@ def test_a_change_is_between_two_samples(dataset: Dataset) -> None:
     assert list(found.to_pandas()["change_estimate"]) == [each.change["estimate"] for each in found]
     assert first.changed_values(second.id, "amount") == []
     assert first.changed_values(second, ["amount"], values="table", duplicates="number") == []
+
+
+def test_a_change_of_uploaded_values(dataset: Dataset) -> None:
+    first = dataset.sample("random", size=40, seed=1)
+    second = dataset.sample("random", size=60, seed=1)
+    for at, sample in enumerate((first, second)):
+        rows = sample.to_pandas()
+        checked = rows[["_logical_row_id"]].assign(checked=at)
+        uploaded = sample.upload_values(checked)
+    (figure,) = first.change(second, "mean", "checked", values=uploaded)
+    assert figure.change["estimate"] == 1
+    expected = first.changed_values(second, "checked", values="latest")
+    assert len(expected) == 40
+    for values in (1, uploaded):
+        assert first.changed_values(second, "checked", values=values) == expected

@@ -63,6 +63,21 @@ def test_changed_values_are_listed_and_written(
     assert all(float(line["new"]) == float(line["old"]) + 5 for line in lines)
 
 
+def test_changed_values_of_an_upload_by_its_number(
+    run: Run, served: LiveServer, waves: tuple[str, str], tmp_path: Path
+) -> None:
+    for at, job in enumerate(waves):
+        lines = [f"{row['_logical_row_id']},{at}" for row in served.rows(job, limit=1000)]
+        files = {"file": ("checked.csv", "\n".join(["_logical_row_id,checked", *lines]).encode())}
+        assert served.admin.post(f"/api/sampling/jobs/{job}/values", files=files).is_success
+    assert "checked" in run("change", *waves, "--rows", "--values", "1").stdout
+    file = tmp_path / "checked.csv"
+    options = ("--values", "1", "--column", "checked")
+    run("change", *waves, "--rows", *options, "--output", str(file))
+    with file.open(encoding="utf-8-sig") as source:
+        assert {(line["old"], line["new"]) for line in csv.DictReader(source)} == {("0", "1")}
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [

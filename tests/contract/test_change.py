@@ -294,6 +294,31 @@ def test_changed_values_are_listed_and_downloaded(
     assert_problem(unknown, 422, "unknown_column", "nothing")
 
 
+def test_changed_values_of_an_upload_by_its_number(
+    server: LiveServer, waves: tuple[str, str]
+) -> None:
+    for at, job in enumerate(waves):
+        rows = server.rows(job, limit=1000)
+        lines = [f"{row['_logical_row_id']},{row['amount'] - at}" for row in rows]
+        text = "\n".join(["_logical_row_id,checked", *lines]) + "\n"
+        files = {"file": ("checked.csv", text.encode())}
+        sent = server.admin.post(f"/api/sampling/jobs/{job}/values", files=files)
+        assert sent.json()["number"] == 1, sent.text
+    path = f"/api/sampling/jobs/{waves[0]}/changed-values"
+    shared = {"with_job": waves[1], "columns": "checked"}
+    found = server.admin.get(path, params={**shared, "values": "1"})
+    assert found.status_code == 200, found.text
+    assert found.json()["total"] == found.json()["common_rows"] > 80
+    latest = server.admin.get(path, params={**shared, "values": "latest"})
+    assert latest.json() == found.json()
+    file = server.admin.get(path, params={**shared, "values": "1", "format": "csv"})
+    assert file.text.count("checked") == found.json()["total"]
+    for wrong in ("0", "-1", "\u0661", "1.0", "99999999999", "nothing"):
+        refused = server.admin.get(path, params={**shared, "values": wrong})
+        assert_problem(refused, 422, "invalid_request", "number of an upload")
+    assert_problem(asked(server, *waves, values="1"), 422, "invalid_request", "number of an upload")
+
+
 def test_a_key_with_a_comma_is_one_column(server: LiveServer) -> None:
     """Queries have such a name in quotes, the body of a change as it is."""
     dataset = server.new_dataset()

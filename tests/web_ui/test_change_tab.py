@@ -61,6 +61,24 @@ def test_the_earlier_sample_is_the_first(
     assert file.text.count("amount") > 5
 
 
+def test_the_link_names_an_upload_by_its_number(
+    server: LiveServer, reader: Reader, waves: tuple[str, str]
+) -> None:
+    for at, job in enumerate(waves):
+        lines = [f"{row['_logical_row_id']},{at}" for row in server.rows(job, limit=1000)]
+        text = "\n".join(["_logical_row_id,checked", *lines]).encode()
+        files = {"file": ("checked.csv", text)}
+        assert server.admin.post(f"/api/sampling/jobs/{job}/values", files=files).is_success
+    query = {"tab": "change", "with_job": waves[1], "statistic": "mean", "column": "checked"}
+    page = reader.page(f"/jobs/{waves[0]}", **query, values="1", columns="checked")
+    link = re.search(r'href="(/api/sampling/jobs/[^"]+/changed-values[^"]+)"', page)
+    assert link is not None
+    assert "values=1" in link[1]
+    file = reader.api.get(html.unescape(link[1]))
+    assert file.status_code == 200, file.text
+    assert file.text.count("checked") > 5
+
+
 def test_groups_have_a_line_each(reader: Reader, waves: tuple[str, str]) -> None:
     query = {"tab": "change", "with_job": waves[0], "statistic": "total", "column": "amount"}
     page = reader.page(f"/jobs/{waves[1]}", **query, by="city")
