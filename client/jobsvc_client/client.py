@@ -14,6 +14,7 @@ from typing import Any, Self, TypeAlias, TypedDict, TypeVar, Unpack
 from urllib.parse import quote
 
 from jobsvc_client.arguments import Columns, Number, given, keywords, listed, number_of, plain
+from jobsvc_client.column_types import with_types_of
 from jobsvc_client.display import facts, heading, paragraph
 from jobsvc_client.draws import DrawOptions, RoundOptions, draw_body
 from jobsvc_client.errors import JobsvcError, KeptApart
@@ -309,7 +310,8 @@ class Client:
         with self._named_or_new(name) as target:
             if dataset is not None or not target.has_rows():
                 target.import_content(f"{target.id}.parquet", content)
-        return target.sample(method, **options).frame(library_of(frame), types_of=frame)
+        rows = target.sample(method, **options).frame(library_of(frame))
+        return with_types_of(rows, frame, keeps_others=True)
 
     @keywords()
     def sample_of(self, name_or_id: str) -> Sample:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date
+import uuid
+from datetime import date, time
 from decimal import Decimal
 
 import pandas as pd
@@ -70,6 +71,40 @@ def test_a_sampled_frame_has_its_types(client: Client, frame: pd.DataFrame) -> N
     found = client.sample(arrow, size=ROWS, seed=1).sort_by("id").select(frame.columns.tolist())
     assert found.schema.types == arrow.schema.types
     assert found.to_pylist() == arrow.to_pylist()
+
+
+def test_a_sampled_frame_of_rare_types_comes_back(client: Client) -> None:
+    times = [time(8, minute) for minute in range(ROWS)]
+    polar = pl.DataFrame({"id": range(ROWS), "at": times}).with_columns(
+        pl.lit(None).alias("nothing"), pl.col("id").cast(pl.Int128).alias("wide")
+    )
+    drawn = client.sample(polar, size=ROWS, seed=1).sort("id")
+    assert drawn.select("id", "at").equals(polar.select("id", "at"))
+    assert drawn["nothing"].null_count() == ROWS
+    assert len(drawn["wide"]) == ROWS
+    ids = [uuid.UUID(int=row).bytes for row in range(ROWS)]
+    arrow = pa.table(
+        {
+            "id": range(ROWS),
+            "nothing": pa.nulls(ROWS),
+            "key": pa.ExtensionArray.from_storage(pa.uuid(), pa.array(ids, pa.binary(16))),
+            "at": pa.array(times, pa.time64("ns")),
+        }
+    )
+    found = client.sample(arrow, size=ROWS, seed=1).sort_by("id")
+    assert found["nothing"].null_count == ROWS
+    assert found["at"].combine_chunks() == arrow["at"].combine_chunks()
+    assert found["key"].null_count == 0
+    waits = pd.array(pd.to_timedelta(range(ROWS), unit="s"), dtype="duration[ns][pyarrow]")
+    pandas = client.sample(pd.DataFrame({"id": range(ROWS), "waited": waits}), size=5, seed=1)
+    assert len(pandas) == 5
+
+
+def test_an_index_may_have_the_name_of_a_column(table: Dataset) -> None:
+    sample = table.sample("random", size=5, seed=1)
+    other = pd.DataFrame({"small": pd.array([1], dtype="Int64")})
+    other.index = pd.Index([1.5], name="small")
+    assert str(sample.to_pandas(types_of=other)["small"].dtype) == "Int64"
 
 
 def test_what_a_type_can_not_hold_is_refused(table: Dataset) -> None:
