@@ -11,9 +11,7 @@ from domain_errors import DomainError
 from parquet_tables.names import folded
 from parquet_tables.row_keys.canonical import Loc, key_columns
 from parquet_tables.row_keys.digests import RowKey
-from sampling_engine import method_class, method_from_json
-from sampling_engine.divided_sample import PART_COLUMNS
-from sampling_engine.sample_table import HITS_COLUMN, RENAMED_SUFFIX, SAMPLE_COLUMNS
+from sampling_engine import method_from_json
 from service.service import Service
 from service.tables.open_tables import RESIDUAL, OpenTable
 from storage.jobs.publishing import job_with_output
@@ -37,28 +35,24 @@ def declared_key_at(
 ) -> DeclaredKey | None:
     """The row key of a table; a sample and a residual have that of the table they are drawn from.
 
-    None if there is none. In a sample a column of the key may have another name.
+    None if there is none, also if another table has the name of a part. In a sample a column of the
+    key may have another name.
     """
     job = None if commit_id is None else job_with_output(tx, dataset_id, commit_id)
     if job is not None and job.run_type == "sampling" and job.source_commit_id is not None:
         # First: a part of a split may have the name of another table.
         table_key = job.run_parameters["table_key"]
         found = declared_key_at(tx, dataset_id, table_key, job.source_commit_id)
-        if found is not None:
-            return found if key == RESIDUAL else _in_sample(found, job.run_parameters["rounds"])
+        if found is None or key == RESIDUAL:
+            return found
+        return _in_sample(found, (job.output_summary or {}).get("renamed_columns", {}))
     return row_key_of(tx, dataset_id, key)
 
 
-def _in_sample(key: DeclaredKey, rounds: Sequence[Mapping[str, Any]]) -> DeclaredKey:
+def _in_sample(key: DeclaredKey, renamed: Mapping[str, str]) -> DeclaredKey:
     """A key with the names of its columns in a sample, which renames those of its own names."""
-    methods = [method_class(given["method"]) for given in rounds]
-    own = {*SAMPLE_COLUMNS}
-    if any(method.divides for method in methods):
-        own = {*PART_COLUMNS}
-    elif any(method.selects_money for method in methods):
-        own |= {*HITS_COLUMN}
-    names = [f"{name}{RENAMED_SUFFIX}" if folded(name) in own else name for name in key.columns]
-    return replace(key, columns=names)
+    names = {folded(name): in_sample for name, in_sample in renamed.items()}
+    return replace(key, columns=[names.get(folded(name), name) for name in key.columns])
 
 
 def key_of_order(given: Mapping[str, Any]) -> RowKey | None:

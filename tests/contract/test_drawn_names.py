@@ -57,6 +57,22 @@ def test_rows_of_a_key_with_a_name_of_draws_are_left_out(server: LiveServer, key
     assert third["run_parameters"]["rounds"][0]["order"]["key"] == [renamed]
 
 
+def test_a_key_has_the_name_that_the_sample_gave_it(server: LiveServer) -> None:
+    """The usual other name of its column is one of the table's own."""
+    dataset = server.new_dataset()
+    lines = [f"{row},x" for row in range(40)]
+    server.import_text(dataset, "\n".join(["_stratum,_stratum_source", *lines]) + "\n")
+    key = {"table_key": "primary", "columns": ["_stratum"]}
+    assert server.admin.put(f"/api/datasets/{dataset}/row-key", json=key).status_code == 200
+    step = {**one("random", sample_size=20), "order": {}}
+    first = server.draw(dataset, {"rounds": [step]})
+    ref = first["run_parameters"]["output_ref"]
+    second = server.draw(dataset, {"rounds": [step], "source_ref": ref})
+    assert second["status"] == "completed", second
+    order = second["run_parameters"]["rounds"][0]["order"]
+    assert order["key"] == ["_stratum_source_2"]
+
+
 def test_a_key_of_another_type_is_warned_of(server: LiveServer) -> None:
     dataset = server.new_dataset()
     for kind in ("{:07}", "{}"):

@@ -162,6 +162,21 @@ def test_a_part_has_the_row_key_of_its_source(server: LiveServer) -> None:
     assert drawn["run_parameters"]["rounds"][0]["order"]["key"] == ["id"]
 
 
+def test_a_part_has_no_key_of_another_table(server: LiveServer) -> None:
+    """Its source has none, and a table of the part's name has one."""
+    dataset = server.new_dataset()
+    server.import_text(dataset, "id,v\n1,a\n2,b\n3,c\n4,d\n")
+    with server.service.database.write() as tx:
+        set_row_key(tx, dataset, "vendors", ["v"], "refuse", 1, server.service.clock)
+    split = server.draw(dataset, body(parts={"vendors": "50%", "rest": "50%"}))
+    first = {"method": "random", "parameters": {"sample_size": 1}, "order": {}}
+    ref = split["run_parameters"]["output_ref"]
+    request = {"rounds": [first], "source_ref": ref, "table_key": "vendors"}
+    answer = server.admin.post(f"/api/sampling/datasets/{dataset}/jobs", json=request)
+    assert answer.status_code == 422, answer.text
+    assert answer.json()["code"] == "no_row_key"
+
+
 def test_a_failed_split_leaves_no_files(server: LiveServer) -> None:
     dataset = server.new_dataset()
     server.import_text(dataset, "id,v\n1,a\n")
