@@ -21,6 +21,7 @@ from contract.declarations import Help, declared
 from contract.requests.draw import EarlierFilterRequest, RoundJson
 from contract.words import Duplicates
 from domain_errors import DomainError, choices_sentence, counted
+from parquet_tables.columns import DataType
 from parquet_tables.names import folded
 from parquet_tables.progress import ProgressCallback, ignore_progress
 from parquet_tables.row_keys.canonical import Loc
@@ -577,7 +578,7 @@ def _retyped(
     since: OpenTable | None,
     draws: Sequence[JobRecord],
 ) -> list[str]:
-    """The columns of a key whose type is another one than in an earlier version or draw."""
+    """The columns of a key that an earlier version or draw may write in another way."""
     earlier = [] if since is None else [since.files]
     for job in draws:
         with suppress(DomainError):  # its version was pruned
@@ -587,9 +588,15 @@ def _retyped(
         now = source.files.column(name)
         for table in earlier:
             with suppress(DomainError):
-                if (before := table.column(name).type) != now.type:
-                    found[f"{now.name} was {before} and is {now.type}"] = None
+                before = table.column(name)
+                if _writing(before.data_type) != _writing(now.data_type):
+                    found[f"{now.name} was {before.type} and is {now.type}"] = None
     return list(found)
+
+
+def _writing(kind: DataType) -> str:
+    """What values of a type look like in a key; whole numbers and decimals are alike."""
+    return "number" if kind.is_number else kind.name.partition("_")[0]
 
 
 def exclusion_warnings(excluded: Mapping[str, Any] | None) -> list[DrawWarning]:
@@ -598,12 +605,18 @@ def exclusion_warnings(excluded: Mapping[str, Any] | None) -> list[DrawWarning]:
         return []
     names = {"new_since": "the earlier version", "not_drawn_by": "the earlier draws"}
     template = "The table has no row of {earlier}, by {key}, so none of them is left out."
+    if excluded.get("group_rows"):
+        template = (
+            "The table has no row of {earlier}, by {key}. Rows of their {group} are left out."
+        )
     parameters: dict[str, object] = {
         "earlier": " or of ".join(names[each] for each in excluded["without_match"]),
         "key": ", ".join(excluded["key"] or ()) or "position",
     }
+    if excluded.get("group_rows"):
+        parameters["group"] = excluded["group"]
     if excluded.get("retyped"):
-        template += " Values of two types are different keys: {types}."
+        template += " Keys are compared as they are written, so 0007 and 7 differ: {types}."
         parameters["types"] = "; ".join(excluded["retyped"])
     return [draw_warning("no_earlier_rows", template, **parameters)]
 

@@ -1,7 +1,8 @@
 """Types of columns that the server doesn't keep, given back to the rows that it returns.
 
 The server stores times with a zone and times of day in nanoseconds as texts, durations as whole
-numbers of their unit, and categories as their values. A frame with the columns of the same names says what they were.
+numbers of their unit, and categories as their values. A frame with the columns of the same names
+says what they were.
 """
 
 from __future__ import annotations

@@ -76,7 +76,7 @@ class Exclusion:
     without_match : list of str
         The filters, ``new_since`` or ``not_drawn_by``, whose rows the version has none of.
     retyped : list of str
-        The columns of the key whose type differs then, with both types.
+        The columns of the key that may be written in another way now, with both types.
     """
 
     commit_id: str

@@ -319,6 +319,12 @@ def test_a_golden_set_of_groups_keeps_later_rows_of_its_groups_out(server: LiveS
     plan = server.admin.post(f"/api/sampling/datasets/{dataset}/plan", json=later).json()
     assert plan["excluded"]["group_rows"] == len(new) > 0
     assert plan["total_rows"] == len(after)
+    server.import_text(dataset, items_csv(range(9000, 9600)))  # other rows of the same groups
+    warned = server.admin.post(f"/api/sampling/datasets/{dataset}/plan", json=later).json()
+    assert warned["excluded"]["group_rows"] > 0
+    (warning,) = (each for each in warned["warnings"] if "earlier draws" in each)
+    assert "none of them" not in warning
+    assert "Rows of their user are left out." in warning
     by_key = body()  # a split by another unit leaves out the drawn rows alone
     by_key["rounds"][0]["filters"] = later["rounds"][0]["filters"]
     assert "group" not in server.draw(dataset, by_key)["run_parameters"]["excluded"]
