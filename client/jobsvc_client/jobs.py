@@ -173,10 +173,18 @@ class Job:
         -------
         dict
             The schedule, with its ``id`` and ``next_runs``.
+
+        Raises
+        ------
+        JobsvcError
+            There is a ``uri`` or a ``profile`` without ``begin_with``, or the server refuses it.
         """
         body = {"job_id": self.id, "name": name, "cron": cron, "zone": zone}
         columns = {"exclude_drawn_by": listed(exclude_drawn_by)}
         source = None
+        if begin_with is None and (listed(uri) or profile):
+            text = "`uri` and `profile` are of the data with which each run begins."
+            raise JobsvcError(text, "invalid_argument", hint="Give `begin_with`, too.")
         if begin_with is not None:
             job_id = begin_with if isinstance(begin_with, str) else begin_with.id
             source = {"job_id": job_id, "uri": listed(uri), "profile": profile}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -10,6 +11,7 @@ from playwright.sync_api import Page, expect
 from service.settings import Settings
 from tests.browser.axe import violations
 from tests.browser.conftest import sign_in
+from tests.support.attached_world import parquet_file
 from tests.support.live_server import LiveServer, live_server
 from tests.support.mail_server import DOMAIN, MailServer, mail_server
 from tests.support.webhook_receiver import Receiver, receiver
@@ -28,14 +30,20 @@ def mails(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MailServer]:
 
 
 @pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("lake")
+
+
+@pytest.fixture(scope="module")
 def automated(
-    hooks: Receiver, mails: MailServer, tmp_path_factory: pytest.TempPathFactory
+    hooks: Receiver, mails: MailServer, lake: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[LiveServer]:
     settings = Settings(
         data_dir=tmp_path_factory.mktemp("data"),
         memory_mb=256,
         webhook_prefixes=f"{hooks.url}/",
         compare_samples=False,
+        connection_prefixes=f"file://{lake}/",
         **mails.settings(),
     )
     with live_server(settings) as live:
@@ -109,6 +117,34 @@ def test_webhook_is_created_and_tested(page: Page, automated: LiveServer, hooks:
     assert violations(page) == []
     enable.click()
     expect(page.get_by_role("button", name="Send test")).to_be_visible()
+
+
+def test_schedule_begins_with_data_and_profiles_it(
+    page: Page, automated: LiveServer, lake: Path
+) -> None:
+    client, user = automated.new_user("admin")
+    connection = {"name": "lake", "prefix": f"file://{lake}/"}
+    assert client.post("/api/connections", json=connection).is_success
+    parquet_file(lake / "a.parquet", "SELECT range AS id FROM range(50)")
+    dataset = automated.new_dataset(client)
+    attached = {"tables": [{"uri": f"file://{lake}/a.parquet"}]}
+    path = f"/api/datasets/{dataset}/refs/main/attach"
+    begins = automated.finished(client.post(path, json=attached).json()["job_id"])
+    job = automated.draw(dataset, {"method": "random", "sample_size": 2})
+    sign_in(page, automated.url, user["soeid"], f"/jobs/{job['id']}?tab=request")
+    form = page.get_by_role("form", name="New schedule")
+    form.get_by_label("Name").fill("nightly")
+    form.get_by_label("New version").select_option("profile it")
+    form.get_by_role("button", name="Create schedule").click()
+    begin = form.get_by_label("Begin with")
+    expect(begin).to_have_attribute("aria-invalid", "true")
+    assert violations(page) == []
+    begin.select_option(begins["id"])
+    form.get_by_role("button", name="Create schedule").click()
+    expect(page.get_by_text("Schedule created.")).to_be_visible()
+    query = {"dataset_id": dataset}
+    (made,) = client.get("/api/schedules", params=query).json()["schedules"]
+    assert (made["source"]["job_id"], made["source"]["profile"]) == (begins["id"], True)
 
 
 def test_schedule_is_previewed_created_run_and_paused(page: Page, automated: LiveServer) -> None:

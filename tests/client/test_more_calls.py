@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -80,6 +81,14 @@ def test_a_draw_is_scheduled(dataset: Dataset, client: Client) -> None:
     other = sample.schedule("one column", "0 6 * * MON", exclude_drawn_by="id")
     assert other["exclude_drawn_by"] == ["id"]
     client.request("DELETE", f"/api/schedules/{other['id']}")
+
+
+@pytest.mark.parametrize("given", [{"uri": "s3://lake/{today}/"}, {"profile": True}])
+def test_a_schedule_with_data_names_its_job(dataset: Dataset, given: dict[str, Any]) -> None:
+    sample = dataset.sample("random", size=5)
+    with pytest.raises(JobsvcError, match="the data with which each run begins"):
+        sample.schedule("nightly", "0 3 * * *", **given)
+    assert all(each["job_id"] != sample.id for each in dataset.schedules())
 
 
 def test_uploaded_values_are_estimated(dataset: Dataset, tmp_path: Path) -> None:

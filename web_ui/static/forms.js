@@ -49,7 +49,9 @@ export function body(form) {
 export function mark(form, errors) {
   let hasFields = errors.length > 0;
   for (const error of errors) {
-    const field = form.elements[error.loc.findLast((part) => typeof part === "string" && form.elements[part])];
+    const names = error.loc.filter((part) => typeof part === "string");
+    const nested = names.slice(1).join("."); // after "body"
+    const field = form.elements[nested] ?? form.elements[names.findLast((part) => form.elements[part])];
     if (!field?.closest) { hasFields = false; continue; }
     if (field.hidden) {
       field.hidden = false;
