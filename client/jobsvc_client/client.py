@@ -31,8 +31,8 @@ TIMEOUT_S = 600.0
 DIGITS = 12
 SEARCHED = 50
 """Results of a search, at most."""
-LATEST_IMPORTS = 5
-"""Imports among which the one that made a version is looked for."""
+LATEST_IMPORTS = 50
+"""Imports and attachments among which the one that made a version is looked for."""
 ID_LENGTH = 36
 JOB_ID = re.compile(r"[0-9a-f]{8}[0-9a-f-]{0,28}")
 
@@ -269,8 +269,8 @@ class Client:
     def upload(self, frame: Frame, dataset: str, *, purpose: str | None = None) -> Dataset:
         """Upload a frame of pandas, Polars or Arrow as a new version of a dataset.
 
-        A frame that equals the one from which ``main`` was uploaded makes no new version;
-        :attr:`Dataset.notes` then says so.
+        A frame that equals the one from which ``main`` was uploaded makes no new version, if that
+        upload is among the latest 50 imports and attachments; :attr:`Dataset.notes` then says so.
         """
         content = to_parquet(frame)
         name = f"{re.sub('[^A-Za-z0-9_.-]+', '-', dataset)}.parquet"
@@ -332,9 +332,12 @@ class Client:
             text = f'Several samples are named "{name_or_id}": {places}.'
             raise JobsvcError(text, "ambiguous_name", hint="Give an id.")
         if not named and not JOB_ID.fullmatch(name_or_id):
-            if len(found) == SEARCHED:
-                text = f'"{name_or_id}" is in the names of {SEARCHED} samples or more.'
-                hint = "Use sample_of() of their dataset."
+            if sum(each["ref_name"] is not None for each in results["results"]) >= SEARCHED:
+                text = (
+                    f'"{name_or_id}" is in the names or purposes of {SEARCHED} samples, saved '
+                    "queries and versions or more, of which no more were searched."
+                )
+                hint = "Give an id, or use sample_of() of the sample's dataset."
                 raise JobsvcError(text, "ambiguous_name", hint=hint)
             raise _no_sample(name_or_id, [each["name"] for each in found])
         return self._sample(named[0]["job_id"] if named else name_or_id)
@@ -435,13 +438,22 @@ class Dataset:
         """Return the data contract of a table, with its ``state`` in the newest version.
 
         None without one.
+
+        Raises
+        ------
+        JobsvcError
+            No version of a ref has the named table.
         """
         try:
             return self._contract("GET", table=table)
         except JobsvcError as error:
             if error.code != "not_found":
                 raise
-            return None
+        known = dict.fromkeys(one["table_key"] for ref in self._overview() for one in ref["tables"])
+        if table is not None and table not in known:
+            hint = f"Available: {', '.join(known)}." if known else "It has no tables yet."
+            raise JobsvcError(f'There is no table "{table}".', "not_found", hint=hint)
+        return None
 
     @keywords()
     def propose_data_contract(self, *, table: str | None = None) -> dict[str, Any]:
@@ -762,8 +774,7 @@ class Dataset:
     @keywords()
     def samples(self, *, limit: int = 100) -> list[Sample]:
         """Return the samples that were drawn from the dataset, newest first, up to a limit."""
-        query = {**self._drawn(), "limit": limit}
-        found = self._transport.json("GET", "/api/jobs", query=query)["jobs"]
+        found = self._transport.pages("/api/jobs", "jobs", self._drawn(), most=limit)
         return [self._sample(each["id"]) for each in found]
 
     @keywords()

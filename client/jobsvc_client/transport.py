@@ -139,15 +139,21 @@ class Transport:
             time.sleep(wait_s)
 
     def pages(
-        self, path: str, name: str, query: Mapping[str, Any] | None = None
+        self,
+        path: str,
+        name: str,
+        query: Mapping[str, Any] | None = None,
+        *,
+        most: int | None = None,
     ) -> list[dict[str, Any]]:
-        """Return all items of a list, page by page."""
+        """Return all items of a list, or the first ones, page by page."""
         items: list[dict[str, Any]] = []
         while True:
-            bounds = {"offset": len(items), "limit": PAGE}
+            limit = PAGE if most is None else min(PAGE, most - len(items))
+            bounds = {"offset": len(items), "limit": limit}
             page = self.json("GET", path, query={**(query or {}), **bounds})
             items += page[name]
-            if len(items) >= page["total"] or not page[name]:
+            if len(items) >= page["total"] or not page[name] or len(items) == most:
                 return items
 
     def upload(

@@ -22,6 +22,7 @@ def test_a_sample_is_found_by_its_name(client: Client, dataset: Dataset) -> None
     found = dataset.samples(limit=2)
     assert [each.id for each in found] == [split.id, drawn.id]
     assert isinstance(found[0], Split)
+    assert [each.id for each in dataset.samples(limit=2000)][:2] == [split.id, drawn.id]
     with pytest.raises(JobsvcError, match='no sample "split-by-nam"') as error:
         dataset.sample_of("split-by-nam")
     assert error.value.hint == 'Did you mean "split-by-name"?'
@@ -39,6 +40,30 @@ def test_a_name_in_two_datasets_needs_an_id(client: Client) -> None:
     assert table.sample_of("in-two-datasets").size == 3
 
 
+def test_a_bounded_search_says_so(
+    client: Client, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jobsvc_client.client.SEARCHED", 2)
+    for number in range(2):
+        body = {"name": f"bounded-{number}", "source_ref": "main"}
+        client.request("POST", f"/api/datasets/{dataset.id}/refs", body)
+    dataset.sample("random", size=3, name="bounded")
+    for number in range(2, 4):
+        body = {"name": f"bounded-{number}", "source_ref": "main"}
+        client.request("POST", f"/api/datasets/{dataset.id}/refs", body)
+    with pytest.raises(JobsvcError, match="no more were searched") as error:
+        client.sample_of("bound")
+    assert error.value.code == "ambiguous_name"
+
+
+def test_a_contract_of_a_mistyped_table_is_refused(dataset: Dataset) -> None:
+    assert dataset.data_contract() is None
+    assert dataset.data_contract(table="primary") is None
+    with pytest.raises(JobsvcError, match='no table "typo"') as error:
+        dataset.data_contract(table="typo")
+    assert error.value.hint == "Available: primary."
+
+
 def test_an_equal_frame_makes_no_new_version(client: Client) -> None:
     frame = pd.DataFrame({"x": range(30)})
     first = client.upload(frame, "uploaded twice")
@@ -50,6 +75,11 @@ def test_an_equal_frame_makes_no_new_version(client: Client) -> None:
     assert "no new version was made. The purpose wasn't recorded." in note
     assert note in repr(again)
     assert note.replace("'", "&#x27;") in again._repr_html_()
+    other = {"name": "other", "source_ref": "main"}
+    client.request("POST", f"/api/datasets/{first.id}/refs", other)
+    for number in range(6):
+        first.import_content(f"{number}.csv", b"x\n1\n", ref="other")
+    assert client.upload(frame, "uploaded twice").notes == [note.partition(" The purpose")[0]]
     assert client.upload(frame + 1, "uploaded twice").notes == []
     assert client.upload(frame, "uploaded twice").notes == []  # main has another version now
 

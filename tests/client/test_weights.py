@@ -50,3 +50,7 @@ def test_known_totals_are_a_mapping_or_a_frame(sample: Sample) -> None:
     assert count.estimate == pytest.approx(sample.source_rows)
     with pytest.raises(JobsvcError, match="a column `total` or a column `share`"):
         sample.weights(calibrate={**KNOWN, "totals": frame.drop(columns="total")})
+    of_polars = polars.Series("total", [50.0] * len(regions))
+    for series in (frame.set_index("region")["total"], of_polars):
+        with pytest.raises(JobsvcError, match="are a frame, a mapping or a list, not Series"):
+            sample.weights(calibrate={**KNOWN, "totals": series})

@@ -25,6 +25,9 @@ export function h(tag, attributes = {}, ...children) {
 /** The parts of a text between commas or semicolons; one with a comma stands in double quotes. */
 export const listed = (text) => Array.from(text.matchAll(/\s*"((?:[^"]|"")+)"\s*(?=[,;]|$)|[^,;]+/g), ([all, quoted]) => quoted?.replaceAll('""', '"') ?? all.trim()).filter(Boolean);
 
+/** A name in such a text, in quotes if it needs them. */
+export const inList = (name) => (/[",;\n]|^\s|\s$/.test(name) ? `"${name.replaceAll('"', '""')}"` : name);
+
 /** Create an SVG element. */
 export function s(tag, attributes, ...children) {
   const element = document.createElementNS("http://www.w3.org/2000/svg", tag);

@@ -1,7 +1,7 @@
 // The column heads of a grid: a chart of each visible column, and a panel to filter by its parts.
 
 import { callApi } from "./api.js";
-import { all, fill, h, one } from "./dom.js";
+import { all, fill, h, inList, one } from "./dom.js";
 import { number, percent } from "./format.js";
 
 const BATCH = 4;
@@ -89,7 +89,6 @@ function openPanel(column) {
 }
 
 const quoted = (name) => `"${name.replaceAll('"', '""')}"`;
-const inList = (name) => (/[",\n]/.test(name) ? quoted(name) : name);
 
 async function load() {
   if (isLoading) return;

@@ -3,7 +3,7 @@
 
 import { callApi, headers, newKey, sessionEnded, sessionState, urlWith } from "./api.js";
 import { columnNote } from "./column_changes.js";
-import { fill, h, listed, one } from "./dom.js";
+import { fill, h, inList, listed, one } from "./dom.js";
 import { bytes } from "./format.js";
 import { body, clearMarks, mark } from "./forms.js";
 import { importOptions } from "./import_options.js";
@@ -151,7 +151,7 @@ async function read() {
   options.showQuestions(one("#questions"), found.tables);
   showPreview(box, found, options.columnHead);
   if (!isAuto && !rowKey.defaultValue && proposedKey !== null) {
-    proposedKey = found.tables.length === 1 ? found.tables[0].row_key.map((name) => (/[",;]/.test(name) ? `"${name.replaceAll('"', '""')}"` : name)).join(", ") : "";
+    proposedKey = found.tables.length === 1 ? found.tables[0].row_key.map(inList).join(", ") : "";
     rowKey.value = proposedKey;
     showRequest();
   }
