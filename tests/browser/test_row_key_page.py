@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import sign_in
 from tests.browser.watching import watch_of
+from tests.support.attached_world import parquet_file
 from tests.support.live_server import LiveServer
 
 
@@ -24,6 +25,17 @@ def imported(page: Page, url: str, file: Path) -> None:
     expect(page.get_by_role("region", name="First rows of primary")).to_be_visible()
     page.get_by_role("button", name="Import file").click()
     page.wait_for_url("**imported=*")
+
+
+def test_a_proposed_key_with_outer_spaces_is_quoted(
+    page: Page, server: LiveServer, tmp_path: Path
+) -> None:
+    _, user = server.new_user()
+    sign_in(page, server.url, user["soeid"], "/datasets/new")
+    file = tmp_path / "spaced.parquet"
+    parquet_file(file, """SELECT 100 + range AS " document", 1.5 AS amount FROM range(60)""")
+    page.get_by_label("File (drop").set_input_files(file)
+    expect(page.get_by_label("Row key")).to_have_value('" document"')
 
 
 def test_a_key_is_proposed_changed_and_read(page: Page, server: LiveServer, tmp_path: Path) -> None:
