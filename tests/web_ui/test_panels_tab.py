@@ -6,11 +6,14 @@ import html
 import io
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from openpyxl import Workbook
 
+from application.panels.registering import may_be_followed
+from storage.jobs.jobs import get_job
 from tests.support.live_server import LiveServer
 from tests.web_ui.reader import Reader, in_element
 
@@ -77,6 +80,10 @@ def test_a_followed_sample_keeps_its_table_and_its_large_seed(
     assert 'name="table_key" value="vendors"' in page
     round_ = json.loads(in_element(page, 'name="round" data-as="json" value="', '">'))
     assert round_["parameters"]["seed"] == str(2**53 + 1)
+    with server.service.database.read() as tx:
+        record = get_job(tx, job["id"])
+    assert may_be_followed(record)
+    assert not may_be_followed(replace(record, source_commit_id=None))
     body = {"name": "v", "rotation": "25%", "round": round_, "table_key": "vendors"}
     body["source_ref"] = job["source_commit_id"]
     panel = reader.api.post(f"/api/sampling/datasets/{dataset}/panels", json=body).json()
