@@ -66,8 +66,9 @@ class RoundsDesign(Design):
         start = self.rows
         for part in self.rounds:
             if part.design.clusters is not None:
-                numbers[part.rows] = start + part.design.groups
-                start += len(part.design.group_rows)
+                own = part.design.unit_numbers
+                numbers[part.rows] = start + own
+                start += int(own.max(initial=-1)) + 1
         return numbers
 
     @property
