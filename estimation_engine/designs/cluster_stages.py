@@ -225,9 +225,15 @@ class ClusterStagesDesign(Design):
         return units, strata, counts
 
     def domain_degrees(self, rows: Ints, domains: Ints, count: int) -> Ints:
-        units, strata, counts = self._degree_units
-        left = counts[rows]
-        rows, domains = rows[left], domains[left]
+        left = self._degree_units[2][rows]
+        return self._units_less_strata(rows[left], domains[left], count)
+
+    def whole_degrees(self, rows: Ints, domains: Ints, count: int) -> Ints:
+        whole = ~self._degree_units[2][rows]
+        return self._units_less_strata(rows[whole], domains[whole], count)
+
+    def _units_less_strata(self, rows: Ints, domains: Ints, count: int) -> Ints:
+        units, strata, _ = self._degree_units
         # A stratum with a unit of the domain has one or more.
         return groups_in(units[rows], domains, count) - groups_in(strata[rows], domains, count)
 

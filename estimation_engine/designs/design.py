@@ -219,6 +219,13 @@ class Design(ABC):
             The rows with a value, and their domains.
         """
 
+    def whole_degrees(self, rows: Ints, domains: Ints, count: int) -> Ints:
+        """What :meth:`domain_degrees` leaves out: units and strata that were drawn whole.
+
+        They vary where rows may not respond.
+        """
+        return np.zeros(count, dtype=np.int64)
+
     @abstractmethod
     def both_drawn(self, rows: RowsOfPairs, p: Floats, first: Ints, second: Ints) -> Floats:
         """The joint inclusion probability of pairs of different rows that can be drawn.

@@ -94,6 +94,13 @@ class RoundsDesign(Design):
         degrees: Ints = self._degrees_of_rounds(rows, domains, count).sum(axis=0)
         return degrees
 
+    def whole_degrees(self, rows: Ints, domains: Ints, count: int) -> Ints:
+        """The sum over rounds."""
+        degrees = np.zeros(count, dtype=np.int64)
+        for sample, at, own, _ in self.samples_of(rows):
+            degrees += sample.whole_degrees(at, domains[own], count)
+        return degrees
+
     def _degrees_of_rounds(self, rows: Ints, domains: Ints, count: int) -> Ints:
         degrees = [
             sample.domain_degrees(at, domains[own], count)
