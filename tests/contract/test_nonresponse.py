@@ -251,3 +251,32 @@ def test_rows_outside_an_upload_did_not_respond(server: LiveServer, dataset: int
     found = estimates(server, job, total, COUNT, values=number, nonresponse=chosen)
     assert found["nonresponse"]["respondents"] == len(lines)
     assert found["estimates"][1]["estimate"] == pytest.approx(ROWS)
+
+
+def test_factors_of_a_calibration_are_those_of_respondents(
+    server: LiveServer, dataset: int
+) -> None:
+    """With a size that is known to be far larger, small rows get negative weights."""
+    job = drawn(server, dataset, DRAWS["random"])
+    calibrate = {
+        "method": "regression",
+        "columns": ["size"],
+        "totals": [{"total": ROWS}, {"column": "size", "total": 32 * ROWS}],
+    }
+    chosen = {
+        "calibrate": calibrate,
+        "nonresponse": {"method": "known_totals", "responded": "answer"},
+    }
+    found = estimates(server, job, MEAN, **chosen)["calibration"]
+    lines = server.admin.post(
+        f"/api/sampling/jobs/{job}/weights", json={**chosen, "columns": ["size"], "format": "csv"}
+    ).text
+    rows = list(csv.DictReader(io.StringIO(lines)))
+    factors = [
+        float(row["weight"]) / float(row["design_weight"])
+        for row in rows
+        if row["responded"] == "true"
+    ]
+    assert found["negative_weights"] == sum(g < 0 for g in factors) > 0
+    assert (found["g_min"], found["g_max"]) == pytest.approx((min(factors), max(factors)))
+    assert {each["n"] for each in found["totals"]} == {len(factors)}
