@@ -604,21 +604,23 @@ class Sample(RowsJob):
         >>> sample.weights(calibrate=known, replicates="jackknife")  # doctest: +SKIP
         """
         ending = "parquet" if path is None else Path(path).suffix.removeprefix(".").lower()
-        body = given(
-            **with_known_totals(options),
-            format="markdown" if ending == "md" else ending,
-            columns=listed(columns) or None,
-            values=values.number if isinstance(values, UploadedValues) else values,
-        )
+        body = _weights_body(columns, values, options)
+        body["format"] = "markdown" if ending == "md" else ending
         pieces: list[bytes] = []
         self._transport.download(f"{self._path()}/weights", {}, pieces.append, body)
         content = b"".join(pieces)
         return from_parquet(content, library) if path is None else write_file(path, content)
 
     @keywords(WeightsOptions)
-    def codebook(self, **options: Unpack[WeightsOptions]) -> dict[str, Any]:
+    def codebook(
+        self,
+        *,
+        columns: Columns = (),
+        values: int | UploadedValues | str | None = None,
+        **options: Unpack[WeightsOptions],
+    ) -> dict[str, Any]:
         """Return what the columns of :meth:`weights` are, the known totals and the replicates."""
-        return self._computed("weights", given(**with_known_totals(options)))
+        return self._computed("weights", _weights_body(columns, values, options))
 
     @overload
     def design(self) -> SamplingDesign: ...
@@ -710,6 +712,17 @@ def _carried(continues: Mapping[str, Any]) -> str:
     return (
         f"It continues sample {continues['name']}: findings about {continues['findings']:,} of its "
         "rows came along"
+    )
+
+
+def _weights_body(
+    columns: Columns, values: int | UploadedValues | str | None, options: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The request of weights."""
+    return given(
+        **with_known_totals(options),
+        columns=listed(columns) or None,
+        values=values.number if isinstance(values, UploadedValues) else values,
     )
 
 

@@ -462,9 +462,9 @@ class Design(ABC):
     def joint_probabilities(self, rows: RowsOfPairs, first: Ints, second: Ints) -> Floats:
         """The probability that both rows of a pair are drawn, shape (pairs,).
 
-        Exact, but for Pareto sampling. Hájek 1964, "Asymptotic theory of rejective sampling with
-        varying probabilities from a finite population"; Särndal, Swensson and Wretman 1992,
-        chapters 3 and 4.
+        Exact, but for rows and clusters by size that weren't taken along a line. Hájek 1964,
+        "Asymptotic theory of rejective sampling with varying probabilities from a finite
+        population"; Särndal, Swensson and Wretman 1992, chapters 3 and 4.
 
         Parameters
         ----------

@@ -280,3 +280,16 @@ def test_factors_of_a_calibration_are_those_of_respondents(
     assert found["negative_weights"] == sum(g < 0 for g in factors) > 0
     assert (found["g_min"], found["g_max"]) == pytest.approx((min(factors), max(factors)))
     assert {each["n"] for each in found["totals"]} == {len(factors)}
+
+
+def test_all_merged_classes_are_counted(server: LiveServer) -> None:
+    """Also those beyond the first 100, which the answer lists."""
+    number = server.new_dataset()
+    lines = [f"{row},{row % 250},{'' if row % 5 == 0 else row}" for row in range(1000)]
+    server.import_text(number, "\n".join(["id,kind,answer", *lines]) + "\n")
+    job = drawn(server, number, one("random", sample_size=1000))
+    merged = response("classes", "kind", least=10, small_classes="merge")
+    found = estimates(server, job, MEAN, **merged)
+    assert len(found["nonresponse"]["classes"]) == 100
+    (note,) = [each for each in found["notes"] if "merged into others" in each]
+    assert int(note.split()[0]) > 150

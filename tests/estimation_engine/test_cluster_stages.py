@@ -304,3 +304,12 @@ def test_a_lonely_stratum_is_measured_by_its_drawn_clusters_alone() -> None:
     first = design.layers[0].variances(rows, rows, t, drawn)
     assert found[:-1] == pytest.approx(first[:-1] + 0.5 * mean**2)
     assert found[-1] == pytest.approx(first[-1] + 0.5 * (1 - mean) ** 2)
+
+
+def test_stata_counts_certain_clusters_as_certain() -> None:
+    p, every = np.array([1.0, 0.5, 0.5]), np.ones(3, dtype=np.int64)
+    none = np.zeros(3, dtype=np.int64)
+    design = staged(np.arange(3), every, np.arange(3), none, p, by_size=True)
+    code = design.code({"a": 1, "b": 1, "c": 1})
+    assert code.stata_units.endswith("strata(_stratum_number) singleunit(certainty)")
+    assert "adds nothing\n* to them (singleunit)" in code.stata

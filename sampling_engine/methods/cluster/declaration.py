@@ -148,7 +148,9 @@ class ClusterMethod(Method):
         Help(
             "equal, or in proportion to size: the cluster's eligible rows, or the sum of "
             "`size_column` over them. A cluster whose probability would reach 1 is always drawn. "
-            "By rows and with `samples_per_cluster`, all rows have the same probability."
+            "By rows, with `samples_per_cluster` and without subclusters, all rows of a stratum "
+            "have the same probability, but those of clusters that are always drawn or that have "
+            "fewer rows."
         ),
     ] = "equal"
     size_column: Annotated[
