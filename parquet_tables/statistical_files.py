@@ -106,7 +106,7 @@ def write_statistical(
     for at, each in enumerate(variables):
         column = found[f"c{at}"]
         if each.column.data_type.is_date:
-            if column.isna().all():  # of whose values pyreadstat can't tell the type
+            if column.isna().all():  # pyreadstat takes the type of a value
                 column, formats[each.name] = column.isna() * float("nan"), EMPTY_DATES[kind]
             else:
                 column = column.astype("object").map(_as_date)

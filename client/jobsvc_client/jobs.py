@@ -604,8 +604,8 @@ class Sample(RowsJob):
         >>> sample.weights(calibrate=known, replicates="jackknife")  # doctest: +SKIP
         """
         ending = "parquet" if path is None else Path(path).suffix.removeprefix(".").lower()
-        body = _weights_body(columns, values, options)
-        body["format"] = "markdown" if ending == "md" else ending
+        kind = "markdown" if ending == "md" else ending
+        body = {**_weights_body(columns, values, options), "format": kind}
         pieces: list[bytes] = []
         self._transport.download(f"{self._path()}/weights", {}, pieces.append, body)
         content = b"".join(pieces)
@@ -717,7 +717,7 @@ def _carried(continues: Mapping[str, Any]) -> str:
 
 def _weights_body(
     columns: Columns, values: int | UploadedValues | str | None, options: Mapping[str, Any]
-) -> dict[str, Any]:
+) -> Mapping[str, object]:
     """The request of weights."""
     return given(
         **with_known_totals(options),
