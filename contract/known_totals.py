@@ -95,6 +95,8 @@ def full_totals(given: Mapping[str, Any]) -> Mapping[str, Any]:
     totals, shares = given.get("totals"), given.get("shares")
     if not isinstance(totals, Mapping) and not isinstance(shares, Mapping):
         return given
+    if not isinstance(totals, Mapping | list | None) or not isinstance(shares, Mapping | None):
+        return given  # and refused: no part is left out
     found = list(totals) if isinstance(totals, list) else []
     for amount, named in (("total", totals), ("share", shares)):
         for name, value in named.items() if isinstance(named, Mapping) else ():

@@ -8,8 +8,9 @@ Deville, Särndal and Sautory 1993). Sums are over rows in the table's order.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -128,15 +129,21 @@ class NoAuxiliaries:
 class Calibration:
     """Calibrated weights w·g of a sample's rows.
 
-    ``inverse`` is that of Σ w x xᵀ/c, and ``weights`` are those of the design, shape (rows,); with
-    nonresponse those of ``response``, which are 0 for rows that didn't respond.
+    ``inverted`` computes the inverse of Σ w x xᵀ/c, which weights alone don't need. ``weights`` are
+    those of the design, shape (rows,); with nonresponse those of ``response``, which are 0 for rows
+    that didn't respond.
     """
 
     g: Floats
     auxiliaries: Auxiliaries
-    inverse: Floats
+    inverted: Callable[[], Floats]
     weights: Floats
     response: Response | None = None
+
+    @cached_property
+    def inverse(self) -> Floats:
+        """The inverse of Σ w x xᵀ/c, shape (variables, variables)."""
+        return self.inverted()
 
     @property
     def calibrated_weights(self) -> Floats:
@@ -237,7 +244,7 @@ class Response:
         """The weights of the response alone, without a calibration."""
         weights = self.responding_weights
         ones = np.ones(len(weights))
-        return Calibration(ones, NoAuxiliaries(), np.zeros((0, 0)), weights, self)
+        return Calibration(ones, NoAuxiliaries(), lambda: np.zeros((0, 0)), weights, self)
 
 
 @dataclass(frozen=True, eq=False)
@@ -261,7 +268,7 @@ def by_ratio(weights: Floats, x: Floats, total: float) -> Calibration:
             estimated=f"{estimated:,.6g}",
         )
     g = np.full(len(weights), total / estimated)
-    return Calibration(g, Size(x), np.array([[1.0 / estimated]]), weights)
+    return Calibration(g, Size(x), lambda: np.array([[1.0 / estimated]]), weights)
 
 
 def by_regression(
@@ -290,7 +297,7 @@ def by_regression(
     totals[0] = population
     missing = totals - auxiliaries.sums(np.arange(len(weights)), weights)
     g = 1.0 + auxiliaries.fitted((inverse * missing).sum(axis=1))
-    return Calibration(g, auxiliaries, inverse, weights)
+    return Calibration(g, auxiliaries, lambda: inverse, weights)
 
 
 def by_strata(weights: Floats, cells: Ints, totals: Floats) -> Calibration:
@@ -298,7 +305,7 @@ def by_strata(weights: Floats, cells: Ints, totals: Floats) -> Calibration:
     sums = sums_by(cells, weights, len(totals))
     _require_weights(sums)
     margins = Margins([cells], [len(totals)])
-    return Calibration((totals / sums)[cells], margins, np.diag(1.0 / sums), weights)
+    return Calibration((totals / sums)[cells], margins, lambda: np.diag(1.0 / sums), weights)
 
 
 def by_raking(weights: Floats, margins: Margins, totals: Sequence[Floats]) -> Calibration:
@@ -319,9 +326,8 @@ def by_raking(weights: Floats, margins: Margins, totals: Sequence[Floats]) -> Ca
             largest = max(largest, float(np.abs(factors - 1.0).max()))
             raked *= factors[cells]
         if largest <= CONVERGED:
-            inverse, _ = _inverse(margins.gram(weights))
             g = np.divide(raked, weights, out=np.ones(len(weights)), where=weights > 0)
-            return Calibration(g, margins, inverse, weights)
+            return Calibration(g, margins, lambda: _inverse(margins.gram(weights))[0], weights)
     raise InvalidCalibration(
         "Raking didn't converge in {steps} rounds: the sample lacks combinations of values that "
         "the totals need. Use fewer columns, or columns with fewer values.",

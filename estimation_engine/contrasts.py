@@ -27,6 +27,7 @@ from estimation_engine.estimates import (
     EstimateSettings,
     Linearised,
     Values,
+    degrees_of_freedom,
     estimate,
     linearise,
     measure_linearised,
@@ -87,7 +88,7 @@ def contrasts(
     combined = _combined(linear[0], linear[-1], pairs, measure)
     measured = measure_linearised(design, combined, len(pairs), settings, calibration)
     rows, places = _rows_of(domains, values[0], pairs)
-    degrees = design.degrees_of_freedom(rows, places, len(pairs), measured.of_rounds)
+    degrees = degrees_of_freedom(design, rows, places, len(pairs), measured.of_rounds, calibration)
     units = groups_in(design.unit_numbers[rows], places, len(pairs))
     found = []
     for at, (first, second) in enumerate(pairs):

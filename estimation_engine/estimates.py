@@ -179,7 +179,7 @@ def estimate(
         found = _of_linear(
             design, values, domains, cells, counts, settings, calibration, by_replicates
         )
-    left = sums_by(groups, design.weights[rows] - 1.0, count) > ROUNDING
+    left = cells.left > ROUNDING
     if values.statistic in AVERAGES:
         # Alone, a unit doesn't vary about its own mean; that says nothing about the other units.
         found = [
@@ -255,7 +255,9 @@ def _of_linear(
     )
     if by_replicates is not None:
         measured = replace(measured, variances=by_replicates)
-    degrees = _degrees(design, cells, measured)
+    degrees = degrees_of_freedom(
+        design, cells.rows, cells.groups, cells.count, measured.of_rounds, cells.calibration
+    )
     with np.errstate(invalid="ignore"):
         is_noise = measured.variances <= (ROUNDING * linear.values) ** 2
     known = np.where(is_noise, 0.0, measured.variances)
@@ -273,7 +275,12 @@ def _of_linear(
         if values.statistic == "proportion" and 0.0 <= value <= 1.0 and rows:
             share = _Share(value, variance, rows, float(counts.trials[at]))
             interval = _interval_of_share(
-                design, share, confidence, settings, is_whole=is_whole, is_plain=calibration is None
+                share,
+                confidence,
+                settings,
+                population=design.population if is_whole else None,
+                is_census=design.is_census and not may_not_respond(calibration),
+                is_plain=calibration is None,
             )
         else:
             is_shown = error == 0.0 or (not isnan(error) and settings.shows(confidence.degrees))
@@ -381,6 +388,9 @@ class _Cells:
         self.rows, self.groups, self.count, self.calibration = rows, groups, count, calibration
         weights = design.weights if calibration is None else calibration.calibrated_weights
         self.weights = weights[rows]
+        drawn = self.weights if may_not_respond(calibration) else design.weights[rows]
+        self.left = sums_by(groups, drawn - 1.0, count)
+        """By domain the rows that the sampled ones stand for besides themselves."""
 
     def sums(self, y: Floats) -> Floats:
         """Σ w·y by domain, in the order of the rows."""
@@ -465,9 +475,27 @@ def _measured(
     return design.variances(rows, domains, t, count, rules, with_skewness=with_skewness)
 
 
-def _degrees(design: Design, cells: _Cells, measured: Measured) -> Ints:
-    """Those of the rows with a value, also where a calibration or a difference reads others."""
-    return design.degrees_of_freedom(cells.rows, cells.groups, cells.count, measured.of_rounds)
+def degrees_of_freedom(
+    design: Design,
+    rows: Ints,
+    domains: Ints,
+    count: int,
+    of_rounds: Floats,
+    calibration: Calibration | Difference | None,
+) -> Ints:
+    """Those of the rows with a value, also where a calibration or a difference reads others.
+
+    Where rows may not respond, those of strata that were drawn whole count as well.
+    """
+    degrees = design.degrees_of_freedom(rows, domains, count, of_rounds)
+    if may_not_respond(calibration):
+        degrees = degrees + design.whole_degrees(rows, domains, count)
+    return degrees
+
+
+def may_not_respond(calibration: Calibration | Difference | None) -> bool:
+    """Whether the weights make up for nonresponse, so that a row drawn whole is left to chance."""
+    return isinstance(calibration, Calibration) and calibration.response is not None
 
 
 def _design_effects(design: Design, linear: Linearised, variance: Floats, count: int) -> Floats:
@@ -496,24 +524,27 @@ class _Share(NamedTuple):
 
 
 def _interval_of_share(
-    design: Design,
     share: _Share,
     confidence: Confidence,
     settings: EstimateSettings,
     *,
-    is_whole: bool,
+    population: int | None,
+    is_census: bool,
     is_plain: bool,
 ) -> tuple[Interval | None, str]:
-    """The interval and its name; ``is_whole`` is whether all rows of a random sample count."""
+    """The interval and its name; ``population`` is given where all rows of a random sample count.
+
+    ``is_census`` is whether no row was left to chance, by the draw or by the response.
+    """
     value, variance, rows, independent = share
     tail = confidence.tail
     is_exact = is_plain and settings.proportion == "exact"
-    if design.is_census or (variance <= NOISE * value * (1.0 - value) and 0 < value < 1):
+    if is_census or (variance <= NOISE * value * (1.0 - value) and 0 < value < 1):
         return (value, value), "known"
     at_end = value <= 0.0 or value >= 1.0
-    if is_whole and (at_end or is_exact):
+    if population is not None and (at_end or is_exact):
         risk = risk_of(confidence.level, 2)
-        ends = hypergeometric_interval(round(value * rows), rows, design.population, risk)
+        ends = hypergeometric_interval(round(value * rows), rows, population, risk)
         return ends, "hypergeometric"
     if at_end:
         return beta_interval(round(value) * independent, independent, tail), "clopper_pearson"
@@ -549,11 +580,13 @@ def _quantiles(
     up_to = y <= quantiles[cells.groups]
     below = _mean_of(cells, up_to.astype(np.float64))
     measured = _measured(design, below, cells.count, cells.calibration, settings)
-    degrees = _degrees(design, cells, measured)
+    degrees = degrees_of_freedom(
+        design, cells.rows, cells.groups, cells.count, measured.of_rounds, cells.calibration
+    )
     effects = _design_effects(design, below, measured.variances, cells.count)
     before = _mean_of(cells, (y < quantiles[cells.groups]).astype(np.float64))
     others = _measured(design, before, cells.count, cells.calibration, settings)
-    left = sums_by(cells.groups, design.weights[cells.rows] - 1.0, cells.count)
+    left = cells.left
     found: list[_Found] = []
     for at, curve in enumerate(curves):
         confidence = Confidence(settings.confidence, int(degrees[at]))

@@ -19,6 +19,8 @@ MAX_CELLS = 20_000_000
 MAX_VARIABLES = 32_000
 MAX_TEXT_BYTES = {"dta": 2_045, "sav": 32_767}
 MAX_LABEL_BYTES = {"dta": 80, "sav": 255}
+EMPTY_DATES = {"dta": "%td", "sav": "DATE11"}
+"""The format of a column of dates that are all missing."""
 STATA_14 = 14
 """The version of ``.dta`` that Stata 14 and later read; texts are UTF-8."""
 LARGEST_WHOLE = 2**53
@@ -72,7 +74,8 @@ def write_statistical(
     ------
     ReadstatNotInstalled
     UnfitForStatistics
-        Too many cells or variables, or a text that is too long.
+        Too many cells or variables, a text that is too long, an infinite number, or a date outside
+        the years 1 to 9999.
     """
     try:
         import pandas
@@ -91,6 +94,7 @@ def write_statistical(
             loc=("format",),
         )
     _require_short_texts(cursor, query, params, variables, kind)
+    _require_finite(cursor, query, params, variables)
     large = _large_numbers(cursor, query, params, variables)
     selected = ", ".join(
         f"{_cast(each.column, is_large=each.column.name in large)} AS c{at}"
@@ -98,10 +102,14 @@ def write_statistical(
     )
     found = cursor.execute(f"SELECT {selected} FROM ({query}) AS t", list(params)).df()
     columns: dict[str, Any] = {}
+    formats: dict[str, str] = {}
     for at, each in enumerate(variables):
         column = found[f"c{at}"]
         if each.column.data_type.is_date:
-            column = column.astype("object").map(_as_date)
+            if column.isna().all():  # pyreadstat takes the type of a value
+                column, formats[each.name] = column.isna() * float("nan"), EMPTY_DATES[kind]
+            else:
+                column = column.astype("object").map(_as_date)
         columns[each.name] = column
     frame = pandas.DataFrame(columns)
     labels: dict[str, str | None] = {each.name: _label(each.label, kind) for each in variables}
@@ -113,13 +121,14 @@ def write_statistical(
                 file_label=_label(title, kind),
                 column_labels=labels,
                 version=STATA_14,
+                variable_format=formats,
             )
         else:
             pyreadstat.write_sav(
                 frame, str(path), file_label=title.encode()[:60].decode(errors="ignore"),
-                column_labels=labels,
+                column_labels=labels, variable_format=formats,
             )  # fmt: skip
-    except pyreadstat.PyreadstatError as error:
+    except (pyreadstat.PyreadstatError, pyreadstat.ReadstatError) as error:
         raise UnfitForStatistics(
             "The file can't be written: {reason}. Choose other columns, or parquet.",
             reason=str(error).rstrip("."),
@@ -204,6 +213,38 @@ def _require_short_texts(
                 column=column.name,
                 size=size,
                 most=MAX_TEXT_BYTES[kind],
+                loc=("columns",),
+            )
+
+
+def _require_finite(
+    cursor: duckdb.DuckDBPyConnection,
+    query: str,
+    params: Sequence[object],
+    variables: Sequence[LabelledVariable],
+) -> None:
+    """Refuse infinite numbers, and dates and times that the files don't have."""
+    tests: list[tuple[Column, str]] = []
+    for each in variables:
+        name, kind = f"t.{quote_identifier(each.column.name)}", each.column.data_type
+        if kind.is_float:
+            tests.append((each.column, f"isinf({name})"))
+        elif kind.is_date or (kind.is_timestamp and not _is_text(each.column)):
+            time = name if kind.is_date else f"TRY_CAST({name} AS TIMESTAMP)"
+            in_range = f"{time} >= DATE '0001-01-01' AND {time} < DATE '10000-01-01'"
+            tests.append((each.column, f"{name} IS NOT NULL AND NOT coalesce({in_range}, false)"))
+    if not tests:
+        return
+    counts = ", ".join(f"count(*) FILTER ({test})" for _, test in tests)
+    (found,) = cursor.execute(f"SELECT {counts} FROM ({query}) AS t", list(params)).fetchall()
+    for (column, _), count in zip(tests, found, strict=True):
+        if count:
+            is_number = column.data_type.is_float
+            what = "infinite numbers" if is_number else "dates outside the years 1 to 9999"
+            raise UnfitForStatistics(
+                f'The column "{{column}}" has {what}, which the file can\'t have. Leave it out, or '
+                "choose parquet.",
+                column=column.name,
                 loc=("columns",),
             )
 

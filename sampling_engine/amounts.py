@@ -21,6 +21,7 @@ from sampling_engine.selection.strata import Strata, WholeTable
 from sampling_engine.selection.walk_and_scan import Chosen
 from sampling_engine.sql import statements
 from sampling_engine.sql.passes import AmountsByStratum
+from sampling_engine.sql.statements import Halves
 
 FLOAT_PLACES = 6
 MIN_FLOAT_PLACES = 2
@@ -137,14 +138,18 @@ def eligible_amounts(state: DrawState, strata: Strata, on_progress: ProgressCall
 
 
 def amounts_of(
-    state: DrawState, strata: Strata, column: Column, on_progress: ProgressCallback
+    state: DrawState,
+    strata: Strata,
+    column: Column,
+    on_progress: ProgressCallback,
+    halves: Halves = "away",
 ) -> Amounts:
     """The exact sums of a column of numbers over the eligible rows, by stratum."""
     amounts = [Amount()] * len(strata.rows)
     if not state.table.file_rows:
         return tuple(amounts)
     for part, sign in state.signed_rows:
-        wanted = AmountsByStratum(strata, column, part)
+        wanted = AmountsByStratum(strata, column, part, halves)
         for number, *sums in state.run(wanted, on_progress):
             found = _amount(sums)
             if sign < 0:

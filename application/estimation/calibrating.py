@@ -127,7 +127,7 @@ class KnownTotal:
 
     column: Annotated[str | None, Help("A column of numbers; null for the number of rows.")]
     group: Annotated[dict[str, Any] | None, Help("The values of the columns, of a number of rows.")]
-    n: Annotated[int, Help("Sampled rows.")]
+    n: Annotated[int, Help("Sampled rows; with nonresponse respondents.")]
     known: Annotated[float, Help("In the table, the request or the census.")]
     estimated: Annotated[
         float, Help("By the design weights; with nonresponse by those of respondents.")
@@ -161,7 +161,7 @@ class FoundCalibration:
     def facts(self, request: CalibrateRequest) -> CalibrationFacts:
         """The facts of the answer."""
         known = self.calibration
-        g = known.g if isinstance(known, Calibration) else None
+        g = _factors(known) if isinstance(known, Calibration) else None
         return CalibrationFacts(
             request.method,
             request.columns,
@@ -306,7 +306,8 @@ class _Number:
 
     def known_total(self, weights: Floats) -> KnownTotal:
         estimated = float((weights * self.x).sum())
-        return KnownTotal(self.column.name, None, len(self.x), self.total, estimated)
+        rows = int((weights > 0).sum())
+        return KnownTotal(self.column.name, None, rows, self.total, estimated)
 
 
 def _numbers(frame: CalibrationFrame, columns: Sequence[Column]) -> list[_Number]:
@@ -409,8 +410,13 @@ def _regression(frame: CalibrationFrame, columns: Sequence[Column]) -> FoundCali
     return FoundCalibration(calibration, totals, notes + _weight_notes(calibration), solve)
 
 
+def _factors(calibration: Calibration) -> Floats:
+    """g of the rows that have a weight: with nonresponse of the respondents."""
+    return calibration.g[calibration.weights > 0]
+
+
 def _weight_notes(calibration: Calibration) -> list[str]:
-    negative = int((calibration.g < 0).sum())
+    negative = int((_factors(calibration) < 0).sum())
     if not negative:
         return []
     return [

@@ -26,6 +26,7 @@ from estimation_engine import (
     contrasts,
 )
 from estimation_engine.arrays import Booleans
+from estimation_engine.estimates import may_not_respond
 from estimation_engine.reading import ReadSample
 from parquet_tables.rows import Statement
 from parquet_tables.tables import TableFiles
@@ -214,7 +215,8 @@ def contrasts_of(
         notes.append(
             "Each p value is that of one comparison alone; of many, some are small by chance."
         )
-    return ContrastAnswer(found, _warnings(found, design), notes)
+    is_census = design.is_census and not may_not_respond(calibration)
+    return ContrastAnswer(found, [] if is_census else _warnings(found), notes)
 
 
 def _pairs(
@@ -275,10 +277,8 @@ def _contrast_estimate(
     )
 
 
-def _warnings(found: Sequence[ContrastEstimate], design: Design) -> list[str]:
+def _warnings(found: Sequence[ContrastEstimate]) -> list[str]:
     """A note on shares that no row or each has: their variance isn't 0."""
-    if design.is_census:
-        return []
     ends = sum(
         any(side.estimate in (0.0, 1.0) and not side.standard_error for side in sides)
         for each in found

@@ -29,9 +29,11 @@ from application.estimation.figures import (
 from application.estimation.known_totals import Census
 from application.estimation.nonresponse import NonresponseFacts
 from application.estimation.sample_rows import (
+    NamedColumn,
     OpenedSample,
     column_at,
     is_of_table,
+    require_in_every_round,
     require_of_table,
     sample_rows,
 )
@@ -61,7 +63,6 @@ from contract.requests.estimate import (
 )
 from domain_errors import counted
 from estimation_engine import (
-    Design,
     DomainEstimate,
     EstimateSettings,
     InvalidEstimate,
@@ -79,9 +80,7 @@ from estimation_engine.replicates import ReplicateFacts
 from estimation_engine.weighting import ReplicateWeights
 from parquet_tables.rows import Statement
 from parquet_tables.tables import TableFiles, UnknownColumn
-from sampling_engine import Round
 from sampling_engine.filters import Filter
-from sampling_engine.sample_table import shown_columns
 from service.sampling_parameters import parse_filter
 from service.service import Service
 from service.tables.open_tables import OpenTable
@@ -184,7 +183,9 @@ def estimates_of(
     notes += contrasted.notes
     notes += _estimate_notes(estimates, has_filter)
     notes += _size_notes(sampled.design, estimates, has_filter)
-    notes += _equal_value_notes(design, estimates, has_filter)
+    notes += _equal_value_notes(
+        estimates, has_filter, is_census=design.is_census and weights.response is None
+    )
     notes += truth_notes
     upload = sampled.values_from and sampled.values_from.upload
     return EstimatesAnswer(
@@ -224,7 +225,7 @@ def sampled_values(
         column_at(sample, between.by, (*CONTRAST_LOC, "by"))
         groups = two_groups(sample, between)
         _require_known_groups(service, source, values_from, between, groups)
-    _require_in_every_round(source, design.rounds, request, filters)
+    require_in_every_round(rows, _named_columns(request, filters))
     condition = None if filters is None else filters.condition("f")
     of_groups: list[Statistic] = []
     if groups is not None and between is not None:
@@ -271,29 +272,16 @@ def _value_notes(
     return notes
 
 
-def _require_in_every_round(
-    source: OpenTable, rounds: Sequence[Round], request: EstimatesRequest, filters: Filter | None
-) -> None:
-    """Refuse a column that some rounds didn't select: their rows have no value of it."""
-    partial = {each.name for each in shown_columns(source.files, rounds) if each.rounds is not None}
-    named: list[tuple[tuple[str | int, ...], str | None]] = [
+def _named_columns(request: EstimatesRequest, filters: Filter | None) -> list[NamedColumn]:
+    """The columns of the figures, the groups and the filter."""
+    named: list[NamedColumn] = [
         (("statistics", at, field), getattr(each, field))
         for at, each in enumerate(request.statistics)
         for field in ("column", "denominator")
     ]
     named += [(("by", at), name) for at, name in enumerate(request.by)]
-    answered = () if request.nonresponse is None else request.nonresponse.columns
-    named += [(("nonresponse", "columns", at), name) for at, name in enumerate(answered)]
-    calibrated = () if request.calibrate is None else request.calibrate.columns
-    named += [(("calibrate", "columns", at), name) for at, name in enumerate(calibrated)]
     named += [(("filters",), each.name) for each in (() if filters is None else filters.columns)]
-    for loc, name in named:
-        if name in partial:
-            raise InvalidEstimate(
-                'Not every step selected the column "{column}", so not all rows have its values.',
-                column=name,
-                loc=loc,
-            )
+    return named
 
 
 def _weighted(
@@ -557,7 +545,7 @@ def _size_notes(
 
 
 def _equal_value_notes(
-    design: Design, estimates: Sequence[FigureEstimate], has_filter: bool
+    estimates: Sequence[FigureEstimate], has_filter: bool, *, is_census: bool
 ) -> list[str]:
     """A note on margins of 0 that may follow from sampled rows that are all alike."""
     without_width = 0
@@ -565,7 +553,7 @@ def _equal_value_notes(
         is_part = each.column or each.group or has_filter
         is_point = each.standard_error == 0.0 and each.ci_low == each.ci_high
         without_width += is_point and bool(each.statistic != "count" or is_part)
-    if design.is_census or not without_width:
+    if is_census or not without_width:
         return []
     return [
         f"{counted(without_width, 'estimate has', 'estimates have')} a margin of 0. That is exact "

@@ -416,7 +416,7 @@ class CensusTotals:
         if count:
             raise InvalidCalibration(
                 "{count} {count|line|lines} of the census {count|has|have} no number in "
-                '"{column}", or one below 0.',
+                '"{column}"' + ("." if least is None else f", or one below {least:g}."),
                 count=count,
                 column=column.name,
                 loc=CENSUS_LOC,

@@ -436,7 +436,7 @@ def _notes(
         "The variance has that of the draw and that of the response as a second phase.",
     ]
     if merged and len(set(merged)) < len(merged):
-        small = sum(each.merged_into is not None for each in facts.classes)
+        small = len(merged) - len(set(merged))
         notes.insert(
             1,
             f"{counted(small, 'class was', 'classes were')} merged into others, since classes had "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from application.estimation.value_sources import ValueSource, value_source, with_values
@@ -44,6 +45,23 @@ def column_at(table: TableFiles, name: str, loc: tuple[str | int, ...]) -> Colum
     except UnknownColumn as error:
         error.loc = loc
         raise
+
+
+NamedColumn = tuple[tuple[str | int, ...], str | None]
+"""The place of a column's name in a request, and the name, if it is given."""
+
+
+def require_in_every_round(rows: OpenedSample, named: Sequence[NamedColumn]) -> None:
+    """Refuse a column that some rounds didn't select: their rows have no value of it."""
+    shown = shown_columns(rows.source.files, rows.design.rounds)
+    partial = {each.name for each in shown if each.rounds is not None}
+    for loc, name in named:
+        if name in partial:
+            raise InvalidEstimate(
+                'Not every step selected the column "{column}", so not all rows have its values.',
+                column=name,
+                loc=loc,
+            )
 
 
 def is_of_table(table: TableFiles, found: SampleDesign, name: str) -> bool:

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from application.estimation.calibrating import (
     CalibrationFacts,
     CalibrationFrame,
@@ -15,7 +17,13 @@ from application.estimation.calibrating import (
 from application.estimation.known_totals import Census, outside_totals
 from application.estimation.monetary_selection import drawable
 from application.estimation.nonresponse import FoundResponse, NonresponseFacts, find_response
-from application.estimation.sample_rows import OpenedSample, column_at, require_of_table
+from application.estimation.sample_rows import (
+    NamedColumn,
+    OpenedSample,
+    column_at,
+    require_in_every_round,
+    require_of_table,
+)
 from contract.requests.estimate import CalibrateRequest
 from contract.requests.weighting import NonresponseRequest
 from contract.words import ReplicateKind
@@ -77,6 +85,15 @@ class Weighted:
         if isinstance(self.final, Calibration):
             return self.final.calibrated_weights
         return self.design.design.weights
+
+    @property
+    def degrees(self) -> int:
+        """Degrees of freedom; with nonresponse also of respondents in strata drawn whole."""
+        design = self.design.design
+        if self.response is None:
+            return design.degrees
+        rows = np.flatnonzero(self.response.model.responded)
+        return design.degrees + int(design.whole_degrees(rows, np.zeros_like(rows), 1)[0])
 
     def replicated(self) -> tuple[ReplicateWeights, ReplicateFacts] | None:
         """The replicates of the final weights; None if there are to be none.
@@ -144,6 +161,7 @@ def weighted(
     InvalidNonresponse, InvalidCalibration
         The columns or totals don't fit, or the rows can't reproduce them.
     """
+    require_in_every_round(rows, _named_columns(request))
     design = rows.design.design
     response = None
     steps = WeightSteps()
@@ -164,6 +182,19 @@ def weighted(
     if before is not None:
         final = steps.calibration(design.weights)
     return Weighted(request, rows.design, steps, response, found, final, before)
+
+
+def _named_columns(request: WeightingRequest) -> list[NamedColumn]:
+    """The columns of the response and of the calibration."""
+    named: list[NamedColumn] = []
+    if request.nonresponse is not None:
+        named.append((("nonresponse", "responded"), request.nonresponse.responded))
+        for at, name in enumerate(request.nonresponse.columns):
+            named.append((("nonresponse", "columns", at), name))
+    if request.calibrate is not None:
+        for at, name in enumerate(request.calibrate.columns):
+            named.append((("calibrate", "columns", at), name))
+    return named
 
 
 def _calibrated(

@@ -84,7 +84,13 @@ class WeightsCodebook:
     replicate_columns: Annotated[str | None, Help("A pattern of their names.")]
     rscales: Annotated[float | None, Help("Of each replicate, besides `scale`.")]
     combined_weights: Annotated[bool, Help("Replicates are weights, and no factors of one.")]
-    df: Annotated[int, Help("Degrees of freedom of the design.")]
+    df: Annotated[
+        int,
+        Help(
+            "Degrees of freedom of the design; with nonresponse also of respondents in strata "
+            "that were drawn whole."
+        ),
+    ]
     notes: list[str]
     programs: Annotated[dict[str, str], Help("Code that reads the file, by program.")]
 
@@ -166,19 +172,19 @@ def write_weights(
             }
             export_query(cursor, query, params, path, kind, metadata=metadata)
             return
-        shorts = [each.short_name for each in codebook.columns]
+        replicates = [name for name in added if name.startswith(REPLICATE)]
+        shorts = [*(each.short_name for each in codebook.columns), *replicates]
         if kind == "sav":
             shorts = spss_names(shorts)
         variables = [
             LabelledVariable(Column(each.name, each.type), short, each.label)
-            for each, short in zip(codebook.columns, shorts, strict=True)
+            for each, short in zip(codebook.columns, shorts, strict=False)
         ]
         variables += [
             LabelledVariable(
                 Column(name, "DOUBLE"), name, f"Replicate weight {name[len(REPLICATE) :]}"
             )
-            for name in added
-            if name.startswith(REPLICATE)
+            for name in replicates
         ]
         title = f"jobsvc sample {job.id[:8]}, weights"
         write_statistical(cursor, query, params, variables, path, kind, title)
@@ -214,7 +220,7 @@ def _prepared(
     codebook = WeightsCodebook(
         job_id=job.id,
         rows=_rows(weights, request),
-        columns=_columns(chosen, added, weights),
+        columns=_columns(chosen, added, weights, 0 if facts is None else facts.count),
         weight=FINAL,
         weight_sum=float(final.sum()),
         weight_min=float(counted.min(initial=np.inf)),
@@ -226,9 +232,9 @@ def _prepared(
         replicate_columns=None if facts is None else f"{REPLICATE}1 to {REPLICATE}{facts.count}",
         rscales=None if facts is None else 1.0,
         combined_weights=True,
-        df=design.degrees,
+        df=weights.degrees,
         notes=_notes(job, rows, weights, facts),
-        programs=dict(programs(WeightsCode(facts, design.degrees))),
+        programs=dict(programs(WeightsCode(facts, weights.degrees))),
     )
     return _Prepared(
         rows,
@@ -284,7 +290,7 @@ def _is_of_weights(name: str) -> bool:
 
 
 def _columns(
-    chosen: Sequence[_Chosen], added: dict[str, NDArray[Any]], weights: Weighted
+    chosen: Sequence[_Chosen], added: dict[str, NDArray[Any]], weights: Weighted, replicates: int
 ) -> list[WeightsColumn]:
     steps = []
     if weights.response is not None:
@@ -300,7 +306,8 @@ def _columns(
     files = [Column(each.name, each.column.type) for each in chosen]
     own = [Column(ROW, "VARCHAR"), *files]
     own += [Column(name, "BOOLEAN" if name == RESPONDED else "DOUBLE") for name in added]
-    shorts = short_names(own)
+    beside = [Column(f"{REPLICATE}{at}", "DOUBLE") for at in range(1, replicates + 1)]
+    shorts = short_names([*own, *beside])[: len(own)]
     sources: list[str | None] = [ROW_ID, *(each.column.name for each in chosen)]
     sources += [None] * len(added)
     return [

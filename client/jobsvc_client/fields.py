@@ -78,8 +78,9 @@ class MethodParameters(TypedDict, total=False):
     """
     cluster_probability: Literal["equal", "rows", "size"]
     """equal, or in proportion to size: the cluster's eligible rows, or the sum of `size_column`
-    over them. A cluster whose probability would reach 1 is always drawn. By rows and with
-    `samples_per_cluster`, all rows have the same probability.
+    over them. A cluster whose probability would reach 1 is always drawn. By rows, with
+    `samples_per_cluster` and without subclusters, all rows of a stratum have the same probability,
+    but those of clusters that are always drawn or that have fewer rows.
     """
     size_column: str
     """A column of numbers whose sum over a cluster's eligible rows is the cluster's size. None is

@@ -613,21 +613,23 @@ class Sample(RowsJob):
         >>> sample.weights(calibrate=known, replicates="jackknife")  # doctest: +SKIP
         """
         ending = "parquet" if path is None else Path(path).suffix.removeprefix(".").lower()
-        body = given(
-            **with_known_totals(options),
-            format="markdown" if ending == "md" else ending,
-            columns=listed(columns) or None,
-            values=_number_of(values),
-        )
+        kind = "markdown" if ending == "md" else ending
+        body = {**_weights_body(columns, values, options), "format": kind}
         pieces: list[bytes] = []
         self._transport.download(f"{self._path()}/weights", {}, pieces.append, body)
         content = b"".join(pieces)
         return from_parquet(content, library) if path is None else write_file(path, content)
 
     @keywords(WeightsOptions)
-    def codebook(self, **options: Unpack[WeightsOptions]) -> dict[str, Any]:
+    def codebook(
+        self,
+        *,
+        columns: Columns = (),
+        values: int | UploadedValues | str | None = None,
+        **options: Unpack[WeightsOptions],
+    ) -> dict[str, Any]:
         """Return what the columns of :meth:`weights` are, the known totals and the replicates."""
-        return self._computed("weights", given(**with_known_totals(options)))
+        return self._computed("weights", _weights_body(columns, values, options))
 
     @overload
     def design(self) -> SamplingDesign: ...
@@ -724,6 +726,17 @@ def _carried(continues: Mapping[str, Any]) -> str:
 
 def _number_of(values: int | str | UploadedValues | None) -> int | str | None:
     return values.number if isinstance(values, UploadedValues) else values
+
+
+def _weights_body(
+    columns: Columns, values: int | UploadedValues | str | None, options: Mapping[str, Any]
+) -> Mapping[str, object]:
+    """The request of weights."""
+    return given(
+        **with_known_totals(options),
+        columns=listed(columns) or None,
+        values=_number_of(values),
+    )
 
 
 def _id_of(sample: Sample | str) -> str:

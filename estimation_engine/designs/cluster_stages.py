@@ -225,9 +225,15 @@ class ClusterStagesDesign(Design):
         return units, strata, counts
 
     def domain_degrees(self, rows: Ints, domains: Ints, count: int) -> Ints:
-        units, strata, counts = self._degree_units
-        left = counts[rows]
-        rows, domains = rows[left], domains[left]
+        left = self._degree_units[2][rows]
+        return self._units_less_strata(rows[left], domains[left], count)
+
+    def whole_degrees(self, rows: Ints, domains: Ints, count: int) -> Ints:
+        whole = ~self._degree_units[2][rows]
+        return self._units_less_strata(rows[whole], domains[whole], count)
+
+    def _units_less_strata(self, rows: Ints, domains: Ints, count: int) -> Ints:
+        units, strata, _ = self._degree_units
         # A stratum with a unit of the domain has one or more.
         return groups_in(units[rows], domains, count) - groups_in(strata[rows], domains, count)
 
@@ -257,13 +263,18 @@ class ClusterStagesDesign(Design):
             chance = int((self._chance_clusters > self._chance_drawn).sum())
             others = chance - int(self.lonely.sum())
             return first * (chance / others) if others else np.full(count, np.nan)
-        clusters = self.unit_numbers[rows]
-        totals = sums_by(domains * self._width + clusters, t, count * self._width)
-        by_domain = totals.reshape(count, self._width)
-        means = by_domain.sum(axis=1) / self.clusters[0]
-        shares = self._lonely_shares
-        distances = (by_domain - means[:, np.newaxis]) ** 2
-        adjusted: Floats = first + distances @ shares
+        means = sums_by(domains, t, count) / self.clusters[0]
+        # Of the clusters alone in their strata those with rows of a domain; others have t = 0.
+        clusters, shares = self.unit_numbers[rows], self._lonely_shares
+        alone = shares[clusters] > 0
+        cells, places = np.unique(
+            domains[alone] * self._width + clusters[alone], return_inverse=True
+        )
+        totals = sums_by(places, t[alone], len(cells))
+        own, of_cells = cells // self._width, shares[cells % self._width]
+        inside = sums_by(own, of_cells * (totals - means[own]) ** 2, count)
+        outside = shares.sum() - sums_by(own, of_cells, count)
+        adjusted: Floats = first + inside + np.maximum(outside, 0.0) * means**2
         return adjusted
 
     @property

@@ -108,6 +108,8 @@ def _stata(groups: Sequence[GroupOfCode], *, by_size: bool) -> str:
     )
     limit = (
         "* Stata takes the clusters as drawn with replacement: its errors are a little larger.\n"
+        "* A stratum with one drawn cluster, as a cluster drawn with certainty is, adds nothing\n"
+        "* to them (singleunit), so the variance inside such a cluster is left out.\n"
         if by_size
         else ""
     )
@@ -120,7 +122,7 @@ egen _group_number = group(_stratum)
 def _stata_units(*, by_size: bool, has_subclusters: bool) -> str:
     first = "_cluster_number [pweight = _w], strata(_stratum_number)"
     if by_size:
-        return first
+        return f"{first} singleunit(certainty)"
     second = " || _group_number, fpc(_groups)" if has_subclusters else ""
     return f"{first} fpc(_clusters){second} || _n, fpc(_rows)"
 

@@ -219,6 +219,13 @@ class Design(ABC):
             The rows with a value, and their domains.
         """
 
+    def whole_degrees(self, rows: Ints, domains: Ints, count: int) -> Ints:
+        """What :meth:`domain_degrees` leaves out: units and strata that were drawn whole.
+
+        They vary where rows may not respond.
+        """
+        return np.zeros(count, dtype=np.int64)
+
     @abstractmethod
     def both_drawn(self, rows: RowsOfPairs, p: Floats, first: Ints, second: Ints) -> Floats:
         """The joint inclusion probability of pairs of different rows that can be drawn.
@@ -455,9 +462,9 @@ class Design(ABC):
     def joint_probabilities(self, rows: RowsOfPairs, first: Ints, second: Ints) -> Floats:
         """The probability that both rows of a pair are drawn, shape (pairs,).
 
-        Exact, but for Pareto sampling. Hájek 1964, "Asymptotic theory of rejective sampling with
-        varying probabilities from a finite population"; Särndal, Swensson and Wretman 1992,
-        chapters 3 and 4.
+        Exact, but for rows and clusters by size that weren't taken along a line. Hájek 1964,
+        "Asymptotic theory of rejective sampling with varying probabilities from a finite
+        population"; Särndal, Swensson and Wretman 1992, chapters 3 and 4.
 
         Parameters
         ----------

@@ -66,8 +66,9 @@ class RoundsDesign(Design):
         start = self.rows
         for part in self.rounds:
             if part.design.clusters is not None:
-                numbers[part.rows] = start + part.design.groups
-                start += len(part.design.group_rows)
+                own = part.design.unit_numbers
+                numbers[part.rows] = start + own
+                start += int(own.max(initial=-1)) + 1
         return numbers
 
     @property
@@ -91,6 +92,13 @@ class RoundsDesign(Design):
     def domain_degrees(self, rows: Ints, domains: Ints, count: int) -> Ints:
         """The sum over rounds."""
         degrees: Ints = self._degrees_of_rounds(rows, domains, count).sum(axis=0)
+        return degrees
+
+    def whole_degrees(self, rows: Ints, domains: Ints, count: int) -> Ints:
+        """The sum over rounds."""
+        degrees = np.zeros(count, dtype=np.int64)
+        for sample, at, own, _ in self.samples_of(rows):
+            degrees += sample.whole_degrees(at, domains[own], count)
         return degrees
 
     def _degrees_of_rounds(self, rows: Ints, domains: Ints, count: int) -> Ints:

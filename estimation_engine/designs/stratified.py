@@ -63,7 +63,13 @@ class StratifiedDesign(SimpleDesign):
 
     def domain_degrees(self, rows: Ints, domains: Ints, count: int) -> Ints:
         left = self.sampled_strata[self.groups[rows]]
-        rows, domains = rows[left], domains[left]
+        return self._rows_less_strata(rows[left], domains[left], count)
+
+    def whole_degrees(self, rows: Ints, domains: Ints, count: int) -> Ints:
+        whole = ~self.sampled_strata[self.groups[rows]]
+        return self._rows_less_strata(rows[whole], domains[whole], count)
+
+    def _rows_less_strata(self, rows: Ints, domains: Ints, count: int) -> Ints:
         return np.bincount(domains, minlength=count) - groups_in(self.groups[rows], domains, count)
 
     def effective_degrees(self, second: Floats, below: Floats) -> Floats:

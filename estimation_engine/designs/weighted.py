@@ -139,6 +139,10 @@ class WeightedDesign(Design):
         units = np.bincount(domains, self.units_left[rows], count).astype(np.int64)
         return np.maximum(units - 1, 0)
 
+    def whole_degrees(self, rows: Ints, domains: Ints, count: int) -> Ints:
+        certain = np.bincount(domains[self.certain[rows]], minlength=count)
+        return np.maximum(certain - 1, 0)
+
     def both_drawn(self, rows: RowsOfPairs, p: Floats, first: Ints, second: Ints) -> Floats:
         """π π'(1 - (1 - π)(1 - π')/D), D the sum of 1 - π over the sample."""
         d = float((1.0 - 1.0 / self.weights).sum())

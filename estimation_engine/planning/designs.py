@@ -161,17 +161,18 @@ class ClusterStagesPlan:
         repeats = np.where(can, 1.0 / np.where(can, pi, 1.0), 0.0)
         left = np.where(can, 1.0 - pi, 0.0)
         # Clusters with equal probabilities have π(1-π)/Σπ(1-π) = 1/M, and M/(M-1) in S².
-        spread = (self.totals**2) @ (left * repeats)
-        for stratum in np.unique(self.strata[can]):
-            own = can & (self.strata == stratum)
-            among = float((pi[own] * left[own]).sum())
-            if among <= 0:
-                continue
-            sums = self.totals[:, own] @ left[own]
-            inside = (self.totals[:, own] ** 2) @ (left[own] * repeats[own])
-            clusters = int((left[own] > 0).sum())
-            factor = clusters / (clusters - 1) if clusters > 1 and not self.by_size else 1.0
-            spread += factor * (inside - sums**2 / among) - inside
+        width = int(self.strata.max(initial=-1)) + 1
+        among = np.bincount(self.strata, pi * left, width)
+        clusters = np.bincount(self.strata[left > 0], minlength=width)
+        factors = np.ones(width)
+        if not self.by_size:
+            factors = np.where(clusters > 1, clusters / np.maximum(clusters - 1, 1), 1.0)
+        spread = np.zeros(len(self.totals))
+        for goal, totals in enumerate(self.totals):
+            sums = np.bincount(self.strata, totals * left, width)
+            inside = np.bincount(self.strata, totals**2 * (left * repeats), width)
+            parts = inside - np.divide(sums**2, among, out=np.zeros(width), where=among > 0)
+            spread[goal] = (factors * parts).sum()
         found: Floats = np.maximum(spread, 0.0) + self.within @ repeats
         return found
 

@@ -169,7 +169,8 @@ def _weights_file(job: JobRecord, given: WeightsRequest, kind: FileFormat) -> Re
 def joint_probabilities(job_id: str, given: PairsRequest) -> PairProbabilities:
     """The probabilities that both rows of a pair are drawn, for pairs of row ids.
 
-    Exact, but for weighted samples, which have Hájek's approximation. The rows may be drawn or not.
+    Exact, but for rows or clusters that were drawn by size, which have Hájek's approximation unless
+    the rows were taken along a line. The rows may be drawn or not.
     """
     with _reading(job_id, "design") as job:
         return pair_probabilities(service(), job, given.pairs)

@@ -22,6 +22,7 @@ from sampling_engine.spec import RowFilter
 from sampling_engine.sql import statements
 from sampling_engine.sql.lines import IN_DUCKDB, SelectionLine, placed_rows
 from sampling_engine.sql.statements import (
+    Halves,
     StrataTable,
     amount_value,
     key_columns,
@@ -453,16 +454,21 @@ class StratumAmounts(NamedTuple):
 
 @dataclass(frozen=True)
 class AmountsByStratum(Pass[list[StratumAmounts]]):
-    """The amounts of the strata that have rows."""
+    """The amounts of the strata that have rows.
+
+    Where ``halves`` of a millionth go "to_even", all engines give the same sum.
+    """
 
     strata: StrataTable
     column: Column
     rows: RowSet | None = None
+    halves: Halves = "away"
     message = "adding amounts up"
 
     def statement(self, table: TableFiles) -> Statement:
+        value = amount_value(self.column, self.halves)
         figures = {"net": "sum(v)", "negative": "sum(v) FILTER (WHERE v < 0)"}
-        return _by_stratum(table, self.strata, amount_value(self.column), figures, self.rows)
+        return _by_stratum(table, self.strata, value, figures, self.rows)
 
     def result(self, found: Rows) -> list[StratumAmounts]:
         return [StratumAmounts(*row) for row in found.fetchall()]

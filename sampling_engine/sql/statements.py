@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Literal
 
 from parquet_tables.progress import ProgressCallback
 from parquet_tables.quoting import quote_identifier
@@ -312,12 +313,22 @@ def units_of_picked(
     return f"SELECT t.position, t.v FROM ({branches}) AS t WHERE t.v > 0", params
 
 
-def amount_value(column: Column) -> str:
+Halves = Literal["away", "to_even"]
+"""Where floating-point numbers go that lie between two decimals of six places."""
+
+
+def amount_value(column: Column, halves: Halves = "away") -> str:
     """The amount of a row ``f`` as an exact number; NULL where it is missing or not finite.
 
-    A floating-point number counts as the nearest decimal of six places.
+    A floating-point number counts as the nearest decimal of six places. ``to_even`` rounds its
+    product with a million, as Spark does.
     """
     name = f"f.{quote_identifier(column.name)}"
+    if column.data_type.is_float and halves == "to_even":
+        millionths = f"round_even(CAST({name} AS DOUBLE) * 1e6, 0)"
+        whole = f"CAST(CAST({millionths} AS HUGEINT) AS DECIMAL(38, 0))"
+        exact = f"{whole} * CAST(1e-6 AS DECIMAL(7, 6))"
+        return f"CASE WHEN isfinite({name}) AND abs({millionths}) < 1e38 THEN {exact} END"
     if column.data_type.is_float:
         return f"CASE WHEN isfinite({name}) THEN TRY_CAST({name} AS DECIMAL(38, 6)) END"
     return name

@@ -31,6 +31,8 @@ def test_weights_are_a_frame_or_a_file(sample: Sample, tmp_path: Path) -> None:
     text = sample.weights(tmp_path / "w.md", calibrate=KNOWN).read_text("utf-8")
     assert text.startswith("# Weights of the sample")
     assert sample.codebook(replicates="bootstrap", replicate_count=10)["replicates"]["count"] == 10
+    lean_book = sample.codebook(columns="amount", values="table")
+    assert [each["name"] for each in lean_book["columns"]] == lean.columns
     with pytest.raises(JobsvcError, match="format"):
         sample.weights(tmp_path / "w.xlsx")
 

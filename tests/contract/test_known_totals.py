@@ -228,6 +228,26 @@ def test_a_census_that_does_not_fit_is_refused(server: LiveServer, job: str, cen
     server.import_text(number, "region,persons\nnorth,5\nsouth,\nwest,-1\n")
     body = by("rake", "region", census={"dataset_id": number, "rows_column": "persons"})
     assert "2 lines of the census have no number" in refusal(server, job, **body)
+    server.import_text(number, "region,persons,book\nnorth,5,1\nsouth,2,\nwest,1,-1\n")
+    of_books = {"dataset_id": number, "rows_column": "persons"}
+    detail = refusal(server, job, **by("regression", "book", census=of_books))
+    assert '1 line of the census has no number in "book".' in detail
     both = by("rake", "region", census={}, totals=groups("region", REGIONS))
     answer = asked(server, job, {"statistics": [COUNT], **both})
     assert_problem(answer, 422, "invalid_request")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"totals": {"book": 5}, "shares": [{"group": {"region": "north"}, "share": 1}]},
+        {"totals": "oops", "shares": {"region": {"north": 0.5, "south": 0.5}}},
+        {"totals": {"book": 5}, "shares": "oops"},
+    ],
+)
+def test_totals_and_shares_in_different_forms_are_refused(
+    server: LiveServer, job: str, given: dict[str, Any]
+) -> None:
+    answer = asked(server, job, {"statistics": [COUNT], **by("rake", "region", **given)})
+    problem = assert_problem(answer, 422, "invalid_request")
+    assert any(name in problem["detail"] for name in ("totals", "shares"))

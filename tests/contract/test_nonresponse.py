@@ -251,3 +251,45 @@ def test_rows_outside_an_upload_did_not_respond(server: LiveServer, dataset: int
     found = estimates(server, job, total, COUNT, values=number, nonresponse=chosen)
     assert found["nonresponse"]["respondents"] == len(lines)
     assert found["estimates"][1]["estimate"] == pytest.approx(ROWS)
+
+
+def test_factors_of_a_calibration_are_those_of_respondents(
+    server: LiveServer, dataset: int
+) -> None:
+    """With a size that is known to be far larger, small rows get negative weights."""
+    job = drawn(server, dataset, DRAWS["random"])
+    calibrate = {
+        "method": "regression",
+        "columns": ["size"],
+        "totals": [{"total": ROWS}, {"column": "size", "total": 32 * ROWS}],
+    }
+    chosen = {
+        "calibrate": calibrate,
+        "nonresponse": {"method": "known_totals", "responded": "answer"},
+    }
+    found = estimates(server, job, MEAN, **chosen)["calibration"]
+    lines = server.admin.post(
+        f"/api/sampling/jobs/{job}/weights", json={**chosen, "columns": ["size"], "format": "csv"}
+    ).text
+    rows = list(csv.DictReader(io.StringIO(lines)))
+    factors = [
+        float(row["weight"]) / float(row["design_weight"])
+        for row in rows
+        if row["responded"] == "true"
+    ]
+    assert found["negative_weights"] == sum(g < 0 for g in factors) > 0
+    assert (found["g_min"], found["g_max"]) == pytest.approx((min(factors), max(factors)))
+    assert {each["n"] for each in found["totals"]} == {len(factors)}
+
+
+def test_all_merged_classes_are_counted(server: LiveServer) -> None:
+    """Also those beyond the first 100, which the answer lists."""
+    number = server.new_dataset()
+    lines = [f"{row},{row % 250},{'' if row % 5 == 0 else row}" for row in range(1000)]
+    server.import_text(number, "\n".join(["id,kind,answer", *lines]) + "\n")
+    job = drawn(server, number, one("random", sample_size=1000))
+    merged = response("classes", "kind", least=10, small_classes="merge")
+    found = estimates(server, job, MEAN, **merged)
+    assert len(found["nonresponse"]["classes"]) == 100
+    (note,) = [each for each in found["notes"] if "merged into others" in each]
+    assert int(note.split()[0]) > 150

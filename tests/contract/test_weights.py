@@ -259,3 +259,55 @@ def test_too_many_replicates_are_refused(server: LiveServer) -> None:
     job = drawn(server, number, one("random", sample_size=3500))
     problem = assert_problem(asked(server, job, replicates="jackknife"), 422, "invalid_replicates")
     assert "choose a bootstrap" in problem["detail"]
+
+
+def test_a_column_that_one_step_lacks_is_refused(server: LiveServer, dataset: int) -> None:
+    first = one("random", sample_size=100)
+    second = {**one("random", sample_size=40), "selection": {"columns": ["id", "city"]}}
+    job = drawn(server, dataset, first, second)
+    for body in (
+        {"calibrate": RAKE},
+        {"calibrate": {"method": "ratio", "columns": ["book"]}},
+        {"nonresponse": {"method": "classes", "columns": ["region"], "responded": "city"}},
+        {"nonresponse": {"method": "classes", "columns": ["city"], "responded": "gap"}},
+    ):
+        for answer in (asked(server, job, **body), asked_estimates(server, job, body)):
+            problem = assert_problem(answer, 422, "invalid_estimate")
+            assert "Not every step selected the column" in problem["detail"]
+
+
+def asked_estimates(server: LiveServer, job: str, body: dict[str, Any]) -> Any:
+    figures = {"statistics": [{"statistic": "count"}], **body}
+    return server.admin.post(f"/api/sampling/jobs/{job}/estimates", json=figures)
+
+
+@pytest.mark.parametrize("kind", ["dta", "sav"])
+def test_a_column_called_like_a_replicate_stays_beside_it(
+    server: LiveServer, tmp_path: Path, kind: str
+) -> None:
+    number = server.new_dataset()
+    rows = [f"{at},{at * 1000}" for at in range(60)]
+    server.import_text(number, "\n".join(["id,replicate 1", *rows]) + "\n")
+    job = drawn(server, number, one("random", sample_size=20))
+    path = tmp_path / f"weights.{kind}"
+    path.write_bytes(weights(server, job, format=kind, replicates="jackknife").content)
+    read = pyreadstat.read_dta if kind == "dta" else pyreadstat.read_sav
+    frame, labels = read(str(path))
+    assert (frame["replicate_1_2"] == frame["id"] * 1000).all()
+    assert labels.column_names_to_labels["replicate_1"] == "Replicate weight 1"
+    assert frame["replicate_1"].max() < 10
+
+
+def test_a_census_with_nonresponse_has_degrees_of_freedom(server: LiveServer, dataset: int) -> None:
+    job = drawn(server, dataset, one("stratified", strata_columns=["region"], sample_size=ROWS))
+    response = {"method": "classes", "columns": ["region"], "responded": "gap"}
+    codebook = weights(server, job, format="json", nonresponse=response).json()
+    respondents = codebook["nonresponse"]["respondents"]
+    assert codebook["df"] == respondents - len(codebook["nonresponse"]["classes"])
+    found = asked_estimates(
+        server,
+        job,
+        {"nonresponse": response, "statistics": [{"statistic": "mean", "column": "paid"}]},
+    ).json()["estimates"][0]
+    assert found["df"] == codebook["df"]
+    assert found["ci_low"] < found["estimate"] < found["ci_high"]

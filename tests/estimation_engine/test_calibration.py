@@ -297,3 +297,11 @@ def test_calibrated_intervals_hold_the_truth_and_are_narrower(method: str) -> No
     variances = [(each.error or 0.0) ** 2 for each in found]
     true_variance = np.var([each.value or 0.0 for each in found])
     assert np.mean(variances) == pytest.approx(true_variance, rel=0.2)
+
+
+def test_weights_alone_need_no_inverse() -> None:
+    weights, cells = np.ones(4), np.array([0, 0, 1, 1])
+    calibration = by_raking(weights, Margins([cells], [2]), [np.array([3.0, 5.0])])
+    assert calibration.calibrated_weights.tolist() == [1.5, 1.5, 2.5, 2.5]
+    assert "inverse" not in vars(calibration)
+    assert calibration.inverse.tolist() == [[0.5, 0.0], [0.0, 0.5]]

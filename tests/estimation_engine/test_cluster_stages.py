@@ -285,3 +285,31 @@ def test_intervals_hold_the_true_total(workshop: Workshop, name: str) -> None:
     assert inside / DRAWS >= 0.88
     assert abs(np.mean(errors)) <= 4 * np.std(errors) / sqrt(DRAWS)
     assert np.mean(variances) == pytest.approx(np.var(errors), rel=0.5)
+
+
+def test_a_lonely_stratum_is_measured_by_its_drawn_clusters_alone() -> None:
+    """Each row is a domain of its own, of a frame of a million clusters."""
+    drawn, whole = 1_500, 1_000_000
+    strata = np.maximum(np.arange(whole) - (whole - 3), 0)
+    chances = np.where(strata == 0, (drawn - 1) / (whole - 2), 0.5)
+    strata = np.minimum(strata, 1)
+    groups = np.append(np.arange(drawn - 1), whole - 1)
+    every = np.ones(whole, dtype=np.int64)
+    design = staged(groups, every, np.arange(whole), strata, chances)
+    assert design.lonely.tolist() == [False, True]
+    rows, t = np.arange(drawn), np.ones(drawn)
+    rules = VarianceRequest(lonely_stratum="adjust")
+    found = design.variance(rows, rows, t, drawn, rules)
+    mean = 1 / drawn
+    first = design.layers[0].variances(rows, rows, t, drawn)
+    assert found[:-1] == pytest.approx(first[:-1] + 0.5 * mean**2)
+    assert found[-1] == pytest.approx(first[-1] + 0.5 * (1 - mean) ** 2)
+
+
+def test_stata_counts_certain_clusters_as_certain() -> None:
+    p, every = np.array([1.0, 0.5, 0.5]), np.ones(3, dtype=np.int64)
+    none = np.zeros(3, dtype=np.int64)
+    design = staged(np.arange(3), every, np.arange(3), none, p, by_size=True)
+    code = design.code({"a": 1, "b": 1, "c": 1})
+    assert code.stata_units.endswith("strata(_stratum_number) singleunit(certainty)")
+    assert "adds nothing\n* to them (singleunit)" in code.stata

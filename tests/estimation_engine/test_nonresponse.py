@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 
 from benchmarks.coverage.nonresponse import measure
-from estimation_engine import Domains, EstimateSettings, Values, by_strata, estimate
+from estimation_engine import (
+    Domains,
+    EstimateSettings,
+    Values,
+    by_strata,
+    contrasts,
+    estimate,
+    stratified_design,
+    weighted_design,
+)
 from estimation_engine.designs.random import random_design
 from estimation_engine.errors import InvalidReplicates
 from estimation_engine.replicates import Replicates, bootstrap, jackknife
@@ -90,3 +99,45 @@ def test_a_replicate_without_a_row_in_a_group_is_refused() -> None:
     factors[0, 1] = 0.0
     with pytest.raises(InvalidReplicates, match="Replicate 2 can't be weighted"):
         replicate_weights(design.weights, steps, Replicates(factors, 0.5), "bootstrap", 1)
+
+
+def test_a_census_with_nonresponse_is_left_to_chance() -> None:
+    y, answers = np.arange(100) % 3 == 0, np.arange(100) % 5 < 3
+    one, here = np.zeros(100, dtype=np.int64), Domains(answers, np.zeros(100, dtype=np.int64), 1)
+    steps = WeightSteps(ResponseModel("classes", answers, [one], [1]))
+    numbers = np.arange(100.0)
+    present = np.ones(100, dtype=np.bool_)
+    strata = np.arange(100) % 2
+    for design in (
+        random_design(100, 100),
+        stratified_design(strata, np.array([50, 50])),
+        weighted_design(np.ones(100), present, 100),
+    ):
+        weights = steps.calibration(design.weights)
+        share, none, median, mean = (
+            estimate(design, Values(kind, values, present), here, EstimateSettings(), weights)[0]
+            for kind, values in (
+                ("proportion", y.astype(np.float64)),
+                ("proportion", np.zeros(100)),
+                ("quantile", numbers),
+                ("mean", numbers),
+            )
+        )
+        for found in (share, median, mean):
+            assert found.error
+            assert found.low < found.value < found.high
+            assert found.degrees >= 58
+        assert share.interval == "korn_graubard"
+        assert (none.low, none.interval) == (0.0, "clopper_pearson")
+        assert none.high > 0.02
+        (contrast,) = contrasts(
+            design,
+            (Values("mean", numbers, present),) * 2,
+            Domains(answers, strata, 2),
+            [(0, 1)],
+            EstimateSettings(),
+            "difference",
+            weights,
+        )
+        assert contrast.contrast.degrees >= 50
+        assert contrast.contrast.low < contrast.contrast.high

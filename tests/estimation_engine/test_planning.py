@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from itertools import combinations
 from statistics import NormalDist
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ from estimation_engine.planning.bands import (
 )
 from estimation_engine.planning.designs import (
     ClusterPlan,
+    ClusterStagesPlan,
     RandomPlan,
     StratifiedPlan,
     WeightedPlan,
@@ -350,3 +352,35 @@ def test_bands_make_samples_of_skewed_amounts_precise(rule: str) -> None:
 def test_breaks_are_round_and_stay_apart() -> None:
     found = round_breaks(np.array([0.0123, 1234.5, 1236.0, 5678.9]), 0.0, 1e4)
     assert found == [0.012, 1200.0, 1240.0, 5700.0]
+
+
+@pytest.mark.parametrize("by_size", [False, True])
+def test_a_plan_of_clusters_adds_up_its_strata(by_size: bool) -> None:
+    """M²(1/m - 1/M)S² of each stratum, and by size Hájek's; two of the clusters can't be drawn."""
+    random = np.random.default_rng(4)
+    strata = np.sort(random.integers(0, 5, 40))
+    pi = random.uniform(0.2, 0.9, 40) if by_size else np.array([0.5, 0.25, 1.0, 0.2, 0.4])[strata]
+    pi[[3, 30]] = 0.0
+    totals, none = random.normal(10.0, 3.0, (2, 40)), np.zeros((2, 40))
+    plan = ClusterStagesPlan(40, lambda size: pi, by_size, strata, totals, none, none, none[0])
+    expected = np.zeros(2)
+    for stratum in range(5):
+        own = (strata == stratum) & (pi > 0)
+        t, p = totals[:, own], pi[own]
+        if by_size:
+            expected += ((1 - p) * t**2 / p).sum(axis=1)
+            expected -= ((1 - p) * t).sum(axis=1) ** 2 / (p * (1 - p)).sum()
+        else:
+            whole = int(own.sum())
+            expected += whole * (1 / p[0] - 1) * t.var(axis=1, ddof=1)
+    assert plan.variances(9) == pytest.approx(expected)
+
+
+def test_a_plan_of_many_strata_goes_through_the_clusters_once() -> None:
+    whole = 200_000
+    strata, ones = np.arange(whole) // 2, np.ones((1, whole))
+    pi = np.full(whole, 0.5)
+    plan = ClusterStagesPlan(whole, lambda size: pi, False, strata, ones, ones, ones, ones[0])
+    started = perf_counter()
+    assert plan.variances(1)[0] == pytest.approx(2 * whole)
+    assert perf_counter() - started < 5

@@ -16,6 +16,7 @@ from estimation_engine import (
 )
 from estimation_engine.arrays import Floats
 from estimation_engine.designs.pooled import pooled_design
+from tests.estimation_engine.test_cluster_stages import staged
 
 SETTINGS = EstimateSettings(0.95)
 SIZES = ((400, 25), (90, 12), (1_000, 40))
@@ -89,3 +90,16 @@ def test_intervals_hold_the_true_mean_of_all_populations() -> None:
         assert found.high is not None
         held += found.low <= truth <= found.high
     assert 0.93 <= held / trials <= 0.97
+
+
+def test_subclusters_are_no_units_of_their_own() -> None:
+    """4 of 40 clusters with 5 subclusters each, none of whose rows have the value."""
+    groups, clusters = np.arange(20), np.arange(200) // 5
+    every, none = np.zeros(40, dtype=np.int64), np.zeros(20)
+    design = staged(groups, np.ones(200, dtype=np.int64), clusters, every, np.full(40, 0.1))
+    pooled = pooled_design([design])
+    values, rows = values_of("proportion", none), whole(20)
+    (alone,) = estimate(design, values, rows, SETTINGS)
+    (found,) = estimate(pooled, values, rows, SETTINGS)
+    assert (found.units, found.high) == (alone.units, alone.high)
+    assert found.units == 4

@@ -323,3 +323,47 @@ def test_a_keyed_order_of_clusters_does_not_depend_on_positions(
         sample = workshop.draw(schools(workshop, backwards=backwards), one)
         found.add(frozenset(workshop.rows(sample.table, "district, school")))
     assert len(found) == 1
+
+
+def sized(workshop: Workshop, kind: str, sizes: list[Any], clusters: int = 9) -> Any:
+    """A draw of clusters of one row by their sizes."""
+    names = [f"c{at}" for at in range(len(sizes))]
+    table = workshop.table({"shop": ("VARCHAR", names), "size": (kind, sizes)})
+    method = ClusterMethod(
+        cluster_column="shop",
+        num_clusters=clusters,
+        cluster_probability="size",
+        size_column="size",
+    )
+    return workshop.draw(table, one_round(method))
+
+
+def test_no_cluster_with_a_size_is_no_lack_of_rows(workshop: Workshop) -> None:
+    (warning,) = warnings_of(sized(workshop, "DOUBLE", [0.0, None]).rounds[0])
+    assert "2 of 2 clusters have no size" in warning
+
+
+def test_all_clusters_with_a_size_are_drawn(workshop: Workshop) -> None:
+    found = warnings_of(sized(workshop, "DOUBLE", [1.0, 2.0, None]).rounds[0])
+    assert any("only 2 clusters had a size: all of them were drawn" in each for each in found)
+
+
+def test_halves_of_a_millionth_are_rounded_to_even(workshop: Workshop) -> None:
+    """As Spark rounds."""
+    found = warnings_of(sized(workshop, "DOUBLE", [0.0000005, 0.0000015, 0.5]).rounds[0])
+    assert any("1 of 3 clusters have no size" in each for each in found)
+
+
+def test_sizes_of_many_digits_are_exact(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[int] = []
+
+    def chances(strata: Any, ranks: Any, sizes: list[int], *rest: Any) -> Any:
+        given.extend(sizes)
+        return chances_by_size(strata, ranks, sizes, *rest)
+
+    monkeypatch.setattr("sampling_engine.methods.cluster.declaration.chances_by_size", chances)
+    exact = ["123456789012345678901234567890.12345678", "0.00000001"]
+    sized(workshop, "DECIMAL(38,8)", exact, clusters=1)
+    assert sorted(given) == [1, 12345678901234567890123456789012345678]

@@ -392,8 +392,9 @@ def test_every_method_in_the_order_of_keys(
 
 def test_clusters_of_strata_by_size_and_in_stages(workshop: Workshop, server: SparkServer) -> None:
     query = (
-        "SELECT i // 40 AS shop, i // 1000 AS part, i % 4 AS day, (i % 7 * 0.1)::DOUBLE AS rate, "
-        "(i % 11 + 0.25)::DECIMAL(9,2) AS size, i AS name FROM range(3000) AS r(i)"
+        "SELECT i // 40 AS shop, i // 1000 AS part, i % 4 AS day, "
+        "(i % 7 * 0.1 + 5e-7)::DOUBLE AS rate, (i % 11 + 0.25)::DECIMAL(9,2) AS size, i AS name "
+        "FROM range(3000) AS r(i)"
     )
     table = residual(workshop.table_of(query, splits=[900]))
     shops: dict[str, Any] = {"cluster_column": "shop", "num_clusters": 4}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from decimal import localcontext
 from fractions import Fraction
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -25,7 +26,7 @@ from parquet_tables.row_keys.canonical import InvalidKey, can_be_in_key
 from parquet_tables.row_keys.digests import NO_KEY, KeyMissing, RowKey
 from parquet_tables.tables import Column, TableFiles
 from sampling_engine.allocation import allocate
-from sampling_engine.amounts import amounts_of, places_of
+from sampling_engine.amounts import DIGITS, amounts_of, places_of
 from sampling_engine.errors import (
     DrawWarning,
     InvalidMethod,
@@ -147,7 +148,9 @@ class ClusterMethod(Method):
         Help(
             "equal, or in proportion to size: the cluster's eligible rows, or the sum of "
             "`size_column` over them. A cluster whose probability would reach 1 is always drawn. "
-            "By rows and with `samples_per_cluster`, all rows have the same probability."
+            "By rows, with `samples_per_cluster` and without subclusters, all rows of a stratum "
+            "have the same probability, but those of clusters that are always drawn or that have "
+            "fewer rows."
         ),
     ] = "equal"
     size_column: Annotated[
@@ -297,7 +300,7 @@ class ClusterMethod(Method):
         if_drawn[tree.rows == 0] = 0
         drawn = first.drawn[tree.cluster_of] & second.drawn
         allocated = np.where(drawn, if_drawn, 0)
-        warnings = warnings if first.drawn.any() else [NO_ROW]
+        warnings = warnings if tree.rows.any() else [NO_ROW]
         warnings += self._short_warnings(tree, drawn)
         prepared = eligible.prepared(allocated, warnings)
         return ClusterRound(
@@ -417,9 +420,10 @@ class ClusterMethod(Method):
         eligible.refuse_numbers(column, "size_column", on_progress)
         places = places_of(column)
         sizes = [0] * tree.clusters
-        amounts = amounts_of(eligible.state, eligible.strata, column, on_progress)
-        for cluster, amount in zip(tree.cluster_of.tolist(), amounts, strict=True):
-            sizes[cluster] += int(amount.net.scaleb(places))
+        amounts = amounts_of(eligible.state, eligible.strata, column, on_progress, halves="to_even")
+        with localcontext(prec=DIGITS):
+            for cluster, amount in zip(tree.cluster_of.tolist(), amounts, strict=True):
+                sizes[cluster] += int(amount.net.scaleb(places))
         without = [size <= 0 < rows for size, rows in zip(sizes, tree.cluster_rows, strict=True)]
         return sizes, warned(
             sum(without),
@@ -456,12 +460,13 @@ class ClusterMethod(Method):
     def _all_drawn_warnings(self, counts: Int64s, whole: Int64s) -> list[DrawWarning]:
         """A warning on strata, or a table, with fewer clusters than are to be drawn."""
         clusters = int(whole.sum())
+        own = "eligible rows" if self.size_column is None else "a size"
         if self.strata_columns is None or self.cluster_allocation == "proportional":
             return warned(
                 clusters and clusters < self.num_clusters,
                 "all_clusters_drawn",
-                "`num_clusters` is {requested}, but only {clusters} clusters had eligible "
-                "rows: all of them were drawn.",
+                f"`num_clusters` is {{requested}}, but only {{clusters}} clusters had {own}: all "
+                "of them were drawn.",
                 requested=self.num_clusters,
                 clusters=clusters,
             )
@@ -469,8 +474,8 @@ class ClusterMethod(Method):
         return warned(
             short,
             "strata_with_few_clusters",
-            "{short} of {strata} strata have fewer than {requested} clusters, all of which were "
-            "drawn.",
+            f"{{short}} of {{strata}} strata have fewer than {{requested}} clusters with {own}, "
+            "all of which were drawn.",
             short=short,
             strata=int((whole > 0).sum()),
             requested=self.num_clusters,
