@@ -63,6 +63,11 @@ _Z85 = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?
 _B85 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~"
 _FROM_Z85 = str.maketrans(_Z85, _B85)
 _UUID_CHARACTERS = 20
+_STRANGE = (
+    *(ValueError, TypeError, AttributeError, KeyError),
+    *(OverflowError, RecursionError, OSError),
+)
+"""What an action that isn't one raises."""
 _ROWS_AT_ONCE = 10_000
 
 
@@ -167,7 +172,7 @@ class _Copy:
             try:
                 action = json.loads(line)
                 self._read(action)
-            except (ValueError, TypeError, AttributeError, KeyError, OverflowError, OSError):
+            except _STRANGE:
                 raise BrokenLog(
                     "The log of the Delta table can't be read: line {line} of {uri} isn't an "
                     "action in JSON.",
@@ -298,7 +303,7 @@ def _note_vectors(copy: _Copy, cursor: duckdb.DuckDBPyConnection, checkpoint: Pa
     """Copy the deletion vectors that a checkpoint names, and check the paths of its files."""
     try:
         _note_rows(copy, cursor, checkpoint)
-    except (duckdb.Error, ValueError, TypeError, AttributeError, KeyError, OverflowError, OSError):
+    except (duckdb.Error, *_STRANGE):
         raise BrokenLog(
             "The checkpoint {name} of the Delta table {uri} can't be read.",
             name=checkpoint.name,

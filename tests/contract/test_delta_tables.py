@@ -334,6 +334,16 @@ def test_far_position_is_refused_whatever_the_log_says(world: World, stats: str 
     assert "has a position beyond 1073741824 rows" in job["error_message"].replace(",", "")
 
 
+def test_deeply_nested_statistics_are_refused(world: World) -> None:
+    path = world.folder / "nested"
+    delta_sales(path, files=1)
+    (add,) = adds_of(path)
+    vector = _vector("i", z85(WITHIN), len(WITHIN), 3)
+    add_commit(path, [VECTORS, {"add": {**add, "stats": "[" * 100_000, "deletionVector": vector}}])
+    _, job = attached(world, "nested")
+    assert job["error_code"] == "broken_table_log"
+
+
 def test_sidecar_of_a_checkpoint_is_refused(world: World, tmp_path: Path) -> None:
     path = world.folder / "sidecar"
     delta_sales(path, files=1)
