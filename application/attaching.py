@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import os
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
@@ -28,6 +29,7 @@ from import_engine.sources.connections import (
     connection_prefix,
     credentials_from,
 )
+from import_engine.sources.reading import SourceUnavailable
 from import_engine.sources.uris import UriNotAllowed, parse_uri
 from import_engine.table_formats.delta import newest_version
 from import_engine.table_formats.iceberg import newest_snapshot
@@ -55,6 +57,8 @@ from storage.versions.column_changes import TableShape
 from storage.versions.data_files import AttachedFile
 from storage.versions.manifests import StoredTable, TableSource
 
+LOOK_S, LOOK_BYTES = 3.0, 10_000_000
+"""Limits of the look for a newer version, by which a page waits."""
 MAX_FILES_SHOWN = 100
 """Files of each table that a preview lists."""
 
@@ -260,7 +264,10 @@ def preview_attach(
 def newer_version(service: Service, user: User, table: StoredTable) -> NewerTableVersion | None:
     """The newest version of an attached table, if it isn't the attached one.
 
-    None also if the user can't use the connection, or the table can't be read now.
+    Raises
+    ------
+    DomainError
+        It isn't known: the user can't use the connection, or a short look at the table failed.
     """
     source = table.source
     if source is None or not table.attached_files:
@@ -268,12 +275,15 @@ def newer_version(service: Service, user: User, table: StoredTable) -> NewerTabl
     connection = table.attached_files[0].connection
     wanted = TableToAttach(table.key, (source.uri,), connection, source.format)
     newest = {"delta": newest_version, "iceberg": newest_snapshot}[source.format]
-    try:
-        with service.database.read() as tx:
-            ((opened, (uri,)),) = usable_connections(service, tx, user, [wanted])
-        version = newest(opened, uri)
-    except DomainError:
-        return None
+    deadline = time.monotonic() + LOOK_S
+
+    def step() -> None:
+        if time.monotonic() > deadline:
+            raise SourceUnavailable("{uri} can't be read in time.", uri=source.uri)
+
+    with service.database.read() as tx:
+        ((opened, (uri,)),) = usable_connections(service, tx, user, [wanted])
+    version = newest(opened, uri, step, LOOK_BYTES)
     if version in ("", source.version):
         return None
     return NewerTableVersion(connection, source.format, source.uri, version)

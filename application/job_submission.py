@@ -144,6 +144,8 @@ def submit(
     DomainError
         Raised by ``settle`` or ``put_files``.
     """
+    if kind_of(new.run_type, new.run_parameters).stores_rows:
+        service.quotas.measure(service.database, new.dataset_id, new.user_id)
     with write_as(service.database, by.authority, service.clock) as tx:
         earlier_id = find_job_of_key(tx, by.user.id, by.key, service.clock)
         if earlier_id is not None:

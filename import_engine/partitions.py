@@ -42,7 +42,7 @@ def partition_columns(
     Raises
     ------
     UnservableFile
-        Files lie in folders of other columns, or a name can't be served.
+        Files lie in folders of other columns or of one column twice, or a name can't be served.
     """
     own = {column.name.lower() for column in columns}
     stated = [_stated(file, own) for file in files]
@@ -79,12 +79,22 @@ def partition_columns(
 
 
 def _stated(file: SourceUri, own: set[str]) -> dict[str, str | None]:
-    """The columns of a file's folders that the file hasn't got, with their values."""
+    """The columns of a file's folders that the file hasn't got, with their values.
+
+    Folders of the prefix that allows the file state none.
+    """
     values: dict[str, str | None] = {}
-    for segment in file.segments[:-1]:
+    for segment in file.segments[file.allowed : -1]:
         name, has_value, value = segment.partition("=")
-        if has_value and unquote(name).lower() not in own:
-            values[unquote(name)] = None if value == HIVE_NULL else unquote(value)
+        if not has_value or unquote(name).lower() in own:
+            continue
+        if unquote(name) in values:
+            raise UnservableFile(
+                'The folders of {uri} state the column "{column}" twice.',
+                uri=str(file),
+                column=unquote(name),
+            )
+        values[unquote(name)] = None if value == HIVE_NULL else unquote(value)
     return values
 
 

@@ -99,6 +99,13 @@ DELETE FROM invitation_groups WHERE invitation_id = :id;
 -- delete_invitation: Delete an invitation without groups.
 DELETE FROM invitations WHERE id = :id;
 
+-- delete_groups_of_invitations_by_user: Delete the groups of a user's invitations.
+DELETE FROM invitation_groups
+WHERE invitation_id IN (SELECT id FROM invitations WHERE user_id = :user_id);
+
+-- delete_invitations_by_user: Delete a user's invitations without groups.
+DELETE FROM invitations WHERE user_id = :user_id;
+
 -- obsolete_invitations: List the invitations that expired some time ago.
 SELECT id FROM invitations WHERE expires_at <= :before;
 

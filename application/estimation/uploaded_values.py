@@ -166,6 +166,7 @@ def store_values(caller: Caller, job: JobRecord, given: RowFile) -> StoredUpload
             found.notes,
             adopt(written.written, written.rows),
         )
+        service.quotas.measure(service.database, job.dataset_id, caller.user.id)
         with caller.writing() as tx:
             earlier = list_values(tx, job.id)
             same = next((each for each in earlier if _is_same(each, new)), None)

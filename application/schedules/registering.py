@@ -15,6 +15,7 @@ from application.schedules.excluding import FIELD, drawn_rows, find_drawn
 from application.schedules.running import run_now
 from application.schedules.sources import source_of_schedule
 from application.schedules.times import next_time, zone_of
+from contract.fields import NotGiven
 from contract.jobs import RunType
 from contract.requests.automation import (
     ScheduleChangeRequest,
@@ -178,13 +179,10 @@ def change(by: Caller, schedule_id: int, changes: ScheduleChangeRequest) -> Sche
     key = changes.exclude_drawn_by
     if key and list(key) != schedule.exclude_drawn_by:
         _require_key(by, schedule.dataset_id, schedule.run_type, schedule.request, key)
-    source = _source(
-        by,
-        schedule.dataset_id,
-        schedule.request,
-        changes.zone or schedule.zone,
-        changes.source,
-    )
+    asked, source = changes.source, None
+    if not isinstance(asked, NotGiven):
+        zone = changes.zone or schedule.zone
+        source = _source(by, schedule.dataset_id, schedule.request, zone, asked)
     with by.writing() as tx:
         before = get_schedule(tx, schedule_id)
         now = by.service.clock()
@@ -203,7 +201,7 @@ def change(by: Caller, schedule_id: int, changes: ScheduleChangeRequest) -> Sche
             before,
             times,
             before.exclude_drawn_by if key is None else key,
-            source or before.source,
+            before.source if isinstance(asked, NotGiven) else source,
         )
         _audit(by, tx, "schedule_changed", changed)
     by.service.wake_scheduler()

@@ -132,6 +132,8 @@ def _check(
 def parameters_of_run(service: Service, source: ScheduleSource, now: datetime) -> dict[str, Any]:
     """The run parameters of the first job of a run that begins at a time.
 
+    Of a Delta or Iceberg table a run attaches the newest version, whatever the attachment's was.
+
     Raises
     ------
     InvalidValue, Conflict, InvalidUri, UriNotAllowed
@@ -140,7 +142,9 @@ def parameters_of_run(service: Service, source: ScheduleSource, now: datetime) -
     parameters = dict(source.parameters)
     uri = [dated(each, now) for each in source.uri]
     if "attach" in parameters:
-        tables = list(map(TableToAttach.from_json, parameters["attach"]))
+        tables = [
+            replace(TableToAttach.from_json(each), version=None) for each in parameters["attach"]
+        ]
         if uri and len(tables) > 1:
             raise Conflict(
                 "The attachment has {tables} tables. Leave the URI out, or begin with an "

@@ -7,7 +7,19 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from contract.declarations import Help, Option, RefusedField, Request, Title
-from contract.fields import Choice, ColumnName, Count, Flag, Items, Name, OneOrMore, Part, Text
+from contract.fields import (
+    NOT_GIVEN,
+    Choice,
+    ColumnName,
+    Count,
+    Flag,
+    Items,
+    Name,
+    NotGiven,
+    OneOrMore,
+    Part,
+    Text,
+)
 from contract.requests.accounts import MAX_EMAIL_LENGTH
 from contract.requests.attaching import MAX_FILES
 from contract.requests.pages import PageRequest
@@ -107,10 +119,10 @@ class ScheduleChangeRequest(Request):
     enabled: Annotated[bool | None, Flag(), Help("False pauses it."), Option(None)] = None
     exclude_drawn_by: Annotated[tuple[str, ...] | None, _KEY, Help(EXCLUDE)] = None
     source: Annotated[
-        ScheduleSourceRequest | None,
+        ScheduleSourceRequest | NotGiven | None,
         Part(ScheduleSourceRequest),
-        Help("Other data to begin with."),
-    ] = None
+        Help("Other data to begin with; null for none."),
+    ] = NOT_GIVEN
 
 
 @dataclass(frozen=True, kw_only=True)

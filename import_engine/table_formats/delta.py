@@ -13,7 +13,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -30,6 +30,7 @@ from domain_errors import DomainError, counted
 from import_engine.sources.connections import OpenConnection
 from import_engine.sources.reading import SourceNotFound
 from import_engine.sources.uris import SourceUri
+from import_engine.table_formats.deletion_vectors import positions_stop
 from import_engine.table_formats.snapshots import (
     BrokenLog,
     DeclaredColumn,
@@ -49,6 +50,8 @@ if TYPE_CHECKING:
 LOG_FOLDER = "_delta_log"
 MAX_LOG_BYTES = 1 << 30
 """Bytes of a log that are copied: one checkpoint, the commits after it, and deletion vectors."""
+MAX_POSITIONS = 1 << 30
+"""Positions to which the deletion vectors of a version reach; deltalake expands each to a bool."""
 READER_FEATURES = frozenset(
     {"columnMapping", "deletionVectors", "timestampNtz", "vacuumProtocolCheck", "typeWidening"}
 )
@@ -58,7 +61,14 @@ _CHECKPOINT = re.compile(r"(\d{20})\.checkpoint(?:\.(\d{10})\.(\d{10}))?\.parque
 _TIMES = {"timestamp": "TIMESTAMP WITH TIME ZONE", "timestamp_ntz": "TIMESTAMP"}
 _Z85 = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#"
 _B85 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~"
+_FROM_Z85 = str.maketrans(_Z85, _B85)
 _UUID_CHARACTERS = 20
+_STRANGE = (
+    *(ValueError, TypeError, AttributeError, KeyError),
+    *(OverflowError, RecursionError, OSError),
+)
+"""What an action that isn't one raises."""
+_ROWS_AT_ONCE = 10_000
 
 
 class DeltaNotInstalled(DomainError):
@@ -121,9 +131,11 @@ def _log(connection: OpenConnection, table: SourceUri, step: Callable[[], None])
     return log
 
 
-def newest_version(connection: OpenConnection, table: SourceUri) -> str:
+def newest_version(
+    connection: OpenConnection, table: SourceUri, step: Callable[[], None], _max_bytes: int
+) -> str:
     """The newest version of a table, by the names of its log."""
-    return str(_log(connection, table, lambda: None).newest)
+    return str(_log(connection, table, step).newest)
 
 
 @dataclass
@@ -136,12 +148,17 @@ class _Copy:
     copied_bytes: int = 0
     vectors: set[str] = field(default_factory=set)
     stated: dict[str, int] = field(default_factory=dict)
+    stops: dict[str, int] = field(default_factory=dict)
     committed_at: str | None = None
+
+    def path_of(self, uri: SourceUri) -> Path:
+        """Where the copy of a file lies."""
+        return self.folder.joinpath(*uri.segments[len(self.table.segments) :])
 
     def add(self, uri: SourceUri) -> bytes:
         content = self.connection.content(uri, MAX_LOG_BYTES - self.copied_bytes)
         self.copied_bytes += len(content)
-        path = self.folder.joinpath(*uri.segments[len(self.table.segments) :])
+        path = self.path_of(uri)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
         return content
@@ -155,7 +172,7 @@ class _Copy:
             try:
                 action = json.loads(line)
                 self._read(action)
-            except (ValueError, TypeError, AttributeError, KeyError, OverflowError, OSError):
+            except _STRANGE:
                 raise BrokenLog(
                     "The log of the Delta table can't be read: line {line} of {uri} isn't an "
                     "action in JSON.",
@@ -166,17 +183,42 @@ class _Copy:
     def _read(self, action: dict[str, Any]) -> None:
         if (add := action.get("add")) is not None:
             file_below(self.table, unquote(add["path"]), is_relative=True)
-            self.note_vector(unquote(add["path"]), add.get("deletionVector"))
+            self.note_vector(unquote(add["path"]), add.get("deletionVector"), add.get("stats"))
         if (made := action.get("commitInfo", {}).get("timestamp")) is not None:
             at = datetime.fromtimestamp(made / 1000, UTC)
             self.committed_at = at.isoformat(timespec="milliseconds")
 
-    def note_vector(self, path: str, vector: dict[str, Any] | None) -> None:
-        """Copy the file of a deletion vector once; refuse one outside of the table."""
-        self.stated[path] = 0 if vector is None else int(vector["cardinality"])
-        if vector is None or vector["storageType"] == "i":
+    def note_vector(self, path: str, vector: dict[str, Any] | None, stats: str | None) -> None:
+        """Copy the file of a deletion vector once; refuse one outside of the table or the file."""
+        if vector is None:
+            self.stated.pop(path, None)
+            self.stops.pop(path, None)
             return
+        self.stated[path] = int(vector["cardinality"])
+        rows = None if not stats else json.loads(stats).get("numRecords")
+        limit = MAX_POSITIONS if rows is None else min(int(rows), MAX_POSITIONS)
+        try:
+            stop = positions_stop(self._vector_bytes(vector), limit)
+        except ValueError:
+            raise BrokenLog(
+                "The deletion vector of {path} in the Delta table {uri} can't be read.",
+                path=path,
+                uri=str(self.table),
+            ) from None
+        if stop is None:
+            raise BrokenLog(
+                "The deletion vector of {path} in the Delta table {uri} has a position beyond "
+                "{limit} {limit|row|rows}.",
+                path=path,
+                uri=str(self.table),
+                limit=limit,
+            )
+        self.stops[path] = stop
+
+    def _vector_bytes(self, vector: dict[str, Any]) -> bytes:
         text = vector["pathOrInlineDv"]
+        if vector["storageType"] == "i":
+            return base64.b85decode(text.translate(_FROM_Z85))
         if vector["storageType"] != "u":
             file_below(self.table, text, is_relative=False)
             raise UnsupportedTable(
@@ -184,14 +226,18 @@ class _Copy:
                 "supported.",
                 uri=str(self.table),
             )
-        if text in self.vectors:
-            return
-        self.vectors.add(text)
         prefix, code = text[:-_UUID_CHARACTERS], text[-_UUID_CHARACTERS:]
-        number = base64.b85decode(code.translate(str.maketrans(_Z85, _B85))).hex()
+        number = base64.b85decode(code.translate(_FROM_Z85)).hex()
         parts = (number[:8], number[8:12], number[12:16], number[16:20], number[20:])
         name = f"deletion_vector_{'-'.join(parts)}.bin"
-        self.add(file_below(self.table, f"{prefix}/{name}" if prefix else name, is_relative=True))
+        uri = file_below(self.table, f"{prefix}/{name}" if prefix else name, is_relative=True)
+        if text not in self.vectors:
+            self.vectors.add(text)
+            self.add(uri)
+        offset = vector.get("offset")
+        with self.path_of(uri).open("rb") as file:
+            file.seek(1 if offset is None else offset)
+            return file.read(int.from_bytes(file.read(4), "big"))
 
 
 def read_delta(
@@ -256,24 +302,42 @@ def _library_errors(table: SourceUri) -> Iterator[None]:
 def _note_vectors(copy: _Copy, cursor: duckdb.DuckDBPyConnection, checkpoint: Path) -> None:
     """Copy the deletion vectors that a checkpoint names, and check the paths of its files."""
     try:
-        described = cursor.execute(
-            "DESCRIBE SELECT add FROM read_parquet(?)", [str(checkpoint)]
-        ).fetchall()
-        vector = "add.deletionVector" if "deletionVector" in described[0][1] else "NULL"
-        rows = cursor.execute(
-            f"SELECT add.path, {vector} FROM read_parquet(?) WHERE add.path IS NOT NULL",
-            [str(checkpoint)],
-        ).fetchall()
-    except duckdb.Error:
+        _note_rows(copy, cursor, checkpoint)
+    except (duckdb.Error, *_STRANGE):
         raise BrokenLog(
             "The checkpoint {name} of the Delta table {uri} can't be read.",
             name=checkpoint.name,
             uri=str(copy.table),
         ) from None
-    for path, of_file in rows:
-        file_below(copy.table, unquote(path), is_relative=True)
-        has_vector = of_file is not None and of_file["storageType"] is not None
-        copy.note_vector(unquote(path), of_file if has_vector else None)
+
+
+def _note_rows(copy: _Copy, cursor: duckdb.DuckDBPyConnection, checkpoint: Path) -> None:
+    def names(columns: str) -> set[str]:
+        sql = f"DESCRIBE SELECT {columns} FROM read_parquet(?)"
+        return {row[0] for row in cursor.execute(sql, [str(checkpoint)]).fetchall()}
+
+    if "sidecar" in names("*"):
+        sql = "SELECT count(sidecar) FROM read_parquet(?)"
+        if cursor.execute(sql, [str(checkpoint)]).fetchall() != [(0,)]:
+            raise UnsupportedTable(
+                "The checkpoint {name} of the Delta table {uri} has sidecar files, which aren't "
+                "supported.",
+                name=checkpoint.name,
+                uri=str(copy.table),
+            )
+    of_add = names("add.*")
+    vector, stats = (
+        f"add.{name}" if name in of_add else "NULL" for name in ("deletionVector", "stats")
+    )
+    found = cursor.execute(
+        f"SELECT add.path, {vector}, {stats} FROM read_parquet(?) WHERE add.path IS NOT NULL",
+        [str(checkpoint)],
+    )
+    while rows := found.fetchmany(_ROWS_AT_ONCE):
+        for path, of_file, text in rows:
+            file_below(copy.table, unquote(path), is_relative=True)
+            has_vector = of_file is not None and of_file["storageType"] is not None
+            copy.note_vector(unquote(path), of_file if has_vector else None, text)
 
 
 def _require_features(table: SourceUri, read: DeltaTable) -> None:
@@ -306,6 +370,13 @@ def _snapshot(
         if mapping != "none":
             source = metadata.get("delta.columnMapping.physicalName", name)
         physical[name] = source
+        if name in partitions and type_ == "binary":
+            raise UnsupportedTable(
+                'The partition column "{column}" of the table {uri} is binary, which isn\'t '
+                "supported.",
+                column=name,
+                uri=str(table),
+            )
         columns.append(
             DeclaredColumn(
                 name,
@@ -316,7 +387,7 @@ def _snapshot(
         )
     actions = read.get_add_actions(flatten=True)
     names = set(actions.column_names)
-    paths = actions.column("path").to_pylist()
+    paths: Any = actions.column("path").to_pylist()
     if len(paths) > MAX_FILES:
         raise UnsupportedTable(
             "The Delta table {uri} has {files}; the limit is {limit}.",
@@ -324,6 +395,8 @@ def _snapshot(
             files=counted(len(paths), "file"),
             limit=MAX_FILES,
         )
+    if len({unquote(path) for path in paths}) < len(paths):
+        raise BrokenLog("The Delta table {uri} lists a file twice.", uri=str(table))
     rows: Any = actions.column("num_records").to_pylist() if "num_records" in names else []
     values: dict[str, Any] = {}
     for name in partitions:
@@ -333,7 +406,7 @@ def _snapshot(
             if each in names or not paths
         )
         values[name] = actions.column(key).to_pylist() if paths else []
-    deleted = _deleted(read, cursor, copy)
+    deleted = _deleted(read, cursor, copy, paths)
     files = tuple(
         SnapshotFile(
             file_below(table, unquote(path), is_relative=True),
@@ -353,11 +426,18 @@ def _snapshot(
 
 
 def _deleted(
-    read: DeltaTable, cursor: duckdb.DuckDBPyConnection, copy: _Copy
+    read: DeltaTable, cursor: duckdb.DuckDBPyConnection, copy: _Copy, paths: Sequence[str]
 ) -> dict[str, NDArray[np.int64]]:
     """The deleted positions by the paths of files, decoded."""
     if "deletionVectors" not in (read.protocol().reader_features or ()):
         return {}
+    if sum(copy.stops.get(unquote(path), 0) for path in paths) > MAX_POSITIONS:
+        raise UnsupportedTable(
+            "The deletion vectors of the Delta table {uri} reach to more than {limit} positions. "
+            "Rewrite its files without the deleted rows.",
+            uri=str(copy.table),
+            limit=MAX_POSITIONS,
+        )
     base = "file://" + quote(str(copy.folder)) + "/"
     with registered(cursor, {"vectors": read.deletion_vectors()}):
         found = cursor.execute(

@@ -14,10 +14,12 @@ from __future__ import annotations
 import io
 import json
 import re
+import zlib
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contract.requests.attaching import MAX_FILES
-from domain_errors import DomainError, counted
+from domain_errors import DomainError
 from import_engine.sources.connections import OpenConnection
 from import_engine.sources.reading import SourceNotFound
 from import_engine.sources.uris import SourceUri
@@ -47,11 +49,15 @@ if TYPE_CHECKING:
 
     from pyiceberg.manifest import DataFile
     from pyiceberg.table import FileScanTask, Table
+    from pyiceberg.types import NestedField
+    from pyroaring import BitMap64
 
 METADATA_FOLDER, ENDING = "metadata", ".metadata.json"
 VERSION_HINT = "version-hint.text"
 MAX_METADATA_BYTES = 1 << 30
 """Bytes of metadata, manifests and deletes that are read."""
+MAX_DELETED_ROWS = 1 << 27
+"""Positions that the delete files of a snapshot have."""
 NAME_MAPPING = "schema.name-mapping.default"
 _NUMBER = re.compile(r"(?:v(\d+)|(\d+)-[0-9a-zA-Z-]+)(?:\.gz)?\.metadata\.json")
 _TIMES = {
@@ -59,6 +65,8 @@ _TIMES = {
     "timestamptz": "TIMESTAMP WITH TIME ZONE",
     "timestamp_ns": "TIMESTAMP_NS",
 }
+_NO_SNAPSHOT = -1
+_GZIP = 16 + zlib.MAX_WBITS
 _SPELLED = ("date", "time", "timestamp", "timestamptz", "timestamp_ns", "timestamptz_ns")
 """Types whose values pyiceberg has as numbers."""
 Positions = NDArray[np.int64]
@@ -84,13 +92,17 @@ class _Reads:
     table: SourceUri
     step: Callable[[], None]
     read_bytes: int = 0
-    error: DomainError | None = None
+    error: Exception | None = None
 
     def uri(self, path: str) -> SourceUri:
         return file_below(self.table, path, is_relative=False)
 
     def content(self, path: str) -> bytes:
-        self.step()
+        try:
+            self.step()
+        except Exception as error:
+            self.error = error
+            raise
         try:
             left = MAX_METADATA_BYTES - self.read_bytes
             content = self.connection.content(self.uri(path), left)
@@ -150,14 +162,24 @@ def _places(
     return table, _metadata_uri(connection, table, step)
 
 
-def newest_snapshot(connection: OpenConnection, table: SourceUri) -> str:
-    """The id of the current snapshot by the newest metadata file; empty if there is none."""
-    metadata = _metadata_uri(connection, table, lambda: None)
-    content = connection.content(metadata, MAX_METADATA_BYTES)
+def newest_snapshot(
+    connection: OpenConnection, table: SourceUri, step: Callable[[], None], max_bytes: int
+) -> str:
+    """The id of the current snapshot by the newest metadata file; empty if there is none.
+
+    Raises
+    ------
+    DomainError
+        It isn't known, also if the metadata has more bytes than ``max_bytes``.
+    """
+    metadata = _metadata_uri(connection, table, step)
+    step()
+    content = _unpacked(connection.content(metadata, max_bytes), metadata, max_bytes)
     try:
-        return str(json.loads(content).get("current-snapshot-id") or "")
-    except ValueError:
-        raise BrokenLog("{uri} isn't JSON.", uri=str(metadata)) from None
+        current = json.loads(content).get("current-snapshot-id")
+        return "" if current in (None, _NO_SNAPSHOT) else str(int(current))
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        raise BrokenLog("{uri} names no snapshot as the current one.", uri=str(metadata)) from None
 
 
 def read_iceberg(
@@ -192,23 +214,26 @@ def read_iceberg(
     table, metadata = _places(connection, uri, step)
     reads = _Reads(connection, table, step)
     with _library_errors(reads):
-        read = _opened(reads, str(metadata), connection.content(metadata, MAX_METADATA_BYTES))
+        content = _unpacked(connection.content(metadata, MAX_METADATA_BYTES), metadata)
+        read = _opened(reads, str(metadata), content)
         snapshot_id = _snapshot_id(read, table, version)
         snapshot = read.snapshot_by_id(snapshot_id)
         assert snapshot is not None  # noqa: S101 - its id was found
         scan = read.scan(snapshot_id=snapshot_id)
-        tasks = sorted(scan.plan_files(), key=lambda task: task.file.file_path)
-        if len(tasks) > MAX_FILES:
+        planned = list(islice(scan.plan_files(), MAX_FILES + 1))
+        if len(planned) > MAX_FILES:
             raise UnsupportedTable(
-                "The Iceberg table {uri} has {files}; the limit is {limit}.",
+                "The Iceberg table {uri} has more than {limit} files, which is the limit.",
                 uri=str(table),
-                files=counted(len(tasks), "file"),
                 limit=MAX_FILES,
             )
-        columns = _columns(read, table, scan.projection())
+        tasks = sorted(planned, key=lambda task: task.file.file_path)
+        schema = scan.projection()
+        columns = _columns(read, table, schema)
+        fields = {each.field_id: each for each in schema.fields}
         deletes = _Deletes(reads, cursor, folder)
-        files = tuple(_file(read, reads, task, columns, deletes) for task in tasks)
-    at = datetime.fromtimestamp(snapshot.timestamp_ms / 1000, UTC)
+        files = tuple(_file(read, reads, task, fields, deletes) for task in tasks)
+        at = datetime.fromtimestamp(snapshot.timestamp_ms / 1000, UTC)
     return Snapshot(
         "iceberg",
         table,
@@ -229,6 +254,8 @@ def _library_errors(reads: _Reads) -> Iterator[None]:
     except Exception as error:
         if reads.error is not None:
             raise reads.error from None
+        if isinstance(error, duckdb.InterruptException):
+            raise
         if "equality delete" in str(error).lower():
             raise UnsupportedTable(
                 "The Iceberg table {uri} has equality deletes, which aren't supported. Rewrite its "
@@ -242,10 +269,24 @@ def _library_errors(reads: _Reads) -> Iterator[None]:
         ) from error
 
 
+def _unpacked(content: bytes, metadata: SourceUri, limit: int = MAX_METADATA_BYTES) -> bytes:
+    """The content of a metadata file, which is gzipped if its name says so."""
+    if not metadata.name.endswith(f".gz{ENDING}"):
+        return content
+    unpacked = zlib.decompressobj(wbits=_GZIP).decompress(content, limit + 1)
+    if len(unpacked) > limit:
+        raise BrokenLog(
+            "{uri} has more than {limit} bytes without its compression.",
+            uri=str(metadata),
+            limit=limit,
+        )
+    return unpacked
+
+
 def _opened(reads: _Reads, location: str, content: bytes) -> Table:
     from pyiceberg.catalog.noop import NoopCatalog
     from pyiceberg.io import FileIO, InputFile, InputStream, OutputFile
-    from pyiceberg.serializers import Compressor, FromByteStream
+    from pyiceberg.serializers import FromByteStream
     from pyiceberg.table import Table
 
     class Input(InputFile):
@@ -268,8 +309,7 @@ def _opened(reads: _Reads, location: str, content: bytes) -> Table:
         def delete(self, location: str | InputFile | OutputFile) -> None:
             raise NotImplementedError(location)
 
-    codec = Compressor.get_compressor(location)
-    metadata = FromByteStream.table_metadata(io.BytesIO(content), compression=codec)
+    metadata = FromByteStream.table_metadata(io.BytesIO(content))
     return Table(("attached",), metadata, location, OfConnection(), NoopCatalog("attached"))
 
 
@@ -324,7 +364,7 @@ def _file(
     read: Table,
     reads: _Reads,
     task: FileScanTask,
-    columns: Iterable[DeclaredColumn],
+    fields: Mapping[int, NestedField],
     deletes: _Deletes,
 ) -> SnapshotFile:
     file = task.file
@@ -337,33 +377,38 @@ def _file(
             uri=str(uri),
             problem=problem,
         )
-    name_of = {column.field_id: column.name for column in columns}
     return SnapshotFile(
         uri,
         file.record_count,
-        _partition_values(read, file, name_of),
-        deletes.of(file.file_path, task.delete_files),
+        _partition_values(read, reads.table, file, fields),
+        deletes.of(file, task.delete_files),
     )
 
 
 def _partition_values(
-    read: Table, file: DataFile, name_of: Mapping[int | None, str]
+    read: Table, table: SourceUri, file: DataFile, fields: Mapping[int, NestedField]
 ) -> dict[str, str | None]:
     """The values of identity partitions, for files that lack their columns."""
     from pyiceberg.transforms import IdentityTransform
 
     spec = read.metadata.specs()[file.spec_id]
-    types = {each.field_id: each.field_type for each in read.schema().fields}
     values: dict[str, str | None] = {}
     for at, part in enumerate(spec.fields):
-        name = name_of.get(part.source_id)
-        if name is None or not isinstance(part.transform, IdentityTransform):
+        each = fields.get(part.source_id)
+        if each is None or not isinstance(part.transform, IdentityTransform):
             continue
-        value, type_ = file.partition[at], types.get(part.source_id)
-        if type_ is not None and str(type_) in _SPELLED and isinstance(value, int):
-            values[name] = part.transform.to_human_string(type_, value)
+        if str(each.field_type) == "binary" or str(each.field_type).startswith("fixed["):
+            raise UnsupportedTable(
+                'The partition column "{column}" of the table {uri} is binary, which isn\'t '
+                "supported.",
+                column=each.name,
+                uri=str(table),
+            )
+        value = file.partition[at]
+        if str(each.field_type) in _SPELLED and isinstance(value, int):
+            values[each.name] = part.transform.to_human_string(each.field_type, value)
         else:
-            values[name] = text_of(value)
+            values[each.name] = text_of(value)
     return values
 
 
@@ -374,20 +419,36 @@ class _Deletes:
     reads: _Reads
     cursor: duckdb.DuckDBPyConnection
     folder: Path
-    _read: dict[str, dict[str, Positions]] = field(default_factory=dict)
+    _read: dict[str, dict[str, Positions | BitMap64]] = field(default_factory=dict)
+    _rows: int = 0
 
-    def of(self, data_path: str, deletes: Iterable[DataFile]) -> Positions:
+    def of(self, data_file: DataFile, deletes: Iterable[DataFile]) -> Positions:
         """The deleted positions of a data file, sorted and distinct."""
         parts = [np.empty(0, dtype=np.int64)]
         for delete in deletes:
             if delete.file_path not in self._read:
                 self._read[delete.file_path] = self._positions(delete)
-            found = self._read[delete.file_path].get(data_path)
+            found = self._read[delete.file_path].get(data_file.file_path)
+            if found is not None and not isinstance(found, np.ndarray):
+                found = self._expanded(found, data_file, delete)
             if found is not None:
                 parts.append(found)
         return np.unique(np.concatenate(parts))
 
-    def _positions(self, delete: DataFile) -> dict[str, Positions]:
+    def _expanded(self, vector: BitMap64, data_file: DataFile, delete: DataFile) -> Positions:
+        """The positions of a deletion vector, none of them beyond the rows of the file."""
+        self._require_count(delete, len(vector))
+        if vector and vector.max() >= data_file.record_count:
+            raise BrokenLog(
+                "The table's metadata deletes the row {row} of {uri}, which has {rows} "
+                "{rows|row|rows}.",
+                row=vector.max(),
+                uri=str(self.reads.uri(data_file.file_path)),
+                rows=data_file.record_count,
+            )
+        return np.fromiter(vector, dtype=np.int64, count=len(vector))
+
+    def _positions(self, delete: DataFile) -> dict[str, Positions | BitMap64]:
         content = self.reads.content(delete.file_path)
         if delete.file_format.name == "PUFFIN":
             return dict(_vectors(content))
@@ -399,24 +460,38 @@ class _Deletes:
             )
         copy = self.folder / f"deletes-{len(self._read)}.parquet"
         copy.write_bytes(content)
+        sql = "SELECT count(*) FROM read_parquet(?)"
+        ((rows,),) = self.cursor.execute(sql, [str(copy)]).fetchall()
+        self._require_count(delete, rows)
         found = self.cursor.execute(
             "SELECT file_path, pos FROM read_parquet(?) ORDER BY file_path, pos", [str(copy)]
         ).fetchnumpy()
         copy.unlink()
-        if len(found["pos"]) != delete.record_count:
+        paths, starts = np.unique(np.asarray(found["file_path"]).astype(str), return_index=True)
+        positions = np.split(np.asarray(found["pos"], dtype=np.int64), starts[1:])
+        return dict(zip(paths.tolist(), positions, strict=True))
+
+    def _require_count(self, delete: DataFile, rows: int) -> None:
+        """Require that a delete file has as many positions as stated, before they are expanded."""
+        if rows != delete.record_count:
             raise BrokenLog(
                 "The table's metadata says that {uri} has {stated} {stated|row|rows}, and it has "
                 "{rows}.",
                 uri=str(self.reads.uri(delete.file_path)),
                 stated=delete.record_count,
-                rows=len(found["pos"]),
+                rows=rows,
             )
-        paths, starts = np.unique(np.asarray(found["file_path"]).astype(str), return_index=True)
-        positions = np.split(np.asarray(found["pos"], dtype=np.int64), starts[1:])
-        return dict(zip(paths.tolist(), positions, strict=True))
+        self._rows += rows
+        if self._rows > MAX_DELETED_ROWS:
+            raise UnsupportedTable(
+                "The Iceberg table {uri} has more than {limit} deleted rows. Rewrite its files "
+                "without them.",
+                uri=str(self.reads.table),
+                limit=MAX_DELETED_ROWS,
+            )
 
 
-def _vectors(content: bytes) -> Iterator[tuple[str, Positions]]:
+def _vectors(content: bytes) -> Iterator[tuple[str, BitMap64]]:
     """The deletion vectors of a Puffin file: length, magic number, bitmap, checksum."""
     from pyiceberg.table.puffin import PuffinFile
     from pyroaring import BitMap64
@@ -427,7 +502,7 @@ def _vectors(content: bytes) -> Iterator[tuple[str, Positions]]:
             continue
         payload = puffin.get_blob_payload(blob)
         end = 4 + int.from_bytes(payload[:4], "big")
-        positions = np.fromiter(BitMap64.deserialize(payload[8:end]), dtype=np.int64)
-        if str(len(positions)) != blob.properties.get("cardinality", str(len(positions))):
+        vector = BitMap64.deserialize(payload[8:end])
+        if str(len(vector)) != blob.properties.get("cardinality", str(len(vector))):
             raise BrokenLog("A deletion vector has another number of rows than it states.")
-        yield blob.properties["referenced-data-file"], positions
+        yield blob.properties["referenced-data-file"], vector

@@ -177,8 +177,6 @@ def text_of(value: object) -> str | None:
             return None
         case bool():
             return "true" if value else "false"
-        case bytes():
-            return value.hex()
         case datetime():
             return value.isoformat(sep=" ")
         case date() | time():
@@ -222,7 +220,7 @@ def laid_out(
     sources: list[tuple[tuple[str, str | None], ...]] = []
     for file, footer, own in zip(snapshot.files, footers, places, strict=True):
         _require_rows(file, footer)
-        _require_values(snapshot, laid, file)
+        _require_values(snapshot, laid, file, own)
         sources.append(
             tuple(
                 (column.name, source)
@@ -311,10 +309,16 @@ def _require_rows(file: SnapshotFile, footer: Footer) -> None:
         )
 
 
-def _require_values(snapshot: Snapshot, laid: Sequence[LaidColumn], file: SnapshotFile) -> None:
-    for column in laid:
+def _require_values(
+    snapshot: Snapshot,
+    laid: Sequence[LaidColumn],
+    file: SnapshotFile,
+    own: Sequence[str | None],
+) -> None:
+    """Check the values of columns that the file hasn't got; of others the file's are read."""
+    for column, source in zip(laid, own, strict=True):
         value = file.values.get(column.name)
-        if value is None:
+        if value is None or source is not None:
             continue
         try:
             encoded(column.type, value)

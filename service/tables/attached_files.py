@@ -318,9 +318,13 @@ def _attached_snapshot(
     files, footers = _read_footers(service, parquet, connection, listed, on_progress)
     laid, sources = laid_out(snapshot, footers)
     attached = []
-    for file, of, own in zip(files, snapshot.files, sources, strict=True):
+    for file, footer, of, own in zip(files, footers, snapshot.files, sources, strict=True):
         source_of = {column.name: column.source for column in laid} | dict(own)
-        values = tuple((name, of.values[name]) for name in of.values if source_of[name] is None)
+        values = tuple(
+            (name, value)
+            for name, value in of.values.items()
+            if source_of[name] not in footer.types
+        )
         attached.append(replace(file, partition=values, sources=own, layout=laid))
     starts = np.cumsum([0, *(file.rows for file in files)], dtype=np.int64)
     deleted = [of.deleted + start for of, start in zip(snapshot.files, starts[:-1], strict=True)]

@@ -36,6 +36,7 @@ DELETE_ACCESS = (
     *("delete_own_tokens_of_user", "delete_sign_in_links_of_user", "delete_identity_of_user"),
 )
 """The statements that end what a user has from before another way to sign in."""
+_WITHDRAW = ("delete_groups_of_invitations_by_user", "delete_invitations_by_user")
 
 
 @dataclass(frozen=True)
@@ -124,11 +125,12 @@ def change_user(
     """Change a role, a password, or both; a new password deletes the user's tokens and links.
 
     A new password also makes the account a local one; see :mod:`storage.accounts.identities`.
-    Raise Conflict for the last admin.
+    The invitations of a demoted admin are withdrawn. Raise Conflict for the last admin.
     """
     user = get_user(tx, user_id)
     if role_name not in (None, "admin"):
         _require_another_admin(tx, user)
+        run_each(tx, _WITHDRAW, user_id=user_id)
     if password_hash is not None:
         run_each(tx, DELETE_ACCESS, user_id=user_id)
     return USERS.only(
@@ -137,7 +139,7 @@ def change_user(
 
 
 def remove_user(tx: Transaction, user_id: int, clock: Clock) -> None:
-    """Remove a user, their tokens, memberships and receivers, and pause their schedules.
+    """Remove a user, their tokens, memberships, receivers and invitations; pause their schedules.
 
     Raise Conflict for the last admin.
     """
@@ -147,6 +149,7 @@ def remove_user(tx: Transaction, user_id: int, clock: Clock) -> None:
         (
             *("delete_tokens_of_user", "delete_memberships_of_user", "delete_connections_of_user"),
             *("delete_deliveries_of_user", "delete_receivers_of_user"),
+            *_WITHDRAW,
         ),
         user_id=user_id,
     )

@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 
 from contract.declarations import Help
 from domain_errors import DomainError
-from storage.sqlite.database import Transaction
+from storage.sqlite.database import Database, Transaction
 from storage.sqlite.queries import all_rows, first, run
 from storage.versions.data_files import Adopt, DataFiles, StoredFile
 
@@ -131,6 +131,11 @@ class Quotas:
         for limited in self._limited(tx, dataset_id, user_id):
             limited.require(sizes)
 
+    def measure(self, database: Database, dataset_id: int, user_id: int) -> None:
+        """Measure the files of quotas before a write, whose transaction then waits for no disk."""
+        with database.read() as tx:
+            self._limited(tx, dataset_id, user_id)
+
     def room(self, tx: Transaction, dataset_id: int, user_id: int) -> Room:
         """Return the room for the files of one job."""
         return Room(self, dataset_id, user_id, self._limited(tx, dataset_id, user_id))
@@ -156,7 +161,7 @@ class Quotas:
         return (usual if own_mb is None else own_mb) * MIB or None
 
     def _sum(self, files: Iterable[str]) -> int:
-        return sum(_size_of(self.data_files.path(sha256)) for sha256 in files)
+        return sum(map(self.data_files.size_of, files))
 
 
 class Room:
@@ -224,14 +229,6 @@ def _files_of(tx: Transaction, owner: Owner, owner_id: int) -> frozenset[str]:
         else all_rows(tx, "files_of_dataset", dataset_id=owner_id)
     )
     return frozenset(row["sha256"] for row in rows)
-
-
-def _size_of(path: Path) -> int:
-    """The bytes of a file; 0 if it is missing."""
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0
 
 
 def _mib(size_bytes: int) -> str:

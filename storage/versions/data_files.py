@@ -237,11 +237,23 @@ class DataFiles:
         self._root = root
         self._intact = IntactFiles()
         self._held: Counter[str] = Counter()
+        self._sizes: dict[str, int] = {}
         self._lock = threading.Lock()
 
     def path(self, sha256: str) -> Path:
         """Return the path of the file with this hash, which may not exist."""
         return self._root / sha256[:2] / f"{sha256}.parquet"
+
+    def size_of(self, sha256: str) -> int:
+        """The bytes of a file, measured once: it never changes; 0 if it is missing."""
+        size = self._sizes.get(sha256)
+        if size is None:
+            try:
+                size = self.path(sha256).stat().st_size
+            except OSError:
+                return 0
+            self._sizes[sha256] = size
+        return size
 
     def require_whole(self, file: StoredFile) -> None:
         """Raise DamagedData if a file is missing or unreadable, or has another size or content."""
@@ -310,6 +322,7 @@ class DataFiles:
             referenced = find_referenced(free)
             for sha256 in free:
                 if sha256 not in referenced and remove(self.path(sha256)):
+                    self._sizes.pop(sha256, None)
                     removed.append(sha256)
         return removed
 
@@ -322,5 +335,6 @@ class DataFiles:
         for path in entries_of_data_files(self._root):
             if path.name.removesuffix(".parquet") not in referenced:
                 path.unlink()
+                self._sizes.pop(path.stem, None)
                 removed += 1
         return removed

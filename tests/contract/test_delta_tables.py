@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
 from tests.contract.test_certificates import require_accepted
 from tests.support.attached_world import Place, World, attached_world
 from tests.support.lake_tables import (
+    VECTORS,
     add_commit,
     adds_of,
     delete_by_vector,
@@ -264,6 +266,8 @@ def _vector(kind: str, place: str, size: int, count: int) -> dict[str, Any]:
 
 
 BEYOND, WITHIN = vector_bytes([2_000]), vector_bytes([1, 2, 3])
+FAR = vector_bytes([10**14])
+"""A bool of each position up to its last one takes more memory than there is."""
 HOSTILE: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
     "parent": (lambda add: add.update(path="../other/a.parquet"), "isn't in its folder"),
     "encoded": (lambda add: add.update(path="%2e%2e/other/a.parquet"), "isn't in its folder"),
@@ -297,8 +301,9 @@ def test_hostile_log_is_refused(world: World, name: str) -> None:
         (_vector("p", "file:///etc/passwd", 40, 1), "isn't in its folder"),
         (_vector("u", f"../..{z85(bytes(16))}", 40, 1), "isn't in its folder"),
         (_vector("u", z85(bytes(16)), 40, 1), "deletion_vector_0000"),
-        (_vector("i", z85(BEYOND), len(BEYOND), 1), "deltalake can't read the log"),
-        (_vector("i", z85(BEYOND[:8]), 8, 1), "deltalake can't read the log"),
+        (_vector("i", z85(BEYOND), len(BEYOND), 1), "has a position beyond 500 rows"),
+        (_vector("i", z85(FAR), len(FAR), 1), "has a position beyond 500 rows"),
+        (_vector("i", z85(BEYOND[:8]), 8, 1), "can't be read"),
         (_vector("i", z85(WITHIN), len(WITHIN), 2), "its deletion vector has 3"),
     ],
 )
@@ -309,17 +314,73 @@ def test_hostile_deletion_vector_is_refused(
     shutil.rmtree(path, ignore_errors=True)
     delta_sales(path, files=1)
     (add,) = adds_of(path)
-    protocol = {
-        "minReaderVersion": 3,
-        "minWriterVersion": 7,
-        "readerFeatures": ["deletionVectors"],
-        "writerFeatures": ["deletionVectors"],
-    }
+    removed = {"path": add["path"], "deletionTimestamp": 1, "dataChange": True}
     changed = {**add, "deletionVector": vector}
-    add_commit(path, [{"protocol": protocol}, {"add": changed}])
+    add_commit(path, [VECTORS, {"remove": removed}, {"add": changed}])
     _, job = attached(world, path.name)
     assert job["status"] == "failed"
     assert words in job["error_message"]
+
+
+@pytest.mark.parametrize("stats", [None, json.dumps({"numRecords": 10**15})])
+def test_far_position_is_refused_whatever_the_log_says(world: World, stats: str | None) -> None:
+    path = world.folder / f"far-{stats is None}"
+    delta_sales(path, files=1)
+    (add,) = adds_of(path)
+    changed = {**add, "stats": stats, "deletionVector": _vector("i", z85(FAR), len(FAR), 1)}
+    add_commit(path, [VECTORS, {"add": changed}])
+    _, job = attached(world, path.name)
+    assert job["error_code"] == "broken_table_log"
+    assert "has a position beyond 1073741824 rows" in job["error_message"].replace(",", "")
+
+
+def test_deeply_nested_statistics_are_refused(world: World) -> None:
+    path = world.folder / "nested"
+    delta_sales(path, files=1)
+    (add,) = adds_of(path)
+    vector = _vector("i", z85(WITHIN), len(WITHIN), 3)
+    add_commit(path, [VECTORS, {"add": {**add, "stats": "[" * 100_000, "deletionVector": vector}}])
+    _, job = attached(world, "nested")
+    assert job["error_code"] == "broken_table_log"
+
+
+def test_sidecar_of_a_checkpoint_is_refused(world: World, tmp_path: Path) -> None:
+    path = world.folder / "sidecar"
+    delta_sales(path, files=1)
+    DeltaTable(path).create_checkpoint()
+    (checkpoint,) = (path / "_delta_log").glob("*.checkpoint.parquet")
+    table = pq.read_table(checkpoint)
+    place = table.schema.get_field_index("sidecar")
+    outside = {
+        "path": f"file://{tmp_path}/outside.parquet",
+        "sizeInBytes": 1,
+        "modificationTime": 1,
+    }
+    sidecars = pa.array([outside] + [None] * (table.num_rows - 1), table.schema.field(place).type)
+    pq.write_table(table.set_column(place, "sidecar", sidecars), checkpoint)
+    _, job = attached(world, "sidecar")
+    assert job["error_code"] == "unsupported_table", job["error_message"]
+    assert "sidecar files" in job["error_message"]
+
+
+def test_file_that_is_listed_twice_is_refused(world: World) -> None:
+    """With a deletion vector and without it the file counts as two."""
+    path = world.folder / "twice"
+    delta_sales(path, files=1)
+    (add,) = adds_of(path)
+    vector = _vector("i", z85(WITHIN), len(WITHIN), 3)
+    add_commit(path, [VECTORS, {"add": {**add, "deletionVector": vector}}])
+    _, job = attached(world, "twice")
+    assert job["error_code"] == "broken_table_log"
+    assert "lists a file twice" in job["error_message"]
+
+
+def test_binary_partition_column_is_refused(world: World) -> None:
+    table = pa.table({"id": [1], "b": pa.array([b"\xff"], pa.binary())})
+    write_deltalake(world.folder / "binary", table, partition_by=["b"])
+    _, job = attached(world, "binary")
+    assert job["error_code"] == "unsupported_table"
+    assert '"b" of the table' in job["error_message"]
 
 
 @pytest.mark.parametrize("line", ['{"add": {"path"', "[1]", "{}}", '{"add": 7}', "\x00"])

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
-from pyiceberg.types import IntegerType, LongType
+from pyiceberg.table import Table as IcebergTable
+from pyiceberg.types import BinaryType, IntegerType, LongType
+from pyroaring import BitMap64
 
+from import_engine.sources.uris import SourceUri, parse_uri
+from import_engine.table_formats import iceberg
+from job_runner.attempt import JobInterrupted, OutgrewShortLane
+from service.errors import ServiceStopping
 from tests.contract.uri_sources import BUCKET
 from tests.support.attached_world import World, attached_world
 from tests.support.lake_tables import (
@@ -169,3 +179,126 @@ def test_table_in_an_object_store(world: World) -> None:
     page = Reader(world.server, "admin").page(f"/datasets/{dataset}?tab=overview")
     assert f"Snapshot {first} of the Iceberg table {uri}" in page
     assert "Attach the newer snapshot" in page
+
+
+def _without(table: IcebergTable, column: str) -> None:
+    """Write the files of a table anew without a column, as Hive's files lack their partition."""
+    for task in table.scan().plan_files():
+        path = Path(task.file.file_path.removeprefix("file://"))
+        pq.write_table(pq.read_table(path, partitioning=None).drop_columns([column]), path)
+
+
+@pytest.mark.parametrize("column", ["region", "day"])
+def test_partition_column_that_files_lack_is_of_the_metadata(world: World, column: str) -> None:
+    table = iceberg_sales(world.folder, f"lacking_{column}", files=2, partition_by=column)
+    own = table.scan().to_arrow().to_pylist()
+    _without(table, column)
+    dataset, job = attached(world, f"lacking_{column}")
+    assert job["status"] == "completed", job["error_message"]
+    rows = sorted(world.rows_of(dataset), key=lambda row: row["id"])
+    assert rows == [
+        {**row, "day": row["day"].isoformat()} for row in sorted(own, key=lambda row: row["id"])
+    ]
+
+
+def test_partition_value_has_the_type_of_its_snapshot(world: World) -> None:
+    """The current schema has no such column any more."""
+    table = iceberg_sales(world.folder, "dropped", files=1, partition_by="day")
+    first = table.current_snapshot().snapshot_id
+    _without(table, "day")
+    with table.update_spec() as spec:
+        spec.remove_field("day")
+    with table.update_schema() as update:
+        update.delete_column("day")
+    dataset, job = attached(world, "dropped", version=first)
+    assert job["status"] == "completed", job["error_message"]
+    assert {row["day"] for row in world.rows_of(dataset)} == {
+        "2022-01-08", "2022-01-09", "2022-01-10",
+    }  # fmt: skip
+
+
+def test_binary_partition_column_is_refused(world: World) -> None:
+    table = iceberg_sales(world.folder, "binary", files=1)
+    with table.update_schema() as update:
+        update.add_column("code", BinaryType())
+    with table.update_spec() as spec:
+        spec.add_identity("code")
+    rows = sales(500, 501)
+    table.append(rows.append_column("code", pa.array([b"\xff"], pa.large_binary())))
+    _, job = attached(world, "binary")
+    assert job["error_code"] == "unsupported_table", job["error_message"]
+    assert '"code" of the table' in job["error_message"]
+
+
+@pytest.mark.parametrize("content", ["positions", "vectors"])
+def test_deletes_are_counted_before_they_are_expanded(
+    world: World, content: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = iceberg_sales(world.folder, f"counted_{content}", files=1)
+    delete_in_iceberg(table, 0.5, content)
+    monkeypatch.setattr(iceberg, "MAX_DELETED_ROWS", 249)
+    _, job = attached(world, f"counted_{content}")
+    assert job["error_code"] == "unsupported_table", job["error_message"]
+
+
+def test_large_vector_is_never_expanded(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    huge = BitMap64()
+    huge.add_range(0, 10**9)
+    monkeypatch.setattr(iceberg, "_vectors", lambda _: [(path, huge)])
+    table = iceberg_sales(world.folder, "huge", files=1)
+    (task,) = table.scan().plan_files()
+    path = task.file.file_path
+    delete_in_iceberg(table, 0.5, "vectors")
+    _, job = attached(world, "huge")
+    assert job["error_code"] == "broken_table_log"
+    assert "has 250 rows, and it has 1,000,000,000" in job["error_message"]
+
+
+@pytest.mark.parametrize("error", [ServiceStopping, JobInterrupted, OutgrewShortLane])
+def test_interruption_stays_one(
+    world: World, error: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    iceberg_sales(world.folder, f"stopping_{error.__name__}", files=1)
+    table = parse_uri(world.uri("disk", f"stopping_{error.__name__}/"))
+
+    class Connection:
+        def content(self, uri: SourceUri, most: int) -> bytes:
+            return Path("/", *uri.segments).read_bytes()
+
+        def names(self, folder: SourceUri, step: object) -> list[str]:
+            return [path.name for path in Path("/", *folder.segments).iterdir()]
+
+    def step() -> None:
+        raise error
+
+    with pytest.raises(error):
+        iceberg.read_iceberg(Connection(), duckdb.connect(), table, None, Path(), step)
+
+
+def test_gzipped_metadata_has_a_limit() -> None:
+    uri = parse_uri("file:///t/metadata/v1.gz.metadata.json")
+    packed = gzip.compress(b"{}" + b" " * 1_000)
+    assert len(iceberg._unpacked(packed, uri)) == 1_002
+    with pytest.raises(iceberg.BrokenLog, match="more than 1,001 bytes"):
+        iceberg._unpacked(packed, uri, 1_001)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("[]", "isn't known"),
+        ('{"current-snapshot-id": -1}', None),
+        (" " * 10_000_001, "isn't known"),
+    ],
+)
+def test_page_says_whether_the_newest_snapshot_is_known(
+    world: World, content: str, words: str | None
+) -> None:
+    name = f"look-{len(content)}"
+    iceberg_sales(world.folder, name, files=1)
+    dataset, job = attached(world, name)
+    assert job["status"] == "completed", job["error_message"]
+    world.put("disk", f"{name}/metadata/99999-a.metadata.json", content.encode())
+    page = Reader(world.server, "admin").page(f"/datasets/{dataset}?tab=overview")
+    assert "Attach the newer" not in page
+    assert ("isn't known" in page) == (words is not None)

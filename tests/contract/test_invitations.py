@@ -13,6 +13,7 @@ import pytest
 
 from application.sessions import COOKIE, CSRF_FIELD, csrf_token
 from service.settings import Settings
+from storage.accounts.invitations import invitation_of
 from storage.sqlite.clock import system_clock
 from tests.contract.problems import assert_problem
 from tests.support.live_server import PASSWORD, LiveServer, live_server
@@ -239,3 +240,24 @@ def test_without_a_mail_server_the_admin_gets_the_link(tmp_path: Any) -> None:
         assert made["link"].startswith(f"{live.url}/invitation?code=")
         assert made["sent_at"] is None
         assert accepted(live, made["link"].partition("code=")[2], "anna").status_code == 303
+
+
+@pytest.mark.parametrize("ends", ["removed", "demoted"])
+def test_invitation_ends_with_the_rights_of_its_administrator(
+    server: LiveServer, ends: str
+) -> None:
+    other, user = server.new_user("admin")
+    body = {"address": f"{ends}@{DOMAIN}", "role_name": "admin", "groups": ["Auditors"]}
+    with other:
+        answer = other.post("/api/invitations", json={**body, "show_link": True})
+    assert answer.status_code == 200, answer.text
+    code = code_of(answer.json()["link"])
+    path = f"/api/users/{user['id']}"
+    if ends == "removed":
+        server.admin.delete(path).raise_for_status()
+    else:
+        server.admin.patch(path, json={"role_name": "analyst"}).raise_for_status()
+    with server.service.database.read() as tx:
+        assert invitation_of(tx, code, server.service.clock) is None
+    left = server.admin.get("/api/invitations").json()["invitations"]
+    assert not [each for each in left if each["address"] == f"{ends}@{DOMAIN}"]

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from application.schedules.sources import parameters_of_run
 from job_runner.scheduler import run_due
 from service.settings import Settings
+from service.tables.attached_files import TableToAttach
+from storage.jobs.schedules import ScheduleSource
 from tests.contract.problems import assert_problem
 from tests.contract.test_schedules import SetClock
 from tests.support.attached_world import parquet_file
@@ -131,6 +135,30 @@ def test_a_night_attaches_profiles_and_draws(nightly: Nightly) -> None:
     assert given["filters"] == {"expression": "booked >= '2026-03-02'"}
     assert {row["booked"] for row in nightly.server.rows(draw["id"])} == {"2026-03-02"}
     nightly.server.admin.delete(f"/api/schedules/{made['id']}")
+
+
+def test_null_ends_the_beginning_with_data(nightly: Nightly) -> None:
+    dataset, attachment = nightly.dataset()
+    made = nightly.schedule(dataset, attachment["id"])
+    path = f"/api/schedules/{made['id']}"
+    kept = nightly.server.admin.patch(path, json={"cron": "0 4 * * *"}).json()
+    assert kept["source"] == made["source"]
+    ended = nightly.server.admin.patch(path, json={"source": None})
+    assert (ended.status_code, ended.json()["source"]) == (200, None)
+    nightly.server.admin.delete(path)
+
+
+def test_a_run_attaches_the_newest_version_of_a_table(nightly: Nightly) -> None:
+    """Whatever version its attachment names."""
+    table = {"table_key": "data", "uris": ["file:///t/"], "connection": "disk"}
+    pinned = {**table, "format": "delta", "version": 3}
+    parameters = {"attach": [pinned], "file_name": "t", "commit_message": "Attach t"}
+    source = ScheduleSource("job", [], profile=False, parameters=parameters)
+    now = datetime(2026, 3, 2, tzinfo=UTC)
+    for uri in ([], ["file:///u/"]):
+        run = parameters_of_run(nightly.server.service, replace(source, uri=uri), now)
+        (found,) = map(TableToAttach.from_json, run["attach"])
+        assert (found.format, found.version) == ("delta", None)
 
 
 def test_a_version_that_fails_its_contract_stops_the_run(nightly: Nightly) -> None:

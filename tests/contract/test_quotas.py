@@ -14,7 +14,7 @@ import pytest
 
 from service.settings import Settings
 from storage.accounts.datasets import put_permission
-from storage.maintenance.quotas import MIB, QuotaExceeded
+from storage.maintenance.quotas import MIB, QuotaExceeded, Quotas
 from storage.versions.data_files import StoredFile
 from tests.contract.problems import assert_problem
 from tests.support.live_server import LiveServer, live_server
@@ -154,3 +154,30 @@ def test_settings_are_the_quotas_of_all(tmp_path: Path, two_mib: bytes) -> None:
         limited(live, f"users/{user['id']}", 0)
         job = live.import_text(dataset, two_mib, "t.parquet", client=client)
         assert job["status"] == "completed", job
+
+
+def test_files_are_measured_before_the_write_of_a_job(
+    server: LiveServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that no other write waits for the disk."""
+    client, user = server.new_user()
+    dataset = server.new_dataset(client)
+    content = large_file(tmp_path / "m.parquet", 0.5)
+    server.import_text(dataset, content, "t.parquet", client=client)
+    limited(server, f"users/{user['id']}", 100)
+    monkeypatch.setattr(server.service.data_files, "_sizes", {})
+    measured = []
+
+    def require_room(quotas: Quotas, *given: Any) -> None:
+        before = dict(quotas.data_files._sizes)
+        require(quotas, *given)
+        measured.append((before, dict(quotas.data_files._sizes)))
+
+    require = Quotas.require_room
+    monkeypatch.setattr(Quotas, "require_room", require_room)
+    body = {"method": "random", "parameters": {"sample_size": 2}}
+    answer = client.post(f"/api/sampling/datasets/{dataset}/jobs", json=body)
+    assert answer.status_code == 200, answer.text
+    before, after = measured[0]
+    assert before == after != {}
+    server.finished(answer.json()["job_id"])

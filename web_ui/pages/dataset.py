@@ -164,15 +164,19 @@ def _overview(context: Values) -> Values:
     if commit is None:
         return {"tables": [], "columns": [], "quota": quota}
     table = commit.manifest.table(context["table_key"])
-    newer = None
+    newer, newest_is_known = None, True
     if caller().may(context["dataset"], "write"):
-        newer = newer_version(service(), caller().user, table)
+        try:
+            newer = newer_version(service(), caller().user, table)
+        except DomainError:
+            newest_is_known = False
     again = {"table": table.name, "ref": context["ref"], "attach": 1}
     return {
         "tables": commit.manifest.tables,
         "columns": table.columns,
         "quota": quota,
         "newer": newer,
+        "newest_is_known": newest_is_known,
         "newer_query": urlencode({**vars(newer), **again}) if newer else None,
     }
 
