@@ -57,7 +57,7 @@ SECTIONS = {
     },
     "Estimates": {
         "estimate": ("sampled_rows", "Estimate figures of the population from a sample."),
-        "weights": ("weighting", "Write the weights of a sample as a file, with a codebook."),
+        "weights": ("weighting", "Write the drawn rows with their weights, or show the codebook."),
         "values": ("sampled_rows", "Upload values of a sample's rows, or list the uploads."),
         "backtest": ("sampled_rows", "Estimate figures that are known, and compare."),
         "change": ("changing", "Estimate the change of figures from a sample to the sample OTHER."),

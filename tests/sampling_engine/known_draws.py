@@ -86,6 +86,16 @@ DRAWS: tuple[tuple[str, dict[str, Any]], ...] = (
         {**BLOCKS, "subcluster_column": "city", "num_subclusters": 2, "samples_per_cluster": 3},
     ),
     ("weighted", {"weight_column": "weight", "sample_size": 40}),
+    (
+        "weighted",
+        {
+            "weight_column": "weight",
+            "sample_size": 40,
+            "selection": "systematic",
+            "sort_columns": ["city", "amount"],
+            "sort_order": "nested",
+        },
+    ),
     ("monetary_unit", {**BOOK, "sample_size": 30}),
     ("monetary_unit", {**BOOK, "interval": 2500}),
     ("monetary_unit", {**BOOK, "sample_size": 30, "selection": "cell"}),
