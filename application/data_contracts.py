@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from application.access import Caller
@@ -12,7 +13,7 @@ from contract.requests.data_contract import ContractColumn, DataContractRequest
 from contract.words import ContractState
 from domain_errors import InvalidRequest
 from parquet_tables.cached_files import cache_path, read_cached, write_cached
-from parquet_tables.columns import Column
+from parquet_tables.columns import Column, type_name
 from parquet_tables.progress import ProgressCallback
 from parquet_tables.tables import TableFiles
 from sampling_engine.filters import parse_expression
@@ -105,19 +106,11 @@ def set_contract(caller: Caller, dataset_id: int, asked: DataContractRequest) ->
     InvalidFilter, UnknownColumn
         A condition doesn't fit the columns: those of the contract, and of the newest version.
     InvalidRequest
-        A column is declared twice.
+        A column is declared twice, or with a type that tables don't have.
     """
     service = caller.service
     caller.dataset(dataset_id, "write")
-    names: set[str] = set()
-    for at, column in enumerate(asked.columns):
-        if column.name in names:
-            raise InvalidRequest(
-                'The column "{name}" is declared twice.',
-                loc=("body", "columns", at, "name"),
-                name=column.name,
-            )
-        names.add(column.name)
+    asked = replace(asked, columns=_declared_columns(asked.columns))
     with service.database.read() as tx:
         commit = _newest(tx, dataset_id, "main")
     table = None if commit is None else _table(commit, asked.table_key)
@@ -130,6 +123,30 @@ def set_contract(caller: Caller, dataset_id: int, asked: DataContractRequest) ->
             tx, "data_contract_set", dataset_id=dataset_id, table_key=key, terms=contract.terms
         )
     return ShownContract.stored(contract)
+
+
+def _declared_columns(columns: Sequence[ContractColumn]) -> list[ContractColumn]:
+    """The columns, with types as schemas name them."""
+    names: set[str] = set()
+    declared = []
+    for at, column in enumerate(columns):
+        if column.name.lower() in names:
+            raise InvalidRequest(
+                'The column "{name}" is declared twice.',
+                loc=("body", "columns", at, "name"),
+                name=column.name,
+            )
+        names.add(column.name.lower())
+        name = None if column.type is None else type_name(column.type)
+        if name is None and column.type is not None:
+            raise InvalidRequest(
+                "Tables have no type {type}. Types are those of a table's schema, such as VARCHAR, "
+                "BIGINT, DOUBLE, DECIMAL(12,2), DATE or TIMESTAMP.",
+                loc=("body", "columns", at, "type"),
+                type=column.type,
+            )
+        declared.append(replace(column, type=name))
+    return declared
 
 
 def _check_conditions(

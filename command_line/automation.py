@@ -372,7 +372,7 @@ def _print_figures(found: dict[str, Any]) -> None:
 
 @schedule.command("figures")
 @SCHEDULE
-@figure_options(("mean", "total", "share", "ratio"))
+@figure_options(("mean", "total", "share", "ratio"), is_single=True)
 @with_request(ScheduleFiguresRequest, without=tuple(own.name for own in declared(StatisticRequest)))
 @printed(_print_figures)
 def show_figures(client: ApiClient, schedule_id: int, **chosen: Any) -> Any:

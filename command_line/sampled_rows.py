@@ -244,8 +244,14 @@ PLANNED_FIGURES = ("mean", "total", "share")
 """Those whose precision can be planned."""
 
 
-def figure_options(names: Iterable[str] = FIGURES) -> Callable[[Command], Command]:
-    """Add the options of figures to a command; :func:`figures_of` reads them."""
+def figure_options(
+    names: Iterable[str] = FIGURES, *, is_single: bool = False
+) -> Callable[[Command], Command]:
+    """Add the options of figures to a command; :func:`figures_of` reads them.
+
+    ``is_single``: the command refuses more than one figure.
+    """
+    end = "." if is_single else "; repeatable."
     return with_options(
         [
             field_option(
@@ -253,7 +259,7 @@ def figure_options(names: Iterable[str] = FIGURES) -> Callable[[Command], Comman
                 type=read,
                 multiple=True,
                 metavar=metavar,
-                help=f"{text}; repeatable.",
+                help=f"{text}{end}",
             )
             for name, (read, metavar, text) in FIGURES.items()
             if name in names

@@ -17,6 +17,35 @@ _INTEGERS = frozenset(
 ) | {"HUGEINT", "UHUGEINT"}
 _BEYOND_64_BITS = ("UBIGINT", "HUGEINT", "UHUGEINT")
 MAX_EXACT_DIGITS = 18
+_TIMES = [
+    "DATE",
+    "TIME",
+    "TIME_NS",
+    "TIME WITH TIME ZONE",
+    *(f"TIMESTAMP{unit}" for unit in ("", "_S", "_MS", "_NS", " WITH TIME ZONE")),
+]
+_SCALARS = _INTEGERS.union(
+    ["BOOLEAN", "FLOAT", "DOUBLE", "VARCHAR", "JSON", "BLOB", "BIT", "UUID", "INTERVAL"], _TIMES
+)
+_DECIMAL = re.compile(r"DECIMAL ?\( ?(\d{1,2}) ?, ?(\d{1,2}) ?\)", re.ASCII)
+
+
+def type_name(text: str) -> str | None:
+    """The name of a type, as schemas have it, from a text in any case; None if it isn't one.
+
+    Names of nested types are returned as they are: they hold names of fields.
+
+    >>> type_name("double"), type_name("decimal(12, 2)"), type_name("money")
+    ('DOUBLE', 'DECIMAL(12,2)', None)
+    >>> type_name("STRUCT(a INTEGER)")
+    'STRUCT(a INTEGER)'
+    """
+    name = " ".join(text.split())
+    if name.endswith(("]", ")")) and not name.upper().startswith("DECIMAL"):
+        return name
+    if decimal := _DECIMAL.fullmatch(name.upper()):
+        return f"DECIMAL({decimal[1]},{decimal[2]})"
+    return name.upper() if name.upper() in _SCALARS else None
 
 
 @dataclass(frozen=True)

@@ -261,11 +261,12 @@ def _pooled(
     notes = [
         "The pooled figure is the mean of the runs' figures, each with the same weight. It is the "
         "figure of a run's population on the average of these runs, not of later ones. Its "
-        "interval assumes that the runs were drawn independently, which they were."
+        "interval is right because each run was drawn with a seed of its own."
     ]
     if any("excluded" in run.job.run_parameters for run in runs):
         notes.append(
-            "Runs leave out the rows of earlier ones, so each figure is of the rows that were left."
+            "Runs leave out the rows of earlier ones, so each figure is of the rows that were "
+            "left, which depend on the earlier draws; the errors of the figures don't."
         )
     return _average(runs, settings), notes
 

@@ -184,8 +184,9 @@ class _Check:
         for text in self.terms.conditions:
             try:
                 sql, params = parse_expression(text, files, now=self.service.clock()).condition("f")
-            except DomainError as error:
-                yield self._failure("condition", text, error.message)
+            except DomainError:  # it fitted the columns when the contract was set
+                why = "a column that it names is missing, or has another type than before."
+                yield self._failure("condition", text, f"{text} can't be checked: {why}")
                 continue
             checked.append(_RowTerm("condition", text, f"NOT {sql}", params))
         if not checked or not files.row_count:

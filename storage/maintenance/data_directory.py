@@ -291,7 +291,8 @@ class DataDirectory:
         return DataDirectoryInUse(
             "The data directory {root} is in use by process {pid} "
             '("{command}", since {started_at}{serving}). '
-            "Stop it first, or choose another directory with --data-dir.",
+            "{advice}, or choose another directory with --data-dir.",
+            advice="Stop it first" if owner.url else "Wait until it has started or ended",
             root=str(self.root),
             pid=str(owner.pid),
             command=owner.command,

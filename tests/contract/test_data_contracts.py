@@ -137,6 +137,20 @@ def test_columns_and_types_are_part_of_the_contract(server: LiveServer, dataset:
     assert ("condition", "kind IN ('a', 'b')") in found
 
 
+def test_types_are_read_in_any_case(server: LiveServer, dataset: int) -> None:
+    columns = [{"name": "id", "type": "bigint"}, {"name": "amount", "type": "Double"}]
+    body = {"columns": columns, "more_columns": True, "conditions": ["amount >= 0"]}
+    answer = server.admin.put(path_of(dataset), json=body)
+    assert answer.status_code == 200, answer.text
+    assert [column["type"] for column in answer.json()["columns"]] == ["BIGINT", "DOUBLE"]
+    job = imported(server, dataset, "id,amount\n1,x\n2,3\n")
+    failures = job["output_summary"]["data_contract"]["failures"]
+    assert failures[-1]["text"] == (
+        "amount >= 0 can't be checked: a column that it names is missing, or has another type "
+        "than before."
+    )
+
+
 def test_a_proposal_is_met_by_its_version(server: LiveServer) -> None:
     dataset_id = server.new_dataset()
     server.import_text(dataset_id, lines(0, 40, row7="7,,1.5,a"))
@@ -165,6 +179,16 @@ def test_a_proposal_is_met_by_its_version(server: LiveServer) -> None:
             {"columns": [{"name": "id"}, {"name": "id"}]},
             "invalid_request",
             ["body", "columns", 1, "name"],
+        ),
+        (
+            {"columns": [{"name": "id"}, {"name": "ID"}]},
+            "invalid_request",
+            ["body", "columns", 1, "name"],
+        ),
+        (
+            {"columns": [{"name": "id", "type": "MONEY"}]},
+            "invalid_request",
+            ["body", "columns", 0, "type"],
         ),
         (
             {"columns": [{"name": "id", "max_null_share": 2}]},

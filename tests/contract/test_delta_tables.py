@@ -143,6 +143,9 @@ def test_a_sample_stays_after_later_versions_and_a_vacuum(world: World) -> None:
     assert (gone.status_code, gone.json()["code"]) == (409, "source_changed")
     assert "version 3 of the Delta table" in gone.json()["detail"]
     assert len(world.server.rows(first["id"])) == 60
+    unreadable = Reader(world.server, "admin").get(f"/datasets/{dataset}")
+    assert unreadable.status_code == 409
+    assert "Attach the newer version" in unreadable.text
     answer = world.attach(
         dataset, {"uri": world.uri("disk", "later/"), "connection": "disk", "format": "delta"}
     )

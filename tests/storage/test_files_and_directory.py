@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -157,8 +158,8 @@ def test_second_process_sees_the_owner_of_the_directory(tmp_path: Path) -> None:
 
 def test_released_directory_can_be_locked_again(tmp_path: Path) -> None:
     directory = DataDirectory(tmp_path / "data")
-    directory.acquire(ME)
-    with pytest.raises(DataDirectoryInUse):
+    directory.acquire(replace(ME, url=None))
+    with pytest.raises(DataDirectoryInUse, match="Wait until it has started or ended"):
         DataDirectory(tmp_path / "data").acquire(ME)
     directory.release()
     assert directory.owner() is None

@@ -105,8 +105,19 @@ def _page(dataset_id: int, tab: str) -> Response:
     if tab not in tabs:
         tab = next(iter(tabs))
     context: Values = {"dataset": found, "ref": ref, "commit": commit, "table_key": table_key}
+    status, unreadable = 200, None
+    try:
+        content = tabs[tab][1](context)
+    except DomainError as error:
+        if error.code != "source_changed":
+            raise
+        # The files are gone; what the version was, and a newer one, can still be shown.
+        status, unreadable, tab = 409, error.message, "overview"
+        content = tabs[tab][1](context)
     return show(
         "dataset.html",
+        status,
+        unreadable=unreadable,
         refs=refs,
         ref_count=ref_count,
         tabs={name: title for name, (title, _) in tabs.items()},
@@ -117,7 +128,7 @@ def _page(dataset_id: int, tab: str) -> Response:
         may_manage=caller().may(found, "admin"),
         tab_link=partial(_tab_link, f"/datasets/{dataset_id}"),
         **context,
-        **tabs[tab][1](context),
+        **content,
     )
 
 
