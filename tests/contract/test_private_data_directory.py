@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from operating_system import lies_in
+from operating_system import PrivateFolder
 from service.settings import InvalidSetting, Settings
 from tests.contract.problems import assert_problem
 from tests.support.attached_world import parquet_file
@@ -139,6 +139,6 @@ def test_folder_is_found_by_its_inode(tmp_path: Path) -> None:
     (other / "x").write_text("x")
     (other / "key").hardlink_to(own / "key")
     for inside in (own, own / "key", own / "files" / "ab" / "x", own / "new", other / "key"):
-        assert lies_in(inside, own), inside
+        assert PrivateFolder(own).contains(inside), inside
     for outside in (tmp_path, other, other / "x", other / "new"):
-        assert not lies_in(outside, own), outside
+        assert not PrivateFolder(own).contains(outside), outside
