@@ -124,8 +124,7 @@ def _files_at(
         pattern = (*pattern, "**")
     folder = replace(uri, segments=uri.segments[:first], is_folder=True)
     names = connection.tree_names(folder, step, MAX_FILES, plain, pattern)
-    for name in names:
-        yield replace(folder, segments=(*folder.segments, *name.split("/")), is_folder=False)
+    yield from (folder.below(name.split("/")) for name in names)
 
 
 def _not_parquet_or(message: str) -> UnreadableFile:

@@ -297,14 +297,14 @@ class OpenConnection:
             descriptor = folder.open_file(uri)
             try:
                 version = _local_version(uri, descriptor)
-            except BaseException:
+                start = max(version.size_bytes - most, 0)
+                content = read_at(descriptor, version.size_bytes - start, start)
+                _require_same(uri, version, _local_version(uri, descriptor))
+            finally:
                 os.close(descriptor)
-                raise
-            reader: VersionReader = _LocalReader(uri, version, descriptor)
-        else:
-            version = self.version(uri)
-            reader = self.open(uri, version)
-        with closing(reader):
+            return version, content
+        version = self.version(uri)
+        with closing(self.open(uri, version)) as reader:
             start = max(version.size_bytes - most, 0)
             return version, reader.read(start, version.size_bytes - start)
 
@@ -319,7 +319,7 @@ class OpenConnection:
         """Open a file at one version; raise SourceChanged if it has another one."""
         with _gone_is_changed(uri):
             if uri.scheme == "file":
-                return _opened_local(uri, version)
+                return _LocalReader(uri, version)
             return _ObjectReader(uri, version, self.stores.get(uri, self.config))
 
 
@@ -394,31 +394,27 @@ def _gone_is_changed(uri: SourceUri) -> Iterator[None]:
 
 
 class _LocalReader:
-    """Reads an open file of a folder, which it closes; each read checks the version after it."""
+    """Reads a file of a folder; each read checks the version after it."""
 
-    def __init__(self, uri: SourceUri, version: FileVersion, descriptor: int) -> None:
-        self._uri, self._version, self._descriptor = uri, version, descriptor
+    def __init__(self, uri: SourceUri, version: FileVersion) -> None:
+        self._uri, self._version = uri, version
+        self._descriptor = open_file_below(uri)
+        try:
+            self._require_same()
+        except BaseException:
+            self.close()
+            raise
 
-    def require_same(self) -> None:
+    def _require_same(self) -> None:
         _require_same(self._uri, self._version, _local_version(self._uri, self._descriptor))
 
     def read(self, start: int, size_bytes: int) -> bytes:
         content = read_at(self._descriptor, size_bytes, start)
-        self.require_same()
+        self._require_same()
         return content
 
     def close(self) -> None:
         os.close(self._descriptor)
-
-
-def _opened_local(uri: SourceUri, version: FileVersion) -> _LocalReader:
-    reader = _LocalReader(uri, version, open_file_below(uri))
-    try:
-        reader.require_same()
-    except BaseException:
-        reader.close()
-        raise
-    return reader
 
 
 class _ObjectReader:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
@@ -63,7 +63,9 @@ class SourceUri:
     private: PrivateFolder | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
-        path = "/".join(map(_quoted, self.segments) if self.scheme in ENCODED else self.segments)
+        path = "/".join(self.segments)
+        if self.scheme in ENCODED:
+            path = quote(path, safe="/!$&'()*+,;=:@~")
         return f"{self.scheme}://{self.host}/{path}" + ("/" if self.is_folder and path else "")
 
     @property
@@ -90,7 +92,12 @@ class SourceUri:
 
     def child(self, name: str) -> SourceUri:
         """The URI of a file in this folder."""
-        return replace(self, segments=(*self.segments, name), is_folder=False)
+        return self.below((name,))
+
+    def below(self, names: Iterable[str]) -> SourceUri:
+        """The URI of a file below this folder, by the names of its folders and its own."""
+        segments = (*self.segments, *names)
+        return SourceUri(self.scheme, self.host, segments, False, self.allowed, self.private)
 
 
 def parse_uri(text: str, loc: Sequence[str | int] = ()) -> SourceUri:
@@ -180,10 +187,6 @@ def _leads_up(segment: str) -> bool:
     """
     decoded = unquote(segment)
     return decoded.partition(";")[0] in (".", "..") or "/" in decoded or "\\" in decoded
-
-
-def _quoted(segment: str) -> str:
-    return quote(segment, safe="!$&'()*+,;=:@~")
 
 
 def parse_prefixes(text: str, private: Path | None = None) -> tuple[SourceUri, ...]:

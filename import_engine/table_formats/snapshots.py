@@ -7,14 +7,17 @@ read.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from decimal import Decimal
 
+import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
+from contract.requests.attaching import MAX_FILES
 from contract.words import VersionedFormat
 from domain_errors import DomainError
 from import_engine.attaching import FileSchema, Footer, UnservableFile
@@ -25,6 +28,7 @@ from parquet_tables.layouts import LaidColumn
 from parquet_tables.names import settle_names
 
 _SAME_SCHEMES = {"s3a": "s3", "s3n": "s3", "abfss": "az", "abfs": "az", "wasbs": "az"}
+_NOT_NAMES = frozenset(("", ".", ".."))
 _DECIMAL = re.compile(r"decimal\(\s*(\d+)\s*,\s*(\d+)\s*\)")
 DECLARED_TYPES = {
     "string": "VARCHAR",
@@ -86,6 +90,9 @@ class DeclaredColumn:
     names: tuple[str, ...] = ()
 
 
+NO_POSITIONS: NDArray[np.int64] = np.empty(0, dtype=np.int64)
+
+
 @dataclass(frozen=True)
 class SnapshotFile:
     """A file of a version.
@@ -103,7 +110,7 @@ class SnapshotFile:
     uri: SourceUri
     rows: int | None
     values: Mapping[str, str | None]
-    deleted: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    deleted: NDArray[np.int64] = field(default_factory=lambda: NO_POSITIONS)
 
 
 @dataclass(frozen=True)
@@ -138,16 +145,16 @@ def file_below(table: SourceUri, path: str, *, is_relative: bool) -> SourceUri:
     BrokenLog
         It isn't in the folder of the table.
     """
-    inner = _inner(table, path, is_relative=is_relative)
-    parts = tuple(inner.split("/")) if inner else ()
-    if not parts or any(part in ("", ".", "..") or not part.isprintable() for part in parts):
+    inner = _inner(table, path, is_relative=is_relative) or ""
+    names = inner.split("/")
+    if not inner.isprintable() or not _NOT_NAMES.isdisjoint(names):
         raise BrokenLog(
             "The table {uri} names the file {path}, which isn't in its folder. Nothing outside of "
             "a table's folder is read.",
             uri=str(table),
             path=repr(path[:200]),
         )
-    return replace(table, segments=(*table.segments, *parts), is_folder=False)
+    return table.below(names)
 
 
 def _inner(table: SourceUri, path: str, *, is_relative: bool) -> str | None:
@@ -164,10 +171,55 @@ def _inner(table: SourceUri, path: str, *, is_relative: bool) -> str | None:
     host, _, inner = rest.partition("/")
     if scheme == "az":
         host = host.partition("@")[0]
-    start = "".join(f"{segment}/" for segment in table.segments)
+    start = "/".join((*table.segments, ""))
     if (scheme, host) != (table.scheme, table.host) or not inner.startswith(start):
         return None
     return inner.removeprefix(start)
+
+
+def require_file_count(table: SourceUri, count: int) -> None:
+    """Refuse a table with more files than ``MAX_FILES``."""
+    if count > MAX_FILES:
+        raise UnsupportedTable(
+            "The table {uri} has more than {limit} files, which is the limit.",
+            uri=str(table),
+            limit=MAX_FILES,
+        )
+
+
+def binary_partition(table: SourceUri, column: str) -> UnsupportedTable:
+    """The error of a partition column whose values have no text."""
+    return UnsupportedTable(
+        'The partition column "{column}" of the table {uri} is binary, which isn\'t supported.',
+        column=column,
+        uri=str(table),
+    )
+
+
+def deleted_beyond(file: SourceUri, row: int, rows: int) -> BrokenLog:
+    """The error of a deleted row that a file doesn't have."""
+    return BrokenLog(
+        "The table's metadata deletes the row {row} of {uri}, which has {rows} {rows|row|rows}.",
+        row=row,
+        uri=str(file),
+        rows=rows,
+    )
+
+
+@contextmanager
+def library_errors(library: str, table: SourceUri) -> Iterator[None]:
+    """An error of a format's library without its text, which may hold paths of the server."""
+    try:
+        yield
+    except (DomainError, duckdb.InterruptException):
+        raise
+    except Exception as error:
+        raise BrokenLog(
+            "{library} can't read the metadata of the table {uri} ({kind}).",
+            library=library,
+            uri=str(table),
+            kind=type(error).__name__,
+        ) from error
 
 
 def text_of(value: object) -> str | None:
@@ -329,13 +381,7 @@ def _require_rows(file: SnapshotFile, footer: Footer) -> None:
             rows=footer.rows,
         )
     if len(file.deleted) and not 0 <= file.deleted[0] <= file.deleted[-1] < footer.rows:
-        raise BrokenLog(
-            "The table's metadata deletes the row {row} of {uri}, which has {rows} "
-            "{rows|row|rows}.",
-            row=int(file.deleted[-1]),
-            uri=str(file.uri),
-            rows=footer.rows,
-        )
+        raise deleted_beyond(file.uri, int(file.deleted[-1]), footer.rows)
 
 
 def _require_values(snapshot: Snapshot, file: SnapshotFile, absent: Sequence[LaidColumn]) -> None:

@@ -18,7 +18,7 @@ from parquet_tables.footers.structures import MAGIC
 Int64s = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
-_BYTE, _INTEGERS, _LONG, _DOUBLE, _BINARY = 3, (4, 5, 6), 6, 7, 8
+_BYTE, _INTEGERS, _INTEGER, _LONG, _DOUBLE, _BINARY = 3, (4, 5, 6), 5, 6, 7, 8
 _LIST, _SET, _STRUCT = 9, 10, 12
 _LARGEST_STEP = 0xF0
 _VARINT_BYTES = 8
@@ -35,6 +35,9 @@ _METADATA, _LAST_INDEX = 3, 7
 _VALUES, _SIZE, _DATA_PAGE, _DICTIONARY_PAGE = range(4)
 _NUMBERS = {5: _VALUES, 7: _SIZE, 9: _DATA_PAGE, 11: _DICTIONARY_PAGE}
 """Fields of a chunk's metadata."""
+_TYPE, _ENCODINGS, _PATH, _CODEC = 1, 2, 3, 4
+_ENUMERATIONS = {_TYPE: range(8), _ENCODINGS: range(10), _CODEC: range(8)}
+"""Fields of a chunk's metadata whose values have names; DuckDB refuses others."""
 _REQUIRED_OF_FILE = {1, 2, 3, 4}
 _REQUIRED_OF_GROUP = {1, 2, 3}
 _REQUIRED_OF_METADATA = {1, 2, 3, 4, 5, 6, 7, 9}
@@ -174,7 +177,7 @@ class _Walk:
         every = np.arange(len(self.at))
         seen = np.zeros(len(self.at), dtype=np.int64)
         for field, kind, files in self._fields(every):
-            seen[files] |= 1 << field
+            seen[files] |= _bit(field)
             if (field, kind) == (_NUM_ROWS, _LONG):
                 self.before_rows[files] = self.at[files] - 1
                 self.rows[files] = self._integers(files)
@@ -200,7 +203,7 @@ class _Walk:
         chunks: list[tuple[Int64s, ...]] = []
         seen = np.zeros(len(self.at), dtype=np.int64)
         for field, kind, own in self._fields(files):
-            seen[own] |= 1 << field
+            seen[own] |= _bit(field)
             if (field, kind) == (_CHUNKS, _LIST):
                 for of_kind, lists, counts in self._lists(own):
                     if of_kind != _STRUCT:
@@ -220,9 +223,13 @@ class _Walk:
         for field, kind, own in self._fields(files):
             if (field, kind) == (_METADATA, _STRUCT):
                 for inner, inner_kind, of in self._fields(own):
-                    seen[of] |= 1 << min(inner, 62)
+                    seen[of] |= _bit(inner)
                     if inner in _NUMBERS and inner_kind == _LONG:
                         self._numbers[_NUMBERS[inner], of] = self._integers(of)
+                    elif inner == _PATH:
+                        self._names(of, inner_kind)
+                    elif inner in _ENUMERATIONS:
+                        self._enumeration(_ENUMERATIONS[inner], of, inner_kind)
             elif field < _METADATA - 1 or field > _LAST_INDEX:  # another file, or encryption
                 self.is_strange[own] = True
         self._require(files, seen, _REQUIRED_OF_METADATA)
@@ -231,9 +238,34 @@ class _Walk:
         start = np.where(dictionary_page >= len(MAGIC), dictionary_page, data_page)
         return files, np.full(len(files), column), values, start, data_page, start + size
 
+    def _enumeration(self, known: range, files: Int64s, kind: int) -> None:
+        """Move over a value of an enumeration, or a list of them; refuse unknown ones."""
+        if kind == _LIST:
+            for of_kind, own, counts in self._lists(files):
+                if of_kind == _LIST:
+                    self.is_strange[own] = True
+                    continue
+                for _, elements in self._elements(own, counts):
+                    self._enumeration(known, elements, of_kind)
+        elif kind == _INTEGER:
+            values = self._integers(files)
+            self._refuse(files, (values < 0) | (values >= known.stop))
+        else:
+            self.is_strange[files] = True
+
+    def _names(self, files: Int64s, kind: int) -> None:
+        """Move over a list of texts; refuse another value."""
+        if kind != _LIST:
+            self.is_strange[files] = True
+            return
+        for of_kind, own, counts in self._lists(files):
+            self.is_strange[own] |= of_kind != _BINARY
+            for _, elements in self._elements(own, counts):
+                self._skip(elements, _BINARY)
+
     def _require(self, files: Int64s, seen: Int64s, required: set[int]) -> None:
         """Refuse footers that lack a field of a structure."""
-        mask = sum(1 << field for field in required)
+        mask = sum(map(_bit, required))
         self._refuse(files, seen[files] & mask != mask)
 
     def _refuse(self, files: Int64s, are_strange: Bools) -> None:
@@ -276,7 +308,9 @@ class _Walk:
         """Yield the number of each element of lists, and the footers that have it."""
         number = 0
         while True:
+            self._step()
             has_more = (counts > number) & (self.at[files] < self.end[files])
+            has_more &= ~self.is_strange[files]
             if not has_more.all():
                 files, counts = files[has_more], counts[has_more]
             if not len(files):
@@ -334,12 +368,20 @@ class _Walk:
 
     def _bytes(self, files: Int64s) -> Int64s:
         """The byte at each place, which moves on."""
-        self._steps_left -= 1
-        if self._steps_left < 0:
-            raise _NoCommonForm
+        self._step()
         at = self.at[files]
         self.at[files] = at + 1
         return self.content.take(at, mode="clip").astype(np.int64)
+
+    def _step(self) -> None:
+        self._steps_left -= 1
+        if self._steps_left < 0:
+            raise _NoCommonForm
+
+
+def _bit(field: int) -> int:
+    """A field's bit among those that were seen; the last one is of all unknown fields."""
+    return 1 << min(field, 62)
 
 
 def _equal(codes: Int64s, files: Int64s) -> Iterator[tuple[int, Int64s]]:

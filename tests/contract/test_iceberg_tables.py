@@ -283,6 +283,20 @@ def test_gzipped_metadata_has_a_limit() -> None:
         iceberg._unpacked(packed, uri, 1_001)
 
 
+def test_a_compressed_deletion_vector_is_refused_before_it_grows(world: World) -> None:
+    table = iceberg_sales(world.folder, "compressed", files=1)
+    delete_in_iceberg(table, 0.5, "vectors")
+    (path,) = (world.folder / "compressed" / "data").glob("*.puffin")
+    content = path.read_bytes()
+    codec = b'"type": "deletion-vector-v1", "compression-codec": "zstd"'
+    footer_bytes = int.from_bytes(content[-12:-8], "little") + len(codec) - 28
+    changed = content.replace(b'"type": "deletion-vector-v1"', codec)
+    path.write_bytes(changed[:-12] + footer_bytes.to_bytes(4, "little") + changed[-8:])
+    _, job = attached(world, "compressed")
+    assert job["error_code"] == "broken_table_log"
+    assert "deletes-0.puffin is compressed" in job["error_message"]
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
