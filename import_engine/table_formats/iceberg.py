@@ -16,9 +16,9 @@ import json
 import re
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -222,7 +222,7 @@ def read_iceberg(
         raise IcebergNotInstalled from None
     table, metadata = _places(connection, uri, step)
     reads = _Reads(connection, table, step)
-    with _library_errors(reads):
+    with library_errors("pyiceberg", table, partial(_known_error, reads)):
         content = _unpacked(connection.content(metadata, MAX_METADATA_BYTES), metadata)
         read = _opened(reads, str(metadata), content)
         snapshot_id = _snapshot_id(read, table, version)
@@ -249,24 +249,17 @@ def read_iceberg(
     )
 
 
-@contextmanager
-def _library_errors(reads: _Reads) -> Iterator[None]:
-    """The errors of reads and those of equality deletes, which the library wraps or names."""
-    with library_errors("pyiceberg", reads.table):
-        try:
-            yield
-        except DomainError:
-            raise
-        except Exception as error:
-            if reads.error is not None:
-                raise reads.error from None
-            if "equality delete" in str(error).lower():
-                raise UnsupportedTable(
-                    "The Iceberg table {uri} has equality deletes, which aren't supported. Rewrite "
-                    "its data files, or have the writer write position deletes.",
-                    uri=str(reads.table),
-                ) from None
-            raise
+def _known_error(reads: _Reads, error: Exception) -> Exception | None:
+    """The error of a read that the library wraps, or that of equality deletes."""
+    if reads.error is not None:
+        return reads.error
+    if "equality delete" in str(error).lower():
+        return UnsupportedTable(
+            "The Iceberg table {uri} has equality deletes, which aren't supported. Rewrite its "
+            "data files, or have the writer write position deletes.",
+            uri=str(reads.table),
+        )
+    return None
 
 
 def _unpacked(content: bytes, metadata: SourceUri, limit: int = MAX_METADATA_BYTES) -> bytes:

@@ -7,7 +7,7 @@ read.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
@@ -207,13 +207,22 @@ def deleted_beyond(file: SourceUri, row: int, rows: int) -> BrokenLog:
 
 
 @contextmanager
-def library_errors(library: str, table: SourceUri) -> Iterator[None]:
-    """An error of a format's library without its text, which may hold paths of the server."""
+def library_errors(
+    library: str,
+    table: SourceUri,
+    known: Callable[[Exception], Exception | None] = lambda _: None,
+) -> Iterator[None]:
+    """An error of a format's library without its text, which may hold paths of the server.
+
+    ``known`` returns the error to raise for one of the library that is known.
+    """
     try:
         yield
     except (DomainError, duckdb.InterruptException):
         raise
     except Exception as error:
+        if (own := known(error)) is not None:
+            raise own from None
         raise BrokenLog(
             "{library} can't read the metadata of the table {uri} ({kind}).",
             library=library,

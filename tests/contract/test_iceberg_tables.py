@@ -244,7 +244,7 @@ def test_deletes_are_counted_before_they_are_expanded(
 def test_large_vector_is_never_expanded(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     huge = BitMap64()
     huge.add_range(0, 10**9)
-    monkeypatch.setattr(iceberg, "_vectors", lambda _: [(path, huge)])
+    monkeypatch.setattr(iceberg, "_vectors", lambda *_: [(path, huge)])
     table = iceberg_sales(world.folder, "huge", files=1)
     (task,) = table.scan().plan_files()
     path = task.file.file_path
