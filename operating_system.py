@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import Any
 
 IS_WINDOWS = sys.platform == "win32"
+Identity = tuple[int, int]
+"""The device and the inode of a file or folder."""
 LOCK_NAME = ".jobsvc-lock"
 """The file that is locked in place of a folder on Windows."""
 
@@ -223,6 +225,10 @@ if sys.platform == "win32":
         """
         return os.open(_path_below(folder, names), os.O_RDONLY | os.O_BINARY | os.O_NOINHERIT)
 
+    def open_in(folder: int, name: str) -> int:
+        """Windows opens files by their paths only."""
+        raise OSError(errno.ENOTSUP, "no folder is open", name)
+
     def entries_below(folder: Path, names: Sequence[str]) -> Iterator[os.DirEntry[str]]:
         """Yield the entries of a folder below a folder; links below it are refused.
 
@@ -267,6 +273,17 @@ else:
                 os.close(parent)
         return descriptor
 
+    def open_in(folder: int, name: str) -> int:
+        """Open a file of an open folder; a link is refused.
+
+        Raises
+        ------
+        OSError
+            It doesn't exist, or can't be read.
+        """
+        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW
+        return os.open(name, flags, dir_fd=folder)
+
     def entries_below(folder: Path, names: Sequence[str]) -> Iterator[os.DirEntry[str]]:
         """Yield the entries of a folder below a folder; links below it are refused.
 
@@ -290,22 +307,56 @@ def real_path(descriptor: int, path: Path) -> Path:
     return path.resolve()
 
 
-def lies_in(path: Path, folder: Path) -> bool:
-    """Whether a path is a folder or lies in it, by whatever mount it is reached.
+class PrivateFolder:
+    """A folder of which nothing may be read, by whatever link or mount it is reached; thread-safe.
 
-    Compares the path and the folders above it with the folder and what is directly in it, by
-    device and inode: so it finds mounts of the folder and of its own folders, and hard links of its
-    own files.
+    A path is in it by its name, or if the path or a folder above it is the folder or something
+    directly in it, by device and inode: so mounts of the folder and of its own folders are
+    recognized, and hard links of its own files.
+
+    Parameters
+    ----------
+    refresh_s : float
+        How long the list of what is in the folder is used at most; it is read again as soon as a
+        name in the folder was added or removed.
     """
-    if path.resolve().is_relative_to(folder.resolve()):
-        return True
-    with suppress(OSError):
-        inside = {_identity(each) for each in (folder, *folder.iterdir())} - {None}
+
+    def __init__(self, path: Path, refresh_s: float = 1.0) -> None:
+        self.path = path
+        self._refresh_s = refresh_s
+        self._inside: tuple[object, float, str, frozenset[Identity]] | None = None
+
+    def contains(self, path: Path, *, is_real: bool = False) -> bool:
+        """Whether a path is the folder or lies in it; ``is_real`` if it goes through no link."""
+        real = str(path if is_real else path.resolve())
+        name, inside = self._known()
+        if real == name or real.startswith(name.rstrip(os.sep) + os.sep):
+            return True
         return any(_identity(each) in inside for each in (path, *path.parents))
-    return False
+
+    def has(self, descriptor: int) -> bool:
+        """Whether an open file is the folder, or one directly in it."""
+        status = os.fstat(descriptor)
+        return (status.st_dev, status.st_ino) in self._known()[1]
+
+    def _known(self) -> tuple[str, frozenset[Identity]]:
+        """The path without links, and the identities of the folder and of what is in it."""
+        try:
+            status = self.path.stat()
+        except OSError:
+            return str(self.path.resolve()), frozenset()
+        version = (status.st_dev, status.st_ino, status.st_mtime_ns)
+        known, now = self._inside, time.monotonic()
+        if known is None or known[0] != version or now - known[1] > self._refresh_s:
+            identities: set[Identity | None] = {(status.st_dev, status.st_ino)}
+            with suppress(OSError):
+                identities |= {_identity(each) for each in self.path.iterdir()}
+            inside = frozenset(each for each in identities if each is not None)
+            known = self._inside = version, now, str(self.path.resolve()), inside
+        return known[2], known[3]
 
 
-def _identity(path: Path) -> tuple[int, int] | None:
+def _identity(path: Path) -> Identity | None:
     try:
         status = path.stat()
     except OSError:

@@ -29,8 +29,10 @@ from parquet_tables.footers.checks import (
     require_statistics,
 )
 from parquet_tables.footers.damage import DamagedFile
+from parquet_tables.footers.lockstep import FootersAtOnce
 from parquet_tables.footers.structures import (
     StrangeFooter,
+    footer_in,
     mask_of,
     read_footer_bytes,
     without_rows,
@@ -46,20 +48,41 @@ class UnservableFile(UnreadableFile):
 
 
 @dataclass(frozen=True)
-class Footer:
-    """The columns and the row count of a Parquet file.
+class FileSchema:
+    """What the schemas of equal footers say: columns, field ids, and the flat leaves.
 
     ``field_ids`` are the numbers by which some table formats name the columns.
     """
 
     columns: tuple[Column, ...]
-    rows: int
-    field_ids: tuple[int | None, ...] = ()
+    field_ids: tuple[int | None, ...]
+    is_flat: tuple[bool, ...] | None = None
 
     @cached_property
     def types(self) -> dict[str, str]:
         """The types of the columns by their names."""
         return {column.name: column.type for column in self.columns}
+
+
+KnownSchemas = dict[bytes, FileSchema]
+"""Schemas that were read, by the parts of footers that don't depend on rows."""
+
+
+@dataclass(frozen=True)
+class Footer:
+    """The schema of a Parquet file, which files share, and its row count."""
+
+    schema: FileSchema
+    rows: int
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        return self.schema.columns
+
+    @property
+    def types(self) -> dict[str, str]:
+        """The types of the columns by their names."""
+        return self.schema.types
 
 
 def files_of(
@@ -101,8 +124,7 @@ def _files_at(
         pattern = (*pattern, "**")
     folder = replace(uri, segments=uri.segments[:first], is_folder=True)
     names = connection.tree_names(folder, step, MAX_FILES, plain, pattern)
-    for name in names:
-        yield replace(folder, segments=(*folder.segments, *name.split("/")), is_folder=False)
+    yield from (folder.below(name.split("/")) for name in names)
 
 
 def _not_parquet_or(message: str) -> UnreadableFile:
@@ -114,17 +136,41 @@ def _not_parquet_or(message: str) -> UnreadableFile:
     return parquet_error(message)
 
 
-@dataclass(frozen=True)
-class FileSchema:
-    """What the schemas of equal footers say: columns, field ids, and the flat leaves."""
+def read_footers(
+    ends: Sequence[tuple[int, bytes]],
+    known: KnownSchemas,
+    read_alone: Callable[[Sequence[int]], Sequence[Footer]],
+) -> list[Footer]:
+    """Read the footers of files at once, as far as they agree with themselves.
 
-    columns: tuple[Column, ...]
-    field_ids: tuple[int | None, ...]
-    is_flat: tuple[bool, ...] | None = None
+    Parameters
+    ----------
+    ends : sequence of pairs
+        The size of each file, and its last bytes.
+    known : KnownSchemas
+        Schemas that were read; others are added.
+    read_alone : callable
+        Reads the footers of some files, by their places in ``ends``, with :func:`read_footer`.
 
-
-KnownSchemas = dict[bytes, FileSchema]
-"""Schemas that were read, by the parts of footers that don't depend on rows."""
+    Raises
+    ------
+    UnreadableFile, UnservableFile, SourceChanged, SourceDenied, SourceUnavailable
+        Those of :func:`read_footer`.
+    """
+    inside = [footer_in(end, size_bytes) or (0, b"") for size_bytes, end in ends]
+    at_once = FootersAtOnce([footer for _, footer in inside])
+    firsts = {form: at for at, form in reversed(list(enumerate(at_once.forms)))}
+    alone = [at for form, at in firsts.items() if form is not None and form not in known]
+    footers = dict(zip(alone, read_alone(alone), strict=True))
+    flat_leaves = {form: known[form].is_flat or () for form in firsts if form in known}
+    agrees = at_once.agree([start for start, _ in inside], flat_leaves)
+    rows: list[int] = at_once.rows.tolist()
+    for at, (form, does_agree) in enumerate(zip(at_once.forms, agrees, strict=True)):
+        if does_agree and form is not None and at not in footers:
+            footers[at] = Footer(known[form], rows[at])
+    alone = [at for at in range(len(ends)) if at not in footers]
+    footers |= dict(zip(alone, read_alone(alone), strict=True))
+    return [footers[at] for at in range(len(ends))]
 
 
 def read_footer(
@@ -158,8 +204,10 @@ def read_footer(
                 raise DamagedFile.attached(attached.name(path), f"its footer: {problem}")
             stated = read_stated(cursor, str(path), reader.read, path.size_bytes, schema.is_flat)
             require_agreement(stated)
-    known[key] = replace(schema, is_flat=stated.is_flat)
-    return Footer(schema.columns, stated.rows, schema.field_ids)
+    if schema.is_flat is None:
+        schema = replace(schema, is_flat=stated.is_flat)
+    known[key] = schema
+    return Footer(schema, stated.rows)
 
 
 def _schema_key(path: AttachedPath, reader: VersionReader) -> tuple[bytes, str | None]:
@@ -271,7 +319,7 @@ def require_equal_columns(files: Sequence[tuple[SourceUri, Footer]]) -> tuple[Co
     """Return the columns of all files; raise UnservableFile for the first file with others."""
     first_uri, first = files[0]
     for uri, footer in files:
-        if footer.columns != first.columns:
+        if footer.schema is not first.schema and footer.columns != first.columns:
             raise UnservableFile(
                 "The files don't make one table: {difference}",
                 difference=column_difference(

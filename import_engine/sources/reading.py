@@ -23,7 +23,7 @@ from contract.words import VersionedFormat
 from domain_errors import DomainError
 from import_engine.sources.exchange import Exchange, Overdue
 from import_engine.sources.uris import SourceUri, is_link_local
-from operating_system import entries_below, lies_in, open_below, read_at, real_path
+from operating_system import IS_WINDOWS, entries_below, open_below, open_in, read_at, real_path
 
 if TYPE_CHECKING:
     import httpx
@@ -496,7 +496,11 @@ def _local_names(uri: SourceUri) -> Iterator[str]:
         folder = uri.local_path.resolve()
         _require_public(uri, folder)
         for entry in entries_below(*_place(uri)):
-            if uri.private and entry.is_dir() and lies_in(folder / entry.name, uri.private):
+            if (
+                uri.private
+                and entry.is_dir()
+                and uri.private.contains(folder / entry.name, is_real=not entry.is_symlink())
+            ):
                 continue
             if entry.is_symlink() and not entry.name.startswith((".", "_")):
                 raise _link(uri.child(entry.name))
@@ -524,12 +528,53 @@ def open_file_below(uri: SourceUri) -> int:
         return descriptor
 
 
+class OpenFolder:
+    """Opens files below their prefix as :func:`open_file_below` does; for one thread.
+
+    The folder of the file before stays open, so that files of one folder need one check of the
+    folders above. Close it after the last one.
+    """
+
+    def __init__(self) -> None:
+        self._folder: tuple[str, ...] = ()
+        self._descriptor: int | None = None
+
+    def open_file(self, uri: SourceUri) -> int:
+        """Open a file; see :func:`open_file_below`."""
+        folder = uri.segments[:-1]
+        if IS_WINDOWS or len(folder) < uri.allowed:
+            return open_file_below(uri)
+        if self._descriptor is None or self._folder != folder:
+            self.close()
+            above = replace(uri, segments=folder, is_folder=True)
+            try:
+                self._folder, self._descriptor = folder, open_file_below(above)
+            except SourceNotFound:  # the error names the file
+                return open_file_below(uri)
+        with _local_errors(uri):
+            descriptor = open_in(self._descriptor, uri.name)
+            if uri.private is not None and uri.private.has(descriptor):
+                os.close(descriptor)
+                raise _private(uri)
+            return descriptor
+
+    def close(self) -> None:
+        """Close the folder."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
 def _require_public(uri: SourceUri, path: Path) -> None:
     """Refuse what lies in the data directory, wherever links and mounts lead by now."""
-    if uri.private is not None and lies_in(path, uri.private):
-        raise SourceDenied(
-            "{uri} leads into the server's data directory, of which no file is read.", uri=str(uri)
-        )
+    if uri.private is not None and uri.private.contains(path, is_real=True):
+        raise _private(uri)
+
+
+def _private(uri: SourceUri) -> SourceDenied:
+    return SourceDenied(
+        "{uri} leads into the server's data directory, of which no file is read.", uri=str(uri)
+    )
 
 
 def _place(uri: SourceUri) -> tuple[Path, Sequence[str]]:

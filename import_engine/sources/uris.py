@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
 from contract.requests.submitting import MAX_URI_LENGTH
 from domain_errors import DomainError
-from operating_system import lies_in
+from operating_system import PrivateFolder
 
 SCHEMES = ("https", "http", "s3", "gs", "az", "file")
 ENCODED = ("https", "http", "file")
@@ -51,7 +51,7 @@ class SourceUri:
         Whether the path ends with a slash.
     allowed : int
         The number of segments of the prefix that allows this URI.
-    private : Path or None
+    private : PrivateFolder or None
         A folder of which no file may be read: the server's data directory, with keys and tokens.
     """
 
@@ -60,10 +60,12 @@ class SourceUri:
     segments: tuple[str, ...]
     is_folder: bool
     allowed: int = 0
-    private: Path | None = field(default=None, compare=False)
+    private: PrivateFolder | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
-        path = "/".join(map(_quoted, self.segments) if self.scheme in ENCODED else self.segments)
+        path = "/".join(self.segments)
+        if self.scheme in ENCODED:
+            path = quote(path, safe="/!$&'()*+,;=:@~")
         return f"{self.scheme}://{self.host}/{path}" + ("/" if self.is_folder and path else "")
 
     @property
@@ -90,7 +92,12 @@ class SourceUri:
 
     def child(self, name: str) -> SourceUri:
         """The URI of a file in this folder."""
-        return replace(self, segments=(*self.segments, name), is_folder=False)
+        return self.below((name,))
+
+    def below(self, names: Iterable[str]) -> SourceUri:
+        """The URI of a file below this folder, by the names of its folders and its own."""
+        segments = (*self.segments, *names)
+        return SourceUri(self.scheme, self.host, segments, False, self.allowed, self.private)
 
 
 def parse_uri(text: str, loc: Sequence[str | int] = ()) -> SourceUri:
@@ -182,10 +189,6 @@ def _leads_up(segment: str) -> bool:
     return decoded.partition(";")[0] in (".", "..") or "/" in decoded or "\\" in decoded
 
 
-def _quoted(segment: str) -> str:
-    return quote(segment, safe="!$&'()*+,;=:@~")
-
-
 def parse_prefixes(text: str, private: Path | None = None) -> tuple[SourceUri, ...]:
     """Parse a list of prefixes with commas; URIs under them carry ``private``.
 
@@ -196,22 +199,23 @@ def parse_prefixes(text: str, private: Path | None = None) -> tuple[SourceUri, .
         or lies in it, also through links.
     """
     prefixes = tuple(parse_uri(part.strip()) for part in text.split(",") if part.strip())
+    folder = None if private is None else PrivateFolder(private)
     for prefix in prefixes:
         if is_link_local(urlsplit(f"//{prefix.host}").hostname or ""):
             raise InvalidUri("A prefix can't name a link-local address.")
-        if private is not None and prefix.scheme == "file":
-            _require_apart(prefix, private)
-    return tuple(replace(prefix, private=private) for prefix in prefixes)
+        if folder is not None and prefix.scheme == "file":
+            _require_apart(prefix, folder)
+    return tuple(replace(prefix, private=folder) for prefix in prefixes)
 
 
-def _require_apart(prefix: SourceUri, private: Path) -> None:
+def _require_apart(prefix: SourceUri, private: PrivateFolder) -> None:
     theirs = prefix.local_path
-    if private.resolve().is_relative_to(theirs.resolve()) or lies_in(theirs, private):
+    if private.path.resolve().is_relative_to(theirs.resolve()) or private.contains(theirs):
         raise InvalidUri(
             "{prefix} contains the data directory {data_dir} or lies in it, which holds keys and "
             "tokens. Name folders beside it.",
             prefix=str(prefix),
-            data_dir=str(private),
+            data_dir=str(private.path),
         )
 
 

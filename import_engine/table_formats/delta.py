@@ -13,8 +13,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,21 +24,24 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from contract.requests.attaching import MAX_FILES
-from domain_errors import DomainError, counted
+from domain_errors import DomainError
 from import_engine.sources.connections import OpenConnection
 from import_engine.sources.reading import SourceNotFound
 from import_engine.sources.uris import SourceUri
 from import_engine.table_formats.deletion_vectors import positions_stop
 from import_engine.table_formats.snapshots import (
+    NO_POSITIONS,
     BrokenLog,
     DeclaredColumn,
     Snapshot,
     SnapshotFile,
     UnsupportedTable,
     VersionNotFound,
+    binary_partition,
     declared_type,
     file_below,
+    library_errors,
+    require_file_count,
     text_of,
 )
 from parquet_tables.database import registered
@@ -150,6 +152,13 @@ class _Copy:
     stated: dict[str, int] = field(default_factory=dict)
     stops: dict[str, int] = field(default_factory=dict)
     committed_at: str | None = None
+    uris: dict[str, SourceUri] = field(default_factory=dict)
+
+    def uri_of(self, path: str) -> SourceUri:
+        """The URI of a data file by its decoded path, which is checked once."""
+        if path not in self.uris:
+            self.uris[path] = file_below(self.table, path, is_relative=True)
+        return self.uris[path]
 
     def path_of(self, uri: SourceUri) -> Path:
         """Where the copy of a file lies."""
@@ -182,8 +191,9 @@ class _Copy:
 
     def _read(self, action: dict[str, Any]) -> None:
         if (add := action.get("add")) is not None:
-            file_below(self.table, unquote(add["path"]), is_relative=True)
-            self.note_vector(unquote(add["path"]), add.get("deletionVector"), add.get("stats"))
+            path = unquote(add["path"])
+            self.uri_of(path)
+            self.note_vector(path, add.get("deletionVector"), add.get("stats"))
         if (made := action.get("commitInfo", {}).get("timestamp")) is not None:
             at = datetime.fromtimestamp(made / 1000, UTC)
             self.committed_at = at.isoformat(timespec="milliseconds")
@@ -278,25 +288,10 @@ def read_delta(
         else:
             copy.add(uri)
             _note_vectors(copy, cursor, folder / LOG_FOLDER / name)
-    with _library_errors(table):
+    with library_errors("deltalake", table):
         read = DeltaTable(str(folder), version=wanted)
         _require_features(table, read)
         return _snapshot(table, read, cursor, copy, wanted)
-
-
-@contextmanager
-def _library_errors(table: SourceUri) -> Iterator[None]:
-    """An error of the library without its text, which may hold paths of the server."""
-    try:
-        yield
-    except DomainError:
-        raise
-    except Exception as error:
-        raise BrokenLog(
-            "deltalake can't read the log of the Delta table {uri} ({kind}).",
-            uri=str(table),
-            kind=type(error).__name__,
-        ) from error
 
 
 def _note_vectors(copy: _Copy, cursor: duckdb.DuckDBPyConnection, checkpoint: Path) -> None:
@@ -329,15 +324,19 @@ def _note_rows(copy: _Copy, cursor: duckdb.DuckDBPyConnection, checkpoint: Path)
     vector, stats = (
         f"add.{name}" if name in of_add else "NULL" for name in ("deletionVector", "stats")
     )
+    has_vector = (
+        f"{vector} IS NOT NULL" if vector == "NULL" else f"{vector}.storageType IS NOT NULL"
+    )
     found = cursor.execute(
-        f"SELECT add.path, {vector}, {stats} FROM read_parquet(?) WHERE add.path IS NOT NULL",
+        f"SELECT add.path, CASE WHEN {has_vector} THEN {vector} END, "
+        f"CASE WHEN {has_vector} THEN {stats} END "
+        "FROM read_parquet(?) WHERE add.path IS NOT NULL",
         [str(checkpoint)],
     )
     while rows := found.fetchmany(_ROWS_AT_ONCE):
         for path, of_file, text in rows:
-            file_below(copy.table, unquote(path), is_relative=True)
-            has_vector = of_file is not None and of_file["storageType"] is not None
-            copy.note_vector(unquote(path), of_file if has_vector else None, text)
+            copy.uri_of(unquote(path))
+            copy.note_vector(unquote(path), of_file, text)
 
 
 def _require_features(table: SourceUri, read: DeltaTable) -> None:
@@ -360,78 +359,90 @@ def _snapshot(
     copy: _Copy,
     version: int,
 ) -> Snapshot:
-    partitions = set(read.metadata().partition_columns)
-    mapping = read.metadata().configuration.get("delta.columnMapping.mode", "none")
-    columns = []
-    physical = {}
-    for each in json.loads(read.schema().to_json())["fields"]:
-        name, type_, metadata = each["name"], each["type"], each["metadata"]
-        source = name
-        if mapping != "none":
-            source = metadata.get("delta.columnMapping.physicalName", name)
-        physical[name] = source
-        if name in partitions and type_ == "binary":
-            raise UnsupportedTable(
-                'The partition column "{column}" of the table {uri} is binary, which isn\'t '
-                "supported.",
-                column=name,
-                uri=str(table),
-            )
-        columns.append(
-            DeclaredColumn(
-                name,
-                declared_type(type_, _TIMES) if isinstance(type_, str) else type_["type"],
-                None if name in partitions else source,
-                metadata.get("delta.columnMapping.id") if mapping == "id" else None,
-            )
-        )
-    actions = read.get_add_actions(flatten=True)
-    names = set(actions.column_names)
-    paths: Any = actions.column("path").to_pylist()
-    if len(paths) > MAX_FILES:
-        raise UnsupportedTable(
-            "The Delta table {uri} has {files}; the limit is {limit}.",
-            uri=str(table),
-            files=counted(len(paths), "file"),
-            limit=MAX_FILES,
-        )
-    if len({unquote(path) for path in paths}) < len(paths):
+    columns = _columns(table, read)
+    actions: Any = read.get_add_actions(flatten=True)
+    stated: dict[str, list[Any]] = {
+        name: actions.column(name).to_pylist()
+        for name in actions.column_names
+        if name in ("path", "num_records") or name.startswith("partition.")
+    }
+    paths = [unquote(path) for path in stated["path"]]
+    require_file_count(table, len(paths))
+    if len(set(paths)) < len(paths):
         raise BrokenLog("The Delta table {uri} lists a file twice.", uri=str(table))
-    rows: Any = actions.column("num_records").to_pylist() if "num_records" in names else []
-    values: dict[str, Any] = {}
-    for name in partitions:
-        key = next(
-            each
-            for each in (f"partition.{name}", f"partition.{physical[name]}")
-            if each in names or not paths
-        )
-        values[name] = actions.column(key).to_pylist() if paths else []
+    rows = stated.get("num_records", [None] * len(paths))
+    partitions = {} if not paths else _partitions(columns, stated)
+    values: list[dict[str, str | None]] = [
+        dict(zip(partitions, map(text_of, of_file), strict=True))
+        for of_file in zip(*partitions.values(), strict=True)
+    ] or [{}] * len(paths)
     deleted = _deleted(read, cursor, copy, paths)
-    files = tuple(
-        SnapshotFile(
-            file_below(table, unquote(path), is_relative=True),
-            rows[at] if rows else None,
-            {name: text_of(of[at]) for name, of in values.items()},
-            deleted.pop(unquote(path), np.empty(0, dtype=np.int64)),
-        )
+    files = [
+        SnapshotFile(copy.uri_of(path), rows[at], values[at], deleted.pop(path, NO_POSITIONS))
         for at, path in enumerate(paths)
-    )
+    ]
     if deleted:
         raise BrokenLog(
             "A deletion vector of the Delta table {uri} is of a file that isn't in the version.",
             uri=str(table),
         )
-    ordered = sorted(files, key=lambda file: file.uri.segments)
-    return Snapshot("delta", table, str(version), copy.committed_at, tuple(columns), tuple(ordered))
+    files.sort(key=lambda file: file.uri.segments)
+    return Snapshot(
+        "delta",
+        table,
+        str(version),
+        copy.committed_at,
+        tuple(column for column, _ in columns),
+        tuple(files),
+    )
+
+
+Columns = list[tuple[DeclaredColumn, str]]
+"""The columns of a table with their physical names."""
+
+
+def _columns(table: SourceUri, read: DeltaTable) -> Columns:
+    metadata = read.metadata()
+    partitions = set(metadata.partition_columns)
+    mapping = metadata.configuration.get("delta.columnMapping.mode", "none")
+    columns = []
+    for field_ in json.loads(read.schema().to_json())["fields"]:
+        name, type_, of_field = field_["name"], field_["type"], field_["metadata"]
+        physical = name
+        if mapping != "none":
+            physical = of_field.get("delta.columnMapping.physicalName", name)
+        if name in partitions and type_ == "binary":
+            raise binary_partition(table, name)
+        column = DeclaredColumn(
+            name,
+            declared_type(type_, _TIMES) if isinstance(type_, str) else type_["type"],
+            None if name in partitions else physical,
+            of_field.get("delta.columnMapping.id") if mapping == "id" else None,
+        )
+        columns.append((column, physical))
+    return columns
+
+
+def _partitions(columns: Columns, stated: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
+    """The values of all files by partition column; the log has either name of a column."""
+    return {
+        column.name: next(
+            stated[key]
+            for key in (f"partition.{column.name}", f"partition.{physical}")
+            if key in stated
+        )
+        for column, physical in columns
+        if column.source is None
+    }
 
 
 def _deleted(
     read: DeltaTable, cursor: duckdb.DuckDBPyConnection, copy: _Copy, paths: Sequence[str]
 ) -> dict[str, NDArray[np.int64]]:
-    """The deleted positions by the paths of files, decoded."""
+    """The deleted positions by the decoded paths of files."""
     if "deletionVectors" not in (read.protocol().reader_features or ()):
         return {}
-    if sum(copy.stops.get(unquote(path), 0) for path in paths) > MAX_POSITIONS:
+    if sum(copy.stops.get(path, 0) for path in paths) > MAX_POSITIONS:
         raise UnsupportedTable(
             "The deletion vectors of the Delta table {uri} reach to more than {limit} positions. "
             "Rewrite its files without the deleted rows.",

@@ -15,13 +15,13 @@ import io
 import json
 import re
 import zlib
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import duckdb
 import numpy as np
@@ -33,14 +33,19 @@ from import_engine.sources.connections import OpenConnection
 from import_engine.sources.reading import SourceNotFound
 from import_engine.sources.uris import SourceUri
 from import_engine.table_formats.snapshots import (
+    NO_POSITIONS,
     BrokenLog,
     DeclaredColumn,
     Snapshot,
     SnapshotFile,
     UnsupportedTable,
     VersionNotFound,
+    binary_partition,
     declared_type,
+    deleted_beyond,
     file_below,
+    library_errors,
+    require_file_count,
     text_of,
 )
 
@@ -48,7 +53,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pyiceberg.manifest import DataFile
+    from pyiceberg.schema import Schema
     from pyiceberg.table import FileScanTask, Table
+    from pyiceberg.transforms import Transform
     from pyiceberg.types import NestedField
     from pyroaring import BitMap64
 
@@ -70,6 +77,8 @@ _GZIP = 16 + zlib.MAX_WBITS
 _SPELLED = ("date", "time", "timestamp", "timestamptz", "timestamp_ns", "timestamptz_ns")
 """Types whose values pyiceberg has as numbers."""
 Positions = NDArray[np.int64]
+Partition: TypeAlias = "tuple[int, NestedField, Transform[Any, Any]]"
+"""A part of a partition spec: its place, its column and its transform."""
 
 
 class IcebergNotInstalled(DomainError):
@@ -213,7 +222,7 @@ def read_iceberg(
         raise IcebergNotInstalled from None
     table, metadata = _places(connection, uri, step)
     reads = _Reads(connection, table, step)
-    with _library_errors(reads):
+    with library_errors("pyiceberg", table, partial(_known_error, reads)):
         content = _unpacked(connection.content(metadata, MAX_METADATA_BYTES), metadata)
         read = _opened(reads, str(metadata), content)
         snapshot_id = _snapshot_id(read, table, version)
@@ -221,18 +230,14 @@ def read_iceberg(
         assert snapshot is not None  # noqa: S101 - its id was found
         scan = read.scan(snapshot_id=snapshot_id)
         planned = list(islice(scan.plan_files(), MAX_FILES + 1))
-        if len(planned) > MAX_FILES:
-            raise UnsupportedTable(
-                "The Iceberg table {uri} has more than {limit} files, which is the limit.",
-                uri=str(table),
-                limit=MAX_FILES,
-            )
+        require_file_count(table, len(planned))
         tasks = sorted(planned, key=lambda task: task.file.file_path)
         schema = scan.projection()
         columns = _columns(read, table, schema)
-        fields = {each.field_id: each for each in schema.fields}
+        specs = {task.file.spec_id for task in tasks}
+        partitions = {at: _identity_partitions(read, table, schema, at) for at in specs}
         deletes = _Deletes(reads, cursor, folder)
-        files = tuple(_file(read, reads, task, fields, deletes) for task in tasks)
+        files = tuple(_file(reads, task, partitions, deletes) for task in tasks)
         at = datetime.fromtimestamp(snapshot.timestamp_ms / 1000, UTC)
     return Snapshot(
         "iceberg",
@@ -244,29 +249,17 @@ def read_iceberg(
     )
 
 
-@contextmanager
-def _library_errors(reads: _Reads) -> Iterator[None]:
-    """An error of the library without its text, which may hold paths of the server."""
-    try:
-        yield
-    except DomainError:
-        raise
-    except Exception as error:
-        if reads.error is not None:
-            raise reads.error from None
-        if isinstance(error, duckdb.InterruptException):
-            raise
-        if "equality delete" in str(error).lower():
-            raise UnsupportedTable(
-                "The Iceberg table {uri} has equality deletes, which aren't supported. Rewrite its "
-                "data files, or have the writer write position deletes.",
-                uri=str(reads.table),
-            ) from None
-        raise BrokenLog(
-            "pyiceberg can't read the metadata of the Iceberg table {uri} ({kind}).",
+def _known_error(reads: _Reads, error: Exception) -> Exception | None:
+    """The error of a read that the library wraps, or that of equality deletes."""
+    if reads.error is not None:
+        return reads.error
+    if "equality delete" in str(error).lower():
+        return UnsupportedTable(
+            "The Iceberg table {uri} has equality deletes, which aren't supported. Rewrite its "
+            "data files, or have the writer write position deletes.",
             uri=str(reads.table),
-            kind=type(error).__name__,
-        ) from error
+        )
+    return None
 
 
 def _unpacked(content: bytes, metadata: SourceUri, limit: int = MAX_METADATA_BYTES) -> bytes:
@@ -361,10 +354,9 @@ def _name_mapping(read: Table) -> dict[int, tuple[str, ...]]:
 
 
 def _file(
-    read: Table,
     reads: _Reads,
     task: FileScanTask,
-    fields: Mapping[int, NestedField],
+    partitions: Mapping[int, Sequence[Partition]],
     deletes: _Deletes,
 ) -> SnapshotFile:
     file = task.file
@@ -377,39 +369,33 @@ def _file(
             uri=str(uri),
             problem=problem,
         )
-    return SnapshotFile(
-        uri,
-        file.record_count,
-        _partition_values(read, reads.table, file, fields),
-        deletes.of(file, task.delete_files),
-    )
+    values: dict[str, str | None] = {}
+    for at, column, transform in partitions[file.spec_id]:
+        value = file.partition[at]
+        if str(column.field_type) in _SPELLED and isinstance(value, int):
+            values[column.name] = transform.to_human_string(column.field_type, value)
+        else:
+            values[column.name] = text_of(value)
+    return SnapshotFile(uri, file.record_count, values, deletes.of(file, task.delete_files))
 
 
-def _partition_values(
-    read: Table, table: SourceUri, file: DataFile, fields: Mapping[int, NestedField]
-) -> dict[str, str | None]:
-    """The values of identity partitions, for files that lack their columns."""
+def _identity_partitions(
+    read: Table, table: SourceUri, schema: Schema, spec_id: int
+) -> list[Partition]:
+    """The identity partitions of a spec, whose columns files may lack."""
     from pyiceberg.transforms import IdentityTransform
 
-    spec = read.metadata.specs()[file.spec_id]
-    values: dict[str, str | None] = {}
-    for at, part in enumerate(spec.fields):
-        each = fields.get(part.source_id)
-        if each is None or not isinstance(part.transform, IdentityTransform):
+    columns = {column.field_id: column for column in schema.fields}
+    partitions: list[Partition] = []
+    for at, part in enumerate(read.metadata.specs()[spec_id].fields):
+        column = columns.get(part.source_id)
+        if column is None or not isinstance(part.transform, IdentityTransform):
             continue
-        if str(each.field_type) == "binary" or str(each.field_type).startswith("fixed["):
-            raise UnsupportedTable(
-                'The partition column "{column}" of the table {uri} is binary, which isn\'t '
-                "supported.",
-                column=each.name,
-                uri=str(table),
-            )
-        value = file.partition[at]
-        if str(each.field_type) in _SPELLED and isinstance(value, int):
-            values[each.name] = part.transform.to_human_string(each.field_type, value)
-        else:
-            values[each.name] = text_of(value)
-    return values
+        type_ = str(column.field_type)
+        if type_ == "binary" or type_.startswith("fixed["):
+            raise binary_partition(table, column.name)
+        partitions.append((at, column, part.transform))
+    return partitions
 
 
 @dataclass
@@ -424,7 +410,7 @@ class _Deletes:
 
     def of(self, data_file: DataFile, deletes: Iterable[DataFile]) -> Positions:
         """The deleted positions of a data file, sorted and distinct."""
-        parts = [np.empty(0, dtype=np.int64)]
+        parts = []
         for delete in deletes:
             if delete.file_path not in self._read:
                 self._read[delete.file_path] = self._positions(delete)
@@ -433,25 +419,20 @@ class _Deletes:
                 found = self._expanded(found, data_file, delete)
             if found is not None:
                 parts.append(found)
-        return np.unique(np.concatenate(parts))
+        return np.unique(np.concatenate(parts)) if parts else NO_POSITIONS
 
     def _expanded(self, vector: BitMap64, data_file: DataFile, delete: DataFile) -> Positions:
         """The positions of a deletion vector, none of them beyond the rows of the file."""
         self._require_count(delete, len(vector))
         if vector and vector.max() >= data_file.record_count:
-            raise BrokenLog(
-                "The table's metadata deletes the row {row} of {uri}, which has {rows} "
-                "{rows|row|rows}.",
-                row=vector.max(),
-                uri=str(self.reads.uri(data_file.file_path)),
-                rows=data_file.record_count,
-            )
+            uri = self.reads.uri(data_file.file_path)
+            raise deleted_beyond(uri, vector.max(), data_file.record_count)
         return np.fromiter(vector, dtype=np.int64, count=len(vector))
 
     def _positions(self, delete: DataFile) -> dict[str, Positions | BitMap64]:
         content = self.reads.content(delete.file_path)
         if delete.file_format.name == "PUFFIN":
-            return dict(_vectors(content))
+            return dict(_vectors(self.reads.uri(delete.file_path), content))
         if delete.file_format.name != "PARQUET":
             raise UnsupportedTable(
                 "The delete file {uri} is {format}, and only Parquet and Puffin are supported.",
@@ -491,8 +472,11 @@ class _Deletes:
             )
 
 
-def _vectors(content: bytes) -> Iterator[tuple[str, BitMap64]]:
-    """The deletion vectors of a Puffin file: length, magic number, bitmap, checksum."""
+def _vectors(uri: SourceUri, content: bytes) -> Iterator[tuple[str, BitMap64]]:
+    """The deletion vectors of a Puffin file: length, magic number, bitmap, checksum.
+
+    The format has them without compression, so that a small file can't grow.
+    """
     from pyiceberg.table.puffin import PuffinFile
     from pyroaring import BitMap64
 
@@ -500,6 +484,11 @@ def _vectors(content: bytes) -> Iterator[tuple[str, BitMap64]]:
     for blob in puffin.footer.blobs:
         if blob.type != "deletion-vector-v1":
             continue
+        if blob.compression_codec is not None:
+            raise BrokenLog(
+                "A deletion vector in {uri} is compressed, which the Puffin format excludes.",
+                uri=str(uri),
+            )
         payload = puffin.get_blob_payload(blob)
         end = 4 + int.from_bytes(payload[:4], "big")
         vector = BitMap64.deserialize(payload[8:end])

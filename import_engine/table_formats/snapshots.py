@@ -7,17 +7,20 @@ read.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from decimal import Decimal
 
+import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
+from contract.requests.attaching import MAX_FILES
 from contract.words import VersionedFormat
 from domain_errors import DomainError
-from import_engine.attaching import Footer, UnservableFile
+from import_engine.attaching import FileSchema, Footer, UnservableFile
 from import_engine.errors import UnreadableFile
 from import_engine.sources.uris import SourceUri
 from parquet_tables.footers.relaid import encoded, is_constant_type
@@ -25,6 +28,7 @@ from parquet_tables.layouts import LaidColumn
 from parquet_tables.names import settle_names
 
 _SAME_SCHEMES = {"s3a": "s3", "s3n": "s3", "abfss": "az", "abfs": "az", "wasbs": "az"}
+_NOT_NAMES = frozenset(("", ".", ".."))
 _DECIMAL = re.compile(r"decimal\(\s*(\d+)\s*,\s*(\d+)\s*\)")
 DECLARED_TYPES = {
     "string": "VARCHAR",
@@ -86,6 +90,9 @@ class DeclaredColumn:
     names: tuple[str, ...] = ()
 
 
+NO_POSITIONS: NDArray[np.int64] = np.empty(0, dtype=np.int64)
+
+
 @dataclass(frozen=True)
 class SnapshotFile:
     """A file of a version.
@@ -103,7 +110,7 @@ class SnapshotFile:
     uri: SourceUri
     rows: int | None
     values: Mapping[str, str | None]
-    deleted: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    deleted: NDArray[np.int64] = field(default_factory=lambda: NO_POSITIONS)
 
 
 @dataclass(frozen=True)
@@ -138,16 +145,16 @@ def file_below(table: SourceUri, path: str, *, is_relative: bool) -> SourceUri:
     BrokenLog
         It isn't in the folder of the table.
     """
-    inner = _inner(table, path, is_relative=is_relative)
-    parts = tuple(inner.split("/")) if inner else ()
-    if not parts or any(part in ("", ".", "..") or not part.isprintable() for part in parts):
+    inner = _inner(table, path, is_relative=is_relative) or ""
+    names = inner.split("/")
+    if not inner.isprintable() or not _NOT_NAMES.isdisjoint(names):
         raise BrokenLog(
             "The table {uri} names the file {path}, which isn't in its folder. Nothing outside of "
             "a table's folder is read.",
             uri=str(table),
             path=repr(path[:200]),
         )
-    return replace(table, segments=(*table.segments, *parts), is_folder=False)
+    return table.below(names)
 
 
 def _inner(table: SourceUri, path: str, *, is_relative: bool) -> str | None:
@@ -164,10 +171,64 @@ def _inner(table: SourceUri, path: str, *, is_relative: bool) -> str | None:
     host, _, inner = rest.partition("/")
     if scheme == "az":
         host = host.partition("@")[0]
-    start = "".join(f"{segment}/" for segment in table.segments)
+    start = "/".join((*table.segments, ""))
     if (scheme, host) != (table.scheme, table.host) or not inner.startswith(start):
         return None
     return inner.removeprefix(start)
+
+
+def require_file_count(table: SourceUri, count: int) -> None:
+    """Refuse a table with more files than ``MAX_FILES``."""
+    if count > MAX_FILES:
+        raise UnsupportedTable(
+            "The table {uri} has more than {limit} files, which is the limit.",
+            uri=str(table),
+            limit=MAX_FILES,
+        )
+
+
+def binary_partition(table: SourceUri, column: str) -> UnsupportedTable:
+    """The error of a partition column whose values have no text."""
+    return UnsupportedTable(
+        'The partition column "{column}" of the table {uri} is binary, which isn\'t supported.',
+        column=column,
+        uri=str(table),
+    )
+
+
+def deleted_beyond(file: SourceUri, row: int, rows: int) -> BrokenLog:
+    """The error of a deleted row that a file doesn't have."""
+    return BrokenLog(
+        "The table's metadata deletes the row {row} of {uri}, which has {rows} {rows|row|rows}.",
+        row=row,
+        uri=str(file),
+        rows=rows,
+    )
+
+
+@contextmanager
+def library_errors(
+    library: str,
+    table: SourceUri,
+    known: Callable[[Exception], Exception | None] = lambda _: None,
+) -> Iterator[None]:
+    """An error of a format's library without its text, which may hold paths of the server.
+
+    ``known`` returns the error to raise for one of the library that is known.
+    """
+    try:
+        yield
+    except (DomainError, duckdb.InterruptException):
+        raise
+    except Exception as error:
+        if (own := known(error)) is not None:
+            raise own from None
+        raise BrokenLog(
+            "{library} can't read the metadata of the table {uri} ({kind}).",
+            library=library,
+            uri=str(table),
+            kind=type(error).__name__,
+        ) from error
 
 
 def text_of(value: object) -> str | None:
@@ -188,9 +249,13 @@ def text_of(value: object) -> str | None:
     raise TypeError(type(value).__name__)
 
 
+Sources = tuple[tuple[str, str | None], ...]
+"""Columns that have another source in a file than in the table."""
+
+
 def laid_out(
     snapshot: Snapshot, footers: Sequence[Footer]
-) -> tuple[tuple[LaidColumn, ...], list[tuple[tuple[str, str | None], ...]]]:
+) -> tuple[tuple[LaidColumn, ...], list[Sources]]:
     """The columns of a version with their sources, and the sources of each file that differ.
 
     Raises
@@ -209,34 +274,63 @@ def laid_out(
                 column=name,
                 uri=str(snapshot.uri),
             )
-    places = [
-        _sources(snapshot, file, footer)
-        for file, footer in zip(snapshot.files, footers, strict=True)
-    ]
+    # Files of one schema have the same columns: each schema is compared once.
+    of_schemas: dict[int, _OfSchema] = {}
+    for file, footer in zip(snapshot.files, footers, strict=True):
+        if id(footer.schema) not in of_schemas:
+            places = _sources(snapshot, file, footer.schema)
+            of_schemas[id(footer.schema)] = _OfSchema(file, footer.schema, places)
     laid = tuple(
-        LaidColumn(column.name, _type(snapshot, at, column, footers, places), column.source)
+        LaidColumn(
+            column.name, _type(snapshot, at, column, tuple(of_schemas.values())), column.source
+        )
         for at, column in enumerate(snapshot.columns)
     )
-    sources: list[tuple[tuple[str, str | None], ...]] = []
-    for file, footer, own in zip(snapshot.files, footers, places, strict=True):
-        _require_rows(file, footer)
-        _require_values(snapshot, laid, file, own)
-        sources.append(
-            tuple(
-                (column.name, source)
-                for column, source in zip(laid, own, strict=True)
-                if source != column.source and (source or column.source in footer.types)
-            )
+    sources = {
+        key: tuple(
+            (column.name, source)
+            for column, source in zip(laid, one.places, strict=True)
+            if source != column.source and (source or column.source in one.schema.types)
         )
-    return laid, sources
+        for key, one in of_schemas.items()
+    }
+    absent = {
+        key: [column for column, source in zip(laid, one.places, strict=True) if source is None]
+        for key, one in of_schemas.items()
+    }
+    for file, footer in zip(snapshot.files, footers, strict=True):
+        _require_rows(file, footer)
+        _require_values(snapshot, file, absent[id(footer.schema)])
+    return laid, [sources[id(footer.schema)] for footer in footers]
 
 
-def _sources(snapshot: Snapshot, file: SnapshotFile, footer: Footer) -> list[str | None]:
+@dataclass(frozen=True)
+class _OfSchema:
+    """A schema of files, the first file that has it, and the names of the columns in it."""
+
+    file: SnapshotFile
+    schema: FileSchema
+    places: list[str | None]
+
+
+def constants(
+    laid: Sequence[LaidColumn], file: SnapshotFile, footer: Footer, sources: Sources
+) -> tuple[tuple[str, str | None], ...]:
+    """The values of a file's partition whose columns the file hasn't got."""
+    if not file.values:
+        return ()
+    source_of = {column.name: column.source for column in laid} | dict(sources)
+    return tuple(
+        (name, value) for name, value in file.values.items() if source_of[name] not in footer.types
+    )
+
+
+def _sources(snapshot: Snapshot, file: SnapshotFile, schema: FileSchema) -> list[str | None]:
     """The names of columns in a file; None if it hasn't got them."""
     columns = snapshot.columns
     if not any(column.field_id is not None and column.source is not None for column in columns):
-        return [column.source if column.source in footer.types else None for column in columns]
-    by_id: dict[int | None, str] = dict(zip(footer.field_ids, footer.types, strict=True))
+        return [column.source if column.source in schema.types else None for column in columns]
+    by_id: dict[int | None, str] = dict(zip(schema.field_ids, schema.types, strict=True))
     by_id.pop(None, None)
     if not by_id and not any(column.names for column in columns):
         raise UnsupportedTable(
@@ -250,24 +344,20 @@ def _sources(snapshot: Snapshot, file: SnapshotFile, footer: Footer) -> list[str
         if column.source is None
         else by_id.get(column.field_id)
         if by_id
-        else next((name for name in column.names if name in footer.types), None)
+        else next((name for name in column.names if name in schema.types), None)
         for column in columns
     ]
 
 
 def _type(
-    snapshot: Snapshot,
-    at: int,
-    column: DeclaredColumn,
-    footers: Sequence[Footer],
-    places: Sequence[Sequence[str | None]],
+    snapshot: Snapshot, at: int, column: DeclaredColumn, of_schemas: Sequence[_OfSchema]
 ) -> str:
     """The type of a column: that of the files, which must be equal, or else the declared one."""
     found: str | None = None
-    for file, footer, own in zip(snapshot.files, footers, places, strict=True):
-        if (source := own[at]) is None:
+    for one in of_schemas:
+        if (source := one.places[at]) is None:
             continue
-        type_ = footer.types[source]
+        type_ = one.schema.types[source]
         if type_ not in (column.type, *_ACCEPTED.get(column.type, ())) or type_ != (found or type_):
             raise UnsupportedTable(
                 'The column "{column}" is {type} in {uri}, and {declared} in the table. A type '
@@ -275,7 +365,7 @@ def _type(
                 "files.",
                 column=column.name,
                 type=type_,
-                uri=str(file.uri),
+                uri=str(one.file.uri),
                 declared=column.type if found is None else found,
             )
         found = type_
@@ -300,25 +390,14 @@ def _require_rows(file: SnapshotFile, footer: Footer) -> None:
             rows=footer.rows,
         )
     if len(file.deleted) and not 0 <= file.deleted[0] <= file.deleted[-1] < footer.rows:
-        raise BrokenLog(
-            "The table's metadata deletes the row {row} of {uri}, which has {rows} "
-            "{rows|row|rows}.",
-            row=int(file.deleted[-1]),
-            uri=str(file.uri),
-            rows=footer.rows,
-        )
+        raise deleted_beyond(file.uri, int(file.deleted[-1]), footer.rows)
 
 
-def _require_values(
-    snapshot: Snapshot,
-    laid: Sequence[LaidColumn],
-    file: SnapshotFile,
-    own: Sequence[str | None],
-) -> None:
+def _require_values(snapshot: Snapshot, file: SnapshotFile, absent: Sequence[LaidColumn]) -> None:
     """Check the values of columns that the file hasn't got; of others the file's are read."""
-    for column, source in zip(laid, own, strict=True):
+    for column in absent if file.values else ():
         value = file.values.get(column.name)
-        if value is None or source is not None:
+        if value is None:
             continue
         try:
             encoded(column.type, value)

@@ -147,6 +147,8 @@ def require_agreement(stated: StatedFile) -> None:
             )
         for column, is_flat in zip(chunks, stated.is_flat, strict=True):
             values, expected = column.chunk.values, column.group_rows
+            if expected < 0:
+                raise FooterContradicted(f"row group {groups:,} has {expected:,} rows")
             if values < expected or (is_flat and values != expected):
                 raise FooterContradicted(
                     f"row group {groups:,} has {expected:,} rows, and its column "

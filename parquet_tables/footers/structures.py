@@ -248,6 +248,18 @@ def read_footer_bytes(read: ReadBytes, size_bytes: int) -> tuple[int, bytes]:
     return start, read(start, size_bytes - TAIL_BYTES - start)
 
 
+def footer_in(end: bytes, size_bytes: int) -> tuple[int, bytes] | None:
+    """Where the footer of a file starts, and its bytes, by the file's last bytes.
+
+    None if they don't hold a whole footer.
+    """
+    footer_bytes = int.from_bytes(end[-TAIL_BYTES:-4], "little")
+    start = size_bytes - TAIL_BYTES - footer_bytes
+    if end[-4:] != MAGIC or start < len(MAGIC) or footer_bytes + TAIL_BYTES > len(end):
+        return None
+    return start, end[len(end) - TAIL_BYTES - footer_bytes : -TAIL_BYTES]
+
+
 @dataclass(frozen=True)
 class Chunk:
     """The bytes of a column in a row group, as the footer states them."""

@@ -179,8 +179,11 @@ class SparkConnection:
         return self.run(work, on_progress, message)
 
     def make_view(self, name: str, table: Any) -> None:
-        """Make the view ``name`` of an Arrow table."""
-        self.session.createDataFrame(table).createOrReplaceTempView(name)
+        """Make the view ``name`` of an Arrow table, which may have no rows."""
+        from pyspark.sql.pandas.types import from_arrow_schema
+
+        schema = None if table.num_rows else from_arrow_schema(table.schema)
+        self.session.createDataFrame(table, schema).createOrReplaceTempView(name)
 
     def read_files(self, names: Sequence[str], groups: Sequence[ReadFiles], key: FileKey) -> None:
         """Make views of files: columns by their new names, row number and file key."""

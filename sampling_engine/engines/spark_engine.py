@@ -240,7 +240,7 @@ class SparkEngine:
     def _check(
         self, state: DrawState, wanted: Pass[Result], found: Result, on_progress: ProgressCallback
     ) -> None:
-        """Check in DuckDB the strata or units of rows that Spark found."""
+        """Check in DuckDB the filter, strata or units of rows that Spark found."""
         if isinstance(wanted, RankedBelow) and isinstance(found, RankedRows):
             _require_same(wanted.strata.of(found.ordinals, on_progress), found.strata)
         elif isinstance(wanted, RowsOfUnits | RowsOfPoints | ScanUnits) and isinstance(
@@ -248,6 +248,9 @@ class SparkEngine:
         ):
             rows = UnitRows(found.ordinals, found.units)
             self.check_units(state, wanted.units, wanted.row_filter, rows)
+        elif isinstance(wanted, RowsAtPlaces) and isinstance(found, np.ndarray):
+            strata = state.strata_of((), wanted.row_filter, ignore_progress)
+            _require_same(strata.of(found, on_progress), np.zeros_like(found))
 
     def list_rows(
         self,

@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from contextvars import copy_context
 from dataclasses import dataclass, replace
 from functools import partial
@@ -23,6 +24,7 @@ from import_engine.attaching import (
     files_of,
     masked,
     read_footer,
+    read_footers,
     require_equal_columns,
     verify,
 )
@@ -35,11 +37,13 @@ from import_engine.sources.connections import (
     credentials_from,
     named_version,
 )
-from import_engine.sources.uris import SourceUri, parse_uri
+from import_engine.sources.reading import OpenFolder
+from import_engine.sources.uris import SourceUri
 from import_engine.table_formats.delta import read_delta
 from import_engine.table_formats.iceberg import read_iceberg
-from import_engine.table_formats.snapshots import Snapshot, laid_out
+from import_engine.table_formats.snapshots import Snapshot, constants, laid_out
 from parquet_tables.attached import VersionReader
+from parquet_tables.columns import AttachedPath
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.layouts import LaidColumn
 from parquet_tables.progress import ProgressCallback, progress_part
@@ -58,6 +62,8 @@ FOOTER_SHARE = 0.1
 """The part of the progress for footers if the files are read whole."""
 FILES_OF_CURSOR = 10
 """Files whose footers are read with one cursor."""
+FOOTERS_AT_ONCE, END_BYTES = 1_000, 1 << 16
+"""Files whose footers are read at once, and the bytes of each; a longer footer is read alone."""
 
 Item = TypeVar("Item")
 
@@ -119,7 +125,7 @@ def open_attached(service: Service, table: StoredTable) -> None:
                 return connection.open(uri, version)
 
         with named_version(of_version):
-            connection.require(uri, version)
+            connection.require(uri, version, folders[file.connection])
         service.attached.add(
             file.path,
             open_version,
@@ -129,11 +135,13 @@ def open_attached(service: Service, table: StoredTable) -> None:
         )
 
     remote = [file for file in files if file.e_tag is not None]
-    for file in files:
-        if file.e_tag is None:
-            open_one(file)
-    with ThreadPoolExecutor(REQUESTS_AT_ONCE) as threads:
-        list(threads.map(open_one, remote))
+    with ExitStack() as closing_folders:
+        folders = {name: closing_folders.enter_context(closing(OpenFolder())) for name in names}
+        for file in files:
+            if file.e_tag is None:
+                open_one(file)
+        with ThreadPoolExecutor(REQUESTS_AT_ONCE) as threads:
+            list(threads.map(open_one, remote))
 
 
 def version_of(file: AttachedFile) -> FileVersion:
@@ -248,8 +256,7 @@ def attach(
         found = _attach_one(service, parquet, table, connection, uris, reads)
         if verifies:
             checks = progress_part(part, FOOTER_SHARE, 1.0)
-            found = _verified(service, parquet, found, checks)
-        open_attached(service, found.stored)
+            found = _verified(service, parquet, connection, found, checks)
         attached.append(found)
     return attached
 
@@ -257,6 +264,7 @@ def attach(
 def _verified(
     service: Service,
     parquet: ParquetDatabase,
+    connection: OpenConnection,
     table: AttachedTable,
     on_progress: ProgressCallback,
 ) -> AttachedTable:
@@ -265,8 +273,9 @@ def _verified(
     for at, (file, footer) in enumerate(zip(files, table.footers, strict=True)):
         part = progress_part(on_progress, at / len(files), (at + 1) / len(files))
         with parquet.cursor() as cursor:
-            path = replace(file, rows=0, partition=(), sources=(), layout=()).path
-            verify(cursor, parse_uri(file.uri), path, footer.columns, service.attached, part)
+            uri = connection.uri(file.uri)
+            path = _openable(service, connection, uri, version_of(file))
+            verify(cursor, uri, path, footer.columns, service.attached, part)
     verified = tuple(replace(file, verified=True) for file in files)
     return replace(table, stored=replace(table.stored, files=verified))
 
@@ -284,17 +293,23 @@ def _attach_one(
 
     if table.format == "parquet":
         listed = files_of(connection, uris, step)
-        files, footers = _read_footers(service, parquet, connection, listed, on_progress)
+        versions, footers = _read_footers(service, parquet, connection, listed, on_progress)
         columns = require_equal_columns(list(zip(listed, footers, strict=True)))
         laid, partitions = partition_columns(listed, columns)
-        stored = StoredTable(
-            table.key,
-            _columns(laid) or columns,
-            tuple(
-                replace(file, partition=values, layout=laid)
-                for file, values in zip(files, partitions, strict=True)
-            ),
+        files = tuple(
+            AttachedFile(
+                connection.name,
+                str(uri),
+                footer.rows,
+                **vars(version),
+                partition=values,
+                layout=laid,
+            )
+            for uri, version, footer, values in zip(
+                listed, versions, footers, partitions, strict=True
+            )
         )
+        stored = StoredTable(table.key, _columns(laid) or columns, files)
         return AttachedTable(stored, tuple(footers), np.empty(0, dtype=np.int64))
     read = {"delta": read_delta, "iceberg": read_iceberg}[table.format]
     with (
@@ -315,19 +330,28 @@ def _attached_snapshot(
 ) -> AttachedTable:
     """Read the footers of a version's files, and lay its columns out in them."""
     listed = [file.uri for file in snapshot.files]
-    files, footers = _read_footers(service, parquet, connection, listed, on_progress)
+    versions, footers = _read_footers(service, parquet, connection, listed, on_progress)
     laid, sources = laid_out(snapshot, footers)
-    attached = []
-    for file, footer, of, own in zip(files, footers, snapshot.files, sources, strict=True):
-        source_of = {column.name: column.source for column in laid} | dict(own)
-        values = tuple(
-            (name, value)
-            for name, value in of.values.items()
-            if source_of[name] not in footer.types
+    files = tuple(
+        AttachedFile(
+            connection.name,
+            str(file.uri),
+            footer.rows,
+            **vars(version),
+            partition=constants(laid, file, footer, own),
+            sources=own,
+            layout=laid,
         )
-        attached.append(replace(file, partition=values, sources=own, layout=laid))
-    starts = np.cumsum([0, *(file.rows for file in files)], dtype=np.int64)
-    deleted = [of.deleted + start for of, start in zip(snapshot.files, starts[:-1], strict=True)]
+        for file, version, footer, own in zip(
+            snapshot.files, versions, footers, sources, strict=True
+        )
+    )
+    starts = np.cumsum([0, *(footer.rows for footer in footers)], dtype=np.int64)
+    deleted = [
+        file.deleted + start
+        for file, start in zip(snapshot.files, starts[:-1], strict=True)
+        if len(file.deleted)
+    ]
     source = TableSource(
         snapshot.format,
         str(snapshot.uri),
@@ -335,7 +359,7 @@ def _attached_snapshot(
         snapshot.committed_at,
         sum(map(len, deleted)),
     )
-    stored = StoredTable(key, _columns(laid), tuple(attached), source=source)
+    stored = StoredTable(key, _columns(laid), files, source=source)
     return AttachedTable(
         stored, tuple(footers), np.concatenate([np.empty(0, dtype=np.int64), *deleted])
     )
@@ -347,43 +371,74 @@ def _read_footers(
     connection: OpenConnection,
     uris: Sequence[SourceUri],
     on_progress: ProgressCallback,
-) -> tuple[list[AttachedFile], list[Footer]]:
-    """The files at their versions with their rows, and their footers."""
-
-    def found(uri: SourceUri) -> AttachedFile:
-        version = connection.version(uri)
-        file = AttachedFile(connection.name, str(uri), rows=0, **vars(version))
-        add = partial(
-            service.attached.add, open_version=lambda: connection.open(uri, version), name=str(uri)
-        )
-        add(file.path, belief="footer")
-        add(masked(file.path), belief="counts")
-        return file
-
-    def read_footers(pairs: Sequence[tuple[SourceUri, AttachedFile]]) -> list[Footer]:
-        with parquet.cursor() as cursor:
-            cursor.execute("SET SESSION parquet_metadata_cache = true")
-            return [
-                read_footer(cursor, uri, file.path, service.attached, schemas)
-                for uri, file in pairs
-            ]
-
-    files: list[AttachedFile] = []
+) -> tuple[list[FileVersion], list[Footer]]:
+    """The versions of files, and their footers."""
+    versions: list[FileVersion] = []
     footers: list[Footer] = []
-    schemas: KnownSchemas = {}
-    with ThreadPoolExecutor(REQUESTS_AT_ONCE) as threads:
-        for part in _parts(uris, REQUESTS_AT_ONCE * FILES_OF_CURSOR):
+    with closing(_FooterReader(service, parquet, connection)) as reader:
+        for part in _parts(uris, FOOTERS_AT_ONCE):
             on_progress(len(footers) / len(uris), f"reading the footer of {part[0].name}")
-            now = list(threads.map(found, part))
-            pairs = _parts(list(zip(part, now, strict=True)), FILES_OF_CURSOR)
-            # The time limit of a request is in its context, which one thread can enter at a time.
-            tasks = [partial(copy_context().run, read_footers, pair) for pair in pairs]
-            footers += chain.from_iterable(threads.map(lambda task: task(), tasks))
-            files += now
-    with_rows = [
-        replace(file, rows=footer.rows) for file, footer in zip(files, footers, strict=True)
-    ]
-    return with_rows, footers
+            now, read = reader.read(part)
+            versions += now
+            footers += read
+    return versions, footers
+
+
+def _openable(
+    service: Service, connection: OpenConnection, uri: SourceUri, version: FileVersion
+) -> AttachedPath:
+    """Let DuckDB open a file that is being attached, with its footer and masked; its path."""
+    path = AttachedFile(connection.name, str(uri), rows=0, **vars(version)).path
+    opens = partial(connection.open, uri, version)
+    service.attached.add(path, opens, name=str(uri), belief="footer")
+    service.attached.add(masked(path), opens, name=str(uri), belief="counts")
+    return path
+
+
+class _FooterReader:
+    """Reads the versions and footers of files; requests to an object store run at the same time."""
+
+    def __init__(
+        self, service: Service, parquet: ParquetDatabase, connection: OpenConnection
+    ) -> None:
+        self._service, self._parquet, self._connection = service, parquet, connection
+        self._threads = ThreadPoolExecutor(REQUESTS_AT_ONCE)
+        self._folder = OpenFolder()
+        self._schemas: KnownSchemas = {}
+
+    def close(self) -> None:
+        self._folder.close()
+        self._threads.shutdown()
+
+    def read(self, uris: Sequence[SourceUri]) -> tuple[list[FileVersion], list[Footer]]:
+        """The versions of files, and their footers."""
+        end = partial(self._connection.end, most=END_BYTES, folder=self._folder)
+        is_local = self._connection.prefix.scheme == "file"
+        ends = [*map(end, uris)] if is_local else [*self._threads.map(end, uris)]
+        versions = [version for version, _ in ends]
+        footers = read_footers(
+            [(version.size_bytes, content) for version, content in ends],
+            self._schemas,
+            lambda places: self._read_alone([(uris[at], versions[at]) for at in places]),
+        )
+        return versions, footers
+
+    def _read_alone(self, files: Sequence[tuple[SourceUri, FileVersion]]) -> list[Footer]:
+        # The time limit of a request is in its context, which one thread can enter at a time.
+        tasks = [
+            partial(copy_context().run, self._read_with_cursor, part)
+            for part in _parts(files, FILES_OF_CURSOR)
+        ]
+        return list(chain.from_iterable(self._threads.map(lambda task: task(), tasks)))
+
+    def _read_with_cursor(self, files: Sequence[tuple[SourceUri, FileVersion]]) -> list[Footer]:
+        attached, footers = self._service.attached, []
+        with self._parquet.cursor() as cursor:
+            cursor.execute("SET SESSION parquet_metadata_cache = true")
+            for uri, version in files:
+                path = _openable(self._service, self._connection, uri, version)
+                footers.append(read_footer(cursor, uri, path, attached, self._schemas))
+        return footers
 
 
 def _columns(laid: Sequence[LaidColumn]) -> tuple[Column, ...]:

@@ -244,7 +244,7 @@ def test_deletes_are_counted_before_they_are_expanded(
 def test_large_vector_is_never_expanded(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     huge = BitMap64()
     huge.add_range(0, 10**9)
-    monkeypatch.setattr(iceberg, "_vectors", lambda _: [(path, huge)])
+    monkeypatch.setattr(iceberg, "_vectors", lambda *_: [(path, huge)])
     table = iceberg_sales(world.folder, "huge", files=1)
     (task,) = table.scan().plan_files()
     path = task.file.file_path
@@ -281,6 +281,20 @@ def test_gzipped_metadata_has_a_limit() -> None:
     assert len(iceberg._unpacked(packed, uri)) == 1_002
     with pytest.raises(iceberg.BrokenLog, match="more than 1,001 bytes"):
         iceberg._unpacked(packed, uri, 1_001)
+
+
+def test_a_compressed_deletion_vector_is_refused_before_it_grows(world: World) -> None:
+    table = iceberg_sales(world.folder, "compressed", files=1)
+    delete_in_iceberg(table, 0.5, "vectors")
+    (path,) = (world.folder / "compressed" / "data").glob("*.puffin")
+    content = path.read_bytes()
+    codec = b'"type": "deletion-vector-v1", "compression-codec": "zstd"'
+    footer_bytes = int.from_bytes(content[-12:-8], "little") + len(codec) - 28
+    changed = content.replace(b'"type": "deletion-vector-v1"', codec)
+    path.write_bytes(changed[:-12] + footer_bytes.to_bytes(4, "little") + changed[-8:])
+    _, job = attached(world, "compressed")
+    assert job["error_code"] == "broken_table_log"
+    assert "deletes-0.puffin is compressed" in job["error_message"]
 
 
 @pytest.mark.parametrize(

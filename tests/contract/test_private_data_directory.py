@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from operating_system import lies_in
+from import_engine.sources.reading import OpenFolder, SourceDenied, SourceNotFound
+from import_engine.sources.uris import parse_prefixes
+from operating_system import PrivateFolder
 from service.settings import InvalidSetting, Settings
 from tests.contract.problems import assert_problem
 from tests.support.attached_world import parquet_file
@@ -139,6 +143,48 @@ def test_folder_is_found_by_its_inode(tmp_path: Path) -> None:
     (other / "x").write_text("x")
     (other / "key").hardlink_to(own / "key")
     for inside in (own, own / "key", own / "files" / "ab" / "x", own / "new", other / "key"):
-        assert lies_in(inside, own), inside
+        assert PrivateFolder(own).contains(inside), inside
     for outside in (tmp_path, other, other / "x", other / "new"):
-        assert not lies_in(outside, own), outside
+        assert not PrivateFolder(own).contains(outside), outside
+
+
+def test_names_added_to_the_folder_are_noticed_at_once(tmp_path: Path) -> None:
+    own, other = tmp_path / "data", tmp_path / "other"
+    for folder in (own, other):
+        folder.mkdir()
+    private = PrivateFolder(own, refresh_s=1e9)
+    (other / "a").write_text("a")
+    assert not private.contains(other / "a")
+    os.utime(own, ns=(0, 0))  # a clock that is too coarse for the next change
+    assert not private.contains(other / "a")
+    (own / "key").hardlink_to(other / "a")
+    assert private.contains(other / "a")
+
+
+def test_files_of_an_open_folder_are_checked_one_by_one(tmp_path: Path) -> None:
+    own, lake = tmp_path / "data", tmp_path / "lake"
+    for folder in (own, lake / "a", lake / "b"):
+        folder.mkdir(parents=True)
+    (own / "key").write_text("key")
+    (lake / "a" / "x").write_text("ax")
+    (lake / "b" / "x").write_text("bx")
+    (lake / "a" / "hard").hardlink_to(own / "key")
+    (lake / "a" / "soft").symlink_to(own / "key")
+    (lake / "c").symlink_to(own)
+    (prefix,) = parse_prefixes(f"file://{lake}/", own)
+    with closing(OpenFolder()) as folder:
+
+        def content(*names: str) -> str:
+            uri = replace(prefix.below(names), allowed=len(prefix.segments))
+            with os.fdopen(folder.open_file(uri)) as file:
+                return file.read()
+
+        assert [content("a", "x"), content("b", "x"), content("a", "x")] == ["ax", "bx", "ax"]
+        for names in (("a", "hard"), ("c", "key")):
+            with pytest.raises((SourceDenied, SourceNotFound)):
+                content(*names)
+        with pytest.raises(SourceNotFound, match="symbolic link"):
+            content("a", "soft")
+        with pytest.raises(SourceNotFound, match="There is no file"):
+            content("d", "x")
+        assert content("b", "x") == "bx"

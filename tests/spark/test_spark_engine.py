@@ -32,6 +32,7 @@ from sampling_engine import (
     ClusterMethod,
     DrawnSample,
     KeyedOrder,
+    Method,
     MonetaryUnitMethod,
     RandomMethod,
     Round,
@@ -541,15 +542,24 @@ def test_a_file_with_other_rows_than_the_manifest_is_refused(
         pass
 
 
+@pytest.mark.parametrize(
+    "method",
+    [
+        RandomMethod(sample_size=20),
+        SystematicMethod(sample_size=20),
+        SystematicMethod(sample_size=20, sort_columns=("id",)),
+    ],
+    ids=("random", "systematic", "sorted"),
+)
 def test_rows_that_the_engines_read_differently_are_refused(
-    workshop: Workshop, server: SparkServer
+    workshop: Workshop, server: SparkServer, method: Method
 ) -> None:
     """Spark is shown another file with as many rows."""
     here, there = (
         workshop.table_of(f"SELECT i + {shift} AS id FROM range(100) AS r(i)") for shift in (50, 0)
     )
     small = parse_expression("id < 80", here)
-    rounds = [one_round(RandomMethod(sample_size=20), filter=small)]
+    rounds = [one_round(method, filter=small)]
     with (
         spark_engine(server, here, lambda _: uri_of(there.files[0])) as engine,
         pytest.raises(EnginesDisagree),
