@@ -54,6 +54,8 @@ MAX_LOG_BYTES = 1 << 30
 """Bytes of a log that are copied: one checkpoint, the commits after it, and deletion vectors."""
 MAX_POSITIONS = 1 << 30
 """Positions to which the deletion vectors of a version reach; deltalake expands each to a bool."""
+MAX_INLINE_CHARACTERS = 1 << 20
+"""Characters of a deletion vector within the log, which Python decodes."""
 READER_FEATURES = frozenset(
     {"columnMapping", "deletionVectors", "timestampNtz", "vacuumProtocolCheck", "typeWidening"}
 )
@@ -149,6 +151,8 @@ class _Copy:
     folder: Path
     copied_bytes: int = 0
     vectors: set[str] = field(default_factory=set)
+    live: dict[str, tuple[dict[str, Any] | None, str | None]] = field(default_factory=dict)
+    """The files of the version by decoded path, with their deletion vectors and statistics."""
     stated: dict[str, int] = field(default_factory=dict)
     stops: dict[str, int] = field(default_factory=dict)
     committed_at: str | None = None
@@ -175,12 +179,13 @@ class _Copy:
     def add_commit(self, uri: SourceUri) -> None:
         """Copy a commit, and check each of its lines."""
         content = self.add(uri)
+        added: list[dict[str, Any]] = []
         for number, line in enumerate(content.splitlines(), 1):
             if not line.strip():
                 continue
             try:
                 action = json.loads(line)
-                self._read(action)
+                self._read(action, added)
             except _STRANGE:
                 raise BrokenLog(
                     "The log of the Delta table can't be read: line {line} of {uri} isn't an "
@@ -188,33 +193,40 @@ class _Copy:
                     line=number,
                     uri=str(uri),
                 ) from None
+        # The actions of a commit have no order: one that replaces a vector removes its file, too.
+        for add in added:
+            self.live[unquote(add["path"])] = (add.get("deletionVector"), add.get("stats"))
 
-    def _read(self, action: dict[str, Any]) -> None:
+    def _read(self, action: dict[str, Any], added: list[dict[str, Any]]) -> None:
+        if (remove := action.get("remove")) is not None:
+            self.live.pop(unquote(remove["path"]), None)
         if (add := action.get("add")) is not None:
-            path = unquote(add["path"])
-            self.uri_of(path)
-            self.note_vector(path, add.get("deletionVector"), add.get("stats"))
+            self.uri_of(unquote(add["path"]))
+            added.append(add)
         if (made := action.get("commitInfo", {}).get("timestamp")) is not None:
             at = datetime.fromtimestamp(made / 1000, UTC)
             self.committed_at = at.isoformat(timespec="milliseconds")
 
-    def note_vector(self, path: str, vector: dict[str, Any] | None, stats: str | None) -> None:
+    def copy_vectors(self) -> None:
+        """Copy the files of the version's deletion vectors, and no older ones."""
+        for path, (vector, stats) in self.live.items():
+            if vector is None:
+                continue
+            try:
+                self._copy_vector(path, vector, stats)
+            except _STRANGE:
+                raise BrokenLog(
+                    "The deletion vector of {path} in the Delta table {uri} can't be read.",
+                    path=path,
+                    uri=str(self.table),
+                ) from None
+
+    def _copy_vector(self, path: str, vector: dict[str, Any], stats: str | None) -> None:
         """Copy the file of a deletion vector once; refuse one outside of the table or the file."""
-        if vector is None:
-            self.stated.pop(path, None)
-            self.stops.pop(path, None)
-            return
         self.stated[path] = int(vector["cardinality"])
         rows = None if not stats else json.loads(stats).get("numRecords")
         limit = MAX_POSITIONS if rows is None else min(int(rows), MAX_POSITIONS)
-        try:
-            stop = positions_stop(self._vector_bytes(vector), limit)
-        except ValueError:
-            raise BrokenLog(
-                "The deletion vector of {path} in the Delta table {uri} can't be read.",
-                path=path,
-                uri=str(self.table),
-            ) from None
+        stop = positions_stop(self._vector_bytes(vector), limit)
         if stop is None:
             raise BrokenLog(
                 "The deletion vector of {path} in the Delta table {uri} has a position beyond "
@@ -228,6 +240,13 @@ class _Copy:
     def _vector_bytes(self, vector: dict[str, Any]) -> bytes:
         text = vector["pathOrInlineDv"]
         if vector["storageType"] == "i":
+            if len(text) > MAX_INLINE_CHARACTERS:
+                raise UnsupportedTable(
+                    "The log of the Delta table {uri} has a deletion vector of more than {limit} "
+                    "characters. Rewrite its files without the deleted rows.",
+                    uri=str(self.table),
+                    limit=MAX_INLINE_CHARACTERS,
+                )
             return base64.b85decode(text.translate(_FROM_Z85))
         if vector["storageType"] != "u":
             file_below(self.table, text, is_relative=False)
@@ -243,7 +262,14 @@ class _Copy:
         uri = file_below(self.table, f"{prefix}/{name}" if prefix else name, is_relative=True)
         if text not in self.vectors:
             self.vectors.add(text)
-            self.add(uri)
+            try:
+                self.add(uri)
+            except SourceNotFound:
+                raise SourceNotFound(
+                    "There is no file {uri}, which has deleted rows of this version of the Delta "
+                    "table. A vacuum may have removed it: attach a newer version.",
+                    uri=str(uri),
+                ) from None
         offset = vector.get("offset")
         with self.path_of(uri).open("rb") as file:
             file.seek(1 if offset is None else offset)
@@ -287,15 +313,16 @@ def read_delta(
             copy.add_commit(uri)
         else:
             copy.add(uri)
-            _note_vectors(copy, cursor, folder / LOG_FOLDER / name)
+            _note_files(copy, cursor, folder / LOG_FOLDER / name)
+    copy.copy_vectors()
     with library_errors("deltalake", table):
         read = DeltaTable(str(folder), version=wanted)
         _require_features(table, read)
         return _snapshot(table, read, cursor, copy, wanted)
 
 
-def _note_vectors(copy: _Copy, cursor: duckdb.DuckDBPyConnection, checkpoint: Path) -> None:
-    """Copy the deletion vectors that a checkpoint names, and check the paths of its files."""
+def _note_files(copy: _Copy, cursor: duckdb.DuckDBPyConnection, checkpoint: Path) -> None:
+    """Note the files that a checkpoint names, and check their paths."""
     try:
         _note_rows(copy, cursor, checkpoint)
     except (duckdb.Error, *_STRANGE):
@@ -336,7 +363,7 @@ def _note_rows(copy: _Copy, cursor: duckdb.DuckDBPyConnection, checkpoint: Path)
     while rows := found.fetchmany(_ROWS_AT_ONCE):
         for path, of_file, text in rows:
             copy.uri_of(unquote(path))
-            copy.note_vector(unquote(path), of_file, text)
+            copy.live[unquote(path)] = (of_file, text)
 
 
 def _require_features(table: SourceUri, read: DeltaTable) -> None:

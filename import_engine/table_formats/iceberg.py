@@ -63,6 +63,8 @@ METADATA_FOLDER, ENDING = "metadata", ".metadata.json"
 VERSION_HINT = "version-hint.text"
 MAX_METADATA_BYTES = 1 << 30
 """Bytes of metadata, manifests and deletes that are read."""
+MAX_METADATA_JSON = 1 << 25
+"""Bytes of the metadata's JSON, which takes 18 times as much memory when it is read."""
 MAX_DELETED_ROWS = 1 << 27
 """Positions that the delete files of a snapshot have."""
 NAME_MAPPING = "schema.name-mapping.default"
@@ -223,7 +225,7 @@ def read_iceberg(
     table, metadata = _places(connection, uri, step)
     reads = _Reads(connection, table, step)
     with library_errors("pyiceberg", table, partial(_known_error, reads)):
-        content = _unpacked(connection.content(metadata, MAX_METADATA_BYTES), metadata)
+        content = _unpacked(connection.content(metadata, MAX_METADATA_JSON), metadata)
         read = _opened(reads, str(metadata), content)
         snapshot_id = _snapshot_id(read, table, version)
         snapshot = read.snapshot_by_id(snapshot_id)
@@ -262,7 +264,7 @@ def _known_error(reads: _Reads, error: Exception) -> Exception | None:
     return None
 
 
-def _unpacked(content: bytes, metadata: SourceUri, limit: int = MAX_METADATA_BYTES) -> bytes:
+def _unpacked(content: bytes, metadata: SourceUri, limit: int = MAX_METADATA_JSON) -> bytes:
     """The content of a metadata file, which is gzipped if its name says so."""
     if not metadata.name.endswith(f".gz{ENDING}"):
         return content

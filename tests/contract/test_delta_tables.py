@@ -23,6 +23,7 @@ from tests.support.lake_tables import (
     adds_of,
     delete_by_vector,
     delta_sales,
+    remove_of,
     sales,
     vector_bytes,
     z85,
@@ -335,6 +336,41 @@ def test_far_position_is_refused_whatever_the_log_says(world: World, stats: str 
     _, job = attached(world, path.name)
     assert job["error_code"] == "broken_table_log"
     assert "has a position beyond 1073741824 rows" in job["error_message"].replace(",", "")
+
+
+@pytest.mark.parametrize("rewrites", [False, True])
+def test_vectors_that_no_live_file_has_are_not_needed(world: World, rewrites: bool) -> None:
+    path = world.folder / f"replaced-{rewrites}"
+    delta_sales(path, files=1)
+    delete_by_vector(path, 0.1, in_files=True)
+    (vector,) = path.glob("deletion_vector_*.bin")
+    if rewrites:
+        (add,) = adds_of(path)
+        shutil.copy(path / add["path"], path / "rewritten.parquet")
+        plain = {name: value for name, value in add.items() if name != "deletionVector"}
+        add_commit(
+            path, [{"add": {**plain, "path": "rewritten.parquet"}}, {"remove": remove_of(add)}]
+        )
+    else:
+        delete_by_vector(path, 0.5)
+    vector.unlink()
+    _, job = attached(world, path.name)
+    assert job["status"] == "completed", job["error_message"]
+    assert job["output_summary"]["tables"][0]["rows"] == (500 if rewrites else 250)
+    _, job = attached(world, path.name, version=1)
+    assert job["error_code"] == "source_not_found"
+    assert "A vacuum may have removed it" in job["error_message"]
+
+
+def test_large_vectors_in_the_log_are_refused(world: World) -> None:
+    path = world.folder / "large-vector"
+    delta_sales(path, files=1)
+    (add,) = adds_of(path)
+    vector = _vector("i", "0" * 2_000_000, 1_600_000, 3)
+    add_commit(path, [VECTORS, {"add": {**add, "deletionVector": vector}}])
+    _, job = attached(world, path.name)
+    assert job["error_code"] == "unsupported_table"
+    assert "1048576 characters" in job["error_message"].replace(",", "")
 
 
 def test_deeply_nested_statistics_are_refused(world: World) -> None:

@@ -92,6 +92,13 @@ def adds_of(table: Path) -> list[dict[str, Any]]:
     return list(live.values())
 
 
+def remove_of(add: dict[str, Any]) -> dict[str, Any]:
+    """The action that removes a file, or its deletion vector."""
+    removed = {"path": add["path"], "deletionTimestamp": 1, "dataChange": True}
+    vector = add.get("deletionVector")
+    return removed if vector is None else {**removed, "deletionVector": vector}
+
+
 def delete_by_vector(table: Path, share: float, *, in_files: bool = False) -> int:
     """Delete a share of the rows of each file by a deletion vector; return the version.
 
@@ -112,8 +119,7 @@ def delete_by_vector(table: Path, share: float, *, in_files: bool = False) -> in
             vector |= {"storageType": "u", "pathOrInlineDv": z85(number), "offset": 1}
         else:
             vector |= {"storageType": "i", "pathOrInlineDv": z85(content)}
-        removed = {"path": add["path"], "deletionTimestamp": 1, "dataChange": True}
-        actions += [{"remove": removed}, {"add": {**add, "deletionVector": vector}}]
+        actions += [{"remove": remove_of(add)}, {"add": {**add, "deletionVector": vector}}]
     return add_commit(table, actions)
 
 
