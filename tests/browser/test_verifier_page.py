@@ -22,7 +22,7 @@ from parquet_tables.tables import Column
 from tests.support.live_server import LiveServer
 from tests.support.nightly import amount
 from tests.verifiers import tamperings
-from tests.verifiers.keyed_tamperings import TAMPERINGS
+from tests.verifiers.cluster_tamperings import TAMPERINGS
 from verifiers.verify_sample import Invalid, value_text
 
 HERE = Path(__file__).parents[1] / "verifiers"
@@ -180,6 +180,7 @@ SAME = {
     "proof_format",
     "dice_called_entropy",
     "beacon_before_plan",
+    "probability_of_a_line",
     "key_of_no_column",
     "key_in_the_data_is_not_the_samples",
 }

@@ -14,7 +14,7 @@ import pytest
 
 from tests.support.published_rounds import INVENTED, ROUND_1000
 from tests.verifiers import tamperings
-from tests.verifiers.keyed_tamperings import TAMPERINGS
+from tests.verifiers.cluster_tamperings import TAMPERINGS
 from verifiers import verify_sample
 
 NAMES = {file_name: name for name, file_name in verify_sample.FILES.items()}
@@ -207,7 +207,9 @@ def test_codes_are_documented() -> None:
         assert code in verify_sample.__doc__
 
 
-@pytest.mark.parametrize("base", ["mixed", "replaced", "dice", "proofs", "residual"])
+@pytest.mark.parametrize(
+    "base", ["mixed", "replaced", "dice", "proofs", "residual", "cluster_size", "cluster_stages"]
+)
 def test_every_cut_and_type_is_refused_without_a_traceback(base: str) -> None:
     """Replace each member of the statement by a value of another type: nothing else fails."""
     files = tamperings.load(base)
