@@ -2156,6 +2156,20 @@ def order_in_words(rnd: StatedRound) -> str:
     return words + (", equal keys numbered" if rnd.numbers_keys else "")
 
 
+def stages_in_words(rnd: StatedRound) -> str:
+    """Return how the clusters of a round were drawn as a sentence's end."""
+    given, facts = rnd.parameters, rnd.facts
+    chances = {"rows": ", by their rows", "size": f", by the sums of {given.get('size_column')}"}
+    words = f"{facts['drawn']} of {facts['clusters']} clusters ({given['cluster_column']})"
+    if "strata_columns" in given:
+        strata = [column for column, _ in group_columns(rnd)[: rnd.cluster_columns - 1]]
+        words += f" in strata ({', '.join(strata)})"
+    words += chances.get(given.get("cluster_probability", "equal"), ", with equal probabilities")
+    if "subcluster_column" in given:
+        words += f"; {given['num_subclusters']} subclusters ({given['subcluster_column']}) in each"
+    return words
+
+
 def check_eligible(case: Case) -> None:
     """Check the eligible rows of rounds without a filter, and bounds for the others."""
     before = 0
@@ -4068,6 +4082,8 @@ def _verify_facts(case: Case) -> None:
         if rnd.has_groups:
             with report.check("L0", f"groups of round {rnd.number}: hash, order, labels, sums"):
                 check_groups(case, rnd)
+                if rnd.is_staged:
+                    report.checked("L0", f"clusters of round {rnd.number}: {stages_in_words(rnd)}")
         elif rnd.method in ("weighted", "monetary_unit"):
             report.run("L0", f"amounts of round {rnd.number}", check_amounts, rnd)
         with report.check("L0", f"probabilities and weights of round {rnd.number}"):

@@ -146,4 +146,5 @@ def test_a_panel_draws_no_stages(server: LiveServer, dataset: int) -> None:
     body = {"name": "by stages", "round": given, "rotation": "25%"}
     path = f"/api/sampling/datasets/{dataset}/panels"
     problem = assert_problem(server.admin.post(path, json=body), 422, "invalid_value")
-    assert "waves of a panel draw clusters with equal chances" in str(problem)
+    assert "a panel draws them with equal chances, in one or two stages. Leave out" in str(problem)
+    assert problem["errors"][0]["loc"] == ["body", "round", "parameters"]

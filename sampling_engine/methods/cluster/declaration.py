@@ -222,8 +222,9 @@ class ClusterMethod(Method):
         if self.is_plain:
             return None
         return (
-            "The waves of a panel draw clusters with equal chances, in one or two stages: leave "
-            "out `strata_columns`, `cluster_probability` and `subcluster_column`."
+            "The start of a wave moves by the probability of a cluster, which is one number for "
+            "all clusters: a panel draws them with equal chances, in one or two stages. Leave out "
+            "`strata_columns`, `cluster_probability` and `subcluster_column`."
         )
 
     @property
