@@ -1652,9 +1652,9 @@ def group_order(case: Case, of: list[tuple[str, dict[str, Any] | None]]) -> Grou
 
 def value_of(key: dict[str, str | None], column: str) -> str | None:
     """Return a value of a key, whose names may differ in case from the parameters'."""
-    if column in key:
-        return key[column]
-    return key[next(name for name in key if name.lower() == column.lower())]
+    found = [name for name in key if name == column or name.lower() == column.lower()]
+    require(found, "groups", f"A group has no value of {column[:60]!r}.")
+    return key[column if column in key else found[0]]
 
 
 def band_labels(bands: dict[str, Any], kind: str) -> list[str]:
@@ -1916,21 +1916,24 @@ def size_units(value: str | None, kind: str) -> int:
 
 def check_stages(rnd: StatedRound, drawn: DrawnStages) -> None:
     """Compare the clusters of a round with those that its seed draws."""
-    where, stated = f"Round {rnd.number}", rnd.facts["first_stage"]
-    if stated is None:
-        good = canonical_hash(drawn.clusters) == rnd.facts["first_stage_sha256"]
-        require(good, "clusters_drawn", f"{where}: the clusters are others.")
-        return
+    where, facts, clusters = f"Round {rnd.number}", rnd.facts, drawn.clusters
+    stated = clusters if facts["first_stage"] is None else facts["first_stage"]
     codes = {"stratum": "groups", "size": "facts", "drawn": "clusters_drawn"}
-    require(len(stated) == len(drawn.clusters), "groups", f"{where} has other clusters.")
+    good = len(stated) == len(clusters) == facts["first_stage_count"]
+    require(good, "groups", f"{where} has {len(clusters)} clusters.")
     for name in ("stratum", "size", "drawn", "part", "whole"):
-        for mine, due in zip(stated, drawn.clusters, strict=True):
+        for mine, due in zip(stated, clusters, strict=True):
             if mine[name] != due[name]:
                 label = quoted_label(due["key"].values())[:60]
                 raise Invalid(
                     codes.get(name, "probability"),
                     f"{where}: the cluster {label!r} has `{name}` {due[name]}.",
                 )
+    good = canonical_hash(clusters) == facts["first_stage_sha256"]
+    require(good, "clusters_drawn", f"{where}: the clusters are others.")
+    can = sum(each["part"] != "0" for each in clusters)
+    good = facts["clusters"] == can and facts["drawn"] == sum(each["drawn"] for each in clusters)
+    require(good, "clusters_drawn", f"{where}: the numbers of clusters are others.")
 
 
 def fact_sizes(rnd: StatedRound) -> list[int] | None:

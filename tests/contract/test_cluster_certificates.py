@@ -70,6 +70,13 @@ DESIGNS: dict[str, dict[str, Any]] = {
     "floats": {**by_column("ratio"), "num_clusters": 9},
     "large sizes": {**by_column("large"), **IN_STRATA, "samples_per_cluster": 2},
     "certain clusters": {**by_column("pupils"), **IN_STRATA, "num_clusters": 13},
+    "names in another case": {
+        **by_column("Pupils"),
+        "cluster_column": "School",
+        "strata_columns": ["REGION"],
+        "subcluster_column": "Class",
+        "num_subclusters": 3,
+    },
     "three stages": {**STAGED, "num_clusters": 6},
     "three stages of all": {**STAGED, **IN_STRATA, **BY_ROWS, "samples_per_cluster": 2},
     "three stages by size": {**STAGED, **by_column("pupils"), "sample_percentage": 40},
@@ -101,7 +108,10 @@ def test_a_stranger_draws_the_same_clusters(
         assert bool(group["sampled"]) <= inside
 
 
-@pytest.mark.parametrize("design", [IN_STRATA, {**IN_STRATA, **by_column("pupils")}])
+@pytest.mark.parametrize(
+    "design",
+    [IN_STRATA, {**IN_STRATA, **by_column("pupils")}, {"cluster_column": "SCHOOL"}, STAGED],
+)
 def test_the_clusters_alone_may_have_keys(
     server: LiveServer, dataset: int, design: dict[str, Any]
 ) -> None:
@@ -143,6 +153,27 @@ def test_replacements_come_from_the_drawn_subcluster(server: LiveServer, dataset
     answer = server.admin.post(path, json={"row_id": row, "reason": "closed"})
     assert answer.status_code == 200, answer.text
     require_accepted(server, job, dataset)
+
+
+@pytest.mark.parametrize("stages", [{}, {"subcluster_column": "half", "num_subclusters": 1}])
+def test_many_clusters_are_stated_by_their_hash(
+    server: LiveServer, tmp_path_factory: pytest.TempPathFactory, stages: dict[str, Any]
+) -> None:
+    """Groups are many in both cases, clusters in the first one alone."""
+    rows = 10_001 if not stages else 9_000
+    path = tmp_path_factory.mktemp("many") / "many.parquet"
+    columns = "i % 9000 AS school, i % 2 AS region, i % 9 AS pupils, CAST(j AS VARCHAR) AS half"
+    if not stages:
+        columns = columns.replace("i % 9000", "i")
+    source = f"range({rows}) AS r(i), range({1 + len(stages) // 2}) AS s(j)"
+    duckdb.sql(f"COPY (SELECT {columns} FROM {source}) TO '{path}'")
+    dataset = server.new_dataset()
+    server.import_text(dataset, path.read_bytes(), "many.parquet")
+    design = {**by_column("pupils"), **IN_STRATA, **stages, "num_clusters": 20}
+    found = accepted(server, dataset, [clusters(**design)])
+    facts = found["rounds"][0]["facts"]
+    assert facts["groups"] is None
+    assert (facts["first_stage"] is None) is (not stages)
 
 
 def test_nothing_to_draw_is_certified(server: LiveServer, dataset: int) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from tests.verifiers.keyed_tamperings import HELD, Rows, drawn, rows_of
@@ -14,13 +15,23 @@ from tests.verifiers.tamperings import (
     LEAN,
     TAMPERINGS,
     Files,
+    load,
+    payload_of,
     put,
     rehash,
+    sealed,
     statement,
     tampering,
 )
+from verifiers.verify_sample import canonical
 
 __all__ = ["TAMPERINGS"]
+
+OF_CLUSTERS = [
+    *("cluster_strata", "cluster_divided", "cluster_rows", "cluster_size", "cluster_floats"),
+    *("cluster_stages", "cluster_later", "keyed_cluster_strata", "keyed_cluster_stages"),
+]
+ALONG_LINES = ["sorted_line", "sorted_points", "points"]
 
 KEPT = ("sample.csv", "ledger.json")
 """Files that are held back, but not the data."""
@@ -350,6 +361,49 @@ def _register(
 
 for _name, _base, _code, _without, _changes in OF_ROUNDS:
     _register(_name, _base, _code, _without, _changes)
+
+
+def changed_members(base: str) -> Iterator[tuple[str, Files]]:
+    """Give the files of a folder with another value of each member of the last round.
+
+    The hashes are computed again, and the data are there. Left out are the filter and the warnings,
+    which the ledger and nobody shows. Of a list the first, middle and last value is changed.
+    """
+    files = {name: content for name, content in load(base).items() if name not in KEPT}
+    payload = payload_of(files)
+    for path in _paths(json.loads(payload)["predicate"]["rounds"][-1]):
+        if path[0] in ("warnings", "filter"):
+            continue
+        whole = json.loads(payload)
+        rnd = inside = whole["predicate"]["rounds"][-1]
+        for part in path[:-1]:
+            inside = inside[part]
+        inside[path[-1]] = _another(inside[path[-1]])
+        if "sha256" not in str(path[-1]):
+            restated(rnd)
+        yield ".".join(map(str, path)), sealed(files, canonical(whole).encode())
+
+
+def _paths(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    if isinstance(value, dict):
+        places = list(value)
+    elif isinstance(value, list):
+        places = sorted({0, len(value) // 2, len(value) - 1}) if value else []
+    else:
+        yield path
+        return
+    for place in places:
+        yield from _paths(value[place], (*path, place))
+
+
+def _another(value: Any) -> Any:
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, int | float):
+        return value + 1 if isinstance(value, int) else value * 1.01
+    if value is None:
+        return "0"
+    return str(int(value) + 1) if value.isdigit() else f"{value}x"
 
 
 def of_round(
