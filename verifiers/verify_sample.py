@@ -1793,7 +1793,7 @@ def clusters_to_draw(rnd: StatedRound, whole_strata: list[int]) -> list[int]:
 
 
 @dataclass
-class DrawnStages:
+class RedrawnStages:
     """The first stage as a certificate lists it; rows to draw and probability of each group."""
 
     clusters: list[dict[str, Any]]
@@ -1808,7 +1808,7 @@ def draw_stages(
     rows: list[int],
     numbers: list[int],
     sizes: list[int] | None,
-) -> DrawnStages:
+) -> RedrawnStages:
     """Draw clusters in their strata, and subclusters in them.
 
     `keys` and `rows` are of the groups; `numbers`, of strata, and `sizes` of the clusters. A size
@@ -1865,7 +1865,7 @@ def draw_stages(
     for i, cluster in enumerate(clusters):
         for group in cluster.groups:
             chances[group] = Fraction(parts[i], wholes[i]) * cluster.second_chance(rnd)
-    return DrawnStages(listed, _rows_of_stages(case, rnd, clusters, keys, rows, drawn), chances)
+    return RedrawnStages(listed, _rows_of_stages(case, rnd, clusters, keys, rows, drawn), chances)
 
 
 def _rows_of_stages(
@@ -1914,7 +1914,7 @@ def size_units(value: str | None, kind: str) -> int:
     return units
 
 
-def check_stages(rnd: StatedRound, drawn: DrawnStages) -> None:
+def check_stages(rnd: StatedRound, drawn: RedrawnStages) -> None:
     """Compare the clusters of a round with those that its seed draws."""
     where, facts, clusters = f"Round {rnd.number}", rnd.facts, drawn.clusters
     stated = clusters if facts["first_stage"] is None else facts["first_stage"]
@@ -3051,7 +3051,7 @@ class Redraw:
             self.lines[rnd.number, label] = [i for _, i in line[size:]]
         return groups
 
-    def stages(self, rnd: StatedRound, members: list[tuple[Key, list[int]]]) -> DrawnStages:
+    def stages(self, rnd: StatedRound, members: list[tuple[Key, list[int]]]) -> RedrawnStages:
         """Draw the clusters of the groups again, with sizes and strata as the data have them."""
         keys, counts = [key for key, _ in members], [len(rows) for _, rows in members]
         clusters = clusters_of(rnd, keys)
