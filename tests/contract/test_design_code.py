@@ -36,8 +36,37 @@ def golden_figures() -> dict[str, list[float]]:
     return found
 
 
+CLUSTERS = {"cluster_column": "shop", "num_clusters": 7}
+IN_STRATA = {**CLUSTERS, "strata_columns": [{"column": "id", "breaks": [240]}]}
+SINGLES = {
+    "one row of each cluster": one("cluster", **CLUSTERS, samples_per_cluster=1),
+    "one row in strata": one("cluster", **IN_STRATA, samples_per_cluster=1),
+    "one row by size": one(
+        "cluster",
+        **IN_STRATA,
+        cluster_probability="size",
+        size_column="size",
+        samples_per_cluster=1,
+    ),
+    "one row of some subclusters": one(
+        "cluster",
+        **CLUSTERS,
+        subcluster_column="city",
+        num_subclusters=3,
+        sample_percentage=30,
+    ),
+    "one subcluster": one(
+        "cluster",
+        **CLUSTERS,
+        subcluster_column="city",
+        num_subclusters=1,
+        samples_per_cluster=3,
+    ),
+}
+"""Later stages with one drawn unit of several, whose variance counts as 0."""
+CODED = DESIGNS | SINGLES
 REPLICATES = {
-    **{name: (rounds,) for name, rounds in DESIGNS.items()},
+    **{name: (rounds,) for name, rounds in CODED.items()},
     "rounds": (DESIGNS["stratified"], DESIGNS["weighted"], DESIGNS["random"]),
 }
 
@@ -60,11 +89,11 @@ def written(
     return code
 
 
-@pytest.mark.parametrize("name", DESIGNS | BY_UNITS)
+@pytest.mark.parametrize("name", CODED | BY_UNITS)
 def test_python_repeats_the_figures(
     server: LiveServer, dataset: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    job = drawn(server, dataset, (DESIGNS | BY_UNITS)[name])
+    job = drawn(server, dataset, (CODED | BY_UNITS)[name])
     code = written(server, job, "python", tmp_path)
     lines = figures_of_python(code, monkeypatch)
     names = ("estimate", "standard_error", "ci_low", "ci_high")
@@ -90,7 +119,7 @@ def figures_of_python(code: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, 
     return {name: list(map(float, numbers)) for name, *numbers in lines}
 
 
-@pytest.mark.parametrize("name", REPLICATES)
+@pytest.mark.parametrize("name", [*DESIGNS, "rounds"])
 def test_replicates_repeat_the_figures(
     server: LiveServer, dataset: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
@@ -114,7 +143,7 @@ for (name in list.dirs(full.names = FALSE, recursive = FALSE)) {
   cat("\n")
 }
 """
-IN_R = (*((name, "none") for name in DESIGNS), ("two stages", "jackknife"), ("rounds", "jackknife"))
+IN_R = (*((name, "none") for name in CODED), ("two stages", "jackknife"), ("rounds", "jackknife"))
 
 
 @pytest.mark.skipif(shutil.which("Rscript") is None, reason="R isn't installed")
@@ -168,6 +197,18 @@ def test_other_code_has_the_sizes(
         assert "strata" in code
     if name in ("cluster", "two stages"):
         assert "30 / 15" in code
+    if name == "two stages" and language == "stata":
+        assert "fpc(_rows) singleunit(certainty)" in code
+
+
+@pytest.mark.parametrize("given", [CLUSTERS, IN_STRATA])
+def test_one_cluster_of_several_fails_in_r_and_stata(
+    server: LiveServer, dataset: int, given: dict[str, Any]
+) -> None:
+    job = drawn(server, dataset, one("cluster", **{**given, "num_clusters": 1}))
+    path = f"/api/sampling/jobs/{job}/design"
+    assert 'lonely.psu = "fail"' in server.admin.get(path, params={"format": "r"}).text
+    assert "singleunit" not in server.admin.get(path, params={"format": "stata"}).text
 
 
 def test_a_value_runs_nothing_in_the_code(server: LiveServer, tmp_path: Path) -> None:
