@@ -110,8 +110,8 @@ d$clusters <- {clusters}
 d$rows <- N_i[d$cluster]
 stopifnot(!anyNA(d$rows))
 d$w <- {clusters} / {drawn} * d$rows / ave(d$row, d$cluster, FUN = length)
-{r_lonely(fails=fails)}design <- svydesign(ids = ~cluster + row, weights = ~w, fpc = ~clusters + rows,
-  data = d, variables = s)
+{r_lonely(fails=fails)}design <- svydesign(ids = ~cluster + row, weights = ~w,
+  fpc = ~clusters + rows, data = d, variables = s)
 """,
             stata=f"""{stata_sizes(sizes)}\
 generate double _w = {clusters} / {drawn} * _rows / _drawn
