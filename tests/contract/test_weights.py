@@ -153,8 +153,7 @@ def test_code_keeps_the_types_of_columns(
         f"{at:04d},{at % 2 == 0},{at},{'NA' if at == 0 else '' if at == 1 else 'x'}"
         for at in range(40)
     )
-    schema = {"school": "VARCHAR", "yes": "BOOLEAN"}
-    server.import_text(number, f"school,yes,amount,note\n{rows}\n", types=schema)
+    server.import_text(number, f"school,yes,amount,note\n{rows}\n")
     job = drawn(server, number, one("random", sample_size=40))
     (tmp_path / "weights.csv").write_bytes(weights(server, job, format="csv").content)
     code = weights(server, job).json()["programs"]
