@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from application.samples.facts import planned_facts
 from tests.contract.draw_requests import one
 from tests.contract.problems import assert_problem
 from tests.contract.test_estimates import COUNT, DESIGNS, dataset, drawn, estimates
@@ -100,7 +101,10 @@ def test_rows_by_clusters_of_equal_size_have_equal_weights(
     [
         ({}, "same seed, which adds clusters."),
         ({"cluster_probability": "rows"}, "needn't have all clusters of the smaller one."),
-        ({"strata_columns": STRATA, "cluster_allocation": "proportional"}, "needn't have all clusters"),
+        (
+            {"strata_columns": STRATA, "cluster_allocation": "proportional"},
+            "needn't have all clusters",
+        ),
     ],
 )
 def test_whole_clusters_name_a_larger_draw(
@@ -184,3 +188,13 @@ def test_a_panel_draws_no_stages(server: LiveServer, dataset: int) -> None:
     path = f"/api/sampling/datasets/{dataset}/panels"
     problem = assert_problem(server.admin.post(path, json=body), 422, "invalid_value")
     assert "waves of a panel draw clusters with equal chances" in str(problem)
+
+
+def test_facts_say_what_the_clusters_are_of() -> None:
+    parameters = {"num_clusters": 9, "strata_columns": ["city"], "cluster_probability": "rows"}
+    facts = dict(planned_facts({"method": "cluster", "parameters": parameters, "filters": None}))
+    assert facts["Clusters"] == "9 of each group"
+    assert facts["Chance of a cluster"] == "By their rows"
+    parameters["cluster_allocation"] = "proportional"
+    facts = dict(planned_facts({"method": "cluster", "parameters": parameters, "filters": None}))
+    assert facts["Clusters"] == "9 of all groups together"
