@@ -15,8 +15,10 @@ from estimation_engine.designs.code import (
     DesignCode,
     Sizes,
     python_sizes,
+    r_lonely,
     r_sizes,
     sas_sizes,
+    stata_lonely,
     stata_sizes,
 )
 from estimation_engine.designs.design import Design, DrawnRows, RowsOfPairs
@@ -101,21 +103,23 @@ class ClusterDesign(Design):
 
     def code(self, sizes: Sizes) -> DesignCode:
         drawn, clusters = self.clusters
+        fails = drawn == 1 < clusters
         return DesignCode(
             r=f"""{r_sizes("N_i", sizes)}d$cluster <- s[["_stratum"]]
 d$clusters <- {clusters}
 d$rows <- N_i[d$cluster]
 stopifnot(!anyNA(d$rows))
 d$w <- {clusters} / {drawn} * d$rows / ave(d$row, d$cluster, FUN = length)
-design <- svydesign(ids = ~cluster + row, weights = ~w, fpc = ~clusters + rows,
-  data = d, variables = s)
+{r_lonely(fails=fails)}design <- svydesign(ids = ~cluster + row, weights = ~w,
+  fpc = ~clusters + rows, data = d, variables = s)
 """,
             stata=f"""{stata_sizes(sizes)}\
 generate double _w = {clusters} / {drawn} * _rows / _drawn
 generate double _clusters = {clusters}
 egen _cluster_number = group(_stratum)
 """,
-            stata_units="_cluster_number [pweight = _w], fpc(_clusters) || _n, fpc(_rows)",
+            stata_units="_cluster_number [pweight = _w], fpc(_clusters) || _n, fpc(_rows)"
+            + stata_lonely(fails=fails),
             sas=f"""{sas_sizes(sizes)}proc sql;
   create table d2 as select *, count(*) as _drawn from d group by _stratum;
 quit;

@@ -10,7 +10,9 @@ from estimation_engine.designs.code import (
     python_sizes,
     quoted_in_sas,
     quoted_in_stata,
+    r_lonely,
     r_sizes,
+    stata_lonely,
 )
 
 
@@ -57,10 +59,11 @@ def design_code(
     groups: Sequence[GroupOfCode], *, by_size: bool, has_subclusters: bool
 ) -> DesignCode:
     """The parts of the programs."""
+    fails = any(each.clusters_drawn == 1 < each.clusters and not each.certain for each in groups)
     return DesignCode(
-        r=_r(groups, by_size=by_size, has_subclusters=has_subclusters),
+        r=_r(groups, by_size=by_size, has_subclusters=has_subclusters, fails=fails),
         stata=_stata(groups, by_size=by_size),
-        stata_units=_stata_units(by_size=by_size, has_subclusters=has_subclusters),
+        stata_units=_stata_units(by_size=by_size, has_subclusters=has_subclusters, fails=fails),
         sas=_sas(groups, by_size=by_size),
         sas_options="" if by_size else " total=sizes",
         sas_units="strata _stratum_number; cluster _cluster_number; ",
@@ -72,7 +75,7 @@ def _figures(groups: Sequence[GroupOfCode], name: str) -> dict[str, float]:
     return {group.label: getattr(group, name) for group in groups}
 
 
-def _r(groups: Sequence[GroupOfCode], *, by_size: bool, has_subclusters: bool) -> str:
+def _r(groups: Sequence[GroupOfCode], *, by_size: bool, has_subclusters: bool, fails: bool) -> str:
     lists = "".join(r_sizes(f"{name}_i", _figures(groups, name)) for name in FIGURES)
     read = "".join(f"d${name} <- {name}_i[d$group]\n" for name in FIGURES)
     ids = "~cluster + group + row" if has_subclusters else "~cluster + row"
@@ -90,8 +93,7 @@ d$p1 <- d$chance
 d$p2 <- d$groups_drawn / d$groups
 d$p3 <- ave(d$row, d$group, FUN = length) / d$rows
 d$w <- 1 / (d$p1 * d$p2 * d$p3)
-options(survey.lonely.psu = "fail")
-design <- svydesign(ids = {ids}, strata = ~stratum, {sizes},
+{r_lonely(fails=fails)}design <- svydesign(ids = {ids}, strata = ~stratum, {sizes},
   data = d, variables = s)
 """
 
@@ -119,12 +121,12 @@ egen _group_number = group(_stratum)
 {limit}"""
 
 
-def _stata_units(*, by_size: bool, has_subclusters: bool) -> str:
+def _stata_units(*, by_size: bool, has_subclusters: bool, fails: bool) -> str:
     first = "_cluster_number [pweight = _w], strata(_stratum_number)"
     if by_size:
-        return f"{first} singleunit(certainty)"
+        return first + stata_lonely(fails=False)
     second = " || _group_number, fpc(_groups)" if has_subclusters else ""
-    return f"{first} fpc(_clusters){second} || _n, fpc(_rows)"
+    return f"{first} fpc(_clusters){second} || _n, fpc(_rows){stata_lonely(fails=fails)}"
 
 
 def _sas(groups: Sequence[GroupOfCode], *, by_size: bool) -> str:

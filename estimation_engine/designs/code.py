@@ -39,6 +39,20 @@ class DesignCode:
     sas_limits: tuple[str, ...] = ()
 
 
+def r_lonely(*, fails: bool) -> str:
+    """What survey does with one drawn unit of several, in any stage.
+
+    One at the first stage gives no variance, so it fails. Of a later stage survey counts 0, as
+    jobsvc does.
+    """
+    return f'options(survey.lonely.psu = "{"fail" if fails else "certainty"}")\n'
+
+
+def stata_lonely(*, fails: bool) -> str:
+    """The option of ``svyset`` for one drawn unit of several: no errors, or 0 of its stage."""
+    return "" if fails else " singleunit(certainty)"
+
+
 def quoted(text: str) -> str:
     r"""A text in double quotes, as R and Python read it; what can't be printed is escaped.
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from application.samples.facts import planned_facts
 from tests.contract.draw_requests import one
 from tests.contract.problems import assert_problem
 from tests.contract.test_estimates import COUNT, DESIGNS, dataset, drawn, estimates
@@ -95,6 +96,39 @@ def test_rows_by_clusters_of_equal_size_have_equal_weights(
     assert found["estimate"] == pytest.approx(600)
 
 
+@pytest.mark.parametrize(
+    ("more", "advice"),
+    [
+        ({}, "same seed, which adds clusters."),
+        ({"cluster_probability": "rows"}, "needn't have all clusters of the smaller one."),
+        (
+            {"strata_columns": STRATA, "cluster_allocation": "proportional"},
+            "needn't have all clusters",
+        ),
+    ],
+)
+def test_whole_clusters_name_a_larger_draw(
+    server: LiveServer, dataset: int, more: dict[str, Any], advice: str
+) -> None:
+    whole = one("cluster", cluster_column="shop", num_clusters=8, **more)
+    job = drawn(server, dataset, whole)
+    answer = server.admin.get(f"/api/sampling/jobs/{job}/reserves")
+    assert_problem(answer, 422, "no_reserves", advice)
+
+
+def test_units_of_a_warning_are_those_that_gave_rows(server: LiveServer, dataset: int) -> None:
+    stages = one(
+        "cluster",
+        cluster_column="shop",
+        num_clusters=5,
+        subcluster_column="city",
+        num_subclusters=2,
+        samples_per_cluster=7,
+    )
+    job = server.admin.get(f"/api/jobs/{drawn(server, dataset, stages)}").json()
+    assert "10 of 10 drawn subclusters hold fewer than 7 eligible rows" in str(job)
+
+
 @pytest.mark.parametrize("name", STAGED)
 def test_why_a_row_is_drawn_or_not(server: LiveServer, dataset: int, name: str) -> None:
     job = drawn(server, dataset, DESIGNS[name])
@@ -148,3 +182,13 @@ def test_a_panel_draws_no_stages(server: LiveServer, dataset: int) -> None:
     problem = assert_problem(server.admin.post(path, json=body), 422, "invalid_value")
     assert "a panel draws them with equal chances, in one or two stages. Leave out" in str(problem)
     assert problem["errors"][0]["loc"] == ["body", "round", "parameters"]
+
+
+def test_facts_say_what_the_clusters_are_of() -> None:
+    parameters = {"num_clusters": 9, "strata_columns": ["city"], "cluster_probability": "rows"}
+    facts = dict(planned_facts({"method": "cluster", "parameters": parameters, "filters": None}))
+    assert facts["Clusters"] == "9 of each group"
+    assert facts["Chance of a cluster"] == "By their rows"
+    parameters["cluster_allocation"] = "proportional"
+    facts = dict(planned_facts({"method": "cluster", "parameters": parameters, "filters": None}))
+    assert facts["Clusters"] == "9 of all groups together"

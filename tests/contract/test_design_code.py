@@ -16,6 +16,8 @@ from typing import Any
 import duckdb
 import pytest
 
+from application.estimation.code.sample_file import SampleFile
+from parquet_tables.tables import Column
 from tests.contract.draw_requests import one
 from tests.contract.problems import assert_problem
 from tests.contract.test_estimates import BY_UNITS, DESIGNS, MEAN, TOTAL, dataset, drawn, estimates
@@ -36,8 +38,37 @@ def golden_figures() -> dict[str, list[float]]:
     return found
 
 
+CLUSTERS = {"cluster_column": "shop", "num_clusters": 7}
+IN_STRATA = {**CLUSTERS, "strata_columns": [{"column": "id", "breaks": [240]}]}
+SINGLES = {
+    "one row of each cluster": one("cluster", **CLUSTERS, samples_per_cluster=1),
+    "one row in strata": one("cluster", **IN_STRATA, samples_per_cluster=1),
+    "one row by size": one(
+        "cluster",
+        **IN_STRATA,
+        cluster_probability="size",
+        size_column="size",
+        samples_per_cluster=1,
+    ),
+    "one row of some subclusters": one(
+        "cluster",
+        **CLUSTERS,
+        subcluster_column="city",
+        num_subclusters=3,
+        sample_percentage=30,
+    ),
+    "one subcluster": one(
+        "cluster",
+        **CLUSTERS,
+        subcluster_column="city",
+        num_subclusters=1,
+        samples_per_cluster=3,
+    ),
+}
+"""Later stages with one drawn unit of several, whose variance counts as 0."""
+CODED = DESIGNS | SINGLES
 REPLICATES = {
-    **{name: (rounds,) for name, rounds in DESIGNS.items()},
+    **{name: (rounds,) for name, rounds in CODED.items()},
     "rounds": (DESIGNS["stratified"], DESIGNS["weighted"], DESIGNS["random"]),
 }
 
@@ -60,11 +91,11 @@ def written(
     return code
 
 
-@pytest.mark.parametrize("name", DESIGNS | BY_UNITS)
+@pytest.mark.parametrize("name", CODED | BY_UNITS)
 def test_python_repeats_the_figures(
     server: LiveServer, dataset: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    job = drawn(server, dataset, (DESIGNS | BY_UNITS)[name])
+    job = drawn(server, dataset, (CODED | BY_UNITS)[name])
     code = written(server, job, "python", tmp_path)
     lines = figures_of_python(code, monkeypatch)
     names = ("estimate", "standard_error", "ci_low", "ci_high")
@@ -90,7 +121,7 @@ def figures_of_python(code: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, 
     return {name: list(map(float, numbers)) for name, *numbers in lines}
 
 
-@pytest.mark.parametrize("name", REPLICATES)
+@pytest.mark.parametrize("name", [*DESIGNS, "rounds"])
 def test_replicates_repeat_the_figures(
     server: LiveServer, dataset: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
@@ -112,9 +143,16 @@ for (name in list.dirs(full.names = FALSE, recursive = FALSE)) {
   figures <- c(coef(mean), SE(mean), coef(total), SE(total))
   cat(name, format(figures, digits = 15), sep = "\t")
   cat("\n")
+  hint <- grep("^#   z <- ", readLines(file.path(name, "design")), value = TRUE)
+  if (length(hint)) local({
+    y <- y[[1]]; p <- d$p; mean <- coef(mean)
+    eval(parse(text = sub("#", "", hint)))
+    error <- if (is.null(p)) error_of_total(z) else error_of_total(z, p)
+    cat(name, " by the hint\t", format(error, digits = 15), "\n", sep = "")
+  })
 }
 """
-IN_R = (*((name, "none") for name in DESIGNS), ("two stages", "jackknife"), ("rounds", "jackknife"))
+IN_R = (*((name, "none") for name in CODED), ("two stages", "jackknife"), ("rounds", "jackknife"))
 
 
 @pytest.mark.skipif(shutil.which("Rscript") is None, reason="R isn't installed")
@@ -155,6 +193,17 @@ def test_figures_are_those_of_r(
     assert found[1]["standard_error"] == pytest.approx(total_error, rel=tolerance)
 
 
+HINTED = ("systematic", "sorted", "weighted", "points", "sorted points")
+
+
+@pytest.mark.parametrize("name", HINTED)
+def test_hints_for_r_give_the_errors_of_means(server: LiveServer, dataset: int, name: str) -> None:
+    """Of a column with missing values."""
+    (error,) = golden_figures()[f"{name}, none by the hint"]
+    (found,) = estimates(server, drawn(server, dataset, DESIGNS[name]), MEAN)["estimates"]
+    assert found["standard_error"] == pytest.approx(error, rel=1e-9)
+
+
 @pytest.mark.parametrize("language", ["stata", "sas"])
 @pytest.mark.parametrize("name", DESIGNS)
 def test_other_code_has_the_sizes(
@@ -168,6 +217,18 @@ def test_other_code_has_the_sizes(
         assert "strata" in code
     if name in ("cluster", "two stages"):
         assert "30 / 15" in code
+    if name == "two stages" and language == "stata":
+        assert "fpc(_rows) singleunit(certainty)" in code
+
+
+@pytest.mark.parametrize("given", [CLUSTERS, IN_STRATA])
+def test_one_cluster_of_several_fails_in_r_and_stata(
+    server: LiveServer, dataset: int, given: dict[str, Any]
+) -> None:
+    job = drawn(server, dataset, one("cluster", **{**given, "num_clusters": 1}))
+    path = f"/api/sampling/jobs/{job}/design"
+    assert 'lonely.psu = "fail"' in server.admin.get(path, params={"format": "r"}).text
+    assert "singleunit" not in server.admin.get(path, params={"format": "stata"}).text
 
 
 def test_a_value_runs_nothing_in_the_code(server: LiveServer, tmp_path: Path) -> None:
@@ -318,3 +379,9 @@ def test_what_no_design_has_is_refused(
     job = drawn(server, dataset, *REPLICATES["rounds"])
     answer = server.admin.get(f"/api/sampling/jobs/{job}/design", params=query)
     assert_problem(answer, 422, code)
+
+
+def test_the_example_is_no_row_key() -> None:
+    columns = [Column(name, "BIGINT") for name in ("firm", "staff", "_logical_row_id")]
+    assert SampleFile(columns, row_key=("firm",)).example.name == "staff"
+    assert SampleFile(columns).example.name == "firm"
