@@ -401,13 +401,16 @@ def quota() -> None:
 @click.argument("size", metavar="[MIB|none|default]", type=QuotaSize(0, 10**9), required=False)
 @printed(_print_quota)
 def user_quota(client: ApiClient, soeid: str, size: int | str | None) -> Any:
-    """Show or set the quota of a user's data files (admins set it).
+    """Show or set the quota of a user's data files (admins set it, and see that of others).
 
     \b
     jobsvc quota user anna
     jobsvc quota user anna 5000
     """
-    return _quota(client, f"/api/users/{client.id_of('user', soeid)}/quota", size)
+    own = client.get("/api/users/me")  # only admins may list users
+    is_own = own["soeid"].lower() == soeid.lower()
+    user_id = own["id"] if is_own else client.id_of("user", soeid)
+    return _quota(client, f"/api/users/{user_id}/quota", size)
 
 
 @quota.command("dataset")
