@@ -172,6 +172,7 @@ def build_app(
         service,
         limits,
         on_refusal=metrics.sign_in_refused,
+        on_attempt=metrics.attempted,
         provider=_provider(service, limits) if settings.oidc_issuer else None,
         throttle=throttle or SignInThrottle(),
     )
