@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from application.job_submission import Submission
-from application.notifications.sending import AttemptListener, ignore_attempt
+from application.notifications.attempts import AttemptListener, ignore_attempt
 from application.throttle import MessageRate, SignInThrottle
 from application.work_limits import WorkLimits
 from contract.jobs import Priority

@@ -1,0 +1,19 @@
+"""How an attempt to send a message ends, and who is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, get_args
+
+from storage.notifications.receivers import Kind
+
+Result = Literal["delivered", "postponed", "failed"]
+"""How an attempt ends: ``failed`` is for good."""
+RESULTS: tuple[Result, ...] = get_args(Result)
+
+
+AttemptListener = Callable[[Kind, Result], None]
+
+
+def ignore_attempt(kind: Kind, result: Result) -> None:
+    """Ignore an attempt."""
