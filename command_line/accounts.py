@@ -494,6 +494,12 @@ def _key_of(found: dict[str, Any], name: str) -> dict[str, int]:
     raise CommandFailed('"{name}" has no access to this dataset.', name=name)
 
 
+def _token_of(entry: dict[str, Any]) -> str | None:
+    """The kind of a token, and the name of a named one: others can't be named so."""
+    kind, name = entry["token_kind"], entry["token_name"]
+    return f"named: {name}" if kind == "named" else kind
+
+
 def _details_of(entry: dict[str, Any]) -> str:
     return ", ".join(f"{name}={_short(value)}" for name, value in entry["details"].items())
 
@@ -517,7 +523,7 @@ def _short(value: Any) -> str:
             "activity": "sentence",
             "action": "action",
             "from": "client_address",
-            "token": "token_name",
+            "token": _token_of,
             "details": _details_of,
         },
     )
