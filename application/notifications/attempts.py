@@ -1,4 +1,4 @@
-"""How an attempt to send a message ends, and who is told."""
+"""The results of an attempt to send a message, and its listeners."""
 
 from __future__ import annotations
 
