@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 from application.access import Access
 from application.comparing import job_changed
-from application.notifications.sending import AttemptListener, MessageSender, ignore_attempt
+from application.notifications.attempts import AttemptListener, ignore_attempt
+from application.notifications.sending import MessageSender
 from application.sign_in import require_password
 from application.throttle import SignInThrottle
 from application.work_limits import WorkLimits, work_limits
@@ -172,6 +173,7 @@ def build_app(
         service,
         limits,
         on_refusal=metrics.sign_in_refused,
+        on_attempt=metrics.attempted,
         provider=_provider(service, limits) if settings.oidc_issuer else None,
         throttle=throttle or SignInThrottle(),
     )

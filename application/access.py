@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from application.job_submission import Submission
+from application.notifications.attempts import AttemptListener, ignore_attempt
 from application.throttle import MessageRate, SignInThrottle
 from application.work_limits import WorkLimits
 from contract.jobs import Priority
@@ -78,6 +79,8 @@ class Access:
     ----------
     on_refusal : callable
         Receives each refused sign-in.
+    on_attempt : callable
+        Receives the end of each attempt to send an invitation.
     recorded_views : LruCache
         Recently audited views of rows; after a restart each view is recorded again.
     token_holders : LruCache
@@ -93,6 +96,7 @@ class Access:
     service: Service
     work_limits: WorkLimits
     on_refusal: Callable[[DomainError], None] = ignore_refusal
+    on_attempt: AttemptListener = ignore_attempt
     provider: OpenidProvider | None = None
     throttle: SignInThrottle = field(default_factory=SignInThrottle)
     message_rates: Mapping[Kind, MessageRate] = field(default_factory=message_rates)

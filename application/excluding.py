@@ -343,7 +343,7 @@ class ExcludedRows:
             table = open_commit(tx, dataset_id, commit_id).manifest.table(self.source.key)
         with (
             tempfile.TemporaryDirectory(dir=service.directory.scratch_dir) as folder,
-            service.data_files.hold() as adopt,
+            service.hold_files() as adopt,
         ):
             path = Path(folder) / "deletion_vector.parquet"
             with service.parquet.cursor() as cursor:

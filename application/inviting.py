@@ -262,4 +262,6 @@ def _sent(by: Caller, made: Invitation, link: str) -> str | None:
     now = by.service.clock()
     message = message_of(settings.smtp_sender, made.address, message_id, text, now)
     exchange = Exchange(settings.smtp_limit_s)
-    return send_message(settings, made.address, message, exchange).problem
+    problem = send_message(settings, made.address, message, exchange).problem
+    by.access.on_attempt("email", "delivered" if problem is None else "failed")
+    return problem

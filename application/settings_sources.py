@@ -6,11 +6,15 @@ The variable of a setting is ``JOBSVC_`` and its name in capitals.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_type_hints
 
+from domain_errors import closest
 from service.settings import InvalidSetting, Settings, setting_fields
+
+OF_CLIENTS = ("JOBSVC_SERVER", "JOBSVC_TOKEN")
+"""Variables of commands and of the client."""
 
 _YES_OR_NO = {
     **dict.fromkeys(("yes", "true", "on", "1"), True),
@@ -47,6 +51,17 @@ def load_settings(
                 variable_name(item.name), environment[variable_name(item.name)], types[item.name]
             )
     return Settings(**values)
+
+
+def unknown_variables(environment: Mapping[str, str] = os.environ) -> Iterator[str]:
+    """Yield a sentence about each variable that is named like a setting, but of none."""
+    settings = [item.name for item in setting_fields()]
+    known = {*map(variable_name, settings), *OF_CLIENTS}
+    for name in sorted(environment):
+        if name.startswith("JOBSVC_") and name not in known:
+            close = closest(name.removeprefix("JOBSVC_"), settings)
+            hint = f" Did you mean {variable_name(close)}?" if close else ""
+            yield f"The variable {name} is ignored: there is no such setting.{hint}"
 
 
 def _parsed(variable: str, text: str, kind: type) -> Any:

@@ -401,13 +401,16 @@ def quota() -> None:
 @click.argument("size", metavar="[MIB|none|default]", type=QuotaSize(0, 10**9), required=False)
 @printed(_print_quota)
 def user_quota(client: ApiClient, soeid: str, size: int | str | None) -> Any:
-    """Show or set the quota of a user's data files (admins set it).
+    """Show or set the quota of a user's data files (admins set it, and see that of others).
 
     \b
     jobsvc quota user anna
     jobsvc quota user anna 5000
     """
-    return _quota(client, f"/api/users/{client.id_of('user', soeid)}/quota", size)
+    own = client.get("/api/users/me")  # only admins may list users
+    is_own = own["soeid"].lower() == soeid.lower()
+    user_id = own["id"] if is_own else client.id_of("user", soeid)
+    return _quota(client, f"/api/users/{user_id}/quota", size)
 
 
 @quota.command("dataset")
@@ -491,6 +494,12 @@ def _key_of(found: dict[str, Any], name: str) -> dict[str, int]:
     raise CommandFailed('"{name}" has no access to this dataset.', name=name)
 
 
+def _token_of(entry: dict[str, Any]) -> str | None:
+    """The kind of a token, and the name of a named one: others can't be named so."""
+    kind, name = entry["token_kind"], entry["token_name"]
+    return f"named: {name}" if kind == "named" else kind
+
+
 def _details_of(entry: dict[str, Any]) -> str:
     return ", ".join(f"{name}={_short(value)}" for name, value in entry["details"].items())
 
@@ -514,7 +523,7 @@ def _short(value: Any) -> str:
             "activity": "sentence",
             "action": "action",
             "from": "client_address",
-            "token": "token_name",
+            "token": _token_of,
             "details": _details_of,
         },
     )

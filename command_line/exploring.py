@@ -35,6 +35,8 @@ from domain_errors import counted
 USES = (("strata", "strata"), ("sizes", "a size measure"), ("clusters", "clusters"))
 MAX_WIDTH = 24
 MAX_ROWS_SHOWN = 1000
+COMMENTS = ("-- ", "--\t", "--\n")
+"""How an SQL comment begins that no option can be."""
 
 
 def _print_profile(found: dict[str, Any]) -> None:
@@ -170,7 +172,15 @@ def _print_report(found: dict[str, Any]) -> None:
                 print_line(f"Warning: {of}{alert['sentence']}")
 
 
-@click.command("sql")
+class StatementCommand(click.Command):
+    """A command whose statement may begin with an SQL comment, which looks like an option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Begin such a statement with a blank; no option has one after its hyphens."""
+        return super().parse_args(ctx, [f" {arg}" if arg[:3] in COMMENTS else arg for arg in args])
+
+
+@click.command("sql", cls=StatementCommand)
 @click.argument("dataset")
 @click.argument("statement")
 @field_option("--ref", "source_ref", help="Ref or commit whose tables are read [default: main].")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import signal
@@ -19,7 +20,7 @@ from typing import Any
 
 import click
 
-from application.settings_sources import load_settings
+from application.settings_sources import load_settings, unknown_variables
 from command_line.log_output import configure_logging
 from command_line.options import DATA_DIR, WholeNumber
 from command_line.output import CommandFailed, print_line
@@ -29,6 +30,8 @@ from operating_system import stop_signals
 from storage.accounts.audit_trail import record_of_service
 from storage.accounts.tokens import open_sign_in_link
 from storage.accounts.users import anyone_can_sign_in, first_admin
+
+logger = logging.getLogger("jobsvc.server")
 
 
 @click.command()
@@ -72,6 +75,8 @@ def serve(
         serve_reloading([*values, *flags])
         return
     configure_logging(settings)
+    for ignored in unknown_variables():
+        logger.warning("%s", ignored)
     stopping = _Stopping(settings.stop_grace_s + composition.extra_stop_s)
     for number in stop_signals():
         signal.signal(number, stopping)

@@ -183,7 +183,7 @@ class Attempt:
         try:
             with self.service.database.read() as tx:
                 room = self.service.quotas.room(tx, job.dataset_id, job.user_id)
-            with self.service.data_files.hold() as adopt:
+            with self.service.hold_files() as adopt:
                 on_progress = self._progress_callback()
                 within = room.within(adopt)
                 yield JobContext(self.service, job, scratch, on_progress, within, room)

@@ -8,7 +8,9 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from import_engine.sources.connections import ObjectStores
@@ -27,7 +29,8 @@ from storage.maintenance.pruning import PruneLimits
 from storage.maintenance.quotas import Quotas
 from storage.sqlite.clock import Clock
 from storage.sqlite.database import Database
-from storage.versions.data_files import DataFiles
+from storage.versions.data_files import Adopt, DataFiles
+from storage.versions.manifests import referenced_now
 
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
@@ -144,6 +147,10 @@ class Service:
         """The quotas of disk."""
         settings = self.settings
         return Quotas(self.data_files, settings.user_quota_mb, settings.dataset_quota_mb)
+
+    def hold_files(self) -> AbstractContextManager[Adopt]:
+        """Hold new data files until their commit; if that fails, they are removed."""
+        return self.data_files.hold(partial(referenced_now, self.database))
 
     def parquet_of(self, lane: Lane) -> ParquetDatabase:
         """The DuckDB instance of a lane."""

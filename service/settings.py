@@ -149,6 +149,7 @@ EMAIL_ADDRESS = re.compile(
 """An address as mail servers accept it without extensions (RFC 5321, dot-string and domain)."""
 SMTP_PORTS = {"starttls": 587, "tls": 465, "none": 25}
 """The default port of a mail server, by ``smtp_security``."""
+HOST_NAME = re.compile(r"[^\s/@*]+")
 BEACON_URL = re.compile(r"https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?")
 
 
@@ -356,6 +357,8 @@ class Settings(ServiceLimits):
                 ) from None
         if self.beacon_url and not BEACON_URL.fullmatch(self.beacon_url):
             raise InvalidSetting("beacon_url isn't an https URL, such as https://api.drand.sh.")
+        self._check_names("allowed_hosts", "jobs.bank.example")
+        self._check_names("email_domains", "bank.example")
         self._check_sign_in()
         self._check_email()
         if self.spark_remote and not self.spark_remote.startswith("sc://"):
@@ -372,6 +375,17 @@ class Settings(ServiceLimits):
             raise InvalidSetting(
                 "soeid_pattern isn't a regular expression: {problem}.", problem=str(error)
             ) from None
+
+    def _check_names(self, name: str, example: str) -> None:
+        """Check a list of names: a URL, an address or a pattern would equal no host's name."""
+        for part in getattr(self, name).split(","):
+            if part.strip() and not HOST_NAME.fullmatch(part.strip()):
+                raise InvalidSetting(
+                    '{name}: "{part}" isn\'t the name of a host, such as {example}.',
+                    name=name,
+                    part=part.strip(),
+                    example=example,
+                )
 
     def _check_sign_in(self) -> None:
         """Check the settings of sign-in by a proxy or a provider; this reads their secrets."""

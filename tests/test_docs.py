@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import composition_root
+from application.work_limits import work_limits
 from command_line import command
 from contract.declarations import Declared
 from contract.fields import Choice, Count, Items, Mapped, Number, SeedKind, SizeKind
@@ -141,6 +142,14 @@ def test_the_monitoring_page_lists_every_metric_with_its_kind_and_labels(tmp_pat
         for _, name, kind, labels, *_ in rows
     }
     assert documented == known
+
+
+def test_kinds_of_slow_work_are_documented() -> None:
+    (row,) = (line for line in MONITORING.splitlines() if line.startswith("| `jobsvc_slow_work` "))
+    assert set(re.findall(r"`(\w+)`", row)) == {
+        *("jobsvc_slow_work", "kind"),
+        *work_limits(Settings()).kinds(),
+    }
 
 
 def test_the_alerts_are_about_metrics_that_there_are() -> None:

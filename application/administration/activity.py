@@ -272,7 +272,7 @@ class TooManyEntries(DomainError):
 
 HEADER = (
     *("time", "user", "action", "sentence", "dataset", "dataset_id", "object_type", "object_id"),
-    *("client_address", "token", "details"),
+    *("client_address", "token", "details", "token_kind"),
 )
 
 
@@ -310,5 +310,6 @@ def _row(entry: Entry) -> list[str]:
         *(entry.dataset_id, entry.object_type, entry.object_id),
         *(entry.client_address, entry.token_name),
         json.dumps(entry.details, ensure_ascii=False),
+        entry.token_kind,
     ]
     return [formula_safe("" if value is None else str(value)) for value in values]

@@ -146,7 +146,7 @@ def store_values(caller: Caller, job: JobRecord, given: RowFile) -> StoredUpload
         upload_sha256 = hashlib.file_digest(content, "sha256").hexdigest()
     with (
         _matched(service, job, given) as (found, folder),
-        service.data_files.hold() as adopt,
+        service.hold_files() as adopt,
     ):
         found.read.require_clean(found)
         statement = joined_statement(

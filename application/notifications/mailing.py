@@ -153,8 +153,7 @@ def _connection(settings: Settings, exchange: Exchange) -> Iterator[smtplib.SMTP
 
 def _refused(status: int, answer: bytes | str) -> DeliveryOutcome:
     """The outcome of a refusal of the address or the message, which is for good from 500 on."""
-    problem = f"The mail server answered {status} {_text(answer)}"
-    return DeliveryOutcome(status, problem, may_retry=status < GIVE_UP_FROM)
+    return DeliveryOutcome(status, _answered(status, answer), may_retry=status < GIVE_UP_FROM)
 
 
 def _unsent(error: Exception) -> DeliveryOutcome:
@@ -166,10 +165,11 @@ def _unsent(error: Exception) -> DeliveryOutcome:
         )
         return DeliveryOutcome(error.smtp_code, problem)
     if isinstance(error, smtplib.SMTPResponseException):
-        problem = f"The mail server answered {error.smtp_code} {_text(error.smtp_error)}"
-        return DeliveryOutcome(error.smtp_code, problem)
+        return DeliveryOutcome(error.smtp_code, _answered(error.smtp_code, error.smtp_error))
     if isinstance(error, smtplib.SMTPNotSupportedError):
-        return DeliveryOutcome(None, f"The mail server lacks a command: {_text(str(error))}")
+        return DeliveryOutcome(
+            None, f"The mail server lacks a command: {_text(str(error)).rstrip('.')}."
+        )
     if isinstance(error, ssl.SSLCertVerificationError):
         return DeliveryOutcome(
             None, f"The mail server's certificate is invalid: {error.verify_message}."
@@ -177,6 +177,15 @@ def _unsent(error: Exception) -> DeliveryOutcome:
     return DeliveryOutcome(
         None, f"The connection to the mail server failed ({type(error).__name__})."
     )
+
+
+def _answered(status: int, answer: bytes | str) -> str:
+    """Say what the mail server answered.
+
+    >>> _answered(550, b"no such user"), _answered(550, "")
+    ('The mail server answered 550 no such user.', 'The mail server answered 550.')
+    """
+    return f"The mail server answered {status} {_text(answer)}".rstrip(". ") + "."
 
 
 def _text(answer: bytes | str) -> str:

@@ -12,11 +12,11 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING
 
+from application.notifications.attempts import AttemptListener, Result, ignore_attempt
 from domain_errors import DomainError
 from import_engine.sources.exchange import Exchange
 from service.service import Service
@@ -62,18 +62,6 @@ FAULT_PAUSE_S = 5.0
 """Pause after the database couldn't be read or written."""
 STOP_S = 3.0
 """Time that attempts get to end at a stop; the next start sends what was cut off."""
-
-
-Result = Literal["delivered", "postponed", "failed"]
-"""How an attempt ends: ``failed`` is for good."""
-RESULTS: tuple[Result, ...] = get_args(Result)
-
-
-AttemptListener = Callable[[Kind, Result], None]
-
-
-def ignore_attempt(kind: Kind, result: Result) -> None:
-    """Ignore an attempt."""
 
 
 class MessageSender:

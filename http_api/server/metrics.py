@@ -23,7 +23,7 @@ from prometheus_client import (
 from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from application.notifications.sending import RESULTS, Result
+from application.notifications.attempts import RESULTS, Result
 from application.throttle import TooManyAttempts
 from application.work_limits import WorkLimits
 from contract.jobs import RUN_TYPES

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import duckdb
 
@@ -264,24 +265,39 @@ class ColumnComparison:
         }
 
 
+Cause = Literal["time limit", "types can't be compared", "too many columns", "not in every step"]
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A column that wasn't compared, and why."""
+
+    name: str
+    cause: Cause
+
+
 @dataclass(frozen=True)
 class TableComparison:
     """All columns that were compared, in the base's order.
 
-    Columns are ``not_compared`` for their types or after the time limit. The effective size is that
-    of the other table, infinite for a population; ``clusters`` are its clusters, None of a table
+    Columns are ``left_out`` for a cause, such as the time limit. The effective size is that of the
+    other table, infinite for a population; ``clusters`` are its clusters, None of a table
     without. Distributions are of all rows, or of some.
     """
 
     purpose: Purpose
     columns: tuple[ColumnComparison, ...]
-    not_compared: tuple[str, ...]
+    left_out: tuple[LeftOut, ...]
     structure: Structure
     effective_size: float
     suggested_keys: tuple[tuple[str, ...], ...] = ()
     is_read_whole: bool = True
     totals: tuple[TotalChange, ...] = ()
     clusters: int | None = None
+
+    @property
+    def not_compared(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.left_out)
 
     @property
     def significant(self) -> list[ColumnComparison]:
@@ -299,12 +315,24 @@ class TableComparison:
 
     @property
     def verdict(self) -> str:
-        """The verdict in sentences, with those of the columns that differ most."""
+        """The verdict in sentences, with the columns that differ most, and those left out."""
+        causes = dict.fromkeys(column.cause for column in self.left_out)
+        named = [
+            f"{_named([each.name for each in self.left_out if each.cause == cause])} ({cause})"
+            for cause in causes
+        ]
+        sentences = self._sentences()
+        return f"{sentences} Not compared: {'; '.join(named)}." if named else sentences
+
+    def _sentences(self) -> str:
         label = f"{verdict_label(self.outcome, self.detectable)}."
         if self.outcome == "inconclusive" and self.clusters and self.detectable is not None:
             number = counted(self.clusters, "cluster is", "clusters are")
             label = f"Inconclusive: {number} too few."
         of = counted(len(self.columns), "column")
+        if self.left_out:
+            all_columns = len(self.columns) + len(self.left_out)
+            of = f"{counted(len(self.columns), 'compared column')} (of {all_columns:,})"
         if self.outcome == "equal":
             rows = counted(self.structure.base_rows or 0, "row")
             return f"{label} {rows} and {of} are the same."
@@ -406,16 +434,18 @@ def compare_tables(
     pairs = [(shared.base, shared.other) for shared in matched.shared]
     is_of_tables = purpose == "tables" and not base.is_sample and not other.is_sample
     found: list[_Found] = []
-    not_compared: list[str] = []
+    left_out: list[LeftOut] = []
     with database.cursor(base.table, other.table) as cursor:
         for place, (one, two) in enumerate(pairs):
             on_progress(place / max(len(pairs), 1), f"comparing {one.name}")
-            compared = None
-            if place < MAX_COLUMNS and not is_over():
-                both = ComparedColumn(base, one), ComparedColumn(other, two)
-                compared = _compare_columns(cursor, *both, purpose)
+            if place >= MAX_COLUMNS or is_over():
+                cause: Cause = "too many columns" if place >= MAX_COLUMNS else "time limit"
+                left_out.append(LeftOut(one.name, cause))
+                continue
+            both = ComparedColumn(base, one), ComparedColumn(other, two)
+            compared = _compare_columns(cursor, *both, purpose)
             if compared is None:
-                not_compared.append(one.name)
+                left_out.append(LeftOut(one.name, "types can't be compared"))
             else:
                 found.append(compared)
         changes: TableChanges | None = None
@@ -446,7 +476,7 @@ def compare_tables(
     )
     is_whole = base.is_read_whole and other.is_read_whole
     return TableComparison(
-        purpose, columns, tuple(not_compared), structure, size, keys, is_whole, totals, clusters
+        purpose, columns, tuple(left_out), structure, size, keys, is_whole, totals, clusters
     )
 
 

@@ -23,6 +23,7 @@ from profiling_engine.comparison.answers import ColumnDifference, ComparisonJson
 from profiling_engine.comparison.compared_table import ComparedTable
 from profiling_engine.comparison.comparison import (
     MAX_DETAILED,
+    LeftOut,
     Structure,
     TableComparison,
     compare_tables,
@@ -208,11 +209,12 @@ class _Comparison:
             for column in shown_columns(self.source, self.rounds)
             if column.rounds is not None
         ]
+        missing = [LeftOut(name, "not in every step") for name in somewhere]
+        compared = replace(compared, left_out=(*compared.left_out, *missing))
         whole: ComparisonJson = compared.as_json()
         return {
             **whole,
             "verdict": f"{compared.verdict} {filtered['verdict'] if filtered else ''}".strip(),
-            "not_compared": [*compared.not_compared, *somewhere],
             "only_in_base": [
                 name for name in compared.structure.only_in_base if name not in somewhere
             ],

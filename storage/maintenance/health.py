@@ -87,8 +87,9 @@ def check_room(directory: DataDirectory, min_free_mb: int, coming_bytes: int = 0
     free_bytes = disk_of(directory).free
     if free_bytes - coming_bytes < min_free_mb * MIB:
         raise DiskFull(
-            "The server's disk has {free_mb} MiB free; {min_free_mb} MiB must stay free. Ask an "
-            "administrator to free disk space before you import data.",
+            "The server's disk has {free_mb} MiB free{need}; {min_free_mb} MiB must stay free. Ask "
+            "an administrator to free disk space before you import data.",
+            need=f", and the import needs {-(-coming_bytes // MIB):,}" if coming_bytes else "",
             free_mb=free_bytes // MIB,
             min_free_mb=min_free_mb,
         )

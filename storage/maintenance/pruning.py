@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar, get_args
@@ -22,7 +23,7 @@ from storage.maintenance.data_directory import DataDirectory
 from storage.sqlite.database import Database, Transaction
 from storage.sqlite.queries import all_rows, first, run, run_each
 from storage.versions.data_files import DataFiles
-from storage.versions.manifests import referenced_among
+from storage.versions.manifests import referenced_now
 
 Kind = Literal[
     "datasets",
@@ -347,10 +348,7 @@ class Sweep:
             yield
 
     def _remove_data_files(self) -> Iterator[None]:
-        def find_referenced(hashes: Sequence[str]) -> Set[str]:
-            with self.database.read() as tx:
-                return referenced_among(tx, hashes)
-
+        find_referenced = partial(referenced_now, self.database)
         for batch in _batches(self.marks.files["data_files"], self.limits.files):
             hashes = [file.example.id for file in batch]
             removed = set(self.data_files.remove_orphans(hashes, find_referenced))

@@ -66,7 +66,8 @@ class _Limited:
         more = f" and {_mib(new_bytes)} MiB would be stored" if new_bytes else ""
         raise QuotaExceeded(
             "{whose} data files use {used} MiB of a quota of {limit} MiB{more}. Delete samples or "
-            "versions and let an administrator clean up the storage, or ask for a larger quota.",
+            "versions, delete them from the bin, too, and let an administrator clean up the "
+            "storage; or ask for a larger quota.",
             whose=whose,
             used=_mib(self.used_bytes),
             limit=_mib(self.limit_bytes),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import stat
 import threading
@@ -229,6 +230,11 @@ Adopt = Callable[[Path, int], StoredFile]
 """Moves a finished file with a number of rows into the store and makes it durable. Files with equal
 bytes become one file."""
 
+FindReferenced = Callable[[Sequence[str]], Set[str]]
+"""Returns which files, by their SHA-256, a commit or uploaded values reference now."""
+
+logger = logging.getLogger("jobsvc.files")
+
 
 class DataFiles:
     """Data files in folders named by the first two hexadecimal digits of their hash."""
@@ -237,6 +243,7 @@ class DataFiles:
         self._root = root
         self._intact = IntactFiles()
         self._held: Counter[str] = Counter()
+        self._new: set[str] = set()  # placed by those that hold them, and in no commit yet
         self._sizes: dict[str, int] = {}
         self._lock = threading.Lock()
 
@@ -266,21 +273,32 @@ class DataFiles:
             )
 
     @contextmanager
-    def hold(self) -> Iterator[Adopt]:
+    def hold(self, find_referenced: FindReferenced | None = None) -> Iterator[Adopt]:
         """Yield a function that moves finished files into the store, for a commit to come.
 
-        No prune removes these files before the end of the block.
+        No prune removes these files before the end of the block. If the block fails, those that it
+        brought are removed; without ``find_referenced`` a prune removes them.
         """
         held: list[str] = []
 
         def adopt(written: Path, rows: int) -> StoredFile:
             return self._adopt(written, rows, held)
 
+        has_failed = True
         try:
             yield adopt
+            has_failed = False
         finally:
             with self._lock:
                 self._held -= Counter(held)
+                brought = self._new.intersection(held)
+                if not has_failed:
+                    self._new -= brought
+            if has_failed and brought and find_referenced is not None:
+                try:
+                    self.remove_orphans(sorted(brought), find_referenced)
+                except Exception as error:
+                    logger.warning("a prune must remove the files of a failed job: %s", error)
 
     def _adopt(self, written: Path, rows: int, held: list[str]) -> StoredFile:
         with written.open("r+b") as file:  # Windows syncs only what is open for writing
@@ -292,6 +310,9 @@ class DataFiles:
             self._held[sha256] += 1
             held.append(sha256)
         final = self.path(sha256)
+        if not final.exists():
+            with self._lock:
+                self._new.add(sha256)
         if not final.parent.exists():
             final.parent.mkdir(mode=0o700, exist_ok=True)
             sync_folder(self._root)
@@ -308,19 +329,15 @@ class DataFiles:
             if path.stem not in referenced and path.stem not in held:
                 yield path
 
-    def remove_orphans(
-        self, hashes: Sequence[str], find_referenced: Callable[[Sequence[str]], Set[str]]
-    ) -> list[str]:
-        """Remove those of some files that are orphans; safe while jobs run.
-
-        ``find_referenced`` returns which hashes a commit references now.
-        """
+    def remove_orphans(self, hashes: Sequence[str], find_referenced: FindReferenced) -> list[str]:
+        """Remove those of some files that are orphans; safe while jobs run."""
         removed = []
         with self._lock:
             free = [sha256 for sha256 in hashes if sha256 not in self._held]
             # After the check of holds: a released file is referenced by now, or its job failed.
             referenced = find_referenced(free)
             for sha256 in free:
+                self._new.discard(sha256)
                 if sha256 not in referenced and remove(self.path(sha256)):
                     self._sizes.pop(sha256, None)
                     removed.append(sha256)

@@ -17,7 +17,7 @@ from domain_errors import choices_sentence
 from parquet_tables.layouts import LaidColumn
 from parquet_tables.tables import Column, DataFile, Int64s, TableFiles
 from storage.errors import NotFound
-from storage.sqlite.database import Transaction
+from storage.sqlite.database import Database, Transaction
 from storage.sqlite.queries import Records, all_rows, first, run
 from storage.versions.data_files import AttachedFile, DataFiles, StoredFile
 
@@ -363,6 +363,12 @@ def is_ancestor(tx: Transaction, dataset_id: int, ancestor_id: str, commit_id: s
 def referenced_files(tx: Transaction) -> set[str]:
     """Return the hashes of the data files that commits or uploaded values need."""
     return {row["sha256"] for row in all_rows(tx, "referenced_files")}
+
+
+def referenced_now(database: Database, hashes: Sequence[str]) -> set[str]:
+    """Return which of some hashes are of data files that something committed needs."""
+    with database.read() as tx:
+        return referenced_among(tx, hashes)
 
 
 def referenced_among(tx: Transaction, hashes: Sequence[str]) -> set[str]:

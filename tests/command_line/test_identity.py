@@ -133,3 +133,13 @@ def test_the_shell_completes_commands_and_options() -> None:
 
     assert "plain,history" in completed("jobsvc hi", 1)
     assert "plain,--column" in completed("jobsvc why --co", 2)
+
+
+def test_users_see_their_own_quota(
+    run: Run, served: LiveServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, user = served.new_user()
+    monkeypatch.setenv("JOBSVC_TOKEN", client.headers["Authorization"].split()[1])
+    assert "used, no quota." in run("quota", "user", user["soeid"].upper()).stdout
+    refused = run("quota", "user", "admin00", code=1)
+    assert "role admin" in refused.stderr

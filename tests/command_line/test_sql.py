@@ -60,6 +60,7 @@ def test_a_result_is_written_and_stored(run: Run, sales: str, tmp_path: Path) ->
         (("SELEC 1",), 1, 'Line 1, column 1: syntax error at or near "SELEC"'),
         (("SELECT * FROM '/etc/passwd'",), 1, "no table"),
         (("SELECT 1", "--ref", "nope"), 1, "nope"),
+        (("-- of all\nSELECT nope FROM data",), 1, "Line 2, column 8"),
         (("SELECT 1", "--limit", "0"), 2, "limit"),
         (("SELECT 1", "--output", "rows.txt"), 2, ".parquet"),
         (("SELECT kind::DATE FROM data", "--name", "x"), 1, "failed: Line 1, column 12"),

@@ -83,6 +83,7 @@ def test_a_csv_file_has_the_filtered_entries_without_formulas(server: LiveServer
     rows = rows_of_csv(server, user_soeid=user["soeid"], action="dataset_made,token_made")
     assert [row["action"] for row in rows] == ["token_made", "dataset_made"]
     assert rows[1]["dataset"] == "'=1+1"
+    assert [row["token_kind"] for row in rows] == ["session", "session"]
     assert {row["user"] for row in rows} == {user["soeid"]}
     assert not [value for row in rows for value in row.values() if re.match(r"[=+\-@\t]", value)]
     assert rows_of_csv(server, user_soeid="nobody-here") == []

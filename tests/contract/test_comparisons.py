@@ -176,6 +176,8 @@ def test_columns_that_some_rounds_do_not_show_are_not_compared(
     found = compared(server, dataset, *rounds)
     assert [column["name"] for column in found["columns"]] == ["id", "city"]
     assert found["not_compared"] == ["amount"]
+    assert "of 2 compared columns (of 3)" in found["verdict"]
+    assert found["verdict"].endswith(" Not compared: amount (not in every step).")
     only = {**one("random", sample_size=50), "selection": {"columns": ["id"]}}
     assert compared(server, dataset, only)["only_in_base"] == ["city", "amount"]
 

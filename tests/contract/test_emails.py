@@ -158,7 +158,7 @@ def test_temporary_refusals_are_retried_and_others_are_not(
     client.post(f"{PATH}/test")
     log = newest_delivery(client, PATH)
     assert (log["state"], log["attempts"], log["response_status"]) == ("failed", attempts, status)
-    assert log["problem"] == f"The mail server answered {status} 4.2.2 Mailbox trouble"
+    assert log["problem"] == f"The mail server answered {status} 4.2.2 Mailbox trouble."
     del mails.answers[address]
     again = client.post(f"{PATH}/deliveries/{log['id']}/send-again").json()
     assert again["message_id"] == log["message_id"]

@@ -16,6 +16,7 @@ from service.settings import Settings
 from storage.accounts.invitations import invitation_of
 from storage.sqlite.clock import system_clock
 from tests.contract.problems import assert_problem
+from tests.contract.scraping import changes, scraped, series
 from tests.support.live_server import PASSWORD, LiveServer, live_server
 from tests.support.mail_server import DOMAIN, MailServer, mail_server
 
@@ -198,8 +199,11 @@ def test_an_address_is_invited_once_and_sent_again(server: LiveServer, mails: Ma
 def test_a_refused_mail_leaves_the_link_to_hand_over(server: LiveServer, mails: MailServer) -> None:
     address = f"full@{DOMAIN}"
     mails.answers[address] = "552 mailbox full"
+    before = scraped(server.admin)
     made = invited(server, address)
-    assert "552 mailbox full" in made["problem"]
+    assert made["problem"] == "The mail server answered 552 mailbox full."
+    failed = series("jobsvc_delivery_attempts_total", kind="email", result="failed")
+    assert changes(before, scraped(server.admin), failed[0]) == {failed: 1}
     assert made["sent_at"] is None
     assert shown(server, code_of(made["link"])).status_code == 200
 

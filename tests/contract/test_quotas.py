@@ -11,6 +11,7 @@ import httpx
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from openpyxl import Workbook
 
 from service.settings import Settings
 from storage.accounts.datasets import put_permission
@@ -104,6 +105,52 @@ def test_an_import_beyond_a_quota_fails_with_its_figures(
     assert use(client, f"datasets/{dataset}")["used_bytes"] == 0
     limited(server, path, 0)
     assert server.import_text(dataset, other, "t.parquet", client=client)["status"] == "completed"
+
+
+def sheets_of(path: Path, count: int) -> bytes:
+    """A workbook of sheets with random texts, each of about 0.4 MiB."""
+    book = Workbook(write_only=True)
+    for _ in range(count):
+        sheet = book.create_sheet()
+        sheet.append(["x"])
+        for _ in range(800):
+            sheet.append([os.urandom(256).hex()])
+    book.save(path)
+    return path.read_bytes()
+
+
+def test_a_job_that_fails_for_its_quota_leaves_no_file(server: LiveServer, tmp_path: Path) -> None:
+    client, user = server.new_user()
+    dataset = server.new_dataset(client)
+    limited(server, f"users/{user['id']}", 1)
+    content, before = sheets_of(tmp_path / "b.xlsx", 6), stored_bytes(server)
+    job = server.import_text(dataset, content, "b.xlsx", client=client)
+    assert (job["status"], job["error_code"]) == ("failed", "quota_exceeded"), job
+    assert stored_bytes(server) == before
+    limited(server, f"users/{user['id']}", 0)
+    job = server.import_text(dataset, content, "b.xlsx", client=client)
+    assert job["status"] == "completed", job
+    stored = stored_bytes(server) - before
+    assert stored == use(client, f"users/{user['id']}")["used_bytes"] > MIB
+
+
+def test_what_left_the_bin_frees_room_at_the_next_prune(
+    server: LiveServer, two_mib: bytes, tmp_path: Path
+) -> None:
+    client, user = server.new_user()
+    dataset = server.new_dataset(client)
+    server.import_text(dataset, large_file(tmp_path / "p.parquet", 1.5), "t.parquet", client=client)
+    limited(server, f"users/{user['id']}", 1)
+    sql = {"sql": "SELECT 1 AS x"}
+    answer = client.post(f"/api/exploration/datasets/{dataset}/jobs", json=sql)
+    assert_problem(answer, 409, "quota_exceeded", "delete them from the bin, too, and let an admin")
+    client.delete(f"/api/datasets/{dataset}").raise_for_status()
+    server.admin.post("/api/admin/prune", json={"dry_run": False}).raise_for_status()
+    assert use(client, f"users/{user['id']}")["is_full"]
+    (entry,) = client.get("/api/bin").json()["entries"]
+    client.delete(f"/api/bin/{entry['id']}").raise_for_status()
+    server.admin.post("/api/admin/prune", json={"dry_run": False}).raise_for_status()
+    assert use(client, f"users/{user['id']}")["used_bytes"] == 0
 
 
 def test_a_full_quota_refuses_jobs_at_once(server: LiveServer, two_mib: bytes) -> None:

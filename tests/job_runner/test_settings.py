@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from application.credentials import check_soeid
-from application.settings_sources import load_settings, variable_name
+from application.settings_sources import load_settings, unknown_variables, variable_name
 from service.settings import InvalidSetting, Settings, default_text, setting_fields
 from storage.errors import InvalidValue
 
@@ -73,12 +73,31 @@ def test_an_option_overrides_a_variable_and_that_a_default() -> None:
         ({"JOBSVC_GROUP_ROLES": '{"Audit, internal": "boss"}'}, '"Audit, internal: boss" isn'),
         ({"JOBSVC_GROUP_ROLES": '{"Audit'}, "group_roles isn't a JSON object"),
         ({"JOBSVC_PROXY_GROUPS_SEPARATOR": "||"}, "proxy_groups_separator must be one character"),
+        (
+            {"JOBSVC_EMAIL_DOMAINS": "a.example, @bank.example"},
+            '"@bank.example" isn\'t the name of',
+        ),
+        ({"JOBSVC_ALLOWED_HOSTS": "https://a.example"}, 'allowed_hosts: "https://a.example" isn'),
+        (
+            {"JOBSVC_ALLOWED_HOSTS": "*.a.example"},
+            'allowed_hosts: "*.a.example" isn\'t the name of',
+        ),
         ({"JOBSVC_SOEID_PATTERN": "["}, "soeid_pattern isn't a regular expression"),
     ],
 )
 def test_a_setting_that_cannot_be_is_named(environment: dict[str, str], message: str) -> None:
     with pytest.raises(InvalidSetting, match=re.escape(message)):
         load_settings({}, environment)
+
+
+def test_variables_of_no_setting_are_named() -> None:
+    names = ("USR_QUOTA_MB", "MEMORY_MB", "SERVER", "TOKEN", "XYZ")
+    ignored = unknown_variables({**{f"JOBSVC_{name}": "5" for name in names}, "PATH": ""})
+    assert list(ignored) == [
+        "The variable JOBSVC_USR_QUOTA_MB is ignored: there is no such setting. "
+        "Did you mean JOBSVC_USER_QUOTA_MB?",
+        "The variable JOBSVC_XYZ is ignored: there is no such setting.",
+    ]
 
 
 def test_a_secret_is_read_from_a_variable_or_a_file_and_never_shown(tmp_path: Path) -> None:

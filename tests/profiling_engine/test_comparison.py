@@ -234,6 +234,10 @@ def test_columns_after_the_time_limit_are_not_compared(stage: Stage) -> None:
     )
     assert [one.name for one in found.columns] == ["id", "uniform"]
     assert found.not_compared == ("skewed", "few", "region", "holes", "day", "flag", "key")
+    assert "None of 2 compared columns (of 9) differs significantly." in found.verdict
+    assert found.verdict.endswith(
+        " Not compared: skewed, few, region, holes, day and 2 more (time limit)."
+    )
 
 
 def test_smallest_detectable_difference_is_stated(stage: Stage) -> None:

@@ -7,12 +7,13 @@ import stat
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from storage.errors import DataDirectoryInUse, FilesInUse
+from storage.errors import DataDirectoryInUse, FilesInUse, StaleJob
 from storage.maintenance.data_directory import DataDirectory, FilesLock, Owner
 from storage.sqlite.database import Database
 from storage.versions.data_files import DataFiles, StoredFile
@@ -76,6 +77,30 @@ def test_held_file_is_not_removed_before_the_job_ends(
     assert store.remove_orphans([file.sha256], lambda hashes: {file.sha256}) == []
     assert store.remove_orphans([file.sha256], lambda hashes: set()) == [file.sha256]
     assert not store.path(file.sha256).exists()
+
+
+def test_failed_block_removes_only_what_it_brought(tmp_path: Path) -> None:
+    store = DataFiles(tmp_path / "files")
+    (tmp_path / "files").mkdir()
+    earlier = stored(store, tmp_path, b"earlier")
+    committed: set[str] = set()
+
+    def hold_again(other: str | None, *, fails: bool) -> set[str]:
+        """Store three files, another job one of them, and return which are left."""
+        with suppress(StaleJob), store.hold(lambda hashes: committed) as adopt:
+            for content in (b"earlier", b"new", b"shared"):
+                (tmp_path / "again").write_bytes(content)
+                adopt(tmp_path / "again", 1)
+            if other is not None:
+                committed.add(stored(store, tmp_path, other.encode()).sha256)
+            if fails:
+                raise StaleJob("superseded")
+        return {path.stem for path in store.orphans(set())}
+
+    assert hold_again(None, fails=True) == {earlier.sha256}
+    assert hold_again("shared", fails=True) == {earlier.sha256, *committed}
+    assert len(hold_again(None, fails=False)) == 3
+    assert len(hold_again(None, fails=True)) == 3
 
 
 def test_concurrent_storing_and_removal_keep_files_whole(tmp_path: Path) -> None:
