@@ -23,6 +23,7 @@ from sampling_engine.engines.spark_types import (
     as_integer,
     double,
     is_finite,
+    is_integer_cheap,
     require_number,
     spark_type,
 )
@@ -460,15 +461,37 @@ def rows_of_points(wanted: RowsOfPoints, table: SparkTable) -> Query:
 
 @query_of.register
 def exact_totals(wanted: ExactTotals, table: SparkTable) -> Query:
-    digits = wanted.column.data_type.digits
+    """Spark adds integers up where it gets them cheaply, and DuckDB makes decimals of the sums."""
+    type_, digits = wanted.column.type, wanted.column.data_type.digits
     wide = f"DECIMAL(38,{digits[1]})" if digits else WIDE
+    counts = "count(*) AS n, count_if(v > 0) AS above, min(v) AS low"
+    if is_integer_cheap(type_):
+        source, params = table.rows(
+            f", {as_integer(table.name(wanted.column), type_)} AS v", wanted.row_filter
+        )
+        below = 10 ** digits[0] if digits else MAX_BIGINT + 1
+        total = f"coalesce({exact_sum('v', below)}, CAST(0 AS {WIDE}))"
+        low, whole, high = (_in_units(f"f.{name}", digits) for name in ("low", "total", "high"))
+        return Query(
+            f"SELECT {counts}, {total} AS total, max(v) AS high FROM ({source})",
+            params,
+            f"SELECT f.n, f.above, {low}, {whole}, {high} FROM found AS f",
+        )
     source, params = table.rows(f", {table.name(wanted.column)} AS v", wanted.row_filter)
     return Query(
-        "SELECT count(*) AS n, count_if(v > 0) AS above, min(v) AS low, "
-        f"coalesce(sum(CAST(v AS {wide})), CAST(0 AS {wide})) AS total, max(v) AS high "
-        f"FROM ({source})",
+        f"SELECT {counts}, coalesce(sum(CAST(v AS {wide})), CAST(0 AS {wide})) AS total, "
+        f"max(v) AS high FROM ({source})",
         params,
     )
+
+
+def _in_units(integer: str, digits: tuple[int, int] | None) -> str:
+    """In DuckDB: the decimal number whose last places an integer counts."""
+    places = digits[1] if digits else 0
+    if not places:
+        return integer
+    unit = f"CAST(1e-{places} AS DECIMAL({places + 1}, {places}))"
+    return f"CAST({integer} AS {WIDE}) * {unit}"
 
 
 @query_of.register
@@ -701,8 +724,7 @@ def _found_keys(columns: Sequence[Column]) -> str:
 def _of_halves(high: str, low: str) -> str:
     """In DuckDB: a sum of halves in millionths as the decimal number."""
     units = f"CAST({high} AS HUGEINT) * {1 << HALF_BITS} + CAST({low} AS HUGEINT)"
-    unit = f"CAST(1e-{FLOAT_PLACES} AS DECIMAL({FLOAT_PLACES + 1}, {FLOAT_PLACES}))"
-    return f"CAST({units} AS {WIDE}) * {unit}"
+    return _in_units(units, (38, FLOAT_PLACES))
 
 
 def units_of(units: Units, name: str) -> str:
