@@ -5,8 +5,8 @@ The view ``t`` has the needed columns of all files, row number ``r`` in the file
 column's. Spark plans ``rank`` inside predicates anew for each use, which never ends: the expression
 ``pid``, which it must not move, keeps predicates above the steps of the order.
 
-In ANSI mode Spark makes several objects for each product of integers, which takes far longer than
-the product. So the view ``ranked`` of the steps of the order, whose products have 61 bits, is made
+In ANSI mode Spark checks each product of integers by a call, which takes far longer than the
+product. So the view ``ranked`` of the steps of the order, whose products have 61 bits, is made
 in the other mode, from the view ``numbered`` of all that a draw reads; both keep their modes.
 """
 
