@@ -2,18 +2,24 @@
 
 ``python -m benchmarks.spark --scale 10`` starts a master, two workers of one core each and a
 Connect server, writes TPC-H's ``lineitem``, and runs all contenders in turn. A bare scan counts the
-values of a draw's columns, as often as the draw scans them.
+values of a draw's columns, as often as the draw scans them. The Java machines have their own
+settings, since those of the tests turn the compiler off that a cluster has. Processor time is that
+of the cluster's processes and of this one.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import tempfile
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import NamedTuple
+
+import psutil
 
 from benchmarks.draw_contenders import (
     BY_STRATA,
@@ -53,41 +59,83 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scale", type=int, default=10, help="TPC-H's scale factor")
     parser.add_argument("--runs", type=int, default=2)
+    parser.add_argument("--unmeasured", type=int, default=2, help="runs while Java compiles (2)")
+    parser.add_argument("--only", default="", help="contenders with this text in their names")
     parser.add_argument("--data", type=Path, default=Path(tempfile.gettempdir()) / "jobsvc-spark")
     given = parser.parse_args()
     given.data.mkdir(exist_ok=True)
     path = make_lineitem(given.data, given.scale)
     with (
-        SparkCluster(spark_home("4"), given.data, {}) as cluster,
+        SparkCluster(spark_home("4"), given.data, {}, java={}) as cluster,
         ParquetDatabase(given.data, given.data / "spill") as database,
     ):
         with database.cursor() as cursor:
             table = described(cursor, path, 1)
         server = SparkServer(cluster.remote, TOKEN)
-        measure(database, given.data, table, server, given.runs)
+        every = _contenders(database, given.data, table, server)
+        contenders = {name: work for name, work in every.items() if given.only in name}
+        times = measure(contenders, cluster, given.runs, given.unmeasured)
+    print(f"{table.row_count:,} rows; of {given.runs} runs, without the first {given.unmeasured}")
+    print_ratios(times)
 
 
 def measure(
-    database: ParquetDatabase, folder: Path, table: TableFiles, server: SparkServer, runs: int
-) -> None:
-    """Run all contenders in turn, ``runs`` times after one that isn't counted."""
-    contenders = _contenders(database, folder, table, server)
-    times: dict[str, list[float]] = {name: [] for name in contenders}
-    for run in range(runs + 1):
+    contenders: dict[str, Callable[[], object]], cluster: SparkCluster, runs: int, unmeasured: int
+) -> dict[str, list[Times]]:
+    """Run all contenders in turn, first ``unmeasured`` times and then ``runs`` times."""
+    times: dict[str, list[Times]] = {name: [] for name in contenders}
+    for run in range(unmeasured + runs):
         for name, work in contenders.items():
-            began = time.perf_counter()
+            before = Times.now(cluster)
             work()
-            seconds = time.perf_counter() - began
-            print(f"run {run}, {name}: {seconds:.2f} s", flush=True)
-            if run:
-                times[name].append(seconds)
-    medians = {name: statistics.median(each) for name, each in times.items()}
-    print(f"{table.row_count:,} rows; medians of {runs} runs, without run 0")
-    for name in DRAWS:
-        ratio = medians[name] / medians[_bare(name)]
-        print_goal(f"{name}, by its bare scans", ratio, "times", most=GOAL)
-        ratio = medians[name] / medians[RANDOM_ORDER]
-        print_goal(f"{name}, by {RANDOM_ORDER}", ratio, "times", most=1)
+            took = Times(
+                *(now - then for now, then in zip(Times.now(cluster), before, strict=True))
+            )
+            print(
+                f"run {run}, {name}: {took.elapsed:.2f} s; processors: cluster {took.cluster:.2f} "
+                f"s, here {took.here:.2f} s",
+                flush=True,
+            )
+            if run >= unmeasured:
+                times[name].append(took)
+    return times
+
+
+class Times(NamedTuple):
+    """Seconds: elapsed, and of the processors in the cluster and in this process."""
+
+    elapsed: float
+    cluster: float
+    here: float
+
+    @classmethod
+    def now(cls, cluster: SparkCluster) -> Times:
+        started = [psutil.Process(each) for each in cluster.process_ids]
+        every = [each for one in started for each in (one, *one.children(recursive=True))]
+        used = sum(sum(each.cpu_times()[:2]) for each in every)
+        return cls(time.perf_counter(), used, sum(os.times()[:2]))
+
+
+MEASURES: dict[str, Callable[[Times], float]] = {
+    "time": lambda each: each.elapsed,
+    "processor time": lambda each: each.cluster + each.here,
+    "the cluster's processor time": lambda each: each.cluster,
+}
+
+
+def print_ratios(times: dict[str, list[Times]]) -> None:
+    """Of medians, and of the least figures, which other work on the machine raises less."""
+    for measure_name, of in MEASURES.items():
+        for word, chosen in (("median", statistics.median), ("least", min)):
+            figures = {name: chosen(map(of, each)) for name, each in times.items()}
+            print(f"{measure_name}, {word}:")
+            for name in DRAWS:
+                if name not in figures:
+                    continue
+                for other, goal in ((_bare(name), GOAL), (RANDOM_ORDER, 1)):
+                    if other in figures:
+                        ratio = figures[name] / figures[other]
+                        print_goal(f"{name}, by {other}", ratio, "times", most=goal)
 
 
 def _bare(name: str) -> str:

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from struct import iter_unpack
 from typing import Any
 
 import duckdb
@@ -82,10 +83,8 @@ def salts(secret: bytes, first: int, count: int) -> bytes:
 
 
 def row_hashes(rows: Sequence[bytes], row_salts: bytes) -> list[bytes]:
-    return [
-        sha256(row_salts[SALT_BYTES * at : SALT_BYTES * (at + 1)] + row).digest()
-        for at, row in enumerate(rows)
-    ]
+    each_salt = iter_unpack(f"{SALT_BYTES}s", row_salts)
+    return [sha256(salt + row).digest() for (salt,), row in zip(each_salt, rows, strict=True)]
 
 
 def leaf_hashes(rows: Sequence[bytes], row_salts: bytes) -> list[bytes]:
@@ -300,12 +299,12 @@ def _batches(request: HashRequest, cursor: duckdb.DuckDBPyConnection) -> Iterato
     waiting: list[bytes] = []
     for path, first, last in request.files:
         cursor.execute(
-            f"SELECT {request.expression} FROM read_parquet(?) AS f "
+            f"SELECT encode({request.expression}) FROM read_parquet(?) AS f "
             "WHERE f.file_row_number >= ? AND f.file_row_number < ?",
             [path, first, last],
         )
         while rows := cursor.fetchmany(BATCH_ROWS - len(waiting)):
-            waiting += [text.encode() for (text,) in rows]
+            waiting += [text for (text,) in rows]
             if len(waiting) == BATCH_ROWS:
                 yield waiting
                 waiting = []

@@ -40,9 +40,10 @@ RETRIES = {"max_retries": 4, "initial_backoff": 200, "max_backoff": 2_000, "back
 """How often the client repeats a call to a server that doesn't answer; times in ms."""
 NATIVE_SPLIT_STREAMS = (4, 3)
 """The version whose vectorized reader has the encoding in which DuckDB writes DOUBLE."""
+ANSI_MODE = "spark.sql.ansi.enabled"
 NEEDED_SETTINGS = {
     "spark.sql.session.timeZone": "UTC",
-    "spark.sql.ansi.enabled": "true",
+    ANSI_MODE: "true",
     "spark.sql.caseSensitive": "true",
 }
 SETTINGS = {
@@ -165,15 +166,10 @@ class SparkConnection:
         An error of ``on_progress`` stops the query and passes through.
         """
         self.scans += 1
-        from pyspark.sql.connect.functions import builtin as functions
-        from pyspark.sql.connect.plan import SQL
-
-        sql, params = statement
 
         def work() -> Any:
             # One call: ``session.sql(…).toArrow()`` has the server analyze a statement three times.
-            plan = SQL(sql, [functions.lit(value) for value in params])
-            client = self.session.client
+            plan, client = _plan(statement), self.session.client
             return client.to_table(plan.to_proto(client), {})[0]
 
         return self.run(work, on_progress, message)
@@ -219,9 +215,19 @@ class SparkConnection:
             metadata.getField(key).alias("f"),
         )
 
-    def define_view(self, name: str, sql: str) -> None:
-        """Make the view ``name`` of a query."""
-        self.session.sql(sql).createOrReplaceTempView(name)
+    def define_view(self, name: str, statement: Statement, *, ansi: bool = True) -> None:
+        """Make the view ``name`` of a query, which keeps its mode: ANSI, or without checks."""
+        from pyspark.sql.connect.dataframe import DataFrame
+
+        frame = DataFrame(_plan(statement), self.session)
+        if ansi:
+            frame.createOrReplaceTempView(name)
+            return
+        self.session.conf.set(ANSI_MODE, "false")
+        try:
+            frame.createOrReplaceTempView(name)
+        finally:
+            self.session.conf.set(ANSI_MODE, NEEDED_SETTINGS[ANSI_MODE])
 
     def run(
         self, work: Callable[[], Result], on_progress: ProgressCallback, message: str
@@ -303,6 +309,14 @@ def connected(server: SparkServer, on_progress: ProgressCallback) -> Iterator[Sp
         yield connection
     finally:
         connection.close()
+
+
+def _plan(statement: Statement) -> Any:
+    from pyspark.sql.connect.functions import builtin as functions
+    from pyspark.sql.connect.plan import SQL
+
+    sql, params = statement
+    return SQL(sql, [functions.lit(value) for value in params])
 
 
 def _configure(session: Any) -> None:

@@ -168,7 +168,7 @@ class SparkEngine:
         self._view("constants", pyarrow.table(columns))
         self.connection.run(
             lambda: self.connection.define_view(
-                "t", spark_sql.with_constants(names, values, by_file=bool(keys))
+                "t", (spark_sql.with_constants(names, values, by_file=bool(keys)), [])
             ),
             ignore_progress,
             "sending numbers",
@@ -212,7 +212,7 @@ class SparkEngine:
         self._send_inputs(state, wanted)
         query = spark_sql.query_of(wanted, self.table)
         step = progress_part(on_progress, 0.0, 0.9)
-        found = self.connection.fetch(query.statement, step, wanted.message)
+        found = self._fetched(query, step, wanted.message)
         if isinstance(wanted, CountStrata) and found.num_rows > wanted.most:
             self._refuse_strata(wanted, on_progress)
         with registered(state.cursor, {"found": found}):
@@ -380,11 +380,23 @@ class SparkEngine:
         self, state: DrawState, query: spark_sql.Query, message: str, on_progress: ProgressCallback
     ) -> tuple[Int64s, Int64s, Int64s]:
         """The three columns of numbers that a query finds, without rows that are taken."""
-        found = self.connection.fetch(query.statement, on_progress, message)
+        found = self._fetched(query, on_progress, message)
         with registered(state.cursor, {"found": found}):
             columns = state.cursor.execute(query.finish).fetchnumpy().values()
         first, second, third = (np.asarray(each).astype(np.int64) for each in columns)
         return first, second, third
+
+    def _fetched(self, query: spark_sql.Query, on_progress: ProgressCallback, message: str) -> Any:
+        """The rows of a query, after the views that it reads are made."""
+        ranks = query.ranks
+        if ranks is not None:
+
+            def define() -> None:
+                self.connection.define_view("numbered", ranks.numbered)
+                self.connection.define_view("ranked", (ranks.ranked, []), ansi=False)
+
+            self.connection.run(define, ignore_progress, message)
+        return self.connection.fetch(query.statement, on_progress, message)
 
     def check_units(
         self, state: DrawState, units: Units, row_filter: RowFilter | None, found: UnitRows

@@ -4,6 +4,10 @@ The view ``t`` has the needed columns of all files, row number ``r`` in the file
 ``f``; ``files`` has the first ordinal of each file by its key. Names are the engine's own, and no
 column's. Spark plans ``rank`` inside predicates anew for each use, which never ends: the expression
 ``pid``, which it must not move, keeps predicates above the steps of the order.
+
+In ANSI mode Spark checks each product of integers by a call, which takes far longer than the
+product. So the view ``ranked`` of the steps of the order, whose products have 61 bits, is made
+in the other mode, from the view ``numbered`` of all that a draw reads; both keep their modes.
 """
 
 from __future__ import annotations
@@ -23,6 +27,7 @@ from sampling_engine.engines.spark_types import (
     as_integer,
     double,
     is_finite,
+    is_integer_cheap,
     require_number,
     spark_type,
 )
@@ -133,14 +138,25 @@ def _not_null(number: str) -> str:
     return f"coalesce({number}, 0L)"
 
 
+@dataclass(frozen=True)
+class Ranks:
+    """The statements of the views ``numbered`` and ``ranked``; the latter has no product to check.
+
+    ``ranked`` has the ordinals and carried columns of ``numbered``, ``rank`` and ``pid``.
+    """
+
+    numbered: Statement
+    ranked: str
+
+
 def ranked(
     order: SeededOrder,
-    source: str,
+    source: Statement,
     carried: Sequence[str],
     number: str = "ordinal",
     shift: int = 0,
-) -> str:
-    """``source``'s ordinal and the ``carried`` columns with ``rank``, and ``pid``.
+) -> Ranks:
+    """The ranks of ``source``'s rows with their ordinals and the ``carried`` columns.
 
     The rank is that of the column ``number``, less ``shift``.
     A SELECT for each round of the order. Spark evaluates a round's common subexpressions once, and
@@ -150,7 +166,7 @@ def ranked(
     mask = (1 << half) - 1
     columns = ", ".join(["ordinal", *carried])
     halves = f"shiftright({number}, {half}) AS l, {number} & {mask}L AS r"
-    sql = f"SELECT {columns}, {halves} FROM ({source})"
+    sql = f"SELECT {columns}, {halves} FROM numbered"
     for key in order.keys:
         once = f"(((r ^ {key}L) * {FIRST_FACTOR}L) & {LOW_31_BITS}L)"
         twice = f"((({once} ^ shiftright({once}, 15)) * {SECOND_FACTOR}L) & {LOW_31_BITS}L)"
@@ -159,16 +175,22 @@ def ranked(
     rank = f"shiftleft(l, {half}) | r"
     if shift:
         rank = f"(({rank}) - {shift}L) & {order.size - 1}L"
-    return f"SELECT {columns}, {rank} AS rank, spark_partition_id() AS pid FROM ({sql})"
+    return Ranks(
+        source, f"SELECT {columns}, {rank} AS rank, spark_partition_id() AS pid FROM ({sql})"
+    )
 
 
 @dataclass(frozen=True)
 class Query:
-    """A statement of Spark, and the one of DuckDB that makes the pass's rows of those ``found``."""
+    """A statement of Spark, and the one of DuckDB that makes the pass's rows of those ``found``.
+
+    ``ranks`` are the views ``numbered`` and ``ranked``, if the statement reads this.
+    """
 
     sql: str
     params: list[object]
     finish: str = ALL_FOUND
+    ranks: Ranks | None = None
 
     @property
     def statement(self) -> Statement:
@@ -232,11 +254,11 @@ class SparkKeys:
         texts = [_canonical_text(table.name(column), column) for column in self.columns]
         return f"concat({', '.join(_with_length(text) for text in texts)})"
 
-    def ranked(self, source: str, carried: Sequence[str]) -> str:
+    def ranked(self, source: Statement, carried: Sequence[str]) -> Ranks:
         """As :func:`ranked`, of a source with the column ``key_text``."""
         assert self.ranks is not None  # noqa: S101 - the caller's part
-        columns = ["ordinal", *carried]
-        rows = digests(source, columns)
+        sql, params = source
+        rows = digests(sql, ["ordinal", *carried]), params
         return ranked(self.ranks.network, rows, carried, "digest", self.ranks.shift)
 
     def faults(self, table: SparkTable, *, without_deleted: bool) -> KeyFaultQueries:
@@ -349,9 +371,9 @@ def ranked_below(wanted: RankedBelow, table: SparkTable) -> Query:
     The largest of the thresholds is applied before strata are looked up.
     """
     columns = wanted.strata.columns
-    source, params = table.numbered(table.keys(columns), wanted.strata.row_filter)
-    rows = ranked(wanted.order, source, [f"k{i}" for i in range(len(columns))])
-    return _below(wanted.strata, wanted.thresholds, rows, params)
+    source = table.numbered(table.keys(columns), wanted.strata.row_filter)
+    ranks = ranked(wanted.order, source, [f"k{i}" for i in range(len(columns))])
+    return _below(wanted.strata, wanted.thresholds, ranks)
 
 
 def ranked_by_key(
@@ -367,37 +389,38 @@ def ranked_by_key(
     With ``own_starts`` the view ``wanted`` has the shift of each stratum's start, too.
     """
     columns = strata.columns
-    source, params = table.numbered(
+    source = table.numbered(
         f"{table.keys(columns)}, {keyed.text(table)} AS key_text", strata.row_filter
     )
     keys = [f"k{i}" for i in range(len(columns))]
-    rows = keyed.ranked(source, keys)
+    ranks = keyed.ranked(source, keys)
     if not own_starts:
-        return _below(strata, thresholds, rows, params)
+        return _below(strata, thresholds, ranks)
     same = " AND ".join(f"q.{key} <=> w.{key}" for key in keys)
     rank = f"((q.rank - w.shift) & {SIZE - 1}L)"
     return Query(
         f"SELECT /*+ BROADCAST(w) */ q.ordinal, w.stratum, {rank} AS rank "
-        f"FROM (SELECT * FROM ({rows}) WHERE pid >= 0) AS q JOIN wanted AS w ON {same} "
+        f"FROM (SELECT * FROM ranked WHERE pid >= 0) AS q JOIN wanted AS w ON {same} "
         f"WHERE {rank} < w.threshold",
-        params,
+        [],
         NOT_TAKEN_FOUND,
+        ranks,
     )
 
 
-def _below(strata: StrataTable, thresholds: Int64s, rows: str, params: list[object]) -> Query:
+def _below(strata: StrataTable, thresholds: Int64s, ranks: Ranks) -> Query:
     columns, largest = strata.columns, int(thresholds.max(initial=0))
     keys = [f"k{i}" for i in range(len(columns))]
-    below = f"SELECT * FROM ({rows}) WHERE rank < {largest}L AND pid >= 0"
+    below = f"SELECT * FROM ranked WHERE rank < {largest}L AND pid >= 0"
     if not columns:
         sql = f"SELECT ordinal, CAST(0 AS BIGINT) AS stratum, rank FROM ({below})"
-        return Query(sql, params, NOT_TAKEN_FOUND)
+        return Query(sql, [], NOT_TAKEN_FOUND, ranks)
     same = " AND ".join(f"q.{key} <=> w.{key}" for key in keys)
     sql = (
         f"SELECT /*+ BROADCAST(w) */ q.ordinal, w.stratum, q.rank FROM ({below}) AS q "
         f"JOIN wanted AS w ON {same} WHERE q.rank < w.threshold"
     )
-    return Query(sql, params, NOT_TAKEN_FOUND)
+    return Query(sql, [], NOT_TAKEN_FOUND, ranks)
 
 
 def rows_by_block(table: SparkTable, row_filter: RowFilter | None, shift: int) -> Statement:
@@ -460,15 +483,37 @@ def rows_of_points(wanted: RowsOfPoints, table: SparkTable) -> Query:
 
 @query_of.register
 def exact_totals(wanted: ExactTotals, table: SparkTable) -> Query:
-    digits = wanted.column.data_type.digits
+    """Spark adds integers up where it gets them cheaply, and DuckDB makes decimals of the sums."""
+    type_, digits = wanted.column.type, wanted.column.data_type.digits
     wide = f"DECIMAL(38,{digits[1]})" if digits else WIDE
+    counts = "count(*) AS n, count_if(v > 0) AS above, min(v) AS low"
+    if is_integer_cheap(type_):
+        source, params = table.rows(
+            f", {as_integer(table.name(wanted.column), type_)} AS v", wanted.row_filter
+        )
+        below = 10 ** digits[0] if digits else MAX_BIGINT + 1
+        total = f"coalesce({exact_sum('v', below)}, CAST(0 AS {WIDE}))"
+        low, whole, high = (_in_units(f"f.{name}", digits) for name in ("low", "total", "high"))
+        return Query(
+            f"SELECT {counts}, {total} AS total, max(v) AS high FROM ({source})",
+            params,
+            f"SELECT f.n, f.above, {low}, {whole}, {high} FROM found AS f",
+        )
     source, params = table.rows(f", {table.name(wanted.column)} AS v", wanted.row_filter)
     return Query(
-        "SELECT count(*) AS n, count_if(v > 0) AS above, min(v) AS low, "
-        f"coalesce(sum(CAST(v AS {wide})), CAST(0 AS {wide})) AS total, max(v) AS high "
-        f"FROM ({source})",
+        f"SELECT {counts}, coalesce(sum(CAST(v AS {wide})), CAST(0 AS {wide})) AS total, "
+        f"max(v) AS high FROM ({source})",
         params,
     )
+
+
+def _in_units(integer: str, digits: tuple[int, int] | None) -> str:
+    """In DuckDB: the decimal number whose last places an integer counts."""
+    places = digits[1] if digits else 0
+    if not places:
+        return integer
+    unit = f"CAST(1e-{places} AS DECIMAL({places + 1}, {places}))"
+    return f"CAST({integer} AS {WIDE}) * {unit}"
 
 
 @query_of.register
@@ -545,30 +590,31 @@ def unit_groups(wanted: UnitGroups, table: SparkTable) -> Query:
 def scan_units(wanted: ScanUnits, table: SparkTable) -> Query:
     """Ranks that are too high for the largest units go first, before other units are computed."""
     column = f", {table.name(wanted.units.column)} AS w"
-    source, params = table.numbered(column, wanted.row_filter)
-    return _small_units(wanted, ranked(wanted.order, source, ["w"]), params)
+    source = table.numbered(column, wanted.row_filter)
+    return _small_units(wanted, ranked(wanted.order, source, ["w"]))
 
 
 def units_by_key(wanted: ScanUnits, keyed: SparkKeys, table: SparkTable) -> Query:
     """As :func:`scan_units`, by the ranks of digests."""
     columns = f", {table.name(wanted.units.column)} AS w, {keyed.text(table)} AS key_text"
-    source, params = table.numbered(columns, wanted.row_filter)
-    return _small_units(wanted, keyed.ranked(source, ["w"]), params)
+    source = table.numbered(columns, wanted.row_filter)
+    return _small_units(wanted, keyed.ranked(source, ["w"]))
 
 
-def _small_units(wanted: ScanUnits, rows: str, params: list[object]) -> Query:
+def _small_units(wanted: ScanUnits, ranks: Ranks) -> Query:
     order, largest = wanted.order, wanted.largest_key
     key = f"CAST('{'Infinity' if largest == float('inf') else repr(largest)}' AS DOUBLE)"
     p = f"least(CAST(v AS DOUBLE) * {double(wanted.target_per_unit)}, 1D)"
     upper = f"(CAST({order.size - 1}L - rank AS DOUBLE) + 0.5D)"
     return Query(
         "SELECT ordinal, v, rank FROM (SELECT ordinal, rank, pid, "
-        f"{units_of(wanted.units, 'w')} AS v FROM ({rows})) "
+        f"{units_of(wanted.units, 'w')} AS v FROM ranked) "
         f"WHERE rank < {wanted.rank_limit}L AND pid >= 0 AND v > 0 AND "
         f"v < {_bigint(wanted.below)} AND (CAST(rank AS DOUBLE) + 0.5D) * (1D - {p}) <= "
         f"{key} * {p} * {upper}",
-        params,
+        [],
         NOT_TAKEN_FOUND,
+        ranks,
     )
 
 
@@ -701,8 +747,7 @@ def _found_keys(columns: Sequence[Column]) -> str:
 def _of_halves(high: str, low: str) -> str:
     """In DuckDB: a sum of halves in millionths as the decimal number."""
     units = f"CAST({high} AS HUGEINT) * {1 << HALF_BITS} + CAST({low} AS HUGEINT)"
-    unit = f"CAST(1e-{FLOAT_PLACES} AS DECIMAL({FLOAT_PLACES + 1}, {FLOAT_PLACES}))"
-    return f"CAST({units} AS {WIDE}) * {unit}"
+    return _in_units(units, (38, FLOAT_PLACES))
 
 
 def units_of(units: Units, name: str) -> str:

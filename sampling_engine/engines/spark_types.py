@@ -116,6 +116,12 @@ def as_integer(value: str, type_: str) -> str:
     return f"CAST({value} * CAST({10 ** digits[1]} AS DECIMAL({digits[1] + 1},0)) AS BIGINT)"
 
 
+def is_integer_cheap(type_: str) -> bool:
+    """Whether :func:`as_integer` of an exact type multiplies no decimals."""
+    digits = DataType(type_).digits
+    return not digits or not digits[1] or digits[0] <= EXACT_DIGITS
+
+
 def decimal_of_text(text: str, type_: str) -> str:
     """A DECIMAL of the type from an expression of text, which has all its digits after the point.
 

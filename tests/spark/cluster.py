@@ -76,8 +76,14 @@ def free_port() -> int:
 class SparkCluster:
     """Starts the processes; each is the leader of a process group, which is killed at the end."""
 
-    def __init__(self, home: Path, folder: Path, settings: Mapping[str, str] = UNLIKE_OURS) -> None:
-        self._home, self._folder, self._settings = home, folder, settings
+    def __init__(
+        self,
+        home: Path,
+        folder: Path,
+        settings: Mapping[str, str] = UNLIKE_OURS,
+        java: Mapping[str, str] = JAVA,
+    ) -> None:
+        self._home, self._folder, self._settings, self._java = home, folder, settings, java
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._master_port, self.port = free_port(), free_port()
         self.remote = f"sc://localhost:{self.port}"
@@ -121,6 +127,11 @@ class SparkCluster:
         self._run("connect", command)
         self._wait_for("connect", "Spark Connect server started")
 
+    @property
+    def process_ids(self) -> list[int]:
+        """The processes that were started; executors are children of the workers."""
+        return [process.pid for process in self._processes.values()]
+
     def kill(self, name: str) -> None:
         """Send SIGKILL to a process and those that it started."""
         process = self._processes.pop(name)
@@ -148,7 +159,7 @@ class SparkCluster:
     def _variables(self, heap: str) -> Mapping[str, str]:
         return {
             **os.environ,
-            **JAVA,
+            **self._java,
             "SPARK_HOME": str(self._home),
             "SPARK_LOCAL_HOSTNAME": "localhost",
             "SPARK_LOCAL_IP": "127.0.0.1",

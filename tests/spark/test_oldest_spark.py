@@ -22,8 +22,8 @@ from parquet_tables.rows import Statement
 from parquet_tables.tables import TableFiles
 from sampling_engine.engines import spark_sql
 from sampling_engine.engines.engine import DrawState
-from sampling_engine.engines.spark_connection import NEEDED_SETTINGS, SETTINGS
-from sampling_engine.engines.spark_sql import SparkTable
+from sampling_engine.engines.spark_connection import ANSI_MODE, NEEDED_SETTINGS, SETTINGS
+from sampling_engine.engines.spark_sql import Query, SparkTable
 from sampling_engine.engines.spark_types import spark_type
 from sampling_engine.filters import parse_expression
 from sampling_engine.selection.order import SeededOrder
@@ -57,7 +57,7 @@ def inlined(statement: Statement) -> str:
     return sql
 
 
-def ran(folder: Path, table: TableFiles, names: SparkTable, given: dict[str, Statement]) -> Any:
+def ran(folder: Path, table: TableFiles, names: SparkTable, given: dict[str, Query]) -> Any:
     """The rows of each statement, as lists of values."""
     (file,) = table.files
     columns = ", ".join(f"{column.name} {spark_type(column.type)}" for column in names.names)
@@ -70,9 +70,16 @@ def ran(folder: Path, table: TableFiles, names: SparkTable, given: dict[str, Sta
         "CREATE TEMPORARY VIEW wanted AS SELECT * FROM VALUES (1L, 1L, 9000L), (5L, 5L, 3000L) "
         "AS w(k0, stratum, threshold);",
     ]
-    script += [
-        f"SELECT '{name}', to_json(struct(*)) FROM ({inlined(one)});" for name, one in given.items()
-    ]
+    for name, one in given.items():
+        if one.ranks is not None:
+            numbered, ranked = inlined(one.ranks.numbered), one.ranks.ranked
+            script += [
+                f"CREATE OR REPLACE TEMPORARY VIEW numbered AS {numbered};",
+                f"SET {ANSI_MODE}=false;",
+                f"CREATE OR REPLACE TEMPORARY VIEW ranked AS {ranked};",
+                f"SET {ANSI_MODE}=true;",
+            ]
+        script.append(f"SELECT '{name}', to_json(struct(*)) FROM ({inlined(one.statement)});")
     path = folder / "statements.sql"
     path.write_text("\n".join(script), encoding="utf-8")
     home = spark_home("3.5")
@@ -117,7 +124,7 @@ def test_statements_find_the_same_rows_on_spark_3_5(workshop: Workshop, tmp_path
             "money": MoneyByBlock(money, some, 4),
         }
         own = {name: rows_of(*state.run(one, ignore_progress)) for name, one in passes.items()}
-    given = {name: spark_sql.query_of(one, names).statement for name, one in passes.items()}
+    given = {name: spark_sql.query_of(one, names) for name, one in passes.items()}
     found = ran(tmp_path, table, names, given)
     for name, rows in own.items():
         assert rows, name
