@@ -38,6 +38,7 @@ from command_line.output import (
     written,
 )
 from command_line.weighting import known_total_options, with_totals
+from contract.fields import ValuesKind
 from contract.requests.estimate import BacktestRequest, EstimatesRequest
 from domain_errors import counted
 
@@ -274,7 +275,7 @@ def figures_of(values: dict[str, Any]) -> list[dict[str, Any]]:
 @known_total_options
 @click.option(
     "--values",
-    metavar="FILE|NUMBER|findings",
+    metavar="FILE|NUMBER|latest|findings",
     help="Read columns from a file of results, an earlier upload of one, or the findings.",
 )
 @KEY
@@ -374,12 +375,10 @@ def design(client: ApiClient, job_id: str, output: Path | None, **chosen: Any) -
 
 
 def _values_of(client: ApiClient, job_id: str, values: str, key: Sequence[str]) -> int | str:
-    """The findings, or the number of an upload: as given, or of a file that is uploaded."""
+    """The findings or an upload: as given, or of a file that is uploaded."""
     path = Path(values)
-    if values == "findings" and not path.exists():
-        return values
-    if values.isdecimal() and not path.exists():
-        return int(values)
+    if (values in ValuesKind.words or values.isdecimal()) and not path.exists():
+        return ValuesKind().read(values)
     if not path.is_file():
         raise click.BadParameter(f'There is no file "{values}".', param_hint="--values")
     number: int = upload_rows(client, _values(job_id), path, key)["number"]

@@ -501,7 +501,8 @@ def may_not_respond(calibration: Calibration | Difference | None) -> bool:
 def _design_effects(design: Design, linear: Linearised, variance: Floats, count: int) -> Floats:
     """V by the variance of a simple random sample of as many rows, without replacement."""
     n = design.rows
-    whole = float(design.weights.sum())
+    # Summed as a domain's weights are: of all rows no rounding looks like rows outside it.
+    whole = float(sums_by(np.zeros(n, dtype=np.int64), design.weights, 1)[0])
     if n < 2 or whole <= n:
         return np.full(count, np.nan)
     w = design.weights[linear.rows]
@@ -511,7 +512,8 @@ def _design_effects(design: Design, linear: Linearised, variance: Floats, count:
     outside = np.maximum(whole - sums_by(linear.domains, w, count), 0.0) * means**2
     simple = whole * (1.0 - n / whole) * (inside + outside) / (n - 1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(simple > 0, variance / simple, np.nan)
+        varies = simple > (ROUNDING * linear.values) ** 2
+        return np.where(varies, variance / simple, np.nan)
 
 
 class _Share(NamedTuple):

@@ -20,6 +20,7 @@ from application.estimation.known_totals import (
 from contract.declarations import Help
 from contract.requests.estimate import CalibrateRequest
 from contract.words import CalibrationMethod
+from domain_errors import counted
 from estimation_engine import (
     Calibration,
     Design,
@@ -527,8 +528,8 @@ def _few_notes(all_cells: Sequence[_FrameCells]) -> list[str]:
     if not few:
         return []
     return [
-        f"{few:,} groups of the calibration have fewer than {FEW_ROWS} sampled rows; margins are "
-        "then too small."
+        f"{counted(few, 'group of the calibration has', 'groups of the calibration have')} fewer "
+        f"than {FEW_ROWS} sampled rows; margins are then too small."
     ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import isfinite
+from math import ceil, isfinite
 from typing import Annotated, Any
 
 from application.estimation.calibrating import (
@@ -171,7 +171,8 @@ def estimates_of(
     warnings = [*contrasted.warnings, *interval_notes(noted, settings, design.unit)]
     if weights.response is not None:
         warnings = [*weights.response.warnings, *warnings]
-    notes = [*warnings, *design_notes(job, sampled.design, sampled.source, settings)]
+    rows = weights.rows_by_outside_totals
+    notes = [*warnings, *design_notes(job, sampled.design, sampled.source, settings, rows)]
     notes += filter(None, [population_note(job.run_parameters)])
     notes += _value_notes(service, job, request, sampled.values_from)
     if weights.response is not None:
@@ -261,7 +262,8 @@ def _value_notes(
     service: Service, job: JobRecord, request: EstimatesRequest, values_from: ValueSource | None
 ) -> list[str]:
     """Notes on where the values come from."""
-    notes = [] if values_from is None else list(values_from.notes)
+    made_up = request.nonresponse is not None
+    notes = [] if values_from is None else values_from.notes_of(made_up=made_up)
     if request.values == FINDINGS:
         return notes
     with service.database.read() as tx:
@@ -373,21 +375,34 @@ def _calibration_notes(
     ]
     shares = [after / before for after, before in pairs if after is not None and before]
     if len(shares) == 1:
-        percent = round(100 * abs(1 - shares[0]))
-        change = f"{percent} %" if percent else "no"
-        direction = "narrower" if shares[0] <= 1 or not percent else "wider"
+        percent = _change_text(shares[0])
+        changes = percent.lstrip("+0") != " %"
+        change = percent.lstrip("+-") if changes else "no"
+        direction = "narrower" if shares[0] <= 1 or not changes else "wider"
         notes.append(f"The interval is {change} {direction} than without calibration.")
     elif shares:
-        least, most = (round(100 * (share - 1)) for share in (min(shares), max(shares)))
-        if least == most == 0:
+        least, most = (_change_text(share) for share in (min(shares), max(shares)))
+        if least == most == "+0 %":
             notes.append("Calibration changes the width of no interval by 1 % or more.")
         elif least == most:
-            notes.append(f"Calibration changes the widths of the intervals by {least:+} %.")
+            notes.append(f"Calibration changes the widths of the intervals by {least}.")
         else:
-            notes.append(
-                f"Calibration changes the widths of the intervals by {least:+} % to {most:+} %."
-            )
+            notes.append(f"Calibration changes the widths of the intervals by {least} to {most}.")
     return notes + list(calibration.notes)
+
+
+def _change_text(share: float) -> str:
+    """A width as a share of the one before, as a change in percent.
+
+    It is -100 % only of a width of 0.
+
+    >>> [_change_text(share) for share in (1.004, 1.12, 0.6, 0.00394, 0.00001, 0.0)]
+    ['+0 %', '+12 %', '-40 %', '-99.6 %', '-99.9 %', '-100 %']
+    """
+    percent = 100.0 * (share - 1.0)
+    if -100.0 < percent < -99.0:
+        return f"{ceil(10.0 * percent) / 10.0:.1f} %"
+    return f"{round(percent):+} %" if round(percent) else "+0 %"
 
 
 def _condition(request: EstimatesRequest, table: TableFiles) -> Statement | None:

@@ -23,6 +23,8 @@ from contract.words import Basis, GoalKind
 from domain_errors import DomainError
 from estimation_engine import InvalidGoal, UnsupportedDesign
 from estimation_engine.planning.goals import Goal, random_size
+from sampling_engine.methods.cluster.declaration import ClusterMethod
+from sampling_engine.methods.method import Method
 from sampling_engine.methods.parameters import PERCENT, TAKE_ALL, share_of_size
 from service.sampling_parameters import stated_rounds
 from service.service import Service
@@ -31,7 +33,7 @@ from service.tables.sample_design import SampleDesign, design_of
 from storage.jobs.jobs import JobRecord
 
 ROUNDING = 1e-9
-GROWING = ("samples_per_stratum", "sizes", "num_clusters")
+GROWING = ("samples_per_stratum", "sizes")
 """Sizes of which a larger one with the same seed includes the rows of a smaller one."""
 
 
@@ -343,27 +345,29 @@ def _larger_round(
     elif "sizes" in parameters:
         sizes = parameters["sizes"]
         parameters["sizes"] = {label: _grown(one, factor) for label, one in sizes.items()}
-    elif _draws_in_each_stratum(parameters):
+    elif _draws_in_each_stratum(found.rounds[0].method):
         parameters["num_clusters"] = ceil(parameters["num_clusters"] * factor)
     else:
         parameters = found.rounds[0].method.with_size(parameters, size)
     least = np.minimum(found.design.group_rows, MIN_DRAWN).sum()
     if "min_per_stratum" in parameters and least <= size:
         parameters["min_per_stratum"] = max(parameters["min_per_stratum"], MIN_DRAWN)
-    includes = found.rounds[0].method.includes_smaller or (
-        any(name in parameters for name in GROWING)
-        and parameters.get("cluster_probability", "equal") == "equal"
-        and parameters.get("cluster_allocation", "each") == "each"
-    )
+    method = found.rounds[0].method
+    if isinstance(method, ClusterMethod):
+        includes = method.includes_fewer_clusters
+    else:
+        includes = method.includes_smaller or any(name in parameters for name in GROWING)
     sized = {name: value for name, value in given.items() if name != "goal"}
     (larger,) = stated_rounds([{**sized, "parameters": parameters}], recorded=True)
     return larger, includes
 
 
-def _draws_in_each_stratum(parameters: Mapping[str, Any]) -> bool:
+def _draws_in_each_stratum(method: Method) -> bool:
     """Whether the number of clusters is that of each stratum."""
-    return bool(parameters.get("strata_columns")) and (
-        "num_clusters" in parameters and parameters.get("cluster_allocation", "each") == "each"
+    return (
+        isinstance(method, ClusterMethod)
+        and method.strata_columns is not None
+        and method.cluster_allocation == "each"
     )
 
 
@@ -396,4 +400,8 @@ def _notes(found: SampleDesign, size: int, misses: bool) -> list[str]:
         )
     if size > drawn and found.design.group_kind == "strata":
         notes.append("The rows of all groups grow in proportion.")
+    elif size > drawn and _draws_in_each_stratum(found.rounds[0].method):
+        notes.append(
+            "A step draws the same number of clusters of each stratum, so it may draw a few more."
+        )
     return notes

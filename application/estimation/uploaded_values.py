@@ -223,18 +223,23 @@ def upload_of(service: Service, job: JobRecord, number: int | None) -> SampleVal
     )
 
 
-def upload_notes(found: SampleValues, drawn: int) -> list[str]:
-    """Which upload the values are of, and how many sampled rows have none."""
+def upload_notes(found: SampleValues, drawn: int, *, made_up: bool) -> list[str]:
+    """Which upload the values are of, and how many sampled rows have none.
+
+    ``made_up`` is whether the weights of respondents make up for rows without a value.
+    """
     notes = [
         f"Values are those of upload {found.number}, {found.file_name}, by {found.user_soeid}."
     ]
     without = drawn - found.file.rows
     if without:
-        notes.append(
-            f"{without:,} of {drawn:,} sampled rows aren't in the upload. They count as rows "
-            "without a value: estimates are of the rows that would have one, and are biased if "
-            "values are lacking for a reason."
+        meaning = (
+            ""
+            if made_up
+            else " They count as rows without a value: estimates are of the rows that would have "
+            "one, and are biased if values are lacking for a reason."
         )
+        notes.append(f"{without:,} of {drawn:,} sampled rows aren't in the upload.{meaning}")
     return notes
 
 

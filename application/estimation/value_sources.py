@@ -30,12 +30,22 @@ TABLE, LATEST, FINDINGS = "table", "latest", "findings"
 
 @dataclass(frozen=True)
 class ValueSource:
-    """Columns of sampled rows that the table doesn't have, and SQL of their rows."""
+    """Columns of sampled rows that the table doesn't have, and SQL of their rows.
+
+    Of an upload ``sampled_rows`` are those of the sample; ``notes`` are those of findings.
+    """
 
     columns: Sequence[Column]
     relation: Statement
-    notes: Sequence[str]
+    notes: Sequence[str] = ()
     upload: SampleValues | None = None
+    sampled_rows: int = 0
+
+    def notes_of(self, *, made_up: bool) -> list[str]:
+        """Notes on the values; ``made_up`` is whether weights make up for lacking ones."""
+        if self.upload is None:
+            return list(self.notes)
+        return upload_notes(self.upload, self.sampled_rows, made_up=made_up)
 
 
 def value_source(
@@ -57,7 +67,7 @@ def value_source(
     service.data_files.require_whole(upload.file)
     relation: Statement = "read_parquet(?)", [str(service.data_files.path(upload.file.sha256))]
     drawn = open_table(service, job.dataset_id, output_of(job), SAMPLE).files.row_count
-    return ValueSource(upload.columns, relation, upload_notes(upload, drawn), upload)
+    return ValueSource(upload.columns, relation, upload=upload, sampled_rows=drawn)
 
 
 def with_values(sample: TableFiles, source: ValueSource | None) -> tuple[TableFiles, Statement]:

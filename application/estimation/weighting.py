@@ -87,6 +87,17 @@ class Weighted:
         return self.design.design.weights
 
     @property
+    def rows_by_outside_totals(self) -> float | None:
+        """The rows that the weights add up to by known totals; None unless these are outside's.
+
+        A ratio fixes another total than the rows.
+        """
+        found, calibrate = self.calibration, self.request.calibrate
+        if found is None or found.source == "table" or calibrate is None:
+            return None
+        return None if calibrate.method == "ratio" else float(self.weights.sum())
+
+    @property
     def degrees(self) -> int:
         """Degrees of freedom; with nonresponse also of respondents in strata drawn whole."""
         design = self.design.design

@@ -217,10 +217,12 @@ def _prepared(
     added[FINAL] = final
     facts = None if replicated is None else replicated[1]
     counted = final[final != 0] if request.only_respondents else final
+    columns = _columns(chosen, added, weights, 0 if facts is None else facts.count)
+    code = WeightsCode(facts, weights.degrees, [Column(each.name, each.type) for each in columns])
     codebook = WeightsCodebook(
         job_id=job.id,
         rows=_rows(weights, request),
-        columns=_columns(chosen, added, weights, 0 if facts is None else facts.count),
+        columns=columns,
         weight=FINAL,
         weight_sum=float(final.sum()),
         weight_min=float(counted.min(initial=np.inf)),
@@ -234,7 +236,7 @@ def _prepared(
         combined_weights=True,
         df=weights.degrees,
         notes=_notes(job, rows, weights, facts),
-        programs=dict(programs(WeightsCode(facts, weights.degrees))),
+        programs=dict(programs(code)),
     )
     return _Prepared(
         rows,
@@ -325,9 +327,10 @@ def _columns(
 def _notes(
     job: JobRecord, rows: OpenedSample, weights: Weighted, replicates: ReplicateFacts | None
 ) -> list[str]:
-    notes = list(design_notes(job, rows.design, rows.source, EstimateSettings(DEFAULT_CONFIDENCE)))
+    settings = EstimateSettings(DEFAULT_CONFIDENCE)
+    notes = design_notes(job, rows.design, rows.source, settings, weights.rows_by_outside_totals)
     if rows.values_from is not None:
-        notes += rows.values_from.notes
+        notes += rows.values_from.notes_of(made_up=weights.response is not None)
     if weights.response is not None:
         notes += [*weights.response.warnings, *weights.response.notes]
         notes.append("Rows that didn't respond have the weight 0.")

@@ -112,7 +112,7 @@ d$p3[d$ultimate > 0] <- 1
         sizes = f"weights = ~w, fpc = ~clusters + {middle}rows"
         whole = """d$clusters[d$ultimate == 1] <- Inf
 d$groups <- ifelse(d$ultimate == 1, d$groups_drawn, ifelse(d$ultimate == 2, Inf, d$groups))
-d$rows <- ifelse(d$ultimate > 0, d$p3 * d$rows, d$rows)
+d$rows <- ifelse(d$ultimate > 0, ave(d$row, d$group, FUN = length), d$rows)
 """
     return f"""{lists}d$group <- s[["_stratum"]]
 {read}stopifnot(!anyNA(d$rows))

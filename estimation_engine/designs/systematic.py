@@ -88,7 +88,8 @@ class SystematicDesign(RandomDesign):
             of_random,
             r=f"""{of_random.r}\
 # R's standard errors are those of a random sample: systematic random in jobsvc.
-# Those of jobsvc (sd1), of a total; for a mean use z = (y - mean) / {whole} in place of y:
+# Those of jobsvc (sd1), of a total; of a mean take in place of y
+#   z <- (y - mean) / sum(d$w[!is.na(y)])
 {r_line}error_of_total <- function(y) {{
   y[is.na(y)] <- 0
   sqrt((1 - {n} / {whole}) * {n} / (2 * {n - 1}) * sum(diff({in_r})^2))

@@ -11,7 +11,7 @@ from contract.requests.estimate import VarianceRequest
 from estimation_engine.arrays import Booleans, Floats, Ints
 from estimation_engine.designs.code import DesignCode, Sizes
 from estimation_engine.designs.design import Design, DrawnRows, RowsOfPairs, whole_table
-from estimation_engine.designs.stages import Layer, Neighbours, VarianceStage
+from estimation_engine.designs.stages import Layer, Neighbours, VarianceStage, sums_by
 from estimation_engine.designs.systematic import order_note
 from estimation_engine.errors import InvalidReplicates, UnsupportedDesign
 
@@ -19,7 +19,8 @@ CODE = DesignCode(
     r="""d$p <- 1 / s[["_design_weight"]]
 # R has Brewer's approximation, whose standard errors differ slightly from jobsvc's:
 design <- svydesign(ids = ~1, fpc = ~p, pps = "brewer", data = d, variables = s)
-# Those of jobsvc, of a total; for a mean use z = (y - mean) / sum(1 / p) in place of y:
+# Those of jobsvc, of a total; of a mean take in place of y
+#   z <- (y - mean) / sum((1 / p)[!is.na(y)])
 error_of_total <- function(y, p) {
   y[is.na(y)] <- 0
   t <- (y / p)[p < 1]; c <- 1 - p[p < 1]; n <- length(t)
@@ -55,7 +56,8 @@ BY_POINTS = replace(
     r="""d$p <- 1 / s[["_design_weight"]]
 # R has Brewer's approximation, as if the selection were random: systematic random in jobsvc.
 design <- svydesign(ids = ~1, fpc = ~p, pps = "brewer", data = d, variables = s)
-# Those of jobsvc (sd1), of a total; for a mean use z = (y - mean) / sum(1 / p) in place of y:
+# Those of jobsvc (sd1), of a total; of a mean take in place of y
+#   z <- (y - mean) / sum((1 / p)[!is.na(y)])
 line <- order(s[["_selection_order"]])
 error_of_total <- function(y, p) {
   y[is.na(y)] <- 0
@@ -129,7 +131,8 @@ class WeightedDesign(Design):
         c = self.units_left * (1.0 - self.chances)
         count = float(self.units_left.sum())
         factor = count / (count - 1) if count > 1 else 0.0
-        return [Layer(self.groups, c, np.array([c.sum()]), np.array([factor]))]
+        # Summed as a domain's units are: of all rows no rounding looks like rows outside it.
+        return [Layer(self.groups, c, sums_by(self.groups, c, 1), np.array([factor]))]
 
     @property
     def has_one_unit(self) -> bool:

@@ -324,11 +324,24 @@ def design_summary(found: SampleDesign) -> DesignSummary:
 
 
 def design_notes(
-    job: JobRecord, found: SampleDesign, source: OpenTable, settings: EstimateSettings
+    job: JobRecord,
+    found: SampleDesign,
+    source: OpenTable,
+    settings: EstimateSettings,
+    rows: float | None = None,
 ) -> list[str]:
-    """Notes on the assumptions and the scope of the estimates."""
+    """Notes on the assumptions and the scope of the estimates.
+
+    ``rows`` are those that calibrated weights add up to, by totals from outside.
+    """
     design, methods = found.design, [each.method for each in found.rounds]
     notes = [_scope_note(job, found, source)]
+    if rows is not None and round(rows) != found.design.covered_rows:
+        table = notes[0].removeprefix("The estimates are for ").removesuffix(".")
+        notes[0] = (
+            f"The estimates are for {counted(round(rows), 'row')}: the weights add up to these by "
+            f"totals from outside, not to {table}."
+        )
     if any(isinstance(each, MonetaryUnitMethod) and each.follows_file for each in methods):
         notes.append("Units were selected in the file's order, so the variance is approximate.")
     notes += [

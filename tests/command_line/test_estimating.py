@@ -118,6 +118,7 @@ def test_values_of_a_file_are_stored_and_estimated(run: Run, sample: str, tmp_pa
     by_file = json.loads(run(*options, "--values", str(file), "--key", "id").stdout)
     by_number = json.loads(run(*options, "--values", "1").stdout)
     assert by_file == by_number
+    assert json.loads(run(*options, "--values", "latest").stdout) == by_number
     (found,) = by_file["estimates"]
     assert (found["estimate"], found["n"], found["n_missing"]) == (1.5, 195, 5)
     assert "no file" in run(*options, "--values", "nothing.csv", code=2).output

@@ -95,6 +95,39 @@ def test_rows_by_clusters_of_equal_size_have_equal_weights(
     assert found["estimate"] == pytest.approx(600)
 
 
+@pytest.mark.parametrize(
+    ("more", "advice"),
+    [
+        ({}, "same seed, which adds clusters."),
+        ({"cluster_probability": "rows"}, "needn't have all clusters of the smaller one."),
+        (
+            {"strata_columns": STRATA, "cluster_allocation": "proportional"},
+            "needn't have all clusters",
+        ),
+    ],
+)
+def test_whole_clusters_name_a_larger_draw(
+    server: LiveServer, dataset: int, more: dict[str, Any], advice: str
+) -> None:
+    whole = one("cluster", cluster_column="shop", num_clusters=8, **more)
+    job = drawn(server, dataset, whole)
+    answer = server.admin.get(f"/api/sampling/jobs/{job}/reserves")
+    assert_problem(answer, 422, "no_reserves", advice)
+
+
+def test_units_of_a_warning_are_those_that_gave_rows(server: LiveServer, dataset: int) -> None:
+    stages = one(
+        "cluster",
+        cluster_column="shop",
+        num_clusters=5,
+        subcluster_column="city",
+        num_subclusters=2,
+        samples_per_cluster=7,
+    )
+    job = server.admin.get(f"/api/jobs/{drawn(server, dataset, stages)}").json()
+    assert "10 of 10 drawn subclusters hold fewer than 7 eligible rows" in str(job)
+
+
 @pytest.mark.parametrize("name", STAGED)
 def test_why_a_row_is_drawn_or_not(server: LiveServer, dataset: int, name: str) -> None:
     job = drawn(server, dataset, DESIGNS[name])

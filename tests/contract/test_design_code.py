@@ -141,6 +141,13 @@ for (name in list.dirs(full.names = FALSE, recursive = FALSE)) {
   figures <- c(coef(mean), SE(mean), coef(total), SE(total))
   cat(name, format(figures, digits = 15), sep = "\t")
   cat("\n")
+  hint <- grep("^#   z <- ", readLines(file.path(name, "design")), value = TRUE)
+  if (length(hint)) local({
+    y <- y[[1]]; p <- d$p; mean <- coef(mean)
+    eval(parse(text = sub("#", "", hint)))
+    error <- if (is.null(p)) error_of_total(z) else error_of_total(z, p)
+    cat(name, " by the hint\t", format(error, digits = 15), "\n", sep = "")
+  })
 }
 """
 IN_R = (*((name, "none") for name in CODED), ("two stages", "jackknife"), ("rounds", "jackknife"))
@@ -182,6 +189,17 @@ def test_figures_are_those_of_r(
     of_mean = tolerance if replicates == "none" else 0.05
     assert found[0]["standard_error"] == pytest.approx(mean_error, rel=of_mean)
     assert found[1]["standard_error"] == pytest.approx(total_error, rel=tolerance)
+
+
+HINTED = ("systematic", "sorted", "weighted", "points", "sorted points")
+
+
+@pytest.mark.parametrize("name", HINTED)
+def test_hints_for_r_give_the_errors_of_means(server: LiveServer, dataset: int, name: str) -> None:
+    """Of a column with missing values."""
+    (error,) = golden_figures()[f"{name}, none by the hint"]
+    (found,) = estimates(server, drawn(server, dataset, DESIGNS[name]), MEAN)["estimates"]
+    assert found["standard_error"] == pytest.approx(error, rel=1e-9)
 
 
 @pytest.mark.parametrize("language", ["stata", "sas"])

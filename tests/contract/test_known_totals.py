@@ -140,6 +140,20 @@ def test_a_census_gives_the_figures_of_the_tables_own(
         assert any('in the table "primary" of the dataset' in note for note in found["notes"])
 
 
+def test_rows_that_totals_add_up_to_are_named(server: LiveServer, job: str) -> None:
+    more = {region: REGION.count(region) + 10 for region in set(REGION)}
+    body = by("poststratify", "region", totals=groups("region", more))
+    found = estimates(server, job, COUNT, **body)
+    rows = sum(more.values())
+    assert found["estimates"][0]["estimate"] == pytest.approx(rows)
+    assert (
+        f"The estimates are for {rows:,} rows: the weights add up to these by totals from outside, "
+        f"not to the {ROWS:,} rows of primary."
+    ) in found["notes"]
+    own = estimates(server, job, COUNT, **by("poststratify", "region"))
+    assert f"The estimates are for the {ROWS:,} rows of primary." in own["notes"]
+
+
 def test_a_list_of_the_population_is_a_census(server: LiveServer, dataset: int, job: str) -> None:
     found = estimates(server, job, TOTAL_PAID, **by("rake", "region", census={}))
     own = estimates(server, job, TOTAL_PAID, **by("rake", "region"))

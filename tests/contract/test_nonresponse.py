@@ -251,6 +251,14 @@ def test_rows_outside_an_upload_did_not_respond(server: LiveServer, dataset: int
     found = estimates(server, job, total, COUNT, values=number, nonresponse=chosen)
     assert found["nonresponse"]["respondents"] == len(lines)
     assert found["estimates"][1]["estimate"] == pytest.approx(ROWS)
+    (note,) = (each for each in found["notes"] if "aren't in the upload" in each)
+    assert "rows that would have one" not in note
+    (note,) = (
+        each
+        for each in estimates(server, job, total, values=number)["notes"]
+        if "aren't in the upload" in each
+    )
+    assert "rows that would have one" in note
 
 
 def test_factors_of_a_calibration_are_those_of_respondents(

@@ -77,7 +77,7 @@ for (kind in c("dta", "sav")) {
   read <- if (kind == "dta") haven::read_dta else haven::read_sav
   d <- as.data.frame(read(file.path("raked", paste0("weights.", kind))))
   code <- readLines("raked/weights.R")
-  eval(parse(text = code[!grepl("read.csv", code, fixed = TRUE)]))
+  eval(parse(text = code[-(1:grep("fileEncoding", code))]))
   stopifnot(attr(d$weight, "label") == "Weight to estimate with: calibrated by rake")
   figures(svytotal(~paid, design))
   figures(svymean(~gap, design, na.rm = TRUE))
@@ -136,6 +136,37 @@ def test_r_repeats_the_figures_by_replicates(
     for name, of_r in found.items():
         for each, own in zip(of_r, expected[name], strict=True):
             assert each == pytest.approx(own, rel=1e-8, abs=1e-6), name
+
+
+AS_TEXT = """
+stopifnot(d$school[1:2] == c("0000", "0001"), is.logical(d$yes), sum(d$yes, na.rm = TRUE) == 20,
+  d$note[1] == "NA", sum(is.na(d$note)) == 1)
+"""
+
+
+@pytest.mark.skipif(shutil.which("Rscript") is None, reason="R isn't installed")
+def test_code_keeps_the_types_of_columns(
+    server: LiveServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = server.new_dataset()
+    rows = "\n".join(
+        f"{at:04d},{at % 2 == 0},{at},{'NA' if at == 0 else '' if at == 1 else 'x'}"
+        for at in range(40)
+    )
+    server.import_text(number, f"school,yes,amount,note\n{rows}\n")
+    job = drawn(server, number, one("random", sample_size=40))
+    (tmp_path / "weights.csv").write_bytes(weights(server, job, format="csv").content)
+    code = weights(server, job).json()["programs"]
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "weights.R").write_text(code["r"] + AS_TEXT, "utf-8")
+    done = subprocess.run(["Rscript", "weights.R"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    names: dict[str, Any] = {}
+    exec(code["python"].replace("COLUMN", "amount"), names)
+    frame = names["d"]
+    assert frame["school"].tolist()[:2] == ["0000", "0001"]
+    assert (frame["yes"].dtype, frame["yes"].sum()) == ("boolean", 20)
+    assert (frame["note"].iloc[0], frame["note"].isna().sum()) == ("NA", 1)
 
 
 def test_weights_reproduce_the_known_totals(server: LiveServer, dataset: int) -> None:

@@ -254,3 +254,19 @@ def test_a_quantile_beyond_the_sample_has_no_margin() -> None:
         found = one(random_design(100, 10_000), "quantile", y, q=q)
         assert (found.error, found.low, found.high) == (None, None, None)
     assert one(random_design(100, 100), "quantile", y, q=0.99).high == 99.0
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_total_of_the_weights_has_no_error_by_rounding(seed: int) -> None:
+    sizes = np.random.default_rng(seed).lognormal(9.0, 1.0, 250).round(2)
+    design = weighted_design(sizes / 2e6, np.zeros(250, dtype=np.bool_), 12645)
+    everything = np.ones(250, dtype=np.bool_)
+    domains = Domains(everything, np.zeros(250, dtype=np.int64), 1)
+    (total,) = estimate(design, Values("total", sizes, everything), domains, EstimateSettings())
+    assert (total.error, total.normal_units) == (0.0, None)
+    ones = Values("total", np.ones(250), everything)
+    (count,) = estimate(design, ones, domains, EstimateSettings())
+    # A simple random sample knows the number of rows.
+    assert count.error is not None
+    assert count.error > 0
+    assert count.design_effect is None

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from estimation_engine import is_number
+from estimation_engine.designs.code import quoted
 from estimation_engine.replicates import ReplicateFacts
+from parquet_tables.tables import Column
 
 NO_ERRORS = (
     "Without replicate weights the estimates are right, and standard errors aren't: they ignore "
@@ -15,10 +18,22 @@ NO_ERRORS = (
 
 @dataclass(frozen=True)
 class WeightsCode:
-    """What code needs of a file of weights: its replicates and degrees of freedom."""
+    """What code needs of a file of weights: its replicates, degrees of freedom and columns.
+
+    ``columns`` are those beside the replicates.
+    """
 
     replicates: ReplicateFacts | None
     degrees: int
+    columns: Sequence[Column]
+
+    def types(self, of_text: str, of_boolean: str) -> list[tuple[str, str]]:
+        """Columns that aren't numbers with their types in code: programs would guess others."""
+        return [
+            (quoted(each.name), of_boolean if each.type == "BOOLEAN" else of_text)
+            for each in self.columns
+            if not is_number(each)
+        ]
 
 
 def programs(facts: WeightsCode) -> Mapping[str, str]:
@@ -33,10 +48,16 @@ def programs(facts: WeightsCode) -> Mapping[str, str]:
 
 def r_code(facts: WeightsCode) -> str:
     """``svrepdesign`` of the package survey."""
-    read = (
-        'library(survey)\nd <- read.csv("weights.csv", check.names = FALSE, na.strings = "", '
-        'fileEncoding = "UTF-8")\n'
+    types = ",\n  ".join(
+        f"{name} = {kind}" for name, kind in facts.types('"character"', '"logical"')
     )
+    read = f"""library(survey)
+# Columns that aren't numbers, as they are: R would read 0054 as 54.
+types <- unlist(list(
+  {types}))
+d <- read.csv("weights.csv", check.names = FALSE, na.strings = "", colClasses = types,
+  fileEncoding = "UTF-8")
+"""
     if facts.replicates is None:
         return f"# {NO_ERRORS}\n{read}design <- svydesign(ids = ~1, weights = d$weight, data = d)\n"
     return f"""{read}design <- svrepdesign(data = d, weights = d$weight,
@@ -60,7 +81,10 @@ svyset [pweight = weight], ///
 
 def sas_code(facts: WeightsCode) -> str:
     """``proc surveymeans``; COLUMN stands for a column of numbers."""
-    read = "proc import datafile='weights.csv' out=d dbms=csv replace; guessingrows=max; run;\n"
+    read = (
+        "/* SAS guesses types: a text of digits alone, such as 0054, becomes a number. */\n"
+        "proc import datafile='weights.csv' out=d dbms=csv replace; guessingrows=max; run;\n"
+    )
     if facts.replicates is None:
         return (
             f"/* {NO_ERRORS} */\n{read}"
@@ -77,7 +101,15 @@ run;
 
 def python_code(facts: WeightsCode) -> str:
     """NumPy and pandas; COLUMN stands for a column of numbers."""
-    read = 'import pandas as pd\n\nd = pd.read_csv("weights.csv")\nd = d[d["COLUMN"].notna()]\n'
+    types = "".join(f"    {name}: {kind},\n" for name, kind in facts.types('"string"', '"boolean"'))
+    read = f"""import pandas as pd
+
+# Columns that aren't numbers, as they are: pandas would read 0054 as 54.
+TYPES = {{
+{types}}}
+d = pd.read_csv("weights.csv", dtype=TYPES, keep_default_na=False, na_values=[""])
+d = d[d["COLUMN"].notna()]
+"""
     total = 'w, y = d["weight"].to_numpy(), d["COLUMN"].to_numpy()\ntotal = w @ y\n'
     if facts.replicates is None:
         return f"# {NO_ERRORS}\n{read}{total}print(total)\n"

@@ -286,9 +286,26 @@ class ClusterMethod(Method):
         """A cluster that is drawn whole has none."""
         if self.samples_per_cluster is not None or self.sample_percentage is not None:
             return None
+        adds = (
+            ", which adds clusters."
+            if self.includes_fewer_clusters
+            else " and examine the new sample: with these parameters it needn't have all clusters "
+            "of the smaller one."
+        )
         return (
             "A cluster round that draws all rows of its clusters has no reserves: draw a larger "
-            "`num_clusters` with the same seed, which adds clusters."
+            f"`num_clusters` with the same seed{adds}"
+        )
+
+    @property
+    def includes_fewer_clusters(self) -> bool:
+        """Whether more clusters with the same seed include those of fewer ones.
+
+        By size all probabilities change, and a number that is divided among strata may take one
+        from a stratum by rounding.
+        """
+        return self.cluster_probability == "equal" and (
+            self.strata_columns is None or self.cluster_allocation == "each"
         )
 
     def prepare(self, eligible: EligibleRows, on_progress: ProgressCallback) -> ClusterRound:
@@ -489,12 +506,17 @@ class ClusterMethod(Method):
         return warned(
             short,
             "small_clusters",
-            "{short} of {clusters} drawn clusters hold fewer than {size} eligible "
-            "rows and gave all of them.",
+            f"{{short}} of {{clusters}} drawn {self.units_of_rows} hold fewer than {{size}} "
+            "eligible rows and gave all of them.",
             short=short,
             clusters=int(drawn.sum()),
             size=self.samples_per_cluster,
         )
+
+    @property
+    def units_of_rows(self) -> str:
+        """What rows are drawn within."""
+        return "clusters" if self.subcluster_column is None else "subclusters"
 
     def orders_rows(self, key: RowKey) -> bool:
         """Unless the key is the cluster's own value."""
