@@ -795,6 +795,25 @@ class _ClusterPlanner(_Planner):
             self._is_single,
         )
 
+    def _note_single_units(self, size: int) -> None:
+        single, certain = self._is_single, np.zeros(self._tree.clusters, dtype=np.bool_)
+        if not self.method.is_plain:
+            pi = self._chances.of_size(size)
+            certain = (pi >= 1) & (self.method.cluster_probability != "equal")
+            single = single & (pi > 0)
+        if (single & ~certain).any():
+            self._note(
+                "A later stage draws one unit of several, so the variance is that between whole "
+                "clusters as if they were drawn with replacement, as estimates have it."
+            )
+        lonely = int((single & certain & (self._groups_inside == 1)).sum())
+        if lonely:
+            self._note(
+                f"{counted(lonely, 'cluster is', 'clusters are')} drawn with certainty and give "
+                "one row or subcluster of several: estimates of such a sample need "
+                "`lonely_stratum`. Draw at least two of each cluster."
+            )
+
     @cached_property
     def _is_single(self) -> Booleans:
         """The clusters of which a later stage draws one unit of several."""
@@ -843,6 +862,7 @@ class _ClusterPlanner(_Planner):
 
     def _sized_at(self, size: int, parameters: Mapping[str, Any]) -> _Sized:
         sized = super()._sized_at(size, parameters)
+        self._note_single_units(size)
         figure, homogeneity = self.figures[sized.reached.binding], inf
         if figure.facts is not None:
             homogeneity = float(figure.facts.homogeneity[figure.domain])
@@ -857,11 +877,6 @@ class _ClusterPlanner(_Planner):
             self._note("Clusters have different numbers of rows: the rows are what to expect.")
         if self.method.cluster_probability != "equal":
             self._note("The variance is Hájek's approximation for unequal probabilities.")
-        if self._is_single.any():
-            self._note(
-                "A later stage draws one unit of several, so the variance is that between whole "
-                "clusters as if they were drawn with replacement, as estimates have it."
-            )
         if not self.method.is_plain:
             for warning in self._chances.warnings:
                 self._note(warning.message)
