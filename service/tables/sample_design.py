@@ -111,16 +111,18 @@ def _design(service: Service, job: JobRecord, source: OpenTable) -> SampleDesign
     )
 
     @cache
-    def keys() -> dict[int, Sequence[dict[str, Any]]]:
-        """The groups of each round: read only if a name is needed."""
+    def with_keys() -> Mapping[int, DrawnRound]:
+        """The rounds with the keys of their groups: drawn only if a name is needed."""
         drawn = drawn_rounds(
             service.parquet, source.files, rounds, counts_dir=counts_dir, with_keys=True
         )
-        return {spec.round_number: each.keys for spec, each in zip(rounds, drawn, strict=True)}
+        return {spec.round_number: each for spec, each in zip(rounds, drawn, strict=True)}
 
     def named(spec: Round, design: Design) -> Design:
         column = getattr(spec.method, "cluster_column", "")
-        return design.with_names(lambda group: str(keys()[spec.round_number][group][column]))
+        return design.with_names(
+            lambda group: str(with_keys()[spec.round_number].keys[group][column])
+        )
 
     if found.design.is_one_sample:
         return replace(found, design=named(found.rounds[0], found.design))
