@@ -17,6 +17,7 @@ from parquet_tables.tables import TableFiles
 from sampling_engine.sample_table import shown_columns
 from service.service import Service
 from service.tables.open_tables import SAMPLE, OpenTable, open_source, open_table, output_of
+from service.tables.row_names import key_of_job
 from service.tables.sample_design import SampleDesign, design_of
 from storage.jobs.jobs import JobRecord
 
@@ -92,7 +93,10 @@ def _sample_file(
         each.name for each in shown_columns(source.files, found.rounds) if each.rounds is not None
     ]
     return SampleFile(
-        sample.columns, partial, _longest_texts(service, sample) if with_sizes else {}
+        sample.columns,
+        partial,
+        _longest_texts(service, sample) if with_sizes else {},
+        key_of_job(service, job),
     )
 
 

@@ -168,7 +168,10 @@ def estimates_of(
         estimates,
     )
     noted: list[NotedFigure] = [*contrasted.contrasts, *estimates]
-    warnings = [*contrasted.warnings, *interval_notes(noted, settings, design.unit)]
+    warnings = [
+        *contrasted.warnings,
+        *interval_notes(noted, settings, design.unit, by_size=design.by_size),
+    ]
     if weights.response is not None:
         warnings = [*weights.response.warnings, *warnings]
     rows = weights.rows_by_outside_totals

@@ -158,12 +158,19 @@ def _degrees(found: DomainEstimate) -> str:
 
 
 def interval_notes(
-    estimates: Sequence[NotedFigure], settings: EstimateSettings, unit: str = "row"
+    estimates: Sequence[NotedFigure],
+    settings: EstimateSettings,
+    unit: str = "row",
+    *,
+    by_size: bool = False,
 ) -> list[str]:
-    """The notes, the most serious first; ``unit`` is what was drawn independently."""
+    """The notes, the most serious first; ``unit`` is what was drawn independently.
+
+    ``by_size`` is whether that was with probabilities by size.
+    """
     has_figures = len({each.figure_name for each in estimates}) > 1
     notes = []
-    for doubt in _doubts(settings, unit):
+    for doubt in _doubts(settings, unit, by_size=by_size):
         about = [each for each in estimates if doubt.applies(each.computed)]
         if about:
             names = [_name(each, doubt, has_figures=has_figures) for each in about[:MAX_NAMED]]
@@ -174,7 +181,14 @@ def interval_notes(
     return notes
 
 
-def _doubts(settings: EstimateSettings, unit: str) -> tuple[IntervalDoubt, ...]:
+def _doubts(settings: EstimateSettings, unit: str, *, by_size: bool) -> tuple[IntervalDoubt, ...]:
+    advice = (
+        "Draw by a size that these figures follow more closely."
+        if by_size
+        else "Take large values whole, stratify by bands of them, or draw with probabilities by "
+        "size."
+    )
+
     def is_hidden(found: DomainEstimate) -> bool:
         return bool(found.error) and found.low is None and not settings.shows(found.degrees)
 
@@ -203,8 +217,7 @@ def _doubts(settings: EstimateSettings, unit: str) -> tuple[IntervalDoubt, ...]:
             "approximation needs more of them (25 times the squared skewness, Cochran 1977, "
             "section 2.15): {names}. "
             f"{100 * settings.confidence:g} % intervals then hold the true value less often than "
-            "they say, mostly since a sample has too few of the largest values. Take large values "
-            "whole, stratify by bands of them, or draw with probabilities by size.",
+            f"they say, mostly since a sample has too few of the largest values. {advice}",
             lambda f: f"{f.normal_units:,} {unit}s, not {f.units:,}",
         ),
         IntervalDoubt(

@@ -8,10 +8,12 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from application.relative_filters import FIELD, RelativeFilters
+from contract.fields import Choice
 from domain_errors import counted, render
 from presentation.content import Code, Row
 from sampling_engine import METHODS
 from sampling_engine.methods import method_class
+from sampling_engine.methods.cluster.declaration import ClusterMethod
 from sampling_engine.methods.monetary_unit.account import recorded_account
 
 LABELS = {
@@ -33,6 +35,14 @@ SEED_ORIGINS = {
     "dice": "Dice before witnesses",
     None: "Not recorded",
 }
+TITLED = {
+    own.name: own.kind.titles
+    for method in METHODS
+    if method.name == ClusterMethod.key
+    for own in method.parameters
+    if isinstance(own.kind, Choice)
+}
+"""Titles of the values of choices, of clusters."""
 SHOWN_ELSEWHERE = ("seed", "sizes", "parts")
 SCREEN_WORDS = {
     "strata": "groups",
@@ -203,10 +213,17 @@ def _goal_facts(round_: Mapping[str, Any]) -> list[Row]:
 
 
 def _parameter_facts(parameters: Mapping[str, Any]) -> list[Row]:
-    return [
-        (LABELS.get(name, name.replace("_", " ").capitalize()), _value_text(name, value))
+    texts = {
+        name: _value_text(name, value)
         for name, value in parameters.items()
         if value is not None and name not in SHOWN_ELSEWHERE
+    }
+    if parameters.get("strata_columns") and "num_clusters" in texts:
+        divided = parameters.get("cluster_allocation") == "proportional"
+        texts["num_clusters"] += " of all groups together" if divided else " of each group"
+    return [
+        (LABELS.get(name, name.replace("_", " ").capitalize()), text)
+        for name, text in texts.items()
     ]
 
 
@@ -292,6 +309,8 @@ def filter_text(filters: Mapping[str, Any]) -> str:
 def _value_text(name: str, value: Any) -> str:
     if name == "strata_columns":
         return "; ".join(map(_strata_text, value))
+    if name in TITLED:
+        return TITLED[name].get(value, str(value))
     if name == "sample_fraction":
         return f"{100 * value:g} %"
     if isinstance(value, int) and not isinstance(value, bool):

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from application.samples.facts import planned_facts
 from tests.contract.draw_requests import one
 from tests.contract.problems import assert_problem
 from tests.contract.test_estimates import COUNT, DESIGNS, dataset, drawn, estimates
@@ -187,3 +188,13 @@ def test_a_panel_draws_no_stages(server: LiveServer, dataset: int) -> None:
     path = f"/api/sampling/datasets/{dataset}/panels"
     problem = assert_problem(server.admin.post(path, json=body), 422, "invalid_value")
     assert "waves of a panel draw clusters with equal chances" in str(problem)
+
+
+def test_facts_say_what_the_clusters_are_of() -> None:
+    parameters = {"num_clusters": 9, "strata_columns": ["city"], "cluster_probability": "rows"}
+    facts = dict(planned_facts({"method": "cluster", "parameters": parameters, "filters": None}))
+    assert facts["Clusters"] == "9 of each group"
+    assert facts["Chance of a cluster"] == "By their rows"
+    parameters["cluster_allocation"] = "proportional"
+    facts = dict(planned_facts({"method": "cluster", "parameters": parameters, "filters": None}))
+    assert facts["Clusters"] == "9 of all groups together"

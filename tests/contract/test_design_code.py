@@ -16,6 +16,8 @@ from typing import Any
 import duckdb
 import pytest
 
+from application.estimation.code.sample_file import SampleFile
+from parquet_tables.tables import Column
 from tests.contract.draw_requests import one
 from tests.contract.problems import assert_problem
 from tests.contract.test_estimates import BY_UNITS, DESIGNS, MEAN, TOTAL, dataset, drawn, estimates
@@ -377,3 +379,9 @@ def test_what_no_design_has_is_refused(
     job = drawn(server, dataset, *REPLICATES["rounds"])
     answer = server.admin.get(f"/api/sampling/jobs/{job}/design", params=query)
     assert_problem(answer, 422, code)
+
+
+def test_the_example_is_no_row_key() -> None:
+    columns = [Column(name, "BIGINT") for name in ("firm", "staff", "_logical_row_id")]
+    assert SampleFile(columns, row_key=("firm",)).example.name == "staff"
+    assert SampleFile(columns).example.name == "firm"

@@ -14,8 +14,8 @@ const HINTS = {
   stratified: "Stratified: rows from each group, or each band of an amount.",
   weighted: "Weighted: large amounts are drawn more often.",
   monetary_unit: "For audits: each unit of money has the same probability.",
-  systematic: "Systematic: at equal distances in the table’s order.",
-  cluster: "All rows of some groups.",
+  systematic: "Systematic: at equal distances, in an order.",
+  cluster: "All or some rows of some groups.",
   split: "Into parts: train, test …",
 };
 /** The parameters of "How?"; the others are of "How many?" or options. */

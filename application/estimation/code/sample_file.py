@@ -42,11 +42,14 @@ class SampleFile:
         Columns that some rounds didn't select.
     sizes_bytes : mapping of str to int
         The longest text of each column that doesn't hold numbers.
+    row_key : sequence of str
+        Columns of the table's row key, whose numbers are no amounts.
     """
 
     columns: Sequence[Column]
     partial: Sequence[str] = ()
     sizes_bytes: Mapping[str, int] = field(default_factory=dict)
+    row_key: Sequence[str] = ()
 
     @property
     def example(self) -> Column:
@@ -54,7 +57,11 @@ class SampleFile:
         own = self.columns[: self.row_id_place - 1]
         whole = [each for each in own if each.name not in self.partial] or own
         numbers = [each for each in whole if is_number(each)]
-        amounts = [each for each in numbers if not is_identifier_name(each.name)]
+        amounts = [
+            each
+            for each in numbers
+            if not is_identifier_name(each.name) and each.name not in self.row_key
+        ]
         return (amounts or numbers or whole)[0]
 
     @property
