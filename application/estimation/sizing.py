@@ -25,7 +25,7 @@ from contract.requests.size import SizeRequest
 from contract.words import GoalInterval, GoalKind
 from domain_errors import DomainError, counted
 from estimation_engine import InvalidGoal, Statistic, TooManyGroups, check_statistic
-from estimation_engine.arrays import Floats, Ints
+from estimation_engine.arrays import Booleans, Floats, Ints
 from estimation_engine.known_values import require_known_value
 from estimation_engine.planning.allocation import (
     Strata,
@@ -767,7 +767,8 @@ class _ClusterPlanner(_Planner):
         weights = rows.astype(np.float64) * (rows / drawn - 1.0)
         within = self._stacked("group_squares")[:, present] @ weights
         clusters = (self._stacked("group_counts")[:, present] > 0).sum(axis=1).astype(np.float64)
-        return ClusterPlan(len(rows), self._stacked("total_squares"), within, clusters)
+        has_single = bool(((drawn == 1) & (rows > 1)).any())
+        return ClusterPlan(len(rows), self._stacked("total_squares"), within, clusters, has_single)
 
     def _plan_of_stages(self) -> ClusterStagesPlan:
         """Clusters in strata, by size or with subclusters."""
@@ -791,7 +792,36 @@ class _ClusterPlanner(_Planner):
             within,
             has_value.astype(np.float64),
             self._degrees_inside(drawn),
+            self._is_single,
         )
+
+    def _note_single_units(self, size: int) -> None:
+        single, certain = self._is_single, np.zeros(self._tree.clusters, dtype=np.bool_)
+        if not self.method.is_plain:
+            pi = self._chances.of_size(size)
+            certain = (pi >= 1) & (self.method.cluster_probability != "equal")
+            single = single & (pi > 0)
+        if (single & ~certain).any():
+            self._note(
+                "A later stage draws one unit of several, so the variance is that between whole "
+                "clusters as if they were drawn with replacement, as estimates have it."
+            )
+        lonely = int((single & certain & (self._groups_inside == 1)).sum())
+        if lonely:
+            self._note(
+                f"{counted(lonely, 'cluster is', 'clusters are')} drawn with certainty and give "
+                "one row or subcluster of several: estimates of such a sample need "
+                "`lonely_stratum`. Draw at least two of each cluster."
+            )
+
+    @cached_property
+    def _is_single(self) -> Booleans:
+        """The clusters of which a later stage draws one unit of several."""
+        tree, whole = self._tree, self._tree.groups_with_rows
+        drawn = self.method.rows_within(self.group_rows)
+        of_rows = np.bincount(tree.cluster_of, (drawn == 1) & (self.group_rows > 1), tree.clusters)
+        single: Booleans = (of_rows > 0) | ((self._groups_inside == 1) & (whole > 1))
+        return single
 
     def _degrees_inside(self, drawn: Ints) -> Floats:
         """The units of each cluster if it is drawn with certainty, less one of each stratum."""
@@ -832,6 +862,7 @@ class _ClusterPlanner(_Planner):
 
     def _sized_at(self, size: int, parameters: Mapping[str, Any]) -> _Sized:
         sized = super()._sized_at(size, parameters)
+        self._note_single_units(size)
         figure, homogeneity = self.figures[sized.reached.binding], inf
         if figure.facts is not None:
             homogeneity = float(figure.facts.homogeneity[figure.domain])

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
 
 from contract.requests.estimate import VarianceRequest
-from domain_errors import counted
-from estimation_engine.arrays import Floats, Ints
+from estimation_engine.arrays import Booleans, Floats, Ints
 from estimation_engine.designs.cluster_stages import ClusterStagesDesign
 from estimation_engine.designs.code import (
     DesignCode,
@@ -28,6 +28,7 @@ from estimation_engine.designs.stages import (
     groups_in,
     simple_factors,
     simple_layer,
+    single_unit_note,
 )
 
 
@@ -65,17 +66,35 @@ class ClusterDesign(Design):
 
     @property
     def layers(self) -> list[Layer]:
-        """The clusters, and the rows inside them."""
+        """The clusters, and the rows inside them, unless a cluster gave one row of several."""
         drawn_clusters, all_clusters = self.clusters
         drawn = self.group_drawn.astype(np.float64)
         none = np.zeros(len(self.group_rows), dtype=np.int64)
-        first = simple_layer(float(drawn_clusters), self.fraction, none)
+        fraction = 0.0 if self._is_single.any() else self.fraction
+        first = simple_layer(float(drawn_clusters), fraction, none)
         in_sample = (self.group_drawn > 0).astype(np.float64)
+        clusters = Layer(none, in_sample, first.whole, first.factors, self.groups)
+        if self._is_single.any():
+            return [clusters]
         factors = simple_factors(drawn, self.group_rows) * (drawn_clusters / all_clusters)
-        return [
-            Layer(none, in_sample, first.whole, first.factors, self.groups),
-            Layer(self.groups, None, drawn, factors),
-        ]
+        return [clusters, Layer(self.groups, None, drawn, factors)]
+
+    @cached_property
+    def _is_single(self) -> Booleans:
+        """The clusters that gave one row of several."""
+        single: Booleans = (self.group_drawn == 1) & (self.group_rows > 1)
+        return single
+
+    @property
+    def has_one_unit(self) -> bool:
+        return self.units < 2 and (self.fraction < 1 or bool(self._is_single.any()))
+
+    @property
+    def single_unit_note(self) -> str | None:
+        single = int(self._is_single.sum())
+        if not single or self.has_one_unit:
+            return None
+        return single_unit_note(single, "cluster", "row", "clusters", in_strata=False)
 
     def domain_degrees(self, rows: Ints, domains: Ints, count: int) -> Ints:
         return np.maximum(groups_in(self.groups[rows], domains, count) - 1, 0)
@@ -93,40 +112,45 @@ class ClusterDesign(Design):
 
     def notes(self, rules: VarianceRequest, chance: Design | None = None) -> list[str]:
         notes = ["Rows of one cluster were drawn together, so the clusters set the margin."]
-        single = int(((self.group_drawn == 1) & (self.group_rows > 1)).sum())
-        if single:
-            notes.append(
-                f"{counted(single, 'cluster')} gave one row of several; the variance inside can't "
-                "be known and counts as 0."
-            )
-        return notes
+        return notes + ([self.single_unit_note] if self.single_unit_note else [])
 
     def code(self, sizes: Sizes) -> DesignCode:
         drawn, clusters = self.clusters
-        fails = drawn == 1 < clusters
+        lonely, is_ultimate = self.has_one_unit, bool(self._is_single.any())
+        stages = "ids = ~cluster + row, weights = ~w, fpc = ~clusters + rows"
+        of_rows = "fpc(_clusters) || _n, fpc(_rows)"
+        limit = (
+            "SAS takes the first stage alone: with some rows of a cluster its errors are a little"
+        )
+        total, whole = f" total={clusters}", f"/* {limit} smaller. */\n"
+        between, inside = str(clusters), f" + {drawn} / {clusters} * inside"
+        sums = """
+    inside = np.nansum([spread(t[cluster == i], N_I[i]) for i in N_I])  # 0 of a single row"""
+        if is_ultimate and drawn > 1:
+            stages, of_rows = "ids = ~cluster, weights = ~w", ""
+            total, whole, between, inside, sums = "", "", "np.inf", "", ""
         return DesignCode(
             r=f"""{r_sizes("N_i", sizes)}d$cluster <- s[["_stratum"]]
 d$clusters <- {clusters}
 d$rows <- N_i[d$cluster]
 stopifnot(!anyNA(d$rows))
 d$w <- {clusters} / {drawn} * d$rows / ave(d$row, d$cluster, FUN = length)
-{r_lonely(fails=fails)}design <- svydesign(ids = ~cluster + row, weights = ~w,
-  fpc = ~clusters + rows, data = d, variables = s)
+{r_lonely(fails=lonely)}design <- svydesign({stages},
+  data = d, variables = s)
 """,
             stata=f"""{stata_sizes(sizes)}\
 generate double _w = {clusters} / {drawn} * _rows / _drawn
 generate double _clusters = {clusters}
 egen _cluster_number = group(_stratum)
 """,
-            stata_units="_cluster_number [pweight = _w], fpc(_clusters) || _n, fpc(_rows)"
-            + stata_lonely(fails=fails),
+            stata_units=f"_cluster_number [pweight = _w], {of_rows}".rstrip(", ")
+            + stata_lonely(fails=lonely or not of_rows),
             sas=f"""{sas_sizes(sizes)}proc sql;
   create table d2 as select *, count(*) as _drawn from d group by _stratum;
 quit;
 data d; set d2; _w = {clusters} / {drawn} * _rows / _drawn; run;
-/* SAS takes the first stage alone: with some rows of a cluster its errors are a little smaller. */
-""",
-            sas_options=f" total={clusters}",
+{whole}""",
+            sas_options=total,
             sas_units="cluster _stratum; ",
             python=f"""{python_sizes("N_I", sizes)}\
 cluster = np.array([row["_stratum"] for row in rows])
@@ -139,9 +163,8 @@ def degrees(has_value):
 
 
 def variance(t):
-    totals = np.array([t[cluster == i].sum() for i in N_I])
-    inside = np.nansum([spread(t[cluster == i], N_I[i]) for i in N_I])  # 0 of a single row
-    return spread(totals, {clusters}) + {drawn} / {clusters} * inside
+    totals = np.array([t[cluster == i].sum() for i in N_I]){sums}
+    return spread(totals, {between}){inside}
 """,
         )
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -15,8 +16,18 @@ from estimation_engine.designs.cluster_stages_code import GroupOfCode, design_co
 from estimation_engine.designs.code import DesignCode, Sizes
 from estimation_engine.designs.design import Design, DrawnRows, DrawnStages, RowsOfPairs
 from estimation_engine.designs.random import both_of
-from estimation_engine.designs.stages import Layer, groups_in, simple_factors, sums_by
+from estimation_engine.designs.stages import (
+    Layer,
+    groups_in,
+    simple_factors,
+    single_unit_note,
+    sums_by,
+    without_correction,
+)
 from estimation_engine.errors import LonelyStratum
+
+MAX_NAMED = 5
+"""Clusters that a refusal names."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,13 +116,68 @@ class ClusterStagesDesign(Design):
 
     @cached_property
     def lonely(self) -> Booleans:
+        """The strata with one drawn cluster of several, then the clusters that are lonely inside.
+
+        The latter are only those that are, True.
+        """
+        return np.append(self._lonely_strata, self._lonely_clusters[self._lonely_clusters])
+
+    @property
+    def _lonely_strata(self) -> Booleans:
         """The strata with one drawn cluster of several that are left to chance."""
         lonely: Booleans = (self._chance_drawn == 1) & (self._chance_clusters > 1)
         return lonely
 
+    @cached_property
+    def _lonely_clusters(self) -> Booleans:
+        """The clusters that are strata of their own and gave one subcluster or row of several."""
+        lonely: Booleans = self._is_own_stratum & self._is_single & (self._inside[1] == 1)
+        return lonely
+
     @property
     def has_one_unit(self) -> bool:
-        return self._strata == 1 and bool(self.lonely.any())
+        is_alone = self.units == 1 and bool(self._lonely_clusters.any())
+        return self._strata == 1 and (is_alone or bool(self._lonely_strata.any()))
+
+    @property
+    def _is_own_stratum(self) -> Booleans:
+        """The clusters without chance: certain by size, or the only one of their stratum."""
+        if self.tree.by_size:
+            return self._is_certain
+        only: Booleans = self._in_frame & (self._chance_clusters == 1)[self.tree.strata]
+        return only
+
+    @cached_property
+    def _has_single_row(self) -> Booleans:
+        """The clusters with a group that gave one row of several."""
+        single = np.zeros(self._width, dtype=np.bool_)
+        single[self.tree.clusters[(self.group_drawn == 1) & (self.group_rows > 1)]] = True
+        return single
+
+    @cached_property
+    def _is_single(self) -> Booleans:
+        """The clusters with a later stage that drew one unit of several."""
+        whole, drawn = self._inside
+        single: Booleans = self._has_single_row | ((drawn == 1) & (whole > 1))
+        return single
+
+    @cached_property
+    def _is_ultimate(self) -> Booleans:
+        """The strata whose clusters are measured whole: see :func:`without_correction`."""
+        among = self.tree.strata[self._is_single & ~self._is_own_stratum]
+        return np.bincount(among, minlength=self._strata) > 0
+
+    @cached_property
+    def _has_ultimate_groups(self) -> Booleans:
+        """The clusters that are strata of their own, whose subclusters are measured whole."""
+        several: Booleans = self._inside[0] > 1
+        return self._is_own_stratum & self._has_single_row & several
+
+    @property
+    def _ultimate_stages(self) -> Ints:
+        """1 for clusters that are measured whole, 2 for those whose subclusters are, else 0."""
+        first = ~self._is_own_stratum & self._is_ultimate[self.tree.strata]
+        return np.where(first, 1, np.where(self._has_ultimate_groups, 2, 0))
 
     @cached_property
     def _in_frame(self) -> Booleans:
@@ -174,10 +240,13 @@ class ClusterStagesDesign(Design):
         whole, drawn = self._inside
         of_groups = (self.group_drawn > 0).astype(np.float64)
         inside = drawn.astype(np.float64)
-        second = simple_factors(inside, whole) * tree.chances
+        ultimate = self._ultimate_stages
+        second = simple_factors(inside, without_correction(whole, ultimate == 2)) * tree.chances
+        second[ultimate == 1] = 0.0
         rows = self.group_drawn.astype(np.float64)
         shares = tree.chances * (inside / np.maximum(whole, 1))
         third = simple_factors(rows, self.group_rows) * shares[tree.clusters]
+        third[ultimate[tree.clusters] > 0] = 0.0
         layers = [
             self._first_layer,
             Layer(tree.clusters, of_groups, inside, second, self.groups),
@@ -192,20 +261,21 @@ class ClusterStagesDesign(Design):
         in_sample = (self._is_drawn & ~self._is_certain).astype(np.float64)
         strata, units = self.tree.strata, self.unit_numbers
         if not self.tree.by_size:
-            factors = simple_factors(n, self._chance_clusters)
+            whole = without_correction(self._chance_clusters, self._is_ultimate)
+            factors = simple_factors(n, whole)
             return Layer(strata, in_sample, n, factors, units)
-        c = in_sample * (1.0 - self.tree.chances)
+        left = np.where(self._is_ultimate[strata], 1.0, 1.0 - self.tree.chances)
+        c = in_sample * left
         factors = np.where(n > 1, n / np.maximum(n - 1.0, 1.0), 0.0)
-        whole = sums_by(strata, c, self._strata)
-        return Layer(strata, c, whole, factors, units, centre=in_sample)
+        return Layer(strata, c, sums_by(strata, c, self._strata), factors, units, centre=in_sample)
 
     @cached_property
     def _degree_units(self) -> tuple[Ints, Ints, Booleans]:
         """The unit and the stratum of each row that give degrees of freedom, and which rows count.
 
         A cluster that was drawn with certainty is a stratum of its own, whose units are its
-        subclusters or, where all were drawn, the rows of each. Strata that were drawn whole don't
-        count.
+        subclusters or, where all were drawn and have a variance, the rows of each. Strata that
+        were drawn whole don't count.
         """
         clusters, groups = self.unit_numbers, self.groups
         units, strata = clusters.copy(), self.tree.strata[clusters]
@@ -213,7 +283,7 @@ class ClusterStagesDesign(Design):
         counts = left[strata]
         certain = self._is_certain[clusters]
         whole, drawn = self._inside
-        by_group = certain & (drawn < whole)[clusters]
+        by_group = certain & ((drawn < whole) | self._has_ultimate_groups)[clusters]
         by_row = certain & ~by_group
         units[by_group] = self._width + groups[by_group]
         strata[by_group] = self._strata + clusters[by_group]
@@ -242,10 +312,15 @@ class ClusterStagesDesign(Design):
     ) -> Floats:
         if self.has_one_unit:
             return np.full(count, np.nan)
-        first, *others = (layer.variances(rows, domains, t, count) for layer in self.layers)
+        first = self._first_layer.variances(rows, domains, t, count)
         if self.lonely.any():
             first = self._with_lonely(first, rows, domains, t, count, rules)
-        return np.asarray(sum(others, first), dtype=np.float64)
+        return first + self._later_variance(rows, domains, t, count)
+
+    def _later_variance(self, rows: Ints, domains: Ints, t: Floats, count: int) -> Floats:
+        """That of the stages inside the clusters."""
+        stages = [layer.variances(rows, domains, t, count) for layer in self.layers[1:]]
+        return np.asarray(sum(stages), dtype=np.float64)
 
     def _with_lonely(
         self,
@@ -256,13 +331,11 @@ class ClusterStagesDesign(Design):
         count: int,
         rules: VarianceRequest,
     ) -> Floats:
-        """The first stage's variance, with a substitute for strata with one drawn cluster."""
+        """The first stage's variance, with a substitute for the lonely strata and clusters."""
         if rules.lonely_stratum == "fail":
             self.refuse_lonely()
         if rules.lonely_stratum == "average":
-            chance = int((self._chance_clusters > self._chance_drawn).sum())
-            others = chance - int(self.lonely.sum())
-            return first * (chance / others) if others else np.full(count, np.nan)
+            return self._averaged(first, rows, domains, t, count)
         means = sums_by(domains, t, count) / self.clusters[0]
         # Of the clusters alone in their strata those with rows of a domain; others have t = 0.
         clusters, shares = self.unit_numbers[rows], self._lonely_shares
@@ -277,15 +350,57 @@ class ClusterStagesDesign(Design):
         adjusted: Floats = first + inside + np.maximum(outside, 0.0) * means**2
         return adjusted
 
+    def _averaged(self, first: Floats, rows: Ints, domains: Ints, t: Floats, count: int) -> Floats:
+        """The first stage's variance, with the mean of the other strata for the lonely ones."""
+        chance = int(((self._chance_clusters > self._chance_drawn) | self._is_ultimate).sum())
+        own = np.zeros(count)
+        if self._lonely_clusters.any():
+            # Clusters that are strata of their own are then among those that the mean is of.
+            part = self.group_drawn < self.group_rows
+            chance += len(np.unique(self.tree.clusters[part & self._is_own_of_groups]))
+            inside = (self._is_own_stratum & ~self._lonely_clusters)[self.unit_numbers[rows]]
+            own = self._later_variance(rows[inside], domains[inside], t[inside], count)
+        others = chance - int(self.lonely.sum())
+        if not others:
+            return np.full(count, np.nan)
+        return first + (first + own) * (chance / others - 1.0)
+
+    @property
+    def _is_own_of_groups(self) -> Booleans:
+        """The groups of drawn clusters that are strata of their own."""
+        found: Booleans = (self._is_own_stratum & self._is_drawn)[self.tree.clusters]
+        return found
+
     @property
     def _lonely_shares(self) -> Floats:
-        """1 - π of the drawn clusters that are alone in their strata, 0 of others."""
-        alone = self._is_drawn & ~self._is_certain & self.lonely[self.tree.strata]
-        return np.where(alone, 1.0 - self.tree.chances, 0.0)
+        """What is left to chance of the lonely strata and clusters, by cluster; 0 of others.
+
+        1 - π of the one cluster, subcluster or row; 1 where the stages inside it have no variance.
+        """
+        alone = self._is_drawn & ~self._is_own_stratum & self._lonely_strata[self.tree.strata]
+        left = np.where(self._ultimate_stages == 1, 1.0, 1.0 - self.tree.chances)
+        shares = np.where(alone, left, 0.0)
+        whole = self._inside[0].astype(np.float64)
+        of_drawn = sums_by(
+            self.tree.clusters, np.where(self.group_drawn > 0, self.group_rows, 0.0), self._width
+        )
+        of_rows = 1.0 - 1.0 / np.maximum(of_drawn, 1.0)
+        of_groups = np.where(self._has_single_row, 1.0, 1.0 - 1.0 / np.maximum(whole, 1.0))
+        inside: Floats = np.where(whole > 1, of_groups, of_rows)
+        return np.where(self._lonely_clusters, inside, shares)
 
     def refuse_lonely(self) -> None:
-        """Raise LonelyStratum if a stratum has one drawn cluster of several."""
-        lonely = int(self.lonely.sum())
+        """Raise LonelyStratum if a stratum, or a cluster that is one, has one drawn unit."""
+        inside = np.flatnonzero(self._lonely_clusters)
+        if len(inside):
+            raise LonelyStratum(
+                "{count} {count|cluster was|clusters were} drawn with certainty and gave one row "
+                "or subcluster of several, which gives no variance: {names}. Draw at least two of "
+                "each cluster, or choose `lonely_stratum` adjust or average.",
+                count=len(inside),
+                names=self._names_of(inside),
+            )
+        lonely = int(self._lonely_strata.sum())
         if lonely:
             raise LonelyStratum(
                 "{count} {count|stratum has|strata have} one drawn cluster of several, which gives "
@@ -338,31 +453,55 @@ class ClusterStagesDesign(Design):
             notes.append(
                 f"Clusters with {rows} have no size, so they couldn't be drawn and aren't covered."
             )
-        lonely = int(self.lonely.sum())
+        lonely = int(self._lonely_clusters.sum())
+        if lonely and not self.has_one_unit:
+            notes.append(
+                f"{counted(lonely, 'cluster')} drawn with certainty gave one row or subcluster of "
+                f"several; the variance is a substitute ({rules.lonely_stratum})."
+            )
+        lonely = int(self._lonely_strata.sum())
         if lonely and not self.has_one_unit:
             notes.append(
                 f"{counted(lonely, 'stratum has', 'strata have')} one drawn cluster of several; "
                 f"the variance is a substitute ({rules.lonely_stratum})."
             )
+        return notes + ([self.single_unit_note] if self.single_unit_note else [])
+
+    @property
+    def single_unit_note(self) -> str | None:
+        if self.has_one_unit:
+            return None
+        stages = self._ultimate_stages
+        in_strata = self._strata > 1 or bool(self._is_certain.any())
+        is_first = bool((stages == 1).any())
+        single = int((self._is_single & (stages > 0)).sum())
+        if not single:
+            return None
         whole, drawn = self._inside
-        single = int(((drawn == 1) & (whole > 1)).sum())
-        if single:
-            notes.append(
-                f"{counted(single, 'cluster')} gave one subcluster of several; the variance inside "
-                "can't be known and counts as 0."
-            )
-        single = int(((self.group_drawn == 1) & (self.group_rows > 1)).sum())
-        if single:
-            kind = "subcluster" if self.has_subclusters else "cluster"
-            notes.append(
-                f"{counted(single, kind)} gave one row of several; the variance inside can't "
-                "be known and counts as 0."
-            )
-        return notes
+        by_group = bool(((drawn == 1) & (whole > 1) & (stages == 1)).any())
+        by_row = bool((self._has_single_row & (stages > 0)).any())
+        part = "subcluster or row" if by_group and by_row else "subcluster" if by_group else "row"
+        if self.has_subclusters and not by_group:
+            part = "row of a subcluster"
+        units = "clusters" if is_first else "subclusters"
+        return single_unit_note(single, "cluster", part, units, in_strata=in_strata)
+
+    def with_names(self, name_of: Callable[[int], str]) -> Self:
+        """The design with the names of its lonely clusters, by a group of each."""
+        clusters = np.flatnonzero(self._lonely_clusters)[:MAX_NAMED].tolist()
+        first = {at: int(np.flatnonzero(self.tree.clusters == at)[0]) for at in clusters}
+        names = {at: name_of(group) for at, group in first.items()}
+        return replace(self, tree=replace(self.tree, names=names)) if names else self
+
+    def _names_of(self, clusters: Ints) -> str:
+        """The first of some clusters."""
+        names = [self.tree.names.get(at, f"number {at}") for at in clusters[:MAX_NAMED].tolist()]
+        more = len(clusters) - len(names)
+        return ", ".join(names) + (f" and {more:,} more" if more else "")
 
     def code(self, sizes: Sizes) -> DesignCode:
         whole, drawn = self._inside
-        listed = []
+        listed, ultimate = [], self._ultimate_stages
         # A cluster that was drawn with certainty is a stratum of its own.
         strata = np.where(self._is_certain, self._strata + np.arange(self._width), self.tree.strata)
         for label, group in zip(sizes, self.listed_groups.tolist(), strict=True):
@@ -382,6 +521,12 @@ class ClusterStagesDesign(Design):
                     int(drawn[cluster]),
                     int(self.group_rows[group]),
                     int(self.group_drawn[group]),
+                    int(ultimate[cluster]),
                 )
             )
-        return design_code(listed, by_size=self.tree.by_size, has_subclusters=self.has_subclusters)
+        return design_code(
+            listed,
+            by_size=self.tree.by_size,
+            has_subclusters=self.has_subclusters,
+            is_lonely=bool(self.lonely.any()),
+        )

@@ -40,16 +40,12 @@ class DesignCode:
 
 
 def r_lonely(*, fails: bool) -> str:
-    """What survey does with one drawn unit of several, in any stage.
-
-    One at the first stage gives no variance, so it fails. Of a later stage survey counts 0, as
-    jobsvc does.
-    """
+    """What survey does with one drawn unit of several: it fails where there is no variance."""
     return f'options(survey.lonely.psu = "{"fail" if fails else "certainty"}")\n'
 
 
 def stata_lonely(*, fails: bool) -> str:
-    """The option of ``svyset`` for one drawn unit of several: no errors, or 0 of its stage."""
+    """The option of ``svyset`` for a single unit: no errors, or 0 where it was drawn whole."""
     return "" if fails else " singleunit(certainty)"
 
 

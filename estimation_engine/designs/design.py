@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import ClassVar, Literal, NamedTuple
 
@@ -33,6 +33,8 @@ class DrawnStages:
         The probability of each group in its cluster, if this is drawn.
     by_size : bool
         Whether the clusters were drawn with probabilities by their size.
+    names : mapping of int to str
+        The names of clusters that messages may need.
     """
 
     clusters: Ints
@@ -40,6 +42,7 @@ class DrawnStages:
     chances: Floats
     inside: Floats
     by_size: bool
+    names: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -366,9 +369,18 @@ class Design(ABC):
         return t
 
     @property
+    def single_unit_note(self) -> str | None:
+        """A sentence on later stages that drew one unit of several, if a variance has them."""
+        return None
+
+    @property
     def has_one_unit(self) -> bool:
         """One unit of several gives no estimate of their variance."""
         return self.units < 2 and self.fraction < 1
+
+    def with_names(self, name_of: Callable[[int], str]) -> Design:
+        """The design with the names of groups that its refusals need, by their numbers."""
+        return self
 
     def left_to_chance(self, counts: Booleans) -> Design:
         """The design in rounds that count some of its rows only, shape (rows,)."""

@@ -16,7 +16,8 @@ from typing import Protocol
 
 import numpy as np
 
-from estimation_engine.arrays import Floats, Ints
+from domain_errors import counted
+from estimation_engine.arrays import Booleans, Floats, Ints
 
 MAX_EMPTY_CELLS = 100_000
 """Up to this ratio of cells to numbers it is faster to count empty cells than to sort."""
@@ -283,12 +284,32 @@ class Neighbours:
             factors[rows[before]] -= root * shares[before] * signs
 
 
-def simple_factors(drawn: Floats, rows: Ints) -> Floats:
+def simple_factors(drawn: Floats, rows: Ints | Floats) -> Floats:
     """(1 - n/N)·n/(n - 1) of simple random samples of groups; 0 where n < 2 or n = N."""
     chance = (drawn > 1) & (drawn < rows)
     n, whole = np.where(chance, drawn, 2.0), np.where(chance, rows, 2.0)
     factors: Floats = np.where(chance, (1.0 - n / whole) * n / (n - 1.0), 0.0)
     return factors
+
+
+def without_correction(whole: Ints, ultimate: Booleans | bool) -> Floats:
+    """The sizes of groups for :func:`simple_factors`, infinite where units are ultimate clusters.
+
+    Where a later stage drew one unit of several, its variance can't be estimated. Then units of the
+    stage above are measured whole, as if they were drawn with replacement, which counts no stage as
+    0 and is at most too large: Särndal, Swensson and Wretman 1992, section 4.6.
+    """
+    return np.where(ultimate, np.inf, whole)
+
+
+def single_unit_note(single: int, kind: str, part: str, units: str, *, in_strata: bool) -> str:
+    """How the variance is measured where ``single`` groups gave one ``part`` of several."""
+    scope = "in their strata " if in_strata else ""
+    return (
+        f"{counted(single, kind)} gave one {part} of several, which doesn't show the variance "
+        f"inside. So {scope}the variance is that between whole {units} as if they were drawn with "
+        f"replacement: on the safe side, the more so the larger the share of {units} drawn."
+    )
 
 
 def simple_layer(n: float, fraction: float, groups: Ints) -> Layer:

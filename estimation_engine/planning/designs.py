@@ -15,7 +15,7 @@ from typing import Protocol
 
 import numpy as np
 
-from estimation_engine.arrays import Floats, Ints
+from estimation_engine.arrays import Booleans, Floats, Ints
 from estimation_engine.planning.allocation import Strata
 
 
@@ -101,17 +101,23 @@ class ClusterPlan:
 
     ``squares`` are S² of the clusters' totals, ``within`` Σ N_i²(1/n_i - 1/N_i)S_i² of the second
     stage, and ``clusters`` those that have a row with a value, all of shape (goals,).
+    ``has_single``: a cluster gives one row of several, so clusters are measured whole.
     """
 
     most: int
     squares: Floats
     within: Floats
     clusters: Floats
+    has_single: bool = False
 
     def variances(self, size: int) -> Floats:
-        """M²(1/m - 1/M)S² + (M/m)·Σ N_i²(1/n_i - 1/N_i)S_i²; Cochran 1977, equation 11.24."""
+        """M²(1/m - 1/M)S² + (M/m)·Σ N_i²(1/n_i - 1/N_i)S_i²; Cochran 1977, equation 11.24.
+
+        M²S²/m where the sample's variance will be without a correction.
+        """
         repeats = self.most / size
-        found: Floats = self.most * (repeats - 1.0) * self.squares + repeats * self.within
+        left = repeats if self.has_single else repeats - 1.0
+        found: Floats = self.most * left * self.squares + repeats * self.within
         return found
 
     def degrees(self, size: int) -> Floats:
@@ -140,6 +146,9 @@ class ClusterStagesPlan:
         1 for a cluster with a value, else 0.
     inside : array, shape (clusters,)
         The degrees of freedom inside a cluster that is drawn with certainty by its size.
+    is_single : array of bool, shape (clusters,), optional
+        The clusters of which a later stage draws one unit of several: those of their strata are
+        measured whole.
     """
 
     most: int
@@ -150,6 +159,7 @@ class ClusterStagesPlan:
     within: Floats
     has_value: Floats
     inside: Floats
+    is_single: Booleans | None = None
 
     def variances(self, size: int) -> Floats:
         """The variance between clusters, and Σ V_i/π_i of the further stages.
@@ -159,7 +169,7 @@ class ClusterStagesPlan:
         pi = self.chances(size)
         can = pi > 0
         repeats = np.where(can, 1.0 / np.where(can, pi, 1.0), 0.0)
-        left = np.where(can, 1.0 - pi, 0.0)
+        left = np.where(can, 1.0 - pi, 0.0) + self._without_correction(pi)
         # Clusters with equal probabilities have π(1-π)/Σπ(1-π) = 1/M, and M/(M-1) in S².
         width = int(self.strata.max(initial=-1)) + 1
         among = np.bincount(self.strata, pi * left, width)
@@ -175,6 +185,14 @@ class ClusterStagesPlan:
             spread[goal] = (factors * parts).sum()
         found: Floats = np.maximum(spread, 0.0) + self.within @ repeats
         return found
+
+    def _without_correction(self, pi: Floats) -> Floats:
+        """π of the clusters that are measured as if they were drawn with replacement, else 0."""
+        if self.is_single is None:
+            return np.zeros(len(pi))
+        chance = (pi > 0) & ((pi < 1) | (not self.by_size))
+        among = np.bincount(self.strata[chance & self.is_single], minlength=len(pi) + 1) > 0
+        return np.where(chance & among[self.strata], pi, 0.0)
 
     def degrees(self, size: int) -> Floats:
         """Σπ of the clusters with a value that are left to chance, less their strata.

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,7 +21,7 @@ from estimation_engine import Design, EstimateSettings, UnsupportedDesign
 from estimation_engine.arrays import Floats
 from estimation_engine.designs import design_class
 from estimation_engine.designs.design import DrawnRows, DrawnStages, SamplePart
-from estimation_engine.designs.rounds import CombinedRound, Frame, combined_design
+from estimation_engine.designs.rounds import CombinedRound, Frame, RoundsDesign, combined_design
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.tables import Column, Int64s, TableFiles
 from sampling_engine import (
@@ -103,13 +104,33 @@ def design_of(service: Service, job: JobRecord, source: OpenTable) -> SampleDesi
 
 
 def _design(service: Service, job: JobRecord, source: OpenTable) -> SampleDesign:
-    return design_of_draw(
-        service.parquet,
-        source.files,
-        recorded_rounds(job.run_parameters, source.files),
-        _results_of(job),
-        counts_dir=service.directory.counts_dir,
+    rounds = recorded_rounds(job.run_parameters, source.files)
+    counts_dir = service.directory.counts_dir
+    found = design_of_draw(
+        service.parquet, source.files, rounds, _results_of(job), counts_dir=counts_dir
     )
+
+    @cache
+    def with_keys() -> Mapping[int, DrawnRound]:
+        """The rounds with the keys of their groups: drawn only if a name is needed."""
+        drawn = drawn_rounds(
+            service.parquet, source.files, rounds, counts_dir=counts_dir, with_keys=True
+        )
+        return {spec.round_number: each for spec, each in zip(rounds, drawn, strict=True)}
+
+    def named(spec: Round, design: Design) -> Design:
+        column = getattr(spec.method, "cluster_column", "")
+        return design.with_names(
+            lambda group: str(with_keys()[spec.round_number].keys[group][column])
+        )
+
+    if found.design.is_one_sample:
+        return replace(found, design=named(found.rounds[0], found.design))
+    if not isinstance(found.design, RoundsDesign):
+        return found
+    parts = zip(found.rounds, found.design.rounds, strict=True)
+    parts_named = tuple(replace(part, design=named(spec, part.design)) for spec, part in parts)
+    return replace(found, design=replace(found.design, rounds=parts_named))
 
 
 def design_of_draw(

@@ -50,12 +50,12 @@ SINGLES = {
         size_column="size",
         samples_per_cluster=1,
     ),
-    "one row of some subclusters": one(
+    "one row of each subcluster": one(
         "cluster",
         **CLUSTERS,
         subcluster_column="city",
         num_subclusters=3,
-        sample_percentage=30,
+        samples_per_cluster=1,
     ),
     "one subcluster": one(
         "cluster",
@@ -65,7 +65,7 @@ SINGLES = {
         samples_per_cluster=3,
     ),
 }
-"""Later stages with one drawn unit of several, whose variance counts as 0."""
+"""Later stages with one drawn unit of several: clusters are measured whole."""
 CODED = DESIGNS | SINGLES
 REPLICATES = {
     **{name: (rounds,) for name, rounds in CODED.items()},
@@ -121,7 +121,7 @@ def figures_of_python(code: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, 
     return {name: list(map(float, numbers)) for name, *numbers in lines}
 
 
-@pytest.mark.parametrize("name", [*DESIGNS, "rounds"])
+@pytest.mark.parametrize("name", [*CODED, "rounds"])
 def test_replicates_repeat_the_figures(
     server: LiveServer, dataset: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:

@@ -544,3 +544,43 @@ def test_a_stratum_that_one_step_skips_is_covered_by_another(
     assert found["estimates"][0]["true_value"] == ROWS
     assert any("other steps may cover them" in note for note in found["notes"])
     assert any("have the weight 0" in note for note in found["notes"])
+
+
+def test_one_row_of_every_cluster_has_a_margin(server: LiveServer, dataset: int) -> None:
+    """All clusters were drawn, so the rows alone are left to chance."""
+    job = drawn(
+        server,
+        dataset,
+        one("cluster", cluster_column="shop", num_clusters=30, samples_per_cluster=1),
+    )
+    found = estimates(server, job, TOTAL)
+    (total,) = found["estimates"]
+    assert total["standard_error"] > 0
+    assert total["ci_low"] < total["ci_high"]
+    notes = " ".join([*found["warnings"], *found["notes"]])
+    assert "one row of several, which doesn't show the variance inside" in notes
+    assert "with replacement: on the safe side" in notes
+    assert "counts as 0" not in notes
+    assert "margin of 0" not in notes
+    assert "sampled values are equal" not in notes
+
+
+def test_a_certain_cluster_with_one_row_is_refused_by_name(
+    server: LiveServer, dataset: int
+) -> None:
+    of_cities = one(
+        "cluster",
+        cluster_column="city",
+        num_clusters=4,
+        samples_per_cluster=1,
+        cluster_probability="rows",
+    )
+    job = drawn(server, dataset, of_cities)
+    path = f"/api/sampling/jobs/{job}/estimates"
+    refused = server.admin.post(path, json={"statistics": [TOTAL]})
+    assert_problem(refused, 422, "lonely_stratum")
+    assert "4 clusters were drawn with certainty" in refused.text
+    assert "Lima" in refused.text
+    found = estimates(server, job, TOTAL, variance={"lonely_stratum": "adjust"})
+    assert found["estimates"][0]["standard_error"] > 0
+    assert any("the variance is a substitute (adjust)" in note for note in found["notes"])

@@ -409,3 +409,24 @@ def test_a_keyed_design_keeps_its_order(server: LiveServer) -> None:
     unknown = asked(server, made, "strata", **{**bands, "order": {"key": ["nothing"]}})
     assert_problem(unknown, 422, "unknown_column")
     assert unknown.json()["errors"][0]["loc"][:3] == ["body", "order", "key"]
+
+
+@pytest.mark.parametrize(
+    ("more", "note"),
+    [
+        (
+            {"cluster_column": "shop"},
+            "between whole clusters as if they were drawn with replacement",
+        ),
+        (
+            {"cluster_column": "city", "cluster_probability": "rows"},
+            "4 clusters are drawn with certainty and give one row",
+        ),
+    ],
+)
+def test_a_plan_of_one_row_of_each_cluster_says_how_it_is_measured(
+    server: LiveServer, dataset: int, more: dict[str, Any], note: str
+) -> None:
+    design = one("cluster", samples_per_cluster=1, **more)
+    found = sized(server, dataset, goal={**MEAN, "margin": 1}, design=design)
+    assert any(note in each for each in found["notes"]), found["notes"]

@@ -13,6 +13,7 @@ from estimation_engine.arrays import Floats, Ints
 from estimation_engine.designs.cluster import ClusterDesign
 from estimation_engine.designs.design import Design, DrawnRows, DrawnStages, RowsOfPairs
 from estimation_engine.errors import LonelyStratum
+from estimation_engine.replicates import jackknife
 from sampling_engine import ClusterMethod
 from service.tables.sample_design import design_of_draw
 from tests.estimation_engine.published import column, data, numbered, one
@@ -83,10 +84,9 @@ def test_districts_by_size() -> None:
 
 
 def test_kinds_of_schools_in_districts() -> None:
-    """R: svydesign(ids = ~dnum + stype + row, fpc = ~f1 + f2 + f3).
+    """R: svydesign(ids = ~dnum, weights = ~w), since some kinds gave one school of several.
 
-    With 757 districts, 4 kinds in each, and three times as many schools as were drawn of a kind;
-    ``survey.lonely.psu`` is "certainty".
+    With 757 districts, 4 kinds in each, and three times as many schools as were drawn of a kind.
     """
     numbers = numbered(data()["clus1"]["dnum"])
     kinds = numbers * 4 + numbered(data()["clus1"]["stype"])
@@ -97,8 +97,8 @@ def test_kinds_of_schools_in_districts() -> None:
     chances = np.full(757, 15 / 757)
     design = staged(kinds, group_rows, clusters, np.zeros(757, dtype=np.int64), chances, inside)
     mean, total = (one(design, kind, column("clus1", "api00")) for kind in ("mean", "total"))
-    assert (mean.value, mean.error) == pytest.approx((650.008960573, 17.4583209446), rel=1e-9)
-    assert (total.value, total.error) == pytest.approx((36609024.6667, 12816710.5176), rel=1e-9)
+    assert (mean.value, mean.error) == pytest.approx((650.0089605735, 17.6109379297), rel=1e-9)
+    assert (total.value, total.error) == pytest.approx((36609024.6667, 12939167.6514), rel=1e-9)
     assert mean.degrees == 14
 
 
@@ -218,6 +218,83 @@ def test_a_certain_cluster_is_a_stratum_of_its_own() -> None:
     assert one(design, "total", y).error == pytest.approx(sqrt(between + inside))
 
 
+def test_clusters_are_measured_whole_where_one_gave_one_row_of_several() -> None:
+    """R: svydesign(id = ~cluster, strata = ~stratum, weights = ~w), here of the first stratum."""
+    rows = np.array([0, 1, 1, 2, 2, 3, 3])
+    strata = np.array([0, 0, 1, 1, 0, 1])
+    chances = np.where(strata == 0, 2 / 3, 2 / 3)
+    y = np.array([1.0, 4.0, 7.0, 2.0, 3.0, 5.0, 1.0])
+    sizes = np.array([9, 4, 2, 2, 5, 6])
+    z = np.array([1.0 * 9 * 1.5, 11.0 * 2 * 1.5])
+    whole = np.array([5.0, 6.0]) * 1.5
+    first = 2 * ((z - z.mean()) ** 2).sum()
+    second = (1 - 2 / 3) * 2 * ((whole - whole.mean()) ** 2).sum()
+    design = staged(rows, sizes, np.arange(6), strata, chances)
+    assert one(design, "total", y).error == pytest.approx(sqrt(first + second))
+    assert design.degrees == 2
+    (note,) = (each for each in design.notes(VarianceRequest()) if "one row of several" in each)
+    assert "in their strata" in note
+    plain = ClusterDesign.of_draw(
+        DrawnRows(rows[:3], np.array([9, 4, 5]), np.array([2 / 27, 1 / 3, 1 / 3]))
+    )
+    assert one(plain, "total", y[:3]).error == pytest.approx(sqrt(first))
+
+
+def test_by_size_clusters_are_measured_whole() -> None:
+    """R: svydesign(id = ~cluster, weights = ~w); Hansen and Hurwitz's estimator."""
+    p = np.array([0.6, 0.7, 0.7])
+    design = staged(
+        np.array([0, 1, 1]),
+        np.array([9, 2, 2]),
+        np.arange(3),
+        np.zeros(3, dtype=np.int64),
+        p,
+        by_size=True,
+    )
+    z = np.array([2 * 9 / 0.6, 8 / 0.7])
+    assert one(design, "total", np.array([2.0, 3.0, 5.0])).error == pytest.approx(
+        sqrt(2 * ((z - z.mean()) ** 2).sum())
+    )
+
+
+def test_subclusters_of_a_certain_cluster_are_measured_whole() -> None:
+    """Two of two subclusters, of which one gave one row of several."""
+    design = staged(
+        np.array([0, 1, 1]),
+        np.array([4, 2]),
+        np.zeros(2, dtype=np.int64),
+        np.zeros(1, dtype=np.int64),
+        np.ones(1),
+        by_size=True,
+    )
+    z = np.array([2.0 * 4, 8.0])
+    total = one(design, "total", np.array([2.0, 3.0, 5.0]))
+    assert (total.error, total.degrees) == (pytest.approx(sqrt(2 * ((z - 8) ** 2).sum())), 1)
+
+
+def test_a_certain_cluster_that_gave_one_row_is_a_lonely_stratum() -> None:
+    design = staged(
+        np.array([0, 1, 2]),
+        np.array([9, 1, 1, 1]),
+        np.arange(4),
+        np.zeros(4, dtype=np.int64),
+        np.array([1.0, 0.6, 0.7, 0.7]),
+        by_size=True,
+    )
+    y = np.array([4.0, 3.0, 7.0])
+    z = np.array([36.0, 5.0, 10.0])
+    with pytest.raises(LonelyStratum, match="1 cluster was drawn with certainty and gave one row"):
+        one(design, "total", y)
+    chance = 2 * (np.array([0.4, 0.3]) * (z[1:] - z[1:].mean()) ** 2).sum()
+    adjusted = chance + (1 - 1 / 9) * (z[0] - z.mean()) ** 2
+    found = one(design, "total", y, rules=VarianceRequest(lonely_stratum="adjust")).error
+    assert found == pytest.approx(sqrt(adjusted))
+    found = one(design, "total", y, rules=VarianceRequest(lonely_stratum="average")).error
+    assert found == pytest.approx(sqrt(2 * chance))
+    with pytest.raises(LonelyStratum):
+        jackknife(design)
+
+
 DRAWS = 100
 SIMULATED = {
     "in strata": ClusterMethod(
@@ -285,6 +362,50 @@ def test_intervals_hold_the_true_total(workshop: Workshop, name: str) -> None:
     assert inside / DRAWS >= 0.88
     assert abs(np.mean(errors)) <= 4 * np.std(errors) / sqrt(DRAWS)
     assert np.mean(variances) == pytest.approx(np.var(errors), rel=0.5)
+
+
+SINGLE_ROWS = {
+    "one row of each": (
+        12,
+        ClusterMethod(cluster_column="c", num_clusters=12, samples_per_cluster=1),
+    ),
+    "one row of some": (
+        60,
+        ClusterMethod(cluster_column="c", num_clusters=20, samples_per_cluster=1),
+    ),
+    "one row by size": (
+        60,
+        ClusterMethod(
+            cluster_column="c", num_clusters=10, samples_per_cluster=1, cluster_probability="rows"
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SINGLE_ROWS)
+def test_intervals_of_one_row_of_each_cluster_hold_the_total(workshop: Workshop, name: str) -> None:
+    """Of 200 draws at 95 %; by size with a cluster of 800 rows, which is drawn with certainty."""
+    random = np.random.default_rng(5)
+    count, method = SINGLE_ROWS[name]
+    sizes = random.integers(8, 30, count)
+    if method.cluster_probability != "equal":
+        sizes = np.append(np.full(count, 10), 800)
+    clusters = np.repeat(np.arange(len(sizes)), sizes)
+    y = random.lognormal(3.0, 0.6, len(clusters))
+    table = workshop.table({"c": ("INTEGER", clusters.tolist())})
+    counts_dir = workshop.root / "counts"
+    counts_dir.mkdir(exist_ok=True)
+    inside = 0
+    for seed in range(200):
+        found = design_of_draw(
+            workshop.database, table, [one_round(method, seed)], [{}], counts_dir=counts_dir
+        )
+        rules = VarianceRequest(lonely_stratum="adjust")
+        total = one(found.design, "total", y[found.ordinals], rules=rules)
+        assert total.low is not None
+        assert total.high is not None
+        inside += total.low <= y.sum() <= total.high
+    assert inside / 200 >= 0.93
 
 
 def test_a_lonely_stratum_is_measured_by_its_drawn_clusters_alone() -> None:

@@ -376,6 +376,31 @@ def test_a_plan_of_clusters_adds_up_its_strata(by_size: bool) -> None:
     assert plan.variances(9) == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("by_size", [False, True])
+def test_a_plan_has_no_correction_where_a_later_stage_draws_one_unit(by_size: bool) -> None:
+    """M²S²/m of a stratum with such a cluster; by size Hansen and Hurwitz's variance."""
+    random = np.random.default_rng(4)
+    strata = np.repeat([0, 1], 20)
+    pi = random.uniform(0.2, 0.9, 40) if by_size else np.full(40, 0.25)
+    totals, none = random.normal(10.0, 3.0, (2, 40)), np.zeros((2, 40))
+    single = np.arange(40) == 7
+    plans = [
+        ClusterStagesPlan(40, lambda size: pi, by_size, strata, totals, none, none, none[0], each)
+        for each in (None, single)
+    ]
+    t, p = totals[:, :20], pi[:20]
+    expected = 20**2 * t.var(axis=1, ddof=1) / 5
+    lost = 20**2 * t.var(axis=1, ddof=1) / 20
+    if by_size:
+        expected = (t**2 / p).sum(axis=1) - t.sum(axis=1) ** 2 / p.sum()
+        lost = expected - ((1 - p) * t**2 / p).sum(axis=1)
+        lost += ((1 - p) * t).sum(axis=1) ** 2 / (p * (1 - p)).sum()
+    assert plans[1].variances(9) - plans[0].variances(9) == pytest.approx(lost)
+    plain = ClusterPlan(20, t.var(axis=1, ddof=1), np.ones(2), np.full(2, 20.0), has_single=True)
+    if not by_size:
+        assert plain.variances(5) == pytest.approx(expected + 4)
+
+
 def test_a_plan_of_many_strata_goes_through_the_clusters_once() -> None:
     whole = 200_000
     strata, ones = np.arange(whole) // 2, np.ones((1, whole))

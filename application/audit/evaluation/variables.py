@@ -137,17 +137,7 @@ def _variance_caveats(design: Design, rules: VarianceRequest) -> list[str]:
             "The margin is approximate: one systematic sample doesn't show how much another start "
             "would differ."
         )
-    single = sum(
-        int(((each.group_drawn == 1) & (each.group_rows > 1)).sum())
-        for each in samples
-        if each.group_kind == "clusters"
-    )
-    if single:
-        caveats.append(
-            f"{counted(single, 'cluster')} gave one row of several. The variance inside can't be "
-            "known, and counts as 0."
-        )
-    return caveats
+    return caveats + [each.single_unit_note for each in samples if each.single_unit_note]
 
 
 def _audited_amounts(sample: ExaminedSample, book_column: str) -> tuple[AuditedAmounts, int]:

@@ -92,7 +92,7 @@ def about(design: Design, sample: SampleFile) -> list[str]:
         )
     if design.lonely.any():
         lines.append(
-            f"{int(design.lonely.sum())} strata have one drawn row of several: no variance can be "
+            f"{int(design.lonely.sum())} strata have one drawn unit of several: no variance can be "
             "estimated."
         )
     return lines
