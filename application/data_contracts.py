@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Annotated
 
 from application.access import Caller
@@ -11,6 +10,7 @@ from contract.declarations import Help
 from contract.requests.data_contract import ContractColumn, DataContractRequest
 from contract.words import ContractState
 from domain_errors import InvalidRequest
+from lazy_dataclasses import dataclass
 from parquet_tables.cached_files import cache_path, read_cached, write_cached
 from parquet_tables.columns import Column
 from parquet_tables.progress import ProgressCallback

@@ -8,7 +8,6 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import IO, Any
@@ -17,6 +16,7 @@ import xlsxwriter
 import xlsxwriter.worksheet
 from xlsxwriter.format import Format
 
+from lazy_dataclasses import dataclass
 from presentation.content import (
     Cell,
     Estimated,

@@ -6,11 +6,11 @@ A table's own column of such a name is renamed. Rounds may select different colu
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
+from lazy_dataclasses import dataclass
 from parquet_tables.progress import ProgressCallback, progress_part, watched
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.rows import RowSet, Statement

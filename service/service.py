@@ -8,10 +8,11 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Generic, TypeVar
 
 from import_engine.sources.connections import ObjectStores
+from lazy_dataclasses import dataclass
 from parquet_tables.attached import AttachedFiles
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.tables import Int64s

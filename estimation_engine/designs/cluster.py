@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -27,6 +26,7 @@ from estimation_engine.designs.stages import (
     simple_factors,
     simple_layer,
 )
+from lazy_dataclasses import dataclass
 
 
 @dataclass(frozen=True, eq=False)

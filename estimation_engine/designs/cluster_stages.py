@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
 
@@ -17,6 +16,7 @@ from estimation_engine.designs.design import Design, DrawnRows, DrawnStages, Row
 from estimation_engine.designs.random import both_of
 from estimation_engine.designs.stages import Layer, groups_in, simple_factors, sums_by
 from estimation_engine.errors import LonelyStratum
+from lazy_dataclasses import dataclass
 
 
 @dataclass(frozen=True, eq=False)

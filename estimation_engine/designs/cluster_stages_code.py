@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from estimation_engine.designs.code import (
     DesignCode,
@@ -12,6 +11,7 @@ from estimation_engine.designs.code import (
     quoted_in_stata,
     r_sizes,
 )
+from lazy_dataclasses import dataclass
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -39,6 +39,7 @@ from import_engine.sources.uris import SourceUri, parse_uri
 from import_engine.table_formats.delta import read_delta
 from import_engine.table_formats.iceberg import read_iceberg
 from import_engine.table_formats.snapshots import Snapshot, laid_out
+from lazy_dataclasses import dataclass
 from parquet_tables.attached import VersionReader
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.layouts import LaidColumn

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from estimation_engine.replicates import ReplicateFacts
+from lazy_dataclasses import dataclass
 
 NO_ERRORS = (
     "Without replicate weights the estimates are right, and standard errors aren't: they ignore "
