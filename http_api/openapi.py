@@ -311,7 +311,7 @@ class DocumentedApp(APIFlask):
         super().__init__("http_api", spec_plugins=[MarshmallowPlugin()], **options)
 
     def _get_spec(self, *given: Any, **options: Any) -> Any:
-        """Let one thread build the document, which takes 0.2 s, when it is first requested."""
+        """Let one thread build the document, which takes 0.6 s, when it is first requested."""
         with self._building:
             return super()._get_spec(*given, **options)
 
