@@ -166,14 +166,12 @@ class ParquetDatabase:
         """Open a cursor for one thread, with query progress enabled; close it after the block.
 
         A damaged file of the tables that the block reads is a DamagedFile, however DuckDB fails on
-        it. Footers of large files of ``table`` are cached for the next query. DuckDB 2.0 evicts
-        none until it considers its memory full, and a footer takes nine times the memory that it
-        counts, so those of small files aren't cached.
+        it. See :func:`cache_footers` for ``table``.
         """
         cursor = self._open_cursor()
         try:
-            if table is not None and table.has_costly_footers:
-                cursor.execute("SET SESSION parquet_metadata_cache = true")
+            if table is not None:
+                cache_footers(cursor, table)
             tables = others if table is None else (table, *others)
             with (
                 self._damage_errors(tables),
@@ -425,6 +423,16 @@ def _apply_time_limit(cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
     finally:
         done.set()
         watcher.join()
+
+
+def cache_footers(cursor: duckdb.DuckDBPyConnection, table: TableFiles) -> None:
+    """Let the cursor cache the footers of the table's files if they are large.
+
+    DuckDB 2.0 evicts none until it considers its memory full, and a footer takes nine times the
+    memory that it counts, so those of small files aren't cached.
+    """
+    if table.has_costly_footers:
+        cursor.execute("SET SESSION parquet_metadata_cache = true")
 
 
 @contextmanager

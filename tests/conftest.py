@@ -6,6 +6,7 @@ import gc
 import importlib
 import itertools
 import os
+import random
 import signal
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from sampling_engine.selection import order
 from service.settings import Settings
 from storage.sqlite.clock import Clock
 from storage.sqlite.database import Database
@@ -50,6 +52,12 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # Bytecode stays, so that not every worker and server compiles the product again.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+
+
+@pytest.fixture(autouse=True)
+def _same_seeds(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let draws without a seed of their own be the same in every run of a test."""
+    monkeypatch.setattr(order, "ENTROPY", random.Random(request.node.nodeid))
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ theory for order sampling"; Luby and Rackoff (1988) for the balanced Feistel net
 from __future__ import annotations
 
 import hashlib
-import secrets
+import random
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any, ClassVar
@@ -39,9 +39,12 @@ BLOCK_ROWS = 65_536
 WINDOW_RANKS = 1 << 20
 
 
+ENTROPY: random.Random = random.SystemRandom()
+
+
 def new_seed() -> int:
     """Draw a seed from the system's entropy: 0 to 2^53 - 1, exact in JavaScript, too."""
-    return secrets.randbits(53)
+    return ENTROPY.getrandbits(53)
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,12 @@ from contextlib import ExitStack
 import pytest
 
 from parquet_tables.database import ParquetDatabase
+from parquet_tables.progress import ProgressCallback
 from parquet_tables.rows import MAX_BRANCHES
 from parquet_tables.tables import Column, TableFiles
 from sampling_engine import (
     ClusterMethod,
+    DrawnSample,
     MonetaryUnitMethod,
     RandomMethod,
     Round,
@@ -20,6 +22,7 @@ from sampling_engine import (
     StratifiedMethod,
     SystematicMethod,
     WeightedMethod,
+    draw_sample,
 )
 from sampling_engine.filters import parse_expression
 from tests.sampling_engine.conftest import Rows, Workshop
@@ -168,6 +171,35 @@ def test_hundreds_of_files_give_the_rows_of_one(workshop: Workshop, strategy: St
     )
     sample = workshop.draw(many, *ROUNDS, strategy=strategy)
     assert workshop.rows(sample.table) == workshop.rows(workshop.draw(one, *ROUNDS).table)
+
+
+def test_draws_from_many_files_leave_no_table(workshop: Workshop) -> None:
+    few = workshop.table_of("SELECT i AS id, uuid() AS name FROM range(400) AS r(i)")
+    many = TableFiles(few.columns, few.files * 60)
+    spec = Round(round_number=1, method=RandomMethod(sample_size=2_000), seed=3)
+
+    def draw(on_progress: ProgressCallback) -> DrawnSample:
+        return draw_sample(
+            workshop.database,
+            many,
+            [spec],
+            table_key="primary",
+            destination=workshop.new_path(),
+            on_progress=on_progress,
+        )
+
+    def stop(share: float, message: str) -> None:
+        if message == "reading the drawn rows":
+            raise InterruptedError(share)
+
+    with pytest.raises(InterruptedError):
+        draw(stop)
+    shares: list[float] = []
+    drawn = draw(lambda share, _: shares.append(share))
+    assert shares == sorted(shares)
+    assert drawn.table.row_count == 2_000
+    with workshop.database.cursor() as cursor:
+        assert cursor.execute("SELECT table_name FROM duckdb_tables()").fetchall() == []
 
 
 @pytest.mark.parametrize("strategy", ["walk", "scan"])
