@@ -1,7 +1,7 @@
 """Frozen dataclasses whose methods the standard library generates when one is first needed.
 
 It compiles up to six methods of each dataclass while a module is imported. The server has a
-thousand dataclasses and a run uses a tenth of them, so this took half of the time of a start.
+thousand dataclasses and a start uses a tenth of them: the methods took half of its time.
 """
 
 from __future__ import annotations
@@ -20,8 +20,7 @@ def _lazy_dataclass(
 ) -> type[T] | Callable[[type[T]], type[T]]:
     """Make a dataclass as :func:`dataclasses.dataclass` does; only a frozen one is lazy.
 
-    The fields are known at once. A call of a method that isn't generated yet generates all of
-    them, and repeats the call with the one that replaced it.
+    The fields are known at once. The first call of a method generates it.
     """
     if not frozen or not options.keys() <= {"kw_only"}:
         return dataclasses.dataclass(cls, frozen=frozen, eq=eq, **options)
@@ -37,28 +36,31 @@ def _lazy_dataclass(
 
 def _add_methods(cls: Any, eq: bool) -> None:
     """Add the methods that are generated later, but for those that the body has."""
+    names = ("__init__", "__repr__", "__eq__", "__hash__") if eq else ("__init__", "__repr__")
+    for name in names:
+        if name not in cls.__dict__:
+            setattr(cls, name, _generating(cls, name))
 
-    def generate() -> None:
-        specifications = [(each.name, each.type, each) for each in dataclasses.fields(cls)]
+
+def _generating(cls: Any, name: str) -> Callable[..., Any]:
+    """A method that replaces itself by the one that the standard library generates."""
+
+    def method(*args: Any, **values: Any) -> Any:
         after = {"__post_init__": cls.__post_init__} if hasattr(cls, "__post_init__") else {}
         twin = dataclasses.make_dataclass(
-            cls.__name__, specifications, namespace=after, frozen=True, eq=eq
+            cls.__name__,
+            [(each.name, each.type, each) for each in dataclasses.fields(cls)],
+            namespace=after,
+            init=name == "__init__",
+            repr=name == "__repr__",
+            eq=name in ("__eq__", "__hash__"),
+            frozen=True,
         )
-        for name, method in lazy.items():
-            if cls.__dict__[name] is method:
-                setattr(cls, name, twin.__dict__[name])
+        generated = twin.__dict__[name]
+        setattr(cls, name, generated)
+        return generated(*args, **values)
 
-    def generating(name: str) -> Callable[..., Any]:
-        def method(*args: Any, **values: Any) -> Any:
-            generate()
-            return getattr(cls, name)(*args, **values)
-
-        return method
-
-    names = ("__init__", "__repr__", "__eq__", "__hash__") if eq else ("__init__", "__repr__")
-    lazy = {name: generating(name) for name in names if name not in cls.__dict__}
-    for name, method in lazy.items():
-        setattr(cls, name, method)
+    return method
 
 
 def _freeze(cls: Any) -> None:
