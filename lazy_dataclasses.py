@@ -46,11 +46,13 @@ def _generating(cls: Any, name: str) -> Callable[..., Any]:
     """A method that replaces itself by the one that the standard library generates."""
 
     def method(*args: Any, **values: Any) -> Any:
-        after = {"__post_init__": cls.__post_init__} if hasattr(cls, "__post_init__") else {}
+        members: dict[str, Any] = {"__doc__": name}  # without one its signature is inspected
+        if hasattr(cls, "__post_init__"):
+            members["__post_init__"] = cls.__post_init__
         twin = dataclasses.make_dataclass(
             cls.__name__,
             [(each.name, each.type, each) for each in dataclasses.fields(cls)],
-            namespace=after,
+            namespace=members,
             init=name == "__init__",
             repr=name == "__repr__",
             eq=name in ("__eq__", "__hash__"),

@@ -45,7 +45,7 @@ with composition_root.running_service(Settings(data_dir=Path(sys.argv[1])), "tes
 """
 LATER = {
     *("authlib", "deltalake", "fastexcel", "httpx", "jobsvc_client", "pandas", "py_ecc"),
-    *("pyarrow", "pyiceberg", "pyreadstat", "pyspark", "scipy"),
+    *("pyarrow", "pyiceberg", "pyreadstat", "pyspark", "scipy", "xlsxwriter"),
 }
 """Libraries that a start doesn't need."""
 MOST_COMPILED = 40
