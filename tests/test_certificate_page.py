@@ -15,11 +15,13 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from parquet_tables.row_keys.canonical import digest_of_text, text_of_key
+from sampling_engine.methods.cluster.selection import chances_by_size
 from sampling_engine.selection.keyed import DigestRanks
 from sampling_engine.selection.order import SeededOrder
 from storage.certificates.beacons import CHAINS
 from storage.certificates.envelopes import key_id, pre_authentication_encoding, sign_payload
 from tests.support.published_rounds import DEFAULT_ROUND_1, ROUND_1000
+from tests.verifiers.tamperings import FIXTURES
 
 DOCS = Path(__file__).parents[1] / "docs"
 EXAMPLE = DOCS / "certificate-example"
@@ -71,6 +73,29 @@ def test_the_ranks_of_62_bits_hold() -> None:
     ordinals, ranks = numbers(found[1]), numbers(found[2])
     order = SeededOrder(336776, "42", 62)
     assert order.rank(np.array(ordinals)).tolist() == ranks
+
+
+def test_the_clusters_by_size_of_the_page_hold() -> None:
+    starts = SeededOrder(1 << 62, "42:cluster starts", 62).ordinal(np.arange(3)).tolist()
+    section = PAGE.split("- **cluster, staged**")[1].split("- **weighted**")[0]
+    assert f"are {starts[0]}, {starts[1]} and {starts[2]}." in section
+    (given,) = re.findall(r"sizes (40[\d, and]+)", section)
+    sizes, groups = numbers(given), np.zeros(5, dtype=np.int64)
+    ranks = SeededOrder(5, "42:clusters").rank(np.arange(5))
+    drawn = chances_by_size(groups, ranks, sizes, np.array([3]), "42:cluster starts")
+    assert f"is {' '.join(str(at) for at in np.argsort(ranks) if at)};" in section
+    assert np.flatnonzero(drawn.drawn).tolist() == [0, 2, 4]
+    assert (drawn.parts[4], drawn.parts[2]) == (20, 50)
+    assert set(drawn.wholes[1:]) == {60}
+
+
+def test_the_page_lists_the_members_of_a_cluster() -> None:
+    section = PAGE.split("### Clusters in stages")[1].split("## Seeds")[0]
+    table = re.findall(r"^\| (`[^|]+) \|", section, re.MULTILINE)
+    content = (FIXTURES / "cluster_size" / "certificate.json").read_bytes()
+    stated = json.loads(base64.b64decode(json.loads(content)["payload"]))["predicate"]
+    (clusters,) = (each["facts"]["first_stage"] for each in stated["rounds"])
+    assert set(re.findall(r"`(\w+)`", " ".join(table))) == set(clusters[0])
 
 
 def test_the_keyed_order_of_the_page_holds() -> None:

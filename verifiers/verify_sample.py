@@ -433,6 +433,7 @@ def members(
 
 HASH = text(64, "[0-9a-f]{64}", "64 lower-case hexadecimal digits")
 BIG = text(40, "0|[1-9][0-9]{0,38}", "an integer as decimal text")
+LONG = text(60, "0|[1-9][0-9]{0,59}", "an integer as decimal text")
 SIGNED = text(41, "0|-?[1-9][0-9]{0,38}", "an integer as decimal text")
 SIZE = either(integer(0), text(40, "[1-9][0-9]{0,38}"))
 TIME_PATTERN = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00"
@@ -495,7 +496,16 @@ PARAMETERS = {
     ),
     "systematic": members({"interval": SIZE, "sample_size": SIZE, "start": SIZE, **SORT}),
     "cluster": members(
-        {"samples_per_cluster": SIZE, "sample_percentage": number},
+        {
+            "samples_per_cluster": SIZE,
+            "sample_percentage": number,
+            "strata_columns": items(either(COLUMN, BANDS), 1, 50),
+            "cluster_allocation": one_of("each", "proportional"),
+            "cluster_probability": one_of("equal", "rows", "size"),
+            "size_column": COLUMN,
+            "subcluster_column": COLUMN,
+            "num_subclusters": SIZE,
+        },
         cluster_column=COLUMN,
         num_clusters=SIZE,
     ),
@@ -523,6 +533,14 @@ GROUP = record(
 GROUPS = "groups_sha256: hash; groups_count: integer"
 GROUP_LIST = nullable(items(GROUP, 0, 10_000))
 AMOUNT = record("rows: integer; total: big")
+CLUSTER = record(
+    "stratum: integer",
+    key=mapping(nullable(text(1 << 20)), 51),
+    size=nullable(LONG),
+    part=LONG,
+    whole=LONG,
+    drawn=one_of(True, False),
+)
 FACTS = {
     "random": record("last_rank: big?"),
     "reservoir": record("last_rank: big?"),
@@ -542,6 +560,11 @@ FACTS = {
         decimals=integer(0, 40),
     ),
 }
+STAGED_FACTS = record(
+    f"clusters drawn: integer; {GROUPS}; first_stage_sha256: hash; first_stage_count: integer",
+    groups=GROUP_LIST,
+    first_stage=nullable(items(CLUSTER, 0, 10_000)),
+)
 ROUND_NUMBER = integer(1, 20)
 START = text(120, r"0(\.[0-9]{1,100})?", "a decimal from 0 to below 1")
 DUPLICATES = one_of("refuse", "number")
@@ -572,10 +595,29 @@ ROUND_HEAD = record(
 )
 
 
+def is_staged(method: str, parameters: dict[str, Any]) -> bool:
+    """Tell whether a round draws clusters in strata, by size or in three stages."""
+    return method == "cluster" and (
+        parameters.get("cluster_probability", "equal") != "equal"
+        or "strata_columns" in parameters
+        or "subcluster_column" in parameters
+    )
+
+
 def round_schema(value: Any, where: str) -> None:
     ROUND_HEAD(value, where)
-    PARAMETERS[value["method"]](value["parameters"], f"{where}.parameters")
-    FACTS[value["method"]](value["facts"], f"{where}.facts")
+    method, given = value["method"], value["parameters"]
+    PARAMETERS[method](given, f"{where}.parameters")
+    if method == "cluster":
+        by_column = given.get("cluster_probability") == "size"
+        good = (
+            by_column == ("size_column" in given)
+            and ("subcluster_column" in given) == ("num_subclusters" in given)
+            and ("strata_columns" in given or given.get("cluster_allocation", "each") == "each")
+        )
+        require(good, "facts", f"{where}: its parameters contradict each other.")
+    facts = STAGED_FACTS if is_staged(method, given) else FACTS[method]
+    facts(value["facts"], f"{where}.facts")
 
 
 SEED_ORIGINS = {
@@ -1048,7 +1090,18 @@ class StatedRound:
     @property
     def orders_clusters_alone(self) -> bool:
         """Whether the key is the cluster's column, so that rows stand by their positions."""
-        return self.method == "cluster" and self.key == [self.parameters["cluster_column"]]
+        names = [name.lower() for name in self.key]
+        return self.method == "cluster" and names == [self.parameters["cluster_column"].lower()]
+
+    @property
+    def is_staged(self) -> bool:
+        """Whether clusters were drawn in strata, by size or in three stages."""
+        return is_staged(self.method, self.parameters)
+
+    @property
+    def cluster_columns(self) -> int:
+        """The columns of a cluster's key: those of its stratum, and its own."""
+        return len(self.parameters.get("strata_columns", ())) + 1
 
     @property
     def has_row_keys(self) -> bool:
@@ -1461,13 +1514,14 @@ def quoted_label(values: Iterable[str | None]) -> str:
 
 
 def group_columns(rnd: StatedRound) -> list[tuple[str, dict[str, Any] | None]]:
-    """Return the columns of strata or clusters, each with its bands or None."""
-    if rnd.method == "cluster":
-        return [(rnd.parameters["cluster_column"], None)]
-    return [
+    """Return the columns of strata, clusters and subclusters, each with its bands or None."""
+    given = rnd.parameters
+    columns = [
         (c, None) if isinstance(c, str) else (c["column"], c)
-        for c in rnd.parameters["strata_columns"]
+        for c in given.get("strata_columns", ())
     ]
+    names = ("cluster_column", "subcluster_column") if rnd.method == "cluster" else ()
+    return columns + [(given[name], None) for name in names if name in given]
 
 
 def column_name(case: Case, name: str) -> str:
@@ -1511,18 +1565,50 @@ def check_groups(case: Case, rnd: StatedRound) -> None:
             )
         keys.add(label)
     require(len(keys) == len(groups), "groups", f"{where} has a group twice.")
+    if rnd.is_staged:
+        check_first_stage(case, rnd)
     if sum(g["rows"] for g in groups) != rnd.eligible:
         raise Invalid("sum_of_groups", f"{where}: Σ rows isn't {rnd.eligible}.")
     if sum(g["allocated"] for g in groups) != rnd.rows:
         raise Invalid("sum_allocated", f"{where}: Σ allocated isn't {rnd.rows}.")
     if not any(case.types[column_name(case, c)].startswith("ENUM") for c, _ in columns):
-        order = list(map(group_order(case, rnd), (g["key"] for g in groups)))
+        order = list(map(group_order(case, columns), (g["key"] for g in groups)))
         good = all(a < b for a, b in pairwise(order))
         require(good, "group_order", f"{where}: the order is another.")
     if rnd.labels is not None:
         found = Counter(rnd.labels)
         good = all(found[g["label"]] == g["sampled"] for g in groups) and set(found) <= keys
         require(good, "groups", f"{where}: the sample's rows by group aren't `sampled`.")
+
+
+def check_first_stage(case: Case, rnd: StatedRound) -> None:
+    """Check the list of clusters against the groups, and their numbers."""
+    facts, where = rnd.facts, f"Round {rnd.number}"
+    clusters = facts["first_stage"]
+    if clusters is None:
+        raise Invalid("groups_count", f"{where} has no clusters.")
+    if canonical_hash(clusters) != facts["first_stage_sha256"]:
+        raise Invalid("groups_hash", f"{where} has another one of its clusters.")
+    good = facts["first_stage_count"] == len(clusters)
+    require(good, "groups_count", f"{where} has {len(clusters)} clusters.")
+    tree = clusters_of(rnd, [g["key"] for g in rnd.groups or []])
+    good = [c.key for c in tree] == [key_values(rnd, c["key"]) for c in clusters]
+    require(good, "groups", f"{where}: the clusters aren't those of the groups.")
+    by_number = group_by(zip(tree, clusters, strict=True), lambda both: both[1]["stratum"])
+    in_order = [c["stratum"] for c in clusters]
+    good = in_order == sorted(in_order) and all(
+        len({cluster.stratum for cluster, _ in both}) == 1 for both in by_number.values()
+    )
+    good = good and len(by_number) == len({cluster.stratum for cluster in tree})
+    require(good, "groups", f"{where}: the numbers of strata aren't those of their values.")
+    if rnd.number == 1 and case.is_whole(rnd):
+        good = list(by_number) == list(range(len(by_number)))
+        require(good, "groups", f"{where}: the strata aren't numbered from 0.")
+    can, drawn = (sum(c[name] not in ("0", False) for c in clusters) for name in ("part", "drawn"))
+    good = all(0 <= int(c["part"]) <= int(c["whole"]) != 0 for c in clusters)
+    require(good, "probability", f"{where}: a cluster has no probability.")
+    if facts["clusters"] != can or facts["drawn"] != drawn:
+        raise Invalid("clusters_drawn", f"{where} has {drawn} drawn of {can} clusters.")
 
 
 def value_order(value: str | None, kind: str) -> tuple[int, Any]:
@@ -1540,10 +1626,10 @@ def value_order(value: str | None, kind: str) -> tuple[int, Any]:
 GroupKey = Callable[[dict[str, str | None]], tuple[Any, ...]]
 
 
-def group_order(case: Case, rnd: StatedRound) -> GroupKey:
-    """Return what sorts the groups of a round by their keys."""
+def group_order(case: Case, of: list[tuple[str, dict[str, Any] | None]]) -> GroupKey:
+    """Return what sorts groups by their keys, given their columns."""
     columns = []
-    for column, bands in group_columns(rnd):
+    for column, bands in of:
         kind = case.types[column_name(case, column)]
         places = None if bands is None else {x: i for i, x in enumerate(band_labels(bands, kind))}
         columns.append((column, kind, places))
@@ -1566,9 +1652,9 @@ def group_order(case: Case, rnd: StatedRound) -> GroupKey:
 
 def value_of(key: dict[str, str | None], column: str) -> str | None:
     """Return a value of a key, whose names may differ in case from the parameters'."""
-    if column in key:
-        return key[column]
-    return key[next(name for name in key if name.lower() == column.lower())]
+    found = [name for name in key if name == column or name.lower() == column.lower()]
+    require(found, "groups", f"A group has no value of {column[:60]!r}.")
+    return key[column if column in key else found[0]]
 
 
 def band_labels(bands: dict[str, Any], kind: str) -> list[str]:
@@ -1598,12 +1684,270 @@ def band_labels(bands: dict[str, Any], kind: str) -> list[str]:
     return [f"< {texts[0]}", *middle, f"≥ {texts[-1]}"]
 
 
-def cluster_chance(rnd: StatedRound) -> Fraction:
-    """Return the probability of a cluster; 1 for other methods."""
-    facts = rnd.facts
-    if rnd.method != "cluster" or not facts["clusters"]:
-        return Fraction(1)
-    return Fraction(facts["drawn"], facts["clusters"])
+def group_chances(rnd: StatedRound) -> list[Fraction]:
+    """Return the probability that each group is drawn: that of its cluster and subcluster."""
+    facts, groups = rnd.facts, rnd.groups or []
+    if not rnd.is_staged:
+        plain = rnd.method == "cluster" and facts["clusters"]
+        chance = Fraction(facts["drawn"], facts["clusters"]) if plain else Fraction(1)
+        return [chance] * len(groups)
+    chances = [Fraction(0)] * len(groups)
+    clusters = clusters_of(rnd, [g["key"] for g in groups])
+    for cluster, stated in zip(clusters, facts["first_stage"] or (), strict=False):
+        first = Fraction(int(stated["part"]), int(stated["whole"]) or 1)
+        for i in cluster.groups:
+            chances[i] = first * cluster.second_chance(rnd)
+    return chances
+
+
+# --- clusters in strata, by size and in three stages ---
+
+Key = dict[str, str | None]
+
+
+@dataclass
+class StagedCluster:
+    """A cluster: the values of its columns, those of its stratum, and the places of its groups."""
+
+    key: tuple[str | None, ...]
+    stratum: tuple[str | None, ...]
+    groups: list[int]
+
+    def subclusters(self, rnd: StatedRound) -> int:
+        """Return how many of its groups are drawn if the cluster is."""
+        size = rnd.parameters.get("num_subclusters", len(self.groups))
+        return min(whole(size), len(self.groups))
+
+    def second_chance(self, rnd: StatedRound) -> Fraction:
+        """Return the probability of a group, given that the cluster is drawn."""
+        return Fraction(self.subclusters(rnd), len(self.groups))
+
+
+def group_by(items: Iterable[Any], key: Callable[[Any], Any]) -> dict[Any, list[Any]]:
+    result: dict[Any, list[Any]] = defaultdict(list)
+    for item in items:
+        result[key(item)].append(item)
+    return result
+
+
+def key_values(rnd: StatedRound, key: Key) -> tuple[str | None, ...]:
+    """Return the values of a cluster's key, in the order of its columns."""
+    columns = group_columns(rnd)[: rnd.cluster_columns]
+    names = {name.lower() for name in key}
+    good = len(key) == len(columns) and names == {column.lower() for column, _ in columns}
+    require(good, "groups", f"Round {rnd.number} has a cluster of other columns.")
+    return tuple(value_of(key, column) for column, _ in columns)
+
+
+def clusters_of(rnd: StatedRound, keys: list[Key]) -> list[StagedCluster]:
+    """Return the clusters of groups, in the order of their values; each lies in one stratum."""
+    columns = [column for column, _ in group_columns(rnd)[: rnd.cluster_columns]]
+    found: dict[tuple[str | None, ...], StagedCluster] = {}
+    for i, key in enumerate(keys):
+        values = tuple(value_of(key, column) for column in columns)
+        found.setdefault(values, StagedCluster(values, values[:-1], [])).groups.append(i)
+    strata = group_by(found, lambda values: values[-1])
+    twice = [value for value, places in strata.items() if len(places) > 1]
+    require(
+        not twice, "groups", f"Round {rnd.number}: the cluster {twice[:1]} lies in several strata."
+    )
+    return list(found.values())
+
+
+def unit_ranks(
+    case: Case, rnd: StatedRound, values: list[tuple[str | None, ...]], purpose: str
+) -> list[int]:
+    """Return the ranks of clusters or subclusters, given the values of their columns."""
+    if rnd.order is None:
+        return Order(len(values), f"{rnd.seed}:{purpose}").ranks(range(len(values)))
+    columns = group_columns(rnd)[rnd.cluster_columns - 1 :]
+    kinds = [case.types[column_name(case, column)] for column, _ in columns]
+    texts = []
+    for parts in values:
+        if None in parts:
+            raise Invalid("key_missing", f"A cluster of round {rnd.number} has no value.")
+        texts.append(joined_key(map(value_text, (part or "" for part in parts), kinds)))
+    seed = rnd.seed if purpose == "clusters" else f"{rnd.seed}:{purpose}"
+    return KeyRanks(seed, rnd.order["start"]).ranks(texts)
+
+
+def certain_clusters(line: list[int], sizes: list[int], count: int) -> list[int]:
+    """Return the clusters whose probability would reach 1, the largest first."""
+    total = sum(sizes[i] for i in line)
+    certain: list[int] = []
+    for i in sorted(line, key=lambda i: -sizes[i]):
+        if len(certain) == count or sizes[i] * (count - len(certain)) < total:
+            break
+        certain.append(i)
+        total -= sizes[i]
+    return certain
+
+
+def clusters_to_draw(rnd: StatedRound, whole_strata: list[int]) -> list[int]:
+    """Return the clusters to draw of each stratum, given how many can be drawn."""
+    count = whole(rnd.parameters["num_clusters"])
+    if rnd.parameters.get("cluster_allocation", "each") == "each":
+        return [min(count, all_) for all_ in whole_strata]
+    total = min(count, sum(whole_strata))
+    return share_out(total, whole_strata, [Fraction(n) for n in whole_strata], 2)
+
+
+@dataclass
+class RedrawnStages:
+    """The first stage as a certificate lists it; rows to draw and probability of each group."""
+
+    clusters: list[dict[str, Any]]
+    sizes: list[int]
+    chances: list[Fraction]
+
+
+def draw_stages(
+    case: Case,
+    rnd: StatedRound,
+    keys: list[Key],
+    rows: list[int],
+    numbers: list[int],
+    sizes: list[int] | None,
+) -> RedrawnStages:
+    """Draw clusters in their strata, and subclusters in them.
+
+    `keys` and `rows` are of the groups; `numbers`, of strata, and `sizes` of the clusters. A size
+    of None means equal probabilities.
+    """
+    clusters = clusters_of(rnd, keys)
+    good = len(numbers) == len(clusters) == len(numbers if sizes is None else sizes)
+    require(good, "groups", f"Round {rnd.number} has {len(clusters)} clusters.")
+    frame = [i for i in range(len(clusters)) if sizes is None or sizes[i]]
+    ranks = dict(
+        zip(
+            frame,
+            unit_ranks(case, rnd, [clusters[i].key[-1:] for i in frame], "clusters"),
+            strict=True,
+        )
+    )
+    strata = group_by(sorted(frame, key=lambda i: ranks[i]), lambda i: numbers[i])
+    counts = clusters_to_draw(rnd, [len(strata[number]) for number in sorted(strata)])
+    parts, wholes, drawn = [0] * len(clusters), [1] * len(clusters), set()
+    starts = Order(1 << 62, rnd.seed + ":cluster starts", 62)
+    for number, count in zip(sorted(strata), counts, strict=True):
+        line = strata[number]
+        if sizes is None:
+            drawn.update(line[:count])
+            for i in line:
+                parts[i], wholes[i] = count, len(line)
+            continue
+        certain = set(certain_clusters(line, sizes, count))
+        drawn.update(certain)
+        for i in certain:
+            parts[i] = 1
+        others = [i for i in line if i not in certain]
+        left, total = count - len(certain), sum(sizes[i] for i in others)
+        point, before = starts.ordinal(number) * total >> 62, 0
+        for i in others if left else ():
+            parts[i], wholes[i] = left * sizes[i], total
+            before += left * sizes[i]
+            if point < before:
+                drawn.add(i)
+                point += total
+    names = [column_name(case, column) for column, _ in group_columns(rnd)[: rnd.cluster_columns]]
+    listed = [
+        {
+            "key": dict(zip(names, cluster.key, strict=True)),
+            "stratum": numbers[i],
+            "size": None if sizes is None else str(sizes[i]),
+            "part": str(parts[i]),
+            "whole": str(wholes[i]),
+            "drawn": i in drawn,
+        }
+        for i, cluster in enumerate(clusters)
+    ]
+    chances = [Fraction(0)] * len(keys)
+    for i, cluster in enumerate(clusters):
+        for group in cluster.groups:
+            chances[group] = Fraction(parts[i], wholes[i]) * cluster.second_chance(rnd)
+    return RedrawnStages(listed, _rows_of_stages(case, rnd, clusters, keys, rows, drawn), chances)
+
+
+def _rows_of_stages(
+    case: Case,
+    rnd: StatedRound,
+    clusters: list[StagedCluster],
+    keys: list[Key],
+    rows: list[int],
+    drawn: set[int],
+) -> list[int]:
+    """Return the rows to draw of each group."""
+    result, ranks = [0] * len(rows), [0] * len(rows)
+    if "num_subclusters" in rnd.parameters:
+        columns = [column for column, _ in group_columns(rnd)[rnd.cluster_columns - 1 :]]
+        values = [tuple(value_of(key, column) for column in columns) for key in keys]
+        ranks = unit_ranks(case, rnd, values, "subclusters")
+    for i in drawn:
+        line = sorted(clusters[i].groups, key=lambda group: ranks[group])
+        for group in line[: clusters[i].subclusters(rnd)]:
+            result[group] = rows_inside(rnd, rows[group])
+    return result
+
+
+def rows_inside(rnd: StatedRound, rows: int) -> int:
+    """Return the rows to draw of a drawn cluster or subcluster."""
+    given = rnd.parameters
+    if "samples_per_cluster" in given:
+        return min(rows, whole(given["samples_per_cluster"]))
+    if "sample_percentage" in given:
+        return max(1, round_half_up(exact_number(given["sample_percentage"]) * rows / 100))
+    return rows
+
+
+def size_units(value: str | None, kind: str) -> int:
+    """Return a row's part of its cluster's size, in units; a missing one is 0."""
+    if value is None:
+        return 0
+    if kind in ("DOUBLE", "FLOAT", "REAL"):
+        number = real(value, kind) or 0.0
+        require(math.isfinite(number), "facts", "A size is infinite.")
+        units = round(number * 1e6) if number * 1e6 < 1e38 else 0  # a half to the even number
+    else:
+        scale = DECIMAL_TYPE.fullmatch(kind)
+        units = int(exact_number(value) * 10 ** (int(scale[1]) if scale else 0))
+    require(units >= 0, "facts", f"The size {value[:40]} is negative.")
+    return units
+
+
+def check_stages(rnd: StatedRound, drawn: RedrawnStages) -> None:
+    """Compare the clusters of a round with those that its seed draws."""
+    where, facts, clusters = f"Round {rnd.number}", rnd.facts, drawn.clusters
+    stated = clusters if facts["first_stage"] is None else facts["first_stage"]
+    codes = {"stratum": "groups", "size": "facts", "drawn": "clusters_drawn"}
+    good = len(stated) == len(clusters) == facts["first_stage_count"]
+    require(good, "groups", f"{where} has {len(clusters)} clusters.")
+    for name in ("stratum", "size", "drawn", "part", "whole"):
+        for mine, due in zip(stated, clusters, strict=True):
+            if mine[name] != due[name]:
+                label = quoted_label(due["key"].values())[:60]
+                raise Invalid(
+                    codes.get(name, "probability"),
+                    f"{where}: the cluster {label!r} has `{name}` {due[name]}.",
+                )
+    good = canonical_hash(clusters) == facts["first_stage_sha256"]
+    require(good, "clusters_drawn", f"{where}: the clusters are others.")
+    can = sum(each["part"] != "0" for each in clusters)
+    good = facts["clusters"] == can and facts["drawn"] == sum(each["drawn"] for each in clusters)
+    require(good, "clusters_drawn", f"{where}: the numbers of clusters are others.")
+
+
+def fact_sizes(rnd: StatedRound) -> list[int] | None:
+    """Return the sizes of the clusters: their rows, or those that the certificate states."""
+    how = rnd.parameters.get("cluster_probability", "equal")
+    groups, stated = rnd.groups or [], rnd.facts["first_stage"] or []
+    if how == "equal":
+        return None
+    if how == "rows":
+        clusters = clusters_of(rnd, [g["key"] for g in groups])
+        return [sum(groups[i]["rows"] for i in cluster.groups) for cluster in clusters]
+    good = all(c["size"] is not None for c in stated)
+    require(good, "facts", f"Round {rnd.number}: a cluster has no size.")
+    return [int(c["size"]) for c in stated]
 
 
 def fact_probabilities(rnd: StatedRound) -> list[Fraction | None]:
@@ -1617,8 +1961,10 @@ def fact_probabilities(rnd: StatedRound) -> list[Fraction | None]:
     if rnd.has_groups:
         if rnd.groups is None or rnd.labels is None:
             return [None] * n
-        first = cluster_chance(rnd)
-        by_label = {g["label"]: first * Fraction(g["allocated"], g["rows"]) for g in rnd.groups}
+        by_label = {
+            g["label"]: first * Fraction(g["allocated"], g["rows"])
+            for g, first in zip(rnd.groups, group_chances(rnd), strict=True)
+        }
         return [by_label[label] for label in rnd.labels]
     certain = facts["take_all"] if rnd.method == "weighted" else facts["take_all"]["rows"]
     require(certain <= n, "facts", f"Round {rnd.number} has more take-all rows than rows.")
@@ -1652,11 +1998,10 @@ def check_probabilities(case: Case, rnd: StatedRound) -> None:
             if not close(amount, round(amount), 1e-9):
                 raise Invalid("probability", f"Row {i + 1} of {where}: no amount has {p}.")
     if rnd.has_groups and rnd.groups is not None and rnd.labels is None:
-        first = cluster_chance(rnd)
         total = sum(g["sampled"] for g in rnd.groups)
         require(total == rnd.rows, "sum_allocated", f"Σ sampled of {where} isn't {rnd.rows}.")
         wanted: list[float] = []
-        for g in rnd.groups:
+        for g, first in zip(rnd.groups, group_chances(rnd), strict=True):
             wanted += [float(first * Fraction(g["allocated"], g["rows"]))] * g["sampled"]
         pairs = zip(sorted(wanted), sorted(probabilities), strict=True)
         if not all(close(a, b) for a, b in pairs):
@@ -1790,9 +2135,10 @@ def check_keys(case: Case) -> None:
             stages = {"samples_per_cluster", "sample_percentage"} & set(rnd.parameters)
             good = not (stages and rnd.orders_clusters_alone)
             require(good, "order_key", f"{where}: rows of clusters are drawn by another key.")
-            kind = case.types[column_name(case, rnd.parameters["cluster_column"])]
-            good = can_be_in_key(kind)
-            require(good, "order_key", f"{where}: clusters of the type {kind[:40]} have no key.")
+            for column, _ in group_columns(rnd)[rnd.cluster_columns - 1 :]:
+                kind = case.types[column_name(case, column)]
+                good = can_be_in_key(kind)
+                require(good, "order_key", f"{where}: clusters of a {kind[:40]} have no key.")
 
 
 def order_in_words(rnd: StatedRound) -> str:
@@ -1811,6 +2157,20 @@ def order_in_words(rnd: StatedRound) -> str:
         more = " …" if len(rnd.order["starts"]) > 10 else ""
         words += f", and in strata from places of their own ({'; '.join(own)}{more})"
     return words + (", equal keys numbered" if rnd.numbers_keys else "")
+
+
+def stages_in_words(rnd: StatedRound) -> str:
+    """Return how the clusters of a round were drawn as a sentence's end."""
+    given, facts = rnd.parameters, rnd.facts
+    chances = {"rows": ", by their rows", "size": f", by the sums of {given.get('size_column')}"}
+    words = f"{facts['drawn']} of {facts['clusters']} clusters ({given['cluster_column']})"
+    if "strata_columns" in given:
+        strata = [column for column, _ in group_columns(rnd)[: rnd.cluster_columns - 1]]
+        words += f" in strata ({', '.join(strata)})"
+    words += chances.get(given.get("cluster_probability", "equal"), ", with equal probabilities")
+    if "subcluster_column" in given:
+        words += f"; {given['num_subclusters']} subclusters ({given['subcluster_column']}) in each"
+    return words
 
 
 def check_eligible(case: Case) -> None:
@@ -1846,7 +2206,7 @@ def check_data_member(case: Case) -> None:
 def round_columns(rnd: StatedRound) -> list[str]:
     """Return the columns that a round's draw reads."""
     names = [column for column, _ in group_columns(rnd)] if rnd.has_groups else []
-    optional = ("weight_column", "book_column", "allocation_column", "cost_column")
+    optional = ("weight_column", "book_column", "allocation_column", "cost_column", "size_column")
     names += rnd.parameters.get("sort_columns", [])
     return names + rnd.key + [rnd.parameters[name] for name in optional if name in rnd.parameters]
 
@@ -2002,17 +2362,9 @@ def cluster_sizes(
     case: Case, rnd: StatedRound, rows: list[int], values: list[str | None]
 ) -> list[int]:
     """Return the rows to draw of each cluster, 0 for those that aren't drawn."""
-    given = rnd.parameters
     result = [0] * len(rows)
     for i in first_clusters(case, rnd, values):
-        if "samples_per_cluster" in given:
-            result[i] = min(rows[i], whole(given["samples_per_cluster"]))
-        elif "sample_percentage" in given:
-            result[i] = max(
-                1, round_half_up(exact_number(given["sample_percentage"]) * rows[i] / 100)
-            )
-        else:
-            result[i] = rows[i]
+        result[i] = rows_inside(rnd, rows[i])
     return result
 
 
@@ -2111,7 +2463,7 @@ def _check_sizes(case: Case, rnd: StatedRound, where: str) -> None:
 
 def _check_group_sizes(case: Case, rnd: StatedRound, where: str) -> None:
     groups = rnd.groups
-    if rnd.method == "cluster":
+    if rnd.method == "cluster" and not rnd.is_staged:
         count = rnd.facts["groups_count"]
         drawn = min(whole(rnd.parameters["num_clusters"]), count)
         good = rnd.facts["clusters"] == count and rnd.facts["drawn"] == drawn
@@ -2120,11 +2472,18 @@ def _check_group_sizes(case: Case, rnd: StatedRound, where: str) -> None:
         raise NotCheckable(f"the groups of {where} aren't listed")
     rows, labels = [g["rows"] for g in groups], [g["label"] for g in groups]
     columns = group_columns(rnd)
-    sizes = (
-        cluster_sizes(case, rnd, rows, [value_of(g["key"], columns[0][0]) for g in groups])
-        if rnd.method == "cluster"
-        else strata_sizes(rnd, rows, labels, None)
-    )
+    sizes: list[int] | None
+    if rnd.is_staged:
+        numbers = [cluster["stratum"] for cluster in rnd.facts["first_stage"] or ()]
+        keys = [g["key"] for g in groups]
+        stages = draw_stages(case, rnd, keys, rows, numbers, fact_sizes(rnd))
+        check_stages(rnd, stages)
+        sizes = stages.sizes
+        _claim_sizes(case, rnd, where)
+    elif rnd.method == "cluster":
+        sizes = cluster_sizes(case, rnd, rows, [value_of(g["key"], columns[0][0]) for g in groups])
+    else:
+        sizes = strata_sizes(rnd, rows, labels, None)
     for g, size in zip(groups, sizes or [], strict=False):
         if g["allocated"] != size:
             code = (
@@ -2135,6 +2494,16 @@ def _check_group_sizes(case: Case, rnd: StatedRound, where: str) -> None:
             raise Invalid(code, f"{where}: {size} rows are to be drawn of {g['label'][:60]!r}.")
     if sizes is None and rnd.rows != wanted_size(rnd.parameters, rnd.eligible):
         raise Invalid("sample_size", f"{where} has another size.")
+
+
+def _claim_sizes(case: Case, rnd: StatedRound, where: str) -> None:
+    """Say what of a selection by size the data alone show."""
+    if rnd.parameters.get("cluster_probability", "equal") == "equal" or "data" in case.files:
+        return
+    if "size_column" in rnd.parameters:
+        case.report.claimed("L1", f"the sizes of the clusters of {where}: the data show them")
+    if "strata_columns" in rnd.parameters and not (rnd.number == 1 and case.is_whole(rnd)):
+        case.report.claimed("L1", f"the numbers of the strata of {where}: the data show them")
 
 
 def _check_last_ranks(rnd: StatedRound, ranks: list[int], where: str) -> None:
@@ -2415,12 +2784,16 @@ class CertifiedUnits:
 
 @dataclass
 class RedrawnGroup:
-    """A stratum or a cluster of a redraw; ``drawn`` has the ranks and the rows."""
+    """A stratum or a cluster of a redraw; ``drawn`` has the ranks and the rows.
+
+    ``chance`` is the probability that its rows can be drawn: 1 of a stratum.
+    """
 
     key: dict[str, str | None]
     label: str
     rows: list[int]
     drawn: list[tuple[int, int]]
+    chance: Fraction = Fraction(1)
 
     def facts(self) -> dict[str, Any]:
         """Return the group as the certificate lists it."""
@@ -2616,11 +2989,15 @@ class Redraw:
         compare_group_chances(rnd, groups)
 
     def members(
-        self, rnd: StatedRound, eligible: list[int]
+        self,
+        rnd: StatedRound,
+        eligible: list[int],
+        of: list[tuple[str, dict[str, Any] | None]] | None = None,
     ) -> list[tuple[dict[str, str | None], list[int]]]:
-        """Return the values and the rows of each group, in the order of the groups."""
+        """Return the values and the rows of each group, or of other columns, in their order."""
+        chosen = group_columns(rnd) if of is None else of
         columns: list[tuple[str, list[str | None]]] = []
-        for name, bands in group_columns(rnd):
+        for name, bands in chosen:
             values, kind = self.column(name)
             columns.append(
                 (
@@ -2635,9 +3012,9 @@ class Redraw:
             eligible, zip(*(values for _, values in columns), strict=True), strict=True
         ):
             members_of[key].append(i)
-        names = [name for name, _ in columns]
+        names = [column_name(self.case, name) for name, _ in columns]
         keys = [dict(zip(names, key, strict=True)) for key in members_of]
-        order_of = group_order(self.case, rnd)
+        order_of = group_order(self.case, chosen)
         return sorted(
             zip(keys, members_of.values(), strict=True), key=lambda group: order_of(group[0])
         )
@@ -2648,9 +3025,17 @@ class Redraw:
         """Draw from each group; keep the rows that follow, for replacements."""
         counts = [len(rows) for _, rows in members]
         labels = [quoted_label(key.values()) for key, _ in members]
-        if rnd.method == "cluster":
+        sizes: list[int] | None
+        chances = [Fraction(1)] * len(members)
+        if rnd.is_staged:
+            stages = self.stages(rnd, members)
+            check_stages(rnd, stages)
+            sizes, chances = stages.sizes, stages.chances
+        elif rnd.method == "cluster":
             values = [next(iter(key.values())) for key, _ in members]
-            sizes: list[int] | None = cluster_sizes(self.case, rnd, counts, values)
+            sizes = cluster_sizes(self.case, rnd, counts, values)
+            drawn = sum(size > 0 for size in sizes)
+            chances = [Fraction(drawn, len(members))] * len(members)
         else:
             spread = self.spread(rnd, [rows for _, rows in members])
             sizes = strata_sizes(rnd, counts, labels, spread)
@@ -2660,11 +3045,38 @@ class Redraw:
         }
         order = self.order(rnd)
         groups = []
-        for (key, rows), label, size in zip(members, labels, sizes, strict=True):
+        for (key, rows), label, size, chance in zip(members, labels, sizes, chances, strict=True):
             line = order.sorted(rows)
-            groups.append(RedrawnGroup(key, label, rows, line[:size]))
+            groups.append(RedrawnGroup(key, label, rows, line[:size], chance))
             self.lines[rnd.number, label] = [i for _, i in line[size:]]
         return groups
+
+    def stages(self, rnd: StatedRound, members: list[tuple[Key, list[int]]]) -> RedrawnStages:
+        """Draw the clusters of the groups again, with sizes and strata as the data have them."""
+        keys, counts = [key for key, _ in members], [len(rows) for _, rows in members]
+        clusters = clusters_of(rnd, keys)
+        how, sizes = rnd.parameters.get("cluster_probability", "equal"), None
+        if how == "rows":
+            sizes = [sum(counts[i] for i in cluster.groups) for cluster in clusters]
+        elif how == "size":
+            values, kind = self.column(rnd.parameters["size_column"])
+            sizes = [
+                sum(
+                    size_units(values[i], kind)
+                    for group in cluster.groups
+                    for i in members[group][1]
+                )
+                for cluster in clusters
+            ]
+        # A stratum counts if a row of it passes the filter, also one that an earlier round drew.
+        every = self.table.passes.get(rnd.number, [True] * len(self.table.present))
+        numbers: dict[tuple[str | None, ...], int] = {(): 0}
+        if columns := group_columns(rnd)[: rnd.cluster_columns - 1]:
+            passing = self.members(rnd, [i for i, fits in enumerate(every) if fits], columns)
+            numbers = {tuple(key.values()): number for number, (key, _) in enumerate(passing)}
+        return draw_stages(
+            self.case, rnd, keys, counts, [numbers[cluster.stratum] for cluster in clusters], sizes
+        )
 
     def spread(self, rnd: StatedRound, groups: list[list[int]]) -> list[Fraction] | None:
         """Return rows times standard deviation, over the root of the mean cost for `optimal`."""
@@ -2890,10 +3302,9 @@ def compare_group_facts(rnd: StatedRound, facts: list[dict[str, Any]]) -> None:
 def compare_group_chances(rnd: StatedRound, groups: list[RedrawnGroup]) -> None:
     """Compare the probabilities and the strata of the drawn rows with those of the redraw."""
     group_of = {i: group for group in groups for i in group.rows}
-    first = cluster_chance(rnd)
     for place, (i, p) in enumerate(zip(rnd.drawn(), rnd.probabilities or (), strict=True), 1):
         group = group_of[i]
-        exact = first * Fraction(len(group.drawn), len(group.rows))
+        exact = group.chance * Fraction(len(group.drawn), len(group.rows))
         if not close(p, exact):
             raise Invalid("probability", f"Row {place} of round {rnd.number} has {p}, not {exact}.")
         if rnd.labels is not None and rnd.labels[place - 1] != group.label:
@@ -3674,6 +4085,8 @@ def _verify_facts(case: Case) -> None:
         if rnd.has_groups:
             with report.check("L0", f"groups of round {rnd.number}: hash, order, labels, sums"):
                 check_groups(case, rnd)
+                if rnd.is_staged:
+                    report.checked("L0", f"clusters of round {rnd.number}: {stages_in_words(rnd)}")
         elif rnd.method in ("weighted", "monetary_unit"):
             report.run("L0", f"amounts of round {rnd.number}", check_amounts, rnd)
         with report.check("L0", f"probabilities and weights of round {rnd.number}"):

@@ -262,16 +262,15 @@ def _unchecked_exclusion(parameters: Mapping[str, Any]) -> str | None:
 
 
 def _facts(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """The facts with their groups' hash, without the groups if they are many."""
-    if "groups" not in facts:
-        return dict(facts)
-    groups = facts["groups"]
-    return {
-        **facts,
-        "groups": groups if len(groups) <= MAX_GROUPS_LISTED else None,
-        "groups_sha256": digest_of(groups),
-        "groups_count": len(groups),
-    }
+    """The facts with the hashes of their lists, without a list that is long."""
+    stated = dict(facts)
+    for name in ("groups", "first_stage"):
+        if name in facts:
+            listed = facts[name]
+            stated[name] = listed if len(listed) <= MAX_GROUPS_LISTED else None
+            stated[f"{name}_sha256"] = digest_of(listed)
+            stated[f"{name}_count"] = len(listed)
+    return stated
 
 
 def _replacements(

@@ -39,36 +39,46 @@ def opened(page: Page, files: tamperings.Files, folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("base", "headline", "words"),
+    ("base", "headline", "term", "words"),
     [
+        (
+            "cluster_stages",
+            "ACCEPTED: L0, L1 and L2 checked",
+            "Clusters",
+            "9 of 30 clusters (school) in strata (region), by their rows; 2 subclusters (class) in "
+            "each",
+        ),
         (
             "keyed",
             "ACCEPTED: L0, L1 and L2 checked",
+            "Order",
             "rows in the order of the digests of their keys, account (VARCHAR), from the place "
             "0.25 of 1; no two rows may share a key",
         ),
         (
             "keyed_numbered",
             "ACCEPTED: L0, L2 and L3 checked",
+            "Order",
             "rows in the order of the digests of their keys, pair (VARCHAR), from the place 0.1 of "
             "1; equal keys are numbered",
         ),
         (
             "keyed_clusters",
             "ACCEPTED: L0, L1 and L2 checked",
+            "Order",
             "clusters in the order of the digests of their values, club (VARCHAR); their rows by "
             "position",
         ),
     ],
 )
-def test_the_verifier_tells_the_order(
-    plain_page: Page, tmp_path: Path, base: str, headline: str, words: str
+def test_the_verifier_tells_the_order_and_the_clusters(
+    plain_page: Page, tmp_path: Path, base: str, headline: str, term: str, words: str
 ) -> None:
     page = plain_page
     opened(page, tamperings.load(base), tmp_path)
     expect(page.locator("#headline")).to_have_text(headline)
     about = page.locator("#about")
-    expect(about.locator("dt", has_text="Order").locator("+ dd")).to_have_text(words)
+    expect(about.locator("dt", has_text=term).locator("+ dd")).to_have_text(words)
     for width, scheme in ((1280, "light"), (1280, "dark"), (360, "light")):
         page.set_viewport_size({"width": width, "height": 900})
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]

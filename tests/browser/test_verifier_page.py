@@ -22,7 +22,12 @@ from parquet_tables.tables import Column
 from tests.support.live_server import LiveServer
 from tests.support.nightly import amount
 from tests.verifiers import tamperings
-from tests.verifiers.keyed_tamperings import TAMPERINGS
+from tests.verifiers.cluster_tamperings import (
+    ALONG_LINES,
+    OF_CLUSTERS,
+    TAMPERINGS,
+    changed_members,
+)
 from verifiers.verify_sample import Invalid, value_text
 
 HERE = Path(__file__).parents[1] / "verifiers"
@@ -180,6 +185,7 @@ SAME = {
     "proof_format",
     "dice_called_entropy",
     "beacon_before_plan",
+    "probability_of_a_line",
     "key_of_no_column",
     "key_in_the_data_is_not_the_samples",
 }
@@ -197,6 +203,14 @@ def test_tamperings_are_refused(page: Page, name: str, function: Any, code: str)
     assert report["reason"]
     if name not in SAME:
         assert report["code"] == code, report["reason"]
+
+
+@pytest.mark.parametrize("base", OF_CLUSTERS + ALONG_LINES)
+def test_each_member_of_a_round_is_checked(page: Page, base: str) -> None:
+    for path, files in list(changed_members(base))[:: 6 // amount(1, 6)]:
+        report = verify(page, files, allowKnownKey=True)
+        assert not report["accepted"], path
+        assert report["code"] != "check_failed", (path, report["reason"])
 
 
 def test_registrations_of_one_plan_are_told(page: Page) -> None:

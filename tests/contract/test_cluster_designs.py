@@ -123,13 +123,6 @@ def test_reserves_are_the_next_rows_of_the_drawn_clusters(
     assert {row["_stratum"] for row in answer.json()["data"]} <= groups
 
 
-def test_a_draw_of_stages_has_no_certificate(server: LiveServer, dataset: int) -> None:
-    job = drawn(server, dataset, DESIGNS["three stages"])
-    answer = server.admin.get(f"/api/sampling/jobs/{job}/certificate")
-    assert_problem(answer, 422, "no_certificate")
-    assert "in three stages has no certificate" in answer.text
-
-
 def test_joint_probabilities_say_whether_they_are_exact(server: LiveServer, dataset: int) -> None:
     pairs = {"pairs": [["primary:0", "primary:1"], ["primary:0", "primary:599"]]}
     for name, approximate in (("clusters in strata", False), ("clusters by size", True)):
@@ -153,4 +146,5 @@ def test_a_panel_draws_no_stages(server: LiveServer, dataset: int) -> None:
     body = {"name": "by stages", "round": given, "rotation": "25%"}
     path = f"/api/sampling/datasets/{dataset}/panels"
     problem = assert_problem(server.admin.post(path, json=body), 422, "invalid_value")
-    assert "waves of a panel draw clusters with equal chances" in str(problem)
+    assert "a panel draws them with equal chances, in one or two stages. Leave out" in str(problem)
+    assert problem["errors"][0]["loc"] == ["body", "round", "parameters"]

@@ -2,10 +2,10 @@
 
 A tampering that sets one value is a row of a table; any other is a function, which takes the files
 of a folder (name to bytes) and returns changed ones.
-`TAMPERINGS` has all of them, those of `keyed_tamperings` once that is imported, as (name, function,
-expected code); `function.base` names the folder in `fixtures` that it starts from. The fixtures are
-signed by the key of RFC 8032, test 1, whose private half everybody knows: so a tampering can sign
-again, as an attacker who holds the key would.
+`TAMPERINGS` has all of them, those of `keyed_tamperings` and `cluster_tamperings` once these are
+imported, as (name, function, expected code); `function.base` names the folder in `fixtures` that it
+starts from. The fixtures are signed by the key of RFC 8032, test 1, whose private half everybody
+knows: so a tampering can sign again, as an attacker who holds the key would.
 
 `python tamperings.py FOLDER` writes each tampering as a folder with its files and `expected.json`,
 for verifiers in other languages. `python tamperings.py --fixtures CORPUS` makes the fixtures from a
@@ -73,6 +73,18 @@ BASES = {
     "keyed_plan": "keyed_plan",
     "keyed_starts": "keyed_starts",
     "keyed_new": "keyed_new",
+    "cluster_strata": "cluster_strata",
+    "cluster_divided": "cluster_divided",
+    "cluster_rows": "cluster_rows",
+    "cluster_size": "cluster_size",
+    "cluster_floats": "cluster_floats",
+    "cluster_stages": "cluster_stages",
+    "cluster_later": "cluster_later",
+    "keyed_cluster_strata": "keyed_cluster_strata",
+    "keyed_cluster_stages": "keyed_cluster_stages",
+    "sorted_line": "sorted_line",
+    "sorted_points": "sorted_points",
+    "points": "points",
 }
 TAMPERINGS: list[tuple[str, Function, str]] = []
 

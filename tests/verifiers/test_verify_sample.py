@@ -14,7 +14,12 @@ import pytest
 
 from tests.support.published_rounds import INVENTED, ROUND_1000
 from tests.verifiers import tamperings
-from tests.verifiers.keyed_tamperings import TAMPERINGS
+from tests.verifiers.cluster_tamperings import (
+    ALONG_LINES,
+    OF_CLUSTERS,
+    TAMPERINGS,
+    changed_members,
+)
 from verifiers import verify_sample
 
 NAMES = {file_name: name for name, file_name in verify_sample.FILES.items()}
@@ -61,6 +66,13 @@ def test_tampering_is_refused(function: tamperings.Function, code: str) -> None:
     report = verify(tamperings.tampered(function))
     assert code in [line.code for line in report.refusals], verify_sample.as_data(report)["reasons"]
     assert time.monotonic() - start < 10
+
+
+@pytest.mark.parametrize("base", OF_CLUSTERS + ALONG_LINES)
+def test_each_member_of_a_round_is_checked(base: str) -> None:
+    changed = {path: verify(files) for path, files in changed_members(base)}
+    assert len(changed) > 20
+    assert [path for path, report in changed.items() if not report.refusals] == []
 
 
 @pytest.fixture
@@ -207,7 +219,9 @@ def test_codes_are_documented() -> None:
         assert code in verify_sample.__doc__
 
 
-@pytest.mark.parametrize("base", ["mixed", "replaced", "dice", "proofs", "residual"])
+@pytest.mark.parametrize(
+    "base", ["mixed", "replaced", "dice", "proofs", "residual", "cluster_size", "cluster_stages"]
+)
 def test_every_cut_and_type_is_refused_without_a_traceback(base: str) -> None:
     """Replace each member of the statement by a value of another type: nothing else fails."""
     files = tamperings.load(base)

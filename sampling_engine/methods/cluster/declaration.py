@@ -56,11 +56,6 @@ ClusterAllocation = Literal["each", "proportional"]
 
 LEAST_CLUSTERS = 2
 """Clusters of a stratum that a divided number gives at least, so that it has a variance."""
-NO_CERTIFICATE = (
-    "A draw of clusters in strata, by size or in three stages has no certificate: the verifiers "
-    "draw clusters with equal chances, in one or two stages. docs/SAMPLING.md has the rules to "
-    "draw it again."
-)
 
 
 @dataclass(frozen=True)
@@ -228,14 +223,10 @@ class ClusterMethod(Method):
         if self.is_plain:
             return None
         return (
-            "The waves of a panel draw clusters with equal chances, in one or two stages: leave "
-            "out `strata_columns`, `cluster_probability` and `subcluster_column`."
+            "The start of a wave moves by the probability of a cluster, which is one number for "
+            "all clusters: a panel draws them with equal chances, in one or two stages. Leave out "
+            "`strata_columns`, `cluster_probability` and `subcluster_column`."
         )
-
-    @property
-    def no_certificate(self) -> str | None:
-        """The verifiers know clusters with equal chances, in one or two stages."""
-        return None if self.is_plain else NO_CERTIFICATE
 
     @property
     def favoured_column(self) -> str | None:
@@ -295,7 +286,9 @@ class ClusterMethod(Method):
     def prepare(self, eligible: EligibleRows, on_progress: ProgressCallback) -> ClusterRound:
         """Draw clusters, subclusters in them, and settle the rows of each."""
         tree = self.tree_of(eligible)
-        first, warnings = self._first_stage(eligible, tree, on_progress)
+        sizes, warnings = self._sizes_of_clusters(eligible, tree, on_progress)
+        first, more = self._first_stage(eligible, tree, sizes)
+        warnings += more
         second = self._second_stage(eligible, tree)
         if_drawn = self.rows_within(tree.rows)
         if_drawn[tree.rows == 0] = 0
@@ -310,20 +303,20 @@ class ClusterMethod(Method):
             first,
             second,
             if_drawn,
+            sizes,
             is_plain=self.is_plain,
             has_subclusters=self.subcluster_column is not None,
         )
 
     def _first_stage(
-        self, eligible: EligibleRows, tree: ClusterTree, on_progress: ProgressCallback
+        self, eligible: EligibleRows, tree: ClusterTree, sizes: list[int] | None
     ) -> tuple[Chances, list[DrawWarning]]:
         """The drawn clusters, the chances of all, and warnings; shape (clusters,)."""
-        sizes, warnings = self._sizes_of_clusters(eligible, tree, on_progress)
         numbers = self._in_frame(tree, sizes)
         strata = tree.stratum_of[numbers]
         whole = np.bincount(strata, minlength=tree.strata)
         counts = self._counts(whole, eligible.loc)
-        warnings += self._all_drawn_warnings(counts, whole)
+        warnings = self._all_drawn_warnings(counts, whole)
         counts = np.minimum(counts, whole)
         ranks = self._ranks(eligible, tree.first_groups[numbers], "clusters")
         if sizes is None:
@@ -425,7 +418,8 @@ class ClusterMethod(Method):
         with localcontext(prec=DIGITS):
             for cluster, amount in zip(tree.cluster_of.tolist(), amounts, strict=True):
                 sizes[cluster] += int(amount.net.scaleb(places))
-        without = [size <= 0 < rows for size, rows in zip(sizes, tree.cluster_rows, strict=True)]
+        rows_of = tree.cluster_rows.tolist()
+        without = [size <= 0 < rows for size, rows in zip(sizes, rows_of, strict=True)]
         return sizes, warned(
             sum(without),
             "clusters_without_size",

@@ -31,6 +31,8 @@ class ClusterRound(GroupedRound):
         subclusters, or clusters that count as one subcluster.
     if_drawn : array of int, shape (groups,)
         The rows that each group gives if it is drawn.
+    sizes : list of int, optional
+        The size of each cluster, if clusters were drawn by size.
     is_plain : bool
         Whether clusters were drawn from the whole table with equal chances, without subclusters.
     has_subclusters : bool
@@ -40,6 +42,7 @@ class ClusterRound(GroupedRound):
     first: Chances
     second: Chances
     if_drawn: Int64s
+    sizes: list[int] | None
     is_plain: bool
     has_subclusters: bool
 
@@ -99,8 +102,28 @@ class ClusterRound(GroupedRound):
         )
 
     def facts(self, rows: RoundRows) -> dict[str, object]:
-        """The last rank that was drawn of each cluster, and the clusters."""
-        return {**super().facts(rows), "clusters": self.clusters, "drawn": self.drawn}
+        """The last rank that was drawn of each group, the clusters, and how these were drawn."""
+        facts = {**super().facts(rows), "clusters": self.clusters, "drawn": self.drawn}
+        return facts if self.is_plain else {**facts, "first_stage": self._first_stage_facts()}
+
+    def _first_stage_facts(self) -> list[dict[str, object]]:
+        """The clusters with eligible rows: the stratum of each, its size, and its chance."""
+        tree, first = self.tree, self.first
+        present = np.flatnonzero(tree.cluster_rows)
+        keys = [dict(key) for key in self.prepared.strata.keys(tree.first_groups[present])]
+        for key in keys if self.has_subclusters else ():
+            key.popitem()
+        return [
+            {
+                "key": key,
+                "stratum": int(tree.stratum_of[cluster]),
+                "size": None if self.sizes is None else str(self.sizes[cluster]),
+                "part": str(first.parts[cluster]),
+                "whole": str(first.wholes[cluster]),
+                "drawn": bool(first.drawn[cluster]),
+            }
+            for cluster, key in zip(present, keys, strict=True)
+        ]
 
     def groups_of(self, state: DrawState, ordinals: Int64s) -> Int64s:
         """The cluster or subcluster, whether it was drawn or not; -1 if it had no chance."""
