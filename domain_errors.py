@@ -9,8 +9,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
+
+from lazy_dataclasses import dataclass
 
 MIN_WORD_LENGTH = 3
 LEAST_PERCENT = 0.001

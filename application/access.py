@@ -10,7 +10,7 @@ import re
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from application.job_submission import Submission
@@ -20,6 +20,7 @@ from application.work_limits import WorkLimits
 from contract.jobs import Priority
 from contract.words import Action, Level, Role
 from domain_errors import DomainError
+from lazy_dataclasses import dataclass
 from service.service import LruCache, Service
 from storage.accounts import authority as checks
 from storage.accounts.audit_trail import ObjectType, Origin, record

@@ -9,7 +9,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Annotated, Any
 
 from application.administration.grantees import find_grantee
@@ -33,6 +33,7 @@ from import_engine.sources.reading import SourceUnavailable
 from import_engine.sources.uris import UriNotAllowed, parse_uri
 from import_engine.table_formats.delta import newest_version
 from import_engine.table_formats.iceberg import newest_snapshot
+from lazy_dataclasses import dataclass
 from parquet_tables.columns import Column
 from parquet_tables.progress import ignore_progress
 from service.service import Service

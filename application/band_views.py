@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any
 
 from application.table_views import TableView, column_summaries
 from contract.declarations import Help
 from contract.requests.tables import BandsRequest
+from lazy_dataclasses import dataclass
 from parquet_tables.tables import Column
 from profiling_engine.columns.summaries import histogram_edges
 from sampling_engine.amounts import add, amount_text

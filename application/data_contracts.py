@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Annotated
 
 from application.access import Caller
@@ -12,6 +12,7 @@ from contract.declarations import Help
 from contract.requests.data_contract import ContractColumn, DataContractRequest
 from contract.words import ContractState
 from domain_errors import InvalidRequest
+from lazy_dataclasses import dataclass
 from parquet_tables.cached_files import cache_path, read_cached, write_cached
 from parquet_tables.columns import Column, type_name
 from parquet_tables.progress import ProgressCallback

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Any, NotRequired, TypedDict
 
 from application.excluding import ExclusionFacts
 from contract.declarations import Help
 from contract.requests.draw import OrderJson
+from lazy_dataclasses import dataclass
 from sampling_engine.errors import DrawWarning
 from service.draw_engines import EngineChoice
 from service.sampling_parameters import SeededRound

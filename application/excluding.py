@@ -11,7 +11,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -21,6 +21,7 @@ from contract.declarations import Help, declared
 from contract.requests.draw import EarlierFilterRequest, RoundJson
 from contract.words import Duplicates
 from domain_errors import DomainError, choices_sentence, counted
+from lazy_dataclasses import dataclass
 from parquet_tables.columns import DataType
 from parquet_tables.names import folded
 from parquet_tables.progress import ProgressCallback, ignore_progress

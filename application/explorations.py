@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 from application.job_submission import (
@@ -14,6 +13,7 @@ from application.job_submission import (
     submit,
 )
 from contract.requests.exploring import CompareToRequest, ExplorationRequest
+from lazy_dataclasses import dataclass
 from profiling_engine.comparison.row_diff import resolve_keys
 from service.service import Service
 from service.sql_joins import resolve_joins

@@ -14,7 +14,7 @@ import time
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -29,6 +29,7 @@ from import_engine.sources.downloading import HeadSizes, download_head, names_of
 from import_engine.sources.uris import SourceUri, allowed_uri
 from import_engine.text_files import CHUNK_BYTES, HEAD_BYTES, TextFile, declared_encoding, unpack
 from import_engine.work import ImportedTable, Question
+from lazy_dataclasses import dataclass
 from parquet_tables.columns import Column
 from parquet_tables.progress import ProgressCallback
 from parquet_tables.rows import PageTooLarge, read_page

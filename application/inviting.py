@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import Annotated
@@ -21,6 +20,7 @@ from application.sign_in import SignedIn, begin_session
 from contract.declarations import Help
 from contract.requests.accounts import InvitationRequest
 from contract.words import ROLES, Role
+from lazy_dataclasses import dataclass
 from service.service import Service
 from storage.accounts.audit_trail import Origin, record
 from storage.accounts.groups import Group, add_members, find_group

@@ -10,7 +10,6 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from contract.requests.importing import ImportRequest, UriImportRequest
 from domain_errors import InvalidRequest
 from import_engine.options import read_options
 from import_engine.sources import uris
+from lazy_dataclasses import dataclass
 from operating_system import sync_file, sync_folder
 from service.service import Service
 from storage.accounts.audit_trail import THIS_PROCESS, Origin

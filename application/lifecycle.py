@@ -6,7 +6,6 @@ job with the same parameters, linked to the failed one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from application.access import Caller
@@ -16,6 +15,7 @@ from application.relative_filters import FIELD as RELATIVE_FILTERS
 from application.relative_filters import requested_rounds
 from contract.words import Action
 from domain_errors import DomainError
+from lazy_dataclasses import dataclass
 from operating_system import sync_folder
 from service.sampling_parameters import DrawRule
 from service.service import Service

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from functools import partial
 from itertools import chain, count
@@ -34,6 +34,7 @@ from application.job_submission import (
 from application.relative_filters import FIELD, RelativeFilters, absolute_rounds
 from contract.declarations import declared
 from contract.requests.draw import DRAW_VERSION, DrawRequest, RoundJson, SamplingJobRequest
+from lazy_dataclasses import dataclass
 from parquet_tables.progress import ignore_progress
 from parquet_tables.rows import read_page
 from sampling_engine import (

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from ipaddress import ip_address
@@ -23,6 +22,7 @@ from application.credentials import (
 )
 from application.throttle import TooManyAttempts
 from domain_errors import DomainError, InvalidRequest
+from lazy_dataclasses import dataclass
 from service.service import Service
 from storage.accounts.audit_trail import Origin, record
 from storage.accounts.identities import identity_of

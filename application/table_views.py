@@ -6,12 +6,13 @@ A column name ``Sheet:column`` selects a column of another table of the commit.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from typing import Annotated, Any
 
 from application.relative_filters import absolute_filters
 from contract.declarations import Help
+from lazy_dataclasses import dataclass
 from parquet_tables.rows import (
     RowView,
     count_statement,

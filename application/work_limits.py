@@ -12,10 +12,11 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import TypeVar
 
 from domain_errors import DomainError
+from lazy_dataclasses import dataclass
 from operating_system import lower_thread_priority
 from parquet_tables.database import time_limited
 from service.settings import Settings

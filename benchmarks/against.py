@@ -1,8 +1,9 @@
 """This version beside an earlier one of its own: ratios of the same work, in turns.
 
 Both run ``jobsvc serve``, each from its own sources and over its own data directory, and are
-measured through requests of the jobs API, which don't change: the start, an import of TPC-H's
-``lineitem``, draws by each method, a profile and a page of the job list. A draw runs after the
+measured through requests of the jobs API, which don't change: the start until the first answer of
+``/health``, an import of TPC-H's ``lineitem``, draws by each method, a profile and a page of the
+job list. ``--only start`` makes no table. A draw runs after the
 files of cached counts are removed, or, where it says so, with them. The next job starts once a
 server uses no more processor time, so that the comparison of a sample isn't part of a later draw.
 
@@ -61,6 +62,8 @@ GOALS = {
     "weighted": 1.5,
 }
 """By what was measured of revision c4c39ae: its weighted draws had ranks of too few bits."""
+START_CPU_S = 1.0
+"""The goal of the processor time of a start, on an idle machine."""
 
 
 @dataclass
@@ -170,16 +173,15 @@ def measure_starts(versions: list[Version], rounds: int) -> None:
         for version in versions:
             begin = time.perf_counter()
             with jobsvc_serve(source=version.source, data_dir=version.data_dir) as served:
+                answer(served.client().get("/health"))
                 seconds = time.perf_counter() - begin
                 times = psutil.Process(served.pid).cpu_times()
             if turn:
                 version.measured(START, seconds, times.user + times.system)
 
 
-def measure(versions: list[Version], path: Path, names: list[str], rounds: int) -> None:
-    """Measure everything of both versions in turns."""
-    if START in names:
-        measure_starts(versions, rounds)
+def measure_jobs(versions: list[Version], path: Path, names: list[str], rounds: int) -> None:
+    """Measure the jobs of both versions in turns."""
     with ExitStack() as stack:
         servers = [
             Running(
@@ -204,19 +206,22 @@ def measure(versions: list[Version], path: Path, names: list[str], rounds: int) 
 def print_ratios(versions: list[Version], names: list[str]) -> bool:
     """Print medians and ratios; return whether every goal is met."""
     old, new = versions
-    print(f"{'':28}{old.name:>12}{new.name:>12}{'ratio':>8}{'CPU ratio':>11}")
+    print(f"{'':28}{old.name:>12}{new.name:>12}{'ratio':>8}{'CPU ratio':>11}{'CPU time':>11}")
     ratios = {}
     for name in names:
         seconds = [statistics.median(each.seconds[name]) for each in versions]
         cpu = [statistics.median(each.cpu_seconds[name]) for each in versions]
         ratios[name] = seconds[1] / seconds[0]
-        of_cpu = cpu[1] / max(cpu[0], 0.01)
-        print(f"{name:28}{seconds[0]:10.3f} s{seconds[1]:10.3f} s{ratios[name]:8.2f}{of_cpu:11.2f}")
+        line = f"{name:28}{seconds[0]:10.3f} s{seconds[1]:10.3f} s{ratios[name]:8.2f}"
+        print(f"{line}{cpu[1] / max(cpu[0], 0.01):11.2f}{cpu[1]:9.2f} s")
     print("goals, set for --scale 10:")
     goals = {name: goal for name, goal in GOALS.items() if name in names}
     for name, goal in goals.items():
         print_goal(name, ratios[name], f"x {old.name}", most=goal)
-    return all(ratios[name] <= goal for name, goal in goals.items())
+    start_cpu_s = statistics.median(new.cpu_seconds.get(START, [0.0]))
+    if START in names:
+        print_goal("processor time of a start", start_cpu_s, "s", most=START_CPU_S)
+    return start_cpu_s <= START_CPU_S and all(ratios[each] <= goals[each] for each in goals)
 
 
 def main() -> None:
@@ -235,7 +240,6 @@ def main() -> None:
     options = parser.parse_args()
     names = [name for name in NAMES if any(text in name for text in options.only)]
     options.data.mkdir(parents=True, exist_ok=True)
-    path = make_lineitem(options.data.resolve(), options.scale)
     with (
         extracted(options.revision) as source,
         tempfile.TemporaryDirectory(prefix="jobsvc-against-", dir=options.data) as folder,
@@ -244,7 +248,11 @@ def main() -> None:
             Version(options.revision[:12], source, Path(folder) / "old"),
             Version("this", ROOT, Path(folder) / "new"),
         ]
-        measure(versions, path, names, options.rounds)
+        if START in names:
+            measure_starts(versions, options.rounds)
+        if names != [START]:
+            path = make_lineitem(options.data.resolve(), options.scale)
+            measure_jobs(versions, path, names, options.rounds)
     if not print_ratios(versions, names):
         sys.exit(1)
 

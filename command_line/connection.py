@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from command_line.output import (
 )
 from command_line.root import Composition
 from domain_errors import render, with_names
+from lazy_dataclasses import dataclass
 from service.settings import Settings
 from storage.maintenance.data_directory import DataDirectory
 

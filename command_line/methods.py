@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from contract import fields
 from contract.fields import Bounds, Choice, Kind, Number
+from lazy_dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)

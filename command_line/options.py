@@ -16,9 +16,11 @@ from click.core import ParameterSource
 
 from application.settings_sources import load_settings
 from command_line.connection import ApiClient, Target, connected
+from command_line.option_types import DATA_DIR as DATA_DIR
+from command_line.option_types import WholeNumber as WholeNumber
 from command_line.output import SUFFIXES, Printed, confirm, print_json, print_line
 from command_line.root import Composition
-from contract.numbers import TwoReadings, number_of
+from contract.numbers import number_of
 from domain_errors import InvalidRequest
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -77,16 +79,6 @@ def body_of(values: dict[str, Any]) -> dict[str, Any]:
     return body
 
 
-class _Directory(click.Path):
-    """A directory path; an empty text, which would mean the current directory, is refused."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Convert a text to a path."""
-        if value == "":
-            self.fail("The directory's name is empty.", param, ctx)
-        return super().convert(value, param, ctx)
-
-
 def job_id_prefix(text: str) -> str:
     """Check a job id or a prefix of at least eight digits."""
     if not re.fullmatch("[0-9a-f]{8}[0-9a-f-]{0,28}", text.lower()):
@@ -139,35 +131,6 @@ def pairs(
     return named or None
 
 
-class WholeNumber(click.IntRange):
-    """A whole number, with or without thousands separators: ``1,000``."""
-
-    def __init__(self, min: int | None = None, max: int | None = None) -> None:  # noqa: A002
-        super().__init__(min, max)
-        if min is None and max is None:
-            self.name = "integer"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Convert a text."""
-        return super().convert(_whole(value) or value, param, ctx)
-
-    def _describe_range(self) -> str:
-        return "" if self.min is None and self.max is None else super()._describe_range()
-
-
-def _whole(value: Any) -> int | None:
-    """The whole number in a text; None for another text, which click refuses."""
-    if not isinstance(value, str) or value.rstrip().endswith("%"):
-        return None
-    try:
-        number = number_of(value)
-    except TwoReadings as error:
-        raise click.BadParameter(str(error)) from None
-    except InvalidRequest:
-        return None
-    return int(number) if number == number.to_integral_value() else None
-
-
 def limit_option(
     default: int = 20,
     most: int = 1000,
@@ -192,11 +155,6 @@ def format_by_ending(output: Path, *formats: str) -> str:
 
 NEW_FILE = click.Path(path_type=Path, dir_okay=False)
 EXISTING_FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
-DATA_DIR = click.option(
-    "--data-dir",
-    type=_Directory(path_type=Path, file_okay=False),
-    help="Data directory [variable JOBSVC_DATA_DIR; default: the platform's user data folder].",
-)
 JOB = click.argument("job_id", type=job_id_prefix)
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON for other programs.")
 BATCH = field_option(

@@ -22,7 +22,7 @@ import click
 
 from application.settings_sources import load_settings, unknown_variables
 from command_line.log_output import configure_logging
-from command_line.options import DATA_DIR, WholeNumber
+from command_line.option_types import DATA_DIR, WholeNumber
 from command_line.output import CommandFailed, print_line
 from command_line.reloading import serve_reloading
 from command_line.root import Composition, Listening

@@ -7,7 +7,7 @@ it returns has a help text. A typed dictionary is JSON already, and may lack fie
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from functools import cached_property
 from types import NoneType, UnionType
 from typing import (
@@ -24,6 +24,7 @@ from typing import (
 
 from contract.declarations import Help
 from contract.fields import DEFAULT_CONFIDENCE
+from lazy_dataclasses import dataclass
 
 T = TypeVar("T")
 

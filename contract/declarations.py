@@ -6,11 +6,12 @@ Each field of a request is annotated, such as ``Annotated[float, CONFIDENCE, Hel
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, field, fields
 from typing import Any, ClassVar, Self, get_type_hints
 
 from contract.fields import NOT_GIVEN, Kind
 from domain_errors import InvalidRequest
+from lazy_dataclasses import dataclass
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,13 @@ of the API has its own types, which :mod:`http_api.schemas.contract` checks by t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal
 from typing import Any, ClassVar, get_args
 
 from contract.numbers import confidence_of, errors_of, number_of
 from domain_errors import InvalidRequest, choices_sentence
+from lazy_dataclasses import dataclass
 
 LONGEST_TEXT = 1000
 DEFAULT_CONFIDENCE = 0.95

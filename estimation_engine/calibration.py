@@ -9,7 +9,6 @@ Deville, Särndal and Sautory 1993). Sums are over rows in the table's order.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
@@ -20,6 +19,7 @@ from estimation_engine.arrays import Booleans, Floats, Ints
 from estimation_engine.designs import Design
 from estimation_engine.designs.stages import Measured, sums_by
 from estimation_engine.errors import InvalidCalibration
+from lazy_dataclasses import dataclass
 
 MAX_STEPS = 500
 """Rounds over the margins before raking counts as not convergent."""

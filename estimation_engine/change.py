@@ -12,7 +12,6 @@ Statistics 32.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import isnan, sqrt
 
 import numpy as np
@@ -33,6 +32,7 @@ from estimation_engine.estimates import (
     linearise,
 )
 from estimation_engine.intervals import Confidence, t_interval, two_sided_p
+from lazy_dataclasses import dataclass
 
 FEW_COMMON = 2
 """Common rows of two strata below which their covariance is that of all strata's correlation."""

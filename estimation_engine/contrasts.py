@@ -8,7 +8,7 @@ has their covariance: Särndal, Swensson and Wretman 1992, section 5.5; R's ``sv
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import ceil, isnan, nan, sqrt
 
 import numpy as np
@@ -33,6 +33,7 @@ from estimation_engine.estimates import (
     measure_linearised,
 )
 from estimation_engine.intervals import Confidence, t_interval, two_sided_p
+from lazy_dataclasses import dataclass
 
 
 @dataclass(frozen=True)

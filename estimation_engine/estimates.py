@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import ceil, inf, isinf, isnan, sqrt
 from typing import NamedTuple, Protocol
 
@@ -41,6 +41,7 @@ from estimation_engine.intervals import (
     t_quantile,
     wilson_interval,
 )
+from lazy_dataclasses import dataclass
 
 DEFAULT_RULES = VarianceRequest()
 FEW_DEGREES = 10

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from math import exp, inf, isfinite, log, sqrt
 
 from estimation_engine.hypergeometric import least_wrong, most_wrong
+from lazy_dataclasses import dataclass
 
 Interval = tuple[float, float]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import duckdb
@@ -14,6 +13,7 @@ from contract.words import StatisticName
 from estimation_engine.arrays import Booleans, Ints
 from estimation_engine.errors import InvalidEstimate, TooManyGroups
 from estimation_engine.estimates import Domains, Values
+from lazy_dataclasses import dataclass
 from parquet_tables.columns import Column
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.rows import Statement, read_rows

@@ -8,7 +8,6 @@ the numbers. Rao and Wu 1988, "Resampling inference with complex survey data"; W
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, NamedTuple
 
 import numpy as np
@@ -20,6 +19,7 @@ from estimation_engine.arrays import Floats, Ints
 from estimation_engine.designs import Design
 from estimation_engine.designs.stages import Uniform, VarianceStage
 from estimation_engine.errors import InvalidReplicates
+from lazy_dataclasses import dataclass
 
 MAX_CELLS = 10_000_000
 """Rows times replicates."""

@@ -7,13 +7,13 @@ the sample's types, so that ``017`` is the number 17 and not the text 17.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Annotated
 
 import duckdb
 
 from contract.declarations import Help
 from estimation_engine.reading import ROW_ID, relation_of
+from lazy_dataclasses import dataclass
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.rows import Statement
 from parquet_tables.tables import Column, TableFiles

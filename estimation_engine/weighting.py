@@ -7,7 +7,7 @@ rates, and it is calibrated again. So its variance has that of the steps.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -26,6 +26,7 @@ from estimation_engine.designs.stages import Uniform, sums_by
 from estimation_engine.errors import InvalidEstimate, InvalidReplicates
 from estimation_engine.estimates import Domains, Values
 from estimation_engine.replicates import MAX_CELLS, Replicates
+from lazy_dataclasses import dataclass
 
 Solve = Callable[[Floats], Calibration]
 """Calibrates weights, shape (rows,), to known totals."""

@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
-from functools import wraps
+from functools import update_wrapper, wraps
 from itertools import islice
 from typing import Any, TypeVar, cast
 
@@ -21,7 +22,13 @@ from application.providers.proxy_header import header_still_counts
 from application.sessions import COOKIE, require_own_page
 from contract.declarations import Request
 from http_api.schemas.base import MAX_SUGGESTIONS, unknown_field
-from http_api.schemas.contract import answer_schema, body_schema, form_schema, query_schema
+from http_api.schemas.contract import (
+    MakeSchema,
+    answer_schema,
+    body_schema,
+    form_schema,
+    query_schema,
+)
 from http_api.server.problems import of_http_error
 from http_api.state import state
 from service import log_context
@@ -63,6 +70,44 @@ def without_query(view: View) -> View:
     return cast(View, checked)
 
 
+class DecoratedLater:
+    """A view that is decorated when it is first called or documented.
+
+    The schemas of all views take half a second to make. A fault of a declaration shows in the
+    API's document, which decorates every view.
+    """
+
+    only_reads = False
+
+    def __init__(self, view: Callable[..., Any], decorate: Callable[[Any], Any]) -> None:
+        update_wrapper(self, view)
+        self._view, self._decorate = view, decorate
+        self._decorating = threading.Lock()
+        self._decorated: Callable[..., Any] | None = None
+
+    def __call__(self, *args: Any, **values: Any) -> Any:
+        """Call the decorated view."""
+        return self._once_decorated()(*args, **values)
+
+    @property
+    def _spec(self) -> Any:
+        """By which APIFlask documents the view."""
+        return self._once_decorated().__dict__["_spec"]
+
+    def _once_decorated(self) -> Callable[..., Any]:
+        """The decorated view, which one thread makes."""
+        if self._decorated is None:
+            with self._decorating:
+                self._decorated = self._decorated or self._decorate(self._view)
+        return self._decorated
+
+
+def _answer_schema(output: type[Any] | MakeSchema) -> type[Schema]:
+    if not isinstance(output, type):
+        return output()
+    return output if issubclass(output, Schema) else answer_schema(output)
+
+
 class SignedInBlueprint(APIBlueprint):
     """A blueprint of which every route requires a valid token or session."""
 
@@ -73,7 +118,7 @@ class SignedInBlueprint(APIBlueprint):
         query: type[Schema] | type[Request] | None = None,
         body: type[Schema] | type[Request] | None = None,
         form: type[Schema] | type[Request] | None = None,
-        output: type[Any] | None = None,
+        output: type[Any] | MakeSchema | None = None,
         guard: Callable[[View], View] = lambda view: view,
         only_reads: bool = False,
         **options: Any,
@@ -84,13 +129,13 @@ class SignedInBlueprint(APIBlueprint):
         instance of a request of the contract, or what a schema loads. It returns an answer, or what
         a schema dumps. Without a query every
         parameter is refused. A form whose schema has ``or_json`` may also be sent as JSON of that
-        schema. With ``only_reads`` a read token may call it, whatever its method.
+        schema. With ``only_reads`` a read token may call it, whatever its method. Its schemas are
+        made when it is first called or documented.
         """
 
-        def register(view: View) -> View:
+        def decorated(view: View) -> View:
             if output is not None:
-                answer = output if issubclass(output, Schema) else answer_schema(output)
-                view = self.output(answer)(view)
+                view = self.output(_answer_schema(output))(view)
             if body is not None:
                 schema = body_schema(body) if issubclass(body, Request) else body
                 view = self.input(schema, arg_name="given")(view)
@@ -103,9 +148,12 @@ class SignedInBlueprint(APIBlueprint):
                 view = self.input(asked, location="query", unknown=RAISE, arg_name="query")(view)
             else:
                 view = without_query(view)
-            view = self.auth_required(bearer)(guard(view))
-            view.__dict__["only_reads"] = only_reads
-            return super(SignedInBlueprint, self).route(rule, **options)(view)
+            return self.auth_required(bearer)(guard(view))
+
+        def register(view: View) -> View:
+            later = DecoratedLater(view, decorated)
+            later.only_reads = only_reads
+            return cast(View, super(SignedInBlueprint, self).route(rule, **options)(later))
 
         return register
 

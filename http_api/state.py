@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, cast
 
 from flask import Response, current_app
 
+from lazy_dataclasses import dataclass
 from service.service import LruCache
 from service.tables.reports import JobReport
 

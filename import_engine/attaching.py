@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 
 import duckdb
@@ -19,6 +19,7 @@ from import_engine.parquet import MAX_DIGITS, parquet_error
 from import_engine.sources.connections import OpenConnection
 from import_engine.sources.downloading import column_difference
 from import_engine.sources.uris import SourceUri
+from lazy_dataclasses import dataclass
 from parquet_tables.attached import AttachedFiles, VersionReader
 from parquet_tables.columns import AttachedPath, Column, stored_as
 from parquet_tables.footers.checks import (

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -47,6 +47,7 @@ from import_engine.values import (
     text_candidates,
 )
 from import_engine.work import ImportedTable, ImportWork, TablePlace
+from lazy_dataclasses import dataclass
 from parquet_tables.names import settle_names
 from parquet_tables.quoting import quote_text
 from parquet_tables.transient_errors import is_machine_error

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import codecs
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
 from import_engine.errors import UnreadableFile
+from lazy_dataclasses import dataclass
 
 _GZIP = b"\x1f\x8b"
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"

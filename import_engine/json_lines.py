@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -34,6 +33,7 @@ from import_engine.values import (
     unquoted,
 )
 from import_engine.work import ImportedTable, ImportWork
+from lazy_dataclasses import dataclass
 from parquet_tables.names import folded, settle_names
 from parquet_tables.quoting import quote_identifier, quote_text
 

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 
 from contract.requests.importing import ReadOptions
+from lazy_dataclasses import dataclass
 from parquet_tables.quoting import quote_text
 
 _SPACES = " \u00a0\u2009\u202f"

@@ -9,7 +9,6 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from contract.requests.importing import DELIMITERS, ReadOptions
@@ -23,6 +22,7 @@ from import_engine.table_edges import (
     left_out_note,
 )
 from import_engine.text_files import HEAD_BYTES, TextFile
+from lazy_dataclasses import dataclass
 
 MAX_EDGE_BYTES = 64 * 1024 * 1024
 """The part of the file's start or end in which skipped rows are searched."""

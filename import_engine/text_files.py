@@ -12,13 +12,14 @@ import re
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
 
 from import_engine.errors import MIB, LargeUnpacked, UnreadableFile
 from import_engine.work import ImportedTable, ImportWork
+from lazy_dataclasses import dataclass
 from parquet_tables.progress import INTERVAL_S
 from parquet_tables.transient_errors import is_machine_error
 

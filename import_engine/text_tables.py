@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import duckdb
 
@@ -35,6 +35,7 @@ from import_engine.values import (
     reads_as_time,
 )
 from import_engine.work import ColumnReading, ImportedTable, ImportWork, OptionChoice, Question
+from lazy_dataclasses import dataclass
 from parquet_tables.columns import Column
 from parquet_tables.names import settle_names
 from parquet_tables.progress import MonotonicProgress

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 
 from contract.requests.importing import DATE_ORDERS, ReadOptions
@@ -21,6 +21,7 @@ from import_engine.numbers import (
     written_forms,
 )
 from import_engine.options import DETECT_ALL
+from lazy_dataclasses import dataclass
 from parquet_tables.quoting import quote_text
 
 WHOLE_LIMIT = 2**53

@@ -7,13 +7,14 @@ that it was written with.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import duckdb
 
 from contract.declarations import Help
+from lazy_dataclasses import dataclass
 from parquet_tables.columns import Column, DataFile
 from parquet_tables.progress import (
     ProgressCallback,

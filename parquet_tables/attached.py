@@ -17,7 +17,7 @@ from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Literal, Protocol
 
@@ -25,6 +25,7 @@ import duckdb
 from fsspec import AbstractFileSystem
 
 from domain_errors import DomainError
+from lazy_dataclasses import dataclass
 from parquet_tables.columns import ATTACHED, AttachedPath
 from parquet_tables.footers.damage import DamagedFile
 from parquet_tables.footers.relaid import relaid_end

@@ -12,13 +12,14 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, is_dataclass
+from dataclasses import is_dataclass
 from functools import cache
 from itertools import repeat
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import IO, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from lazy_dataclasses import dataclass
 from operating_system import limit_this_process
 from parquet_tables.progress import ProgressCallback
 

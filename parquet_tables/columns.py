@@ -7,9 +7,9 @@ such types become text here, and nested values JSON text, with a note.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
+from lazy_dataclasses import dataclass
 from parquet_tables.layouts import FileLayout
 
 _INTEGERS = frozenset(

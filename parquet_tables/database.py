@@ -14,13 +14,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from contextvars import ContextVar
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import duckdb
 
 from domain_errors import DomainError
+from lazy_dataclasses import dataclass
 from parquet_tables.columns import ATTACHED, AttachedPath
 from parquet_tables.footers.checks import FooterContradicted, read_stated, require_pages
 from parquet_tables.footers.damage import DamagedFile, is_of_reader, is_whole, may_be_damage

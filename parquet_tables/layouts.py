@@ -7,8 +7,9 @@ later are in some; column mapping gives them other names. It loads neither numpy
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
+
+from lazy_dataclasses import dataclass
 
 
 @dataclass(frozen=True)

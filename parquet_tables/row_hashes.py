@@ -10,7 +10,6 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from struct import iter_unpack
@@ -19,6 +18,7 @@ from typing import Any
 import duckdb
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
+from lazy_dataclasses import dataclass
 from parquet_tables.child_process import Watch, ask_child, line_of
 from parquet_tables.child_side import ProcessLimits, serve_one
 from parquet_tables.columns import AttachedPath, Column

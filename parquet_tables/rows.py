@@ -7,7 +7,6 @@ than ``MAX_PAGE_BYTES`` is refused before it takes memory.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import duckdb
 import numpy as np
 
 from domain_errors import DomainError
+from lazy_dataclasses import dataclass
 from parquet_tables.database import registered
 from parquet_tables.json_values import json_value, shown_expression
 from parquet_tables.quoting import positional_names, quote_identifier, quote_text

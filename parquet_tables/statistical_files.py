@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import duckdb
 
 from domain_errors import DomainError
+from lazy_dataclasses import dataclass
 from parquet_tables.columns import Column
 from parquet_tables.quoting import quote_identifier
 

@@ -7,13 +7,14 @@ files are rewritten in the same row order.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from domain_errors import DomainError, choices_sentence
+from lazy_dataclasses import dataclass
 from parquet_tables.columns import Column, DataFile
 from parquet_tables.writing import ROW_GROUP_ROWS
 

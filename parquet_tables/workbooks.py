@@ -11,11 +11,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
-import xlsxwriter
-from xlsxwriter.format import Format
 
 from domain_errors import DomainError
 from parquet_tables.json_values import json_value
@@ -36,6 +34,10 @@ from presentation.xlsx import (
     column_width,
     grouped_format,
 )
+
+if TYPE_CHECKING:  # the first workbook loads it, not the start of the server
+    import xlsxwriter
+    from xlsxwriter.format import Format
 
 FETCH_ROWS = 2_000
 NOTE_WIDTH = 100
@@ -74,6 +76,8 @@ def write_workbook(
 
     The last sheet, ``Notes``, reports cells that don't hold their whole value.
     """
+    import xlsxwriter
+
     options = {"constant_memory": True, "default_date_format": MOMENT}
     with xlsxwriter.Workbook(str(path), options) as workbook:
         bold = workbook.add_format({"bold": True})

@@ -7,9 +7,10 @@ classes have colours in the style sheet. The label of a picture states what it s
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from markupsafe import Markup
+
+from lazy_dataclasses import dataclass
 
 WIDTH = 640
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal, Protocol
 
 from markupsafe import Markup
+
+from lazy_dataclasses import dataclass
 
 FORMULA_STARTS = "^[=+\\-@\\t\\r\\n]"
 DIGITS = 10

@@ -8,15 +8,11 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
-import xlsxwriter
-import xlsxwriter.worksheet
-from xlsxwriter.format import Format
-
+from lazy_dataclasses import dataclass
 from presentation.content import (
     Cell,
     Estimated,
@@ -29,6 +25,10 @@ from presentation.content import (
     Table,
     cell_text,
 )
+
+if TYPE_CHECKING:  # the first workbook loads it, not the start of the server
+    import xlsxwriter
+    from xlsxwriter.format import Format
 
 A4 = 9
 """Excel's number of the paper size."""
@@ -68,6 +68,8 @@ class FormColumn:
 
 def write_sections(sections: Iterable[Section], target: Path | IO[bytes]) -> None:
     """Write a workbook with a sheet for each section."""
+    import xlsxwriter
+
     is_file = isinstance(target, Path)
     with xlsxwriter.Workbook(
         str(target) if is_file else target, {"in_memory": not is_file}
@@ -135,6 +137,8 @@ def _add_block(
 
 def write_form(name: str, columns: Sequence[FormColumn], rows: Iterable[Row], path: Path) -> None:
     """Write a sheet that people fill in: header, id column in view, filters, choices by list."""
+    import xlsxwriter
+
     with xlsxwriter.Workbook(str(path)) as workbook:
         sheet = add_sheet(workbook, name)
         styles = _Styles(workbook)
@@ -170,7 +174,9 @@ def write_form(name: str, columns: Sequence[FormColumn], rows: Iterable[Row], pa
 
 def add_sheet(workbook: xlsxwriter.Workbook, name: str) -> Any:
     """Add a sheet whose numbers have all digits, and whose texts of digits have no warning."""
-    sheet = workbook.add_worksheet(name, worksheet_class=_ExactNumbers)
+    from presentation.exact_sheet import ExactSheet
+
+    sheet = workbook.add_worksheet(name, worksheet_class=ExactSheet)
     sheet.ignore_errors({"number_stored_as_text": f"A1:XFD{MAX_ROWS + 1}"})
     return sheet
 
@@ -250,13 +256,3 @@ class _Styles:
             style = {"num_format": number_format, "valign": "top", "align": "right"}
             self._numbers[number_format] = self._workbook.add_format(style)
         return self._numbers[number_format]
-
-
-class _ExactNumbers(xlsxwriter.worksheet.Worksheet):  # type: ignore[misc]
-    """A sheet that writes all digits of a double; xlsxwriter writes 16."""
-
-    def _xml_number_element(
-        self, number: float, attributes: Sequence[tuple[str, object]] = ()
-    ) -> None:
-        shown = "".join(f' {key}="{value}"' for key, value in attributes)
-        self.fh.write(f"<c{shown}><v>{number!r}</v></c>")

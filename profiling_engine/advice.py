@@ -7,10 +7,10 @@ docs/PROFILING.md lists both. The number formats are shared with the verdicts of
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from domain_errors import counted
+from lazy_dataclasses import dataclass
 from parquet_tables.columns import DataType
 from profiling_engine.columns.profile import (
     Alert,

@@ -6,12 +6,12 @@ Sizes come from integers alone, so the same strata give the same sizes on every 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import frexp, ldexp
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lazy_dataclasses import dataclass
 from parquet_tables.progress import ProgressCallback, progress_part
 from parquet_tables.tables import Column
 from sampling_engine.errors import DrawWarning, InvalidNumbers, draw_warning, warned

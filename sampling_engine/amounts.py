@@ -7,11 +7,11 @@ count as nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from fractions import Fraction
 from typing import Any, NamedTuple
 
+from lazy_dataclasses import dataclass
 from parquet_tables.database import registered
 from parquet_tables.progress import ProgressCallback
 from parquet_tables.rows import RowSet

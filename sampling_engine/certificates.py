@@ -6,13 +6,13 @@ The draw is replayed, so the facts are those of the engine. docs/CERTIFICATE.md 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import duckdb
 import numpy as np
 
+from lazy_dataclasses import dataclass
 from parquet_tables.database import ParquetDatabase, registered
 from parquet_tables.exports import export_query
 from parquet_tables.progress import ignore_progress

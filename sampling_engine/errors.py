@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from domain_errors import ALLOW_EMPTY, DomainError, render
+from lazy_dataclasses import dataclass
 
 
 @dataclass(frozen=True)

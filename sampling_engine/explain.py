@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 
 from contract.declarations import Help
+from lazy_dataclasses import dataclass
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import MonotonicProgress, ProgressCallback, ignore_progress
 from parquet_tables.tables import TableFiles

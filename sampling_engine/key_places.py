@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Context, Decimal
 from fractions import Fraction
 from typing import Annotated
@@ -12,6 +12,7 @@ import numpy as np
 
 from contract.answers import Hidden
 from contract.declarations import Help
+from lazy_dataclasses import dataclass
 from parquet_tables.database import registered
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.row_keys.canonical import digest_of_text, value_text

@@ -7,7 +7,6 @@ its key that passes the panel's filter, and has died if the new version has none
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import get_args
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contract.words import PanelState
+from lazy_dataclasses import dataclass
 from parquet_tables.database import registered
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.row_keys.digests import KeyDigests, RowKey, rows_of_keys

@@ -6,11 +6,11 @@ that of the table's first file, and its time is that of its last use.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
+from lazy_dataclasses import dataclass
 from parquet_tables.cached_files import cache_path, mark_used, temporary_file
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import ProgressCallback, ignore_progress, progress_part

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from typing import Annotated, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from contract.declarations import Help
+from lazy_dataclasses import dataclass
 from parquet_tables.tables import TableFiles
 from sampling_engine.amounts import AmountAccount
 from sampling_engine.errors import DrawWarning, EmptySample

@@ -6,10 +6,10 @@ A row that is taken, deleted from the table or drawn, is never drawn again.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
+from lazy_dataclasses import dataclass
 from parquet_tables.progress import ProgressCallback, progress_part
 from sampling_engine.amounts import AmountAccount, drawn_account
 from sampling_engine.engines.engine import DrawState

@@ -9,11 +9,11 @@ import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
+from lazy_dataclasses import dataclass
 from parquet_tables.database import cache_footers, registered
 from parquet_tables.progress import ProgressCallback, progress_part, watched
 from parquet_tables.quoting import quote_identifier

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from fractions import Fraction
 from typing import Literal, Protocol
 
 from contract.requests.draw import FIRST_DRAW_VERSION
+from lazy_dataclasses import dataclass
 from parquet_tables.row_keys.digests import RowKey
 from parquet_tables.tables import Column
 from sampling_engine.selection.order import Seed

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import unquote
@@ -16,6 +15,7 @@ from urllib.parse import unquote
 from contract.declarations import Help
 from contract.words import EngineName
 from domain_errors import DomainError
+from lazy_dataclasses import dataclass
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import ProgressCallback, ignore_progress
 from parquet_tables.tables import Column, DataFile, TableFiles

@@ -8,12 +8,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Annotated, Any, Literal, TypedDict, TypeVar, cast
 
 from contract.declarations import Help, declared
 from contract.requests.draw import DRAW_VERSION, FIRST_DRAW_VERSION, OrderJson, RoundJson
+from lazy_dataclasses import dataclass
 from parquet_tables.row_keys.digests import RowKey
 from parquet_tables.rows import read_ordinals
 from parquet_tables.tables import Int64s, TableFiles

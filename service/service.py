@@ -9,11 +9,12 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from typing import Any, Generic, TypeVar
 
 from import_engine.sources.connections import ObjectStores
+from lazy_dataclasses import dataclass
 from parquet_tables.attached import AttachedFiles
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.tables import Int64s

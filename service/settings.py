@@ -9,7 +9,7 @@ import ipaddress
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, Field, dataclass, field, fields
+from dataclasses import MISSING, Field, field, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ import platformdirs
 from contract.words import ROLES
 from domain_errors import DomainError
 from import_engine.sources.uris import InvalidUri, SourceUri, parse_prefixes
+from lazy_dataclasses import dataclass
 
 
 class InvalidSetting(DomainError):

@@ -7,10 +7,11 @@ import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from contract.requests.exploring import SelectRequest
+from lazy_dataclasses import dataclass
 from parquet_tables.names import folded
 from service.service import Service
 from service.sql_joins import JoinedJson, joined_tables, resolve_joins, stored_table

@@ -10,12 +10,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
+from lazy_dataclasses import dataclass
 from parquet_tables.attached_pipe import register_pipe
 from parquet_tables.child_side import ProcessLimits, serve_one
 from parquet_tables.columns import Column, Stored, stored_as

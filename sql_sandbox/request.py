@@ -7,10 +7,11 @@ other files.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
+from lazy_dataclasses import dataclass
 from parquet_tables.columns import AttachedPath, Column, DataFile
 from parquet_tables.transient_errors import spare_mb
 

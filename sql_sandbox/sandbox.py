@@ -11,10 +11,11 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lazy_dataclasses import dataclass
 from operating_system import ended_by_cpu_limit, ended_by_memory_limit
 from parquet_tables.attached_pipe import served
 from parquet_tables.child_process import AnswerTooLarge, ChildDied, ask_child, line_of

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib.resources import files
 from typing import Any
@@ -18,6 +17,7 @@ from typing import Any
 import duckdb
 
 from domain_errors import choices_sentence
+from lazy_dataclasses import dataclass
 from parquet_tables.names import folded
 from sql_sandbox.errors import InvalidSql, SqlRefused, located
 

@@ -10,10 +10,10 @@ import os
 import shutil
 from collections.abc import Collection, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from lazy_dataclasses import dataclass
 from operating_system import LOCK_NAME
 from storage.sqlite.clock import timestamp
 

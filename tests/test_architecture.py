@@ -13,10 +13,10 @@ import pytest
 from sampling_engine import METHODS
 
 ROOT = Path(__file__).parents[1]
-LEAVES = {"contract", "domain_errors", "operating_system"}
+LEAVES = {"contract", "domain_errors", "lazy_dataclasses", "operating_system"}
 MAY_IMPORT = {
-    "contract": {"domain_errors"},
-    "presentation": set(),
+    "contract": {"domain_errors", "lazy_dataclasses"},
+    "presentation": {"lazy_dataclasses"},
     "parquet_tables": {"presentation"} | LEAVES,
     "storage": {"parquet_tables"} | LEAVES,
     "sampling_engine": {"parquet_tables"} | LEAVES,

@@ -18,7 +18,7 @@ class Missing:
 
 sys.meta_path.insert(0, Missing())
 packages = sys.argv[1].split(",")
-for name in ("operating_system", "domain_errors", "composition_root", "jobsvc"):
+for name in ("operating_system", "domain_errors", "lazy_dataclasses", "composition_root", "jobsvc"):
     importlib.import_module(name)
 count = 0
 for package in packages:

@@ -63,8 +63,14 @@ def commands(wheel: Path, client_wheel: Path, tmp_path_factory: pytest.TempPathF
 
 def test_the_wheel_holds_the_schema_the_statements_the_pages_and_no_tests(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
-    modules = ("jobsvc.py", "composition_root.py", "domain_errors.py", "operating_system.py")
-    for needed in ("schema.sql", "storage/queries.sql", *modules):
+    modules = (
+        "jobsvc",
+        "composition_root",
+        "domain_errors",
+        "lazy_dataclasses",
+        "operating_system",
+    )
+    for needed in ("schema.sql", "storage/queries.sql", *(f"{name}.py" for name in modules)):
         assert names.count(needed) == 1, needed
     assert "web_ui/templates/home.html" in names
     assert "sql_sandbox/allowed_functions.txt" in names

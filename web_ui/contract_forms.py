@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from contract.column_lists import listed_names
@@ -20,6 +20,7 @@ from contract.fields import (
     Written,
 )
 from domain_errors import DomainError, InvalidRequest
+from lazy_dataclasses import dataclass
 
 TYPED: tuple[type[Kind], ...] = (Choice, Count, Flag, Number, Text, Written)
 """Kinds of which a form has one element; lists, objects and filters have their own.

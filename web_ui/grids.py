@@ -6,7 +6,6 @@ The query parameters have the names of the API. The pages of datasets and jobs u
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
 from typing import Any
@@ -17,6 +16,7 @@ from flask import request
 from application.access import RowSource
 from application.table_views import parse_view, view_page, view_total
 from domain_errors import DomainError
+from lazy_dataclasses import dataclass
 from parquet_tables.tables import Column, TableFiles
 from service.tables.open_tables import OpenTable
 from web_ui.numbers import cell_text, holds_numbers

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from string import Formatter
 from types import MappingProxyType
@@ -16,6 +15,7 @@ from contract.declarations import Help
 from contract.requests.administration import EntriesRequest
 from contract.words import Action
 from domain_errors import DomainError, render
+from lazy_dataclasses import dataclass
 from presentation.content import formula_safe
 from service.service import Service
 from storage.accounts.audit_trail import Entry, list_entries

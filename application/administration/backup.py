@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from application.access import Caller
+from lazy_dataclasses import dataclass
 from storage.errors import Forbidden
 from storage.maintenance.backup import Archive, opened_archive
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from contract.declarations import Help
+from lazy_dataclasses import dataclass
 from storage.accounts.audit_trail import last_time_of
 from storage.jobs.lists import count_unresolved
 from storage.maintenance.disk_use import disk_of

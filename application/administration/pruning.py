@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import Annotated, Any
 
 from contract.answers import Hidden
 from contract.declarations import Help
+from lazy_dataclasses import dataclass
 from service.service import Service
 from storage.accounts.audit_trail import THIS_PROCESS, Origin, record
 from storage.accounts.authority import Authority, write_as

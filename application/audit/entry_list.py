@@ -10,7 +10,6 @@ import csv
 import datetime as dt
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
-from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Any
 from application.audit.findings import audit_counts, read_items
 from application.audit.state import ROW_ID, audit_state
 from contract.words import CAUSES, OUTCOMES, ListFormat
+from lazy_dataclasses import dataclass
 from parquet_tables.names import is_identifier_name
 from parquet_tables.tables import Column
 from parquet_tables.workbooks import MIN_FLOAT_PLACES, check_fits

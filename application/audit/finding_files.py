@@ -10,7 +10,7 @@ import re
 import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
@@ -51,6 +51,7 @@ from domain_errors import DomainError, choices_sentence
 from estimation_engine.row_keys import Key
 from import_engine.numbers import written_forms
 from import_engine.options import read_options
+from lazy_dataclasses import dataclass
 from parquet_tables.quoting import quote_identifier, quote_text
 from parquet_tables.rows import RowSet, Statement, rows_at
 from parquet_tables.tables import Column

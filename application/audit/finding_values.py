@@ -7,7 +7,6 @@ population examined; its replacement has none, as the design is that of the draw
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from application.audit.items import (
     BOOK_LOC,
@@ -20,6 +19,7 @@ from application.audit.items import (
 from application.audit.state import ROW_ID, audit_state
 from domain_errors import counted
 from estimation_engine.errors import InvalidFindings
+from lazy_dataclasses import dataclass
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.rows import Statement
 from parquet_tables.tables import Column

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any
 
@@ -31,6 +31,7 @@ from application.samples.replacements import next_rows
 from contract.declarations import Help
 from contract.requests.findings import FindingRequest
 from contract.words import OUTCOMES
+from lazy_dataclasses import dataclass
 from parquet_tables.rows import read_page, read_rows, rows_statement
 from parquet_tables.tables import TableFiles
 from sampling_engine.errors import NoReserves

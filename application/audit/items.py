@@ -7,7 +7,6 @@ one (ISA 530 ¶11). The audit value of a row that is OK, or isn't applicable, is
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from math import isfinite
 from typing import Any
@@ -18,6 +17,7 @@ from application.audit.stages import rows_to_examine
 from application.audit.state import ROW_ID, AuditState, drawn_row_ids, ordinal_of
 from estimation_engine import is_number
 from estimation_engine.errors import InvalidFindings
+from lazy_dataclasses import dataclass
 from parquet_tables.rows import page_statement, rows_statement
 from parquet_tables.tables import UnknownColumn
 from sampling_engine.methods.monetary_unit.account import recorded_account

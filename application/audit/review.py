@@ -7,7 +7,6 @@ person who signed it off does, or another owner of its dataset. The bin uses it,
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from application.access import Caller
@@ -21,6 +20,7 @@ from contract.requests.evaluate import EvaluationRequest
 from contract.requests.findings import ReviewRequest
 from contract.words import Level, ReviewAction, ReviewState
 from domain_errors import DomainError
+from lazy_dataclasses import dataclass
 from storage.accounts.users import User
 from storage.audit.findings import (
     Review,

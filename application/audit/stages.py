@@ -8,7 +8,6 @@ entered, and only if the planned rule asks for them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Annotated
 
 from application.audit.planned import planned_goal
@@ -16,6 +15,7 @@ from application.audit.state import AuditState
 from contract.declarations import Help
 from domain_errors import counted
 from estimation_engine.audit import TwoStageRule, stage_one_decision
+from lazy_dataclasses import dataclass
 from storage.errors import Conflict
 from storage.jobs.jobs import JobRecord
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Set
-from dataclasses import dataclass
 from functools import cached_property
 
+from lazy_dataclasses import dataclass
 from service.service import Service
 from service.tables.drawn_rows import ROW_ID as ROW_ID
 from service.tables.drawn_rows import STRATUM as STRATUM

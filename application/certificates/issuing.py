@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Annotated
 
 from application.certificates.statement import statement_of
 from contract.declarations import Help
+from lazy_dataclasses import dataclass
 from service.service import Service
 from storage.audit.findings import Replacement, list_replacements
 from storage.certificates.canonical_json import canonical_json

@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from itertools import islice
 from types import MappingProxyType
 from typing import Annotated
@@ -14,6 +14,7 @@ from typing import Annotated
 from contract.declarations import Help
 from contract.requests.pages import PageRequest
 from domain_errors import DomainError, counted, render
+from lazy_dataclasses import dataclass
 from service.service import Service
 from service.tables.row_names import NO_NAMES, names_of_job
 from storage.certificates.canonical_json import canonical_json

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import zip_longest
 from typing import Annotated, Any, NotRequired, TypedDict, cast
@@ -18,6 +17,7 @@ from application.audit.planned import with_likelihoods
 from application.sampling import CheckedDraw, PlannedDraw, SamplingRequest, check_draw
 from contract.declarations import Help
 from contract.requests.draw import DrawJobRequest, OrderJson, RoundJson
+from lazy_dataclasses import dataclass
 from service.sampling_parameters import stated_rounds
 from service.service import Service
 from service.tables.open_tables import named_by, open_table

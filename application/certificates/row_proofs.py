@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Annotated
 
 from application.job_submission import Submission, submit
 from contract.declarations import Help
 from contract.requests.certificates import RowRootRequest
 from domain_errors import DomainError
+from lazy_dataclasses import dataclass
 from parquet_tables.row_hashes import prove_rows
 from parquet_tables.rows import page_statement
 from service.service import Service

@@ -6,7 +6,6 @@ Every column of numbers gives a mean, and every value of a column of few values 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Annotated
 
 from application.estimation.estimates import estimates_of
@@ -23,6 +22,7 @@ from contract.requests.estimate import (
 )
 from domain_errors import counted
 from estimation_engine.reading import relation_of
+from lazy_dataclasses import dataclass
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.rows import read_rows
 from parquet_tables.tables import Column, TableFiles

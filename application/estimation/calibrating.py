@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Annotated, Any
 
 import numpy as np
@@ -41,6 +41,7 @@ from estimation_engine.arrays import Floats, Ints
 from estimation_engine.population import GroupKey
 from estimation_engine.reading import ReadSample
 from estimation_engine.weighting import Solve
+from lazy_dataclasses import dataclass
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.rows import Statement
 from parquet_tables.tables import Column, TableFiles

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from math import isfinite
 from typing import Annotated, Any
 
@@ -31,6 +30,7 @@ from estimation_engine.change import (
     changes,
 )
 from estimation_engine.reading import ReadSample
+from lazy_dataclasses import dataclass
 from parquet_tables.row_keys.digests import RowKey
 from service.sampling_parameters import recorded_rounds
 from service.service import Service

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -22,6 +22,7 @@ from contract.declarations import Help
 from contract.requests.change import ChangedValuesRequest
 from domain_errors import InvalidRequest
 from estimation_engine.reading import ROW_ID
+from lazy_dataclasses import dataclass
 from parquet_tables.changed_cells import ChangedCells, texts_at
 from parquet_tables.row_keys.digests import RowKey
 from parquet_tables.rows import Statement

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import isfinite
 from typing import Annotated, Any
 
@@ -28,6 +28,7 @@ from estimation_engine import (
 from estimation_engine.arrays import Booleans
 from estimation_engine.estimates import may_not_respond
 from estimation_engine.reading import ReadSample
+from lazy_dataclasses import dataclass
 from parquet_tables.rows import Statement
 from parquet_tables.tables import TableFiles
 

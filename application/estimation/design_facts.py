@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from estimation_engine import UnsupportedDesign
 from estimation_engine.designs import design_class
 from estimation_engine.designs.design import RowsOfPairs
 from estimation_engine.replicates import ReplicateFacts
+from lazy_dataclasses import dataclass
 from parquet_tables.tables import Int64s
 from sampling_engine import (
     DrawnRound,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import ceil, isfinite
 from typing import Annotated, Any
 
@@ -78,6 +78,7 @@ from estimation_engine.known_values import require_known_value
 from estimation_engine.reading import ReadSample
 from estimation_engine.replicates import ReplicateFacts
 from estimation_engine.weighting import ReplicateWeights
+from lazy_dataclasses import dataclass
 from parquet_tables.rows import Statement
 from parquet_tables.tables import TableFiles, UnknownColumn
 from sampling_engine.filters import Filter

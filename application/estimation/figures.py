@@ -7,7 +7,6 @@ found.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Annotated, Any, Protocol
 
 from contract.answers import AtConfidence, Hidden
@@ -18,6 +17,7 @@ from contract.words import StatisticName
 from domain_errors import render
 from estimation_engine import DomainEstimate, EstimateSettings
 from estimation_engine.estimates import FEW_DEGREES, ROWS_BY_SKEWNESS
+from lazy_dataclasses import dataclass
 
 MAX_NAMED = 5
 MAX_NAME = 60

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from math import isfinite
 from typing import Any, Literal, Protocol
@@ -14,6 +13,7 @@ from contract.requests.weighting import CensusRequest, KnownTotalRequest
 from domain_errors import choices_sentence
 from estimation_engine import InvalidCalibration, Statistic, is_number, true_values
 from estimation_engine.population import GroupKey
+from lazy_dataclasses import dataclass
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.rows import scan_statement

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import ceil, inf
 from typing import Annotated, Any
 
@@ -23,6 +23,7 @@ from contract.words import Basis, GoalKind
 from domain_errors import DomainError
 from estimation_engine import InvalidGoal, UnsupportedDesign
 from estimation_engine.planning.goals import Goal, random_size
+from lazy_dataclasses import dataclass
 from sampling_engine.methods.cluster.declaration import ClusterMethod
 from sampling_engine.methods.method import Method
 from sampling_engine.methods.parameters import PERCENT, TAKE_ALL, share_of_size

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
@@ -22,6 +21,7 @@ from estimation_engine.calibration import Response
 from estimation_engine.designs.stages import sums_by
 from estimation_engine.errors import InvalidNonresponse
 from estimation_engine.weighting import ResponseModel
+from lazy_dataclasses import dataclass
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.tables import Column
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from application.estimation.value_sources import ValueSource, value_source, with_values
 from estimation_engine import InvalidEstimate
+from lazy_dataclasses import dataclass
 from parquet_tables.rows import Statement
 from parquet_tables.tables import Column, TableFiles, UnknownColumn
 from sampling_engine.sample_table import shown_columns

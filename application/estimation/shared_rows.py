@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 
 import numpy as np
 
 from contract.words import Duplicates
 from estimation_engine.change import CommonRows
+from lazy_dataclasses import dataclass
 from parquet_tables.row_keys.canonical import InvalidKey
 from parquet_tables.row_keys.digests import KeyDigests, RowKey, compare_keys
 from parquet_tables.row_keys.kept import kept_pairs, places_in_both

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 from contract.answers import AtConfidence
 from contract.declarations import Help
 from contract.words import BandRule, Likelihood, PlannedStatistic
+from lazy_dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ One scan adds up what the variances need; docs/PLANNING.md has the formulas.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property
 from math import inf
 from typing import Any, get_args
@@ -46,6 +46,7 @@ from estimation_engine.planning.designs import (
 )
 from estimation_engine.planning.frame import CellSums, FrameStatistic, frame_statistic
 from estimation_engine.planning.goals import Goal, random_size
+from lazy_dataclasses import dataclass
 from parquet_tables.progress import ignore_progress
 from parquet_tables.tables import Column, TableFiles
 from sampling_engine import (

@@ -10,7 +10,6 @@ import hashlib
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -28,6 +27,7 @@ from estimation_engine.row_keys import (
     joined_statement,
     missing_counts,
 )
+from lazy_dataclasses import dataclass
 from parquet_tables.rows import Statement
 from parquet_tables.tables import Column, TableFiles
 from parquet_tables.writing import write_parquet

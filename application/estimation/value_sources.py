@@ -6,7 +6,7 @@ Also the columns that they have, and values of them as people write them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from application.audit.finding_values import finding_values
@@ -14,6 +14,7 @@ from application.estimation.uploaded_values import upload_notes, upload_of
 from application.identity.lookup import typed_value
 from estimation_engine import is_number
 from estimation_engine.reading import ROW_ID, relation_of
+from lazy_dataclasses import dataclass
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.rows import Statement
 from parquet_tables.tables import Column, TableFiles

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,7 @@ from estimation_engine import Calibration, Difference, InvalidCalibration
 from estimation_engine.arrays import Floats
 from estimation_engine.replicates import ReplicateFacts, Replicates, bootstrap, jackknife
 from estimation_engine.weighting import ReplicateWeights, WeightSteps, replicate_weights
+from lazy_dataclasses import dataclass
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.rows import Statement
 from parquet_tables.tables import Column, TableFiles

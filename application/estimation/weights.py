@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -32,6 +32,7 @@ from estimation_engine import EstimateSettings
 from estimation_engine.arrays import Floats
 from estimation_engine.reading import ROW_ID
 from estimation_engine.replicates import ReplicateFacts
+from lazy_dataclasses import dataclass
 from parquet_tables.database import registered
 from parquet_tables.exports import export_query
 from parquet_tables.quoting import quote_identifier

@@ -5,7 +5,6 @@ Each transaction checks the user's level in the dataset and writes the audit ent
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import count
 from typing import Annotated, Literal
@@ -15,6 +14,7 @@ from application.audit.review import may_undo_sign_offs, require_second_person
 from application.job_submission import require_unreserved
 from contract.declarations import Help
 from contract.words import Level
+from lazy_dataclasses import dataclass
 from service.service import Service
 from storage.accounts.authority import require_level, require_role
 from storage.accounts.datasets import restore_dataset

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Annotated, Any
 
 from application.access import Caller
 from contract.declarations import Help
 from domain_errors import DomainError, InvalidRequest
+from lazy_dataclasses import dataclass
 from parquet_tables.tables import TableFiles
 from service.sampling_parameters import columns_of_request
 from service.tables.open_tables import PRIMARY

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from functools import cache
 from itertools import compress
@@ -18,6 +17,7 @@ import numpy as np
 from contract.declarations import Help
 from contract.requests.rows import LookupRequest
 from domain_errors import DomainError
+from lazy_dataclasses import dataclass
 from parquet_tables.names import is_identifier_name
 from parquet_tables.row_keys.written import BOOLEANS, SEPARATORS
 from parquet_tables.rows import (

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from lazy_dataclasses import dataclass
 from service.service import Service
 from service.tables.open_tables import version_of
 from storage.jobs.jobs import JobRecord

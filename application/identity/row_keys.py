@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Annotated
 
 from application.access import Caller, RowSource
@@ -16,6 +15,7 @@ from contract.declarations import Help
 from contract.requests.datasets import RowKeyRequest
 from contract.words import Duplicates, KeyState
 from domain_errors import DomainError
+from lazy_dataclasses import dataclass
 from parquet_tables.cached_files import table_identity
 from parquet_tables.progress import ProgressCallback
 from parquet_tables.row_keys.digests import RowKey

@@ -6,11 +6,12 @@ Each kind has at most ``limit`` results and reads a bounded number of rows.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from application.access import Caller
 from contract.declarations import Help
+from lazy_dataclasses import dataclass
 from service.tables.row_names import named
 from storage.accounts.datasets import DatasetFilters, list_datasets
 from storage.jobs.jobs import JobRecord, job_ids_by_prefix

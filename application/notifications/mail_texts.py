@@ -10,10 +10,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 
 from application.samples.facts import screen_text
 from domain_errors import counted
+from lazy_dataclasses import dataclass
 from storage.accounts.datasets import get_dataset
 from storage.accounts.users import User
 from storage.audit.findings import review_of

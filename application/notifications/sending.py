@@ -12,13 +12,13 @@ import logging
 import threading
 import time
 from collections import Counter
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from application.notifications.attempts import AttemptListener, Result, ignore_attempt
 from domain_errors import DomainError
 from import_engine.sources.exchange import Exchange
+from lazy_dataclasses import dataclass
 from service.service import Service
 from storage.accounts.audit_trail import record_of_service
 from storage.accounts.datasets import get_dataset

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Annotated, Literal
 
@@ -11,6 +10,7 @@ from application.panels.drawing import PreviewedWave
 from contract.declarations import Help
 from contract.jobs import Status
 from domain_errors import DomainError
+from lazy_dataclasses import dataclass
 from sampling_engine.panel_rows import BORN, DIED, FIRST, KEPT, ROTATED_IN, ROTATED_OUT
 from service.service import Service
 from service.tables.panel_flows import WaveFlow, flows_of

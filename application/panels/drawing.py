@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any, cast
@@ -14,6 +14,7 @@ from application.job_submission import Submission
 from application.sampling import PanelWave, SamplingRequest, check_draw, submit_sampling
 from contract.fields import StartKind
 from contract.requests.draw import MAX_STARTS, OrderJson, RoundJson
+from lazy_dataclasses import dataclass
 from sampling_engine import drawn_rounds
 from sampling_engine.rotation import START_DIGITS, next_start
 from service.sampling_parameters import DrawRule, source_draw

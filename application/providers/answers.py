@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Self
 from urllib.parse import parse_qsl, quote, urlencode
 
 from domain_errors import DomainError
+from lazy_dataclasses import dataclass
 from storage.accounts.identities import Identity
 
 MAX_TARGET = 1500

@@ -15,7 +15,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -25,6 +24,7 @@ from application.credentials import SignInRefused
 from application.providers.answers import ProvedUser, ProviderUnavailable, SignInAttempt
 from application.work_limits import TooMuchWork, WorkLimit
 from import_engine.sources.exchange import Exchange, Overdue
+from lazy_dataclasses import dataclass
 from service.service import LruCache
 from service.settings import InvalidSetting, Settings
 from storage.accounts.identities import Identity

@@ -7,7 +7,7 @@ client and as words of a command. A field without an argument has no such code.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
 
 from application.request_code import words
@@ -29,6 +29,7 @@ from contract.requests.estimate import EstimatesRequest
 from contract.requests.evaluate import EvaluationRequest
 from contract.requests.importing import ReadOptions
 from contract.requests.weights import WeightsRequest
+from lazy_dataclasses import dataclass
 from sampling_engine import DEFAULT_METHOD, METHODS
 
 Body = Mapping[str, Any]

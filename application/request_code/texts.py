@@ -6,12 +6,12 @@ import json
 import re
 import shlex
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
 from application.request_code.forms import FORMS, SHORT_ID, ApiRequest, Body, Fields, Form
 from domain_errors import render
+from lazy_dataclasses import dataclass
 
 WIDTH = 88
 LINE_END = " \\\n  "

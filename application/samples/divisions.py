@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from domain_errors import counted
+from lazy_dataclasses import dataclass
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy as np
 from application.identity.newer_versions import NewerVersion, newer_version
 from application.samples.facts import excluded_origin, excluded_text
 from contract.fields import DEFAULT_CONFIDENCE
+from lazy_dataclasses import dataclass
 from sampling_engine.methods import method_class, method_from_json
 from sampling_engine.plan import margin_of_error
 from service.service import Service

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 from contract.declarations import Help
 from domain_errors import render
+from lazy_dataclasses import dataclass
 from parquet_tables.rows import read_page
 from sampling_engine import KEYED_VERSION, ORDER_VERSION, method_class, reserves
 from service.sampling_parameters import DrawRule, recorded_rounds, seeded_rounds

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from import_engine.formats import Format, format_of_name
 from import_engine.importer import import_file
 from import_engine.options import read_options
 from import_engine.work import ImportedTable, TablePlace
+from lazy_dataclasses import dataclass
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.rows import Statement
 from parquet_tables.tables import Column, TableFiles

@@ -8,7 +8,6 @@ figures: of what a run found on the average, whatever rows the populations share
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import inf, isfinite, sqrt
 from typing import Annotated
 
@@ -29,6 +28,7 @@ from estimation_engine.designs.pooled import pooled_design
 from estimation_engine.errors import InvalidEstimate
 from estimation_engine.intervals import Confidence as Level
 from estimation_engine.intervals import t_interval
+from lazy_dataclasses import dataclass
 from service.service import Service
 from service.tables.open_tables import SAMPLE, output_of, version_of
 from storage.errors import Conflict

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
 from contract.declarations import Help, Option, RefusedField, Request, Rule
 from contract.fields import PASSWORD, Bounds, Choice, Count, Flag, Items, Name, Text
 from contract.requests.pages import PageRequest
 from contract.words import Level, Role
+from lazy_dataclasses import dataclass
 
 MAX_MEMBERS = 1000
 """Most users that one request adds to a group."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 from contract.declarations import Help, Option, RefusedField, Request
 from contract.fields import Bounds, Choice, Count, Flag, Items, Name, Text, Time
 from contract.requests.pages import PageRequest
 from contract.words import Action
+from lazy_dataclasses import dataclass
 
 MAX_AHEAD_DAYS = 3650
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Annotated
 
 from contract.declarations import Help, Option, Request
@@ -11,6 +10,7 @@ from contract.fields import Bounds, Choice, Flag, Items, LongCount, Name, OneOrM
 from contract.requests.importing import AS_BASE_REF, ComparedRef, NewVersionRequest
 from contract.requests.submitting import MAIN, MAX_URI_LENGTH
 from contract.words import TableFormat
+from lazy_dataclasses import dataclass
 
 MAX_FILES = 10_000
 """Files of a table."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 from contract.declarations import Help, Option, RefusedField, Request, Title
@@ -25,6 +24,7 @@ from contract.requests.attaching import MAX_FILES
 from contract.requests.pages import PageRequest
 from contract.requests.submitting import MAX_URI_LENGTH
 from contract.words import EVENTS, Event, Misfire
+from lazy_dataclasses import dataclass
 
 USUAL_EMAIL_EVENTS = tuple(event for event in EVENTS if event != "job.completed")
 """Events that an e-mail address receives unless its user chooses others."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from contract.declarations import Help, Request
 from contract.fields import Bounds, Choice, Count
 from contract.requests.pages import PageRequest
 from contract.requests.submitting import MAIN, JobPriority, SourceRef, TableKey
+from lazy_dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)

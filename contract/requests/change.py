@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from contract.declarations import Help, Option, Request, Title
@@ -18,6 +17,7 @@ from contract.requests.estimate import (
     VarianceRequest,
 )
 from contract.words import Duplicates
+from lazy_dataclasses import dataclass
 
 DEFAULT_INTERVAL = IntervalRequest()
 DEFAULT_VARIANCE = VarianceRequest()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 from contract.declarations import Help, Option, RefusedField, Request, Title
@@ -12,6 +11,7 @@ from contract.requests.datasets import KeyTable
 from contract.requests.pages import PageRequest
 from contract.requests.submitting import MAIN, MAX_REF_LENGTH
 from contract.requests.tables import MAX_EXPRESSION_LENGTH, PRIMARY
+from lazy_dataclasses import dataclass
 
 MAX_COLUMNS = 2_000
 MAX_CONDITIONS = 100

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from contract.declarations import Help, Option, Request, Title
@@ -13,6 +12,7 @@ from contract.requests.pages import PageRequest
 from contract.requests.submitting import MAIN, MAX_KEY_LENGTH, MAX_REF_LENGTH
 from contract.requests.tables import PRIMARY
 from contract.words import Duplicates
+from lazy_dataclasses import dataclass
 
 MAX_DESCRIPTION_LENGTH = 10_000
 DatasetSort = Literal["name", "-name", "created_at", "-created_at", "updated_at", "-updated_at"]

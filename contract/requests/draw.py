@@ -6,7 +6,7 @@ The parameters of a method are declared by its module in :mod:`sampling_engine.m
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Annotated, Any, ClassVar, NotRequired, Required, Self, TypedDict
 
 from contract.declarations import Help, Option, RefusedField, Request, Title
@@ -34,6 +34,7 @@ from contract.jobs import STATUSES, Status
 from contract.requests.pages import PageRequest
 from contract.requests.submitting import MAIN, MAX_REF_LENGTH, JobPriority, SourceRef, TableKey
 from contract.words import Duplicates, RequestedEngine
+from lazy_dataclasses import dataclass
 
 MAX_ROUNDS = 20
 MAX_COLUMNS = 10_000

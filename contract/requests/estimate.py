@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 from contract.declarations import Help, Option, RefusedField, Request, Rule, Title
@@ -52,6 +51,7 @@ from contract.words import (
     StatisticName,
     Systematic,
 )
+from lazy_dataclasses import dataclass
 
 MAX_STATISTICS = 50
 MAX_PAIRS = 10_000

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from decimal import Decimal
 from typing import Annotated, Any, Self
 
@@ -21,6 +21,7 @@ from contract.words import (
     Lonely,
     Sides,
 )
+from lazy_dataclasses import dataclass
 
 OwnLikelihood = Annotated[
     Likelihood | None,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 from contract.declarations import Help, Option, RefusedField, Request
@@ -20,6 +19,7 @@ from contract.requests.submitting import (
     TableKey,
 )
 from contract.words import Duplicates
+from lazy_dataclasses import dataclass
 
 MAX_SQL_LENGTH = 100_000
 MAX_OUTPUT_NAME = 90

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
 from contract.declarations import Help, Request
@@ -11,6 +10,7 @@ from contract.fields import Bounds, Choice, Count, Items, Name, Part, Text
 from contract.requests.evaluate import EvaluationRequest
 from contract.requests.pages import PageRequest
 from contract.words import CAUSES, OUTCOMES, REVIEW_ACTIONS, ListFormat, Outcome, ReviewAction
+from lazy_dataclasses import dataclass
 
 MAX_NOTE = 2000
 MAX_ATTRIBUTES = 20

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Annotated, Any
 
 from contract.declarations import Help, Option, RefusedField, Title
@@ -22,6 +22,7 @@ from contract.fields import (
 from contract.numbers import errors_of
 from contract.requests.estimate import MAX_GROUP_COLUMNS, ConfidenceRequest
 from contract.words import LIKELIHOODS, GoalInterval, Likelihood, PlannedStatistic
+from lazy_dataclasses import dataclass
 
 MAX_ACCEPTED = 100
 """The most errors with which a stage may accept."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Annotated, Any
 
 from contract.declarations import Help, OnlyWith, Option, RefusedField, Request, Title
@@ -22,6 +22,7 @@ from contract.fields import (
 from contract.requests.draw import MAX_KEY_COLUMNS
 from contract.requests.submitting import MAIN, MAX_URI_LENGTH, CommitMessage, JobPriority
 from contract.words import Duplicates
+from lazy_dataclasses import dataclass
 
 MAX_COLUMNS = 16_384
 """Columns of a table, as in an Excel sheet. DuckDB's time grows with the square of their number;

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from contract.declarations import Help, Request
@@ -10,6 +9,7 @@ from contract.fields import Choice, Count, Flag, Items, Text, Time
 from contract.jobs import STATUSES, Order, RunType, Status
 from contract.requests.pages import PageRequest
 from contract.requests.submitting import MAIN, JobPriority, SourceRef, TableKey
+from lazy_dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)

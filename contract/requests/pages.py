@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from contract.declarations import Help, Request
 from contract.fields import Bounds, Count
+from lazy_dataclasses import dataclass
 
 MAX_PAGE = 1000
 DEFAULT_PAGE = 100

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from contract.declarations import Help, Request
 from contract.fields import Bounds, Name, RoundKind, StartKind
 from contract.requests.draw import RoundJson
 from contract.requests.submitting import MAIN, JobPriority, SourceRef, TableKey
+from lazy_dataclasses import dataclass
 
 MAX_PANEL_NAME = 64
 ROTATION = StartKind(bounds=Bounds(0, most=1), refusal="The rotation is a share from 0 to 100%.")

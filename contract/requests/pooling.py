@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Literal, get_args
 
 from contract.declarations import Help, Option, Title
 from contract.fields import Bounds, Choice, ColumnName, Count
 from contract.requests.estimate import ConfidenceRequest, OnlyRows, StatisticRequest
 from contract.words import POOLINGS, Pooling
+from lazy_dataclasses import dataclass
 
 RunValues = Literal["table", "findings"]
 MAX_RUNS = 200

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from contract.declarations import Help, Request
 from contract.fields import Bounds, Count, Text
 from contract.requests.draw import MAX_ROUNDS
+from lazy_dataclasses import dataclass
 
 MAX_LOOKED_UP = 50
 

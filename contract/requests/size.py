@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 from contract.declarations import Help, Option, RefusedField, Request, Title
@@ -24,6 +23,7 @@ from contract.requests.draw import RoundOrder
 from contract.requests.goal import GoalRequest
 from contract.requests.submitting import MAIN, SourceRef, TableKey
 from contract.words import AllocationChoice, BandRule
+from lazy_dataclasses import dataclass
 
 MAX_GOALS = 20
 MAX_BANDS = 20

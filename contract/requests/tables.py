@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from contract.declarations import Help, Option, Request
@@ -11,6 +10,7 @@ from contract.fields import Bounds, Choice, ColumnName, Count, Flag, Items, Name
 from contract.requests.draw import MAX_KEY_COLUMNS
 from contract.requests.pages import DEFAULT_PAGE, MAX_PAGE, PageRequest
 from contract.requests.submitting import MAIN, MAX_KEY_LENGTH, MAX_REF_LENGTH
+from lazy_dataclasses import dataclass
 
 MAX_NAMES_LENGTH = 100_000
 MAX_EXPRESSION_LENGTH = 10_000

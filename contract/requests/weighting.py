@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
 from contract.declarations import Help, Option, RefusedField, Request, Rule, Title
@@ -27,6 +26,7 @@ from contract.words import (
     ReplicateKind,
     SmallClasses,
 )
+from lazy_dataclasses import dataclass
 
 MAX_KNOWN_TOTALS = 20_000
 MAX_TOTAL = 1e100

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 from contract.declarations import Help, Option, RefusedField, Request, Rule, Title
@@ -16,6 +15,7 @@ from contract.requests.weighting import (
     ReplicateSeed,
 )
 from contract.words import WeightsFormat
+from lazy_dataclasses import dataclass
 
 MAX_WEIGHTS_COLUMNS = 1_000
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
 
@@ -17,6 +16,7 @@ from estimation_engine.audit.limits import (
 )
 from estimation_engine.errors import InvalidFindings
 from estimation_engine.hypergeometric import at_most, least_wrong, most_wrong, risk_of
+from lazy_dataclasses import dataclass
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated
 
 from contract.declarations import Help
 from domain_errors import render
+from lazy_dataclasses import dataclass
 
 BELOW = (
     "The upper limit{of}, {limit}, is below the tolerable {tolerable}: at {confidence} confidence "

@@ -7,7 +7,6 @@ Sampling*, appendix C. Overstatements and understatements are evaluated apart, a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal, get_args
 
@@ -18,6 +17,7 @@ from estimation_engine.audit.conclusion import Conclusion, conclude, withheld
 from estimation_engine.audit.gaffke import gaffke_limit
 from estimation_engine.audit.limits import stepwise_limits
 from estimation_engine.errors import InvalidFindings
+from lazy_dataclasses import dataclass
 
 Direction = Literal["overstatement", "understatement"]
 DIRECTIONS: tuple[Direction, ...] = get_args(Direction)

@@ -10,7 +10,6 @@ of the two rows of a stratum.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from math import ceil
 
@@ -20,6 +19,7 @@ from estimation_engine.arrays import Booleans, Floats
 from estimation_engine.designs import Design
 from estimation_engine.designs.stages import sums_by
 from estimation_engine.estimates import ROWS_BY_SKEWNESS
+from lazy_dataclasses import dataclass
 
 CERTAIN = 1e-9
 """A weight that differs less from 1 is that of a row that was drawn with certainty.

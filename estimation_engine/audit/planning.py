@@ -7,7 +7,6 @@ Controlling*.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
 
@@ -27,6 +26,7 @@ from estimation_engine.audit.limits import (
 )
 from estimation_engine.errors import InvalidGoal
 from estimation_engine.hypergeometric import are_below, at_most, risk_of
+from lazy_dataclasses import dataclass
 
 MAX_SIZE = 200_000
 PART = 4_096

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, exp, floor, inf, log
 from typing import Literal
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 from estimation_engine.arrays import Floats
 from estimation_engine.audit.attributes import check_counts
 from estimation_engine.errors import InvalidFindings
+from lazy_dataclasses import dataclass
 
 Decision = Literal["accept", "reject", "continue"]
 

@@ -9,7 +9,6 @@ stop-or-go sampling.
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import dataclass
 from fractions import Fraction
 from math import comb
 from typing import Literal
@@ -31,6 +30,7 @@ from estimation_engine.audit.conclusion import (
 from estimation_engine.audit.planning import MAX_SIZE, PART, AuditGoal, check_goal, wrong_rows
 from estimation_engine.errors import InvalidGoal
 from estimation_engine.hypergeometric import CLOSE, point, risk_of
+from lazy_dataclasses import dataclass
 
 MAX_ACCEPTED = 100
 FORMULA = "P(X₁ ≤ c₁) + Σ P(X₁ = j)·P(X₂ ≤ c₂ − j), j from c₁ + 1 to c₂"

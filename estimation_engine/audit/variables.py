@@ -8,7 +8,6 @@ the correction for finite populations and for strata, are those of
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import sqrt
 from typing import NamedTuple
 
@@ -26,6 +25,7 @@ from estimation_engine.designs import Design
 from estimation_engine.errors import InvalidFindings
 from estimation_engine.estimates import DomainEstimate, Domains, EstimateSettings, Values, estimate
 from estimation_engine.intervals import t_quantile
+from lazy_dataclasses import dataclass
 
 FORMULAS: dict[Estimator, str] = {
     "mean_per_unit": "B − Σ w·a",

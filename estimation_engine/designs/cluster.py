@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
 
@@ -30,6 +29,7 @@ from estimation_engine.designs.stages import (
     simple_layer,
     single_unit_note,
 )
+from lazy_dataclasses import dataclass
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import ClassVar, Self
 
@@ -25,6 +25,7 @@ from estimation_engine.designs.stages import (
     without_correction,
 )
 from estimation_engine.errors import LonelyStratum
+from lazy_dataclasses import dataclass
 
 MAX_NAMED = 5
 """Clusters that a refusal names."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from estimation_engine.designs.code import (
     DesignCode,
@@ -14,6 +13,7 @@ from estimation_engine.designs.code import (
     r_sizes,
     stata_lonely,
 )
+from lazy_dataclasses import dataclass
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from lazy_dataclasses import dataclass
 
 Sizes = Mapping[str, int]
 """The rows of each stratum or cluster by its label in ``_stratum``."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import ClassVar, Literal, NamedTuple
 
@@ -15,6 +15,7 @@ from estimation_engine.arrays import Booleans, Floats, Ints
 from estimation_engine.designs.code import DesignCode, Sizes
 from estimation_engine.designs.stages import Layer, Measured, VarianceStage
 from estimation_engine.errors import InvalidReplicates, LonelyStratum
+from lazy_dataclasses import dataclass
 
 
 @dataclass(frozen=True, eq=False)

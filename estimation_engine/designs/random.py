@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC
-from dataclasses import dataclass
 from typing import ClassVar, Self
 
 import numpy as np
@@ -18,6 +17,7 @@ from estimation_engine.designs.design import (
     whole_table,
 )
 from estimation_engine.designs.stages import Layer, simple_layer
+from lazy_dataclasses import dataclass
 
 
 @dataclass(frozen=True, eq=False)

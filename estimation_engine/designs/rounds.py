@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar, NoReturn
 
@@ -21,6 +20,7 @@ from estimation_engine.designs.design import (
 )
 from estimation_engine.designs.stages import Layer
 from estimation_engine.errors import UnsupportedDesign
+from lazy_dataclasses import dataclass
 
 ROUNDING = 1e-9
 

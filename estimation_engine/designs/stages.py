@@ -9,7 +9,6 @@ table's order, so they don't depend on threads or files.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from math import sqrt
 from typing import Protocol
@@ -18,6 +17,7 @@ import numpy as np
 
 from domain_errors import counted
 from estimation_engine.arrays import Booleans, Floats, Ints
+from lazy_dataclasses import dataclass
 
 MAX_EMPTY_CELLS = 100_000
 """Up to this ratio of cells to numbers it is faster to count empty cells than to sort."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar, Self
 
 import numpy as np
@@ -26,6 +26,7 @@ from estimation_engine.designs.stages import (
     simple_factors,
     sums_by,
 )
+from lazy_dataclasses import dataclass
 
 LONELY = "SAS counts the variance of such strata as 0: its standard errors are too small."
 WHOLE = "SAS counts strata that were drawn whole among its degrees of freedom; jobsvc doesn't."

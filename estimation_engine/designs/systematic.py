@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar, Self
 
 import numpy as np
@@ -13,6 +13,7 @@ from estimation_engine.designs.code import DesignCode, Sizes
 from estimation_engine.designs.design import Design, DrawnRows, RowsOfPairs
 from estimation_engine.designs.random import RandomDesign, equal_rows
 from estimation_engine.designs.stages import Neighbours, VarianceStage
+from lazy_dataclasses import dataclass
 
 OTHER_ERRORS = "Standard errors are those of a random sample: `systematic` random in jobsvc."
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -14,6 +14,7 @@ from estimation_engine.designs.design import Design, DrawnRows, RowsOfPairs, who
 from estimation_engine.designs.stages import Layer, Neighbours, VarianceStage, sums_by
 from estimation_engine.designs.systematic import order_note
 from estimation_engine.errors import InvalidReplicates, UnsupportedDesign
+from lazy_dataclasses import dataclass
 
 CODE = DesignCode(
     r="""d$p <- 1 / s[["_design_weight"]]

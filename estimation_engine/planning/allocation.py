@@ -6,12 +6,12 @@ multiple objectives". The problem is convex; its dual has a variable for each go
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from estimation_engine.arrays import Floats, Ints
+from lazy_dataclasses import dataclass
 
 TOLERANCE = 1e-10
 PRECISION = 1e-14

@@ -7,7 +7,6 @@ Hidiroglou 1986, "The construction of a self-representing stratum of large units
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from math import floor, log10
 
@@ -15,6 +14,7 @@ import numpy as np
 
 from contract.words import BandRule
 from estimation_engine.arrays import Floats
+from lazy_dataclasses import dataclass
 
 MAX_CUTS_TRIED = 60
 ROUNDINGS = range(1, 16)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
@@ -17,6 +16,7 @@ import numpy as np
 
 from estimation_engine.arrays import Booleans, Floats, Ints
 from estimation_engine.planning.allocation import Strata
+from lazy_dataclasses import dataclass
 
 
 class SizePlan(Protocol):

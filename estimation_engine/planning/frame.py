@@ -6,7 +6,6 @@ digit is lost and figures depend neither on threads nor on files.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 
@@ -16,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from contract.words import PlannedStatistic
 from estimation_engine.arrays import Floats, Ints
 from estimation_engine.estimates import ROWS_BY_SKEWNESS
+from lazy_dataclasses import dataclass
 
 Exact = NDArray[np.object_]
 """Python's integers."""

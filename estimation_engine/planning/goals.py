@@ -5,12 +5,12 @@ A goal turns into the largest variance that an estimate may have. Cochran 1977, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import inf, sqrt
 
 from contract.answers import AtConfidence
 from contract.words import GoalInterval, GoalKind
 from estimation_engine.intervals import t_quantile, wilson_interval
+from lazy_dataclasses import dataclass
 
 
 def random_size(square: float, wanted: float, population: float = inf) -> float:

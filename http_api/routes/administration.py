@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
 from flask import Response
@@ -17,6 +16,7 @@ from contract.requests.pages import PageRequest
 from http_api.access import SignedInBlueprint, access, caller, service
 from http_api.routes.row_responses import file_answer, file_response
 from http_api.schemas.contract import Listing, list_schema, listed, page_of
+from lazy_dataclasses import dataclass
 from parquet_tables.exports import MEDIA_TYPES
 from storage.accounts.audit_trail import list_entries
 from storage.certificates.keys import PublicKey, list_public_keys

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, cast
 
 from application.administration.grantees import find_grantee, find_member
@@ -16,6 +15,7 @@ from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.deleted import Binned, binned
 from http_api.routes.versions import CommitTable, commit_tables
 from http_api.schemas.contract import Listing, list_schema, listed, page_of
+from lazy_dataclasses import dataclass
 from storage.accounts.audit_trail import ObjectType
 from storage.accounts.datasets import (
     DatasetFilters,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from application.identity.bin import (
@@ -18,6 +17,7 @@ from contract.requests.administration import BinRequest, RestoreRequest
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.schemas.base import MessageOut
 from http_api.schemas.contract import Listing, list_schema, listed
+from lazy_dataclasses import dataclass
 from storage.versions.bin import KINDS_HELP, NAME_HELP, BinEntry, list_bin
 
 blueprint = SignedInBlueprint("bin", __name__, url_prefix="/api/bin", tag="Bin")

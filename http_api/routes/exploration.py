@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, get_args
 
 from flask import Response, jsonify, request
@@ -18,6 +17,7 @@ from http_api.routes.row_responses import Rows, download, rows_of, rows_work
 from http_api.routes.submissions import completed, submission
 from http_api.schemas.jobs import JobAccepted, accepted
 from http_api.state import state
+from lazy_dataclasses import dataclass
 from service.sql_queries import QueryRows, query_at_once
 from service.tables.open_tables import RESULT, open_table, output_of
 from service.tables.reports import JobReport, job_report

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -61,6 +61,7 @@ from http_api.schemas.contract import (
     listed,
     page_of,
 )
+from lazy_dataclasses import dataclass
 from parquet_tables.exports import MEDIA_TYPES
 from presentation import html
 from presentation.xlsx import write_sections

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Annotated
 
 from application.administration.grantees import find_member
@@ -18,6 +17,7 @@ from contract.requests.accounts import (
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.schemas.base import MessageOut
 from http_api.schemas.contract import Listing, list_schema, listed
+from lazy_dataclasses import dataclass
 from storage.accounts.groups import (
     Group,
     add_group,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import wraps
 from pathlib import PurePath, PureWindowsPath
 from typing import Any, cast
@@ -32,6 +31,7 @@ from http_api.routes.submissions import submission
 from http_api.schemas.fields import check_name, check_text
 from http_api.schemas.jobs import JobAccepted, accepted
 from http_api.server.uploads import written_path
+from lazy_dataclasses import dataclass
 
 blueprint = SignedInBlueprint("imports", __name__, url_prefix="/api/datasets", tag="Import")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import wraps
 from hashlib import sha256
 from typing import Any, cast
@@ -21,6 +20,7 @@ from http_api.routes.submissions import submission
 from http_api.schemas.contract import Listing, answer_schema, list_schema, listed
 from http_api.schemas.jobs import JobAccepted, accepted
 from http_api.state import state
+from lazy_dataclasses import dataclass
 from service.service import Service
 from storage.accounts.datasets import get_dataset
 from storage.accounts.tokens import find_token_user

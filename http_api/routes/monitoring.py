@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from apiflask import APIBlueprint, abort
@@ -12,6 +11,7 @@ from prometheus_client.exposition import choose_encoder
 from http_api.access import bearer, caller, service, without_query
 from http_api.schemas.contract import answer_schema
 from http_api.state import state
+from lazy_dataclasses import dataclass
 from storage.maintenance.health import check_room
 
 blueprint = APIBlueprint("service", __name__, tag="Service")

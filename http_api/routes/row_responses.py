@@ -6,7 +6,6 @@ import csv
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,6 +17,7 @@ from contract.requests.pages import DEFAULT_PAGE
 from contract.requests.tables import RowsRequest
 from domain_errors import InvalidRequest
 from http_api.access import access, caller, service
+from lazy_dataclasses import dataclass
 from parquet_tables.exports import MEDIA_TYPES, ExportFormat, export_rows
 from parquet_tables.tables import Column, TableFiles, UnknownColumn
 from presentation.content import Section

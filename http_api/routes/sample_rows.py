@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 from flask import Response
@@ -19,6 +18,7 @@ from contract.requests.tables import CurrentRowsRequest, RowsRequest, SampleRows
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.row_responses import Rows, download, rows_of, rows_work
 from http_api.routes.submissions import completed, require_type
+from lazy_dataclasses import dataclass
 from service.sampling_parameters import recorded_parts
 from service.tables.current_rows import ReadAgain, current_rows
 from service.tables.open_tables import (

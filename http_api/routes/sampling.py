@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Annotated, Any
 
 from marshmallow import fields
@@ -40,9 +40,10 @@ from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.submissions import submission
 from http_api.schemas import out
 from http_api.schemas.base import MessageOut, PageOut
-from http_api.schemas.contract import Listing, answer_schema, body_schema, list_schema, listed
+from http_api.schemas.contract import Listing, answer_schema, list_schema, listed
 from http_api.schemas.jobs import JobAccepted, accepted
 from http_api.schemas.sizes import SizeIn
+from lazy_dataclasses import dataclass
 from sampling_engine import METHODS, StratifiedMethod, method_class
 from sampling_engine.filters import OPERATORS
 from service.sampling_parameters import DrawnSeeds, seeded_rounds, stated_rounds
@@ -70,7 +71,7 @@ class PlanAnswer(DrawPlan):
     registered: Annotated[RegisteredPlan | None, Help("With `commit`: the registered plan.")]
 
 
-@blueprint.post("/jobs", body=body_schema(DrawJobRequest), output=JobAccepted)
+@blueprint.post("/jobs", body=DrawJobRequest, output=JobAccepted)
 def create(dataset_id: int, given: DrawJobRequest) -> JobAccepted:
     """Draw a sample.
 
@@ -88,9 +89,7 @@ def create(dataset_id: int, given: DrawJobRequest) -> JobAccepted:
     return accepted(job, f"Sampling job created with {len(request.rounds)} rounds")
 
 
-@blueprint.post(
-    "/plan", body=body_schema(PlanRequest), output=answer_schema(PlanAnswer), only_reads=True
-)
+@blueprint.post("/plan", body=PlanRequest, output=PlanAnswer, only_reads=True)
 def plan_of(dataset_id: int, given: PlanRequest) -> PlanAnswer:
     """Plan a draw.
 
@@ -115,9 +114,7 @@ def plans(dataset_id: int, query: PageRequest) -> Listing:
     return listed(list_plans(service(), dataset_id, query.offset, query.limit), query)
 
 
-@blueprint.post(
-    "/sample", body=body_schema(AtOnceRequest), output=answer_schema(DrawnAtOnce), only_reads=True
-)
+@blueprint.post("/sample", body=AtOnceRequest, output=DrawnAtOnce, only_reads=True)
 def sample(dataset_id: int, given: AtOnceRequest) -> DrawnAtOnce:
     """Draw up to 10,000 rows at once.
 
@@ -182,9 +179,7 @@ def strata(dataset_id: int, given: StrataRequest) -> StrataAnswer:
     return found
 
 
-@blueprint.post(
-    "/filters", body=body_schema(FilterRequest), output=answer_schema(FilterShapes), only_reads=True
-)
+@blueprint.post("/filters", body=FilterRequest, output=FilterShapes, only_reads=True)
 def filters(dataset_id: int, given: FilterRequest) -> FilterShapes:
     """A filter in both forms, and the number of rows that match.
 
@@ -198,8 +193,8 @@ def filters(dataset_id: int, given: FilterRequest) -> FilterShapes:
 
 @blueprint.post(
     "/column-samples",
-    body=body_schema(ColumnSamplesRequest),
-    output=answer_schema(ColumnSamples),
+    body=ColumnSamplesRequest,
+    output=ColumnSamples,
     only_reads=True,
 )
 def column_samples(dataset_id: int, given: ColumnSamplesRequest) -> ColumnSamples:
@@ -250,7 +245,7 @@ class MethodsAnswer:
     supported_operators: list[str]
 
 
-@blueprint.get("/sampling-methods", output=answer_schema(MethodsAnswer))
+@blueprint.get("/sampling-methods", output=MethodsAnswer)
 def methods(dataset_id: int) -> MethodsAnswer:
     """The methods with their parameters, and the filters' operators."""
     caller().dataset(dataset_id, "read")
@@ -361,7 +356,7 @@ def _stated(body: dict[str, Any], *, recorded: bool) -> dict[str, Any]:
     return {**body, "rounds": stated_rounds(body["rounds"], recorded=recorded)}
 
 
-@templates_blueprint.post("", body=body_schema(TemplateRequest), output=answer_schema(DrawTemplate))
+@templates_blueprint.post("", body=TemplateRequest, output=DrawTemplate)
 def keep(given: TemplateRequest) -> DrawTemplate:
     """Save a draw as a template."""
     with caller().writing() as tx:
@@ -378,8 +373,8 @@ def keep(given: TemplateRequest) -> DrawTemplate:
 
 @templates_blueprint.patch(
     "/<int:template_id>",
-    body=body_schema(TemplateChangeRequest),
-    output=answer_schema(DrawTemplate),
+    body=TemplateChangeRequest,
+    output=DrawTemplate,
 )
 def change(template_id: int, given: TemplateChangeRequest) -> DrawTemplate:
     """Change the name of one of my templates, replace its draw, or both."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from application.identity.search import Hit, search
 from contract.requests.administration import SearchRequest
 from http_api.access import SignedInBlueprint, caller
+from lazy_dataclasses import dataclass
 
 blueprint = SignedInBlueprint("search", __name__, url_prefix="/api/search", tag="Search")
 

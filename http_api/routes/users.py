@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import Annotated
@@ -34,6 +33,7 @@ from http_api.access import (
 )
 from http_api.schemas.base import MessageOut
 from http_api.schemas.contract import Listing, answer_schema, body_schema, list_schema, listed
+from lazy_dataclasses import dataclass
 from storage.accounts.tokens import (
     Token,
     issue_token,

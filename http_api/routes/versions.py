@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from flask import Response
@@ -32,6 +31,7 @@ from http_api.routes.row_responses import (
     rows_work,
 )
 from http_api.schemas.contract import Listing, list_schema, listed
+from lazy_dataclasses import dataclass
 from parquet_tables.tables import Column
 from service.tables.open_tables import OpenTable, open_commit, open_table
 from service.tables.reports import cached_profile

@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import math
 import re
+import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from apiflask import Schema
@@ -52,6 +52,7 @@ from http_api.schemas.fields import (
     kind_of,
 )
 from http_api.schemas.filters import AnyValue, FiltersField
+from lazy_dataclasses import dataclass
 
 
 class _Contract:
@@ -91,6 +92,8 @@ class _Contract:
 BASES: dict[type[Request], type[StrictSchema]] = {}
 """The base of the schemas of some requests and of those derived from them."""
 _SCHEMAS: dict[tuple[type[Request], type[StrictSchema]], type[Any]] = {}
+_MAKING = threading.RLock()
+"""Held while schemas are made at first use, so that none is made twice."""
 
 
 def body_schema(request: type[Request]) -> type[StrictSchema]:
@@ -119,14 +122,15 @@ def _schema(
     ending: str,
     make: Callable[[Declared], fields.Field[Any]],
 ) -> type[Any]:
-    if (request, base) not in _SCHEMAS:
-        members: dict[str, Any] = {each.name: make(each) for each in declared(request)}
-        members |= {"request": request, "aliases": request.aliases, "__doc__": request.__doc__}
-        if request.or_json is not None:
-            members["or_json"] = body_schema(request.or_json)
-        name = request.__name__.removesuffix("Request") + ending
-        _SCHEMAS[request, base] = type(name, (_Contract, base), members)
-    return _SCHEMAS[request, base]
+    with _MAKING:
+        if (request, base) not in _SCHEMAS:
+            members: dict[str, Any] = {each.name: make(each) for each in declared(request)}
+            members |= {"request": request, "aliases": request.aliases, "__doc__": request.__doc__}
+            if request.or_json is not None:
+                members["or_json"] = body_schema(request.or_json)
+            name = request.__name__.removesuffix("Request") + ending
+            _SCHEMAS[request, base] = type(name, (_Contract, base), members)
+        return _SCHEMAS[request, base]
 
 
 def _of_query(own: Declared) -> fields.Field[Any]:
@@ -439,14 +443,15 @@ def _name_of(answer: type[Any]) -> str:
 
 def answer_schema(answer: type[Any], *, in_list: bool = False) -> type[PlainSchema]:
     """The schema of an answer, or of one as an item of a list."""
-    own = answer_fields(answer, in_list=in_list)
-    is_brief = in_list and len(own) < len(answer_fields(answer))
-    if (answer, is_brief) not in _ANSWERS:
-        members: dict[str, Any] = {each.key: _answered(each) for each in own}
-        members["__doc__"] = answer.__doc__
-        name = f"{_name_of(answer)}{'InList' if is_brief else ''}Out"
-        _ANSWERS[answer, is_brief] = type(name, (PlainSchema,), members)
-    return _ANSWERS[answer, is_brief]
+    with _MAKING:
+        own = answer_fields(answer, in_list=in_list)
+        is_brief = in_list and len(own) < len(answer_fields(answer))
+        if (answer, is_brief) not in _ANSWERS:
+            members: dict[str, Any] = {each.key: _answered(each) for each in own}
+            members["__doc__"] = answer.__doc__
+            name = f"{_name_of(answer)}{'InList' if is_brief else ''}Out"
+            _ANSWERS[answer, is_brief] = type(name, (PlainSchema,), members)
+        return _ANSWERS[answer, is_brief]
 
 
 @dataclass(frozen=True)
@@ -460,13 +465,26 @@ class Listing:
     job_id: str | None = None
 
 
+MakeSchema = Callable[[], type[Schema]]
+"""Makes a schema at its first call, and returns it at each."""
+
+
 def list_schema(
     name: str, item: type[Any], help_: str | None = None, *, of_job: bool = False
-) -> type[Schema]:
-    """The schema of a listing, whose items have this name."""
-    members: dict[str, Any] = {"job_id": out.string()} if of_job else {}
-    members[name] = out.list_of(answer_schema(item, in_list=True), help_, attribute="items")
-    return type(f"{_name_of(item)}ListOut", (PlainSchema, PageOut), members)
+) -> MakeSchema:
+    """What makes the schema of a listing, whose items have this name."""
+    made: list[type[Schema]] = []
+
+    def make() -> type[Schema]:
+        with _MAKING:
+            if not made:
+                members: dict[str, Any] = {"job_id": out.string()} if of_job else {}
+                items = answer_schema(item, in_list=True)
+                members[name] = out.list_of(items, help_, attribute="items")
+                made.append(type(f"{_name_of(item)}ListOut", (PlainSchema, PageOut), members))
+            return made[0]
+
+    return make
 
 
 def listed(

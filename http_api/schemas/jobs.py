@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from contract.jobs import Status
+from lazy_dataclasses import dataclass
 from storage.jobs.jobs import JobRecord
 
 

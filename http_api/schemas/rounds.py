@@ -6,7 +6,8 @@ table's columns and rows is checked there.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, replace
 from difflib import get_close_matches
 from typing import Any, ClassVar
@@ -133,13 +134,35 @@ def _round_schema(method: type[Method]) -> type[RoundIn]:
     return type(f"{prefix}RoundIn", (RoundIn,), members)
 
 
-ROUND_SCHEMAS = {
-    name: schema
-    for method in METHOD_CLASSES
-    for schema in [_round_schema(method)]
-    for name in (method.key, *method.other_names)
-}
-"""The schema of each method under each of its names."""
+class RoundSchemas(Mapping[str, type[RoundIn]]):
+    """The schema of each method under each of its names; one is made at its first use."""
+
+    def __init__(self) -> None:
+        self._methods = {
+            name: method for method in METHOD_CLASSES for name in (method.key, *method.other_names)
+        }
+        self._schemas: dict[type[Method], type[RoundIn]] = {}
+        self._making = threading.Lock()
+
+    def __getitem__(self, name: str) -> type[RoundIn]:
+        """The schema of a method."""
+        method = self._methods[name]
+        with self._making:
+            if method not in self._schemas:
+                self._schemas[method] = _round_schema(method)
+            return self._schemas[method]
+
+    def __contains__(self, name: object) -> bool:
+        """Whether there is such a method."""
+        return name in self._methods
+
+    def __iter__(self) -> Iterator[str]:
+        """All names of methods."""
+        return iter(self._methods)
+
+    def __len__(self) -> int:
+        """The number of names."""
+        return len(self._methods)
 
 
 class AnyRoundIn(OneOfSchema):
@@ -147,7 +170,7 @@ class AnyRoundIn(OneOfSchema):
 
     type_field = "method"
     type_field_remove = False
-    type_schemas = ROUND_SCHEMAS
+    type_schemas = RoundSchemas()
 
     def _load(self, data: Any, **kwargs: Any) -> Any:
         if not isinstance(data, dict):

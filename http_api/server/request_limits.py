@@ -15,7 +15,7 @@ import socket
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from waitress.channel import HTTPChannel
@@ -26,6 +26,7 @@ from waitress.utilities import BadRequest
 from application.throttle import HELD
 from http_api.server.headers import HEADER, HEADERS, request_id
 from http_api.server.problems import PROBLEM, RETRY_AFTER_S, TOO_LARGE, problem_document
+from lazy_dataclasses import dataclass
 from service.errors import unexpected_error
 from service.log_context import logged_with
 from service.settings import ServiceLimits

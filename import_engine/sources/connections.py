@@ -13,7 +13,7 @@ import stat
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from domain_errors import DomainError
@@ -36,6 +36,7 @@ from import_engine.sources.uris import (
     allowing_prefix,
     parse_uri,
 )
+from lazy_dataclasses import dataclass
 from operating_system import read_at
 
 if TYPE_CHECKING:

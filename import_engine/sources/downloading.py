@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from import_engine.errors import UnreadableFile
@@ -12,6 +12,7 @@ from import_engine.formats import Format, format_of_name
 from import_engine.sources.reading import SourceUnavailable, file_names, open_source
 from import_engine.sources.uris import SourceUri
 from import_engine.work import ImportedTable
+from lazy_dataclasses import dataclass
 from parquet_tables.columns import Column
 from parquet_tables.progress import ProgressCallback, progress_part
 

@@ -13,7 +13,7 @@ import re
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from http import HTTPStatus
 from pathlib import Path
@@ -23,7 +23,15 @@ from contract.words import VersionedFormat
 from domain_errors import DomainError
 from import_engine.sources.exchange import Exchange, Overdue
 from import_engine.sources.uris import SourceUri, is_link_local
-from operating_system import IS_WINDOWS, entries_below, open_below, open_in, read_at, real_path
+from lazy_dataclasses import dataclass
+from operating_system import (
+    IS_WINDOWS,
+    entries_below,
+    open_below,
+    open_in,
+    read_at,
+    real_path,
+)
 
 if TYPE_CHECKING:
     import httpx

@@ -10,12 +10,13 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
 from contract.requests.submitting import MAX_URI_LENGTH
 from domain_errors import DomainError
+from lazy_dataclasses import dataclass
 from operating_system import PrivateFolder
 
 SCHEMES = ("https", "http", "s3", "gs", "az", "file")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date, datetime, time
 from decimal import Decimal
 
@@ -23,6 +23,7 @@ from domain_errors import DomainError
 from import_engine.attaching import FileSchema, Footer, UnservableFile
 from import_engine.errors import UnreadableFile
 from import_engine.sources.uris import SourceUri
+from lazy_dataclasses import dataclass
 from parquet_tables.footers.relaid import encoded, is_constant_type
 from parquet_tables.layouts import LaidColumn
 from parquet_tables.names import settle_names

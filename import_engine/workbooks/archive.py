@@ -16,13 +16,13 @@ import zipfile
 import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 from xml.etree.ElementTree import Element, ParseError, fromstring
 from xml.parsers import expat
 
 from import_engine.errors import MIB, UnreadableFile, WorkbookTooLarge
+from lazy_dataclasses import dataclass
 
 DAMAGED = "The workbook is cut off or damaged. Save it again as .xlsx."
 CONTENT_TYPES = "[Content_Types].xml"

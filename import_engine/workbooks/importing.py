@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from contract.requests.importing import ReadOptions
@@ -15,6 +14,7 @@ from domain_errors import DomainError
 from import_engine.errors import TypeMisfit, UnreadableFile, WorkbookTooLarge
 from import_engine.options import DETECT_ALL, InvalidOption, require_applicable
 from import_engine.work import ImportedTable, ImportWork
+from lazy_dataclasses import dataclass
 from operating_system import ended_by_cpu_limit, ended_by_memory_limit
 from parquet_tables.child_process import ChildDied, ask_child, line_of
 from parquet_tables.child_side import decoded

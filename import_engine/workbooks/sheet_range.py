@@ -7,7 +7,7 @@ missing, and its rows only if some are left out.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import duckdb
@@ -23,6 +23,7 @@ from import_engine.table_edges import (
     kept_total_note,
     left_out_note,
 )
+from lazy_dataclasses import dataclass
 from parquet_tables.database import registered
 from parquet_tables.quoting import positional_names
 

@@ -12,7 +12,7 @@ import logging
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +60,7 @@ from import_engine.workbooks.sheet_range import (
     given_range,
     without_footer,
 )
+from lazy_dataclasses import dataclass
 from parquet_tables.child_side import ProcessLimits, serve_one
 from parquet_tables.columns import Column, Stored, stored_as
 from parquet_tables.database import ParquetDatabase, registered

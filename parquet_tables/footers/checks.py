@@ -7,12 +7,12 @@ whether the statistics are theirs. Used before a file is attached or imported.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
 import duckdb
 
+from lazy_dataclasses import dataclass
 from parquet_tables.columns import Column, DataType
 from parquet_tables.footers.structures import (
     MAGIC,

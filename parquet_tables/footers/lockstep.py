@@ -8,11 +8,11 @@ itself, is left to :mod:`parquet_tables.footers.checks`, which says why.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lazy_dataclasses import dataclass
 from parquet_tables.footers.structures import MAGIC
 
 Int64s = NDArray[np.int64]

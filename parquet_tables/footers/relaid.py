@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal, localcontext
 
+from lazy_dataclasses import dataclass
 from parquet_tables.columns import DataType
 from parquet_tables.footers.structures import MAGIC, StrangeFooter, Walk, skipped
 from parquet_tables.layouts import FileLayout, LaidColumn

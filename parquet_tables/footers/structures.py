@@ -8,8 +8,9 @@ Both are structures of Thrift's compact protocol.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import pairwise
+
+from lazy_dataclasses import dataclass
 
 MAGIC = b"PAR1"
 TAIL_BYTES = 8

@@ -11,7 +11,6 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
@@ -24,6 +23,7 @@ from numpy.typing import NDArray
 
 from contract.words import Duplicates
 from domain_errors import NUMBER_KEYS, DomainError, counted
+from lazy_dataclasses import dataclass
 from operating_system import read_at
 from parquet_tables.cached_files import (
     CHECKSUM_BYTES,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
 from uuid import UUID
 
 from domain_errors import DomainError
+from lazy_dataclasses import dataclass
 from parquet_tables.row_keys.canonical import KeyValue
 from parquet_tables.tables import Column
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from itertools import accumulate, count, pairwise
 from math import ceil, floor, inf, isfinite, log10
@@ -16,6 +15,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from lazy_dataclasses import dataclass
 from parquet_tables.rows import Statement
 from profiling_engine.columns.kinds import Axis, Number
 from profiling_engine.columns.passes import DEVIATIONS, ColumnScan, PassTotals, Source, rows

@@ -7,10 +7,10 @@ nothing is rounded.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from decimal import Context, Decimal
 from typing import Literal
 
+from lazy_dataclasses import dataclass
 from parquet_tables.columns import DataType, as_integer
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.tables import Column

@@ -12,7 +12,6 @@ largest. If the rounding may change the first 12 digits of a sum, the figure is 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from math import frexp
@@ -20,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from lazy_dataclasses import dataclass
 from profiling_engine.columns.axis import (
     AxisFigures,
     Extent,

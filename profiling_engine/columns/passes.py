@@ -11,7 +11,7 @@ import hashlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from typing import Any, Literal
 
@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contract.fields import DEFAULT_CONFIDENCE
+from lazy_dataclasses import dataclass
 from parquet_tables.json_values import shown_expression
 from parquet_tables.progress import (
     ProgressCallback,

@@ -5,9 +5,10 @@ A part is None if the column's kind doesn't have it, and is omitted from the JSO
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any, Literal, TypedDict
 
+from lazy_dataclasses import dataclass
 from parquet_tables.json_values import json_value
 from profiling_engine.columns.kinds import Kind
 

@@ -8,7 +8,7 @@ values their most frequent ones. The ``filters`` of a part select its rows.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from decimal import ROUND_FLOOR, Decimal
 from itertools import pairwise
@@ -18,6 +18,7 @@ import duckdb
 
 from contract.answers import Hidden
 from contract.declarations import Help
+from lazy_dataclasses import dataclass
 from parquet_tables.json_values import json_value
 from parquet_tables.quoting import (
     positional_names,
@@ -65,6 +66,9 @@ class SummaryLimits:
     block_rows: int = 16_384
 
 
+DEFAULT_LIMITS = SummaryLimits()
+
+
 @dataclass(frozen=True)
 class ChartBar:
     """One bar: its label, its rows, and the filter expression that selects them."""
@@ -109,7 +113,7 @@ def summarise(
     table: TableFiles,
     columns: Sequence[Column],
     view: RowView,
-    limits: SummaryLimits = SummaryLimits(),
+    limits: SummaryLimits = DEFAULT_LIMITS,
 ) -> list[ColumnSummary]:
     """Summarise some columns of the rows of a view."""
     is_sampled = table.row_count > limits.exact_rows

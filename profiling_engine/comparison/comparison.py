@@ -8,12 +8,12 @@ table is in memory at a time.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 import duckdb
 
 from domain_errors import counted, percent_text
+from lazy_dataclasses import dataclass
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import ProgressCallback, ignore_progress, without_progress
 from parquet_tables.tables import Column

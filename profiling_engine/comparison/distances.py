@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal, TypedDict
 
@@ -16,6 +16,7 @@ import duckdb
 import numpy as np
 
 from contract.declarations import Help
+from lazy_dataclasses import dataclass
 from parquet_tables.tables import Column
 from profiling_engine.columns.kinds import kind_of
 from profiling_engine.comparison.compared_table import (

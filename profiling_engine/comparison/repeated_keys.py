@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import duckdb
 import numpy as np
 
+from lazy_dataclasses import dataclass
 from parquet_tables.database import registered
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.row_keys.canonical import can_be_in_key, key_text, value_text

@@ -7,7 +7,7 @@ its memory limit; only the rows that differ are then read and written. Used by e
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from itertools import repeat
 from pathlib import Path
 
@@ -15,6 +15,7 @@ import duckdb
 import numpy as np
 
 from contract.words import Duplicates
+from lazy_dataclasses import dataclass
 from parquet_tables.database import ParquetDatabase, registered
 from parquet_tables.names import settle_names
 from parquet_tables.progress import (

@@ -7,12 +7,12 @@ now, or another row that a sampled key has by now.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 import numpy as np
 
+from lazy_dataclasses import dataclass
 from parquet_tables.database import ParquetDatabase, registered
 from parquet_tables.names import folded
 from parquet_tables.quoting import quote_identifier, quote_text

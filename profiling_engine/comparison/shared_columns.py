@@ -8,11 +8,11 @@ lost either way.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import combinations
 
 import duckdb
 
+from lazy_dataclasses import dataclass
 from parquet_tables.names import DRAWN_COLUMNS, folded, is_identifier_name
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.row_keys.canonical import can_be_in_key

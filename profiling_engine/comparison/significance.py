@@ -10,11 +10,12 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from lazy_dataclasses import dataclass
 from profiling_engine.comparison.compared_table import (
     Bools,
     ColumnValues,

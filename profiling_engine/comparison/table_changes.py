@@ -7,7 +7,7 @@ order of the rows.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal, localcontext
 from itertools import islice
 from typing import Annotated, TypedDict
@@ -15,6 +15,7 @@ from typing import Annotated, TypedDict
 import duckdb
 
 from contract.declarations import Help
+from lazy_dataclasses import dataclass
 from parquet_tables.progress import ProgressCallback, ignore_progress, progress_part
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.rows import scan_statement

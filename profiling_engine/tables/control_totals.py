@@ -8,13 +8,13 @@ that identify rows, such as account numbers, are marked: their sums mean little.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from itertools import compress
 from typing import Any
 
 import duckdb
 
+from lazy_dataclasses import dataclass
 from parquet_tables.columns import Column
 from parquet_tables.names import is_identifier_name
 from parquet_tables.progress import ProgressCallback, execute_watched, ignore_progress

@@ -7,7 +7,6 @@ profile's sample. Patterns are exact. The seed determines the random rows.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import combinations, compress
 from typing import Any, Literal
 
@@ -15,6 +14,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from lazy_dataclasses import dataclass
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import ProgressCallback, ignore_progress, progress_part, watched
 from parquet_tables.quoting import quote_identifier

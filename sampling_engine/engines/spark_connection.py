@@ -13,11 +13,12 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import reduce
 from typing import Any, Literal, TypeVar
 
 from domain_errors import DomainError
+from lazy_dataclasses import dataclass
 from parquet_tables.database import require_time
 from parquet_tables.progress import ProgressCallback
 from parquet_tables.rows import Statement

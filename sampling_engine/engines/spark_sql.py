@@ -13,10 +13,10 @@ in the other mode, from the view ``numbered`` of all that a draw reads; both kee
 from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass
 from functools import singledispatch
 from typing import Any
 
+from lazy_dataclasses import dataclass
 from parquet_tables.row_keys.digests import EXAMPLES, MAX_NUMBERED
 from parquet_tables.rows import Statement
 from parquet_tables.tables import Column

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 from domain_errors import DomainError
+from lazy_dataclasses import dataclass
 from parquet_tables.tables import Column, TableFiles, UnknownColumn
 
 Takes = Literal["value", "list", "pair", "pattern", "nothing"]

@@ -7,11 +7,11 @@ NULL, TRUE and FALSE are columns only in quotes.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Literal
 
+from lazy_dataclasses import dataclass
 from parquet_tables.quoting import shown_identifier
 from parquet_tables.tables import Column, TableFiles, UnknownColumn
 from sampling_engine.filters import predicates

@@ -7,11 +7,11 @@ that it can hold, so columns are never cast. NaN equals itself and is the larges
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property
 
+from lazy_dataclasses import dataclass
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.tables import Column
 from sampling_engine.filters.errors import Location

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from lazy_dataclasses import dataclass
 from parquet_tables.tables import Column
 from sampling_engine.filters.errors import Location
 from sampling_engine.filters.literals import RawValue, describe, parse_literal

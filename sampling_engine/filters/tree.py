@@ -7,10 +7,11 @@ least two parts, none of their own type.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal
 from enum import Enum
 
+from lazy_dataclasses import dataclass
 from parquet_tables.columns import DataType
 from parquet_tables.tables import Column
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from contract.declarations import Declared, declared
+from lazy_dataclasses import dataclass
 from sampling_engine.methods.cluster.declaration import ClusterMethod
 from sampling_engine.methods.method import Method
 from sampling_engine.methods.monetary_unit.declaration import MonetaryUnitMethod

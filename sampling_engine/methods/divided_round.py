@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lazy_dataclasses import dataclass
 from parquet_tables.progress import ProgressCallback, ignore_progress
 from parquet_tables.tables import TableFiles
 from sampling_engine.engines.engine import DrawState

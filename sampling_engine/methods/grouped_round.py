@@ -5,10 +5,11 @@ A random round has one stratum. In a cluster round the clusters are the strata.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
+from lazy_dataclasses import dataclass
 from parquet_tables.database import registered
 from parquet_tables.progress import ProgressCallback, ignore_progress, progress_part
 from sampling_engine.engines.duckdb_engine import eligible_pieces, stratum_pieces

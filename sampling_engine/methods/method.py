@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from itertools import chain
 from typing import Any, ClassVar, Literal, Self
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from contract.declarations import Declared, Request, declared
 from contract.fields import GroupColumn, Mapped, NumberColumn
 from contract.requests.draw import DRAW_VERSION
+from lazy_dataclasses import dataclass
 from parquet_tables.progress import ProgressCallback, ignore_progress
 from parquet_tables.row_keys.canonical import InvalidKey
 from parquet_tables.row_keys.digests import RowKey

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lazy_dataclasses import dataclass
 from parquet_tables.progress import ProgressCallback
 from sampling_engine.methods.grouped_round import GroupedRound
 from sampling_engine.methods.method import NO_ROW, EligibleRows, Method, least_left, total_size

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
 import numpy as np
@@ -21,6 +21,7 @@ from contract.fields import (
     NumberColumn,
     SizeKind,
 )
+from lazy_dataclasses import dataclass
 from parquet_tables.progress import ProgressCallback
 from parquet_tables.tables import Column, TableFiles
 from sampling_engine.allocation import (

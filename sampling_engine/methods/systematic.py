@@ -6,7 +6,7 @@ theory and methods".
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from contract.declarations import Help, Initial, Title, UsedWith
 from contract.fields import Bounds, Count
+from lazy_dataclasses import dataclass
 from parquet_tables.progress import ProgressCallback, ignore_progress
 from parquet_tables.tables import TableFiles
 from sampling_engine.engines.duckdb_engine import DUCKDB, eligible_pieces

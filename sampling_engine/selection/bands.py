@@ -7,13 +7,13 @@ last no upper limit. Missing values and NaN are a stratum of their own.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
 from math import ceil
 
 from contract.requests.draw import MAX_BREAKS, MAX_LABEL_LENGTH
+from lazy_dataclasses import dataclass
 from parquet_tables.columns import DataType
 from parquet_tables.quoting import quote_identifier, quote_text
 from parquet_tables.tables import Column

@@ -5,11 +5,10 @@ Both give the same rows. The planner chooses by cost.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
+from lazy_dataclasses import dataclass
 from parquet_tables.progress import ProgressCallback, progress_part
 from sampling_engine.engines.engine import DrawState
 from sampling_engine.errors import RowsMissing

@@ -9,9 +9,9 @@ which needs a third of the time and the memory of a window with an order.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
+from lazy_dataclasses import dataclass
 from parquet_tables.tables import Column
 
 SortOrder = Literal["serpentine", "nested"]

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import duckdb
 
+from lazy_dataclasses import dataclass
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.rows import RowSet, Statement
 from parquet_tables.tables import Column, TableFiles

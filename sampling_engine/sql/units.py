@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
+from lazy_dataclasses import dataclass
 from parquet_tables.columns import as_integer
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.tables import Column

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from contextvars import copy_context
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -42,6 +42,7 @@ from import_engine.sources.uris import SourceUri
 from import_engine.table_formats.delta import read_delta
 from import_engine.table_formats.iceberg import read_iceberg
 from import_engine.table_formats.snapshots import Snapshot, constants, laid_out
+from lazy_dataclasses import dataclass
 from parquet_tables.attached import VersionReader
 from parquet_tables.columns import AttachedPath
 from parquet_tables.database import ParquetDatabase

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from contract.requests.data_contract import ContractColumn, DataContractRequest
 from contract.words import ContractTerm
 from domain_errors import DomainError, counted
+from lazy_dataclasses import dataclass
 from parquet_tables.columns import Column
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import ProgressCallback, execute_watched, ignore_progress

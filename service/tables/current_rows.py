@@ -9,7 +9,6 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +17,7 @@ import numpy as np
 from contract.declarations import Help
 from contract.requests.tables import CurrentRowsRequest
 from domain_errors import counted
+from lazy_dataclasses import dataclass
 from parquet_tables.names import folded
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.rows import page_statement

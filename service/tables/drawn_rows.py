@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 
 from domain_errors import DomainError
+from lazy_dataclasses import dataclass
 from parquet_tables.rows import page_statement
 from parquet_tables.tables import TableFiles
 from service.service import Service

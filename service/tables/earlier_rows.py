@@ -6,13 +6,14 @@ import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from domain_errors import DomainError, counted
+from lazy_dataclasses import dataclass
 from parquet_tables.cached_files import (
     INTEGERS_SUFFIX,
     cache_path,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from domain_errors import choices_sentence
+from lazy_dataclasses import dataclass
 from parquet_tables.rows import read_ordinals
 from parquet_tables.tables import Int64s, TableFiles
 from service.service import Service

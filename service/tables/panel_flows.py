@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from secrets import token_hex
@@ -13,6 +12,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from numpy.typing import NDArray
 
+from lazy_dataclasses import dataclass
 from parquet_tables.cached_files import INTEGERS_SUFFIX, cache_path, read_integers, write_integers
 from parquet_tables.rows import page_statement
 from parquet_tables.tables import Int64s, TableFiles

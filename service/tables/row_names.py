@@ -9,11 +9,12 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import numpy as np
 
 from domain_errors import DomainError
+from lazy_dataclasses import dataclass
 from parquet_tables.database import registered
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.row_keys.canonical import value_text

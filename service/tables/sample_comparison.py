@@ -10,12 +10,13 @@ import math
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, TypedDict
 
 from contract.declarations import Help
 from estimation_engine import UnsupportedDesign
+from lazy_dataclasses import dataclass
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import ProgressCallback, progress_part
 from parquet_tables.tables import TableFiles

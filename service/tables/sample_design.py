@@ -6,7 +6,7 @@ The design is that of the recorded draw, which is drawn again; recent ones are c
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -22,6 +22,7 @@ from estimation_engine.arrays import Floats
 from estimation_engine.designs import design_class
 from estimation_engine.designs.design import DrawnRows, DrawnStages, SamplePart
 from estimation_engine.designs.rounds import CombinedRound, Frame, RoundsDesign, combined_design
+from lazy_dataclasses import dataclass
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.tables import Column, Int64s, TableFiles
 from sampling_engine import (

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import math
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, TypedDict
 
 from contract.declarations import Help
+from lazy_dataclasses import dataclass
 from parquet_tables.cached_files import cache_path, read_cached, table_identity, write_cached
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import ProgressCallback, ignore_progress, progress_part

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from contract.answers import Hidden
 from contract.declarations import Help
 from contract.requests.administration import EntriesRequest
 from contract.words import Action
+from lazy_dataclasses import dataclass
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction
 from storage.sqlite.queries import Records, chosen_filters, first, json_text, run

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from contract.words import Level, Role
+from lazy_dataclasses import dataclass
 from storage.accounts.datasets import DatasetRecord, get_dataset
 from storage.accounts.tokens import find_token_user
 from storage.accounts.users import User

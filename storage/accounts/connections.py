@@ -7,8 +7,8 @@ environment and holds none. Manifests name a connection, so its name never chang
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from lazy_dataclasses import dataclass
 from storage.accounts.groups import Group
 from storage.accounts.users import User
 from storage.errors import Conflict, Forbidden, NotFound

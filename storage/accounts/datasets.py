@@ -10,13 +10,13 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import count
 from typing import Annotated, cast
 
 from contract.answers import Named
 from contract.declarations import Help
 from contract.words import LEVELS, Level
+from lazy_dataclasses import dataclass
 from storage.accounts.users import User
 from storage.errors import Conflict, NameTaken, NotFound
 from storage.sqlite.clock import Clock, timestamp

@@ -7,10 +7,10 @@ group have the same name.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Annotated
 
 from contract.declarations import Help
+from lazy_dataclasses import dataclass
 from storage.accounts.users import USERS, User, require_free_name
 from storage.errors import Conflict, NotFound
 from storage.sqlite.clock import Clock, timestamp

@@ -6,8 +6,7 @@ to somebody else later.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from lazy_dataclasses import dataclass
 from storage.accounts.users import DELETE_ACCESS, USERS, User
 from storage.sqlite.database import Transaction
 from storage.sqlite.queries import Records, all_rows, first, run, run_each

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated
 
 from contract.declarations import Help
 from contract.words import Role
+from lazy_dataclasses import dataclass
 from storage.accounts.groups import Group
 from storage.accounts.tokens import hash_secret
 from storage.accounts.users import User

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Literal
 
 from contract.declarations import Help
+from lazy_dataclasses import dataclass
 from storage.accounts.users import USERS, User
 from storage.errors import NotFound
 from storage.sqlite.clock import Clock, timestamp

@@ -6,11 +6,11 @@ can't sign in; their jobs and commits stay.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from contract.declarations import Help
 from contract.words import Role
+from lazy_dataclasses import dataclass
 from storage.errors import Conflict, NotFound
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 from contract.answers import Hidden, Named
 from contract.declarations import Help
 from contract.requests.findings import FindingRequest
 from contract.words import Outcome, ReviewAction, ReviewState
+from lazy_dataclasses import dataclass
 from storage.errors import Conflict
 from storage.jobs.jobs import JobRecord, get_job
 from storage.sqlite.clock import Clock, timestamp

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from lazy_dataclasses import dataclass
 from parquet_tables.columns import Column
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
+
+from lazy_dataclasses import dataclass
 
 Group = Literal["G1", "G2"]
 SIGNATURE_BYTES: dict[Group, int] = {"G1": 48, "G2": 96}

@@ -6,8 +6,8 @@ A sample gets a further certificate when rows were replaced after the last one.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 
+from lazy_dataclasses import dataclass
 from storage.errors import NotFound
 from storage.sqlite.database import Transaction
 from storage.sqlite.queries import Records, first, run

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import threading
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -21,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from contract.declarations import Help
+from lazy_dataclasses import dataclass
 from operating_system import sync_file, sync_folder
 from storage.certificates.envelopes import key_id, public_bytes
 from storage.errors import DamagedData

@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 from contract.declarations import Help
+from lazy_dataclasses import dataclass
 from storage.certificates.canonical_json import canonical_json, digest_of
 from storage.errors import NotFound
 from storage.sqlite.clock import Clock, timestamp

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from lazy_dataclasses import dataclass
 from storage.certificates.ledger import append_entry
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction

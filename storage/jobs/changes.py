@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal
 
+from lazy_dataclasses import dataclass
 from storage.sqlite.clock import seconds_between
 
 

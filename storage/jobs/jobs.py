@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from functools import cached_property
 from typing import Annotated, Any
 
 from contract.answers import Detail, Hidden
 from contract.declarations import Help
 from contract.jobs import PRIORITIES, JobNoun, Priority, RunType, Status
+from lazy_dataclasses import dataclass
 from storage.errors import Conflict, NotFound, StaleJob
 from storage.jobs.changes import ending_change
 from storage.jobs.kinds import JobKind, Lane, kind_of

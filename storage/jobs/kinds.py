@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Literal, get_args
 
 from contract.jobs import JobNoun, RunType
 from contract.words import Action
 from domain_errors import counted
+from lazy_dataclasses import dataclass
 
 Lane = Literal["short", "long"]
 LANES: tuple[Lane, ...] = get_args(Lane)

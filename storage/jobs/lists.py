@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from contract.jobs import Order, RunType
+from lazy_dataclasses import dataclass
 from storage.accounts.users import User
 from storage.jobs.jobs import JobRecord, jobs_by_seq
 from storage.sqlite.database import Transaction

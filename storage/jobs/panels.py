@@ -7,12 +7,12 @@ deleted is no wave, so the next one takes its number.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 from contract.answers import Hidden
 from contract.declarations import Help
 from contract.requests.draw import RoundJson
+from lazy_dataclasses import dataclass
 from storage.errors import Conflict, NotFound
 from storage.jobs.jobs import JobRecord, get_job
 from storage.sqlite.clock import Clock, timestamp

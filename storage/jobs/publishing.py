@@ -7,9 +7,10 @@ orphans, which the next start removes.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from lazy_dataclasses import dataclass
 from storage.accounts.audit_trail import THIS_PROCESS, record
 from storage.audit.findings import Continued, carry_over
 from storage.certificates.ledger import append_entry

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
+from lazy_dataclasses import dataclass
 from storage.errors import StaleJob
 from storage.jobs.changes import JobChange, ending_change
 from storage.jobs.jobs import JobRecord, get_job

@@ -6,13 +6,14 @@ repeats a step.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated
 
 from contract.answers import Hidden, Named
 from contract.declarations import Help
 from contract.words import RunState
+from lazy_dataclasses import dataclass
 from storage.jobs.schedules import (
     Problem,
     Schedule,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -17,6 +17,7 @@ from contract.declarations import Help
 from contract.requests.automation import EXCLUDE
 from contract.words import Misfire
 from domain_errors import DomainError, render
+from lazy_dataclasses import dataclass
 from storage.errors import Conflict, NotFound
 from storage.jobs.jobs import JobRecord, get_job
 from storage.sqlite.clock import Clock, timestamp

@@ -5,11 +5,11 @@ A user's waiting jobs are limited. A request with the same key returns the same 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from contract.jobs import PRIORITIES, Priority, RunType
+from lazy_dataclasses import dataclass
 from storage.accounts.audit_trail import MAX_SQL_LENGTH, THIS_PROCESS, Origin, record
 from storage.errors import Conflict, TooManyWaiting
 from storage.jobs.changes import JobChange

@@ -7,10 +7,10 @@ table is checked when it is used.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 from contract.declarations import Help
+from lazy_dataclasses import dataclass
 from storage.errors import Conflict, NotFound
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction

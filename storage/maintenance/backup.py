@@ -16,9 +16,9 @@ import sqlite3
 import tarfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
+from lazy_dataclasses import dataclass
 from operating_system import sync_file, sync_folder
 from storage.contents import BUILDING, DATABASE, PARTS, occupants, restored_parts
 from storage.errors import CannotOpenDatabase, Conflict, InvalidValue

@@ -9,9 +9,9 @@ import hashlib
 import sqlite3
 from collections.abc import Callable, Iterator, Set
 from contextlib import closing, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
+from lazy_dataclasses import dataclass
 from storage.certificates.ledger import all_ledger_faults
 from storage.errors import CannotOpenDatabase, NotFound
 from storage.maintenance.data_directory import DataDirectory

@@ -12,10 +12,11 @@ import os
 import sqlite3
 from collections.abc import Iterator, Set
 from contextlib import closing, contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 
+from lazy_dataclasses import dataclass
 from operating_system import lock_file, lock_folder
 from storage.contents import (
     BUILDING,

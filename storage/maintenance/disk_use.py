@@ -11,11 +11,11 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 from contract.declarations import Help
+from lazy_dataclasses import dataclass
 from storage.contents import DATABASE, database_files, file_sizes
 from storage.errors import NotWritable
 from storage.maintenance.data_directory import DataDirectory

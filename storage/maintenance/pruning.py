@@ -10,13 +10,14 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Set
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar, get_args
 
 from contract.declarations import Help
+from lazy_dataclasses import dataclass
 from parquet_tables.cached_files import INTEGERS_SUFFIX
 from storage.contents import FileOnDisk, cache_files, uploads
 from storage.maintenance.data_directory import DataDirectory

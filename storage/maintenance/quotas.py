@@ -9,12 +9,12 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
 from contract.declarations import Help
 from domain_errors import DomainError
+from lazy_dataclasses import dataclass
 from storage.sqlite.database import Database, Transaction
 from storage.sqlite.queries import all_rows, first, run
 from storage.versions.data_files import Adopt, DataFiles, StoredFile

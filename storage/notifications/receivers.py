@@ -10,12 +10,13 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Annotated, Literal, get_args
 
 from contract.answers import Hidden, Named
 from contract.declarations import Help
+from lazy_dataclasses import dataclass
 from storage.accounts.users import User
 from storage.errors import Conflict, NotFound
 from storage.sqlite.clock import Clock, timestamp

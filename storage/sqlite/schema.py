@@ -27,14 +27,28 @@ def schema_script() -> str:
     return (Path(package_dir).parent / "schema.sql").read_text(encoding="utf-8")
 
 
-def _created(*names: str) -> str:
-    """Build the statements of ``schema.sql`` that create some objects, in its order."""
+Objects = dict[tuple[str, str], str]
+"""Each object's SQL, by the object's type and name, in the order of their creation."""
+
+
+@cache
+def _expected() -> Objects:
     with closing(sqlite3.connect(":memory:")) as connection:
         connection.executescript(schema_script())
-        objects = connection.execute(
-            "SELECT name, sql FROM sqlite_schema ORDER BY rowid"
-        ).fetchall()
-    return ";\n".join(sql for name, sql in objects if name in names)
+        return _objects(connection)
+
+
+def _objects(connection: sqlite3.Connection) -> Objects:
+    rows = connection.execute(
+        "SELECT type, name, coalesce(sql, '') FROM sqlite_schema WHERE name NOT LIKE 'sqlite@_%' "
+        "ESCAPE '@' ORDER BY rowid"
+    )
+    return {(kind, name): sql for kind, name, sql in rows}
+
+
+def _created(*names: str) -> str:
+    """Build the statements of ``schema.sql`` that create some objects, in its order."""
+    return ";\n".join(sql for (_, name), sql in _expected().items() if name in names)
 
 
 _SCHEDULES_OF_15 = """
@@ -202,9 +216,6 @@ _TOKEN = re.compile(
     re.DOTALL | re.VERBOSE,
 )
 
-Objects = dict[tuple[str, str], str]
-"""Each object's SQL, by the object's type and name."""
-
 
 def table_names(connection: sqlite3.Connection) -> frozenset[str]:
     """Return the names of all tables except SQLite's own."""
@@ -239,21 +250,6 @@ def differences(connection: sqlite3.Connection) -> Iterator[str]:
             yield f'the {kind} "{name}" is unknown'
         elif not _same(present[kind, name], expected[kind, name]):
             yield f'the {kind} "{name}" differs'
-
-
-@cache
-def _expected() -> Objects:
-    with closing(sqlite3.connect(":memory:")) as connection:
-        connection.executescript(schema_script())
-        return _objects(connection)
-
-
-def _objects(connection: sqlite3.Connection) -> Objects:
-    rows = connection.execute(
-        "SELECT type, name, coalesce(sql, '') FROM sqlite_schema WHERE name NOT LIKE 'sqlite@_%' "
-        "ESCAPE '@'"
-    )
-    return {(kind, name): sql for kind, name, sql in rows}
 
 
 def _same(sql: str, other: str) -> bool:

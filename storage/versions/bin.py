@@ -7,12 +7,12 @@ deletes its data.
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from contract.answers import Hidden
 from contract.declarations import Help
 from contract.words import Level
+from lazy_dataclasses import dataclass
 from storage.accounts.datasets import remove_dataset
 from storage.accounts.users import User
 from storage.errors import NotFound

@@ -6,10 +6,11 @@ The order of columns changes nothing that a request depends on, so it is reporte
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Annotated, Any
 
 from contract.declarations import Help
+from lazy_dataclasses import dataclass
 from parquet_tables.columns import Column
 from storage.errors import ColumnsChanged
 from storage.sqlite.database import Transaction

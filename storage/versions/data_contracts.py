@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Annotated, Any, TypedDict
 
 from contract.answers import Hidden
 from contract.declarations import Help
 from contract.words import ApartState, ContractTerm
+from lazy_dataclasses import dataclass
 from storage.errors import Conflict, NotFound
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction

@@ -15,10 +15,10 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lazy_dataclasses import dataclass
 from operating_system import remove, replace_with_same, set_modified, sync_folder
 from parquet_tables.columns import AttachedPath
 from parquet_tables.layouts import FileLayout, LaidColumn

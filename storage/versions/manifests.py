@@ -9,11 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from contract.words import VERSION_NOUNS, Duplicates, VersionedFormat
 from domain_errors import choices_sentence
+from lazy_dataclasses import dataclass
 from parquet_tables.layouts import LaidColumn
 from parquet_tables.tables import Column, DataFile, Int64s, TableFiles
 from storage.errors import NotFound

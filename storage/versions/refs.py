@@ -11,11 +11,11 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from contract.declarations import Help
 from domain_errors import choices_sentence
+from lazy_dataclasses import dataclass
 from storage.accounts.users import User
 from storage.errors import Conflict, InvalidValue, NotFound, RefImmutable, RefMoved
 from storage.sqlite.clock import Clock, timestamp

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from contract.words import Duplicates
+from lazy_dataclasses import dataclass
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction
 from storage.sqlite.queries import Records, first, json_text

@@ -14,7 +14,7 @@ from storage.jobs.jobs import JobRecord, get_job
 from tests.support.live_server import LiveServer
 
 JobOut, JobInListOut = answer_schema(JobRecord), answer_schema(JobRecord, in_list=True)
-JobsOut = list_schema("jobs", JobRecord)
+JobsOut = list_schema("jobs", JobRecord)()
 RANDOM = {"method": "random", "sample_size": 5}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from flask import Response
@@ -13,6 +12,7 @@ from application.administration.overview import admin_overview
 from application.credentials import user_name_rule
 from contract.requests.administration import EntriesRequest
 from contract.words import ACTIONS, ROLES
+from lazy_dataclasses import dataclass
 from storage.accounts.audit_trail import list_entries
 from storage.accounts.connections import list_connections
 from storage.accounts.groups import list_groups, members_of

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
@@ -22,6 +21,7 @@ from application.table_views import parse_view, view_page, view_total
 from contract.requests.exploring import CompareToRequest, ExplorationRequest
 from contract.words import Duplicates
 from domain_errors import DomainError
+from lazy_dataclasses import dataclass
 from parquet_tables.names import folded
 from parquet_tables.quoting import quote_identifier, quote_text
 from parquet_tables.tables import Column

@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -23,6 +22,7 @@ from application.schedules.registering import excluded_next
 from application.schedules.times import explained, upcoming
 from contract.requests.pages import PageRequest
 from domain_errors import DomainError
+from lazy_dataclasses import dataclass
 from parquet_tables.names import folded
 from parquet_tables.quoting import shown_identifier
 from sampling_engine import METHOD_CLASSES

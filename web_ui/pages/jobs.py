@@ -6,7 +6,6 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from flask import Response, request
@@ -15,6 +14,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from application.lifecycle import cancel, dismiss, retry
 from contract.jobs import ORDERS, RUN_TYPES, STATUSES
 from domain_errors import DomainError, InvalidRequest, counted
+from lazy_dataclasses import dataclass
 from storage.accounts.datasets import DatasetFilters, get_dataset, list_datasets
 from storage.accounts.users import User
 from storage.errors import NotFound

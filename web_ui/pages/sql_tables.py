@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from flask import request
 
 from contract.requests.exploring import MAX_WITH_TABLES
 from domain_errors import DomainError
+from lazy_dataclasses import dataclass
 from parquet_tables.columns import Column
 from parquet_tables.quoting import shown_identifier
 from service.sql_joins import FINDINGS, UPLOADS, joined_tables, resolve_joins

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from typing import Annotated, Any, Literal
 
 from contract.answers import Hidden
 from contract.declarations import Help
 from estimation_engine.audit import Assurance, Conclusion
+from lazy_dataclasses import dataclass
 
 Relation = Literal["continued", "continues", "other"]
 

@@ -6,7 +6,7 @@ Several steps are strata of one sample, if no row could be drawn by two of them.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
@@ -36,6 +36,7 @@ from estimation_engine.audit import (
 )
 from estimation_engine.audit.assurance import STRINGER, Assurance, gaffke_assurance
 from estimation_engine.errors import InvalidFindings
+from lazy_dataclasses import dataclass
 from sampling_engine.methods.monetary_unit.account import AT_RANDOM
 
 NOTE = (

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from functools import cached_property
 from typing import Any
 
@@ -21,6 +21,7 @@ from domain_errors import counted, render
 from estimation_engine.audit import Conclusion
 from estimation_engine.audit.conclusion import scoped
 from estimation_engine.errors import InvalidFindings
+from lazy_dataclasses import dataclass
 from service.service import Service
 from service.tables.drawn_rows import ExaminedBefore, examined_beside
 from service.tables.open_tables import source_of, version_of

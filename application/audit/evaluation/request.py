@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 from functools import cached_property
 from typing import Any, Generic, TypeVar
@@ -19,6 +19,7 @@ from contract.requests.evaluate import KINDS
 from domain_errors import choices_sentence
 from estimation_engine.audit import Conclusion, TwoStageRule
 from estimation_engine.errors import InvalidFindings
+from lazy_dataclasses import dataclass
 from parquet_tables.names import folded
 from service.sampling_parameters import recorded_rounds
 from service.service import Service

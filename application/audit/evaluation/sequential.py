@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from decimal import Decimal
 from typing import Any
 
@@ -36,6 +36,7 @@ from estimation_engine.audit import (
 from estimation_engine.audit.assurance import SEQUENTIAL, SEQUENTIAL_AMOUNTS
 from estimation_engine.audit.conclusion import confidence_text
 from estimation_engine.errors import InvalidFindings
+from lazy_dataclasses import dataclass
 from sampling_engine.methods.monetary_unit.account import AT_RANDOM
 
 CONCLUSIONS = {

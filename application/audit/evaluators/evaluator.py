@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from contract.requests.evaluate import EvaluationKind
+from lazy_dataclasses import dataclass
 from presentation.charts import Bar
 from presentation.content import Cell, Chart, Code, Facts, Percent, Row, Table
 

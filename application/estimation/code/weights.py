@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from estimation_engine import is_number
 from estimation_engine.designs.code import quoted
 from estimation_engine.replicates import ReplicateFacts
+from lazy_dataclasses import dataclass
 from parquet_tables.tables import Column
 
 NO_ERRORS = (

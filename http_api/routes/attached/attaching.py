@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from application.attaching import TablePreview, preview_attach, submit_attach
@@ -16,6 +15,7 @@ from contract.requests.attaching import (
 from http_api.access import SignedInBlueprint, access, caller, service
 from http_api.routes.submissions import submission
 from http_api.schemas.jobs import JobAccepted, accepted
+from lazy_dataclasses import dataclass
 from service.tables.attached_files import TableToAttach
 
 blueprint = SignedInBlueprint("attaching", __name__, url_prefix="/api/datasets", tag="Attach")

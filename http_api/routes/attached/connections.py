@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Annotated, Any
 
 from application.attaching import connection_fields
@@ -13,6 +13,7 @@ from contract.requests.pages import PageRequest
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.schemas.base import MessageOut
 from http_api.schemas.contract import Listing, list_schema, page_of
+from lazy_dataclasses import dataclass
 from storage.accounts.connections import (
     Connection,
     add_connection,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from application.notifications import registering
@@ -13,6 +12,7 @@ from contract.requests.pages import PageRequest
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.schemas.base import MessageOut
 from http_api.schemas.contract import Listing, list_schema, listed, page_of
+from lazy_dataclasses import dataclass
 from storage.notifications.receivers import (
     Delivery,
     Receiver,

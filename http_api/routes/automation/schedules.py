@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Annotated
 
 from application.excluding import ExclusionFacts
@@ -21,6 +21,7 @@ from contract.requests.pooling import ScheduleFiguresRequest
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.schemas.base import MessageOut
 from http_api.schemas.contract import Listing, list_schema, listed, page_of
+from lazy_dataclasses import dataclass
 from storage.jobs.schedule_runs import ScheduleRun, list_runs
 from storage.jobs.schedules import Schedule, list_schedules
 from storage.sqlite.clock import timestamp

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -21,6 +20,7 @@ from http_api.access import SignedInBlueprint, access, caller, service
 from http_api.routes.row_responses import file_answer, file_response
 from http_api.routes.submissions import completed
 from http_api.schemas.contract import Listing, list_schema, page_of
+from lazy_dataclasses import dataclass
 from parquet_tables.exports import MEDIA_TYPES
 from service.tables.open_tables import SAMPLE, open_table, output_of, source_of
 from storage.jobs.jobs import JobRecord

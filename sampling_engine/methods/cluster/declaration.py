@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import localcontext
 from fractions import Fraction
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -21,6 +21,7 @@ from contract.fields import (
     Number,
     NumberColumn,
 )
+from lazy_dataclasses import dataclass
 from parquet_tables.progress import ProgressCallback
 from parquet_tables.row_keys.canonical import InvalidKey, can_be_in_key
 from parquet_tables.row_keys.digests import NO_KEY, KeyMissing, RowKey

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 
+from lazy_dataclasses import dataclass
 from parquet_tables.progress import ignore_progress
 from sampling_engine.engines.engine import DrawState
 from sampling_engine.methods.cluster.selection import Booleans, Chances

@@ -8,11 +8,11 @@ clusters in random order: Goodman and Kish 1950, "Controlled selection"; Hartley
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lazy_dataclasses import dataclass
 from sampling_engine.selection.order import MAX_BITS, Int64s, Seed, SeededOrder
 
 Booleans = NDArray[np.bool_]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lazy_dataclasses import dataclass
 from sampling_engine.errors import ClusterInTwoStrata
 from sampling_engine.methods.method import EligibleRows
 from sampling_engine.selection.order import Int64s

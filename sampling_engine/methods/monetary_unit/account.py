@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, ClassVar, Literal
 
+from lazy_dataclasses import dataclass
 from sampling_engine.results import RoundAccount
 from sampling_engine.sql.units import Population
 

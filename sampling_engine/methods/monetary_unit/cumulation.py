@@ -8,10 +8,10 @@ read row by row.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
+from lazy_dataclasses import dataclass
 from parquet_tables.progress import ProgressCallback, ignore_progress, progress_part, watched
 from sampling_engine.engines.engine import DrawState
 from sampling_engine.errors import RowsMissing

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 from typing import Annotated, ClassVar, get_args
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from contract.declarations import Help, Initial, Option, Title
 from contract.fields import Bounds, Choice, Number, NumberColumn
+from lazy_dataclasses import dataclass
 from parquet_tables.progress import ProgressCallback, progress_part, watched
 from parquet_tables.tables import TableFiles
 from sampling_engine.errors import DrawWarning, InvalidMethod, InvalidSize, draw_warning, warned

@@ -6,10 +6,9 @@ blocks, so it doesn't depend on files. All sums are of integers.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
+from lazy_dataclasses import dataclass
 from parquet_tables.cached_files import (
     INTEGERS_SUFFIX,
     cache_path,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
+from lazy_dataclasses import dataclass
 from parquet_tables.progress import ProgressCallback
 from sampling_engine.engines.engine import DrawState
 from sampling_engine.methods.monetary_unit.account import (

@@ -9,12 +9,12 @@ Audit en Controlling*.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lazy_dataclasses import dataclass
 from sampling_engine.methods.monetary_unit.account import AT_RANDOM, Selection
 from sampling_engine.results import Floats
 from sampling_engine.selection.order import MAX_BITS, Int64s, SeededOrder, seed_for

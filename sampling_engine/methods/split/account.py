@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from math import sqrt
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from lazy_dataclasses import dataclass
 from parquet_tables.progress import ProgressCallback, progress_part
 from parquet_tables.row_keys.digests import KeyDigests, RowKey
 from parquet_tables.tables import Column, TableFiles

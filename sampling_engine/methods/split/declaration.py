@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Annotated, Any, ClassVar, Self
 
 from contract.declarations import Help, Initial, Option, Title
 from contract.fields import SHARE, BandedColumn, Flag, GroupColumn, Items, Mapped
+from lazy_dataclasses import dataclass
 from parquet_tables.progress import ProgressCallback
 from parquet_tables.row_keys.canonical import InvalidKey, can_be_in_key
 from parquet_tables.row_keys.digests import RowKey

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain_errors import counted
+from lazy_dataclasses import dataclass
 from parquet_tables.progress import ProgressCallback, progress_part
 from parquet_tables.row_keys.digests import EXAMPLES, NO_KEY, KeyDigests, KeyMissing, RowKey
 from sampling_engine.engines.duckdb_engine import eligible_pieces

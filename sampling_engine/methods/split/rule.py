@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 
+from lazy_dataclasses import dataclass
 from sampling_engine.selection.keyed import SIZE
 
 

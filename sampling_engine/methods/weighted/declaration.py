@@ -5,7 +5,6 @@ Pareto order sampling (Rosén 1997), or systematic selection (Madow 1949).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -13,6 +12,7 @@ import numpy as np
 from contract.declarations import Help, Initial, Option, Title, UsedWith
 from contract.fields import Bounds, Choice, Count, NumberColumn
 from contract.requests.draw import FIRST_DRAW_VERSION
+from lazy_dataclasses import dataclass
 from parquet_tables.progress import ProgressCallback, progress_part
 from parquet_tables.row_keys.canonical import InvalidKey
 from parquet_tables.tables import TableFiles

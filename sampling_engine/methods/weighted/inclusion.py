@@ -6,12 +6,12 @@ exact inclusion probabilities"; Fernández and Williams 2010 for the distributio
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from math import ceil, floor, gcd, log, pi, sqrt
 
 import numpy as np
 
+from lazy_dataclasses import dataclass
 from parquet_tables.progress import ProgressCallback
 from sampling_engine.methods.method import EligibleRows
 from sampling_engine.methods.weighted.weights import TakeAll, Weights

@@ -9,13 +9,14 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import frexp, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
 from contract.requests.draw import FIRST_DRAW_VERSION
+from lazy_dataclasses import dataclass
 from parquet_tables.progress import ProgressCallback, ignore_progress
 from sampling_engine.engines.engine import DrawState
 from sampling_engine.errors import RowsMissing

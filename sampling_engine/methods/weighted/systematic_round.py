@@ -8,10 +8,11 @@ selected twice, and its probability is its units by the interval, exactly.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
+from lazy_dataclasses import dataclass
 from parquet_tables.progress import ProgressCallback, ignore_progress
 from sampling_engine.engines.duckdb_engine import DUCKDB
 from sampling_engine.engines.engine import DrawState

@@ -6,13 +6,13 @@ of two above the largest weight.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from math import frexp, ldexp
 
 import numpy as np
 
+from lazy_dataclasses import dataclass
 from parquet_tables.progress import ProgressCallback, ignore_progress, progress_part
 from parquet_tables.tables import Column
 from sampling_engine.engines.engine import DrawState
