@@ -15,7 +15,7 @@ from estimation_engine.estimates import Domains, Values
 from estimation_engine.planning.allocation import Strata, integer_sizes, optimal_sizes
 from estimation_engine.planning.pilot import PilotRows, PilotStatistic
 
-ROWS, PILOTS = 4_000, 400
+ROWS, PILOTS = 4_000, 160
 GENERATOR = np.random.default_rng(11)
 STRATUM = np.repeat([0, 1, 2], [2_400, 1_200, 400])
 AMOUNT = GENERATOR.gamma(4.0, 10.0, ROWS) * np.array([1.0, 2.0, 5.0])[STRATUM]
@@ -92,7 +92,7 @@ def test_variances_are_right_on_average(kind: str, statistic: PlannedStatistic, 
         errors.append(found.variance_error(0, factors))
     known = true_squares(statistic, y, by_stratum=by_stratum, by=by)
     mean = np.mean(squares, axis=0)
-    assert mean == pytest.approx(known, rel=0.08)
+    assert mean == pytest.approx(known, rel=0.12)
     factors = (STRATUM_ROWS if by_stratum else np.array([ROWS])).astype(float) ** 2
     sums = np.array([each[0] @ factors for each in squares])
     assert np.mean(errors) == pytest.approx(sums.std() / sums.mean(), rel=0.3)
