@@ -301,6 +301,11 @@ class _Planner:
             self._needed[given["column"]] = float(needed.max(initial=before))
         for note in found.notes:
             self._note(note)
+        if pilot.rows.source.commit_id != self.table.commit_id:
+            self._note(
+                "The pilot was drawn from another version or dataset: its variances are taken as "
+                "those of this table."
+            )
         relative = next((kind for kind in KINDS[1:] if given.get(kind) is not None), None)
         if relative is not None and (facts.values == 0).any():
             raise InvalidGoal(
@@ -1004,6 +1009,11 @@ class _WeightsPlanner(_Planner):
 
     def _note_design(self) -> None:
         self._note("The variance is Hájek's approximation for unequal probabilities.")
+        if self.method.is_at_distances:
+            self._note(
+                "Points at equal distances are planned as a draw in random order: an order that "
+                "goes with the values makes the sample more precise, a periodic one less."
+            )
 
 
 _PLANNERS: Mapping[PlannedBy, type[_Planner]] = {

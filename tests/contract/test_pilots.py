@@ -194,6 +194,34 @@ def test_what_a_pilot_cannot_plan_is_refused(server: LiveServer, dataset: int, p
             assert problem["errors"][0]["loc"] == ["body", *loc]
 
 
+def test_a_pilot_of_another_dataset_needs_its_rights(
+    server: LiveServer, dataset: int, pilot: str
+) -> None:
+    other, (client, user) = server.new_dataset(), server.new_user()
+    lines = [f"{i},{region}" for i, region in zip(range(300), REGION, strict=False)]
+    server.import_text(other, "\n".join(["id,region", *lines]) + "\n")
+    body = {"goal": {**MEAN, "column": "measured"}, "pilot": {"job_id": pilot}}
+    found = size(server, other, **body, **DESIGNS["proportional"])
+    assert found["eligible_rows"] == 300
+    assert any("another version or dataset" in note for note in found["notes"])
+    allowed = {"user_id": user["id"], "permission": "read"}
+    granted = server.admin.put(f"/api/datasets/{other}/permissions", json=allowed)
+    assert granted.status_code == 200, granted.text
+    path = f"/api/sampling/datasets/{other}/size"
+    answer = client.post(path, json={**body, **DESIGNS["proportional"]})
+    problem = assert_problem(answer, 404, "not_found")
+    assert pilot in problem["detail"]
+
+
+def test_points_at_distances_have_a_note(server: LiveServer, dataset: int) -> None:
+    goal = {**MEAN, "column": "id"}
+    for selection, has_note in (("pareto", False), ("systematic", True)):
+        parameters = {"weight_column": "amount", "selection": selection}
+        design = {"method": "weighted", "parameters": parameters}
+        notes = size(server, dataset, goal=goal, design=design)["notes"]
+        assert any("Points at equal distances" in note for note in notes) == has_note
+
+
 def test_equal_values_plan_nothing(server: LiveServer, dataset: int) -> None:
     job = drawn_anew(server, dataset, one("random", sample_size=20, seed=4))
     rows = [row | {"measured": 7} for row in server.rows(job, limit=100)]
