@@ -247,7 +247,9 @@ def size(client: ApiClient, dataset: str, wilson: bool, **options: Any) -> Print
 def _with_number(body: dict[str, Any]) -> dict[str, Any]:
     """A body whose source of values is a number, if it is that of an upload."""
     values = body.get("values")
-    return {**body, "values": int(values)} if str(values).isdecimal() else body
+    if isinstance(values, str) and values.isdecimal():
+        return {**body, "values": int(values)}
+    return body
 
 
 def _rule(_context: click.Context, _option: click.Parameter, name: str) -> str:
