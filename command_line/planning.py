@@ -22,6 +22,7 @@ from command_line.options import (
     WholeNumber,
     body_of,
     field_option,
+    job_id_prefix,
     number,
     printed,
     with_options,
@@ -67,14 +68,15 @@ def print_size(found: dict[str, Any], dataset: str, request: dict[str, Any]) -> 
         (
             _figure(goal),
             group_name(goal["group"]),
-            figure_text(goal["true_value"], ""),
+            figure_text(goal["true_value" if goal.get("estimate") is None else "estimate"], ""),
             f"±{figure_text(goal['margin_of_error'], '')}",
             "" if goal["reached_cv"] is None else f"{goal['reached_cv']:.2%}",
         )
         for goal in found["goals"][:GOALS_SHOWN]
     ]
     if rows:
-        print_table(("figure", "group", "true value", "margin", "cv"), rows)
+        value = "true value" if found.get("pilot") is None else "value"
+        print_table(("figure", "group", value, "margin", "cv"), rows)
     if len(found["goals"]) > GOALS_SHOWN:
         print_line(f"… and {len(found['goals']) - GOALS_SHOWN:,} more; see --json.")
     if found["strata"]:
@@ -194,6 +196,19 @@ def _costs(
 @FILTER
 @EARLIER_ROWS
 @with_options([*KEYED_ORDER, with_request(OrderRequest, only=("start",), within="order")])
+@field_option(
+    "--pilot",
+    "pilot.job_id",
+    type=job_id_prefix,
+    metavar="JOB",
+    help="Columns that the table lacks are those of this sample and its uploaded values.",
+)
+@field_option(
+    "--values",
+    "pilot.values",
+    metavar="NUMBER|latest",
+    help="With --pilot: another upload of its values than the latest.",
+)
 @REF
 @TABLE
 @printed()
@@ -209,6 +224,7 @@ def size(client: ApiClient, dataset: str, wilson: bool, **options: Any) -> Print
     jobsvc size sales --mean amount --relative-margin 2% --by region
     jobsvc size sales --total amount --cv 1% --method stratified --strata region --optimal
     jobsvc size sales --mean amount --margin 5 --method cluster --cluster shop
+    jobsvc size sales --mean minutes --margin 2 --pilot 917f045a
     jobsvc size ledger --materiality 3% --accept 0,1
     jobsvc size ledger --materiality 50,000 --expected 10,000 --method monetary_unit --book amount
     """
@@ -221,9 +237,19 @@ def size(client: ApiClient, dataset: str, wilson: bool, **options: Any) -> Print
     goals = [{**figure, **goal} for figure in figures] or [goal]
     request = {"design": design, **body}
     request |= {"goal": goals[0]} if len(goals) == 1 else {"goals": goals}
+    if "pilot" in request:
+        request["pilot"] = _with_number(request["pilot"])
     path = f"/api/sampling/datasets/{client.dataset_id(dataset)}/size"
     found = client.post(path, request)
     return Printed(found, lambda found: print_size(found, dataset, request))
+
+
+def _with_number(body: dict[str, Any]) -> dict[str, Any]:
+    """A body whose source of values is a number, if it is that of an upload."""
+    values = body.get("values")
+    if isinstance(values, str) and values.isdecimal():
+        return {**body, "values": int(values)}
+    return body
 
 
 def _rule(_context: click.Context, _option: click.Parameter, name: str) -> str:
@@ -309,10 +335,7 @@ def more_rows(client: ApiClient, job_id: str, **chosen: Any) -> Printed:
     if len(figures) != 1:
         raise click.UsageError("Name one figure: --mean, --total or --share.")
     path = f"/api/sampling/jobs/{job_id}/more-rows"
-    body = body_of(chosen)
-    if str(body.get("values", "")).isdecimal():
-        body["values"] = int(body["values"])
-    found = client.post(path, {**figures[0], **body})
+    found = client.post(path, {**figures[0], **_with_number(body_of(chosen))})
     job = client.get(f"/api/jobs/{found['job_id']}")
     return Printed(found, lambda found: _print_more_rows(found, job))
 

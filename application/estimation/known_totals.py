@@ -25,6 +25,8 @@ from storage.jobs.jobs import JobRecord
 AGREEMENT = 1e-6
 """The relative difference of sums that counts as rounding of published totals."""
 MAX_NAMED = 5
+MAX_DIGITS = 40
+"""Of a number that a sentence shows without an exponent: those of a DECIMAL, and a few."""
 TOTALS_LOC = ("calibrate", "totals")
 CENSUS_LOC = ("calibrate", "census")
 TotalsSource = Literal["table", "request", "census"]
@@ -87,9 +89,16 @@ class OutsideTotals(Protocol):
 
 
 def outside_totals(
-    database: ParquetDatabase, calibrate: CalibrateRequest, census: Census | None, population: int
+    database: ParquetDatabase,
+    calibrate: CalibrateRequest,
+    columns: Sequence[Column],
+    census: Census | None,
+    population: int,
 ) -> OutsideTotals | None:
-    """The totals of a request from outside; None if they are those of the table."""
+    """The totals of a request from outside; None if they are those of the table.
+
+    ``columns`` are those of the calibration, with the types that the sample has.
+    """
     if calibrate.census is not None:
         if census is None:
             raise InvalidCalibration(
@@ -97,7 +106,7 @@ def outside_totals(
             )
         return CensusTotals(database, census, calibrate.census)
     if calibrate.totals:
-        return RequestTotals(calibrate, population)
+        return RequestTotals(calibrate, columns, population)
     return None
 
 
@@ -118,15 +127,23 @@ def _canonical(column: Column, value: Any) -> Any:
         return {"true": True, "false": False}.get(text.strip().lower(), text)
     if is_number(column):
         try:
-            return Decimal(text.strip()).normalize()
+            number = Decimal(text.strip())
         except InvalidOperation:
             return text
+        # 2020 and 2020.0 are equal keys, with all digits. NaN isn't equal to itself.
+        return "NaN" if number.is_nan() else number
     return text
 
 
 def shown_key(key: Sequence[Any]) -> str:
     """The values of a group in a sentence."""
-    return ", ".join("missing" if value is None else str(value) for value in key)
+    return ", ".join("missing" if value is None else _shown_value(value) for value in key)
+
+
+def _shown_value(value: Any) -> str:
+    if isinstance(value, Decimal) and value.is_finite() and abs(value.adjusted()) < MAX_DIGITS:
+        return f"{value:f}"
+    return str(value)
 
 
 def shown_keys(keys: Sequence[GroupKey]) -> str:
@@ -167,17 +184,20 @@ class RequestTotals:
     source: TotalsSource = "request"
     place = "given in the request"
 
-    def __init__(self, request: CalibrateRequest, population: int) -> None:
+    def __init__(
+        self, request: CalibrateRequest, columns: Sequence[Column], population: int
+    ) -> None:
         self._columns = tuple(request.columns)
+        self._typed = {column.name: column for column in columns}
         self._rows: float | None = None
         self._population = population
         self._numbers: dict[str, float] = {}
         self._groups: dict[tuple[str, ...], list[tuple[int, KnownTotalRequest]]] = {}
         is_joint = request.method == "poststratify"
-        columns = self._columns
-        margins = [columns] if is_joint else [(name,) for name in columns]
+        names = self._columns
+        margins = [names] if is_joint else [(name,) for name in names]
         takes_groups = request.method in ("poststratify", "rake")
-        by_set = {frozenset(margin): margin for margin in [columns, *margins]}
+        by_set = {frozenset(margin): margin for margin in [names, *margins]}
         for at, total in enumerate(request.totals or ()):
             loc = (*TOTALS_LOC, at)
             if total.group is not None:
@@ -224,17 +244,18 @@ class RequestTotals:
             raise InvalidCalibration(
                 "No known total is of a group of {columns}.", columns=named(names), loc=TOTALS_LOC
             )
+        typed = [self._typed[name] for name in margin]
         groups = [total.group or {} for _, total in listed]
+        keys = [group_key(typed, [group[name] for name in margin]) for group in groups]
+        rows = self._rows_of(margin, keys)
         if margin == names:
-            keys = [group_key(columns, [group[name] for name in names]) for group in groups]
-            return self._rows_of(margin, keys)
-        shown = [tuple(group[name] for name in margin) for group in groups]
-        found: dict[GroupKey, float] = {}
-        rows = self._rows_of(margin, shown)
-        for group, key in zip(groups, shown, strict=True):
-            own = group_key(columns, [group[name] for name in names])
-            found[own] = found.get(own, 0.0) + rows[key]
-        return found
+            return rows
+        places = [margin.index(name) for name in names]
+        sums: dict[GroupKey, float] = {}
+        for key, count in rows.items():
+            own = tuple(key[place] for place in places)
+            sums[own] = sums.get(own, 0.0) + count
+        return sums
 
     def _rows_of(self, margin: tuple[str, ...], keys: Sequence[GroupKey]) -> dict[GroupKey, float]:
         """The rows of the listed groups of a margin, by their keys, after all checks."""

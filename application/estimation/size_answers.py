@@ -22,8 +22,16 @@ class PlannedFigure(AtConfidence):
     relative_margin: float | None
     cv: float | None
     group: Annotated[dict[str, Any], Help("The group's value of each column of `by`.")]
-    row_count: Annotated[int, Help("Rows of the table with a value.")]
-    true_value: Annotated[float | None, Help("Of these rows.")]
+    row_count: Annotated[int, Help("Rows of the table with a value; by a pilot estimated.")]
+    true_value: Annotated[float | None, Help("Of these rows; null by a pilot.")]
+    estimate: Annotated[float | None, Help("By the pilot, of a figure that the table lacks.")]
+    variance_error: Annotated[
+        float | None,
+        Help(
+            "The relative standard error of the variance that the pilot estimates. Below the "
+            "table's own size the needed rows have about the same."
+        ),
+    ]
     margin_of_error: Annotated[float | None, Help("Of the size.")]
     standard_error: Annotated[float | None, Help("Of the size.")]
     reached_cv: Annotated[float | None, Help("Of the size.")]
@@ -97,6 +105,18 @@ class MaterialitySize:
     ]
 
 
+@dataclass(frozen=True)
+class PilotFacts:
+    """The sample that figures were estimated from."""
+
+    job_id: str
+    values: Annotated[int | None, Help("The number of the upload.")]
+    row_count: Annotated[int, Help("Its rows that the design could draw.")]
+    pooled_strata: Annotated[
+        int, Help("Strata with the pooled variance, since too few of its rows are in them.")
+    ]
+
+
 @dataclass(frozen=True, kw_only=True)
 class SizeAnswer(AtConfidence):
     """The size of a sample, and what it follows from."""
@@ -115,6 +135,7 @@ class SizeAnswer(AtConfidence):
     goals: Annotated[
         Sequence[PlannedFigure], Help("Each figure; with `by` one for each group.")
     ] = ()
+    pilot: Annotated[PilotFacts | None, Help("If a figure was estimated from it.")] = None
     strata: Annotated[Sequence[PlannedStratum] | None, Help("The first 1,000.")] = None
     strata_count: int | None = None
     cost: Annotated[float | None, Help("Of all rows, if `cost` or `budget` was given.")] = None

@@ -1,6 +1,7 @@
 """The size of a sample for goals of precision, from the true facts of its table.
 
-One scan adds up what the variances need; docs/PLANNING.md has the formulas.
+One scan adds up what the variances need; docs/PLANNING.md has the formulas. Figures of columns that
+the table lacks are estimated from a pilot sample.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any, get_args
 
 import numpy as np
 
+from application.estimation.pilots import Pilot, PilotFigures, is_of_table, read_pilot
 from application.estimation.size_answers import (
     CurvePoint,
     PlannedFigure,
@@ -46,6 +48,7 @@ from estimation_engine.planning.designs import (
 )
 from estimation_engine.planning.frame import CellSums, FrameStatistic, frame_statistic
 from estimation_engine.planning.goals import Goal, random_size
+from estimation_engine.planning.pilot import PilotStatistic
 from lazy_dataclasses import dataclass
 from parquet_tables.progress import ignore_progress
 from parquet_tables.tables import Column, TableFiles
@@ -87,6 +90,7 @@ RARE = 5
 """Expected rows with a value, or without it, below which a share's interval isn't symmetric."""
 ROUNDING = 1e-9
 KINDS: tuple[GoalKind, ...] = get_args(GoalKind)
+BY_PILOT: tuple[PlannedBy, ...] = ("rows", "strata")
 
 
 @dataclass(frozen=True)
@@ -96,8 +100,13 @@ class _Figure:
     given: Mapping[str, Any]
     group: Mapping[str, Any]
     goal: Goal
-    facts: FrameStatistic | None = None
+    facts: FrameStatistic | PilotStatistic | None = None
     domain: int = 0
+
+    @property
+    def by_pilot(self) -> PilotStatistic | None:
+        """The facts, if they are estimates of a pilot."""
+        return self.facts if isinstance(self.facts, PilotStatistic) else None
 
 
 @dataclass(frozen=True)
@@ -128,17 +137,26 @@ class _Reached:
 class _Sized:
     """The found size: its rows, the method's parameters, and what it reaches.
 
-    ``own`` are the fields of the answer that the design alone has.
+    ``drawn`` are the rows of each stratum, of which a table without strata is one. ``own`` are the
+    fields of the answer that the design alone has.
     """
 
     rows: int
     parameters: Mapping[str, Any]
     reached: _Reached
+    drawn: Ints
     own: Mapping[str, Any] = field(default_factory=dict)
 
 
-def size_for_goals(service: Service, table: OpenTable, request: SizeRequest) -> SizeAnswer:
+def size_for_goals(
+    service: Service, table: OpenTable, request: SizeRequest, pilot: Pilot | None = None
+) -> SizeAnswer:
     """The smallest size of a design that reaches all goals.
+
+    Parameters
+    ----------
+    pilot : Pilot, optional
+        The sample that the request names, by :func:`application.estimation.pilots.open_pilot`.
 
     Raises
     ------
@@ -155,7 +173,7 @@ def size_for_goals(service: Service, table: OpenTable, request: SizeRequest) -> 
         with service.parquet.cursor(table.files) as cursor:
             state = DrawState(cursor, table.files, counts_dir=service.directory.counts_dir)
             planner = _planner_of(request, round_spec.method)
-            return planner(request, table, round_spec, state).answer(settled)
+            return planner(request, table, round_spec, state, pilot).answer(settled)
     except DomainError as error:
         if error.loc[:2] == ("rounds", 0):
             error.loc = ("design", *error.loc[2:])
@@ -179,6 +197,12 @@ def _planner_of(request: SizeRequest, method: Method) -> type[_Planner]:
             "A precision can't be planned for method {method}.",
             method=method.name,
             loc=("design", "method"),
+        )
+    if request.pilot is not None and method.planned_by not in BY_PILOT:
+        raise InvalidGoal(
+            "A pilot plans random, systematic and stratified designs, not {method}.",
+            method=method.name,
+            loc=("pilot",),
         )
     is_optimal = request.allocation == "optimal"
     if is_optimal and method.planned_by != "strata":
@@ -217,12 +241,19 @@ class _Planner:
     """Figures of all goals."""
 
     def __init__(
-        self, request: SizeRequest, table: OpenTable, round_spec: Round, state: DrawState
+        self,
+        request: SizeRequest,
+        table: OpenTable,
+        round_spec: Round,
+        state: DrawState,
+        pilot: Pilot | None = None,
     ) -> None:
         self.request, self.table, self.round_spec = request, table, round_spec
+        self.pilot = pilot
         self.method, self.goals = round_spec.method, request.all_goals
         self.notes: list[str] = []
         self._needed: dict[str, float] = {}
+        self._pilots: list[PilotFigures] = []
         self.eligible = eligible_rows(state, round_spec, ignore_progress)
         if not self.eligible.total:
             raise InvalidGoal(
@@ -242,6 +273,14 @@ class _Planner:
         by_goal: dict[int, list[_Figure]] = {}
         scans: dict[tuple[str, ...], list[int]] = {}
         for at, given in enumerate(self.goals):
+            if "column" in given and self.pilot is not None:
+                if not is_of_table(self.table.files, given):
+                    by_goal[at] = self._figures_of_pilot(at, self.pilot)
+                    continue
+                self._note(
+                    f"{given['column']} is a column of the table, so that its variance is known "
+                    "and isn't the pilot's."
+                )
             if "column" in given:
                 scans.setdefault(tuple(given.get("by") or ()), []).append(at)
             else:
@@ -249,6 +288,43 @@ class _Planner:
         for names, goals in scans.items():
             by_goal |= self._scan(names, goals)
         return [figure for at in sorted(by_goal) for figure in by_goal[at]]
+
+    def _figures_of_pilot(self, at: int, pilot: Pilot) -> list[_Figure]:
+        """The figures of a goal whose column, or group, the table lacks."""
+        given, request = self.goals[at], self.request
+        names = tuple(given.get("by") or ())
+        found = read_pilot(pilot, self.eligible, given, lambda *loc: request.loc(at, *loc))
+        self._require_few(len(found.keys), len(self.group_rows), names, [at])
+        facts = found.facts
+        if given["statistic"] != "proportion" and self.method.equal_chances:
+            before = self._needed.get(given["column"], 0.0)
+            needed = facts.needed_rows()
+            self._needed[given["column"]] = float(needed.max(initial=before))
+        for note in found.notes:
+            self._note(note)
+        if pilot.rows.source.commit_id != self.table.commit_id:
+            self._note(
+                "The pilot was drawn from another version or dataset: its variances are taken as "
+                "those of this table."
+            )
+        relative = next((kind for kind in KINDS[1:] if given.get(kind) is not None), None)
+        if relative is not None and (facts.values == 0).any():
+            raise InvalidGoal(
+                "The pilot's estimate is 0, so a precision relative to it has no meaning. Give a "
+                "`margin`.",
+                loc=request.loc(at, relative),
+            )
+        self._pilots.append(found)
+        return [
+            _Figure(
+                given,
+                group,
+                self._goal(at, given, float(facts.values[domain]), -inf, inf),
+                facts,
+                domain,
+            )
+            for domain, group in enumerate(found.keys)
+        ]
 
     def _scan(self, names: Sequence[str], goals: Sequence[int]) -> dict[int, list[_Figure]]:
         files, request = self.table.files, self.request
@@ -268,19 +344,22 @@ class _Planner:
                     cursor, files, each.column, each.condition, value, InvalidGoal, loc
                 )
         frame = self._read_frame(variables, by)
-        self._require_few(frame, by, goals)
+        self._require_few(
+            len(frame.domains_by), len(frame.group_rows), [column.name for column in by], goals
+        )
         return {at: self._figures(at, frame, place) for place, at in enumerate(goals)}
 
     def _read_frame(self, variables: Sequence[Variable], by: Sequence[Column]) -> FrameSums:
         return read_frame(self.eligible, variables, by, ignore_progress)
 
-    def _require_few(self, found: FrameSums, by: Sequence[Column], goals: Sequence[int]) -> None:
-        domains, groups = len(found.domains_by), len(found.group_rows)
+    def _require_few(
+        self, domains: int, groups: int, by: Sequence[str], goals: Sequence[int]
+    ) -> None:
         if domains * len(self.goals) > self.max_groups and by:
             raise TooManyGroups(
                 "{columns} make {count} groups, which with {goals} goals are more than {maximum} "
                 "figures. Choose a column with fewer values.",
-                columns=", ".join(f'"{column.name}"' for column in by),
+                columns=", ".join(f'"{name}"' for name in by),
                 count=domains,
                 goals=len(self.goals),
                 maximum=self.max_groups,
@@ -462,7 +541,7 @@ class _Planner:
 
     def _sized_at(self, size: int, parameters: Mapping[str, Any]) -> _Sized:
         with_size = self.method.with_size(parameters, size)
-        return _Sized(self.rows_of(size), with_size, self.at(size))
+        return _Sized(self.rows_of(size), with_size, self.at(size), np.array([size]))
 
     def _curve_points(self) -> Iterator[tuple[int, _Reached]]:
         """Rows in equal ratios from 2 to all, and what they reach."""
@@ -476,9 +555,12 @@ class _Planner:
         """The size with all that it follows from."""
         sized = self._sized(settled["parameters"])
         reached, parameters = sized.reached, dict(sized.parameters)
+        uncertain = self._variance_errors(sized.drawn)
         self._add_notes(sized.rows, reached)
+        self._note_variance(reached, uncertain)
         (goal, *others) = self.goals
-        is_recorded = not others and any(kind in goal for kind in KINDS)
+        # A draw checks its goal against the table, which lacks the columns of a pilot.
+        is_recorded = not (others or self._pilots) and any(kind in goal for kind in KINDS)
         recorded = {"goal": dict(goal)} if is_recorded else {}
         return SizeAnswer(
             self.figures[reached.binding].goal.confidence,
@@ -487,16 +569,50 @@ class _Planner:
             eligible_rows=self.population,
             parameters=parameters,
             round={**settled, "parameters": parameters, **recorded},
-            goals=[self._planned(at, figure, reached) for at, figure in enumerate(self.figures)],
+            goals=[
+                self._planned(at, figure, reached, uncertain.get(at))
+                for at, figure in enumerate(self.figures)
+            ],
             curve=self._curve(reached.binding),
+            pilot=self._pilots[0].summary(self._pooled_strata) if self._pilots else None,
             notes=self.notes,
             **sized.own,
         )
 
-    def _planned(self, at: int, figure: _Figure, reached: _Reached) -> PlannedFigure:
+    @property
+    def _pooled_strata(self) -> int:
+        return int(np.logical_or.reduce([each.facts.pooled for each in self._pilots]).sum())
+
+    def _variance_errors(self, drawn: Ints) -> dict[int, float | None]:
+        """The relative standard errors of the variances that a pilot estimates, by figure."""
+        rows = self.group_rows.astype(np.float64)
+        factors = rows * (rows / np.maximum(drawn, 1) - 1.0)
+        errors = {
+            at: figure.by_pilot.variance_error(figure.domain, factors)
+            for at, figure in enumerate(self.figures)
+            if figure.by_pilot is not None
+        }
+        return {at: error if np.isfinite(error) else None for at, error in errors.items()}
+
+    def _note_variance(self, reached: _Reached, errors: Mapping[int, float | None]) -> None:
+        """How uncertain the size is by the pilot."""
+        if reached.binding not in errors:
+            return
+        error = errors[reached.binding]
+        known = (
+            "isn't known, since a stratum of the pilot has one row"
+            if error is None
+            else f"is {error:.0%}, and so, about, is that of the size before the rows are all drawn"
+        )
+        self._note(f"The relative standard error of the variance that the pilot estimates {known}.")
+
+    def _planned(
+        self, at: int, figure: _Figure, reached: _Reached, variance_error: float | None
+    ) -> PlannedFigure:
         given, facts, value, rows = figure.given, figure.facts, None, self.population
         if facts is not None:
-            value, rows = float(facts.values[figure.domain]), int(facts.rows[figure.domain])
+            value, rows = float(facts.values[figure.domain]), round(facts.rows[figure.domain])
+        by_pilot = figure.by_pilot
         margin, error = float(reached.margins[at]), float(reached.errors[at])
         return PlannedFigure(
             figure.goal.confidence,
@@ -506,7 +622,9 @@ class _Planner:
             **{kind: given.get(kind) for kind in KINDS},
             group=dict(figure.group),
             row_count=rows,
-            true_value=value,
+            true_value=value if by_pilot is None else None,
+            estimate=None if by_pilot is None else value,
+            variance_error=variance_error,
             margin_of_error=margin if np.isfinite(margin) else None,
             standard_error=None if facts is None else error,
             reached_cv=error / abs(value) if value else None,
@@ -656,12 +774,14 @@ class _StrataPlanner(_Planner):
 
     def _sized_by(self, sizes: Ints, parameters: Mapping[str, Any]) -> _Sized:
         own = {"strata": self._planned_strata(sizes), "strata_count": len(sizes)}
-        return _Sized(int(sizes.sum()), parameters, self.at_sizes(sizes), own)
+        drawn = np.zeros_like(self.group_rows)
+        drawn[self.group_rows > 0] = sizes
+        return _Sized(int(sizes.sum()), parameters, self.at_sizes(sizes), drawn, own)
 
     def _planned_strata(self, sizes: Ints) -> list[PlannedStratum]:
         numbers = np.flatnonzero(self.group_rows > 0)[:STRATA_LISTED]
         facts = self._with_facts[0].facts if self._with_facts else None
-        deviations = None if facts is None else facts.cells.deviations()
+        deviations = None if facts is None else facts.deviations()
         keys, labels = self.eligible.strata.keys(numbers), self.eligible.strata.labels(numbers)
         return [
             PlannedStratum(
@@ -865,7 +985,7 @@ class _ClusterPlanner(_Planner):
         sized = super()._sized_at(size, parameters)
         self._note_single_units(size)
         figure, homogeneity = self.figures[sized.reached.binding], inf
-        if figure.facts is not None:
+        if isinstance(figure.facts, FrameStatistic):
             homogeneity = float(figure.facts.homogeneity[figure.domain])
         finite = homogeneity if np.isfinite(homogeneity) else None
         clusters = size
@@ -921,6 +1041,11 @@ class _WeightsPlanner(_Planner):
 
     def _note_design(self) -> None:
         self._note("The variance is Hájek's approximation for unequal probabilities.")
+        if self.method.is_at_distances:
+            self._note(
+                "Points at equal distances are planned as a draw in random order: an order that "
+                "goes with the values makes the sample more precise, a periodic one less."
+            )
 
 
 _PLANNERS: Mapping[PlannedBy, type[_Planner]] = {

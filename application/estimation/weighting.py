@@ -219,11 +219,12 @@ def _calibrated(
 ) -> FoundCalibration:
     """Calibrate weights; a column has to be the table's if its total is."""
     found, table = rows.design, rows.source.files
-    outside = outside_totals(database, calibrate, census, found.design.population)
-    for at, name in enumerate(calibrate.columns):
-        loc = ("calibrate", "columns", at)
-        column_at(rows.sample, name, loc)
-        if outside is None:
+    locs = [("calibrate", "columns", at) for at in range(len(calibrate.columns))]
+    named = list(zip(calibrate.columns, locs, strict=True))
+    columns = [column_at(rows.sample, name, loc) for name, loc in named]
+    outside = outside_totals(database, calibrate, columns, census, found.design.population)
+    if outside is None:
+        for name, loc in named:
             require_of_table(table, found, name, loc)
     frame = CalibrationFrame(
         database,

@@ -18,6 +18,8 @@ from contract.fields import (
     Mapped,
     Number,
     Part,
+    Text,
+    ValuesKind,
 )
 from contract.requests.draw import RoundOrder
 from contract.requests.goal import GoalRequest
@@ -41,6 +43,8 @@ def has_goals(given: Mapping[str, Any]) -> None:
     _has_one_of(given, "goal", "goals")
     if any("materiality" in goal for goal in given.get("goals", ())):
         raise RefusedField("goals", "A materiality is the only `goal`.")
+    if "pilot" in given and "materiality" in given.get("goal", {}):
+        raise RefusedField("pilot", "A materiality can't be planned by a pilot.")
 
 
 def has_a_size(given: Mapping[str, Any]) -> None:
@@ -54,6 +58,26 @@ class PlannedTableRequest(Request):
 
     source_ref: SourceRef = MAIN
     table_key: TableKey = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PilotRequest(Request):
+    """A finished sample with values that the table lacks, to plan a larger one by."""
+
+    job_id: Annotated[
+        str,
+        Text(),
+        Option("--pilot"),
+        Title("Pilot sample"),
+        Help("The pilot sample: a goal can then name columns of its uploaded values."),
+    ]
+    values: Annotated[
+        str | int,
+        ValuesKind(),
+        Option(None),
+        Title("Values"),
+        Help("The number of an upload of the pilot's values, or `latest`; or `findings`."),
+    ] = "latest"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +95,14 @@ class SizeRequest(PlannedTableRequest):
         Sequence[Mapping[str, Any]] | None,
         Items(Part(GoalRequest), most=MAX_GOALS, least=1),
         Help("Several goals, which the sample reaches at once."),
+    ] = None
+    pilot: Annotated[
+        PilotRequest | None,
+        Part(PilotRequest),
+        Help(
+            "Of random, systematic and stratified designs: a sample whose columns the goals can "
+            "name. Means and variances of columns that the table lacks are estimated from it."
+        ),
     ] = None
     design: Mapping[str, Any]
     allocation: Annotated[

@@ -143,6 +143,10 @@ class FrameStatistic:
         squares = self.exact_squares.astype(np.float64)
         return self._by_group(squares * self._cell_factors * self._cell_factors)
 
+    def deviations(self) -> Floats:
+        """The standard deviation of the values in each group, shape (groups,)."""
+        return self.cells.deviations()
+
     @cached_property
     def homogeneity(self) -> Floats:
         """1 - S²_W/S², shape (domains,): what rows of one group have in common.

@@ -17,6 +17,7 @@ from application.certificates.plans import (
 from application.draw_answers import DrawnAtOnce, DrawPlan
 from application.estimation.band_suggestions import suggest_bands
 from application.estimation.materiality import size_for_audit
+from application.estimation.pilots import Pilot, open_pilot
 from application.estimation.size_answers import SizeAnswer, StrataAnswer
 from application.estimation.sizing import size_for_goals
 from application.excluding import population_of
@@ -34,10 +35,10 @@ from contract.requests.draw import (
     TemplateRequest,
 )
 from contract.requests.pages import PageRequest
-from contract.requests.size import SizeRequest, StrataRequest
-from domain_errors import InvalidRequest
+from contract.requests.size import PilotRequest, SizeRequest, StrataRequest
+from domain_errors import DomainError, InvalidRequest
 from http_api.access import SignedInBlueprint, caller, service
-from http_api.routes.submissions import submission
+from http_api.routes.submissions import completed, submission
 from http_api.schemas import out
 from http_api.schemas.base import MessageOut, PageOut
 from http_api.schemas.contract import Listing, answer_schema, list_schema, listed
@@ -47,7 +48,7 @@ from lazy_dataclasses import dataclass
 from sampling_engine import METHODS, StratifiedMethod, method_class
 from sampling_engine.filters import OPERATORS
 from service.sampling_parameters import DrawnSeeds, seeded_rounds, stated_rounds
-from service.tables.open_tables import open_table
+from service.tables.open_tables import SAMPLE, open_table, output_of
 from storage.errors import NotFound
 from storage.jobs.jobs import JobRecord
 from storage.jobs.lists import JobFilters, list_jobs
@@ -139,7 +140,8 @@ def size(dataset_id: int, given: SizeRequest) -> SizeAnswer:
 
     For goals of means, totals and shares, from the true facts of the table. A goal without a column
     is the margin of error of a share of one half, for methods random, systematic and stratified. A
-    materiality sizes an audit of rows (random, systematic) or of money (monetary_unit).
+    materiality sizes an audit of rows (random, systematic) or of money (monetary_unit). The figures
+    of columns that the table lacks, such as measured values, are estimated from a `pilot` sample.
     """
     caller().dataset(dataset_id, "read")
     with caller().reading():
@@ -147,15 +149,32 @@ def size(dataset_id: int, given: SizeRequest) -> SizeAnswer:
         population, design = population_of(
             service(), dataset_id, table, given.source_ref, given.design, ("design",)
         )
-        is_audit = "materiality" in given.all_goals[0]
-        find = size_for_audit if is_audit else size_for_goals
-        found = find(service(), population, replace(given, design=design))
+        request = replace(given, design=design)
+        pilot = None if given.pilot is None else _pilot(given.pilot)
+        if "materiality" in given.all_goals[0]:
+            found = size_for_audit(service(), population, request)
+        else:
+            found = size_for_goals(service(), population, request, pilot)
         if filters := given.design.get("filters"):
             found = replace(found, round={**found.round, "filters": filters})
+    if pilot is not None:
+        job = pilot.job
+        caller().audit_view(
+            RowSource(job.dataset_id, output_of(job), SAMPLE, job.id), "pilot figures"
+        )
     is_money = method_class(given.design["method"]).selects_money
     if is_money or any("column" in goal for goal in given.all_goals):
         caller().audit_view(RowSource(dataset_id, table.commit_id, table.key), "true figures")
     return found
+
+
+def _pilot(given: PilotRequest) -> Pilot:
+    try:
+        job = completed(caller().job(given.job_id), "sampling")
+    except DomainError as error:
+        error.loc = error.loc or ("pilot", "job_id")
+        raise
+    return open_pilot(service(), job, given)
 
 
 @blueprint.post("/strata", body=StrataRequest, output=StrataAnswer, only_reads=True)

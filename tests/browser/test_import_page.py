@@ -186,6 +186,20 @@ def test_a_column_is_renamed_and_rows_are_skipped(importing: Page) -> None:
     expect(rows.get_by_role("row")).to_have_count(2)
 
 
+def test_rows_with_equal_keys_are_numbered(analyst: Analyst, server: LiveServer) -> None:
+    page, client = analyst
+    number = server.new_dataset(client)
+    page.goto(f"{server.url}/datasets/{number}/import")
+    page.get_by_label("File (drop it here").set_input_files(file("doc,amount\n1,5\n1,7\n2,9\n"))
+    page.get_by_label("Row key").fill("doc")
+    page.get_by_text("Details", exact=True).click()
+    page.get_by_label("Number rows with equal keys").check()
+    page.get_by_role("button", name="Import file").click()
+    expect(page.get_by_role("region", name="Import")).to_contain_text("3 rows and 2 columns")
+    declared = client.get(f"/api/datasets/{number}/row-key").json()
+    assert (declared["columns"], declared["duplicates"]) == (["doc"], "number")
+
+
 def test_a_german_ledger_is_imported_as_it_is(analyst: Analyst) -> None:
     """One action: the file. The page shows what was read and left out, with control totals."""
     page, _ = analyst

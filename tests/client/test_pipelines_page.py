@@ -1,4 +1,4 @@
-"""The page of pipelines: its steps with Dagster, against a server."""
+"""The page of pipelines: its steps with Dagster and Airflow, against a server."""
 
 from __future__ import annotations
 
@@ -71,27 +71,12 @@ def test_dagster_attaches_and_draws_each_night(
     code.mkdir()
     for name, text in (("nightly", STEPS), ("pipeline", DAGSTER), ("run", MATERIALIZE)):
         (code / f"{name}.py").write_text(text, encoding="utf-8")
-    compile(AIRFLOW, "airflow.py", "exec")
     variables = {
-        "JOBSVC_SERVER": server.url,
-        "JOBSVC_TOKEN": server.token,
-        "LEDGER_DATASET": "ledger",
-        "LEDGER_FOLDER": f"file://{folder}/",
+        **_variables(server, folder, tmp_path),
         "DAGSTER_HOME": str(tmp_path),
         "DAGSTER_DISABLE_TELEMETRY": "1",
-        "PATH": "/usr/bin:/bin",
-        "HOME": str(tmp_path),
     }
-
-    done = subprocess.run(
-        [sys.executable, "run.py"],
-        cwd=code,
-        env=variables,
-        capture_output=True,
-        text=True,
-        timeout=280,
-        check=False,
-    )
+    done = _run([sys.executable, "run.py"], code, variables)
     assert done.returncode == 0, done.stderr
     job_id, second = done.stdout.split()
     assert second == "failure"
@@ -102,3 +87,54 @@ def test_dagster_attaches_and_draws_each_night(
     assert kept["state"] == "kept_apart"
     jobs = server.admin.get("/api/jobs", params={"run_type": "sampling"}).json()
     assert jobs["total"] == 1
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_airflow_attaches_and_draws_for_a_day(
+    lake: tuple[LiveServer, Path], tmp_path: Path
+) -> None:
+    server, folder = lake
+    code = tmp_path / "dags"
+    code.mkdir()
+    for name, text in (("nightly", STEPS), ("ledger", AIRFLOW)):
+        (code / f"{name}.py").write_text(text, encoding="utf-8")
+    variables = {
+        **_variables(server, folder, tmp_path),
+        "AIRFLOW_HOME": str(tmp_path / "airflow"),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(code),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "PYTHONPATH": str(code),
+    }
+    airflow = str(Path(sys.executable).with_name("airflow"))
+    for command in (["db", "migrate"], ["dags", "test", "ledger", "2026-03-03"]):
+        done = _run([airflow, *command], code, variables)
+        assert done.returncode == 0, done.stdout + done.stderr
+    (listed,) = server.admin.get("/api/jobs", params={"run_type": "sampling"}).json()["jobs"]
+    job = server.admin.get(f"/api/jobs/{listed['id']}").json()
+    assert (job["output_name"], job["output_summary"]["total_sampled"]) == ("nightly-2026-03-02", 5)
+
+
+def _variables(server: LiveServer, folder: Path, home: Path) -> dict[str, str]:
+    return {
+        "JOBSVC_SERVER": server.url,
+        "JOBSVC_TOKEN": server.token,
+        "LEDGER_DATASET": "ledger",
+        "LEDGER_FOLDER": f"file://{folder}/",
+        "PATH": "/usr/bin:/bin",
+        "HOME": str(home),
+    }
+
+
+def _run(
+    command: list[str], folder: Path, variables: dict[str, str]
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command,
+        cwd=folder,
+        env=variables,
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )

@@ -55,6 +55,22 @@ def test_the_printed_command_draws_the_size(run: Run, sales: str, options: tuple
     assert drawn_rows(run, output) == size_of(output)
 
 
+def test_a_pilot_sizes_a_column_that_the_table_lacks(
+    run: Run, served: LiveServer, sales: str, tmp_path: Path
+) -> None:
+    job = json.loads(run("sample", sales, "--size", "60", "--seed", "4", "--json").stdout)["id"]
+    minutes = [f"{row['id']},{row['id'] * 7919 % 13}" for row in served.rows(job, limit=60)]
+    file = tmp_path / "minutes.csv"
+    file.write_text("\n".join(["id,minutes", *minutes]))
+    run("values", job, str(file), "--key", "id")
+    options = ("--mean", "minutes", "--margin", "0.5", "--pilot", job[:8])
+    output = run("size", sales, *options).stdout
+    assert "true value" not in output
+    assert "The relative standard error of the variance" in output
+    assert drawn_rows(run, output) == size_of(output)
+    assert run("size", sales, *options, "--values", "1").stdout == output
+
+
 def selected(job: dict[str, Any]) -> int:
     """The rows of a draw, or its monetary units: several may lie in one row."""
     summary = job["output_summary"]

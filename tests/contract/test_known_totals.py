@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from tests.contract.draw_requests import one
@@ -102,6 +104,51 @@ def test_values_of_a_request_are_read_by_the_columns_type(server: LiveServer, jo
     own = estimates(server, job, TOTAL_PAID, **by("rake", "size"))
     found = estimates(server, job, TOTAL_PAID, **by("rake", "size", totals=texts))
     assert figures(found) == [pytest.approx(each) for each in figures(own)]
+
+
+def test_a_joint_group_in_another_spelling_is_listed_twice(server: LiveServer, job: str) -> None:
+    totals = [
+        {"group": {"region": region, "size": size}, "total": 25}
+        for region in REGIONS
+        for size in SIZES
+    ]
+    first = next(iter(REGIONS))
+    for method in ("rake", "poststratify"):
+        for spelled in ("2", "2.0", " 2"):
+            again = {"group": {"region": first, "size": spelled}, "total": 25}
+            body = by(method, "region", "size", totals=[*totals, again])
+            expected = f'The group {first}, {spelled.strip()} of "region", "size" is listed twice.'
+            assert expected in refusal(server, job, **body)
+
+
+def test_groups_of_35_digits_stay_apart(server: LiveServer, tmp_path: Path) -> None:
+    accounts = [str(12345678901234567890123456789012340 + last) for last in (0, 1)]
+    tables = {
+        "rows": "SELECT i, CAST([$1, $2][i % 2 + 1] AS DECIMAL(38, 0)) AS account "
+        "FROM range(400) AS t(i)",
+        "census": "SELECT CAST(a AS DECIMAL(38, 0)) AS account, n "
+        "FROM (VALUES ($1, 500), ($2, 1500)) AS t(a, n)",
+    }
+    numbers = []
+    for name, sql in tables.items():
+        file = tmp_path / f"{name}.parquet"
+        with duckdb.connect() as connection:
+            connection.sql(sql, params=accounts).write_parquet(str(file))
+        numbers.append(server.new_dataset())
+        server.import_text(numbers[-1], file.read_bytes(), file.name)
+    own = drawn(server, numbers[0], one("random", sample_size=100, seed=5))
+    listed = groups("account", {accounts[0]: 500, accounts[1]: 1500})
+    for source in (
+        {"census": {"dataset_id": numbers[1], "rows_column": "n"}},
+        {"totals": listed},
+    ):
+        for method in ("poststratify", "rake"):
+            body = {"by": ["account"], **by(method, "account", **source)}
+            found = estimates(server, own, COUNT, **body)["estimates"]
+            assert [each["estimate"] for each in found] == [pytest.approx(n) for n in (500, 1500)]
+    twice = by("rake", "account", totals=[*listed, listed[0]])
+    detail = asked(server, own, {"statistics": [COUNT], **twice}).json()["detail"]
+    assert f'The group {accounts[0]} of "account" is listed twice.' in detail
 
 
 def test_a_missing_value_is_a_group(server: LiveServer, job: str) -> None:

@@ -63,8 +63,9 @@ const rowKey = one("#row_key");
 let proposedKey = ""; // null once the user typed a key
 rowKey.addEventListener("input", () => { proposedKey = null; });
 function keyField() {
-  const columns = rowKey.value === rowKey.defaultValue ? [] : listed(rowKey.value);
-  return columns.length ? { row_key: columns } : {};
+  const numbers = one("#duplicates").checked;
+  const columns = rowKey.value === rowKey.defaultValue && !numbers ? [] : listed(rowKey.value);
+  return { ...(columns.length ? { row_key: columns } : {}), ...(numbers ? { duplicates: "number" } : {}) };
 }
 const isRequired = () => Boolean(one("#require_columns")?.checked);
 for (const id of ["#ref", "#require_columns"]) one(id)?.addEventListener("change", () => { if (source && options) { key = newKey(); read(); } });
@@ -261,7 +262,7 @@ function upload(file, end) {
   const values = options.values();
   if (Object.keys(values).length) data.append("options", JSON.stringify(values));
   if (isRequired()) data.append("require_columns", "true");
-  for (const [field, columns] of Object.entries(keyField())) data.append(field, JSON.stringify(columns));
+  for (const [field, value] of Object.entries(keyField())) data.append(field, typeof value === "string" ? value : JSON.stringify(value));
   data.append("file", file, file.name);
   request = new XMLHttpRequest(); // fetch has no upload progress
   request.open("POST", `${address(dataset)}/refs/${encodeURIComponent(versionName())}/import`);
