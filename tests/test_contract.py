@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal, get_args
 
 import click
@@ -25,6 +24,7 @@ from contract.requests.evaluate import EvaluationRequest
 from contract.requests.goal import GoalRequest
 from domain_errors import InvalidRequest
 from http_api.schemas.contract import body_schema, query_schema
+from lazy_dataclasses import dataclass
 from tests.client.api_fields import type_of
 from tests.derived import requests, table
 from web_ui.contract_forms import form_fields, read_form

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
@@ -18,6 +17,7 @@ from estimation_engine.designs import DESIGNS, Design, design_class
 from estimation_engine.designs.code import DesignCode, Sizes
 from estimation_engine.designs.design import DrawnRows, RowsOfPairs, whole_table
 from estimation_engine.designs.stages import Layer, simple_layer
+from lazy_dataclasses import dataclass
 from tests.contract.draw_requests import one
 from tests.contract.test_design_code import figures_of_python, written
 from tests.contract.test_estimates import (

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 import numpy as np
 
 from contract.declarations import Help, Initial, Title
 from contract.fields import Bounds, Count
+from lazy_dataclasses import dataclass
 from parquet_tables.progress import ProgressCallback
 from sampling_engine.engines.engine import DrawState
 from sampling_engine.methods.method import NO_ROW, EligibleRows, Method
