@@ -238,18 +238,17 @@ def size(client: ApiClient, dataset: str, wilson: bool, **options: Any) -> Print
     request = {"design": design, **body}
     request |= {"goal": goals[0]} if len(goals) == 1 else {"goals": goals}
     if "pilot" in request:
-        request["pilot"] = _with_number(request["pilot"])
+        _read_number(request["pilot"])
     path = f"/api/sampling/datasets/{client.dataset_id(dataset)}/size"
     found = client.post(path, request)
     return Printed(found, lambda found: print_size(found, dataset, request))
 
 
-def _with_number(body: dict[str, Any]) -> dict[str, Any]:
-    """A body whose source of values is a number, if it is that of an upload."""
+def _read_number(body: dict[str, Any]) -> None:
+    """Make the source of values a number, if it is that of an upload."""
     values = body.get("values")
     if isinstance(values, str) and values.isdecimal():
-        return {**body, "values": int(values)}
-    return body
+        body["values"] = int(values)
 
 
 def _rule(_context: click.Context, _option: click.Parameter, name: str) -> str:
@@ -335,7 +334,9 @@ def more_rows(client: ApiClient, job_id: str, **chosen: Any) -> Printed:
     if len(figures) != 1:
         raise click.UsageError("Name one figure: --mean, --total or --share.")
     path = f"/api/sampling/jobs/{job_id}/more-rows"
-    found = client.post(path, {**figures[0], **_with_number(body_of(chosen))})
+    body = {**figures[0], **body_of(chosen)}
+    _read_number(body)
+    found = client.post(path, body)
     job = client.get(f"/api/jobs/{found['job_id']}")
     return Printed(found, lambda found: _print_more_rows(found, job))
 
