@@ -233,7 +233,7 @@ def _notes(pilot: Pilot, facts: PilotStatistic, drawn: int, has_groups: bool) ->
         "of columns that the table lacks are its estimates, and no true figures."
     ]
     if source is not None:
-        notes += source.notes
+        notes += source.notes_of(made_up=False)
     if included < drawn:
         notes.append(
             f"{drawn - included:,} of its {drawn:,} rows aren't rows that the design can draw: "

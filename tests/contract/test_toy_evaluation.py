@@ -29,6 +29,7 @@ from command_line.options import body_of
 from contract.declarations import Help, Request, declared_field
 from contract.fields import Choice
 from contract.requests.evaluate import KINDS, EvaluationKind, EvaluationRequest
+from contract.requests.findings import ReviewRequest
 from estimation_engine.audit import Assurance, conclude
 from http_api.routes import findings
 from lazy_dataclasses import dataclass
@@ -96,7 +97,8 @@ def _toy() -> Iterator[None]:
         patch.setitem(KINDS, "toy", ToyEvaluator.kind)
         patch.setitem(EVALUATORS, "toy", ToyEvaluator())
         schemas = http_api.schemas.contract._SCHEMAS
-        others = {key: schema for key, schema in schemas.items() if key[0] is not EvaluationRequest}
+        with_kinds = (EvaluationRequest, ReviewRequest)
+        others = {key: each for key, each in schemas.items() if not issubclass(key[0], with_kinds)}
         patch.setattr(http_api.schemas.contract, "_SCHEMAS", others)
         # Views keep the schemas of their first call.
         before = findings.blueprint
