@@ -602,7 +602,7 @@ class _Planner:
         known = (
             "isn't known, since a stratum of the pilot has one row"
             if error is None
-            else f"is {error:.0%}, and so, about, is that of the size before the rows are all drawn"
+            else f"is {error:.0%}, and so, about, is that of the size"
         )
         self._note(f"The relative standard error of the variance that the pilot estimates {known}.")
 

@@ -444,10 +444,14 @@ class ClusterStagesDesign(Design):
         notes = ["Rows of one cluster were drawn together, so the clusters set the margin."]
         if self.tree.by_size:
             certain = int((self._is_certain & self._is_drawn).sum())
+            formula = (
+                "by their probabilities"
+                if self._is_ultimate.all()
+                else "Brewer's approximation from their probabilities"
+            )
             notes.append(
-                "Clusters were drawn by size; the variance between them is Brewer's approximation "
-                f"from their probabilities. Clusters drawn with certainty ({certain:,}) have no "
-                "part in it."
+                f"Clusters were drawn by size; the variance between them is {formula}. Clusters "
+                f"drawn with certainty ({certain:,}) have no part in it."
             )
         if self.uncovered_rows:
             rows = counted(self.uncovered_rows, "row")
