@@ -320,8 +320,8 @@ class Sample(RowsJob):
 
     @keywords()
     def comparison(self) -> dict[str, Any]:
-        """Return the representativeness check, with its ``verdict``."""
-        return self._transport.json("GET", f"{self._path()}/comparison")
+        """Return the representativeness check, with its ``verdict``; wait until it is made."""
+        return self._transport.json_when_ready(f"{self._path()}/comparison", {})
 
     @keywords(EstimateOptions)
     def estimate(
