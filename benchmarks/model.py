@@ -301,7 +301,8 @@ SPARK_COLUMNS = {
     MONETARY: AMOUNT_COLUMN,
     KEYED: KEY_COLUMNS,
 }
-SPARK_SCANS = 2
+SPARK_SCANS = {**dict.fromkeys(SPARK_COLUMNS, 2), MONETARY: 1}
+"""Of all rows; a draw by monetary units then reads its blocks alone."""
 
 
 def spark_terms(layout: Layout) -> list[float]:
@@ -310,10 +311,14 @@ def spark_terms(layout: Layout) -> list[float]:
 
 
 def spark_predicted(method: str, layout: Layout, constants: Constants) -> Measured:
-    """Bytes, files and processor time of the cluster; DuckDB has the fetch besides."""
+    """Bytes, files and processor time of the cluster; DuckDB has the fetch besides.
+
+    The processor time is NaN for a draw that isn't measured on all tables of the fit.
+    """
     footers = layout.groups * FOOTER_BYTES
-    read = SPARK_SCANS * (layout.rows * SPARK_COLUMNS[method] + footers)
-    return Measured(read, layout.files, float(np.dot(spark_terms(layout), constants[method])))
+    read = SPARK_SCANS[method] * (layout.rows * SPARK_COLUMNS[method] + footers)
+    cpu_s = np.dot(spark_terms(layout), constants[method]) if method in constants else np.nan
+    return Measured(read, layout.files, float(cpu_s))
 
 
 def spark_fitted(measures: Measures) -> Constants:
@@ -392,7 +397,7 @@ def comparisons(measures: Measures) -> list[Comparison]:
 
 
 def spark_comparisons(measures: Measures) -> list[Comparison]:
-    """All measured draws on a Spark cluster, by table."""
+    """All measured draws on a Spark cluster, by table; the smallest reads less than Java itself."""
     constants = spark_fitted(measures)
     return [
         Comparison(
@@ -403,7 +408,8 @@ def spark_comparisons(measures: Measures) -> list[Comparison]:
             spark_predicted(method, layout, constants),
         )
         for name, layout in SPARK_LAYOUTS.items()
-        for method in constants
+        if layout.rows >= 10**6
+        for method in SPARK_COLUMNS
         if method in measures.get(f"Spark, {name}", {})
     ]
 
@@ -453,11 +459,12 @@ def large_lines(measures: Measures) -> Iterable[str]:
     for method in METHODS:
         model = predicted(method, LARGE, constants)
         line = f"| {method} | {size(model.bytes)} | {model.files:,.0f} | {duration(model.cpu_s)} "
-        if method not in of_spark:
+        if method not in SPARK_COLUMNS:
             yield f"{line}| | |"
             continue
         cluster = spark_predicted(method, LARGE, of_spark)
-        yield f"{line}| {size(cluster.bytes)} | {duration(cluster.cpu_s)} |"
+        cpu = duration(cluster.cpu_s) if method in of_spark else "not measured"
+        yield f"{line}| {size(cluster.bytes)} | {cpu} |"
 
 
 def size(count: float) -> str:
@@ -487,13 +494,13 @@ def main() -> None:
     print("\n".join([*constant_lines(measures), *spark_constant_lines(measures)]))
     fetch_s = fitted(measures)["fetch"]
     print(f"fetch: {fetch_s[0] * 1e3:.0f} ms a draw, {fetch_s[2] * 1e6:.0f} µs a row group opened")
-    for compared in (comparisons(measures), spark_comparisons(measures)):
-        for figure in (BYTES, FILES, CPU):
-            print("\n".join(check_lines(compared, figure)))
-            for of_fit in (True, False):
-                chosen = [each for each in compared if each.is_fitted is of_fit]
-                if chosen:
-                    print("fitted:" if of_fit else "predicted:", summary(chosen, figure))
+    compared = comparisons(measures)
+    for figure in (BYTES, FILES, CPU):
+        print("\n".join(check_lines(compared, figure)))
+        for of_fit in (True, False):
+            chosen = [each for each in compared if each.is_fitted is of_fit]
+            print("fitted:" if of_fit else "predicted:", summary(chosen, figure))
+    print("\n".join(check_lines(spark_comparisons(measures), BYTES)))
     print("\n".join(large_lines(measures)))
 
 
