@@ -138,15 +138,15 @@ def _declared_columns(columns: Sequence[ContractColumn]) -> list[ContractColumn]
                 name=column.name,
             )
         names.add(column.name.lower())
-        name = None if column.type is None else type_name(column.type)
-        if name is None and column.type is not None:
+        stored = None if column.type is None else type_name(column.type)
+        if stored is None and column.type is not None:
             raise InvalidRequest(
                 "Tables have no type {type}. Types are those of a table's schema, such as VARCHAR, "
                 "BIGINT, DOUBLE, DECIMAL(12,2), DATE or TIMESTAMP.",
                 loc=("body", "columns", at, "type"),
                 type=column.type,
             )
-        declared.append(replace(column, type=name))
+        declared.append(replace(column, type=stored))
     return declared
 
 

@@ -18,6 +18,7 @@ from contract.fields import (
     Mapped,
     Part,
     RowFilterKind,
+    ValuesKind,
     Written,
     WrittenPart,
 )
@@ -82,8 +83,10 @@ def _option(
     )
 
 
-def _object_of(kind: WrittenPart) -> Callable[[str], dict[str, Any]]:
-    def convert(text: str) -> dict[str, Any]:
+def reader_of(kind: WrittenPart | ValuesKind) -> Callable[[str], Any]:
+    """A type of an option that a kind of the contract reads."""
+
+    def convert(text: str) -> Any:
         try:
             return kind.read(text)
         except InvalidRequest as error:
@@ -99,7 +102,7 @@ def _type_of(kind: Any) -> Any:
         case RowFilterKind():
             return kind.read
         case WrittenPart():
-            return _object_of(kind)
+            return reader_of(kind)
         case Written():
             return reader(kind.how)  # the server checks the bounds
         case Count(bounds):

@@ -12,7 +12,7 @@ from typing import Any, get_args
 import click
 
 from command_line.connection import ApiClient
-from command_line.contract_options import with_request
+from command_line.contract_options import reader_of, with_request
 from command_line.methods import DRAW_PARAMETERS
 from command_line.options import (
     FILTER,
@@ -45,6 +45,7 @@ from command_line.sampling import (
     option_of,
 )
 from contract.declarations import declared
+from contract.fields import ValuesKind
 from contract.requests.draw import OrderRequest
 from contract.requests.estimate import MoreRowsRequest, StatisticRequest
 from contract.requests.goal import GoalRequest
@@ -206,7 +207,8 @@ def _costs(
 @field_option(
     "--values",
     "pilot.values",
-    metavar="NUMBER|latest",
+    type=reader_of(ValuesKind()),
+    metavar="NUMBER|latest|findings",
     help="With --pilot: another upload of its values than the latest.",
 )
 @REF
@@ -237,18 +239,9 @@ def size(client: ApiClient, dataset: str, wilson: bool, **options: Any) -> Print
     goals = [{**figure, **goal} for figure in figures] or [goal]
     request = {"design": design, **body}
     request |= {"goal": goals[0]} if len(goals) == 1 else {"goals": goals}
-    if "pilot" in request:
-        _read_number(request["pilot"])
     path = f"/api/sampling/datasets/{client.dataset_id(dataset)}/size"
     found = client.post(path, request)
     return Printed(found, lambda found: print_size(found, dataset, request))
-
-
-def _read_number(body: dict[str, Any]) -> None:
-    """Make the source of values a number, if it is that of an upload."""
-    values = body.get("values")
-    if isinstance(values, str) and values.isdecimal():
-        body["values"] = int(values)
 
 
 def _rule(_context: click.Context, _option: click.Parameter, name: str) -> str:
@@ -318,6 +311,7 @@ def bands(
 @field_option(
     "--values",
     "values",
+    type=reader_of(ValuesKind()),
     metavar="NUMBER|latest",
     help="Read columns of an upload of values of the sample.",
 )
@@ -334,9 +328,7 @@ def more_rows(client: ApiClient, job_id: str, **chosen: Any) -> Printed:
     if len(figures) != 1:
         raise click.UsageError("Name one figure: --mean, --total or --share.")
     path = f"/api/sampling/jobs/{job_id}/more-rows"
-    body = {**figures[0], **body_of(chosen)}
-    _read_number(body)
-    found = client.post(path, body)
+    found = client.post(path, {**figures[0], **body_of(chosen)})
     job = client.get(f"/api/jobs/{found['job_id']}")
     return Printed(found, lambda found: _print_more_rows(found, job))
 

@@ -80,11 +80,6 @@ class Footer:
     def columns(self) -> tuple[Column, ...]:
         return self.schema.columns
 
-    @property
-    def types(self) -> dict[str, str]:
-        """The types of the columns by their names."""
-        return self.schema.types
-
 
 def files_of(
     connection: OpenConnection, uris: Sequence[SourceUri], step: Callable[[], None]

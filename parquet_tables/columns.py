@@ -17,35 +17,7 @@ _INTEGERS = frozenset(
 ) | {"HUGEINT", "UHUGEINT"}
 _BEYOND_64_BITS = ("UBIGINT", "HUGEINT", "UHUGEINT")
 MAX_EXACT_DIGITS = 18
-_TIMES = [
-    "DATE",
-    "TIME",
-    "TIME_NS",
-    "TIME WITH TIME ZONE",
-    *(f"TIMESTAMP{unit}" for unit in ("", "_S", "_MS", "_NS", " WITH TIME ZONE")),
-]
-_SCALARS = _INTEGERS.union(
-    ["BOOLEAN", "FLOAT", "DOUBLE", "VARCHAR", "JSON", "BLOB", "BIT", "UUID", "INTERVAL"], _TIMES
-)
 _DECIMAL = re.compile(r"DECIMAL ?\( ?(\d{1,2}) ?, ?(\d{1,2}) ?\)", re.ASCII)
-
-
-def type_name(text: str) -> str | None:
-    """The name of a type, as schemas have it, from a text in any case; None if it isn't one.
-
-    Names of nested types are returned as they are: they hold names of fields.
-
-    >>> type_name("double"), type_name("decimal(12, 2)"), type_name("money")
-    ('DOUBLE', 'DECIMAL(12,2)', None)
-    >>> type_name("STRUCT(a INTEGER)")
-    'STRUCT(a INTEGER)'
-    """
-    name = " ".join(text.split())
-    if name.endswith(("]", ")")) and not name.upper().startswith("DECIMAL"):
-        return name
-    if decimal := _DECIMAL.fullmatch(name.upper()):
-        return f"DECIMAL({decimal[1]},{decimal[2]})"
-    return name.upper() if name.upper() in _SCALARS else None
 
 
 @dataclass(frozen=True)
@@ -177,6 +149,23 @@ STORED_TYPES = frozenset(
         "TIMESTAMP_NS", "TIMESTAMP WITH TIME ZONE",
     }
 )  # fmt: skip
+WIDEST_DECIMAL = 38
+
+
+def type_name(text: str) -> str | None:
+    """The name of a type that tables store, from a text in any case; None if they store none such.
+
+    >>> type_name("double"), type_name("decimal(12, 2)"), type_name("money"), type_name("JSON")
+    ('DOUBLE', 'DECIMAL(12,2)', None, None)
+    """
+    name = " ".join(text.split()).upper()
+    if decimal := _DECIMAL.fullmatch(name):
+        digits, places = int(decimal[1]), int(decimal[2])
+        is_decimal = 1 <= digits <= WIDEST_DECIMAL and places <= digits
+        return f"DECIMAL({digits},{places})" if is_decimal else None
+    return name if name in STORED_TYPES else None
+
+
 WIDER_TYPES = {"TIMESTAMP_S": "TIMESTAMP", "TIMESTAMP_MS": "TIMESTAMP"}
 TEXT_TYPES = ("ENUM", "JSON", '"NULL"')
 NESTED_TYPES = ("STRUCT", "MAP", "UNION", "VARIANT")

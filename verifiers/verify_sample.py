@@ -1586,9 +1586,9 @@ def check_first_stage(case: Case, rnd: StatedRound) -> None:
     facts, where = rnd.facts, f"Round {rnd.number}"
     clusters = facts["first_stage"]
     if clusters is None:
-        raise Invalid("groups_count", f"{where} has no clusters.")
+        raise Invalid("groups_count", f"{where} doesn't list its clusters.")
     if canonical_hash(clusters) != facts["first_stage_sha256"]:
-        raise Invalid("groups_hash", f"{where} has another one of its clusters.")
+        raise Invalid("groups_hash", f"{where}: first_stage_sha256 isn't the hash of its clusters.")
     good = facts["first_stage_count"] == len(clusters)
     require(good, "groups_count", f"{where} has {len(clusters)} clusters.")
     tree = clusters_of(rnd, [g["key"] for g in rnd.groups or []])
@@ -2346,16 +2346,8 @@ def strata_sizes(
 def first_clusters(case: Case, rnd: StatedRound, values: list[str | None]) -> list[int]:
     """Return the places of the drawn clusters, whose values are given in their order."""
     count = min(whole(rnd.parameters["num_clusters"]), len(values))
-    if rnd.order is None:
-        return Order(len(values), rnd.seed + ":clusters").take(count)
-    kind = case.types[column_name(case, rnd.parameters["cluster_column"])]
-    texts = []
-    for value in values:
-        if value is None:
-            raise Invalid("key_missing", f"A cluster of round {rnd.number} has no value.")
-        texts.append(joined_key([value_text(value, kind)]))
-    ranked = sorted(zip(rnd.key_ranks().ranks(texts), texts, range(len(texts)), strict=True))
-    return [i for _, _, i in ranked[:count]]
+    ranks = unit_ranks(case, rnd, [(value,) for value in values], "clusters")
+    return sorted(range(len(values)), key=ranks.__getitem__)[:count]
 
 
 def cluster_sizes(

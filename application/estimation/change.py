@@ -162,7 +162,9 @@ def change_of(
         found = changes(waves[0], waves[1], pairs, rule, common, settings)
         figures += [_figure(figure, *each) for each in zip(groups, found, strict=True)]
         noted += _noted(figure, groups, found)
-    warnings = interval_notes(noted, settings, sampled[0].design.design.unit)
+    designs = [each.design.design for each in sampled]
+    by_size = any(design.draws_by_size for design in designs)
+    warnings = interval_notes(noted, settings, designs[0].unit, by_size=by_size)
     notes = [*warnings, *_rule_notes(figures, reason), *_notes(sampled, figures, key, shared)]
     return ChangeAnswer(
         request.confidence,

@@ -171,7 +171,7 @@ def estimates_of(
     noted: list[NotedFigure] = [*contrasted.contrasts, *estimates]
     warnings = [
         *contrasted.warnings,
-        *interval_notes(noted, settings, design.unit, by_size=design.by_size),
+        *interval_notes(noted, settings, design.unit, by_size=design.draws_by_size),
     ]
     if weights.response is not None:
         warnings = [*weights.response.warnings, *warnings]
@@ -380,7 +380,7 @@ def _calibration_notes(
     shares = [after / before for after, before in pairs if after is not None and before]
     if len(shares) == 1:
         percent = _change_text(shares[0])
-        changes = percent.lstrip("+0") != " %"
+        changes = percent != "+0 %"
         change = percent.lstrip("+-") if changes else "no"
         direction = "narrower" if shares[0] <= 1 or not changes else "wider"
         notes.append(f"The interval is {change} {direction} than without calibration.")

@@ -24,8 +24,6 @@ from domain_errors import DomainError
 from estimation_engine import InvalidGoal, UnsupportedDesign
 from estimation_engine.planning.goals import Goal, random_size
 from lazy_dataclasses import dataclass
-from sampling_engine.methods.cluster.declaration import ClusterMethod
-from sampling_engine.methods.method import Method
 from sampling_engine.methods.parameters import PERCENT, TAKE_ALL, share_of_size
 from service.sampling_parameters import stated_rounds
 from service.service import Service
@@ -346,7 +344,7 @@ def _larger_round(
     elif "sizes" in parameters:
         sizes = parameters["sizes"]
         parameters["sizes"] = {label: _grown(one, factor) for label, one in sizes.items()}
-    elif _draws_in_each_stratum(found.rounds[0].method):
+    elif found.rounds[0].method.draws_in_each_stratum:
         parameters["num_clusters"] = ceil(parameters["num_clusters"] * factor)
     else:
         parameters = found.rounds[0].method.with_size(parameters, size)
@@ -354,22 +352,10 @@ def _larger_round(
     if "min_per_stratum" in parameters and least <= size:
         parameters["min_per_stratum"] = max(parameters["min_per_stratum"], MIN_DRAWN)
     method = found.rounds[0].method
-    if isinstance(method, ClusterMethod):
-        includes = method.includes_fewer_clusters
-    else:
-        includes = method.includes_smaller or any(name in parameters for name in GROWING)
+    includes = method.includes_smaller or any(name in parameters for name in GROWING)
     sized = {name: value for name, value in given.items() if name != "goal"}
     (larger,) = stated_rounds([{**sized, "parameters": parameters}], recorded=True)
     return larger, includes
-
-
-def _draws_in_each_stratum(method: Method) -> bool:
-    """Whether the number of clusters is that of each stratum."""
-    return (
-        isinstance(method, ClusterMethod)
-        and method.strata_columns is not None
-        and method.cluster_allocation == "each"
-    )
 
 
 def _grown(size: int | str, factor: float) -> int | str:
@@ -401,7 +387,7 @@ def _notes(found: SampleDesign, size: int, misses: bool) -> list[str]:
         )
     if size > drawn and found.design.group_kind == "strata":
         notes.append("The rows of all groups grow in proportion.")
-    elif size > drawn and _draws_in_each_stratum(found.rounds[0].method):
+    elif size > drawn and found.rounds[0].method.draws_in_each_stratum:
         notes.append(
             "A step draws the same number of clusters of each stratum, so it may draw a few more."
         )

@@ -58,7 +58,7 @@ def open_pilot(service: Service, job: JobRecord, request: PilotRequest) -> Pilot
         raise
 
 
-def is_of_table(table: TableFiles, goal: Mapping[str, Any]) -> bool:
+def has_columns_of(table: TableFiles, goal: Mapping[str, Any]) -> bool:
     """Whether a table has all columns of a goal."""
     own = {column.name for column in table.columns}
     return own.issuperset({goal["column"], *(goal.get("by") or ())})
@@ -86,8 +86,14 @@ def read_pilot(
     eligible: EligibleRows,
     goal: Mapping[str, Any],
     loc: Callable[..., tuple[str | int, ...]],
+    require_few: Callable[[int], None],
 ) -> PilotFigures:
     """Estimate the figures of a goal from a pilot, by the strata of the planned design.
+
+    Parameters
+    ----------
+    require_few : callable
+        Refuses a number of groups for which no size is computed.
 
     Raises
     ------
@@ -112,6 +118,7 @@ def read_pilot(
     if not included.any():
         raise InvalidGoal("No row of the pilot is one that the design can draw.", loc=PILOT_LOC)
     read = _read(pilot, eligible, statistic, by, loc("by"))
+    require_few(len(read.keys))
     facts = PilotStatistic(
         goal["statistic"],
         PilotRows(rows.design.design, included, np.where(included, strata, 0), eligible.counts),
@@ -133,8 +140,17 @@ def _columns_of_design(eligible: EligibleRows) -> list[Column]:
 def _strata_of(pilot: Pilot, eligible: EligibleRows) -> Ints:
     """The planned stratum of each row of the pilot, by ordinal; -1 for one that has none."""
     sample, strata = pilot.rows.sample, eligible.strata
-    own = {column.name for column in sample.columns}
+    own = {column.name: column.type for column in sample.columns}
     for column in _columns_of_design(eligible):
+        if own.get(column.name, column.type) != column.type:
+            raise InvalidGoal(
+                '"{column}" is {type} in the pilot and {table_type} in the table, so that the '
+                "pilot's rows have no place in the design. Draw a pilot from this table.",
+                column=column.name,
+                type=own[column.name],
+                table_type=column.type,
+                loc=PILOT_LOC,
+            )
         if column.name not in own:
             raise InvalidGoal(
                 'The pilot has no column "{column}", which the design needs. Draw a pilot with it.',
@@ -189,8 +205,9 @@ def _with_known_groups(
         return facts
     keys = eligible.strata.keys(np.arange(len(eligible.counts)))
     of_strata = [group_key(by, [key[column.name] for column in by]) for key in keys]
-    own = [group_key(by, list(key.values())) for key in read.keys]
-    matches: Booleans = np.array([[each == group for each in of_strata] for group in own])
+    places = {group_key(by, list(key.values())): at for at, key in enumerate(read.keys)}
+    group_of = np.array([places.get(key, -1) for key in of_strata])
+    matches: Booleans = group_of == np.arange(len(read.keys))[:, None]
     if (matches | (facts.sampled == 0)).all():  # else bands or texts that differ
         return PilotStatistic(facts.statistic, facts.pilot, facts.data, facts.domains, matches)
     return facts
@@ -203,6 +220,12 @@ def _require_facts(
     loc: Callable[..., tuple[str | int, ...]],
 ) -> None:
     """Refuse figures of fewer than two rows, and values that don't vary."""
+    if not (facts.pilot.corrections > 0).any():
+        raise InvalidGoal(
+            "No stratum of the design has two rows, or clusters, of the pilot, so it doesn't say "
+            "how many rows the figure needs. Take a larger pilot, or fewer strata.",
+            loc=PILOT_LOC,
+        )
     rows, where = facts.sampled.sum(axis=1), loc("by") if goal.get("by") else loc("column")
     few = [at for at in range(len(keys)) if rows[at] < MIN_UNITS]
     equal = np.flatnonzero((facts.group_squares == 0).all(axis=1)).tolist()

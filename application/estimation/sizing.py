@@ -14,7 +14,7 @@ from typing import Any, get_args
 
 import numpy as np
 
-from application.estimation.pilots import Pilot, PilotFigures, is_of_table, read_pilot
+from application.estimation.pilots import Pilot, PilotFigures, has_columns_of, read_pilot
 from application.estimation.size_answers import (
     CurvePoint,
     PlannedFigure,
@@ -274,7 +274,7 @@ class _Planner:
         scans: dict[tuple[str, ...], list[int]] = {}
         for at, given in enumerate(self.goals):
             if "column" in given and self.pilot is not None:
-                if not is_of_table(self.table.files, given):
+                if not has_columns_of(self.table.files, given):
                     by_goal[at] = self._figures_of_pilot(at, self.pilot)
                     continue
                 self._note(
@@ -293,8 +293,13 @@ class _Planner:
         """The figures of a goal whose column, or group, the table lacks."""
         given, request = self.goals[at], self.request
         names = tuple(given.get("by") or ())
-        found = read_pilot(pilot, self.eligible, given, lambda *loc: request.loc(at, *loc))
-        self._require_few(len(found.keys), len(self.group_rows), names, [at])
+        found = read_pilot(
+            pilot,
+            self.eligible,
+            given,
+            lambda *loc: request.loc(at, *loc),
+            lambda groups: self._require_few(groups, len(self.group_rows), names, [at]),
+        )
         facts = found.facts
         if given["statistic"] != "proportion" and self.method.equal_chances:
             before = self._needed.get(given["column"], 0.0)
@@ -599,8 +604,10 @@ class _Planner:
         if reached.binding not in errors:
             return
         error = errors[reached.binding]
+        if error == 0.0:  # all rows are drawn
+            return
         known = (
-            "isn't known, since a stratum of the pilot has one row"
+            "isn't known, since a stratum of the pilot has one row or cluster"
             if error is None
             else f"is {error:.0%}, and so, about, is that of the size"
         )
@@ -920,7 +927,11 @@ class _ClusterPlanner(_Planner):
         single, certain = self._is_single, np.zeros(self._tree.clusters, dtype=np.bool_)
         if not self.method.is_plain:
             pi = self._chances.of_size(size)
-            certain = (pi >= 1) & (self.method.cluster_probability != "equal")
+            if self.method.cluster_probability == "equal":
+                of = self._tree.stratum_of
+                certain = np.bincount(of[pi > 0], minlength=self._tree.strata)[of] == 1
+            else:
+                certain = pi >= 1
             single = single & (pi > 0)
         if (single & ~certain).any():
             self._note(
@@ -930,9 +941,9 @@ class _ClusterPlanner(_Planner):
         lonely = int((single & certain & (self._groups_inside == 1)).sum())
         if lonely:
             self._note(
-                f"{counted(lonely, 'cluster is', 'clusters are')} drawn with certainty and give "
-                "one row or subcluster of several: estimates of such a sample need "
-                "`lonely_stratum`. Draw at least two of each cluster."
+                f"{counted(lonely, 'cluster is', 'clusters are')} drawn with certainty, or alone "
+                "in a stratum, and give one row or subcluster of several: estimates of such a "
+                "sample need `lonely_stratum`. Draw at least two of each cluster."
             )
 
     @cached_property

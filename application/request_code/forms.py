@@ -298,11 +298,6 @@ def _filter_fields(filters: Any) -> Fields:
     return {**({"filters": rows} if rows else {}), **earlier}
 
 
-def _with(*needed: str) -> Callable[[Body], Fields | None]:
-    """The fields of a body that has these."""
-    return lambda body: dict(body) if all(body.get(name) for name in needed) else None
-
-
 def _without(*unwanted: str) -> Callable[[Body], Fields | None]:
     return lambda body: None if any(body.get(name) for name in unwanted) else dict(body)
 

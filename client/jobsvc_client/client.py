@@ -332,13 +332,6 @@ class Client:
             text = f'Several samples are named "{name_or_id}": {places}.'
             raise JobsvcError(text, "ambiguous_name", hint="Give an id.")
         if not named and not JOB_ID.fullmatch(name_or_id):
-            if sum(each["ref_name"] is not None for each in results["results"]) >= SEARCHED:
-                text = (
-                    f'"{name_or_id}" is in the names or purposes of {SEARCHED} samples, saved '
-                    "queries and versions or more, of which no more were searched."
-                )
-                hint = "Give an id, or use sample_of() of the sample's dataset."
-                raise JobsvcError(text, "ambiguous_name", hint=hint)
             raise _no_sample(name_or_id, [each["name"] for each in found])
         return self._sample(named[0]["job_id"] if named else name_or_id)
 
@@ -449,8 +442,10 @@ class Dataset:
         except JobsvcError as error:
             if error.code != "not_found":
                 raise
+        if table is None:
+            return None
         known = dict.fromkeys(one["table_key"] for ref in self._overview() for one in ref["tables"])
-        if table is not None and table not in known:
+        if table not in known:
             hint = f"Available: {', '.join(known)}." if known else "It has no tables yet."
             raise JobsvcError(f'There is no table "{table}".', "not_found", hint=hint)
         return None

@@ -71,7 +71,7 @@ class ClusterStagesDesign(Design):
         return drawn, whole
 
     @property
-    def approximates_pairs(self) -> bool:
+    def draws_by_size(self) -> bool:
         return self.tree.by_size
 
     @property

@@ -267,9 +267,14 @@ class Design(ABC):
         return int((self.group_drawn > 0).sum()), int((self.group_rows > 0).sum())
 
     @property
+    def draws_by_size(self) -> bool:
+        """Whether what was drawn independently, rows or clusters, had probabilities by size."""
+        return self.by_size
+
+    @property
     def approximates_pairs(self) -> bool:
         """Whether the joint probabilities are an approximation."""
-        return self.by_size
+        return self.draws_by_size
 
     @property
     def stage_columns(self) -> dict[str, Ints | Floats]:

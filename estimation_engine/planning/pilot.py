@@ -192,6 +192,12 @@ class PilotStatistic:
         return own
 
     @cached_property
+    def _degrees(self) -> Ints:
+        """The degrees of freedom of the variances that are pooled, shape (domains, groups)."""
+        degrees = np.maximum(self.pilot.units - 1, 0)
+        return np.where(self._own & (self.sampled > 0), degrees, 0)
+
+    @cached_property
     def group_squares(self) -> Floats:
         """S²_h of z, shape (domains, groups).
 
@@ -200,9 +206,8 @@ class PilotStatistic:
         """
         pilot = self.pilot
         own: Floats = self._spreads * pilot.corrections
-        degrees = np.where(self._own & (self.sampled > 0), np.maximum(pilot.units - 1, 0), 0)
-        sums = degrees.sum(axis=1)
-        pooled = (degrees * own).sum(axis=1) / np.where(sums > 0, sums, 1)
+        sums = self._degrees.sum(axis=1)
+        pooled = (self._degrees * own).sum(axis=1) / np.where(sums > 0, sums, 1)
         can = self.may_have | (self.sampled > 0)
         return np.where(self._own, own, np.where(can, pooled[:, None], 0.0))
 
@@ -274,7 +279,7 @@ class PilotStatistic:
         if variance <= 0.0:
             return 0.0
         own = self._own[domain]
-        degrees = np.where(own & (self.sampled[domain] > 0), np.maximum(pilot.units - 1, 0), 0)
+        degrees = self._degrees[domain]
         left = float(factors[~own & (squares > 0)].sum())
         shared = np.where(own, factors, 0.0) + left * degrees / max(degrees.sum(), 1)
         inside = self._has_value & (self.domains.groups == domain)

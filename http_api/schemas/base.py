@@ -22,8 +22,6 @@ from http_api.schemas.fields import (
     Message,
     StrictString,
     TextLength,
-    check_name,
-    check_visible,
 )
 
 MAX_SUGGESTIONS = 20
@@ -151,11 +149,6 @@ class MessageOut(Schema):
 def text(least: int = 0, most: int = 1000, **options: Any) -> StrictString:
     """A text field with a bounded length."""
     return StrictString(validate=TextLength(min=least, max=most), **options)
-
-
-def name_text(most: int, **options: Any) -> StrictString:
-    """A text field for a name: one line with a visible character."""
-    return StrictString(validate=[TextLength(1, most), check_visible, check_name], **options)
 
 
 class PlainSchema(Schema):

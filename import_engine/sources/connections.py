@@ -236,9 +236,11 @@ class OpenConnection:
         version = self.version(uri)
         if version.size_bytes > most:
             raise SourceNotFound(
-                "{uri} has {size} bytes, which is more than the metadata of a table may have.",
+                "{uri} has {size} bytes; the limit for the metadata of a table is {limit}. Expire "
+                "old versions of the table.",
                 uri=str(uri),
                 size=version.size_bytes,
+                limit=most,
             )
         with self._names_itself(), closing(self.open(uri, version)) as reader:
             return reader.read(0, version.size_bytes)

@@ -52,8 +52,8 @@ if TYPE_CHECKING:
 LOG_FOLDER = "_delta_log"
 MAX_LOG_BYTES = 1 << 30
 """Bytes of a log that are copied: one checkpoint, the commits after it, and deletion vectors."""
-MAX_POSITIONS = 1 << 30
-"""Positions to which the deletion vectors of a version reach; deltalake expands each to a bool."""
+MAX_POSITIONS = 1 << 27
+"""Positions to which the deletion vectors of a version reach; each takes 11 bytes of memory."""
 MAX_INLINE_CHARACTERS = 1 << 20
 """Characters of a deletion vector within the log, which Python decodes."""
 READER_FEATURES = frozenset(
@@ -207,11 +207,12 @@ class _Copy:
             at = datetime.fromtimestamp(made / 1000, UTC)
             self.committed_at = at.isoformat(timespec="milliseconds")
 
-    def copy_vectors(self) -> None:
+    def copy_vectors(self, step: Callable[[], None]) -> None:
         """Copy the files of the version's deletion vectors, and no older ones."""
         for path, (vector, stats) in self.live.items():
             if vector is None:
                 continue
+            step()
             try:
                 self._copy_vector(path, vector, stats)
             except _STRANGE:
@@ -314,7 +315,7 @@ def read_delta(
         else:
             copy.add(uri)
             _note_files(copy, cursor, folder / LOG_FOLDER / name)
-    copy.copy_vectors()
+    copy.copy_vectors(step)
     with library_errors("deltalake", table):
         read = DeltaTable(str(folder), version=wanted)
         _require_features(table, read)
@@ -325,6 +326,8 @@ def _note_files(copy: _Copy, cursor: duckdb.DuckDBPyConnection, checkpoint: Path
     """Note the files that a checkpoint names, and check their paths."""
     try:
         _note_rows(copy, cursor, checkpoint)
+    except (duckdb.InterruptException, duckdb.OutOfMemoryException):
+        raise
     except (duckdb.Error, *_STRANGE):
         raise BrokenLog(
             "The checkpoint {name} of the Delta table {uri} can't be read.",

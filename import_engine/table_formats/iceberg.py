@@ -268,7 +268,10 @@ def _unpacked(content: bytes, metadata: SourceUri, limit: int = MAX_METADATA_JSO
     """The content of a metadata file, which is gzipped if its name says so."""
     if not metadata.name.endswith(f".gz{ENDING}"):
         return content
-    unpacked = zlib.decompressobj(wbits=_GZIP).decompress(content, limit + 1)
+    try:
+        unpacked = zlib.decompressobj(wbits=_GZIP).decompress(content, limit + 1)
+    except zlib.error:
+        raise BrokenLog("{uri} can't be decompressed.", uri=str(metadata)) from None
     if len(unpacked) > limit:
         raise BrokenLog(
             "{uri} has more than {limit} bytes without its compression.",

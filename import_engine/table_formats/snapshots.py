@@ -219,7 +219,7 @@ def library_errors(
     """
     try:
         yield
-    except (DomainError, duckdb.InterruptException):
+    except (DomainError, duckdb.InterruptException, duckdb.OutOfMemoryException):
         raise
     except Exception as error:
         if (own := known(error)) is not None:
@@ -322,7 +322,9 @@ def constants(
         return ()
     source_of = {column.name: column.source for column in laid} | dict(sources)
     return tuple(
-        (name, value) for name, value in file.values.items() if source_of[name] not in footer.types
+        (name, value)
+        for name, value in file.values.items()
+        if source_of[name] not in footer.schema.types
     )
 
 

@@ -95,8 +95,6 @@ class Method(Request, ABC):
         Whether all eligible rows have the same probability.
     has_stages : bool
         Whether the first rows are a sample as the whole is one, so that two stages can be drawn.
-    includes_smaller : bool
-        Whether a larger sample with the same seed has the rows of a smaller one.
     selects_money : bool
         Whether units of the money in a column are selected; the sample counts them by row.
     favours : str, optional
@@ -121,7 +119,6 @@ class Method(Request, ABC):
     reads_rows: ClassVar[bool] = True
     draws_from_list: ClassVar[bool] = False
     may_draw_none: ClassVar[bool] = False
-    includes_smaller: ClassVar[bool] = False
     size_parameter: ClassVar[str] = "sample_size"
     planned_by: ClassVar[PlannedBy | None] = "rows"
     planning_note: ClassVar[str | None] = None
@@ -163,6 +160,16 @@ class Method(Request, ABC):
     def in_random_order(self) -> bool:
         """Whether the sample's rows are in a random order, which a sequential evaluation needs."""
         return self.has_stages
+
+    @property
+    def includes_smaller(self) -> bool:
+        """Whether a larger sample with the same seed has the rows of a smaller one."""
+        return False
+
+    @property
+    def draws_in_each_stratum(self) -> bool:
+        """Whether the size is that of each stratum."""
+        return False
 
     @property
     def is_at_distances(self) -> bool:

@@ -37,7 +37,10 @@ class RandomMethod(Method):
     draws_from_list: ClassVar = True
     equal_chances: ClassVar = True
     has_stages: ClassVar = True
-    includes_smaller: ClassVar = True
+
+    @property
+    def includes_smaller(self) -> bool:
+        return True
 
     @classmethod
     def from_json(cls, name: str, parameters: Mapping[str, Any]) -> Self:

@@ -16,7 +16,7 @@ from parquet_tables.progress import ProgressCallback, execute_watched, ignore_pr
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.row_keys.digests import RowKey
 from parquet_tables.rows import scan_statement
-from parquet_tables.tables import TableFiles
+from parquet_tables.tables import TableFiles, UnknownColumn
 from sampling_engine.filters import parse_expression
 from service.service import Service
 from service.tables.key_checks import check_key, fault_of
@@ -184,8 +184,11 @@ class _Check:
         for text in self.terms.conditions:
             try:
                 sql, params = parse_expression(text, files, now=self.service.clock()).condition("f")
-            except DomainError:  # it fitted the columns when the contract was set
-                why = "a column that it names is missing, or has another type than before."
+            except UnknownColumn as error:
+                yield self._failure("condition", text, f"{text} can't be checked. {error.message}")
+                continue
+            except DomainError:  # it fitted the types when the contract was set
+                why = "a column that it names has another type than before."
                 yield self._failure("condition", text, f"{text} can't be checked: {why}")
                 continue
             checked.append(_RowTerm("condition", text, f"NOT {sql}", params))

@@ -34,6 +34,7 @@ from sampling_engine import (
     drawn_rounds,
     plan_draw,
 )
+from sampling_engine.methods.cluster.declaration import ClusterMethod
 from sampling_engine.methods.monetary_unit.account import recorded_account
 from sampling_engine.methods.monetary_unit.fixed_interval import doubts_of, unchecked_of
 from service.sampling_parameters import recorded_rounds
@@ -120,10 +121,15 @@ def _design(service: Service, job: JobRecord, source: OpenTable) -> SampleDesign
         return {spec.round_number: each for spec, each in zip(rounds, drawn, strict=True)}
 
     def named(spec: Round, design: Design) -> Design:
-        column = getattr(spec.method, "cluster_column", "")
-        return design.with_names(
-            lambda group: str(with_keys()[spec.round_number].keys[group][column])
-        )
+        if not isinstance(spec.method, ClusterMethod):
+            return design
+        column = source.files.column(spec.method.cluster_column).name
+
+        def name_of(group: int) -> str:
+            value = with_keys()[spec.round_number].keys[group][column]
+            return "NULL" if value is None else str(value)
+
+        return design.with_names(name_of)
 
     if found.design.is_one_sample:
         return replace(found, design=named(found.rounds[0], found.design))
@@ -338,13 +344,13 @@ def design_notes(
     ``rows`` are those that calibrated weights add up to, by totals from outside.
     """
     design, methods = found.design, [each.method for each in found.rounds]
-    notes = [_scope_note(job, found, source)]
+    scope = _scope(job, found, source)
     if rows is not None and round(rows) != found.design.covered_rows:
-        table = notes[0].removeprefix("The estimates are for ").removesuffix(".")
-        notes[0] = (
-            f"The estimates are for {counted(round(rows), 'row')}: the weights add up to these by "
-            f"totals from outside, not to {table}."
+        scope = (
+            f"{counted(round(rows), 'row')}: the weights add up to these by totals from outside, "
+            f"not to {scope}"
         )
+    notes = [f"The estimates are for {scope}."]
     if any(isinstance(each, MonetaryUnitMethod) and each.follows_file for each in methods):
         notes.append("Units were selected in the file's order, so the variance is approximate.")
     notes += [
@@ -394,7 +400,7 @@ def _weightless_note(part: SamplePart, weights: Floats) -> list[str]:
     ]
 
 
-def _scope_note(job: JobRecord, found: SampleDesign, source: OpenTable) -> str:
+def _scope(job: JobRecord, found: SampleDesign, source: OpenTable) -> str:
     """The rows that the estimates are for."""
     design, covered, drawable = found.design, found.design.covered_rows, ""
     if design.by_size:
@@ -407,4 +413,4 @@ def _scope_note(job: JobRecord, found: SampleDesign, source: OpenTable) -> str:
     if covered < design.population:
         rows = f"{covered:,} of {rows}"
     passing = f" that pass the filter {found.population.text}" if found.population else ""
-    return f"The estimates are for {rows}{passing}{drawable}."
+    return f"{rows}{passing}{drawable}"

@@ -89,7 +89,7 @@ def check_room(directory: DataDirectory, min_free_mb: int, coming_bytes: int = 0
         raise DiskFull(
             "The server's disk has {free_mb} MiB free{need}; {min_free_mb} MiB must stay free. Ask "
             "an administrator to free disk space before you import data.",
-            need=f", and the import needs {-(-coming_bytes // MIB):,}" if coming_bytes else "",
+            need=f", and the import needs {-(-coming_bytes // MIB)} MiB" if coming_bytes else "",
             free_mb=free_bytes // MIB,
             min_free_mb=min_free_mb,
         )

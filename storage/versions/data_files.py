@@ -273,11 +273,11 @@ class DataFiles:
             )
 
     @contextmanager
-    def hold(self, find_referenced: FindReferenced | None = None) -> Iterator[Adopt]:
+    def hold(self, find_referenced: FindReferenced) -> Iterator[Adopt]:
         """Yield a function that moves finished files into the store, for a commit to come.
 
         No prune removes these files before the end of the block. If the block fails, those that it
-        brought are removed; without ``find_referenced`` a prune removes them.
+        brought are removed, but for those that ``find_referenced`` finds.
         """
         held: list[str] = []
 
@@ -294,7 +294,7 @@ class DataFiles:
                 brought = self._new.intersection(held)
                 if not has_failed:
                     self._new -= brought
-            if has_failed and brought and find_referenced is not None:
+            if has_failed and brought:
                 try:
                     self.remove_orphans(sorted(brought), find_referenced)
                 except Exception as error:

@@ -40,7 +40,7 @@ def test_a_name_in_two_datasets_needs_an_id(client: Client) -> None:
     assert table.sample_of("in-two-datasets").size == 3
 
 
-def test_a_bounded_search_says_so(
+def test_a_part_of_a_name_is_no_name(
     client: Client, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("jobsvc_client.client.SEARCHED", 2)
@@ -51,9 +51,10 @@ def test_a_bounded_search_says_so(
     for number in range(2, 4):
         body = {"name": f"bounded-{number}", "source_ref": "main"}
         client.request("POST", f"/api/datasets/{dataset.id}/refs", body)
-    with pytest.raises(JobsvcError, match="no more were searched") as error:
+    assert client.sample_of("bounded").size == 3
+    with pytest.raises(JobsvcError) as error:
         client.sample_of("bound")
-    assert error.value.code == "ambiguous_name"
+    assert error.value.code == "not_found"
 
 
 def test_a_contract_of_a_mistyped_table_is_refused(dataset: Dataset) -> None:

@@ -335,7 +335,7 @@ def test_far_position_is_refused_whatever_the_log_says(world: World, stats: str 
     add_commit(path, [VECTORS, {"add": changed}])
     _, job = attached(world, path.name)
     assert job["error_code"] == "broken_table_log"
-    assert "has a position beyond 1073741824 rows" in job["error_message"].replace(",", "")
+    assert "has a position beyond 134217728 rows" in job["error_message"].replace(",", "")
 
 
 @pytest.mark.parametrize("rewrites", [False, True])

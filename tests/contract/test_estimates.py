@@ -570,7 +570,7 @@ def test_a_certain_cluster_with_one_row_is_refused_by_name(
 ) -> None:
     of_cities = one(
         "cluster",
-        cluster_column="city",
+        cluster_column="CITY",
         num_clusters=4,
         samples_per_cluster=1,
         cluster_probability="rows",
@@ -581,6 +581,7 @@ def test_a_certain_cluster_with_one_row_is_refused_by_name(
     assert_problem(refused, 422, "lonely_stratum")
     assert "4 clusters were drawn with certainty" in refused.text
     assert "Lima" in refused.text
+    assert "None" not in refused.text
     found = estimates(server, job, TOTAL, variance={"lonely_stratum": "adjust"})
     assert found["estimates"][0]["standard_error"] > 0
     assert any("the variance is a substitute (adjust)" in note for note in found["notes"])

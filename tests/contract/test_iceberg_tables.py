@@ -281,6 +281,8 @@ def test_gzipped_metadata_has_a_limit() -> None:
     assert len(iceberg._unpacked(packed, uri)) == 1_002
     with pytest.raises(iceberg.BrokenLog, match="more than 1,001 bytes"):
         iceberg._unpacked(packed, uri, 1_001)
+    with pytest.raises(iceberg.BrokenLog, match="can't be decompressed"):
+        iceberg._unpacked(packed[:20][::-1], uri)
 
 
 def test_a_compressed_deletion_vector_is_refused_before_it_grows(world: World) -> None:

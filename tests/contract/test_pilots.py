@@ -160,6 +160,20 @@ def test_a_column_of_the_table_stays_exact(server: LiveServer, dataset: int, pil
     assert any("amount is a column of the table" in note for note in found["notes"])
 
 
+def test_a_pilot_says_what_its_rows_cannot(server: LiveServer, dataset: int, pilot: str) -> None:
+    goal = {**MEAN, "column": "measured"}
+    by_id = {"method": "stratified", "parameters": {"strata_columns": ["id"]}}
+    body = {"goal": goal, "pilot": {"job_id": pilot}, "design": by_id}
+    problem = assert_problem(asked(server, dataset, **body), 422, "invalid_goal")
+    assert "No stratum of the design has two rows" in str(problem)
+    other = server.new_dataset()
+    server.import_text(other, "region,amount\n" + "".join(f"{n % 3},{n}\n" for n in range(90)))
+    by_region = {"method": "stratified", "parameters": {"strata_columns": ["region"]}}
+    body = {"goal": goal, "pilot": {"job_id": pilot}, "design": by_region}
+    problem = assert_problem(asked(server, other, **body), 422, "invalid_goal")
+    assert "is VARCHAR in the pilot and BIGINT in the table" in str(problem)
+
+
 def test_rows_that_the_upload_lacks_have_no_value(server: LiveServer, dataset: int) -> None:
     half = pilot_of(server, dataset, one("random", sample_size=80, seed=4), count=40)
     goal = {**MEAN, "column": "measured"}

@@ -420,7 +420,7 @@ def test_a_keyed_design_keeps_its_order(server: LiveServer) -> None:
         ),
         (
             {"cluster_column": "city", "cluster_probability": "rows"},
-            "4 clusters are drawn with certainty and give one row",
+            "4 clusters are drawn with certainty, or alone in a stratum, and give one row",
         ),
     ],
 )

@@ -120,7 +120,7 @@ class Happenings(Account):
             return False
         self.jobs[job.id].state = "running"
         holding = ExitStack()
-        adopt = holding.enter_context(self.service.data_files.hold())
+        adopt = holding.enter_context(self.service.hold_files())
 
         def stored(text: str) -> StoredFile:
             written = self.service.directory.scratch_dir / "written"

@@ -148,7 +148,7 @@ def test_uploaded_values_are_deleted_with_their_sample(world: World) -> None:
     dataset_id, name = world.ref_of(sample)
     written = service.directory.scratch_dir / "values"
     written.write_text("values")
-    with service.data_files.hold() as adopt, service.database.write() as tx:
+    with service.hold_files() as adopt, service.database.write() as tx:
         job = job_with_output(tx, dataset_id, sample)
         assert job is not None
         new = NewValues("r.csv", "0" * 64, ["id"], [Column("x", "BIGINT")], [], adopt(written, 2))

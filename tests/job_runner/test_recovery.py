@@ -39,7 +39,7 @@ def test_recovery_releases_jobs_and_removes_orphans(
 def test_orphans_are_removed_unless_a_backup_reads(service: Service) -> None:
     written = service.directory.scratch_dir / "rows"
     written.write_bytes(b"of a commit that never came")
-    with service.data_files.hold() as adopt:
+    with service.hold_files() as adopt:
         stray = service.data_files.path(adopt(written, 1).sha256)
     with service.directory.files_lock.reading():
         recover(service)

@@ -26,7 +26,7 @@ def test_stored_file_has_its_hash_as_name_and_is_read_only(tmp_path: Path) -> No
     written.write_bytes(b"some rows")
     store = DataFiles(tmp_path / "files")
     (tmp_path / "files").mkdir()
-    with store.hold() as adopt:
+    with store.hold(lambda hashes: set()) as adopt:
         file = adopt(written, 7)
     path = store.path(file.sha256)
     assert file.sha256 == hashlib.sha256(b"some rows").hexdigest()
@@ -45,7 +45,7 @@ def test_equal_files_are_stored_once_and_sweep_keeps_them(
     for content in (b"one", b"one", b"two"):
         written = tmp_path / "rows"
         written.write_bytes(content)
-        with store.hold() as adopt:
+        with store.hold(lambda hashes: set()) as adopt:
             files.append(adopt(written, 1))
     assert files[0] == files[1]
     assert store.sweep({files[0].sha256}) == 1
@@ -56,7 +56,7 @@ def test_equal_files_are_stored_once_and_sweep_keeps_them(
 def stored(store: DataFiles, folder: Path, content: bytes) -> StoredFile:
     written = folder / "rows"
     written.write_bytes(content)
-    with store.hold() as adopt:
+    with store.hold(lambda hashes: set()) as adopt:
         return adopt(written, 1)
 
 
@@ -66,10 +66,10 @@ def test_held_file_is_not_removed_before_the_job_ends(
     store = DataFiles(tmp_path / "files")
     (tmp_path / "files").mkdir()
     file = stored(store, tmp_path, b"one")
-    with store.hold() as adopt:
+    with store.hold(lambda hashes: set()) as adopt:
         (tmp_path / "again").write_bytes(b"one")
         assert adopt(tmp_path / "again", 1) == file
-        with store.hold() as other:
+        with store.hold(lambda hashes: set()) as other:
             (tmp_path / "again").write_bytes(b"one")
             other(tmp_path / "again", 1)
         assert store.remove_orphans([file.sha256], lambda hashes: set()) == []
@@ -118,7 +118,7 @@ def test_concurrent_storing_and_removal_keep_files_whole(tmp_path: Path) -> None
     try:
         for _ in range(200):
             (tmp_path / "again").write_bytes(b"one")
-            with store.hold() as adopt:
+            with store.hold(lambda hashes: set()) as adopt:
                 assert adopt(tmp_path / "again", 1) == file
                 assert store.path(file.sha256).read_bytes() == b"one"
     finally:

@@ -22,6 +22,7 @@ from application.schedules.registering import excluded_next
 from application.schedules.times import explained, upcoming
 from contract.requests.pages import PageRequest
 from domain_errors import DomainError
+from import_engine.sources.connections import SourceChanged
 from lazy_dataclasses import dataclass
 from parquet_tables.names import folded
 from parquet_tables.quoting import shown_identifier
@@ -108,10 +109,8 @@ def _page(dataset_id: int, tab: str) -> Response:
     status, unreadable = 200, None
     try:
         content = tabs[tab][1](context)
-    except DomainError as error:
-        if error.code != "source_changed":
-            raise
-        # The files are gone; what the version was, and a newer one, can still be shown.
+    except SourceChanged as error:
+        # A file is gone or has changed; what the version was, and a newer one, can still be shown.
         status, unreadable, tab = 409, error.message, "overview"
         content = tabs[tab][1](context)
     return show(
@@ -175,19 +174,19 @@ def _overview(context: Values) -> Values:
     if commit is None:
         return {"tables": [], "columns": [], "quota": quota}
     table = commit.manifest.table(context["table_key"])
-    newer, newest_is_known = None, True
+    newer, unknown = None, None
     if caller().may(context["dataset"], "write"):
         try:
             newer = newer_version(service(), caller().user, table)
-        except DomainError:
-            newest_is_known = False
+        except DomainError as error:
+            unknown = error.message
     again = {"table": table.name, "ref": context["ref"], "attach": 1}
     return {
         "tables": commit.manifest.tables,
         "columns": table.columns,
         "quota": quota,
         "newer": newer,
-        "newest_is_known": newest_is_known,
+        "newest_is_unknown": unknown,
         "newer_query": urlencode({**vars(newer), **again}) if newer else None,
     }
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import field
 
+from domain_errors import counted
 from estimation_engine import Design, is_number
 from estimation_engine.replicates import ReplicateFacts
 from lazy_dataclasses import dataclass
@@ -91,11 +92,9 @@ def about(design: Design, sample: SampleFile) -> list[str]:
             f"No row was drawn from strata with {design.uncovered_rows} rows: the estimates don't "
             "cover them."
         )
-    if design.lonely.any():
-        lines.append(
-            f"{int(design.lonely.sum())} strata have one drawn unit of several: no variance can be "
-            "estimated."
-        )
+    if lonely := int(design.lonely.sum()):
+        units = counted(lonely, "stratum or cluster has", "strata or clusters have")
+        lines.append(f"{units} one drawn unit of several: no variance can be estimated.")
     return lines
 
 

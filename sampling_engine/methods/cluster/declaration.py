@@ -280,7 +280,7 @@ class ClusterMethod(Method):
             return None
         adds = (
             ", which adds clusters."
-            if self.includes_fewer_clusters
+            if self.includes_smaller
             else " and examine the new sample: with these parameters it needn't have all clusters "
             "of the smaller one."
         )
@@ -290,15 +290,20 @@ class ClusterMethod(Method):
         )
 
     @property
-    def includes_fewer_clusters(self) -> bool:
+    def includes_smaller(self) -> bool:
         """Whether more clusters with the same seed include those of fewer ones.
 
         By size all probabilities change, and a number that is divided among strata may take one
         from a stratum by rounding.
         """
         return self.cluster_probability == "equal" and (
-            self.strata_columns is None or self.cluster_allocation == "each"
+            self.strata_columns is None or self.draws_in_each_stratum
         )
+
+    @property
+    def draws_in_each_stratum(self) -> bool:
+        """Whether the number of clusters is that of each stratum."""
+        return self.strata_columns is not None and self.cluster_allocation == "each"
 
     def prepare(self, eligible: EligibleRows, on_progress: ProgressCallback) -> ClusterRound:
         """Draw clusters, subclusters in them, and settle the rows of each."""
