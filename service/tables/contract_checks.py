@@ -184,12 +184,12 @@ class _Check:
         for text in self.terms.conditions:
             try:
                 sql, params = parse_expression(text, files, now=self.service.clock()).condition("f")
-            except UnknownColumn as error:
-                yield self._failure("condition", text, f"{text} can't be checked. {error.message}")
-                continue
-            except DomainError:  # it fitted the types when the contract was set
-                why = "a column that it names has another type than before."
-                yield self._failure("condition", text, f"{text} can't be checked: {why}")
+            except DomainError as error:  # it fitted the columns when the contract was set
+                is_missing = isinstance(error, UnknownColumn)
+                why = (
+                    error.message if is_missing else "A column of it has another type than before."
+                )
+                yield self._failure("condition", text, f"{text} can't be checked. {why}")
                 continue
             checked.append(_RowTerm("condition", text, f"NOT {sql}", params))
         if not checked or not files.row_count:

@@ -146,7 +146,7 @@ def test_types_are_read_in_any_case(server: LiveServer, dataset: int) -> None:
     job = imported(server, dataset, "id,amount\n1,x\n2,3\n")
     failures = job["output_summary"]["data_contract"]["failures"]
     assert failures[-1]["text"] == (
-        "amount >= 0 can't be checked: a column that it names has another type than before."
+        "amount >= 0 can't be checked. A column of it has another type than before."
     )
 
 
