@@ -85,11 +85,20 @@ def check_room(directory: DataDirectory, min_free_mb: int, coming_bytes: int = 0
         Less would stay free; or the data directory is missing.
     """
     free_bytes = disk_of(directory).free
-    if free_bytes - coming_bytes < min_free_mb * MIB:
+    if free_bytes - coming_bytes >= min_free_mb * MIB:
+        return
+    if coming_bytes:
         raise DiskFull(
-            "The server's disk has {free_mb} MiB free{need}; {min_free_mb} MiB must stay free. Ask "
-            "an administrator to free disk space before you import data.",
-            need=f", and the import needs {-(-coming_bytes // MIB)} MiB" if coming_bytes else "",
+            "The server's disk has {free_mb} MiB free, and the import needs {coming_mb} MiB; "
+            "{min_free_mb} MiB must stay free. Ask an administrator to free disk space before you "
+            "import data.",
             free_mb=free_bytes // MIB,
+            coming_mb=-(-coming_bytes // MIB),
             min_free_mb=min_free_mb,
         )
+    raise DiskFull(
+        "The server's disk has {free_mb} MiB free; {min_free_mb} MiB must stay free. Ask an "
+        "administrator to free disk space before you import data.",
+        free_mb=free_bytes // MIB,
+        min_free_mb=min_free_mb,
+    )
