@@ -29,7 +29,7 @@ from application.audit.entry_list import (
 )
 from application.audit.findings import (
     checked_finding,
-    require_entries,
+    require_findings,
     row_replaced,
 )
 from application.audit.stages import rows_to_examine
@@ -46,7 +46,7 @@ from application.samples.row_files import (
 from contract.declarations import Help
 from contract.requests.findings import MAX_NOTE, FindingRequest
 from contract.requests.importing import ReadOptions
-from contract.words import CAUSES, OUTCOMES, Outcome
+from contract.words import CAUSES, OUTCOMES, Outcome, outcome_title
 from domain_errors import DomainError, choices_sentence
 from estimation_engine.row_keys import Key
 from import_engine.numbers import written_forms
@@ -182,7 +182,7 @@ def preview_file(service: Service, job: JobRecord, given: RowFile) -> FindingsFi
     with service.database.read() as tx:
         planned = _plan(tx, service, job, read)
         try:
-            require_entries(tx, job)
+            require_findings(tx, job)
             _require_no_refusal(planned)
             problem = None
         except DomainError as error:
@@ -203,10 +203,10 @@ def enter_file(by: Caller, job: JobRecord, given: RowFile) -> tuple[list[int], F
     by.dataset(job.dataset_id, "write")
     read = _read(by.service, job, given)
     with by.service.database.read() as tx:  # other writers don't wait for a file that is refused
-        require_entries(tx, job)
+        require_findings(tx, job)
         _require_no_refusal(_plan(tx, by.service, job, read))
     with by.writing() as tx:
-        require_entries(tx, job)
+        require_findings(tx, job)
         planned = _plan(tx, by.service, job, read)
         _require_no_refusal(planned)
         new = [
@@ -521,7 +521,7 @@ def _stale(line: FindingLine, before: Finding | None, then: Finding | None) -> D
         "{user} entered {outcome} about row {row_id} after the list was written. Download the "
         "list again, and enter yours if it is still right.",
         user=before.user_soeid if before else "",
-        outcome=f'"{OUTCOMES[before.outcome]}"' if before else "",
+        outcome=f'"{outcome_title(before.outcome)}"' if before else "",
         row_id=line.row_id,
     )
 
