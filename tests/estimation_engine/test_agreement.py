@@ -84,8 +84,8 @@ def test_alpha_is_that_of_the_definition(seed: int) -> None:
     np.add.at(counts, (first, second), 1)
     nominal = agreement_of_choices(counts, 0.95).alpha
     assert nominal.value == pytest.approx(alpha_by_definition(pairs, nominal=True), rel=1e-12)
-    large = [(1e6 + each).astype(np.float64) for each in (first, second)]
-    numbers = agreement_of_numbers(*large, 0.95).alpha
+    a, b = ((1e6 + each).astype(np.float64) for each in (first, second))
+    numbers = agreement_of_numbers(a, b, 0.95).alpha
     assert numbers.value == pytest.approx(alpha_by_definition(pairs, nominal=False), rel=1e-9)
     left_out = [
         alpha_by_definition(pairs[:at] + pairs[at + 1 :], nominal=True) for at in range(len(pairs))
