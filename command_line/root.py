@@ -63,6 +63,9 @@ SECTIONS = {
         "backtest": ("sampled_rows", "Estimate figures that are known, and compare."),
         "change": ("changing", "Estimate the change of figures from a sample to the sample OTHER."),
     },
+    "Reviews": {
+        "agreement": ("agreeing", "Show how far the two readings of a sample's rows agree."),
+    },
     "Audits": {
         "findings": ("auditing", "List or enter the findings about the rows of a sample."),
         "attributes": ("auditing", "Choose or list the tested attributes of a sample."),

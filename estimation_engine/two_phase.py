@@ -17,7 +17,7 @@ from math import isnan, nan, sqrt
 import numpy as np
 
 from estimation_engine.arrays import Floats, Ints
-from estimation_engine.calibration import Calibration
+from estimation_engine.calibration import Calibration, Difference
 from estimation_engine.designs import Design
 from estimation_engine.designs.stages import sums_by
 from estimation_engine.estimates import (
@@ -99,7 +99,7 @@ def correct(
     domains: Domains,
     second: SecondPhase,
     settings: EstimateSettings,
-    calibration: Calibration | None = None,
+    calibration: Calibration | Difference | None = None,
 ) -> list[CorrectedEstimate]:
     """Correct a figure of first answers by the second readings, in each domain.
 
@@ -166,14 +166,17 @@ class _Phases:
         values: Values,
         domains: Domains,
         second: SecondPhase,
-        calibration: Calibration | None,
+        calibration: Calibration | Difference | None,
     ) -> _Phases:
         linear, count = linearise(design, values, domains, calibration), domains.count
-        weights = design.weights if calibration is None else calibration.calibrated_weights
-        w, x = weights[linear.rows], values.y[linear.rows]
+        weights = design.weights
+        if isinstance(calibration, Calibration):
+            weights = calibration.calibrated_weights
+        answered = np.flatnonzero(domains.included & values.present)
+        w, x, of_row = weights[answered], values.y[answered], domains.groups[answered]
         factors = np.ones(count)
         if values.statistic != "total":
-            sizes = sums_by(linear.domains, w, count)
+            sizes = sums_by(of_row, w, count)
             factors = np.divide(1.0, sizes, out=np.full(count, nan), where=sizes != 0)
         inside = (domains.included & values.present)[second.rows]
         rows = second.rows[inside]
@@ -182,12 +185,12 @@ class _Phases:
         t = weights[rows] * z
         n, m = int(values.present.sum()), int(values.present[second.rows].sum())
         corrections = sums_by(groups, t, count) * (n / m if m else nan)
-        drawn = np.bincount(linear.domains, minlength=count)
-        size = np.sqrt(sums_by(linear.domains, w * w, count) / np.maximum(drawn, 1))
+        drawn = np.bincount(of_row, minlength=count)
+        unseen = np.sqrt(sums_by(of_row, w * w, count) / np.maximum(drawn, 1)) * factors
         if values.statistic != "proportion":
-            means = sums_by(linear.domains, x, count) / np.maximum(drawn, 1)
-            squares = sums_by(linear.domains, (x - means[linear.domains]) ** 2, count)
-            size *= np.sqrt(2.0 * squares / np.maximum(drawn - 1, 1))
+            means = sums_by(of_row, x, count) / np.maximum(drawn, 1)
+            squares = sums_by(of_row, (x - means[of_row]) ** 2, count)
+            unseen *= np.sqrt(2.0 * squares / np.maximum(drawn - 1, 1))
         return cls(
             linear,
             rows,
@@ -198,12 +201,12 @@ class _Phases:
             m,
             corrections,
             np.zeros(count) if values.statistic == "total" else corrections * factors,
-            size * factors,
+            unseen,
             values.statistic == "proportion",
         )
 
     def first_variances(
-        self, design: Design, settings: EstimateSettings, calibration: Calibration | None
+        self, design: Design, settings: EstimateSettings, calibration: Calibration | Difference | None
     ) -> Floats:
         """An unbiased estimate of the variance of Σ w·y over phase 1, shape (domains,).
 

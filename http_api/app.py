@@ -13,6 +13,7 @@ from application.access import Access
 from http_api import openapi
 from http_api.routes import (
     administration,
+    agreement,
     analysis,
     changes,
     data_contracts,
@@ -77,6 +78,7 @@ BLUEPRINTS = (
     estimates.blueprint,
     changes.blueprint,
     findings.blueprint,
+    agreement.blueprint,
     sample_values.blueprint,
     sampling.history_blueprint,
     analysis.comparisons_blueprint,
