@@ -206,7 +206,10 @@ class _Phases:
         )
 
     def first_variances(
-        self, design: Design, settings: EstimateSettings, calibration: Calibration | Difference | None
+        self,
+        design: Design,
+        settings: EstimateSettings,
+        calibration: Calibration | Difference | None,
     ) -> Floats:
         """An unbiased estimate of the variance of Σ w·y over phase 1, shape (domains,).
 
