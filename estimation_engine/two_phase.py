@@ -71,9 +71,9 @@ class CorrectedEstimate:
     ----------
     readings, differing : int
         Second readings of the domain, and those whose resolved answer isn't the first one.
-    correction, correction_error : float
-        What second readings add to the figure of the first answers, and its standard error given
-        the first answers, in which differences that weren't seen count.
+    first, correction, correction_error : float
+        The figure of the first answers, what second readings add to it, and the standard error of
+        that given the first answers, in which differences that weren't seen count.
     is_cut : bool
         Whether a share was beyond 0 or 1, and is set to it.
     parts : (float, float)
@@ -87,6 +87,7 @@ class CorrectedEstimate:
     low: float | None = None
     high: float | None = None
     degrees: int = 0
+    first: float | None = None
     correction: float | None = None
     correction_error: float | None = None
     is_cut: bool = False
@@ -283,6 +284,7 @@ class _Phases:
             self._within(low),
             self._within(high),
             degrees,
+            first.value,
             correction,
             sqrt(of_second),
             is_cut,

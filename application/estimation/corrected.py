@@ -151,6 +151,7 @@ def _figure(found: CorrectedEstimate, readings: int) -> CorrectedFigure:
     return CorrectedFigure(
         **vars(PlainEstimate.of(found)),
         df=found.degrees,
+        first_answers=found.first,
         correction=found.correction,
         correction_standard_error=found.correction_error,
         second_readings=found.readings,

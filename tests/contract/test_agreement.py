@@ -172,6 +172,7 @@ def test_second_readings_correct_estimates(reviewed: Reviewed) -> None:
     surplus = sum(-1 if place % 2 == 0 else 1 for place in wrong)
     first = (ROWS / 2 + surplus) / ROWS
     assert share["correction"] == pytest.approx(-2 * surplus / ROWS)
+    assert share["first_answers"] == pytest.approx(first)
     assert share["estimate"] == pytest.approx(first + share["correction"])
     assert score["correction"] == pytest.approx(-2 * 4 * 2 / ROWS)
     for each, plain in zip((share, score), found["estimates"], strict=True):
