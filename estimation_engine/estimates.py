@@ -492,7 +492,7 @@ def _judged(
     labelled = np.searchsorted(rows, cells.rows)
     z = np.zeros(len(rows))
     z[labelled] = people.z
-    numbers, of_domain, strata = judge.layout(rows, groups, labelled, count)
+    numbers, of_domain, strata = judge.layout(design, rows, groups, count, w * z, labelled)
     total = max((int(own.max(initial=-1)) for own in of_domain), default=-1) + 1
     t, deviations = np.zeros((len(judge.columns), len(rows))), np.zeros((len(judge.columns), total))
     for at, column in enumerate(judge.columns):
@@ -506,9 +506,16 @@ def _judged(
         for domain, its in enumerate(of_domain):
             estimated = float(of_judge.values[domain])
             deviations[at, its] = column.deviation(domain, strata[domain], estimated, sums[its])
+    cell_domains = np.zeros(total, dtype=np.int64)
+    for domain, its in enumerate(of_domain):
+        cell_domains[its] = domain
     has_label = np.zeros(len(rows), dtype=np.bool_)
     has_label[labelled] = True
-    found = tune(design, JudgeCells(rows, numbers, total, w * z, t, deviations, has_label), rules)
+    found = tune(
+        design,
+        JudgeCells(rows, numbers, total, cell_domains, w * z, t, deviations, has_label),
+        rules,
+    )
     moved = np.where(found.values != 0, found.values * deviations, 0.0).sum(axis=0)
     residuals = w * z - (found.values[:, numbers] * t).sum(axis=0)
     residuals *= np.sqrt(found.factors)[numbers] / np.where(w > 0, w, 1.0)

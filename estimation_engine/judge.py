@@ -10,6 +10,7 @@ in strata: Fisch et al. 2024). It needs no trust in the judge: any λ leaves it 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,8 @@ LEAST_ROWS = 20
 """Labelled rows by column that each stratum needs for a coefficient of its own."""
 MAX_CELLS = 20_000
 """Groups times strata; with more there is one coefficient for each column and group."""
+NOISE = 1e-10
+"""A standard error below this part of the root of Σt² is rounding: the values are equal."""
 AGREES = 1e-12
 """A residual variance below this part of people's is 0: the judge agrees in all sampled rows."""
 
@@ -95,37 +98,40 @@ class Judge:
     sampled: Booleans | None = None
     keys: Sequence[Mapping[str, Any]] = ()
 
-    def separate(self, rows: Ints, groups: Ints, count: int) -> Booleans:
-        """The domains with coefficients by stratum; ``rows`` are those with a label."""
-        first = self.columns[0]
-        if self.strata is None or self.sampled is None or first.counts is None:
-            return np.zeros(count, dtype=np.bool_)
-        width = len(self.sampled)
-        if width < 2 or count * width > MAX_CELLS:
-            return np.zeros(count, dtype=np.bool_)
-        labels = np.bincount(groups * width + self.strata[rows], minlength=count * width)
-        enough = labels.reshape(count, width) >= LEAST_ROWS * len(self.columns)
-        found: Booleans = (enough | ~self.sampled | (first.counts == 0)).all(axis=1)
-        return found
-
     def layout(
-        self, rows: Ints, groups: Ints, labelled: Ints, count: int
+        self, design: Design, rows: Ints, groups: Ints, count: int, people: Floats, labelled: Ints
     ) -> tuple[Ints, list[Ints], list[Ints | None]]:
         """The cell of each row, the cells of each domain, and their strata if it has several.
 
-        ``labelled`` are the places of the rows with a label among ``rows``.
+        A domain has a cell for each stratum if all of them have enough labels.
+
+        Parameters
+        ----------
+        people : array, shape (rows,)
+            t of people's figure.
+        labelled : array of int
+            The places of the rows with a label among ``rows``.
         """
-        separate = self.separate(rows[labelled], groups[labelled], count)
         whole: list[Ints | None] = [None] * count
-        if self.strata is None or not separate.any():
-            return groups, [np.array([domain]) for domain in range(count)], whole
-        width = int(self.strata.max(initial=0)) + 1
-        own = np.where(separate[groups], self.strata[rows], 0)
-        cells, numbers = np.unique(groups * width + own, return_inverse=True)
+        one = groups, [np.array([domain]) for domain in range(count)], whole
+        if self.strata is None or self.sampled is None or self.columns[0].counts is None:
+            return one
+        width = len(self.sampled)
+        if width < 2 or count * width > MAX_CELLS:
+            return one
+        own = groups * width + self.strata[rows]
+        labels = np.bincount(own[labelled], minlength=count * width)
+        _, carriers = carriers_of(design, rows, own, count * width, people)
+        enough = (labels >= LEAST_ROWS * len(self.columns)) & (carriers >= LEAST_CARRIERS)
+        is_empty = self.columns[0].counts == 0
+        separate = (enough.reshape(count, width) | ~self.sampled | is_empty).all(axis=1)
+        cells, numbers = np.unique(
+            np.where(separate[groups], own, groups * width), return_inverse=True
+        )
         of_domain = [np.flatnonzero(cells // width == domain) for domain in range(count)]
         strata = [
-            cells[of_domain[domain]] % width if separate[domain] else None
-            for domain in range(count)
+            cells[its] % width if is_separate else None
+            for its, is_separate in zip(of_domain, separate.tolist(), strict=True)
         ]
         return numbers, of_domain, strata
 
@@ -199,12 +205,13 @@ class JudgeCells:
     """The rows of domains with people's t = w·z and the judge's, shape (columns, rows).
 
     ``deviations`` have shape (columns, cells): what is known of the table less its estimate by the
-    sample. ``labelled`` are the rows with a label.
+    sample. ``labelled`` are the rows with a label, and ``domains`` the domain of each cell.
     """
 
     rows: Ints
     numbers: Ints
     count: int
+    domains: Ints
     people: Floats
     judge: Floats
     deviations: Floats
@@ -237,11 +244,7 @@ def tune(design: Design, cells: JudgeCells, rules: VarianceRequest) -> Coefficie
     for cell in range(cells.count):
         if errors[-1, cell] > 0:
             _solve(found, cell, cells, errors[:, cell], correlations[cell], int(degrees[cell]))
-    residuals = cells.residuals(found.values)
-    left = design.variances(cells.rows, cells.numbers, residuals, cells.count, rules).variances
-    units, carriers = _carriers(design, cells, residuals)
-    few = (carriers < LEAST_CARRIERS) & (carriers * UNITS_BY_CARRIER < units)
-    used = ~few & (left > AGREES * of_people.variances)
+    used = _has_enough_carriers(design, cells, found, rules)[cells.domains]
     return Coefficients(
         np.where(used, found.values, 0.0),
         found.correlation,
@@ -261,7 +264,9 @@ def _correlations(
     """
 
     def measured(t: Floats) -> Measured:
-        return design.variances(cells.rows, cells.numbers, t, cells.count, rules)
+        found = design.variances(cells.rows, cells.numbers, t, cells.count, rules)
+        is_noise = found.variances <= NOISE**2 * sums_by(cells.numbers, t * t, cells.count)
+        return replace(found, variances=np.where(is_noise, 0.0, found.variances))
 
     of_people = measured(cells.people)
     sums = [*cells.judge, cells.people]
@@ -311,10 +316,26 @@ def _solve(
     found.lost[cell] = used
 
 
-def _carriers(design: Design, cells: JudgeCells, t: Floats) -> tuple[Ints, Floats]:
+def _has_enough_carriers(
+    design: Design, cells: JudgeCells, found: Coefficients, rules: VarianceRequest
+) -> Booleans:
+    """The domains whose residuals show their variance; shape (domains,)."""
+    domains, count = cells.domains[cells.numbers], int(cells.domains.max(initial=-1)) + 1
+    residuals = cells.residuals(found.values)
+    left = design.variances(cells.rows, domains, residuals, count, rules).variances
+    whole = design.variances(cells.rows, domains, cells.people, count, rules).variances
+    units, carriers = carriers_of(design, cells.rows, domains, count, residuals)
+    few = (carriers < LEAST_CARRIERS) & (carriers * UNITS_BY_CARRIER < units)
+    enough: Booleans = ~few & (left > AGREES * whole)
+    return enough
+
+
+def carriers_of(
+    design: Design, rows: Ints, numbers: Ints, count: int, t: Floats
+) -> tuple[Ints, Floats]:
     """Units left to chance in each cell, and (Σe²)²/Σe⁴ of their sums of t about their means."""
-    chance = design.weights[cells.rows] > 1.0
-    numbers, rows = cells.numbers[chance], cells.rows[chance]
+    chance = design.weights[rows] > 1.0
+    numbers, rows = numbers[chance], rows[chance]
     width = int(design.unit_numbers.max(initial=0)) + 1
     units, places = np.unique(numbers * width + design.unit_numbers[rows], return_inverse=True)
     sums, of_unit = sums_by(places, t[chance], len(units)), units // width
@@ -323,12 +344,13 @@ def _carriers(design: Design, cells: JudgeCells, t: Floats) -> tuple[Ints, Float
         stratum = np.zeros(len(units), dtype=np.int64)
         stratum[places] = design.groups[rows]
         groups = np.unique(of_unit * len(design.group_rows) + stratum, return_inverse=True)[1]
-    count = int(groups.max(initial=0)) + 1
-    sizes = np.maximum(np.bincount(groups, minlength=count), 1)
-    squares = (sums - (sums_by(groups, sums, count) / sizes)[groups]) ** 2
+    width = int(groups.max(initial=0)) + 1
+    sizes = np.maximum(np.bincount(groups, minlength=width), 1)
+    differences = sums - (sums_by(groups, sums, width) / sizes)[groups]
+    squares = np.where(np.abs(differences) > NOISE * np.abs(sums), differences, 0.0) ** 2
     largest = float(squares.max(initial=0.0)) or 1.0
     squares = squares / largest
-    second, fourth = (sums_by(of_unit, squares**power, cells.count) for power in (1, 2))
+    second, fourth = (sums_by(of_unit, squares**power, count) for power in (1, 2))
     with np.errstate(divide="ignore", invalid="ignore"):
         carriers = np.nan_to_num(second**2 / fourth)
-    return np.bincount(of_unit, minlength=cells.count), carriers
+    return np.bincount(of_unit, minlength=count), carriers
