@@ -200,6 +200,19 @@ def test_a_calibrated_figure_is_corrected(reviewed: Reviewed) -> None:
     assert found["corrected"]["ci_low"] < found["corrected"]["estimate"]
 
 
+def test_both_of_people_and_judge_are_corrected(reviewed: Reviewed) -> None:
+    calibrate = {"method": "judge", "columns": ["amount"]}
+    (found,) = reviewed.estimates(SCORE, calibrate=calibrate)["estimates"]
+    both, corrected = found["judge"]["both"], found["corrected"]
+    assert corrected["correction"] == pytest.approx(-2 * 4 * 2 / ROWS)
+    assert corrected["estimate"] == pytest.approx(
+        corrected["first_answers"] + corrected["correction"]
+    )
+    # Decisions of 4 rows apart, the first answers have the figure of both.
+    assert corrected["first_answers"] == pytest.approx(both["estimate"] + 4 * 2 / ROWS, abs=0.02)
+    assert corrected["standard_error"] > both["standard_error"]
+
+
 def test_figures_that_are_not_corrected_say_why(reviewed: Reviewed) -> None:
     median = {"statistic": "quantile", "column": "score"}
     found = reviewed.estimates(median)
