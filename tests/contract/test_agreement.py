@@ -93,14 +93,18 @@ def review(server: LiveServer, **draw: Any) -> Reviewed:
     return found
 
 
-@pytest.fixture(scope="module")
-def reviewed(server: LiveServer) -> Reviewed:
-    found = review(server)
+def decided(found: Reviewed) -> Reviewed:
+    """A third reader decides rightly."""
     places = {row_id: place for place, row_id in enumerate(found.rows)}
     found.enter(
         2, "decision", {row_id: {"answers": right(places[row_id])} for row_id in found.twice[:4]}
     )
     return found
+
+
+@pytest.fixture(scope="module")
+def reviewed(server: LiveServer) -> Reviewed:
+    return decided(review(server))
 
 
 def test_agreement_has_figures_and_who_said_what(reviewed: Reviewed) -> None:
