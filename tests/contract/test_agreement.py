@@ -250,6 +250,28 @@ def test_rows_that_wait_for_a_decision_correct_nothing(server: LiveServer) -> No
     assert "In 1 row one of the first and the resolved reading" in "".join(answer["notes"])
 
 
+def test_second_readings_that_the_seed_did_not_choose_do_not_count(server: LiveServer) -> None:
+    found = review(server)
+    before = found.estimates(SHARE)["estimates"][0]["corrected"]
+    assert before is None  # 4 rows wait
+    found = decided(found)
+    before = found.estimates(SHARE)["estimates"][0]["corrected"]
+    other = next(row_id for row_id in found.rows if row_id not in found.twice)
+    place = found.rows.index(other)
+    answers = {**right(place), "is_bad": place % 2 != 0}
+    found.enter(1, "second", {other: {"answers": answers}})
+    counts = found.agreement()
+    assert (counts["second_readings"]["given"], counts["second_readings"]["differing"]) == (
+        TWICE,
+        4,
+    )
+    assert "1 other row has a second reading, too." in "".join(counts["notes"])
+    listed = found.send(server.admin.get(url(found.job, "agreement/differences")))
+    assert other in [row["row_id"] for row in listed["rows"]]
+    after = found.estimates(SHARE)["estimates"][0]["corrected"]
+    assert after == before
+
+
 def test_without_second_readings_there_is_no_agreement(server: LiveServer) -> None:
     found = Reviewed(server)
     empty = found.agreement()
