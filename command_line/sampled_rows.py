@@ -368,8 +368,10 @@ FORMATS = {
     type=WholeNumber(),
     help="The seed of a bootstrap [1].",
 )
-@click.option(
+@field_option(
     "--judge",
+    "judge",
+    "judge",
     metavar="COLUMN",
     help="Of code of R: a judge's column, to whose total it calibrates the example, too.",
 )
