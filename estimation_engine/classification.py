@@ -120,9 +120,11 @@ class _Shares:
 
     @classmethod
     def of(cls, found: Sequence[DomainEstimate]) -> _Shares:
-        fields = ("value", "error", "low", "high")
-        arrays = ([_number(getattr(each, name)) for each in found] for name in fields)
-        return cls(*map(np.array, arrays), [each.interval for each in found])
+        value, error, low, high = (
+            np.array([_number(getattr(each, name)) for each in found])
+            for name in ("value", "error", "low", "high")
+        )
+        return cls(value, error, low, high, [each.interval for each in found])
 
     @property
     def opposite(self) -> _Shares:
@@ -131,8 +133,10 @@ class _Shares:
 
     def times(self, factor: Floats) -> _Shares:
         """As counts of so many rows."""
-        ends = (each * factor for each in (self.value, self.error, self.low, self.high))
-        return _Shares(*ends, self.names)
+        value, error, low, high = (
+            each * factor for each in (self.value, self.error, self.low, self.high)
+        )
+        return _Shares(value, error, low, high, self.names)
 
     def at(self, place: int) -> LimitedFigure:
         """The figure of one domain."""
@@ -206,9 +210,7 @@ class _Pair:
             middle = c[0] + c[1] * self.x.value + c[2] * self.y.value
             parts = [
                 factor
-                * np.where(
-                    factor * side > 0, share.high - share.value, share.value - share.low
-                )
+                * np.where(factor * side > 0, share.high - share.value, share.value - share.low)
                 for factor, share in ((c[1], self.x), (c[2], self.y))
             ]
             square = parts[0] ** 2 + parts[1] ** 2 + 2.0 * correlation * parts[0] * parts[1]
@@ -267,9 +269,7 @@ class _Sides:
         groups, hits = domains.groups[rows], is_in[rows]
         above = self._unseen(rows, groups, hits, domains.count)
         below = self._unseen(rows, groups, ~hits, domains.count)
-        return [
-            _widened(each, float(below[at]), float(above[at])) for at, each in enumerate(found)
-        ]
+        return [_widened(each, float(below[at]), float(above[at])) for at, each in enumerate(found)]
 
     def _unseen(self, rows: Ints, groups: Ints, hits: Booleans, count: int) -> Floats:
         """The largest share of a domain that its rows heavier than any hit may hide.
@@ -288,7 +288,7 @@ class _Sides:
             if self.design.units == self.design.rows:
                 trials = part**2 / sums_by(heavy, of * of, count)
             else:
-                trials = groups_in(self.design.unit_numbers[rows], heavy, count)
+                trials = groups_in(self.design.unit_numbers[rows], heavy, count).astype(np.float64)
             tail = (1.0 - self.settings.confidence) / 2.0
             return np.where(part > 0, part / total * (1.0 - tail ** (1.0 / trials)), 0.0)
 
@@ -368,7 +368,7 @@ class _Sides:
             "missed_rows": pair.y.times(known.unflagged),
         }
         figures |= {name: pair.figure(*each) for name, each in of.items()}
-        z = {
+        z: dict[ClassificationFigure, Floats] = {
             name: pair.z_of(*of[name], figures[name].value, self.groups.groups)
             for name in ("recall", "f1")
         }
@@ -547,11 +547,10 @@ def classify_classes(
         An average is None if a class has no such figure.
     """
     sides = [_Sides(design, rows, domains, settings) for rows in classes]
-    flags = known or [None] * len(sides)
+    flags: Sequence[KnownFlags | None] = known or [None] * len(sides)
     found = [side.classified(flag) for side, flag in zip(sides, flags, strict=True)]
     one = [
-        _of_domains(side, each, flag)
-        for side, each, flag in zip(sides, found, flags, strict=True)
+        _of_domains(side, each, flag) for side, each, flag in zip(sides, found, flags, strict=True)
     ]
     averages = {name: _average(sides[0], found, name) for name in AVERAGED}
     agrees = np.any([side.rows.bad & side.rows.flagged for side in sides], axis=0)
@@ -568,9 +567,7 @@ def classify_classes(
     ]
 
 
-def _average(
-    side: _Sides, classes: Sequence[_Classified], name: ClassificationFigure
-) -> _Shares:
+def _average(side: _Sides, classes: Sequence[_Classified], name: ClassificationFigure) -> _Shares:
     """The mean of a figure over classes: MOVER with the mean covariance of the classes."""
     shares, count = [each.figures[name] for each in classes], len(classes)
     value = np.mean([each.value for each in shares], axis=0)
@@ -637,11 +634,11 @@ def _with_known_size(
 
 def _filled(shares: _Shares, sizes: Floats) -> _Shares:
     """The shares with 0 for those of no rows, which add nothing to a sum."""
-    arrays = (
+    value, error, low, high = (
         np.where(sizes == 0, 0.0, each)
         for each in (shares.value, shares.error, shares.low, shares.high)
     )
-    return _Shares(*arrays, shares.names)
+    return _Shares(value, error, low, high, shares.names)
 
 
 def _exact(values: Floats) -> _Shares:
