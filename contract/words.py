@@ -25,7 +25,7 @@ ClassificationFigure = Literal[
 ]
 Lonely = Literal["fail", "adjust", "average"]
 Systematic = Literal["sd1", "sd2", "random"]
-CalibrationMethod = Literal["difference", "ratio", "regression", "poststratify", "rake"]
+CalibrationMethod = Literal["difference", "ratio", "regression", "poststratify", "rake", "judge"]
 NonresponseMethod = Literal["classes", "rake", "regression", "known_totals"]
 SmallClasses = Literal["fail", "merge"]
 Likelihood = Literal["poisson", "binomial", "hypergeometric"]
@@ -207,7 +207,10 @@ CALIBRATIONS: Mapping[CalibrationMethod, str] = {
     "regression": "Regression",
     "poststratify": "Post-stratification",
     "rake": "Raking",
+    "judge": "Judge",
 }
+WITHOUT_WEIGHTS: tuple[CalibrationMethod, ...] = ("difference", "judge")
+"""Calibrations that correct figures, not the weights of rows."""
 NONRESPONSE: Mapping[NonresponseMethod, str] = {
     "classes": "Response classes",
     "rake": "Raking to the whole sample",

@@ -336,6 +336,7 @@ class Sample(RowsJob):
         by: Columns = (),
         filters: Filter | None = None,
         values: int | UploadedValues | None = None,
+        judge: Columns = (),
         **options: Unpack[EstimateOptions],
     ) -> Estimates:
         """Estimate figures of the population.
@@ -355,6 +356,10 @@ class Sample(RowsJob):
             Only rows that match a filter.
         values : UploadedValues or int
             What :meth:`upload_values` returned, or its number: estimate its columns.
+        judge : str or sequence of str
+            Columns with the opinions of a model or a rule, which needn't be right: short for
+            ``calibrate={"method": "judge", "columns": [...]}``. Each estimate then has ``judge``:
+            people alone, the judge alone and both.
         **options
             The other fields of the request, such as ``confidence``, ``calibrate`` (whose
             ``totals`` may be a mapping or a frame), ``nonresponse`` and ``true_values``;
@@ -363,13 +368,19 @@ class Sample(RowsJob):
         Examples
         --------
         >>> sample.estimate("total", "amount", by="region")  # doctest: +SKIP
+        >>> sample.estimate("mean", "is_bad", judge="judged_bad")  # doctest: +SKIP
         """
         figures = [dict(each) for each in statistics]
         if statistic is not None:
             named = given(statistic=statistic, column=column, denominator=denominator, q=q)
             figures.append(named if value is ... else {**named, "value": value})
+        weighting = with_known_totals(options)
+        if judge:
+            if "calibrate" in weighting:
+                raise JobsvcError("`judge` can't be combined with `calibrate`.", "invalid_argument")
+            weighting["calibrate"] = {"method": "judge", "columns": listed(judge)}
         body = given(
-            **with_known_totals(options),
+            **weighting,
             statistics=figures,
             by=listed(by) or None,
             filters=None if filters is None else filter_body(filters),
