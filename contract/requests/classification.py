@@ -8,11 +8,11 @@ from typing import Annotated, Any, ClassVar
 from contract.declarations import Help, Option, Request, Title
 from contract.fields import (
     ColumnName,
-    Number,
     OneOrMore,
     Part,
     Scalar,
     ValuesKind,
+    Written,
 )
 from contract.requests.estimate import (
     By,
@@ -50,7 +50,7 @@ class ClassificationRequest(ConfidenceRequest, Request):
     ]
     threshold: Annotated[
         float | None,
-        Number(),
+        Written(),
         Title("Threshold"),
         Help("Of a number: rows are flagged from this value on."),
     ] = None
