@@ -340,7 +340,7 @@ class _Reader:
         if is_number(column):
             self._require_flags(side, column)
             return _Reading((f"{name} = 1", []), f"{column.name} is 1")
-        raise InvalidEstimate(self._ambiguous(side, column), loc=(side,))
+        raise self._ambiguous(side, column)
 
     def equal(
         self, column: Column, values: Sequence[Any], loc: tuple[str, ...], *, is_known: bool = False
@@ -472,20 +472,26 @@ class _Reader:
         with self.service.parquet.cursor(source) as cursor:
             require_known_value(cursor, source, column, condition, value, InvalidEstimate, loc)
 
-    def _ambiguous(self, side: Side, column: Column) -> str:
+    def _ambiguous(self, side: Side, column: Column) -> InvalidEstimate:
         """Why texts and other values aren't a yes or no, with both readings."""
-        field = VALUES_OF[side]
-        values = choices_sentence("", self._values(column), SHOWN_VALUES)
+        parameters = {
+            "column": column.name,
+            "field": VALUES_OF[side],
+            "choices": choices_sentence("", self._values(column), SHOWN_VALUES),
+            "loc": (side,),
+        }
         if column.type != "VARCHAR":
-            return (
-                f'The column "{column.name}" is of type {column.type}, which isn\'t a yes or no: '
-                f"name the values that are in `{field}`. {values}"
+            return InvalidEstimate(
+                'The column "{column}" is of type {type}, which isn\'t a yes or no: name the values '
+                "that are in `{field}`. {choices}",
+                type=column.type,
+                **parameters,
             )
-        other = "positive" if side == "flagged" else "flagged_value"
-        return (
-            f'The texts of "{column.name}" can be read in two ways: as yes or no, with the values '
-            f"that are yes in `{field}`; or as classes, if the other column has texts, too, and "
-            f"`{other}` is left out. {values}"
+        return InvalidEstimate(
+            'The texts of "{column}" can be read in two ways: as yes or no, with the values that '
+            "are yes in `{field}`; or as classes, if the other column has texts, too, and neither "
+            "`positive` nor `flagged_value` is given. {choices}",
+            **parameters,
         )
 
 
