@@ -482,8 +482,8 @@ class _Reader:
         }
         if column.type != "VARCHAR":
             return InvalidEstimate(
-                'The column "{column}" is of type {type}, which isn\'t a yes or no: name the values '
-                "that are in `{field}`. {choices}",
+                'The column "{column}" is of type {type}, which isn\'t a yes or no: name the '
+                "values that are in `{field}`. {choices}",
                 type=column.type,
                 **parameters,
             )
@@ -665,8 +665,10 @@ def _notes(asked: _Asked, groups: Sequence[ClassifiedGroup], why: str) -> list[s
     unanswered = sum(each.n_unanswered for each in groups)
     if unanswered:
         notes.append(
-            f"{counted(unanswered, 'sampled row has', 'sampled rows have')} no truth. The figures "
-            "assume that they are like those with the same flag and group; nothing checks that."
+            f"{counted(unanswered, 'sampled row has', 'sampled rows have')} no truth: not "
+            "examined, not answered, or outside the population. Figures and counts take them to "
+            "be like those with the same flag and group; nothing checks that, and no interval "
+            "contains it."
         )
     without = sum(each.n_without_flag for each in groups)
     if without:

@@ -83,8 +83,8 @@ class ClassificationRequest(ConfidenceRequest, Request):
         ValuesKind(),
         Title("Values"),
         Help(
-            "`table`; `latest` or the number of an upload; or `findings`. As in estimates: columns "
-            "from outside and of the table can be named."
+            "`table`; `latest` or the number of an upload; `findings`; or `answers`. As in "
+            "estimates: columns from outside and of the table can be named."
         ),
     ] = "table"
     book_column: Annotated[
