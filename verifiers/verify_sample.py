@@ -510,7 +510,13 @@ PARAMETERS = {
         num_clusters=SIZE,
     ),
     "weighted": members(
-        {"selection": one_of("pareto", "systematic"), **SORT},
+        {
+            "selection": one_of("pareto", "systematic"),
+            "weight_rule": one_of("value", "uncertainty"),
+            "weight_floor": number,
+            "weight_missing": one_of("take_all", "floor"),
+            **SORT,
+        },
         sample_size=SIZE,
         weight_column=COLUMN,
     ),
@@ -615,6 +621,9 @@ def round_schema(value: Any, where: str) -> None:
             and ("subcluster_column" in given) == ("num_subclusters" in given)
             and ("strata_columns" in given or given.get("cluster_allocation", "each") == "each")
         )
+        require(good, "facts", f"{where}: its parameters contradict each other.")
+    if "weight_floor" in given or "weight_missing" in given:
+        good = given.get("weight_rule") == "uncertainty"
         require(good, "facts", f"{where}: its parameters contradict each other.")
     facts = STAGED_FACTS if is_staged(method, given) else FACTS[method]
     facts(value["facts"], f"{where}.facts")
@@ -3114,9 +3123,12 @@ class Redraw:
         facts, where = rnd.facts, f"Round {rnd.number}"
         values, kind = self.column(rnd.parameters["weight_column"])
         passing = self.table.passes.get(rnd.number, self.table.present)
-        units = weight_units(
-            facts, kind, values, eligible, [i for i, fits in enumerate(passing) if fits]
-        )
+        if rnd.parameters.get("weight_rule") == "uncertainty":
+            units = uncertainty_units(rnd, kind, values, eligible)
+        else:
+            units = weight_units(
+                facts, kind, values, eligible, [i for i, fits in enumerate(passing) if fits]
+            )
         if len(units) != facts["rows"]:
             raise Invalid("facts", f"{where} has {len(units)} rows with a weight.")
         if sum(units.values()) != int(facts["total"]):
@@ -3381,6 +3393,27 @@ def weight_units(
         }
     require(all(x >= 0 for x in numbers.values()), "facts", "A weight is negative.")
     return {i: x for i, x in numbers.items() if x}
+
+
+def uncertainty_units(
+    rnd: StatedRound, kind: str, values: Row, eligible: list[int]
+) -> dict[int, int]:
+    """Return √(p(1 - p)) of the eligible rows in millionths, 2^62 of a row that is always drawn."""
+    where, given = f"Round {rnd.number}", rnd.parameters
+    if eligible:
+        require(rnd.facts["decimals"] == 6, "facts", f"{where}: a unit is a millionth.")
+    least = math.floor(1e6 * float(exact_number(given.get("weight_floor", 0.05))) + 0.5)
+    missing = least if given.get("weight_missing") == "floor" else 1 << 62
+    units = {}
+    for i in eligible:
+        p = real(values[i], kind)
+        if values[i] is None:
+            units[i] = missing
+        else:
+            good = p is not None and 0 <= p <= 1
+            require(good, "facts", f"{where} has the probability {values[i]}.")
+            units[i] = max(least, math.floor(1e6 * math.sqrt(p * (1 - p)) + 0.5)) if p else least
+    return units
 
 
 def money_decimals(kind: str) -> int:

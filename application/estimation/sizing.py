@@ -69,7 +69,6 @@ from sampling_engine.methods.cluster.tree import ClusterTree
 from sampling_engine.methods.method import PlannedBy
 from sampling_engine.methods.parameters import TAKE_ALL, found_column, group_column
 from sampling_engine.methods.stratified import values_by_stratum
-from sampling_engine.methods.weighted.weights import read_weights
 from sampling_engine.plan import margin_of_error
 from sampling_engine.rounds import eligible_rows
 from service.sampling_parameters import DrawRule, engine_rounds, without_order
@@ -1019,11 +1018,13 @@ class _WeightsPlanner(_Planner):
 
     method: WeightedMethod
     weights: Floats
+    _take_all = 0
+    """Rows that are drawn whatever the size."""
 
     def _read_frame(self, variables: Sequence[Variable], by: Sequence[Column]) -> FrameSums:
-        column = self.table.files.column(self.method.weight_column)
-        units = read_weights(self.eligible, column, ignore_progress).units
-        frame = read_frame(self.eligible, variables, by, ignore_progress, units)
+        found = self.method.weights_of(self.eligible, ignore_progress)
+        self._take_all = found.missing if self.method.takes_missing else 0
+        frame = read_frame(self.eligible, variables, by, ignore_progress, found.units)
         assert frame.group_weights is not None  # noqa: S101 - it was read with units
         self.weights, self.group_rows = frame.group_weights, frame.group_rows
         covered = int(frame.group_rows.sum())
@@ -1050,8 +1051,17 @@ class _WeightsPlanner(_Planner):
             self._stacked("group_counts"),
         )
 
+    def _size(self) -> int:
+        """With all rows that have no probability, more rows than these."""
+        return min(max(super()._size(), self._take_all + MIN_DRAWN), self.plan.most)
+
     def _note_design(self) -> None:
         self._note("The variance is Hájek's approximation for unequal probabilities.")
+        if self._take_all:
+            self._note(
+                f"{counted(self._take_all, 'row has', 'rows have')} no probability and would all "
+                "be drawn."
+            )
         if self.method.is_at_distances:
             self._note(
                 "Points at equal distances are planned as a draw in random order: an order that "

@@ -93,7 +93,21 @@ class MethodParameters(TypedDict, total=False):
     num_subclusters: int
     """Subclusters to draw in each drawn cluster, or all if it has fewer."""
     weight_column: str
-    """A column of numbers, none of them negative or infinite."""
+    """A column of numbers, none of them negative or infinite; with `weight_rule` uncertainty a
+    column of probabilities from 0 to 1.
+    """
+    weight_rule: Literal["value", "uncertainty"]
+    """`value`: the number itself. `uncertainty`: √(p(1 − p)) of a probability p, such as a judge's
+    score, so that rows about which the judge is least sure are drawn most often.
+    """
+    weight_floor: float
+    """With `weight_rule` uncertainty: the least weight of a row, so that every row can be drawn. A
+    p of one half has the weight 0.5. Default: 0.05.
+    """
+    weight_missing: Literal["take_all", "floor"]
+    """With `weight_rule` uncertainty: `take_all` draws all rows whose p is NULL, `floor` gives
+    them the least weight. Default: take_all.
+    """
     selection: Literal["pareto", "systematic", "fixed_interval", "cell", "random"]
     """`pareto`: the first rows of an order by random numbers and weights. `systematic`: at equal
     distances along the cumulated weights, in the table's order or sorted. Of units of money: a
