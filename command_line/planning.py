@@ -76,7 +76,8 @@ def print_size(found: dict[str, Any], dataset: str, request: dict[str, Any]) -> 
         for goal in found["goals"][:GOALS_SHOWN]
     ]
     if rows:
-        value = "true value" if found.get("pilot") is None else "value"
+        is_true = all(goal.get("estimate") is None for goal in found["goals"])
+        value = "true value" if is_true else "value"
         print_table(("figure", "group", value, "margin", "cv"), rows)
     if len(found["goals"]) > GOALS_SHOWN:
         print_line(f"… and {len(found['goals']) - GOALS_SHOWN:,} more; see --json.")
@@ -129,8 +130,10 @@ def _print_materiality(found: dict[str, Any]) -> None:
 
 
 def _figure(goal: dict[str, Any]) -> str:
+    if goal["statistic"] == "recall":
+        return "recall by guess"
     if goal["column"] is None:
-        return "share of one half"
+        return "share of one half" if goal.get("estimate") is None else "share by guess"
     value = "" if goal["statistic"] != "proportion" else f" = {goal['value']}"
     name = "share" if goal["statistic"] == "proportion" else goal["statistic"]
     return f"{name} of {goal['column']}{value}"
@@ -177,6 +180,12 @@ def _costs(
 )
 @ACCEPT
 @click.option("--wilson", is_flag=True, help="Plan shares by Wilson's interval.")
+@field_option(
+    "--recall",
+    "goal.statistic",
+    flag_value="recall",
+    help="Plan a recall: with --allocation recall, --flagged and guessed rates.",
+)
 @METHOD
 @with_options([option_of(one) for name, one in DRAW_PARAMETERS.items() if name not in SIZE_OPTIONS])
 @field_option(
@@ -227,6 +236,8 @@ def size(client: ApiClient, dataset: str, wilson: bool, **options: Any) -> Print
     jobsvc size sales --total amount --cv 1% --method stratified --strata region --optimal
     jobsvc size sales --mean amount --margin 5 --method cluster --cluster shop
     jobsvc size sales --mean minutes --margin 2 --pilot 917f045a
+    jobsvc size chats --recall --margin 5% --method stratified --strata band --allocation recall \
+      --rate-column score --flagged high
     jobsvc size ledger --materiality 3% --accept 0,1
     jobsvc size ledger --materiality 50,000 --expected 10,000 --method monetary_unit --book amount
     """

@@ -23,8 +23,8 @@ class PlannedFigure(AtConfidence):
     cv: float | None
     group: Annotated[dict[str, Any], Help("The group's value of each column of `by`.")]
     row_count: Annotated[int, Help("Rows of the table with a value; by a pilot estimated.")]
-    true_value: Annotated[float | None, Help("Of these rows; null by a pilot.")]
-    estimate: Annotated[float | None, Help("By the pilot, of a figure that the table lacks.")]
+    true_value: Annotated[float | None, Help("Of these rows; null by a pilot or guessed rates.")]
+    estimate: Annotated[float | None, Help("By the pilot or guessed rates.")]
     variance_error: Annotated[
         float | None,
         Help(
@@ -46,7 +46,7 @@ class PlannedStratum:
     label: str
     row_count: int
     sample_size: int
-    standard_deviation: Annotated[float | None, Help("Of the first goal's column.")]
+    standard_deviation: Annotated[float | None, Help("Of the first goal's column or condition.")]
     cost: Annotated[float, Help("Of a row.")]
 
 

@@ -23,6 +23,7 @@ from application.estimation.size_answers import (
 )
 from application.estimation.value_sources import value_condition
 from contract.requests.estimate import MINIMUM_DEGREES
+from contract.requests.goal import RECALL
 from contract.requests.size import SizeRequest
 from contract.words import GoalInterval, GoalKind
 from domain_errors import DomainError, counted
@@ -48,6 +49,7 @@ from estimation_engine.planning.designs import (
 )
 from estimation_engine.planning.frame import CellSums, FrameStatistic, frame_statistic
 from estimation_engine.planning.goals import Goal, random_size
+from estimation_engine.planning.guess import GuessedStatistic
 from estimation_engine.planning.pilot import PilotStatistic
 from lazy_dataclasses import dataclass
 from parquet_tables.progress import ignore_progress
@@ -99,7 +101,7 @@ class _Figure:
     given: Mapping[str, Any]
     group: Mapping[str, Any]
     goal: Goal
-    facts: FrameStatistic | PilotStatistic | None = None
+    facts: FrameStatistic | PilotStatistic | GuessedStatistic | None = None
     domain: int = 0
 
     @property
@@ -216,7 +218,11 @@ def _planner_of(request: SizeRequest, method: Method) -> type[_Planner]:
             loc=("cost" if request.cost else "budget",),
         )
     for at, goal in enumerate(request.all_goals):
-        if "column" in goal or (method.has_margin_of_error and not is_optimal):
+        if (
+            "column" in goal
+            or goal.get("statistic") == RECALL
+            or (method.has_margin_of_error and not is_optimal)
+        ):
             continue
         raise InvalidMethod(
             "The best sizes of the strata depend on the values of their rows: add a "
@@ -283,10 +289,20 @@ class _Planner:
             if "column" in given:
                 scans.setdefault(tuple(given.get("by") or ()), []).append(at)
             else:
-                by_goal[at] = [_Figure(given, {}, self._goal(at, given, 0.5, 0.0, 1.0))]
+                by_goal[at] = [self._without_column(at, given)]
         for names, goals in scans.items():
             by_goal |= self._scan(names, goals)
         return [figure for at in sorted(by_goal) for figure in by_goal[at]]
+
+    def _without_column(self, at: int, given: Mapping[str, Any]) -> _Figure:
+        """A share of one half."""
+        if given.get("statistic") == RECALL:
+            raise InvalidGoal(
+                "A recall needs a stratified design with `allocation` recall, `flagged` strata and "
+                "guessed rates.",
+                loc=self.request.loc(at, "statistic"),
+            )
+        return _Figure(given, {}, self._goal(at, given, 0.5, 0.0, 1.0))
 
     def _figures_of_pilot(self, at: int, pilot: Pilot) -> list[_Figure]:
         """The figures of a goal whose column, or group, the table lacks."""
@@ -449,7 +465,7 @@ class _Planner:
             )
         (kind,) = kinds
         limit = float(given[kind])
-        is_share = given.get("statistic", "proportion") == "proportion"
+        is_share = given.get("statistic", "proportion") in ("proportion", RECALL)
         widest = 1.0 if is_share else high - low
         widest *= self.population if given.get("statistic") == "total" else 1
         if kind == "margin" and widest > 0 and limit >= widest:
@@ -564,7 +580,9 @@ class _Planner:
         self._note_variance(reached, uncertain)
         (goal, *others) = self.goals
         # A draw checks its goal against the table, which lacks the columns of a pilot.
-        is_recorded = not (others or self._pilots) and any(kind in goal for kind in KINDS)
+        has_guesses = any(isinstance(each.facts, GuessedStatistic) for each in self.figures)
+        is_recorded = not (others or self._pilots or has_guesses)
+        is_recorded = is_recorded and any(kind in goal for kind in KINDS)
         recorded = {"goal": dict(goal)} if is_recorded else {}
         return SizeAnswer(
             self.figures[reached.binding].goal.confidence,
@@ -618,7 +636,7 @@ class _Planner:
         given, facts, value, rows = figure.given, figure.facts, None, self.population
         if facts is not None:
             value, rows = float(facts.values[figure.domain]), round(facts.rows[figure.domain])
-        by_pilot = figure.by_pilot
+        is_true = facts is None or isinstance(facts, FrameStatistic)
         margin, error = float(reached.margins[at]), float(reached.errors[at])
         return PlannedFigure(
             figure.goal.confidence,
@@ -628,8 +646,8 @@ class _Planner:
             **{kind: given.get(kind) for kind in KINDS},
             group=dict(figure.group),
             row_count=rows,
-            true_value=value if by_pilot is None else None,
-            estimate=None if by_pilot is None else value,
+            true_value=value if is_true else None,
+            estimate=None if is_true else value,
             variance_error=variance_error,
             margin_of_error=margin if np.isfinite(margin) else None,
             standard_error=None if facts is None else error,
@@ -698,6 +716,7 @@ class _Planner:
             each.given["column"]
             for each in self.figures
             if each.given.get("statistic") == "proportion"
+            and "column" in each.given
             and rows * min(each.goal.value, 1.0 - each.goal.value) < RARE
         ]
         if rare:
@@ -714,6 +733,47 @@ class _StrataPlanner(_Planner):
 
     method: StratifiedMethod
 
+    def _without_column(self, at: int, given: Mapping[str, Any]) -> _Figure:
+        """A share or a recall by the guessed rates of the design, if it has some."""
+        is_recall = given.get("statistic") == RECALL
+        if not self.method.has_guesses or (is_recall and self.method.flagged is None):
+            return super()._without_column(at, given)
+        guess, warnings = self.method.guessed_rates(self.eligible, ignore_progress)
+        guess = guess if is_recall else replace(guess, flagged=None)
+        if not guess.scale:
+            raise InvalidGoal(
+                "By the guessed rates no row has the condition, so there is no recall.",
+                loc=("design", "parameters", "rates" if self.method.rates else "rate_column"),
+            )
+        for warning in warnings:
+            self._note(warning.message)
+        source = "given" if self.method.rates else f"the means of {self.method.rate_column}"
+        self._note(
+            f"The rates of the strata are guesses ({source}), so the margin is one, too: an "
+            "estimate from the drawn rows doesn't depend on them, only its precision does."
+        )
+        facts = GuessedStatistic(
+            guess.figure, guess.rows, guess.rates, guess.deviations, guess.scale
+        )
+        return _Figure(given, {}, self._goal(at, given, guess.figure, 0.0, 1.0), facts)
+
+    def _note_few(self, sizes: Ints) -> None:
+        """A linearised variance is that of a sample with many rows that have the condition."""
+        for figure in self.figures:
+            if isinstance(figure.facts, GuessedStatistic):
+                expected = figure.facts.expected(self._of_all(sizes))
+                if expected < SMALL:
+                    self._note(
+                        f"By the guesses the sample has {expected:,.1f} rows with the condition; "
+                        f"below {SMALL} the planned margin is too small."
+                    )
+
+    def _of_all(self, sizes: Ints) -> Ints:
+        """Sizes of the strata that have rows, as those of all strata."""
+        drawn = np.zeros_like(self.group_rows)
+        drawn[self.group_rows > 0] = sizes
+        return drawn
+
     @property
     def _counts(self) -> Floats:
         """The rows with a value in each stratum that has rows, shape (figures, strata)."""
@@ -729,7 +789,7 @@ class _StrataPlanner(_Planner):
         """The strata that have rows."""
         present = self.group_rows > 0
         rows = self.group_rows[present].astype(np.float64)
-        least = np.minimum(self.method.min_per_stratum, rows)
+        least = np.minimum(self.method.least_rows, rows)
         squares = self._stacked("group_squares")[:, present]
         if self.request.takes_last:
             last = self._labels().index("NULL") - 1 if "NULL" in self._labels() else -1
@@ -780,8 +840,8 @@ class _StrataPlanner(_Planner):
 
     def _sized_by(self, sizes: Ints, parameters: Mapping[str, Any]) -> _Sized:
         own = {"strata": self._planned_strata(sizes), "strata_count": len(sizes)}
-        drawn = np.zeros_like(self.group_rows)
-        drawn[self.group_rows > 0] = sizes
+        self._note_few(sizes)
+        drawn = self._of_all(sizes)
         return _Sized(int(sizes.sum()), parameters, self.at_sizes(sizes), drawn, own)
 
     def _planned_strata(self, sizes: Ints) -> list[PlannedStratum]:

@@ -27,6 +27,7 @@ from lazy_dataclasses import dataclass
 MAX_ACCEPTED = 100
 """The most errors with which a stage may accept."""
 WITH_ANY = ("materiality", "confidence")
+RECALL = "recall"
 OF_AUDIT = ("expected", "likelihood", "book_column", "accept", "first_stage")
 
 
@@ -42,6 +43,13 @@ def fits_the_column(given: Mapping[str, Any]) -> None:
     if "column" in given:
         if "statistic" not in given:
             raise RefusedField("statistic", "Missing: mean, total or proportion.")
+        if given["statistic"] == RECALL:
+            raise RefusedField("column", "A recall is planned by guessed rates, without a column.")
+        return
+    if given.get("statistic") == RECALL:
+        for name in ("by", "value"):
+            if name in given:
+                raise RefusedField(name, "Can't be combined with `statistic` recall.")
         return
     if given.get("statistic", "proportion") != "proportion" or "value" in given:
         raise RefusedField("column", "Missing: name a column.")
@@ -93,7 +101,12 @@ class GoalRequest(ConfidenceRequest):
     statistic: Annotated[
         PlannedStatistic | None,
         Choice.of(PlannedStatistic),
-        Help("Without a `column`: a proportion of one half, the least precise share."),
+        Help(
+            "Without a `column`: a proportion of one half, the least precise share, or of a "
+            "stratified design with guessed rates the share that these make. `recall`: of a "
+            "stratified design with `allocation` recall, the share of the rows with the condition "
+            "that is flagged."
+        ),
     ] = None
     column: Annotated[str | None, ColumnName(), Help("A column of the table.")] = None
     value: Annotated[

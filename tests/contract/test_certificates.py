@@ -20,6 +20,7 @@ from verifiers.verify_sample import Order
 
 ROWS = 240
 CITIES = ("Oslo", "Lima", "Kyiv", "", "Oslo")
+SCORES = {"column": "score", "breaks": [0.5, 0.9], "labels": ["low", "middle", "high"]}
 BANDS = {"column": "size", "breaks": [50, 200], "labels": ["small", "middle", "large"]}
 
 
@@ -137,15 +138,40 @@ DRAWS: dict[str, list[dict[str, Any]]] = {
     ],
     "weighted": [one("weighted", weight_column="size", sample_size=30)],
     "floats": [one("weighted", "id > 3", weight_column="share", sample_size=10)],
+    "guessed rates": [
+        one(
+            "stratified",
+            strata_columns=[SCORES],
+            sample_size=60,
+            allocation="neyman",
+            rate_column="score",
+        ),
+        one(
+            "stratified",
+            strata_columns=[SCORES],
+            sample_size=40,
+            allocation="recall",
+            rates={"low": 0.01, "middle": 0.1, "high": 0.6, "NULL": 0.2},
+            flagged=["high"],
+        ),
+        one(
+            "stratified",
+            strata_columns=[SCORES],
+            sample_size=40,
+            allocation="recall",
+            rate_column="score",
+            flagged=["high", "middle"],
+        ),
+    ],
     "uncertainty": [
-        one("weighted", weight_column="score", weight_rule="uncertainty", sample_size=60),
+        one("weighted", weight_column="score", uncertainty=True, sample_size=60),
         one(
             "weighted",
             "id > 3",
             weight_column="score",
-            weight_rule="uncertainty",
-            weight_floor=0.2,
-            weight_missing="floor",
+            uncertainty=True,
+            uncertainty_floor=0.2,
+            uncertainty_missing="floor",
             sample_size=20,
         ),
     ],
@@ -153,7 +179,7 @@ DRAWS: dict[str, list[dict[str, Any]]] = {
         one(
             "weighted",
             weight_column="score",
-            weight_rule="uncertainty",
+            uncertainty=True,
             selection="systematic",
             sample_size=60,
         )

@@ -102,9 +102,9 @@ METHODS = st.one_of(
         WeightedMethod,
         sample_size=SIZES,
         weight_column=st.just("p"),
-        weight_rule=st.just("uncertainty"),
-        weight_floor=st.sampled_from([None, 0.000001, 0.3, 0.5]),
-        weight_missing=st.just("floor"),
+        uncertainty=st.just(True),
+        uncertainty_floor=st.sampled_from([None, 0.000001, 0.3, 0.5]),
+        uncertainty_missing=st.just("floor"),
         selection=st.sampled_from(["pareto", "systematic"]),
     ),
     *(
@@ -192,8 +192,8 @@ def plain_round(case: Case, method: Method, eligible: list[int], seed: int | str
         return plain_draw.draw_clusters(groups, method.num_clusters, each, percentage, count, seed)
     if isinstance(method, WeightedMethod):
         values = {at: case.rows[at][method.weight_column] for at in eligible}
-        if method.weight_rule == "uncertainty":
-            weights = plain_draw.uncertainties(values, method.weight_floor or 0.05)  # type: ignore[arg-type]
+        if method.uncertainty:
+            weights = plain_draw.uncertainties(values, method.uncertainty_floor or 0.05)  # type: ignore[arg-type]
         else:
             weights = {at: Fraction(value) for at, value in values.items() if value}  # type: ignore[arg-type]
         if method.selection == "systematic":

@@ -38,7 +38,12 @@ BLOCKS = {"cluster_column": "block", "num_clusters": 6}
 HALVES = {"strata_columns": [{"column": "id", "breaks": [1000]}]}
 PARTS = {"train": 0.8, "validation": 0.1, "test": 0.1}
 BOOK = {"book_column": "amount"}
-SCORE = {"weight_column": "score", "weight_rule": "uncertainty"}
+BY_SCORE = {
+    "strata_columns": [
+        {"column": "score", "breaks": [0.5, 0.9], "labels": ["low", "middle", "high"]}
+    ]
+}
+SCORE = {"weight_column": "score", "uncertainty": True}
 DRAWS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("random", {"sample_size": 40}),
     ("random", {"sample_size": 40, "seed": "a text"}),
@@ -76,6 +81,20 @@ DRAWS: tuple[tuple[str, dict[str, Any]], ...] = (
         "stratified",
         {"strata_columns": ["city", {"column": "weight", "breaks": [300]}], "sample_size": 40},
     ),
+    (
+        "stratified",
+        {**BY_SCORE, "sample_size": 60, "allocation": "neyman", "rate_column": "score"},
+    ),
+    (
+        "stratified",
+        {
+            **BY_SCORE,
+            "sample_size": 60,
+            "allocation": "recall",
+            "rates": {"low": 0.01, "middle": 0.1, "high": 0.6, "NULL": 0.2},
+            "flagged": ["high"],
+        },
+    ),
     ("cluster", BLOCKS),
     ("cluster", {**BLOCKS, "samples_per_cluster": 4}),
     ("cluster", {**BLOCKS, "sample_percentage": 20}),
@@ -102,7 +121,10 @@ DRAWS: tuple[tuple[str, dict[str, Any]], ...] = (
         },
     ),
     ("weighted", {**SCORE, "sample_size": 40}),
-    ("weighted", {**SCORE, "sample_size": 40, "weight_floor": 0.2, "weight_missing": "floor"}),
+    (
+        "weighted",
+        {**SCORE, "sample_size": 40, "uncertainty_floor": 0.2, "uncertainty_missing": "floor"},
+    ),
     ("weighted", {**SCORE, "sample_size": 40, "selection": "systematic"}),
     ("monetary_unit", {**BOOK, "sample_size": 30}),
     ("monetary_unit", {**BOOK, "interval": 2500}),
@@ -122,7 +144,7 @@ def known_draws(workshop: Workshop) -> Iterator[str]:
     """Draw each of them, and write it as a line: method, version, parameters, rows, digest."""
     plain, scored = (workshop.table_of(query, splits=[700]) for query in (TABLE, SCORED))
     for name, parameters in DRAWS:
-        table = scored if "weight_rule" in parameters else plain
+        table = scored if '"score"' in json.dumps(parameters) else plain
         for version in VERSIONS:
             rows = _rows(workshop, table, name, parameters, version)
             digest = hashlib.sha256("\n".join(rows).encode()).hexdigest()

@@ -19,9 +19,7 @@ EDGES = [0.0, -0.0, 5e-324, 1e-9, 0.0025062814466900174, 0.1, 0.25, 0.5, 0.75, 1
 
 
 def uncertain(size: int, **more: Any) -> WeightedMethod:
-    return WeightedMethod(
-        sample_size=size, weight_column="score", weight_rule="uncertainty", **more
-    )
+    return WeightedMethod(sample_size=size, weight_column="score", uncertainty=True, **more)
 
 
 def scores(workshop: Workshop, values: list[float | None], kind: str = "DOUBLE") -> TableFiles:
@@ -86,7 +84,7 @@ def test_rows_without_a_probability_are_all_drawn(workshop: Workshop, selection:
             assert probability == pytest.approx(float(20 * weight / total), rel=1e-3)
     assert warnings_of(sample.rounds[0]) == (
         '40 of 400 eligible rows have no value in "score": all of them are drawn. '
-        "weight_missing floor gives them the least weight instead.",
+        "uncertainty_missing floor gives them the least weight instead.",
     )
 
 
@@ -101,7 +99,7 @@ def test_a_later_round_has_no_such_rows_left(workshop: Workshop) -> None:
 
 
 def test_missing_probabilities_with_the_least_weight(workshop: Workshop) -> None:
-    sample = workshop.draw(scored(workshop), one_round(uncertain(60, weight_missing="floor")))
+    sample = workshop.draw(scored(workshop), one_round(uncertain(60, uncertainty_missing="floor")))
     rows = workshop.rows(sample.table, "score, _inclusion_probability")
     least = min(float(str(probability)) for _, probability in rows)
     assert all(probability == least for score, probability in rows if score is None)
@@ -132,17 +130,17 @@ def test_numbers_that_are_no_probabilities_are_counted(workshop: Workshop) -> No
     ("method", "place", "message"),
     [
         (
-            WeightedMethod(sample_size=2, weight_column="score", weight_floor=0.1),
-            "weight_floor",
-            "weight_floor needs weight_rule uncertainty",
+            WeightedMethod(sample_size=2, weight_column="score", uncertainty_floor=0.1),
+            "uncertainty_floor",
+            "uncertainty_floor needs uncertainty",
         ),
         (
-            WeightedMethod(sample_size=2, weight_column="score", weight_missing="floor"),
-            "weight_missing",
-            "weight_missing needs weight_rule uncertainty",
+            WeightedMethod(sample_size=2, weight_column="score", uncertainty_missing="floor"),
+            "uncertainty_missing",
+            "uncertainty_missing needs uncertainty",
         ),
-        (uncertain(2, weight_floor=0.0), "weight_floor", "1e-06 or more, up to 0.5"),
-        (uncertain(2, weight_floor=0.6), "weight_floor", "up to 0.5"),
+        (uncertain(2, uncertainty_floor=0.0), "uncertainty_floor", "1e-06 or more, up to 0.5"),
+        (uncertain(2, uncertainty_floor=0.6), "uncertainty_floor", "up to 0.5"),
     ],
 )
 def test_parameters_that_do_not_fit(

@@ -309,7 +309,7 @@ def test_weights_by_uncertainty(workshop: Workshop, server: SparkServer) -> None
     rounds = [
         one_round(
             WeightedMethod(
-                sample_size=260, weight_column=name, weight_rule="uncertainty", selection=selection
+                sample_size=260, weight_column=name, uncertainty=True, selection=selection
             ),
             number=2 * place + number,
         )

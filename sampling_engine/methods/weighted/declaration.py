@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 
 from contract.declarations import Help, Initial, Option, Title, UsedWith
-from contract.fields import Bounds, Choice, Count, Number, NumberColumn
+from contract.fields import Bounds, Choice, Count, Flag, Number, NumberColumn
 from contract.requests.draw import FIRST_DRAW_VERSION
 from lazy_dataclasses import dataclass
 from parquet_tables.progress import ProgressCallback, progress_part
@@ -41,14 +41,12 @@ from sampling_engine.sql.units import TAKE_ALL_UNITS, UncertaintyUnits, Units, m
 SizedSelection = Literal["pareto", "systematic"]
 PARETO: SizedSelection = "pareto"
 SYSTEMATIC: SizedSelection = "systematic"
-WeightRule = Literal["value", "uncertainty"]
-UNCERTAINTY: WeightRule = "uncertainty"
 MissingRule = Literal["take_all", "floor"]
 FLOOR: MissingRule = "floor"
 DEFAULT_FLOOR = 0.05
 MAX_DECIMALS = 15
 """Decimal places of a probability that a double has exactly, as a quotient of two integers."""
-OF_UNCERTAINTY = ("weight_floor", "weight_missing")
+OF_UNCERTAINTY = ("uncertainty_floor", "uncertainty_missing")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,38 +66,39 @@ class WeightedMethod(Method):
         NumberColumn(),
         Option("--weight"),
         Help(
-            "A column of numbers, none of them negative or infinite; with `weight_rule` "
-            "uncertainty a column of probabilities from 0 to 1."
+            "A column of numbers, none of them negative or infinite; with `uncertainty` "
+            "a column of probabilities from 0 to 1."
         ),
     ]
-    weight_rule: Annotated[
-        WeightRule,
-        Choice.of(WeightRule),
-        Title("Weight"),
+    uncertainty: Annotated[
+        bool,
+        Flag(),
+        Option("--uncertainty"),
+        Title("By uncertainty"),
         Help(
-            "`value`: the number itself. `uncertainty`: √(p(1 − p)) of a probability p, such as a "
-            "judge's score, so that rows about which the judge is least sure are drawn most often."
+            "The weight is √(p(1 − p)) of a probability p in `weight_column`, such as a judge's "
+            "score, so that rows about which the judge is least sure are drawn most often."
         ),
-    ] = "value"
-    weight_floor: Annotated[
+    ] = False
+    uncertainty_floor: Annotated[
         float | None,
         Number(Bounds(0.000001, 0.5)),
         Title("Least weight"),
         Help(
-            "With `weight_rule` uncertainty: the least weight of a row, so that every row can be "
+            "With `uncertainty`: the least weight of a row, so that every row can be "
             "drawn. A p of one half has the weight 0.5. Default: 0.05."
         ),
-        UsedWith({"weight_rule": (UNCERTAINTY,)}),
+        UsedWith({"uncertainty": ()}),
     ] = None
-    weight_missing: Annotated[
+    uncertainty_missing: Annotated[
         MissingRule | None,
         Choice.of(MissingRule),
         Title("Rows without a probability"),
         Help(
-            "With `weight_rule` uncertainty: `take_all` draws all rows whose p is NULL, `floor` "
+            "With `uncertainty`: `take_all` draws all rows whose p is NULL, `floor` "
             "gives them the least weight. Default: take_all."
         ),
-        UsedWith({"weight_rule": (UNCERTAINTY,)}),
+        UsedWith({"uncertainty": ()}),
     ] = None
     selection: Annotated[
         SizedSelection,
@@ -129,23 +128,20 @@ class WeightedMethod(Method):
     @property
     def favoured_column(self) -> str | None:
         """The weights, if they are the column's values."""
-        return None if self.by_uncertainty else self.weight_column
-
-    @property
-    def by_uncertainty(self) -> bool:
-        """Whether the weight is √(p(1 - p)) of the column."""
-        return self.weight_rule == UNCERTAINTY
+        return None if self.uncertainty else self.weight_column
 
     @property
     def takes_missing(self) -> bool:
         """Whether all rows without a probability are drawn."""
-        return self.by_uncertainty and self.weight_missing != FLOOR
+        return self.uncertainty and self.uncertainty_missing != FLOOR
 
     def units_of(self, table: TableFiles) -> UncertaintyUnits | None:
         """The units of weights that are uncertainties; None of values, which depend on the rows."""
-        if not self.by_uncertainty:
+        if not self.uncertainty:
             return None
-        least = millionths(DEFAULT_FLOOR if self.weight_floor is None else self.weight_floor)
+        least = millionths(
+            DEFAULT_FLOOR if self.uncertainty_floor is None else self.uncertainty_floor
+        )
         missing = TAKE_ALL_UNITS if self.takes_missing else least
         return UncertaintyUnits(table.column(self.weight_column), 6, least=least, missing=missing)
 
@@ -184,7 +180,7 @@ class WeightedMethod(Method):
         super().check(table, loc)
         line_of(table, self.sort_columns, self.sort_order, loc)
         digits = table.column(self.weight_column).data_type.digits
-        if self.by_uncertainty and digits and digits[1] > MAX_DECIMALS:
+        if self.uncertainty and digits and digits[1] > MAX_DECIMALS:
             raise InvalidMethod(
                 '"{column}" has {decimals} decimal places; a probability has up to {most}, or is a '
                 "floating-point number.",
@@ -197,8 +193,8 @@ class WeightedMethod(Method):
     def check_combination(self, loc: Loc) -> None:
         """Pareto sampling has an order of its own; a floor is of uncertainties."""
         for name in OF_UNCERTAINTY:
-            if not self.by_uncertainty and getattr(self, name) is not None:
-                raise InvalidMethod(f"`{name}` needs `weight_rule` uncertainty.", loc=(*loc, name))
+            if not self.uncertainty and getattr(self, name) is not None:
+                raise InvalidMethod(f"`{name}` needs `uncertainty`.", loc=(*loc, name))
         if self.selection == PARETO and self.sort_columns is not None:
             raise InvalidMethod(
                 "`sort_columns` needs `selection` systematic: Pareto sampling takes rows in a "
@@ -261,7 +257,7 @@ class WeightedMethod(Method):
         if self.takes_missing and weights.missing >= size < weights.positive:
             raise InvalidSize(
                 '{missing} of {rows} eligible rows have no value in "{column}" and are all drawn, '
-                "so `sample_size` must be above {missing}. Raise it, or give `weight_missing` "
+                "so `sample_size` must be above {missing}. Raise it, or give `uncertainty_missing` "
                 "floor.",
                 missing=weights.missing,
                 rows=weights.rows,
@@ -269,7 +265,8 @@ class WeightedMethod(Method):
                 loc=(*loc, "sample_size"),
             )
         rule = (
-            "all of them are drawn. `weight_missing` floor gives them the least weight instead."
+            "all of them are drawn. `uncertainty_missing` floor gives them the least weight "
+            "instead."
             if self.takes_missing
             else "they have the least weight."
         )
