@@ -7,16 +7,24 @@ the table lacks are estimated from a pilot sample.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import field, replace
 from functools import cached_property
-from math import inf
+from math import inf, sqrt
 from typing import Any, get_args
 
 import numpy as np
 
-from application.estimation.pilots import Pilot, PilotFigures, has_columns_of, read_pilot
+from application.estimation.pilots import (
+    Pilot,
+    PilotFigures,
+    has_columns_of,
+    judge_correlation,
+    read_pilot,
+)
 from application.estimation.size_answers import (
     CurvePoint,
+    JudgeSize,
     PlannedFigure,
     PlannedStratum,
     SizeAnswer,
@@ -50,6 +58,7 @@ from estimation_engine.planning.designs import (
 from estimation_engine.planning.frame import CellSums, FrameStatistic, frame_statistic
 from estimation_engine.planning.goals import Goal, random_size
 from estimation_engine.planning.guess import GuessedStatistic
+from estimation_engine.planning.judge import Correlation, effective_labels
 from estimation_engine.planning.pilot import PilotStatistic
 from lazy_dataclasses import dataclass
 from parquet_tables.progress import ignore_progress
@@ -103,6 +112,8 @@ class _Figure:
     goal: Goal
     facts: FrameStatistic | PilotStatistic | GuessedStatistic | None = None
     domain: int = 0
+    unexplained: float = 1.0
+    """The part of the variance that a judge leaves."""
 
     @property
     def by_pilot(self) -> PilotStatistic | None:
@@ -205,6 +216,19 @@ def _planner_of(request: SizeRequest, method: Method) -> type[_Planner]:
             method=method.name,
             loc=("pilot",),
         )
+    judged = [at for at, goal in enumerate(request.all_goals) if "judge" in goal]
+    if judged and method.planned_by not in BY_PILOT:
+        raise InvalidGoal(
+            "Labels with a judge are planned for random, systematic and stratified designs, not "
+            "{method}.",
+            method=method.name,
+            loc=request.loc(judged[0], "judge"),
+        )
+    if judged and request.budget is not None:
+        raise InvalidGoal(
+            "A budget has no size to compare: leave out the `judge`, or give a margin.",
+            loc=request.loc(judged[0], "judge"),
+        )
     is_optimal = request.allocation == "optimal"
     if is_optimal and method.planned_by != "strata":
         raise InvalidGoal(
@@ -298,8 +322,8 @@ class _Planner:
         """A share of one half."""
         if given.get("statistic") == RECALL:
             raise InvalidGoal(
-                "A recall needs a stratified design with `allocation` recall, `flagged` strata and "
-                "guessed rates.",
+                "A recall is planned for a stratified design whose sample is divided for a recall, "
+                "by `flagged` strata and guessed rates.",
                 loc=self.request.loc(at, "statistic"),
             )
         return _Figure(given, {}, self._goal(at, given, 0.5, 0.0, 1.0))
@@ -503,6 +527,11 @@ class _Planner:
     def _stacked(self, name: str) -> Floats:
         """A fact of all figures that have facts, the figures first."""
         found = [getattr(each.facts, name)[each.domain] for each in self._with_facts]
+        if name in ("squares", "group_squares"):
+            found = [
+                square * each.unexplained
+                for square, each in zip(found, self._with_facts, strict=True)
+            ]
         if found:
             return np.array(found, dtype=np.float64)
         return np.zeros((0, len(self.group_rows)) if name.startswith("group_") else 0)
@@ -528,7 +557,7 @@ class _Planner:
         for figure in self.figures:
             if figure.facts is None:
                 margin = margin_of_error(drawn, rows, figure.goal.confidence)
-                half = 1.0 if margin is None else margin
+                half = 1.0 if margin is None else margin * sqrt(figure.unexplained)
                 errors.append(half)
                 margins.append(half)
                 ratios.append(half / figure.goal.limit)
@@ -583,7 +612,8 @@ class _Planner:
         has_guesses = any(isinstance(each.facts, GuessedStatistic) for each in self.figures)
         is_recorded = not (others or self._pilots or has_guesses)
         is_recorded = is_recorded and any(kind in goal for kind in KINDS)
-        recorded = {"goal": dict(goal)} if is_recorded else {}
+        kept = {name: value for name, value in goal.items() if name != "judge"}
+        recorded = {"goal": kept} if is_recorded else {}
         return SizeAnswer(
             self.figures[reached.binding].goal.confidence,
             sample_size=sized.rows,
@@ -596,10 +626,86 @@ class _Planner:
                 for at, figure in enumerate(self.figures)
             ],
             curve=self._curve(reached.binding),
+            judge=self._judge_size(settled, sized.rows),
             pilot=self._pilots[0].summary(self._pooled_strata) if self._pilots else None,
             notes=self.notes,
             **sized.own,
         )
+
+    def _judge_size(self, settled: Mapping[str, Any], alone: int) -> JudgeSize | None:
+        """The labels with the judges of the goals; limits are of the first goal with a judge."""
+        if not any("judge" in given for given in self.goals):
+            return None
+        found = {
+            at: self._correlation(at) for at, given in enumerate(self.goals) if "judge" in given
+        }
+        parameters = settled["parameters"]
+        sized = self._with_judge({at: each.value for at, each in found.items()}, parameters)
+        first = next(iter(found.values()))
+        is_guess = first.labels == 0
+        low, high = (
+            None
+            if is_guess
+            else self._with_judge(
+                {at: getattr(each, end) for at, each in found.items()}, parameters
+            )
+            for end in ("high", "low")
+        )
+        rest = self.population - sized.rows
+        return JudgeSize(
+            column=self.goals[next(iter(found))]["judge"].get("column"),
+            correlation=first.value,
+            correlation_low=None if is_guess else first.low,
+            correlation_high=None if is_guess else first.high,
+            pilot_labels=None if is_guess else first.labels,
+            people_alone=alone,
+            with_judge=sized.rows,
+            with_judge_low=None if low is None else low.rows,
+            with_judge_high=None if high is None else high.rows,
+            effective_labels=effective_labels(sized.rows, rest, first.value),
+            round={**settled, "parameters": dict(sized.parameters)},
+        )
+
+    def _correlation(self, at: int) -> Correlation:
+        """A goal's correlation of judge and label: a guess, or by the pilot."""
+        given, judge = self.goals[at], self.goals[at]["judge"]
+        if judge.get("correlation") is not None:
+            rho = float(judge["correlation"])
+            self._note(
+                f"The correlation {rho:g} of judge and label is a guess, and so are the labels "
+                "with the judge."
+            )
+            return Correlation(rho, rho, rho, 0)
+        if self.pilot is None:
+            raise InvalidGoal(
+                "The correlation with the labels is estimated from a `pilot`: name one, or give a "
+                "`correlation`.",
+                loc=self.request.loc(at, "judge", "column"),
+            )
+        found = judge_correlation(
+            self.pilot, self.eligible, given, lambda *loc: self.request.loc(at, *loc)
+        )
+        self._note(
+            f"The pilot's {found.labels:,} rows with a label and {judge['column']} give the "
+            f"correlation {found.value:.3f} ({found.low:.3f} to {found.high:.3f} at 95 % "
+            "confidence, by Fisher's transformation, which is approximate for shares). A row "
+            f"without {judge['column']} gains nothing from the judge."
+        )
+        return found
+
+    def _with_judge(
+        self, correlations: Mapping[int, float], parameters: Mapping[str, Any]
+    ) -> _Sized:
+        """The size where judges explain ρ² of the variance of their goals."""
+        own = copy(self)
+        for name in ("plan", "strata", "_with_facts"):
+            own.__dict__.pop(name, None)
+        left = {id(self.goals[at]): 1.0 - rho**2 for at, rho in correlations.items()}
+        own.notes = []
+        own.figures = [
+            replace(each, unexplained=left.get(id(each.given), 1.0)) for each in self.figures
+        ]
+        return own._sized(parameters)
 
     @property
     def _pooled_strata(self) -> int:
