@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ from application.audit.findings import audit_counts, read_items
 from application.audit.state import ROW_ID, audit_state
 from contract.words import CAUSES, OUTCOMES, ListFormat, outcome_title
 from lazy_dataclasses import dataclass
-from parquet_tables.names import is_identifier_name
+from parquet_tables.names import folded, is_identifier_name, unused_name
 from parquet_tables.tables import Column
 from parquet_tables.workbooks import MIN_FLOAT_PLACES, check_fits
 from presentation.content import Cell, Row, decimal_of, formula_safe
@@ -70,21 +70,16 @@ def entry_columns(
     '_note'
     """
     own = ("outcome", "audit_value", "note", "cause", "cause_text", "_finding_id", ROW_ID)
-    used = {column.name.lower() for column in columns}
+    used = {folded(column.name) for column in columns}
     taken = used | set(own)
 
-    def unused(name: str, others: Set[str]) -> str:
-        while name.lower() in others:
-            name = f"_{name}"
-        return name
-
     def entry(name: str, min_width: int, choices: Iterable[str] = ()) -> FormColumn:
-        return FormColumn(unused(name, used), True, tuple(choices), min_width)
+        return FormColumn(unused_name(name, used), True, tuple(choices), min_width)
 
     tested = []
     for place, attribute in enumerate(attributes):
-        name = unused(attribute, taken)
-        taken.add(name.lower())
+        name = unused_name(attribute, taken)
+        taken.add(folded(name))
         form = FormColumn(name, is_entry=True, choices=(OK, DEVIATION), min_width=14)
         tested.append(EntryColumn(attribute_field(place), form, partial(_tested, attribute)))
     return [
@@ -112,7 +107,7 @@ def entry_columns(
         ),
         EntryColumn(
             "finding_id",
-            FormColumn(unused("_finding_id", used), is_hidden=True),
+            FormColumn(unused_name("_finding_id", used), is_hidden=True),
             lambda finding: finding.id,
         ),
     ]
