@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from decimal import Decimal
 from typing import Any, ClassVar, Generic, TypeVar
 
+from application.access import Caller
 from application.audit.attributes import require_details
 from application.audit.entering import Books, doubts_of, ok_problem
 from application.audit.entry_list import (
@@ -28,8 +29,10 @@ from parquet_tables.quoting import quote_text
 from parquet_tables.tables import Column
 from presentation.content import formula_safe
 from service.service import Service
-from storage.audit.findings import Finding, NewEntry
+from storage.audit.findings import Finding, NewEntry, newest_readings, reading_problem
 from storage.errors import InvalidValue
+from storage.jobs.jobs import JobRecord
+from storage.sqlite.database import Transaction
 
 ChoiceName = TypeVar("ChoiceName", bound=str)
 Entry = TypeVar("Entry", FindingRequest, NewEntry)
@@ -77,6 +80,18 @@ class EntryForm(ABC, Generic[Entry]):
     def doubts(self, entry: Entry) -> Sequence[str]:
         """Warnings about possible slips."""
         return ()
+
+    def checks(
+        self, tx: Transaction, by: Caller, job: JobRecord
+    ) -> Callable[[Entry], DomainError | None]:
+        """Return what says why the caller can't give an entry's reading now; None if it can."""
+        readings = newest_readings(tx, job.id)
+
+        def check(entry: Entry) -> DomainError | None:
+            now = readings.get(entry.row_id)
+            return None if now is None else reading_problem(now, self.reading, by.user.id)
+
+        return check
 
     @abstractmethod
     def says_the_same(self, new: Entry, old: Finding) -> bool:
@@ -203,7 +218,8 @@ def _finding(
 
 def text_of(given: Mapping[str, Any], field: str) -> str:
     """A cell as text; empty if it has no value."""
-    return str(given.get(field) or "").strip()
+    value = given.get(field)
+    return "" if value is None else str(value).strip()
 
 
 def require_text(name: str, text: str) -> None:

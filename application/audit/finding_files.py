@@ -19,7 +19,7 @@ import numpy as np
 from application.access import Caller
 from application.audit.entering import books_of
 from application.audit.entry_forms import EntryForm, FindingForm, plain_amounts
-from application.audit.findings import require_entries, row_replaced
+from application.audit.findings import require_entries, require_no_own_questions, row_replaced
 from application.audit.stages import rows_to_examine
 from application.audit.state import ROW_ID, AuditState, audit_state, drawn_row_ids, ordinal_of
 from application.identity.named_rows import name_rows
@@ -52,7 +52,6 @@ from storage.audit.findings import (
     findings_of_ids,
     list_replacements,
     newest_readings,
-    reading_problem,
 )
 from storage.errors import InvalidValue
 from storage.jobs.jobs import JobRecord
@@ -164,6 +163,7 @@ class FindingsFile:
 def finding_form(service: Service, job: JobRecord) -> FindingForm:
     """How a file's cells are read as findings about a sample."""
     columns, state = open_source(service, job).files.columns, audit_state(service, job)
+    require_no_own_questions(state)
     books = books_of(service, job, _items_of(service, job, state))
     return FindingForm(columns, state.attributes, books)
 
@@ -223,8 +223,9 @@ def enter_file(
 
 def _items_of(service: Service, job: JobRecord, state: AuditState) -> list[str]:
     """The row ids of a sample's items, and of the replacements of rows."""
+    drawn = list(drawn_row_ids(service, job))
     return [
-        *rows_to_examine(job, list(drawn_row_ids(service, job)), state),
+        *(drawn if state.questions.questions else rows_to_examine(job, drawn, state)),
         *(each.replacement_id for each in state.replacements),
     ]
 
@@ -342,16 +343,16 @@ def _plan(
         if line.seen_id and line.row_id and line.seen_id != _id_of(newest.get(line.row_id))
     }
     seen = findings_of_ids(tx, job.id, sorted(stale))
+    check = form.checks(tx, by, job)
     planned = []
     for line in read.lines:
         plan = _planned(line, newest, replaced, seen, form)
-        if plan.action in ("new", "changed") and line.row_id in readings:
-            given = reading_problem(readings[line.row_id], form.reading, by.user.id)
-            plan = PlannedLine(line, "refused", plan.before, given) if given else plan
+        if plan.action in ("new", "changed") and (problem := check(line.entry)) is not None:
+            plan = PlannedLine(line, "refused", plan.before, problem)
         planned.append(plan)
     problems = [each.problem for each in planned if each.problem is not None]
-    for problem in problems[:MAX_REASONS]:
-        name_rows(by.service, job, problem)
+    for each in problems[:MAX_REASONS]:
+        name_rows(by.service, job, each)
     return planned
 
 

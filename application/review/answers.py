@@ -17,6 +17,7 @@ from typing import Annotated, Any
 from application.access import Caller
 from application.audit.attributes import require_details
 from application.audit.entering import books_of, ok_problem, require_items
+from application.audit.finding_files import FindingsFile
 from application.audit.findings import (
     checked_finding,
     decimal_text,
@@ -75,6 +76,7 @@ class EnteredAnswers:
     job_id: str
     ids: Annotated[Sequence[int], Help("The entries' ids, in the order of the request.")]
     progress: QueueProgress
+    file: Annotated[FindingsFile | None, Help("What the file entered; null for JSON.")] = None
 
 
 @dataclass(frozen=True)
@@ -143,7 +145,7 @@ def enter_answers(by: Caller, job: JobRecord, new: Sequence[AnswerRequest]) -> E
             entries = []
             for place, answer in enumerate(named):
                 loc: Loc = ("body", "answers", place)
-                entry = _entry_of(answer, _reading_of(queue, answer, loc), queue.readings, loc)
+                entry = entry_of(answer, reading_of(queue, answer, loc), queue.readings, loc)
                 if queue.readings.is_audit:
                     entry = _checked_finding(entry, books, state.attributes, loc)
                 entries.append(entry)
@@ -183,8 +185,8 @@ def _renamed(answer: AnswerRequest, row_id: str) -> AnswerRequest:
     return AnswerRequest(**{**vars(answer), "row_id": row_id})
 
 
-def _reading_of(queue: CallersQueue, answer: AnswerRequest, loc: Loc) -> Reading:
-    """The reading that an answer is: as it says, as reserved, a correction, or a free one."""
+def reading_of(queue: CallersQueue, answer: AnswerRequest, loc: Loc) -> Reading:
+    """Return the reading of an answer: as it says, as reserved, a correction, or a free one."""
     row, user_id = queue.readings.of(answer.row_id), queue.by.user.id
     own = queue.own if queue.own is not None and queue.own.row_id == answer.row_id else None
     reading = answer.reading
@@ -241,8 +243,8 @@ def _free_reading(queue: CallersQueue, answer: AnswerRequest) -> Reading:
     return queue.slot_of(answer.row_id, "read") or "first"
 
 
-def _entry_of(answer: AnswerRequest, reading: Reading, found: Readings, loc: Loc) -> NewEntry:
-    """The entry of an answer whose values fit their questions."""
+def entry_of(answer: AnswerRequest, reading: Reading, found: Readings, loc: Loc) -> NewEntry:
+    """Return the entry of an answer whose values fit their questions."""
     asked = {question.name: question for question in found.asked}
     for name in answer.answers:
         if name not in asked:
