@@ -139,7 +139,7 @@ def write_entry_list(service: Service, job: JobRecord, path: Path, list_format: 
         with path.open("w", encoding="utf-8-sig", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(formula_safe(column.name) for column in form)
-            writer.writerows([_csv_text(cell) for cell in line] for line in lines)
+            writer.writerows([csv_text(cell) for cell in line] for line in lines)
         return
     check_fits(0, len(form))
     write_form("Findings", form, lines, path)
@@ -167,7 +167,8 @@ def _tested(attribute: str, finding: NewestFinding) -> str | None:
     return DEVIATION if attribute in finding.deviations else OK
 
 
-def _csv_text(cell: Cell) -> str:
+def csv_text(cell: Cell) -> str:
+    """Return a cell as CSV has it: no text that a spreadsheet runs, no amount with two readings."""
     if isinstance(cell, Decimal):
         # A fourth decimal, so that nobody takes the point of 1.234 for a thousands separator
         text = f"{cell:f}"

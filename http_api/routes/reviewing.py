@@ -13,12 +13,12 @@ from marshmallow import fields, validate
 from application.access import RowSource
 from application.audit.finding_files import FindingsFile
 from application.review.answer_files import enter_answer_file, preview_answers
+from application.review.answer_lists import write_answers
 from application.review.answers import (
     AnswersPage,
     EnteredAnswers,
     answers_page,
     enter_answers,
-    write_answers,
 )
 from application.review.questions import SampleQuestions, choose_questions, sample_questions
 from application.review.queue import (
@@ -144,8 +144,10 @@ def _file(job: JobRecord, kind: AnswersFile, source: RowSource) -> Response:
         path = Path(folder) / "answers"
         write_answers(service(), job, path, kind)
         caller().audit_read("rows_downloaded", source, format=kind)
-        name = f"answers-{job.output_name or job.id[:8]}.{kind}"
-        return file_answer(path, name, MEDIA_TYPES[kind])
+        name = f"answers-{job.output_name or job.id[:8]}"
+        if kind == "label_studio":
+            return file_answer(path, f"{name}-tasks.json", "application/json")
+        return file_answer(path, f"{name}.{kind}", MEDIA_TYPES[kind])
 
 
 class AnswersPreviewIn(RowFileIn):
