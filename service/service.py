@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import field
 from functools import partial
@@ -67,7 +67,7 @@ class LruCache(Generic[Key, Value]):
 @dataclass(frozen=True)
 class RecentResults:
     """Results in memory: of views their totals and pages, of jobs their reserves,
-    drawn rows, explanations and designs; of beacons whether a signature is right.
+    drawn rows, explanations, review queues and designs; of beacons whether a signature is right.
 
     The lock ``profiling`` serialises profiles, so that concurrent requests share a computation.
     """
@@ -84,6 +84,9 @@ class RecentResults:
         default_factory=lambda: LruCache(1000)
     )
     drawn: LruCache[str, dict[str, tuple[int, str | None]]] = field(
+        default_factory=lambda: LruCache(20)
+    )
+    queues: LruCache[tuple[str, int, float], tuple[Sequence[str], Sequence[str]]] = field(
         default_factory=lambda: LruCache(20)
     )
     designs: LruCache[str, Any] = field(

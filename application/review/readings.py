@@ -74,7 +74,10 @@ def readings_in(tx: Transaction, service: Service, job: JobRecord) -> Readings:
     is_audit = not state.questions.questions
     if is_audit:
         drawn = list(rows_to_examine(job, drawn, state))
-    queue, due = _queue_of(job, drawn, state.questions.second_readings)
+    share = state.questions.second_readings
+    queue, due = service.results.queues.get(
+        (job.id, len(drawn), share), lambda: _queue_of(job, drawn, share)
+    )
     return Readings(
         [state.examined_id(row_id) for row_id in drawn],
         [state.examined_id(row_id) for row_id in queue],
