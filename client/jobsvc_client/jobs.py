@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -36,6 +37,7 @@ from jobsvc_client.fields import (
 from jobsvc_client.frames import (
     Frame,
     Library,
+    column_names,
     existing_file,
     from_parquet,
     to_parquet,
@@ -523,7 +525,9 @@ class Sample(RowsJob):
         return self._transport.pages(f"{self._path()}/changed-values", "data", query)
 
     @keywords()
-    def upload_values(self, values: Frame | str | Path, key: Columns = ()) -> UploadedValues:
+    def upload_values(
+        self, values: Frame | str | Path, key: Columns = (), name: str | None = None
+    ) -> UploadedValues:
         """Upload values of the sampled rows from elsewhere, such as the results of a test.
 
         Parameters
@@ -533,6 +537,9 @@ class Sample(RowsJob):
         key : str or sequence of str
             The columns that identify a row, in the sample and in the values; by default
             ``_logical_row_id``.
+        name : str, optional
+            What the values are, as lists of uploads show it; by default the name of the file, or
+            the names of the frame's first columns of values.
 
         Returns
         -------
@@ -542,11 +549,19 @@ class Sample(RowsJob):
         """
         is_file = isinstance(values, str | Path)
         content = existing_file(values) if is_file else to_parquet(values)
-        name = content.name if isinstance(content, Path) else "values.parquet"
         names = listed(key)
+        if isinstance(content, Path):
+            stem, ending = content.name, "".join(content.suffixes[-2:])
+            file_name = f"{name}{ending}" if name else stem
+        else:
+            others = [
+                each for each in column_names(values) if each not in (*names, "_logical_row_id")
+            ]
+            file_name = f"{name or ', '.join(others[:3]) or 'values'}.parquet"
+        file_name = re.sub(r"[/\\:\0]+", "-", file_name)
         fields = {"key": json.dumps(plain(names))} if names else {}
-        answer = self._transport.upload(f"{self._path()}/values", name, content, fields)
-        return UploadedValues(answer)
+        answer = self._transport.upload(f"{self._path()}/values", file_name, content, fields)
+        return UploadedValues(answer, file_name)
 
     @keywords(EvaluationOptions)
     def evaluate(
@@ -698,6 +713,43 @@ class Sample(RowsJob):
     def answers(self) -> list[dict[str, Any]]:
         """Return the rows, each with its readings and which of them counts."""
         return self._transport.pages(f"{self._path()}/answers", "rows")
+
+    @keywords()
+    def upload_answers(
+        self, answers: Frame | str | Path, key: Columns = (), *, reading: str = "first"
+    ) -> dict[str, Any]:
+        """Enter the answers of a frame or a file, all or none; return what its lines entered.
+
+        Parameters
+        ----------
+        answers : frame, str or Path
+            With a column for each question, or Label Studio's JSON export.
+        key : str or sequence of str
+            The columns that identify a row; by default ``_logical_row_id``, or the row key.
+        reading : str
+            ``first``, ``second`` or ``decision``, of all lines.
+        """
+        is_file = isinstance(answers, str | Path)
+        content = existing_file(answers) if is_file else to_parquet(answers)
+        name = content.name if isinstance(content, Path) else "answers.parquet"
+        fields = {"reading": reading, "key": json.dumps(plain(listed(key)))}
+        found = self._transport.upload(f"{self._path()}/answers", name, content, fields)
+        entered: dict[str, Any] = found["file"]
+        return entered
+
+    @keywords()
+    def answers_table(self, name: str | None = None, *, with_readers: bool = False) -> RowsJob:
+        """Make a table of the answers; its name is by default ``labels-`` and the sample's.
+
+        It has the row key, ``row_id``, the answer that counts of each question, typed, ``outcome``,
+        ``note``, ``reading``, ``readings``, and the draw's inclusion probability and weight.
+        ``with_readers`` adds who answered, and when. The ref ``expl-<name>`` names it.
+        """
+        body = given(output_name=name, with_readers=with_readers)
+        path = f"{self._path()}/answers/table"
+        made = self._transport.json("POST", path, body, creates_job=True)
+        job = RowsJob(self._transport, {"id": made["job_id"], "status": "pending"})
+        return job.refresh().wait()
 
     @keywords()
     def replace(self, row_id: str, reason: str) -> str:

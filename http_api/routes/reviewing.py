@@ -5,18 +5,24 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from flask import Response
+from marshmallow import fields, validate
 
 from application.access import RowSource
+from application.audit.finding_files import FindingsFile
+from application.explorations import submit_table
+from application.review.answer_files import enter_answer_file, preview_answers
+from application.review.answer_lists import write_answers
+from application.review.answer_tables import table_request
 from application.review.answers import (
     AnswersPage,
     EnteredAnswers,
     answers_page,
     enter_answers,
-    write_answers,
 )
+from application.review.label_studio import interface_of
 from application.review.questions import SampleQuestions, choose_questions, sample_questions
 from application.review.queue import (
     NextRow,
@@ -35,16 +41,21 @@ from contract.requests.pages import PageRequest
 from contract.requests.reviewing import (
     AnswersListRequest,
     AnswersRequest,
+    AnswersTableRequest,
     EndReviewerRequest,
     NextRowRequest,
     QuestionsRequest,
+    QuestionsViewRequest,
     ReviewersRequest,
 )
-from contract.words import AnswersFile
+from contract.words import READINGS, AnswersFile
 from http_api.access import SignedInBlueprint, access, caller, service
+from http_api.routes.imports import large_uploads
 from http_api.routes.row_responses import file_answer
-from http_api.routes.submissions import completed
-from http_api.schemas.contract import Listing, list_schema, listed
+from http_api.routes.sample_values import RowFileIn, row_file
+from http_api.routes.submissions import completed, submission
+from http_api.schemas.contract import Listing, body_schema, list_schema, listed
+from http_api.schemas.jobs import JobAccepted, accepted
 from lazy_dataclasses import dataclass
 from parquet_tables.exports import MEDIA_TYPES
 from service.tables.open_tables import SAMPLE, output_of
@@ -69,10 +80,21 @@ def queues(query: PageRequest) -> Listing:
     return listed(callers_queues(caller(), query.offset, query.limit), query)
 
 
-@blueprint.get("/questions", output=SampleQuestions)
-def questions(job_id: str) -> SampleQuestions:
-    """What the reviewers of a sample are asked, and which columns they see."""
-    return sample_questions(caller(), _sample(job_id))
+@blueprint.get("/questions", query=QuestionsViewRequest, output=SampleQuestions)
+def questions(job_id: str, query: QuestionsViewRequest) -> SampleQuestions | Response:
+    """What the reviewers of a sample are asked, and which columns they see.
+
+    As JSON, or as a labelling interface of Label Studio.
+    """
+    job = _sample(job_id)
+    found = sample_questions(caller(), job)
+    if query.format == "json":
+        return found
+    with tempfile.TemporaryDirectory(dir=service().directory.scratch_dir) as folder:
+        path = Path(folder) / "interface.xml"
+        path.write_text(interface_of(found), encoding="utf-8")
+        name = f"labelling-{job.output_name or job.id[:8]}.xml"
+        return file_answer(path, name, "application/xml; charset=utf-8")
 
 
 @blueprint.put("/questions", body=QuestionsRequest, output=SampleQuestions)
@@ -139,19 +161,72 @@ def _file(job: JobRecord, kind: AnswersFile, source: RowSource) -> Response:
         path = Path(folder) / "answers"
         write_answers(service(), job, path, kind)
         caller().audit_read("rows_downloaded", source, format=kind)
-        name = f"answers-{job.output_name or job.id[:8]}.{kind}"
-        return file_answer(path, name, MEDIA_TYPES[kind])
+        name = f"answers-{job.output_name or job.id[:8]}"
+        if kind == "label_studio":
+            return file_answer(path, f"{name}-tasks.json", "application/json")
+        return file_answer(path, f"{name}.{kind}", MEDIA_TYPES[kind])
 
 
-@blueprint.post("/answers", body=AnswersRequest, output=EnteredAnswers)
-def enter(job_id: str, given: AnswersRequest) -> EnteredAnswers:
-    """Enter answers about one row or several, all or none.
+class AnswersPreviewIn(RowFileIn):
+    reading = fields.String(
+        load_default="first",
+        validate=validate.OneOf(list(READINGS)),
+        metadata={"description": "Of all lines: `first`, `second` or `decision`."},
+    )
+
+
+class AnswersFileIn(AnswersPreviewIn):
+    or_json = body_schema(AnswersRequest)
+
+
+@blueprint.post("/answers", form=AnswersFileIn, output=EnteredAnswers, guard=large_uploads)
+def enter(job_id: str, given: dict[str, Any] | AnswersRequest) -> EnteredAnswers:
+    """Enter answers about one row or several, all or none, as JSON or from a file.
 
     An entry never changes: a correction is a new entry, until the row is decided or the sample
     submitted. Reviewers answer rows that they have reserved, or correct own answers. Whoever may
-    write in the dataset can give any reading that nobody gave.
+    write in the dataset can give any reading that nobody gave. A file has a column for each
+    question, or is Label Studio's JSON export; it needs the right write.
     """
-    return enter_answers(caller(), _sample(job_id), given.answers)
+    job = _sample(job_id)
+    if isinstance(given, AnswersRequest):
+        return enter_answers(caller(), job, given.answers)
+    caller().dataset(job.dataset_id, "write")
+    with access().work_limits.previews.piece(caller().user.id):
+        ids, file = enter_answer_file(caller(), job, row_file(given), given["reading"])
+    return EnteredAnswers(job.id, ids, queue_state(caller(), job).progress, file)
+
+
+@blueprint.post("/answers/preview", form=AnswersPreviewIn, output=FindingsFile, guard=large_uploads)
+def preview(job_id: str, given: dict[str, Any]) -> FindingsFile:
+    """Preview answers from a file: what each line would enter, and why not.
+
+    Nothing is entered.
+    """
+    job = completed(caller().job(job_id), "sampling")
+    caller().dataset(job.dataset_id, "write")
+    with access().work_limits.previews.piece(caller().user.id):
+        found = preview_answers(caller(), job, row_file(given), given["reading"])
+    caller().audit_view(RowSource(job.dataset_id, output_of(job), SAMPLE, job.id), "answers")
+    return found
+
+
+@blueprint.post("/answers/table", body=AnswersTableRequest, output=JobAccepted)
+def make_table(job_id: str, given: AnswersTableRequest) -> JobAccepted:
+    """Make a table of the answers as they are now, as a job.
+
+    It has a row for each row of the sample: the row key, `row_id`, the answer that counts of each
+    question, typed, `outcome`, `note`, `reading`, `readings`, and the draw's inclusion probability
+    and weight. The table is that of a query, so it is joined, drawn from and downloaded as others.
+    The same request with the same output_name and the same answers returns the same job.
+    """
+    job = completed(caller().job(job_id), "sampling")
+    dataset = caller().dataset(job.dataset_id, "write")
+    request = table_request(service(), job, given)
+    by = submission(given.priority, body={**given.given(), "job_id": job.id})
+    with access().work_limits.queries.piece(caller().user.id):
+        made = submit_table(service(), by, dataset, request)
+    return accepted(made, "Exploration job created")
 
 
 @dataclass(frozen=True)

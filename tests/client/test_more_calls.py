@@ -104,6 +104,20 @@ def test_uploaded_values_are_estimated(dataset: Dataset, tmp_path: Path) -> None
     assert sample.upload_values(file, key=["id"]).number == uploaded.number + 1
 
 
+def test_uploads_have_names(dataset: Dataset, tmp_path: Path) -> None:
+    sample = dataset.sample("random", size=10, seed=4)
+    frame = sample.to_pandas()[["id"]].assign(is_bad=1, note="x")
+    assert sample.upload_values(frame, key="id").name == "is_bad, note.parquet"
+    named = sample.upload_values(frame.assign(is_bad=0), key="id", name="Ann's labels, 3/5")
+    assert named.name == "Ann's labels, 3-5.parquet"
+    again = sample.upload_values(frame, key="id", name="other")
+    assert again.number == 1
+    assert again.notes[-1] == "The same values were uploaded before, as is_bad, note.parquet."
+    file = tmp_path / "a.csv"
+    frame.assign(is_bad=2).to_csv(file, index=False)
+    assert sample.upload_values(file, key="id", name="second").name == "second.csv"
+
+
 def test_estimates_of_incomplete_values_print_their_notes(dataset: Dataset) -> None:
     sample = dataset.sample("random", size=40, seed=3)
     some = sample.to_pandas()[["id"]].head(30).assign(hours=2)
@@ -151,3 +165,18 @@ def test_a_panel_is_drawn_wave_by_wave(client: Client, tmp_path: Path) -> None:
     assert "Wave 2" in listed._repr_html_()
     panel.remove()
     assert table.panels() == []
+
+
+def test_answers_are_uploaded_and_become_a_table(dataset: Dataset) -> None:
+    sample = dataset.sample("random", size=6, seed=5, name="labelled by the client")
+    sample.ask([{"name": "is_bad", "type": "yes_no", "text": "Is it bad?"}])
+    frame = sample.to_pandas()[["id"]].assign(is_bad=[True, False, False, True, None, False])
+    entered = sample.upload_answers(frame, key="id")
+    assert (entered["new"], entered["empty"]) == (5, 1)
+    assert sample.upload_answers(frame, key="id")["unchanged"] == 5
+    table = sample.answers_table("client labels").to_pandas()
+    assert table["is_bad"].sum() == 2
+    assert table["_design_weight"].sum() == pytest.approx(sample.source_rows)
+    with pytest.raises(JobsvcError) as refused:
+        sample.upload_answers(frame.assign(is_bad="maybe"), key="id")
+    assert refused.value.code == "invalid_row_file"

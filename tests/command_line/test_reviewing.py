@@ -41,7 +41,7 @@ def test_a_sample_is_asked_and_answered(run: Run, sample: str, tmp_path: Path) -
     output = tmp_path / "answers.csv"
     run("answers", sample, "--output", str(output))
     with output.open(encoding="utf-8-sig", newline="") as file:
-        (line,) = [each for each in csv.DictReader(file) if each["_reading"]]
+        (line,) = [each for each in csv.DictReader(file) if each["Counts"]]
     assert (line["is_bad"], line["loss"], line["sort"]) == ("true", "1234.50", "rude")
     second = json.loads(run("review-next", sample, "--json").stdout)["row"]["row_id"]
     run("answer", sample, second, "--outcome", "not_examinable")
