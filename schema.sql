@@ -491,13 +491,13 @@ CREATE TABLE comparisons (
     whole   TEXT NOT NULL CHECK (json_valid(whole))
 ) STRICT;
 
--- What was found about the rows of a sample. An entry never changes: a correction is a new entry, and
--- the newest entry of a row counts.
+-- What was found about the rows of a sample, and answers to its questions. An entry never changes: a
+-- correction is a new entry. Of a row counts the newest decision, else the newest first reading.
 CREATE TABLE findings (
     id          INTEGER PRIMARY KEY AUTOINCREMENT,
     job_id      TEXT NOT NULL REFERENCES jobs (id),
     row_id      TEXT NOT NULL CHECK (row_id <> ''),           -- the row's _logical_row_id
-    outcome     TEXT NOT NULL
+    outcome     TEXT                                          -- NULL: the entry has answers
                 CHECK (outcome IN ('ok', 'exception', 'not_applicable', 'not_examinable')),
     audit_value TEXT,                                         -- a decimal number; NULL: none
     note        TEXT NOT NULL DEFAULT '',
@@ -507,7 +507,13 @@ CREATE TABLE findings (
     cause       TEXT CHECK (cause IS NULL OR outcome IN ('exception', 'not_examinable')),
     cause_text  TEXT NOT NULL DEFAULT '',
     user_id     INTEGER NOT NULL REFERENCES users (id),
-    at          TEXT NOT NULL
+    at          TEXT NOT NULL,
+    -- A second reading is by another person. Where both differ, a third person decides.
+    reading     TEXT NOT NULL DEFAULT 'first' CHECK (reading IN ('first', 'second', 'decision')),
+    answers     TEXT NOT NULL DEFAULT '{}'                    -- by the name of the question
+                CHECK (json_valid(answers) AND json_type(answers) = 'object'),
+    CHECK ((outcome IS NULL) = (answers <> '{}')),
+    CHECK (outcome IS NOT NULL OR (audit_value IS NULL AND deviations = '[]' AND cause IS NULL))
 ) STRICT;
 
 CREATE INDEX findings_of_row ON findings (job_id, row_id, id);
@@ -538,6 +544,39 @@ CREATE TABLE tested_attributes (
     name     TEXT NOT NULL CHECK (name <> ''),
     PRIMARY KEY (job_id, position)
 ) STRICT, WITHOUT ROWID;
+
+-- What reviewers of a sample are asked, which columns they see, and the share of second readings;
+-- set before the first entry. Without a row here, they are asked for findings and see all columns.
+CREATE TABLE review_questions (
+    job_id  TEXT PRIMARY KEY NOT NULL REFERENCES jobs (id),
+    body    TEXT NOT NULL CHECK (json_valid(body) AND json_type(body) = 'object'),
+    user_id INTEGER NOT NULL REFERENCES users (id),
+    at      TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Users who may answer the questions of a sample, whatever their level in its dataset.
+CREATE TABLE reviewers (
+    job_id     TEXT NOT NULL REFERENCES jobs (id),
+    user_id    INTEGER NOT NULL REFERENCES users (id),
+    granted_by INTEGER NOT NULL REFERENCES users (id),
+    at         TEXT NOT NULL,
+    PRIMARY KEY (job_id, user_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX reviewers_of_user ON reviewers (user_id, job_id);
+
+-- The row that a reviewer has open. After its time another reviewer can get it.
+CREATE TABLE reservations (
+    job_id  TEXT NOT NULL REFERENCES jobs (id),
+    row_id  TEXT NOT NULL CHECK (row_id <> ''),
+    reading TEXT NOT NULL CHECK (reading IN ('first', 'second', 'decision')),
+    user_id INTEGER NOT NULL REFERENCES users (id),
+    until   TEXT NOT NULL,
+    PRIMARY KEY (job_id, user_id),
+    UNIQUE (job_id, row_id, reading)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX reservations_of_user ON reservations (user_id);
 
 -- The auditor's conclusion on a sample, in own words; the newest one counts.
 CREATE TABLE audit_conclusions (

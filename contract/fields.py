@@ -431,9 +431,9 @@ class DrawFilterKind(RowFilterKind):
 
 @dataclass(frozen=True)
 class ValuesKind(Kind):
-    """Where values come from: the table, an upload by its number, or the findings."""
+    """Where values come from: the table, an upload by its number, the findings or the answers."""
 
-    words: tuple[str, ...] = ("table", "latest", "findings")
+    words: tuple[str, ...] = ("table", "latest", "findings", "answers")
 
     def read(self, text: str) -> str | int:
         """A word, or the number of an upload."""

@@ -39,6 +39,13 @@ ListFormat = Literal["xlsx", "csv"]
 """Of entry lists."""
 ReplicateKind = Literal["jackknife", "bootstrap"]
 Outcome = Literal["ok", "exception", "not_applicable", "not_examinable"]
+Reading = Literal["first", "second", "decision"]
+"""Of a row by a reviewer. Of both readings that differ, a third person makes the decision."""
+QuestionType = Literal["yes_no", "choice", "number", "amount", "text"]
+UnansweredOutcome = Literal["not_examinable", "not_applicable"]
+"""Why a row has no answers."""
+ReviewTask = Literal["read", "decide"]
+AnswersFormat = Literal["json", "csv", "xlsx", "jsonl"]
 ReviewAction = Literal["submitted", "withdrawn", "returned", "signed_off", "reopened"]
 ReviewState = Literal["open", "submitted", "signed_off"]
 TableFormat = Literal["parquet", "delta", "iceberg"]
@@ -122,6 +129,10 @@ SampleAction = Literal[
     "findings_reviewed",
     "attributes_chosen",
     "conclusion_entered",
+    "questions_chosen",
+    "answers_entered",
+    "reviewer_added",
+    "reviewer_removed",
     "schedule_made",
     "schedule_changed",
     "schedule_deleted",
@@ -217,6 +228,26 @@ OUTCOMES: Mapping[Outcome, str] = {
     "not_examinable": "Can’t be examined",
     "not_applicable": "Not applicable",
 }
+QUESTION_TYPES: Mapping[QuestionType, str] = {
+    "yes_no": "Yes or no",
+    "choice": "Choice",
+    "number": "Number",
+    "amount": "Amount",
+    "text": "Text",
+}
+READINGS: Mapping[Reading, str] = {
+    "first": "First reading",
+    "second": "Second reading",
+    "decision": "Decision",
+}
+REVIEW_TASKS: Mapping[ReviewTask, str] = {"read": "Read rows", "decide": "Decide differences"}
+
+
+def outcome_title(outcome: Outcome | None) -> str:
+    """The title of an outcome; an entry with answers has none."""
+    return "Answered" if outcome is None else OUTCOMES[outcome]
+
+
 CAUSES: Mapping[str, str] = {
     "clerical": "Clerical error",
     "instruction": "Instruction not known or misunderstood",

@@ -264,7 +264,7 @@ class _SampleRows:
         return "SELECT * FROM read_parquet(?)", [str(path)], list(found.columns)
 
     def findings(self, last_id: int, last_replacement_id: int | None) -> SourceTable:
-        """The newest finding about each row, up to an entry, and replacements up to one or all."""
+        """The finding that counts of each row, and the replacements, up to an entry of each."""
         with self.service.database.read() as tx:
             entries, _ = list_findings(tx, self.job.id, None, 0, MAX_FINDINGS)
             replaced = {
@@ -274,7 +274,7 @@ class _SampleRows:
             }
         newest: dict[str, Finding] = {}
         for entry in entries:  # newest first
-            if entry.id <= last_id:
+            if entry.id <= last_id and entry.reading != "second":
                 newest.setdefault(entry.row_id, entry)
         found = list(newest.values())[::-1]
         lists = [

@@ -1047,6 +1047,15 @@ DELETE FROM job_log WHERE job_id IN (SELECT value FROM json_each(:jobs)) RETURNI
 -- delete_findings_of_jobs: Delete the findings of pruned jobs.
 DELETE FROM findings WHERE job_id IN (SELECT value FROM json_each(:jobs));
 
+-- delete_questions_of_jobs: Delete the questions of pruned jobs.
+DELETE FROM review_questions WHERE job_id IN (SELECT value FROM json_each(:jobs));
+
+-- delete_reviewers_of_jobs: Delete the reviewers of pruned jobs.
+DELETE FROM reviewers WHERE job_id IN (SELECT value FROM json_each(:jobs));
+
+-- delete_reservations_of_jobs: Delete the reservations of pruned jobs.
+DELETE FROM reservations WHERE job_id IN (SELECT value FROM json_each(:jobs));
+
 -- delete_replacements_of_jobs: Delete the replacements of pruned jobs.
 DELETE FROM replacements WHERE job_id IN (SELECT value FROM json_each(:jobs));
 
@@ -1400,9 +1409,9 @@ SELECT made_at, whole FROM comparisons WHERE job_id = :job_id;
 
 -- insert_finding: Insert a finding about a row of a sample.
 INSERT INTO findings (job_id, row_id, outcome, audit_value, note, deviations, cause, cause_text,
-                      user_id, at)
+                      user_id, at, reading, answers)
 VALUES (:job_id, :row_id, :outcome, :audit_value, :note, :deviations, :cause, :cause_text,
-        :user_id, :at)
+        :user_id, :at, :reading, :answers)
 RETURNING id;
 
 -- tested_attributes: Select the attributes that the rows of a sample are tested for.
@@ -1425,19 +1434,25 @@ FROM audit_conclusions JOIN users ON users.id = audit_conclusions.user_id
 WHERE job_id = :job_id
 ORDER BY audit_conclusions.id DESC LIMIT 1;
 
--- newest_findings: Select the newest finding of each row of a sample.
-SELECT findings.*, users.soeid AS user_soeid, counted.entries,
+-- newest_readings: Select the newest first reading, second reading and decision of each row.
+SELECT findings.*, users.soeid AS user_soeid, counted.entries, counted.readers,
        CASE WHEN findings.id <= jobs.output_summary ->> '$.continues.last_finding_id'
             THEN jobs.output_summary ->> '$.continues.job_id' END AS from_job_id
-FROM (SELECT max(id) AS id, count(*) AS entries FROM findings WHERE job_id = :job_id
-      GROUP BY row_id) AS counted
+FROM (SELECT max(id) AS id, sum(count(*)) OVER (PARTITION BY row_id) AS entries,
+             json_group_array(DISTINCT user_id) AS readers
+      FROM findings WHERE job_id = :job_id AND (:row_id IS NULL OR row_id = :row_id)
+      GROUP BY row_id, reading) AS counted
 JOIN findings ON findings.id = counted.id
 JOIN users ON users.id = findings.user_id
 JOIN jobs ON jobs.id = findings.job_id
 ORDER BY findings.id;
 
--- newest_finding_of_row: Select the id of the newest finding of a row.
-SELECT max(id) AS id FROM findings WHERE job_id = :job_id AND row_id = :row_id;
+-- list_own_entries: List the newest entry of a user about each row of a sample, newest first.
+SELECT findings.*, users.soeid AS user_soeid, 1 AS entries, NULL AS from_job_id
+FROM findings JOIN users ON users.id = findings.user_id
+WHERE findings.id IN (SELECT max(id) FROM findings WHERE job_id = :job_id AND user_id = :user_id
+                      GROUP BY row_id, reading)
+ORDER BY findings.id DESC;
 
 -- findings_of_ids: Select findings of a sample by their ids.
 SELECT findings.*, users.soeid AS user_soeid, 1 AS entries,
@@ -1456,8 +1471,9 @@ ORDER BY findings.id DESC;
 
 -- carry_findings: Copy the findings about some rows of another sample, corrections included.
 INSERT INTO findings (job_id, row_id, outcome, audit_value, note, deviations, cause, cause_text,
-                      user_id, at)
-SELECT :job_id, row_id, outcome, audit_value, note, deviations, cause, cause_text, user_id, at
+                      user_id, at, reading, answers)
+SELECT :job_id, row_id, outcome, audit_value, note, deviations, cause, cause_text, user_id, at,
+       reading, answers
 FROM findings
 WHERE job_id = :from_job_id AND row_id IN (SELECT value FROM json_each(:rows))
 ORDER BY id;
@@ -1465,6 +1481,10 @@ ORDER BY id;
 -- carry_attributes: Copy the tested attributes of another sample.
 INSERT INTO tested_attributes (job_id, position, name)
 SELECT :job_id, position, name FROM tested_attributes WHERE job_id = :from_job_id;
+
+-- carry_questions: Copy the questions of another sample.
+INSERT INTO review_questions (job_id, body, user_id, at)
+SELECT :job_id, body, user_id, at FROM review_questions WHERE job_id = :from_job_id;
 
 -- count_findings: Count the rows of a sample that have a finding; last_id is the newest entry.
 SELECT count(DISTINCT row_id) AS rows, max(id) AS last_id FROM findings WHERE job_id = :job_id;
@@ -1480,6 +1500,72 @@ SELECT jobs.id FROM examined JOIN jobs ON jobs.id = examined.job_id
 WHERE jobs.dataset_id = :dataset_id AND jobs.id <> :job_id
   AND jobs.run_parameters ->> '$.table_key' = :table_key
 ORDER BY jobs.seq DESC;
+
+-- questions_of_job: Select what the reviewers of a sample are asked.
+SELECT body FROM review_questions WHERE job_id = :job_id;
+
+-- put_questions: Set what the reviewers of a sample are asked.
+INSERT INTO review_questions (job_id, body, user_id, at) VALUES (:job_id, :body, :user_id, :at)
+ON CONFLICT (job_id) DO UPDATE SET body = :body, user_id = :user_id, at = :at;
+
+-- insert_reviewer: Insert a reviewer of a sample; no row if the user is one.
+INSERT INTO reviewers (job_id, user_id, granted_by, at) VALUES (:job_id, :user_id, :granted_by, :at)
+ON CONFLICT DO NOTHING
+RETURNING user_id;
+
+-- delete_reviewer: Delete a reviewer of a sample.
+DELETE FROM reviewers WHERE job_id = :job_id AND user_id = :user_id RETURNING user_id;
+
+-- delete_reviewers_of_user: Delete a user from the reviewers of all samples.
+DELETE FROM reviewers WHERE user_id = :user_id;
+
+-- list_reviewers: List the reviewers of a sample by name.
+SELECT reviewers.user_id, users.soeid, givers.soeid AS granted_by, reviewers.at
+FROM reviewers JOIN users ON users.id = reviewers.user_id
+     JOIN users AS givers ON givers.id = reviewers.granted_by
+WHERE job_id = :job_id
+ORDER BY users.soeid COLLATE NOCASE, reviewers.user_id;
+
+-- reviewed_job: Select a sample that a user is a reviewer of, by digits of its id.
+SELECT jobs.id FROM reviewers JOIN jobs ON jobs.id = reviewers.job_id
+     JOIN datasets ON datasets.id = jobs.dataset_id
+WHERE reviewers.user_id = :user_id AND substr(jobs.id, 1, length(:digits)) = :digits
+  AND datasets.removed_at IS NULL
+  AND EXISTS (SELECT 1 FROM refs WHERE refs.dataset_id = jobs.dataset_id
+              AND refs.commit_id = jobs.output_commit_id);
+
+-- list_queues: List the samples with questions or reviewers that a user can answer, newest first.
+SELECT jobs.id FROM jobs JOIN datasets ON datasets.id = jobs.dataset_id
+WHERE jobs.id IN (SELECT job_id FROM review_questions UNION SELECT job_id FROM reviewers)
+  AND datasets.removed_at IS NULL
+  AND EXISTS (SELECT 1 FROM refs WHERE refs.dataset_id = jobs.dataset_id
+              AND refs.commit_id = jobs.output_commit_id)
+  AND (EXISTS (SELECT 1 FROM reviewers WHERE job_id = jobs.id AND user_id = :user_id)
+       OR (:may_write AND (:sees_all OR jobs.dataset_id IN
+           (SELECT dataset_id FROM dataset_access WHERE user_id = :user_id AND level <> 'read'))))
+ORDER BY jobs.seq DESC;
+
+-- list_reservations: List the reservations of a sample that haven't ended, and a user's own.
+SELECT row_id, reading, user_id, until FROM reservations
+WHERE job_id = :job_id AND (until > :now OR user_id = :user_id)
+ORDER BY until, user_id;
+
+-- put_reservation: Reserve a row for a user, who has one in a sample.
+INSERT INTO reservations (job_id, row_id, reading, user_id, until)
+VALUES (:job_id, :row_id, :reading, :user_id, :until)
+ON CONFLICT (job_id, user_id) DO UPDATE
+SET row_id = :row_id, reading = :reading, until = :until;
+
+-- end_reservations: Delete the reservations of a row that ended, except a user's own.
+DELETE FROM reservations
+WHERE job_id = :job_id AND row_id = :row_id AND reading = :reading AND until <= :now
+  AND user_id <> :user_id;
+
+-- delete_reservation: Delete a user's reservation in a sample.
+DELETE FROM reservations WHERE job_id = :job_id AND user_id = :user_id RETURNING row_id;
+
+-- delete_reservations_of_user: Delete a user's reservations in all samples.
+DELETE FROM reservations WHERE user_id = :user_id;
 
 -- insert_replacement: Insert the replacement of a row.
 INSERT INTO replacements (job_id, row_id, replacement_id, reason, user_id, at)

@@ -112,6 +112,10 @@ SENTENCES: Mapping[Action, str] = MappingProxyType(
         "findings_reviewed": "{who} {step} the findings about {result}",
         "attributes_chosen": "{who} chose the tested attributes of {result}: {attributes}",
         "conclusion_entered": "{who} wrote the conclusion on {result}",
+        "questions_chosen": "{who} chose the questions of {result}: {questions}",
+        "answers_entered": "{who} entered {answers} {answers|answer|answers} about {result}",
+        "reviewer_added": "{who} added the reviewer {soeid} of {result}",
+        "reviewer_removed": "{who} removed the reviewer {soeid} of {result}",
         "signing_key_rotated": "{who} replaced the key that signs certificates",
     }
 )

@@ -17,7 +17,7 @@ from typing import Any
 
 from application.audit.findings import audit_counts, read_items
 from application.audit.state import ROW_ID, audit_state
-from contract.words import CAUSES, OUTCOMES, ListFormat
+from contract.words import CAUSES, OUTCOMES, ListFormat, outcome_title
 from lazy_dataclasses import dataclass
 from parquet_tables.names import is_identifier_name
 from parquet_tables.tables import Column
@@ -91,7 +91,7 @@ def entry_columns(
         EntryColumn(
             "outcome",
             entry("outcome", 22, OUTCOMES.values()),
-            lambda finding: OUTCOMES[finding.outcome],
+            lambda finding: outcome_title(finding.outcome),
         ),
         EntryColumn(
             "audit_value",

@@ -46,7 +46,7 @@ from application.samples.row_files import (
 from contract.declarations import Help
 from contract.requests.findings import MAX_NOTE, FindingRequest
 from contract.requests.importing import ReadOptions
-from contract.words import CAUSES, OUTCOMES, Outcome
+from contract.words import CAUSES, OUTCOMES, Outcome, outcome_title
 from domain_errors import DomainError, choices_sentence
 from estimation_engine.row_keys import Key
 from import_engine.numbers import written_forms
@@ -521,7 +521,7 @@ def _stale(line: FindingLine, before: Finding | None, then: Finding | None) -> D
         "{user} entered {outcome} about row {row_id} after the list was written. Download the "
         "list again, and enter yours if it is still right.",
         user=before.user_soeid if before else "",
-        outcome=f'"{OUTCOMES[before.outcome]}"' if before else "",
+        outcome=f'"{outcome_title(before.outcome)}"' if before else "",
         row_id=line.row_id,
     )
 

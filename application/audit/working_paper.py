@@ -33,7 +33,7 @@ from application.certificates.ledger import draws_beside
 from application.identity.lookup import key_column
 from application.samples.design_sheet import design_sheet
 from application.samples.facts import excluded_text, filter_text
-from contract.words import CAUSES, OUTCOMES, REVIEW_ACTIONS, REVIEW_STATES
+from contract.words import CAUSES, REVIEW_ACTIONS, REVIEW_STATES, outcome_title
 from domain_errors import DomainError
 from parquet_tables.rows import read_rows, rows_statement
 from parquet_tables.tables import Column
@@ -273,7 +273,7 @@ def _item(
         item.name,
         _selected(drawn.get(item.row_id)),
         *cells,
-        OUTCOMES[finding.outcome],
+        outcome_title(finding.outcome),
         *(["; ".join(finding.deviations) or None] if has_attributes else []),
         decimal_of(finding.audit_value),
         finding.note or None,
@@ -446,7 +446,7 @@ def _exceptions(service: Service, job: JobRecord, state: AuditState) -> Section:
         if audit is None and column and finding.outcome == "not_examinable":
             audit = Decimal(0)  # as the evaluation takes it
         difference = None if book is None or audit is None else book - audit
-        outcome, note = OUTCOMES[finding.outcome], finding.note or None
+        outcome, note = outcome_title(finding.outcome), finding.note or None
         amounts.append((*cells(row_id), outcome, book, audit, difference, note))
         deviations = "; ".join(finding.deviations) or None
         natures.append((*cells(row_id), deviations, cause, finding.cause_text or None))
@@ -474,7 +474,7 @@ def _corrected(service: Service, job: JobRecord, state: AuditState) -> Table:
     names = names_of_job(service, job, [entry.row_id for entry in entries])
     rows: list[Row] = [
         (
-            *(names.of(entry.row_id), OUTCOMES[entry.outcome], decimal_of(entry.audit_value)),
+            *(names.of(entry.row_id), outcome_title(entry.outcome), decimal_of(entry.audit_value)),
             *(entry.note or None, entry.user_soeid, moment_of(entry.at)),
         )
         for entry in reversed(entries)

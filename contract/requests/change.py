@@ -59,8 +59,8 @@ class SharedRowsRequest(Request):
         ValuesKind(),
         Title("Values"),
         Help(
-            "`table`; `latest` or the number of an upload, of each sample; or `findings`. As in "
-            "estimates."
+            "`table`; `latest` or the number of an upload, of each sample; `findings` or "
+            "`answers`. As in estimates."
         ),
     ] = "table"
     book_column: Annotated[

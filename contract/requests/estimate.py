@@ -299,9 +299,9 @@ class EstimatesRequest(ConfidenceRequest):
         Option(None),
         Title("Values"),
         Help(
-            "`table`; the number of an upload of values, or `latest`; or `findings`, with the "
-            "columns `finding`, `is_exception`, `audit_value` and `misstatement`. Columns from "
-            "outside and of the table can then be named."
+            "`table`; the number of an upload of values, or `latest`; `findings`, with the columns "
+            "`finding`, `is_exception`, `audit_value` and `misstatement`; or `answers`, with a "
+            "column for each question. Columns from outside and of the table can then be named."
         ),
     ] = "table"
     book_column: Annotated[

@@ -76,7 +76,9 @@ class PilotRequest(Request):
         ValuesKind(),
         Option(None),
         Title("Values"),
-        Help("The number of an upload of the pilot's values, or `latest`; or `findings`."),
+        Help(
+            "The number of an upload of the pilot's values, or `latest`; `findings` or `answers`."
+        ),
     ] = "latest"
 
 

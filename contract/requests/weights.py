@@ -71,8 +71,8 @@ class WeightsRequest(Request):
         Option(None),
         Title("Values"),
         Help(
-            "`table`; the number of an upload of values, or `latest`; or `findings`: their columns "
-            "can then be named."
+            "`table`; the number of an upload of values, or `latest`; `findings` or `answers`: "
+            "their columns can then be named."
         ),
     ] = "table"
     only_respondents: Annotated[

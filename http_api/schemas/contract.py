@@ -296,7 +296,8 @@ class _ValueSource(fields.Field[Any]):
     def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> str | int:
         is_number = isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**31
         if value not in self._words and not is_number:
-            raise invalid("Must be `table`, `latest`, `findings` or the number of an upload.")
+            words = ", ".join(f"`{word}`" for word in self._words)
+            raise invalid("Must be {words} or the number of an upload.", words=words)
         return value  # type: ignore[no-any-return]
 
 

@@ -149,6 +149,7 @@ def remove_user(tx: Transaction, user_id: int, clock: Clock) -> None:
         (
             *("delete_tokens_of_user", "delete_memberships_of_user", "delete_connections_of_user"),
             *("delete_deliveries_of_user", "delete_receivers_of_user"),
+            *("delete_reviewers_of_user", "delete_reservations_of_user"),
             *_WITHDRAW,
         ),
         user_id=user_id,

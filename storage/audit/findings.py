@@ -1,25 +1,35 @@
-"""Findings about the rows of a sample, replacements of rows, and the review of both.
+"""Findings and answers about the rows of a sample, replacements of rows, and the review of both.
 
-Guarantees that an entry never changes, and that no finding or replacement is entered while the
-review is submitted or signed off: the state is read in the transaction of the entry.
+Guarantees that an entry never changes, that nobody gives two readings of a row, and that nothing is
+entered while the review is submitted or signed off: the state is read in the entry's transaction.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import field
 from typing import Annotated, Any
 
 from contract.answers import Hidden, Named
 from contract.declarations import Help
 from contract.requests.findings import FindingRequest
-from contract.words import Outcome, ReviewAction, ReviewState
+from contract.words import READINGS, Outcome, Reading, ReviewAction, ReviewState
 from lazy_dataclasses import dataclass
 from storage.errors import Conflict
 from storage.jobs.jobs import JobRecord, get_job
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction
-from storage.sqlite.queries import Records, all_rows, first, json_tuple, number, only, run
+from storage.sqlite.queries import (
+    Records,
+    all_rows,
+    first,
+    json_text,
+    json_tuple,
+    number,
+    only,
+    run,
+)
 
 
 class FindingsLocked(Conflict):
@@ -38,6 +48,18 @@ class FindingChanged(Conflict):
     """Another entry about the row was made meanwhile."""
 
     code = "finding_changed"
+
+
+class RowDecided(Conflict):
+    """A decision about the row was made, so its readings can't be corrected."""
+
+    code = "row_decided"
+
+
+class OwnReading(Conflict):
+    """The person gave another reading of the row."""
+
+    code = "own_reading"
 
 
 class RowReplaced(Conflict):
@@ -62,7 +84,7 @@ class Finding:
     id: int
     job_id: Hidden[str]
     row_id: str
-    outcome: Outcome
+    outcome: Annotated[Outcome | None, Help("Null: the entry has answers.")]
     audit_value: str | None
     note: str
     deviations: Annotated[tuple[str, ...], Help("Tested attributes from which the row deviates.")]
@@ -76,17 +98,67 @@ class Finding:
         str | None,
         Help("The sample that the entry was carried over from, when this one was drawn."),
     ]
+    reading: Annotated[
+        Reading,
+        Help(
+            "Of a row counts the newest decision, else the newest first reading. A second reading "
+            "doesn't count by itself."
+        ),
+    ]
+    answers: Annotated[Mapping[str, Any], Help("To the sample's own questions, by their names.")]
 
 
 @dataclass(frozen=True)
 class NewestFinding(Finding):
-    """The newest entry about a row, which counts."""
+    """The newest entry of a reading of a row; ``readers`` are all who gave this reading."""
 
     entries: Annotated[int, Help("The number of entries about the row; the newest one counts.")]
+    readers: Hidden[frozenset[int]]
 
 
-_NEWEST = Records(NewestFinding, deviations=json_tuple)
-_FINDINGS = Records(Finding, deviations=json_tuple)
+@dataclass(frozen=True)
+class RowReadings:
+    """The newest entries about a row, by reading."""
+
+    row_id: str
+    first: NewestFinding | None = None
+    second: NewestFinding | None = None
+    decision: NewestFinding | None = None
+
+    @property
+    def counting(self) -> NewestFinding | None:
+        """The entry that counts; None if there is only a second reading."""
+        return self.decision or self.first
+
+    def of(self, reading: Reading) -> NewestFinding | None:
+        """The newest entry of a reading."""
+        found: NewestFinding | None = getattr(self, reading)
+        return found
+
+
+@dataclass(frozen=True)
+class NewEntry:
+    """A finding or answers to enter about a row; :class:`FindingRequest` has the first fields."""
+
+    row_id: str
+    outcome: Outcome | None
+    audit_value: str | None = None
+    note: str = ""
+    previous_id: int | None = None
+    deviations: tuple[str, ...] = ()
+    cause: str | None = None
+    cause_text: str = ""
+    reading: Reading = "first"
+    answers: Mapping[str, Any] = field(default_factory=dict)
+
+
+_NEWEST = Records(
+    NewestFinding,
+    deviations=json_tuple,
+    answers=json.loads,
+    readers=lambda text: frozenset(json.loads(text)),
+)
+_FINDINGS = Records(Finding, deviations=json_tuple, answers=json.loads)
 
 
 @dataclass(frozen=True)
@@ -173,32 +245,53 @@ class Review:
 
 
 def enter_findings(
-    tx: Transaction, job_id: str, user_id: int, new: Sequence[FindingRequest], clock: Clock
+    tx: Transaction,
+    job_id: str,
+    user_id: int,
+    new: Sequence[FindingRequest | NewEntry],
+    clock: Clock,
 ) -> list[int]:
-    """Enter findings and return their ids.
+    """Enter findings or answers and return their ids. A finding is a first reading.
 
     Raises
     ------
     FindingsLocked, FindingChanged
-        The review is submitted or signed off; or a row has a newer entry than ``previous_id``.
+        The review is submitted or signed off; or a reading of a row has a newer entry than
+        ``previous_id``.
+    RowDecided, OwnReading
+        A row has a decision; or the user gave another reading of it.
     """
     require_open(tx, job_id)
     at = timestamp(clock())
-    return [_enter(tx, job_id, user_id, finding, at) for finding in new]
+    entries = [NewEntry(**vars(each)) for each in new]
+    return [_enter(tx, job_id, user_id, entry, at) for entry in entries]
 
 
-def _enter(tx: Transaction, job_id: str, user_id: int, new: FindingRequest, at: str) -> int:
-    if new.previous_id is not None:
-        newest = first(tx, "newest_finding_of_row", job_id=job_id, row_id=new.row_id)
-        if ((newest and newest["id"]) or 0) != new.previous_id:
-            raise FindingChanged(
-                "Another entry about row {row_id} was made meanwhile. Read it, and enter yours "
-                "again if it is still right.",
-                loc=("body", "findings"),
-                row_id=new.row_id,
-            )
-    values = {**vars(new), "deviations": json.dumps(new.deviations)}
-    return number(tx, "insert_finding", job_id=job_id, user_id=user_id, at=at, **values)
+def _enter(tx: Transaction, job_id: str, user_id: int, new: NewEntry, at: str) -> int:
+    now = readings_of_row(tx, job_id, new.row_id)
+    newest = now.of(new.reading)
+    if new.previous_id is not None and (newest.id if newest else 0) != new.previous_id:
+        raise FindingChanged(
+            "Another entry about row {row_id} was made meanwhile. Read it, and enter yours "
+            "again if it is still right.",
+            loc=("body", "findings"),
+            row_id=new.row_id,
+        )
+    if new.reading != "decision" and now.decision is not None:
+        raise RowDecided(
+            "Row {row_id} had two readings that differed, and was decided. Its readings can't be "
+            "corrected any more.",
+            row_id=new.row_id,
+        )
+    others = (now.of(each) for each in READINGS if each != new.reading)
+    if any(each is not None and user_id in each.readers for each in others):
+        raise OwnReading(
+            "You gave another reading of row {row_id}. Each reading is by another person.",
+            row_id=new.row_id,
+        )
+    stored = {"deviations": json_text(new.deviations), "answers": json_text(dict(new.answers))}
+    entry = {**vars(new), **stored}
+    return number(tx, "insert_finding", job_id=job_id, user_id=user_id, at=at, **entry)
 
 
 def carry_over(tx: Transaction, job_id: str, continued: Continued) -> dict[str, Any] | None:
@@ -216,6 +309,7 @@ def carry_over(tx: Transaction, job_id: str, continued: Continued) -> dict[str, 
     if copied["last_id"] is None:
         return None
     run(tx, "carry_attributes", **samples)
+    run(tx, "carry_questions", **samples)
     return {
         "job_id": continued.job_id,
         "name": continued.name,
@@ -238,10 +332,34 @@ def examined_samples(tx: Transaction, job: JobRecord) -> list[JobRecord]:
     return [get_job(tx, row["id"], with_position=False) for row in rows]
 
 
+def newest_readings(
+    tx: Transaction, job_id: str, row_id: str | None = None
+) -> dict[str, RowReadings]:
+    """Return the newest entry of each reading of the rows, or of one row, by row id."""
+    found: dict[str, RowReadings] = {}
+    for entry in _NEWEST.all(tx, "newest_readings", job_id=job_id, row_id=row_id):
+        row = found.get(entry.row_id) or RowReadings(entry.row_id)
+        found[entry.row_id] = RowReadings(**{**vars(row), entry.reading: entry})
+    return found
+
+
+def readings_of_row(tx: Transaction, job_id: str, row_id: str) -> RowReadings:
+    """Return the newest entry of each reading of a row."""
+    return newest_readings(tx, job_id, row_id).get(row_id) or RowReadings(row_id)
+
+
 def newest_findings(tx: Transaction, job_id: str) -> dict[str, NewestFinding]:
-    """Return the newest entry about each row, by row id."""
-    newest = _NEWEST.all(tx, "newest_findings", job_id=job_id)
-    return {finding.row_id: finding for finding in newest}
+    """Return the entry that counts about each row, by row id, oldest first."""
+    counting = (each.counting for each in newest_readings(tx, job_id).values())
+    entries = sorted((each for each in counting if each is not None), key=lambda each: each.id)
+    return {entry.row_id: entry for entry in entries}
+
+
+def list_own_entries(
+    tx: Transaction, job_id: str, user_id: int, offset: int, limit: int
+) -> tuple[list[Finding], int]:
+    """Return a page of a user's newest entries about rows, newest first, and their number."""
+    return _FINDINGS.page(tx, "list_own_entries", offset, limit, job_id=job_id, user_id=user_id)
 
 
 def findings_of_ids(tx: Transaction, job_id: str, ids: Sequence[int]) -> dict[int, Finding]:

@@ -302,6 +302,8 @@ class Sweep:
                         *("clear_retry_of", "delete_keys_of_jobs", "delete_findings_of_jobs"),
                         *("delete_replacements_of_jobs", "delete_reviews_of_jobs"),
                         *("delete_attributes_of_jobs", "delete_conclusions_of_jobs"),
+                        *("delete_questions_of_jobs", "delete_reviewers_of_jobs"),
+                        "delete_reservations_of_jobs",
                         *("delete_comparisons_of_jobs", "delete_values_of_jobs"),
                         *(
                             "delete_certificates_of_jobs",

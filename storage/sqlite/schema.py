@@ -101,6 +101,10 @@ _NEW_IN_15 = _created(
     "jobs_of_schedule",
     *("ledger_entries_follow", "ledger_entries_never_change", "ledger_entries_never_shrink"),
 )
+_COLUMNS_OF_18 = (
+    "id, job_id, row_id, outcome, audit_value, note, deviations, cause, cause_text, user_id, at"
+)
+"""Of the findings."""
 MIGRATIONS: Sequence[str] = (
     f"""
     DROP TRIGGER jobs_enter_histories;
@@ -137,10 +141,30 @@ MIGRATIONS: Sequence[str] = (
         *("user_quotas", "dataset_quotas", "commits_of_author"),
     )
     + ";\nALTER TABLE schedules ADD COLUMN source TEXT CHECK (json_valid(source))",
+    # SQLite can't drop NOT NULL from a column, so the table of findings is created again.
+    f"""
+    CREATE TEMP TABLE copied_findings AS
+        SELECT {_COLUMNS_OF_18} FROM findings;
+    CREATE TEMP TABLE copied_sequence AS
+        SELECT name, seq FROM sqlite_sequence WHERE name = 'findings';
+    DROP TRIGGER reviews_notify_receivers;
+    DROP TABLE findings;
+    {_created("findings", "findings_of_row", "findings_never_change")};
+    INSERT INTO findings ({_COLUMNS_OF_18})
+        SELECT {_COLUMNS_OF_18} FROM copied_findings ORDER BY id;
+    DELETE FROM sqlite_sequence WHERE name = 'findings';
+    INSERT INTO sqlite_sequence (name, seq) SELECT name, seq FROM copied_sequence;
+    DROP TABLE copied_findings;
+    DROP TABLE copied_sequence;
+    {_created("reviews_notify_receivers")};
+    {_created("review_questions", "reviewers", "reviewers_of_user")};
+    {_created("reservations", "reservations_of_user")};
+    """,
 )
 """The scripts from ``OLDEST_VERSION`` to the next version, and so on. A change of ``schema.sql``
 needs a script here that makes the same change. What the first script creates is as in
-``schema.sql``; a script that changes one of these objects must first write it out there."""
+``schema.sql``; a script that changes one of these objects must first write it out there, unless it
+creates the object again, as the last script does with the table of findings."""
 NEWEST_VERSION = OLDEST_VERSION + len(MIGRATIONS)
 
 

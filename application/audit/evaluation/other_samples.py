@@ -194,13 +194,14 @@ def _newest_sign_off(review: Review) -> NewestSignOff | None:
 
 
 def other_samples(service: Service, job: JobRecord, state: AuditState) -> OtherSamples:
-    """Read the other samples of a sample's table that have findings."""
+    """Read the other samples of a sample's table that have findings, not answers alone."""
     drawn = list(drawn_row_ids(service, job))
-    found = examined_beside(service, job, source_of(job), drawn)
+    beside = examined_beside(service, job, source_of(job), drawn)
+    found = [other for other in beside if any(each.outcome for each in other.findings.values())]
     return OtherSamples(service, job, found, len(drawn), state.findings)
 
 
-def _content(finding: Finding) -> tuple[str, str | None, tuple[str, ...]]:
+def _content(finding: Finding) -> tuple[str | None, str | None, tuple[str, ...]]:
     return finding.outcome, finding.audit_value, finding.deviations
 
 
