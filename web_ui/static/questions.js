@@ -45,7 +45,8 @@ function show() {
 }
 
 function requestOf() {
-  const questions = [...list.children].map((block) => {
+  const isAudit = form.elements.is_audit.checked;
+  const questions = isAudit ? [] : [...list.children].map((block) => {
     const type = field(block, "type").value;
     return {
       name: field(block, "name").value.trim(), type, text: field(block, "text").value.trim(),
@@ -101,7 +102,12 @@ form.addEventListener("input", (event) => {
   if (event.target.name === "name") block.dataset.named = "yes";
   fit(block);
 });
-form.addEventListener("change", (event) => { if (event.target.name === "hidden") show(); });
+form.addEventListener("change", (event) => {
+  if (event.target.name === "hidden") show();
+  if (event.target.name !== "is_audit") return;
+  for (const part of [list, one("#more-questions")]) part.hidden = event.target.checked;
+  for (const input of all("input, select, button", list)) input.disabled = event.target.checked;
+});
 form.addEventListener("click", (event) => {
   if (event.target.id === "add-question") field(add(), "text").focus();
   if (event.target.name !== "remove") return;

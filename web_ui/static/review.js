@@ -2,7 +2,7 @@
 
 import { callApi } from "./api.js";
 import { all, fill, h, one } from "./dom.js";
-import { duration, number } from "./format.js";
+import { duration, number, time } from "./format.js";
 import { announce, notify } from "./notices.js";
 import { rowView } from "./review_document.js";
 import { findingField, questionField, refuseField } from "./review_questions.js";
@@ -26,8 +26,10 @@ let isBusy = false;
 let unsaved = null; // the answer that the server hasn't stored
 let lastInput = Date.now();
 
-const isAudit = settings.questions.length === 0;
+const isAudit = settings.is_audit;
 const button = (text, name, onclick) => h("button", { type: "button", "data-answer-key": name, onclick }, text, h("kbd", {}, name.length === 1 ? name.toUpperCase() : name));
+
+const MOMENT = /\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d)/g;
 
 /** Run a request at a time; keys wait for it. */
 async function busy(work) {
@@ -45,7 +47,7 @@ const openNext = async () => {
   reserved = answer.row;
   showProgress(answer.progress);
   if (reserved) showRow(reserved);
-  else showEnd(answer.reason);
+  else showEnd(answer.reason.replace(MOMENT, (text) => time(text).textContent));
 };
 
 function showProgress(progress) {
@@ -53,21 +55,22 @@ function showProgress(progress) {
   one("#done").textContent = number(progress.answered);
   const parts = [
     progress.rows_per_hour && `${number(Math.round(progress.rows_per_hour))} rows an hour`,
-    progress.seconds_left && `about ${duration(progress.seconds_left)} left`,
+    progress.minutes_left && `about ${duration(60 * progress.minutes_left)} left at this pace`,
     progress.second_due > 0 && `second readings ${number(progress.second_answered)} of ${number(progress.second_due)}`,
   ];
   one("#pace").textContent = parts.filter(Boolean).join(" · ");
-  one("#differences").textContent = number(progress.differences_open);
+  one("#differences").textContent = number(progress.differences);
 }
 
 /** What a reading says, in the words of the questions. */
 function readingView(reading) {
-  const lines = settings.questions.map((question) => [question.text, valueText(reading.answers[question.name])]);
-  if (reading.outcome) lines.unshift(["Finding", settings.outcomes[reading.outcome]]);
-  if (isAudit && reading.audit_value !== null) lines.push(["Audit value", reading.audit_value]);
-  if (isAudit && reading.deviations.length) lines.push(["Deviates from", reading.deviations.join(", ")]);
-  if (reading.note) lines.push(["Note", reading.note]);
-  return h("dl", { class: "facts" }, lines.filter(([, text]) => text !== "").map(([name, text]) => [h("dt", {}, name), h("dd", { dir: "auto" }, text)]));
+  const value = ({ name, type }) => (!isAudit ? reading.answers[name] : type === "amount" ? reading.audit_value : reading.deviations.includes(name) || null);
+  const lines = [
+    ["Finding", reading.outcome && settings.outcomes[reading.outcome]],
+    ...settings.questions.map((question) => [question.text, valueText(value(question))]),
+    ["Note", reading.note],
+  ];
+  return h("dl", { class: "facts" }, lines.filter(([, text]) => text).map(([name, text]) => [h("dt", {}, name), h("dd", { dir: "auto" }, text)]));
 }
 
 const valueText = (value) => (value === true ? "Yes" : value === false ? "No" : value === null || value === undefined ? "" : String(value));
@@ -82,7 +85,7 @@ function showRow(row) {
   fill(one("#readings"), row.readings?.map((reading, place) => h("section", { class: "card" }, h("h2", {}, `Reading ${place + 1}`), readingView(reading))));
   one("#correction").hidden = !row.given;
   makeFields();
-  fields.forEach((field, place) => field.set(row.given && (isAudit ? row.given : row.given.answers[settings.questions[place].name])));
+  fields.forEach((field, place) => field.set(row.given && (isAudit ? row.given : row.given.answers[settings.questions[place].name] ?? (row.given.outcome ? undefined : null))));
   note.value = row.given?.note ?? "";
   one("#reviewing").hidden = false;
   one("#end").hidden = true;
@@ -128,13 +131,14 @@ function answered() {
 
 /** The present answer as a request. */
 function answers() {
-  const found = isAudit ? fields[0].read().value : { answers: Object.fromEntries(fields.map((field, place) => [settings.questions[place].name, field.read().value]).filter(([, value]) => value !== null && value !== undefined)) };
-  return requestOf(found);
+  if (isAudit) return requestOf(fields[0].read().value);
+  const given = settings.questions.map((question, place) => [question.name, fields[place].read().value]);
+  return requestOf({ answers: Object.fromEntries(given.filter(([, value]) => value !== null)) });
 }
 
-const requestOf = (found) => ({ row_id: present.row_id, ...found, note: note.value.trim(), ...(present.given ? { previous_id: present.given.id } : {}), ...(task === "decide" ? { reading: "decision" } : {}) });
+const requestOf = (found) => ({ row_id: present.row_id, ...found, note: note.value.trim(), ...(present.given ? { reading: present.given.reading, previous_id: present.given.id } : {}) });
 
-const sendOutcome = (outcome) => present && !isBusy && send(requestOf(isAudit ? { outcome, audit_value: null, deviations: [] } : { outcome, answers: {} }));
+const sendOutcome = (outcome) => present && !isBusy && send(requestOf({ outcome }));
 
 const send = (request) => busy(async () => {
   unsaved = request;
@@ -157,15 +161,13 @@ const textOf = (error) => (error instanceof TypeError ? "The server does not res
 function refused(error) {
   if (error.status === 422) {
     unsaved = null;
-    const place = settings.questions.findIndex(({ name }) => error.errors?.[0]?.loc.includes(name));
+    const place = isAudit ? 0 : settings.questions.findIndex(({ name }) => error.errors?.[0]?.loc.includes(name));
     refuseField(fields[Math.max(place, 0)], textOf(error));
-  } else if (LOST.includes(error.code) || error.status === 409) {
+  } else if (error.status === 409) {
     unsaved = null;
     showProblem(`Not saved: ${textOf(error)}`, button("Go to the next row", "Enter", () => busy(openNext)));
   } else showProblem(`Not saved: ${textOf(error)} Your answer is still here.`, button("Send again", "r", retry));
 }
-
-const LOST = ["reservation_lost", "not_reserved"];
 
 function showProblem(text, ...actions) {
   fill(problem, h("p", {}, text), h("div", { class: "row" }, actions));
@@ -180,10 +182,10 @@ function clearProblem() {
 
 /** Show the user's answer before the one shown, to correct it. */
 const goBack = () => busy(async () => {
-  const { answers: [entry] } = await callApi(`${path}/review-queue/mine`, { query: { offset: back, limit: 1 } });
+  const { entries: [entry] } = await callApi(`${path}/review-queue/mine`, { query: { offset: back, limit: 1 } });
   if (!entry) return notify(back ? "This is your first answer." : "You have no answer yet.");
   back += 1;
-  showRow({ ...entry, given: entry.entry });
+  showRow({ ...entry, given: entry });
 }).catch((error) => notify(textOf(error), "bad"));
 
 const leaveCorrection = () => {

@@ -33,7 +33,7 @@ function readTyped({ type, required }, typed) {
   if (!typed) return required ? { problem: type === "text" ? "Write an answer." : "Write a number." } : { value: null };
   if (type === "text") return { value: typed };
   const { plain, problem } = (type === "amount" ? readAmount : readNumber)(typed);
-  if (problem ?? plain === undefined) return { problem: problem ?? `${typed} isn’t a number.` };
+  if (problem || plain === undefined) return { problem: problem ?? `${typed} isn’t a number.` };
   return { value: type === "amount" ? plain : Number(plain) };
 }
 
@@ -73,7 +73,8 @@ export function questionField(question, place, answered) {
 }
 
 /** The field of an audit's finding: an outcome; an exception has an audit value and deviations, too. */
-export function findingField({ outcomes, attributes }, answered) {
+export function findingField({ outcomes, questions }, answered) {
+  const attributes = questions.filter(({ type }) => type === "yes_no").map(({ name }) => name);
   const group = buttons(Object.entries(outcomes).map(([value, title]) => ({ value, title, name: OUTCOME_KEYS[value] })), () => {
     show();
     if (!amounts.hidden) (attributes.length ? boxes[0] : audit).focus();
@@ -97,9 +98,11 @@ export function findingField({ outcomes, attributes }, answered) {
       const outcome = group.value();
       if (!outcome) return {};
       const deviations = boxes.filter((box) => box.checked).map((box) => box.value);
-      if (outcome !== "exception" || !audit.value.trim()) return { value: { outcome, audit_value: null, deviations } };
+      if (outcome !== "exception") return { value: { outcome } };
+      const answers = Object.fromEntries(deviations.map((name) => [name, true]));
+      if (!audit.value.trim()) return { value: { outcome, answers } };
       const { plain, problem } = readAmount(audit.value.trim());
-      return problem ? { problem } : { value: { outcome, audit_value: plain, deviations } };
+      return problem ? { problem } : { value: { outcome, answers: { ...answers, audit_value: plain } } };
     },
     set: (given) => {
       group.set(given?.outcome ?? null);
@@ -108,6 +111,7 @@ export function findingField({ outcomes, attributes }, answered) {
       show();
     },
     focus: () => element.focus({ preventScroll: true }),
+    input: audit,
   };
 }
 
