@@ -167,8 +167,11 @@ def test_two_people_label_texts_and_a_third_decides(
             elif text in read_by_ann and lies < DIFFERENCES:
                 is_bad, lies = not is_bad, lies + 1
             took.append(desk.press("y" if is_bad else "n"))
-            desk.sees_nothing_hidden()
             labels += 1
+            if labels % 20 < 2:
+                desk.sees_nothing_hidden()
+    for desk in (ann, bob):
+        desk.sees_nothing_hidden()
     assert labels == TEXTS + TEXTS // 2
     print(f"{labels} labels; key to next row: median {median(took):.0f} ms, most {max(took):.0f}")
     assert median(took) < MOST_MS

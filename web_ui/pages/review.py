@@ -63,7 +63,7 @@ def _settings(state: QueueState) -> dict[str, Any]:
     return {
         "questions": [vars(each) for each in state.questions],
         "is_audit": state.is_audit,
-        "outcomes": OUTCOMES if state.is_audit else UNANSWERED,
+        "outcomes": list((OUTCOMES if state.is_audit else UNANSWERED).items()),
     }
 
 

@@ -27,6 +27,7 @@ let unsaved = null; // the answer that the server hasn't stored
 let lastInput = Date.now();
 
 const isAudit = settings.is_audit;
+const TITLES = Object.fromEntries(settings.outcomes);
 const button = (text, name, onclick) => h("button", { type: "button", "data-answer-key": name, onclick }, text, h("kbd", {}, name.length === 1 ? name.toUpperCase() : name));
 
 const MOMENT = /\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d)/g;
@@ -66,7 +67,7 @@ function showProgress(progress) {
 function readingView(reading) {
   const value = ({ name, type }) => (!isAudit ? reading.answers[name] : type === "amount" ? reading.audit_value : reading.deviations.includes(name) || null);
   const lines = [
-    ["Finding", reading.outcome && settings.outcomes[reading.outcome]],
+    ["Finding", reading.outcome && TITLES[reading.outcome]],
     ...settings.questions.map((question) => [question.text, valueText(value(question))]),
     ["Note", reading.note],
   ];
@@ -215,13 +216,13 @@ const ACTIONS = {
   "not-applicable": () => sendOutcome("not_applicable"),
   back: goBack,
   leave: leaveCorrection,
-  "to-note": () => note.focus(),
   fold: () => {
     isUnfolded = !isUnfolded;
     sessionStorage.setItem("unfolded", isUnfolded ? "yes" : "no");
     fitTexts();
   },
 };
+one("#again").addEventListener("click", retry);
 root.addEventListener("click", (event) => ACTIONS[event.target.closest("button")?.id]?.());
 
 const isTyping = (target) => target.closest?.("input:not([type=checkbox]), textarea, select");

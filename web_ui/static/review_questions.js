@@ -75,7 +75,7 @@ export function questionField(question, place, answered) {
 /** The field of an audit's finding: an outcome; an exception has an audit value and deviations, too. */
 export function findingField({ outcomes, questions }, answered) {
   const attributes = questions.filter(({ type }) => type === "yes_no").map(({ name }) => name);
-  const group = buttons(Object.entries(outcomes).map(([value, title]) => ({ value, title, name: OUTCOME_KEYS[value] })), () => {
+  const group = buttons(outcomes.map(([value, title]) => ({ value, title, name: OUTCOME_KEYS[value] })), () => {
     show();
     if (!amounts.hidden) (attributes.length ? boxes[0] : audit).focus();
     else answered();
