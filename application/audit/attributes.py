@@ -13,6 +13,7 @@ from application.audit.findings import require_entries
 from contract.requests.findings import FindingRequest
 from domain_errors import choices_sentence
 from storage.audit.findings import attributes_of, newest_findings, set_attributes
+from storage.audit.reviewing import questions_of
 from storage.errors import Conflict, InvalidValue
 from storage.jobs.jobs import JobRecord
 
@@ -43,6 +44,11 @@ def choose_attributes(by: Caller, job: JobRecord, names: Sequence[str]) -> tuple
         require_entries(tx, job)
         if tuple(names) == attributes_of(tx, job.id):
             return tuple(names)
+        if questions_of(tx, job.id).questions:
+            raise Conflict(
+                "The sample has questions of its own, and no tested attributes.",
+                loc=("body", "attributes"),
+            )
         if newest_findings(tx, job.id):
             raise Conflict(
                 "The sample has findings, which weren't made for other attributes. Choose "

@@ -16,13 +16,21 @@ from application.audit.findings import (
     checked_finding,
     items_by_key,
     require_entries,
+    require_no_own_questions,
     row_replaced,
 )
 from application.audit.items import book_values, drawn_book_column
 from application.audit.stages import require_reached
-from application.audit.state import audit_state, drawn_row_ids, not_in_sample, state_of
+from application.audit.state import (
+    AuditState,
+    audit_state,
+    drawn_row_ids,
+    not_in_sample,
+    state_of,
+)
 from application.identity.named_rows import rows_named
 from contract.requests.findings import FindingRequest
+from contract.requests.reviewing import AnswerRequest
 from service.service import Service
 from storage.audit.findings import (
     AuditConclusion,
@@ -78,9 +86,9 @@ def _enter(by: Caller, job: JobRecord, new: Sequence[FindingRequest]) -> list[in
             raise problem
     with by.writing() as tx:
         require_entries(tx, job)
-        replaced = {each.row_id: each.replacement_id for each in list_replacements(tx, job.id)}
-        _require_items(checked, drawn.keys(), replaced)
         state = state_of(tx, job)
+        require_no_own_questions(state)
+        require_items(checked, drawn.keys(), state)
         require_reached(job, list(drawn), state, [finding.row_id for finding in checked])
         for place, finding in enumerate(checked):
             require_details(finding, state.attributes, ("body", "findings", place))
@@ -106,21 +114,26 @@ def _loc(place: int) -> tuple[str | int, ...]:
     return ("body", "findings", place, "audit_value")
 
 
-def _require_items(
-    new: Sequence[FindingRequest], drawn: Set[str], replaced: Mapping[str, str]
+def require_items(
+    new: Sequence[FindingRequest | AnswerRequest],
+    drawn: Set[str],
+    state: AuditState,
+    field: str = "findings",
 ) -> None:
-    """Refuse findings about rows that aren't items, were replaced, or have another finding."""
-    known, seen = drawn | set(replaced.values()), set[str]()
+    """Refuse entries about rows that aren't items, were replaced, or have another new entry."""
+    known, seen = drawn | state.replacing.keys(), set[str]()
     for place, finding in enumerate(new):
-        loc = ("body", "findings", place, "row_id")
+        loc = ("body", field, place, "row_id")
         if finding.row_id not in known:
             raise not_in_sample(finding.row_id, known, loc)
-        if finding.row_id in replaced:
-            raise row_replaced(finding.row_id, replaced[finding.row_id], loc)
+        if finding.row_id in state.replaced:
+            replacement = state.replaced[finding.row_id].replacement_id
+            raise row_replaced(finding.row_id, replacement, loc)
         if finding.row_id in seen:
             raise InvalidValue(
-                "Two findings are about row {row_id}. Send one for each row.",
+                "Two {entries} are about row {row_id}. Send one for each row.",
                 loc=loc,
+                entries=field,
                 row_id=finding.row_id,
             )
         seen.add(finding.row_id)

@@ -1,12 +1,14 @@
-"""Findings as columns of a sample, from which estimates are made.
+"""Findings or answers as columns of a sample, from which estimates are made.
 
-A drawn row with a finding has values. A row that isn't applicable has none, as it is outside the
-population examined; its replacement has none, as the design is that of the drawn rows.
+Of a sample with questions of its own the columns are the questions, of an audit the findings. A
+drawn row with an entry that counts has values. A row that isn't applicable has none, as it is
+outside the population examined; its replacement has none, as the design is that of the drawn rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
 from application.audit.items import (
     BOOK_LOC,
@@ -17,6 +19,8 @@ from application.audit.items import (
     examined_items,
 )
 from application.audit.state import ROW_ID, audit_state
+from application.review.readings import Readings, compared_value, readings_in
+from contract.words import QuestionType
 from domain_errors import counted
 from estimation_engine.errors import InvalidFindings
 from lazy_dataclasses import dataclass
@@ -25,9 +29,19 @@ from parquet_tables.rows import Statement
 from parquet_tables.tables import Column
 from service.service import Service
 from service.tables.open_tables import SAMPLE, open_table, output_of
+from storage.audit.findings import RowReadings
 from storage.jobs.jobs import JobRecord
 
 SUFFIX = " (finding)"
+ANSWER_SUFFIX = " (answer)"
+"""Of a question with the name of a column, in a sample that continues another one."""
+ANSWER_TYPES: Mapping[QuestionType, str] = {
+    "yes_no": "BOOLEAN",
+    "choice": "VARCHAR",
+    "number": "DOUBLE",
+    "amount": "DOUBLE",
+    "text": "VARCHAR",
+}
 FACTS = (Column("finding", "VARCHAR"), Column("is_exception", "BOOLEAN"))
 AMOUNTS = (Column("audit_value", "DOUBLE"), Column("misstatement", "DOUBLE"))
 """A misstatement is book value - audit value, above 0 for an overstatement."""
@@ -48,10 +62,10 @@ def has_findings(service: Service, job: JobRecord) -> bool:
 
 
 def finding_values(service: Service, job: JobRecord, book_column: str | None) -> FindingValues:
-    """The findings of the drawn rows.
+    """The findings of the drawn rows, or the answers of a sample with questions of its own.
 
-    ``finding`` and ``is_exception``, and with a column of book values ``audit_value`` and
-    ``misstatement``.
+    Findings are ``finding`` and ``is_exception``, and with a column of book values ``audit_value``
+    and ``misstatement``. Answers have a column for each question.
 
     Raises
     ------
@@ -60,6 +74,8 @@ def finding_values(service: Service, job: JobRecord, book_column: str | None) ->
         audit value.
     """
     state = audit_state(service, job)
+    if state.questions.questions:
+        return _answer_values(service, job)
     items = examined_items(service, job, state)
     known = [
         item
@@ -83,7 +99,9 @@ def finding_values(service: Service, job: JobRecord, book_column: str | None) ->
     return FindingValues(columns, _relation(columns, known, amounts), tuple(notes))
 
 
-def _named(service: Service, job: JobRecord, columns: Sequence[Column]) -> tuple[Column, ...]:
+def _named(
+    service: Service, job: JobRecord, columns: Sequence[Column], suffix: str = SUFFIX
+) -> tuple[Column, ...]:
     """The columns, with other names than those of the sample."""
     sample = open_table(service, job.dataset_id, output_of(job), SAMPLE).files
     used = {column.name.lower() for column in sample.columns}
@@ -91,9 +109,63 @@ def _named(service: Service, job: JobRecord, columns: Sequence[Column]) -> tuple
     for column in columns:
         name = column.name
         while name.lower() in used:
-            name += SUFFIX
+            name += suffix
         found.append(Column(name, column.type))
     return tuple(found)
+
+
+def _answer_values(service: Service, job: JobRecord) -> FindingValues:
+    """The answers that count; of a row that can't be judged they are NULL."""
+    with service.database.read() as tx:
+        found = readings_in(tx, service, job)
+    rows = [found.of(row_id) for row_id in found.row_ids]
+    counting = [row.counting for row in rows]
+    known = [each for each in counting if each and each.outcome != "not_applicable"]
+    if not known:
+        raise InvalidFindings("No drawn row has an answer that estimates can use.", loc=("values",))
+    asked = [Column(each.name, ANSWER_TYPES[each.type]) for each in found.asked]
+    columns = _named(service, job, asked, ANSWER_SUFFIX)
+    lists: list[list[object]] = [[entry.row_id for entry in known]]
+    for question in found.asked:
+        values = [compared_value(entry, question) for entry in known]
+        is_number = question.type in ("number", "amount")
+        lists.append([float(x) if is_number and x is not None else x for x in values])
+    notes = _answer_notes(found, rows)
+    return FindingValues(columns, _statement(columns, lists), tuple(notes))
+
+
+def _answer_notes(found: Readings, rows: Sequence[RowReadings]) -> list[str]:
+    outcomes = Counter(row.counting.outcome for row in rows if row.counting)
+    unanswered = sum(row.counting is None for row in rows)
+    notes = ["Values are the answers as they are now."]
+    if outside := outcomes["not_applicable"]:
+        notes.append(
+            f"{counted(outside, 'drawn row doesn’t', 'drawn rows don’t')} belong to the population "
+            "by their answer: they are outside the population that is estimated."
+        )
+    if unjudged := outcomes["not_examinable"]:
+        notes.append(
+            f"{counted(unjudged, 'drawn row', 'drawn rows')} couldn’t be judged and "
+            f"{'has' if unjudged == 1 else 'have'} no value: estimates are biased if these rows "
+            "differ from the others."
+        )
+    if unanswered:
+        notes.append(
+            f"{unanswered:,} of {len(rows):,} drawn rows have no answer. They count as rows "
+            "without a value: estimates are biased if answers are lacking for a reason."
+        )
+    second = sum(row.second is not None for row in rows)
+    if second:
+        notes.append(
+            f"{counted(second, 'row has', 'rows have')} a second reading, which doesn’t count by "
+            "itself."
+        )
+    if differing := sum(found.differ(row.row_id) for row in rows):
+        notes.append(
+            f"Of {counted(differing, 'row', 'rows')} the readings differ, and nobody has decided: "
+            "the first reading counts until then."
+        )
+    return notes
 
 
 def _relation(
@@ -108,6 +180,11 @@ def _relation(
     if amounts is not None:
         lists.append([float(each.audit) for each in amounts])
         lists.append([float(each.misstatement) for each in amounts])
+    return _statement(columns, lists)
+
+
+def _statement(columns: Sequence[Column], lists: Sequence[list[object]]) -> Statement:
+    """SQL of rows with a row id and columns, of which the values are given."""
     row_id = Column(ROW_ID, "VARCHAR")
     selected = ", ".join(
         f"unnest(CAST(? AS {column.type}[])) AS {quote_identifier(column.name)}"

@@ -63,6 +63,12 @@ MAX_ATTEMPTS = 20
 """Attempts of a replacement while others take the same reserves."""
 
 
+class OwnQuestions(Conflict):
+    """The rows of the sample get answers to its own questions, and no findings."""
+
+    code = "own_questions"
+
+
 class NoRowLeft(Conflict):
     """All rows that could replace a row are in the sample."""
 
@@ -239,8 +245,13 @@ def checked_finding(finding: FindingRequest, loc: tuple[str | int, ...] = ()) ->
     """The finding with its audit value as plain decimal digits; InvalidValue if it isn't one."""
     if finding.audit_value is None:
         return finding
+    return replace(finding, audit_value=decimal_text(finding.audit_value, loc))
+
+
+def decimal_text(written: str, loc: tuple[str | int, ...] = ()) -> str:
+    """The plain digits of a decimal number; InvalidValue if the text isn't one."""
     try:
-        value = Decimal(finding.audit_value)
+        value = Decimal(written)
     except InvalidOperation:
         value = Decimal("NaN")
     text = f"{value:f}" if value.is_finite() and abs(value.adjusted()) < 60 else ""
@@ -248,10 +259,10 @@ def checked_finding(finding: FindingRequest, loc: tuple[str | int, ...] = ()) ->
         raise InvalidValue(
             '"{value}" isn\'t a decimal number of at most {digits} digits, such as 1234.56.',
             loc=loc,
-            value=finding.audit_value[:100],
+            value=written[:100],
             digits=MAX_AUDIT_VALUE_DIGITS,
         )
-    return replace(finding, audit_value=text)
+    return text
 
 
 @dataclass(frozen=True)
@@ -309,6 +320,7 @@ def _replace(by: Caller, job: JobRecord, row_id: str, reason: str) -> Replacemen
     drawn = drawn_row_ids(by.service, job)
     for _ in range(MAX_ATTEMPTS):
         state = audit_state(by.service, job)
+        require_no_own_questions(state)
         candidate = _next_row(by.service, job, state, drawn, row_id)
         names = names_of_job(by.service, job, [row_id, candidate])
         with by.writing() as tx:
@@ -396,6 +408,14 @@ def is_replaceable(service: Service, job: JobRecord, state: AuditState, row_id: 
     except (NoRowLeft, NoReserves):
         return False
     return True
+
+
+def require_no_own_questions(state: AuditState) -> None:
+    """Raise OwnQuestions if the sample's rows get answers instead of findings."""
+    if state.questions.questions:
+        raise OwnQuestions(
+            "The sample has questions of its own, so its rows get answers instead of findings."
+        )
 
 
 def require_entries(tx: Transaction, job: JobRecord) -> None:

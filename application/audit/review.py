@@ -16,6 +16,7 @@ from application.audit.findings import require_not_deleted
 from application.audit.stages import rows_to_examine
 from application.audit.state import drawn_row_ids, state_of
 from application.identity.named_rows import rows_named
+from application.review.readings import Readings, readings_in
 from contract.requests.evaluate import EvaluationRequest
 from contract.requests.findings import ReviewRequest
 from contract.words import Level, ReviewAction, ReviewState
@@ -79,6 +80,7 @@ def _review(by: Caller, job: JobRecord, step: ReviewRequest) -> Review:
             now.require_newest(previous_id)
         if action == "submitted":
             _require_findings(tx, job, drawn)
+            _require_readings(readings_in(tx, by.service, job))
         if action in ("returned", "signed_off"):
             _require_another_person(tx, job, by)
         persons: dict[str, Any] = {}
@@ -142,13 +144,40 @@ def _require_step(now: Review, action: ReviewAction) -> None:
         )
 
 
+def _require_readings(found: Readings) -> None:
+    """Raise Conflict if rows lack the second reading that is due, or a decision."""
+    lacking = [row for row in found.row_ids if row in found.due and found.of(row).second is None]
+    if lacking:
+        raise Conflict(
+            "{count} {count|row lacks|rows lack} the second reading that is due, the first is "
+            "{row_id}. Have another person answer them, then submit.",
+            count=len(lacking),
+            row_id=lacking[0],
+        )
+    if differing := [row_id for row_id in found.row_ids if found.differ(row_id)]:
+        raise Conflict(
+            "{count} {count|row has|rows have} two readings that differ, the first is {row_id}. "
+            "Have a third person decide, then submit.",
+            count=len(differing),
+            row_id=differing[0],
+        )
+
+
 def _require_findings(
     tx: Transaction, job: JobRecord, drawn: Mapping[str, tuple[int, str | None]]
 ) -> None:
     state = state_of(tx, job)
-    examined = rows_to_examine(job, list(drawn), state)
+    own = state.questions.questions
+    examined = list(drawn) if own else rows_to_examine(job, list(drawn), state)
     replacements = [each.replacement_id for each in state.replacements]
     missing = [row_id for row_id in (*examined, *replacements) if row_id not in state.findings]
+    if missing and own:
+        raise Conflict(
+            "{count} {count|row has|rows have} no answer, the first is {row_id}. Answer all rows, "
+            "then submit.",
+            count=len(missing),
+            row_id=missing[0],
+        )
     if missing:
         raise Conflict(
             "{count} {count|row has|rows have} no finding, the first is {row_id}. Enter findings "

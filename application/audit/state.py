@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 from functools import cached_property
 
+from contract.requests.reviewing import QuestionsRequest
 from lazy_dataclasses import dataclass
 from service.service import Service
 from service.tables.drawn_rows import ROW_ID as ROW_ID
@@ -19,6 +20,7 @@ from storage.audit.findings import (
     newest_findings,
     review_of,
 )
+from storage.audit.reviewing import NO_QUESTIONS, questions_of
 from storage.errors import NotFound
 from storage.jobs.jobs import JobRecord
 from storage.sqlite.database import Transaction
@@ -32,6 +34,7 @@ class AuditState:
     replacements: tuple[Replacement, ...]
     review: Review
     attributes: tuple[str, ...] = ()
+    questions: QuestionsRequest = NO_QUESTIONS
 
     @cached_property
     def replaced(self) -> dict[str, Replacement]:
@@ -68,6 +71,7 @@ def state_of(tx: Transaction, job: JobRecord) -> AuditState:
         tuple(list_replacements(tx, job.id)),
         review_of(tx, job.id),
         attributes_of(tx, job.id),
+        questions_of(tx, job.id),
     )
 
 

@@ -39,7 +39,7 @@ from application.estimation.sample_rows import (
 )
 from application.estimation.uploaded_values import ValuesUpload
 from application.estimation.value_sources import (
-    FINDINGS,
+    FROM_ENTRIES,
     ValueSource,
     value_condition,
 )
@@ -268,7 +268,7 @@ def _value_notes(
     """Notes on where the values come from."""
     made_up = request.nonresponse is not None
     notes = [] if values_from is None else values_from.notes_of(made_up=made_up)
-    if request.values == FINDINGS:
+    if request.values in FROM_ENTRIES:
         return notes
     with service.database.read() as tx:
         replaced = len(list_replacements(tx, job.id))

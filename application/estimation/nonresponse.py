@@ -9,7 +9,6 @@ import numpy as np
 
 from application.estimation.known_totals import named, shown_keys
 from application.estimation.sample_rows import OpenedSample, column_at
-from application.estimation.value_sources import FINDINGS
 from contract.declarations import Help
 from contract.requests.estimate import CalibrateRequest
 from contract.requests.weighting import NonresponseRequest
@@ -111,7 +110,6 @@ def find_response(
     rows: OpenedSample,
     request: NonresponseRequest,
     calibrate: CalibrateRequest | None,
-    values: str | int,
 ) -> FoundResponse:
     """Find the respondents of a sample and the model of their response.
 
@@ -121,7 +119,7 @@ def find_response(
         A column doesn't fit, or a class has too few respondents.
     """
     design = rows.design.design
-    responded = _responded(database, rows, request, values)
+    responded = _responded(database, rows, request)
     respondents = int(responded.sum())
     if not respondents:
         raise InvalidNonresponse("No sampled row responded.", loc=LOC)
@@ -171,7 +169,7 @@ def find_response(
 
 
 def _responded(
-    database: ParquetDatabase, rows: OpenedSample, request: NonresponseRequest, values: str | int
+    database: ParquetDatabase, rows: OpenedSample, request: NonresponseRequest
 ) -> Booleans:
     """The rows with a value in the named column, or in any column from outside."""
     if request.responded is not None:
@@ -182,8 +180,6 @@ def _responded(
             "findings as `values`.",
             loc=(*LOC, "responded"),
         )
-    elif values == FINDINGS:
-        columns = [rows.values_from.columns[0]]
     else:
         columns = list(rows.values_from.columns)
     statistics = [Statistic("count", column) for column in columns]

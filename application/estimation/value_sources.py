@@ -1,4 +1,4 @@
-"""The sources of an estimate's values: the table, an upload, or the sample's findings.
+"""The sources of an estimate's values: the table, an upload, the sample's findings or answers.
 
 Also the columns that they have, and values of them as people write them.
 """
@@ -25,7 +25,9 @@ from service.tables.open_tables import SAMPLE, open_table, output_of
 from storage.audit.sample_values import SampleValues
 from storage.jobs.jobs import JobRecord
 
-TABLE, LATEST, FINDINGS = "table", "latest", "findings"
+TABLE, LATEST, FINDINGS, ANSWERS = "table", "latest", "findings", "answers"
+FROM_ENTRIES = (FINDINGS, ANSWERS)
+"""Of a sample with questions of its own both are the answers, of an audit the findings."""
 """The named sources of values; any other source is the number of an upload."""
 
 
@@ -33,7 +35,7 @@ TABLE, LATEST, FINDINGS = "table", "latest", "findings"
 class ValueSource:
     """Columns of sampled rows that the table doesn't have, and SQL of their rows.
 
-    Of an upload ``sampled_rows`` are those of the sample; ``notes`` are those of findings.
+    Of an upload ``sampled_rows`` are those of the sample; ``notes`` are of findings or answers.
     """
 
     columns: Sequence[Column]
@@ -61,7 +63,7 @@ def value_source(
     """
     if values == TABLE:
         return None
-    if values == FINDINGS:
+    if values in FROM_ENTRIES:
         found = finding_values(service, job, book_column)
         return ValueSource(found.columns, found.relation, found.notes)
     upload = upload_of(service, job, None if isinstance(values, str) else values)

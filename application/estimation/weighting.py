@@ -178,9 +178,7 @@ def weighted(
     response = None
     steps = WeightSteps()
     if request.nonresponse is not None:
-        response = find_response(
-            database, rows, request.nonresponse, request.calibrate, request.values
-        )
+        response = find_response(database, rows, request.nonresponse, request.calibrate)
         steps = WeightSteps(response.model)
     before = steps.calibration(design.weights)
     if request.calibrate is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import field
 from typing import Annotated, Any, ClassVar
 
 from contract.declarations import Help, RefusedField, Request
@@ -146,7 +147,7 @@ class AnswerRequest(Request):
         Mapping[str, Any],
         Mapped(Scalar(), MAX_QUESTIONS, least=0),
         Help("The answers by the names of the questions; null is no answer."),
-    ] = {}
+    ] = field(default_factory=dict)
     outcome: Annotated[
         Outcome | None,
         Choice(OUTCOMES),

@@ -12,6 +12,7 @@ _CODES_OF_STATUS = {
     409: "conflict spark_not_configured spark_not_installed source_changed connection_missing "
     "delta_not_installed iceberg_not_installed readstat_not_installed "
     "columns_changed findings_locked finding_changed review_changed row_replaced no_row_left "
+    "own_questions own_reading row_answered row_decided row_not_reserved "
     "stage_not_reached sample_deleted name_taken ref_moved ref_immutable stale_job files_in_use "
     "job_not_completed no_row_root comparison_not_ready idempotency_key_reused no_password "
     "quota_exceeded",

@@ -130,6 +130,11 @@ class RowReadings:
         """The entry that counts; None if there is only a second reading."""
         return self.decision or self.first
 
+    @property
+    def given(self) -> list[NewestFinding]:
+        """The entries that there are."""
+        return [each for each in (self.first, self.second, self.decision) if each is not None]
+
     def of(self, reading: Reading) -> NewestFinding | None:
         """The newest entry of a reading."""
         found: NewestFinding | None = getattr(self, reading)

@@ -24,7 +24,7 @@ ROWS = """
     INSERT INTO findings (job_id, row_id, outcome, audit_value, note, deviations, cause, user_id,
                           at)
     VALUES ('j', 'primary:1', 'ok', NULL, '', '[]', NULL, 1, '2026-01-02'),
-           ('j', 'primary:2', 'exception', '12.50', 'n', '["approved"]', 'control', 1, '2026-01-03'),
+           ('j', 'primary:2', 'exception', '12.50', 'n', '["a"]', 'control', 1, '2026-01-03'),
            ('j', 'primary:1', 'not_examinable', NULL, '', '[]', 'document', 1, '2026-01-04'),
            ('j', 'primary:9', 'ok', NULL, '', '[]', NULL, 1, '2026-01-05');
     DELETE FROM findings WHERE id = 4;
@@ -49,7 +49,8 @@ def test_the_findings_and_their_numbering_stay(old: sqlite3.Connection) -> None:
     assert after == [(*row, "first", "{}") for row in before]
     assert old.execute("PRAGMA foreign_key_check").fetchall() == []
     old.execute(
-        "INSERT INTO findings (job_id, row_id, outcome, user_id, at) VALUES ('j', 'p:1', 'ok', 1, '')"
+        "INSERT INTO findings (job_id, row_id, outcome, user_id, at) "
+        "VALUES ('j', 'primary:1', 'ok', 1, '')"
     )
     assert old.execute("SELECT max(id) FROM findings").fetchone() == (5,)
     with pytest.raises(sqlite3.IntegrityError, match="never changes"):

@@ -62,6 +62,11 @@ def _evaluate(
 ) -> EvaluationAnswer:
     request = with_own_column(service, job, request)
     state = audit_state(service, job)
+    if state.questions.questions:
+        raise InvalidFindings(
+            "The sample has questions of its own, which no evaluation of an audit reads. Estimate "
+            "figures of its answers with `values` answers."
+        )
     sample = ExaminedSample(service, job, state, examined_items(service, job, state))
     evaluator = EVALUATORS[request.kind]
     kind = evaluator.kind

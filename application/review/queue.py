@@ -1,0 +1,369 @@
+"""The queue of a sample: the next row of a reviewer, without hidden columns, and the progress.
+
+Guarantees that two users never have the same reading of a row at a time: the row is chosen and
+reserved in one transaction.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
+
+import numpy as np
+
+from application.access import Caller, RowSource
+from application.audit.findings import require_entries
+from application.review.questions import seen_columns
+from application.review.readings import Readings, readings_in
+from application.review.rights import QueueRights, rights_in, rows_called
+from contract.declarations import Help
+from contract.requests.reviewing import QuestionRequest
+from contract.words import Outcome, Reading, ReviewState, ReviewTask
+from lazy_dataclasses import dataclass
+from parquet_tables.rows import read_rows, rows_statement
+from service.service import Service
+from service.tables.drawn_rows import drawn_row_ids
+from service.tables.named_rows import ordinal_of
+from service.tables.open_tables import SAMPLE, open_source, output_of
+from service.tables.row_names import names_of_job
+from storage.audit.findings import Finding, list_own_entries
+from storage.audit.reviewing import (
+    Reservation,
+    list_reservations,
+    queues_of,
+    release,
+    reserve,
+)
+from storage.jobs.jobs import JobRecord, get_job
+from storage.sqlite.database import Transaction
+
+PACE_ENTRIES = 20
+"""The entries of a user from which the pace is computed."""
+
+
+@dataclass(frozen=True)
+class QueueProgress:
+    """How far the review of a sample is."""
+
+    rows: int
+    answered: Annotated[int, Help("Rows with a first reading.")]
+    second_due: Annotated[int, Help("Rows that a second person answers, too.")]
+    second_answered: int
+    differences: Annotated[int, Help("Rows whose two readings differ, and wait for a decision.")]
+    decided: int
+    mine: Annotated[int, Help("Rows that the caller answered or decided.")]
+    reserved: Annotated[int, Help("Rows that others have open.")]
+    rows_per_hour: Annotated[
+        float | None,
+        Help("The caller's pace over the last 20 entries, pauses included; null before two."),
+    ]
+    minutes_left: Annotated[
+        float | None,
+        Help("For all readings and decisions that are left, at the caller's pace alone."),
+    ]
+
+
+@dataclass(frozen=True)
+class GivenReading:
+    """A reading of a row that is to be decided, without its author."""
+
+    reading: Reading
+    answers: Mapping[str, Any]
+    outcome: Outcome | None
+    audit_value: str | None
+    deviations: Sequence[str]
+    note: str
+
+
+@dataclass(frozen=True)
+class QueueRow:
+    """A row that the caller has reserved."""
+
+    row_id: Annotated[
+        str,
+        Help("For `answers`. Of a reviewer without read access it is the place in the queue."),
+    ]
+    name: Annotated[str | None, Help("By the table's row key, if its columns are shown.")]
+    data: Annotated[Mapping[str, Any], Help("The shown columns by their names.")]
+    task: Literal["reading", "decision"]
+    readings: Annotated[Sequence[GivenReading], Help("Of a decision: both readings.")]
+    reserved_until: str
+
+
+@dataclass(frozen=True)
+class NextRow:
+    """The next row of the queue."""
+
+    job_id: str
+    row: QueueRow | None
+    reason: Annotated[str | None, Help("Why there is no row.")]
+    questions: Sequence[QuestionRequest]
+    is_audit: Annotated[bool, Help("Whether each row needs an `outcome`.")]
+    progress: QueueProgress
+
+
+@dataclass(frozen=True)
+class QueueState:
+    """The questions and the progress of a sample's review."""
+
+    job_id: str
+    sample: Annotated[str, Help("The name of the sample.")]
+    review_state: ReviewState
+    questions: Sequence[QuestionRequest]
+    is_audit: Annotated[bool, Help("Whether each row needs an `outcome`.")]
+    progress: QueueProgress
+    open: Annotated[int, Help("Rows that the caller could answer now.")]
+    to_decide: Annotated[int, Help("Rows that the caller could decide now.")]
+
+
+@dataclass(frozen=True)
+class OwnEntry:
+    """The newest entry of the caller about a row."""
+
+    id: int
+    row_id: str
+    reading: Reading
+    answers: Mapping[str, Any]
+    outcome: Outcome | None
+    audit_value: str | None
+    deviations: Sequence[str]
+    note: str
+    at: str
+
+
+@dataclass(frozen=True)
+class Released:
+    """Whether the caller had a row reserved."""
+
+    job_id: str
+    released: bool
+
+
+class CallersQueue:
+    """A sample's queue as the caller finds it in a transaction."""
+
+    def __init__(self, tx: Transaction, by: Caller, job: JobRecord) -> None:
+        self.tx, self.by, self.job = tx, by, job
+        self.rights: QueueRights = rights_in(tx, by, job)
+        self.readings: Readings = readings_in(tx, by.service, job)
+        found = list_reservations(tx, job.id, by.user.id, by.service.clock)
+        self.own: Reservation | None = next(
+            (each for each in found if each.user_id == by.user.id), None
+        )
+        self.reserved = {
+            (each.row_id, each.reading): each for each in found if each.user_id != by.user.id
+        }
+
+    def shown_id(self, row_id: str) -> str:
+        """The id of a row for the caller: the place in the queue without read access."""
+        return row_id if self.rights.sees_rows else self.readings.places.get(row_id, "")
+
+    def may_read(self, row_id: str, reading: Reading) -> bool:
+        """Whether the caller may give a first or second reading that nobody gave."""
+        row, user_id = self.readings.of(row_id), self.by.user.id
+        if row.of(reading) is not None or row.decision is not None:
+            return False
+        if reading == "first":
+            return row.second is None or user_id not in row.second.readers
+        return row.first is not None and user_id not in row.first.readers
+
+    def may_decide(self, row_id: str) -> bool:
+        """Whether the readings of a row differ, and the caller gave neither."""
+        row, user_id = self.readings.of(row_id), self.by.user.id
+        is_reader = any(user_id in each.readers for each in row.given)
+        return self.readings.differ(row_id) and not is_reader
+
+    def slot_of(self, row_id: str, task: ReviewTask) -> Reading | None:
+        """The reading of a row that the caller can give next; None without one."""
+        if task == "decide":
+            return "decision" if self.may_decide(row_id) else None
+        if self.may_read(row_id, "first"):
+            return "first"
+        is_due = row_id in self.readings.due
+        return "second" if is_due and self.may_read(row_id, "second") else None
+
+    def slots(self, task: ReviewTask) -> list[tuple[str, Reading]]:
+        """The readings that the caller could give, in the order of the queue, reserved or not."""
+        slots = ((row_id, self.slot_of(row_id, task)) for row_id in self.readings.queue)
+        return [(row_id, reading) for row_id, reading in slots if reading is not None]
+
+    def next_slot(self, task: ReviewTask) -> tuple[str, Reading] | None:
+        """The reading that the caller has reserved, else the first that nobody has."""
+        slots = self.slots(task)
+        if self.own is not None and (self.own.row_id, self.own.reading) in slots:
+            return self.own.row_id, self.own.reading
+        return next((slot for slot in slots if slot not in self.reserved), None)
+
+    def reason(self, task: ReviewTask) -> str:
+        """Why the caller gets no row."""
+        if waiting := [self.reserved[slot] for slot in self.slots(task) if slot in self.reserved]:
+            until = min(each.until for each in waiting)
+            return f"The rest is reserved by others until {until}."
+        progress = self.progress()
+        if task == "decide":
+            if progress.differences:
+                return "You gave a reading of each row that waits for a decision."
+            return "No readings differ."
+        if progress.answered < progress.rows or progress.second_answered < progress.second_due:
+            return "The rest needs another person: you gave the other reading of these rows."
+        if progress.differences:
+            return "All rows are answered. Readings that differ wait for a decision."
+        return "All rows are answered."
+
+    def progress(self) -> QueueProgress:
+        """How far the review is."""
+        found, user_id = self.readings, self.by.user.id
+        rows = [found.of(row_id) for row_id in found.row_ids]
+        answered = sum(row.first is not None for row in rows)
+        second = sum(row.second is not None and row.row_id in found.due for row in rows)
+        differences = sum(found.differ(row_id) for row_id in found.row_ids)
+        mine = sum(any(user_id in each.readers for each in row.given) for row in rows)
+        left = len(rows) - answered + len(found.due) - second + differences
+        pace = self._rows_per_hour()
+        return QueueProgress(
+            rows=len(rows),
+            answered=answered,
+            second_due=len(found.due),
+            second_answered=second,
+            differences=differences,
+            decided=sum(row.decision is not None for row in rows),
+            mine=mine,
+            reserved=len(self.reserved),
+            rows_per_hour=pace,
+            minutes_left=None if pace is None else round(left / pace * 60, 1),
+        )
+
+    def _rows_per_hour(self) -> float | None:
+        entries, _ = list_own_entries(self.tx, self.job.id, self.by.user.id, 0, PACE_ENTRIES)
+        times = sorted(dt.datetime.fromisoformat(each.at) for each in entries)
+        hours = (times[-1] - times[0]).total_seconds() / 3600 if times else 0
+        return round((len(times) - 1) / hours, 1) if hours else None
+
+
+def next_row(by: Caller, job: JobRecord, task: ReviewTask = "read") -> NextRow:
+    """Reserve the next row for the caller, or renew the reservation of the one that is open.
+
+    Raises
+    ------
+    NotFound, Forbidden
+        The caller is neither a reviewer nor may write.
+    SampleDeleted, FindingsLocked
+        Nothing can be entered.
+    """
+    drawn_row_ids(by.service, job)  # read before the transaction, and cached
+    with by.writing() as tx:
+        queue = CallersQueue(tx, by, job)
+        queue.rights.require_answering()
+        require_entries(tx, job)
+        slot = queue.next_slot(task)
+        reserved = None
+        if slot is not None:
+            reserved = reserve(tx, job.id, by.user.id, *slot, by.service.clock)
+        reason = None if slot is not None else queue.reason(task)
+        progress = queue.progress()
+    row = None if reserved is None else _queue_row(by, job, queue, reserved)
+    found = queue.readings
+    return NextRow(job.id, row, reason, found.asked, found.is_audit, progress)
+
+
+def _queue_row(by: Caller, job: JobRecord, queue: CallersQueue, reserved: Reservation) -> QueueRow:
+    row_id = reserved.row_id
+    with rows_called(by, job, queue.rights, queue.readings.places), by.reading():
+        data, name = _shown_row(by.service, job, queue, row_id)
+    by.audit_view(RowSource(job.dataset_id, output_of(job), SAMPLE, job.id), "review queue")
+    row = queue.readings.of(row_id)
+    is_decision = reserved.reading == "decision"
+    return QueueRow(
+        queue.shown_id(row_id),
+        name,
+        data,
+        "decision" if is_decision else "reading",
+        [_given(each) for each in row.given] if is_decision else [],
+        reserved.until,
+    )
+
+
+def _given(entry: Finding) -> GivenReading:
+    return GivenReading(
+        entry.reading,
+        entry.answers,
+        entry.outcome,
+        entry.audit_value,
+        entry.deviations,
+        entry.note,
+    )
+
+
+def _shown_row(
+    service: Service, job: JobRecord, queue: CallersQueue, row_id: str
+) -> tuple[dict[str, Any], str | None]:
+    """The shown values of a row, and its name if the columns of its key are shown."""
+    source = open_source(service, job)
+    seen = seen_columns(service, job, queue.readings.state.questions)
+    columns = list(seen.values())
+    ordinals = np.array([ordinal_of(source, row_id)], dtype=np.int64)
+    with service.parquet.cursor(source.files) as cursor:
+        statement = rows_statement(source.files, columns, ordinals)
+        (values,) = read_rows(cursor, statement, columns)
+    names = names_of_job(service, job, [row_id])
+    is_named = names.has(row_id) and {column.name for column in columns}.issuperset(names.columns)
+    data = {name: values[column.name] for name, column in seen.items()}
+    return data, names.of(row_id) if is_named else None
+
+
+def queue_state(by: Caller, job: JobRecord) -> QueueState:
+    """Return the questions and the progress of a sample; nothing is reserved."""
+    drawn_row_ids(by.service, job)
+    with by.service.database.read() as tx:
+        queue = CallersQueue(tx, by, job)
+        may_answer = queue.rights.may_answer and queue.readings.state.review.state == "open"
+        slots, to_decide = queue.slots("read"), queue.slots("decide")
+        return QueueState(
+            job.id,
+            job.output_name or job.id[:8],
+            queue.readings.state.review.state,
+            queue.readings.asked,
+            queue.readings.is_audit,
+            queue.progress(),
+            sum(slot not in queue.reserved for slot in slots) if may_answer else 0,
+            sum(slot not in queue.reserved for slot in to_decide) if may_answer else 0,
+        )
+
+
+def callers_queues(by: Caller, offset: int, limit: int) -> tuple[list[QueueState], int]:
+    """Return a page of the queues in which the caller can answer, newest draw first."""
+    with by.service.database.read() as tx:
+        ids = queues_of(tx, by.user_in(tx))
+        jobs = [get_job(tx, job_id) for job_id in ids[offset : offset + limit]]
+    return [queue_state(by, job) for job in jobs], len(ids)
+
+
+def end_reservation(by: Caller, job: JobRecord) -> Released:
+    """Let others have the row that the caller has open."""
+    with by.writing() as tx:
+        rights_in(tx, by, job).require_answering()
+        return Released(job.id, release(tx, job.id, by.user.id))
+
+
+def own_entries(by: Caller, job: JobRecord, offset: int, limit: int) -> tuple[list[OwnEntry], int]:
+    """Return a page of the caller's newest entries about rows, newest first."""
+    drawn_row_ids(by.service, job)
+    with by.service.database.read() as tx:
+        queue = CallersQueue(tx, by, job)
+        entries, total = list_own_entries(tx, job.id, by.user.id, offset, limit)
+    found = [
+        OwnEntry(
+            each.id,
+            queue.shown_id(each.row_id),
+            each.reading,
+            each.answers,
+            each.outcome,
+            each.audit_value,
+            each.deviations,
+            each.note,
+            each.at,
+        )
+        for each in entries
+    ]
+    return found, total

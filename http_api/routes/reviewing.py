@@ -1,0 +1,191 @@
+"""Routes of the review of a sample: questions, queue, answers and reviewers."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+from flask import Response
+
+from application.access import RowSource
+from application.review.answers import (
+    AnswersPage,
+    EnteredAnswers,
+    answers_page,
+    enter_answers,
+    write_answers,
+)
+from application.review.questions import SampleQuestions, choose_questions, sample_questions
+from application.review.queue import (
+    NextRow,
+    OwnEntry,
+    QueueState,
+    Released,
+    callers_queues,
+    end_reservation,
+    next_row,
+    own_entries,
+    queue_state,
+)
+from application.review.reviewers import end_reviewer, invite, reviewers_of
+from contract.declarations import Help
+from contract.requests.pages import PageRequest
+from contract.requests.reviewing import (
+    AnswersListRequest,
+    AnswersRequest,
+    EndReviewerRequest,
+    NextRowRequest,
+    QuestionsRequest,
+    ReviewersRequest,
+)
+from contract.words import AnswersFile
+from http_api.access import SignedInBlueprint, access, caller, service
+from http_api.routes.row_responses import file_answer
+from http_api.routes.submissions import completed
+from http_api.schemas.contract import Listing, list_schema, listed
+from lazy_dataclasses import dataclass
+from parquet_tables.exports import MEDIA_TYPES
+from service.tables.open_tables import SAMPLE, output_of
+from storage.audit.reviewing import Reviewer
+from storage.jobs.jobs import JobRecord
+
+blueprint = SignedInBlueprint(
+    "reviewing", __name__, url_prefix="/api/sampling/jobs/<job_id>", tag="Review"
+)
+queues_blueprint = SignedInBlueprint(
+    "review_queues", __name__, url_prefix="/api/review-queues", tag="Review"
+)
+
+
+@queues_blueprint.get("", query=PageRequest, output=list_schema("queues", QueueState))
+def queues(query: PageRequest) -> Listing:
+    """The queues in which the caller can answer, newest sample first.
+
+    Those of samples with questions or reviewers: as a reviewer, or with the right write in the
+    dataset.
+    """
+    return listed(callers_queues(caller(), query.offset, query.limit), query)
+
+
+@blueprint.get("/questions", output=SampleQuestions)
+def questions(job_id: str) -> SampleQuestions:
+    """What the reviewers of a sample are asked, and which columns they see."""
+    return sample_questions(caller(), _sample(job_id))
+
+
+@blueprint.put("/questions", body=QuestionsRequest, output=SampleQuestions)
+def choose(job_id: str, given: QuestionsRequest) -> SampleQuestions:
+    """Choose the questions of a sample, its hidden columns and second readings.
+
+    Before the first entry about a row. Reviewers get neither the values of hidden columns nor
+    their names.
+    """
+    return choose_questions(caller(), completed(caller().job(job_id), "sampling"), given)
+
+
+@blueprint.get("/review-queue", output=QueueState)
+def state(job_id: str) -> QueueState:
+    """The questions and the progress of a sample's review."""
+    return queue_state(caller(), _sample(job_id))
+
+
+@blueprint.post("/review-queue/next", body=NextRowRequest, output=NextRow)
+def next_one(job_id: str, given: NextRowRequest) -> NextRow:
+    """Get the next row to answer, and reserve it for 15 minutes.
+
+    While it is reserved nobody else gets it, and the caller gets it again, for another 15 minutes.
+    A person who gave one reading of a row doesn't get the other.
+    """
+    return next_row(caller(), _sample(job_id), given.task)
+
+
+@blueprint.post("/review-queue/release", output=Released)
+def release_row(job_id: str) -> Released:
+    """Let others have the row that the caller has reserved."""
+    return end_reservation(caller(), _sample(job_id))
+
+
+@blueprint.get(
+    "/review-queue/mine",
+    query=PageRequest,
+    output=list_schema("entries", OwnEntry, "Newest first.", of_job=True),
+)
+def mine(job_id: str, query: PageRequest) -> Listing:
+    """The caller's own newest entries about rows, to go back and correct."""
+    job = _sample(job_id)
+    return listed(own_entries(caller(), job, query.offset, query.limit), query, job.id)
+
+
+@blueprint.get("/answers", query=AnswersListRequest, output=AnswersPage)
+def answers(job_id: str, query: AnswersListRequest) -> AnswersPage | Response:
+    """The rows of a sample with their readings: who answered what, when, and what counts."""
+    job = completed(caller().job(job_id), "sampling")
+    source = RowSource(job.dataset_id, output_of(job), SAMPLE, job.id)
+    if query.format != "json":
+        return _file(job, query.format, source)
+    with caller().reading():
+        page = answers_page(service(), job, query.offset, query.limit)
+    caller().audit_view(source, "answers")
+    return page
+
+
+def _file(job: JobRecord, kind: AnswersFile, source: RowSource) -> Response:
+    with (
+        access().work_limits.downloads.piece(caller().user.id),
+        tempfile.TemporaryDirectory(dir=service().directory.scratch_dir) as folder,
+    ):
+        path = Path(folder) / "answers"
+        write_answers(service(), job, path, kind)
+        caller().audit_read("rows_downloaded", source, format=kind)
+        name = f"answers-{job.output_name or job.id[:8]}.{kind}"
+        return file_answer(path, name, MEDIA_TYPES[kind])
+
+
+@blueprint.post("/answers", body=AnswersRequest, output=EnteredAnswers)
+def enter(job_id: str, given: AnswersRequest) -> EnteredAnswers:
+    """Enter answers about one row or several, all or none.
+
+    An entry never changes: a correction is a new entry, until the row is decided or the sample
+    submitted. Reviewers answer rows that they have reserved, or correct own answers. Whoever may
+    write in the dataset can give any reading that nobody gave.
+    """
+    return enter_answers(caller(), _sample(job_id), given.answers)
+
+
+@dataclass(frozen=True)
+class SampleReviewers:
+    """The reviewers of a sample."""
+
+    job_id: str
+    reviewers: Annotated[Sequence[Reviewer], Help("By name.")]
+
+
+@blueprint.get("/reviewers", output=SampleReviewers)
+def reviewers(job_id: str) -> SampleReviewers:
+    """The users who may answer the questions of a sample, for those who may write."""
+    job = completed(caller().job(job_id), "sampling")
+    return SampleReviewers(job.id, reviewers_of(caller(), job))
+
+
+@blueprint.put("/reviewers", body=ReviewersRequest, output=SampleReviewers)
+def add(job_id: str, given: ReviewersRequest) -> SampleReviewers:
+    """Make users reviewers of a sample.
+
+    A reviewer gets the queue of the sample and nothing else of its dataset.
+    """
+    job = completed(caller().job(job_id), "sampling")
+    return SampleReviewers(job.id, invite(caller(), job, given.reviewers))
+
+
+@blueprint.delete("/reviewers", body=EndReviewerRequest, output=SampleReviewers)
+def remove(job_id: str, given: EndReviewerRequest) -> SampleReviewers:
+    """Remove a reviewer of a sample; the person's entries stay."""
+    job = completed(caller().job(job_id), "sampling")
+    return SampleReviewers(job.id, end_reviewer(caller(), job, given.reviewer))
+
+
+def _sample(job_id: str) -> JobRecord:
+    """A completed draw that the caller may read, or is a reviewer of."""
+    return completed(caller().queue_job(job_id), "sampling")
