@@ -125,9 +125,7 @@ def test_answers_of_two_persons_are_listed(server: LiveServer, owner: Reader, jo
     assert "1 decided" in page
 
 
-def test_answers_are_submitted_and_signed_off(
-    server: LiveServer, owner: Reader, job: str
-) -> None:
+def test_answers_are_submitted_and_signed_off(server: LiveServer, owner: Reader, job: str) -> None:
     asked(owner.api, job)
     answer_rows(owner.api, job, ROWS)
     page = owner.page(f"/jobs/{job}", tab="labels")
@@ -154,9 +152,7 @@ def test_a_deleted_sample_takes_no_questions(owner: Reader, job: str) -> None:
     assert 'id="ask"' not in page
 
 
-def test_a_reviewer_alone_comes_to_the_reviews(
-    server: LiveServer, owner: Reader, job: str
-) -> None:
+def test_a_reviewer_alone_comes_to_the_reviews(server: LiveServer, owner: Reader, job: str) -> None:
     asked(owner.api, job)
     reviewer = reviewer_of(server, owner, job)
     answer = reviewer.get("/")
@@ -172,12 +168,10 @@ def test_a_reviewer_alone_comes_to_the_reviews(
     assert reviewer.get(f"/review/{job[:8]}").headers["Location"] == f"/review/{job}"
 
 
-def test_the_start_page_names_rows_that_wait(
-    server: LiveServer, owner: Reader, job: str
-) -> None:
+def test_the_start_page_names_rows_that_wait(server: LiveServer, owner: Reader, job: str) -> None:
     assert 'href="/review"' not in owner.page("/")
     asked(owner.api, job)
-    assert f"6 rows wait for you in the sample" in owner.text("/")
+    assert "6 rows wait for you in the sample" in owner.text("/")
     assert 'href="/review"' in owner.page("/datasets")
     answer_rows(owner.api, job, ROWS)
     assert "wait for you" not in owner.text("/")
@@ -191,7 +185,7 @@ def test_another_user_finds_no_queue(server: LiveServer, owner: Reader, job: str
 
 
 def test_questions_are_escaped(owner: Reader, job: str) -> None:
-    text = '<script>alert("x")</script> & \'y\''
+    text = "<script>alert(\"x\")</script> & 'y'"
     asked(owner.api, job, questions=[{**QUESTION, "text": text, "help": text}])
     for page in (owner.page(f"/review/{job}"), owner.page(f"/jobs/{job}", tab="labels")):
         assert "<script>alert" not in page

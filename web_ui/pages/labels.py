@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import request
 
@@ -95,7 +96,7 @@ def _form(found: JobRecord, asked: SampleQuestions) -> Values:
     names = list(columns_by_name(service(), found))
     with caller().reading():
         table = open_table(service(), found.dataset_id, output_of(found), SAMPLE)
-        columns = [column for column in table.files.columns if column.name in names]
+        columns = tuple(column for column in table.files.columns if column.name in names)
         rows = view_page(service(), table, None, columns, 0, 1)
     audit_sample(found, "labels")
     return {
@@ -130,7 +131,22 @@ def _answers(found: JobRecord, readings: Readings) -> Values:
         "is_preparer": is_preparer(caller(), found),
         "steps": {step: text.replace("findings", "answers") for step, text in STEPS.items()},
         "limits_of": limits_of,
+        "estimates_query": _estimates_query(readings),
     }
+
+
+def _estimates_query(readings: Readings) -> str:
+    """The query of the tab Estimates for the first question; empty without an answer to count."""
+    if not any(row.counting for row in readings.by_row.values()):
+        return ""
+    first = next((each for each in readings.asked if each.type != "text"), None)
+    if first is None:
+        return ""
+    figure = {"statistic": "mean"}
+    if first.type in ("yes_no", "choice"):
+        value = first.choices[0] if first.choices else "true"
+        figure = {"statistic": "proportion", "value": value}
+    return urlencode({"tab": "estimates", "values": "answers", "column": first.name, **figure})
 
 
 def _is_shown(readings: Readings, row_id: str, chosen: str) -> bool:

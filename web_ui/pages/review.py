@@ -21,7 +21,6 @@ from web_ui.pages.job import is_sample
 from web_ui.pages.labels import UNANSWERED
 from web_ui.shell import ListQuery, blueprint, caller, query_text, service, show, signed_in, to
 
-
 WAITING_QUEUES = 8
 """Queues of the start page."""
 
