@@ -76,7 +76,8 @@ class Desk:
               const watch = new MutationObserver(look);
               watch.observe(queue, { attributes: true, subtree: true });
               const at = document.activeElement ?? document.body;
-              at.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true, cancelable: true }));
+              const options = { key, bubbles: true, cancelable: true };
+              at.dispatchEvent(new KeyboardEvent('keydown', options));
             })""",
             [key, self.shown],
         )

@@ -1,4 +1,4 @@
-"""The tab "Labels" of a sample: the questions of its review, the answers, reviewers and sign-off."""
+"""The tab "Labels" of a sample: questions of its review, answers, reviewers and sign-off."""
 
 from __future__ import annotations
 
