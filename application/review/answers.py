@@ -399,7 +399,8 @@ def write_answers(service: Service, job: JobRecord, path: Path, kind: AnswersFil
     header = [ROW_ID, "_name", "_reading", "_counts", *names, *_ENTRY_COLUMNS]
     lines = (line for row in page.rows for line in _lines(row, page.questions))
     if kind == "xlsx":
-        write_form("Answers", [FormColumn(name) for name in header], lines, path)
+        rows = ([_sheet_cell(cell) for cell in line] for line in lines)
+        write_form("Answers", [FormColumn(name) for name in header], rows, path)
     elif kind == "csv":
         with path.open("w", encoding="utf-8-sig", newline="") as file:
             writer = csv.writer(file)
@@ -429,9 +430,13 @@ def _lines(row: AnsweredRow, asked: Sequence[QuestionRequest]) -> Iterator[Seque
         yield (row.row_id, row.name, *[None] * (2 + len(asked) + len(_ENTRY_COLUMNS)))
 
 
+def _sheet_cell(cell: Cell) -> Cell:
+    """A cell of a sheet, in which yes and no are texts, as in CSV."""
+    return str(cell).lower() if isinstance(cell, bool) else cell
+
+
 def _csv_text(cell: Cell) -> str:
-    if isinstance(cell, bool):
-        return str(cell).lower()
+    cell = _sheet_cell(cell)
     return formula_safe(cell) if isinstance(cell, str) else "" if cell is None else str(cell)
 
 

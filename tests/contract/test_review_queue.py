@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
+import openpyxl
 import pytest
 
 from service.sampling_parameters import seeded_rounds
@@ -323,7 +324,9 @@ def test_answers_are_stored_exactly_and_leave_as_files(server: LiveServer, job: 
     (found,) = [each for each in map(json.loads, jsonl) if each["_reading"]]
     assert {name: found[name] for name in given} == given
     workbook = server.admin.get(url(job, "answers"), params={"format": "xlsx"})
-    assert workbook.content[:2] == b"PK"
+    cells = list(openpyxl.load_workbook(io.BytesIO(workbook.content)).active.values)
+    values = dict(zip(cells[0], next(each for each in cells[1:] if each[2]), strict=True))
+    assert {name: values[name] for name in given} == {**given, "is_bad": "false", "loss": -12.5}
 
 
 def test_a_row_can_be_unjudgeable_or_outside(server: LiveServer, job: str) -> None:
