@@ -14,7 +14,7 @@ ContrastMeasure = Literal["difference", "ratio"]
 ChangeRule = Literal["common_rows", "no_common_rows", "shared_numbers", "independent", "bound"]
 Lonely = Literal["fail", "adjust", "average"]
 Systematic = Literal["sd1", "sd2", "random"]
-CalibrationMethod = Literal["difference", "ratio", "regression", "poststratify", "rake"]
+CalibrationMethod = Literal["difference", "ratio", "regression", "poststratify", "rake", "judge"]
 NonresponseMethod = Literal["classes", "rake", "regression", "known_totals"]
 SmallClasses = Literal["fail", "merge"]
 Likelihood = Literal["poisson", "binomial", "hypergeometric"]
@@ -197,7 +197,10 @@ CALIBRATIONS: Mapping[CalibrationMethod, str] = {
     "regression": "Regression",
     "poststratify": "Post-stratification",
     "rake": "Raking",
+    "judge": "Judge",
 }
+WITHOUT_WEIGHTS: tuple[CalibrationMethod, ...] = ("difference", "judge")
+"""Calibrations that correct figures, not the weights of rows."""
 NONRESPONSE: Mapping[NonresponseMethod, str] = {
     "classes": "Response classes",
     "rake": "Raking to the whole sample",

@@ -16,7 +16,9 @@ from contract.requests.estimate import StatisticRequest
 from contract.words import StatisticName
 from domain_errors import render
 from estimation_engine import DomainEstimate, EstimateSettings
+from estimation_engine.agreement import AgreementFigure
 from estimation_engine.estimates import FEW_DEGREES, ROWS_BY_SKEWNESS
+from estimation_engine.two_phase import CorrectedEstimate
 from lazy_dataclasses import dataclass
 
 MAX_NAMED = 5
@@ -74,7 +76,8 @@ class PlainEstimate:
     ci_high: float | None
 
     @classmethod
-    def of(cls, found: DomainEstimate) -> PlainEstimate:
+    def of(cls, found: DomainEstimate | AgreementFigure | CorrectedEstimate) -> PlainEstimate:
+        """The estimate of an engine."""
         return cls(found.value, found.error, found.low, found.high)
 
     @property
@@ -87,6 +90,71 @@ class PlainEstimate:
     def margin(self) -> float | None:
         """Half the width of the interval."""
         return None if self.width is None else self.width / 2
+
+
+@dataclass(frozen=True)
+class JudgeCoefficient:
+    """The coefficient λ of a judge's column."""
+
+    column: str
+    stratum: Annotated[
+        dict[str, Any] | None, Help("The stratum that it is of; null for all rows of the group.")
+    ]
+    coefficient: Annotated[float, Help("0 where the judge isn't used.")]
+
+
+@dataclass(frozen=True)
+class JudgeAlone:
+    """The figure of a judge's column over the whole table, and how far it is off.
+
+    The bias is the judge's figure less that of both; the table's own has no error, so the interval
+    is that of both.
+    """
+
+    column: str
+    estimate: Annotated[float | None, Help("Of the table's rows with a value of the column.")]
+    bias: float | None
+    bias_low: float | None
+    bias_high: float | None
+
+
+@dataclass(frozen=True)
+class JudgeFigures:
+    """The figures of people, of a judge and of both, for one figure and group."""
+
+    people_alone: PlainEstimate
+    judge_alone: Annotated[list[JudgeAlone], Help("Of each column.")]
+    both: PlainEstimate
+    coefficients: list[JudgeCoefficient]
+    correlation: Annotated[
+        float | None,
+        Help(
+            "Of people's estimate and the judge's by the design; of several columns the multiple."
+        ),
+    ]
+    n_eff: Annotated[float | None, Help("Labels that people alone need for the precision of both.")]
+
+    @property
+    def is_used(self) -> bool:
+        """Whether any coefficient isn't 0."""
+        return any(each.coefficient for each in self.coefficients)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CorrectedFigure(PlainEstimate):
+    """A figure of answers that second readings correct; without an estimate the note says why."""
+
+    df: Annotated[int, Help("Degrees of freedom of both phases.")]
+    first_answers: Annotated[
+        float | None, Help("The figure of the first answers alone, without decisions.")
+    ]
+    correction: Annotated[
+        float | None, Help("What the second readings add to the figure of the first answers.")
+    ]
+    correction_standard_error: float | None
+    second_readings: Annotated[int, Help("Rows of the group with a resolved second reading.")]
+    differing: Annotated[int, Help("Those whose resolved answer gives another value.")]
+    note: Annotated[str, Help("What the interval contains and assumes.")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +181,13 @@ class FigureEstimate(AtConfidence, PlainEstimate, GroupFigure):
     ] = None
     uncalibrated: Annotated[
         PlainEstimate | None, Help("The figure without `calibrate`, if that was given.")
+    ] = None
+    corrected: Annotated[
+        CorrectedFigure | None,
+        Help("The figure with the readers' errors in its interval, if answers were read twice."),
+    ] = None
+    judge: Annotated[
+        JudgeFigures | None, Help("People alone, the judge alone and both, by `calibrate` judge.")
     ] = None
 
     @property

@@ -14,8 +14,9 @@ from typing import Annotated
 import numpy as np
 
 from application.access import Caller, RowSource
-from application.estimation.estimates import SampledValues, sampled_values, settings_of
+from application.estimation.estimates import sampled_values, settings_of
 from application.estimation.figures import GroupFigure, PlainEstimate
+from application.estimation.sample_rows import SampledValues
 from application.schedules.registering import readable_schedule
 from contract.answers import AtConfidence
 from contract.declarations import Help, declared

@@ -336,6 +336,7 @@ class Sample(RowsJob):
         by: Columns = (),
         filters: Filter | None = None,
         values: int | UploadedValues | None = None,
+        judge: Columns = (),
         **options: Unpack[EstimateOptions],
     ) -> Estimates:
         """Estimate figures of the population.
@@ -355,6 +356,10 @@ class Sample(RowsJob):
             Only rows that match a filter.
         values : UploadedValues or int
             What :meth:`upload_values` returned, or its number: estimate its columns.
+        judge : str or sequence of str
+            Columns with the opinions of a model or a rule, which needn't be right: short for
+            ``calibrate={"method": "judge", "columns": [...]}``. Each estimate then has ``judge``:
+            people alone, the judge alone and both.
         **options
             The other fields of the request, such as ``confidence``, ``calibrate`` (whose
             ``totals`` may be a mapping or a frame), ``nonresponse`` and ``true_values``;
@@ -363,13 +368,19 @@ class Sample(RowsJob):
         Examples
         --------
         >>> sample.estimate("total", "amount", by="region")  # doctest: +SKIP
+        >>> sample.estimate("mean", "is_bad", judge="judged_bad")  # doctest: +SKIP
         """
         figures = [dict(each) for each in statistics]
         if statistic is not None:
             named = given(statistic=statistic, column=column, denominator=denominator, q=q)
             figures.append(named if value is ... else {**named, "value": value})
+        weighting = with_known_totals(options)
+        if judge:
+            if "calibrate" in weighting:
+                raise JobsvcError("`judge` can't be combined with `calibrate`.", "invalid_argument")
+            weighting["calibrate"] = {"method": "judge", "columns": listed(judge)}
         body = given(
-            **with_known_totals(options),
+            **weighting,
             statistics=figures,
             by=listed(by) or None,
             filters=None if filters is None else filter_body(filters),
@@ -510,6 +521,26 @@ class Sample(RowsJob):
         """
         body = given(tolerable=tolerable, kind=kind, **options)
         return Evaluation(self._computed("evaluation", body))
+
+    @keywords()
+    def agreement(self, *, confidence: Number | None = None) -> dict[str, Any]:
+        """Return how far the two readings of the sample's rows agree.
+
+        Each of ``questions`` has the ``share`` of equal answers, Cohen's ``kappa`` and
+        Krippendorff's ``alpha`` with their limits, and a ``table`` of who said what.
+
+        Parameters
+        ----------
+        confidence : float or str
+            By default 0.95.
+        """
+        query = given(confidence=None if confidence is None else exact_text(confidence))
+        return self._transport.json("GET", f"{self._path()}/agreement", query=query)
+
+    @keywords()
+    def differing_readings(self) -> list[dict[str, Any]]:
+        """Return the rows whose two readings differ, with both answers and the decision."""
+        return self._transport.pages(f"{self._path()}/agreement/differences", "rows")
 
     @keywords()
     def findings(self) -> list[dict[str, Any]]:

@@ -83,6 +83,11 @@ class Estimate:
         return self.data["confidence"]  # type: ignore[no-any-return]
 
     @property
+    def judge(self) -> dict[str, Any] | None:
+        """People alone, the judge alone with its bias, and both; None without a judge."""
+        return self.data.get("judge")
+
+    @property
     def title(self) -> str:
         """The name of the figure, such as ``Total of amount``."""
         return _title(self.statistic, self.column, self.value, self.data)

@@ -17,17 +17,30 @@ from application.estimation.backtest import KnownFigure, backtest_of
 from application.estimation.contrasts import ContrastEstimate
 from application.estimation.estimates import EstimatesAnswer, estimates_of
 from application.estimation.estimates_sheet import (
+    CORRECTED,
+    JUDGED,
     MARGIN_DIGITS,
+    coefficients_text,
     contrast_figure,
     contrast_name,
     contrasts_table,
+    corrected_table,
     estimates_section,
     estimates_table,
     figure,
+    group_names,
+    has_corrected,
+    judge_picture,
+    judge_table,
     side_name,
     truth_judgement,
 )
-from application.estimation.figures import FigureEstimate, PlainEstimate
+from application.estimation.figures import (
+    CorrectedFigure,
+    FigureEstimate,
+    JudgeFigures,
+    PlainEstimate,
+)
 from application.estimation.known_totals import census_of
 from application.estimation.more_rows import PrecisionGoal, more_rows
 from application.estimation.uploaded_values import uploads_of
@@ -95,7 +108,7 @@ VIEWS = {
 }
 BY_ITSELF = ("confidence", "book_column", "true_values")
 """Fields of the request that the page shows in a way of its own."""
-OTHER_CELLS = ("group", "uncalibrated")
+OTHER_CELLS = ("group", "uncalibrated", "corrected", "judge")
 """Fields of an estimate that a line of a file has in a way of its own."""
 CONTRAST_SIDE = ("name", "estimate", "standard_error", "ci_low", "ci_high", "n")
 """Columns of either figure in a file of contrasts."""
@@ -153,6 +166,7 @@ def _figures(found: JobRecord) -> Values:
         "answer": answer,
         "single": _texts(estimates[0]) if len(estimates) == 1 and not chosen["by"] else None,
         "table": estimates_table(answer, "Estimates"),
+        "corrected": corrected_table(answer, CORRECTED) if has_corrected(answer) else None,
         "title": figure_title(chosen),
         "assumptions": answer.notes[len(answer.warnings) :],
         "few_degrees": any(each.df < MINIMUM_DEGREES for each in estimates),
@@ -163,6 +177,8 @@ def _figures(found: JobRecord) -> Values:
         "design_links": _design_links(answer.design.method),
         **_needed(found, chosen),
         "known_totals": known_totals_table(answer.calibration),
+        "judge_picture": judge_picture(answer, figure_title(chosen)),
+        "judge_table": judge_table(answer, JUDGED),
         "response": response_table(answer.nonresponse),
         **_contrasts(answer),
     }
@@ -219,11 +235,6 @@ def _contrasts(answer: EstimatesAnswer) -> Values:
             ),
         ),
     }
-
-
-def group_names(group: Mapping[str, Any]) -> list[str]:
-    """The values of a group as texts."""
-    return ["Missing" if part is None else str(part) for part in group.values()]
 
 
 def _backtest(found: JobRecord) -> Values:
@@ -342,14 +353,32 @@ def estimates_file(job_id: str) -> AnyResponse:
     names = [own.name for own in answer_fields(FigureEstimate) if own.name not in OTHER_CELLS]
     is_weighted = answer.calibration is not None or answer.nonresponse is not None
     plain = [own.name for own in answer_fields(PlainEstimate)] if is_weighted else []
+    of_readers = [own.name for own in answer_fields(CorrectedFigure)]
+    of_readers = of_readers if has_corrected(answer) else []
     headings = [*groups, *names, *(f"uncalibrated_{name}" for name in plain)]
+    headings += [f"corrected_{name}" for name in of_readers]
+    headings += judge_cells(estimates[0].judge) if estimates else ()
     lines.writerow(map(_safe, headings))
     for each in estimates:
         cells = [*each.group.values(), *(getattr(each, name) for name in names)]
         cells += [getattr(each.uncalibrated, name) for name in plain]
+        cells += [getattr(each.corrected, name, None) for name in of_readers]
+        cells += judge_cells(each.judge).values()
         lines.writerow(map(_safe, cells))
     content = codecs.BOM_UTF8 + text.getvalue().encode()
     return _file(content, "text/csv", f"estimates-{found.id[:8]}.csv")
+
+
+def judge_cells(found: JudgeFigures | None) -> dict[str, Any]:
+    """The cells of a judge by their headings, whose people alone are ``uncalibrated``."""
+    if found is None:
+        return {}
+    cells: dict[str, Any] = {"correlation": found.correlation, "n_eff": found.n_eff}
+    for alone in found.judge_alone:
+        for name in ("estimate", "bias", "bias_low", "bias_high"):
+            cells[f"judge_{alone.column}_{name}"] = getattr(alone, name)
+        cells[f"judge_{alone.column}_coefficients"] = coefficients_text(found, alone.column)
+    return cells
 
 
 def _contrasts_file(found: JobRecord, answer: EstimatesAnswer) -> AnyResponse:
