@@ -12,6 +12,17 @@ GoalInterval = Literal["t", "wilson"]
 GoalKind = Literal["margin", "relative_margin", "cv"]
 ContrastMeasure = Literal["difference", "ratio"]
 ChangeRule = Literal["common_rows", "no_common_rows", "shared_numbers", "independent", "bound"]
+ClassificationFigure = Literal[
+    "prevalence",
+    "flagged_share",
+    "precision",
+    "recall",
+    "f1",
+    "specificity",
+    "accuracy",
+    "elusion",
+    "missed_rows",
+]
 Lonely = Literal["fail", "adjust", "average"]
 Systematic = Literal["sd1", "sd2", "random"]
 CalibrationMethod = Literal["difference", "ratio", "regression", "poststratify", "rake", "judge"]
@@ -181,6 +192,17 @@ STATISTICS: Mapping[StatisticName, str] = {
     "count": "Number of rows",
     "ratio": "Ratio of two totals",
     "quantile": "Quantile",
+}
+CLASSIFICATION_FIGURES: Mapping[ClassificationFigure, str] = {
+    "prevalence": "Prevalence",
+    "flagged_share": "Flagged share",
+    "precision": "Precision",
+    "recall": "Recall",
+    "f1": "F1",
+    "specificity": "Specificity",
+    "accuracy": "Accuracy",
+    "elusion": "Elusion",
+    "missed_rows": "Missed rows",
 }
 POOLINGS: Mapping[Pooling, str] = {
     "average": "Average of the runs",

@@ -15,6 +15,7 @@ from contract.fields import (
     Items,
     Kind,
     Number,
+    Scalar,
     Text,
     ValuesKind,
     Written,
@@ -27,7 +28,12 @@ TYPED: tuple[type[Kind], ...] = (Choice, Count, Flag, Number, Text, Written)
 
 An element of a list of columns, or of a source of values, is made where it is named.
 """
-SOURCES = {"table": "The table", "latest": "Latest upload", "findings": "Findings"}
+SOURCES = {
+    "table": "The table",
+    "latest": "Latest upload",
+    "findings": "Findings",
+    "answers": "Answers",
+}
 """Titles of sources of values; an upload is named by its number."""
 
 
@@ -136,7 +142,7 @@ def _read(kind: Kind, text: str) -> Any:
     match kind:
         case Flag():
             return True
-        case Items(Text(), most):
+        case Items(Text() | Scalar(), most):
             names = tuple(listed_names(text))
             if len(names) > most:
                 raise InvalidRequest("At most {most} columns.", most=most)

@@ -60,6 +60,7 @@ from application.samples.facts import population_note
 from contract.answers import AtConfidence
 from contract.declarations import Help
 from contract.fields import NOT_GIVEN
+from contract.requests.classification import ClassificationRequest
 from contract.requests.estimate import (
     BetweenRequest,
     CalibrateRequest,
@@ -661,7 +662,7 @@ def _with_true_values(
     ]
 
 
-def settings_of(request: EstimatesRequest) -> EstimateSettings:
+def settings_of(request: EstimatesRequest | ClassificationRequest) -> EstimateSettings:
     """The settings of a request."""
     return EstimateSettings(
         request.confidence,

@@ -26,6 +26,7 @@ from jobsvc_client.draws import Filter, filter_body
 from jobsvc_client.errors import JobFailed, JobsvcError
 from jobsvc_client.fields import (
     ChangeOptions,
+    ClassificationOptions,
     EstimateOptions,
     EvaluationOptions,
     RowsOptions,
@@ -42,7 +43,14 @@ from jobsvc_client.frames import (
     write_file,
 )
 from jobsvc_client.progress import progress_bar
-from jobsvc_client.results import Changes, Estimates, Evaluation, UploadedValues, groups_table
+from jobsvc_client.results import (
+    Changes,
+    ClassificationResult,
+    Estimates,
+    Evaluation,
+    UploadedValues,
+    groups_table,
+)
 from jobsvc_client.transport import PAGE, Transport
 
 if TYPE_CHECKING:
@@ -387,6 +395,51 @@ class Sample(RowsJob):
             values=_number_of(values),
         )
         return Estimates(self._computed("estimates", body))
+
+    @keywords(ClassificationOptions)
+    def classification(
+        self,
+        truth: str,
+        flagged: str,
+        *,
+        by: Columns = (),
+        filters: Filter | None = None,
+        values: int | str | UploadedValues | None = None,
+        **options: Unpack[ClassificationOptions],
+    ) -> ClassificationResult:
+        """Estimate precision, recall and missed rows of a model or rule.
+
+        Parameters
+        ----------
+        truth : str
+            The column with the truth: true or false, 0 or 1, or a class.
+        flagged : str
+            The column of the model: true or false, 0 or 1, a number with a ``threshold``, or a
+            class.
+        by : str or sequence of str
+            Columns of groups.
+        filters : str or mapping
+            Only rows that match a filter.
+        values : int, str or UploadedValues
+            ``findings``, ``latest`` or the number of an upload; for what :meth:`upload_values`
+            returned, its number.
+        **options
+            The other fields of the request, such as ``threshold``, ``positive``,
+            ``amount_column`` and ``confidence``; docs/CLASSIFICATION.md.
+
+        Examples
+        --------
+        >>> sample.classification(truth="is_bad", flagged="judge")  # doctest: +SKIP
+        """
+        body = given(
+            **options,
+            truth=truth,
+            flagged=flagged,
+            by=listed(by) or None,
+            filters=None if filters is None else filter_body(filters),
+            values=_number_of(values),
+        )
+        return ClassificationResult(self._computed("classification", body))
 
     @keywords(ChangeOptions)
     def change(

@@ -358,15 +358,15 @@ def estimates_file(job_id: str) -> AnyResponse:
     headings = [*groups, *names, *(f"uncalibrated_{name}" for name in plain)]
     headings += [f"corrected_{name}" for name in of_readers]
     headings += judge_cells(estimates[0].judge) if estimates else ()
-    lines.writerow(map(_safe, headings))
+    lines.writerow(map(cell_for_file, headings))
     for each in estimates:
         cells = [*each.group.values(), *(getattr(each, name) for name in names)]
         cells += [getattr(each.uncalibrated, name) for name in plain]
         cells += [getattr(each.corrected, name, None) for name in of_readers]
         cells += judge_cells(each.judge).values()
-        lines.writerow(map(_safe, cells))
+        lines.writerow(map(cell_for_file, cells))
     content = codecs.BOM_UTF8 + text.getvalue().encode()
-    return _file(content, "text/csv", f"estimates-{found.id[:8]}.csv")
+    return file_of(content, "text/csv", f"estimates-{found.id[:8]}.csv")
 
 
 def judge_cells(found: JudgeFigures | None) -> dict[str, Any]:
@@ -392,15 +392,15 @@ def _contrasts_file(found: JobRecord, answer: EstimatesAnswer) -> AnyResponse:
     ]
     sides = [f"{side}_{name}" for side in ("first", "second") for name in CONTRAST_SIDE]
     groups = list(answer.contrasts[0].group) if answer.contrasts else []
-    lines.writerow(map(_safe, [*groups, *sides, *names]))
+    lines.writerow(map(cell_for_file, [*groups, *sides, *names]))
     for each in answer.contrasts:
         cells = [*each.group.values()]
         cells += [
             getattr(side, name) for side in (each.first, each.second) for name in CONTRAST_SIDE
         ]
-        lines.writerow(map(_safe, [*cells, *(getattr(each, name) for name in names)]))
+        lines.writerow(map(cell_for_file, [*cells, *(getattr(each, name) for name in names)]))
     content = codecs.BOM_UTF8 + text.getvalue().encode()
-    return _file(content, "text/csv", f"contrasts-{found.id[:8]}.csv")
+    return file_of(content, "text/csv", f"contrasts-{found.id[:8]}.csv")
 
 
 @blueprint.get("/jobs/<job_id>/estimates.xlsx")
@@ -410,7 +410,7 @@ def estimates_sheet(job_id: str) -> AnyResponse:
     found, answer, chosen = _downloaded(job_id)
     content = io.BytesIO()
     write_sections([estimates_section(answer, figure_title(chosen))], content)
-    return _file(content.getvalue(), MEDIA_TYPES["xlsx"], f"estimates-{found.id[:8]}.xlsx")
+    return file_of(content.getvalue(), MEDIA_TYPES["xlsx"], f"estimates-{found.id[:8]}.xlsx")
 
 
 def _downloaded(job_id: str) -> tuple[JobRecord, EstimatesAnswer, Values]:
@@ -430,7 +430,8 @@ def _downloaded(job_id: str) -> tuple[JobRecord, EstimatesAnswer, Values]:
     return found, answer, chosen
 
 
-def _file(content: bytes, kind: str, name: str) -> AnyResponse:
+def file_of(content: bytes, kind: str, name: str) -> AnyResponse:
+    """The response that saves a file under a name."""
     headers = {
         "Content-Disposition": f'attachment; filename="{name}"',
         "Cache-Control": "no-store",
@@ -438,7 +439,8 @@ def _file(content: bytes, kind: str, name: str) -> AnyResponse:
     return Response(content, mimetype=kind, headers=headers)
 
 
-def _safe(cell: Any) -> Any:
+def cell_for_file(cell: Any) -> Any:
+    """A cell of a CSV file, which no spreadsheet runs as a formula."""
     return formula_safe(cell) if isinstance(cell, str) else cell
 
 
