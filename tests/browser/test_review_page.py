@@ -197,11 +197,19 @@ def test_two_people_label_texts_and_a_third_decides(
     expect(page.get_by_text("7 decided")).to_be_visible()
     rows = server.rows(job, limit=TEXTS)
     bad = sum("I don't know" in row["conversation"] for row in rows)
-    page.get_by_role("link", name="Estimate", exact=True).click()
+    kappa = client.get(f"/api/sampling/jobs/{job}/agreement").json()["questions"][0]["kappa"]
+    agreement = page.get_by_role("region", name="Agreement", exact=True)
+    expect(agreement).to_contain_text(f"{kappa['estimate']:.3f}")
+    page.get_by_role("link", name="Evaluate a model").click()
     actions += 1
-    expect(page.locator("main")).to_contain_text(f"{100 * bad / TEXTS:.2f} %")
     print(f"{actions} actions besides labels")
     assert actions <= MOST_ACTIONS
+    figures = page.get_by_role("region", name="Figures", exact=True).get_by_role("table").first
+    for name in ("Prevalence", "Precision", "Recall"):
+        expect(figures).to_contain_text(name)
+    page.get_by_role("link", name="Labels").click()
+    page.get_by_role("link", name="Estimate", exact=True).click()
+    expect(page.locator("main")).to_contain_text(f"{100 * bad / TEXTS:.2f} %")
 
 
 def queue_of(page: Page, server: LiveServer, job: str, query: str = "") -> Desk:
