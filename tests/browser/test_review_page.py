@@ -7,9 +7,11 @@ from statistics import median, quantiles
 from typing import Any
 
 import httpx
+import pytest
 from playwright.sync_api import Page, Response, expect
 
-from tests.browser.conftest import OpenPage
+from tests.browser.axe import violations
+from tests.browser.conftest import OpenPage, sign_in
 from tests.browser.test_ended_sessions import (
     expired,
     no_longer_says_so,
@@ -22,6 +24,7 @@ from tests.support.live_server import PASSWORD, LiveServer
 from tests.support.reviewed_texts import (
     PLANTED,
     QUESTION,
+    answer_rows,
     asked,
     drawn,
     next_row,
@@ -450,3 +453,33 @@ def test_empty_texts_and_nulls_are_named(analyst: Analyst, server: LiveServer) -
         desk.press("n")
     assert sum("NULL" in one for one in seen) == 1
     assert sum("empty" in one.lower() for one in seen) == 1
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_review_pages_are_accessible(server: LiveServer, open_page: OpenPage, scheme: str) -> None:
+    client, user = server.new_user()
+    other, reviewer_user = server.new_user("viewer")
+    jobs = {name: sample_of_texts(server, client, 4) for name in ("new", "several", "twice")}
+    asked(client, jobs["several"], questions=TYPES)
+    names = [reviewer_user["soeid"]]
+    asked(client, jobs["twice"], second_readings=1, reviewers=names)
+    answer_rows(client, jobs["twice"], 4)
+    answer_rows(other, jobs["twice"], 4, lies=2)
+    page = open_page(color_scheme=scheme)
+    sign_in(page, server.url, user["soeid"])
+    for path in (
+        f"/jobs/{jobs['new']}?tab=labels",
+        f"/jobs/{jobs['twice']}?tab=labels",
+        f"/review/{jobs['several']}",
+        f"/review/{jobs['twice']}",
+        f"/review/{jobs['new']}",
+        "/review",
+        "/",
+    ):
+        page.goto(f"{server.url}{path}")
+        if path.startswith("/review/"):
+            Desk(page).wait_for_row()
+        assert violations(page) == [], path
+        page.set_viewport_size({"width": 380, "height": 760})
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+        page.set_viewport_size({"width": 1280, "height": 800})
