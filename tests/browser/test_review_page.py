@@ -368,6 +368,37 @@ def test_a_row_that_another_person_answered_is_left(analyst: Analyst, server: Li
     assert [entry["answers"] for entry in entries(client, job)] == [{"is_bad": False}]
 
 
+def test_a_reservation_is_renewed_until_the_row_is_lost(
+    analyst: Analyst, server: LiveServer
+) -> None:
+    page, client = analyst
+    job = sample_of_texts(server, client)
+    asked(client, job)
+    page.clock.install()
+    desk = queue_of(page, server, job)
+    text = desk.text
+    later = "**/review-queue/next"
+    with page.expect_response(later):
+        page.clock.fast_forward("05:00")
+    assert (page.locator("#problem").is_visible(), desk.text) == (False, text)
+    with server.service.database.write() as tx:
+        tx.execute("DELETE FROM reservations")
+    row = next_row(server.admin, job)
+    assert row is not None
+    page.keyboard.press("Shift")  # the user is still here
+    with page.expect_response(later):
+        page.clock.fast_forward("05:00")
+    expect(page.locator("#problem")).to_contain_text("another person has this row now")
+    page.keyboard.press("Enter")
+    expect(page.locator("#problem")).to_be_hidden()
+    assert desk.text != text
+    page.clock.fast_forward("12:00")
+    asked_again = []
+    page.on("request", lambda request: asked_again.append(request.url))
+    page.clock.fast_forward("05:00")
+    assert not any("review-queue" in url for url in asked_again)
+
+
 def test_findings_of_an_audit_are_entered_in_the_queue(
     analyst: Analyst, server: LiveServer
 ) -> None:
