@@ -29,7 +29,7 @@ from application.audit.entry_list import (
 )
 from application.audit.findings import (
     checked_finding,
-    require_entries,
+    require_findings,
     row_replaced,
 )
 from application.audit.stages import rows_to_examine
@@ -182,7 +182,7 @@ def preview_file(service: Service, job: JobRecord, given: RowFile) -> FindingsFi
     with service.database.read() as tx:
         planned = _plan(tx, service, job, read)
         try:
-            require_entries(tx, job)
+            require_findings(tx, job)
             _require_no_refusal(planned)
             problem = None
         except DomainError as error:
@@ -203,10 +203,10 @@ def enter_file(by: Caller, job: JobRecord, given: RowFile) -> tuple[list[int], F
     by.dataset(job.dataset_id, "write")
     read = _read(by.service, job, given)
     with by.service.database.read() as tx:  # other writers don't wait for a file that is refused
-        require_entries(tx, job)
+        require_findings(tx, job)
         _require_no_refusal(_plan(tx, by.service, job, read))
     with by.writing() as tx:
-        require_entries(tx, job)
+        require_findings(tx, job)
         planned = _plan(tx, by.service, job, read)
         _require_no_refusal(planned)
         new = [
