@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from math import isfinite
 from typing import Annotated, Any, Literal
 
@@ -29,7 +29,9 @@ from contract.requests.classification import ClassificationRequest
 from contract.words import CLASSIFICATION_FIGURES, ClassificationFigure
 from domain_errors import choices_sentence, counted
 from estimation_engine import (
+    Design,
     DomainEstimate,
+    EstimateSettings,
     InvalidEstimate,
     Statistic,
     TooManyGroups,
@@ -216,15 +218,7 @@ def classification_of(
         )
     settings, judged = settings_of(request), asked.judged(read)
     known, why = _known_flags(service, rows, asked, read)
-    if asked.labels:
-        several = classify_classes(design, judged, read.domains, settings, known)
-        groups = [
-            _group_of_classes(key, each, asked.labels)
-            for key, each in zip(read.keys, several, strict=True)
-        ]
-    else:
-        found = classify(design, judged[0], read.domains, settings, known[0] if known else None)
-        groups = [_group(key, each) for key, each in zip(read.keys, found, strict=True)]
+    groups = _groups(design, asked, read, judged, settings, known)
     noted = [*_noted_amounts(request, groups)]
     warnings = [
         *_few_notes(groups),
@@ -255,6 +249,25 @@ def classification_of(
             *filter(None, [population_note(job.run_parameters)]),
         ],
     )
+
+
+def _groups(
+    design: Design,
+    asked: _Asked,
+    read: ReadSample,
+    judged: list[JudgedRows],
+    settings: EstimateSettings,
+    known: list[KnownFlags] | None,
+) -> list[ClassifiedGroup]:
+    """The figures of each group, of one flag or of several classes."""
+    if asked.labels:
+        several = classify_classes(design, judged, read.domains, settings, known)
+        return [
+            _group_of_classes(key, each, asked.labels)
+            for key, each in zip(read.keys, several, strict=True)
+        ]
+    found = classify(design, judged[0], read.domains, settings, known[0] if known else None)
+    return [_group(key, each) for key, each in zip(read.keys, found, strict=True)]
 
 
 def _asked(service: Service, rows: OpenedSample, request: ClassificationRequest) -> _Asked:
@@ -416,7 +429,7 @@ class _Reader:
             )
         if not isfinite(self.request.threshold or 0.0):
             raise InvalidEstimate("A threshold is a finite number.", loc=("threshold",))
-        if column.data_type.is_float and self._count(column, "isnan({name})"):
+        if column.data_type.is_float and self._count(column, lambda name: f"isnan({name})"):
             raise InvalidEstimate(
                 'The column "{column}" has NaN, which is neither below nor above a threshold: '
                 "leave these rows out with `filters`.",
@@ -426,7 +439,7 @@ class _Reader:
 
     def _require_flags(self, side: Side, column: Column) -> None:
         """Refuse a number that is a score, and not 0 or 1."""
-        if not self._count(column, "NOT ({name} IN (0, 1))"):
+        if not self._count(column, lambda name: f"NOT ({name} IN (0, 1))"):
             return
         if side == "flagged":
             raise InvalidEstimate(
@@ -442,9 +455,9 @@ class _Reader:
             loc=(side,),
         )
 
-    def _count(self, column: Column, condition: str) -> int:
+    def _count(self, column: Column, condition: Callable[[str], str]) -> int:
         """The rows of the sample, and of the table if that has the column, with a condition."""
-        sql = condition.format(name=f"f.{quote_identifier(column.name)}")
+        sql = condition(f"f.{quote_identifier(column.name)}")
         relation, params = self.rows.relation
         with self.service.parquet.cursor(self.rows.sample) as cursor:
             row = cursor.execute(
