@@ -399,6 +399,20 @@ def test_a_reservation_is_renewed_until_the_row_is_lost(
     assert not any("review-queue" in url for url in asked_again)
 
 
+def test_submitted_answers_can_not_be_changed(analyst: Analyst, server: LiveServer) -> None:
+    page, client = analyst
+    job = sample_of_texts(server, client)
+    asked(client, job)
+    answer_rows(client, job, 3)
+    step = {"action": "submitted"}
+    assert client.post(f"/api/sampling/jobs/{job}/review", json=step).status_code == 200
+    page.goto(f"{server.url}/review/{job}")
+    expect(page.locator("#problem")).to_contain_text("submitted for review")
+    expect(page.locator("#reviewing")).to_be_hidden()
+    page.goto(f"{server.url}/review")
+    expect(page.get_by_role("link", name="Read rows")).to_have_count(0)
+
+
 def test_findings_of_an_audit_are_entered_in_the_queue(
     analyst: Analyst, server: LiveServer
 ) -> None:

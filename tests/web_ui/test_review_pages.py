@@ -75,6 +75,8 @@ def test_own_questions_hide_the_tab_findings(owner: Reader, job: str) -> None:
     asked(owner.api, job)
     page = owner.page(f"/jobs/{job}", tab="labels")
     assert "tab=findings" not in page
+    for kind in ("csv", "xlsx", "jsonl"):
+        assert f"/answers?format={kind}" in page
     for text in ("Is the answer bad?", "0 of 6 rows answered", "Change the questions", *HIDDEN):
         assert text in unescape(owner.text(f"/jobs/{job}", tab="labels"))
 

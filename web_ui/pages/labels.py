@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import urlencode
 
 from flask import request
@@ -23,7 +23,7 @@ from application.review.reviewers import reviewers_of
 from application.table_views import view_page
 from contract.requests.agreement import AgreementRequest
 from contract.requests.reviewing import QuestionRequest
-from contract.words import OUTCOMES, QUESTION_TYPES, READINGS, REVIEW_STATES
+from contract.words import OUTCOMES, QUESTION_TYPES, READINGS, REVIEW_STATES, AnswersFile
 from domain_errors import DomainError
 from lazy_dataclasses import dataclass
 from presentation.content import Section
@@ -44,6 +44,12 @@ UNANSWERED = {**OUTCOMES, "not_examinable": "Can’t be judged"}
 """The outcomes of rows with questions of their own."""
 OF_A_JUDGE = re.compile(r"(?i)(^|_)(judge|score|pred|prob|flag|verdict|classifier|confidence)")
 """Names of columns that the form proposes to hide."""
+FILE_TITLES = {
+    "csv": "CSV",
+    "xlsx": "Excel workbook",
+    "jsonl": "JSON Lines",
+    "label_studio": "Label Studio",
+}
 FILTERS = {
     "": "All rows",
     "open": "Open",
@@ -124,6 +130,7 @@ def _answers(found: JobRecord, readings: Readings) -> Values:
     audit_sample(found, "answers")
     return {
         "filters": FILTERS,
+        "files": {kind: FILE_TITLES.get(kind, kind) for kind in get_args(AnswersFile)},
         "chosen": chosen,
         "page": {"offset": offset, "limit": ROWS_PER_PAGE, "total": len(ids)},
         "rows": [readings.of(row_id) for row_id in shown],
