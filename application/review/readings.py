@@ -82,7 +82,8 @@ class Readings:
 
 def readings_in(tx: Transaction, service: Service, job: JobRecord) -> Readings:
     """Read the rows of a sample that are to be answered, and their readings."""
-    state = state_of(tx, job)
+    by_row = newest_readings(tx, job.id)
+    state = state_of(tx, job, by_row)
     drawn = list(drawn_row_ids(service, job))
     is_audit = not state.questions.questions
     if is_audit:
@@ -97,7 +98,7 @@ def readings_in(tx: Transaction, service: Service, job: JobRecord) -> Readings:
         frozenset(state.examined_id(row_id) for row_id in due),
         asked_questions(state.questions, state.attributes),
         is_audit,
-        newest_readings(tx, job.id),
+        by_row,
         state,
     )
 
