@@ -71,7 +71,7 @@ class LimitedFigure:
 
 
 @dataclass(frozen=True)
-class Cell:
+class CountedCell:
     """A cell of the table of truth and flag: its sampled rows, and those of the population."""
 
     rows: int
@@ -86,7 +86,7 @@ class Classification:
     """
 
     figures: Mapping[ClassificationFigure, LimitedFigure]
-    cells: Mapping[tuple[bool, bool], Cell]
+    cells: Mapping[tuple[bool, bool], CountedCell]
     missed_amount: DomainEstimate | None
     rows: int
     unanswered: int
@@ -103,7 +103,7 @@ class ClassesOfDomain:
     accuracy: LimitedFigure
     averages: Mapping[ClassificationFigure, LimitedFigure]
     classes: Sequence[Classification]
-    counts: Sequence[Sequence[Cell]]
+    counts: Sequence[Sequence[CountedCell]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -511,7 +511,7 @@ def _of_domains(
         Classification(
             {name: each.at(at) for name, each in found.figures.items()},
             {
-                cell: Cell(int(cells[cell][at]), count.at(at))
+                cell: CountedCell(int(cells[cell][at]), count.at(at))
                 for cell, count in found.counts.items()
             },
             amounts[at],
@@ -581,7 +581,7 @@ def _average(side: _Sides, classes: Sequence[_Classified], name: ClassificationF
 
 def _class_counts(
     truth: _Sides, flags: Sequence[_Sides], known: Sequence[KnownFlags] | None
-) -> list[list[Cell]]:
+) -> list[list[CountedCell]]:
     """The rows of a true class by the class of the flag: by flag, then by domain."""
     counts = []
     for at, flag in enumerate(flags):
@@ -595,7 +595,7 @@ def _class_counts(
             side = _Sides(truth.design, judged, truth.domains, truth.settings)
             share, _ = side.shares_by_flag(known[at])
             found = _filled(share, known[at].flagged).times(known[at].flagged)
-        counts.append([Cell(int(n), found.at(place)) for place, n in enumerate(rows)])
+        counts.append([CountedCell(int(n), found.at(place)) for place, n in enumerate(rows)])
     return counts
 
 

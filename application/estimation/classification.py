@@ -40,9 +40,9 @@ from estimation_engine import (
     true_values,
 )
 from estimation_engine.classification import (
-    Cell,
     ClassesOfDomain,
     Classification,
+    CountedCell,
     JudgedRows,
     KnownFlags,
     LimitedFigure,
@@ -148,7 +148,7 @@ class ClassificationAnswer(AtConfidence):
 
 
 @dataclass(frozen=True)
-class _Reading:
+class _Positive:
     """How a column says yes: the condition over ``f``, and it in words."""
 
     condition: Statement
@@ -164,17 +164,17 @@ class _Asked:
     by: Sequence[Column]
     amount: Column | None
     filters: Filter | None
-    bad: Sequence[_Reading]
-    flagged: Sequence[_Reading]
+    bad: Sequence[_Positive]
+    flagged: Sequence[_Positive]
     labels: Sequence[str]
 
     def statistics(self) -> list[Statistic]:
         """What is read of each row: truth and flag of each class, and the amount."""
         sides = ((self.truth, self.bad), (self.flag, self.flagged))
         found = [
-            Statistic("proportion", column, condition=reading.condition)
-            for column, readings in sides
-            for reading in readings
+            Statistic("proportion", column, condition=positive.condition)
+            for column, positives in sides
+            for positive in positives
         ]
         return found if self.amount is None else [*found, Statistic("mean", self.amount)]
 
@@ -304,7 +304,7 @@ def _asked(service: Service, rows: OpenedSample, request: ClassificationRequest)
         *((("filters",), each.name) for each in (() if filters is None else filters.columns)),
     ]
     require_in_every_round(rows, named)
-    reader = _Reader(service, rows, request)
+    reader = _PositiveReader(service, rows, request)
     labels: list[str] = []
     if reader.compares_classes(truth, flag):
         labels = reader.labels(truth, flag)
@@ -313,7 +313,7 @@ def _asked(service: Service, rows: OpenedSample, request: ClassificationRequest)
             for column in (truth, flag)
         )
     else:
-        bad, flagged = [reader.reading("truth", truth)], [reader.reading("flagged", flag)]
+        bad, flagged = [reader.positive("truth", truth)], [reader.positive("flagged", flag)]
     if labels and amount is not None:
         raise InvalidEstimate(
             "Several classes have no missed amount: name the bad class in `positive`.",
@@ -322,7 +322,7 @@ def _asked(service: Service, rows: OpenedSample, request: ClassificationRequest)
     return _Asked(truth, flag, by, amount, filters, bad, flagged, labels)
 
 
-class _Reader:
+class _PositiveReader:
     """Reads a column as yes or no, and refuses one that can be read in two ways."""
 
     def __init__(
@@ -336,28 +336,28 @@ class _Reader:
         is_plain = not request.positive and not request.flagged_value and request.threshold is None
         return is_plain and truth.type == "VARCHAR" and flag.type == "VARCHAR"
 
-    def reading(self, side: Side, column: Column) -> _Reading:
+    def positive(self, side: Side, column: Column) -> _Positive:
         """The rows that are bad, or flagged."""
         given = self.request.positive if side == "truth" else self.request.flagged_value
         threshold = self.request.threshold if side == "flagged" else None
         name = f"f.{quote_identifier(column.name)}"
         if threshold is not None:
             self._require_threshold(column)
-            return _Reading(
+            return _Positive(
                 (f"{name} >= ?", [threshold]), f"{column.name} is {threshold:g} or more"
             )
         if given:
             return self.equal(column, given, (VALUES_OF[side],), is_known=True)
         if column.type == "BOOLEAN":
-            return _Reading((name, []), f"{column.name} is true")
+            return _Positive((name, []), f"{column.name} is true")
         if is_number(column):
             self._require_flags(side, column)
-            return _Reading((f"{name} = 1", []), f"{column.name} is 1")
+            return _Positive((f"{name} = 1", []), f"{column.name} is 1")
         raise self._ambiguous(side, column)
 
     def equal(
         self, column: Column, values: Sequence[Any], loc: tuple[str, ...], *, is_known: bool = False
-    ) -> _Reading:
+    ) -> _Positive:
         """The rows with one of some values; ``is_known`` if a row of the table must have each."""
         conditions = []
         for at, value in enumerate(values):
@@ -374,7 +374,7 @@ class _Reader:
         shown = " or ".join(
             str(value).lower() if isinstance(value, bool) else str(value) for value in values
         )
-        return _Reading(
+        return _Positive(
             (f"({sql})", [each for _, params in conditions for each in params]),
             f"{column.name} is {shown}",
         )
@@ -553,7 +553,7 @@ def _figure(name: ClassificationFigure, found: LimitedFigure) -> JudgedFigure:
     return JudgedFigure(**vars(_plain(found)), name=name, interval=found.interval)
 
 
-def _cell(truth: Any, flagged: Any, cell: Cell) -> JudgedCell:
+def _cell(truth: Any, flagged: Any, cell: CountedCell) -> JudgedCell:
     return JudgedCell(**vars(_plain(cell.count)), truth=truth, flagged=flagged, n=cell.rows)
 
 

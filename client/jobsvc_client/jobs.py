@@ -28,6 +28,7 @@ from jobsvc_client.errors import JobFailed, JobsvcError
 from jobsvc_client.fields import (
     ChangeOptions,
     ClassificationOptions,
+    ConfidenceOptions,
     EstimateOptions,
     EvaluationOptions,
     RowsOptions,
@@ -591,7 +592,7 @@ class Sample(RowsJob):
         return Evaluation(self._computed("evaluation", body))
 
     @keywords()
-    def agreement(self, *, confidence: Number | None = None) -> dict[str, Any]:
+    def agreement(self, **options: Unpack[ConfidenceOptions]) -> dict[str, Any]:
         """Return how far the two readings of the sample's rows agree.
 
         Each of ``questions`` has the ``share`` of equal answers, Cohen's ``kappa`` and
@@ -599,10 +600,13 @@ class Sample(RowsJob):
 
         Parameters
         ----------
-        confidence : float or str
-            By default 0.95.
+        **options
+            ``confidence``, by default 0.95.
         """
-        query = given(confidence=None if confidence is None else exact_text(confidence))
+        written = [
+            (name, each) for name, each in options.items() if isinstance(each, int | float | str)
+        ]
+        query = {name: exact_text(each) for name, each in written}
         return self._transport.json("GET", f"{self._path()}/agreement", query=query)
 
     @keywords()
