@@ -25,7 +25,6 @@ from command_line.output import (
     Columns,
     CommandFailed,
     Printed,
-    figure_text,
     print_items,
     print_line,
     table_of,
@@ -42,8 +41,8 @@ from contract.requests.automation import (
 )
 from contract.requests.estimate import StatisticRequest
 from contract.requests.pooling import ScheduleFiguresRequest
-from contract.words import POOLINGS
 from domain_errors import counted, render
+from presentation.terminal import block_lines
 
 ATTEMPT_S = 30.0
 """How long a test waits for the attempt."""
@@ -347,27 +346,11 @@ def list_runs(client: ApiClient, schedule_id: int, **page: Any) -> Any:
 
 
 def _print_figures(found: dict[str, Any]) -> None:
-    def interval(one: dict[str, Any]) -> str:
-        ends = [one["ci_low"], one["ci_high"]]
-        return "" if None in ends else f"{figure_text(ends[0], '')} to {figure_text(ends[1], '')}"
+    from application.schedules.figures_sheet import figure_title, figures_blocks  # loads engines
 
-    runs: Columns = {
-        "run": lambda one: one["name"] or one["job_id"][:8],
-        "population": "population",
-        "rows": "n",
-        "estimate": lambda one: figure_text(one["estimate"], ""),
-        "interval": interval,
-        "problem": "problem",
-    }
-    print_line(f"{found['figure'][0].upper()}{found['figure'][1:]}, by run:")
-    print_items(found["runs"], runs)
-    if (pooled := found["pooled"]) is not None:
-        print_line(
-            f"{POOLINGS[found['pooling']]}: {figure_text(pooled['estimate'], '')} "
-            f"({interval(pooled) or 'no interval'}), {counted(pooled['runs'], 'run')}."
-        )
-    for note in found["notes"]:
-        print_line(f"Note: {note}")
+    print_line(f"{figure_title(found)}, by run:")
+    for block in figures_blocks(found):
+        print_line("\n".join(block_lines(block)))
 
 
 @schedule.command("figures")

@@ -3,12 +3,15 @@
 Runs are pooled in one of two ways, and each names what it assumes. As *strata* their populations
 are parts of one population that have no row in common. Their *average* is the mean of the runs'
 figures: of what a run found on the average, whatever rows the populations share.
+
+The change from run to run is that of independent samples, as each run has seeds of its own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import inf, isfinite, sqrt
+from dataclasses import replace
+from math import hypot, inf, isfinite, sqrt
 from typing import Annotated
 
 import numpy as np
@@ -21,13 +24,13 @@ from contract.answers import AtConfidence
 from contract.declarations import Help, declared
 from contract.requests.estimate import EstimatesRequest, StatisticRequest
 from contract.requests.pooling import ScheduleFiguresRequest
-from contract.words import Pooling
+from contract.words import Pooling, StatisticName
 from domain_errors import DomainError, counted
 from estimation_engine import DomainEstimate, Domains, EstimateSettings, Values, estimate
 from estimation_engine.designs.pooled import pooled_design
 from estimation_engine.errors import InvalidEstimate
 from estimation_engine.intervals import Confidence as Level
-from estimation_engine.intervals import t_interval
+from estimation_engine.intervals import difference_interval, t_interval
 from lazy_dataclasses import dataclass
 from service.service import Service
 from service.tables.open_tables import SAMPLE, output_of, version_of
@@ -41,7 +44,7 @@ ROUNDING = 1e-9
 NO_ESTIMATE = PlainEstimate(None, None, None, None)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RunFigure(PlainEstimate):
     """The figure of a run's population; null with a ``problem``."""
 
@@ -52,6 +55,22 @@ class RunFigure(PlainEstimate):
     n: Annotated[int | None, Help("Sampled rows with a value.")]
     df: int | None
     problem: Annotated[str | None, Help("Why the run has no figure: it isn't pooled then.")]
+    drawn: Annotated[int | None, Help("Drawn rows; null unless `values` is `answers`.")] = None
+    answered: Annotated[
+        int | None, Help("Drawn rows with an answer, also that it can't be judged.")
+    ] = None
+    is_complete: Annotated[
+        bool | None,
+        Help(
+            "Whether each drawn row has its answer, second reading and decision; else preliminary."
+        ),
+    ] = None
+    since_last: Annotated[
+        PlainEstimate | None, Help("The change since the run before that has a figure.")
+    ] = None
+    since_first: Annotated[
+        PlainEstimate | None, Help("The change since the first of `runs` that has a figure.")
+    ] = None
 
 
 @dataclass(frozen=True)
@@ -70,6 +89,7 @@ class ScheduleFigures(AtConfidence):
     """A figure of each run of a schedule, and of all runs together."""
 
     schedule_id: int
+    statistic: StatisticName
     figure: Annotated[str, Help("The figure in words.")]
     pooling: Pooling
     runs: Annotated[list[RunFigure], Help("Oldest first.")]
@@ -147,7 +167,7 @@ def schedule_figures(
             continue
         caller.audit_view(RowSource(job.dataset_id, output_of(job), SAMPLE, job.id), "estimates")
         runs.append(_Run(job, sampled, found))
-        figures.append(runs[-1].figure())
+        figures.append(_with_changes(runs))
     if problem is not None and not runs:
         raise problem
     _require_known_value(caller, one, runs)
@@ -158,6 +178,7 @@ def schedule_figures(
             f"{counted(alike, 'run has', 'runs have')} a margin of 0, since the sampled rows are "
             "all alike. That doesn't show that the other rows are."
         )
+    notes += _change_notes(len(runs), request.confidence)
     without = len(figures) - len(runs)
     if without:
         notes.append(
@@ -168,12 +189,53 @@ def schedule_figures(
     return ScheduleFigures(
         request.confidence,
         schedule_id=schedule.id,
+        statistic=request.statistic,
         figure=GroupFigure.of_request(request, {}).figure_name,
         pooling=request.pooling,
         runs=figures,
         pooled=pooled,
         notes=notes,
     )
+
+
+def _with_changes(runs: Sequence[_Run]) -> RunFigure:
+    """The figure of the last run, with its changes since the run before and since the first."""
+    *before, run = runs
+    if not before:
+        return run.figure()
+    return replace(
+        run.figure(),
+        since_last=_change(before[-1].found, run.found),
+        since_first=_change(before[0].found, run.found),
+    )
+
+
+def _change(first: DomainEstimate, second: DomainEstimate) -> PlainEstimate | None:
+    """The change between independent samples: variances add up, and both intervals combine."""
+    if first.value is None or second.value is None:
+        return None
+    value = second.value - first.value
+    errors = (first.error, second.error)
+    error = None if None in errors else hypot(*(each or 0.0 for each in errors))
+    if first.low is None or first.high is None or second.low is None or second.high is None:
+        return PlainEstimate(value, error, None, None)
+    low, high = difference_interval(
+        first.value, (first.low, first.high), second.value, (second.low, second.high)
+    )
+    return PlainEstimate(value, error, low, high)
+
+
+def _change_notes(runs: int, confidence: float) -> list[str]:
+    """What the changes assume."""
+    if runs < 2:
+        return []
+    return [
+        "The change from run to run assumes independent samples: each run was drawn with a seed of "
+        "its own, so both variances add up. It is of the populations as they were, including rows "
+        "that came or went. Its interval combines both runs' intervals (Zou and Donner 2008).",
+        f"Each interval of a change is that of one comparison alone: of many, about "
+        f"{100 * (1 - confidence):.3g} % leave out 0 though nothing has changed.",
+    ]
 
 
 def _require_known_value(caller: Caller, one: EstimatesRequest, runs: Sequence[_Run]) -> None:
