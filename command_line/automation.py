@@ -274,7 +274,7 @@ def list_schedules(client: ApiClient, dataset: str) -> Any:
 @JOB
 @click.argument("name")
 @click.argument("cron")
-@with_request(ScheduleRequest)
+@with_request(ScheduleRequest, without=("questions",))
 @printed(_print_schedules)
 def add_schedule(client: ApiClient, **values: Any) -> Any:
     """Repeat the request of a draw or a profile, with new seeds on the newest data.
@@ -284,6 +284,7 @@ def add_schedule(client: ApiClient, **values: Any) -> Any:
     \b
     jobsvc schedule add 3f2b7a52 weekly "0 6 * * MON" --zone Europe/Berlin
     jobsvc schedule add 3f2b7a52 weekly "0 6 * * MON" --exclude-drawn-by document_no
+    jobsvc schedule add 3f2b7a52 weekly "0 6 * * MON" --same-questions
     jobsvc schedule add 3f2b7a52 nightly "0 3 * * *" --begin-with 917f045a \\
         --uri "s3://audit-lake/ledger/day={yesterday}/" --profile
     """
@@ -374,7 +375,7 @@ def show_figures(client: ApiClient, schedule_id: int, **chosen: Any) -> Any:
 
 @schedule.command("change")
 @SCHEDULE
-@with_request(ScheduleChangeRequest)
+@with_request(ScheduleChangeRequest, without=("questions",))
 @click.option("--exclude-nothing", is_flag=True, help="Let runs draw the rows of earlier runs.")
 @printed(_print_schedules)
 def change_schedule(

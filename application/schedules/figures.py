@@ -19,6 +19,7 @@ import numpy as np
 from application.access import Caller, RowSource
 from application.estimation.estimates import SampledValues, sampled_values, settings_of
 from application.estimation.figures import GroupFigure, PlainEstimate
+from application.review.readings import ReviewProgress, review_progress
 from application.schedules.registering import readable_schedule
 from contract.answers import AtConfidence
 from contract.declarations import Help, declared
@@ -41,6 +42,8 @@ from storage.versions.data_files import AttachedFile
 from storage.versions.manifests import get_commit
 
 ROUNDING = 1e-9
+UNANSWERED = "No row is answered yet."
+NO_VALUE = "No sampled row has a value."
 NO_ESTIMATE = PlainEstimate(None, None, None, None)
 
 
@@ -55,14 +58,15 @@ class RunFigure(PlainEstimate):
     n: Annotated[int | None, Help("Sampled rows with a value.")]
     df: int | None
     problem: Annotated[str | None, Help("Why the run has no figure: it isn't pooled then.")]
-    drawn: Annotated[int | None, Help("Drawn rows; null unless `values` is `answers`.")] = None
+    drawn: Annotated[int | None, Help("Rows to answer; null of values of the table.")] = None
     answered: Annotated[
-        int | None, Help("Drawn rows with an answer, also that it can't be judged.")
+        int | None, Help("Those that were answered, or found that they can't be judged.")
     ] = None
     is_complete: Annotated[
         bool | None,
         Help(
-            "Whether each drawn row has its answer, second reading and decision; else preliminary."
+            "Whether each row has its answer and, where due, its second reading and decision. "
+            "Until then the figure is preliminary."
         ),
     ] = None
     since_last: Annotated[
@@ -82,6 +86,7 @@ class PooledFigure(PlainEstimate):
     n: int
     df: int
     interval: Annotated[str, Help("The formula of the interval.")]
+    preliminary_runs: Annotated[int, Help("Those of the runs that lack answers.")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,8 +107,13 @@ class _Run:
     """A run with the values of its sample and its estimate."""
 
     job: JobRecord
+    progress: ReviewProgress | None
     sampled: SampledValues
     found: DomainEstimate
+
+    @property
+    def is_preliminary(self) -> bool:
+        return self.progress is not None and not self.progress.is_complete
 
     @property
     def population(self) -> int:
@@ -120,6 +130,7 @@ class _Run:
         """What is answered of the run."""
         return _run_figure(
             self.job,
+            self.progress,
             PlainEstimate.of(self.found),
             population=self.population,
             n=self.found.rows,
@@ -152,21 +163,22 @@ def schedule_figures(
     figures: list[RunFigure] = []
     problem: DomainError | None = None
     for job in jobs:
+        progress = None if request.values == "table" else review_progress(service, job)
+        if progress is not None and not progress.answered:
+            figures.append(_run_figure(job, progress, NO_ESTIMATE, problem=UNANSWERED))
+            continue
         try:
             with caller.reading():
-                sampled = sampled_values(service, job, one, has_known_values=False)
-                (found,) = estimate(
-                    sampled.design.design, sampled.read.values[0], sampled.read.domains, settings
-                )
+                run = _run_of(service, job, progress, one, settings)
         except DomainError as error:
             problem = error
-            figures.append(_run_figure(job, NO_ESTIMATE, problem=error.message))
+            figures.append(_run_figure(job, progress, NO_ESTIMATE, problem=error.message))
             continue
-        if found.value is None:
-            figures.append(_run_figure(job, NO_ESTIMATE, problem="No sampled row has a value."))
+        if run.found.value is None:
+            figures.append(_run_figure(job, progress, NO_ESTIMATE, problem=NO_VALUE))
             continue
         caller.audit_view(RowSource(job.dataset_id, output_of(job), SAMPLE, job.id), "estimates")
-        runs.append(_Run(job, sampled, found))
+        runs.append(run)
         figures.append(_with_changes(runs))
     if problem is not None and not runs:
         raise problem
@@ -178,7 +190,7 @@ def schedule_figures(
             f"{counted(alike, 'run has', 'runs have')} a margin of 0, since the sampled rows are "
             "all alike. That doesn't show that the other rows are."
         )
-    notes += _change_notes(len(runs), request.confidence)
+    notes = [*_preliminary_notes(runs), *notes, *_change_notes(len(runs), request.confidence)]
     without = len(figures) - len(runs)
     if without:
         notes.append(
@@ -196,6 +208,35 @@ def schedule_figures(
         pooled=pooled,
         notes=notes,
     )
+
+
+def _run_of(
+    service: Service,
+    job: JobRecord,
+    progress: ReviewProgress | None,
+    one: EstimatesRequest,
+    settings: EstimateSettings,
+) -> _Run:
+    sampled = sampled_values(service, job, one, has_known_values=False)
+    (found,) = estimate(
+        sampled.design.design, sampled.read.values[0], sampled.read.domains, settings
+    )
+    return _Run(job, progress, sampled, found)
+
+
+def _preliminary_notes(runs: Sequence[_Run]) -> list[str]:
+    """What runs without all answers are."""
+    waiting = [run.progress for run in runs if run.progress and not run.progress.is_complete]
+    if not waiting:
+        return []
+    rows = sum(each.rows for each in waiting)
+    lacking = rows - sum(each.answered for each in waiting)
+    return [
+        f"{counted(len(waiting), 'run is', 'runs are')} preliminary: {lacking:,} of "
+        f"{counted(rows, 'row')} aren't answered yet, or second readings and decisions are "
+        "lacking. These figures change with the answers that come, and are biased if the rows "
+        "were answered in another order than that of the queue, which is random."
+    ]
 
 
 def _with_changes(runs: Sequence[_Run]) -> RunFigure:
@@ -285,6 +326,7 @@ def _of_one_run(request: ScheduleFiguresRequest) -> EstimatesRequest:
 
 def _run_figure(
     job: JobRecord,
+    progress: ReviewProgress | None,
     plain: PlainEstimate,
     *,
     population: int | None = None,
@@ -301,6 +343,9 @@ def _run_figure(
         n=n,
         df=df,
         problem=problem,
+        drawn=None if progress is None else progress.rows,
+        answered=None if progress is None else progress.answered,
+        is_complete=None if progress is None else progress.is_complete,
     )
 
 
@@ -412,4 +457,5 @@ def _figure(runs: Sequence[_Run], plain: PlainEstimate, df: int, interval: str) 
         n=sum(run.found.rows for run in runs),
         df=df,
         interval=interval,
+        preliminary_runs=sum(run.is_preliminary for run in runs),
     )

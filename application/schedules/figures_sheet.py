@@ -50,6 +50,8 @@ def pooled_facts(found: FiguresJson) -> Facts:
     """The figure of all runs together, and of how many rows."""
     pooled = found["pooled"]
     runs = counted(pooled["runs"], "run")
+    if pooled["preliminary_runs"]:
+        runs += f", {pooled['preliminary_runs']} of them preliminary"
     return Facts(
         "All runs together",
         [

@@ -828,7 +828,8 @@ class Dataset:
         value
             Of a proportion: the value whose share is estimated.
         values : str
-            ``table``, or ``findings`` with the columns ``finding`` and ``is_exception``.
+            ``table``; ``findings`` with the columns ``finding`` and ``is_exception``; or
+            ``answers`` with a column for each question.
         pooling : str
             ``average`` of the runs, or runs as ``strata`` of one population.
         filters : str, optional
@@ -837,8 +838,8 @@ class Dataset:
         Returns
         -------
         dict
-            ``runs``, each with ``estimate``, ``ci_low`` and ``ci_high``, ``pooled``, and ``notes``
-            that say what the pooled figure assumes.
+            ``runs``, each with ``estimate``, ``ci_low`` and ``ci_high``, ``since_last`` and
+            ``since_first``, ``pooled``, and ``notes`` that say what the figures assume.
         """
         body: dict[str, Any] = dict(options)
         if isinstance(body.get("filters"), str):

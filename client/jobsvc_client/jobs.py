@@ -145,6 +145,8 @@ class Job:
         begin_with: Job | str | None = None,
         uri: Columns = (),
         profile: bool = False,
+        questions: Mapping[str, Any] | None = None,
+        same_questions: bool = False,
     ) -> dict[str, Any]:
         """Let the server repeat this draw or profile, with new seeds on the newest data.
 
@@ -168,6 +170,11 @@ class Job:
             The URI of each run with its date: ``"s3://lake/ledger/day={yesterday}/"``.
         profile : bool
             Whether each run profiles the new version, too.
+        questions : mapping, optional
+            What reviewers are asked about each sample that a run draws, as the API takes it:
+            ``{"questions": [{"name": "is_bad", "type": "yes_no", "text": "Is it bad?"}]}``.
+        same_questions : bool
+            Whether each sample asks what this one asks, with its hidden columns and reviewers.
 
         Returns
         -------
@@ -188,7 +195,8 @@ class Job:
         if begin_with is not None:
             job_id = begin_with if isinstance(begin_with, str) else begin_with.id
             source = {"job_id": job_id, "uri": listed(uri), "profile": profile}
-        more = given(misfire=misfire, source=source)
+        asked = given(questions=questions, same_questions=same_questions or None)
+        more = given(misfire=misfire, source=source) | asked
         return self._transport.json("POST", "/api/schedules", {**body, **columns, **more})
 
     def __repr__(self) -> str:

@@ -10,7 +10,7 @@ from contract.requests.estimate import ConfidenceRequest, OnlyRows, StatisticReq
 from contract.words import POOLINGS, Pooling
 from lazy_dataclasses import dataclass
 
-RunValues = Literal["table", "findings"]
+RunValues = Literal["table", "findings", "answers"]
 MAX_RUNS = 200
 RUN_VALUES: tuple[RunValues, ...] = get_args(RunValues)
 
@@ -33,8 +33,8 @@ class ScheduleFiguresRequest(ConfidenceRequest, StatisticRequest):
         Choice.of(RunValues),
         Title("Values"),
         Help(
-            "`table`; or `findings`, with the columns `finding`, `is_exception`, `audit_value` and "
-            "`misstatement`."
+            "`table`; `findings`, with the columns `finding`, `is_exception`, `audit_value` and "
+            "`misstatement`; or `answers`, with a column for each question."
         ),
     ] = "table"
     book_column: Annotated[

@@ -318,7 +318,7 @@ def test_a_nightly_pipeline_with_labels_and_a_trend(nightly: Nightly) -> None:
     assert pooled["ci_low"] < 0.125 < pooled["ci_high"]
     assert "no two have a data file in common" in found["notes"][0]
     first, second, third = found["runs"]
-    assert first["since_last"] is None and first["since_first"] is None
+    assert (first["since_last"], first["since_first"]) == (None, None)
     assert third["since_last"]["estimate"] == pytest.approx(0.125)
     assert third["since_first"]["estimate"] == pytest.approx(0.25)
     errors = second["standard_error"], third["standard_error"]

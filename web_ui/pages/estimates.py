@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from flask import Response, request
+from flask import request
 from werkzeug.wrappers import Response as AnyResponse
 
 from application.audit.finding_values import has_findings
@@ -77,7 +77,7 @@ from web_ui.pages.weighting import (
     weighting_form,
     weights_view,
 )
-from web_ui.shell import audit_sample, blueprint, caller, service, signed_in
+from web_ui.shell import audit_sample, blueprint, caller, file_answer, service, signed_in
 
 Values = dict[str, Any]
 
@@ -331,11 +331,11 @@ def _goal(chosen: Values) -> dict[GoalKind, float]:
 
 @blueprint.get("/jobs/<job_id>/estimates.csv")
 @signed_in
-def estimates_file(job_id: str) -> AnyResponse:
+def estimatesfile_answer(job_id: str) -> AnyResponse:
     """Download the estimates of the tab as CSV that Excel reads as UTF-8, without formulas."""
     found, answer, chosen = _downloaded(job_id)
     if "contrasts" in request.args:
-        return _contrasts_file(found, answer)
+        return _contrastsfile_answer(found, answer)
     text = io.StringIO()
     lines = csv.writer(text)
     estimates = answer.estimates
@@ -350,10 +350,10 @@ def estimates_file(job_id: str) -> AnyResponse:
         cells += [getattr(each.uncalibrated, name) for name in plain]
         lines.writerow(map(_safe, cells))
     content = codecs.BOM_UTF8 + text.getvalue().encode()
-    return _file(content, "text/csv", f"estimates-{found.id[:8]}.csv")
+    return file_answer(content, "text/csv", f"estimates-{found.id[:8]}.csv")
 
 
-def _contrasts_file(found: JobRecord, answer: EstimatesAnswer) -> AnyResponse:
+def _contrastsfile_answer(found: JobRecord, answer: EstimatesAnswer) -> AnyResponse:
     """The contrasts as CSV; the names and estimates of both figures are columns of their own."""
     text = io.StringIO()
     lines = csv.writer(text)
@@ -372,7 +372,7 @@ def _contrasts_file(found: JobRecord, answer: EstimatesAnswer) -> AnyResponse:
         ]
         lines.writerow(map(_safe, [*cells, *(getattr(each, name) for name in names)]))
     content = codecs.BOM_UTF8 + text.getvalue().encode()
-    return _file(content, "text/csv", f"contrasts-{found.id[:8]}.csv")
+    return file_answer(content, "text/csv", f"contrasts-{found.id[:8]}.csv")
 
 
 @blueprint.get("/jobs/<job_id>/estimates.xlsx")
@@ -382,7 +382,7 @@ def estimates_sheet(job_id: str) -> AnyResponse:
     found, answer, chosen = _downloaded(job_id)
     content = io.BytesIO()
     write_sections([estimates_section(answer, figure_title(chosen))], content)
-    return _file(content.getvalue(), MEDIA_TYPES["xlsx"], f"estimates-{found.id[:8]}.xlsx")
+    return file_answer(content.getvalue(), MEDIA_TYPES["xlsx"], f"estimates-{found.id[:8]}.xlsx")
 
 
 def _downloaded(job_id: str) -> tuple[JobRecord, EstimatesAnswer, Values]:
@@ -400,14 +400,6 @@ def _downloaded(job_id: str) -> tuple[JobRecord, EstimatesAnswer, Values]:
         answer = estimates_of(service(), found, asked, census)
     audit_sample(found, "estimates")
     return found, answer, chosen
-
-
-def _file(content: bytes, kind: str, name: str) -> AnyResponse:
-    headers = {
-        "Content-Disposition": f'attachment; filename="{name}"',
-        "Cache-Control": "no-store",
-    }
-    return Response(content, mimetype=kind, headers=headers)
 
 
 def _safe(cell: Any) -> Any:
