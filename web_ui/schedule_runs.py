@@ -49,7 +49,7 @@ def runs_view(chosen: Schedule | None) -> Values:
         "page": query.page(total),
         "run_states": RUN_STATES,
         "poolings": POOLINGS,
-        "asked": request.args,
+        "asked": _asked(chosen),
         "asked_figure": request.query_string.decode("ascii"),
         "run_statistics": RUN_STATISTICS,
         "question_links": question_links(chosen),
@@ -103,12 +103,15 @@ def question_links(chosen: Schedule) -> list[QuestionLink]:
     return found
 
 
+def _asked(chosen: Schedule) -> Mapping[str, str]:
+    """The fields in the page's address; those of the first question if it names no figure."""
+    links = question_links(chosen)
+    return links[0].figure if links and "statistic" not in request.args else request.args
+
+
 def _figures_request(chosen: Schedule) -> ScheduleFiguresRequest | None:
     """The figure in the page's address, else that of the first question; None without either."""
-    given: Mapping[str, str] = request.args
-    links = question_links(chosen)
-    if "statistic" not in given and links:
-        given = links[0].figure
+    given = _asked(chosen)
     if given.get("statistic") not in RUN_STATISTICS:
         return None
     values = cast("RunValues", next((v for v in RUN_VALUES if v == given.get("values")), "table"))

@@ -5,6 +5,7 @@ All are functions of the answer as JSON, so that page, workbook and terminal sho
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from presentation.content import Block, Cell, Estimated, Facts, Note, Percent, S
 FiguresJson = Mapping[str, Any]
 MAX_POINTS = 60
 """The newest runs that a picture has; the table has all."""
+CHANGES = {"Since last": "since_last", "Since first": "since_first"}
 
 
 def figures_section(found: FiguresJson) -> Section:
@@ -70,17 +72,15 @@ def runs_table(found: FiguresJson) -> Table:
         *("Run", "Drawn at", "Population"),
         *(("Rows drawn", "Answered", "State") if has_answers else ("Rows",)),
         *("Estimate", "From", "To"),
-        *("Change since last", "Standard error", "From", "To"),
-        *("Change since first", "Standard error", "From", "To"),
+        *(f"{since}{part}" for since in CHANGES for part in ("", ", SE", ", from", ", to")),
         *(("Problem",) if has_problem else ()),
     ]
     rows = [
         [
-            *(run_name(run), run["created_at"][:10], run["population"]),
+            *(run_name(run), dt.date.fromisoformat(run["created_at"][:10]), run["population"]),
             *((run["drawn"], run["answered"], state_text(run)) if has_answers else (run["n"],)),
             *_cells(found, run),
-            *_change_cells(found, run["since_last"]),
-            *_change_cells(found, run["since_first"]),
+            *(cell for name in CHANGES.values() for cell in _change_cells(found, run[name])),
             *((run["problem"],) if has_problem else ()),
         ]
         for run in runs
