@@ -63,6 +63,17 @@ SECTIONS = {
         "backtest": ("sampled_rows", "Estimate figures that are known, and compare."),
         "change": ("changing", "Estimate the change of figures from a sample to the sample OTHER."),
     },
+    "Reviews": {
+        "questions": ("reviewing", "Choose or show the questions about the rows of a sample."),
+        "reviewers": ("reviewing", "Add, remove or list the reviewers of a sample."),
+        "review-queues": ("reviewing", "List the samples whose questions you can answer."),
+        "review-next": ("reviewing", "Get the next row of a sample to answer, for 15 minutes."),
+        "answer": ("reviewing", "Answer the questions about a row of a sample."),
+        "answers": (
+            "reviewing",
+            "List the answers about the rows of a sample, or write them to a file.",
+        ),
+    },
     "Audits": {
         "findings": ("auditing", "List or enter the findings about the rows of a sample."),
         "attributes": ("auditing", "Choose or list the tested attributes of a sample."),

@@ -21,7 +21,7 @@ from service.sampling_parameters import recorded_rounds
 from service.service import Service
 from service.tables.open_tables import SAMPLE, open_source, open_table, output_of
 from storage.audit.findings import attributes_of, newest_readings
-from storage.audit.reviewing import put_questions, questions_of
+from storage.audit.reviewing import NO_QUESTIONS, put_questions, questions_of
 from storage.errors import Conflict, InvalidValue
 from storage.jobs.jobs import JobRecord
 from storage.sqlite.database import Transaction
@@ -128,7 +128,10 @@ def choose_questions(by: Caller, job: JobRecord, given: QuestionsRequest) -> Sam
 
 def _store(tx: Transaction, by: Caller, job: JobRecord, chosen: QuestionsRequest) -> None:
     if newest_readings(tx, job.id):
-        if chosen != questions_of(tx, job.id):
+        now = questions_of(tx, job.id)
+        if now == NO_QUESTIONS:
+            now = _with_columns(by.service, job, now)
+        if chosen != now:
             raise Conflict(
                 "The sample has entries, which answer other questions. Choose questions and "
                 "columns before the first entry.",

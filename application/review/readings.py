@@ -123,7 +123,7 @@ def _queue_of(
     """The drawn rows in the order of the queue, and those with a second reading.
 
     The rows of a simple random sample are in the order of the draw. The order of any other draw may
-    tell a stratum or a size, so its rows are sorted by the SHA-256 of the JSON of
+    show a stratum or a size, so its rows are sorted by the SHA-256 of the JSON of
     ``["review-queue", seed, row id]``. The rows with a second reading are the smallest by that of
     ``["second-reading", seed, row id]``. What is finished is thus a random part of the sample.
     """

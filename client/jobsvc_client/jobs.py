@@ -539,6 +539,91 @@ class Sample(RowsJob):
         return counts
 
     @keywords()
+    def questions(self) -> dict[str, Any]:
+        """Return the ``questions`` about the rows, and the ``shown`` and ``hidden`` columns."""
+        return self._transport.json("GET", f"{self._path()}/questions")
+
+    @keywords()
+    def ask(
+        self,
+        questions: Iterable[Mapping[str, Any]] = (),
+        *,
+        hidden: Columns = (),
+        shown: Columns = (),
+        second_readings: Number = 0,
+        reviewers: Columns = (),
+    ) -> dict[str, Any]:
+        """Choose the questions about the rows, before the first answer.
+
+        Parameters
+        ----------
+        questions : iterable of mapping
+            Each has ``name``, ``type`` (``yes_no``, ``choice``, ``number``, ``amount`` or
+            ``text``) and ``text``; a choice has ``choices``; it may have ``help`` and
+            ``required``. Without questions reviewers enter findings.
+        hidden, shown : str or sequence of str
+            Columns that reviewers don't see; those that they see, by default all others.
+        second_readings : float or str
+            The share of the rows that a second person answers, too, such as ``"10%"``.
+        reviewers : str or sequence of str
+            Users who may answer, whatever their level in the dataset.
+        """
+        body = {
+            "questions": [dict(each) for each in questions],
+            "hidden": listed(hidden),
+            "shown": listed(shown),
+            "second_readings": second_readings,
+            "reviewers": listed(reviewers),
+        }
+        return self._transport.json("PUT", f"{self._path()}/questions", body)
+
+    @keywords()
+    def review_next(self, task: str = "read") -> dict[str, Any]:
+        """Reserve the next ``row`` to answer, or to ``decide``; it is None with a ``reason``."""
+        return self._transport.json("POST", f"{self._path()}/review-queue/next", {"task": task})
+
+    @keywords(may_have_nan=("answers",))
+    def answer(
+        self,
+        row_id: str,
+        answers: Mapping[str, Any] | None = None,
+        *,
+        outcome: str | None = None,
+        note: str = "",
+        reading: str | None = None,
+        previous_id: int | None = None,
+    ) -> int:
+        """Answer the questions about a row; return the id of the entry.
+
+        Parameters
+        ----------
+        answers : mapping
+            By the names of the questions.
+        outcome : str
+            ``not_examinable`` if the row can't be judged, ``not_applicable`` if it doesn't belong
+            to the population.
+        reading : str
+            ``first``, ``second`` or ``decision``; by default as reserved.
+        previous_id : int
+            The newest entry of this reading that you have seen, 0 for none.
+        """
+        body = given(
+            row_id=row_id,
+            answers=without_nan(answers or {}),
+            outcome=outcome,
+            note=note,
+            reading=reading,
+            previous_id=previous_id,
+        )
+        found = self._transport.json("POST", f"{self._path()}/answers", {"answers": [body]})
+        return int(found["ids"][0])
+
+    @keywords()
+    def answers(self) -> list[dict[str, Any]]:
+        """Return the rows, each with its readings and which of them counts."""
+        return self._transport.pages(f"{self._path()}/answers", "rows")
+
+    @keywords()
     def replace(self, row_id: str, reason: str) -> str:
         """Replace a row that can't be examined; return the id of the next row of the order."""
         body = {"row_id": row_id, "reason": reason}

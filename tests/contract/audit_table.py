@@ -57,6 +57,21 @@ def data_contract(world: World) -> Given:
     return path, {"json": {}}
 
 
+def ended_reviewer(world: World) -> Given:
+    """Remove a reviewer who was added before."""
+    path = f"/api/sampling/jobs/{world.draw}/reviewers"
+    soeid = world.other()["soeid"]
+    assert world.server.admin.put(path, json={"reviewers": [soeid]}).status_code == 200
+    return path, {"json": {"reviewer": soeid}}
+
+
+def new_answer(world: World) -> Given:
+    """Answer a row of a new draw."""
+    path = f"/api/sampling/jobs/{world.unexamined()}/answers"
+    row = world.server.admin.get(path).json()["rows"][0]["row_id"]
+    return path, {"json": {"row_id": row, "outcome": "ok"}}
+
+
 def kept_apart(world: World) -> Given:
     """Accept a version that doesn't meet its data contract."""
     dataset = world.server.new_dataset()
@@ -353,6 +368,23 @@ CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
             {"json": {"attributes": ["approved"]}},
         ),
     ),
+    "PUT /api/sampling/jobs/<job_id>/questions": (
+        "questions_chosen",
+        lambda w: (f"/api/sampling/jobs/{w.unexamined()}/questions", {"json": {}}),
+    ),
+    "PUT /api/sampling/jobs/<job_id>/reviewers": (
+        "reviewer_added",
+        lambda w: (
+            f"/api/sampling/jobs/{w.draw}/reviewers",
+            {"json": {"reviewers": [w.other()["soeid"]]}},
+        ),
+    ),
+    "DELETE /api/sampling/jobs/<job_id>/reviewers": ("reviewer_removed", ended_reviewer),
+    "POST /api/sampling/jobs/<job_id>/review-queue/next": (
+        "rows_viewed",
+        lambda w: (f"/api/sampling/jobs/{w.unexamined()}/review-queue/next", {"json": {}}),
+    ),
+    "POST /api/sampling/jobs/<job_id>/answers": ("answers_entered", new_answer),
     "PUT /api/sampling/jobs/<job_id>/conclusion": (
         "conclusion_entered",
         lambda w: (f"/api/sampling/jobs/{w.unexamined()}/conclusion", {"json": {"text": "fine"}}),

@@ -17,6 +17,7 @@ from tests.contract.permission_scene import Scene, numbers
 class Statuses:
     """The status that each asker gets."""
 
+    reviewer: int
     viewer: int
     nobody: int
     reader: int
@@ -27,11 +28,14 @@ class Statuses:
 
 
 def statuses(usual: int, **others: int) -> Statuses:
-    """The usual status for every asker but those named."""
+    """The usual status for every asker but those named; a reviewer gets that of nobody."""
+    others.setdefault("reviewer", others.get("nobody", usual))
     return Statuses(**{item.name: others.get(item.name, usual) for item in fields(Statuses)})
 
 
 SEE = statuses(200, nobody=404)
+SEE_QUEUE = statuses(200, nobody=404, reviewer=200)
+ANSWER = statuses(403, nobody=404, reviewer=200, writer=200, owner=200, admin=200)
 READ_BY_POST = statuses(200, nobody=404)
 WRITE = statuses(403, nobody=404, writer=200, owner=200, admin=200)
 OWN = statuses(403, nobody=404, owner=200, admin=200)
@@ -91,6 +95,36 @@ def of_sampled_row(path: str, **body: str) -> Made:
     return lambda scene, _: Ask(
         path.format(j=scene.draw), {"_logical_row_id": scene.sampled_row(), **body}
     )
+
+
+def of_reviewed(path: str, body: dict[str, Any] | None = None) -> Made:
+    """Ask about the draw that the reviewer can answer."""
+    return lambda scene, _: Ask(f"/api/sampling/jobs/{scene.reviewed}/{path}", body)
+
+
+def new_answer(scene: Scene, asker: User) -> Ask:
+    """Answer a row of a new draw, which a reviewer has reserved."""
+    path = f"/api/sampling/jobs/{scene.reviewed_draw()}"
+    if asker == scene.people["reviewer"]:
+        secret, _ = scene.token_of(asker)
+        next_row = scene.server.client(secret).post(f"{path}/review-queue/next", json={})
+        row = next_row.json()["row"]["row_id"]
+    else:
+        row = scene.server.admin.get(f"{path}/answers").json()["rows"][0]["row_id"]
+    return Ask(f"{path}/answers", {"row_id": row, "outcome": "ok"})
+
+
+def new_reviewer(scene: Scene, _: User) -> Ask:
+    """Ask for another reviewer."""
+    path = f"/api/sampling/jobs/{scene.reviewed}/reviewers"
+    return Ask(path, {"reviewers": [scene.person().soeid]})
+
+
+def ended_reviewer(scene: Scene, _: User) -> Ask:
+    """Ask to remove a reviewer who was added before."""
+    path, reviewer = f"/api/sampling/jobs/{scene.reviewed}/reviewers", scene.person().soeid
+    scene.server.admin.put(path, json={"reviewers": [reviewer]})
+    return Ask(path, {"reviewer": reviewer})
 
 
 def of_user(path: str, body: dict[str, Any] | None = None) -> Made:

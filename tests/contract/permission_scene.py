@@ -34,9 +34,9 @@ from storage.versions.refs import create_ref, resolve
 from tests.support.attached_world import small_lake
 from tests.support.live_server import LiveServer
 
-ASKERS = ("viewer", "nobody", "reader", "writer", "owner", "admin", "read_token")
-"""A viewer with the level read; analysts with no level, read, write and admin; the service's admin;
-and the owner with a token of the scope read."""
+ASKERS = ("reviewer", "viewer", "nobody", "reader", "writer", "owner", "admin", "read_token")
+"""An analyst with no level who is a reviewer; a viewer with the level read; analysts with no level,
+read, write and admin; the service's admin; and the owner with a token of the scope read."""
 
 RANDOM = {"method": "random", "parameters": {"sample_size": 2, "seed": 1}}
 numbers = itertools.count(1)
@@ -72,6 +72,16 @@ class Scene:
         self.people["read_token"] = self.people["owner"]
         self.writers = self.group(self.people["writer"])
         self.share(self.dataset)
+        self.reviewed = self.reviewed_draw()
+
+    def reviewed_draw(self) -> str:
+        """A new draw that the reviewer can answer."""
+        body = {"rounds": [{"method": "random", "parameters": {"sample_size": 20}}]}
+        draw = str(self.server.draw(self.dataset, body)["id"])
+        reviewer = {"reviewers": [self.people["reviewer"].soeid]}
+        answer = self.server.admin.put(f"/api/sampling/jobs/{draw}/reviewers", json=reviewer)
+        assert answer.status_code == 200, answer.text
+        return draw
 
     def person(self, role: Any = "analyst") -> User:
         """A new user without a password."""
