@@ -36,9 +36,12 @@ def _lazy_dataclass(
 
 def _add_methods(cls: Any, eq: bool) -> None:
     """Add the methods that are generated later, but for those that the body has."""
+    own = dict(cls.__dict__)
+    if "__eq__" in own and own.get("__hash__") is None:
+        own.pop("__hash__", None)  # a body with __eq__ alone sets it to None
     names = ("__init__", "__repr__", "__eq__", "__hash__") if eq else ("__init__", "__repr__")
     for name in names:
-        if name not in cls.__dict__:
+        if name not in own:
             setattr(cls, name, _generating(cls, name))
 
 

@@ -73,6 +73,7 @@ SECTIONS = {
             "reviewing",
             "List the answers about the rows of a sample, or write them to a file.",
         ),
+        "agreement": ("agreeing", "Show how far the two readings of a sample's rows agree."),
     },
     "Audits": {
         "findings": ("auditing", "List or enter the findings about the rows of a sample."),

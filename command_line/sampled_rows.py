@@ -451,11 +451,32 @@ def _print(found: dict[str, Any], body: dict[str, Any]) -> None:
             row.append(_margin(each["uncalibrated"]))
         rows.append([*row, figure_text(each["true_value"])] if with_truth else row)
     print_table(headings, rows)
+    _print_corrected(found["estimates"])
     if found["contrasts"]:
         print_line()
         _print_contrasts(found["contrasts"], with_truth=with_truth)
     print_line(f"{100 * found['confidence']:g} % confidence intervals.")
     print_lines(found["notes"])
+
+
+def _print_corrected(estimates: Sequence[dict[str, Any]]) -> None:
+    """The figures that second readings correct."""
+    figures = [each for each in estimates if each["corrected"] is not None]
+    if not figures:
+        return
+    headings = ["corrected by second readings", *figures[0]["group"], "estimate", "from", "to"]
+    headings += ["standard error", "correction", "second readings", "differing"]
+    rows = []
+    for each in figures:
+        found = each["corrected"]
+        group = ("missing" if value is None else str(value) for value in each["group"].values())
+        names = ("estimate", "ci_low", "ci_high", "standard_error", "correction")
+        numbers = (figure_text(found[name]) for name in names)
+        counts = (found["second_readings"], found["differing"])
+        rows.append([figure_name(each), *group, *numbers, *counts])
+    print_line()
+    print_table(headings, rows)
+    print_lines(dict.fromkeys(each["corrected"]["note"] for each in figures))
 
 
 def _is_weighted(found: dict[str, Any]) -> bool:

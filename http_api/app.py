@@ -13,6 +13,7 @@ from application.access import Access
 from http_api import openapi
 from http_api.routes import (
     administration,
+    agreement,
     analysis,
     changes,
     data_contracts,
@@ -78,6 +79,7 @@ BLUEPRINTS = (
     estimates.blueprint,
     changes.blueprint,
     findings.blueprint,
+    agreement.blueprint,
     reviewing.blueprint,
     reviewing.queues_blueprint,
     sample_values.blueprint,

@@ -1,4 +1,4 @@
-"""Charts as SVG: limits beside what is tolerable, a boundary, dots on their intervals.
+"""Charts as SVG: limits beside what is tolerable, a boundary, dots on their intervals, counts.
 
 Every text is escaped. There are no style attributes, which the content security policy forbids;
 classes have colours in the style sheet. The label of a picture states what it shows.
@@ -7,6 +7,7 @@ classes have colours in the style sheet. The label of a picture states what it s
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import sqrt
 
 from markupsafe import Markup
 
@@ -380,3 +381,74 @@ class WaveChart:
             for column in self.columns
         )
         return _wide(f"{self.title}. {listed}", self.HEIGHT, parts)
+
+
+@dataclass(frozen=True)
+class CountsChart:
+    """Counts by two answers as squares, whose areas are in proportion to the counts.
+
+    Parameters
+    ----------
+    words : sequence of str
+        The answers, of the rows and of the columns.
+    counts : sequence of sequence of int
+        By row, then by column. Equal answers are on the diagonal, in another colour.
+    axis : pair of str
+        The names of the rows and of the columns.
+    """
+
+    title: str
+    words: Sequence[str]
+    counts: Sequence[Sequence[int]]
+    axis: tuple[str, str]
+    legend: str = "Squares on the diagonal are equal answers; areas are numbers of rows."
+
+    LABEL, STEP, HEAD = 150, 60, 44
+
+    def svg(self) -> Markup:
+        step = min(self.STEP, (WIDTH - self.LABEL) / max(len(self.words), 1))
+        largest = max((count for line in self.counts for count in line), default=1) or 1
+        text = Markup('<text x="{:.1f}" y="{:.1f}" text-anchor="{}">{}</text>')
+        parts = [
+            text.format(0, self.HEAD - 6, "start", f"{self.axis[0]} ↓"),
+            text.format(self.LABEL, 14, "start", f"{self.axis[1]} →"),
+        ]
+        for row, word in enumerate(self.words):
+            middle = self.HEAD + (row + 0.5) * step
+            place = self.LABEL + (row + 0.5) * step
+            parts.append(text.format(0, middle + 4, "start", shorten(word)))
+            parts.append(
+                text.format(place, self.HEAD - 6, "middle", shorten(word, max(int(step / 8), 2)))
+            )
+            parts += [
+                self._square(row, column, step, sqrt(count / largest))
+                for column, count in enumerate(self.counts[row])
+                if count
+            ]
+        height = self.HEAD + step * len(self.words)
+        listed = "; ".join(self._words_of(row, column) for row, column in self._cells())
+        return picture(f"{self.title}: {listed}", height, parts)
+
+    def _cells(self) -> list[tuple[int, int]]:
+        return [
+            (row, column)
+            for row, line in enumerate(self.counts)
+            for column, count in enumerate(line)
+            if count
+        ]
+
+    def _words_of(self, row: int, column: int) -> str:
+        return f"{self.words[row]}, {self.words[column]}: {self.counts[row][column]:,}"
+
+    def _square(self, row: int, column: int, step: float, share: float) -> Markup:
+        side = max(share * (step - 6), 2.0)
+        return Markup(
+            '<rect class="{}" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}">'
+            "<title>{}</title></rect>"
+        ).format(
+            "sample" if row == column else "population",
+            self.LABEL + (column + 0.5) * step - side / 2,
+            self.HEAD + (row + 0.5) * step - side / 2,
+            *(side, side),
+            self._words_of(row, column),
+        )

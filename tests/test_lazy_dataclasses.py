@@ -75,6 +75,19 @@ def made(make: Any) -> Any:
 MAKERS = pytest.mark.parametrize("make", [dataclasses.dataclass, lazy_dataclasses.dataclass])
 
 
+@MAKERS
+def test_a_class_with_an_equality_of_its_own_has_a_hash(make: Any) -> None:
+    @make(frozen=True)
+    class Folded:
+        name: str
+
+        def __eq__(self, other: object) -> bool:
+            return isinstance(other, Folded) and self.name.lower() == other.name.lower()
+
+    assert Folded("a") == Folded("A")
+    assert hash(Folded("a")) == hash(Folded("a"))
+
+
 def test_a_method_is_generated_by_its_first_call() -> None:
     lazy = made(dataclass)
     assert [each.name for each in fields(lazy)] == ["first", "second"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from application.audit.items import (
     BOOK_LOC,
@@ -29,7 +30,7 @@ from parquet_tables.rows import Statement
 from parquet_tables.tables import Column
 from service.service import Service
 from service.tables.open_tables import SAMPLE, open_table, output_of
-from storage.audit.findings import RowReadings
+from storage.audit.findings import Finding, RowReadings
 from storage.jobs.jobs import JobRecord
 
 SUFFIX = " (finding)"
@@ -115,23 +116,35 @@ def _named(
 
 
 def _answer_values(service: Service, job: JobRecord) -> FindingValues:
-    """The answers that count; of a row that can't be judged they are NULL."""
+    """The answers that count."""
     with service.database.read() as tx:
         found = readings_in(tx, service, job)
     rows = [found.of(row_id) for row_id in found.row_ids]
-    counting = [row.counting for row in rows]
-    known = [each for each in counting if each and each.outcome != "not_applicable"]
+    values = answer_values(service, job, found, [row.counting for row in rows])
+    return replace(values, notes=tuple(_answer_notes(found, rows)))
+
+
+def answer_values(
+    service: Service, job: JobRecord, readings: Readings, entries: Sequence[Finding | None]
+) -> FindingValues:
+    """The answers of some entries, at most one for each row; NULL if a row can't be judged.
+
+    Raises
+    ------
+    InvalidFindings
+        No entry has an answer.
+    """
+    known = [each for each in entries if each and each.outcome != "not_applicable"]
     if not known:
         raise InvalidFindings("No drawn row has an answer that estimates can use.", loc=("values",))
-    asked = [Column(each.name, ANSWER_TYPES[each.type]) for each in found.asked]
+    asked = [Column(each.name, ANSWER_TYPES[each.type]) for each in readings.asked]
     columns = _named(service, job, asked, ANSWER_SUFFIX)
     lists: list[list[object]] = [[entry.row_id for entry in known]]
-    for question in found.asked:
+    for question in readings.asked:
         values = [compared_value(entry, question) for entry in known]
         is_number = question.type in ("number", "amount")
         lists.append([float(x) if is_number and x is not None else x for x in values])
-    notes = _answer_notes(found, rows)
-    return FindingValues(columns, _statement(columns, lists), tuple(notes))
+    return FindingValues(columns, _statement(columns, lists), ())
 
 
 def _answer_notes(found: Readings, rows: Sequence[RowReadings]) -> list[str]:

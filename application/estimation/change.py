@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from math import isfinite
 from typing import Annotated, Any
 
-from application.estimation.estimates import SampledValues, sampled_values, settings_of
+from application.estimation.estimates import sampled_values, settings_of
 from application.estimation.figures import GroupFigure, PlainEstimate, interval_notes
+from application.estimation.sample_rows import SampledValues
 from application.estimation.shared_rows import (
     SharedRows,
     SharedSource,

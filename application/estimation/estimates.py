@@ -19,6 +19,7 @@ from application.estimation.contrasts import (
     two_groups,
     with_both_figures,
 )
+from application.estimation.corrected import with_second_readings
 from application.estimation.figures import (
     FigureEstimate,
     GroupFigure,
@@ -31,6 +32,7 @@ from application.estimation.nonresponse import NonresponseFacts
 from application.estimation.sample_rows import (
     NamedColumn,
     OpenedSample,
+    SampledValues,
     column_at,
     is_of_table,
     require_in_every_round,
@@ -73,7 +75,6 @@ from estimation_engine import (
     read_values,
     true_values,
 )
-from estimation_engine.arrays import Booleans
 from estimation_engine.known_values import require_known_value
 from estimation_engine.reading import ReadSample
 from estimation_engine.replicates import ReplicateFacts
@@ -122,14 +123,6 @@ class EstimatesAnswer(AtConfidence):
     notes: Annotated[list[str], Help("What the estimates assume and refer to.")]
 
 
-@dataclass(frozen=True)
-class SampledValues(OpenedSample):
-    """The rows of a sample with the values of a request."""
-
-    read: ReadSample
-    membership: tuple[Booleans, Booleans] | None
-
-
 def estimates_of(
     service: Service, job: JobRecord, request: EstimatesRequest, census: Census | None = None
 ) -> EstimatesAnswer:
@@ -156,6 +149,9 @@ def estimates_of(
         for figure, values in zip(request.statistics, sampled.read.values, strict=True)
         for estimate in _of_statistic(figure, values, sampled, settings, weights, errors)
     ]
+    estimates, reader_notes = with_second_readings(
+        service, job, request, sampled, _statistics(sampled, request), settings, weights, estimates
+    )
     truth_notes: list[str] = []
     if request.true_values:
         estimates, truth_notes = _with_true_values(service, sampled, request, estimates)
@@ -179,6 +175,7 @@ def estimates_of(
     notes = [*warnings, *design_notes(job, sampled.design, sampled.source, settings, rows)]
     notes += filter(None, [population_note(job.run_parameters)])
     notes += _value_notes(service, job, request, sampled.values_from)
+    notes += reader_notes
     if weights.response is not None:
         notes += weights.response.notes
     if weights.calibration is not None and request.calibrate is not None:
@@ -217,7 +214,7 @@ def sampled_values(
     """
     rows = sample_rows(service, job, request.values, request.book_column)
     source, sample, values_from, design = rows.source, rows.sample, rows.values_from, rows.design
-    statistics = [_statistic(sample, at, figure) for at, figure in enumerate(request.statistics)]
+    statistics = _statistics(rows, request)
     by = [column_at(sample, name, ("by", at)) for at, name in enumerate(request.by)]
     filters = None
     if request.filters is not None:
@@ -416,6 +413,11 @@ def _condition(request: EstimatesRequest, table: TableFiles) -> Statement | None
         where = parse_filter(request.filters, table, ("filters",)).condition("f")
     groups = two_groups(table, request.contrast.between) if request.contrast else None
     return where if groups is None else both(where, groups.either)
+
+
+def _statistics(rows: OpenedSample, request: EstimatesRequest) -> list[Statistic]:
+    """The statistics of a request, checked against the sample."""
+    return [_statistic(rows.sample, at, each) for at, each in enumerate(request.statistics)]
 
 
 def _statistic(table: TableFiles, at: int, figure: StatisticRequest) -> Statistic:

@@ -35,6 +35,7 @@ DESIGN = {
     "df": "Degrees of freedom",
 }
 UNCALIBRATED = ("Without calibration", "Its margin", "Change of the margin")
+CORRECTED = "Corrected by second readings"
 MARGIN_DIGITS = 3
 """Of a margin and of a design effect; more say nothing."""
 
@@ -133,6 +134,38 @@ def contrasts_table(answer: EstimatesAnswer, title: str) -> Table:
     return Table(title, header, rows)
 
 
+def has_corrected(answer: EstimatesAnswer) -> bool:
+    """Whether second readings correct a figure."""
+    return any(estimate.corrected is not None for estimate in answer.estimates)
+
+
+def corrected_table(answer: EstimatesAnswer, title: str) -> Table:
+    """A line for each figure that second readings correct."""
+    estimates = [each for each in answer.estimates if each.corrected is not None]
+    header = [
+        *("Column", *(estimates[0].group if estimates else ())),
+        *("Estimate", "Margin of error", "From", "To", "Correction", "Its standard error"),
+        *("Second readings", "Differing", "Degrees of freedom", "Note"),
+    ]
+    rows = []
+    for each in estimates:
+        name, found = each.statistic, each.corrected
+        assert found is not None  # noqa: S101 - chosen above
+        cells: list[Cell] = [
+            each.column,
+            *("Missing" if part is None else part for part in each.group.values()),
+            figure(found.estimate, name),
+            figure(found.margin, name, MARGIN_DIGITS),
+            figure(found.ci_low, name),
+            figure(found.ci_high, name),
+            figure(found.correction, name, MARGIN_DIGITS),
+            figure(found.correction_standard_error, name, MARGIN_DIGITS),
+            *(found.second_readings, found.differing, found.df, found.note),
+        ]
+        rows.append(cells)
+    return Table(title, header, rows)
+
+
 def _uncalibrated(estimate: FigureEstimate) -> list[Cell]:
     name, plain, now = estimate.statistic, estimate.uncalibrated, estimate.margin
     if plain is None:
@@ -167,6 +200,7 @@ def estimates_section(answer: EstimatesAnswer, title: str) -> Section:
         facts.append(("Values", f"upload {upload.number}, {upload.file_name}"))
     blocks: list[Block] = [
         estimates_table(answer, "Estimates"),
+        *([corrected_table(answer, CORRECTED)] if has_corrected(answer) else []),
         *([contrasts_table(answer, "Contrasts")] if answer.contrasts else []),
         Facts("Design", facts),
         Note("Notes", answer.notes),

@@ -16,7 +16,9 @@ from contract.requests.estimate import StatisticRequest
 from contract.words import StatisticName
 from domain_errors import render
 from estimation_engine import DomainEstimate, EstimateSettings
+from estimation_engine.agreement import AgreementFigure
 from estimation_engine.estimates import FEW_DEGREES, ROWS_BY_SKEWNESS
+from estimation_engine.two_phase import CorrectedEstimate
 from lazy_dataclasses import dataclass
 
 MAX_NAMED = 5
@@ -74,7 +76,8 @@ class PlainEstimate:
     ci_high: float | None
 
     @classmethod
-    def of(cls, found: DomainEstimate) -> PlainEstimate:
+    def of(cls, found: DomainEstimate | AgreementFigure | CorrectedEstimate) -> PlainEstimate:
+        """The estimate of an engine."""
         return cls(found.value, found.error, found.low, found.high)
 
     @property
@@ -87,6 +90,21 @@ class PlainEstimate:
     def margin(self) -> float | None:
         """Half the width of the interval."""
         return None if self.width is None else self.width / 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class CorrectedFigure(PlainEstimate):
+    """A figure of answers that second readings correct; without an estimate the note says why."""
+
+    df: Annotated[int, Help("Degrees of freedom of both phases.")]
+    correction: Annotated[
+        float | None,
+        Help("What the second readings add to the figure of the first answers alone."),
+    ]
+    correction_standard_error: float | None
+    second_readings: Annotated[int, Help("Rows of the group with a resolved second reading.")]
+    differing: Annotated[int, Help("Those whose resolved answer gives another value.")]
+    note: Annotated[str, Help("What the interval contains and assumes.")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +131,10 @@ class FigureEstimate(AtConfidence, PlainEstimate, GroupFigure):
     ] = None
     uncalibrated: Annotated[
         PlainEstimate | None, Help("The figure without `calibrate`, if that was given.")
+    ] = None
+    corrected: Annotated[
+        CorrectedFigure | None,
+        Help("The figure with the readers' errors in its interval, if answers were read twice."),
     ] = None
 
     @property

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from application.estimation.value_sources import ValueSource, value_source, with_values
 from estimation_engine import InvalidEstimate
+from estimation_engine.arrays import Booleans
+from estimation_engine.reading import ReadSample
 from lazy_dataclasses import dataclass
 from parquet_tables.rows import Statement
 from parquet_tables.tables import Column, TableFiles, UnknownColumn
@@ -25,6 +27,14 @@ class OpenedSample:
     relation: Statement
     values_from: ValueSource | None
     design: SampleDesign
+
+
+@dataclass(frozen=True)
+class SampledValues(OpenedSample):
+    """The rows of a sample with the values of a request."""
+
+    read: ReadSample
+    membership: tuple[Booleans, Booleans] | None
 
 
 def sample_rows(

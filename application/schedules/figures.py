@@ -17,8 +17,9 @@ from typing import Annotated
 import numpy as np
 
 from application.access import Caller, RowSource
-from application.estimation.estimates import SampledValues, sampled_values, settings_of
+from application.estimation.estimates import sampled_values, settings_of
 from application.estimation.figures import GroupFigure, PlainEstimate
+from application.estimation.sample_rows import SampledValues
 from application.review.readings import ReviewProgress, review_progress
 from application.schedules.registering import readable_schedule
 from contract.answers import AtConfidence

@@ -26,7 +26,8 @@ INTEGERS = ("Int8", "Int16", "Int32", "Int64", "UInt8", "UInt16", "UInt32", "UIn
 def library_of(frame: object) -> Library:
     """Return the library of a frame."""
     root = type(frame).__module__.split(".")[0]
-    if root in ("pandas", "polars"):
+    writer = {"pandas": "to_parquet", "polars": "write_parquet"}.get(root)
+    if writer is not None and hasattr(frame, writer):  # a series or a lazy frame has none
         return root  # type: ignore[return-value]
     if hasattr(frame, "__arrow_c_stream__"):
         return "arrow"

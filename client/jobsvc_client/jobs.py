@@ -520,6 +520,26 @@ class Sample(RowsJob):
         return Evaluation(self._computed("evaluation", body))
 
     @keywords()
+    def agreement(self, *, confidence: Number | None = None) -> dict[str, Any]:
+        """Return how far the two readings of the sample's rows agree.
+
+        Each of ``questions`` has the ``share`` of equal answers, Cohen's ``kappa`` and
+        Krippendorff's ``alpha`` with their limits, and a ``table`` of who said what.
+
+        Parameters
+        ----------
+        confidence : float or str
+            By default 0.95.
+        """
+        query = given(confidence=None if confidence is None else exact_text(confidence))
+        return self._transport.json("GET", f"{self._path()}/agreement", query=query)
+
+    @keywords()
+    def differing_readings(self) -> list[dict[str, Any]]:
+        """Return the rows whose two readings differ, with both answers and the decision."""
+        return self._transport.pages(f"{self._path()}/agreement/differences", "rows")
+
+    @keywords()
     def findings(self) -> list[dict[str, Any]]:
         """Return the rows to examine, each with its newest ``finding`` or None."""
         return self._transport.pages(f"{self._path()}/findings", "items")

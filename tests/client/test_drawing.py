@@ -197,6 +197,9 @@ def test_what_is_no_frame_is_refused(client: Client) -> None:
     with pytest.raises(JobsvcError, match="list is no frame") as refused:
         client.sample([1, 2], size=1)  # type: ignore[arg-type]
     assert refused.value.code == "invalid_frame"
+    lazy = pl.DataFrame({"amount": [1.0, 2.0]}).lazy()
+    with pytest.raises(JobsvcError, match="LazyFrame is no frame"):
+        client.sample(lazy, size=1)  # type: ignore[arg-type]
 
 
 def test_the_server_reads_written_numbers(dataset: Dataset, tmp_path: Path) -> None:

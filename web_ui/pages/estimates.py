@@ -18,17 +18,20 @@ from application.estimation.backtest import KnownFigure, backtest_of
 from application.estimation.contrasts import ContrastEstimate
 from application.estimation.estimates import EstimatesAnswer, estimates_of
 from application.estimation.estimates_sheet import (
+    CORRECTED,
     MARGIN_DIGITS,
     contrast_figure,
     contrast_name,
     contrasts_table,
+    corrected_table,
     estimates_section,
     estimates_table,
     figure,
+    has_corrected,
     side_name,
     truth_judgement,
 )
-from application.estimation.figures import FigureEstimate, PlainEstimate
+from application.estimation.figures import CorrectedFigure, FigureEstimate, PlainEstimate
 from application.estimation.known_totals import census_of
 from application.estimation.more_rows import PrecisionGoal, more_rows
 from application.estimation.uploaded_values import uploads_of
@@ -96,7 +99,7 @@ VIEWS = {
 }
 BY_ITSELF = ("confidence", "book_column", "true_values")
 """Fields of the request that the page shows in a way of its own."""
-OTHER_CELLS = ("group", "uncalibrated")
+OTHER_CELLS = ("group", "uncalibrated", "corrected")
 """Fields of an estimate that a line of a file has in a way of its own."""
 CONTRAST_SIDE = ("name", "estimate", "standard_error", "ci_low", "ci_high", "n")
 """Columns of either figure in a file of contrasts."""
@@ -154,6 +157,7 @@ def _figures(found: JobRecord) -> Values:
         "answer": answer,
         "single": _texts(estimates[0]) if len(estimates) == 1 and not chosen["by"] else None,
         "table": estimates_table(answer, "Estimates"),
+        "corrected": corrected_table(answer, CORRECTED) if has_corrected(answer) else None,
         "title": figure_title(chosen),
         "assumptions": answer.notes[len(answer.warnings) :],
         "few_degrees": any(each.df < MINIMUM_DEGREES for each in estimates),
@@ -343,11 +347,15 @@ def estimatesfile_answer(job_id: str) -> AnyResponse:
     names = [own.name for own in answer_fields(FigureEstimate) if own.name not in OTHER_CELLS]
     is_weighted = answer.calibration is not None or answer.nonresponse is not None
     plain = [own.name for own in answer_fields(PlainEstimate)] if is_weighted else []
+    of_readers = [own.name for own in answer_fields(CorrectedFigure)]
+    of_readers = of_readers if has_corrected(answer) else []
     headings = [*groups, *names, *(f"uncalibrated_{name}" for name in plain)]
+    headings += [f"corrected_{name}" for name in of_readers]
     lines.writerow(map(_safe, headings))
     for each in estimates:
         cells = [*each.group.values(), *(getattr(each, name) for name in names)]
         cells += [getattr(each.uncalibrated, name) for name in plain]
+        cells += [getattr(each.corrected, name, None) for name in of_readers]
         lines.writerow(map(_safe, cells))
     content = codecs.BOM_UTF8 + text.getvalue().encode()
     return file_answer(content, "text/csv", f"estimates-{found.id[:8]}.csv")

@@ -1,0 +1,47 @@
+"""Routes of the agreement of two readers of a sample."""
+
+from __future__ import annotations
+
+from application.access import RowSource
+from application.review.agreement import (
+    AgreementAnswer,
+    DifferingRow,
+    agreement_of,
+    differing_rows,
+)
+from contract.requests.agreement import AgreementRequest
+from contract.requests.pages import PageRequest
+from http_api.access import SignedInBlueprint, caller, service
+from http_api.routes.submissions import completed
+from http_api.schemas.contract import Listing, list_schema, listed
+from service.tables.open_tables import SAMPLE, output_of
+
+blueprint = SignedInBlueprint(
+    "agreement", __name__, url_prefix="/api/sampling/jobs/<job_id>", tag="Review"
+)
+
+
+@blueprint.get("/agreement", query=AgreementRequest, output=AgreementAnswer)
+def agreement(job_id: str, query: AgreementRequest) -> AgreementAnswer:
+    """How far the two readings of the sample's rows agree, for each question.
+
+    It needs read access to the dataset, which reviewers don't have by themselves.
+    """
+    job = completed(caller().job(job_id), "sampling")
+    return agreement_of(service(), job, query.confidence)
+
+
+@blueprint.get(
+    "/agreement/differences",
+    query=PageRequest,
+    output=list_schema("rows", DifferingRow, "In the order of the draw.", of_job=True),
+)
+def differences(job_id: str, query: PageRequest) -> Listing:
+    """The rows whose two readings differ, decided ones among them.
+
+    It needs read access to the dataset, which reviewers don't have by themselves.
+    """
+    job = completed(caller().job(job_id), "sampling")
+    found = differing_rows(service(), job, query.offset, query.limit)
+    caller().audit_view(RowSource(job.dataset_id, output_of(job), SAMPLE, job.id), "agreement")
+    return listed(found, query, job.id)
