@@ -58,6 +58,10 @@ SECTIONS = {
     },
     "Estimates": {
         "estimate": ("sampled_rows", "Estimate figures of the population from a sample."),
+        "classification": (
+            "classifying",
+            "Estimate precision, recall and missed rows of a model or rule.",
+        ),
         "weights": ("weighting", "Write the drawn rows with their weights, or show the codebook."),
         "values": ("sampled_rows", "Upload values of a sample's rows, or list the uploads."),
         "backtest": ("sampled_rows", "Estimate figures that are known, and compare."),

@@ -280,6 +280,12 @@ def figures_of(values: dict[str, Any]) -> list[dict[str, Any]]:
 @with_request(EstimatesRequest)
 @known_total_options
 @click.option(
+    "--judge",
+    multiple=True,
+    metavar="COLUMN",
+    help="Correct the figures by a judge's opinions: --calibrate judge --known COLUMN.",
+)
+@click.option(
     "--values",
     metavar="FILE|NUMBER|latest|findings",
     help="Read columns from a file of results, an earlier upload of one, or the findings.",
@@ -291,6 +297,7 @@ def estimate(
     job_id: str,
     count: bool,
     totals: Path | None,
+    judge: tuple[str, ...],
     values: str | None,
     key: tuple[str, ...],
     **figures: Any,
@@ -304,13 +311,19 @@ def estimate(
     jobsvc estimate 917f045a --total paid --calibrate rake --known region --totals census.csv
     jobsvc estimate 917f045a --values results.xlsx --key invoice --total audited
     jobsvc estimate 917f045a --values findings --book amount --total misstatement
+    jobsvc estimate 917f045a --values labels.csv --key id --share is_bad=true --judge judged_bad
     jobsvc estimate 917f045a --mean score --contrast model=a:b
     jobsvc estimate 917f045a --mean score_a --contrast-column score_b
     """
     statistics = [*figures_of(figures), *([{"statistic": "count"}] if count else [])]
     if not statistics:
         raise click.UsageError("Name a figure, such as --mean COLUMN or --count.")
-    body = with_totals({"statistics": statistics, **body_of(figures)}, totals)
+    body = {"statistics": statistics, **body_of(figures)}
+    if judge:
+        if "calibrate" in body or totals is not None:
+            raise click.UsageError("--judge can't be combined with --calibrate, --known or totals.")
+        body["calibrate"] = {"method": "judge", "columns": list(judge)}
+    body = with_totals(body, totals)
     if values is not None:
         body["values"] = _values_of(client, job_id, values, key)
     found = client.post(f"/api/sampling/jobs/{job_id}/estimates", body)
@@ -319,6 +332,7 @@ def estimate(
     return Printed(found, partial(_print, body=body))
 
 
+BIAS = ("", "_low", "_high")
 FORMATS = {
     ".csv": "csv",
     ".parquet": "parquet",
@@ -452,6 +466,7 @@ def _print(found: dict[str, Any], body: dict[str, Any]) -> None:
         rows.append([*row, figure_text(each["true_value"])] if with_truth else row)
     print_table(headings, rows)
     _print_corrected(found["estimates"])
+    _print_judge(found["estimates"])
     if found["contrasts"]:
         print_line()
         _print_contrasts(found["contrasts"], with_truth=with_truth)
@@ -477,6 +492,31 @@ def _print_corrected(estimates: Sequence[dict[str, Any]]) -> None:
     print_line()
     print_table(headings, rows)
     print_lines(dict.fromkeys(each["corrected"]["note"] for each in figures))
+
+
+def _print_judge(estimates: Sequence[dict[str, Any]]) -> None:
+    """People alone, the judge alone with its bias, and both; nothing without a judge."""
+    judged = [each for each in estimates if each["judge"] is not None]
+    if not judged:
+        return
+    ends = ("estimate", "ci_low", "ci_high")
+    rows = []
+    for each in judged:
+        found = each["judge"]
+        group = ("missing" if value is None else str(value) for value in each["group"].values())
+        first = [figure_name(each), *group]
+        for name, labels in (("people_alone", each["n"]), ("both", found["n_eff"])):
+            texts = [figure_text(found[name][end]) for end in ends]
+            shown = "" if labels is None else round(labels)
+            rows.append([*first, name.replace("_", " "), *texts, shown])
+        for alone in found["judge_alone"]:
+            column, texts = alone["column"], [figure_text(alone[f"bias{end}"]) for end in BIAS]
+            rows.append([*first, f"{column} alone", figure_text(alone["estimate"]), "", "", ""])
+            rows.append([*first, f"bias of {column}", *texts, ""])
+    print_line()
+    print_table(
+        ["figure", *judged[0]["group"], "by", "estimate", "from", "to", "labels' worth"], rows
+    )
 
 
 def _is_weighted(found: dict[str, Any]) -> bool:

@@ -12,9 +12,20 @@ GoalInterval = Literal["t", "wilson"]
 GoalKind = Literal["margin", "relative_margin", "cv"]
 ContrastMeasure = Literal["difference", "ratio"]
 ChangeRule = Literal["common_rows", "no_common_rows", "shared_numbers", "independent", "bound"]
+ClassificationFigure = Literal[
+    "prevalence",
+    "flagged_share",
+    "precision",
+    "recall",
+    "f1",
+    "specificity",
+    "accuracy",
+    "elusion",
+    "missed_rows",
+]
 Lonely = Literal["fail", "adjust", "average"]
 Systematic = Literal["sd1", "sd2", "random"]
-CalibrationMethod = Literal["difference", "ratio", "regression", "poststratify", "rake"]
+CalibrationMethod = Literal["difference", "ratio", "regression", "poststratify", "rake", "judge"]
 NonresponseMethod = Literal["classes", "rake", "regression", "known_totals"]
 SmallClasses = Literal["fail", "merge"]
 Likelihood = Literal["poisson", "binomial", "hypergeometric"]
@@ -182,6 +193,17 @@ STATISTICS: Mapping[StatisticName, str] = {
     "ratio": "Ratio of two totals",
     "quantile": "Quantile",
 }
+CLASSIFICATION_FIGURES: Mapping[ClassificationFigure, str] = {
+    "prevalence": "Prevalence",
+    "flagged_share": "Flagged share",
+    "precision": "Precision",
+    "recall": "Recall",
+    "f1": "F1",
+    "specificity": "Specificity",
+    "accuracy": "Accuracy",
+    "elusion": "Elusion",
+    "missed_rows": "Missed rows",
+}
 POOLINGS: Mapping[Pooling, str] = {
     "average": "Average of the runs",
     "strata": "Runs as strata of one population",
@@ -197,7 +219,10 @@ CALIBRATIONS: Mapping[CalibrationMethod, str] = {
     "regression": "Regression",
     "poststratify": "Post-stratification",
     "rake": "Raking",
+    "judge": "Judge",
 }
+WITHOUT_WEIGHTS: tuple[CalibrationMethod, ...] = ("difference", "judge")
+"""Calibrations that correct figures, not the weights of rows."""
 NONRESPONSE: Mapping[NonresponseMethod, str] = {
     "classes": "Response classes",
     "rake": "Raking to the whole sample",

@@ -26,10 +26,18 @@ from estimation_engine.errors import (
     UnsupportedDesign,
 )
 from estimation_engine.estimates import DomainEstimate, Domains, EstimateSettings, Values, estimate
+from estimation_engine.judge import Adjustment, Judge, JudgeColumn
 from estimation_engine.population import true_values
-from estimation_engine.reading import Statistic, check_statistic, is_number, read_values
+from estimation_engine.reading import (
+    Statistic,
+    check_statistic,
+    is_number,
+    is_summable,
+    read_values,
+)
 
 __all__ = [
+    "Adjustment",
     "Calibration",
     "CombinedRound",
     "Design",
@@ -42,6 +50,8 @@ __all__ = [
     "InvalidCalibration",
     "InvalidEstimate",
     "InvalidGoal",
+    "Judge",
+    "JudgeColumn",
     "LonelyStratum",
     "Margins",
     "Statistic",
@@ -58,6 +68,7 @@ __all__ = [
     "contrasts",
     "estimate",
     "is_number",
+    "is_summable",
     "monetary_design",
     "random_design",
     "read_values",

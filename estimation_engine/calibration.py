@@ -285,7 +285,7 @@ def by_regression(
     scales = np.array([np.sqrt((weights * row * row).sum() / weights.sum()) for row in centred])
     scaled = centred / np.where(scales > 0, scales, 1.0)[:, np.newaxis]
     auxiliaries = Numbers(np.vstack([np.ones(len(weights)), scaled]))
-    inverse, dependent = _inverse(auxiliaries.gram(weights))
+    inverse, dependent = inverse_of(auxiliaries.gram(weights))
     if dependent.any():
         name = names[int(np.flatnonzero(dependent)[0]) - 1]
         raise InvalidCalibration(
@@ -327,7 +327,7 @@ def by_raking(weights: Floats, margins: Margins, totals: Sequence[Floats]) -> Ca
             raked *= factors[cells]
         if largest <= CONVERGED:
             g = np.divide(raked, weights, out=np.ones(len(weights)), where=weights > 0)
-            return Calibration(g, margins, lambda: _inverse(margins.gram(weights))[0], weights)
+            return Calibration(g, margins, lambda: inverse_of(margins.gram(weights))[0], weights)
     raise InvalidCalibration(
         "Raking didn't converge in {steps} rounds: the sample lacks combinations of values that "
         "the totals need. Use fewer columns, or columns with fewer values.",
@@ -346,7 +346,7 @@ def _require_weights(sums: Floats) -> None:
         )
 
 
-def _inverse(gram: Floats) -> tuple[Floats, Booleans]:
+def inverse_of(gram: Floats) -> tuple[Floats, Booleans]:
     """A generalised inverse of a symmetric matrix, and its dependent rows, which are 0 in it.
 
     Goodnight's sweep operator (1979), without BLAS, whose sums depend on threads.

@@ -15,7 +15,6 @@ import numpy as np
 
 from contract.words import ContrastMeasure
 from estimation_engine.arrays import Floats, Ints
-from estimation_engine.calibration import Calibration, Difference
 from estimation_engine.designs import Design
 from estimation_engine.designs.stages import groups_in, sums_by
 from estimation_engine.errors import InvalidEstimate
@@ -33,6 +32,7 @@ from estimation_engine.estimates import (
     measure_linearised,
 )
 from estimation_engine.intervals import Confidence, t_interval, two_sided_p
+from estimation_engine.judge import Adjustment
 from lazy_dataclasses import dataclass
 
 
@@ -57,7 +57,7 @@ def contrasts(
     pairs: Sequence[tuple[int, int]],
     settings: EstimateSettings,
     measure: ContrastMeasure,
-    calibration: Calibration | Difference | None = None,
+    calibration: Adjustment | None = None,
 ) -> list[FigureContrast]:
     """Contrast the first figure of each pair's first domain with the second of its second.
 
@@ -82,10 +82,10 @@ def contrasts(
         both = values[0].present & values[1].present
         values = replace(values[0], present=both), replace(values[1], present=both)
     figures = [estimate(design, values[0], domains, settings, calibration)]
-    linear = [linearise(design, values[0], domains, calibration)]
+    linear = [linearise(design, values[0], domains, calibration, settings.rules)]
     if is_paired:
         figures.append(estimate(design, values[1], domains, settings, calibration))
-        linear.append(linearise(design, values[1], domains, calibration))
+        linear.append(linearise(design, values[1], domains, calibration, settings.rules))
     combined = _combined(linear[0], linear[-1], pairs, measure)
     measured = measure_linearised(design, combined, len(pairs), settings, calibration)
     rows, places = _rows_of(domains, values[0], pairs)

@@ -41,6 +41,7 @@ from estimation_engine.intervals import (
     t_quantile,
     wilson_interval,
 )
+from estimation_engine.judge import Adjustment, Judge, JudgeCells, TunedJudge, tune
 from lazy_dataclasses import dataclass
 
 DEFAULT_RULES = VarianceRequest()
@@ -141,6 +142,7 @@ class Linearised:
     rows: Ints
     domains: Ints
     z: Floats
+    tuned: TunedJudge | None = None
 
 
 def estimate(
@@ -148,7 +150,7 @@ def estimate(
     values: Values,
     domains: Domains,
     settings: EstimateSettings,
-    calibration: Calibration | Difference | None = None,
+    calibration: Adjustment | None = None,
     replicated: ReplicateErrors | None = None,
 ) -> list[DomainEstimate]:
     """Estimate a statistic for each domain; its variance is linearised, or by replicates.
@@ -168,6 +170,11 @@ def estimate(
     cells = _Cells(design, rows, groups, count, weights)
     missing = np.bincount(domains.groups[domains.included & ~values.present], minlength=count)
     counts = _Counts.of(design, cells)
+    if isinstance(calibration, Judge) and values.statistic in ("count", "quantile"):
+        raise InvalidCalibration(
+            "A judge estimates means, totals, shares and ratios, not a {statistic}.",
+            statistic=values.statistic,
+        )
     if isinstance(calibration, Difference) and values.statistic not in ("mean", "total"):
         raise InvalidCalibration(
             "A difference estimates means and totals, not a {statistic}: choose another `method`.",
@@ -245,11 +252,11 @@ def _of_linear(
     cells: _Cells,
     counts: _Counts,
     settings: EstimateSettings,
-    calibration: Calibration | Difference | None,
+    calibration: Adjustment | None,
     by_replicates: Floats | None,
 ) -> list[_Found]:
     """The estimates of a statistic that is linearised, with their errors."""
-    linear = _linearised(design, values, domains, cells, calibration)
+    linear = _linearised(design, values, domains, cells, calibration, settings.rules)
     with_skewness = values.statistic != "proportion"
     measured = _measured(
         design, linear, cells.count, cells.calibration, settings, with_skewness=with_skewness
@@ -259,6 +266,8 @@ def _of_linear(
     degrees = degrees_of_freedom(
         design, cells.rows, cells.groups, cells.count, measured.of_rounds, cells.calibration
     )
+    if linear.tuned is not None:
+        degrees = degrees - linear.tuned.lost
     with np.errstate(invalid="ignore"):
         is_noise = measured.variances <= (ROUNDING * linear.values) ** 2
     known = np.where(is_noise, 0.0, measured.variances)
@@ -305,10 +314,13 @@ def _linearised(
     values: Values,
     domains: Domains,
     cells: _Cells,
-    calibration: Calibration | Difference | None,
+    calibration: Adjustment | None,
+    rules: VarianceRequest,
 ) -> Linearised:
     if isinstance(calibration, Difference):
         return _difference(design, values, domains, calibration)
+    if isinstance(calibration, Judge):
+        return _judged(design, values, domains, cells, calibration, rules)
     return _LINEARISED[values.statistic](cells, values)
 
 
@@ -316,13 +328,17 @@ def linearise(
     design: Design,
     values: Values,
     domains: Domains,
-    calibration: Calibration | Difference | None = None,
+    calibration: Adjustment | None = None,
+    rules: VarianceRequest = DEFAULT_RULES,
 ) -> Linearised:
-    """A statistic of each domain with z of its rows; quantiles have none."""
+    """A statistic of each domain with z of its rows; quantiles have none.
+
+    ``rules`` are those by which the coefficients of a judge are tuned.
+    """
     rows = np.flatnonzero(domains.included & values.present)
     weights = calibration if isinstance(calibration, Calibration) else None
     cells = _Cells(design, rows, domains.groups[rows], domains.count, weights)
-    return _linearised(design, values, domains, cells, calibration)
+    return _linearised(design, values, domains, cells, calibration, rules)
 
 
 def measure_linearised(
@@ -330,7 +346,7 @@ def measure_linearised(
     linear: Linearised,
     count: int,
     settings: EstimateSettings,
-    calibration: Calibration | Difference | None = None,
+    calibration: Adjustment | None = None,
 ) -> Measured:
     """The variance of each of ``count`` sums of w·z, and its skewness."""
     weights = calibration if isinstance(calibration, Calibration) else None
@@ -458,6 +474,55 @@ def _difference(design: Design, values: Values, domains: Domains, known: Differe
     return cells.linearised(means, (e - means[groups] * beyond) / sizes[groups])
 
 
+def _judged(
+    design: Design,
+    values: Values,
+    domains: Domains,
+    cells: _Cells,
+    judge: Judge,
+    rules: VarianceRequest,
+) -> Linearised:
+    """People's figure and Σ λ(F - F̂), with z of the residuals.
+
+    z is multiplied by the root of the variance's factor, so that contrasts of figures have it, too.
+    """
+    people = _LINEARISED[values.statistic](cells, values)
+    rows, count = np.flatnonzero(domains.included), domains.count
+    groups, w = domains.groups[rows], design.weights[rows]
+    labelled = np.searchsorted(rows, cells.rows)
+    z = np.zeros(len(rows))
+    z[labelled] = people.z
+    numbers, of_domain, strata = judge.layout(design, rows, groups, count, w * z, labelled)
+    total = max((int(own.max(initial=-1)) for own in of_domain), default=-1) + 1
+    t, deviations = np.zeros((len(judge.columns), len(rows))), np.zeros((len(judge.columns), total))
+    for at, column in enumerate(judge.columns):
+        own = np.flatnonzero(column.present[rows])
+        of_judge = _LINEARISED[column.statistic](
+            _Cells(design, rows[own], groups[own], count),
+            Values(column.statistic, column.y, column.present, column.x),
+        )
+        t[at, own] = w[own] * of_judge.z
+        sums = sums_by(numbers, t[at], total)
+        for domain, its in enumerate(of_domain):
+            estimated = float(of_judge.values[domain])
+            deviations[at, its] = column.deviation(domain, strata[domain], estimated, sums[its])
+    cell_domains = np.zeros(total, dtype=np.int64)
+    for domain, its in enumerate(of_domain):
+        cell_domains[its] = domain
+    has_label = np.zeros(len(rows), dtype=np.bool_)
+    has_label[labelled] = True
+    found = tune(
+        design,
+        JudgeCells(rows, numbers, total, cell_domains, w * z, t, deviations, has_label),
+        rules,
+    )
+    moved = np.where(found.values != 0, found.values * deviations, 0.0).sum(axis=0)
+    residuals = w * z - (found.values[:, numbers] * t).sum(axis=0)
+    residuals *= np.sqrt(found.factors)[numbers] / np.where(w > 0, w, 1.0)
+    figures = people.values + np.array([moved[its].sum() for its in of_domain])
+    return Linearised(figures, rows, groups, residuals, TunedJudge(found, of_domain, strata))
+
+
 def _measured(
     design: Design,
     linear: Linearised,
@@ -482,7 +547,7 @@ def degrees_of_freedom(
     domains: Ints,
     count: int,
     of_rounds: Floats,
-    calibration: Calibration | Difference | None,
+    calibration: Adjustment | None,
 ) -> Ints:
     """Those of the rows with a value, also where a calibration or a difference reads others.
 
@@ -494,7 +559,7 @@ def degrees_of_freedom(
     return degrees
 
 
-def may_not_respond(calibration: Calibration | Difference | None) -> bool:
+def may_not_respond(calibration: Adjustment | None) -> bool:
     """Whether the weights make up for nonresponse, so that a row drawn whole is left to chance."""
     return isinstance(calibration, Calibration) and calibration.response is not None
 

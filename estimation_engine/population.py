@@ -8,7 +8,7 @@ from typing import Any
 
 import duckdb
 
-from estimation_engine.reading import ALL, Statistic
+from estimation_engine.reading import ALL, Statistic, number_of
 from parquet_tables.columns import Column
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.rows import Statement, read_rows, scan_statement
@@ -30,7 +30,7 @@ def true_values(
     condition, bound = where or (ALL, [])
     exponents = _exponents(cursor, table, statistics)
     selected = [f"({condition}) AS included"]
-    selected += [f"f.{quote_identifier(column.name)} AS b{at}" for at, column in enumerate(by)]
+    selected += [f"{column.group_value()} AS b{at}" for at, column in enumerate(by)]
     params = list(bound)
     figures = []
     for at, statistic in enumerate(statistics):
@@ -46,7 +46,7 @@ def true_values(
         f"LIMIT {MAX_TRUE_GROUPS + 1:d}"
     )
     # Names that a column of the table can't have twice.
-    columns = [Column(f"{at}", each.type) for at, each in enumerate(by)]
+    columns = [Column(f"{at}", each.group_type) for at, each in enumerate(by)]
     columns += [Column(f"{len(by) + at}", "DOUBLE") for at in range(len(statistics))]
     rows = [list(row.values()) for row in read_rows(cursor, (sql, scanned), columns)]
     if len(rows) > MAX_TRUE_GROUPS:
@@ -67,9 +67,11 @@ def _expressions(statistic: Statistic, at: int) -> tuple[list[str], list[object]
             return [f"coalesce({sql}, false) AS y{at}"], list(params)
         value = f"CASE WHEN {name} IS NOT NULL THEN coalesce({sql}, false) END"
         return [f"{value} AS y{at}"], list(params)
+    if statistic.column is not None:
+        name = number_of(statistic.column)
     if statistic.name != "ratio" or statistic.denominator is None:
         return [f"{name} AS y{at}"], []
-    below = f"f.{quote_identifier(statistic.denominator.name)}"
+    below = number_of(statistic.denominator)
     return [
         f"CASE WHEN {below} IS NOT NULL THEN {name} END AS y{at}",
         f"CASE WHEN {name} IS NOT NULL THEN {below} END AS x{at}",

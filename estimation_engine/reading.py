@@ -75,7 +75,7 @@ def check_statistic(statistic: Statistic, loc: tuple[str | int, ...]) -> None:
     if name not in NEEDS_NUMBERS:
         return
     for field, column in (("column", statistic.column), ("denominator", statistic.denominator)):
-        if column is not None and not is_number(column):
+        if column is not None and not is_summable(column):
             raise InvalidEstimate(
                 'A {name} needs a column of numbers; "{column}" is of type {type}.',
                 name=name,
@@ -88,6 +88,17 @@ def check_statistic(statistic: Statistic, loc: tuple[str | int, ...]) -> None:
 def is_number(column: Column) -> bool:
     """Whether a column holds numbers."""
     return column.data_type.is_number
+
+
+def number_of(column: Column) -> str:
+    """The SQL of a row ``f``'s number; true is 1 and false 0."""
+    name = f"f.{quote_identifier(column.name)}"
+    return f"CAST({name} AS TINYINT)" if column.type == "BOOLEAN" else name
+
+
+def is_summable(column: Column) -> bool:
+    """Whether a column's values add up: numbers, and true and false as 1 and 0."""
+    return column.data_type.is_summable
 
 
 def read_values(
@@ -153,7 +164,7 @@ def _places(relation: Statement, by: Sequence[Column], where: Statement) -> Stat
     """The join of the groups' places in the order of :func:`_keys`, as ``k``."""
     if not by:
         return "", []
-    names = [f"f.{quote_identifier(column.name)}" for column in by]
+    names = [column.group_value() for column in by]
     distinct = ", ".join(f"{name} AS c{at}" for at, name in enumerate(names))
     ordering = ", ".join(f"g.c{at} NULLS LAST" for at in range(len(by)))
     matches = " AND ".join(f"{name} IS NOT DISTINCT FROM k.c{at}" for at, name in enumerate(names))
@@ -171,14 +182,15 @@ def _keys(
     """The groups with a row, in the order of their values, missing ones last."""
     if not by:
         return [{}]
-    names = [f"f.{quote_identifier(column.name)}" for column in by]
+    names = [column.group_value() for column in by]
     shown = ", ".join(f"{name} AS c{at}" for at, name in enumerate(names))
     ordering = ", ".join(f"{name} NULLS LAST" for name in names)
     sql = (
         f"SELECT {shown} FROM {relation[0]} AS f WHERE {where[0]} GROUP BY {', '.join(names)} "
         f"ORDER BY {ordering} LIMIT {MAX_GROUPS + 1:d}"
     )
-    keys = read_rows(cursor, (sql, [*relation[1], *where[1]]), by)
+    shown_as = [Column(each.name, each.group_type) for each in by]
+    keys = read_rows(cursor, (sql, [*relation[1], *where[1]]), shown_as)
     if len(keys) > MAX_GROUPS:
         raise TooManyGroups(
             "{columns} make more than {maximum} groups: choose a column with fewer values, or "

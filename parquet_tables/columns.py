@@ -11,6 +11,7 @@ from pathlib import Path
 
 from lazy_dataclasses import dataclass
 from parquet_tables.layouts import FileLayout
+from parquet_tables.quoting import quote_identifier
 
 _INTEGERS = frozenset(
     f"{sign}{size}" for sign in ("", "U") for size in ("TINYINT", "SMALLINT", "INTEGER", "BIGINT")
@@ -69,6 +70,11 @@ class DataType:
         return self.is_integer or self.is_float or self.digits is not None
 
     @property
+    def is_summable(self) -> bool:
+        """Whether its values add up: numbers, and true and false, which count as 1 and 0."""
+        return self.is_number or self.name == "BOOLEAN"
+
+    @property
     def is_text(self) -> bool:
         return self.name == "VARCHAR"
 
@@ -101,6 +107,15 @@ class Column:
     def data_type(self) -> DataType:
         """The type, to ask about."""
         return DataType(self.type)
+
+    @property
+    def group_type(self) -> str:
+        """The type of :meth:`group_value`."""
+        return self.type
+
+    def group_value(self) -> str:
+        """The SQL of the value by which a row ``f`` belongs to a group."""
+        return f"f.{quote_identifier(self.name)}"
 
 
 ATTACHED = "attached"

@@ -219,6 +219,61 @@ class IntervalChart:
         return picture(f"{self.title}: {listed}", height + self.AXIS, parts)
 
 
+@dataclass(frozen=True)
+class ConfusionCell:
+    """A cell of truth and flag: its texts, and its part of the rows of its truth, 0 to 1."""
+
+    text: str
+    interval: str
+    share: float
+    is_right: bool
+
+
+@dataclass(frozen=True)
+class ConfusionChart:
+    """Truth by flag as a table of cells, each with a bar; ``cells`` are by truth, then by flag."""
+
+    title: str
+    truths: Sequence[str]
+    flags: Sequence[str]
+    cells: Sequence[Sequence[ConfusionCell]]
+    legend: str = ""
+
+    LEFT, TOP, STEP, BAR, GAP, FEW = 120, 34, 92, 12, 8, 3
+
+    def svg(self) -> Markup:
+        width = (WIDTH - self.LEFT) / len(self.flags)
+        has_intervals = len(self.flags) <= self.FEW
+        text = Markup('<text x="{:.1f}" y="{}" text-anchor="{}">{}<title>{}</title></text>')
+        box = Markup('<rect class="{}" x="{:.1f}" y="{}" width="{:.1f}" height="{}"/>')
+        length = 22 if has_intervals else 10
+        parts = []
+        for at, flag in enumerate(self.flags):
+            middle = self.LEFT + (at + 0.5) * width
+            parts.append(text.format(middle, self.TOP - 12, "middle", shorten(flag, length), flag))
+        for row, (truth, line) in enumerate(zip(self.truths, self.cells, strict=True)):
+            y = self.TOP + row * self.STEP
+            parts.append(text.format(0, y + 36, "start", shorten(truth, 10), truth))
+            for at, (flag, cell) in enumerate(zip(self.flags, line, strict=True)):
+                x, inner = self.LEFT + at * width, width - self.GAP
+                middle = x + inner / 2
+                style = "sample" if cell.is_right else "population"
+                floor = y + self.STEP - self.GAP - self.BAR
+                parts.append(box.format("ground", x, floor, inner, self.BAR))
+                parts.append(box.format(style, x, floor, inner * cell.share, self.BAR))
+                full = f"{truth}, {flag}: {cell.text} ({cell.interval})"
+                parts.append(text.format(middle, y + 28, "middle", cell.text, full))
+                if has_intervals:
+                    parts.append(text.format(middle, y + 56, "middle", cell.interval, full))
+        listed = "; ".join(
+            f"{truth}, {flag} {cell.text}"
+            for truth, line in zip(self.truths, self.cells, strict=True)
+            for flag, cell in zip(self.flags, line, strict=True)
+        )
+        height = self.TOP + self.STEP * len(self.truths)
+        return _wide(f"{self.title}: {listed}", height, parts)
+
+
 def axis_of(lines: Sequence[Interval], reference: float | None = None) -> tuple[float, float]:
     """The smallest and the largest value that is drawn."""
     ends = [

@@ -15,6 +15,7 @@ from contract.fields import (
     Items,
     Kind,
     Number,
+    Scalar,
     Text,
     ValuesKind,
     Written,
@@ -136,7 +137,7 @@ def _read(kind: Kind, text: str) -> Any:
     match kind:
         case Flag():
             return True
-        case Items(Text(), most):
+        case Items(Text() | Scalar(), most):
             names = tuple(listed_names(text))
             if len(names) > most:
                 raise InvalidRequest("At most {most} columns.", most=most)

@@ -394,15 +394,6 @@ def with_query(**changes: object) -> str:
     return f"{request.path}?{query}" if query else request.path
 
 
-def file_answer(content: bytes, kind: str, name: str) -> AnyResponse:
-    """A file to download, of the media type ``kind``."""
-    headers = {
-        "Content-Disposition": f'attachment; filename="{name}"',
-        "Cache-Control": "no-store",
-    }
-    return Response(content, mimetype=kind, headers=headers)
-
-
 def own_csrf_token() -> str:
     """The CSRF token of the visitor's session; empty without one."""
     return csrf_token(_secret()) if visitor() else ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import field, replace
 from typing import Annotated, Any
 
 import numpy as np
@@ -19,13 +19,14 @@ from application.estimation.known_totals import (
 )
 from contract.declarations import Help
 from contract.requests.estimate import CalibrateRequest
-from contract.words import CalibrationMethod
+from contract.words import WITHOUT_WEIGHTS, CalibrationMethod
 from domain_errors import counted
 from estimation_engine import (
     Calibration,
     Design,
     Difference,
     InvalidCalibration,
+    Judge,
     Margins,
     Statistic,
     TooManyGroups,
@@ -33,7 +34,7 @@ from estimation_engine import (
     by_ratio,
     by_regression,
     by_strata,
-    is_number,
+    is_summable,
     read_values,
     true_values,
 )
@@ -52,6 +53,7 @@ MAX_COLUMNS: Mapping[CalibrationMethod, int] = {
     "regression": 20,
     "poststratify": 4,
     "rake": 10,
+    "judge": 5,
 }
 MAX_RAKED_CELLS = 300
 MAX_LISTED = 100
@@ -77,6 +79,8 @@ class CalibrationFrame:
         Those that are calibrated: of the design, or of respondents, 0 for other rows.
     outside : OutsideTotals, optional
         Totals from outside; without them those of the source.
+    strata : sequence of Column
+        The columns of the source by which one stratified sample was drawn.
     """
 
     database: ParquetDatabase
@@ -88,6 +92,7 @@ class CalibrationFrame:
     columns: TableFiles
     weights: Floats
     outside: OutsideTotals | None = None
+    strata: Sequence[Column] = ()
 
     @property
     def has_nonresponse(self) -> bool:
@@ -138,27 +143,52 @@ class KnownTotal:
 
 @dataclass(frozen=True)
 class CalibrationFacts:
-    """What an answer says about a calibration; a difference has no weights."""
+    """What an answer says about a calibration; a difference and a judge have no weights."""
 
     method: CalibrationMethod
     columns: tuple[str, ...]
     source: Annotated[TotalsSource, Help("Where the totals come from.")]
     totals: Annotated[Sequence[KnownTotal], Help("The first 100 totals that are reproduced.")]
-    g_min: Annotated[float | None, Help("The smallest factor of a weight; null for `difference`.")]
+    g_min: Annotated[
+        float | None, Help("The smallest factor of a weight; null for `difference` and `judge`.")
+    ]
     g_max: float | None
     negative_weights: Annotated[int, Help("Sampled rows with a negative weight.")]
 
 
 @dataclass(frozen=True)
-class FoundCalibration:
-    """A calibration, with its totals and notes; ``solve`` calibrates other weights as well."""
+class FigureDomains:
+    """Figures with their groups and filter, whose own totals a difference and a judge use.
 
-    calibration: Calibration | Difference
+    Parameters
+    ----------
+    figures : sequence of Statistic
+        Those of the request.
+    values : sequence
+        The value of each figure that is a share, as the request has it.
+    """
+
+    by: Sequence[Column] = ()
+    where: Statement | None = None
+    keys: Sequence[Mapping[str, Any]] = field(default_factory=lambda: [{}])
+    figures: Sequence[Statistic] = ()
+    values: Sequence[Any] = ()
+
+
+@dataclass(frozen=True)
+class FoundCalibration:
+    """A calibration, with its totals and notes; ``solve`` calibrates other weights as well.
+
+    A judge has no weights, but the known figures of its columns for each figure of the request.
+    """
+
+    calibration: Calibration | Difference | None
     totals: Sequence[KnownTotal]
     notes: Sequence[str]
     solve: Solve | None = None
     source: TotalsSource = "table"
     place: str = "in the table"
+    judges: Sequence[Judge] = ()
 
     def facts(self, request: CalibrateRequest) -> CalibrationFacts:
         """The facts of the answer."""
@@ -180,28 +210,18 @@ class FoundCalibration:
 def find_calibration(
     frame: CalibrationFrame,
     request: CalibrateRequest,
-    by: Sequence[Column],
-    where: Statement | None,
-    keys: Sequence[Mapping[str, Any]],
+    domains: FigureDomains,
 ) -> FoundCalibration:
-    """Calibrate a sample; ``by``, ``where`` and ``keys`` are the domains of a difference.
+    """Calibrate a sample; ``domains`` are those of a difference or a judge.
 
     Raises
     ------
     InvalidCalibration
         The columns don't fit, or the sample can't reproduce their totals.
     """
-    uncovered = frame.design.uncovered_rows
-    if uncovered:
-        raise InvalidCalibration(
-            "The sample has no row of strata with {rows} rows, so it can't reproduce totals of "
-            "the whole table: leave out `calibrate`.",
-            rows=uncovered,
-            loc=("calibrate",),
-        )
-    columns = _columns(frame.columns, request)
+    columns = calibration_columns(frame, request)
     try:
-        found = _found(frame, request, columns, by, where, keys)
+        found = _found(frame, request, columns, domains)
     except InvalidCalibration as error:
         error.loc = error.loc or COLUMNS_LOC
         raise
@@ -214,19 +234,11 @@ def _found(
     frame: CalibrationFrame,
     request: CalibrateRequest,
     columns: Sequence[Column],
-    by: Sequence[Column],
-    where: Statement | None,
-    keys: Sequence[Mapping[str, Any]],
+    domains: FigureDomains,
 ) -> FoundCalibration:
     match request.method:
         case "difference":
-            if frame.outside is not None or frame.has_nonresponse:
-                raise InvalidCalibration(
-                    "Calibration by difference takes totals of the table, and no nonresponse: "
-                    "choose `ratio` or `regression`.",
-                    loc=("calibrate", "method"),
-                )
-            return _difference(frame, columns[0], by, where, keys)
+            return _difference(frame, columns[0], domains)
         case "ratio":
             return _ratio(frame, columns[0])
         case "regression":
@@ -235,6 +247,35 @@ def _found(
             return _poststratified(frame, columns)
         case "rake":
             return _raking(frame, columns)
+        case "judge":
+            raise AssertionError("find_judges finds those of a judge")
+
+
+def calibration_columns(frame: CalibrationFrame, request: CalibrateRequest) -> list[Column]:
+    """The columns of a request, after all checks of its method.
+
+    Raises
+    ------
+    InvalidCalibration
+        The columns don't fit, or the method doesn't fit the sample.
+    """
+    uncovered = frame.design.uncovered_rows
+    if uncovered:
+        raise InvalidCalibration(
+            "The sample has no row of strata with {rows} rows, so it can't reproduce totals of "
+            "the whole table: leave out `calibrate`.",
+            rows=uncovered,
+            loc=("calibrate",),
+        )
+    has_weights = request.method not in WITHOUT_WEIGHTS
+    if not has_weights and (frame.outside is not None or frame.has_nonresponse):
+        raise InvalidCalibration(
+            "Calibration by {method} takes totals of the table, and no nonresponse: choose `ratio` "
+            "or `regression`.",
+            method=request.method,
+            loc=("calibrate", "method"),
+        )
+    return _columns(frame.columns, request)
 
 
 def _columns(source: TableFiles, request: CalibrateRequest) -> list[Column]:
@@ -252,7 +293,7 @@ def _columns(source: TableFiles, request: CalibrateRequest) -> list[Column]:
         if name in request.columns[:at]:
             raise InvalidCalibration('The column "{column}" is named twice.', column=name, loc=loc)
         column = source.column(name)
-        if request.method in ("difference", "ratio", "regression") and not is_number(column):
+        if request.method in ("difference", "ratio", "regression") and not is_summable(column):
             raise InvalidCalibration(
                 'Calibration by {method} needs columns of numbers; "{column}" is of type {type}. '
                 "Use poststratify or rake for categories.",
@@ -569,15 +610,13 @@ def _raking(frame: CalibrationFrame, columns: Sequence[Column]) -> FoundCalibrat
 def _difference(
     frame: CalibrationFrame,
     column: Column,
-    by: Sequence[Column],
-    where: Statement | None,
-    keys: Sequence[Mapping[str, Any]],
+    domains: FigureDomains,
 ) -> FoundCalibration:
     (number,) = _numbers(frame, [column])
     figures = [Statistic("total", column), Statistic("count", column), Statistic("count")]
-    known = frame.known(figures, by, where)
-    totals, counts = np.zeros(len(keys)), np.zeros(len(keys))
-    for at, key in enumerate(keys):
+    known = frame.known(figures, domains.by, domains.where)
+    totals, counts = np.zeros(len(domains.keys)), np.zeros(len(domains.keys))
+    for at, key in enumerate(domains.keys):
         total, present, rows = (each or 0.0 for each in known[tuple(key.values())])
         totals[at] = total + number.mean * (rows - present)
         counts[at] = rows

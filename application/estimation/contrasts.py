@@ -9,15 +9,14 @@ from typing import Annotated, Any
 
 from application.estimation.figures import FigureEstimate, GroupFigure, PlainEstimate
 from application.estimation.value_sources import value_condition
+from application.estimation.weighting import Weighted
 from contract.answers import AtConfidence, Hidden
 from contract.declarations import Help
 from contract.requests.estimate import BetweenRequest, ContrastRequest, EstimatesRequest
 from contract.words import ContrastMeasure
 from domain_errors import counted
 from estimation_engine import (
-    Calibration,
     Design,
-    Difference,
     DomainEstimate,
     EstimateSettings,
     FigureContrast,
@@ -165,7 +164,7 @@ def contrasts_of(
     read: ReadSample,
     membership: tuple[Booleans, Booleans] | None,
     settings: EstimateSettings,
-    calibration: Calibration | Difference | None,
+    weights: Weighted,
     estimates: Sequence[FigureEstimate],
 ) -> ContrastAnswer:
     """Contrast the figures of a request of :func:`with_both_figures`.
@@ -198,7 +197,7 @@ def contrasts_of(
     for at in range(0, len(read.values), step):
         values = read.values[at], read.values[at + step - 1]
         computed = contrasts(
-            design, values, read.domains, pairs, settings, contrast.measure, calibration
+            design, values, read.domains, pairs, settings, contrast.measure, weights.of_figure(at)
         )
         for group, pair, each in zip(groups, pairs, computed, strict=True):
             one = _contrast_estimate(request, contrast, at, group, each)
@@ -216,7 +215,7 @@ def contrasts_of(
         notes.append(
             "Each p value is that of one comparison alone; of many, some are small by chance."
         )
-    is_census = design.is_census and not may_not_respond(calibration)
+    is_census = design.is_census and not may_not_respond(weights.final)
     return ContrastAnswer(found, [] if is_census else _warnings(found), notes)
 
 

@@ -7,8 +7,11 @@ from dataclasses import replace
 from math import ceil, isfinite
 from typing import Annotated, Any
 
+import numpy as np
+
 from application.estimation.calibrating import (
     CalibrationFacts,
+    FigureDomains,
     FoundCalibration,
     both,
 )
@@ -27,6 +30,7 @@ from application.estimation.figures import (
     PlainEstimate,
     interval_notes,
 )
+from application.estimation.judging import judge_figures, judge_notes
 from application.estimation.known_totals import Census
 from application.estimation.nonresponse import NonresponseFacts
 from application.estimation.sample_rows import (
@@ -46,7 +50,6 @@ from application.estimation.value_sources import (
     value_condition,
 )
 from application.estimation.weighting import (
-    FigureDomains,
     Weighted,
     WeightingRequest,
     frame_condition,
@@ -57,24 +60,27 @@ from application.samples.facts import population_note
 from contract.answers import AtConfidence
 from contract.declarations import Help
 from contract.fields import NOT_GIVEN
+from contract.requests.classification import ClassificationRequest
 from contract.requests.estimate import (
     BetweenRequest,
     CalibrateRequest,
     EstimatesRequest,
     StatisticRequest,
 )
+from contract.words import WITHOUT_WEIGHTS
 from domain_errors import counted
 from estimation_engine import (
     DomainEstimate,
     EstimateSettings,
     InvalidEstimate,
+    Judge,
     Statistic,
-    Values,
     check_statistic,
     estimate,
     read_values,
     true_values,
 )
+from estimation_engine.estimates import linearise
 from estimation_engine.known_values import require_known_value
 from estimation_engine.reading import ReadSample
 from estimation_engine.replicates import ReplicateFacts
@@ -146,8 +152,8 @@ def estimates_of(
     errors = _Errors(None if replicated is None else replicated[0], weights.plain_replicates())
     estimates = [
         estimate
-        for figure, values in zip(request.statistics, sampled.read.values, strict=True)
-        for estimate in _of_statistic(figure, values, sampled, settings, weights, errors)
+        for at in range(len(request.statistics))
+        for estimate in _of_statistic(request, at, sampled, settings, weights, errors)
     ]
     estimates, reader_notes = with_second_readings(
         service, job, request, sampled, _statistics(sampled, request), settings, weights, estimates
@@ -161,7 +167,7 @@ def estimates_of(
         _responding(sampled.read, weights),
         sampled.membership,
         settings,
-        weights.final,
+        weights,
         estimates,
     )
     noted: list[NotedFigure] = [*contrasted.contrasts, *estimates]
@@ -304,9 +310,15 @@ def _weighted(
                 loc=("nonresponse" if request.calibrate is None else "calibrate",),
             )
     domains = FigureDomains()
-    if request.calibrate is not None and request.calibrate.method == "difference":
+    if request.calibrate is not None and request.calibrate.method in WITHOUT_WEIGHTS:
         by = [column_at(table, name, ("by", at)) for at, name in enumerate(request.by)]
-        domains = FigureDomains(by, _condition(request, table), read.keys)
+        domains = FigureDomains(
+            by,
+            _condition(request, table),
+            read.keys,
+            [_statistic(sampled.sample, at, each) for at, each in enumerate(request.statistics)],
+            [each.value for each in request.statistics],
+        )
     if request.replicates != "none" and request.contrast is not None:
         raise InvalidEstimate(
             "A contrast has no standard error by replicate weights: leave out `replicates`.",
@@ -332,8 +344,8 @@ class _Errors:
 
 
 def _of_statistic(
-    figure: StatisticRequest,
-    values: Values,
+    request: EstimatesRequest,
+    at: int,
     sampled: SampledValues,
     settings: EstimateSettings,
     weights: Weighted,
@@ -341,17 +353,30 @@ def _of_statistic(
 ) -> list[FigureEstimate]:
     """The estimates of one statistic, by group; weighted ones have those of the design, too."""
     design, read = sampled.design.design, sampled.read
+    figure, values, weighting = request.statistics[at], read.values[at], weights.of_figure(at)
     plain = estimate(design, values, read.domains, settings, replicated=errors.plain)
-    if weights.final is None:
+    if weighting is None:
         return [
             _figure_estimate(figure, key, each, settings)
             for key, each in zip(read.keys, plain, strict=True)
         ]
     domains = _responding(read, weights).domains
-    final = estimate(design, values, domains, settings, weights.final, errors.final)
-    return [
+    final = estimate(design, values, domains, settings, weighting, errors.final)
+    estimates = [
         _figure_estimate(figure, key, _with_effect(each, before), settings, before)
         for key, each, before in zip(read.keys, final, plain, strict=True)
+    ]
+    if not isinstance(weighting, Judge):
+        return estimates
+    tuned = linearise(design, values, domains, weighting, settings.rules).tuned
+    assert tuned is not None  # noqa: S101 - a judge is tuned
+    rows = np.flatnonzero(domains.included & values.present)
+    stands_for = np.bincount(domains.groups[rows], design.weights[rows], domains.count)
+    return [
+        replace(
+            each, judge=judge_figures(weighting, tuned, place, before, after, stands_for[place])
+        )
+        for place, (each, before, after) in enumerate(zip(estimates, plain, final, strict=True))
     ]
 
 
@@ -371,6 +396,8 @@ def _calibration_notes(
     notes = [
         f"Calibrated by {request.method} to the {exact}totals of {columns} {calibration.place}."
     ]
+    if calibration.judges:
+        notes = judge_notes([each.judge for each in estimates if each.judge is not None])
     pairs = [
         (each.width, each.uncalibrated.width) for each in estimates if each.uncalibrated is not None
     ]
@@ -635,7 +662,7 @@ def _with_true_values(
     ]
 
 
-def settings_of(request: EstimatesRequest) -> EstimateSettings:
+def settings_of(request: EstimatesRequest | ClassificationRequest) -> EstimateSettings:
     """The settings of a request."""
     return EstimateSettings(
         request.confidence,

@@ -5,9 +5,14 @@ All are functions of the answer.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from application.estimation.contrasts import ContrastEstimate, ContrastSide
 from application.estimation.estimates import EstimatesAnswer
-from application.estimation.figures import FigureEstimate
+from application.estimation.figures import FigureEstimate, JudgeFigures
+from application.estimation.judging import judge_chart
+from presentation.charts import IntervalChart
 from presentation.content import (
     Block,
     Cell,
@@ -36,6 +41,9 @@ DESIGN = {
 }
 UNCALIBRATED = ("Without calibration", "Its margin", "Change of the margin")
 CORRECTED = "Corrected by second readings"
+JUDGED = "People, judge and both"
+MAX_JUDGED = 12
+"""Groups in the picture of a judge; the table has all."""
 MARGIN_DIGITS = 3
 """Of a margin and of a design effect; more say nothing."""
 
@@ -83,6 +91,72 @@ def estimates_table(answer: EstimatesAnswer, title: str) -> Table:
         ]
         rows.append(cells)
     return Table(title, header, rows)
+
+
+JUDGE_COLUMNS = (
+    *("People alone", "From", "To", "Judge", "Judge alone", "Bias of the judge", "Bias from"),
+    *("Bias to", "Both", "Both from", "Both to", "Correlation", "Labels that people alone need"),
+    "Coefficients",
+)
+
+
+def judge_table(answer: EstimatesAnswer, title: str) -> Table | None:
+    """People alone, the judge alone and both, a line for each judge's column; None without one."""
+    judged = [(each, each.judge) for each in answer.estimates if each.judge is not None]
+    if not judged:
+        return None
+    has_figures = len({each.figure_name for each, _ in judged}) > 1
+    header = [*(("Figure",) if has_figures else ()), *judged[0][0].group, *JUDGE_COLUMNS]
+    rows = []
+    for each, found in judged:
+        name = each.statistic
+        for alone in found.judge_alone:
+            people, both = found.people_alone, found.both
+            cells: list[Cell] = [
+                *((each.figure_name,) if has_figures else ()),
+                *("Missing" if part is None else part for part in each.group.values()),
+                *(figure(end, name) for end in (people.estimate, people.ci_low, people.ci_high)),
+                alone.column,
+                *(
+                    figure(end, name)
+                    for end in (alone.estimate, alone.bias, alone.bias_low, alone.bias_high)
+                ),
+                *(figure(end, name) for end in (both.estimate, both.ci_low, both.ci_high)),
+                None if found.correlation is None else Estimated(found.correlation, MARGIN_DIGITS),
+                None if found.n_eff is None else round(found.n_eff),
+                coefficients_text(found, alone.column),
+            ]
+            rows.append(cells)
+    return Table(title, header, rows)
+
+
+def coefficients_text(found: JudgeFigures, column: str) -> str:
+    """The coefficients of a judge's column, with the strata that they are of."""
+    own = [each for each in found.coefficients if each.column == column]
+    return ", ".join(
+        f"{each.coefficient:.4g}"
+        if each.stratum is None
+        else f"{' | '.join(map(str, each.stratum.values()))}: {each.coefficient:.4g}"
+        for each in own
+    )
+
+
+def judge_picture(answer: EstimatesAnswer, title: str) -> IntervalChart | None:
+    """The three intervals of the first groups of one figure; None without a judge."""
+    judged = [
+        (", ".join(group_names(each.group)), each.judge)
+        for each in answer.estimates
+        if each.judge is not None
+    ][:MAX_JUDGED]
+    if not judged:
+        return None
+    name = answer.estimates[0].statistic
+    return judge_chart(title, judged, lambda value: str(figure(value, name)))
+
+
+def group_names(group: Mapping[str, Any]) -> list[str]:
+    """The values of a group."""
+    return ["Missing" if part is None else str(part) for part in group.values()]
 
 
 def contrast_name(contrast: ContrastEstimate) -> str:
@@ -198,9 +272,11 @@ def estimates_section(answer: EstimatesAnswer, title: str) -> Section:
         facts.append(("Calibration", f"{calibration.method}, totals of {columns}"))
     if upload:
         facts.append(("Values", f"upload {upload.number}, {upload.file_name}"))
+    judged = (judge_picture(answer, JUDGED), judge_table(answer, JUDGED))
     blocks: list[Block] = [
         estimates_table(answer, "Estimates"),
         *([corrected_table(answer, CORRECTED)] if has_corrected(answer) else []),
+        *(block for block in judged if block is not None),
         *([contrasts_table(answer, "Contrasts")] if answer.contrasts else []),
         Facts("Design", facts),
         Note("Notes", answer.notes),

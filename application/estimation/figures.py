@@ -92,6 +92,54 @@ class PlainEstimate:
         return None if self.width is None else self.width / 2
 
 
+@dataclass(frozen=True)
+class JudgeCoefficient:
+    """The coefficient λ of a judge's column."""
+
+    column: str
+    stratum: Annotated[
+        dict[str, Any] | None, Help("The stratum that it is of; null for all rows of the group.")
+    ]
+    coefficient: Annotated[float, Help("0 where the judge isn't used.")]
+
+
+@dataclass(frozen=True)
+class JudgeAlone:
+    """The figure of a judge's column over the whole table, and how far it is off.
+
+    The bias is the judge's figure less that of both; the table's own has no error, so the interval
+    is that of both.
+    """
+
+    column: str
+    estimate: Annotated[float | None, Help("Of the table's rows with a value of the column.")]
+    bias: float | None
+    bias_low: float | None
+    bias_high: float | None
+
+
+@dataclass(frozen=True)
+class JudgeFigures:
+    """The figures of people, of a judge and of both, for one figure and group."""
+
+    people_alone: PlainEstimate
+    judge_alone: Annotated[list[JudgeAlone], Help("Of each column.")]
+    both: PlainEstimate
+    coefficients: list[JudgeCoefficient]
+    correlation: Annotated[
+        float | None,
+        Help(
+            "Of people's estimate and the judge's by the design; of several columns the multiple."
+        ),
+    ]
+    n_eff: Annotated[float | None, Help("Labels that people alone need for the precision of both.")]
+
+    @property
+    def is_used(self) -> bool:
+        """Whether any coefficient isn't 0."""
+        return any(each.coefficient for each in self.coefficients)
+
+
 @dataclass(frozen=True, kw_only=True)
 class CorrectedFigure(PlainEstimate):
     """A figure of answers that second readings correct; without an estimate the note says why."""
@@ -135,6 +183,9 @@ class FigureEstimate(AtConfidence, PlainEstimate, GroupFigure):
     corrected: Annotated[
         CorrectedFigure | None,
         Help("The figure with the readers' errors in its interval, if answers were read twice."),
+    ] = None
+    judge: Annotated[
+        JudgeFigures | None, Help("People alone, the judge alone and both, by `calibrate` judge.")
     ] = None
 
     @property

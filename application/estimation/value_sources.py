@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from application.audit.finding_values import finding_values
 from application.estimation.uploaded_values import upload_notes, upload_of
 from application.identity.lookup import typed_value
-from estimation_engine import is_number
+from estimation_engine import is_number, is_summable
 from estimation_engine.reading import ROW_ID, relation_of
 from lazy_dataclasses import dataclass
 from parquet_tables.quoting import quote_identifier
@@ -93,6 +93,7 @@ class EstimatedColumn(NamedTuple):
 
     name: str
     is_number: bool
+    is_summable: bool
     has_decimals: bool
 
 
@@ -107,7 +108,10 @@ def estimated_columns(
         columns = [*values.columns, *columns]
     return [
         EstimatedColumn(
-            column.name, is_number(column), is_number(column) and "INT" not in column.type
+            column.name,
+            is_number(column),
+            is_summable(column),
+            is_number(column) and "INT" not in column.type,
         )
         for column in columns
     ]

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import field
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
 from application.estimation.calibrating import (
     CalibrationFacts,
     CalibrationFrame,
+    FigureDomains,
     FoundCalibration,
     find_calibration,
 )
+from application.estimation.judging import find_judges
 from application.estimation.known_totals import Census, outside_totals
 from application.estimation.monetary_selection import drawable
 from application.estimation.nonresponse import FoundResponse, NonresponseFacts, find_response
@@ -21,14 +21,15 @@ from application.estimation.sample_rows import (
     NamedColumn,
     OpenedSample,
     column_at,
+    is_of_table,
     require_in_every_round,
     require_of_table,
 )
 from contract.requests.estimate import CalibrateRequest
 from contract.requests.weighting import NonresponseRequest
-from contract.words import ReplicateKind
+from contract.words import WITHOUT_WEIGHTS, ReplicateKind
 from domain_errors import DomainError
-from estimation_engine import Calibration, Difference, InvalidCalibration
+from estimation_engine import Adjustment, Calibration, Difference, InvalidCalibration
 from estimation_engine.arrays import Floats
 from estimation_engine.replicates import ReplicateFacts, Replicates, bootstrap, jackknife
 from estimation_engine.weighting import ReplicateWeights, WeightSteps, replicate_weights
@@ -36,6 +37,7 @@ from lazy_dataclasses import dataclass
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.rows import Statement
 from parquet_tables.tables import Column, TableFiles
+from sampling_engine import StratifiedMethod
 from service.tables.sample_design import SampleDesign
 
 
@@ -49,15 +51,6 @@ class WeightingRequest:
     replicate_count: int = 500
     replicate_seed: int = 1
     values: str | int = "table"
-
-
-@dataclass(frozen=True)
-class FigureDomains:
-    """The groups and the filter of figures, whose own totals a difference uses."""
-
-    by: Sequence[Column] = ()
-    where: Statement | None = None
-    keys: Sequence[Mapping[str, Any]] = field(default_factory=lambda: [{}])
 
 
 @dataclass(frozen=True)
@@ -79,6 +72,12 @@ class Weighted:
     calibration: FoundCalibration | None
     final: Calibration | Difference | None
     before: Calibration | None
+
+    def of_figure(self, at: int) -> Adjustment | None:
+        """What the figure at a place of the request uses besides the design."""
+        if self.calibration is not None and self.calibration.judges:
+            return self.calibration.judges[at]
+        return self.final
 
     @property
     def weights(self) -> Floats:
@@ -117,10 +116,12 @@ class Weighted:
         """
         if self.request.replicates is None:
             return None
-        if isinstance(self.final, Difference):
+        calibrate = self.request.calibrate
+        if calibrate is not None and calibrate.method in WITHOUT_WEIGHTS and self.calibration:
             raise InvalidCalibration(
-                "A calibration by difference has no replicate weights: choose `ratio` or "
+                "A calibration by {method} has no replicate weights: choose `ratio` or "
                 "`regression`.",
+                method=calibrate.method,
                 loc=("calibrate", "method"),
             )
         kind, seed = self.request.replicates, self.request.replicate_seed
@@ -234,8 +235,23 @@ def _calibrated(
         table if outside is None else rows.sample,
         weights,
         outside,
+        _strata_columns(rows),
     )
-    return find_calibration(frame, calibrate, domains.by, domains.where, domains.keys)
+    if calibrate.method == "judge":
+        return find_judges(frame, calibrate, domains)
+    return find_calibration(frame, calibrate, domains)
+
+
+def _strata_columns(rows: OpenedSample) -> Sequence[Column]:
+    """The columns of the strata of one stratified sample; none if the sample hasn't all of them."""
+    found, table = rows.design, rows.source.files
+    method = found.rounds[0].method
+    if not isinstance(method, StratifiedMethod) or not found.design.is_one_sample:
+        return ()
+    columns = method.group_columns(table)
+    names = {column.name for column in rows.sample.columns}
+    has_all = all(each.name in names and is_of_table(table, found, each.name) for each in columns)
+    return columns if has_all else ()
 
 
 def frame_condition(found: SampleDesign, table: TableFiles) -> Statement | None:

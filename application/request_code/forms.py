@@ -24,6 +24,7 @@ from contract.fields import (
     WrittenPart,
 )
 from contract.requests.change import ChangeRequest
+from contract.requests.classification import ClassificationRequest
 from contract.requests.draw import EarlierFilterRequest
 from contract.requests.estimate import EstimatesRequest
 from contract.requests.evaluate import EvaluationRequest
@@ -413,6 +414,14 @@ FORMS = (
         ),
         subject="sample",
         defaults={**defaults_of(ChangeRequest), "variance": {"lonely_stratum": "fail"}},
+    ),
+    Form(
+        OF_SAMPLE + "/classification",
+        "print(sample.classification({arguments}))",
+        ("jobsvc", "classification", "{subject}"),
+        arguments_of(ClassificationRequest),
+        subject="sample",
+        defaults={**defaults_of(ClassificationRequest), "variance": {"lonely_stratum": "fail"}},
     ),
     Form(
         OF_SAMPLE + "/evaluation",

@@ -130,7 +130,7 @@ def _store(tx: Transaction, by: Caller, job: JobRecord, chosen: QuestionsRequest
     if newest_readings(tx, job.id):
         now = questions_of(tx, job.id)
         if now == NO_QUESTIONS:
-            now = _with_columns(by.service, job, now)
+            now = with_columns(list(columns_by_name(by.service, job)), now)
         if chosen != now:
             raise Conflict(
                 "The sample has entries, which answer other questions. Choose questions and "

@@ -8,6 +8,7 @@ from jobsvc_client.panels import Panel
 from jobsvc_client.results import (
     Change,
     Changes,
+    ClassificationResult,
     Contrast,
     Estimate,
     Estimates,
@@ -19,6 +20,7 @@ from jobsvc_client.results import (
 __all__ = [
     "Change",
     "Changes",
+    "ClassificationResult",
     "Client",
     "Contrast",
     "Dataset",

@@ -252,6 +252,25 @@ class ChangeOptions(ConfidenceOptions, SharedRowsOptions, total=False):
     variance: Mapping[str, Any]
 
 
+class ClassificationOptions(ConfidenceOptions, total=False):
+    """How to hold a flag against the truth; docs/CLASSIFICATION.md."""
+
+    threshold: float | str
+    """Of a number: rows are flagged from this value on."""
+    flagged_value: Sequence[Any]
+    """The values of `flagged` that are a flag, if it isn't true or 1."""
+    positive: Sequence[Any]
+    """The values of `truth` that count as bad, if it isn't true or 1. Without it and
+    `flagged_value`, two columns of texts are compared class by class.
+    """
+    amount_column: str
+    """A column of numbers, whose total over the missed rows is estimated."""
+    book_column: str
+    """For `findings`: the column of book values."""
+    interval: Mapping[str, Any]
+    variance: Mapping[str, Any]
+
+
 class EvaluationOptions(ConfidenceOptions, total=False):
     """How to evaluate findings; docs/AUDIT.md."""
 

@@ -26,6 +26,7 @@ from jobsvc_client.draws import Filter, filter_body
 from jobsvc_client.errors import JobFailed, JobsvcError
 from jobsvc_client.fields import (
     ChangeOptions,
+    ClassificationOptions,
     EstimateOptions,
     EvaluationOptions,
     RowsOptions,
@@ -42,7 +43,14 @@ from jobsvc_client.frames import (
     write_file,
 )
 from jobsvc_client.progress import progress_bar
-from jobsvc_client.results import Changes, Estimates, Evaluation, UploadedValues, groups_table
+from jobsvc_client.results import (
+    Changes,
+    ClassificationResult,
+    Estimates,
+    Evaluation,
+    UploadedValues,
+    groups_table,
+)
 from jobsvc_client.transport import PAGE, Transport
 
 if TYPE_CHECKING:
@@ -344,6 +352,7 @@ class Sample(RowsJob):
         by: Columns = (),
         filters: Filter | None = None,
         values: int | UploadedValues | None = None,
+        judge: Columns = (),
         **options: Unpack[EstimateOptions],
     ) -> Estimates:
         """Estimate figures of the population.
@@ -363,6 +372,10 @@ class Sample(RowsJob):
             Only rows that match a filter.
         values : UploadedValues or int
             What :meth:`upload_values` returned, or its number: estimate its columns.
+        judge : str or sequence of str
+            Columns with the opinions of a model or a rule, which needn't be right: short for
+            ``calibrate={"method": "judge", "columns": [...]}``. Each estimate then has ``judge``:
+            people alone, the judge alone and both.
         **options
             The other fields of the request, such as ``confidence``, ``calibrate`` (whose
             ``totals`` may be a mapping or a frame), ``nonresponse`` and ``true_values``;
@@ -371,19 +384,70 @@ class Sample(RowsJob):
         Examples
         --------
         >>> sample.estimate("total", "amount", by="region")  # doctest: +SKIP
+        >>> sample.estimate("mean", "is_bad", judge="judged_bad")  # doctest: +SKIP
         """
         figures = [dict(each) for each in statistics]
         if statistic is not None:
             named = given(statistic=statistic, column=column, denominator=denominator, q=q)
             figures.append(named if value is ... else {**named, "value": value})
+        weighting = with_known_totals(options)
+        if judge:
+            if "calibrate" in weighting:
+                raise JobsvcError("`judge` can't be combined with `calibrate`.", "invalid_argument")
+            weighting["calibrate"] = {"method": "judge", "columns": listed(judge)}
         body = given(
-            **with_known_totals(options),
+            **weighting,
             statistics=figures,
             by=listed(by) or None,
             filters=None if filters is None else filter_body(filters),
             values=_number_of(values),
         )
         return Estimates(self._computed("estimates", body))
+
+    @keywords(ClassificationOptions)
+    def classification(
+        self,
+        truth: str,
+        flagged: str,
+        *,
+        by: Columns = (),
+        filters: Filter | None = None,
+        values: int | str | UploadedValues | None = None,
+        **options: Unpack[ClassificationOptions],
+    ) -> ClassificationResult:
+        """Estimate precision, recall and missed rows of a model or rule.
+
+        Parameters
+        ----------
+        truth : str
+            The column with the truth: true or false, 0 or 1, or a class.
+        flagged : str
+            The column of the model: true or false, 0 or 1, a number with a ``threshold``, or a
+            class.
+        by : str or sequence of str
+            Columns of groups.
+        filters : str or mapping
+            Only rows that match a filter.
+        values : int, str or UploadedValues
+            ``findings``, ``latest`` or the number of an upload; for what :meth:`upload_values`
+            returned, its number.
+        **options
+            The other fields of the request, such as ``threshold``, ``positive``,
+            ``amount_column`` and ``confidence``; docs/CLASSIFICATION.md.
+
+        Examples
+        --------
+        >>> sample.classification(truth="is_bad", flagged="judge")  # doctest: +SKIP
+        """
+        body = given(
+            **options,
+            truth=truth,
+            flagged=flagged,
+            by=listed(by) or None,
+            filters=None if filters is None else filter_body(filters),
+            values=_number_of(values),
+        )
+        return ClassificationResult(self._computed("classification", body))
 
     @keywords(ChangeOptions)
     def change(

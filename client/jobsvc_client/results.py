@@ -83,6 +83,11 @@ class Estimate:
         return self.data["confidence"]  # type: ignore[no-any-return]
 
     @property
+    def judge(self) -> dict[str, Any] | None:
+        """People alone, the judge alone with its bias, and both; None without a judge."""
+        return self.data.get("judge")
+
+    @property
     def title(self) -> str:
         """The name of the figure, such as ``Total of amount``."""
         return _title(self.statistic, self.column, self.value, self.data)
@@ -185,6 +190,64 @@ class Changes(Sequence[Change]):
         confidence = f"{100 * self.data['confidence']:g} % from"
         columns = ["Figure", *groups, "First", "Second", "Change", confidence, "to"]
         rows = [[each.title, *each.group.values(), *each.figures()] for each in self]
+        return table(columns, rows) + "".join(map(paragraph, self.notes))
+
+
+class ClassificationResult:
+    """The figures of a flag against the truth; ``data`` is the answer of the server."""
+
+    def __init__(self, data: dict[str, Any]) -> None:
+        self.data = data
+        self.notes: list[str] = data["notes"]
+        self.groups: list[dict[str, Any]] = data["groups"]
+        """Of each group ``figures``, ``confusion``, ``missed_amount``, ``classes`` and counts."""
+
+    @keywords()
+    def figure(self, name: str, group: int = 0) -> dict[str, Any]:
+        """Return a figure of a group by its name, such as ``recall``, with its limits."""
+        for each in self.groups[group]["figures"]:
+            if each["name"] == name:
+                return each  # type: ignore[no-any-return]
+        raise KeyError(name)
+
+    @keywords()
+    def to_pandas(self) -> pandas.DataFrame:
+        """Return a row for each figure of each group and class."""
+        rows = []
+        for each in self.groups:
+            rows += [{**each["group"], **figure} for figure in each["figures"]]
+            rows += [
+                {**each["group"], "class": one["label"], **figure}
+                for one in each["classes"]
+                for figure in one["figures"]
+            ]
+        frame: pandas.DataFrame = imported("pandas").DataFrame(rows)
+        return frame
+
+    def _lines(self) -> Iterator[tuple[str, ...]]:
+        for each in self.groups:
+            group = ", ".join(f"{name} {value}" for name, value in each["group"].items())
+            parts = [(group, each["figures"])]
+            parts += [
+                (", ".join(filter(None, (group, one["label"]))), one["figures"])
+                for one in each["classes"]
+            ]
+            for label, figures in parts:
+                for figure in figures:
+                    write = number_text if figure["name"] == "missed_rows" else share_text
+                    ends = (write(figure[name]) for name in ("estimate", "ci_low", "ci_high"))
+                    yield label, figure["name"], *ends
+
+    def __repr__(self) -> str:
+        lines = []
+        for label, name, value, low, high in self._lines():
+            lines.append(f"{f'{label}: ' if label else ''}{name} {value} ({low} to {high})")
+        return "\n".join([*lines, *(f"Note: {note}" for note in self.notes)])
+
+    def _repr_html_(self) -> str:
+        confidence = f"{100 * self.data['confidence']:g} % from"
+        columns = ["Rows", "Figure", "Estimate", confidence, "to"]
+        rows = [list(line) for line in self._lines()]
         return table(columns, rows) + "".join(map(paragraph, self.notes))
 
 

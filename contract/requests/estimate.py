@@ -157,7 +157,9 @@ class CalibrateRequest(Request):
         Option("--calibrate"),
         Help(
             "`difference` and `ratio` take one column of numbers, `regression` several; "
-            "`poststratify` takes groups of all columns together, `rake` those of each column."
+            "`poststratify` takes groups of all columns together, `rake` those of each column. "
+            "`judge` takes up to 5 columns with the opinion of a model or a rule, which needn't "
+            "be right."
         ),
     ]
     columns: Annotated[

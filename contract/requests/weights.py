@@ -14,19 +14,19 @@ from contract.requests.weighting import (
     Replicates,
     ReplicateSeed,
 )
-from contract.words import WeightsFormat
+from contract.words import WITHOUT_WEIGHTS, WeightsFormat
 from lazy_dataclasses import dataclass
 
 MAX_WEIGHTS_COLUMNS = 1_000
 
 
 def _has_weights(given: Mapping[str, Any]) -> None:
-    """A difference has no weights."""
+    """A difference and a judge have no weights."""
     calibrate = given.get("calibrate")
-    if calibrate is not None and calibrate.method == "difference":
+    if calibrate is not None and calibrate.method in WITHOUT_WEIGHTS:
         raise RefusedField(
             "calibrate",
-            "A calibration by difference has no weights: choose `ratio` or `regression`.",
+            f"A calibration by {calibrate.method} has no weights: choose `ratio` or `regression`.",
         )
 
 

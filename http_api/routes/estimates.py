@@ -11,6 +11,7 @@ from flask import Response
 
 from application.access import RowSource
 from application.estimation.backtest import BacktestAnswer, backtest_of
+from application.estimation.classification import ClassificationAnswer, classification_of
 from application.estimation.design_code import design_code
 from application.estimation.design_facts import (
     DesignFacts,
@@ -29,6 +30,7 @@ from application.estimation.weights import (
     weights_codebook,
     write_weights,
 )
+from contract.requests.classification import ClassificationRequest
 from contract.requests.estimate import (
     BacktestRequest,
     DesignRequest,
@@ -71,6 +73,19 @@ def estimates(job_id: str, given: EstimatesRequest) -> EstimatesAnswer:
     """
     with _reading(job_id, "estimates") as job:
         return estimates_of(service(), job, given, census_of(caller(), job, given.calibrate))
+
+
+@blueprint.post(
+    "/classification", body=ClassificationRequest, output=ClassificationAnswer, only_reads=True
+)
+def classification(job_id: str, given: ClassificationRequest) -> ClassificationAnswer:
+    """Estimate precision, recall and what follows, of a flag against the truth.
+
+    From one sample of flagged and unflagged rows, drawn by any design; each figure has an interval
+    that holds for few cases, too.
+    """
+    with _reading(job_id, "classification") as job:
+        return classification_of(service(), job, given)
 
 
 @blueprint.post("/more-rows", body=MoreRowsRequest, output=MoreRowsAnswer, only_reads=True)

@@ -260,21 +260,27 @@ def _name(kind: kinds.Name, options: dict[str, Any]) -> fields.Field[Any]:
 
 
 class _OneOrMore(fields.Field[Any]):
-    """A list of texts, or one of them."""
+    """A list of texts or of scalars, or one of them."""
 
     def __init__(self, kind: kinds.OneOrMore, options: dict[str, Any]) -> None:
-        assert isinstance(kind.of, kinds.Text)  # noqa: S101 - the declaration's own type
-        one = {"type": "string", "minLength": kind.of.least, "maxLength": kind.of.most}
+        one: dict[str, Any] = {"type": ["string", "number", "boolean"]}
+        if isinstance(kind.of, kinds.Text):
+            one = {"type": "string", "minLength": kind.of.least, "maxLength": kind.of.most}
         several = {"type": "array", "items": one, "minItems": kind.least, "maxItems": kind.most}
         metadata = {**options.pop("metadata", {}), "anyOf": [one, several]}
         super().__init__(metadata=metadata, **options)
         self._item = _field(kind.of, {})
+        self._types = (str, list) if isinstance(kind.of, kinds.Text) else (str, int, float, list)
+        self._words = "text" if isinstance(kind.of, kinds.Text) else "value"
         self._length = validate.Length(kind.least, kind.most)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> tuple[str, ...]:
-        if not isinstance(value, str | list):
-            raise invalid("Must be a text or a list of texts, not {given}.", given=kind_of(value))
-        given = [value] if isinstance(value, str) else value
+        if not isinstance(value, self._types):
+            raise invalid(
+                f"Must be a {self._words} or a list of {self._words}s, not {{given}}.",
+                given=kind_of(value),
+            )
+        given = value if isinstance(value, list) else [value]
         self._length(given)
         return tuple(self._item.deserialize(item) for item in given)
 

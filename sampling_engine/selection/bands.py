@@ -59,6 +59,13 @@ class BandColumn(Column):
     upper: tuple[str | bool, ...]
     labels: tuple[str, ...]
 
+    @property
+    def group_type(self) -> str:
+        return "SMALLINT"
+
+    def group_value(self) -> str:
+        return self.number()
+
     def number(self) -> str:
         """The SQL of a row ``f``'s band; NULL for a missing value and NaN."""
         return self.number_of(f"f.{quote_identifier(self.name)}", self.compared_as)

@@ -12,6 +12,7 @@ from pathlib import Path
 from contract.declarations import Declared, Request, declared
 from contract.fields import Choice, Count, Flag, Items, Kind, Mapped, Part, Written
 from contract.requests.change import ChangeRequest, SharedRowsRequest
+from contract.requests.classification import ClassificationRequest
 from contract.requests.draw import EarlierFilterRequest
 from contract.requests.estimate import ConfidenceRequest, EstimatesRequest
 from contract.requests.evaluate import EvaluationRequest
@@ -62,6 +63,7 @@ ARGUMENTS_OF_ESTIMATE = ("statistics", "by", "filters", "values", "confidence")
 ARGUMENTS_OF_SHARED = ("with_job", "key", "values")
 OPTIONS_OF_SHARED = ("duplicates", "book_column")
 ARGUMENTS_OF_CHANGE = (*ARGUMENTS_OF_ESTIMATE, *ARGUMENTS_OF_SHARED, *OPTIONS_OF_SHARED)
+ARGUMENTS_OF_CLASSIFICATION = ("truth", "flagged", "by", "filters", "values", "confidence")
 ARGUMENTS_OF_WEIGHTS = ("format", "columns", "values")
 ARGUMENTS_OF_SAVE = ("columns", "format")
 
@@ -105,6 +107,12 @@ def module_text() -> str:
             "How to estimate a change; docs/CHANGE.md.",
             _options(ChangeRequest, ARGUMENTS_OF_CHANGE),
             "ConfidenceOptions, SharedRowsOptions",
+        ),
+        _class(
+            "ClassificationOptions",
+            "How to hold a flag against the truth; docs/CLASSIFICATION.md.",
+            _options(ClassificationRequest, ARGUMENTS_OF_CLASSIFICATION),
+            "ConfidenceOptions",
         ),
         _class(
             "EvaluationOptions",

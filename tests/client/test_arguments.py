@@ -21,6 +21,7 @@ from marshmallow import Schema
 
 from contract.requests.automation import ScheduleRequest
 from contract.requests.change import ChangeRequest
+from contract.requests.classification import ClassificationRequest
 from contract.requests.draw import SamplingJobRequest
 from contract.requests.estimate import EstimatesRequest
 from contract.requests.evaluate import EvaluationRequest
@@ -138,6 +139,7 @@ NOT_ARGUMENTS = {
         (Dataset.changed_rows, body_schema(ExplorationRequest)),
         (Sample.estimate, body_schema(EstimatesRequest)),
         (Sample.change, body_schema(ChangeRequest)),
+        (Sample.classification, body_schema(ClassificationRequest)),
         (Sample.evaluate, body_schema(EvaluationRequest)),
         (Sample.working_paper, body_schema(EvaluationRequest)),
         (Job.schedule, body_schema(ScheduleRequest)),

@@ -50,6 +50,7 @@ from web_ui.grids import download_links, grid_of
 from web_ui.job_texts import problem_text
 from web_ui.numbers import exact_seed
 from web_ui.pages.data_contracts import contract_view
+from web_ui.pages.estimates import file_of
 from web_ui.pages.request_code import code_at
 from web_ui.pages.sql_tables import MAX_SQL_COLUMNS, further_tables, sql_columns
 from web_ui.profile_pictures import column_picture
@@ -58,7 +59,6 @@ from web_ui.shell import (
     ListQuery,
     blueprint,
     caller,
-    file_answer,
     has_vendor,
     service,
     show,
@@ -101,7 +101,7 @@ def runs_sheet(dataset_id: int, schedule_id: int) -> AnyResponse:
     chosen = readable_schedule(caller(), schedule_id)
     if chosen.dataset_id != dataset_id:
         raise NotFound("The dataset has no such schedule.")
-    return file_answer(runs_workbook(chosen), MEDIA_TYPES["xlsx"], f"runs-of-{chosen.id}.xlsx")
+    return file_of(runs_workbook(chosen), MEDIA_TYPES["xlsx"], f"runs-of-{chosen.id}.xlsx")
 
 
 @blueprint.get("/datasets/<int:dataset_id>/sql")

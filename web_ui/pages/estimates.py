@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from flask import request
+from flask import Response, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from application.audit.finding_values import has_findings
@@ -19,7 +19,9 @@ from application.estimation.contrasts import ContrastEstimate
 from application.estimation.estimates import EstimatesAnswer, estimates_of
 from application.estimation.estimates_sheet import (
     CORRECTED,
+    JUDGED,
     MARGIN_DIGITS,
+    coefficients_text,
     contrast_figure,
     contrast_name,
     contrasts_table,
@@ -27,11 +29,19 @@ from application.estimation.estimates_sheet import (
     estimates_section,
     estimates_table,
     figure,
+    group_names,
     has_corrected,
+    judge_picture,
+    judge_table,
     side_name,
     truth_judgement,
 )
-from application.estimation.figures import CorrectedFigure, FigureEstimate, PlainEstimate
+from application.estimation.figures import (
+    CorrectedFigure,
+    FigureEstimate,
+    JudgeFigures,
+    PlainEstimate,
+)
 from application.estimation.known_totals import census_of
 from application.estimation.more_rows import PrecisionGoal, more_rows
 from application.estimation.uploaded_values import uploads_of
@@ -80,7 +90,7 @@ from web_ui.pages.weighting import (
     weighting_form,
     weights_view,
 )
-from web_ui.shell import audit_sample, blueprint, caller, file_answer, service, signed_in
+from web_ui.shell import audit_sample, blueprint, caller, service, signed_in
 
 Values = dict[str, Any]
 
@@ -99,7 +109,7 @@ VIEWS = {
 }
 BY_ITSELF = ("confidence", "book_column", "true_values")
 """Fields of the request that the page shows in a way of its own."""
-OTHER_CELLS = ("group", "uncalibrated", "corrected")
+OTHER_CELLS = ("group", "uncalibrated", "judge", "corrected")
 """Fields of an estimate that a line of a file has in a way of its own."""
 CONTRAST_SIDE = ("name", "estimate", "standard_error", "ci_low", "ci_high", "n")
 """Columns of either figure in a file of contrasts."""
@@ -168,6 +178,8 @@ def _figures(found: JobRecord) -> Values:
         "design_links": _design_links(answer.design.method),
         **_needed(found, chosen),
         "known_totals": known_totals_table(answer.calibration),
+        "judge_picture": judge_picture(answer, figure_title(chosen)),
+        "judge_table": judge_table(answer, JUDGED),
         "response": response_table(answer.nonresponse),
         **_contrasts(answer),
     }
@@ -224,11 +236,6 @@ def _contrasts(answer: EstimatesAnswer) -> Values:
             ),
         ),
     }
-
-
-def group_names(group: Mapping[str, Any]) -> list[str]:
-    """The values of a group as texts."""
-    return ["Missing" if part is None else str(part) for part in group.values()]
 
 
 def _backtest(found: JobRecord) -> Values:
@@ -335,11 +342,11 @@ def _goal(chosen: Values) -> dict[GoalKind, float]:
 
 @blueprint.get("/jobs/<job_id>/estimates.csv")
 @signed_in
-def estimatesfile_answer(job_id: str) -> AnyResponse:
+def estimates_file(job_id: str) -> AnyResponse:
     """Download the estimates of the tab as CSV that Excel reads as UTF-8, without formulas."""
     found, answer, chosen = _downloaded(job_id)
     if "contrasts" in request.args:
-        return _contrastsfile_answer(found, answer)
+        return _contrasts_file(found, answer)
     text = io.StringIO()
     lines = csv.writer(text)
     estimates = answer.estimates
@@ -350,18 +357,32 @@ def estimatesfile_answer(job_id: str) -> AnyResponse:
     of_readers = [own.name for own in answer_fields(CorrectedFigure)]
     of_readers = of_readers if has_corrected(answer) else []
     headings = [*groups, *names, *(f"uncalibrated_{name}" for name in plain)]
+    headings += judge_cells(estimates[0].judge) if estimates else ()
     headings += [f"corrected_{name}" for name in of_readers]
-    lines.writerow(map(_safe, headings))
+    lines.writerow(map(cell_for_file, headings))
     for each in estimates:
         cells = [*each.group.values(), *(getattr(each, name) for name in names)]
         cells += [getattr(each.uncalibrated, name) for name in plain]
+        cells += judge_cells(each.judge).values()
         cells += [getattr(each.corrected, name, None) for name in of_readers]
-        lines.writerow(map(_safe, cells))
+        lines.writerow(map(cell_for_file, cells))
     content = codecs.BOM_UTF8 + text.getvalue().encode()
-    return file_answer(content, "text/csv", f"estimates-{found.id[:8]}.csv")
+    return file_of(content, "text/csv", f"estimates-{found.id[:8]}.csv")
 
 
-def _contrastsfile_answer(found: JobRecord, answer: EstimatesAnswer) -> AnyResponse:
+def judge_cells(found: JudgeFigures | None) -> dict[str, Any]:
+    """The cells of a judge by their headings, whose people alone are ``uncalibrated``."""
+    if found is None:
+        return {}
+    cells: dict[str, Any] = {"correlation": found.correlation, "n_eff": found.n_eff}
+    for alone in found.judge_alone:
+        for name in ("estimate", "bias", "bias_low", "bias_high"):
+            cells[f"judge_{alone.column}_{name}"] = getattr(alone, name)
+        cells[f"judge_{alone.column}_coefficients"] = coefficients_text(found, alone.column)
+    return cells
+
+
+def _contrasts_file(found: JobRecord, answer: EstimatesAnswer) -> AnyResponse:
     """The contrasts as CSV; the names and estimates of both figures are columns of their own."""
     text = io.StringIO()
     lines = csv.writer(text)
@@ -372,15 +393,15 @@ def _contrastsfile_answer(found: JobRecord, answer: EstimatesAnswer) -> AnyRespo
     ]
     sides = [f"{side}_{name}" for side in ("first", "second") for name in CONTRAST_SIDE]
     groups = list(answer.contrasts[0].group) if answer.contrasts else []
-    lines.writerow(map(_safe, [*groups, *sides, *names]))
+    lines.writerow(map(cell_for_file, [*groups, *sides, *names]))
     for each in answer.contrasts:
         cells = [*each.group.values()]
         cells += [
             getattr(side, name) for side in (each.first, each.second) for name in CONTRAST_SIDE
         ]
-        lines.writerow(map(_safe, [*cells, *(getattr(each, name) for name in names)]))
+        lines.writerow(map(cell_for_file, [*cells, *(getattr(each, name) for name in names)]))
     content = codecs.BOM_UTF8 + text.getvalue().encode()
-    return file_answer(content, "text/csv", f"contrasts-{found.id[:8]}.csv")
+    return file_of(content, "text/csv", f"contrasts-{found.id[:8]}.csv")
 
 
 @blueprint.get("/jobs/<job_id>/estimates.xlsx")
@@ -390,7 +411,7 @@ def estimates_sheet(job_id: str) -> AnyResponse:
     found, answer, chosen = _downloaded(job_id)
     content = io.BytesIO()
     write_sections([estimates_section(answer, figure_title(chosen))], content)
-    return file_answer(content.getvalue(), MEDIA_TYPES["xlsx"], f"estimates-{found.id[:8]}.xlsx")
+    return file_of(content.getvalue(), MEDIA_TYPES["xlsx"], f"estimates-{found.id[:8]}.xlsx")
 
 
 def _downloaded(job_id: str) -> tuple[JobRecord, EstimatesAnswer, Values]:
@@ -410,7 +431,17 @@ def _downloaded(job_id: str) -> tuple[JobRecord, EstimatesAnswer, Values]:
     return found, answer, chosen
 
 
-def _safe(cell: Any) -> Any:
+def file_of(content: bytes, kind: str, name: str) -> AnyResponse:
+    """The response that saves a file under a name."""
+    headers = {
+        "Content-Disposition": f'attachment; filename="{name}"',
+        "Cache-Control": "no-store",
+    }
+    return Response(content, mimetype=kind, headers=headers)
+
+
+def cell_for_file(cell: Any) -> Any:
+    """A cell of a CSV file, which no spreadsheet runs as a formula."""
     return formula_safe(cell) if isinstance(cell, str) else cell
 
 

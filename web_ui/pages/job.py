@@ -64,6 +64,7 @@ from storage.versions.refs import has_ref, has_sample_ref
 from web_ui.grids import download_links, grid_of
 from web_ui.job_texts import advice, problem_text
 from web_ui.pages.change import change_tab
+from web_ui.pages.classification import classification_tab
 from web_ui.pages.estimates import estimates_tab
 from web_ui.pages.evaluation import evaluation_tab
 from web_ui.pages.findings import findings_tab
@@ -180,6 +181,7 @@ def _tabs(found: JobRecord) -> dict[str, tuple[str, Callable[[JobRecord], Values
         if not recorded_parts(found.run_parameters):
             tabs["comparison"] = ("Comparison", _comparison)
             tabs["estimates"] = ("Estimates", estimates_tab)
+            tabs["model"] = ("Model", classification_tab)
             tabs["change"] = ("Change", change_tab)
             tabs["findings"] = ("Findings", findings_tab)
             tabs["evaluation"] = ("Evaluation", evaluation_tab)

@@ -15,7 +15,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from application.access import RowSource
 from application.audit.finding_values import has_findings
 from application.estimation.calibrating import MAX_COLUMNS, CalibrationFacts
-from application.estimation.estimates_sheet import figure
+from application.estimation.estimates_sheet import figure, group_names
 from application.estimation.known_totals import census_of
 from application.estimation.nonresponse import NonresponseFacts
 from application.estimation.uploaded_values import uploads_of
@@ -165,11 +165,6 @@ def response_table(facts: NonresponseFacts | None) -> Table | None:
         for each in facts.classes
     ]
     return Table("Response", header, rows)
-
-
-def group_names(group: Mapping[str, Any]) -> list[str]:
-    """The values of a group; a missing one is Missing."""
-    return ["Missing" if part is None else str(part) for part in group.values()]
 
 
 def weights_view(found: JobRecord) -> Values:
