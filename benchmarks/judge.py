@@ -8,20 +8,18 @@ the mean width of the interval of both by that of people alone.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 
 from contract.words import StatisticName
 from estimation_engine import (
-    Design,
     Domains,
     EstimateSettings,
     Judge,
     JudgeColumn,
     Values,
     estimate,
-    random_design,
     stratified_design,
 )
 from estimation_engine.arrays import Floats, Ints
@@ -30,6 +28,7 @@ from lazy_dataclasses import dataclass
 ROWS = 20_000
 STRATA = 4
 DRAWS = 10_000
+BATCH = 500
 SETTINGS = EstimateSettings()
 
 
@@ -102,51 +101,55 @@ def population(case: Case, seed: int = 1) -> Population:
 
 
 def measure(case: Case, draws: int, seed: int = 2) -> Result:
-    """Draw samples, and count the intervals that hold the truth."""
+    """Draw samples, and count the intervals that hold the truth.
+
+    The draws of a batch are strata and groups of one sample, so one call estimates all: strata are
+    independent, and the variance and the degrees of freedom of a group are those of its own.
+    """
     found, random = population(case), np.random.default_rng(seed)
-    truth, held, held_by_people, used = float(found.y.mean()), 0, 0, 0
-    widths = np.zeros(2)
-    inside = [np.flatnonzero(found.strata == stratum) for stratum in range(STRATA)]
-    sizes = np.array([len(rows) for rows in inside])
-    for _ in range(draws):
-        if case.is_stratified:
-            each = case.size // STRATA
-            rows = np.sort(
-                np.concatenate([random.choice(own, each, replace=False) for own in inside])
-            )
-            design: Design = stratified_design(found.strata[rows], sizes)
-        else:
-            rows = np.sort(random.choice(ROWS, case.size, replace=False))
-            design = random_design(case.size, ROWS)
-        people, both = _intervals(case, design, found, rows, inside)
-        held_by_people += people[0] <= truth <= people[1]
-        held += both[0] <= truth <= both[1]
-        used += people != both
-        widths += (people[1] - people[0], both[1] - both[0])
-    return Result(held / draws, held_by_people / draws, widths[1] / widths[0], used / draws)
+    truth, held, used, widths = float(found.y.mean()), np.zeros(2), 0, np.zeros(2)
+    for start in range(0, draws, BATCH):
+        people, both = _intervals(case, found, random, min(BATCH, draws - start))
+        for at, ends in enumerate((people, both)):
+            held[at] += ((ends[0] <= truth) & (truth <= ends[1])).sum()
+            widths[at] += (ends[1] - ends[0]).sum()
+        used += int((people != both).any(axis=0).sum())
+    return Result(held[1] / draws, held[0] / draws, widths[1] / widths[0], used / draws)
 
 
 def _intervals(
-    case: Case, design: Design, found: Population, rows: Ints, inside: Sequence[Ints]
-) -> tuple[tuple[float, float], tuple[float, float]]:
-    """The interval of people alone, and that of both."""
-    n = len(rows)
-    present, groups = np.ones(n, dtype=np.bool_), np.zeros(n, dtype=np.int64)
-    everything = Domains(present, groups, 1)
-    totals = np.array([[found.judge[own].sum() for own in inside]])
-    counts = np.array([[float(len(own)) for own in inside]])
-    column = JudgeColumn(
-        "judge",
-        *("mean", found.judge[rows], present, None, np.array([found.judge.mean()])),
-        *((totals, counts) if case.is_stratified else (None, None)),
+    case: Case, found: Population, random: np.random.Generator, draws: int
+) -> tuple[Floats, Floats]:
+    """The ends of the intervals of people alone and of both, each of shape (2, draws)."""
+    strata = found.strata if case.is_stratified else np.zeros(ROWS, dtype=np.int64)
+    inside = [np.flatnonzero(strata == stratum) for stratum in np.unique(strata)]
+    width, each = len(inside), case.size // len(inside)
+    sizes = np.array([len(own) for own in inside])
+    rows = np.concatenate(
+        [random.choice(own, each, replace=False) for _ in range(draws) for own in inside]
     )
-    strata = (found.strata[rows], np.ones(STRATA, dtype=np.bool_)) if case.is_stratified else ()
-    values = Values(case.statistic, found.y[rows], present)
-    (people,) = estimate(design, values, everything, SETTINGS)
-    (both,) = estimate(design, values, everything, SETTINGS, Judge([column], *strata))
-    assert people.low is not None and people.high is not None  # noqa: PT018 - for mypy
-    assert both.low is not None and both.high is not None  # noqa: PT018
-    return (people.low, people.high), (both.low, both.high)
+    groups = np.repeat(np.arange(draws), each * width)
+    design = stratified_design(groups * width + strata[rows], np.tile(sizes, draws))
+    present = np.ones(len(rows), dtype=np.bool_)
+    totals, counts = (
+        np.tile([own.sum() for own in parts], (draws, 1)).astype(np.float64)
+        for parts in ([found.judge[own] for own in inside], [np.ones(len(own)) for own in inside])
+    )
+    known = np.full(draws, found.judge.mean())
+    column = JudgeColumn("judge", "mean", found.judge[rows], present, None, known, totals, counts)
+    judge = Judge([column], strata[rows], np.ones(width, dtype=np.bool_))
+    values, domains = (
+        Values(case.statistic, found.y[rows], present),
+        Domains(present, groups, draws),
+    )
+    people, both = (
+        np.array(
+            [(one.low, one.high) for one in estimate(design, values, domains, SETTINGS, used)],
+            dtype=np.float64,
+        ).T
+        for used in (None, judge)
+    )
+    return people, both
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -128,7 +129,8 @@ class Judge:
         cells, numbers = np.unique(
             np.where(separate[groups], own, groups * width), return_inverse=True
         )
-        of_domain = [np.flatnonzero(cells // width == domain) for domain in range(count)]
+        stops = np.searchsorted(cells, np.arange(count + 1) * width)
+        of_domain = [np.arange(*ends) for ends in pairwise(stops.tolist())]
         strata = [
             cells[its] % width if is_separate else None
             for its, is_separate in zip(of_domain, separate.tolist(), strict=True)

@@ -62,7 +62,7 @@ def relation_of(sample: TableFiles) -> Statement:
 
 
 def check_statistic(statistic: Statistic, loc: tuple[str | int, ...]) -> None:
-    """Refuse a statistic that lacks something, or whose columns aren't numbers."""
+    """Refuse a statistic that lacks something, or whose values don't add up."""
     name = statistic.name
     if name != "count" and statistic.column is None:
         raise InvalidEstimate("A {name} needs a `column`.", name=name, loc=(*loc, "column"))

@@ -11,7 +11,7 @@ from application.access import Caller
 from contract.requests.estimate import CalibrateRequest
 from contract.requests.weighting import CensusRequest, KnownTotalRequest
 from domain_errors import choices_sentence
-from estimation_engine import InvalidCalibration, Statistic, is_number, true_values
+from estimation_engine import InvalidCalibration, Statistic, is_number, is_summable, true_values
 from estimation_engine.population import GroupKey
 from lazy_dataclasses import dataclass
 from parquet_tables.database import ParquetDatabase
@@ -373,7 +373,7 @@ class CensusTotals:
         loc = ("calibrate", "columns")
         own = [self._column(column.name, (*loc, at)) for at, column in enumerate(columns)]
         for at, column in enumerate(own):
-            if not is_number(column):
+            if not is_summable(column):
                 raise InvalidCalibration(
                     'The column "{column}" of the census is of type {type}, not of numbers.',
                     column=column.name,

@@ -14,7 +14,7 @@ from contract.requests.estimate import CalibrateRequest
 from contract.requests.weighting import NonresponseRequest
 from contract.words import NonresponseMethod
 from domain_errors import counted
-from estimation_engine import Statistic, TooManyGroups, is_number, read_values
+from estimation_engine import Statistic, TooManyGroups, is_summable, read_values
 from estimation_engine.arrays import Booleans, Floats, Ints
 from estimation_engine.calibration import Response
 from estimation_engine.designs.stages import sums_by
@@ -227,7 +227,7 @@ def _columns(rows: OpenedSample, request: NonresponseRequest) -> list[Column]:
                 column=name,
                 loc=loc,
             )
-        if request.method == "regression" and not is_number(column):
+        if request.method == "regression" and not is_summable(column):
             raise InvalidNonresponse(
                 'Nonresponse by regression needs columns of numbers; "{column}" is of type {type}. '
                 "Use classes or rake for categories.",
