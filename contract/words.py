@@ -56,7 +56,8 @@ QuestionType = Literal["yes_no", "choice", "number", "amount", "text"]
 UnansweredOutcome = Literal["not_examinable", "not_applicable"]
 """Why a row has no answers."""
 ReviewTask = Literal["read", "decide"]
-AnswersFile = Literal["csv", "xlsx", "jsonl"]
+AnswersFile = Literal["csv", "xlsx", "jsonl", "label_studio"]
+"""Tasks of Label Studio have the shown columns and no answers."""
 AnswersFormat = Literal["json", AnswersFile]
 ReviewAction = Literal["submitted", "withdrawn", "returned", "signed_off", "reopened"]
 ReviewState = Literal["open", "submitted", "signed_off"]

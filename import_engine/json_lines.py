@@ -1,13 +1,14 @@
 """JSON: an array of objects, or one object per line.
 
-A key of any object becomes a column; nested values are stored as JSON text. DuckDB 2.0 finds keys
-in a sample and drops later ones silently, so the keys of the whole file are collected first.
+A key of any object becomes a column. Nested values are stored as JSON text, or objects are split
+into columns of their keys. DuckDB 2.0 finds keys in a sample and drops later ones silently, so the
+keys of the whole file are collected first.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -32,7 +33,7 @@ from import_engine.values import (
     open_subjects,
     unquoted,
 )
-from import_engine.work import ImportedTable, ImportWork
+from import_engine.work import ImportedTable, ImportWork, OptionChoice, Question
 from lazy_dataclasses import dataclass
 from parquet_tables.names import folded, settle_names
 from parquet_tables.quoting import quote_identifier, quote_text
@@ -40,8 +41,12 @@ from parquet_tables.quoting import quote_identifier, quote_text
 MAX_COLUMNS = 4_000
 ORDERING_ROWS = 1_000
 """The number of objects whose key order gives the column order."""
+MAX_LEVELS = 8
+"""Levels of objects that are split; deeper ones stay JSON text."""
 KEYS_SHARE = 0.3  # of the progress
 _COLLECTING = "collecting the keys"
+JsonPath = tuple[str, ...]
+"""The keys that lead from a row's object to a value."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +78,7 @@ class JsonRows(TextRows):
     """The values of some keys of a file's objects."""
 
     file: JsonFile
-    keys: Sequence[str]
+    paths: Sequence[JsonPath]
     options: ReadOptions = DETECT_ALL
 
     def query(self, types: Sequence[CandidateType]) -> CellQuery:
@@ -82,25 +87,18 @@ class JsonRows(TextRows):
         In a column of numbers, the quotes distinguish a string from a number.
         """
         as_text = [each.is_text_in_json and not each.empty for each in types]
-        counts = Counter(folded(key) for key in self.keys)
-        if all(self.keys) and max(counts.values()) == 1:
-            columns = ", ".join(
-                f"{quote_text(key)}: '{'VARCHAR' if text else 'JSON'}'"
-                for key, text in zip(self.keys, as_text, strict=True)
-            )
-            names = map(quote_identifier, self.keys)
-            cells = [
-                name if text else f"CAST({name} AS VARCHAR)"
-                for name, text in zip(names, as_text, strict=True)
-            ]
-            return CellQuery(self.file.source(columns), self.file.params, cells)
+        cells = list(zip(self.paths, as_text, strict=True))
         # DuckDB rejects columns with an empty name or with names that differ in case alone.
-        cells = []
-        for key, text in zip(self.keys, as_text, strict=True):
-            pointer = quote_text("/" + key.replace("~", "~0").replace("/", "~1"))
-            whole = f"nullif(CAST(json_extract(json, {pointer}) AS VARCHAR), 'null')"
-            cells.append(f"json_extract_string(json, {pointer})" if text else whole)
-        return CellQuery(self.file.source(), self.file.params, cells)
+        keys = list(dict.fromkeys(path[0] for path in self.paths))
+        if not all(keys) or len({folded(key) for key in keys}) < len(keys):
+            read = [_extracted("json", path, text) for path, text in cells]
+            return CellQuery(self.file.source(), self.file.params, read)
+        texts = {path[0] for path, text in cells if text and len(path) == 1}
+        columns = ", ".join(
+            f"{quote_text(key)}: '{'VARCHAR' if key in texts else 'JSON'}'" for key in keys
+        )
+        read = [_cell(path, text) for path, text in cells]
+        return CellQuery(self.file.source(columns), self.file.params, read)
 
     def candidates(self, cells: Sequence[str], type_: str | None = None) -> CandidateTypes:
         return json_candidates(cells, self.options, type_)
@@ -132,11 +130,11 @@ def _import_utf8(
         raise UnreadableFile("The file isn't JSON: it starts with neither [ nor {.")
     file = JsonFile(text, "array" if start == b"[" else "newline_delimited" if lines else "auto")
     with duckdb_errors_as(json_error):
-        keys = _keys(work.part(0.0, KEYS_SHARE), file)
-        source_names, name_notes = settle_names(keys)
+        paths, split_notes = _paths(work.part(0.0, KEYS_SHARE), file, options)
+        source_names, name_notes = settle_names([_shown(path) for path in paths])
         names, renamed_notes = renamed(source_names, options)
-        rows = JsonRows(file, keys, options)
-        first = rows.first_cells(work, len(keys))
+        rows = JsonRows(file, paths, options)
+        first = rows.first_cells(work, len(paths))
         types = [options.types.get(name) for name in source_names]
         candidate_lists = [rows.candidates(*each) for each in zip(first, types, strict=True)]
         plans = [
@@ -152,7 +150,161 @@ def _import_utf8(
         columns = list(map(TextColumn, names, candidate_lists, plans, source_names, types, texts))
         columns = decided(work, rows, columns)
         rest = work.part(KEYS_SHARE, 1.0)
-        return write_text_table(rest, rows, columns, [*notes, *name_notes, *renamed_notes, *nested])
+        notes = [*notes, *split_notes, *name_notes, *renamed_notes, *nested]
+        table = write_text_table(rest, rows, columns, notes)
+    table = replace(table, notes=(*table.notes, *_wrapped_notes(table, source_names, first)))
+    if options.nested is not None:
+        return table
+    return replace(table, questions=(*_nested_questions(source_names, first), *table.questions))
+
+
+def _extracted(root: str, path: JsonPath, text: bool) -> str:
+    """Return the SQL of the value at a path below a JSON value: a string's text, or its JSON."""
+    if text:
+        return f"json_extract_string({root}, {_pointer(path)})"
+    return f"nullif(CAST(json_extract({root}, {_pointer(path)}) AS VARCHAR), 'null')"
+
+
+def _cell(path: JsonPath, text: bool) -> str:
+    """Return the SQL of a cell, where each key of the rows is a column."""
+    name = quote_identifier(path[0])
+    if len(path) > 1:
+        return _extracted(name, path[1:], text)
+    return name if text else f"CAST({name} AS VARCHAR)"
+
+
+def _shown(path: JsonPath) -> str:
+    return ".".join(path)
+
+
+def _nested_questions(names: Sequence[str], first: Sequence[Sequence[str]]) -> list[Question]:
+    """Ask whether objects are to be split, if the first rows have any."""
+    found = [
+        name
+        for name, cells in zip(names, first, strict=True)
+        if any(cell.startswith('{"') for cell in cells)
+    ]
+    if not found:
+        return []
+    listed = ", ".join(f'"{name}"' for name in found[:5]) + (" …" if found[5:] else "")
+    text = f"Objects in {listed} stay JSON text; each of their keys can be a column."
+    choices = (
+        OptionChoice("JSON text", {"nested": "text"}),
+        OptionChoice("A column for each key", {"nested": "columns"}),
+    )
+    return [Question("nested_values", found[0], text, choices)]
+
+
+def _wrapped_notes(
+    table: ImportedTable, names: Sequence[str], first: Sequence[Sequence[str]]
+) -> list[str]:
+    """Note the lists of objects of a file of one row: they may be the rows that were meant."""
+    if table.table.row_count != 1:
+        return []
+    return [
+        f'The file is one object, so it is one row. If its rows are the objects in "{name}", save '
+        "that list as a file of its own."
+        for name, cells in zip(names, first, strict=True)
+        if cells[0:1] and cells[0].startswith("[{")
+    ]
+
+
+def _paths(
+    work: ImportWork, file: JsonFile, options: ReadOptions
+) -> tuple[tuple[JsonPath, ...], list[str]]:
+    """Return the paths of the columns, and notes on objects that were split.
+
+    An object is split if every row has an object, null or nothing at its path, and no type is given
+    for it; so no value is left out.
+    """
+    paths: list[JsonPath] = [(key,) for key in _keys(work.part(0.0, 0.5), file)]
+    if options.nested != "columns":
+        return tuple(paths), []
+    notes, level = [], paths
+    for depth in range(1, MAX_LEVELS + 1):
+        part = work.part(1 - 0.5**depth, 1 - 0.5 ** (depth + 1))
+        objects = [
+            path for path in _objects(part, file, level) if _shown(path) not in options.types
+        ]
+        if not objects:
+            break
+        keys = _keys_below(part, file, objects)
+        level = [path for below in keys.values() for path in below]
+        paths = [each for path in paths for each in keys.get(path) or [path]]
+        _check_count(len(paths))
+        for path, below in keys.items():
+            listed = ", ".join(f'"{each[-1]}"' for each in below)
+            notes.append(f'The objects of "{_shown(path)}" are columns of their keys: {listed}.')
+    return tuple(paths), notes
+
+
+def _objects(work: ImportWork, file: JsonFile, paths: Sequence[JsonPath]) -> list[JsonPath]:
+    """Return the paths at which all values are objects or null, some with a key.
+
+    Raises
+    ------
+    UnreadableFile
+        Such an object has a key twice.
+    """
+    pointers = _pointers(paths)
+    read = (
+        f"SELECT unnest(range({len(paths)})) AS place, unnest(json_type(json, {pointers})) AS type,"
+        f" unnest(json_keys(json, {pointers})) AS keys FROM {file.source()}"
+    )
+    sql = (
+        "SELECT place, bool_or(len(keys) > len(list_distinct(keys))) "
+        f"FROM ({read}) GROUP BY place "
+        "HAVING bool_and(coalesce(type, 'NULL') IN ('OBJECT', 'NULL')) AND max(len(keys)) > 0 ORDER BY place"
+    )
+    found = []
+    for place, has_twice in work.run(sql, file.params, _COLLECTING):
+        if has_twice:
+            raise UnreadableFile(
+                'An object of "{path}" has a key twice. Leave out `nested` to store these objects '
+                "as JSON text.",
+                path=_shown(paths[place]),
+            )
+        found.append(paths[place])
+    return found
+
+
+def _keys_below(
+    work: ImportWork, file: JsonFile, paths: Sequence[JsonPath]
+) -> dict[JsonPath, list[JsonPath]]:
+    """Return the paths of the keys of objects, in the order of :func:`_keys`."""
+    source, limit = file.source(), f"LIMIT {MAX_COLUMNS + 1}"
+    lists = (
+        f"SELECT unnest(range({len(paths)})) AS place, "
+        f"unnest(json_keys(json, {_pointers(paths)})) AS keys"
+    )
+    objects = f"SELECT json FROM {source} LIMIT {ORDERING_ROWS}"
+    numbered = f"SELECT json, row_number() OVER () AS row FROM ({objects})"
+    places = (
+        "SELECT place, row, unnest(keys) AS key, unnest(range(len(keys))) AS i "
+        f"FROM ({lists}, row FROM ({numbered}))"
+    )
+    order = f"place, min(row * {10**9} + i)"
+    first = f"SELECT place, key FROM ({places}) GROUP BY place, key ORDER BY {order} {limit}"
+    every = f"SELECT DISTINCT place, unnest(keys) AS key FROM ({lists} FROM {source}) {limit}"
+    below: dict[JsonPath, dict[JsonPath, None]] = {path: {} for path in paths}
+    for rows in (
+        work.ask(first, file.params, _COLLECTING),
+        sorted(work.run(every, file.params, _COLLECTING)),
+    ):
+        _check_count(len(rows))
+        for place, key in rows:
+            below[paths[place]][(*paths[place], str(key))] = None
+    return {path: list(found) for path, found in below.items()}
+
+
+def _pointers(paths: Sequence[JsonPath]) -> str:
+    """Return the SQL of a list of JSON pointers (RFC 6901)."""
+    return f"[{', '.join(map(_pointer, paths))}]"
+
+
+def _pointer(path: JsonPath) -> str:
+    keys = (key.replace("~", "~0").replace("/", "~1") for key in path)
+    return quote_text("".join(f"/{key}" for key in keys))
 
 
 def _keys(work: ImportWork, file: JsonFile) -> tuple[str, ...]:
@@ -183,6 +335,7 @@ def _check_count(keys: int) -> None:
     if keys > MAX_COLUMNS:
         raise UnreadableFile(
             "The objects have more than {max_columns} different keys, the limit of a table's "
-            "columns. Write them as rows of two columns, key and value.",
+            "columns. Write them as rows of two columns, key and value. With `nested`, give an "
+            "object the type text to store it as JSON text.",
             max_columns=MAX_COLUMNS,
         )

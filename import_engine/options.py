@@ -16,6 +16,7 @@ from contract.requests.importing import (
     DATE_ORDERS,
     DECIMALS,
     MAX_COLUMNS,
+    NESTED,
     THOUSANDS,
     ReadOptions,
 )
@@ -202,6 +203,7 @@ _CHECKS: Mapping[str, Callable[[str, object], Any]] = {
     "thousands": _one_of(THOUSANDS),
     "date_order": _one_of(DATE_ORDERS),
     "encoding": _encoding,
+    "nested": _one_of(NESTED),
     "types": _types,
     "names": _names,
 }

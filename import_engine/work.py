@@ -54,7 +54,10 @@ class OptionChoice:
 class Question:
     """A question about a file's values, which stay text until an option decides."""
 
-    code: Annotated[str, Help("`ambiguous_date`, `ambiguous_number`, `digits` or `mixed_values`.")]
+    code: Annotated[
+        str,
+        Help("`ambiguous_date`, `ambiguous_number`, `digits`, `mixed_values` or `nested_values`."),
+    ]
     column: Annotated[str, Help("The column's name in the file.")]
     text: str
     choices: tuple[OptionChoice, ...] = ()

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import codecs
-import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import duckdb
 
-from parquet_tables.json_values import json_cell, json_value
+from parquet_tables.json_values import json_cell, json_text, nested_text
 from parquet_tables.quoting import quote_identifier, quote_path, quote_text
 from parquet_tables.rows import RowView, count_statement, page_statement, view_statement
 from parquet_tables.tables import Column, TableFiles
@@ -53,13 +52,15 @@ def export_rows(
     limit: int | None = None,
     formula_safe: bool = False,
     byte_order_mark: bool = False,
+    nested: bool = False,
     metadata: Mapping[str, str] | None = None,
     sections: Sequence[Section] = (),
 ) -> None:
     """Write rows of a table, or of a view of it, to ``path``.
 
     CSV has a header, RFC 4180 quoting and UTF-8; NULL is an empty field, an empty text is ``""``.
-    Arrow is the IPC stream format, and JSON Lines have the values of the API's JSON.
+    Arrow is the IPC stream format, and JSON Lines have the values of the API's JSON; ``nested``
+    writes their texts that are JSON objects or lists as such.
     ``formula_safe`` puts an apostrophe before texts in CSV that a spreadsheet would run as a
     formula; in XLSX a text is never a formula. Excel reads CSV as UTF-8 only with a
     ``byte_order_mark``. ``metadata`` goes into the metadata of a Parquet file; ``sections`` follow
@@ -89,7 +90,9 @@ def export_rows(
     elif export_format == "parquet":
         export_query(cursor, query, params, path, "parquet", metadata=metadata)
     elif export_format == "jsonl":
-        _write_json_lines(cursor, query, params, columns, path)
+        _write_json_lines(
+            cursor, query, params, columns, path, nested_text if nested else json_text
+        )
     else:
         relation = cursor.sql(query, params=params)
         from nanoarrow import ipc  # 10 ms: only if it is used
@@ -104,17 +107,16 @@ def _write_json_lines(
     params: Sequence[object],
     columns: Sequence[Column],
     path: Path,
+    text_of: Callable[[Any], str],
 ) -> None:
-    """Write an object on a line for each row, with the values of the API's JSON."""
-    names = [column.name for column in columns]
+    """Write an object on a line for each row."""
+    keys = [json_text(column.name) for column in columns]
     cells = ", ".join(map(json_cell, columns))
     cursor.execute(f"SELECT {cells} FROM ({query}) AS t", list(params))
     with path.open("w", encoding="utf-8", newline="\n") as file:
         while rows := cursor.fetchmany(ROWS_AT_ONCE):
             file.writelines(
-                json.dumps(dict(zip(names, map(json_value, row), strict=True)), ensure_ascii=False)
-                + "\n"
-                for row in rows
+                f"{{{', '.join(map('{}: {}'.format, keys, map(text_of, row)))}}}\n" for row in rows
             )
 
 

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import base64
 import datetime as dt
+import json
 import math
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, NoReturn
 
 from parquet_tables.columns import Column
 from parquet_tables.quoting import quote_identifier
 
 MAX_EXACT_INTEGER = 2**53 - 1
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
 _NOT_FINITE = {math.inf: "Infinity", -math.inf: "-Infinity"}
 
 
@@ -70,6 +72,39 @@ def json_value(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [json_value(item) for item in value]
     return str(value)
+
+
+def json_text(value: Any) -> str:
+    """Return the JSON text of a value, in one line."""
+    return _ENCODER.encode(json_value(value))
+
+
+def nested_text(value: Any) -> str:
+    """Like :func:`json_text`, but a text that is a JSON object or list is written as such.
+
+    Its numbers keep their digits. A text with NaN, or with an object that has a key twice, is none.
+
+    >>> nested_text('{"role": "user", "turns": [1, 2.50]}'), nested_text("[sic]")
+    ('{"role": "user", "turns": [1, 2.50]}', '"[sic]"')
+    """
+    if isinstance(value, str) and value.startswith(("{", "[")):
+        try:
+            json.loads(value, parse_constant=_refuse_constant, object_pairs_hook=_object)
+        except (ValueError, RecursionError):
+            return json_text(value)
+        return value.replace("\n", " ").replace("\r", " ")
+    return json_text(value)
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} isn't JSON")
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key twice")
+    return found
 
 
 def _decimal(value: Decimal) -> float | int | str:

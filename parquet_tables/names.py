@@ -7,7 +7,7 @@ other names stay as they are in the file. Each renaming has a note.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from string import ascii_lowercase, ascii_uppercase
 
 _LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
@@ -67,6 +67,17 @@ def _first_free(name: str, taken: set[str]) -> str:
     while folded(f"{name}_{number}") in taken:
         number += 1
     return f"{name}_{number}"
+
+
+def unused_name(name: str, used: Container[str]) -> str:
+    """Return a name with underscores before it until no used one, folded, is equal.
+
+    >>> unused_name("Note", {"note"})
+    '_Note'
+    """
+    while folded(name) in used:
+        name = f"_{name}"
+    return name
 
 
 _CAMEL = re.compile(r"([a-z])([A-Z])")

@@ -1,6 +1,6 @@
-"""Further tables of a query: uploads and findings of the sample that it reads, and other versions.
+"""Further tables of a query: uploads, findings and answers of the sample, and other versions.
 
-Each has the column ``_logical_row_id``; uploads and findings have the columns of the sample's row
+Each has the column ``_logical_row_id``; those of the sample have the columns of the sample's row
 key, too, so that all can be joined by it. A job records what it reads, so that it reads the same
 again.
 """
@@ -8,7 +8,7 @@ again.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -17,10 +17,11 @@ from typing import NotRequired, TypedDict
 
 import numpy as np
 
+from contract.words import QuestionType, Reading
 from domain_errors import DomainError, InvalidRequest
 from parquet_tables.columns import DataFile
 from parquet_tables.database import registered
-from parquet_tables.names import folded, settle_names
+from parquet_tables.names import folded, settle_names, unused_name
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.row_keys.digests import RowKey
 from parquet_tables.rows import RowSet, rows_at
@@ -38,6 +39,7 @@ from service.tables.open_tables import (
 )
 from sql_sandbox.request import SourceTable
 from storage.audit.findings import Finding, list_findings, list_replacements
+from storage.audit.reviewing import questions_of
 from storage.audit.sample_values import SampleValues, list_values
 from storage.errors import NotFound
 from storage.jobs.jobs import JobRecord
@@ -46,7 +48,7 @@ from storage.sqlite.database import Transaction
 from storage.versions.manifests import Commit, StoredTable, get_commit
 
 FIELD = "with_tables"
-UPLOADS, FINDINGS = "uploads", "findings"
+UPLOADS, FINDINGS, ANSWERS = "uploads", "findings", "answers"
 MAX_FINDINGS = 1_000_000
 FEW_UPLOADS = 20
 """Uploads that are always made tables; of more, those that the statement names."""
@@ -61,14 +63,28 @@ _FINDINGS_COLUMNS = (
     ),
 )
 MAX_DIGITS, LEAST_SCALE = 38, 2
+ANSWER_TYPES: Mapping[QuestionType, str] = {
+    "yes_no": "BOOLEAN",
+    "choice": "VARCHAR",
+    "number": "DOUBLE",
+    "amount": "DECIMAL",
+    "text": "VARCHAR",
+}
+"""An amount's decimal holds all answers exactly."""
+ABOUT_ANSWERS = (
+    *(("outcome", "VARCHAR"), ("note", "VARCHAR"), ("reading", "VARCHAR"), ("readings", "BIGINT")),
+    *(("entered_by", "VARCHAR"), ("entered_at", "TIMESTAMP WITH TIME ZONE")),
+)
+"""Columns beside the questions; ``readings`` is the number of people who answered."""
 
 
 class JoinedJson(TypedDict):
-    """A further table as a job records it: an upload, findings, or a table of a version."""
+    """A further table as a job records it: an upload, findings or answers, or one of a version."""
 
     name: str
     upload: NotRequired[int]
     last_finding_id: NotRequired[int]
+    last_answer_id: NotRequired[int]
     last_replacement_id: NotRequired[int]
     commit_id: NotRequired[str]
     table_key: NotRequired[str]
@@ -82,7 +98,8 @@ def resolve_joins(
     Raises
     ------
     NotFound
-        There is no such version, or the commit is no sample and so has no uploads and findings.
+        There is no such version; the commit is no sample and so has no uploads, findings and
+        answers; or the sample has no questions of its own.
     InvalidRequest
         Two tables have one name.
     """
@@ -128,7 +145,7 @@ def names_again(requested: Sequence[str], joined: Sequence[JoinedJson]) -> list[
 def _resolved(
     tx: Transaction, dataset_id: int, job: JobRecord | None, text: str
 ) -> Iterator[JoinedJson]:
-    if text in (UPLOADS, FINDINGS):
+    if text in (UPLOADS, FINDINGS, ANSWERS):
         if job is None:
             raise NotFound(
                 "Only a sample has {kind}: name the ref of one in `source_ref`.", kind=text
@@ -136,6 +153,14 @@ def _resolved(
         if text == UPLOADS:
             for upload in reversed(list_values(tx, job.id)):
                 yield {"name": f"upload_{upload.number}", "upload": upload.number}
+        elif text == ANSWERS:
+            if not questions_of(tx, job.id).questions:
+                raise NotFound(
+                    "The sample has no questions of its own. What was found about its rows is in "
+                    "the table `findings`."
+                )
+            entries, _ = list_findings(tx, job.id, None, 0, 1)
+            yield {"name": ANSWERS, "last_answer_id": entries[0].id if entries else 0}
         else:
             entries, _ = list_findings(tx, job.id, None, 0, 1)
             replacements = [each.id for each in list_replacements(tx, job.id)]
@@ -206,6 +231,8 @@ def _opened(
             raise NotFound("The sample that the query reads was deleted.")
         elif "last_finding_id" in each:
             yield rows.findings(each["last_finding_id"], each.get("last_replacement_id"))
+        elif "last_answer_id" in each:
+            yield rows.answers(each["last_answer_id"])
         elif len(uploads) <= FEW_UPLOADS or each["name"] in folded(sql):
             yield rows.upload(each["upload"])
 
@@ -231,7 +258,7 @@ def version_table(service: Service, table: StoredTable, name: str) -> SourceTabl
 
 
 class _SampleRows:
-    """Writes uploads and findings with the keys of their rows."""
+    """Writes uploads, findings and answers with the keys of their rows."""
 
     def __init__(self, service: Service, job: JobRecord, folder: Path) -> None:
         self.service, self.job, self.folder = service, job, folder
@@ -277,8 +304,7 @@ class _SampleRows:
             if entry.id <= last_id and entry.reading != "second":
                 newest.setdefault(entry.row_id, entry)
         found = list(newest.values())[::-1]
-        lists = [
-            [each.row_id for each in found],
+        lists: list[Sequence[object]] = [
             [each.outcome for each in found],
             [each.audit_value for each in found],
             [each.note for each in found],
@@ -289,18 +315,60 @@ class _SampleRows:
             [each.user_soeid for each in found],
             [each.at for each in found],
         ]
-        names = (ROW_ID, *(name for name, _ in _FINDINGS_COLUMNS))
-        unnested = ", ".join(f"unnest(?::VARCHAR[]) AS {quote_identifier(name)}" for name in names)
         types = dict(_FINDINGS_COLUMNS)
         types["audit_value"] = _amount_type(each.audit_value for each in found)
+        columns = [Column(name, type_) for name, type_ in types.items()]
+        return self._entries(FINDINGS, found, columns, lists)
+
+    def answers(self, last_id: int) -> SourceTable:
+        """The answers that count of each row, a column a question, up to an entry."""
+        with self.service.database.read() as tx:
+            asked = questions_of(tx, self.job.id).questions
+            entries, _ = list_findings(tx, self.job.id, None, 0, MAX_FINDINGS)
+        given: dict[str, dict[Reading, Finding]] = {}
+        for entry in entries:  # newest first
+            if entry.id <= last_id:
+                given.setdefault(entry.row_id, {}).setdefault(entry.reading, entry)
+        counting = [(row.get("decision") or row.get("first"), row) for row in given.values()]
+        rows = [(entry, row) for entry, row in counting if entry is not None][::-1]
+        found = [entry for entry, _ in rows]
+        columns, lists = list[Column](), list[Sequence[object]]()
+        for question in asked:
+            values = [entry.answers.get(question.name) for entry in found]
+            type_ = ANSWER_TYPES[question.type]
+            if question.type == "amount":
+                type_ = _amount_type(values)
+            columns.append(Column(question.name, type_))
+            lists.append([None if value is None else str(value) for value in values])
+        lists += [
+            [entry.outcome for entry in found],
+            [entry.note for entry in found],
+            [entry.reading for entry in found],
+            [str(len(row)) for _, row in rows],
+            [entry.user_soeid for entry in found],
+            [entry.at for entry in found],
+        ]
+        used = {folded(column.name) for column in columns}
+        for name, type_ in ABOUT_ANSWERS:
+            columns.append(Column(unused_name(name, used), type_))
+        return self._entries(ANSWERS, found, columns, lists)
+
+    def _entries(
+        self,
+        name: str,
+        found: Sequence[Finding],
+        columns: Sequence[Column],
+        lists: Sequence[Sequence[object]],
+    ) -> SourceTable:
+        """A row for each entry; the values of each column are texts that its type reads."""
+        named = (Column(ROW_ID, "VARCHAR"), *columns)
+        unnested = ", ".join(f"unnest(?::VARCHAR[]) AS c{at}" for at in range(len(named)))
         cast = ", ".join(
-            f"CAST({quote_identifier(name)} AS {types.get(name, 'VARCHAR')}) "
-            f"AS {quote_identifier(name)}"
-            for name in names
+            f"CAST(c{at} AS {column.type}) AS {quote_identifier(column.name)}"
+            for at, column in enumerate(named)
         )
-        columns = [Column(name, types[name]) for name in names[1:]]
-        sql = f"SELECT {cast} FROM (SELECT {unnested})"
-        return self._written(FINDINGS, sql, list(lists), columns)
+        params: list[object] = [[each.row_id for each in found], *lists]
+        return self._written(name, f"SELECT {cast} FROM (SELECT {unnested})", params, columns)
 
     def _written(
         self, name: str, sql: str, params: Sequence[object], columns: Sequence[Column]

@@ -19,6 +19,7 @@ from domain_errors import DomainError
 from lazy_dataclasses import dataclass
 from parquet_tables.tables import Column, TableFiles
 from service.tables.open_tables import OpenTable
+from web_ui.long_texts import readable_text
 from web_ui.numbers import cell_text, holds_numbers
 from web_ui.shell import MAX_OFFSET, caller, number_between, service
 
@@ -55,6 +56,10 @@ class RowGrid:
     def shown(self, value: Any, column: Column) -> str:
         """A cell's text."""
         return cell_text(value, column.name, column.type)
+
+    def long_text(self, value: Any) -> str | None:
+        """A long text as people read it; None for another value."""
+        return readable_text(value)
 
     def next_order(self, column: Column) -> dict[str, str | None]:
         """The query of a heading's link: ascending, descending, then the table's order."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ from application.audit.findings import audit_counts, read_items
 from application.audit.state import ROW_ID, audit_state
 from contract.words import CAUSES, OUTCOMES, ListFormat, outcome_title
 from lazy_dataclasses import dataclass
-from parquet_tables.names import is_identifier_name
+from parquet_tables.names import folded, is_identifier_name, unused_name
 from parquet_tables.tables import Column
 from parquet_tables.workbooks import MIN_FLOAT_PLACES, check_fits
 from presentation.content import Cell, Row, decimal_of, formula_safe
@@ -70,21 +70,16 @@ def entry_columns(
     '_note'
     """
     own = ("outcome", "audit_value", "note", "cause", "cause_text", "_finding_id", ROW_ID)
-    used = {column.name.lower() for column in columns}
+    used = {folded(column.name) for column in columns}
     taken = used | set(own)
 
-    def unused(name: str, others: Set[str]) -> str:
-        while name.lower() in others:
-            name = f"_{name}"
-        return name
-
     def entry(name: str, min_width: int, choices: Iterable[str] = ()) -> FormColumn:
-        return FormColumn(unused(name, used), True, tuple(choices), min_width)
+        return FormColumn(unused_name(name, used), True, tuple(choices), min_width)
 
     tested = []
     for place, attribute in enumerate(attributes):
-        name = unused(attribute, taken)
-        taken.add(name.lower())
+        name = unused_name(attribute, taken)
+        taken.add(folded(name))
         form = FormColumn(name, is_entry=True, choices=(OK, DEVIATION), min_width=14)
         tested.append(EntryColumn(attribute_field(place), form, partial(_tested, attribute)))
     return [
@@ -112,7 +107,7 @@ def entry_columns(
         ),
         EntryColumn(
             "finding_id",
-            FormColumn(unused("_finding_id", used), is_hidden=True),
+            FormColumn(unused_name("_finding_id", used), is_hidden=True),
             lambda finding: finding.id,
         ),
     ]
@@ -144,7 +139,7 @@ def write_entry_list(service: Service, job: JobRecord, path: Path, list_format: 
         with path.open("w", encoding="utf-8-sig", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(formula_safe(column.name) for column in form)
-            writer.writerows([_csv_text(cell) for cell in line] for line in lines)
+            writer.writerows([csv_text(cell) for cell in line] for line in lines)
         return
     check_fits(0, len(form))
     write_form("Findings", form, lines, path)
@@ -172,7 +167,8 @@ def _tested(attribute: str, finding: NewestFinding) -> str | None:
     return DEVIATION if attribute in finding.deviations else OK
 
 
-def _csv_text(cell: Cell) -> str:
+def csv_text(cell: Cell) -> str:
+    """Return a cell as CSV has it: no text that a spreadsheet runs, no amount with two readings."""
     if isinstance(cell, Decimal):
         # A fourth decimal, so that nobody takes the point of 1.234 for a thousands separator
         text = f"{cell:f}"

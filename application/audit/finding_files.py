@@ -1,39 +1,27 @@
-"""Findings from a file: an entry list that was filled in, or another file with a key.
+"""Findings or answers from a file: a list that was filled in, or another file with a key.
 
-A file enters all its findings or none. Lines that say what the newest entry says enter nothing, so
-a list can be uploaded again and again while it is filled in.
+A file enters all its entries or none. Lines that say what the newest entry says enter nothing, so
+a list can be uploaded again and again while it is filled in. What cells enter, a form says.
 """
 
 from __future__ import annotations
 
-import re
 import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import fields, replace
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import numpy as np
 
 from application.access import Caller
-from application.audit.attributes import require_details
-from application.audit.entering import Books, books_of, doubts_of, ok_problem
-from application.audit.entry_list import (
-    DEVIATION,
-    OK,
-    READS_TWO_WAYS,
-    attribute_field,
-    entry_columns,
-)
-from application.audit.findings import (
-    checked_finding,
-    require_entries,
-    row_replaced,
-)
+from application.audit.entering import books_of
+from application.audit.entry_forms import EntryForm, FindingForm, plain_amounts
+from application.audit.findings import require_entries, require_no_own_questions, row_replaced
 from application.audit.stages import rows_to_examine
-from application.audit.state import ROW_ID, audit_state, drawn_row_ids, ordinal_of
+from application.audit.state import ROW_ID, AuditState, audit_state, drawn_row_ids, ordinal_of
 from application.identity.named_rows import name_rows
 from application.samples.row_files import (
     NO_ROW,
@@ -44,27 +32,26 @@ from application.samples.row_files import (
     read_row_file,
 )
 from contract.declarations import Help
-from contract.requests.findings import MAX_NOTE, FindingRequest
+from contract.requests.findings import FindingRequest
 from contract.requests.importing import ReadOptions
-from contract.words import CAUSES, OUTCOMES, Outcome, outcome_title
+from contract.words import Outcome, outcome_title
 from domain_errors import DomainError, choices_sentence
 from estimation_engine.row_keys import Key
-from import_engine.numbers import written_forms
 from import_engine.options import read_options
 from lazy_dataclasses import dataclass
 from parquet_tables.quoting import quote_identifier, quote_text
 from parquet_tables.rows import RowSet, Statement, rows_at
 from parquet_tables.tables import Column
-from presentation.content import formula_safe
 from service.service import Service
 from service.tables.open_tables import OpenTable, open_source
 from service.tables.row_names import key_of_job, names_of_job
 from storage.audit.findings import (
     Finding,
+    NewEntry,
     enter_findings,
     findings_of_ids,
     list_replacements,
-    newest_findings,
+    newest_readings,
 )
 from storage.errors import InvalidValue
 from storage.jobs.jobs import JobRecord
@@ -75,7 +62,6 @@ MAX_LINES_SHOWN = 1000
 MAX_REASONS = 100
 """Refused lines that an error lists; the preview lists more."""
 Action = Literal["refused", "changed", "new", "unchanged", "empty"]
-ChoiceName = TypeVar("ChoiceName", bound=str)
 ACTIONS: tuple[Action, ...] = get_args(Action)
 
 
@@ -85,7 +71,7 @@ class FindingLine:
 
     Parameters
     ----------
-    finding : FindingRequest, optional
+    entry : FindingRequest or NewEntry, optional
         None if the line is empty or has a problem.
     seen_id : int, optional
         The newest entry when the list was written, 0 for none; None if the file doesn't say.
@@ -94,7 +80,7 @@ class FindingLine:
     number: int
     key: str
     row_id: str | None = None
-    finding: FindingRequest | None = None
+    entry: FindingRequest | NewEntry | None = None
     seen_id: int | None = None
     problem: DomainError | None = None
 
@@ -114,28 +100,26 @@ class PlannedLine:
 class ReadFile:
     """The lines of a file, the columns of its key, and what was noted in reading it.
 
-    ``row_ids`` are those of the sample's items that weren't replaced; ``books`` are their book
-    values in a sample by monetary units.
+    ``row_ids`` are those of the sample's items that weren't replaced.
     """
 
     lines: Sequence[FindingLine]
     key: Sequence[str]
     notes: Sequence[str]
     row_ids: Set[str]
-    books: Books | None
-    attributes: Sequence[str]
 
 
 @dataclass(frozen=True)
 class FindingContent:
     """What an entry says."""
 
-    outcome: Outcome
+    outcome: Annotated[Outcome | None, Help("Null: the entry has answers.")]
     audit_value: str | None
     note: str
     deviations: Sequence[str]
     cause: str | None
     cause_text: str
+    answers: Annotated[Mapping[str, Any], Help("To the sample's own questions, by their names.")]
 
 
 @dataclass(frozen=True)
@@ -176,22 +160,32 @@ class FindingsFile:
     problem: Annotated[str | None, Help("Why the file can't be entered; null if it can.")]
 
 
-def preview_file(service: Service, job: JobRecord, given: RowFile) -> FindingsFile:
+def finding_form(service: Service, job: JobRecord) -> FindingForm:
+    """How a file's cells are read as findings about a sample."""
+    columns, state = open_source(service, job).files.columns, audit_state(service, job)
+    require_no_own_questions(state)
+    books = books_of(service, job, _items_of(service, job, state))
+    return FindingForm(columns, state.attributes, books)
+
+
+def preview_file(by: Caller, job: JobRecord, given: RowFile, form: EntryForm[Any]) -> FindingsFile:
     """Read a file and say what each line would enter; nothing is entered."""
-    read = _read(service, job, given)
-    with service.database.read() as tx:
-        planned = _plan(tx, service, job, read)
+    read = _read(by.service, job, given, form)
+    with by.service.database.read() as tx:
+        planned = _plan(tx, by, job, read, form)
         try:
             require_entries(tx, job)
             _require_no_refusal(planned)
             problem = None
         except DomainError as error:
             problem = error.message
-    return _answer(service, job, read, planned, problem)
+    return _answer(by.service, job, read, planned, problem)
 
 
-def enter_file(by: Caller, job: JobRecord, given: RowFile) -> tuple[list[int], FindingsFile]:
-    """Enter the findings of a file, all or none; return their ids, and the preview.
+def enter_file(
+    by: Caller, job: JobRecord, given: RowFile, form: EntryForm[Any]
+) -> tuple[list[int], FindingsFile]:
+    """Enter what a file has, all or none; return the ids of the entries, and the preview.
 
     Raises
     ------
@@ -201,46 +195,50 @@ def enter_file(by: Caller, job: JobRecord, given: RowFile) -> tuple[list[int], F
         See :func:`application.audit.entering.enter`.
     """
     by.dataset(job.dataset_id, "write")
-    read = _read(by.service, job, given)
+    read = _read(by.service, job, given, form)
     with by.service.database.read() as tx:  # other writers don't wait for a file that is refused
         require_entries(tx, job)
-        _require_no_refusal(_plan(tx, by.service, job, read))
+        _require_no_refusal(_plan(tx, by, job, read, form))
     with by.writing() as tx:
         require_entries(tx, job)
-        planned = _plan(tx, by.service, job, read)
+        planned = _plan(tx, by, job, read, form)
         _require_no_refusal(planned)
         new = [
-            each.line.finding
+            each.line.entry
             for each in planned
-            if each.action in ("new", "changed") and each.line.finding
+            if each.action in ("new", "changed") and each.line.entry
         ]
         ids = enter_findings(tx, job.id, by.user.id, new, by.service.clock)
         if ids:
             by.audit(
                 tx,
-                "findings_entered",
+                form.action,
                 dataset_id=job.dataset_id,
                 about=("job", job.id),
-                findings=len(ids),
                 file_name=given.name,
+                **{form.noun: len(ids)},
             )
     return ids, _answer(by.service, job, read, planned, None)
 
 
-def _read(service: Service, job: JobRecord, given: RowFile) -> ReadFile:
+def _items_of(service: Service, job: JobRecord, state: AuditState) -> list[str]:
+    """The row ids of a sample's items, and of the replacements of rows."""
+    drawn = list(drawn_row_ids(service, job))
+    return [
+        *(drawn if state.questions.questions else rows_to_examine(job, drawn, state)),
+        *(each.replacement_id for each in state.replacements),
+    ]
+
+
+def _read(service: Service, job: JobRecord, given: RowFile, form: EntryForm[Any]) -> ReadFile:
     source = open_source(service, job)
     own = (column for column in source.files.columns if column.name.lower() != ROW_ID)
     columns = (Column(ROW_ID, "VARCHAR"), *own)
     state = audit_state(service, job)
-    entries = entry_columns(source.files.columns, state.attributes)
-    names = {entry.field: entry.form.name for entry in entries}
-    row_ids = [
-        *rows_to_examine(job, list(drawn_row_ids(service, job)), state),
-        *(each.replacement_id for each in state.replacements),
-    ]
+    row_ids = _items_of(service, job, state)
     with tempfile.TemporaryDirectory(dir=service.directory.scratch_dir) as folder:
         options = read_options(given.options or {})
-        texts = [names[field] for field in names if field not in ("audit_value", "finding_id")]
+        texts = [form.names[field].lower() for field in form.texts]
         key = key_of_job(service, job)
         read = read_row_file(service, columns, given, Path(folder), texts, key)
         if read.table.row_count > 2 * len(row_ids) + MAX_LINES_SHOWN:
@@ -251,12 +249,11 @@ def _read(service: Service, job: JobRecord, given: RowFile) -> ReadFile:
                 items=len(row_ids),
             )
         items = _items_relation(source, row_ids, read.key)
-        lines = _lines(service, source, items, read, names, options, state.attributes)
+        lines = _lines(service, source, items, read, form, options)
     if not lines:
         raise InvalidRowFile(NO_ROW)
     open_ids = set(row_ids) - state.replaced.keys()
-    books = books_of(service, job, row_ids)
-    return ReadFile(lines, read.key_names, read.notes, open_ids, books, state.attributes)
+    return ReadFile(lines, read.key_names, read.notes, open_ids)
 
 
 def _items_relation(source: OpenTable, row_ids: Sequence[str], key: Key) -> Statement:
@@ -280,57 +277,40 @@ def _lines(
     source: OpenTable,
     items: Statement,
     read: ReadRowFile,
-    names: Mapping[str, str],
+    form: EntryForm[Any],
     options: ReadOptions,
-    attributes: Sequence[str],
 ) -> list[FindingLine]:
     """The lines of a file, each with what it enters or why it can't."""
     by_name = {column.name.lower(): column for column in read.table.columns}
-    if names["outcome"] not in by_name:
+    if not any(name.lower() in by_name for name in form.needed):
         raise InvalidRowFile(
             'The file has no column "{column}". {choices}',
-            column=names["outcome"],
+            column=form.needed[0],
             choices=choices_sentence(
-                names["outcome"], [column.name for column in read.table.columns]
+                form.needed[0], [column.name for column in read.table.columns]
             ),
         )
     cells = {
-        field: by_name[name.lower()] for field, name in names.items() if name.lower() in by_name
+        field: by_name[name.lower()]
+        for field, name in form.names.items()
+        if name.lower() in by_name
     }
     rows = read.rows(service.parquet, source.files, items, cells)
-    amounts = _amounts(service, {row.values.get("audit_value") for row in rows}, options)
-    return [_line(row, amounts, attributes) for row in rows]
+    written = {row.values.get(field) for row in rows for field in form.amounts}
+    amounts = plain_amounts(service, written, options)
+    return [_line(row, amounts, form) for row in rows]
 
 
-def _amounts(service: Service, cells: Set[Any], options: ReadOptions) -> dict[str, str]:
-    """The written amounts of cells as plain digits, as the import of a column of them reads them.
-
-    An amount that reads in two ways isn't among them. A column with other texts stays text.
-    """
-    found = {}
-    for cell in cells:
-        if not isinstance(cell, str) or _PLAIN_AMOUNT.fullmatch(cell.strip()):
-            continue
-        forms = written_forms([cell], options) if any(map(str.isdigit, cell)) else ()
-        if len(forms) == 1 and not forms[0].is_percent and not READS_TWO_WAYS.fullmatch(cell):
-            found[cell] = forms[0].normalized(quote_text(cell))
-    if not found:
-        return {}
-    with service.parquet.cursor() as cursor:
-        (row,) = cursor.execute(f"SELECT {', '.join(found.values())}").fetchall()
-    return dict(zip(found, map(str, row), strict=True))
-
-
-def _line(row: FileRow, amounts: Mapping[str, str], attributes: Sequence[str]) -> FindingLine:
+def _line(row: FileRow, amounts: Mapping[Any, str], form: EntryForm[Any]) -> FindingLine:
     cells = dict(row.values)
-    if isinstance(amount := cells.get("audit_value"), str) and amount in amounts:
-        cells["audit_value"] = amounts[amount]
+    for field in form.amounts:
+        cells[field] = amounts.get(cells.get(field), cells.get(field))
     line, problem = FindingLine(row.number, row.key, row.row_id), row.problem
     try:
         if "finding_id" in cells:
             line = replace(line, seen_id=_entry_id(cells["finding_id"]))
         if problem is None and row.row_id is not None:
-            line = replace(line, finding=_finding(row.row_id, cells, attributes))
+            line = replace(line, entry=form.entry(row.row_id, cells))
     except DomainError as error:
         problem = error
     return replace(line, problem=problem)
@@ -346,119 +326,16 @@ def _entry_id(value: Any) -> int:
         ) from None
 
 
-def _finding(
-    row_id: str, given: Mapping[str, Any], attributes: Sequence[str]
-) -> FindingRequest | None:
-    """The finding of a line; None if its cells are empty."""
-    outcome, note, cause = (_text_of(given, name) for name in ("outcome", "note", "cause"))
-    amount = _amount_text(given.get("audit_value"))
-    tested = _tested(given, attributes)
-    deviations = tuple(name for name in attributes if tested.get(name))
-    if not outcome and len(tested) == len(attributes) > 0:
-        outcome = "exception" if deviations else "ok"
-    if not outcome:
-        if not amount and not note and not tested:
-            return None
-        message = (
-            "Not all attributes are filled in, and the row has no outcome. Choose one: {choices}."
-            if tested
-            else "The row has an audit value or a note, but no outcome. Choose one: {choices}."
-        )
-        raise InvalidValue(message, choices=_OUTCOME_CHOICES)
-    cause_text = _text_of(given, "cause_text")
-    _require_text("note", note)
-    _require_text("cause in words", cause_text)
-    new = FindingRequest(
-        *(row_id, _choice("an outcome", outcome, OUTCOMES), amount or None, note),
-        deviations=deviations,
-        cause=_choice("a cause", cause, CAUSES) if cause else None,
-        cause_text=cause_text,
-    )
-    return checked_finding(new)
-
-
-def _text_of(given: Mapping[str, Any], field: str) -> str:
-    return str(given.get(field) or "").strip()
-
-
-def _require_text(name: str, text: str) -> None:
-    if len(text) > MAX_NOTE:
-        raise InvalidValue(
-            "The {name} has {count} characters; it may have {most}.",
-            name=name,
-            count=len(text),
-            most=MAX_NOTE,
-        )
-    if "\x00" in text:
-        raise InvalidValue("The {name} holds the character U+0000.", name=name)
-
-
-def _tested(given: Mapping[str, Any], attributes: Sequence[str]) -> dict[str, bool]:
-    """Whether the row deviates from each attribute whose cell isn't empty."""
-    found = {}
-    for at, name in enumerate(attributes):
-        text = _text_of(given, attribute_field(at))
-        if not text:
-            continue
-        if _plain(text) not in (_plain(OK), _plain(DEVIATION)):
-            raise InvalidValue(
-                '"{text}" says nothing of "{name}". Write OK or Deviation.',
-                text=text[:100],
-                name=name,
-            )
-        found[name] = _plain(text) == _plain(DEVIATION)
-    return found
-
-
-def _choice(noun: str, text: str, titles: Mapping[ChoiceName, str]) -> ChoiceName:
-    """The choice that a cell names, by its name or its title."""
-    for name, title in titles.items():
-        if _plain(text) in (_plain(name), _plain(title)):
-            return name
-    raise InvalidValue(
-        '"{text}" isn\'t {noun}. Choose one: {choices}.',
-        text=text[:100],
-        noun=noun,
-        choices=", ".join(titles.values()),
-    )
-
-
-def _plain(text: str) -> str:
-    """A text without differences of case, spaces and apostrophes."""
-    return "".join(char for char in text.casefold() if char.isalpha())
-
-
-_OUTCOME_CHOICES = ", ".join(OUTCOMES.values())
-
-
-_DECIMAL = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
-_PLAIN_AMOUNT = re.compile(r"[+-]?\d+(?:\.\d+)?")
-
-
-def _amount_text(value: Any) -> str:
-    """A cell as decimal digits: those that Excel shows, without the noise of binary fractions."""
-    if value is None:
-        return ""
-    text = f"{value:.15g}" if isinstance(value, float) else str(value).strip()
-    if isinstance(value, str) and READS_TWO_WAYS.fullmatch(text):
-        raise InvalidValue(
-            '"{value}" can be read in two ways. Write {one} or {other}.',
-            value=text,
-            one=re.sub("[.,]", "", text),
-            other=f"{text.replace(',', '.')}0",
-        )
-    if text and not _DECIMAL.fullmatch(text):
-        raise InvalidValue(
-            '"{value}" isn\'t an amount. Write digits with a decimal point or comma, such as '
-            "1234.56 or 1.234,56.",
-            value=text[:100],
-        )
-    return text
-
-
-def _plan(tx: Transaction, service: Service, job: JobRecord, read: ReadFile) -> list[PlannedLine]:
+def _plan(
+    tx: Transaction, by: Caller, job: JobRecord, read: ReadFile, form: EntryForm[Any]
+) -> list[PlannedLine]:
     """The effect of each line, given the present entries."""
-    newest = newest_findings(tx, job.id)
+    readings = newest_readings(tx, job.id)
+    newest = {
+        row_id: found
+        for row_id, row in readings.items()
+        if (found := row.counting if form.reading == "first" else row.of(form.reading))
+    }
     replaced = {each.row_id: each.replacement_id for each in list_replacements(tx, job.id)}
     stale = {
         line.seen_id
@@ -466,10 +343,16 @@ def _plan(tx: Transaction, service: Service, job: JobRecord, read: ReadFile) -> 
         if line.seen_id and line.row_id and line.seen_id != _id_of(newest.get(line.row_id))
     }
     seen = findings_of_ids(tx, job.id, sorted(stale))
-    planned = [_planned(line, newest, replaced, seen, read) for line in read.lines]
+    check = form.checks(tx, by, job)
+    planned = []
+    for line in read.lines:
+        plan = _planned(line, newest, replaced, seen, form)
+        if plan.action in ("new", "changed") and (problem := check(line.entry)) is not None:
+            plan = PlannedLine(line, "refused", plan.before, problem)
+        planned.append(plan)
     problems = [each.problem for each in planned if each.problem is not None]
-    for problem in problems[:MAX_REASONS]:
-        name_rows(service, job, problem)
+    for each in problems[:MAX_REASONS]:
+        name_rows(by.service, job, each)
     return planned
 
 
@@ -478,30 +361,27 @@ def _planned(
     newest: Mapping[str, Finding],
     replaced: Mapping[str, str],
     seen: Mapping[int, Finding],
-    read: ReadFile,
+    form: EntryForm[Any],
 ) -> PlannedLine:
     before = newest.get(line.row_id or "")
     if line.problem is not None or line.row_id is None:
         return PlannedLine(line, "refused", before, line.problem)
-    if line.finding is None:
+    if line.entry is None:
         return PlannedLine(line, "empty", before)
-    if _says_the_same(line.finding, before):
+    if before is not None and form.says_the_same(line.entry, before):
         return PlannedLine(line, "unchanged", before)
     if line.seen_id is not None and line.seen_id != _id_of(before):
         then = seen.get(line.seen_id)
-        if then is not None and then.row_id == line.row_id and _says_the_same(line.finding, then):
+        is_seen = then is not None and then.row_id == line.row_id
+        if then is not None and is_seen and form.says_the_same(line.entry, then):
             return PlannedLine(line, "unchanged", before)
         return PlannedLine(line, "refused", before, _stale(line, before, then))
     if line.row_id in replaced:
         problem = row_replaced(line.row_id, replaced[line.row_id])
         return PlannedLine(line, "refused", before, problem)
-    if not_ok := ok_problem(line.finding, read.books):
-        return PlannedLine(line, "refused", before, not_ok)
-    try:
-        require_details(line.finding, read.attributes)
-    except InvalidValue as problem:
-        return PlannedLine(line, "refused", before, problem)
-    doubts = doubts_of(line.finding, read.books)
+    if misfit := form.problem(line.entry):
+        return PlannedLine(line, "refused", before, misfit)
+    doubts = form.doubts(line.entry)
     return PlannedLine(line, "new" if before is None else "changed", before, doubts=doubts)
 
 
@@ -523,21 +403,6 @@ def _stale(line: FindingLine, before: Finding | None, then: Finding | None) -> D
         user=before.user_soeid if before else "",
         outcome=f'"{outcome_title(before.outcome)}"' if before else "",
         row_id=line.row_id,
-    )
-
-
-def _says_the_same(new: FindingRequest, old: Finding | None) -> bool:
-    """Whether a line says what an entry says; CSV has notes with an apostrophe before formulas."""
-    if old is None or new.outcome != old.outcome:
-        return False
-    amounts = [
-        None if text is None else Decimal(text) for text in (new.audit_value, old.audit_value)
-    ]
-    texts = ((new.note, old.note.strip()), (new.cause_text, old.cause_text.strip()))
-    return (
-        amounts[0] == amounts[1]
-        and (new.cause, new.deviations) == (old.cause, old.deviations)
-        and all(now in (then, formula_safe(then)) for now, then in texts)
     )
 
 
@@ -590,7 +455,7 @@ def _answer(
                 names.of(each.line.row_id) if each.line.row_id else None,
                 each.action,
                 _content(each.before),
-                _content(each.line.finding),
+                _content(each.line.entry),
                 each.problem.message if each.problem else None,
                 each.doubts,
             )
@@ -602,8 +467,9 @@ def _answer(
     )
 
 
-def _content(finding: Finding | FindingRequest | None) -> FindingContent | None:
-    if finding is None:
+def _content(entry: Finding | FindingRequest | NewEntry | None) -> FindingContent | None:
+    if entry is None:
         return None
+    entry = NewEntry(**vars(entry)) if isinstance(entry, FindingRequest) else entry
     names = (each.name for each in fields(FindingContent))
-    return FindingContent(**{name: getattr(finding, name) for name in names})
+    return FindingContent(**{name: getattr(entry, name) for name in names})

@@ -6,17 +6,14 @@ queue gave, or corrects own answers.
 
 from __future__ import annotations
 
-import csv
-import json
-from collections.abc import Iterator, Mapping, Sequence
-from decimal import Decimal
+from collections.abc import Mapping, Sequence
 from math import isfinite
-from pathlib import Path
 from typing import Annotated, Any
 
 from application.access import Caller
 from application.audit.attributes import require_details
 from application.audit.entering import books_of, ok_problem, require_items
+from application.audit.finding_files import FindingsFile
 from application.audit.findings import (
     checked_finding,
     decimal_text,
@@ -24,9 +21,9 @@ from application.audit.findings import (
     require_entries,
 )
 from application.audit.stages import require_reached
-from application.audit.state import ROW_ID, drawn_row_ids
+from application.audit.state import drawn_row_ids
 from application.review.queue import CallersQueue, QueueProgress
-from application.review.readings import Readings, compared_value, readings_in
+from application.review.readings import Readings, readings_in
 from application.review.rights import rows_called
 from contract.declarations import Help, declared
 from contract.requests.findings import FindingRequest
@@ -35,11 +32,9 @@ from contract.requests.reviewing import (
     AnswerRequest,
     QuestionRequest,
 )
-from contract.words import AnswersFile, Reading
+from contract.words import Reading
 from domain_errors import choices_sentence
 from lazy_dataclasses import dataclass
-from presentation.content import Cell, formula_safe
-from presentation.xlsx import FormColumn, write_form
 from service.service import Service
 from service.tables.row_names import names_of_job
 from storage.audit.findings import NewEntry, NewestFinding, enter_findings
@@ -75,6 +70,7 @@ class EnteredAnswers:
     job_id: str
     ids: Annotated[Sequence[int], Help("The entries' ids, in the order of the request.")]
     progress: QueueProgress
+    file: Annotated[FindingsFile | None, Help("What the file entered; null for JSON.")] = None
 
 
 @dataclass(frozen=True)
@@ -143,7 +139,7 @@ def enter_answers(by: Caller, job: JobRecord, new: Sequence[AnswerRequest]) -> E
             entries = []
             for place, answer in enumerate(named):
                 loc: Loc = ("body", "answers", place)
-                entry = _entry_of(answer, _reading_of(queue, answer, loc), queue.readings, loc)
+                entry = entry_of(answer, reading_of(queue, answer, loc), queue.readings, loc)
                 if queue.readings.is_audit:
                     entry = _checked_finding(entry, books, state.attributes, loc)
                 entries.append(entry)
@@ -183,8 +179,8 @@ def _renamed(answer: AnswerRequest, row_id: str) -> AnswerRequest:
     return AnswerRequest(**{**vars(answer), "row_id": row_id})
 
 
-def _reading_of(queue: CallersQueue, answer: AnswerRequest, loc: Loc) -> Reading:
-    """The reading that an answer is: as it says, as reserved, a correction, or a free one."""
+def reading_of(queue: CallersQueue, answer: AnswerRequest, loc: Loc) -> Reading:
+    """Return the reading of an answer: as it says, as reserved, a correction, or a free one."""
     row, user_id = queue.readings.of(answer.row_id), queue.by.user.id
     own = queue.own if queue.own is not None and queue.own.row_id == answer.row_id else None
     reading = answer.reading
@@ -241,8 +237,8 @@ def _free_reading(queue: CallersQueue, answer: AnswerRequest) -> Reading:
     return queue.slot_of(answer.row_id, "read") or "first"
 
 
-def _entry_of(answer: AnswerRequest, reading: Reading, found: Readings, loc: Loc) -> NewEntry:
-    """The entry of an answer whose values fit their questions."""
+def entry_of(answer: AnswerRequest, reading: Reading, found: Readings, loc: Loc) -> NewEntry:
+    """Return the entry of an answer whose values fit their questions."""
     asked = {question.name: question for question in found.asked}
     for name in answer.answers:
         if name not in asked:
@@ -387,54 +383,3 @@ def answers_page(service: Service, job: JobRecord, offset: int, limit: int) -> A
             )
         )
     return AnswersPage(job.id, found.asked, found.is_audit, rows, len(found.row_ids), offset, limit)
-
-
-def write_answers(service: Service, job: JobRecord, path: Path, kind: AnswersFile) -> None:
-    """Write all rows of a sample: a line for each reading, or one for a row without any.
-
-    Columns that aren't questions begin with ``_``. ``_counts`` is whether the reading counts.
-    """
-    page = answers_page(service, job, 0, MAX_ROWS)
-    names = [question.name for question in page.questions]
-    header = [ROW_ID, "_name", "_reading", "_counts", *names, *_ENTRY_COLUMNS]
-    lines = (line for row in page.rows for line in _lines(row, page.questions))
-    if kind == "xlsx":
-        write_form("Answers", [FormColumn(name) for name in header], lines, path)
-    elif kind == "csv":
-        with path.open("w", encoding="utf-8-sig", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(formula_safe(name) for name in header)
-            writer.writerows([_csv_text(cell) for cell in line] for line in lines)
-    else:
-        with path.open("w", encoding="utf-8", newline="\n") as file:
-            for line in lines:
-                row = dict(zip(header, map(_json_value, line), strict=True))
-                file.write(json.dumps(row, ensure_ascii=False) + "\n")
-
-
-MAX_ROWS = 10_000_000
-"""More than a sample with findings has."""
-_ENTRY_COLUMNS = ("_outcome", "_note", "_user", "_at")
-
-
-def _lines(row: AnsweredRow, asked: Sequence[QuestionRequest]) -> Iterator[Sequence[Cell]]:
-    for entry in row.given:
-        values = [compared_value(entry, question) for question in asked]
-        yield (
-            *(row.row_id, row.name, entry.reading, entry.reading == row.counts),
-            *values,
-            *(entry.outcome, entry.note or None, entry.user_soeid, entry.at),
-        )
-    if not row.given:
-        yield (row.row_id, row.name, *[None] * (2 + len(asked) + len(_ENTRY_COLUMNS)))
-
-
-def _csv_text(cell: Cell) -> str:
-    if isinstance(cell, bool):
-        return str(cell).lower()
-    return formula_safe(cell) if isinstance(cell, str) else "" if cell is None else str(cell)
-
-
-def _json_value(cell: Cell) -> Any:
-    """A cell in JSON; an amount as text, so that no digit is lost."""
-    return str(cell) if isinstance(cell, Decimal) else cell

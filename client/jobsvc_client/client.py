@@ -273,9 +273,8 @@ class Client:
         upload is among the latest 50 imports and attachments; :attr:`Dataset.notes` then says so.
         """
         content = to_parquet(frame)
-        name = f"{re.sub('[^A-Za-z0-9_.-]+', '-', dataset)}.parquet"
         with self._named_or_new(dataset) as target:
-            return target._uploaded(name, content, purpose)
+            return target._uploaded(_parquet_name(dataset), content, purpose)
 
     @keywords(DrawOptions)
     def sample(
@@ -309,7 +308,7 @@ class Client:
         name = dataset or f"frame-{hashlib.sha256(content).hexdigest()[:DIGITS]}"
         with self._named_or_new(name) as target:
             if dataset is not None or not target.has_rows():
-                target.import_content(f"{target.id}.parquet", content)
+                target.import_content(_parquet_name(name), content)
         rows = target.sample(method, **options).frame(library_of(frame))
         return with_types_of(rows, frame, keeps_others=True)
 
@@ -961,6 +960,11 @@ def _sample_of(transport: Transport, info: dict[str, Any]) -> Sample:
 def _joined(name: str) -> str:
     """The name as the server stores it, with hyphens for spaces."""
     return "-".join(name.split())
+
+
+def _parquet_name(dataset: str) -> str:
+    """The name of a frame's file, which the import shows."""
+    return f"{re.sub('[^A-Za-z0-9_.-]+', '-', dataset)}.parquet"
 
 
 def _no_sample(name: str, names: Sequence[str]) -> JobsvcError:

@@ -47,6 +47,12 @@ def to_parquet(frame: Any) -> bytes:
         raise JobsvcError(message, "invalid_frame") from error
 
 
+def column_names(frame: Any) -> list[str]:
+    """Return the names of a frame's columns."""
+    is_arrow = hasattr(frame, "column_names")
+    return [str(name) for name in (frame.column_names if is_arrow else frame.columns)]
+
+
 def _parquet(frame: Any, library: Library, module: Any) -> bytes:
     buffer = io.BytesIO()
     if library == "polars":

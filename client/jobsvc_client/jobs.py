@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -36,6 +37,7 @@ from jobsvc_client.fields import (
 from jobsvc_client.frames import (
     Frame,
     Library,
+    column_names,
     existing_file,
     from_parquet,
     to_parquet,
@@ -531,7 +533,9 @@ class Sample(RowsJob):
         return self._transport.pages(f"{self._path()}/changed-values", "data", query)
 
     @keywords()
-    def upload_values(self, values: Frame | str | Path, key: Columns = ()) -> UploadedValues:
+    def upload_values(
+        self, values: Frame | str | Path, key: Columns = (), name: str | None = None
+    ) -> UploadedValues:
         """Upload values of the sampled rows from elsewhere, such as the results of a test.
 
         Parameters
@@ -541,6 +545,9 @@ class Sample(RowsJob):
         key : str or sequence of str
             The columns that identify a row, in the sample and in the values; by default
             ``_logical_row_id``.
+        name : str, optional
+            What the values are, as lists of uploads show it; by default the name of the file, or
+            the names of the frame's first columns of values.
 
         Returns
         -------
@@ -550,11 +557,19 @@ class Sample(RowsJob):
         """
         is_file = isinstance(values, str | Path)
         content = existing_file(values) if is_file else to_parquet(values)
-        name = content.name if isinstance(content, Path) else "values.parquet"
         names = listed(key)
+        if isinstance(content, Path):
+            stem, ending = content.name, "".join(content.suffixes[-2:])
+            file_name = f"{name}{ending}" if name else stem
+        else:
+            others = [
+                each for each in column_names(values) if each not in (*names, "_logical_row_id")
+            ]
+            file_name = f"{name or ', '.join(others[:3]) or 'values'}.parquet"
+        file_name = re.sub(r"[/\\:\0]+", "-", file_name)
         fields = {"key": json.dumps(plain(names))} if names else {}
-        answer = self._transport.upload(f"{self._path()}/values", name, content, fields)
-        return UploadedValues(answer)
+        answer = self._transport.upload(f"{self._path()}/values", file_name, content, fields)
+        return UploadedValues(answer, file_name)
 
     @keywords(EvaluationOptions)
     def evaluate(

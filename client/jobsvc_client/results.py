@@ -370,16 +370,23 @@ def _estimate(kind: type[AnyEstimate], each: dict[str, Any]) -> AnyEstimate:
 
 
 class UploadedValues:
-    """Values of sampled rows that were uploaded; ``data`` is the answer of the server."""
+    """Values of sampled rows that were uploaded; ``data`` is the answer of the server.
 
-    def __init__(self, data: dict[str, Any]) -> None:
+    ``sent_name`` is the name of the file that was sent.
+    """
+
+    def __init__(self, data: dict[str, Any], sent_name: str) -> None:
         self.data = data
         self.number: int = data["number"]
+        self.name: str = data["file_name"]
+        """What lists of uploads show."""
         self.matched_rows: int = data["row_count"]
         """Sampled rows with a row in the upload."""
         self.missing_rows: int = data["unanswered"]
         """Sampled rows without one."""
-        self.notes: list[str] = data["notes"]
+        self.notes: list[str] = list(data["notes"])
+        if self.name != sent_name:
+            self.notes.append(f"The same values were uploaded before, as {self.name}.")
 
     def __repr__(self) -> str:
         sampled = self.matched_rows + self.missing_rows

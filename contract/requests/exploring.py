@@ -31,8 +31,8 @@ WithTables = Annotated[
     Items(Text(1, MAX_WITH_TABLE), MAX_WITH_TABLES),
     Option("--with"),
     Help(
-        "Further tables of a query: `uploads` and `findings` of the sample of `source_ref`, and "
-        "versions, each a ref or a commit, also with a name, such as `now=main`."
+        "Further tables of a query: `uploads`, `findings` and `answers` of the sample of "
+        "`source_ref`, and versions, each a ref or a commit, also with a name, such as `now=main`."
     ),
 ]
 ABOUT_SQL = Help("One SELECT over the tables of `source_ref`, each named by its key.")

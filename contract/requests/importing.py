@@ -43,6 +43,7 @@ ENCODINGS = {
     "cp850": "DOS 850",
     "mac-roman": "Mac Roman",
 }
+NESTED = {"text": "as JSON text", "columns": "a column for each key"}
 TABLES = OnlyWith("text", "Excel")
 
 
@@ -106,6 +107,16 @@ class ReadOptions(Request):
         Suggested(titles=ENCODINGS),
         OnlyWith("text", "JSON"),
         Help("A text encoding that Python knows, such as `cp1252`."),
+    ] = None
+    nested: Annotated[
+        str | None,
+        Suggested(titles=NESTED),
+        Title("Objects within rows"),
+        OnlyWith("JSON"),
+        Help(
+            "`text` stores objects as JSON text, the default. `columns` makes a column of each of "
+            "their keys, such as `judge.label`; lists stay JSON text."
+        ),
     ] = None
     types: Annotated[
         Mapping[str, str],

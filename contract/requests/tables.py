@@ -74,6 +74,12 @@ class RowsRequest(Request):
         Option(None),
         Help("In CSV, begin with a byte-order mark, which Excel needs to read UTF-8."),
     ] = False
+    nested: Annotated[
+        bool,
+        Flag(),
+        Option(None),
+        Help("In JSON Lines, write texts that are JSON objects or lists as such, not as strings."),
+    ] = False
 
 
 @dataclass(frozen=True, kw_only=True)

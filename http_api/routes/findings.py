@@ -21,7 +21,7 @@ from application.audit.evaluation import (
     evaluate,
     request_of,
 )
-from application.audit.finding_files import FindingsFile, enter_file, preview_file
+from application.audit.finding_files import FindingsFile, enter_file, finding_form, preview_file
 from application.audit.findings import (
     FindingCounts,
     ItemsPage,
@@ -158,7 +158,8 @@ def enter_all(job_id: str, given: dict[str, Any] | FindingsRequest) -> Entered:
     else:
         caller().dataset(job.dataset_id, "write")
         with access().work_limits.previews.piece(caller().user.id):
-            ids, file = enter_file(caller(), job, row_file(given))
+            form = finding_form(service(), job)
+            ids, file = enter_file(caller(), job, row_file(given), form)
     return Entered(job.id, ids, audit_counts(service(), job, audit_state(service(), job)), file)
 
 
@@ -219,7 +220,7 @@ def preview_of_file(job_id: str, given: dict[str, Any]) -> FindingsFile:
     job = _sample(job_id)
     caller().dataset(job.dataset_id, "write")
     with access().work_limits.previews.piece(caller().user.id):
-        found = preview_file(service(), job, row_file(given))
+        found = preview_file(caller(), job, row_file(given), finding_form(service(), job))
     caller().audit_view(RowSource(job.dataset_id, output_of(job), SAMPLE, job.id), "findings")
     return found
 

@@ -5,17 +5,20 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from flask import Response
+from marshmallow import fields, validate
 
 from application.access import RowSource
+from application.audit.finding_files import FindingsFile
+from application.review.answer_files import enter_answer_file, preview_answers
+from application.review.answer_lists import write_answers
 from application.review.answers import (
     AnswersPage,
     EnteredAnswers,
     answers_page,
     enter_answers,
-    write_answers,
 )
 from application.review.questions import SampleQuestions, choose_questions, sample_questions
 from application.review.queue import (
@@ -40,11 +43,13 @@ from contract.requests.reviewing import (
     QuestionsRequest,
     ReviewersRequest,
 )
-from contract.words import AnswersFile
+from contract.words import READINGS, AnswersFile
 from http_api.access import SignedInBlueprint, access, caller, service
+from http_api.routes.imports import large_uploads
 from http_api.routes.row_responses import file_answer
+from http_api.routes.sample_values import RowFileIn, row_file
 from http_api.routes.submissions import completed
-from http_api.schemas.contract import Listing, list_schema, listed
+from http_api.schemas.contract import Listing, body_schema, list_schema, listed
 from lazy_dataclasses import dataclass
 from parquet_tables.exports import MEDIA_TYPES
 from service.tables.open_tables import SAMPLE, output_of
@@ -139,19 +144,54 @@ def _file(job: JobRecord, kind: AnswersFile, source: RowSource) -> Response:
         path = Path(folder) / "answers"
         write_answers(service(), job, path, kind)
         caller().audit_read("rows_downloaded", source, format=kind)
-        name = f"answers-{job.output_name or job.id[:8]}.{kind}"
-        return file_answer(path, name, MEDIA_TYPES[kind])
+        name = f"answers-{job.output_name or job.id[:8]}"
+        if kind == "label_studio":
+            return file_answer(path, f"{name}-tasks.json", "application/json")
+        return file_answer(path, f"{name}.{kind}", MEDIA_TYPES[kind])
 
 
-@blueprint.post("/answers", body=AnswersRequest, output=EnteredAnswers)
-def enter(job_id: str, given: AnswersRequest) -> EnteredAnswers:
-    """Enter answers about one row or several, all or none.
+class AnswersPreviewIn(RowFileIn):
+    reading = fields.String(
+        load_default="first",
+        validate=validate.OneOf(list(READINGS)),
+        metadata={"description": "Of all lines: `first`, `second` or `decision`."},
+    )
+
+
+class AnswersFileIn(AnswersPreviewIn):
+    or_json = body_schema(AnswersRequest)
+
+
+@blueprint.post("/answers", form=AnswersFileIn, output=EnteredAnswers, guard=large_uploads)
+def enter(job_id: str, given: dict[str, Any] | AnswersRequest) -> EnteredAnswers:
+    """Enter answers about one row or several, all or none, as JSON or from a file.
 
     An entry never changes: a correction is a new entry, until the row is decided or the sample
     submitted. Reviewers answer rows that they have reserved, or correct own answers. Whoever may
-    write in the dataset can give any reading that nobody gave.
+    write in the dataset can give any reading that nobody gave. A file has a column for each
+    question, or is Label Studio's JSON export; it needs the right write.
     """
-    return enter_answers(caller(), _sample(job_id), given.answers)
+    job = _sample(job_id)
+    if isinstance(given, AnswersRequest):
+        return enter_answers(caller(), job, given.answers)
+    caller().dataset(job.dataset_id, "write")
+    with access().work_limits.previews.piece(caller().user.id):
+        ids, file = enter_answer_file(caller(), job, row_file(given), given["reading"])
+    return EnteredAnswers(job.id, ids, queue_state(caller(), job).progress, file)
+
+
+@blueprint.post("/answers/preview", form=AnswersPreviewIn, output=FindingsFile, guard=large_uploads)
+def preview(job_id: str, given: dict[str, Any]) -> FindingsFile:
+    """Preview answers from a file: what each line would enter, and why not.
+
+    Nothing is entered.
+    """
+    job = completed(caller().job(job_id), "sampling")
+    caller().dataset(job.dataset_id, "write")
+    with access().work_limits.previews.piece(caller().user.id):
+        found = preview_answers(caller(), job, row_file(given), given["reading"])
+    caller().audit_view(RowSource(job.dataset_id, output_of(job), SAMPLE, job.id), "answers")
+    return found
 
 
 @dataclass(frozen=True)

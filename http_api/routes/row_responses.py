@@ -129,6 +129,7 @@ def download(
                 limit=query.limit,
                 formula_safe=query.formula_safe,
                 byte_order_mark=query.bom,
+                nested=query.nested,
                 metadata=metadata,
                 sections=sections() if kind == "xlsx" else (),
             )

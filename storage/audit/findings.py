@@ -282,21 +282,28 @@ def _enter(tx: Transaction, job_id: str, user_id: int, new: NewEntry, at: str) -
             loc=("body", "findings"),
             row_id=new.row_id,
         )
-    if new.reading != "decision" and now.decision is not None:
-        raise RowDecided(
-            "Row {row_id} had two readings that differed, and was decided. Its readings can't be "
-            "corrected any more.",
-            row_id=new.row_id,
-        )
-    others = (now.of(each) for each in READINGS if each != new.reading)
-    if any(each is not None and user_id in each.readers for each in others):
-        raise OwnReading(
-            "You gave another reading of row {row_id}. Each reading is by another person.",
-            row_id=new.row_id,
-        )
+    if problem := reading_problem(now, new.reading, user_id):
+        raise problem
     stored = {"deviations": json_text(new.deviations), "answers": json_text(dict(new.answers))}
     entry = {**vars(new), **stored}
     return number(tx, "insert_finding", job_id=job_id, user_id=user_id, at=at, **entry)
+
+
+def reading_problem(now: RowReadings, reading: Reading, user_id: int) -> Conflict | None:
+    """Why a user can't give a reading of a row, as its entries are now; None if the user can."""
+    if reading != "decision" and now.decision is not None:
+        return RowDecided(
+            "Row {row_id} had two readings that differed, and was decided. Its readings can't be "
+            "corrected any more.",
+            row_id=now.row_id,
+        )
+    others = (now.of(each) for each in READINGS if each != reading)
+    if any(each is not None and user_id in each.readers for each in others):
+        return OwnReading(
+            "You gave another reading of row {row_id}. Each reading is by another person.",
+            row_id=now.row_id,
+        )
+    return None
 
 
 def carry_over(tx: Transaction, job_id: str, continued: Continued) -> dict[str, Any] | None:

@@ -121,6 +121,20 @@ def test_uploaded_values_are_estimated(dataset: Dataset, tmp_path: Path) -> None
     assert sample.upload_values(file, key=["id"]).number == uploaded.number + 1
 
 
+def test_uploads_have_names(dataset: Dataset, tmp_path: Path) -> None:
+    sample = dataset.sample("random", size=10, seed=4)
+    frame = sample.to_pandas()[["id"]].assign(is_bad=1, note="x")
+    assert sample.upload_values(frame, key="id").name == "is_bad, note.parquet"
+    named = sample.upload_values(frame.assign(is_bad=0), key="id", name="Ann's labels, 3/5")
+    assert named.name == "Ann's labels, 3-5.parquet"
+    again = sample.upload_values(frame, key="id", name="other")
+    assert again.number == 1
+    assert again.notes[-1] == "The same values were uploaded before, as is_bad, note.parquet."
+    file = tmp_path / "a.csv"
+    frame.assign(is_bad=2).to_csv(file, index=False)
+    assert sample.upload_values(file, key="id", name="second").name == "second.csv"
+
+
 def test_estimates_of_incomplete_values_print_their_notes(dataset: Dataset) -> None:
     sample = dataset.sample("random", size=40, seed=3)
     some = sample.to_pandas()[["id"]].head(30).assign(hours=2)

@@ -167,7 +167,7 @@ def test_a_filled_in_list_is_previewed_and_entered(server: LiveServer, job: str)
     assert preview["key"] == [ROW]
     changed = preview["lines"][0]
     assert (changed["line"], changed["action"], changed["row_id"]) == (3, "changed", rows[1])
-    details = {"note": "", "deviations": [], "cause": None, "cause_text": ""}
+    details = {"note": "", "deviations": [], "cause": None, "cause_text": "", "answers": {}}
     assert changed["before"] == {"outcome": "ok", "audit_value": None, **details}
     assert changed["after"] == {"outcome": "exception", "audit_value": "99.9", **details}
     assert entries(server, job) == 2

@@ -59,3 +59,73 @@ def test_nested_values_of_a_query_are_as_those_of_a_table(server: LiveServer) ->
     (stored,) = server.admin.get(f"/api/exploration/jobs/{job['id']}/result").json()["data"]
     assert parsed(row["s"]) == PARSED
     assert stored["s"] == row["s"]
+
+
+LOG = [
+    {
+        "id": 7,
+        "messages": [{"role": "user", "content": "<b>Where</b> is my order?\nIt is late."}],
+        "judge": {"label": "bad", "score": 0.93, "flags": {"tone": True}},
+    },
+    {"id": 8, "messages": [], "judge": {"label": "=good", "score": 1}, "note": "[sic]"},
+]
+
+
+def lines_of(rows: list[dict[str, Any]]) -> str:
+    return "".join(json.dumps(row) + "\n" for row in rows)
+
+
+def imported_log(server: LiveServer, options: dict[str, Any]) -> int:
+    dataset = server.new_dataset()
+    answer = server.admin.post(
+        f"/api/datasets/{dataset}/refs/main/import",
+        files={"file": ("log.jsonl", lines_of(LOG).encode())},
+        data={"options": json.dumps(options)},
+    )
+    assert answer.status_code == 200, answer.text
+    assert server.finished(answer.json()["job_id"])["status"] == "completed"
+    return dataset
+
+
+def test_a_preview_asks_about_objects_and_shows_their_columns(server: LiveServer) -> None:
+    file = {"file": ("log.jsonl", lines_of(LOG).encode())}
+    (asked,) = server.admin.post("/api/datasets/preview", files=file).json()["tables"]
+    (question,) = asked["questions"]
+    assert question["code"] == "nested_values"
+    options = {"options": json.dumps(question["choices"][1]["options"])}
+    answer = server.admin.post("/api/datasets/preview", files=file, data=options)
+    (table,) = answer.json()["tables"]
+    assert [(column["name"], column["type"]) for column in table["columns"]] == [
+        ("id", "BIGINT"),
+        ("messages", "VARCHAR"),
+        ("judge.label", "VARCHAR"),
+        ("judge.score", "DOUBLE"),
+        ("judge.flags.tone", "BOOLEAN"),
+        ("note", "VARCHAR"),
+    ]
+    assert (
+        'The objects of "judge" are columns of their keys: "label", "score", "flags".'
+        in (table["notes"])
+    )
+    assert not table["questions"]
+
+
+def test_nested_json_lines_come_back_as_they_went_in(server: LiveServer) -> None:
+    dataset = imported_log(server, {})
+    path = f"/api/datasets/{dataset}/refs/main/tables/primary/data"
+    answer = server.admin.get(path, params={"format": "jsonl", "nested": "true"})
+    rows = [json.loads(line) for line in answer.text.splitlines()]
+    assert [{key: value for key, value in row.items() if value is not None} for row in rows] == [
+        LOG[0],
+        {**LOG[1], "note": "[sic]"},
+    ]
+    plain = server.admin.get(path, params={"format": "jsonl"}).text.splitlines()
+    assert isinstance(json.loads(plain[0])["judge"], str)
+
+
+def test_an_unknown_word_for_objects_is_refused(server: LiveServer) -> None:
+    file = {"file": ("log.jsonl", lines_of(LOG).encode())}
+    options = {"options": json.dumps({"nested": "flat"})}
+    answer = server.admin.post("/api/datasets/preview", files=file, data=options)
+    assert answer.status_code == 422
+    assert "text, columns" in answer.text

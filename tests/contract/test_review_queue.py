@@ -310,7 +310,7 @@ def test_answers_are_stored_exactly_and_leave_as_files(server: LiveServer, job: 
     text = server.admin.get(url(job, "answers"), params={"format": "csv"}).content
     lines = list(csv.DictReader(io.StringIO(text.decode("utf-8-sig"))))
     assert len(lines) == ROWS
-    (line,) = [each for each in lines if each["_reading"]]
+    (line,) = [each for each in lines if each["Counts"]]
     assert {name: line[name] for name in given} == {
         "is_bad": "false",
         "kind": "b",
@@ -318,9 +318,9 @@ def test_answers_are_stored_exactly_and_leave_as_files(server: LiveServer, job: 
         "loss": "-12.50",
         "why": "'=1+1",
     }
-    assert (line["_reading"], line["_counts"], line["_note"]) == ("first", "true", "n")
+    assert (line["Counts"], line["note"], line["First reading note"]) == ("First reading", "n", "n")
     jsonl = server.admin.get(url(job, "answers"), params={"format": "jsonl"}).text.splitlines()
-    (found,) = [each for each in map(json.loads, jsonl) if each["_reading"]]
+    (found,) = [each for each in map(json.loads, jsonl) if each["_readings"]]
     assert {name: found[name] for name in given} == given
     workbook = server.admin.get(url(job, "answers"), params={"format": "xlsx"})
     assert workbook.content[:2] == b"PK"

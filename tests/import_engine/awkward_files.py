@@ -523,6 +523,42 @@ JSON_LINES = {
     "nested values": Awkward(
         lines({"a": {"b": [1, 2]}}), "VARCHAR", [('{"b":[1,2]}',)], ["JSON text"]
     ),
+    "objects of a model's log": Awkward(
+        lines(
+            {"id": 7, "messages": [{"role": "user", "content": "a\nb"}],
+             "judge": {"label": "bad", "score": 0.93}, "meta": {"app": {"v": 2}}},
+            {"id": 8, "messages": [], "judge": {"label": "good", "score": 1, "why": "x"}},
+            {"id": 9, "judge": None, "meta": {}},
+        ),
+        "BIGINT VARCHAR VARCHAR DOUBLE VARCHAR BIGINT",
+        [
+            (7, '[{"role":"user","content":"a\\nb"}]', "bad", 0.93, None, 2),
+            (8, "[]", "good", 1.0, "x", None),
+            (9, None, None, None, None, None),
+        ],
+        ['objects of "judge" are columns', '"meta.app"', "JSON text"],
+        names="id messages judge.label judge.score judge.why meta.app.v",
+        options={"nested": "columns"},
+    ),
+    "objects beside other values aren't split": Awkward(
+        lines({"a": {"s": 1}}, {"a": "text"}, {"a": [1]}), "VARCHAR",
+        [('{"s":1}',), ("text",), ("[1]",)], ["JSON text"], options={"nested": "columns"},
+    ),
+    "an object with a type isn't split": Awkward(
+        lines({"a": {"x": 1}, "b": {"y": 2}}), "VARCHAR BIGINT", [('{"x":1}', 2)],
+        names="a b.y", options={"nested": "columns", "types": {"a": "VARCHAR"}},
+    ),
+    "a key twice in an object that is split": Awkward(
+        '{"a": {"s": 1, "s": 2}}\n', says=["a key twice"], options={"nested": "columns"},
+    ),
+    "keys with points, slashes and other cases": Awkward(
+        lines({"a.b": 1, "a": {"b": 2, "B": 3, "x/y~z": 4, "*": 5, "": 6}}),
+        "BIGINT BIGINT BIGINT BIGINT BIGINT BIGINT", [(1, 2, 3, 4, 5, 6)],
+        names="a.b a.b_1 a.B_2 a.x/y~z a.* a.", options={"nested": "columns"},
+    ),
+    "one object around the rows": Awkward(
+        '{"data": [{"id": 1}]}', "VARCHAR", [('[{"id":1}]',)], ["a file of its own"]
+    ),
     "digits in quotes": Awkward(
         lines({"a": "007"}, {"a": "12"}), "VARCHAR", [("007",), ("12",)], ["leading zeros"]
     ),

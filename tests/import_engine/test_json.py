@@ -10,6 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from contract.requests.importing import ReadOptions
+from import_engine.errors import UnreadableFile
 from tests.import_engine.conftest import Importing
 
 SAMPLED = 25_000
@@ -131,6 +133,61 @@ def test_rows_keep_their_order(importing: Importing, as_array: bool) -> None:
     assert wrong == (0,)
 
 
+def test_late_keys_of_objects_are_columns(importing: Importing) -> None:
+    rows: list[dict[str, object]] = [{"a": {"x": i}} for i in range(SAMPLED)]
+    rows += [{"a": {"late": {"deep": "t"}}}]
+    content = "\n".join(map(json.dumps, rows))
+    (table,) = importing.tables(content, "f.jsonl", options=ReadOptions(nested="columns"))
+    outcome = importing.read(table)
+    assert outcome.names == ["a.x", "a.late.deep"]
+    assert outcome.rows[-1] == (None, "t")
+
+
+def test_a_late_text_keeps_objects_whole(importing: Importing) -> None:
+    rows: list[dict[str, object]] = [{"a": {"x": i}} for i in range(SAMPLED)]
+    content = "\n".join(map(json.dumps, [*rows, {"a": "late"}]))
+    (table,) = importing.tables(content, "f.jsonl", options=ReadOptions(nested="columns"))
+    outcome = importing.read(table)
+    assert outcome.names == ["a"]
+    assert outcome.rows[0] == ('{"x":0}',)
+    assert outcome.rows[-1] == ("late",)
+
+
+def test_objects_with_ids_as_keys_name_the_way_out(importing: Importing) -> None:
+    content = "\n".join(json.dumps({"a": {f"id{i}": i}}) for i in range(5_000))
+    with pytest.raises(UnreadableFile, match="store it as JSON text"):
+        importing.tables(content, "f.jsonl", options=ReadOptions(nested="columns"))
+
+
+def test_objects_ask_whether_to_split_them(importing: Importing) -> None:
+    (table,) = importing.tables('{"a": {"x": 1}, "b": [1], "c": [{"y": 1}]}', "f.jsonl")
+    (question,) = table.questions
+    assert question.code == "nested_values"
+    assert '"a"' in question.text
+    assert '"c"' not in question.text
+
+
+def test_deep_objects_are_split_eight_levels_down(importing: Importing) -> None:
+    value: object = 1
+    for _ in range(50):
+        value = {"k": value}
+    (table,) = importing.tables(
+        json.dumps({"a": value}), "f.jsonl", options=ReadOptions(nested="columns")
+    )
+    outcome = importing.read(table)
+    assert outcome.names == ["a" + ".k" * 8]
+    assert str(outcome.rows[0][0]).startswith('{"k":{"k":')
+
+
+def test_a_huge_line_is_refused(importing: Importing) -> None:
+    line = '{"a": "' + "x" * 200_000_000 + '"}\n'
+    assert "larger than 16 MiB" in importing.refusal('{"a": "y"}\n' + line, "f.jsonl")
+
+
+def test_half_a_surrogate_is_named(importing: Importing) -> None:
+    assert "Line 1" in importing.refusal('{"a": {"t": "x \\ud83d y"}}\n', "f.jsonl")
+
+
 VALUES = st.one_of(
     st.none(),
     st.booleans(),
@@ -157,3 +214,35 @@ def test_any_objects_come_back(importing: Importing, objects: list[dict[str, obj
         )
         texts = sorted(str(cell).lower() for cell in got if cell is not None)
         assert texts == sorted(str(v).lower() for v in given_row.values() if v is not None)
+
+
+LEAVES = st.recursive(
+    VALUES,
+    lambda inner: st.dictionaries(
+        st.text(st.characters(exclude_categories=["Cs"], exclude_characters="."), max_size=3),
+        inner,
+        min_size=1,
+        max_size=3,
+    ),
+    max_leaves=6,
+)
+
+
+def leaves(value: object) -> list[str]:
+    """The values of an object, and of the objects in it."""
+    if isinstance(value, dict):
+        return [leaf for each in value.values() for leaf in leaves(each)]
+    return [] if value is None else [str(value).lower()]
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.dictionaries(st.sampled_from(["a", "b"]), LEAVES, min_size=1))
+def test_no_value_is_lost_when_objects_are_split(
+    importing: Importing, row: dict[str, object]
+) -> None:
+    content = json.dumps(row)
+    (table,) = importing.tables(content, "f.jsonl", options=ReadOptions(nested="columns"))
+    (cells,) = importing.read(table).rows
+    assert sorted(str(cell).lower() for cell in cells if cell is not None) == sorted(leaves(row))

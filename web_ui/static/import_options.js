@@ -11,8 +11,9 @@ const JSON_FILE = /\.(json|ndjson|jsonl)(\.gz)?$/i;
 const CONTROLS = JSON.parse(one("#import").dataset.options); // name, label, formats, choices: as the contract declares them
 for (const { name, label } of CONTROLS) LABELS[name] = label; // in messages
 
-/** The choice to take unless the user takes another: identifiers of digits stay text. Null for an open question. */
+/** The choice to take unless the user takes another: identifiers and objects stay text. Null for an open question. */
 function safeChoice({ code, column, choices }) {
+  if (code === "nested_values") return choices.find(({ options }) => options.nested === "text") ?? null;
   return code === "digits" ? choices.find(({ options }) => options.types?.[column] === "VARCHAR") ?? null : null;
 }
 
