@@ -132,6 +132,7 @@ VIEWS: Mapping[str, str] = MappingProxyType(
         "profile": "the profile",
         "report": "the report",
         "reserves": "replacements",
+        "review queue": "rows of the review queue",
         "row key": "examples of the row key",
         "rows looked up": "single rows",
     }

@@ -483,6 +483,7 @@ CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
 OF_SOMEONE_ELSE = ("/sign-in", "/sign-out", "/api/users/login", "/api/users/token")
 
 UNTOLD = {
+    "POST /api/sampling/jobs/<job_id>/review-queue/release": "it ends what lasts 15 minutes",
     "POST /invitation": "recorded with its session; test_invitations checks it",
     "POST /sign-in/provider/sign-out": "only with a provider; test_provider_sign_in checks it",
     "POST /demo": "recorded twice, as a new dataset and an import; the pages' tests check it",
