@@ -131,6 +131,14 @@ def pairs(
     return named or None
 
 
+def number_pairs(
+    context: click.Context, option: click.Parameter, texts: tuple[str, ...]
+) -> dict[str, float] | None:
+    """Split texts like ``GROUP=0.5``, whose values are numbers."""
+    named = pairs(context, option, texts) or {}
+    return {name.strip(): number(value) for name, value in named.items()} or None
+
+
 def limit_option(
     default: int = 20,
     most: int = 1000,

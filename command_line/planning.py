@@ -5,7 +5,6 @@ The design options are those of ``jobsvc sample``; each answer ends with its com
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, get_args
 
@@ -24,6 +23,7 @@ from command_line.options import (
     field_option,
     job_id_prefix,
     number,
+    number_pairs,
     printed,
     with_options,
 )
@@ -48,7 +48,7 @@ from contract.declarations import declared
 from contract.fields import ValuesKind
 from contract.requests.draw import OrderRequest
 from contract.requests.estimate import MoreRowsRequest, StatisticRequest
-from contract.requests.goal import GoalRequest
+from contract.requests.goal import GoalRequest, JudgeGoalRequest
 from contract.words import GoalKind
 
 STRATA_SHOWN = 40
@@ -76,7 +76,8 @@ def print_size(found: dict[str, Any], dataset: str, request: dict[str, Any]) -> 
         for goal in found["goals"][:GOALS_SHOWN]
     ]
     if rows:
-        value = "true value" if found.get("pilot") is None else "value"
+        is_true = all(goal.get("estimate") is None for goal in found["goals"])
+        value = "true value" if is_true else "value"
         print_table(("figure", "group", value, "margin", "cv"), rows)
     if len(found["goals"]) > GOALS_SHOWN:
         print_line(f"… and {len(found['goals']) - GOALS_SHOWN:,} more; see --json.")
@@ -93,6 +94,8 @@ def print_size(found: dict[str, Any], dataset: str, request: dict[str, Any]) -> 
         print_table(("group", "rows", "draw", "SD"), shown)
         if found["strata_count"] > STRATA_SHOWN:
             print_line(f"… and {found['strata_count'] - STRATA_SHOWN:,} more; see --json.")
+    if found["judge"] is not None:
+        _print_judge(found["judge"], found["sample_size"])
     if found["cost"] is not None:
         print_line(f"Cost: {found['cost']:,.10g}.")
     if found["homogeneity"] is not None:
@@ -100,6 +103,21 @@ def print_size(found: dict[str, Any], dataset: str, request: dict[str, Any]) -> 
     print_lines(found["notes"])
     print_line("Draw them with:")
     print_line(f"  {sample_command(dataset, found['round'], request)}")
+    if found["judge"] is not None:
+        print_line("With the judge, draw them with:")
+        print_line(f"  {sample_command(dataset, found['judge']['round'], request)}")
+
+
+def _print_judge(found: dict[str, Any], alone: int) -> None:
+    """Print the labels that people need alone, and with the judge."""
+    limits = ""
+    if found["with_judge_low"] is not None:
+        limits = f"{found['with_judge_low']:,} to {found['with_judge_high']:,}"
+    rows = [
+        ("people alone", f"{alone:,}", ""),
+        (f"with the judge, ρ = {found['correlation']:.3g}", f"{found['with_judge']:,}", limits),
+    ]
+    print_table(("", "labels", "at 95 %" if limits else ""), rows)
 
 
 def _print_materiality(found: dict[str, Any]) -> None:
@@ -129,8 +147,10 @@ def _print_materiality(found: dict[str, Any]) -> None:
 
 
 def _figure(goal: dict[str, Any]) -> str:
+    if goal["statistic"] == "recall":
+        return "recall by guess"
     if goal["column"] is None:
-        return "share of one half"
+        return "share of one half" if goal.get("estimate") is None else "share by guess"
     value = "" if goal["statistic"] != "proportion" else f" = {goal['value']}"
     name = "share" if goal["statistic"] == "proportion" else goal["statistic"]
     return f"{name} of {goal['column']}{value}"
@@ -155,18 +175,6 @@ SIZE_OPTIONS = ("size", "fraction", "per_stratum", "interval", "start", "cluster
 """Options that the answer gives."""
 
 
-def _costs(
-    _context: click.Context, _option: click.Parameter, texts: Sequence[str]
-) -> dict[str, float] | None:
-    costs = {}
-    for text in texts:
-        label, equals, value = text.rpartition("=")
-        if not equals or not label:
-            raise click.BadParameter(f'"{text}" is no GROUP=COST.')
-        costs[label.strip()] = number(value)
-    return costs or None
-
-
 @click.command()
 @click.argument("dataset")
 @figure_options(PLANNED_FIGURES)
@@ -177,6 +185,13 @@ def _costs(
 )
 @ACCEPT
 @click.option("--wilson", is_flag=True, help="Plan shares by Wilson's interval.")
+@with_request(JudgeGoalRequest, within="goal.judge")
+@field_option(
+    "--recall",
+    "goal.statistic",
+    flag_value="recall",
+    help="Plan a recall: with --allocation recall, --flagged and guessed rates.",
+)
 @METHOD
 @with_options([option_of(one) for name, one in DRAW_PARAMETERS.items() if name not in SIZE_OPTIONS])
 @field_option(
@@ -188,7 +203,7 @@ def _costs(
 )
 @field_option(
     "--cost",
-    callback=_costs,
+    callback=number_pairs,
     multiple=True,
     metavar="GROUP=COST",
     help="Optimal: what a row costs.",
@@ -227,6 +242,10 @@ def size(client: ApiClient, dataset: str, wilson: bool, **options: Any) -> Print
     jobsvc size sales --total amount --cv 1% --method stratified --strata region --optimal
     jobsvc size sales --mean amount --margin 5 --method cluster --cluster shop
     jobsvc size sales --mean minutes --margin 2 --pilot 917f045a
+    jobsvc size chats --recall --margin 5% --method stratified --strata band --allocation recall \
+      --rate-column score --flagged high
+    jobsvc size chats --share is_bad=true --margin 1% --pilot 917f045a --judge score
+    jobsvc size chats --margin 3% --judge-correlation 0.8
     jobsvc size ledger --materiality 3% --accept 0,1
     jobsvc size ledger --materiality 50,000 --expected 10,000 --method monetary_unit --book amount
     """

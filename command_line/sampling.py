@@ -35,6 +35,7 @@ from command_line.options import (
     body_of,
     field_option,
     number,
+    number_pairs,
     option_names,
     pairs,
     percentage,
@@ -98,7 +99,8 @@ def _form_of(parameter: MethodParameter) -> dict[str, Any]:
     if isinstance(parameter.kind, Flag):
         return {"is_flag": True}
     if parameter.metavar is not None:
-        return {"multiple": True, "callback": pairs, "metavar": parameter.metavar}
+        read = number_pairs if type(parameter.kind) is Number else pairs
+        return {"multiple": True, "callback": read, "metavar": parameter.metavar}
     return {
         "type": _type_of(parameter),
         "multiple": parameter.is_repeatable or parameter.name == SIZE,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Literal, get_args
 
 StatisticName = Literal["mean", "total", "proportion", "count", "ratio", "quantile"]
-PlannedStatistic = Literal["mean", "total", "proportion"]
+PlannedStatistic = Literal["mean", "total", "proportion", "recall"]
 ProportionInterval = Literal["korn_graubard", "logit", "wilson", "exact"]
 GoalInterval = Literal["t", "wilson"]
 GoalKind = Literal["margin", "relative_margin", "cv"]

@@ -1,4 +1,4 @@
-"""Divide a sample among strata: proportional, equal, Neyman and optimal allocation.
+"""Divide a sample among strata: proportional, equal, Neyman and optimal, and for a recall.
 
 Sizes come from integers alone, so the same strata give the same sizes on every machine. Neyman
 1934, "On the two different aspects of the representative method"; Cochran 1977, §5.5.
@@ -6,7 +6,7 @@ Sizes come from integers alone, so the same strata give the same sizes on every 
 
 from __future__ import annotations
 
-from math import frexp, ldexp
+from math import frexp, fsum, ldexp
 
 import numpy as np
 from numpy.typing import NDArray
@@ -250,6 +250,89 @@ def optimal_shares(
         )
     costs = np.where(present, costs, 1.0)
     return Shares(shares.weights / np.sqrt(costs), warnings)
+
+
+@dataclass(frozen=True)
+class GuessedRates:
+    """Guessed rates of a condition in strata, such as of bad rows, and the flagged strata.
+
+    Parameters
+    ----------
+    rows, rates : array, shape (strata,)
+        N_h, and r_h from 0 to 1.
+    flagged : array of bool, shape (strata,), optional
+        The strata that a rule flags. The figure is then the recall, the share of the rows with the
+        condition that is flagged; without it the share of all rows.
+    """
+
+    rows: Int64s
+    rates: Floats
+    flagged: NDArray[np.bool_] | None = None
+
+    def _sum(self, of: NDArray[np.bool_] | None = None) -> float:
+        """The rows with the condition."""
+        found = self.rows * self.rates
+        return fsum(found if of is None else found[of])
+
+    @property
+    def figure(self) -> float:
+        """The share or the recall; 0 if no row has the condition."""
+        if self.flagged is None:
+            return self._sum() / max(int(self.rows.sum()), 1)
+        return self._sum(self.flagged) / (self._sum() or 1.0)
+
+    @property
+    def deviations(self) -> Floats:
+        """Standard deviations of the linearised variable in strata.
+
+        √(r(1 - r)) for a share y. A recall R is the ratio of the totals of f·y and y, f whether a
+        row is flagged, so its variable is (f - R)·y; Särndal, Swensson and Wretman 1992, §5.6.
+        """
+        deviations: Floats = np.sqrt(self.rates * (1.0 - self.rates))
+        if self.flagged is None:
+            return deviations
+        return np.abs(self.flagged.astype(np.float64) - self.figure) * deviations
+
+    @property
+    def scale(self) -> float:
+        """What the variable's total is divided by: all rows, or those with the condition."""
+        return float(self.rows.sum()) if self.flagged is None else self._sum()
+
+
+def mean_rates(
+    eligible: EligibleRows, column: Column, on_progress: ProgressCallback
+) -> tuple[Floats, list[DrawWarning]]:
+    """The means of a column in strata as rates; strata without a value have the mean of all."""
+    sums = read_sums(eligible, column, on_progress)
+    warnings = _rows_without_number(column, eligible.total, sums)
+    present = eligible.counts > 0
+    without, having = present & (sums.counts == 0), sums.counts > 0
+    if not having.any():
+        raise InvalidNumbers(
+            'No eligible row has a number in "{column}", so it gives no rates.',
+            column=column.name,
+            loc=(*eligible.loc, "rate_column"),
+        )
+    means = sums.means()
+    beyond = int(((means[having] < 0) | (means[having] > 1)).sum())
+    if beyond:
+        raise InvalidNumbers(
+            'The mean of "{column}" is below 0 or above 1 in {strata} strata, so it is no rate.',
+            column=column.name,
+            strata=beyond,
+            loc=(*eligible.loc, "rate_column"),
+        )
+    rows = sums.counts[having]
+    overall = fsum(rows * means[having]) / int(rows.sum())
+    warnings += warned(
+        without.any(),
+        "strata_without_rate",
+        '{strata} strata have no value in "{column}" and count with the mean of all, {rate}.',
+        strata=int(without.sum()),
+        column=column.name,
+        rate=f"{overall:.4g}",
+    )
+    return np.where(having, means, overall), warnings
 
 
 def _rows_without_number(column: Column, rows: int, sums: Sums) -> list[DrawWarning]:

@@ -351,6 +351,10 @@ def integer(least: int = 0, most: int = SAFE) -> Schema:
     return check
 
 
+def boolean(value: Any, where: str) -> None:
+    _type(isinstance(value, bool), where, "true or false")
+
+
 def number(value: Any, where: str) -> None:
     _type(isinstance(value, int | float) and not isinstance(value, bool), where, "a number")
 
@@ -490,7 +494,10 @@ PARAMETERS = {
             "cost_column": COLUMN,
             "sizes": mapping(either(SIZE, text(60, r"all|[0-9.,]+ ?%"))),
             "min_per_stratum": SIZE,
-            "allocation": one_of("proportional", "equal", "neyman", "optimal"),
+            "allocation": one_of("proportional", "equal", "neyman", "optimal", "recall"),
+            "rate_column": COLUMN,
+            "rates": mapping(number, 10_000),
+            "flagged": items(text(), 1, 10_000),
         },
         strata_columns=items(either(COLUMN, BANDS), 1, 50),
     ),
@@ -510,7 +517,13 @@ PARAMETERS = {
         num_clusters=SIZE,
     ),
     "weighted": members(
-        {"selection": one_of("pareto", "systematic"), **SORT},
+        {
+            "selection": one_of("pareto", "systematic"),
+            "uncertainty": boolean,
+            "uncertainty_floor": number,
+            "uncertainty_missing": one_of("take_all", "floor"),
+            **SORT,
+        },
         sample_size=SIZE,
         weight_column=COLUMN,
     ),
@@ -615,6 +628,9 @@ def round_schema(value: Any, where: str) -> None:
             and ("subcluster_column" in given) == ("num_subclusters" in given)
             and ("strata_columns" in given or given.get("cluster_allocation", "each") == "each")
         )
+        require(good, "facts", f"{where}: its parameters contradict each other.")
+    if "uncertainty_floor" in given or "uncertainty_missing" in given:
+        good = given.get("uncertainty") is True
         require(good, "facts", f"{where}: its parameters contradict each other.")
     facts = STAGED_FACTS if is_staged(method, given) else FACTS[method]
     facts(value["facts"], f"{where}.facts")
@@ -2206,7 +2222,10 @@ def check_data_member(case: Case) -> None:
 def round_columns(rnd: StatedRound) -> list[str]:
     """Return the columns that a round's draw reads."""
     names = [column for column, _ in group_columns(rnd)] if rnd.has_groups else []
-    optional = ("weight_column", "book_column", "allocation_column", "cost_column", "size_column")
+    optional = (
+        *("weight_column", "book_column", "allocation_column", "cost_column"),
+        *("rate_column", "size_column"),
+    )
     names += rnd.parameters.get("sort_columns", [])
     return names + rnd.key + [rnd.parameters[name] for name in optional if name in rnd.parameters]
 
@@ -2299,28 +2318,55 @@ def _plain(label: str) -> str:
     return re.sub(r"(?<=\d),(?=\d{3})", "", re.sub(r"\s", "", label)).replace(">=", "≥")
 
 
-def named_sizes(sizes: dict[str, Any], labels: list[str], rows: list[int]) -> list[int]:
-    """Return the rows of each group by its label."""
-    result = [0] * len(labels)
+def named_groups(names: Iterable[str], labels: list[str]) -> dict[int, str]:
+    """Return the places of the groups that are named by their labels; a band may have no rows."""
     exact: dict[str, list[int]] = defaultdict(list)
     loose: dict[str, list[int]] = defaultdict(list)
     for i, label in enumerate(labels):
         exact[label].append(i)
         loose[_plain(label)].append(i)
-    for name, size in sizes.items():
-        found = exact.get(name) or loose.get(_plain(name))
-        if not found:
-            continue  # a band without rows
-        require(len(found) == 1, "allocation", f"The size of {name[:60]!r} fits several groups.")
-        have = rows[found[0]]
+    result = {}
+    for name in names:
+        if found := exact.get(name) or loose.get(_plain(name)):
+            require(len(found) == 1, "allocation", f"{name[:60]!r} fits several groups.")
+            result[found[0]] = name
+    return result
+
+
+def named_sizes(sizes: dict[str, Any], labels: list[str], rows: list[int]) -> list[int]:
+    """Return the rows of each group by its label."""
+    result = [0] * len(labels)
+    for i, name in named_groups(sizes, labels).items():
+        size, have = sizes[name], rows[i]
         if size == "all":
-            result[found[0]] = have
+            result[i] = have
         elif isinstance(size, str) and "%" in size:
             share = exact_number(size.rstrip("% ").replace(",", ".")) / 100
-            result[found[0]] = min(have, round_half_up(share * have))
+            result[i] = min(have, round_half_up(share * have))
         else:
-            result[found[0]] = min(have, whole(size))
+            result[i] = min(have, whole(size))
     return result
+
+
+def has_guesses(given: dict[str, Any]) -> bool:
+    """Tell whether sizes of strata follow from guessed rates."""
+    return "rate_column" in given or "rates" in given
+
+
+def guessed_spread(
+    given: dict[str, Any], rows: list[int], labels: list[str], rates: list[float]
+) -> list[Fraction]:
+    """Return rows times √(r(1 - r)); for a recall R also times 1 - R where flagged, R elsewhere."""
+    factors = [1.0] * len(rows)
+    if given["allocation"] == "recall":
+        flagged = named_groups(given["flagged"], labels)
+        bad = [n * r for n, r in zip(rows, rates, strict=True)]
+        recall = math.fsum(bad[i] for i in flagged) / (math.fsum(bad) or 1.0)
+        factors = [1.0 - recall if i in flagged else recall for i in range(len(rows))]
+    return [
+        Fraction(n * (factor * math.sqrt(r * (1.0 - r))))
+        for n, factor, r in zip(rows, factors, rates, strict=True)
+    ]
 
 
 def strata_sizes(
@@ -2336,11 +2382,17 @@ def strata_sizes(
     weights = {"proportional": [Fraction(r) for r in rows], "equal": [Fraction(1)] * len(rows)}.get(
         allocation, spread
     )
+    if "rates" in given:
+        rates, named = [0.0] * len(rows), named_groups(given["rates"], labels)
+        require(len(named) == len(rows), "allocation", "A stratum has no rate.")
+        for i, name in named.items():
+            rates[i] = float(given["rates"][name])
+            require(0 <= rates[i] <= 1, "allocation", f"{rates[i]} is no rate.")
+        weights = guessed_spread(given, rows, labels, rates)
     if weights is None:
         return None
-    return share_out(
-        wanted_size(given, rnd.eligible), rows, weights, whole(given.get("min_per_stratum", 0))
-    )
+    least = max(whole(given.get("min_per_stratum", 0)), 2 if has_guesses(given) else 0)
+    return share_out(wanted_size(given, rnd.eligible), rows, weights, least)
 
 
 def first_clusters(case: Case, rnd: StatedRound, values: list[str | None]) -> list[int]:
@@ -3029,7 +3081,7 @@ class Redraw:
             drawn = sum(size > 0 for size in sizes)
             chances = [Fraction(drawn, len(members))] * len(members)
         else:
-            spread = self.spread(rnd, [rows for _, rows in members])
+            spread = self.spread(rnd, [rows for _, rows in members], labels)
             sizes = strata_sizes(rnd, counts, labels, spread)
         assert sizes is not None
         self.strata[rnd.number] = {
@@ -3070,8 +3122,30 @@ class Redraw:
             self.case, rnd, keys, counts, [numbers[cluster.stratum] for cluster in clusters], sizes
         )
 
-    def spread(self, rnd: StatedRound, groups: list[list[int]]) -> list[Fraction] | None:
+    def mean_rates(self, rnd: StatedRound, groups: list[list[int]]) -> list[float]:
+        """Return the means of `rate_column`; of a stratum without a number that of all."""
+        values, kind = self.column(rnd.parameters["rate_column"])
+        numbers = [
+            [x for i in rows if (x := real(values[i], kind)) is not None and math.isfinite(x)]
+            for rows in groups
+        ]
+        every = [x for own in numbers for x in own]
+        require(every, "allocation", "`rate_column` has no number.")
+        means = [math.fsum(own or every) / len(own or every) for own in numbers]
+        require(
+            all(0 <= x <= 1 for x in means), "allocation", "A mean of `rate_column` is no rate."
+        )
+        return means
+
+    def spread(
+        self, rnd: StatedRound, groups: list[list[int]], labels: list[str]
+    ) -> list[Fraction] | None:
         """Return rows times standard deviation, over the root of the mean cost for `optimal`."""
+        if "rate_column" in rnd.parameters:
+            counts = [len(rows) for rows in groups]
+            return guessed_spread(rnd.parameters, counts, labels, self.mean_rates(rnd, groups))
+        if "rates" in rnd.parameters:
+            return None
         if rnd.parameters.get("allocation") not in ("neyman", "optimal"):
             return None
         values, kind = self.column(rnd.parameters["allocation_column"])
@@ -3114,9 +3188,12 @@ class Redraw:
         facts, where = rnd.facts, f"Round {rnd.number}"
         values, kind = self.column(rnd.parameters["weight_column"])
         passing = self.table.passes.get(rnd.number, self.table.present)
-        units = weight_units(
-            facts, kind, values, eligible, [i for i, fits in enumerate(passing) if fits]
-        )
+        if rnd.parameters.get("uncertainty"):
+            units = uncertainty_units(rnd, kind, values, eligible)
+        else:
+            units = weight_units(
+                facts, kind, values, eligible, [i for i, fits in enumerate(passing) if fits]
+            )
         if len(units) != facts["rows"]:
             raise Invalid("facts", f"{where} has {len(units)} rows with a weight.")
         if sum(units.values()) != int(facts["total"]):
@@ -3381,6 +3458,27 @@ def weight_units(
         }
     require(all(x >= 0 for x in numbers.values()), "facts", "A weight is negative.")
     return {i: x for i, x in numbers.items() if x}
+
+
+def uncertainty_units(
+    rnd: StatedRound, kind: str, values: Row, eligible: list[int]
+) -> dict[int, int]:
+    """Return √(p(1 - p)) of the eligible rows in millionths, 2^62 of a row that is always drawn."""
+    where, given = f"Round {rnd.number}", rnd.parameters
+    if eligible:
+        require(rnd.facts["decimals"] == 6, "facts", f"{where}: a unit is a millionth.")
+    least = math.floor(1e6 * float(exact_number(given.get("uncertainty_floor", 0.05))) + 0.5)
+    missing = least if given.get("uncertainty_missing") == "floor" else 1 << 62
+    units = {}
+    for i in eligible:
+        p = real(values[i], kind)
+        if values[i] is None:
+            units[i] = missing
+        else:
+            good = p is not None and 0 <= p <= 1
+            require(good, "facts", f"{where} has the probability {values[i]}.")
+            units[i] = max(least, math.floor(1e6 * math.sqrt(p * (1 - p)) + 0.5)) if p else least
+    return units
 
 
 def money_decimals(kind: str) -> int:

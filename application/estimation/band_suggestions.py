@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from application.estimation.size_answers import SizeAnswer, StrataAnswer
 from application.estimation.sizing import size_for_goals
 from contract.fields import DEFAULT_CONFIDENCE
@@ -70,6 +72,12 @@ def suggest_bands(service: Service, table: OpenTable, request: StrataRequest) ->
             if other.sample_size < answer.sample_size:
                 (breaks, takes_last), answer = again, other
     labels = [each.label for each in answer.strata or () if each.label != "NULL"]
+    if histogram.low >= 0.0 and histogram.high <= 1.0:
+        note = (
+            f"{column.name} is from 0 to 1. If it is the probability of a condition, divide the "
+            f"sample by guessed rates: `allocation` neyman with `rate_column` {column.name}."
+        )
+        answer = replace(answer, notes=[*answer.notes, note])
     return StrataAnswer(
         **vars(answer),
         column=column.name,

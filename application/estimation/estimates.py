@@ -571,7 +571,8 @@ def _size_notes(
     found: SampleDesign, estimates: Sequence[FigureEstimate], has_filter: bool
 ) -> list[str]:
     """A note on the total of the column by which rows were drawn, which has no error."""
-    column = getattr(found.rounds[0].method, "weight_column", None) if found.rounds else None
+    method = found.rounds[0].method if found.rounds else None
+    column = method.favoured_column if method and method.favours == "weight" else None
     is_whole = len(found.rounds) == 1 and not has_filter
     if not is_whole or column is None:
         return []

@@ -98,6 +98,8 @@ def drawable(spec: Round, table: TableFiles) -> Statement | None:
         units = MoneyUnits.of(table.column(spec.method.book_column), spec.method.population)
         return both(condition, (f"({units.sql()}) > 0", []))
     if isinstance(spec.method, WeightedMethod):
+        if spec.method.uncertainty:
+            return condition  # every row has the least weight or more
         size = f"f.{quote_identifier(table.column(spec.method.weight_column).name)}"
         return both(condition, (f"({size} > 0 AND NOT isnan(CAST({size} AS DOUBLE)))", []))
     return condition

@@ -18,8 +18,16 @@ from application.estimation.size_answers import PilotFacts
 from application.estimation.value_sources import value_condition
 from contract.requests.size import PilotRequest
 from domain_errors import DomainError, counted
-from estimation_engine import InvalidGoal, Statistic, TooManyGroups, check_statistic, read_values
+from estimation_engine import (
+    InvalidGoal,
+    Statistic,
+    TooManyGroups,
+    check_statistic,
+    is_number,
+    read_values,
+)
 from estimation_engine.arrays import Booleans, Ints
+from estimation_engine.planning.judge import MIN_LABELS, Correlation, pooled_correlation
 from estimation_engine.planning.pilot import MIN_UNITS, PilotRows, PilotStatistic
 from estimation_engine.reading import ROW_ID, ReadSample
 from lazy_dataclasses import dataclass
@@ -107,17 +115,12 @@ def read_pilot(
     named += [(loc("by", at), name) for at, name in enumerate(names)]
     named += [(("design",), each.name) for each in _columns_of_design(eligible)]
     require_in_every_round(rows, named)
-    condition, has_value = None, "value" in goal
-    if goal["statistic"] == "proportion" and has_value:
-        condition = value_condition(rows.sample, column, goal["value"], loc("value"))
-    missing = has_value and goal["value"] is None
-    statistic = Statistic(goal["statistic"], column, None, condition, missing)
-    check_statistic(statistic, loc())
+    statistic = _statistic_of(pilot, goal, column, loc)
     strata = _strata_of(pilot, eligible)
     included = strata >= 0
     if not included.any():
         raise InvalidGoal("No row of the pilot is one that the design can draw.", loc=PILOT_LOC)
-    read = _read(pilot, eligible, statistic, by, loc("by"))
+    read = _read(pilot, eligible, [statistic], by, loc("by"))
     require_few(len(read.keys))
     facts = PilotStatistic(
         goal["statistic"],
@@ -129,6 +132,78 @@ def read_pilot(
     facts = _with_known_groups(facts, eligible, by, read)
     _require_facts(facts, goal, read.keys, loc)
     return PilotFigures(pilot, facts, read.keys, _notes(pilot, facts, len(included), bool(by)))
+
+
+def judge_correlation(
+    pilot: Pilot,
+    eligible: EligibleRows,
+    goal: Mapping[str, Any],
+    loc: Callable[..., tuple[str | int, ...]],
+) -> Correlation:
+    """The correlation of a judge's column with the labels of a pilot, within planned strata.
+
+    A judge whose column isn't one of numbers says for each row whether it has the goal's value.
+
+    Raises
+    ------
+    InvalidGoal
+        The pilot says too little of the correlation.
+    """
+    rows, name = pilot.rows, goal["judge"]["column"]
+    column = column_at(rows.sample, goal["column"], loc("column"))
+    judge = column_at(rows.sample, name, loc("judge", "column"))
+    at = [(loc("column"), column.name), (loc("judge", "column"), name)]
+    require_in_every_round(rows, at)
+    statistics = [_statistic_of(pilot, goal, column, loc)]
+    if is_number(judge):
+        statistics.append(Statistic("mean", judge))
+    elif statistics[0].condition is None:
+        raise InvalidGoal(
+            'The judge "{column}" is of type {type}: of a {statistic} it is a column of numbers.',
+            column=name,
+            type=judge.type,
+            statistic=goal["statistic"],
+            loc=loc("judge", "column"),
+        )
+    else:
+        condition = value_condition(rows.sample, judge, goal["value"], loc("judge", "column"))
+        statistics.append(Statistic("proportion", judge, None, condition))
+    strata = _strata_of(pilot, eligible)
+    labels, opinions = _read(pilot, eligible, statistics, [], loc("column")).values
+    found = pooled_correlation(
+        labels.y,
+        opinions.y,
+        rows.design.design.weights,
+        np.maximum(strata, 0),
+        (strata >= 0) & labels.present & opinions.present,
+    )
+    if found is None:
+        raise InvalidGoal(
+            'The pilot says too little of the correlation of "{column}" and "{label}": it has '
+            "fewer than {least} rows with both, or one of them doesn't vary within the strata. "
+            "Take a larger pilot, or give a `correlation`.",
+            column=name,
+            label=column.name,
+            least=MIN_LABELS,
+            loc=loc("judge", "column"),
+        )
+    return found
+
+
+def _statistic_of(
+    pilot: Pilot,
+    goal: Mapping[str, Any],
+    column: Column,
+    loc: Callable[..., tuple[str | int, ...]],
+) -> Statistic:
+    """The statistic of a goal, checked against the pilot."""
+    condition, has_value = None, "value" in goal
+    if goal["statistic"] == "proportion" and has_value:
+        condition = value_condition(pilot.rows.sample, column, goal["value"], loc("value"))
+    missing = has_value and goal["value"] is None
+    statistic = Statistic(goal["statistic"], column, None, condition, missing)
+    check_statistic(statistic, loc())
+    return statistic
 
 
 def _columns_of_design(eligible: EligibleRows) -> list[Column]:
@@ -179,7 +254,7 @@ def _strata_of(pilot: Pilot, eligible: EligibleRows) -> Ints:
 def _read(
     pilot: Pilot,
     eligible: EligibleRows,
-    statistic: Statistic,
+    statistics: Sequence[Statistic],
     by: Sequence[Column],
     loc: tuple[str | int, ...],
 ) -> ReadSample:
@@ -189,7 +264,7 @@ def _read(
     try:
         with pilot.service.parquet.cursor(rows.sample) as cursor:
             ordinals = rows.design.ordinals
-            return read_values(cursor, rows.relation, ordinals, [statistic], by, where)
+            return read_values(cursor, rows.relation, ordinals, statistics, by, where)
     except TooManyGroups as error:
         error.loc = loc
         raise

@@ -23,8 +23,8 @@ class PlannedFigure(AtConfidence):
     cv: float | None
     group: Annotated[dict[str, Any], Help("The group's value of each column of `by`.")]
     row_count: Annotated[int, Help("Rows of the table with a value; by a pilot estimated.")]
-    true_value: Annotated[float | None, Help("Of these rows; null by a pilot.")]
-    estimate: Annotated[float | None, Help("By the pilot, of a figure that the table lacks.")]
+    true_value: Annotated[float | None, Help("Of these rows; null by a pilot or guessed rates.")]
+    estimate: Annotated[float | None, Help("By the pilot or guessed rates.")]
     variance_error: Annotated[
         float | None,
         Help(
@@ -46,7 +46,7 @@ class PlannedStratum:
     label: str
     row_count: int
     sample_size: int
-    standard_deviation: Annotated[float | None, Help("Of the first goal's column.")]
+    standard_deviation: Annotated[float | None, Help("Of the first goal's column or condition.")]
     cost: Annotated[float, Help("Of a row.")]
 
 
@@ -118,6 +118,27 @@ class PilotFacts:
 
 
 @dataclass(frozen=True, kw_only=True)
+class JudgeSize:
+    """The labels that people need alone, and with a judge."""
+
+    column: Annotated[str | None, Help("The judge's; null of a guess.")]
+    correlation: Annotated[float, Help("Of judge and label within the strata, without its sign.")]
+    correlation_low: Annotated[float | None, Help("At 95 %, approximate; null of a guess.")]
+    correlation_high: Annotated[float | None, Help("At 95 %, approximate; null of a guess.")]
+    pilot_labels: Annotated[
+        int | None, Help("Of the pilot, with a judge's value; null of a guess.")
+    ]
+    people_alone: Annotated[int, Help("Labels without the judge: `sample_size`.")]
+    with_judge: int
+    with_judge_low: Annotated[int | None, Help("At the high correlation; null of a guess.")]
+    with_judge_high: Annotated[int | None, Help("At the low correlation; null of a guess.")]
+    effective_labels: Annotated[
+        float, Help("Labels by people alone that `with_judge` are worth: n/(1 − ρ²·N/(n + N)).")
+    ]
+    round: Annotated[dict[str, Any], Help("The design with the size `with_judge`.")]
+
+
+@dataclass(frozen=True, kw_only=True)
 class SizeAnswer(AtConfidence):
     """The size of a sample, and what it follows from."""
 
@@ -136,6 +157,7 @@ class SizeAnswer(AtConfidence):
         Sequence[PlannedFigure], Help("Each figure; with `by` one for each group.")
     ] = ()
     pilot: Annotated[PilotFacts | None, Help("If a figure was estimated from it.")] = None
+    judge: Annotated[JudgeSize | None, Help("Of the first goal that has a judge.")] = None
     strata: Annotated[Sequence[PlannedStratum] | None, Help("The first 1,000.")] = None
     strata_count: int | None = None
     cost: Annotated[float | None, Help("Of all rows, if `cost` or `budget` was given.")] = None

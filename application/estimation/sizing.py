@@ -7,22 +7,31 @@ the table lacks are estimated from a pilot sample.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import field, replace
 from functools import cached_property
-from math import inf
+from math import inf, sqrt
 from typing import Any, get_args
 
 import numpy as np
 
-from application.estimation.pilots import Pilot, PilotFigures, has_columns_of, read_pilot
+from application.estimation.pilots import (
+    Pilot,
+    PilotFigures,
+    has_columns_of,
+    judge_correlation,
+    read_pilot,
+)
 from application.estimation.size_answers import (
     CurvePoint,
+    JudgeSize,
     PlannedFigure,
     PlannedStratum,
     SizeAnswer,
 )
 from application.estimation.value_sources import value_condition
 from contract.requests.estimate import MINIMUM_DEGREES
+from contract.requests.goal import RECALL
 from contract.requests.size import SizeRequest
 from contract.words import GoalInterval, GoalKind
 from domain_errors import DomainError, counted
@@ -48,6 +57,8 @@ from estimation_engine.planning.designs import (
 )
 from estimation_engine.planning.frame import CellSums, FrameStatistic, frame_statistic
 from estimation_engine.planning.goals import Goal, random_size
+from estimation_engine.planning.guess import GuessedStatistic
+from estimation_engine.planning.judge import Correlation, effective_labels
 from estimation_engine.planning.pilot import PilotStatistic
 from lazy_dataclasses import dataclass
 from parquet_tables.progress import ignore_progress
@@ -69,7 +80,6 @@ from sampling_engine.methods.cluster.tree import ClusterTree
 from sampling_engine.methods.method import PlannedBy
 from sampling_engine.methods.parameters import TAKE_ALL, found_column, group_column
 from sampling_engine.methods.stratified import values_by_stratum
-from sampling_engine.methods.weighted.weights import read_weights
 from sampling_engine.plan import margin_of_error
 from sampling_engine.rounds import eligible_rows
 from service.sampling_parameters import DrawRule, engine_rounds, without_order
@@ -100,8 +110,10 @@ class _Figure:
     given: Mapping[str, Any]
     group: Mapping[str, Any]
     goal: Goal
-    facts: FrameStatistic | PilotStatistic | None = None
+    facts: FrameStatistic | PilotStatistic | GuessedStatistic | None = None
     domain: int = 0
+    unexplained: float = 1.0
+    """The part of the variance that a judge leaves."""
 
     @property
     def by_pilot(self) -> PilotStatistic | None:
@@ -204,6 +216,19 @@ def _planner_of(request: SizeRequest, method: Method) -> type[_Planner]:
             method=method.name,
             loc=("pilot",),
         )
+    judged = [at for at, goal in enumerate(request.all_goals) if "judge" in goal]
+    if judged and method.planned_by not in BY_PILOT:
+        raise InvalidGoal(
+            "Labels with a judge are planned for random, systematic and stratified designs, not "
+            "{method}.",
+            method=method.name,
+            loc=request.loc(judged[0], "judge"),
+        )
+    if judged and request.budget is not None:
+        raise InvalidGoal(
+            "A budget has no size to compare: leave out the `judge`, or give a margin.",
+            loc=request.loc(judged[0], "judge"),
+        )
     is_optimal = request.allocation == "optimal"
     if is_optimal and method.planned_by != "strata":
         raise InvalidGoal(
@@ -217,7 +242,11 @@ def _planner_of(request: SizeRequest, method: Method) -> type[_Planner]:
             loc=("cost" if request.cost else "budget",),
         )
     for at, goal in enumerate(request.all_goals):
-        if "column" in goal or (method.has_margin_of_error and not is_optimal):
+        if (
+            "column" in goal
+            or goal.get("statistic") == RECALL
+            or (method.has_margin_of_error and not is_optimal)
+        ):
             continue
         raise InvalidMethod(
             "The best sizes of the strata depend on the values of their rows: add a "
@@ -284,10 +313,20 @@ class _Planner:
             if "column" in given:
                 scans.setdefault(tuple(given.get("by") or ()), []).append(at)
             else:
-                by_goal[at] = [_Figure(given, {}, self._goal(at, given, 0.5, 0.0, 1.0))]
+                by_goal[at] = [self._without_column(at, given)]
         for names, goals in scans.items():
             by_goal |= self._scan(names, goals)
         return [figure for at in sorted(by_goal) for figure in by_goal[at]]
+
+    def _without_column(self, at: int, given: Mapping[str, Any]) -> _Figure:
+        """A share of one half."""
+        if given.get("statistic") == RECALL:
+            raise InvalidGoal(
+                "A recall is planned for a stratified design whose sample is divided for a recall, "
+                "by `flagged` strata and guessed rates.",
+                loc=self.request.loc(at, "statistic"),
+            )
+        return _Figure(given, {}, self._goal(at, given, 0.5, 0.0, 1.0))
 
     def _figures_of_pilot(self, at: int, pilot: Pilot) -> list[_Figure]:
         """The figures of a goal whose column, or group, the table lacks."""
@@ -450,7 +489,7 @@ class _Planner:
             )
         (kind,) = kinds
         limit = float(given[kind])
-        is_share = given.get("statistic", "proportion") == "proportion"
+        is_share = given.get("statistic", "proportion") in ("proportion", RECALL)
         widest = 1.0 if is_share else high - low
         widest *= self.population if given.get("statistic") == "total" else 1
         if kind == "margin" and widest > 0 and limit >= widest:
@@ -488,6 +527,11 @@ class _Planner:
     def _stacked(self, name: str) -> Floats:
         """A fact of all figures that have facts, the figures first."""
         found = [getattr(each.facts, name)[each.domain] for each in self._with_facts]
+        if name in ("squares", "group_squares"):
+            found = [
+                square * each.unexplained
+                for square, each in zip(found, self._with_facts, strict=True)
+            ]
         if found:
             return np.array(found, dtype=np.float64)
         return np.zeros((0, len(self.group_rows)) if name.startswith("group_") else 0)
@@ -513,7 +557,7 @@ class _Planner:
         for figure in self.figures:
             if figure.facts is None:
                 margin = margin_of_error(drawn, rows, figure.goal.confidence)
-                half = 1.0 if margin is None else margin
+                half = 1.0 if margin is None else margin * sqrt(figure.unexplained)
                 errors.append(half)
                 margins.append(half)
                 ratios.append(half / figure.goal.limit)
@@ -565,8 +609,11 @@ class _Planner:
         self._note_variance(reached, uncertain)
         (goal, *others) = self.goals
         # A draw checks its goal against the table, which lacks the columns of a pilot.
-        is_recorded = not (others or self._pilots) and any(kind in goal for kind in KINDS)
-        recorded = {"goal": dict(goal)} if is_recorded else {}
+        has_guesses = any(isinstance(each.facts, GuessedStatistic) for each in self.figures)
+        is_recorded = not (others or self._pilots or has_guesses)
+        is_recorded = is_recorded and any(kind in goal for kind in KINDS)
+        kept = {name: value for name, value in goal.items() if name != "judge"}
+        recorded = {"goal": kept} if is_recorded else {}
         return SizeAnswer(
             self.figures[reached.binding].goal.confidence,
             sample_size=sized.rows,
@@ -579,10 +626,86 @@ class _Planner:
                 for at, figure in enumerate(self.figures)
             ],
             curve=self._curve(reached.binding),
+            judge=self._judge_size(settled, sized.rows),
             pilot=self._pilots[0].summary(self._pooled_strata) if self._pilots else None,
             notes=self.notes,
             **sized.own,
         )
+
+    def _judge_size(self, settled: Mapping[str, Any], alone: int) -> JudgeSize | None:
+        """The labels with the judges of the goals; limits are of the first goal with a judge."""
+        if not any("judge" in given for given in self.goals):
+            return None
+        found = {
+            at: self._correlation(at) for at, given in enumerate(self.goals) if "judge" in given
+        }
+        parameters = settled["parameters"]
+        sized = self._with_judge({at: each.value for at, each in found.items()}, parameters)
+        first = next(iter(found.values()))
+        is_guess = first.labels == 0
+        low, high = (
+            None
+            if is_guess
+            else self._with_judge(
+                {at: getattr(each, end) for at, each in found.items()}, parameters
+            )
+            for end in ("high", "low")
+        )
+        rest = self.population - sized.rows
+        return JudgeSize(
+            column=self.goals[next(iter(found))]["judge"].get("column"),
+            correlation=first.value,
+            correlation_low=None if is_guess else first.low,
+            correlation_high=None if is_guess else first.high,
+            pilot_labels=None if is_guess else first.labels,
+            people_alone=alone,
+            with_judge=sized.rows,
+            with_judge_low=None if low is None else low.rows,
+            with_judge_high=None if high is None else high.rows,
+            effective_labels=effective_labels(sized.rows, rest, first.value),
+            round={**settled, "parameters": dict(sized.parameters)},
+        )
+
+    def _correlation(self, at: int) -> Correlation:
+        """A goal's correlation of judge and label: a guess, or by the pilot."""
+        given, judge = self.goals[at], self.goals[at]["judge"]
+        if judge.get("correlation") is not None:
+            rho = float(judge["correlation"])
+            self._note(
+                f"The correlation {rho:g} of judge and label is a guess, and so are the labels "
+                "with the judge."
+            )
+            return Correlation(rho, rho, rho, 0)
+        if self.pilot is None:
+            raise InvalidGoal(
+                "The correlation with the labels is estimated from a `pilot`: name one, or give a "
+                "`correlation`.",
+                loc=self.request.loc(at, "judge", "column"),
+            )
+        found = judge_correlation(
+            self.pilot, self.eligible, given, lambda *loc: self.request.loc(at, *loc)
+        )
+        self._note(
+            f"The pilot's {found.labels:,} rows with a label and {judge['column']} give the "
+            f"correlation {found.value:.3f} ({found.low:.3f} to {found.high:.3f} at 95 % "
+            "confidence, by Fisher's transformation, which is approximate for shares). A row "
+            f"without {judge['column']} gains nothing from the judge."
+        )
+        return found
+
+    def _with_judge(
+        self, correlations: Mapping[int, float], parameters: Mapping[str, Any]
+    ) -> _Sized:
+        """The size where judges explain ρ² of the variance of their goals."""
+        own = copy(self)
+        for name in ("plan", "strata", "_with_facts"):
+            own.__dict__.pop(name, None)
+        left = {id(self.goals[at]): 1.0 - rho**2 for at, rho in correlations.items()}
+        own.notes = []
+        own.figures = [
+            replace(each, unexplained=left.get(id(each.given), 1.0)) for each in self.figures
+        ]
+        return own._sized(parameters)
 
     @property
     def _pooled_strata(self) -> int:
@@ -619,7 +742,7 @@ class _Planner:
         given, facts, value, rows = figure.given, figure.facts, None, self.population
         if facts is not None:
             value, rows = float(facts.values[figure.domain]), round(facts.rows[figure.domain])
-        by_pilot = figure.by_pilot
+        is_true = facts is None or isinstance(facts, FrameStatistic)
         margin, error = float(reached.margins[at]), float(reached.errors[at])
         return PlannedFigure(
             figure.goal.confidence,
@@ -629,8 +752,8 @@ class _Planner:
             **{kind: given.get(kind) for kind in KINDS},
             group=dict(figure.group),
             row_count=rows,
-            true_value=value if by_pilot is None else None,
-            estimate=None if by_pilot is None else value,
+            true_value=value if is_true else None,
+            estimate=None if is_true else value,
             variance_error=variance_error,
             margin_of_error=margin if np.isfinite(margin) else None,
             standard_error=None if facts is None else error,
@@ -699,6 +822,7 @@ class _Planner:
             each.given["column"]
             for each in self.figures
             if each.given.get("statistic") == "proportion"
+            and "column" in each.given
             and rows * min(each.goal.value, 1.0 - each.goal.value) < RARE
         ]
         if rare:
@@ -715,6 +839,47 @@ class _StrataPlanner(_Planner):
 
     method: StratifiedMethod
 
+    def _without_column(self, at: int, given: Mapping[str, Any]) -> _Figure:
+        """A share or a recall by the guessed rates of the design, if it has some."""
+        is_recall = given.get("statistic") == RECALL
+        if not self.method.has_guesses or (is_recall and self.method.flagged is None):
+            return super()._without_column(at, given)
+        guess, warnings = self.method.guessed_rates(self.eligible, ignore_progress)
+        guess = guess if is_recall else replace(guess, flagged=None)
+        if not guess.scale:
+            raise InvalidGoal(
+                "By the guessed rates no row has the condition, so there is no recall.",
+                loc=("design", "parameters", "rates" if self.method.rates else "rate_column"),
+            )
+        for warning in warnings:
+            self._note(warning.message)
+        source = "given" if self.method.rates else f"the means of {self.method.rate_column}"
+        self._note(
+            f"The rates of the strata are guesses ({source}), so the margin is one, too: an "
+            "estimate from the drawn rows doesn't depend on them, only its precision does."
+        )
+        facts = GuessedStatistic(
+            guess.figure, guess.rows, guess.rates, guess.deviations, guess.scale
+        )
+        return _Figure(given, {}, self._goal(at, given, guess.figure, 0.0, 1.0), facts)
+
+    def _note_few(self, sizes: Ints) -> None:
+        """A linearised variance is that of a sample with many rows that have the condition."""
+        for figure in self.figures:
+            if isinstance(figure.facts, GuessedStatistic):
+                expected = figure.facts.expected(self._of_all(sizes))
+                if expected < SMALL:
+                    self._note(
+                        f"By the guesses the sample has {expected:,.1f} rows with the condition; "
+                        f"below {SMALL} the planned margin is too small."
+                    )
+
+    def _of_all(self, sizes: Ints) -> Ints:
+        """Sizes of the strata that have rows, as those of all strata."""
+        drawn = np.zeros_like(self.group_rows)
+        drawn[self.group_rows > 0] = sizes
+        return drawn
+
     @property
     def _counts(self) -> Floats:
         """The rows with a value in each stratum that has rows, shape (figures, strata)."""
@@ -730,7 +895,7 @@ class _StrataPlanner(_Planner):
         """The strata that have rows."""
         present = self.group_rows > 0
         rows = self.group_rows[present].astype(np.float64)
-        least = np.minimum(self.method.min_per_stratum, rows)
+        least = np.minimum(self.method.least_rows, rows)
         squares = self._stacked("group_squares")[:, present]
         if self.request.takes_last:
             last = self._labels().index("NULL") - 1 if "NULL" in self._labels() else -1
@@ -781,8 +946,8 @@ class _StrataPlanner(_Planner):
 
     def _sized_by(self, sizes: Ints, parameters: Mapping[str, Any]) -> _Sized:
         own = {"strata": self._planned_strata(sizes), "strata_count": len(sizes)}
-        drawn = np.zeros_like(self.group_rows)
-        drawn[self.group_rows > 0] = sizes
+        self._note_few(sizes)
+        drawn = self._of_all(sizes)
         return _Sized(int(sizes.sum()), parameters, self.at_sizes(sizes), drawn, own)
 
     def _planned_strata(self, sizes: Ints) -> list[PlannedStratum]:
@@ -1019,11 +1184,13 @@ class _WeightsPlanner(_Planner):
 
     method: WeightedMethod
     weights: Floats
+    _take_all = 0
+    """Rows that are drawn whatever the size."""
 
     def _read_frame(self, variables: Sequence[Variable], by: Sequence[Column]) -> FrameSums:
-        column = self.table.files.column(self.method.weight_column)
-        units = read_weights(self.eligible, column, ignore_progress).units
-        frame = read_frame(self.eligible, variables, by, ignore_progress, units)
+        found = self.method.weights_of(self.eligible, ignore_progress)
+        self._take_all = found.missing if self.method.takes_missing else 0
+        frame = read_frame(self.eligible, variables, by, ignore_progress, found.units)
         assert frame.group_weights is not None  # noqa: S101 - it was read with units
         self.weights, self.group_rows = frame.group_weights, frame.group_rows
         covered = int(frame.group_rows.sum())
@@ -1050,8 +1217,17 @@ class _WeightsPlanner(_Planner):
             self._stacked("group_counts"),
         )
 
+    def _size(self) -> int:
+        """With all rows that have no probability, more rows than these."""
+        return min(max(super()._size(), self._take_all + MIN_DRAWN), self.plan.most)
+
     def _note_design(self) -> None:
         self._note("The variance is Hájek's approximation for unequal probabilities.")
+        if self._take_all:
+            self._note(
+                f"{counted(self._take_all, 'row has', 'rows have')} no probability and would all "
+                "be drawn."
+            )
         if self.method.is_at_distances:
             self._note(
                 "Points at equal distances are planned as a draw in random order: an order that "

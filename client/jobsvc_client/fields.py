@@ -32,14 +32,28 @@ class MethodParameters(TypedDict, total=False):
     the others. The names are those of the sample's column _stratum; spaces and thousands
     separators may be left out.
     """
-    allocation: Literal["proportional", "equal", "neyman", "optimal"]
+    allocation: Literal["proportional", "equal", "neyman", "optimal", "recall"]
     """How the size is divided: in proportion to rows (proportional), equally (equal), by rows
-    times standard deviation (neyman), or by that over the root of the mean cost (optimal).
+    times standard deviation (neyman), by that over the root of the mean cost (optimal), or for the
+    most precise recall by guessed rates (recall).
     """
     allocation_column: str
     """The column whose standard deviation the allocation uses; for neyman and optimal."""
     cost_column: str
     """The column with the cost of examining a row; for optimal."""
+    rate_column: str
+    """For neyman and recall: a column whose mean in a stratum is the guessed rate of rows with a
+    condition, such as a judge's score of bad rows. The standard deviation is then √(r(1 − r)), and
+    each stratum gives two rows at least.
+    """
+    rates: Mapping[str, float]
+    """For neyman and recall, in place of `rate_column`: the guessed rate of each stratum, from 0
+    to 1, by its name in the sample's column _stratum.
+    """
+    flagged: Sequence[str]
+    """For recall: the strata that the judge flags, by their names in _stratum. The recall is the
+    share of the rows with the condition that lies in them.
+    """
     min_per_stratum: int
     """Rows to draw in each stratum at least, or all of a smaller one; they count in the sample's
     size.
@@ -93,7 +107,21 @@ class MethodParameters(TypedDict, total=False):
     num_subclusters: int
     """Subclusters to draw in each drawn cluster, or all if it has fewer."""
     weight_column: str
-    """A column of numbers, none of them negative or infinite."""
+    """A column of numbers, none of them negative or infinite; with `uncertainty` a column of
+    probabilities from 0 to 1.
+    """
+    uncertainty: bool
+    """The weight is √(p(1 − p)) of a probability p in `weight_column`, such as a judge's score, so
+    that rows about which the judge is least sure are drawn most often.
+    """
+    uncertainty_floor: float
+    """With `uncertainty`: the least weight of a row, so that every row can be drawn. A p of one
+    half has the weight 0.5. Default: 0.05.
+    """
+    uncertainty_missing: Literal["take_all", "floor"]
+    """With `uncertainty`: `take_all` draws all rows whose p is NULL, `floor` gives them the least
+    weight. Default: take_all.
+    """
     selection: Literal["pareto", "systematic", "fixed_interval", "cell", "random"]
     """`pareto`: the first rows of an order by random numbers and weights. `systematic`: at equal
     distances along the cumulated weights, in the table's order or sorted. Of units of money: a

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
-from contract.declarations import Help, Option, RefusedField, Title
+from contract.declarations import Help, Option, RefusedField, Request, Rule, Title
 from contract.fields import (
     ERRORS,
     MARGIN,
@@ -16,10 +16,11 @@ from contract.fields import (
     ColumnName,
     Count,
     Items,
+    Part,
     Scalar,
     Written,
 )
-from contract.numbers import errors_of
+from contract.numbers import errors_of, number_of
 from contract.requests.estimate import MAX_GROUP_COLUMNS, ConfidenceRequest
 from contract.words import LIKELIHOODS, GoalInterval, Likelihood, PlannedStatistic
 from lazy_dataclasses import dataclass
@@ -27,6 +28,7 @@ from lazy_dataclasses import dataclass
 MAX_ACCEPTED = 100
 """The most errors with which a stage may accept."""
 WITH_ANY = ("materiality", "confidence")
+RECALL = "recall"
 OF_AUDIT = ("expected", "likelihood", "book_column", "accept", "first_stage")
 
 
@@ -43,11 +45,21 @@ def fits_the_column(given: Mapping[str, Any]) -> None:
         if "statistic" not in given:
             raise RefusedField("statistic", "Missing: mean, total or proportion.")
         return
+    if given.get("statistic") == RECALL:
+        return
     if given.get("statistic", "proportion") != "proportion" or "value" in given:
         raise RefusedField("column", "Missing: name a column.")
     for name in ("by", "relative_margin", "cv"):
         if name in given:
             raise RefusedField(name, "Needs a `statistic` and a `column`.")
+
+
+def fits_a_recall(given: Mapping[str, Any]) -> None:
+    """A recall is planned by guessed rates, so it has no column."""
+    if given.get("statistic") == RECALL:
+        for name in ("column", "by", "value"):
+            if name in given:
+                raise RefusedField(name, "Can't be combined with `statistic` recall.")
 
 
 def has_stages(given: Mapping[str, Any]) -> None:
@@ -70,7 +82,7 @@ def has_stages(given: Mapping[str, Any]) -> None:
 class GoalRequest(ConfidenceRequest):
     """The precision that a figure of the table is to have, or a materiality."""
 
-    rules = (fits_the_column, has_stages)
+    rules: ClassVar[tuple[Rule, ...]] = (fits_a_recall, fits_the_column, has_stages)
     is_recorded = True
 
     margin: Annotated[
@@ -93,7 +105,12 @@ class GoalRequest(ConfidenceRequest):
     statistic: Annotated[
         PlannedStatistic | None,
         Choice.of(PlannedStatistic),
-        Help("Without a `column`: a proportion of one half, the least precise share."),
+        Help(
+            "Without a `column`: a proportion of one half, the least precise share, or of a "
+            "stratified design with guessed rates the share that these make. `recall`: of a "
+            "stratified design with `allocation` recall, the share of the rows with the condition "
+            "that is flagged."
+        ),
     ] = None
     column: Annotated[str | None, ColumnName(), Help("A column of the table.")] = None
     value: Annotated[
@@ -155,6 +172,67 @@ class GoalRequest(ConfidenceRequest):
         int | None,
         Count(Bounds(1)),
         Help("With `accept`: the rows of stage 1, the first ones of the draw. A size finds it."),
+    ] = None
+
+
+def names_a_correlation(given: Mapping[str, Any]) -> None:
+    """A correlation is estimated, or guessed."""
+    if ("column" in given) == ("correlation" in given):
+        problem = "Give only one of" if "column" in given else "Missing: give"
+        raise RefusedField("correlation", f"{problem} `column` and `correlation`.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgeGoalRequest(Request):
+    """A judge: a column that all rows have, to be a control variate of people's labels."""
+
+    rules = (names_a_correlation,)
+    is_recorded = True
+
+    column: Annotated[
+        str | None,
+        ColumnName(),
+        Option("--judge"),
+        Title("Judge"),
+        Help("The judge's column: its correlation with the labels is estimated from the `pilot`."),
+    ] = None
+    correlation: Annotated[
+        float | None,
+        Written(number_of, Bounds(0, below=1)),
+        Option("--judge-correlation"),
+        Title("Correlation with the labels"),
+        Help(
+            "A guess of the correlation of judge and label within the strata of the design, "
+            "without its sign."
+        ),
+    ] = None
+
+
+def has_a_planned_judge(given: Mapping[str, Any]) -> None:
+    """A judge is one of a figure."""
+    if "judge" not in given:
+        return
+    if "materiality" in given:
+        raise RefusedField("judge", "Can't be combined with `materiality`.")
+    if given.get("statistic") == RECALL:
+        raise RefusedField("judge", "Can't be combined with `statistic` recall.")
+    if "column" in given["judge"] and "column" not in given:
+        raise RefusedField("column", "Missing: name the column of the labels.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedGoalRequest(GoalRequest):
+    """A goal of a size."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (*GoalRequest.rules, has_a_planned_judge)
+
+    judge: Annotated[
+        JudgeGoalRequest | None,
+        Part(JudgeGoalRequest),
+        Help(
+            "Of random, systematic and stratified designs: the labels that people need alone and "
+            "with a judge, side by side."
+        ),
     ] = None
 
 

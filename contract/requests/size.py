@@ -22,7 +22,7 @@ from contract.fields import (
     ValuesKind,
 )
 from contract.requests.draw import RoundOrder
-from contract.requests.goal import GoalRequest
+from contract.requests.goal import GoalRequest, PlannedGoalRequest
 from contract.requests.submitting import MAIN, SourceRef, TableKey
 from contract.words import AllocationChoice, BandRule
 from lazy_dataclasses import dataclass
@@ -92,10 +92,10 @@ class SizeRequest(PlannedTableRequest):
 
     rules = (has_goals,)
 
-    goal: Annotated[Mapping[str, Any] | None, Part(GoalRequest)] = None
+    goal: Annotated[Mapping[str, Any] | None, Part(PlannedGoalRequest)] = None
     goals: Annotated[
         Sequence[Mapping[str, Any]] | None,
-        Items(Part(GoalRequest), most=MAX_GOALS, least=1),
+        Items(Part(PlannedGoalRequest), most=MAX_GOALS, least=1),
         Help("Several goals, which the sample reaches at once."),
     ] = None
     pilot: Annotated[

@@ -65,7 +65,14 @@ from sampling_engine.sql.passes import (
     UnitTotals,
 )
 from sampling_engine.sql.statements import StrataTable, not_taken, same_keys
-from sampling_engine.sql.units import MAX_FLOAT_AMOUNT, MAX_MONEY, MoneyUnits, Units
+from sampling_engine.sql.units import (
+    MAX_FLOAT_AMOUNT,
+    MAX_MONEY,
+    MILLION,
+    MoneyUnits,
+    UncertaintyUnits,
+    Units,
+)
 
 WIDE = "DECIMAL(38,0)"
 MAX_BIGINT = (1 << 63) - 1
@@ -754,6 +761,8 @@ def units_of(units: Units, name: str) -> str:
     """The number ``name`` as an integer, as :meth:`Units.sql`."""
     if isinstance(units, MoneyUnits):
         return Money(units, name).sql()
+    if isinstance(units, UncertaintyUnits):
+        return _uncertainty(units, name)
     if units.decimals is not None:
         return as_integer(name, units.column.type)
     value = as_double(name, units.column)
@@ -761,6 +770,17 @@ def units_of(units: Units, name: str) -> str:
     return (
         f"CASE WHEN {is_finite(value)} "
         f"THEN CAST(rint({moved} * {double(units.factor)}) AS BIGINT) END"
+    )
+
+
+def _uncertainty(units: UncertaintyUnits, name: str) -> str:
+    """Millionths of √(p(1 - p)), as :meth:`UncertaintyUnits.sql`."""
+    value = as_double(name, units.column)
+    root = f"sqrt({value} * (1D - {value}))"
+    return (
+        f"CASE WHEN {name} IS NULL THEN {units.missing}L "
+        f"WHEN {value} >= 0D AND {value} <= 1D THEN greatest({units.least}L, "
+        f"CAST(floor({root} * {double(float(MILLION))} + 0.5D) AS BIGINT)) END"
     )
 
 

@@ -18,16 +18,20 @@ from contract.fields import (
     Flag,
     Items,
     Mapped,
+    Number,
     NumberColumn,
     SizeKind,
+    Text,
 )
 from lazy_dataclasses import dataclass
 from parquet_tables.progress import ProgressCallback
 from parquet_tables.tables import Column, TableFiles
 from sampling_engine.allocation import (
+    GuessedRates,
     Shares,
     allocate,
     allocate_by_share,
+    mean_rates,
     neyman_shares,
     optimal_shares,
 )
@@ -65,9 +69,20 @@ from sampling_engine.selection.bands import Bands
 from sampling_engine.selection.order import Int64s
 from sampling_engine.selection.strata import NO_STRATUM, ColumnStrata
 
-Allocation = Literal["proportional", "equal", "neyman", "optimal"]
+Allocation = Literal["proportional", "equal", "neyman", "optimal", "recall"]
+RECALL: Allocation = "recall"
+SPREAD = ("allocation_column", "rate_column", "rates")
+NEEDED: Mapping[Allocation, tuple[tuple[str, ...], ...]] = {
+    "neyman": (SPREAD,),
+    "optimal": (("allocation_column",), ("cost_column",)),
+    "recall": (SPREAD[1:], ("flagged",)),
+}
+"""The parameters that an allocation needs, one of each group."""
+MIN_BY_GUESS = 2
+"""Rows of each stratum at least where sizes follow from guesses: a variance needs two."""
 
 LABELS_NAMED = 10
+MAX_RATES = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,8 +131,8 @@ class StratifiedMethod(Method):
         Choice.of(Allocation),
         Help(
             "How the size is divided: in proportion to rows (proportional), equally (equal), by "
-            "rows times standard deviation (neyman), or by that over the root of the mean cost "
-            "(optimal)."
+            "rows times standard deviation (neyman), by that over the root of the mean cost "
+            "(optimal), or for the most precise recall by guessed rates (recall)."
         ),
         UsedWith({"sample_size": (), "sample_fraction": ()}),
     ] = "proportional"
@@ -132,6 +147,38 @@ class StratifiedMethod(Method):
         NumberColumn(),
         Help("The column with the cost of examining a row; for optimal."),
         UsedWith({"allocation": ("optimal",)}),
+    ] = None
+    rate_column: Annotated[
+        str | None,
+        NumberColumn(),
+        Help(
+            "For neyman and recall: a column whose mean in a stratum is the guessed rate of rows "
+            "with a condition, such as a judge's score of bad rows. The standard deviation is then "
+            "√(r(1 − r)), and each stratum gives two rows at least."
+        ),
+        UsedWith({"allocation": ("neyman", "recall")}),
+    ] = None
+    rates: Annotated[
+        Mapping[str, float] | None,
+        Mapped(Number(Bounds(0, 1)), most=MAX_RATES, metavar="GROUP=RATE"),
+        Option("--rate"),
+        Title("Guessed rates by group"),
+        Help(
+            "For neyman and recall, in place of `rate_column`: the guessed rate of each stratum, "
+            "from 0 to 1, by its name in the sample's column _stratum."
+        ),
+        UsedWith({"allocation": ("neyman", "recall")}),
+    ] = None
+    flagged: Annotated[
+        tuple[str, ...] | None,
+        Items(Text(0, 1_200), most=MAX_RATES, least=1),
+        Option("--flagged"),
+        Title("Flagged groups"),
+        Help(
+            "For recall: the strata that the judge flags, by their names in _stratum. The recall "
+            "is the share of the rows with the condition that lies in them."
+        ),
+        UsedWith({"allocation": ("recall",)}),
     ] = None
     min_per_stratum: Annotated[
         int,
@@ -199,23 +246,34 @@ class StratifiedMethod(Method):
                 loc=(*loc, "allocation"),
             )
         for own in declared(type(self)):
-            if "allocation" not in own.used_with:
+            if allocation in own.used_with.get("allocation", (allocation,)):
                 continue
-            name = own.name
-            is_needed = allocation in own.used_with["allocation"]
-            is_given = getattr(self, name) is not None
-            if is_needed and not is_given:
+            if getattr(self, own.name) is not None:
                 raise InvalidMethod(
-                    f"`allocation` {{allocation}} needs `{name}`.",
+                    f"`{own.name}` can't be combined with `allocation` {{allocation}}.",
                     allocation=allocation,
-                    loc=(*loc, name),
+                    loc=(*loc, own.name),
                 )
-            if is_given and not is_needed:
-                raise InvalidMethod(
-                    f"`{name}` can't be combined with `allocation` {{allocation}}.",
-                    allocation=allocation,
-                    loc=(*loc, name),
-                )
+        for names in NEEDED.get(allocation, ()):
+            given = [name for name in names if getattr(self, name) is not None]
+            if len(given) == 1:
+                continue
+            listed = " or ".join(f"`{name}`" for name in names)
+            raise InvalidMethod(
+                f"`allocation` {{allocation}} needs {'only one of ' if given else ''}{listed}.",
+                allocation=allocation,
+                loc=(*loc, given[1] if given else names[0]),
+            )
+
+    @property
+    def has_guesses(self) -> bool:
+        """Whether the sizes follow from guessed rates."""
+        return self.rate_column is not None or self.rates is not None
+
+    @property
+    def least_rows(self) -> int:
+        """The rows of each stratum at least."""
+        return max(self.min_per_stratum, MIN_BY_GUESS if self.has_guesses else 0)
 
     def group_columns(self, table: TableFiles, loc: Loc = ()) -> tuple[Column, ...]:
         """The strata columns."""
@@ -271,7 +329,7 @@ class StratifiedMethod(Method):
             )
         shares = self._shares(eligible, on_progress)
         present = eligible.counts > 0
-        least = np.minimum(max(self.min_per_stratum, 1), eligible.counts[present])
+        least = np.minimum(max(self.least_rows, 1), eligible.counts[present])
 
         def allocated(size: int) -> Int64s:
             sizes = np.zeros_like(eligible.counts)
@@ -301,6 +359,9 @@ class StratifiedMethod(Method):
         """The shares of a divided size; None to divide it in proportion to the eligible rows."""
         if self.allocation == "equal":
             return Shares((eligible.counts > 0).astype(np.float64), [])
+        if self.has_guesses:
+            guess, warnings = self.guessed_rates(eligible, on_progress)
+            return Shares(eligible.counts * guess.deviations, warnings)
         if self.allocation_column is None:
             return None
         table = eligible.state.table
@@ -309,6 +370,42 @@ class StratifiedMethod(Method):
             return neyman_shares(eligible, column, on_progress)
         return optimal_shares(eligible, column, table.column(self.cost_column), on_progress)
 
+    def guessed_rates(
+        self, eligible: EligibleRows, on_progress: ProgressCallback
+    ) -> tuple[GuessedRates, list[DrawWarning]]:
+        """The guessed rates of the strata, given or by a column, and the flagged strata.
+
+        Raises
+        ------
+        InvalidMethod
+            A stratum with rows has no given rate.
+        """
+        strata, counts = eligible.strata, eligible.counts
+        warnings: list[DrawWarning] = []
+        assert isinstance(strata, ColumnStrata)  # noqa: S101 - there are rows and columns
+        if self.rates is None:
+            column = eligible.state.table.column(self.rate_column or "")
+            rates, warnings = mean_rates(eligible, column, on_progress)
+        else:
+            given = values_by_stratum(strata, self.rates, (*eligible.loc, "rates"))
+            without = [at for at in np.flatnonzero(counts > 0).tolist() if at not in given]
+            if without:
+                named = strata.labels(np.array(without[:LABELS_NAMED]))
+                raise InvalidMethod(
+                    "`rates` lacks {without} strata: {named}.",
+                    without=len(without),
+                    named=", ".join(map(_quoted, named)),
+                    loc=(*eligible.loc, "rates"),
+                )
+            rates = np.array([given.get(at, 0.0) for at in range(len(counts))], dtype=np.float64)
+        flagged = None
+        if self.flagged is not None:
+            names = dict.fromkeys(self.flagged, 1)
+            places = values_by_stratum(strata, names, (*eligible.loc, "flagged"))
+            flagged = np.zeros(len(counts), dtype=np.bool_)
+            flagged[list(places)] = True
+        return GuessedRates(counts, rates, flagged), warnings
+
     def _allocated(self, eligible: Int64s, shares: Shares | None, loc: Loc) -> Sizes:
         """The sample's size divided among the strata with eligible rows."""
         total, size_warnings = total_size(
@@ -316,7 +413,7 @@ class StratifiedMethod(Method):
         )
         present = eligible > 0
         rows = eligible[present]
-        least = np.minimum(self.min_per_stratum, rows)
+        least = np.minimum(self.least_rows, rows)
         self._require_minimum_fits(least, total, loc)
         warnings = [*(shares.warnings if shares else ()), *size_warnings]
         allocated = _divided(shares, eligible, total, least)
@@ -336,7 +433,7 @@ class StratifiedMethod(Method):
                 "`min_per_stratum` {minimum} needs {needed} rows in {strata} strata, but the "
                 "sample has {total}: raise the sample's size to {needed} or more, or lower "
                 "`min_per_stratum`.",
-                minimum=self.min_per_stratum,
+                minimum=self.least_rows,
                 needed=needed,
                 strata=len(least),
                 total=total,
@@ -344,8 +441,8 @@ class StratifiedMethod(Method):
             )
 
     def _stratum_warnings(self, sizes: Int64s, eligible: Int64s) -> list[DrawWarning]:
-        short = int((eligible < self.min_per_stratum).sum())
-        warnings = _short_warning(short, len(sizes), self.min_per_stratum)
+        short = int((eligible < self.least_rows).sum())
+        warnings = _short_warning(short, len(sizes), self.least_rows)
         without = int((sizes == 0).sum())
         warnings += warned(
             without and sizes.any(),

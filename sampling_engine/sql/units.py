@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import floor
 from typing import Literal
 
 from lazy_dataclasses import dataclass
@@ -33,6 +34,42 @@ class Units:
         return (
             f"CASE WHEN isfinite({value}) "
             f"THEN CAST({moved} * CAST({self.factor!r} AS DOUBLE) AS BIGINT) END"
+        )
+
+
+MILLION = 1_000_000
+TAKE_ALL_UNITS = 1 << 62
+"""More than the units of all other rows of a table together."""
+MOST_UNCERTAIN = MILLION // 2
+
+
+def millionths(weight: float) -> int:
+    """A weight in millionths, to the nearest one, a half upwards."""
+    return floor(MILLION * weight + 0.5)
+
+
+@dataclass(frozen=True)
+class UncertaintyUnits(Units):
+    """√(p(1 - p)) of a column of probabilities p in millionths, and ``least`` of them or more.
+
+    Each operation is one of IEEE 754's on doubles, whose result is the nearest double, so every
+    program finds the same integer. NULL for a p below 0, above 1 or NaN; ``missing`` for a row
+    without a p.
+    """
+
+    least: int = 1
+    missing: int = TAKE_ALL_UNITS
+
+    def sql(self) -> str:
+        """The millionths of a row ``f`` as BIGINT."""
+        name = f"f.{quote_identifier(self.column.name)}"
+        value = f"CAST({name} AS DOUBLE)"
+        weight = f"sqrt({value} * (1::DOUBLE - {value}))"
+        own = f"CAST(floor({weight} * {MILLION}::DOUBLE + 0.5::DOUBLE) AS BIGINT)"
+        return (
+            f"CASE WHEN {name} IS NULL THEN {self.missing}::BIGINT "
+            f"WHEN {value} >= 0::DOUBLE AND {value} <= 1::DOUBLE "
+            f"THEN greatest({self.least}::BIGINT, {own}) END"
         )
 
 

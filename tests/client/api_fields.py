@@ -46,6 +46,7 @@ TYPES = {
     "array of string or bands": "Sequence[str | Mapping[str, Any]]",
     "object of size": "Mapping[str, int | str]",
     "object of share": "Mapping[str, float | str]",
+    "object of number": "Mapping[str, float]",
     "integer or string": "int | str",
 }
 OF_BOTH = {

@@ -20,17 +20,19 @@ from verifiers.verify_sample import Order
 
 ROWS = 240
 CITIES = ("Oslo", "Lima", "Kyiv", "", "Oslo")
+SCORES = {"column": "score", "breaks": [0.5, 0.9], "labels": ["low", "middle", "high"]}
 BANDS = {"column": "size", "breaks": [50, 200], "labels": ["small", "middle", "large"]}
 
 
 @pytest.fixture(scope="module")
 def dataset(server: LiveServer) -> int:
-    lines = ["id,city,size,amount,share"]
+    lines = ["id,city,size,amount,share,score"]
     for row in range(ROWS):
         size = "" if row % 17 == 0 else row * row % 311
+        score = "" if row % 13 == 0 else row * 7919 % 1009 / 1008
         amount = "" if row % 23 == 0 else f"{(row * 7919 % 5003 - 900) / 100:.2f}"
-        lines.append(f"{row},{CITIES[row % 5]},{size},{amount},{1 / (row + 3):e}")
-    lines.append(f"{ROWS},Lima,40000,9000.00,0")
+        lines.append(f"{row},{CITIES[row % 5]},{size},{amount},{1 / (row + 3):e},{score}")
+    lines.append(f"{ROWS},Lima,40000,9000.00,0,1")
     found = server.new_dataset()
     assert server.import_text(found, "\n".join(lines) + "\n")["status"] == "completed"
     return found
@@ -136,6 +138,52 @@ DRAWS: dict[str, list[dict[str, Any]]] = {
     ],
     "weighted": [one("weighted", weight_column="size", sample_size=30)],
     "floats": [one("weighted", "id > 3", weight_column="share", sample_size=10)],
+    "guessed rates": [
+        one(
+            "stratified",
+            strata_columns=[SCORES],
+            sample_size=60,
+            allocation="neyman",
+            rate_column="score",
+        ),
+        one(
+            "stratified",
+            strata_columns=[SCORES],
+            sample_size=40,
+            allocation="recall",
+            rates={"low": 0.01, "middle": 0.1, "high": 0.6, "NULL": 0.2},
+            flagged=["high"],
+        ),
+        one(
+            "stratified",
+            strata_columns=[SCORES],
+            sample_size=40,
+            allocation="recall",
+            rate_column="score",
+            flagged=["high", "middle"],
+        ),
+    ],
+    "uncertainty": [
+        one("weighted", weight_column="score", uncertainty=True, sample_size=60),
+        one(
+            "weighted",
+            "id > 3",
+            weight_column="score",
+            uncertainty=True,
+            uncertainty_floor=0.2,
+            uncertainty_missing="floor",
+            sample_size=20,
+        ),
+    ],
+    "uncertain points": [
+        one(
+            "weighted",
+            weight_column="score",
+            uncertainty=True,
+            selection="systematic",
+            sample_size=60,
+        )
+    ],
     "money": [one("monetary_unit", **MONEY, sample_size=20)],
     "cells": [one("monetary_unit", **MONEY, interval=60.5, selection="cell", order="file")],
     "units": [one("monetary_unit", **MONEY, sample_size=9, selection="random")],

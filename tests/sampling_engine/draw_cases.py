@@ -33,9 +33,17 @@ ROWS = st.fixed_dictionaries(
         "v": st.none() | st.integers(-9, 9),
         "w": st.none() | st.integers(0, 5) | st.integers(0, 10**6),
         "f": st.none() | st.sampled_from([0.0, 0.25, 1.0, 7.5, 1e6]),
+        "p": st.none() | st.sampled_from([0.0, 0.001, 0.1, 0.3, 0.5, 0.77, 1.0]),
     }
 )
-TYPES = {"k": "VARCHAR", "l": "VARCHAR", "v": "INTEGER", "w": "BIGINT", "f": "DOUBLE"}
+TYPES = {
+    "k": "VARCHAR",
+    "l": "VARCHAR",
+    "v": "INTEGER",
+    "w": "BIGINT",
+    "f": "DOUBLE",
+    "p": "DOUBLE",
+}
 FILTERS: dict[str | None, Callable[[Row], bool]] = {
     None: lambda row: True,
     "v > 0": lambda row: row["v"] is not None and row["v"] > 0,  # type: ignore[operator]
@@ -90,6 +98,15 @@ METHODS = st.one_of(
         sample_percentage=st.sampled_from([0.5, 12.5, 50.0, 100.0]),
     ),
     st.builds(WeightedMethod, sample_size=SIZES, weight_column=st.sampled_from("wf")),
+    st.builds(
+        WeightedMethod,
+        sample_size=SIZES,
+        weight_column=st.just("p"),
+        uncertainty=st.just(True),
+        uncertainty_floor=st.sampled_from([None, 0.000001, 0.3, 0.5]),
+        uncertainty_missing=st.just("floor"),
+        selection=st.sampled_from(["pareto", "systematic"]),
+    ),
     *(
         st.builds(
             WeightedMethod,
@@ -175,7 +192,10 @@ def plain_round(case: Case, method: Method, eligible: list[int], seed: int | str
         return plain_draw.draw_clusters(groups, method.num_clusters, each, percentage, count, seed)
     if isinstance(method, WeightedMethod):
         values = {at: case.rows[at][method.weight_column] for at in eligible}
-        weights = {at: Fraction(value) for at, value in values.items() if value}  # type: ignore[arg-type]
+        if method.uncertainty:
+            weights = plain_draw.uncertainties(values, method.uncertainty_floor or 0.05)  # type: ignore[arg-type]
+        else:
+            weights = {at: Fraction(value) for at, value in values.items() if value}  # type: ignore[arg-type]
         if method.selection == "systematic":
             line = plain_line(case, method, eligible)
             return list(plain_draw.draw_by_points(weights, line, method.sample_size, seed))

@@ -29,11 +29,21 @@ TABLE = (
     "CAST((i * 104729 % 10007 - 500) / 100 AS DECIMAL(12, 2)) AS amount, "
     "CASE WHEN i % 10 < 6 THEN 1.0 ELSE 4.0 END AS cost FROM range(2000) AS r(i)"
 )
+SCORED = TABLE.replace(
+    " FROM range", ", CASE WHEN i % 97 > 0 THEN i * 7919 % 1009 / 1008 END AS score FROM range"
+)
+"""The table of draws by uncertainty: with probabilities, and without one in 21 rows."""
 STRATA = {"strata_columns": ["city"]}
 BLOCKS = {"cluster_column": "block", "num_clusters": 6}
 HALVES = {"strata_columns": [{"column": "id", "breaks": [1000]}]}
 PARTS = {"train": 0.8, "validation": 0.1, "test": 0.1}
 BOOK = {"book_column": "amount"}
+BY_SCORE = {
+    "strata_columns": [
+        {"column": "score", "breaks": [0.5, 0.9], "labels": ["low", "middle", "high"]}
+    ]
+}
+SCORE = {"weight_column": "score", "uncertainty": True}
 DRAWS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("random", {"sample_size": 40}),
     ("random", {"sample_size": 40, "seed": "a text"}),
@@ -71,6 +81,20 @@ DRAWS: tuple[tuple[str, dict[str, Any]], ...] = (
         "stratified",
         {"strata_columns": ["city", {"column": "weight", "breaks": [300]}], "sample_size": 40},
     ),
+    (
+        "stratified",
+        {**BY_SCORE, "sample_size": 60, "allocation": "neyman", "rate_column": "score"},
+    ),
+    (
+        "stratified",
+        {
+            **BY_SCORE,
+            "sample_size": 60,
+            "allocation": "recall",
+            "rates": {"low": 0.01, "middle": 0.1, "high": 0.6, "NULL": 0.2},
+            "flagged": ["high"],
+        },
+    ),
     ("cluster", BLOCKS),
     ("cluster", {**BLOCKS, "samples_per_cluster": 4}),
     ("cluster", {**BLOCKS, "sample_percentage": 20}),
@@ -96,6 +120,12 @@ DRAWS: tuple[tuple[str, dict[str, Any]], ...] = (
             "sort_order": "nested",
         },
     ),
+    ("weighted", {**SCORE, "sample_size": 40}),
+    (
+        "weighted",
+        {**SCORE, "sample_size": 40, "uncertainty_floor": 0.2, "uncertainty_missing": "floor"},
+    ),
+    ("weighted", {**SCORE, "sample_size": 40, "selection": "systematic"}),
     ("monetary_unit", {**BOOK, "sample_size": 30}),
     ("monetary_unit", {**BOOK, "interval": 2500}),
     ("monetary_unit", {**BOOK, "sample_size": 30, "selection": "cell"}),
@@ -112,8 +142,9 @@ method that divides all rows one."""
 
 def known_draws(workshop: Workshop) -> Iterator[str]:
     """Draw each of them, and write it as a line: method, version, parameters, rows, digest."""
-    table = workshop.table_of(TABLE, splits=[700])
+    plain, scored = (workshop.table_of(query, splits=[700]) for query in (TABLE, SCORED))
     for name, parameters in DRAWS:
+        table = scored if '"score"' in json.dumps(parameters) else plain
         for version in VERSIONS:
             rows = _rows(workshop, table, name, parameters, version)
             digest = hashlib.sha256("\n".join(rows).encode()).hexdigest()

@@ -182,6 +182,16 @@ def draw_clusters(
     return sorted(chosen, key=lambda ordinal: rank_of(ordinal, rows, seed))
 
 
+def uncertainties(values: dict[int, float | None], least: float) -> dict[int, Fraction]:
+    """√(p(1 - p)) in millionths, or ``least`` if that is more or p is missing."""
+    return {
+        at: Fraction(
+            max(floor(1e6 * w + 0.5) for w in (least, sqrt((p or 0.0) * (1 - (p or 0.0)))))
+        )
+        for at, p in values.items()
+    }
+
+
 def pareto_targets(weights: dict[int, Fraction], size: int) -> dict[int, Fraction]:
     """Target probabilities; those that would reach 1 are set to 1 and the rest rescaled."""
     targets: dict[int, Fraction] = {}

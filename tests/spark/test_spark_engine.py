@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import duckdb
 import numpy as np
@@ -58,6 +58,7 @@ from sampling_engine.engines.spark_engine import (
 from sampling_engine.engines.spark_sql import SparkKeys, digests
 from sampling_engine.engines.spark_types import NotInSpark
 from sampling_engine.filters import parse_expression
+from sampling_engine.methods.weighted.declaration import SizedSelection
 from sampling_engine.sql.lines import SortOrder
 from service.draw_engines import EngineChoice, opened_engine
 from service.settings import Settings
@@ -288,6 +289,32 @@ def test_rows_of_points(workshop: Workshop, server: SparkServer) -> None:
         for number, (weight, sort) in enumerate(
             [(name, sort) for name in numbers for sort in (None, (others[0], name))], start=1
         )
+    ]
+    with spark(server, table) as engine:
+        first = draw(workshop, table, rounds)
+        assert_same(first, draw(workshop, table, rounds, engine))
+
+
+def test_weights_by_uncertainty(workshop: Workshop, server: SparkServer) -> None:
+    """Probabilities of every type, among them edges of the rounding, and rows without one."""
+    score = "i * 7919 % 100003 / 100002"
+    table = workshop.table_of(
+        f"SELECT i AS id, CASE WHEN i % 100 > 0 THEN {score} END AS score, "
+        f"CAST({score} AS FLOAT) AS single, CAST({score} AS DECIMAL(18, 15)) AS exact, "
+        f"CAST({score} AS DECIMAL(5, 4)) AS short, CAST(i % 2 AS INTEGER) AS whole "
+        "FROM range(20000) AS r(i)",
+        splits=[7_000],
+    )
+    columns = ("score", "single", "exact", "short", "whole")
+    rounds = [
+        one_round(
+            WeightedMethod(
+                sample_size=260, weight_column=name, uncertainty=True, selection=selection
+            ),
+            number=2 * place + number,
+        )
+        for place, name in enumerate(columns)
+        for number, selection in enumerate(get_args(SizedSelection), start=1)
     ]
     with spark(server, table) as engine:
         first = draw(workshop, table, rounds)

@@ -88,12 +88,19 @@ export function goalForm(context, round, { id, method, loc }) {
     const set = (name, value) => { goal[name] = value; show(); find(); context.changed(); };
     const select = h("select", { "aria-label": "Figure", onchange: (event) => { set("statistic", event.target.value); document.getElementById(`${loc}.figure`)?.focus(); }, id: `${loc}.figure` },
       choices.map(([name, title]) => h("option", { value: name, selected: name === goal.statistic }, title)));
+    const judge = JUDGED.includes(method.planned_by) ? h("label", { class: "check" }, "Judge’s correlation with the labels (a guess)", h("input", { id: `${loc}.judge`, inputmode: "decimal", autocomplete: "off", placeholder: "none, or 0.8", size: 10, value: goal.judge ?? "",
+      oninput: (event) => {
+        goal.judge = event.target.value.trim();
+        refuse(event.target, goal.judge === "" || correlationOf(goal) !== undefined ? "" : "Write a correlation from 0 to below 1, such as 0.8.");
+        find();
+        context.changed();
+      } })) : null;
     fill(fields, h("span", {}, "±"), h("div", { class: "field compact" }, input), h("span", {}, "of"), select,
       goal.statistic ? [h("span", {}, "of"), columnSelect(columns, { "aria-label": "Column of the figure", id: `${loc}.figure_column` }, goal.column, (value) => { set("column", value); document.getElementById(`${loc}.figure_column`)?.focus(); })] : null,
       goal.statistic === "proportion" ? h("input", { "aria-label": "Value", placeholder: "empty: missing", autocomplete: "off", value: goal.value, oninput: (event) => { goal.value = event.target.value; find(); context.changed(); } }) : null,
       goal.statistic ? [h("span", {}, "in each"), h("select", { "aria-label": "In each group of", id: `${loc}.figure_by`, onchange: (event) => { set("by", event.target.value); document.getElementById(`${loc}.figure_by`)?.focus(); } },
         h("option", { value: "" }, "no groups"), context.columns().map(({ name }) => h("option", { value: name, selected: name === goal.by }, name)))] : null,
-      goal.statistic && method.planned_by === "strata" ? h("label", { class: "check" }, h("input", { type: "checkbox", checked: goal.optimal, onchange: (event) => { goal.optimal = event.target.checked; find(); context.changed(); } }), "Best rows by group") : null);
+      goal.statistic && method.planned_by === "strata" ? h("label", { class: "check" }, h("input", { type: "checkbox", checked: goal.optimal, onchange: (event) => { goal.optimal = event.target.checked; find(); context.changed(); } }), "Best rows by group") : null, judge);
   };
   const ask = debounce(async () => {
     if (!fields.isConnected) return;
@@ -102,7 +109,7 @@ export function goalForm(context, round, { id, method, loc }) {
     if (wanted) round.goal = wanted;
     try {
       const answer = wanted && await callApi(`${context.sampling}/size`, { json: {
-        ...context.source(), goal: wanted, design: designOf(round), allocation: goal.optimal && goal.statistic && method.planned_by === "strata" ? "optimal" : "design" } });
+        ...context.source(), goal: { ...wanted, ...judgeOf(goal, method) }, design: designOf(round), allocation: goal.optimal && goal.statistic && method.planned_by === "strata" ? "optimal" : "design" } });
       if (current !== turn || !fields.isConnected) return;
       const isShare = !goal.statistic || goal.statistic === "proportion";
       const margin = isShare ? shareMargin(goal.text) : amountMargin(goal.text);
@@ -111,6 +118,7 @@ export function goalForm(context, round, { id, method, loc }) {
       if (answer) {
         use(round, answer);
         showAnswer(found, answer, isShare);
+        if (answer.judge) found.append(...judgeBars(answer.judge, (judged) => { use(round, { ...answer, parameters: judged.round.parameters }); context.changed(); }));
       }
     } catch (problem) {
       if (current !== turn || !fields.isConnected) return;
@@ -159,6 +167,35 @@ function showAnswer(element, answer, isShare) {
       + (group ? `, ${group} needs the most rows` : "")),
     answer.curve.length > 2 ? curve(answer, shown) : null,
     answer.notes.map((note) => h("small", { class: "soft" }, note)));
+}
+
+/** Designs for which labels with a judge are planned. */
+const JUDGED = ["rows", "strata"];
+
+/** "0.8" → 0.8; undefined for no correlation. */
+function correlationOf({ judge = "" }) {
+  const value = Number(judge.replace(",", "."));
+  return judge !== "" && value >= 0 && value < 1 ? value : undefined;
+}
+
+/** The judge of a goal as the API takes it. */
+function judgeOf(goal, method) {
+  const correlation = JUDGED.includes(method.planned_by) ? correlationOf(goal) : undefined;
+  return correlation === undefined ? {} : { judge: { correlation } };
+}
+
+/** The labels by people alone and with the judge, side by side, and a choice between them. */
+function judgeBars(judge, choose) {
+  const rows = [["People alone", judge.people_alone], ["With the judge", judge.with_judge]];
+  const most = Math.max(...rows.map(([, labels]) => labels), 1);
+  const bar = ([title, labels], at) => [
+    s("text", { x: LEFT + 60, y: 22 * at + 15, "text-anchor": "end" }, title),
+    s("rect", { class: "sample", x: LEFT + 66, y: 22 * at + 4, width: Math.max((120 * labels) / most, 1).toFixed(1), height: 14 }),
+    s("text", { x: (LEFT + 72 + (120 * labels) / most).toFixed(1), y: 22 * at + 15 }, number(labels))];
+  const button = h("button", { type: "button", class: "plain", onclick: () => { choose(judge); button.disabled = true; } }, `Draw ${number(judge.with_judge)} rows, for figures with the judge`);
+  const picture = s("svg", { class: "picture", viewBox: `0 0 ${WIDTH} 46`, width: WIDTH, height: 46, role: "img",
+    "aria-label": `Labels needed: ${rows.map(([title, labels]) => `${title} ${number(labels)}`).join(", ")}` }, ...rows.flatMap(bar));
+  return [picture, button];
 }
 
 /** The margin by the rows, both on logarithmic axes, with the found size. */

@@ -19,7 +19,7 @@ const HINTS = {
   split: "Into parts: train, test …",
 };
 /** The parameters of "How?"; the others are of "How many?" or options. */
-const OF_HOW = ["strata_columns", "weight_column", "cluster_column", "num_clusters", "book_column", "population", "selection", "parts", "group"];
+const OF_HOW = ["strata_columns", "weight_column", "uncertainty", "cluster_column", "num_clusters", "book_column", "population", "selection", "parts", "group"];
 
 const LIST = "array of string";
 
@@ -137,6 +137,7 @@ function columnsInput(context, { id }, value, set) {
 }
 
 function input(context, parameter, common, value, set) {
+  if (parameter.name === "flagged") return labelsInput(common, value, set);
   if (parameter.type === LIST) return columnsInput(context, common, value ?? [], set);
   if (parameter.column) {
     const columns = context.columns().filter((column) => parameter.column !== "number" || isNumber(column));
@@ -147,6 +148,7 @@ function input(context, parameter, common, value, set) {
       parameter.choices.map((one) => h("option", { value: one, selected: one === (value ?? parameter.default) }, one.replaceAll("_", " "))));
   }
   if (parameter.type === "object of share") return partsInput(common, value, set);
+  if (parameter.type === "object of number") return ratesInput(common, value, set);
   if (parameter.type === "integer or string") return seedInput(common, value, set);
   const whole = parameter.type === "integer";
   return h("input", { ...common, inputmode: whole ? "numeric" : "decimal", autocomplete: "off", value: value ?? "",
@@ -190,6 +192,23 @@ function partsInput(common, value, set) {
     const isRead = /^[\s,;]*$/.test(target.value.replace(PART, "")) && Object.keys(parts).length === found.length;
     refuse(target, isRead ? "" : "Write each part once: train 80%, test 20%.");
     set(parts);
+  } });
+}
+
+const itemsOf = (text) => text.split(";").map((one) => one.trim()).filter(Boolean);
+
+/** Names of groups as one text; a name may have a comma. */
+const labelsInput = (common, value, set) => h("input", { ...common, autocomplete: "off", value: (value ?? []).join("; "), placeholder: "high; NULL",
+  onchange: ({ target }) => { const labels = itemsOf(target.value); set(labels.length ? labels : undefined); } });
+
+/** Guessed rates of groups as one text. */
+function ratesInput(common, value, set) {
+  const text = Object.entries(value ?? {}).map(([label, rate]) => `${label} = ${rate}`).join("; ");
+  return h("input", { ...common, autocomplete: "off", value: text, placeholder: "low = 0.01; high = 0.6", oninput: ({ target }) => {
+    const items = itemsOf(target.value).map((one) => { const at = one.lastIndexOf("="); return [one.slice(0, Math.max(at, 0)).trim(), Number(one.slice(at + 1))]; });
+    const isRead = items.every(([label, rate]) => label && rate >= 0 && rate <= 1);
+    refuse(target, isRead ? "" : "Write a rate from 0 to 1 for each group: low = 0.01; high = 0.6.");
+    if (isRead) set(items.length ? Object.fromEntries(items) : undefined);
   } });
 }
 

@@ -57,7 +57,7 @@ export function sizeForm(context, round, method, loc, refresh) {
     else if (kinds.includes("clusters")) parameters.num_clusters ??= 5;
     else if (next === "rows") parameters.sample_size = 100;
     else parameters[next] = next === "sizes" ? {} : method.parameters.find((one) => one.name === next).initial ?? 10;
-    if (next === "samples_per_stratum" || next === "sizes") for (const name of ["allocation", "allocation_column", "cost_column", "min_per_stratum"]) delete parameters[name];
+    if (next === "samples_per_stratum" || next === "sizes") for (const name of ["allocation", "allocation_column", "cost_column", "rate_column", "rates", "flagged", "min_per_stratum"]) delete parameters[name];
     refresh();
     context.changed();
     document.getElementById(next === "margin" ? goalId : fieldId(loc, next))?.focus();

@@ -27,7 +27,7 @@ from application.identity.named_rows import rows_named
 from application.samples.facts import excluded_text
 from domain_errors import counted
 from estimation_engine.errors import InvalidFindings
-from sampling_engine import method_class
+from sampling_engine import method_class, method_from_json
 from sampling_engine.methods.monetary_unit.account import recorded_account
 from service.service import Service
 from service.tables.row_names import names_of_job
@@ -129,6 +129,8 @@ def _without_units(sample: ExaminedSample) -> Iterator[str]:
         if account := recorded_account(result):
             said.add(_amounts_left_out(account))
         elif method_class(given["method"]).favours == "weight":
+            if method_from_json(given["method"], given["parameters"]).favoured_column is None:
+                continue  # every row has a weight
             said.add("Rows without a weight above 0 couldn't be drawn, and aren't covered.")
     yield from sorted(said - {""})
 

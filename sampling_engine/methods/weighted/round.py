@@ -33,7 +33,7 @@ from sampling_engine.selection.walk_and_scan import (
 )
 from sampling_engine.spec import Strategy
 from sampling_engine.sql.passes import KeyedUnits, ScanUnits
-from sampling_engine.sql.units import Units
+from sampling_engine.sql.units import TAKE_ALL_UNITS, UncertaintyUnits, Units
 
 # Bits of the rank that u is made of. A table's own order may have only 16, which would leave rows
 # with a probability below half a step, 2^-17, without any chance.
@@ -245,7 +245,14 @@ class WeightedRound(SizedRound):
         )
         if place >= len(self.take_all.ordinals):
             return outcome
-        return replace(outcome, reason=f"{outcome.reason} Its weight makes it a take-all row.")
+        return replace(outcome, reason=f"{outcome.reason} {self.take_all_reason(state, ordinals)}")
+
+    def take_all_reason(self, state: DrawState, ordinals: Int64s) -> str:
+        """Why one row is drawn with certainty."""
+        _, units = self.units_of(state, ordinals)
+        if isinstance(self.units, UncertaintyUnits) and (units == TAKE_ALL_UNITS).all():
+            return "It has no probability, so it is a take-all row."
+        return "Its weight makes it a take-all row."
 
     def explain_not_drawn(
         self, state: DrawState, rows: RoundRows, ordinals: Int64s, strata: Int64s

@@ -79,9 +79,10 @@ class SystematicWeightedRound(WeightedRound):
     def explain_drawn(self, state: DrawState, rows: RoundRows, place: int) -> RowOutcome:
         """Add where the row lies along the line, or that it is a take-all row."""
         outcome = RowOutcome.drawn(rows, place)
-        if place < len(self.take_all.ordinals):
-            return replace(outcome, reason=f"{outcome.reason} Its weight makes it a take-all row.")
         ordinals = rows.chosen.ordinals[place : place + 1]
+        if place < len(self.take_all.ordinals):
+            reason = f"{outcome.reason} {self.take_all_reason(state, ordinals)}"
+            return replace(outcome, reason=reason)
         with state.without_taking(rows.chosen.ordinals):
             (text,) = self._places_text(state, ordinals).values()
         return replace(outcome, reason=f"{outcome.reason} {text}")

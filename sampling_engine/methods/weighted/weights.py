@@ -1,11 +1,12 @@
 """A column of weights as integers, and the take-all rows.
 
 Integers and decimals of up to 18 digits are exact. The unit of another number is 2^-62 of the power
-of two above the largest weight.
+of two above the largest weight. The uncertainty of a probability counts in millionths.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 from math import frexp, ldexp
@@ -16,6 +17,7 @@ from lazy_dataclasses import dataclass
 from parquet_tables.progress import ProgressCallback, ignore_progress, progress_part
 from parquet_tables.tables import Column
 from sampling_engine.engines.engine import DrawState
+from sampling_engine.errors import InvalidNumbers
 from sampling_engine.methods.method import EligibleRows
 from sampling_engine.selection.order import Int64s
 from sampling_engine.spec import RowFilter
@@ -28,7 +30,7 @@ from sampling_engine.sql.passes import (
     UnitRows,
     UnitTotals,
 )
-from sampling_engine.sql.units import Units
+from sampling_engine.sql.units import MOST_UNCERTAIN, TAKE_ALL_UNITS, UncertaintyUnits, Units
 
 UNIT_BITS = 62
 MAX_FACTOR_BITS = 1_000
@@ -39,6 +41,7 @@ class Weights:
     """The weights of the eligible ``rows``, of which ``positive`` have one above 0.
 
     ``total`` and ``largest`` are in units: their sum, and a bound that no weight exceeds.
+    ``missing`` are the rows without a probability, where weights are uncertainties.
     """
 
     units: Units
@@ -46,6 +49,7 @@ class Weights:
     positive: int
     total: int
     largest: int
+    missing: int = 0
 
 
 @dataclass(frozen=True)
@@ -114,6 +118,41 @@ def _exact_weights(
     units = Units(column, decimals=decimals)
     total, most = (int(Decimal(n or 0).scaleb(decimals)) for n in (total, largest))
     return Weights(units, rows, positive, total, most)
+
+
+def read_uncertainties(
+    eligible: EligibleRows, units: UncertaintyUnits, on_progress: ProgressCallback
+) -> Weights:
+    """Sum √(p(1 - p)) of a column of probabilities, in one pass.
+
+    Raises
+    ------
+    InvalidNumbers
+        A probability is below 0, above 1 or NaN.
+    """
+    state, row_filter = eligible.state, eligible.round_spec.filter
+    # Rows without a probability have 2^62 units here, so the sum counts them.
+    counted = replace(units, missing=TAKE_ALL_UNITS)
+    every = state.run(UnitTotals(counted, row_filter), on_progress)
+    rows, positive, total = every.rows, every.positive, int(every.total)
+    if state.taken_rows:
+        taken = state.run(UnitTotals(counted, row_filter, state.taken_rows), on_progress)
+        rows, positive = rows - taken.rows, positive - taken.positive
+        total -= int(taken.total)
+    if positive < rows:
+        raise InvalidNumbers(
+            'The column "{column}" has {refused} values below 0, above 1 or NaN in the {rows} '
+            "eligible rows, so they are no probabilities: filter them out or choose another "
+            "column.",
+            column=units.column.name,
+            refused=rows - positive,
+            rows=rows,
+            loc=(*eligible.loc, "weight_column"),
+        )
+    missing = total // TAKE_ALL_UNITS
+    total -= missing * (TAKE_ALL_UNITS - units.missing)
+    largest = max(units.missing if missing else 0, MOST_UNCERTAIN)
+    return Weights(units, rows, positive, total, largest, missing)
 
 
 def take_all_rows(

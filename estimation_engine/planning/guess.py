@@ -1,0 +1,64 @@
+"""A share or a recall by guessed rates in strata, as the facts of a plan."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from estimation_engine.arrays import Floats, Ints
+from lazy_dataclasses import dataclass
+
+
+@dataclass(frozen=True, eq=False)
+class GuessedStatistic:
+    """A guessed figure, and the variances of its linearised variable by stratum.
+
+    Every row of a stratum has a value once it is labelled. The arrays of a plan have one domain.
+
+    Parameters
+    ----------
+    figure : float
+        The share, or the recall.
+    strata_rows : array of int, shape (strata,)
+        N_h.
+    rates, spreads : array, shape (strata,)
+        r_h, and the standard deviation of the variable with N_h in the denominator.
+    scale : float
+        What the variable's total is divided by.
+    """
+
+    figure: float
+    strata_rows: Ints
+    rates: Floats
+    spreads: Floats
+    scale: float
+
+    @property
+    def values(self) -> Floats:
+        """The figure, shape (1,)."""
+        return np.array([self.figure])
+
+    @property
+    def rows(self) -> Ints:
+        """All rows, shape (1,)."""
+        return np.array([self.strata_rows.sum()])
+
+    @property
+    def group_counts(self) -> Floats:
+        """All rows of each stratum, shape (1, strata)."""
+        return self.strata_rows[None, :].astype(np.float64)
+
+    @property
+    def group_squares(self) -> Floats:
+        """S²_h with N_h - 1 in the denominator, shape (1, strata)."""
+        corrections = self.strata_rows / np.maximum(self.strata_rows - 1, 1)
+        squares: Floats = (corrections * (self.spreads / self.scale) ** 2)[None, :]
+        return squares
+
+    def deviations(self) -> Floats:
+        """The standard deviation of the condition in each stratum, shape (strata,)."""
+        found: Floats = np.sqrt(self.rates * (1.0 - self.rates))
+        return found
+
+    def expected(self, sizes: Floats | Ints) -> float:
+        """The rows with the condition that so many rows of the strata are expected to have."""
+        return float(self.rates @ sizes)
