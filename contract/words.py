@@ -59,6 +59,7 @@ ReviewTask = Literal["read", "decide"]
 AnswersFile = Literal["csv", "xlsx", "jsonl", "label_studio"]
 """Tasks of Label Studio have the shown columns and no answers."""
 AnswersFormat = Literal["json", AnswersFile]
+QuestionsFormat = Literal["json", "label_studio"]
 ReviewAction = Literal["submitted", "withdrawn", "returned", "signed_off", "reopened"]
 ReviewState = Literal["open", "submitted", "signed_off"]
 TableFormat = Literal["parquet", "delta", "iceberg"]

@@ -195,10 +195,11 @@ def _objects(found: AnswerList) -> Iterator[dict[str, Any]]:
 
 
 def _answers(entry: Finding | None, asked: Sequence[QuestionRequest]) -> dict[str, Any]:
-    """The answers by question in JSON; an amount as text, so that no digit is lost."""
+    """The answers by question in JSON; an amount as text, as in CSV, so that no digit is lost."""
     values = {each.name: entry and compared_value(entry, each) for each in asked}
     return {
-        name: str(value) if isinstance(value, Decimal) else value for name, value in values.items()
+        name: csv_text(value) if isinstance(value, Decimal) else value
+        for name, value in values.items()
     }
 
 

@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+from application.review.questions import SampleQuestions
 from application.samples.row_files import InvalidRowFile
 from contract.requests.reviewing import QuestionRequest
 from contract.words import Reading
 from domain_errors import counted
 from lazy_dataclasses import dataclass
+from storage.errors import InvalidValue
 
 ROW_ID = "_logical_row_id"
 """The name of a row's id in the data of a task, as in other files about rows."""
@@ -86,6 +88,16 @@ def labelling_interface(questions: Sequence[QuestionRequest], columns: Sequence[
         _add_text(view, NOTE, required=False, placeholder="Note")
     ElementTree.indent(view)
     return ElementTree.tostring(view, encoding="unicode") + "\n"
+
+
+def interface_of(found: SampleQuestions) -> str:
+    """Return the labelling interface of a sample; InvalidValue without questions of its own."""
+    if found.is_audit:
+        raise InvalidValue(
+            "Label Studio needs questions of the sample's own. Choose questions first.",
+            loc=("query", "format"),
+        )
+    return labelling_interface(found.questions, found.shown)
 
 
 def _add_control(view: ElementTree.Element, question: QuestionRequest) -> None:

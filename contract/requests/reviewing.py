@@ -21,8 +21,10 @@ from contract.fields import (
     Share,
     Text,
 )
+from contract.requests.exploring import MAX_OUTPUT_NAME
 from contract.requests.findings import MAX_FINDINGS, MAX_NOTE, RowId
 from contract.requests.pages import PageRequest
+from contract.requests.submitting import CommitMessage, JobPriority
 from contract.words import (
     OUTCOMES,
     QUESTION_TYPES,
@@ -30,6 +32,7 @@ from contract.words import (
     REVIEW_TASKS,
     AnswersFormat,
     Outcome,
+    QuestionsFormat,
     QuestionType,
     Reading,
     ReviewTask,
@@ -121,6 +124,36 @@ class QuestionsRequest(Request):
         Items(Text(1), MAX_REVIEWERS),
         Help("Names of users who become reviewers of the sample."),
     ] = ()
+
+
+@dataclass(frozen=True)
+class QuestionsViewRequest(Request):
+    """The form of the questions."""
+
+    format: Annotated[
+        QuestionsFormat,
+        Choice.of(QuestionsFormat),
+        Help("`label_studio`: the XML of a labelling interface with these questions."),
+    ] = "json"
+
+
+@dataclass(frozen=True)
+class AnswersTableRequest(Request):
+    """A table with the answers of a sample, as a job."""
+
+    output_name: Annotated[
+        str | None,
+        Name(1, MAX_OUTPUT_NAME),
+        Help(
+            "Names the table by the ref `expl-<output_name>`. Default: `labels-` and the name of "
+            "the sample."
+        ),
+    ] = None
+    with_readers: Annotated[
+        bool, Flag(), Help("Add `entered_by` and `entered_at` of the answers that count.")
+    ] = False
+    commit_message: CommitMessage = None
+    priority: JobPriority = "interactive"
 
 
 @dataclass(frozen=True)

@@ -12,14 +12,17 @@ from marshmallow import fields, validate
 
 from application.access import RowSource
 from application.audit.finding_files import FindingsFile
+from application.explorations import submit_table
 from application.review.answer_files import enter_answer_file, preview_answers
 from application.review.answer_lists import write_answers
+from application.review.answer_tables import table_request
 from application.review.answers import (
     AnswersPage,
     EnteredAnswers,
     answers_page,
     enter_answers,
 )
+from application.review.label_studio import interface_of
 from application.review.questions import SampleQuestions, choose_questions, sample_questions
 from application.review.queue import (
     NextRow,
@@ -38,9 +41,11 @@ from contract.requests.pages import PageRequest
 from contract.requests.reviewing import (
     AnswersListRequest,
     AnswersRequest,
+    AnswersTableRequest,
     EndReviewerRequest,
     NextRowRequest,
     QuestionsRequest,
+    QuestionsViewRequest,
     ReviewersRequest,
 )
 from contract.words import READINGS, AnswersFile
@@ -48,8 +53,9 @@ from http_api.access import SignedInBlueprint, access, caller, service
 from http_api.routes.imports import large_uploads
 from http_api.routes.row_responses import file_answer
 from http_api.routes.sample_values import RowFileIn, row_file
-from http_api.routes.submissions import completed
+from http_api.routes.submissions import completed, submission
 from http_api.schemas.contract import Listing, body_schema, list_schema, listed
+from http_api.schemas.jobs import JobAccepted, accepted
 from lazy_dataclasses import dataclass
 from parquet_tables.exports import MEDIA_TYPES
 from service.tables.open_tables import SAMPLE, output_of
@@ -74,10 +80,21 @@ def queues(query: PageRequest) -> Listing:
     return listed(callers_queues(caller(), query.offset, query.limit), query)
 
 
-@blueprint.get("/questions", output=SampleQuestions)
-def questions(job_id: str) -> SampleQuestions:
-    """What the reviewers of a sample are asked, and which columns they see."""
-    return sample_questions(caller(), _sample(job_id))
+@blueprint.get("/questions", query=QuestionsViewRequest, output=SampleQuestions)
+def questions(job_id: str, query: QuestionsViewRequest) -> SampleQuestions | Response:
+    """What the reviewers of a sample are asked, and which columns they see.
+
+    As JSON, or as a labelling interface of Label Studio.
+    """
+    job = _sample(job_id)
+    found = sample_questions(caller(), job)
+    if query.format == "json":
+        return found
+    with tempfile.TemporaryDirectory(dir=service().directory.scratch_dir) as folder:
+        path = Path(folder) / "interface.xml"
+        path.write_text(interface_of(found), encoding="utf-8")
+        name = f"labelling-{job.output_name or job.id[:8]}.xml"
+        return file_answer(path, name, "application/xml; charset=utf-8")
 
 
 @blueprint.put("/questions", body=QuestionsRequest, output=SampleQuestions)
@@ -192,6 +209,24 @@ def preview(job_id: str, given: dict[str, Any]) -> FindingsFile:
         found = preview_answers(caller(), job, row_file(given), given["reading"])
     caller().audit_view(RowSource(job.dataset_id, output_of(job), SAMPLE, job.id), "answers")
     return found
+
+
+@blueprint.post("/answers/table", body=AnswersTableRequest, output=JobAccepted)
+def make_table(job_id: str, given: AnswersTableRequest) -> JobAccepted:
+    """Make a table of the answers as they are now, as a job.
+
+    It has a row for each row of the sample: the row key, `row_id`, the answer that counts of each
+    question, typed, `outcome`, `note`, `reading`, `readings`, and the draw's inclusion probability
+    and weight. The table is that of a query, so it is joined, drawn from and downloaded as others.
+    The same request with the same output_name and the same answers returns the same job.
+    """
+    job = completed(caller().job(job_id), "sampling")
+    dataset = caller().dataset(job.dataset_id, "write")
+    request = table_request(service(), job, given)
+    by = submission(given.priority, body={**given.given(), "job_id": job.id})
+    with access().work_limits.queries.piece(caller().user.id):
+        made = submit_table(service(), by, dataset, request)
+    return accepted(made, "Exploration job created")
 
 
 @dataclass(frozen=True)
