@@ -47,6 +47,7 @@ from presentation.html import block_html
 from service.service import Service
 from service.tables.open_tables import SAMPLE, output_of
 from storage.accounts.audit_trail import Origin
+from storage.audit.reviewing import queues_of
 from storage.jobs.jobs import JobRecord
 from storage.sqlite.clock import timestamp
 from web_ui.job_texts import (
@@ -79,6 +80,7 @@ POLICY = (
 )
 MAX_OFFSET = 2**62
 NAVIGATION = (("/datasets", "Datasets", "gd"), ("/jobs", "Jobs", "gj"))
+REVIEWS = ("/review", "Review", "gr")
 YEAR_S = 31_536_000
 DAY_S = 86_400
 
@@ -186,7 +188,7 @@ def show(template: str, http_status: int = 200, **values: object) -> Response:
             viewer=viewer,
             csrf=own_csrf_token(),
             theme=theme if theme in ("dark", "light") else None,
-            navigation=NAVIGATION,
+            navigation=_navigation(viewer),
             **values,
         ),
         http_status,
@@ -197,6 +199,14 @@ def show(template: str, http_status: int = 200, **values: object) -> Response:
     response.headers["Referrer-Policy"] = "same-origin"
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+def _navigation(viewer: Caller | None) -> tuple[tuple[str, str, str], ...]:
+    """The main pages; that of reviews for a user with a queue."""
+    if viewer is None:
+        return NAVIGATION
+    with service().database.read() as tx:
+        return (*NAVIGATION, REVIEWS) if queues_of(tx, viewer.user) else NAVIGATION
 
 
 Choice = TypeVar("Choice", bound=str)

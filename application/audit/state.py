@@ -15,7 +15,9 @@ from storage.audit.findings import (
     NewestFinding,
     Replacement,
     Review,
+    RowReadings,
     attributes_of,
+    counting_findings,
     list_replacements,
     newest_findings,
     review_of,
@@ -64,10 +66,12 @@ def audit_state(service: Service, job: JobRecord) -> AuditState:
         return state_of(tx, job)
 
 
-def state_of(tx: Transaction, job: JobRecord) -> AuditState:
-    """Read the same in a transaction."""
+def state_of(
+    tx: Transaction, job: JobRecord, readings: Mapping[str, RowReadings] | None = None
+) -> AuditState:
+    """Read the same in a transaction; the readings of the rows may have been read before."""
     return AuditState(
-        newest_findings(tx, job.id),
+        newest_findings(tx, job.id) if readings is None else counting_findings(readings),
         tuple(list_replacements(tx, job.id)),
         review_of(tx, job.id),
         attributes_of(tx, job.id),

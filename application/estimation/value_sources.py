@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from application.audit.finding_values import finding_values
+from application.audit.state import audit_state
 from application.estimation.uploaded_values import upload_notes, upload_of
 from application.identity.lookup import typed_value
 from estimation_engine import is_number, is_summable
@@ -29,6 +30,21 @@ TABLE, LATEST, FINDINGS, ANSWERS = "table", "latest", "findings", "answers"
 FROM_ENTRIES = (FINDINGS, ANSWERS)
 """Of a sample with questions of its own both are the answers, of an audit the findings."""
 """The named sources of values; any other source is the number of an upload."""
+
+
+def source_named(text: str) -> str | int:
+    """The source that a form names: findings, answers, or an upload's number; else the table."""
+    if text in FROM_ENTRIES:
+        return text
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 7 else TABLE
+
+
+def entries_source(service: Service, job: JobRecord) -> str | None:
+    """The source of a sample's entries, findings or answers; None without an entry."""
+    state = audit_state(service, job)
+    if not state.findings:
+        return None
+    return ANSWERS if state.questions.questions else FINDINGS
 
 
 @dataclass(frozen=True)

@@ -123,6 +123,8 @@ class OwnEntry:
 
     id: int
     row_id: str
+    name: Annotated[str | None, Help("By the table's row key, if its columns are shown.")]
+    data: Annotated[Mapping[str, Any], Help("The shown columns by their names.")]
     reading: Reading
     answers: Mapping[str, Any]
     outcome: Outcome | None
@@ -270,7 +272,7 @@ def next_row(by: Caller, job: JobRecord, task: ReviewTask = "read") -> NextRow:
 def _queue_row(by: Caller, job: JobRecord, queue: CallersQueue, reserved: Reservation) -> QueueRow:
     row_id = reserved.row_id
     with rows_called(by, job, queue.rights, queue.readings.places), by.reading():
-        data, name = _shown_row(by.service, job, queue, row_id)
+        data, name = _shown_rows(by.service, job, queue, [row_id])[row_id]
     by.audit_view(RowSource(job.dataset_id, output_of(job), SAMPLE, job.id), "review queue")
     row = queue.readings.of(row_id)
     is_decision = reserved.reading == "decision"
@@ -295,21 +297,26 @@ def _given(entry: Finding) -> GivenReading:
     )
 
 
-def _shown_row(
-    service: Service, job: JobRecord, queue: CallersQueue, row_id: str
-) -> tuple[dict[str, Any], str | None]:
-    """The shown values of a row, and its name if the columns of its key are shown."""
+def _shown_rows(
+    service: Service, job: JobRecord, queue: CallersQueue, row_ids: Sequence[str]
+) -> dict[str, tuple[dict[str, Any], str | None]]:
+    """The shown values of rows, and their names if the columns of the key are shown, by row id."""
     source = open_source(service, job)
     seen = seen_columns(service, job, queue.readings.state.questions)
     columns = list(seen.values())
-    ordinals = np.array([ordinal_of(source, row_id)], dtype=np.int64)
+    by_ordinal = {ordinal_of(source, row_id): row_id for row_id in row_ids}
+    ordinals = np.array(sorted(by_ordinal), dtype=np.int64)
     with service.parquet.cursor(source.files) as cursor:
         statement = rows_statement(source.files, columns, ordinals)
-        (values,) = read_rows(cursor, statement, columns)
-    names = names_of_job(service, job, [row_id])
-    is_named = names.has(row_id) and {column.name for column in columns}.issuperset(names.columns)
-    data = {name: values[column.name] for name, column in seen.items()}
-    return data, names.of(row_id) if is_named else None
+        rows = read_rows(cursor, statement, columns)
+    names = names_of_job(service, job, row_ids)
+    shows_key = {column.name for column in columns}.issuperset(names.columns)
+    found = {}
+    for ordinal, values in zip(ordinals.tolist(), rows, strict=True):
+        row_id = by_ordinal[ordinal]
+        data = {name: values[column.name] for name, column in seen.items()}
+        found[row_id] = data, names.of(row_id) if shows_key and names.has(row_id) else None
+    return found
 
 
 def queue_state(by: Caller, job: JobRecord) -> QueueState:
@@ -347,23 +354,32 @@ def end_reservation(by: Caller, job: JobRecord) -> Released:
 
 
 def own_entries(by: Caller, job: JobRecord, offset: int, limit: int) -> tuple[list[OwnEntry], int]:
-    """Return a page of the caller's newest entries about rows, newest first."""
+    """Return a page of the caller's newest entries about rows, newest first, with the rows."""
     drawn_row_ids(by.service, job)
     with by.service.database.read() as tx:
         queue = CallersQueue(tx, by, job)
         entries, total = list_own_entries(tx, job.id, by.user.id, offset, limit)
-    found = [
-        OwnEntry(
-            each.id,
-            queue.shown_id(each.row_id),
-            each.reading,
-            each.answers,
-            each.outcome,
-            each.audit_value,
-            each.deviations,
-            each.note,
-            each.at,
-        )
-        for each in entries
-    ]
+    row_ids = [each.row_id for each in entries]
+    with rows_called(by, job, queue.rights, queue.readings.places), by.reading():
+        rows = _shown_rows(by.service, job, queue, row_ids) if row_ids else {}
+    by.audit_view(RowSource(job.dataset_id, output_of(job), SAMPLE, job.id), "review queue")
+    found = [_own_entry(queue, each, *rows[each.row_id]) for each in entries]
     return found, total
+
+
+def _own_entry(
+    queue: CallersQueue, entry: Finding, data: Mapping[str, Any], name: str | None
+) -> OwnEntry:
+    return OwnEntry(
+        entry.id,
+        queue.shown_id(entry.row_id),
+        name,
+        data,
+        entry.reading,
+        entry.answers,
+        entry.outcome,
+        entry.audit_value,
+        entry.deviations,
+        entry.note,
+        entry.at,
+    )

@@ -69,19 +69,23 @@ class Readings:
 
 def readings_in(tx: Transaction, service: Service, job: JobRecord) -> Readings:
     """Read the rows of a sample that are to be answered, and their readings."""
-    state = state_of(tx, job)
+    by_row = newest_readings(tx, job.id)
+    state = state_of(tx, job, by_row)
     drawn = list(drawn_row_ids(service, job))
     is_audit = not state.questions.questions
     if is_audit:
         drawn = list(rows_to_examine(job, drawn, state))
-    queue, due = _queue_of(job, drawn, state.questions.second_readings)
+    share = state.questions.second_readings
+    queue, due = service.results.queues.get(
+        (job.id, share, len(drawn)), lambda: _queue_of(job, drawn, share)
+    )
     return Readings(
         [state.examined_id(row_id) for row_id in drawn],
         [state.examined_id(row_id) for row_id in queue],
         frozenset(state.examined_id(row_id) for row_id in due),
         asked_questions(state.questions, state.attributes),
         is_audit,
-        newest_readings(tx, job.id),
+        by_row,
         state,
     )
 

@@ -362,7 +362,12 @@ def readings_of_row(tx: Transaction, job_id: str, row_id: str) -> RowReadings:
 
 def newest_findings(tx: Transaction, job_id: str) -> dict[str, NewestFinding]:
     """Return the entry that counts about each row, by row id, oldest first."""
-    counting = (each.counting for each in newest_readings(tx, job_id).values())
+    return counting_findings(newest_readings(tx, job_id))
+
+
+def counting_findings(readings: Mapping[str, RowReadings]) -> dict[str, NewestFinding]:
+    """Return the entry that counts of each row's readings, by row id, oldest first."""
+    counting = (each.counting for each in readings.values())
     entries = sorted((each for each in counting if each is not None), key=lambda each: each.id)
     return {entry.row_id: entry for entry in entries}
 

@@ -17,6 +17,7 @@ from web_ui.pages import (  # noqa: F401 - each registers its pages
     plans,
     provider_sign_in,
     request_code,
+    review,
 )
 from web_ui.pages.problem import problem_page
 from web_ui.shell import register

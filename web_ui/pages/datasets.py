@@ -27,6 +27,7 @@ from storage.jobs.lists import JobFilters, list_jobs
 from storage.versions.manifests import PRIMARY
 from storage.versions.refs import MAIN, is_movable, list_refs
 from storage.versions.row_keys import row_key_of
+from web_ui.pages.review import waiting_queues
 from web_ui.shell import ListQuery, blueprint, caller, service, show, signed_in, submission, to
 
 SHOWN = 8
@@ -34,8 +35,11 @@ SHOWN = 8
 
 @blueprint.get("/")
 @signed_in
-def home() -> Response:
-    """Show the latest samples, the user's open and failed jobs, and the changed datasets."""
+def home() -> AnyResponse:
+    """Show the latest samples, the user's open and failed jobs, and the changed datasets.
+
+    A user who is a reviewer alone goes to the reviews.
+    """
     me = caller().user
     samples = JobFilters(run_type="sampling", statuses=("completed",))
     unfinished = JobFilters(user_id=me.id, statuses=("pending", "running", "failed"))
@@ -47,8 +51,12 @@ def home() -> Response:
             tx, me, DatasetFilters(None, None, None), sort="-updated_at", offset=0, limit=SHOWN
         )
         needs_password = password_hash_of(tx, me.soeid) is None and identity_of(tx, me.id) is None
+    waiting = waiting_queues()
+    if me.role_name == "viewer" and not dataset_count and waiting:
+        return to("/review")
     return show(
         "home.html",
+        waiting=waiting,
         samples=found,
         outcomes=outcomes,
         sample_count=sample_count,

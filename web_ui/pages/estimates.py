@@ -12,7 +12,6 @@ from typing import Any
 from flask import Response, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from application.audit.finding_values import has_findings
 from application.audit.items import drawn_book_column
 from application.estimation.backtest import KnownFigure, backtest_of
 from application.estimation.contrasts import ContrastEstimate
@@ -46,11 +45,11 @@ from application.estimation.known_totals import census_of
 from application.estimation.more_rows import PrecisionGoal, more_rows
 from application.estimation.uploaded_values import uploads_of
 from application.estimation.value_sources import (
-    FINDINGS,
-    TABLE,
     EstimatedColumn,
     ValueSource,
+    entries_source,
     estimated_columns,
+    source_named,
     value_source,
 )
 from contract.answers import answer_fields
@@ -142,7 +141,7 @@ def _figures(found: JobRecord) -> Values:
         "confidences": USUAL_CONFIDENCES,
         "lonely_choices": LONELY,
         "uploads": uploads_of(service(), found),
-        "has_findings": has_findings(service(), found),
+        "entries": entries_source(service(), found),
         "table_columns": estimated_columns(service(), found),
         "drawn_book": drawn_book_column(found),
         "further_fields": shown_fields(EstimatesRequest, request.args, BY_ITSELF),
@@ -462,7 +461,7 @@ def figure_choices() -> Values:
         **confidence_choice(given, DEFAULT_CONFIDENCE),
         "true_values": "true_values" in given,
         **weighting_choices(given),
-        "values": _values_of(given.get("values", "")),
+        "values": source_named(given.get("values", "")),
         "book": given.get("book") or None,
         "lonely": given["lonely"] if given.get("lonely") in LONELY else "fail",
         "all_intervals": given.get("minimum_degrees") == "0",
@@ -475,13 +474,6 @@ def figure_choices() -> Values:
 def chosen_source(found: JobRecord, chosen: Values) -> ValueSource | None:
     """Where the chosen values of a sample come from."""
     return value_source(service(), found, chosen["values"], chosen["book"])
-
-
-def _values_of(text: str) -> str | int:
-    """The number of an upload, or the findings; the table for anything else."""
-    if text == FINDINGS:
-        return text
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 7 else TABLE
 
 
 def _share(text: str) -> float:

@@ -69,6 +69,7 @@ from web_ui.pages.estimates import estimates_tab
 from web_ui.pages.evaluation import evaluation_tab
 from web_ui.pages.findings import findings_tab
 from web_ui.pages.jobs import own_job
+from web_ui.pages.labels import labels_tab, review_tabs
 from web_ui.pages.request_code import code_of
 from web_ui.pages.sample_rows import rows_tab
 from web_ui.profile_pictures import group_bars, part_bars, small_picture
@@ -93,6 +94,10 @@ ROWS_LOOKED_UP = 10
 FIRST_ROWS, MAX_FIRST_COLUMNS = 8, 30
 
 Values = dict[str, Any]
+REVIEW_TABS: dict[str, tuple[str, Callable[[JobRecord], Values]]] = {
+    "findings": ("Findings", findings_tab),
+    "labels": ("Labels", labels_tab),
+}
 
 
 @blueprint.get("/jobs/<job_id>")
@@ -183,7 +188,9 @@ def _tabs(found: JobRecord) -> dict[str, tuple[str, Callable[[JobRecord], Values
             tabs["estimates"] = ("Estimates", estimates_tab)
             tabs["model"] = ("Model", classification_tab)
             tabs["change"] = ("Change", change_tab)
-            tabs["findings"] = ("Findings", findings_tab)
+            with service().database.read() as tx:
+                shown = review_tabs(tx, found)
+            tabs |= {name: tab for name, tab in REVIEW_TABS.items() if name in shown}
             tabs["evaluation"] = ("Evaluation", evaluation_tab)
             tabs["reserves"] = ("Replacements", _reserves)
             tabs["certificate"] = ("Certificate", _certificate)

@@ -13,16 +13,15 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as AnyResponse
 
 from application.access import RowSource
-from application.audit.finding_values import has_findings
 from application.estimation.calibrating import MAX_COLUMNS, CalibrationFacts
 from application.estimation.estimates_sheet import figure, group_names
 from application.estimation.known_totals import census_of
 from application.estimation.nonresponse import NonresponseFacts
 from application.estimation.uploaded_values import uploads_of
 from application.estimation.value_sources import (
-    FINDINGS,
-    TABLE,
+    entries_source,
     estimated_columns,
+    source_named,
     value_source,
 )
 from application.estimation.weights import (
@@ -174,7 +173,7 @@ def weights_view(found: JobRecord) -> Values:
     values: Values = {
         "chosen": chosen,
         "uploads": uploads_of(service(), found),
-        "has_findings": has_findings(service(), found),
+        "entries": entries_source(service(), found),
         "further_fields": shown_fields(WeightsRequest, given, ("format",)),
         **weighting_form(given),
     }
@@ -202,11 +201,9 @@ def weights_view(found: JobRecord) -> Values:
 
 
 def _choices(given: MultiDict[str, str]) -> Values:
-    text = given.get("values", "")
-    number = int(text) if text.isascii() and text.isdecimal() and len(text) < 7 else TABLE
     return {
         **weighting_choices(given),
-        "values": FINDINGS if text == FINDINGS else number,
+        "values": source_named(given.get("values", "")),
         "columns": given.get("columns", "").strip(),
     }
 

@@ -1,4 +1,4 @@
-// Fields that parts of a new sample share: columns and numbers.
+// Fields that forms share: columns, numbers and amounts.
 
 import { h } from "./dom.js";
 import { amount, number } from "./format.js";
@@ -32,6 +32,17 @@ export function readNumber(text) {
   if (CONTINENTAL.test(typed)) return { plain: typed.replaceAll(".", "").replace(",", ".") };
   if (/^[+-]?[\d.,]+$/.test(typed)) return { problem: `${typed} isn’t a number. Write thousands as 1000 or 1,000, decimals as 0.5.` };
   return {};
+}
+
+/** A typed amount in plain digits, or what is wrong with it: also (12.50), 12,50 € and 12.50-. */
+export function readAmount(typed) {
+  const bare = typed.replace(/[\s€$£¥]|^[A-Z]{3}|[A-Z]{3}$/g, "");
+  const [, inner] = /^\((.*)\)$/.exec(bare) ?? /^(.*)-$/.exec(bare) ?? [];
+  const digits = (inner ?? bare).replace(/^([+-]?\d+),(\d{1,2})$/, "$1.$2");
+  const { plain, problem } = readNumber(digits);
+  if (problem) return { problem };
+  if (plain === undefined || (inner !== undefined && plain.startsWith("-"))) return { problem: `${typed} isn’t an amount, such as 1234.50.` };
+  return { plain: inner === undefined ? plain : `-${plain}` };
 }
 
 /** "2.5%" or "2,5 %" → 2.5; undefined for another text. A comma before three digits may be of thousands. */

@@ -1,7 +1,7 @@
 // Entry of findings: one line for each row. Enter saves the line and goes to the next one.
 
 import { callApi } from "./api.js";
-import { readNumber } from "./draw_fields.js";
+import { readAmount } from "./draw_fields.js";
 import { all, fill, h, one } from "./dom.js";
 import { amount, number } from "./format.js";
 import { announce, reportProblem } from "./notices.js";
@@ -20,17 +20,6 @@ let newest = 0;
 const field = (line, name) => one(`[name="${name}"]`, line);
 const deviations = (line) => all('[name="deviation"]:checked', line).map((box) => box.value);
 const textOf = (line) => [...FIELDS.map((name) => field(line, name).value.trim()), ...deviations(line)].join("\n");
-
-/** A typed amount in plain digits, or what is wrong with it: also (12.50), 12,50 € and 12.50-. */
-function readAmount(typed) {
-  const bare = typed.replace(/[\s€$£¥]|^[A-Z]{3}|[A-Z]{3}$/g, "");
-  const [, inner] = /^\((.*)\)$/.exec(bare) ?? /^(.*)-$/.exec(bare) ?? [];
-  const digits = (inner ?? bare).replace(/^([+-]?\d+),(\d{1,2})$/, "$1.$2");
-  const { plain, problem } = readNumber(digits);
-  if (problem) return { problem };
-  if (plain === undefined || (inner !== undefined && plain.startsWith("-"))) return { problem: `${typed} isn’t an amount, such as 1234.50.` };
-  return { plain: inner === undefined ? plain : `-${plain}` };
-}
 
 /** The finding of a line, or what is wrong with it. */
 function findingOf(line) {

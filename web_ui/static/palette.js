@@ -94,7 +94,8 @@ export function openPalette() {
 
 export function openHelp() {
   const keys = all("[data-key]").map((element) => [element.dataset.key, element.dataset.command ?? element.textContent.trim()]);
-  const rows = [["?", "Show keyboard shortcuts"], ["Ctrl K", "Search datasets, samples, jobs and commands"], ["/", "Go to the search field"], ...keys];
+  const answers = all("[data-answer-key]:not(input)").filter((element) => element.checkVisibility()).map((element) => [element.dataset.answerKey, element.firstChild.textContent]);
+  const rows = [["?", "Show keyboard shortcuts"], ["Ctrl K", "Search datasets, samples, jobs and commands"], ["/", "Go to the search field"], ...answers, ...keys];
   open(h("dialog", { "aria-labelledby": "help-title" },
     h("h2", { id: "help-title" }, "Keyboard shortcuts"),
     h("div", { class: "scroll tall", tabindex: "0", role: "region", "aria-label": "Shortcuts" }, h("table", {}, h("tbody", {}, rows.map(([key, text]) =>

@@ -1,0 +1,79 @@
+"""The pages of reviewers: their queues, and the rows of a sample one at a time.
+
+A page of a queue has no value of a row: its script asks the API for the next row, so that hidden
+columns are left out in one place.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+from flask import Response, request
+from werkzeug.wrappers import Response as AnyResponse
+
+from application.review.queue import QueueState, callers_queues, queue_state
+from contract.words import OUTCOMES
+from storage.accounts.datasets import get_dataset
+from storage.errors import NotFound
+from storage.jobs.jobs import get_job
+from web_ui.pages.job import is_sample
+from web_ui.pages.labels import UNANSWERED
+from web_ui.shell import ListQuery, blueprint, caller, query_text, service, show, signed_in, to
+
+WAITING_QUEUES = 8
+"""Queues of the start page."""
+
+
+@blueprint.get("/review")
+@signed_in
+def reviews() -> Response:
+    """List the queues in which the user can answer."""
+    query = ListQuery()
+    found, total = callers_queues(caller(), query.offset, query.limit)
+    return show(
+        "reviews.html",
+        queues=[{**vars(each), "dataset_name": dataset_name(each.job_id)} for each in found],
+        page=query.page(total),
+    )
+
+
+@blueprint.get("/review/<job_id>")
+@signed_in
+def review_queue(job_id: str) -> AnyResponse:
+    """Show the queue of a sample; the start of an id redirects to the full id."""
+    found = caller().queue_job(job_id)
+    if not is_sample(found):
+        return to(f"/jobs/{found.id}")
+    if found.id != job_id:
+        return to(f"/review/{found.id}?{query_text()}".rstrip("?"))
+    state = queue_state(caller(), found)
+    return show(
+        "review.html",
+        queue=state,
+        may_read=dataset_name(found.id) is not None,
+        task="decide" if request.args.get("task") == "decide" else "read",
+        settings=_settings(state),
+    )
+
+
+def _settings(state: QueueState) -> dict[str, Any]:
+    """What the script shows beside a row."""
+    return {
+        "questions": [vars(each) for each in state.questions],
+        "is_audit": state.is_audit,
+        "outcomes": list((OUTCOMES if state.is_audit else UNANSWERED).items()),
+    }
+
+
+def dataset_name(job_id: str) -> str | None:
+    """The name of the dataset of a sample; None if the user can't see it."""
+    with service().database.read() as tx, suppress(NotFound):
+        return get_dataset(tx, get_job(tx, job_id).dataset_id, caller().user).name
+    return None
+
+
+def waiting_queues() -> list[QueueState]:
+    """The first queues in which rows wait for the user."""
+    found, _ = callers_queues(caller(), 0, WAITING_QUEUES)
+    return [each for each in found if each.open or each.to_decide]
