@@ -407,6 +407,8 @@ TABLE = (
     Row(f"POST {SJ}/review-queue/release", ANSWER, of_reviewed("review-queue/release", {})),
     Row(f"GET {SJ}/review-queue/mine", SEE_QUEUE, of_reviewed("review-queue/mine")),
     Row(f"GET {SJ}/answers", SEE, of_reviewed("answers")),
+    Row(f"GET {SJ}/agreement", SEE, of_reviewed("agreement")),
+    Row(f"GET {SJ}/agreement/differences", SEE, of_reviewed("agreement/differences")),
     Row(f"POST {SJ}/answers", ANSWER, new_answer),
     Row(
         f"GET {SJ}/reviewers",
