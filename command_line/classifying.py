@@ -37,34 +37,39 @@ def _print(found: dict[str, Any]) -> None:
     rows, cells = [], []
     for each in found["groups"]:
         group = ["missing" if part is None else str(part) for part in each["group"].values()]
-        parts = [("all", each["figures"])] if labelled else [("", each["figures"])]
-        parts += [(one["label"], one["figures"]) for one in each["classes"]]
-        for label, figures in parts:
-            rows += [
-                [*group, *([label] if labelled else []), *_cells(figure)] for figure in figures
-            ]
+        whole = [*group, *(["all"] if labelled else [])]
+        rows += [[*whole, *_cells(figure, is_mean=bool(labelled))] for figure in each["figures"]]
         if each["missed_amount"] is not None:
             limits = (figure_text(each["missed_amount"][name]) for name in LIMITS)
-            rows.append([*group, *(["all"] if labelled else []), "Missed amount", *limits, "t"])
+            rows.append([*whole, "Missed amount", *limits, "t"])
+        for one in each["classes"]:
+            rows += [[*group, one["label"], *_cells(figure)] for figure in one["figures"]]
         cells += [
             [
                 *group,
-                *(_word(cell[side]) for side in ("truth", "flagged")),
-                *(figure_text(cell[name]) for name in LIMITS),
+                _word(cell["truth"], "bad", "not bad"),
+                _word(cell["flagged"], "flagged", "not flagged"),
+                *(_count(cell[name]) for name in LIMITS),
                 cell["n"],
             ]
             for cell in each["confusion"]
         ]
     print_table([*groups, *labelled, "figure", "estimate", "from", "to", "interval"], rows)
-    print_table([*groups, "bad", "flagged", "rows", "from", "to", "sampled"], cells)
+    print_table([*groups, "truth", "flag", "rows", "from", "to", "sampled"], cells)
     print_line(f"{100 * found['confidence']:g} % confidence intervals.")
     print_lines(found["notes"])
 
 
-def _cells(figure: dict[str, Any]) -> list[str]:
-    limits = (figure_text(figure[name]) for name in LIMITS)
-    return [CLASSIFICATION_FIGURES[figure["name"]], *limits, figure["interval"]]
+def _cells(figure: dict[str, Any], *, is_mean: bool = False) -> list[str]:
+    text = _count if figure["name"] == "missed_rows" else figure_text
+    mean = ", mean of classes" if is_mean and figure["name"] != "accuracy" else ""
+    limits = (text(figure[name]) for name in LIMITS)
+    return [CLASSIFICATION_FIGURES[figure["name"]] + mean, *limits, figure["interval"]]
 
 
-def _word(value: Any) -> str:
-    return ("yes" if value else "no") if isinstance(value, bool) else str(value)
+def _count(rows: float | None) -> str:
+    return figure_text(None if rows is None else float(round(rows)))
+
+
+def _word(value: Any, yes: str, no: str) -> str:
+    return (yes if value else no) if isinstance(value, bool) else str(value)

@@ -446,14 +446,16 @@ class _Sides:
         if amounts is None:
             return [None] * self.domains.count
         missed = np.where(self.rows.bad & ~self.rows.flagged, amounts.y, 0.0)
+        present = self.both & amounts.present
         if known is None:
-            values = Values("total", missed, self.both & amounts.present)
-            return [*estimate(self.design, values, self.groups, self.settings)]
-        values = Values("mean", missed, self.both & amounts.present)
-        found = estimate(self.design, values, self.sides, self.settings)[1::2]
-        return [
-            _scaled(each, float(size)) for each, size in zip(found, known.unflagged, strict=True)
-        ]
+            values = Values("total", missed, present)
+            found = estimate(self.design, values, self.groups, self.settings)
+        else:
+            values = Values("mean", missed, present)
+            means = estimate(self.design, values, self.sides, self.settings)[1::2]
+            found = [_scaled(*each) for each in zip(means, known.unflagged.tolist(), strict=True)]
+        # Where no sampled amount was missed, the standard error doesn't know of those of others.
+        return [replace(each, low=None, high=None) if each.is_constant else each for each in found]
 
     def rows_in(self, is_in: Booleans, domains: Domains) -> Ints:
         """The sampled rows of this kind, by domain."""
@@ -646,9 +648,9 @@ def _exact(values: Floats) -> _Shares:
 
 
 def _scaled(found: DomainEstimate, rows: float) -> DomainEstimate:
-    """A mean as the total of so many rows; no interval where no missed amount was found."""
+    """A mean as the total of so many rows."""
     if not rows:
-        return replace(found, value=0.0, error=0.0, low=0.0, high=0.0, interval="known")
+        return replace(found, value=0.0, error=0.0, low=0.0, high=0.0, is_constant=False)
     value, error, low, high = (
         None if each is None else each * rows
         for each in (found.value, found.error, found.low, found.high)

@@ -164,7 +164,8 @@ class IntervalChart:
     """Estimates as dots on their intervals, and true values as bars.
 
     ``ticks`` are the texts of the axis' ends, smallest and largest value; ``reference`` is a value
-    with a line through all, such as no difference.
+    with a line through all, such as no difference. ``is_wide``: its texts are larger where it is
+    shown small.
     """
 
     title: str
@@ -172,36 +173,38 @@ class IntervalChart:
     ticks: Sequence[str]
     legend: str = ""
     reference: float | None = None
+    is_wide: bool = False
 
+    WIDE_LABEL = 220
     LABEL, STEP, VALUE, AXIS, TICK = 150, 26, 90, 24, 60
 
     def svg(self) -> Markup:
         first, last = axis_of(self.lines, self.reference)
+        left = self.WIDE_LABEL if self.is_wide else self.LABEL
         right = WIDTH - self.VALUE
-        scale = (right - self.LABEL) / (last - first)
+        scale = (right - left) / (last - first)
         height = self.STEP * len(self.lines)
         axis = Markup('<line class="axis" x1="{}" x2="{}" y1="0" y2="{}"/>')
         tick = Markup('<text x="{}" y="{}" text-anchor="{}">{}</text>')
-        places: list[float] = [self.LABEL, right]
+        places: list[float] = [left, right]
         ends = [*zip(places, ("start", "end"), self.ticks, strict=True)]
         if self.reference is not None:
-            at = round(self.LABEL + (self.reference - first) * scale, 1)
+            at = round(left + (self.reference - first) * scale, 1)
             places.append(at)
-            if self.LABEL + self.TICK < at < right - self.TICK:
+            if left + self.TICK < at < right - self.TICK:
                 ends.append((at, "middle", f"{self.reference:g}"))
         parts = [axis.format(place, place, height) for place in places]
         parts += [tick.format(place, height + 14, anchor, text) for place, anchor, text in ends]
         for row, line in enumerate(self.lines):
             middle = row * self.STEP + self.STEP / 2
             value, low, high = (
-                f"{self.LABEL + (end - first) * scale:.1f}"
-                for end in (line.value, line.low, line.high)
+                f"{left + (end - first) * scale:.1f}" for end in (line.value, line.low, line.high)
             )
             truth = Markup("")
             if line.truth is not None:
                 truth = Markup(
                     '<rect class="population" x="{:.1f}" y="{}" width="3" height="16"/>'
-                ).format(self.LABEL + (line.truth - first) * scale - 1.5, middle - 8)
+                ).format(left + (line.truth - first) * scale - 1.5, middle - 8)
             parts.append(
                 Markup(
                     '<text x="0" y="{below}">{}<title>{}</title></text>{}'
@@ -216,7 +219,8 @@ class IntervalChart:
                 )
             )
         listed = ", ".join(f"{shorten(line.label)} {line.text}" for line in self.lines)
-        return picture(f"{self.title}: {listed}", height + self.AXIS, parts)
+        draw = _wide if self.is_wide else picture
+        return draw(f"{self.title}: {listed}", height + self.AXIS, parts)
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,12 @@ TYPED: tuple[type[Kind], ...] = (Choice, Count, Flag, Number, Text, Written)
 
 An element of a list of columns, or of a source of values, is made where it is named.
 """
-SOURCES = {"table": "The table", "latest": "Latest upload", "findings": "Findings"}
+SOURCES = {
+    "table": "The table",
+    "latest": "Latest upload",
+    "findings": "Findings",
+    "answers": "Answers",
+}
 """Titles of sources of values; an upload is named by its number."""
 
 

@@ -54,6 +54,13 @@ def _statistic(each: JudgedFigure) -> str:
     return "count" if each.name == "missed_rows" else "proportion"
 
 
+def _cell(value: float | None, statistic: str) -> Cell:
+    """A figure; rows are whole ones."""
+    if statistic == "count":
+        return None if value is None else round(value)
+    return figure(value, statistic)
+
+
 def classification_table(answer: ClassificationAnswer, title: str) -> Table:
     """A line for each figure of each group and class."""
     header = [
@@ -70,7 +77,7 @@ def classification_table(answer: ClassificationAnswer, title: str) -> Table:
                 *((line.label,) if answer.classes else ()),
                 line.name,
                 *(
-                    figure(end, line.statistic)
+                    _cell(end, line.statistic)
                     for end in (of.estimate, of.ci_low, of.ci_high, of.standard_error)
                 ),
                 line.interval,
@@ -95,7 +102,7 @@ def confusion_table(answer: ClassificationAnswer, title: str) -> Table:
             *group_names(group.group),
             word(cell.truth, "Bad", "Not bad"),
             word(cell.flagged, "Flagged", "Not flagged"),
-            *(figure(end, "count") for end in (cell.estimate, cell.ci_low, cell.ci_high)),
+            *(_cell(end, "count") for end in (cell.estimate, cell.ci_low, cell.ci_high)),
             cell.n,
         ]
         for group in answer.groups
@@ -168,7 +175,7 @@ def _charts(drawn: Sequence[tuple[str, Sequence[Interval | None]]]) -> list[Inte
         known = [line for line in lines if line is not None][:MAX_DRAWN]
         if known:
             ticks = [str(Percent(end)) for end in axis_of(known)]
-            found.append(IntervalChart(title, known, ticks))
+            found.append(IntervalChart(title, known, ticks, is_wide=True))
     return found
 
 

@@ -5,12 +5,17 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+from dataclasses import replace
 from typing import Any
 
 from flask import request
 from werkzeug.wrappers import Response as AnyResponse
 
-from application.estimation.classification import ClassificationAnswer, classification_of
+from application.estimation.classification import (
+    ClassificationAnswer,
+    JudgedFigure,
+    classification_of,
+)
 from application.estimation.classification_sheet import (
     MAX_DRAWN,
     classification_section,
@@ -23,7 +28,12 @@ from application.estimation.classification_sheet import (
 from application.estimation.estimates import estimates_of
 from application.estimation.estimates_sheet import judge_picture
 from application.estimation.uploaded_values import uploads_of
-from application.estimation.value_sources import TABLE, estimated_columns, value_source
+from application.estimation.value_sources import (
+    FINDINGS,
+    TABLE,
+    estimated_columns,
+    value_source,
+)
 from contract.fields import USUAL_CONFIDENCES
 from contract.requests.classification import ClassificationRequest
 from contract.requests.estimate import CalibrateRequest, EstimatesRequest, StatisticRequest
@@ -51,7 +61,10 @@ SHOWN: tuple[ClassificationFigure, ...] = ("precision", "recall", "elusion", "mi
 def classification_tab(found: JobRecord) -> Values:
     """Hold the flag of the URL against the truth; the form alone without both columns."""
     chosen = _choices()
-    fields = form_fields(ClassificationRequest, request.args, only=("values", *TYPED))
+    shown: tuple[str, ...] = ("values", *TYPED)
+    if request.args.get("values") != FINDINGS:
+        shown = tuple(name for name in shown if name != "book_column")
+    fields = form_fields(ClassificationRequest, request.args, only=shown)
     values: Values = {
         "chosen": chosen,
         "confidences": USUAL_CONFIDENCES,
@@ -105,12 +118,12 @@ def _shown(found: JobRecord, asked: ClassificationRequest, answer: Classificatio
     }
 
 
-def _texts(each: Any) -> tuple[str, str, str]:
-    statistic = "count" if each.name == "missed_rows" else "proportion"
-    value, low, high = (
-        figure_text(end, statistic, 4) for end in (each.estimate, each.ci_low, each.ci_high)
-    )
-    return value, low, high
+def _texts(each: JudgedFigure) -> tuple[str, ...]:
+    """A figure and its limits; rows are whole ones."""
+    ends = (each.estimate, each.ci_low, each.ci_high)
+    if each.name == "missed_rows":
+        return tuple("–" if end is None else f"{end:,.0f}" for end in ends)
+    return tuple(figure_text(end, "proportion") for end in ends)
 
 
 def _with_and_without_judge(
@@ -141,7 +154,8 @@ def _with_and_without_judge(
     )
     try:
         with caller().reading():
-            return judge_picture(estimates_of(service(), found, body), "Prevalence"), None
+            drawn = judge_picture(estimates_of(service(), found, body), "Prevalence")
+        return None if drawn is None else replace(drawn, is_wide=True), None
     except DomainError as error:
         return None, problem_text(error)
 
