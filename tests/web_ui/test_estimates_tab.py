@@ -255,3 +255,18 @@ def test_two_groups_are_contrasted_with_a_picture(reader: Reader, path: str) -> 
     assert (line["first_name"], line["second_name"]) == ("Oslo", "Lima")
     difference = float(line["first_estimate"]) - float(line["second_estimate"])
     assert float(line["estimate"]) == pytest.approx(difference)
+
+
+def test_people_a_judge_and_both_stand_side_by_side(reader: Reader, path: str) -> None:
+    query = {"statistic": "mean", "column": "amount", "calibrate": "judge", "known": "=row"}
+    page = reader.page(path, tab="estimates", **query)
+    assert '<option value="judge" selected>Judge</option>' in page
+    assert "Totals from outside" not in page
+    text = reader.text(path, tab="estimates", **query)
+    for words in ("People alone", "Judge alone", "Both", "Bias of the judge", "Coefficients"):
+        assert words in text
+    file = reader.get(f"{path}/estimates.csv", **query)
+    (line,) = csv.DictReader(io.StringIO(file.content.decode("utf-8-sig")))
+    assert float(line["n_eff"]) > 0
+    assert float(line["judge_=row_estimate"]) == (ROWS - 1) / 2
+    assert reader.get(f"{path}/estimates.xlsx", **query).status_code == 200
