@@ -17,14 +17,14 @@ from typing import Annotated
 import numpy as np
 
 from application.access import Caller, RowSource
-from application.estimation.estimates import sampled_values, settings_of
+from application.estimation.estimates import estimates_of, sampled_values, settings_of
 from application.estimation.figures import GroupFigure, PlainEstimate
 from application.estimation.sample_rows import SampledValues
 from application.review.readings import ReviewProgress, review_progress
 from application.schedules.registering import readable_schedule
 from contract.answers import AtConfidence
 from contract.declarations import Help, declared
-from contract.requests.estimate import EstimatesRequest, StatisticRequest
+from contract.requests.estimate import CalibrateRequest, EstimatesRequest, StatisticRequest
 from contract.requests.pooling import ScheduleFiguresRequest
 from contract.words import Pooling, StatisticName
 from domain_errors import DomainError, counted
@@ -44,6 +44,10 @@ from storage.versions.manifests import get_commit
 
 ROUNDING = 1e-9
 UNANSWERED = "No row is answered yet."
+JUDGED = (
+    "Each run's figure is that of people and {} together, with coefficients of its own labels: the "
+    "judge needn't be right, but must judge all rows alike. Where it doesn't help, it isn't used."
+)
 NO_VALUE = "No sampled row has a value."
 NO_ESTIMATE = PlainEstimate(None, None, None, None)
 
@@ -191,6 +195,8 @@ def schedule_figures(
             f"{counted(alike, 'run has', 'runs have')} a margin of 0, since the sampled rows are "
             "all alike. That doesn't show that the other rows are."
         )
+    if request.judge:
+        notes.insert(0, JUDGED.format(", ".join(request.judge)))
     notes = [*_preliminary_notes(runs), *notes, *_change_notes(len(runs), request.confidence)]
     without = len(figures) - len(runs)
     if without:
@@ -219,9 +225,13 @@ def _run_of(
     settings: EstimateSettings,
 ) -> _Run:
     sampled = sampled_values(service, job, one, has_known_values=False)
-    (found,) = estimate(
-        sampled.design.design, sampled.read.values[0], sampled.read.domains, settings
-    )
+    if one.calibrate is None:
+        (found,) = estimate(
+            sampled.design.design, sampled.read.values[0], sampled.read.domains, settings
+        )
+    else:
+        (calibrated,) = estimates_of(service, job, one).estimates
+        found = calibrated.computed
     return _Run(job, progress, sampled, found)
 
 
@@ -316,12 +326,14 @@ def _of_one_run(request: ScheduleFiguresRequest) -> EstimatesRequest:
     """The request of the estimate of one run."""
     names = [own.name for own in declared(StatisticRequest)]
     figure = StatisticRequest(**{name: getattr(request, name) for name in names})
+    judge = CalibrateRequest(method="judge", columns=request.judge) if request.judge else None
     return EstimatesRequest(
         statistics=(figure,),
         filters=request.filters,
         values=request.values,
         book_column=request.book_column,
         confidence=request.confidence,
+        calibrate=judge,
     )
 
 
@@ -376,7 +388,7 @@ def _pooled(
             "Runs leave out the rows of earlier ones, so each figure is of the rows that were "
             "left, which depend on the earlier draws; the errors of the figures don't."
         )
-    return _average(runs, settings), notes
+    return _average(request, runs, settings), notes
 
 
 def _require_disjoint(service: Service, runs: Sequence[_Run]) -> None:
@@ -422,13 +434,17 @@ def _as_strata(
     return _figure(runs, PlainEstimate.of(found), found.degrees, found.interval)
 
 
-def _average(runs: Sequence[_Run], settings: EstimateSettings) -> PooledFigure:
+def _average(
+    request: ScheduleFiguresRequest, runs: Sequence[_Run], settings: EstimateSettings
+) -> PooledFigure:
     """The mean of the figures; its variance is Σ V_r / R², with Satterthwaite's degrees.
 
     That of shares is the share where each run's weights add up to 1, so that its interval is one of
-    a share, also where no run has a row with the value.
+    a share, also where no run has a row with the value. With a judge each run has weights for its
+    own coefficients, and the interval is by t.
     """
-    if runs[0].sampled.read.values[0].statistic == "proportion":
+    is_judged = bool(request.judge)
+    if runs[0].sampled.read.values[0].statistic == "proportion" and not is_judged:
         return _as_strata(runs, settings, [1.0 / run.weight for run in runs])
     values = [run.found.value for run in runs]
     errors = [run.found.error for run in runs]

@@ -60,6 +60,7 @@ class RunFigureArguments(ConfidenceOptions, total=False):
     book_column: str
     pooling: str
     filters: str
+    judge: Columns
     runs: int
 
 
@@ -833,6 +834,8 @@ class Dataset:
             ``average`` of the runs, or runs as ``strata`` of one population.
         filters : str, optional
             Only rows that match, such as ``amount > 0``.
+        judge : str or sequence of str
+            Columns with a judge's opinion, which make each run's figure more precise.
 
         Returns
         -------
@@ -843,6 +846,8 @@ class Dataset:
         body: dict[str, Any] = dict(options)
         if isinstance(body.get("filters"), str):
             body["filters"] = {"expression": body["filters"]}
+        if "judge" in body:
+            body["judge"] = listed(body["judge"])
         path = f"/api/schedules/{schedule_id}/figures"
         return self._transport.json("POST", path, {"statistic": statistic, **body})
 

@@ -185,6 +185,10 @@ class ImportOptions(TypedDict, total=False):
     """
     encoding: str
     """For `text` and `JSON`. A text encoding that Python knows, such as `cp1252`."""
+    nested: str
+    """For `JSON`. `text` stores objects as JSON text, the default. `columns` makes a column of
+    each of their keys, such as `judge.label`; lists stay JSON text.
+    """
     types: Mapping[str, str]
     """For `text`, `Excel` and `JSON`. The types of columns, by their names in the file: `VARCHAR`
     (`text`), `BIGINT` (`integer`), `DOUBLE` (`number`), `DECIMAL(p,s)`, `DATE`, `TIME`,
@@ -211,6 +215,8 @@ class RowsOptions(TypedDict, total=False):
     """In CSV, put an apostrophe before texts that a spreadsheet would run as a formula."""
     bom: bool
     """In CSV, begin with a byte-order mark, which Excel needs to read UTF-8."""
+    nested: bool
+    """In JSON Lines, write texts that are JSON objects or lists as such, not as strings."""
     table_key: str
     """`primary` or the job's own table; `residual`; or a part of a split."""
 

@@ -254,3 +254,43 @@ def test_profiles_have_no_questions(world: World) -> None:
     job = world.server.finished(world.server.admin.post(path, json={}).json()["job_id"])
     answer = world.schedule(job["id"], questions=world.questions())
     assert "Only draws have questions." in assert_problem(answer, 409, "conflict")["detail"]
+
+
+def test_a_judge_makes_the_figures_of_runs_more_precise(world: World) -> None:
+    """Both is the estimate of the sample by itself; the average adds variances."""
+    dataset = world.server.new_dataset()
+    rows = "".join(f"{row},{row % 7 == 0},{row % 5}\n" for row in range(400))
+    world.server.import_text(dataset, f"id,flag,other\n{rows}")
+    one = {"method": "random", "parameters": {"sample_size": 100}}
+    drawn = world.server.draw(dataset, {"rounds": [one]})
+    asked = {"questions": [QUESTION], "hidden": ["flag"]}
+    made = world.schedule(drawn["id"], questions=asked).json()
+    for _ in range(2):
+        job = world.server.admin.post(f"/api/schedules/{made['id']}/run").json()["job_id"]
+        assert world.server.finished(job)["status"] == "completed"
+        flags = {row["_logical_row_id"]: row["flag"] for row in world.server.rows(job)}
+        answers = [
+            {"row_id": row_id, "answers": {"is_bad": flag if place % 10 else not flag}}
+            for place, (row_id, flag) in enumerate(flags.items())
+        ]
+        path = f"/api/sampling/jobs/{job}/answers"
+        assert world.server.admin.post(path, json={"answers": answers}).status_code == 200
+    alone, both = (world.figures(made["id"], **RATE, **more) for more in ({}, {"judge": ["flag"]}))
+    for before, after in zip(alone["runs"], both["runs"], strict=True):
+        assert after["standard_error"] < before["standard_error"]
+    errors = [run["standard_error"] for run in both["runs"]]
+    pooled = both["pooled"]
+    assert pooled["standard_error"] == pytest.approx(sum(e * e for e in errors) ** 0.5 / 2)
+    assert pooled["estimate"] == pytest.approx(sum(run["estimate"] for run in both["runs"]) / 2)
+    assert "people and flag together" in both["notes"][0]
+    calibrate = {"method": "judge", "columns": ["flag"]}
+    figure = {name: value for name, value in RATE.items() if name != "values"}
+    body = {"statistics": [figure], "values": "answers", "calibrate": calibrate}
+    path = f"/api/sampling/jobs/{both['runs'][1]['job_id']}/estimates"
+    (single,) = world.server.admin.post(path, json=body).json()["estimates"]
+    assert both["runs"][1]["estimate"] == single["estimate"]
+    refused = world.server.admin.post(
+        f"/api/schedules/{made['id']}/figures",
+        json={**RATE, "judge": ["flag"], "pooling": "strata"},
+    )
+    assert assert_problem(refused, 422, "invalid_request")["errors"][0]["loc"][-1] == "pooling"
