@@ -152,18 +152,19 @@ def findings(
 
 def _print_preview(found: dict[str, Any]) -> None:
     print_items(found["lines"], LINES)
-    _print_file(found)
+    print_file_counts(found)
     print_lines(found["notes"])
     if found["problem"]:
         print_line(f"Problem: {found['problem']}")
 
 
 def _print_entered(found: dict[str, Any]) -> None:
-    _print_file(found["file"])
+    print_file_counts(found["file"])
     _print_counts(found["counts"])
 
 
-def _print_file(found: dict[str, Any]) -> None:
+def print_file_counts(found: dict[str, Any]) -> None:
+    """Print what the lines of a file enter."""
     parts = ("new", "changed", "unchanged", "empty", "refused")
     counts = ", ".join(f"{found[part]:,} {part}" for part in parts if found[part])
     print_line(f"{found['row_count']:,} lines by {', '.join(found['key'])}: {counts}.")

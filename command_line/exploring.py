@@ -188,7 +188,7 @@ class StatementCommand(click.Command):
     "--with",
     "with_tables",
     multiple=True,
-    help="Another table to read: uploads, findings, or a ref or commit; repeatable.",
+    help="Another table to read: uploads, findings, answers, or a ref or commit; repeatable.",
 )
 @limit_option(100, MAX_ROWS_SHOWN, help="Rows to show; --output and --name write all rows.")
 @OUTPUT
@@ -219,9 +219,7 @@ def sql_command(
         query: dict[str, Any] = {"sql": sql, "limit": limit}
         query |= {name: body[name] for name in ("source_ref", "with_tables") if name in body}
         return Printed(client.post(f"{base}/query", query), _print_rows)
-    return Printed(
-        run_exploration(client, base, body, "Querying", output), _print_query_job, output
-    )
+    return Printed(run_exploration(client, base, body, "Querying", output), print_query_job, output)
 
 
 def run_exploration(
@@ -251,7 +249,8 @@ def _print_rows(found: dict[str, Any]) -> None:
         )
 
 
-def _print_query_job(job: dict[str, Any]) -> None:
+def print_query_job(job: dict[str, Any]) -> None:
+    """Print the table that a query made."""
     summary = job["output_summary"]
     ref = f", ref {summary['output_ref']}" if summary["output_ref"] else ""
     print_line(

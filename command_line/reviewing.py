@@ -9,7 +9,10 @@ from typing import Any, get_args
 import click
 from jobsvc_client.arguments import given
 
+from command_line.auditing import print_file_counts
 from command_line.connection import ApiClient
+from command_line.exploring import print_query_job
+from command_line.importing import READING_OPTIONS
 from command_line.options import (
     EXISTING_FILE,
     JOB,
@@ -23,12 +26,22 @@ from command_line.options import (
     printed,
 )
 from command_line.output import Columns, Printed, print_items, print_line, print_lines, written
+from command_line.sampled_rows import KEY, upload_rows
 from contract.column_lists import listed_names
 from contract.numbers import number_of
 from contract.words import OUTCOMES, READINGS, REVIEW_TASKS, AnswersFile
 from domain_errors import InvalidRequest
 
 FILE_FORMATS = get_args(AnswersFile)
+ENDINGS = tuple(name for name in FILE_FORMATS if name != "label_studio")
+LINES: Columns = {
+    "row": "line",
+    "key": lambda each: each["name"] or each["key"],
+    "": "action",
+    "before": lambda each: _entry_text(each["before"]) if each["before"] else "-",
+    "answers": lambda each: _entry_text(each["after"]) if each["after"] else "-",
+    "note or reason": lambda each: each["problem"] or each["after"]["note"],
+}
 YES, NO = ("yes", "true", "y", "1"), ("no", "false", "n", "0")
 ENTRY: Columns = {
     "row": "name",
@@ -95,10 +108,21 @@ def _print_questions(found: dict[str, Any]) -> None:
 @field_option("--show", "shown", "show", multiple=True, metavar="COLUMN", help="Show no others.")
 @field_option("--second-readings", type=number, metavar="SHARE", help="Such as 10%.")
 @field_option("--reviewer", "reviewers", "reviewer", multiple=True, metavar="USER", help="Invite.")
-@printed(_print_questions)
+@click.option(
+    "--label-studio",
+    type=NEW_FILE,
+    metavar="FILE",
+    help="Write the questions as a labelling interface of Label Studio.",
+)
+@printed()
 def questions(
-    client: ApiClient, job_id: str, optional: tuple[str, ...], file: Path | None, **chosen: Any
-) -> Any:
+    client: ApiClient,
+    job_id: str,
+    optional: tuple[str, ...],
+    file: Path | None,
+    label_studio: Path | None,
+    **chosen: Any,
+) -> Printed:
     """Choose or show the questions about the rows of a sample.
 
     Questions are asked by type: yes or no, choices, numbers, amounts, texts. Without a question but
@@ -108,6 +132,7 @@ def questions(
     jobsvc questions 917f045a --yes-no is_bad "Is it bad?" --hide judge --second-readings 10%
     jobsvc questions 917f045a --choice kind "Which kind?" spam,insult,other --reviewer ann
     jobsvc questions 917f045a
+    jobsvc questions 917f045a --label-studio interface.xml
     """
     path = f"/api/sampling/jobs/{job_id}/questions"
     body = body_of(chosen)
@@ -125,9 +150,14 @@ def questions(
         if name not in names:
             raise click.BadParameter(f'There is no question "{name}".', param_hint="--optional")
     asked = [{**each, "required": False} if each["name"] in optional else each for each in asked]
+    if label_studio is not None:
+        if asked or body:
+            raise click.UsageError("Choose the questions first, without --label-studio.")
+        client.save(path, label_studio, format="label_studio")
+        return written(label_studio, "Labelling interface")
     if not asked and not body:
-        return client.get(path)
-    return client.put(path, {"questions": asked, **body})
+        return Printed(client.get(path), _print_questions)
+    return Printed(client.put(path, {"questions": asked, **body}), _print_questions)
 
 
 def _print_next(found: dict[str, Any]) -> None:
@@ -208,24 +238,55 @@ def _read_answer(question: dict[str, Any], text: str) -> Any:
 
 @click.command()
 @JOB
-@click.argument("row", metavar="ROW")
+@click.argument("row", metavar="[ROW]", required=False)
 @click.argument("answers", nargs=-1, metavar="[QUESTION=ANSWER]...")
 @field_option("--outcome", type=click.Choice(list(OUTCOMES)), help="Why there is no answer.")
 @field_option("--note", help="What was seen.")
 @field_option("--reading", type=click.Choice(list(READINGS)), help="By default as reserved.")
-@printed(lambda found: _print_progress(found["progress"]))
+@click.option(
+    "--file",
+    type=EXISTING_FILE,
+    help="Enter the answers of a file with a column for each question, or of Label Studio's JSON "
+    "export.",
+)
+@KEY
+@click.option("--preview", is_flag=True, help="Show what the file would enter; enter nothing.")
+@READING_OPTIONS
+@printed()
 def answer(
-    client: ApiClient, job_id: str, row: str, answers: tuple[str, ...], **chosen: Any
-) -> Any:
-    """Answer the questions about a row of a sample.
+    client: ApiClient,
+    job_id: str,
+    row: str | None,
+    answers: tuple[str, ...],
+    file: Path | None,
+    key: tuple[str, ...],
+    preview: bool,
+    **chosen: Any,
+) -> Printed:
+    """Answer the questions about a row of a sample, or about the rows of a file.
 
-    The ROW is named as review-next does. A correction is a new answer about the same row.
+    The ROW is named as review-next does. A correction is a new answer about the same row. A file
+    enters all its answers or none; lines without an answer do nothing.
 
     \b
     jobsvc answer 917f045a primary:17 is_bad=yes --note "rude"
     jobsvc answer 917f045a primary:18 --outcome not_examinable
+    jobsvc answer 917f045a --file labels.csv --key ticket --preview
+    jobsvc answer 917f045a --file project-3.json --reading second
     """
-    path = f"/api/sampling/jobs/{job_id}"
+    if (row is None) == (file is None):
+        raise click.UsageError("Give a ROW and its answers, or --file.")
+    path, given_fields = f"/api/sampling/jobs/{job_id}", body_of(chosen)
+    if file is not None:
+        reading: dict[str, Any] = {
+            name: given_fields.pop(name) for name in ("options", "reading") if name in given_fields
+        }
+        if given_fields:
+            raise click.UsageError("--outcome and --note are of a ROW.")
+        found = upload_rows(client, f"{path}/answers", file, key, reading, preview=preview)
+        return Printed(found, _print_file_preview if preview else _print_file_entered)
+    if key or preview or "options" in given_fields:
+        raise click.UsageError("--key, --preview and options for reading need --file.")
     values: dict[str, Any] = {}
     asked = {each["name"]: each for each in client.get(f"{path}/questions")["questions"]}
     for each in answers:
@@ -233,33 +294,72 @@ def answer(
         if not sign:
             raise click.BadParameter(f'"{each}" is no question, = and answer.')
         values[name] = _read_answer(asked[name], text) if name in asked else text
-    body = {"row_id": row, "answers": values, **body_of(chosen)}
-    return client.post(f"{path}/answers", {"answers": [body]})
+    body = {"row_id": row, "answers": values, **given_fields}
+    found = client.post(f"{path}/answers", {"answers": [body]})
+    return Printed(found, lambda found: _print_progress(found["progress"]))
+
+
+def _print_file_preview(found: dict[str, Any]) -> None:
+    print_items(found["lines"], LINES)
+    print_file_counts(found)
+    print_lines(found["notes"])
+    if found["problem"]:
+        print_line(f"Problem: {found['problem']}")
+
+
+def _print_file_entered(found: dict[str, Any]) -> None:
+    print_file_counts(found["file"])
+    print_lines(found["file"]["notes"])
+    _print_progress(found["progress"])
 
 
 @click.command(name="answers")
 @JOB
 @click.option("--format", "kind", type=click.Choice(FILE_FORMATS), help="Of the file.")
-@click.option("--output", type=NEW_FILE, help="Write all readings to a file: csv, xlsx or jsonl.")
+@click.option("--output", type=NEW_FILE, help="Write the answers to a file: csv, xlsx or jsonl.")
+@click.option(
+    "--as-table",
+    metavar="NAME",
+    help="Make a table of the answers, which the ref expl-NAME names.",
+)
+@click.option("--with-readers", is_flag=True, help="Name in the table who answered.")
 @limit_option(100)
 @OFFSET
 @printed()
 def answers_command(
-    client: ApiClient, job_id: str, kind: str | None, output: Path | None, limit: int, offset: int
+    client: ApiClient,
+    job_id: str,
+    kind: str | None,
+    output: Path | None,
+    as_table: str | None,
+    with_readers: bool,
+    limit: int,
+    offset: int,
 ) -> Printed:
-    """List the answers about the rows of a sample, or write them to a file.
+    """List the answers about the rows of a sample, or write them to a file or a table.
+
+    The format label_studio has the rows as tasks of Label Studio, without hidden columns.
 
     \b
     jobsvc answers 917f045a
-    jobsvc answers 917f045a --format csv --output answers.csv
+    jobsvc answers 917f045a --output answers.csv
+    jobsvc answers 917f045a --format label_studio --output tasks.json
+    jobsvc answers 917f045a --as-table labels
     """
     path = f"/api/sampling/jobs/{job_id}/answers"
+    if as_table is not None:
+        if output is not None or kind is not None:
+            raise click.UsageError("Give --as-table, or --output.")
+        body = {"output_name": as_table, "with_readers": with_readers}
+        return Printed(client.run_job(f"{path}/table", body, "Querying"), print_query_job)
+    if with_readers:
+        raise click.UsageError("--with-readers needs --as-table.")
     if output is None:
         if kind is not None:
             raise click.UsageError("--format needs --output.")
         found = client.get(path, **given(limit=limit, offset=offset))
         return Printed(found, lambda page: print_items(page["rows"], ENTRY))
-    client.save(path, output, format=kind or format_by_ending(output, *FILE_FORMATS))
+    client.save(path, output, format=kind or format_by_ending(output, *ENDINGS))
     return written(output, "Answers")
 
 

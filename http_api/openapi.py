@@ -241,8 +241,10 @@ def _complete_operation(operation: Object) -> None:
         operation.setdefault("parameters", []).append(IDEMPOTENCY_KEY)
     for parameter in operation.get("parameters", ()):
         if parameter["in"] == "query" and parameter["name"] == "format":
+            if given.get("$ref") == f"{REFERENCE}SampleQuestionsOut":
+                content["application/xml"] = {"schema": _TEXT}
             for name in parameter["schema"]["enum"]:
-                if name != "json":
+                if name not in ("json", "label_studio"):  # whose tasks are JSON, too
                     content[_media_type(name)] = {"schema": FILE if name != "html" else _TEXT}
 
 

@@ -723,6 +723,43 @@ class Sample(RowsJob):
         return self._transport.pages(f"{self._path()}/answers", "rows")
 
     @keywords()
+    def upload_answers(
+        self, answers: Frame | str | Path, key: Columns = (), *, reading: str = "first"
+    ) -> dict[str, Any]:
+        """Enter the answers of a frame or a file, all or none; return what its lines entered.
+
+        Parameters
+        ----------
+        answers : frame, str or Path
+            With a column for each question, or Label Studio's JSON export.
+        key : str or sequence of str
+            The columns that identify a row; by default ``_logical_row_id``, or the row key.
+        reading : str
+            ``first``, ``second`` or ``decision``, of all lines.
+        """
+        is_file = isinstance(answers, str | Path)
+        content = existing_file(answers) if is_file else to_parquet(answers)
+        name = content.name if isinstance(content, Path) else "answers.parquet"
+        fields = {"reading": reading, "key": json.dumps(plain(listed(key)))}
+        found = self._transport.upload(f"{self._path()}/answers", name, content, fields)
+        entered: dict[str, Any] = found["file"]
+        return entered
+
+    @keywords()
+    def answers_table(self, name: str | None = None, *, with_readers: bool = False) -> RowsJob:
+        """Make a table of the answers; its name is by default ``labels-`` and the sample's.
+
+        It has the row key, ``row_id``, the answer that counts of each question, typed, ``outcome``,
+        ``note``, ``reading``, ``readings``, and the draw's inclusion probability and weight.
+        ``with_readers`` adds who answered, and when. The ref ``expl-<name>`` names it.
+        """
+        body = given(output_name=name, with_readers=with_readers)
+        path = f"{self._path()}/answers/table"
+        made = self._transport.json("POST", path, body, creates_job=True)
+        job = RowsJob(self._transport, {"id": made["job_id"], "status": "pending"})
+        return job.refresh().wait()
+
+    @keywords()
     def replace(self, row_id: str, reason: str) -> str:
         """Replace a row that can't be examined; return the id of the next row of the order."""
         body = {"row_id": row_id, "reason": reason}

@@ -182,3 +182,18 @@ def test_a_panel_is_drawn_wave_by_wave(client: Client, tmp_path: Path) -> None:
     assert "Wave 2" in listed._repr_html_()
     panel.remove()
     assert table.panels() == []
+
+
+def test_answers_are_uploaded_and_become_a_table(dataset: Dataset) -> None:
+    sample = dataset.sample("random", size=6, seed=5, name="labelled by the client")
+    sample.ask([{"name": "is_bad", "type": "yes_no", "text": "Is it bad?"}])
+    frame = sample.to_pandas()[["id"]].assign(is_bad=[True, False, False, True, None, False])
+    entered = sample.upload_answers(frame, key="id")
+    assert (entered["new"], entered["empty"]) == (5, 1)
+    assert sample.upload_answers(frame, key="id")["unchanged"] == 5
+    table = sample.answers_table("client labels").to_pandas()
+    assert table["is_bad"].sum() == 2
+    assert table["_design_weight"].sum() == pytest.approx(sample.source_rows)
+    with pytest.raises(JobsvcError) as refused:
+        sample.upload_answers(frame.assign(is_bad="maybe"), key="id")
+    assert refused.value.code == "invalid_row_file"

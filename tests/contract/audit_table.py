@@ -72,6 +72,14 @@ def new_answer(world: World) -> Given:
     return path, {"json": {"row_id": row, "outcome": "ok"}}
 
 
+def table_of_answers(world: World) -> Given:
+    """Make a table of the answers of a new draw with a question."""
+    path = f"/api/sampling/jobs/{world.unexamined()}"
+    question = {"name": "is_bad", "type": "yes_no", "text": "Is it bad?"}
+    world.server.admin.put(f"{path}/questions", json={"questions": [question]})
+    return f"{path}/answers/table", {"json": {}}
+
+
 def kept_apart(world: World) -> Given:
     """Accept a version that doesn't meet its data contract."""
     dataset = world.server.new_dataset()
@@ -385,6 +393,14 @@ CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
         lambda w: (f"/api/sampling/jobs/{w.unexamined()}/review-queue/next", {"json": {}}),
     ),
     "POST /api/sampling/jobs/<job_id>/answers": ("answers_entered", new_answer),
+    "POST /api/sampling/jobs/<job_id>/answers/preview": (
+        "rows_viewed",
+        lambda w: (
+            f"/api/sampling/jobs/{w.draw}/answers/preview",
+            {"files": {"file": ("t.csv", b"_logical_row_id,outcome\nprimary:1,ok\n")}},
+        ),
+    ),
+    "POST /api/sampling/jobs/<job_id>/answers/table": ("exploration_asked", table_of_answers),
     "PUT /api/sampling/jobs/<job_id>/conclusion": (
         "conclusion_entered",
         lambda w: (f"/api/sampling/jobs/{w.unexamined()}/conclusion", {"json": {"text": "fine"}}),

@@ -411,6 +411,16 @@ TABLE = (
     Row(f"GET {SJ}/agreement/differences", SEE, of_reviewed("agreement/differences")),
     Row(f"POST {SJ}/answers", ANSWER, new_answer),
     Row(
+        f"POST {SJ}/answers/preview",
+        statuses(403, nobody=404, writer=422, owner=422, admin=422),
+        at("/api/sampling/jobs/{j}/answers/preview", files=VALUES),
+    ),
+    Row(
+        f"POST {SJ}/answers/table",
+        statuses(403, nobody=404, writer=409, owner=409, admin=409),
+        at("/api/sampling/jobs/{j}/answers/table", body={}),
+    ),
+    Row(
         f"GET {SJ}/reviewers",
         statuses(403, nobody=404, writer=200, owner=200, admin=200, read_token=200),
         of_reviewed("reviewers"),
