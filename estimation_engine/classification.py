@@ -33,8 +33,6 @@ from estimation_engine.hypergeometric import risk_of
 from estimation_engine.intervals import hypergeometric_interval
 from lazy_dataclasses import dataclass
 
-BISECTIONS = 60
-"""Halvings of [0, 1] until a limit is exact in floating point."""
 AVERAGED: tuple[ClassificationFigure, ...] = ("precision", "recall", "f1")
 
 
@@ -179,7 +177,7 @@ class _Pair:
             variance += 2.0 * first * second * self.covariance
             error = np.sqrt(np.maximum(variance, 0.0))
             error = np.where(error <= ROUNDING * np.abs(value), 0.0, error)
-            low, high = self._limits(top, below, value)
+            low, high = self._limits(top, below)
         return _Shares(value, error, low, high, ["mover"] * len(value))
 
     def z_of(self, top: Coefficients, below: Coefficients, value: Floats, groups: Ints) -> Floats:
@@ -197,37 +195,33 @@ class _Pair:
         """The derivatives of the figure by both shares."""
         return (top[1] - value * below[1]) / divisor, (top[2] - value * below[2]) / divisor
 
-    def _limits(
-        self, top: Coefficients, below: Coefficients, value: Floats
-    ) -> tuple[Floats, Floats]:
+    def _limits(self, top: Coefficients, below: Coefficients) -> tuple[Floats, Floats]:
+        """Both limits; the upper one is that of the rest, below less top."""
+        rest = below[0] - top[0], below[1] - top[1], below[2] - top[2]
+        return self._lower(top, below), 1.0 - self._lower(rest, below)
+
+    def _lower(self, top: Coefficients, below: Coefficients) -> Floats:
+        """The R at which the lower limit of top - R·below is 0: the root of a·R² - 2·b·R + c."""
         scale = self.x.error * self.y.error
         correlation = np.where(scale > 0, self.covariance / np.where(scale > 0, scale, 1.0), 0.0)
         correlation = np.clip(correlation, -1.0, 1.0)
-
-        def end(ratio: Floats, side: int) -> Floats:
-            """The lower (-1) or upper (1) limit of top - ratio·below."""
-            c = [n - ratio * d for n, d in zip(top, below, strict=True)]
-            middle = c[0] + c[1] * self.x.value + c[2] * self.y.value
-            parts = [
-                factor
-                * np.where(factor * side > 0, share.high - share.value, share.value - share.low)
-                for factor, share in ((c[1], self.x), (c[2], self.y))
-            ]
-            square = parts[0] ** 2 + parts[1] ** 2 + 2.0 * correlation * parts[0] * parts[1]
-            return np.asarray(middle + side * np.sqrt(np.maximum(square, 0.0)))
-
-        is_open = np.isnan(value)
-        low, above = np.zeros(len(value)), np.where(is_open, 1.0, value)
-        under, high = np.where(is_open, 0.0, value), np.ones(len(value))
-        for _ in range(BISECTIONS):
-            middle = (low + above) / 2.0
-            is_beyond = end(middle, -1) > 0.0
-            low, above = np.where(is_beyond, middle, low), np.where(is_beyond, above, middle)
-            middle = (under + high) / 2.0
-            is_beyond = end(middle, 1) < 0.0
-            under, high = np.where(is_beyond, under, middle), np.where(is_beyond, middle, high)
+        shares = self.x, self.y
+        middle = [
+            each[0] + each[1] * self.x.value + each[2] * self.y.value for each in (top, below)
+        ]
+        distances = []
+        for n, d, share in zip(top[1:], below[1:], shares, strict=True):
+            # The sign of n - R·d is the same for each R between 0 and 1.
+            is_rising = np.asarray(n) - np.asarray(d) / 2.0 > 0
+            own = np.where(is_rising, share.value - share.low, share.high - share.value)
+            distances.append((n * own, d * own))
+        (n1, d1), (n2, d2) = distances
+        a = middle[1] ** 2 - d1**2 - d2**2 - 2.0 * correlation * d1 * d2
+        b = middle[0] * middle[1] - n1 * d1 - n2 * d2 - correlation * (n1 * d2 + n2 * d1)
+        c = middle[0] ** 2 - n1**2 - n2**2 - 2.0 * correlation * n1 * n2
+        root = c / (b + np.sqrt(np.maximum(b * b - a * c, 0.0)))
         known = self.x.low + self.x.high + self.y.low + self.y.high
-        return np.where(np.isnan(known), nan, low), np.where(np.isnan(known), nan, high)
+        return np.where(np.isnan(known), nan, np.where(c > 0.0, root, 0.0))
 
 
 Figures = dict[ClassificationFigure, _Shares]
