@@ -7,10 +7,21 @@ from typing import Any
 import numpy as np
 
 from application.estimation.code import PROGRAMS
+from application.estimation.code.r import judge_code
 from application.estimation.code.sample_file import SampleFile
 from application.estimation.design_table import replicate_facts, replicates_of
+from application.estimation.sample_rows import column_at, require_of_table
+from application.estimation.weighting import frame_condition
 from contract.requests.estimate import DesignRequest
-from estimation_engine import Design, UnsupportedDesign, is_number
+from estimation_engine import (
+    Design,
+    InvalidCalibration,
+    Statistic,
+    UnsupportedDesign,
+    is_number,
+    is_summable,
+    true_values,
+)
 from estimation_engine.reading import relation_of
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.tables import TableFiles
@@ -57,7 +68,41 @@ def design_code(service: Service, job: JobRecord, request: DesignRequest) -> str
     code = found.design.code(labels)
     if found.design.scales_weights:
         _require_weights_of_sample(service, job, found.design)
-    return program.design_code(found.design, code, sample)
+    text = program.design_code(found.design, code, sample)
+    if request.judge is not None:
+        text += _judge_code(service, source, sample, found, request.judge)
+    return text
+
+
+def _judge_code(
+    service: Service, source: OpenTable, sample: SampleFile, found: SampleDesign, name: str
+) -> str:
+    """R's calibration to the rows and the total of a judge's column."""
+    table, loc = source.files, ("judge",)
+    column = column_at(table, name, loc)
+    require_of_table(table, found, name, loc)
+    if column not in sample.columns or name in sample.partial:
+        raise InvalidCalibration(
+            'The sample has no column "{column}", or not in all steps.', column=name, loc=loc
+        )
+    if not is_summable(column) or found.design.uncovered_rows:
+        raise InvalidCalibration(
+            'The total of "{column}" can\'t be reproduced: that needs numbers, or true and false, '
+            "and a drawn row of each stratum.",
+            column=name,
+            loc=loc,
+        )
+    figures = [Statistic("total", column), Statistic("count", column), Statistic("count")]
+    with service.parquet.cursor(table) as cursor:
+        known = true_values(cursor, table, figures, [], frame_condition(found, table)) or {}
+    total, present, rows = known[()]
+    if total is None or not rows or present != rows:
+        raise InvalidCalibration(
+            'R calibrates to columns without missing or infinite values; "{column}" has some.',
+            column=name,
+            loc=loc,
+        )
+    return judge_code(name, int(rows), total)
 
 
 def _in_row_order(service: Service, job: JobRecord, column: str) -> list[Any]:

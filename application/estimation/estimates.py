@@ -397,7 +397,8 @@ def _calibration_notes(
         f"Calibrated by {request.method} to the {exact}totals of {columns} {calibration.place}."
     ]
     if calibration.judges:
-        notes = judge_notes([each.judge for each in estimates if each.judge is not None])
+        judged = [each.judge for each in estimates if each.judge is not None]
+        notes = judge_notes(judged, lacks_labels=any(each.n_missing for each in estimates))
     pairs = [
         (each.width, each.uncalibrated.width) for each in estimates if each.uncalibrated is not None
     ]

@@ -288,20 +288,28 @@ def _effective_labels(people: DomainEstimate, final: DomainEstimate, rows: float
     return 1.0 / (1.0 / rows + (1.0 / people.rows - 1.0 / rows) * share)
 
 
-def judge_notes(figures: Sequence[JudgeFigures]) -> list[str]:
-    """What the figures of both assume, and how many of them don't use the judge."""
+def judge_notes(figures: Sequence[JudgeFigures], *, lacks_labels: bool) -> list[str]:
+    """What the figures of both assume, and how many of them don't use the judge.
+
+    ``lacks_labels`` is whether sampled rows have no label.
+    """
     notes = [
         "Both: people's estimate, corrected by what the judge says of the whole table less what it "
         "says of the sample, with tuned coefficients. The judge needn't be right. It must have "
         "judged all rows alike, whether they were drawn or not, and without knowing the labels."
     ]
+    if lacks_labels:
+        notes.append(
+            "Sampled rows without a label count in the judge's figure and not in people's, so both "
+            "are less related: the more rows are labelled, the narrower both are."
+        )
     unused = sum(not each.is_used for each in figures)
     if unused:
+        whole = counted(unused, "estimate is", "estimates are")
         notes.append(
-            f"{counted(unused, 'estimate doesn’t', 'estimates don’t')} use the judge, and "
-            "is that of people alone: its values aren't related to the labels, the degrees of "
-            f"freedom are few, or judge and people differ in fewer than {LEAST_CARRIERS} rows "
-            "or so, which is too few for a standard error."
+            f"{whole} that of people alone: the judge isn't related to the labels, the degrees of "
+            "freedom are few, or it differs from people in fewer than some "
+            f"{LEAST_CARRIERS} rows, which is too few for a standard error."
         )
     return notes
 

@@ -328,9 +328,18 @@ class BacktestRequest(ConfidenceRequest):
     lonely_stratum: LonelyStratum = "fail"
 
 
+def _judge_in_r(given: Mapping[str, Any]) -> None:
+    """Only R's code has a calibration to a judge's column."""
+    is_plain = given.get("format") == "r" and given.get("replicates", "none") == "none"
+    if given.get("judge") is not None and not is_plain:
+        raise RefusedField("judge", "`judge` needs the `format` r without `replicates`.")
+
+
 @dataclass(frozen=True, kw_only=True)
 class DesignRequest(Request):
     """A sample's design as facts, a table or code."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (_judge_in_r,)
 
     format: Annotated[
         DesignFormat,
@@ -346,6 +355,12 @@ class DesignRequest(Request):
     ] = "none"
     replicate_count: Annotated[ReplicateCount, Option("--count")] = 500
     replicate_seed: Annotated[ReplicateSeed, Option("--seed")] = 1
+    judge: Annotated[
+        str | None,
+        ColumnName(),
+        Option("--judge"),
+        Help("Of code of R: a judge's column, to whose total it calibrates the example, too."),
+    ] = None
 
 
 @dataclass(frozen=True, kw_only=True)

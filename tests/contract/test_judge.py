@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import shutil
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -218,3 +221,38 @@ def test_labels_of_an_upload_are_corrected(server: LiveServer, dataset: int) -> 
     assert found["n"] == 400
     assert found["n_missing"] == 100
     assert found["standard_error"] < 0.8 * found["uncalibrated"]["standard_error"]
+
+
+@pytest.mark.skipif(shutil.which("Rscript") is None, reason="R isn't installed")
+def test_code_of_r_calibrates_to_the_judge(
+    server: LiveServer, dataset: int, tmp_path: Path
+) -> None:
+    job = drawn(server, dataset, DESIGNS["stratified"])
+    path = f"/api/sampling/jobs/{job}"
+    code = server.admin.get(f"{path}/design", params={"format": "r", "judge": "is_bad"})
+    assert code.status_code == 200, code.text
+    printed = 'cat(sprintf("\\nfigures %.12f %.12f\\n", coef(both), SE(both)))\n'
+    (tmp_path / "run.R").write_text(code.text + printed, "utf-8")
+    (tmp_path / "sample.csv").write_bytes(server.admin.get(f"{path}/data?format=csv").content)
+    run = subprocess.run(
+        ["Rscript", "run.R"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stderr
+    line = next(line for line in run.stdout.splitlines() if line.startswith("figures"))
+    known = {"calibrate": {"method": "regression", "columns": ["is_bad"]}}
+    mean = {"statistic": "mean", "column": "amount"}
+    (found,) = estimates(server, job, mean, **known)["estimates"]
+    expected = [found["estimate"], found["standard_error"]]
+    assert list(map(float, line.split()[1:])) == pytest.approx(expected, rel=1e-9)
+
+
+def test_code_of_a_judge_is_refused_where_it_would_be_wrong(
+    server: LiveServer, dataset: int
+) -> None:
+    path = f"/api/sampling/jobs/{drawn(server, dataset, DESIGNS['random'])}/design"
+    for given, code, message in (
+        ({"format": "sas", "judge": "score"}, "invalid_request", "judge needs the format r"),
+        ({"format": "r", "judge": "judge"}, "invalid_calibration", "without missing"),
+        ({"format": "r", "judge": "region"}, "invalid_calibration", "true and false"),
+    ):
+        assert_problem(server.admin.get(path, params=given), 422, code, message)

@@ -82,3 +82,14 @@ total <- svytotal(y, design, na.rm = TRUE)
 print(mean); print(confint(mean, df = degrees))
 print(total); print(confint(total, df = degrees))
 """
+
+
+def judge_code(column: str, rows: int, total: float) -> str:
+    """Code that calibrates the design to a judge's column, and estimates the example again."""
+    return f"""
+# Both people and the judge: a regression on its column, whose total is known.
+judged <- calibrate(update(design, judge_opinion = as.numeric(s[[{quoted(column)}]])),
+  ~judge_opinion, c(`(Intercept)` = {rows}, judge_opinion = {total!r}))
+both <- svymean(y, judged, na.rm = TRUE)
+print(both); print(confint(both, df = degrees))
+"""
