@@ -368,6 +368,13 @@ FORMATS = {
     type=WholeNumber(),
     help="The seed of a bootstrap [1].",
 )
+@field_option(
+    "--judge",
+    "judge",
+    "judge",
+    metavar="COLUMN",
+    help="Of code of R: a judge's column, to whose total it calibrates the example, too.",
+)
 @click.option(
     "--output",
     type=NEW_FILE,
@@ -381,6 +388,7 @@ def design(client: ApiClient, job_id: str, output: Path | None, **chosen: Any) -
     jobsvc design 917f045a
     jobsvc design 917f045a --output weights.csv --replicates bootstrap --count 200
     jobsvc design 917f045a --output design.R
+    jobsvc design 917f045a --output design.R --judge judged_bad
     """
     kind = "json" if output is None else FORMATS.get(output.suffix.lower())
     if kind is None:

@@ -133,6 +133,18 @@ def test_estimates_are_drawn(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) 
     assert "jobsvc-client[plot]" in str(error.value.hint)
 
 
+def test_a_judge_is_short_for_its_calibration(dataset: Dataset) -> None:
+    sample = dataset.sample("random", size=100, seed=1)
+    (found,) = sample.estimate("mean", "amount", judge="id")
+    same = sample.estimate("mean", "amount", calibrate={"method": "judge", "columns": ["id"]})
+    assert found.judge == same[0].judge
+    assert found.judge is not None
+    assert found.judge["both"]["estimate"] == found.estimate
+    assert sample.estimate("mean", "amount")[0].judge is None
+    with pytest.raises(JobsvcError, match="can't be combined"):
+        sample.estimate("mean", "amount", judge="id", calibrate={"method": "ratio"})
+
+
 def test_a_margin_of_a_share_is_in_percentage_points(dataset: Dataset) -> None:
     sample = dataset.sample("random", size=100, seed=1)
     (share,) = sample.estimate("proportion", "region", value="north")

@@ -144,3 +144,27 @@ def test_findings_are_estimated(run: Run, sample: str) -> None:
     options = ("--values", "findings", "--book", "amount", "--share", "is_exception=true", "--json")
     (share,) = json.loads(run("estimate", sample, *options).stdout)["estimates"]
     assert share["estimate"] == 1
+
+
+def test_a_judge_shows_people_both_and_its_bias(run: Run, sample: str) -> None:
+    shown = run("estimate", sample, "--mean", "amount", "--judge", "id").stdout
+    for words in ("people alone", "both", "id alone", "bias of id"):
+        assert words in shown
+    found = json.loads(
+        run("estimate", sample, "--mean", "amount", "--judge", "id", "--json").stdout
+    )
+    assert found["calibration"]["method"] == "judge"
+    options = ("--judge", "id", "--calibrate", "ratio", "--known", "id")
+    assert (
+        "can't be combined" in run("estimate", sample, "--mean", "amount", *options, code=2).output
+    )
+
+
+def test_the_code_of_a_judge_is_r_alone(run: Run, sample: str, tmp_path: Path) -> None:
+    code = tmp_path / "design.R"
+    run("design", sample, "--judge", "id", "--output", str(code))
+    assert "judged <- calibrate(" in code.read_text("utf-8")
+    for output in (("--output", str(tmp_path / "design.py")), ()):
+        assert (
+            "needs the format r" in run("design", sample, "--judge", "id", *output, code=1).output
+        )
