@@ -98,6 +98,8 @@ CURVE_POINTS = 25
 SMALL = 30
 RARE = 5
 """Expected rows with a value, or without it, below which a share's interval isn't symmetric."""
+FEW_EXPECTED, PART_OF_FEW = 10, 0.2
+"""Expected rows with a condition in a stratum, and the part of the variance of such strata."""
 ROUNDING = 1e-9
 KINDS: tuple[GoalKind, ...] = get_args(GoalKind)
 BY_PILOT: tuple[PlannedBy, ...] = ("rows", "strata")
@@ -867,11 +869,20 @@ class _StrataPlanner(_Planner):
         """A linearised variance is that of a sample with many rows that have the condition."""
         for figure in self.figures:
             if isinstance(figure.facts, GuessedStatistic):
-                expected = figure.facts.expected(self._of_all(sizes))
+                drawn = self._of_all(sizes)
+                expected = float(figure.facts.expected(drawn).sum())
+                few = figure.facts.share_of_few(drawn, FEW_EXPECTED)
                 if expected < SMALL:
                     self._note(
                         f"By the guesses the sample has {expected:,.1f} rows with the condition; "
                         f"below {SMALL} the planned margin is too small."
+                    )
+                elif few > PART_OF_FEW:
+                    self._note(
+                        f"Strata of which the sample has fewer than {FEW_EXPECTED} rows with the "
+                        f"condition, by the guesses, make {few:.0%} of the variance. The interval "
+                        "then misses the true value more often than its confidence says: take "
+                        "other bands of low rates, or draw by uncertainty."
                     )
 
     def _of_all(self, sizes: Ints) -> Ints:

@@ -59,6 +59,14 @@ class GuessedStatistic:
         found: Floats = np.sqrt(self.rates * (1.0 - self.rates))
         return found
 
-    def expected(self, sizes: Floats | Ints) -> float:
-        """The rows with the condition that so many rows of the strata are expected to have."""
-        return float(self.rates @ sizes)
+    def expected(self, sizes: Ints) -> Floats:
+        """The rows with the condition that so many rows of each stratum are expected to have."""
+        found: Floats = self.rates * sizes
+        return found
+
+    def share_of_few(self, sizes: Ints, few: int) -> float:
+        """The part of the variance of strata that are expected to have fewer such rows."""
+        rows = self.strata_rows.astype(np.float64)
+        parts = self.group_squares[0] * rows * (rows / np.maximum(sizes, 1) - 1.0)
+        total = float(parts.sum())
+        return float(parts[self.expected(sizes) < few].sum()) / total if total > 0 else 0.0

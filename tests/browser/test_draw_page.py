@@ -132,6 +132,24 @@ def test_a_new_margin_or_none_is_drawn(analyst: Analyst, server: LiveServer) -> 
     expect(page.get_by_text(re.compile(r"^9\d of 2,000 rows drawn"))).to_be_visible(timeout=15_000)
 
 
+def test_labels_with_a_judge_are_beside_those_without(analyst: Analyst, server: LiveServer) -> None:
+    """The correlation gives a second size, which is drawn if the user says so."""
+    page, client = analyst
+    page.goto(f"{server.url}/datasets/{server.new_table(2000, client)}/draw")
+    page.get_by_label("Size").select_option("For a margin of ±")
+    judge = page.get_by_label("Judge’s correlation with the labels")
+    judge.fill("2")
+    judge.press("Enter")
+    expect(page.locator(".field-problem")).to_contain_text("from 0 to below 1")
+    judge.fill("0.8")
+    expect(page.get_by_role("img", name="Labels needed")).to_have_attribute(
+        "aria-label", "Labels needed: People alone 697, With the judge 324"
+    )
+    expect(page.get_by_text("697 of 2,000 rows will be drawn.")).to_be_visible()
+    page.get_by_role("button", name="Draw 324 rows").click()
+    expect(page.get_by_text("324 of 2,000 rows will be drawn.")).to_be_visible()
+
+
 def test_a_total_is_planned_and_bands_are_suggested(analyst: Analyst, server: LiveServer) -> None:
     """The rows for a margin of a total, with its curve; then bands with a size each."""
     page, client = analyst

@@ -88,7 +88,7 @@ export function goalForm(context, round, { id, method, loc }) {
     const set = (name, value) => { goal[name] = value; show(); find(); context.changed(); };
     const select = h("select", { "aria-label": "Figure", onchange: (event) => { set("statistic", event.target.value); document.getElementById(`${loc}.figure`)?.focus(); }, id: `${loc}.figure` },
       choices.map(([name, title]) => h("option", { value: name, selected: name === goal.statistic }, title)));
-    const judge = JUDGED.includes(method.planned_by) ? h("label", { class: "check" }, "Judge’s correlation with the labels (a guess)", h("input", { id: `${loc}.judge`, inputmode: "decimal", autocomplete: "off", placeholder: "none, or 0.8", size: 10, value: goal.judge ?? "",
+    const judge = JUDGED.includes(method.planned_by) ? h("label", { class: "check" }, "Judge’s correlation with the labels (a guess)", h("input", { id: `${loc}.judge`, "data-loc": `${loc}.judge`, inputmode: "decimal", autocomplete: "off", placeholder: "none, or 0.8", size: 10, value: goal.judge ?? "",
       oninput: (event) => {
         goal.judge = event.target.value.trim();
         refuse(event.target, goal.judge === "" || correlationOf(goal) !== undefined ? "" : "Write a correlation from 0 to below 1, such as 0.8.");
