@@ -86,6 +86,9 @@ class RecentResults:
     drawn: LruCache[str, dict[str, tuple[int, str | None]]] = field(
         default_factory=lambda: LruCache(20)
     )
+    queues: LruCache[tuple[str, int, float], tuple[Sequence[str], Sequence[str]]] = field(
+        default_factory=lambda: LruCache(20)
+    )
     designs: LruCache[str, Any] = field(
         default_factory=lambda: LruCache(20, fits=lambda found: len(found.ordinals) <= 500_000)
     )

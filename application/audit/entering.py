@@ -16,7 +16,7 @@ from application.audit.findings import (
     checked_finding,
     items_by_key,
     require_entries,
-    require_no_own_questions,
+    require_findings,
     row_replaced,
 )
 from application.audit.items import book_values, drawn_book_column
@@ -85,9 +85,8 @@ def _enter(by: Caller, job: JobRecord, new: Sequence[FindingRequest]) -> list[in
         if problem := ok_problem(finding, books, _loc(place)):
             raise problem
     with by.writing() as tx:
-        require_entries(tx, job)
+        require_findings(tx, job)
         state = state_of(tx, job)
-        require_no_own_questions(state)
         require_items(checked, drawn.keys(), state)
         require_reached(job, list(drawn), state, [finding.row_id for finding in checked])
         for place, finding in enumerate(checked):

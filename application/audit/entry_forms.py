@@ -18,7 +18,7 @@ from application.audit.entry_list import (
     attribute_field,
     entry_columns,
 )
-from application.audit.findings import checked_finding
+from application.audit.findings import checked_finding, require_findings
 from contract.requests.findings import MAX_NOTE, FindingRequest
 from contract.requests.importing import ReadOptions
 from contract.words import CAUSES, OUTCOMES, Reading, SampleAction
@@ -81,6 +81,10 @@ class EntryForm(ABC, Generic[Entry]):
         """Warnings about possible slips."""
         return ()
 
+    @abstractmethod
+    def require(self, tx: Transaction, job: JobRecord) -> None:
+        """Raise SampleDeleted, FindingsLocked or another Conflict if nothing can be entered."""
+
     def checks(
         self, tx: Transaction, by: Caller, job: JobRecord
     ) -> Callable[[Entry], DomainError | None]:
@@ -131,6 +135,9 @@ class FindingForm(EntryForm[FindingRequest]):
     @property
     def amounts(self) -> Sequence[str]:
         return ("audit_value",)
+
+    def require(self, tx: Transaction, job: JobRecord) -> None:
+        require_findings(tx, job)
 
     def entry(self, row_id: str, cells: Mapping[str, Any]) -> FindingRequest | None:
         return _finding(row_id, cells, self.attributes)

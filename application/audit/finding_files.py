@@ -19,7 +19,7 @@ import numpy as np
 from application.access import Caller
 from application.audit.entering import books_of
 from application.audit.entry_forms import EntryForm, FindingForm, plain_amounts
-from application.audit.findings import require_entries, require_no_own_questions, row_replaced
+from application.audit.findings import row_replaced
 from application.audit.stages import rows_to_examine
 from application.audit.state import ROW_ID, AuditState, audit_state, drawn_row_ids, ordinal_of
 from application.identity.named_rows import name_rows
@@ -163,7 +163,6 @@ class FindingsFile:
 def finding_form(service: Service, job: JobRecord) -> FindingForm:
     """How a file's cells are read as findings about a sample."""
     columns, state = open_source(service, job).files.columns, audit_state(service, job)
-    require_no_own_questions(state)
     books = books_of(service, job, _items_of(service, job, state))
     return FindingForm(columns, state.attributes, books)
 
@@ -174,7 +173,7 @@ def preview_file(by: Caller, job: JobRecord, given: RowFile, form: EntryForm[Any
     with by.service.database.read() as tx:
         planned = _plan(tx, by, job, read, form)
         try:
-            require_entries(tx, job)
+            form.require(tx, job)
             _require_no_refusal(planned)
             problem = None
         except DomainError as error:
@@ -197,10 +196,10 @@ def enter_file(
     by.dataset(job.dataset_id, "write")
     read = _read(by.service, job, given, form)
     with by.service.database.read() as tx:  # other writers don't wait for a file that is refused
-        require_entries(tx, job)
+        form.require(tx, job)
         _require_no_refusal(_plan(tx, by, job, read, form))
     with by.writing() as tx:
-        require_entries(tx, job)
+        form.require(tx, job)
         planned = _plan(tx, by, job, read, form)
         _require_no_refusal(planned)
         new = [

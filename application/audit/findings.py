@@ -50,6 +50,7 @@ from storage.audit.findings import (
     list_replacements,
     require_open,
 )
+from storage.audit.reviewing import questions_of
 from storage.certificates.ledger import append_entry
 from storage.errors import Conflict, InvalidValue
 from storage.jobs.jobs import JobRecord
@@ -320,11 +321,10 @@ def _replace(by: Caller, job: JobRecord, row_id: str, reason: str) -> Replacemen
     drawn = drawn_row_ids(by.service, job)
     for _ in range(MAX_ATTEMPTS):
         state = audit_state(by.service, job)
-        require_no_own_questions(state)
         candidate = _next_row(by.service, job, state, drawn, row_id)
         names = names_of_job(by.service, job, [row_id, candidate])
         with by.writing() as tx:
-            require_not_deleted(tx, job)
+            require_findings(tx, job)
             if enter_replacement(
                 tx, job.id, by.user.id, row_id, candidate, reason, by.service.clock
             ):
@@ -410,9 +410,10 @@ def is_replaceable(service: Service, job: JobRecord, state: AuditState, row_id: 
     return True
 
 
-def require_no_own_questions(state: AuditState) -> None:
-    """Raise OwnQuestions if the sample's rows get answers instead of findings."""
-    if state.questions.questions:
+def require_findings(tx: Transaction, job: JobRecord) -> None:
+    """Raise SampleDeleted, FindingsLocked or OwnQuestions if no findings can be entered."""
+    require_entries(tx, job)
+    if questions_of(tx, job.id).questions:
         raise OwnQuestions(
             "The sample has questions of its own, so its rows get answers instead of findings."
         )

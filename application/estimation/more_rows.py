@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import numpy as np
 
 from application.audit.finding_values import has_findings
+from application.audit.state import audit_state
 from application.estimation.estimates import estimates_of
 from application.estimation.figures import FigureEstimate
 from application.estimation.sizing import KINDS, MIN_DRAWN, size_for_goals
@@ -125,7 +126,7 @@ def more_rows(service: Service, job: JobRecord, request: PrecisionGoal) -> MoreR
             "Give one of `margin`, `relative_margin` and `cv`.",
             loc=(kinds[1] if kinds else "margin",),
         )
-    if has_findings(service, job):
+    if has_findings(service, job) and not audit_state(service, job).questions.questions:
         raise InvalidGoal(
             "The sample has findings, and rows that are added after the findings are known make an "
             "evaluation of a fixed size invalid. Evaluate the sample as `sequential`, which allows "

@@ -23,6 +23,7 @@ from application.audit.entry_forms import (
     text_of,
 )
 from application.audit.finding_files import FindingsFile, enter_file, finding_form, preview_file
+from application.audit.findings import require_entries
 from application.audit.state import drawn_row_ids
 from application.review.answers import entry_of, reading_of
 from application.review.label_studio import is_export, read_tasks
@@ -36,7 +37,8 @@ from lazy_dataclasses import dataclass
 from parquet_tables.names import folded, unused_name
 from service.service import Service
 from storage.audit.findings import Finding, NewEntry
-from storage.errors import InvalidValue
+from storage.audit.reviewing import questions_of
+from storage.errors import Conflict, InvalidValue
 from storage.jobs.jobs import JobRecord
 from storage.sqlite.database import Transaction
 
@@ -85,6 +87,11 @@ class AnswerForm(EntryForm[NewEntry]):
     def _fields(self, *types: str) -> list[str]:
         asked = enumerate(self.found.asked)
         return [_field(at) for at, question in asked if question.type in types]
+
+    def require(self, tx: Transaction, job: JobRecord) -> None:
+        require_entries(tx, job)
+        if questions_of(tx, job.id) != self.found.state.questions:
+            raise Conflict("The questions were changed meanwhile. Send the file again.")
 
     def entry(self, row_id: str, cells: Mapping[str, Any]) -> NewEntry | None:
         outcome, note = text_of(cells, "outcome"), text_of(cells, "note")

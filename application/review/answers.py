@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 from application.access import Caller
 from application.audit.attributes import require_details
-from application.audit.entering import books_of, ok_problem, require_items
+from application.audit.entering import Books, books_of, ok_problem, require_items
 from application.audit.finding_files import FindingsFile
 from application.audit.findings import (
     checked_finding,
@@ -20,8 +20,10 @@ from application.audit.findings import (
     items_by_key,
     require_entries,
 )
+from application.audit.items import drawn_book_column
 from application.audit.stages import require_reached
 from application.audit.state import drawn_row_ids
+from application.review.questions import seen_columns
 from application.review.queue import CallersQueue, QueueProgress
 from application.review.readings import Readings, readings_in
 from application.review.rights import rows_called
@@ -126,7 +128,7 @@ def enter_answers(by: Caller, job: JobRecord, new: Sequence[AnswerRequest]) -> E
     with rows_called(by, job, queue.rights, queue.readings.places):
         rows = _named_rows(by, job, queue, new)
         known = [row_id for row_id in rows if row_id in queue.readings.places]
-        books = books_of(by.service, job, known) if queue.readings.is_audit else None
+        books = _seen_books(by.service, job, queue.readings, known)
         with by.writing() as tx:
             queue = CallersQueue(tx, by, job)
             queue.rights.require_answering()
@@ -154,6 +156,18 @@ def enter_answers(by: Caller, job: JobRecord, new: Sequence[AnswerRequest]) -> E
                 answers=len(ids),
             )
             return EnteredAnswers(job.id, ids, CallersQueue(tx, by, job).progress())
+
+
+def _seen_books(
+    service: Service, job: JobRecord, found: Readings, row_ids: Sequence[str]
+) -> Books | None:
+    """The book values of an audit's rows; None if reviewers don't see their column.
+
+    A comparison with a hidden value would disclose it.
+    """
+    seen = seen_columns(service, job, found.state.questions).values()
+    is_seen = drawn_book_column(job) in {column.name for column in seen}
+    return books_of(service, job, row_ids) if found.is_audit and is_seen else None
 
 
 def _named_rows(

@@ -65,8 +65,9 @@ def data_names(columns: Sequence[str]) -> dict[str, str]:
 
 
 def task_of(row_id: str, data: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
-    """Return the task of a row with its shown columns."""
-    return {"data": {ROW_ID: row_id, **{names[name]: value for name, value in data.items()}}}
+    """Return the task of a row with its shown columns; a missing value is an empty text."""
+    values = {names[name]: "" if value is None else value for name, value in data.items()}
+    return {"data": {ROW_ID: row_id, **values}}
 
 
 def labelling_interface(questions: Sequence[QuestionRequest], columns: Sequence[str]) -> str:

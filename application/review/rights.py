@@ -73,8 +73,14 @@ def rows_called(
     try:
         yield
     except DomainError as error:
-        for name, value in error.parameters.items():
-            if isinstance(value, str) and value in places:
-                error.parameters[name] = places[value]
-        error.args = (error.message,)
+        _call_rows(error, f"{job.run_parameters['table_key']}:", places)
         raise
+
+
+def _call_rows(error: DomainError, prefix: str, places: Mapping[str, str]) -> None:
+    for name, value in error.parameters.items():
+        if isinstance(value, str) and (value in places or value.startswith(prefix)):
+            error.parameters[name] = places.get(value, "outside the queue")
+    error.args = (error.message,)
+    for cause in error.causes:
+        _call_rows(cause, prefix, places)

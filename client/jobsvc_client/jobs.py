@@ -681,7 +681,7 @@ class Sample(RowsJob):
         """Reserve the next ``row`` to answer, or to ``decide``; it is None with a ``reason``."""
         return self._transport.json("POST", f"{self._path()}/review-queue/next", {"task": task})
 
-    @keywords(may_have_nan=("answers",))
+    @keywords()
     def answer(
         self,
         row_id: str,
@@ -708,7 +708,7 @@ class Sample(RowsJob):
         """
         body = given(
             row_id=row_id,
-            answers=without_nan(answers or {}),
+            answers=answers or {},
             outcome=outcome,
             note=note,
             reading=reading,

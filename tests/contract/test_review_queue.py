@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
+import openpyxl
 import pytest
 
 from service.sampling_parameters import seeded_rounds
@@ -323,7 +324,9 @@ def test_answers_are_stored_exactly_and_leave_as_files(server: LiveServer, job: 
     (found,) = [each for each in map(json.loads, jsonl) if each["_readings"]]
     assert {name: found[name] for name in given} == given
     workbook = server.admin.get(url(job, "answers"), params={"format": "xlsx"})
-    assert workbook.content[:2] == b"PK"
+    cells = list(openpyxl.load_workbook(io.BytesIO(workbook.content)).active.values)
+    values = dict(zip(cells[0], next(each for each in cells[1:] if each[2]), strict=True))
+    assert {name: values[name] for name in given} == {**given, "is_bad": "false", "loss": -12.5}
 
 
 def test_a_row_can_be_unjudgeable_or_outside(server: LiveServer, job: str) -> None:
@@ -407,3 +410,59 @@ def test_a_continued_sample_takes_questions_and_answers_along(
         ["amount"],
     )
     assert server.admin.get(url(more, "review-queue")).json()["progress"]["answered"] == ROWS
+
+
+def test_a_hidden_book_value_is_not_disclosed(server: LiveServer, dataset: int) -> None:
+    rounds = [one("monetary_unit", book_column="amount", sample_size=5)]
+    job = str(server.draw(dataset, {"rounds": rounds})["id"])
+    books = {str(row["amount"]) for row in server.rows(job)}
+    asked(server, job, questions=[], hidden=["amount"])
+    ann = reviewer(server, job)
+    row = next_row(ann, job)["row"]
+    assert "amount" not in row["data"]
+    given = {"outcome": "ok", "answers": {"audit_value": "1.23"}}
+    refused = answered(ann, job, row["row_id"], **given)
+    assert refused.status_code == 422
+    assert refused.json()["errors"][0]["loc"] == ["body", "answers", 0, "answers", "audit_value"]
+    assert not any(book in refused.text for book in books)
+
+
+def test_findings_of_a_file_are_refused_beside_questions(server: LiveServer, job: str) -> None:
+    asked(server, job)
+    row = server.rows(job)[0]["_logical_row_id"]
+    file = {"file": ("list.csv", f"_logical_row_id,outcome\n{row},ok\n".encode())}
+    assert_problem(server.admin.post(url(job, "findings"), files=file), 409, "own_questions")
+    replaced = server.admin.post(url(job, "replacements"), json={"row_id": row, "reason": "x"})
+    assert_problem(replaced, 409, "own_questions")
+    assert server.admin.get(url(job, "findings")).json()["counts"]["open"] == ROWS
+
+
+def test_a_finding_can_not_be_entered_by_the_second_reader(server: LiveServer, job: str) -> None:
+    asked(server, job, questions=[], second_readings=1)
+    ann = reviewer(server, job)
+    row = server.rows(job)[0]["_logical_row_id"]
+    answered(ann, job, next_row(ann, job)["row"]["row_id"], outcome="ok")
+    second = answered(server.admin, job, row, outcome="exception", reading="second")
+    assert second.status_code == 200, second.text
+    entered = server.admin.post(url(job, "findings"), json={"row_id": row, "outcome": "ok"})
+    assert_problem(entered, 409, "own_reading")
+    items = server.admin.get(url(job, "findings")).json()["items"]
+    assert items[0]["finding"]["outcome"] == "ok"  # a second reading doesn't count
+
+
+def test_submitting_needs_all_answers_and_second_readings(server: LiveServer, job: str) -> None:
+    asked(server, job, second_readings=0.1)
+    submit = {"action": "submitted"}
+    first = server.admin.post(url(job, "review"), json=submit)
+    assert "10 rows have no answer" in first.json()["detail"]
+    answer_all(server.admin, job)
+    second = server.admin.post(url(job, "review"), json=submit)
+    assert "1 row lacks the second reading" in second.json()["detail"]
+    answer_all(reviewer(server, job), job)
+    assert server.admin.post(url(job, "review"), json=submit).status_code == 200
+    signer, user = server.new_user("analyst")
+    dataset = server.admin.get(f"/api/jobs/{job}").json()["dataset_id"]
+    body = {"user_id": user["id"], "permission": "write"}
+    server.admin.put(f"/api/datasets/{dataset}/permissions", json=body)
+    signed = signer.post(url(job, "review"), json={"action": "signed_off"})
+    assert signed.json()["state"] == "signed_off", signed.text
