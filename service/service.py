@@ -67,7 +67,7 @@ class LruCache(Generic[Key, Value]):
 @dataclass(frozen=True)
 class RecentResults:
     """Results in memory: of views their totals and pages, of jobs their reserves,
-    drawn rows, orders of queues, explanations and designs; of beacons whether a signature is right.
+    drawn rows, explanations, review queues and designs; of beacons whether a signature is right.
 
     The lock ``profiling`` serialises profiles, so that concurrent requests share a computation.
     """
@@ -91,9 +91,6 @@ class RecentResults:
     )
     designs: LruCache[str, Any] = field(
         default_factory=lambda: LruCache(20, fits=lambda found: len(found.ordinals) <= 500_000)
-    )
-    queues: LruCache[tuple[object, ...], tuple[Sequence[str], Sequence[str]]] = field(
-        default_factory=lambda: LruCache(100)
     )
     beacons: LruCache[tuple[object, ...], bool] = field(default_factory=lambda: LruCache(1000))
     profiling: threading.Lock = field(default_factory=threading.Lock)

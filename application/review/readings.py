@@ -77,7 +77,7 @@ def readings_in(tx: Transaction, service: Service, job: JobRecord) -> Readings:
         drawn = list(rows_to_examine(job, drawn, state))
     share = state.questions.second_readings
     queue, due = service.results.queues.get(
-        (job.id, share, len(drawn)), lambda: _queue_of(job, drawn, share)
+        (job.id, len(drawn), share), lambda: _queue_of(job, drawn, share)
     )
     return Readings(
         [state.examined_id(row_id) for row_id in drawn],
