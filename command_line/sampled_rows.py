@@ -488,12 +488,12 @@ def _print_corrected(estimates: Sequence[dict[str, Any]]) -> None:
     if not figures:
         return
     headings = ["corrected by second readings", *figures[0]["group"], "estimate", "from", "to"]
-    headings += ["standard error", "correction", "second readings", "differing"]
+    headings += ["standard error", "first answers", "correction", "second readings", "differing"]
     rows = []
     for each in figures:
         found = each["corrected"]
         group = ("missing" if value is None else str(value) for value in each["group"].values())
-        names = ("estimate", "ci_low", "ci_high", "standard_error", "correction")
+        names = ["estimate", "ci_low", "ci_high", "standard_error", "first_answers", "correction"]
         numbers = (figure_text(found[name]) for name in names)
         counts = (found["second_readings"], found["differing"])
         rows.append([figure_name(each), *group, *numbers, *counts])

@@ -17,7 +17,7 @@ from math import isnan, nan, sqrt
 import numpy as np
 
 from estimation_engine.arrays import Floats, Ints
-from estimation_engine.calibration import Calibration, Difference
+from estimation_engine.calibration import Calibration
 from estimation_engine.designs import Design
 from estimation_engine.designs.stages import sums_by
 from estimation_engine.estimates import (
@@ -31,6 +31,7 @@ from estimation_engine.estimates import (
     measure_linearised,
 )
 from estimation_engine.intervals import Confidence, t_interval
+from estimation_engine.judge import Adjustment
 from lazy_dataclasses import dataclass
 
 CORRECTED = ("mean", "total", "proportion")
@@ -71,9 +72,9 @@ class CorrectedEstimate:
     ----------
     readings, differing : int
         Second readings of the domain, and those whose resolved answer isn't the first one.
-    correction, correction_error : float
-        What second readings add to the figure of the first answers, and its standard error given
-        the first answers, in which differences that weren't seen count.
+    first, correction, correction_error : float
+        The figure of the first answers, what second readings add to it, and the standard error of
+        that given the first answers, in which differences that weren't seen count.
     is_cut : bool
         Whether a share was beyond 0 or 1, and is set to it.
     parts : (float, float)
@@ -87,6 +88,7 @@ class CorrectedEstimate:
     low: float | None = None
     high: float | None = None
     degrees: int = 0
+    first: float | None = None
     correction: float | None = None
     correction_error: float | None = None
     is_cut: bool = False
@@ -99,7 +101,7 @@ def correct(
     domains: Domains,
     second: SecondPhase,
     settings: EstimateSettings,
-    calibration: Calibration | Difference | None = None,
+    calibration: Adjustment | None = None,
 ) -> list[CorrectedEstimate]:
     """Correct a figure of first answers by the second readings, in each domain.
 
@@ -119,7 +121,7 @@ def correct(
         As for the estimate of the first answers.
     """
     first = estimate(design, values, domains, settings, calibration)
-    phases = _Phases.of(design, values, domains, second, calibration)
+    phases = _Phases.of(design, values, domains, second, settings, calibration)
     of_first = phases.first_variances(design, settings, calibration).tolist()
     return [
         phases.corrected(at, each, variance, settings)
@@ -166,9 +168,11 @@ class _Phases:
         values: Values,
         domains: Domains,
         second: SecondPhase,
-        calibration: Calibration | Difference | None,
+        settings: EstimateSettings,
+        calibration: Adjustment | None,
     ) -> _Phases:
-        linear, count = linearise(design, values, domains, calibration), domains.count
+        linear = linearise(design, values, domains, calibration, settings.rules)
+        count = domains.count
         weights = design.weights
         if isinstance(calibration, Calibration):
             weights = calibration.calibrated_weights
@@ -209,7 +213,7 @@ class _Phases:
         self,
         design: Design,
         settings: EstimateSettings,
-        calibration: Calibration | Difference | None,
+        calibration: Adjustment | None,
     ) -> Floats:
         """An unbiased estimate of the variance of Σ w·y over phase 1, shape (domains,).
 
@@ -283,6 +287,7 @@ class _Phases:
             self._within(low),
             self._within(high),
             degrees,
+            first.value,
             correction,
             sqrt(of_second),
             is_cut,

@@ -86,11 +86,13 @@ def with_second_readings(
     ):
         if asked.statistic not in CORRECTED or asked.value is None or asked.column not in answers:
             continue
+        if weights.response is not None:
+            x = replace(x, present=x.present & weights.response.model.responded)
         has_both = x.present[places] & y.present[places]
         left_out = max(left_out, int((x.present[places] != y.present[places]).sum()))
         rows = places[has_both]
         second = SecondPhase(rows, y.y[rows])
-        found = correct(design, x, read.domains, second, settings, weights.final)
+        found = correct(design, x, read.domains, second, settings, weights.of_figure(at))
         for group, each in enumerate(found):
             place = at * groups + group
             figures[place] = replace(figures[place], corrected=_figure(each, len(rows)))
@@ -151,6 +153,7 @@ def _figure(found: CorrectedEstimate, readings: int) -> CorrectedFigure:
     return CorrectedFigure(
         **vars(PlainEstimate.of(found)),
         df=found.degrees,
+        first_answers=found.first,
         correction=found.correction,
         correction_standard_error=found.correction_error,
         second_readings=found.readings,

@@ -218,7 +218,8 @@ def corrected_table(answer: EstimatesAnswer, title: str) -> Table:
     estimates = [each for each in answer.estimates if each.corrected is not None]
     header = [
         *("Column", *(estimates[0].group if estimates else ())),
-        *("Estimate", "Margin of error", "From", "To", "Correction", "Its standard error"),
+        *("Estimate", "Margin of error", "From", "To"),
+        *("First answers", "Correction", "Its standard error"),
         *("Second readings", "Differing", "Degrees of freedom", "Note"),
     ]
     rows = []
@@ -232,6 +233,7 @@ def corrected_table(answer: EstimatesAnswer, title: str) -> Table:
             figure(found.margin, name, MARGIN_DIGITS),
             figure(found.ci_low, name),
             figure(found.ci_high, name),
+            figure(found.first_answers, name),
             figure(found.correction, name, MARGIN_DIGITS),
             figure(found.correction_standard_error, name, MARGIN_DIGITS),
             *(found.second_readings, found.differing, found.df, found.note),

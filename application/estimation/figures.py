@@ -145,9 +145,11 @@ class CorrectedFigure(PlainEstimate):
     """A figure of answers that second readings correct; without an estimate the note says why."""
 
     df: Annotated[int, Help("Degrees of freedom of both phases.")]
+    first_answers: Annotated[
+        float | None, Help("The figure of the first answers alone, without decisions.")
+    ]
     correction: Annotated[
-        float | None,
-        Help("What the second readings add to the figure of the first answers alone."),
+        float | None, Help("What the second readings add to the figure of the first answers.")
     ]
     correction_standard_error: float | None
     second_readings: Annotated[int, Help("Rows of the group with a resolved second reading.")]

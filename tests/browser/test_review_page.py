@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import json
 from statistics import median
+from typing import Any
 
 import httpx
 from playwright.sync_api import Page, Response, expect
 
 from tests.browser.conftest import OpenPage
+from tests.browser.test_ended_sessions import (
+    expired,
+    no_longer_says_so,
+    sees_the_end,
+    sign_in_again,
+    soeid_of,
+)
+from tests.browser.watching import watch_of
 from tests.support.live_server import PASSWORD, LiveServer
 from tests.support.reviewed_texts import (
     PLANTED,
     QUESTION,
+    asked,
     drawn,
+    next_row,
     table_text,
 )
 
@@ -63,7 +74,8 @@ class Desk:
     def press(self, key: str) -> float:
         """Press a key that saves; the milliseconds until the next row is there."""
         took: float = self.page.evaluate(
-            """([key, shown]) => new Promise((resolve) => {
+            """([key, shown]) => new Promise((resolve, reject) => {
+              setTimeout(() => reject(new Error(`no row after ${key}`)), 15000);
               const queue = document.querySelector('#queue');
               const end = document.querySelector('#end');
               const begin = performance.now();
@@ -185,8 +197,254 @@ def test_two_people_label_texts_and_a_third_decides(
     expect(page.get_by_text("7 decided")).to_be_visible()
     rows = server.rows(job, limit=TEXTS)
     bad = sum("I don't know" in row["conversation"] for row in rows)
-    page.get_by_role("link", name="Estimate", exact=True).click()
+    kappa = client.get(f"/api/sampling/jobs/{job}/agreement").json()["questions"][0]["kappa"]
+    agreement = page.get_by_role("region", name="Agreement", exact=True)
+    expect(agreement).to_contain_text(f"{kappa['estimate']:.3f}")
+    page.get_by_role("link", name="Evaluate a model").click()
     actions += 1
-    expect(page.locator("main")).to_contain_text(f"{100 * bad / TEXTS:.2f} %")
     print(f"{actions} actions besides labels")
     assert actions <= MOST_ACTIONS
+    figures = page.get_by_role("region", name="Figures", exact=True).get_by_role("table").first
+    for name in ("Prevalence", "Precision", "Recall"):
+        expect(figures).to_contain_text(name)
+    page.get_by_role("link", name="Labels").click()
+    page.get_by_role("link", name="Estimate", exact=True).click()
+    expect(page.locator("main")).to_contain_text(f"{100 * bad / TEXTS:.2f} %")
+
+
+def queue_of(page: Page, server: LiveServer, job: str, query: str = "") -> Desk:
+    desk = Desk(page)
+    desk.open(server, job, query)
+    return desk
+
+
+def entries(client: httpx.Client, job: str) -> list[dict[str, Any]]:
+    """The first readings of a sample's rows that have one."""
+    rows = client.get(f"/api/sampling/jobs/{job}/answers").json()["rows"]
+    return [row["first"] for row in rows if row["first"]]
+
+
+def test_several_questions_are_answered_by_keyboard(analyst: Analyst, server: LiveServer) -> None:
+    page, client = analyst
+    job = sample_of_texts(server, client)
+    asked(client, job, questions=TYPES)
+    desk = queue_of(page, server, job)
+    page.keyboard.press("y")
+    page.keyboard.press("2")
+    expect(page.get_by_label("How many stars?")).to_be_focused()
+    page.keyboard.type("four")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("four isn’t a number.")).to_be_visible()
+    page.keyboard.press("ControlOrMeta+a")
+    page.keyboard.type("4")
+    page.keyboard.press("Enter")
+    page.keyboard.type("1.234,50 €")
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Why?")).to_be_focused()
+    page.keyboard.type("Very late.")
+    page.keyboard.press("Enter")
+    expect(page.locator("#done")).to_have_text("1")
+    (entry,) = entries(client, job)
+    assert entry["answers"] == {
+        "is_bad": True,
+        "kind": "refund",
+        "stars": 4,
+        "refund": "1234.50",
+        "why": "Very late.",
+    }
+    desk.wait_for_row()
+    page.keyboard.press("n")
+    page.keyboard.press("1")
+    page.keyboard.press("u")  # the field of the number is empty, so this is a key
+    expect(page.locator("#done")).to_have_text("2")
+    assert entries(client, job)[1]["outcome"] == "not_examinable"
+
+
+def test_an_answer_is_corrected(analyst: Analyst, server: LiveServer) -> None:
+    page, client = analyst
+    job = sample_of_texts(server, client)
+    asked(client, job)
+    desk = queue_of(page, server, job)
+    first = desk.text
+    page.keyboard.press("m")
+    page.keyboard.type("not sure")
+    page.keyboard.press("Enter")
+    desk.press("y")
+    open_row = desk.text
+    page.reload()
+    desk.wait_for_row()
+    assert desk.text == open_row
+    page.keyboard.press("Backspace")
+    expect(page.locator("#correction")).to_be_visible()
+    assert desk.text == first
+    expect(page.get_by_role("button", name="Yes")).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("#note")).to_have_value("not sure")
+    page.keyboard.press("Escape")
+    expect(page.locator("#correction")).to_be_hidden()
+    assert desk.text == open_row
+    page.keyboard.press("z")
+    expect(page.locator("#correction")).to_be_visible()
+    desk.wait_for_row()
+    desk.press("N")
+    assert desk.text == open_row
+    (entry,) = entries(client, job)
+    assert (entry["answers"], entry["note"], entry["entries"]) == ({"is_bad": False}, "not sure", 2)
+
+
+def test_a_held_key_answers_one_row(analyst: Analyst, server: LiveServer) -> None:
+    page, client = analyst
+    job = sample_of_texts(server, client)
+    asked(client, job)
+    queue_of(page, server, job)
+    page.keyboard.down("y")
+    expect(page.locator("#done")).to_have_text("1")
+    for _ in range(5):
+        page.keyboard.down("y")  # repeats
+    page.keyboard.up("y")
+    page.keyboard.press("g")
+    page.keyboard.press("n")  # a chord of the navigation
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog")).to_contain_text("Can’t be judged")
+    page.keyboard.press("Escape")
+    assert len(entries(client, job)) == 1
+
+
+def test_an_answer_that_is_not_saved_is_sent_again(analyst: Analyst, server: LiveServer) -> None:
+    page, client = analyst
+    job = sample_of_texts(server, client)
+    asked(client, job)
+    desk = queue_of(page, server, job)
+    page.route("**/answers", lambda route: route.abort())
+    with watch_of(page).expect("ERR_FAILED"):
+        page.keyboard.press("y")
+        expect(page.locator("#problem")).to_contain_text(
+            "Not saved: The server does not respond. Your answer is still here."
+        )
+    expect(page.get_by_role("button", name="Yes")).to_have_attribute("aria-pressed", "true")
+    page.unroute("**/answers")
+    desk.press("r")
+    expect(page.locator("#problem")).to_be_hidden()
+    assert [entry["answers"] for entry in entries(client, job)] == [{"is_bad": True}]
+
+
+def test_an_answer_is_kept_while_the_user_signs_in_again(
+    analyst: Analyst, server: LiveServer
+) -> None:
+    page, client = analyst
+    job = sample_of_texts(server, client)
+    asked(client, job)
+    desk = queue_of(page, server, job)
+    expired(page, server)
+    page.keyboard.press("y")
+    expect(page.locator("#problem")).to_contain_text("Not saved: You were signed out.")
+    sees_the_end(page)
+    sign_in_again(page, soeid_of(client))
+    desk.press("r")
+    no_longer_says_so(page)
+    assert [entry["answers"] for entry in entries(client, job)] == [{"is_bad": True}]
+
+
+def test_a_row_that_another_person_answered_is_left(analyst: Analyst, server: LiveServer) -> None:
+    page, client = analyst
+    job = sample_of_texts(server, client)
+    asked(client, job)
+    desk = queue_of(page, server, job)
+    taken = desk.text
+    row = next_row(client, job)  # the same user's, so the same row
+    assert row is not None
+    with server.service.database.write() as tx:
+        tx.execute("DELETE FROM reservations")
+    body = {"row_id": row["row_id"], "answers": {"is_bad": False}}
+    answer = server.admin.post(f"/api/sampling/jobs/{job}/answers", json=body)
+    assert answer.status_code == 200, answer.text
+    page.keyboard.press("y")
+    expect(page.locator("#problem")).to_contain_text("Not saved: Another person gave the first")
+    page.keyboard.press("Enter")
+    expect(page.locator("#problem")).to_be_hidden()
+    assert desk.text != taken
+    assert [entry["answers"] for entry in entries(client, job)] == [{"is_bad": False}]
+
+
+def test_findings_of_an_audit_are_entered_in_the_queue(
+    analyst: Analyst, server: LiveServer
+) -> None:
+    page, client = analyst
+    job = sample_of_texts(server, client, 4)
+    path = f"/api/sampling/jobs/{job}"
+    names = {"attributes": ["approved", "amount agrees"]}
+    assert client.put(f"{path}/attributes", json=names).status_code == 200
+    desk = queue_of(page, server, job)
+    desk.press("o")
+    page.keyboard.press("e")
+    page.keyboard.press("2")
+    page.get_by_label("Audit value").fill("12,50")
+    page.keyboard.press("Enter")
+    expect(page.locator("#done")).to_have_text("2")
+    desk.wait_for_row()
+    desk.press("n")
+    desk.press("c")
+    assert desk.is_done
+    found = entries(client, job)
+    assert [each["outcome"] for each in found] == [
+        "ok",
+        "exception",
+        "not_applicable",
+        "not_examinable",
+    ]
+    assert (found[1]["audit_value"], found[1]["deviations"]) == ("12.50", ["amount agrees"])
+
+
+def csv_of(values: list[str]) -> str:
+    """A table of texts, each in quotes."""
+    lines = ['"' + value.replace('"', '""') + '"' for value in values]
+    return "\n".join(["text,kind", *(f"{line},chat" for line in lines)]) + "\n"
+
+
+TEXTS_OF_ALL_KINDS = {
+    "<img src=x onerror=alert(1)> <b>bold</b>\n\nSecond": "<img src=x onerror=alert(1)> <b>bold",
+    json.dumps({"ticket": {"tags": ["late", "<i>x</i>"], "open": True}}): "<i>x</i>",
+    json.dumps([[[[[[[[["deep"]]]]]]]]]): "deep",
+    "[" * 3000 + "]" * 3000: "[[[[",
+    "مرحبا، أين طلبي؟\n\nشكرا": "مرحبا، أين طلبي؟",
+    "  \n ": "Only spaces",
+    "word " * 40_000: "word word",
+    "Look:\n```\nx = 1\n```\nIt fails.": "x = 1",
+}
+
+
+def test_texts_of_all_kinds_are_shown(analyst: Analyst, server: LiveServer) -> None:
+    page, client = analyst
+    rows = len(TEXTS_OF_ALL_KINDS)
+    job = drawn(server, client, csv_of(list(TEXTS_OF_ALL_KINDS)), rows)
+    asked(client, job, hidden=[])
+    desk = queue_of(page, server, job)
+    seen = []
+    for _ in range(rows):
+        expect(page.locator("#facts")).to_contain_text("chat")
+        assert page.locator("#texts :is(img, b, i)").count() == 0
+        seen.append(desk.text)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        if page.locator("#fold").is_visible():
+            height = "document.documentElement.scrollHeight"
+            folded = page.evaluate(height)
+            page.keyboard.press("f")
+            assert page.evaluate(height) > folded
+            page.keyboard.press("f")
+        desk.press("n")
+    for text in TEXTS_OF_ALL_KINDS.values():
+        assert sum(text in one for one in seen) == 1, text[:40]
+
+
+def test_empty_texts_and_nulls_are_named(analyst: Analyst, server: LiveServer) -> None:
+    page, client = analyst
+    long = "A text of many words. " * 10
+    table = f'text,n\n"",1\n,2\n"{long}",3\n'
+    job = drawn(server, client, table, 3)
+    asked(client, job, hidden=[])
+    desk = queue_of(page, server, job)
+    seen = []
+    for _ in range(3):
+        seen.append(page.locator("#reviewing").inner_text())
+        desk.press("n")
+    assert sum("NULL" in one for one in seen) == 1
+    assert sum("empty" in one.lower() for one in seen) == 1

@@ -172,6 +172,7 @@ def test_second_readings_correct_estimates(reviewed: Reviewed) -> None:
     surplus = sum(-1 if place % 2 == 0 else 1 for place in wrong)
     first = (ROWS / 2 + surplus) / ROWS
     assert share["correction"] == pytest.approx(-2 * surplus / ROWS)
+    assert share["first_answers"] == pytest.approx(first)
     assert share["estimate"] == pytest.approx(first + share["correction"])
     assert score["correction"] == pytest.approx(-2 * 4 * 2 / ROWS)
     for each, plain in zip((share, score), found["estimates"], strict=True):
@@ -197,6 +198,19 @@ def test_a_calibrated_figure_is_corrected(reviewed: Reviewed) -> None:
     (found,) = reviewed.estimates(SCORE, calibrate=calibrate)["estimates"]
     assert found["corrected"]["correction"] == pytest.approx(-2 * 4 * 2 / ROWS, rel=0.3)
     assert found["corrected"]["ci_low"] < found["corrected"]["estimate"]
+
+
+def test_both_of_people_and_judge_are_corrected(reviewed: Reviewed) -> None:
+    calibrate = {"method": "judge", "columns": ["amount"]}
+    (found,) = reviewed.estimates(SCORE, calibrate=calibrate)["estimates"]
+    both, corrected = found["judge"]["both"], found["corrected"]
+    assert corrected["correction"] == pytest.approx(-2 * 4 * 2 / ROWS)
+    assert corrected["estimate"] == pytest.approx(
+        corrected["first_answers"] + corrected["correction"]
+    )
+    # Decisions of 4 rows apart, the first answers have the figure of both.
+    assert corrected["first_answers"] == pytest.approx(both["estimate"] + 4 * 2 / ROWS, abs=0.02)
+    assert corrected["standard_error"] > both["standard_error"]
 
 
 def test_figures_that_are_not_corrected_say_why(reviewed: Reviewed) -> None:

@@ -13,10 +13,11 @@ from tests.support.live_server import LiveServer
 
 BAD_EVERY = 5
 """Every so many conversations one is bad."""
+BAD = "planted-bad"
 SCORE = "0.73130"
 """The beginning of all scores of the judge, which no other value has."""
-HIDDEN = ("judge_verdict", "judge_score")
-PLANTED = ("judge_verdict", "judge_score", "planted-good", "planted-bad", SCORE)
+HIDDEN = ("judge_flag", "judge_verdict", "judge_score")
+PLANTED = ("judge_flag", "judge_verdict", "judge_score", "planted-good", "planted-bad", SCORE)
 """What a reviewer never gets: names and values of hidden columns."""
 QUESTION = {"name": "is_bad", "type": "yes_no", "text": "Is the answer bad?"}
 
@@ -38,7 +39,7 @@ def is_bad(number: int) -> bool:
 
 def judged(number: int) -> str:
     """The judge's verdict, wrong about every eleventh conversation."""
-    return "planted-bad" if is_bad(number) != (number % 11 == 0) else "planted-good"
+    return BAD if is_bad(number) != (number % 11 == 0) else "planted-good"
 
 
 def table_text(rows: int) -> str:
@@ -48,7 +49,9 @@ def table_text(rows: int) -> str:
     writer.writerow(["conversation", "channel", *HIDDEN])
     for number in range(1, rows + 1):
         channel = "mail" if number % 2 else "chat"
-        writer.writerow([conversation(number), channel, judged(number), f"{SCORE}{number:04}"])
+        verdict = judged(number)
+        score = f"{SCORE}{number:04}"
+        writer.writerow([conversation(number), channel, verdict == BAD, verdict, score])
     return file.getvalue()
 
 

@@ -108,7 +108,7 @@ VIEWS = {
 }
 BY_ITSELF = ("confidence", "book_column", "true_values")
 """Fields of the request that the page shows in a way of its own."""
-OTHER_CELLS = ("group", "uncalibrated", "judge", "corrected")
+OTHER_CELLS = ("group", "uncalibrated", "corrected", "judge")
 """Fields of an estimate that a line of a file has in a way of its own."""
 CONTRAST_SIDE = ("name", "estimate", "standard_error", "ci_low", "ci_high", "n")
 """Columns of either figure in a file of contrasts."""
@@ -356,14 +356,14 @@ def estimates_file(job_id: str) -> AnyResponse:
     of_readers = [own.name for own in answer_fields(CorrectedFigure)]
     of_readers = of_readers if has_corrected(answer) else []
     headings = [*groups, *names, *(f"uncalibrated_{name}" for name in plain)]
-    headings += judge_cells(estimates[0].judge) if estimates else ()
     headings += [f"corrected_{name}" for name in of_readers]
+    headings += judge_cells(estimates[0].judge) if estimates else ()
     lines.writerow(map(cell_for_file, headings))
     for each in estimates:
         cells = [*each.group.values(), *(getattr(each, name) for name in names)]
         cells += [getattr(each.uncalibrated, name) for name in plain]
-        cells += judge_cells(each.judge).values()
         cells += [getattr(each.corrected, name, None) for name in of_readers]
+        cells += judge_cells(each.judge).values()
         lines.writerow(map(cell_for_file, cells))
     content = codecs.BOM_UTF8 + text.getvalue().encode()
     return file_of(content, "text/csv", f"estimates-{found.id[:8]}.csv")

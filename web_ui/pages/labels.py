@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 from urllib.parse import urlencode
@@ -13,15 +14,19 @@ from flask import request
 
 from application.audit.review import is_preparer
 from application.audit.sentences import limits_of
+from application.review.agreement import agreement_of
+from application.review.agreement_sheet import agreement_section
 from application.review.questions import SampleQuestions, columns_by_name, sample_questions
 from application.review.queue import queue_state
 from application.review.readings import Readings, compared_value, readings_in
 from application.review.reviewers import reviewers_of
 from application.table_views import view_page
+from contract.requests.agreement import AgreementRequest
 from contract.requests.reviewing import QuestionRequest
 from contract.words import OUTCOMES, QUESTION_TYPES, READINGS, REVIEW_STATES
 from domain_errors import DomainError
 from lazy_dataclasses import dataclass
+from presentation.content import Section
 from service.tables.drawn_rows import drawn_row_ids
 from service.tables.open_tables import SAMPLE, open_table, output_of
 from service.tables.row_names import names_of_job
@@ -131,22 +136,35 @@ def _answers(found: JobRecord, readings: Readings) -> Values:
         "is_preparer": is_preparer(caller(), found),
         "steps": {step: text.replace("findings", "answers") for step, text in STEPS.items()},
         "limits_of": limits_of,
-        "estimates_query": _estimates_query(readings),
+        **_queries(readings),
+        "agreement": _agreement(found) if readings.due else None,
     }
 
 
-def _estimates_query(readings: Readings) -> str:
-    """The query of the tab Estimates for the first question; empty without an answer to count."""
+def _agreement(found: JobRecord) -> Section:
+    """How far both readers agree, at the usual confidence."""
+    return agreement_section(asdict(agreement_of(service(), found, AgreementRequest().confidence)))
+
+
+def _queries(readings: Readings) -> dict[str, str]:
+    """The queries of the tabs Estimates and Model for the first question; none before answers."""
     if not any(row.counting for row in readings.by_row.values()):
-        return ""
+        return {}
     first = next((each for each in readings.asked if each.type != "text"), None)
     if first is None:
-        return ""
+        return {}
     figure = {"statistic": "mean"}
     if first.type in ("yes_no", "choice"):
         value = first.choices[0] if first.choices else "true"
         figure = {"statistic": "proportion", "value": value}
-    return urlencode({"tab": "estimates", "values": "answers", "column": first.name, **figure})
+    queries = {"estimates": {"column": first.name, **figure}}
+    if first.type in ("yes_no", "choice"):
+        judges = [name for name in readings.state.questions.hidden if OF_A_JUDGE.search(name)]
+        queries["model"] = {"truth": first.name, "flagged": judges[0] if judges else ""}
+    return {
+        f"{tab}_query": urlencode({"tab": tab, "values": "answers", **query})
+        for tab, query in queries.items()
+    }
 
 
 def _is_shown(readings: Readings, row_id: str, chosen: str) -> bool:

@@ -22,6 +22,7 @@ let present = null; // the row shown: the reserved one, or one of the user's own
 let back = 0; // how many answers the user went back
 let fields = [];
 let current = 0;
+let visited = new Set(); // a question that may be left out is passed before the answer is saved
 let isBusy = false;
 let unsaved = null; // the answer that the server hasn't stored
 let lastInput = Date.now();
@@ -86,6 +87,7 @@ function showRow(row) {
   fill(one("#readings"), row.readings?.map((reading, place) => h("section", { class: "card" }, h("h2", {}, `Reading ${place + 1}`), readingView(reading))));
   one("#correction").hidden = !row.given;
   makeFields();
+  visited = new Set(row.given ? fields.keys() : []);
   fields.forEach((field, place) => field.set(row.given && (isAudit ? row.given : row.given.answers[settings.questions[place].name] ?? (row.given.outcome ? undefined : null))));
   note.value = row.given?.note ?? "";
   one("#reviewing").hidden = false;
@@ -105,9 +107,14 @@ function makeFields() {
 
 /** Go to a question: its keys are in force. */
 function goTo(place) {
-  current = place;
-  fields.forEach((field, each) => field.element.classList.toggle("current", each === place && fields.length > 1));
+  setCurrent(place);
   fields[place].focus();
+}
+
+function setCurrent(place) {
+  current = place;
+  visited.add(place);
+  fields.forEach((field, each) => field.element.classList.toggle("current", each === place && fields.length > 1));
 }
 
 function showEnd(reason) {
@@ -124,7 +131,8 @@ function answered() {
   const { problem: wrong } = fields[current].read();
   refuseField(fields[current], wrong);
   if (wrong) return;
-  const open = fields.map((field, place) => [field.read(), place]).filter(([read, place]) => place !== current && (read.value === undefined || read.problem));
+  const isOpen = ({ value, problem: refused }, place) => value === undefined || refused || !visited.has(place);
+  const open = fields.map((field, place) => [field.read(), place]).filter(([read, place]) => place !== current && isOpen(read, place));
   const [, following] = open.find(([, place]) => place > current) ?? open[0] ?? [];
   if (following === undefined) send(answers());
   else goTo(following);
@@ -255,10 +263,7 @@ const isOther = (found) => found.closest(".question") && found.closest(".questio
 
 one("#questions").addEventListener("focusin", (event) => {
   const place = fields.findIndex((field) => field.element.contains(event.target));
-  if (place >= 0 && place !== current) {
-    current = place;
-    fields.forEach((field, each) => field.element.classList.toggle("current", each === place));
-  }
+  if (place >= 0 && place !== current) setCurrent(place);
 });
 
 for (const kind of ["pointerdown", "wheel", "scroll"]) addEventListener(kind, () => { lastInput = Date.now(); }, { passive: true });
