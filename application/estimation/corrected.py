@@ -70,8 +70,7 @@ def with_second_readings(
     with service.database.read() as tx:
         readings = readings_in(tx, service, job)
     answers = {column.name for column in sampled.values_from.columns}
-    twice = [row_id for row_id in readings.row_ids if readings.of(row_id).second is not None]
-    twice = [row_id for row_id in twice if readings.of(row_id).first is not None]
+    twice = readings.read_twice
     if readings.is_audit or not twice:
         return estimates, []
     refusal = _refusal(request, readings, sampled.sample, answers)
@@ -111,7 +110,7 @@ def _refusal(
     request: EstimatesRequest, readings: Readings, sample: TableFiles, answers: set[str]
 ) -> str | None:
     """Why no figure is corrected."""
-    waiting = sum(readings.differ(row_id) for row_id in readings.row_ids)
+    waiting = sum(readings.differ(row_id) for row_id in readings.read_twice)
     if waiting:
         return (
             "Second readings correct no figure yet: "

@@ -7,7 +7,7 @@ like the drawn ones, each counted once.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import numpy as np
@@ -41,8 +41,10 @@ class SecondReadings:
     """The second readings of a sample, in rows."""
 
     due: Annotated[int, Help("Rows that a second person is to answer.")]
-    given: Annotated[int, Help("Rows with a first and a second reading.")]
-    differing: Annotated[int, Help("Rows whose readings differ in a question or the outcome.")]
+    given: Annotated[int, Help("Rows due with a first and a second reading.")]
+    differing: Annotated[
+        int, Help("Those whose readings differ in a question or the outcome, decided or not.")
+    ]
     decided: Annotated[int, Help("Differing rows with a decision.")]
 
 
@@ -118,8 +120,9 @@ def agreement_of(service: Service, job: JobRecord, confidence: float) -> Agreeme
     """
     with service.database.read() as tx:
         readings = readings_in(tx, service, job)
-    pairs = [(row.first, row.second) for row in _read_twice(readings) if row.first and row.second]
-    differing = list(_differing(readings))
+    rows = [readings.of(row_id) for row_id in readings.read_twice]
+    pairs = [(row.first, row.second) for row in rows if row.first and row.second]
+    differing = _differing(readings, readings.read_twice)
     compared = [each for each in readings.asked if each.type != "text"]
     return AgreementAnswer(
         confidence,
@@ -144,7 +147,7 @@ def differing_rows(
     """
     with service.database.read() as tx:
         readings = readings_in(tx, service, job)
-    rows = list(_differing(readings))
+    rows = _differing(readings, readings.row_ids)
     page = rows[offset : offset + limit]
     names = names_of_job(service, job, [row.row_id for row in page])
     return [
@@ -166,19 +169,14 @@ def differing_rows(
     ], len(rows)
 
 
-def _read_twice(readings: Readings) -> Iterator[RowReadings]:
-    """The rows with a first and a second reading, in the order of the draw."""
-    for row_id in readings.row_ids:
-        row = readings.of(row_id)
-        if row.first is not None and row.second is not None:
-            yield row
-
-
-def _differing(readings: Readings) -> Iterator[RowReadings]:
-    """Those whose readings differ, decided or not."""
-    for row in _read_twice(readings):
-        if row.first and row.second and are_different(row.first, row.second, readings.asked):
-            yield row
+def _differing(readings: Readings, row_ids: Sequence[str]) -> list[RowReadings]:
+    """The rows whose readings differ, decided or not."""
+    rows = (readings.of(row_id) for row_id in row_ids)
+    return [
+        row
+        for row in rows
+        if row.first and row.second and are_different(row.first, row.second, readings.asked)
+    ]
 
 
 def _of_question(
@@ -256,6 +254,12 @@ def _notes(
         notes.append(
             f"{len(readings.due) - len(pairs):,} of {len(readings.due):,} rows due for a second "
             "reading don't have both readings yet."
+        )
+    others = sum(readings.has_both(row_id) for row_id in readings.row_ids) - len(pairs)
+    if others:
+        notes.append(
+            f"{counted(others, 'other row has', 'other rows have')} a second reading, too. They "
+            "don't count, since somebody chose them, and not the seed."
         )
     open_rows = sum(row.decision is None for row in differing)
     if open_rows:

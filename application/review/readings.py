@@ -56,6 +56,19 @@ class Readings:
         """The place of each row in the queue, from 1, as a text."""
         return {row_id: str(place) for place, row_id in enumerate(self.queue, start=1)}
 
+    @cached_property
+    def read_twice(self) -> list[str]:
+        """The rows with both readings that the seed chose for a second one, in order of the draw.
+
+        A second reading of another row was somebody's choice, so it isn't one of a random part.
+        """
+        return [row_id for row_id in self.row_ids if row_id in self.due and self.has_both(row_id)]
+
+    def has_both(self, row_id: str) -> bool:
+        """Whether a row has a first and a second reading."""
+        row = self.of(row_id)
+        return row.first is not None and row.second is not None
+
     def differ(self, row_id: str) -> bool:
         """Whether the two readings of a row differ, and nobody has decided."""
         row = self.of(row_id)

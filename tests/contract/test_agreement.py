@@ -93,14 +93,18 @@ def review(server: LiveServer, **draw: Any) -> Reviewed:
     return found
 
 
-@pytest.fixture(scope="module")
-def reviewed(server: LiveServer) -> Reviewed:
-    found = review(server)
+def decided(found: Reviewed) -> Reviewed:
+    """A third reader decides rightly."""
     places = {row_id: place for place, row_id in enumerate(found.rows)}
     found.enter(
         2, "decision", {row_id: {"answers": right(places[row_id])} for row_id in found.twice[:4]}
     )
     return found
+
+
+@pytest.fixture(scope="module")
+def reviewed(server: LiveServer) -> Reviewed:
+    return decided(review(server))
 
 
 def test_agreement_has_figures_and_who_said_what(reviewed: Reviewed) -> None:
@@ -244,6 +248,28 @@ def test_rows_that_wait_for_a_decision_correct_nothing(server: LiveServer) -> No
     corrected = answer["estimates"][0]["corrected"]
     assert (corrected["second_readings"], corrected["differing"]) == (TWICE - 1, 3)
     assert "In 1 row one of the first and the resolved reading" in "".join(answer["notes"])
+
+
+def test_second_readings_that_the_seed_did_not_choose_do_not_count(server: LiveServer) -> None:
+    found = review(server)
+    before = found.estimates(SHARE)["estimates"][0]["corrected"]
+    assert before is None  # 4 rows wait
+    found = decided(found)
+    before = found.estimates(SHARE)["estimates"][0]["corrected"]
+    other = next(row_id for row_id in found.rows if row_id not in found.twice)
+    place = found.rows.index(other)
+    answers = {**right(place), "is_bad": place % 2 != 0}
+    found.enter(1, "second", {other: {"answers": answers}})
+    counts = found.agreement()
+    assert (counts["second_readings"]["given"], counts["second_readings"]["differing"]) == (
+        TWICE,
+        4,
+    )
+    assert "1 other row has a second reading, too." in "".join(counts["notes"])
+    listed = found.send(server.admin.get(url(found.job, "agreement/differences")))
+    assert other in [row["row_id"] for row in listed["rows"]]
+    after = found.estimates(SHARE)["estimates"][0]["corrected"]
+    assert after == before
 
 
 def test_without_second_readings_there_is_no_agreement(server: LiveServer) -> None:
