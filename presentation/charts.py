@@ -175,13 +175,13 @@ class IntervalChart:
     reference: float | None = None
     is_wide: bool = False
 
-    WIDE_LABEL = 220
+    WIDE_LABEL, WIDE_VALUE = 220, 120
     LABEL, STEP, VALUE, AXIS, TICK = 150, 26, 90, 24, 60
 
     def svg(self) -> Markup:
         first, last = axis_of(self.lines, self.reference)
         left = self.WIDE_LABEL if self.is_wide else self.LABEL
-        right = WIDTH - self.VALUE
+        right = WIDTH - (self.WIDE_VALUE if self.is_wide else self.VALUE)
         scale = (right - left) / (last - first)
         height = self.STEP * len(self.lines)
         axis = Markup('<line class="axis" x1="{}" x2="{}" y1="0" y2="{}"/>')

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from math import isfinite
 from typing import Annotated, Any, Literal
 
@@ -416,7 +416,7 @@ class _Reader:
             )
         if not isfinite(self.request.threshold or 0.0):
             raise InvalidEstimate("A threshold is a finite number.", loc=("threshold",))
-        if column.data_type.is_float and self._count(column, "isnan({name})"):
+        if column.data_type.is_float and self._count(column, lambda name: f"isnan({name})"):
             raise InvalidEstimate(
                 'The column "{column}" has NaN, which is neither below nor above a threshold: '
                 "leave these rows out with `filters`.",
@@ -426,7 +426,7 @@ class _Reader:
 
     def _require_flags(self, side: Side, column: Column) -> None:
         """Refuse a number that is a score, and not 0 or 1."""
-        if not self._count(column, "NOT ({name} IN (0, 1))"):
+        if not self._count(column, lambda name: f"NOT ({name} IN (0, 1))"):
             return
         if side == "flagged":
             raise InvalidEstimate(
@@ -442,9 +442,9 @@ class _Reader:
             loc=(side,),
         )
 
-    def _count(self, column: Column, condition: str) -> int:
+    def _count(self, column: Column, condition: Callable[[str], str]) -> int:
         """The rows of the sample, and of the table if that has the column, with a condition."""
-        sql = condition.format(name=f"f.{quote_identifier(column.name)}")
+        sql = condition(f"f.{quote_identifier(column.name)}")
         relation, params = self.rows.relation
         with self.service.parquet.cursor(self.rows.sample) as cursor:
             row = cursor.execute(

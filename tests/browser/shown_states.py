@@ -297,6 +297,10 @@ ADMIN_STATES: dict[str, State] = {
     "values from a file": at("/jobs/{j[draw]}?tab=estimates&view=values"),
     "contrast": at("/jobs/{j[draw]}?tab=estimates&statistic=mean&column=amount&contrast_column=id"),
     "change": at("/jobs/{j[draw]}?tab=change&with_job={j[draw]}&statistic=mean&column=amount"),
+    "a model": at(
+        "/jobs/{j[draw]}?tab=model&truth=city&positive=Oslo&flagged=amount&threshold=50&by=city"
+    ),
+    "a model to choose": at("/jobs/{j[draw]}?tab=model"),
     "findings": at("/jobs/{j[draw]}?tab=findings"),
     "a finding in conflict": finding_conflict,
     "evaluation": at("/jobs/{j[draw]}?tab=evaluation"),

@@ -237,3 +237,21 @@ def test_a_change_of_uploaded_values(dataset: Dataset) -> None:
     assert len(expected) == 40
     for values in (1, uploaded):
         assert first.changed_values(second, "checked", values=values) == expected
+
+
+def test_a_classification_has_figures_of_groups(dataset: Dataset) -> None:
+    sample = dataset.sample("random", size=60, seed=1)
+    rows = sample.to_pandas()
+    labels = rows[["_logical_row_id"]].assign(is_bad=rows["amount"] > rows["amount"].median())
+    uploaded = sample.upload_values(labels)
+    found = sample.classification(
+        "is_bad", "amount", threshold=0, values=uploaded, by="region", confidence=0.9
+    )
+    assert len(found.groups) == len(set(rows["region"]))
+    assert found.figure("recall")["estimate"] == 1.0
+    frame = found.to_pandas()
+    assert set(frame["name"]) >= {"precision", "recall", "missed_rows"}
+    assert "precision" in repr(found)
+    assert "precision" in found._repr_html_()
+    with pytest.raises(KeyError):
+        found.figure("nothing")

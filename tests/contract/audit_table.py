@@ -424,6 +424,13 @@ CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
             {"json": {"statistics": [{"statistic": "count"}]}},
         ),
     ),
+    "POST /api/sampling/jobs/<job_id>/classification": (
+        "rows_viewed",
+        lambda w: (
+            f"/api/sampling/jobs/{w.draw}/classification",
+            {"json": {"truth": "city", "positive": "Oslo", "flagged": "id", "threshold": 5}},
+        ),
+    ),
     "POST /api/sampling/jobs/<job_id>/weights": (
         "rows_downloaded",
         lambda w: (f"/api/sampling/jobs/{w.draw}/weights", {"json": {"format": "csv"}}),

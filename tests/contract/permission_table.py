@@ -334,6 +334,14 @@ TABLE = (
         READ_BY_POST,
         at("/api/sampling/jobs/{j}/estimates", body={"statistics": [{"statistic": "count"}]}),
     ),
+    Row(
+        f"POST {SJ}/classification",
+        READ_BY_POST,
+        at(
+            "/api/sampling/jobs/{j}/classification",
+            body={"truth": "city", "positive": "Oslo", "flagged": "id", "threshold": 5},
+        ),
+    ),
     Row(f"POST {SJ}/weights", READ_BY_POST, at("/api/sampling/jobs/{j}/weights", body={})),
     Row(
         f"POST {SJ}/change",
@@ -521,6 +529,18 @@ TABLE = (
     Row("GET /jobs/<job_id>", SEE_PAGE, at("/jobs/{j}"), "page"),
     Row("GET /jobs/<job_id>/estimates.csv", SEE_PAGE, at("/jobs/{j}/estimates.csv"), "page"),
     Row("GET /jobs/<job_id>/estimates.xlsx", SEE_PAGE, at("/jobs/{j}/estimates.xlsx"), "page"),
+    Row(
+        "GET /jobs/<job_id>/classification.csv",
+        SEE_PAGE,
+        at("/jobs/{j}/classification.csv?truth=city&positive=Oslo&flagged=id&threshold=5"),
+        "page",
+    ),
+    Row(
+        "GET /jobs/<job_id>/classification.xlsx",
+        SEE_PAGE,
+        at("/jobs/{j}/classification.xlsx?truth=city&positive=Oslo&flagged=id&threshold=5"),
+        "page",
+    ),
     Row("GET /jobs/<job_id>/weights.<kind>", SEE_PAGE, at("/jobs/{j}/weights.csv"), "page"),
     Row("GET /jobs/<job_id>/cancel", REDIRECT, at("/jobs/{j}/cancel"), "page"),
     Row("GET /jobs/<job_id>/retry", REDIRECT, at("/jobs/{j}/retry"), "page"),

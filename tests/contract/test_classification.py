@@ -244,3 +244,25 @@ def test_what_is_refused(
     (error,) = answer.json()["errors"]
     assert words in error["msg"]
     assert [str(part) for part in error["loc"]] == ["body", *loc]
+
+
+def test_answers_of_reviewers_are_the_truth(server: LiveServer, dataset: int) -> None:
+    job = str(server.draw(dataset, {"rounds": [one("random", sample_size=60)]})["id"])
+    url = f"/api/sampling/jobs/{job}"
+    question = {"name": "is_rude", "type": "yes_no", "text": "Is it rude?"}
+    asked_for = server.admin.put(f"{url}/questions", json={"questions": [question]})
+    assert asked_for.status_code == 200, asked_for.text
+    none = asked(server, job, truth="is_rude", flagged="judge_number", values="answers")
+    assert none.status_code == 422
+    assert "No drawn row has an answer" in none.text
+    rows = server.rows(job, limit=1000)
+    for row in rows[:40]:
+        body = {"row_id": row["_logical_row_id"], "answers": {"is_rude": row["label"] == "rude"}}
+        answer = server.admin.post(f"{url}/answers", json=body)
+        assert answer.status_code == 200, answer.text
+    found_answers = found(server, job, truth="is_rude", values="answers")
+    (group,) = found_answers["groups"]
+    assert (group["n"], group["n_unanswered"]) == (40, 20)
+    flagged = [row["label"] == "rude" for row in rows[:40] if row["judge_number"] == 1]
+    assert by_name(group)["precision"]["estimate"] == pytest.approx(np.mean(flagged))
+    assert any("20 of 60 drawn rows have no answer" in note for note in found_answers["notes"])
