@@ -353,7 +353,7 @@ class Sample(RowsJob):
         statistics: Sequence[Mapping[str, Any]] = (),
         by: Columns = (),
         filters: Filter | None = None,
-        values: int | UploadedValues | None = None,
+        values: int | str | UploadedValues | None = None,
         judge: Columns = (),
         **options: Unpack[EstimateOptions],
     ) -> Estimates:
@@ -372,8 +372,9 @@ class Sample(RowsJob):
             Columns of groups.
         filters : str or mapping
             Only rows that match a filter.
-        values : UploadedValues or int
-            What :meth:`upload_values` returned, or its number: estimate its columns.
+        values : UploadedValues, int or str
+            What :meth:`upload_values` returned, or its number: estimate its columns. Or
+            ``"answers"``, with a column for each question, or ``"findings"``.
         judge : str or sequence of str
             Columns with the opinions of a model or a rule, which needn't be right: short for
             ``calibrate={"method": "judge", "columns": [...]}``. Each estimate then has ``judge``:

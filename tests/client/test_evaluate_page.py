@@ -1,4 +1,4 @@
-"""The page "Evaluate a model": its tutorial against a server, and the same figures in R and numpy."""
+"""The page "Evaluate a model": its tutorial against a server, and the same figures in R."""
 
 from __future__ import annotations
 
