@@ -44,10 +44,6 @@ from storage.versions.manifests import get_commit
 
 ROUNDING = 1e-9
 UNANSWERED = "No row is answered yet."
-JUDGED = (
-    "Each run's figure is that of people and {} together, with coefficients of its own labels: the "
-    "judge needn't be right, but must judge all rows alike. Where it doesn't help, it isn't used."
-)
 NO_VALUE = "No sampled row has a value."
 NO_ESTIMATE = PlainEstimate(None, None, None, None)
 
@@ -196,7 +192,7 @@ def schedule_figures(
             "all alike. That doesn't show that the other rows are."
         )
     if request.judge:
-        notes.insert(0, JUDGED.format(", ".join(request.judge)))
+        notes.insert(0, _judged_note(request.judge))
     notes = [*_preliminary_notes(runs), *notes, *_change_notes(len(runs), request.confidence)]
     without = len(figures) - len(runs)
     if without:
@@ -275,6 +271,14 @@ def _change(first: DomainEstimate, second: DomainEstimate) -> PlainEstimate | No
         first.value, (first.low, first.high), second.value, (second.low, second.high)
     )
     return PlainEstimate(value, error, low, high)
+
+
+def _judged_note(columns: Sequence[str]) -> str:
+    return (
+        f"Each run's figure is that of people and {', '.join(columns)} together, with coefficients "
+        "of its own labels: the judge needn't be right, but must judge all rows alike. Where it "
+        "doesn't help, it isn't used."
+    )
 
 
 def _change_notes(runs: int, confidence: float) -> list[str]:
