@@ -29,7 +29,9 @@ from contract.requests.classification import ClassificationRequest
 from contract.words import CLASSIFICATION_FIGURES, ClassificationFigure
 from domain_errors import choices_sentence, counted
 from estimation_engine import (
+    Design,
     DomainEstimate,
+    EstimateSettings,
     InvalidEstimate,
     Statistic,
     TooManyGroups,
@@ -216,15 +218,7 @@ def classification_of(
         )
     settings, judged = settings_of(request), asked.judged(read)
     known, why = _known_flags(service, rows, asked, read)
-    if asked.labels:
-        several = classify_classes(design, judged, read.domains, settings, known)
-        groups = [
-            _group_of_classes(key, each, asked.labels)
-            for key, each in zip(read.keys, several, strict=True)
-        ]
-    else:
-        found = classify(design, judged[0], read.domains, settings, known[0] if known else None)
-        groups = [_group(key, each) for key, each in zip(read.keys, found, strict=True)]
+    groups = _groups(design, asked, read, judged, settings, known)
     noted = [*_noted_amounts(request, groups)]
     warnings = [
         *_few_notes(groups),
@@ -255,6 +249,25 @@ def classification_of(
             *filter(None, [population_note(job.run_parameters)]),
         ],
     )
+
+
+def _groups(
+    design: Design,
+    asked: _Asked,
+    read: ReadSample,
+    judged: list[JudgedRows],
+    settings: EstimateSettings,
+    known: list[KnownFlags] | None,
+) -> list[ClassifiedGroup]:
+    """The figures of each group, of one flag or of several classes."""
+    if asked.labels:
+        several = classify_classes(design, judged, read.domains, settings, known)
+        return [
+            _group_of_classes(key, each, asked.labels)
+            for key, each in zip(read.keys, several, strict=True)
+        ]
+    found = classify(design, judged[0], read.domains, settings, known[0] if known else None)
+    return [_group(key, each) for key, each in zip(read.keys, found, strict=True)]
 
 
 def _asked(service: Service, rows: OpenedSample, request: ClassificationRequest) -> _Asked:
