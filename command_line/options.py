@@ -135,6 +135,9 @@ def number_pairs(
     context: click.Context, option: click.Parameter, texts: tuple[str, ...]
 ) -> dict[str, float] | None:
     """Split texts like ``GROUP=0.5``, whose values are numbers."""
+    for text in texts:
+        if not text.rpartition("=")[0]:
+            raise click.BadParameter(f'"{text}" is no {option.metavar}.', param=option)
     named = pairs(context, option, texts) or {}
     return {name.strip(): number(value) for name, value in named.items()} or None
 

@@ -271,7 +271,7 @@ def goal_text(goal: Mapping[str, Any]) -> str:
         end = f"at {100 * goal['confidence']:g} % confidence"
         return f"{tolerable}, {plan}, {end} ({goal.get('likelihood', 'poisson')})"
     name, column = goal.get("statistic", "proportion"), goal.get("column")
-    figure = "a share of 50 %"
+    figure = "the recall" if name == "recall" else "a share of 50 %"
     if column is not None:
         figure = f"the {name} of {column}"
         if name == "proportion":
@@ -283,7 +283,8 @@ def goal_text(goal: Mapping[str, Any]) -> str:
         return f"a standard error of {100 * goal['cv']:g} % of {end}"
     if "relative_margin" in goal:
         return f"± {100 * goal['relative_margin']:g} % of {end}"
-    margin = f"{100 * goal['margin']:g} %" if name == "proportion" else f"{goal['margin']:,g}"
+    is_share = name in ("proportion", "recall")
+    margin = f"{100 * goal['margin']:g} %" if is_share else f"{goal['margin']:,g}"
     return f"± {margin} for {end}"
 
 
