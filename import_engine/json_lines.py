@@ -254,7 +254,8 @@ def _objects(work: ImportWork, file: JsonFile, paths: Sequence[JsonPath]) -> lis
     sql = (
         "SELECT place, bool_or(len(keys) > len(list_distinct(keys))) "
         f"FROM ({read}) GROUP BY place "
-        "HAVING bool_and(coalesce(type, 'NULL') IN ('OBJECT', 'NULL')) AND max(len(keys)) > 0 ORDER BY place"
+        "HAVING bool_and(coalesce(type, 'NULL') IN ('OBJECT', 'NULL')) AND max(len(keys)) > 0 "
+        "ORDER BY place"
     )
     found = []
     for place, has_twice in work.run(sql, file.params, _COLLECTING):

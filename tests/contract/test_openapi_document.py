@@ -121,6 +121,7 @@ def test_job_making_operations_take_an_idempotency_key(document: dict[str, Any])
     }
     assert taking == {
         "create_sampling_dataset_job",
+        "create_sampling_job_answers_table",
         "create_sampling_panel_wave",
         "create_profiling_dataset_job",
         "create_dataset_row_root",
