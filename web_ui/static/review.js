@@ -249,6 +249,10 @@ document.addEventListener("keydown", (event) => {
   }
   const isEmptyNumber = typing && "keys" in typing.dataset && typing.value === "" && /^[a-z]$/i.test(event.key);
   if ((typing && !isEmptyNumber) || isChord || isBusy) return;
+  if (event.key === " " && !event.target.closest?.("button, a, summary, label, input")) {
+    event.preventDefault();
+    return scrollBy({ top: (event.shiftKey ? -0.85 : 0.85) * innerHeight }); // the questions may scroll, too
+  }
   const name = event.key === "Backspace" ? "z" : event.key.length === 1 ? event.key.toLowerCase() : event.key;
   if (name === "Enter" && event.target.closest?.("button, a")) return;
   const places = [problem, fields[current]?.element, root].filter(Boolean);
