@@ -252,6 +252,9 @@ _print_schedules = table_of(
         "last job": lambda one: (one["last_job_id"] or "")[:8],
         "user": "user_soeid",
         "excludes rows by": "exclude_drawn_by",
+        "asks": lambda one: ", ".join(
+            each["name"] for each in (one["request"].get("questions") or {}).get("questions", ())
+        ),
         "begins with": lambda one: (
             (", ".join(one["source"]["uri"]) or one["source"]["job_id"][:8])
             if one["source"]
