@@ -172,8 +172,12 @@ def _ask(tx: Transaction, job: JobRecord, questions: QuestionsRequest | None, cl
         return
     put_questions(tx, job.id, job.user_id, questions, clock)
     users = [find_user(tx, name) for name in questions.reviewers]
-    names = ", ".join(each.name for each in questions.questions)
-    entries: list[tuple[Action, dict[str, Any]]] = [("questions_chosen", {"questions": names})]
+    chosen = {
+        "questions": ", ".join(each.name for each in questions.questions) or "those of an audit",
+        "hidden": ", ".join(questions.hidden) or None,
+        "second_readings": questions.second_readings or None,
+    }
+    entries: list[tuple[Action, dict[str, Any]]] = [("questions_chosen", chosen)]
     entries += [
         ("reviewer_added", {"soeid": user.soeid})
         for user in users

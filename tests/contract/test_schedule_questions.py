@@ -111,6 +111,10 @@ def test_each_sample_of_a_schedule_has_its_questions(world: World) -> None:
         asked = world.server.admin.get(f"{path}/questions").json()
         assert [each["name"] for each in asked["questions"]] == ["is_bad", "kind", "stars"]
         assert (asked["shown"], asked["hidden"]) == (["id", "reply"], ["judge"])
+        query = {"action": "questions_chosen", "dataset_id": world.dataset, "limit": 1}
+        (entry,) = world.server.admin.get("/api/admin/audit", params=query).json()["entries"]
+        assert entry["object_id"] == job["id"]
+        assert entry["details"]["hidden"] == "judge"
         reviewers = world.server.admin.get(f"{path}/reviewers").json()["reviewers"]
         assert sorted(each["soeid"] for each in reviewers) == sorted(world.names)
         if week == 3:
