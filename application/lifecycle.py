@@ -188,7 +188,7 @@ def require_retryable(service: Service, tx: Transaction, job: JobRecord) -> None
 
 ADDED_PARAMETERS = (
     *("request_digest", "output_ref", "source_draw", "seed_origins"),
-    *("plan", "seed_origin", "excluded", "row_root", "panel", "joined"),
+    *("plan", "seed_origin", "excluded", "row_root", "panel", "joined", "questions"),
     RELATIVE_FILTERS,
 )
 """Parameters that the service added to the request."""

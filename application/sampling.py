@@ -34,6 +34,7 @@ from application.job_submission import (
 from application.relative_filters import FIELD, RelativeFilters, absolute_rounds
 from contract.declarations import declared
 from contract.requests.draw import DRAW_VERSION, DrawRequest, RoundJson, SamplingJobRequest
+from contract.requests.reviewing import QuestionsRequest
 from lazy_dataclasses import dataclass
 from parquet_tables.progress import ignore_progress
 from parquet_tables.rows import read_page
@@ -96,13 +97,15 @@ class SamplingRequest(SamplingJobRequest):
     """The parameters of a draw, with those that no body has.
 
     With ``numbers_name`` an ``output_name`` in use gets a number: ``weekly-2``. ``excluded`` are
-    the rows that a schedule's run excludes; others follow from the filters of the rounds. Relative
+    the rows that a schedule's run excludes; others follow from the filters of the rounds.
+    ``questions`` are set for the sample when it is published. Relative
     dates of filters are those of ``now``, by default the time of the submission in UTC.
     """
 
     plan: PlannedDraw | None = None
     excluded: ExcludedRows | None = None
     panel: PanelWave | None = None
+    questions: QuestionsRequest | None = None
     numbers_name: bool = False
     now: datetime | None = None
 
@@ -178,6 +181,7 @@ class CheckedDraw:
         del parameters["numbers_name"]  # a number makes another name
         del parameters["now"]  # the filters have its dates
         del parameters["panel"]  # a wave draws what the same request draws
+        del parameters["questions"]  # nor do questions change the rows
         if self.request.plan is not None:
             parameters["plan"] = asdict(self.request.plan)
         for name in ("draw_version", "amount_column", "plan", "allow_empty"):
@@ -256,6 +260,8 @@ def submit_sampling(
         parameters["excluded"] = excluded
     if request.panel is not None:
         parameters["panel"] = asdict(request.panel)
+    if request.questions is not None:
+        parameters["questions"] = request.questions.given()
     if draw.relative is not None:
         parameters[FIELD] = draw.relative
     size = rows_drawn(draw.settled, draw.source.files.row_count)

@@ -25,7 +25,6 @@ from command_line.output import (
     Columns,
     CommandFailed,
     Printed,
-    figure_text,
     print_items,
     print_line,
     table_of,
@@ -42,8 +41,8 @@ from contract.requests.automation import (
 )
 from contract.requests.estimate import StatisticRequest
 from contract.requests.pooling import ScheduleFiguresRequest
-from contract.words import POOLINGS
 from domain_errors import counted, render
+from presentation.terminal import block_lines
 
 ATTEMPT_S = 30.0
 """How long a test waits for the attempt."""
@@ -253,6 +252,9 @@ _print_schedules = table_of(
         "last job": lambda one: (one["last_job_id"] or "")[:8],
         "user": "user_soeid",
         "excludes rows by": "exclude_drawn_by",
+        "asks": lambda one: ", ".join(
+            each["name"] for each in (one["request"].get("questions") or {}).get("questions", ())
+        ),
         "begins with": lambda one: (
             (", ".join(one["source"]["uri"]) or one["source"]["job_id"][:8])
             if one["source"]
@@ -275,7 +277,7 @@ def list_schedules(client: ApiClient, dataset: str) -> Any:
 @JOB
 @click.argument("name")
 @click.argument("cron")
-@with_request(ScheduleRequest)
+@with_request(ScheduleRequest, without=("questions",))
 @printed(_print_schedules)
 def add_schedule(client: ApiClient, **values: Any) -> Any:
     """Repeat the request of a draw or a profile, with new seeds on the newest data.
@@ -285,6 +287,7 @@ def add_schedule(client: ApiClient, **values: Any) -> Any:
     \b
     jobsvc schedule add 3f2b7a52 weekly "0 6 * * MON" --zone Europe/Berlin
     jobsvc schedule add 3f2b7a52 weekly "0 6 * * MON" --exclude-drawn-by document_no
+    jobsvc schedule add 3f2b7a52 weekly "0 6 * * MON" --same-questions
     jobsvc schedule add 3f2b7a52 nightly "0 3 * * *" --begin-with 917f045a \\
         --uri "s3://audit-lake/ledger/day={yesterday}/" --profile
     """
@@ -347,27 +350,11 @@ def list_runs(client: ApiClient, schedule_id: int, **page: Any) -> Any:
 
 
 def _print_figures(found: dict[str, Any]) -> None:
-    def interval(one: dict[str, Any]) -> str:
-        ends = [one["ci_low"], one["ci_high"]]
-        return "" if None in ends else f"{figure_text(ends[0], '')} to {figure_text(ends[1], '')}"
+    from application.schedules.figures_sheet import figure_title, figures_blocks  # loads engines
 
-    runs: Columns = {
-        "run": lambda one: one["name"] or one["job_id"][:8],
-        "population": "population",
-        "rows": "n",
-        "estimate": lambda one: figure_text(one["estimate"], ""),
-        "interval": interval,
-        "problem": "problem",
-    }
-    print_line(f"{found['figure'][0].upper()}{found['figure'][1:]}, by run:")
-    print_items(found["runs"], runs)
-    if (pooled := found["pooled"]) is not None:
-        print_line(
-            f"{POOLINGS[found['pooling']]}: {figure_text(pooled['estimate'], '')} "
-            f"({interval(pooled) or 'no interval'}), {counted(pooled['runs'], 'run')}."
-        )
-    for note in found["notes"]:
-        print_line(f"Note: {note}")
+    print_line(f"{figure_title(found)}, by run:")
+    for block in figures_blocks(found):
+        print_line("\n".join(block_lines(block)))
 
 
 @schedule.command("figures")
@@ -391,7 +378,7 @@ def show_figures(client: ApiClient, schedule_id: int, **chosen: Any) -> Any:
 
 @schedule.command("change")
 @SCHEDULE
-@with_request(ScheduleChangeRequest)
+@with_request(ScheduleChangeRequest, without=("questions",))
 @click.option("--exclude-nothing", is_flag=True, help="Let runs draw the rows of earlier runs.")
 @printed(_print_schedules)
 def change_schedule(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from functools import lru_cache
-from math import exp, inf, isfinite, log, sqrt
+from math import exp, hypot, inf, isfinite, log, sqrt
 
 from estimation_engine.hypergeometric import least_wrong, most_wrong
 from lazy_dataclasses import dataclass
@@ -51,6 +51,26 @@ def t_interval(estimate: float, error: float, confidence: Confidence) -> Interva
         return estimate, estimate
     half = confidence.quantile * error
     return (estimate - half, estimate + half) if isfinite(half) else None
+
+
+def difference_interval(
+    first: float, of_first: Interval, second: float, of_second: Interval
+) -> Interval:
+    """The interval of second - first of independent estimates, from the interval of each.
+
+    It holds where an interval isn't symmetric, as that of a share of few cases: method 10 of
+    Newcombe 1998, "Interval estimation for the difference between independent proportions",
+    Statistics in Medicine 17; of any figure, Zou and Donner 2008, "Construction of confidence
+    limits about effect measures", Statistics in Medicine 27, formula 3.
+
+    >>> wilson = wilson_interval(48 / 80, 80, 1.959964), wilson_interval(56 / 70, 70, 1.959964)
+    >>> low, high = difference_interval(48 / 80, wilson[0], 56 / 70, wilson[1])
+    >>> f"{low:.4f} {high:.4f}"
+    '0.0524 0.3339'
+    """
+    below = hypot(second - of_second[0], of_first[1] - first)
+    above = hypot(of_second[1] - second, first - of_first[0])
+    return second - first - below, second - first + above
 
 
 def beta_interval(successes: float, trials: float, tail: float) -> Interval:

@@ -292,13 +292,17 @@ def axis_of(lines: Sequence[Interval], reference: float | None = None) -> tuple[
 
 @dataclass(frozen=True)
 class TrendPoint:
-    """A run: its label, its figure and the ends of its interval, and all of it as a text."""
+    """A run: its label, its figure and the ends of its interval, and all of it as a text.
+
+    ``is_open`` draws a circle in place of a dot, for a figure that may still change.
+    """
 
     label: str
     value: float
     low: float | None
     high: float | None
     text: str
+    is_open: bool = False
 
 
 @dataclass(frozen=True)
@@ -348,8 +352,8 @@ class TrendChart:
                 parts.append(line.format("line", x, x, y(point.low), y(point.high)))
             parts.append(
                 Markup(
-                    '<circle class="sample" cx="{:.1f}" cy="{}" r="4.5"><title>{}</title></circle>'
-                ).format(x, y(point.value), point.text)
+                    '<circle class="{}" cx="{:.1f}" cy="{}" r="4.5"><title>{}</title></circle>'
+                ).format("open" if point.is_open else "sample", x, y(point.value), point.text)
             )
             if place % every == 0:
                 parts.append(text.format(x, self.HEIGHT - 10, "middle", point.label))

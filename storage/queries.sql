@@ -459,11 +459,11 @@ WHERE (:id IS NULL OR schedules.id = :id)
   AND (NOT :active OR paused_at IS NULL)
 ORDER BY schedules.id;
 
--- update_schedule: Change the times, the misfire rule or the key of a schedule, or pause it.
+-- update_schedule: Change the times, the key, the data or the questions of a schedule, or pause it.
 UPDATE schedules
 SET cron = :cron, zone = :zone, misfire = :misfire, paused_at = :paused_at,
     counted_from = :now, next_run_at = :next_run_at, exclude_drawn_by = :exclude_drawn_by,
-    source = :source
+    source = :source, request = :request
 WHERE id = :id;
 
 -- forget_schedule_problem: Forget why a run wasn't submitted.

@@ -58,8 +58,9 @@ class FindingValues:
 
 
 def has_findings(service: Service, job: JobRecord) -> bool:
-    """Whether a sample has a finding."""
-    return bool(audit_state(service, job).findings)
+    """Whether a sample has a finding; answers to its own questions are none."""
+    state = audit_state(service, job)
+    return bool(state.findings) and not state.questions.questions
 
 
 def finding_values(service: Service, job: JobRecord, book_column: str | None) -> FindingValues:

@@ -14,6 +14,7 @@ from application.job_submission import Submission
 from application.sampling import PanelWave, SamplingRequest, check_draw, submit_sampling
 from contract.fields import StartKind
 from contract.requests.draw import MAX_STARTS, OrderJson, RoundJson
+from contract.requests.reviewing import QuestionsRequest
 from lazy_dataclasses import dataclass
 from sampling_engine import drawn_rounds
 from sampling_engine.rotation import START_DIGITS, next_start
@@ -179,9 +180,14 @@ def _is_of_new_version(waves: Sequence[JobRecord], job: JobRecord) -> bool:
 
 
 def submit_new_wave(
-    service: Service, by: Submission, dataset: DatasetRecord, panel_id: int, source_ref: str
+    service: Service,
+    by: Submission,
+    dataset: DatasetRecord,
+    panel_id: int,
+    source_ref: str,
+    questions: QuestionsRequest | None = None,
 ) -> JobRecord:
-    """Submit the next wave if there is a new version since the wave before.
+    """Submit the next wave, with the questions of its sample, if there is a new version.
 
     Raises
     ------
@@ -195,6 +201,7 @@ def submit_new_wave(
         commit_id = open_commit(tx, dataset.id, source_ref).id
     if not planned.is_new(commit_id):
         raise NoNewVersion(source_ref=source_ref, wave=planned.number - 1)
+    planned = replace(planned, request=replace(planned.request, questions=questions))
     return submit_planned(service, by, dataset, planned)
 
 

@@ -113,8 +113,9 @@ def choose_questions(by: Caller, job: JobRecord, given: QuestionsRequest) -> Sam
         Nothing can be entered.
     """
     by.dataset(job.dataset_id, "write")
-    _check_names(by.service, job, given.questions)
-    chosen = _with_columns(by.service, job, given)
+    sample = open_table(by.service, job.dataset_id, output_of(job), SAMPLE).files
+    require_free_names([column.name for column in sample.columns], given.questions)
+    chosen = with_columns(list(columns_by_name(by.service, job)), given)
     with by.writing() as tx:
         require_entries(tx, job)
         people = [
@@ -129,7 +130,7 @@ def _store(tx: Transaction, by: Caller, job: JobRecord, chosen: QuestionsRequest
     if newest_readings(tx, job.id):
         now = questions_of(tx, job.id)
         if now == NO_QUESTIONS:
-            now = _with_columns(by.service, job, now)
+            now = with_columns(list(columns_by_name(by.service, job)), now)
         if chosen != now:
             raise Conflict(
                 "The sample has entries, which answer other questions. Choose questions and "
@@ -155,9 +156,9 @@ def _store(tx: Transaction, by: Caller, job: JobRecord, chosen: QuestionsRequest
     )
 
 
-def _check_names(service: Service, job: JobRecord, questions: Sequence[QuestionRequest]) -> None:
-    sample = open_table(service, job.dataset_id, output_of(job), SAMPLE).files
-    columns = {column.name.casefold() for column in sample.columns}
+def require_free_names(names: Sequence[str], questions: Sequence[QuestionRequest]) -> None:
+    """Raise InvalidValue for a question whose name isn't free; ``names`` are the columns'."""
+    columns = {name.casefold() for name in names}
     seen = set[str]()
     for place, question in enumerate(questions):
         name, problem = question.name, None
@@ -172,9 +173,14 @@ def _check_names(service: Service, job: JobRecord, questions: Sequence[QuestionR
         seen.add(name.casefold())
 
 
-def _with_columns(service: Service, job: JobRecord, given: QuestionsRequest) -> QuestionsRequest:
-    """The request with the names of all shown columns, and without people."""
-    names = list(columns_by_name(service, job))
+def with_columns(names: Sequence[str], given: QuestionsRequest) -> QuestionsRequest:
+    """The request with the names of all shown columns, of those of a table, and without people.
+
+    Raises
+    ------
+    InvalidValue
+        A column is unknown, or both hidden and shown; or none is shown.
+    """
     hidden = _known(names, given.hidden, "hidden")
     shown = _known(names, given.shown, "shown")
     for place, name in enumerate(shown):

@@ -103,6 +103,27 @@ def readings_in(tx: Transaction, service: Service, job: JobRecord) -> Readings:
     )
 
 
+@dataclass(frozen=True)
+class ReviewProgress:
+    """The rows to answer, those that are answered, and whether nothing is lacking."""
+
+    rows: int
+    answered: int
+    is_complete: bool
+
+
+def review_progress(service: Service, job: JobRecord) -> ReviewProgress:
+    """How far the answers of a sample are, for figures that depend on them."""
+    with service.database.read() as tx:
+        found = readings_in(tx, service, job)
+    lacking = [row_id for row_id in found.row_ids if found.of(row_id).counting is None]
+    due = (row_id for row_id in found.due if found.of(row_id).second is None)
+    is_open = bool(lacking) or any(due) or any(map(found.differ, found.row_ids))
+    return ReviewProgress(
+        len(found.row_ids), len(found.row_ids) - len(lacking), is_complete=not is_open
+    )
+
+
 def readings_of(service: Service, job: JobRecord) -> list[RowReadings]:
     """Return both readings and the decision of each row of a sample, in the order of the draw.
 

@@ -3,32 +3,36 @@
 Runs are pooled in one of two ways, and each names what it assumes. As *strata* their populations
 are parts of one population that have no row in common. Their *average* is the mean of the runs'
 figures: of what a run found on the average, whatever rows the populations share.
+
+The change from run to run is that of independent samples, as each run has seeds of its own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import inf, isfinite, sqrt
+from dataclasses import replace
+from math import hypot, inf, isfinite, sqrt
 from typing import Annotated
 
 import numpy as np
 
 from application.access import Caller, RowSource
-from application.estimation.estimates import sampled_values, settings_of
+from application.estimation.estimates import estimates_of, sampled_values, settings_of
 from application.estimation.figures import GroupFigure, PlainEstimate
 from application.estimation.sample_rows import SampledValues
+from application.review.readings import ReviewProgress, review_progress
 from application.schedules.registering import readable_schedule
 from contract.answers import AtConfidence
 from contract.declarations import Help, declared
-from contract.requests.estimate import EstimatesRequest, StatisticRequest
+from contract.requests.estimate import CalibrateRequest, EstimatesRequest, StatisticRequest
 from contract.requests.pooling import ScheduleFiguresRequest
-from contract.words import Pooling
+from contract.words import Pooling, StatisticName
 from domain_errors import DomainError, counted
 from estimation_engine import DomainEstimate, Domains, EstimateSettings, Values, estimate
 from estimation_engine.designs.pooled import pooled_design
 from estimation_engine.errors import InvalidEstimate
 from estimation_engine.intervals import Confidence as Level
-from estimation_engine.intervals import t_interval
+from estimation_engine.intervals import difference_interval, t_interval
 from lazy_dataclasses import dataclass
 from service.service import Service
 from service.tables.open_tables import SAMPLE, output_of, version_of
@@ -39,10 +43,12 @@ from storage.versions.data_files import AttachedFile
 from storage.versions.manifests import get_commit
 
 ROUNDING = 1e-9
+UNANSWERED = "No row is answered yet."
+NO_VALUE = "No sampled row has a value."
 NO_ESTIMATE = PlainEstimate(None, None, None, None)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RunFigure(PlainEstimate):
     """The figure of a run's population; null with a ``problem``."""
 
@@ -53,6 +59,23 @@ class RunFigure(PlainEstimate):
     n: Annotated[int | None, Help("Sampled rows with a value.")]
     df: int | None
     problem: Annotated[str | None, Help("Why the run has no figure: it isn't pooled then.")]
+    drawn: Annotated[int | None, Help("Rows to answer; null of values of the table.")] = None
+    answered: Annotated[
+        int | None, Help("Those that were answered, or found that they can't be judged.")
+    ] = None
+    is_complete: Annotated[
+        bool | None,
+        Help(
+            "Whether each row has its answer and, where due, its second reading and decision. "
+            "Until then the figure is preliminary."
+        ),
+    ] = None
+    since_last: Annotated[
+        PlainEstimate | None, Help("The change since the run before that has a figure.")
+    ] = None
+    since_first: Annotated[
+        PlainEstimate | None, Help("The change since the first of `runs` that has a figure.")
+    ] = None
 
 
 @dataclass(frozen=True)
@@ -64,6 +87,7 @@ class PooledFigure(PlainEstimate):
     n: int
     df: int
     interval: Annotated[str, Help("The formula of the interval.")]
+    preliminary_runs: Annotated[int, Help("Those of the runs that lack answers.")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +95,7 @@ class ScheduleFigures(AtConfidence):
     """A figure of each run of a schedule, and of all runs together."""
 
     schedule_id: int
+    statistic: StatisticName
     figure: Annotated[str, Help("The figure in words.")]
     pooling: Pooling
     runs: Annotated[list[RunFigure], Help("Oldest first.")]
@@ -83,8 +108,13 @@ class _Run:
     """A run with the values of its sample and its estimate."""
 
     job: JobRecord
+    progress: ReviewProgress | None
     sampled: SampledValues
     found: DomainEstimate
+
+    @property
+    def is_preliminary(self) -> bool:
+        return self.progress is not None and not self.progress.is_complete
 
     @property
     def population(self) -> int:
@@ -101,6 +131,7 @@ class _Run:
         """What is answered of the run."""
         return _run_figure(
             self.job,
+            self.progress,
             PlainEstimate.of(self.found),
             population=self.population,
             n=self.found.rows,
@@ -133,22 +164,23 @@ def schedule_figures(
     figures: list[RunFigure] = []
     problem: DomainError | None = None
     for job in jobs:
+        progress = None if request.values == "table" else review_progress(service, job)
+        if progress is not None and not progress.answered:
+            figures.append(_run_figure(job, progress, NO_ESTIMATE, problem=UNANSWERED))
+            continue
         try:
             with caller.reading():
-                sampled = sampled_values(service, job, one, has_known_values=False)
-                (found,) = estimate(
-                    sampled.design.design, sampled.read.values[0], sampled.read.domains, settings
-                )
+                run = _run_of(service, job, progress, one, settings)
         except DomainError as error:
             problem = error
-            figures.append(_run_figure(job, NO_ESTIMATE, problem=error.message))
+            figures.append(_run_figure(job, progress, NO_ESTIMATE, problem=error.message))
             continue
-        if found.value is None:
-            figures.append(_run_figure(job, NO_ESTIMATE, problem="No sampled row has a value."))
+        if run.found.value is None:
+            figures.append(_run_figure(job, progress, NO_ESTIMATE, problem=NO_VALUE))
             continue
         caller.audit_view(RowSource(job.dataset_id, output_of(job), SAMPLE, job.id), "estimates")
-        runs.append(_Run(job, sampled, found))
-        figures.append(runs[-1].figure())
+        runs.append(run)
+        figures.append(_with_changes(runs))
     if problem is not None and not runs:
         raise problem
     _require_known_value(caller, one, runs)
@@ -159,6 +191,9 @@ def schedule_figures(
             f"{counted(alike, 'run has', 'runs have')} a margin of 0, since the sampled rows are "
             "all alike. That doesn't show that the other rows are."
         )
+    if request.judge:
+        notes.insert(0, _judged_note(request.judge))
+    notes = [*_preliminary_notes(runs), *notes, *_change_notes(len(runs), request.confidence)]
     without = len(figures) - len(runs)
     if without:
         notes.append(
@@ -169,12 +204,94 @@ def schedule_figures(
     return ScheduleFigures(
         request.confidence,
         schedule_id=schedule.id,
+        statistic=request.statistic,
         figure=GroupFigure.of_request(request, {}).figure_name,
         pooling=request.pooling,
         runs=figures,
         pooled=pooled,
         notes=notes,
     )
+
+
+def _run_of(
+    service: Service,
+    job: JobRecord,
+    progress: ReviewProgress | None,
+    one: EstimatesRequest,
+    settings: EstimateSettings,
+) -> _Run:
+    sampled = sampled_values(service, job, one, has_known_values=False)
+    if one.calibrate is None:
+        (found,) = estimate(
+            sampled.design.design, sampled.read.values[0], sampled.read.domains, settings
+        )
+    else:
+        (calibrated,) = estimates_of(service, job, one).estimates
+        found = calibrated.computed
+    return _Run(job, progress, sampled, found)
+
+
+def _preliminary_notes(runs: Sequence[_Run]) -> list[str]:
+    """What runs without all answers are."""
+    waiting = [run.progress for run in runs if run.progress and not run.progress.is_complete]
+    if not waiting:
+        return []
+    rows = sum(each.rows for each in waiting)
+    lacking = rows - sum(each.answered for each in waiting)
+    return [
+        f"{counted(len(waiting), 'run is', 'runs are')} preliminary: {lacking:,} of "
+        f"{counted(rows, 'row')} aren't answered yet, or second readings and decisions are "
+        "lacking. These figures change with the answers that come, and are biased if the rows "
+        "were answered in another order than that of the queue, which is random."
+    ]
+
+
+def _with_changes(runs: Sequence[_Run]) -> RunFigure:
+    """The figure of the last run, with its changes since the run before and since the first."""
+    *before, run = runs
+    if not before:
+        return run.figure()
+    return replace(
+        run.figure(),
+        since_last=_change(before[-1].found, run.found),
+        since_first=_change(before[0].found, run.found),
+    )
+
+
+def _change(first: DomainEstimate, second: DomainEstimate) -> PlainEstimate | None:
+    """The change between independent samples: variances add up, and both intervals combine."""
+    if first.value is None or second.value is None:
+        return None
+    value = second.value - first.value
+    errors = (first.error, second.error)
+    error = None if None in errors else hypot(*(each or 0.0 for each in errors))
+    if first.low is None or first.high is None or second.low is None or second.high is None:
+        return PlainEstimate(value, error, None, None)
+    low, high = difference_interval(
+        first.value, (first.low, first.high), second.value, (second.low, second.high)
+    )
+    return PlainEstimate(value, error, low, high)
+
+
+def _judged_note(columns: Sequence[str]) -> str:
+    return (
+        f"Each run's figure is that of people and {', '.join(columns)} together, with coefficients "
+        "of its own labels: the judge needn't be right, but must judge all rows alike. Where it "
+        "doesn't help, it isn't used."
+    )
+
+
+def _change_notes(runs: int, confidence: float) -> list[str]:
+    """What the changes assume."""
+    if runs < 2:
+        return []
+    return [
+        "The change from run to run assumes independent samples: each run was drawn with a seed of "
+        "its own, so both variances add up. It is of the populations as they were, including rows "
+        "that came or went. Its interval combines both runs' intervals (Zou and Donner 2008).",
+        f"Each interval of a change is that of one comparison alone: of many, about "
+        f"{100 * (1 - confidence):.3g} % leave out 0 though nothing has changed.",
+    ]
 
 
 def _require_known_value(caller: Caller, one: EstimatesRequest, runs: Sequence[_Run]) -> None:
@@ -213,17 +330,20 @@ def _of_one_run(request: ScheduleFiguresRequest) -> EstimatesRequest:
     """The request of the estimate of one run."""
     names = [own.name for own in declared(StatisticRequest)]
     figure = StatisticRequest(**{name: getattr(request, name) for name in names})
+    judge = CalibrateRequest(method="judge", columns=request.judge) if request.judge else None
     return EstimatesRequest(
         statistics=(figure,),
         filters=request.filters,
         values=request.values,
         book_column=request.book_column,
         confidence=request.confidence,
+        calibrate=judge,
     )
 
 
 def _run_figure(
     job: JobRecord,
+    progress: ReviewProgress | None,
     plain: PlainEstimate,
     *,
     population: int | None = None,
@@ -240,6 +360,9 @@ def _run_figure(
         n=n,
         df=df,
         problem=problem,
+        drawn=None if progress is None else progress.rows,
+        answered=None if progress is None else progress.answered,
+        is_complete=None if progress is None else progress.is_complete,
     )
 
 
@@ -269,7 +392,7 @@ def _pooled(
             "Runs leave out the rows of earlier ones, so each figure is of the rows that were "
             "left, which depend on the earlier draws; the errors of the figures don't."
         )
-    return _average(runs, settings), notes
+    return _average(request, runs, settings), notes
 
 
 def _require_disjoint(service: Service, runs: Sequence[_Run]) -> None:
@@ -315,13 +438,17 @@ def _as_strata(
     return _figure(runs, PlainEstimate.of(found), found.degrees, found.interval)
 
 
-def _average(runs: Sequence[_Run], settings: EstimateSettings) -> PooledFigure:
+def _average(
+    request: ScheduleFiguresRequest, runs: Sequence[_Run], settings: EstimateSettings
+) -> PooledFigure:
     """The mean of the figures; its variance is Σ V_r / R², with Satterthwaite's degrees.
 
     That of shares is the share where each run's weights add up to 1, so that its interval is one of
-    a share, also where no run has a row with the value.
+    a share, also where no run has a row with the value. With a judge each run has weights for its
+    own coefficients, and the interval is by t.
     """
-    if runs[0].sampled.read.values[0].statistic == "proportion":
+    is_judged = bool(request.judge)
+    if runs[0].sampled.read.values[0].statistic == "proportion" and not is_judged:
         return _as_strata(runs, settings, [1.0 / run.weight for run in runs])
     values = [run.found.value for run in runs]
     errors = [run.found.error for run in runs]
@@ -351,4 +478,5 @@ def _figure(runs: Sequence[_Run], plain: PlainEstimate, df: int, interval: str) 
         n=sum(run.found.rows for run in runs),
         df=df,
         interval=interval,
+        preliminary_runs=sum(run.is_preliminary for run in runs),
     )

@@ -11,6 +11,7 @@ from typing import Any
 from application.access import Caller
 from application.excluding import ExcludedRows, with_filters
 from application.relative_filters import requested_rounds
+from application.schedules.asking import asked_of, checked_questions
 from application.schedules.excluding import FIELD, drawn_rows, find_drawn
 from application.schedules.running import run_now
 from application.schedules.sources import source_of_schedule
@@ -24,6 +25,7 @@ from contract.requests.automation import (
 )
 from contract.words import Action
 from service.tables.open_tables import filters_of
+from storage.audit.reviewing import recorded_questions
 from storage.errors import Conflict, NotFound
 from storage.jobs.jobs import JobRecord
 from storage.jobs.kinds import PROFILE
@@ -44,6 +46,8 @@ SAMPLING_FIELDS = (
     *("source_ref", "table_key", "export_residual", "commit_message", "amount_column", "engine"),
 )
 PROFILING_FIELDS = ("source_ref", "table_key", "columns")
+OF_REQUEST = ("questions", "same_questions")
+"""Fields that a schedule has in its request."""
 
 
 def repeated_request(job: JobRecord) -> dict[str, Any]:
@@ -97,9 +101,13 @@ def create(by: Caller, asked: ScheduleRequest) -> Schedule:
     request = repeated_request(job)
     if asked.exclude_drawn_by:
         _require_key(by, job.dataset_id, job.run_type, request, asked.exclude_drawn_by)
+    if (questions := asked_of(by, job, asked)) is not None:
+        checked = checked_questions(by, job.dataset_id, request, questions)
+        request["questions"] = checked.given()
+    given = {name: value for name, value in vars(asked).items() if name not in OF_REQUEST}
     new = NewSchedule(
         **{
-            **vars(asked),
+            **given,
             "job_id": job.id,
             "source": _source(by, job.dataset_id, request, asked.zone, asked.source),
         },
@@ -179,6 +187,7 @@ def change(by: Caller, schedule_id: int, changes: ScheduleChangeRequest) -> Sche
     key = changes.exclude_drawn_by
     if key and list(key) != schedule.exclude_drawn_by:
         _require_key(by, schedule.dataset_id, schedule.run_type, schedule.request, key)
+    request = _changed_request(by, schedule, changes)
     asked, source = changes.source, None
     if not isinstance(asked, NotGiven):
         zone = changes.zone or schedule.zone
@@ -202,10 +211,24 @@ def change(by: Caller, schedule_id: int, changes: ScheduleChangeRequest) -> Sche
             times,
             before.exclude_drawn_by if key is None else key,
             before.source if isinstance(asked, NotGiven) else source,
+            before.request if request is None else request,
         )
         _audit(by, tx, "schedule_changed", changed)
     by.service.wake_scheduler()
     return changed
+
+
+def _changed_request(
+    by: Caller, schedule: Schedule, changes: ScheduleChangeRequest
+) -> dict[str, Any] | None:
+    """The request with other questions; None if they stay."""
+    if isinstance(changes.questions, NotGiven):
+        return None
+    request = {name: value for name, value in schedule.request.items() if name != "questions"}
+    if changes.questions is None:
+        return request
+    checked = checked_questions(by, schedule.dataset_id, request, changes.questions)
+    return {**request, "questions": checked.given()}
 
 
 def delete(by: Caller, schedule_id: int) -> None:
@@ -246,5 +269,11 @@ def _audit(by: Caller, tx: Transaction, action: Action, schedule: Schedule) -> N
         zone=schedule.zone,
         paused=schedule.paused_at is not None,
         exclude_drawn_by=schedule.exclude_drawn_by or None,
+        questions=_question_names(schedule),
         begins_with=None if schedule.source is None else schedule.source.uri,
     )
+
+
+def _question_names(schedule: Schedule) -> str | None:
+    found = recorded_questions(schedule.request)
+    return None if found is None else ", ".join(each.name for each in found.questions)

@@ -14,6 +14,7 @@ from application.job_submission import Submission
 from application.panels.drawing import submit_new_wave
 from application.profiling import submit_profiling
 from application.sampling import SamplingRequest, submit_sampling
+from application.schedules.asking import questions_of_run
 from application.schedules.excluding import drawn_rows, require_rows
 from service.errors import ServiceStopping
 from service.sampling_parameters import stated_rounds
@@ -66,12 +67,19 @@ def submit_repeated(
 
     by = Submission(user, "batch", authority=authority, record=check_and_record)
     given: dict[str, Any] = schedule.request
+    questions = questions_of_run(service, schedule)
     if "panel_id" in given:
-        return submit_new_wave(service, by, dataset, given["panel_id"], given["source_ref"])
+        return submit_new_wave(
+            service, by, dataset, given["panel_id"], given["source_ref"], questions
+        )
     if schedule.run_type == "profiling":
         return submit_profiling(service, by, dataset, **given)
     request = SamplingRequest(
-        **{**given, "rounds": stated_rounds(given["rounds"], recorded=True)},
+        **{
+            **given,
+            "rounds": stated_rounds(given["rounds"], recorded=True),
+            "questions": questions,
+        },
         output_name=name,
         numbers_name=numbers_name,
         allow_empty=True,  # there may be nothing new

@@ -60,6 +60,7 @@ class RunFigureArguments(ConfidenceOptions, total=False):
     book_column: str
     pooling: str
     filters: str
+    judge: Columns
     runs: int
 
 
@@ -827,21 +828,26 @@ class Dataset:
         value
             Of a proportion: the value whose share is estimated.
         values : str
-            ``table``, or ``findings`` with the columns ``finding`` and ``is_exception``.
+            ``table``; ``findings`` with the columns ``finding`` and ``is_exception``; or
+            ``answers`` with a column for each question.
         pooling : str
             ``average`` of the runs, or runs as ``strata`` of one population.
         filters : str, optional
             Only rows that match, such as ``amount > 0``.
+        judge : str or sequence of str
+            Columns with a judge's opinion, which make each run's figure more precise.
 
         Returns
         -------
         dict
-            ``runs``, each with ``estimate``, ``ci_low`` and ``ci_high``, ``pooled``, and ``notes``
-            that say what the pooled figure assumes.
+            ``runs``, each with ``estimate``, ``ci_low`` and ``ci_high``, ``since_last`` and
+            ``since_first``, ``pooled``, and ``notes`` that say what the figures assume.
         """
         body: dict[str, Any] = dict(options)
         if isinstance(body.get("filters"), str):
             body["filters"] = {"expression": body["filters"]}
+        if "judge" in body:
+            body["judge"] = listed(body["judge"])
         path = f"/api/schedules/{schedule_id}/figures"
         return self._transport.json("POST", path, {"statistic": statistic, **body})
 

@@ -7,7 +7,7 @@ import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, Unpack, cast, overload
+from typing import TYPE_CHECKING, Any, Self, Unpack, overload
 
 from jobsvc_client.arguments import (
     Columns,
@@ -156,6 +156,8 @@ class Job:
         begin_with: Job | str | None = None,
         uri: Columns = (),
         profile: bool = False,
+        questions: Mapping[str, Any] | None = None,
+        same_questions: bool = False,
     ) -> dict[str, Any]:
         """Let the server repeat this draw or profile, with new seeds on the newest data.
 
@@ -179,6 +181,11 @@ class Job:
             The URI of each run with its date: ``"s3://lake/ledger/day={yesterday}/"``.
         profile : bool
             Whether each run profiles the new version, too.
+        questions : mapping, optional
+            What reviewers are asked about each sample that a run draws, as the API takes it:
+            ``{"questions": [{"name": "is_bad", "type": "yes_no", "text": "Is it bad?"}]}``.
+        same_questions : bool
+            Whether each sample asks what this one asks, with its hidden columns and reviewers.
 
         Returns
         -------
@@ -199,7 +206,8 @@ class Job:
         if begin_with is not None:
             job_id = begin_with if isinstance(begin_with, str) else begin_with.id
             source = {"job_id": job_id, "uri": listed(uri), "profile": profile}
-        more = given(misfire=misfire, source=source)
+        asked = given(questions=questions, same_questions=same_questions or None)
+        more = given(misfire=misfire, source=source) | asked
         return self._transport.json("POST", "/api/schedules", {**body, **columns, **more})
 
     def __repr__(self) -> str:
@@ -346,7 +354,7 @@ class Sample(RowsJob):
         statistics: Sequence[Mapping[str, Any]] = (),
         by: Columns = (),
         filters: Filter | None = None,
-        values: int | UploadedValues | None = None,
+        values: int | str | UploadedValues | None = None,
         judge: Columns = (),
         **options: Unpack[EstimateOptions],
     ) -> Estimates:
@@ -365,8 +373,9 @@ class Sample(RowsJob):
             Columns of groups.
         filters : str or mapping
             Only rows that match a filter.
-        values : UploadedValues or int
-            What :meth:`upload_values` returned, or its number: estimate its columns.
+        values : UploadedValues, int or str
+            What :meth:`upload_values` returned, or its number: estimate its columns. Or
+            ``"answers"``, with a column for each question, or ``"findings"``.
         judge : str or sequence of str
             Columns with the opinions of a model or a rule, which needn't be right: short for
             ``calibrate={"method": "judge", "columns": [...]}``. Each estimate then has ``judge``:

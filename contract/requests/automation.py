@@ -22,6 +22,7 @@ from contract.fields import (
 from contract.requests.accounts import MAX_EMAIL_LENGTH
 from contract.requests.attaching import MAX_FILES
 from contract.requests.pages import PageRequest
+from contract.requests.reviewing import QuestionsRequest
 from contract.requests.submitting import MAX_URI_LENGTH
 from contract.words import EVENTS, Event, Misfire
 from lazy_dataclasses import dataclass
@@ -92,9 +93,17 @@ class ScheduleSourceRequest(Request):
     ] = False
 
 
+def asks_in_one_way(given: Mapping[str, Any]) -> None:
+    """Questions are stated, or those of the sample."""
+    if given.get("questions") is not None and given.get("same_questions"):
+        raise RefusedField("same_questions", "Give either `questions` or `same_questions`.")
+
+
 @dataclass(frozen=True, kw_only=True)
 class ScheduleRequest(CronRequest):
     """A schedule to create."""
+
+    rules = (asks_in_one_way,)
 
     job_id: Annotated[
         str, Text(1, 64), Help("A draw or a profile, whose request is repeated."), Option(None)
@@ -107,11 +116,25 @@ class ScheduleRequest(CronRequest):
     source: Annotated[
         ScheduleSourceRequest | None, Part(ScheduleSourceRequest), Help("The data it begins with.")
     ] = None
+    questions: Annotated[
+        QuestionsRequest | None,
+        Part(QuestionsRequest),
+        Help("What reviewers are asked about each sample that a run draws."),
+    ] = None
+    same_questions: Annotated[
+        bool,
+        Flag(),
+        Title("Ask the same questions"),
+        Help(
+            "Each sample asks what the sample of `job_id` asks now, with its hidden and shown "
+            "columns, second readings and reviewers."
+        ),
+    ] = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class ScheduleChangeRequest(Request):
-    """Other times or another key of a schedule; or its switch."""
+    """Other times, another key or other questions of a schedule; or its switch."""
 
     cron: Annotated[str | None, _CRON_TEXT, _CRON] = None
     zone: Annotated[str | None, _ZONE_TEXT, _ZONE] = None
@@ -122,6 +145,11 @@ class ScheduleChangeRequest(Request):
         ScheduleSourceRequest | NotGiven | None,
         Part(ScheduleSourceRequest),
         Help("Other data to begin with; null for none."),
+    ] = NOT_GIVEN
+    questions: Annotated[
+        QuestionsRequest | NotGiven | None,
+        Part(QuestionsRequest),
+        Help("Other questions of later samples; null for none."),
     ] = NOT_GIVEN
 
 

@@ -35,6 +35,7 @@ from service.tables.open_tables import (
     open_source,
 )
 from storage.audit.findings import Continued, examined_samples
+from storage.audit.reviewing import recorded_questions
 from storage.jobs import kinds
 from storage.jobs.publishing import NewCommit, Outcome
 from storage.versions.manifests import StoredTable
@@ -91,6 +92,7 @@ def run_draw(context: JobContext) -> Outcome:
             parameters, source.commit_id, source.files.row_count, sample.rows_sampled
         ),
         continued=None if sample.parts else _continued(context, source, tables[0]),
+        questions=recorded_questions(parameters),
     )
 
 

@@ -6,8 +6,9 @@ Guarantees that two users never have the same reading of a row reserved at a tim
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 from contract.answers import Hidden
 from contract.declarations import Help
@@ -27,15 +28,21 @@ NO_QUESTIONS = QuestionsRequest()
 def questions_of(tx: Transaction, job_id: str) -> QuestionsRequest:
     """Return what the reviewers of a sample are asked."""
     row = first(tx, "questions_of_job", job_id=job_id)
-    if row is None:
-        return NO_QUESTIONS
-    body = json.loads(row["body"])
+    return NO_QUESTIONS if row is None else questions_of_body(json.loads(row["body"]))
+
+
+def questions_of_body(body: Mapping[str, Any]) -> QuestionsRequest:
+    """The questions of their stored body."""
     questions = tuple(
         QuestionRequest(**{**each, "choices": tuple(each.get("choices", ()))})
         for each in body["questions"]
     )
     return QuestionsRequest(
-        questions, tuple(body["hidden"]), tuple(body["shown"]), body["second_readings"]
+        questions,
+        tuple(body["hidden"]),
+        tuple(body["shown"]),
+        body["second_readings"],
+        tuple(body.get("reviewers", ())),
     )
 
 
@@ -46,6 +53,12 @@ def put_questions(
     body = {name: value for name, value in chosen.given().items() if name != "reviewers"}
     at = timestamp(clock())
     run(tx, "put_questions", job_id=job_id, body=json_text(body), user_id=user_id, at=at)
+
+
+def recorded_questions(parameters: Mapping[str, Any]) -> QuestionsRequest | None:
+    """The questions that a request or the parameters of a job have for its sample."""
+    body = parameters.get("questions")
+    return None if body is None else questions_of_body(body)
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 from typing import Any
 
+from contract.requests.reviewing import QuestionsRequest
+from contract.words import Action
 from lazy_dataclasses import dataclass
 from storage.accounts.audit_trail import THIS_PROCESS, record
+from storage.accounts.users import find_user
 from storage.audit.findings import Continued, carry_over
+from storage.audit.reviewing import add_reviewer, put_questions
 from storage.certificates.ledger import append_entry
 from storage.certificates.row_roots import RowRoot, insert_row_root
 from storage.jobs.jobs import JobRecord, complete_job, get_job
@@ -54,9 +58,10 @@ class Outcome:
 
     ``draw`` has the facts of the ledger entry of a draw, besides its job and its commit;
     ``row_root`` is a new root of a table, which has a ledger entry, too. ``continued`` is the
-    examined sample whose findings are carried over to that of the job. ``row_keys`` are declared
-    with the commit. With ``contract_failures`` the commit is kept apart: the ref stays, and the
-    commit gets one of its own.
+    examined sample whose findings are carried over to that of the job. ``questions`` are those of
+    a draw's sample, if no entry is carried over. ``row_keys`` are declared with the commit. With
+    ``contract_failures`` the commit is kept apart: the ref stays, and the commit gets one of its
+    own.
     """
 
     summary: dict[str, Any] = field(default_factory=dict)
@@ -64,6 +69,7 @@ class Outcome:
     draw: Mapping[str, Any] | None = None
     row_root: RowRoot | None = None
     continued: Continued | None = None
+    questions: QuestionsRequest | None = None
     row_keys: Sequence[NewRowKey] = ()
     contract_failures: Sequence[ContractFailure] = ()
 
@@ -125,9 +131,11 @@ def publish(
         elif new.ref_name is not None:
             create_ref(tx, job.dataset_id, new.ref_name, commit.id, clock)
         summary = {**outcome.summary, "output_commit_id": commit.id, "output_ref": output_ref}
-        if outcome.continued is not None:
-            carried = carry_over(tx, job.id, outcome.continued)
-            summary |= {} if carried is None else {"continues": carried}
+        carried = outcome.continued and carry_over(tx, job.id, outcome.continued)
+        if carried:
+            summary["continues"] = carried
+        else:
+            _ask(tx, job, outcome.questions, clock)
         if changes is not None:
             summary["column_changes"] = [change.as_json() for change in changes]
         _declare_keys(tx, job, row_keys, clock)
@@ -152,6 +160,39 @@ def _declare_keys(
             origin=THIS_PROCESS,
             dataset_id=job.dataset_id,
             details={**vars(new_key), "columns": list(new_key.columns)},
+        )
+
+
+def _ask(tx: Transaction, job: JobRecord, questions: QuestionsRequest | None, clock: Clock) -> None:
+    """Set the questions of a sample, if it has some, and add its reviewers, as the job's user.
+
+    A reviewer who was removed since is left out.
+    """
+    if questions is None:
+        return
+    put_questions(tx, job.id, job.user_id, questions, clock)
+    users = [find_user(tx, name) for name in questions.reviewers]
+    chosen = {
+        "questions": ", ".join(each.name for each in questions.questions) or "those of an audit",
+        "hidden": ", ".join(questions.hidden) or None,
+        "second_readings": questions.second_readings or None,
+    }
+    entries: list[tuple[Action, dict[str, Any]]] = [("questions_chosen", chosen)]
+    entries += [
+        ("reviewer_added", {"soeid": user.soeid})
+        for user in users
+        if user is not None and add_reviewer(tx, job.id, user.id, job.user_id, clock)
+    ]
+    for action, details in entries:
+        record(
+            tx,
+            clock,
+            action,
+            user_id=job.user_id,
+            origin=THIS_PROCESS,
+            dataset_id=job.dataset_id,
+            about=("job", job.id),
+            details=details,
         )
 
 

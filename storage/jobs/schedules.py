@@ -264,8 +264,9 @@ def change_schedule(
     times: Times,
     exclude_drawn_by: Sequence[str],
     source: ScheduleSource | None,
+    request: Mapping[str, Any],
 ) -> Schedule:
-    """Change when a schedule runs, the key by which it excludes rows, and its data."""
+    """Change when a schedule runs, the key by which it excludes rows, its data and its request."""
     paused_at = (schedule.paused_at or timestamp(times.now)) if times.is_paused else None
     run(
         tx,
@@ -279,6 +280,7 @@ def change_schedule(
         next_run_at=timestamp(times.next_run_at),
         exclude_drawn_by=json_text(exclude_drawn_by),
         source=_source_text(source),
+        request=json_text(request),
     )
     if exclude_drawn_by != schedule.exclude_drawn_by:
         run(tx, "forget_schedule_problem", id=schedule.id)

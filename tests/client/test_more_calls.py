@@ -83,6 +83,23 @@ def test_a_draw_is_scheduled(dataset: Dataset, client: Client) -> None:
     client.request("DELETE", f"/api/schedules/{other['id']}")
 
 
+def test_a_scheduled_draw_asks_the_same_questions(dataset: Dataset, client: Client) -> None:
+    sample = dataset.sample("random", size=5)
+    sample.ask([{"name": "is_bad", "type": "yes_no", "text": "Is it bad?"}], hidden="region")
+    made = sample.schedule("asking", "0 6 * * MON", same_questions=True)
+    run = client.request("POST", f"/api/schedules/{made['id']}/run")
+    later = client.sample_of(run["job_id"]).wait()
+    assert [each["name"] for each in later.questions()["questions"]] == ["is_bad"]
+    for place, row in enumerate(later.answers()):
+        later.answer(row["row_id"], {"is_bad": place == 0})
+    found = dataset.schedule_figures(
+        made["id"], "proportion", column="is_bad", value=True, values="answers"
+    )
+    (figure,) = found["runs"]
+    assert (figure["estimate"], figure["is_complete"], figure["since_last"]) == (0.2, True, None)
+    client.request("DELETE", f"/api/schedules/{made['id']}")
+
+
 @pytest.mark.parametrize("given", [{"uri": "s3://lake/{today}/"}, {"profile": True}])
 def test_a_schedule_with_data_names_its_job(dataset: Dataset, given: dict[str, Any]) -> None:
     sample = dataset.sample("random", size=5)

@@ -18,6 +18,8 @@ from tests.support.live_server import LiveServer
 FOLDER = Path(__file__).parents[2] / "client" / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 SHOWN = {
+    "evaluate_a_model": r"(?s)people alone +0\.\d+ +0\.\d+.*both +0\.0\d+ "
+    r".*recall +0\.\d+.*At 06:00 on Monday",
     "first_sample": r"Total of amount: ([\d,]+) ± ([\d,]+) .*\n+(?:Note: .*\n+)*True total: "
     r"([\d,]+)",
     "ledger_audit": r"(?s)Overstatement.*working_paper\.xlsx",

@@ -48,3 +48,27 @@ def test_schedule_is_created_paused_run_and_removed(run: Run, tmp_path: Path) ->
     assert "five fields" in run("schedule", "add", job[:8], "x", "daily", code=1).output
     run("schedule", "remove", "1", "--yes")
     assert "weekly" not in run("schedule", "list", "Ledger").stdout
+
+
+@pytest.mark.usefixtures("created")
+def test_the_runs_of_a_schedule_are_answered_and_compared(run: Run, tmp_path: Path) -> None:
+    run("import", str(write_csv(tmp_path / "t.csv", 30)), "--dataset", "Ledger")
+    run("sample", "Ledger", "--method", "random", "--size", "4")
+    jobs = json.loads(run("jobs", "--json").stdout)["jobs"]
+    job = next(one["id"] for one in jobs if one["run_type"] == "sampling")
+    run("questions", job, "--yes-no", "is_bad", "Is it bad?", "--hide", "kind")
+    added = run("schedule", "add", job[:8], "weekly", "0 6 * * MON", "--same-questions")
+    assert "is_bad" in added.stdout
+    for answered in (4, 2):
+        submitted = run("schedule", "run", "1").stdout.split()[1]
+        run("watch", submitted)
+        rows = json.loads(run("answers", submitted, "--json").stdout)["rows"]
+        for row in rows[:answered]:
+            run("answer", submitted, row["row_id"], "is_bad=yes")
+    shown = ("schedule", "figures", "1", "--values", "answers", "--share", "is_bad=true")
+    text = run(*shown).stdout
+    assert text.startswith("Share of is_bad true, by run:")
+    assert "2 runs, 1 of them preliminary, 6 of 60 rows" in text
+    assert "Since last, SE" in text
+    found = json.loads(run(*shown, "--json").stdout)
+    assert [one["is_complete"] for one in found["runs"]] == [True, False]

@@ -262,6 +262,12 @@ def of_schedule(path: str = "", body: dict[str, Any] | None = None) -> Made:
     return lambda scene, _: Ask(f"/api/schedules/{scene.schedule()}{path}", body)
 
 
+def workbook_of_schedule(scene: Scene, _: User) -> Ask:
+    """Ask for the workbook of a new schedule's runs."""
+    path = f"/datasets/{scene.dataset}/schedules/{scene.schedule()}/figures.xlsx"
+    return Ask(f"{path}?statistic=mean&column=id")
+
+
 def new_panel(scene: Scene, _: User) -> Ask:
     return Ask(f"/api/sampling/datasets/{scene.dataset}/panels", scene.panel_body())
 

@@ -62,6 +62,7 @@ from tests.contract.permission_rows import (
     own_webhook,
     own_webhook_page,
     statuses,
+    workbook_of_schedule,
 )
 from tests.contract.permission_scene import RANDOM, numbers
 
@@ -509,6 +510,12 @@ TABLE = (
     ),
     Row("GET /datasets/<int:dataset_id>/draw", WRITE_PAGE, at("/datasets/{d}/draw"), "page"),
     Row("GET /datasets/<int:dataset_id>/changes", SEE_PAGE, at("/datasets/{d}/changes"), "page"),
+    Row(
+        "GET /datasets/<int:dataset_id>/schedules/<int:schedule_id>/figures.xlsx",
+        SEE_PAGE,
+        workbook_of_schedule,
+        "page",
+    ),
     Row(
         "POST /datasets/<int:dataset_id>/changes",
         CHANGE_BY_PAGE,

@@ -317,6 +317,14 @@ def test_a_nightly_pipeline_with_labels_and_a_trend(nightly: Nightly) -> None:
     assert (pooled["runs"], pooled["population"], pooled["n"]) == (3, 150, 24)
     assert pooled["ci_low"] < 0.125 < pooled["ci_high"]
     assert "no two have a data file in common" in found["notes"][0]
+    first, second, third = found["runs"]
+    assert (first["since_last"], first["since_first"]) == (None, None)
+    assert third["since_last"]["estimate"] == pytest.approx(0.125)
+    assert third["since_first"]["estimate"] == pytest.approx(0.25)
+    errors = second["standard_error"], third["standard_error"]
+    assert third["since_last"]["standard_error"] == pytest.approx(sum(e * e for e in errors) ** 0.5)
+    assert third["since_first"]["ci_low"] < 0.25 < third["since_first"]["ci_high"]
+    assert any("assumes independent samples" in note for note in found["notes"])
     average = figures(nightly, made["id"], **rate)
     assert average["pooled"]["estimate"] == pytest.approx(0.125)
     assert average["pooled"]["standard_error"] == pytest.approx(pooled["standard_error"])

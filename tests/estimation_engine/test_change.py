@@ -28,6 +28,7 @@ from estimation_engine.change import (
     changes,
     shared_lengths,
 )
+from estimation_engine.intervals import difference_interval, wilson_interval
 
 PAGE = Path(__file__).parents[2] / "docs" / "CHANGE.md"
 BEFORE = {"A": 20.0, "B": 34.0, "C": 10.0, "D": 26.0, "E": 40.0, "F": 14.0, "G": 30.0, "H": 18.0}
@@ -192,6 +193,41 @@ def test_only_simple_samples_share_rows_by_their_number() -> None:
 def test_lengths_on_a_circle(first: float, second: float, shift: float, length: float) -> None:
     found = shared_lengths(np.array([first]), np.array([second]), shift)
     assert found[0] == pytest.approx(length)
+
+
+@pytest.mark.parametrize(
+    ("new", "old", "limits"),
+    [
+        ((56, 70), (48, 80), (0.0524, 0.3339)),
+        ((9, 10), (3, 10), (0.1705, 0.8090)),
+        ((6, 7), (2, 7), (0.0582, 0.8062)),
+        ((5, 56), (0, 29), (-0.0381, 0.1926)),
+        ((0, 10), (0, 20), (-0.1611, 0.2775)),
+        ((0, 10), (0, 10), (-0.2775, 0.2775)),
+        ((10, 10), (0, 20), (0.6791, 1.0000)),
+        ((10, 10), (0, 10), (0.6075, 1.0000)),
+    ],
+)
+def test_differences_of_shares_as_published(
+    new: tuple[int, int], old: tuple[int, int], limits: tuple[float, float]
+) -> None:
+    """Newcombe 1998, table II, method 10."""
+    (after, before) = (count / rows for count, rows in (new, old))
+    of_old, of_new = (wilson_interval(count / rows, rows, 1.959964) for count, rows in (old, new))
+    found = difference_interval(before, of_old, after, of_new)
+    assert found == pytest.approx(limits, abs=5e-5)
+
+
+@pytest.mark.parametrize("shares", [(0.02, 0.02), (0.02, 0.05), (0.05, 0.3)])
+def test_differences_of_few_cases_hold_the_change(shares: tuple[float, float]) -> None:
+    random, rows, draws = np.random.default_rng(29), 100, 2_000
+    counts = [random.binomial(rows, share, draws) for share in shares]
+    intervals = [wilson_interval(count / rows, rows, 1.959964) for count in range(rows + 1)]
+    held = 0
+    for old, new in zip(*counts, strict=True):
+        low, high = difference_interval(old / rows, intervals[old], new / rows, intervals[new])
+        held += low <= shares[1] - shares[0] <= high
+    assert 0.93 <= held / draws <= 0.99
 
 
 @pytest.mark.parametrize("design", simulation.DESIGNS)

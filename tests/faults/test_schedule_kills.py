@@ -146,3 +146,43 @@ def _last_job(client: httpx.Client, query: dict[str, int]) -> str | None:
     (schedule,) = client.get("/api/schedules", params=query).json()["schedules"]
     last: str | None = schedule["last_job_id"]
     return last
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_killed_run_leaves_no_sample_without_its_questions(
+    tmp_path: Path, table: State, when: str
+) -> None:
+    data_dir, dataset = table.copy(tmp_path), table.books.dataset_id
+    with ServerProcess(data_dir, forked=True) as server:
+        client = server.client()
+        path = f"/api/sampling/datasets/{dataset}/jobs"
+        first = client.post(path, json={"method": "random", "sample_size": 20}).json()["job_id"]
+        assert finished(client, first)["status"] == "completed"
+        question = {"name": "is_bad", "type": "yes_no", "text": "Is it bad?"}
+        body = {"job_id": first, "name": "yearly", "cron": "0 0 1 1 *"}
+        body |= {"questions": {"questions": [question], "second_readings": 0.5}}
+        made = client.post("/api/schedules", json=body)
+        assert made.status_code == 200, made.text
+        assert server.terminate() == 0
+    with closing(sqlite3.connect(data_dir / "jobsvc.sqlite3")) as database:
+        database.execute("UPDATE schedules SET next_run_at = counted_from")
+        database.commit()
+    point = f"{when} commit in attempt.run > publishing.publish, 1"
+    assert run(_serve_until_killed, data_dir, point).code != 0
+    with closing(sqlite3.connect(data_dir / "jobsvc.sqlite3")) as database:
+        (asked,) = database.execute(
+            "SELECT count(*) FROM review_questions JOIN jobs ON jobs.id = job_id "
+            "WHERE status = 'completed'"
+        ).fetchone()
+        (drawn,) = database.execute(
+            "SELECT count(*) FROM jobs WHERE status = 'completed' AND schedule_id IS NOT NULL"
+        ).fetchone()
+    assert asked == drawn == int(when == "after")
+    with ServerProcess(data_dir, forked=True) as server:
+        client = server.client()
+        job = str(_last_job(client, {"dataset_id": dataset}))
+        assert finished(client, job)["status"] == "completed"
+        queue = client.get(f"/api/sampling/jobs/{job}/review-queue").json()
+        assert [each["name"] for each in queue["questions"]] == ["is_bad"]
+        assert (queue["progress"]["rows"], queue["progress"]["second_due"]) == (20, 10)
+        assert server.terminate() == 0

@@ -26,6 +26,7 @@ from storage.jobs.jobs import get_job
 from storage.sqlite.clock import Clock, system_clock
 
 ENDED = ("completed", "failed")
+DAY = timedelta(days=1)
 PASSWORD = "correct horse battery"
 _numbers = itertools.count(1)
 
@@ -61,14 +62,15 @@ class LiveServer:
         self._clients.append(client)
         return client
 
-    def new_user(self, role: Role = "analyst") -> tuple[httpx.Client, dict[str, Any]]:
+    def new_user(
+        self, role: Role = "analyst", lifetime: timedelta = DAY
+    ) -> tuple[httpx.Client, dict[str, Any]]:
         """A new user's signed-in client, and the user; without the cost of two password hashes."""
         clock = self.service.clock
         with self.service.database.write() as tx:
             user = add_user(tx, f"us{next(_numbers):05d}", role, _password_hash(), clock)
-            day = timedelta(days=1)
             secret, _ = issue_token(
-                tx, user.id, kind="session", name="", scope="write", lifetime=day, clock=clock
+                tx, user.id, kind="session", name="", scope="write", lifetime=lifetime, clock=clock
             )
         return self.client(secret), vars(user)
 

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from flask import Response, request
+from werkzeug.wrappers import Response as AnyResponse
 
 from application.access import RowSource
 from application.attaching import newer_version
@@ -18,12 +19,13 @@ from application.certificates.ledger import ledger_page
 from application.identity.column_reports import job_changes
 from application.identity.row_keys import likely_row_key, row_key_state
 from application.panels.registering import may_be_followed
-from application.schedules.registering import excluded_next
+from application.schedules.registering import excluded_next, readable_schedule
 from application.schedules.times import explained, upcoming
 from contract.requests.pages import PageRequest
 from domain_errors import DomainError
 from import_engine.sources.connections import SourceChanged
 from lazy_dataclasses import dataclass
+from parquet_tables.exports import MEDIA_TYPES
 from parquet_tables.names import folded
 from parquet_tables.quoting import shown_identifier
 from sampling_engine import METHOD_CLASSES
@@ -48,11 +50,21 @@ from web_ui.grids import download_links, grid_of
 from web_ui.job_texts import problem_text
 from web_ui.numbers import exact_seed
 from web_ui.pages.data_contracts import contract_view
+from web_ui.pages.estimates import file_of
 from web_ui.pages.request_code import code_at
 from web_ui.pages.sql_tables import MAX_SQL_COLUMNS, further_tables, sql_columns
 from web_ui.profile_pictures import column_picture
-from web_ui.schedule_runs import runs_view
-from web_ui.shell import ListQuery, blueprint, caller, has_vendor, service, show, signed_in, zone
+from web_ui.schedule_runs import runs_view, runs_workbook
+from web_ui.shell import (
+    ListQuery,
+    blueprint,
+    caller,
+    has_vendor,
+    service,
+    show,
+    signed_in,
+    zone,
+)
 
 Values = dict[str, Any]
 View = Callable[[Values], Values]
@@ -80,6 +92,16 @@ KEY_STATES = {
 def dataset(dataset_id: int) -> Response:
     """Show one tab of a dataset."""
     return _page(dataset_id, request.args.get("tab", "data"))
+
+
+@blueprint.get("/datasets/<int:dataset_id>/schedules/<int:schedule_id>/figures.xlsx")
+@signed_in
+def runs_sheet(dataset_id: int, schedule_id: int) -> AnyResponse:
+    """Download the figure of each run of a schedule as an Excel workbook."""
+    chosen = readable_schedule(caller(), schedule_id)
+    if chosen.dataset_id != dataset_id:
+        raise NotFound("The dataset has no such schedule.")
+    return file_of(runs_workbook(chosen), MEDIA_TYPES["xlsx"], f"runs-of-{chosen.id}.xlsx")
 
 
 @blueprint.get("/datasets/<int:dataset_id>/sql")

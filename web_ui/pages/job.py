@@ -49,6 +49,7 @@ from service.tables.open_tables import (
 )
 from service.tables.row_names import key_of_job
 from storage.accounts.datasets import get_dataset
+from storage.audit.reviewing import questions_of
 from storage.certificates.keys import list_public_keys
 from storage.certificates.ledger import draw_entry
 from storage.certificates.row_roots import row_root_of
@@ -360,6 +361,9 @@ def _request(found: JobRecord) -> Values:
         values["beginnings"] = _beginnings(found)
         if found.run_type == "sampling":
             values["key_column"] = _key_column(found)
+            with service().database.read() as tx:
+                asked = questions_of(tx, found.id).questions
+            values["own_questions"] = [question.name for question in asked]
     try:
         body = same_request(found)
     except Pruned as error:
