@@ -72,10 +72,13 @@ SECTIONS = {
         "reviewers": ("reviewing", "Add, remove or list the reviewers of a sample."),
         "review-queues": ("reviewing", "List the samples whose questions you can answer."),
         "review-next": ("reviewing", "Get the next row of a sample to answer, for 15 minutes."),
-        "answer": ("reviewing", "Answer the questions about a row of a sample."),
+        "answer": (
+            "reviewing",
+            "Answer the questions about a row of a sample, or about the rows of a file.",
+        ),
         "answers": (
             "reviewing",
-            "List the answers about the rows of a sample, or write them to a file.",
+            "List the answers about the rows of a sample, or write them to a file or a table.",
         ),
         "agreement": ("agreeing", "Show how far the two readings of a sample's rows agree."),
     },

@@ -600,7 +600,7 @@ class Sample(RowsJob):
         body = given(tolerable=tolerable, kind=kind, **options)
         return Evaluation(self._computed("evaluation", body))
 
-    @keywords()
+    @keywords(ConfidenceOptions)
     def agreement(self, **options: Unpack[ConfidenceOptions]) -> dict[str, Any]:
         """Return how far the two readings of the sample's rows agree.
 
