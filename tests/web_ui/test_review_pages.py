@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from html import unescape
 
 import pytest
@@ -63,6 +64,20 @@ def test_before_the_first_entry_both_tabs_are_there(owner: Reader, job: str) -> 
     for name in HIDDEN:
         assert f'name="hidden" value="{name}" checked' in page
     assert 'name="hidden" value="conversation">' in page
+
+
+@pytest.mark.parametrize(
+    ("body", "hidden"),
+    [({"shown": ["conversation"]}, {"channel", *HIDDEN}), ({"hidden": []}, set())],
+)
+def test_the_form_has_the_stored_columns(
+    owner: Reader, job: str, body: dict[str, list[str]], hidden: set[str]
+) -> None:
+    """Also those that are hidden because others are shown; nothing is proposed any more."""
+    asked(owner.api, job, **{"hidden": [], **body})
+    page = unescape(owner.page(f"/jobs/{job}", tab="labels"))
+    assert set(re.findall(r'name="hidden" value="([^"]+)" checked', page)) == hidden
+    assert "may be a judge’s" not in page
 
 
 def test_findings_hide_the_tab_labels(owner: Reader, job: str) -> None:

@@ -31,7 +31,7 @@ from service.tables.drawn_rows import drawn_row_ids
 from service.tables.open_tables import SAMPLE, open_table, output_of
 from service.tables.row_names import names_of_job
 from storage.audit.findings import Finding, RowReadings, list_findings
-from storage.audit.reviewing import questions_of
+from storage.audit.reviewing import NO_QUESTIONS, questions_of
 from storage.jobs.jobs import JobRecord
 from storage.sqlite.database import Transaction
 from web_ui.job_texts import problem_text
@@ -109,11 +109,14 @@ def _form(found: JobRecord, asked: SampleQuestions) -> Values:
         table = open_table(service(), found.dataset_id, output_of(found), SAMPLE)
         columns = tuple(column for column in table.files.columns if column.name in names)
         rows = view_page(service(), table, None, columns, 0, 1)
+        with service().database.read() as tx:
+            proposes = questions_of(tx, found.id) == NO_QUESTIONS
     audit_sample(found, "labels")
+    hidden = [name for name in names if name not in asked.shown]
     return {
         "columns": names,
-        "hidden": asked.hidden or [name for name in names if OF_A_JUDGE.search(name)],
-        "proposes": not asked.hidden,
+        "hidden": [name for name in names if OF_A_JUDGE.search(name)] if proposes else hidden,
+        "proposes": proposes,
         "row": rows[0] if rows else {},
         "questions": [] if asked.is_audit else [vars(each) for each in asked.questions],
     }
