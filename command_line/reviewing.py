@@ -102,7 +102,7 @@ def _print_questions(found: dict[str, Any]) -> None:
 @click.option(
     "--file",
     type=EXISTING_FILE,
-    help="The questions as a JSON array of the API, in any order of types.",
+    help="The questions as a JSON array of the API, in any order of types; [] asks for findings.",
 )
 @field_option("--hide", "hidden", "hide", multiple=True, metavar="COLUMN", help="Hide a column.")
 @field_option("--show", "shown", "show", multiple=True, metavar="COLUMN", help="Show no others.")
@@ -125,8 +125,9 @@ def questions(
 ) -> Printed:
     """Choose or show the questions about the rows of a sample.
 
-    Questions are asked by type: yes or no, choices, numbers, amounts, texts. Without a question but
-    with another option, reviewers enter findings. Choose them before the first answer.
+    Questions are asked by type: yes or no, choices, numbers, amounts, texts. Without one, reviewers
+    enter findings. Choose them before the first answer. What no option names stays as it is, and
+    hidden columns stay hidden until --show names all that are shown.
 
     \b
     jobsvc questions 917f045a --yes-no is_bad "Is it bad?" --hide judge --second-readings 10%
@@ -141,23 +142,51 @@ def questions(
     if file is not None:
         if asked or optional:
             raise click.UsageError("Give questions as options, or --file.")
-        try:
-            asked = json.loads(file.read_text(encoding="utf-8"))
-        except ValueError:
-            raise click.BadParameter("The file is no JSON.", param_hint="--file") from None
-    names = {each["name"] for each in asked} if file is None else set()
+        body["questions"] = _questions_of(file)
     for name in optional:
-        if name not in names:
+        if name not in {each["name"] for each in asked}:
             raise click.BadParameter(f'There is no question "{name}".', param_hint="--optional")
-    asked = [{**each, "required": False} if each["name"] in optional else each for each in asked]
+    if asked:
+        body["questions"] = [
+            {**each, "required": False} if each["name"] in optional else each for each in asked
+        ]
     if label_studio is not None:
-        if asked or body:
+        if body:
             raise click.UsageError("Choose the questions first, without --label-studio.")
         client.save(path, label_studio, format="label_studio")
         return written(label_studio, "Labelling interface")
-    if not asked and not body:
-        return Printed(client.get(path), _print_questions)
-    return Printed(client.put(path, {"questions": asked, **body}), _print_questions)
+    found = client.get(path)
+    if body:
+        found = client.put(path, _whole(found, body))
+    return Printed(found, _print_questions)
+
+
+def _questions_of(file: Path) -> list[Any]:
+    """The questions of a file; the server checks each."""
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError:
+        raise click.BadParameter("The file is no JSON.", param_hint="--file") from None
+    if not isinstance(found, list):
+        raise click.BadParameter("The file is no JSON array.", param_hint="--file")
+    return found
+
+
+def _whole(now: dict[str, Any], chosen: dict[str, Any]) -> dict[str, Any]:
+    """The request with what stays as it is: hidden columns are shown again by --show alone."""
+    whole = {
+        "questions": [] if now["is_audit"] else now["questions"],
+        "second_readings": now["second_readings"],
+        **chosen,
+    }
+    if "shown" in chosen:
+        return whole
+    more = chosen.get("hidden", [])
+    folded = {name.casefold() for name in more}
+    shown = [name for name in now["shown"] if name.casefold() not in folded]
+    if not shown:
+        raise click.BadParameter("All columns are hidden. Show at least one.", param_hint="--hide")
+    return {**whole, "hidden": [*now["hidden"], *more], "shown": shown}
 
 
 def _print_next(found: dict[str, Any]) -> None:
