@@ -194,6 +194,23 @@ def test_the_start_page_names_rows_that_wait(server: LiveServer, owner: Reader, 
     assert "wait for you" not in owner.text("/")
 
 
+def test_a_queue_that_waits_behind_finished_ones_is_named(
+    server: LiveServer, owner: Reader, job: str
+) -> None:
+    asked(owner.api, job)
+    reviewer = reviewer_of(server, owner, job)
+    dataset = owner.api.get(f"/api/jobs/{job}").json()["dataset_id"]
+    for seed in range(8):  # as many as the start page names
+        body = {"method": "random", "sample_size": 1, "seed": seed + 50}
+        path = f"/api/sampling/datasets/{dataset}/jobs"
+        newer = owner.api.post(path, json=body).json()["job_id"]
+        assert server.finished(newer)["status"] == "completed"
+        asked(owner.api, newer, reviewers=[reviewer.soeid])
+        answer_rows(reviewer.api, newer, 1)
+    assert "6 rows wait for you in the sample" in owner.text("/")
+    assert reviewer.get("/").headers["Location"] == "/review"
+
+
 def test_another_user_finds_no_queue(server: LiveServer, owner: Reader, job: str) -> None:
     asked(owner.api, job)
     other = Reader(server)

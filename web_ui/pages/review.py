@@ -21,9 +21,6 @@ from web_ui.pages.job import is_sample
 from web_ui.pages.labels import UNANSWERED
 from web_ui.shell import ListQuery, blueprint, caller, query_text, service, show, signed_in, to
 
-WAITING_QUEUES = 8
-"""Queues of the start page."""
-
 
 @blueprint.get("/review")
 @signed_in
@@ -71,9 +68,3 @@ def dataset_name(job_id: str) -> str | None:
     with service().database.read() as tx, suppress(NotFound):
         return get_dataset(tx, get_job(tx, job_id).dataset_id, caller().user).name
     return None
-
-
-def waiting_queues() -> list[QueueState]:
-    """The first queues in which rows wait for the user."""
-    found, _ = callers_queues(caller(), 0, WAITING_QUEUES)
-    return [each for each in found if each.open or each.to_decide]
