@@ -29,7 +29,7 @@ from command_line.output import Columns, Printed, print_items, print_line, print
 from command_line.sampled_rows import KEY, upload_rows
 from contract.column_lists import listed_names
 from contract.numbers import number_of
-from contract.words import OUTCOMES, READINGS, REVIEW_TASKS, AnswersFile
+from contract.words import NO_WORDS, OUTCOMES, READINGS, REVIEW_TASKS, YES_WORDS, AnswersFile
 from domain_errors import InvalidRequest
 
 FILE_FORMATS = get_args(AnswersFile)
@@ -42,7 +42,6 @@ LINES: Columns = {
     "answers": lambda each: _entry_text(each["after"]) if each["after"] else "-",
     "note or reason": lambda each: each["problem"] or each["after"]["note"],
 }
-YES, NO = ("yes", "true", "y", "1"), ("no", "false", "n", "0")
 ENTRY: Columns = {
     "row": "name",
     "counts": lambda each: each["counts"] or "-",
@@ -250,9 +249,9 @@ def _read_answer(question: dict[str, Any], text: str) -> Any:
     """An answer as the API takes it; what isn't one is refused."""
     try:
         match question["type"]:
-            case "yes_no" if text.lower() in YES:
+            case "yes_no" if text.casefold() in YES_WORDS:
                 return True
-            case "yes_no" if text.lower() in NO:
+            case "yes_no" if text.casefold() in NO_WORDS:
                 return False
             case "yes_no":
                 raise click.BadParameter(f'"{text}" is neither yes nor no.')

@@ -178,8 +178,8 @@ def read_tasks(
         )
     if further:
         notes.append(
-            f"Left out: {counted(further, 'annotation')} by a third or later annotator, as a row has "
-            "two readings. Mark as ground truth what decides."
+            f"Left out: {counted(further, 'annotation')} by a third or later annotator, as a row "
+            "has two readings. Mark as ground truth what decides."
         )
     notes += [
         f'"{name}" answers no question of the sample; {counted(count, "result")} weren\'t read.'

@@ -13,12 +13,11 @@ from flask import Response, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from application.review.queue import QueueState, callers_queues, queue_state
-from contract.words import OUTCOMES
+from contract.words import UNANSWERED, outcome_titles
 from storage.accounts.datasets import get_dataset
 from storage.errors import NotFound
 from storage.jobs.jobs import get_job
 from web_ui.pages.job import is_sample
-from web_ui.pages.labels import UNANSWERED
 from web_ui.shell import ListQuery, blueprint, caller, query_text, service, show, signed_in, to
 
 
@@ -50,6 +49,7 @@ def review_queue(job_id: str) -> AnyResponse:
         queue=state,
         may_read=dataset_name(found.id) is not None,
         task="decide" if request.args.get("task") == "decide" else "read",
+        unanswered=UNANSWERED,
         settings=_settings(state),
     )
 
@@ -59,7 +59,7 @@ def _settings(state: QueueState) -> dict[str, Any]:
     return {
         "questions": [vars(each) for each in state.questions],
         "is_audit": state.is_audit,
-        "outcomes": list((OUTCOMES if state.is_audit else UNANSWERED).items()),
+        "outcomes": list(outcome_titles(state.is_audit).items()),
     }
 
 
