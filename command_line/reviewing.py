@@ -29,7 +29,7 @@ from command_line.output import Columns, Printed, print_items, print_line, print
 from command_line.sampled_rows import KEY, upload_rows
 from contract.column_lists import listed_names
 from contract.numbers import number_of
-from contract.words import OUTCOMES, READINGS, REVIEW_TASKS, AnswersFile
+from contract.words import NO_WORDS, OUTCOMES, READINGS, REVIEW_TASKS, YES_WORDS, AnswersFile
 from domain_errors import InvalidRequest
 
 FILE_FORMATS = get_args(AnswersFile)
@@ -42,7 +42,6 @@ LINES: Columns = {
     "answers": lambda each: _entry_text(each["after"]) if each["after"] else "-",
     "note or reason": lambda each: each["problem"] or each["after"]["note"],
 }
-YES, NO = ("yes", "true", "y", "1"), ("no", "false", "n", "0")
 ENTRY: Columns = {
     "row": "name",
     "counts": lambda each: each["counts"] or "-",
@@ -102,7 +101,7 @@ def _print_questions(found: dict[str, Any]) -> None:
 @click.option(
     "--file",
     type=EXISTING_FILE,
-    help="The questions as a JSON array of the API, in any order of types.",
+    help="The questions as a JSON array of the API, in any order of types; [] asks for findings.",
 )
 @field_option("--hide", "hidden", "hide", multiple=True, metavar="COLUMN", help="Hide a column.")
 @field_option("--show", "shown", "show", multiple=True, metavar="COLUMN", help="Show no others.")
@@ -125,8 +124,9 @@ def questions(
 ) -> Printed:
     """Choose or show the questions about the rows of a sample.
 
-    Questions are asked by type: yes or no, choices, numbers, amounts, texts. Without a question but
-    with another option, reviewers enter findings. Choose them before the first answer.
+    Questions are asked by type: yes or no, choices, numbers, amounts, texts. Without one, reviewers
+    enter findings. Choose them before the first answer. What no option names stays as it is, and
+    hidden columns stay hidden until --show names all that are shown.
 
     \b
     jobsvc questions 917f045a --yes-no is_bad "Is it bad?" --hide judge --second-readings 10%
@@ -141,23 +141,51 @@ def questions(
     if file is not None:
         if asked or optional:
             raise click.UsageError("Give questions as options, or --file.")
-        try:
-            asked = json.loads(file.read_text(encoding="utf-8"))
-        except ValueError:
-            raise click.BadParameter("The file is no JSON.", param_hint="--file") from None
-    names = {each["name"] for each in asked} if file is None else set()
+        body["questions"] = _questions_of(file)
     for name in optional:
-        if name not in names:
+        if name not in {each["name"] for each in asked}:
             raise click.BadParameter(f'There is no question "{name}".', param_hint="--optional")
-    asked = [{**each, "required": False} if each["name"] in optional else each for each in asked]
+    if asked:
+        body["questions"] = [
+            {**each, "required": False} if each["name"] in optional else each for each in asked
+        ]
     if label_studio is not None:
-        if asked or body:
+        if body:
             raise click.UsageError("Choose the questions first, without --label-studio.")
         client.save(path, label_studio, format="label_studio")
         return written(label_studio, "Labelling interface")
-    if not asked and not body:
-        return Printed(client.get(path), _print_questions)
-    return Printed(client.put(path, {"questions": asked, **body}), _print_questions)
+    found = client.get(path)
+    if body:
+        found = client.put(path, _whole(found, body))
+    return Printed(found, _print_questions)
+
+
+def _questions_of(file: Path) -> list[Any]:
+    """The questions of a file; the server checks each."""
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError:
+        raise click.BadParameter("The file is no JSON.", param_hint="--file") from None
+    if not isinstance(found, list):
+        raise click.BadParameter("The file is no JSON array.", param_hint="--file")
+    return found
+
+
+def _whole(now: dict[str, Any], chosen: dict[str, Any]) -> dict[str, Any]:
+    """The request with what stays as it is: hidden columns are shown again by --show alone."""
+    whole = {
+        "questions": [] if now["is_audit"] else now["questions"],
+        "second_readings": now["second_readings"],
+        **chosen,
+    }
+    if "shown" in chosen:
+        return whole
+    more = chosen.get("hidden", [])
+    folded = {name.casefold() for name in more}
+    shown = [name for name in now["shown"] if name.casefold() not in folded]
+    if not shown:
+        raise click.BadParameter("All columns are hidden. Show at least one.", param_hint="--hide")
+    return {**whole, "hidden": [*now["hidden"], *more], "shown": shown}
 
 
 def _print_next(found: dict[str, Any]) -> None:
@@ -221,9 +249,9 @@ def _read_answer(question: dict[str, Any], text: str) -> Any:
     """An answer as the API takes it; what isn't one is refused."""
     try:
         match question["type"]:
-            case "yes_no" if text.lower() in YES:
+            case "yes_no" if text.casefold() in YES_WORDS:
                 return True
-            case "yes_no" if text.lower() in NO:
+            case "yes_no" if text.casefold() in NO_WORDS:
                 return False
             case "yes_no":
                 raise click.BadParameter(f'"{text}" is neither yes nor no.')

@@ -256,6 +256,14 @@ OUTCOMES: Mapping[Outcome, str] = {
     "not_examinable": "Can’t be examined",
     "not_applicable": "Not applicable",
 }
+UNANSWERED: Mapping[Outcome, str] = {
+    "not_examinable": "Can’t be judged",
+    "not_applicable": OUTCOMES["not_applicable"],
+}
+"""The outcomes of rows with questions of their own, where they have no answers."""
+YES_NO: Mapping[bool, str] = {True: "Yes", False: "No"}
+YES_WORDS, NO_WORDS = ("true", "yes", "y", "1"), ("false", "no", "n", "0")
+"""The words that answer a question of the type yes_no, in any case."""
 QUESTION_TYPES: Mapping[QuestionType, str] = {
     "yes_no": "Yes or no",
     "choice": "Choice",
@@ -274,6 +282,11 @@ REVIEW_TASKS: Mapping[ReviewTask, str] = {"read": "Read rows", "decide": "Decide
 def outcome_title(outcome: Outcome | None) -> str:
     """The title of an outcome; an entry with answers has none."""
     return "Answered" if outcome is None else OUTCOMES[outcome]
+
+
+def outcome_titles(is_audit: bool) -> Mapping[Outcome, str]:
+    """The titles of outcomes in a review: of an audit, or of questions of the sample's own."""
+    return OUTCOMES if is_audit else {**OUTCOMES, **UNANSWERED}
 
 
 CAUSES: Mapping[str, str] = {

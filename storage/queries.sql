@@ -1501,6 +1501,13 @@ WHERE jobs.dataset_id = :dataset_id AND jobs.id <> :job_id
   AND jobs.run_parameters ->> '$.table_key' = :table_key
 ORDER BY jobs.seq DESC;
 
+-- asked_samples: Select the other samples of a table with questions and no finding, newest first.
+SELECT jobs.id FROM review_questions JOIN jobs ON jobs.id = review_questions.job_id
+WHERE jobs.dataset_id = :dataset_id AND jobs.id <> :job_id
+  AND jobs.run_parameters ->> '$.table_key' = :table_key
+  AND NOT EXISTS (SELECT 1 FROM findings WHERE findings.job_id = jobs.id)
+ORDER BY jobs.seq DESC;
+
 -- questions_of_job: Select what the reviewers of a sample are asked.
 SELECT body FROM review_questions WHERE job_id = :job_id;
 

@@ -7,7 +7,7 @@ like the drawn ones, each counted once.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from application.review.readings import Readings, are_different, compared_value,
 from contract.answers import AtConfidence
 from contract.declarations import Help
 from contract.requests.reviewing import QuestionRequest
-from contract.words import OUTCOMES, QuestionType
+from contract.words import YES_NO, Outcome, QuestionType, outcome_titles
 from domain_errors import counted
 from estimation_engine.agreement import (
     Agreement,
@@ -31,7 +31,6 @@ from storage.audit.findings import Finding, NewestFinding, RowReadings
 from storage.jobs.jobs import JobRecord
 
 NO_ANSWER = "No answer"
-YES_NO = {True: "Yes", False: "No"}
 OF_NUMBERS = ("number", "amount")
 Pair = tuple[NewestFinding, NewestFinding]
 
@@ -124,6 +123,7 @@ def agreement_of(service: Service, job: JobRecord, confidence: float) -> Agreeme
     pairs = [(row.first, row.second) for row in rows if row.first and row.second]
     differing = _differing(readings, readings.read_twice)
     compared = [each for each in readings.asked if each.type != "text"]
+    titles = outcome_titles(readings.is_audit)
     return AgreementAnswer(
         confidence,
         job_id=job.id,
@@ -133,7 +133,7 @@ def agreement_of(service: Service, job: JobRecord, confidence: float) -> Agreeme
             differing=len(differing),
             decided=sum(row.decision is not None for row in differing),
         ),
-        questions=[_of_question(each, pairs, confidence) for each in compared],
+        questions=[_of_question(each, pairs, titles, confidence) for each in compared],
         notes=_notes(readings, pairs, differing),
     )
 
@@ -180,7 +180,10 @@ def _differing(readings: Readings, row_ids: Sequence[str]) -> list[RowReadings]:
 
 
 def _of_question(
-    question: QuestionRequest, pairs: Sequence[Pair], confidence: float
+    question: QuestionRequest,
+    pairs: Sequence[Pair],
+    titles: Mapping[Outcome, str],
+    confidence: float,
 ) -> QuestionAgreement:
     values = [
         (compared_value(first, question), compared_value(second, question))
@@ -199,7 +202,7 @@ def _of_question(
                 "count here, though the readings differ."
             )
     else:
-        found, table = _of_choices(question, pairs, values, confidence)
+        found, table = _of_choices(question, pairs, values, titles, confidence)
     return QuestionAgreement(
         question.name,
         question.text,
@@ -218,11 +221,12 @@ def _of_choices(
     question: QuestionRequest,
     pairs: Sequence[Pair],
     values: Sequence[tuple[Any, Any]],
+    titles: Mapping[Outcome, str],
     confidence: float,
 ) -> tuple[Agreement, list[AnswerPair]]:
     """The agreement of a question with values, and the rows by what both readers said."""
     said = Counter(
-        (_said(question, first, a), _said(question, second, b))
+        (_said(question, first, a, titles), _said(question, second, b, titles))
         for (first, second), (a, b) in zip(pairs, values, strict=True)
         if a is not None or b is not None
     )
@@ -234,10 +238,12 @@ def _of_choices(
     return agreement_of_choices(counts, confidence), table
 
 
-def _said(question: QuestionRequest, entry: Finding, value: Any) -> str:
+def _said(
+    question: QuestionRequest, entry: Finding, value: Any, titles: Mapping[Outcome, str]
+) -> str:
     """An answer in words; of an entry without one, its outcome."""
     if value is None:
-        return NO_ANSWER if entry.outcome is None else OUTCOMES[entry.outcome]
+        return NO_ANSWER if entry.outcome is None else titles[entry.outcome]
     return YES_NO[value] if question.type == "yes_no" else str(value)
 
 

@@ -31,7 +31,7 @@ from application.review.queue import CallersQueue
 from application.review.readings import Readings, readings_in
 from application.samples.row_files import RowFile
 from contract.requests.reviewing import AnswerRequest, QuestionRequest
-from contract.words import OUTCOMES, Outcome, Reading, SampleAction
+from contract.words import NO_WORDS, UNANSWERED, YES_WORDS, Reading, SampleAction
 from domain_errors import DomainError
 from lazy_dataclasses import dataclass
 from parquet_tables.names import folded, unused_name
@@ -42,12 +42,6 @@ from storage.errors import Conflict, InvalidValue
 from storage.jobs.jobs import JobRecord
 from storage.sqlite.database import Transaction
 
-YES_WORDS, NO_WORDS = ("true", "yes", "1"), ("false", "no", "0")
-"""The words that answer a question of the type yes_no, in any case."""
-WHY_UNANSWERED: Mapping[Outcome, str] = {
-    "not_examinable": "Can’t be judged",
-    "not_applicable": OUTCOMES["not_applicable"],
-}
 SEEN_ID = "_entry_id"
 """The column with the entry that counted when a download was written."""
 
@@ -105,7 +99,7 @@ class AnswerForm(EntryForm[NewEntry]):
             if note:
                 raise InvalidValue("The row has a note, but neither an answer nor an outcome.")
             return None
-        given = choice_of("an outcome", outcome, WHY_UNANSWERED) if outcome else None
+        given = choice_of("an outcome", outcome, UNANSWERED) if outcome else None
         answer = AnswerRequest(row_id, answers, given, note, self.reading)
         return entry_of(answer, self.reading, self.found, ())
 

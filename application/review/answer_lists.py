@@ -13,12 +13,12 @@ import numpy as np
 
 from application.audit.entry_list import csv_text
 from application.audit.state import ROW_ID, drawn_row_ids, ordinal_of
-from application.review.answer_files import SEEN_ID, WHY_UNANSWERED, AnswerForm
+from application.review.answer_files import SEEN_ID, AnswerForm
 from application.review.label_studio import data_names, task_of
 from application.review.questions import columns_by_name, seen_columns
 from application.review.readings import Readings, compared_value, readings_in
 from contract.requests.reviewing import QuestionRequest
-from contract.words import READINGS, AnswersFile, Reading, outcome_title
+from contract.words import READINGS, UNANSWERED, AnswersFile, Reading, outcome_title
 from lazy_dataclasses import dataclass
 from parquet_tables.rows import read_rows, rows_statement
 from parquet_tables.tables import Column
@@ -118,7 +118,7 @@ def _form(found: AnswerList) -> list[FormColumn]:
         *map(FormColumn, found.key),
         FormColumn(ROW_ID),
         *(FormColumn(each.name, True, _choices(each), 14) for each in asked),
-        FormColumn(names["outcome"], True, tuple(WHY_UNANSWERED.values()), 18),
+        FormColumn(names["outcome"], True, tuple(UNANSWERED.values()), 18),
         FormColumn(names["note"], True, (), 50),
         FormColumn(SEEN_ID, is_hidden=True),
         FormColumn("Counts"),
@@ -167,7 +167,7 @@ def _cell(value: Any) -> Cell:
 def _outcome(entry: Finding) -> str | None:
     if entry.outcome is None:
         return None
-    return WHY_UNANSWERED.get(entry.outcome) or outcome_title(entry.outcome)
+    return UNANSWERED.get(entry.outcome) or outcome_title(entry.outcome)
 
 
 def _objects(found: AnswerList) -> Iterator[dict[str, Any]]:

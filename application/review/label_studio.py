@@ -158,13 +158,14 @@ def read_tasks(
         It isn't JSON, or no list of tasks with the id of a row.
     """
     names = {question.name for question in questions}
-    lines, others, unread = [], 0, Counter[str]()
+    lines, others, further, unread = [], 0, 0, Counter[str]()
     for task in _tasks(path):
         annotations = list(_annotations(task, names, unread))
         people = [each for each in annotations if not each.is_truth]
         truth = [each for each in annotations if each.is_truth][-1:]
         chosen = {"first": people[:1] or truth, "second": people[1:2], "decision": truth}[reading]
         others += len(people) > 1
+        further += max(len(people) - 2, 0)
         line = {ROW_ID: task["data"][ROW_ID]}
         for each in chosen:
             line |= _cells(each, names, columns)
@@ -174,6 +175,11 @@ def read_tasks(
         notes.append(
             f"{counted(others, 'task has', 'tasks have')} a second annotator. Another person can "
             "enter these answers from the same file as the second reading."
+        )
+    if further:
+        notes.append(
+            f"Left out: {counted(further, 'annotation')} by a third or later annotator, as a row "
+            "has two readings. Mark as ground truth what decides."
         )
     notes += [
         f'"{name}" answers no question of the sample; {counted(count, "result")} weren\'t read.'

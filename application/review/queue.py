@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -27,7 +28,7 @@ from service.tables.drawn_rows import drawn_row_ids
 from service.tables.named_rows import ordinal_of
 from service.tables.open_tables import SAMPLE, open_source, output_of
 from service.tables.row_names import names_of_job
-from storage.audit.findings import Finding, list_own_entries
+from storage.audit.findings import Finding, list_own_entries, review_of
 from storage.audit.reviewing import (
     Reservation,
     list_reservations,
@@ -344,6 +345,15 @@ def callers_queues(by: Caller, offset: int, limit: int) -> tuple[list[QueueState
         ids = queues_of(tx, by.user_in(tx))
         jobs = [get_job(tx, job_id) for job_id in ids[offset : offset + limit]]
     return [queue_state(by, job) for job in jobs], len(ids)
+
+
+def waiting_queues(by: Caller, most: int) -> list[QueueState]:
+    """Return the newest queues in which rows wait for the caller."""
+    with by.service.database.read() as tx:
+        ids = queues_of(tx, by.user_in(tx))
+        jobs = [get_job(tx, each) for each in ids if review_of(tx, each).state == "open"]
+    states = (queue_state(by, job) for job in jobs)
+    return list(islice((each for each in states if each.open or each.to_decide), most))
 
 
 def end_reservation(by: Caller, job: JobRecord) -> Released:

@@ -21,6 +21,7 @@ from service.draw_engines import choose_engine, opened_engine
 from service.sampling_parameters import ledger_facts, recorded_rounds
 from service.tables.drawn_rows import (
     MAX_DRAWN,
+    asked_sample,
     continued_sample,
     examined_beside,
     is_repeat_of,
@@ -34,7 +35,7 @@ from service.tables.open_tables import (
     open_commit,
     open_source,
 )
-from storage.audit.findings import Continued, examined_samples
+from storage.audit.findings import Continued, asked_samples, examined_samples
 from storage.audit.reviewing import recorded_questions
 from storage.jobs import kinds
 from storage.jobs.publishing import NewCommit, Outcome
@@ -107,17 +108,18 @@ def _stored_tables(context: JobContext, sample: DrawnSample) -> list[StoredTable
 
 
 def _continued(context: JobContext, source: OpenTable, sample: StoredTable) -> Continued | None:
-    """The examined sample that the new one continues, if there is one."""
+    """The sample that the new one continues, if there is one: of those with findings, or asked."""
     service, job = context.service, context.job
     if sample.row_count > MAX_DRAWN:
         return None
     with service.database.read() as tx:
-        if not examined_samples(tx, job):
+        if not examined_samples(tx, job) and not asked_samples(tx, job):
             return None
     rows = list(rows_in_order(service, sample.as_files(service.data_files, NO_ORDINALS)))
     before = continued_sample(examined_beside(service, job, source.commit_id, rows))
     if before is None:
-        return None
+        asked = asked_sample(service, job, source.commit_id, rows)
+        return Continued(asked.id, asked.output_name or asked.id[:8], rows) if asked else None
     is_repeat = before.in_order and is_repeat_of(before, job, len(rows))
     return Continued(before.job.id, before.name, rows, before.in_order, is_repeat)
 

@@ -14,7 +14,7 @@ from parquet_tables.rows import page_statement
 from parquet_tables.tables import TableFiles
 from service.service import Service
 from service.tables.open_tables import SAMPLE, open_table, output_of
-from storage.audit.findings import Finding, examined_samples, newest_findings
+from storage.audit.findings import Finding, asked_samples, examined_samples, newest_findings
 from storage.errors import Conflict, NotFound
 from storage.jobs.jobs import JobRecord
 from storage.sqlite.database import Transaction
@@ -132,6 +132,24 @@ def continued_sample(found: Sequence[ExaminedBefore]) -> ExaminedBefore | None:
     """The sample that a new draw continues: of those nested with it, the one that shares most."""
     nested = [each for each in found if each.is_nested]
     return max(nested, key=lambda each: len(each.shared), default=None)
+
+
+def asked_sample(
+    service: Service, job: JobRecord, source_id: str, drawn: Sequence[str]
+) -> JobRecord | None:
+    """The newest sample without findings that a new draw continues, whose questions it takes."""
+    key = job.run_parameters["table_key"]
+    with service.database.read() as tx:
+        files = _files_of_commit(tx, job.dataset_id, source_id, key)
+        others = [each for each in asked_samples(tx, job) if _files_of(tx, each, key) == files]
+    for other in others if files is not None else ():
+        with suppress(DomainError):  # its files were pruned or are damaged
+            rows = list(drawn_row_ids(service, other))
+            least = min(len(rows), len(drawn))
+            has_seed = _has_common_seed(other, job) and not set(rows).isdisjoint(drawn)
+            if has_seed or (least and rows[:least] == list(drawn[:least])):
+                return other
+    return None
 
 
 def is_repeat_of(before: ExaminedBefore, job: JobRecord, drawn: int) -> bool:

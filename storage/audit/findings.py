@@ -168,17 +168,17 @@ _FINDINGS = Records(Finding, deviations=json_tuple, answers=json.loads)
 
 @dataclass(frozen=True)
 class Continued:
-    """The examined sample that a new one continues, and the rows of the new one.
+    """The sample that a new one continues, and the rows of the new one.
 
-    ``in_order`` says whether one of both samples is the first rows of the other, ``is_repeat``
-    whether the new one is the same sample, drawn again by the same plan.
+    Of a sample with entries ``in_order`` says whether one of both samples is the first rows of the
+    other, ``is_repeat`` whether the new one is the same sample, drawn again by the same plan.
     """
 
     job_id: str
     name: str
     row_ids: Sequence[str]
-    in_order: bool
-    is_repeat: bool
+    in_order: bool = False
+    is_repeat: bool = False
 
 
 @dataclass(frozen=True)
@@ -307,7 +307,9 @@ def reading_problem(now: RowReadings, reading: Reading, user_id: int) -> Conflic
 
 
 def carry_over(tx: Transaction, job_id: str, continued: Continued) -> dict[str, Any] | None:
-    """Copy the entries of the continued sample, with their authors and times, and its attributes.
+    """Copy the questions of the continued sample, and its entries, with their authors and times.
+
+    The tested attributes come along with entries.
 
     Returns
     -------
@@ -316,12 +318,12 @@ def carry_over(tx: Transaction, job_id: str, continued: Continued) -> dict[str, 
         the last copied entry. None if there is no entry.
     """
     samples = {"job_id": job_id, "from_job_id": continued.job_id}
+    run(tx, "carry_questions", **samples)
     run(tx, "carry_findings", **samples, rows=json.dumps(list(continued.row_ids))).fetchall()
     copied = only(tx, "count_findings", job_id=job_id)
     if copied["last_id"] is None:
         return None
     run(tx, "carry_attributes", **samples)
-    run(tx, "carry_questions", **samples)
     return {
         "job_id": continued.job_id,
         "name": continued.name,
@@ -334,13 +336,17 @@ def carry_over(tx: Transaction, job_id: str, continued: Continued) -> dict[str, 
 
 def examined_samples(tx: Transaction, job: JobRecord) -> list[JobRecord]:
     """Return the other samples of a job's table that have findings, newest draw first."""
-    rows = all_rows(
-        tx,
-        "examined_samples",
-        dataset_id=job.dataset_id,
-        table_key=job.run_parameters["table_key"],
-        job_id=job.id,
-    )
+    return _others(tx, job, "examined_samples")
+
+
+def asked_samples(tx: Transaction, job: JobRecord) -> list[JobRecord]:
+    """Return the other samples of a job's table with questions but no finding, newest first."""
+    return _others(tx, job, "asked_samples")
+
+
+def _others(tx: Transaction, job: JobRecord, statement: str) -> list[JobRecord]:
+    table = {"dataset_id": job.dataset_id, "table_key": job.run_parameters["table_key"]}
+    rows = all_rows(tx, statement, **table, job_id=job.id)
     return [get_job(tx, row["id"], with_position=False) for row in rows]
 
 

@@ -7,16 +7,17 @@ orphans, which the next start removes.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import field, replace
 from typing import Any
 
 from contract.requests.reviewing import QuestionsRequest
 from contract.words import Action
+from domain_errors import render
 from lazy_dataclasses import dataclass
 from storage.accounts.audit_trail import THIS_PROCESS, record
 from storage.accounts.users import find_user
 from storage.audit.findings import Continued, carry_over
-from storage.audit.reviewing import add_reviewer, put_questions
+from storage.audit.reviewing import add_reviewer, put_questions, questions_of
 from storage.certificates.ledger import append_entry
 from storage.certificates.row_roots import RowRoot, insert_row_root
 from storage.jobs.jobs import JobRecord, complete_job, get_job
@@ -28,6 +29,12 @@ from storage.versions.data_contracts import ContractFailure, apart_ref, keep_apa
 from storage.versions.manifests import Manifest, StoredTable, insert_commit
 from storage.versions.refs import create_ref, get_ref, move_ref
 from storage.versions.row_keys import NewRowKey, set_row_key
+
+OTHER_QUESTIONS = (
+    "The sample continues sample {sample}, whose entries answer other questions. It has those "
+    "questions, not the ones of this draw."
+)
+LEFT_OUT = "Reviewers were left out, as there are no such users any more: {names}."
 
 
 @dataclass(frozen=True)
@@ -58,10 +65,10 @@ class Outcome:
 
     ``draw`` has the facts of the ledger entry of a draw, besides its job and its commit;
     ``row_root`` is a new root of a table, which has a ledger entry, too. ``continued`` is the
-    examined sample whose findings are carried over to that of the job. ``questions`` are those of
-    a draw's sample, if no entry is carried over. ``row_keys`` are declared with the commit. With
-    ``contract_failures`` the commit is kept apart: the ref stays, and the commit gets one of its
-    own.
+    sample whose questions and entries are carried over to that of the job. ``questions`` are those
+    of a draw's sample; with entries that are carried over those of the entries stay. ``row_keys``
+    are declared with the commit. With ``contract_failures`` the commit is kept apart: the ref
+    stays, and the commit gets one of its own.
     """
 
     summary: dict[str, Any] = field(default_factory=dict)
@@ -134,8 +141,7 @@ def publish(
         carried = outcome.continued and carry_over(tx, job.id, outcome.continued)
         if carried:
             summary["continues"] = carried
-        else:
-            _ask(tx, job, outcome.questions, clock)
+        summary |= _ask(tx, job, outcome.questions, summary, clock)
         if changes is not None:
             summary["column_changes"] = [change.as_json() for change in changes]
         _declare_keys(tx, job, row_keys, clock)
@@ -163,24 +169,42 @@ def _declare_keys(
         )
 
 
-def _ask(tx: Transaction, job: JobRecord, questions: QuestionsRequest | None, clock: Clock) -> None:
+def _ask(
+    tx: Transaction,
+    job: JobRecord,
+    asked: QuestionsRequest | None,
+    summary: Mapping[str, Any],
+    clock: Clock,
+) -> dict[str, Any]:
     """Set the questions of a sample, if it has some, and add its reviewers, as the job's user.
 
-    A reviewer who was removed since is left out.
+    Returns
+    -------
+    dict
+        The summary's warnings, with those about what wasn't set.
     """
-    if questions is None:
-        return
-    put_questions(tx, job.id, job.user_id, questions, clock)
-    users = [find_user(tx, name) for name in questions.reviewers]
+    if asked is None:
+        return {}
+    given, warnings = asked, list[dict[str, Any]]()
+    if "continues" in summary:
+        asked = _narrowed(questions_of(tx, job.id), asked)
+        if (asked.questions, asked.second_readings) != (given.questions, given.second_readings):
+            other = {"sample": summary["continues"]["name"]}
+            warnings.append(_warning("other_questions", OTHER_QUESTIONS, other))
+    put_questions(tx, job.id, job.user_id, asked, clock)
+    found = {name: find_user(tx, name) for name in given.reviewers}
+    names = ", ".join(name for name, user in found.items() if user is None)
+    if names:
+        warnings.append(_warning("reviewers_left_out", LEFT_OUT, {"names": names}))
     chosen = {
-        "questions": ", ".join(each.name for each in questions.questions) or "those of an audit",
-        "hidden": ", ".join(questions.hidden) or None,
-        "second_readings": questions.second_readings or None,
+        "questions": ", ".join(each.name for each in asked.questions) or "those of an audit",
+        "hidden": ", ".join(asked.hidden) or None,
+        "second_readings": asked.second_readings or None,
     }
     entries: list[tuple[Action, dict[str, Any]]] = [("questions_chosen", chosen)]
     entries += [
         ("reviewer_added", {"soeid": user.soeid})
-        for user in users
+        for user in found.values()
         if user is not None and add_reviewer(tx, job.id, user.id, job.user_id, clock)
     ]
     for action, details in entries:
@@ -194,6 +218,22 @@ def _ask(tx: Transaction, job: JobRecord, questions: QuestionsRequest | None, cl
             about=("job", job.id),
             details=details,
         )
+    texts = [render(each["template"], each["parameters"]) for each in warnings]
+    return {
+        "warnings": [*summary["warnings"], *texts],
+        "warning_templates": [*summary["warning_templates"], *warnings],
+    }
+
+
+def _warning(code: str, template: str, parameters: Mapping[str, str]) -> dict[str, Any]:
+    return {"code": code, "template": template, "parameters": parameters}
+
+
+def _narrowed(now: QuestionsRequest, asked: QuestionsRequest) -> QuestionsRequest:
+    """The questions that entries answer, with the columns that both show."""
+    shown = tuple(name for name in asked.shown if not now.shown or name in now.shown)
+    hidden = tuple(dict.fromkeys((*now.hidden, *asked.hidden)))
+    return replace(now, shown=shown or asked.shown, hidden=hidden)
 
 
 def _keep_apart(

@@ -528,3 +528,19 @@ def test_review_pages_are_accessible(server: LiveServer, open_page: OpenPage, sc
         page.set_viewport_size({"width": 380, "height": 760})
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
         page.set_viewport_size({"width": 1280, "height": 800})
+
+
+def test_a_choice_can_have_a_comma(analyst: Analyst, server: LiveServer) -> None:
+    page, client = analyst
+    job = sample_of_texts(server, client)
+    page.goto(f"{server.url}/jobs/{job}?tab=labels")
+    page.get_by_label("Question", exact=True).fill("Which kind?")
+    page.get_by_label("Answer", exact=True).select_option("choice")
+    page.get_by_label("Choices").fill("wrong, but polite\n\nrude\n")
+    for _ in range(2):  # the second time with what was stored
+        page.get_by_role("button", name="Save questions").click()
+        expect(page.get_by_text("The questions are stored.")).to_be_visible()
+        (question,) = client.get(f"/api/sampling/jobs/{job}/questions").json()["questions"]
+        assert question["choices"] == ["wrong, but polite", "rude"]
+        page.reload()
+        page.get_by_text("Change the questions").click()

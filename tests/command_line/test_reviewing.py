@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -62,3 +63,34 @@ def test_questions_come_from_a_file_and_reviewers_by_name(
     file.write_text("{")
     refused = run("questions", sample, "--file", str(file), code=2)
     assert "The file is no JSON" in refused.output
+    file.write_text('{"name": "why"}')
+    assert "no JSON array" in run("questions", sample, "--file", str(file), code=2).output
+    file.write_text('[{"type": "text", "text": "Why?"}, 5]')
+    refused = run("questions", sample, "--file", str(file), code=1)
+    assert "name" in refused.output
+    assert "Traceback" not in refused.output
+
+
+@pytest.mark.parametrize("first", [("--hide", "amount"), ("--show", "kind")])
+def test_what_no_option_names_stays_as_it_is(run: Run, sample: str, first: tuple[str, str]) -> None:
+    run("user", "add", "bob", "--role", "viewer")
+
+    def asked(*options: str) -> dict[str, Any]:
+        run("questions", sample, *options)
+        return dict(json.loads(run("questions", sample, "--json").stdout))
+
+    columns = asked()["shown"]
+    shown = ["kind"] if first[0] == "--show" else [each for each in columns if each != "amount"]
+    assert asked(*first)["shown"] == shown
+    before = asked("--choice", "sort", "Which?", "spam,rude", "--second-readings", "50%")
+    assert before["shown"] == shown
+    assert asked("--reviewer", "bob") == before
+    assert [each["name"] for each in before["questions"]] == ["sort"]
+    assert asked("--hide", "ID")["shown"] == ["kind"]
+    assert (
+        "All columns are hidden"
+        in run(
+            *("questions", sample), *(part for name in columns for part in ("--hide", name)), code=2
+        ).output
+    )
+    assert asked("--show", "amount")["shown"] == ["amount"]

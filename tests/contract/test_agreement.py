@@ -291,6 +291,6 @@ def test_an_outcome_is_a_difference_of_readers(server: LiveServer) -> None:
     answer = found.agreement()
     is_bad, _, score = answer["questions"]
     assert (is_bad["pairs"], is_bad["equal"]) == (1, 0)
-    assert {"first": "Yes", "second": "Can’t be examined", "rows": 1} in is_bad["table"]
+    assert {"first": "Yes", "second": "Can’t be judged", "rows": 1} in is_bad["table"]
     assert score["pairs"] == 0
     assert "1 row has a number of one reader alone" in score["cautions"][0]

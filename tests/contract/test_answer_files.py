@@ -115,7 +115,10 @@ def test_a_csv_file_is_previewed_and_entered(server: LiveServer, job: str) -> No
 @pytest.mark.parametrize(
     ("cells", "sentence"),
     [
-        ("ja,,,,,,", '"ja" doesn\'t answer "is_bad". Write one of: true, yes, 1, false, no, 0.'),
+        (
+            "ja,,,,,,",
+            '"ja" doesn\'t answer "is_bad". Write one of: true, yes, y, 1, false, no, n, 0.',
+        ),
         ("2,,,,,,", '"2" doesn\'t answer "is_bad"'),
         ("yes,polite,,,,,", '"polite" is no answer to "kind"'),
         ("yes,,five,,,,", '"five" isn\'t an amount'),

@@ -314,3 +314,27 @@ def test_a_sample_that_is_continued_stays_as_it_was(server: LiveServer, dataset:
     later = evaluated(server, small, "attributes", tolerable=0.2).json()
     assert "not for the best of several" in later["caveats"][0]
     assert later["conclusion"] == before["conclusion"]
+
+
+def asked_of(server: LiveServer, job: str) -> dict[str, Any]:
+    found: dict[str, Any] = server.admin.get(f"/api/sampling/jobs/{job}/questions").json()
+    return found
+
+
+def test_a_larger_sample_has_the_questions_without_an_entry(
+    server: LiveServer, dataset: int
+) -> None:
+    """Also the hidden columns of an audit, so that reviewers who are added see no more."""
+    small = drawn(server, dataset, one("random", sample_size=20))
+    path = f"/api/sampling/jobs/{small}/questions"
+    server.admin.put(path, json={"hidden": ["region"]}).raise_for_status()
+    large = drawn(server, dataset, one("random", sample_size=60))
+    assert asked_of(server, large)["hidden"] == ["region"]
+    assert "continues" not in summary(server, large)
+    question = {"name": "is_bad", "type": "yes_no", "text": "Is it bad?"}
+    body = {"questions": [question], "shown": ["invoice"]}
+    server.admin.put(f"/api/sampling/jobs/{large}/questions", json=body).raise_for_status()
+    larger = drawn(server, dataset, one("random", sample_size=80))
+    assert {**asked_of(server, larger), "job_id": large} == asked_of(server, large)
+    other = drawn(server, dataset, one("random", sample_size=80, seed=9))
+    assert asked_of(server, other)["hidden"] == []

@@ -13,11 +13,13 @@ from hypothesis import strategies as st
 from application.review.label_studio import ROW_ID, data_names, read_tasks
 from application.samples.row_files import InvalidRowFile
 from contract.requests.reviewing import QuestionRequest
+from contract.words import Reading
 
 QUESTIONS = (
     QuestionRequest("is_bad", "yes_no", "Is it bad?"),
     QuestionRequest("note", "text", "Why?", required=False),
 )
+READ: tuple[Reading, ...] = ("first", "second")
 COLUMNS = {"outcome": "outcome", "note": "_note"}
 ANY_JSON = st.recursive(
     st.none() | st.booleans() | st.floats() | st.text(max_size=3),
@@ -87,6 +89,19 @@ def test_the_newest_annotation_of_a_person_counts(tmp_path: Path) -> None:
     assert words == {"first": "No", "second": "No", "decision": "Yes"}
     (line,) = read_tasks(path, QUESTIONS, "first", COLUMNS).lines
     assert line["_note"] == "Annotator: 1"
+
+
+def test_further_annotators_are_counted(tmp_path: Path) -> None:
+    people = [{"completed_by": at, "created_at": str(at), "result": []} for at in range(4)]
+    tasks = [
+        {"data": {ROW_ID: f"primary:{row}"}, "annotations": people[:count]}
+        for row, count in enumerate((1, 2, 3, 4))
+    ]
+    path = written(tmp_path, tasks)
+    first, second = (read_tasks(path, QUESTIONS, each, COLUMNS).notes for each in READ)
+    assert first[0].startswith("3 tasks have a second annotator.")
+    assert first[1:] == second
+    assert "Left out: 3 annotations by a third or later annotator" in second[0]
 
 
 def test_names_of_columns_stay_different_in_tasks() -> None:

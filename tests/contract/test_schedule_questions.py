@@ -231,6 +231,33 @@ def test_other_questions_are_asked_from_the_next_run_on(world: World) -> None:
     assert "questions" not in ended["request"]
 
 
+def test_a_run_that_continues_an_examined_sample_shows_no_more_columns(world: World) -> None:
+    """The entries answer an audit's questions; the run's reviewers and hidden columns count."""
+    step = {"method": "systematic", "parameters": {"interval": 1}}
+    drawn = world.server.draw(world.dataset, {"rounds": [step]})["id"]
+    path = f"/api/sampling/jobs/{drawn}/findings"
+    row = world.server.admin.get(path).json()["items"][0]["row_id"]
+    world.server.admin.post(path, json={"row_id": row, "outcome": "ok"}).raise_for_status()
+    _, user = world.server.new_user("viewer")
+    names = [*world.names, user["soeid"]]
+    made = world.schedule(drawn, questions=world.questions(reviewers=names)).json()
+    world.server.admin.delete(f"/api/users/{user['id']}").raise_for_status()
+    run = world.week(made["id"], made["name"])
+    assert run["output_summary"]["continues"]["job_id"] == drawn
+    path = f"/api/sampling/jobs/{run['id']}"
+    asked = world.server.admin.get(f"{path}/questions").json()
+    assert (asked["is_audit"], asked["shown"], asked["hidden"]) == (
+        True,
+        ["id", "reply"],
+        ["judge"],
+    )
+    reviewers = world.server.admin.get(f"{path}/reviewers").json()["reviewers"]
+    assert sorted(each["soeid"] for each in reviewers) == sorted(world.names)
+    other, left_out = run["output_summary"]["warnings"][-2:]
+    assert "whose entries answer other questions" in other
+    assert left_out.endswith(f"no such users any more: {user['soeid']}.")
+
+
 @pytest.mark.parametrize(
     ("body", "place", "part"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from html import unescape
 
 import pytest
@@ -63,6 +64,20 @@ def test_before_the_first_entry_both_tabs_are_there(owner: Reader, job: str) -> 
     for name in HIDDEN:
         assert f'name="hidden" value="{name}" checked' in page
     assert 'name="hidden" value="conversation">' in page
+
+
+@pytest.mark.parametrize(
+    ("body", "hidden"),
+    [({"shown": ["conversation"]}, {"channel", *HIDDEN}), ({"hidden": []}, set())],
+)
+def test_the_form_has_the_stored_columns(
+    owner: Reader, job: str, body: dict[str, list[str]], hidden: set[str]
+) -> None:
+    """Also those that are hidden because others are shown; nothing is proposed any more."""
+    asked(owner.api, job, **{"hidden": [], **body})
+    page = unescape(owner.page(f"/jobs/{job}", tab="labels"))
+    assert set(re.findall(r'name="hidden" value="([^"]+)" checked', page)) == hidden
+    assert "may be a judge’s" not in page
 
 
 def test_findings_hide_the_tab_labels(owner: Reader, job: str) -> None:
@@ -177,6 +192,23 @@ def test_the_start_page_names_rows_that_wait(server: LiveServer, owner: Reader, 
     assert 'href="/review"' in owner.page("/datasets")
     answer_rows(owner.api, job, ROWS)
     assert "wait for you" not in owner.text("/")
+
+
+def test_a_queue_that_waits_behind_finished_ones_is_named(
+    server: LiveServer, owner: Reader, job: str
+) -> None:
+    asked(owner.api, job)
+    reviewer = reviewer_of(server, owner, job)
+    dataset = owner.api.get(f"/api/jobs/{job}").json()["dataset_id"]
+    for seed in range(8):  # as many as the start page names
+        body = {"method": "random", "sample_size": 1, "seed": seed + 50}
+        path = f"/api/sampling/datasets/{dataset}/jobs"
+        newer = owner.api.post(path, json=body).json()["job_id"]
+        assert server.finished(newer)["status"] == "completed"
+        asked(owner.api, newer, reviewers=[reviewer.soeid])
+        answer_rows(reviewer.api, newer, 1)
+    assert "6 rows wait for you in the sample" in owner.text("/")
+    assert reviewer.get("/").headers["Location"] == "/review"
 
 
 def test_another_user_finds_no_queue(server: LiveServer, owner: Reader, job: str) -> None:

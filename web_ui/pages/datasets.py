@@ -13,6 +13,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from application.administration.overview import admin_overview
 from application.demo_import import submit_demo
 from application.import_preview import MAX_BYTES
+from application.review.queue import waiting_queues
 from contract.declarations import declared
 from contract.fields import Count, Suggested
 from contract.requests.attaching import FORMATS
@@ -27,7 +28,6 @@ from storage.jobs.lists import JobFilters, list_jobs
 from storage.versions.manifests import PRIMARY
 from storage.versions.refs import MAIN, is_movable, list_refs
 from storage.versions.row_keys import row_key_of
-from web_ui.pages.review import waiting_queues
 from web_ui.shell import ListQuery, blueprint, caller, service, show, signed_in, submission, to
 
 SHOWN = 8
@@ -51,7 +51,7 @@ def home() -> AnyResponse:
             tx, me, DatasetFilters(None, None, None), sort="-updated_at", offset=0, limit=SHOWN
         )
         needs_password = password_hash_of(tx, me.soeid) is None and identity_of(tx, me.id) is None
-    waiting = waiting_queues()
+    waiting = waiting_queues(caller(), SHOWN)
     if me.role_name == "viewer" and not dataset_count and waiting:
         return to("/review")
     return show(

@@ -23,7 +23,14 @@ from application.review.reviewers import reviewers_of
 from application.table_views import view_page
 from contract.requests.agreement import AgreementRequest
 from contract.requests.reviewing import QuestionRequest
-from contract.words import OUTCOMES, QUESTION_TYPES, READINGS, REVIEW_STATES, AnswersFile
+from contract.words import (
+    QUESTION_TYPES,
+    READINGS,
+    REVIEW_STATES,
+    YES_NO,
+    AnswersFile,
+    outcome_titles,
+)
 from domain_errors import DomainError
 from lazy_dataclasses import dataclass
 from presentation.content import Section
@@ -31,7 +38,7 @@ from service.tables.drawn_rows import drawn_row_ids
 from service.tables.open_tables import SAMPLE, open_table, output_of
 from service.tables.row_names import names_of_job
 from storage.audit.findings import Finding, RowReadings, list_findings
-from storage.audit.reviewing import questions_of
+from storage.audit.reviewing import NO_QUESTIONS, questions_of
 from storage.jobs.jobs import JobRecord
 from storage.sqlite.database import Transaction
 from web_ui.job_texts import problem_text
@@ -40,8 +47,6 @@ from web_ui.shell import MAX_OFFSET, audit_sample, caller, number_between, servi
 
 Values = dict[str, Any]
 ROWS_PER_PAGE = 100
-UNANSWERED = {**OUTCOMES, "not_examinable": "Can’t be judged"}
-"""The outcomes of rows with questions of their own."""
 OF_A_JUDGE = re.compile(r"(?i)(^|_)(judge|score|pred|prob|flag|verdict|classifier|confidence)")
 """Names of columns that the form proposes to hide."""
 FILE_TITLES = {
@@ -109,11 +114,14 @@ def _form(found: JobRecord, asked: SampleQuestions) -> Values:
         table = open_table(service(), found.dataset_id, output_of(found), SAMPLE)
         columns = tuple(column for column in table.files.columns if column.name in names)
         rows = view_page(service(), table, None, columns, 0, 1)
+        with service().database.read() as tx:
+            proposes = questions_of(tx, found.id) == NO_QUESTIONS
     audit_sample(found, "labels")
+    hidden = [name for name in names if name not in asked.shown]
     return {
         "columns": names,
-        "hidden": asked.hidden or [name for name in names if OF_A_JUDGE.search(name)],
-        "proposes": not asked.hidden,
+        "hidden": [name for name in names if OF_A_JUDGE.search(name)] if proposes else hidden,
+        "proposes": proposes,
         "row": rows[0] if rows else {},
         "questions": [] if asked.is_audit else [vars(each) for each in asked.questions],
     }
@@ -204,10 +212,10 @@ def _persons(rows: Any) -> list[Person]:
 def answer_text(asked: Sequence[QuestionRequest], entry: Finding) -> str:
     """What an entry says; with several questions each answer has the name of its question."""
     if entry.outcome is not None:
-        return UNANSWERED[entry.outcome]
+        return outcome_titles(is_audit=False)[entry.outcome]
     values = [(each.name, compared_value(entry, each)) for each in asked]
     texts = [
-        (name, {True: "Yes", False: "No"}[value] if isinstance(value, bool) else str(value))
+        (name, YES_NO[value] if isinstance(value, bool) else str(value))
         for name, value in values
         if value is not None
     ]

@@ -13,16 +13,12 @@ from flask import Response, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from application.review.queue import QueueState, callers_queues, queue_state
-from contract.words import OUTCOMES
+from contract.words import UNANSWERED, outcome_titles
 from storage.accounts.datasets import get_dataset
 from storage.errors import NotFound
 from storage.jobs.jobs import get_job
 from web_ui.pages.job import is_sample
-from web_ui.pages.labels import UNANSWERED
 from web_ui.shell import ListQuery, blueprint, caller, query_text, service, show, signed_in, to
-
-WAITING_QUEUES = 8
-"""Queues of the start page."""
 
 
 @blueprint.get("/review")
@@ -53,6 +49,7 @@ def review_queue(job_id: str) -> AnyResponse:
         queue=state,
         may_read=dataset_name(found.id) is not None,
         task="decide" if request.args.get("task") == "decide" else "read",
+        unanswered=UNANSWERED,
         settings=_settings(state),
     )
 
@@ -62,7 +59,7 @@ def _settings(state: QueueState) -> dict[str, Any]:
     return {
         "questions": [vars(each) for each in state.questions],
         "is_audit": state.is_audit,
-        "outcomes": list((OUTCOMES if state.is_audit else UNANSWERED).items()),
+        "outcomes": list(outcome_titles(state.is_audit).items()),
     }
 
 
@@ -71,9 +68,3 @@ def dataset_name(job_id: str) -> str | None:
     with service().database.read() as tx, suppress(NotFound):
         return get_dataset(tx, get_job(tx, job_id).dataset_id, caller().user).name
     return None
-
-
-def waiting_queues() -> list[QueueState]:
-    """The first queues in which rows wait for the user."""
-    found, _ = callers_queues(caller(), 0, WAITING_QUEUES)
-    return [each for each in found if each.open or each.to_decide]

@@ -14,6 +14,9 @@ const row = JSON.parse(form.dataset.row);
 
 const field = (block, name) => one(`[name="${name}"]`, block);
 
+/** The choices of a question: one a line, so that a choice can have a comma. */
+const lines = (text) => text.split("\n").map((line) => line.trim()).filter(Boolean);
+
 /** A name for estimates from the words of a question: "Is it bad?" → is_it_bad. */
 const nameOf = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase().replace(/[^\p{L}\p{N}]+/gu, "_").replace(/^_+|_+$/g, "").slice(0, 60);
 
@@ -50,7 +53,7 @@ function requestOf() {
     const type = field(block, "type").value;
     return {
       name: field(block, "name").value.trim(), type, text: field(block, "text").value.trim(),
-      ...(type === "choice" ? { choices: listed(field(block, "choices").value) } : {}),
+      ...(type === "choice" ? { choices: lines(field(block, "choices").value) } : {}),
       ...(field(block, "help").value.trim() ? { help: field(block, "help").value.trim() } : {}),
       required: field(block, "required").checked,
     };
@@ -122,7 +125,7 @@ for (const question of known.length ? known : [{}]) {
     const input = field(block, name);
     if (!input) continue;
     if (name === "required") input.checked = value;
-    else input.value = name === "choices" ? value.join(", ") : value ?? "";
+    else input.value = name === "choices" ? value.join("\n") : value ?? "";
   }
   if (question.name) block.dataset.named = "yes";
   fit(block);
