@@ -80,7 +80,6 @@ from estimation_engine import (
     read_values,
     true_values,
 )
-from estimation_engine.estimates import linearise
 from estimation_engine.known_values import require_known_value
 from estimation_engine.reading import ReadSample
 from estimation_engine.replicates import ReplicateFacts
@@ -368,14 +367,10 @@ def _of_statistic(
     ]
     if not isinstance(weighting, Judge):
         return estimates
-    tuned = linearise(design, values, domains, weighting, settings.rules).tuned
-    assert tuned is not None  # noqa: S101 - a judge is tuned
     rows = np.flatnonzero(domains.included & values.present)
     stands_for = np.bincount(domains.groups[rows], design.weights[rows], domains.count)
     return [
-        replace(
-            each, judge=judge_figures(weighting, tuned, place, before, after, stands_for[place])
-        )
+        replace(each, judge=judge_figures(weighting, place, before, after, stands_for[place]))
         for place, (each, before, after) in enumerate(zip(estimates, plain, final, strict=True))
     ]
 

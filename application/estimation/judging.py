@@ -36,7 +36,7 @@ from estimation_engine import (
     Statistic,
 )
 from estimation_engine.arrays import Booleans, Floats, Ints
-from estimation_engine.judge import LEAST_CARRIERS, MAX_CELLS, TunedJudge
+from estimation_engine.judge import LEAST_CARRIERS, MAX_CELLS
 from estimation_engine.population import GroupKey
 from lazy_dataclasses import dataclass
 from parquet_tables.tables import Column
@@ -215,14 +215,14 @@ def _missing_notes(frame: CalibrationFrame, columns: Sequence[Column]) -> list[s
 
 def judge_figures(
     judge: Judge,
-    tuned: TunedJudge,
     domain: int,
     people: DomainEstimate,
     final: DomainEstimate,
     rows: float,
 ) -> JudgeFigures:
     """The three figures of a group; ``rows`` are those of the table that it stands for."""
-    both = PlainEstimate.of(final)
+    both, tuned = PlainEstimate.of(final), final.tuned
+    assert tuned is not None  # noqa: S101 - a judge is tuned
     values, cells, strata = tuned.coefficients.values, tuned.cells[domain], tuned.strata[domain]
     coefficients = [
         JudgeCoefficient(
