@@ -129,12 +129,6 @@ class ClassifiedGroup:
         """A figure by its name."""
         return next((each for each in self.figures if each.name == name), None)
 
-    @property
-    def group_name(self) -> str:
-        """The group in words; empty for all rows."""
-        parts = ("missing" if value is None else value for value in self.group.values())
-        return ", ".join(f"{name} {value}" for name, value in zip(self.group, parts, strict=True))
-
 
 @dataclass(frozen=True, kw_only=True)
 class ClassificationAnswer(AtConfidence):
