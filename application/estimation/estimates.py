@@ -155,14 +155,10 @@ def estimates_of(
     truth_notes: list[str] = []
     if request.true_values:
         estimates, truth_notes = _with_true_values(service, sampled, request, estimates)
+    responding = _responding(sampled.read, weights)
     contrasted = contrasts_of(
-        request,
-        sampled.design.design,
-        _responding(sampled.read, weights),
-        sampled.membership,
-        settings,
-        weights,
-        estimates,
+        *(request, sampled.design.design, responding, sampled.membership),
+        *(settings, weights, estimates),
     )
     warnings = _warnings(sampled, settings, weights, contrasted, estimates)
     rows = weights.rows_by_outside_totals
