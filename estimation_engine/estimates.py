@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import field, replace
 from math import ceil, inf, isinf, isnan, sqrt
 from typing import NamedTuple, Protocol
 
@@ -116,7 +116,7 @@ class DomainEstimate:
     ``normal_units`` are the units that the normal approximation needs, by their skewness; None for
     intervals that don't rest on it. ``effective_degrees`` are Satterthwaite's of strata, infinite
     for other designs. ``is_constant``: the error is 0 only since the sampled values are equal, and
-    rows that weren't drawn may differ.
+    rows that weren't drawn may differ. ``tuned`` are the coefficients of a judge, of all domains.
     """
 
     value: float | None
@@ -132,6 +132,7 @@ class DomainEstimate:
     normal_units: int | None
     is_constant: bool
     effective_degrees: float = inf
+    tuned: TunedJudge | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -304,6 +305,7 @@ def _of_linear(
                 int(degrees[at]),
                 ceil(needed[at]) if with_skewness and variance > 0 else None,
                 float(measured.effective_degrees[at]),
+                linear.tuned,
             )
         )
     return found
@@ -367,12 +369,13 @@ class _Found(NamedTuple):
     degrees: int
     normal_units: int | None
     effective_degrees: float = inf
+    tuned: TunedJudge | None = None
 
 
 def _as_estimate(
     found: _Found, rows: int, missing: int, units: int, may_vary: bool
 ) -> DomainEstimate:
-    value, error, ends, name, effect, degrees, normal_units, effective = found
+    value, error, ends, name, effect, degrees, normal_units, effective, tuned = found
     known = None if rows == 0 or isnan(error) else ends
     return DomainEstimate(
         None if isnan(value) else value,
@@ -388,6 +391,7 @@ def _as_estimate(
         normal_units,
         may_vary and error == 0.0,
         effective,
+        tuned,
     )
 
 

@@ -17,7 +17,7 @@ from typing import NotRequired, TypedDict
 
 import numpy as np
 
-from contract.words import QuestionType, Reading
+from contract.words import QuestionType
 from domain_errors import DomainError, InvalidRequest
 from parquet_tables.columns import DataFile
 from parquet_tables.database import registered
@@ -38,7 +38,13 @@ from service.tables.open_tables import (
     require_files,
 )
 from sql_sandbox.request import SourceTable
-from storage.audit.findings import Finding, list_findings, list_replacements
+from storage.audit.findings import (
+    Finding,
+    counting_findings,
+    list_findings,
+    list_replacements,
+    newest_readings,
+)
 from storage.audit.reviewing import questions_of
 from storage.audit.sample_values import SampleValues, list_values
 from storage.errors import NotFound
@@ -49,7 +55,6 @@ from storage.versions.manifests import Commit, StoredTable, get_commit
 
 FIELD = "with_tables"
 UPLOADS, FINDINGS, ANSWERS = "uploads", "findings", "answers"
-MAX_FINDINGS = 1_000_000
 FEW_UPLOADS = 20
 """Uploads that are always made tables; of more, those that the statement names."""
 _NAMED = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_.-]*)=(.+)")
@@ -70,7 +75,7 @@ ANSWER_TYPES: Mapping[QuestionType, str] = {
     "amount": "DECIMAL",
     "text": "VARCHAR",
 }
-"""An amount's decimal holds all answers exactly."""
+"""Of queries: an amount's decimal holds all answers exactly. Estimates have a double for it."""
 ABOUT_ANSWERS = (
     *(("outcome", "VARCHAR"), ("note", "VARCHAR"), ("reading", "VARCHAR"), ("readings", "BIGINT")),
     *(("entered_by", "VARCHAR"), ("entered_at", "TIMESTAMP WITH TIME ZONE")),
@@ -293,17 +298,13 @@ class _SampleRows:
     def findings(self, last_id: int, last_replacement_id: int | None) -> SourceTable:
         """The finding that counts of each row, and the replacements, up to an entry of each."""
         with self.service.database.read() as tx:
-            entries, _ = list_findings(tx, self.job.id, None, 0, MAX_FINDINGS)
+            readings = newest_readings(tx, self.job.id, last_id=last_id)
             replaced = {
                 each.replacement_id: each.row_id
                 for each in list_replacements(tx, self.job.id)
                 if last_replacement_id is None or each.id <= last_replacement_id
             }
-        newest: dict[str, Finding] = {}
-        for entry in entries:  # newest first
-            if entry.id <= last_id and entry.reading != "second":
-                newest.setdefault(entry.row_id, entry)
-        found = list(newest.values())[::-1]
+        found = list(counting_findings(readings).values())
         lists: list[Sequence[object]] = [
             [each.outcome for each in found],
             [each.audit_value for each in found],
@@ -324,14 +325,8 @@ class _SampleRows:
         """The answers that count of each row, a column a question, up to an entry."""
         with self.service.database.read() as tx:
             asked = questions_of(tx, self.job.id).questions
-            entries, _ = list_findings(tx, self.job.id, None, 0, MAX_FINDINGS)
-        given: dict[str, dict[Reading, Finding]] = {}
-        for entry in entries:  # newest first
-            if entry.id <= last_id:
-                given.setdefault(entry.row_id, {}).setdefault(entry.reading, entry)
-        counting = [(row.get("decision") or row.get("first"), row) for row in given.values()]
-        rows = [(entry, row) for entry, row in counting if entry is not None][::-1]
-        found = [entry for entry, _ in rows]
+            readings = newest_readings(tx, self.job.id, last_id=last_id)
+        found = list(counting_findings(readings).values())
         columns, lists = list[Column](), list[Sequence[object]]()
         for question in asked:
             values = [entry.answers.get(question.name) for entry in found]
@@ -344,7 +339,7 @@ class _SampleRows:
             [entry.outcome for entry in found],
             [entry.note for entry in found],
             [entry.reading for entry in found],
-            [str(len(row)) for _, row in rows],
+            [str(len(readings[entry.row_id].given)) for entry in found],
             [entry.user_soeid for entry in found],
             [entry.at for entry in found],
         ]

@@ -1441,6 +1441,7 @@ SELECT findings.*, users.soeid AS user_soeid, counted.entries, counted.readers,
 FROM (SELECT max(id) AS id, sum(count(*)) OVER (PARTITION BY row_id) AS entries,
              json_group_array(DISTINCT user_id) AS readers
       FROM findings WHERE job_id = :job_id AND (:row_id IS NULL OR row_id = :row_id)
+                      AND (:last_id IS NULL OR id <= :last_id)
       GROUP BY row_id, reading) AS counted
 JOIN findings ON findings.id = counted.id
 JOIN users ON users.id = findings.user_id

@@ -28,6 +28,7 @@ from lazy_dataclasses import dataclass
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.rows import Statement
 from parquet_tables.tables import Column
+from service import sql_joins
 from service.service import Service
 from service.tables.open_tables import SAMPLE, open_table, output_of
 from storage.audit.findings import Finding, RowReadings
@@ -36,13 +37,8 @@ from storage.jobs.jobs import JobRecord
 SUFFIX = " (finding)"
 ANSWER_SUFFIX = " (answer)"
 """Of a question with the name of a column, in a sample that continues another one."""
-ANSWER_TYPES: Mapping[QuestionType, str] = {
-    "yes_no": "BOOLEAN",
-    "choice": "VARCHAR",
-    "number": "DOUBLE",
-    "amount": "DOUBLE",
-    "text": "VARCHAR",
-}
+ANSWER_TYPES: Mapping[QuestionType, str] = {**sql_joins.ANSWER_TYPES, "amount": "DOUBLE"}
+"""As in queries, but for an amount, of which estimates compute with doubles."""
 FACTS = (Column("finding", "VARCHAR"), Column("is_exception", "BOOLEAN"))
 AMOUNTS = (Column("audit_value", "DOUBLE"), Column("misstatement", "DOUBLE"))
 """A misstatement is book value - audit value, above 0 for an overstatement."""

@@ -67,6 +67,15 @@ MAX_RESULTS = 2_000
 SHOWN_VALUES = 5
 FEW_HITS = 5
 """Bad rows among the unflagged ones below which an answer says how few there are."""
+INTERVALS = {
+    "korn_graubard": "Korn and Graubard's interval",
+    "logit": "the interval of the logit",
+    "wilson": "Wilson's interval",
+    "clopper_pearson": "Clopper and Pearson's interval",
+    "hypergeometric": "the exact hypergeometric interval",
+    "known": "no sampling error, since all of their rows are drawn",
+}
+"""Of the shares of bad rows among flagged and among other rows."""
 Side = Literal["truth", "flagged"]
 VALUES_OF: dict[Side, str] = {"truth": "positive", "flagged": "flagged_value"}
 
@@ -119,12 +128,6 @@ class ClassifiedGroup:
     def figure(self, name: ClassificationFigure) -> JudgedFigure | None:
         """A figure by its name."""
         return next((each for each in self.figures if each.name == name), None)
-
-    @property
-    def group_name(self) -> str:
-        """The group in words; empty for all rows."""
-        parts = ("missing" if value is None else value for value in self.group.values())
-        return ", ".join(f"{name} {value}" for name, value in zip(self.group, parts, strict=True))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -689,9 +692,17 @@ def _notes(asked: _Asked, groups: Sequence[ClassifiedGroup], why: str) -> list[s
             f"{counted(without, 'sampled row has', 'sampled rows have')} no flag. The figures are "
             "those of rows with one."
         )
+    names = {each.interval for group in groups for each in _shares(group)} & set(INTERVALS)
+    used = ", or ".join(text for name, text in INTERVALS.items() if name in names)
     notes.append(
-        "Shares of flagged and of other rows have Korn and Graubard's intervals; what follows from "
-        "both has MOVER's (Zou and Donner 2008), which assume that both shares' errors are as "
-        "correlated as the sample says."
+        f"Shares of flagged and of other rows have {used}; what follows from both has MOVER's "
+        "interval (Zou and Donner 2008), which assumes that both shares' errors are as correlated "
+        "as the sample says."
     )
     return notes
+
+
+def _shares(group: ClassifiedGroup) -> Iterator[JudgedFigure]:
+    """Precision and elusion, which have intervals of their own, of the group and of classes."""
+    for figures in (group.figures, *(each.figures for each in group.classes)):
+        yield from (each for each in figures if each.name in ("precision", "elusion"))

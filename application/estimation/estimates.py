@@ -16,6 +16,7 @@ from application.estimation.calibrating import (
     both,
 )
 from application.estimation.contrasts import (
+    ContrastAnswer,
     ContrastEstimate,
     TwoGroups,
     contrasts_of,
@@ -80,7 +81,6 @@ from estimation_engine import (
     read_values,
     true_values,
 )
-from estimation_engine.estimates import linearise
 from estimation_engine.known_values import require_known_value
 from estimation_engine.reading import ReadSample
 from estimation_engine.replicates import ReplicateFacts
@@ -146,55 +146,33 @@ def estimates_of(
     """
     request = with_both_figures(request)
     sampled, settings = sampled_values(service, job, request), settings_of(request)
-    design, has_filter = sampled.design.design, request.filters is not None
-    weights = _weighted(service, sampled, request, census)
-    replicated = weights.replicated()
-    errors = _Errors(None if replicated is None else replicated[0], weights.plain_replicates())
-    estimates = [
-        estimate
-        for at in range(len(request.statistics))
-        for estimate in _of_statistic(request, at, sampled, settings, weights, errors)
-    ]
+    computed = computed_estimates(service, sampled, request, census)
+    weights, replicates = computed.weights, computed.replicates
     estimates, reader_notes = with_second_readings(
-        service, job, request, sampled, _statistics(sampled, request), settings, weights, estimates
+        *(service, job, request, sampled, _statistics(sampled, request), settings, weights),
+        computed.estimates,
     )
     truth_notes: list[str] = []
     if request.true_values:
         estimates, truth_notes = _with_true_values(service, sampled, request, estimates)
+    responding = _responding(sampled.read, weights)
     contrasted = contrasts_of(
-        request,
-        design,
-        _responding(sampled.read, weights),
-        sampled.membership,
-        settings,
-        weights,
-        estimates,
+        *(request, sampled.design.design, responding, sampled.membership),
+        *(settings, weights, estimates),
     )
-    noted: list[NotedFigure] = [*contrasted.contrasts, *estimates]
-    warnings = [
-        *contrasted.warnings,
-        *interval_notes(noted, settings, design.unit, by_size=design.draws_by_size),
-    ]
-    if weights.response is not None:
-        warnings = [*weights.response.warnings, *warnings]
+    warnings = _warnings(sampled, settings, weights, contrasted, estimates)
     rows = weights.rows_by_outside_totals
-    notes = [*warnings, *design_notes(job, sampled.design, sampled.source, settings, rows)]
-    notes += filter(None, [population_note(job.run_parameters)])
-    notes += _value_notes(service, job, request, sampled.values_from)
-    notes += reader_notes
-    if weights.response is not None:
-        notes += weights.response.notes
-    if weights.calibration is not None and request.calibrate is not None:
-        notes += _calibration_notes(request.calibrate, weights.calibration, estimates)
-    if replicated is not None:
-        notes += replicate_notes(replicated[1])
-    notes += contrasted.notes
-    notes += _estimate_notes(estimates, has_filter)
-    notes += _size_notes(sampled.design, estimates, has_filter)
-    notes += _equal_value_notes(
-        estimates, has_filter, is_census=design.is_census and weights.response is None
-    )
-    notes += truth_notes
+    notes = [
+        *warnings,
+        *design_notes(job, sampled.design, sampled.source, settings, rows),
+        *filter(None, [population_note(job.run_parameters)]),
+        *_value_notes(service, job, request, sampled.values_from),
+        *reader_notes,
+        *_weight_notes(request, computed, estimates),
+        *contrasted.notes,
+        *_figure_notes(request, sampled, weights, estimates),
+        *truth_notes,
+    ]
     upload = sampled.values_from and sampled.values_from.upload
     return EstimatesAnswer(
         request.confidence,
@@ -203,12 +181,92 @@ def estimates_of(
         contrasts=contrasted.contrasts,
         calibration=weights.calibration_facts(),
         nonresponse=weights.nonresponse_facts(),
-        replicates=None if replicated is None else replicated[1],
+        replicates=replicates,
         values=ValuesUpload.of(upload, job) if upload else None,
         design=design_summary(sampled.design),
         warnings=warnings,
         notes=notes,
     )
+
+
+@dataclass(frozen=True)
+class ComputedEstimates:
+    """Each figure of a request in each group, with the weights that it has."""
+
+    weights: Weighted
+    replicates: ReplicateFacts | None
+    estimates: list[FigureEstimate]
+
+
+def computed_estimates(
+    service: Service,
+    sampled: SampledValues,
+    request: EstimatesRequest,
+    census: Census | None = None,
+) -> ComputedEstimates:
+    """Estimate the figures of a request from values that were read.
+
+    Raises
+    ------
+    DomainError
+        The calibration or the response model doesn't fit, or the design has no formula.
+    """
+    weights = _weighted(service, sampled, request, census)
+    replicated = weights.replicated()
+    errors = _Errors(None if replicated is None else replicated[0], weights.plain_replicates())
+    settings = settings_of(request)
+    estimates = [
+        each
+        for at in range(len(request.statistics))
+        for each in _of_statistic(request, at, sampled, settings, weights, errors)
+    ]
+    return ComputedEstimates(weights, None if replicated is None else replicated[1], estimates)
+
+
+def _warnings(
+    sampled: SampledValues,
+    settings: EstimateSettings,
+    weights: Weighted,
+    contrasted: ContrastAnswer,
+    estimates: Sequence[FigureEstimate],
+) -> list[str]:
+    """The notes that say which intervals are doubtful."""
+    design = sampled.design.design
+    noted: list[NotedFigure] = [*contrasted.contrasts, *estimates]
+    return [
+        *(() if weights.response is None else weights.response.warnings),
+        *contrasted.warnings,
+        *interval_notes(noted, settings, design.unit, by_size=design.draws_by_size),
+    ]
+
+
+def _weight_notes(
+    request: EstimatesRequest, computed: ComputedEstimates, estimates: Sequence[FigureEstimate]
+) -> list[str]:
+    """Notes on what the weights assume."""
+    weights = computed.weights
+    notes = [] if weights.response is None else list(weights.response.notes)
+    if weights.calibration is not None and request.calibrate is not None:
+        notes += _calibration_notes(request.calibrate, weights.calibration, estimates)
+    if computed.replicates is not None:
+        notes += replicate_notes(computed.replicates)
+    return notes
+
+
+def _figure_notes(
+    request: EstimatesRequest,
+    sampled: SampledValues,
+    weights: Weighted,
+    estimates: Sequence[FigureEstimate],
+) -> list[str]:
+    """Notes on what the figures are of, and on errors of 0."""
+    has_filter = request.filters is not None
+    is_census = sampled.design.design.is_census and weights.response is None
+    return [
+        *_estimate_notes(estimates, has_filter),
+        *_size_notes(sampled.design, estimates, has_filter),
+        *_equal_value_notes(estimates, has_filter, is_census=is_census),
+    ]
 
 
 def sampled_values(
@@ -368,14 +426,10 @@ def _of_statistic(
     ]
     if not isinstance(weighting, Judge):
         return estimates
-    tuned = linearise(design, values, domains, weighting, settings.rules).tuned
-    assert tuned is not None  # noqa: S101 - a judge is tuned
     rows = np.flatnonzero(domains.included & values.present)
     stands_for = np.bincount(domains.groups[rows], design.weights[rows], domains.count)
     return [
-        replace(
-            each, judge=judge_figures(weighting, tuned, place, before, after, stands_for[place])
-        )
+        replace(each, judge=judge_figures(weighting, place, before, after, stands_for[place]))
         for place, (each, before, after) in enumerate(zip(estimates, plain, final, strict=True))
     ]
 

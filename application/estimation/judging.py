@@ -25,7 +25,7 @@ from application.estimation.figures import (
     JudgeFigures,
     PlainEstimate,
 )
-from application.estimation.value_sources import value_condition
+from application.estimation.judge_columns import JudgeStatistic, judge_statistic
 from contract.requests.estimate import CalibrateRequest
 from domain_errors import counted
 from estimation_engine import (
@@ -34,15 +34,13 @@ from estimation_engine import (
     Judge,
     JudgeColumn,
     Statistic,
-    is_summable,
 )
 from estimation_engine.arrays import Booleans, Floats, Ints
-from estimation_engine.judge import LEAST_CARRIERS, MAX_CELLS, TunedJudge
+from estimation_engine.judge import LEAST_CARRIERS, MAX_CELLS
 from estimation_engine.population import GroupKey
 from lazy_dataclasses import dataclass
 from parquet_tables.tables import Column
 from presentation.charts import Interval, IntervalChart, axis_of
-from sampling_engine.filters.tree import family_of
 from sampling_engine.selection.bands import BandColumn
 
 STATISTIC_LOC = "statistics"
@@ -99,18 +97,8 @@ def _statistic(
     column: Column,
     loc: tuple[str | int, ...],
     place: int,
-) -> Statistic:
-    """The figure of a request, of a judge's column.
-
-    Of a share a column of the labels' own kind counts as the share of the same value, and a number
-    with decimals as a probability of it.
-    """
-    if figure.name in ("count", "quantile") or figure.counts_missing:
-        raise InvalidCalibration(
-            "A judge estimates means, totals, shares of a value and ratios: leave out the {name}.",
-            name="share of missing values" if figure.counts_missing else figure.name,
-            loc=(*loc, "statistic"),
-        )
+) -> JudgeStatistic:
+    """The figure of a request, of a judge's column."""
     if figure.name == "ratio":
         below = figure.denominator
         if below is None or all(below != each for each in frame.source.columns):
@@ -118,27 +106,9 @@ def _statistic(
                 "With a judge, the `denominator` of a ratio is a column of the table.",
                 loc=(*loc, "denominator"),
             )
-        return Statistic("ratio", _summable(column, place), below)
-    if figure.name == "proportion":
-        labels = figure.column
-        is_alike = labels is not None and family_of(labels.type) is family_of(column.type)
-        if is_alike and not column.data_type.is_float and not column.data_type.decimals:
-            condition = value_condition(frame.columns, column, value, (*loc, "value"))
-            return Statistic("proportion", column, condition=condition)
-        return Statistic("mean", _summable(column, place))
-    return Statistic(figure.name, _summable(column, place))
-
-
-def _summable(column: Column, place: int) -> Column:
-    if not is_summable(column):
-        raise InvalidCalibration(
-            'A judge\'s column has numbers, or true and false; "{column}" is of type {type}. Only '
-            "for the share of a value it may be of the type of the figure's column.",
-            column=column.name,
-            type=column.type,
-            loc=(*COLUMNS_LOC, place),
-        )
-    return column
+    return judge_statistic(
+        frame.columns, figure, value, column, (loc, (*COLUMNS_LOC, place)), InvalidCalibration
+    )
 
 
 def _strata(frame: CalibrationFrame, groups: int) -> _Strata | None:
@@ -155,11 +125,12 @@ def _strata(frame: CalibrationFrame, groups: int) -> _Strata | None:
 def _judge(
     frame: CalibrationFrame,
     columns: Sequence[Column],
-    statistics: Sequence[Statistic],
+    read_as: Sequence[JudgeStatistic],
     domains: FigureDomains,
     strata: _Strata | None,
 ) -> Judge:
     """The figures of the columns in the sample and in the table."""
+    statistics = [each.statistic for each in read_as]
     read = frame.sampled(statistics, [])
     counts = [Statistic("count", each.column) for each in statistics]
     known = frame.known([*statistics, *counts], domains.by, domains.where)
@@ -178,14 +149,19 @@ def _judge(
                 loc=(*COLUMNS_LOC, at),
             )
         figures = np.array([np.nan if value is None else value for value, _ in own])
-        of_strata = (None, None) if by_strata is None else by_strata[at]
-        values = read.values[at]
+        values, is_complement = read.values[at], read_as[at].is_complement
+        y, of_strata = values.y, None if by_strata is None else by_strata[at]
+        if is_complement:
+            y, figures = np.where(values.present, 1.0 - y, 0.0), 1.0 - figures
+        if is_complement and of_strata is not None:
+            sums, rows_by_stratum = of_strata
+            of_strata = rows_by_stratum - sums, rows_by_stratum
         found.append(
             JudgeColumn(
                 column.name,
                 statistic.name,
-                *(values.y, values.present, values.x, figures),
-                *of_strata,
+                *(y, values.present, values.x, figures),
+                *(of_strata or (None, None)),
             )
         )
     if strata is None or by_strata is None:
@@ -239,14 +215,14 @@ def _missing_notes(frame: CalibrationFrame, columns: Sequence[Column]) -> list[s
 
 def judge_figures(
     judge: Judge,
-    tuned: TunedJudge,
     domain: int,
     people: DomainEstimate,
     final: DomainEstimate,
     rows: float,
 ) -> JudgeFigures:
     """The three figures of a group; ``rows`` are those of the table that it stands for."""
-    both = PlainEstimate.of(final)
+    both, tuned = PlainEstimate.of(final), final.tuned
+    assert tuned is not None  # noqa: S101 - a judge is tuned
     values, cells, strata = tuned.coefficients.values, tuned.cells[domain], tuned.strata[domain]
     coefficients = [
         JudgeCoefficient(

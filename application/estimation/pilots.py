@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from application.estimation.judge_columns import judge_statistic
 from application.estimation.known_totals import group_key
 from application.estimation.sample_rows import (
     OpenedSample,
@@ -23,7 +24,6 @@ from estimation_engine import (
     Statistic,
     TooManyGroups,
     check_statistic,
-    is_number,
     read_values,
 )
 from estimation_engine.arrays import Booleans, Ints
@@ -142,7 +142,7 @@ def judge_correlation(
 ) -> Correlation:
     """The correlation of a judge's column with the labels of a pilot, within planned strata.
 
-    A judge whose column isn't one of numbers says for each row whether it has the goal's value.
+    The judge's column is read as estimates read it; of 1 less a probability ρ is the same.
 
     Raises
     ------
@@ -155,19 +155,11 @@ def judge_correlation(
     at = [(loc("column"), column.name), (loc("judge", "column"), name)]
     require_in_every_round(rows, at)
     statistics = [_statistic_of(pilot, goal, column, loc)]
-    if is_number(judge):
-        statistics.append(Statistic("mean", judge))
-    elif statistics[0].condition is None:
-        raise InvalidGoal(
-            'The judge "{column}" is of type {type}: of a {statistic} it is a column of numbers.',
-            column=name,
-            type=judge.type,
-            statistic=goal["statistic"],
-            loc=loc("judge", "column"),
-        )
-    else:
-        condition = value_condition(rows.sample, judge, goal["value"], loc("judge", "column"))
-        statistics.append(Statistic("proportion", judge, None, condition))
+    read_as = judge_statistic(
+        *(rows.sample, statistics[0], goal.get("value"), judge),
+        *((loc(), loc("judge", "column")), InvalidGoal),
+    )
+    statistics.append(read_as.statistic)
     strata = _strata_of(pilot, eligible)
     labels, opinions = _read(pilot, eligible, statistics, [], loc("column")).values
     found = pooled_correlation(

@@ -265,7 +265,7 @@ def _notes(
     if others:
         notes.append(
             f"{counted(others, 'other row has', 'other rows have')} a second reading, too. They "
-            "don't count, since somebody chose them, and not the seed."
+            "don't count, since they aren't among the rows that the seed chooses now."
         )
     open_rows = sum(row.decision is None for row in differing)
     if open_rows:

@@ -58,9 +58,9 @@ class Readings:
 
     @cached_property
     def read_twice(self) -> list[str]:
-        """The rows with both readings that the seed chose for a second one, in order of the draw.
+        """The rows with both readings that the seed chooses for a second one, in order of the draw.
 
-        A second reading of another row was somebody's choice, so it isn't one of a random part.
+        Second readings of other rows aren't of a random part of the sample as it is now.
         """
         return [row_id for row_id in self.row_ids if row_id in self.due and self.has_both(row_id)]
 

@@ -17,9 +17,10 @@ from typing import Annotated
 import numpy as np
 
 from application.access import Caller, RowSource
-from application.estimation.estimates import estimates_of, sampled_values, settings_of
+from application.estimation.estimates import computed_estimates, sampled_values, settings_of
 from application.estimation.figures import GroupFigure, PlainEstimate
 from application.estimation.sample_rows import SampledValues
+from application.estimation.value_sources import FROM_ENTRIES
 from application.review.readings import ReviewProgress, review_progress
 from application.schedules.registering import readable_schedule
 from contract.answers import AtConfidence
@@ -160,47 +161,18 @@ def schedule_figures(
         jobs = sampled_runs(tx, schedule.id, request.runs)
     one = _of_one_run(request)
     settings = settings_of(one)
-    runs: list[_Run] = []
-    figures: list[RunFigure] = []
-    problem: DomainError | None = None
-    for job in jobs:
-        progress = None if request.values == "table" else review_progress(service, job)
-        if progress is not None and not progress.answered:
-            figures.append(_run_figure(job, progress, NO_ESTIMATE, problem=UNANSWERED))
-            continue
-        try:
-            with caller.reading():
-                run = _run_of(service, job, progress, one, settings)
-        except DomainError as error:
-            problem = error
-            figures.append(_run_figure(job, progress, NO_ESTIMATE, problem=error.message))
-            continue
-        if run.found.value is None:
-            figures.append(_run_figure(job, progress, NO_ESTIMATE, problem=NO_VALUE))
-            continue
-        caller.audit_view(RowSource(job.dataset_id, output_of(job), SAMPLE, job.id), "estimates")
-        runs.append(run)
-        figures.append(_with_changes(runs))
-    if problem is not None and not runs:
-        raise problem
+    runs, figures = _read_runs(caller, jobs, one)
     _require_known_value(caller, one, runs)
-    pooled, notes = _pooled(service, request, settings, runs)
-    alike = sum(run.found.is_constant and run.found.error == 0.0 for run in runs)
-    if alike:
-        notes.append(
-            f"{counted(alike, 'run has', 'runs have')} a margin of 0, since the sampled rows are "
-            "all alike. That doesn't show that the other rows are."
-        )
-    if request.judge:
-        notes.insert(0, _judged_note(request.judge))
-    notes = [*_preliminary_notes(runs), *notes, *_change_notes(len(runs), request.confidence)]
-    without = len(figures) - len(runs)
-    if without:
-        notes.append(
-            f"{counted(without, 'run has', 'runs have')} no figure and "
-            f"{'is' if without == 1 else 'are'} left out; a rate of the others is biased if the "
-            "reason has to do with the figure."
-        )
+    pooled, pooling_notes = _pooled(service, request, settings, runs)
+    notes = [
+        *_preliminary_notes(runs),
+        *([_judged_note(request.judge)] if request.judge else ()),
+        *_answer_notes(request),
+        *pooling_notes,
+        *_margin_notes(runs),
+        *_change_notes(len(runs), request.confidence),
+        *_lacking_notes(len(figures) - len(runs)),
+    ]
     return ScheduleFigures(
         request.confidence,
         schedule_id=schedule.id,
@@ -213,22 +185,81 @@ def schedule_figures(
     )
 
 
+def _read_runs(
+    caller: Caller, jobs: Sequence[JobRecord], one: EstimatesRequest
+) -> tuple[list[_Run], list[RunFigure]]:
+    """The runs that have a figure, and what is answered of each run.
+
+    Raises
+    ------
+    DomainError
+        No run has a figure: the problem of the newest.
+    """
+    runs: list[_Run] = []
+    figures: list[RunFigure] = []
+    problem: DomainError | None = None
+    for job in jobs:
+        progress = None if one.values == "table" else review_progress(caller.service, job)
+        if progress is not None and not progress.answered:
+            figures.append(_run_figure(job, progress, NO_ESTIMATE, problem=UNANSWERED))
+            continue
+        try:
+            with caller.reading():
+                run = _run_of(caller.service, job, progress, one)
+        except DomainError as error:
+            problem = error
+            figures.append(_run_figure(job, progress, NO_ESTIMATE, problem=error.message))
+            continue
+        if run.found.value is None:
+            figures.append(_run_figure(job, progress, NO_ESTIMATE, problem=NO_VALUE))
+            continue
+        caller.audit_view(RowSource(job.dataset_id, output_of(job), SAMPLE, job.id), "estimates")
+        runs.append(run)
+        figures.append(_with_changes(runs))
+    if problem is not None and not runs:
+        raise problem
+    return runs, figures
+
+
 def _run_of(
-    service: Service,
-    job: JobRecord,
-    progress: ReviewProgress | None,
-    one: EstimatesRequest,
-    settings: EstimateSettings,
+    service: Service, job: JobRecord, progress: ReviewProgress | None, one: EstimatesRequest
 ) -> _Run:
     sampled = sampled_values(service, job, one, has_known_values=False)
-    if one.calibrate is None:
-        (found,) = estimate(
-            sampled.design.design, sampled.read.values[0], sampled.read.domains, settings
-        )
-    else:
-        (calibrated,) = estimates_of(service, job, one).estimates
-        found = calibrated.computed
-    return _Run(job, progress, sampled, found)
+    (found,) = computed_estimates(service, sampled, one).estimates
+    return _Run(job, progress, sampled, found.computed)
+
+
+def _answer_notes(request: ScheduleFiguresRequest) -> list[str]:
+    """What figures of answers take for granted."""
+    if request.values not in FROM_ENTRIES:
+        return []
+    return [
+        "The intervals take what people found as right, so they hold the true figure less often "
+        "than they say if readers err. Second readings correct no figure of a run here; the "
+        "estimates of one sample have the corrected figure."
+    ]
+
+
+def _margin_notes(runs: Sequence[_Run]) -> list[str]:
+    """A note on margins of 0 that may follow from sampled rows that are all alike."""
+    alike = sum(run.found.is_constant and run.found.error == 0.0 for run in runs)
+    if not alike:
+        return []
+    return [
+        f"{counted(alike, 'run has', 'runs have')} a margin of 0, since the sampled rows are "
+        "all alike. That doesn't show that the other rows are."
+    ]
+
+
+def _lacking_notes(without: int) -> list[str]:
+    """What runs without a figure mean for the others."""
+    if not without:
+        return []
+    return [
+        f"{counted(without, 'run has', 'runs have')} no figure and "
+        f"{'is' if without == 1 else 'are'} left out; a rate of the others is biased if the "
+        "reason has to do with the figure."
+    ]
 
 
 def _preliminary_notes(runs: Sequence[_Run]) -> list[str]:

@@ -351,11 +351,14 @@ def _others(tx: Transaction, job: JobRecord, statement: str) -> list[JobRecord]:
 
 
 def newest_readings(
-    tx: Transaction, job_id: str, row_id: str | None = None
+    tx: Transaction, job_id: str, row_id: str | None = None, last_id: int | None = None
 ) -> dict[str, RowReadings]:
-    """Return the newest entry of each reading of the rows, or of one row, by row id."""
+    """Return the newest entry of each reading of the rows, or of one row, by row id.
+
+    With ``last_id`` they are the newest up to this entry.
+    """
     found: dict[str, RowReadings] = {}
-    for entry in _NEWEST.all(tx, "newest_readings", job_id=job_id, row_id=row_id):
+    for entry in _NEWEST.all(tx, "newest_readings", job_id=job_id, row_id=row_id, last_id=last_id):
         row = found.get(entry.row_id) or RowReadings(entry.row_id)
         found[entry.row_id] = RowReadings(**{**vars(row), entry.reading: entry})
     return found

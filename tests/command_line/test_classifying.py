@@ -32,7 +32,7 @@ def sample(served: LiveServer) -> str:
 def test_figures_are_a_table_and_json(run: Run, sample: str) -> None:
     options = ("--truth", "is_bad", "--flagged", "score", "--threshold", "0.5")
     shown = run("classification", sample, *options, "--amount", "amount").stdout
-    for text in ("Recall", "Missed rows", "Missed amount", "not flagged", "score is 0.5 or more"):
+    for text in ("Recall", "Missed rows", "Missed amount", "Not flagged", "score is 0.5 or more"):
         assert text in shown
     found = json.loads(run("classification", sample, *options, "--json").stdout)
     assert found["threshold"] == 0.5
@@ -42,6 +42,7 @@ def test_figures_are_a_table_and_json(run: Run, sample: str) -> None:
 def test_classes_are_listed_with_their_means(run: Run, sample: str) -> None:
     shown = run("classification", sample, "--truth", "label", "--flagged", "guess").stdout
     assert "Recall, mean of classes" in shown
+    assert "All classes" in shown
     options = ("--truth", "label", "--positive", "x", "--flagged", "guess", "--flagged-value", "x")
     assert "Bad: label is x. Flagged: guess is x." in run("classification", sample, *options).stdout
 

@@ -93,6 +93,22 @@ def test_figures_are_those_by_hand(server: LiveServer, dataset: int, sample: str
         assert each["ci_low"] <= each["estimate"] <= each["ci_high"]
 
 
+@pytest.mark.parametrize(
+    ("proportion", "words"),
+    [
+        ("korn_graubard", "have Korn and Graubard's interval; what"),
+        ("wilson", "have Wilson's interval; what"),
+        ("logit", "have the interval of the logit; what"),
+        ("exact", "have Clopper and Pearson's interval; what"),
+    ],
+)
+def test_the_note_names_the_intervals(
+    server: LiveServer, sample: str, proportion: str, words: str
+) -> None:
+    answer = found(server, sample, interval={"proportion": proportion})
+    assert any(words in note for note in answer["notes"])
+
+
 DESIGNS = {
     "stratified": [one("stratified", strata_columns=["judge_number"], sample_size=300)],
     "by score": [
@@ -213,6 +229,8 @@ def test_no_missed_row_doesnt_prove_a_recall(server: LiveServer, dataset: int) -
     assert figures["recall"]["ci_low"] < 1.0
     assert figures["missed_rows"]["ci_high"] > 0
     assert "No bad row was found" in answer["warnings"][0]
+    words = "Korn and Graubard's interval, or the exact hypergeometric interval; what follows"
+    assert any(words in note for note in answer["notes"])
 
 
 @pytest.mark.parametrize(

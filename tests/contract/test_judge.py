@@ -256,3 +256,35 @@ def test_code_of_a_judge_is_refused_where_it_would_be_wrong(
         ({"format": "r", "judge": "region"}, "invalid_calibration", "true and false"),
     ):
         assert_problem(server.admin.get(path, params=given), 422, code, message)
+
+
+@pytest.mark.parametrize("column", ["says", "score"])
+def test_a_number_counts_as_1_less_it_for_the_share_of_false(
+    server: LiveServer, column: str
+) -> None:
+    dataset = server.new_dataset()
+    lines = [f"{row},{'ns'[row % 2]},{BAD[row]},{int(SAYS[row])}" for row in range(ROWS)]
+    lines = [f"{line},{0.8 if SAYS[row] else 0.3}" for row, line in enumerate(lines)]
+    server.import_text(dataset, "\n".join(["id,region,is_bad,says,score", *lines]) + "\n")
+    job = drawn(server, dataset, DESIGNS["stratified"])
+    shares = [SHARE, {**SHARE, "value": False}, {**SHARE, "value": "false"}]
+    bad, *good = estimates(server, job, *shares, **by(column))["estimates"]
+    (alone,) = bad["judge"]["judge_alone"]
+    for each in good:
+        (other,) = each["judge"]["judge_alone"]
+        assert other["estimate"] == pytest.approx(1 - alone["estimate"])
+        assert other["bias"] == pytest.approx(-alone["bias"])
+        assert each["estimate"] == pytest.approx(1 - bad["estimate"])
+        assert each["standard_error"] == pytest.approx(bad["standard_error"])
+        for first, second in zip(
+            bad["judge"]["coefficients"], each["judge"]["coefficients"], strict=True
+        ):
+            assert second["coefficient"] == pytest.approx(first["coefficient"])
+
+
+def test_a_number_is_no_probability_of_a_class(server: LiveServer, dataset: int) -> None:
+    job = drawn(server, dataset, DESIGNS["random"])
+    share = {"statistic": "proportion", "column": "word", "value": "good"}
+    answer = asked(server, job, {"statistics": [share], **by("score")})
+    message = "it is a probability of true or 1, and not of good. For this share name a column"
+    assert_problem(answer, 422, "invalid_calibration", message)

@@ -172,3 +172,29 @@ def test_bands_of_a_probability_name_the_allocation(server: LiveServer, dataset:
     assert any(
         "`allocation` neyman with `rate_column` score" in note for note in answer.json()["notes"]
     )
+
+
+def test_a_plan_reads_a_judge_as_the_estimate_does(server: LiveServer) -> None:
+    number = server.new_dataset()
+    classes = (SCORE * 4).astype(int)
+    truth = np.where(RANDOM.random(ROWS) < 0.8, classes, RANDOM.integers(0, 4, ROWS))
+    lines = [f"{i},{classes[i]},{SCORE[i] > 0.5},{truth[i]},{SCORE[i]}" for i in range(ROWS)]
+    server.import_text(number, "\n".join(["id,judge,says,truth,score", *lines]) + "\n")
+    job = drawn_anew(server, number, one("random", sample_size=400, seed=4))
+    rows = [row | {"label": row["truth"]} for row in server.rows(job, limit=1000)]
+    assert send(server, job, csv_of(rows, "id", "label"), "id").status_code == 200
+
+    def planned(judge: str, **more: Any) -> float:
+        goal = {"column": "label", "margin": 0.05, **more, "judge": {"column": judge}}
+        found = size(server, number, goal=goal, design=DESIGN, pilot={"job_id": job})
+        return float(found["judge"]["correlation"])
+
+    labels, opinions = (np.array([row[name] for row in rows]) for name in ("label", "judge"))
+    share = planned("judge", statistic="proportion", value=1)
+    assert share == pytest.approx(abs(np.corrcoef(labels == 1, opinions == 1)[0, 1]))
+    says = np.array([row["says"] for row in rows])
+    assert planned("says", statistic="mean") == pytest.approx(np.corrcoef(labels, says)[0, 1])
+    goal = {"statistic": "proportion", "column": "label", "value": 3, "margin": 0.05}
+    goal["judge"] = {"column": "score"}
+    answer = asked(server, number, goal=goal, design=DESIGN, pilot={"job_id": job})
+    assert_problem(answer, 422, "invalid_goal", "a probability of true or 1, and not of 3")

@@ -314,6 +314,7 @@ def test_a_judge_makes_the_figures_of_runs_more_precise(world: World) -> None:
     assert pooled["standard_error"] == pytest.approx(sum(e * e for e in errors) ** 0.5 / 2)
     assert pooled["estimate"] == pytest.approx(sum(run["estimate"] for run in both["runs"]) / 2)
     assert "people and flag together" in both["notes"][0]
+    assert "take what people found as right" in both["notes"][1]
     calibrate = {"method": "judge", "columns": ["flag"]}
     figure = {name: value for name, value in RATE.items() if name != "values"}
     body = {"statistics": [figure], "values": "answers", "calibrate": calibrate}
@@ -325,3 +326,26 @@ def test_a_judge_makes_the_figures_of_runs_more_precise(world: World) -> None:
         json={**RATE, "judge": ["flag"], "pooling": "strata"},
     )
     assert assert_problem(refused, 422, "invalid_request")["errors"][0]["loc"][-1] == "pooling"
+
+
+def test_a_value_that_one_table_lacks_has_a_figure_with_a_judge(world: World) -> None:
+    """As without a judge: the share is 0 where a version has no row with the value."""
+    dataset = world.server.new_dataset()
+
+    def load(values: str) -> None:
+        rows = "".join(f"{row},{values[row % len(values)]},{row % 5 / 5}\n" for row in range(300))
+        world.server.import_text(dataset, f"id,found,score\n{rows}")
+
+    load("10")
+    one = {"method": "random", "parameters": {"sample_size": 100}}
+    drawn = world.server.draw(dataset, {"rounds": [one]})
+    made = world.schedule(drawn["id"]).json()
+    for values in ("10", "0"):
+        load(values)
+        job = world.server.admin.post(f"/api/schedules/{made['id']}/run").json()["job_id"]
+        assert world.server.finished(job)["status"] == "completed"
+    share = {"statistic": "proportion", "column": "found", "value": 1}
+    for more in ({}, {"judge": ["score"]}):
+        first, second = world.figures(made["id"], **share, **more)["runs"]
+        assert first["estimate"] > 0.3
+        assert (second["estimate"], second["problem"]) == (0, None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from flask import request
@@ -94,7 +94,8 @@ def classification_tab(found: JobRecord) -> Values:
 def _shown(found: JobRecord, asked: ClassificationRequest, answer: ClassificationAnswer) -> Values:
     picture, reason = _with_and_without_judge(found, asked, answer)
     single = answer.groups[0] if len(answer.groups) == 1 and not answer.classes else None
-    drawn = (confusion_picture(answer, group) for group in answer.groups[:MAX_CONFUSIONS])
+    shown = asdict(answer)
+    drawn = (confusion_picture(shown, group) for group in shown["groups"][:MAX_CONFUSIONS])
     return {
         **code_at(f"/api/sampling/jobs/{found.id}/classification", asked.stated()),
         "answer": answer,
@@ -107,10 +108,10 @@ def _shown(found: JobRecord, asked: ClassificationRequest, answer: Classificatio
         ],
         "judge_picture": picture,
         "judge_problem": reason,
-        "pictures": figures_picture(answer),
+        "pictures": figures_picture(shown),
         "confusions": [each for each in drawn if each is not None],
-        "table": classification_table(answer, "Figures"),
-        "confusion_table": confusion_table(answer, "Truth and flag"),
+        "table": classification_table(shown, "Figures"),
+        "confusion_table": confusion_table(shown, "Truth and flag"),
         "assumptions": answer.notes[len(answer.warnings) :],
         "max_drawn": MAX_DRAWN,
         "max_confusions": MAX_CONFUSIONS,
@@ -166,7 +167,7 @@ def classification_file(job_id: str) -> AnyResponse:
     """Download the figures of the tab as CSV that Excel reads as UTF-8, without formulas."""
     found, answer = _downloaded(job_id)
     text = io.StringIO()
-    csv.writer(text).writerows(map(cell_for_file, line) for line in file_lines(answer))
+    csv.writer(text).writerows(map(cell_for_file, line) for line in file_lines(asdict(answer)))
     content = codecs.BOM_UTF8 + text.getvalue().encode()
     return file_of(content, "text/csv", f"model-{found.id[:8]}.csv")
 
@@ -177,7 +178,7 @@ def classification_sheet(job_id: str) -> AnyResponse:
     """Download the figures of the tab as an Excel workbook."""
     found, answer = _downloaded(job_id)
     content = io.BytesIO()
-    write_sections([classification_section(answer, "Evaluation of a model")], content)
+    write_sections([classification_section(asdict(answer), "Evaluation of a model")], content)
     return file_of(content.getvalue(), MEDIA_TYPES["xlsx"], f"model-{found.id[:8]}.xlsx")
 
 
