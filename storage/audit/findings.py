@@ -29,6 +29,7 @@ from storage.sqlite.queries import (
     number,
     only,
     run,
+    statement,
 )
 
 
@@ -344,20 +345,36 @@ def examined_samples(tx: Transaction, job: JobRecord) -> list[JobRecord]:
     return [get_job(tx, row["id"], with_position=False) for row in rows]
 
 
-def newest_readings(
-    tx: Transaction, job_id: str, row_id: str | None = None
-) -> dict[str, RowReadings]:
-    """Return the newest entry of each reading of the rows, or of one row, by row id."""
+def newest_readings(tx: Transaction, job_id: str, after_id: int = 0) -> dict[str, RowReadings]:
+    """Return the newest entry of each reading, by row id, of rows with an entry after one's id."""
+    rows = "true" if not after_id else _WITH_ENTRY_AFTER
+    return _readings(tx, rows, job_id=job_id, after_id=after_id)
+
+
+def readings_of_row(tx: Transaction, job_id: str, row_id: str) -> RowReadings:
+    """Return the newest entry of each reading of a row."""
+    found = _readings(tx, _OF_ROW, job_id=job_id, row_id=row_id)
+    return found.get(row_id) or RowReadings(row_id)
+
+
+def _readings(tx: Transaction, rows: str, **params: Any) -> dict[str, RowReadings]:
+    """The newest entries about the rows that a condition selects."""
     found: dict[str, RowReadings] = {}
-    for entry in _NEWEST.all(tx, "newest_readings", job_id=job_id, row_id=row_id):
+    for entry in map(_NEWEST.of, tx.execute(statement("newest_readings", rows=rows), params)):
         row = found.get(entry.row_id) or RowReadings(entry.row_id)
         found[entry.row_id] = RowReadings(**{**vars(row), entry.reading: entry})
     return found
 
 
-def readings_of_row(tx: Transaction, job_id: str, row_id: str) -> RowReadings:
-    """Return the newest entry of each reading of a row."""
-    return newest_readings(tx, job_id, row_id).get(row_id) or RowReadings(row_id)
+_OF_ROW = "row_id = :row_id"
+_WITH_ENTRY_AFTER = (
+    "row_id IN (SELECT row_id FROM findings NOT INDEXED WHERE id > :after_id AND job_id = :job_id)"
+)
+
+
+def newest_entry_id(tx: Transaction) -> int:
+    """Return the id of the newest entry about a row of any sample; 0 without one."""
+    return number(tx, "newest_entry_id")
 
 
 def newest_findings(tx: Transaction, job_id: str) -> dict[str, NewestFinding]:
@@ -389,7 +406,8 @@ def list_findings(
     tx: Transaction, job_id: str, row_id: str | None, offset: int, limit: int
 ) -> tuple[list[Finding], int]:
     """Return a page of the entries of a sample or of a row, newest first, and their number."""
-    return _FINDINGS.page(tx, "list_findings", offset, limit, job_id=job_id, row_id=row_id)
+    rows = {"rows": "true" if row_id is None else _OF_ROW}
+    return _FINDINGS.page(tx, "list_findings", offset, limit, rows, job_id=job_id, row_id=row_id)
 
 
 def enter_replacement(
