@@ -29,7 +29,7 @@ from parquet_tables.quoting import quote_text
 from parquet_tables.tables import Column
 from presentation.content import formula_safe
 from service.service import Service
-from storage.audit.findings import Finding, NewEntry, newest_readings, reading_problem
+from storage.audit.findings import Finding, NewEntry, RowReadings, reading_problem
 from storage.errors import InvalidValue
 from storage.jobs.jobs import JobRecord
 from storage.sqlite.database import Transaction
@@ -86,10 +86,12 @@ class EntryForm(ABC, Generic[Entry]):
         """Raise SampleDeleted, FindingsLocked or another Conflict if nothing can be entered."""
 
     def checks(
-        self, tx: Transaction, by: Caller, job: JobRecord
+        self, tx: Transaction, by: Caller, job: JobRecord, readings: Mapping[str, RowReadings]
     ) -> Callable[[Entry], DomainError | None]:
-        """Return what says why the caller can't give an entry's reading now; None if it can."""
-        readings = newest_readings(tx, job.id)
+        """Return what says why the caller can't give an entry's reading now; None if it can.
+
+        ``readings`` are those of the sample's rows in the transaction.
+        """
 
         def check(entry: Entry) -> DomainError | None:
             now = readings.get(entry.row_id)
