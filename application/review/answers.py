@@ -155,7 +155,9 @@ def enter_answers(by: Caller, job: JobRecord, new: Sequence[AnswerRequest]) -> E
                 about=("job", job.id),
                 answers=len(ids),
             )
-            return EnteredAnswers(job.id, ids, CallersQueue(tx, by, job).progress())
+    with by.service.database.read() as tx:
+        queue = CallersQueue(tx, by, job)
+    return EnteredAnswers(job.id, ids, queue.progress())
 
 
 def _seen_books(

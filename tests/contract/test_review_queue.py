@@ -8,6 +8,7 @@ import io
 import json
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,7 +16,10 @@ import httpx
 import openpyxl
 import pytest
 
+from application.review.readings import readings_in
 from service.sampling_parameters import seeded_rounds
+from service.service import RecentResults
+from service.tables.drawn_rows import drawn_row_ids
 from storage.jobs.jobs import get_job
 from tests.contract.draw_requests import one
 from tests.contract.problems import assert_problem
@@ -196,6 +200,54 @@ def test_many_reviewers_never_get_the_same_row(server: LiveServer, job: str) -> 
     assert sorted(rows) == sorted(set(rows))
     assert len(rows) == ROWS
     assert all(row["first"]["entries"] == 1 for row in listed(server, job))
+
+
+def test_nobody_else_gets_a_reading_while_second_readings_become_due(
+    server: LiveServer, job: str
+) -> None:
+    asked(server, job, second_readings=1)
+    clients = [reviewer(server, job) for _ in range(4)]
+
+    def work(client: httpx.Client) -> None:
+        answer_all(client, job)
+
+    with ThreadPoolExecutor(len(clients)) as pool:
+        list(pool.map(work, clients))
+    for client in clients:  # the last row of one may have waited for another's first reading
+        work(client)
+    for row in listed(server, job):
+        assert row["first"]["user_soeid"] != row["second"]["user_soeid"]
+        assert row["second"]["entries"] == 2, row
+
+
+def test_readings_in_memory_are_those_of_the_database(server: LiveServer, job: str) -> None:
+    asked(server, job, second_readings=0.5)
+    ann, bob, cy = (reviewer(server, job) for _ in range(3))
+
+    def compare() -> None:
+        anew = replace(server.service, results=RecentResults())
+        with server.service.database.read() as tx:
+            found = get_job(tx, job)
+            drawn_row_ids(anew, found)
+            kept, read = (readings_in(tx, each, found) for each in (server.service, anew))
+        assert kept.by_row == read.by_row
+        assert list(kept.state.findings.items()) == list(read.state.findings.items())
+        assert (kept.open_rows, kept.differing) == (read.open_rows, read.differing)
+        assert (kept.decided, kept.places) == (read.decided, read.places)
+        for user_id, rows in read.given_by.items():
+            assert list(kept.given_by[user_id]) == list(rows)
+
+    rows = answer_all(ann, job)
+    compare()
+    answer_all(bob, job, value=False)
+    compare()
+    assert answered(ann, job, rows[0], answers={"is_bad": False}).status_code == 200
+    compare()
+    while (row := next_row(cy, job, "decide")["row"]) is not None:
+        answered(cy, job, row["row_id"], answers={"is_bad": False})
+        compare()
+    assert answered(ann, job, rows[-1], outcome="not_examinable").status_code in (200, 409)
+    compare()
 
 
 def test_second_readings_are_by_another_person_and_differences_decided(
