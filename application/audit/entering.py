@@ -92,7 +92,7 @@ def _enter(by: Caller, job: JobRecord, new: Sequence[FindingRequest]) -> list[in
         for place, finding in enumerate(checked):
             require_details(finding, state.attributes, ("body", "findings", place))
         checked = [_in_order(finding, state.attributes) for finding in checked]
-        ids = enter_findings(tx, job.id, by.user.id, checked, by.service.clock)
+        ids = enter_findings(tx, job.id, by.user.id, checked, by.service.clock, "findings")
         by.audit(
             tx,
             "findings_entered",

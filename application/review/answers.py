@@ -145,7 +145,7 @@ def enter_answers(by: Caller, job: JobRecord, new: Sequence[AnswerRequest]) -> E
                 if queue.readings.is_audit:
                     entry = _checked_finding(entry, books, state.attributes, loc)
                 entries.append(entry)
-            ids = enter_findings(tx, job.id, by.user.id, entries, by.service.clock)
+            ids = enter_findings(tx, job.id, by.user.id, entries, by.service.clock, "answers")
             if queue.own is not None and queue.own.row_id in rows:
                 release(tx, job.id, by.user.id)
             by.audit(

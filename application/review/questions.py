@@ -131,11 +131,13 @@ def _store(tx: Transaction, by: Caller, job: JobRecord, chosen: QuestionsRequest
         now = questions_of(tx, job.id)
         if now == NO_QUESTIONS:
             now = with_columns(list(columns_by_name(by.service, job)), now)
-        if chosen != now:
+        fields = ("questions", "hidden", "shown", "second_readings")
+        other = [name for name in fields if getattr(chosen, name) != getattr(now, name)]
+        if other:
             raise Conflict(
                 "The sample has entries, which answer other questions. Choose questions and "
                 "columns before the first entry.",
-                loc=("body", "questions"),
+                loc=("body", other[0]),
             )
         return
     if chosen.questions and attributes_of(tx, job.id):

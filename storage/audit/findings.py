@@ -33,6 +33,9 @@ from storage.sqlite.queries import (
 )
 
 
+Loc = tuple[str | int, ...]
+
+
 class FindingsLocked(Conflict):
     """The findings are submitted or signed off."""
 
@@ -256,8 +259,11 @@ def enter_findings(
     user_id: int,
     new: Sequence[FindingRequest | NewEntry],
     clock: Clock,
+    field: str | None = None,
 ) -> list[int]:
     """Enter findings or answers and return their ids. A finding is a first reading.
+
+    ``field`` is that of the request's body that has the entries, for errors; None of a file's.
 
     Raises
     ------
@@ -270,38 +276,46 @@ def enter_findings(
     require_open(tx, job_id)
     at = timestamp(clock())
     entries = [NewEntry(**vars(each)) for each in new]
-    return [_enter(tx, job_id, user_id, entry, at) for entry in entries]
+    locs: list[Loc] = [("body", field, place) if field else () for place in range(len(entries))]
+    return [
+        _enter(tx, job_id, user_id, entry, at, loc)
+        for entry, loc in zip(entries, locs, strict=True)
+    ]
 
 
-def _enter(tx: Transaction, job_id: str, user_id: int, new: NewEntry, at: str) -> int:
+def _enter(tx: Transaction, job_id: str, user_id: int, new: NewEntry, at: str, loc: Loc) -> int:
     now = readings_of_row(tx, job_id, new.row_id)
     newest = now.of(new.reading)
     if new.previous_id is not None and (newest.id if newest else 0) != new.previous_id:
         raise FindingChanged(
             "Another entry about row {row_id} was made meanwhile. Read it, and enter yours "
             "again if it is still right.",
-            loc=("body", "findings"),
+            loc=loc and (*loc, "previous_id"),
             row_id=new.row_id,
         )
-    if problem := reading_problem(now, new.reading, user_id):
+    if problem := reading_problem(now, new.reading, user_id, loc and (*loc, "row_id")):
         raise problem
     stored = {"deviations": json_text(new.deviations), "answers": json_text(dict(new.answers))}
     entry = {**vars(new), **stored}
     return number(tx, "insert_finding", job_id=job_id, user_id=user_id, at=at, **entry)
 
 
-def reading_problem(now: RowReadings, reading: Reading, user_id: int) -> Conflict | None:
+def reading_problem(
+    now: RowReadings, reading: Reading, user_id: int, loc: Loc = ()
+) -> Conflict | None:
     """Why a user can't give a reading of a row, as its entries are now; None if the user can."""
     if reading != "decision" and now.decision is not None:
         return RowDecided(
             "Row {row_id} had two readings that differed, and was decided. Its readings can't be "
             "corrected any more.",
+            loc=loc,
             row_id=now.row_id,
         )
     others = (now.of(each) for each in READINGS if each != reading)
     if any(each is not None and user_id in each.readers for each in others):
         return OwnReading(
             "You gave another reading of row {row_id}. Each reading is by another person.",
+            loc=loc,
             row_id=now.row_id,
         )
     return None

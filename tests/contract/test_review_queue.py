@@ -124,6 +124,10 @@ def test_questions_stay_after_the_first_entry(server: LiveServer, job: str) -> N
     asked(server, job)
     other = {"questions": [{**IS_BAD, "text": "Bad?"}]}
     assert_problem(server.admin.put(url(job, "questions"), json=other), 409, "conflict")
+    for field, value in (("hidden", ["amount"]), ("second_readings", 0.5)):
+        body = {"questions": [IS_BAD], field: value}
+        refused = server.admin.put(url(job, "questions"), json=body)
+        assert refused.json()["errors"][0]["loc"] == ["body", field]
     chosen = server.admin.put(url(job, "attributes"), json={"attributes": ["approved"]})
     assert_problem(chosen, 409, "conflict")
 
@@ -279,7 +283,9 @@ def test_second_readings_are_by_another_person_and_differences_decided(
     assert row["row_id"] == given[0]
     assert [each["answers"] for each in row["readings"]] == [{"is_bad": True}, {"is_bad": False}]
     assert answered(cy, job, row["row_id"], answers={"is_bad": False}).status_code == 200
-    assert_problem(answered(ann, job, given[0]), 409, "row_decided")
+    late = answered(ann, job, given[0])
+    assert_problem(late, 409, "row_decided")
+    assert late.json()["errors"][0]["loc"] == ["body", "answers", 0, "row_id"]
     (decided,) = [each for each in listed(server, job) if each["decision"]]
     assert (decided["counts"], decided["differs"]) == ("decision", False)
     assert decided["decision"]["answers"] == {"is_bad": False}
@@ -295,6 +301,7 @@ def test_nobody_gives_two_readings_of_a_row(server: LiveServer, job: str) -> Non
     answered(server.admin, job, row)
     second = answered(server.admin, job, row, reading="second")
     assert_problem(second, 409, "own_reading")
+    assert second.json()["errors"][0]["loc"] == ["body", "answers", 0, "row_id"]
 
 
 def test_a_correction_is_a_new_entry(server: LiveServer, job: str) -> None:
@@ -304,6 +311,7 @@ def test_a_correction_is_a_new_entry(server: LiveServer, job: str) -> None:
     (first,) = answered(ann, job, row).json()["ids"]
     stale = answered(ann, job, row, answers={"is_bad": False}, previous_id=0)
     assert_problem(stale, 409, "finding_changed")
+    assert stale.json()["errors"][0]["loc"] == ["body", "answers", 0, "previous_id"]
     corrected = answered(ann, job, row, answers={"is_bad": False}, previous_id=first)
     assert corrected.status_code == 200, corrected.text
     (mine,) = ann.get(url(job, "review-queue/mine")).json()["entries"]
