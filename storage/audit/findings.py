@@ -32,7 +32,6 @@ from storage.sqlite.queries import (
     statement,
 )
 
-
 Loc = tuple[str | int, ...]
 
 

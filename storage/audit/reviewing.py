@@ -55,6 +55,16 @@ def put_questions(
     run(tx, "put_questions", job_id=job_id, body=json_text(body), user_id=user_id, at=at)
 
 
+def facts_of(chosen: QuestionsRequest) -> dict[str, Any]:
+    """What the audit trail says of chosen questions."""
+    facts = {
+        "questions": ", ".join(each.name for each in chosen.questions) or "those of an audit",
+        "hidden": ", ".join(chosen.hidden),
+        "second_readings": chosen.second_readings,
+    }
+    return {name: value for name, value in facts.items() if value}
+
+
 def recorded_questions(parameters: Mapping[str, Any]) -> QuestionsRequest | None:
     """The questions that a request or the parameters of a job have for its sample."""
     body = parameters.get("questions")

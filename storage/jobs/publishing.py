@@ -16,7 +16,7 @@ from lazy_dataclasses import dataclass
 from storage.accounts.audit_trail import THIS_PROCESS, record
 from storage.accounts.users import find_user
 from storage.audit.findings import Continued, carry_over
-from storage.audit.reviewing import add_reviewer, put_questions
+from storage.audit.reviewing import add_reviewer, facts_of, put_questions
 from storage.certificates.ledger import append_entry
 from storage.certificates.row_roots import RowRoot, insert_row_root
 from storage.jobs.jobs import JobRecord, complete_job, get_job
@@ -172,12 +172,7 @@ def _ask(tx: Transaction, job: JobRecord, questions: QuestionsRequest | None, cl
         return
     put_questions(tx, job.id, job.user_id, questions, clock)
     users = [find_user(tx, name) for name in questions.reviewers]
-    chosen = {
-        "questions": ", ".join(each.name for each in questions.questions) or "those of an audit",
-        "hidden": ", ".join(questions.hidden) or None,
-        "second_readings": questions.second_readings or None,
-    }
-    entries: list[tuple[Action, dict[str, Any]]] = [("questions_chosen", chosen)]
+    entries: list[tuple[Action, dict[str, Any]]] = [("questions_chosen", facts_of(questions))]
     entries += [
         ("reviewer_added", {"soeid": user.soeid})
         for user in users

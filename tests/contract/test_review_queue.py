@@ -17,9 +17,13 @@ import openpyxl
 import pytest
 
 from application.review.readings import readings_in
+from command_line.reviewing import review_next
+from command_line.root import SECTIONS
+from http_api.routes.reviewing import next_one
 from service.sampling_parameters import seeded_rounds
 from service.service import RecentResults
 from service.tables.drawn_rows import drawn_row_ids
+from storage.audit.reviewing import RESERVED_MINUTES
 from storage.jobs.jobs import get_job
 from tests.contract.draw_requests import one
 from tests.contract.problems import assert_problem
@@ -161,6 +165,12 @@ def test_a_stratified_sample_is_answered_in_a_random_order(
     assert order == sorted((row["_logical_row_id"] for row in drawn), key=digest)
     region = {row["_logical_row_id"]: row["region"] for row in drawn}
     assert len({region[row] for row in order[:10]}) == 4  # the draw has one stratum after another
+
+
+def test_the_texts_say_how_long_a_row_is_reserved() -> None:
+    texts = (next_one.__doc__, review_next.help, SECTIONS["Reviews"]["review-next"][1])
+    for text in texts:
+        assert f"for {RESERVED_MINUTES} minutes" in (text or "")
 
 
 def test_a_row_stays_reserved_until_its_time_is_over(server: LiveServer, job: str) -> None:
