@@ -130,9 +130,10 @@ def require_items(
             raise row_replaced(finding.row_id, replacement, loc)
         if finding.row_id in seen:
             raise InvalidValue(
-                "Two {entries} are about row {row_id}. Send one for each row.",
+                "Two answers are about row {row_id}. Send one for each row."
+                if field == "answers"
+                else "Two findings are about row {row_id}. Send one for each row.",
                 loc=loc,
-                entries=field,
                 row_id=finding.row_id,
             )
         seen.add(finding.row_id)

@@ -105,10 +105,16 @@ def _statistic(
     Of a share a column of the labels' own kind counts as the share of the same value, and a number
     with decimals as a probability of it.
     """
-    if figure.name in ("count", "quantile") or figure.counts_missing:
+    if figure.counts_missing:
+        raise InvalidCalibration(
+            "A judge estimates means, totals, shares of a value and ratios: leave out the share of "
+            "missing values.",
+            loc=(*loc, "statistic"),
+        )
+    if figure.name in ("count", "quantile"):
         raise InvalidCalibration(
             "A judge estimates means, totals, shares of a value and ratios: leave out the {name}.",
-            name="share of missing values" if figure.counts_missing else figure.name,
+            name=figure.name,
             loc=(*loc, "statistic"),
         )
     if figure.name == "ratio":

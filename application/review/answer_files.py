@@ -105,7 +105,7 @@ class AnswerForm(EntryForm[NewEntry]):
             if note:
                 raise InvalidValue("The row has a note, but neither an answer nor an outcome.")
             return None
-        given = choice_of("an outcome", outcome, WHY_UNANSWERED) if outcome else None
+        given = choice_of("outcome", outcome, WHY_UNANSWERED) if outcome else None
         answer = AnswerRequest(row_id, answers, given, note, self.reading)
         return entry_of(answer, self.reading, self.found, ())
 
