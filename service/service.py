@@ -55,19 +55,31 @@ class LruCache(Generic[Key, Value]):
                 self._values.move_to_end(key)
                 return self._values[key]
         computed = compute()
-        if not self._fits(computed):
-            return computed
+        self.put(key, computed)
+        return computed
+
+    def find(self, key: Key) -> Value | None:
+        """Return the cached value; None without one."""
         with self._lock:
-            self._values[key] = computed
+            if key in self._values:
+                self._values.move_to_end(key)
+            return self._values.get(key)
+
+    def put(self, key: Key, value: Value) -> None:
+        """Cache a value in the place of an older one, if it fits."""
+        if not self._fits(value):
+            return
+        with self._lock:
+            self._values[key] = value
+            self._values.move_to_end(key)
             while len(self._values) > self.max_entries:
                 self._values.popitem(last=False)
-        return computed
 
 
 @dataclass(frozen=True)
 class RecentResults:
-    """Results in memory: of views their totals and pages, of jobs their reserves,
-    drawn rows, explanations, review queues and designs; of beacons whether a signature is right.
+    """Results in memory: of views their totals and pages, of jobs their reserves, drawn rows,
+    explanations, review queues, readings and designs; of beacons whether a signature is right.
 
     The lock ``profiling`` serialises profiles, so that concurrent requests share a computation.
     """
@@ -88,6 +100,9 @@ class RecentResults:
     )
     queues: LruCache[tuple[str, int, float], tuple[Sequence[str], Sequence[str]]] = field(
         default_factory=lambda: LruCache(20)
+    )
+    readings: LruCache[str, Any] = field(
+        default_factory=lambda: LruCache(10, fits=lambda found: len(found.row_ids) <= 20_000)
     )
     designs: LruCache[str, Any] = field(
         default_factory=lambda: LruCache(20, fits=lambda found: len(found.ordinals) <= 500_000)

@@ -1434,19 +1434,20 @@ FROM audit_conclusions JOIN users ON users.id = audit_conclusions.user_id
 WHERE job_id = :job_id
 ORDER BY audit_conclusions.id DESC LIMIT 1;
 
--- newest_readings: Select the newest first reading, second reading and decision of each row.
+-- newest_readings: Select the newest first reading, second reading and decision of rows.
 SELECT findings.*, users.soeid AS user_soeid, counted.entries, counted.readers,
        CASE WHEN findings.id <= jobs.output_summary ->> '$.continues.last_finding_id'
             THEN jobs.output_summary ->> '$.continues.job_id' END AS from_job_id
 FROM (SELECT max(id) AS id, sum(count(*)) OVER (PARTITION BY row_id) AS entries,
              json_group_array(DISTINCT user_id) AS readers
-      FROM findings WHERE job_id = :job_id AND (:row_id IS NULL OR row_id = :row_id)
-                      AND (:last_id IS NULL OR id <= :last_id)
-      GROUP BY row_id, reading) AS counted
+      FROM findings WHERE job_id = :job_id AND {rows} GROUP BY row_id, reading) AS counted
 JOIN findings ON findings.id = counted.id
 JOIN users ON users.id = findings.user_id
 JOIN jobs ON jobs.id = findings.job_id
 ORDER BY findings.id;
+
+-- newest_entry_id: Select the id of the newest entry about a row of any sample.
+SELECT coalesce(max(id), 0) FROM findings;
 
 -- list_own_entries: List the newest entry of a user about each row of a sample, newest first.
 SELECT findings.*, users.soeid AS user_soeid, 1 AS entries, NULL AS from_job_id
@@ -1467,7 +1468,7 @@ SELECT findings.*, users.soeid AS user_soeid, 1 AS entries,
        CASE WHEN findings.id <= jobs.output_summary ->> '$.continues.last_finding_id'
             THEN jobs.output_summary ->> '$.continues.job_id' END AS from_job_id
 FROM findings JOIN users ON users.id = findings.user_id JOIN jobs ON jobs.id = findings.job_id
-WHERE job_id = :job_id AND (:row_id IS NULL OR row_id = :row_id)
+WHERE job_id = :job_id AND {rows}
 ORDER BY findings.id DESC;
 
 -- carry_findings: Copy the findings about some rows of another sample, corrections included.

@@ -17,6 +17,7 @@ from benchmarks import (
     load_neighbours,
     load_queues,
     many_files,
+    review_queue,
     soak,
 )
 from benchmarks.coverage import designs
@@ -26,6 +27,7 @@ from benchmarks.pages import View, print_views
 from benchmarks.served import jobsvc_serve
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.writing import write_parquet
+from tests.support.live_server import LiveServer
 
 ROOT = Path(__file__).parents[1]
 
@@ -46,6 +48,13 @@ def test_clients_that_poll_complete_jobs_without_an_error(
     said = capsys.readouterr().out
     assert "errors: 0.00 errors (goal: at most 0) met" in said
     assert "POST to completed" in said
+
+
+def test_the_queue_of_a_review_is_measured(
+    server: LiveServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    review_queue.measure(server, rows=100, rounds=2)
+    assert "locked" in capsys.readouterr().out
 
 
 def test_a_soak_has_no_unexpected_answer() -> None:

@@ -47,7 +47,7 @@ from presentation.html import block_html
 from service.service import Service
 from service.tables.open_tables import SAMPLE, output_of
 from storage.accounts.audit_trail import Origin
-from storage.audit.reviewing import queues_of
+from storage.audit.reviewing import has_queue
 from storage.jobs.jobs import JobRecord
 from storage.sqlite.clock import timestamp
 from web_ui.job_texts import (
@@ -206,7 +206,7 @@ def _navigation(viewer: Caller | None) -> tuple[tuple[str, str, str], ...]:
     if viewer is None:
         return NAVIGATION
     with service().database.read() as tx:
-        return (*NAVIGATION, REVIEWS) if queues_of(tx, viewer.user) else NAVIGATION
+        return (*NAVIGATION, REVIEWS) if has_queue(tx, viewer.user) else NAVIGATION
 
 
 Choice = TypeVar("Choice", bound=str)

@@ -92,7 +92,7 @@ def _enter(by: Caller, job: JobRecord, new: Sequence[FindingRequest]) -> list[in
         for place, finding in enumerate(checked):
             require_details(finding, state.attributes, ("body", "findings", place))
         checked = [_in_order(finding, state.attributes) for finding in checked]
-        ids = enter_findings(tx, job.id, by.user.id, checked, by.service.clock)
+        ids = enter_findings(tx, job.id, by.user.id, checked, by.service.clock, "findings")
         by.audit(
             tx,
             "findings_entered",
@@ -130,9 +130,10 @@ def require_items(
             raise row_replaced(finding.row_id, replacement, loc)
         if finding.row_id in seen:
             raise InvalidValue(
-                "Two {entries} are about row {row_id}. Send one for each row.",
+                "Two answers are about row {row_id}. Send one for each row."
+                if field == "answers"
+                else "Two findings are about row {row_id}. Send one for each row.",
                 loc=loc,
-                entries=field,
                 row_id=finding.row_id,
             )
         seen.add(finding.row_id)

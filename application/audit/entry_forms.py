@@ -6,7 +6,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence, Set
 from decimal import Decimal
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 from application.access import Caller
 from application.audit.attributes import require_details
@@ -29,7 +29,7 @@ from parquet_tables.quoting import quote_text
 from parquet_tables.tables import Column
 from presentation.content import formula_safe
 from service.service import Service
-from storage.audit.findings import Finding, NewEntry, newest_readings, reading_problem
+from storage.audit.findings import Finding, NewEntry, RowReadings, reading_problem
 from storage.errors import InvalidValue
 from storage.jobs.jobs import JobRecord
 from storage.sqlite.database import Transaction
@@ -86,10 +86,12 @@ class EntryForm(ABC, Generic[Entry]):
         """Raise SampleDeleted, FindingsLocked or another Conflict if nothing can be entered."""
 
     def checks(
-        self, tx: Transaction, by: Caller, job: JobRecord
+        self, tx: Transaction, by: Caller, job: JobRecord, readings: Mapping[str, RowReadings]
     ) -> Callable[[Entry], DomainError | None]:
-        """Return what says why the caller can't give an entry's reading now; None if it can."""
-        readings = newest_readings(tx, job.id)
+        """Return what says why the caller can't give an entry's reading now; None if it can.
+
+        ``readings`` are those of the sample's rows in the transaction.
+        """
 
         def check(entry: Entry) -> DomainError | None:
             now = readings.get(entry.row_id)
@@ -213,11 +215,11 @@ def _finding(
         raise InvalidValue(message, choices=_OUTCOME_CHOICES)
     cause_text = text_of(given, "cause_text")
     require_text("note", note)
-    require_text("cause in words", cause_text)
+    require_text("cause_text", cause_text)
     new = FindingRequest(
-        *(row_id, choice_of("an outcome", outcome, OUTCOMES), amount or None, note),
+        *(row_id, choice_of("outcome", outcome, OUTCOMES), amount or None, note),
         deviations=deviations,
-        cause=choice_of("a cause", cause, CAUSES) if cause else None,
+        cause=choice_of("cause", cause, CAUSES) if cause else None,
         cause_text=cause_text,
     )
     return checked_finding(new)
@@ -229,17 +231,19 @@ def text_of(given: Mapping[str, Any], field: str) -> str:
     return "" if value is None else str(value).strip()
 
 
-def require_text(name: str, text: str) -> None:
+def require_text(field: Literal["note", "cause_text"], text: str) -> None:
     """Refuse a text that an entry can't have."""
     if len(text) > MAX_NOTE:
         raise InvalidValue(
-            "The {name} has {count} characters; it may have {most}.",
-            name=name,
+            f"{_TEXT_NAMES[field]} has {{count}} characters; it may have {{most}}.",
             count=len(text),
             most=MAX_NOTE,
         )
     if "\x00" in text:
-        raise InvalidValue("The {name} holds the character U+0000.", name=name)
+        raise InvalidValue(f"{_TEXT_NAMES[field]} holds the character U+0000.")
+
+
+_TEXT_NAMES = {"note": "The note", "cause_text": "The cause in words"}
 
 
 def _tested(given: Mapping[str, Any], attributes: Sequence[str]) -> dict[str, bool]:
@@ -259,15 +263,18 @@ def _tested(given: Mapping[str, Any], attributes: Sequence[str]) -> dict[str, bo
     return found
 
 
-def choice_of(noun: str, text: str, titles: Mapping[ChoiceName, str]) -> ChoiceName:
+def choice_of(
+    field: Literal["outcome", "cause"], text: str, titles: Mapping[ChoiceName, str]
+) -> ChoiceName:
     """The choice that a cell names, by its name or its title."""
     for name, title in titles.items():
         if plain_text(text) in (plain_text(name), plain_text(title)):
             return name
     raise InvalidValue(
-        '"{text}" isn\'t {noun}. Choose one: {choices}.',
+        '"{text}" isn\'t an outcome. Choose one: {choices}.'
+        if field == "outcome"
+        else '"{text}" isn\'t a cause. Choose one: {choices}.',
         text=text[:100],
-        noun=noun,
         choices=", ".join(titles.values()),
     )
 

@@ -23,6 +23,7 @@ from application.audit.findings import row_replaced
 from application.audit.stages import rows_to_examine
 from application.audit.state import ROW_ID, AuditState, audit_state, drawn_row_ids, ordinal_of
 from application.identity.named_rows import name_rows
+from application.review.readings import readings_in
 from application.samples.row_files import (
     NO_ROW,
     FileRow,
@@ -51,7 +52,6 @@ from storage.audit.findings import (
     enter_findings,
     findings_of_ids,
     list_replacements,
-    newest_readings,
 )
 from storage.errors import InvalidValue
 from storage.jobs.jobs import JobRecord
@@ -329,7 +329,7 @@ def _plan(
     tx: Transaction, by: Caller, job: JobRecord, read: ReadFile, form: EntryForm[Any]
 ) -> list[PlannedLine]:
     """The effect of each line, given the present entries."""
-    readings = newest_readings(tx, job.id)
+    readings = readings_in(tx, by.service, job).by_row
     newest = {
         row_id: found
         for row_id, row in readings.items()
@@ -342,7 +342,7 @@ def _plan(
         if line.seen_id and line.row_id and line.seen_id != _id_of(newest.get(line.row_id))
     }
     seen = findings_of_ids(tx, job.id, sorted(stale))
-    check = form.checks(tx, by, job)
+    check = form.checks(tx, by, job, readings)
     planned = []
     for line in read.lines:
         plan = _planned(line, newest, replaced, seen, form)

@@ -53,10 +53,16 @@ def judge_statistic(
         Of the given type: the column doesn't fit the figure.
     """
     at_figure, at_column = locs
-    if figure.name in ("count", "quantile") or figure.counts_missing:
+    if figure.counts_missing:
+        raise error(
+            "A judge estimates means, totals, shares of a value and ratios: leave out the share of "
+            "missing values.",
+            loc=(*at_figure, "statistic"),
+        )
+    if figure.name in ("count", "quantile"):
         raise error(
             "A judge estimates means, totals, shares of a value and ratios: leave out the {name}.",
-            name="share of missing values" if figure.counts_missing else figure.name,
+            name=figure.name,
             loc=(*at_figure, "statistic"),
         )
     if figure.name != "proportion":

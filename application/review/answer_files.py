@@ -36,7 +36,7 @@ from domain_errors import DomainError
 from lazy_dataclasses import dataclass
 from parquet_tables.names import folded, unused_name
 from service.service import Service
-from storage.audit.findings import Finding, NewEntry
+from storage.audit.findings import Finding, NewEntry, RowReadings
 from storage.audit.reviewing import questions_of
 from storage.errors import Conflict, InvalidValue
 from storage.jobs.jobs import JobRecord
@@ -99,15 +99,15 @@ class AnswerForm(EntryForm[NewEntry]):
             if note:
                 raise InvalidValue("The row has a note, but neither an answer nor an outcome.")
             return None
-        given = choice_of("an outcome", outcome, UNANSWERED) if outcome else None
+        given = choice_of("outcome", outcome, UNANSWERED) if outcome else None
         answer = AnswerRequest(row_id, answers, given, note, self.reading)
         return entry_of(answer, self.reading, self.found, ())
 
     def checks(
-        self, tx: Transaction, by: Caller, job: JobRecord
+        self, tx: Transaction, by: Caller, job: JobRecord, readings: Mapping[str, RowReadings]
     ) -> Callable[[NewEntry], DomainError | None]:
         queue = CallersQueue(tx, by, job)
-        by_reading = EntryForm.checks(self, tx, by, job)
+        by_reading = EntryForm.checks(self, tx, by, job, readings)
 
         def check(entry: NewEntry) -> DomainError | None:
             try:

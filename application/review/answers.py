@@ -45,11 +45,11 @@ from storage.errors import Conflict, InvalidValue, NotFound
 from storage.jobs.jobs import JobRecord
 
 Loc = tuple[str | int, ...]
-KINDS_IN_WORDS: Mapping[str, str] = {
-    "yes_no": "true or false",
-    "number": "a finite number",
-    "amount": "a decimal number, such as 1234.56",
-    "text": f"a text of at most {MAX_ANSWER_TEXT} characters",
+MISFITS: Mapping[str, str] = {
+    "yes_no": 'An answer to "{name}" is true or false.',
+    "number": 'An answer to "{name}" is a finite number.',
+    "amount": 'An answer to "{name}" is a decimal number, such as 1234.56.',
+    "text": f'An answer to "{{name}}" is a text of at most {MAX_ANSWER_TEXT} characters.',
 }
 
 
@@ -145,7 +145,7 @@ def enter_answers(by: Caller, job: JobRecord, new: Sequence[AnswerRequest]) -> E
                 if queue.readings.is_audit:
                     entry = _checked_finding(entry, books, state.attributes, loc)
                 entries.append(entry)
-            ids = enter_findings(tx, job.id, by.user.id, entries, by.service.clock)
+            ids = enter_findings(tx, job.id, by.user.id, entries, by.service.clock, "answers")
             if queue.own is not None and queue.own.row_id in rows:
                 release(tx, job.id, by.user.id)
             by.audit(
@@ -155,7 +155,9 @@ def enter_answers(by: Caller, job: JobRecord, new: Sequence[AnswerRequest]) -> E
                 about=("job", job.id),
                 answers=len(ids),
             )
-            return EnteredAnswers(job.id, ids, CallersQueue(tx, by, job).progress())
+    with by.service.database.read() as tx:
+        queue = CallersQueue(tx, by, job)
+    return EnteredAnswers(job.id, ids, queue.progress())
 
 
 def _seen_books(
@@ -206,9 +208,8 @@ def reading_of(queue: CallersQueue, answer: AnswerRequest, loc: Loc) -> Reading:
         if user_id in newest.readers:
             return reading
         raise RowAnswered(
-            "Another person gave the {reading} of row {row_id}.",
+            _GIVEN[reading],
             loc=(*loc, "row_id"),
-            reading=READING_NOUNS[reading],
             row_id=answer.row_id,
         )
     if (other := queue.reserved.get((answer.row_id, reading))) is not None:
@@ -239,10 +240,10 @@ def reading_of(queue: CallersQueue, answer: AnswerRequest, loc: Loc) -> Reading:
     return reading
 
 
-READING_NOUNS: Mapping[Reading, str] = {
-    "first": "first reading",
-    "second": "second reading",
-    "decision": "decision",
+_GIVEN: Mapping[Reading, str] = {
+    "first": "Another person gave the first reading of row {row_id}.",
+    "second": "Another person gave the second reading of row {row_id}.",
+    "decision": "Another person gave the decision of row {row_id}.",
 }
 
 
@@ -355,12 +356,7 @@ def _value(question: QuestionRequest, value: Any, loc: Loc) -> Any:
             return decimal_text(str(value), loc)
         case "text" if isinstance(value, str) and len(value) <= MAX_ANSWER_TEXT:
             return value
-    raise InvalidValue(
-        'An answer to "{name}" is {expected}.',
-        loc=loc,
-        name=question.name,
-        expected=KINDS_IN_WORDS[question.type],
-    )
+    raise InvalidValue(MISFITS[question.type], loc=loc, name=question.name)
 
 
 def _is_number(value: Any) -> bool:

@@ -21,7 +21,7 @@ from service.sampling_parameters import recorded_rounds
 from service.service import Service
 from service.tables.open_tables import SAMPLE, open_source, open_table, output_of
 from storage.audit.findings import attributes_of, newest_readings
-from storage.audit.reviewing import NO_QUESTIONS, put_questions, questions_of
+from storage.audit.reviewing import NO_QUESTIONS, facts_of, put_questions, questions_of
 from storage.errors import Conflict, InvalidValue
 from storage.jobs.jobs import JobRecord
 from storage.sqlite.database import Transaction
@@ -131,11 +131,13 @@ def _store(tx: Transaction, by: Caller, job: JobRecord, chosen: QuestionsRequest
         now = questions_of(tx, job.id)
         if now == NO_QUESTIONS:
             now = with_columns(list(columns_by_name(by.service, job)), now)
-        if chosen != now:
+        fields = ("questions", "hidden", "shown", "second_readings")
+        other = [name for name in fields if getattr(chosen, name) != getattr(now, name)]
+        if other:
             raise Conflict(
                 "The sample has entries, which answer other questions. Choose questions and "
                 "columns before the first entry.",
-                loc=("body", "questions"),
+                loc=("body", other[0]),
             )
         return
     if chosen.questions and attributes_of(tx, job.id):
@@ -150,9 +152,7 @@ def _store(tx: Transaction, by: Caller, job: JobRecord, chosen: QuestionsRequest
         "questions_chosen",
         dataset_id=job.dataset_id,
         about=("job", job.id),
-        questions=", ".join(each.name for each in chosen.questions) or "those of an audit",
-        hidden=", ".join(chosen.hidden) or None,
-        second_readings=chosen.second_readings or None,
+        **facts_of(chosen),
     )
 
 

@@ -147,7 +147,7 @@ class CallersQueue:
     """A sample's queue as the caller finds it in a transaction."""
 
     def __init__(self, tx: Transaction, by: Caller, job: JobRecord) -> None:
-        self.tx, self.by, self.job = tx, by, job
+        self.by, self.job = by, job
         self.rights: QueueRights = rights_in(tx, by, job)
         self.readings: Readings = readings_in(tx, by.service, job)
         found = list_reservations(tx, job.id, by.user.id, by.service.clock)
@@ -181,29 +181,41 @@ class CallersQueue:
         """The reading of a row that the caller can give next; None without one."""
         if task == "decide":
             return "decision" if self.may_decide(row_id) else None
-        if self.may_read(row_id, "first"):
+        if row_id not in self.readings.by_row or self.may_read(row_id, "first"):
             return "first"
         is_due = row_id in self.readings.due
         return "second" if is_due and self.may_read(row_id, "second") else None
 
     def slots(self, task: ReviewTask) -> list[tuple[str, Reading]]:
         """The readings that the caller could give, in the order of the queue, reserved or not."""
-        slots = ((row_id, self.slot_of(row_id, task)) for row_id in self.readings.queue)
+        rows = self.readings.open_rows if task == "read" else self.readings.differing
+        slots = ((row_id, self.slot_of(row_id, task)) for row_id in rows)
         return [(row_id, reading) for row_id, reading in slots if reading is not None]
 
-    def next_slot(self, task: ReviewTask) -> tuple[str, Reading] | None:
-        """The reading that the caller has reserved, else the first that nobody has."""
-        slots = self.slots(task)
-        if self.own is not None and (self.own.row_id, self.own.reading) in slots:
-            return self.own.row_id, self.own.reading
-        return next((slot for slot in slots if slot not in self.reserved), None)
+    def next_slot(self, task: ReviewTask, rows: Sequence[str]) -> tuple[str, Reading] | None:
+        """The reading that the caller has reserved, else the first of these rows that nobody has.
 
-    def reason(self, task: ReviewTask) -> str:
+        Only the rows that are looked at take time, not all of the sample.
+        """
+        own = self.own
+        is_open = own is not None and own.row_id in self.readings.queue
+        if own is not None and is_open and self.slot_of(own.row_id, task) == own.reading:
+            return own.row_id, own.reading
+        slots = ((row_id, self.slot_of(row_id, task)) for row_id in rows)
+        return next(
+            (
+                (row_id, reading)
+                for row_id, reading in slots
+                if reading is not None and (row_id, reading) not in self.reserved
+            ),
+            None,
+        )
+
+    def reason(self, task: ReviewTask, progress: QueueProgress) -> str:
         """Why the caller gets no row."""
         if waiting := [self.reserved[slot] for slot in self.slots(task) if slot in self.reserved]:
             until = min(each.until for each in waiting)
             return f"The rest is reserved by others until {until}."
-        progress = self.progress()
         if task == "decide":
             if progress.differences:
                 return "You gave a reading of each row that waits for a decision."
@@ -216,32 +228,37 @@ class CallersQueue:
 
     def progress(self) -> QueueProgress:
         """How far the review is."""
-        found, user_id = self.readings, self.by.user.id
-        rows = [found.of(row_id) for row_id in found.row_ids]
-        answered = sum(row.first is not None for row in rows)
-        second = sum(row.second is not None and row.row_id in found.due for row in rows)
-        differences = sum(found.differ(row_id) for row_id in found.row_ids)
-        mine = sum(any(user_id in each.readers for each in row.given) for row in rows)
-        left = len(rows) - answered + len(found.due) - second + differences
-        pace = self._rows_per_hour()
+        found = self.readings
+        rows = [found.by_row.get(row_id) for row_id in found.open_rows]
+        unanswered = sum(row is None or row.first is None for row in rows)
+        due = map(found.by_row.get, found.due)
+        no_second = sum(row is None or row.second is None for row in due)
+        differences = len(found.differing)
+        user_id = self.by.user.id
+        own = list(found.given_by.get(user_id, ()))
+        newest = [each for row_id in own[-PACE_ENTRIES:] for each in found.of(row_id).given]
+        times = sorted(each.at for each in newest if each.user_id == user_id)
+        pace = _rows_per_hour(times[-PACE_ENTRIES:])
+        left = unanswered + no_second + differences
         return QueueProgress(
-            rows=len(rows),
-            answered=answered,
+            rows=len(found.row_ids),
+            answered=len(found.row_ids) - unanswered,
             second_due=len(found.due),
-            second_answered=second,
+            second_answered=len(found.due) - no_second,
             differences=differences,
-            decided=sum(row.decision is not None for row in rows),
-            mine=mine,
+            decided=len(found.decided),
+            mine=len(own),
             reserved=len(self.reserved),
             rows_per_hour=pace,
             minutes_left=None if pace is None else round(left / pace * 60, 1),
         )
 
-    def _rows_per_hour(self) -> float | None:
-        entries, _ = list_own_entries(self.tx, self.job.id, self.by.user.id, 0, PACE_ENTRIES)
-        times = sorted(dt.datetime.fromisoformat(each.at) for each in entries)
-        hours = (times[-1] - times[0]).total_seconds() / 3600 if times else 0
-        return round((len(times) - 1) / hours, 1) if hours else None
+
+def _rows_per_hour(at: Sequence[str]) -> float | None:
+    """The pace of entries, by their times; oldest first."""
+    times = [dt.datetime.fromisoformat(each) for each in at]
+    hours = (times[-1] - times[0]).total_seconds() / 3600 if times else 0
+    return round((len(times) - 1) / hours, 1) if hours else None
 
 
 def next_row(by: Caller, job: JobRecord, task: ReviewTask = "read") -> NextRow:
@@ -255,16 +272,19 @@ def next_row(by: Caller, job: JobRecord, task: ReviewTask = "read") -> NextRow:
         Nothing can be entered.
     """
     drawn_row_ids(by.service, job)  # read before the transaction, and cached
+    with by.service.database.read() as tx:  # what takes long, before others have to wait
+        seen = CallersQueue(tx, by, job)
+        rows = [row_id for row_id, _ in seen.slots(task)]
     with by.writing() as tx:
         queue = CallersQueue(tx, by, job)
         queue.rights.require_answering()
         require_entries(tx, job)
-        slot = queue.next_slot(task)
+        slot = queue.next_slot(task, queue.readings.with_changed(rows, seen.readings))
         reserved = None
         if slot is not None:
             reserved = reserve(tx, job.id, by.user.id, *slot, by.service.clock)
-        reason = None if slot is not None else queue.reason(task)
-        progress = queue.progress()
+    progress = queue.progress()
+    reason = None if slot is not None else queue.reason(task, progress)
     row = None if reserved is None else _queue_row(by, job, queue, reserved)
     found = queue.readings
     return NextRow(job.id, row, reason, found.asked, found.is_audit, progress)

@@ -29,7 +29,10 @@ from storage.sqlite.queries import (
     number,
     only,
     run,
+    statement,
 )
+
+Loc = tuple[str | int, ...]
 
 
 class FindingsLocked(Conflict):
@@ -255,8 +258,11 @@ def enter_findings(
     user_id: int,
     new: Sequence[FindingRequest | NewEntry],
     clock: Clock,
+    field: str | None = None,
 ) -> list[int]:
     """Enter findings or answers and return their ids. A finding is a first reading.
+
+    ``field`` is that of the request's body that has the entries, for errors; None of a file's.
 
     Raises
     ------
@@ -269,38 +275,46 @@ def enter_findings(
     require_open(tx, job_id)
     at = timestamp(clock())
     entries = [NewEntry(**vars(each)) for each in new]
-    return [_enter(tx, job_id, user_id, entry, at) for entry in entries]
+    locs: list[Loc] = [("body", field, place) if field else () for place in range(len(entries))]
+    return [
+        _enter(tx, job_id, user_id, entry, at, loc)
+        for entry, loc in zip(entries, locs, strict=True)
+    ]
 
 
-def _enter(tx: Transaction, job_id: str, user_id: int, new: NewEntry, at: str) -> int:
+def _enter(tx: Transaction, job_id: str, user_id: int, new: NewEntry, at: str, loc: Loc) -> int:
     now = readings_of_row(tx, job_id, new.row_id)
     newest = now.of(new.reading)
     if new.previous_id is not None and (newest.id if newest else 0) != new.previous_id:
         raise FindingChanged(
             "Another entry about row {row_id} was made meanwhile. Read it, and enter yours "
             "again if it is still right.",
-            loc=("body", "findings"),
+            loc=loc and (*loc, "previous_id"),
             row_id=new.row_id,
         )
-    if problem := reading_problem(now, new.reading, user_id):
+    if problem := reading_problem(now, new.reading, user_id, loc and (*loc, "row_id")):
         raise problem
     stored = {"deviations": json_text(new.deviations), "answers": json_text(dict(new.answers))}
     entry = {**vars(new), **stored}
     return number(tx, "insert_finding", job_id=job_id, user_id=user_id, at=at, **entry)
 
 
-def reading_problem(now: RowReadings, reading: Reading, user_id: int) -> Conflict | None:
+def reading_problem(
+    now: RowReadings, reading: Reading, user_id: int, loc: Loc = ()
+) -> Conflict | None:
     """Why a user can't give a reading of a row, as its entries are now; None if the user can."""
     if reading != "decision" and now.decision is not None:
         return RowDecided(
             "Row {row_id} had two readings that differed, and was decided. Its readings can't be "
             "corrected any more.",
+            loc=loc,
             row_id=now.row_id,
         )
     others = (now.of(each) for each in READINGS if each != reading)
     if any(each is not None and user_id in each.readers for each in others):
         return OwnReading(
             "You gave another reading of row {row_id}. Each reading is by another person.",
+            loc=loc,
             row_id=now.row_id,
         )
     return None
@@ -351,22 +365,42 @@ def _others(tx: Transaction, job: JobRecord, statement: str) -> list[JobRecord]:
 
 
 def newest_readings(
-    tx: Transaction, job_id: str, row_id: str | None = None, last_id: int | None = None
+    tx: Transaction, job_id: str, after_id: int = 0, last_id: int | None = None
 ) -> dict[str, RowReadings]:
-    """Return the newest entry of each reading of the rows, or of one row, by row id.
+    """Return the newest entry of each reading, by row id, of rows with an entry after one's id.
 
     With ``last_id`` they are the newest up to this entry.
     """
+    rows = "true" if not after_id else _WITH_ENTRY_AFTER
+    if last_id is not None:
+        rows = f"{rows} AND id <= :last_id"
+    return _readings(tx, rows, job_id=job_id, after_id=after_id, last_id=last_id)
+
+
+def readings_of_row(tx: Transaction, job_id: str, row_id: str) -> RowReadings:
+    """Return the newest entry of each reading of a row."""
+    found = _readings(tx, _OF_ROW, job_id=job_id, row_id=row_id)
+    return found.get(row_id) or RowReadings(row_id)
+
+
+def _readings(tx: Transaction, rows: str, **params: Any) -> dict[str, RowReadings]:
+    """The newest entries about the rows that a condition selects."""
     found: dict[str, RowReadings] = {}
-    for entry in _NEWEST.all(tx, "newest_readings", job_id=job_id, row_id=row_id, last_id=last_id):
+    for entry in map(_NEWEST.of, tx.execute(statement("newest_readings", rows=rows), params)):
         row = found.get(entry.row_id) or RowReadings(entry.row_id)
         found[entry.row_id] = RowReadings(**{**vars(row), entry.reading: entry})
     return found
 
 
-def readings_of_row(tx: Transaction, job_id: str, row_id: str) -> RowReadings:
-    """Return the newest entry of each reading of a row."""
-    return newest_readings(tx, job_id, row_id).get(row_id) or RowReadings(row_id)
+_OF_ROW = "row_id = :row_id"
+_WITH_ENTRY_AFTER = (
+    "row_id IN (SELECT row_id FROM findings NOT INDEXED WHERE id > :after_id AND job_id = :job_id)"
+)
+
+
+def newest_entry_id(tx: Transaction) -> int:
+    """Return the id of the newest entry about a row of any sample; 0 without one."""
+    return number(tx, "newest_entry_id")
 
 
 def newest_findings(tx: Transaction, job_id: str) -> dict[str, NewestFinding]:
@@ -398,7 +432,8 @@ def list_findings(
     tx: Transaction, job_id: str, row_id: str | None, offset: int, limit: int
 ) -> tuple[list[Finding], int]:
     """Return a page of the entries of a sample or of a row, newest first, and their number."""
-    return _FINDINGS.page(tx, "list_findings", offset, limit, job_id=job_id, row_id=row_id)
+    rows = {"rows": "true" if row_id is None else _OF_ROW}
+    return _FINDINGS.page(tx, "list_findings", offset, limit, rows, job_id=job_id, row_id=row_id)
 
 
 def enter_replacement(

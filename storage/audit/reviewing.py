@@ -18,7 +18,7 @@ from lazy_dataclasses import dataclass
 from storage.accounts.users import User
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction
-from storage.sqlite.queries import Records, all_rows, first, json_text, run
+from storage.sqlite.queries import Records, all_rows, first, json_text, run, statement
 
 RESERVED_MINUTES = 15
 NO_QUESTIONS = QuestionsRequest()
@@ -53,6 +53,16 @@ def put_questions(
     body = {name: value for name, value in chosen.given().items() if name != "reviewers"}
     at = timestamp(clock())
     run(tx, "put_questions", job_id=job_id, body=json_text(body), user_id=user_id, at=at)
+
+
+def facts_of(chosen: QuestionsRequest) -> dict[str, Any]:
+    """What the audit trail says of chosen questions."""
+    facts = {
+        "questions": ", ".join(each.name for each in chosen.questions) or "those of an audit",
+        "hidden": ", ".join(chosen.hidden),
+        "second_readings": chosen.second_readings,
+    }
+    return {name: value for name, value in facts.items() if value}
 
 
 def recorded_questions(parameters: Mapping[str, Any]) -> QuestionsRequest | None:
@@ -99,9 +109,18 @@ def reviewed_jobs(tx: Transaction, user_id: int, digits: str) -> list[str]:
 
 def queues_of(tx: Transaction, user: User) -> list[str]:
     """Return the ids of the samples that have a queue in which a user can answer, newest first."""
+    return [row["id"] for row in all_rows(tx, "list_queues", **_answering(user))]
+
+
+def has_queue(tx: Transaction, user: User) -> bool:
+    """Whether there is a sample with a queue in which a user can answer."""
+    sql = f"SELECT EXISTS ({statement('list_queues')})"
+    return bool(tx.execute(sql, _answering(user)).fetchone()[0])
+
+
+def _answering(user: User) -> dict[str, Any]:
     may_write = user.role_name != "viewer"
-    rows = all_rows(tx, "list_queues", user_id=user.id, may_write=may_write, sees_all=user.is_admin)
-    return [row["id"] for row in rows]
+    return {"user_id": user.id, "may_write": may_write, "sees_all": user.is_admin}
 
 
 @dataclass(frozen=True)

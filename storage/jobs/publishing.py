@@ -17,7 +17,7 @@ from lazy_dataclasses import dataclass
 from storage.accounts.audit_trail import THIS_PROCESS, record
 from storage.accounts.users import find_user
 from storage.audit.findings import Continued, carry_over
-from storage.audit.reviewing import add_reviewer, put_questions, questions_of
+from storage.audit.reviewing import add_reviewer, facts_of, put_questions, questions_of
 from storage.certificates.ledger import append_entry
 from storage.certificates.row_roots import RowRoot, insert_row_root
 from storage.jobs.jobs import JobRecord, complete_job, get_job
@@ -196,12 +196,7 @@ def _ask(
     names = ", ".join(name for name, user in found.items() if user is None)
     if names:
         warnings.append(_warning("reviewers_left_out", LEFT_OUT, {"names": names}))
-    chosen = {
-        "questions": ", ".join(each.name for each in asked.questions) or "those of an audit",
-        "hidden": ", ".join(asked.hidden) or None,
-        "second_readings": asked.second_readings or None,
-    }
-    entries: list[tuple[Action, dict[str, Any]]] = [("questions_chosen", chosen)]
+    entries: list[tuple[Action, dict[str, Any]]] = [("questions_chosen", facts_of(asked))]
     entries += [
         ("reviewer_added", {"soeid": user.soeid})
         for user in found.values()

@@ -8,6 +8,7 @@ import io
 import json
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,7 +16,14 @@ import httpx
 import openpyxl
 import pytest
 
+from application.review.readings import readings_in
+from command_line.reviewing import review_next
+from command_line.root import SECTIONS
+from http_api.routes.reviewing import next_one
 from service.sampling_parameters import seeded_rounds
+from service.service import RecentResults
+from service.tables.drawn_rows import drawn_row_ids
+from storage.audit.reviewing import RESERVED_MINUTES
 from storage.jobs.jobs import get_job
 from tests.contract.draw_requests import one
 from tests.contract.problems import assert_problem
@@ -120,6 +128,10 @@ def test_questions_stay_after_the_first_entry(server: LiveServer, job: str) -> N
     asked(server, job)
     other = {"questions": [{**IS_BAD, "text": "Bad?"}]}
     assert_problem(server.admin.put(url(job, "questions"), json=other), 409, "conflict")
+    for field, value in (("hidden", ["amount"]), ("second_readings", 0.5)):
+        body = {"questions": [IS_BAD], field: value}
+        refused = server.admin.put(url(job, "questions"), json=body)
+        assert refused.json()["errors"][0]["loc"] == ["body", field]
     chosen = server.admin.put(url(job, "attributes"), json={"attributes": ["approved"]})
     assert_problem(chosen, 409, "conflict")
 
@@ -153,6 +165,12 @@ def test_a_stratified_sample_is_answered_in_a_random_order(
     assert order == sorted((row["_logical_row_id"] for row in drawn), key=digest)
     region = {row["_logical_row_id"]: row["region"] for row in drawn}
     assert len({region[row] for row in order[:10]}) == 4  # the draw has one stratum after another
+
+
+def test_the_texts_say_how_long_a_row_is_reserved() -> None:
+    texts = (next_one.__doc__, review_next.help, SECTIONS["Reviews"]["review-next"][1])
+    for text in texts:
+        assert f"for {RESERVED_MINUTES} minutes" in (text or "")
 
 
 def test_a_row_stays_reserved_until_its_time_is_over(server: LiveServer, job: str) -> None:
@@ -198,6 +216,54 @@ def test_many_reviewers_never_get_the_same_row(server: LiveServer, job: str) -> 
     assert all(row["first"]["entries"] == 1 for row in listed(server, job))
 
 
+def test_nobody_else_gets_a_reading_while_second_readings_become_due(
+    server: LiveServer, job: str
+) -> None:
+    asked(server, job, second_readings=1)
+    clients = [reviewer(server, job) for _ in range(4)]
+
+    def work(client: httpx.Client) -> None:
+        answer_all(client, job)
+
+    with ThreadPoolExecutor(len(clients)) as pool:
+        list(pool.map(work, clients))
+    for client in clients:  # the last row of one may have waited for another's first reading
+        work(client)
+    for row in listed(server, job):
+        assert row["first"]["user_soeid"] != row["second"]["user_soeid"]
+        assert row["second"]["entries"] == 2, row
+
+
+def test_readings_in_memory_are_those_of_the_database(server: LiveServer, job: str) -> None:
+    asked(server, job, second_readings=0.5)
+    ann, bob, cy = (reviewer(server, job) for _ in range(3))
+
+    def compare() -> None:
+        anew = replace(server.service, results=RecentResults())
+        with server.service.database.read() as tx:
+            found = get_job(tx, job)
+            drawn_row_ids(anew, found)
+            kept, read = (readings_in(tx, each, found) for each in (server.service, anew))
+        assert kept.by_row == read.by_row
+        assert list(kept.state.findings.items()) == list(read.state.findings.items())
+        assert (kept.open_rows, kept.differing) == (read.open_rows, read.differing)
+        assert (kept.decided, kept.places) == (read.decided, read.places)
+        for user_id, rows in read.given_by.items():
+            assert list(kept.given_by[user_id]) == list(rows)
+
+    rows = answer_all(ann, job)
+    compare()
+    answer_all(bob, job, value=False)
+    compare()
+    assert answered(ann, job, rows[0], answers={"is_bad": False}).status_code == 200
+    compare()
+    while (row := next_row(cy, job, "decide")["row"]) is not None:
+        answered(cy, job, row["row_id"], answers={"is_bad": False})
+        compare()
+    assert answered(ann, job, rows[-1], outcome="not_examinable").status_code in (200, 409)
+    compare()
+
+
 def test_second_readings_are_by_another_person_and_differences_decided(
     server: LiveServer, job: str
 ) -> None:
@@ -227,7 +293,9 @@ def test_second_readings_are_by_another_person_and_differences_decided(
     assert row["row_id"] == given[0]
     assert [each["answers"] for each in row["readings"]] == [{"is_bad": True}, {"is_bad": False}]
     assert answered(cy, job, row["row_id"], answers={"is_bad": False}).status_code == 200
-    assert_problem(answered(ann, job, given[0]), 409, "row_decided")
+    late = answered(ann, job, given[0])
+    assert_problem(late, 409, "row_decided")
+    assert late.json()["errors"][0]["loc"] == ["body", "answers", 0, "row_id"]
     (decided,) = [each for each in listed(server, job) if each["decision"]]
     assert (decided["counts"], decided["differs"]) == ("decision", False)
     assert decided["decision"]["answers"] == {"is_bad": False}
@@ -243,6 +311,7 @@ def test_nobody_gives_two_readings_of_a_row(server: LiveServer, job: str) -> Non
     answered(server.admin, job, row)
     second = answered(server.admin, job, row, reading="second")
     assert_problem(second, 409, "own_reading")
+    assert second.json()["errors"][0]["loc"] == ["body", "answers", 0, "row_id"]
 
 
 def test_a_correction_is_a_new_entry(server: LiveServer, job: str) -> None:
@@ -252,6 +321,7 @@ def test_a_correction_is_a_new_entry(server: LiveServer, job: str) -> None:
     (first,) = answered(ann, job, row).json()["ids"]
     stale = answered(ann, job, row, answers={"is_bad": False}, previous_id=0)
     assert_problem(stale, 409, "finding_changed")
+    assert stale.json()["errors"][0]["loc"] == ["body", "answers", 0, "previous_id"]
     corrected = answered(ann, job, row, answers={"is_bad": False}, previous_id=first)
     assert corrected.status_code == 200, corrected.text
     (mine,) = ann.get(url(job, "review-queue/mine")).json()["entries"]

@@ -200,6 +200,7 @@ def test_every_statement_is_valid_and_used(database: Database) -> None:
                 condition="TRUE",
                 columns="TRUE",
                 visible="SELECT 1",
+                rows="TRUE",
             )
             names = set(re.findall(r"(?<![:\w]):([a-z_0-9]+)", filled))
             tx.execute(f"EXPLAIN {filled}", dict.fromkeys(names))

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from contract.jobs import RUN_TYPES
+from storage.audit.findings import newest_readings, readings_of_row
 from storage.jobs.lists import JobFilters, list_jobs
 from storage.sqlite.database import Database, Transaction
 from storage.sqlite.queries import all_statements
@@ -50,6 +51,17 @@ def test_lists_read_only_an_index_of_jobs() -> None:
                 elif step.startswith(("SCAN jobs", "SEARCH jobs")):
                     by_key = "INTEGER PRIMARY KEY"
                     assert by_key in step or filters == JobFilters(), step
+
+
+def test_the_readings_of_a_row_are_found_without_those_of_others(database: Database) -> None:
+    with database.read() as tx:
+        with plans(tx) as steps:
+            readings_of_row(tx, "a", "primary:1")
+        assert any("(job_id=? AND row_id=?)" in step for step in steps), steps
+        with plans(tx) as steps:
+            newest_readings(tx, "a", after_id=1)
+        assert any("findings USING INTEGER PRIMARY KEY (rowid>?)" in step for step in steps), steps
+        assert any("(job_id=? AND row_id=?)" in step for step in steps), steps
 
 
 # A prune reads everything once. A new user has no jobs yet: the step is planned and never taken.

@@ -15,6 +15,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from application.review.queue import QueueState, callers_queues, queue_state
 from contract.words import UNANSWERED, outcome_titles
 from storage.accounts.datasets import get_dataset
+from storage.audit.reviewing import RESERVED_MINUTES
 from storage.errors import NotFound
 from storage.jobs.jobs import get_job
 from web_ui.pages.job import is_sample
@@ -59,6 +60,7 @@ def _settings(state: QueueState) -> dict[str, Any]:
     return {
         "questions": [vars(each) for each in state.questions],
         "is_audit": state.is_audit,
+        "renew_ms": RESERVED_MINUTES * 60_000 // 4,
         "outcomes": list(outcome_titles(state.is_audit).items()),
     }
 

@@ -8,7 +8,6 @@ import { rowView } from "./review_document.js";
 import { findingField, questionField, refuseField } from "./review_questions.js";
 import { messageOf } from "./words.js";
 
-const RENEW_MS = 240_000;
 const AWAY_MS = 600_000; // without input for so long, the reservation isn't renewed
 const root = one("#queue");
 const { job, task } = root.dataset;
@@ -281,7 +280,7 @@ setInterval(async () => {
   reserved = answer.row;
   if (present?.given) return;
   showProblem("Your reservation ended, and another person has this row now. Your answer about it isn’t saved.", button("Go to the next row", "Enter", () => busy(openNext)));
-}, RENEW_MS);
+}, settings.renew_ms);
 
 document.addEventListener("session-renewed", () => { if (unsaved) retry(); });
 addEventListener("beforeunload", (event) => { if (unsaved) event.preventDefault(); });
