@@ -163,6 +163,7 @@ def _value(question: QuestionRequest, cell: Any) -> Any:
         for choice in question.choices:
             if is_same_text(text.casefold(), choice.casefold()):
                 return choice
+    require_text(f'answer to "{question.name}"', text)
     return text
 
 
