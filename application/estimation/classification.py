@@ -219,6 +219,12 @@ def classification_of(
     settings, judged = settings_of(request), asked.judged(read)
     known, why = _known_flags(service, rows, asked, read)
     groups = _groups(design, asked, read, judged, settings, known)
+    if groups and not any(each.n or each.n_unanswered for each in groups):
+        raise InvalidEstimate(
+            'No sampled row has a value in "{column}", so nothing is known of the flag.',
+            column=asked.flag.name,
+            loc=("flagged",),
+        )
     noted = [*_noted_amounts(request, groups)]
     warnings = [
         *_few_notes(groups),
