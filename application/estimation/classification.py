@@ -689,6 +689,10 @@ def _notes(asked: _Asked, groups: Sequence[ClassifiedGroup], why: str) -> list[s
             "be like those with the same flag and group; nothing checks that, and no interval "
             "contains it."
         )
+    if any(each.missed and each.missed.low == 0.0 and each.missed.error for each in groups):
+        notes.append(
+            "A lower limit of the missed amount is cut at 0, as no sampled amount is negative."
+        )
     without = sum(each.n_without_flag for each in groups)
     if without:
         notes.append(
