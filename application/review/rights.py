@@ -86,7 +86,7 @@ def _call_rows(error: DomainError, places: Mapping[str, str]) -> None:
     A caller who got the place of a row id that was guessed would know the row of each place.
     """
     for name in ROW_PARAMETERS & error.parameters.keys():
-        error.parameters[name] = places.get(error.parameters[name], "outside the queue")
+        error.parameters[name] = places.get(str(error.parameters[name]), "outside the queue")
     error.args = (error.message,)
     for cause in error.causes:
         _call_rows(cause, places)
