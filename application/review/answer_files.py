@@ -48,6 +48,8 @@ WHY_UNANSWERED: Mapping[Outcome, str] = {
     "not_examinable": "Can’t be judged",
     "not_applicable": OUTCOMES["not_applicable"],
 }
+MAX_DIGITS = 400
+"""Of whole numbers: more are beyond floating point, and at some thousands beyond ``int``."""
 SEEN_ID = "_entry_id"
 """The column with the entry that counted when a download was written."""
 
@@ -147,7 +149,8 @@ def _value(question: QuestionRequest, cell: Any) -> Any:
         text = amount_text(cell)
         if question.type == "amount":
             return text
-        return int(text) if text.lstrip("+-").isdigit() else float(text)
+        is_whole = text.lstrip("+-").isdigit() and len(text) < MAX_DIGITS
+        return int(text) if is_whole else float(text)
     text = (f"{cell:.15g}" if isinstance(cell, float) else str(cell)).strip()
     if question.type == "yes_no":
         word = text.casefold()

@@ -314,7 +314,7 @@ def test_annotations_that_are_left_out_are_counted(server: LiveServer, job: str)
     assert [note.split()[5] for note in left] == ["without", "by", "marked"]
 
 
-def test_a_text_with_a_null_character_is_refused(server: LiveServer, job: str) -> None:
+def test_values_that_cannot_be_stored_are_refused(server: LiveServer, job: str) -> None:
     row = ids(server, job)[0]
     bad = result("is_bad", "choices", ["Yes"])
     given = annotation(ANN, "2026", bad, result("why", "textarea", ["a\x00b"]))
@@ -322,6 +322,9 @@ def test_a_text_with_a_null_character_is_refused(server: LiveServer, job: str) -
     found = send(server.admin, job, text, "p.json", preview=True).json()
     assert "holds the character U+0000" in found["lines"][0]["problem"], found
     assert send(server.admin, job, text, "p.json").status_code == 422
+    long = f"{ROW},is_bad,score\n{row},yes,{'9' * 6000}\n"
+    found = send(server.admin, job, long, "long.csv", preview=True).json()
+    assert "finite number" in found["lines"][0]["problem"], found
 
 
 def test_two_choices_of_label_studio_are_refused(server: LiveServer, job: str) -> None:
