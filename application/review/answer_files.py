@@ -48,10 +48,10 @@ WHY_UNANSWERED: Mapping[Outcome, str] = {
     "not_examinable": "Can’t be judged",
     "not_applicable": OUTCOMES["not_applicable"],
 }
-MAX_DIGITS = 400
-"""Of whole numbers: more are beyond floating point, and at some thousands beyond ``int``."""
 SEEN_ID = "_entry_id"
 """The column with the entry that counted when a download was written."""
+MAX_DIGITS = 400
+"""Of whole numbers: more are beyond floating point, and at some thousands beyond ``int``."""
 
 
 @dataclass(frozen=True)
