@@ -449,7 +449,10 @@ class _Sides:
             means = estimate(self.design, values, self.sides, self.settings)[1::2]
             found = [_scaled(*each) for each in zip(means, known.unflagged.tolist(), strict=True)]
         # Where no sampled amount was missed, the standard error doesn't know of those of others.
-        return [replace(each, low=None, high=None) if each.is_constant else each for each in found]
+        found = [replace(each, low=None, high=None) if each.is_constant else each for each in found]
+        if (amounts.y[amounts.present] < 0).any():
+            return [*found]
+        return [replace(each, low=each.low and max(each.low, 0.0)) for each in found]
 
     def rows_in(self, is_in: Booleans, domains: Domains) -> Ints:
         """The sampled rows of this kind, by domain."""

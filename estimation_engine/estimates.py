@@ -196,7 +196,8 @@ def estimate(
             for each, alone in zip(found, (counts.units == 1) & left, strict=True)
         ]
     may_vary = np.zeros(count, dtype=np.bool_)
-    if calibration is None and values.statistic in ("mean", "total", "ratio"):
+    is_plain = calibration is None or isinstance(calibration, Judge)
+    if is_plain and values.statistic in ("mean", "total", "ratio"):
         may_vary = left & ~_knows_by_weights(design, cells, values.y[rows])
     return [
         _as_estimate(

@@ -26,7 +26,10 @@ def true_values(
     by: Sequence[Column],
     where: Statement | None,
 ) -> dict[GroupKey, list[float | None]] | None:
-    """The statistics of each group's rows, in one pass; None if there are too many groups."""
+    """The statistics of each group's rows, in one pass; None if there are too many groups.
+
+    A figure that isn't finite, such as a sum above the largest floating-point number, is None.
+    """
     condition, bound = where or (ALL, [])
     exponents = _exponents(cursor, table, statistics)
     selected = [f"({condition}) AS included"]
@@ -51,7 +54,11 @@ def true_values(
     rows = [list(row.values()) for row in read_rows(cursor, (sql, scanned), columns)]
     if len(rows) > MAX_TRUE_GROUPS:
         return None
-    return {tuple(row[: len(by)]): row[len(by) :] for row in rows}
+    # Rows have NaN and infinities as texts.
+    return {
+        tuple(row[: len(by)]): [None if isinstance(each, str) else each for each in row[len(by) :]]
+        for row in rows
+    }
 
 
 def _expressions(statistic: Statistic, at: int) -> tuple[list[str], list[object]]:

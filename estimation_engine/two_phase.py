@@ -12,6 +12,7 @@ rest on the few rows of phase 2 alone. With x = 0 both parts are those of R's ``
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import isnan, nan, sqrt
 
 import numpy as np
@@ -31,7 +32,7 @@ from estimation_engine.estimates import (
     measure_linearised,
 )
 from estimation_engine.intervals import Confidence, t_interval
-from estimation_engine.judge import Adjustment
+from estimation_engine.judge import Adjustment, Judge
 from lazy_dataclasses import dataclass
 
 CORRECTED = ("mean", "total", "proportion")
@@ -122,6 +123,15 @@ def correct(
     """
     first = estimate(design, values, domains, settings, calibration)
     phases = _Phases.of(design, values, domains, second, settings, calibration)
+    if phases.n == phases.m and not isinstance(calibration, Judge):
+        # The estimate of the resolved answers, without a sum in which large first answers cancel.
+        y = values.y.copy()
+        y[second.rows] = np.where(values.present[second.rows], second.truth, y[second.rows])
+        resolved = estimate(design, replace(values, y=y), domains, settings, calibration)
+        return [
+            phases.corrected(at, each, (whole.error or 0.0) ** 2, settings, whole.value)
+            for at, (each, whole) in enumerate(zip(first, resolved, strict=True))
+        ]
     of_first = phases.first_variances(design, settings, calibration).tolist()
     return [
         phases.corrected(at, each, variance, settings)
@@ -256,16 +266,22 @@ class _Phases:
         return left / rows * (squares / rows - (total / rows) ** 2)
 
     def corrected(
-        self, at: int, first: DomainEstimate, of_first: float, settings: EstimateSettings
+        self,
+        at: int,
+        first: DomainEstimate,
+        of_first: float,
+        settings: EstimateSettings,
+        resolved: float | None = None,
     ) -> CorrectedEstimate:
-        """The corrected estimate of one domain."""
+        """The corrected estimate of one domain; ``resolved`` if all rows are of phase 2."""
         own = self.groups == at
         readings, differing = int(own.sum()), int(np.count_nonzero(self.z[own]))
         if readings < LEAST_READINGS or first.value is None:
             return CorrectedEstimate(readings, differing)
         correction = float(self.corrections[at])
         of_second = self.second_variance(at, with_unseen=True)
-        variance, value = of_first + of_second, first.value + correction
+        variance = of_first + of_second
+        value = first.value + correction if resolved is None else resolved
         parts = of_first, self.second_variance(at, with_unseen=False)
         error = None if isnan(variance) or first.error is None else sqrt(variance)
         degrees = first.degrees

@@ -139,7 +139,7 @@ def json_error(message: str) -> UnreadableFile:
         return UnreadableFile(
             _unit(twice[1]) + ' {number}: the key "{key}" appears twice.',
             number=twice[2],
-            key=_shortened(twice[3]),
+            key=shortened(twice[3]),
         )
     return UnreadableFile("The file isn't valid JSON: an array of objects, or one object a line.")
 
@@ -148,7 +148,7 @@ def _unit(unit: str) -> str:
     return "Line" if unit == "line" else "Object"
 
 
-def _shortened(text: str) -> str:
+def shortened(text: str) -> str:
     """A piece of the file's content, truncated for a message."""
     clean = " ".join(text.split())
     return f"{clean[:_SHOWN_CHARACTERS]}…" if len(clean) > _SHOWN_CHARACTERS else clean

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from contract.requests.importing import ReadOptions
-from import_engine.errors import UnreadableFile, duckdb_errors_as, json_error
+from import_engine.errors import UnreadableFile, duckdb_errors_as, json_error, shortened
 from import_engine.options import DETECT_ALL, require_applicable
 from import_engine.text_files import TextFile, read_as_utf8
 from import_engine.text_tables import (
@@ -88,9 +88,8 @@ class JsonRows(TextRows):
         """
         as_text = [each.is_text_in_json and not each.empty for each in types]
         cells = list(zip(self.paths, as_text, strict=True))
-        # DuckDB rejects columns with an empty name or with names that differ in case alone.
         keys = list(dict.fromkeys(path[0] for path in self.paths))
-        if not all(keys) or len({folded(key) for key in keys}) < len(keys):
+        if not _are_columns(keys):
             read = [_extracted("json", path, text) for path, text in cells]
             return CellQuery(self.file.source(), self.file.params, read)
         texts = {path[0] for path, text in cells if text and len(path) == 1}
@@ -329,7 +328,27 @@ def _keys(work: ImportWork, file: JsonFile) -> tuple[str, ...]:
     if not keys_of_all:
         raise UnreadableFile("The file holds no object with a key.")
     _check_count(len(keys_of_all))
-    return (*known, *sorted(str(key) for key in keys_of_all - set(known)))
+    found = (*known, *sorted(str(key) for key in keys_of_all - set(known)))
+    if not _are_columns(found):
+        _require_once(work, file)
+    return found
+
+
+def _are_columns(keys: Sequence[str]) -> bool:
+    """Whether DuckDB takes keys as columns: no empty name, none that differ in case alone."""
+    return all(keys) and len({folded(key) for key in keys}) == len(keys)
+
+
+def _require_once(work: ImportWork, file: JsonFile) -> None:
+    """Refuse an object with a key twice, which DuckDB refuses only where keys are columns."""
+    numbered = f"SELECT json_keys(json) AS keys, row_number() OVER () AS row FROM {file.source()}"
+    sql = f"SELECT row, keys FROM ({numbered}) WHERE len(keys) > len(list_distinct(keys)) LIMIT 1"
+    for number, keys in work.run(sql, file.params, _COLLECTING):
+        raise UnreadableFile(
+            'Object {number}: the key "{key}" appears twice.',
+            number=str(number),
+            key=shortened(next(key for key in keys if keys.count(key) > 1)),
+        )
 
 
 def _check_count(keys: int) -> None:

@@ -59,6 +59,8 @@ MAX_RAKED_CELLS = 300
 MAX_LISTED = 100
 """Totals in an answer."""
 FEW_ROWS = 5
+LARGEST_CALIBRATED = 1e140
+"""The largest number whose squares, times weights, surely have a sum."""
 COLUMNS_LOC = ("calibrate", "columns")
 
 
@@ -114,9 +116,20 @@ class CalibrationFrame:
         """Values of the sampled rows, and their groups."""
         try:
             with self.database.cursor() as cursor:
-                return read_values(cursor, self.sample, self.ordinals, statistics, by, None)
+                read = read_values(cursor, self.sample, self.ordinals, statistics, by, None)
         except TooManyGroups:
             raise too_many_cells(by) from None
+        for statistic, values in zip(statistics, read.values, strict=True):
+            sizes = np.abs(values.y[values.present & np.isfinite(values.y)])
+            if statistic.column is not None and sizes.max(initial=0.0) > LARGEST_CALIBRATED:
+                raise InvalidCalibration(
+                    'The column "{column}" has values beyond {most}, whose squares are too large '
+                    "to calibrate with: divide them.",
+                    column=statistic.column.name,
+                    most=f"{LARGEST_CALIBRATED:g}",
+                    loc=COLUMNS_LOC,
+                )
+        return read
 
 
 def both(first: Statement | None, second: Statement | None) -> Statement | None:
@@ -394,7 +407,7 @@ def _known_total(column: Column, total: float | None, count: float | None) -> tu
         raise InvalidCalibration(
             'The column "{column}" has no total: it has {reason}.',
             column=column.name,
-            reason="NaN or infinite values" if count else "no value",
+            reason="NaN or infinite values, or is too large" if count else "no value",
         )
     return total, count
 

@@ -222,6 +222,12 @@ def classification_of(
     settings, judged = settings_of(request), asked.judged(read)
     known, why = _known_flags(service, rows, asked, read)
     groups = _groups(design, asked, read, judged, settings, known)
+    if groups and not any(each.n or each.n_unanswered for each in groups):
+        raise InvalidEstimate(
+            'No sampled row has a value in "{column}", so nothing is known of the flag.',
+            column=asked.flag.name,
+            loc=("flagged",),
+        )
     noted = [*_noted_amounts(request, groups)]
     warnings = [
         *_few_notes(groups),
@@ -685,6 +691,10 @@ def _notes(asked: _Asked, groups: Sequence[ClassifiedGroup], why: str) -> list[s
             "examined, not answered, or outside the population. Figures and counts take them to "
             "be like those with the same flag and group; nothing checks that, and no interval "
             "contains it."
+        )
+    if any(each.missed and each.missed.low == 0.0 and each.missed.error for each in groups):
+        notes.append(
+            "A lower limit of the missed amount is cut at 0, as no sampled amount is negative."
         )
     without = sum(each.n_without_flag for each in groups)
     if without:

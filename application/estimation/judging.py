@@ -144,7 +144,8 @@ def _judge(
         own = [(group[at], group[len(statistics) + at]) for group in by_group]
         if any(value is None and rows for value, rows in own) and statistic.name != "ratio":
             raise InvalidCalibration(
-                'The column "{column}" has no total: it has NaN or infinite values.',
+                'The column "{column}" has no total: it has NaN or infinite values, or is too '
+                "large.",
                 column=column.name,
                 loc=(*COLUMNS_LOC, at),
             )

@@ -44,6 +44,8 @@ from storage.sqlite.database import Transaction
 
 SEEN_ID = "_entry_id"
 """The column with the entry that counted when a download was written."""
+MAX_DIGITS = 400
+"""Of whole numbers: more are beyond floating point, and at some thousands beyond ``int``."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +143,8 @@ def _value(question: QuestionRequest, cell: Any) -> Any:
         text = amount_text(cell)
         if question.type == "amount":
             return text
-        return int(text) if text.lstrip("+-").isdigit() else float(text)
+        is_whole = text.lstrip("+-").isdigit() and len(text) < MAX_DIGITS
+        return int(text) if is_whole else float(text)
     text = (f"{cell:.15g}" if isinstance(cell, float) else str(cell)).strip()
     if question.type == "yes_no":
         word = text.casefold()
@@ -157,6 +160,7 @@ def _value(question: QuestionRequest, cell: Any) -> Any:
         for choice in question.choices:
             if is_same_text(text.casefold(), choice.casefold()):
                 return choice
+    require_text(f'answer to "{question.name}"', text)
     return text
 
 

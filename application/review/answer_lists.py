@@ -138,12 +138,12 @@ def _choices(question: QuestionRequest) -> tuple[str, ...]:
 
 
 def _lines(found: AnswerList) -> Iterator[Row]:
-    asked = found.found.asked
+    asked, readings = found.found.asked, found.readings
     for row, key in found.rows():
         counting = row.counting
         line = [*key, *_cells(counting, asked)]
         line += [counting.id, READINGS[counting.reading]] if counting else [None, None]
-        for reading in found.readings:
+        for reading in readings:
             entry = row.of(reading)
             by = [entry.user_soeid, moment_of(entry.at)] if entry else [None, None]
             line += [*_cells(entry, asked), *by]

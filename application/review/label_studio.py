@@ -28,6 +28,12 @@ YES, NO = "Yes", "No"
 NOTE = "note"
 STEP = "0.01"
 """By which the arrows of a number's field change it."""
+TRUTH, SAME, UNNAMED = (
+    "marked as ground truth. The newest of a task is read.",
+    "by the same annotator. The newest of a task is read.",
+    "without `completed_by`. Those of a task are taken as one person's, and the newest is read.",
+)
+"""What older annotations that aren't read are, in notes."""
 UNREADABLE = "The file isn't valid JSON: {problem} in line {line}."
 
 
@@ -158,11 +164,13 @@ def read_tasks(
         It isn't JSON, or no list of tasks with the id of a row.
     """
     names = {question.name for question in questions}
-    lines, others, further, unread = [], 0, 0, Counter[str]()
+    lines, others, further, unread, older = [], 0, 0, Counter[str](), Counter[str]()
     for task in _tasks(path):
-        annotations = list(_annotations(task, names, unread))
+        annotations = list(_annotations(task, names, unread, older))
         people = [each for each in annotations if not each.is_truth]
-        truth = [each for each in annotations if each.is_truth][-1:]
+        truths = [each for each in annotations if each.is_truth]
+        older[TRUTH] += len(truths[1:])
+        truth = sorted(truths, key=lambda each: each.at)[-1:]
         chosen = {"first": people[:1] or truth, "second": people[1:2], "decision": truth}[reading]
         others += len(people) > 1
         further += max(len(people) - 2, 0)
@@ -185,6 +193,11 @@ def read_tasks(
         f'"{name}" answers no question of the sample; {counted(count, "result")} weren\'t read.'
         for name, count in sorted(unread.items())
     ]
+    notes += [
+        f"Left out: {counted(count, 'older annotation')} {kind}"
+        for kind, count in older.items()
+        if count
+    ]
     return ReadTasks(lines, notes)
 
 
@@ -195,6 +208,8 @@ def _tasks(path: Path) -> Iterator[dict[str, Any]]:
         raise InvalidRowFile(UNREADABLE, problem=error.msg, line=str(error.lineno)) from None
     except (UnicodeDecodeError, RecursionError):
         raise InvalidRowFile("The file isn't a JSON text in UTF-8.") from None
+    except ValueError:  # of int(), which takes up to 4,300 digits
+        raise InvalidRowFile("The file has an integer with more than 4,300 digits.") from None
     if not isinstance(tasks, list):
         raise InvalidRowFile("The file isn't a list of tasks.")
     for number, task in enumerate(tasks, start=1):
@@ -212,9 +227,12 @@ def _tasks(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _annotations(
-    task: Mapping[str, Any], names: set[str], unread: Counter[str]
+    task: Mapping[str, Any], names: set[str], unread: Counter[str], older: Counter[str]
 ) -> Iterator[Annotation]:
-    """Yield the newest annotation of each annotator, in the order in which they began."""
+    """Yield the newest annotation of each annotator, in the order in which they began.
+
+    Those that aren't the newest are counted in ``older``.
+    """
     newest: dict[str, Annotation] = {}
     given = [each for each in task["annotations"] if isinstance(each, dict)]
     for each in sorted(given, key=lambda one: str(one.get("created_at", ""))):
@@ -230,7 +248,10 @@ def _annotations(
         annotator = _annotator(each.get("completed_by"))
         is_truth, skipped = bool(each.get("ground_truth")), bool(each.get("was_cancelled"))
         found = Annotation(str(each.get("created_at", "")), annotator, skipped, is_truth, values)
-        newest[f"{is_truth} {annotator}"] = found
+        key = f"{is_truth} {annotator}"
+        if key in newest:
+            older[TRUTH if is_truth else SAME if annotator else UNNAMED] += 1
+        newest[key] = found
     yield from newest.values()
 
 

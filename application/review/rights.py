@@ -20,6 +20,9 @@ from storage.errors import Forbidden, NotFound
 from storage.jobs.jobs import JobRecord
 from storage.sqlite.database import Transaction
 
+ROW_PARAMETERS = frozenset(("row_id", "replacement"))
+"""The parameters of errors that are row ids, found by the place that the caller named."""
+
 
 @dataclass(frozen=True)
 class QueueRights:
@@ -73,14 +76,17 @@ def rows_called(
     try:
         yield
     except DomainError as error:
-        _call_rows(error, f"{job.run_parameters['table_key']}:", places)
+        _call_rows(error, places)
         raise
 
 
-def _call_rows(error: DomainError, prefix: str, places: Mapping[str, str]) -> None:
-    for name, value in error.parameters.items():
-        if isinstance(value, str) and (value in places or value.startswith(prefix)):
-            error.parameters[name] = places.get(value, "outside the queue")
+def _call_rows(error: DomainError, places: Mapping[str, str]) -> None:
+    """Put places for the row ids that the service found, and for no text that the caller sent.
+
+    A caller who got the place of a row id that was guessed would know the row of each place.
+    """
+    for name in ROW_PARAMETERS & error.parameters.keys():
+        error.parameters[name] = places.get(str(error.parameters[name]), "outside the queue")
     error.args = (error.message,)
     for cause in error.causes:
-        _call_rows(cause, prefix, places)
+        _call_rows(cause, places)

@@ -118,8 +118,9 @@ def intervals(
     column: Column, base: Floats, base_weights: Floats, other: Floats, other_weights: Floats
 ) -> tuple[PartShares, ...]:
     """Equal intervals over 99 % of the base; the first and the last are open."""
-    low, high = np.quantile(base, [0.005, 0.995])
-    if not low < high:
+    with np.errstate(over="ignore", invalid="ignore"):
+        low, high = np.quantile(base, [0.005, 0.995]).tolist()
+    if not low < high or not math.isfinite(high - low):
         return ()
     edges = np.linspace(low, high, INTERVALS + 1)
     shares = [
@@ -242,11 +243,13 @@ def by_distribution(read: ColumnPair, column: Column, *, is_part: bool = False) 
     other_mean, _ = weighted_mean_and_deviation(other, other_weights)
     repeated = _repeated_values(rows, base, other, is_part=is_part)
     distance, tested = distribution_test(rows, base, other, repeated)
-    shift = other_mean - base_mean
+    # Halves, as the difference of two finite numbers may be infinite; they change no digit.
+    shift, half = other_mean / 2 - base_mean / 2, deviation / 2
+    standardised = shift / half if half > 0 else float(np.sign(shift))
     return ValueFigures(
         base_mean,
         other_mean,
-        shift / deviation if deviation > 0 else float(np.sign(shift)),
+        standardised if math.isfinite(standardised) else None,
         distance,
         tested.p_value,
         intervals(column, base, weights, other, other_weights),

@@ -28,6 +28,9 @@ MIN_EXPECTED = 5.0
 ROUNDING = 1e-12
 """Distances up to this come from floating-point rounding."""
 
+LARGEST_SQUARED = 500
+"""The exponent of the largest numbers whose squares are summed in their own unit."""
+
 
 def drawn_size(rows: float, population: float) -> float:
     """n(N - 1)/(N - n): a simple random sample with the finite population correction.
@@ -46,8 +49,13 @@ def joint_size(base_size: float, other_size: float) -> float:
 
 
 def weighted_mean_and_deviation(values: Floats, weights: Floats) -> tuple[float, float]:
-    mean = float(np.average(values, weights=weights))
-    return mean, math.sqrt(float(np.average((values - mean) ** 2, weights=weights)))
+    """The mean and the deviation, in units of a power of two if squares would overflow."""
+    exponent = math.frexp(float(np.abs(values).max(initial=0.0)))[1]
+    unit = 2.0 ** max(exponent - LARGEST_SQUARED, 0)
+    scaled = values / unit
+    mean = float(np.average(scaled, weights=weights))
+    deviation = math.sqrt(float(np.average((scaled - mean) ** 2, weights=weights)))
+    return mean * unit, deviation * unit
 
 
 def kolmogorov_distance(

@@ -298,6 +298,38 @@ def test_annotations_of_label_studio_are_readings(server: LiveServer, job: str) 
     assert row["differs"]
 
 
+def test_annotations_that_are_left_out_are_counted(server: LiveServer, job: str) -> None:
+    row = ids(server, job)[0]
+
+    def said(by: Any, at: str, word: str, **more: Any) -> dict[str, Any]:
+        return annotation(by, at, result("is_bad", "choices", [word]), **more)
+
+    given = [
+        *(said(None, "2026-01-02", "Yes"), said(None, "2026-01-01", "No")),
+        *(said(ANN, "2026-01-03", "Yes"), said(ANN, "2026-01-04", "No")),
+        said(BOB, "2026-01-06", "Yes", ground_truth=True),
+        said(ANN, "2026-01-05", "No", ground_truth=True),
+    ]
+    text = json.dumps([{"data": {ROW: row}, "annotations": given}])
+    found = send(server.admin, job, text, "p.json", preview=True).json()
+    assert found["new"] == 1, found
+    left = [note for note in found["notes"] if note.startswith("Left out: 1 older annotation ")]
+    assert [note.split()[5] for note in left] == ["without", "by", "marked"]
+
+
+def test_values_that_cannot_be_stored_are_refused(server: LiveServer, job: str) -> None:
+    row = ids(server, job)[0]
+    bad = result("is_bad", "choices", ["Yes"])
+    given = annotation(ANN, "2026", bad, result("why", "textarea", ["a\x00b"]))
+    text = json.dumps([{"data": {ROW: row}, "annotations": [given]}])
+    found = send(server.admin, job, text, "p.json", preview=True).json()
+    assert "holds the character U+0000" in found["lines"][0]["problem"], found
+    assert send(server.admin, job, text, "p.json").status_code == 422
+    long = f"{ROW},is_bad,score\n{row},yes,{'9' * 6000}\n"
+    found = send(server.admin, job, long, "long.csv", preview=True).json()
+    assert "finite number" in found["lines"][0]["problem"], found
+
+
 def test_two_choices_of_label_studio_are_refused(server: LiveServer, job: str) -> None:
     row = ids(server, job)[0]
     given = annotation(ANN, "2026", result("is_bad", "choices", ["Yes", "No"]))
@@ -312,6 +344,7 @@ def test_two_choices_of_label_studio_are_refused(server: LiveServer, job: str) -
         ('[{"annotations": [], "data": {}}]', "Task 1 has no `_logical_row_id`"),
         ('[{"annotations": 3, "data": {"_logical_row_id": "x:1"}}]', "has no `annotations`"),
         ('[{"annotations": [], ', "isn't valid JSON"),
+        ('[{"annotations": [{"completed_by": ' + "9" * 6000 + "}]}]", "more than 4,300 digits"),
         ('[{"annotations": [{"result": [' + "[" * 20_000, "isn't a JSON text"),
     ],
 )

@@ -102,6 +102,33 @@ def test_no_answer_has_anything_hidden(
         assert_blind(answer, drawn)
 
 
+def test_the_place_of_a_guessed_row_id_isnt_told(
+    server: LiveServer, job: str, reviewers: list[httpx.Client]
+) -> None:
+    """Row ids of the sample, of the table and of no row are refused alike, wherever they stand."""
+    guesses = [server.rows(job)[0]["_logical_row_id"], "primary:0", "primary:9999", "other:1"]
+    own = reviewers[0].get(f"/api/sampling/jobs/{job}/review-queue/mine").json()["entries"]
+    own_place = own[0]["row_id"] if own else "1"
+    for shape in (
+        lambda guess: {"row_id": guess, "answers": {"is_bad": True}},
+        lambda guess: {"row_id": own_place, "answers": {guess: True}},
+        lambda guess: {"row_id": own_place, "answers": {"is_bad": guess}},
+        lambda guess: {"row_id": own_place, "reading": guess, "answers": {"is_bad": True}},
+    ):
+        answers = [
+            reviewers[0].post(f"/api/sampling/jobs/{job}/answers", json=shape(guess))
+            for guess in guesses
+        ]
+        texts = [
+            answer.text.replace(json.dumps(guess)[1:-1], "GUESS").replace(
+                answer.headers.get("X-Request-ID", "\0"), ""
+            )
+            for answer, guess in zip(answers, guesses, strict=True)
+        ]
+        assert len({*texts}) == 1, texts
+        assert "outside" not in texts[0]
+
+
 def test_nothing_else_of_the_dataset_is_seen(
     server: LiveServer, dataset: int, job: str, reviewers: list[httpx.Client]
 ) -> None:

@@ -221,6 +221,17 @@ def test_a_flag_from_a_file_isnt_known_for_the_table(server: LiveServer, dataset
     assert figures["flagged_share"]["standard_error"] > 0
 
 
+def test_a_flag_without_values_is_refused(server: LiveServer, dataset: int) -> None:
+    sql = 'SELECT *, CAST(NULL AS BOOLEAN) AS no_flag FROM "primary"'
+    stored = server.explore(dataset, {"sql": sql, "output_name": "without_flag"})
+    ref = stored["output_summary"]["output_ref"]
+    rounds = [one("random", sample_size=20)]
+    drawn_ = server.draw(dataset, {"source_ref": ref, "rounds": rounds})
+    answer = asked(server, drawn_["id"], truth="is_bad", flagged="no_flag")
+    assert answer.status_code == 422, answer.text
+    assert 'No sampled row has a value in "no_flag"' in answer.json()["detail"]
+
+
 def test_no_missed_row_doesnt_prove_a_recall(server: LiveServer, dataset: int) -> None:
     job = drawn(server, dataset, one("random", sample_size=400))
     answer = found(server, job, flagged="score", threshold=0.01)

@@ -159,6 +159,46 @@ def test_what_does_not_fit_a_judge_is_explained(
     assert_problem(answer, 422, "invalid_calibration", message)
 
 
+def test_equal_labels_are_no_narrow_interval(server: LiveServer, dataset: int) -> None:
+    """Labels that are all 0 leave the judge nothing to correct, and people no variance."""
+    sql = 'SELECT *, 0 AS none_bad FROM "primary"'
+    stored = server.explore(dataset, {"sql": sql, "output_name": "none_bad"})
+    ref = stored["output_summary"]["output_ref"]
+    rounds = [one("random", sample_size=200, seed=3)]
+    job = str(server.draw(dataset, {"source_ref": ref, "rounds": rounds})["id"])
+    for statistic in ("mean", "total"):
+        figure = {"statistic": statistic, "column": "none_bad"}
+        answer = estimates(server, job, figure, **by("score"))
+        assert "standard error of 0 only because" in answer["warnings"][0], answer["warnings"]
+    share = {"statistic": "proportion", "column": "none_bad", "value": 0}
+    (alone,) = estimates(server, job, share)["estimates"]
+    (both,) = estimates(server, job, share, **by("score"))["estimates"]
+    assert (both["ci_low"], both["ci_high"]) == (alone["ci_low"], alone["ci_high"])
+    assert both["ci_low"] < 1.0
+
+
+def test_huge_values_are_refused(server: LiveServer) -> None:
+    """Sums and squares of numbers near the largest one overflow; the comparison is stored."""
+    made = server.new_dataset()
+    server.import_text(made, "id\n" + "\n".join(map(str, range(400))) + "\n")
+    huge = "if(id % 2 = 0, 1, -1) * 1e308::DOUBLE AS huge, 1e308::DOUBLE AS same"
+    sql = f'SELECT id, {huge}, id % 7 AS x FROM "primary"'
+    stored = server.explore(made, {"sql": sql, "output_name": "huge"})
+    rounds = [one("random", sample_size=50)]
+    ref = stored["output_summary"]["output_ref"]
+    job = str(server.draw(made, {"source_ref": ref, "rounds": rounds})["id"])
+    for column in ("huge", "same"):
+        for method in ("judge", "regression", "difference", "ratio"):
+            for statistic in ("mean", "total"):
+                figure = {"statistic": statistic, "column": "x"}
+                body = {"calibrate": {"method": method, "columns": [column]}}
+                answer = asked(server, job, {"statistics": [figure], **body})
+                assert_problem(answer, 422, "invalid_calibration")
+                assert "too large" in answer.text, (column, method)
+    compared = server.admin.get(f"/api/sampling/jobs/{job}/comparison")
+    assert compared.status_code == 200, compared.text
+
+
 def test_weights_of_a_judge_are_refused(server: LiveServer, dataset: int) -> None:
     job = drawn(server, dataset, DESIGNS["random"])
     answer = server.admin.post(f"/api/sampling/jobs/{job}/weights", json=by("score"))

@@ -269,3 +269,18 @@ def test_normal_intervals_fail_for_few_cases() -> None:
     found = coverage_of("random", 0.01, draws=2_000)
     assert found.held("normal recall") < 0.9
     assert found.held("normal elusion") < 0.9
+
+
+def test_a_missed_amount_isnt_below_0() -> None:
+    design, rows = by_flag(40, 50, 2, 100)
+    for least, is_cut in ((1.0, True), (-1.0, False)):
+        amounts = np.full(150, 5.0)
+        amounts[0] = least
+        amounts[50] = 400.0
+        values = Values("mean", amounts, np.ones(150, dtype=np.bool_))
+        (found,) = classify(
+            design, replace(rows, amounts=values), one_domain(150), SETTINGS, OF_TABLE
+        )
+        assert found.missed_amount is not None
+        low = found.missed_amount.low
+        assert low == 0.0 if is_cut else low is not None and low < 0.0

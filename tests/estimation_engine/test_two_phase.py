@@ -163,6 +163,14 @@ def test_readings_of_all_rows_give_the_estimate_of_the_truth() -> None:
         assert (found.low, found.high) == pytest.approx((full.low, full.high), rel=1e-9)
 
 
+def test_large_first_answers_leave_no_digits_of_theirs() -> None:
+    x = np.full(12, 1e38)
+    found = one(random_design(12, 100), "mean", x, np.ones(12))
+    assert (found.value, found.error, found.differing) == (1.0, 0.0, 12)
+    total = one(random_design(12, 100), "total", x, np.arange(12.0))
+    assert total.value == pytest.approx(550)
+
+
 def test_no_difference_widens_the_interval() -> None:
     first = (np.arange(300) % 20 == 0).astype(np.float64)
     found = one(random_design(300, 100_000), "proportion", first, first[:30])

@@ -99,6 +99,8 @@ def test_a_mark_at_the_start_is_understood(importing: Importing, encoding: str) 
         ('{"a": 1}\n{"a": 2}\n{"a": \n', "f.ndjson", "Line 3"),
         ('[{"a": 1}, {"a": 2}', "f.json", "malformed"),
         ('{"a": 1, "a": 2}', "f.json", 'the key "a" appears twice'),
+        ('{"A": 3}\n{"a": 1, "a": 2}', "f.ndjson", 'Object 2: the key "a" appears twice'),
+        ('[{"a": 1, "a": 2, "": 3}]', "f.json", 'the key "a" appears twice'),
         ("[1, 2, 3]", "f.json", "each row must be an object"),
         ("[]", "f.json", "no object"),
         ("hello", "f.json", "starts with neither"),

@@ -14,6 +14,7 @@ from profiling_engine.comparison.significance import (
     joint_size,
     kolmogorov_distance,
     kolmogorov_p,
+    weighted_mean_and_deviation,
 )
 
 
@@ -53,3 +54,10 @@ def test_two_samples_match_a_contingency_table() -> None:
 def test_holm_stops_at_the_first_insignificant_test() -> None:
     assert holm([0.001, 0.2, 0.006, 0.0001], 0.01) == [True, False, False, True]
     assert holm([], 0.01) == []
+
+
+def test_means_of_the_largest_numbers_are_finite() -> None:
+    values = np.array([1e308, -1e308, 1e308, -1e308])
+    assert weighted_mean_and_deviation(values, np.ones(4)) == (0.0, pytest.approx(1e308))
+    plain = np.array([1.5, 2.25, 9.0])
+    assert weighted_mean_and_deviation(plain, np.ones(3)) == (plain.mean(), plain.std())

@@ -184,7 +184,7 @@ def _population(
     total, valued, rows = known[()]
     if total is None:
         raise InvalidFindings(
-            'The column "{column}" has no total: it has NaN or infinite values.',
+            'The column "{column}" has no total: it has NaN or infinite values, or is too large.',
             column=book_column,
             loc=("body", "book_column"),
         )
