@@ -214,8 +214,8 @@ def _finding(
         )
         raise InvalidValue(message, choices=_OUTCOME_CHOICES)
     cause_text = text_of(given, "cause_text")
-    require_text("note", note)
-    require_text("cause_text", cause_text)
+    require_text("The note", note)
+    require_text("The cause in words", cause_text)
     new = FindingRequest(
         *(row_id, choice_of("outcome", outcome, OUTCOMES), amount or None, note),
         deviations=deviations,
@@ -231,19 +231,17 @@ def text_of(given: Mapping[str, Any], field: str) -> str:
     return "" if value is None else str(value).strip()
 
 
-def require_text(field: Literal["note", "cause_text"], text: str) -> None:
-    """Refuse a text that an entry can't have."""
+def require_text(subject: str, text: str, **parameters: str) -> None:
+    """Refuse a text that an entry can't have; the subject is the beginning of the sentence."""
     if len(text) > MAX_NOTE:
         raise InvalidValue(
-            f"{_TEXT_NAMES[field]} has {{count}} characters; it may have {{most}}.",
+            f"{subject} has {{count}} characters; it may have {{most}}.",
             count=len(text),
             most=MAX_NOTE,
+            **parameters,
         )
     if "\x00" in text:
-        raise InvalidValue(f"{_TEXT_NAMES[field]} holds the character U+0000.")
-
-
-_TEXT_NAMES = {"note": "The note", "cause_text": "The cause in words"}
+        raise InvalidValue(f"{subject} holds the character U+0000.", **parameters)
 
 
 def _tested(given: Mapping[str, Any], attributes: Sequence[str]) -> dict[str, bool]:

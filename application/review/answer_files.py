@@ -91,7 +91,7 @@ class AnswerForm(EntryForm[NewEntry]):
 
     def entry(self, row_id: str, cells: Mapping[str, Any]) -> NewEntry | None:
         outcome, note = text_of(cells, "outcome"), text_of(cells, "note")
-        require_text("note", note)
+        require_text("The note", note)
         answers = {
             question.name: _value(question, cells[field])
             for at, question in enumerate(self.found.asked)
@@ -160,7 +160,7 @@ def _value(question: QuestionRequest, cell: Any) -> Any:
         for choice in question.choices:
             if is_same_text(text.casefold(), choice.casefold()):
                 return choice
-    require_text(f'answer to "{question.name}"', text)
+    require_text('The answer to "{name}"', text, name=question.name)
     return text
 
 
