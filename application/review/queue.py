@@ -261,6 +261,12 @@ def _rows_per_hour(at: Sequence[str]) -> float | None:
     return round((len(times) - 1) / hours, 1) if hours else None
 
 
+def _read_drawn(by: Caller, job: JobRecord) -> None:
+    """Read the row ids of a sample before a transaction asks for them; they are cached."""
+    with by.reading():
+        drawn_row_ids(by.service, job)
+
+
 def next_row(by: Caller, job: JobRecord, task: ReviewTask = "read") -> NextRow:
     """Reserve the next row for the caller, or renew the reservation of the one that is open.
 
@@ -271,7 +277,7 @@ def next_row(by: Caller, job: JobRecord, task: ReviewTask = "read") -> NextRow:
     SampleDeleted, FindingsLocked
         Nothing can be entered.
     """
-    drawn_row_ids(by.service, job)  # read before the transaction, and cached
+    _read_drawn(by, job)
     with by.service.database.read() as tx:  # what takes long, before others have to wait
         seen = CallersQueue(tx, by, job)
         rows = [row_id for row_id, _ in seen.slots(task)]
@@ -342,7 +348,7 @@ def _shown_rows(
 
 def queue_state(by: Caller, job: JobRecord) -> QueueState:
     """Return the questions and the progress of a sample; nothing is reserved."""
-    drawn_row_ids(by.service, job)
+    _read_drawn(by, job)
     with by.service.database.read() as tx:
         queue = CallersQueue(tx, by, job)
         may_answer = queue.rights.may_answer and queue.readings.state.review.state == "open"
@@ -385,7 +391,7 @@ def end_reservation(by: Caller, job: JobRecord) -> Released:
 
 def own_entries(by: Caller, job: JobRecord, offset: int, limit: int) -> tuple[list[OwnEntry], int]:
     """Return a page of the caller's newest entries about rows, newest first, with the rows."""
-    drawn_row_ids(by.service, job)
+    _read_drawn(by, job)
     with by.service.database.read() as tx:
         queue = CallersQueue(tx, by, job)
         entries, total = list_own_entries(tx, job.id, by.user.id, offset, limit)

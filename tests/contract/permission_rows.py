@@ -48,6 +48,7 @@ TO_PAGES = statuses(303, read_token=401)
 REDIRECT = statuses(303, nobody=404)
 CHANGE_BY_PAGE = statuses(303, viewer=403, nobody=404, reader=403, read_token=401)
 SEE_PAGE = statuses(200, nobody=404, read_token=303)
+SEE_QUEUE_PAGE = statuses(200, nobody=404, reviewer=200, read_token=303)
 WRITE_PAGE = statuses(200, viewer=403, nobody=404, reader=403, read_token=303)
 CREATE_PAGE = statuses(200, viewer=403, read_token=303)
 CREATE_BY_PAGE = statuses(303, viewer=403, read_token=401)
@@ -100,6 +101,11 @@ def of_sampled_row(path: str, **body: str) -> Made:
 def of_reviewed(path: str, body: dict[str, Any] | None = None) -> Made:
     """Ask about the draw that the reviewer can answer."""
     return lambda scene, _: Ask(f"/api/sampling/jobs/{scene.reviewed}/{path}", body)
+
+
+def review_page(scene: Scene, _: User) -> Ask:
+    """Ask for the page of that draw."""
+    return Ask(f"/review/{scene.reviewed}")
 
 
 def new_answer(scene: Scene, asker: User) -> Ask:

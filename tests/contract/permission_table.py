@@ -24,6 +24,7 @@ from tests.contract.permission_rows import (
     SEE,
     SEE_PAGE,
     SEE_QUEUE,
+    SEE_QUEUE_PAGE,
     TO_PAGES,
     WRITE,
     WRITE_PAGE,
@@ -61,6 +62,7 @@ from tests.contract.permission_rows import (
     own_token,
     own_webhook,
     own_webhook_page,
+    review_page,
     statuses,
     workbook_of_schedule,
 )
@@ -563,6 +565,8 @@ TABLE = (
         of_job("/jobs/{j}/retry", "failed", form={}),
         "page",
     ),
+    Row("GET /review", MY_PAGE, at("/review"), "page"),
+    Row("GET /review/<job_id>", SEE_QUEUE_PAGE, review_page, "page"),
     Row("GET /invitation", statuses(404), at("/invitation?code=none"), "public"),
     Row(
         "POST /invitation",
