@@ -24,6 +24,9 @@ def compared(server: LiveServer, dataset: int, *rounds: dict[str, Any]) -> dict[
     job = server.draw(dataset, {"rounds": list(rounds), "allow_empty": True})
     assert job["status"] == "completed", job
     answer = server.admin.get(f"/api/sampling/jobs/{job['id']}/comparison")
+    began = time.monotonic()
+    while answer.status_code == 409 and time.monotonic() - began < 60:
+        answer = server.admin.get(f"/api/sampling/jobs/{job['id']}/comparison")
     assert answer.status_code == 200, answer.text
     found: dict[str, Any] = answer.json()
     return found

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import httpx
 import pytest
 
@@ -162,6 +164,9 @@ def test_a_file_that_is_not_what_it_says_fails_the_job_and_leaves_nothing(
         assert part in message
     assert str(server.service.directory.root) not in message
     assert sorted(server.service.directory.files_dir.glob("??/*")) == files
+    began = time.monotonic()  # the upload is removed after the job's end is stored
+    while len(list(server.service.directory.uploads_dir.iterdir())) > len(uploads):
+        assert time.monotonic() - began < 10
     assert sorted(server.service.directory.uploads_dir.iterdir()) == uploads
     ref = server.admin.get(f"/api/datasets/{dataset}/refs/main").json()
     assert ref["commit_id"] is None
