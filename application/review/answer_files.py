@@ -58,6 +58,7 @@ class AnswerForm(EntryForm[NewEntry]):
 
     action: ClassVar[SampleAction] = "answers_entered"
     noun: ClassVar[str] = "answers"
+    keeps_digits: ClassVar[bool] = True
 
     found: Readings
     reading: Reading = "first"
