@@ -10,12 +10,14 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from math import isfinite
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 from application.review.questions import SampleQuestions
 from application.samples.row_files import InvalidRowFile
+from contract.numbers import plain_text
 from contract.requests.reviewing import QuestionRequest
 from contract.words import Reading
 from domain_errors import counted
@@ -294,8 +296,14 @@ def _text(result: Any) -> str:
         if kind in value:
             found = value[kind]
             parts = found if isinstance(found, list) else [found]
-            return ("\n" if kind == "text" else ", ").join(map(str, parts))
+            return ("\n" if kind == "text" else ", ").join(map(_written, parts))
     return json.dumps(value, ensure_ascii=False)
+
+
+def _written(value: Any) -> str:
+    """A part of a value as text; a JSON number as digits that have one reading."""
+    is_decimal = isinstance(value, float) and isfinite(value)
+    return plain_text(value) if is_decimal else str(value)
 
 
 def _cells(annotation: Annotation, names: set[str], columns: Mapping[str, str]) -> dict[str, str]:
