@@ -41,7 +41,8 @@ class JudgedRows:
     """Truth and flag of the sampled rows; arrays of shape (rows,).
 
     ``bad`` and ``flagged`` are False where ``answered`` or ``has_flag`` is. ``amounts`` are the
-    values of which the missed total is estimated; None without such a column.
+    values of which the missed total is estimated, where a row without one adds 0; None without such
+    a column.
     """
 
     bad: Booleans
@@ -49,6 +50,11 @@ class JudgedRows:
     flagged: Booleans
     has_flag: Booleans
     amounts: Values | None = None
+
+    @property
+    def missed(self) -> Booleans:
+        """The bad rows without a flag."""
+        return self.bad & ~self.flagged & self.answered & self.has_flag
 
 
 @dataclass(frozen=True, eq=False)
@@ -439,13 +445,12 @@ class _Sides:
         amounts = self.rows.amounts
         if amounts is None:
             return [None] * self.domains.count
-        missed = np.where(self.rows.bad & ~self.rows.flagged, amounts.y, 0.0)
-        present = self.both & amounts.present
+        missed = np.where(self.rows.missed & amounts.present, amounts.y, 0.0)
         if known is None:
-            values = Values("total", missed, present)
+            values = Values("total", missed, self.both)
             found = estimate(self.design, values, self.groups, self.settings)
         else:
-            values = Values("mean", missed, present)
+            values = Values("mean", missed, self.both)
             means = estimate(self.design, values, self.sides, self.settings)[1::2]
             found = [_scaled(*each) for each in zip(means, known.unflagged.tolist(), strict=True)]
         # Where no sampled amount was missed, the standard error doesn't know of those of others.

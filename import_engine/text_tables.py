@@ -594,6 +594,11 @@ def _mixed_note(column: TextColumn) -> str | None:
     if undated and len(undated) * 2 < len(column.first):
         return _stray_note(column, undated, "date")
     if numbers and not others and not all(map(str.isdecimal, column.first)):
+        if all(map(re.compile(NUMBER).fullmatch, distinct)):  # in quotes, in JSON
+            return (
+                f'Column "{column.name}" stays text: its numbers are stored as text, such as '
+                f"{column.first[0]}."
+            )
         example = ", ".join(dict.fromkeys(column.first[:3]))
         return f'Column "{column.name}" stays text: its numbers have no common form: {example}.'
     if not others or numbers <= len(others):

@@ -345,7 +345,7 @@ class TrendChart:
             for at, tick in zip((floor, self.TOP), self.ticks, strict=True)
         ]
         if self.pooled is not None:
-            parts.append(line.format("axis", self.LEFT, WIDTH, y(self.pooled), y(self.pooled)))
+            parts.append(line.format("bound", self.LEFT, WIDTH, y(self.pooled), y(self.pooled)))
         for place, point in enumerate(self.points):
             x = self.LEFT + (place + 0.5) * step
             if point.low is not None and point.high is not None:

@@ -24,6 +24,7 @@ from contract.requests.importing import ReadOptions
 from contract.words import CAUSES, OUTCOMES, Reading, SampleAction
 from domain_errors import DomainError
 from import_engine.numbers import written_forms
+from import_engine.values import MISSING
 from lazy_dataclasses import dataclass
 from parquet_tables.quoting import quote_text
 from parquet_tables.tables import Column
@@ -42,11 +43,13 @@ class EntryForm(ABC, Generic[Entry]):
     """The columns of a file, and what their cells enter.
 
     ``reading`` is that of all lines. The audit trail names a file's entries by ``action``, and
-    counts them as ``noun``.
+    counts them as ``noun``. Where it ``keeps_digits``, amounts of a delimited file are read as they
+    are written, and not as the numbers of a column, which lose digits, and two readings of 1.234.
     """
 
     action: ClassVar[SampleAction]
     noun: ClassVar[str]
+    keeps_digits: ClassVar[bool] = False
     reading: Reading = "first"
 
     @property
@@ -180,18 +183,21 @@ def plain_amounts(service: Service, cells: Set[Any], options: ReadOptions) -> di
 
     An amount that reads in two ways isn't among them. A column with other texts stays text.
     """
-    found = {}
+    found, missing = {}, {}
     for cell in cells:
         if not isinstance(cell, str) or _PLAIN_AMOUNT.fullmatch(cell.strip()):
+            continue
+        if cell.strip() in MISSING:
+            missing[cell] = ""
             continue
         forms = written_forms([cell], options) if any(map(str.isdigit, cell)) else ()
         if len(forms) == 1 and not forms[0].is_percent and not READS_TWO_WAYS.fullmatch(cell):
             found[cell] = forms[0].normalized(quote_text(cell))
     if not found:
-        return {}
+        return missing
     with service.parquet.cursor() as cursor:
         (row,) = cursor.execute(f"SELECT {', '.join(found.values())}").fetchall()
-    return dict(zip(found, map(str, row), strict=True))
+    return missing | dict(zip(found, map(str, row), strict=True))
 
 
 def _finding(

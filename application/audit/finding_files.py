@@ -38,6 +38,7 @@ from contract.requests.importing import ReadOptions
 from contract.words import Outcome, outcome_title
 from domain_errors import DomainError, choices_sentence
 from estimation_engine.row_keys import Key
+from import_engine.formats import Format, format_of_name
 from import_engine.options import read_options
 from lazy_dataclasses import dataclass
 from parquet_tables.quoting import quote_identifier, quote_text
@@ -237,7 +238,10 @@ def _read(service: Service, job: JobRecord, given: RowFile, form: EntryForm[Any]
     row_ids = _items_of(service, job, state)
     with tempfile.TemporaryDirectory(dir=service.directory.scratch_dir) as folder:
         options = read_options(given.options or {})
-        texts = [form.names[field].lower() for field in form.texts]
+        fields = [*form.texts]
+        if form.keeps_digits and format_of_name(given.name).format in (Format.CSV, Format.TSV):
+            fields += form.amounts
+        texts = [form.names[field].lower() for field in fields]
         key = key_of_job(service, job)
         read = read_row_file(service, columns, given, Path(folder), texts, key)
         if read.table.row_count > 2 * len(row_ids) + MAX_LINES_SHOWN:

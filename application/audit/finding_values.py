@@ -164,11 +164,13 @@ def _answer_notes(found: Readings, rows: Sequence[RowReadings]) -> list[str]:
             f"{unanswered:,} of {len(rows):,} drawn rows have no answer. They count as rows "
             "without a value: estimates are biased if answers are lacking for a reason."
         )
-    second = sum(row.second is not None for row in rows)
+    second = [row.row_id for row in rows if row.second is not None]
     if second:
+        others = sum(row_id not in found.due for row_id in second)
+        unchosen = f" The seed didn’t choose {others:,} of them: they correct no figure."
         notes.append(
-            f"{counted(second, 'row has', 'rows have')} a second reading, which doesn’t count by "
-            "itself."
+            f"{counted(len(second), 'row has', 'rows have')} a second reading, which doesn’t count "
+            f"by itself.{unchosen if others else ''}"
         )
     if differing := sum(found.differ(row.row_id) for row in rows):
         notes.append(

@@ -253,6 +253,7 @@ def classification_of(
         notes=[
             *warnings,
             *_notes(asked, groups, why),
+            *_amount_notes(asked, judged[0], read),
             *(() if rows.values_from is None else rows.values_from.notes_of(made_up=False)),
             *design_notes(job, rows.design, rows.source, settings),
             *filter(None, [population_note(job.run_parameters)]),
@@ -665,6 +666,19 @@ def _few_notes(groups: Sequence[ClassifiedGroup]) -> list[str]:
             "without a flag, at best in groups by score."
         )
     return notes
+
+
+def _amount_notes(asked: _Asked, rows: JudgedRows, read: ReadSample) -> Iterator[str]:
+    """A note on missed rows without an amount."""
+    if asked.amount is None or rows.amounts is None:
+        return
+    count = int(np.sum(rows.missed & ~rows.amounts.present & read.domains.included))
+    if count:
+        yield (
+            f"{counted(count, 'bad row')} without a flag in the sample "
+            f"{'has' if count == 1 else 'have'} no value in {asked.amount.name}: the missed amount "
+            "takes it as 0."
+        )
 
 
 def _notes(asked: _Asked, groups: Sequence[ClassifiedGroup], why: str) -> list[str]:

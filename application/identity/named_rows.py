@@ -11,8 +11,11 @@ from service.service import Service
 from service.tables.row_names import NO_NAMES, names_of_job
 from storage.jobs.jobs import JobRecord
 
-ROW_MARK = re.compile(r"(?:[Rr]ow )?\{([a-z_]+)\}")
-"""A parameter in a template, with the noun that a name of a row doesn't need."""
+ROW_MARK = re.compile(r"(?<!\")(?:[Rr]ow )?\{([a-z_]+)\}")
+"""A parameter in a template, with the noun that a name of a row doesn't need.
+
+A quoted one is a text of the caller, such as a cell of a file, and stays as it is.
+"""
 
 
 @contextmanager

@@ -54,6 +54,7 @@ class AnswerForm(EntryForm[NewEntry]):
 
     action: ClassVar[SampleAction] = "answers_entered"
     noun: ClassVar[str] = "answers"
+    keeps_digits: ClassVar[bool] = True
 
     found: Readings
     reading: Reading = "first"

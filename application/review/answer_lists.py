@@ -14,7 +14,7 @@ import numpy as np
 from application.audit.entry_list import csv_text
 from application.audit.state import ROW_ID, drawn_row_ids, ordinal_of
 from application.review.answer_files import SEEN_ID, AnswerForm
-from application.review.label_studio import data_names, task_of
+from application.review.label_studio import conversations, data_names, task_of
 from application.review.questions import columns_by_name, seen_columns
 from application.review.readings import Readings, compared_value, readings_in
 from contract.requests.reviewing import QuestionRequest
@@ -203,16 +203,25 @@ def _answers(entry: Finding | None, asked: Sequence[QuestionRequest]) -> dict[st
     }
 
 
+def shown_rows(service: Service, job: JobRecord) -> Iterator[dict[str, Any]]:
+    """Yield the values of all rows in the columns that reviewers see, in the queue's order."""
+    return _shown_rows(_answer_list(service, job))
+
+
+def _shown_rows(found: AnswerList) -> Iterator[dict[str, Any]]:
+    seen = seen_columns(found.service, found.job, found.found.state.questions)
+    rows = source_rows(found.service, found.job, found.found.queue, list(seen.values()))
+    for values in rows:
+        yield {name: values[column.name] for name, column in seen.items()}
+
+
 def _write_tasks(found: AnswerList, path: Path) -> None:
     """Write the rows as tasks of Label Studio, in the queue's order, without hidden columns."""
-    seen = seen_columns(found.service, found.job, found.found.state.questions)
-    names = data_names(list(seen))
-    ids = found.found.queue
-    rows = source_rows(found.service, found.job, ids, list(seen.values()))
+    names = data_names(list(seen_columns(found.service, found.job, found.found.state.questions)))
+    ids, talks = found.found.queue, conversations(_shown_rows(found))
     with path.open("w", encoding="utf-8", newline="\n") as file:
         file.write("[")
-        for at, (row_id, values) in enumerate(zip(ids, rows, strict=True)):
-            data = {name: values[column.name] for name, column in seen.items()}
-            task = json.dumps(task_of(row_id, data, names), ensure_ascii=False)
+        for at, (row_id, data) in enumerate(zip(ids, _shown_rows(found), strict=True)):
+            task = json.dumps(task_of(row_id, data, names, talks), ensure_ascii=False)
             file.write(f"{',' if at else ''}\n{task}")
         file.write("\n]\n")

@@ -9,13 +9,15 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from math import isfinite
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 from application.review.questions import SampleQuestions
 from application.samples.row_files import InvalidRowFile
+from contract.numbers import plain_text
 from contract.requests.reviewing import QuestionRequest
 from contract.words import Reading
 from domain_errors import counted
@@ -70,22 +72,69 @@ def data_names(columns: Sequence[str]) -> dict[str, str]:
     return names
 
 
-def task_of(row_id: str, data: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
-    """Return the task of a row with its shown columns; a missing value is an empty text."""
-    values = {names[name]: "" if value is None else value for name, value in data.items()}
+def turns_of(value: Any) -> list[dict[str, Any]] | None:
+    """Return the turns of a conversation: objects with the texts `role` and `content` alone.
+
+    None of another value. Label Studio's ``Paragraphs`` show these texts and nothing else.
+
+    >>> turns_of('[{"role": "user", "content": "Hi"}]')
+    [{'role': 'user', 'content': 'Hi'}]
+    """
+    if not isinstance(value, str) or not value.lstrip().startswith("["):
+        return None
+    try:
+        turns = json.loads(value)
+    except (ValueError, RecursionError):
+        return None
+    are_turns = turns and all(
+        isinstance(turn, dict)
+        and turn.keys() == {"role", "content"}
+        and all(isinstance(text, str) for text in turn.values())
+        for turn in turns
+    )
+    return turns if are_turns else None
+
+
+def conversations(rows: Iterable[Mapping[str, Any]]) -> set[str]:
+    """Return the columns whose values are all conversations or missing, and not all missing."""
+    found, others = set[str](), set[str]()
+    for row in rows:
+        for name, value in row.items():
+            if value is not None and name not in others:
+                (found if turns_of(value) else others).add(name)
+    return found - others
+
+
+def task_of(
+    row_id: str, data: Mapping[str, Any], names: Mapping[str, str], talks: Set[str] = frozenset()
+) -> dict[str, Any]:
+    """Return the task of a row with its shown columns; ``talks`` are conversations.
+
+    A missing value is an empty text, or an empty list of turns.
+    """
+    values = {
+        names[name]: (turns_of(value) or []) if name in talks else ("" if value is None else value)
+        for name, value in data.items()
+    }
     return {"data": {ROW_ID: row_id, **values}}
 
 
-def labelling_interface(questions: Sequence[QuestionRequest], columns: Sequence[str]) -> str:
+def labelling_interface(
+    questions: Sequence[QuestionRequest], columns: Sequence[str], talks: Set[str] = frozenset()
+) -> str:
     """Return the XML of a labelling interface: the shown columns, then a control a question.
 
+    ``talks`` are the columns with conversations.
     A row that can't be judged is skipped in Label Studio. Controls have the names of the questions.
     """
     names = data_names(columns)
     view = ElementTree.Element("View")
     for at, column in enumerate(columns):
         ElementTree.SubElement(view, "Header", value=column, size="4")
-        ElementTree.SubElement(view, "Text", name=f"column_{at}", value=f"${names[column]}")
+        about = {"name": f"column_{at}", "value": f"${names[column]}"}
+        if column in talks:
+            about |= {"layout": "dialogue", "nameKey": "role", "textKey": "content"}
+        ElementTree.SubElement(view, "Paragraphs" if column in talks else "Text", about)
     for question in questions:
         ElementTree.SubElement(view, "Header", value=question.text)
         if question.help:
@@ -97,14 +146,17 @@ def labelling_interface(questions: Sequence[QuestionRequest], columns: Sequence[
     return ElementTree.tostring(view, encoding="unicode") + "\n"
 
 
-def interface_of(found: SampleQuestions) -> str:
-    """Return the labelling interface of a sample; InvalidValue without questions of its own."""
+def interface_of(found: SampleQuestions, rows: Callable[[], Iterable[Mapping[str, Any]]]) -> str:
+    """Return the labelling interface of a sample; InvalidValue without questions of its own.
+
+    ``rows`` gives the shown values of all rows.
+    """
     if found.is_audit:
         raise InvalidValue(
             "Label Studio needs questions of the sample's own. Choose questions first.",
             loc=("query", "format"),
         )
-    return labelling_interface(found.questions, found.shown)
+    return labelling_interface(found.questions, found.shown, conversations(rows()))
 
 
 def _add_control(view: ElementTree.Element, question: QuestionRequest) -> None:
@@ -271,8 +323,14 @@ def _text(result: Any) -> str:
         if kind in value:
             found = value[kind]
             parts = found if isinstance(found, list) else [found]
-            return ("\n" if kind == "text" else ", ").join(map(str, parts))
+            return ("\n" if kind == "text" else ", ").join(map(_written, parts))
     return json.dumps(value, ensure_ascii=False)
+
+
+def _written(value: Any) -> str:
+    """A part of a value as text; a JSON number as digits that have one reading."""
+    is_decimal = isinstance(value, float) and isfinite(value)
+    return plain_text(value) if is_decimal else str(value)
 
 
 def _cells(annotation: Annotation, names: set[str], columns: Mapping[str, str]) -> dict[str, str]:

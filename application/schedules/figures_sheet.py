@@ -124,7 +124,7 @@ def trend_chart(found: FiguresJson) -> TrendChart | None:
         found["pooled"] and found["pooled"]["estimate"],
         legend
         + (" Circles: preliminary, as answers are lacking." if has_open else "")
-        + (" Line: all runs together." if found["pooled"] else ""),
+        + (" Dashed line: all runs together." if found["pooled"] else ""),
     )
 
 

@@ -126,8 +126,8 @@ class ScheduleRequest(CronRequest):
         Flag(),
         Title("Ask the same questions"),
         Help(
-            "Each sample asks what the sample of `job_id` asks now, with its hidden and shown "
-            "columns, second readings and reviewers."
+            "Each sample asks what the scheduled draw's own sample asks now, with its hidden and "
+            "shown columns, second readings and reviewers."
         ),
     ] = False
 

@@ -14,7 +14,7 @@ from application.access import RowSource
 from application.audit.finding_files import FindingsFile
 from application.explorations import submit_table
 from application.review.answer_files import enter_answer_file, preview_answers
-from application.review.answer_lists import write_answers
+from application.review.answer_lists import shown_rows, write_answers
 from application.review.answer_tables import table_request
 from application.review.answers import (
     AnswersPage,
@@ -92,7 +92,8 @@ def questions(job_id: str, query: QuestionsViewRequest) -> SampleQuestions | Res
         return found
     with tempfile.TemporaryDirectory(dir=service().directory.scratch_dir) as folder:
         path = Path(folder) / "interface.xml"
-        path.write_text(interface_of(found), encoding="utf-8")
+        interface = interface_of(found, lambda: shown_rows(service(), job))
+        path.write_text(interface, encoding="utf-8")
         name = f"labelling-{job.output_name or job.id[:8]}.xml"
         return file_answer(path, name, "application/xml; charset=utf-8")
 

@@ -485,6 +485,23 @@ def test_texts_of_all_kinds_are_shown(analyst: Analyst, server: LiveServer) -> N
         assert sum(text in one for one in seen) == 1, text[:40]
 
 
+def test_half_of_a_small_screen_is_text(analyst: Analyst, server: LiveServer) -> None:
+    page, client = analyst
+    long = "A text of many words. " * 100
+    job = drawn(server, client, f"text,channel\n{long},chat\n{long},mail\n", 2)
+    asked(client, job, questions=TYPES, hidden=[])
+    page.set_viewport_size({"width": 380, "height": 800})
+    desk = queue_of(page, server, job)
+    for _ in range(2):
+        box = page.locator("#asking").bounding_box()
+        texts = page.locator("#texts").bounding_box()
+        assert box is not None
+        assert texts is not None
+        assert box["y"] - max(texts["y"], 0) >= 400
+        page.keyboard.press("u")
+        desk.wait_for_row()
+
+
 def test_empty_texts_and_nulls_are_named(analyst: Analyst, server: LiveServer) -> None:
     page, client = analyst
     long = "A text of many words. " * 10

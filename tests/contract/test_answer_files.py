@@ -101,7 +101,7 @@ def test_a_csv_file_is_previewed_and_entered(server: LiveServer, job: str) -> No
     assert len(entered.json()["ids"]) == 4
     assert entered.json()["progress"]["answered"] == 4
     assert first_answers(server, job) == [
-        {"is_bad": True, "kind": "rude", "loss": "1234.5", "score": 2.5, "why": "=1+1"},
+        {"is_bad": True, "kind": "rude", "loss": "1234.50", "score": 2.5, "why": "=1+1"},
         {"is_bad": False},
         {"is_bad": True, "kind": "=wrong", "loss": "12", "score": -3},
         {},
@@ -110,6 +110,22 @@ def test_a_csv_file_is_previewed_and_entered(server: LiveServer, job: str) -> No
     ]
     again = send(server.admin, job, text, **KEY).json()
     assert (again["ids"], again["file"]["unchanged"]) == ([], 4)
+
+
+def test_amounts_are_read_as_written(server: LiveServer, job: str) -> None:
+    keys = tickets(server, job)
+    text = f"ticket,is_bad,loss,score\n{keys[0]},yes,1.234,1.234\n{keys[1]},no,12.5,NA\n"
+    found = send(server.admin, job, text, preview=True, **KEY).json()
+    problem = '"1.234" can be read in two ways. Write 1234 or 1.2340.'
+    assert [line["problem"] for line in found["lines"]] == [problem, None]
+    long = "12345678901234567890.12"
+    text = f"ticket,is_bad,loss,score\n{keys[0]},yes,{long},1.2340\n{keys[1]},no,1e3,NA\n"
+    entered = send(server.admin, job, text, **KEY)
+    assert entered.status_code == 200, entered.text
+    assert first_answers(server, job)[:2] == [
+        {"is_bad": True, "loss": long, "score": 1.234},
+        {"is_bad": False, "loss": "1000"},
+    ]
 
 
 @pytest.mark.parametrize(

@@ -237,6 +237,30 @@ def test_tasks_of_label_studio_hide_columns_and_fit_their_interface(
     )
 
 
+def test_conversations_are_paragraphs_in_label_studio(server: LiveServer) -> None:
+    dataset_id = server.new_dataset()
+    turns = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]
+    rows = [
+        {"chat": turns, "calls": [{**turns[0], "tool": "x"}], "some": turns},
+        {"chat": None, "calls": turns, "some": "text"},
+    ]
+    server.import_text(dataset_id, "\n".join(map(json.dumps, rows)) + "\n", name="chats.jsonl")
+    job = str(server.draw(dataset_id, {"rounds": [one("random", sample_size=2)]})["id"])
+    assert server.admin.put(url(job, "questions"), json={"questions": QUESTIONS}).is_success
+    tasks = [task["data"] for task in json.loads(download(server, job, "label_studio"))]
+    assert sorted((task["chat"] for task in tasks), key=len) == [[], turns]
+    assert all(isinstance(task[name], str) for task in tasks for name in ("calls", "some"))
+    text = server.admin.get(url(job, "questions"), params={"format": "label_studio"}).text
+    view = ElementTree.fromstring(text)
+    (shown,) = view.iter("Paragraphs")
+    assert (shown.get("value"), shown.get("nameKey"), shown.get("textKey")) == (
+        "$chat",
+        "role",
+        "content",
+    )
+    assert len([*view.iter("Text")]) == 2
+
+
 def test_names_and_texts_are_escaped_in_the_interface(server: LiveServer, dataset: int) -> None:
     job = str(server.draw(dataset, {"rounds": [one("random", sample_size=3)]})["id"])
     asked = [{"name": 'a"<b>&', "type": "choice", "text": "<Choices>", "choices": ['"', "<x/>"]}]

@@ -27,11 +27,12 @@ def dataset(server: LiveServer) -> int:
         label = ("good", "rude", "wrong")[0 if not bad else 1 + row % 2]
         guess = label if random.random() < 0.8 else ("good", "rude", "wrong")[row % 3]
         amount = round(float(random.gamma(2, 50)), 2)
+        refund = amount if bad and row % 7 else ""
         lines.append(
             f"{row},{str(bad).lower()},{int(bad)},{flag},{int(score >= 0.5)},{score},{label},"
-            f"{guess},{amount},{('a', 'b')[row % 2]},{row % 5}"
+            f"{guess},{amount},{('a', 'b')[row % 2]},{row % 5},{refund}"
         )
-    head = "id,is_bad,bad_number,judge,judge_number,score,label,guess,amount,model,rating"
+    head = "id,is_bad,bad_number,judge,judge_number,score,label,guess,amount,model,rating,refund"
     server.import_text(dataset_id, "\n".join([head, *lines]) + "\n")
     return dataset_id
 
@@ -107,6 +108,25 @@ def test_the_note_names_the_intervals(
 ) -> None:
     answer = found(server, sample, interval={"proportion": proportion})
     assert any(words in note for note in answer["notes"])
+
+
+def test_a_missed_row_without_an_amount_adds_nothing(server: LiveServer, dataset: int) -> None:
+    sample = drawn(server, dataset, one("random", sample_size=1000))
+    rows = [row for row in server.rows(sample, limit=1000) if row["judge_number"] == 0]
+    refunds = [row["refund"] for row in rows if row["is_bad"]]
+    lacking = refunds.count(None)
+    assert lacking > 1
+    total = sum(filter(None, refunds))
+    answer = found(server, sample, amount_column="refund")
+    (group,) = answer["groups"]
+    share = by_name(group)["flagged_share"]["estimate"]
+    estimate = ROWS * (1 - share) * total / len(rows)
+    assert group["missed_amount"]["estimate"] == pytest.approx(estimate)
+    note = (
+        f"{lacking} bad rows without a flag in the sample have no value in refund: the missed "
+        "amount takes it as 0."
+    )
+    assert note in answer["notes"]
 
 
 DESIGNS = {

@@ -107,3 +107,10 @@ def test_further_annotators_are_counted(tmp_path: Path) -> None:
 def test_names_of_columns_stay_different_in_tasks() -> None:
     names = data_names(["a b", "a.b", "a_b", "A B", "", "_logical_row_id"])
     assert len({name.casefold() for name in names.values()} | {ROW_ID}) == 7
+
+
+def test_a_number_has_one_reading(tmp_path: Path) -> None:
+    result = {"from_name": "is_bad", "value": {"number": 1.234}}
+    task = {"data": {ROW_ID: "primary:1"}, "annotations": [{"result": [result]}]}
+    found = read_tasks(written(tmp_path, [task]), QUESTIONS, "first", COLUMNS)
+    assert found.lines[0]["is_bad"] == "1.2340"

@@ -255,6 +255,17 @@ def test_findings_name_rows_and_take_their_keys(
     assert paper.count(first["row_id"]) == 1
 
 
+def test_a_problem_of_a_cell_quotes_the_cell(server: LiveServer, audited: dict[str, Any]) -> None:
+    row_id = items_of(server, audited)[3]["row_id"]
+    content = f"_logical_row_id,outcome\n{row_id},ok\n{row_id},ok\n"
+    path = f"/api/sampling/jobs/{audited['id']}/findings/preview"
+    preview = server.admin.post(path, files={"file": ("list.csv", content.encode())}).json()
+    problems = [line["problem"] for line in preview["lines"]]
+    assert problems == [
+        f'The _logical_row_id "{row_id}" is in 1 other row, too: {other}.' for other in (3, 2)
+    ]
+
+
 def test_a_file_of_findings_has_the_row_key(server: LiveServer, audited: dict[str, Any]) -> None:
     item = items_of(server, audited)[3]
     content = f"document,outcome,note\n{item['data']['document']},ok,again\n"

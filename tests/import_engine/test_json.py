@@ -248,3 +248,11 @@ def test_no_value_is_lost_when_objects_are_split(
     (table,) = importing.tables(content, "f.jsonl", options=ReadOptions(nested="columns"))
     (cells,) = importing.read(table).rows
     assert sorted(str(cell).lower() for cell in cells if cell is not None) == sorted(leaves(row))
+
+
+def test_numbers_in_quotes_are_called_so(importing: Importing) -> None:
+    content = '[{"a": "29.79"}, {"a": "8.99"}, {"a": null}]'
+    (table,) = importing.tables(content, "f.json")
+    assert [*table.notes] == [
+        'Column "a" stays text: its numbers are stored as text, such as 29.79.'
+    ]

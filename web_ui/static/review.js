@@ -92,6 +92,7 @@ function showRow(row) {
   one("#reviewing").hidden = false;
   one("#end").hidden = true;
   scrollTo({ top: 0 });
+  if (matchMedia("(max-width: 56rem)").matches) root.scrollIntoView(); // the questions take the lower part of a small screen
   fitTexts();
   goTo(0);
   announce(row.given ? `Your answer about ${name || "an earlier row"}.` : `Next row. ${name}`);
