@@ -167,8 +167,8 @@ def schedule_figures(
     notes = [
         *_preliminary_notes(runs),
         *([_judged_note(request.judge)] if request.judge else ()),
-        *_answer_notes(request),
         *pooling_notes,
+        *_answer_notes(request),
         *_margin_notes(runs),
         *_change_notes(len(runs), request.confidence),
         *_lacking_notes(len(figures) - len(runs)),

@@ -314,7 +314,7 @@ def test_a_judge_makes_the_figures_of_runs_more_precise(world: World) -> None:
     assert pooled["standard_error"] == pytest.approx(sum(e * e for e in errors) ** 0.5 / 2)
     assert pooled["estimate"] == pytest.approx(sum(run["estimate"] for run in both["runs"]) / 2)
     assert "people and flag together" in both["notes"][0]
-    assert "take what people found as right" in both["notes"][1]
+    assert any("take what people found as right" in note for note in both["notes"])
     calibrate = {"method": "judge", "columns": ["flag"]}
     figure = {name: value for name, value in RATE.items() if name != "values"}
     body = {"statistics": [figure], "values": "answers", "calibrate": calibrate}
