@@ -119,8 +119,8 @@ class MethodParameters(TypedDict, total=False):
     half has the weight 0.5. Default: 0.05.
     """
     uncertainty_missing: Literal["take_all", "floor"]
-    """With `uncertainty`: `take_all` draws all rows whose p is NULL, `floor` gives them the least
-    weight. Default: take_all.
+    """With `uncertainty`: draw all rows whose p is NULL (the default), or give them the least
+    weight.
     """
     selection: Literal["pareto", "systematic", "fixed_interval", "cell", "random"]
     """`pareto`: the first rows of an order by random numbers and weights. `systematic`: at equal

@@ -148,11 +148,11 @@ def with_known_totals(options: Mapping[str, Any]) -> dict[str, Any]:
     totals = calibrate.get("totals")
     if totals is None or isinstance(totals, Mapping | list | tuple):
         return dict(options)
-    library = library_of(totals)
     if not hasattr(totals, "columns"):
         text = f"Known totals are a frame, a mapping or a list, not {type(totals).__name__}."
         hint = "Of a Series give the frame of its values: series.reset_index(name='total')."
-        raise JobsvcError(text, "invalid_frame", hint=hint if library == "pandas" else None)
+        raise JobsvcError(text, "invalid_frame", hint=hint if hasattr(totals, "loc") else None)
+    library = library_of(totals)
     lines: list[dict[str, Any]] = {
         "pandas": lambda: totals.to_dict(orient="records"),
         "polars": lambda: totals.to_dicts(),

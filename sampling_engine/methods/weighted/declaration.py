@@ -92,11 +92,11 @@ class WeightedMethod(Method):
     ] = None
     uncertainty_missing: Annotated[
         MissingRule | None,
-        Choice.of(MissingRule),
+        Choice({"take_all": "Draw them all", "floor": "The least weight"}),
         Title("Rows without a probability"),
         Help(
-            "With `uncertainty`: `take_all` draws all rows whose p is NULL, `floor` "
-            "gives them the least weight. Default: take_all."
+            "With `uncertainty`: draw all rows whose p is NULL (the default), or give them the "
+            "least weight."
         ),
         UsedWith({"uncertainty": ()}),
     ] = None
