@@ -195,7 +195,7 @@ class CallersQueue:
     def next_slot(self, task: ReviewTask, rows: Sequence[str]) -> tuple[str, Reading] | None:
         """The reading that the caller has reserved, else the first of these rows that nobody has.
 
-        Only the rows that are looked at take time, not all of the sample.
+        It ends at the first that fits, so that it doesn't read the whole sample.
         """
         own = self.own
         is_open = own is not None and own.row_id in self.readings.queue

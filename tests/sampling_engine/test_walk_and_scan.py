@@ -50,7 +50,7 @@ def test_walk_scan_and_list_give_the_rows_of_the_plain_draw(workshop: Workshop, 
         case.deletion_vector
     )
     assert walked.drawn_ordinals.tolist() == sorted(ordinals)
-    own = workshop.rows(walked.table, "k, l, v, w, f")
+    own = workshop.rows(walked.table, ", ".join(TYPES))
     assert own == [tuple(case.rows[ordinal][name] for name in TYPES) for ordinal in ordinals]
 
 
