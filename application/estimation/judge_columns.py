@@ -53,18 +53,7 @@ def judge_statistic(
         Of the given type: the column doesn't fit the figure.
     """
     at_figure, at_column = locs
-    if figure.counts_missing:
-        raise error(
-            "A judge estimates means, totals, shares of a value and ratios: leave out the share of "
-            "missing values.",
-            loc=(*at_figure, "statistic"),
-        )
-    if figure.name in ("count", "quantile"):
-        raise error(
-            "A judge estimates means, totals, shares of a value and ratios: leave out the {name}.",
-            name=figure.name,
-            loc=(*at_figure, "statistic"),
-        )
+    _require_judged(figure, at_figure, error)
     if figure.name != "proportion":
         _require_summable(column, at_column, error)
         return JudgeStatistic(Statistic(figure.name, column, figure.denominator))
@@ -89,6 +78,24 @@ def judge_statistic(
             loc=at_column,
         )
     return JudgeStatistic(Statistic("mean", column), is_complement=not meant)
+
+
+def _require_judged(
+    figure: Statistic, loc: tuple[str | int, ...], error: type[DomainError]
+) -> None:
+    """Refuse a figure that a judge doesn't estimate."""
+    if figure.counts_missing:
+        raise error(
+            "A judge estimates means, totals, shares of a value and ratios: leave out the share of "
+            "missing values.",
+            loc=(*loc, "statistic"),
+        )
+    if figure.name in ("count", "quantile"):
+        raise error(
+            "A judge estimates means, totals, shares of a value and ratios: leave out the {name}.",
+            name=figure.name,
+            loc=(*loc, "statistic"),
+        )
 
 
 def _meaning(value: Any) -> bool | None:
