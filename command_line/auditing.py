@@ -151,9 +151,13 @@ def findings(
 
 
 def _print_preview(found: dict[str, Any]) -> None:
-    print_items(found["lines"], LINES)
+    print_file_preview(found, LINES)
+
+
+def print_file_preview(found: dict[str, Any], columns: Columns) -> None:
+    """Print what the lines of a file would enter, a line each."""
+    print_items(found["lines"], columns)
     print_file_counts(found)
-    print_lines(found["notes"])
     if found["problem"]:
         print_line(f"Problem: {found['problem']}")
 
@@ -170,6 +174,7 @@ def print_file_counts(found: dict[str, Any]) -> None:
     print_line(f"{found['row_count']:,} lines by {', '.join(found['key'])}: {counts}.")
     if found["doubtful"]:
         print_line(f"{found['doubtful']:,} to check: the preview says why.")
+    print_lines(found["notes"])
 
 
 def _print_items(found: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ from typing import Any, get_args
 import click
 from jobsvc_client.arguments import given
 
-from command_line.auditing import print_file_counts
+from command_line.auditing import print_file_counts, print_file_preview
 from command_line.connection import ApiClient
 from command_line.exploring import print_query_job
 from command_line.importing import READING_OPTIONS
@@ -328,16 +328,11 @@ def answer(
 
 
 def _print_file_preview(found: dict[str, Any]) -> None:
-    print_items(found["lines"], LINES)
-    print_file_counts(found)
-    print_lines(found["notes"])
-    if found["problem"]:
-        print_line(f"Problem: {found['problem']}")
+    print_file_preview(found, LINES)
 
 
 def _print_file_entered(found: dict[str, Any]) -> None:
     print_file_counts(found["file"])
-    print_lines(found["file"]["notes"])
     _print_progress(found["progress"])
 
 
