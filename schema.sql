@@ -725,7 +725,7 @@ CREATE TABLE ledger_entries (
     number          INTEGER NOT NULL CHECK (number > 0),
     kind            TEXT NOT NULL
                     CHECK (kind IN ('plan', 'draw', 'replacement', 'deletion', 'restoration',
-                                    'row_root')),
+                                    'row_root', 'paper', 'evaluation')),
     recorded_at     TEXT NOT NULL,
     actor           TEXT NOT NULL,            -- the user's SOEID at that time
     body            TEXT NOT NULL CHECK (json_valid(body) AND json_type(body) = 'object'),
@@ -764,6 +764,21 @@ CREATE TABLE certificates (
 ) STRICT;
 
 CREATE TRIGGER certificates_never_change BEFORE UPDATE ON certificates
+BEGIN SELECT RAISE(ABORT, 'a certificate never changes'); END;
+
+-- Issued certificates of evaluations. The content is all of the payload but its number and time.
+CREATE TABLE evaluation_certificates (
+    job_id         TEXT NOT NULL REFERENCES jobs (id),
+    issue          INTEGER NOT NULL CHECK (issue > 0),
+    issued_at      TEXT NOT NULL,
+    review_state   TEXT NOT NULL CHECK (review_state IN ('open', 'submitted', 'signed_off')),
+    content_sha256 TEXT NOT NULL CHECK (length(content_sha256) = 64),
+    payload        TEXT NOT NULL CHECK (json_valid(payload)),
+    payload_sha256 TEXT NOT NULL CHECK (length(payload_sha256) = 64),
+    PRIMARY KEY (job_id, issue)
+) STRICT;
+
+CREATE TRIGGER evaluation_certificates_never_change BEFORE UPDATE ON evaluation_certificates
 BEGIN SELECT RAISE(ABORT, 'a certificate never changes'); END;
 
 -- Receivers of messages about events: URLs of webhooks, and at most one e-mail address of each user.

@@ -1077,6 +1077,9 @@ DELETE FROM sample_values WHERE job_id IN (SELECT value FROM json_each(:jobs));
 -- delete_certificates_of_jobs: Delete the certificates of pruned samples.
 DELETE FROM certificates WHERE job_id IN (SELECT value FROM json_each(:jobs));
 
+-- delete_evaluation_certificates_of_jobs: Delete the second certificates of pruned samples.
+DELETE FROM evaluation_certificates WHERE job_id IN (SELECT value FROM json_each(:jobs));
+
 -- delete_keys_of_jobs: Delete the idempotency keys of pruned jobs.
 DELETE FROM idempotency_keys WHERE job_id IN (SELECT value FROM json_each(:jobs));
 
@@ -1731,7 +1734,27 @@ SELECT issue, issued_at, replacements, payload_sha256 FROM certificates
 WHERE job_id = :job_id ORDER BY issue DESC;
 
 -- all_certificates: Return all certificates, for a check.
-SELECT job_id, issue, payload, payload_sha256 FROM certificates;
+SELECT 'certificate' AS kind, job_id, issue, payload, payload_sha256 FROM certificates
+UNION ALL
+SELECT 'evaluation certificate', job_id, issue, payload, payload_sha256
+FROM evaluation_certificates;
+
+-- list_evaluation_certificates: List a sample's certificates of its evaluation, newest first.
+SELECT issue, issued_at, review_state, content_sha256, payload_sha256 FROM evaluation_certificates
+WHERE job_id = :job_id ORDER BY issue DESC;
+
+-- evaluation_certificate_payload: Return the payload of a certificate of an evaluation.
+SELECT payload FROM evaluation_certificates WHERE job_id = :job_id AND issue = :issue;
+
+-- insert_evaluation_certificate: Insert an issued certificate of an evaluation.
+INSERT INTO evaluation_certificates
+    (job_id, issue, issued_at, review_state, content_sha256, payload, payload_sha256)
+VALUES (:job_id, :issue, :issued_at, :review_state, :content_sha256, :payload, :payload_sha256);
+
+-- ledger_entries_about: List the ledger entries of a kind about a job, in their order.
+SELECT * FROM ledger_entries
+WHERE dataset_id = :dataset_id AND body ->> '$.job_id' = :job_id AND kind = :kind
+ORDER BY number;
 
 -- certificate_payload: Return the payload of a certificate.
 SELECT payload FROM certificates WHERE job_id = :job_id AND issue = :issue;

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 
+from contract.words import ReviewState
 from lazy_dataclasses import dataclass
 from storage.errors import NotFound
 from storage.sqlite.database import Transaction
@@ -52,3 +53,38 @@ def insert_certificate(
         payload=payload,
         payload_sha256=hashlib.sha256(payload.encode()).hexdigest(),
     )
+
+
+@dataclass(frozen=True)
+class EvaluationIssue:
+    """An issued certificate of an evaluation; ``content_sha256`` is without number and time."""
+
+    issue: int
+    issued_at: str
+    review_state: ReviewState
+    content_sha256: str
+    payload_sha256: str
+
+
+def list_evaluation_issues(tx: Transaction, job_id: str) -> list[EvaluationIssue]:
+    """Return the certificates of a sample's evaluation, newest first."""
+    return Records(EvaluationIssue).all(tx, "list_evaluation_certificates", job_id=job_id)
+
+
+def get_evaluation_payload(tx: Transaction, job_id: str, issue: int) -> bytes:
+    """Return the payload of an evaluation's certificate; raise NotFound if it wasn't issued."""
+    row = first(tx, "evaluation_certificate_payload", job_id=job_id, issue=issue)
+    if row is None:
+        raise NotFound(
+            "The sample has no certificate {issue} of its evaluation.",
+            loc=("query", "number"),
+            issue=issue,
+        )
+    return str(row["payload"]).encode()
+
+
+def insert_evaluation_certificate(
+    tx: Transaction, job_id: str, new: EvaluationIssue, payload: str
+) -> None:
+    """Insert an issued certificate of an evaluation."""
+    run(tx, "insert_evaluation_certificate", job_id=job_id, payload=payload, **vars(new))

@@ -20,7 +20,16 @@ from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction
 from storage.sqlite.queries import Records, all_rows, first, number, run
 
-Kind = Literal["plan", "draw", "replacement", "deletion", "restoration", "row_root"]
+Kind = Literal[
+    "plan",
+    "draw",
+    "replacement",
+    "deletion",
+    "restoration",
+    "row_root",
+    "paper",
+    "evaluation",
+]
 LEDGER_TYPE = "application/vnd.jobsvc.ledger+json"
 """The payload type of a ledger's signed head."""
 
@@ -89,6 +98,12 @@ def whole_ledger(tx: Transaction, dataset_id: int) -> list[LedgerEntry]:
 def draw_entry(tx: Transaction, dataset_id: int, job_id: str) -> LedgerEntry | None:
     """Return the entry of a job's draw; None if the draw is older than the ledger."""
     return _ENTRIES.first(tx, "ledger_entry_of_draw", dataset_id=dataset_id, job_id=job_id)
+
+
+def entries_about(tx: Transaction, dataset_id: int, job_id: str, kind: Kind) -> list[LedgerEntry]:
+    """Return the entries of a kind about a job, in their order."""
+    about = {"dataset_id": dataset_id, "job_id": job_id, "kind": kind}
+    return _ENTRIES.all(tx, "ledger_entries_about", **about)
 
 
 def plan_entry(tx: Transaction, dataset_id: int, plan_id: str) -> LedgerEntry:

@@ -215,9 +215,9 @@ def _replacement_faults(connection: sqlite3.Connection) -> Iterator[Fault]:
 
 
 def _certificate_faults(connection: sqlite3.Connection) -> Iterator[Fault]:
-    for job_id, issue, payload, sha256 in connection.execute(statement("all_certificates")):
+    for kind, job_id, issue, payload, sha256 in connection.execute(statement("all_certificates")):
         if hashlib.sha256(payload.encode()).hexdigest() != sha256:
-            yield Fault(f"certificate {issue} of job {job_id}", "its payload has changed")
+            yield Fault(f"{kind} {issue} of job {job_id}", "its payload has changed")
 
 
 def _file_faults(store: DataFiles, file: StoredFile) -> Iterator[Fault]:

@@ -307,6 +307,7 @@ class Sweep:
                         *("delete_comparisons_of_jobs", "delete_values_of_jobs"),
                         *(
                             "delete_certificates_of_jobs",
+                            "delete_evaluation_certificates_of_jobs",
                             "delete_kept_apart_of_jobs",
                             "delete_jobs",
                         ),

@@ -75,6 +75,9 @@ _SCHEDULES_OF_15 = """
         CHECK (run_type = 'sampling' OR exclude_drawn_by = '[]')
     ) STRICT
 """
+_LEDGER_TRIGGERS = (
+    *("ledger_entries_follow", "ledger_entries_never_change", "ledger_entries_never_shrink"),
+)
 _NEW_IN_15 = _created(
     *("jobs_listed", "jobs_listed_of_dataset", "jobs_listed_of_user", "jobs_listed_of_status"),
     *("jobs_unresolved", "refs_changed", "bin", "bin_of_commit", "bin_deleted_at"),
@@ -99,7 +102,7 @@ _NEW_IN_15 = _created(
     *("jobs_notify_receivers", "reviews_notify_receivers", "schedules_notify_receivers"),
     *("schedules_name", "schedules_of_user"),
     "jobs_of_schedule",
-    *("ledger_entries_follow", "ledger_entries_never_change", "ledger_entries_never_shrink"),
+    *_LEDGER_TRIGGERS,
 )
 _COLUMNS_OF_18 = (
     "id, job_id, row_id, outcome, audit_value, note, deviations, cause, cause_text, user_id, at"
@@ -159,6 +162,16 @@ MIGRATIONS: Sequence[str] = (
     {_created("reviews_notify_receivers")};
     {_created("review_questions", "reviewers", "reviewers_of_user")};
     {_created("reservations", "reservations_of_user")};
+    """,
+    # SQLite can't change a CHECK, so the table of ledger entries is created again.
+    f"""
+    CREATE TEMP TABLE copied_entries AS SELECT * FROM ledger_entries;
+    DROP TABLE ledger_entries;
+    {_created("ledger_entries", "ledger_entries_of_job", "ledger_entries_of_plan")};
+    INSERT INTO ledger_entries SELECT * FROM copied_entries ORDER BY dataset_id, number;
+    DROP TABLE copied_entries;
+    {_created(*_LEDGER_TRIGGERS)};
+    {_created("evaluation_certificates", "evaluation_certificates_never_change")};
     """,
 )
 """The scripts from ``OLDEST_VERSION`` to the next version, and so on. A change of ``schema.sql``

@@ -10,6 +10,11 @@ from typing import Annotated
 from flask import Response
 
 from application.access import RowSource
+from application.certificates.evaluation import (
+    IssuedEvaluation,
+    evaluation_certificate_of,
+    evaluation_issues_of,
+)
 from application.certificates.issuing import IssuedCertificate, certificate_of, issues_of
 from application.certificates.statement import write_data, write_sample_csv
 from contract.answers import Named
@@ -65,9 +70,11 @@ def certificate(job_id: str, query: CertificateRequest) -> Response:
     job = _drawn(job_id)
     with caller().reading():
         envelope = certificate_of(service(), job, query.number)
-    text = json.dumps(envelope, indent=2)
-    answer = Response(text, mimetype="application/json")
-    name = f"{_name_of(job)}-certificate.json"
+    return _envelope(envelope, f"{_name_of(job)}-certificate.json")
+
+
+def _envelope(envelope: dict[str, object], name: str) -> Response:
+    answer = Response(json.dumps(envelope, indent=2), mimetype="application/json")
     answer.headers.set("Content-Disposition", "attachment", filename=name)
     return answer
 
@@ -80,6 +87,29 @@ def certificate(job_id: str, query: CertificateRequest) -> Response:
 def certificates(job_id: str, query: PageRequest) -> Listing:
     """The certificates that were issued of a sample."""
     return page_of(issues_of(service(), _drawn(job_id)), query)
+
+
+@blueprint.get("/evaluation-certificate", query=CertificateRequest, output=Envelope)
+def evaluation_certificate(job_id: str, query: CertificateRequest) -> Response:
+    """The signed certificate of a sample's findings and evaluation.
+
+    Of the evaluation that was signed off, or else, marked so, of that of the plan. It is issued at
+    the first request, and again when findings, review, conclusion or papers changed since.
+    """
+    job = _drawn(job_id)
+    with caller().reading():
+        envelope = evaluation_certificate_of(caller(), job, query.number)
+    return _envelope(envelope, f"{_name_of(job)}-evaluation.json")
+
+
+@blueprint.get(
+    "/evaluation-certificates",
+    query=PageRequest,
+    output=list_schema("certificates", IssuedEvaluation, "The newest first."),
+)
+def evaluation_certificates(job_id: str, query: PageRequest) -> Listing:
+    """The certificates that were issued of a sample's evaluation."""
+    return page_of(evaluation_issues_of(service(), _drawn(job_id)), query)
 
 
 @blueprint.get("/certificate/data")
