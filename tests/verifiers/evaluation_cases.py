@@ -1,0 +1,247 @@
+"""Samples of each kind of evaluation, examined on a real server, with the files of a verifier.
+
+`python -m tests.verifiers.evaluation_cases` writes the fixtures in `evaluations`: the files of each
+case, signed again by the key of RFC 8032, test 1, so that tamperings can sign as well.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from service.settings import Settings
+from tests.support.live_server import LiveServer, live_server
+from tests.verifiers import tamperings
+
+FOLDER = Path(__file__).parent / "evaluations"
+ROWS = 400
+NAMES = ("certificate.json", "evaluation.json", "sample.csv", "data.csv", "ledger.json")
+
+
+def table_text() -> str:
+    """Amounts above 0, balances with credits, and regions; the same at each call."""
+    lines = ["id,amount,balance,region"]
+    for row in range(ROWS):
+        amount = 100 + row * 7919 % 4001 / 7
+        sign = -1 if row % 9 == 4 else 1
+        lines.append(f"{row},{amount:.2f},{sign * amount:.2f},{'NESW'[row % 4]}")
+    return "\n".join(lines) + "\n"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A sample: its round or rounds, the rows that are wrong, and its evaluation.
+
+    ``wrong`` has for the places of rows, from 0, the audit value's share of the book value, which
+    is null for rows that can't be examined.
+    """
+
+    rounds: tuple[Mapping[str, Any], ...]
+    evaluation: Mapping[str, Any] | None
+    wrong: Mapping[int, float | None] = field(default_factory=dict)
+    column: str = "amount"
+    attributes: tuple[str, ...] = ()
+    examined: int | None = None
+    replaced: tuple[int, ...] = ()
+    goal: Mapping[str, Any] | None = None
+
+
+def one(method: str, **parameters: Any) -> dict[str, Any]:
+    return {"method": method, "parameters": {"seed": 7, **parameters}}
+
+
+def money(size: int, **more: Any) -> dict[str, Any]:
+    return one("monetary_unit", **{"book_column": "amount", "sample_size": size, **more})
+
+
+MANY = {place: 0.5 + place % 5 / 10 for place in range(0, 90, 3)}
+STRATA = one("stratified", strata_columns=["region"], sample_size=80)
+RANDOM = one("random", sample_size=100)
+
+
+def of(kind: str, **parameters: Any) -> dict[str, Any]:
+    return {"kind": kind, **parameters}
+
+
+CASES: Mapping[str, Case] = {
+    "attributes": Case(
+        (one("random", sample_size=60),),
+        of("attributes", tolerable="0.1"),
+        {3: 1.0, 9: 1.0},
+        attributes=("approved", "goods received"),
+    ),
+    "attributes_two_sides": Case(
+        (one("random", sample_size=60),),
+        of("attributes", likelihood="binomial", sides="two", tolerable="0.2", confidence=0.9),
+        {3: None},
+        replaced=(5,),
+    ),
+    "attributes_poisson": Case(
+        (one("systematic", sample_size=50),), of("attributes", likelihood="poisson")
+    ),
+    "two_stage": Case(
+        (),
+        of("two_stage", likelihood="hypergeometric"),
+        {2: 1.0},
+        goal={"materiality": 0.05, "accept": [0, 1], "likelihood": "hypergeometric"},
+    ),
+    "stringer": Case((money(40),), of("monetary_unit", tolerable="15000"), {1: 0.4, 7: 0.9, 8: 1.1}),
+    "stringer_credits": Case(
+        (money(40, book_column="balance", population="absolute", selection="random"),),
+        of("monetary_unit", likelihood="poisson", tolerable="20000"),
+        {1: 0.4, 7: 1.2},
+        column="balance",
+    ),
+    "stringer_strata": Case(
+        (
+            {**money(20, selection="random"), "filters": {"expression": "region in ('N', 'S')"}},
+            {**money(15, selection="random"), "filters": {"expression": "region in ('E', 'W')"}},
+        ),
+        of("monetary_unit", tolerable="20000"),
+        {1: 0.4, 25: 0.5},
+    ),
+    "gaffke": Case(
+        (money(40, selection="random"),),
+        of("monetary_unit", bound="gaffke", tolerable="15000"),
+        {1: 0.4, 7: 0.9, 8: 0.9},
+    ),
+    "difference": Case((RANDOM,), of("variables", book_column="amount", tolerable="40000"), MANY),
+    "ratio": Case(
+        (RANDOM,),
+        of("variables", book_column="amount", estimator="ratio", sides="two", tolerable="40000"),
+        MANY,
+    ),
+    "regression": Case(
+        (RANDOM,), of("variables", book_column="amount", estimator="regression"), MANY
+    ),
+    "mean_per_unit": Case(
+        (one("systematic", sample_size=80),),
+        of("variables", book_column="amount", estimator="mean_per_unit", tolerable="40000"),
+        {2: 0.5},
+    ),
+    "strata": Case((STRATA,), of("variables", book_column="amount", tolerable="60000"), MANY),
+    "clusters": Case(
+        (one("cluster", cluster_column="region", num_clusters=2),),
+        of("variables", book_column="amount"),
+        MANY,
+    ),
+    "sequential_share": Case(
+        (one("random", sample_size=80),), of("sequential", tolerable="0.1"), {60: 1.0}
+    ),
+    "sequential_amount": Case(
+        (money(60, selection="random"),),
+        of("sequential", tolerable="15000"),
+        {4: 0.8},
+    ),
+    "unsigned": Case((one("random", sample_size=30),), None, examined=10),
+}
+
+
+def made(server: LiveServer, case: Case) -> tuple[int, str]:
+    """Draw, examine and sign off a case; return its dataset and job."""
+    dataset = server.new_dataset()
+    server.import_text(dataset, table_text())
+    body: dict[str, Any] = {"rounds": list(case.rounds)}
+    if case.goal is not None:
+        asked = {"goal": case.goal, "design": one("random")}
+        size = server.admin.post(f"/api/sampling/datasets/{dataset}/size", json=asked).json()
+        body = {"rounds": [size["round"]]}
+    job = server.draw(dataset, body)
+    assert job["status"] == "completed", job
+    examine(server, str(job["id"]), case)
+    return dataset, str(job["id"])
+
+
+def examine(server: LiveServer, job: str, case: Case) -> None:
+    at = f"/api/sampling/jobs/{job}"
+    admin = server.admin
+    if case.attributes:
+        sent = {"attributes": list(case.attributes)}
+        assert admin.put(f"{at}/attributes", json=sent).status_code == 200
+    items = admin.get(f"{at}/findings?limit=1000").json()["items"]
+    for place in case.replaced:
+        body = {"row_id": items[place]["row_id"], "reason": "not a purchase"}
+        assert admin.post(f"{at}/replacements", json=body).status_code == 200
+    while found := open_findings(case, admin.get(f"{at}/findings?limit=1000").json()["items"]):
+        for start in range(0, len(found), 50):  # stage 2 follows stage 1
+            answer = admin.post(f"{at}/findings", json={"findings": found[start : start + 50]})
+            assert answer.status_code == 200, answer.text
+    if case.evaluation is None:
+        return
+    assert admin.put(f"{at}/conclusion", json={"text": "Accepted."}).status_code == 200
+    reviewer, user = server.new_user("analyst")
+    dataset = admin.get(f"/api/jobs/{job}").json()["dataset_id"]
+    right = {"user_id": user["id"], "permission": "write"}
+    assert admin.put(f"/api/datasets/{dataset}/permissions", json=right).status_code == 200
+    assert admin.post(f"{at}/review", json={"action": "submitted"}).status_code == 200
+    step = {"action": "signed_off", "evaluation": case.evaluation}
+    answer = reviewer.post(f"{at}/review", json=step)
+    assert answer.status_code == 200, answer.text
+
+
+def open_findings(case: Case, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The findings to enter about the rows that have none."""
+    listed = [item for item in items if not item["replaced_by"]][: case.examined]
+    return [
+        finding_of(case, place, item)
+        for place, item in enumerate(listed)
+        if item["finding"] is None
+    ]
+
+
+def finding_of(case: Case, place: int, item: Mapping[str, Any]) -> dict[str, Any]:
+    if place not in case.wrong:
+        return {"row_id": item["row_id"], "outcome": "ok"}
+    share = case.wrong[place]
+    if share is None:
+        return {"row_id": item["row_id"], "outcome": "not_examinable", "note": "lost"}
+    value = f"{float(item['data'][case.column]) * share:.2f}"
+    finding = {"row_id": item["row_id"], "outcome": "exception", "audit_value": value}
+    if case.attributes:
+        finding["deviations"] = [case.attributes[place % len(case.attributes)]]
+    return finding
+
+
+def files_of(server: LiveServer, dataset: int, job: str) -> dict[str, bytes]:
+    """What the server hands out to a verifier, and its public key."""
+    at = f"/api/sampling/jobs/{job}"
+    paths = (
+        *(f"{at}/certificate", f"{at}/evaluation-certificate", f"{at}/certificate/sample"),
+        *(f"{at}/certificate/data", f"/api/datasets/{dataset}/ledger?format=json"),
+    )
+    found = {}
+    for name, path in zip(NAMES, paths, strict=True):
+        answer = server.admin.get(path)
+        assert answer.status_code == 200, answer.text
+        found[name] = answer.content
+    key = server.admin.get("/api/signing-keys").json()["keys"][0]["public_key"]
+    return {**found, "public-key.txt": f"{key}\n".encode()}
+
+
+def resigned(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The files with signatures of the key that everybody knows."""
+    found = dict(files)
+    for name in ("certificate.json", "evaluation.json"):
+        payload = base64.b64decode(json.loads(files[name])["payload"])
+        found[name] = tamperings.dump(tamperings.envelope(payload))
+    ledger = json.loads(files["ledger.json"])
+    tamperings.sign_head(ledger)
+    found["ledger.json"] = tamperings.dump(ledger)
+    found["public-key.txt"] = f"{tamperings.public_key().hex()}\n".encode()
+    return found
+
+
+def main() -> None:
+    settings = Settings(data_dir=Path(tempfile.mkdtemp()), workers=2, compare_samples=False)
+    with live_server(settings) as server:
+        for name, case in CASES.items():
+            tamperings.write(FOLDER / name, resigned(files_of(server, *made(server, case))))
+
+
+if __name__ == "__main__":
+    main()
