@@ -86,6 +86,7 @@ SAFE = 2**53
 POSITIONS, KEYED = "jobsvc-order-1", "jobsvc-order-2"
 LIMITS = {  # bytes of each file
     "certificate": 32 << 20,
+    "evaluation": 64 << 20,
     "key": 4096,
     "sample": 256 << 20,
     "parquet": 2 << 30,
@@ -745,6 +746,12 @@ LEDGER_BODIES = {
     "deletion": record("job_id: text; sample_commit_id: hash"),
     "restoration": record("job_id: text; sample_commit_id: hash"),
     "row_root": record("commit_id root: hash; table_key: text; rows: integer"),
+    "paper": members(more=True, job_id=text()),
+    "evaluation": record(
+        "job_id: text; sample_commit_id payload_sha256: hash",
+        issue=integer(1),
+        review_state=one_of("open", "submitted", "signed_off"),
+    ),
 }
 ENTRY = record(
     "dataset_id: integer; recorded_at: time; actor: text; previous_digest: hash?; digest: hash",
@@ -4087,6 +4094,1975 @@ def bls_valid(key: bytes, message: bytes, signature: bytes) -> bool | None:
     return bool(optimized_pairing.final_exponentiate(two) == one)
 
 
+# --- the evaluation: arithmetic ---
+
+EVALUATION = "E"  # the level of its lines
+SHARE_TOLERANCE = 1e-9  # relative
+AMOUNT_TOLERANCE = 1.01  # units of the last decimal place that is stated
+
+
+def bisect(is_above: Callable[[float], bool], low: float, high: float) -> float:
+    """Return where a condition becomes true between two numbers."""
+    for _ in range(200):
+        middle = (low + high) / 2
+        if middle in (low, high):
+            break
+        low, high = (low, middle) if is_above(middle) else (middle, high)
+    return (low + high) / 2
+
+
+def binomial_at_most(errors: int, size: int, share: float) -> float:
+    """P(X ≤ errors) of the binomial distribution."""
+    if share <= 0:
+        return 1.0
+    if share >= 1:
+        return 1.0 if errors >= size else 0.0
+    ratio = math.log(share) - math.log1p(-share)
+    log_term = size * math.log1p(-share)
+    total = 0.0
+    for k in range(errors + 1):
+        total += math.exp(log_term)
+        log_term += math.log((size - k) / (k + 1)) + ratio if k < size else -math.inf
+    return total
+
+
+def poisson_at_most(errors: int, mean: float) -> float:
+    """P(X ≤ errors) of the Poisson distribution."""
+    if mean <= 0:
+        return 1.0
+    terms = (math.exp(k * math.log(mean) - mean - math.lgamma(k + 1)) for k in range(errors + 1))
+    return math.fsum(terms)
+
+
+def binomial_limit(errors: int, size: int, confidence: float) -> float:
+    """Clopper and Pearson's upper limit: the share at which P(X ≤ errors) is 1 - confidence."""
+    if errors >= size:
+        return 1.0
+    risk = 1 - confidence
+    return bisect(lambda share: binomial_at_most(errors, size, share) < risk, 0.0, 1.0)
+
+
+def poisson_factor(errors: int, confidence: float) -> float:
+    """Return the mean at which P(X ≤ errors) is 1 - confidence."""
+    risk, high = 1 - confidence, 2.0 * errors + 50
+    while poisson_at_most(errors, high) > risk:
+        high *= 2
+    return bisect(lambda mean: poisson_at_most(errors, mean) < risk, 0.0, high)
+
+
+def upper_share(errors: int, size: int, confidence: float, likelihood: str) -> float:
+    if likelihood == "poisson":
+        return poisson_factor(errors, confidence) / size
+    return binomial_limit(errors, size, confidence)
+
+
+def hypergeometric_ways(errors: int, rows: int, wrong: int, size: int) -> int:
+    """Count the samples of ``size`` of the rows that have at most ``errors`` wrong ones."""
+    right = rows - wrong
+    return sum(
+        math.comb(wrong, k) * math.comb(right, size - k) for k in range(min(errors, size) + 1)
+    )
+
+
+def most_wrong(risk: Fraction, errors: int, size: int, rows: int) -> int:
+    """Return the most wrong rows at which so few errors have at least the risk as probability."""
+    all_ways = math.comb(rows, size)
+    low, high = errors, rows - (size - errors)
+    while low < high:
+        middle = (low + high + 1) // 2
+        ways = hypergeometric_ways(errors, rows, middle, size)
+        if ways * risk.denominator < risk.numerator * all_ways:
+            high = middle - 1
+        else:
+            low = middle
+    return low
+
+
+def _beta_fraction(a: float, b: float, x: float) -> float:
+    """Evaluate the continued fraction of the incomplete beta function (Lentz)."""
+    tiny, c, d = 1e-300, 1.0, 1 - (a + b) * x / (a + 1)
+    d = 1 / (d if abs(d) > tiny else tiny)
+    total = d
+    for m in range(1, 500):
+        for numerator in (
+            m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m)),
+            -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1)),
+        ):
+            d = 1 + numerator * d
+            d = 1 / (d if abs(d) > tiny else tiny)
+            c = 1 + numerator / c
+            c = c if abs(c) > tiny else tiny
+            total *= d * c
+        if abs(d * c - 1) < 1e-16:
+            break
+    return total
+
+
+def incomplete_beta(a: float, b: float, x: float) -> float:
+    """Return the regularised incomplete beta function."""
+    if x <= 0 or x >= 1:
+        return 0.0 if x <= 0 else 1.0
+    log_front = math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b)
+    front = math.exp(log_front + a * math.log(x) + b * math.log1p(-x))
+    if x < (a + 1) / (a + b + 2):
+        return front * _beta_fraction(a, b, x) / a
+    return 1 - front * _beta_fraction(b, a, 1 - x) / b
+
+
+def t_quantile(probability: float, degrees: int) -> float:
+    """Return the quantile of Student's t distribution above its median."""
+
+    def at_most(t: float) -> float:
+        return 1 - incomplete_beta(degrees / 2, 0.5, degrees / (degrees + t * t)) / 2
+
+    high = 2.0
+    while at_most(high) < probability:
+        high *= 2
+    return bisect(lambda t: at_most(t) > probability, 0.0, high)
+
+
+def gaffke_limit(taints: list[float], size: int, confidence: float) -> float:
+    """Return Gaffke's limit of the mean of ``size`` taints; those that aren't given are 0.
+
+    P(D0 + sum of t·D > x), D uniform on a simplex, is a divided difference of (t - x)^n above x,
+    computed by its recurrence over the values above x and below it, whose terms are positive.
+    """
+    values = sorted([1.0, *taints, *[0.0] * (size - len(taints))])
+
+    def above(x: float) -> float:
+        low = [value for value in values if value <= x]
+        high = [value for value in values if value > x]
+        row = [1.0] * (len(high) + 1)  # no value below x: surely above
+        row[0] = 0.0
+        for smaller in low:
+            before, row = row, [0.0]
+            for at, larger in enumerate(high, 1):
+                part = (larger - x) * before[at] + (x - smaller) * row[at - 1]
+                row.append(part / (larger - smaller))
+        return row[-1]
+
+    if values[0] == 1:
+        return 1.0
+    return bisect(lambda x: above(x) < 1 - confidence, values[0], 1.0)
+
+
+def log_choose(whole_: int, part: int) -> float:
+    return math.lgamma(whole_ + 1) - math.lgamma(part + 1) - math.lgamma(whole_ - part + 1)
+
+
+# --- the evaluation: the certificate ---
+
+FINDING = record(
+    "by: text; at: time; note_sha256: hash; cause_text: text",
+    outcome=one_of("ok", "exception", "not_applicable", "not_examinable"),
+    audit_value=nullable(text(500, r"-?[0-9]+(\.[0-9]+)?")),
+    deviations=items(text(), 0, 1000),
+    cause=nullable(text()),
+    carried_from=nullable(text()),
+)
+DECIMAL = nullable(text(500, r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?"))
+EVALUATION_PREDICATE = record(
+    "issued_at: time",
+    {"reconciliation": anything},
+    issue=integer(1),
+    engine=record("name version: text"),
+    job=record("id: text; dataset_id: integer"),
+    sample=record("commit_id certificate_sha256: hash", certificate_issue=integer(1)),
+    review=members(
+        state=one_of("open", "submitted", "signed_off"),
+        steps=items(
+            record(
+                "by: text; at: time; note_sha256: hash",
+                action=one_of("submitted", "withdrawn", "returned", "signed_off", "reopened"),
+                conclusion=nullable(text()),
+            )
+        ),
+    ),
+    attributes=items(text(), 0, 1000),
+    book_column=nullable(COLUMN),
+    items=items(
+        members(
+            {"attachments": items(members(more=True, sha256=HASH), 0, 10_000)},
+            drawn=integer(),
+            examined=integer(),
+            book_value=DECIMAL,
+            finding=nullable(FINDING),
+        ),
+        1,
+        10_000,
+    ),
+    replacements=integer(),
+    planned_rule=nullable(record("first second accept_first accept_both: integer")),
+    entries=record("count corrected: integer; sha256: hash"),
+    auditors_conclusion=nullable(record("text by: text; at: time")),
+    request=members(
+        more=True,
+        kind=one_of("attributes", "two_stage", "monetary_unit", "variables", "sequential"),
+        confidence=number,
+        tolerable=DECIMAL,
+    ),
+    result=nullable(members(more=True, kind=text(), conclusion=anything)),
+    not_evaluated=nullable(text()),
+    papers=items(members(more=True, ledger_number=integer(1), recorded_at=time)),
+)
+EVALUATION_STATEMENT = members(
+    _type=one_of("https://in-toto.io/Statement/v1"),
+    subject=items(members(name=text(), digest=members(sha256=HASH)), 2, 2),
+    predicateType=one_of("urn:jobsvc:evaluation-certificate:1"),
+    predicate=EVALUATION_PREDICATE,
+)
+STATE_AFTER = {"submitted": "submitted", "signed_off": "signed_off"}  # others: open
+
+
+@dataclass
+class Evaluation:
+    """A certificate of an evaluation, with what the sample's certificate says of its rows."""
+
+    case: Case
+    stated: dict[str, Any]
+    books: list[Fraction | None] = field(default_factory=list)
+
+    @property
+    def request(self) -> dict[str, Any]:
+        value: dict[str, Any] = self.stated["request"]
+        return value
+
+    @property
+    def result(self) -> dict[str, Any]:
+        value: dict[str, Any] = self.stated["result"]
+        return value
+
+    @property
+    def items(self) -> list[dict[str, Any]]:
+        value: list[dict[str, Any]] = self.stated["items"]
+        return value
+
+    @property
+    def confidence(self) -> float:
+        return float(self.request["confidence"])
+
+    @property
+    def tolerable(self) -> Fraction | None:
+        given = self.request["tolerable"]
+        return None if given is None else exact_number(given)
+
+    def choice(self, name: str, usual: str) -> str:
+        """Return a parameter of the request, which the result must have, too."""
+        value: str = self.request.get(name) or usual
+        same(self.result, name, value)
+        return value
+
+    def audit_value(self, place: int) -> Fraction:
+        """Return the audit value of an item by its finding (ISA 530 ¶11)."""
+        finding, book = self.items[place]["finding"], self.book(place)
+        if finding["outcome"] == "not_applicable":
+            return book
+        if finding["audit_value"] is not None:
+            return exact_number(finding["audit_value"])
+        if finding["outcome"] == "exception":
+            raise Invalid("evaluation_items", f"Item {place + 1} is wrong without an audit value.")
+        return book if finding["outcome"] == "ok" else Fraction(0)
+
+    def book(self, place: int) -> Fraction:
+        value = self.books[place]
+        require(value is not None, "evaluation_items", f"Item {place + 1} has no book value.")
+        assert value is not None
+        return value
+
+    def facts_of_items(self) -> list[tuple[StatedRound, int]]:
+        """Return the round of each item, and its place among the round's rows."""
+        every = [(rnd, at) for rnd in self.case.rounds for at in range(rnd.rows)]
+        return every[: len(self.items)]
+
+
+def outcome_of(item: dict[str, Any]) -> str | None:
+    return None if item["finding"] is None else str(item["finding"]["outcome"])
+
+
+def is_exception(item: dict[str, Any]) -> bool:
+    return outcome_of(item) in ("exception", "not_examinable")
+
+
+def same(result: dict[str, Any], name: str, value: Any) -> None:
+    """Refuse a figure of the result that isn't the recomputed one."""
+    stated = result.get(name)
+    if isinstance(value, float) and isinstance(stated, int | float):
+        good = abs(stated - value) <= SHARE_TOLERANCE * max(abs(value), abs(stated), 1e-6)
+    else:
+        good = stated == value and isinstance(stated, bool) == isinstance(value, bool)
+    shown = f"{value:.12g}" if isinstance(value, float) else repr(value)[:80]
+    require(
+        good, "evaluation_figure", f"`{name}` is {str(stated)[:80]!r}; the findings give {shown}."
+    )
+
+
+def same_amount(
+    result: dict[str, Any], name: str, value: float | Fraction, slack: float = 0
+) -> None:
+    """Refuse an amount, a decimal text, that differs by more than a unit of its last place."""
+    stated = result.get(name)
+    good = isinstance(stated, str) and _NUMBER.fullmatch(stated) is not None
+    require(good, "evaluation_figure", f"`{name}` isn't a decimal text.")
+    unit = 10.0 ** -len(str(stated).partition(".")[2])
+    difference = abs(float(exact_number(str(stated)) - Fraction(value)))
+    good = difference <= AMOUNT_TOLERANCE * unit + SHARE_TOLERANCE * abs(float(value)) + slack
+    require(
+        good,
+        "evaluation_figure",
+        f"`{name}` is {str(stated)[:60]}; the findings give {float(value):.6f}.",
+    )
+
+
+def verify_evaluation(case: Case) -> None:
+    """Check evaluation.json against the sample's certificate, and recompute its figures."""
+    report, found = case.report, list[Evaluation]()
+    with report.check(EVALUATION, "the certificate of the evaluation", say=False):
+        envelope = parse_json(case.files["evaluation"], "evaluation.json")
+        payload = open_envelope(envelope, "evaluation", STATEMENT_TYPE, case.key)
+        statement = parse_canonical(payload, "the evaluation's statement")
+        EVALUATION_STATEMENT(statement, "evaluation")
+        report.checked(EVALUATION, f"the signature is of the key {sha256(case.key)}")
+        check_binding(case, statement)
+        report.checked(EVALUATION, "it is of this sample and of this certificate of it")
+        found.append(Evaluation(case, statement["predicate"]))
+    if not found:
+        return
+    (evaluation,) = found
+    done = len(report.refusals)
+    report.run(
+        EVALUATION, "its rows are the drawn ones, or their replacements", check_items, evaluation
+    )
+    report.run(EVALUATION, "the steps of the review", check_review, evaluation)
+    if "ledger" in case.files and case.ledger is not None:
+        report.run(
+            EVALUATION,
+            "its entry and those of papers in the ledger",
+            check_evaluation_entries,
+            evaluation,
+            sha256(payload),
+        )
+    if evaluation.stated["book_column"] is not None:
+        report.run(EVALUATION, "book values", check_books, evaluation, say=False)
+    report.claimed(
+        EVALUATION, "what was found in each row: reviewers’ word, and who entered it when"
+    )
+    if len(report.refusals) > done:
+        return
+    if evaluation.stated["result"] is None:
+        reason = evaluation.stated["not_evaluated"]
+        report.skipped(EVALUATION, f"there is no evaluation: {reason}")
+        return
+    recompute(evaluation)
+
+
+def check_binding(case: Case, statement: dict[str, Any]) -> None:
+    """Check that the evaluation is of this certificate, byte for byte."""
+    stated, own = statement["predicate"], case.predicate
+    code = "evaluation_binding"
+    good = stated["job"]["id"] == own["job"]["id"]
+    require(good, code, f"It is of another sample: job {stated['job']['id'][:40]}.")
+    issue = stated["sample"]["certificate_issue"]
+    envelope = parse_json(case.files["certificate"], "certificate.json")
+    payload = decode_base64(envelope["payload"], "certificate.payload")
+    good = issue == own["issue"] and stated["sample"]["certificate_sha256"] == sha256(payload)
+    require(good, code, f"It is of certificate {issue} of the sample; this one is {own['issue']}.")
+    due = [stated["sample"]["certificate_sha256"], stated["sample"]["commit_id"]]
+    named = [each["digest"]["sha256"] for each in statement["subject"]]
+    good = (
+        named == due
+        and stated["sample"]["commit_id"] == own["sample"]["commit_id"]
+        and stated["job"]["dataset_id"] == own["job"]["dataset_id"]
+        and statement["subject"][0]["name"] == "sample-certificate"
+        and f"{statement['subject'][1]['name']}.csv" == case.statement["subject"][-1]["name"]
+    )
+    require(good, code, "Its subjects aren't the certificate and the sample.")
+
+
+def check_items(evaluation: Evaluation) -> None:
+    """Check that the items are the drawn rows in their order, or the first of them."""
+    case, code = evaluation.case, "evaluation_items"
+    stated, items_ = evaluation.stated, evaluation.items
+    drawn = [ordinal for rnd in case.rounds for ordinal in rnd.drawn()]
+    is_part = len(items_) < len(drawn)
+    good = [item["drawn"] for item in items_] == drawn[: len(items_)]
+    require(good, code, "The drawn rows aren't those of the certificate in their order.")
+    good = not is_part or stated["request"]["kind"] == "two_stage" or stated["result"] is None
+    require(good, code, "Drawn rows are missing.")
+    came_in = {r["ordinal_out"]: r["ordinal_in"] for r in case.predicate["replacements"]}
+    good = stated["replacements"] == len(came_in)
+    require(good, code, f"It counts {stated['replacements']} replacements, not {len(came_in)}.")
+    for place, item in enumerate(items_, 1):
+        row = item["drawn"]
+        while row in came_in:
+            row = came_in[row]
+        require(
+            item["examined"] == row,
+            code,
+            f"Item {place} examines row {item['examined']}, not {row}.",
+        )
+        finding = item["finding"]
+        if finding is None:
+            continue
+        good = set(finding["deviations"]) <= set(stated["attributes"])
+        good = good and (not finding["deviations"] or finding["outcome"] == "exception")
+        require(
+            good,
+            code,
+            f"Item {place} deviates from an attribute that isn't tested, or isn't wrong.",
+        )
+    examined = sum(item["finding"] is not None for item in items_)
+    counts = stated["entries"]
+    require(counts["count"] >= examined, code, "There are fewer entries than findings.")
+
+
+def check_review(evaluation: Evaluation) -> None:
+    """Check the order of the steps, and that another person signed off."""
+    stated, state, last = evaluation.stated, "open", None
+    before = {
+        "submitted": "open",
+        "withdrawn": "submitted",
+        "returned": "submitted",
+        "signed_off": "submitted",
+        "reopened": "signed_off",
+    }
+    for step in stated["review"]["steps"]:
+        good = before[step["action"]] == state and (last is None or last <= step["at"])
+        require(good, "evaluation_review", f"The step {step['action']} doesn't follow {state}.")
+        state, last = STATE_AFTER.get(step["action"], "open"), step["at"]
+    good = stated["review"]["state"] == state
+    require(
+        good, "evaluation_review", f"After the steps the findings are {state.replace('_', ' ')}."
+    )
+    report = evaluation.case.report
+    if state != "signed_off":
+        report.claimed(
+            EVALUATION, f"the findings aren't signed off: they are {state}, and can change"
+        )
+        return
+    signed = stated["review"]["steps"][-1]
+    authors = {item["finding"]["by"] for item in evaluation.items if item["finding"]}
+    require(signed["by"] not in authors, "evaluation_review", "Who signed off entered findings.")
+    later = [
+        i["finding"]["at"]
+        for i in evaluation.items
+        if i["finding"] and i["finding"]["at"] > signed["at"]
+    ]
+    require(not later, "evaluation_review", "A finding is later than the sign-off.")
+    report.checked(
+        EVALUATION,
+        f"who signed off entered no finding: {signed['by']}, {signed['at']}",
+    )
+    result = stated["result"]
+    if signed["conclusion"] is not None:
+        now = result and result["conclusion"] and result["conclusion"]["sentence"]
+        good = now == signed["conclusion"]
+        require(good, "evaluation_conclusion", "The conclusion isn't the one that was signed off.")
+
+
+def check_evaluation_entries(evaluation: Evaluation, digest: str) -> None:
+    """Compare the evaluation with its entry of the ledger; a later one supersedes it."""
+    case, stated = evaluation.case, evaluation.stated
+    assert case.ledger is not None
+    job = stated["job"]["id"]
+    about = [e for e in case.ledger["entries"] if e["body"].get("job_id") == job]
+    issued = [e for e in about if e["kind"] == "evaluation"]
+    own = [e for e in issued if e["body"].get("issue") == stated["issue"]]
+    good = len(own) == 1 and own[0]["body"].get("payload_sha256") == digest
+    require(good, "evaluation_ledger", f"The ledger has no entry of it. {OLDER_LEDGER}")
+    papers = [e for e in about if e["kind"] == "paper" and e["number"] < own[0]["number"]]
+    due = [
+        {
+            "ledger_number": e["number"],
+            "recorded_at": e["recorded_at"],
+            "recorded_by": e["actor"],
+            **{name: value for name, value in e["body"].items() if name != "job_id"},
+        }
+        for e in papers
+    ]
+    require(stated["papers"] == due, "evaluation_paper", "The papers aren't those of the ledger.")
+    later = [e for e in issued if e["number"] > own[0]["number"]]
+    if later:
+        case.report.superseded = case.report.superseded or (
+            f"another certificate of the evaluation followed (entry {later[0]['number']} of the "
+            f"ledger, {later[0]['recorded_at']}); ask for the newest"
+        )
+        case.report.claimed(
+            EVALUATION, f"that this is the evaluation: superseded, {case.report.superseded}"
+        )
+
+
+def check_books(evaluation: Evaluation) -> None:
+    """Compare the book values with the sample and the data, where these show them."""
+    case, column = evaluation.case, evaluation.stated["book_column"]
+    shown: dict[int, str | None] = {}
+    if "data" in case.files and column in case.predicate["data"]["columns"]:
+        data = read_data(case)
+        shown |= dict(enumerate(data.columns[column]))
+    if column in case.shown:
+        at = case.shown.index(column)
+        for rnd in case.rounds:
+            for ordinal, row in zip(rnd.drawn(), rnd.sample_rows or (), strict=False):
+                shown[ordinal] = row[at]
+    evaluation.books = [
+        None if i["book_value"] is None else exact_number(i["book_value"]) for i in evaluation.items
+    ]
+    unseen = 0
+    for place, (item, book) in enumerate(zip(evaluation.items, evaluation.books, strict=True), 1):
+        if item["examined"] not in shown:
+            unseen += book is not None
+            continue
+        seen = shown[item["examined"]]
+        if seen is not None and _NUMBER.fullmatch(seen) is None:
+            seen = None  # NaN or infinite
+        good = (seen is None) == (book is None)
+        if seen is not None and book is not None:
+            good = exact_number(seen) == book or float(seen) == float(book)
+        require(
+            good,
+            "evaluation_book",
+            f"Item {place} has the book value {item['book_value']}; the sample has {seen}.",
+        )
+    seen_rows = len(evaluation.items) - unseen
+    if seen_rows:
+        case.report.checked(
+            EVALUATION,
+            f"book values of {_counted(seen_rows, 'row')} are those of sample.csv or data.csv",
+        )
+    if unseen:
+        case.report.claimed(
+            EVALUATION, f"book values of {_counted(unseen, 'row')}, which no given file shows"
+        )
+
+
+# --- the evaluation: sentences ---
+
+BELOW = (
+    "The upper limit{of}, {limit}, is below the tolerable {tolerable}: at {confidence} confidence "
+    "the sample supports that {errors} are tolerable."
+)
+ABOVE = (
+    "The upper limit{of}, {limit}, is not below the tolerable {tolerable}: the sample doesn't "
+    "support that {errors} are tolerable. {next}"
+)
+ADVICE = (
+    "Find the causes of the errors, have the population corrected, or do other audit procedures."
+)
+NEARLY = (
+    "The most likely {measure}, {found}, is below it. {advice} A sample that is enlarged now, when "
+    "its errors are known, is valid only as a sequential evaluation."
+)
+BETWEEN = (
+    "The misstatement, between {low} and {limit}, is within the tolerable {tolerable} in both "
+    "directions: at {confidence} confidence the sample supports that errors are tolerable."
+)
+BEYOND = (
+    "The misstatement, between {low} and {limit}, isn't within the tolerable {tolerable} in both "
+    "directions: the sample doesn't support that errors are tolerable. {next}"
+)
+WITHHELD = (
+    "No conclusion at {confidence} confidence. The upper limit{of}, {limit}, is below the "
+    "tolerable {tolerable}, but may be too low. {reason}"
+)
+WITHHELD_BETWEEN = (
+    "No conclusion at {confidence} confidence. The misstatement, between {low} and {limit}, is "
+    "within the tolerable {tolerable} in both directions, but these limits may be too narrow. "
+    "{reason}"
+)
+NETTED = (
+    " The misstatement is net: understatements of {under} are taken from overstatements of {over}. "
+    "Consider each direction, too."
+)
+ONLY_OF_SCOPE = " It is a conclusion on the rows that pass {scope} alone."
+REASON = "\0"  # stands for a reason that isn't recomputed
+
+
+def percent(share: float, places: int) -> str:
+    return f"{100 * share:.{places}f} %"
+
+
+def confidence_text(confidence: float) -> str:
+    return f"{(100 * Decimal(repr(confidence))).normalize():f} %"
+
+
+def rows_text(count: int, one: str = "row", several: str | None = None) -> str:
+    """Write a number with thousands separators and its noun."""
+    return f"{count:,} {one if count == 1 else several or one + 's'}"
+
+
+def places_of(limit: float, tolerable: float) -> int:
+    """Return the decimal places at which two shares look different, at least two."""
+    for places in range(2, 10):
+        if percent(limit, places) != percent(tolerable, places):
+            return places
+    return 2 if limit == tolerable else 10
+
+
+def sentence_of_share(
+    evaluation: Evaluation,
+    limit: float,
+    tolerable: float,
+    found: float,
+    amounts: Callable[[float], str] | None = None,
+    of: str = "",
+    errors: str = "errors",
+    reason: str | None = None,
+) -> str:
+    """Write the conclusion from an upper limit of a share; with a reason nothing is concluded."""
+    places = places_of(limit, tolerable)
+
+    def text_of(share: float) -> str:
+        shown = percent(share, places)
+        return shown if amounts is None else f"{amounts(share)} ({shown})"
+
+    values = {
+        "of": of,
+        "errors": errors,
+        "limit": text_of(limit),
+        "tolerable": text_of(tolerable),
+        "found": text_of(found),
+        "measure": "share" if amounts is None else "misstatement",
+        "confidence": confidence_text(evaluation.confidence),
+        "advice": ADVICE,
+        "reason": reason or "",
+    }
+    template = BELOW
+    if limit >= tolerable:
+        template = ABOVE.replace("{next}", NEARLY if found < tolerable else ADVICE)
+    elif reason is not None:
+        template = WITHHELD
+    return template.format(**values) + scope_text(evaluation)
+
+
+def scope_text(evaluation: Evaluation) -> str:
+    scope = evaluation.result["scope"]
+    return "" if scope is None else ONLY_OF_SCOPE.format(scope=scope)
+
+
+def outside_text(outside: int) -> str:
+    if not outside:
+        return ""
+    several = outside != 1
+    return (
+        f" {outside:,} drawn {'rows aren' if several else 'row isn'}'t applicable, and no row is "
+        f"left to replace {'them' if several else 'it'}: the sample is smaller by "
+        f"{'them' if several else 'it'}."
+    )
+
+
+def check_conclusion(evaluation: Evaluation, is_tolerable: bool | None, sentence: str) -> None:
+    """Compare the conclusion with the recomputed one; a reason in it is the server's word."""
+    stated, code = evaluation.result["conclusion"], "evaluation_conclusion"
+    good = isinstance(stated, dict) and set(stated) == {"is_tolerable", "sentence"}
+    require(good, code, "The conclusion is missing, or has other members.")
+    text_, verdict = str(stated.get("sentence")), stated.get("is_tolerable")
+    confidence = confidence_text(evaluation.confidence)
+    if text_.startswith(f"No conclusion at {confidence} confidence. This sample continues sample "):
+        require(verdict is None, code, "It concludes something, and says that it doesn't.")
+        evaluation.case.report.claimed(EVALUATION, "that the sample continues an examined one")
+        return
+    before, _, after = sentence.partition(REASON)
+    has_reason = REASON in sentence
+    good = verdict is is_tolerable and (
+        text_.startswith(before) and text_.endswith(after) and len(text_) > len(before + after)
+        if has_reason
+        else text_ == sentence
+    )
+    require(
+        good,
+        code,
+        f"It is {text_[:300]!r} ({verdict}); the figures give "
+        f"{sentence.replace(REASON, '…')[:300]!r} ({is_tolerable}).",
+    )
+    report = evaluation.case.report
+    report.checked(EVALUATION, f"the conclusion: {text_}")
+    if has_reason:
+        report.claimed(EVALUATION, "the reason why nothing is concluded")
+
+
+def no_tolerable(evaluation: Evaluation) -> None:
+    good = evaluation.result["conclusion"] is None
+    require(good, "evaluation_conclusion", "It concludes without anything tolerable.")
+
+
+# --- the evaluation: kinds ---
+
+
+def recompute(evaluation: Evaluation) -> None:
+    """Recompute the figures and the conclusion of an evaluation."""
+    kind, report, result = evaluation.request["kind"], evaluation.case.report, evaluation.result
+    recomputed: dict[str, Callable[[Evaluation], None]] = {
+        "attributes": check_attributes,
+        "two_stage": check_two_stages,
+        "monetary_unit": check_monetary,
+        "variables": check_variables,
+        "sequential": check_sequential,
+    }
+    with report.check(EVALUATION, f"the evaluation by {kind.replace('_', ' ')}", say=False):
+        good = (
+            result["kind"] == kind and result.get("confidence") == evaluation.request["confidence"]
+        )
+        require(good, "evaluation_figure", "The request and the result contradict each other.")
+        same(result, "replaced", evaluation.stated["replacements"])
+        filters = [rnd.filter for rnd in evaluation.case.rounds]
+        good = (result.get("scope") is None) == any(each is None for each in filters)
+        require(good, "evaluation_figure", "`scope` contradicts the filters of the rounds.")
+        recomputed[kind](evaluation)
+    report.claimed(
+        EVALUATION, "notes, caveats, other samples and what holds the limit up: the server's word"
+    )
+
+
+def examined_of(evaluation: Evaluation, places: range | None = None) -> tuple[list[int], int]:
+    """Return the places of the examined items, and the number of those that aren't applicable."""
+    every = range(len(evaluation.items)) if places is None else places
+    for place in every:
+        found = evaluation.items[place]["finding"] is not None
+        require(found, "evaluation_items", f"Item {place + 1} has no finding.")
+    inside = [p for p in every if outcome_of(evaluation.items[p]) != "not_applicable"]
+    require(inside, "evaluation_items", "No row is applicable.")
+    return inside, len(every) - len(inside)
+
+
+def population_of(evaluation: Evaluation, outside: int) -> int:
+    """Return the rows of the population, by the certificate where it has one round."""
+    rounds = evaluation.case.rounds
+    good = all(r.method in ("random", "reservoir", "systematic") for r in rounds)
+    require(good, "evaluation_figure", "The method doesn't give all rows the same probability.")
+    if len(rounds) == 1:
+        return rounds[0].eligible - outside
+    stated = evaluation.result.get("population")
+    good = isinstance(stated, int) and stated <= evaluation.case.population["rows"]
+    require(good, "evaluation_figure", "`population` isn't a number of rows of the table.")
+    evaluation.case.report.claimed(EVALUATION, f"that {stated} rows could be drawn by the rounds")
+    return int(stated or 0)
+
+
+def share_limits(
+    errors: int, size: int, rows: int, risk: Fraction, likelihood: str, sides: str
+) -> tuple[float, float | None]:
+    """Return the upper limit of a share, and the lower one with two sides."""
+    level = float(1 - risk)
+    if likelihood == "hypergeometric":
+        upper = most_wrong(risk, errors, size, rows) / rows
+        lower = (rows - most_wrong(risk, size - errors, size, rows)) / rows
+    else:
+        upper = min(upper_share(errors, size, level, likelihood), 1.0)
+        if likelihood == "poisson":
+            lower = poisson_factor(errors - 1, float(risk)) / size if errors else 0.0
+        else:
+            lower = 1 - binomial_limit(size - errors, size, level)
+    return upper, lower if sides == "two" else None
+
+
+def check_share(
+    result: dict[str, Any], size: int, limits: tuple[float, float | None], rows: int, errors: int
+) -> None:
+    upper, lower = limits
+    same(result, "share", errors / size)
+    same(result, "upper_limit", upper)
+    same(result, "upper_rows", int(upper * rows + 1e-9))
+    same(result, "lower_limit", lower)
+
+
+def check_attributes(evaluation: Evaluation) -> None:
+    """Recompute the limits of the share of exceptions, of all and of each attribute."""
+    result, report = evaluation.result, evaluation.case.report
+    likelihood = evaluation.choice("likelihood", "hypergeometric")
+    sides = evaluation.choice("sides", "one")
+    places, outside = examined_of(evaluation)
+    rows, size = population_of(evaluation, outside), len(places)
+    items_ = [evaluation.items[place] for place in places]
+    errors = sum(map(is_exception, items_))
+    risk = (1 - Fraction(repr(evaluation.confidence))) / (2 if sides == "two" else 1)
+    for name, value in (
+        ("examined", size),
+        ("exceptions", errors),
+        ("population", rows),
+        ("not_applicable", outside),
+    ):
+        same(result, name, value)
+    limits = share_limits(errors, size, rows, risk, likelihood, sides)
+    check_share(result, size, limits, rows, errors)
+    lower = limits[1]
+    same(result, "lower_rows", None if lower is None else math.ceil(lower * rows - 1e-9))
+    report.checked(
+        EVALUATION, f"{errors} of {size} rows, and the limits of the share ({likelihood})"
+    )
+    tolerable = None if evaluation.tolerable is None else float(evaluation.tolerable)
+    tested = evaluation.stated["attributes"]
+    names = [each.get("name") for each in result["attributes"]]
+    require(names == tested, "evaluation_figure", "The attributes aren't those that are tested.")
+    for each in result["attributes"]:
+        count = sum(deviates(item, each["name"]) for item in items_)
+        same(each, "deviations", count)
+        own = share_limits(count, size, rows, risk, likelihood, sides)
+        check_share(each, size, own, rows, count)
+        check_verdict_of_attribute(each, None if tolerable is None else own[0] < tolerable)
+    if tested:
+        report.checked(EVALUATION, f"the limits of {_counted(len(tested), 'attribute')}")
+    if tolerable is None:
+        no_tolerable(evaluation)
+        return
+    sentence = sentence_of_share(evaluation, limits[0], tolerable, errors / size)
+    check_conclusion(evaluation, limits[0] < tolerable, sentence + outside_text(outside))
+
+
+def deviates(item: dict[str, Any], attribute: str) -> bool:
+    return outcome_of(item) == "not_examinable" or attribute in item["finding"]["deviations"]
+
+
+def check_verdict_of_attribute(stated: dict[str, Any], due: bool | None) -> None:
+    """A conclusion may be withheld, but not be better than the limit."""
+    given = stated.get("is_tolerable")
+    good = given is due or (given is None and due is True)
+    require(
+        good,
+        "evaluation_conclusion",
+        f"The attribute {stated['name'][:60]!r} is {given}, not {due}.",
+    )
+
+
+# --- two stages ---
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule of two stages, with the examined rows of each."""
+
+    first: int
+    second: int
+    accept_first: int
+    accept_both: int
+
+
+def chance_of(errors: int, size: int, level: Fraction, likelihood: str) -> float:
+    """P(X = errors) of the binomial or the Poisson distribution."""
+    share = float(level)
+    if likelihood == "poisson":
+        mean = size * share
+        return (
+            1.0 * (errors == 0)
+            if mean <= 0
+            else math.exp(errors * math.log(mean) - mean - math.lgamma(errors + 1))
+        )
+    if errors > size:
+        return 0.0
+    if share <= 0 or share >= 1:
+        return 1.0 * (errors == (0 if share <= 0 else size))
+    return math.exp(
+        log_choose(size, errors) + errors * math.log(share) + (size - errors) * math.log1p(-share)
+    )
+
+
+def as_good(
+    rule: Rule, errors: int, stage: int, level: Fraction, likelihood: str, rows: int
+) -> Fraction:
+    """Return the probability of a result that the rule values as much as this one, or more."""
+
+    def exactly(count: int, size: int, before: tuple[int, int]) -> Fraction:
+        if likelihood != "hypergeometric":
+            return Fraction(chance_of(count, size, level, likelihood))
+        left, wrong = rows - before[0], int(level) - before[1]
+        if wrong < 0 or wrong > left or count > wrong or size - count > left - wrong:
+            return Fraction(0)
+        ways = math.comb(wrong, count) * math.comb(left - wrong, size - count)
+        return Fraction(ways, math.comb(left, size))
+
+    alone = errors if stage == 1 else rule.accept_first
+    total = sum((exactly(k, rule.first, (0, 0)) for k in range(alone + 1)), Fraction(0))
+    if stage == 1:
+        return total
+    for found in range(rule.accept_first + 1, min(rule.accept_both, errors) + 1):
+        then = sum(exactly(k, rule.second, (rule.first, found)) for k in range(errors - found + 1))
+        total += exactly(found, rule.first, (0, 0)) * then
+    return total
+
+
+def stages_limit(
+    rule: Rule, errors: int, stage: int, confidence: float, likelihood: str, rows: int
+) -> float:
+    """Return the largest share at which a result as good has at least the risk as probability."""
+    examined, risk = rule.first + (rule.second if stage == 2 else 0), 1 - Fraction(repr(confidence))
+    if errors >= examined:
+        return 1.0
+    if likelihood == "hypergeometric":
+        low, high = errors, rows - (examined - errors)
+        while low < high:
+            middle = (low + high + 1) // 2
+            if as_good(rule, errors, stage, Fraction(middle), likelihood, rows) < risk:
+                high = middle - 1
+            else:
+                low = middle
+        return low / rows
+
+    def is_ruled_out(share: float) -> bool:
+        return as_good(rule, errors, stage, Fraction(share), likelihood, rows) < risk
+
+    return bisect(is_ruled_out, 0.0, 1.0) if is_ruled_out(1.0) else 1.0
+
+
+@dataclass(frozen=True)
+class Staged:
+    """What a rule says of the exceptions of two stages."""
+
+    decision: str
+    stage: int
+    examined: int
+    errors: int
+    limit: float | None
+
+
+def apply_rule(
+    evaluation: Evaluation, rule: Rule, first: int, second: int | None, likelihood: str, rows: int
+) -> Staged:
+    if first <= rule.accept_first or first > rule.accept_both:
+        decision, stage, errors = ("accept" if first <= rule.accept_first else "reject"), 1, first
+    elif second is None:
+        return Staged("continue", 1, rule.first, first, None)
+    else:
+        stage, errors = 2, first + second
+        decision = "accept" if errors <= rule.accept_both else "reject"
+    limit = stages_limit(rule, errors, stage, evaluation.confidence, likelihood, rows)
+    return Staged(decision, stage, rule.first + (rule.second if stage == 2 else 0), errors, limit)
+
+
+def check_two_stages(evaluation: Evaluation) -> None:
+    """Apply the rule of two stages again."""
+    result, report, case = evaluation.result, evaluation.case.report, evaluation.case
+    likelihood = evaluation.choice("likelihood", "poisson")
+    planned = evaluation.stated["planned_rule"]
+    require(planned is not None, "evaluation_figure", "The sample has no rule of two stages.")
+    c1, c2, planned_first = planned["accept_first"], planned["accept_both"], planned["first"]
+    drawn, goal = case.predicate["sample"]["rows"], planned_goal(case)
+    require(
+        planned_first + planned["second"] == drawn,
+        "evaluation_figure",
+        "The stages aren't the rows.",
+    )
+    if goal is not None and "accept" in goal:
+        good = [c1, c2] == goal["accept"] and planned_first == min(goal["first_stage"], drawn)
+        require(good, "evaluation_figure", "The rule isn't the registered plan's.")
+        report.checked(EVALUATION, f"the rule is that of the registered plan: {c1} and {c2}")
+    else:
+        report.claimed(EVALUATION, f"that the rule was set before the draw: {c1} and {c2}")
+    first, outside = examined_of(evaluation, range(planned_first))
+    errors = sum(is_exception(evaluation.items[place]) for place in first)
+    rest = range(planned_first, len(evaluation.items))
+    second, outside_second = None, 0
+    if c1 < errors <= c2 and any(evaluation.items[p]["finding"] for p in rest):
+        second, outside_second = examined_of(evaluation, rest)
+    rule = Rule(len(first), len(second) if second is not None else drawn - planned_first, c1, c2)
+    rows = population_of(evaluation, outside + outside_second)
+    counts = [
+        None if part is None else sum(is_exception(evaluation.items[p]) for p in part)
+        for part in (first, second)
+    ]
+    found = apply_rule(evaluation, rule, counts[0] or 0, counts[1], likelihood, rows)
+    tolerable = evaluation.tolerable
+    require(tolerable is not None, "evaluation_figure", "Nothing tolerable is given.")
+    assert tolerable is not None
+    level = (
+        Fraction(max(1, math.ceil(tolerable * rows)))
+        if likelihood == "hypergeometric"
+        else tolerable
+    )
+    same(result, "risk", float(as_good(rule, c2, 2, level, likelihood, rows)))
+    due = {"first": rule.first, "second": rule.second, "accept_first": c1, "accept_both": c2}
+    same(result, "rule", due)
+    same(result, "first", {"examined": rule.first, "exceptions": counts[0]})
+    is_used = found.stage == 2
+    same(result, "second", {"examined": rule.second, "exceptions": counts[1]} if is_used else None)
+    same(result, "not_applicable", outside + outside_second)
+    check_staged(result, found, rows)
+    report.checked(EVALUATION, f"the rule's decision, risk and limit ({likelihood})")
+    for each in result["attributes"]:
+        own = [
+            None if part is None else sum(deviates(evaluation.items[p], each["name"]) for p in part)
+            for part in (first, second)
+        ]
+        of_one = apply_rule(evaluation, rule, own[0] or 0, own[1], likelihood, rows)
+        same(each, "deviations", of_one.errors)
+        same(each, "upper_limit", of_one.limit)
+        verdict = None
+        if of_one.limit is not None:
+            verdict = of_one.decision == "accept" and of_one.limit < float(tolerable)
+        check_verdict_of_attribute(each, verdict)
+    sentence = staged_sentence(evaluation, rule, found, float(tolerable))
+    accepts = (
+        found.decision == "accept" and found.limit is not None and found.limit < float(tolerable)
+    )
+    check_conclusion(evaluation, accepts, sentence + outside_text(outside + outside_second))
+
+
+def check_staged(result: dict[str, Any], found: Staged, rows: int) -> None:
+    same(result, "decision", found.decision)
+    same(result, "examined", found.examined)
+    same(result, "exceptions", found.errors)
+    same(result, "population", rows)
+    same(result, "share", found.errors / found.examined)
+    same(result, "upper_limit", found.limit)
+    same(result, "upper_rows", None if found.limit is None else int(found.limit * rows + 1e-9))
+
+
+def staged_sentence(evaluation: Evaluation, rule: Rule, found: Staged, tolerable: float) -> str:
+    exceptions = rows_text(found.errors, "exception")
+    limit = "" if found.limit is None else percent(found.limit, 2)
+    confidence = confidence_text(evaluation.confidence)
+    if found.decision == "continue":
+        sentence = (
+            f"Stage 1 has {exceptions} in {found.examined:,} rows, so the rule asks for stage 2: "
+            f"examine its {rule.second:,} rows."
+        )
+    elif found.decision == "reject":
+        sentence = (
+            f"The rule doesn't accept after stage {found.stage}: {exceptions} in "
+            f"{found.examined:,} rows are more than {rule.accept_both:,}. The sample doesn't "
+            f"support that errors are tolerable. {ADVICE}"
+        )
+    elif found.limit is not None and found.limit < tolerable:
+        sentence = (
+            f"The rule accepts after stage {found.stage}: {exceptions} in {found.examined:,} rows. "
+            f"The upper limit, {limit}, is below the tolerable {percent(tolerable, 2)}: at "
+            f"{confidence} confidence the sample supports that errors are tolerable."
+        )
+    else:
+        sentence = (
+            f"The rule accepts after stage {found.stage}: {exceptions} in {found.examined:,} rows. "
+            f"But the upper limit, {limit}, is not below the tolerable {percent(tolerable, 2)} at "
+            f"{confidence} confidence, for which these stages are too small: the sample doesn't "
+            "support that errors are tolerable."
+        )
+    return sentence + scope_text(evaluation)
+
+
+def planned_goal(case: Case) -> dict[str, Any] | None:
+    """Return the goal of the registered plan's first round."""
+    plan = case.predicate["plan"]
+    goals = parse_json(plan["text"], "the plan").get("goals") if plan is not None else None
+    return goals[0] if goals else None
+
+
+# --- monetary units ---
+
+
+@dataclass(frozen=True)
+class Audited:
+    """An examined row in minor units, with its selected units and the place of its stratum."""
+
+    book: int
+    audit: int
+    hits: int
+    is_certain: bool
+    stratum: int
+    row: int
+
+    def error(self, sign: int) -> int:
+        """Return the misstatement of one direction; 0 for the other one."""
+        return max(sign * (self.book - self.audit), 0)
+
+    def taint(self, sign: int) -> Fraction:
+        return Fraction(self.error(sign), abs(self.book))
+
+
+@dataclass(frozen=True)
+class Part:
+    """A stratum's part that is left to chance: its units, its value and the units by interval."""
+
+    units: int
+    value: int
+    most_units: float
+
+
+@dataclass
+class Money:
+    """The money of a sample by monetary units."""
+
+    decimals: int
+    items: list[Audited]
+    parts: list[Part]
+    confidence: float
+
+    @property
+    def value(self) -> int:
+        return sum(part.value for part in self.parts)
+
+    @property
+    def of_part(self) -> float:
+        """The confidence of each stratum's limit (Bonferroni)."""
+        return 1 - (1 - self.confidence) / len(self.parts)
+
+    def amount(self, units: float | Fraction) -> Fraction:
+        return Fraction(units) / Fraction(10**self.decimals)
+
+    def text(self, units: float) -> str:
+        return f"{units / 10**self.decimals:,.{self.decimals}f}"
+
+
+def in_minor_units(value: Fraction, decimals: int) -> int:
+    """Return an amount in minor units; half a unit is rounded away from 0."""
+    scaled = abs(value) * 10**decimals
+    return (-1 if value < 0 else 1) * round_half_up(scaled)
+
+
+def tolerable_units(evaluation: Evaluation, book_value: int, decimals: int) -> int | None:
+    """Return what is tolerable in minor units; below 1 it is a share of the book value."""
+    tolerable = evaluation.tolerable
+    if tolerable is None:
+        require(
+            evaluation.result["tolerable"] is None, "evaluation_figure", "`tolerable` isn't null."
+        )
+        return None
+    if tolerable < 1:
+        tolerable = Fraction(round_half_up(tolerable * book_value), 10**decimals)
+    stated = exact_number(str(evaluation.result["tolerable"]))
+    unit = Fraction(1, 10**decimals)
+    good = abs(stated - tolerable) < unit
+    require(good, "evaluation_figure", f"`tolerable` is {float(stated)}, not {float(tolerable)}.")
+    return in_minor_units(tolerable, decimals)
+
+
+def money_of(evaluation: Evaluation) -> Money:
+    """Return the examined rows and strata, by the certificate's facts and the sample's CSV."""
+    case = evaluation.case
+    rounds = case.rounds
+    good = all(rnd.method == "monetary_unit" for rnd in rounds)
+    require(good, "evaluation_figure", "A round isn't by monetary units.")
+    if any(rnd.hits is None for rnd in rounds):
+        raise NotCheckable("it needs sample.csv, which has the selected units of each row")
+    decimals = rounds[0].facts["decimals"]
+    places, _ = examined_of(evaluation)
+    of_items, audited = evaluation.facts_of_items(), []
+    for place in places:
+        rnd, at = of_items[place]
+        item = evaluation.items[place]
+        assert rnd.hits is not None
+        is_certain = at < rnd.facts["take_all"]["rows"] and item["drawn"] == item["examined"]
+        book = in_minor_units(evaluation.book(place), decimals)
+        require(book, "evaluation_items", f"Item {place + 1} has a book value of 0.")
+        audit = in_minor_units(evaluation.audit_value(place), decimals)
+        audited.append(
+            Audited(book, audit, rnd.hits[at] or 1, is_certain, rnd.number - 1, item["examined"])
+        )
+    parts = []
+    for at, rnd in enumerate(rounds):
+        units = sum(a.hits for a in audited if a.stratum == at and not a.is_certain)
+        value = int(rnd.facts["units"])
+        interval = Fraction(int(rnd.facts["step"]), int(rnd.facts["parts"]) or 1)
+        by_interval = float(value / interval) if interval else 0.0
+        parts.append(Part(units, value, max(by_interval, float(rnd.facts["selected"]))))
+    return Money(decimals, audited, parts, evaluation.confidence)
+
+
+Line_ = tuple[
+    int | None, float, float, float, float, float
+]  # row, taint, factor, increment, projected, product
+
+
+def stringer_lines(money: Money, sign: int, likelihood: str) -> list[Line_]:
+    """Return the lines of Stringer's bound; taints of strata count by their interval."""
+    units, value = sum(part.units for part in money.parts), money.value
+    weights = [Fraction(part.value * units, max(part.units, 1) * value) for part in money.parts]
+    taints = [
+        (a.taint(sign), a.row, weights[a.stratum])
+        for a in money.items
+        if not a.is_certain and a.error(sign)
+        for _ in range(a.hits)
+    ]
+    taints.sort(key=lambda each: -each[0] * each[2])
+    factors = [upper_share(k, units, money.confidence, likelihood) for k in range(len(taints) + 1)]
+    basic = factors[0] * float(max(weights))
+    lines: list[Line_] = [(None, 1.0, factors[0], basic, 0.0, basic)]
+    for k, (taint, row, weight) in enumerate(taints, 1):
+        increment = (factors[k] - factors[k - 1]) * float(weight)
+        projected = float(taint * weight / units)
+        lines.append(
+            (row, float(taint), factors[k], increment, projected, increment * float(taint))
+        )
+    return lines
+
+
+def gaffke_steps(taints: list[float], size: int, confidence: float) -> list[float]:
+    """Return Gaffke's limits by the first 0, 1, … taints; from the 101st on they share the rest."""
+    capped = [min(taint, 1.0) for taint in taints]
+    limits = [gaffke_limit(capped[:k], size, confidence) for k in range(min(len(capped), 100) + 1)]
+    others = capped[100:]
+    if others:
+        start, all_of_them = limits[-1], gaffke_limit(capped, size, confidence)
+        done = accumulate(others)
+        limits += [start + (all_of_them - start) * part / sum(others) for part in done]
+    more = 0.0
+    for at, taint in enumerate(taints, 1):
+        more += (taint - 1) * (limits[at] - limits[at - 1]) if taint > 1 else 0.0
+        limits[at] += more
+    return limits
+
+
+def gaffke_lines(money: Money, sign: int) -> list[Line_]:
+    """Return the lines of Gaffke's bound, stratum by stratum."""
+    lines: list[Line_] = []
+    for at, part in enumerate(money.parts):
+        if not part.value:
+            continue
+        share = part.value / money.value
+        own = [
+            (float(a.taint(sign)), a.row)
+            for a in money.items
+            if a.stratum == at and not a.is_certain and a.error(sign)
+            for _ in range(a.hits)
+        ]
+        own.sort(key=lambda each: -each[0])
+        limits = gaffke_steps([taint for taint, _ in own], part.units, money.of_part)
+        lines.append((None, 1.0, limits[0], limits[0] * share, 0.0, limits[0] * share))
+        for (taint, row), before, after in zip(own, limits, limits[1:], strict=False):
+            product = (after - before) * share
+            lines.append((row, taint, after, product / taint, taint * share / part.units, product))
+    return lines
+
+
+def one_start(money: Money, sign: int) -> float:
+    """Return the amount that one random start proves, in minor units (Markov's inequality)."""
+    limit = 0.0
+    for at, part in enumerate(money.parts):
+        if not part.value:
+            continue
+        left = [a for a in money.items if a.stratum == at and not a.is_certain]
+        unknown = part.value - sum(abs(a.book) for a in left)
+        most = (sum(a.error(sign) for a in left) + unknown) / part.value
+        taints = float(sum((a.taint(sign) * a.hits for a in left), Fraction(0)))
+        right = (part.units - taints) / max(part.units, part.most_units)
+        limit += part.value * min(1 - (1 - money.of_part) * right, most)
+    return limit
+
+
+@dataclass(frozen=True)
+class Bounded:
+    """The misstatement of one direction, in minor units."""
+
+    name: str
+    sign: int
+    limit: float
+    most_likely: float
+    start: float | None
+
+
+def check_direction(
+    evaluation: Evaluation, money: Money, name: str, likelihood: str, bound: str
+) -> Bounded:
+    """Recompute the bound of one direction with its arithmetic."""
+    sign = 1 if name == "overstatement" else -1
+    stated = evaluation.result[name]
+    lines: list[Line_] = []
+    if money.value:
+        lines = (
+            stringer_lines(money, sign, likelihood)
+            if bound == "stringer"
+            else gaffke_lines(money, sign)
+        )
+    value = money.value
+    upper, projected = math.fsum(x[5] for x in lines), math.fsum(x[4] for x in lines)
+    basic = math.fsum(x[5] for x in lines if x[0] is None) * value
+    certain = [a for a in money.items if a.is_certain]
+    known = sum(a.error(sign) for a in certain)
+    limit, likely = upper * value + known, projected * value + known
+    for part, rows in (("found", money.items), ("take_all", certain)):
+        errors = [a.error(sign) for a in rows if a.error(sign)]
+        for figure, due in (("rows", len(rows)), ("errors", len(errors))):
+            same(stated[part], figure, due)
+        same_amount(stated[part], "amount", money.amount(sum(errors)))
+    same(stated, "upper_share", upper)
+    same(stated, "projected_share", projected)
+    for figure, amount in (
+        ("basic_precision", basic),
+        ("projected", projected * value),
+        ("most_likely", likely),
+        ("upper_limit", limit),
+    ):
+        same_amount(stated, figure, money.amount(amount))
+    figures = ("basic_precision", "projected", "incremental_allowance")
+    parts = sum((exact_number(str(stated[figure])) for figure in figures), Fraction(0))
+    good = parts + exact_number(stated["take_all"]["amount"]) == exact_number(stated["upper_limit"])
+    require(good, "evaluation_figure", f"The parts of the {name} don't add up to its limit.")
+    check_lines(evaluation, stated["arithmetic"], lines, money)
+    start = None
+    if stated["one_start_limit"] is not None:
+        start = max(limit, one_start(money, sign) + known)
+        same_amount(stated, "one_start_limit", money.amount(start))
+    return Bounded(name, sign, limit, likely, start)
+
+
+def check_lines(
+    evaluation: Evaluation, stated: list[dict[str, Any]], lines: list[Line_], money: Money
+) -> None:
+    """Compare the arithmetic line by line; taints of one size can stand in any order."""
+    require(
+        len(stated) == len(lines), "evaluation_figure", f"The arithmetic hasn't {len(lines)} lines."
+    )
+    key = evaluation.case.population["table_key"]
+    rows = Counter(None if row is None else f"{key}:{row}" for row, *_ in lines)
+    good = Counter(each["row_id"] for each in stated) == rows
+    require(good, "evaluation_figure", "The arithmetic has other rows than those in error.")
+    for at, (each, line) in enumerate(zip(stated, lines, strict=True)):
+        same(each, "number", at)
+        for name, value in zip(
+            ("taint", "factor", "increment", "projected", "product"), line[1:], strict=True
+        ):
+            same(each, name, value)
+        same_amount(each, "amount", money.amount(line[5] * money.value))
+
+
+ONE_START = "Its units were selected at a fixed interval."
+TAINTS = "Taints above 100 % contradict what it assumes."
+
+
+def check_monetary(evaluation: Evaluation) -> None:
+    """Recompute Stringer's or Gaffke's bound of both directions, and the conclusion."""
+    result, report = evaluation.result, evaluation.case.report
+    bound = evaluation.choice("bound", "stringer")
+    likelihood = evaluation.choice("likelihood", "binomial")
+    money = money_of(evaluation)
+    _, outside = examined_of(evaluation)
+    kinds = {rnd.parameters.get("population", "positive") for rnd in evaluation.case.rounds}
+    directions = ["overstatement"]
+    directions += ["understatement"] if kinds != {"positive"} else []
+    whole_value = money.value + sum(abs(a.book) for a in money.items if a.is_certain)
+    for name, due in (
+        ("not_applicable", outside),
+        ("strata", len(money.parts)),
+        ("units", sum(part.units for part in money.parts)),
+        ("concludes_on", directions),
+        ("population", " and ".join(sorted(kinds))),
+    ):
+        same(result, name, due)
+    same_amount(result, "sampled_value", money.amount(money.value))
+    same_amount(result, "book_value", money.amount(whole_value))
+    found = [
+        check_direction(evaluation, money, name, likelihood, bound)
+        for name in ("overstatement", "understatement")
+    ]
+    report.checked(EVALUATION, f"the {bound.capitalize()} bound of both directions, line by line")
+    selections = {
+        rnd.parameters.get("selection", "fixed_interval") for rnd in evaluation.case.rounds
+    }
+    require(
+        bound == "stringer" or selections == {"random"},
+        "evaluation_figure",
+        "Gaffke's bound needs units selected at random.",
+    )
+    if "fixed_interval" in selections and found[0].start is None:
+        report.claimed(EVALUATION, "that nothing makes the fixed interval doubtful")
+    tolerable = tolerable_units(evaluation, whole_value, money.decimals)
+    if tolerable is None or not whole_value:
+        no_tolerable(evaluation)
+        return
+    covered = [each for each in found if each.name in directions]
+    conclude_money(evaluation, money, covered, tolerable, whole_value, outside)
+
+
+def conclude_money(
+    evaluation: Evaluation,
+    money: Money,
+    covered: list[Bounded],
+    tolerable: int,
+    whole_value: int,
+    outside: int,
+) -> None:
+    """Compare the conclusion: the largest limit of the covered directions decides."""
+    largest = max(covered, key=lambda each: each.limit)
+    limit = largest.limit
+    starts = [each.start for each in covered if each.start is not None]
+    is_doubted = bool(starts)
+    if starts and max(starts) < tolerable:
+        limit, is_doubted = max(starts), False
+    above = any(a.taint(each.sign) > 1 for each in covered for a in money.items if not a.is_certain)
+    reason = " ".join([ONE_START] * is_doubted + [TAINTS] * above) or None
+    sentence = sentence_of_share(
+        evaluation,
+        limit / whole_value,
+        tolerable / whole_value,
+        largest.most_likely / whole_value,
+        amounts=lambda share: money.text(share * whole_value),
+        of=f" of {largest.name}s",
+        errors=" and ".join(f"{each.name}s" for each in covered),
+        reason=reason,
+    )
+    is_below = limit / whole_value < tolerable / whole_value
+    verdict = None if is_below and reason else is_below
+    check_conclusion(evaluation, verdict, sentence + outside_text(outside))
+
+
+# --- audit values ---
+
+
+@dataclass
+class Projection:
+    """The rows of a sample for an evaluation by audit values: weights, amounts and strata.
+
+    ``spread`` computes a variance; None where it isn't recomputed here.
+    """
+
+    weights: list[float]
+    book: list[float]
+    audit: list[float]
+    rows: int
+    total: float
+    degrees: int | None
+    spread: Callable[[list[float]], float] | None
+    deviations: Callable[[list[float]], list[float]] | None = None
+    units: int = 0
+
+    def sum(self, values: Iterable[float]) -> float:
+        return math.fsum(w * v for w, v in zip(self.weights, values, strict=True))
+
+
+def _mean(values: list[float]) -> float:
+    return math.fsum(values) / len(values)
+
+
+def strata_of(rnd: StatedRound) -> list[tuple[list[int], int]] | None:
+    """Return each drawn stratum's places in the round, and its rows in the table."""
+    if rnd.groups is None or rnd.labels is None:
+        return None
+    sizes = {group["label"]: group["rows"] for group in rnd.groups}
+    places: dict[str | None, list[int]] = defaultdict(list)
+    for place, label in enumerate(rnd.labels):
+        places[label].append(place)
+    if len(sizes) != len(rnd.groups) or not set(places) <= set(sizes):
+        return None
+    return [(found, sizes[label]) for label, found in places.items()]
+
+
+def simple_spread(strata: list[tuple[list[int], int]]) -> Callable[[list[float]], list[float]]:
+    """Return a function of the deviations whose squares add up to the variance of Σ t."""
+
+    def deviations(t: list[float]) -> list[float]:
+        found = []
+        for places, rows in strata:
+            n = len(places)
+            if n == rows:
+                continue
+            mean = _mean([t[p] for p in places])
+            scale = math.sqrt((1 - n / rows) * n / (n - 1))
+            found += [scale * (t[p] - mean) for p in places]
+        return found
+
+    return deviations
+
+
+def projection_of(evaluation: Evaluation) -> Projection:
+    """Return the rows with their weights and, of simple designs, their variance."""
+    case, result = evaluation.case, evaluation.result
+    book = [float(evaluation.book(place)) for place in range(len(evaluation.items))]
+    audit = [float(evaluation.audit_value(place)) for place in range(len(evaluation.items))]
+    rows, total = int(result["population"]), float(exact_number(str(result["book_value"])))
+    given_weights = case.rounds[0].weights
+    if len(case.rounds) != 1 or given_weights is None:
+        raise NotCheckable(
+            "several rounds, or more rows than a certificate lists, aren't projected here"
+        )
+    rnd = case.rounds[0]
+    if rnd.method in ("random", "reservoir", "systematic", "stratified"):
+        same(result, "population", rnd.eligible)
+    n = rnd.rows
+    strata: list[tuple[list[int], int]] | None = None
+    if rnd.method in ("random", "reservoir", "systematic"):
+        strata = [(list(range(n)), rnd.eligible)]
+    elif rnd.method == "stratified":
+        strata = strata_of(rnd)
+    if strata is None or any(len(places) == 1 < size for places, size in strata):
+        return Projection(given_weights, book, audit, rows, total, None, None)
+    weights = [0.0] * n
+    for places, size in strata:
+        for place in places:
+            weights[place] = size / len(places)
+    deviations = simple_spread(strata)
+    left = [(places, size) for places, size in strata if len(places) < size]
+    degrees = sum(len(places) - 1 for places, _ in left)
+
+    def spread(t: list[float]) -> float:
+        if rnd.method == "systematic":  # successive differences
+            f = n / rnd.eligible
+            steps = math.fsum((a - b) ** 2 for a, b in pairwise(t))
+            return (1 - f) / 2 * n / (n - 1) * steps
+        return math.fsum(c * c for c in deviations(t))
+
+    units = sum(len(places) for places, _ in left)
+    return Projection(weights, book, audit, rows, total, degrees, spread, deviations, units)
+
+
+def projected_by(given: Projection, estimator: str, y: list[float]) -> tuple[float, list[float]]:
+    """Return an estimated total of y, and the residuals times g of its variance."""
+    if estimator in ("difference", "mean_per_unit"):
+        return given.sum(y), y
+    if estimator == "ratio":
+        g, below = given.total / given.sum(given.book), given.sum(given.book)
+        slope = given.sum(y) / below
+        return g * given.sum(y), [g * (v - slope * x) for v, x in zip(y, given.book, strict=True)]
+    whole_ = math.fsum(given.weights)
+    x_mean, y_mean = given.sum(given.book) / whole_, given.sum(y) / whole_
+    x = [b - x_mean for b in given.book]
+    square = given.sum(v * v for v in x)
+    slope = given.sum(a * b for a, b in zip(x, y, strict=True)) / square
+    away = given.total / given.rows - x_mean
+    g_of = [given.rows / whole_ * (1 + away * v * whole_ / square) for v in x]
+    estimate = given.rows * (y_mean + slope * away)
+    residuals = [g * (v - y_mean - slope * d) for g, v, d in zip(g_of, y, x, strict=True)]
+    return estimate, residuals
+
+
+def check_variables(evaluation: Evaluation) -> None:
+    """Recompute the projected misstatement, its limits and its conclusion."""
+    result, report = evaluation.result, evaluation.case.report
+    estimator = evaluation.choice("estimator", "difference")
+    sides = evaluation.choice("sides", "one")
+    _, outside = examined_of(evaluation)
+    given = projection_of(evaluation)
+    errors = [b - a for b, a in zip(given.book, given.audit, strict=True)]
+    wrong = sum(e != 0 for e in errors)
+    for name, due in (("examined", len(errors)), ("errors", wrong), ("not_applicable", outside)):
+        same(result, name, due)
+    check_total(evaluation, given)
+    same_amount(result, "found", math.fsum(errors))
+    if estimator == "difference":
+        projected, (_, residuals) = given.sum(errors), projected_by(given, estimator, errors)
+    else:
+        value, residuals = projected_by(given, estimator, given.audit)
+        projected = given.total - value
+    if estimator == "regression" and given.spread is None:
+        raise NotCheckable("a regression of this method isn't recomputed here")
+    same_amount(result, "projected", projected)
+    report.checked(EVALUATION, f"the projected misstatement ({estimator.replace('_', ' ')})")
+    same_amount(result, "audit_value", given.total - projected)
+    probability = evaluation.confidence if sides == "one" else (1 + evaluation.confidence) / 2
+    if given.spread is None:
+        error = float(exact_number(str(result["standard_error"])))
+        degrees = int(result["degrees"])
+        report.claimed(EVALUATION, "the standard error and its degrees of freedom, of this method")
+    else:
+        error = math.sqrt(
+            given.spread([w * r for w, r in zip(given.weights, residuals, strict=True)])
+        )
+        degrees = given.degrees or 0
+        error = 0.0 if error <= 1e-12 * abs(given.total - projected) else error
+        same_amount(result, "standard_error", error)
+        same(result, "degrees", degrees)
+        report.checked(EVALUATION, "the standard error and its degrees of freedom")
+    t = t_quantile(probability, degrees) if degrees and error else float(result["t"])
+    same(result, "t", t)
+    slack = t * 10.0 ** -len(str(result["standard_error"]).partition(".")[2])
+    slack = slack if given.spread is None else 0.0
+    same_amount(result, "margin", t * error if error else 0.0, slack)
+    same_amount(result, "lower_limit", projected - t * error if error else projected, slack)
+    same_amount(result, "upper_limit", projected + t * error if error else projected, slack)
+    report.checked(EVALUATION, "the limits, by the t distribution")
+    check_directions(evaluation, given, estimator, t)
+    decimals = len(str(result["book_value"]).partition(".")[2])
+    tolerable = tolerable_units(
+        evaluation, in_minor_units(exact_number(str(result["book_value"])), decimals), decimals
+    )
+    if tolerable is None:
+        no_tolerable(evaluation)
+        return
+    shown = exact_number(str(result["tolerable"]))
+    conclude_projection(evaluation, given, residuals, (projected, error, t), float(shown), decimals)
+
+
+def check_total(evaluation: Evaluation, given: Projection) -> None:
+    """Check the book value of the population where the data show it."""
+    case, column = evaluation.case, evaluation.stated["book_column"]
+    require(
+        evaluation.result["book_column"] == column, "evaluation_figure", "`book_column` differs."
+    )
+    if "data" not in case.files or column not in case.predicate["data"]["columns"]:
+        case.report.claimed(
+            EVALUATION, f"the book value of the population, {evaluation.result['book_value']}"
+        )
+        return
+    data, rnd = read_data(case), case.rounds[0]
+    passes = data.passes.get(rnd.number, data.present)
+    values = [
+        exact_number(value)
+        for value, here, inside in zip(data.columns[column], data.present, passes, strict=True)
+        if here and inside and value is not None and _NUMBER.fullmatch(value)
+    ]
+    if rnd.method in ("random", "reservoir", "systematic", "stratified"):
+        same_amount(evaluation.result, "book_value", sum(values, Fraction(0)))
+        case.report.checked(EVALUATION, "the book value of the population is the sum of data.csv")
+
+
+def check_directions(evaluation: Evaluation, given: Projection, estimator: str, t: float) -> None:
+    """Recompute overstatements and understatements alone."""
+    result, alone = evaluation.result, estimator if estimator != "mean_per_unit" else "difference"
+    same(result, "direction_estimator", alone)
+    for name, sign in (("overstatement", 1), ("understatement", -1)):
+        amounts = [max(sign * (b - a), 0.0) for b, a in zip(given.book, given.audit, strict=True)]
+        stated = result[name]
+        same(stated, "errors", sum(v > 0 for v in amounts))
+        same_amount(stated, "found", math.fsum(amounts))
+        projected, residuals = projected_by(given, alone, amounts)
+        same_amount(stated, "projected", projected)
+        if given.spread is not None:
+            t_values = [w * r for w, r in zip(given.weights, residuals, strict=True)]
+            same_amount(stated, "upper_limit", projected + t * math.sqrt(given.spread(t_values)))
+
+
+def doubts_of(
+    evaluation: Evaluation,
+    given: Projection,
+    residuals: list[float],
+    limits: tuple[float, float, float],
+    tolerable: float,
+) -> list[str]:
+    """Return why nothing may be concluded from limits that are within what is tolerable.
+
+    Thin strata, book values that contradict the known total and strata without an error aren't
+    looked at here.
+    """
+    if given.spread is None or given.deviations is None or not given.units:
+        return []
+    projected, error, t = limits
+    found = []
+    wrong = sum(
+        b != a and w - 1 > 1e-9
+        for b, a, w in zip(given.book, given.audit, given.weights, strict=True)
+    )
+    if wrong < 20 and evaluation.result["estimator"] != "mean_per_unit":
+        found.append(f"fewer than 20 errors: {wrong}")
+    c = [
+        abs(v)
+        for v in given.deviations([w * r for w, r in zip(given.weights, residuals, strict=True)])
+    ]
+    square = math.fsum(v * v for v in c)
+    skewness = math.fsum(v**3 for v in c) / square**1.5 if square > 0 else 0.0
+    if given.units < math.ceil(25 * given.units * skewness**2 * (1 - 1e-9)):
+        found.append("skewness")
+    wider = skewness * (2 * t * t + 1) / 6 * error
+    low, high = projected - t * error - wider, projected + t * error + wider
+    if high >= tolerable or (evaluation.result["sides"] == "two" and low <= -tolerable):
+        found.append("skewness near the tolerable amount")
+    return found
+
+
+def conclude_projection(
+    evaluation: Evaluation,
+    given: Projection,
+    residuals: list[float],
+    limits: tuple[float, float, float],
+    tolerable: float,
+    decimals: int,
+) -> None:
+    """Compare the conclusion from the limits; where they are in doubt it must be withheld."""
+    result, (projected, error, t) = evaluation.result, limits
+    low, high = projected - t * error, projected + t * error
+    if given.spread is None:  # the standard error is stated in a few digits
+        low, high = (float(exact_number(result[name])) for name in ("lower_limit", "upper_limit"))
+    two = result["sides"] == "two"
+    is_within = high < tolerable and (not two or low > -tolerable)
+    stated = result["conclusion"] or {}
+    is_withheld = is_within and stated.get("is_tolerable") is None
+    if is_within and not is_withheld:
+        doubts = doubts_of(evaluation, given, residuals, limits, tolerable)
+        require(
+            not doubts, "evaluation_conclusion", f"It concludes in spite of {', '.join(doubts)}."
+        )
+        evaluation.case.report.claimed(EVALUATION, "that no other doubt forbids the conclusion")
+
+    def money(value: float) -> str:
+        return f"{value:,.{decimals}f}"
+
+    template = (BETWEEN if two else BELOW) if is_within else (BEYOND if two else ABOVE)
+    if is_withheld:
+        template = WITHHELD_BETWEEN if two else WITHHELD
+    errors = [b - a for b, a in zip(given.book, given.audit, strict=True)]
+    wrong = sum(e != 0 for e in errors)
+    sentence = template.replace("{next}", NEARLY if abs(projected) < tolerable else ADVICE)
+    sentence += " The errors found in the sample are {net} in {rows}."
+    over, under = result["overstatement"], result["understatement"]
+    if result["direction_estimator"] == result["estimator"] and over["errors"] and under["errors"]:
+        sentence += NETTED
+    text_ = sentence.format(
+        of=" of the net misstatement",
+        errors="net overstatements",
+        measure="misstatement",
+        limit=money(high),
+        low=money(low),
+        tolerable=money(tolerable),
+        found=money(projected),
+        confidence=confidence_text(evaluation.confidence),
+        advice=ADVICE,
+        reason=REASON,
+        net=money(math.fsum(errors)),
+        rows=rows_text(wrong),
+        over=money(float(exact_number(over["projected"]))),
+        under=money(float(exact_number(under["projected"]))),
+    )
+    verdict = None if is_withheld else is_within
+    check_conclusion(evaluation, verdict, text_ + scope_text(evaluation))
+
+
+# --- after any row ---
+
+
+def check_sequential(evaluation: Evaluation) -> None:
+    """Recompute an evaluation that may stop after any row."""
+    is_money = all(rnd.method == "monetary_unit" for rnd in evaluation.case.rounds)
+    same(evaluation.result, "measure", "amount" if is_money else "share")
+    check_sequence_of_amounts(evaluation) if is_money else check_sequence_of_rows(evaluation)
+
+
+def log_ratio(rows: int, n: int, k: int, wrong: int) -> float:
+    """Return the logarithm of prior by posterior of a number of wrong rows; uniform prior."""
+    if not k <= wrong <= rows - n + k:
+        return math.inf
+    ways = log_choose(rows, wrong) - log_choose(rows - n, wrong - k)
+    return ways + math.lgamma(k + 1) + math.lgamma(n - k + 1) - math.lgamma(n + 2)
+
+
+def possible_rows(rows: int, n: int, k: int, limit: float) -> tuple[int, int]:
+    """Return the fewest and the most wrong rows that aren't ruled out."""
+    last = rows - n + k
+    likeliest = min(max((rows + 1) * k // n, k), last)
+    low, high = k, likeliest
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if log_ratio(rows, n, k, middle) < limit else (middle + 1, high)
+    least, low, high = low, likeliest, last
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if log_ratio(rows, n, k, middle) < limit else (low, middle - 1)
+    return least, low
+
+
+def sequence_sentence(
+    evaluation: Evaluation, decision: str, examined: int, errors: str, tolerable: str
+) -> None:
+    """Compare the decision in words."""
+    rows, confidence = rows_text(examined), confidence_text(evaluation.confidence)
+    if decision == "continue":
+        sentence = (
+            f"Not yet decided after {rows} whether {errors} are below the tolerable {tolerable} at "
+            f"{confidence} confidence: examine the next rows in the order of the draw."
+        )
+    else:
+        are = "are" if decision == "accept" else "aren't"
+        sentence = (
+            f"After {rows}, at {confidence} confidence {errors} {are} below the tolerable "
+            f"{tolerable}: you can stop."
+        )
+    scope = evaluation.result["scope"]
+    if scope is not None and decision == "continue":
+        sentence += f" These are the rows that pass {scope} alone."
+    elif scope is not None:
+        sentence += ONLY_OF_SCOPE.format(scope=scope)
+    verdict = {"accept": True, "reject": False}.get(decision)
+    check_conclusion(evaluation, verdict, sentence)
+
+
+def first_examined(items_: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    found = []
+    for item in items_:
+        if item["finding"] is None:
+            break
+        found.append(item)
+    require(found, "evaluation_items", "The first row of the order has no finding.")
+    return found
+
+
+def check_sequence_of_rows(evaluation: Evaluation) -> None:
+    """Recompute which numbers of exceptions are still possible."""
+    result = evaluation.result
+    require(
+        evaluation.case.rounds[0].method != "systematic",
+        "evaluation_figure",
+        "A systematic sample has no random order.",
+    )
+    tolerable = evaluation.tolerable
+    require(
+        tolerable is not None and 0 < tolerable < 1,
+        "evaluation_figure",
+        "Nothing tolerable is given.",
+    )
+    assert tolerable is not None
+    looked = first_examined(evaluation.items)
+    first = [item for item in looked if outcome_of(item) != "not_applicable"]
+    require(first, "evaluation_items", "No row is applicable.")
+    outside = len(looked) - len(first)
+    rows, n = population_of(evaluation, outside), len(first)
+    counts = list(accumulate(int(is_exception(item)) for item in first))
+    k, wrong = counts[-1], math.ceil(tolerable * rows)
+    threshold = 1 / (1 - evaluation.confidence)
+    least, most = possible_rows(rows, n, k, math.log(threshold))
+    decision = "accept" if most < wrong else "reject" if least >= wrong else "continue"
+    for name, due in (
+        ("population", rows),
+        ("examined", n),
+        ("exceptions", k),
+        ("not_applicable", outside),
+        ("drawn", len(evaluation.items)),
+        ("exceptions_by_size", counts),
+        ("least", least),
+        ("most", most),
+        ("threshold", threshold),
+        ("ratio_at_tolerable", math.exp(min(log_ratio(rows, n, k, wrong), 700.0))),
+        ("decision", decision),
+        ("tolerable", float(tolerable)),
+    ):
+        same(result, name, due)
+    report = evaluation.case.report
+    report.checked(
+        EVALUATION, f"{k} of {n} rows, the possible numbers of exceptions and the decision"
+    )
+    report.claimed(EVALUATION, "the boundary of the chart")
+    sequence_sentence(evaluation, decision, n, "exceptions", f"{100 * float(tolerable):.6g} %")
+
+
+def check_sequence_of_amounts(evaluation: Evaluation) -> None:
+    """Recompute the test martingale of random monetary units."""
+    case, result, report = evaluation.case, evaluation.result, evaluation.case.report
+    (rnd,) = case.rounds
+    column = evaluation.stated["book_column"]
+    good = rnd.parameters.get("selection") == "random" and rnd.facts["units"] != "0"
+    require(good, "evaluation_figure", "Its units weren't selected at random.")
+    if rnd.hits is None:
+        raise NotCheckable("it needs sample.csv")
+    decimals, population = rnd.facts["decimals"], rnd.parameters.get("population", "positive")
+    certain: list[tuple[int, int]] = []
+    tested: list[tuple[int, int]] = []
+    outside, is_open = 0, False
+    for place, item in enumerate(evaluation.items):
+        is_certain = place < rnd.facts["take_all"]["rows"]
+        require(
+            item["finding"] or not is_certain,
+            "evaluation_items",
+            "A row that is always drawn has no finding.",
+        )
+        is_open = is_open or item["finding"] is None
+        if is_open and not is_certain:
+            continue
+        is_replaced = item["drawn"] != item["examined"]
+        if is_replaced:
+            require(
+                column in case.shown and rnd.sample_rows is not None,
+                "evaluation_items",
+                "A replaced row's book value isn't shown.",
+            )
+            assert rnd.sample_rows is not None
+            book = in_minor_units(
+                exact_number(rnd.sample_rows[place][case.shown.index(column)] or ""), decimals
+            )
+            audit = book
+        else:
+            book = in_minor_units(evaluation.book(place), decimals)
+            audit = in_minor_units(evaluation.audit_value(place), decimals)
+        outside += is_replaced or outcome_of(item) == "not_applicable"
+        error = abs(book - audit) if population != "positive" else max(book - audit, 0)
+        require(
+            error <= abs(book),
+            "evaluation_items",
+            f"Item {place + 1} is misstated by more than its book value.",
+        )
+        (certain if is_certain else tested).append((abs(book), error))
+    require(tested, "evaluation_items", "The first row of the order has no finding.")
+    units, known = int(rnd.facts["units"]), sum(error for _, error in certain)
+    whole_value = units + abs(int(rnd.facts["take_all"]["total"]))
+    money = Money(decimals, [], [], evaluation.confidence)
+    tolerable = tolerable_units(evaluation, whole_value, decimals)
+    require(tolerable is not None, "evaluation_figure", "Nothing tolerable is given.")
+    assert tolerable is not None
+    left = tolerable - known
+    share = max(left, 0) / units if left < units else 1.0
+    values, bets, means, statistics = tested_by(tested, units, share, share)
+    threshold = 1 / (1 - evaluation.confidence)
+    reached = next((at for at, m in enumerate(statistics, 1) if m >= threshold), None)
+    decision = "continue" if reached is None else "accept"
+    if left <= 0:
+        decision, reached = "reject", None
+    most = max(statistics)
+    for name, due in (
+        ("examined", len(tested)),
+        ("exceptions", sum(error > 0 for _, error in tested)),
+        ("drawn", len(evaluation.items) - rnd.facts["take_all"]["rows"]),
+        ("statistic", min(statistics[-1], 1e300)),
+        ("largest_statistic", min(most, 1e300)),
+        ("p_value", min(1.0, 1 / most) if most > 0 else 1.0),
+        ("accepted_at", reached),
+        ("decision", decision),
+        ("threshold", threshold),
+        ("population", population),
+    ):
+        same(result, name, due)
+    for name, amount in (("book_value", whole_value), ("sampled_value", units)):
+        same_amount(result, name, money.amount(amount))
+    same(result["take_all"], "rows", len(certain))
+    same(result["take_all"], "errors", sum(error > 0 for _, error in certain))
+    same_amount(result["take_all"], "amount", money.amount(known))
+    by_size = result["statistics_by_size"]
+    require(
+        len(by_size) == len(statistics),
+        "evaluation_figure",
+        "`statistics_by_size` has another length.",
+    )
+    for stated, due_ in zip(by_size, statistics, strict=True):
+        same({"statistics_by_size": stated}, "statistics_by_size", min(due_, 1e300))
+    rows = zip(result["arithmetic"], tested, values, means, bets, statistics, strict=False)
+    require(
+        len(result["arithmetic"]) == min(len(tested), 1000),
+        "evaluation_figure",
+        "The arithmetic has another length.",
+    )
+    for line, (size, error), value, mean, bet, statistic in rows:
+        figures = {"units": size, "taint": error / size, "value": value, "null_mean": mean}
+        for name, due in (figures | {"bet": bet, "statistic": min(statistic, 1e300)}).items():
+            same(line, name, due)
+
+    def is_ruled_out(limit: float) -> bool:
+        return max(tested_by(tested, units, limit, share)[3]) >= threshold
+
+    limit = bisect(is_ruled_out, 0.0, 1.0) if is_ruled_out(1.0) else 1.0
+    same_amount(
+        result, "upper_limit", money.amount(limit * units + known), units * 2e-12 / 10**decimals
+    )
+    report.checked(
+        EVALUATION,
+        f"the statistic after each of {_counted(len(tested), 'row')}, the decision and the limit",
+    )
+    shown = f"{Decimal(tolerable).scaleb(-decimals):,f}"
+    errors = (
+        "overstatements"
+        if population == "positive"
+        else "overstatements and understatements together"
+    )
+    sequence_sentence(evaluation, decision, len(tested), errors, shown)
+
+
+def tested_by(
+    tested: list[tuple[int, int]], units: int, share: float, bet_share: float
+) -> tuple[list[float], list[float], list[float], list[float]]:
+    """Return values, bets, means and statistics of a share in error.
+
+    The bets are made against ``bet_share``, whatever share is tested.
+    """
+    values = [1 - error / size for size, error in tested]
+    bets, means, statistics = [], [], []
+    before = squares = known = known_right = 0.0
+    statistic = 1.0
+    for at, (value, (size, _)) in enumerate(zip(values, tested, strict=True)):
+        weight = 20 + at
+        mean, second = (20 + before) / weight, (20 + squares) / weight
+        gain = max(mean - (1 - bet_share), 0.0)
+        bet = min(gain / (max(second - mean**2, 0.0) + gain**2), 0.99) if gain > 0 else 0.0
+        null_mean = (units * (1 - share) - known_right) / (units - known)
+        safe = min(bet, 0.99 / max(null_mean, 1.0))
+        statistic *= math.inf if null_mean < 0 else 1 + safe * (value - null_mean)
+        before, squares = before + value, squares + value**2
+        known, known_right = known + size, known_right + size * value
+        bets.append(bet)
+        means.append(null_mean)
+        statistics.append(statistic)
+    if units * (1 - share) - known_right < -1e-12 * units:
+        statistics[-1] = math.inf
+    return values, bets, means, statistics
+
+
 # --- the program ---
 
 
@@ -4125,6 +6101,8 @@ def _verify_levels(case: Case) -> None:
         report.run("L3", "row proofs", check_proofs, case, say=False)
     else:
         report.missing["L3"] = "proofs.json wasn't given"
+    if "evaluation" in case.files:
+        verify_evaluation(case)
     if predicate["plan"] is not None:
         report.run("L4", "the plan's text and digest", check_plan, case)
     with report.check("L4", "the seed", say=False):
@@ -4243,6 +6221,7 @@ def _verify_data(case: Case) -> None:
 
 FILES = {
     "certificate": "certificate.json",
+    "evaluation": "evaluation.json",
     "key": "public-key.txt",
     "sample": "sample.csv",
     "parquet": "sample.parquet",

@@ -19,7 +19,8 @@ from application.audit.evaluation import EvaluationAnswer, evaluate, request_of
 from application.audit.evaluation.request import SettledEvaluation
 from application.audit.items import book_values, drawn_book_column
 from application.audit.items import examined_items as items_of
-from application.audit.state import AuditState, ordinal_of, state_of
+from application.audit.stages import stage_rule
+from application.audit.state import AuditState, drawn_row_ids, ordinal_of, state_of
 from application.certificates.issuing import MAX_ATTEMPTS, current_issue
 from application.certificates.statement import (
     MAX_ROWS_LISTED,
@@ -203,6 +204,7 @@ def _content(service: Service, job: JobRecord, recorded: _Recorded) -> dict[str,
     request, answer, reason = _evaluation(service, job, state)
     column = answer.figures.get("book_column") if answer else drawn_book_column(job)
     ids = [item.row_id for item in items]
+    drawn = len(drawn_row_ids(service, job))
     books = {} if column is None else book_values(service, job, ids, column)
     return {
         "job": {"id": job.id, "dataset_id": job.dataset_id},
@@ -220,6 +222,7 @@ def _content(service: Service, job: JobRecord, recorded: _Recorded) -> dict[str,
             for item in items
         ],
         "replacements": len(state.replacements),
+        "planned_rule": None if (rule := stage_rule(job, drawn)) is None else dict(vars(rule)),
         "entries": {
             "count": len(recorded.entries),
             "corrected": len(recorded.entries) - len({each.row_id for each in recorded.entries}),
@@ -267,9 +270,14 @@ def _request(request: SettledEvaluation[Any]) -> dict[str, Any]:
 
 
 def _result(answer: EvaluationAnswer) -> dict[str, Any]:
-    """The answer as JSON, with lists in the place of tuples."""
+    """The answer as JSON, with lists in the place of tuples; of its conclusion the sentence."""
     kept = {name: value for name, value in answer.as_json().items() if name not in NOT_IN_RESULT}
     found: dict[str, Any] = json.loads(json.dumps(kept))
+    if answer.conclusion is not None:
+        found["conclusion"] = {
+            "is_tolerable": answer.conclusion.is_tolerable,
+            "sentence": answer.conclusion.sentence,
+        }
     return found
 
 
@@ -303,6 +311,7 @@ def _steps(state: AuditState) -> list[dict[str, Any]]:
             "by": step.user_soeid,
             "at": step.at,
             "note_sha256": _sha256(step.note),
+            "conclusion": step.evaluation.get("conclusion"),
         }
         for step in state.review.entries
     ]

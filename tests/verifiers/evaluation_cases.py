@@ -90,7 +90,9 @@ CASES: Mapping[str, Case] = {
         {2: 1.0},
         goal={"materiality": 0.05, "accept": [0, 1], "likelihood": "hypergeometric"},
     ),
-    "stringer": Case((money(40),), of("monetary_unit", tolerable="15000"), {1: 0.4, 7: 0.9, 8: 1.1}),
+    "stringer": Case(
+        (money(40),), of("monetary_unit", tolerable="15000"), {1: 0.4, 7: 0.9, 8: 1.1}
+    ),
     "stringer_credits": Case(
         (money(40, book_column="balance", population="absolute", selection="random"),),
         of("monetary_unit", likelihood="poisson", tolerable="20000"),
