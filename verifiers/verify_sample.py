@@ -5066,6 +5066,7 @@ def check_two_stages(evaluation: Evaluation) -> None:
         if likelihood == "hypergeometric"
         else tolerable
     )
+    same(result, "tolerable", float(tolerable))
     same(result, "risk", float(as_good(rule, c2, 2, level, likelihood, rows)))
     due = {"first": rule.first, "second": rule.second, "accept_first": c1, "accept_both": c2}
     same(result, "rule", due)
@@ -5351,6 +5352,7 @@ def check_direction(
     """Recompute the bound of one direction with its arithmetic."""
     sign = 1 if name == "overstatement" else -1
     stated = evaluation.result[name]
+    same(stated, "direction", name)
     lines: list[Line_] = []
     if money.value:
         lines = (
@@ -5430,6 +5432,7 @@ def check_monetary(evaluation: Evaluation) -> None:
         ("strata", len(money.parts)),
         ("units", sum(part.units for part in money.parts)),
         ("concludes_on", directions),
+        ("book_column", evaluation.stated["book_column"]),
         ("population", " and ".join(sorted(kinds))),
     ):
         same(result, name, due)
@@ -5560,7 +5563,7 @@ def projection_of(evaluation: Evaluation) -> Projection:
             "several rounds, or more rows than a certificate lists, aren't projected here"
         )
     rnd = case.rounds[0]
-    if rnd.method in ("random", "reservoir", "systematic", "stratified"):
+    if rnd.method not in ("weighted", "monetary_unit"):
         same(result, "population", rnd.eligible)
     n = rnd.rows
     strata: list[tuple[list[int], int]] | None = None
@@ -5636,7 +5639,11 @@ def check_variables(evaluation: Evaluation) -> None:
     if given.spread is None:
         error = float(exact_number(str(result["standard_error"])))
         degrees = int(result["degrees"])
-        report.claimed(EVALUATION, "the standard error and its degrees of freedom, of this method")
+        report.claimed(
+            EVALUATION,
+            "the standard error and its degrees of freedom, and the limits of each direction, "
+            f"which aren't recomputed for the method {evaluation.case.rounds[0].method}",
+        )
     else:
         error = math.sqrt(
             given.spread([w * r for w, r in zip(given.weights, residuals, strict=True)])
@@ -5648,11 +5655,17 @@ def check_variables(evaluation: Evaluation) -> None:
         report.checked(EVALUATION, "the standard error and its degrees of freedom")
     t = t_quantile(probability, degrees) if degrees and error else float(result["t"])
     same(result, "t", t)
-    slack = t * 10.0 ** -len(str(result["standard_error"]).partition(".")[2])
-    slack = slack if given.spread is None else 0.0
-    same_amount(result, "margin", t * error if error else 0.0, slack)
-    same_amount(result, "lower_limit", projected - t * error if error else projected, slack)
-    same_amount(result, "upper_limit", projected + t * error if error else projected, slack)
+    margin = t * error if error else 0.0
+    if given.spread is None:  # the standard error is stated in a few digits
+        unit = 10.0 ** -len(str(result["standard_error"]).partition(".")[2])
+        same_amount(result, "margin", margin, t * unit)
+        margin = float(exact_number(result["margin"]))
+        same_amount(result, "lower_limit", projected - margin, unit)
+        same_amount(result, "upper_limit", projected + margin, unit)
+    else:
+        same_amount(result, "margin", margin)
+        same_amount(result, "lower_limit", projected - margin)
+        same_amount(result, "upper_limit", projected + margin)
     report.checked(EVALUATION, "the limits, by the t distribution")
     check_directions(evaluation, given, estimator, t)
     decimals = len(str(result["book_value"]).partition(".")[2])
@@ -5988,6 +6001,7 @@ def check_sequence_of_amounts(evaluation: Evaluation) -> None:
         ("decision", decision),
         ("threshold", threshold),
         ("population", population),
+        ("book_column", column),
     ):
         same(result, name, due)
     for name, amount in (("book_value", whole_value), ("sampled_value", units)):
@@ -6009,7 +6023,11 @@ def check_sequence_of_amounts(evaluation: Evaluation) -> None:
         "evaluation_figure",
         "The arithmetic has another length.",
     )
-    for line, (size, error), value, mean, bet, statistic in rows:
+    key = case.population["table_key"]
+    drawn = [item["drawn"] for item in evaluation.items][rnd.facts["take_all"]["rows"] :]
+    for at, (line, (size, error), value, mean, bet, statistic) in enumerate(rows):
+        same(line, "number", at + 1)
+        same(line, "row_id", f"{key}:{drawn[at]}")
         figures = {"units": size, "taint": error / size, "value": value, "null_mean": mean}
         for name, due in (figures | {"bet": bet, "statistic": min(statistic, 1e300)}).items():
             same(line, name, due)
