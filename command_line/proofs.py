@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from jobsvc_client import JobsvcError
 
 from command_line.connection import ApiClient
 from command_line.options import (
@@ -141,8 +142,8 @@ def certificate(
 
     A verifier needs the files beside it, too.
 
-    The folder gets certificate.json, public-key.txt, sample.csv, ledger.json and, with --data,
-    data.csv.
+    The folder gets certificate.json, public-key.txt, sample.csv, ledger.json, of a sample with
+    findings evaluation.json and, with --data, data.csv.
 
     \b
     jobsvc certificate 917f045a --output q1-certificate
@@ -161,6 +162,7 @@ def certificate(
         files["data.csv"] = f"{path}/data"
     for name, source in files.items():
         client.save(source, output / name, number=number if source == path else None)
+    _save_evaluation(client, job["id"], output, files)
     ledger = client.get(f"/api/datasets/{job['dataset_id']}/ledger", format="json")
     _write_ledger(ledger, output / "ledger.json")
     key = client.get("/api/signing-keys")["keys"][0]
@@ -168,6 +170,39 @@ def certificate(
         file.write(f"{key['public_key']}\n".encode())
     names = ", ".join(sorted([*files, "ledger.json", "public-key.txt"]))
     print_line(f"Wrote {names} to {output}.")
+    print_line(f"Send the key id to verifiers through another channel: {key['key_id']}")
+
+
+def _save_evaluation(client: ApiClient, job_id: str, output: Path, files: dict[str, str]) -> None:
+    """Write the certificate of the evaluation, unless the sample has no findings."""
+    path = f"/api/sampling/jobs/{job_id}/evaluation-certificate"
+    try:
+        client.save(path, output / "evaluation.json")
+    except JobsvcError as error:
+        if error.code != "no_certificate":
+            raise
+    else:
+        files["evaluation.json"] = path
+
+
+@click.command()
+@JOB
+@click.option("--output", type=NEW_FILE, required=True, help="Write the ZIP file to this file.")
+@click.option("--data/--no-data", default=True, help="With data.csv, which level L2 needs.")
+@with_client
+def evidence(client: ApiClient, job_id: str, output: Path, data: bool) -> None:
+    """Write everything that a verifier of a sample needs to a ZIP file.
+
+    It has both certificates, the sample, its data, the ledger, row proofs, the public key and the
+    verifiers.
+
+    \b
+    jobsvc evidence 917f045a --output q1.zip
+    python verify_sample.py q1.zip
+    """
+    client.save(f"/api/sampling/jobs/{job_id}/evidence", output, data=data)
+    print_line(f"Wrote {output}.")
+    key = client.get("/api/signing-keys")["keys"][0]
     print_line(f"Send the key id to verifiers through another channel: {key['key_id']}")
 
 

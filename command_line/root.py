@@ -95,6 +95,7 @@ SECTIONS = {
         "certificate": ("proofs", "Write the signed certificate of a sample."),
         "ledger": ("proofs", "List the ledger of a dataset."),
         "row-root": ("proofs", "Hash all rows of a table, so that its rows can be proved."),
+        "evidence": ("proofs", "Write everything that a verifier needs as one ZIP file."),
         "row-proofs": ("proofs", "Write proofs that a sample's rows belong to their table."),
         "key": ("proofs", "Show and rotate the key that signs certificates."),
     },

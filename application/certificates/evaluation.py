@@ -55,6 +55,10 @@ NOT_IN_RESULT = ("job_id", "row_names", "other_samples", "signed", "review_state
 """Members of an evaluation's answer that the certificate states elsewhere, or not."""
 
 
+class NoEvaluation(NoCertificate):
+    """There is nothing to certify beside the draw."""
+
+
 @dataclass(frozen=True)
 class IssuedEvaluation:
     """A certificate of an evaluation; ``superseded_at`` is when the next one was issued."""
@@ -95,8 +99,8 @@ def evaluation_certificate_of(by: Caller, job: JobRecord, issue: int | None) -> 
     ------
     NotFound
         The sample has no such certificate.
-    NoCertificate
-        The sample has no findings, or more rows than a certificate lists; or its draw has none.
+    NoEvaluation, NoCertificate
+        The sample has no findings, or more rows than a certificate lists; its draw has none.
     """
     number = current_evaluation_issue(by, job).issue if issue is None else issue
     with by.service.database.read() as tx:
@@ -189,14 +193,14 @@ def _content(service: Service, job: JobRecord, recorded: _Recorded) -> dict[str,
     """The predicate without the number and time of its issue, and without the engine."""
     state = recorded.state
     if state.questions.questions:
-        raise NoCertificate(
+        raise NoEvaluation(
             "The sample has questions of its own, and its answers have no certificate."
         )
     if not state.findings:
-        raise NoCertificate("The sample has no findings yet, so there is no evaluation to certify.")
+        raise NoEvaluation("The sample has no findings yet, so there is no evaluation to certify.")
     items = items_of(service, job, state)
     if len(items) > MAX_ROWS_LISTED:
-        raise NoCertificate(
+        raise NoEvaluation(
             "A certificate of an evaluation lists up to {maximum} rows, and the sample has {rows}.",
             maximum=MAX_ROWS_LISTED,
             rows=len(items),

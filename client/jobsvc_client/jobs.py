@@ -803,7 +803,40 @@ class Sample(RowsJob):
         number : int, optional
             An earlier certificate, of before a replacement.
         """
-        content = self._transport.content(f"{self._path()}/certificate", {"number": number})
+        return self._envelope("certificate", path, number)
+
+    @keywords()
+    def evaluation_certificate(
+        self, path: str | Path | None = None, *, number: int | None = None
+    ) -> dict[str, Any]:
+        """Return the signed certificate of the findings and their evaluation, and write it.
+
+        Parameters
+        ----------
+        path : str or Path, optional
+            Where to write it, with the bytes that the server sent.
+        number : int, optional
+            An earlier certificate.
+        """
+        return self._envelope("evaluation-certificate", path, number)
+
+    @keywords()
+    def evidence(self, path: str | Path, *, data: bool = True) -> Path:
+        """Write everything that a verifier of the sample needs to a ZIP file.
+
+        Parameters
+        ----------
+        path : str or Path
+            Where to write it.
+        data : bool
+            Whether it has ``data.csv``, with which a verifier draws the sample again.
+        """
+        query = {"data": "true" if data else "false"}
+        return write_file(path, self._transport.content(f"{self._path()}/evidence", query))
+
+    def _envelope(self, name: str, path: str | Path | None, number: int | None) -> dict[str, Any]:
+        """A certificate, which is written with the bytes that the server sent."""
+        content = self._transport.content(f"{self._path()}/{name}", {"number": number})
         try:
             envelope: dict[str, Any] = json.loads(content)
         except ValueError:

@@ -30,6 +30,16 @@ class SampleFileRequest(Request):
 
 
 @dataclass(frozen=True, kw_only=True)
+class EvidenceRequest(Request):
+    """Everything that a verifier of a sample needs, as one file."""
+
+    data: Annotated[
+        bool,
+        Help("Whether it has `data.csv`, with which a verifier draws the sample again."),
+    ] = True
+
+
+@dataclass(frozen=True, kw_only=True)
 class LedgerRequest(PageRequest):
     """A page of a ledger, or the whole one."""
 

@@ -325,6 +325,15 @@ TABLE = (
     Row(f"GET {SJ}/certificate", SEE, at("/api/sampling/jobs/{j}/certificate")),
     Row("GET /api/verifier/<name>", ANYONE, at("/api/verifier/verify.html"), "public"),
     Row(f"GET {SJ}/certificates", SEE, at("/api/sampling/jobs/{j}/certificates")),
+    Row(
+        f"GET {SJ}/evaluation-certificate", SEE, at("/api/sampling/jobs/{j}/evaluation-certificate")
+    ),
+    Row(
+        f"GET {SJ}/evaluation-certificates",
+        SEE,
+        at("/api/sampling/jobs/{j}/evaluation-certificates"),
+    ),
+    Row(f"GET {SJ}/evidence", SEE, at("/api/sampling/jobs/{j}/evidence")),
     Row(f"GET {SJ}/certificate/data", SEE, at("/api/sampling/jobs/{j}/certificate/data")),
     Row(f"GET {SJ}/certificate/sample", SEE, at("/api/sampling/jobs/{j}/certificate/sample")),
     Row(f"GET {SJ}/rows", SEE, at("/api/sampling/jobs/{j}/rows?key=id&format=csv")),

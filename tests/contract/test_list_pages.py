@@ -32,6 +32,10 @@ def lists(server: LiveServer) -> dict[str, str]:
         body = {"row_id": world.sampled_row(), "reason": "not a purchase"}
         assert server.admin.post(f"{sample}/replacements", json=body).status_code == 200
         assert server.admin.get(f"{sample}/certificate").status_code == 200
+        finding = {"row_id": world.sampled_row(), "outcome": "ok"}
+        answer = server.admin.post(f"{sample}/findings", json={"findings": [finding]})
+        assert answer.status_code == 200, answer.text
+        assert server.admin.get(f"{sample}/evaluation-certificate").status_code == 200
     ids = [row["id"] for row in server.rows(draw)]
     for row in ids[:FILLED]:
         file = {"file": ("t.csv", f"id,x\n{row},2\n".encode())}
@@ -46,6 +50,7 @@ def lists(server: LiveServer) -> dict[str, str]:
         f"/api/datasets/{dataset}/permissions": "permissions",
         f"{sample}/values": "uploads",
         f"{sample}/certificates": "certificates",
+        f"{sample}/evaluation-certificates": "certificates",
         f"{sample}/replacements": "replacements",
     }
 
@@ -133,6 +138,7 @@ BOUNDED = {
     "/api/sampling/jobs/{job_id}/rows/{row_id}": "the steps of one draw",
     "/api/sampling/jobs/{job_id}/rows/{row_id}/proof": "one proof",
     "/api/sampling/jobs/{job_id}/certificate": "the signatures of one certificate",
+    "/api/sampling/jobs/{job_id}/evaluation-certificate": "the same",
     "/api/sampling/datasets/{dataset_id}/sampling-methods": "the methods",
     "/api/sampling/panels/{panel_id}": "the waves of one panel",
     "/api/sampling/panels/{panel_id}/next": "the strata of one wave",

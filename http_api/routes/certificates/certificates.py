@@ -15,11 +15,12 @@ from application.certificates.evaluation import (
     evaluation_certificate_of,
     evaluation_issues_of,
 )
+from application.certificates.evidence import write_evidence
 from application.certificates.issuing import IssuedCertificate, certificate_of, issues_of
 from application.certificates.statement import write_data, write_sample_csv
 from contract.answers import Named
 from contract.declarations import Help
-from contract.requests.certificates import CertificateRequest, SampleFileRequest
+from contract.requests.certificates import CertificateRequest, EvidenceRequest, SampleFileRequest
 from contract.requests.pages import PageRequest
 from http_api.access import SignedInBlueprint, access, caller, service
 from http_api.routes.row_responses import file_answer, file_response
@@ -148,6 +149,23 @@ def certificate_sample(job_id: str, query: SampleFileRequest) -> Response:
         caller().audit_read("rows_downloaded", source, format=kind)
         name = f"{job.run_parameters['output_ref']}.{kind}"
         return file_answer(path, name, MEDIA_TYPES["csv" if kind == "csv" else "parquet"])
+
+
+@blueprint.get("/evidence", query=EvidenceRequest)
+@blueprint.doc(responses=file_response("application/zip"))
+def evidence(job_id: str, query: EvidenceRequest) -> Response:
+    """Everything that a verifier of a sample needs, as a ZIP file.
+
+    Both certificates, the sample, its data, the ledger, row proofs if there are any, the public key
+    and the verifiers, by the names that the verifiers expect.
+    """
+    job = _drawn(job_id)
+    with access().work_limits.downloads.piece(caller().user.id), _folder() as folder:
+        path = Path(folder) / "evidence.zip"
+        write_evidence(caller(), job, path, with_data=query.data)
+        source = RowSource(job.dataset_id, output_of(job), SAMPLE, job.id)
+        caller().audit_read("rows_downloaded", source, format="zip", columns="evidence")
+        return file_answer(path, f"{_name_of(job)}-evidence.zip", "application/zip")
 
 
 def _folder() -> tempfile.TemporaryDirectory[str]:

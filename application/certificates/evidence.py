@@ -1,0 +1,128 @@
+"""One ZIP file with everything that a verifier of a sample needs."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from dataclasses import asdict
+from importlib.resources import files
+from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile
+
+from application.access import Caller
+from application.certificates.evaluation import NoEvaluation, evaluation_certificate_of
+from application.certificates.issuing import certificate_of
+from application.certificates.ledger import ledger_file
+from application.certificates.row_proofs import row_proofs, sampled_ordinals
+from application.certificates.statement import write_data, write_sample_csv
+from service.service import Service
+from service.tables.open_tables import SAMPLE, open_source, open_table, output_of
+from storage.certificates.envelopes import key_id, public_bytes
+from storage.certificates.row_roots import row_root_of
+from storage.jobs.jobs import JobRecord
+
+MAX_PROOFS = 10_000
+"""Rows whose proofs the file has; of larger samples it has none."""
+
+README = """Evidence about sample {name} of dataset {dataset}
+{line}
+
+{listed}
+
+To verify it, take one of the two verifiers from a source that you trust:
+
+1. verify.html: open it in a browser, offline, and drop this ZIP file on it.
+2. verify_sample.py, with Python 3.11: python verify_sample.py FILE.zip --key PUBLIC_KEY
+
+Compare the key id with the one that the firm gave you through another channel:
+{key_id}
+
+What isn't proved: that each finding is right, which is the word of who examined the row; when
+something was signed, unless the head of the ledger was handed over before; that the rows of the
+table are those of the company's books, without row proofs and totals of your own. The verifiers
+name each claim.
+
+The format is described in CERTIFICATE.md of jobsvc.
+"""
+LISTED = {
+    "certificate.json": "how the rows were drawn, signed",
+    "evaluation.json": "findings, review and evaluation, signed",
+    "public-key.txt": "the key of the signatures; not to be trusted from here alone",
+    "sample.csv": "the drawn rows",
+    "data.csv": "what a new draw needs of every row of the table",
+    "ledger.json": "what was planned, drawn, replaced, issued and deleted in the dataset",
+    "proofs.json": "proofs that the drawn rows belong to the table",
+    "verify.html": "a verifier, as a page that works offline",
+    "verify_sample.py": "a verifier, a Python program",
+}
+
+
+def write_evidence(by: Caller, job: JobRecord, path: Path, *, with_data: bool) -> None:
+    """Write the ZIP file; the names are those that the verifiers expect.
+
+    Raises
+    ------
+    NoCertificate
+        The draw has no certificate.
+    """
+    service = by.service
+    with (
+        tempfile.TemporaryDirectory(dir=service.directory.scratch_dir) as folder,
+        ZipFile(path, "w", ZIP_DEFLATED) as archive,
+    ):
+        _write_certificates(by, job, archive)
+        part = Path(folder) / "part"
+        sample = open_table(service, job.dataset_id, output_of(job), SAMPLE)
+        write_sample_csv(service, sample, part)
+        archive.write(part, "sample.csv")
+        if with_data:
+            write_data(service, job, part)
+            archive.write(part, "data.csv")
+        # After the certificates, whose entries it has.
+        archive.writestr("ledger.json", ledger_file(service, job.dataset_id))
+        _write_proofs(service, job, archive)
+        for name in ("verify.html", "verify_sample.py"):
+            archive.writestr(name, files("verifiers").joinpath(name).read_bytes())
+        archive.writestr("README.txt", _readme(service, job, archive.namelist()))
+
+
+def _write_certificates(by: Caller, job: JobRecord, archive: ZipFile) -> None:
+    """The second one only of a sample with findings."""
+    service = by.service
+    try:
+        evaluation = evaluation_certificate_of(by, job, None)
+    except NoEvaluation:
+        evaluation = None
+    envelopes = {"certificate.json": certificate_of(service, job, None)}
+    if evaluation is not None:
+        envelopes["evaluation.json"] = evaluation
+    for name, envelope in envelopes.items():
+        archive.writestr(name, json.dumps(envelope, indent=2))
+    public = public_bytes(service.signing_keys.current())
+    archive.writestr("public-key.txt", f"{public.hex()}\n")
+
+
+def _write_proofs(service: Service, job: JobRecord, archive: ZipFile) -> None:
+    source = open_source(service, job)
+    with service.database.read() as tx:
+        root = row_root_of(tx, job.dataset_id, source.commit_id, source.key)
+    if root is None:
+        return
+    ordinals = sampled_ordinals(service, job, 0, MAX_PROOFS + 1)
+    if len(ordinals) <= MAX_PROOFS:
+        proofs = asdict(row_proofs(service, job, ordinals))
+        archive.writestr("proofs.json", json.dumps(proofs))
+
+
+def _readme(service: Service, job: JobRecord, names: list[str]) -> str:
+    name = job.output_name or job.id[:8]
+    title = f"Evidence about sample {name} of dataset {job.dataset_name}"
+    listed = [f"{each:<18}{LISTED[each]}" for each in names if each in LISTED]
+    lacking = [f"{each:<18}not here: {text}" for each, text in LISTED.items() if each not in names]
+    return README.format(
+        name=name,
+        dataset=job.dataset_name,
+        line="=" * len(title),
+        listed="\n".join([*listed, *lacking]),
+        key_id=key_id(public_bytes(service.signing_keys.current())),
+    )
