@@ -35,6 +35,11 @@ from application.audit.findings import (
 from application.audit.review import review
 from application.audit.state import audit_state
 from application.audit.working_paper import working_paper
+from application.audit.working_paper.facts import (
+    SamplePaperFacts,
+    enter_paper_facts,
+    paper_facts,
+)
 from contract.declarations import Help
 from contract.requests.evaluate import EvaluationRequest, WorkingPaperRequest
 from contract.requests.findings import (
@@ -47,6 +52,7 @@ from contract.requests.findings import (
     ReviewRequest,
 )
 from contract.requests.pages import PageRequest
+from contract.requests.papers import PaperFactsRequest
 from contract.words import ListFormat
 from http_api.access import SignedInBlueprint, access, caller, service
 from http_api.routes.imports import large_uploads
@@ -209,6 +215,25 @@ def write_conclusion(job_id: str, given: ConclusionRequest) -> OwnConclusion | A
     """Write the auditor's conclusion, until the findings are submitted."""
     job = _sample(job_id)
     return conclude(caller(), job, given.text) or OwnConclusion(job.id, "", None, None)
+
+
+@blueprint.get("/paper-facts", output=SamplePaperFacts)
+def facts_of_paper(job_id: str) -> SamplePaperFacts:
+    """The facts of the working paper that people enter, and what it doesn't state yet."""
+    job = _sample(job_id)
+    return paper_facts(service(), job, audit_state(service(), job))
+
+
+@blueprint.patch("/paper-facts", body=PaperFactsRequest, output=SamplePaperFacts)
+def enter_facts_of_paper(job_id: str, given: PaperFactsRequest) -> SamplePaperFacts:
+    """Enter facts of the working paper, until the findings are submitted.
+
+    A fact that isn't given stays as it is; an empty text clears it. The first entry takes over
+    client, period and names of the newest other sample of the dataset. All entries are kept.
+    """
+    job = _sample(job_id)
+    enter_paper_facts(caller(), job, given)
+    return paper_facts(service(), job, audit_state(service(), job))
 
 
 @blueprint.post("/findings/preview", form=RowFileIn, output=FindingsFile, guard=large_uploads)
