@@ -40,6 +40,8 @@ from application.audit.working_paper.facts import (
     enter_paper_facts,
     paper_facts,
 )
+from application.audit.working_paper.issuing import issue_paper
+from application.audit.working_paper.writing import write_paper
 from contract.declarations import Help
 from contract.requests.evaluate import EvaluationRequest, WorkingPaperRequest
 from contract.requests.findings import (
@@ -52,7 +54,7 @@ from contract.requests.findings import (
     ReviewRequest,
 )
 from contract.requests.pages import PageRequest
-from contract.requests.papers import PaperFactsRequest
+from contract.requests.papers import IssuePaperRequest, PaperFactsRequest
 from contract.words import ListFormat
 from http_api.access import SignedInBlueprint, access, caller, service
 from http_api.routes.imports import large_uploads
@@ -69,8 +71,6 @@ from http_api.schemas.contract import (
 )
 from lazy_dataclasses import dataclass
 from parquet_tables.exports import MEDIA_TYPES
-from presentation import html
-from presentation.xlsx import write_sections
 from service.tables.open_tables import SAMPLE, output_of
 from storage.audit.findings import (
     AuditConclusion,
@@ -81,6 +81,7 @@ from storage.audit.findings import (
     list_findings,
     review_of,
 )
+from storage.audit.papers import IssuedPaper, issued_paper, list_issued_papers
 from storage.jobs.jobs import JobRecord
 
 PAPER_TYPES = {"html": "text/html; charset=utf-8", "xlsx": MEDIA_TYPES["xlsx"]}
@@ -299,14 +300,50 @@ def paper(job_id: str, query: WorkingPaperRequest) -> Response:
     ending = query.format
     with tempfile.TemporaryDirectory(dir=service().directory.scratch_dir) as folder:
         path = Path(folder) / f"paper.{ending}"
-        if ending == "xlsx":
-            write_sections(sections, path)
-        else:
-            path.write_text(html.page(sections), encoding="utf-8")
+        write_paper(sections, path, ending)
         source = RowSource(job.dataset_id, output_of(job), SAMPLE, job.id)
         caller().audit_read("rows_downloaded", source, format=ending)
         name = f"working-paper-{job.output_name or job.id[:8]}.{ending}"
         return file_answer(path, name, PAPER_TYPES[ending])
+
+
+@blueprint.post("/papers", body=IssuePaperRequest, output=IssuedPaper)
+def issue(job_id: str, given: IssuePaperRequest) -> IssuedPaper:
+    """Issue a working paper: keep its file, and enter its SHA-256 in the dataset's ledger.
+
+    Before the sign-off, the paper says that it isn't signed off. The evaluation is that of the
+    request, by default the signed one.
+    """
+    job = _sample(job_id)
+    return issue_paper(caller(), job, _request(job, given), given.format)
+
+
+@blueprint.get(
+    "/papers",
+    query=PageRequest,
+    output=list_schema("papers", IssuedPaper, "Newest first.", of_job=True),
+)
+def papers(job_id: str, query: PageRequest) -> Listing:
+    """The issued working papers."""
+    job = _sample(job_id)
+    with service().database.read() as tx:
+        return page_of(list_issued_papers(tx, job.id), query, job.id)
+
+
+@blueprint.get("/papers/<int:number>")
+@blueprint.doc(responses=file_response("text/html"))
+def issued(job_id: str, number: int) -> Response:
+    """Download an issued working paper, as it was issued."""
+    job = _sample(job_id)
+    with service().database.read() as tx:
+        found, content = issued_paper(tx, job.id, number)
+    source = RowSource(job.dataset_id, output_of(job), SAMPLE, job.id)
+    caller().audit_read("rows_downloaded", source, format=found.format)
+    with tempfile.TemporaryDirectory(dir=service().directory.scratch_dir) as folder:
+        path = Path(folder) / f"paper.{found.format}"
+        path.write_bytes(content)
+        name = f"working-paper-{job.output_name or job.id[:8]}-{number}.{found.format}"
+        return file_answer(path, name, PAPER_TYPES[found.format])
 
 
 @blueprint.get(

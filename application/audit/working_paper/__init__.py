@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from application.audit.evaluation import SettledEvaluation, evaluate
-from application.audit.evaluators.evaluator import Evaluation
+from application.audit.evaluation import EvaluationAnswer, SettledEvaluation, evaluate
 from application.audit.state import audit_state
 from application.audit.working_paper.conclusion import evaluation_section
 from application.audit.working_paper.cover import cover
@@ -25,26 +24,41 @@ from service.service import Service
 from storage.jobs.jobs import JobRecord
 
 
+def evaluation_or_refusal(
+    service: Service, job: JobRecord, request: SettledEvaluation[Any]
+) -> EvaluationAnswer | DomainError:
+    """The evaluation of a sample, or why there is none."""
+    try:
+        return evaluate(service, job, request)
+    except DomainError as error:
+        return error
+
+
 def working_paper(
     service: Service,
     job: JobRecord,
     request: SettledEvaluation[Any],
     number: int | None = None,
+    evaluated: EvaluationAnswer | DomainError | None = None,
 ) -> list[Section]:
     """The sheets of a sample's working paper: cover, planning, population, design, items, ….
 
-    ``number`` is that of an issued paper. An evaluation that can't be made is a sheet with its
-    reason.
+    An evaluation that can't be made is a sheet with its reason.
+
+    Parameters
+    ----------
+    number : int, optional
+        That of an issued paper.
+    evaluated : optional
+        The evaluation of the request, if it was made before.
     """
     state = audit_state(service, job)
     facts = paper_facts(service, job, state)
-    try:
-        evaluation: Evaluation | DomainError = evaluate(service, job, request).as_json()
-    except DomainError as error:
-        evaluation = error
-    column = amount_column(job)
-    if column is None and not isinstance(evaluation, DomainError):
-        column = request.value_of("book_column")
+    if evaluated is None:
+        evaluated = evaluation_or_refusal(service, job, request)
+    is_refused = isinstance(evaluated, DomainError)
+    evaluation = evaluated if isinstance(evaluated, DomainError) else evaluated.as_json()
+    column = amount_column(job) or (None if is_refused else request.value_of("book_column"))
     sections = [
         cover(service, job, state, evaluation, facts, number),
         planning_section(service, job, facts.stated, request, evaluation),
