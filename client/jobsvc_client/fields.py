@@ -335,7 +335,7 @@ class EvaluationOptions(ConfidenceOptions, total=False):
 class PaperFacts(TypedDict, total=False):
     """Facts of a working paper; docs/AUDIT.md."""
 
-    client: str
+    client_name: str
     """The audited entity."""
     period: str
     """Such as `2025-01-01 to 2025-12-31`."""

@@ -798,7 +798,7 @@ class Sample(RowsJob):
         Parameters
         ----------
         **facts
-            Such as ``client`` and ``objective``; those that aren't given stay as they are, and an
+            Such as ``client_name`` and ``objective``; those that aren't given stay as they are, and an
             empty text clears one. Without any, nothing is entered.
         """
         if body := given(**facts):

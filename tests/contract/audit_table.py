@@ -409,7 +409,7 @@ CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
         "paper_facts_entered",
         lambda w: (
             f"/api/sampling/jobs/{w.unexamined()}/paper-facts",
-            {"json": {"client": "Acme"}},
+            {"json": {"client_name": "Acme"}},
         ),
     ),
     "POST /api/sampling/jobs/<job_id>/papers": (

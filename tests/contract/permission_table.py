@@ -408,7 +408,7 @@ TABLE = (
     Row(
         f"PATCH {SJ}/paper-facts",
         WRITE,
-        at("/api/sampling/jobs/{j}/paper-facts", body={"client": "Acme"}),
+        at("/api/sampling/jobs/{j}/paper-facts", body={"client_name": "Acme"}),
     ),
     Row(f"GET {SJ}/papers", SEE, at("/api/sampling/jobs/{j}/papers")),
     Row(f"POST {SJ}/papers", WRITE, at("/api/sampling/jobs/{j}/papers", body={})),

@@ -26,7 +26,7 @@ from storage.jobs.jobs import JobRecord
 from storage.sqlite.database import Transaction
 
 CARRIED = (
-    *("client", "period", "preparer", "preparer_role", "reviewer", "reviewer_role", "language"),
+    *("client_name", "period", "preparer", "preparer_role", "reviewer", "reviewer_role", "language"),
 )
 """The facts that the first entry takes over from another sample."""
 TREATMENT = (

@@ -43,7 +43,7 @@ REQUIREMENTS: Sequence[Requirement] = (
         "Client, period and number of the paper",
         "ISA 230 ¶8",
         {COVER: ("Client", "Period", "Number of the paper")},
-        ("client", "period", "paper_number"),
+        ("client_name", "period", "paper_number"),
     ),
     Requirement(
         "Audit objective and assertions",
