@@ -160,11 +160,12 @@ MIGRATIONS: Sequence[str] = (
     {_created("review_questions", "reviewers", "reviewers_of_user")};
     {_created("reservations", "reservations_of_user")};
     """,
+    _created("reconciliations", "reconciliations_of_table", "reconciliations_never_change"),
 )
 """The scripts from ``OLDEST_VERSION`` to the next version, and so on. A change of ``schema.sql``
 needs a script here that makes the same change. What the first script creates is as in
 ``schema.sql``; a script that changes one of these objects must first write it out there, unless it
-creates the object again, as the last script does with the table of findings."""
+creates the object again, as a script does with the table of findings."""
 NEWEST_VERSION = OLDEST_VERSION + len(MIGRATIONS)
 
 
