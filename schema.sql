@@ -241,6 +241,28 @@ CREATE TABLE row_keys (
     PRIMARY KEY (dataset_id, table_key)
 ) STRICT, WITHOUT ROWID;
 
+-- Balances of the general ledger that users compared with the sum of a column of a version. An entry
+-- never changes; the newest one about a column counts.
+CREATE TABLE reconciliations (
+    id          INTEGER PRIMARY KEY AUTOINCREMENT,
+    dataset_id  INTEGER NOT NULL REFERENCES datasets (id),
+    commit_id   TEXT NOT NULL CHECK (commit_id <> ''),
+    table_key   TEXT NOT NULL CHECK (table_key <> ''),
+    column_name TEXT NOT NULL,
+    column_sum  TEXT NOT NULL,                -- decimal digits, exact
+    balance     TEXT NOT NULL,                -- decimal digits
+    difference  TEXT NOT NULL,                -- column_sum - balance
+    reference   TEXT NOT NULL CHECK (reference <> ''),
+    explanation TEXT NOT NULL,
+    user_id     INTEGER NOT NULL REFERENCES users (id),
+    at          TEXT NOT NULL
+) STRICT;
+
+CREATE INDEX reconciliations_of_table ON reconciliations (dataset_id, commit_id, table_key, id);
+
+CREATE TRIGGER reconciliations_never_change BEFORE UPDATE ON reconciliations
+BEGIN SELECT RAISE(ABORT, 'a reconciliation never changes'); END;
+
 -- The data contract of a table of a dataset: what the tables of each new version must meet.
 CREATE TABLE data_contracts (
     dataset_id INTEGER NOT NULL REFERENCES datasets (id),

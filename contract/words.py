@@ -121,6 +121,7 @@ DatasetAction = Literal[
     "ref_purged",
     "row_key_set",
     "row_key_deleted",
+    "balance_entered",
     "data_contract_set",
     "data_contract_deleted",
     "version_accepted",

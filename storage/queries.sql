@@ -1337,6 +1337,30 @@ SELECT * FROM draw_templates WHERE user_id = :user_id ORDER BY name COLLATE NOCA
 -- delete_draw_template: Delete one of a user's draw templates.
 DELETE FROM draw_templates WHERE id = :id AND user_id = :user_id RETURNING id;
 
+-- add_reconciliation: Enter a balance of the general ledger for a column.
+INSERT INTO reconciliations (dataset_id, commit_id, table_key, column_name, column_sum, balance,
+                             difference, reference, explanation, user_id, at)
+VALUES (:dataset_id, :commit_id, :table_key, :column_name, :column_sum, :balance, :difference,
+        :reference, :explanation, :user_id, :at)
+RETURNING *;
+
+-- list_reconciliations: List the balances of the columns of a table of a version, newest first.
+SELECT * FROM reconciliations
+WHERE dataset_id = :dataset_id AND commit_id = :commit_id AND table_key = :table_key
+ORDER BY id DESC;
+
+-- newest_reconciliations: List the newest balance of each column of a table of a version.
+SELECT * FROM reconciliations
+WHERE id IN (
+    SELECT max(id) FROM reconciliations
+    WHERE dataset_id = :dataset_id AND commit_id = :commit_id AND table_key = :table_key
+    GROUP BY column_name
+)
+ORDER BY id;
+
+-- delete_reconciliations_of_dataset: Delete all balances of a dataset.
+DELETE FROM reconciliations WHERE dataset_id = :dataset_id;
+
 -- set_row_key: Declare the row key of a table, or declare another.
 INSERT INTO row_keys (dataset_id, table_key, columns, duplicates, set_at, set_by)
 VALUES (:dataset_id, :table_key, :columns, :duplicates, :set_at, :set_by)

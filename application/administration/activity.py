@@ -57,6 +57,9 @@ SENTENCES: Mapping[Action, str] = MappingProxyType(
         "ref_purged": "{who} deleted {ref} of {dataset} for good",
         "row_key_set": "{who} set the row key {columns} of the table {table_key} of {dataset}",
         "row_key_deleted": "{who} deleted the row key of the table {table_key} of {dataset}",
+        "balance_entered": (
+            "{who} compared the column {column} of the table {table_key} of {dataset} with {balance}"
+        ),
         "data_contract_set": "{who} set the data contract of the table {table_key} of {dataset}",
         "data_contract_deleted": (
             "{who} deleted the data contract of the table {table_key} of {dataset}"

@@ -342,7 +342,7 @@ class Sweep:
                         *("delete_group_permissions", "delete_runs_of_dataset"),
                         "delete_schedules_of_dataset",
                         *("delete_row_keys_of_dataset", "delete_panels_of_dataset"),
-                        "delete_data_contracts_of_dataset",
+                        *("delete_data_contracts_of_dataset", "delete_reconciliations_of_dataset"),
                         "delete_quota_of_dataset",
                     ),
                     dataset_id=dataset_id,

@@ -164,6 +164,7 @@ MIGRATIONS: Sequence[str] = (
     {_created("review_questions", "reviewers", "reviewers_of_user")};
     {_created("reservations", "reservations_of_user")};
     """,
+    _created("reconciliations", "reconciliations_of_table", "reconciliations_never_change"),
     # The ledger has a new kind of entry; SQLite can't change a CHECK, so it is created again.
     f"""
     {_created("paper_facts", "paper_facts_of_job", "paper_facts_never_change")};

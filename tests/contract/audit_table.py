@@ -280,6 +280,13 @@ CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
         "permission_taken",
         lambda w: (f"/api/datasets/{w.dataset}/permissions", permission(w)),
     ),
+    "POST /api/datasets/<int:dataset_id>/reconciliations": (
+        "balance_entered",
+        lambda w: (
+            f"/api/datasets/{w.dataset}/reconciliations",
+            {"json": {"column": "id", "balance": "1", "reference": "GL account 1600"}},
+        ),
+    ),
     "PUT /api/datasets/<int:dataset_id>/row-key": ("row_key_set", row_key),
     "DELETE /api/datasets/<int:dataset_id>/row-key": ("row_key_deleted", row_key),
     "PUT /api/datasets/<int:dataset_id>/data-contract": ("data_contract_set", data_contract),

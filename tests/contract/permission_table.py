@@ -79,6 +79,7 @@ E = "/api/exploration/datasets/<int:dataset_id>"
 SELECT = {"sql": "SELECT 1 AS x"}
 FILE = {"file": ("t.csv", b"a,b\n1,2\n")}
 VALUES = {"file": ("t.csv", b"_logical_row_id,x\nnone:0,1\n")}
+BALANCE = {"column": "id", "balance": "1,234.50", "reference": "GL account 1600"}
 NO_PASSWORD = {"soeid": "nobody0"}
 
 TABLE = (
@@ -202,6 +203,8 @@ TABLE = (
     Row(f"GET {D}/permissions", SEE, at("/api/datasets/{d}/permissions")),
     Row(f"PUT {D}/permissions", OWN, of_permission("write")),
     Row(f"DELETE {D}/permissions", OWN, of_permission(None)),
+    Row(f"GET {D}/reconciliations", SEE, at("/api/datasets/{d}/reconciliations")),
+    Row(f"POST {D}/reconciliations", WRITE, at("/api/datasets/{d}/reconciliations", body=BALANCE)),
     Row(f"GET {D}/row-key", SEE, of_row_key()),
     Row(f"PUT {D}/row-key", WRITE, of_row_key({"columns": ["id"]})),
     Row(f"DELETE {D}/row-key", WRITE, of_row_key()),
