@@ -143,6 +143,8 @@ SampleAction = Literal[
     "findings_reviewed",
     "attributes_chosen",
     "conclusion_entered",
+    "file_attached",
+    "attachment_removed",
     "questions_chosen",
     "answers_entered",
     "reviewer_added",
@@ -157,6 +159,7 @@ SampleAction = Literal[
 RowAction = Literal[
     "rows_viewed",
     "rows_downloaded",
+    "attachment_downloaded",
 ]
 StorageAction = Literal[
     "email_set",
