@@ -85,6 +85,10 @@ SECTIONS = {
     },
     "Audits": {
         "findings": ("auditing", "List or enter the findings about the rows of a sample."),
+        "attachments": (
+            "auditing",
+            "List, add, remove or download the files attached to a sample.",
+        ),
         "attributes": ("auditing", "Choose or list the tested attributes of a sample."),
         "replace": ("auditing", "Replace a row of a sample by the next row of the order."),
         "conclude": ("auditing", "Write the auditor's conclusion on a sample."),
