@@ -1,4 +1,4 @@
-"""``jobsvc findings``, ``replace``, ``evaluate``, ``working-paper``: the audit of a sample."""
+"""``jobsvc findings``, ``evaluate``, ``working-paper`` and others: the audit of a sample."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 from jobsvc_client.arguments import given
+from jobsvc_client.frames import attachment_name
 
 from application.audit.evaluators import evaluator_of
 from application.audit.sentences import limits_of, other_samples_tables, progress_sentence
@@ -26,10 +27,12 @@ from command_line.options import (
 )
 from command_line.output import Columns, Printed, print_items, print_line, print_lines, written
 from command_line.sampled_rows import KEY, upload_rows
+from contract.declarations import declared
 from contract.numbers import number_of, plain_text
 from contract.requests.evaluate import EvaluationRequest
-from contract.words import CAUSES, OUTCOMES, REVIEW_ACTIONS
-from domain_errors import InvalidRequest
+from contract.requests.papers import PaperFactsRequest
+from contract.words import CAUSES, OUTCOMES, REVIEW_ACTIONS, REVIEW_STATES
+from domain_errors import InvalidRequest, counted
 from presentation.terminal import block_lines
 
 ITEMS: Columns = {
@@ -49,6 +52,18 @@ LINES: Columns = {
     "audit value": lambda each: (each["after"] or {}).get("audit_value") or "",
     "note or reason": lambda each: (
         each["problem"] or " ".join([each["after"]["note"], *each["doubts"]]).strip()
+    ),
+}
+ATTACHMENTS: Columns = {
+    "id": "id",
+    "file": "file_name",
+    "row": lambda each: each["name"] or "-",
+    "bytes": "size_bytes",
+    "SHA-256": lambda each: each["sha256"][:12],
+    "note": "note",
+    "by": "user_soeid",
+    "removed": lambda each: (
+        f"{each['removal_reason']} ({each['removed_by_soeid']})" if each["removed_at"] else ""
     ),
 }
 
@@ -194,6 +209,70 @@ def _print_counts(counts: dict[str, int]) -> None:
 
 @click.command()
 @JOB
+@click.argument("files", metavar="[FILE]...", nargs=-1, type=EXISTING_FILE)
+@field_option(
+    "--row", "row_id", "row_id", metavar="ROW", help="Attach to a row, or list those of a row."
+)
+@field_option("--note", help="What the files show.")
+@click.option("--remove", type=int, metavar="ID", help="Remove an attachment; needs --reason.")
+@field_option("--reason", help="Why it is removed.")
+@click.option("--removed", is_flag=True, help="List removed attachments, too.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    metavar="FOLDER",
+    help="Download the attachments into a folder, each as its id and name.",
+)
+@printed()
+def attachments(
+    client: ApiClient,
+    job_id: str,
+    files: tuple[Path, ...],
+    row_id: str | None,
+    note: str | None,
+    remove: int | None,
+    reason: str | None,
+    removed: bool,
+    output: Path | None,
+) -> Printed:
+    """List, add, remove or download the files attached to a sample and its rows.
+
+    A file has at most 32 MiB. A removed attachment stays in the history.
+
+    \b
+    jobsvc attachments 917f045a invoice.pdf --row primary:17 --note "signed by the buyer"
+    jobsvc attachments 917f045a plan.docx
+    jobsvc attachments 917f045a --output evidence
+    jobsvc attachments 917f045a --remove 3 --reason "of another invoice"
+    """
+    path = f"/api/sampling/jobs/{job_id}/attachments"
+    if sum(map(bool, (files, remove, output or removed))) > 1:
+        raise click.UsageError("Give FILEs, --remove, or what to list or download.")
+    if (remove is None) != (reason is None):
+        raise click.UsageError("--remove and --reason go together.")
+    if note is not None and not files:
+        raise click.UsageError("--note is of the FILEs to attach.")
+    if remove is not None:
+        gone = client.delete(f"{path}/{remove}", {"reason": reason})
+        return Printed(gone, f"Attachment {gone['id']} ({gone['file_name']}) was removed.")
+    if files:
+        fields = given(row_id=row_id, note=note)
+        added = [client.upload_file(path, file, fields) for file in files]
+        return Printed(added, _print_attachments)
+    found = client.all_of(path, "attachments", **given(row_id=row_id, removed=removed or None))
+    if output is not None:
+        for each in found:
+            client.save(f"{path}/{each['id']}", output / attachment_name(each))
+    return Printed(found, _print_attachments)
+
+
+def _print_attachments(found: list[dict[str, Any]]) -> None:
+    print_items(found, ATTACHMENTS)
+    print_line(f"{counted(len(found), 'attachment')}.")
+
+
+@click.command()
+@JOB
 @click.argument("names", nargs=-1)
 @printed(lambda found: print_line("\n".join(found["attributes"]) or "No attributes."))
 def attributes(client: ApiClient, job_id: str, names: tuple[str, ...]) -> Any:
@@ -329,20 +408,109 @@ def review(client: ApiClient, job_id: str, action: str, note: str | None, **opti
     type=NEW_FILE,
     help="A file that ends with .html or .xlsx.",
 )
+@click.option(
+    "--issue",
+    is_flag=True,
+    help="Keep the paper on the server, and enter its SHA-256 in the ledger of the dataset.",
+)
 @with_request(EvaluationRequest)
 @printed()
-def working_paper(client: ApiClient, job_id: str, output: Path, **evaluation: Any) -> Printed:
+def working_paper(
+    client: ApiClient, job_id: str, output: Path, issue: bool, **evaluation: Any
+) -> Printed:
     """Write the working paper of a sample.
 
-    It has design, items, findings, evaluation and review.
+    It has facts, design, items, findings, evaluation and review.
 
     \b
     jobsvc working-paper 917f045a --output paper.html --tolerable 5%
+    jobsvc working-paper 917f045a --output paper.xlsx --issue
     """
     kind = format_by_ending(output, "html", "xlsx")
+    path = f"/api/sampling/jobs/{job_id}"
+    body = body_of(evaluation)
+    if issue:
+        issued = client.post(f"{path}/papers", {**body, "format": kind})
+        client.save(f"{path}/papers/{issued['number']}", output)
+        return Printed(issued, _print_issued)
     query = {
         name: plain_text(value) if isinstance(value, float) else value
-        for name, value in body_of(evaluation).items()
+        for name, value in body.items()
     }
-    client.save(f"/api/sampling/jobs/{job_id}/working-paper", output, format=kind, **query)
+    client.save(f"{path}/working-paper", output, format=kind, **query)
     return written(output, "Working paper")
+
+
+def _print_issued(paper: dict[str, Any]) -> None:
+    state = REVIEW_STATES[paper["review_state"]].lower()
+    print_line(
+        f"Issued working paper {paper['number']} ({state}), entry {paper['ledger_number']} of the "
+        f"ledger, SHA-256 {paper['sha256']}."
+    )
+
+
+PAPERS: Columns = {
+    "number": "number",
+    "format": "format",
+    "language": "language",
+    "review": "review_state",
+    "issued": "issued_at",
+    "by": "user_soeid",
+    "sha-256": "sha256",
+}
+
+
+@click.command(name="issued-papers")
+@JOB
+@click.option("--number", type=int, help="The paper to write to --output.")
+@click.option("--output", type=NEW_FILE, help="Where to write the paper of --number.")
+@limit_option(100)
+@OFFSET
+@printed()
+def issued_papers(
+    client: ApiClient, job_id: str, number: int | None, output: Path | None, limit: int, offset: int
+) -> Printed:
+    """List the issued working papers of a sample.
+
+    With --number and --output, one of them is written to a file.
+
+    \b
+    jobsvc issued-papers 917f045a
+    jobsvc issued-papers 917f045a --number 1 --output paper.html
+    """
+    path = f"/api/sampling/jobs/{job_id}/papers"
+    if (number is None) != (output is None):
+        raise click.UsageError("--number and --output go together.")
+    if output is not None:
+        client.save(f"{path}/{number}", output)
+        return written(output, "Working paper")
+    found = client.get(path, limit=limit, offset=offset)
+    return Printed(found, lambda found: print_items(found["papers"], PAPERS))
+
+
+def _print_paper_facts(found: dict[str, Any]) -> None:
+    for own in declared(PaperFactsRequest):
+        value = found["facts"][own.name] or found["defaults"][own.name]
+        text = ", ".join(value) if isinstance(value, list) else value
+        print_line(f"{own.title}: {text or 'not given'}")
+    for each in found["missing"]:
+        print_line(f"Missing ({each['source']}): {each['missing']}")
+
+
+@click.command(name="paper-facts")
+@JOB
+@with_request(PaperFactsRequest)
+@printed(_print_paper_facts)
+def paper_facts(client: ApiClient, job_id: str, **facts: Any) -> Any:
+    """Enter or list the facts of a sample's working paper.
+
+    Those that aren't given stay as they are; "" clears one. The first entry takes over client,
+    period and names of the newest other sample of the dataset.
+
+    \b
+    jobsvc paper-facts 917f045a --client "Acme Ltd" --period 2025 --assertion existence
+    jobsvc paper-facts 917f045a
+    """
+    path = f"/api/sampling/jobs/{job_id}/paper-facts"
+    body = body_of(facts)
+    return client.patch(path, body) if body else client.get(path)

@@ -121,6 +121,7 @@ DatasetAction = Literal[
     "ref_purged",
     "row_key_set",
     "row_key_deleted",
+    "balance_entered",
     "data_contract_set",
     "data_contract_deleted",
     "version_accepted",
@@ -143,6 +144,10 @@ SampleAction = Literal[
     "findings_reviewed",
     "attributes_chosen",
     "conclusion_entered",
+    "paper_facts_entered",
+    "paper_issued",
+    "file_attached",
+    "attachment_removed",
     "questions_chosen",
     "answers_entered",
     "reviewer_added",
@@ -157,6 +162,7 @@ SampleAction = Literal[
 RowAction = Literal[
     "rows_viewed",
     "rows_downloaded",
+    "attachment_downloaded",
 ]
 StorageAction = Literal[
     "email_set",
@@ -301,6 +307,20 @@ CAUSES: Mapping[str, str] = {
     "other": "Other",
 }
 """Causes of exceptions (ISA 530 ¶12 asks for nature and cause)."""
+ASSERTIONS: Mapping[str, str] = {
+    "existence": "Existence",
+    "occurrence": "Occurrence",
+    "completeness": "Completeness",
+    "accuracy": "Accuracy",
+    "valuation": "Valuation",
+    "cut_off": "Cut-off",
+    "classification": "Classification",
+    "rights": "Rights and obligations",
+    "presentation": "Presentation",
+}
+"""What a sample gives evidence of (ISA 315 ¶A190)."""
+LANGUAGES: Mapping[str, str] = {"en": "English", "de": "German", "fr": "French"}
+"""Languages of working papers."""
 REVIEW_ACTIONS: Mapping[ReviewAction, str] = {
     "submitted": "Submitted for review",
     "withdrawn": "Withdrawn",

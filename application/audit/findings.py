@@ -6,7 +6,7 @@ they were made. Each write checks the user's level and the review's state in its
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal, InvalidOperation
@@ -39,6 +39,7 @@ from service.service import Service
 from service.tables.named_rows import NamedItems
 from service.tables.open_tables import SAMPLE, open_source, open_table, output_of
 from service.tables.row_names import RowNames, names_of_job
+from storage.audit.attachments import Attachment, attachments_of
 from storage.audit.findings import (
     NewestFinding,
     Replacement,
@@ -102,6 +103,9 @@ class SampleItem:
     stage: Annotated[int | None, Help("Of a sample in two stages: 1 or 2.")]
     data: Annotated[Mapping[str, Any], Help("The row of the source by column.")]
     finding: Annotated[NewestFinding | None, Help("The newest entry about the row.")]
+    attachments: Annotated[
+        Sequence[Attachment], Help("The files attached to the row, oldest first.")
+    ]
 
 
 @dataclass(frozen=True)
@@ -128,6 +132,9 @@ class ItemsPage:
     attributes: Annotated[Sequence[str], Help("What each row is tested for.")]
     stages: Annotated[Stages | None, Help("Of a sample that was planned in two stages.")]
     review: Review
+    attachments: Annotated[
+        Sequence[Attachment], Help("The files attached to the sample as a whole, oldest first.")
+    ]
 
 
 def audit_counts(service: Service, job: JobRecord, state: AuditState) -> FindingCounts:
@@ -148,6 +155,8 @@ def items_page(service: Service, job: JobRecord, offset: int, limit: int) -> Ite
     state = audit_state(service, job)
     source = open_source(service, job)
     counts = audit_counts(service, job, state)
+    with service.database.read() as tx:
+        attached = attachments_of(tx, job.id)
     return ItemsPage(
         job_id=job.id,
         table_key=source.key,
@@ -161,6 +170,7 @@ def items_page(service: Service, job: JobRecord, offset: int, limit: int) -> Ite
         attributes=state.attributes,
         stages=stages_of(job, list(drawn_row_ids(service, job)), state),
         review=state.review,
+        attachments=[each for each in attached if each.row_id is None],
     )
 
 
@@ -181,6 +191,10 @@ def read_items(
     rule = stage_rule(job, len(drawn))
     first = set(list(drawn)[: rule.first]) if rule else set()
     names = names_of_job(service, job, _named_in(rows, state))
+    attached = defaultdict[str | None, list[Attachment]](list)
+    with service.database.read() as tx:
+        for each in attachments_of(tx, job.id):
+            attached[each.row_id].append(each)
     items = []
     for row in rows:
         row_id = row[ROW_ID]
@@ -199,6 +213,7 @@ def read_items(
                 stage if rule else None,
                 {column.name: row.get(column.name) for column in source.columns},
                 state.findings.get(row_id),
+                attached[row_id],
             )
         )
     return items

@@ -41,6 +41,7 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
         "restoration": "{actor} restored a sample",
         "row_root": "{actor} built row proofs of table {table_key}",
         "evaluation": "{actor} issued certificate {issue} of the evaluation of a sample",
+        "paper": "{actor} issued working paper {number} of a sample as {format}",
     }
 )
 """The sentence of each kind of entry; the names in braces are the actor and members of its body."""

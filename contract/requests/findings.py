@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 from contract.declarations import Help, Request
-from contract.fields import Bounds, Choice, Count, Items, Name, Part, Text
+from contract.fields import Bounds, Choice, Count, Flag, Items, Name, Part, Text, Upload
 from contract.requests.evaluate import EvaluationRequest
 from contract.requests.pages import PageRequest
 from contract.words import CAUSES, OUTCOMES, REVIEW_ACTIONS, ListFormat, Outcome, ReviewAction
@@ -18,6 +18,7 @@ MAX_ATTRIBUTE_NAME = 100
 MAX_FINDINGS = 1000
 MAX_CONCLUSION = 10_000
 """Characters."""
+MAX_ATTACHMENT_BYTES = 32 * 1024**2
 
 MAX_ROW_ID = 300
 RowId = Annotated[str, Text(1, MAX_ROW_ID)]
@@ -128,6 +129,38 @@ class ReplacementRequest(Request):
     aliases: ClassVar[Mapping[str, str]] = {"_logical_row_id": "row_id"}
 
     row_id: RowId
+    reason: Annotated[str, Text(1, MAX_NOTE)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttachmentRequest(Request):
+    """A file to attach to a row of a sample, or to the sample."""
+
+    file: Annotated[Any, Upload(), Help("Any file of at most 32 MiB.")]
+    row_id: Annotated[
+        str | None,
+        Text(1, MAX_ROW_ID),
+        Help("The row, by its row id or its key. By default the file is attached to the sample."),
+    ] = None
+    note: Annotated[str, Text(0, MAX_NOTE), Help("What the file shows.")] = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttachmentsListRequest(PageRequest):
+    """A page of the attachments of a sample."""
+
+    aliases: ClassVar[Mapping[str, str]] = {"row": "row_id"}
+
+    row_id: Annotated[
+        str | None, Text(1, MAX_ROW_ID), Help("By default those of the sample and all rows.")
+    ] = None
+    removed: Annotated[bool, Flag(), Help("Whether removed ones are listed, too.")] = False
+
+
+@dataclass(frozen=True)
+class RemovalRequest(Request):
+    """The removal of an attachment."""
+
     reason: Annotated[str, Text(1, MAX_NOTE)]
 
 

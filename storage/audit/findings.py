@@ -323,7 +323,7 @@ def reading_problem(
 def carry_over(tx: Transaction, job_id: str, continued: Continued) -> dict[str, Any] | None:
     """Copy the questions of the continued sample, and its entries, with their authors and times.
 
-    The tested attributes come along with entries.
+    The tested attributes and the attachments of these rows come along with entries.
 
     Returns
     -------
@@ -338,6 +338,7 @@ def carry_over(tx: Transaction, job_id: str, continued: Continued) -> dict[str, 
     if copied["last_id"] is None:
         return None
     run(tx, "carry_attributes", **samples)
+    run(tx, "carry_attachments", **samples)
     return {
         "job_id": continued.job_id,
         "name": continued.name,
@@ -353,14 +354,19 @@ def examined_samples(tx: Transaction, job: JobRecord) -> list[JobRecord]:
     return _others(tx, job, "examined_samples")
 
 
+def samples_beside(tx: Transaction, job: JobRecord, limit: int) -> list[JobRecord]:
+    """Return the newest other samples of a job's table."""
+    return _others(tx, job, "samples_of_table", limit=limit)
+
+
 def asked_samples(tx: Transaction, job: JobRecord) -> list[JobRecord]:
     """Return the other samples of a job's table with questions but no finding, newest first."""
     return _others(tx, job, "asked_samples")
 
 
-def _others(tx: Transaction, job: JobRecord, statement: str) -> list[JobRecord]:
+def _others(tx: Transaction, job: JobRecord, statement: str, **limits: int) -> list[JobRecord]:
     table = {"dataset_id": job.dataset_id, "table_key": job.run_parameters["table_key"]}
-    rows = all_rows(tx, statement, **table, job_id=job.id)
+    rows = all_rows(tx, statement, **table, **limits, job_id=job.id)
     return [get_job(tx, row["id"], with_position=False) for row in rows]
 
 

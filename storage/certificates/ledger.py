@@ -1,4 +1,4 @@
-"""The ledger of a dataset: what was planned, drawn, replaced and deleted, as a chain of digests.
+"""The ledger of a dataset: what was planned, drawn, replaced, deleted and issued, as a chain.
 
 An entry is written in the transaction of what it records. Triggers refuse a gap, a change and a
 deletion; entries outlive their dataset. docs/CERTIFICATE.md defines the entries.

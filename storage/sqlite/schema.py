@@ -75,9 +75,17 @@ _SCHEDULES_OF_15 = """
         CHECK (run_type = 'sampling' OR exclude_drawn_by = '[]')
     ) STRICT
 """
-_LEDGER_TRIGGERS = (
+_LEDGER = (
+    *("ledger_entries", "ledger_entries_of_job", "ledger_entries_of_plan"),
     *("ledger_entries_follow", "ledger_entries_never_change", "ledger_entries_never_shrink"),
 )
+_COLUMNS_OF_LEDGER = "dataset_id, number, kind, recorded_at, actor, body, previous_digest, digest"
+_NEEDED_FILES_OF_15 = """
+    CREATE VIEW needed_files AS
+    SELECT sha256, dataset_id FROM commit_files
+    UNION ALL
+    SELECT sha256, dataset_id FROM sample_values
+"""
 _NEW_IN_15 = _created(
     *("jobs_listed", "jobs_listed_of_dataset", "jobs_listed_of_user", "jobs_listed_of_status"),
     *("jobs_unresolved", "refs_changed", "bin", "bin_of_commit", "bin_deleted_at"),
@@ -90,11 +98,10 @@ _NEW_IN_15 = _created(
     *("reviews", "reviews_of_job", "reviews_never_change"),
     "tested_attributes",
     *("audit_conclusions", "audit_conclusions_of_job", "audit_conclusions_never_change"),
-    *("sample_values", "sample_values_file", "sample_values_never_change", "needed_files"),
+    *("sample_values", "sample_values_file", "sample_values_never_change"),
     *("connections", "connections_name", "connections_keep_their_names"),
     *("connection_users", "connection_groups", "connection_groups_of_group"),
     *("signing_keys", "signing_keys_never_change", "signing_keys_never_shrink"),
-    *("ledger_entries", "ledger_entries_of_job", "ledger_entries_of_plan"),
     *("row_roots", "row_roots_never_change"),
     *("certificates", "certificates_never_change"),
     *("receivers", "receivers_of_user", "receivers_email"),
@@ -102,7 +109,7 @@ _NEW_IN_15 = _created(
     *("jobs_notify_receivers", "reviews_notify_receivers", "schedules_notify_receivers"),
     *("schedules_name", "schedules_of_user"),
     "jobs_of_schedule",
-    *_LEDGER_TRIGGERS,
+    *_LEDGER,
 )
 _COLUMNS_OF_18 = (
     "id, job_id, row_id, outcome, audit_value, note, deviations, cause, cause_text, user_id, at"
@@ -127,6 +134,7 @@ MIGRATIONS: Sequence[str] = (
     ALTER TABLE jobs ADD COLUMN schedule_id INTEGER;
     {_SCHEDULES_OF_15};
     {_NEW_IN_15};
+    {_NEEDED_FILES_OF_15};
     INSERT INTO groups (id, name, created_at)
     VALUES (1, 'everyone', strftime('%Y-%m-%dT%H:%M:%f', 'now') || '000+00:00');
     """,
@@ -163,21 +171,31 @@ MIGRATIONS: Sequence[str] = (
     {_created("review_questions", "reviewers", "reviewers_of_user")};
     {_created("reservations", "reservations_of_user")};
     """,
-    # SQLite can't change a CHECK, so the table of ledger entries is created again.
+    _created("reconciliations", "reconciliations_of_table", "reconciliations_never_change"),
+    # The view of needed files also has those of attachments.
+    "DROP VIEW needed_files;\n"
+    + _created(
+        *("attachments", "attachments_of_row", "attachments_of_job", "attachments_file"),
+        *("attachments_never_change", "attachments_keep_their_files", "needed_files"),
+    ),
+    # The ledger has a new kind of entry; SQLite can't change a CHECK, so it is created again.
     f"""
+    {_created("paper_facts", "paper_facts_of_job", "paper_facts_never_change")};
+    {_created("issued_papers", "issued_papers_never_change")};
     CREATE TEMP TABLE copied_entries AS SELECT * FROM ledger_entries;
     DROP TABLE ledger_entries;
-    {_created("ledger_entries", "ledger_entries_of_job", "ledger_entries_of_plan")};
-    INSERT INTO ledger_entries SELECT * FROM copied_entries ORDER BY dataset_id, number;
+    {_created(*_LEDGER)};
+    INSERT INTO ledger_entries SELECT {_COLUMNS_OF_LEDGER} FROM copied_entries
+        ORDER BY dataset_id, number;
     DROP TABLE copied_entries;
-    {_created(*_LEDGER_TRIGGERS)};
-    {_created("evaluation_certificates", "evaluation_certificates_never_change")};
     """,
+    # Its kind of entry is in the CHECK that the script before creates.
+    _created("evaluation_certificates", "evaluation_certificates_never_change"),
 )
 """The scripts from ``OLDEST_VERSION`` to the next version, and so on. A change of ``schema.sql``
 needs a script here that makes the same change. What the first script creates is as in
 ``schema.sql``; a script that changes one of these objects must first write it out there, unless it
-creates the object again, as the last script does with the table of findings."""
+creates the object again, as the last scripts do with findings and the ledger."""
 NEWEST_VERSION = OLDEST_VERSION + len(MIGRATIONS)
 
 

@@ -65,6 +65,13 @@ def ended_reviewer(world: World) -> Given:
     return path, {"json": {"reviewer": soeid}}
 
 
+def removed_attachment(world: World) -> Given:
+    """Remove an attachment that was made before."""
+    path = f"/api/sampling/jobs/{world.draw}/attachments"
+    made = world.server.admin.post(path, files={"file": ("note.txt", b"another note")}).json()
+    return f"{path}/{made['id']}", {"json": {"reason": "wrong file"}}
+
+
 def new_answer(world: World) -> Given:
     """Answer a row of a new draw."""
     path = f"/api/sampling/jobs/{world.unexamined()}/answers"
@@ -280,6 +287,13 @@ CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
         "permission_taken",
         lambda w: (f"/api/datasets/{w.dataset}/permissions", permission(w)),
     ),
+    "POST /api/datasets/<int:dataset_id>/reconciliations": (
+        "balance_entered",
+        lambda w: (
+            f"/api/datasets/{w.dataset}/reconciliations",
+            {"json": {"column": "id", "balance": "1", "reference": "GL account 1600"}},
+        ),
+    ),
     "PUT /api/datasets/<int:dataset_id>/row-key": ("row_key_set", row_key),
     "DELETE /api/datasets/<int:dataset_id>/row-key": ("row_key_deleted", row_key),
     "PUT /api/datasets/<int:dataset_id>/data-contract": ("data_contract_set", data_contract),
@@ -362,6 +376,17 @@ CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
             {"files": {"file": ("t.csv", b"_logical_row_id,outcome\nprimary:1,ok\n")}},
         ),
     ),
+    "POST /api/sampling/jobs/<job_id>/attachments": (
+        "file_attached",
+        lambda w: (
+            f"/api/sampling/jobs/{w.draw}/attachments",
+            {"files": {"file": ("note.txt", b"a note")}},
+        ),
+    ),
+    "DELETE /api/sampling/jobs/<job_id>/attachments/<int:attachment_id>": (
+        "attachment_removed",
+        removed_attachment,
+    ),
     "POST /api/sampling/jobs/<job_id>/replacements": (
         "row_replaced",
         lambda w: (
@@ -404,6 +429,17 @@ CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
     "PUT /api/sampling/jobs/<job_id>/conclusion": (
         "conclusion_entered",
         lambda w: (f"/api/sampling/jobs/{w.unexamined()}/conclusion", {"json": {"text": "fine"}}),
+    ),
+    "PATCH /api/sampling/jobs/<job_id>/paper-facts": (
+        "paper_facts_entered",
+        lambda w: (
+            f"/api/sampling/jobs/{w.unexamined()}/paper-facts",
+            {"json": {"client_name": "Acme"}},
+        ),
+    ),
+    "POST /api/sampling/jobs/<job_id>/papers": (
+        "paper_issued",
+        lambda w: (f"/api/sampling/jobs/{w.draw}/papers", {"json": {}}),
     ),
     "POST /api/sampling/jobs/<job_id>/evaluation": (
         "rows_viewed",

@@ -1,0 +1,165 @@
+"""The cover of a working paper: for whom, by whom, when, on what, and the conclusion."""
+
+from __future__ import annotations
+
+from application.audit.evaluation.other_samples import other_samples
+from application.audit.evaluation.parameters import parameters_text
+from application.audit.evaluators.evaluator import Evaluation
+from application.audit.sentences import other_samples_tables
+from application.audit.state import AuditState
+from application.audit.working_paper.conclusion import conclusion_lines, signed_difference
+from application.audit.working_paper.facts import SamplePaperFacts
+from application.audit.working_paper.requirements import NOT_GIVEN
+from application.certificates.ledger import draws_beside
+from application.samples.facts import excluded_text
+from contract.requests.papers import PaperFactsRequest
+from contract.words import REVIEW_ACTIONS, REVIEW_STATES
+from domain_errors import DomainError
+from presentation.content import Block, Facts, Judgement, Row, Section, Table, moment_of
+from service.service import Service
+from service.tables.open_tables import open_source, version_of
+from storage.audit.findings import conclusion_of
+from storage.certificates.ledger import plan_entry
+from storage.jobs.jobs import JobRecord
+from storage.jobs.publishing import job_with_output
+from storage.versions.manifests import get_commit
+
+MAX_FILES = 20
+"""Data files whose hashes the cover lists; the version id is the hash of them all."""
+
+
+def cover(
+    service: Service,
+    job: JobRecord,
+    state: AuditState,
+    evaluation: Evaluation | DomainError,
+    facts: SamplePaperFacts,
+    number: int | None,
+) -> Section:
+    """The cover; ``number`` is that of an issued paper."""
+    with service.database.read() as tx:
+        written = conclusion_of(tx, job.id)
+    own: list[Row] = [("Auditor's conclusion", NOT_GIVEN)]
+    if written is not None:
+        own = [
+            ("Auditor's conclusion", written.text),
+            ("Written by", written.user_soeid, moment_of(written.at)),
+        ]
+    others: Evaluation = (
+        other_samples(service, job, state).as_json()
+        if isinstance(evaluation, DomainError)
+        else evaluation
+    )
+    blocks: list[Block] = [
+        Facts("Engagement", _engagement(facts.stated, state, number)),
+        Facts("Conclusion", [*conclusion_lines(evaluation), *own]),
+        *other_samples_tables(others),
+        Facts("Sample", _sample(service, job)),
+        _authors(state),
+        _review(state),
+        Facts("Version of the table", _version(service, job)),
+    ]
+    title = "Working paper, not as signed off" if signed_difference(evaluation) else "Working paper"
+    return Section("Cover", f"{title}: {job.output_name or job.id[:8]}", blocks)
+
+
+def _engagement(facts: PaperFactsRequest, state: AuditState, number: int | None) -> list[Row]:
+    """For whom and by whom the paper was made, and whether it is signed off."""
+    rows: list[Row] = [
+        ("Client", facts.client_name or NOT_GIVEN),
+        ("Period", facts.period or NOT_GIVEN),
+        ("Number of the paper", facts.paper_number or NOT_GIVEN),
+        ("Prepared by", *_person(facts.preparer, facts.preparer_role)),
+        ("Reviewed by", *_person(facts.reviewer, facts.reviewer_role)),
+    ]
+    if number is not None:
+        rows.append(("Issue", number))
+    review = state.review
+    if review.state != "signed_off":
+        label = f"{REVIEW_STATES[review.state]}: not signed off"
+        return [*rows, ("State of the review", Judgement(label, "warn"))]
+    signed = review.entries[-1]
+    kept = signed.evaluation
+    return [
+        *rows,
+        ("State of the review", REVIEW_STATES[review.state]),
+        ("Signed off by", signed.user_soeid, moment_of(signed.at)),
+        ("Signed evaluation", parameters_text(kept) if kept else "None"),
+    ]
+
+
+def _person(name: str | None, role: str | None) -> Row:
+    """The full name of a person, and the role if there is one."""
+    return (name or NOT_GIVEN, role) if role else (name or NOT_GIVEN,)
+
+
+def _sample(service: Service, job: JobRecord) -> list[Row]:
+    url = service.settings.link(f"/jobs/{job.id}")
+    return [
+        ("Purpose", job.purpose or NOT_GIVEN),
+        ("Dataset", job.dataset_name),
+        ("Sample", job.output_name),
+        ("Job id", job.id),
+        *([("Address", url)] if url else []),
+        ("Drawn by", job.user_soeid, moment_of(job.created_at)),
+    ]
+
+
+def _authors(state: AuditState) -> Table:
+    """Who entered the findings that count, and when."""
+    authors: dict[str, list[str]] = {}
+    for finding in state.findings.values():
+        authors.setdefault(finding.user_soeid, []).append(finding.at)
+    rows: list[Row] = [
+        (name, len(times), moment_of(min(times)), moment_of(max(times)))
+        for name, times in sorted(authors.items())
+    ]
+    header = ("User", "Findings", "First (UTC)", "Last (UTC)")
+    return Table("Findings by account", header, rows)
+
+
+def _review(state: AuditState) -> Table:
+    rows: list[Row] = [
+        (REVIEW_ACTIONS[each.action], each.user_soeid, moment_of(each.at), each.note or None)
+        for each in state.review.entries
+    ] or [("Not submitted", None, None, None)]
+    return Table("Review", ("Step", "User", "Time (UTC)", "Note"), rows)
+
+
+def _version(service: Service, job: JobRecord) -> list[Row]:
+    """The version that was drawn from, and its files."""
+    source = open_source(service, job)
+    with service.database.read() as tx:
+        table = get_commit(tx, job.dataset_id, source.commit_id).manifest.table(source.key)
+        made = job_with_output(tx, job.dataset_id, version_of(job))
+    rows: list[Row] = [("Table", source.key), ("Version id (SHA-256)", version_of(job))]
+    if (excluded := excluded_text(job.run_parameters)) is not None:
+        rows.append(("Excluded rows", excluded))
+    if made is not None and made.run_type == "import":
+        name = made.run_parameters.get("file_name") or made.run_parameters.get("uri")
+        rows += [
+            ("Imported from", name),
+            (
+                "Imported file (SHA-256)",
+                (made.output_summary or {}).get("source_sha256", "Not recorded"),
+            ),
+            ("Imported by", made.user_soeid, moment_of(made.completed_at)),
+        ]
+    planned = job.run_parameters.get("plan")
+    if planned:
+        with service.database.read() as tx:
+            plan = plan_entry(tx, job.dataset_id, planned["plan_id"])
+        rows += [
+            ("Registered plan", planned["plan_id"], moment_of(plan.recorded_at)),
+            ("Plan (SHA-256)", plan.body["digest"]),
+        ]
+    rows += [("Ledger", sentence) for sentence in draws_beside(service, job)]
+    rows += [("Data file (SHA-256)", each.sha256) for each in table.stored_files[:MAX_FILES]]
+    for attached in table.attached_files[:MAX_FILES]:
+        version = attached.e_tag or f"modified at {attached.modified_ns} ns"
+        rows.append(("Attached file", attached.uri, version))
+    if table.trust is not None:
+        rows.append(("Attached files", table.trust))
+    if table.source is not None:
+        rows.append(("Version of the table", table.source.text, table.source.committed_at or ""))
+    return rows

@@ -1,0 +1,226 @@
+"""The exceptions of a working paper: amounts, causes, and the entries that were corrected."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+
+from application.audit.items import ExaminedItem, book_values, examined_items
+from application.audit.state import AuditState, drawn_row_ids
+from application.audit.working_paper.items import keys_of
+from contract.words import CAUSES, outcome_title
+from domain_errors import render
+from lazy_dataclasses import dataclass
+from presentation.content import (
+    Block,
+    Cell,
+    Facts,
+    Judgement,
+    Row,
+    Section,
+    Table,
+    decimal_of,
+    moment_of,
+)
+from service.service import Service
+from service.tables.row_names import names_of_job
+from storage.audit.findings import Finding, list_findings
+from storage.jobs.jobs import JobRecord
+
+MAX_ENTRIES = 10_000
+
+
+def exceptions_section(
+    service: Service, job: JobRecord, state: AuditState, column: str | None
+) -> Section:
+    """The exceptions with their amounts and causes, and the entries that later ones corrected.
+
+    ``column`` has the book values; None leaves amounts out.
+    """
+    examined = examined_items(service, job, state)
+    ids = [item.row_id for item in examined if item.is_exception]
+    named = _names(service, job, ids)
+    books = book_values(service, job, [item.row_id for item in examined], column) if column else {}
+    found = [
+        Misstated(item, named[item.row_id], books.get(item.row_id))
+        for item in examined
+        if item.is_exception
+    ]
+    blocks: list[Block] = [
+        Facts("Completeness of the findings", _completeness(found, column)),
+        _amounts(found),
+        _causes(found, column),
+        _natures(found),
+    ]
+    if (groups := _by_group(service, job, examined, found, books if column else None)) is not None:
+        blocks.append(groups)
+    return Section("Exceptions", "Exceptions", [*blocks, _corrected(service, job, state)])
+
+
+@dataclass(frozen=True)
+class Misstated:
+    """An exception with the name of its row, and the row's book value if there is a column."""
+
+    item: ExaminedItem
+    name: Row
+    book: Decimal | None
+
+    @property
+    def finding(self) -> Finding:
+        """What was found; an exception always has a finding."""
+        assert self.item.finding is not None  # noqa: S101 - the constructor's caller chose these
+        return self.item.finding
+
+    @property
+    def audit(self) -> Decimal | None:
+        """The audit value, as the evaluation takes it."""
+        value = decimal_of(self.finding.audit_value)
+        if value is None and self.book is not None and self.finding.outcome == "not_examinable":
+            return Decimal(0)
+        return value
+
+    @property
+    def difference(self) -> Decimal | None:
+        """Book value less audit value; None if one of both is missing."""
+        audit = self.audit
+        return None if self.book is None or audit is None else self.book - audit
+
+    @property
+    def has_cause(self) -> bool:
+        """Whether somebody stated its cause, as a choice or in words."""
+        return bool(self.finding.cause or self.finding.cause_text)
+
+
+NAME = ("Row", "Key")
+ALL_GIVEN = "Stated for all of {count}"
+NONE_FOUND = "None is needed: there are no exceptions"
+SOME_LACKING = "Not stated for {lacking} of {count}: {rows}"
+MAX_NAMED = 20
+"""Rows that a sentence names."""
+
+
+def _names(service: Service, job: JobRecord, row_ids: Sequence[str]) -> dict[str, Row]:
+    """The two cells that name each row: its name, and its key where the name is the row id."""
+    names = names_of_job(service, job, row_ids)
+    if names:
+        return {row_id: (names.of(row_id), None) for row_id in row_ids}
+    keys = keys_of(service, job, row_ids)
+    return {row_id: (row_id, keys[row_id]) for row_id in row_ids}
+
+
+def _completeness(found: Sequence[Misstated], column: str | None) -> list[Row]:
+    """Whether each exception has a cause (ISA 530 ¶12), and an audit value where amounts count."""
+    rows: list[Row] = [
+        _stated("Causes of the exceptions", found, [each for each in found if not each.has_cause])
+    ]
+    if column is not None:
+        lacking = [each for each in found if each.audit is None]
+        rows.append(_stated("Audit values of the exceptions", found, lacking))
+    return rows
+
+
+def _stated(label: str, found: Sequence[Misstated], lacking: Sequence[Misstated]) -> Row:
+    if not found:
+        return (label, NONE_FOUND)
+    if not lacking:
+        return (label, render(ALL_GIVEN, {"count": len(found)}))
+    rows = ", ".join(str(each.name[0]) for each in lacking[:MAX_NAMED])
+    more = ", …" if len(lacking) > MAX_NAMED else ""
+    values = {"lacking": len(lacking), "count": len(found), "rows": rows + more}
+    return (label, Judgement(render(SOME_LACKING, values), "warn"))
+
+
+def _with_names(
+    title: str,
+    header: Sequence[str],
+    found: Sequence[Misstated],
+    cells: Callable[[Misstated], Row],
+) -> Table:
+    """A table with a line for each exception; without the column of keys if no row needs it."""
+    has_keys = any(each.name[1] is not None for each in found)
+    width = 2 if has_keys else 1
+    rows = [(*each.name[:width], *cells(each)) for each in found]
+    return Table(title, (*NAME[:width], *header), rows)
+
+
+def _amounts(found: Sequence[Misstated]) -> Table:
+    header = ("Finding", "Book value", "Audit value", "Difference", "Note")
+
+    def cells(each: Misstated) -> Row:
+        outcome, note = outcome_title(each.finding.outcome), each.finding.note or None
+        return (outcome, each.book, each.audit, each.difference, note)
+
+    return _with_names(f"Exceptions: {len(found):,}", header, found, cells)
+
+
+def _natures(found: Sequence[Misstated]) -> Table:
+    def cells(each: Misstated) -> Row:
+        cause = CAUSES.get(each.finding.cause or "", "" if each.has_cause else "Not stated")
+        return ("; ".join(each.finding.deviations) or None, cause, each.finding.cause_text or None)
+
+    header = ("Deviations", "Cause", "Cause in words")
+    return _with_names("Nature and cause of each exception", header, found, cells)
+
+
+def _causes(found: Sequence[Misstated], column: str | None) -> Table:
+    """The exceptions by cause; a sum is of the differences that are known."""
+    by_cause: dict[str, list[Decimal | None]] = {}
+    for each in found:
+        in_words = "In words alone" if each.finding.cause_text else "Not stated"
+        cause = CAUSES.get(each.finding.cause or "", in_words)
+        by_cause.setdefault(cause, []).append(each.difference)
+    rows: list[Row] = [
+        (cause, len(parts), sum((part for part in parts if part is not None), Decimal(0)))
+        if column
+        else (cause, len(parts), None)
+        for cause, parts in sorted(by_cause.items(), key=lambda cause: -len(cause[1]))
+    ]
+    return Table("Causes", ("Cause", "Exceptions", "Sum of differences"), rows)
+
+
+def _by_group(
+    service: Service,
+    job: JobRecord,
+    examined: Sequence[ExaminedItem],
+    found: Sequence[Misstated],
+    books: Mapping[str, Decimal | None] | None,
+) -> Table | None:
+    """The findings of each group by its label; None if no step drew by groups."""
+    drawn = drawn_row_ids(service, job)
+    groups: dict[tuple[int, str | None], list[ExaminedItem]] = {}
+    for item in examined:
+        groups.setdefault(drawn[item.drawn_id], []).append(item)
+    if all(group is None for _, group in groups):
+        return None
+    by_id = {each.item.row_id: each for each in found}
+    rows: list[Row] = []
+    for (step, group), items in groups.items():
+        wrong = [by_id[item.row_id] for item in items if item.row_id in by_id]
+        amounts: tuple[Cell, ...] = (None, None)
+        if books is not None:
+            book = sum((books[item.row_id] or Decimal(0) for item in items), Decimal(0))
+            differences = (each.difference or Decimal(0) for each in wrong)
+            amounts = (book, sum(differences, Decimal(0)))
+        rows.append((step, group or "All rows", len(items), len(wrong), *amounts))
+    header = ("Step", "Group", "Rows examined", "Exceptions", "Book value examined", "Differences")
+    return Table("Findings of each group, not projected", header, rows)
+
+
+def _corrected(service: Service, job: JobRecord, state: AuditState) -> Table:
+    """The entries that later ones corrected."""
+    with service.database.read() as tx:
+        entries, total = list_findings(tx, job.id, None, 0, MAX_ENTRIES)
+    newest = {finding.id for finding in state.findings.values()}
+    names = names_of_job(service, job, [entry.row_id for entry in entries])
+    rows: list[Row] = [
+        (
+            *(names.of(entry.row_id), outcome_title(entry.outcome), decimal_of(entry.audit_value)),
+            *(entry.note or None, entry.user_soeid, moment_of(entry.at)),
+        )
+        for entry in reversed(entries)
+        if entry.id not in newest
+    ]
+    title = f"Entries that later ones correct: {len(rows):,}"
+    if total > len(entries):
+        title += f", of the newest {len(entries):,} entries"
+    return Table(title, ("Row", "Finding", "Audit value", "Note", "By", "Time (UTC)"), rows)
