@@ -189,8 +189,9 @@ def _save_evaluation(client: ApiClient, job_id: str, output: Path, files: dict[s
 @JOB
 @click.option("--output", type=NEW_FILE, required=True, help="Write the ZIP file to this file.")
 @click.option("--data/--no-data", default=True, help="With data.csv, which level L2 needs.")
+@click.option("--attachments", is_flag=True, help="With the attached files.")
 @with_client
-def evidence(client: ApiClient, job_id: str, output: Path, data: bool) -> None:
+def evidence(client: ApiClient, job_id: str, output: Path, data: bool, attachments: bool) -> None:
     """Write everything that a verifier of a sample needs to a ZIP file.
 
     It has both certificates, the sample, its data, the ledger, row proofs, the public key and the
@@ -200,7 +201,8 @@ def evidence(client: ApiClient, job_id: str, output: Path, data: bool) -> None:
     jobsvc evidence 917f045a --output q1.zip
     python verify_sample.py q1.zip
     """
-    client.save(f"/api/sampling/jobs/{job_id}/evidence", output, data=data)
+    path = f"/api/sampling/jobs/{job_id}/evidence"
+    client.save(path, output, data=data, attachments=attachments)
     print_line(f"Wrote {output}.")
     key = client.get("/api/signing-keys")["keys"][0]
     print_line(f"Send the key id to verifiers through another channel: {key['key_id']}")

@@ -4266,7 +4266,19 @@ FINDING = record(
 DECIMAL = nullable(text(500, r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?"))
 EVALUATION_PREDICATE = record(
     "issued_at: time",
-    {"reconciliation": anything},
+    attachments=items(
+        record(
+            "file_name by: text; sha256: hash; size_bytes: integer; at: time",
+            row=nullable(integer()),
+        ),
+        0,
+        100_000,
+    ),
+    reconciliation=items(
+        record("column_name column_sum balance difference reference explanation: text; at: time"),
+        0,
+        10_000,
+    ),
     issue=integer(1),
     engine=record("name version: text"),
     job=record("id: text; dataset_id: integer"),
@@ -4285,7 +4297,6 @@ EVALUATION_PREDICATE = record(
     book_column=nullable(COLUMN),
     items=items(
         members(
-            {"attachments": items(members(more=True, sha256=HASH), 0, 10_000)},
             drawn=integer(),
             examined=integer(),
             book_value=DECIMAL,
@@ -4306,7 +4317,14 @@ EVALUATION_PREDICATE = record(
     ),
     result=nullable(members(more=True, kind=text(), conclusion=anything)),
     not_evaluated=nullable(text()),
-    papers=items(members(more=True, ledger_number=integer(1), recorded_at=time)),
+    papers=items(
+        record(
+            "sha256: hash; evaluation_sha256: hash?; recorded_at: time; "
+            "recorded_by format language paper_number review_state: text",
+            ledger_number=integer(1),
+            number=integer(1),
+        )
+    ),
 )
 EVALUATION_STATEMENT = members(
     _type=one_of("https://in-toto.io/Statement/v1"),

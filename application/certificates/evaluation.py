@@ -35,6 +35,7 @@ from domain_errors import DomainError
 from lazy_dataclasses import dataclass
 from service.service import Service
 from service.tables.open_tables import output_of
+from storage.audit.attachments import Attachment, attachments_of
 from storage.audit.findings import AuditConclusion, Finding, conclusion_of, list_findings
 from storage.certificates.canonical_json import canonical_json, digest_of
 from storage.certificates.certificates import (
@@ -49,6 +50,7 @@ from storage.errors import Conflict
 from storage.jobs.jobs import JobRecord
 from storage.sqlite.clock import timestamp
 from storage.sqlite.database import Transaction
+from storage.versions.reconciliations import BalanceRecord, newest_balances
 
 PREDICATE_TYPE = "urn:jobsvc:evaluation-certificate:1"
 NOT_IN_RESULT = ("job_id", "row_names", "other_samples", "signed", "review_state")
@@ -78,6 +80,8 @@ class _Recorded:
     entries: Sequence[Finding]
     conclusion: AuditConclusion | None
     papers: Sequence[LedgerEntry]
+    attachments: Sequence[Attachment]
+    balances: Sequence[BalanceRecord]
     issues: Sequence[EvaluationIssue]
 
     @property
@@ -86,10 +90,10 @@ class _Recorded:
         newest = self.conclusion and self.conclusion.id
         papers = [paper.number for paper in self.papers]
         replaced = len(self.state.replacements)
-        issues = len(self.issues)
-        return digest_of(
-            [len(self.entries), self.state.review.newest_id, newest, papers, replaced, issues]
-        )
+        files = [file.id for file in self.attachments]
+        balances = [balance.id for balance in self.balances]
+        counts = [len(self.entries), replaced, len(self.issues)]
+        return digest_of([counts, self.state.review.newest_id, newest, papers, files, balances])
 
 
 def evaluation_certificate_of(by: Caller, job: JobRecord, issue: int | None) -> dict[str, object]:
@@ -162,6 +166,10 @@ def _recorded(tx: Transaction, job: JobRecord) -> _Recorded:
         entries[::-1],
         conclusion_of(tx, job.id),
         entries_about(tx, job.dataset_id, job.id, "paper"),
+        attachments_of(tx, job.id),
+        newest_balances(
+            tx, job.dataset_id, job.source_commit_id or "", job.run_parameters["table_key"]
+        ),
         list_evaluation_issues(tx, job.id),
     )
 
@@ -241,6 +249,8 @@ def _content(service: Service, job: JobRecord, recorded: _Recorded) -> dict[str,
         "request": _request(request),
         "result": answer and _result(answer),
         "not_evaluated": reason,
+        "attachments": [_attachment(file) for file in recorded.attachments],
+        "reconciliation": [_balance(each) for each in recorded.balances],
         "papers": [
             {
                 "ledger_number": paper.number,
@@ -306,6 +316,23 @@ def _finding(finding: Finding) -> dict[str, Any]:
 
 def _entry(entry: Finding) -> dict[str, Any]:
     return {"row": ordinal_of(entry.row_id), "reading": entry.reading, **_finding(entry)}
+
+
+def _attachment(file: Attachment) -> dict[str, Any]:
+    return {
+        "row": None if file.row_id is None else ordinal_of(file.row_id),
+        "file_name": file.file_name,
+        "sha256": file.sha256,
+        "size_bytes": file.size_bytes,
+        "by": file.user_soeid,
+        "at": file.at,
+    }
+
+
+def _balance(each: BalanceRecord) -> dict[str, Any]:
+    """A sum of the table that somebody compared with a balance of the general ledger."""
+    names = ("column_name", "column_sum", "balance", "difference", "reference", "explanation", "at")
+    return {name: getattr(each, name) for name in names}
 
 
 def _steps(state: AuditState) -> list[dict[str, Any]]:

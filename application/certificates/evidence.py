@@ -17,6 +17,8 @@ from application.certificates.row_proofs import row_proofs, sampled_ordinals
 from application.certificates.statement import write_data, write_sample_csv
 from service.service import Service
 from service.tables.open_tables import SAMPLE, open_source, open_table, output_of
+from storage.audit.attachments import attachments_of
+from storage.audit.papers import issued_paper, list_issued_papers
 from storage.certificates.envelopes import key_id, public_bytes
 from storage.certificates.row_roots import row_root_of
 from storage.jobs.jobs import JobRecord
@@ -52,13 +54,19 @@ LISTED = {
     "data.csv": "what a new draw needs of every row of the table",
     "ledger.json": "what was planned, drawn, replaced, issued and deleted in the dataset",
     "proofs.json": "proofs that the drawn rows belong to the table",
+    "papers/": "the issued working papers, whose hashes the ledger has",
+    "attachments/": "the attached files, named by their SHA-256",
     "verify.html": "a verifier, as a page that works offline",
     "verify_sample.py": "a verifier, a Python program",
 }
 
 
-def write_evidence(by: Caller, job: JobRecord, path: Path, *, with_data: bool) -> None:
+def write_evidence(
+    by: Caller, job: JobRecord, path: Path, *, with_data: bool, with_attachments: bool
+) -> None:
     """Write the ZIP file; the names are those that the verifiers expect.
+
+    An attachment is named by its hash, since its own name is somebody's text.
 
     Raises
     ------
@@ -81,6 +89,9 @@ def write_evidence(by: Caller, job: JobRecord, path: Path, *, with_data: bool) -
         # After the certificates, whose entries it has.
         archive.writestr("ledger.json", ledger_file(service, job.dataset_id))
         _write_proofs(service, job, archive)
+        _write_papers(service, job, archive)
+        if with_attachments:
+            _write_attachments(service, job, archive)
         for name in ("verify.html", "verify_sample.py"):
             archive.writestr(name, files("verifiers").joinpath(name).read_bytes())
         archive.writestr("README.txt", _readme(service, job, archive.namelist()))
@@ -114,11 +125,28 @@ def _write_proofs(service: Service, job: JobRecord, archive: ZipFile) -> None:
         archive.writestr("proofs.json", json.dumps(proofs))
 
 
+def _write_papers(service: Service, job: JobRecord, archive: ZipFile) -> None:
+    with service.database.read() as tx:
+        numbers = [paper.number for paper in list_issued_papers(tx, job.id)]
+    for number in numbers:
+        with service.database.read() as tx:
+            paper, content = issued_paper(tx, job.id, number)
+        archive.writestr(f"papers/paper-{number}.{paper.format}", content)
+
+
+def _write_attachments(service: Service, job: JobRecord, archive: ZipFile) -> None:
+    with service.database.read() as tx:
+        hashes = {file.sha256 for file in attachments_of(tx, job.id)}
+    for sha256 in sorted(hashes):
+        archive.write(service.store.path(sha256), f"attachments/{sha256}")
+
+
 def _readme(service: Service, job: JobRecord, names: list[str]) -> str:
     name = job.output_name or job.id[:8]
     title = f"Evidence about sample {name} of dataset {job.dataset_name}"
-    listed = [f"{each:<18}{LISTED[each]}" for each in names if each in LISTED]
-    lacking = [f"{each:<18}not here: {text}" for each, text in LISTED.items() if each not in names]
+    here = {name.partition("/")[0] + "/" * ("/" in name) for name in names}
+    listed = [f"{each:<18}{text}" for each, text in LISTED.items() if each in here]
+    lacking = [f"{each:<18}not here: {text}" for each, text in LISTED.items() if each not in here]
     return README.format(
         name=name,
         dataset=job.dataset_name,

@@ -911,7 +911,7 @@ class Sample(RowsJob):
         return self._envelope("evaluation-certificate", path, number)
 
     @keywords()
-    def evidence(self, path: str | Path, *, data: bool = True) -> Path:
+    def evidence(self, path: str | Path, *, data: bool = True, attachments: bool = False) -> Path:
         """Write everything that a verifier of the sample needs to a ZIP file.
 
         Parameters
@@ -920,8 +920,10 @@ class Sample(RowsJob):
             Where to write it.
         data : bool
             Whether it has ``data.csv``, with which a verifier draws the sample again.
+        attachments : bool
+            Whether it has the attached files.
         """
-        query = {"data": "true" if data else "false"}
+        query = {"data": data, "attachments": attachments}
         return write_file(path, self._transport.content(f"{self._path()}/evidence", query))
 
     def _envelope(self, name: str, path: str | Path | None, number: int | None) -> dict[str, Any]:

@@ -37,6 +37,7 @@ class EvidenceRequest(Request):
         bool,
         Help("Whether it has `data.csv`, with which a verifier draws the sample again."),
     ] = True
+    attachments: Annotated[bool, Help("Whether it has the attached files.")] = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -162,7 +162,9 @@ def evidence(job_id: str, query: EvidenceRequest) -> Response:
     job = _drawn(job_id)
     with access().work_limits.downloads.piece(caller().user.id), _folder() as folder:
         path = Path(folder) / "evidence.zip"
-        write_evidence(caller(), job, path, with_data=query.data)
+        write_evidence(
+            caller(), job, path, with_data=query.data, with_attachments=query.attachments
+        )
         source = RowSource(job.dataset_id, output_of(job), SAMPLE, job.id)
         caller().audit_read("rows_downloaded", source, format="zip", columns="evidence")
         return file_answer(path, f"{_name_of(job)}-evidence.zip", "application/zip")
