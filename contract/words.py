@@ -49,6 +49,8 @@ WeightsFormat = Literal["json", "markdown", "csv", "parquet", "dta", "sav"]
 ListFormat = Literal["xlsx", "csv"]
 """Of entry lists."""
 ReplicateKind = Literal["jackknife", "bootstrap"]
+ItemFilter = Literal["all", "open", "exceptions", "mine", "with_attachments", "missing"]
+"""Which rows of a sample its findings list."""
 Outcome = Literal["ok", "exception", "not_applicable", "not_examinable"]
 Reading = Literal["first", "second", "decision"]
 """Of a row by a reviewer. Of both readings that differ, a third person makes the decision."""
@@ -142,6 +144,7 @@ SampleAction = Literal[
     "row_replaced",
     "findings_reviewed",
     "attributes_chosen",
+    "columns_chosen",
     "conclusion_entered",
     "questions_chosen",
     "answers_entered",
@@ -301,6 +304,14 @@ CAUSES: Mapping[str, str] = {
     "other": "Other",
 }
 """Causes of exceptions (ISA 530 ¶12 asks for nature and cause)."""
+ITEM_FILTERS: Mapping[ItemFilter, str] = {
+    "all": "All",
+    "open": "Without a finding",
+    "exceptions": "Exceptions",
+    "mine": "Mine",
+    "with_attachments": "With attachments",
+    "missing": "Missing cause or value",
+}
 REVIEW_ACTIONS: Mapping[ReviewAction, str] = {
     "submitted": "Submitted for review",
     "withdrawn": "Withdrawn",

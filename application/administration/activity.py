@@ -111,6 +111,7 @@ SENTENCES: Mapping[Action, str] = MappingProxyType(
         "row_replaced": "{who} replaced {row} of {result} by {replacement}: {reason}",
         "findings_reviewed": "{who} {step} the findings about {result}",
         "attributes_chosen": "{who} chose the tested attributes of {result}: {attributes}",
+        "columns_chosen": "{who} chose the columns of the findings about {result}: {columns}",
         "conclusion_entered": "{who} wrote the conclusion on {result}",
         "questions_chosen": "{who} chose the questions of {result}: {questions}",
         "answers_entered": "{who} entered {answers} {answers|answer|answers} about {result}",

@@ -160,6 +160,7 @@ MIGRATIONS: Sequence[str] = (
     {_created("review_questions", "reviewers", "reviewers_of_user")};
     {_created("reservations", "reservations_of_user")};
     """,
+    _created("shown_columns"),
 )
 """The scripts from ``OLDEST_VERSION`` to the next version, and so on. A change of ``schema.sql``
 needs a script here that makes the same change. What the first script creates is as in
