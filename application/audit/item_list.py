@@ -195,6 +195,12 @@ def _holds(text: str, row_id: str, cells: Sequence[Any], state: AuditState) -> b
     return any(number == Decimal(str(each)) for each in numbers)
 
 
+def order_names(columns: Sequence[Column]) -> dict[str, str]:
+    """The names by which parts of findings sort a list, with underscores if a column has them."""
+    used = {folded(column.name) for column in columns}
+    return {part: unused_name(part, used) for part in ORDERS}
+
+
 def _sorted(
     service: Service,
     job: JobRecord,
@@ -206,8 +212,7 @@ def _sorted(
 ) -> list[str]:
     """Sort items by a column or a part of their findings; those without a value are last."""
     source = open_source(service, job).files
-    used = {folded(column.name) for column in source.columns}
-    parts = {unused_name(name, used): of_finding for name, of_finding in ORDERS.items()}
+    parts = {name: ORDERS[part] for part, name in order_names(source.columns).items()}
     values: dict[str, Any] = {}
     if of_finding := parts.get(order_by):
         for row_id in row_ids:
