@@ -692,6 +692,44 @@ CREATE INDEX sample_values_file ON sample_values (sha256);
 CREATE TRIGGER sample_values_never_change BEFORE UPDATE ON sample_values
 BEGIN SELECT RAISE(ABORT, 'uploaded values never change'); END;
 
+-- Files that people attached to a row of a sample, or without a row to the sample: its contents are a file
+-- of the store of data files. A removed one stays, with who removed it and why.
+CREATE TABLE attachments (
+    id         INTEGER PRIMARY KEY AUTOINCREMENT,
+    job_id     TEXT NOT NULL REFERENCES jobs (id),
+    dataset_id INTEGER NOT NULL REFERENCES datasets (id),
+    row_id     TEXT CHECK (row_id <> ''),
+    file_name  TEXT NOT NULL CHECK (file_name <> ''),
+    media_type TEXT NOT NULL,
+    note       TEXT NOT NULL,
+    sha256     TEXT NOT NULL CHECK (length(sha256) = 64),
+    size_bytes INTEGER NOT NULL CHECK (size_bytes > 0),
+    user_id    INTEGER NOT NULL REFERENCES users (id),
+    at         TEXT NOT NULL,
+    from_job_id TEXT,                        -- the sample that it was carried over from
+    removed_at TEXT,
+    removed_by INTEGER REFERENCES users (id),
+    removal_reason TEXT CHECK (removal_reason <> ''),
+    CHECK ((removed_at IS NULL) = (removed_by IS NULL)
+           AND (removed_at IS NULL) = (removal_reason IS NULL))
+) STRICT;
+
+-- A file is attached once to a row, or to the sample.
+CREATE UNIQUE INDEX attachments_of_row ON attachments (job_id, coalesce(row_id, ''), sha256)
+WHERE removed_at IS NULL;
+
+CREATE INDEX attachments_of_job ON attachments (job_id, id);
+CREATE INDEX attachments_file ON attachments (sha256);
+
+CREATE TRIGGER attachments_never_change BEFORE UPDATE ON attachments
+WHEN OLD.removed_at IS NOT NULL OR NEW.removed_at IS NULL
+BEGIN SELECT RAISE(ABORT, 'an attachment changes only once, when it is removed'); END;
+
+CREATE TRIGGER attachments_keep_their_files
+BEFORE UPDATE OF id, job_id, dataset_id, row_id, file_name, media_type, note, sha256, size_bytes,
+                 user_id, at, from_job_id ON attachments
+BEGIN SELECT RAISE(ABORT, 'an attachment never changes'); END;
+
 -- The public keys of certificates. The private half of the current one is in a file.
 CREATE TABLE signing_keys (
     key_id     TEXT PRIMARY KEY NOT NULL CHECK (length(key_id) = 64),  -- SHA-256 of the public key
@@ -944,4 +982,6 @@ END;
 CREATE VIEW needed_files AS
 SELECT sha256, dataset_id FROM commit_files
 UNION ALL
-SELECT sha256, dataset_id FROM sample_values;
+SELECT sha256, dataset_id FROM sample_values
+UNION ALL
+SELECT sha256, dataset_id FROM attachments;

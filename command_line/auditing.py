@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 from jobsvc_client.arguments import given
+from jobsvc_client.frames import attachment_name
 
 from application.audit.evaluators import evaluator_of
 from application.audit.sentences import limits_of, other_samples_tables, progress_sentence
@@ -30,7 +31,7 @@ from contract.numbers import number_of, plain_text
 from contract.requests.evaluate import EvaluationRequest
 from contract.requests.findings import FindingsListRequest
 from contract.words import CAUSES, OUTCOMES, REVIEW_ACTIONS
-from domain_errors import InvalidRequest
+from domain_errors import InvalidRequest, counted
 from presentation.terminal import block_lines
 
 VIEW = ("show", "search", "order_by", "order_desc")
@@ -52,6 +53,18 @@ LINES: Columns = {
     "audit value": lambda each: (each["after"] or {}).get("audit_value") or "",
     "note or reason": lambda each: (
         each["problem"] or " ".join([each["after"]["note"], *each["doubts"]]).strip()
+    ),
+}
+ATTACHMENTS: Columns = {
+    "id": "id",
+    "file": "file_name",
+    "row": lambda each: each["name"] or "-",
+    "bytes": "size_bytes",
+    "SHA-256": lambda each: each["sha256"][:12],
+    "note": "note",
+    "by": "user_soeid",
+    "removed": lambda each: (
+        f"{each['removal_reason']} ({each['removed_by_soeid']})" if each["removed_at"] else ""
     ),
 }
 
@@ -197,6 +210,70 @@ def _print_items(found: dict[str, Any]) -> None:
 
 def _print_counts(counts: dict[str, int]) -> None:
     print_line(progress_sentence(counts))
+
+
+@click.command()
+@JOB
+@click.argument("files", metavar="[FILE]...", nargs=-1, type=EXISTING_FILE)
+@field_option(
+    "--row", "row_id", "row_id", metavar="ROW", help="Attach to a row, or list those of a row."
+)
+@field_option("--note", help="What the files show.")
+@click.option("--remove", type=int, metavar="ID", help="Remove an attachment; needs --reason.")
+@field_option("--reason", help="Why it is removed.")
+@click.option("--removed", is_flag=True, help="List removed attachments, too.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    metavar="FOLDER",
+    help="Download the attachments into a folder, each as its id and name.",
+)
+@printed()
+def attachments(
+    client: ApiClient,
+    job_id: str,
+    files: tuple[Path, ...],
+    row_id: str | None,
+    note: str | None,
+    remove: int | None,
+    reason: str | None,
+    removed: bool,
+    output: Path | None,
+) -> Printed:
+    """List, add, remove or download the files attached to a sample and its rows.
+
+    A file has at most 32 MiB. A removed attachment stays in the history.
+
+    \b
+    jobsvc attachments 917f045a invoice.pdf --row primary:17 --note "signed by the buyer"
+    jobsvc attachments 917f045a plan.docx
+    jobsvc attachments 917f045a --output evidence
+    jobsvc attachments 917f045a --remove 3 --reason "of another invoice"
+    """
+    path = f"/api/sampling/jobs/{job_id}/attachments"
+    if sum(map(bool, (files, remove, output or removed))) > 1:
+        raise click.UsageError("Give FILEs, --remove, or what to list or download.")
+    if (remove is None) != (reason is None):
+        raise click.UsageError("--remove and --reason go together.")
+    if note is not None and not files:
+        raise click.UsageError("--note is of the FILEs to attach.")
+    if remove is not None:
+        gone = client.delete(f"{path}/{remove}", {"reason": reason})
+        return Printed(gone, f"Attachment {gone['id']} ({gone['file_name']}) was removed.")
+    if files:
+        fields = given(row_id=row_id, note=note)
+        added = [client.upload_file(path, file, fields) for file in files]
+        return Printed(added, _print_attachments)
+    found = client.all_of(path, "attachments", **given(row_id=row_id, removed=removed or None))
+    if output is not None:
+        for each in found:
+            client.save(f"{path}/{each['id']}", output / attachment_name(each))
+    return Printed(found, _print_attachments)
+
+
+def _print_attachments(found: list[dict[str, Any]]) -> None:
+    print_items(found, ATTACHMENTS)
+    print_line(f"{counted(len(found), 'attachment')}.")
 
 
 @click.command()

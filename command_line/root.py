@@ -84,6 +84,10 @@ SECTIONS = {
     },
     "Audits": {
         "findings": ("auditing", "List or enter the findings about the rows of a sample."),
+        "attachments": (
+            "auditing",
+            "List, add, remove or download the files attached to a sample.",
+        ),
         "attributes": ("auditing", "Choose or list the tested attributes of a sample."),
         "shown-columns": ("auditing", "Choose or list the columns that findings show of each row."),
         "replace": ("auditing", "Replace a row of a sample by the next row of the order."),

@@ -146,6 +146,8 @@ SampleAction = Literal[
     "attributes_chosen",
     "columns_chosen",
     "conclusion_entered",
+    "file_attached",
+    "attachment_removed",
     "questions_chosen",
     "answers_entered",
     "reviewer_added",
@@ -160,6 +162,7 @@ SampleAction = Literal[
 RowAction = Literal[
     "rows_viewed",
     "rows_downloaded",
+    "attachment_downloaded",
 ]
 StorageAction = Literal[
     "email_set",

@@ -6,7 +6,7 @@ they were made. Each write checks the user's level and the review's state in its
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal, InvalidOperation
@@ -43,6 +43,7 @@ from service.service import Service
 from service.tables.named_rows import NamedItems
 from service.tables.open_tables import open_source
 from service.tables.row_names import RowNames, names_of_job
+from storage.audit.attachments import Attachment, attachments_of
 from storage.audit.findings import (
     NewestFinding,
     Replacement,
@@ -106,6 +107,9 @@ class SampleItem:
     stage: Annotated[int | None, Help("Of a sample in two stages: 1 or 2.")]
     data: Annotated[Mapping[str, Any], Help("The row of the source by column.")]
     finding: Annotated[NewestFinding | None, Help("The newest entry about the row.")]
+    attachments: Annotated[
+        Sequence[Attachment], Help("The files attached to the row, oldest first.")
+    ]
 
 
 @dataclass(frozen=True)
@@ -134,6 +138,9 @@ class ItemsPage:
     attributes: Annotated[Sequence[str], Help("What each row is tested for.")]
     stages: Annotated[Stages | None, Help("Of a sample that was planned in two stages.")]
     review: Review
+    attachments: Annotated[
+        Sequence[Attachment], Help("The files attached to the sample as a whole, oldest first.")
+    ]
 
 
 def audit_counts(service: Service, job: JobRecord, state: AuditState) -> FindingCounts:
@@ -169,6 +176,8 @@ def items_page(
     row_ids = item_ids(service, job, state)
     shown = [column.name for column in shown_columns(service, job)]
     found = found_items(service, job, state, row_ids, shown, view, user_id)
+    with service.database.read() as tx:
+        attached = attachments_of(tx, job.id)
     return ItemsPage(
         job_id=job.id,
         table_key=source.key,
@@ -184,6 +193,7 @@ def items_page(
         attributes=state.attributes,
         stages=stages_of(job, list(drawn_row_ids(service, job)), state),
         review=state.review,
+        attachments=[each for each in attached if each.row_id is None],
     )
 
 
@@ -196,6 +206,10 @@ def read_items(
     rule = stage_rule(job, len(drawn))
     first = set(list(drawn)[: rule.first]) if rule else set()
     names = names_of_job(service, job, _named_in(row_ids, state))
+    attached = defaultdict[str | None, list[Attachment]](list)
+    with service.database.read() as tx:
+        for each in attachments_of(tx, job.id):
+            attached[each.row_id].append(each)
     items = []
     for row_id in row_ids:
         replacing, replaced = state.replacing.get(row_id), state.replaced.get(row_id)
@@ -213,6 +227,7 @@ def read_items(
                 stage if rule else None,
                 rows[row_id],
                 state.findings.get(row_id),
+                attached[row_id],
             )
         )
     return items

@@ -5,7 +5,7 @@ The values of the shown columns are read for a search, and those of one column f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -26,6 +26,7 @@ from parquet_tables.rows import page_statement, read_rows, rows_statement
 from parquet_tables.tables import Column, TableFiles
 from service.service import Service
 from service.tables.open_tables import SAMPLE, open_source, open_table, output_of
+from storage.audit.attachments import attachments_of
 from storage.audit.findings import Finding
 from storage.jobs.jobs import JobRecord
 
@@ -143,7 +144,9 @@ def found_items(
     if text := view.search.strip():
         cells = _cells(service, job, state, shown)
         found = [row_id for row_id in row_ids if _holds(text, row_id, cells[row_id], state)]
-    tests = _tests(job, state, user_id)
+    with service.database.read() as tx:
+        attached = {each.row_id for each in attachments_of(tx, job.id)}
+    tests = _tests(job, state, user_id, attached)
     counts = {name: sum(map(test, found)) for name, test in tests.items()}
     found = list(filter(tests[view.show], found))
     if view.order_by is not None:
@@ -152,7 +155,7 @@ def found_items(
 
 
 def _tests(
-    job: JobRecord, state: AuditState, user_id: int | None
+    job: JobRecord, state: AuditState, user_id: int | None, attached: Set[str | None]
 ) -> Mapping[ItemFilter, Callable[[str], bool]]:
     """Whether an item passes each filter."""
     needs_value = drawn_book_column(job) is not None
@@ -165,7 +168,7 @@ def _tests(
         "open": lambda row_id: row_id not in state.findings,
         "exceptions": of_finding(lambda finding: finding.outcome in WITH_CAUSE),
         "mine": of_finding(lambda finding: finding.user_id == user_id),
-        "with_attachments": lambda _: False,
+        "with_attachments": lambda row_id: row_id in attached,
         "missing": of_finding(lambda finding: bool(_missing(finding, needs_value=needs_value))),
     }
 

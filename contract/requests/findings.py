@@ -16,6 +16,7 @@ from contract.fields import (
     Name,
     Part,
     Text,
+    Upload,
 )
 from contract.requests.evaluate import EvaluationRequest
 from contract.requests.pages import PageRequest
@@ -41,6 +42,7 @@ MAX_SHOWN = 20
 """Columns of the findings."""
 MAX_CONCLUSION = 10_000
 """Characters."""
+MAX_ATTACHMENT_BYTES = 32 * 1024**2
 
 MAX_ROW_ID = 300
 RowId = Annotated[str, Text(1, MAX_ROW_ID)]
@@ -194,6 +196,38 @@ class ReplacementRequest(Request):
     aliases: ClassVar[Mapping[str, str]] = {"_logical_row_id": "row_id"}
 
     row_id: RowId
+    reason: Annotated[str, Text(1, MAX_NOTE)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttachmentRequest(Request):
+    """A file to attach to a row of a sample, or to the sample."""
+
+    file: Annotated[Any, Upload(), Help("Any file of at most 32 MiB.")]
+    row_id: Annotated[
+        str | None,
+        Text(1, MAX_ROW_ID),
+        Help("The row, by its row id or its key. By default the file is attached to the sample."),
+    ] = None
+    note: Annotated[str, Text(0, MAX_NOTE), Help("What the file shows.")] = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttachmentsListRequest(PageRequest):
+    """A page of the attachments of a sample."""
+
+    aliases: ClassVar[Mapping[str, str]] = {"row": "row_id"}
+
+    row_id: Annotated[
+        str | None, Text(1, MAX_ROW_ID), Help("By default those of the sample and all rows.")
+    ] = None
+    removed: Annotated[bool, Flag(), Help("Whether removed ones are listed, too.")] = False
+
+
+@dataclass(frozen=True)
+class RemovalRequest(Request):
+    """The removal of an attachment."""
+
     reason: Annotated[str, Text(1, MAX_NOTE)]
 
 

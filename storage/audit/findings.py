@@ -325,7 +325,7 @@ def carry_over(tx: Transaction, job_id: str, continued: Continued) -> dict[str, 
 
     Entries keep their authors and times.
 
-    The tested attributes come along with entries.
+    The tested attributes and the attachments of these rows come along with entries.
 
     Returns
     -------
@@ -341,6 +341,7 @@ def carry_over(tx: Transaction, job_id: str, continued: Continued) -> dict[str, 
     if copied["last_id"] is None:
         return None
     run(tx, "carry_attributes", **samples)
+    run(tx, "carry_attachments", **samples)
     return {
         "job_id": continued.job_id,
         "name": continued.name,

@@ -305,6 +305,7 @@ class Sweep:
                         *("delete_questions_of_jobs", "delete_reviewers_of_jobs"),
                         *("delete_reservations_of_jobs", "delete_shown_columns_of_jobs"),
                         *("delete_comparisons_of_jobs", "delete_values_of_jobs"),
+                        "delete_attachments_of_jobs",
                         *(
                             "delete_certificates_of_jobs",
                             "delete_kept_apart_of_jobs",

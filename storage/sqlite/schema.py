@@ -75,6 +75,12 @@ _SCHEDULES_OF_15 = """
         CHECK (run_type = 'sampling' OR exclude_drawn_by = '[]')
     ) STRICT
 """
+_NEEDED_FILES_OF_15 = """
+    CREATE VIEW needed_files AS
+    SELECT sha256, dataset_id FROM commit_files
+    UNION ALL
+    SELECT sha256, dataset_id FROM sample_values
+"""
 _NEW_IN_15 = _created(
     *("jobs_listed", "jobs_listed_of_dataset", "jobs_listed_of_user", "jobs_listed_of_status"),
     *("jobs_unresolved", "refs_changed", "bin", "bin_of_commit", "bin_deleted_at"),
@@ -87,7 +93,7 @@ _NEW_IN_15 = _created(
     *("reviews", "reviews_of_job", "reviews_never_change"),
     "tested_attributes",
     *("audit_conclusions", "audit_conclusions_of_job", "audit_conclusions_never_change"),
-    *("sample_values", "sample_values_file", "sample_values_never_change", "needed_files"),
+    *("sample_values", "sample_values_file", "sample_values_never_change"),
     *("connections", "connections_name", "connections_keep_their_names"),
     *("connection_users", "connection_groups", "connection_groups_of_group"),
     *("signing_keys", "signing_keys_never_change", "signing_keys_never_shrink"),
@@ -124,6 +130,7 @@ MIGRATIONS: Sequence[str] = (
     ALTER TABLE jobs ADD COLUMN schedule_id INTEGER;
     {_SCHEDULES_OF_15};
     {_NEW_IN_15};
+    {_NEEDED_FILES_OF_15};
     INSERT INTO groups (id, name, created_at)
     VALUES (1, 'everyone', strftime('%Y-%m-%dT%H:%M:%f', 'now') || '000+00:00');
     """,
@@ -160,12 +167,18 @@ MIGRATIONS: Sequence[str] = (
     {_created("review_questions", "reviewers", "reviewers_of_user")};
     {_created("reservations", "reservations_of_user")};
     """,
+    # The view of needed files also has those of attachments.
+    "DROP VIEW needed_files;\n"
+    + _created(
+        *("attachments", "attachments_of_row", "attachments_of_job", "attachments_file"),
+        *("attachments_never_change", "attachments_keep_their_files", "needed_files"),
+    ),
     _created("shown_columns"),
 )
 """The scripts from ``OLDEST_VERSION`` to the next version, and so on. A change of ``schema.sql``
 needs a script here that makes the same change. What the first script creates is as in
 ``schema.sql``; a script that changes one of these objects must first write it out there, unless it
-creates the object again, as the last script does with the table of findings."""
+creates the object again, as that of findings does."""
 NEWEST_VERSION = OLDEST_VERSION + len(MIGRATIONS)
 
 

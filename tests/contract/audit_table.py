@@ -65,6 +65,13 @@ def ended_reviewer(world: World) -> Given:
     return path, {"json": {"reviewer": soeid}}
 
 
+def removed_attachment(world: World) -> Given:
+    """Remove an attachment that was made before."""
+    path = f"/api/sampling/jobs/{world.draw}/attachments"
+    made = world.server.admin.post(path, files={"file": ("note.txt", b"another note")}).json()
+    return f"{path}/{made['id']}", {"json": {"reason": "wrong file"}}
+
+
 def new_answer(world: World) -> Given:
     """Answer a row of a new draw."""
     path = f"/api/sampling/jobs/{world.unexamined()}/answers"
@@ -361,6 +368,17 @@ CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
             f"/api/sampling/jobs/{w.draw}/findings/preview",
             {"files": {"file": ("t.csv", b"_logical_row_id,outcome\nprimary:1,ok\n")}},
         ),
+    ),
+    "POST /api/sampling/jobs/<job_id>/attachments": (
+        "file_attached",
+        lambda w: (
+            f"/api/sampling/jobs/{w.draw}/attachments",
+            {"files": {"file": ("note.txt", b"a note")}},
+        ),
+    ),
+    "DELETE /api/sampling/jobs/<job_id>/attachments/<int:attachment_id>": (
+        "attachment_removed",
+        removed_attachment,
     ),
     "POST /api/sampling/jobs/<job_id>/replacements": (
         "row_replaced",

@@ -29,6 +29,8 @@ def lists(server: LiveServer) -> dict[str, str]:
         server.admin.post("/api/signing-keys/rotate")
         body = {"name": world.other()["soeid"], "permission": "read"}
         server.admin.put(f"/api/datasets/{dataset}/permissions", json=body)
+        file = {"file": ("note.txt", world.sampled_row().encode())}
+        assert server.admin.post(f"{sample}/attachments", files=file).status_code == 200
         body = {"row_id": world.sampled_row(), "reason": "not a purchase"}
         assert server.admin.post(f"{sample}/replacements", json=body).status_code == 200
         assert server.admin.get(f"{sample}/certificate").status_code == 200
@@ -45,6 +47,7 @@ def lists(server: LiveServer) -> dict[str, str]:
         f"/api/datasets/{dataset}/overview": "refs",
         f"/api/datasets/{dataset}/permissions": "permissions",
         f"{sample}/values": "uploads",
+        f"{sample}/attachments": "attachments",
         f"{sample}/certificates": "certificates",
         f"{sample}/replacements": "replacements",
     }
