@@ -34,7 +34,7 @@ from contract.words import CAUSES, OUTCOMES, REVIEW_ACTIONS
 from domain_errors import InvalidRequest, counted
 from presentation.terminal import block_lines
 
-VIEW = ("show", "search", "order_by", "order_desc")
+VIEW = ("show", "row_id", "search", "order_by", "order_desc")
 """Fields of the list of findings."""
 ITEMS: Columns = {
     "row": "name",
@@ -157,7 +157,7 @@ def findings(
     if file is None and (key or preview or reading):
         raise click.UsageError("--key, --preview and options for reading need --file.")
     if view and (row or file or output):
-        raise click.UsageError("--show, --search and --order-by are for a list of findings.")
+        raise click.UsageError("--show, --row, --search and --order-by are for a list of findings.")
     if output is not None:
         client.save(path, output, format=format_by_ending(output, "xlsx", "csv"))
         return written(output, "Entry list")

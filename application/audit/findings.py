@@ -174,6 +174,9 @@ def items_page(
     state = audit_state(service, job)
     source = open_source(service, job)
     row_ids = item_ids(service, job, state)
+    if view.row_id is not None:
+        named = items_by_key(service, job, state).row_id(view.row_id, ("query", "row_id"))
+        row_ids = [row_id for row_id in row_ids if row_id == named]
     shown = [column.name for column in shown_columns(service, job)]
     found = found_items(service, job, state, row_ids, shown, view, user_id)
     with service.database.read() as tx:

@@ -123,6 +123,9 @@ class FindingsListRequest(PageRequest):
             "without a cause, or without an audit value where the sample is evaluated by amounts."
         ),
     ] = "all"
+    row_id: Annotated[str | None, Text(1, MAX_ROW_ID), Option("--row"), Help("Only this row.")] = (
+        None
+    )
     search: Annotated[
         str,
         Text(0, MAX_SEARCH),

@@ -105,6 +105,7 @@ def _view() -> tuple[FindingsListRequest, str | None]:
     view = FindingsListRequest(
         offset=query.offset,
         show=query.choice("show", tuple(ITEM_FILTERS)) or "all",
+        row_id=query.text("row_id"),
         search=(query.text("search") or "")[:MAX_SEARCH],
         order_by=query.text("order_by"),
         order_desc=request.args.get("order_desc") == "true",
