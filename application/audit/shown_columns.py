@@ -52,7 +52,8 @@ def names_in_sample(service: Service, job: JobRecord) -> Mapping[str, str]:
 def shown_columns(service: Service, job: JobRecord) -> list[Column]:
     """Return the columns that the findings show of each row, those that name a row first.
 
-    Without a choice they are the book column, the columns that the draw used, and the first ones.
+    Without a choice they are the book column, the columns that the draw used, and the first ones, a
+    number with decimals among them.
     """
     with service.database.read() as tx:
         chosen = chosen_columns_of(tx, job.id)
@@ -64,7 +65,11 @@ def shown_columns(service: Service, job: JobRecord) -> list[Column]:
     else:
         others = (name for name in (*_drawn_by(service, job), *present) if name in present)
         rest = [name for name in dict.fromkeys(others) if name not in first]
-        listed = [*first, *rest[:DEFAULT_SHOWN]]
+        amounts = [name for name in rest if present[name].type.startswith(("DECIMAL", "DOUBLE"))]
+        default = rest[:DEFAULT_SHOWN]
+        if amounts and not set(amounts) & set(default):
+            default[-1:] = amounts[:1]
+        listed = [*first, *default]
     return [present[name] for name in dict.fromkeys(listed)]
 
 
