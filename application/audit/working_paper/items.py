@@ -9,6 +9,7 @@ import numpy as np
 from application.audit.entry_list import item_cell
 from application.audit.findings import SampleItem, items_page, named_replacements
 from application.audit.items import drawn_facts
+from application.audit.shown_columns import shown_columns
 from application.audit.state import AuditState, ordinal_of
 from application.identity.lookup import key_column
 from contract.words import outcome_title
@@ -28,6 +29,7 @@ from service.service import Service
 from service.tables.open_tables import open_source
 from service.tables.row_names import key_of_job, names_of_job
 from storage.audit.attachments import attachments_of
+from storage.audit.findings import chosen_columns_of
 from storage.jobs.jobs import JobRecord
 
 WHOLE_SAMPLE = "The sample"
@@ -43,7 +45,7 @@ def items_section(service: Service, job: JobRecord) -> Section:
     drawn = drawn_facts(service, job)
     key = key_of_job(service, job)
     own = [each for each in open_source(service, job).files.columns if each.name not in key]
-    columns = own[:MAX_ITEM_COLUMNS]
+    columns = _columns(service, job, own)
     has_names = any(item.name != item.row_id for item in page.items)
     header = ["Row", "Selected", *(column.name for column in columns)]
     attributes = page.attributes
@@ -60,8 +62,19 @@ def items_section(service: Service, job: JobRecord) -> Section:
     if page.total > len(rows):
         title += f", the first {len(rows):,}"
     if len(own) > len(columns):
-        title += f"; the first {len(columns)} of {len(own):,} columns"
+        title += f"; {len(columns)} of {len(own):,} columns"
     return Section("Items", "Items and findings", [Table(title, header, rows)])
+
+
+def _columns(service: Service, job: JobRecord, own: Sequence[Column]) -> Sequence[Column]:
+    """The columns that were chosen for the findings, or else the first ones."""
+    with service.database.read() as tx:
+        is_chosen = bool(chosen_columns_of(tx, job.id))
+    return (
+        [each for each in shown_columns(service, job) if each in own]
+        if is_chosen
+        else own[:MAX_ITEM_COLUMNS]
+    )
 
 
 def _item(
