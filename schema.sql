@@ -567,6 +567,13 @@ CREATE TABLE tested_attributes (
     PRIMARY KEY (job_id, position)
 ) STRICT, WITHOUT ROWID;
 
+-- The columns that the findings show of each row of a sample, in their order; the default without a
+-- row here.
+CREATE TABLE shown_columns (
+    job_id TEXT PRIMARY KEY NOT NULL REFERENCES jobs (id),
+    names  TEXT NOT NULL CHECK (json_valid(names) AND json_type(names) = 'array')
+) STRICT, WITHOUT ROWID;
+
 -- What reviewers of a sample are asked, which columns they see, and the share of second readings;
 -- set before the first entry. Without a row here, they are asked for findings and see all columns.
 CREATE TABLE review_questions (

@@ -123,6 +123,13 @@ class Completeness:
     note: str
     reconciliations: list[Reconciliation]
 
+    @property
+    def is_compared(self) -> bool:
+        """Whether a total of the file, or a balance, was compared with the rows."""
+        sentences = () if self.totals is None else self.totals.sentences
+        states = {each.state for each in sentences}
+        return bool(self.reconciliations) or not states.isdisjoint({"agrees", "differs"})
+
 
 def enter_balance(caller: Caller, dataset_id: int, request: BalanceRequest) -> Reconciliation:
     """Compare the sum of a column with a balance of the general ledger, and store the comparison.

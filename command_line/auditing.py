@@ -30,11 +30,14 @@ from command_line.sampled_rows import KEY, upload_rows
 from contract.declarations import declared
 from contract.numbers import number_of, plain_text
 from contract.requests.evaluate import EvaluationRequest
+from contract.requests.findings import FindingsListRequest
 from contract.requests.papers import PaperFactsRequest
 from contract.words import CAUSES, OUTCOMES, REVIEW_ACTIONS, REVIEW_STATES
 from domain_errors import InvalidRequest, counted
 from presentation.terminal import block_lines
 
+VIEW = ("show", "row_id", "search", "order_by", "order_desc")
+"""Fields of the list of findings."""
 ITEMS: Columns = {
     "row": "name",
     "finding": lambda each: (each["finding"] or {}).get("outcome") or "-",
@@ -114,6 +117,7 @@ def _amount(text: str) -> str:
     type=NEW_FILE,
     help="Write the entry list to a file that ends with .xlsx or .csv.",
 )
+@with_request(FindingsListRequest, without=("limit", "offset"))
 @limit_option(100)
 @OFFSET
 @printed()
@@ -146,6 +150,7 @@ def findings(
     if (row is None) != (outcome is None):
         raise click.UsageError("Give a ROW and its OUTCOME, or neither to list the findings.")
     finding = body_of(chosen)
+    view = {name: finding.pop(name) for name in VIEW if name in finding}
     reading = {"options": finding.pop("options")} if "options" in finding else {}
     if row is None and finding:
         raise click.UsageError("What was found about a row needs a ROW and its OUTCOME.")
@@ -153,6 +158,8 @@ def findings(
         raise click.UsageError("Give a ROW and its OUTCOME, or --file, or --output.")
     if file is None and (key or preview or reading):
         raise click.UsageError("--key, --preview and options for reading need --file.")
+    if view and (row or file or output):
+        raise click.UsageError("--show, --row, --search and --order-by are for a list of findings.")
     if output is not None:
         client.save(path, output, format=format_by_ending(output, "xlsx", "csv"))
         return written(output, "Entry list")
@@ -160,7 +167,7 @@ def findings(
         found = upload_rows(client, path, file, key, reading, preview=preview)
         return Printed(found, _print_preview if preview else _print_entered)
     if row is None:
-        return Printed(client.get(path, limit=limit, offset=offset), _print_items)
+        return Printed(client.get(path, limit=limit, offset=offset, **view), _print_items)
     found = client.post(path, {"row_id": row, "outcome": outcome, **finding})
     return Printed(found, lambda found: _print_counts(found["counts"]))
 
@@ -287,6 +294,28 @@ def attributes(client: ApiClient, job_id: str, names: tuple[str, ...]) -> Any:
     """
     path = f"/api/sampling/jobs/{job_id}/attributes"
     return client.put(path, {"attributes": list(names)}) if names else client.get(path)
+
+
+@click.command(name="shown-columns")
+@JOB
+@click.argument("names", nargs=-1)
+@click.option("--default", "is_default", is_flag=True, help="Show the default columns.")
+@printed(lambda found: print_line("\n".join(found["columns"])))
+def shown_columns(client: ApiClient, job_id: str, names: tuple[str, ...], is_default: bool) -> Any:
+    """Choose or list the columns that findings show of each row.
+
+    All people of the sample see them; the columns of the row key are first.
+
+    \b
+    jobsvc shown-columns 917f045a vendor amount posted
+    jobsvc shown-columns 917f045a --default
+    """
+    if names and is_default:
+        raise click.UsageError("Give NAMES or --default.")
+    path = f"/api/sampling/jobs/{job_id}/shown-columns"
+    if names or is_default:
+        return client.put(path, {"columns": list(names)})
+    return client.get(path)
 
 
 @click.command()

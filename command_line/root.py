@@ -90,6 +90,7 @@ SECTIONS = {
             "List, add, remove or download the files attached to a sample.",
         ),
         "attributes": ("auditing", "Choose or list the tested attributes of a sample."),
+        "shown-columns": ("auditing", "Choose or list the columns that findings show of each row."),
         "replace": ("auditing", "Replace a row of a sample by the next row of the order."),
         "conclude": ("auditing", "Write the auditor's conclusion on a sample."),
         "evaluate": ("auditing", "Evaluate a sample by its findings."),

@@ -1069,6 +1069,9 @@ DELETE FROM replacements WHERE job_id IN (SELECT value FROM json_each(:jobs));
 -- delete_attributes_of_jobs: Delete the tested attributes of pruned jobs.
 DELETE FROM tested_attributes WHERE job_id IN (SELECT value FROM json_each(:jobs));
 
+-- delete_shown_columns_of_jobs: Delete the chosen columns of pruned samples.
+DELETE FROM shown_columns WHERE job_id IN (SELECT value FROM json_each(:jobs));
+
 -- delete_conclusions_of_jobs: Delete the auditors' conclusions on pruned jobs.
 DELETE FROM audit_conclusions WHERE job_id IN (SELECT value FROM json_each(:jobs));
 
@@ -1466,6 +1469,20 @@ DELETE FROM tested_attributes WHERE job_id = :job_id;
 -- insert_tested_attributes: Insert the attributes of a sample in their order.
 INSERT INTO tested_attributes (job_id, position, name)
 SELECT :job_id, key, value FROM json_each(:names);
+
+-- shown_columns: Select the columns that the findings of a sample show.
+SELECT names FROM shown_columns WHERE job_id = :job_id;
+
+-- put_shown_columns: Insert or replace the columns that the findings of a sample show.
+INSERT INTO shown_columns (job_id, names) VALUES (:job_id, :names)
+ON CONFLICT (job_id) DO UPDATE SET names = excluded.names;
+
+-- delete_shown_columns: Delete the chosen columns of a sample.
+DELETE FROM shown_columns WHERE job_id = :job_id;
+
+-- carry_shown_columns: Copy the chosen columns of another sample.
+INSERT INTO shown_columns (job_id, names)
+SELECT :job_id, names FROM shown_columns WHERE job_id = :from_job_id;
 
 -- insert_conclusion: Insert the auditor's conclusion on a sample.
 INSERT INTO audit_conclusions (job_id, text, user_id, at)

@@ -117,6 +117,7 @@ SENTENCES: Mapping[Action, str] = MappingProxyType(
         "row_replaced": "{who} replaced {row} of {result} by {replacement}: {reason}",
         "findings_reviewed": "{who} {step} the findings about {result}",
         "attributes_chosen": "{who} chose the tested attributes of {result}: {attributes}",
+        "columns_chosen": "{who} chose the columns of the findings about {result}: {columns}",
         "conclusion_entered": "{who} wrote the conclusion on {result}",
         "paper_facts_entered": "{who} entered facts of the working paper of {result}: {fields}",
         "paper_issued": "{who} issued working paper {number} of {result} as {format}",

@@ -844,8 +844,8 @@ class Sample(RowsJob):
         Parameters
         ----------
         **facts
-            Such as ``client_name`` and ``objective``; those that aren't given stay as they are, and an
-            empty text clears one. Without any, nothing is entered.
+            Such as ``client_name`` and ``objective``; those that aren't given stay as they are,
+            and an empty text clears one. Without any, nothing is entered.
         """
         if body := given(**facts):
             return self._transport.json("PATCH", f"{self._path()}/paper-facts", body)

@@ -178,6 +178,7 @@ MIGRATIONS: Sequence[str] = (
         *("attachments", "attachments_of_row", "attachments_of_job", "attachments_file"),
         *("attachments_never_change", "attachments_keep_their_files", "needed_files"),
     ),
+    _created("shown_columns"),
     # The ledger has a new kind of entry; SQLite can't change a CHECK, so it is created again.
     f"""
     {_created("paper_facts", "paper_facts_of_job", "paper_facts_never_change")};

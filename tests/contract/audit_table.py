@@ -401,6 +401,13 @@ CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
             {"json": {"attributes": ["approved"]}},
         ),
     ),
+    "PUT /api/sampling/jobs/<job_id>/shown-columns": (
+        "columns_chosen",
+        lambda w: (
+            f"/api/sampling/jobs/{w.unexamined()}/shown-columns",
+            {"json": {"columns": ["city"]}},
+        ),
+    ),
     "PUT /api/sampling/jobs/<job_id>/questions": (
         "questions_chosen",
         lambda w: (f"/api/sampling/jobs/{w.unexamined()}/questions", {"json": {}}),

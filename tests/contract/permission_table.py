@@ -414,6 +414,12 @@ TABLE = (
         at("/api/sampling/jobs/{j}/evaluation", body={"kind": "sequential"}),
     ),
     Row(f"GET {SJ}/working-paper", SEE, at("/api/sampling/jobs/{j}/working-paper")),
+    Row(f"GET {SJ}/shown-columns", SEE, at("/api/sampling/jobs/{j}/shown-columns")),
+    Row(
+        f"PUT {SJ}/shown-columns",
+        WRITE,
+        at("/api/sampling/jobs/{j}/shown-columns", body={"columns": []}),
+    ),
     Row(f"GET {SJ}/attributes", SEE, at("/api/sampling/jobs/{j}/attributes")),
     Row(
         f"PUT {SJ}/attributes",

@@ -27,8 +27,8 @@ MONEY_UNIT = (
     "is examined as a whole."
 )
 CLUSTER_UNIT = "The rows of the table {table} that have one value of {column}."
-WHOLE_POPULATION = "All rows of the table {table}."
-FILTERED_POPULATION = "The rows of the table {table} that pass {filter}."
+WHOLE_POPULATION = "All rows of the table {table} of the dataset {dataset}."
+FILTERED_POPULATION = "The rows of the table {table} of the dataset {dataset} that pass {filter}."
 
 
 def planning_section(
@@ -82,7 +82,8 @@ def _populations(job: JobRecord) -> list[str]:
         filters = each.get("filters")
         template = FILTERED_POPULATION if filters else WHOLE_POPULATION
         shown = filter_text(filters) if filters else ""
-        found.append(render(template, {"table": table, "filter": shown}))
+        values = {"table": table, "dataset": job.dataset_name, "filter": shown}
+        found.append(render(template, values))
     return list(dict.fromkeys(found))
 
 
