@@ -205,6 +205,8 @@ def _print_items(found: dict[str, Any]) -> None:
         return item["name"] if value is None else f"{item['name']} ({value})"
 
     print_items(found["items"], {**ITEMS, "row": row})
+    if found["total"] != (items := found["counts"]["items"]):
+        print_line(f"{found['total']:,} of {counted(items, 'row')} match the filter and search.")
     _print_counts(found["counts"])
 
 
