@@ -88,6 +88,13 @@ class FindingCounts:
     not_applicable: int
     not_examinable: int
     open: Annotated[int, Help("Items without a finding.")]
+    missing: Annotated[
+        int,
+        Help(
+            "Exceptions, and rows that can't be examined, without a cause; and exceptions without "
+            "an audit value, if the sample is one by monetary units."
+        ),
+    ]
 
 
 @dataclass(frozen=True)
@@ -146,8 +153,25 @@ def audit_counts(service: Service, job: JobRecord, state: AuditState) -> Finding
         items=items,
         replaced=len(state.replacements),
         open=items - len(state.findings),
+        missing=len(missing_details(job, state)),
         **{outcome: outcomes[outcome] for outcome in OUTCOMES},
     )
+
+
+def missing_details(job: JobRecord, state: AuditState) -> dict[str, tuple[str, ...]]:
+    """What the findings lack, by row id: a cause, an audit value that the evaluation needs."""
+    by_amounts = drawn_book_column(job) is not None
+    found = {}
+    for row_id, finding in state.findings.items():
+        is_exception = finding.outcome == "exception"
+        lacks = {
+            "cause": (is_exception or finding.outcome == "not_examinable")
+            and not (finding.cause or finding.cause_text),
+            "audit value": is_exception and by_amounts and finding.audit_value is None,
+        }
+        if any(lacks.values()):
+            found[row_id] = tuple(name for name, is_lacking in lacks.items() if is_lacking)
+    return found
 
 
 def items_page(service: Service, job: JobRecord, offset: int, limit: int) -> ItemsPage:

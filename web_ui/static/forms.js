@@ -13,7 +13,7 @@
 
 import { callApi, newKey, submitForm } from "./api.js";
 import { all, h, listed, one } from "./dom.js";
-import { localTime } from "./format.js";
+import { localTime, number } from "./format.js";
 import { notify, reportProblem } from "./notices.js";
 import { messageOf } from "./words.js";
 
@@ -91,14 +91,35 @@ export function confirmed(question, name = "") {
   });
 }
 
-async function sendToApi(form) {
+/** List the rows whose findings lack a cause or an audit value; submit them with a reason to leave these out. */
+function askReason(form, { errors }) {
+  const reason = h("textarea", { required: true, maxLength: 2000, rows: 2 });
+  const link = (error) => {
+    const { place, row_id } = error.parameters, pages = Number(form.dataset.perPage);
+    const href = `?tab=findings&offset=${place - (place % pages)}#row-${encodeURIComponent(row_id)}`;
+    return h("li", {}, h("a", { href, onclick: () => dialog.close() }, messageOf(error)));
+  };
+  const rest = errors[0].parameters.count - errors.length;
+  const dialog = h("dialog", { "aria-label": "Incomplete findings" }, h("h2", {}, "Incomplete findings"),
+    h("ul", { class: "plain-list" }, errors.map(link), rest > 0 && h("li", {}, `and ${number(rest)} more`)),
+    h("form", { method: "dialog", class: "stack" }, h("label", {}, "Reason to submit them as they are", reason),
+      h("div", { class: "row end" }, h("button", { formNoValidate: true }, "Cancel"), h("button", { class: "main", value: "yes" }, "Submit for review"))));
+  dialog.addEventListener("close", () => {
+    dialog.remove();
+    if (dialog.returnValue === "yes") sendToApi(form, { accept_missing: true, note: reason.value.trim() });
+  });
+  document.body.append(dialog);
+  dialog.showModal();
+}
+
+async function sendToApi(form, more = {}) {
   const [method, path] = form.dataset.api.split(" ");
   if (form.dataset.confirm && !(await confirmed(form.dataset.confirm, form.dataset.confirmText))) return;
   clearMarks(form);
   const buttons = all("button", form);
   buttons.forEach((button) => { button.disabled = true; });
   try {
-    const answer = await callApi(path, { method, json: body(form) });
+    const answer = await callApi(path, { method, json: { ...body(form), ...more } });
     if (form.dataset.show) showResponse(form, answer);
     if (form.dataset.reload) await reloadPart(form.dataset.reload);
     if (form.dataset.show) return;
@@ -106,7 +127,8 @@ async function sendToApi(form) {
     if (!form.dataset.then) return location.reload();
     location.assign(form.dataset.then.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(answer[name])));
   } catch (problem) {
-    if (!mark(form, problem.errors ?? [])) reportProblem(problem);
+    if (problem.code === "details_missing") askReason(form, problem);
+    else if (!mark(form, problem.errors ?? [])) reportProblem(problem);
   } finally {
     buttons.forEach((button) => { button.disabled = false; });
   }
@@ -169,7 +191,8 @@ document.addEventListener("submit", (event) => {
   const handler = form.dataset.api ? sendToApi : "background" in form.dataset ? postInBackground : null;
   if (event.defaultPrevented || !handler) return;
   event.preventDefault();
-  handler(form, event.submitter);
+  if (handler === sendToApi) sendToApi(form);
+  else postInBackground(form, event.submitter);
 });
 
 document.addEventListener("change", (event) => {
