@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from jobsvc_client import JobsvcError
 from jobsvc_client.arguments import given
 from jobsvc_client.frames import attachment_name
 
@@ -25,7 +26,15 @@ from command_line.options import (
     limit_option,
     printed,
 )
-from command_line.output import Columns, Printed, print_items, print_line, print_lines, written
+from command_line.output import (
+    Columns,
+    CommandFailed,
+    Printed,
+    print_items,
+    print_line,
+    print_lines,
+    written,
+)
 from command_line.sampled_rows import KEY, upload_rows
 from contract.declarations import declared
 from contract.numbers import number_of, plain_text
@@ -207,6 +216,8 @@ def _print_items(found: dict[str, Any]) -> None:
         return item["name"] if value is None else f"{item['name']} ({value})"
 
     print_items(found["items"], {**ITEMS, "row": row})
+    if found["total"] != (items := found["counts"]["items"]):
+        print_line(f"{found['total']:,} of {counted(items, 'row')} match the filter and search.")
     _print_counts(found["counts"])
 
 
@@ -411,22 +422,49 @@ def _print_review(found: dict[str, Any]) -> None:
 @JOB
 @click.argument("action", type=click.Choice(tuple(REVIEW_ACTIONS)))
 @click.option("--note", help="Needed by returned and reopened.")
+@field_option(
+    "--accept-missing",
+    is_flag=True,
+    help="Of submitted: leave out missing causes and audit values, for the reason in --note.",
+)
 @with_request(EvaluationRequest)
 @printed(_print_review)
-def review(client: ApiClient, job_id: str, action: str, note: str | None, **options: Any) -> Any:
+def review(
+    client: ApiClient,
+    job_id: str,
+    action: str,
+    note: str | None,
+    accept_missing: bool,
+    **options: Any,
+) -> Any:
     """Submit findings for review, or sign them off.
 
     The steps are submitted, withdrawn, returned, signed_off and reopened. The options of an
     evaluation are for signed_off, which keeps its parameters and conclusion; by default those of
-    the plan. Who entered or submitted findings can't sign them off or reopen them.
+    the plan. Findings that lack a cause or an audit value are listed instead of submitted, unless
+    --accept-missing leaves these out. Who entered or submitted findings can't sign them off or
+    reopen them.
 
     \b
     jobsvc review 917f045a submitted
+    jobsvc review 917f045a submitted --accept-missing --note "causes follow in the memo"
     jobsvc review 917f045a returned --note "row 17: which invoice?"
     jobsvc review 917f045a signed_off --tolerable 50,000
     """
     body = given(action=action, note=note, evaluation=body_of(options) or None)
-    return client.post(f"/api/sampling/jobs/{job_id}/review", body)
+    if accept_missing or action == "submitted":
+        body["accept_missing"] = accept_missing
+    try:
+        return client.post(f"/api/sampling/jobs/{job_id}/review", body)
+    except JobsvcError as error:
+        if error.code != "details_missing":
+            raise
+        print_lines((each["msg"] for each in error.errors), err=True)
+        raise CommandFailed(
+            "{count} {count|finding lacks|findings lack} a cause or an audit value. Enter them, or "
+            "leave them out: --accept-missing --note REASON",
+            count=error.errors[0]["parameters"]["count"],
+        ) from None
 
 
 @click.command(name="working-paper")

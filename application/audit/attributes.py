@@ -10,14 +10,13 @@ from collections.abc import Sequence
 
 from application.access import Caller
 from application.audit.findings import require_entries
+from application.audit.items import WITH_CAUSE
 from contract.requests.findings import FindingRequest
 from domain_errors import choices_sentence
 from storage.audit.findings import attributes_of, newest_findings, set_attributes
 from storage.audit.reviewing import questions_of
 from storage.errors import Conflict, InvalidValue
 from storage.jobs.jobs import JobRecord
-
-WITH_CAUSE = ("exception", "not_examinable")
 
 
 def choose_attributes(by: Caller, job: JobRecord, names: Sequence[str]) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ they were made. Each write checks the user's level and the review's state in its
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any
@@ -20,7 +20,7 @@ from application.audit.item_list import (
     item_ids,
     item_rows,
 )
-from application.audit.items import drawn_book_column
+from application.audit.items import WITH_CAUSE, drawn_book_column
 from application.audit.shown_columns import shown_columns
 from application.audit.stages import Stages, require_reached, rows_to_examine, stage_rule, stages_of
 from application.audit.state import (
@@ -36,7 +36,7 @@ from application.identity.named_rows import rows_named
 from application.samples.replacements import next_rows
 from contract.declarations import Help
 from contract.requests.findings import FindingRequest, FindingsListRequest
-from contract.words import OUTCOMES
+from contract.words import OUTCOMES, ItemFilter
 from lazy_dataclasses import dataclass
 from sampling_engine.errors import NoReserves
 from service.service import Service
@@ -92,6 +92,13 @@ class FindingCounts:
     not_applicable: int
     not_examinable: int
     open: Annotated[int, Help("Items without a finding.")]
+    missing: Annotated[
+        int,
+        Help(
+            "Exceptions, and rows that can't be examined, without a cause; and exceptions without "
+            "an audit value, if the sample is one by monetary units."
+        ),
+    ]
 
 
 @dataclass(frozen=True)
@@ -152,8 +159,24 @@ def audit_counts(service: Service, job: JobRecord, state: AuditState) -> Finding
         items=items,
         replaced=len(state.replacements),
         open=items - len(state.findings),
+        missing=len(missing_details(job, state)),
         **{outcome: outcomes[outcome] for outcome in OUTCOMES},
     )
+
+
+def missing_details(job: JobRecord, state: AuditState) -> dict[str, tuple[str, ...]]:
+    """What the findings lack, by row id: a cause, an audit value that the evaluation needs."""
+    by_amounts = drawn_book_column(job) is not None
+    found = {}
+    for row_id, finding in state.findings.items():
+        is_exception = finding.outcome == "exception"
+        lacks = {
+            "cause": finding.outcome in WITH_CAUSE and not (finding.cause or finding.cause_text),
+            "audit value": is_exception and by_amounts and finding.audit_value is None,
+        }
+        if any(lacks.values()):
+            found[row_id] = tuple(name for name, is_lacking in lacks.items() if is_lacking)
+    return found
 
 
 def items_page(
@@ -178,9 +201,14 @@ def items_page(
         named = items_by_key(service, job, state).row_id(view.row_id, ("query", "row_id"))
         row_ids = [row_id for row_id in row_ids if row_id == named]
     shown = [column.name for column in shown_columns(service, job)]
-    found = found_items(service, job, state, row_ids, shown, view, user_id)
     with service.database.read() as tx:
         attached = attachments_of(tx, job.id)
+    marked: Mapping[ItemFilter, Set[str]] = {
+        "mine": {row for row, finding in state.findings.items() if finding.user_id == user_id},
+        "with_attachments": {each.row_id for each in attached if each.row_id is not None},
+        "missing": missing_details(job, state).keys(),
+    }
+    found = found_items(service, job, state, row_ids, shown, view, marked)
     return ItemsPage(
         job_id=job.id,
         table_key=source.key,

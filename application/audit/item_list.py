@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from application.audit.items import drawn_book_column
+from application.audit.items import WITH_CAUSE
 from application.audit.shown_columns import names_in_sample
 from application.audit.stages import rows_to_examine
 from application.audit.state import ROW_ID, AuditState, drawn_row_ids, ordinal_of
@@ -26,12 +26,10 @@ from parquet_tables.rows import page_statement, read_rows, rows_statement
 from parquet_tables.tables import Column, TableFiles, UnknownColumn
 from service.service import Service
 from service.tables.open_tables import SAMPLE, open_source, open_table, output_of
-from storage.audit.attachments import attachments_of
 from storage.audit.findings import Finding
 from storage.jobs.jobs import JobRecord
 
 ALL_ITEMS = FindingsListRequest()
-WITH_CAUSE = ("exception", "not_examinable")
 ORDERS: Mapping[str, Callable[[Finding], Any]] = {
     "outcome": lambda finding: outcome_title(finding.outcome),
     "audit_value": lambda finding: finding.audit_value and Decimal(finding.audit_value),
@@ -131,9 +129,16 @@ def found_items(
     row_ids: Sequence[str],
     shown: Sequence[str],
     view: FindingsListRequest,
-    user_id: int | None,
+    marked: Mapping[ItemFilter, Set[str]],
 ) -> FoundItems:
-    """Return the items of a view; ``shown`` are the columns that are searched.
+    """Return the items of a view.
+
+    Parameters
+    ----------
+    shown : sequence of str
+        The columns that are searched.
+    marked : mapping
+        The rows of the filters that don't follow from the outcomes.
 
     Raises
     ------
@@ -144,40 +149,25 @@ def found_items(
     if text := view.search.strip():
         cells = _cells(service, job, state, shown)
         found = [row_id for row_id in row_ids if _holds(text, row_id, cells[row_id], state)]
-    with service.database.read() as tx:
-        attached = {each.row_id for each in attachments_of(tx, job.id)}
-    tests = _tests(job, state, user_id, attached)
-    counts = {name: sum(map(test, found)) for name, test in tests.items()}
-    found = list(filter(tests[view.show], found))
+    passing = _passing(state, marked, found)
+    counts = {name: len(rows) for name, rows in passing.items()}
+    found = list(passing[view.show])
     if view.order_by is not None:
         found = _sorted(service, job, state, found, view.order_by, is_descending=view.order_desc)
     return FoundItems(found, FilterCounts(**counts))
 
 
-def _tests(
-    job: JobRecord, state: AuditState, user_id: int | None, attached: Set[str | None]
-) -> Mapping[ItemFilter, Callable[[str], bool]]:
-    """Whether an item passes each filter."""
-    needs_value = drawn_book_column(job) is not None
-
-    def of_finding(holds: Callable[[Finding], bool]) -> Callable[[str], bool]:
-        return lambda row_id: row_id in state.findings and holds(state.findings[row_id])
-
+def _passing(
+    state: AuditState, marked: Mapping[ItemFilter, Set[str]], row_ids: Sequence[str]
+) -> Mapping[ItemFilter, Sequence[str]]:
+    """The items that pass each filter."""
+    exceptions = {row_id for row_id, each in state.findings.items() if each.outcome in WITH_CAUSE}
+    chosen = {**marked, "exceptions": exceptions}
     return {
-        "all": lambda _: True,
-        "open": lambda row_id: row_id not in state.findings,
-        "exceptions": of_finding(lambda finding: finding.outcome in WITH_CAUSE),
-        "mine": of_finding(lambda finding: finding.user_id == user_id),
-        "with_attachments": lambda row_id: row_id in attached,
-        "missing": of_finding(lambda finding: bool(_missing(finding, needs_value=needs_value))),
+        "all": row_ids,
+        "open": [row_id for row_id in row_ids if row_id not in state.findings],
+        **{name: [each for each in row_ids if each in rows] for name, rows in chosen.items()},
     }
-
-
-def _missing(finding: Finding, *, needs_value: bool) -> Sequence[str]:
-    """The parts that the finding lacks."""
-    lacks_cause = finding.outcome in WITH_CAUSE and not (finding.cause or finding.cause_text)
-    lacks_value = needs_value and finding.outcome == "exception" and finding.audit_value is None
-    return [*(["cause"] if lacks_cause else []), *(["audit_value"] if lacks_value else [])]
 
 
 def _holds(text: str, row_id: str, cells: Sequence[Any], state: AuditState) -> bool:

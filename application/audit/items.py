@@ -27,6 +27,8 @@ from storage.audit.findings import Finding
 from storage.jobs.jobs import JobRecord
 
 BOOK_LOC = ("book_column",)
+WITH_CAUSE = ("exception", "not_examinable")
+"""Outcomes that are exceptions, and have a cause."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class ExaminedItem:
 
     @property
     def is_exception(self) -> bool:
-        return self.finding is not None and self.finding.outcome in ("exception", "not_examinable")
+        return self.finding is not None and self.finding.outcome in WITH_CAUSE
 
     def deviates_from(self, attribute: str) -> bool:
         """Whether the row has a deviation; one that can't be examined counts as such."""

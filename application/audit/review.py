@@ -6,15 +6,15 @@ person who signed it off does, or another owner of its dataset. The bin uses it,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from application.access import Caller
 from application.audit.evaluation import evaluate, request_of
 from application.audit.evaluation.parameters import kept_evaluation
-from application.audit.findings import require_not_deleted
+from application.audit.findings import missing_details, require_not_deleted
 from application.audit.stages import rows_to_examine
-from application.audit.state import drawn_row_ids, state_of
+from application.audit.state import AuditState, drawn_row_ids, state_of
 from application.identity.named_rows import rows_named
 from application.review.readings import Readings, readings_in
 from contract.requests.evaluate import EvaluationRequest
@@ -35,6 +35,12 @@ from storage.jobs.jobs import JobRecord
 from storage.sqlite.database import Transaction
 
 
+class DetailsMissing(Conflict):
+    """Findings lack a cause, or an audit value that the evaluation needs."""
+
+    code = "details_missing"
+
+
 def review(by: Caller, job: JobRecord, step: ReviewRequest) -> Review:
     """Take a step of a sample's review.
 
@@ -48,6 +54,8 @@ def review(by: Caller, job: JobRecord, step: ReviewRequest) -> Review:
         There is a newer step than ``previous_id``, or one was taken during the evaluation.
     Conflict
         The sample was deleted; the step doesn't follow the review's state, or rows have no finding.
+    DetailsMissing
+        Findings lack a cause or an audit value, and the submission doesn't leave them out.
     Forbidden
         The reviewer, or who reopens, prepared the findings; or the level is too low.
     InvalidValue
@@ -66,6 +74,8 @@ def _review(by: Caller, job: JobRecord, step: ReviewRequest) -> Review:
         raise InvalidValue("Give the reason in `note`.", loc=("body", "note"))
     if action != "signed_off" and step.evaluation is not None:
         raise InvalidValue("Only a sign-off keeps an evaluation.", loc=("body", "evaluation"))
+    if action != "submitted" and step.accept_missing is not None:
+        raise InvalidValue("`accept_missing` is of submissions.", loc=("body", "accept_missing"))
     with by.reading():
         drawn = drawn_row_ids(by.service, job)
     kept = None
@@ -78,8 +88,9 @@ def _review(by: Caller, job: JobRecord, step: ReviewRequest) -> Review:
         _require_step(now, action)
         if previous_id is not None:
             now.require_newest(previous_id)
+        missing = None
         if action == "submitted":
-            _require_findings(tx, job, drawn)
+            missing = _require_findings(tx, job, drawn, step) or None
             _require_readings(readings_in(tx, by.service, job))
         if action in ("returned", "signed_off"):
             _require_another_person(tx, job, by)
@@ -94,6 +105,7 @@ def _review(by: Caller, job: JobRecord, step: ReviewRequest) -> Review:
             about=("job", job.id),
             step=action.replace("_", " "),
             note=note or None,
+            missing=missing,
             **persons,
         )
         reviewed = review_of(tx, job.id)
@@ -164,13 +176,18 @@ def _require_readings(found: Readings) -> None:
 
 
 def _require_findings(
-    tx: Transaction, job: JobRecord, drawn: Mapping[str, tuple[int, str | None]]
-) -> None:
+    tx: Transaction,
+    job: JobRecord,
+    drawn: Mapping[str, tuple[int, str | None]],
+    step: ReviewRequest,
+) -> int:
+    """Require a finding of each row; return how many lack a cause or an audit value."""
     state = state_of(tx, job)
     own = state.questions.questions
     examined = list(drawn) if own else rows_to_examine(job, list(drawn), state)
     replacements = [each.replacement_id for each in state.replacements]
-    missing = [row_id for row_id in (*examined, *replacements) if row_id not in state.findings]
+    items = [*examined, *replacements]
+    missing = [row_id for row_id in items if row_id not in state.findings]
     if missing and own:
         raise Conflict(
             "{count} {count|row has|rows have} no answer, the first is {row_id}. Answer all rows, "
@@ -186,6 +203,7 @@ def _require_findings(
             count=len(missing),
             row_id=missing[0],
         )
+    return _missing(job, items, state, step)
 
 
 def is_preparer(by: Caller, job: JobRecord) -> bool:
@@ -197,9 +215,43 @@ def is_preparer(by: Caller, job: JobRecord) -> bool:
 def _require_another_person(tx: Transaction, job: JobRecord, by: Caller) -> None:
     if by.user.id in preparers_of(tx, job.id):
         raise Forbidden(
-            "Another person must review the findings: you entered, attached or submitted some of "
-            "them."
+            "Another person must review the findings: you entered or submitted some of them, or "
+            "attached or removed files."
         )
+
+
+def _missing(job: JobRecord, items: Sequence[str], state: AuditState, step: ReviewRequest) -> int:
+    """The number of findings without a cause or audit value; refuse them if the step doesn't."""
+    lacks = missing_details(job, state)
+    if not lacks or step.accept_missing is None:
+        return len(lacks)
+    loc = ("body", "accept_missing")
+    if not step.accept_missing:
+        rows = [(place, row_id) for place, row_id in enumerate(items) if row_id in lacks]
+        error = DetailsMissing(
+            "{count} {count|finding lacks|findings lack} a cause or an audit value. Enter them, or "
+            "set `accept_missing` and give the reason in `note`.",
+            loc=loc,
+            count=len(lacks),
+        )
+        error.causes = [
+            DetailsMissing(
+                "Row {row_id} has no {lacks}.",
+                loc=loc,
+                row_id=row_id,
+                lacks=" and no ".join(lacks[row_id]),
+                place=place,
+                count=len(lacks),
+            )
+            for place, row_id in rows
+        ]
+        raise error
+    if not step.note:
+        raise InvalidValue(
+            "Give in `note` the reason why causes or audit values are left out.",
+            loc=("body", "note"),
+        )
+    return len(lacks)
 
 
 @dataclass(frozen=True)

@@ -263,3 +263,12 @@ class ReviewRequest(Request):
             "kept. By default that of the plan, if it is possible."
         ),
     ] = None
+    accept_missing: Annotated[
+        bool | None,
+        Flag(),
+        Help(
+            "Of `submitted`, if findings lack a cause, or in a sample by monetary units an audit "
+            "value: false refuses the step with the rows, 409 `details_missing`; true leaves them "
+            "out for the reason in `note`. By default they are left out without one."
+        ),
+    ] = None

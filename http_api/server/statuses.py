@@ -15,7 +15,7 @@ _CODES_OF_STATUS = {
     "own_questions own_reading row_answered row_decided row_not_reserved "
     "stage_not_reached sample_deleted name_taken ref_moved ref_immutable stale_job files_in_use "
     "job_not_completed no_row_root comparison_not_ready idempotency_key_reused no_password "
-    "quota_exceeded already_attached attachments_full",
+    "quota_exceeded already_attached attachments_full details_missing",
     415: "unsupported_media_type",
     421: "host_not_allowed",
     422: "wrong_password invalid_value invalid_request unknown_column invalid_filter "

@@ -26,7 +26,12 @@ JOBSVC = ".venv/bin/jobsvc"
 SERVE = f"{JOBSVC} serve --open"
 PATIENCE_MS = 60_000
 
-LINE_LABELS = {"Finding": "Finding about", "Audit value": "Audit value of", "Note": "Note about"}
+LINE_LABELS = {
+    "Finding": "Finding about",
+    "Audit value": "Audit value of",
+    "Cause": "Cause of",
+    "Note": "Note about",
+}
 """The labels of the fields in a line of findings, before its row id, by the column's head."""
 JOB_ID = re.compile(r"\bjob ([0-9a-f]{8})\b")
 SENTENCES = {

@@ -70,7 +70,9 @@ def test_the_items_are_the_drawn_rows_in_their_order(server: LiveServer, job: st
     assert found["columns"] == ["id", "region", "amount"]
     assert found["items"][3]["data"] == {name: drawn[3][name] for name in found["columns"]}
     assert found["counts"] == {
-        **dict.fromkeys(("ok", "exception", "not_applicable", "not_examinable", "replaced"), 0),
+        **dict.fromkeys(
+            ("ok", "exception", "not_applicable", "not_examinable", "replaced", "missing"), 0
+        ),
         "items": 12,
         "open": 12,
     }

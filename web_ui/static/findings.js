@@ -3,6 +3,7 @@
 import { callApi, upload } from "./api.js";
 import { readAmount } from "./draw_fields.js";
 import { all, fill, h, one } from "./dom.js";
+import { askReason } from "./forms.js";
 import { amount, bytes, number } from "./format.js";
 import { announce, problemText } from "./notices.js";
 import { messageOf } from "./words.js";
@@ -180,27 +181,13 @@ function deviate(line, box) {
 async function replace(line) {
   const { row, name } = line.dataset;
   const isNamed = name !== row;
-  const reason = await askReason("Replace a row", `Replace ${isNamed ? "" : "row "}${name} by the next row of the order? Replace only a row that the test doesn’t apply to, such as a voided document. A row that can’t be examined counts as an exception.`, "Replace");
+  const reason = await askReason("Replace a row", "Reason", "Replace", h("p", {}, `Replace ${isNamed ? "" : "row "}${name} by the next row of the order? Replace only a row that the test doesn’t apply to, such as a voided document. A row that can’t be examined counts as an exception.`));
   if (!reason) return;
   try {
     const made = await callApi(`${path}/replacements`, { json: { row_id: row, reason } });
     sessionStorage.setItem("notice", `${isNamed ? "" : "Row "}${name} was replaced by ${made.replacement_name}, at the end of the list.`);
     location.reload();
   } catch (error) { refuse(line, problemText(error)); }
-}
-
-/** Ask for a reason; resolves to "" if the user cancels. */
-function askReason(title, question, action) {
-  return new Promise((resolve) => {
-    const input = h("input", { "aria-label": "Reason", maxlength: "2000", required: true, autocomplete: "off" });
-    const dialog = h("dialog", { "aria-label": title }, h("h2", {}, title), h("p", {}, question),
-      h("form", { method: "dialog", class: "stack" }, h("label", {}, "Reason", input),
-        h("div", { class: "row end" }, h("button", { value: "no", formnovalidate: true }, "Cancel"), h("button", { value: "yes", class: "main" }, action))));
-    dialog.addEventListener("close", () => { resolve(dialog.returnValue === "yes" ? input.value.trim() : ""); dialog.remove(); });
-    document.body.append(dialog);
-    dialog.showModal();
-    input.focus();
-  });
 }
 
 /** Attach files to a line's row, one after the other; what is wrong with one stands in the line. */
@@ -227,7 +214,7 @@ async function attach(line, files) {
 }
 
 async function remove(line, button) {
-  const reason = await askReason("Remove a file", `${button.getAttribute("aria-label")}? The file stays in the history, with your reason.`, "Remove");
+  const reason = await askReason("Remove a file", "Reason", "Remove", h("p", {}, `${button.getAttribute("aria-label")}? The file stays in the history, with your reason.`));
   if (!reason) return;
   try {
     await callApi(`${path}/attachments/${button.value}`, { method: "DELETE", json: { reason } });

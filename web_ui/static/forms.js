@@ -13,7 +13,7 @@
 
 import { callApi, newKey, submitForm } from "./api.js";
 import { all, h, listed, one } from "./dom.js";
-import { localTime } from "./format.js";
+import { localTime, number } from "./format.js";
 import { notify, reportProblem } from "./notices.js";
 import { messageOf } from "./words.js";
 
@@ -91,14 +91,37 @@ export function confirmed(question, name = "") {
   });
 }
 
-async function sendToApi(form) {
+/** Ask for a reason; resolves to "" if the user cancels. */
+export function askReason(title, label, action, ...content) {
+  return new Promise((resolve) => {
+    const input = h("input", { "aria-label": label, maxlength: "2000", required: true, autocomplete: "off" });
+    const dialog = h("dialog", { "aria-label": title }, h("h2", {}, title), content,
+      h("form", { method: "dialog", class: "stack" }, h("label", {}, label, input),
+        h("div", { class: "row end" }, h("button", { formnovalidate: true }, "Cancel"), h("button", { value: "yes", class: "main" }, action))));
+    dialog.addEventListener("close", () => { resolve(dialog.returnValue === "yes" ? input.value.trim() : ""); dialog.remove(); });
+    dialog.addEventListener("click", ({ target }) => target.href && dialog.close());
+    document.body.append(dialog);
+    dialog.showModal();
+  });
+}
+
+/** List the rows whose findings lack a cause or an audit value; submit them with a reason to leave these out. */
+async function submitIncomplete(form, { errors }) {
+  const rows = errors.map((error) => h("li", {}, h("a", { href: `?tab=findings&show=missing#row-${encodeURIComponent(error.parameters.row_id)}` }, messageOf(error))));
+  const rest = errors[0].parameters.count - errors.length;
+  const note = await askReason("Incomplete findings", "Reason to submit them as they are", "Submit for review",
+    h("ul", { class: "plain-list scroll tall" }, rows, rest > 0 && h("li", {}, `and ${number(rest)} more`)));
+  if (note) sendToApi(form, { accept_missing: true, note });
+}
+
+async function sendToApi(form, more = {}) {
   const [method, path] = form.dataset.api.split(" ");
   if (form.dataset.confirm && !(await confirmed(form.dataset.confirm, form.dataset.confirmText))) return;
   clearMarks(form);
   const buttons = all("button", form);
   buttons.forEach((button) => { button.disabled = true; });
   try {
-    const answer = await callApi(path, { method, json: body(form) });
+    const answer = await callApi(path, { method, json: { ...body(form), ...more } });
     if (form.dataset.show) showResponse(form, answer);
     if (form.dataset.reload) await reloadPart(form.dataset.reload);
     if (form.dataset.show) return;
@@ -106,7 +129,8 @@ async function sendToApi(form) {
     if (!form.dataset.then) return location.reload();
     location.assign(form.dataset.then.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(answer[name])));
   } catch (problem) {
-    if (!mark(form, problem.errors ?? [])) reportProblem(problem);
+    if (problem.code === "details_missing") submitIncomplete(form, problem);
+    else if (!mark(form, problem.errors ?? [])) reportProblem(problem);
   } finally {
     buttons.forEach((button) => { button.disabled = false; });
   }
@@ -169,7 +193,8 @@ document.addEventListener("submit", (event) => {
   const handler = form.dataset.api ? sendToApi : "background" in form.dataset ? postInBackground : null;
   if (event.defaultPrevented || !handler) return;
   event.preventDefault();
-  handler(form, event.submitter);
+  if (handler === sendToApi) sendToApi(form);
+  else postInBackground(form, event.submitter);
 });
 
 document.addEventListener("change", (event) => {
