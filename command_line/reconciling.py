@@ -48,6 +48,7 @@ def reconcile(
     dataset: str,
     column: str | None,
     balance: str | None,
+    reference: str | None,
     **chosen: Any,
 ) -> Any:
     """Compare the sum of a column with a balance of the general ledger.
@@ -62,11 +63,12 @@ def reconcile(
     dataset_id = client.dataset_id(dataset)
     body = body_of(chosen)
     if column is not None:
-        if balance is None or "reference" not in body:
+        if balance is None or not reference:
             raise click.UsageError("Give COLUMN, BALANCE and --reference.")
-        entry = enter(client, dataset_id, {**body, "column": column, "balance": balance})
+        given = {"column": column, "balance": balance, "reference": reference}
+        entry = enter(client, dataset_id, {**body, **given})
         return {"reconciliations": [entry]}
     query = {name: body[name] for name in ("table_key", "source_ref") if name in body}
-    if body.keys() - query.keys():
+    if reference or body.keys() - query.keys():
         raise click.UsageError("--reference and --explanation need COLUMN and BALANCE.")
     return client.get(f"/api/datasets/{dataset_id}/reconciliations", **query)
