@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import click
@@ -21,9 +22,12 @@ def enter(client: ApiClient, dataset_id: int, body: dict[str, Any]) -> dict[str,
 def print_entry(entry: dict[str, Any]) -> None:
     """Print the comparison of a column's sum with a balance."""
     verb = "agrees with" if entry["agrees"] else "differs from"
-    by = "" if entry["agrees"] else f" by {entry['difference'].removeprefix('-')}"
+    total, balance, difference = (
+        f"{Decimal(entry[name]):,f}" for name in ("column_sum", "balance", "difference")
+    )
+    by = "" if entry["agrees"] else f" by {difference.removeprefix('-')}"
     print_line(
-        f"{entry['column']}: the sum {entry['column_sum']} {verb} the balance {entry['balance']} "
+        f"{entry['column']}: the sum {total} {verb} the balance {balance} "
         f"({entry['reference']}){by}. {entry['explanation']}".rstrip()
     )
     print_line(f"Entered by {entry['entered_by']}, {entry['at']}.")

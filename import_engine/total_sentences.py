@@ -106,8 +106,10 @@ def _of_all(each: TotalComparison, whose: str) -> TotalSentence:
         text = f"{total} agrees with the sum of {whose}."
     elif each.state == "differs":
         difference = shown((each.difference or "").lstrip("-"))
-        sum_ = "the rows' sum" if whose == "the rows" else f"the sum of {whose},"
-        text = f"{total} differs from {sum_} {shown(each.rows_sum)} by {difference}."
+        rows_sum = f"the rows' sum {shown(each.rows_sum)}"
+        if whose != "the rows":
+            rows_sum = f"{shown(each.rows_sum)}, the sum of {whose},"
+        text = f"{total} differs from {rows_sum} by {difference}."
     else:
         text = f"{total} is not compared: {each.reason}."
     return TotalSentence(each.state, text)
