@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import click
@@ -21,9 +22,12 @@ def enter(client: ApiClient, dataset_id: int, body: dict[str, Any]) -> dict[str,
 def print_entry(entry: dict[str, Any]) -> None:
     """Print the comparison of a column's sum with a balance."""
     verb = "agrees with" if entry["agrees"] else "differs from"
-    by = "" if entry["agrees"] else f" by {entry['difference'].removeprefix('-')}"
+    total, balance, difference = (
+        f"{Decimal(entry[name]):,f}" for name in ("column_sum", "balance", "difference")
+    )
+    by = "" if entry["agrees"] else f" by {difference.removeprefix('-')}"
     print_line(
-        f"{entry['column']}: the sum {entry['column_sum']} {verb} the balance {entry['balance']} "
+        f"{entry['column']}: the sum {total} {verb} the balance {balance} "
         f"({entry['reference']}){by}. {entry['explanation']}".rstrip()
     )
     print_line(f"Entered by {entry['entered_by']}, {entry['at']}.")
@@ -48,6 +52,7 @@ def reconcile(
     dataset: str,
     column: str | None,
     balance: str | None,
+    reference: str | None,
     **chosen: Any,
 ) -> Any:
     """Compare the sum of a column with a balance of the general ledger.
@@ -62,11 +67,12 @@ def reconcile(
     dataset_id = client.dataset_id(dataset)
     body = body_of(chosen)
     if column is not None:
-        if balance is None or "reference" not in body:
+        if balance is None or not reference:
             raise click.UsageError("Give COLUMN, BALANCE and --reference.")
-        entry = enter(client, dataset_id, {**body, "column": column, "balance": balance})
+        given = {"column": column, "balance": balance, "reference": reference}
+        entry = enter(client, dataset_id, {**body, **given})
         return {"reconciliations": [entry]}
     query = {name: body[name] for name in ("table_key", "source_ref") if name in body}
-    if body.keys() - query.keys():
+    if reference or body.keys() - query.keys():
         raise click.UsageError("--reference and --explanation need COLUMN and BALANCE.")
     return client.get(f"/api/datasets/{dataset_id}/reconciliations", **query)

@@ -58,13 +58,14 @@ def totals_of(
     comparisons.sort(key=lambda each: (not each.of_all_rows, each.state != "differs"))
     counts = [count for row in table.below if (count := file_count(row.cells)) is not None]
     row_count = table.rows - len(within)
+    whose = "the rows that are no totals" if within and not left_out else "the rows"
     sentences = [
-        *map(_of_all, (each for each in comparisons if each.of_all_rows)),
+        *(_of_all(each, whose) for each in comparisons if each.of_all_rows),
         *_of_parts([each for each in comparisons if not each.of_all_rows]),
         *(_without_amounts(row) for row in rows if not row.comparisons),
         *_of_rows(within, "totals", left_out=left_out),
         *_of_rows(balances, "balances", left_out=False),
-        *(_of_count(count, row_count, has_all_rows) for count in counts[:1]),
+        *(_of_count(count, row_count, whose, has_all_rows) for count in counts[:1]),
     ]
     return FileTotals(
         left_out_rows=len(within) if left_out else 0,
@@ -99,13 +100,16 @@ def shown(amount: str | None) -> str:
     return "" if amount is None else f"{Decimal(amount):,f}"
 
 
-def _of_all(each: TotalComparison) -> TotalSentence:
+def _of_all(each: TotalComparison, whose: str) -> TotalSentence:
     total = f"{each.column}: the file's total {shown(each.file_total)}".rstrip()
     if each.state == "agrees":
-        text = f"{total} agrees with the sum of the rows."
+        text = f"{total} agrees with the sum of {whose}."
     elif each.state == "differs":
         difference = shown((each.difference or "").lstrip("-"))
-        text = f"{total} differs from the rows' sum {shown(each.rows_sum)} by {difference}."
+        rows_sum = f"the rows' sum {shown(each.rows_sum)}"
+        if whose != "the rows":
+            rows_sum = f"{shown(each.rows_sum)}, the sum of {whose},"
+        text = f"{total} differs from {rows_sum} by {difference}."
     else:
         text = f"{total} is not compared: {each.reason}."
     return TotalSentence(each.state, text)
@@ -161,14 +165,14 @@ def _of_rows(rows: Sequence[NamedRow], kind: str, *, left_out: bool) -> Iterator
     yield TotalSentence("left_out" if left_out else "counted", f"{text}: {names}{more}.")
 
 
-def _of_count(count: int, rows: int, has_all_rows: bool) -> TotalSentence:
+def _of_count(count: int, rows: int, whose: str, has_all_rows: bool) -> TotalSentence:
     records = f"The file's count of {counted(count, 'row')}"
     if not has_all_rows:
         why = "the preview doesn't read all rows"
         return TotalSentence("not_compared", f"{records} is not compared: {why}.")
     if count == rows:
-        return TotalSentence("agrees", f"{records} agrees with the rows.")
-    return TotalSentence("differs", f"{records} differs from the {counted(rows, 'row')} read.")
+        return TotalSentence("agrees", f"{records} agrees with {whose}.")
+    return TotalSentence("differs", f"{records} differs from {whose}: there are {rows:,}.")
 
 
 def _named(row: int, label: str) -> str:

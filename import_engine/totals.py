@@ -138,6 +138,8 @@ class _Findings:
     totals: Sequence[_Match]
     balances: Sequence[_Candidate]
     others: Sequence[_Candidate]
+    rows: int
+    """The rows that are no totals."""
 
 
 def with_totals(work: ImportWork, table: ImportedTable, options: ReadOptions) -> ImportedTable:
@@ -149,7 +151,7 @@ def with_totals(work: ImportWork, table: ImportedTable, options: ReadOptions) ->
     found = _classified(table.rows, candidates, segments)
     within = [each.candidate for each in found.totals if each.candidate.at < table.rows]
     leaves_out = options.totals == "leave_out" and bool(within)
-    rows = [_compared(each, found.totals, work) for each in found.totals]
+    rows = [_compared(each, found.rows, work) for each in found.totals]
     totals = totals_of(
         rows,
         [(each.row, each.label) for each in within],
@@ -243,6 +245,15 @@ def _usual(work: ImportWork, table: ImportedTable) -> list[Column]:
     ]
 
 
+def _lacks(usual: Sequence[Column], amounts: Collection[str]) -> str:
+    """The SQL of whether a row lacks most of the usual values besides its amounts and its label."""
+    described = [column for column in usual if column.name not in amounts]
+    if not described:
+        return "false"
+    missing = " + ".join(f"CAST({_filled(each)} IS NULL AS INTEGER)" for each in described)
+    return f"({missing}) * 2 > greatest(1, {len(described) - 1})"
+
+
 def _candidates(
     work: ImportWork, table: ImportedTable, numbers: Sequence[_Number], options: ReadOptions
 ) -> list[_Candidate]:
@@ -254,7 +265,7 @@ def _candidates(
         for name in (quote_identifier(column.name) for column in texts)
     ]
     word = f"coalesce({' OR '.join(words)}, false)" if words else "false"
-    lacks = " OR ".join(f"{_filled(each)} IS NULL" for each in _usual(work, table)) or "false"
+    lacks = _lacks(_usual(work, table), {each.column.name for each in numbers})
     has_amount = " OR ".join(f"{each.value} IS NOT NULL" for each in numbers)
     shown = [
         *(each.value for each in numbers),
@@ -330,8 +341,10 @@ def _read(cell: str, decimal: str) -> Decimal | None:
         if not forms or forms[0].is_percent or forms[0].dashes:
             continue
         value = amount_of(cell, mark)
-        if value is not None and (decimal or value == value.to_integral_value()):
+        if value is not None and decimal:
             return value
+        if value is not None and value == value.to_integral_value():
+            return value.to_integral_value()
     return None
 
 
@@ -372,13 +385,19 @@ def _classified(
     """Say what each candidate is, from the first to the last.
 
     A word such as "Summe" before a name is trusted, also where the sum differs, if it agrees for
-    most of the rows that have it. A single row without words among others isn't a total.
+    most of the rows that have it; for two at least if they lack no value. A single row without
+    words among others isn't a total.
     """
     words = {each.word for each in candidates if each.word}
     found = _walked(row_count, candidates, segments, trusted=words)
     tried = Counter(each.candidate.word for each in found.totals)
     agreed = Counter(each.candidate.word for each in found.totals if each.agreeing())
-    trusted = {word for word in words if agreed[word] * 2 >= tried[word] > 0}
+    lacking = {each.word for each in candidates if each.lacks_value}
+    trusted = {
+        word
+        for word in words
+        if agreed[word] * 2 >= tried[word] and agreed[word] >= (1 if word in lacking else 2)
+    }
     if trusted != words:
         found = _walked(row_count, candidates, segments, trusted=trusted)
     within = [each.candidate for each in found.totals if each.candidate.at < row_count]
@@ -414,7 +433,9 @@ def _walked(
         (balances if candidate.kind == "balance" and not is_below else others).append(candidate)
         if not is_below:
             now = now.plus(_Sums(1, candidate.amounts, candidate.amounts))
-    return _Findings(totals, balances, others)
+    if not is_below:
+        now = now.plus(segments.get(None, _Sums()))
+    return _Findings(totals, balances, others, now.rows)
 
 
 def _best(candidate: _Candidate, starts: Sequence[_Sums], now: _Sums) -> _Match:
@@ -431,19 +452,18 @@ def _is_total(match: _Match, row_count: int, trusted: Collection[str]) -> bool:
         case "total":
             return agrees or candidate.lacks_value
         case "total_of":
-            is_sure = candidate.lacks_value and candidate.word in trusted
-            return is_below or is_sure or (agrees and match.rows > 1)
+            is_likely = candidate.lacks_value or (agrees and match.rows > 1)
+            return is_below or (is_likely and candidate.word in trusted)
         case "balance":
             return agrees and match.rows > 1
         case _:
             return candidate.lacks_value and match.rows > 1 and match.explains_all()
 
 
-def _compared(match: _Match, totals: Sequence[_Match], work: ImportWork) -> TotalRow:
+def _compared(match: _Match, row_count: int, work: ImportWork) -> TotalRow:
     """Compare each amount of a total with the sum of its rows."""
     candidate = match.candidate
-    last = totals[-1].end.rows
-    of_all = match.start.rows == 0 and match.end.rows == last
+    of_all = match.start.rows == 0 and match.end.rows == row_count
 
     def comparisons() -> Iterator[TotalComparison]:
         for name, value in candidate.amounts.items():

@@ -58,7 +58,8 @@ SENTENCES: Mapping[Action, str] = MappingProxyType(
         "row_key_set": "{who} set the row key {columns} of the table {table_key} of {dataset}",
         "row_key_deleted": "{who} deleted the row key of the table {table_key} of {dataset}",
         "balance_entered": (
-            "{who} compared the column {column} of the table {table_key} of {dataset} with {balance}"
+            "{who} compared {column} in the table {table_key} of {dataset} with the balance "
+            "{balance}"
         ),
         "data_contract_set": "{who} set the data contract of the table {table_key} of {dataset}",
         "data_contract_deleted": (

@@ -1,4 +1,4 @@
-"""Balances of the general ledger that users compared with the sums of columns; none ever changes."""
+"""Balances of the general ledger, compared with the sums of columns; no entry ever changes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from storage.sqlite.queries import Records
 
 @dataclass(frozen=True)
 class NewBalance:
-    """A balance to enter; amounts are decimal digits, ``difference`` is the sum less the balance."""
+    """A balance to enter, in decimal digits; ``difference`` is the sum less the balance."""
 
     dataset_id: int
     commit_id: str

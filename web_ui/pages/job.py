@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
@@ -25,6 +25,7 @@ from application.identity.column_reports import job_changes
 from application.identity.lookup import key_column, look_up
 from application.lifecycle import cancel, original_request, retry, retryability, same_request
 from application.panels.registering import may_be_followed
+from application.reconciling import Reconciliations, reconciliations
 from application.request_code.forms import ApiRequest
 from application.samples.design_sheet import group_table
 from application.samples.divisions import division_sentences, part_shares
@@ -33,6 +34,7 @@ from application.samples.overview import sample_overview
 from application.samples.replacements import next_rows
 from application.schedules.registering import repeated_request
 from application.table_views import view_page
+from contract.requests.reconciling import BalancesRequest
 from contract.requests.rows import LookupRequest
 from domain_errors import DomainError
 from presentation.content import Facts
@@ -53,7 +55,7 @@ from storage.audit.reviewing import questions_of
 from storage.certificates.keys import list_public_keys
 from storage.certificates.ledger import draw_entry
 from storage.certificates.row_roots import row_root_of
-from storage.errors import Pruned
+from storage.errors import NotFound, Pruned
 from storage.jobs import kinds
 from storage.jobs.jobs import JobRecord, get_job, list_log
 from storage.jobs.lists import JobFilters, list_jobs
@@ -92,6 +94,8 @@ MAX_BEGINNINGS = 20
 """Newest imports among which the form of a schedule offers those to begin with."""
 RESERVES_LIMIT = 10
 ROWS_LOOKED_UP = 10
+MAX_LEDGERS = 10
+"""Tables of an import with a form for balances, and balances of each that are shown."""
 FIRST_ROWS, MAX_FIRST_COLUMNS = 8, 30
 
 Values = dict[str, Any]
@@ -204,11 +208,23 @@ def _tabs(found: JobRecord) -> dict[str, tuple[str, Callable[[JobRecord], Values
     return tabs
 
 
+def _ledgers(found: JobRecord) -> Iterator[tuple[Values, Reconciliations]]:
+    """The tables of an import with the balances that were entered for them."""
+    summary = found.output_summary or {}
+    for table in summary["tables"][:MAX_LEDGERS]:
+        asked = BalancesRequest(
+            table_key=table["key"], source_ref=summary["output_commit_id"], limit=MAX_LEDGERS
+        )
+        with suppress(NotFound):  # the version was deleted
+            yield table, reconciliations(caller(), found.dataset_id, asked)
+
+
 def _overview(found: JobRecord) -> Values:
     summary = found.output_summary
     values: Values = {"summary": summary or {}, "has_result": found.kind.has_fields(summary)}
     if not found.kind.reads_commit and values["has_result"]:
         values["column_changes"] = job_changes(caller(), found)
+        values["ledgers"] = list(_ledgers(found))
     if found.run_type == "sampling":
         values["step_facts"] = _step_facts(found)
         values["carried"] = carried_sentence(summary)

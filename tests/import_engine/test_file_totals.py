@@ -1,0 +1,237 @@
+"""The totals that a file has: found, compared with the rows, left out or counted with a word."""
+
+from __future__ import annotations
+
+import gzip
+import io
+from collections.abc import Callable
+
+import pytest
+from openpyxl import Workbook
+
+from contract.requests.importing import ReadOptions
+from import_engine.work import ImportedTable
+from tests.import_engine.conftest import Importing
+
+LEDGER = """Kreditor;Beleg;Datum;Text;Betrag
+70001;B1;01.02.2025;Ware;1.200,50
+70001;B2;03.02.2025;Total Energies Rechnung;300,25
+;;;Summe Kreditor 70001;1.500,75
+70002;B3;05.02.2025;Summe GmbH;-50,00
+70002;B4;06.02.2025;Ware;99,99
+;;;Summe Kreditor 70002;49,99
+70003;B5;07.02.2025;Fracht;10,00
+;;;Summe Kreditor 70003;10,00
+;;;Gesamtsumme;1.560,74
+Anzahl Belege: 5
+"""
+SUBTOTALS = (
+    'row 4 ("Summe Kreditor 70001"), row 7 ("Summe Kreditor 70002"), row 9 ("Summe Kreditor 70003")'
+)
+Read = Callable[..., ImportedTable]
+
+
+@pytest.fixture
+def read(importing: Importing) -> Read:
+    def table(content: bytes | str, name: str = "file.csv", **options: object) -> ImportedTable:
+        (one,) = importing.tables(content, name, options=ReadOptions(**options))  # type: ignore[arg-type]
+        return one
+
+    return table
+
+
+def texts(table: ImportedTable, *states: str) -> list[str]:
+    found = [each for each in table.totals.sentences if not states or each.state in states]
+    return [each.text for each in found]
+
+
+def workbook(rows: list[list[object]], *merged: str) -> bytes:
+    book = Workbook()
+    sheet = book.active
+    assert sheet is not None
+    for row in rows:
+        sheet.append(row)
+    for cells in merged:
+        sheet.merge_cells(cells)
+    content = io.BytesIO()
+    book.save(content)
+    return content.getvalue()
+
+
+def test_subtotals_are_asked_about_and_compared(read: Read) -> None:
+    table = read(LEDGER)
+    assert table.rows == 8
+    (question,) = table.questions
+    assert question.code == "totals"
+    assert [dict(choice.options) for choice in question.choices] == [
+        {"totals": "leave_out"},
+        {"totals": "keep"},
+    ]
+    assert texts(table, "agrees") == [
+        "Betrag: the file's total 1,560.74 agrees with the sum of the rows that are no totals.",
+        "3 subtotals agree with the sums of their rows.",
+        "The file's count of 5 rows agrees with the rows that are no totals.",
+    ]
+    assert texts(table, "counted") == [
+        f"3 rows within the table are totals or subtotals and count in the sums: {SUBTOTALS}."
+    ]
+
+
+@pytest.mark.parametrize("name", ["file.csv", "file.csv.gz"])
+def test_subtotals_can_be_left_out(read: Read, importing: Importing, name: str) -> None:
+    content = gzip.compress(LEDGER.encode()) if name.endswith("gz") else LEDGER
+    table = read(content, name, totals="leave_out")
+    assert not table.questions
+    assert importing.read(table).column("Beleg") == ["B1", "B2", "B3", "B4", "B5"]
+    assert (table.totals.left_out_rows, table.totals.counted_rows) == (3, 0)
+    assert texts(table, "left_out") == [
+        f"3 rows within the table are totals or subtotals and were left out: {SUBTOTALS}."
+    ]
+    (total, *_) = table.totals.comparisons
+    assert (total.column, total.file_total, total.rows_sum) == ("Betrag", "1560.74", "1560.74")
+    assert total.of_all_rows
+    assert total.state == "agrees"
+
+
+def test_kept_subtotals_are_said_to_count(read: Read) -> None:
+    table = read(LEDGER, totals="keep")
+    assert not table.questions
+    assert len(texts(table, "counted")) == 1
+
+
+def test_a_truncated_file_differs_from_its_totals(read: Read) -> None:
+    cut = LEDGER.replace("70001;B2;03.02.2025;Total Energies Rechnung;300,25\n", "")
+    assert texts(read(cut, totals="leave_out"), "differs") == [
+        "Betrag: the file's total 1,560.74 differs from the rows' sum 1,260.49 by 300.25.",
+        'Betrag: the subtotal 1,500.75 in row 3 ("Summe Kreditor 70001") differs from the sum of '
+        "its rows 1,200.50 by 300.25.",
+        "The file's count of 5 rows differs from the rows: there are 4.",
+    ]
+
+
+def test_a_large_file_is_searched_to_its_end(read: Read, importing: Importing) -> None:
+    rows = [f"{n // 100},D{n},{n % 7}.25" for n in range(30_000)]
+    for group in range(299, -1, -1):
+        part = range(group * 100, group * 100 + 100)
+        total = sum(25 + 100 * (n % 7) for n in part)
+        rows.insert(group * 100 + 100, f",Subtotal {group},{total / 100:.2f}")
+    table = read("vendor,document,amount\n" + "\n".join(rows) + "\n", totals="leave_out")
+    assert (table.rows, table.totals.left_out_rows) == (30_000, 300)
+    assert texts(table, "agrees") == ["300 subtotals agree with the sums of their rows."]
+    assert not texts(table, "differs")
+
+
+def test_rows_without_words_are_totals_by_their_sums(read: Read) -> None:
+    ledger = "id,name,net\n1,a,5.0\n2,b,6.0\n,,11.0\n3,c,1.0\n4,d,2.0\n,,3.0\n,,14.0\n"
+    table = read(ledger, totals="leave_out")
+    assert (table.rows, table.totals.left_out_rows) == (4, 3)
+    assert texts(table, "agrees") == [
+        "net: the file's total 14.00 agrees with the sum of the rows.",
+        "2 subtotals agree with the sums of their rows.",
+    ]
+
+
+@pytest.mark.parametrize(
+    "name", ["Total Energies", "Summe GmbH", "Gesamt AG", "Consumer Total Inc"]
+)
+def test_a_company_is_no_total(read: Read, name: str) -> None:
+    table = read(f"id,name,note,amount\n1,x,p,2\n2,y,q,3\n3,{name},,5\n4,z,r,9\n")
+    assert table.rows == 4
+    assert not texts(table)
+    assert not table.questions
+
+
+def test_a_running_balance_is_no_sum(read: Read) -> None:
+    table = read(
+        "id,name,amount,balance\n1,Opening balance,,100\n2,a,5,105\n3,b,-2,103\n,Total,3,103\n"
+    )
+    assert texts(table) == [
+        "amount: the file's total 3 agrees with the sum of the rows.",
+        "balance: the file's total 103 is not compared: it repeats the last row, as a running "
+        "balance does.",
+        "1 row within the table is an opening or closing balance and counts in the sums: row 2 "
+        '("Opening balance").',
+    ]
+
+
+def test_a_closing_balance_that_adds_up_is_a_total(read: Read) -> None:
+    table = read(
+        "day,text,amount\n2025-01-01,Opening balance,100\n2025-01-02,a,5\n2025-01-03,b,-2\n"
+        ",Closing balance,103\n"
+    )
+    assert texts(table, "counted") == [
+        '1 row within the table is a total or subtotal and counts in the sums: row 5 ("Closing '
+        'balance").',
+        "1 row within the table is an opening or closing balance and counts in the sums: row 2 "
+        '("Opening balance").',
+    ]
+
+
+def test_credits_in_parentheses_and_percentages(read: Read) -> None:
+    table = read("id,name,amount,tax rate\n1,a,(5.00),0.19\n2,b,7.50,0.07\n,Total,2.50,0.13\n")
+    assert texts(table) == [
+        "amount: the file's total 2.50 agrees with the sum of the rows.",
+        "tax rate: the file's total 0.13 is not compared: percentages don't add up.",
+    ]
+
+
+def test_only_the_totalled_column_is_compared(read: Read) -> None:
+    table = read("id,name,net,gross\n1,a,5,6\n2,b,7,8\n,Total,,14\n")
+    assert texts(table) == ["gross: the file's total 14 agrees with the sum of the rows."]
+
+
+def test_a_total_that_is_no_number_says_so(read: Read) -> None:
+    table = read("id,name,net\n1,a,5\n2,b,7\n,Total,n/a\n")
+    assert texts(table) == [
+        "net: the file's total is not compared: \"n/a\" can't be read as a number."
+    ]
+
+
+def test_decimal_columns_are_compared_exactly(read: Read) -> None:
+    rows = "".join(f"{n},n{n},0.10\n" for n in range(1, 31))
+    table = read(f"id,name,net\n{rows}Total,,3.01\n", types={"net": "DECIMAL(12,2)"})
+    assert texts(table) == ["net: the file's total 3.01 differs from the rows' sum 3.00 by 0.01."]
+
+
+def test_a_trial_balance_with_merged_heads(read: Read) -> None:
+    rows: list[list[object]] = [
+        ["Saldenliste 2025"],
+        [],
+        ["Konto", "Bezeichnung", "Eröffnung", None, "Bewegung", None],
+        [None, None, "Soll", "Haben", "Soll", "Haben"],
+        ["1200", "Bank", 1000.5, None, 250.25, 100],
+        ["1600", "Verbindlichkeiten", None, 700.4, 50, 350.25],
+        [None, "Summe Bilanzkonten", 1000.5, 700.4, 300.25, 450.25],
+        ["4400", "Erlöse", None, 300.1, None, 119],
+        ["4980", "Aufwand", None, None, 269, None],
+        [None, "Summe Erfolgskonten", None, 300.1, 269, 119],
+        [None, "Gesamtsumme", 1000.5, 1000.5, 569.25, 569.25],
+    ]
+    table = read(workbook(rows, "C3:D3", "E3:F3"), "tb.xlsx", totals="leave_out")
+    assert table.rows == 4
+    assert texts(table, "differs", "counted", "not_compared") == []
+    assert texts(table, "agrees") == [
+        "Eröffnung Soll: the file's total 1,000.50 agrees with the sum of the rows.",
+        "Eröffnung Haben: the file's total 1,000.50 agrees with the sum of the rows.",
+        "Bewegung Soll: the file's total 569.25 agrees with the sum of the rows.",
+        "Bewegung Haben: the file's total 569.25 agrees with the sum of the rows.",
+        "7 subtotals agree with the sums of their rows.",
+    ]
+    assert texts(table, "left_out") == [
+        '2 rows within the table are totals or subtotals and were left out: row 7 ("Summe '
+        'Bilanzkonten"), row 10 ("Summe Erfolgskonten").'
+    ]
+
+
+def test_each_sheet_has_its_own_totals(importing: Importing) -> None:
+    book = Workbook()
+    first = book.active
+    assert first is not None
+    for sheet, total in ((first, 3), (book.create_sheet("B"), 4)):
+        for row in (["id", "name", "n"], [1, "a", 1], [2, "b", 2], [None, "Total", total]):
+            sheet.append(row)
+    content = io.BytesIO()
+    book.save(content)
+    one, two = importing.tables(content.getvalue(), "book.xlsx")
+    assert [each.state for each in one.totals.sentences] == ["agrees"]
+    assert texts(two) == ["n: the file's total 4 differs from the rows' sum 3 by 1."]
