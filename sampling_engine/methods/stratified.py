@@ -297,6 +297,17 @@ class StratifiedMethod(Method):
         """The rows of each stratum at least."""
         return max(self.min_per_stratum, MIN_BY_GUESS if self.has_guesses else 0)
 
+    @property
+    def amount_columns(self) -> tuple[str, ...]:
+        """The column by which the size is divided, else those of bands of numbers."""
+        if self.allocation_column is not None:
+            return (self.allocation_column,)
+        return tuple(
+            each.column
+            for each in self.strata_columns
+            if isinstance(each, Bands) and not any(isinstance(one, str) for one in each.breaks)
+        )
+
     def group_columns(self, table: TableFiles, loc: Loc = ()) -> tuple[Column, ...]:
         """The strata columns."""
         return strata_columns(table, self.strata_columns, (*loc, "strata_columns"))
