@@ -32,6 +32,7 @@ SOURCES: dict[Likelihood, str] = {
 
 
 HALVINGS = 60
+MOST_STRATA = 1_000
 ROUNDING = 1e-9
 """Of logarithms of probabilities."""
 
@@ -78,6 +79,7 @@ def most_unseen(rows: Ints, drawn: Ints, confidence: float) -> int:
     The largest ΣK of strata with Π C(N − K, n)/C(N, n) ≥ 1 − confidence, by inversion of a test:
     one stratum has the hypergeometric limit of :func:`hypergeometric_limit`. A further error in a
     stratum costs log((N − K)/(N − K − n)), which grows with K, so the cheapest ones are the most.
+    With over a thousand strata it may be above the limit, by one row of each at most.
 
     Parameters
     ----------
@@ -112,6 +114,8 @@ def most_unseen(rows: Ints, drawn: Ints, confidence: float) -> int:
     for _ in range(HALVINGS):
         middle = (low + high) / 2.0
         low, high = (middle, high) if cost(cheaper(middle)) <= budget else (low, middle)
+    if len(rows) > MOST_STRATA:
+        return int(cheaper(high).sum())
     wrong = cheaper(low) if low else np.where(drawn > 0, 0, left)
     for stratum in np.argsort(drawn / np.maximum(rows - wrong, 1), kind="stable"):
         more = wrong.copy()
