@@ -1,4 +1,4 @@
-"""Divide a sample among strata: proportional, equal, Neyman and optimal, and for a recall.
+"""Divide a sample among strata: proportional, equal, Neyman, optimal, by amount, for a recall.
 
 Sizes come from integers alone, so the same strata give the same sizes on every machine. Neyman
 1934, "On the two different aspects of the representative method"; Cochran 1977, §5.5.
@@ -135,6 +135,12 @@ class Sums:
         deviations: Floats = np.sqrt(variances / pairs) / self.units.factor
         return deviations
 
+    def totals(self) -> Floats:
+        """Sums in the column's own units."""
+        parts = self.sums.astype(np.float64) / self.units.factor
+        totals: Floats = self.counts * self.units.centre + parts
+        return totals
+
     def means(self) -> Floats:
         """Means; NaN for a stratum without a value."""
         means = self.sums.astype(np.float64) / np.maximum(self.counts, 1) / self.units.factor
@@ -195,12 +201,45 @@ class Shares:
     warnings: list[DrawWarning]
 
 
-def neyman_shares(eligible: EligibleRows, column: Column, on_progress: ProgressCallback) -> Shares:
-    """Rows times standard deviation."""
+def amount_shares(
+    eligible: EligibleRows,
+    column: Column,
+    divided: NDArray[np.bool_],
+    on_progress: ProgressCallback,
+) -> Shares:
+    """The sum of a column, without its sign: N·S where S is in proportion to the mean.
+
+    Särndal, Swensson and Wretman 1992, §3.7.4.
+    """
+    sums = read_sums(eligible, column, on_progress)
+    shares = np.abs(sums.totals())
+    # Amounts that cancel out can leave a rest of rounding.
+    shares[shares / (shares[divided].max(initial=0.0) or 1.0) * FINEST_SHARE < 0.5] = 0.0
+    without = int((divided & (shares == 0)).sum())
+    warnings = _rows_without_number(column, eligible.total, sums)
+    warnings += warned(
+        without,
+        "strata_without_amount",
+        'In {without} of {strata} strata "{column}" adds up to 0: they give `min_per_stratum` '
+        "rows, and more only when the others have no more.",
+        without=without,
+        strata=int(divided.sum()),
+        column=column.name,
+    )
+    return Shares(shares, warnings)
+
+
+def neyman_shares(
+    eligible: EligibleRows,
+    column: Column,
+    divided: NDArray[np.bool_],
+    on_progress: ProgressCallback,
+) -> Shares:
+    """Rows times standard deviation; ``divided`` are the strata that share the size."""
     sums = read_sums(eligible, column, on_progress)
     deviations = sums.deviations()
     warnings = _rows_without_number(column, eligible.total, sums)
-    constant = int(((eligible.counts > 0) & (deviations == 0)).sum())
+    constant = int((divided & (deviations == 0)).sum())
     warnings += warned(
         constant,
         "constant_strata",
@@ -208,7 +247,7 @@ def neyman_shares(eligible: EligibleRows, column: Column, on_progress: ProgressC
         "values: they give `min_per_stratum` rows, and more only when the others have no "
         "more.",
         constant=constant,
-        strata=int((eligible.counts > 0).sum()),
+        strata=int(divided.sum()),
         column=column.name,
     )
     return Shares(eligible.counts * deviations, warnings)
@@ -218,10 +257,11 @@ def optimal_shares(
     eligible: EligibleRows,
     column: Column,
     cost_column: Column,
+    divided: NDArray[np.bool_],
     on_progress: ProgressCallback,
 ) -> Shares:
     """Rows times standard deviation, divided by the root of the mean cost."""
-    shares = neyman_shares(eligible, column, progress_part(on_progress, 0.0, 0.5))
+    shares = neyman_shares(eligible, column, divided, progress_part(on_progress, 0.0, 0.5))
     step = progress_part(on_progress, 0.5, 0.7)
     eligible.refuse_numbers(cost_column, "cost_column", step)
     sums = read_sums(eligible, cost_column, progress_part(on_progress, 0.7, 1.0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from domain_errors import ALLOW_EMPTY, DomainError, render
 from lazy_dataclasses import dataclass
@@ -20,6 +21,27 @@ class DrawWarning:
     def message(self) -> str:
         """The sentence with the API's names."""
         return render(self.template, self.parameters)
+
+    @property
+    def of_plan(self) -> DrawWarning:
+        """The warning before the draw: in the future tense."""
+        template = self.template
+        for drawn, planned in PLANNED:
+            template = template.replace(drawn, planned)
+        return replace(self, template=template)
+
+
+PLANNED = (
+    ("were drawn", "will be drawn"),
+    ("was drawn", "will be drawn"),
+    ("gave", "will give"),
+    ("rows were} eligible", "rows are} eligible"),
+    ("{rows|row was", "{rows|row is"),
+    ("row was eligible", "row is eligible"),
+    ("clusters had", "clusters have"),
+    ("stratum had", "stratum has"),
+)
+"""Words of a draw's warnings, and those of its plan."""
 
 
 def draw_warning(code: str, template: str, **parameters: object) -> DrawWarning:

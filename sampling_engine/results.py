@@ -131,7 +131,10 @@ class RoundPlan(RoundAccount):
 
     def as_json(self) -> dict[str, object]:
         """The plan as a JSON object; its groups have no ``sampled``."""
+        warnings = [warning.of_plan for warning in self.warnings]
         plan = super().as_json() | {
+            "warnings": [warning.message for warning in warnings],
+            "warning_templates": [asdict(warning) for warning in warnings],
             "rows_planned": self.rows_planned,
             "margin_of_error": self.margin_of_error,
         }

@@ -495,10 +495,11 @@ PARAMETERS = {
             "cost_column": COLUMN,
             "sizes": mapping(either(SIZE, text(60, r"all|[0-9.,]+ ?%"))),
             "min_per_stratum": SIZE,
-            "allocation": one_of("proportional", "equal", "neyman", "optimal", "recall"),
+            "allocation": one_of("proportional", "equal", "neyman", "optimal", "recall", "amount"),
             "rate_column": COLUMN,
             "rates": mapping(number, 10_000),
             "flagged": items(text(), 1, 10_000),
+            "take_all": items(text(), 1, 100_000),
         },
         strata_columns=items(either(COLUMN, BANDS), 1, 50),
     ),
@@ -2387,7 +2388,9 @@ def strata_sizes(
     if "sizes" in given:
         return named_sizes(given["sizes"], labels, rows)
     if "samples_per_stratum" in given:
-        return [min(whole(given["samples_per_stratum"]), r) for r in rows]
+        per_stratum = whole(given["samples_per_stratum"])
+        taken = taken_whole(given, labels)
+        return [r if i in taken else min(per_stratum, r) for i, r in enumerate(rows)]
     allocation = given.get("allocation", "proportional")
     weights = {"proportional": [Fraction(r) for r in rows], "equal": [Fraction(1)] * len(rows)}.get(
         allocation, spread
@@ -2402,7 +2405,19 @@ def strata_sizes(
     if weights is None:
         return None
     least = max(whole(given.get("min_per_stratum", 0)), 2 if has_guesses(given) else 0)
-    return share_out(wanted_size(given, rnd.eligible), rows, weights, least)
+    rest = [i for i in range(len(rows)) if i not in taken_whole(given, labels)]
+    size = wanted_size(given, sum(rows[i] for i in rest))
+    shares = [weights[i] for i in rest]
+    if allocation == "amount" and any(shares):
+        shares = [Fraction(round(share / max(shares) * (1 << 40))) for share in shares]
+    shared = share_out(size, [rows[i] for i in rest], shares, least)
+    sizes = dict(zip(rest, shared, strict=True))
+    return [sizes.get(i, r) for i, r in enumerate(rows)]
+
+
+def taken_whole(given: dict[str, Any], labels: list[str]) -> set[int]:
+    """Return the places of the strata of which all rows are drawn."""
+    return set(named_groups(given.get("take_all", ()), labels))
 
 
 def first_clusters(case: Case, rnd: StatedRound, values: list[str | None]) -> list[int]:
@@ -2546,7 +2561,8 @@ def _check_group_sizes(case: Case, rnd: StatedRound, where: str) -> None:
                 else "allocation"
             )
             raise Invalid(code, f"{where}: {size} rows are to be drawn of {g['label'][:60]!r}.")
-    if sizes is None and rnd.rows != wanted_size(rnd.parameters, rnd.eligible):
+    taken = sum(rows[i] for i in taken_whole(rnd.parameters, labels)) if sizes is None else 0
+    if sizes is None and rnd.rows != taken + wanted_size(rnd.parameters, rnd.eligible - taken):
         raise Invalid("sample_size", f"{where} has another size.")
 
 
@@ -3156,9 +3172,11 @@ class Redraw:
             return guessed_spread(rnd.parameters, counts, labels, self.mean_rates(rnd, groups))
         if "rates" in rnd.parameters:
             return None
-        if rnd.parameters.get("allocation") not in ("neyman", "optimal"):
+        if rnd.parameters.get("allocation") not in ("neyman", "optimal", "amount"):
             return None
         values, kind = self.column(rnd.parameters["allocation_column"])
+        if rnd.parameters["allocation"] == "amount":
+            return self.amounts(values, kind, groups)
         cost: dict[int, float] = {}
         if rnd.parameters["allocation"] == "optimal":
             costs, cost_kind = self.column(rnd.parameters["cost_column"])
@@ -3181,6 +3199,16 @@ class Redraw:
             each = math.fsum(mine) / len(mine) if mine else mean_cost
             result.append(Fraction(len(rows) * deviation / math.sqrt(each)))
         return result
+
+    def amounts(
+        self, values: list[str | None], kind: str, groups: list[list[int]]
+    ) -> list[Fraction]:
+        """Return the sums of groups without signs."""
+        numbers = [[real(values[i], kind) for i in rows] for rows in groups]
+        return [
+            Fraction(abs(math.fsum(x for x in own if x is not None and math.isfinite(x))))
+            for own in numbers
+        ]
 
     def pareto(
         self, rnd: StatedRound, sizes: dict[int, int], step: int, parts: int, order: RowOrder

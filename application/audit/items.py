@@ -20,6 +20,7 @@ from estimation_engine.errors import InvalidFindings
 from lazy_dataclasses import dataclass
 from parquet_tables.rows import page_statement, rows_statement
 from parquet_tables.tables import UnknownColumn
+from sampling_engine import StratifiedMethod, method_from_json
 from sampling_engine.methods.monetary_unit.account import recorded_account
 from service.service import Service
 from service.tables.open_tables import SAMPLE, open_source, open_table, output_of
@@ -168,6 +169,29 @@ def _drawn_cells(service: Service, job: JobRecord, *names: str) -> list[Any]:
     columns = [column for name in names for column in sample.columns if column.name == name]
     with service.parquet.cursor(sample) as cursor:
         return cursor.execute(*page_statement(sample, columns)).fetchall()
+
+
+def drawn_strata(service: Service, job: JobRecord) -> dict[int, str]:
+    """The label of each drawn row's stratum, by ordinal."""
+    cells = _drawn_cells(service, job, ROW_ID, "_stratum")
+    return {ordinal_of(row_id): label for row_id, label in cells}
+
+
+def proposed_book_column(job: JobRecord) -> str | None:
+    """The book column of an evaluation that names none.
+
+    That of monetary units, else the amount column of the draw, else the one column of numbers by
+    which a stratified draw made bands or divided its size; None if there is no such column.
+    """
+    named = drawn_book_column(job) or job.run_parameters.get("amount_column")
+    if named:
+        return str(named)
+    columns: set[str] = set()
+    for each in job.run_parameters["rounds"]:
+        method = method_from_json(each["method"], each["parameters"])
+        if isinstance(method, StratifiedMethod):
+            columns |= set(method.amount_columns)
+    return columns.pop() if len(columns) == 1 else None
 
 
 def drawn_book_column(job: JobRecord) -> str | None:

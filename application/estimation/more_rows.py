@@ -347,6 +347,8 @@ def _larger_round(
         parameters["sizes"] = {label: _grown(one, factor) for label, one in sizes.items()}
     elif found.rounds[0].method.draws_in_each_stratum:
         parameters["num_clusters"] = ceil(parameters["num_clusters"] * factor)
+    elif "take_all" in parameters:
+        parameters |= _larger_rest(parameters, size - drawn, factor)
     else:
         parameters = found.rounds[0].method.with_size(parameters, size)
     least = np.minimum(found.design.group_rows, MIN_DRAWN).sum()
@@ -357,6 +359,13 @@ def _larger_round(
     sized = {name: value for name, value in given.items() if name != "goal"}
     (larger,) = stated_rounds([{**sized, "parameters": parameters}], recorded=True)
     return larger, includes
+
+
+def _larger_rest(parameters: Mapping[str, Any], more: int, factor: float) -> dict[str, Any]:
+    """A larger size of the strata that aren't taken whole."""
+    if "sample_size" in parameters:
+        return {"sample_size": parameters["sample_size"] + more}
+    return {"sample_fraction": min(parameters["sample_fraction"] * factor, 1.0)}
 
 
 def _grown(size: int | str, factor: float) -> int | str:

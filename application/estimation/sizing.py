@@ -911,6 +911,8 @@ class _StrataPlanner(_Planner):
         if self.request.takes_last:
             last = self._labels().index("NULL") - 1 if "NULL" in self._labels() else -1
             least[last] = rows[last]
+        whole = self._taken_whole[present]
+        least[whole] = rows[whole]
         return Strata(rows, squares, self._costs()[present], np.maximum(least, 1.0))
 
     def _costs(self) -> Floats:
@@ -953,7 +955,14 @@ class _StrataPlanner(_Planner):
 
     def _sized_at(self, size: int, parameters: Mapping[str, Any]) -> _Sized:
         size = self.rows_of(size)
-        return self._sized_by(self._allocated(size), self.method.with_size(parameters, size))
+        whole = int(self.group_rows[self._taken_whole].sum())
+        of_others = self.method.with_size(parameters, max(size - whole, 1))
+        return self._sized_by(self._allocated(size), of_others)
+
+    @cached_property
+    def _taken_whole(self) -> Booleans:
+        """The strata of which the design draws all rows."""
+        return self.method.taken_whole(self.eligible)
 
     def _sized_by(self, sizes: Ints, parameters: Mapping[str, Any]) -> _Sized:
         own = {"strata": self._planned_strata(sizes), "strata_count": len(sizes)}

@@ -134,7 +134,7 @@ def _step(
         ("Rows drawn", result["rows_sampled"]),
     ]
     if result.get("uncovered_rows"):
-        rows.append(("Rows covered by no group", result["uncovered_rows"]))
+        rows.append(("Rows in groups without a drawn row", result["uncovered_rows"]))
     if with_coverage and (amount := result.get("amount")):
         rows += _amount_rows(amount, "Amount of the rows to choose from")
     rows += [("Note", text) for text in warnings_of(result)]

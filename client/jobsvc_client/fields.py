@@ -32,13 +32,16 @@ class MethodParameters(TypedDict, total=False):
     the others. The names are those of the sample's column _stratum; spaces and thousands
     separators may be left out.
     """
-    allocation: Literal["proportional", "equal", "neyman", "optimal", "recall"]
+    allocation: Literal["proportional", "equal", "neyman", "optimal", "recall", "amount"]
     """How the size is divided: in proportion to rows (proportional), equally (equal), by rows
-    times standard deviation (neyman), by that over the root of the mean cost (optimal), or for the
-    most precise recall by guessed rates (recall).
+    times standard deviation (neyman), by that over the root of the mean cost (optimal), for the
+    most precise recall by guessed rates (recall), or by the sum of amounts without its sign
+    (amount).
     """
     allocation_column: str
-    """The column whose standard deviation the allocation uses; for neyman and optimal."""
+    """The column whose standard deviation the allocation uses, for neyman and optimal, or whose
+    sum, for amount.
+    """
     cost_column: str
     """The column with the cost of examining a row; for optimal."""
     rate_column: str
@@ -57,6 +60,10 @@ class MethodParameters(TypedDict, total=False):
     min_per_stratum: int
     """Rows to draw in each stratum at least, or all of a smaller one; they count in the sample's
     size.
+    """
+    take_all: Sequence[str]
+    """Strata of which all rows are drawn, by their names in _stratum. The size, and the minimum,
+    are then those of the other strata.
     """
     interval: float
     """The distance between drawn rows, in eligible rows."""

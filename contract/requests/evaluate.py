@@ -82,7 +82,10 @@ class VariablesParameters(Request):
         ColumnName(),
         Title("Book values"),
         Option("--book"),
-        Help("The column of book values. By default that of a sample by monetary units."),
+        Help(
+            "The column of book values. By default that of a sample by monetary units, else the "
+            "amount column of the draw, or the one of its bands of numbers or its allocation."
+        ),
     ] = None
     estimator: Annotated[
         Estimator | None,

@@ -5,8 +5,10 @@ AICPA, *Audit Sampling*; Touw and Hoogduin, *Statistiek voor Audit en Controllin
 
 from __future__ import annotations
 
+from math import log
+
 from contract.words import Likelihood
-from estimation_engine.arrays import Floats
+from estimation_engine.arrays import Floats, Ints
 from estimation_engine.hypergeometric import most_wrong, risk_of
 
 FORMULAS: dict[Likelihood, str] = {
@@ -27,6 +29,12 @@ SOURCES: dict[Likelihood, str] = {
     "binomial": "Clopper and Pearson 1934; AICPA, Audit Sampling, appendix A",
     "hypergeometric": "Touw and Hoogduin, Statistiek voor Audit en Controlling",
 }
+
+
+HALVINGS = 60
+MOST_STRATA = 1_000
+ROUNDING = 1e-9
+"""Of logarithms of probabilities."""
 
 
 def poisson_factor(errors: float, confidence: float) -> float:
@@ -63,6 +71,58 @@ def hypergeometric_limit(errors: int, size: int, population: int, confidence: fl
     25
     """
     return most_wrong(risk_of(confidence), errors, size, population)
+
+
+def most_unseen(rows: Ints, drawn: Ints, confidence: float) -> int:
+    """The most rows in error that a stratified sample without one doesn't rule out.
+
+    The largest ΣK of strata with Π C(N − K, n)/C(N, n) ≥ 1 − confidence, by inversion of a test:
+    one stratum has the hypergeometric limit of :func:`hypergeometric_limit`. A further error in a
+    stratum costs log((N − K)/(N − K − n)), which grows with K, so the cheapest ones are the most.
+    With over a thousand strata it may be above the limit, by one row of each at most.
+
+    Parameters
+    ----------
+    rows, drawn : arrays of int, shape (strata,)
+        N and n; a stratum without a drawn row is all in error.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> most_unseen(np.array([1200]), np.array([102]), 0.90)
+    25
+    >>> most_unseen(np.array([600, 600, 15]), np.array([51, 51, 15]), 0.90)
+    25
+    """
+    import numpy as np
+    from scipy.special import gammaln
+
+    left = rows - drawn
+
+    def cost(wrong: Ints) -> float:
+        seen = np.where(drawn > 0, gammaln(rows + 1.0) - gammaln(rows - wrong + 1.0), 0.0)
+        others = np.where(drawn > 0, gammaln(left + 1.0) - gammaln(left - wrong + 1.0), 0.0)
+        return float((seen - others).sum())
+
+    def cheaper(chance: float) -> Ints:
+        """The errors of each stratum whose chance to be drawn next, n/(N − K), is at most this."""
+        most = np.floor(rows - drawn / chance) + 1.0
+        return np.where(drawn > 0, np.clip(most, 0, left), left).astype(np.int64)
+
+    budget = -log(risk_of(confidence)) + ROUNDING
+    low, high = 0.0, 1.0
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2.0
+        low, high = (middle, high) if cost(cheaper(middle)) <= budget else (low, middle)
+    if len(rows) > MOST_STRATA:
+        return int(cheaper(high).sum())
+    wrong = cheaper(low) if low else np.where(drawn > 0, 0, left)
+    for stratum in np.argsort(drawn / np.maximum(rows - wrong, 1), kind="stable"):
+        more = wrong.copy()
+        more[stratum] += 1
+        if wrong[stratum] < left[stratum] and cost(more) <= budget:
+            wrong = more
+    return int(wrong.sum())
 
 
 def default_likelihood(*, is_money: bool) -> Likelihood:

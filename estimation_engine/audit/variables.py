@@ -8,6 +8,7 @@ the correction for finite populations and for strata, are those of
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from math import sqrt
 from typing import NamedTuple
 
@@ -18,7 +19,13 @@ from contract.words import Estimator, Sides
 from domain_errors import counted
 from estimation_engine.arrays import Floats
 from estimation_engine.audit.attributes import ArithmeticRow
-from estimation_engine.audit.conclusion import Conclusion, conclude_misstatement, withheld
+from estimation_engine.audit.conclusion import (
+    Conclusion,
+    conclude_misstatement,
+    confidence_text,
+    withheld,
+)
+from estimation_engine.audit.limits import most_unseen
 from estimation_engine.audit.normality import Normality, left_to_chance, units_in
 from estimation_engine.calibration import Calibration, Difference, by_ratio, by_regression
 from estimation_engine.designs import Design
@@ -46,6 +53,8 @@ MOST_IN_THIN_STRATA = 0.1
 """Strata with fewer drawn rows may have at most this share of the book value left to chance."""
 MOST_RELATIVE_ERROR = 0.1
 """Of a ratio's denominator: above it a ratio is biased (Cochran 1977, section 6.8)."""
+NO_ERRORS = "No examined row has a misstatement, so a {estimator} has no variance and no limit."
+WITH_MEANS = "For a limit in money evaluate with the estimator `mean_per_unit`."
 MAX_STRATA = 200
 """Strata that the arithmetic lists."""
 
@@ -61,6 +70,8 @@ class AuditedAmounts:
         N and B: the rows that could be drawn, and the sum of their book values.
     places : int
         Decimal places of the amounts in sentences.
+    labels : sequence of str
+        The stratum of each row, if the sample is stratified.
     """
 
     design: Design
@@ -69,6 +80,7 @@ class AuditedAmounts:
     rows: int
     total: float
     places: int = 2
+    labels: Sequence[str] = ()
 
     @property
     def misstatements(self) -> Floats:
@@ -87,6 +99,18 @@ class ProjectedErrors:
 
 
 @dataclass(frozen=True)
+class StratumErrors:
+    """The examined rows of a stratum, and their misstatement by difference: N/n·Σ(b − a)."""
+
+    label: str
+    rows: int
+    examined: int
+    errors: int
+    found: float
+    projected: float
+
+
+@dataclass(frozen=True)
 class VariablesEvaluation:
     """The net misstatement of a population, and that of each direction.
 
@@ -101,6 +125,8 @@ class VariablesEvaluation:
         Overstatements less understatements; book value less the estimated audit value.
     lower_limit, upper_limit : float
         The confidence is that of both together with two ``sides``; with one, of each alone.
+    strata : tuple of StratumErrors
+        Of a stratified sample with up to 200 strata; one that was drawn whole is exact.
     standard_error, t, degrees : float, float, int
         The margin is their product; degrees of freedom of t.
     """
@@ -123,6 +149,7 @@ class VariablesEvaluation:
     direction_estimator: Estimator
     overstatement: ProjectedErrors
     understatement: ProjectedErrors
+    strata: tuple[StratumErrors, ...]
     arithmetic: tuple[ArithmeticRow, ...]
     notes: tuple[str, ...]
     caveats: tuple[str, ...]
@@ -157,7 +184,7 @@ def evaluate_variables(
         The design or the book values don't fit the estimator.
     """
     errors = int(np.count_nonzero(given.misstatements))
-    _check(given, estimator, errors)
+    _check(given, estimator, errors, confidence)
     level = confidence if sides == "two" else 2.0 * confidence - 1.0
     settings = EstimateSettings(level, rules=rules or VarianceRequest())
     found, residuals = _projected(given, estimator, settings)
@@ -202,6 +229,7 @@ def evaluate_variables(
         directions.estimator,
         directions.over,
         directions.under,
+        tuple(_strata_errors(given)),
         _arithmetic(given, estimator, limits, residuals),
         tuple(_direction_notes(given, estimator, directions)),
         (
@@ -222,7 +250,7 @@ def _arithmetic(
         ArithmeticRow("Book value B", f"Σ b of {given.rows} rows", given.total),
         *_sums(given, estimator),
         ArithmeticRow("Projected misstatement", FORMULAS[estimator], limits.projected),
-        *_spread(given.design, residuals, estimator),
+        *_spread(given, residuals, estimator),
         *limits.lines(given.design),
     )
 
@@ -272,16 +300,39 @@ def _limits(given: AuditedAmounts, found: DomainEstimate, level: float) -> _Amou
     return _AmountLimits(given.total - found.value, found.error, found.degrees, level, t)
 
 
-def _check(given: AuditedAmounts, estimator: Estimator, errors: int) -> None:
-    if given.design.rows < 2:
+def _check(given: AuditedAmounts, estimator: Estimator, errors: int, confidence: float) -> None:
+    design = given.design
+    if design.rows < 2:
         raise InvalidFindings("One row has no variance: draw at least two.")
-    if not errors and estimator != "mean_per_unit" and not given.design.is_census:
+    if errors or estimator == "mean_per_unit" or design.is_census:
+        return
+    if design.has_equal_chances or design.method == "stratified":
         raise InvalidFindings(
-            "No examined row has a misstatement, so a {estimator} has no variance and no limit. "
-            "Evaluate the sample as `attributes`, or with the estimator `mean_per_unit`.",
+            f"{NO_ERRORS} At {{confidence}} confidence at most {{most}} of {{rows}} rows have one. "
+            f"{WITH_MEANS}",
             estimator=estimator,
+            confidence=confidence_text(confidence),
+            most=most_unseen(design.group_rows, design.group_drawn, confidence),
+            rows=design.population,
             loc=("body", "estimator"),
         )
+    raise InvalidFindings(
+        f"{NO_ERRORS} {WITH_MEANS}", estimator=estimator, loc=("body", "estimator")
+    )
+
+
+def _strata_errors(given: AuditedAmounts) -> Iterator[StratumErrors]:
+    design = given.design
+    if not given.labels or len(design.group_rows) > MAX_STRATA:
+        return
+    for stratum in np.flatnonzero(design.group_drawn).tolist():
+        inside = np.flatnonzero(design.groups == stratum)
+        wrong = given.misstatements[inside]
+        rows, found = int(design.group_rows[stratum]), float(wrong.sum())
+        projected = rows / len(inside) * found
+        errors = int(np.count_nonzero(wrong))
+        label = given.labels[inside[0]]
+        yield StratumErrors(label, rows, len(inside), errors, found, projected)
 
 
 def _projected(
@@ -394,8 +445,9 @@ _RESIDUALS: dict[Estimator, str] = {
 }
 
 
-def _spread(design: Design, residuals: Floats, estimator: Estimator) -> list[ArithmeticRow]:
+def _spread(given: AuditedAmounts, residuals: Floats, estimator: Estimator) -> list[ArithmeticRow]:
     """Standard deviations of the residuals, of all rows or by stratum."""
+    design = given.design
     formula = f"of {_RESIDUALS[estimator]}"
     if design.is_hypergeometric:
         deviation = float(np.std(residuals, ddof=1))
@@ -404,11 +456,13 @@ def _spread(design: Design, residuals: Floats, estimator: Estimator) -> list[Ari
         return []
     rows = []
     for stratum in np.flatnonzero(design.group_drawn > 1).tolist():
-        inside = residuals[design.groups == stratum]
+        of_stratum = design.groups == stratum
+        inside = residuals[of_stratum]
         size, drawn = int(design.group_rows[stratum]), len(inside)
+        name = given.labels[int(np.argmax(of_stratum))] if given.labels else str(stratum + 1)
         variance = size * size * (1.0 - drawn / size) * float(np.var(inside, ddof=1)) / drawn
         text = f"N = {size}, n = {drawn}, s = {sqrt(float(np.var(inside, ddof=1))):.6g} {formula}"
-        rows.append(ArithmeticRow(f"Variance of stratum {stratum + 1}", text, variance))
+        rows.append(ArithmeticRow(f"Variance of stratum {name}", text, variance))
     return rows
 
 

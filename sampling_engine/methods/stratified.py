@@ -31,6 +31,7 @@ from sampling_engine.allocation import (
     Shares,
     allocate,
     allocate_by_share,
+    amount_shares,
     mean_rates,
     neyman_shares,
     optimal_shares,
@@ -69,13 +70,14 @@ from sampling_engine.selection.bands import Bands
 from sampling_engine.selection.order import Int64s
 from sampling_engine.selection.strata import NO_STRATUM, ColumnStrata
 
-Allocation = Literal["proportional", "equal", "neyman", "optimal", "recall"]
+Allocation = Literal["proportional", "equal", "neyman", "optimal", "recall", "amount"]
 RECALL: Allocation = "recall"
 SPREAD = ("allocation_column", "rate_column", "rates")
 NEEDED: Mapping[Allocation, tuple[tuple[str, ...], ...]] = {
     "neyman": (SPREAD,),
     "optimal": (("allocation_column",), ("cost_column",)),
     "recall": (SPREAD[1:], ("flagged",)),
+    "amount": (("allocation_column",),),
 }
 """The parameters that an allocation needs, one of each group."""
 MIN_BY_GUESS = 2
@@ -132,15 +134,19 @@ class StratifiedMethod(Method):
         Help(
             "How the size is divided: in proportion to rows (proportional), equally (equal), by "
             "rows times standard deviation (neyman), by that over the root of the mean cost "
-            "(optimal), or for the most precise recall by guessed rates (recall)."
+            "(optimal), for the most precise recall by guessed rates (recall), or by the sum of "
+            "amounts without its sign (amount)."
         ),
         UsedWith({"sample_size": (), "sample_fraction": ()}),
     ] = "proportional"
     allocation_column: Annotated[
         str | None,
         NumberColumn(),
-        Help("The column whose standard deviation the allocation uses; for neyman and optimal."),
-        UsedWith({"allocation": ("neyman", "optimal")}),
+        Help(
+            "The column whose standard deviation the allocation uses, for neyman and optimal, or "
+            "whose sum, for amount."
+        ),
+        UsedWith({"allocation": ("neyman", "optimal", "amount")}),
     ] = None
     cost_column: Annotated[
         str | None,
@@ -189,6 +195,17 @@ class StratifiedMethod(Method):
             "sample's size."
         ),
     ] = 0
+    take_all: Annotated[
+        tuple[str, ...] | None,
+        Items(Text(0, 1_200), most=100_000, least=1),
+        Option("--take-all"),
+        Title("Groups taken whole"),
+        Help(
+            "Strata of which all rows are drawn, by their names in _stratum. The size, and the "
+            "minimum, are then those of the other strata."
+        ),
+        UsedWith({"sample_size": (), "sample_fraction": (), "samples_per_stratum": ()}),
+    ] = None
 
     aliases: ClassVar = {**Method.aliases, "stratify_columns": "strata_columns"}
     key: ClassVar = "stratified"
@@ -237,6 +254,11 @@ class StratifiedMethod(Method):
             )
         if self.min_per_stratum and self.sizes is not None:
             raise InvalidSize("`min_per_stratum` can't be combined with `sizes`.", loc=at)
+        if self.take_all is not None and self.sizes is not None:
+            raise InvalidSize(
+                '`take_all` can\'t be combined with `sizes`: give these strata the size "all".',
+                loc=(*loc, "take_all"),
+            )
 
     def _check_allocation(self, loc: Loc) -> None:
         allocation = self.allocation
@@ -275,16 +297,32 @@ class StratifiedMethod(Method):
         """The rows of each stratum at least."""
         return max(self.min_per_stratum, MIN_BY_GUESS if self.has_guesses else 0)
 
+    @property
+    def amount_columns(self) -> tuple[str, ...]:
+        """The column by which the size is divided, else those of bands of numbers."""
+        if self.allocation_column is not None:
+            return (self.allocation_column,)
+        return tuple(
+            each.column
+            for each in self.strata_columns
+            if isinstance(each, Bands) and not any(isinstance(one, str) for one in each.breaks)
+        )
+
     def group_columns(self, table: TableFiles, loc: Loc = ()) -> tuple[Column, ...]:
         """The strata columns."""
         return strata_columns(table, self.strata_columns, (*loc, "strata_columns"))
 
     def always_draws(self, eligible: EligibleRows, taken: Int64s) -> NDArray[np.bool_]:
         """A share of one row or more of the rows that may be left; rounding can't take it away."""
+        if self.samples_per_stratum is not None or self.min_per_stratum or not eligible.total:
+            return eligible.counts > 0
+        if self.take_all is not None:
+            whole = self.taken_whole(eligible)
+            rest = replace(eligible, counts=np.where(whole, 0, eligible.counts))
+            always = replace(self, take_all=None).always_draws(rest, taken)
+            return np.where(whole, eligible.counts > 0, always)
         counts = eligible.counts
         left, has_rows = least_left(counts, taken), counts > 0
-        if self.samples_per_stratum is not None or self.min_per_stratum or not counts.any():
-            return has_rows
         if self.sizes is not None:
             found: NDArray[np.bool_] = self._named(replace(eligible, counts=left), self.sizes) > 0
             return found
@@ -309,13 +347,15 @@ class StratifiedMethod(Method):
         if self.sizes is not None:
             requested = self._named(eligible, self.sizes)
             warnings = _named_warnings(requested, eligible)
-        elif self.samples_per_stratum is not None:
-            requested = np.where(counts > 0, self.samples_per_stratum, 0)
-            short = int(((counts > 0) & (counts < self.samples_per_stratum)).sum())
-            warnings = _short_warning(short, int((counts > 0).sum()), self.samples_per_stratum)
         else:
-            shares = self._shares(eligible, on_progress)
-            requested, warnings = self._allocated(counts, shares, eligible.loc)
+            whole = self.taken_whole(eligible)
+            rest = np.where(whole, 0, counts)
+            if self.samples_per_stratum is not None:
+                requested, warnings = _per_stratum(rest, self.samples_per_stratum)
+            else:
+                shares = self._shares(eligible, whole, on_progress)
+                requested, warnings = self._allocated(rest, shares, eligible.loc)
+            requested = np.where(whole, counts, requested)
         allocated = np.minimum(requested, counts)
         return GroupedRound(eligible.prepared(allocated, warnings, requested))
 
@@ -327,13 +367,16 @@ class StratifiedMethod(Method):
                 "`samples_per_stratum` and `sizes`.",
                 loc=(*eligible.loc, "samples_per_stratum" if self.sizes is None else "sizes"),
             )
-        shares = self._shares(eligible, on_progress)
-        present = eligible.counts > 0
-        least = np.minimum(max(self.least_rows, 1), eligible.counts[present])
+        whole = self.taken_whole(eligible)
+        shares = self._shares(eligible, whole, on_progress)
+        rest = np.where(whole, 0, eligible.counts)
+        present = rest > 0
+        least = np.minimum(max(self.least_rows, 1), rest[present])
 
         def allocated(size: int) -> Int64s:
-            sizes = np.zeros_like(eligible.counts)
-            sizes[present] = _divided(shares, eligible.counts, max(size, int(least.sum())), least)
+            sizes = eligible.counts - rest
+            divided = max(size - int(sizes.sum()), int(least.sum()))
+            sizes[present] = _divided(shares, rest, divided, least)
             return sizes
 
         return allocated
@@ -342,6 +385,21 @@ class StratifiedMethod(Method):
         """Give parameters of this size, and at least one row of each stratum."""
         least = {"min_per_stratum": max(self.min_per_stratum, 1)}
         return super().with_size(parameters, size) | least
+
+    def taken_whole(self, eligible: EligibleRows) -> NDArray[np.bool_]:
+        """Whether all rows of a stratum are drawn, whatever its size."""
+        return self._are_named(eligible, "take_all")
+
+    def _are_named(self, eligible: EligibleRows, parameter: str) -> NDArray[np.bool_]:
+        """Whether a parameter with names of strata names each."""
+        are_named = np.zeros(len(eligible.counts), dtype=np.bool_)
+        names = getattr(self, parameter)
+        if names is not None:
+            strata = eligible.strata
+            assert isinstance(strata, ColumnStrata)  # noqa: S101 - there are rows and columns
+            by_name = dict.fromkeys(names, 1)
+            are_named[list(values_by_stratum(strata, by_name, (*eligible.loc, parameter)))] = True
+        return are_named
 
     def _named(self, eligible: EligibleRows, sizes: Mapping[str, int | str]) -> Int64s:
         """The rows that the named sizes ask for, by stratum."""
@@ -355,8 +413,13 @@ class StratifiedMethod(Method):
             )
         return requested
 
-    def _shares(self, eligible: EligibleRows, on_progress: ProgressCallback) -> Shares | None:
-        """The shares of a divided size; None to divide it in proportion to the eligible rows."""
+    def _shares(
+        self, eligible: EligibleRows, whole: NDArray[np.bool_], on_progress: ProgressCallback
+    ) -> Shares | None:
+        """The shares of a divided size; None to divide it in proportion to the eligible rows.
+
+        Those of strata that are taken ``whole`` aren't used.
+        """
         if self.allocation == "equal":
             return Shares((eligible.counts > 0).astype(np.float64), [])
         if self.has_guesses:
@@ -366,9 +429,13 @@ class StratifiedMethod(Method):
             return None
         table = eligible.state.table
         column = table.column(self.allocation_column)
+        divided = (eligible.counts > 0) & ~whole
+        if self.allocation == "amount":
+            return amount_shares(eligible, column, divided, on_progress)
         if self.cost_column is None:
-            return neyman_shares(eligible, column, on_progress)
-        return optimal_shares(eligible, column, table.column(self.cost_column), on_progress)
+            return neyman_shares(eligible, column, divided, on_progress)
+        cost_column = table.column(self.cost_column)
+        return optimal_shares(eligible, column, cost_column, divided, on_progress)
 
     def guessed_rates(
         self, eligible: EligibleRows, on_progress: ProgressCallback
@@ -398,16 +465,13 @@ class StratifiedMethod(Method):
                     loc=(*eligible.loc, "rates"),
                 )
             rates = np.array([given.get(at, 0.0) for at in range(len(counts))], dtype=np.float64)
-        flagged = None
-        if self.flagged is not None:
-            names = dict.fromkeys(self.flagged, 1)
-            places = values_by_stratum(strata, names, (*eligible.loc, "flagged"))
-            flagged = np.zeros(len(counts), dtype=np.bool_)
-            flagged[list(places)] = True
+        flagged = None if self.flagged is None else self._are_named(eligible, "flagged")
         return GuessedRates(counts, rates, flagged), warnings
 
     def _allocated(self, eligible: Int64s, shares: Shares | None, loc: Loc) -> Sizes:
-        """The sample's size divided among the strata with eligible rows."""
+        """The size divided among the strata with eligible rows."""
+        if not eligible.any():
+            return np.zeros_like(eligible), [NO_REST]
         total, size_warnings = total_size(
             self.sample_size, self.sample_fraction, int(eligible.sum())
         )
@@ -454,6 +518,10 @@ class StratifiedMethod(Method):
         )
         return warnings
 
+
+NO_REST = draw_warning(
+    "all_strata_taken_whole", "`take_all` names every stratum that has rows: all rows were drawn."
+)
 
 OWN_ALLOCATION = (
     "sizes",
@@ -511,6 +579,13 @@ def _quoted(label: str | None) -> str:
     """A label in double quotes, or in single ones if it has double ones."""
     text = str(label)
     return f"'{text}'" if '"' in text else f'"{text}"'
+
+
+def _per_stratum(rows: Int64s, size: int) -> Sizes:
+    """The same size for each stratum that has rows."""
+    present = rows > 0
+    short = int((present & (rows < size)).sum())
+    return np.where(present, size, 0), _short_warning(short, int(present.sum()), size)
 
 
 def _named_warnings(requested: Int64s, eligible: EligibleRows) -> list[DrawWarning]:

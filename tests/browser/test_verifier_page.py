@@ -631,3 +631,30 @@ def test_sorted_rows_and_points_are_drawn_again(page: Page, server: LiveServer) 
     assert report["level"] == "L2", report
     swapped = files["data.csv"].replace(b"2024-01-01", b"2024-09-02")
     assert not verify(page, {**files, "data.csv": swapped})["accepted"]
+
+
+def test_strata_taken_whole_are_drawn_again(page: Page, server: LiveServer) -> None:
+    dataset, client = server.new_dataset(), server.admin
+    lines = [f"{at},{'ABCD'[at * at % 4]},{at * 37 % 1000 / 4 - 9}" for at in range(300)]
+    server.import_text(dataset, "\n".join(["id,city,amount", *lines]) + "\n")
+    bands = [{"column": "amount", "breaks": [0, 60, 200]}]
+    size = {"sample_size": 40, "allocation_column": "amount", "take_all": ["≥ 200"]}
+    rounds = [
+        {"method": "stratified", "parameters": {"strata_columns": bands, **size, "allocation": how}}
+        for how in ("amount", "neyman")
+    ]
+    few = {"strata_columns": ["city"], "samples_per_stratum": 3, "take_all": ["B"]}
+    rounds.append({"method": "stratified", "parameters": few})
+    job = server.draw(dataset, {"rounds": rounds})["id"]
+    certificate = f"/api/sampling/jobs/{job}/certificate"
+    files = {
+        "public-key.txt": client.get("/api/signing-keys").json()["keys"][0]["public_key"].encode(),
+        "certificate.json": client.get(certificate).content,
+        "sample.csv": client.get(f"{certificate}/sample?format=csv").content,
+    }
+    report = verify(page, files)
+    assert report["accepted"], report["reason"]
+    files["data.csv"] = client.get(f"{certificate}/data").content
+    report = verify(page, files)
+    assert report["accepted"], report["reason"]
+    assert report["level"] == "L2", report

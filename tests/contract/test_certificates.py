@@ -108,6 +108,21 @@ DRAWS: dict[str, list[dict[str, Any]]] = {
             allocation_column="size",
         )
     ],
+    "taken whole": [
+        one(
+            "stratified",
+            strata_columns=["city"],
+            sample_size=20,
+            allocation=allocation,
+            allocation_column=column,
+            take_all=["Lima", "NULL"],
+        )
+        for allocation, column in (("neyman", "size"), ("amount", "amount"))
+    ]
+    + [one("stratified", strata_columns=["city"], samples_per_stratum=2, take_all=["Oslo"])],
+    "whole and divided": [
+        one("stratified", strata_columns=["city"], sample_fraction=0.1, take_all=["Lima"])
+    ],
     "sizes": [one("stratified", strata_columns=["city"], sizes={"Lima": "all", "NULL": 2})],
     "systematic": [one("systematic", sample_size=13)],
     "interval": [one("systematic", "id >= 20", interval=20)],

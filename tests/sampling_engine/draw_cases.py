@@ -76,6 +76,13 @@ METHODS = st.one_of(
         StratifiedMethod,
         strata_columns=st.just(("k",)),
         sample_size=SIZES,
+        allocation=st.just("amount"),
+        allocation_column=st.just("v"),
+    ),
+    st.builds(
+        StratifiedMethod,
+        strata_columns=st.just(("k",)),
+        sample_size=SIZES,
         allocation=st.just("neyman"),
         allocation_column=st.just("v"),
     ),
@@ -220,7 +227,8 @@ def plain_sizes(
     if method.allocation == "equal":
         return plain_draw.share_out([1] * len(there), total, least, there)
     values = [row["v"] for row in case.rows]
-    shares = plain_draw.deviation_shares(groups, values)  # type: ignore[arg-type]
+    of = plain_draw.amount_shares if method.allocation == "amount" else plain_draw.deviation_shares
+    shares = of(groups, values)  # type: ignore[arg-type]
     return plain_draw.share_out_by(shares, there, total, least)
 
 

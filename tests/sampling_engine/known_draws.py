@@ -95,6 +95,17 @@ DRAWS: tuple[tuple[str, dict[str, Any]], ...] = (
             "flagged": ["high"],
         },
     ),
+    ("stratified", {**BY_SCORE, "sample_size": 60, "take_all": ["high", "NULL"]}),
+    (
+        "stratified",
+        {
+            **STRATA,
+            "sample_size": 40,
+            "allocation": "amount",
+            "allocation_column": "weight",
+            "take_all": ["c"],
+        },
+    ),
     ("cluster", BLOCKS),
     ("cluster", {**BLOCKS, "samples_per_cluster": 4}),
     ("cluster", {**BLOCKS, "sample_percentage": 20}),

@@ -385,6 +385,12 @@ def deviation_shares(groups: dict[Key, list[int]], values: Sequence[float | None
     return shares
 
 
+def amount_shares(groups: dict[Key, list[int]], values: Sequence[float | None]) -> list[float]:
+    """The sum of each group without its sign."""
+    numbers = [[values[at] or 0 for at in ordinals] for ordinals in groups.values()]
+    return [float(abs(sum(map(Fraction, own)))) for own in numbers]
+
+
 def share_out_by(
     shares: Sequence[float], rows: Sequence[int], total: int, least: Sequence[int]
 ) -> list[int]:

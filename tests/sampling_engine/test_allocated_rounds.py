@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from domain_errors import DomainError
 from parquet_tables.tables import TableFiles
 from sampling_engine.filters import parse_expression
 from tests.sampling_engine.conftest import Workshop
-from tests.sampling_engine.rounds import by_shop, one_round, sizes, warnings_of
+from tests.sampling_engine.rounds import by_shop, one_round, sample_values, sizes, warnings_of
 
 
 def test_an_equal_allocation_gives_each_stratum_the_same_or_all_it_has(
@@ -157,3 +159,62 @@ def test_a_stratum_is_named_by_its_values_as_a_plan_shows_them(workshop: Worksho
     )
     with pytest.raises(DomainError, match="named twice"):
         workshop.draw(table, one_round(by_shop(sizes={'CH "01"': 1, '"CH ""01"""': 1})))
+
+
+def test_strata_taken_whole_leave_the_size_to_the_others(
+    workshop: Workshop, shops: TableFiles
+) -> None:
+    drawn = workshop.draw(shops, one_round(by_shop(sample_size=60, take_all=("b",))))
+    assert sizes(drawn) == {"a": 51, "b": 300, None: 9}
+    named = by_shop(sizes={"a": 51, "NULL": 9, "b": "all"})
+    same = workshop.draw(shops, one_round(named))
+    assert sample_values(workshop, drawn, "id") == sample_values(workshop, same, "id")
+
+
+def test_each_rule_divides_the_size_among_strata_that_are_sampled(workshop: Workshop) -> None:
+    table = workshop.table_of(
+        "SELECT i AS id, ['a', 'b', 'c', 'top'][least(i // 100, 3) + 1] AS shop, "
+        "(i // 100 + 1) * 10.0 + i % 2 * (i // 100) AS x FROM range(350) AS r(i)"
+    )
+
+    def drawn(**more: Any) -> dict[str | None, int]:
+        return sizes(workshop.draw(table, one_round(by_shop(take_all=("top",), **more))))
+
+    assert drawn(sample_size=60) == {"a": 20, "b": 20, "c": 20, "top": 50}
+    assert drawn(sample_fraction=0.1) == {"a": 10, "b": 10, "c": 10, "top": 50}
+    assert drawn(sample_size=60, allocation="equal") == {"a": 20, "b": 20, "c": 20, "top": 50}
+    by_x = {"sample_size": 60, "allocation_column": "x"}
+    # The standard deviations are in the ratio 0 : 1 : 2, the sums 1,000 : 2,050 : 3,100.
+    assert drawn(**by_x, allocation="neyman") == {"a": 0, "b": 20, "c": 40, "top": 50}
+    assert drawn(**by_x, allocation="amount") == {"a": 10, "b": 20, "c": 30, "top": 50}
+    assert drawn(samples_per_stratum=7) == {"a": 7, "b": 7, "c": 7, "top": 50}
+    assert drawn(sample_size=9, min_per_stratum=3) == {"a": 3, "b": 3, "c": 3, "top": 50}
+
+
+def test_amounts_are_added_up_without_their_sign(workshop: Workshop) -> None:
+    table = workshop.table_of(
+        "SELECT i AS id, ['a', 'b', 'c'][i // 100 + 1] AS shop, "
+        "[-3, 1, if(i % 2 = 0, 5, -5)][i // 100 + 1] AS x FROM range(300) AS r(i)"
+    )
+    method = by_shop(sample_size=40, allocation="amount", allocation_column="x")
+    sample = workshop.draw(table, one_round(method))
+    assert sizes(sample) == {"a": 30, "b": 10, "c": 0}
+    assert warnings_of(sample.rounds[0])[0] == (
+        'In 1 of 3 strata "x" adds up to 0: they give min_per_stratum rows, and more only when '
+        "the others have no more."
+    )
+
+
+def test_strata_taken_whole_are_checked(workshop: Workshop, shops: TableFiles) -> None:
+    with pytest.raises(DomainError, match="can't be combined with sizes") as caught:
+        workshop.draw(shops, one_round(by_shop(sizes={"a": 1}, take_all=("b",))))
+    assert caught.value.loc == ("rounds", 0, "parameters", "take_all")
+    with pytest.raises(DomainError, match="There is no stratum") as caught:
+        workshop.draw(shops, one_round(by_shop(sample_size=1, take_all=("z",))))
+    assert caught.value.loc == ("rounds", 0, "parameters", "take_all", "z")
+    every = by_shop(sample_size=1, take_all=("a", "b", "NULL"))
+    sample = workshop.draw(shops, one_round(every))
+    assert sum(sizes(sample).values()) == 1_000
+    assert warnings_of(sample.rounds[0]) == (
+        "take_all names every stratum that has rows: all rows were drawn.",
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -11,9 +12,15 @@ from urllib.parse import urlencode
 from flask import request
 
 from application.audit.evaluation import evaluate, request_of
-from application.audit.evaluation.parameters import fitting_kind, parameters_text, signed_off
+from application.audit.evaluation.parameters import (
+    fitting_kind,
+    kinds_of_rates,
+    misfits,
+    parameters_text,
+    signed_off,
+)
 from application.audit.evaluators import EVALUATORS
-from application.audit.items import drawn_book_column
+from application.audit.items import proposed_book_column
 from application.audit.planned import errors_text, goal_confidence, planned_goal, planned_tolerable
 from application.audit.review import is_preparer
 from application.audit.sentences import ASSURANCES, other_samples_tables, verdict_of
@@ -22,8 +29,10 @@ from contract.declarations import declared
 from contract.fields import DEFAULT_CONFIDENCE, USUAL_CONFIDENCES, Choice
 from contract.numbers import TwoReadings, errors_of, plain_text
 from contract.requests.evaluate import KINDS, EvaluationRequest
+from contract.words import LIKELIHOODS
 from domain_errors import DomainError, InvalidRequest
-from sampling_engine import method_class
+from service.tables.open_tables import open_source
+from service.tables.sample_design import design_of
 from storage.audit.findings import Review, conclusion_of, review_of
 from storage.jobs.jobs import JobRecord
 from web_ui.contract_forms import FormField, form_fields
@@ -34,6 +43,8 @@ from web_ui.shell import audit_sample, caller, service
 
 Values = dict[str, Any]
 
+BOOK = "book_column"
+OF_MEANS = "mean_per_unit"
 BY_ITSELF = ("kind", "confidence", "tolerable")
 
 
@@ -56,6 +67,8 @@ def evaluation_tab(found: JobRecord) -> Values:
         "sign_off": {f"evaluation.{name}": value for name, value in _body(chosen).items()},
         "chosen": chosen,
         "kinds": KINDS,
+        "misfits": misfits(found),
+        "kinds_of_rates": kinds_of_rates(found),
         "fields": _fields(found, chosen),
         "confidences": USUAL_CONFIDENCES,
         "paper_query": _paper_query(chosen),
@@ -63,7 +76,8 @@ def evaluation_tab(found: JobRecord) -> Values:
     }
     if chosen["problem"]:
         return {**values, "problem": chosen["problem"]}
-    if KINDS[chosen["kind"]].allows_looks and chosen["share"] is None:
+    values["hint"] = _missing(found, chosen)
+    if values["hint"]:
         return values
     try:
         with caller().reading():
@@ -71,7 +85,12 @@ def evaluation_tab(found: JobRecord) -> Values:
             answer = evaluate(service(), found, wanted).as_json()
         audit_sample(found, "evaluation")
     except DomainError as error:
-        return {**values, "problem": problem_text(error)}
+        by_means = error.loc[-1:] == ("estimator",) and {**_body(chosen), "estimator": OF_MEANS}
+        return {
+            **values,
+            "problem": problem_text(error),
+            "by_means": by_means and urlencode({"tab": "evaluation", **by_means}),
+        }
     return {
         **values,
         **code_at(f"/api/sampling/jobs/{found.id}/evaluation", _body(chosen)),
@@ -80,6 +99,18 @@ def evaluation_tab(found: JobRecord) -> Values:
         "verdict": verdict_of(answer),
         "page": EVALUATORS[answer["kind"]].page(answer, chosen["share"]),
     }
+
+
+def _missing(found: JobRecord, chosen: Values) -> str:
+    """What the form still needs, if anything."""
+    kind, parameters = KINDS[chosen["kind"]], chosen["parameters"]
+    if kind.allows_looks and chosen["share"] is None:
+        if kind.name in kinds_of_rates(found):
+            return "Enter the tolerable rate of deviation, such as 5 %."
+        return "Enter the tolerable misstatement, such as 50,000 or 5 %."
+    if BOOK in kind.names and not (parameters.get(BOOK) or proposed_book_column(found)):
+        return "Choose the column of book values."
+    return ""
 
 
 def _request(chosen: Values) -> EvaluationRequest:
@@ -102,17 +133,26 @@ def _fields(found: JobRecord, chosen: Values) -> list[FormField]:
     """The parameters of the form; names of columns are chosen."""
     numbers = [each.name for each in estimated_columns(service(), found) if each.is_number]
     columns = {"": "Choose a column", **dict(zip(numbers, numbers, strict=True))}
-    drawn = drawn_book_column(found) or ""
-    strata = any(
-        method_class(each["method"]).group_kind == "strata"
-        for each in found.run_parameters["rounds"]
-    )
-    hidden = () if strata else ("lonely_stratum",)
+    drawn = proposed_book_column(found) or ""
+    hidden = () if _has_lonely_groups(found) else ("lonely_stratum",)
     fields = form_fields(EvaluationRequest, chosen["parameters"], (*BY_ITSELF, *hidden))
+    planned = (planned_goal(found.run_parameters) or {}).get("likelihood")
+    usual = {"": f"As planned: {LIKELIHOODS[planned]}" if planned else "Usual for the evaluation"}
     return [
-        field if field.choices else replace(field, choices=columns, value=field.value or drawn)
+        replace(field, choices={**field.choices, **usual})
+        if field.name == "likelihood"
+        else field
+        if field.choices
+        else replace(field, choices=columns, value=field.value or drawn)
         for field in fields
     ]
+
+
+def _has_lonely_groups(found: JobRecord) -> bool:
+    """Whether a group of several rows has one drawn row."""
+    with suppress(DomainError):
+        return bool(design_of(service(), found, open_source(service(), found)).design.lonely.any())
+    return False
 
 
 def _parameters(kind: str, signed: Mapping[str, Any]) -> Values:

@@ -195,7 +195,7 @@ const plan = debounce(async () => {
     if (turn !== requests) return;
     planned = answer;
     clearMarks();
-    showPlan(one("#plan"), answer);
+    showPlan(one("#plan"), answer, body.rounds);
     if (proposals && proposals < MAX_PROPOSALS && (answer.output_ref_taken || answer.earlier_job_id)) { propose(); changed(); return; }
     if (answer.output_ref_taken) one("#plan").prepend(mark([nameTaken(answer.output_ref)], body.rounds.length));
   } catch (problem) {

@@ -6,6 +6,9 @@ import { columnSelect, isNumber, numberOf, percentOf, refuse } from "./draw_fiel
 import { bandEditor, suggestedBreaks } from "./draw_bands.js";
 import { amount, number } from "./format.js";
 
+/** The parameters by which a size is divided among groups. */
+export const RULE = ["allocation", "allocation_column", "cost_column", "rate_column", "rates", "flagged"];
+
 const FEW = 50;
 const MANY_GROUPS = 100;
 const FIRST_SIZE = 25;
@@ -70,36 +73,43 @@ async function banded(context, round, column) {
   if (isNumber(column)) context.suggestAmount(column.name);
   const { parameters } = round;
   if (!["sizes", "parts", "num_clusters"].some((name) => name in parameters) && !(parameters.strata_columns ?? []).length) {
-    for (const name of ["sample_size", "sample_fraction", "samples_per_stratum", "allocation", "allocation_column", "cost_column", "min_per_stratum"]) delete parameters[name];
+    for (const name of ["sample_size", "sample_fraction", "samples_per_stratum", "min_per_stratum", "take_all", ...RULE]) delete parameters[name];
     delete round.goal;
     parameters.sizes = {};
   }
   return { column: column.name, breaks };
 }
 
-/** A table with a size for each group: a number, a percentage, or all. */
+/** A table with a size for each group: a number, a percentage, or all; without sizes with what is taken whole. */
 export function sizesTable(context, round, loc) {
   const { parameters } = round;
+  const isSized = "sizes" in parameters;
+  const read = () => (isSized ? parameters.sizes : Object.fromEntries((parameters.take_all ?? []).map((label) => [label, "all"])));
+  const write = (sizes) => {
+    if (isSized) parameters.sizes = sizes;
+    else if (Object.keys(sizes).length) parameters.take_all = Object.keys(sizes);
+    else delete parameters.take_all;
+  };
   const element = h("div", { class: "scroll tall", tabindex: "0", role: "region", "aria-label": "Rows by group", "data-loc": loc },
     h("p", { class: "soft" }, "Choose what makes the groups."));
   let labels = null;
   let turn = 0;
   const show = (groups, count) => {
     const next = groups.map((group) => group.label);
-    const before = parameters.sizes ?? {};
+    const before = read() ?? {};
     const moved = labels !== null && labels.length === next.length;
-    const isNew = labels === null && !next.some((label) => label in before);
+    const isNew = isSized && labels === null && !next.some((label) => label in before);
     const sizes = {};
     next.forEach((label, at) => {
       const size = before[label] ?? (moved ? before[labels[at]] : undefined) ?? (isNew && label !== "NULL" ? FIRST_SIZE : undefined);
       if (size !== undefined) sizes[label] = size;
     });
     labels = next;
-    parameters.sizes = sizes;
+    write(sizes);
     counted();
     const hasAmount = groups.some((group) => group.amount);
     fill(element, h("table", { class: "cards" },
-      h("thead", {}, h("tr", {}, ["Group", "Rows", ...(hasAmount ? [context.amountColumn()] : []), "Draw", ""].map((name, at) =>
+      h("thead", {}, h("tr", {}, ["Group", "Rows", ...(hasAmount ? [context.amountColumn()] : []), ...(isSized ? ["Draw"] : []), ""].map((name, at) =>
         h("th", { scope: "col", class: at ? "number" : null }, name)))),
       h("tbody", {}, groups.map((group) => sizeRow(group, hasAmount)))),
     count > groups.length ? h("p", { class: "soft" }, `${number(count)} groups; the first ${groups.length} are listed.`) : null);
@@ -108,13 +118,13 @@ export function sizesTable(context, round, loc) {
     const { label } = group;
     const shown = label === "NULL" ? "Missing" : label;
     const set = (value) => {
-      if (value === undefined) delete parameters.sizes[label];
-      else parameters.sizes[label] = value;
+      const { [label]: _, ...others } = read();
+      write(value === undefined ? others : { ...others, [label]: value });
       context.changed();
     };
-    const isAll = () => parameters.sizes[label] === "all";
+    const isAll = () => read()[label] === "all";
     const input = h("input", { "aria-label": `Rows of ${shown}`, class: "number", autocomplete: "off", placeholder: isAll() ? "all" : "none", "data-loc": `${loc}.${label}`,
-      value: isAll() ? "" : typeof parameters.sizes[label] === "number" ? number(parameters.sizes[label]) : parameters.sizes[label] ?? "",
+      value: isAll() ? "" : typeof read()[label] === "number" ? number(read()[label]) : read()[label] ?? "",
       disabled: isAll(), oninput: () => {
         const share = percentOf(input.value);
         if (share !== undefined) refuse(input);
@@ -126,11 +136,11 @@ export function sizesTable(context, round, loc) {
       input.placeholder = all.checked ? "all" : "none";
       refuse(input);
       set(all.checked ? "all" : undefined);
-      if (!all.checked) input.focus();
+      if (!all.checked && isSized) input.focus();
     } });
     return h("tr", {}, h("td", { "data-label": "Group" }, shown), h("td", { class: "number", "data-label": "Rows" }, number(group.rows)),
       hasAmount ? h("td", { class: "number", "data-label": "Sum" }, amount(group.amount?.total)) : null,
-      h("td", { class: "number size field", "data-label": "Draw" }, input), h("td", {}, h("label", { class: "check" }, all, "Take all")));
+      isSized ? h("td", { class: "number size field", "data-label": "Draw" }, input) : null, h("td", {}, h("label", { class: "check" }, all, "Take all")));
   };
   const load = async () => {
     if (!parameters.strata_columns?.length) return counted();

@@ -27,7 +27,7 @@ export function materialityForm(context, round, { id, method, loc }) {
   if (form.usual !== usual) Object.assign(form, { likelihood: undefined, usual });
   const staged = () => method.has_stages && Boolean(form.accept);
   const found = h("div", { class: "stack", role: "status" });
-  const tolerable = h("input", { id, "data-loc": id, autocomplete: "off", inputmode: "decimal", "aria-label": "Materiality", placeholder: "3% or 50,000", value: form.tolerable });
+  const tolerable = h("input", { id, "data-loc": id, autocomplete: "off", inputmode: "decimal", "aria-label": method.selects_money ? "Tolerable misstatement" : "Tolerable rate of deviation", placeholder: "3% or 50,000", value: form.tolerable });
   const few = h("input", { id: `${loc}.expected`, autocomplete: "off", inputmode: "decimal", "aria-label": "Expected errors", placeholder: "0", value: form.expected });
   let turn = 0;
   const ask = debounce(async () => {
@@ -89,8 +89,7 @@ function showAnswer(element, { sample_size: size, materiality: found, eligible_r
     return;
   }
   fill(element,
-    h("small", { class: "soft" }, `${number(size)} ${found.book_total === null ? "rows" : "units"} of ${of}: upper limit ${exact(found.upper_limit)}, below ${exact(found.materiality)}`
-      + (found.interval === null ? "" : `; interval ${amount(found.interval)}`)),
+    h("small", { class: "soft" }, `${number(size)} ${found.book_total === null ? "rows" : "units"} of ${of}: upper limit ${exact(found.upper_limit)}, below ${exact(found.materiality)}`),
     notes.map((note) => h("small", { class: "soft" }, note)),
     stages ? h("small", { class: "soft" }, `Or in two stages: ${stages.rule}`) : null);
 }

@@ -1,7 +1,7 @@
 // The plan of a draw: row counts, margin of error, strata or clusters.
 
 import { fill, h } from "./dom.js";
-import { amount, number, percent } from "./format.js";
+import { amount, compact, number, percent } from "./format.js";
 import { onScreen, render } from "./words.js";
 
 const SHOWN = 30;
@@ -9,7 +9,8 @@ const WIDTH = 120;
 const SUGGESTED = 3;
 const USES = [["strata", "groups"], ["sizes", "amount"], ["clusters", "clusters"]];
 
-export function showPlan(element, plan) {
+/** A step with a goal of its own has no other margin beside it. */
+export function showPlan(element, plan, steps) {
   fill(element,
     h("p", {}, h("strong", {}, number(plan.total_rows)), ` of ${number(plan.source_rows)} rows will be ${plan.rounds[0].division ? "divided" : "drawn"}.`),
     excluded(plan.excluded),
@@ -23,8 +24,8 @@ export function showPlan(element, plan) {
         h("dt", {}, "Drawn"), h("dd", {}, `${number(round.rows_planned)}${round.eligible_rows ? `, ${percent(round.rows_planned / round.eligible_rows)}` : ""}`),
         coverage(round), monetary(round),
         (round.division?.parts ?? []).map((part) => [h("dt", {}, part.name), h("dd", {}, `${number(part.rows)}, ${percent(part.share_of_rows ?? 0)}`)]),
-        round.uncovered_rows ? [h("dt", {}, "Rows covered by no group"), h("dd", {}, number(round.uncovered_rows))] : null,
-        round.margin_of_error === null ? null : [
+        round.uncovered_rows ? [h("dt", {}, "Rows in groups without a drawn row"), h("dd", {}, number(round.uncovered_rows))] : null,
+        round.margin_of_error === null || steps[round.round_number - 1]?.goal ? null : [
           h("dt", { title: "Half-width of the 95 % confidence interval of a share of 50 %" }, "Margin of error"),
           h("dd", {}, `± ${percent(round.margin_of_error)}`)]),
       round.warning_templates.map(warningNote),
@@ -76,15 +77,17 @@ function groups(round) {
   if (!listed?.length) return null;
   const count = round.strata_count ?? round.clusters_count;
   const most = Math.max(...listed.map((group) => group.allocated), 1);
+  const cell = (text) => h("td", { class: "number" }, text);
+  const isWhole = ({ rows, allocated }) => rows > 0 && allocated === rows;
+  const about = (group) => [group.amount && compact(group.amount.total), isWhole(group) ? "taken whole" : group.allocated ? "sampled" : "not drawn"].filter(Boolean).join(", ");
   const [name, single] = round.strata ? ["Groups", "Group"] : ["Clusters", "Cluster"];
   return [
     h("p", { class: "soft" }, `${number(count)} ${name.toLowerCase()}${count > SHOWN ? `, ${SHOWN} shown` : ""}`),
     h("div", { class: "scroll tall", tabindex: "0", role: "region", "aria-label": `${name} of step ${round.round_number}` },
       h("table", {}, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, single), h("th", { scope: "col", class: "number" }, "Rows"), h("th", { scope: "col", class: "number" }, "Drawn"))),
         h("tbody", {}, listed.slice(0, SHOWN).map((group) => h("tr", {},
-          h("td", {}, Object.values(group.key).map((value) => value ?? "Missing").join(" | "), bar(group.allocated / most)),
-          h("td", { class: "number" }, number(group.rows)),
-          h("td", { class: "number" }, number(group.allocated))))))),
+          h("td", {}, Object.values(group.key).map((value) => value ?? "Missing").join(" | "), round.strata ? h("small", { class: "soft", title: round.amount?.column }, ` ${about(group)}`) : null, bar(group.allocated / most)),
+          cell(number(group.rows)), cell(number(group.allocated))))))),
   ];
 }
 

@@ -3,7 +3,7 @@
 import { fill, h } from "./dom.js";
 import { columnSelect, isNumber, numberOf, refuse, SIZES } from "./draw_fields.js";
 import { filterForm } from "./draw_filter.js";
-import { groupsPicker } from "./draw_groups.js";
+import { groupsPicker, RULE } from "./draw_groups.js";
 import { seedInput } from "./draw_seed.js";
 import { kindOf, sizeForm } from "./draw_size.js";
 import { render } from "./words.js";
@@ -33,8 +33,9 @@ export function roundForm(context, round, place, actions) {
     const shown = parametersOf(method, round);
     for (const one of method.parameters) if (Object.keys(one.only_with).length && !SIZES.includes(one.name) && !shown.includes(one)) delete round.parameters[one.name];
     fill(how, shown.filter((one) => OF_HOW.includes(one.name)).map((one) => field(context, round, one, loc, refresh)));
-    if (!method.divides) fill(many, sizeForm(context, round, method, loc, refresh));
-    fill(options, shown.filter((one) => !OF_HOW.includes(one.name)).map((one) => field(context, round, one, loc, refresh)));
+    const isRule = (one) => RULE.includes(one.name);
+    if (!method.divides) fill(many, sizeForm(context, round, method, loc, refresh), h("div", { class: "fields" }, shown.filter(isRule).map((one) => field(context, round, one, loc, refresh))));
+    fill(options, shown.filter((one) => !OF_HOW.includes(one.name) && !isRule(one) && one.name !== "take_all").map((one) => field(context, round, one, loc, refresh)));
   };
   refresh();
   const action = (name, text, run) => run && h("button", { type: "button", class: "plain", "aria-label": `${text} step ${place + 1}`, onclick: run }, name);
@@ -99,7 +100,7 @@ function parametersOf(method, round) {
 }
 
 const hasOptions = (method, round) => Boolean(round.selection)
-  || parametersOf(method, round).some((one) => !OF_HOW.includes(one.name) && one.name in round.parameters);
+  || parametersOf(method, round).some((one) => ![...OF_HOW, ...RULE, "take_all"].includes(one.name) && one.name in round.parameters);
 
 function field(context, round, parameter, loc, refresh) {
   const { name } = parameter;
@@ -108,6 +109,7 @@ function field(context, round, parameter, loc, refresh) {
   const set = (value) => {
     if (value === undefined || value === "") delete parameters[name];
     else parameters[name] = value;
+    if (["neyman", "amount"].includes(value)) parameters.allocation_column ??= context.amountColumn() || undefined;
     context.changed();
     if (parameter.choices.length || parameter.type === LIST) refresh();
   };

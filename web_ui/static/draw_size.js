@@ -3,14 +3,19 @@
 import { h } from "./dom.js";
 import { numberOf, percentOf, refuse, SIZES } from "./draw_fields.js";
 import { forgetGoal, goalForm, isShown } from "./draw_goal.js";
-import { sizesTable } from "./draw_groups.js";
+import { RULE, sizesTable } from "./draw_groups.js";
 import { materialityForm } from "./draw_materiality.js";
 import { number } from "./format.js";
 
 const KINDS = {
-  rows: "Rows or %", clusters: "As many as the clusters have", margin: "For a margin of ±", materiality: "For a materiality of", samples_per_stratum: "Rows per group", sizes: "Rows by group", interval: "Every k-th row",
+  rows: "Rows or %", clusters: "As many as the clusters have", margin: "For a margin of ±", materiality: "For a tolerable rate of deviation of", samples_per_stratum: "Rows per group", sizes: "Rows by group", interval: "Every k-th row",
 };
-const nameOf = (kind, method) => (kind === "interval" && method.selects_money ? "Interval of money" : KINDS[kind]);
+/** Whether strata can be taken whole. */
+const takesAll = (method) => method.parameters.some((one) => one.name === "take_all");
+const OF_MONEY = { interval: "Interval of money", materiality: "For a tolerable misstatement of" };
+const nameOf = (kind, method) => (method.selects_money && OF_MONEY[kind]) || (kind === "rows" && takesAll(method) ? "Rows or %, divided by a rule" : KINDS[kind]);
+/** The kinds of size beside which groups can be taken whole. */
+const BESIDE = ["rows", "samples_per_stratum"];
 const CONFIDENCE = 0.95;
 
 /** The parameter that gives the size now. */
@@ -48,16 +53,19 @@ export function sizeForm(context, round, method, loc, refresh) {
   const kind = round.goal && "materiality" in round.goal ? "materiality" : round.goal && isShown(round.goal) ? "margin" : kinds.includes("clusters") ? "clusters" : ["sample_size", "sample_fraction"].includes(current) ? "rows" : current;
   const goalId = kinds.includes("clusters") ? `${loc}.goal` : fieldId(loc, "margin");
   const choose = (next) => {
+    const whole = parameters.take_all ?? Object.keys(parameters.sizes ?? {}).filter((label) => parameters.sizes[label] === "all");
+    delete parameters.take_all;
     for (const name of SIZES) delete parameters[name];
     delete round.goal;
+    if (takesAll(method) && BESIDE.includes(next) && whole.length) parameters.take_all = whole;
     forgetGoal(round);
     if (next === "margin") round.goal = { margin: 0.03, confidence: CONFIDENCE };
     if (next === "materiality") round.goal = { materiality: 0.05, confidence: CONFIDENCE };
     if (["margin", "materiality"].includes(next) && kinds.includes("rows")) parameters.sample_size = 100;
     else if (kinds.includes("clusters")) parameters.num_clusters ??= 5;
     else if (next === "rows") parameters.sample_size = 100;
-    else parameters[next] = next === "sizes" ? {} : method.parameters.find((one) => one.name === next).initial ?? 10;
-    if (next === "samples_per_stratum" || next === "sizes") for (const name of ["allocation", "allocation_column", "cost_column", "rate_column", "rates", "flagged", "min_per_stratum"]) delete parameters[name];
+    else parameters[next] = next === "sizes" ? Object.fromEntries(whole.map((label) => [label, "all"])) : method.parameters.find((one) => one.name === next).initial ?? 10;
+    if (next === "samples_per_stratum" || next === "sizes") for (const name of ["min_per_stratum", ...RULE]) delete parameters[name];
     refresh();
     context.changed();
     document.getElementById(next === "margin" ? goalId : fieldId(loc, next))?.focus();
@@ -69,7 +77,7 @@ export function sizeForm(context, round, method, loc, refresh) {
       h("div", { class: "field compact" }, sizeInput(context, round, method, loc, kind))),
     kind === "materiality" ? materialityForm(context, round, { id: goalId, method, loc }) : null,
     kind === "margin" ? goalForm(context, round, { id: goalId, method, loc }) : null,
-    kind === "sizes" ? h("div", { class: "field" }, sizesTable(context, round, `${loc}.parameters.sizes`)) : null,
+    kind === "sizes" || (BESIDE.includes(kind) && takesAll(method)) ? h("div", { class: "field" }, sizesTable(context, round, `${loc}.parameters.${kind === "sizes" ? kind : "take_all"}`)) : null,
   ];
 }
 

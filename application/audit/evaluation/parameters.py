@@ -13,7 +13,7 @@ from typing import Any
 
 from application.audit.evaluation.answer import EvaluationAnswer, SignedEvaluation
 from application.audit.evaluation.request import SettledEvaluation
-from application.audit.evaluators import fitting_evaluator
+from application.audit.evaluators import EVALUATORS, fitting_evaluator
 from application.audit.evaluators.evaluator import DrawnAs
 from application.audit.fitting import is_in_sequence, selects_money
 from application.audit.planned import errors_text, goal_confidence, planned_goal, planned_tolerable
@@ -22,6 +22,7 @@ from contract.fields import Choice
 from contract.requests.evaluate import KINDS, EvaluationRequest, evaluation_parameters
 from estimation_engine.audit import Conclusion
 from parquet_tables.names import folded
+from sampling_engine import method_class
 from storage.audit.findings import Review, ReviewEntry
 from storage.jobs.jobs import JobRecord
 
@@ -50,14 +51,34 @@ def request_of(job: JobRecord, review: Review, given: EvaluationRequest) -> Sett
 
 def fitting_kind(job: JobRecord) -> str:
     """The kind that fits a sample, by its plan, its method, and an examined sample before it."""
+    return fitting_evaluator(_drawn_as(job)).kind.name
+
+
+def misfits(job: JobRecord) -> dict[str, str]:
+    """Why a sample can't have each kind; empty for those that it can have."""
+    drawn = _drawn_as(job)
+    return {name: each.misfit(drawn) for name, each in EVALUATORS.items()}
+
+
+def kinds_of_rates(job: JobRecord) -> list[str]:
+    """The kinds by which a share of a sample's rows is tolerable, and not an amount."""
+    drawn = _drawn_as(job)
+    return [name for name, each in EVALUATORS.items() if each.tolerates_rate(drawn)]
+
+
+def _drawn_as(job: JobRecord) -> DrawnAs:
     rounds, continues = job.run_parameters["rounds"], continues_of(job.output_summary)
     is_enlarged = continues is not None and not continues["is_repeat"] and continues["in_order"]
-    drawn = DrawnAs(
+    names = dict.fromkeys(each["method"] for each in rounds)
+    has_sequence = is_in_sequence(rounds)
+    return DrawnAs(
+        methods=" and ".join(name.replace("_", " ") for name in names),
         is_money=selects_money(rounds),
+        has_equal_chances=all(method_class(name).equal_chances for name in names),
+        has_sequence=has_sequence,
         has_stages=len(rounds) == 1 and "accept" in (rounds[0].get("goal") or {}),
-        is_enlarged=bool(is_enlarged) and is_in_sequence(rounds),
+        is_enlarged=bool(is_enlarged) and has_sequence,
     )
-    return fitting_evaluator(drawn).kind.name
 
 
 def _planned(job: JobRecord, kind: str | None) -> dict[str, Any]:

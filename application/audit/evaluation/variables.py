@@ -16,7 +16,7 @@ from application.audit.evaluation.request import (
     require_all,
     tolerable_amount,
 )
-from application.audit.items import amounts_of, drawn_book_column
+from application.audit.items import amounts_of, drawn_strata, proposed_book_column
 from application.audit.state import ordinal_of
 from application.estimation.monetary_selection import selection_doubts
 from application.estimation.weighting import frame_condition
@@ -43,6 +43,7 @@ AMOUNTS = (
     *("lower_limit", "upper_limit"),
 )
 OF_DIRECTION = ("found", "projected", "upper_limit")
+OF_STRATUM = ("found", "projected")
 
 DOUBTED = replace(VARIABLES, status="can_fail")
 """Where the selection of monetary units can make the interval too narrow."""
@@ -52,7 +53,7 @@ def evaluate_audit_values(
     sample: ExaminedSample, request: SettledEvaluation[VariablesParameters]
 ) -> Evaluated:
     """Project the misstatement of the examined rows to the population."""
-    book_column = request.parameters.book_column or drawn_book_column(sample.job)
+    book_column = request.parameters.book_column or proposed_book_column(sample.job)
     if book_column is None:
         raise InvalidFindings(
             "Name the column of book values with `book_column`.", loc=("body", "book_column")
@@ -153,7 +154,11 @@ def _audited_amounts(sample: ExaminedSample, book_column: str) -> tuple[AuditedA
     audit[places] = [float(each.audit) for each in amounts]
     total, valued, rows = _population(sample, source, design, book_column)
     decimals = MoneyUnits.of(source.files.column(book_column), "absolute").decimals or 0
-    given = AuditedAmounts(design.design, book, audit, rows, total, decimals)
+    labels: list[str] = []
+    if design.design.method == "stratified":
+        strata = drawn_strata(sample.service, sample.job)
+        labels = [strata[ordinal] for ordinal in design.ordinals.tolist()]
+    given = AuditedAmounts(design.design, book, audit, rows, total, decimals, labels)
     return given, rows - valued
 
 
@@ -195,6 +200,7 @@ def _as_json(found: VariablesEvaluation, places: int) -> dict[str, Any]:
     """The evaluation with amounts as decimal texts."""
     given = asdict(found)
     directions = (given["overstatement"], given["understatement"])
-    for part, names in ((given, AMOUNTS), *((each, OF_DIRECTION) for each in directions)):
+    parts = [(given, AMOUNTS), *((each, OF_DIRECTION) for each in directions)]
+    for part, names in (*parts, *((each, OF_STRATUM) for each in given["strata"])):
         part |= {name: f"{part[name]:.{places}f}" for name in names}
     return given

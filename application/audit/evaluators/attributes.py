@@ -40,6 +40,14 @@ class AttributesEvaluator(Evaluator):
     def fits(self, drawn: DrawnAs) -> bool:
         return True
 
+    def tolerates_rate(self, drawn: DrawnAs) -> bool:
+        return True
+
+    def misfit(self, drawn: DrawnAs) -> str:
+        if not drawn.has_equal_chances:
+            return f"rows of {drawn.methods} samples have different selection probabilities"
+        return super().misfit(drawn)
+
     def evaluate(self, sample: ExaminedSample, request: SettledEvaluation[Any]) -> Evaluated:
         from application.audit.evaluation.attributes import evaluate_exceptions
 

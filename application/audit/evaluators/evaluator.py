@@ -34,11 +34,18 @@ class DrawnAs:
 
     Parameters
     ----------
+    methods : str
+        The methods of its rounds in words.
+    has_equal_chances, has_sequence : bool
+        Whether all rows have the same probability, and are in a random order.
     is_enlarged : bool
         Whether it continues an examined sample, whose rows are the first of its random order.
     """
 
+    methods: str
     is_money: bool
+    has_equal_chances: bool
+    has_sequence: bool
     has_stages: bool
     is_enlarged: bool
 
@@ -98,6 +105,18 @@ class Evaluator(ABC):
         """Whether it is the usual evaluation of such a sample."""
         return False
 
+    def tolerates_rate(self, drawn: DrawnAs) -> bool:
+        """Whether what is tolerable is a share of rows, and not an amount."""
+        return False
+
+    def misfit(self, drawn: DrawnAs) -> str:
+        """Why such a sample can't have this evaluation; empty if it can."""
+        if drawn.has_stages and not (self.kind.applies_stages or self.kind.allows_looks):
+            return "the sample was planned in two stages"
+        if drawn.is_enlarged and not self.kind.allows_looks:
+            return "the sample continues an examined one"
+        return ""
+
     @abstractmethod
     def evaluate(self, sample: ExaminedSample, request: SettledEvaluation[Any]) -> Evaluated:
         """Evaluate a sample.
@@ -144,9 +163,9 @@ class Evaluator(ABC):
         if tolerable is None:
             return self.charts(found, None)
         if isinstance(amount, str):
-            return self.charts(found, Bar("Tolerable", float(amount), amount_text(amount), TOTAL))
+            return self.charts(found, Bar(MISSTATEMENT, float(amount), amount_text(amount), TOTAL))
         share = float(tolerable)
-        return self.charts(found, Bar("Tolerable", share, str(Percent(share)), TOTAL))
+        return self.charts(found, Bar(RATE, share, str(Percent(share)), TOTAL))
 
     def figures(self, found: Evaluation) -> Facts:
         """The plan and the figures."""
@@ -166,6 +185,8 @@ class Evaluator(ABC):
         return [self.figures(found), *lines, *self.results(found)]
 
 
+MISSTATEMENT, RATE = "Tolerable misstatement", "Tolerable rate of deviation"
+"""Titles of what is tolerable (ISA 530 ¶5)."""
 TOTAL = "population"
 """The style of the bar of what is tolerable."""
 

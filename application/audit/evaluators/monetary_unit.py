@@ -62,6 +62,11 @@ class MonetaryEvaluator(Evaluator):
     def fits(self, drawn: DrawnAs) -> bool:
         return drawn.is_money and not drawn.has_stages
 
+    def misfit(self, drawn: DrawnAs) -> str:
+        if not drawn.is_money:
+            return "the sample wasn't drawn by monetary units"
+        return super().misfit(drawn)
+
     def evaluate(self, sample: ExaminedSample, request: SettledEvaluation[Any]) -> Evaluated:
         from application.audit.evaluation.monetary_unit import evaluate_money
 

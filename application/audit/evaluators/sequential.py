@@ -56,6 +56,14 @@ class SequentialEvaluator(Evaluator):
     def fits(self, drawn: DrawnAs) -> bool:
         return drawn.is_enlarged
 
+    def tolerates_rate(self, drawn: DrawnAs) -> bool:
+        return not drawn.is_money
+
+    def misfit(self, drawn: DrawnAs) -> str:
+        if not drawn.has_sequence:
+            return "the rows aren't in a random order"
+        return super().misfit(drawn)
+
     def evaluate(self, sample: ExaminedSample, request: SettledEvaluation[Any]) -> Evaluated:
         from application.audit.evaluation.sequential import evaluate_sequence
 

@@ -36,6 +36,11 @@ class TwoStageEvaluator(AttributesEvaluator):
     def fits(self, drawn: DrawnAs) -> bool:
         return drawn.has_stages
 
+    def misfit(self, drawn: DrawnAs) -> str:
+        if not drawn.has_stages:
+            return "the sample wasn't planned in two stages"
+        return super().misfit(drawn)
+
     def evaluate(self, sample: ExaminedSample, request: SettledEvaluation[Any]) -> Evaluated:
         from application.audit.evaluation.two_stage import evaluate_stages
 
@@ -63,8 +68,8 @@ class TwoStageEvaluator(AttributesEvaluator):
             _stage("Stage 2", found["second"], rule["second"], found["decision"]),
             Card(
                 "Rule",
-                f"{rule['accept_first']} or {rule['accept_both']}",
-                ["the most exceptions to accept: in stage 1, in both"],
+                f"Accept with {rule['accept_first']} in stage 1, or {rule['accept_both']} in both",
+                ["exceptions at most"],
             ),
             Card(
                 "Risk",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from application.audit.evaluators.evaluator import (
     Card,
+    DrawnAs,
     Evaluation,
     Evaluator,
     PageParts,
@@ -45,6 +46,9 @@ class VariablesEvaluator(Evaluator):
         "upper_limit": "Upper limit",
     }
 
+    def fits(self, drawn: DrawnAs) -> bool:
+        return not (drawn.is_money or drawn.has_equal_chances)
+
     def evaluate(self, sample: ExaminedSample, request: SettledEvaluation[Any]) -> Evaluated:
         from application.audit.evaluation.variables import evaluate_audit_values
 
@@ -60,7 +64,8 @@ class VariablesEvaluator(Evaluator):
         }
         amounts = direction_amounts(f"Each direction alone, by {estimator}", found, labels)
         errors: Row = ("Rows in error", *(found[direction]["errors"] for direction in DIRECTIONS))
-        return [Table(amounts.title, amounts.header, [errors, *amounts.rows])]
+        directions = Table(amounts.title, amounts.header, [errors, *amounts.rows])
+        return [directions, *_strata_table(found)]
 
     def charts(self, found: Evaluation, tolerable: Bar | None) -> list[Chart]:
         """The figures of net misstatement, and of each direction if they net to it."""
@@ -105,6 +110,26 @@ class VariablesEvaluator(Evaluator):
             ),
         ]
         return replace(super().page(found, tolerable), cards=cards, has_amounts=True)
+
+
+def _strata_table(found: Evaluation) -> list[Table]:
+    """The strata with their projections; those drawn whole are exact."""
+    strata = found.get("strata")
+    if not strata:
+        return []
+    rows: list[Row] = [
+        (
+            *(each["label"], each["rows"], each["examined"]),
+            "taken whole" if each["examined"] == each["rows"] else "sampled",
+            *(each["errors"], Decimal(each["found"]), Decimal(each["projected"])),
+        )
+        for each in strata
+    ]
+    header = (
+        *("Stratum", "Rows", "Examined", "Drawn", "In error", "Errors found"),
+        "Projected by difference",
+    )
+    return [Table("Strata", header, rows)]
 
 
 def direction_amounts(title: str, found: Evaluation, labels: Mapping[str, str]) -> Table:
