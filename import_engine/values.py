@@ -229,8 +229,7 @@ class CandidateType:
     @property
     def has_fractions(self) -> bool:
         """Whether it is a number that may have a fraction."""
-        type_ = DataType(self.type)
-        return type_.is_number and not type_.is_whole
+        return DataType(self.type).has_fractions
 
     @property
     def is_text_in_json(self) -> bool:

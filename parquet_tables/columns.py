@@ -70,6 +70,22 @@ class DataType:
         return self.is_integer or self.is_float or self.digits is not None
 
     @property
+    def has_fractions(self) -> bool:
+        """Whether its numbers may have decimals."""
+        return self.is_float or (self.digits is not None and not self.is_whole)
+
+    def serves_as(self, type_: str) -> bool:
+        """Whether a column of this type serves where one of another type was.
+
+        Amounts are decimals if all values of a file show their places, else floating-point numbers.
+
+        >>> DataType("DECIMAL(18,2)").serves_as("DOUBLE"), DataType("DOUBLE").serves_as("BIGINT")
+        (True, False)
+        """
+        both = self.has_fractions and DataType(type_).has_fractions
+        return both or self.name.upper() == type_.upper()
+
+    @property
     def is_summable(self) -> bool:
         """Whether its values add up: numbers, and true and false, which count as 1 and 0."""
         return self.is_number or self.name == "BOOLEAN"
