@@ -16,6 +16,13 @@ from parquet_tables.quoting import quote_identifier
 _INTEGERS = frozenset(
     f"{sign}{size}" for sign in ("", "U") for size in ("TINYINT", "SMALLINT", "INTEGER", "BIGINT")
 ) | {"HUGEINT", "UHUGEINT"}
+_WORDS = {
+    "VARCHAR": "text",
+    "BOOLEAN": "true/false",
+    "DATE": "date",
+    "TIME": "time of day",
+    "TIMESTAMP WITH TIME ZONE": "date and time, UTC",
+}
 _BEYOND_64_BITS = ("UBIGINT", "HUGEINT", "UHUGEINT")
 MAX_EXACT_DIGITS = 18
 _DECIMAL = re.compile(r"DECIMAL ?\( ?(\d{1,2}) ?, ?(\d{1,2}) ?\)", re.ASCII)
@@ -38,6 +45,24 @@ class DataType:
             return None
         digits, decimals = self.name.removeprefix("DECIMAL(").removesuffix(")").split(",")
         return int(digits), int(decimals)
+
+    @property
+    def words(self) -> str:
+        """The type as people call it; ``typeName`` of web_ui/static/words.js has the same words.
+
+        >>> [DataType(name).words for name in ("VARCHAR", "DOUBLE", "DECIMAL(18,2)", "BLOB")]
+        ['text', 'number', 'number with 2 decimals', 'BLOB']
+        """
+        if self.is_whole:
+            return "whole number"
+        if self.digits is not None:
+            places = self.digits[1]
+            return f"number with {places} decimal{'' if places == 1 else 's'}"
+        if self.is_float:
+            return "number"
+        if self.name in _WORDS:
+            return _WORDS[self.name]
+        return "date and time" if self.is_timestamp else self.name
 
     @property
     def decimals(self) -> int | None:

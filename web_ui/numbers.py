@@ -23,6 +23,11 @@ def holds_numbers(type_: str) -> bool:
     return DataType(type_).is_number
 
 
+def type_words(type_: str) -> str:
+    """A column's type as people call it."""
+    return DataType(type_).words
+
+
 def cell_text(value: Any, name: str, type_: str) -> str:
     """A value's text on every page: a number with thousands separators unless it is a numeral.
 

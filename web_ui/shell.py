@@ -69,6 +69,7 @@ from web_ui.numbers import (
     percent_digits,
     range_text,
     rounded_text,
+    type_words,
 )
 
 blueprint = Blueprint("pages", __name__, template_folder="templates")
@@ -435,6 +436,7 @@ for _function in (
     favoured_rows,
     has_vendor,
     holds_numbers,
+    type_words,
     icon,
     in_line,
     local_time,
