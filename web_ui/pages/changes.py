@@ -24,6 +24,7 @@ from domain_errors import DomainError
 from lazy_dataclasses import dataclass
 from parquet_tables.names import folded
 from parquet_tables.quoting import quote_identifier, quote_text
+from parquet_tables.shown_values import cell_text
 from parquet_tables.tables import Column
 from service.tables.chosen_keys import declared_key_of
 from service.tables.open_tables import (
@@ -41,7 +42,7 @@ from storage.jobs.lists import JobFilters, list_jobs
 from storage.sqlite.clock import timestamp
 from storage.versions.manifests import Commit, history
 from storage.versions.refs import MAIN, list_refs
-from web_ui.numbers import cell_text, holds_numbers, type_words
+from web_ui.numbers import holds_numbers, type_words
 from web_ui.pages.request_code import code_at
 from web_ui.profile_pictures import small_picture
 from web_ui.shell import (

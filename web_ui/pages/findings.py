@@ -21,13 +21,13 @@ from application.audit.sentences import (
 from application.identity.lookup import is_like_a_key, key_column
 from contract.words import CAUSES, OUTCOMES, REVIEW_STATES
 from domain_errors import DomainError
+from parquet_tables.shown_values import cell_text, decimal_text
 from parquet_tables.tables import Column
 from service.tables.open_tables import open_source
 from service.tables.row_names import key_of_job, named
 from storage.audit.findings import Review, list_findings
 from storage.jobs.jobs import JobRecord
 from web_ui.job_texts import problem_text
-from web_ui.numbers import cell_text, decimal_text
 from web_ui.shell import MAX_OFFSET, audit_sample, caller, number_between, service
 
 ITEMS_PER_PAGE = 100
