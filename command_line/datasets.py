@@ -181,7 +181,7 @@ def row_key(
 
 
 def _print_page(page: dict[str, Any]) -> None:
-    print_rows(page["columns"], page["data"])
+    print_rows(page["columns"], page["data"], page["types"])
     shown, total = len(page["data"]), page["total"]
     print_line(f"{shown:,} of {total:,} rows.", err=True)
 

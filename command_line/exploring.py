@@ -239,7 +239,7 @@ def result_path(job: dict[str, Any]) -> str:
 
 
 def _print_rows(found: dict[str, Any]) -> None:
-    print_rows(found["columns"], found["data"])
+    print_rows(found["columns"], found["data"], found["types"])
     print_lines(found["notes"], err=True)
     if found["has_more"]:
         print_line(

@@ -20,6 +20,8 @@ from typing import IO, Any, NamedTuple
 import click
 
 from domain_errors import render
+from parquet_tables.columns import DataType
+from parquet_tables.shown_values import cell_text
 from presentation.content import Estimated
 from presentation.terminal import aligned
 
@@ -190,11 +192,20 @@ def exact_sum(field: str, sign: str = "") -> Callable[[dict[str, Any]], str]:
     return text
 
 
-def print_rows(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
-    """Print rows of a table; a text is put on one line of limited width."""
-    print_table(
-        columns, [[one_line(row[column]) for column in columns] for row in rows], grouped=False
-    )
+def print_rows(
+    columns: Sequence[str], rows: Sequence[Mapping[str, Any]], types: Sequence[str]
+) -> None:
+    """Print rows of a table as pages show them; a text is put on one line of limited width."""
+    lines = [
+        [
+            "" if row[name] is None else escaped(one_line(cell_text(row[name], name, type_)))
+            for name, type_ in zip(columns, types, strict=True)
+        ]
+        for row in rows
+    ]
+    is_number = [DataType(type_).is_number for type_ in types]
+    for line in aligned([[escaped(name) for name in columns], *lines], is_number):
+        click.echo(line)
 
 
 def one_line(value: Any, width: int = MAX_CELL_WIDTH) -> Any:

@@ -212,7 +212,7 @@ def wave_rows(
     path = f"/api/sampling/panels/{number}/waves/{wave}/rows"
     if output is None:
         found = client.get(path, **query)
-        return Printed(found, lambda page: print_rows(page["columns"], page["data"]))
+        return Printed(found, lambda page: print_rows(page["columns"], page["data"], page["types"]))
     del query["limit"], query["offset"]
     client.save(path, output, **query, format=SUFFIXES[output.suffix])
     return written(output)

@@ -44,7 +44,7 @@ from domain_errors import counted
 
 
 def _print_reserves(found: dict[str, Any]) -> None:
-    print_rows(found["columns"], found["data"])
+    print_rows(found["columns"], found["data"], found["types"])
     if whole := found["groups_without_rows"]:
         more = f" and {len(whole) - WHOLE_SHOWN:,} more" if len(whole) > WHOLE_SHOWN else ""
         names = ", ".join(map(str, whole[:WHOLE_SHOWN]))

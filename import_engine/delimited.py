@@ -294,7 +294,7 @@ def _grouped_or_plain(
     if not has_comma and dialect.delimiter != ";":
         return list(candidate_lists)
     return [
-        (candidates[0].type == "DOUBLE" and grouped_candidates(cells, options)) or candidates
+        (candidates[0].has_fractions and grouped_candidates(cells, options)) or candidates
         for candidates, cells in zip(candidate_lists, first, strict=True)
     ]
 

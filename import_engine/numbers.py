@@ -70,9 +70,12 @@ class NumberForm:
     dashes: bool = False
     changes: tuple[str, ...] = ()
 
-    def pattern(self, *, whole: bool) -> str:
-        """Return the regular expression of the cells, for RE2 and Python."""
-        return _pattern(self, whole)
+    def pattern(self, *, whole: bool, places: int | None = None) -> str:
+        """Return the regular expression of the cells, for RE2 and Python.
+
+        With ``places`` each fraction has so many digits; beside a currency it may have fewer.
+        """
+        return _pattern(self, whole, places)
 
     def normalized(self, cell: str) -> str:
         """Return the SQL of a cell of this form as a number with a point and a leading minus."""
@@ -89,7 +92,10 @@ class NumberForm:
 
 
 @lru_cache(maxsize=256)
-def _pattern(form: NumberForm, whole: bool) -> str:
+def _pattern(form: NumberForm, whole: bool, places: int | None) -> str:
+    decimals = r"\d+"
+    if places:
+        decimals = rf"\d{{{1 if form.currencies else places},{places}}}"
     space = f"[{_SPACES}]*"
     whole_part = r"\d+" if form.zeros else r"(?:0|[1-9]\d*)"
     groups = "".join(_GROUPS.get(sign, sign) for sign in form.thousands)
@@ -98,8 +104,8 @@ def _pattern(form: NumberForm, whole: bool) -> str:
     number = whole_part
     if form.decimal and not whole:
         mark = re.escape(form.decimal)
-        fraction = rf"{mark}(?:\d+|{_DASHES})" if form.dashes else rf"{mark}\d+"
-        number = rf"(?:{whole_part}(?:{fraction})?|{mark}\d+)"
+        fraction = rf"{mark}(?:{decimals}|{_DASHES})" if form.dashes else rf"{mark}{decimals}"
+        number = rf"(?:{whole_part}(?:{fraction})?|{mark}{decimals})"
     if form.is_percent:
         number += f"{space}%"
     before = after = ""
@@ -113,7 +119,7 @@ def _pattern(form: NumberForm, whole: bool) -> str:
     enclosed = rf"{before}\({space}{minus}?{amount}{space}\){after}"
     shapes = [signed, trailing, enclosed]
     if form.decimal and not whole:  # a plus before digits alone may be a telephone number
-        fraction = re.escape(form.decimal) + r"\d+"
+        fraction = re.escape(form.decimal) + decimals
         shapes.append(rf"{before}\+{space}{before}{whole_part}{fraction}{after}")
     return f"{space}(?:{'|'.join(shapes)}){space}"
 

@@ -36,7 +36,7 @@ from import_engine.values import (
 )
 from import_engine.work import ColumnReading, ImportedTable, ImportWork, OptionChoice, Question
 from lazy_dataclasses import dataclass
-from parquet_tables.columns import Column
+from parquet_tables.columns import Column, DataType
 from parquet_tables.names import settle_names
 from parquet_tables.progress import MonotonicProgress
 from parquet_tables.quoting import quote_identifier, quote_text
@@ -343,7 +343,7 @@ def _with_later_forms(
     numbers = [
         i
         for i, column in enumerate(columns)
-        if column.plan.inferred == TEXT and column.candidates[0].type in ("BIGINT", "DOUBLE")
+        if column.plan.inferred == TEXT and DataType(column.candidates[0].type).is_number
     ]
     lists: list[CandidateTypes] = [(TEXT,)] * len(columns)
     first = {i: columns[i].first for i in numbers}
@@ -424,7 +424,7 @@ def _known_readings(columns: Sequence[TextColumn]) -> dict[str, set[str]]:
         if candidates[0].rivalry:
             subject, reading = candidates[0].rivalry
             known.setdefault(subject, set()).add(reading)
-        elif candidates[0].type == "DOUBLE" and shows_point(column.first):
+        elif candidates[0].has_fractions and shows_point(column.first):
             known.setdefault("decimal", set()).add(".")
     return known
 

@@ -22,6 +22,7 @@ from import_engine.numbers import (
 )
 from import_engine.options import DETECT_ALL
 from lazy_dataclasses import dataclass
+from parquet_tables.columns import DataType
 from parquet_tables.quoting import quote_text
 
 WHOLE_LIMIT = 2**53
@@ -129,6 +130,9 @@ class CandidateType:
         For ``DOUBLE``: texts such as ``10E3`` don't fit.
     any_flag : bool
         For ``BOOLEAN``: words and letters such as yes and f fit, too.
+    places : int or None
+        For a ``DECIMAL`` that the values themselves show: the decimal places of every fraction, or
+        those that it has at most if the form has a currency.
     """
 
     type: str
@@ -139,6 +143,7 @@ class CandidateType:
     ids_are_text: bool = False
     codes_are_text: bool = False
     any_flag: bool = False
+    places: int | None = None
 
     def value(self, cell: str, *, lenient: bool = False) -> str:
         """Return the SQL of the value; with ``lenient`` a failed cast gives NULL."""
@@ -157,8 +162,12 @@ class CandidateType:
             shape = _matches(cell, format_pattern(self.format))
             other = f"{cell} IS NOT NULL AND ({value} IS NULL OR NOT {shape})"
             return f"({other}) OR {outside_years(self.type, value)}"
+        if self.places:
+            # The text of most values is their cell; the regular expression reads the others.
+            is_other = "" if self.form else f"CAST({value} AS VARCHAR) <> {cell} AND "
+            return f"{is_other}NOT {_matches(cell, self._pattern)}"
         if self.form:
-            shape = _matches(cell, self.form.pattern(whole=self.type == "BIGINT"))
+            shape = _matches(cell, self._pattern)
             plain = replace(self, form=None).mismatch(f"({self.form.normalized(cell)})", value)
             return f"NOT {shape} OR ({plain})"
         if self.type == "DOUBLE":
@@ -172,6 +181,10 @@ class CandidateType:
         if self.type == "BOOLEAN":
             words = ", ".join(map(quote_text, FLAGS if self.any_flag else FLAGS[:2]))
             return f"{cell} NOT IN ({words}) AND lower({cell}) NOT IN ({words})"
+        return self._rounded_or_other(cell, value)
+
+    def _rounded_or_other(self, cell: str, value: str) -> str:
+        """:meth:`mismatch` of plain numbers and ISO times, whose text shows a change."""
         if self.type.startswith("DECIMAL") and self.type != LONG_WHOLE_TYPE:
             return decimal_mismatch(cell, value)
         differs = f"CAST({value} AS VARCHAR) <> {cell}"
@@ -193,17 +206,30 @@ class CandidateType:
 
     def may_fit(self, cells: Collection[str]) -> bool:
         """Whether all texts have the form of this type, a precondition of :meth:`fits`."""
-        if self.form:
-            pattern: str | None = self.form.pattern(whole=self.type == "BIGINT")
-        elif self.format:
-            pattern = format_pattern(self.format)
-        else:
-            kind = "DOUBLE" if self.type.startswith("DECIMAL") else self.type
-            pattern = _ANY_FLAG if self.any_flag else _FORMS.get(self.type, _FORMS.get(kind))
-        if pattern is None or (self.codes_are_text and any(map(_CODE.fullmatch, cells))):
+        pattern = self._pattern
+        if not pattern or (self.codes_are_text and any(map(_CODE.fullmatch, cells))):
             return False
         shown = map(shortened_blanks, cells) if self.form else cells
         return all(map(re.compile(pattern).fullmatch, shown))
+
+    @property
+    def _pattern(self) -> str:
+        """The regular expression of the cells; empty for text."""
+        if self.form:
+            return self.form.pattern(whole=self.type == "BIGINT", places=self.places)
+        if self.format:
+            return format_pattern(self.format)
+        if self.places:
+            return decimal_pattern(self.type, self.places)
+        if self.any_flag:
+            return _ANY_FLAG
+        kind = "DOUBLE" if self.type.startswith("DECIMAL") else self.type
+        return _FORMS.get(self.type, _FORMS.get(kind, ""))
+
+    @property
+    def has_fractions(self) -> bool:
+        """Whether it is a number that may have a fraction."""
+        return DataType(self.type).has_fractions
 
     @property
     def is_text_in_json(self) -> bool:
@@ -269,7 +295,20 @@ INSTANT = CandidateType("TIMESTAMP WITH TIME ZONE")
 WHOLE = CandidateType("BIGINT")
 LONG_WHOLE = CandidateType(LONG_WHOLE_TYPE)
 NUMBERS = (CandidateType("DOUBLE"), CandidateType("DOUBLE", rounded=True))
-_TEXT_NUMBERS = tuple(replace(each, ids_are_text=True) for each in (WHOLE, *NUMBERS))
+MONEY_PLACES = (2, 3, 4)
+"""The decimal places of amounts: most currencies have two, some three, and unit prices four."""
+DECIMAL_DIGITS = (18, 38)
+"""DuckDB stores decimals of up to 18 digits in 64 bits, and longer ones in 128."""
+DECIMALS = tuple(
+    CandidateType(f"DECIMAL({digits},{places})", places=places)
+    for places in MONEY_PLACES
+    for digits in DECIMAL_DIGITS
+)
+_TEXT_NUMBERS = (
+    replace(WHOLE, ids_are_text=True),
+    *DECIMALS,
+    *(replace(each, ids_are_text=True) for each in NUMBERS),
+)
 
 _ISO_PATTERNS = {
     "DATE": _DAY,
@@ -330,6 +369,8 @@ def text_candidates(
 
     >>> [candidate.type for candidate in text_candidates(["1", "2.5"])]
     ['DOUBLE', 'DOUBLE', 'VARCHAR']
+    >>> text_candidates(["1", "2.50"])[0].type
+    'DECIMAL(18,2)'
     """
     if type_ is not None:
         return _given_type(cells, options, type_)
@@ -342,7 +383,7 @@ def text_candidates(
         found = _narrowed(tuple(doubles), cells)
     found = _in_order(found, options)
     if options.decimal == ",":
-        found = tuple(each for each in found if each.type != "DOUBLE")
+        found = tuple(each for each in found if not each.has_fractions)
     forms = number_forms(cells, options)
     return (*found[:-1], *form_candidates(forms), TEXT)
 
@@ -360,9 +401,10 @@ def form_candidates(forms: Sequence[NumberForm]) -> CandidateTypes:
     """Return the number types of some forms, the narrower types first."""
     return tuple(
         replace(each, form=form)
-        for each in (WHOLE, *NUMBERS)
+        for each in (WHOLE, *DECIMALS, *NUMBERS)
         for form in forms
-        if each != WHOLE or not form.is_percent
+        if each.type == "DOUBLE" or not form.is_percent
+        if not each.places or form.decimal
     )
 
 
@@ -453,6 +495,20 @@ def decimal_mismatch(cell: str, value: str) -> str:
     """Return the SQL that is true for a cell that a DECIMAL would round."""
     number = f"CAST({cell} AS DOUBLE)"
     return f"NOT {_matches(cell, NUMBER)} OR CAST({value} AS DOUBLE) <> {number}"
+
+
+def decimal_pattern(type_: str, places: int) -> str:
+    """Return the regular expression of the plain numbers that a DECIMAL holds as they are written.
+
+    Each fraction has exactly ``places`` digits. A whole number of more than 15 digits may be an id.
+
+    >>> pattern = re.compile(decimal_pattern("DECIMAL(18,2)", 2))
+    >>> [bool(pattern.fullmatch(cell)) for cell in ("7", "-0.50", "0.5", "1e3", "-0", "007.00")]
+    [True, True, False, False, False, False]
+    """
+    digits, _ = DataType(type_).digits or (0, 0)
+    whole = rf"0|-?[1-9]\d{{0,{MAX_ID_DIGITS - 1}}}"
+    return rf"{whole}|-?(?:0|[1-9]\d{{0,{digits - places - 1}}})?\.\d{{{places}}}"
 
 
 def json_candidates(

@@ -16,6 +16,13 @@ from parquet_tables.quoting import quote_identifier
 _INTEGERS = frozenset(
     f"{sign}{size}" for sign in ("", "U") for size in ("TINYINT", "SMALLINT", "INTEGER", "BIGINT")
 ) | {"HUGEINT", "UHUGEINT"}
+_WORDS = {
+    "VARCHAR": "text",
+    "BOOLEAN": "true/false",
+    "DATE": "date",
+    "TIME": "time of day",
+    "TIMESTAMP WITH TIME ZONE": "date and time, UTC",
+}
 _BEYOND_64_BITS = ("UBIGINT", "HUGEINT", "UHUGEINT")
 MAX_EXACT_DIGITS = 18
 _DECIMAL = re.compile(r"DECIMAL ?\( ?(\d{1,2}) ?, ?(\d{1,2}) ?\)", re.ASCII)
@@ -38,6 +45,24 @@ class DataType:
             return None
         digits, decimals = self.name.removeprefix("DECIMAL(").removesuffix(")").split(",")
         return int(digits), int(decimals)
+
+    @property
+    def words(self) -> str:
+        """The type as people call it; ``typeName`` of web_ui/static/words.js has the same words.
+
+        >>> [DataType(name).words for name in ("VARCHAR", "DOUBLE", "DECIMAL(18,2)", "BLOB")]
+        ['text', 'number', 'number with 2 decimals', 'BLOB']
+        """
+        if self.is_whole:
+            return "whole number"
+        if self.digits is not None:
+            places = self.digits[1]
+            return f"number with {places} decimal{'' if places == 1 else 's'}"
+        if self.is_float:
+            return "number"
+        if self.name in _WORDS:
+            return _WORDS[self.name]
+        return "date and time" if self.is_timestamp else self.name
 
     @property
     def decimals(self) -> int | None:
@@ -68,6 +93,22 @@ class DataType:
     @property
     def is_number(self) -> bool:
         return self.is_integer or self.is_float or self.digits is not None
+
+    @property
+    def has_fractions(self) -> bool:
+        """Whether its numbers may have decimals."""
+        return self.is_float or (self.digits is not None and not self.is_whole)
+
+    def serves_as(self, type_: str) -> bool:
+        """Whether a column of this type serves where one of another type was.
+
+        Amounts are decimals if all values of a file show their places, else floating-point numbers.
+
+        >>> DataType("DECIMAL(18,2)").serves_as("DOUBLE"), DataType("DOUBLE").serves_as("BIGINT")
+        (True, False)
+        """
+        both = self.has_fractions and DataType(type_).has_fractions
+        return both or self.name.upper() == type_.upper()
 
     @property
     def is_summable(self) -> bool:

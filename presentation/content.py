@@ -6,6 +6,7 @@ The type of a cell decides its alignment and its number format, so a table decla
 from __future__ import annotations
 
 import datetime as dt
+import math
 import re
 from collections.abc import Sequence
 from decimal import Decimal
@@ -16,8 +17,10 @@ from markupsafe import Markup
 from lazy_dataclasses import dataclass
 
 FORMULA_STARTS = "^[=+\\-@\\t\\r\\n]"
-DIGITS = 10
-"""Significant digits of a float as text."""
+DIGITS, MOST_DIGITS = 10, 15
+"""Significant digits of a float as text: the most keep two decimals of a large one."""
+LARGEST_PLAIN = 1e21
+"""Floats from here on have an exponent."""
 
 
 @dataclass(frozen=True)
@@ -128,6 +131,20 @@ class Section:
     blocks: Sequence[Block]
 
 
+def float_text(value: float) -> str:
+    """A float with thousands separators and without an exponent.
+
+    >>> float_text(3931862.5199999996), float_text(26631817000.5), float_text(1 / 3)
+    ('3,931,862.52', '26,631,817,000.5', '0.3333333333')
+    """
+    if not math.isfinite(value) or abs(value) >= LARGEST_PLAIN:
+        return f"{value:g}"
+    digits = DIGITS
+    if abs(value) >= 10 ** (DIGITS - 2):
+        digits = min(math.floor(math.log10(abs(value))) + 3, MOST_DIGITS)
+    return f"{Decimal(f'{value:.{digits}g}'):,f}"
+
+
 def cell_text(value: Cell) -> str:
     """A cell's value in words.
 
@@ -142,8 +159,10 @@ def cell_text(value: Cell) -> str:
         case dt.date():
             return value.isoformat()
         case float():
-            return f"{value:,.{DIGITS}g}"
-        case int() | Decimal():
+            return float_text(value)
+        case Decimal():
+            return f"{value:,f}"
+        case int():
             return f"{value:,}"
         case _:
             return str(value)

@@ -17,10 +17,11 @@ from application.access import RowSource
 from application.table_views import parse_view, view_page, view_total
 from domain_errors import DomainError
 from lazy_dataclasses import dataclass
+from parquet_tables.shown_values import cell_text
 from parquet_tables.tables import Column, TableFiles
 from service.tables.open_tables import OpenTable
 from web_ui.long_texts import readable_text
-from web_ui.numbers import cell_text, holds_numbers
+from web_ui.numbers import holds_numbers
 from web_ui.shell import MAX_OFFSET, caller, number_between, service
 
 SIZES = (50, 100, 500)

@@ -12,8 +12,9 @@ from typing import Any
 from markupsafe import Markup
 
 from domain_errors import percent_text
+from parquet_tables.shown_values import cell_text
 from presentation.charts import picture, shorten
-from web_ui.numbers import cell_text, rounded_text
+from web_ui.numbers import rounded_text
 
 WIDTH, HEIGHT = 240, 76
 BASE = HEIGHT - 18

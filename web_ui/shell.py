@@ -43,6 +43,7 @@ from application.sessions import COOKIE, CSRF_FIELD, SignedOut, csrf_token, requ
 from contract.column_lists import text_of_names
 from contract.jobs import Priority
 from domain_errors import counted, percent_text
+from parquet_tables.shown_values import cell_text, decimal_text
 from presentation.html import block_html
 from service.service import Service
 from service.tables.open_tables import SAMPLE, output_of
@@ -63,12 +64,11 @@ from web_ui.job_texts import (
     title_of,
 )
 from web_ui.numbers import (
-    cell_text,
-    decimal_text,
     holds_numbers,
     percent_digits,
     range_text,
     rounded_text,
+    type_words,
 )
 
 blueprint = Blueprint("pages", __name__, template_folder="templates")
@@ -435,6 +435,7 @@ for _function in (
     favoured_rows,
     has_vendor,
     holds_numbers,
+    type_words,
     icon,
     in_line,
     local_time,

@@ -14,7 +14,6 @@ from application.estimation.known_totals import (
     agree,
     group_key,
     named,
-    number_text,
     shown_keys,
 )
 from contract.declarations import Help
@@ -46,6 +45,7 @@ from lazy_dataclasses import dataclass
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.rows import Statement
 from parquet_tables.tables import Column, TableFiles
+from presentation.content import float_text
 
 MAX_COLUMNS: Mapping[CalibrationMethod, int] = {
     "difference": 1,
@@ -434,7 +434,7 @@ def _ratio(frame: CalibrationFrame, column: Column) -> FoundCalibration:
         raise InvalidCalibration(
             'A ratio needs a total above 0; that of "{column}" is {total}.',
             column=column.name,
-            total=number_text(number.total),
+            total=float_text(number.total),
         )
     notes = number.notes()
     if (number.x < 0).any():
@@ -605,9 +605,9 @@ def _raking(frame: CalibrationFrame, columns: Sequence[Column]) -> FoundCalibrat
             raise InvalidCalibration(
                 'The groups of "{column}" have {sum} rows together, and those of "{other}" {rows}.',
                 column=each.columns[0].name,
-                sum=number_text(whole),
+                sum=float_text(whole),
                 other=margins[0].columns[0].name,
-                rows=number_text(first),
+                rows=float_text(first),
             )
     by_margin = Margins([each.of_sample for each in margins], counts)
     # Published totals agree but for their rounding, raked ones to the last digits.

@@ -18,6 +18,7 @@ from parquet_tables.database import ParquetDatabase
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.rows import scan_statement
 from parquet_tables.tables import Column, UnknownColumn
+from presentation.content import float_text
 from service.tables.open_tables import OpenTable, open_table
 from storage.errors import NotFound
 from storage.jobs.jobs import JobRecord
@@ -157,15 +158,6 @@ def named(names: Sequence[str]) -> str:
     return ", ".join(f'"{name}"' for name in names)
 
 
-def number_text(value: float) -> str:
-    """A total in a sentence.
-
-    >>> number_text(1200.0), number_text(0.25)
-    ('1,200', '0.25')
-    """
-    return f"{value:,.0f}" if value == round(value) and abs(value) < 1e15 else f"{value:,.10g}"
-
-
 def agree(first: float, second: float) -> bool:
     """Whether two sums are equal but for the rounding of published totals."""
     return abs(first - second) <= AGREEMENT * max(abs(first), abs(second))
@@ -283,7 +275,7 @@ class RequestTotals:
                     "The group {group} of {columns} has {amount} rows.",
                     group=shown_key(key),
                     columns=named(margin),
-                    amount=number_text(amount or 0.0),
+                    amount=float_text(amount or 0.0),
                     loc=(*loc, "total"),
                 )
             found[key] = amount
@@ -293,7 +285,7 @@ class RequestTotals:
                 raise InvalidCalibration(
                     "The shares of {columns} add up to {sum}, not to 1.",
                     columns=named(margin),
-                    sum=number_text(whole),
+                    sum=float_text(whole),
                     loc=TOTALS_LOC,
                 )
             return {key: share / whole * self._all_rows() for key, share in found.items()}
@@ -301,8 +293,8 @@ class RequestTotals:
             raise InvalidCalibration(
                 "The groups of {columns} have {sum} rows together, and the population {rows}.",
                 columns=named(margin),
-                sum=number_text(whole),
-                rows=number_text(self._rows),
+                sum=float_text(whole),
+                rows=float_text(self._rows),
                 loc=TOTALS_LOC,
             )
         return found

@@ -63,6 +63,7 @@ from estimation_engine.planning.pilot import PilotStatistic
 from lazy_dataclasses import dataclass
 from parquet_tables.progress import ignore_progress
 from parquet_tables.tables import Column, TableFiles
+from presentation.content import Estimated, float_text
 from sampling_engine import (
     ClusterMethod,
     Method,
@@ -503,8 +504,8 @@ class _Planner:
             raise InvalidGoal(
                 "`margin` {margin} is not below {widest}, the whole range of the figure, so any "
                 "row reaches it. Give a smaller one.",
-                margin=f"{limit:,.6g}",
-                widest=f"{widest:,.6g}",
+                margin=str(Estimated(limit)),
+                widest=str(Estimated(widest)),
                 loc=self.request.loc(at, "margin"),
             )
         if kind != "margin" and value == 0:
@@ -1037,9 +1038,9 @@ class _OptimalPlanner(_StrataPlanner):
         if needed > budget:
             raise InvalidGoal(
                 "The budget {budget} is too small: {rows} rows of each stratum cost {needed}.",
-                budget=f"{budget:,g}",
+                budget=float_text(budget),
                 rows=self.method.min_per_stratum,
-                needed=f"{needed:,g}",
+                needed=float_text(needed),
                 loc=("budget",),
             )
         allocation, _ = sizes_for_budget(strata, budget, self._wanted)

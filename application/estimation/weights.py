@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from application.estimation.calibrating import CalibrationFacts
 from application.estimation.code.sample_file import short_names
 from application.estimation.code.weights import WeightsCode, programs
-from application.estimation.known_totals import Census, number_text
+from application.estimation.known_totals import Census
 from application.estimation.nonresponse import NonresponseFacts
 from application.estimation.sample_rows import OpenedSample, column_at, sample_rows
 from application.estimation.weighting import (
@@ -42,6 +42,7 @@ from parquet_tables.statistical_files import (
     write_statistical,
 )
 from parquet_tables.tables import Column
+from presentation.content import float_text
 from sampling_engine.sample_table import shown_columns
 from service.service import Service
 from service.tables.row_names import key_of_job
@@ -358,7 +359,7 @@ def codebook_markdown(codebook: WeightsCodebook) -> str:
         f"# Weights of the sample {codebook.job_id[:8]}",
         "",
         f"{codebook.rows:,} rows; the weights `{codebook.weight}` add up to "
-        f"{number_text(codebook.weight_sum)}, from {codebook.weight_min:.10g} to "
+        f"{float_text(codebook.weight_sum)}, from {codebook.weight_min:.10g} to "
         f"{codebook.weight_max:.10g}. Design: {design.method}, {design.n:,} of {design.N:,} rows, "
         f"{codebook.df:,} degrees of freedom.",
         "",
@@ -387,8 +388,8 @@ def codebook_markdown(codebook: WeightsCodebook) -> str:
         rows = [
             (
                 each.column or ("rows" if each.group is None else _group_text(each.group)),
-                number_text(each.known),
-                number_text(each.estimated),
+                float_text(each.known),
+                float_text(each.estimated),
                 f"{each.n:,}",
             )
             for each in calibration.totals

@@ -10,7 +10,7 @@ from typing import Any
 from application.relative_filters import FIELD, RelativeFilters
 from contract.fields import Choice
 from domain_errors import counted, render
-from presentation.content import Code, Row
+from presentation.content import Code, Row, float_text
 from sampling_engine import METHODS
 from sampling_engine.methods import method_class
 from sampling_engine.methods.cluster.declaration import ClusterMethod
@@ -282,7 +282,7 @@ def goal_text(goal: Mapping[str, Any]) -> str:
     if "relative_margin" in goal:
         return f"± {100 * goal['relative_margin']:g} % of {end}"
     is_share = name in ("proportion", "recall")
-    margin = f"{100 * goal['margin']:g} %" if is_share else f"{goal['margin']:,g}"
+    margin = f"{100 * goal['margin']:g} %" if is_share else float_text(goal["margin"])
     return f"± {margin} for {end}"
 
 

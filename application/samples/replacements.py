@@ -80,6 +80,7 @@ class NextRows:
     round_number: int
     data: list[dict[str, Any]]
     columns: list[str]
+    types: list[str]
     groups_without_rows: Annotated[
         list[str],
         Help("Groups without a replacement: all their rows were drawn. Up to 1,000."),
@@ -122,6 +123,7 @@ def next_rows(service: Service, job: JobRecord, round_number: int, limit: int) -
             round_number,
             rows,
             [column.name for column in table.columns],
+            [column.type for column in table.columns],
             _groups_without_rows(job, round_number, rows),
         )
 

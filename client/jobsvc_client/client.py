@@ -310,7 +310,8 @@ class Client:
         with self._named_or_new(name) as target:
             if dataset is not None or not target.has_rows():
                 target.import_content(_parquet_name(name), content)
-        rows = target.sample(method, **options).frame(library_of(frame))
+        sample = target.sample(method, **options)
+        rows = sample.frame(library_of(frame), exact_decimals=True)
         return with_types_of(rows, frame, keeps_others=True)
 
     @keywords()

@@ -79,8 +79,12 @@ def existing_file(path: str | Path) -> Path:
     return file
 
 
-def from_parquet(content: bytes, library: Library) -> Any:
-    """Read a Parquet file as a frame."""
+def from_parquet(content: bytes, library: Library, *, exact_decimals: bool = False) -> Any:
+    """Read a Parquet file as a frame.
+
+    Polars and Arrow have decimals. In pandas they are floating-point numbers, or Python's
+    ``Decimal`` objects with ``exact_decimals``.
+    """
     if library not in ("pandas", "polars", "arrow"):
         text = f'There is no library "{library}".'
         raise JobsvcError(text, "invalid_argument", hint="Give pandas, polars or arrow.")
@@ -90,17 +94,18 @@ def from_parquet(content: bytes, library: Library) -> Any:
     read = module.read_parquet if library == "polars" else module.read_table
     try:
         frame = read(io.BytesIO(content))
-        return with_missing_values(frame) if library == "pandas" else frame
+        return of_pandas(frame, exact_decimals=exact_decimals) if library == "pandas" else frame
     except Exception as error:
         message = f"The rows that the server sent can't be read: {error}."
         raise JobsvcError(message, "unreadable_rows") from error
 
 
-def with_missing_values(table: Any) -> Any:
+def of_pandas(table: Any, *, exact_decimals: bool = False) -> Any:
     """Return a frame of pandas in which columns with missing values keep their type.
 
     Whole numbers with missing values would else become floating-point numbers, which are exact
-    only up to 2**53, and logical values objects.
+    only up to 2**53, and logical values objects. Decimals become the nearest floating-point
+    numbers, unless they shall be exact: Arrow's own cast misses these by a unit in the last place.
     """
     arrow, pandas = imported("pyarrow"), imported("pandas")
     nullable = {
@@ -112,6 +117,8 @@ def with_missing_values(table: Any) -> Any:
         column = table.column(at)
         if column.null_count and field.type in nullable:
             frame.isetitem(at, column.to_pandas(types_mapper=lambda kind: nullable[kind]()))
+        elif arrow.types.is_decimal(field.type) and not exact_decimals:
+            frame.isetitem(at, frame.iloc[:, at].astype("float64"))
     return frame
 
 

@@ -235,6 +235,7 @@ class RowsJob(Job):
         *,
         columns: Columns | None = None,
         types_of: Frame | None = None,
+        exact_decimals: bool = False,
     ) -> Any:
         """Return the rows as a frame of ``pandas``, ``polars`` or ``arrow``.
 
@@ -245,21 +246,41 @@ class RowsJob(Job):
         types_of : frame
             A frame of the same library, such as the uploaded one: columns of the same names get its
             types, which the server doesn't all keep: time zones, durations and categories.
+        exact_decimals : bool
+            Whether amounts are ``Decimal`` objects in pandas, which has no decimals of its own;
+            they are floating-point numbers otherwise, without ``types_of``. Those of Polars and
+            Arrow are always exact.
         """
-        rows = self._frame(self._rows_path(), library, columns)
+        exact = exact_decimals or types_of is not None
+        rows = self._frame(self._rows_path(), library, columns, exact_decimals=exact)
         return rows if types_of is None else with_types_of(rows, types_of)
 
-    def _frame(self, path: str, library: Library, columns: Columns | None, **more: Any) -> Any:
+    def _frame(
+        self,
+        path: str,
+        library: Library,
+        columns: Columns | None,
+        *,
+        exact_decimals: bool = False,
+        **more: Any,
+    ) -> Any:
         self.wait()
         query = {"format": "parquet", "columns": quoted_list(columns), **given(**more)}
-        return from_parquet(self._transport.content(path, query), library)
+        content = self._transport.content(path, query)
+        return from_parquet(content, library, exact_decimals=exact_decimals)
 
     @keywords()
     def to_pandas(
-        self, *, columns: Columns | None = None, types_of: pandas.DataFrame | None = None
+        self,
+        *,
+        columns: Columns | None = None,
+        types_of: pandas.DataFrame | None = None,
+        exact_decimals: bool = False,
     ) -> pandas.DataFrame:
         """Return the rows as a frame of pandas; see :meth:`frame`."""
-        frame: pandas.DataFrame = self.frame("pandas", columns=columns, types_of=types_of)
+        frame: pandas.DataFrame = self.frame(
+            "pandas", columns=columns, types_of=types_of, exact_decimals=exact_decimals
+        )
         return frame
 
     @keywords()

@@ -36,6 +36,7 @@ class Rows:
     table_key: str
     data: list[dict[str, Any]]
     columns: list[str]
+    types: list[str]
     total: int
     offset: int
     limit: int
@@ -90,6 +91,7 @@ def rows_of(
         table_key=shown_key or table.name,
         data=rows,
         columns=[column.name for column in columns],
+        types=[column.type for column in columns],
         total=view_total(service(), table, view),
         offset=query.offset,
         limit=limit,

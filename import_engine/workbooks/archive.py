@@ -14,7 +14,7 @@ import shutil
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -22,12 +22,14 @@ from xml.etree.ElementTree import Element, ParseError, fromstring
 from xml.parsers import expat
 
 from import_engine.errors import MIB, UnreadableFile, WorkbookTooLarge
+from import_engine.workbooks.number_formats import CODES, shown_places
 from lazy_dataclasses import dataclass
 
 DAMAGED = "The workbook is cut off or damaged. Save it again as .xlsx."
 CONTENT_TYPES = "[Content_Types].xml"
 WORKBOOK_PART = "xl/workbook.xml"
 RELATIONS_PART = "xl/_rels/workbook.xml.rels"
+STYLES_PART = "xl/styles.xml"
 _ESCAPES = str.maketrans(
     {each: f"&#{ord(each)};" for each in "&<>'\"\t\n\r"}  # a parser makes blanks of the last three
 )
@@ -103,6 +105,23 @@ def _sheet_parts(archive: zipfile.ZipFile) -> Mapping[str, str]:
     return {part: name for part, name in found.items() if part in names}
 
 
+def format_codes(archive: zipfile.ZipFile) -> Sequence[str]:
+    """Return the number format of each style; empty if the styles can't be read."""
+    try:
+        styles = _root(archive, STYLES_PART)
+    except (KeyError, ParseError):
+        return ()
+    codes = dict(CODES)
+    found: list[str] = []
+    for part in styles:
+        for each in part:
+            if _local(each.tag) == "numFmt":
+                codes[each.get("numFmtId", "")] = each.get("formatCode", "")
+            elif _local(part.tag) == "cellXfs":
+                found.append(codes.get(each.get("numFmtId", "0"), ""))
+    return found
+
+
 def _root(archive: zipfile.ZipFile, part: str) -> Element:
     return fromstring(archive.read(part))  # noqa: S314 - in a process with limits
 
@@ -128,6 +147,8 @@ _FILLED = re.compile(
 )
 _EMPTY_FORMULA = re.compile(rb"</?f(?:>|\s[^>]*/>)(?:<v\s*/>|<v></v>)?</c>")
 _NAMED_CELL = re.compile(rb'<c\s[^>]*?\br="([A-Z]{1,3}\d{1,7})"')
+_NUMBER = re.compile(rb'<c r="([A-Z]{1,3})(\d{1,7})"(?: s="(\d{1,5})")?(?: t="n")?><(?:v>|f)')
+"""A cell of a number, or of a formula whose result is one: its column, row and style."""
 MAX_EMPTY = 10_000
 _REFERENCE = re.compile(r"\$?([A-Za-z]{1,3})\$?(\d{1,10})")
 _NAMESPACE = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
@@ -201,12 +222,28 @@ def _may_be_sparse(archive: zipfile.ZipFile, part: str, name: str) -> bool:
 class SheetCells:
     """The first row and column of a sheet with a value, and its formulas without a result.
 
-    Rows and columns are numbered from 1.
+    Rows and columns are numbered from 1. ``formats`` are the formats of numbers, each with its
+    column and the last row that has it.
     """
 
     first_row: int = 1
     first_column: int = 1
     empty_formulas: tuple[tuple[int, int, str], ...] = ()
+    formats: tuple[tuple[int, int, str], ...] = ()
+
+    def places(self, column: int, header_row: int) -> int | None:
+        """Return the decimal places that the formats of a column below its header show.
+
+        The most, if they differ; None if a format isn't that of a plain number.
+        """
+        most = None
+        for place, last_row, code in self.formats:
+            if place == column and last_row > header_row:
+                shown = shown_places(code)
+                if shown is None:
+                    return None
+                most = max(most or 0, shown)
+        return most
 
 
 def cells_of_sheets(path: Path) -> Mapping[str, SheetCells]:
@@ -215,13 +252,18 @@ def cells_of_sheets(path: Path) -> Mapping[str, SheetCells]:
     Programs that write workbooks without computing them store formulas alone.
     """
     with open_archive(path) as archive:
-        return {name: _cells_of(archive, part) for part, name in _sheet_parts(archive).items()}
+        codes = format_codes(archive)
+        return {
+            name: _cells_of(archive, part, codes) for part, name in _sheet_parts(archive).items()
+        }
 
 
-def _cells_of(archive: zipfile.ZipFile, part: str) -> SheetCells:
+def _cells_of(archive: zipfile.ZipFile, part: str, codes: Sequence[str]) -> SheetCells:
     first = None
     found: list[str] = []
+    last_rows: dict[tuple[bytes, bytes], bytes] = {}
     for piece in _whole_cells(archive, part):
+        last_rows |= {(letters, style): row for letters, row, style in _NUMBER.findall(piece)}
         first = first or _FILLED.search(piece)
         if b"<f" in piece and len(found) < MAX_EMPTY:
             for end in _EMPTY_FORMULA.finditer(piece):
@@ -229,11 +271,16 @@ def _cells_of(archive: zipfile.ZipFile, part: str) -> SheetCells:
                 if cell:
                     found.append(cell[1].decode())
     first_row = int(first[1]) if first else 1
+    formats = tuple(
+        (_column_number(letters.decode()), int(row), codes[int(style or b"0")])
+        for (letters, style), row in last_rows.items()
+        if int(style or b"0") < len(codes)
+    )
     if not found:
-        return SheetCells(first_row)
+        return SheetCells(first_row, formats=formats)
     extent = _Extent(archive, part)
     cells = tuple((*_place_of(name), name) for name in found[:MAX_EMPTY])
-    return SheetCells(first_row, min(extent.columns, default=1), cells)
+    return SheetCells(first_row, min(extent.columns, default=1), cells, formats)
 
 
 def _whole_cells(archive: zipfile.ZipFile, part: str) -> Iterator[bytes]:

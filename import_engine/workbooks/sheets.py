@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import logging
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -37,7 +37,15 @@ from import_engine.text_tables import (
     tidied_sql,
     type_notes,
 )
-from import_engine.values import TEXT, WHOLE_LIMIT, CandidateType, CandidateTypes, text_candidates
+from import_engine.values import (
+    DECIMAL_DIGITS,
+    MONEY_PLACES,
+    TEXT,
+    WHOLE_LIMIT,
+    CandidateType,
+    CandidateTypes,
+    text_candidates,
+)
 from import_engine.work import (
     PRIMARY,
     ColumnReading,
@@ -63,7 +71,7 @@ from import_engine.workbooks.sheet_range import (
 )
 from lazy_dataclasses import dataclass
 from parquet_tables.child_side import ProcessLimits, serve_one
-from parquet_tables.columns import Column, Stored, stored_as
+from parquet_tables.columns import Column, DataType, Stored, stored_as
 from parquet_tables.database import ParquetDatabase, registered
 from parquet_tables.names import settle_names
 from parquet_tables.progress import ProgressCallback
@@ -73,6 +81,7 @@ from parquet_tables.transient_errors import BUSY, is_out_of_memory, machine_faul
 NO_HEADER = "The sheet has no header row; its columns are named by their position."
 _NO_DAY_BEFORE = "TIMESTAMP '1900-01-01'"
 _SHEET, _NUMBERS, _HEADER = "sheet_cells", "sheet_numbers", "sheet_header"
+EXCEL_DIGITS, NOISE = 15, 1e-15
 _NUMBERED = re.compile(r"_\d+$")
 
 # fastexcel warns of each empty column.
@@ -161,9 +170,12 @@ def _read_workbook(
             notes = [
                 f'The sheet "{name}" has cells far apart; its empty rows and columns were left out.'
             ]
-        table = _import_sheet(part, reader, number, name, notes, options)
+        known = cells.get(name, SheetCells())
+        if name in compacted:  # its columns have other places now
+            known = replace(known, formats=())
+        table = _import_sheet(part, reader, number, name, notes, options, known)
         if table:
-            tables.append(_placed(table, cells.get(name, SheetCells())))
+            tables.append(_placed(table, known))
         else:
             skipped.append(f'The sheet "{name}" {why_empty}; it was left out.')
     if not tables:
@@ -180,9 +192,7 @@ def _read_workbook(
 
 def _placed(table: ImportedTable, cells: SheetCells) -> ImportedTable:
     """Say where the table stands, and which of its formulas have no result."""
-    above = table.detected["header_row"] or table.detected["skip_above"]
-    if table.detected["header_row"] == 1:  # the first row that isn't empty
-        above = cells.first_row
+    above = _rows_above(table.detected, cells)
     empty = tuple(
         (row - above - 1, column - cells.first_column, name)
         for row, column, name in cells.empty_formulas
@@ -199,6 +209,13 @@ def _placed(table: ImportedTable, cells: SheetCells) -> ImportedTable:
         "it and try again."
     )
     return replace(table, notes=(*table.notes, note))
+
+
+def _rows_above(detected: Mapping[str, Any], cells: SheetCells) -> int:
+    """The number of the row above the table's first one."""
+    if detected["header_row"] == 1:  # the first row that isn't empty
+        return cells.first_row
+    return int(detected["header_row"] or detected["skip_above"])
 
 
 @contextmanager
@@ -267,6 +284,7 @@ def _import_sheet(
     name: str,
     notes: Sequence[str],
     options: ReadOptions,
+    known: SheetCells,
 ) -> ImportedTable | None:
     """Import one sheet; returns None if it has no cells."""
     unreadable = UnreadableFile(
@@ -282,7 +300,11 @@ def _import_sheet(
     options = options.for_columns(source_names)
     names, renamed_notes = renamed(source_names, options)
     with registered(work.cursor, {_SHEET: sheet.cells, _NUMBERS: sheet.numbers}):
-        stored, readings, asked = _read_columns(work, sheet, names, source_names, options)
+        places = [
+            known.places(column.absolute_index + 1, _rows_above(sheet.within.detected, known))
+            for column in sheet.cells.selected_columns
+        ]
+        stored, readings, asked = _read_columns(work, sheet, names, source_names, options, places)
         wanted = ", ".join(
             f"{column.sql} AS {quote_identifier(title)}"
             for column, title in zip(stored, names, strict=True)
@@ -316,11 +338,19 @@ def _read_columns(
     names: Sequence[str],
     source_names: Sequence[str],
     options: ReadOptions,
+    places: Sequence[int | None],
 ) -> tuple[list[Stored], tuple[ColumnReading, ...], list[Question]]:
-    """Find how each column is stored, what changes in its texts, and what they leave open."""
+    """Find how each column is stored, what changes in its texts, and what they leave open.
+
+    ``places`` are the decimal places that the number formats of each column show.
+    """
     cursor = work.cursor
     types = [row[1] for row in cursor.execute(f"DESCRIBE {_SHEET}").fetchall()]
-    stored = _stored(cursor, names, types)
+    places = [
+        None if name in options.types else shown
+        for name, shown in zip(source_names, places, strict=True)
+    ]
+    stored = _stored(cursor, names, types, places)
     texts = SheetTexts(sheet.source, [_text_sql(i) for i in sheet.mixed], options)
     columns, asked = read_texts(work, texts, [source_names[i] for i in sheet.mixed], options)
     changes: dict[int, tuple[str, ...]] = {}
@@ -408,34 +438,58 @@ def _header(
 
 
 def _stored(
-    cursor: duckdb.DuckDBPyConnection, names: Sequence[str], types: Sequence[str]
+    cursor: duckdb.DuckDBPyConnection,
+    names: Sequence[str],
+    types: Sequence[str],
+    places: Sequence[int | None],
 ) -> list[Stored]:
-    """Narrow the types: fastexcel returns every number as DOUBLE, every day as TIMESTAMP."""
+    """Narrow the types: fastexcel returns every number as DOUBLE, every day as TIMESTAMP.
+
+    Numbers are decimals if their formats show two to four ``places``, and their values have no
+    more.
+    """
     checks: list[str] = []
-    for i, type_ in enumerate(types):
-        whole = of_no_day = "false"
+    for i, (type_, shown) in enumerate(zip(types, places, strict=True)):
+        whole = other = "false"
         if type_ == "DOUBLE":
             whole = f"bool_and(c{i} = trunc(c{i}) AND abs(c{i}) <= {WHOLE_LIMIT})"
+            if shown in MONEY_PLACES:
+                other = f"bool_and({_has_places(f'c{i}', shown)})"
         elif type_.startswith("TIMESTAMP"):
             whole = f"bool_and(c{i} = date_trunc('day', c{i}))"
-            of_no_day = f"bool_and(c{i} < {_NO_DAY_BEFORE})"
-        checks += [whole, of_no_day]
+            other = f"bool_and(c{i} < {_NO_DAY_BEFORE})"
+        checks += [whole, other]
     sql = f"SELECT {', '.join(checks)}, count(*) FROM {_cells(len(types))}"
     (answers,) = cursor.execute(sql).fetchall()
     stored: list[Stored] = []
     for i, (name, type_) in enumerate(zip(names, types, strict=True)):
-        is_whole, is_of_no_day = answers[2 * i], answers[2 * i + 1]
-        if type_ == "VARCHAR":
-            stored.append(Stored(_text_sql(i), "VARCHAR"))
-        elif type_ == "DOUBLE" and is_whole:
-            stored.append(Stored(f"CAST(c{i} AS BIGINT)", "BIGINT"))
-        elif is_of_no_day:
-            stored.append(Stored(f"CAST(c{i} AS TIME)", "TIME"))
-        elif is_whole:
-            stored.append(Stored(f"CAST(c{i} AS DATE)", "DATE"))
-        else:
-            stored.append(stored_as(name, type_, f"c{i}"))
+        stored.append(_narrowed(i, name, type_, places[i], answers[2 * i], answers[2 * i + 1]))
     return stored
+
+
+def _narrowed(
+    place: int, name: str, type_: str, places: int | None, is_whole: bool, is_other: bool
+) -> Stored:
+    """How a column is stored; ``is_other`` are amounts, or times without a day."""
+    cell = f"c{place}"
+    if type_ == "VARCHAR":
+        return Stored(_text_sql(place), "VARCHAR")
+    if not is_whole and not is_other:
+        return stored_as(name, type_, cell)
+    if type_ == "DOUBLE":
+        narrow = f"DECIMAL({DECIMAL_DIGITS[0]},{places})" if is_other else "BIGINT"
+    else:
+        narrow = "TIME" if is_other else "DATE"
+    return Stored(f"CAST({cell} AS {narrow})", narrow)
+
+
+def _has_places(cell: str, places: int) -> str:
+    """Return the SQL that is true for a number of at most so many decimal places.
+
+    The noise of sums, beyond the 15 digits that Excel shows, counts as none.
+    """
+    near = f"abs({cell} - round({cell}, {places})) <= abs({cell}) * {NOISE}"
+    return f"{near} AND abs({cell}) < 1e{EXCEL_DIGITS - 1 - places}"
 
 
 def _cells(width: int) -> str:
@@ -455,9 +509,6 @@ def _text_sql(column: int) -> str:
     )
 
 
-_PLAIN_TYPES = ("BIGINT", "DOUBLE", "BOOLEAN")
-
-
 @dataclass(frozen=True)
 class SheetTexts(TextRows):
     """The text columns of a sheet; ``cells`` is the SQL of each one."""
@@ -475,7 +526,7 @@ class SheetTexts(TextRows):
         found = text_candidates(cells, self.options, type_)
         if type_ is not None:
             return found
-        return tuple(each for each in found if each.form or each.type not in _PLAIN_TYPES)
+        return tuple(each for each in found if each.form or not DataType(each.type).is_summable)
 
 
 def read_texts(
@@ -499,13 +550,15 @@ def read_texts(
     ]
     asked = list(questions(columns))
     known = {question.column for question in asked}
-    for column in columns:
+    plain: list[CandidateTypes] = [(TEXT,)] * len(columns)
+    for i, column in enumerate(columns):
         is_text = column.plan.inferred == TEXT and not column.given_type and column.first
-        if not is_text or column.source_name in known:
-            continue
-        type_ = text_candidates(column.first)[0].type
-        if type_ in ("BIGINT", "DOUBLE"):
-            asked.append(_number_question(column, type_))
+        if is_text and column.source_name not in known:
+            found = text_candidates(column.first)
+            plain[i] = found if DataType(found[0].type).is_number else (TEXT,)
+    for column, plan in zip(columns, detect(work, rows, plain, None), strict=True):
+        if DataType(plan.inferred.type).is_number:
+            asked.append(_number_question(column, plan.inferred.type))
     return columns, asked
 
 

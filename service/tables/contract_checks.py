@@ -150,7 +150,7 @@ class _Check:
             column = present.get(asked.name)
             if column is None:
                 yield self._failure("column", asked.name, f'The column "{asked.name}" is missing.')
-            elif asked.type is not None and column.type.upper() != asked.type.upper():
+            elif asked.type is not None and not column.data_type.serves_as(asked.type):
                 text = f'"{asked.name}" has the type {column.type} instead of {asked.type}.'
                 yield self._failure("type", asked.name, text)
         if declared and not self.terms.more_columns:

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from contract.declarations import Help
 from lazy_dataclasses import dataclass
-from parquet_tables.columns import Column
+from parquet_tables.columns import Column, DataType
 from storage.errors import ColumnsChanged
 from storage.sqlite.database import Transaction
 from storage.sqlite.queries import only
@@ -47,6 +47,11 @@ class RetypedColumn:
     type_before: str
     type: str
 
+    @property
+    def is_other(self) -> bool:
+        """Whether a request can't rely on the column any more."""
+        return not DataType(self.type).serves_as(self.type_before)
+
 
 @dataclass(frozen=True)
 class TableColumnChanges:
@@ -64,15 +69,15 @@ class TableColumnChanges:
 
     @property
     def any(self) -> bool:
-        """Whether columns were added, removed or have another type."""
-        return bool(self.added or self.removed or self.retyped)
+        """Whether columns were added, removed or have values of another kind."""
+        return bool(self.added or self.removed or any(each.is_other for each in self.retyped))
 
     @property
     def lost(self) -> frozenset[str]:
         """The names, in lower case, on which a request can't rely any more."""
         still = {column.name.lower() for column in self.added}
         removed = {column.name.lower() for column in self.removed} - still
-        return frozenset(removed | {column.name.lower() for column in self.retyped})
+        return frozenset(removed | {each.name.lower() for each in self.retyped if each.is_other})
 
     def as_json(self) -> dict[str, Any]:
         """The changes as the summary of a job records them."""
@@ -167,6 +172,7 @@ def _named(changes: Sequence[TableColumnChanges]) -> str:
         texts += [
             f'"{column.name}"{of} has type {column.type} instead of {column.type_before}'
             for column in change.retyped
+            if column.is_other
         ]
         texts += [f'"{column.name}"{of} is new' for column in change.added]
     more = f", and {len(texts) - MAX_NAMED:,} more" if len(texts) > MAX_NAMED else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from datetime import date, time
 from decimal import Decimal
+from pathlib import Path
 
 import pandas as pd
 import polars as pl
@@ -116,3 +117,19 @@ def test_what_a_type_can_not_hold_is_refused(table: Dataset) -> None:
         sample.frame("pandas", types_of=pl.DataFrame({"id": [1]}))
     with pytest.raises(JobsvcError, match='"zoned"'):
         sample.to_pandas(types_of=pd.DataFrame({"zoned": pd.array([1], dtype="Int64")}))
+
+
+def test_decimals_are_floats_in_pandas_unless_asked(client: Client, tmp_path: Path) -> None:
+    amounts = ["0.35", "0.70", "12345678.90", ""]
+    content = "id,amount\n" + "".join(f"{at},{text}\n" for at, text in enumerate(amounts))
+    file = tmp_path / "amounts.csv"
+    file.write_text(content, encoding="utf-8")
+    table = client.import_file(file, "amounts to read")
+    sample = table.sample("random", size=len(amounts), seed=1)
+    rows = sample.to_pandas().sort_values("id", ignore_index=True)
+    assert str(rows["amount"].dtype) == "float64"
+    assert rows["amount"].tolist()[:3] == [0.35, 0.7, 12345678.9]
+    assert rows["amount"].isna().tolist() == [False, False, False, True]
+    exact = sample.to_pandas(exact_decimals=True).sort_values("id", ignore_index=True)
+    assert exact["amount"].tolist() == [*map(Decimal, amounts[:3]), None]
+    assert str(sample.to_polars().schema["amount"]) == "Decimal(precision=18, scale=2)"

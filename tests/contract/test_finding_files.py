@@ -262,7 +262,7 @@ def test_rows_are_named_by_columns_of_the_table(server: LiveServer, job: str) ->
     answer = send(server, job, b"\xef\xbb\xbf" + text.encode(), "invoice").json()
     assert counts(answer["file"]) == {"new": DRAWN}
     assert answer["file"]["key"] == ["invoice"]
-    assert items(server, job)[3]["finding"]["audit_value"] == "3.5"
+    assert items(server, job)[3]["finding"]["audit_value"] == "3.50"
     short = found[0]["data"]["invoice"].lstrip("0")
     (line,) = send(
         server, job, f"invoice,outcome\n{short},exception\n", "invoice", preview=True

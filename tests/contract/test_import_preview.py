@@ -251,6 +251,6 @@ def test_the_result_of_an_import_has_control_totals(server: LiveServer) -> None:
     job = server.import_text(dataset, b"k;n\na;1.234,50 EUR\nb;(0,25) EUR\n", "a.csv")
     (table,) = job["output_summary"]["tables"]
     assert table["control_totals"] == [
-        {"column": "n", "sum": "1234.25", "positive": "1234.5", "negative": "-0.25",
+        {"column": "n", "sum": "1234.25", "positive": "1234.50", "negative": "-0.25",
          "is_exact": True, "is_identifier": False}
     ]  # fmt: skip

@@ -97,7 +97,7 @@ DELIMITED = {
     "utf-16": Awkward("ä;b\n1;é\n".encode("utf-16"), "BIGINT VARCHAR", [(1, "é")], ["UTF-16"]),
     "windows-1252": Awkward(
         "Größe;Preis\n1;5,50 €\n".encode("cp1252"),
-        "BIGINT DOUBLE", [(1, 5.5)], ["Windows-1252", "currency €"], "Größe Preis",
+        "BIGINT DECIMAL(18,2)", [(1, "5.50")], ["Windows-1252", "currency €"], "Größe Preis",
     ),
     "mac roman by option": Awkward(
         "Größe,b\n1,ü\n".encode("mac-roman"),
@@ -108,28 +108,30 @@ DELIMITED = {
     ),
     "german amounts": Awkward(
         "k;betrag\na;1.234,56 €\nb;-7,00 €\nc;0,5 €\n",
-        "VARCHAR DOUBLE", [("a", 1234.56), ("b", -7.0), ("c", 0.5)],
+        "VARCHAR DECIMAL(18,2)", [("a", "1234.56"), ("b", "-7.00"), ("c", "0.50")],
         ["decimal comma, thousands separated by points, currency € removed"],
     ),
     "american accounting": Awkward(
         'k,amt\na,"$1,234.50"\nb,"($1,234.50)"\nc,"$ 7"\n',
-        "VARCHAR DOUBLE", [("a", 1234.5), ("b", -1234.5), ("c", 7.0)],
+        "VARCHAR DECIMAL(18,2)", [("a", "1234.50"), ("b", "-1234.50"), ("c", "7.00")],
         ["parentheses are negative"],
     ),
     "trailing minus": Awkward(
-        "k;n\na;12,50-\nb;3,00\n", "VARCHAR DOUBLE", [("a", -12.5), ("b", 3.0)],
+        "k;n\na;12,50-\nb;3,00\n", "VARCHAR DECIMAL(18,2)", [("a", "-12.50"), ("b", "3.00")],
         ["trailing minus is negative"],
     ),
     "typographic minus": Awkward(
-        "k;n\na;\u221212,50\nb;3,00\n", "VARCHAR DOUBLE", [("a", -12.5), ("b", 3.0)]
+        "k;n\na;\u221212,50\nb;3,00\n", "VARCHAR DECIMAL(18,2)", [("a", "-12.50"), ("b", "3.00")]
     ),
     "swiss amounts": Awkward(
-        "k;n\na;CHF 1'234.50\nb;CHF -3.00\n", "VARCHAR DOUBLE", [("a", 1234.5), ("b", -3.0)],
+        "k;n\na;CHF 1'234.50\nb;CHF -3.00\n", "VARCHAR DECIMAL(18,2)",
+        [("a", "1234.50"), ("b", "-3.00")],
         ["thousands separated by apostrophes", "currency CHF removed"],
     ),
     "french amounts": Awkward(
         "k;n\na;1\u202f234,50\nb;1\u00a0234\u00a0567,00\n",
-        "VARCHAR DOUBLE", [("a", 1234.5), ("b", 1234567.0)], ["thousands separated by spaces"],
+        "VARCHAR DECIMAL(18,2)", [("a", "1234.50"), ("b", "1234567.00")],
+        ["thousands separated by spaces"],
     ),
     "spaces group digits": Awkward(
         "k;n\na;1 234 567\nb;12\n", "VARCHAR BIGINT", [("a", 1234567), ("b", 12)],
@@ -147,8 +149,8 @@ DELIMITED = {
         "k,n\na,5 €\nb,7 EUR\n", "VARCHAR BIGINT", [("a", 5), ("b", 7)], ["EUR or €"]
     ),
     "yen and pounds": Awkward(
-        'k,y,p\na,"¥1,200",£3.50\nb,"¥300",£4\n', "VARCHAR BIGINT DOUBLE",
-        [("a", 1200, 3.5), ("b", 300, 4.0)],
+        'k,y,p\na,"¥1,200",£3.50\nb,"¥300",£4\n', "VARCHAR BIGINT DECIMAL(18,2)",
+        [("a", 1200, "3.50"), ("b", 300, "4.00")],
     ),
     "percent": Awkward(
         "k;p\na;12,5 %\nb;7 %\n", "VARCHAR DOUBLE", [("a", 0.125), ("b", 0.07)],
@@ -166,11 +168,11 @@ DELIMITED = {
         ["decimal mark of values such as 1,234 is open"],
     ),
     "another column decides the comma": Awkward(
-        'k,n,m\na,"1,234","1,234.50"\nb,"5,678","3.50"\n', "VARCHAR BIGINT DOUBLE",
-        [("a", 1234, 1234.5), ("b", 5678, 3.5)],
+        'k,n,m\na,"1,234","1,234.50"\nb,"5,678","3.50"\n', "VARCHAR BIGINT DECIMAL(18,2)",
+        [("a", 1234, "1234.50"), ("b", 5678, "3.50")],
     ),
     "an option decides the comma": Awkward(
-        'k,n\na,"1,234"\nb,"5,678"\n', "VARCHAR DOUBLE", [("a", 1.234), ("b", 5.678)],
+        'k,n\na,"1,234"\nb,"5,678"\n', "VARCHAR DECIMAL(18,3)", [("a", "1.234"), ("b", "5.678")],
         options={"decimal": ","},
     ),
     "points as thousands signs decide the comma": Awkward(
@@ -194,7 +196,7 @@ DELIMITED = {
         [("a", 1234, 2.5), ("b", 5678, 3.5)],
     ),
     "measurements with a point": Awkward(
-        "k,n\na,0.123\nb,12.345\n", "VARCHAR DOUBLE", [("a", 0.123), ("b", 12.345)]
+        "k,n\na,0.123\nb,12.345\n", "VARCHAR DECIMAL(18,3)", [("a", "0.123"), ("b", "12.345")]
     ),
     "sep line": Awkward("sep=;\na;b\n1;x\n", "BIGINT VARCHAR", [(1, "x")], ["sep=;"]),
     "quoted sep line": Awkward('"sep=|"\na|b\n1|x\n', "BIGINT VARCHAR", [(1, "x")], ["sep=|"]),
@@ -328,8 +330,8 @@ DELIMITED = {
         [("a", "552 100 554"), ("b", "552 100 555")], ["digits in groups"],
     ),
     "dashes for no cents": Awkward(
-        "k;n\na;5,-\nb;7,50\nc;1.200,--\n", "VARCHAR DOUBLE",
-        [("a", 5.0), ("b", 7.5), ("c", 1200.0)],
+        "k;n\na;5,-\nb;7,50\nc;1.200,--\n", "VARCHAR DECIMAL(18,2)",
+        [("a", "5.00"), ("b", "7.50"), ("c", "1200.00")],
     ),
     "numbers of no common form": Awkward(
         'k;n\na;"1,234.50"\nb;"1.234,50"\nc;3\n', "VARCHAR VARCHAR",
@@ -357,7 +359,8 @@ DELIMITED = {
     ),
     "total without a word": Awkward(
         "nr;d;net;gross\nR1;x;1.000,00;1.190,00\nR2;y;50,00;53,50\n;;1.050,00;1.243,50\n",
-        "VARCHAR VARCHAR DOUBLE DOUBLE", [("R1", "x", 1000.0, 1190.0), ("R2", "y", 50.0, 53.5)],
+        "VARCHAR VARCHAR DECIMAL(18,2) DECIMAL(18,2)",
+        [("R1", "x", "1000.00", "1190.00"), ("R2", "y", "50.00", "53.50")],
         [";;1.050,00;1.243,50"],
     ),
     "empty rows around": Awkward(
@@ -477,7 +480,8 @@ WORKBOOKS = {
     ),
     "written amounts and dates": Awkward(
         book(["k", "n", "d"], ["a", "1.234,56 €", "13.01.2024"], ["b", "(5,00) €", "1.2.2024"]),
-        "VARCHAR DOUBLE DATE", [("a", 1234.56, D(2024, 1, 13)), ("b", -5.0, D(2024, 2, 1))],
+        "VARCHAR DECIMAL(18,2) DATE",
+        [("a", "1234.56", D(2024, 1, 13)), ("b", "-5.00", D(2024, 2, 1))],
         ["decimal comma", "day.month.year"],
     ),
     "open dates in text": Awkward(

@@ -60,7 +60,7 @@ def test_totals_say_whether_they_are_exact(
 def test_totals_are_those_of_written_amounts(importing: Importing) -> None:
     content = 'k;betrag\na;"1.234,56 €"\nb;(0,56) €\nc;10,- \n'.replace("10,- ", "10,00-")
     found = totals(importing, content)
-    assert found["betrag"] == ("1224", "1234.56", "-10.56", True)
+    assert found["betrag"] == ("1224.00", "1234.56", "-10.56", True)
     assert Decimal(found["betrag"][1]) + Decimal(found["betrag"][2]) == Decimal("1224")
 
 

@@ -204,9 +204,9 @@ def test_types_equal_duckdbs_full_inference(importing: Importing, first: str, la
 
 
 LATE_AMOUNTS = {
-    "1,234.50": ("DOUBLE", 1234.5),
-    "(5.00)": ("DOUBLE", -5.0),
-    "7.25-": ("DOUBLE", -7.25),
+    "1,234.50": ("DECIMAL(18,2)", 1234.5),
+    "(5.00)": ("DECIMAL(18,2)", -5.0),
+    "7.25-": ("DECIMAL(18,2)", -7.25),
     "1,234,567": ("BIGINT", 1234567),
 }
 

@@ -24,6 +24,7 @@ from domain_errors import DomainError
 from lazy_dataclasses import dataclass
 from parquet_tables.names import folded
 from parquet_tables.quoting import quote_identifier, quote_text
+from parquet_tables.shown_values import cell_text
 from parquet_tables.tables import Column
 from service.tables.chosen_keys import declared_key_of
 from service.tables.open_tables import (
@@ -41,7 +42,7 @@ from storage.jobs.lists import JobFilters, list_jobs
 from storage.sqlite.clock import timestamp
 from storage.versions.manifests import Commit, history
 from storage.versions.refs import MAIN, list_refs
-from web_ui.numbers import cell_text, holds_numbers
+from web_ui.numbers import holds_numbers, type_words
 from web_ui.pages.request_code import code_at
 from web_ui.profile_pictures import small_picture
 from web_ui.shell import (
@@ -127,19 +128,10 @@ def type_change(before: str, now: str) -> str:
     """A column's types in words; as SQL has them if the words are the same.
 
     >>> type_change("VARCHAR", "DECIMAL(12,2)"), type_change("INTEGER", "BIGINT")
-    ('text → number', 'INTEGER → BIGINT')
+    ('text → number with 2 decimals', 'INTEGER → BIGINT')
     """
-    words = _type_word(before), _type_word(now)
+    words = type_words(before), type_words(now)
     return " → ".join(words if words[0] != words[1] else (before, now))
-
-
-def _type_word(type_: str) -> str:
-    if "INT" in type_:
-        return "whole number"
-    if type_.startswith("TIMESTAMP"):
-        return "date and time"
-    words = {"VARCHAR": "text", "BOOLEAN": "yes or no", "DATE": "date", "TIME": "time of day"}
-    return words.get(type_, "number" if holds_numbers(type_) else type_)
 
 
 def _versions(found: DatasetRecord) -> Values:

@@ -24,13 +24,13 @@ from application.audit.shown_columns import names_in_sample, naming_columns
 from contract.requests.findings import MAX_SEARCH, FindingsListRequest
 from contract.words import CAUSES, ITEM_FILTERS, OUTCOMES, REVIEW_STATES
 from domain_errors import DomainError
+from parquet_tables.shown_values import cell_text, decimal_text
 from parquet_tables.tables import Column, UnknownColumn
 from service.tables.open_tables import open_source
 from service.tables.row_names import key_of_job, named
 from storage.audit.findings import Review, list_findings
 from storage.jobs.jobs import JobRecord
 from web_ui.job_texts import problem_text
-from web_ui.numbers import cell_text, decimal_text
 from web_ui.shell import ListQuery, audit_sample, caller, service
 
 ITEMS_PER_PAGE = 100

@@ -3,6 +3,7 @@
 import { callApi } from "./api.js";
 import { all, fill, h, inList, one, s } from "./dom.js";
 import { number, percent } from "./format.js";
+import { typeName } from "./words.js";
 
 const BATCH = 4;
 const WIDTH = 104;
@@ -68,7 +69,7 @@ function openPanel(column) {
   const [missing, unique] = factsOf(column);
   const range = column.minimum === null ? null : h("p", { class: "soft" }, `${number(column.minimum)} to ${number(column.maximum)}`);
   const dialog = h("dialog", { "aria-label": `Column ${column.name}` },
-    h("div", { class: "head" }, h("h2", {}, column.name), h("span", { class: "chip" }, column.type),
+    h("div", { class: "head" }, h("h2", {}, column.name), h("span", { class: "chip" }, typeName(column.type)),
       h("form", { method: "dialog", class: "actions" }, h("button", {}, "Close"))),
     h("p", {}, `${missing}${unique ? ` · ${unique}` : ""}`), range,
     column.clipped ? h("p", { class: "soft" }, "The first and last bars have no limit: a few values lie far outside.") : null,

@@ -104,7 +104,7 @@ function tablePreview(table, at, head, isOnly) {
 }
 
 function cell(value, isNumber) {
-  if (value === null) return h("td", { class: isNumber ? "null number" : "null" }, "NULL");
+  if (value === null) return h("td", { class: isNumber ? "null number" : "null" }, "missing");
   return h("td", { class: isNumber ? "number" : null }, number(value));
 }
 

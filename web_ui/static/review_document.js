@@ -41,7 +41,7 @@ function paragraphs(text) {
 const missing = (words) => h("p", { class: "soft" }, words);
 
 function content(value, level = 0) {
-  if (value === null || value === undefined) return missing("No value (NULL)");
+  if (value === null || value === undefined) return missing("Missing");
   if (typeof value === "string") {
     const inner = level < DEEPEST ? parsed(value) : null;
     if (inner !== null) return content(inner, level + 1);
@@ -84,7 +84,7 @@ function whole(value) {
 }
 
 function fact(name, value) {
-  if (value === null) return h("span", { class: "soft" }, "NULL");
+  if (value === null) return h("span", { class: "soft" }, "missing");
   if (value === "") return h("span", { class: "soft" }, "empty");
   if (typeof value === "boolean") return value ? "yes" : "no";
   return typeof value === "number" ? cellText(value, name, Number.isInteger(value) ? "BIGINT" : "DOUBLE") : String(value);

@@ -2,6 +2,7 @@
 
 import { h, one } from "./dom.js";
 import { connectRowFile, figure } from "./row_file.js";
+import { typeName } from "./words.js";
 
 const form = one("#values");
 
@@ -27,7 +28,7 @@ connectRowFile(form, {
       figure("Rows matched", found.matched, `of ${found.row_count.toLocaleString("en")} in the file`),
       figure("Sampled rows without values", found.unanswered.count)),
     ...listOf(found),
-    h("p", {}, "Columns of values: ", found.columns.map((each) => `${each.name} (${each.type}${each.missing ? `, ${each.missing.toLocaleString("en")} missing` : ""})`).join(", ")),
+    h("p", {}, "Columns of values: ", found.columns.map((each) => `${each.name} (${typeName(each.type)}${each.missing ? `, ${each.missing.toLocaleString("en")} missing` : ""})`).join(", ")),
   ],
   stored: ({ number }) => location.assign(`/jobs/${form.dataset.job}?tab=estimates&values=${number}`),
 });

@@ -57,14 +57,16 @@ const named = (loc) => (loc[3] === "order" ? "key" : loc.findLast((part) => type
 
 /** Names of the types that an import can give a column. */
 export const TYPES = {
-  VARCHAR: "Text", BIGINT: "Whole number", DOUBLE: "Number", "DECIMAL(18,2)": "Amount, 2 decimals",
-  DATE: "Date", TIME: "Time", TIMESTAMP: "Date and time", BOOLEAN: "Yes or no",
+  VARCHAR: "Text", BIGINT: "Whole number", DOUBLE: "Number", "DECIMAL(18,2)": "Number with 2 decimals",
+  DATE: "Date", TIME: "Time of day", TIMESTAMP: "Date and time", BOOLEAN: "True/false",
 };
 
-/** A type as people call it. */
+/** A type as people call it, as DataType.words of parquet_tables/columns.py. */
 export function typeName(type) {
   if (type in TYPES) return TYPES[type];
-  if (/^U?[A-Z]*INT(EGER)?$/.test(type)) return "Whole number";
-  if (/^(DECIMAL|FLOAT)/.test(type)) return "Number";
-  return type?.startsWith("TIMESTAMP") ? "Date and time, UTC" : type ?? "no value";
+  if (/^U?[A-Z]*INT(EGER)?$|^DECIMAL.*,0\)$/.test(type)) return "Whole number";
+  const [, places] = type?.match(/^DECIMAL.*,(\d+)\)$/) ?? [];
+  if (places) return `Number with ${places} decimal${places === "1" ? "" : "s"}`;
+  if (type === "FLOAT") return "Number";
+  return /^TIMESTAMP.*\w$/.test(type) ? `Date and time${type.endsWith("ZONE") ? ", UTC" : ""}` : type ?? "no value";
 }
