@@ -1,0 +1,101 @@
+"""The conclusion of a working paper, and its evaluation with the arithmetic."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from application.audit.evaluation import SettledEvaluation
+from application.audit.evaluators import EVALUATORS
+from application.audit.evaluators.evaluator import Evaluation
+from application.audit.sentences import (
+    ASSURANCES,
+    judgement_of,
+    sources_of,
+    verdict_of,
+)
+from application.audit.working_paper.items import keys_of
+from domain_errors import DomainError
+from presentation.content import (
+    Block,
+    Cell,
+    Facts,
+    Judgement,
+    Percent,
+    Row,
+    Section,
+)
+from service.service import Service
+from storage.jobs.jobs import JobRecord
+
+
+def conclusion_lines(evaluation: Evaluation | DomainError) -> list[Row]:
+    """The conclusion, what limits it and holds it up, and where it departs from others."""
+    if isinstance(evaluation, DomainError):
+        return [("Conclusion", Judgement(f"Not evaluated: {evaluation.message}", "warn"))]
+    lines: list[Row] = [("Conclusion", judgement_of(evaluation))]
+    lines += _limits(evaluation)
+    if difference := signed_difference(evaluation):
+        lines.append(("Not the signed evaluation", difference))
+        kept = evaluation["signed"]["evaluation"]
+        if kept["conclusion"] is not None:
+            lines.append(("Signed conclusion", Judgement(kept["conclusion"], verdict_of(kept))))
+            lines += _limits(kept)
+    if evaluation["departure"] is not None:
+        lines.append(("Departs from the plan", evaluation["departure"]))
+    return lines
+
+
+def _limits(evaluation: Evaluation) -> list[Row]:
+    """What limits the conclusion, and what holds it up; sign-offs from before kept neither."""
+    lines: list[Row] = [("What limits it", caveat) for caveat in evaluation.get("caveats", ())]
+    if assurance := evaluation.get("assurance"):
+        holds = f"{ASSURANCES[assurance['status']]}. {assurance['sentence']} {assurance['source']}."
+        lines.append(("What holds it up", holds))
+    return lines
+
+
+def signed_difference(evaluation: Evaluation | DomainError) -> str | None:
+    """The differences between the evaluation and the one that was signed off."""
+    if isinstance(evaluation, DomainError) or evaluation["signed"] is None:
+        return None
+    difference: str | None = evaluation["signed"]["difference"]
+    return difference
+
+
+def evaluation_section(
+    service: Service,
+    job: JobRecord,
+    request: SettledEvaluation[Any],
+    evaluation: Evaluation | DomainError,
+) -> Section:
+    evaluator = EVALUATORS[request.kind]
+    settings: list[Row] = [
+        ("Evaluation", evaluator.kind.title),
+        ("Confidence", Percent(request.confidence)),
+        ("Tolerable", _tolerable(request, evaluation)),
+        *conclusion_lines(evaluation),
+    ]
+    blocks: list[Block] = [Facts("Settings", settings)]
+    if not isinstance(evaluation, DomainError):
+        named = evaluator.rows(evaluation)
+        keys = None if evaluation["row_names"] else keys_of(service, job, named)
+        blocks += [
+            evaluator.figures(evaluation),
+            *evaluator.charts_of(evaluation, request.tolerable),
+            *evaluator.results(evaluation),
+            *evaluator.arithmetic(evaluation, keys),
+            sources_of(evaluation),
+        ]
+    return Section("Evaluation", "Evaluation", blocks)
+
+
+def _tolerable(request: SettledEvaluation[Any], found: Evaluation | DomainError) -> Cell:
+    """The tolerable amount or share; a share of a book value as the evaluated amount."""
+    if request.tolerable is None:
+        return "Not given"
+    if not isinstance(found, DomainError) and isinstance(found.get("tolerable"), str):
+        return Decimal(found["tolerable"])
+    if request.tolerable >= 1:
+        return Decimal(f"{request.tolerable:.2f}")
+    return Percent(float(request.tolerable))

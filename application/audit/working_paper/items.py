@@ -1,0 +1,120 @@
+"""The drawn rows of a working paper: how each was selected, its finding, its replacement."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from application.audit.entry_list import item_cell
+from application.audit.findings import SampleItem, items_page, named_replacements
+from application.audit.items import drawn_facts
+from application.audit.state import AuditState, ordinal_of
+from application.identity.lookup import key_column
+from contract.words import outcome_title
+from parquet_tables.rows import read_rows, rows_statement
+from parquet_tables.tables import Column
+from presentation.content import (
+    Cell,
+    Row,
+    Section,
+    Table,
+    decimal_of,
+    moment_of,
+)
+from service.service import Service
+from service.tables.open_tables import open_source
+from service.tables.row_names import key_of_job
+from storage.jobs.jobs import JobRecord
+
+MAX_ITEMS = 10_000
+"""Items that a working paper lists."""
+MAX_ITEM_COLUMNS = 12
+"""Columns of the table in the list of items; the sample's own workbook has all."""
+
+
+def items_section(service: Service, job: JobRecord) -> Section:
+    page = items_page(service, job, 0, MAX_ITEMS)
+    drawn = drawn_facts(service, job)
+    key = key_of_job(service, job)
+    own = [each for each in open_source(service, job).files.columns if each.name not in key]
+    columns = own[:MAX_ITEM_COLUMNS]
+    has_names = any(item.name != item.row_id for item in page.items)
+    header = ["Row", "Selected", *(column.name for column in columns)]
+    attributes = page.attributes
+    header += ["Finding", *(["Deviations"] if attributes else []), "Audit value", "Note"]
+    header += ["By", "Time (UTC)", "Entries", "Replaces", *(["Row id"] if has_names else [])]
+    rows = [
+        (
+            *_item(item, columns, drawn, bool(attributes)),
+            *((item.row_id,) if has_names else ()),
+        )
+        for item in page.items
+    ]
+    title = f"{page.total:,} items"
+    if page.total > len(rows):
+        title += f", the first {len(rows):,}"
+    if len(own) > len(columns):
+        title += f"; the first {len(columns)} of {len(own):,} columns"
+    return Section("Items", "Items and findings", [Table(title, header, rows)])
+
+
+def _item(
+    item: SampleItem,
+    columns: Sequence[Column],
+    drawn: Mapping[str, tuple[int, bool]],
+    has_attributes: bool,
+) -> Row:
+    finding = item.finding
+    cells = [item_cell(item.data[column.name], column) for column in columns]
+    if finding is None:
+        empty = [None] * (8 if has_attributes else 7)
+        return (item.name, _selected(drawn.get(item.row_id)), *cells, *empty, item.replaces_name)
+    return (
+        item.name,
+        _selected(drawn.get(item.row_id)),
+        *cells,
+        outcome_title(finding.outcome),
+        *(["; ".join(finding.deviations) or None] if has_attributes else []),
+        decimal_of(finding.audit_value),
+        finding.note or None,
+        finding.user_soeid,
+        moment_of(finding.at),
+        finding.entries,
+        item.replaces_name,
+    )
+
+
+def _selected(drawn: tuple[int, bool] | None) -> str:
+    """The way in which an item was selected, with its selected units if there are several."""
+    if drawn is None:
+        return "Replacement"
+    units, is_take_all = drawn
+    if is_take_all:
+        return "Always"
+    return "By chance" if units == 1 else f"By chance, {units:,} units"
+
+
+def replacements_section(service: Service, job: JobRecord, state: AuditState) -> Section:
+    header = ("Row", "Replaced by", "Reason", "User", "Time (UTC)")
+    rows: list[Row] = [
+        (each.name, each.replacement_name, each.reason, each.user_soeid, moment_of(each.at))
+        for each in named_replacements(service, job, state.replacements)
+    ]
+    title = f"Replaced rows: {len(rows):,}"
+    return Section("Replacements", "Replacements", [Table(title, header, rows)])
+
+
+def keys_of(service: Service, job: JobRecord, row_ids: Sequence[str]) -> dict[str, Cell]:
+    """The value by which people know each row, such as the number of an invoice."""
+    if not row_ids:
+        return {}
+    source = open_source(service, job)
+    column = source.files.column(key_column(service, job.dataset_id, source))
+    ordinals = np.array(sorted({ordinal_of(row_id) for row_id in row_ids}), dtype=np.int64)
+    with service.parquet.cursor(source.files) as cursor:
+        cells = read_rows(cursor, rows_statement(source.files, (column,), ordinals), (column,))
+    by_ordinal = dict(zip(ordinals.tolist(), cells, strict=True))
+    return {
+        row_id: item_cell(by_ordinal[ordinal_of(row_id)][column.name], column) for row_id in row_ids
+    }

@@ -1,0 +1,110 @@
+"""The population of a working paper, and what the sample covers of it.
+
+Sums are of the book column of a sample by monetary units, or of the amount column that the draw was
+to cover; a sample with neither has rows alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any
+
+from application.audit.items import book_values, drawn_book_column, drawn_facts, examined_items
+from application.audit.state import AuditState
+from application.samples.facts import filter_text
+from presentation.content import (
+    Cell,
+    Percent,
+    Row,
+    Table,
+    decimal_of,
+)
+from sampling_engine.methods.monetary_unit.account import recorded_account
+from service.service import Service
+from service.tables.open_tables import open_source
+from storage.jobs.jobs import JobRecord
+
+SIGNS = {"positive": "Positive amounts", "zero": "Amounts of 0", "negative": "Negative amounts"}
+
+
+def amount_column(job: JobRecord) -> str | None:
+    """The column whose sums the working paper states; None if the draw named none."""
+    return drawn_book_column(job) or job.run_parameters.get("amount_column")
+
+
+def population_table(service: Service, job: JobRecord) -> Table:
+    """The table, the rows that each step could choose from, and their amounts by sign."""
+    rows: list[Row] = [("Table", open_source(service, job).files.row_count, None)]
+    given = job.run_parameters["rounds"]
+    results = (job.output_summary or {})["rounds"]
+    for each, result in zip(given, results, strict=True):
+        label = f"Step {each['round_number']}: " if len(given) > 1 else ""
+        filters = each.get("filters")
+        label += f"Rows that pass {filter_text(filters)}" if filters else "Rows to choose from"
+        account = recorded_account(result)
+        total = decimal_of((result.get("amount") or {}).get("total"))
+        if account:
+            total = sum((_part(account[sign])[1] for sign in SIGNS), Decimal(0))
+        rows.append((label, result["eligible_rows"], total))
+        if account:
+            rows += [(title, *_part(account[sign])) for sign, title in SIGNS.items()]
+            rows.append(("Without an amount", account["missing_rows"], None))
+            rows.append(("Population", *_part(account["audited"])))
+    return Table("Population", ("Part", "Rows", _sum_title(job)), rows)
+
+
+def coverage_table(service: Service, job: JobRecord, state: AuditState) -> Table:
+    """The examined rows: those that were always drawn, those drawn by chance, and all."""
+    items = examined_items(service, job, state)
+    column, drawn = amount_column(job), drawn_facts(service, job)
+    ids = [item.row_id for item in items]
+    books = book_values(service, job, ids, column) if column else {}
+    certain = {row_id for row_id in ids if drawn.get(row_id, (1, False))[1]}
+    has_signs = drawn_book_column(job) is None
+    population, total = _population(service, job)
+
+    def part(label: str, row_ids: Iterable[str]) -> Row:
+        found = list(row_ids)
+        amounts = [books[row_id] or Decimal(0) for row_id in found] if column else []
+        amount = sum((value if has_signs else abs(value) for value in amounts), Decimal(0))
+        return (label, len(found), _share(len(found), population), *_money(amount, total))
+
+    rows: list[Row] = [
+        ("Population", population, Percent(1.0), *_money(total, total)),
+        part("Always drawn", (row_id for row_id in ids if row_id in certain)),
+        part("Drawn by chance, or in place of such a row", (i for i in ids if i not in certain)),
+        part("All items", ids),
+    ]
+    header = ("Part", "Rows", "Share of rows", _sum_title(job), "Share of the sum")
+    return Table("Coverage", header, rows)
+
+
+def _population(service: Service, job: JobRecord) -> tuple[int, Decimal | None]:
+    """The rows that could be drawn, and their sum; of several steps, the table's rows."""
+    results = (job.output_summary or {})["rounds"]
+    if len(results) > 1:
+        return open_source(service, job).files.row_count, None
+    (result,) = results
+    if account := recorded_account(result):
+        return _part(account["audited"])
+    return result["eligible_rows"], decimal_of((result.get("amount") or {}).get("total"))
+
+
+def _part(found: Mapping[str, Any]) -> tuple[int, Decimal]:
+    return found["rows"], Decimal(found["total"])
+
+
+def _sum_title(job: JobRecord) -> str:
+    column = amount_column(job)
+    return "Sum" if column is None else f"Sum of {column}"
+
+
+def _money(amount: Decimal | None, total: Decimal | None) -> tuple[Cell, Cell]:
+    if amount is None or total is None:
+        return None, None
+    return amount, _share(amount, total)
+
+
+def _share(part: Decimal | int, whole: Decimal | int) -> Percent | None:
+    return Percent(float(part / whole)) if whole else None
