@@ -96,6 +96,11 @@ class Sentence(str):
         template = between.join(f"{{{name}}}" for name in names)
         return cls(template, **dict(zip(names, sentences, strict=True)))
 
+    @classmethod
+    def of(cls, text: str) -> Sentence:
+        """A text of the program as a sentence; one that is a sentence stays."""
+        return text if isinstance(text, Sentence) else cls(text)
+
     def __deepcopy__(self, memo: object) -> Self:
         return self
 
