@@ -592,6 +592,41 @@ CREATE INDEX audit_conclusions_of_job ON audit_conclusions (job_id, id);
 CREATE TRIGGER audit_conclusions_never_change BEFORE UPDATE ON audit_conclusions
 BEGIN SELECT RAISE(ABORT, 'a conclusion never changes'); END;
 
+-- What a working paper states beside the sample, such as its client; the newest entry counts.
+CREATE TABLE paper_facts (
+    id      INTEGER PRIMARY KEY AUTOINCREMENT,
+    job_id  TEXT NOT NULL REFERENCES jobs (id),
+    body    TEXT NOT NULL CHECK (json_valid(body) AND json_type(body) = 'object'),
+    user_id INTEGER NOT NULL REFERENCES users (id),
+    at      TEXT NOT NULL
+) STRICT;
+
+CREATE INDEX paper_facts_of_job ON paper_facts (job_id, id);
+
+CREATE TRIGGER paper_facts_never_change BEFORE UPDATE ON paper_facts
+BEGIN SELECT RAISE(ABORT, 'facts of a working paper never change'); END;
+
+-- Issued working papers: files that never change. An entry of the ledger has the hash of each.
+CREATE TABLE issued_papers (
+    job_id            TEXT NOT NULL REFERENCES jobs (id),
+    number            INTEGER NOT NULL CHECK (number > 0),
+    paper_number      TEXT NOT NULL,          -- the firm's reference; '': none
+    format            TEXT NOT NULL CHECK (format IN ('html', 'xlsx')),
+    language          TEXT NOT NULL CHECK (language IN ('en', 'de', 'fr')),
+    review_state      TEXT NOT NULL CHECK (review_state IN ('open', 'submitted', 'signed_off')),
+    evaluation_sha256 TEXT CHECK (length(evaluation_sha256) = 64),  -- NULL: not evaluated
+    sha256            TEXT NOT NULL CHECK (length(sha256) = 64),
+    size_bytes        INTEGER NOT NULL CHECK (size_bytes = length(content)),
+    ledger_number     INTEGER NOT NULL,
+    user_id           INTEGER NOT NULL REFERENCES users (id),
+    issued_at         TEXT NOT NULL,
+    content           BLOB NOT NULL,
+    PRIMARY KEY (job_id, number)
+) STRICT;
+
+CREATE TRIGGER issued_papers_never_change BEFORE UPDATE ON issued_papers
+BEGIN SELECT RAISE(ABORT, 'an issued paper never changes'); END;
+
 -- The review of a sample's findings. The newest entry is its state: after 'submitted' and
 -- 'signed_off' no finding can be entered.
 CREATE TABLE reviews (
@@ -718,14 +753,14 @@ CREATE TABLE row_roots (
 CREATE TRIGGER row_roots_never_change BEFORE UPDATE ON row_roots
 BEGIN SELECT RAISE(ABORT, 'a row root never changes'); END;
 
--- What was planned, drawn, replaced and deleted in each dataset. Each entry has the digest of the one
+-- What was planned, drawn, replaced, deleted and issued in each dataset. Each entry has the digest of the one
 -- before. Entries outlive their dataset, so there is no foreign key.
 CREATE TABLE ledger_entries (
     dataset_id      INTEGER NOT NULL,
     number          INTEGER NOT NULL CHECK (number > 0),
     kind            TEXT NOT NULL
                     CHECK (kind IN ('plan', 'draw', 'replacement', 'deletion', 'restoration',
-                                    'row_root')),
+                                    'row_root', 'paper')),
     recorded_at     TEXT NOT NULL,
     actor           TEXT NOT NULL,            -- the user's SOEID at that time
     body            TEXT NOT NULL CHECK (json_valid(body) AND json_type(body) = 'object'),

@@ -1,4 +1,4 @@
-"""``jobsvc findings``, ``replace``, ``evaluate``, ``working-paper``: the audit of a sample."""
+"""``jobsvc findings``, ``evaluate``, ``working-paper`` and others: the audit of a sample."""
 
 from __future__ import annotations
 
@@ -26,9 +26,11 @@ from command_line.options import (
 )
 from command_line.output import Columns, Printed, print_items, print_line, print_lines, written
 from command_line.sampled_rows import KEY, upload_rows
+from contract.declarations import declared
 from contract.numbers import number_of, plain_text
 from contract.requests.evaluate import EvaluationRequest
-from contract.words import CAUSES, OUTCOMES, REVIEW_ACTIONS
+from contract.requests.papers import PaperFactsRequest
+from contract.words import CAUSES, OUTCOMES, REVIEW_ACTIONS, REVIEW_STATES
 from domain_errors import InvalidRequest
 from presentation.terminal import block_lines
 
@@ -329,20 +331,109 @@ def review(client: ApiClient, job_id: str, action: str, note: str | None, **opti
     type=NEW_FILE,
     help="A file that ends with .html or .xlsx.",
 )
+@click.option(
+    "--issue",
+    is_flag=True,
+    help="Keep the paper on the server, and enter its SHA-256 in the ledger of the dataset.",
+)
 @with_request(EvaluationRequest)
 @printed()
-def working_paper(client: ApiClient, job_id: str, output: Path, **evaluation: Any) -> Printed:
+def working_paper(
+    client: ApiClient, job_id: str, output: Path, issue: bool, **evaluation: Any
+) -> Printed:
     """Write the working paper of a sample.
 
-    It has design, items, findings, evaluation and review.
+    It has facts, design, items, findings, evaluation and review.
 
     \b
     jobsvc working-paper 917f045a --output paper.html --tolerable 5%
+    jobsvc working-paper 917f045a --output paper.xlsx --issue
     """
     kind = format_by_ending(output, "html", "xlsx")
+    path = f"/api/sampling/jobs/{job_id}"
+    body = body_of(evaluation)
+    if issue:
+        issued = client.post(f"{path}/papers", {**body, "format": kind})
+        client.save(f"{path}/papers/{issued['number']}", output)
+        return Printed(issued, _print_issued)
     query = {
         name: plain_text(value) if isinstance(value, float) else value
-        for name, value in body_of(evaluation).items()
+        for name, value in body.items()
     }
-    client.save(f"/api/sampling/jobs/{job_id}/working-paper", output, format=kind, **query)
+    client.save(f"{path}/working-paper", output, format=kind, **query)
     return written(output, "Working paper")
+
+
+def _print_issued(paper: dict[str, Any]) -> None:
+    state = REVIEW_STATES[paper["review_state"]].lower()
+    print_line(
+        f"Issued working paper {paper['number']} ({state}), entry {paper['ledger_number']} of the "
+        f"ledger, SHA-256 {paper['sha256']}."
+    )
+
+
+PAPERS: Columns = {
+    "number": "number",
+    "format": "format",
+    "language": "language",
+    "review": "review_state",
+    "issued": "issued_at",
+    "by": "user_soeid",
+    "sha-256": "sha256",
+}
+
+
+@click.command(name="issued-papers")
+@JOB
+@click.option("--number", type=int, help="The paper to write to --output.")
+@click.option("--output", type=NEW_FILE, help="Where to write the paper of --number.")
+@limit_option(100)
+@OFFSET
+@printed()
+def issued_papers(
+    client: ApiClient, job_id: str, number: int | None, output: Path | None, limit: int, offset: int
+) -> Printed:
+    """List the issued working papers of a sample.
+
+    With --number and --output, one of them is written to a file.
+
+    \b
+    jobsvc issued-papers 917f045a
+    jobsvc issued-papers 917f045a --number 1 --output paper.html
+    """
+    path = f"/api/sampling/jobs/{job_id}/papers"
+    if (number is None) != (output is None):
+        raise click.UsageError("--number and --output go together.")
+    if output is not None:
+        client.save(f"{path}/{number}", output)
+        return written(output, "Working paper")
+    found = client.get(path, limit=limit, offset=offset)
+    return Printed(found, lambda found: print_items(found["papers"], PAPERS))
+
+
+def _print_paper_facts(found: dict[str, Any]) -> None:
+    for own in declared(PaperFactsRequest):
+        value = found["facts"][own.name] or found["defaults"][own.name]
+        text = ", ".join(value) if isinstance(value, list) else value
+        print_line(f"{own.title}: {text or 'not given'}")
+    for each in found["missing"]:
+        print_line(f"Missing ({each['source']}): {each['missing']}")
+
+
+@click.command(name="paper-facts")
+@JOB
+@with_request(PaperFactsRequest)
+@printed(_print_paper_facts)
+def paper_facts(client: ApiClient, job_id: str, **facts: Any) -> Any:
+    """Enter or list the facts of a sample's working paper.
+
+    Those that aren't given stay as they are; "" clears one. The first entry takes over client,
+    period and names of the newest other sample of the dataset.
+
+    \b
+    jobsvc paper-facts 917f045a --client "Acme Ltd" --period 2025 --assertion existence
+    jobsvc paper-facts 917f045a
+    """
+    path = f"/api/sampling/jobs/{job_id}/paper-facts"
+    body = body_of(facts)
+    return client.patch(path, body) if body else client.get(path)

@@ -89,7 +89,9 @@ SECTIONS = {
         "conclude": ("auditing", "Write the auditor's conclusion on a sample."),
         "evaluate": ("auditing", "Evaluate a sample by its findings."),
         "review": ("auditing", "Submit findings for review, or sign them off."),
+        "paper-facts": ("auditing", "Enter or list the facts of a sample's working paper."),
         "working-paper": ("auditing", "Write the working paper of a sample."),
+        "issued-papers": ("auditing", "List the issued working papers of a sample."),
     },
     "Proofs": {
         "certificate": ("proofs", "Write the signed certificate of a sample."),

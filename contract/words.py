@@ -143,6 +143,8 @@ SampleAction = Literal[
     "findings_reviewed",
     "attributes_chosen",
     "conclusion_entered",
+    "paper_facts_entered",
+    "paper_issued",
     "questions_chosen",
     "answers_entered",
     "reviewer_added",
@@ -301,6 +303,20 @@ CAUSES: Mapping[str, str] = {
     "other": "Other",
 }
 """Causes of exceptions (ISA 530 ¶12 asks for nature and cause)."""
+ASSERTIONS: Mapping[str, str] = {
+    "existence": "Existence",
+    "occurrence": "Occurrence",
+    "completeness": "Completeness",
+    "accuracy": "Accuracy",
+    "valuation": "Valuation",
+    "cut_off": "Cut-off",
+    "classification": "Classification",
+    "rights": "Rights and obligations",
+    "presentation": "Presentation",
+}
+"""What a sample gives evidence of (ISA 315 ¶A190)."""
+LANGUAGES: Mapping[str, str] = {"en": "English", "de": "German", "fr": "French"}
+"""Languages of working papers."""
 REVIEW_ACTIONS: Mapping[ReviewAction, str] = {
     "submitted": "Submitted for review",
     "withdrawn": "Withdrawn",

@@ -1065,6 +1065,12 @@ DELETE FROM tested_attributes WHERE job_id IN (SELECT value FROM json_each(:jobs
 -- delete_conclusions_of_jobs: Delete the auditors' conclusions on pruned jobs.
 DELETE FROM audit_conclusions WHERE job_id IN (SELECT value FROM json_each(:jobs));
 
+-- delete_paper_facts_of_jobs: Delete the facts of working papers of pruned jobs.
+DELETE FROM paper_facts WHERE job_id IN (SELECT value FROM json_each(:jobs));
+
+-- delete_issued_papers_of_jobs: Delete the issued working papers of pruned jobs.
+DELETE FROM issued_papers WHERE job_id IN (SELECT value FROM json_each(:jobs));
+
 -- delete_reviews_of_jobs: Delete the reviews of pruned jobs.
 DELETE FROM reviews WHERE job_id IN (SELECT value FROM json_each(:jobs));
 
@@ -1434,6 +1440,40 @@ FROM audit_conclusions JOIN users ON users.id = audit_conclusions.user_id
 WHERE job_id = :job_id
 ORDER BY audit_conclusions.id DESC LIMIT 1;
 
+-- insert_paper_facts: Insert facts of a working paper.
+INSERT INTO paper_facts (job_id, body, user_id, at) VALUES (:job_id, :body, :user_id, :at);
+
+-- list_paper_facts: List the entered facts of a sample's working paper, newest first.
+SELECT paper_facts.*, body AS facts, users.soeid AS user_soeid
+FROM paper_facts JOIN users ON users.id = paper_facts.user_id
+WHERE job_id = :job_id
+ORDER BY paper_facts.id DESC;
+
+-- paper_facts_of_dataset: Select the newest facts of another sample of a dataset.
+SELECT paper_facts.*, body AS facts, users.soeid AS user_soeid
+FROM paper_facts JOIN jobs ON jobs.id = paper_facts.job_id
+JOIN users ON users.id = paper_facts.user_id
+WHERE jobs.dataset_id = :dataset_id AND paper_facts.job_id <> :job_id
+ORDER BY paper_facts.id DESC LIMIT 1;
+
+-- insert_issued_paper: Insert an issued working paper.
+INSERT INTO issued_papers (job_id, number, paper_number, format, language, review_state,
+                           evaluation_sha256, sha256, size_bytes, ledger_number, user_id, issued_at,
+                           content)
+VALUES (:job_id, :number, :paper_number, :format, :language, :review_state,
+        :evaluation_sha256, :sha256, :size_bytes, :ledger_number, :user_id, :issued_at,
+        :content);
+
+-- list_issued_papers: List the issued working papers of a sample, newest first.
+SELECT job_id, number, paper_number, format, language, review_state, evaluation_sha256, sha256,
+       size_bytes, ledger_number, user_id, issued_at, users.soeid AS user_soeid
+FROM issued_papers JOIN users ON users.id = user_id
+WHERE job_id = :job_id
+ORDER BY number DESC;
+
+-- issued_paper_content: Select the file of an issued working paper.
+SELECT content FROM issued_papers WHERE job_id = :job_id AND number = :number;
+
 -- newest_readings: Select the newest first reading, second reading and decision of rows.
 SELECT findings.*, users.soeid AS user_soeid, counted.entries, counted.readers,
        CASE WHEN findings.id <= jobs.output_summary ->> '$.continues.last_finding_id'
@@ -1502,6 +1542,13 @@ SELECT jobs.id FROM examined JOIN jobs ON jobs.id = examined.job_id
 WHERE jobs.dataset_id = :dataset_id AND jobs.id <> :job_id
   AND jobs.run_parameters ->> '$.table_key' = :table_key
 ORDER BY jobs.seq DESC;
+
+-- samples_of_table: Select the newest other samples of a table.
+SELECT jobs.id FROM jobs
+WHERE jobs.dataset_id = :dataset_id AND jobs.id <> :job_id
+  AND jobs.run_type = 'sampling' AND jobs.status = 'completed'
+  AND jobs.run_parameters ->> '$.table_key' = :table_key
+ORDER BY jobs.seq DESC LIMIT :limit;
 
 -- asked_samples: Select the other samples of a table with questions and no finding, newest first.
 SELECT jobs.id FROM review_questions JOIN jobs ON jobs.id = review_questions.job_id
@@ -1599,13 +1646,15 @@ FROM reviews JOIN users ON users.id = reviews.user_id
 WHERE job_id = :job_id
 ORDER BY reviews.id;
 
--- preparers: Select the users who entered findings, replacements or conclusions, or submitted them.
+-- preparers: Select who entered findings, replacements, conclusions or paper facts, or submitted.
 SELECT id, soeid FROM users
 WHERE id IN (SELECT user_id FROM findings WHERE job_id = :job_id
              UNION
              SELECT user_id FROM replacements WHERE job_id = :job_id
              UNION
              SELECT user_id FROM audit_conclusions WHERE job_id = :job_id
+             UNION
+             SELECT user_id FROM paper_facts WHERE job_id = :job_id
              UNION
              SELECT user_id FROM reviews WHERE job_id = :job_id AND action = 'submitted')
 ORDER BY soeid;

@@ -745,6 +745,10 @@ LEDGER_BODIES = {
     "deletion": record("job_id: text; sample_commit_id: hash"),
     "restoration": record("job_id: text; sample_commit_id: hash"),
     "row_root": record("commit_id root: hash; table_key: text; rows: integer"),
+    "paper": record(
+        "job_id paper_number format language review_state: text; number: integer; "
+        "evaluation_sha256: hash?; sha256: hash"
+    ),
 }
 ENTRY = record(
     "dataset_id: integer; recorded_at: time; actor: text; previous_digest: hash?; digest: hash",

@@ -112,6 +112,8 @@ SENTENCES: Mapping[Action, str] = MappingProxyType(
         "findings_reviewed": "{who} {step} the findings about {result}",
         "attributes_chosen": "{who} chose the tested attributes of {result}: {attributes}",
         "conclusion_entered": "{who} wrote the conclusion on {result}",
+        "paper_facts_entered": "{who} entered facts of the working paper of {result}: {fields}",
+        "paper_issued": "{who} issued working paper {number} of {result} as {format}",
         "questions_chosen": "{who} chose the questions of {result}: {questions}",
         "answers_entered": "{who} entered {answers} {answers|answer|answers} about {result}",
         "reviewer_added": "{who} added the reviewer {soeid} of {result}",

@@ -40,6 +40,7 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
         "deletion": "{actor} deleted a sample",
         "restoration": "{actor} restored a sample",
         "row_root": "{actor} built row proofs of table {table_key}",
+        "paper": "{actor} issued working paper {number} of a sample as {format}",
     }
 )
 """The sentence of each kind of entry; the names in braces are the actor and members of its body."""

@@ -35,12 +35,15 @@ from storage.jobs.jobs import JobRecord
 from storage.jobs.publishing import job_with_output
 
 
-def design_sheet(service: Service, job: JobRecord) -> Section:
-    """The design and the result of a completed sampling job, in the words of screens."""
+def design_sheet(service: Service, job: JobRecord, *, with_coverage: bool = True) -> Section:
+    """The design and the result of a completed sampling job, in the words of screens.
+
+    Without coverage, the shares of rows and amounts that were drawn are left out.
+    """
     summary = job.output_summary or {}
     blocks: list[Block] = [
         Facts("Sample", _identity(service, job)),
-        Facts("Result", _result(service, job)),
+        Facts("Result", _result(service, job, with_coverage=with_coverage)),
     ]
     seeded = seeded_rounds(job.run_parameters)
     for place, (given, seeds, result) in enumerate(
@@ -48,7 +51,8 @@ def design_sheet(service: Service, job: JobRecord) -> Section:
     ):
         title = f"Step {given['round_number']}: {method_title(given['method'])}"
         relative = relative_facts(job.run_parameters, place)
-        blocks.append(Facts(title, [*_step(given, seeds, result), *relative]))
+        step = _step(given, seeds, result, with_coverage=with_coverage)
+        blocks.append(Facts(title, [*step, *relative]))
         if groups := group_table(given, result):
             blocks.append(groups)
     if totals := _control_totals(service, job):
@@ -76,14 +80,16 @@ def _identity(service: Service, job: JobRecord) -> list[Row]:
     ]
 
 
-def _result(service: Service, job: JobRecord) -> list[Row]:
+def _result(service: Service, job: JobRecord, *, with_coverage: bool) -> list[Row]:
     overview = sample_overview(service, job)
     summary = job.output_summary or {}
     rows: list[Row] = [
         ("Rows drawn", overview.drawn),
         ("Rows of the table", overview.source_rows),
-        ("Share of the rows", Percent(overview.share)),
     ]
+    if not with_coverage:
+        return [*rows, *(("Note", text) for text in warnings_of(summary))]
+    rows.append(("Share of the rows", Percent(overview.share)))
     if overview.margin is not None:
         rows.append(
             ("Margin of error of a share of 50 %, at 95 % confidence", Percent(overview.margin))
@@ -116,7 +122,11 @@ def _amount_rows(amount: Mapping[str, Any], total: str) -> list[Row]:
 
 
 def _step(
-    given: Mapping[str, Any], seeded: Mapping[str, Any], result: Mapping[str, Any]
+    given: Mapping[str, Any],
+    seeded: Mapping[str, Any],
+    result: Mapping[str, Any],
+    *,
+    with_coverage: bool,
 ) -> list[Row]:
     rows: list[Row] = [*step_facts(given, seeded), *monetary_facts(result)]
     rows += [
@@ -125,7 +135,7 @@ def _step(
     ]
     if result.get("uncovered_rows"):
         rows.append(("Rows covered by no group", result["uncovered_rows"]))
-    if amount := result.get("amount"):
+    if with_coverage and (amount := result.get("amount")):
         rows += _amount_rows(amount, "Amount of the rows to choose from")
     rows += [("Note", text) for text in warnings_of(result)]
     return rows

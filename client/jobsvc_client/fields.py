@@ -330,3 +330,44 @@ class EvaluationOptions(ConfidenceOptions, total=False):
     """For `variables`. What to do with a stratum that has one drawn row of several; `fail` by
     default.
     """
+
+
+class PaperFacts(TypedDict, total=False):
+    """Facts of a working paper; docs/AUDIT.md."""
+
+    client: str
+    """The audited entity."""
+    period: str
+    """Such as `2025-01-01 to 2025-12-31`."""
+    paper_number: str
+    """The firm's reference, such as `B 20-3`."""
+    preparer: str
+    """The full name of who did the work."""
+    preparer_role: str
+    """Such as `senior auditor`."""
+    reviewer: str
+    """The full name of who reviews the work."""
+    reviewer_role: str
+    """Such as `partner`."""
+    objective: str
+    """What the sample is to give evidence of."""
+    assertions: Sequence[Any]
+    """The assertions of the financial statements that are tested."""
+    assertion_text: str
+    """An assertion that the list lacks."""
+    procedure: str
+    """What was done with each row."""
+    error_definition: str
+    """What counts as a misstatement or a deviation, and what doesn't."""
+    treatment: str
+    """How they are treated. By default as the evaluation treats them."""
+    tolerable_basis: str
+    """Such as `75 % of performance materiality 400,000`."""
+    expected: str
+    """The misstatement, or the rate of deviation, that was expected when planning."""
+    design_reason: str
+    """By default a sentence on the recorded plan, if there is one."""
+    reconciliation: str
+    """How the population was reconciled, such as with the general ledger."""
+    language: Literal["en", "de", "fr"]
+    """The language of the paper; English by default."""

@@ -31,6 +31,7 @@ from jobsvc_client.fields import (
     ConfidenceOptions,
     EstimateOptions,
     EvaluationOptions,
+    PaperFacts,
     RowsOptions,
     SharedRowsOptions,
     WeightsOptions,
@@ -789,6 +790,49 @@ class Sample(RowsJob):
             if name in query:
                 query[name] = exact_text(query[name])
         return write_file(path, self._transport.content(f"{self._path()}/working-paper", query))
+
+    @keywords(PaperFacts)
+    def paper_facts(self, **facts: Unpack[PaperFacts]) -> dict[str, Any]:
+        """Enter facts of the working paper, and return all ``facts`` and what is ``missing``.
+
+        Parameters
+        ----------
+        **facts
+            Such as ``client`` and ``objective``; those that aren't given stay as they are, and an
+            empty text clears one. Without any, nothing is entered.
+        """
+        if body := given(**facts):
+            return self._transport.json("PATCH", f"{self._path()}/paper-facts", body)
+        return self._transport.json("GET", f"{self._path()}/paper-facts")
+
+    @keywords(EvaluationOptions)
+    def issue_paper(
+        self,
+        path: str | Path,
+        tolerable: Number | None = None,
+        *,
+        kind: str | None = None,
+        **options: Unpack[EvaluationOptions],
+    ) -> dict[str, Any]:
+        """Issue a working paper, and write it to a file that ends with .html or .xlsx.
+
+        The server keeps the file and enters its SHA-256 in the ledger of the dataset.
+
+        Returns
+        -------
+        dict
+            Its ``number``, ``sha256``, ``ledger_number`` and ``review_state``.
+        """
+        body = given(tolerable=tolerable, kind=kind, **options)
+        body["format"] = Path(path).suffix[1:]
+        issued = self._transport.json("POST", f"{self._path()}/papers", body)
+        write_file(path, self._transport.content(f"{self._path()}/papers/{issued['number']}", {}))
+        return issued
+
+    @keywords()
+    def issued_papers(self) -> list[dict[str, Any]]:
+        """Return the issued working papers, the newest first."""
+        return self._transport.pages(f"{self._path()}/papers", "papers")
 
     @keywords()
     def certificate(

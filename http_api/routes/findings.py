@@ -35,6 +35,13 @@ from application.audit.findings import (
 from application.audit.review import review
 from application.audit.state import audit_state
 from application.audit.working_paper import working_paper
+from application.audit.working_paper.facts import (
+    SamplePaperFacts,
+    enter_paper_facts,
+    paper_facts,
+)
+from application.audit.working_paper.issuing import issue_paper
+from application.audit.working_paper.writing import write_paper
 from contract.declarations import Help
 from contract.requests.evaluate import EvaluationRequest, WorkingPaperRequest
 from contract.requests.findings import (
@@ -47,6 +54,7 @@ from contract.requests.findings import (
     ReviewRequest,
 )
 from contract.requests.pages import PageRequest
+from contract.requests.papers import IssuePaperRequest, PaperFactsRequest
 from contract.words import ListFormat
 from http_api.access import SignedInBlueprint, access, caller, service
 from http_api.routes.imports import large_uploads
@@ -63,8 +71,6 @@ from http_api.schemas.contract import (
 )
 from lazy_dataclasses import dataclass
 from parquet_tables.exports import MEDIA_TYPES
-from presentation import html
-from presentation.xlsx import write_sections
 from service.tables.open_tables import SAMPLE, output_of
 from storage.audit.findings import (
     AuditConclusion,
@@ -75,6 +81,7 @@ from storage.audit.findings import (
     list_findings,
     review_of,
 )
+from storage.audit.papers import IssuedPaper, issued_paper, list_issued_papers
 from storage.jobs.jobs import JobRecord
 
 PAPER_TYPES = {"html": "text/html; charset=utf-8", "xlsx": MEDIA_TYPES["xlsx"]}
@@ -211,6 +218,25 @@ def write_conclusion(job_id: str, given: ConclusionRequest) -> OwnConclusion | A
     return conclude(caller(), job, given.text) or OwnConclusion(job.id, "", None, None)
 
 
+@blueprint.get("/paper-facts", output=SamplePaperFacts)
+def facts_of_paper(job_id: str) -> SamplePaperFacts:
+    """The facts of the working paper that people enter, and what it doesn't state yet."""
+    job = _sample(job_id)
+    return paper_facts(service(), job, audit_state(service(), job))
+
+
+@blueprint.patch("/paper-facts", body=PaperFactsRequest, output=SamplePaperFacts)
+def enter_facts_of_paper(job_id: str, given: PaperFactsRequest) -> SamplePaperFacts:
+    """Enter facts of the working paper, until the findings are submitted.
+
+    A fact that isn't given stays as it is; an empty text clears it. The first entry takes over
+    client, period and names of the newest other sample of the dataset. All entries are kept.
+    """
+    job = _sample(job_id)
+    enter_paper_facts(caller(), job, given)
+    return paper_facts(service(), job, audit_state(service(), job))
+
+
 @blueprint.post("/findings/preview", form=RowFileIn, output=FindingsFile, guard=large_uploads)
 def preview_of_file(job_id: str, given: dict[str, Any]) -> FindingsFile:
     """Preview findings from a file: what each line would enter, and why not.
@@ -274,14 +300,50 @@ def paper(job_id: str, query: WorkingPaperRequest) -> Response:
     ending = query.format
     with tempfile.TemporaryDirectory(dir=service().directory.scratch_dir) as folder:
         path = Path(folder) / f"paper.{ending}"
-        if ending == "xlsx":
-            write_sections(sections, path)
-        else:
-            path.write_text(html.page(sections), encoding="utf-8")
+        write_paper(sections, path, ending)
         source = RowSource(job.dataset_id, output_of(job), SAMPLE, job.id)
         caller().audit_read("rows_downloaded", source, format=ending)
         name = f"working-paper-{job.output_name or job.id[:8]}.{ending}"
         return file_answer(path, name, PAPER_TYPES[ending])
+
+
+@blueprint.post("/papers", body=IssuePaperRequest, output=IssuedPaper)
+def issue(job_id: str, given: IssuePaperRequest) -> IssuedPaper:
+    """Issue a working paper: keep its file, and enter its SHA-256 in the dataset's ledger.
+
+    Before the sign-off, the paper says that it isn't signed off. The evaluation is that of the
+    request, by default the signed one.
+    """
+    job = _sample(job_id)
+    return issue_paper(caller(), job, _request(job, given), given.format)
+
+
+@blueprint.get(
+    "/papers",
+    query=PageRequest,
+    output=list_schema("papers", IssuedPaper, "Newest first.", of_job=True),
+)
+def papers(job_id: str, query: PageRequest) -> Listing:
+    """The issued working papers."""
+    job = _sample(job_id)
+    with service().database.read() as tx:
+        return page_of(list_issued_papers(tx, job.id), query, job.id)
+
+
+@blueprint.get("/papers/<int:number>")
+@blueprint.doc(responses=file_response("text/html"))
+def issued(job_id: str, number: int) -> Response:
+    """Download an issued working paper, as it was issued."""
+    job = _sample(job_id)
+    with service().database.read() as tx:
+        found, content = issued_paper(tx, job.id, number)
+    source = RowSource(job.dataset_id, output_of(job), SAMPLE, job.id)
+    caller().audit_read("rows_downloaded", source, format=found.format)
+    with tempfile.TemporaryDirectory(dir=service().directory.scratch_dir) as folder:
+        path = Path(folder) / f"paper.{found.format}"
+        path.write_bytes(content)
+        name = f"working-paper-{job.output_name or job.id[:8]}-{number}.{found.format}"
+        return file_answer(path, name, PAPER_TYPES[found.format])
 
 
 @blueprint.get(

@@ -353,14 +353,19 @@ def examined_samples(tx: Transaction, job: JobRecord) -> list[JobRecord]:
     return _others(tx, job, "examined_samples")
 
 
+def samples_beside(tx: Transaction, job: JobRecord, limit: int) -> list[JobRecord]:
+    """Return the newest other samples of a job's table."""
+    return _others(tx, job, "samples_of_table", limit=limit)
+
+
 def asked_samples(tx: Transaction, job: JobRecord) -> list[JobRecord]:
     """Return the other samples of a job's table with questions but no finding, newest first."""
     return _others(tx, job, "asked_samples")
 
 
-def _others(tx: Transaction, job: JobRecord, statement: str) -> list[JobRecord]:
+def _others(tx: Transaction, job: JobRecord, statement: str, **limits: int) -> list[JobRecord]:
     table = {"dataset_id": job.dataset_id, "table_key": job.run_parameters["table_key"]}
-    rows = all_rows(tx, statement, **table, job_id=job.id)
+    rows = all_rows(tx, statement, **table, **limits, job_id=job.id)
     return [get_job(tx, row["id"], with_position=False) for row in rows]
 
 

@@ -1,4 +1,4 @@
-"""The ledger of a dataset: what was planned, drawn, replaced and deleted, as a chain of digests.
+"""The ledger of a dataset: what was planned, drawn, replaced, deleted and issued, as a chain.
 
 An entry is written in the transaction of what it records. Triggers refuse a gap, a change and a
 deletion; entries outlive their dataset. docs/CERTIFICATE.md defines the entries.
@@ -20,7 +20,7 @@ from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction
 from storage.sqlite.queries import Records, all_rows, first, number, run
 
-Kind = Literal["plan", "draw", "replacement", "deletion", "restoration", "row_root"]
+Kind = Literal["plan", "draw", "replacement", "deletion", "restoration", "row_root", "paper"]
 LEDGER_TYPE = "application/vnd.jobsvc.ledger+json"
 """The payload type of a ledger's signed head."""
 

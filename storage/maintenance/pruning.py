@@ -303,7 +303,8 @@ class Sweep:
                         *("delete_replacements_of_jobs", "delete_reviews_of_jobs"),
                         *("delete_attributes_of_jobs", "delete_conclusions_of_jobs"),
                         *("delete_questions_of_jobs", "delete_reviewers_of_jobs"),
-                        "delete_reservations_of_jobs",
+                        *("delete_reservations_of_jobs", "delete_paper_facts_of_jobs"),
+                        "delete_issued_papers_of_jobs",
                         *("delete_comparisons_of_jobs", "delete_values_of_jobs"),
                         *(
                             "delete_certificates_of_jobs",

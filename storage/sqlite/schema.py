@@ -75,6 +75,11 @@ _SCHEDULES_OF_15 = """
         CHECK (run_type = 'sampling' OR exclude_drawn_by = '[]')
     ) STRICT
 """
+_LEDGER = (
+    *("ledger_entries", "ledger_entries_of_job", "ledger_entries_of_plan"),
+    *("ledger_entries_follow", "ledger_entries_never_change", "ledger_entries_never_shrink"),
+)
+_COLUMNS_OF_LEDGER = "dataset_id, number, kind, recorded_at, actor, body, previous_digest, digest"
 _NEW_IN_15 = _created(
     *("jobs_listed", "jobs_listed_of_dataset", "jobs_listed_of_user", "jobs_listed_of_status"),
     *("jobs_unresolved", "refs_changed", "bin", "bin_of_commit", "bin_deleted_at"),
@@ -91,7 +96,6 @@ _NEW_IN_15 = _created(
     *("connections", "connections_name", "connections_keep_their_names"),
     *("connection_users", "connection_groups", "connection_groups_of_group"),
     *("signing_keys", "signing_keys_never_change", "signing_keys_never_shrink"),
-    *("ledger_entries", "ledger_entries_of_job", "ledger_entries_of_plan"),
     *("row_roots", "row_roots_never_change"),
     *("certificates", "certificates_never_change"),
     *("receivers", "receivers_of_user", "receivers_email"),
@@ -99,7 +103,7 @@ _NEW_IN_15 = _created(
     *("jobs_notify_receivers", "reviews_notify_receivers", "schedules_notify_receivers"),
     *("schedules_name", "schedules_of_user"),
     "jobs_of_schedule",
-    *("ledger_entries_follow", "ledger_entries_never_change", "ledger_entries_never_shrink"),
+    *_LEDGER,
 )
 _COLUMNS_OF_18 = (
     "id, job_id, row_id, outcome, audit_value, note, deviations, cause, cause_text, user_id, at"
@@ -160,11 +164,22 @@ MIGRATIONS: Sequence[str] = (
     {_created("review_questions", "reviewers", "reviewers_of_user")};
     {_created("reservations", "reservations_of_user")};
     """,
+    # The ledger has a new kind of entry; SQLite can't change a CHECK, so it is created again.
+    f"""
+    {_created("paper_facts", "paper_facts_of_job", "paper_facts_never_change")};
+    {_created("issued_papers", "issued_papers_never_change")};
+    CREATE TEMP TABLE copied_entries AS SELECT * FROM ledger_entries;
+    DROP TABLE ledger_entries;
+    {_created(*_LEDGER)};
+    INSERT INTO ledger_entries SELECT {_COLUMNS_OF_LEDGER} FROM copied_entries
+        ORDER BY dataset_id, number;
+    DROP TABLE copied_entries;
+    """,
 )
 """The scripts from ``OLDEST_VERSION`` to the next version, and so on. A change of ``schema.sql``
 needs a script here that makes the same change. What the first script creates is as in
 ``schema.sql``; a script that changes one of these objects must first write it out there, unless it
-creates the object again, as the last script does with the table of findings."""
+creates the object again, as the last scripts do with findings and the ledger."""
 NEWEST_VERSION = OLDEST_VERSION + len(MIGRATIONS)
 
 

@@ -17,6 +17,7 @@ from contract.requests.draw import EarlierFilterRequest
 from contract.requests.estimate import ConfidenceRequest, EstimatesRequest
 from contract.requests.evaluate import EvaluationRequest
 from contract.requests.importing import ReadOptions
+from contract.requests.papers import PaperFactsRequest
 from contract.requests.tables import SampleRowsRequest
 from contract.requests.weights import WeightsRequest
 from sampling_engine import DEFAULT_METHOD, METHODS
@@ -120,6 +121,11 @@ def module_text() -> str:
             "How to evaluate findings; docs/AUDIT.md.",
             _options(EvaluationRequest, ARGUMENTS_OF_EVALUATE),
             "ConfidenceOptions",
+        ),
+        _class(
+            "PaperFacts",
+            "Facts of a working paper; docs/AUDIT.md.",
+            _options(PaperFactsRequest),
         ),
     ]
     return "\n\n".join([HEAD.format(method=DEFAULT_METHOD, dividing=_dividing()), *classes])

@@ -405,6 +405,17 @@ CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
         "conclusion_entered",
         lambda w: (f"/api/sampling/jobs/{w.unexamined()}/conclusion", {"json": {"text": "fine"}}),
     ),
+    "PATCH /api/sampling/jobs/<job_id>/paper-facts": (
+        "paper_facts_entered",
+        lambda w: (
+            f"/api/sampling/jobs/{w.unexamined()}/paper-facts",
+            {"json": {"client": "Acme"}},
+        ),
+    ),
+    "POST /api/sampling/jobs/<job_id>/papers": (
+        "paper_issued",
+        lambda w: (f"/api/sampling/jobs/{w.draw}/papers", {"json": {}}),
+    ),
     "POST /api/sampling/jobs/<job_id>/evaluation": (
         "rows_viewed",
         lambda w: (f"/api/sampling/jobs/{w.draw}/evaluation", w.evaluated()),

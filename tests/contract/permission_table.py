@@ -404,6 +404,15 @@ TABLE = (
         WRITE,
         at("/api/sampling/jobs/{j}/conclusion", body={"text": "tolerable"}),
     ),
+    Row(f"GET {SJ}/paper-facts", SEE, at("/api/sampling/jobs/{j}/paper-facts")),
+    Row(
+        f"PATCH {SJ}/paper-facts",
+        WRITE,
+        at("/api/sampling/jobs/{j}/paper-facts", body={"client": "Acme"}),
+    ),
+    Row(f"GET {SJ}/papers", SEE, at("/api/sampling/jobs/{j}/papers")),
+    Row(f"POST {SJ}/papers", WRITE, at("/api/sampling/jobs/{j}/papers", body={})),
+    Row(f"GET {SJ}/papers/<int:number>", statuses(404), at("/api/sampling/jobs/{j}/papers/999")),
     Row(f"GET {SJ}/review", SEE, at("/api/sampling/jobs/{j}/review")),
     Row(
         f"POST {SJ}/review",

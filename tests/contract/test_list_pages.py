@@ -126,6 +126,7 @@ BOUNDED = {
     "/api/sampling/jobs/{job_id}/comparison": "figures of one sample",
     "/api/sampling/jobs/{job_id}/review": "the steps of one review",
     "/api/sampling/jobs/{job_id}/attributes": "what one sample is tested for",
+    "/api/sampling/jobs/{job_id}/paper-facts": "the facts of one paper",
     "/api/sampling/jobs/{job_id}/questions": "the questions of one sample",
     "/api/sampling/jobs/{job_id}/review-queue": "the same",
     "/api/sampling/jobs/{job_id}/agreement": "the same",

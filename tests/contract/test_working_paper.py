@@ -74,7 +74,8 @@ def test_the_workbook_opens_well(server: LiveServer, job: str) -> None:
     answer = paper(server, job, format="xlsx", tolerable=0.3)
     book = load_workbook(io.BytesIO(answer.content))
     assert book.sheetnames == [
-        *("Cover", "Population", "Design", "Items", "Exceptions", "Replacements", "Evaluation")
+        *("Cover", "Planning", "Population", "Design", "Items", "Exceptions", "Replacements"),
+        *("Evaluation", "Documentation"),
     ]
     sheet = book["Items"]
     header = [cell.value for cell in sheet[4]]

@@ -70,6 +70,7 @@ from web_ui.pages.evaluation import evaluation_tab
 from web_ui.pages.findings import findings_tab
 from web_ui.pages.jobs import own_job
 from web_ui.pages.labels import labels_tab, review_tabs
+from web_ui.pages.paper import paper_tab
 from web_ui.pages.request_code import code_of
 from web_ui.pages.sample_rows import rows_tab
 from web_ui.profile_pictures import group_bars, part_bars, small_picture
@@ -192,6 +193,7 @@ def _tabs(found: JobRecord) -> dict[str, tuple[str, Callable[[JobRecord], Values
                 shown = review_tabs(tx, found)
             tabs |= {name: tab for name, tab in REVIEW_TABS.items() if name in shown}
             tabs["evaluation"] = ("Evaluation", evaluation_tab)
+            tabs["paper"] = ("Working paper", paper_tab)
             tabs["reserves"] = ("Replacements", _reserves)
             tabs["certificate"] = ("Certificate", _certificate)
         tabs["why"] = ("Look up a row", _why)

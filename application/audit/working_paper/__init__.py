@@ -7,45 +7,66 @@ from __future__ import annotations
 
 from typing import Any
 
-from application.audit.evaluation import SettledEvaluation, evaluate
-from application.audit.evaluators.evaluator import Evaluation
+from application.audit.evaluation import EvaluationAnswer, SettledEvaluation, evaluate
 from application.audit.state import audit_state
 from application.audit.working_paper.conclusion import evaluation_section
 from application.audit.working_paper.cover import cover
 from application.audit.working_paper.exceptions import exceptions_section
+from application.audit.working_paper.facts import paper_facts
 from application.audit.working_paper.items import items_section, replacements_section
-from application.audit.working_paper.population import coverage_table, population_table
+from application.audit.working_paper.planning import planning_section
+from application.audit.working_paper.population import amount_column, population_section
+from application.audit.working_paper.requirements import documentation
 from application.samples.design_sheet import design_sheet
 from domain_errors import DomainError
-from presentation.content import (
-    Section,
-)
+from presentation.content import Section
 from service.service import Service
 from storage.jobs.jobs import JobRecord
 
 
-def working_paper(
+def evaluation_or_refusal(
     service: Service, job: JobRecord, request: SettledEvaluation[Any]
+) -> EvaluationAnswer | DomainError:
+    """The evaluation of a sample, or why there is none."""
+    try:
+        return evaluate(service, job, request)
+    except DomainError as error:
+        return error
+
+
+def working_paper(
+    service: Service,
+    job: JobRecord,
+    request: SettledEvaluation[Any],
+    number: int | None = None,
+    evaluated: EvaluationAnswer | DomainError | None = None,
 ) -> list[Section]:
-    """The sheets of a sample's working paper: cover, population, design, items, ….
+    """The sheets of a sample's working paper: cover, planning, population, design, items, ….
 
     An evaluation that can't be made is a sheet with its reason.
+
+    Parameters
+    ----------
+    number : int, optional
+        That of an issued paper.
+    evaluated : optional
+        The evaluation of the request, if it was made before.
     """
     state = audit_state(service, job)
-    try:
-        evaluation: Evaluation | DomainError = evaluate(service, job, request).as_json()
-    except DomainError as error:
-        evaluation = error
-    return [
-        cover(service, job, state, evaluation),
-        Section(
-            "Population",
-            "Population and coverage",
-            [population_table(service, job), coverage_table(service, job, state)],
-        ),
-        design_sheet(service, job),
+    facts = paper_facts(service, job, state)
+    if evaluated is None:
+        evaluated = evaluation_or_refusal(service, job, request)
+    is_refused = isinstance(evaluated, DomainError)
+    evaluation = evaluated if isinstance(evaluated, DomainError) else evaluated.as_json()
+    column = amount_column(job) or (None if is_refused else request.value_of("book_column"))
+    sections = [
+        cover(service, job, state, evaluation, facts, number),
+        planning_section(service, job, facts.stated, request, evaluation),
+        population_section(service, job, state, facts.stated),
+        design_sheet(service, job, with_coverage=False),
         items_section(service, job),
-        exceptions_section(service, job, state),
+        exceptions_section(service, job, state, column),
         replacements_section(service, job, state),
         evaluation_section(service, job, request, evaluation),
     ]
+    return [*sections, documentation(sections)]

@@ -8,6 +8,7 @@ from typing import Any
 from application.audit.evaluation import SettledEvaluation
 from application.audit.evaluators import EVALUATORS
 from application.audit.evaluators.evaluator import Evaluation
+from application.audit.fitting import selects_money
 from application.audit.sentences import (
     ASSURANCES,
     judgement_of,
@@ -15,6 +16,7 @@ from application.audit.sentences import (
     verdict_of,
 )
 from application.audit.working_paper.items import keys_of
+from application.audit.working_paper.requirements import NOT_GIVEN
 from domain_errors import DomainError
 from presentation.content import (
     Block,
@@ -73,7 +75,7 @@ def evaluation_section(
     settings: list[Row] = [
         ("Evaluation", evaluator.kind.title),
         ("Confidence", Percent(request.confidence)),
-        ("Tolerable", _tolerable(request, evaluation)),
+        tolerable_line(job, request, evaluation),
         *conclusion_lines(evaluation),
     ]
     blocks: list[Block] = [Facts("Settings", settings)]
@@ -90,10 +92,22 @@ def evaluation_section(
     return Section("Evaluation", "Evaluation", blocks)
 
 
+def tolerable_line(
+    job: JobRecord, request: SettledEvaluation[Any], found: Evaluation | DomainError
+) -> Row:
+    """What is tolerable, named as an amount or as a rate (ISA 530 ¶5(i) and (j))."""
+    if isinstance(found, DomainError):
+        is_amount = selects_money(job.run_parameters["rounds"]) or (request.tolerable or 0) >= 1
+    else:
+        is_amount = "book_value" in found
+    label = "Tolerable misstatement" if is_amount else "Tolerable rate of deviation"
+    return label, _tolerable(request, found)
+
+
 def _tolerable(request: SettledEvaluation[Any], found: Evaluation | DomainError) -> Cell:
     """The tolerable amount or share; a share of a book value as the evaluated amount."""
     if request.tolerable is None:
-        return "Not given"
+        return NOT_GIVEN
     if not isinstance(found, DomainError) and isinstance(found.get("tolerable"), str):
         return Decimal(found["tolerable"])
     if request.tolerable >= 1:

@@ -1,27 +1,21 @@
-"""The cover of a working paper: who, when, on what, and the conclusion."""
+"""The cover of a working paper: for whom, by whom, when, on what, and the conclusion."""
 
 from __future__ import annotations
 
 from application.audit.evaluation.other_samples import other_samples
 from application.audit.evaluation.parameters import parameters_text
 from application.audit.evaluators.evaluator import Evaluation
-from application.audit.sentences import (
-    other_samples_tables,
-)
+from application.audit.sentences import other_samples_tables
 from application.audit.state import AuditState
 from application.audit.working_paper.conclusion import conclusion_lines, signed_difference
+from application.audit.working_paper.facts import SamplePaperFacts
+from application.audit.working_paper.requirements import NOT_GIVEN
 from application.certificates.ledger import draws_beside
 from application.samples.facts import excluded_text
+from contract.requests.papers import PaperFactsRequest
 from contract.words import REVIEW_ACTIONS, REVIEW_STATES
 from domain_errors import DomainError
-from presentation.content import (
-    Block,
-    Facts,
-    Row,
-    Section,
-    Table,
-    moment_of,
-)
+from presentation.content import Block, Facts, Judgement, Row, Section, Table, moment_of
 from service.service import Service
 from service.tables.open_tables import open_source, version_of
 from storage.audit.findings import conclusion_of
@@ -39,62 +33,97 @@ def cover(
     job: JobRecord,
     state: AuditState,
     evaluation: Evaluation | DomainError,
+    facts: SamplePaperFacts,
+    number: int | None,
 ) -> Section:
-    review = state.review
-    facts: list[Row] = [
-        ("Purpose", job.purpose or "Not given"),
-        ("Dataset", job.dataset_name),
-        ("Sample", job.output_name),
-        ("Job id", job.id),
-        *_address(service, job),
-        ("Drawn by", job.user_soeid, moment_of(job.created_at)),
-        ("State of the review", REVIEW_STATES[review.state]),
-    ]
-    if review.state == "signed_off":
-        signed = review.entries[-1]
-        facts.append(("Signed off by", signed.user_soeid, moment_of(signed.at)))
-        kept = signed.evaluation
-        facts.append(("Signed evaluation", parameters_text(kept) if kept else "None"))
+    """The cover; ``number`` is that of an issued paper."""
     with service.database.read() as tx:
         written = conclusion_of(tx, job.id)
-    own: list[Row] = []
+    own: list[Row] = [("Auditor's conclusion", NOT_GIVEN)]
     if written is not None:
         own = [
             ("Auditor's conclusion", written.text),
             ("Written by", written.user_soeid, moment_of(written.at)),
         ]
-    authors: dict[str, list[str]] = {}
-    for finding in state.findings.values():
-        authors.setdefault(finding.user_soeid, []).append(finding.at)
-    prepared: list[Row] = [
-        (name, len(times), moment_of(min(times)), moment_of(max(times)))
-        for name, times in sorted(authors.items())
-    ]
-    reviewed: list[Row] = [
-        (REVIEW_ACTIONS[each.action], each.user_soeid, moment_of(each.at), each.note or None)
-        for each in review.entries
-    ] or [("Not submitted", None, None, None)]
     others: Evaluation = (
         other_samples(service, job, state).as_json()
         if isinstance(evaluation, DomainError)
         else evaluation
     )
     blocks: list[Block] = [
-        Facts("Sample", facts),
-        Facts("Conclusion", [*own, *conclusion_lines(evaluation)]),
+        Facts("Engagement", _engagement(facts.stated, state, number)),
+        Facts("Conclusion", [*conclusion_lines(evaluation), *own]),
         *other_samples_tables(others),
-        Table("Prepared by", ("User", "Findings", "First (UTC)", "Last (UTC)"), prepared),
-        Table("Review", ("Step", "User", "Time (UTC)", "Note"), reviewed),
+        Facts("Sample", _sample(service, job)),
+        _authors(state),
+        _review(state),
         Facts("Version of the table", _version(service, job)),
     ]
     title = "Working paper, not as signed off" if signed_difference(evaluation) else "Working paper"
     return Section("Cover", f"{title}: {job.output_name or job.id[:8]}", blocks)
 
 
-def _address(service: Service, job: JobRecord) -> list[Row]:
-    """The URL of the sample, if the server knows its name for browsers."""
+def _engagement(facts: PaperFactsRequest, state: AuditState, number: int | None) -> list[Row]:
+    """For whom and by whom the paper was made, and whether it is signed off."""
+    rows: list[Row] = [
+        ("Client", facts.client or NOT_GIVEN),
+        ("Period", facts.period or NOT_GIVEN),
+        ("Number of the paper", facts.paper_number or NOT_GIVEN),
+        ("Prepared by", *_person(facts.preparer, facts.preparer_role)),
+        ("Reviewed by", *_person(facts.reviewer, facts.reviewer_role)),
+    ]
+    if number is not None:
+        rows.append(("Issue", number))
+    review = state.review
+    if review.state != "signed_off":
+        label = f"{REVIEW_STATES[review.state]}: not signed off"
+        return [*rows, ("State of the review", Judgement(label, "warn"))]
+    signed = review.entries[-1]
+    kept = signed.evaluation
+    return [
+        *rows,
+        ("State of the review", REVIEW_STATES[review.state]),
+        ("Signed off by", signed.user_soeid, moment_of(signed.at)),
+        ("Signed evaluation", parameters_text(kept) if kept else "None"),
+    ]
+
+
+def _person(name: str | None, role: str | None) -> Row:
+    """The full name of a person, and the role if there is one."""
+    return (name or NOT_GIVEN, role) if role else (name or NOT_GIVEN,)
+
+
+def _sample(service: Service, job: JobRecord) -> list[Row]:
     url = service.settings.link(f"/jobs/{job.id}")
-    return [("Address", url)] if url else []
+    return [
+        ("Purpose", job.purpose or NOT_GIVEN),
+        ("Dataset", job.dataset_name),
+        ("Sample", job.output_name),
+        ("Job id", job.id),
+        *([("Address", url)] if url else []),
+        ("Drawn by", job.user_soeid, moment_of(job.created_at)),
+    ]
+
+
+def _authors(state: AuditState) -> Table:
+    """Who entered the findings that count, and when."""
+    authors: dict[str, list[str]] = {}
+    for finding in state.findings.values():
+        authors.setdefault(finding.user_soeid, []).append(finding.at)
+    rows: list[Row] = [
+        (name, len(times), moment_of(min(times)), moment_of(max(times)))
+        for name, times in sorted(authors.items())
+    ]
+    header = ("User", "Findings", "First (UTC)", "Last (UTC)")
+    return Table("Findings by account", header, rows)
+
+
+def _review(state: AuditState) -> Table:
+    rows: list[Row] = [
+        (REVIEW_ACTIONS[each.action], each.user_soeid, moment_of(each.at), each.note or None)
+        for each in state.review.entries
+    ] or [("Not submitted", None, None, None)]
+    return Table("Review", ("Step", "User", "Time (UTC)", "Note"), rows)
 
 
 def _version(service: Service, job: JobRecord) -> list[Row]:

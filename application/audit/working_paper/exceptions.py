@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 
-from application.audit.items import book_values, examined_items
-from application.audit.state import AuditState
+from application.audit.items import ExaminedItem, book_values, examined_items
+from application.audit.state import AuditState, drawn_row_ids
 from application.audit.working_paper.items import keys_of
-from application.audit.working_paper.population import amount_column
 from contract.words import CAUSES, outcome_title
+from domain_errors import render
+from lazy_dataclasses import dataclass
 from presentation.content import (
+    Block,
+    Cell,
+    Facts,
+    Judgement,
     Row,
     Section,
     Table,
@@ -18,52 +24,186 @@ from presentation.content import (
 )
 from service.service import Service
 from service.tables.row_names import names_of_job
-from storage.audit.findings import list_findings
+from storage.audit.findings import Finding, list_findings
 from storage.jobs.jobs import JobRecord
 
 MAX_ENTRIES = 10_000
 
 
-def exceptions_section(service: Service, job: JobRecord, state: AuditState) -> Section:
-    """The exceptions with their amounts and causes, and the entries that later ones corrected."""
-    column = amount_column(job)
+def exceptions_section(
+    service: Service, job: JobRecord, state: AuditState, column: str | None
+) -> Section:
+    """The exceptions with their amounts and causes, and the entries that later ones corrected.
+
+    ``column`` has the book values; None leaves amounts out.
+    """
     examined = examined_items(service, job, state)
-    findings = [item.finding for item in examined if item.finding and item.is_exception]
-    ids = [finding.row_id for finding in findings]
-    names = names_of_job(service, job, ids)
-    keys = {} if names else keys_of(service, job, ids)
-    books = book_values(service, job, ids, column) if column and ids else {}
-
-    def cells(row_id: str) -> Row:
-        return (names.of(row_id),) if names else (row_id, keys[row_id])
-
-    amounts: list[Row] = []
-    natures: list[Row] = []
-    differences: dict[str, list[Decimal]] = {}
-    for finding in findings:
-        row_id, cause = finding.row_id, CAUSES.get(finding.cause or "")
-        book, audit = books.get(row_id), decimal_of(finding.audit_value)
-        if audit is None and column and finding.outcome == "not_examinable":
-            audit = Decimal(0)  # as the evaluation takes it
-        difference = None if book is None or audit is None else book - audit
-        outcome, note = outcome_title(finding.outcome), finding.note or None
-        amounts.append((*cells(row_id), outcome, book, audit, difference, note))
-        deviations = "; ".join(finding.deviations) or None
-        natures.append((*cells(row_id), deviations, cause, finding.cause_text or None))
-        differences.setdefault(cause or "Not stated", []).append(difference or Decimal(0))
-    causes: list[Row] = [
-        (cause, len(parts), sum(parts, Decimal(0)) if column else None)
-        for cause, parts in sorted(differences.items(), key=lambda cause: -len(cause[1]))
+    ids = [item.row_id for item in examined if item.is_exception]
+    named = _names(service, job, ids)
+    books = book_values(service, job, [item.row_id for item in examined], column) if column else {}
+    found = [
+        Misstated(item, named[item.row_id], books.get(item.row_id))
+        for item in examined
+        if item.is_exception
     ]
-    first = ("Row",) if names else ("Row", "Key")
-    header = (*first, "Finding", "Book value", "Audit value", "Difference", "Note")
-    tables = [Table(f"Exceptions: {len(amounts):,}", header, amounts)]
-    if causes:
-        tables.append(Table("Causes", ("Cause", "Exceptions", "Sum of differences"), causes))
-    if any(finding.deviations or finding.cause_text for finding in findings):
-        header_of_causes = (*first, "Deviations", "Cause", "Cause in words")
-        tables.append(Table("Nature and cause of each exception", header_of_causes, natures))
-    return Section("Exceptions", "Exceptions", [*tables, _corrected(service, job, state)])
+    blocks: list[Block] = [
+        Facts("Completeness of the findings", _completeness(found, column)),
+        _amounts(found),
+        _causes(found, column),
+        _natures(found),
+    ]
+    if (groups := _by_group(service, job, examined, found, books if column else None)) is not None:
+        blocks.append(groups)
+    return Section("Exceptions", "Exceptions", [*blocks, _corrected(service, job, state)])
+
+
+@dataclass(frozen=True)
+class Misstated:
+    """An exception with the name of its row, and the row's book value if there is a column."""
+
+    item: ExaminedItem
+    name: Row
+    book: Decimal | None
+
+    @property
+    def finding(self) -> Finding:
+        """What was found; an exception always has a finding."""
+        assert self.item.finding is not None  # noqa: S101 - the constructor's caller chose these
+        return self.item.finding
+
+    @property
+    def audit(self) -> Decimal | None:
+        """The audit value, as the evaluation takes it."""
+        value = decimal_of(self.finding.audit_value)
+        if value is None and self.book is not None and self.finding.outcome == "not_examinable":
+            return Decimal(0)
+        return value
+
+    @property
+    def difference(self) -> Decimal | None:
+        """Book value less audit value; None if one of both is missing."""
+        audit = self.audit
+        return None if self.book is None or audit is None else self.book - audit
+
+    @property
+    def has_cause(self) -> bool:
+        """Whether somebody stated its cause, as a choice or in words."""
+        return bool(self.finding.cause or self.finding.cause_text)
+
+
+NAME = ("Row", "Key")
+ALL_GIVEN = "Stated for all of {count}"
+NONE_FOUND = "None is needed: there are no exceptions"
+SOME_LACKING = "Not stated for {lacking} of {count}: {rows}"
+MAX_NAMED = 20
+"""Rows that a sentence names."""
+
+
+def _names(service: Service, job: JobRecord, row_ids: Sequence[str]) -> dict[str, Row]:
+    """The two cells that name each row: its name, and its key where the name is the row id."""
+    names = names_of_job(service, job, row_ids)
+    if names:
+        return {row_id: (names.of(row_id), None) for row_id in row_ids}
+    keys = keys_of(service, job, row_ids)
+    return {row_id: (row_id, keys[row_id]) for row_id in row_ids}
+
+
+def _completeness(found: Sequence[Misstated], column: str | None) -> list[Row]:
+    """Whether each exception has a cause (ISA 530 ¶12), and an audit value where amounts count."""
+    rows: list[Row] = [
+        _stated("Causes of the exceptions", found, [each for each in found if not each.has_cause])
+    ]
+    if column is not None:
+        lacking = [each for each in found if each.audit is None]
+        rows.append(_stated("Audit values of the exceptions", found, lacking))
+    return rows
+
+
+def _stated(label: str, found: Sequence[Misstated], lacking: Sequence[Misstated]) -> Row:
+    if not found:
+        return (label, NONE_FOUND)
+    if not lacking:
+        return (label, render(ALL_GIVEN, {"count": len(found)}))
+    rows = ", ".join(str(each.name[0]) for each in lacking[:MAX_NAMED])
+    more = ", …" if len(lacking) > MAX_NAMED else ""
+    values = {"lacking": len(lacking), "count": len(found), "rows": rows + more}
+    return (label, Judgement(render(SOME_LACKING, values), "warn"))
+
+
+def _with_names(
+    title: str,
+    header: Sequence[str],
+    found: Sequence[Misstated],
+    cells: Callable[[Misstated], Row],
+) -> Table:
+    """A table with a line for each exception; without the column of keys if no row needs it."""
+    has_keys = any(each.name[1] is not None for each in found)
+    width = 2 if has_keys else 1
+    rows = [(*each.name[:width], *cells(each)) for each in found]
+    return Table(title, (*NAME[:width], *header), rows)
+
+
+def _amounts(found: Sequence[Misstated]) -> Table:
+    header = ("Finding", "Book value", "Audit value", "Difference", "Note")
+
+    def cells(each: Misstated) -> Row:
+        outcome, note = outcome_title(each.finding.outcome), each.finding.note or None
+        return (outcome, each.book, each.audit, each.difference, note)
+
+    return _with_names(f"Exceptions: {len(found):,}", header, found, cells)
+
+
+def _natures(found: Sequence[Misstated]) -> Table:
+    def cells(each: Misstated) -> Row:
+        cause = CAUSES.get(each.finding.cause or "", "" if each.has_cause else "Not stated")
+        return ("; ".join(each.finding.deviations) or None, cause, each.finding.cause_text or None)
+
+    header = ("Deviations", "Cause", "Cause in words")
+    return _with_names("Nature and cause of each exception", header, found, cells)
+
+
+def _causes(found: Sequence[Misstated], column: str | None) -> Table:
+    """The exceptions by cause; a sum is of the differences that are known."""
+    by_cause: dict[str, list[Decimal | None]] = {}
+    for each in found:
+        in_words = "In words alone" if each.finding.cause_text else "Not stated"
+        cause = CAUSES.get(each.finding.cause or "", in_words)
+        by_cause.setdefault(cause, []).append(each.difference)
+    rows: list[Row] = [
+        (cause, len(parts), sum((part for part in parts if part is not None), Decimal(0)))
+        if column
+        else (cause, len(parts), None)
+        for cause, parts in sorted(by_cause.items(), key=lambda cause: -len(cause[1]))
+    ]
+    return Table("Causes", ("Cause", "Exceptions", "Sum of differences"), rows)
+
+
+def _by_group(
+    service: Service,
+    job: JobRecord,
+    examined: Sequence[ExaminedItem],
+    found: Sequence[Misstated],
+    books: Mapping[str, Decimal | None] | None,
+) -> Table | None:
+    """The findings of each group by its label; None if no step drew by groups."""
+    drawn = drawn_row_ids(service, job)
+    groups: dict[tuple[int, str | None], list[ExaminedItem]] = {}
+    for item in examined:
+        groups.setdefault(drawn[item.drawn_id], []).append(item)
+    if all(group is None for _, group in groups):
+        return None
+    by_id = {each.item.row_id: each for each in found}
+    rows: list[Row] = []
+    for (step, group), items in groups.items():
+        wrong = [by_id[item.row_id] for item in items if item.row_id in by_id]
+        amounts: tuple[Cell, ...] = (None, None)
+        if books is not None:
+            book = sum((books[item.row_id] or Decimal(0) for item in items), Decimal(0))
+            differences = (each.difference or Decimal(0) for each in wrong)
+            amounts = (book, sum(differences, Decimal(0)))
+        rows.append((step, group or "All rows", len(items), len(wrong), *amounts))
+    header = ("Step", "Group", "Rows examined", "Exceptions", "Book value examined", "Differences")
+    return Table("Findings of each group, not projected", header, rows)
 
 
 def _corrected(service: Service, job: JobRecord, state: AuditState) -> Table:

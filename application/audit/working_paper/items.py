@@ -51,7 +51,7 @@ def items_section(service: Service, job: JobRecord) -> Section:
         )
         for item in page.items
     ]
-    title = f"{page.total:,} items"
+    title = f"Items: {page.total:,}"
     if page.total > len(rows):
         title += f", the first {len(rows):,}"
     if len(own) > len(columns):

@@ -11,21 +11,80 @@ from decimal import Decimal
 from typing import Any
 
 from application.audit.items import book_values, drawn_book_column, drawn_facts, examined_items
+from application.audit.sentences import concluded_text
 from application.audit.state import AuditState
-from application.samples.facts import filter_text
+from application.audit.working_paper.requirements import NOT_GIVEN
+from application.samples.facts import filter_text, method_title
+from contract.declarations import declared_field
+from contract.requests.papers import PaperFactsRequest
+from contract.words import REVIEW_STATES
 from presentation.content import (
+    Block,
     Cell,
+    Facts,
     Percent,
     Row,
+    Section,
     Table,
     decimal_of,
+    moment_of,
 )
 from sampling_engine.methods.monetary_unit.account import recorded_account
 from service.service import Service
 from service.tables.open_tables import open_source
+from storage.audit.findings import review_of, samples_beside
 from storage.jobs.jobs import JobRecord
+from storage.versions.refs import has_sample_ref
 
+DELETED = "Deleted"
 SIGNS = {"positive": "Positive amounts", "zero": "Amounts of 0", "negative": "Negative amounts"}
+
+
+MAX_OTHERS = 50
+"""Other samples that the paper lists, the newest."""
+
+
+def population_section(
+    service: Service,
+    job: JobRecord,
+    state: AuditState,
+    facts: PaperFactsRequest,
+) -> Section:
+    """The population with its reconciliation, the sample's coverage, and other samples of it."""
+    completeness = declared_field(PaperFactsRequest, "reconciliation").title
+    blocks: list[Block] = [
+        population_table(service, job),
+        Facts("Reconciliation", [(completeness, facts.reconciliation or NOT_GIVEN)]),
+        coverage_table(service, job, state),
+        _samples_beside(service, job),
+    ]
+    return Section("Population", "Population and coverage", blocks)
+
+
+def _samples_beside(service: Service, job: JobRecord) -> Table:
+    """The other samples of the table, those without findings, too, and what they concluded."""
+    with service.database.read() as tx:
+        found = samples_beside(tx, job, MAX_OTHERS + 1)
+        rows: list[Row] = []
+        for each in found[:MAX_OTHERS]:
+            review = review_of(tx, each.id)
+            signed = review.state == "signed_off"
+            is_there = has_sample_ref(tx, each.dataset_id, each.output_commit_id)
+            concluded = concluded_text(review.entries[-1].evaluation) if signed else None
+            rows.append(
+                (
+                    each.output_name or each.id[:8],
+                    each.purpose,
+                    ", ".join(method_title(one["method"]) for one in each.run_parameters["rounds"]),
+                    (each.output_summary or {}).get("total_sampled"),
+                    moment_of(each.created_at),
+                    REVIEW_STATES[review.state] if is_there else DELETED,
+                    concluded,
+                )
+            )
+    header = ("Sample", "Purpose", "Method", "Rows", "Drawn (UTC)", "State", "Signed conclusion")
+    count = f"the newest {len(rows):,}" if len(found) > len(rows) else f"{len(rows):,}"
+    return Table(f"Other samples of this table: {count}", header, rows)
 
 
 def amount_column(job: JobRecord) -> str | None:

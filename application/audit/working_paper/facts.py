@@ -1,0 +1,142 @@
+"""The facts of a working paper: what people enter, what the sample gives, what is missing.
+
+The newest entry counts. Nothing is taken from another sample unless an entry is made: the first one
+takes over the names of the newest other sample of the dataset, so that they are typed once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Annotated, Any
+
+from application.access import Caller
+from application.audit.findings import require_entries
+from application.audit.planned import planned_goal
+from application.audit.state import AuditState
+from application.audit.working_paper.requirements import MissingFact, missing_facts
+from application.samples.facts import goal_text, method_title
+from contract.declarations import Help, declared
+from contract.requests.papers import PaperFactsRequest
+from domain_errors import render
+from lazy_dataclasses import dataclass
+from service.service import Service
+from storage.audit.papers import FactsEntry, enter_facts, list_facts, newest_facts_beside
+from storage.jobs.jobs import JobRecord
+from storage.sqlite.database import Transaction
+
+CARRIED = (
+    *("client", "period", "preparer", "preparer_role", "reviewer", "reviewer_role", "language"),
+)
+"""The facts that the first entry takes over from another sample."""
+TREATMENT = (
+    "A row that can’t be examined counts as an exception; its audit value is 0 unless another one "
+    "was entered (ISA 530 ¶11). No exception is set aside as an anomaly: all are projected."
+)
+REASON = "The size follows from the plan that was recorded with the draw: {goal}. Method: {method}."
+NO_FACTS = PaperFactsRequest()
+
+
+@dataclass(frozen=True)
+class SamplePaperFacts:
+    """The facts of a sample's working paper."""
+
+    job_id: str
+    facts: Annotated[PaperFactsRequest, Help("As entered; null where nothing was given.")]
+    defaults: Annotated[
+        PaperFactsRequest, Help("What the paper states where nothing was given; null: nothing.")
+    ]
+    suggested: Annotated[
+        PaperFactsRequest,
+        Help("Before the first entry: what it takes over unless it gives them itself."),
+    ]
+    suggested_from: Annotated[
+        str | None, Help("The sample whose facts are suggested; null if there is none.")
+    ]
+    missing: Annotated[Sequence[MissingFact], Help("What the paper doesn't state yet.")]
+    entries: Annotated[Sequence[FactsEntry], Help("All entries, the newest first.")]
+
+    @property
+    def stated(self) -> PaperFactsRequest:
+        """What the paper states."""
+        return _filled(self.facts, self.defaults)
+
+
+def paper_facts(service: Service, job: JobRecord, state: AuditState) -> SamplePaperFacts:
+    """Read the facts of a sample's working paper."""
+    with service.database.read() as tx:
+        entries = list_facts(tx, job.id)
+        beside = None if entries else newest_facts_beside(tx, job.dataset_id, job.id)
+    facts = entries[0].facts if entries else NO_FACTS
+    defaults = _defaults(job)
+    return SamplePaperFacts(
+        job_id=job.id,
+        facts=facts,
+        defaults=defaults,
+        suggested=NO_FACTS if beside is None else _carried(beside.facts),
+        suggested_from=None if beside is None else beside.job_id,
+        missing=missing_facts(_filled(facts, defaults), state),
+        entries=entries,
+    )
+
+
+def enter_paper_facts(by: Caller, job: JobRecord, given: PaperFactsRequest) -> None:
+    """Enter facts of a sample's working paper; those that aren't given stay as they are.
+
+    The first entry takes over names, client and period of the newest other sample of the dataset.
+
+    Raises
+    ------
+    SampleDeleted, FindingsLocked
+        Nothing can be entered.
+    """
+    by.dataset(job.dataset_id, "write")
+    with by.writing() as tx:
+        require_entries(tx, job)
+        present = _present(tx, by, job)
+        entered = given.given()
+        kept = {**present.given(), **entered}
+        body: dict[str, Any] = {name: value for name, value in kept.items() if value}
+        if "assertions" in body:
+            body["assertions"] = tuple(body["assertions"])
+        enter_facts(tx, job.id, by.user.id, PaperFactsRequest(**body), by.service.clock)
+        by.audit(
+            tx,
+            "paper_facts_entered",
+            dataset_id=job.dataset_id,
+            about=("job", job.id),
+            fields=", ".join(entered),
+        )
+
+
+def _present(tx: Transaction, by: Caller, job: JobRecord) -> PaperFactsRequest:
+    """The facts before an entry: the newest ones, or those that the first entry takes over."""
+    if entries := list_facts(tx, job.id):
+        return entries[0].facts
+    beside = newest_facts_beside(tx, job.dataset_id, job.id)
+    carried = NO_FACTS if beside is None else _carried(beside.facts)
+    return _filled(carried, PaperFactsRequest(preparer=by.user.soeid))
+
+
+def _carried(facts: PaperFactsRequest) -> PaperFactsRequest:
+    return PaperFactsRequest(**{name: getattr(facts, name) for name in CARRIED})
+
+
+def _defaults(job: JobRecord) -> PaperFactsRequest:
+    """What a sample's record gives by itself."""
+    goal = planned_goal(job.run_parameters)
+    reason = None
+    if goal is not None:
+        method = method_title(job.run_parameters["rounds"][0]["method"])
+        reason = render(REASON, {"goal": goal_text(goal), "method": method})
+    return PaperFactsRequest(treatment=TREATMENT, design_reason=reason, language="en")
+
+
+def _filled(facts: PaperFactsRequest, others: PaperFactsRequest) -> PaperFactsRequest:
+    """Facts, with others where nothing was given."""
+    lacking = {
+        each.name: getattr(others, each.name)
+        for each in declared(PaperFactsRequest)
+        if not getattr(facts, each.name)
+    }
+    return replace(facts, **lacking)

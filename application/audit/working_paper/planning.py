@@ -1,0 +1,105 @@
+"""The planning sheet of a working paper: objective, sampling unit, errors, size and why."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from application.audit.evaluation import SettledEvaluation
+from application.audit.evaluators.evaluator import Evaluation
+from application.audit.fitting import selects_money
+from application.audit.working_paper.conclusion import tolerable_line
+from application.audit.working_paper.requirements import NOT_GIVEN
+from application.samples.facts import filter_text, method_title
+from contract.declarations import declared_field
+from contract.requests.papers import PaperFactsRequest
+from contract.words import ASSERTIONS
+from domain_errors import DomainError, render
+from presentation.content import Facts, Row, Section
+from sampling_engine import method_class
+from service.service import Service
+from service.tables.row_names import key_of_job
+from storage.jobs.jobs import JobRecord
+
+ROW_UNIT = "A row of the table {table}."
+NAMED_UNIT = "A row of the table {table}, named by {key}."
+MONEY_UNIT = (
+    "A monetary unit of the column {column} of the table {table}: the row that has a selected unit "
+    "is examined as a whole."
+)
+CLUSTER_UNIT = "The rows of the table {table} that have one value of {column}."
+WHOLE_POPULATION = "All rows of the table {table}."
+FILTERED_POPULATION = "The rows of the table {table} that pass {filter}."
+
+
+def planning_section(
+    service: Service,
+    job: JobRecord,
+    facts: PaperFactsRequest,
+    request: SettledEvaluation[Any],
+    evaluation: Evaluation | DomainError,
+) -> Section:
+    """What was planned, in the words of those who planned it and of the recorded draw."""
+    objective: list[Row] = [
+        _fact(facts, "objective"),
+        ("Assertions", _assertions(facts)),
+        *(("Population", text) for text in _populations(job)),
+        *(("Sampling unit", text) for text in _units(service, job)),
+        *(_fact(facts, name) for name in ("procedure", "error_definition", "treatment")),
+    ]
+    size: list[Row] = [
+        tolerable_line(job, request, evaluation),
+        *(_fact(facts, name) for name in ("tolerable_basis", "expected")),
+        ("Method", ", ".join(method_title(each["method"]) for each in _rounds(job))),
+        ("Rows drawn", (job.output_summary or {})["total_sampled"]),
+        _fact(facts, "design_reason"),
+    ]
+    return Section(
+        "Planning", "Planning", [Facts("Objective", objective), Facts("Errors and size", size)]
+    )
+
+
+def _fact(facts: PaperFactsRequest, name: str) -> Row:
+    """A fact under the title of its field."""
+    title = declared_field(PaperFactsRequest, name).title
+    return (title, getattr(facts, name) or NOT_GIVEN)
+
+
+def _assertions(facts: PaperFactsRequest) -> str:
+    named = [ASSERTIONS[each] for each in facts.assertions or ()]
+    own = [facts.assertion_text] if facts.assertion_text else []
+    return "; ".join([*named, *own]) or NOT_GIVEN
+
+
+def _rounds(job: JobRecord) -> list[Any]:
+    return list(job.run_parameters["rounds"])
+
+
+def _populations(job: JobRecord) -> list[str]:
+    """The rows that each step could choose from; equal ones once."""
+    table = job.run_parameters["table_key"]
+    found = []
+    for each in _rounds(job):
+        filters = each.get("filters")
+        template = FILTERED_POPULATION if filters else WHOLE_POPULATION
+        shown = filter_text(filters) if filters else ""
+        found.append(render(template, {"table": table, "filter": shown}))
+    return list(dict.fromkeys(found))
+
+
+def _units(service: Service, job: JobRecord) -> list[str]:
+    """The sampling unit of each step (ISA 530 ¶5(f)); equal ones once."""
+    table = job.run_parameters["table_key"]
+    key = ", ".join(key_of_job(service, job))
+    found = []
+    for each in _rounds(job):
+        parameters = each["parameters"]
+        if selects_money([each]):
+            column = parameters["book_column"]
+            found.append(render(MONEY_UNIT, {"column": column, "table": table}))
+        elif method_class(each["method"]).group_kind == "clusters":
+            column = parameters["cluster_column"]
+            found.append(render(CLUSTER_UNIT, {"column": column, "table": table}))
+        else:
+            template = NAMED_UNIT if key else ROW_UNIT
+            found.append(render(template, {"table": table, "key": key}))
+    return list(dict.fromkeys(found))

@@ -1,0 +1,122 @@
+"""Working papers: the facts that people enter for them, and the issued files.
+
+Neither ever changes: later facts are a new entry, and a later paper has the next number.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from contract.answers import Hidden
+from contract.declarations import Help
+from contract.requests.papers import PaperFactsRequest
+from contract.words import ReviewState
+from lazy_dataclasses import dataclass
+from storage.audit.findings import require_open
+from storage.errors import NotFound
+from storage.sqlite.clock import Clock, timestamp
+from storage.sqlite.database import Transaction
+from storage.sqlite.queries import Records, first, json_text, run
+
+
+@dataclass(frozen=True)
+class FactsEntry:
+    """Facts of a sample's working paper, as they were from this entry on."""
+
+    id: int
+    job_id: str
+    facts: PaperFactsRequest
+    user_id: Hidden[int]
+    at: str
+    user_soeid: str
+
+
+def _facts_of_body(text: str) -> PaperFactsRequest:
+    body = json.loads(text)
+    if "assertions" in body:
+        body["assertions"] = tuple(body["assertions"])
+    return PaperFactsRequest(**body)
+
+
+_FACTS = Records(FactsEntry, facts=_facts_of_body)
+
+
+def list_facts(tx: Transaction, job_id: str) -> list[FactsEntry]:
+    """Return the entered facts of a sample's paper, newest first."""
+    return _FACTS.all(tx, "list_paper_facts", job_id=job_id)
+
+
+def newest_facts_beside(tx: Transaction, dataset_id: int, job_id: str) -> FactsEntry | None:
+    """Return the newest facts that were entered for another sample of a dataset."""
+    return _FACTS.first(tx, "paper_facts_of_dataset", dataset_id=dataset_id, job_id=job_id)
+
+
+def enter_facts(
+    tx: Transaction, job_id: str, user_id: int, facts: PaperFactsRequest, clock: Clock
+) -> None:
+    """Enter the facts of a sample's paper.
+
+    Raises
+    ------
+    FindingsLocked
+        The review is submitted or signed off.
+    """
+    require_open(tx, job_id)
+    body = json_text(facts.given())
+    run(tx, "insert_paper_facts", job_id=job_id, body=body, user_id=user_id, at=timestamp(clock()))
+
+
+@dataclass(frozen=True)
+class IssuedPaper:
+    """An issued working paper."""
+
+    job_id: str
+    number: Annotated[int, Help("From 1, in the order in which they were issued.")]
+    paper_number: Annotated[str, Help("The firm's reference; empty without one.")]
+    format: str
+    language: str
+    review_state: Annotated[ReviewState, Help("Of the findings when it was issued.")]
+    evaluation_sha256: Annotated[
+        str | None,
+        Help(
+            "The SHA-256 of the canonical JSON of what a sign-off of its evaluation keeps; null "
+            "if nothing was evaluated."
+        ),
+    ]
+    sha256: Annotated[str, Help("Of the file.")]
+    size_bytes: int
+    ledger_number: Annotated[int, Help("The entry of the dataset's ledger.")]
+    user_id: Hidden[int]
+    issued_at: str
+    user_soeid: str
+
+
+def list_issued_papers(tx: Transaction, job_id: str) -> list[IssuedPaper]:
+    """Return the issued papers of a sample, newest first."""
+    return Records(IssuedPaper).all(tx, "list_issued_papers", job_id=job_id)
+
+
+def insert_issued_paper(tx: Transaction, paper: Mapping[str, Any], content: bytes) -> None:
+    """Insert an issued paper; its values are those of :class:`IssuedPaper`."""
+    run(tx, "insert_issued_paper", **paper, size_bytes=len(content), content=content)
+
+
+def issued_paper(tx: Transaction, job_id: str, number: int) -> tuple[IssuedPaper, bytes]:
+    """Return an issued paper and its file.
+
+    Raises
+    ------
+    NotFound
+        The sample has no paper of this number, or its file isn't what its hash says.
+    """
+    paper = next((each for each in list_issued_papers(tx, job_id) if each.number == number), None)
+    row = first(tx, "issued_paper_content", job_id=job_id, number=number)
+    if paper is None or row is None:
+        raise NotFound("The sample has no issued paper {number}.", number=number)
+    content = bytes(row["content"])
+    if hashlib.sha256(content).hexdigest() != paper.sha256:
+        raise NotFound("The file of paper {number} isn't what its hash says.", number=number)
+    return paper, content
