@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from contract.requests.evaluate import EvaluationKind
+from domain_errors import Sentence
 from lazy_dataclasses import dataclass
 from presentation.charts import Bar
 from presentation.content import Cell, Chart, Code, Facts, Percent, Row, Table
@@ -123,7 +124,7 @@ class Evaluator(ABC):
     def arithmetic(self, found: Evaluation, keys: Keys = None) -> list[Table]:
         """The lines that lead to the limits, of each direction by itself."""
         lines = found["arithmetic"]
-        rows = [(line["name"], Code(line["formula"]), line["value"]) for line in lines]
+        rows = [(Sentence.of(line["name"]), Code(line["formula"]), line["value"]) for line in lines]
         return [Table("Arithmetic", ("Line", "Formula", "Value"), rows)]
 
     def rows(self, found: Evaluation) -> list[str]:
@@ -151,7 +152,7 @@ class Evaluator(ABC):
     def figures(self, found: Evaluation) -> Facts:
         """The plan and the figures."""
         population = found.get("population")
-        whole = f"{population} amounts" if isinstance(population, str) else population
+        whole = Sentence(f"{population} amounts") if isinstance(population, str) else population
         lines: list[Row] = [("Population", whole), *self.plan(found)]
         lines += [
             (label, _figure(name, found[name]))
@@ -175,7 +176,7 @@ def _figure(name: str, value: Any) -> Cell:
         try:
             return Decimal(value)
         except ArithmeticError:
-            return value
+            return Sentence(value)
     return Percent(value) if name in SHARES else value
 
 

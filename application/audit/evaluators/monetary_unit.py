@@ -21,7 +21,7 @@ from application.audit.evaluators.evaluator import (
 )
 from application.audit.evaluators.variables import DIRECTIONS, amount_of, direction_amounts
 from contract.requests.evaluate import MONETARY_UNIT, EvaluationKind
-from domain_errors import counted
+from domain_errors import Sentence, counted
 from presentation.charts import Bar, LimitChart
 from presentation.content import Chart, Table
 
@@ -42,6 +42,7 @@ LIKELY: Mapping[str, str] = {
     "found": "Errors found in the sample",
 }
 """The most likely misstatement: the projected one and the errors of rows always drawn."""
+BASIC = Sentence(BREAKDOWN["basic_precision"])
 ONE_START = "Limit that holds for any order of the rows"
 """Of a doubted fixed interval: the limit that one start proves."""
 
@@ -88,7 +89,7 @@ class MonetaryEvaluator(Evaluator):
                 header,
                 [
                     (
-                        *(line["number"], named_row(found, line["row_id"]) or "Basic precision"),
+                        *(line["number"], named_row(found, line["row_id"]) or BASIC),
                         *(*key_cells(keys, line["row_id"]), line["taint"], line["factor"]),
                         *(line["increment"], line["product"], Decimal(line["amount"])),
                     )

@@ -17,7 +17,7 @@ from application.audit.evaluators.evaluator import (
 )
 from contract.requests.evaluate import VARIABLES, EvaluationKind
 from contract.words import ESTIMATORS
-from domain_errors import counted
+from domain_errors import Sentence, counted
 from presentation.charts import Bar, LimitChart
 from presentation.content import Chart, Row, Table
 
@@ -59,7 +59,10 @@ class VariablesEvaluator(Evaluator):
             "upper_limit": "Upper limit",
         }
         amounts = direction_amounts(f"Each direction alone, by {estimator}", found, labels)
-        errors: Row = ("Rows in error", *(found[direction]["errors"] for direction in DIRECTIONS))
+        errors: Row = (
+            Sentence("Rows in error"),
+            *(found[direction]["errors"] for direction in DIRECTIONS),
+        )
         return [Table(amounts.title, amounts.header, [errors, *amounts.rows])]
 
     def charts(self, found: Evaluation, tolerable: Bar | None) -> list[Chart]:
@@ -110,7 +113,7 @@ class VariablesEvaluator(Evaluator):
 def direction_amounts(title: str, found: Evaluation, labels: Mapping[str, str]) -> Table:
     """Amounts of overstatements beside those of understatements."""
     rows: list[Row] = [
-        (label, *(Decimal(amount_of(found[direction][name])) for direction in DIRECTIONS))
+        (Sentence(label), *(Decimal(amount_of(found[direction][name])) for direction in DIRECTIONS))
         for name, label in labels.items()
     ]
     return Table(title, ("Figure", "Overstatement", "Understatement"), rows)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 from application.audit.items import ExaminedItem, book_values, examined_items
 from application.audit.state import AuditState, drawn_row_ids
 from application.audit.working_paper.items import keys_of
 from contract.words import CAUSES, outcome_title
-from domain_errors import render
+from domain_errors import Sentence
 from lazy_dataclasses import dataclass
 from presentation.content import (
     Block,
     Cell,
     Facts,
+    Formula,
     Judgement,
     Row,
     Section,
@@ -93,7 +95,7 @@ class Misstated:
 
 NAME = ("Row", "Key")
 ALL_GIVEN = "Stated for all of {count}"
-NONE_FOUND = "None is needed: there are no exceptions"
+NONE_FOUND = Sentence("None is needed: there are no exceptions")
 SOME_LACKING = "Not stated for {lacking} of {count}: {rows}"
 MAX_NAMED = 20
 """Rows that a sentence names."""
@@ -123,11 +125,11 @@ def _stated(label: str, found: Sequence[Misstated], lacking: Sequence[Misstated]
     if not found:
         return (label, NONE_FOUND)
     if not lacking:
-        return (label, render(ALL_GIVEN, {"count": len(found)}))
+        return (label, Sentence(ALL_GIVEN, count=len(found)))
     rows = ", ".join(str(each.name[0]) for each in lacking[:MAX_NAMED])
     more = ", …" if len(lacking) > MAX_NAMED else ""
     values = {"lacking": len(lacking), "count": len(found), "rows": rows + more}
-    return (label, Judgement(render(SOME_LACKING, values), "warn"))
+    return (label, Judgement(Sentence(SOME_LACKING, **values), "warn"))
 
 
 def _with_names(
@@ -147,19 +149,25 @@ def _amounts(found: Sequence[Misstated]) -> Table:
     header = ("Finding", "Book value", "Audit value", "Difference", "Note")
 
     def cells(each: Misstated) -> Row:
-        outcome, note = outcome_title(each.finding.outcome), each.finding.note or None
-        return (outcome, each.book, each.audit, each.difference, note)
+        outcome, note = Sentence(outcome_title(each.finding.outcome)), each.finding.note or None
+        difference: Cell = each.difference
+        if each.difference is not None:
+            difference = Formula(each.difference, "[Book value]-[Audit value]")
+        return (outcome, each.book, each.audit, difference, note)
 
-    return _with_names(f"Exceptions: {len(found):,}", header, found, cells)
+    title = Sentence("Exceptions: {count}", count=len(found))
+    return replace(_with_names(title, header, found, cells), name="exceptions")
 
 
 def _natures(found: Sequence[Misstated]) -> Table:
     def cells(each: Misstated) -> Row:
         cause = CAUSES.get(each.finding.cause or "", "" if each.has_cause else "Not stated")
-        return ("; ".join(each.finding.deviations) or None, cause, each.finding.cause_text or None)
+        deviations = "; ".join(each.finding.deviations) or None
+        return (deviations, Sentence(cause), each.finding.cause_text or None)
 
     header = ("Deviations", "Cause", "Cause in words")
-    return _with_names("Nature and cause of each exception", header, found, cells)
+    title = "Nature and cause of each exception"
+    return replace(_with_names(title, header, found, cells), name="natures")
 
 
 def _causes(found: Sequence[Misstated], column: str | None) -> Table:
@@ -169,12 +177,14 @@ def _causes(found: Sequence[Misstated], column: str | None) -> Table:
         in_words = "In words alone" if each.finding.cause_text else "Not stated"
         cause = CAUSES.get(each.finding.cause or "", in_words)
         by_cause.setdefault(cause, []).append(each.difference)
-    rows: list[Row] = [
-        (cause, len(parts), sum((part for part in parts if part is not None), Decimal(0)))
-        if column
-        else (cause, len(parts), None)
-        for cause, parts in sorted(by_cause.items(), key=lambda cause: -len(cause[1]))
-    ]
+    rows: list[Row] = []
+    for cause, parts in sorted(by_cause.items(), key=lambda cause: -len(cause[1])):
+        whole = sum((part for part in parts if part is not None), Decimal(0))
+        rows.append((Sentence(cause), len(parts), whole if column else None))
+    if column and rows:
+        known = (part for parts in by_cause.values() for part in parts if part is not None)
+        total = Formula(sum(known, Decimal(0)), "SUM({exceptions.Difference})")
+        rows.append((Sentence("All causes"), len(found), total))
     return Table("Causes", ("Cause", "Exceptions", "Sum of differences"), rows)
 
 
@@ -201,7 +211,7 @@ def _by_group(
             book = sum((books[item.row_id] or Decimal(0) for item in items), Decimal(0))
             differences = (each.difference or Decimal(0) for each in wrong)
             amounts = (book, sum(differences, Decimal(0)))
-        rows.append((step, group or "All rows", len(items), len(wrong), *amounts))
+        rows.append((step, group or Sentence("All rows"), len(items), len(wrong), *amounts))
     header = ("Step", "Group", "Rows examined", "Exceptions", "Book value examined", "Differences")
     return Table("Findings of each group, not projected", header, rows)
 
@@ -214,13 +224,18 @@ def _corrected(service: Service, job: JobRecord, state: AuditState) -> Table:
     names = names_of_job(service, job, [entry.row_id for entry in entries])
     rows: list[Row] = [
         (
-            *(names.of(entry.row_id), outcome_title(entry.outcome), decimal_of(entry.audit_value)),
+            *(
+                names.of(entry.row_id),
+                Sentence(outcome_title(entry.outcome)),
+                decimal_of(entry.audit_value),
+            ),
             *(entry.note or None, entry.user_soeid, moment_of(entry.at)),
         )
         for entry in reversed(entries)
         if entry.id not in newest
     ]
-    title = f"Entries that later ones correct: {len(rows):,}"
+    title = "Entries that later ones correct: {count}"
     if total > len(entries):
-        title += f", of the newest {len(entries):,} entries"
+        title += ", of the newest {entries} entries"
+    title = Sentence(title, count=len(rows), entries=len(entries))
     return Table(title, ("Row", "Finding", "Audit value", "Note", "By", "Time (UTC)"), rows)

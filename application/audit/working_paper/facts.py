@@ -18,7 +18,7 @@ from application.audit.working_paper.requirements import MissingFact, missing_fa
 from application.samples.facts import goal_text, method_title
 from contract.declarations import Help, declared
 from contract.requests.papers import PaperFactsRequest
-from domain_errors import render
+from domain_errors import Sentence
 from lazy_dataclasses import dataclass
 from service.service import Service
 from storage.audit.papers import FactsEntry, enter_facts, list_facts, newest_facts_beside
@@ -29,7 +29,7 @@ CARRIED = (
     *("client", "period", "preparer", "preparer_role", "reviewer", "reviewer_role", "language"),
 )
 """The facts that the first entry takes over from another sample."""
-TREATMENT = (
+TREATMENT = Sentence(
     "A row that can’t be examined counts as an exception; its audit value is 0 unless another one "
     "was entered (ISA 530 ¶11). No exception is set aside as an anomaly: all are projected."
 )
@@ -128,7 +128,7 @@ def _defaults(job: JobRecord) -> PaperFactsRequest:
     reason = None
     if goal is not None:
         method = method_title(job.run_parameters["rounds"][0]["method"])
-        reason = render(REASON, {"goal": goal_text(goal), "method": method})
+        reason = Sentence(REASON, goal=goal_text(goal), method=Sentence(method))
     return PaperFactsRequest(treatment=TREATMENT, design_reason=reason, language="en")
 
 

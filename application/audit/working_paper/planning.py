@@ -13,7 +13,7 @@ from application.samples.facts import filter_text, method_title
 from contract.declarations import declared_field
 from contract.requests.papers import PaperFactsRequest
 from contract.words import ASSERTIONS
-from domain_errors import DomainError, render
+from domain_errors import DomainError, Sentence
 from presentation.content import Facts, Row, Section
 from sampling_engine import method_class
 from service.service import Service
@@ -49,7 +49,7 @@ def planning_section(
     size: list[Row] = [
         tolerable_line(job, request, evaluation),
         *(_fact(facts, name) for name in ("tolerable_basis", "expected")),
-        ("Method", ", ".join(method_title(each["method"]) for each in _rounds(job))),
+        ("Method", _methods(job)),
         ("Rows drawn", (job.output_summary or {})["total_sampled"]),
         _fact(facts, "design_reason"),
     ]
@@ -65,9 +65,14 @@ def _fact(facts: PaperFactsRequest, name: str) -> Row:
 
 
 def _assertions(facts: PaperFactsRequest) -> str:
-    named = [ASSERTIONS[each] for each in facts.assertions or ()]
+    named: list[str] = [Sentence(ASSERTIONS[each]) for each in facts.assertions or ()]
     own = [facts.assertion_text] if facts.assertion_text else []
-    return "; ".join([*named, *own]) or NOT_GIVEN
+    return Sentence.joined([*named, *own], "; ") if named or own else NOT_GIVEN
+
+
+def _methods(job: JobRecord) -> Sentence:
+    titles = [Sentence(method_title(each["method"])) for each in _rounds(job)]
+    return Sentence.joined(titles, ", ")
 
 
 def _rounds(job: JobRecord) -> list[Any]:
@@ -82,7 +87,7 @@ def _populations(job: JobRecord) -> list[str]:
         filters = each.get("filters")
         template = FILTERED_POPULATION if filters else WHOLE_POPULATION
         shown = filter_text(filters) if filters else ""
-        found.append(render(template, {"table": table, "filter": shown}))
+        found.append(Sentence(template, table=table, filter=shown))
     return list(dict.fromkeys(found))
 
 
@@ -95,11 +100,11 @@ def _units(service: Service, job: JobRecord) -> list[str]:
         parameters = each["parameters"]
         if selects_money([each]):
             column = parameters["book_column"]
-            found.append(render(MONEY_UNIT, {"column": column, "table": table}))
+            found.append(Sentence(MONEY_UNIT, column=column, table=table))
         elif method_class(each["method"]).group_kind == "clusters":
             column = parameters["cluster_column"]
-            found.append(render(CLUSTER_UNIT, {"column": column, "table": table}))
+            found.append(Sentence(CLUSTER_UNIT, column=column, table=table))
         else:
             template = NAMED_UNIT if key else ROW_UNIT
-            found.append(render(template, {"table": table, "key": key}))
+            found.append(Sentence(template, table=table, key=key))
     return list(dict.fromkeys(found))
