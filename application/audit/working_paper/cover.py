@@ -5,6 +5,7 @@ from __future__ import annotations
 from application.audit.evaluation.other_samples import other_samples
 from application.audit.evaluation.parameters import parameters_text
 from application.audit.evaluators.evaluator import Evaluation
+from application.audit.paper_template import cover_blocks
 from application.audit.sentences import other_samples_tables
 from application.audit.state import AuditState
 from application.audit.working_paper.conclusion import conclusion_lines, signed_difference
@@ -58,6 +59,7 @@ def cover(
         _authors(state),
         _review(state),
         Facts("Version of the table", _version(service, job)),
+        *cover_blocks(service),
     ]
     title = "Working paper, not as signed off" if signed_difference(evaluation) else "Working paper"
     named = Sentence(f"{title}: {{name}}", name=job.output_name or job.id[:8])
