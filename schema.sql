@@ -241,6 +241,28 @@ CREATE TABLE row_keys (
     PRIMARY KEY (dataset_id, table_key)
 ) STRICT, WITHOUT ROWID;
 
+-- Balances of the general ledger that users compared with the sum of a column of a version. An entry
+-- never changes; the newest one about a column counts.
+CREATE TABLE reconciliations (
+    id          INTEGER PRIMARY KEY AUTOINCREMENT,
+    dataset_id  INTEGER NOT NULL REFERENCES datasets (id),
+    commit_id   TEXT NOT NULL CHECK (commit_id <> ''),
+    table_key   TEXT NOT NULL CHECK (table_key <> ''),
+    column_name TEXT NOT NULL,
+    column_sum  TEXT NOT NULL,                -- decimal digits, exact
+    balance     TEXT NOT NULL,                -- decimal digits
+    difference  TEXT NOT NULL,                -- column_sum - balance
+    reference   TEXT NOT NULL CHECK (reference <> ''),
+    explanation TEXT NOT NULL,
+    user_id     INTEGER NOT NULL REFERENCES users (id),
+    at          TEXT NOT NULL
+) STRICT;
+
+CREATE INDEX reconciliations_of_table ON reconciliations (dataset_id, commit_id, table_key, id);
+
+CREATE TRIGGER reconciliations_never_change BEFORE UPDATE ON reconciliations
+BEGIN SELECT RAISE(ABORT, 'a reconciliation never changes'); END;
+
 -- The data contract of a table of a dataset: what the tables of each new version must meet.
 CREATE TABLE data_contracts (
     dataset_id INTEGER NOT NULL REFERENCES datasets (id),
@@ -545,6 +567,13 @@ CREATE TABLE tested_attributes (
     PRIMARY KEY (job_id, position)
 ) STRICT, WITHOUT ROWID;
 
+-- The columns that the findings show of each row of a sample, in their order; the default without a
+-- row here.
+CREATE TABLE shown_columns (
+    job_id TEXT PRIMARY KEY NOT NULL REFERENCES jobs (id),
+    names  TEXT NOT NULL CHECK (json_valid(names) AND json_type(names) = 'array')
+) STRICT, WITHOUT ROWID;
+
 -- What reviewers of a sample are asked, which columns they see, and the share of second readings;
 -- set before the first entry. Without a row here, they are asked for findings and see all columns.
 CREATE TABLE review_questions (
@@ -731,6 +760,44 @@ CREATE INDEX sample_values_file ON sample_values (sha256);
 
 CREATE TRIGGER sample_values_never_change BEFORE UPDATE ON sample_values
 BEGIN SELECT RAISE(ABORT, 'uploaded values never change'); END;
+
+-- Files that people attached to a row of a sample, or without a row to the sample: its contents are a file
+-- of the store of data files. A removed one stays, with who removed it and why.
+CREATE TABLE attachments (
+    id         INTEGER PRIMARY KEY AUTOINCREMENT,
+    job_id     TEXT NOT NULL REFERENCES jobs (id),
+    dataset_id INTEGER NOT NULL REFERENCES datasets (id),
+    row_id     TEXT CHECK (row_id <> ''),
+    file_name  TEXT NOT NULL CHECK (file_name <> ''),
+    media_type TEXT NOT NULL,
+    note       TEXT NOT NULL,
+    sha256     TEXT NOT NULL CHECK (length(sha256) = 64),
+    size_bytes INTEGER NOT NULL CHECK (size_bytes > 0),
+    user_id    INTEGER NOT NULL REFERENCES users (id),
+    at         TEXT NOT NULL,
+    from_job_id TEXT,                        -- the sample that it was carried over from
+    removed_at TEXT,
+    removed_by INTEGER REFERENCES users (id),
+    removal_reason TEXT CHECK (removal_reason <> ''),
+    CHECK ((removed_at IS NULL) = (removed_by IS NULL)
+           AND (removed_at IS NULL) = (removal_reason IS NULL))
+) STRICT;
+
+-- A file is attached once to a row, or to the sample.
+CREATE UNIQUE INDEX attachments_of_row ON attachments (job_id, coalesce(row_id, ''), sha256)
+WHERE removed_at IS NULL;
+
+CREATE INDEX attachments_of_job ON attachments (job_id, id);
+CREATE INDEX attachments_file ON attachments (sha256);
+
+CREATE TRIGGER attachments_never_change BEFORE UPDATE ON attachments
+WHEN OLD.removed_at IS NOT NULL OR NEW.removed_at IS NULL
+BEGIN SELECT RAISE(ABORT, 'an attachment changes only once, when it is removed'); END;
+
+CREATE TRIGGER attachments_keep_their_files
+BEFORE UPDATE OF id, job_id, dataset_id, row_id, file_name, media_type, note, sha256, size_bytes,
+                 user_id, at, from_job_id ON attachments
+BEGIN SELECT RAISE(ABORT, 'an attachment never changes'); END;
 
 -- The public keys of certificates. The private half of the current one is in a file.
 CREATE TABLE signing_keys (
@@ -984,4 +1051,6 @@ END;
 CREATE VIEW needed_files AS
 SELECT sha256, dataset_id FROM commit_files
 UNION ALL
-SELECT sha256, dataset_id FROM sample_values;
+SELECT sha256, dataset_id FROM sample_values
+UNION ALL
+SELECT sha256, dataset_id FROM attachments;

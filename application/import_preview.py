@@ -28,7 +28,7 @@ from import_engine.options import read_options
 from import_engine.sources.downloading import HeadSizes, download_head, names_of_folder
 from import_engine.sources.uris import SourceUri, allowed_uri
 from import_engine.text_files import CHUNK_BYTES, HEAD_BYTES, TextFile, declared_encoding, unpack
-from import_engine.work import ImportedTable, Question
+from import_engine.work import FileTotals, ImportedTable, Question
 from lazy_dataclasses import dataclass
 from parquet_tables.columns import Column
 from parquet_tables.progress import ProgressCallback
@@ -98,6 +98,10 @@ class PreviewTable:
         Mapping[str, Any], Help("The import options that were used, given or detected.")
     ]
     questions: Sequence[Question]
+    totals: Annotated[
+        FileTotals,
+        Help("The file's own totals, compared with the rows if the preview reads all of them."),
+    ]
 
     @property
     def shape(self) -> TableShape:
@@ -357,7 +361,7 @@ class _PreviewImport:
         if content is None:
             return ()
         try:
-            return self._of_bytes(content, whole=True)
+            return self._of_bytes(content, has_end=True)
         except TypeMisfit:
             raise
         except UnreadableFile:  # a cut within a quoted value, or a fault far from the beginning
@@ -412,12 +416,14 @@ class _PreviewImport:
             problem=problem,
         )
 
-    def _of_bytes(self, content: bytes, *, whole: bool = False) -> tuple[ImportedTable, ...]:
+    def _of_bytes(self, content: bytes, *, has_end: bool = False) -> tuple[ImportedTable, ...]:
         part = self._new_folder() / "beginning"
         part.write_bytes(content)
-        return self._imported(part, whole=whole)
+        return self._imported(part, has_end=has_end, has_all_rows=False)
 
-    def _imported(self, file: Path, *, whole: bool = True) -> tuple[ImportedTable, ...]:
+    def _imported(
+        self, file: Path, *, has_end: bool = True, has_all_rows: bool = True
+    ) -> tuple[ImportedTable, ...]:
         return import_file(
             self.service.parquet,
             file,
@@ -425,7 +431,8 @@ class _PreviewImport:
             self._new_folder(),
             on_progress=self.on_progress,
             options=self.options,
-            whole_file=whole,
+            whole_file=has_end,
+            has_all_rows=has_all_rows,
         )
 
     def _new_folder(self) -> Path:
@@ -460,6 +467,7 @@ class _PreviewImport:
             table.notes,
             table.detected,
             table.questions,
+            table.totals,
         )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 from jobsvc_client.arguments import given
+from jobsvc_client.frames import attachment_name
 
 from application.audit.evaluators import evaluator_of
 from application.audit.sentences import limits_of, other_samples_tables, progress_sentence
@@ -30,12 +31,15 @@ from command_line.sampled_rows import KEY, upload_rows
 from contract.declarations import declared
 from contract.numbers import number_of, plain_text
 from contract.requests.evaluate import EvaluationRequest, WorkingPaperRequest
+from contract.requests.findings import FindingsListRequest
 from contract.requests.paper_template import PaperTemplateRequest
 from contract.requests.papers import PaperFactsRequest
 from contract.words import CAUSES, OUTCOMES, REVIEW_ACTIONS, REVIEW_STATES
-from domain_errors import InvalidRequest
+from domain_errors import InvalidRequest, counted
 from presentation.terminal import block_lines
 
+VIEW = ("show", "row_id", "search", "order_by", "order_desc")
+"""Fields of the list of findings."""
 ITEMS: Columns = {
     "row": "name",
     "finding": lambda each: (each["finding"] or {}).get("outcome") or "-",
@@ -53,6 +57,18 @@ LINES: Columns = {
     "audit value": lambda each: (each["after"] or {}).get("audit_value") or "",
     "note or reason": lambda each: (
         each["problem"] or " ".join([each["after"]["note"], *each["doubts"]]).strip()
+    ),
+}
+ATTACHMENTS: Columns = {
+    "id": "id",
+    "file": "file_name",
+    "row": lambda each: each["name"] or "-",
+    "bytes": "size_bytes",
+    "SHA-256": lambda each: each["sha256"][:12],
+    "note": "note",
+    "by": "user_soeid",
+    "removed": lambda each: (
+        f"{each['removal_reason']} ({each['removed_by_soeid']})" if each["removed_at"] else ""
     ),
 }
 
@@ -103,6 +119,7 @@ def _amount(text: str) -> str:
     type=NEW_FILE,
     help="Write the entry list to a file that ends with .xlsx or .csv.",
 )
+@with_request(FindingsListRequest, without=("limit", "offset"))
 @limit_option(100)
 @OFFSET
 @printed()
@@ -135,6 +152,7 @@ def findings(
     if (row is None) != (outcome is None):
         raise click.UsageError("Give a ROW and its OUTCOME, or neither to list the findings.")
     finding = body_of(chosen)
+    view = {name: finding.pop(name) for name in VIEW if name in finding}
     reading = {"options": finding.pop("options")} if "options" in finding else {}
     if row is None and finding:
         raise click.UsageError("What was found about a row needs a ROW and its OUTCOME.")
@@ -142,6 +160,8 @@ def findings(
         raise click.UsageError("Give a ROW and its OUTCOME, or --file, or --output.")
     if file is None and (key or preview or reading):
         raise click.UsageError("--key, --preview and options for reading need --file.")
+    if view and (row or file or output):
+        raise click.UsageError("--show, --row, --search and --order-by are for a list of findings.")
     if output is not None:
         client.save(path, output, format=format_by_ending(output, "xlsx", "csv"))
         return written(output, "Entry list")
@@ -149,7 +169,7 @@ def findings(
         found = upload_rows(client, path, file, key, reading, preview=preview)
         return Printed(found, _print_preview if preview else _print_entered)
     if row is None:
-        return Printed(client.get(path, limit=limit, offset=offset), _print_items)
+        return Printed(client.get(path, limit=limit, offset=offset, **view), _print_items)
     found = client.post(path, {"row_id": row, "outcome": outcome, **finding})
     return Printed(found, lambda found: _print_counts(found["counts"]))
 
@@ -198,6 +218,70 @@ def _print_counts(counts: dict[str, int]) -> None:
 
 @click.command()
 @JOB
+@click.argument("files", metavar="[FILE]...", nargs=-1, type=EXISTING_FILE)
+@field_option(
+    "--row", "row_id", "row_id", metavar="ROW", help="Attach to a row, or list those of a row."
+)
+@field_option("--note", help="What the files show.")
+@click.option("--remove", type=int, metavar="ID", help="Remove an attachment; needs --reason.")
+@field_option("--reason", help="Why it is removed.")
+@click.option("--removed", is_flag=True, help="List removed attachments, too.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    metavar="FOLDER",
+    help="Download the attachments into a folder, each as its id and name.",
+)
+@printed()
+def attachments(
+    client: ApiClient,
+    job_id: str,
+    files: tuple[Path, ...],
+    row_id: str | None,
+    note: str | None,
+    remove: int | None,
+    reason: str | None,
+    removed: bool,
+    output: Path | None,
+) -> Printed:
+    """List, add, remove or download the files attached to a sample and its rows.
+
+    A file has at most 32 MiB. A removed attachment stays in the history.
+
+    \b
+    jobsvc attachments 917f045a invoice.pdf --row primary:17 --note "signed by the buyer"
+    jobsvc attachments 917f045a plan.docx
+    jobsvc attachments 917f045a --output evidence
+    jobsvc attachments 917f045a --remove 3 --reason "of another invoice"
+    """
+    path = f"/api/sampling/jobs/{job_id}/attachments"
+    if sum(map(bool, (files, remove, output or removed))) > 1:
+        raise click.UsageError("Give FILEs, --remove, or what to list or download.")
+    if (remove is None) != (reason is None):
+        raise click.UsageError("--remove and --reason go together.")
+    if note is not None and not files:
+        raise click.UsageError("--note is of the FILEs to attach.")
+    if remove is not None:
+        gone = client.delete(f"{path}/{remove}", {"reason": reason})
+        return Printed(gone, f"Attachment {gone['id']} ({gone['file_name']}) was removed.")
+    if files:
+        fields = given(row_id=row_id, note=note)
+        added = [client.upload_file(path, file, fields) for file in files]
+        return Printed(added, _print_attachments)
+    found = client.all_of(path, "attachments", **given(row_id=row_id, removed=removed or None))
+    if output is not None:
+        for each in found:
+            client.save(f"{path}/{each['id']}", output / attachment_name(each))
+    return Printed(found, _print_attachments)
+
+
+def _print_attachments(found: list[dict[str, Any]]) -> None:
+    print_items(found, ATTACHMENTS)
+    print_line(f"{counted(len(found), 'attachment')}.")
+
+
+@click.command()
+@JOB
 @click.argument("names", nargs=-1)
 @printed(lambda found: print_line("\n".join(found["attributes"]) or "No attributes."))
 def attributes(client: ApiClient, job_id: str, names: tuple[str, ...]) -> Any:
@@ -212,6 +296,28 @@ def attributes(client: ApiClient, job_id: str, names: tuple[str, ...]) -> Any:
     """
     path = f"/api/sampling/jobs/{job_id}/attributes"
     return client.put(path, {"attributes": list(names)}) if names else client.get(path)
+
+
+@click.command(name="shown-columns")
+@JOB
+@click.argument("names", nargs=-1)
+@click.option("--default", "is_default", is_flag=True, help="Show the default columns.")
+@printed(lambda found: print_line("\n".join(found["columns"])))
+def shown_columns(client: ApiClient, job_id: str, names: tuple[str, ...], is_default: bool) -> Any:
+    """Choose or list the columns that findings show of each row.
+
+    All people of the sample see them; the columns of the row key are first.
+
+    \b
+    jobsvc shown-columns 917f045a vendor amount posted
+    jobsvc shown-columns 917f045a --default
+    """
+    if names and is_default:
+        raise click.UsageError("Give NAMES or --default.")
+    path = f"/api/sampling/jobs/{job_id}/shown-columns"
+    if names or is_default:
+        return client.put(path, {"columns": list(names)})
+    return client.get(path)
 
 
 @click.command()

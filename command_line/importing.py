@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -29,10 +29,12 @@ from command_line.output import (
     print_table,
     total_name,
 )
+from command_line.reconciling import enter, print_entry
 from contract.declarations import declared
+from contract.numbers import number_of
 from contract.requests.importing import ReadOptions, UriImportRequest
 from contract.requests.submitting import MAIN
-from domain_errors import with_names
+from domain_errors import InvalidRequest, with_names
 
 SHOWN_ROWS = 10
 OPTIONS = {own.name: own.option for own in declared(ReadOptions)}
@@ -155,12 +157,22 @@ def print_preview(preview: dict[str, Any], are_required: bool) -> None:
         if table["row_key"]:
             options = " ".join(f"--row-key {shlex.quote(each)}" for each in table["row_key"])
             print_line(f"Unique in these rows; declare it as the row key with {options}.")
+        print_totals(table)
         for note in table["notes"]:
             print_line(f"Note: {note}")
         for question in table["questions"]:
             answers = " or ".join(map(_answer, question["choices"]))
             print_line(f"Question: {question['text']} Answer with {answers}.")
     print_column_changes(preview.get("column_changes"), are_required=are_required)
+
+
+TOTAL_STATES = {"agrees": "Agrees", "differs": "Differs", "counted": "Attention"}
+
+
+def print_totals(table: dict[str, Any]) -> None:
+    """Print how the totals of a file compare with its rows; nothing for tables without totals."""
+    for sentence in table.get("totals", {}).get("sentences", ()):
+        print_line(f"{TOTAL_STATES.get(sentence['state'], 'Note')}: {sentence['text']}")
 
 
 def _answer(choice: dict[str, Any]) -> str:
@@ -197,6 +209,14 @@ class FileOrUri(click.Path):
 @click.option("--dataset", help="Name or id; a new name creates a dataset.")
 @REF_TO_MOVE
 @with_request(UriImportRequest)
+@click.option(
+    "--gl-balance",
+    "balances",
+    multiple=True,
+    metavar="COLUMN=AMOUNT",
+    help="A balance of the general ledger, to compare with the sum of a column; see `reconcile`.",
+)
+@click.option("--gl-reference", metavar="TEXT", help="What the balance is, for `--gl-balance`.")
 @click.option("--preview", is_flag=True, help="Show what would be read; import nothing.")
 @BATCH
 @printed(creates=True)
@@ -205,6 +225,8 @@ def import_command(
     source: Path | str,
     dataset: str | None,
     ref: str,
+    balances: tuple[str, ...],
+    gl_reference: str | None,
     preview: bool,
     **chosen: Any,
 ) -> Printed:
@@ -224,9 +246,12 @@ def import_command(
     jobsvc import ledger.csv --preview --date-order dmy
     jobsvc import ledger.csv --dataset ledger --header-row 4 --type Account=text
     jobsvc import ledger.csv --dataset ledger --row-key document
+    jobsvc import ledger.csv --dataset ledger --totals leave_out
+    jobsvc import ledger.csv --dataset ledger --gl-balance amount=1,234.50 --gl-reference "GL 1600"
     jobsvc import s3://audit/2025/ledger.parquet --dataset ledger
     """
     body = body_of(chosen)
+    given = _balances(balances, gl_reference)
     if preview:
         reading = {name: body[name] for name in ("options",) if name in body}
         required = requires_columns(client, dataset, "require_columns" in body)
@@ -236,7 +261,34 @@ def import_command(
         raise click.UsageError("Missing option '--dataset'.")
     job = import_file(client, source, dataset, ref, **body)
     changes = changes_of(client, job)
-    return Printed(job, lambda done: _print_import(done, changes), failure=kept_apart(job))
+    commit_id = job["output_summary"]["output_commit_id"]
+    key = job["output_summary"]["tables"][0]["key"]
+    version = {"source_ref": commit_id, "table_key": key, "reference": gl_reference}
+    entries = [enter(client, job["dataset_id"], {**version, **balance}) for balance in given]
+
+    def show(done: dict[str, Any]) -> None:
+        _print_import(done, changes)
+        for entry in entries:
+            print_entry(entry)
+
+    return Printed(job, show, failure=kept_apart(job))
+
+
+def _balances(balances: Sequence[str], reference: str | None) -> list[dict[str, str]]:
+    """The columns and amounts of ``--gl-balance``, checked before the file is imported."""
+    if bool(balances) != bool(reference):
+        raise click.UsageError("--gl-balance and --gl-reference need each other.")
+    found = []
+    for text in balances:
+        column, _, amount = text.rpartition("=")
+        try:
+            number_of(amount)
+        except InvalidRequest as error:
+            raise click.UsageError(f"--gl-balance: {error.message}") from None
+        if not column:
+            raise click.UsageError("--gl-balance is COLUMN=AMOUNT.")
+        found.append({"column": column, "balance": amount})
+    return found
 
 
 def changes_of(client: ApiClient, job: dict[str, Any]) -> dict[str, Any] | None:
@@ -282,6 +334,7 @@ def print_version(job: dict[str, Any], columns: Columns) -> None:
 def _print_import(job: dict[str, Any], changes: dict[str, Any] | None) -> None:
     print_version(job, {})
     for table in job["output_summary"]["tables"]:
+        print_totals(table)
         totals = sorted(table["control_totals"], key=lambda total: total["is_identifier"])
         if totals:
             print_line(f"Control totals of {table['key']}:")

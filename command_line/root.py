@@ -25,6 +25,7 @@ SECTIONS = {
         "datasets": ("datasets", "List the datasets that you can access."),
         "history": ("datasets", "List the versions of a dataset."),
         "row-key": ("datasets", "Declare the row key of a table, or show it."),
+        "reconcile": ("reconciling", "Compare a column with a balance of the general ledger."),
         "data-contract": ("contracts", "State what each new version of a table must meet."),
         "require-columns": ("datasets", "Refuse imports that change the columns of a dataset."),
         "rows": ("datasets", "Show rows of a dataset, or write them to a file."),
@@ -84,7 +85,12 @@ SECTIONS = {
     },
     "Audits": {
         "findings": ("auditing", "List or enter the findings about the rows of a sample."),
+        "attachments": (
+            "auditing",
+            "List, add, remove or download the files attached to a sample.",
+        ),
         "attributes": ("auditing", "Choose or list the tested attributes of a sample."),
+        "shown-columns": ("auditing", "Choose or list the columns that findings show of each row."),
         "replace": ("auditing", "Replace a row of a sample by the next row of the order."),
         "conclude": ("auditing", "Write the auditor's conclusion on a sample."),
         "evaluate": ("auditing", "Evaluate a sample by its findings."),

@@ -49,6 +49,8 @@ WeightsFormat = Literal["json", "markdown", "csv", "parquet", "dta", "sav"]
 ListFormat = Literal["xlsx", "csv"]
 """Of entry lists."""
 ReplicateKind = Literal["jackknife", "bootstrap"]
+ItemFilter = Literal["all", "open", "exceptions", "mine", "with_attachments", "missing"]
+"""Which rows of a sample its findings list."""
 Outcome = Literal["ok", "exception", "not_applicable", "not_examinable"]
 Reading = Literal["first", "second", "decision"]
 """Of a row by a reviewer. Of both readings that differ, a third person makes the decision."""
@@ -121,6 +123,7 @@ DatasetAction = Literal[
     "ref_purged",
     "row_key_set",
     "row_key_deleted",
+    "balance_entered",
     "data_contract_set",
     "data_contract_deleted",
     "version_accepted",
@@ -142,9 +145,12 @@ SampleAction = Literal[
     "row_replaced",
     "findings_reviewed",
     "attributes_chosen",
+    "columns_chosen",
     "conclusion_entered",
     "paper_facts_entered",
     "paper_issued",
+    "file_attached",
+    "attachment_removed",
     "questions_chosen",
     "answers_entered",
     "reviewer_added",
@@ -159,6 +165,7 @@ SampleAction = Literal[
 RowAction = Literal[
     "rows_viewed",
     "rows_downloaded",
+    "attachment_downloaded",
 ]
 StorageAction = Literal[
     "email_set",
@@ -318,6 +325,14 @@ ASSERTIONS: Mapping[str, str] = {
 """What a sample gives evidence of (ISA 315 ¶A190)."""
 LANGUAGES: Mapping[str, str] = {"en": "English", "de": "German", "fr": "French"}
 """Languages of working papers."""
+ITEM_FILTERS: Mapping[ItemFilter, str] = {
+    "all": "All",
+    "open": "Without a finding",
+    "exceptions": "Exceptions",
+    "mine": "Mine",
+    "with_attachments": "With attachments",
+    "missing": "Missing cause or value",
+}
 REVIEW_ACTIONS: Mapping[ReviewAction, str] = {
     "submitted": "Submitted for review",
     "withdrawn": "Withdrawn",

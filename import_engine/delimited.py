@@ -19,6 +19,7 @@ from import_engine.errors import LONG_LINE_BYTES, TOO_LONG, check_column_count, 
 from import_engine.options import DETECT_ALL, require_applicable
 from import_engine.table_edges import YEARS, years_name_columns
 from import_engine.text_edges import (
+    Bottom,
     find_bottom,
     find_top,
     head_lines,
@@ -46,7 +47,7 @@ from import_engine.values import (
     open_subjects,
     text_candidates,
 )
-from import_engine.work import ImportedTable, ImportWork, TablePlace
+from import_engine.work import ImportedTable, ImportWork, RowBelow, TablePlace
 from lazy_dataclasses import dataclass
 from parquet_tables.names import settle_names
 from parquet_tables.quoting import quote_text
@@ -182,24 +183,29 @@ def _import_utf8(
 ) -> ImportedTable:
     """Read the rows between the lines above and below the table."""
     dialect, top_notes = _sniff(work, whole, options, prefer_tab=prefer_tab)
-    file, bottom_notes, skip_below = _without_bottom(work, whole, dialect, options)
-    noted = [*notes, *top_notes, *bottom_notes]
+    file, bottom, skip_below = _without_bottom(work, whole, dialect, options)
+    noted = [*notes, *top_notes, *bottom.notes]
     table = _import_rows(work, options, file, dialect, noted)
-    return replace(table, detected={"skip_below": skip_below, **table.detected})
+    last_row = table.place.first_row + table.rows - 1
+    below = tuple(
+        RowBelow(last_row + distance, tuple(dialect.values(text))) for distance, text in bottom.rows
+    )
+    detected = {"skip_below": skip_below, **table.detected}
+    return replace(table, detected=detected, below=below)
 
 
 def _without_bottom(
     work: ImportWork, file: TextFile, dialect: Dialect, options: ReadOptions
-) -> tuple[TextFile, Sequence[str], int]:
-    """Return the file without the lines below the table, the notes on them and their number."""
+) -> tuple[TextFile, Bottom, int]:
+    """Return the file without the lines below the table, these lines and their number."""
     if not work.whole_file:
-        return file, (), options.skip_below or 0
+        return file, Bottom(), options.skip_below or 0
     lines_above = dialect.skip + dialect.has_header
     bottom = find_bottom(file, options, dialect.values, dialect.columns, lines_above, dialect.quote)
     if bottom.size_bytes is None:
-        return file, bottom.notes, 0
+        return file, bottom, 0
     kept = without_bottom(file, bottom, work.scratch("rows"))
-    return kept, bottom.notes, len(bottom.rows)
+    return kept, bottom, len(bottom.rows)
 
 
 def _import_rows(

@@ -17,16 +17,12 @@ from import_engine.formats import DetectedFormat, Format, detect_format
 from import_engine.json_lines import import_json
 from import_engine.options import DETECT_ALL
 from import_engine.parquet import count_parquet_rows, import_parquet
-from import_engine.table_edges import MAX_LABEL, is_total_label
+from import_engine.totals import with_totals
 from import_engine.work import SAMPLE_ROWS, ImportedTable, ImportWork
 from import_engine.workbooks.importing import import_workbook
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import MonotonicProgress, ProgressCallback
-from parquet_tables.quoting import quote_identifier
 from parquet_tables.writing import ROW_GROUP_ROWS
-
-TOTAL_ROWS = 20_480
-"""First rows among which totals are searched."""
 
 
 def import_file(
@@ -40,6 +36,7 @@ def import_file(
     row_group_rows: int = ROW_GROUP_ROWS,
     sample_rows: int = SAMPLE_ROWS,
     whole_file: bool = True,
+    has_all_rows: bool = True,
 ) -> tuple[ImportedTable, ...]:
     """Read an uploaded file and write its tables as Parquet files.
 
@@ -58,6 +55,8 @@ def import_file(
         First rows in which the delimiter and the columns' types are found.
     whole_file : bool
         False for the beginning of a file.
+    has_all_rows : bool
+        False for a part of a file, also for its beginning and end: its totals can't be compared.
 
     Returns
     -------
@@ -75,6 +74,7 @@ def import_file(
     detected = detect_format(original_name, source)
     with _opened(database, source, destination, on_progress, row_group_rows) as (work, readable):
         work = replace(work, sample_rows=sample_rows, whole_file=whole_file)
+        work = replace(work, has_all_rows=has_all_rows and whole_file)
         return _read(work, readable, detected, options)
 
 
@@ -86,7 +86,7 @@ def _read(
         case Format.CSV | Format.TSV:
             tab = detected.format is Format.TSV
             table = import_delimited(work, path, gzipped=gzipped, prefer_tab=tab, options=options)
-            return (_with_inner_totals(work, table),)
+            return (with_totals(work, table, options),)
         case Format.JSON | Format.JSON_LINES:
             lines = detected.format is Format.JSON_LINES
             return (import_json(work, path, gzipped=gzipped, lines=lines, options=options),)
@@ -94,7 +94,7 @@ def _read(
             return (import_parquet(work, path, options=options),)
         case Format.XLSX:
             tables = import_workbook(work, path, options=options)
-            return tuple(_with_inner_totals(work, table) for table in tables)
+            return tuple(with_totals(work, table, options) for table in tables)
 
 
 def import_first_rows(
@@ -114,25 +114,6 @@ def import_first_rows(
     with _opened(database, source, destination, on_progress) as (work, readable):
         table = import_parquet(work, readable, max_rows=rows, options=options)
         return table, count_parquet_rows(work, readable)
-
-
-def _with_inner_totals(work: ImportWork, table: ImportedTable) -> ImportedTable:
-    """Note rows among the first ones that are called a total: they count in every sum."""
-    columns, rows = table.columns, min(table.table.row_count - 1, TOTAL_ROWS)
-    label = next((column for column in columns if column.type == "VARCHAR"), None)
-    if label is None or rows < 1 or all(column.type == "VARCHAR" for column in columns):
-        return table
-    name, path = quote_identifier(label.name), str(table.files[0].path)
-    sql = (
-        f"SELECT DISTINCT left(t.v, {MAX_LABEL}) FROM (SELECT f.{name} AS v "
-        f"FROM read_parquet(?) AS f LIMIT {rows:d}) AS t WHERE length(t.v) <= {MAX_LABEL}"
-    )
-    texts = [str(text) for (text,) in work.ask(sql, [path], "looking for totals")]
-    labels = sorted(filter(is_total_label, texts))
-    if not labels:
-        return table
-    note = f'Rows within the table may be totals, such as "{labels[0]}"; they were kept.'
-    return replace(table, notes=(*table.notes, note))
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from contract.requests.importing import (
     MAX_COLUMNS,
     NESTED,
     THOUSANDS,
+    TOTALS,
     ReadOptions,
 )
 from domain_errors import DomainError, choices_sentence
@@ -198,6 +199,7 @@ _CHECKS: Mapping[str, Callable[[str, object], Any]] = {
     "header_row": _rows,
     "skip_above": _rows,
     "skip_below": _rows,
+    "totals": _one_of(TOTALS),
     "delimiter": _delimiter,
     "decimal": _one_of(DECIMALS),
     "thousands": _one_of(THOUSANDS),

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 from itertools import pairwise
 from statistics import median
+from typing import Literal
 
 HEAD_ROWS = 100
 MAX_TITLE_ROWS = 30
@@ -21,10 +22,27 @@ MAX_LABEL = 60
 FEW_SHARE, MOST_SHARE = 0.4, 0.6
 """Shares of the usual number of values in a row: at most in a title, at least in the header."""
 SHOWN_CHARACTERS = 80
-_TOTAL = re.compile(
+_WORDS = (
     r"(?:(?:grand|sub|net|gross|overall|report)[ -]?)?"
     r"(?:totals?|sum|summe|somme|suma|totale|totaal)"
-    r"|(?:gesamt|end|zwischen)(?:summe|betrag|total)|gesamt|insgesamt|total général",
+    r"|(?:gesamt|end|zwischen)(?:summe|betrag|total|ergebnis)|gesamt|insgesamt|total général"
+    r"|übertrag"
+)
+_TOTAL = re.compile(_WORDS, re.IGNORECASE)
+_TOTAL_OF = re.compile(rf"(?:{_WORDS})\b.+|.+\b(?:{_WORDS}|ergebnis)[\s:.*]*", re.IGNORECASE)
+_BALANCES = (
+    r"(?:opening|closing|beginning|starting|ending) balance|balance (?:brought|carried) forward"
+    r"|(?:anfangs|end|schluss)(?:bestand|saldo)|saldo-?vortrag|vortrag|eb-wert"
+    r"|solde (?:initial|final)"
+)
+_BALANCE = re.compile(_BALANCES, re.IGNORECASE)
+LABEL_HINT = rf"(?i)(?:^|[^a-z])(?:{_WORDS}|ergebnis|{_BALANCES})(?:[^a-z]|$)"
+"""An RE2 expression that each label of a total or a balance matches."""
+_COUNT = re.compile(
+    r"(?:(?:number of|total|count of|anzahl(?: der)?|nombre de) ?)?"
+    r"(?:records?|rows?|lines?|entries|items?|documents?|datensätze|zeilen|belege|posten|buchungen"
+    r"|count|anzahl|lignes)(?: count| total)?[\s:=.]*(\d[\d.,'’ ]*)|(\d[\d.,'’ ]*) "
+    r"(?:records|rows|lines|entries|datensätze|zeilen|belege|posten)\.?",
     re.IGNORECASE,
 )
 _NOTE = re.compile(
@@ -110,7 +128,9 @@ def _ends_table(row: Row, width: int, above: Sequence[Row], whole: bool) -> bool
     filled = [cell.strip() for cell in row if cell.strip()]
     if not filled:
         return True
-    if is_total_label(filled[0]):
+    if file_count(filled) is not None:
+        return len(row) < width or _misses_usual_value(row, above[-MAX_FOOTER_ROWS:], width)
+    if any(map(is_total_label, filled)):
         return (
             len(row) < width
             or _misses_usual_value(row, above[-MAX_FOOTER_ROWS:], width)
@@ -228,9 +248,63 @@ def is_total_label(cell: str) -> bool:
     return _TOTAL.fullmatch(text) is not None
 
 
+def file_count(cells: Sequence[str]) -> int | None:
+    """The number of rows that a row below a table counts; None if it is no such row.
+
+    >>> file_count(["Records: 1,234"]), file_count(["Anzahl Belege", "", "1234"]), file_count(["x"])
+    (1234, 1234, None)
+    """
+    text = " ".join(cell.strip() for cell in cells if cell.strip())
+    counted = _COUNT.fullmatch(text) if len(text) <= MAX_LABEL else None
+    return int(re.sub(r"\D", "", counted[1] or counted[2])) if counted else None
+
+
+LabelKind = Literal["total", "total_of", "balance", ""]
+
+
+def label_kind(cell: str) -> LabelKind:
+    """What a cell calls its row: a total, perhaps the total of something, or a balance.
+
+    >>> label_kind("Subtotal"), label_kind("Summe Kreditor 70001"), label_kind("Opening balance")
+    ('total', 'total_of', 'balance')
+    >>> label_kind("Total Energies"), label_kind("Teilsummen"), label_kind("Consumer goods")
+    ('total_of', '', '')
+    """
+    if is_total_label(cell):
+        return "total"
+    text = cell.strip(" :.*")
+    if len(cell) > MAX_LABEL:
+        return ""
+    if _BALANCE.match(text):
+        return "balance"
+    return "total_of" if _TOTAL_OF.fullmatch(text) else ""
+
+
+def total_word(label: str) -> str:
+    """The word by which a label is that of a total of something, and whether it comes first.
+
+    >>> total_word("Summe Kreditor 70001"), total_word("North Total")
+    ('summe …', '… total')
+    """
+    text = label.strip(" :.*").lower()
+    first = re.match(rf"(?:{_WORDS})\b", text)
+    last = re.search(rf"\b(?:{_WORDS}|ergebnis)$", text)
+    return f"{first[0]} …" if first else f"… {last[0]}" if last else ""
+
+
+def _untotalled(rows: Sequence[Row], width: int) -> list[Row]:
+    """The full rows of which no cell names a total, or the total of something."""
+    return [
+        cells
+        for cells in rows
+        if len(cells) == width
+        and not any(label_kind(cell) in ("total", "total_of") for cell in cells)
+    ]
+
+
 def _misses_usual_value(row: Row, above: Sequence[Row], width: int) -> bool:
     """Whether a cell is empty whose column has values in the rows above."""
-    data = [cells for cells in above if len(cells) == width and not is_total_label(cells[0])]
+    data = _untotalled(above, width)
     for place in range(width):
         present = sum(bool(cells[place].strip()) for cells in data)
         if not row[place].strip() and data and present >= 0.8 * len(data):
@@ -240,7 +314,7 @@ def _misses_usual_value(row: Row, above: Sequence[Row], width: int) -> bool:
 
 def _adds_up(row: Row, above: Sequence[Row]) -> bool:
     """Whether the numbers of a row are the sums of the rows above."""
-    data = [cells for cells in above if len(cells) == len(row) and not is_total_label(cells[0])]
+    data = _untotalled(above, len(row))
     places = [at for at, cell in enumerate(row) if _is_value(cell)]
     columns = [[*(cells[at] for cells in data if cells[at].strip()), row[at]] for at in places]
     return bool(places) and all(
@@ -249,12 +323,12 @@ def _adds_up(row: Row, above: Sequence[Row]) -> bool:
 
 
 def _last_is_sum(cells: Sequence[str], decimal: str) -> bool:
-    amounts = [_amount(cell, decimal) for cell in cells]
+    amounts = [amount_of(cell, decimal) for cell in cells]
     known = [amount for amount in amounts if amount is not None]
     return len(known) == len(cells) > 2 and sum(known[:-1]) == known[-1]
 
 
-def _amount(cell: str, decimal: str) -> Decimal | None:
+def amount_of(cell: str, decimal: str) -> Decimal | None:
     """The amount of a cell, with any thousands sign and currency."""
     digits = re.sub(rf"[^0-9{re.escape(decimal)}]", "", cell).replace(decimal, ".")
     try:

@@ -185,10 +185,13 @@ def _consistent_delimiter(lines: Sequence[str], first: int, known: str) -> str:
 
 @dataclass(frozen=True)
 class Bottom:
-    """The end of a file: the size of what is read, the lines below the table, and notes."""
+    """The end of a file: the size of what is read, the lines below the table, and notes.
+
+    ``rows`` are the lines that aren't empty, each with its distance from the table's last row.
+    """
 
     size_bytes: int | None = None
-    rows: tuple[str, ...] = ()
+    rows: tuple[tuple[int, str], ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -204,6 +207,7 @@ def find_bottom(
     """
     if options.skip_below == 0 or (options.skip_below is None and width < 2):
         return Bottom()
+    notes = []
     lines = list(_last_lines(file, lines_above, options.skip_below or 0))
     if options.skip_below:
         filled = [at for at, (_, text) in enumerate(lines) if text.strip()]
@@ -220,11 +224,13 @@ def find_bottom(
         rows = [split(text) for _, text in whole]
         start = len(lines) - footer_rows(rows, width, whole=is_whole)
         if note := kept_total_note(rows[: len(rows) - (len(lines) - start)]):
-            return Bottom(notes=(note,))
-    texts = tuple(text for _, text in lines[start:] if text.strip())
-    if not texts:
-        return Bottom()
-    return Bottom(lines[start][0], texts, (left_out_note(texts, "at the end"),))
+            notes.append(note)
+    below = tuple((at, text) for at, (_, text) in enumerate(lines[start:], 1) if text.strip())
+    if not below:
+        return Bottom(notes=tuple(notes))
+    texts = [text for _, text in below]
+    notes.append(left_out_note(texts, "at the end"))
+    return Bottom(lines[start][0], below, tuple(notes))
 
 
 def _lines_outside_quotes(

@@ -52,11 +52,14 @@ class OptionChoice:
 
 @dataclass(frozen=True)
 class Question:
-    """A question about a file's values, which stay text until an option decides."""
+    """A question about a file's values or rows, which stay as they are until an option decides."""
 
     code: Annotated[
         str,
-        Help("`ambiguous_date`, `ambiguous_number`, `digits`, `mixed_values` or `nested_values`."),
+        Help(
+            "`ambiguous_date`, `ambiguous_number`, `digits`, `mixed_values`, `nested_values` or "
+            "`totals`."
+        ),
     ]
     column: Annotated[str, Help("The column's name in the file.")]
     text: str
@@ -81,6 +84,62 @@ class TablePlace:
 
 
 @dataclass(frozen=True)
+class RowBelow:
+    """A row that was left out below the table: its number in the file, and its cells as texts."""
+
+    row: int
+    cells: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class TotalComparison:
+    """A total of the file and the sum of its rows, as decimal numbers.
+
+    ``difference`` is the file's total less the sum; null if there is no comparison.
+    """
+
+    row: Annotated[int, Help("The row of the total in the file, from 1.")]
+    label: Annotated[str, Help("What the file calls the row; empty if it has no words.")]
+    column: str
+    of_all_rows: Annotated[bool, Help("False for a subtotal: of the rows since an earlier total.")]
+    file_total: str | None
+    rows_sum: str | None
+    difference: str | None
+    state: Annotated[str, Help("`agrees`, `differs` or `not_compared`.")]
+    reason: Annotated[str, Help("Why there is no comparison; otherwise empty.")] = ""
+
+
+@dataclass(frozen=True)
+class TotalSentence:
+    """A sentence on the totals of a file."""
+
+    state: Annotated[str, Help("`agrees`, `differs`, `not_compared`, `left_out` or `counted`.")]
+    text: str
+
+
+@dataclass(frozen=True)
+class FileTotals:
+    """The totals that a file itself has, compared with its rows.
+
+    Parameters
+    ----------
+    left_out_rows, counted_rows : int
+        Totals and subtotals within the table: those that were left out, and those that are rows of
+        the table and count in its sums.
+    file_count : int or None
+        The number of rows by the file, such as of ``Records: 1234``.
+    comparisons : tuple
+        Of totals of all rows, then of subtotals that differ, then of others; 100 at most.
+    """
+
+    left_out_rows: int = 0
+    counted_rows: int = 0
+    file_count: int | None = None
+    comparisons: tuple[TotalComparison, ...] = ()
+    sentences: tuple[TotalSentence, ...] = ()
+
+
+@dataclass(frozen=True)
 class ImportedTable:
     """One table of the imported file, in its row order.
 
@@ -99,6 +158,13 @@ class ImportedTable:
     readings: tuple[ColumnReading, ...] = ()
     questions: tuple[Question, ...] = ()
     place: TablePlace = TablePlace()
+    below: tuple[RowBelow, ...] = ()
+    totals: FileTotals = FileTotals()
+
+    @property
+    def rows(self) -> int:
+        """The number of its rows."""
+        return sum(file.rows for file in self.files)
 
     @property
     def table(self) -> TableFiles:
@@ -124,6 +190,8 @@ class ImportWork:
         Takes the number of bytes to be written; raises OSError (ENOSPC) if the disk has no space.
     whole_file : bool
         Whether the file is whole: the beginning of a file has no end to examine.
+    has_all_rows : bool
+        Whether the file has all rows; false for its beginning and its end together.
     """
 
     cursor: duckdb.DuckDBPyConnection
@@ -134,6 +202,7 @@ class ImportWork:
     sample_rows: int = SAMPLE_ROWS
     require_free: Callable[[int], None] = lambda coming_bytes: None
     whole_file: bool = True
+    has_all_rows: bool = True
 
     def scratch(self, name: str) -> Path:
         """Return the path of a temporary copy; ``read_as_utf8`` deletes it."""

@@ -236,6 +236,9 @@ class Settings(ServiceLimits):
         128,
     )
     upload_max_mb: int = _setting(20480, "MiB", "Largest file that may be imported.", 1)
+    attachments_max_mb: int = _setting(
+        1024, "MiB", "Most bytes of the files that are attached to a sample.", 1
+    )
     import_prefixes: str = _setting(
         "",
         "URIs, with commas",

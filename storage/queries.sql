@@ -701,10 +701,10 @@ SELECT 1 FROM line WHERE id = :ancestor_id LIMIT 1;
 -- all_commits: List all commits with their manifests, for a check.
 SELECT dataset_id, id, manifest FROM commits ORDER BY dataset_id, id;
 
--- referenced_files: Select the data files of commits and of uploaded values.
+-- referenced_files: Select the files of commits, of uploaded values and of attachments.
 SELECT DISTINCT sha256 FROM needed_files;
 
--- files_of_dataset: Select the data files of a dataset's commits and uploaded values.
+-- files_of_dataset: Select the files of a dataset's commits, uploaded values and attachments.
 SELECT DISTINCT sha256 FROM needed_files WHERE dataset_id = :dataset_id;
 
 -- files_of_users: Select the data files that each user, or one, stored first.
@@ -719,7 +719,9 @@ WHERE (:user_id IS NULL OR author_id = :user_id)
                     AND earlier.author_id <> commits.author_id
                     AND earlier.created_at < commits.created_at)
 UNION
-SELECT user_id, sha256 FROM sample_values WHERE :user_id IS NULL OR user_id = :user_id;
+SELECT user_id, sha256 FROM sample_values WHERE :user_id IS NULL OR user_id = :user_id
+UNION
+SELECT user_id, sha256 FROM attachments WHERE :user_id IS NULL OR user_id = :user_id;
 
 -- quota_of_user: Select a user's own quota.
 SELECT size_mb FROM user_quotas WHERE user_id = :user_id;
@@ -747,7 +749,7 @@ SELECT user_id, size_mb FROM user_quotas;
 -- own_quotas_of_datasets: List the datasets' own quotas.
 SELECT dataset_id, size_mb FROM dataset_quotas;
 
--- files_of_datasets: Select the data files of each dataset's commits and uploaded values.
+-- files_of_datasets: Select the files of each dataset's commits, uploaded values and attachments.
 SELECT DISTINCT dataset_id, sha256 FROM needed_files;
 
 -- commits_of_datasets: Count the commits of each dataset, including removed ones.
@@ -755,19 +757,24 @@ SELECT id, name, removed_at,
        (SELECT count(*) FROM commits WHERE commits.dataset_id = datasets.id) AS commits
 FROM datasets;
 
--- files_of_others: Select the data files of commits and uploaded values other than those of these
--- commits and jobs.
+-- files_of_others: Select the files of commits, uploaded values and attachments other than those of
+-- these commits and jobs.
 SELECT sha256 FROM commit_files
 JOIN commits ON commits.dataset_id = commit_files.dataset_id AND commits.id = commit_id
 WHERE commits.rowid NOT IN (SELECT value FROM json_each(:commits))
 UNION
 SELECT sha256 FROM sample_values JOIN jobs ON jobs.id = job_id
+WHERE jobs.seq NOT IN (SELECT value FROM json_each(:jobs))
+UNION
+SELECT sha256 FROM attachments JOIN jobs ON jobs.id = job_id
 WHERE jobs.seq NOT IN (SELECT value FROM json_each(:jobs));
 
--- uploaded_files: Select the data files of uploaded values, for a check.
-SELECT sha256, rows, size_bytes FROM sample_values;
+-- uploaded_files: Select the files of uploaded values and attachments, for a check.
+SELECT sha256, rows, size_bytes FROM sample_values
+UNION ALL
+SELECT sha256, 0, size_bytes FROM attachments;
 
--- referenced_among: Select which of some data files a commit or uploaded values need.
+-- referenced_among: Select which of some files a commit, uploaded values or attachments need.
 SELECT DISTINCT sha256 FROM needed_files WHERE sha256 IN (SELECT value FROM json_each(:hashes));
 
 -- unreachable_commits: Select the commits that a prune can delete, newest first: unreachable for
@@ -1062,6 +1069,9 @@ DELETE FROM replacements WHERE job_id IN (SELECT value FROM json_each(:jobs));
 -- delete_attributes_of_jobs: Delete the tested attributes of pruned jobs.
 DELETE FROM tested_attributes WHERE job_id IN (SELECT value FROM json_each(:jobs));
 
+-- delete_shown_columns_of_jobs: Delete the chosen columns of pruned samples.
+DELETE FROM shown_columns WHERE job_id IN (SELECT value FROM json_each(:jobs));
+
 -- delete_conclusions_of_jobs: Delete the auditors' conclusions on pruned jobs.
 DELETE FROM audit_conclusions WHERE job_id IN (SELECT value FROM json_each(:jobs));
 
@@ -1079,6 +1089,9 @@ DELETE FROM comparisons WHERE job_id IN (SELECT value FROM json_each(:jobs));
 
 -- delete_values_of_jobs: Delete the uploaded values of pruned samples; a prune deletes their files.
 DELETE FROM sample_values WHERE job_id IN (SELECT value FROM json_each(:jobs));
+
+-- delete_attachments_of_jobs: Delete the attachments of pruned samples; a prune deletes their files.
+DELETE FROM attachments WHERE job_id IN (SELECT value FROM json_each(:jobs));
 
 -- delete_certificates_of_jobs: Delete the certificates of pruned samples.
 DELETE FROM certificates WHERE job_id IN (SELECT value FROM json_each(:jobs));
@@ -1337,6 +1350,30 @@ SELECT * FROM draw_templates WHERE user_id = :user_id ORDER BY name COLLATE NOCA
 -- delete_draw_template: Delete one of a user's draw templates.
 DELETE FROM draw_templates WHERE id = :id AND user_id = :user_id RETURNING id;
 
+-- add_reconciliation: Enter a balance of the general ledger for a column.
+INSERT INTO reconciliations (dataset_id, commit_id, table_key, column_name, column_sum, balance,
+                             difference, reference, explanation, user_id, at)
+VALUES (:dataset_id, :commit_id, :table_key, :column_name, :column_sum, :balance, :difference,
+        :reference, :explanation, :user_id, :at)
+RETURNING *;
+
+-- list_reconciliations: List the balances of the columns of a table of a version, newest first.
+SELECT * FROM reconciliations
+WHERE dataset_id = :dataset_id AND commit_id = :commit_id AND table_key = :table_key
+ORDER BY id DESC;
+
+-- newest_reconciliations: List the newest balance of each column of a table of a version.
+SELECT * FROM reconciliations
+WHERE id IN (
+    SELECT max(id) FROM reconciliations
+    WHERE dataset_id = :dataset_id AND commit_id = :commit_id AND table_key = :table_key
+    GROUP BY column_name
+)
+ORDER BY id;
+
+-- delete_reconciliations_of_dataset: Delete all balances of a dataset.
+DELETE FROM reconciliations WHERE dataset_id = :dataset_id;
+
 -- set_row_key: Declare the row key of a table, or declare another.
 INSERT INTO row_keys (dataset_id, table_key, columns, duplicates, set_at, set_by)
 VALUES (:dataset_id, :table_key, :columns, :duplicates, :set_at, :set_by)
@@ -1429,6 +1466,20 @@ DELETE FROM tested_attributes WHERE job_id = :job_id;
 -- insert_tested_attributes: Insert the attributes of a sample in their order.
 INSERT INTO tested_attributes (job_id, position, name)
 SELECT :job_id, key, value FROM json_each(:names);
+
+-- shown_columns: Select the columns that the findings of a sample show.
+SELECT names FROM shown_columns WHERE job_id = :job_id;
+
+-- put_shown_columns: Insert or replace the columns that the findings of a sample show.
+INSERT INTO shown_columns (job_id, names) VALUES (:job_id, :names)
+ON CONFLICT (job_id) DO UPDATE SET names = excluded.names;
+
+-- delete_shown_columns: Delete the chosen columns of a sample.
+DELETE FROM shown_columns WHERE job_id = :job_id;
+
+-- carry_shown_columns: Copy the chosen columns of another sample.
+INSERT INTO shown_columns (job_id, names)
+SELECT :job_id, names FROM shown_columns WHERE job_id = :from_job_id;
 
 -- insert_conclusion: Insert the auditor's conclusion on a sample.
 INSERT INTO audit_conclusions (job_id, text, user_id, at)
@@ -1531,6 +1582,40 @@ ORDER BY id;
 -- carry_attributes: Copy the tested attributes of another sample.
 INSERT INTO tested_attributes (job_id, position, name)
 SELECT :job_id, position, name FROM tested_attributes WHERE job_id = :from_job_id;
+
+-- carry_attachments: Copy the attachments of the rows whose findings were copied, removed ones too.
+INSERT INTO attachments (job_id, dataset_id, row_id, file_name, media_type, note, sha256,
+                         size_bytes, user_id, at, from_job_id, removed_at, removed_by,
+                         removal_reason)
+SELECT :job_id, dataset_id, row_id, file_name, media_type, note, sha256, size_bytes, user_id, at,
+       job_id, removed_at, removed_by, removal_reason
+FROM attachments
+WHERE job_id = :from_job_id AND row_id IN (SELECT row_id FROM findings WHERE job_id = :job_id)
+ORDER BY id;
+
+-- insert_attachment: Attach a file to a row, or without one to the sample.
+INSERT INTO attachments (job_id, dataset_id, row_id, file_name, media_type, note, sha256,
+                         size_bytes, user_id, at)
+VALUES (:job_id, :dataset_id, :row_id, :file_name, :media_type, :note, :sha256, :size_bytes,
+        :user_id, :at)
+RETURNING id;
+
+-- remove_attachment: Remove an attachment, unless it is removed.
+UPDATE attachments SET removed_at = :at, removed_by = :user_id, removal_reason = :reason
+WHERE job_id = :job_id AND id = :id AND removed_at IS NULL
+RETURNING id;
+
+-- list_attachments: List the attachments of a sample that a condition selects, oldest first.
+SELECT attachments.*, users.soeid AS user_soeid, removers.soeid AS removed_by_soeid
+FROM attachments JOIN users ON users.id = user_id
+LEFT JOIN users AS removers ON removers.id = removed_by
+WHERE job_id = :job_id AND {rows}
+ORDER BY attachments.id;
+
+-- bytes_of_attachments: Sum the bytes of the files attached to a sample, removed ones too, each once.
+SELECT coalesce(sum(size_bytes), 0) FROM (
+    SELECT DISTINCT sha256, size_bytes FROM attachments WHERE job_id = :job_id
+);
 
 -- carry_questions: Copy the questions of another sample.
 INSERT INTO review_questions (job_id, body, user_id, at)
@@ -1654,7 +1739,8 @@ FROM reviews JOIN users ON users.id = reviews.user_id
 WHERE job_id = :job_id
 ORDER BY reviews.id;
 
--- preparers: Select who entered findings, replacements, conclusions or paper facts, or submitted.
+-- preparers: Select who entered findings, replacements, conclusions or paper facts, attached or removed
+-- files, or submitted the findings.
 SELECT id, soeid FROM users
 WHERE id IN (SELECT user_id FROM findings WHERE job_id = :job_id
              UNION
@@ -1663,6 +1749,10 @@ WHERE id IN (SELECT user_id FROM findings WHERE job_id = :job_id
              SELECT user_id FROM audit_conclusions WHERE job_id = :job_id
              UNION
              SELECT user_id FROM paper_facts WHERE job_id = :job_id
+             UNION
+             SELECT user_id FROM attachments WHERE job_id = :job_id
+             UNION
+             SELECT removed_by FROM attachments WHERE job_id = :job_id
              UNION
              SELECT user_id FROM reviews WHERE job_id = :job_id AND action = 'submitted')
 ORDER BY soeid;

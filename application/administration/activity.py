@@ -57,6 +57,9 @@ SENTENCES: Mapping[Action, str] = MappingProxyType(
         "ref_purged": "{who} deleted {ref} of {dataset} for good",
         "row_key_set": "{who} set the row key {columns} of the table {table_key} of {dataset}",
         "row_key_deleted": "{who} deleted the row key of the table {table_key} of {dataset}",
+        "balance_entered": (
+            "{who} compared the column {column} of the table {table_key} of {dataset} with {balance}"
+        ),
         "data_contract_set": "{who} set the data contract of the table {table_key} of {dataset}",
         "data_contract_deleted": (
             "{who} deleted the data contract of the table {table_key} of {dataset}"
@@ -108,10 +111,14 @@ SENTENCES: Mapping[Action, str] = MappingProxyType(
         "group_deleted": "{who} deleted the group {name}",
         "group_member_added": "{who} added {soeid} to the group {name}",
         "group_member_removed": "{who} removed {soeid} from the group {name}",
+        "file_attached": "{who} attached {file_name} to {result}",
+        "attachment_removed": "{who} removed the attachment {file_name} of {result}: {reason}",
+        "attachment_downloaded": "{who} downloaded the attachment {file_name} of {result}",
         "findings_entered": "{who} entered {findings} {findings|finding|findings} about {result}",
         "row_replaced": "{who} replaced {row} of {result} by {replacement}: {reason}",
         "findings_reviewed": "{who} {step} the findings about {result}",
         "attributes_chosen": "{who} chose the tested attributes of {result}: {attributes}",
+        "columns_chosen": "{who} chose the columns of the findings about {result}: {columns}",
         "conclusion_entered": "{who} wrote the conclusion on {result}",
         "paper_facts_entered": "{who} entered facts of the working paper of {result}: {fields}",
         "paper_issued": "{who} issued working paper {number} of {result} as {format}",

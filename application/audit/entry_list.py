@@ -15,7 +15,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from application.audit.findings import audit_counts, read_items
+from application.audit.findings import read_items
+from application.audit.item_list import item_ids
+from application.audit.shown_columns import shown_columns
 from application.audit.state import ROW_ID, audit_state
 from contract.words import CAUSES, OUTCOMES, ListFormat, outcome_title
 from lazy_dataclasses import dataclass
@@ -121,9 +123,10 @@ def write_entry_list(service: Service, job: JobRecord, path: Path, list_format: 
     Conflict, TooLargeForSheet
         The sample has too many rows for findings, or too many columns for a sheet.
     """
+    shown = shown_columns(service, job)
     columns = [
         column
-        for column in open_source(service, job).files.columns
+        for column in dict.fromkeys((*shown, *open_source(service, job).files.columns))
         if column.name.lower() != ROW_ID
     ]
     with service.database.read() as tx:
@@ -149,9 +152,9 @@ def _lines(
     service: Service, job: JobRecord, columns: Sequence[Column], entries: Sequence[EntryColumn]
 ) -> Iterator[Row]:
     state = audit_state(service, job)
-    total = audit_counts(service, job, state).items
-    for offset in range(0, total, ITEMS_AT_ONCE):
-        for item in read_items(service, job, state, offset, ITEMS_AT_ONCE):
+    row_ids = item_ids(service, job, state)
+    for offset in range(0, len(row_ids), ITEMS_AT_ONCE):
+        for item in read_items(service, job, state, row_ids[offset : offset + ITEMS_AT_ONCE]):
             if item.replaced_by is None:
                 yield (
                     item.row_id,

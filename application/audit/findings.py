@@ -6,16 +6,22 @@ they were made. Each write checks the user's level and the review's state in its
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any
 
-import numpy as np
-
 from application.access import Caller
+from application.audit.item_list import (
+    ALL_ITEMS,
+    FilterCounts,
+    found_items,
+    item_ids,
+    item_rows,
+)
 from application.audit.items import drawn_book_column
+from application.audit.shown_columns import shown_columns
 from application.audit.stages import Stages, require_reached, rows_to_examine, stage_rule, stages_of
 from application.audit.state import (
     ROW_ID,
@@ -29,16 +35,15 @@ from application.audit.state import (
 from application.identity.named_rows import rows_named
 from application.samples.replacements import next_rows
 from contract.declarations import Help
-from contract.requests.findings import FindingRequest
+from contract.requests.findings import FindingRequest, FindingsListRequest
 from contract.words import OUTCOMES
 from lazy_dataclasses import dataclass
-from parquet_tables.rows import read_page, read_rows, rows_statement
-from parquet_tables.tables import TableFiles
 from sampling_engine.errors import NoReserves
 from service.service import Service
 from service.tables.named_rows import NamedItems
-from service.tables.open_tables import SAMPLE, open_source, open_table, output_of
+from service.tables.open_tables import open_source
 from service.tables.row_names import RowNames, names_of_job
+from storage.audit.attachments import Attachment, attachments_of
 from storage.audit.findings import (
     NewestFinding,
     Replacement,
@@ -102,6 +107,9 @@ class SampleItem:
     stage: Annotated[int | None, Help("Of a sample in two stages: 1 or 2.")]
     data: Annotated[Mapping[str, Any], Help("The row of the source by column.")]
     finding: Annotated[NewestFinding | None, Help("The newest entry about the row.")]
+    attachments: Annotated[
+        Sequence[Attachment], Help("The files attached to the row, oldest first.")
+    ]
 
 
 @dataclass(frozen=True)
@@ -111,6 +119,7 @@ class ItemsPage:
     job_id: str
     table_key: str
     columns: Sequence[str]
+    shown: Annotated[Sequence[str], Help("The columns to show of each row, in their order.")]
     amount_column: Annotated[
         str | None, Help("The column of book values, or the amount that the draw was to cover.")
     ]
@@ -121,13 +130,17 @@ class ItemsPage:
             "appear once the rule asks for them."
         ),
     ]
-    total: int
+    total: Annotated[int, Help("Items of the filter that match the search.")]
     offset: int
     limit: int
     counts: FindingCounts
+    filters: Annotated[FilterCounts, Help("Items that match the search, by filter.")]
     attributes: Annotated[Sequence[str], Help("What each row is tested for.")]
     stages: Annotated[Stages | None, Help("Of a sample that was planned in two stages.")]
     review: Review
+    attachments: Annotated[
+        Sequence[Attachment], Help("The files attached to the sample as a whole, oldest first.")
+    ]
 
 
 def audit_counts(service: Service, job: JobRecord, state: AuditState) -> FindingCounts:
@@ -143,47 +156,65 @@ def audit_counts(service: Service, job: JobRecord, state: AuditState) -> Finding
     )
 
 
-def items_page(service: Service, job: JobRecord, offset: int, limit: int) -> ItemsPage:
-    """Return a page of the items with their rows and newest findings."""
+def items_page(
+    service: Service,
+    job: JobRecord,
+    offset: int,
+    limit: int,
+    view: FindingsListRequest = ALL_ITEMS,
+    user_id: int | None = None,
+) -> ItemsPage:
+    """Return a page of the items of a view, with their rows and newest findings.
+
+    Raises
+    ------
+    UnknownColumn
+        The sample has no column to sort by.
+    """
     state = audit_state(service, job)
     source = open_source(service, job)
-    counts = audit_counts(service, job, state)
+    row_ids = item_ids(service, job, state)
+    if view.row_id is not None:
+        named = items_by_key(service, job, state).row_id(view.row_id, ("query", "row_id"))
+        row_ids = [row_id for row_id in row_ids if row_id == named]
+    shown = [column.name for column in shown_columns(service, job)]
+    found = found_items(service, job, state, row_ids, shown, view, user_id)
+    with service.database.read() as tx:
+        attached = attachments_of(tx, job.id)
     return ItemsPage(
         job_id=job.id,
         table_key=source.key,
         columns=[column.name for column in source.files.columns],
+        shown=shown,
         amount_column=drawn_book_column(job) or job.run_parameters.get("amount_column"),
-        items=read_items(service, job, state, offset, limit),
-        total=counts.items,
+        items=read_items(service, job, state, found.row_ids[offset : offset + limit]),
+        total=len(found.row_ids),
         offset=offset,
         limit=limit,
-        counts=counts,
+        counts=audit_counts(service, job, state),
+        filters=found.counts,
         attributes=state.attributes,
         stages=stages_of(job, list(drawn_row_ids(service, job)), state),
         review=state.review,
+        attachments=[each for each in attached if each.row_id is None],
     )
 
 
 def read_items(
-    service: Service, job: JobRecord, state: AuditState, offset: int, limit: int
+    service: Service, job: JobRecord, state: AuditState, row_ids: Sequence[str]
 ) -> list[SampleItem]:
-    """Read some items with their rows and newest findings."""
-    sample = open_table(service, job.dataset_id, output_of(job), SAMPLE).files
-    source = open_source(service, job).files
+    """Read some items with their rows and newest findings, in the order of their ids."""
     drawn = drawn_row_ids(service, job)
-    count = len(rows_to_examine(job, list(drawn), state))
-    with service.parquet.cursor(sample) as cursor:
-        of_drawn = max(min(limit, count - offset), 0)
-        rows = read_page(cursor, sample, sample.columns, offset, of_drawn) if of_drawn else []
-    rest = max(offset - count, 0)
-    wanted = state.replacements[rest : rest + limit - len(rows)]
-    rows += _replacement_rows(service, source, [each.replacement_id for each in wanted])
+    rows = item_rows(service, job, state, row_ids)
     rule = stage_rule(job, len(drawn))
     first = set(list(drawn)[: rule.first]) if rule else set()
-    names = names_of_job(service, job, _named_in(rows, state))
+    names = names_of_job(service, job, _named_in(row_ids, state))
+    attached = defaultdict[str | None, list[Attachment]](list)
+    with service.database.read() as tx:
+        for each in attachments_of(tx, job.id):
+            attached[each.row_id].append(each)
     items = []
-    for row in rows:
-        row_id = row[ROW_ID]
+    for row_id in row_ids:
         replacing, replaced = state.replacing.get(row_id), state.replaced.get(row_id)
         replaces = None if replacing is None else replacing.row_id
         replaced_by = None if replaced is None else replaced.replacement_id
@@ -197,39 +228,22 @@ def read_items(
                 replaced_by,
                 None if replaced_by is None else names.of(replaced_by),
                 stage if rule else None,
-                {column.name: row.get(column.name) for column in source.columns},
+                rows[row_id],
                 state.findings.get(row_id),
+                attached[row_id],
             )
         )
     return items
 
 
-def _named_in(rows: Sequence[Mapping[str, Any]], state: AuditState) -> Iterator[str]:
+def _named_in(row_ids: Sequence[str], state: AuditState) -> Iterator[str]:
     """The rows that items name: their own, and those that they replaced or that replaced them."""
-    for row in rows:
-        row_id = row[ROW_ID]
+    for row_id in row_ids:
         yield row_id
         if row_id in state.replacing:
             yield state.replacing[row_id].row_id
         if row_id in state.replaced:
             yield state.replaced[row_id].replacement_id
-
-
-def _replacement_rows(
-    service: Service, source: TableFiles, row_ids: Sequence[str]
-) -> list[dict[str, Any]]:
-    """The source's rows with these ids, in this order."""
-    if not row_ids:
-        return []
-    ordinals = [ordinal_of(row_id) for row_id in row_ids]
-    chosen = np.array(sorted(ordinals), dtype=np.int64)
-    with service.parquet.cursor(source) as cursor:
-        cells = read_rows(cursor, rows_statement(source, source.columns, chosen), source.columns)
-    by_ordinal = dict(zip(chosen.tolist(), cells, strict=True))
-    return [
-        {**by_ordinal[ordinal], ROW_ID: row_id}
-        for ordinal, row_id in zip(ordinals, row_ids, strict=True)
-    ]
 
 
 def row_replaced(row_id: str, replacement: str, loc: tuple[str | int, ...] = ()) -> RowReplaced:

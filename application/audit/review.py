@@ -197,7 +197,8 @@ def is_preparer(by: Caller, job: JobRecord) -> bool:
 def _require_another_person(tx: Transaction, job: JobRecord, by: Caller) -> None:
     if by.user.id in preparers_of(tx, job.id):
         raise Forbidden(
-            "Another person must review the findings: you entered or submitted some of them."
+            "Another person must review the findings: you entered, attached or submitted some of "
+            "them."
         )
 
 

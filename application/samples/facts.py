@@ -277,9 +277,7 @@ def goal_text(goal: Mapping[str, Any]) -> str:
     '50,000, with 1 % expected, at 95 % confidence (poisson)'
     """
     if "materiality" in goal:
-        tolerable, expected = (
-            _of_errors(goal.get(name, 0)) for name in ("materiality", "expected")
-        )
+        tolerable, expected = (errors_of_goal(goal, name) for name in ("materiality", "expected"))
         plan = Sentence("with {expected} expected", expected=expected)
         if "accept" in goal:
             alone, both = goal["accept"]
@@ -314,8 +312,13 @@ def goal_text(goal: Mapping[str, Any]) -> str:
     return f"± {margin} for {end}"
 
 
-def _of_errors(value: float) -> str:
-    """A value below 1 is a share."""
+def errors_of_goal(goal: Mapping[str, Any], name: str) -> str:
+    """The tolerable or expected errors of a goal; below 1 they are a share.
+
+    >>> errors_of_goal({"materiality": 50000, "expected": 0.01}, "expected")
+    '1 %'
+    """
+    value = goal.get(name, 0)
     return Figure(f"{value:,}" if value >= 1 else f"{100 * value:g} %")
 
 

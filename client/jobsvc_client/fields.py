@@ -171,6 +171,10 @@ class ImportOptions(TypedDict, total=False):
     """For `text` and `Excel`. Rows to skip at the start."""
     skip_below: int
     """For `text` and `Excel`. Filled rows to skip at the end; 0 keeps all."""
+    totals: str
+    """For `text` and `Excel`. `leave_out` leaves out the totals and subtotals among the rows of
+    the table; `keep` keeps them as rows, the default.
+    """
     delimiter: str
     """For `text`. One character, or `tab`."""
     decimal: str
@@ -335,7 +339,7 @@ class EvaluationOptions(ConfidenceOptions, total=False):
 class PaperFacts(TypedDict, total=False):
     """Facts of a working paper; docs/AUDIT.md."""
 
-    client: str
+    client_name: str
     """The audited entity."""
     period: str
     """Such as `2025-01-01 to 2025-12-31`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import io
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -21,6 +22,8 @@ EXTRAS = {"pyarrow": "arrow", "matplotlib": "plot"}
 """Extras of the package by the library that they bring, where their names differ."""
 INTEGERS = ("Int8", "Int16", "Int32", "Int64", "UInt8", "UInt16", "UInt32", "UInt64")
 """Types of whole numbers of pandas with a missing value of their own."""
+MAX_NAME_BYTES = 200
+"""Of a file's name; file systems take 255."""
 
 
 def library_of(frame: object) -> Library:
@@ -120,6 +123,18 @@ def write_file(path: str | Path, content: bytes) -> Path:
     except OSError as error:
         raise JobsvcError(f"{file} can't be written: {error.strerror}.", "no_file") from None
     return file
+
+
+def attachment_name(attachment: Mapping[str, Any]) -> str:
+    """The name of an attachment's file on the disk: its id, and what every system allows.
+
+    >>> attachment_name({"id": 7, "file_name": 'a:"b".pdf'})
+    '7-a--b-.pdf'
+    """
+    name = re.sub(r"[^\w .,()+=@#~-]", "-", attachment["file_name"]).rstrip(" .")
+    while len(name.encode("utf-8", "replace")) > MAX_NAME_BYTES:
+        name = name[1:]
+    return f"{attachment['id']}-{name}"
 
 
 def imported(name: str) -> Any:

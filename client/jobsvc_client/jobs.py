@@ -39,6 +39,7 @@ from jobsvc_client.fields import (
 from jobsvc_client.frames import (
     Frame,
     Library,
+    attachment_name,
     column_names,
     existing_file,
     from_parquet,
@@ -644,6 +645,51 @@ class Sample(RowsJob):
         return counts
 
     @keywords()
+    def attach(
+        self, file: str | Path, *, row_id: str | None = None, note: str = ""
+    ) -> dict[str, Any]:
+        """Attach a file to a row of the sample, or to the sample; return the attachment.
+
+        Parameters
+        ----------
+        file : str or Path
+            A PDF, an image, an e-mail or any other file of at most 32 MiB.
+        row_id : str, optional
+            The row, by its row id or its key. By default the file is attached to the sample.
+        note : str
+            What the file shows.
+        """
+        path = existing_file(file)
+        fields = {**given(row_id=row_id), **({"note": note} if note else {})}
+        return self._transport.upload(f"{self._path()}/attachments", path.name, path, fields)
+
+    @keywords()
+    def attachments(self, *, removed: bool = False) -> list[dict[str, Any]]:
+        """Return the files attached to the sample and its rows; ``removed``: removed ones, too."""
+        query = {"removed": "true"} if removed else {}
+        return self._transport.pages(f"{self._path()}/attachments", "attachments", query)
+
+    @keywords()
+    def save_attachments(self, folder: str | Path) -> list[Path]:
+        """Write the attachments into a folder, and return their paths: id and name of each."""
+        target = Path(folder)
+        if not target.is_dir():
+            raise JobsvcError(f"{target} isn't a folder.", "no_file")
+        return [
+            write_file(
+                target / attachment_name(each),
+                self._transport.content(f"{self._path()}/attachments/{each['id']}", {}),
+            )
+            for each in self.attachments()
+        ]
+
+    @keywords()
+    def remove_attachment(self, attachment_id: int, reason: str) -> dict[str, Any]:
+        """Remove an attachment, which stays in the history; return it."""
+        path = f"{self._path()}/attachments/{attachment_id}"
+        return self._transport.json("DELETE", path, {"reason": reason})
+
+    @keywords()
     def questions(self) -> dict[str, Any]:
         """Return the ``questions`` about the rows, and the ``shown`` and ``hidden`` columns."""
         return self._transport.json("GET", f"{self._path()}/questions")
@@ -802,8 +848,8 @@ class Sample(RowsJob):
         Parameters
         ----------
         **facts
-            Such as ``client`` and ``objective``; those that aren't given stay as they are, and an
-            empty text clears one. Without any, nothing is entered.
+            Such as ``client_name`` and ``objective``; those that aren't given stay as they are,
+            and an empty text clears one. Without any, nothing is entered.
         """
         if body := given(**facts):
             return self._transport.json("PATCH", f"{self._path()}/paper-facts", body)

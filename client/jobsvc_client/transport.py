@@ -303,9 +303,10 @@ def _opened(content: bytes | Path, on_read: Callable[[float], None]) -> io.Bytes
 
 
 def _expected(response: httpx.Response, params: Mapping[str, Any]) -> httpx.Response:
-    """Refuse a page that wasn't requested: it is that of a proxy."""
+    """Refuse a page that wasn't requested: it is that of a proxy, unless it is a file."""
     is_page = response.headers.get("Content-Type", "").startswith("text/html")
-    if is_page and params.get("format") != "html":
+    is_file = response.headers.get("Content-Disposition", "").startswith("attachment")
+    if is_page and not is_file and params.get("format") != "html":
         raise foreign(response)
     return response
 

@@ -5,19 +5,44 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from contract.declarations import Help, Request
-from contract.fields import Bounds, Choice, Count, Items, Name, Part, Text
+from contract.declarations import Help, Option, Request
+from contract.fields import (
+    Bounds,
+    Choice,
+    ColumnName,
+    Count,
+    Flag,
+    Items,
+    Name,
+    Part,
+    Text,
+    Upload,
+)
 from contract.requests.evaluate import EvaluationRequest
 from contract.requests.pages import PageRequest
-from contract.words import CAUSES, OUTCOMES, REVIEW_ACTIONS, ListFormat, Outcome, ReviewAction
+from contract.words import (
+    CAUSES,
+    ITEM_FILTERS,
+    OUTCOMES,
+    REVIEW_ACTIONS,
+    ItemFilter,
+    ListFormat,
+    Outcome,
+    ReviewAction,
+)
 from lazy_dataclasses import dataclass
 
 MAX_NOTE = 2000
 MAX_ATTRIBUTES = 20
 MAX_ATTRIBUTE_NAME = 100
 MAX_FINDINGS = 1000
+MAX_SEARCH = 200
+"""Characters."""
+MAX_SHOWN = 20
+"""Columns of the findings."""
 MAX_CONCLUSION = 10_000
 """Characters."""
+MAX_ATTACHMENT_BYTES = 32 * 1024**2
 
 MAX_ROW_ID = 300
 RowId = Annotated[str, Text(1, MAX_ROW_ID)]
@@ -89,12 +114,44 @@ class FindingsRequest(Request):
 class FindingsListRequest(PageRequest):
     """A page of the rows to examine, or an entry list."""
 
+    show: Annotated[
+        ItemFilter,
+        Choice(ITEM_FILTERS),
+        Help(
+            "`open`: rows without a finding. `exceptions`: rows with an exception, or that can't "
+            "be examined. `mine`: rows whose newest finding is yours. `missing`: exceptions "
+            "without a cause, or without an audit value where the sample is evaluated by amounts."
+        ),
+    ] = "all"
+    row_id: Annotated[str | None, Text(1, MAX_ROW_ID), Option("--row"), Help("Only this row.")] = (
+        None
+    )
+    search: Annotated[
+        str,
+        Text(0, MAX_SEARCH),
+        Help(
+            "A text that a shown column, the row id, a note or the words of a cause contain, in "
+            "any case; or a number that a shown column or the audit value equals."
+        ),
+    ] = ""
+    order_by: Annotated[
+        str | None,
+        ColumnName(),
+        Help(
+            "A column of the sample, or `outcome`, `audit_value`, `note` or `entered` (with an "
+            "underscore before it if the table has such a column). Missing values are last. By "
+            "default the order of the draw, then replacements."
+        ),
+    ] = None
+    order_desc: Annotated[bool, Flag(), Option("--desc"), Help("Sort in descending order.")] = False
+
     format: Annotated[
         Literal["json", ListFormat],
         Choice.of(Literal["json", ListFormat]),
+        Option(None),
         Help(
-            "`xlsx` and `csv` are entry lists: all rows that can get a finding, whatever `offset` "
-            "and `limit` are."
+            "`xlsx` and `csv` are entry lists: all rows that can get a finding, whatever the other "
+            "fields are."
         ),
     ] = "json"
 
@@ -122,12 +179,58 @@ class AttributesRequest(Request):
 
 
 @dataclass(frozen=True)
+class ShownColumnsRequest(Request):
+    """The columns to show of each row."""
+
+    columns: Annotated[
+        tuple[str, ...],
+        Items(ColumnName(), MAX_SHOWN),
+        Help(
+            "Columns of the sample in the order in which they are shown, after those of the row "
+            "key; [] for the default."
+        ),
+    ]
+
+
+@dataclass(frozen=True)
 class ReplacementRequest(Request):
     """A row of a sample to replace."""
 
     aliases: ClassVar[Mapping[str, str]] = {"_logical_row_id": "row_id"}
 
     row_id: RowId
+    reason: Annotated[str, Text(1, MAX_NOTE)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttachmentRequest(Request):
+    """A file to attach to a row of a sample, or to the sample."""
+
+    file: Annotated[Any, Upload(), Help("Any file of at most 32 MiB.")]
+    row_id: Annotated[
+        str | None,
+        Text(1, MAX_ROW_ID),
+        Help("The row, by its row id or its key. By default the file is attached to the sample."),
+    ] = None
+    note: Annotated[str, Text(0, MAX_NOTE), Help("What the file shows.")] = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttachmentsListRequest(PageRequest):
+    """A page of the attachments of a sample."""
+
+    aliases: ClassVar[Mapping[str, str]] = {"row": "row_id"}
+
+    row_id: Annotated[
+        str | None, Text(1, MAX_ROW_ID), Help("By default those of the sample and all rows.")
+    ] = None
+    removed: Annotated[bool, Flag(), Help("Whether removed ones are listed, too.")] = False
+
+
+@dataclass(frozen=True)
+class RemovalRequest(Request):
+    """The removal of an attachment."""
+
     reason: Annotated[str, Text(1, MAX_NOTE)]
 
 

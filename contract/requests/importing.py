@@ -43,6 +43,7 @@ ENCODINGS = {
     "cp850": "DOS 850",
     "mac-roman": "Mac Roman",
 }
+TOTALS = {"keep": "keep as rows", "leave_out": "leave out"}
 NESTED = {"text": "as JSON text", "columns": "a column for each key"}
 TABLES = OnlyWith("text", "Excel")
 
@@ -78,6 +79,16 @@ class ReadOptions(Request):
         Title("Skip rows below"),
         TABLES,
         Help("Filled rows to skip at the end; 0 keeps all."),
+    ] = None
+    totals: Annotated[
+        str | None,
+        Suggested(titles=TOTALS),
+        Title("Totals among rows"),
+        TABLES,
+        Help(
+            "`leave_out` leaves out the totals and subtotals among the rows of the table; `keep` "
+            "keeps them as rows, the default."
+        ),
     ] = None
     delimiter: Annotated[
         str | None, Suggested(titles=DELIMITERS), OnlyWith("text"), Help("One character, or `tab`.")

@@ -24,7 +24,9 @@ class PaperFactsRequest(Request):
     A fact that isn't given stays as it is; an empty text, or an empty list, clears it.
     """
 
-    client: Annotated[Fact, LINE, Help("The audited entity.")] = None
+    client_name: Annotated[
+        Fact, LINE, Option("--client"), Title("Client"), Help("The audited entity.")
+    ] = None
     period: Annotated[Fact, LINE, Help("Such as `2025-01-01 to 2025-12-31`.")] = None
     paper_number: Annotated[
         Fact, LINE, Title("Number of the paper"), Help("The firm's reference, such as `B 20-3`.")

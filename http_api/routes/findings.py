@@ -33,6 +33,7 @@ from application.audit.findings import (
     replace_row,
 )
 from application.audit.review import review
+from application.audit.shown_columns import ShownColumns, choose_columns, columns_of_findings
 from application.audit.state import audit_state
 from application.audit.working_paper import working_paper
 from application.audit.working_paper.facts import (
@@ -52,6 +53,7 @@ from contract.requests.findings import (
     FindingsRequest,
     ReplacementRequest,
     ReviewRequest,
+    ShownColumnsRequest,
 )
 from contract.requests.pages import PageRequest
 from contract.requests.papers import IssuePaperRequest, PaperFactsRequest
@@ -115,7 +117,7 @@ def findings(job_id: str, query: FindingsListRequest) -> ItemsPage | Response:
     if query.format != "json":
         return _entry_list(job, query.format)
     with caller().reading():
-        page = items_page(service(), job, query.offset, query.limit)
+        page = items_page(service(), job, query.offset, query.limit, query, caller().user.id)
     caller().audit_view(RowSource(job.dataset_id, output_of(job), SAMPLE, job.id), "findings")
     return page
 
@@ -191,6 +193,21 @@ def choose(job_id: str, given: AttributesRequest) -> TestedAttributes:
     """Choose the attributes that each row is tested for, before the first finding."""
     job = _sample(job_id)
     return TestedAttributes(job.id, choose_attributes(caller(), job, given.attributes))
+
+
+@blueprint.get("/shown-columns", output=ShownColumns)
+def shown(job_id: str) -> ShownColumns:
+    """The columns that the findings show of each row."""
+    return columns_of_findings(service(), _sample(job_id))
+
+
+@blueprint.put("/shown-columns", body=ShownColumnsRequest, output=ShownColumns)
+def choose_shown(job_id: str, given: ShownColumnsRequest) -> ShownColumns:
+    """Choose the columns that the findings show of each row, for all people of the sample.
+
+    The entry list has them first. They can't change while the findings are signed off.
+    """
+    return choose_columns(caller(), _sample(job_id), given.columns)
 
 
 @dataclass(frozen=True)

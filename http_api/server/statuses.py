@@ -15,7 +15,7 @@ _CODES_OF_STATUS = {
     "own_questions own_reading row_answered row_decided row_not_reserved "
     "stage_not_reached sample_deleted name_taken ref_moved ref_immutable stale_job files_in_use "
     "job_not_completed no_row_root comparison_not_ready idempotency_key_reused no_password "
-    "quota_exceeded",
+    "quota_exceeded already_attached attachments_full",
     415: "unsupported_media_type",
     421: "host_not_allowed",
     422: "wrong_password invalid_value invalid_request unknown_column invalid_filter "
@@ -34,7 +34,7 @@ _CODES_OF_STATUS = {
     "empty_sample no_row_key key_missing key_not_unique several_rows "
     "too_many_entries lonely_stratum invalid_estimate unsupported_design too_many_groups "
     "invalid_replicates invalid_calibration invalid_row_file invalid_goal invalid_findings "
-    "invalid_nonresponse unfit_for_statistics",
+    "invalid_nonresponse invalid_attachment unfit_for_statistics",
     429: "too_many_attempts too_many_streams too_many_waiting_jobs too_many_queries "
     "too_many_previews too_many_reads too_many_downloads too_many_uploads "
     "too_many_sign_ins too_many_backups too_many_messages too_many_beacons",

@@ -1,8 +1,8 @@
 """Uploaded files: the size limit of each body, and where werkzeug writes a file.
 
-Guarantees that only an import, preview or upload of values by a user with write access exceeds
-``body_max_kb``, that none leaves less than ``min_free_mb`` on the disk, and that a file without a
-job is deleted.
+Guarantees that only an import, preview, upload of values or attachment by a user with write access
+exceeds ``body_max_kb``, that none leaves less than ``min_free_mb`` on the disk, and that a file
+that nothing took over is deleted.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from werkzeug.http import parse_cookie
 
 from application.import_preview import MAX_BYTES
 from application.sessions import COOKIE
+from contract.requests.findings import MAX_ATTACHMENT_BYTES
 from http_api.access import service
 from http_api.server.problems import SIGN_IN_FIRST
 from http_api.server.request_limits import Gate, Refusal
@@ -54,7 +55,7 @@ class UploadRequest(Request):
         return stream
 
     def discard_uploads(self) -> None:
-        """Close the request's files and delete those that no job took over."""
+        """Close the request's files and delete those that nothing took over."""
         for stream in self.__dict__.pop("incoming", []):
             stream.close()
             Path(stream.name).unlink(missing_ok=True)
@@ -75,6 +76,7 @@ def _large_bodies(settings: Settings) -> dict[str, int]:
         "imports.first_preview": preview_bytes,
         "findings.enter_all": preview_bytes,
         "findings.preview_of_file": preview_bytes,
+        "attachments.attach_one": MAX_ATTACHMENT_BYTES + FRAMING_BYTES,
         "sample_values.preview": preview_bytes,
         "sample_values.store": preview_bytes,
     }

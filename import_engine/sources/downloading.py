@@ -11,7 +11,7 @@ from import_engine.errors import UnreadableFile
 from import_engine.formats import Format, format_of_name
 from import_engine.sources.reading import SourceUnavailable, file_names, open_source
 from import_engine.sources.uris import SourceUri
-from import_engine.work import ImportedTable
+from import_engine.work import FileTotals, ImportedTable
 from lazy_dataclasses import dataclass
 from parquet_tables.columns import Column
 from parquet_tables.progress import ProgressCallback, progress_part
@@ -217,6 +217,23 @@ def _one_table(tables: list[tuple[str, ImportedTable]]) -> ImportedTable:
         files=files,
         notes=tuple(shown),
         questions=tuple(questions.values()),
+        totals=first.totals if len(tables) == 1 else _all_totals(tables),
+    )
+
+
+def _all_totals(tables: Sequence[tuple[str, ImportedTable]]) -> FileTotals:
+    """The totals of several files, each compared with the rows of its own file."""
+    totals = [(name, table.totals) for name, table in tables]
+    sentences = [
+        replace(sentence, text=f"{name}: {sentence.text}")
+        for name, each in totals
+        for sentence in each.sentences
+    ]
+    return FileTotals(
+        left_out_rows=sum(each.left_out_rows for _, each in totals),
+        counted_rows=sum(each.counted_rows for _, each in totals),
+        comparisons=tuple(one for _, each in totals for one in each.comparisons),
+        sentences=tuple(sentences),
     )
 
 

@@ -46,6 +46,8 @@ class SheetRange:
         The rows below the names, if some are left out at the end.
     names : sequence or None
         The names, if two rows make them.
+    below : tuple
+        The filled rows that are left out at the end, each with its distance from the last row.
     """
 
     header_row: int | None = 0
@@ -54,6 +56,7 @@ class SheetRange:
     names: Sequence[str | None] | None = None
     notes: tuple[str, ...] = ()
     skip_below: int = 0
+    below: tuple[tuple[int, tuple[str, ...]], ...] = ()
 
     def load(self, reader: fastexcel.ExcelReader, sheet: int, **how: Any) -> fastexcel.ExcelSheet:
         """Load the cells of the table."""
@@ -135,12 +138,14 @@ def without_footer(
     rows = _texts(cursor, cells, max(0, height - (count or CHECKED_ROWS)))
     if count is None:
         count = footer_rows(rows, cells.width, whole=len(rows) == height)
-    shown = [_shown(row) for row in rows[len(rows) - count :] if any(row)]
-    if not shown:
+    below = tuple(
+        (at, tuple(row)) for at, row in enumerate(rows[len(rows) - count :], 1) if any(row)
+    )
+    if not below:
         kept = None if options.skip_below is not None else kept_total_note(rows)
         return replace(within, notes=(*within.notes, kept)) if kept else within
-    notes = (*within.notes, left_out_note(shown, "at the end"))
-    return replace(within, row_count=height - count, skip_below=count, notes=notes)
+    notes = (*within.notes, left_out_note([_shown(row) for _, row in below], "at the end"))
+    return replace(within, row_count=height - count, skip_below=count, notes=notes, below=below)
 
 
 def _texts(

@@ -44,6 +44,7 @@ from import_engine.work import (
     ImportedTable,
     ImportWork,
     Question,
+    RowBelow,
     TablePlace,
 )
 from import_engine.workbooks.archive import (
@@ -187,7 +188,9 @@ def _placed(table: ImportedTable, cells: SheetCells) -> ImportedTable:
         for row, column, name in cells.empty_formulas
         if row > above
     )
-    table = replace(table, place=TablePlace(above + 1, empty))
+    last = above + table.rows
+    below = tuple(RowBelow(last + each.row, each.cells) for each in table.below)
+    table = replace(table, place=TablePlace(above + 1, empty), below=below)
     if not empty:
         return table
     note = (
@@ -298,8 +301,13 @@ def _import_sheet(
             key=name,
             file_stem=f"sheet_{number + 1}",
         )
-    detected = {"sheet": name, **sheet.within.detected}
-    return replace(table, readings=readings, detected=detected, questions=tuple(asked))
+    return replace(
+        table,
+        readings=readings,
+        detected={"sheet": name, **sheet.within.detected},
+        questions=tuple(asked),
+        below=tuple(RowBelow(*row) for row in sheet.within.below),  # numbered from the last row
+    )
 
 
 def _read_columns(

@@ -188,6 +188,7 @@ def _table_summary(
         **_summary(stored),
         "notes": [*table.notes, *(question.text for question in table.questions)],
         "control_totals": [asdict(each) for each in totals],
+        "totals": asdict(table.totals),
         "row_key": key,
     }
 

@@ -16,6 +16,7 @@ import duckdb
 
 from lazy_dataclasses import dataclass
 from parquet_tables.columns import Column
+from parquet_tables.exact_values import SCALES, are_exact, exact_value
 from parquet_tables.names import is_identifier_name
 from parquet_tables.progress import ProgressCallback, execute_watched, ignore_progress
 from parquet_tables.quoting import quote_identifier
@@ -25,9 +26,6 @@ from parquet_tables.tables import TableFiles
 MAX_COLUMNS = 1000
 """Number columns of a table that get totals, the first ones."""
 CHUNK_COLUMNS = 100
-SCALES = (2, 4, 6, 9)
-"""Decimals that are tried for the values of a DOUBLE column."""
-EXACT_LIMIT = 2**53
 MAX_SUM_DIGITS = 28
 """Digits of numbers of which ten billion can be added up exactly."""
 SUM_DIGITS = 60
@@ -131,12 +129,8 @@ def _sums(table: TableFiles, columns: Sequence[tuple[Column, int]]) -> Statement
         value, exact = x, "true"
         if column.data_type.is_float:
             scale = SCALES[attempt]
-            value = f"TRY_CAST({x} AS DECIMAL(18,{scale}))"
-            exact = (
-                f"coalesce(bool_and(CAST({v} AS {column.type}) = {x}), true) "
-                f"AND count({v}) = count({x}) "
-                f"AND coalesce(max(abs({x})) < {EXACT_LIMIT // 10**scale}, true)"
-            )
+            value = exact_value(x, scale)
+            exact = are_exact(x, v, column.type, scale)
         values.append(f"{x}, {value} AS {v}")
         negative = f"sum({v}) FILTER ({v} < 0)"
         wanted += [f"sum({v}) - coalesce({negative}, 0)", negative, exact]

@@ -321,9 +321,11 @@ def reading_problem(
 
 
 def carry_over(tx: Transaction, job_id: str, continued: Continued) -> dict[str, Any] | None:
-    """Copy the questions of the continued sample, and its entries, with their authors and times.
+    """Copy the questions and shown columns of the continued sample, and its entries.
 
-    The tested attributes come along with entries.
+    Entries keep their authors and times.
+
+    The tested attributes and the attachments of these rows come along with entries.
 
     Returns
     -------
@@ -333,11 +335,13 @@ def carry_over(tx: Transaction, job_id: str, continued: Continued) -> dict[str, 
     """
     samples = {"job_id": job_id, "from_job_id": continued.job_id}
     run(tx, "carry_questions", **samples)
+    run(tx, "carry_shown_columns", **samples)
     run(tx, "carry_findings", **samples, rows=json.dumps(list(continued.row_ids))).fetchall()
     copied = only(tx, "count_findings", job_id=job_id)
     if copied["last_id"] is None:
         return None
     run(tx, "carry_attributes", **samples)
+    run(tx, "carry_attachments", **samples)
     return {
         "job_id": continued.job_id,
         "name": continued.name,
@@ -511,6 +515,20 @@ def set_attributes(tx: Transaction, job_id: str, names: Sequence[str]) -> None:
     """Choose the attributes of a sample; the caller has checked that it has no finding."""
     run(tx, "delete_tested_attributes", job_id=job_id)
     run(tx, "insert_tested_attributes", job_id=job_id, names=json.dumps(list(names)))
+
+
+def chosen_columns_of(tx: Transaction, job_id: str) -> tuple[str, ...]:
+    """Return the columns that were chosen to be shown of each row; none for the default."""
+    row = first(tx, "shown_columns", job_id=job_id)
+    return () if row is None else json_tuple(row["names"])
+
+
+def set_chosen_columns(tx: Transaction, job_id: str, names: Sequence[str]) -> None:
+    """Choose the columns that the findings show of each row; none for the default."""
+    if names:
+        run(tx, "put_shown_columns", job_id=job_id, names=json_text(list(names)))
+    else:
+        run(tx, "delete_shown_columns", job_id=job_id)
 
 
 @dataclass(frozen=True)

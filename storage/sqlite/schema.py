@@ -80,6 +80,12 @@ _LEDGER = (
     *("ledger_entries_follow", "ledger_entries_never_change", "ledger_entries_never_shrink"),
 )
 _COLUMNS_OF_LEDGER = "dataset_id, number, kind, recorded_at, actor, body, previous_digest, digest"
+_NEEDED_FILES_OF_15 = """
+    CREATE VIEW needed_files AS
+    SELECT sha256, dataset_id FROM commit_files
+    UNION ALL
+    SELECT sha256, dataset_id FROM sample_values
+"""
 _NEW_IN_15 = _created(
     *("jobs_listed", "jobs_listed_of_dataset", "jobs_listed_of_user", "jobs_listed_of_status"),
     *("jobs_unresolved", "refs_changed", "bin", "bin_of_commit", "bin_deleted_at"),
@@ -92,7 +98,7 @@ _NEW_IN_15 = _created(
     *("reviews", "reviews_of_job", "reviews_never_change"),
     "tested_attributes",
     *("audit_conclusions", "audit_conclusions_of_job", "audit_conclusions_never_change"),
-    *("sample_values", "sample_values_file", "sample_values_never_change", "needed_files"),
+    *("sample_values", "sample_values_file", "sample_values_never_change"),
     *("connections", "connections_name", "connections_keep_their_names"),
     *("connection_users", "connection_groups", "connection_groups_of_group"),
     *("signing_keys", "signing_keys_never_change", "signing_keys_never_shrink"),
@@ -128,6 +134,7 @@ MIGRATIONS: Sequence[str] = (
     ALTER TABLE jobs ADD COLUMN schedule_id INTEGER;
     {_SCHEDULES_OF_15};
     {_NEW_IN_15};
+    {_NEEDED_FILES_OF_15};
     INSERT INTO groups (id, name, created_at)
     VALUES (1, 'everyone', strftime('%Y-%m-%dT%H:%M:%f', 'now') || '000+00:00');
     """,
@@ -164,6 +171,14 @@ MIGRATIONS: Sequence[str] = (
     {_created("review_questions", "reviewers", "reviewers_of_user")};
     {_created("reservations", "reservations_of_user")};
     """,
+    _created("reconciliations", "reconciliations_of_table", "reconciliations_never_change"),
+    # The view of needed files also has those of attachments.
+    "DROP VIEW needed_files;\n"
+    + _created(
+        *("attachments", "attachments_of_row", "attachments_of_job", "attachments_file"),
+        *("attachments_never_change", "attachments_keep_their_files", "needed_files"),
+    ),
+    _created("shown_columns"),
     # The ledger has a new kind of entry; SQLite can't change a CHECK, so it is created again.
     f"""
     {_created("paper_facts", "paper_facts_of_job", "paper_facts_never_change")};

@@ -104,6 +104,30 @@ def test_an_audit_ends_in_a_conclusion_and_a_paper(dataset: Dataset, tmp_path: P
         assert drawn.working_paper(tmp_path / name, tolerable=0.15).stat().st_size > 1000
 
 
+def test_files_are_attached_saved_and_removed(dataset: Dataset, tmp_path: Path) -> None:
+    drawn = dataset.sample("random", size=3, seed=6)
+    row = drawn.findings()[0]["row_id"]
+    file = tmp_path / "mail.eml"
+    file.write_bytes(b"From: a@example.org\r\n")
+    of_row = drawn.attach(file, row_id=row, note="confirmed")
+    assert (of_row["row_id"], of_row["note"], of_row["file_name"]) == (row, "confirmed", "mail.eml")
+    of_sample = drawn.attach(str(file))
+    assert [each["id"] for each in drawn.attachments()] == [of_row["id"], of_sample["id"]]
+    folder = tmp_path / "saved"
+    folder.mkdir()
+    paths = drawn.save_attachments(folder)
+    assert [path.name for path in paths] == [
+        f"{of_row['id']}-mail.eml",
+        f"{of_sample['id']}-mail.eml",
+    ]
+    assert {path.read_bytes() for path in paths} == {file.read_bytes()}
+    assert drawn.remove_attachment(of_row["id"], "wrong row")["removal_reason"] == "wrong row"
+    assert len(drawn.attachments()) == 1
+    assert len(drawn.attachments(removed=True)) == 2
+    with pytest.raises(JobsvcError, match="isn't a folder"):
+        drawn.save_attachments(tmp_path / "nowhere")
+
+
 def test_a_larger_sample_has_the_findings(dataset: Dataset) -> None:
     small = dataset.sample("random", size=20, seed=77)
     small.add_findings({"row_id": item["row_id"], "outcome": "ok"} for item in small.findings())

@@ -51,6 +51,36 @@ def test_a_sample_is_examined_and_evaluated(run: Run, sample: str, tmp_path: Pat
         assert path.read_bytes().startswith(start)
 
 
+def test_files_are_attached_listed_downloaded_and_removed(
+    run: Run, sample: str, tmp_path: Path
+) -> None:
+    row = json.loads(run("findings", sample, "--json").stdout)["items"][0]["row_id"]
+    invoice, plan = tmp_path / "Rechnung 4711.pdf", tmp_path / "plan.txt"
+    invoice.write_bytes(b"%PDF-1.7 an invoice")
+    plan.write_text("the plan")
+    shown = run("attachments", sample, str(invoice), "--row", row, "--note", "signed").stdout
+    assert re.search(rf"Rechnung 4711\.pdf +{row} .*signed", shown)
+    added = json.loads(run("attachments", sample[:8], str(plan), "--json").stdout)
+    assert (added[0]["row_id"], added[0]["file_name"]) == (None, "plan.txt")
+    assert "2 attachments." in run("attachments", sample).stdout
+    assert "1 attachment." in run("attachments", sample, "--row", row).stdout
+    folder = tmp_path / "evidence"
+    assert "does not exist" in run("attachments", sample, "--output", str(folder), code=2).stderr
+    folder.mkdir()
+    run("attachments", sample, "--output", str(folder))
+    stored = {path.name.partition("-")[2]: path.read_bytes() for path in folder.iterdir()}
+    assert stored == {path.name: path.read_bytes() for path in (invoice, plan)}
+    one = str(added[0]["id"])
+    assert "go together" in run("attachments", sample, "--remove", one, code=2).stderr
+    gone = run("attachments", sample, "--remove", one, "--reason", "a draft").stdout
+    assert f"Attachment {one} (plan.txt) was removed." in gone
+    assert "1 attachment." in run("attachments", sample).stdout
+    assert "a draft" in run("attachments", sample, "--removed").stdout
+    empty = tmp_path / "empty.txt"
+    empty.touch()
+    assert "The file is empty." in run("attachments", sample, str(empty), code=1).stderr
+
+
 def test_findings_are_entered_from_a_file(run: Run, sample: str, tmp_path: Path) -> None:
     items = json.loads(run("findings", sample, "--json").stdout)["items"]
     key = next(iter(items[0]["data"]))

@@ -65,6 +65,13 @@ def ended_reviewer(world: World) -> Given:
     return path, {"json": {"reviewer": soeid}}
 
 
+def removed_attachment(world: World) -> Given:
+    """Remove an attachment that was made before."""
+    path = f"/api/sampling/jobs/{world.draw}/attachments"
+    made = world.server.admin.post(path, files={"file": ("note.txt", b"another note")}).json()
+    return f"{path}/{made['id']}", {"json": {"reason": "wrong file"}}
+
+
 def new_answer(world: World) -> Given:
     """Answer a row of a new draw."""
     path = f"/api/sampling/jobs/{world.unexamined()}/answers"
@@ -284,6 +291,13 @@ CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
         "permission_taken",
         lambda w: (f"/api/datasets/{w.dataset}/permissions", permission(w)),
     ),
+    "POST /api/datasets/<int:dataset_id>/reconciliations": (
+        "balance_entered",
+        lambda w: (
+            f"/api/datasets/{w.dataset}/reconciliations",
+            {"json": {"column": "id", "balance": "1", "reference": "GL account 1600"}},
+        ),
+    ),
     "PUT /api/datasets/<int:dataset_id>/row-key": ("row_key_set", row_key),
     "DELETE /api/datasets/<int:dataset_id>/row-key": ("row_key_deleted", row_key),
     "PUT /api/datasets/<int:dataset_id>/data-contract": ("data_contract_set", data_contract),
@@ -366,6 +380,17 @@ CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
             {"files": {"file": ("t.csv", b"_logical_row_id,outcome\nprimary:1,ok\n")}},
         ),
     ),
+    "POST /api/sampling/jobs/<job_id>/attachments": (
+        "file_attached",
+        lambda w: (
+            f"/api/sampling/jobs/{w.draw}/attachments",
+            {"files": {"file": ("note.txt", b"a note")}},
+        ),
+    ),
+    "DELETE /api/sampling/jobs/<job_id>/attachments/<int:attachment_id>": (
+        "attachment_removed",
+        removed_attachment,
+    ),
     "POST /api/sampling/jobs/<job_id>/replacements": (
         "row_replaced",
         lambda w: (
@@ -378,6 +403,13 @@ CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
         lambda w: (
             f"/api/sampling/jobs/{w.unexamined()}/attributes",
             {"json": {"attributes": ["approved"]}},
+        ),
+    ),
+    "PUT /api/sampling/jobs/<job_id>/shown-columns": (
+        "columns_chosen",
+        lambda w: (
+            f"/api/sampling/jobs/{w.unexamined()}/shown-columns",
+            {"json": {"columns": ["city"]}},
         ),
     ),
     "PUT /api/sampling/jobs/<job_id>/questions": (
@@ -413,7 +445,7 @@ CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
         "paper_facts_entered",
         lambda w: (
             f"/api/sampling/jobs/{w.unexamined()}/paper-facts",
-            {"json": {"client": "Acme"}},
+            {"json": {"client_name": "Acme"}},
         ),
     ),
     "POST /api/sampling/jobs/<job_id>/papers": (

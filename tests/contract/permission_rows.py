@@ -133,6 +133,24 @@ def ended_reviewer(scene: Scene, _: User) -> Ask:
     return Ask(path, {"reviewer": reviewer})
 
 
+def new_attachment(scene: Scene, _: User) -> Ask:
+    """Attach a new file to the draw."""
+    file = {"file": ("note.txt", f"note {next(numbers)}".encode())}
+    return Ask(f"/api/sampling/jobs/{scene.draw}/attachments", files=file)
+
+
+def of_attachment(body: dict[str, Any] | None = None) -> Made:
+    """Ask about a new attachment of the draw."""
+
+    def made(scene: Scene, asker: User) -> Ask:
+        ask = new_attachment(scene, asker)
+        attached = scene.server.admin.post(ask.path, files=ask.files)
+        assert attached.status_code == 200, attached.text
+        return Ask(f"{ask.path}/{attached.json()['id']}", body)
+
+    return made
+
+
 def of_user(path: str, body: dict[str, Any] | None = None) -> Made:
     """Ask about a new user."""
     return lambda scene, _: Ask(path.format(u=scene.person().id), body)

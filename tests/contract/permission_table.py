@@ -36,12 +36,14 @@ from tests.contract.permission_rows import (
     group_name,
     jobs_form,
     new_answer,
+    new_attachment,
     new_connection,
     new_invitation,
     new_panel,
     new_reviewer,
     new_schedule,
     new_user,
+    of_attachment,
     of_connection,
     of_data_contract,
     of_dataset,
@@ -79,6 +81,7 @@ E = "/api/exploration/datasets/<int:dataset_id>"
 SELECT = {"sql": "SELECT 1 AS x"}
 FILE = {"file": ("t.csv", b"a,b\n1,2\n")}
 VALUES = {"file": ("t.csv", b"_logical_row_id,x\nnone:0,1\n")}
+BALANCE = {"column": "id", "balance": "1,234.50", "reference": "GL account 1600"}
 NO_PASSWORD = {"soeid": "nobody0"}
 
 TABLE = (
@@ -205,6 +208,8 @@ TABLE = (
     Row(f"GET {D}/permissions", SEE, at("/api/datasets/{d}/permissions")),
     Row(f"PUT {D}/permissions", OWN, of_permission("write")),
     Row(f"DELETE {D}/permissions", OWN, of_permission(None)),
+    Row(f"GET {D}/reconciliations", SEE, at("/api/datasets/{d}/reconciliations")),
+    Row(f"POST {D}/reconciliations", WRITE, at("/api/datasets/{d}/reconciliations", body=BALANCE)),
     Row(f"GET {D}/row-key", SEE, of_row_key()),
     Row(f"PUT {D}/row-key", WRITE, of_row_key({"columns": ["id"]})),
     Row(f"DELETE {D}/row-key", WRITE, of_row_key()),
@@ -383,6 +388,14 @@ TABLE = (
         statuses(403, nobody=404, writer=422, owner=422, admin=422),
         at("/api/sampling/jobs/{j}/findings/preview", files=VALUES),
     ),
+    Row(f"GET {SJ}/attachments", SEE, at("/api/sampling/jobs/{j}/attachments")),
+    Row(f"POST {SJ}/attachments", WRITE, new_attachment),
+    Row(f"GET {SJ}/attachments/<int:attachment_id>", SEE, of_attachment()),
+    Row(
+        f"DELETE {SJ}/attachments/<int:attachment_id>",
+        WRITE,
+        of_attachment({"reason": "wrong file"}),
+    ),
     Row(f"GET {SJ}/replacements", SEE, at("/api/sampling/jobs/{j}/replacements")),
     Row(
         f"POST {SJ}/replacements",
@@ -395,6 +408,12 @@ TABLE = (
         at("/api/sampling/jobs/{j}/evaluation", body={"kind": "sequential"}),
     ),
     Row(f"GET {SJ}/working-paper", SEE, at("/api/sampling/jobs/{j}/working-paper")),
+    Row(f"GET {SJ}/shown-columns", SEE, at("/api/sampling/jobs/{j}/shown-columns")),
+    Row(
+        f"PUT {SJ}/shown-columns",
+        WRITE,
+        at("/api/sampling/jobs/{j}/shown-columns", body={"columns": []}),
+    ),
     Row(f"GET {SJ}/attributes", SEE, at("/api/sampling/jobs/{j}/attributes")),
     Row(
         f"PUT {SJ}/attributes",
@@ -411,7 +430,7 @@ TABLE = (
     Row(
         f"PATCH {SJ}/paper-facts",
         WRITE,
-        at("/api/sampling/jobs/{j}/paper-facts", body={"client": "Acme"}),
+        at("/api/sampling/jobs/{j}/paper-facts", body={"client_name": "Acme"}),
     ),
     Row(f"GET {SJ}/papers", SEE, at("/api/sampling/jobs/{j}/papers")),
     Row(f"POST {SJ}/papers", WRITE, at("/api/sampling/jobs/{j}/papers", body={})),

@@ -29,6 +29,8 @@ def lists(server: LiveServer) -> dict[str, str]:
         server.admin.post("/api/signing-keys/rotate")
         body = {"name": world.other()["soeid"], "permission": "read"}
         server.admin.put(f"/api/datasets/{dataset}/permissions", json=body)
+        file = {"file": ("note.txt", world.sampled_row().encode())}
+        assert server.admin.post(f"{sample}/attachments", files=file).status_code == 200
         body = {"row_id": world.sampled_row(), "reason": "not a purchase"}
         assert server.admin.post(f"{sample}/replacements", json=body).status_code == 200
         assert server.admin.get(f"{sample}/certificate").status_code == 200
@@ -45,6 +47,7 @@ def lists(server: LiveServer) -> dict[str, str]:
         f"/api/datasets/{dataset}/overview": "refs",
         f"/api/datasets/{dataset}/permissions": "permissions",
         f"{sample}/values": "uploads",
+        f"{sample}/attachments": "attachments",
         f"{sample}/certificates": "certificates",
         f"{sample}/replacements": "replacements",
     }
@@ -127,6 +130,7 @@ BOUNDED = {
     "/api/sampling/jobs/{job_id}/review": "the steps of one review",
     "/api/sampling/jobs/{job_id}/attributes": "what one sample is tested for",
     "/api/sampling/jobs/{job_id}/paper-facts": "the facts of one paper",
+    "/api/sampling/jobs/{job_id}/shown-columns": "the columns of one table",
     "/api/sampling/jobs/{job_id}/questions": "the questions of one sample",
     "/api/sampling/jobs/{job_id}/review-queue": "the same",
     "/api/sampling/jobs/{job_id}/agreement": "the same",

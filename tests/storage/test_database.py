@@ -158,8 +158,10 @@ def test_a_database_of_version_15_gets_the_new_column(tmp_path: Path, clock: Clo
         of_contracts = ("data_contracts", "kept_apart", "schedule_runs")
         of_people = ("invitation_groups", "invitations", "user_quotas", "dataset_quotas")
         of_reviews = ("review_questions", "reviewers", "reservations")
-        of_papers = ("paper_facts", "issued_papers", "paper_templates")
-        for table in ("row_keys", "panels", *of_contracts, *of_people, *of_reviews, *of_papers):
+        of_findings = ("attachments", "shown_columns", "paper_facts", "issued_papers")
+        of_imports = ("reconciliations", "paper_templates")
+        of_all = (*of_contracts, *of_people, *of_reviews, *of_findings, *of_imports)
+        for table in ("row_keys", "panels", *of_all):
             old.execute(f"DROP TABLE {table}")
         old.execute("PRAGMA user_version = 15")
     migrated = Database(tmp_path / "old")  # requires the new schema

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from flask import request
 
 from application.audit.findings import SampleItem, items_page
+from application.audit.item_list import order_names
 from application.audit.review import is_preparer
 from application.audit.sentences import (
     carried_sentence,
@@ -18,21 +20,20 @@ from application.audit.sentences import (
     limits_of,
     verdict_of,
 )
-from application.identity.lookup import is_like_a_key, key_column
-from contract.words import CAUSES, OUTCOMES, REVIEW_STATES
+from application.audit.shown_columns import names_in_sample, naming_columns
+from contract.requests.findings import MAX_SEARCH, FindingsListRequest
+from contract.words import CAUSES, ITEM_FILTERS, OUTCOMES, REVIEW_STATES
 from domain_errors import DomainError
-from parquet_tables.tables import Column
+from parquet_tables.tables import Column, UnknownColumn
 from service.tables.open_tables import open_source
 from service.tables.row_names import key_of_job, named
 from storage.audit.findings import Review, list_findings
 from storage.jobs.jobs import JobRecord
 from web_ui.job_texts import problem_text
 from web_ui.numbers import cell_text, decimal_text
-from web_ui.shell import MAX_OFFSET, audit_sample, caller, number_between, service
+from web_ui.shell import ListQuery, audit_sample, caller, service
 
 ITEMS_PER_PAGE = 100
-MAX_COLUMNS = 3
-"""Columns of an entry line; the page of rows shows all."""
 MAX_HISTORY = 1000
 MIN_PLACES = 2
 STEPS = {
@@ -50,30 +51,44 @@ def findings_tab(found: JobRecord) -> dict[str, Any]:
         "outcomes": OUTCOMES,
         "causes": CAUSES,
         "states": REVIEW_STATES,
+        "filters": ITEM_FILTERS,
         "steps": STEPS,
         "per_page": ITEMS_PER_PAGE,
     }
-    offset = number_between("offset", 0, MAX_OFFSET, 0)
+    view, problem = _view()
     try:
         with caller().reading():
-            page = items_page(service(), found, offset, ITEMS_PER_PAGE)
+            try:
+                page = items_page(
+                    service(), found, view.offset, ITEMS_PER_PAGE, view, caller().user.id
+                )
+            except UnknownColumn as error:
+                problem, view = problem_text(error), replace(view, order_by=None)
+                page = items_page(
+                    service(), found, view.offset, ITEMS_PER_PAGE, view, caller().user.id
+                )
             source = open_source(service(), found)
-            key = source.files.column(key_column(service(), found.dataset_id, source))
+            named_by = naming_columns(service(), found)
             row_key = key_of_job(service(), found)
         audit_sample(found, "findings")
     except DomainError as error:
         return {**texts, "problem": problem_text(error)}
+    columns = source.files.columns
+    shown = [source.files.column(name) for name in page.shown]
     return {
         **texts,
         "page": page,
-        "keys": [column.name for column in source.files.columns],
-        "key": key if is_like_a_key(key) else None,
+        "view": view,
+        "problem": problem,
+        "keys": [column.name for column in columns],
+        "key": source.files.column(named_by[0]) if named_by and not row_key else None,
         "row_key": row_key,
-        "shown": _shown(
-            _others(source.files.columns, key, row_key),
-            found.run_parameters.get("amount_column"),
-        ),
-        "value_text": partial(_value_text, _places(page.items, source.files.columns)),
+        "named_by": named_by,
+        "shown": [column for column in shown if column.name not in named_by],
+        "offered": _offered(found, page.shown, named_by),
+        "orders": order_names(columns),
+        "next_order": partial(_next_order, view),
+        "value_text": partial(_value_text, _places(page.items, shown)),
         "exceptions": exceptions_text(vars(page.counts)),
         "is_preparer": is_preparer(caller(), found),
         "limits_of": limits_of,
@@ -84,10 +99,38 @@ def findings_tab(found: JobRecord) -> dict[str, Any]:
     }
 
 
-def _others(columns: Sequence[Column], key: Column, row_key: Sequence[str]) -> list[Column]:
-    """The columns without those that name a row."""
-    named = row_key or ((key.name,) if is_like_a_key(key) else ())
-    return [column for column in columns if column.name not in named]
+def _view() -> tuple[FindingsListRequest, str | None]:
+    """The view of the address, and what is wrong with it."""
+    query = ListQuery()
+    view = FindingsListRequest(
+        offset=query.offset,
+        show=query.choice("show", tuple(ITEM_FILTERS)) or "all",
+        row_id=query.text("row_id"),
+        search=(query.text("search") or "")[:MAX_SEARCH],
+        order_by=query.text("order_by"),
+        order_desc=request.args.get("order_desc") == "true",
+    )
+    return view, query.problem
+
+
+def _next_order(view: FindingsListRequest, name: str) -> dict[str, str | None]:
+    """The query of a heading's link: ascending, descending, then the order of the draw."""
+    if view.order_by != name:
+        return {"order_by": name, "order_desc": None, "offset": None}
+    is_last = view.order_desc
+    return {
+        "order_by": None if is_last else name,
+        "order_desc": None if is_last else "true",
+        "offset": None,
+    }
+
+
+def _offered(
+    found: JobRecord, shown: Sequence[str], named_by: Sequence[str]
+) -> list[tuple[str, bool]]:
+    """The columns to choose from, the shown ones first, and whether they are shown."""
+    names = dict.fromkeys((*shown, *names_in_sample(service(), found)))
+    return [(name, name in shown) for name in names if name not in named_by]
 
 
 def _concluded(review: Review) -> dict[str, str]:
@@ -128,14 +171,3 @@ def _value_text(places: dict[str, int], value: Any, column: Column) -> str:
     if not places.get(column.name) or value is None:
         return text
     return decimal_text(text.replace(",", ""), places[column.name])
-
-
-def _shown(columns: list[Column], amount: str | None) -> list[Column]:
-    """The first columns, the amount or else the first number with decimals among them."""
-    amounts = [column for column in columns if column.name == amount] or [
-        column for column in columns if column.type.startswith(("DECIMAL", "DOUBLE"))
-    ]
-    first = list(columns[:MAX_COLUMNS])
-    if amounts and amounts[0] not in first:
-        first[-1:] = amounts[:1]
-    return first

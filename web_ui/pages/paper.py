@@ -16,7 +16,7 @@ from web_ui.shell import service
 
 GROUPS = {
     "Engagement": (
-        *("client", "period", "paper_number", "preparer", "preparer_role"),
+        *("client_name", "period", "paper_number", "preparer", "preparer_role"),
         *("reviewer", "reviewer_role", "language"),
     ),
     "Objective": ("objective", "assertions", "assertion_text", "procedure", "error_definition"),

@@ -1,10 +1,10 @@
 // Entry of findings: one line for each row. Enter saves the line and goes to the next one.
 
-import { callApi } from "./api.js";
+import { callApi, upload } from "./api.js";
 import { readAmount } from "./draw_fields.js";
 import { all, fill, h, one } from "./dom.js";
-import { amount, number } from "./format.js";
-import { announce, reportProblem } from "./notices.js";
+import { amount, bytes, number } from "./format.js";
+import { announce, problemText } from "./notices.js";
 import { messageOf } from "./words.js";
 
 const table = one("#findings");
@@ -15,6 +15,8 @@ const WITH_CAUSE = ["exception", "not_examinable"];
 const CONFLICTS = ["finding_changed", "row_replaced"];
 const NO_FINDING = "Choose a finding.";
 const saving = new Map();
+const nextPage = one('nav[aria-label="Pages"] a[rel="next"]');
+const nextOffset = nextPage && Number(new URL(nextPage.href).searchParams.get("offset"));
 let newest = 0;
 
 const field = (line, name) => one(`[name="${name}"]`, line);
@@ -58,6 +60,8 @@ async function save(line) {
     if (finding.audit_value && textOf(line) === sent) field(line, "audit_value").value = amount(finding.audit_value);
     [line.dataset.previous, line.dataset.saved] = [answer.ids[0], textOf(line)];
     fill(one(".entered", line), h("span", { class: "chip good" }, "Saved"));
+    refuse(line);
+    leave(line);
     if (answer.ids[0] > newest) { // responses may arrive in another order
       [newest] = answer.ids;
       show(answer.counts);
@@ -67,8 +71,18 @@ async function save(line) {
     else if (error.errors?.length) {
       const place = FIELDS.find((name) => error.errors[0].loc.includes(name)) ?? "outcome";
       refuse(line, messageOf(error.errors[0]), place);
-    } else reportProblem(error);
+    } else refuse(line, `Not saved. ${problemText(error)}`);
   }
+}
+
+/** The rows of the next page move up by those that a saved line takes out of the filter. */
+function leave(line) {
+  const { show } = table.dataset;
+  if (!nextPage || !(show === "open" || (show === "missing" && (field(line, "cause").value || field(line, "cause_text").value)))) return;
+  line.dataset.left = "";
+  const url = new URL(nextPage.href);
+  url.searchParams.set("offset", nextOffset - all("[data-left]", table).length);
+  nextPage.href = url;
 }
 
 /** The note below a line on what another person did with its row meanwhile. */
@@ -76,7 +90,7 @@ const conflictOf = (line) => (line.nextElementSibling?.className === "conflict" 
 
 /** The line of the same row on the server's present page; null if it can't be read. */
 async function presentLine(line) {
-  const answer = await fetch(location.href, { credentials: "same-origin" }).catch(() => null);
+  const answer = await fetch(`/jobs/${table.dataset.job}?tab=findings&row_id=${encodeURIComponent(line.dataset.row)}`, { credentials: "same-origin" }).catch(() => null);
   if (!answer?.ok || answer.redirected) return null;
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   return all("#findings tr[data-row]", page).find((each) => each.dataset.row === line.dataset.row) ?? null;
@@ -147,7 +161,7 @@ function next(line) {
   const rest = lines();
   const following = rest[rest.indexOf(line) + 1];
   if (following) field(following, "outcome").focus();
-  else one('nav[aria-label="Pages"] a[rel="next"]')?.focus();
+  else nextPage?.focus();
 }
 
 /** Show what an outcome has: an exception has deviations, and a cause as has what can’t be examined. */
@@ -166,22 +180,22 @@ function deviate(line, box) {
 async function replace(line) {
   const { row, name } = line.dataset;
   const isNamed = name !== row;
-  const reason = await askReason(`Replace ${isNamed ? "" : "row "}${name} by the next row of the order? Replace only a row that the test doesn’t apply to, such as a voided document. A row that can’t be examined counts as an exception.`);
+  const reason = await askReason("Replace a row", `Replace ${isNamed ? "" : "row "}${name} by the next row of the order? Replace only a row that the test doesn’t apply to, such as a voided document. A row that can’t be examined counts as an exception.`, "Replace");
   if (!reason) return;
   try {
     const made = await callApi(`${path}/replacements`, { json: { row_id: row, reason } });
     sessionStorage.setItem("notice", `${isNamed ? "" : "Row "}${name} was replaced by ${made.replacement_name}, at the end of the list.`);
     location.reload();
-  } catch (error) { reportProblem(error); }
+  } catch (error) { refuse(line, problemText(error)); }
 }
 
 /** Ask for a reason; resolves to "" if the user cancels. */
-function askReason(question) {
+function askReason(title, question, action) {
   return new Promise((resolve) => {
     const input = h("input", { "aria-label": "Reason", maxlength: "2000", required: true, autocomplete: "off" });
-    const dialog = h("dialog", { "aria-label": "Replace a row" }, h("h2", {}, "Replace a row"), h("p", {}, question),
+    const dialog = h("dialog", { "aria-label": title }, h("h2", {}, title), h("p", {}, question),
       h("form", { method: "dialog", class: "stack" }, h("label", {}, "Reason", input),
-        h("div", { class: "row end" }, h("button", { value: "no", formnovalidate: true }, "Cancel"), h("button", { value: "yes", class: "main" }, "Replace"))));
+        h("div", { class: "row end" }, h("button", { value: "no", formnovalidate: true }, "Cancel"), h("button", { value: "yes", class: "main" }, action))));
     dialog.addEventListener("close", () => { resolve(dialog.returnValue === "yes" ? input.value.trim() : ""); dialog.remove(); });
     document.body.append(dialog);
     dialog.showModal();
@@ -189,12 +203,54 @@ function askReason(question) {
   });
 }
 
+/** Attach files to a line's row, one after the other; what is wrong with one stands in the line. */
+async function attach(line, files) {
+  const cell = one(".files", line);
+  all(".field-problem", cell).forEach((note) => note.remove());
+  for (const file of files) {
+    const bar = h("progress", { max: "1", value: 0, "aria-label": `Upload of ${file.name}` });
+    const note = h("div", {}, file.name, bar);
+    const body = new FormData();
+    body.append("row_id", line.dataset.row);
+    body.append("file", file, file.name);
+    cell.append(note);
+    try {
+      const made = await upload(`${path}/attachments`, body, (share) => { bar.value = share; });
+      note.remove();
+      one("ul", cell).append(h("li", {}, h("a", { href: `${path}/attachments/${made.id}`, download: true }, made.file_name), " ", h("span", { class: "soft" }, bytes(made.size_bytes)), " ",
+        h("button", { type: "button", class: "plain", name: "remove", value: String(made.id), "aria-label": `Remove ${made.file_name} from ${line.dataset.name}` }, "✕")));
+      announce(`${made.file_name} is attached to ${line.dataset.name}`);
+    } catch (error) {
+      note.replaceWith(h("small", { class: "field-problem", role: "alert" }, `${file.name}: ${problemText(error)}`));
+    }
+  }
+}
+
+async function remove(line, button) {
+  const reason = await askReason("Remove a file", `${button.getAttribute("aria-label")}? The file stays in the history, with your reason.`, "Remove");
+  if (!reason) return;
+  try {
+    await callApi(`${path}/attachments/${button.value}`, { method: "DELETE", json: { reason } });
+    button.closest("li").remove();
+  } catch (error) { button.after(h("small", { class: "field-problem", role: "alert" }, problemText(error))); }
+}
+
+one("#review")?.after(one("#toasts")); // where they cover no line
+
+// A box that is ticked moves behind the others that are, since this is the order of the columns.
+one("#columns")?.addEventListener("change", ({ target: box, currentTarget: form }) => {
+  const last = all(":checked", form).filter((other) => other !== box).at(-1);
+  if (last) last.closest("label").after(box.closest("label"));
+  else one(".options", form).prepend(box.closest("label"));
+  box.focus();
+});
+
 for (const line of table ? lines() : []) line.dataset.saved = textOf(line);
 
 table?.addEventListener("keydown", (event) => {
   const line = event.target.closest("tr[data-row]");
   if (!line || event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.key === "Enter" && event.target.name !== "replace") {
+  if (event.key === "Enter" && event.target.matches("select, input:not([type=file])")) {
     event.preventDefault();
     next(line);
   } else if (event.target.name === "outcome" && KEYS[event.key.toLowerCase()]) {
@@ -214,6 +270,10 @@ table?.addEventListener("change", (event) => {
   const line = event.target.closest("tr[data-row]");
   if (event.target.name === "outcome") fit(line);
   if (event.target.name === "deviation") deviate(line, event.target);
+  if (event.target.name === "file") {
+    attach(line, [...event.target.files]);
+    event.target.value = "";
+  }
 });
 
 table?.addEventListener("focusout", (event) => {
@@ -221,9 +281,21 @@ table?.addEventListener("focusout", (event) => {
   if (line && field(line, "outcome") && !line.contains(event.relatedTarget) && !isRefused(line)) saved(line);
 });
 
-table?.addEventListener("click", (event) => {
-  if (event.target.name === "replace") replace(event.target.closest("tr[data-row]"));
+table?.addEventListener("click", ({ target }) => {
+  if (target.name === "replace") replace(target.closest("tr[data-row]"));
+  if (target.name === "remove") remove(target.closest("tr[data-row]"), target);
 });
+
+for (const kind of ["dragover", "dragleave", "drop"]) {
+  table?.addEventListener(kind, (event) => {
+    const line = event.target.closest("tr[data-row]");
+    const cell = line && one(".files:has(input)", line);
+    if (!cell || !event.dataTransfer.types.includes("Files")) return;
+    event.preventDefault();
+    cell.classList.toggle("over", kind === "dragover");
+    if (kind === "drop") attach(line, [...event.dataTransfer.files]);
+  });
+}
 
 document.addEventListener("session-renewed", () => {
   for (const line of lines()) if (textOf(line) !== line.dataset.saved && !isRefused(line)) saved(line);

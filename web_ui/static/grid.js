@@ -1,7 +1,7 @@
 // The column heads of a grid: a chart of each visible column, and a panel to filter by its parts.
 
 import { callApi } from "./api.js";
-import { all, fill, h, inList, one } from "./dom.js";
+import { all, fill, h, inList, one, s } from "./dom.js";
 import { number, percent } from "./format.js";
 
 const BATCH = 4;
@@ -13,14 +13,6 @@ const filters = ["filters", "filter"].flatMap((name) => query.getAll(name)).filt
 const expression = filters.length > 1 ? filters.map((text) => `(${text})`).join(" AND ") : filters[0];
 const waiting = new Set();
 let isLoading = false;
-
-/** An SVG element. */
-function s(tag, attributes, ...children) {
-  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  element.append(...children);
-  return element;
-}
 
 /** The page with one more filter. */
 function filteredBy(condition) {

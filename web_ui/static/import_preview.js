@@ -61,10 +61,21 @@ function notesOf(tables) {
     tables.flatMap((table) => table.notes.map((note) => h("li", {}, tables.length > 1 ? h("strong", {}, `${table.key}: `) : null, render(note)))))));
 }
 
+const TOTALS = { warn: ["differs", "counted"], good: ["agrees"], quiet: ["not_compared", "left_out"] };
+
+/** The totals of the file, compared with its rows. */
+function totalNotes(tables) {
+  return Object.entries(TOTALS).map(([kind, states]) => {
+    const texts = tables.flatMap((table) => table.totals.sentences.filter(({ state }) => states.includes(state))
+      .map(({ text }) => h("p", {}, tables.length > 1 ? h("strong", {}, `${table.key}: `) : null, text)));
+    return texts.length ? h("div", { class: `note ${kind}` }, texts) : null;
+  });
+}
+
 /** Show a preview; `head` makes the head of a column. */
 export function showPreview(shown, preview, head) {
   const isOnly = preview.tables.length === 1;
-  fill(shown, notesOf(preview.tables), h("div", { class: "reading" },
+  fill(shown, totalNotes(preview.tables), notesOf(preview.tables), h("div", { class: "reading" },
     h("div", { class: "stack" }, preview.tables.map((table, at) => tablePreview(table, at, head, isOnly))),
     preview.raw_lines.some(Boolean) ? rawLines(preview.raw_lines, preview.tables[0]?.detected ?? {}) : null));
   if (preview.tables.length) announce(`${counted(preview.tables.length, "table")} found.`);

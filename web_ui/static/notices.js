@@ -13,12 +13,16 @@ export function notify(text, kind = "good") {
   if (kind !== "bad") setTimeout(() => note.remove(), 6000);
 }
 
-/** Show an error, with the request id if the server failed. */
+/** An error as text, with the request id if the server failed. */
+export function problemText(problem) {
+  const id = problem.status >= 500 && problem.requestId ? ` (request ${problem.requestId})` : "";
+  return problem instanceof TypeError ? "The server does not respond. Is it running?" : `${problem.message}${id}`;
+}
+
+/** Show an error. */
 export function reportProblem(problem) {
   if (problem.name === "AbortError" || problem.code === "session_ended") return; // its own notice says so
-  const unreachable = problem instanceof TypeError;
-  const id = problem.status >= 500 && problem.requestId ? ` (request ${problem.requestId})` : "";
-  notify(unreachable ? "The server does not respond. Is it running?" : `${problem.message}${id}`, "bad");
+  notify(problemText(problem), "bad");
 }
 
 /** Announce a text to screen readers. */

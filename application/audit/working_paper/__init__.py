@@ -13,7 +13,11 @@ from application.audit.working_paper.conclusion import evaluation_section
 from application.audit.working_paper.cover import cover
 from application.audit.working_paper.exceptions import exceptions_section
 from application.audit.working_paper.facts import paper_facts
-from application.audit.working_paper.items import items_section, replacements_section
+from application.audit.working_paper.items import (
+    attachments_section,
+    items_section,
+    replacements_section,
+)
 from application.audit.working_paper.planning import planning_section
 from application.audit.working_paper.population import amount_column, population_section
 from application.audit.working_paper.requirements import documentation
@@ -67,6 +71,7 @@ def working_paper(
         items_section(service, job),
         exceptions_section(service, job, state, column),
         replacements_section(service, job, state),
+        *attachments_section(service, job),
         evaluation_section(service, job, request, evaluation),
     ]
     return [*sections, documentation(sections)]

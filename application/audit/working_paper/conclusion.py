@@ -9,6 +9,7 @@ from application.audit.evaluation import SettledEvaluation
 from application.audit.evaluators import EVALUATORS
 from application.audit.evaluators.evaluator import Evaluation
 from application.audit.fitting import selects_money
+from application.audit.planned import CENT
 from application.audit.sentences import (
     ASSURANCES,
     judgement_of,
@@ -121,7 +122,9 @@ def _tolerable(request: SettledEvaluation[Any], found: Evaluation | DomainError)
     if request.tolerable is None:
         return NOT_GIVEN
     if not isinstance(found, DomainError) and isinstance(found.get("tolerable"), str):
-        return Decimal(found["tolerable"])
+        amount = Decimal(found["tolerable"])
+        has_places = int(amount.as_tuple().exponent) <= -2
+        return amount if has_places or amount.adjusted() > 20 else amount.quantize(CENT)
     if request.tolerable >= 1:
         return Decimal(f"{request.tolerable:.2f}")
     return Percent(float(request.tolerable))

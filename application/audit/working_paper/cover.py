@@ -69,7 +69,7 @@ def cover(
 def _engagement(facts: PaperFactsRequest, state: AuditState, number: int | None) -> list[Row]:
     """For whom and by whom the paper was made, and whether it is signed off."""
     rows: list[Row] = [
-        ("Client", facts.client or NOT_GIVEN),
+        ("Client", facts.client_name or NOT_GIVEN),
         ("Period", facts.period or NOT_GIVEN),
         ("Number of the paper", facts.paper_number or NOT_GIVEN),
         ("Prepared by", *_person(facts.preparer, facts.preparer_role)),

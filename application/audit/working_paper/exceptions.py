@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
 from application.audit.items import ExaminedItem, book_values, examined_items
 from application.audit.state import AuditState, drawn_row_ids
-from application.audit.working_paper.items import keys_of
+from application.audit.working_paper.items import known_as, named_cells, with_names
 from contract.words import CAUSES, outcome_title
 from domain_errors import Sentence
 from lazy_dataclasses import dataclass
@@ -25,7 +25,6 @@ from presentation.content import (
     moment_of,
 )
 from service.service import Service
-from service.tables.row_names import names_of_job
 from storage.audit.findings import Finding, list_findings
 from storage.jobs.jobs import JobRecord
 
@@ -41,7 +40,7 @@ def exceptions_section(
     """
     examined = examined_items(service, job, state)
     ids = [item.row_id for item in examined if item.is_exception]
-    named = _names(service, job, ids)
+    named = named_cells(service, job, ids)
     books = book_values(service, job, [item.row_id for item in examined], column) if column else {}
     found = [
         Misstated(item, named[item.row_id], books.get(item.row_id))
@@ -93,21 +92,11 @@ class Misstated:
         return bool(self.finding.cause or self.finding.cause_text)
 
 
-NAME = ("Row", "Key")
 ALL_GIVEN = "Stated for all of {count}"
 NONE_FOUND = Sentence("None is needed: there are no exceptions")
 SOME_LACKING = "Not stated for {lacking} of {count}: {rows}"
 MAX_NAMED = 20
 """Rows that a sentence names."""
-
-
-def _names(service: Service, job: JobRecord, row_ids: Sequence[str]) -> dict[str, Row]:
-    """The two cells that name each row: its name, and its key where the name is the row id."""
-    names = names_of_job(service, job, row_ids)
-    if names:
-        return {row_id: (names.of(row_id), None) for row_id in row_ids}
-    keys = keys_of(service, job, row_ids)
-    return {row_id: (row_id, keys[row_id]) for row_id in row_ids}
 
 
 def _completeness(found: Sequence[Misstated], column: str | None) -> list[Row]:
@@ -126,48 +115,34 @@ def _stated(label: str, found: Sequence[Misstated], lacking: Sequence[Misstated]
         return (label, NONE_FOUND)
     if not lacking:
         return (label, Sentence(ALL_GIVEN, count=len(found)))
-    rows = ", ".join(str(each.name[0]) for each in lacking[:MAX_NAMED])
+    rows = ", ".join(known_as(each.name) for each in lacking[:MAX_NAMED])
     more = ", …" if len(lacking) > MAX_NAMED else ""
     values = {"lacking": len(lacking), "count": len(found), "rows": rows + more}
     return (label, Judgement(Sentence(SOME_LACKING, **values), "warn"))
 
 
-def _with_names(
-    title: str,
-    header: Sequence[str],
-    found: Sequence[Misstated],
-    cells: Callable[[Misstated], Row],
-) -> Table:
-    """A table with a line for each exception; without the column of keys if no row needs it."""
-    has_keys = any(each.name[1] is not None for each in found)
-    width = 2 if has_keys else 1
-    rows = [(*each.name[:width], *cells(each)) for each in found]
-    return Table(title, (*NAME[:width], *header), rows)
-
-
 def _amounts(found: Sequence[Misstated]) -> Table:
     header = ("Finding", "Book value", "Audit value", "Difference", "Note")
-
-    def cells(each: Misstated) -> Row:
-        outcome, note = Sentence(outcome_title(each.finding.outcome)), each.finding.note or None
+    lines: list[tuple[Row, Row]] = []
+    for each in found:
         difference: Cell = each.difference
         if each.difference is not None:
             difference = Formula(each.difference, "[Book value]-[Audit value]")
-        return (outcome, each.book, each.audit, difference, note)
-
+        outcome, note = Sentence(outcome_title(each.finding.outcome)), each.finding.note or None
+        lines.append((each.name, (outcome, each.book, each.audit, difference, note)))
     title = Sentence("Exceptions: {count}", count=len(found))
-    return replace(_with_names(title, header, found, cells), name="exceptions")
+    return replace(with_names(title, header, lines), name="exceptions")
 
 
 def _natures(found: Sequence[Misstated]) -> Table:
-    def cells(each: Misstated) -> Row:
+    lines: list[tuple[Row, Row]] = []
+    for each in found:
         cause = CAUSES.get(each.finding.cause or "", "" if each.has_cause else "Not stated")
         deviations = "; ".join(each.finding.deviations) or None
-        return (deviations, Sentence(cause), each.finding.cause_text or None)
-
+        words = Sentence(cause) if cause else None
+        lines.append((each.name, (deviations, words, each.finding.cause_text or None)))
     header = ("Deviations", "Cause", "Cause in words")
-    title = "Nature and cause of each exception"
-    return replace(_with_names(title, header, found, cells), name="natures")
+    return with_names("Nature and cause of each exception", header, lines)
 
 
 def _causes(found: Sequence[Misstated], column: str | None) -> Table:
@@ -221,21 +196,20 @@ def _corrected(service: Service, job: JobRecord, state: AuditState) -> Table:
     with service.database.read() as tx:
         entries, total = list_findings(tx, job.id, None, 0, MAX_ENTRIES)
     newest = {finding.id for finding in state.findings.values()}
-    names = names_of_job(service, job, [entry.row_id for entry in entries])
-    rows: list[Row] = [
+    corrected = [entry for entry in reversed(entries) if entry.id not in newest]
+    named = named_cells(service, job, [entry.row_id for entry in corrected])
+    lines: list[tuple[Row, Row]] = [
         (
-            *(
-                names.of(entry.row_id),
-                Sentence(outcome_title(entry.outcome)),
-                decimal_of(entry.audit_value),
+            named[entry.row_id],
+            (
+                *(Sentence(outcome_title(entry.outcome)), decimal_of(entry.audit_value)),
+                *(entry.note or None, entry.user_soeid, moment_of(entry.at)),
             ),
-            *(entry.note or None, entry.user_soeid, moment_of(entry.at)),
         )
-        for entry in reversed(entries)
-        if entry.id not in newest
+        for entry in corrected
     ]
     title = "Entries that later ones correct: {count}"
     if total > len(entries):
         title += ", of the newest {entries} entries"
-    title = Sentence(title, count=len(rows), entries=len(entries))
-    return Table(title, ("Row", "Finding", "Audit value", "Note", "By", "Time (UTC)"), rows)
+    title = Sentence(title, count=len(lines), entries=len(entries))
+    return with_names(title, ("Finding", "Audit value", "Note", "By", "Time (UTC)"), lines)

@@ -15,7 +15,8 @@ from application.audit.findings import require_entries
 from application.audit.planned import planned_goal
 from application.audit.state import AuditState
 from application.audit.working_paper.requirements import MissingFact, missing_facts
-from application.samples.facts import goal_text, method_title
+from application.reconciling import completeness_of
+from application.samples.facts import errors_of_goal, goal_text, method_title
 from contract.declarations import Help, declared
 from contract.requests.papers import PaperFactsRequest
 from domain_errors import Sentence
@@ -26,7 +27,8 @@ from storage.jobs.jobs import JobRecord
 from storage.sqlite.database import Transaction
 
 CARRIED = (
-    *("client", "period", "preparer", "preparer_role", "reviewer", "reviewer_role", "language"),
+    *("client_name", "period", "preparer", "preparer_role", "reviewer", "reviewer_role"),
+    "language",
 )
 """The facts that the first entry takes over from another sample."""
 TREATMENT = Sentence(
@@ -75,7 +77,9 @@ def paper_facts(service: Service, job: JobRecord, state: AuditState) -> SamplePa
         defaults=defaults,
         suggested=NO_FACTS if beside is None else _carried(beside.facts),
         suggested_from=None if beside is None else beside.job_id,
-        missing=missing_facts(_filled(facts, defaults), state),
+        missing=missing_facts(
+            _filled(facts, defaults), state, is_reconciled=completeness_of(service, job).is_compared
+        ),
         entries=entries,
     )
 
@@ -125,11 +129,14 @@ def _carried(facts: PaperFactsRequest) -> PaperFactsRequest:
 def _defaults(job: JobRecord) -> PaperFactsRequest:
     """What a sample's record gives by itself."""
     goal = planned_goal(job.run_parameters)
-    reason = None
+    reason, expected = None, None
     if goal is not None:
+        expected = errors_of_goal(goal, "expected") if "accept" not in goal else None
         method = method_title(job.run_parameters["rounds"][0]["method"])
         reason = Sentence(REASON, goal=goal_text(goal), method=Sentence(method))
-    return PaperFactsRequest(treatment=TREATMENT, design_reason=reason, language="en")
+    return PaperFactsRequest(
+        treatment=TREATMENT, design_reason=reason, expected=expected, language="en"
+    )
 
 
 def _filled(facts: PaperFactsRequest, others: PaperFactsRequest) -> PaperFactsRequest:

@@ -9,14 +9,16 @@ import numpy as np
 from application.audit.entry_list import item_cell
 from application.audit.findings import SampleItem, items_page, named_replacements
 from application.audit.items import drawn_facts
+from application.audit.shown_columns import shown_columns
 from application.audit.state import AuditState, ordinal_of
 from application.identity.lookup import key_column
 from contract.words import outcome_title
-from domain_errors import Sentence
+from domain_errors import Sentence, render
 from parquet_tables.rows import read_rows, rows_statement
 from parquet_tables.tables import Column
 from presentation.content import (
     Cell,
+    Code,
     Given,
     Row,
     Section,
@@ -26,9 +28,13 @@ from presentation.content import (
 )
 from service.service import Service
 from service.tables.open_tables import open_source
-from service.tables.row_names import key_of_job
+from service.tables.row_names import key_of_job, names_of_job
+from storage.audit.attachments import attachments_of
+from storage.audit.findings import chosen_columns_of
 from storage.jobs.jobs import JobRecord
 
+WHOLE_SAMPLE = "The sample"
+REMOVED = "{removed_by_soeid}: {removal_reason}"
 MAX_ITEMS = 10_000
 """Items that a working paper lists."""
 MAX_ITEM_COLUMNS = 12
@@ -40,7 +46,7 @@ def items_section(service: Service, job: JobRecord) -> Section:
     drawn = drawn_facts(service, job)
     key = key_of_job(service, job)
     own = [each for each in open_source(service, job).files.columns if each.name not in key]
-    columns = own[:MAX_ITEM_COLUMNS]
+    columns = _columns(service, job, own)
     has_names = any(item.name != item.row_id for item in page.items)
     header = ["Row", "Selected", *(Given(column.name) for column in columns)]
     attributes = page.attributes
@@ -57,10 +63,21 @@ def items_section(service: Service, job: JobRecord) -> Section:
     if page.total > len(rows):
         title += ", the first {rows}"
     if len(own) > len(columns):
-        title += "; the first {columns} of {all_columns} columns"
+        title += "; {columns} of {all_columns} columns"
     numbers = {"rows": len(rows), "columns": len(columns), "all_columns": len(own)}
     title = Sentence(title, total=page.total, **numbers)
     return Section("Items", "Items and findings", [Table(title, header, rows)])
+
+
+def _columns(service: Service, job: JobRecord, own: Sequence[Column]) -> Sequence[Column]:
+    """The columns that were chosen for the findings, or else the first ones."""
+    with service.database.read() as tx:
+        is_chosen = bool(chosen_columns_of(tx, job.id))
+    return (
+        [each for each in shown_columns(service, job) if each in own]
+        if is_chosen
+        else own[:MAX_ITEM_COLUMNS]
+    )
 
 
 def _item(
@@ -108,6 +125,52 @@ def replacements_section(service: Service, job: JobRecord, state: AuditState) ->
     ]
     title = Sentence("Replaced rows: {count}", count=len(rows))
     return Section("Replacements", "Replacements", [Table(title, header, rows)])
+
+
+def attachments_section(service: Service, job: JobRecord) -> list[Section]:
+    """The files that were attached to rows, or to the sample; no sheet if there are none."""
+    with service.database.read() as tx:
+        found = attachments_of(tx, job.id, removed=True)
+    if not found:
+        return []
+    named = named_cells(service, job, [each.row_id for each in found if each.row_id])
+    lines: list[tuple[Row, Row]] = [
+        (
+            named[each.row_id] if each.row_id else (WHOLE_SAMPLE, None),
+            (
+                *(each.file_name, each.media_type, each.size_bytes, Code(each.sha256)),
+                *(each.note or None, each.user_soeid, moment_of(each.at)),
+                each.removed_at and render(REMOVED, vars(each)),
+            ),
+        )
+        for each in found
+    ]
+    header = ("File", "Type", "Bytes", "SHA-256", "Note", "By", "Time (UTC)", "Removed")
+    title = Sentence("Attachments: {count}", count=len(found))
+    table = with_names(title, header, lines)
+    return [Section("Attachments", "Attachments", [table])]
+
+
+def named_cells(service: Service, job: JobRecord, row_ids: Sequence[str]) -> dict[str, Row]:
+    """The two cells that name each row: its name, and its key where the name is the row id."""
+    names = names_of_job(service, job, row_ids)
+    if names:
+        return {row_id: (names.of(row_id), None) for row_id in row_ids}
+    keys = keys_of(service, job, row_ids)
+    return {row_id: (row_id, keys[row_id]) for row_id in row_ids}
+
+
+def known_as(named: Row) -> str:
+    """The text by which a sentence names a row: its key, if the name is the row id."""
+    name, key = named
+    return str(name if key is None else key)
+
+
+def with_names(title: str, header: Sequence[str], lines: Sequence[tuple[Row, Row]]) -> Table:
+    """A table whose lines begin with a row's name; with a column of keys if a row needs it."""
+    width = 2 if any(named[1] is not None for named, _ in lines) else 1
+    rows = [(*named[:width], *cells) for named, cells in lines]
+    return Table(title, (*("Row", "Key")[:width], *header), rows)
 
 
 def keys_of(service: Service, job: JobRecord, row_ids: Sequence[str]) -> dict[str, Cell]:

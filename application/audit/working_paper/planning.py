@@ -8,8 +8,9 @@ from application.audit.evaluation import SettledEvaluation
 from application.audit.evaluators.evaluator import Evaluation
 from application.audit.fitting import selects_money
 from application.audit.working_paper.conclusion import tolerable_line
+from application.audit.working_paper.population import methods_of
 from application.audit.working_paper.requirements import NOT_GIVEN
-from application.samples.facts import filter_text, method_title
+from application.samples.facts import filter_text
 from contract.declarations import declared_field
 from contract.requests.papers import PaperFactsRequest
 from contract.words import ASSERTIONS
@@ -27,8 +28,8 @@ MONEY_UNIT = (
     "is examined as a whole."
 )
 CLUSTER_UNIT = "The rows of the table {table} that have one value of {column}."
-WHOLE_POPULATION = "All rows of the table {table}."
-FILTERED_POPULATION = "The rows of the table {table} that pass {filter}."
+WHOLE_POPULATION = "All rows of the table {table} of the dataset {dataset}."
+FILTERED_POPULATION = "The rows of the table {table} of the dataset {dataset} that pass {filter}."
 
 
 def planning_section(
@@ -49,7 +50,7 @@ def planning_section(
     size: list[Row] = [
         tolerable_line(job, request, evaluation),
         *(_fact(facts, name) for name in ("tolerable_basis", "expected")),
-        ("Method", _methods(job)),
+        ("Method", methods_of(job)),
         ("Rows drawn", (job.output_summary or {})["total_sampled"]),
         _fact(facts, "design_reason"),
     ]
@@ -70,11 +71,6 @@ def _assertions(facts: PaperFactsRequest) -> str:
     return Sentence.joined([*named, *own], "; ") if named or own else NOT_GIVEN
 
 
-def _methods(job: JobRecord) -> Sentence:
-    titles = [Sentence(method_title(each["method"])) for each in _rounds(job)]
-    return Sentence.joined(titles, ", ")
-
-
 def _rounds(job: JobRecord) -> list[Any]:
     return list(job.run_parameters["rounds"])
 
@@ -87,7 +83,8 @@ def _populations(job: JobRecord) -> list[str]:
         filters = each.get("filters")
         template = FILTERED_POPULATION if filters else WHOLE_POPULATION
         shown = filter_text(filters) if filters else ""
-        found.append(Sentence(template, table=table, filter=shown))
+        values = {"table": table, "dataset": job.dataset_name, "filter": shown}
+        found.append(Sentence(template, **values))
     return list(dict.fromkeys(found))
 
 

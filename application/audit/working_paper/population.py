@@ -14,6 +14,7 @@ from application.audit.items import book_values, drawn_book_column, drawn_facts,
 from application.audit.sentences import concluded_text
 from application.audit.state import AuditState
 from application.audit.working_paper.requirements import NOT_GIVEN
+from application.reconciling import Completeness, completeness_of
 from application.samples.facts import filter_text, method_title
 from contract.declarations import declared_field
 from contract.requests.papers import PaperFactsRequest
@@ -24,6 +25,7 @@ from presentation.content import (
     Cell,
     Facts,
     Formula,
+    Judgement,
     Percent,
     Row,
     Section,
@@ -39,6 +41,12 @@ from storage.jobs.jobs import JobRecord
 from storage.versions.refs import has_sample_ref
 
 DELETED = "Deleted"
+BALANCES = (
+    *("Column", "Reference", "Sum", "Balance", "Difference", "Explanation", "By", "Time (UTC)"),
+)
+NO_BALANCE = Sentence("Not compared: no balance was entered.")
+COMPARED = Sentence("The population was compared as stated above.")
+TOTAL_TONES = {"agrees": "good", "differs": "warn", "not_compared": "warn", "counted": "warn"}
 SIGNS = {"positive": "Positive amounts", "zero": "Amounts of 0", "negative": "Negative amounts"}
 
 
@@ -53,14 +61,43 @@ def population_section(
     facts: PaperFactsRequest,
 ) -> Section:
     """The population with its reconciliation, the sample's coverage, and other samples of it."""
-    completeness = declared_field(PaperFactsRequest, "reconciliation").title
     blocks: list[Block] = [
         population_table(service, job),
-        Facts("Reconciliation", [(completeness, facts.reconciliation or NOT_GIVEN)]),
+        *_reconciliation(completeness_of(service, job), facts),
         coverage_table(service, job, state),
         _samples_beside(service, job),
     ]
     return Section("Population", "Population and coverage", blocks)
+
+
+def _reconciliation(found: Completeness, facts: PaperFactsRequest) -> list[Block]:
+    """The file's own totals, the general ledger, and what the auditor says of completeness."""
+    own = facts.reconciliation
+    rows: list[Row] = [
+        ("File totals", Judgement(each.text, TOTAL_TONES.get(each.state, "")))
+        for each in (found.totals.sentences if found.totals else ())
+    ]
+    if found.note:
+        rows.append(("File totals", Sentence(found.note)))
+    rows += [
+        ("General ledger", Judgement(each.text, "good" if each.agrees else "warn"))
+        for each in found.reconciliations
+    ] or [("General ledger", NO_BALANCE)]
+    title = declared_field(PaperFactsRequest, "reconciliation").title
+    rows.append((title, own or (COMPARED if found.is_compared else NOT_GIVEN)))
+    blocks: list[Block] = [Facts("Reconciliation", rows)]
+    if found.reconciliations:
+        balances: list[Row] = [
+            (
+                *(each.column, each.reference, Decimal(each.column_sum), Decimal(each.balance)),
+                Formula(Decimal(each.difference), "[Sum]-[Balance]"),
+                each.explanation or None,
+                *(each.entered_by, moment_of(each.at)),
+            )
+            for each in found.reconciliations
+        ]
+        blocks.append(Table("Balances of the general ledger", BALANCES, balances))
+    return blocks
 
 
 def _samples_beside(service: Service, job: JobRecord) -> Table:
@@ -77,16 +114,24 @@ def _samples_beside(service: Service, job: JobRecord) -> Table:
                 (
                     each.output_name or each.id[:8],
                     each.purpose,
-                    ", ".join(method_title(one["method"]) for one in each.run_parameters["rounds"]),
+                    methods_of(each),
                     (each.output_summary or {}).get("total_sampled"),
                     moment_of(each.created_at),
-                    REVIEW_STATES[review.state] if is_there else DELETED,
-                    concluded,
+                    Sentence(REVIEW_STATES[review.state] if is_there else DELETED),
+                    None if concluded is None else Sentence(concluded),
                 )
             )
     header = ("Sample", "Purpose", "Method", "Rows", "Drawn (UTC)", "State", "Signed conclusion")
-    count = f"the newest {len(rows):,}" if len(found) > len(rows) else f"{len(rows):,}"
-    return Table(f"Other samples of this table: {count}", header, rows)
+    title = "Other samples of this table: {count}"
+    if len(found) > len(rows):
+        title = "Other samples of this table: the newest {count}"
+    return Table(Sentence(title, count=len(rows)), header, rows)
+
+
+def methods_of(job: JobRecord) -> Sentence:
+    """The titles of a sample's methods."""
+    titles = [Sentence(method_title(each["method"])) for each in job.run_parameters["rounds"]]
+    return Sentence.joined(titles, ", ")
 
 
 def amount_column(job: JobRecord) -> str | None:

@@ -43,7 +43,7 @@ REQUIREMENTS: Sequence[Requirement] = (
         "Client, period and number of the paper",
         "ISA 230 ¶8",
         {COVER: ("Client", "Period", "Number of the paper")},
-        ("client", "period", "paper_number"),
+        ("client_name", "period", "paper_number"),
     ),
     Requirement(
         "Audit objective and assertions",
@@ -150,14 +150,21 @@ LACKING = (NOT_GIVEN, "Not stated", "Not evaluated")
 """How a value begins that says that there is none."""
 
 
-def missing_facts(stated: PaperFactsRequest, state: AuditState) -> list[MissingFact]:
-    """What people haven't entered for the paper: facts, and causes of exceptions."""
+def missing_facts(
+    stated: PaperFactsRequest, state: AuditState, *, is_reconciled: bool
+) -> list[MissingFact]:
+    """What people haven't entered for the paper: facts, and causes of exceptions.
+
+    ``is_reconciled`` says whether the population was compared with a total or a balance.
+    """
     found = []
     for each in REQUIREMENTS:
         titles = [
             declared_field(PaperFactsRequest, name).title
             for name in each.facts
-            if not getattr(stated, name) and not (name == "assertions" and stated.assertion_text)
+            if not getattr(stated, name)
+            and not (name == "assertions" and stated.assertion_text)
+            and not (name == "reconciliation" and is_reconciled)
         ]
         if titles:
             found.append(MissingFact(each.item, each.source, ", ".join(titles)))

@@ -1,0 +1,497 @@
+"""The totals that a file itself has: found among and below the rows, and compared with their sums.
+
+Sums are exact decimals. A row is a total if a cell calls it one, or if it lacks a value that rows
+usually have and its amounts are the sums of the rows since an earlier total.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import field, replace
+from decimal import Decimal
+
+from contract.requests.importing import ReadOptions
+from import_engine.numbers import written_forms
+from import_engine.table_edges import (
+    LABEL_HINT,
+    MAX_LABEL,
+    LabelKind,
+    amount_of,
+    label_kind,
+    total_word,
+)
+from import_engine.total_sentences import TotalRow, question_on, totals_of
+from import_engine.work import ImportedTable, ImportWork, RowBelow, TotalComparison
+from lazy_dataclasses import dataclass
+from parquet_tables.columns import Column
+from parquet_tables.exact_values import SCALES, are_exact, exact_value
+from parquet_tables.names import is_identifier_name
+from parquet_tables.quoting import quote_identifier, quote_text
+
+FIRST_ROWS = 20_480
+"""Rows that show the usual values, and in which words are searched in a large table."""
+MAX_WORD_ROWS = 1_000_000
+"""Rows up to which words are searched in every row; beyond, also in rows without a usual value."""
+MAX_CANDIDATES, MAX_WORDED = 10_000, 500_000
+MAX_NUMBERS, MAX_TEXTS, MAX_USUAL = 50, 50, 200
+"""Columns, the first ones, that are added up, searched for words, and may be missed."""
+USUAL_SHARE = 0.5
+MAX_SUM_DIGITS = 28
+"""Digits of numbers of which ten billion can be added up exactly."""
+MAX_LEVELS = 200
+"""Earlier totals since which a total may count."""
+_PERCENT = re.compile(r"%|(?:^|[\W_])(?:percent|prozent|rate|quote|satz)(?:$|[\W_])", re.IGNORECASE)
+_STEP = "comparing the file's totals"
+
+Amounts = Mapping[str, Decimal]
+
+
+@dataclass(frozen=True)
+class _Number:
+    """A column that is added up: its place, the SQL of its exact value, and its decimal sign."""
+
+    column: Column
+    place: int
+    value: str
+    decimal: str
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A row that may be a total.
+
+    ``at`` is its position among the rows, from 0; those below the table follow on. ``unread`` says
+    by column why a cell has no amount.
+    """
+
+    at: int
+    row: int
+    label: str
+    kind: LabelKind
+    amounts: Amounts
+    lacks_value: bool
+    unread: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def word(self) -> str:
+        """The word that calls it the total of something; empty for other rows."""
+        return total_word(self.label) if self.kind == "total_of" else ""
+
+
+@dataclass(frozen=True)
+class _Sums:
+    """The sums of rows from the first one, their number, and the values of the last one."""
+
+    rows: int = 0
+    sums: Amounts = field(default_factory=dict)
+    last: Amounts = field(default_factory=dict)
+
+    def plus(self, other: _Sums) -> _Sums:
+        """Add rows that follow."""
+        names = self.sums.keys() | other.sums.keys()
+        sums = {name: self.of(name) + other.of(name) for name in names}
+        return _Sums(self.rows + other.rows, sums, other.last if other.rows else self.last)
+
+    def of(self, name: str) -> Decimal:
+        """The sum of a column."""
+        return self.sums.get(name, Decimal(0))
+
+
+@dataclass(frozen=True)
+class _Match:
+    """A candidate and the rows from ``start`` to ``end``, whose sums it is compared with."""
+
+    candidate: _Candidate
+    start: _Sums
+    end: _Sums
+
+    @property
+    def rows(self) -> int:
+        """The number of rows that it adds up."""
+        return self.end.rows - self.start.rows
+
+    def sum_of(self, name: str) -> Decimal:
+        """The sum of a column in these rows."""
+        return self.end.of(name) - self.start.of(name)
+
+    def agreeing(self) -> list[str]:
+        """The columns whose amount is the sum of the rows; none if all amounts are 0."""
+        amounts = self.candidate.amounts
+        names = [name for name, value in amounts.items() if self.sum_of(name) == value]
+        return names if self.rows and any(amounts[name] for name in names) else []
+
+    def explains_all(self) -> bool:
+        """Whether each amount is the sum, or repeats the last row as a running balance does."""
+        agreeing = self.agreeing()
+        return bool(agreeing) and all(
+            name in agreeing or self.end.last.get(name) == value
+            for name, value in self.candidate.amounts.items()
+        )
+
+
+@dataclass(frozen=True)
+class _Findings:
+    """What candidates are: totals, balances, and rows of the table like others."""
+
+    totals: Sequence[_Match]
+    balances: Sequence[_Candidate]
+    others: Sequence[_Candidate]
+
+
+def with_totals(work: ImportWork, table: ImportedTable, options: ReadOptions) -> ImportedTable:
+    """Compare a table's totals with its rows; ask about, or leave out, those among its rows."""
+    numbers = _numbers(work, table) if table.rows else []
+    candidates = _candidates(work, table, numbers, options) if numbers else []
+    candidates += [_below(table, at, row, numbers) for at, row in enumerate(table.below)]
+    segments = _segments(work, table, numbers, candidates) if candidates and numbers else {}
+    found = _classified(table.rows, candidates, segments)
+    within = [each.candidate for each in found.totals if each.candidate.at < table.rows]
+    leaves_out = options.totals == "leave_out" and bool(within)
+    rows = [_compared(each, found.totals, work) for each in found.totals]
+    totals = totals_of(
+        rows,
+        [(each.row, each.label) for each in within],
+        [(each.row, each.label) for each in found.balances],
+        table,
+        left_out=leaves_out,
+        has_all_rows=work.has_all_rows,
+    )
+    if leaves_out:
+        table = _without_rows(work, table, [each.at for each in within])
+    elif within and options.totals is None:
+        table = replace(table, questions=(*table.questions, question_on(totals, within[0].label)))
+    kept = [] if leaves_out else [each.label for each in within if each.kind == "total"]
+    kept += [each.label for each in found.others if _may_be_total(each, table)]
+    if kept:
+        note = f'Rows within the table may be totals, such as "{min(kept)}"; they were kept.'
+        table = replace(table, notes=(*table.notes, note))
+    return replace(table, totals=totals)
+
+
+def _may_be_total(candidate: _Candidate, table: ImportedTable) -> bool:
+    if candidate.at >= table.rows:
+        return False
+    is_last = candidate.at == table.rows - 1 and candidate.lacks_value
+    return candidate.kind == "total" or (candidate.kind == "total_of" and is_last)
+
+
+def _numbers(work: ImportWork, table: ImportedTable) -> list[_Number]:
+    """The columns that are added up; those of unusual fractions can't be, and are left out."""
+    changes = {each.name: each.changes for each in table.readings}
+    columns = [
+        (place, column)
+        for place, column in enumerate(table.columns)
+        if column.data_type.is_number and not is_identifier_name(column.name)
+    ][:MAX_NUMBERS]
+    floats = [column for _, column in columns if column.data_type.is_float]
+    scales = _scales(work, table, floats) if floats else {}
+    numbers = []
+    for place, column in columns:
+        cell, digits = f"f.{quote_identifier(column.name)}", column.data_type.digits
+        if column.data_type.is_float:
+            scale = scales[column.name]
+            value = None if scale is None else exact_value(cell, scale)
+        else:
+            is_wide = column.type == "HUGEINT" or (digits and digits[0] > MAX_SUM_DIGITS)
+            value = None if is_wide else f"CAST({cell} AS DECIMAL(38,{digits[1] if digits else 0}))"
+        has_comma = "decimal comma" in changes.get(column.name, ())
+        decimal = "," if has_comma else "" if column.data_type.is_whole else "."
+        if value is not None:
+            numbers.append(_Number(column, place, value, decimal))
+    return numbers
+
+
+def _scales(
+    work: ImportWork, table: ImportedTable, columns: Sequence[Column]
+) -> dict[str, int | None]:
+    """The decimals of the values of each column; None if there are too many."""
+    tests = [
+        are_exact(cell, exact_value(cell, scale), column.type, scale)
+        for column in columns
+        for cell in [f"f.{quote_identifier(column.name)}"]
+        for scale in SCALES
+    ]
+    sql = f"SELECT {', '.join(tests)} FROM read_parquet(?) AS f"
+    (row,) = work.ask(sql, [_path(table)], _STEP)
+    answers = iter(row)
+    found: dict[str, int | None] = {}
+    for column in columns:
+        fitting = [scale for scale in SCALES if next(answers)]
+        found[column.name] = fitting[0] if fitting else None
+    return found
+
+
+def _path(table: ImportedTable) -> str:
+    return str(table.files[0].path)
+
+
+def _filled(column: Column) -> str:
+    name = f"f.{quote_identifier(column.name)}"
+    return f"nullif({name}, '')" if column.data_type.is_text else name
+
+
+def _usual(work: ImportWork, table: ImportedTable) -> list[Column]:
+    """The columns that have a value in most of the first rows."""
+    columns = table.columns[:MAX_USUAL]
+    counts = ", ".join(f"count({_filled(column)})" for column in columns)
+    sql = f"SELECT count(*), {counts} FROM (FROM read_parquet(?) LIMIT {FIRST_ROWS:d}) AS f"
+    ((rows, *filled),) = work.ask(sql, [_path(table)], _STEP)
+    return [
+        column for column, count in zip(columns, filled, strict=True) if count >= USUAL_SHARE * rows
+    ]
+
+
+def _candidates(
+    work: ImportWork, table: ImportedTable, numbers: Sequence[_Number], options: ReadOptions
+) -> list[_Candidate]:
+    """The rows with an amount that a cell calls a total, or that lack a usual value."""
+    texts = [each for each in table.columns if each.data_type.is_text][:MAX_TEXTS]
+    hint = quote_text(LABEL_HINT)
+    words = [
+        f"(strlen(f.{name}) <= {4 * MAX_LABEL} AND regexp_matches(f.{name}, {hint}))"
+        for name in (quote_identifier(column.name) for column in texts)
+    ]
+    word = f"coalesce({' OR '.join(words)}, false)" if words else "false"
+    lacks = " OR ".join(f"{_filled(each)} IS NULL" for each in _usual(work, table)) or "false"
+    has_amount = " OR ".join(f"{each.value} IS NOT NULL" for each in numbers)
+    shown = [
+        *(each.value for each in numbers),
+        *(f"f.{quote_identifier(each.name)}" for each in texts),
+    ]
+    is_small = table.rows <= MAX_WORD_ROWS or options.totals == "leave_out"
+    worded = word if is_small else f"(f.file_row_number < {FIRST_ROWS} OR {lacks}) AND {word}"
+
+    def rows_where(condition: str, most: int) -> list[tuple[object, ...]]:
+        sql = (
+            f"SELECT f.file_row_number, {lacks}, {', '.join(shown)} FROM read_parquet(?) AS f "
+            f"WHERE ({condition}) AND ({has_amount}) ORDER BY 1 LIMIT {most + 1:d}"
+        )
+        return work.ask(sql, [_path(table)], _STEP)
+
+    rows = rows_where(f"{lacks} OR ({worded})", MAX_CANDIDATES)
+    if len(rows) > MAX_CANDIDATES:
+        rows = rows_where(worded, MAX_WORDED)
+    found = (_candidate(table, row, numbers) for row in rows)
+    return [each for each in found if each.kind or each.lacks_value]
+
+
+def _candidate(
+    table: ImportedTable, row: Sequence[object], numbers: Sequence[_Number]
+) -> _Candidate:
+    at, lacks_value, *cells = row
+    values, texts = cells[: len(numbers)], cells[len(numbers) :]
+    label, kind = _label([str(text) for text in texts if text])
+    place = int(str(at))
+    return _Candidate(
+        place,
+        table.place.first_row + place,
+        label,
+        kind,
+        {
+            each.column.name: value
+            for each, value in zip(numbers, values, strict=True)
+            if isinstance(value, Decimal)
+        },
+        bool(lacks_value),
+    )
+
+
+def _label(texts: Sequence[str]) -> tuple[str, LabelKind]:
+    """The text that calls a row a total or a balance, the surest one first."""
+    kinds = [(text, label_kind(text)) for text in texts]
+    wanted: tuple[LabelKind, ...] = ("total", "total_of", "balance")
+    named = [(text.strip(), kind) for each in wanted for text, kind in kinds if kind == each]
+    return named[0] if named else ("", "")
+
+
+def _below(table: ImportedTable, at: int, row: RowBelow, numbers: Sequence[_Number]) -> _Candidate:
+    """A row below the table, whose cells are texts."""
+    label, kind = _label(row.cells)
+    amounts: dict[str, Decimal] = {}
+    unread: dict[str, str] = {}
+    for number in numbers:
+        cell = row.cells[number.place].strip() if number.place < len(row.cells) else ""
+        value = _read(cell, number.decimal)
+        if value is not None:
+            amounts[number.column.name] = value
+        elif cell and cell != label:
+            unread[number.column.name] = f'"{cell[:MAX_LABEL]}" can\'t be read as a number'
+    return _Candidate(table.rows + at, row.row, label, kind, amounts, True, unread)
+
+
+def _read(cell: str, decimal: str) -> Decimal | None:
+    """The number of a text; of a column of whole numbers, the reading without decimals."""
+    if not any(map(str.isdigit, cell)):
+        return None
+    for mark in decimal or ".,":
+        forms = written_forms([cell], ReadOptions(decimal=mark))
+        if not forms or forms[0].is_percent or forms[0].dashes:
+            continue
+        value = amount_of(cell, mark)
+        if value is not None and (decimal or value == value.to_integral_value()):
+            return value
+    return None
+
+
+def _segments(
+    work: ImportWork,
+    table: ImportedTable,
+    numbers: Sequence[_Number],
+    candidates: Sequence[_Candidate],
+) -> dict[int | None, _Sums]:
+    """The sums of the rows before each candidate, since the one before; None is after the last."""
+    values = ", ".join(f"{each.value} AS v{at}" for at, each in enumerate(numbers))
+    sums = ", ".join(f"sum(v{at}), arg_max_null(v{at}, n)" for at in range(len(numbers)))
+    places = [each.at for each in candidates if each.at < table.rows]
+    sql = (
+        f"SELECT m, count(*), {sums} FROM (SELECT f.file_row_number AS n, {values} "
+        "FROM read_parquet(?) AS f) AS rows ASOF LEFT JOIN "
+        "(SELECT unnest(CAST(? AS BIGINT[])) AS m) AS marks ON rows.n <= marks.m "
+        "WHERE m IS NULL OR n <> m GROUP BY m"
+    )
+    found: dict[int | None, _Sums] = {}
+    for place, rows, *figures in work.ask(sql, [_path(table), places], _STEP):
+        names = [each.column.name for each in numbers]
+        pairs = zip(names, figures[::2], figures[1::2], strict=True)
+        known = [(name, total or Decimal(0), last) for name, total, last in pairs]
+        found[place] = _Sums(
+            rows,
+            {name: total for name, total, _ in known},
+            {name: last for name, _, last in known if last is not None},
+        )
+    return found
+
+
+def _classified(
+    row_count: int,
+    candidates: Sequence[_Candidate],
+    segments: Mapping[int | None, _Sums],
+) -> _Findings:
+    """Say what each candidate is, from the first to the last.
+
+    A word such as "Summe" before a name is trusted, also where the sum differs, if it agrees for
+    most of the rows that have it. A single row without words among others isn't a total.
+    """
+    words = {each.word for each in candidates if each.word}
+    found = _walked(row_count, candidates, segments, trusted=words)
+    tried = Counter(each.candidate.word for each in found.totals)
+    agreed = Counter(each.candidate.word for each in found.totals if each.agreeing())
+    trusted = {word for word in words if agreed[word] * 2 >= tried[word] > 0}
+    if trusted != words:
+        found = _walked(row_count, candidates, segments, trusted=trusted)
+    within = [each.candidate for each in found.totals if each.candidate.at < row_count]
+    if len(within) == 1 and not within[0].kind and within[0].at < row_count - 1:
+        named = [each for each in candidates if each.kind]
+        return _walked(row_count, named, segments, trusted=trusted)
+    return found
+
+
+def _walked(
+    row_count: int,
+    candidates: Sequence[_Candidate],
+    segments: Mapping[int | None, _Sums],
+    trusted: Collection[str],
+) -> _Findings:
+    now, starts = _Sums(), [_Sums()]
+    totals: list[_Match] = []
+    balances: list[_Candidate] = []
+    others: list[_Candidate] = []
+    is_below = False
+    for candidate in candidates:
+        if candidate.at < row_count:
+            now = now.plus(segments.get(candidate.at, _Sums()))
+        elif not is_below:
+            now, is_below = now.plus(segments.get(None, _Sums())), True
+        match = _best(candidate, starts, now)
+        if _is_total(match, row_count, trusted):
+            if not match.agreeing() and candidate.at >= row_count - 1:
+                match = replace(match, start=_Sums())
+            totals.append(match)
+            starts.append(now)
+            continue
+        (balances if candidate.kind == "balance" and not is_below else others).append(candidate)
+        if not is_below:
+            now = now.plus(_Sums(1, candidate.amounts, candidate.amounts))
+    return _Findings(totals, balances, others)
+
+
+def _best(candidate: _Candidate, starts: Sequence[_Sums], now: _Sums) -> _Match:
+    """The rows with most sums that agree: since the last total, the first row, or another total."""
+    order = [starts[-1], starts[0], *starts[-2 : -MAX_LEVELS - 2 : -1]]
+    matches = [_Match(candidate, start, now) for start in order]
+    return max(matches, key=lambda match: len(match.agreeing()))
+
+
+def _is_total(match: _Match, row_count: int, trusted: Collection[str]) -> bool:
+    candidate, agrees = match.candidate, bool(match.agreeing())
+    is_below = candidate.at >= row_count
+    match candidate.kind:
+        case "total":
+            return agrees or candidate.lacks_value
+        case "total_of":
+            is_sure = candidate.lacks_value and candidate.word in trusted
+            return is_below or is_sure or (agrees and match.rows > 1)
+        case "balance":
+            return agrees and match.rows > 1
+        case _:
+            return candidate.lacks_value and match.rows > 1 and match.explains_all()
+
+
+def _compared(match: _Match, totals: Sequence[_Match], work: ImportWork) -> TotalRow:
+    """Compare each amount of a total with the sum of its rows."""
+    candidate = match.candidate
+    last = totals[-1].end.rows
+    of_all = match.start.rows == 0 and match.end.rows == last
+
+    def comparisons() -> Iterator[TotalComparison]:
+        for name, value in candidate.amounts.items():
+            total = match.sum_of(name)
+            state, why = "agrees" if total == value else "differs", ""
+            if state == "differs" and _PERCENT.search(name):
+                why = "percentages don't add up"
+            elif state == "differs" and match.end.last.get(name) == value:
+                why = "it repeats the last row, as a running balance does"
+            elif not work.has_all_rows and (of_all or state == "differs"):
+                why = "the preview doesn't read all rows"
+            file_total, rows_sum, difference = _texts(value, total, value - total)
+            yield TotalComparison(
+                row=candidate.row,
+                label=candidate.label,
+                column=name,
+                of_all_rows=of_all,
+                file_total=file_total,
+                rows_sum=None if why else rows_sum,
+                difference=None if why else difference,
+                state="not_compared" if why else state,
+                reason=why,
+            )
+        for name, why in candidate.unread.items():
+            yield TotalComparison(
+                candidate.row, candidate.label, name, of_all, None, None, None, "not_compared", why
+            )
+
+    return TotalRow(candidate.row, candidate.label, of_all, tuple(comparisons()))
+
+
+def _texts(*amounts: Decimal) -> list[str]:
+    """Amounts with the same decimals."""
+    places = max(-int(amount.as_tuple().exponent) for amount in amounts)
+    return [f"{amount:.{max(places, 0)}f}" for amount in amounts]
+
+
+def _without_rows(work: ImportWork, table: ImportedTable, places: Sequence[int]) -> ImportedTable:
+    """Write the table again without some rows."""
+    old = table.files[0].written
+    written = work.write_table(
+        "SELECT f.* FROM read_parquet(?) AS f WHERE f.file_row_number NOT IN "
+        "(SELECT unnest(CAST(? AS BIGINT[])))",
+        [str(old), places],
+        table.columns,
+        notes=table.notes,
+        key=table.key,
+        file_stem=f"{old.stem}_without_totals",
+    )
+    old.unlink()
+    return replace(table, files=written.files)
