@@ -21,6 +21,7 @@ from presentation.content import (
     Block,
     Cell,
     Facts,
+    Formula,
     Given,
     Percent,
     Row,
@@ -177,7 +178,9 @@ def _group(given: Mapping[str, Any], group: Mapping[str, Any], *, has_amount: bo
         group["rows"],
         Sentence("all") if _takes_all(given, group) else requested,
         group["sampled"],
-        Percent(group["sampled"] / group["rows"]) if group["rows"] else None,
+        Formula(Percent(group["sampled"] / group["rows"]), "[Drawn]/[Rows]")
+        if group["rows"]
+        else None,
     )
     if not has_amount:
         return cells

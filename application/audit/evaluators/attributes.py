@@ -37,6 +37,8 @@ class AttributesEvaluator(Evaluator):
         "upper_limit": "Upper limit",
     }
 
+    formulas: ClassVar[Mapping[str, str]] = {"share": "{exceptions}/{examined}"}
+
     def fits(self, drawn: DrawnAs) -> bool:
         return True
 

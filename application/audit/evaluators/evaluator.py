@@ -15,7 +15,7 @@ from contract.requests.evaluate import EvaluationKind
 from domain_errors import Sentence
 from lazy_dataclasses import dataclass
 from presentation.charts import Bar
-from presentation.content import Cell, Chart, Code, Facts, Percent, Row, Table
+from presentation.content import Cell, Chart, Code, Facts, Formula, Percent, Row, Table
 
 if TYPE_CHECKING:
     from application.audit.evaluation.answer import Evaluated
@@ -86,6 +86,8 @@ class Evaluator(ABC):
     ----------
     titles : mapping
         The figures in their order; those that an evaluation lacks are left out.
+    formulas : mapping
+        How a workbook computes figures from others, which it names as they are named here.
     is_by_row : bool
         Whether the arithmetic has a line for each row with an error, or examined, which a terminal
         leaves out.
@@ -93,6 +95,7 @@ class Evaluator(ABC):
 
     kind: ClassVar[EvaluationKind]
     titles: ClassVar[Mapping[str, str]]
+    formulas: ClassVar[Mapping[str, str]] = {}
     is_by_row: ClassVar[bool] = False
 
     def fits(self, drawn: DrawnAs) -> bool:
@@ -155,7 +158,7 @@ class Evaluator(ABC):
         whole = Sentence(f"{population} amounts") if isinstance(population, str) else population
         lines: list[Row] = [("Population", whole), *self.plan(found)]
         lines += [
-            (label, _figure(name, found[name]))
+            (label, _named(name, _figure(name, found[name]), self.formulas.get(name, "")))
             for name, label in self.titles.items()
             if found.get(name) is not None
         ]
@@ -178,6 +181,13 @@ def _figure(name: str, value: Any) -> Cell:
         except ArithmeticError:
             return Sentence(value)
     return Percent(value) if name in SHARES else value
+
+
+def _named(name: str, cell: Cell, expression: str) -> Cell:
+    """A figure by whose name formulas refer to it."""
+    if isinstance(cell, int | float | Decimal | Percent) and not isinstance(cell, bool):
+        return Formula(cell, expression, name)
+    return cell
 
 
 def amount_text(text: str) -> str:
