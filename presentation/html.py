@@ -30,7 +30,9 @@ from presentation.letterhead import Letterhead
 
 MAX_UPRIGHT = 9
 """Columns that an upright page holds."""
-MAX_WHOLE = 14
+MAX_DENSE = 20
+"""Rows of a table with more columns that don't need landscape pages."""
+MAX_WHOLE = 10
 """Lines of a block that isn't split between pages."""
 
 
@@ -45,7 +47,9 @@ def page(
     language: Language = ENGLISH,
     letterhead: Letterhead | None = None,
 ) -> str:
-    """The sections below each other as one file; wide lists of items print in landscape.
+    """The sections below each other as one file.
+
+    Those with wide tables come last, as landscape pages: each change of the sheet ends a page.
 
     Parameters
     ----------
@@ -59,7 +63,7 @@ def page(
             language.label(section.title),
             Markup("").join(_titled(block, language) for block in section.blocks),
         )
-        for section in sections
+        for section in sorted(sections, key=_is_wide)
     )
     return Markup(
         '<!doctype html>\n<html lang="{}"><head><meta charset="utf-8">'
@@ -75,11 +79,19 @@ def page(
     )
 
 
+def _is_wide(section: Section) -> bool:
+    return "wide" in _section_class(section).split()
+
+
 def _section_class(section: Section) -> str:
-    """The class of a section; "wide" if a table has too many columns for an upright page."""
+    """The class of a section: "wide", in landscape, if a table has many columns.
+
+    With few rows it is "dense", in small type on an upright page, as a sheet for it would be empty.
+    """
     tables = [block for block in section.blocks if isinstance(block, Table)]
-    is_wide = any(len(table.header) > MAX_UPRIGHT and table.rows for table in tables)
-    return f"{section.name.lower()} wide" if is_wide else section.name.lower()
+    rows = max((len(each.rows) for each in tables if len(each.header) > MAX_UPRIGHT), default=0)
+    style = "wide" if rows > MAX_DENSE else "dense" if rows else ""
+    return f"{section.name.lower()} {style}".rstrip()
 
 
 def _titled(block: Block, language: Language) -> Markup:
@@ -87,6 +99,8 @@ def _titled(block: Block, language: Language) -> Markup:
     is_short = isinstance(block, Facts) and len(block.lines) <= MAX_WHOLE
     is_short = is_short or (isinstance(block, Table) and len(block.rows) <= MAX_WHOLE)
     style = "block whole" if is_short or not isinstance(block, Facts | Table | Note) else "block"
+    if isinstance(block, Table) and block.name:
+        style += f" {block.name}"
     return Markup('<div class="{}"><h2>{}</h2>{}</div>').format(
         style, language.label(block.title), block_html(block, language=language)
     )

@@ -20,6 +20,7 @@ from domain_errors import Figure, Sentence, render, value_text
 from lazy_dataclasses import dataclass
 from presentation.content import (
     Cell,
+    Code,
     Estimated,
     Given,
     Judgement,
@@ -111,7 +112,7 @@ class Language:
         """A cell's value in words."""
         value = cell_value(cell)
         match value:
-            case Judgement():
+            case Judgement() | Code():
                 return self.value(value.text)
             case dt.datetime():
                 return f"{value:{self.day}} {value:%H:%M:%S}"
