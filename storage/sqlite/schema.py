@@ -192,6 +192,7 @@ MIGRATIONS: Sequence[str] = (
     """,
     # Its kind of entry is in the CHECK that the script before creates.
     _created("evaluation_certificates", "evaluation_certificates_never_change"),
+    _created("paper_templates", "paper_templates_never_change"),
 )
 """The scripts from ``OLDEST_VERSION`` to the next version, and so on. A change of ``schema.sql``
 needs a script here that makes the same change. What the first script creates is as in

@@ -34,7 +34,7 @@ export function body(form) {
       continue;
     }
     const text = field.type === "checkbox" ? field.checked
-      : field.type === "password" ? field.value : field.value.trim(); // a password may begin or end with a space
+      : field.type === "file" ? field.dataset.content ?? "" : field.type === "password" ? field.value : field.value.trim(); // a password may begin or end with a space
     if (text === "" && field.dataset.empty === undefined) continue;
     if (field.dataset.as === "number") put(field.name, Number(text));
     else if (field.dataset.as === "list") put(field.name, listed(text));
@@ -113,6 +113,15 @@ async function submitIncomplete(form, { errors }) {
     h("ul", { class: "plain-list scroll tall" }, rows, rest > 0 && h("li", {}, `and ${number(rest)} more`)));
   if (note) sendToApi(form, { accept_missing: true, note });
 }
+
+// A file is sent as base64.
+document.addEventListener("change", ({ target }) => {
+  const file = target.type === "file" && target.form?.dataset.api && target.files[0];
+  if (!file) return;
+  const reader = new FileReader();
+  reader.onload = () => { target.dataset.content = reader.result.split(",")[1]; };
+  reader.readAsDataURL(file);
+});
 
 async function sendToApi(form, more = {}) {
   const [method, path] = form.dataset.api.split(" ");
