@@ -171,6 +171,10 @@ class ImportOptions(TypedDict, total=False):
     """For `text` and `Excel`. Rows to skip at the start."""
     skip_below: int
     """For `text` and `Excel`. Filled rows to skip at the end; 0 keeps all."""
+    totals: str
+    """For `text` and `Excel`. `leave_out` leaves out the totals and subtotals among the rows of
+    the table; `keep` keeps them as rows, the default.
+    """
     delimiter: str
     """For `text`. One character, or `tab`."""
     decimal: str
