@@ -255,9 +255,9 @@ def _usual(work: ImportWork, table: ImportedTable) -> list[Column]:
     ]
 
 
-def _lacks(usual: Sequence[Column], amounts: Collection[str]) -> str:
-    """The SQL of whether a row lacks most of the usual values besides its amounts and its label."""
-    described = [column for column in usual if column.name not in amounts]
+def _lacks(usual: Sequence[Column], fractions: Collection[str]) -> str:
+    """The SQL of whether a row lacks most of the usual values besides fractions and its label."""
+    described = [column for column in usual if column.name not in fractions]
     if not described:
         return "false"
     missing = " + ".join(f"CAST({_filled(each)} IS NULL AS INTEGER)" for each in described)
@@ -297,7 +297,8 @@ def _search(
         for name in (quote_identifier(column.name) for column in texts)
     ]
     word = f"coalesce({' OR '.join(words)}, false)" if words else "false"
-    lacks = _lacks(_usual(work, table), {column.name for column in amounts})
+    fractions = {column.name for column in amounts if not column.data_type.is_whole}
+    lacks = _lacks(_usual(work, table), fractions)
     is_small = table.rows <= MAX_WORD_ROWS or options.totals == "leave_out"
     worded = word if is_small else f"(f.file_row_number < {FIRST_ROWS} OR {lacks}) AND {word}"
     has_amount = " OR ".join(f"f.{quote_identifier(each.name)} IS NOT NULL" for each in amounts)
@@ -356,19 +357,19 @@ def _below(table: ImportedTable, at: int, row: RowBelow, numbers: Sequence[_Numb
 
 
 def _read(cell: str, decimal: str) -> Decimal | None:
-    """The number of a text; of a column of whole numbers, the reading without decimals."""
+    """The number of a text; of a column of whole numbers, the largest reading without decimals."""
     if not any(map(str.isdigit, cell)):
         return None
+    readings = []
     for mark in decimal or ".,":
         forms = written_forms([cell], ReadOptions(decimal=mark))
-        if not forms or forms[0].is_percent or forms[0].dashes:
-            continue
-        value = amount_of(cell, mark)
-        if value is not None and decimal:
-            return value
-        if value is not None and value == value.to_integral_value():
-            return value.to_integral_value()
-    return None
+        if forms and not forms[0].is_percent and not forms[0].dashes:
+            readings.append(amount_of(cell, mark))
+    known = [value for value in readings if value is not None]
+    if decimal:
+        return known[0] if known else None
+    whole = [value.to_integral_value() for value in known if value == value.to_integral_value()]
+    return max(whole, key=abs, default=None)
 
 
 def _segments(
@@ -492,7 +493,7 @@ def _is_total(match: _Match, row_count: int, trusted: Collection[str]) -> bool:
     is_below = candidate.at >= row_count
     match candidate.kind:
         case "total":
-            return agrees or candidate.lacks_value
+            return agrees or candidate.lacks_value or candidate.at >= row_count - 1
         case "total_of":
             is_likely = candidate.lacks_value or (agrees and match.rows > 1)
             return is_below or (is_likely and candidate.word in trusted)
