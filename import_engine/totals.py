@@ -47,7 +47,7 @@ Amounts = Mapping[str, Decimal]
 
 
 @dataclass(frozen=True)
-class _Number:
+class _AmountColumn:
     """A column that is added up: its place, the SQL of its exact value, and its decimal sign.
 
     ``value`` is empty if its values have too many digits.
@@ -195,7 +195,9 @@ def _amount_columns(table: ImportedTable) -> list[Column]:
     ][:MAX_NUMBERS]
 
 
-def _numbers(work: ImportWork, table: ImportedTable, columns: Sequence[Column]) -> list[_Number]:
+def _numbers(
+    work: ImportWork, table: ImportedTable, columns: Sequence[Column]
+) -> list[_AmountColumn]:
     """How columns are added up."""
     changes = {each.name: each.changes for each in table.readings}
     floats = [column for column in columns if column.data_type.is_float]
@@ -211,7 +213,7 @@ def _numbers(work: ImportWork, table: ImportedTable, columns: Sequence[Column]) 
             value = "" if is_wide else f"CAST({cell} AS DECIMAL(38,{digits[1] if digits else 0}))"
         has_comma = "decimal comma" in changes.get(column.name, ())
         decimal = "," if has_comma else "" if column.data_type.is_whole else "."
-        numbers.append(_Number(column, table.columns.index(column), value, decimal))
+        numbers.append(_AmountColumn(column, table.columns.index(column), value, decimal))
     return numbers
 
 
@@ -265,7 +267,7 @@ def _lacks(usual: Sequence[Column], fractions: Collection[str]) -> str:
 
 
 @dataclass(frozen=True)
-class _Search:
+class _TotalSearch:
     """Which rows of a table may be totals: SQL conditions on the rows ``f`` of its file."""
 
     path: str
@@ -289,7 +291,7 @@ class _Search:
 
 def _search(
     work: ImportWork, table: ImportedTable, amounts: Sequence[Column], options: ReadOptions
-) -> _Search:
+) -> _TotalSearch:
     texts = [each for each in table.columns if each.data_type.is_text][:MAX_TEXTS]
     hint = quote_text(LABEL_HINT)
     words = [
@@ -302,11 +304,11 @@ def _search(
     is_small = table.rows <= MAX_WORD_ROWS or options.totals == "leave_out"
     worded = word if is_small else f"(f.file_row_number < {FIRST_ROWS} OR {lacks}) AND {word}"
     has_amount = " OR ".join(f"f.{quote_identifier(each.name)} IS NOT NULL" for each in amounts)
-    return _Search(_path(table), texts, lacks, worded, has_amount)
+    return _TotalSearch(_path(table), texts, lacks, worded, has_amount)
 
 
 def _candidates(
-    work: ImportWork, table: ImportedTable, search: _Search, numbers: Sequence[_Number]
+    work: ImportWork, table: ImportedTable, search: _TotalSearch, numbers: Sequence[_AmountColumn]
 ) -> list[_Candidate]:
     """The rows with an amount that a cell calls a total, or that lack usual values."""
     exact = [each for each in numbers if each.value]
@@ -339,7 +341,9 @@ def _label(texts: Sequence[str]) -> tuple[str, LabelKind]:
     return named[0] if named else ("", "")
 
 
-def _below(table: ImportedTable, at: int, row: RowBelow, numbers: Sequence[_Number]) -> _Candidate:
+def _below(
+    table: ImportedTable, at: int, row: RowBelow, numbers: Sequence[_AmountColumn]
+) -> _Candidate:
     """A row below the table, whose cells are texts."""
     label, kind = _label(row.cells)
     amounts: dict[str, Decimal] = {}
@@ -375,7 +379,7 @@ def _read(cell: str, decimal: str) -> Decimal | None:
 def _segments(
     work: ImportWork,
     table: ImportedTable,
-    numbers: Sequence[_Number],
+    numbers: Sequence[_AmountColumn],
     candidates: Sequence[_Candidate],
 ) -> dict[int | None, _Sums]:
     """The sums of the rows before each candidate, since the one before; None is after the last."""

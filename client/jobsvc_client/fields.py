@@ -171,10 +171,6 @@ class ImportOptions(TypedDict, total=False):
     """For `text` and `Excel`. Rows to skip at the start."""
     skip_below: int
     """For `text` and `Excel`. Filled rows to skip at the end; 0 keeps all."""
-    totals: str
-    """For `text` and `Excel`. `leave_out` leaves out the totals and subtotals among the rows of
-    the table; `keep` keeps them as rows, the default.
-    """
     delimiter: str
     """For `text`. One character, or `tab`."""
     decimal: str
@@ -192,6 +188,10 @@ class ImportOptions(TypedDict, total=False):
     nested: str
     """For `JSON`. `text` stores objects as JSON text, the default. `columns` makes a column of
     each of their keys, such as `judge.label`; lists stay JSON text.
+    """
+    totals: str
+    """For `text` and `Excel`. `leave_out` leaves out the totals and subtotals among the rows of
+    the table; `keep` keeps them as rows, the default.
     """
     types: Mapping[str, str]
     """For `text`, `Excel` and `JSON`. The types of columns, by their names in the file: `VARCHAR`
