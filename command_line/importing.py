@@ -265,7 +265,14 @@ def import_command(
     key = job["output_summary"]["tables"][0]["key"]
     version = {"source_ref": commit_id, "table_key": key, "reference": gl_reference}
     path = f"/api/datasets/{job['dataset_id']}/reconciliations"
-    entries = [client.post(path, {**version, **balance}) for balance in given]
+    try:
+        entries = [client.post(path, {**version, **balance}) for balance in given]
+    except JobsvcError as error:
+        raise CommandFailed(
+            "The file is imported, but a balance wasn't entered. {error} Enter it with `jobsvc "
+            "reconcile`.",
+            error=client.failure(error).message,
+        ) from None
 
     def show(done: dict[str, Any]) -> None:
         _print_import(done, changes)
