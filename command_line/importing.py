@@ -29,7 +29,7 @@ from command_line.output import (
     print_table,
     total_name,
 )
-from command_line.reconciling import enter, print_entry
+from command_line.reconciling import print_entry
 from contract.declarations import declared
 from contract.numbers import number_of
 from contract.requests.importing import ReadOptions, UriImportRequest
@@ -264,7 +264,15 @@ def import_command(
     commit_id = job["output_summary"]["output_commit_id"]
     key = job["output_summary"]["tables"][0]["key"]
     version = {"source_ref": commit_id, "table_key": key, "reference": gl_reference}
-    entries = [enter(client, job["dataset_id"], {**version, **balance}) for balance in given]
+    path = f"/api/datasets/{job['dataset_id']}/reconciliations"
+    try:
+        entries = [client.post(path, {**version, **balance}) for balance in given]
+    except JobsvcError as error:
+        raise CommandFailed(
+            "The file is imported, but a balance wasn't entered. {error} Enter it with `jobsvc "
+            "reconcile`.",
+            error=client.failure(error).message,
+        ) from None
 
     def show(done: dict[str, Any]) -> None:
         _print_import(done, changes)

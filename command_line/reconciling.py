@@ -10,13 +10,8 @@ import click
 from command_line.connection import ApiClient
 from command_line.contract_options import with_request
 from command_line.options import body_of, printed
-from command_line.output import print_line
+from command_line.output import Printed, print_line
 from contract.requests.reconciling import BalanceRequest
-
-
-def enter(client: ApiClient, dataset_id: int, body: dict[str, Any]) -> dict[str, Any]:
-    """Enter a balance, and return the comparison."""
-    return client.post(f"/api/datasets/{dataset_id}/reconciliations", body)
 
 
 def print_entry(entry: dict[str, Any]) -> None:
@@ -46,7 +41,7 @@ def _print_entries(found: dict[str, Any]) -> None:
 @click.argument("balance", required=False)
 @with_request(BalanceRequest, without=("reference",))
 @click.option("--reference", help="What the balance is, such as `GL account 1600 at 2025-12-31`.")
-@printed(_print_entries)
+@printed()
 def reconcile(
     client: ApiClient,
     dataset: str,
@@ -54,7 +49,7 @@ def reconcile(
     balance: str | None,
     reference: str | None,
     **chosen: Any,
-) -> Any:
+) -> Printed:
     """Compare the sum of a column with a balance of the general ledger.
 
     The difference is exact. A later balance of the same column corrects an earlier one, and both
@@ -64,15 +59,15 @@ def reconcile(
     jobsvc reconcile payables amount 33,789,684.19 --reference "GL account 1600 at 2025-12-31"
     jobsvc reconcile payables
     """
-    dataset_id = client.dataset_id(dataset)
+    path = f"/api/datasets/{client.dataset_id(dataset)}/reconciliations"
     body = body_of(chosen)
     if column is not None:
         if balance is None or not reference:
             raise click.UsageError("Give COLUMN, BALANCE and --reference.")
         given = {"column": column, "balance": balance, "reference": reference}
-        entry = enter(client, dataset_id, {**body, **given})
-        return {"reconciliations": [entry]}
+        entry = client.post(path, {**body, **given})
+        return Printed({"reconciliations": [entry]}, _print_entries)
     query = {name: body[name] for name in ("table_key", "source_ref") if name in body}
     if reference or body.keys() - query.keys():
         raise click.UsageError("--reference and --explanation need COLUMN and BALANCE.")
-    return client.get(f"/api/datasets/{dataset_id}/reconciliations", **query)
+    return Printed(client.get(path, **query), _print_entries)

@@ -78,12 +78,13 @@ def totals_of(
 
 def question_on(totals: FileTotals, label: str) -> Question:
     """Ask whether the totals among the rows are left out."""
-    rows = counted(totals.counted_rows, "row is a total", "rows are totals")
+    one, several = "row is a total or subtotal", "rows are totals or subtotals"
     named = f', such as "{label}"' if label else ""
     return Question(
         "totals",
         "",
-        f"{rows} or subtotals of other rows{named}, and would count twice in every sum.",
+        f"{counted(totals.counted_rows, one, several)} of other rows{named}, and would count twice "
+        "in every sum.",
         (
             OptionChoice("Leave them out", {"totals": "leave_out"}),
             OptionChoice("Keep them as rows", {"totals": "keep"}),

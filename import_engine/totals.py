@@ -40,8 +40,6 @@ MAX_NUMBERS, MAX_TEXTS, MAX_USUAL = 50, 50, 200
 USUAL_SHARE = 0.5
 MAX_SUM_DIGITS = 28
 """Digits of numbers of which ten billion can be added up exactly."""
-MAX_LEVELS = 200
-"""Earlier totals since which a total may count."""
 _PERCENT = re.compile(r"%|(?:^|[\W_])(?:percent|prozent|rate|quote|satz)(?:$|[\W_])", re.IGNORECASE)
 _STEP = "comparing the file's totals"
 
@@ -49,8 +47,11 @@ Amounts = Mapping[str, Decimal]
 
 
 @dataclass(frozen=True)
-class _Number:
-    """A column that is added up: its place, the SQL of its exact value, and its decimal sign."""
+class _AmountColumn:
+    """A column that is added up: its place, the SQL of its exact value, and its decimal sign.
+
+    ``value`` is empty if its values have too many digits.
+    """
 
     column: Column
     place: int
@@ -144,10 +145,17 @@ class _Findings:
 
 def with_totals(work: ImportWork, table: ImportedTable, options: ReadOptions) -> ImportedTable:
     """Compare a table's totals with its rows; ask about, or leave out, those among its rows."""
-    numbers = _numbers(work, table) if table.rows else []
-    candidates = _candidates(work, table, numbers, options) if numbers else []
+    columns = _amount_columns(table) if table.rows else []
+    search = _search(work, table, columns, options) if columns else None
+    has_candidates = search is not None and bool(search.rows(work, [], "", 1))
+    if not has_candidates and not table.below:
+        return table
+    numbers = _numbers(work, table, columns)
+    candidates = []
+    if search is not None and has_candidates and any(each.value for each in numbers):
+        candidates = _candidates(work, table, search, numbers)
     candidates += [_below(table, at, row, numbers) for at, row in enumerate(table.below)]
-    segments = _segments(work, table, numbers, candidates) if candidates and numbers else {}
+    segments = _segments(work, table, numbers, candidates)
     found = _classified(table.rows, candidates, segments)
     within = [each.candidate for each in found.totals if each.candidate.at < table.rows]
     leaves_out = options.totals == "leave_out" and bool(within)
@@ -179,29 +187,33 @@ def _may_be_total(candidate: _Candidate, table: ImportedTable) -> bool:
     return candidate.kind == "total" or (candidate.kind == "total_of" and is_last)
 
 
-def _numbers(work: ImportWork, table: ImportedTable) -> list[_Number]:
-    """The columns that are added up; those of unusual fractions can't be, and are left out."""
-    changes = {each.name: each.changes for each in table.readings}
-    columns = [
-        (place, column)
-        for place, column in enumerate(table.columns)
+def _amount_columns(table: ImportedTable) -> list[Column]:
+    return [
+        column
+        for column in table.columns
         if column.data_type.is_number and not is_identifier_name(column.name)
     ][:MAX_NUMBERS]
-    floats = [column for _, column in columns if column.data_type.is_float]
+
+
+def _numbers(
+    work: ImportWork, table: ImportedTable, columns: Sequence[Column]
+) -> list[_AmountColumn]:
+    """How columns are added up."""
+    changes = {each.name: each.changes for each in table.readings}
+    floats = [column for column in columns if column.data_type.is_float]
     scales = _scales(work, table, floats) if floats else {}
     numbers = []
-    for place, column in columns:
+    for column in columns:
         cell, digits = f"f.{quote_identifier(column.name)}", column.data_type.digits
         if column.data_type.is_float:
             scale = scales[column.name]
-            value = None if scale is None else exact_value(cell, scale)
+            value = "" if scale is None else exact_value(cell, scale)
         else:
             is_wide = column.type == "HUGEINT" or (digits and digits[0] > MAX_SUM_DIGITS)
-            value = None if is_wide else f"CAST({cell} AS DECIMAL(38,{digits[1] if digits else 0}))"
+            value = "" if is_wide else f"CAST({cell} AS DECIMAL(38,{digits[1] if digits else 0}))"
         has_comma = "decimal comma" in changes.get(column.name, ())
         decimal = "," if has_comma else "" if column.data_type.is_whole else "."
-        if value is not None:
-            numbers.append(_Number(column, place, value, decimal))
+        numbers.append(_AmountColumn(column, table.columns.index(column), value, decimal))
     return numbers
 
 
@@ -245,19 +257,41 @@ def _usual(work: ImportWork, table: ImportedTable) -> list[Column]:
     ]
 
 
-def _lacks(usual: Sequence[Column], amounts: Collection[str]) -> str:
-    """The SQL of whether a row lacks most of the usual values besides its amounts and its label."""
-    described = [column for column in usual if column.name not in amounts]
+def _lacks(usual: Sequence[Column], fractions: Collection[str]) -> str:
+    """The SQL of whether a row lacks most of the usual values besides fractions and its label."""
+    described = [column for column in usual if column.name not in fractions]
     if not described:
         return "false"
     missing = " + ".join(f"CAST({_filled(each)} IS NULL AS INTEGER)" for each in described)
     return f"({missing}) * 2 > greatest(1, {len(described) - 1})"
 
 
-def _candidates(
-    work: ImportWork, table: ImportedTable, numbers: Sequence[_Number], options: ReadOptions
-) -> list[_Candidate]:
-    """The rows with an amount that a cell calls a total, or that lack a usual value."""
+@dataclass(frozen=True)
+class _TotalSearch:
+    """Which rows of a table may be totals: SQL conditions on the rows ``f`` of its file."""
+
+    path: str
+    texts: Sequence[Column]
+    lacks: str
+    worded: str
+    has_amount: str
+
+    def rows(
+        self, work: ImportWork, shown: Sequence[str], condition: str, most: int
+    ) -> list[tuple[object, ...]]:
+        """The first rows: their position, whether they lack values, and what is ``shown``."""
+        wanted = ", ".join(["f.file_row_number", self.lacks, *shown])
+        condition = condition or f"{self.lacks} OR ({self.worded})"
+        sql = (
+            f"SELECT {wanted} FROM read_parquet(?) AS f WHERE ({condition}) AND "
+            f"({self.has_amount}) ORDER BY 1 LIMIT {most:d}"
+        )
+        return work.ask(sql, [self.path], _STEP)
+
+
+def _search(
+    work: ImportWork, table: ImportedTable, amounts: Sequence[Column], options: ReadOptions
+) -> _TotalSearch:
     texts = [each for each in table.columns if each.data_type.is_text][:MAX_TEXTS]
     hint = quote_text(LABEL_HINT)
     words = [
@@ -265,48 +299,38 @@ def _candidates(
         for name in (quote_identifier(column.name) for column in texts)
     ]
     word = f"coalesce({' OR '.join(words)}, false)" if words else "false"
-    lacks = _lacks(_usual(work, table), {each.column.name for each in numbers})
-    has_amount = " OR ".join(f"{each.value} IS NOT NULL" for each in numbers)
-    shown = [
-        *(each.value for each in numbers),
-        *(f"f.{quote_identifier(each.name)}" for each in texts),
-    ]
+    fractions = {column.name for column in amounts if not column.data_type.is_whole}
+    lacks = _lacks(_usual(work, table), fractions)
     is_small = table.rows <= MAX_WORD_ROWS or options.totals == "leave_out"
     worded = word if is_small else f"(f.file_row_number < {FIRST_ROWS} OR {lacks}) AND {word}"
+    has_amount = " OR ".join(f"f.{quote_identifier(each.name)} IS NOT NULL" for each in amounts)
+    return _TotalSearch(_path(table), texts, lacks, worded, has_amount)
 
-    def rows_where(condition: str, most: int) -> list[tuple[object, ...]]:
-        sql = (
-            f"SELECT f.file_row_number, {lacks}, {', '.join(shown)} FROM read_parquet(?) AS f "
-            f"WHERE ({condition}) AND ({has_amount}) ORDER BY 1 LIMIT {most + 1:d}"
-        )
-        return work.ask(sql, [_path(table)], _STEP)
 
-    rows = rows_where(f"{lacks} OR ({worded})", MAX_CANDIDATES)
+def _candidates(
+    work: ImportWork, table: ImportedTable, search: _TotalSearch, numbers: Sequence[_AmountColumn]
+) -> list[_Candidate]:
+    """The rows with an amount that a cell calls a total, or that lack usual values."""
+    exact = [each for each in numbers if each.value]
+    texts = [f"f.{quote_identifier(each.name)}" for each in search.texts]
+    shown = [*(each.value for each in exact), *texts]
+    rows = search.rows(work, shown, "", MAX_CANDIDATES + 1)
     if len(rows) > MAX_CANDIDATES:
-        rows = rows_where(worded, MAX_WORDED)
-    found = (_candidate(table, row, numbers) for row in rows)
-    return [each for each in found if each.kind or each.lacks_value]
-
-
-def _candidate(
-    table: ImportedTable, row: Sequence[object], numbers: Sequence[_Number]
-) -> _Candidate:
-    at, lacks_value, *cells = row
-    values, texts = cells[: len(numbers)], cells[len(numbers) :]
-    label, kind = _label([str(text) for text in texts if text])
-    place = int(str(at))
-    return _Candidate(
-        place,
-        table.place.first_row + place,
-        label,
-        kind,
-        {
+        rows = search.rows(work, shown, search.worded, MAX_WORDED)
+    found = []
+    for row in rows:
+        values, cells = row[2 : 2 + len(exact)], row[2 + len(exact) :]
+        label, kind = _label([str(cell) for cell in cells if cell])
+        amounts = {
             each.column.name: value
-            for each, value in zip(numbers, values, strict=True)
+            for each, value in zip(exact, values, strict=True)
             if isinstance(value, Decimal)
-        },
-        bool(lacks_value),
-    )
+        }
+        at = int(str(row[0]))
+        if kind or row[1]:
+            place = table.place.first_row + at
+            found.append(_Candidate(at, place, label, kind, amounts, bool(row[1])))
+    return found
 
 
 def _label(texts: Sequence[str]) -> tuple[str, LabelKind]:
@@ -317,7 +341,9 @@ def _label(texts: Sequence[str]) -> tuple[str, LabelKind]:
     return named[0] if named else ("", "")
 
 
-def _below(table: ImportedTable, at: int, row: RowBelow, numbers: Sequence[_Number]) -> _Candidate:
+def _below(
+    table: ImportedTable, at: int, row: RowBelow, numbers: Sequence[_AmountColumn]
+) -> _Candidate:
     """A row below the table, whose cells are texts."""
     label, kind = _label(row.cells)
     amounts: dict[str, Decimal] = {}
@@ -325,7 +351,9 @@ def _below(table: ImportedTable, at: int, row: RowBelow, numbers: Sequence[_Numb
     for number in numbers:
         cell = row.cells[number.place].strip() if number.place < len(row.cells) else ""
         value = _read(cell, number.decimal)
-        if value is not None:
+        if value is not None and not number.value:
+            unread[number.column.name] = "the values of the column have too many digits"
+        elif value is not None:
             amounts[number.column.name] = value
         elif cell and cell != label:
             unread[number.column.name] = f'"{cell[:MAX_LABEL]}" can\'t be read as a number'
@@ -333,28 +361,29 @@ def _below(table: ImportedTable, at: int, row: RowBelow, numbers: Sequence[_Numb
 
 
 def _read(cell: str, decimal: str) -> Decimal | None:
-    """The number of a text; of a column of whole numbers, the reading without decimals."""
+    """The number of a text; of a column of whole numbers, the largest reading without decimals."""
     if not any(map(str.isdigit, cell)):
         return None
+    readings = []
     for mark in decimal or ".,":
         forms = written_forms([cell], ReadOptions(decimal=mark))
-        if not forms or forms[0].is_percent or forms[0].dashes:
-            continue
-        value = amount_of(cell, mark)
-        if value is not None and decimal:
-            return value
-        if value is not None and value == value.to_integral_value():
-            return value.to_integral_value()
-    return None
+        if forms and not forms[0].is_percent and not forms[0].dashes:
+            readings.append(amount_of(cell, mark))
+    known = [value for value in readings if value is not None]
+    if decimal:
+        return known[0] if known else None
+    whole = [value.to_integral_value() for value in known if value == value.to_integral_value()]
+    return max(whole, key=abs, default=None)
 
 
 def _segments(
     work: ImportWork,
     table: ImportedTable,
-    numbers: Sequence[_Number],
+    numbers: Sequence[_AmountColumn],
     candidates: Sequence[_Candidate],
 ) -> dict[int | None, _Sums]:
     """The sums of the rows before each candidate, since the one before; None is after the last."""
+    numbers = [each for each in numbers if each.value]
     values = ", ".join(f"{each.value} AS v{at}" for at, each in enumerate(numbers))
     sums = ", ".join(f"sum(v{at}), arg_max_null(v{at}, n)" for at in range(len(numbers)))
     places = [each.at for each in candidates if each.at < table.rows]
@@ -365,6 +394,8 @@ def _segments(
         "WHERE m IS NULL OR n <> m GROUP BY m"
     )
     found: dict[int | None, _Sums] = {}
+    if not values:
+        return found
     for place, rows, *figures in work.ask(sql, [_path(table), places], _STEP):
         names = [each.column.name for each in numbers]
         pairs = zip(names, figures[::2], figures[1::2], strict=True)
@@ -413,7 +444,7 @@ def _walked(
     segments: Mapping[int | None, _Sums],
     trusted: Collection[str],
 ) -> _Findings:
-    now, starts = _Sums(), [_Sums()]
+    now, starts = _Sums(), _Starts()
     totals: list[_Match] = []
     balances: list[_Candidate] = []
     others: list[_Candidate] = []
@@ -423,12 +454,12 @@ def _walked(
             now = now.plus(segments.get(candidate.at, _Sums()))
         elif not is_below:
             now, is_below = now.plus(segments.get(None, _Sums())), True
-        match = _best(candidate, starts, now)
+        match = starts.best(candidate, now)
         if _is_total(match, row_count, trusted):
             if not match.agreeing() and candidate.at >= row_count - 1:
                 match = replace(match, start=_Sums())
             totals.append(match)
-            starts.append(now)
+            starts.add(now)
             continue
         (balances if candidate.kind == "balance" and not is_below else others).append(candidate)
         if not is_below:
@@ -438,11 +469,27 @@ def _walked(
     return _Findings(totals, balances, others, now.rows)
 
 
-def _best(candidate: _Candidate, starts: Sequence[_Sums], now: _Sums) -> _Match:
-    """The rows with most sums that agree: since the last total, the first row, or another total."""
-    order = [starts[-1], starts[0], *starts[-2 : -MAX_LEVELS - 2 : -1]]
-    matches = [_Match(candidate, start, now) for start in order]
-    return max(matches, key=lambda match: len(match.agreeing()))
+@dataclass(frozen=True)
+class _Starts:
+    """Where the rows of a total may begin: at the first row, or after an earlier total."""
+
+    starts: list[_Sums] = field(default_factory=lambda: [_Sums()])
+    places: dict[tuple[str, Decimal], int] = field(default_factory=dict)
+
+    def add(self, start: _Sums) -> None:
+        """Add a place after a total."""
+        self.places.update({each: len(self.starts) for each in start.sums.items()})
+        self.starts.append(start)
+
+    def best(self, candidate: _Candidate, now: _Sums) -> _Match:
+        """The rows with most sums that agree: since the last total, the first row, or another."""
+        sums = ((name, now.of(name) - value) for name, value in candidate.amounts.items())
+        others = (self.places[each] for each in sums if each in self.places)
+        matches = [
+            _Match(candidate, self.starts[place], now)
+            for place in dict.fromkeys((len(self.starts) - 1, 0, *others))
+        ]
+        return max(matches, key=lambda match: len(match.agreeing()))
 
 
 def _is_total(match: _Match, row_count: int, trusted: Collection[str]) -> bool:
@@ -450,7 +497,7 @@ def _is_total(match: _Match, row_count: int, trusted: Collection[str]) -> bool:
     is_below = candidate.at >= row_count
     match candidate.kind:
         case "total":
-            return agrees or candidate.lacks_value
+            return agrees or candidate.lacks_value or candidate.at >= row_count - 1
         case "total_of":
             is_likely = candidate.lacks_value or (agrees and match.rows > 1)
             return is_below or (is_likely and candidate.word in trusted)

@@ -200,6 +200,10 @@ class ImportOptions(TypedDict, total=False):
     """For `JSON`. `text` stores objects as JSON text, the default. `columns` makes a column of
     each of their keys, such as `judge.label`; lists stay JSON text.
     """
+    totals: str
+    """For `text` and `Excel`. `leave_out` leaves out the totals and subtotals among the rows of
+    the table; `keep` keeps them as rows, the default.
+    """
     types: Mapping[str, str]
     """For `text`, `Excel` and `JSON`. The types of columns, by their names in the file: `VARCHAR`
     (`text`), `BIGINT` (`integer`), `DOUBLE` (`number`), `DECIMAL(p,s)`, `DATE`, `TIME`,

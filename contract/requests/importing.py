@@ -80,16 +80,6 @@ class ReadOptions(Request):
         TABLES,
         Help("Filled rows to skip at the end; 0 keeps all."),
     ] = None
-    totals: Annotated[
-        str | None,
-        Suggested(titles=TOTALS),
-        Title("Totals among rows"),
-        TABLES,
-        Help(
-            "`leave_out` leaves out the totals and subtotals among the rows of the table; `keep` "
-            "keeps them as rows, the default."
-        ),
-    ] = None
     delimiter: Annotated[
         str | None, Suggested(titles=DELIMITERS), OnlyWith("text"), Help("One character, or `tab`.")
     ] = None
@@ -127,6 +117,16 @@ class ReadOptions(Request):
         Help(
             "`text` stores objects as JSON text, the default. `columns` makes a column of each of "
             "their keys, such as `judge.label`; lists stay JSON text."
+        ),
+    ] = None
+    totals: Annotated[
+        str | None,
+        Suggested(titles=TOTALS),
+        Title("Totals among rows"),
+        TABLES,
+        Help(
+            "`leave_out` leaves out the totals and subtotals among the rows of the table; `keep` "
+            "keeps them as rows, the default."
         ),
     ] = None
     types: Annotated[

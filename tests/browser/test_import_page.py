@@ -255,3 +255,20 @@ def test_a_type_that_values_do_not_fit_is_a_problem(importing: Page) -> None:
     importing.get_by_label("Type of id").select_option("Text")
     rows = importing.get_by_role("region", name="First rows of primary")
     expect(rows.get_by_role("columnheader", name="id, Text")).to_be_visible()
+
+
+def test_totals_are_asked_about_and_a_balance_is_compared(importing: Page) -> None:
+    content = "id,name,amount\n1,a,5.5\n2,b,7\n,Sum a and b,12.5\n3,c,1\n,Total,13.6\n"
+    importing.get_by_label("File (drop it here").set_input_files(file(content))
+    expect(importing.get_by_text("13.60 differs from 13.50, the sum")).to_be_visible()
+    importing.get_by_label("Leave them out").check()
+    expect(importing.get_by_text("3 columns, 3 rows.")).to_be_visible()
+    importing.get_by_role("button", name="Import file").click()
+    importing.get_by_role("link", name="Compare with the general ledger").click()
+    form = importing.get_by_role("form", name="Balance of the general ledger")
+    form.get_by_label("Column").select_option("amount")
+    form.get_by_label("Balance").fill("13,60")
+    form.get_by_label("Reference").fill("GL account 1600")
+    form.get_by_role("button", name="Compare").click()
+    ledger = importing.get_by_role("region", name="General ledger")
+    expect(ledger).to_contain_text("the sum 13.50 differs from the balance 13.60 (GL account 1600)")

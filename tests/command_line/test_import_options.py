@@ -88,3 +88,23 @@ def test_a_failed_first_import_stays_readable(run: Run, tmp_path: Path) -> None:
     run("import", str(file), "--dataset", "Sales")
     (dataset,) = json.loads(run("datasets", "--json").stdout)["datasets"]
     assert dataset["name"] == "Sales"
+
+
+def test_totals_are_compared_and_a_balance_entered(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "ledger.csv"
+    file.write_text("id,name,amount\n1,a,5.5\n2,b,7\n,Sum a and b,12.5\n3,c,1\n,Total,13.6\n")
+    asked = run("import", str(file), "--preview").stdout
+    assert "Answer with --totals leave_out or --totals keep." in asked
+    balance = ["--gl-balance", "amount=13,60", "--gl-reference", "GL 1600"]
+    options = ["--dataset", "Ledger", "--totals", "leave_out", *balance]
+    text = run("import", str(file), *options).stdout
+    assert (
+        "Differs: amount: the file's total 13.60 differs from the rows' sum 13.50 by 0.10." in text
+    )
+    assert (
+        'Note: 1 row within the table is a total or subtotal and was left out: row 4 ("Sum' in text
+    )
+    assert "the sum 13.50 differs from the balance 13.60 (GL 1600) by 0.10." in text
+    later = ["Ledger", "amount", "13.50", "--reference", "GL 1600, corrected"]
+    assert "agrees with" in run("reconcile", *later).stdout
+    assert run("reconcile", "Ledger").stdout.count("GL 1600") == 2

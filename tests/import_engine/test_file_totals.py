@@ -223,6 +223,54 @@ def test_a_trial_balance_with_merged_heads(read: Read) -> None:
     ]
 
 
+def test_the_subtotals_of_a_spreadsheet_program(read: Read) -> None:
+    rows: list[list[object]] = [
+        ["Region", "Doc", "Amount"],
+        ["North", 1, 10.5],
+        ["North", 2, 20],
+        ["North Total", None, 30.5],
+        ["South", 3, 5],
+        ["South Total", None, 5],
+        ["Grand Total", None, 35.5],
+    ]
+    table = read(workbook(rows), "a.xlsx", totals="leave_out")
+    assert (table.rows, table.totals.left_out_rows) == (3, 2)
+    assert texts(table, "agrees") == [
+        "Amount: the file's total 35.50 agrees with the sum of the rows.",
+        "2 subtotals agree with the sums of their rows.",
+    ]
+
+
+def test_totals_carried_forward_are_subtotals(read: Read) -> None:
+    first, second = (
+        "".join(f"0{n}.01.2025;b{n};x;{n},10\n" for n in part) for part in ((1, 2), (3, 4))
+    )
+    carried = ";;Übertrag;3,20\n"
+    table = read(f"Datum;Beleg;Text;Betrag\n{first}{carried}{carried}{second};;Summe;10,40\n")
+    assert table.totals.counted_rows == 2
+    assert texts(table, "agrees") == [
+        "Betrag: the file's total 10.40 agrees with the sum of the rows that are no totals.",
+        "2 subtotals agree with the sums of their rows.",
+    ]
+
+
+def test_a_total_of_two_columns_that_does_not_add_up(read: Read) -> None:
+    rows = "".join(f"v{n};{n}.5\n" for n in range(20))
+    table = read(f"vendor;amount\n{rows}Total;5.0\n")
+    assert texts(table, "differs") == [
+        "amount: the file's total 5.00 differs from 200.00, the sum of the rows that are no "
+        "totals, by 195.00."
+    ]
+    assert texts(table, "counted") == [
+        '1 row within the table is a total or subtotal and counts in the sums: row 22 ("Total").'
+    ]
+
+
+def test_thousands_in_the_total_of_whole_numbers(read: Read) -> None:
+    table = read("id;name;amount\n1;a;1000\n2;b;2000\n;Summe;3.000\n")
+    assert texts(table) == ["amount: the file's total 3,000 agrees with the sum of the rows."]
+
+
 def test_each_sheet_has_its_own_totals(importing: Importing) -> None:
     book = Workbook()
     first = book.active

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
@@ -208,15 +208,16 @@ def _tabs(found: JobRecord) -> dict[str, tuple[str, Callable[[JobRecord], Values
     return tabs
 
 
-def _ledgers(found: JobRecord) -> Iterator[tuple[Values, Reconciliations]]:
-    """The tables of an import with the balances that were entered for them."""
-    summary = found.output_summary or {}
+def _ledgers(found: JobRecord) -> dict[str, Reconciliations]:
+    """The balances that were entered for the tables of an import, by the tables' keys."""
+    summary, ledgers = found.output_summary or {}, dict[str, Reconciliations]()
     for table in summary["tables"][:MAX_LEDGERS]:
         asked = BalancesRequest(
             table_key=table["key"], source_ref=summary["output_commit_id"], limit=MAX_LEDGERS
         )
         with suppress(NotFound):  # the version was deleted
-            yield table, reconciliations(caller(), found.dataset_id, asked)
+            ledgers[table["key"]] = reconciliations(caller(), found.dataset_id, asked)
+    return ledgers
 
 
 def _overview(found: JobRecord) -> Values:
@@ -224,7 +225,7 @@ def _overview(found: JobRecord) -> Values:
     values: Values = {"summary": summary or {}, "has_result": found.kind.has_fields(summary)}
     if not found.kind.reads_commit and values["has_result"]:
         values["column_changes"] = job_changes(caller(), found)
-        values["ledgers"] = list(_ledgers(found))
+        values["ledgers"] = _ledgers(found)
     if found.run_type == "sampling":
         values["step_facts"] = _step_facts(found)
         values["carried"] = carried_sentence(summary)

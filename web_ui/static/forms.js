@@ -17,7 +17,10 @@ import { localTime, number } from "./format.js";
 import { notify, reportProblem } from "./notices.js";
 import { messageOf } from "./words.js";
 
-const NOTICE = "notice";
+const NOTICE = "notice", WARNING = "warning";
+
+/** Show a text as a warning on the next page. */
+export const warnNext = (text) => sessionStorage.setItem(WARNING, text);
 
 /** A form's fields as the body of a request. */
 export function body(form) {
@@ -191,10 +194,10 @@ export async function reloadPart(selector) {
 }
 
 // Show the notice of the form that led to this page.
-const notice = sessionStorage.getItem(NOTICE);
-if (notice) {
-  sessionStorage.removeItem(NOTICE);
-  notify(notice);
+for (const [item, kind] of [[NOTICE, "good"], [WARNING, "warn"]]) {
+  const notice = sessionStorage.getItem(item);
+  sessionStorage.removeItem(item);
+  if (notice) notify(notice, kind);
 }
 
 document.addEventListener("submit", (event) => {

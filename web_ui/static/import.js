@@ -5,7 +5,7 @@ import { callApi, headers, newKey, sessionEnded, sessionState, urlWith } from ".
 import { columnNote } from "./column_changes.js";
 import { fill, h, inList, listed, one } from "./dom.js";
 import { bytes } from "./format.js";
-import { body, clearMarks, mark } from "./forms.js";
+import { body, clearMarks, mark, warnNext } from "./forms.js";
 import { importOptions } from "./import_options.js";
 import { previewOf, problemNotes, showPreview } from "./import_preview.js";
 import { watchJob } from "./live.js";
@@ -177,6 +177,7 @@ async function saveDataset() {
     try {
       const { id } = await callApi(path, { method, json });
       savedName = given.name;
+      if (json.name !== given.name) warnNext(`The name ${given.name} is taken, so the dataset is called ${json.name}.`);
       return id;
     } catch (problem) {
       if (problem.status === 409 && name.value === proposed && number <= MAX_SAME_NAMES) {
@@ -279,7 +280,7 @@ function upload(file, end) {
     else end(true, () => notify(answer.detail ?? `The server responded with status ${request.status}.`, "bad"));
   });
   request.addEventListener("error", () => end(false, () => reportProblem(new TypeError("no answer"))));
-  request.addEventListener("abort", () => end(true, () => notify("Upload stopped. Nothing was imported.")));
+  request.addEventListener("abort", () => end(true, () => notify("Upload stopped. Nothing was imported.", "warn")));
   request.send(data);
 }
 one("#stop").addEventListener("click", () => request?.abort());

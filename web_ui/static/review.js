@@ -192,7 +192,7 @@ function clearProblem() {
 /** Show the user's answer before the one shown, to correct it. */
 const goBack = () => busy(async () => {
   const { entries: [entry] } = await callApi(`${path}/review-queue/mine`, { query: { offset: back, limit: 1 } });
-  if (!entry) return notify(back ? "This is your first answer." : "You have no answer yet.");
+  if (!entry) return notify(back ? "This is your first answer." : "You have no answer yet.", "quiet");
   back += 1;
   showRow({ ...entry, given: entry });
 }).catch((error) => notify(textOf(error), "bad"));
