@@ -19,9 +19,8 @@ from typing import IO, Any, NamedTuple
 
 import click
 
+from contract.columns import DataType, cell_text
 from domain_errors import render
-from parquet_tables.columns import DataType
-from parquet_tables.shown_values import cell_text
 from presentation.content import Estimated
 from presentation.terminal import aligned
 

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 import duckdb
 
+from contract.columns import DataType
 from contract.requests.importing import ReadOptions
 from domain_errors import choices_sentence
 from import_engine.errors import TypeMisfit
@@ -36,7 +37,7 @@ from import_engine.values import (
 )
 from import_engine.work import ColumnReading, ImportedTable, ImportWork, OptionChoice, Question
 from lazy_dataclasses import dataclass
-from parquet_tables.columns import Column, DataType
+from parquet_tables.columns import Column
 from parquet_tables.names import settle_names
 from parquet_tables.progress import MonotonicProgress
 from parquet_tables.quoting import quote_identifier, quote_text

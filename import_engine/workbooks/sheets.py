@@ -19,6 +19,7 @@ from typing import Any
 import duckdb
 import fastexcel
 
+from contract.columns import DataType
 from contract.requests.importing import ReadOptions
 from domain_errors import DomainError, choices_sentence, counted
 from import_engine.errors import TypeMisfit, UnreadableFile
@@ -70,7 +71,7 @@ from import_engine.workbooks.sheet_range import (
 )
 from lazy_dataclasses import dataclass
 from parquet_tables.child_side import ProcessLimits, serve_one
-from parquet_tables.columns import Column, DataType, Stored, stored_as
+from parquet_tables.columns import Column, Stored, stored_as
 from parquet_tables.database import ParquetDatabase, registered
 from parquet_tables.names import settle_names
 from parquet_tables.progress import ProgressCallback

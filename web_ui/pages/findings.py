@@ -19,9 +19,9 @@ from application.audit.sentences import (
     verdict_of,
 )
 from application.identity.lookup import is_like_a_key, key_column
+from contract.columns import cell_text, decimal_text
 from contract.words import CAUSES, OUTCOMES, REVIEW_STATES
 from domain_errors import DomainError
-from parquet_tables.shown_values import cell_text, decimal_text
 from parquet_tables.tables import Column
 from service.tables.open_tables import open_source
 from service.tables.row_names import key_of_job, named
