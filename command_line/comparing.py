@@ -205,7 +205,7 @@ def _print_row_diff(job: dict[str, Any], rows: list[dict[str, Any]]) -> None:
 def _changes(row: dict[str, Any], columns: dict[str, dict[str, Any]]) -> str:
     """The changed cells of a row, each with both values; else the first cells of the row."""
     if row["_change"] != "changed":
-        side = "now" if row["_change"] == "added" else "before"
+        side: Literal["before", "now"] = "now" if row["_change"] == "added" else "before"
         shown = [name for name, one in columns.items() if one[side] is not None]
         return "; ".join(
             f"{name}: {_value(row, columns[name], side)}" for name in shown[:CELLS_SHOWN]
