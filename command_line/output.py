@@ -19,7 +19,7 @@ from typing import IO, Any, NamedTuple
 
 import click
 
-from contract.columns import DataType, cell_text
+from contract.columns import DataType, cell_text, without_noise
 from domain_errors import render
 from presentation.content import Estimated
 from presentation.terminal import aligned
@@ -186,7 +186,8 @@ def exact_sum(field: str, sign: str = "") -> Callable[[dict[str, Any]], str]:
     """Return a column of sums with thousands separators, ``~`` before one that isn't exact."""
 
     def text(total: dict[str, Any]) -> str:
-        return ("" if total["is_exact"] else "~") + f"{Decimal(total[field]):{sign},f}"
+        value = Decimal(total[field])
+        return f"{value:{sign},f}" if total["is_exact"] else f"~{without_noise(value):{sign},f}"
 
     return text
 

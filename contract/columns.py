@@ -183,8 +183,19 @@ def cell_text(value: Any, name: str, type_: str) -> str:
     return decimal_text(f"{value:.{DOUBLE_DIGITS}g}")
 
 
-def decimal_text(text: str, places: int | None = None) -> str:
-    """A decimal number with thousands separators, exactly; with ``places`` at least so many.
+def without_noise(value: Decimal) -> Decimal:
+    """A sum of doubles with the 15 digits that they hold.
+
+    >>> without_noise(Decimal("3931862.5199999996"))
+    Decimal('3931862.52')
+    """
+    return Decimal(f"{value:.{DOUBLE_DIGITS}g}") if value.is_finite() else value
+
+
+def decimal_text(text: str, places: int | None = None, *, is_exact: bool = True) -> str:
+    """A decimal number with thousands separators; with ``places`` at least so many.
+
+    A sum that isn't exact has 15 digits at most.
 
     >>> decimal_text("-1234567.89"), decimal_text("1e3", 2), decimal_text("NaN")
     ('-1,234,567.89', '1,000.00', 'NaN')
@@ -195,7 +206,7 @@ def decimal_text(text: str, places: int | None = None) -> str:
         return text
     if not value.is_finite():
         return text
-    shown = f"{value:,f}"
+    shown = f"{value if is_exact else without_noise(value):,f}"
     if places is None:
         return shown
     whole, _, decimals = shown.partition(".")
