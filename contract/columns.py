@@ -189,7 +189,7 @@ def without_noise(value: Decimal) -> Decimal:
     >>> without_noise(Decimal("3931862.5199999996"))
     Decimal('3931862.52')
     """
-    return Decimal(f"{value:.{DOUBLE_DIGITS}g}") if value.is_finite() else value
+    return Decimal(f"{float(value):.{DOUBLE_DIGITS}g}") if value.is_finite() else value
 
 
 def decimal_text(text: str, places: int | None = None, *, is_exact: bool = True) -> str:
