@@ -46,6 +46,8 @@ FILTER_WIDTH = 4
 """The width of the button of a filter beside a header."""
 MAX_DIGITS = 15
 """Significant digits that a cell's number preserves."""
+LONG_NUMBER = 1e10
+"""Excel shows longer numbers without their decimals, or with an exponent."""
 MIN_YEAR = 1900
 """The first year of a sheet's dates; earlier ones are written as text."""
 DAY = "yyyy-mm-dd"
@@ -243,7 +245,8 @@ class _Styles:
                 number_format = grouped_format(places)
                 sheet.write_number(line, column, float(value), self._number(number_format))
             case float() if _fits_cell(value):
-                sheet.write_number(line, column, value, self._number("General"))
+                number_format = "General" if abs(value) < LONG_NUMBER else grouped_format(2)
+                sheet.write_number(line, column, value, self._number(number_format))
             case int() if _fits_cell(value):
                 sheet.write_number(line, column, value, self._number("#,##0"))
             case _:

@@ -37,6 +37,7 @@ from import_engine.text_tables import (
     renamed,
     tidied_sql,
     type_notes,
+    with_later_decimals,
 )
 from import_engine.values import (
     DECIMAL_DIGITS,
@@ -533,7 +534,7 @@ def read_texts(
     lists = [rows.candidates(*each) for each in zip(first, types, strict=True)]
     plans = detect(work.short_step(), rows, lists, None)
     columns = list(map(TextColumn, names, lists, plans, names, types, first))
-    columns = decided(work, rows, columns)
+    columns = decided(work, rows, with_later_decimals(work.short_step(), rows, columns))
     for column in columns:
         if column.given_type not in (None, column.plan.inferred.type):
             raise misfit(work, rows, columns, column)
