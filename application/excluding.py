@@ -17,12 +17,12 @@ from typing import Annotated, Any, cast
 
 import numpy as np
 
+from contract.columns import DataType
 from contract.declarations import Help, declared
 from contract.requests.draw import EarlierFilterRequest, RoundJson
 from contract.words import Duplicates
 from domain_errors import DomainError, choices_sentence, counted
 from lazy_dataclasses import dataclass
-from parquet_tables.columns import DataType
 from parquet_tables.names import folded
 from parquet_tables.progress import ProgressCallback, ignore_progress
 from parquet_tables.row_keys.canonical import Loc

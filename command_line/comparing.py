@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 import click
 
@@ -31,6 +31,7 @@ from command_line.output import (
     print_table,
     total_name,
 )
+from contract.columns import cell_text
 from contract.words import Duplicates
 from domain_errors import counted, percent_text
 
@@ -204,14 +205,22 @@ def _print_row_diff(job: dict[str, Any], rows: list[dict[str, Any]]) -> None:
 def _changes(row: dict[str, Any], columns: dict[str, dict[str, Any]]) -> str:
     """The changed cells of a row, each with both values; else the first cells of the row."""
     if row["_change"] != "changed":
-        side = "now" if row["_change"] == "added" else "before"
-        cells = [(name, one[side]) for name, one in columns.items() if one[side] is not None]
-        return "; ".join(f"{name}: {_cell(row[own])}" for name, own in cells[:CELLS_SHOWN])
+        side: Literal["before", "now"] = "now" if row["_change"] == "added" else "before"
+        shown = [name for name, one in columns.items() if one[side] is not None]
+        return "; ".join(
+            f"{name}: {_value(row, columns[name], side)}" for name in shown[:CELLS_SHOWN]
+        )
     names = [name.replace('""', '"') for name in _NAMES.findall(row["_changed_columns"] or "")]
     return "; ".join(
-        f"{name}: {_cell(row[columns[name]['before']])} → {_cell(row[columns[name]['now']])}"
+        f"{name}: {_value(row, columns[name], 'before')} → {_value(row, columns[name], 'now')}"
         for name in names
     )
+
+
+def _value(row: dict[str, Any], column: dict[str, Any], side: Literal["before", "now"]) -> Any:
+    """The value of a column before or now, as pages show it."""
+    value, type_ = row[column[side]], column["base_type" if side == "before" else "other_type"]
+    return _cell(value if value is None else cell_text(value, column["name"], type_))
 
 
 def _cell(value: Any) -> str:

@@ -26,6 +26,7 @@ from command_line.output import (
     exact_sum,
     print_items,
     print_line,
+    print_rows,
     print_table,
     total_name,
 )
@@ -149,10 +150,10 @@ def print_preview(preview: dict[str, Any], are_required: bool) -> None:
             ],
         )
         print_line()
-        print_table(
+        print_rows(
             [column["name"] for column in columns],
-            [[row[column["name"]] for column in columns] for row in table["data"][:SHOWN_ROWS]],
-            grouped=False,
+            table["data"][:SHOWN_ROWS],
+            [column["type"] or "" for column in columns],
         )
         if table["row_key"]:
             options = " ".join(f"--row-key {shlex.quote(each)}" for each in table["row_key"])

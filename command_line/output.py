@@ -19,9 +19,8 @@ from typing import IO, Any, NamedTuple
 
 import click
 
+from contract.columns import DataType, cell_text, without_noise
 from domain_errors import render
-from parquet_tables.columns import DataType
-from parquet_tables.shown_values import cell_text
 from presentation.content import Estimated
 from presentation.terminal import aligned
 
@@ -187,7 +186,8 @@ def exact_sum(field: str, sign: str = "") -> Callable[[dict[str, Any]], str]:
     """Return a column of sums with thousands separators, ``~`` before one that isn't exact."""
 
     def text(total: dict[str, Any]) -> str:
-        return ("" if total["is_exact"] else "~") + f"{Decimal(total[field]):{sign},f}"
+        value = Decimal(total[field])
+        return f"{value:{sign},f}" if total["is_exact"] else f"~{without_noise(value):{sign},f}"
 
     return text
 

@@ -36,6 +36,7 @@ from import_engine.text_tables import (
     decided,
     detect,
     renamed,
+    with_later_decimals,
     write_text_table,
 )
 from import_engine.values import (
@@ -268,7 +269,7 @@ def _import_in_dialect(
     candidate_lists = _grouped_or_plain(candidate_lists, first, dialect, options)
     plans = detect(work.short_step(), rows, candidate_lists, work.sample_rows)
     columns = list(map(TextColumn, names, candidate_lists, plans, source_names, types, first))
-    columns = decided(work, rows, columns)
+    columns = decided(work, rows, with_later_decimals(work.short_step(), rows, columns))
     table = write_text_table(work, rows, columns, [*notes, *name_notes, *renamed_notes])
     detected = {
         "delimiter": dialect.delimiter,

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 import duckdb
 
+from contract.columns import DataType
 from contract.requests.importing import ReadOptions
 from domain_errors import choices_sentence
 from import_engine.errors import TypeMisfit
@@ -36,7 +37,7 @@ from import_engine.values import (
 )
 from import_engine.work import ColumnReading, ImportedTable, ImportWork, OptionChoice, Question
 from lazy_dataclasses import dataclass
-from parquet_tables.columns import Column, DataType
+from parquet_tables.columns import Column
 from parquet_tables.names import settle_names
 from parquet_tables.progress import MonotonicProgress
 from parquet_tables.quoting import quote_identifier, quote_text
@@ -333,18 +334,33 @@ def _over_all_rows(
         replace(column, candidates=candidates, plan=plan)
         for column, candidates, plan in zip(columns, candidate_lists, plans, strict=True)
     ]
-    return _with_later_forms(work.part(0.8, 1.0), rows, inferred)
+    numbers = [
+        i
+        for i, column in enumerate(inferred)
+        if column.plan.inferred == TEXT and DataType(column.candidates[0].type).is_number
+    ]
+    return _with_later_forms(work.part(0.8, 1.0), rows, inferred, numbers)
+
+
+def with_later_decimals(
+    work: ImportWork, rows: TextRows, columns: Sequence[TextColumn]
+) -> list[TextColumn]:
+    """Read written numbers again of which the first cells show no decimal mark: ``€ 7``."""
+    chosen = [
+        i
+        for i, column in enumerate(columns)
+        if column.plan.inferred == TEXT
+        and (form := column.candidates[0].form)
+        and not form.decimal
+        and column.given_type is None
+    ]
+    return _with_later_forms(work, rows, columns, chosen) if chosen else list(columns)
 
 
 def _with_later_forms(
-    work: ImportWork, rows: TextRows, columns: Sequence[TextColumn]
+    work: ImportWork, rows: TextRows, columns: Sequence[TextColumn], numbers: Sequence[int]
 ) -> list[TextColumn]:
-    """Detect number forms that the first rows don't show, for example a later thousands sign."""
-    numbers = [
-        i
-        for i, column in enumerate(columns)
-        if column.plan.inferred == TEXT and DataType(column.candidates[0].type).is_number
-    ]
+    """Detect forms of numbers that the first rows don't show, such as a later thousands sign."""
     lists: list[CandidateTypes] = [(TEXT,)] * len(columns)
     first = {i: columns[i].first for i in numbers}
     for i in numbers:

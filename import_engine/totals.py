@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from decimal import Decimal
 
+from contract.columns import is_identifier_name
 from contract.requests.importing import ReadOptions
 from import_engine.numbers import written_forms
 from import_engine.table_edges import (
@@ -27,7 +28,6 @@ from import_engine.work import ImportedTable, ImportWork, RowBelow, TotalCompari
 from lazy_dataclasses import dataclass
 from parquet_tables.columns import Column
 from parquet_tables.exact_values import SCALES, are_exact, exact_value
-from parquet_tables.names import is_identifier_name
 from parquet_tables.quoting import quote_identifier, quote_text
 
 FIRST_ROWS = 20_480

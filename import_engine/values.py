@@ -12,6 +12,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from functools import cache
 
+from contract.columns import DataType
 from contract.requests.importing import DATE_ORDERS, ReadOptions
 from import_engine.numbers import (
     NumberForm,
@@ -22,7 +23,6 @@ from import_engine.numbers import (
 )
 from import_engine.options import DETECT_ALL
 from lazy_dataclasses import dataclass
-from parquet_tables.columns import DataType
 from parquet_tables.quoting import quote_text
 
 WHOLE_LIMIT = 2**53

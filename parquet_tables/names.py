@@ -1,4 +1,4 @@
-"""The naming rule of columns, for every format, and what a name says about its values.
+"""The naming rule of columns, for every format.
 
 Final names are not empty, differ in more than case (DuckDB folds case) and aren't reserved; all
 other names stay as they are in the file. Each renaming has a note.
@@ -6,7 +6,6 @@ other names stay as they are in the file. Each renaming has a note.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Container, Sequence
 from string import ascii_lowercase, ascii_uppercase
 
@@ -78,27 +77,6 @@ def unused_name(name: str, used: Container[str]) -> str:
     while folded(name) in used:
         name = f"_{name}"
     return name
-
-
-_CAMEL = re.compile(r"([a-z])([A-Z])")
-_IDENTIFIER = re.compile(
-    r"^id[\W_]|(?:"
-    r"(?:^|[\W_])(?:id|ids|key|no|num|pk|uuid|account|acct|kto|plz|zip|iban|year|jahr|phone|tel)"
-    r"|(?:er|ct|nt|em|ry)id|nr|nummer|number|konto|code|schl(?:ü|ue)ssel)[\W_]*$",
-    re.IGNORECASE,
-)
-"""The last word of a name, or its first one, ``id``; ``web_ui/static/format.js`` has the same."""
-
-
-def is_identifier_name(name: str) -> bool:
-    """Whether numbers under a name are numerals rather than amounts: they aren't added up.
-
-    >>> [is_identifier_name(name) for name in ("Konto-Nr.", "orderNo", "CUSTOMERID", "Account")]
-    [True, True, True, True]
-    >>> [is_identifier_name(name) for name in ("paid", "Account balance", "Number of items")]
-    [False, False, False]
-    """
-    return _IDENTIFIER.search(_CAMEL.sub(r"\1 \2", name)) is not None
 
 
 def folded(name: str) -> str:

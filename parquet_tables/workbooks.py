@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
+from contract.columns import is_identifier_name
 from domain_errors import DomainError
 from parquet_tables.json_values import json_value
-from parquet_tables.names import is_identifier_name
 from parquet_tables.quoting import positional_names
 from parquet_tables.tables import Column
 from presentation.content import Section

@@ -52,6 +52,8 @@ FILTER_WIDTH = 4
 """The width of the button of a filter beside a header."""
 MAX_DIGITS = 15
 """Significant digits that a cell's number preserves."""
+LONG_NUMBER = 1e10
+"""Excel shows longer numbers without their decimals, or with an exponent."""
 MIN_YEAR = 1900
 """The first year of a sheet's dates; earlier ones are written as text."""
 DAY, TIME = "yyyy-mm-dd", " hh:mm:ss"
@@ -329,7 +331,7 @@ def number_format(value: int | float | Decimal | Percent | Estimated) -> str:
         case int():
             return "#,##0"
         case _:
-            return "General"
+            return "General" if abs(value) < LONG_NUMBER else grouped_format(2)
 
 
 def _fits_cell(value: float | Decimal | Percent | Estimated) -> bool:

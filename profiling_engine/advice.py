@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from contract.columns import DataType
 from domain_errors import counted
 from lazy_dataclasses import dataclass
-from parquet_tables.columns import DataType
 from profiling_engine.columns.profile import (
     Alert,
     ColumnProfile,

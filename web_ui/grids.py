@@ -15,9 +15,9 @@ from flask import request
 
 from application.access import RowSource
 from application.table_views import parse_view, view_page, view_total
+from contract.columns import cell_text
 from domain_errors import DomainError
 from lazy_dataclasses import dataclass
-from parquet_tables.shown_values import cell_text
 from parquet_tables.tables import Column, TableFiles
 from service.tables.open_tables import OpenTable
 from web_ui.long_texts import readable_text

@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from contract.columns import LARGEST_PLAIN, DataType, decimal_text
 from contract.fields import CONFIDENCE
 from domain_errors import InvalidRequest
-from parquet_tables.columns import DataType
-from parquet_tables.shown_values import LARGEST_PLAIN, decimal_text
 
 DIGITS = 6
 MAX_EXACT = 2**53 - 1

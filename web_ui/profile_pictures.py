@@ -11,8 +11,8 @@ from typing import Any
 
 from markupsafe import Markup
 
+from contract.columns import cell_text
 from domain_errors import percent_text
-from parquet_tables.shown_values import cell_text
 from presentation.charts import picture, shorten
 from web_ui.numbers import rounded_text
 

@@ -41,9 +41,9 @@ from application.providers.proxy_header import header_still_counts
 from application.samples.facts import favoured_rows, method_title, screen_text
 from application.sessions import COOKIE, CSRF_FIELD, SignedOut, csrf_token, require_own_page
 from contract.column_lists import text_of_names
+from contract.columns import cell_text, decimal_text
 from contract.jobs import Priority
 from domain_errors import counted, percent_text
-from parquet_tables.shown_values import cell_text, decimal_text
 from presentation.html import block_html
 from service.service import Service
 from service.tables.open_tables import SAMPLE, output_of

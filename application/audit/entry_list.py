@@ -19,9 +19,10 @@ from application.audit.findings import read_items
 from application.audit.item_list import item_ids
 from application.audit.shown_columns import shown_columns
 from application.audit.state import ROW_ID, audit_state
+from contract.columns import is_identifier_name
 from contract.words import CAUSES, OUTCOMES, ListFormat, outcome_title
 from lazy_dataclasses import dataclass
-from parquet_tables.names import folded, is_identifier_name, unused_name
+from parquet_tables.names import folded, unused_name
 from parquet_tables.tables import Column
 from parquet_tables.workbooks import MIN_FLOAT_PLACES, check_fits
 from presentation.content import Cell, Row, decimal_of, formula_safe

@@ -14,11 +14,11 @@ from typing import Annotated, Any
 
 import numpy as np
 
+from contract.columns import is_identifier_name
 from contract.declarations import Help
 from contract.requests.rows import LookupRequest
 from domain_errors import DomainError
 from lazy_dataclasses import dataclass
-from parquet_tables.names import is_identifier_name
 from parquet_tables.row_keys.written import BOOLEANS, SEPARATORS
 from parquet_tables.rows import (
     RowView,

@@ -16,6 +16,7 @@ from application.samples.facts import (
     warnings_of,
 )
 from application.samples.overview import sample_overview
+from contract.columns import without_noise
 from domain_errors import Sentence
 from presentation.content import (
     Block,
@@ -210,7 +211,7 @@ def _control_totals(service: Service, job: JobRecord) -> Table | None:
     for table in (source.output_summary or {})["tables"]:
         if table["key"] == job.run_parameters["table_key"] and table.get("control_totals"):
             rows = [
-                (each["column"], *map(_total, (each["sum"], each["positive"], each["negative"])))
+                (each["column"], *(_total(each, name) for name in ("sum", "positive", "negative")))
                 for each in table["control_totals"]
             ]
             header = ("Column", "Sum", "Positive", "Negative")
@@ -220,10 +221,11 @@ def _control_totals(service: Service, job: JobRecord) -> Table | None:
     return None
 
 
-def _total(text: str) -> Decimal | str:
+def _total(total: Mapping[str, Any], name: str) -> Decimal | str:
     """A sum as a number, with two places at least where it has any; a text if it isn't finite."""
-    value = Decimal(text)
+    value = Decimal(total[name])
     if not value.is_finite():
-        return text
+        return str(total[name])
+    value = value if total["is_exact"] else without_noise(value)
     exponent = value.as_tuple().exponent
     return value.quantize(Decimal("0.01")) if exponent == -1 else value

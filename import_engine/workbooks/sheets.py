@@ -19,6 +19,7 @@ from typing import Any
 import duckdb
 import fastexcel
 
+from contract.columns import DataType
 from contract.requests.importing import ReadOptions
 from domain_errors import DomainError, choices_sentence, counted
 from import_engine.errors import TypeMisfit, UnreadableFile
@@ -36,6 +37,7 @@ from import_engine.text_tables import (
     renamed,
     tidied_sql,
     type_notes,
+    with_later_decimals,
 )
 from import_engine.values import (
     DECIMAL_DIGITS,
@@ -71,7 +73,7 @@ from import_engine.workbooks.sheet_range import (
 )
 from lazy_dataclasses import dataclass
 from parquet_tables.child_side import ProcessLimits, serve_one
-from parquet_tables.columns import Column, DataType, Stored, stored_as
+from parquet_tables.columns import Column, Stored, stored_as
 from parquet_tables.database import ParquetDatabase, registered
 from parquet_tables.names import settle_names
 from parquet_tables.progress import ProgressCallback
@@ -540,7 +542,7 @@ def read_texts(
     lists = [rows.candidates(*each) for each in zip(first, types, strict=True)]
     plans = detect(work.short_step(), rows, lists, None)
     columns = list(map(TextColumn, names, lists, plans, names, types, first))
-    columns = decided(work, rows, columns)
+    columns = decided(work, rows, with_later_decimals(work.short_step(), rows, columns))
     for column in columns:
         if column.given_type not in (None, column.plan.inferred.type):
             raise misfit(work, rows, columns, column)

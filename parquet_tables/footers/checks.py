@@ -12,8 +12,9 @@ from typing import Any
 
 import duckdb
 
+from contract.columns import DataType
 from lazy_dataclasses import dataclass
-from parquet_tables.columns import Column, DataType
+from parquet_tables.columns import Column
 from parquet_tables.footers.structures import (
     MAGIC,
     Chunk,

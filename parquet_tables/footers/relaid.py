@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal, localcontext
 
+from contract.columns import DataType
 from lazy_dataclasses import dataclass
-from parquet_tables.columns import DataType
 from parquet_tables.footers.structures import MAGIC, StrangeFooter, Walk, skipped
 from parquet_tables.layouts import FileLayout, LaidColumn
 

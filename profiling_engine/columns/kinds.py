@@ -10,8 +10,9 @@ import struct
 from decimal import Context, Decimal
 from typing import Literal
 
+from contract.columns import DataType
 from lazy_dataclasses import dataclass
-from parquet_tables.columns import DataType, as_integer
+from parquet_tables.columns import as_integer
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.tables import Column
 

@@ -12,8 +12,9 @@ from itertools import combinations
 
 import duckdb
 
+from contract.columns import is_identifier_name
 from lazy_dataclasses import dataclass
-from parquet_tables.names import DRAWN_COLUMNS, folded, is_identifier_name
+from parquet_tables.names import DRAWN_COLUMNS, folded
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.row_keys.canonical import can_be_in_key
 from parquet_tables.rows import unique_in_first_rows

@@ -14,10 +14,10 @@ from typing import Any
 
 import duckdb
 
+from contract.columns import is_identifier_name
 from lazy_dataclasses import dataclass
 from parquet_tables.columns import Column
 from parquet_tables.exact_values import SCALES, are_exact, exact_value
-from parquet_tables.names import is_identifier_name
 from parquet_tables.progress import ProgressCallback, execute_watched, ignore_progress
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.rows import Statement, scan_statement, unique_in_first_rows

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from contract.columns import MAX_EXACT_DIGITS, DataType
 from domain_errors import DomainError
-from parquet_tables.columns import MAX_EXACT_DIGITS, DataType
 from parquet_tables.tables import Column
 
 SPARK_TYPES = {

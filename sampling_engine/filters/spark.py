@@ -13,7 +13,7 @@ from functools import cache
 
 import duckdb
 
-from parquet_tables.columns import DataType
+from contract.columns import DataType
 from parquet_tables.tables import Column
 from sampling_engine.engines.spark_types import decimal_of_text, double_of_decimal, spark_type
 from sampling_engine.filters.filter import ConditionWriter, Statement, value_at

@@ -11,8 +11,8 @@ from dataclasses import field
 from decimal import Decimal
 from enum import Enum
 
+from contract.columns import DataType
 from lazy_dataclasses import dataclass
-from parquet_tables.columns import DataType
 from parquet_tables.tables import Column
 
 INTEGER_BITS = {

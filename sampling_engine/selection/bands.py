@@ -12,9 +12,9 @@ from fractions import Fraction
 from itertools import pairwise
 from math import ceil
 
+from contract.columns import DataType
 from contract.requests.draw import MAX_BREAKS, MAX_LABEL_LENGTH
 from lazy_dataclasses import dataclass
-from parquet_tables.columns import DataType
 from parquet_tables.quoting import quote_identifier, quote_text
 from parquet_tables.tables import Column
 from sampling_engine.errors import InvalidStrata

@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Annotated, Any
 
+from contract.columns import DataType
 from contract.declarations import Help
 from lazy_dataclasses import dataclass
-from parquet_tables.columns import Column, DataType
+from parquet_tables.columns import Column
 from storage.errors import ColumnsChanged
 from storage.sqlite.database import Transaction
 from storage.sqlite.queries import only

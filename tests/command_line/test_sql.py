@@ -29,7 +29,7 @@ def test_rows_are_shown_as_a_table_and_as_json(run: Run, sales: str) -> None:
     before = run("jobs", "--json").stdout
     shown = run("sql", sales, BY_KIND)
     lines = [line.split() for line in shown.stdout.splitlines()]
-    assert lines[:2] == [["kind", "n", "total"], ["0", "2000", "6996500.0"]]
+    assert lines[:2] == [["kind", "n", "total"], ["0", "2000", "6,996,500"]]
     found = json.loads(run("sql", "1", "-", "--json", given=BY_KIND).stdout)
     assert found["data"][0] == {"kind": 0, "n": 2000, "total": 6996500.0}
     assert found["has_more"] is False

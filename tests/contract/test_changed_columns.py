@@ -287,3 +287,24 @@ def test_attaching_again_compares_too(server: LiveServer) -> None:
     answer = server.admin.post(path, json=table("b.parquet"))
     done = server.finished(answer.json()["job_id"])
     assert changes_of(server, done["id"])["changed"]
+
+
+def test_amounts_that_became_decimals_change_nothing(server: LiveServer) -> None:
+    made = server.new_dataset()
+    content = "id,amount\n1,2.50\n2,333.50\n3,-0.10\n4,\n"
+    as_number = '{"types": {"amount": "number"}}'
+    assert submitted(server, made, content, options=as_number)["status"] == "completed"
+    before = head_of(server, made)
+    job = submitted(server, made, content, require_columns="true")
+    assert job["status"] == "completed", job
+    changes = changes_of(server, job["id"])
+    assert not changes["changed"]
+    assert changes["tables"][0]["retyped"] == [
+        {"name": "amount", "type_before": "DOUBLE", "type": "DECIMAL(18,2)"}
+    ]
+    compared = {"compare_to": {"source_ref": before}, "row_diff": True, "keys": ["id"]}
+    diff = server.explore(made, compared)["output_summary"]
+    counts = diff.get("row_diff", diff)
+    assert (counts["changed"], counts["added"], counts["unchanged"]) == (0, 0, 4), diff
+    refused = submitted(server, made, content.replace("2.50", "x"), require_columns="true")
+    assert refused["error_code"] == "columns_changed"

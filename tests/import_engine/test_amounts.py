@@ -48,7 +48,14 @@ def test_values_decide_whether_numbers_are_decimals(importing: Importing, case: 
     assert importing.one(text_of(values[::-1])).types[1] == type_
 
 
-ORDERED = ["two places", "other places", "more than 18 digits", "parentheses", "a point alone"]
+ORDERED = [
+    "two places",
+    "other places",
+    "more than 18 digits",
+    "parentheses",
+    "a point alone",
+    "a currency",
+]
 
 
 @pytest.mark.parametrize("case", ORDERED)

@@ -6,7 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from parquet_tables.columns import DataType, as_integer
+from contract.columns import DataType
+from parquet_tables.columns import as_integer
 from parquet_tables.database import ParquetDatabase
 
 

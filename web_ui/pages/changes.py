@@ -18,13 +18,13 @@ from application.access import RowSource
 from application.comparing import likely_key, shown_tables
 from application.explorations import submit_table
 from application.table_views import parse_view, view_page, view_total
+from contract.columns import cell_text
 from contract.requests.exploring import CompareToRequest, ExplorationRequest
 from contract.words import Duplicates
 from domain_errors import DomainError
 from lazy_dataclasses import dataclass
 from parquet_tables.names import folded
 from parquet_tables.quoting import quote_identifier, quote_text
-from parquet_tables.shown_values import cell_text
 from parquet_tables.tables import Column
 from service.tables.chosen_keys import declared_key_of
 from service.tables.open_tables import (

@@ -21,10 +21,10 @@ from application.audit.sentences import (
     verdict_of,
 )
 from application.audit.shown_columns import names_in_sample, naming_columns
+from contract.columns import cell_text, decimal_text
 from contract.requests.findings import MAX_SEARCH, FindingsListRequest
 from contract.words import CAUSES, ITEM_FILTERS, OUTCOMES, REVIEW_STATES
 from domain_errors import DomainError
-from parquet_tables.shown_values import cell_text, decimal_text
 from parquet_tables.tables import Column, UnknownColumn
 from service.tables.open_tables import open_source
 from service.tables.row_names import key_of_job, named

@@ -20,11 +20,11 @@ export function compact(text) {
 export const isNumberType = (type) => /INT|DECIMAL|DOUBLE|FLOAT/.test(type) && !type.includes("[");
 
 const digits = new Intl.NumberFormat("en", { maximumFractionDigits: 20 });
-// As is_identifier_name in parquet_tables/names.py.
+// As is_identifier_name in contract/columns.py.
 const NUMERALS = /^id[\W_]|(?:(?:^|[\W_])(?:id|ids|key|no|num|pk|uuid|account|acct|kto|plz|zip|iban|year|jahr|phone|tel)|(?:er|ct|nt|em|ry)id|nr|nummer|number|konto|code|schl(?:ü|ue)ssel)[\W_]*$/i;
 const isNumeralName = (name) => NUMERALS.test(name.replace(/([a-z])([A-Z])/g, "$1 $2"));
 
-/** A cell's text, as domain_errors.percent_text writes it: years, ids and codes get no thousands separators, a decimal has
+/** A cell's text, as cell_text of contract/columns.py writes it: years, ids and codes get no thousands separators, a decimal has
  * the places of its type, and the 16th and 17th digits of a double are noise. */
 export function cellText(value, name, type) {
   if (typeof value === "object") return JSON.stringify(value);

@@ -2,7 +2,7 @@
 
 import { callApi } from "./api.js";
 import { fill, h } from "./dom.js";
-import { isNumberType, number } from "./format.js";
+import { cellText, isNumberType, number } from "./format.js";
 import { announce } from "./notices.js";
 import { render, typeName } from "./words.js";
 
@@ -100,12 +100,13 @@ function tablePreview(table, at, head, isOnly) {
     h("div", { class: "datagrid preview", tabindex: "0", role: "region", "aria-label": `First rows of ${table.key}` },
       h("table", {},
         h("thead", {}, h("tr", {}, table.columns.map((column, place) => head(column, `${at}-${place}`)))),
-        h("tbody", {}, table.data.map((row) => h("tr", {}, table.columns.map((column) => cell(row[column.name], isNumberType(column.type ?? "")))))))));
+        h("tbody", {}, table.data.map((row) => h("tr", {}, table.columns.map((column) => cell(row[column.name], column))))))));
 }
 
-function cell(value, isNumber) {
+function cell(value, { name, type }) {
+  const isNumber = isNumberType(type ?? "");
   if (value === null) return h("td", { class: isNumber ? "null number" : "null" }, "missing");
-  return h("td", { class: isNumber ? "number" : null }, number(value));
+  return h("td", { class: isNumber ? "number" : null }, cellText(value, name, type ?? ""));
 }
 
 /** The first lines as they are in the file; those that give no row are soft. */

@@ -61,7 +61,7 @@ export const TYPES = {
   DATE: "Date", TIME: "Time of day", TIMESTAMP: "Date and time", BOOLEAN: "True/false",
 };
 
-/** A type as people call it, as DataType.words of parquet_tables/columns.py. */
+/** A type as people call it, as DataType.words of contract/columns.py. */
 export function typeName(type) {
   if (type in TYPES) return TYPES[type];
   if (/^U?[A-Z]*INT(EGER)?$|^DECIMAL.*,0\)$/.test(type)) return "Whole number";

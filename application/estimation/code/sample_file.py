@@ -11,11 +11,11 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import field
 
+from contract.columns import is_identifier_name
 from domain_errors import counted
 from estimation_engine import Design, is_number
 from estimation_engine.replicates import ReplicateFacts
 from lazy_dataclasses import dataclass
-from parquet_tables.names import is_identifier_name
 from parquet_tables.tables import Column
 from sampling_engine.sample_table import HITS_COLUMN, SAMPLE_COLUMNS
 
