@@ -181,7 +181,7 @@ function deviate(line, box) {
 async function replace(line) {
   const { row, name } = line.dataset;
   const isNamed = name !== row;
-  const reason = await askReason("Replace a row", "Reason", "Replace", h("p", {}, `Replace ${isNamed ? "" : "row "}${name} by the next row of the order? Replace only a row that the test doesn’t apply to, such as a voided document. A row that can’t be examined counts as an exception.`));
+  const reason = await askReason("Replace a row", h("p", {}, `Replace ${isNamed ? "" : "row "}${name} by the next row of the order? Replace only a row that the test doesn’t apply to, such as a voided document. A row that can’t be examined counts as an exception.`), "Reason", "Replace");
   if (!reason) return;
   try {
     const made = await callApi(`${path}/replacements`, { json: { row_id: row, reason } });
@@ -214,7 +214,7 @@ async function attach(line, files) {
 }
 
 async function remove(line, button) {
-  const reason = await askReason("Remove a file", "Reason", "Remove", h("p", {}, `${button.getAttribute("aria-label")}? The file stays in the history, with your reason.`));
+  const reason = await askReason("Remove a file", h("p", {}, `${button.getAttribute("aria-label")}? The file stays in the history, with your reason.`), "Reason", "Remove");
   if (!reason) return;
   try {
     await callApi(`${path}/attachments/${button.value}`, { method: "DELETE", json: { reason } });
