@@ -222,7 +222,7 @@ async function remove(line, button) {
   } catch (error) { button.after(h("small", { class: "field-problem", role: "alert" }, problemText(error))); }
 }
 
-one("#review")?.after(one("#toasts")); // where they cover no line
+one("#review")?.before(one("#toasts")); // where they cover no line
 
 // A box that is ticked moves behind the others that are, since this is the order of the columns.
 one("#columns")?.addEventListener("change", ({ target: box, currentTarget: form }) => {
