@@ -67,7 +67,7 @@ async function save(line) {
     else if (error.errors?.length) {
       const place = FIELDS.find((name) => error.errors[0].loc.includes(name)) ?? "outcome";
       refuse(line, messageOf(error.errors[0]), place);
-    } else reportProblem(error);
+    } else reportProblem(error, line.dataset.name);
   }
 }
 
@@ -172,7 +172,7 @@ async function replace(line) {
     const made = await callApi(`${path}/replacements`, { json: { row_id: row, reason } });
     sessionStorage.setItem("notice", `${isNamed ? "" : "Row "}${name} was replaced by ${made.replacement_name}, at the end of the list.`);
     location.reload();
-  } catch (error) { reportProblem(error); }
+  } catch (error) { reportProblem(error, line.dataset.name); }
 }
 
 /** Ask for a reason; resolves to "" if the user cancels. */
