@@ -34,7 +34,7 @@ from application.identity.lookup import key_column
 from application.samples.design_sheet import design_sheet
 from application.samples.facts import excluded_text, filter_text
 from contract.words import CAUSES, REVIEW_ACTIONS, REVIEW_STATES, outcome_title
-from domain_errors import DomainError
+from domain_errors import DomainError, counted
 from parquet_tables.rows import read_rows, rows_statement
 from parquet_tables.tables import Column
 from presentation.content import (
@@ -250,7 +250,7 @@ def _items(service: Service, job: JobRecord) -> Section:
         )
         for item in page.items
     ]
-    title = f"{page.total:,} items"
+    title = counted(page.total, "item")
     if page.total > len(rows):
         title += f", the first {len(rows):,}"
     if len(own) > len(columns):

@@ -234,16 +234,16 @@ def monetary_facts(result: Mapping[str, Any]) -> list[Row]:
         return []
     kinds = {"positive": "Positive amounts", "zero": "Amounts of 0", "negative": "Negative amounts"}
     facts: list[Row] = [(label, _amounts_text(found[kind])) for kind, label in kinds.items()]
-    facts.append(("Without an amount", f"{found['missing_rows']:,} rows"))
+    facts.append(("Without an amount", counted(found["missing_rows"], "row")))
     facts.append(("Always drawn", _amounts_text(found["take_all"])))
     if found["interval"] is not None:
-        units = f"{Decimal(found['interval']):,f}, {found['units']:,} units selected"
+        units = f"{Decimal(found['interval']):,f}, {counted(found['units'], 'unit')} selected"
         facts.append(("Interval of money", units))
     return facts
 
 
 def _amounts_text(found: Mapping[str, Any]) -> str:
-    return f"{Decimal(found['total']):,f} in {found['rows']:,} rows"
+    return f"{Decimal(found['total']):,f} in {counted(found['rows'], 'row')}"
 
 
 def goal_text(goal: Mapping[str, Any]) -> str:
@@ -265,8 +265,8 @@ def goal_text(goal: Mapping[str, Any]) -> str:
         if "accept" in goal:
             alone, both = goal["accept"]
             plan = (
-                f"in two stages, {goal['first_stage']:,} rows first (accept with {alone}, in both "
-                f"with {both})"
+                f"in two stages, {counted(goal['first_stage'], 'row')} first (accept with {alone}, "
+                f"in both with {both})"
             )
         end = f"at {100 * goal['confidence']:g} % confidence"
         return f"{tolerable}, {plan}, {end} ({goal.get('likelihood', 'poisson')})"

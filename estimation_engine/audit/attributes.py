@@ -6,6 +6,7 @@ from fractions import Fraction
 from math import ceil
 
 from contract.words import Likelihood, Sides
+from domain_errors import counted
 from estimation_engine.audit.conclusion import Conclusion, conclude
 from estimation_engine.audit.limits import (
     FORMULAS,
@@ -191,7 +192,7 @@ class _Limits:
         }
         return [
             ArithmeticRow(
-                f"P(X {sign} {k}) if {count} rows are wrong",
+                f"P(X {sign} {k}) if {counted(count, 'row is', 'rows are')} wrong",
                 f"Hypergeometric({sign if sign == '≥' else ''}{k}; {rows}, {count}, {n})",
                 tail,
             )

@@ -44,13 +44,17 @@ class TwoStageEvaluator(AttributesEvaluator):
     def plan(self, found: Evaluation) -> list[Row]:
         rule = found["rule"]
         text = (
-            f"{rule['first']:,} rows, then {rule['second']:,}; accept with {rule['accept_first']} "
-            f"in stage 1, or {rule['accept_both']} in both"
+            f"{counted(rule['first'], 'row')}, then {rule['second']:,}; accept with "
+            f"{rule['accept_first']} in stage 1, or {rule['accept_both']} in both"
         )
         return [
             ("Rule", text),
             *(
-                (title, f"{stage['exceptions']:,} exceptions in {stage['examined']:,} rows")
+                (
+                    title,
+                    f"{counted(stage['exceptions'], 'exception')} in "
+                    f"{counted(stage['examined'], 'row')}",
+                )
                 for title, stage in (("Stage 1", found["first"]), ("Stage 2", found["second"]))
                 if stage is not None
             ),
