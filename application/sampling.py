@@ -35,6 +35,7 @@ from application.relative_filters import FIELD, RelativeFilters, absolute_rounds
 from contract.declarations import declared
 from contract.requests.draw import DRAW_VERSION, DrawRequest, RoundJson, SamplingJobRequest
 from contract.requests.reviewing import QuestionsRequest
+from domain_errors import counted
 from lazy_dataclasses import dataclass
 from parquet_tables.progress import ignore_progress
 from parquet_tables.rows import read_page
@@ -58,7 +59,7 @@ from service.sampling_parameters import (
 )
 from service.service import Service
 from service.tables.draw_orders import settle_orders
-from service.tables.open_tables import OpenTable, open_requested
+from service.tables.open_tables import PRIMARY, OpenTable, open_requested
 from service.tables.reports import cached_profile
 from storage.accounts.datasets import DatasetRecord
 from storage.accounts.users import User
@@ -224,6 +225,22 @@ def check_draw(service: Service, dataset_id: int, request: SamplingRequest) -> C
     return CheckedDraw(request, source, excluded, rule, settled, rounds, engine, relative)
 
 
+def _usual_purpose(dataset: DatasetRecord, draw: CheckedDraw) -> str:
+    """The purpose of a draw without one: "Random sample of 60 rows from payables"."""
+    rounds = [each.method for each in draw.rounds]
+    if len(rounds) > 1:
+        drawn = f"Sample in {len(rounds)} steps"
+    elif rounds[0].divides:
+        drawn = "Split"
+    else:
+        drawn = f"{rounds[0].key.replace('_', ' ').capitalize()} sample"
+        size = draw.settled[0]["parameters"].get("sample_size")
+        if size is not None:
+            drawn += f" of {counted(size, 'unit' if rounds[0].selects_money else 'row')}"
+    table = "" if draw.source.key == PRIMARY else f", table {draw.source.key}"
+    return f"{drawn} from {dataset.name}{table}"
+
+
 def submit_sampling(
     service: Service, by: Submission, dataset: DatasetRecord, request: SamplingRequest
 ) -> JobRecord:
@@ -232,11 +249,7 @@ def submit_sampling(
     Returns the new job, or the earlier job of an equal request with the same output name.
     """
     draw = check_draw(service, dataset.id, request)
-    commit_id = draw.source.commit_id
     population_id = draw.stored_population(service, by.user, dataset.id)
-    version = commit_id[:12] if request.source_ref == commit_id else request.source_ref
-    noun = "Split" if any(each.method.divides for each in draw.rounds) else "Sample"
-    message = f"{noun} of {version}, table {draw.source.key}"
     parameters = {
         "source_ref": request.source_ref,
         "table_key": draw.source.key,
@@ -245,7 +258,7 @@ def submit_sampling(
         **asdict(draw.rule),
         "export_residual": request.export_residual,
         "output_ref": draw.output_ref,
-        "commit_message": request.commit_message or message,
+        "commit_message": request.commit_message or _usual_purpose(dataset, draw),
         "request_digest": draw.digest,
     }
     if request.amount_column is not None:

@@ -31,6 +31,7 @@ from command_line.output import (
     Columns,
     CommandFailed,
     Printed,
+    make_folder,
     print_items,
     print_line,
     print_lines,
@@ -239,7 +240,7 @@ def _print_counts(counts: dict[str, int]) -> None:
 @click.option("--removed", is_flag=True, help="List removed attachments, too.")
 @click.option(
     "--output",
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    type=click.Path(path_type=Path, file_okay=False),
     metavar="FOLDER",
     help="Download the attachments into a folder, each as its id and name.",
 )
@@ -281,6 +282,7 @@ def attachments(
         return Printed(added, _print_attachments)
     found = client.all_of(path, "attachments", **given(row_id=row_id, removed=removed or None))
     if output is not None:
+        make_folder(output)
         for each in found:
             client.save(f"{path}/{each['id']}", output / attachment_name(each))
     return Printed(found, _print_attachments)

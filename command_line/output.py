@@ -314,6 +314,16 @@ def new_file(target: Path) -> Iterator[OutputFile]:
         file.drop()
 
 
+def make_folder(folder: Path) -> None:
+    """Create a folder for output files, unless it exists."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CommandFailed(
+            "{folder} can't be created: {reason}.", folder=folder, reason=error.strerror
+        ) from None
+
+
 def output_file(target: Path | None) -> AbstractContextManager[OutputFile | None]:
     """Open an output file, if one is named."""
     return nullcontext() if target is None else new_file(target)

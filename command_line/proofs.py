@@ -28,6 +28,7 @@ from command_line.output import (
     CommandFailed,
     Printed,
     confirm,
+    make_folder,
     new_file,
     print_items,
     print_line,
@@ -149,12 +150,7 @@ def certificate(
     jobsvc certificate 917f045a --output q1-certificate
     jobsvc certificate 917f045a --output q1-certificate --data
     """
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CommandFailed(
-            "{folder} can't be created: {reason}.", folder=output, reason=error.strerror
-        ) from None
+    make_folder(output)
     job = client.get(f"/api/jobs/{job_id}")
     path = f"/api/sampling/jobs/{job['id']}/certificate"
     files = {"certificate.json": path, "sample.csv": f"{path}/sample"}

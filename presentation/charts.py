@@ -46,41 +46,45 @@ class Bar:
 
 @dataclass(frozen=True)
 class LimitChart:
-    """Bars, negative ones to the left of 0, and what is tolerable as a line through them."""
+    """Bars, negative ones to the left of 0, and what is tolerable as a line through them.
+
+    The label and the value of a bar are above it, so that no text is under a bar on a phone, where
+    texts are larger.
+    """
 
     title: str
     bars: Sequence[Bar]
     tolerable: Bar | None
     legend: str = ""
 
-    LABEL, VALUE, STEP, HEIGHT = 230, 150, 30, 14
+    STEP, TEXT, BAR, HEIGHT = 48, 18, 26, 12
 
     def svg(self) -> Markup:
         bars = [*self.bars, *([] if self.tolerable is None else [self.tolerable])]
         least = min((bar.value for bar in bars if bar.value < 0), default=0.0)
         largest = max((bar.value for bar in bars if bar.value > 0), default=0.0)
-        scale = (WIDTH - self.LABEL - self.VALUE) / ((largest - least) or 1.0)
-        zero = self.LABEL - least * scale
-        height = self.STEP * len(bars)
+        scale = (WIDTH - 2) / ((largest - least) or 1.0)
+        zero = 1 - least * scale
         parts = []
         for place, bar in enumerate(bars):
-            y = place * self.STEP + (self.STEP - self.HEIGHT) / 2
+            y = place * self.STEP
             parts.append(
                 Markup(
                     '<text x="0" y="{}">{}</text>'
                     '<rect class="{}" x="{:.1f}" y="{}" width="{:.1f}" height="{}"/>'
                     '<text x="{}" y="{}" text-anchor="end">{}</text>'
                 ).format(
-                    *(y + 12, bar.label, bar.style, zero + min(bar.value, 0.0) * scale),
-                    *(y, abs(bar.value) * scale, self.HEIGHT, WIDTH, y + 12, bar.text),
+                    *(y + self.TEXT, bar.label, bar.style, zero + min(bar.value, 0.0) * scale),
+                    *(y + self.BAR, abs(bar.value) * scale, self.HEIGHT),
+                    *(WIDTH, y + self.TEXT, bar.text),
                 )
             )
-        if self.tolerable is not None:
-            x = f"{zero + self.tolerable.value * scale:.1f}"
-            line = Markup('<line class="bound" x1="{}" x2="{}" y1="0" y2="{}"/>')
-            parts.append(line.format(x, x, height))
+            if self.tolerable is not None:
+                x = f"{zero + self.tolerable.value * scale:.1f}"
+                line = Markup('<line class="bound" x1="{}" x2="{}" y1="{}" y2="{}"/>')
+                parts.append(line.format(x, x, y + self.BAR - 2, y + self.BAR + self.HEIGHT + 2))
         listed = ", ".join(f"{bar.label} {bar.text}" for bar in bars)
-        return _wide(f"{self.title}: {listed}", height, parts)
+        return _wide(f"{self.title}: {listed}", self.STEP * len(bars), parts)
 
 
 @dataclass(frozen=True)

@@ -141,6 +141,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
 FILES = {
     "sales.csv": "id,region,amount\n"
     + "".join(f"{row},{('north', 'south')[row % 2]},{row / 4}\n" for row in range(2_000)),
+    "invoice.pdf": "%PDF-1.7 an invoice",
     "sums.sql": "SELECT company, sum(amount) AS total FROM data GROUP BY company\n",
     "verify_sample.py": (ROOT / "verifiers" / "verify_sample.py").read_text(encoding="utf-8"),
 }

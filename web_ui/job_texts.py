@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from application.lifecycle import Retryability, has_upload
 from application.samples.facts import label, screen_text
@@ -83,6 +83,19 @@ def ref_label(name: str) -> str:
     """
     noun = {"sample": " (sample)", "query": " (saved query)"}.get(kind_of_ref(name), "")
     return f"{output_name_of(name)}{noun}"
+
+
+def grouped_refs(names: Iterable[str]) -> dict[str, list[str]]:
+    """The names of refs in the groups of a menu.
+
+    >>> grouped_refs(["main", "smpl-q1", "july"])
+    {'Versions': ['main', 'july'], 'Samples': ['smpl-q1']}
+    """
+    groups: dict[str, list[str]] = {"Versions": [], "Samples": [], "Saved queries": []}
+    titles = {"version": "Versions", "sample": "Samples", "query": "Saved queries"}
+    for name in names:
+        groups[titles[kind_of_ref(name)]].append(name)
+    return {title: found for title, found in groups.items() if found}
 
 
 def problem_text(error: DomainError) -> str:

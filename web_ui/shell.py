@@ -54,6 +54,7 @@ from storage.sqlite.clock import timestamp
 from web_ui.job_texts import (
     duration_text,
     failure_of,
+    grouped_refs,
     in_line,
     noun_of,
     outcome_of,
@@ -448,6 +449,7 @@ for _function in (
     progress_of,
     query_text,
     range_text,
+    grouped_refs,
     ref_label,
     relative_time,
     rounded_text,

@@ -78,7 +78,7 @@ class NamedAttachment(Attachment):
 
 
 def media_type_of(first_bytes: bytes, file_name: str) -> str:
-    """The media type of a file by its first bytes; the name tells ZIP files of Office apart.
+    """The media type of a file by its first bytes; the name distinguishes the ZIP files of Office.
 
     >>> media_type_of(b"%PDF-1.7", "a.txt"), media_type_of(b"<script>", "a.pdf")
     ('application/pdf', 'application/octet-stream')

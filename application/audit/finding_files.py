@@ -246,8 +246,8 @@ def _read(service: Service, job: JobRecord, given: RowFile, form: EntryForm[Any]
         read = read_row_file(service, columns, given, Path(folder), texts, key)
         if read.table.row_count > 2 * len(row_ids) + MAX_LINES_SHOWN:
             raise InvalidRowFile(
-                "The file has {rows} rows, and the sample has {items}. Leave out the rows that "
-                "weren't drawn.",
+                "The file has {rows} {rows|row|rows}, and the sample has {items}. Leave out the "
+                "rows that weren't drawn.",
                 rows=read.table.row_count,
                 items=len(row_ids),
             )

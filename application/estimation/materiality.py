@@ -36,9 +36,9 @@ from service.service import Service
 from service.tables.open_tables import OpenTable
 
 TWO_STAGES = (
-    "Examine {first} rows: with {accepted} accept, with more than {allowed} don't. Otherwise "
-    "examine {second} more, and accept with at most {allowed} {allowed|exception|exceptions} in "
-    "both."
+    "Examine {first} {first|row|rows}: with {accepted} accept, with more than {allowed} don't. "
+    "Otherwise examine {second} more, and accept with at most {allowed} "
+    "{allowed|exception|exceptions} in both."
 )
 
 
@@ -187,8 +187,8 @@ def _require_fewer_than_all(found: AuditSize, plan: RoundPlan) -> None:
     money = account_of_money(plan)
     if money is not None and found.size > money.audited.rows:
         raise InvalidGoal(
-            "{size} units would be needed of {rows} rows. Examine all rows, expect fewer errors, "
-            "or choose a larger materiality.",
+            "{size} {size|unit|units} would be needed of {rows} {rows|row|rows}. Examine all rows, "
+            "expect fewer errors, or choose a larger materiality.",
             size=found.size,
             rows=money.audited.rows,
             loc=("goal", "expected"),

@@ -178,10 +178,6 @@ class ImportOptions(TypedDict, total=False):
     """For `text` and `Excel`. Rows to skip at the start."""
     skip_below: int
     """For `text` and `Excel`. Filled rows to skip at the end; 0 keeps all."""
-    totals: str
-    """For `text` and `Excel`. `leave_out` leaves out the totals and subtotals among the rows of
-    the table; `keep` keeps them as rows, the default.
-    """
     delimiter: str
     """For `text`. One character, or `tab`."""
     decimal: str
@@ -337,7 +333,8 @@ class EvaluationOptions(ConfidenceOptions, total=False):
     selected at random, and for them alone; it has no likelihood.
     """
     book_column: str
-    """For `variables`. The column of book values. By default that of a sample by monetary units.
+    """For `variables`. The column of book values. By default that of a sample by monetary units,
+    else the amount column of the draw, or the one of its bands of numbers or its allocation.
     """
     estimator: Literal["difference", "ratio", "regression", "mean_per_unit"]
     """For `variables`. How audit values are projected; `difference` by default."""

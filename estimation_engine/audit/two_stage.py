@@ -55,12 +55,12 @@ ACCEPTS_ABOVE = (
 )
 DOES_NOT_ACCEPT = (
     "The rule doesn't accept after stage {stage}: {errors} {errors|exception|exceptions} in "
-    "{examined} rows are more than {allowed}. The sample doesn't support that errors are "
-    "tolerable. {next}"
+    "{examined} {examined|row|rows} {errors|is|are} more than {allowed}. The sample doesn't "
+    "support that errors are tolerable. {next}"
 )
 CONTINUES = (
-    "Stage 1 has {errors} {errors|exception|exceptions} in {examined} rows, so the rule asks for "
-    "stage 2: examine its {second} rows."
+    "Stage 1 has {errors} {errors|exception|exceptions} in {examined} {examined|row|rows}, so "
+    "the rule asks for stage 2: examine its {second} {second|row|rows}."
 )
 Decision = Literal["accept", "reject", "continue"]
 Sizes = int | NDArray[np.int64]

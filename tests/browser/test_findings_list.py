@@ -214,6 +214,38 @@ def test_what_was_not_saved_stands_in_its_line(audit: Audit) -> None:
     page.on("dialog", lambda dialog: dialog.accept())
 
 
+def test_a_submission_asks_for_what_is_missing(audit: Audit) -> None:
+    page = audit.page
+    audit.draw(4)
+    for place in range(4):
+        audit.enter(place, outcome="exception" if place % 2 else "ok")
+    names = [item["data"]["document"] for item in audit.items()]
+    page.reload()
+    page.get_by_role("button", name="Submit for review").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("listitem")).to_have_count(2)
+    dialog.get_by_role("link").last.click()
+    expect(audit.lines).to_have_count(2)
+    assert audit.documents() == names[1::2]
+    expect(page.get_by_role("navigation", name="Filter")).to_contain_text(
+        "Missing cause or value 2"
+    )
+    cause = audit.lines.last.get_by_label("Cause of").first
+    cause.select_option("Wrong period")
+    cause.focus()
+    page.keyboard.press("Enter")
+    expect(audit.lines.last.get_by_text("Saved")).to_be_visible()
+    page.get_by_role("button", name="Submit for review").click()
+    expect(dialog.get_by_role("listitem")).to_have_count(1)
+    dialog.get_by_role("button", name="Submit for review").click()
+    expect(dialog).to_be_visible()  # a reason is required
+    dialog.get_by_label("Reason").fill("the vendor answers in March")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Submitted for review", exact=True)).to_be_visible()
+    page.get_by_text("Review history").click()
+    expect(page.locator("#review li").first).to_contain_text("the vendor answers in March")
+
+
 def test_a_phone_shows_each_finding_as_a_card(audit: Audit) -> None:
     page = audit.page
     page.set_viewport_size(PHONE)

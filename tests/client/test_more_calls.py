@@ -57,8 +57,7 @@ def test_a_registered_plan_is_drawn_by_a_later_seed(dataset: Dataset) -> None:
     sample = dataset.draw_plan(str(plan.id), seed=dice, name="by-dice", purpose="a public draw")
     assert (sample.name, sample.size) == ("by-dice", 5)
     unnamed = dataset.draw_plan(str(plan.id), seed=1)
-    commit = unnamed.info["run_parameters"]["source_ref"]
-    assert unnamed.info["purpose"] == f"Sample of {commit[:12]}, table primary"
+    assert unnamed.info["purpose"] == f"Random sample of 5 rows from {dataset.name}"
     assert sample.info["run_parameters"]["plan"]["plan_id"] == plan.id
 
 

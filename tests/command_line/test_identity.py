@@ -98,10 +98,10 @@ def test_a_dataset_is_deleted_for_good_after_a_question(run: Run, name: str) -> 
 def test_samples_are_found_by_name_and_jobs_show_it(run: Run, name: str) -> None:
     found = [hit for hit in of(run, "search", "q1")["results"] if hit["dataset_name"] == name]
     assert [hit["kind"] for hit in found] == ["sample"]
-    assert "Sample of main" in run("search", "q1", "--limit", "50").stdout
+    assert "Random sample of 5 rows" in run("search", "q1", "--limit", "50").stdout
     listed = run("jobs", "--dataset", name, "--run-type", "sampling").stdout
     assert " q1 " in listed
-    assert "Sample of main, table primary" in run("jobs", found[0]["job_id"]).stdout
+    assert f"Random sample of 5 rows from {name}" in run("jobs", found[0]["job_id"]).stdout
 
 
 def test_rows_in_line_are_shown_and_explained(run: Run, name: str) -> None:

@@ -59,7 +59,7 @@ def test_a_dry_run_shows_what_would_go_and_removes_nothing(run: Run, data_dir: P
     shown = run("prune", "--dry-run", clock=later).stdout
     assert "Retention of ended jobs: unlimited." in shown
     assert "Retention of unreachable commits and files: 30 days." in shown
-    assert '"Sample of main, table primary", dataset "Sales"' in shown
+    assert '"Random sample of 10 rows from Sales", dataset "Sales"' in shown
     assert files(data_dir) == 3
     answer = json.loads(run("prune", "--dry-run", "--json", clock=later).stdout)
     assert {kind["kind"] for kind in answer["kinds"] if kind["count"]} >= {"commits", "data_files"}

@@ -335,9 +335,9 @@ def test_a_size_above_the_population_draws_all_of_it(workshop: Workshop) -> None
     sample = workshop.draw(table, one_round(by_money(sample_size=7)))
     assert sorted(workshop.ordinals(sample)) == [0, 4]
     assert warnings_of(sample.rounds[0]) == (
-        "3 of 5 eligible rows aren't in the population and can't be drawn: 1 have an amount of the "
-        "other sign, 1 an amount of 0, 1 no amount.",
-        "sample_size is 7, but only 2 eligible rows are in the population: all of them were drawn.",
+        "3 of 5 eligible rows can't be drawn: 1 has an amount of the other sign, 1 an amount of 0, "
+        "1 no amount.",
+        "sample_size is 7, but only 2 eligible rows can be drawn: all of them were drawn.",
     )
     none = workshop.draw(
         table, one_round(by_money(sample_size=7)), one_round(by_money(sample_size=2), number=2)

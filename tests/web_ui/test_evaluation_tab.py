@@ -98,7 +98,7 @@ def money_path(server: LiveServer, reader: Reader, dataset: int) -> str:
         ({"confidence": "40"}, ["A confidence is from 0.5, and below 1", 'value="40"']),
         (
             {"confidence": "90", "sides": "two"},
-            ["P(X ≥ 1) if 1 rows are wrong", "Lower limit 0.25 %", '<option value="two" selected>'],
+            ["P(X ≥ 1) if 1 row is wrong", "Lower limit 0.25 %", '<option value="two" selected>'],
         ),
     ],
 )

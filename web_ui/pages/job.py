@@ -203,7 +203,7 @@ def _tabs(found: JobRecord) -> dict[str, tuple[str, Callable[[JobRecord], Values
         tabs["why"] = ("Look up a row", _why)
     if found.kind in (kinds.QUERY, kinds.ROW_DIFF) and found.output_commit_id is not None:
         tabs["result"] = ("Rows", _result)
-    tabs["request"] = ("Request", _request)
+    tabs["request"] = ("Show as code", _request)
     tabs["log"] = ("Log", _log)
     return tabs
 

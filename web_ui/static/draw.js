@@ -56,7 +56,10 @@ const tables = () => data.refs.find((ref) => ref.name === body.source_ref)?.tabl
 function showSource() {
   const refs = data.refs.map((ref) => ref.name);
   if (!refs.includes(body.source_ref)) refs.push(body.source_ref);
-  fill(one("#source_ref"), refs.map((name) => h("option", { value: name, selected: name === body.source_ref }, name)));
+  const isSample = (name) => name.startsWith("smpl-");
+  const options = (names) => names.map((name) => h("option", { value: name, selected: name === body.source_ref }, name));
+  const samples = options(refs.filter(isSample));
+  fill(one("#source_ref"), options(refs.filter((name) => !isSample(name))), samples.length > 0 && h("optgroup", { label: "Samples" }, samples));
   const keys = tables().map((table) => table.key);
   if (keys.length && !keys.includes(body.table_key)) body.table_key = keys.includes("primary") ? "primary" : keys[0];
   if (!keys.length) keys.push(body.table_key ?? "primary");

@@ -181,7 +181,7 @@ function deviate(line, box) {
 async function replace(line) {
   const { row, name } = line.dataset;
   const isNamed = name !== row;
-  const reason = await askReason("Replace a row", "Reason", "Replace", h("p", {}, `Replace ${isNamed ? "" : "row "}${name} by the next row of the order? Replace only a row that the test doesn’t apply to, such as a voided document. A row that can’t be examined counts as an exception.`));
+  const reason = await askReason("Replace a row", h("p", {}, `Replace ${isNamed ? "" : "row "}${name} by the next row of the order? Replace only a row that the test doesn’t apply to, such as a voided document. A row that can’t be examined counts as an exception.`), "Reason", "Replace");
   if (!reason) return;
   try {
     const made = await callApi(`${path}/replacements`, { json: { row_id: row, reason } });
@@ -214,7 +214,7 @@ async function attach(line, files) {
 }
 
 async function remove(line, button) {
-  const reason = await askReason("Remove a file", "Reason", "Remove", h("p", {}, `${button.getAttribute("aria-label")}? The file stays in the history, with your reason.`));
+  const reason = await askReason("Remove a file", h("p", {}, `${button.getAttribute("aria-label")}? The file stays in the history, with your reason.`), "Reason", "Remove");
   if (!reason) return;
   try {
     await callApi(`${path}/attachments/${button.value}`, { method: "DELETE", json: { reason } });
@@ -222,7 +222,7 @@ async function remove(line, button) {
   } catch (error) { button.after(h("small", { class: "field-problem", role: "alert" }, problemText(error))); }
 }
 
-one("#review")?.after(one("#toasts")); // where they cover no line
+one("#review")?.before(one("#toasts")); // where they cover no line
 
 // A box that is ticked moves behind the others that are, since this is the order of the columns.
 one("#columns")?.addEventListener("change", ({ target: box, currentTarget: form }) => {

@@ -77,43 +77,40 @@ export function clearMarks(form) {
 /** A name as people can type it: on one line, without invisible characters. */
 const typeable = (text) => text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, " ").replace(/\s+/g, " ").trim();
 
-/** Show a confirmation dialog; resolves to whether the user confirmed. */
-export function confirmed(question, name = "") {
-  const typed = typeable(name);
+/** Show a dialog with a field and a button with the value "yes"; resolves to whether that was pressed. */
+function ask(title, content, field, yes) {
   return new Promise((resolve) => {
-    const input = typed ? h("input", { "aria-label": `Type ${typed}`, autocomplete: "off" }) : null;
-    const yes = h("button", { class: "bad", value: "yes", disabled: Boolean(typed) }, "Confirm");
-    input?.addEventListener("input", () => { yes.disabled = typeable(input.value) !== typed; });
-    const dialog = h("dialog", { "aria-label": "Confirmation" }, h("h2", {}, "Confirmation"), h("p", {}, question),
-      typed ? h("p", {}, "Type ", h("strong", {}, typed), " to confirm:") : null,
-      h("form", { method: "dialog", class: "stack" }, input,
-        h("div", { class: "row end" }, h("button", { value: "no" }, "Cancel"), yes)));
+    const dialog = h("dialog", { "aria-label": title, onclick: ({ target }) => target.href && dialog.close() }, h("h2", {}, title), content,
+      h("form", { method: "dialog", class: "stack" }, field,
+        h("div", { class: "row end" }, h("button", { type: "button", onclick: () => dialog.close() }, "Cancel"), yes)));
     dialog.addEventListener("close", () => { resolve(dialog.returnValue === "yes"); dialog.remove(); });
     document.body.append(dialog);
     dialog.showModal();
   });
 }
 
+/** Show a confirmation dialog; resolves to whether the user confirmed. */
+export function confirmed(question, name = "") {
+  const typed = typeable(name);
+  const input = typed ? h("input", { "aria-label": `Type ${typed}`, autocomplete: "off" }) : null;
+  const yes = h("button", { class: "bad", value: "yes", disabled: Boolean(typed) }, "Confirm");
+  input?.addEventListener("input", () => { yes.disabled = typeable(input.value) !== typed; });
+  const asked = typed ? [h("p", {}, question), h("p", {}, "Type ", h("strong", {}, typed), " to confirm:")] : h("p", {}, question);
+  return ask("Confirmation", asked, input, yes);
+}
+
 /** Ask for a reason; resolves to "" if the user cancels. */
-export function askReason(title, label, action, ...content) {
-  return new Promise((resolve) => {
-    const input = h("input", { "aria-label": label, maxlength: "2000", required: true, autocomplete: "off" });
-    const dialog = h("dialog", { "aria-label": title }, h("h2", {}, title), content,
-      h("form", { method: "dialog", class: "stack" }, h("label", {}, label, input),
-        h("div", { class: "row end" }, h("button", { formnovalidate: true }, "Cancel"), h("button", { value: "yes", class: "main" }, action))));
-    dialog.addEventListener("close", () => { resolve(dialog.returnValue === "yes" ? input.value.trim() : ""); dialog.remove(); });
-    dialog.addEventListener("click", ({ target }) => target.href && dialog.close());
-    document.body.append(dialog);
-    dialog.showModal();
-  });
+export async function askReason(title, content, label, action) {
+  const input = h("input", { maxlength: "2000", required: true, autofocus: true, autocomplete: "off" });
+  return await ask(title, content, h("label", {}, label, input), h("button", { class: "main", value: "yes" }, action)) ? input.value.trim() : "";
 }
 
 /** List the rows whose findings lack a cause or an audit value; submit them with a reason to leave these out. */
 async function submitIncomplete(form, { errors }) {
   const rows = errors.map((error) => h("li", {}, h("a", { href: `?tab=findings&show=missing#row-${encodeURIComponent(error.parameters.row_id)}` }, messageOf(error))));
   const rest = errors[0].parameters.count - errors.length;
-  const note = await askReason("Incomplete findings", "Reason to submit them as they are", "Submit for review",
-    h("ul", { class: "plain-list scroll tall" }, rows, rest > 0 && h("li", {}, `and ${number(rest)} more`)));
+  const note = await askReason("Incomplete findings", h("ul", { class: "plain-list lacking" }, rows, rest > 0 && h("li", {}, `and ${number(rest)} more`)),
+    "Reason to submit them as they are", "Submit for review");
   if (note) sendToApi(form, { accept_missing: true, note });
 }
 

@@ -3,14 +3,15 @@
 import { sessionState } from "./api.js";
 import { h } from "./dom.js";
 
-/** Show a notice. Errors stay until they are dismissed. */
+/** Show a notice. It goes after some seconds, an error later and not while it has the pointer or the focus. */
 export function notify(text, kind = "good") {
   const toasts = document.getElementById("toasts");
   const note = h("div", { class: `note ${kind}`, role: kind === "bad" ? "alert" : "status" },
     h("div", { class: "row" }, h("span", {}, text),
       h("button", { class: "plain", type: "button", "aria-label": "Dismiss notice", onclick: () => note.remove() }, "✕")));
   toasts.append(note);
-  if (kind !== "bad") setTimeout(() => note.remove(), 6000);
+  const go = () => (note.matches(":hover, :focus-within") ? setTimeout(go, 2000) : note.remove());
+  setTimeout(go, kind === "bad" ? 20_000 : 6000);
 }
 
 /** An error as text, with the request id if the server failed. */

@@ -168,8 +168,8 @@ def _audited_amounts(sample: ExaminedSample, book_column: str) -> tuple[AuditedA
 def _require_covered(sample: ExaminedSample, design: Design) -> None:
     if design.uncovered_rows:
         raise InvalidFindings(
-            "The sample has no row of strata with {rows} rows, so their misstatement isn't known. "
-            "Draw at least two rows of each stratum.",
+            "The sample has no row of strata with {rows} {rows|row|rows}, so their misstatement "
+            "isn't known. Draw at least two rows of each stratum.",
             rows=design.uncovered_rows,
         )
     if sample.state.replacements and not design.allows_replacements:

@@ -168,8 +168,9 @@ class MonetaryEvaluator(Evaluator):
             )
         ]
         remark = (
-            f"{found['units']:,} units in a book value of {amount_text(found['sampled_value'])} "
-            f"without rows always drawn ({amount_text(found['book_value'])} with them)."
+            f"{counted(found['units'], 'unit')} in a book value of "
+            f"{amount_text(found['sampled_value'])} without rows always drawn "
+            f"({amount_text(found['book_value'])} with them)."
         )
         return PageParts(parts, remarks=[remark])
 

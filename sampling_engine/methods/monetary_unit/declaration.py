@@ -243,9 +243,8 @@ class MonetaryUnitMethod(Method):
             warnings.append(
                 draw_warning(
                     "rows_outside_population",
-                    "{outside} of {rows} eligible rows aren't in the population and can't be "
-                    "drawn: {others} have an amount of the other sign, {zero} an amount of 0, "
-                    "{missing} no amount.",
+                    "{outside} of {rows} eligible rows can't be drawn: {others} {others|has|have} "
+                    "an amount of the other sign, {zero} an amount of 0, {missing} no amount.",
                     outside=outside,
                     rows=ledger.rows,
                     others=others,
@@ -256,7 +255,8 @@ class MonetaryUnitMethod(Method):
         warnings += warned(
             ledger.rounded,
             "amounts_rounded",
-            "{rounded} amounts have a fraction of {unit}: they count as the nearest multiple.",
+            "{rounded} {rounded|amount has|amounts have} a fraction of {unit}: {rounded|it counts|"
+            "they count} as the nearest multiple.",
             rounded=ledger.rounded,
             unit=decimal_text(1, ledger.units.decimals or 0),
         )
@@ -269,8 +269,8 @@ class MonetaryUnitMethod(Method):
         warnings += warned(
             size is not None and size > ledger.population_rows,
             "all_amounts_drawn",
-            "`sample_size` is {requested}, but only {rows} eligible rows are in the "
-            "population: all of them were drawn.",
+            "`sample_size` is {requested}, but only {rows} eligible {rows|row|rows} can be drawn: "
+            "all of them were drawn.",
             requested=size,
             rows=ledger.population_rows,
         )
