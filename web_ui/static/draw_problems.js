@@ -27,7 +27,7 @@ export function mark(errors, rounds) {
   for (const error of errors) {
     const field = fieldOf(error.loc.slice(1));
     if (!field) { others.push(withPlace(error)); continue; }
-    marked.set(placeOf(error.loc, rounds, labelOf(field)), field);
+    marked.set(placeOf(error.loc, rounds, field.dataset.loc === error.loc.slice(1).join(".") ? labelOf(field) : undefined), field);
     showNextTo(field, besideField(error));
   }
   const links = [...marked].flatMap(([name, field], at) => [at ? "; " : `${SUMMARY}: `, h("button", { type: "button", class: "plain", onclick: () => reveal(field) }, name)]);
