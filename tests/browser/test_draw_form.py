@@ -242,7 +242,7 @@ def _described(method: MethodName) -> dict[str, Any]:
 
 
 def test_errors_name_fields_by_label_and_steps_by_number(form: Page) -> None:
-    expect(plan(form)).to_contain_text("“Rows” is 100, but only 60 rows were eligible")
+    expect(plan(form)).to_contain_text("“Rows” is 100, but only 60 rows are eligible")
     names = form.evaluate(LABELLED, [_described(method) for method in METHODS])
     assert [name for name in names if re.search(r"\b[a-z]+_[a-z]|\bsizes\b", name)] == []
     form.get_by_role("radio", name="By group").check()

@@ -199,7 +199,7 @@ def test_another_person_returns_findings_and_signs_them_off(
     _submit_without_a_cause(page)
     reviewer.reload()
     reviewer.get_by_role("link", name="Evaluate and sign off").click()
-    reviewer.get_by_label("Tolerable").fill("10 %")
+    reviewer.get_by_label("Tolerable rate of deviation").fill("10 %")
     reviewer.get_by_role("button", name="Evaluate").click()
     expect(reviewer.get_by_text("is below the tolerable 10.00 %")).to_be_visible()
     reviewer.get_by_role("button", name="Sign off").click()

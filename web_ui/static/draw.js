@@ -8,11 +8,11 @@ import { notify, reportProblem } from "./notices.js";
 import { draftOf } from "./draw_draft.js";
 import { earlierForm, partsOf, setFilters } from "./draw_earlier.js";
 import { showPlan } from "./draw_plan.js";
-import { clearMarks, mark, note, refusals } from "./draw_problems.js";
+import { clearMarks, mark, note, refusals, reveal } from "./draw_problems.js";
 import { isNumber } from "./draw_fields.js";
 import { roundForm } from "./draw_round.js";
 import { requestCode } from "./request_code.js";
-import { addLabels } from "./words.js";
+import { addLabels, chooseText } from "./words.js";
 
 const data = embeddedJson("draw-data");
 addLabels(data.methods);
@@ -189,7 +189,7 @@ const plan = debounce(async () => {
     requests += 1;
     planned = null;
     clearMarks();
-    fill(one("#plan"), h("p", { class: "soft" }, `Choose “${missing.label}”.`)).removeAttribute("aria-busy");
+    fill(one("#plan"), h("p", { class: "soft" }, chooseText(missing.name, missing.label))).removeAttribute("aria-busy");
     return;
   }
   const turn = (requests += 1);
@@ -216,7 +216,7 @@ function missingFields() {
   return body.rounds.flatMap((round, place) => {
     const method = data.methods.find((one) => one.name === round.method);
     return (method?.parameters ?? []).filter((one) => one.required && one.column && !round.parameters[one.name]?.length)
-      .map(({ name, label }) => ({ label, loc: `rounds.${place}.parameters.${name}` }));
+      .map(({ name, label }) => ({ name, label, loc: `rounds.${place}.parameters.${name}` }));
   });
 }
 
@@ -279,8 +279,7 @@ one("#draw").addEventListener("submit", async (event) => {
   const [missing] = missingFields();
   const invalid = one("#draw [aria-invalid]") ?? (missing && one(`[data-loc="${CSS.escape(missing.loc)}"]`));
   if (invalid) {
-    invalid.focus();
-    invalid.scrollIntoView({ block: "center" });
+    reveal(invalid);
     return;
   }
   if (planned && planned.total_rows > MANY_ROWS
@@ -295,7 +294,7 @@ one("#draw").addEventListener("submit", async (event) => {
   } catch (problem) {
     one("#submit").disabled = false;
     if (problem.status === 409) plan(); // the plan shows a taken name next to its field
-    else if (problem.status === 422) { showProblem(problem); one("#draw [aria-invalid]")?.focus(); }
+    else if (problem.status === 422) { showProblem(problem); revealFirst(); }
     if (problem.status !== 422) reportProblem(problem);
   }
 });
@@ -307,12 +306,16 @@ one("#register").addEventListener("click", async ({ target }) => {
     const { registered } = await callApi(`${sampling}/plan`, { json: { ...design, commit: true } });
     location.assign(urlWith(`/datasets/${data.dataset_id}/plans/${registered.plan_id}`, { name: proposals ? "" : name, purpose }));
   } catch (problem) {
-    if (problem.status === 422) { showProblem(problem); one("#draw [aria-invalid]")?.focus(); }
+    if (problem.status === 422) { showProblem(problem); revealFirst(); }
     else reportProblem(problem);
   } finally {
     target.disabled = false;
   }
 });
+function revealFirst() {
+  const invalid = one("#draw [aria-invalid]");
+  if (invalid) reveal(invalid);
+}
 document.addEventListener("session-renewed", () => plan());
 /** Wait until the sizes and the plan are those of the present fields. */
 async function settled() {

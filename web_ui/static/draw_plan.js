@@ -86,7 +86,7 @@ function groups(round) {
     h("div", { class: "scroll tall", tabindex: "0", role: "region", "aria-label": `${name} of step ${round.round_number}` },
       h("table", {}, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, single), h("th", { scope: "col", class: "number" }, "Rows"), h("th", { scope: "col", class: "number" }, "Drawn"))),
         h("tbody", {}, listed.slice(0, SHOWN).map((group) => h("tr", {},
-          h("td", {}, Object.values(group.key).map((value) => value ?? "Missing").join(" | "), round.strata ? h("small", { class: "soft", title: round.amount?.column }, ` ${about(group)}`) : null, bar(group.allocated / most)),
+          h("td", {}, Object.values(group.key).map((value) => value ?? "Missing").join(" | "), round.strata ? h("div", {}, h("small", { class: "soft", title: round.amount?.column }, about(group))) : null, bar(group.allocated / most)),
           cell(number(group.rows)), cell(number(group.allocated))))))),
   ];
 }

@@ -1,7 +1,7 @@
 // Errors of a new sample, shown next to their fields, and their summary.
 
 import { all, h, one } from "./dom.js";
-import { messageOf, placeOf, withPlace } from "./words.js";
+import { besideField, placeOf, withPlace } from "./words.js";
 
 const SUMMARY = "Correct these fields";
 
@@ -22,16 +22,16 @@ export function clearMarks() {
  * @returns a note that lists the marked fields, and the errors that have no field
  */
 export function mark(errors, rounds) {
-  const marked = new Set();
+  const marked = new Map();
   const others = [];
   for (const error of errors) {
     const field = fieldOf(error.loc.slice(1));
     if (!field) { others.push(withPlace(error)); continue; }
-    marked.add(placeOf(error.loc, rounds));
-    showNextTo(field, messageOf(error));
+    marked.set(placeOf(error.loc, rounds, field.dataset.loc === error.loc.slice(1).join(".") ? labelOf(field) : undefined), field);
+    showNextTo(field, besideField(error));
   }
-  const first = marked.size ? `${SUMMARY}: ${[...marked].join("; ")}.` : null;
-  return note([first, ...others].filter(Boolean));
+  const links = [...marked].flatMap(([name, field], at) => [at ? "; " : `${SUMMARY}: `, h("button", { type: "button", class: "plain", onclick: () => reveal(field) }, name)]);
+  return note([links.length ? [...links, "."] : null, ...others].filter(Boolean));
 }
 
 /** The errors of fields whose text is refused before it is sent. */
@@ -41,6 +41,15 @@ export function refusals() {
 
 export function note(lines) {
   return h("div", { class: "note warn" }, lines.map((line) => h("p", {}, line)));
+}
+
+/** The label of a field as the page shows it. */
+const labelOf = (field) => field.getAttribute("aria-label") ?? field.labels?.[0]?.textContent;
+
+/** Focus a field, or the first one in it, in the middle of the page. */
+export function reveal(field) {
+  (field.matches("input, select, textarea, button") ? field : field.querySelector("input, select, textarea, button") ?? field).focus();
+  field.scrollIntoView({ block: "center" });
 }
 
 /** The field of an error's location, or of the closest enclosing location. */

@@ -109,7 +109,7 @@ function field(context, round, parameter, loc, refresh) {
   const set = (value) => {
     if (value === undefined || value === "") delete parameters[name];
     else parameters[name] = value;
-    if (["neyman", "amount"].includes(value)) parameters.allocation_column ??= context.amountColumn() || undefined;
+    if (name === "allocation" && ["neyman", "amount"].includes(value)) parameters.allocation_column ??= context.amountColumn() || undefined;
     context.changed();
     if (parameter.choices.length || parameter.type === LIST) refresh();
   };

@@ -41,15 +41,25 @@ export function render(template, parameters = {}) {
 }
 
 /** The location of an error: "Step 2, Rows", or "Rows". */
-export function placeOf(loc, steps = 2) {
+export function placeOf(loc, steps = 2, shown = undefined) {
   const own = named(loc) ?? loc.findLast((part) => typeof part === "string");
-  const name = LABELS[own] ?? own.charAt(0).toUpperCase() + own.slice(1).replaceAll("_", " ");
+  const name = shown ?? LABELS[own] ?? own.charAt(0).toUpperCase() + own.slice(1).replaceAll("_", " ");
   const at = loc.indexOf("rounds");
   return at >= 0 && steps > 1 && Number.isInteger(loc[at + 1]) ? `Step ${loc[at + 1] + 1}, ${name}` : name;
 }
 
+const MISSING = "Missing data for required field.";
+const missingText = (loc) => chooseText(loc.at(-1), placeOf(loc, 1)) ?? `Fill in “${placeOf(loc, 1)}”.`;
+
+/** What to do about an empty column of amounts or weights; undefined for other fields. */
+export const chooseText = (name, label) => (["book_column", "weight_column"].includes(name) ? `Choose the column of ${label.toLowerCase()}.` : /_columns?$/.test(name) ? `Choose “${label}”.` : undefined);
+
+/** The sentence of an error beside its field. */
+export const besideField = (error) => (error.msg === MISSING ? missingText(error.loc) : messageOf(error));
+
 /** The sentence of an error with its location. */
 export function withPlace(error) {
+  if (error.msg === MISSING) return missingText(error.loc);
   return `${placeOf(error.loc)}: ${messageOf(error)}`;
 }
 

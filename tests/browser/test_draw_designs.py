@@ -1,0 +1,87 @@
+"""The form of a new sample with each method and size: no script fails, and groups taken whole."""
+
+# ruff: noqa: E501 - lines of JavaScript
+
+from __future__ import annotations
+
+import httpx
+import pytest
+from playwright.sync_api import Page, expect
+
+from sampling_engine import METHOD_CLASSES
+from tests.browser.conftest import sign_in
+from tests.support.live_server import LiveServer
+
+CHANGE_ALL = """(scope) => {
+  const fields = () => [...document.querySelectorAll(`${scope} select, ${scope} input`)]
+    .filter((one) => one.type !== "radio" && one.ariaLabel !== "Size");
+  const tell = (field, kind) => field.dispatchEvent(new Event(kind, { bubbles: true }));
+  for (let at = 0; at < fields().length; at += 1) {
+    const field = fields()[at];
+    if (field.type === "checkbox") { field.click(); continue; }
+    for (const text of field.localName === "select" ? [field.options[field.options.length - 1]?.value ?? ""] : ["1.000", "x%", ""]) {
+      if (!field.isConnected) break;
+      field.value = text;
+      tell(field, "input");
+      tell(field, "change");
+    }
+  }
+}"""
+"""Change each field of the steps: the last choice, a number that can be read in two ways, nothing."""
+NAMES = sorted({each.key for each in METHOD_CLASSES})
+
+
+@pytest.fixture(scope="module")
+def maker(server: LiveServer) -> tuple[httpx.Client, str, int]:
+    """An analyst's client, the analyst, and a dataset of the analyst."""
+    client, user = server.new_user()
+    return client, user["soeid"], server.new_table(200, client)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_script_fails_whatever_is_chosen(
+    page: Page, server: LiveServer, maker: tuple[httpx.Client, str, int], name: str
+) -> None:
+    """Each size of a method, in one step and in two, with all its fields changed."""
+    failures: list[str] = []
+    page.on("pageerror", lambda error: failures.append(f"{error}"))
+    sign_in(page, server.url, maker[1], f"/datasets/{maker[2]}/draw")
+    expect(page.get_by_text("100 of 200 rows will be drawn.")).to_be_visible()
+    page.get_by_text("Several steps").click()
+    for place in range(2):
+        if place:
+            page.locator("#add-round").click()
+        page.locator(f'input[name="rounds.{place}.method"][value={name}]').check()
+        step = page.locator("#rounds > fieldset").nth(place)
+        sizes = step.get_by_label("Size", exact=True)
+        kinds = sizes.locator("option").evaluate_all("all => all.map((one) => one.value)")
+        for kind in kinds or [""]:
+            if kind:
+                sizes.select_option(kind)
+            page.evaluate(CHANGE_ALL, f"#rounds > fieldset:nth-of-type({place + 1})")
+            expect(page.locator("#plan")).not_to_have_attribute("aria-busy", "true")
+    page.locator('input[name="rounds.0.method"][value=random]').check()
+    expect(page.locator("#plan")).not_to_have_attribute("aria-busy", "true")
+    assert failures == []
+
+
+def test_groups_are_taken_whole_and_the_others_share_a_size(
+    page: Page, server: LiveServer, maker: tuple[httpx.Client, str, int]
+) -> None:
+    sign_in(page, server.url, maker[1], f"/datasets/{maker[2]}/draw")
+    page.get_by_role("radio", name="By group").check()
+    page.get_by_label("Groups by").select_option("amount")
+    expect(page.get_by_role("region", name="Rows by group")).to_contain_text("Take all")
+    page.get_by_label("Take all of").last.check()
+    page.get_by_label("Size", exact=True).select_option("rows")
+    expect(page.get_by_label("Take all of").last).to_be_checked()
+    page.get_by_label("Rows", exact=True).fill("20")
+    page.get_by_label("Allocation", exact=True).select_option("amount")
+    expect(page.get_by_label("Allocation column")).to_have_value("amount")
+    plan = page.get_by_role("region", name="Groups of step 1")
+    expect(plan).to_contain_text("taken whole")
+    expect(plan).to_contain_text("sampled")
+    whole = page.get_by_role("region", name="Rows by group").get_by_role("row").last
+    rows = int(whole.get_by_role("cell").nth(1).inner_text())
+    page.get_by_role("button", name="Draw sample").click()
+    expect(page.get_by_text(f"{rows + 20} of 200 rows drawn")).to_be_visible()
