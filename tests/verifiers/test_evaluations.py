@@ -27,7 +27,9 @@ CLAIMED_LINES = ("attributes", "two_stage", "variables")
 
 
 def load(case: str) -> tamperings.Files:
-    return {path.name: path.read_bytes() for path in (FOLDER / case).iterdir()}
+    folder = FOLDER / case
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
 def predicate_of(files: tamperings.Files) -> dict[str, Any]:
