@@ -5600,6 +5600,18 @@ def simple_spread(strata: list[tuple[list[int], int]]) -> Callable[[list[float]]
     return deviations
 
 
+def drawable_rows(rnd: StatedRound) -> int:
+    """Return the rows that a round could draw: those with a weight, or an amount of its signs."""
+    if rnd.method == "weighted":
+        return int(rnd.facts["rows"])
+    if rnd.method == "monetary_unit":
+        signs = rnd.parameters.get("population", "positive")
+        return sum(
+            rnd.facts[s]["rows"] for s in ("positive", "negative") if signs in (s, "absolute")
+        )
+    return rnd.eligible
+
+
 def projection_of(evaluation: Evaluation) -> Projection:
     """Return the rows with their weights and, of simple designs, their variance."""
     case, result = evaluation.case, evaluation.result
@@ -5612,8 +5624,7 @@ def projection_of(evaluation: Evaluation) -> Projection:
             "several rounds, or more rows than a certificate lists, aren't projected here"
         )
     rnd = case.rounds[0]
-    if rnd.method not in ("weighted", "monetary_unit"):
-        same(result, "population", rnd.eligible)
+    same(result, "population", drawable_rows(rnd))
     n = rnd.rows
     strata: list[tuple[list[int], int]] | None = None
     if rnd.method in ("random", "reservoir", "systematic"):

@@ -143,10 +143,12 @@ CASES: Mapping[str, Case] = {
         {4: 0.8},
     ),
     "one_start": Case(
-        (money(40, order="file"),), of("monetary_unit", tolerable="30000"), {1: 0.4, 5: -0.5}
+        (money(40, selection="fixed_interval", order="file"),),
+        of("monetary_unit", tolerable="30000"),
+        {1: 0.4, 5: -0.5},
     ),
     "take_all": Case(
-        (money(120, book_column="balance", population="absolute", selection="cell"),),
+        (money(260, book_column="balance", population="absolute", selection="cell"),),
         of("monetary_unit", tolerable="0.2"),
         {0: 0.9, 2: 0.5, 60: 1.3},
         column="balance",
