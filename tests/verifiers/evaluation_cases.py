@@ -184,7 +184,7 @@ CASES: Mapping[str, Case] = {
     "rejected": Case(
         (one("random", sample_size=80),),
         of("sequential", tolerable="0.05"),
-        {place: 1.0 for place in range(0, 60, 3)},
+        dict.fromkeys(range(0, 60, 3), 1.0),
     ),
     "unsigned": Case((one("random", sample_size=30),), None, examined=10),
 }
