@@ -2,11 +2,12 @@
 
 The signature of a drand beacon, which L4 needs, is verified if the package py-ecc is installed.
 
-Usage: python verify_sample.py FOLDER [--key FILE_OR_HEX] [--data FILE] [--ledger FILE]
+Usage: python verify_sample.py FOLDER_OR_ZIP [--key FILE_OR_HEX] [--data FILE] [--ledger FILE]
        [--proofs FILE] [--json]
 
-FOLDER has certificate.json, public-key.txt and sample.csv, and maybe sample.parquet, data.csv,
-ledger.json and proofs.json. --certificate, --sample and --parquet give the other files singly. The
+The folder or ZIP file has certificate.json, public-key.txt and sample.csv, and maybe
+sample.parquet, data.csv, ledger.json, proofs.json, evaluation.json, and the folders papers and
+attachments. --certificate, --evaluation, --sample and --parquet give the other files singly. The
 program follows the page "Certificates: the format" (version 1). The exit code is 0 for accepted,
 1 for refused, 2 for wrong usage or a file that can't be read, and 3 for superseded: the certificate
 holds, but the ledger has a replacement that followed.
@@ -53,6 +54,11 @@ Codes of refusals:
 | beacon_signature | the beacon's signature isn't that of its round |
 | proof_format, proof_table, proof_root | row proofs: format, table, root |
 | proof_leaf, proof_path, proof_row | row proofs: a leaf, a path, a row |
+| evaluation_binding | the evaluation is of another sample or certificate |
+| evaluation_items, evaluation_book | its rows and findings; book values |
+| evaluation_review, evaluation_ledger | the steps of the review; its entry in the ledger |
+| evaluation_figure, evaluation_conclusion | a figure that the findings don't give; the conclusion |
+| evaluation_paper, evaluation_attachment | a paper, or an attached file, that isn't stated |
 | proof_ordinal, proof_missing | row proofs: an ordinal; a row of the sample without a proof |
 """
 
@@ -68,6 +74,7 @@ import math
 import re
 import struct
 import sys
+import zipfile
 from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
@@ -4490,6 +4497,7 @@ def verify_evaluation(case: Case) -> None:
             evaluation,
             sha256(payload),
         )
+    report.run(EVALUATION, "papers and attached files", check_files, evaluation, say=False)
     if evaluation.stated["book_column"] is not None:
         report.run(EVALUATION, "book values", check_books, evaluation, say=False)
     report.claimed(
@@ -4638,6 +4646,26 @@ def check_evaluation_entries(evaluation: Evaluation, digest: str) -> None:
         case.report.claimed(
             EVALUATION, f"that this is the evaluation: superseded, {case.report.superseded}"
         )
+
+
+def check_files(evaluation: Evaluation) -> None:
+    """Compare the hashes of the papers and attached files that are given with the stated ones."""
+    stated, report = evaluation.stated, evaluation.case.report
+    for kind, noun in (("papers", "working paper"), ("attachments", "attached file")):
+        due = {each["sha256"] for each in stated[kind]}
+        given = {n: c for n, c in evaluation.case.files.items() if n.startswith(f"{kind}/")}
+        for name, content in given.items():
+            code = f"evaluation_{kind[:-1]}"
+            require(
+                sha256(content) in due, code, f"{name[:80]} isn't one that the evaluation states."
+            )
+        if given:
+            report.checked(EVALUATION, f"{_counted(len(given), noun)}, by the hash")
+        left = len(due - {sha256(content) for content in given.values()})
+        if left:
+            report.skipped(EVALUATION, f"{_counted(left, noun)}: not given")
+    if stated["reconciliation"]:
+        report.claimed(EVALUATION, "the balances with which sums of the table were compared")
 
 
 def check_books(evaluation: Evaluation) -> None:
@@ -5600,6 +5628,18 @@ def simple_spread(strata: list[tuple[list[int], int]]) -> Callable[[list[float]]
     return deviations
 
 
+def drawable_rows(rnd: StatedRound) -> int:
+    """Return the rows that a round could draw: those with a weight, or an amount of its signs."""
+    if rnd.method == "weighted":
+        return int(rnd.facts["rows"])
+    if rnd.method == "monetary_unit":
+        signs = rnd.parameters.get("population", "positive")
+        return sum(
+            rnd.facts[s]["rows"] for s in ("positive", "negative") if signs in (s, "absolute")
+        )
+    return rnd.eligible
+
+
 def projection_of(evaluation: Evaluation) -> Projection:
     """Return the rows with their weights and, of simple designs, their variance."""
     case, result = evaluation.case, evaluation.result
@@ -5612,8 +5652,7 @@ def projection_of(evaluation: Evaluation) -> Projection:
             "several rounds, or more rows than a certificate lists, aren't projected here"
         )
     rnd = case.rounds[0]
-    if rnd.method not in ("weighted", "monetary_unit"):
-        same(result, "population", rnd.eligible)
+    same(result, "population", drawable_rows(rnd))
     n = rnd.rows
     strata: list[tuple[list[int], int]] | None = None
     if rnd.method in ("random", "reservoir", "systematic"):
@@ -6319,20 +6358,78 @@ def parse_key(value: bytes) -> bytes:
     return key
 
 
+MORE_FOLDERS = ("papers", "attachments")
+MOST_FILES = 10_000
+MOST_BYTES = 4 << 30  # of all files of a ZIP together
+
+
+def read_folder(folder: Path) -> dict[str, bytes]:
+    """Read the files of a folder that have a name of `FILES`, and papers and attached files."""
+    files = {
+        name: read_file(folder / file_name, name)
+        for name, file_name in FILES.items()
+        if (folder / file_name).exists()
+    }
+    for more in MORE_FOLDERS:
+        inside = sorted((folder / more).iterdir()) if (folder / more).is_dir() else []
+        require_few(len(inside))
+        files |= {f"{more}/{path.name}": read_file(path, "parquet") for path in inside}
+    return files
+
+
+def require_few(count: int) -> None:
+    if count > MOST_FILES:
+        raise Usage(f"There are more than {MOST_FILES:,} files.")
+
+
+def read_zip(path: Path) -> dict[str, bytes]:
+    """Read the same from a ZIP file. Its names are compared, and never used as paths.
+
+    A member is read up to the limit of its kind, whatever size it claims to have.
+    """
+    files: dict[str, bytes] = {}
+    names = {file_name: name for name, file_name in FILES.items()}
+    try:
+        with zipfile.ZipFile(path) as archive:
+            require_few(len(archive.infolist()))
+            for member in archive.infolist():
+                folder, _, rest = member.filename.partition("/")
+                name = names.get(member.filename)
+                if name is None and folder in MORE_FOLDERS and rest:
+                    name = member.filename
+                if name is None:
+                    continue
+                if name in files:
+                    raise Usage(f"{path} has two files {member.filename[:80]!r}.")
+                limit = LIMITS.get(name, LIMITS["parquet"])
+                limit = min(limit, MOST_BYTES - sum(map(len, files.values())))
+                with archive.open(member) as content:
+                    files[name] = content.read(limit + 1)
+                if len(files[name]) > limit:
+                    raise Usage(f"{member.filename[:80]!r} has more than {limit:,} bytes.")
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
+        raise Usage(f"{path} isn't a ZIP file that can be read: {str(error)[:80]}.") from None
+    except Exception as error:  # a damaged stream raises errors of its decoder
+        if isinstance(error, Usage):
+            raise
+        raise Usage(f"{path} is damaged: {type(error).__name__}.") from None
+    return files
+
+
 def load(arguments: argparse.Namespace) -> tuple[dict[str, bytes], bool]:
-    """Read the files of the folder, and those given singly; tell whether the key was given."""
+    """Read the files of the folder or ZIP, and those given singly; tell whether the key was."""
     files: dict[str, bytes] = {}
     folder = Path(arguments.folder) if arguments.folder else None
-    if folder is not None and not folder.is_dir():
-        raise Usage(f"{folder} isn't a folder.")
-    for name, file_name in FILES.items():
+    if folder is not None:
+        if not folder.is_dir() and not folder.is_file():
+            raise Usage(f"{folder} isn't a folder or a ZIP file.")
+        files = read_folder(folder) if folder.is_dir() else read_zip(folder)
+    for name in FILES:
         given = getattr(arguments, name)
         if name == "key" and given and re.fullmatch("[0-9a-fA-F]{64}", given):
             files[name] = given.encode()
         elif given:
             files[name] = read_file(Path(given), name)
-        elif folder is not None and (folder / file_name).exists():
-            files[name] = read_file(folder / file_name, name)
     for name in ("certificate", "key"):
         if name not in files:
             raise Usage(f"There is no {FILES[name]}.")
@@ -6393,7 +6490,9 @@ def print_report(report: CheckReport) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Verify a sample certificate of jobsvc.")
-    parser.add_argument("folder", nargs="?", help="the folder with the certificate's files")
+    parser.add_argument(
+        "folder", nargs="?", help="the folder or ZIP file with the certificate's files"
+    )
     for name, file_name in FILES.items():
         what = (
             "the public key: a file or 64 digits"

@@ -138,7 +138,7 @@ def _write_attachments(service: Service, job: JobRecord, archive: ZipFile) -> No
     with service.database.read() as tx:
         hashes = {file.sha256 for file in attachments_of(tx, job.id)}
     for sha256 in sorted(hashes):
-        archive.write(service.store.path(sha256), f"attachments/{sha256}")
+        archive.write(service.data_files.path(sha256), f"attachments/{sha256}")
 
 
 def _readme(service: Service, job: JobRecord, names: list[str]) -> str:

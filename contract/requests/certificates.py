@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from contract.declarations import Help, Request
-from contract.fields import Bounds, Choice, Count
+from contract.declarations import Help, Option, Request
+from contract.fields import Bounds, Choice, Count, Flag
 from contract.requests.pages import PageRequest
 from contract.requests.submitting import MAIN, JobPriority, SourceRef, TableKey
 from lazy_dataclasses import dataclass
@@ -35,9 +35,13 @@ class EvidenceRequest(Request):
 
     data: Annotated[
         bool,
+        Flag(),
+        Option(None),
         Help("Whether it has `data.csv`, with which a verifier draws the sample again."),
     ] = True
-    attachments: Annotated[bool, Help("Whether it has the attached files.")] = False
+    attachments: Annotated[
+        bool, Flag(), Option(None), Help("Whether it has the attached files.")
+    ] = False
 
 
 @dataclass(frozen=True, kw_only=True)

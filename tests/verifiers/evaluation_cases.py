@@ -49,6 +49,7 @@ class Case:
     examined: int | None = None
     replaced: tuple[int, ...] = ()
     goal: Mapping[str, Any] | None = None
+    has_files: bool = False
 
 
 def one(method: str, **parameters: Any) -> dict[str, Any]:
@@ -74,6 +75,7 @@ CASES: Mapping[str, Case] = {
         of("attributes", tolerable="0.1"),
         {3: 1.0, 9: 1.0},
         attributes=("approved", "goods received"),
+        has_files=True,
     ),
     "attributes_two_sides": Case(
         (one("random", sample_size=60),),
@@ -140,6 +142,50 @@ CASES: Mapping[str, Case] = {
         of("sequential", tolerable="15000"),
         {4: 0.8},
     ),
+    "one_start": Case(
+        (money(40, selection="fixed_interval", order="file"),),
+        of("monetary_unit", tolerable="30000"),
+        {1: 0.4, 5: -0.5},
+    ),
+    "take_all": Case(
+        (money(260, book_column="balance", population="absolute", selection="cell"),),
+        of("monetary_unit", tolerable="0.2"),
+        {0: 0.9, 2: 0.5, 60: 1.3},
+        column="balance",
+        replaced=(3, 50),
+    ),
+    "gaffke_strata": Case(
+        (
+            {**money(20, selection="random"), "filters": {"expression": "region in ('N', 'S')"}},
+            {**money(15, selection="random"), "filters": {"expression": "region in ('E', 'W')"}},
+        ),
+        of("monetary_unit", bound="gaffke", tolerable="60000"),
+        {1: 0.4, 25: 0.5},
+    ),
+    "netted": Case(
+        (RANDOM,),
+        of("variables", book_column="amount", tolerable="5000", sides="two"),
+        {place: 0.6 + place % 7 / 9 for place in range(0, 99, 2)},
+    ),
+    "weighted": Case(
+        (one("weighted", weight_column="amount", sample_size=80),),
+        of("variables", book_column="amount", estimator="ratio"),
+        MANY,
+    ),
+    "two_rounds": Case(
+        (one("random", sample_size=30), one("random", sample_size=20)),
+        of("attributes", tolerable="0.03"),
+        {40: 1.0},
+    ),
+    "filtered": Case(
+        ({**one("random", sample_size=40), "filters": {"expression": "region = 'N'"}},),
+        of("attributes", tolerable="0.05"),
+    ),
+    "rejected": Case(
+        (one("random", sample_size=80),),
+        of("sequential", tolerable="0.05"),
+        dict.fromkeys(range(0, 60, 3), 1.0),
+    ),
     "unsigned": Case((one("random", sample_size=30),), None, examined=10),
 }
 
@@ -173,6 +219,11 @@ def examine(server: LiveServer, job: str, case: Case) -> None:
         for start in range(0, len(found), 50):  # stage 2 follows stage 1
             answer = admin.post(f"{at}/findings", json={"findings": found[start : start + 50]})
             assert answer.status_code == 200, answer.text
+    if case.has_files:
+        file = {"file": ("invoice.txt", b"Invoice 17, of 377.86\n")}
+        sent = {"row_id": items[3]["row_id"]}
+        answer = admin.post(f"{at}/attachments", files=file, data=sent)
+        assert answer.status_code == 200, answer.text
     if case.evaluation is None:
         return
     assert admin.put(f"{at}/conclusion", json={"text": "Accepted."}).status_code == 200
@@ -184,6 +235,8 @@ def examine(server: LiveServer, job: str, case: Case) -> None:
     step = {"action": "signed_off", "evaluation": case.evaluation}
     answer = reviewer.post(f"{at}/review", json=step)
     assert answer.status_code == 200, answer.text
+    if case.has_files:
+        assert admin.post(f"{at}/papers", json={"format": "html"}).status_code == 200
 
 
 def open_findings(case: Case, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -221,6 +274,12 @@ def files_of(server: LiveServer, dataset: int, job: str) -> dict[str, bytes]:
         answer = server.admin.get(path)
         assert answer.status_code == 200, answer.text
         found[name] = answer.content
+    for paper in server.admin.get(f"{at}/papers").json()["papers"]:
+        content = server.admin.get(f"{at}/papers/{paper['number']}").content
+        found[f"papers/paper-{paper['number']}.html"] = content
+    for file in server.admin.get(f"{at}/attachments").json()["attachments"]:
+        content = server.admin.get(f"{at}/attachments/{file['id']}").content
+        found[f"attachments/{file['sha256']}"] = content
     key = server.admin.get("/api/signing-keys").json()["keys"][0]["public_key"]
     return {**found, "public-key.txt": f"{key}\n".encode()}
 
@@ -242,6 +301,9 @@ def main() -> None:
     settings = Settings(data_dir=Path(tempfile.mkdtemp()), workers=2, compare_samples=False)
     with live_server(settings) as server:
         for name, case in CASES.items():
+            if case.has_files:
+                for more in ("papers", "attachments"):
+                    (FOLDER / name / more).mkdir(parents=True, exist_ok=True)
             tamperings.write(FOLDER / name, resigned(files_of(server, *made(server, case))))
 
 

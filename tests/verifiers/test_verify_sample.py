@@ -34,7 +34,9 @@ LEVELS = {
 
 
 def verify(files: tamperings.Files) -> verify_sample.CheckReport:
-    return verify_sample.verify_files({NAMES[name]: content for name, content in files.items()})
+    return verify_sample.verify_files(
+        {NAMES.get(name, name): content for name, content in files.items()}
+    )
 
 
 ACCEPTED = [base for base in tamperings.BASES if base != "invented"]

@@ -16,6 +16,7 @@ from application.audit.findings import named_replacements
 from application.audit.review import may_undo_sign_offs
 from application.audit.sentences import carried_sentence
 from application.audit.state import STRATUM, audit_state
+from application.certificates.evaluation import evaluation_issues_of
 from application.certificates.issuing import issues_of
 from application.certificates.ledger import draws_beside
 from application.certificates.seeds import seed_evidence
@@ -367,6 +368,7 @@ def _certificate(found: JobRecord) -> Values:
         "summary_rows": (found.output_summary or {})["total_sampled"],
         "key": key,
         "issues": issues_of(service(), found),
+        "evaluations": evaluation_issues_of(service(), found),
         "beside": draws_beside(service(), found),
         "seed_sentence": seed_evidence(service(), found),
     }

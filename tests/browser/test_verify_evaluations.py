@@ -1,0 +1,144 @@
+"""``verify.html`` recomputes evaluations, recognises files by their content, and reads a ZIP."""
+
+# ruff: noqa: E501 - lines of JavaScript
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.test_verifier_page import PAGE, verify
+from tests.support.nightly import amount
+from tests.verifiers.evaluation_cases import CASES
+from tests.verifiers.test_evaluations import (
+    EVALUATED,
+    TAMPERINGS,
+    changed,
+    conclude,
+    flip,
+    load,
+    of_figure,
+    plain,
+    recomputed,
+)
+
+Files = dict[str, bytes]
+
+
+@pytest.fixture(scope="module")
+def page(browser: Browser) -> Iterator[Page]:
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(PAGE.as_uri())
+    yield page
+    context.close()
+
+
+def code_of(page: Page, files: Files) -> str | None:
+    code: str | None = verify(page, files, allowKnownKey=True)["code"]
+    return code
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_evaluations_are_accepted(page: Page, case: str) -> None:
+    report = verify(page, load(case), allowKnownKey=True)
+    assert report["accepted"], report["reason"]
+    due = "not checkable here" if case == "unsigned" else "checked"
+    assert report["levels"]["E"] == due
+
+
+@pytest.mark.parametrize("case", EVALUATED)
+def test_each_figure_is_recomputed(page: Page, case: str) -> None:
+    files = plain(case)
+    paths = recomputed(case)[:: 5 // amount(1, 5)]
+    accepted = [path for path in paths if not code_of(page, changed(files, of_figure(path)))]
+    assert accepted == []
+
+
+@pytest.mark.parametrize("case", EVALUATED)
+def test_a_changed_finding_is_refused(page: Page, case: str) -> None:
+    files = plain(case)
+    for place in (0, min(CASES[case].wrong or {0: 0})):
+        code = code_of(page, changed(files, flip(place)))
+        assert code is not None
+        assert code != "check_failed"
+
+
+@pytest.mark.parametrize("name", TAMPERINGS)
+def test_tamperings_are_refused(page: Page, name: str) -> None:
+    change, code = TAMPERINGS[name]
+    assert code_of(page, changed(load("attributes"), change)) == code
+
+
+def test_a_conclusion_against_the_rules_is_refused(page: Page) -> None:
+    assert code_of(page, changed(load("difference"), conclude)) == "evaluation_conclusion"
+
+
+def test_a_changed_paper_is_refused(page: Page) -> None:
+    files = load("attributes")
+    files["papers/paper-1.html"] += b"<p>All is well.</p>"
+    assert code_of(page, files) == "evaluation_paper"
+
+
+def zipped(files: Files) -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+        archive.writestr("README.txt", b"What each file is.")
+    return content.getvalue()
+
+
+def drop(page: Page, files: Files) -> None:
+    """Give files to the page as a reader chooses them; it accepts the key of the RFC in tests."""
+    page.goto(PAGE.as_uri())
+    page.evaluate(
+        "() => { const own = verify; verify = (files, options) => own(files, { ...options, allowKnownKey: true }); }"
+    )
+    given: list[Any] = [
+        {"name": name, "mimeType": "application/octet-stream", "buffer": data}
+        for name, data in files.items()
+    ]
+    page.set_input_files("#files", given)
+
+
+def test_the_page_reads_a_zip_file(page: Page) -> None:
+    drop(page, {"anything.zip": zipped(load("attributes"))})
+    expect(page.locator("#headline")).to_contain_text("ACCEPTED")
+    expect(page.locator("#headline")).to_contain_text("E checked")
+    expect(page.locator("#lines")).to_contain_text("1 working paper, by the hash")
+
+
+def test_files_are_recognised_by_their_content(page: Page) -> None:
+    files = plain("stringer")
+    names = {name: f"file {place} of the auditor.txt" for place, name in enumerate(files)}
+    drop(page, {names[name]: data for name, data in reversed(files.items())})
+    expect(page.locator("#headline")).to_contain_text("E checked")
+
+
+def test_a_csv_of_another_certificate_is_named_as_that(page: Page) -> None:
+    files = {**plain("stringer"), "sample.csv": plain("gaffke")["sample.csv"]}
+    drop(page, files)
+    expect(page.locator("#headline")).to_have_text("REFUSED")
+    expect(page.locator("#meaning")).to_contain_text("a sample's CSV of another certificate")
+
+
+def test_files_of_two_samples_are_named_as_that(page: Page) -> None:
+    files, others = plain("stringer"), plain("gaffke")
+    drop(page, {**files, "other.json": others["certificate.json"]})
+    expect(page.locator("#message")).to_contain_text("two different files of one kind")
+
+
+def test_a_damaged_zip_file_is_refused_in_words(page: Page) -> None:
+    drop(page, {"x.zip": zipped(load("attributes"))[:-40]})
+    expect(page.locator("#message")).to_contain_text("isn't a whole ZIP file")
+
+
+def test_other_files_are_named(page: Page) -> None:
+    drop(page, {"holiday.txt": b"sun and sea"})
+    expect(page.locator("#message")).to_contain_text("None of these is a file of a certificate")

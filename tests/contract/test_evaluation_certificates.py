@@ -1,0 +1,116 @@
+"""Certificates of evaluations over HTTP, and the ZIP file for verifiers."""
+
+from __future__ import annotations
+
+import base64
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.contract.draw_requests import one
+from tests.contract.problems import assert_problem
+from tests.support.live_server import LiveServer
+from tests.verifiers.evaluation_cases import CASES, Case, examine, files_of, made
+from tests.verifiers.test_verify_sample import verify
+from verifiers import verify_sample
+
+
+def issued(server: LiveServer, job: str, **query: int) -> dict[str, Any]:
+    answer = server.admin.get(f"/api/sampling/jobs/{job}/evaluation-certificate", params=query)
+    assert answer.status_code == 200, answer.text
+    payload = base64.b64decode(answer.json()["payload"])
+    return dict(json.loads(payload)["predicate"])
+
+
+@pytest.fixture
+def drawn(server: LiveServer) -> tuple[int, str]:
+    dataset = server.new_balanced_table(200)
+    job = server.draw(dataset, {"rounds": [one("random", sample_size=20, seed=3)]})
+    return dataset, str(job["id"])
+
+
+def test_a_sample_without_findings_has_none(server: LiveServer, drawn: tuple[int, str]) -> None:
+    answer = server.admin.get(f"/api/sampling/jobs/{drawn[1]}/evaluation-certificate")
+    assert_problem(answer, 422, "no_certificate")
+
+
+def test_it_is_issued_again_when_something_changed(
+    server: LiveServer, drawn: tuple[int, str]
+) -> None:
+    dataset, job = drawn
+    examine(server, job, Case((), None, examined=4))
+    first = issued(server, job)
+    assert (first["issue"], first["review"]["state"], first["result"]) == (1, "open", None)
+    assert issued(server, job)["issue"] == 1
+    examine(server, job, Case((), None))
+    second = issued(server, job)
+    assert (second["issue"], second["result"]["examined"]) == (2, 20)
+    assert issued(server, job, number=1) == first
+    listed = server.admin.get(f"/api/sampling/jobs/{job}/evaluation-certificates").json()
+    newest, older = listed["certificates"]
+    assert older["superseded_at"] == newest["issued_at"]
+    assert newest["superseded_at"] is None
+    ledger = server.admin.get(f"/api/datasets/{dataset}/ledger").json()
+    own = [entry for entry in ledger["entries"] if entry["kind"] == "evaluation"]
+    assert [entry["body"]["issue"] for entry in own] == [2, 1]
+    assert own[0]["body"]["payload_sha256"] == newest["payload_sha256"]
+    assert "issued certificate 2 of the evaluation" in own[0]["sentence"]
+
+
+@pytest.mark.parametrize("name", ["attributes_two_sides", "stringer", "strata"])
+def test_verifiers_accept_what_the_server_hands_out(server: LiveServer, name: str) -> None:
+    report = verify(files_of(server, *made(server, CASES[name])))
+    assert not report.refusals, [line.text for line in report.refusals]
+
+
+def test_the_zip_file_has_all_that_a_verifier_needs(
+    server: LiveServer, drawn: tuple[int, str], tmp_path: Path
+) -> None:
+    _, job = drawn
+    examine(server, job, Case((), {"kind": "attributes", "tolerable": "0.2"}))
+    at = f"/api/sampling/jobs/{job}"
+    assert server.admin.post(f"{at}/papers", json={"format": "html"}).status_code == 200
+    path = tmp_path / "any name.zip"
+    answer = server.admin.get(f"{at}/evidence")
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["Content-Type"] == "application/zip"
+    path.write_bytes(answer.content)
+    with zipfile.ZipFile(path) as archive:
+        names = set(archive.namelist())
+        readme = archive.read("README.txt").decode()
+    assert {*verify_sample.FILES.values()} - {"sample.parquet", "proofs.json"} <= names
+    assert {"papers/paper-1.html", "verify.html", "verify_sample.py"} <= names
+    assert "What isn't proved" in readme
+    assert verify_sample.main([str(path)]) == 0
+    with zipfile.ZipFile(path) as archive:
+        archive.extractall(tmp_path / "folder")
+    assert verify_sample.main([str(tmp_path / "folder")]) == 0
+    (tmp_path / "folder/papers/paper-1.html").write_bytes(b"<p>All is well.</p>")
+    assert verify_sample.main([str(tmp_path / "folder")]) == 1
+
+
+def test_the_zip_file_can_leave_out_the_data(
+    server: LiveServer, drawn: tuple[int, str], tmp_path: Path
+) -> None:
+    answer = server.admin.get(f"/api/sampling/jobs/{drawn[1]}/evidence", params={"data": "false"})
+    assert answer.status_code == 200, answer.text
+    (tmp_path / "x.zip").write_bytes(answer.content)
+    with zipfile.ZipFile(tmp_path / "x.zip") as archive:
+        assert {"data.csv", "evaluation.json"}.isdisjoint(archive.namelist())
+        assert "data.csv          not here" in archive.read("README.txt").decode()
+
+
+def test_a_zip_file_with_a_bomb_or_odd_names_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("public-key.txt", b"0" * 1_000_000)
+    assert verify_sample.main([str(path)]) == 2
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("papers/../../outside.txt", b"x")
+    assert verify_sample.main([str(path)]) == 2  # there is no certificate
+    assert not (tmp_path.parent / "outside.txt").exists()
+    path.write_bytes(b"PK no archive")
+    assert verify_sample.main([str(path)]) == 2
