@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import unquote
 
 import httpx
 from playwright.sync_api import Page, expect
@@ -34,6 +35,22 @@ def _enter_findings(client: httpx.Client, job: str) -> None:
     findings = [{"row_id": row, "outcome": "ok"} for row in rows]
     findings[3] |= {"outcome": "exception", "note": "invoice missing", "cause": "document"}
     assert client.post(path, json={"findings": findings}).status_code == 200
+
+
+def _submit_without_a_cause(page: Page) -> None:
+    """Submit the findings, of which one has no cause, with a reason; its row is a link."""
+    submit = page.get_by_role("button", name="Submit for review")
+    dialog = page.get_by_role("dialog", name="Incomplete findings")
+    submit.click()
+    dialog.get_by_role("link", name="has no cause").click()
+    expect(dialog).to_have_count(0)
+    row = unquote(page.url.partition("#row-")[2])
+    expect(page.locator(f'tr[data-row="{row}"] [name="cause"]')).to_be_in_viewport()
+    submit.click()
+    dialog.get_by_label("Reason to submit them as they are").fill("the invoice is late")
+    dialog.get_by_role("button", name="Submit for review").click()
+    expect(page.get_by_text("Submitted for review", exact=True)).to_be_visible()
+    expect(page.get_by_text("the invoice is late").first).to_be_attached()
 
 
 def _replace_rows(client: httpx.Client, job: str) -> None:
@@ -162,8 +179,7 @@ def test_another_person_returns_findings_and_signs_them_off(
     job = _open_findings(page, server, client, DRAWN)
     _enter_findings(client, job)
     page.reload()
-    page.get_by_role("button", name="Submit for review").click()
-    expect(page.get_by_text("Submitted for review", exact=True)).to_be_visible()
+    _submit_without_a_cause(page)
     expect(page.locator("#findings select")).to_have_count(0)
     expect(page.get_by_text("Another person signs off")).to_be_visible()
     expect(page.get_by_role("button", name="Sign off")).to_have_count(0)
@@ -180,8 +196,7 @@ def test_another_person_returns_findings_and_signs_them_off(
     expect(reviewer.get_by_role("button", name="Submit for review")).to_be_visible()
     page.reload()
     expect(page.locator(".note.warn")).to_contain_text("the findings: look at row 4 again")
-    page.get_by_role("button", name="Submit for review").click()
-    expect(page.get_by_text("Submitted for review", exact=True)).to_be_visible()
+    _submit_without_a_cause(page)
     reviewer.reload()
     reviewer.get_by_role("link", name="Evaluate and sign off").click()
     reviewer.get_by_label("Tolerable").fill("10 %")

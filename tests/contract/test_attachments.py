@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from service.settings import Settings
 from storage.maintenance.checking import check
 from tests.contract.problems import assert_problem
-from tests.support.live_server import LiveServer
+from tests.support.live_server import LiveServer, live_server
 
 PDF = b"%PDF-1.7\n%\xe2\xe3\nan invoice"
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
@@ -301,3 +303,18 @@ def test_attachments_count_in_the_quota_of_the_dataset(
         assert server.admin.get(path).json()["used_bytes"] == used + 2 * 1024
     finally:
         assert server.admin.put(path, json={"size_mb": None}).status_code == 200
+
+
+def test_the_files_of_a_sample_have_a_limit(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path, memory_mb=256, attachments_max_mb=1)
+    with live_server(settings) as live:
+        drawn = live.draw(live.new_balanced_table(40), {"method": "random", "sample_size": 2})
+        path = f"/api/sampling/jobs/{drawn['id']}"
+        row = rows_of(live.admin, path)[0]
+        made(live.admin, path, "a.bin", bytes(700_000))
+        made(live.admin, path, "a.bin", bytes(700_000), row_id=row)  # the same file counts once
+        refused = attached(live.admin, path, "b.bin", bytes(400_000))
+        assert_problem(refused, 409, "attachments_full", "would exceed 1 MiB")
+        assert len(listed(live.admin, path)) == 2
+        assert hashlib.sha256(bytes(400_000)).hexdigest() not in stored_files(live)
+        made(live.admin, path, "c.bin", bytes(300_000))
