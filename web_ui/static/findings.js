@@ -149,6 +149,8 @@ function show(counts) {
   one("#exceptions").textContent = `${number(exception)} ${exception === 1 ? "exception" : "exceptions"}${lost ? `, ${number(lost)} not examinable` : ""}`;
   one("#exceptions").classList.toggle("warn", exception + lost > 0);
   one("#review progress").value = done;
+  const filters = { open: counts.open, exceptions: exception + lost, missing: counts.missing };
+  all("[data-filter]").forEach((count) => { count.textContent = number(filters[count.dataset.filter]); });
   one("#attributes")?.closest("details").remove(); // they are chosen before the first finding
   announce(`${done} of ${rows} rows have a finding`);
 }
