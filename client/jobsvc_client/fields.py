@@ -329,7 +329,8 @@ class EvaluationOptions(ConfidenceOptions, total=False):
     selected at random, and for them alone; it has no likelihood.
     """
     book_column: str
-    """For `variables`. The column of book values. By default that of a sample by monetary units.
+    """For `variables`. The column of book values. By default that of a sample by monetary units,
+    else the amount column of the draw, or the one of its bands of numbers or its allocation.
     """
     estimator: Literal["difference", "ratio", "regression", "mean_per_unit"]
     """For `variables`. How audit values are projected; `difference` by default."""
