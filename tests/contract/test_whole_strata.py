@@ -29,7 +29,11 @@ def drawn(server: LiveServer) -> dict[str, Any]:
 def examined(server: LiveServer, job: str, wrong: int) -> None:
     rows = server.rows(job, limit=200)
     findings = [
-        {"row_id": row["_logical_row_id"], "outcome": "exception", "audit_value": row["amount"] - 1}
+        {
+            "row_id": row["_logical_row_id"],
+            "outcome": "exception",
+            "audit_value": str(row["amount"] - 1),
+        }
         if at < wrong
         else {"row_id": row["_logical_row_id"], "outcome": "ok"}
         for at, row in enumerate(rows)
