@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
+from typing import Self
 
 from lazy_dataclasses import dataclass
 
@@ -18,10 +19,19 @@ LEAST_PERCENT = 0.001
 _MARKS = re.compile(r"`([a-z][a-z0-9_]*)`|\{([a-z][a-z0-9_]*)(\|[^{}|]*\|[^{}|]*)?\}")
 
 
+def value_text(value: object) -> str:
+    """A value of a template; integers have thousands separators."""
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    return f"{value:,}" if is_number else str(value)
+
+
 def render(
     template: str,
     parameters: Mapping[str, object],
     name_of_field: Callable[[str], str] = lambda field: field,
+    *,
+    text_of: Callable[[object], str] = value_text,
+    singular: Sequence[int] = (1,),
 ) -> str:
     """Write the sentence of a message template.
 
@@ -34,6 +44,8 @@ def render(
         The values by name; integers are written with thousands separators.
     name_of_field : callable
         What a surface calls an API field: ``sample_size`` in JSON, ``--size`` in a terminal.
+    text_of, singular : callable, sequence of int
+        How the language of the template writes a value, and the numbers of its singular.
 
     Examples
     --------
@@ -53,11 +65,48 @@ def render(
             return mark[0]
         value = parameters[name]
         if forms is not None:
-            return str(forms.split("|")[1 if value == 1 else 2])
-        is_number = isinstance(value, int) and not isinstance(value, bool)
-        return f"{value:,}" if is_number else str(value)
+            return str(forms.split("|")[1 if value in singular else 2])
+        return text_of(value)
 
     return _MARKS.sub(write, template)
+
+
+class Sentence(str):
+    """A text of the program with its template and parameters, for other languages.
+
+    It is the English text: JSON and comparisons read nothing else. A parameter can be a sentence.
+
+    >>> sentence = Sentence("{rows} {rows|row|rows} of {name}", rows=1200, name="ledger")
+    >>> str(sentence), sentence.template
+    ('1,200 rows of ledger', '{rows} {rows|row|rows} of {name}')
+    """
+
+    template: str
+    parameters: Mapping[str, object]
+
+    def __new__(cls, template: str, /, **parameters: object) -> Self:
+        text = super().__new__(cls, render(template, parameters))
+        text.template, text.parameters = template, parameters
+        return text
+
+    @classmethod
+    def joined(cls, sentences: Sequence[str], between: str = " ") -> Self:
+        """Sentences one after the other."""
+        names = [f"part_{place}" for place in range(len(sentences))]
+        template = between.join(f"{{{name}}}" for name in names)
+        return cls(template, **dict(zip(names, sentences, strict=True)))
+
+    @classmethod
+    def of(cls, text: str) -> Sentence:
+        """A text of the program as a sentence; one that is a sentence stays."""
+        return text if isinstance(text, Sentence) else cls(text)
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+
+class Figure(str):
+    """A number as English text, such as ``1,234.50`` or ``5.00 %``, for other languages."""
 
 
 ALLOW_EMPTY = "or set `allow_empty`."

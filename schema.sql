@@ -656,6 +656,18 @@ CREATE TABLE issued_papers (
 CREATE TRIGGER issued_papers_never_change BEFORE UPDATE ON issued_papers
 BEGIN SELECT RAISE(ABORT, 'an issued paper never changes'); END;
 
+-- The firm's template of working papers: the newest entry counts.
+CREATE TABLE paper_templates (
+    id      INTEGER PRIMARY KEY AUTOINCREMENT,
+    body    TEXT NOT NULL CHECK (json_valid(body)),
+    logo    BLOB,                              -- a PNG or JPEG image; NULL: none
+    user_id INTEGER NOT NULL REFERENCES users (id),
+    at      TEXT NOT NULL
+) STRICT;
+
+CREATE TRIGGER paper_templates_never_change BEFORE UPDATE ON paper_templates
+BEGIN SELECT RAISE(ABORT, 'a template of working papers never changes'); END;
+
 -- The review of a sample's findings. The newest entry is its state: after 'submitted' and
 -- 'signed_off' no finding can be entered.
 CREATE TABLE reviews (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,9 @@ from command_line.output import Columns, Printed, print_items, print_line, print
 from command_line.sampled_rows import KEY, upload_rows
 from contract.declarations import declared
 from contract.numbers import number_of, plain_text
-from contract.requests.evaluate import EvaluationRequest
+from contract.requests.evaluate import EvaluationRequest, WorkingPaperRequest
 from contract.requests.findings import FindingsListRequest
+from contract.requests.paper_template import PaperTemplateRequest
 from contract.requests.papers import PaperFactsRequest
 from contract.words import CAUSES, OUTCOMES, REVIEW_ACTIONS, REVIEW_STATES
 from domain_errors import InvalidRequest, counted
@@ -442,7 +444,7 @@ def review(client: ApiClient, job_id: str, action: str, note: str | None, **opti
     is_flag=True,
     help="Keep the paper on the server, and enter its SHA-256 in the ledger of the dataset.",
 )
-@with_request(EvaluationRequest)
+@with_request(WorkingPaperRequest)
 @printed()
 def working_paper(
     client: ApiClient, job_id: str, output: Path, issue: bool, **evaluation: Any
@@ -476,6 +478,43 @@ def _print_issued(paper: dict[str, Any]) -> None:
         f"Issued working paper {paper['number']} ({state}), entry {paper['ledger_number']} of the "
         f"ledger, SHA-256 {paper['sha256']}."
     )
+
+
+@click.command(name="paper-template")
+@click.option("--logo", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--no-logo", is_flag=True, help="Remove the logo.")
+@click.option("--preview", type=NEW_FILE, help="Write a page that shows the template.")
+@with_request(PaperTemplateRequest)
+@printed()
+def paper_template(
+    client: ApiClient, logo: Path | None, no_logo: bool, preview: Path | None, **options: Any
+) -> Printed:
+    """Show or change the look of working papers (admins only).
+
+    Papers have the firm's name, address, logo, colour and texts. Without options, it is shown.
+
+    \b
+    jobsvc paper-template --firm "Audit & Co" --color "#1f3b57" --logo logo.png
+    jobsvc paper-template --preview preview.html
+    """
+    path, body = "/api/paper-template", body_of(options)
+    if logo is not None or no_logo:
+        content = b"" if logo is None else logo.read_bytes()
+        body["logo"] = base64.b64encode(content).decode()
+    found = client.patch(path, body) if body else client.get(path)
+    if preview is not None:
+        client.save(f"{path}/preview", preview, format=format_by_ending(preview, "html", "xlsx"))
+        return written(preview, "Preview")
+    return Printed(found, _print_template)
+
+
+def _print_template(found: dict[str, Any]) -> None:
+    for own in declared(PaperTemplateRequest):
+        value = found["template"][own.name]
+        text = "; ".join(value) if isinstance(value, list) else value
+        if own.name == "logo":
+            text = "yes" if found["has_logo"] else None
+        print_line(f"{own.title}: {text or 'not set'}")
 
 
 PAPERS: Columns = {

@@ -97,6 +97,7 @@ SECTIONS = {
         "review": ("auditing", "Submit findings for review, or sign them off."),
         "paper-facts": ("auditing", "Enter or list the facts of a sample's working paper."),
         "working-paper": ("auditing", "Write the working paper of a sample."),
+        "paper-template": ("auditing", "Change the look of working papers (admins only)."),
         "issued-papers": ("auditing", "List the issued working papers of a sample."),
     },
     "Proofs": {

@@ -187,6 +187,7 @@ StorageAction = Literal[
     "connection_made",
     "connection_changed",
     "connection_deleted",
+    "paper_template_changed",
 ]
 Action = Literal[SignInAction, TeamAction, DatasetAction, SampleAction, RowAction, StorageAction]
 """The actions of the audit trail."""

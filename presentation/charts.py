@@ -80,7 +80,7 @@ class LimitChart:
             line = Markup('<line class="bound" x1="{}" x2="{}" y1="0" y2="{}"/>')
             parts.append(line.format(x, x, height))
         listed = ", ".join(f"{bar.label} {bar.text}" for bar in bars)
-        return _wide(f"Errors and limits: {listed}", height, parts)
+        return _wide(f"{self.title}: {listed}", height, parts)
 
 
 @dataclass(frozen=True)

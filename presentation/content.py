@@ -67,7 +67,32 @@ class Code:
         return self.text
 
 
-Cell = str | int | float | Decimal | dt.date | Percent | Estimated | Judgement | Code | None
+class Given(str):
+    """Words of users in a title, header or label, such as a column's name: never translated."""
+
+
+@dataclass(frozen=True)
+class Formula:
+    """A number that a workbook computes from other cells; elsewhere its value alone is shown.
+
+    Parameters
+    ----------
+    value : int, float, Decimal or Percent
+        The result, which workbooks hold for programs that compute none.
+    expression : str
+        A spreadsheet's formula: ``[Rows]`` is the cell of that column in the same row, ``{name}`` a
+        cell or a column with that name. Without one, or if a name is missing, the value is written.
+    name : str
+        By which other cells refer to this one.
+    """
+
+    value: Number
+    expression: str = ""
+    name: str = ""
+
+
+Number = int | float | Decimal | Percent
+Cell = str | Number | dt.date | Estimated | Judgement | Code | Formula | None
 Kind = Literal["number", "time", "mono", ""]
 Row = Sequence[Cell]
 
@@ -82,11 +107,12 @@ class Facts:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of cells under a header."""
+    """Rows of cells under a header; formulas call the column "Rows" of ``name`` ``{name.Rows}``."""
 
     title: str
     header: Sequence[str]
     rows: Sequence[Row]
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -128,12 +154,18 @@ class Section:
     blocks: Sequence[Block]
 
 
-def cell_text(value: Cell) -> str:
+def cell_value(cell: Cell) -> Cell:
+    """A cell's value; the result of a formula."""
+    return cell.value if isinstance(cell, Formula) else cell
+
+
+def cell_text(cell: Cell) -> str:
     """A cell's value in words.
 
     >>> cell_text(Decimal("1234.50")), cell_text(Percent(0.05)), cell_text(None)
     ('1,234.50', '5.00 %', '')
     """
+    value = cell_value(cell)
     match value:
         case None:
             return ""
@@ -149,8 +181,8 @@ def cell_text(value: Cell) -> str:
             return str(value)
 
 
-def cell_kind(value: Cell) -> Kind:
-    match value:
+def cell_kind(cell: Cell) -> Kind:
+    match cell_value(cell):
         case int() | float() | Decimal() | Percent() | Estimated():
             return "number"
         case dt.date():

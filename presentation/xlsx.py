@@ -1,13 +1,16 @@
 """Sections as a workbook, and forms that people fill in.
 
-Cells never run as formulas; numbers that a double can't hold are written as text.
+Texts never run as formulas: cells of the type ``Formula`` alone are computed. Numbers that a double
+can't hold are written as text.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import io
 import math
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -17,14 +20,17 @@ from presentation.content import (
     Cell,
     Estimated,
     Facts,
+    Formula,
     Judgement,
     Note,
     Percent,
     Row,
     Section,
     Table,
-    cell_text,
+    cell_value,
 )
+from presentation.language import ENGLISH, Language
+from presentation.letterhead import Letterhead
 
 if TYPE_CHECKING:  # the first workbook loads it, not the start of the server
     import xlsxwriter
@@ -48,8 +54,14 @@ MAX_DIGITS = 15
 """Significant digits that a cell's number preserves."""
 MIN_YEAR = 1900
 """The first year of a sheet's dates; earlier ones are written as text."""
-DAY = "yyyy-mm-dd"
-MOMENT = "yyyy-mm-dd hh:mm:ss"
+DAY, TIME = "yyyy-mm-dd", " hh:mm:ss"
+MOMENT = f"{DAY}{TIME}"
+MAX_NAME_LENGTH = 31
+"""Characters of the name of a sheet."""
+MAX_HEADER_LENGTH = 255
+LOGO_HEIGHT, LOGO_COLUMN = 36, 3
+"""Points, and the column to the right of most titles."""
+_REFERENCE = re.compile(r"\[(?P<column>[^\]]+)\]|\{(?P<cell>[^}]+)\}")
 PERCENT, FIGURE = "0.00 %", "#,##0.00####"
 ENTRY_COLOR = "#FFF2CC"
 TONES = {"good": "#E2F0D9", "bad": "#F8D7DA", "warn": "#FFE699"}
@@ -66,28 +78,44 @@ class FormColumn:
     is_hidden: bool = False
 
 
-def write_sections(sections: Iterable[Section], target: Path | IO[bytes]) -> None:
-    """Write a workbook with a sheet for each section."""
+def write_sections(
+    sections: Sequence[Section],
+    target: Path | IO[bytes],
+    language: Language = ENGLISH,
+    letterhead: Letterhead | None = None,
+) -> None:
+    """Write a workbook with a sheet for each section, whose formulas refer to each other."""
     import xlsxwriter
 
     is_file = isinstance(target, Path)
     with xlsxwriter.Workbook(
         str(target) if is_file else target, {"in_memory": not is_file}
     ) as book:
+        cells = named_cells(sections, language)
         for section in sections:
-            add_section(book, section)
+            add_section(book, section, language, letterhead, cells)
 
 
-def add_section(workbook: xlsxwriter.Workbook, section: Section) -> None:
+def add_section(
+    workbook: xlsxwriter.Workbook,
+    section: Section,
+    language: Language = ENGLISH,
+    letterhead: Letterhead | None = None,
+    cells: Mapping[str, str] | None = None,
+) -> None:
     """Add the sheet of a section, without its charts.
 
     A table that comes first and is the only one has filters, and its header stays in view.
+    ``cells`` are the addresses of those that formulas name, by default of this sheet's.
     """
-    sheet = add_sheet(workbook, section.name)
+    sheet = add_sheet(workbook, sheet_name(section, language))
     sheet.freeze_panes(1, 0)
-    styles = _Styles(workbook)
-    sheet.write_string(0, 0, section.title, styles.title)
-    blocks = [block for block in section.blocks if isinstance(block, Facts | Table | Note)]
+    cells = named_cells([section], language) if cells is None else cells
+    styles = _Styles(workbook, language, letterhead, cells)
+    sheet.write_string(0, 0, language.label(section.title), styles.title)
+    if letterhead is not None:
+        _add_letterhead(sheet, letterhead)
+    blocks = _written(section)
     tables = [block for block in blocks if isinstance(block, Table)]
     widths: dict[int, list[str]] = {0: [""]}
     line = 1
@@ -100,11 +128,93 @@ def add_section(workbook: xlsxwriter.Workbook, section: Section) -> None:
         sheet.set_landscape()
         sheet.repeat_rows(3)
         for column, name in enumerate(table.header):
-            widths[column].append(name[:MAX_WIDTH] + " " * FILTER_WIDTH)
+            widths[column].append(language.label(name)[:MAX_WIDTH] + " " * FILTER_WIDTH)
     sheet.set_paper(A4)
     sheet.fit_to_pages(1, 0)
     for column, texts in widths.items():
         sheet.set_column(column, column, column_width(texts))
+
+
+def sheet_name(section: Section, language: Language) -> str:
+    """The name of a section's sheet."""
+    return language.label(section.name)[:MAX_NAME_LENGTH]
+
+
+def _written(section: Section) -> list[Facts | Table | Note]:
+    """The blocks of a sheet."""
+    return [block for block in section.blocks if isinstance(block, Facts | Table | Note)]
+
+
+def named_cells(sections: Sequence[Section], language: Language) -> dict[str, str]:
+    """The addresses of the cells and columns that formulas name, with their sheets."""
+    found: dict[str, str] = {}
+    for section in sections:
+        quoted = sheet_name(section, language).replace("'", "''")
+        line = 1
+        for block in _written(section):
+            line += 2
+            if isinstance(block, Note):
+                line += len(block.sentences)
+                continue
+            rows = block.lines if isinstance(block, Facts) else block.rows
+            if isinstance(block, Table):
+                line += 1
+                if block.name and rows:
+                    for column, name in enumerate(block.header):
+                        first, last = _address(line, column), _address(line + len(rows) - 1, column)
+                        found[f"{block.name}.{name}"] = f"'{quoted}'!{first}:{last}"
+            for place, row in enumerate(rows):
+                for column, cell in enumerate(row):
+                    if isinstance(cell, Formula) and cell.name:
+                        found[cell.name] = f"'{quoted}'!{_address(line + place, column)}"
+            line += len(rows)
+    return found
+
+
+def _address(line: int, column: int) -> str:
+    """The absolute address of a cell, such as ``$B$3``; both are counted from 0."""
+    letters, rest = "", column + 1
+    while rest:
+        rest, letter = divmod(rest - 1, 26)
+        letters = chr(ord("A") + letter) + letters
+    return f"${letters}${line + 1}"
+
+
+def _expression(formula: Formula, cells: Mapping[str, str], row: Mapping[str, str]) -> str | None:
+    """The formula with addresses; None without an expression, or if a name is missing."""
+    if not formula.expression:
+        return None
+    missing = False
+
+    def address(mark: re.Match[str]) -> str:
+        nonlocal missing
+        found = row.get(mark["column"]) if mark["column"] else cells.get(mark["cell"])
+        missing = missing or found is None
+        return found or ""
+
+    text = _REFERENCE.sub(address, formula.expression)
+    return None if missing else f"={text}"
+
+
+def _add_letterhead(sheet: Any, letterhead: Letterhead) -> None:
+    """The header and footer of a sheet's pages; "&" is doubled, since it begins a code."""
+
+    def plain(text: str) -> str:
+        return text.replace("&", "&&")
+
+    left = "  ".join(filter(None, (letterhead.firm, letterhead.header)))
+    sheet.set_header(f"&L{plain(left)}&R{plain(letterhead.running)}"[:MAX_HEADER_LENGTH])
+    sheet.set_footer(f"&L{plain(letterhead.footer)}&R&P / &N"[:MAX_HEADER_LENGTH])
+    if letterhead.logo is not None:
+        options = {"image_data": io.BytesIO(letterhead.logo), **_logo_scale(letterhead)}
+        sheet.set_row(0, LOGO_HEIGHT)
+        sheet.insert_image(0, LOGO_COLUMN, f"logo.{letterhead.logo_type}", options)
+
+
+def _logo_scale(letterhead: Letterhead) -> dict[str, float]:
+    """The scale by which the logo is as high as its row."""
+    scale = LOGO_HEIGHT / 0.75 / letterhead.logo_height if letterhead.logo_height else 1.0
+    return {"x_scale": scale, "y_scale": scale, "object_position": 2}
 
 
 def _add_block(
@@ -115,22 +225,26 @@ def _add_block(
     widths: dict[int, list[str]],
 ) -> int:
     """Write a block from a line on, note the texts of each column, and return the next line."""
-    sheet.write_string(line, 0, block.title, styles.heading)
+    language = styles.language
+    sheet.write_string(line, 0, language.label(block.title), styles.heading)
     line += 1
     if isinstance(block, Note):
         for sentence in block.sentences:  # across the columns
-            sheet.write_string(line, 0, sentence[:MAX_TEXT_LENGTH])
+            sheet.write_string(line, 0, language.label(sentence)[:MAX_TEXT_LENGTH])
             line += 1
         return line
     if isinstance(block, Table):
-        for column, name in enumerate(block.header):
+        for column, name in enumerate(map(language.label, block.header)):
             sheet.write_string(line, column, name[:MAX_TEXT_LENGTH], styles.header)
             widths.setdefault(column, []).append(name)
         line += 1
+    header = block.header if isinstance(block, Table) else ()
     for row in block.lines if isinstance(block, Facts) else block.rows:
         for column, value in enumerate(row):
-            styles.write(sheet, line, column, value)
-            widths.setdefault(column, []).append(_width_text(value))
+            is_label = isinstance(block, Facts) and column == 0 and isinstance(value, str)
+            shown = language.label(value) if is_label else value
+            styles.write(sheet, line, column, shown, header)
+            widths.setdefault(column, []).append(_width_text(shown, language))
         line += 1
     return line
 
@@ -198,12 +312,30 @@ def column_width(texts: Sequence[str]) -> int:
     return max(min(max(longest + 2, MIN_WIDTH), MAX_WIDTH), min(word + 2, MAX_WORD_WIDTH))
 
 
-def _width_text(value: Cell) -> str:
-    return f"{value:,}" if isinstance(value, float) else cell_text(value)
+def _width_text(cell: Cell, language: Language = ENGLISH) -> str:
+    value = cell_value(cell)
+    return f"{value:,}" if isinstance(value, float) else language.cell(value)
 
 
-def _fits_cell(value: float | Decimal) -> bool:
+def number_format(value: int | float | Decimal | Percent | Estimated) -> str:
+    """The format of a number by its type."""
+    match value:
+        case Percent():
+            return PERCENT
+        case Estimated():
+            return FIGURE
+        case Decimal():
+            return grouped_format(max(-int(value.as_tuple().exponent), 0))
+        case int():
+            return "#,##0"
+        case _:
+            return "General"
+
+
+def _fits_cell(value: float | Decimal | Percent | Estimated) -> bool:
     """Whether a cell's number holds a value exactly: not NaN, not infinite, not too long."""
+    if isinstance(value, Percent | Estimated):
+        return math.isfinite(value.value)
     if isinstance(value, Decimal):
         return value.is_finite() and len(value.as_tuple().digits) <= MAX_DIGITS
     return math.isfinite(value) if isinstance(value, float) else abs(value) < 10**MAX_DIGITS
@@ -212,11 +344,20 @@ def _fits_cell(value: float | Decimal) -> bool:
 class _Styles:
     """The cell formats of a sheet, by the types of values."""
 
-    def __init__(self, workbook: xlsxwriter.Workbook) -> None:
+    def __init__(
+        self,
+        workbook: xlsxwriter.Workbook,
+        language: Language = ENGLISH,
+        letterhead: Letterhead | None = None,
+        cells: Mapping[str, str] | None = None,
+    ) -> None:
         self._workbook = workbook
+        self.language = language
+        self._cells = cells or {}
         self._numbers: dict[str, Format] = {}
-        self.title = workbook.add_format({"bold": True, "font_size": 14})
-        self.heading = workbook.add_format({"bold": True, "font_size": 12})
+        color = {} if letterhead is None else {"font_color": letterhead.color}
+        self.title = workbook.add_format({"bold": True, "font_size": 14, **color})
+        self.heading = workbook.add_format({"bold": True, "font_size": 12, **color})
         self.header = workbook.add_format({"bold": True, "bottom": 1})
         style = {"text_wrap": True, "valign": "top"}
         self._text = workbook.add_format(style)
@@ -224,31 +365,34 @@ class _Styles:
             tone: workbook.add_format({**style, "bg_color": color}) for tone, color in TONES.items()
         }
 
-    def write(self, sheet: Any, line: int, column: int, value: Cell) -> None:
-        """Write a value in the format of its type."""
+    def write(
+        self, sheet: Any, line: int, column: int, cell: Cell, header: Sequence[str] = ()
+    ) -> None:
+        """Write a value in the format of its type; ``header`` are the columns of its table."""
+        value = cell_value(cell)
         match value:
             case None:
                 return
             case dt.datetime() if value.year >= MIN_YEAR:
                 moment = value.replace(tzinfo=None)
-                sheet.write_datetime(line, column, moment, self._number(MOMENT))
+                style = self._number(f"{self.language.sheet_day}{TIME}")
+                sheet.write_datetime(line, column, moment, style)
             case dt.date() if value.year >= MIN_YEAR:
-                sheet.write_datetime(line, column, value, self._number(DAY))
-            case Percent() if math.isfinite(value.value):
-                sheet.write_number(line, column, value.value, self._number(PERCENT))
-            case Estimated() if math.isfinite(value.value):
-                sheet.write_number(line, column, value.value, self._number(FIGURE))
-            case Decimal() if _fits_cell(value):
-                places = max(-int(value.as_tuple().exponent), 0)
-                number_format = grouped_format(places)
-                sheet.write_number(line, column, float(value), self._number(number_format))
-            case float() if _fits_cell(value):
-                sheet.write_number(line, column, value, self._number("General"))
-            case int() if _fits_cell(value):
-                sheet.write_number(line, column, value, self._number("#,##0"))
+                sheet.write_datetime(line, column, value, self._number(self.language.sheet_day))
+            case Percent() | Estimated() | Decimal() | float() | int() if _fits_cell(value):
+                number = value.value if isinstance(value, Percent | Estimated) else value
+                style = self._number(number_format(value))
+                row = {name: _address(line, place) for place, name in enumerate(header)}
+                formula = cell if isinstance(cell, Formula) else Formula(0)
+                expression = _expression(formula, self._cells, row)
+                if expression is None:
+                    as_written = float(number) if isinstance(number, Decimal) else number
+                    sheet.write_number(line, column, as_written, style)
+                else:
+                    sheet.write_formula(line, column, expression, style, float(number))
             case _:
                 tone = value.tone if isinstance(value, Judgement) else ""
-                text = cell_text(value)[:MAX_TEXT_LENGTH]
+                text = self.language.cell(value)[:MAX_TEXT_LENGTH]
                 sheet.write_string(line, column, text, self._verdicts.get(tone, self._text))
 
     def _number(self, number_format: str) -> Format:

@@ -1491,6 +1491,14 @@ FROM audit_conclusions JOIN users ON users.id = audit_conclusions.user_id
 WHERE job_id = :job_id
 ORDER BY audit_conclusions.id DESC LIMIT 1;
 
+-- insert_paper_template: Enter the template of working papers.
+INSERT INTO paper_templates (body, logo, user_id, at) VALUES (:body, :logo, :user_id, :at);
+
+-- newest_paper_template: Return the template of working papers.
+SELECT body, logo, users.soeid AS user_soeid, at
+FROM paper_templates JOIN users ON users.id = paper_templates.user_id
+ORDER BY paper_templates.id DESC LIMIT 1;
+
 -- insert_paper_facts: Insert facts of a working paper.
 INSERT INTO paper_facts (job_id, body, user_id, at) VALUES (:job_id, :body, :user_id, :at);
 

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 LEAVES = {"contract", "domain_errors", "lazy_dataclasses", "operating_system"}
 MAY_IMPORT = {
     "contract": {"domain_errors", "lazy_dataclasses"},
-    "presentation": {"lazy_dataclasses"},
+    "presentation": {"domain_errors", "lazy_dataclasses"},
     "parquet_tables": {"presentation"} | LEAVES,
     "storage": {"parquet_tables"} | LEAVES,
     "sampling_engine": {"parquet_tables"} | LEAVES,

@@ -89,6 +89,7 @@ SENTENCES: Mapping[Action, str] = MappingProxyType(
         "connection_made": "{who} created the connection {name} to {prefix}",
         "connection_changed": "{who} changed the connection {name}",
         "connection_deleted": "{who} deleted the connection {name}",
+        "paper_template_changed": "{who} changed the template of working papers: {fields}",
         "email_set": "{who} set the e-mail address {address}",
         "email_removed": "{who} removed the e-mail address {address}",
         "email_tested": "{who} sent a test to the e-mail address {address}",

@@ -11,6 +11,7 @@ from contract.fields import DEFAULT_CONFIDENCE
 from contract.numbers import TWO_WAYS
 from contract.requests.evaluate import EvaluationKind
 from contract.words import Likelihood
+from domain_errors import Figure, Sentence
 from estimation_engine.audit import default_likelihood
 from service.sampling_parameters import AnyRound
 from storage.jobs.jobs import JobRecord
@@ -102,27 +103,36 @@ def departure(
     goal = planned_goal(run_parameters)
     if goal is None:
         return None
-    planned, evaluated = [], []
+    planned: list[str] = []
+    evaluated: list[str] = []
     materiality = Decimal(repr(goal["materiality"]))
     if tolerable is None or not _is_same(run_parameters, materiality, tolerable, found):
-        planned.append(f"tolerable {errors_text(materiality)}")
-        evaluated.append(
-            f"tolerable {'not given' if tolerable is None else errors_text(tolerable)}"
-        )
+        planned.append(_tolerable_text(materiality))
+        evaluated.append(_tolerable_text(tolerable))
     confidence = goal_confidence(goal)
     if abs(confidence - found["confidence"]) > 1e-9:
-        planned.append(f"confidence {100 * confidence:g} %")
-        evaluated.append(f"confidence {100 * found['confidence']:g} %")
+        for parts, level in ((planned, confidence), (evaluated, found["confidence"])):
+            parts.append(Sentence("confidence {level}", level=Figure(f"{100 * level:g} %")))
     likelihood = goal.get("likelihood")
     if likelihood and found.get("likelihood", likelihood) != likelihood:
-        planned.append(f"likelihood {likelihood}")
-        evaluated.append(f"likelihood {found['likelihood']}")
+        for parts, name in ((planned, likelihood), (evaluated, found["likelihood"])):
+            parts.append(Sentence("likelihood {name}", name=Sentence(name)))
     if "accept" in goal and not kind.applies_stages:
-        planned.append("two stages")
-        evaluated.append(kind.title.lower())
+        planned.append(Sentence("two stages"))
+        evaluated.append(Sentence(kind.title.lower()))
     if not planned:
         return None
-    return f"Planned: {', '.join(planned)}; evaluated with: {', '.join(evaluated)}."
+    return Sentence(
+        "Planned: {planned}; evaluated with: {evaluated}.",
+        planned=Sentence.joined(planned, ", "),
+        evaluated=Sentence.joined(evaluated, ", "),
+    )
+
+
+def _tolerable_text(tolerable: Decimal | None) -> Sentence:
+    if tolerable is None:
+        return Sentence("tolerable not given")
+    return Sentence("tolerable {errors}", errors=Figure(errors_text(tolerable)))
 
 
 def _is_same(

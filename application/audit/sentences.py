@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from contract.requests.evaluate import KINDS
-from domain_errors import counted
+from domain_errors import Sentence, counted
 from presentation.content import Code, Facts, Judgement, Row, Table
 
 if TYPE_CHECKING:
@@ -58,27 +58,35 @@ def other_samples_tables(found: Mapping[str, Any]) -> list[Table]:
     """The other samples of the table that have findings, with their results; empty without any."""
     lines: list[Row] = [
         (
-            f"{each['name']} (deleted)" if each["is_deleted"] else each["name"],
-            RELATIONS[each["relation"]],
-            "the same rows"
+            Sentence("{name} (deleted)", name=each["name"]) if each["is_deleted"] else each["name"],
+            Sentence(RELATIONS[each["relation"]]),
+            Sentence("the same rows")
             if each["has_same_rows"]
-            else f"version {(each['version'] or '?')[:12]}",
-            f"{counted(each['exceptions'], 'exception')} in {counted(each['examined'], 'row')}",
+            else Sentence("version {version}", version=(each["version"] or "?")[:12]),
+            Sentence(
+                "{exceptions} {exceptions|exception|exceptions} in {rows} {rows|row|rows}",
+                exceptions=each["exceptions"],
+                rows=each["examined"],
+            ),
             _signed_text(each["signed"]),
         )
         for each in found["other_samples"]
     ]
     total = found["other_samples_total"]
-    newest = f", the newest {len(lines):,}" if total > len(lines) else ""
-    title = f"Other samples of the table with findings: {total:,}{newest}"
+    newest = ", the newest {lines}" if total > len(lines) else ""
+    text = f"Other samples of the table with findings: {{total}}{newest}"
+    title = Sentence(text, total=total, lines=len(lines))
     return [Table(title, OTHER_SAMPLES, lines)] if lines else []
 
 
 def _signed_text(signed: Mapping[str, Any] | None) -> str:
     if signed is None:
-        return "not signed off"
-    kind = f"{KINDS[signed['kind']].title}: " if signed["kind"] else ""
-    return f"{kind}{signed['conclusion'] or 'signed off without a conclusion'}"
+        return Sentence("not signed off")
+    concluded = signed["conclusion"] or Sentence("signed off without a conclusion")
+    if not signed["kind"]:
+        return str(concluded)
+    kind = Sentence(KINDS[signed["kind"]].title)
+    return Sentence("{kind}: {conclusion}", kind=kind, conclusion=concluded)
 
 
 OTHER_SAMPLES = ("Sample", "Relation", "Table", "Result", "Signed conclusion")
@@ -132,16 +140,17 @@ def verdict_of(found: Mapping[str, Any]) -> str:
 def judgement_of(found: Mapping[str, Any]) -> Judgement:
     """What is concluded, in its colour; without one while it is undecided."""
     if found["conclusion"] is None:
-        return Judgement("No tolerable share or amount was given.", verdict_of(found))
+        text = Sentence("No tolerable share or amount was given.")
+        return Judgement(text, verdict_of(found))
     return Judgement(found["conclusion"]["sentence"], verdict_of(found))
 
 
 def sources_of(found: Mapping[str, Any]) -> Facts:
     """The formula, its source, and the notes."""
-    lines: list[Row] = [("Formula", Code(found["formula"]))]
+    lines: list[Row] = [("Formula", Code(Sentence(found["formula"])))]
     if found.get("factors"):
-        lines.append(("Factors", Code(found["factors"])))
-    lines.append(("Source", found["source"]))
+        lines.append(("Factors", Code(Sentence(found["factors"]))))
+    lines.append(("Source", Sentence(found["source"])))
     return Facts("Formula", [*lines, *(("Note", note) for note in found.get("notes", ()))])
 
 

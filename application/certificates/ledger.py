@@ -13,7 +13,7 @@ from typing import Annotated
 
 from contract.declarations import Help
 from contract.requests.pages import PageRequest
-from domain_errors import DomainError, counted, render
+from domain_errors import DomainError, Sentence, render
 from lazy_dataclasses import dataclass
 from service.service import Service
 from service.tables.row_names import NO_NAMES, names_of_job
@@ -177,8 +177,12 @@ def draws_beside(service: Service, job: JobRecord) -> list[str]:
                 elsewhere += 1
     drawn = Counter(body["plan_digest"] for body in draws)
     return [
-        f"The ledger has {counted(others, 'other draw')} from this version of the table, and "
-        f"{len(versions) - others:,} from other versions of it. Previews of draws aren’t in it.",
+        Sentence(
+            "The ledger has {draws} {draws|other draw|other draws} from this version of the table, "
+            "and {elsewhere} from other versions of it. Previews of draws aren’t in it.",
+            draws=others,
+            elsewhere=len(versions) - others,
+        ),
         *_plan_sentences(plans, elsewhere, drawn),
     ]
 
@@ -191,20 +195,28 @@ def _plan_sentences(
     ``elsewhere`` counts the plans of other versions.
     """
     never = sum(max(len(numbers) - drawn[digest], 0) for digest, numbers in plans.items())
-    registered = counted(sum(map(len, plans.values())), "registered plan")
-    undrawn = f", of which at least {never:,} never drawn" if never else ""
-    yield (
-        f"It has {registered} of this version of the table{undrawn}, and {elsewhere:,} of other "
-        "versions of it."
+    undrawn = ", of which at least {never} never drawn" if never else ""
+    yield Sentence(
+        "It has {plans} {plans|registered plan|registered plans} of this version of the table"
+        + undrawn
+        + ", and {elsewhere} of other versions of it.",
+        plans=sum(map(len, plans.values())),
+        never=never,
+        elsewhere=elsewhere,
     )
     repeated = {digest: numbers for digest, numbers in plans.items() if len(numbers) > 1}
     for digest, numbers in islice(repeated.items(), MAX_LISTED):
         listed = ", ".join(map(str, numbers[:MAX_LISTED]))
         more = " …" if len(numbers) > MAX_LISTED else ""
-        yield (
-            f"One plan (digest {digest[:16]}) was registered {len(numbers):,} times, by the "
-            f"entries {listed}{more}, and drawn {counted(drawn[digest], 'time')}: each "
-            "registration has another seed, so somebody may have chosen among them."
+        yield Sentence(
+            "One plan (digest {digest}) was registered {times} times, by the entries {entries}, "
+            "and drawn {drawn} {drawn|time|times}: each registration has another seed, so somebody "
+            "may have chosen among them.",
+            digest=digest[:16],
+            times=len(numbers),
+            entries=listed + more,
+            drawn=drawn[digest],
         )
     if len(repeated) > MAX_LISTED:
-        yield f"And {len(repeated) - MAX_LISTED:,} more plans were registered several times."
+        text = "And {plans} more plans were registered several times."
+        yield Sentence(text, plans=len(repeated) - MAX_LISTED)

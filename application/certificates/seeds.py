@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from domain_errors import render
+from domain_errors import Sentence
 from service.service import Service
 from storage.certificates.beacons import Chain, find_chain
 from storage.certificates.ledger import count_registrations
@@ -73,10 +73,10 @@ def seed_sentence(service: Service, parameters: Mapping[str, Any], registrations
     """
     origin = seed_origin(parameters)
     if origin["kind"] != "beacon":
-        return SENTENCES[origin["kind"]]
+        return Sentence(SENTENCES[origin["kind"]])
     chain = find_chain(origin["chain"])
     if chain is None:
-        return OF_UNKNOWN_CHAIN
+        return Sentence(OF_UNKNOWN_CHAIN)
     if chain.is_chained and "previous_signature" not in origin:
         sentence = OF_UNKNOWN_PREVIOUS
     elif not _is_verified(service, chain, origin):
@@ -84,7 +84,7 @@ def seed_sentence(service: Service, parameters: Mapping[str, Any], registrations
     else:
         sentence = (OF_ONE_PLAN if registrations < 2 else OF_SEVERAL_PLANS) + OF_BEACON
     values = {"name": chain.name, "key": chain.public_key[:16], "count": registrations}
-    return render(sentence, values)
+    return Sentence(sentence, **values)
 
 
 def _is_verified(service: Service, chain: Chain, origin: Mapping[str, Any]) -> bool:

@@ -16,10 +16,13 @@ from application.samples.facts import (
     warnings_of,
 )
 from application.samples.overview import sample_overview
+from domain_errors import Sentence
 from presentation.content import (
     Block,
     Cell,
     Facts,
+    Formula,
+    Given,
     Percent,
     Row,
     Section,
@@ -49,7 +52,11 @@ def design_sheet(service: Service, job: JobRecord, *, with_coverage: bool = True
     for place, (given, seeds, result) in enumerate(
         zip(job.run_parameters["rounds"], seeded, summary["rounds"], strict=True)
     ):
-        title = f"Step {given['round_number']}: {method_title(given['method'])}"
+        title = Sentence(
+            "Step {step}: {method}",
+            step=given["round_number"],
+            method=Sentence(method_title(given["method"])),
+        )
         relative = relative_facts(job.run_parameters, place)
         step = _step(given, seeds, result, with_coverage=with_coverage)
         blocks.append(Facts(title, [*step, *relative]))
@@ -57,7 +64,7 @@ def design_sheet(service: Service, job: JobRecord, *, with_coverage: bool = True
             blocks.append(groups)
     if totals := _control_totals(service, job):
         blocks.append(totals)
-    return Section("Design", f"Design of {job.output_name}", blocks)
+    return Section("Design", Sentence("Design of {name}", name=job.output_name), blocks)
 
 
 def _identity(service: Service, job: JobRecord) -> list[Row]:
@@ -148,24 +155,32 @@ def group_table(given: Mapping[str, Any], result: Mapping[str, Any]) -> Table | 
     if not groups:
         return None
     count, word = result[f"{kind}_count"], "groups" if kind == "strata" else "clusters"
-    listed = f", the first {len(groups):,} of {count:,}" if count > len(groups) else ""
-    header = [*groups[0]["key"], "Rows", "Requested", "Drawn", "Share drawn"]
+    listed = ", the first {listed} of {count}" if count > len(groups) else ""
+    header: list[str] = [*map(Given, groups[0]["key"]), "Rows", "Requested", "Drawn", "Share drawn"]
     has_amount = "amount" in groups[0]
     if has_amount:
-        header += [f"Sum of {result['amount']['column']}", "Sum drawn", "Share of the sum"]
+        sum_of = Sentence("Sum of {column}", column=result["amount"]["column"])
+        header += [sum_of, "Sum drawn", "Share of the sum"]
     rows = [_group(given, group, has_amount=has_amount) for group in groups]
-    title = f"Step {given['round_number']}: {word}{listed}"
+    title = Sentence(
+        f"Step {{step}}: {word}{listed}",
+        step=given["round_number"],
+        listed=len(groups),
+        count=count,
+    )
     return Table(title, header, rows)
 
 
 def _group(given: Mapping[str, Any], group: Mapping[str, Any], *, has_amount: bool) -> Row:
     requested = group.get("requested", group["allocated"])
     cells: tuple[Cell, ...] = (
-        *("Missing" if value is None else str(value) for value in group["key"].values()),
+        *(Sentence("Missing") if value is None else str(value) for value in group["key"].values()),
         group["rows"],
-        "all" if _takes_all(given, group) else requested,
+        Sentence("all") if _takes_all(given, group) else requested,
         group["sampled"],
-        Percent(group["sampled"] / group["rows"]) if group["rows"] else None,
+        Formula(Percent(group["sampled"] / group["rows"]), "[Drawn]/[Rows]")
+        if group["rows"]
+        else None,
     )
     if not has_amount:
         return cells
@@ -199,7 +214,9 @@ def _control_totals(service: Service, job: JobRecord) -> Table | None:
                 for each in table["control_totals"]
             ]
             header = ("Column", "Sum", "Positive", "Negative")
-            return Table(f"Control totals of {table['rows']:,} rows", header, rows)
+            return Table(
+                Sentence("Control totals of {rows} rows", rows=table["rows"]), header, rows
+            )
     return None
 
 

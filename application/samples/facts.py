@@ -9,7 +9,7 @@ from typing import Any
 
 from application.relative_filters import FIELD, RelativeFilters
 from contract.fields import Choice
-from domain_errors import counted, render
+from domain_errors import Figure, Sentence, counted, render
 from presentation.content import Code, Row
 from sampling_engine import METHODS
 from sampling_engine.methods import method_class
@@ -71,7 +71,7 @@ def screen_text(template: str, parameters: Mapping[str, object] | None = None) -
         name: value.replace('"NULL"', "Missing") if isinstance(value, str) else value
         for name, value in (parameters or {}).items()
     }
-    return render(words, values, label)
+    return Sentence(render(words, {}, label), **values)
 
 
 def label(name: str) -> str:
@@ -111,19 +111,29 @@ def excluded_text(run_parameters: Mapping[str, Any]) -> str | None:
     excluded = run_parameters.get("excluded")
     if excluded is None:
         return None
-    by = "position" if excluded["key"] is None else ", ".join(excluded["key"])
-    others = ""
+    by = Sentence("position") if excluded["key"] is None else ", ".join(excluded["key"])
+    template = "{rows} {rows|row|rows} that {owners} {samples|has|have}, by {key}"
     if excluded.get("group_rows"):
-        others = f", with {excluded['group_rows']:,} other rows of their {excluded['group']}"
-    return f"{counted(excluded['rows'], 'row')} that {_owners(excluded)}, by {by}{others}"
+        template += ", with {others} other rows of their {group}"
+    return Sentence(
+        template,
+        rows=excluded["rows"],
+        owners=_owners(excluded),
+        samples=max(len(excluded["job_ids"]), 1),
+        key=by,
+        others=excluded.get("group_rows"),
+        group=excluded.get("group"),
+    )
 
 
-def _owners(excluded: Mapping[str, Any]) -> str:
-    owners = [f"version {excluded['new_since'][:12]}"] if excluded.get("new_since") else []
+def _owners(excluded: Mapping[str, Any]) -> Sentence:
+    owners = []
+    if excluded.get("new_since"):
+        owners.append(Sentence("version {version}", version=excluded["new_since"][:12]))
     samples = len(excluded["job_ids"])
     if samples or not owners:
-        owners.append(f"{samples:,} earlier {'sample' if samples == 1 else 'samples'}")
-    return f"{' or '.join(owners)} {'have' if samples > 1 else 'has'}"
+        owners.append(Sentence("{samples} earlier {samples|sample|samples}", samples=samples))
+    return Sentence.joined(owners, " or ")
 
 
 def excluded_origin(run_parameters: Mapping[str, Any]) -> str | None:
@@ -156,7 +166,7 @@ def step_facts(given: Mapping[str, Any], seeded: Mapping[str, Any]) -> list[Row]
     facts.append(("Seed", Code(str(parameters["seed"]))))
     if seeded["effective_seed"] != str(parameters["seed"]):
         facts.append(("Effective seed", Code(seeded["effective_seed"])))
-    facts.append(("Origin of the seed", SEED_ORIGINS[seeded["seed_origin"]]))
+    facts.append(("Origin of the seed", Sentence(SEED_ORIGINS[seeded["seed_origin"]])))
     if filters := given.get("filters"):
         facts.append(("Filter", Code(filter_text(filters))))
     facts += _order_facts(given)
@@ -164,8 +174,8 @@ def step_facts(given: Mapping[str, Any], seeded: Mapping[str, Any]) -> list[Row]
     if selection.get("columns"):
         facts.append(("Columns", ", ".join(selection["columns"])))
     if selection.get("order_by"):
-        descending = ", descending" if selection.get("order_desc") else ""
-        facts.append(("Ordered by", f"{selection['order_by']}{descending}"))
+        template = "{column}, descending" if selection.get("order_desc") else "{column}"
+        facts.append(("Ordered by", Sentence(template, column=selection["order_by"])))
     return facts
 
 
@@ -197,11 +207,15 @@ def _order_facts(given: Mapping[str, Any]) -> list[Row]:
     if order is None:
         return []
     key = ", ".join(order["key"])
-    start = f", from {order['start']}" if order["start"] != "0" else ""
+    parts = [Sentence("by {key}", key=key)]
+    if order["start"] != "0":
+        parts.append(Sentence("from {start}", start=order["start"]))
     if order.get("starts"):
-        start += ", of some groups from starts of their own"
-    numbered = "; equal keys are numbered" if order["duplicates"] == "number" else ""
-    return [("Same rows in later versions", f"by {key}{start}{numbered}")]
+        parts.append(Sentence("of some groups from starts of their own"))
+    text = Sentence.joined(parts, ", ")
+    if order["duplicates"] == "number":
+        text = Sentence.joined([text, Sentence("equal keys are numbered")], "; ")
+    return [("Same rows in later versions", text)]
 
 
 def _goal_facts(round_: Mapping[str, Any]) -> list[Row]:
@@ -220,7 +234,8 @@ def _parameter_facts(parameters: Mapping[str, Any]) -> list[Row]:
     }
     if parameters.get("strata_columns") and "num_clusters" in texts:
         divided = parameters.get("cluster_allocation") == "proportional"
-        texts["num_clusters"] += " of all groups together" if divided else " of each group"
+        template = "{count} of all groups together" if divided else "{count} of each group"
+        texts["num_clusters"] = Sentence(template, count=texts["num_clusters"])
     return [
         (LABELS.get(name, name.replace("_", " ").capitalize()), text)
         for name, text in texts.items()
@@ -234,16 +249,20 @@ def monetary_facts(result: Mapping[str, Any]) -> list[Row]:
         return []
     kinds = {"positive": "Positive amounts", "zero": "Amounts of 0", "negative": "Negative amounts"}
     facts: list[Row] = [(label, _amounts_text(found[kind])) for kind, label in kinds.items()]
-    facts.append(("Without an amount", f"{found['missing_rows']:,} rows"))
+    missing = Sentence("{rows} rows", rows=found["missing_rows"])
+    facts.append(("Without an amount", missing))
     facts.append(("Always drawn", _amounts_text(found["take_all"])))
     if found["interval"] is not None:
-        units = f"{Decimal(found['interval']):,f}, {found['units']:,} units selected"
+        interval = Figure(f"{Decimal(found['interval']):,f}")
+        text = "{interval}, {units} units selected"
+        units = Sentence(text, interval=interval, units=found["units"])
         facts.append(("Interval of money", units))
     return facts
 
 
 def _amounts_text(found: Mapping[str, Any]) -> str:
-    return f"{Decimal(found['total']):,f} in {found['rows']:,} rows"
+    total = Figure(f"{Decimal(found['total']):,f}")
+    return Sentence("{total} in {rows} rows", total=total, rows=found["rows"])
 
 
 def goal_text(goal: Mapping[str, Any]) -> str:
@@ -259,15 +278,22 @@ def goal_text(goal: Mapping[str, Any]) -> str:
     """
     if "materiality" in goal:
         tolerable, expected = (errors_of_goal(goal, name) for name in ("materiality", "expected"))
-        plan = f"with {expected} expected"
+        plan = Sentence("with {expected} expected", expected=expected)
         if "accept" in goal:
             alone, both = goal["accept"]
-            plan = (
-                f"in two stages, {goal['first_stage']:,} rows first (accept with {alone}, in both "
-                f"with {both})"
+            plan = Sentence(
+                "in two stages, {rows} rows first (accept with {alone}, in both with {both})",
+                rows=goal["first_stage"],
+                alone=alone,
+                both=both,
             )
-        end = f"at {100 * goal['confidence']:g} % confidence"
-        return f"{tolerable}, {plan}, {end} ({goal.get('likelihood', 'poisson')})"
+        return Sentence(
+            "{tolerable}, {plan}, at {confidence} confidence ({likelihood})",
+            tolerable=tolerable,
+            plan=plan,
+            confidence=Figure(f"{100 * goal['confidence']:g} %"),
+            likelihood=Sentence(goal.get("likelihood", "poisson")),
+        )
     name, column = goal.get("statistic", "proportion"), goal.get("column")
     figure = "the recall" if name == "recall" else "a share of 50 %"
     if column is not None:
@@ -293,7 +319,7 @@ def errors_of_goal(goal: Mapping[str, Any], name: str) -> str:
     '1 %'
     """
     value = goal.get(name, 0)
-    return f"{value:,}" if value >= 1 else f"{100 * value:g} %"
+    return Figure(f"{value:,}" if value >= 1 else f"{100 * value:g} %")
 
 
 def filter_text(filters: Mapping[str, Any]) -> str:
@@ -314,11 +340,11 @@ def _value_text(name: str, value: Any) -> str:
     if name == "strata_columns":
         return "; ".join(map(_strata_text, value))
     if name in TITLED:
-        return TITLED[name].get(value, str(value))
+        return Sentence(TITLED[name].get(value, str(value)))
     if name == "sample_fraction":
-        return f"{100 * value:g} %"
+        return Figure(f"{100 * value:g} %")
     if isinstance(value, int) and not isinstance(value, bool):
-        return f"{value:,}"
+        return Figure(f"{value:,}")
     return _listed(value)
 
 

@@ -825,11 +825,15 @@ class Sample(RowsJob):
         tolerable: Number | None = None,
         *,
         kind: str | None = None,
+        language: str | None = None,
         **options: Unpack[EvaluationOptions],
     ) -> Path:
-        """Write the working paper to a file that ends with .html or .xlsx."""
+        """Write the working paper to a file that ends with .html or .xlsx.
+
+        Its ``language`` is en, de or fr, by default that of its facts.
+        """
         query = {
-            **given(tolerable=tolerable, kind=kind, **options),
+            **given(tolerable=tolerable, kind=kind, language=language, **options),
             "format": Path(path).suffix[1:],
         }
         for name in ("tolerable", "confidence"):
@@ -858,6 +862,7 @@ class Sample(RowsJob):
         tolerable: Number | None = None,
         *,
         kind: str | None = None,
+        language: str | None = None,
         **options: Unpack[EvaluationOptions],
     ) -> dict[str, Any]:
         """Issue a working paper, and write it to a file that ends with .html or .xlsx.
@@ -869,7 +874,7 @@ class Sample(RowsJob):
         dict
             Its ``number``, ``sha256``, ``ledger_number`` and ``review_state``.
         """
-        body = given(tolerable=tolerable, kind=kind, **options)
+        body = given(tolerable=tolerable, kind=kind, language=language, **options)
         body["format"] = Path(path).suffix[1:]
         issued = self._transport.json("POST", f"{self._path()}/papers", body)
         write_file(path, self._transport.content(f"{self._path()}/papers/{issued['number']}", {}))

@@ -12,6 +12,7 @@ from contract.fields import CONFIDENCE, DEFAULT_CONFIDENCE, TOLERABLE, Choice, C
 from contract.words import (
     BOUNDS,
     ESTIMATORS,
+    LANGUAGES,
     LIKELIHOODS,
     LONELY,
     SIDES,
@@ -240,3 +241,8 @@ class WorkingPaperRequest(EvaluationRequest):
     """A working paper, with an evaluation."""
 
     format: Annotated[str, Choice({"html": "HTML", "xlsx": "Excel"}), Option(None)] = "html"
+    language: Annotated[
+        str | None,
+        Choice(LANGUAGES),
+        Help("By default that of the paper's facts, or of the template, else English."),
+    ] = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
+from domain_errors import Figure, Sentence
 from lazy_dataclasses import dataclass
 
 Status = Literal["proved", "customary", "can_fail"]
@@ -136,29 +137,31 @@ def gaffke_assurance(
         Examined rows in the place of drawn ones.
     """
     sentences = [
-        "This limit is proved for units drawn at random with replacement, if no row is misstated "
-        "by more than its book amount."
+        Sentence(
+            "This limit is proved for units drawn at random with replacement, if no row is "
+            "misstated by more than its book amount."
+        )
     ]
     if strata > 1:
-        sentences.append(f"It is the sum of the limits of {strata} strata (Bonferroni).")
-    points = f"{100 * repeat_chance:.4f}" if repeat_chance >= 1e-6 else "0.0001"
+        text = "It is the sum of the limits of {strata} strata (Bonferroni)."
+        sentences.append(Sentence(text, strata=strata))
+    points = Figure(f"{100 * repeat_chance:.4f}" if repeat_chance >= 1e-6 else "0.0001")
     is_proved = repeat_chance <= MAX_REPEATS * (1.0 - confidence)
     if is_proved:
-        sentences.append(
+        text = (
             "The units were drawn without replacement, which lowers the confidence by at most "
-            f"{points} percentage points."
+            "{points} percentage points."
         )
+        sentences.append(Sentence(text, points=points))
     else:
-        sentences.append(
-            "The units were drawn without replacement from so few that it isn't proved for them."
-        )
+        text = "The units were drawn without replacement from so few that it isn't proved for them."
+        sentences.append(Sentence(text))
     if replaced:
         is_proved = False
-        sentences.append(
-            "It isn't proved for replaced rows: another rule chose the rows in their place."
-        )
+        text = "It isn't proved for replaced rows: another rule chose the rows in their place."
+        sentences.append(Sentence(text))
     status: Status = "proved" if is_proved else "customary"
-    return Assurance(status, " ".join(sentences), GAFFKE_SOURCE)
+    return Assurance(status, Sentence.joined(sentences), GAFFKE_SOURCE)
 
 
 GAFFKE_SOURCE = "Gaffke 2005; Vlassis and Thomas 2026 (preprint)"

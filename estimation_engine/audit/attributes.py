@@ -6,6 +6,7 @@ from fractions import Fraction
 from math import ceil
 
 from contract.words import Likelihood, Sides
+from domain_errors import Sentence
 from estimation_engine.audit.conclusion import Conclusion, conclude
 from estimation_engine.audit.limits import (
     FORMULAS,
@@ -191,7 +192,12 @@ class _Limits:
         }
         return [
             ArithmeticRow(
-                f"P(X {sign} {k}) if {count} rows are wrong",
+                Sentence(
+                    "P(X {sign} {k}) if {count} rows are wrong",
+                    sign=sign,
+                    k=str(k),
+                    count=str(count),
+                ),
                 f"Hypergeometric({sign if sign == '≥' else ''}{k}; {rows}, {count}, {n})",
                 tail,
             )

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Annotated
 
 from contract.declarations import Help
-from domain_errors import render
+from domain_errors import Figure, Sentence
 from lazy_dataclasses import dataclass
 
 BELOW = (
@@ -66,7 +66,7 @@ class Conclusion:
 
     @property
     def sentence(self) -> Annotated[str, Help("The conclusion in words.")]:
-        return render(self.template, self.parameters)
+        return Sentence(self.template, **self.parameters)
 
 
 def conclude(
@@ -106,12 +106,12 @@ def conclude(
 
     def text(share: float) -> str:
         percent = percent_text(share, places)
-        return percent if amounts is None else f"{amounts(share)} ({percent})"
+        return percent if amounts is None else Figure(f"{amounts(share)} ({percent})")
 
     parameters: dict[str, object] = {
-        "measure": "share" if amounts is None else "misstatement",
-        "of": f" of {direction}s" if direction else "",
-        "errors": " and ".join(f"{each}s" for each in covered) or "errors",
+        "measure": Sentence("share" if amounts is None else "misstatement"),
+        "of": Sentence(f" of {direction}s") if direction else "",
+        "errors": Sentence(" and ".join(f"{each}s" for each in covered) or "errors"),
         "limit": text(limit),
         "tolerable": text(tolerable),
         "found": text(found),
@@ -152,14 +152,14 @@ def conclude_misstatement(
     """
 
     def amount(value: float) -> str:
-        return f"{value:,.{places}f}"
+        return Figure(f"{value:,.{places}f}")
 
     is_tolerable = limit < tolerable and (low is None or low > -tolerable)
     advice = MAYBE_SUPPORTED if abs(found) < tolerable else NOT_SUPPORTED
     parameters: dict[str, object] = {
-        "measure": "misstatement",
-        "of": " of the net misstatement",
-        "errors": "net overstatements",
+        "measure": Sentence("misstatement"),
+        "of": Sentence(" of the net misstatement"),
+        "errors": Sentence("net overstatements"),
         "limit": amount(limit),
         "tolerable": amount(tolerable),
         "found": amount(found),
@@ -207,9 +207,9 @@ def confidence_text(confidence: float) -> str:
     >>> confidence_text(0.95), confidence_text(0.9999999)
     ('95 %', '99.99999 %')
     """
-    return f"{(100 * Decimal(repr(confidence))).normalize():f} %"
+    return Figure(f"{(100 * Decimal(repr(confidence))).normalize():f} %")
 
 
 def percent_text(share: float, places: int) -> str:
     """A share as a percentage."""
-    return f"{100 * share:.{places}f} %"
+    return Figure(f"{100 * share:.{places}f} %")

@@ -12,7 +12,7 @@ from typing import Literal, get_args
 
 from contract.answers import AtConfidence
 from contract.words import Bound, Likelihood
-from domain_errors import render
+from domain_errors import Figure, Sentence
 from estimation_engine.audit.conclusion import Conclusion, conclude, withheld
 from estimation_engine.audit.gaffke import gaffke_limit
 from estimation_engine.audit.limits import stepwise_limits
@@ -48,8 +48,8 @@ ABOVE_ONE = (
 )
 
 
-ONE_START = "Its units were selected at a fixed interval."
-TAINTS = "Taints above 100 % contradict what it assumes."
+ONE_START = Sentence("Its units were selected at a fixed interval.")
+TAINTS = Sentence("Taints above 100 % contradict what it assumes.")
 """Why nothing is concluded; the caveats say more."""
 
 
@@ -298,7 +298,7 @@ def _conclusion(
     )
     reasons = [] if doubt is None else [ONE_START]
     reasons += [TAINTS] if is_above else []
-    return withheld(found, " ".join(reasons), scope) if reasons else found
+    return withheld(found, Sentence.joined(reasons), scope) if reasons else found
 
 
 def _check(items: Sequence[AuditedItem], values: Sequence[int], likelihood: Likelihood) -> None:
@@ -328,7 +328,7 @@ class _Rule(AtConfidence):
 
     def text(self, units: float) -> str:
         """Minor units as an amount."""
-        return f"{units / 10**self.decimals:,.{self.decimals}f}"
+        return Figure(f"{units / 10**self.decimals:,.{self.decimals}f}")
 
     @property
     def value(self) -> int:
@@ -501,17 +501,20 @@ def _caveats(items: Sequence[AuditedItem], doubt: str | None) -> tuple[str, ...]
     for direction, sign in zip(DIRECTIONS, (1, -1), strict=True):
         above = _above_one(items, sign)
         if above:
-            caveats.append(f"{direction.capitalize()}s: {render(ABOVE_ONE, {'count': above})}")
+            text = f"{direction.capitalize()}s: {ABOVE_ONE}"
+            caveats.append(Sentence(text, count=above))
     return tuple(caveats)
 
 
 def _notes(over: DirectionEvaluation, under: DirectionEvaluation) -> tuple[str, ...]:
     notes = []
     if len(over.arithmetic) > 1 and len(under.arithmetic) > 1:
-        notes.append("Overstatements and understatements are evaluated apart, and aren't netted.")
+        text = "Overstatements and understatements are evaluated apart, and aren't netted."
+        notes.append(Sentence(text))
     if len(under.arithmetic) > 1 or under.take_all.errors:
-        notes.append(
+        text = (
             "A sample by book amounts rarely finds understatements: rows with a low or no book "
             "amount are hardly ever drawn."
         )
+        notes.append(Sentence(text))
     return tuple(notes)

@@ -15,7 +15,7 @@ import numpy as np
 
 from contract.requests.estimate import VarianceRequest
 from contract.words import Estimator, Sides
-from domain_errors import counted
+from domain_errors import Figure, Sentence
 from estimation_engine.arrays import Floats
 from estimation_engine.audit.attributes import ArithmeticRow
 from estimation_engine.audit.conclusion import Conclusion, conclude_misstatement, withheld
@@ -74,6 +74,10 @@ class AuditedAmounts:
     def misstatements(self) -> Floats:
         """Book - audit."""
         return self.book - self.audit
+
+    def amount(self, value: float) -> Figure:
+        """An amount for sentences."""
+        return Figure(f"{value:,.{self.places}f}")
 
 
 @dataclass(frozen=True)
@@ -181,7 +185,7 @@ def evaluate_variables(
             doubts += _doubts_near(given, limits, residuals, tolerable, sides)
             doubts += _unseen_errors(given, limits, tolerable, sides, 1.0 - confidence)
         if doubts:
-            reasons = " ".join(each.reason or each.caveat for each in doubts)
+            reasons = Sentence.joined([each.reason or each.caveat for each in doubts])
             conclusion = withheld(conclusion, reasons, scope)
     return VariablesEvaluation(
         estimator,
@@ -219,7 +223,9 @@ def _arithmetic(
 ) -> tuple[ArithmeticRow, ...]:
     """The lines of the projection, of the spread of its residuals, and of the limits."""
     return (
-        ArithmeticRow("Book value B", f"Σ b of {given.rows} rows", given.total),
+        ArithmeticRow(
+            "Book value B", Sentence("Σ b of {rows} rows", rows=str(given.rows)), given.total
+        ),
         *_sums(given, estimator),
         ArithmeticRow("Projected misstatement", FORMULAS[estimator], limits.projected),
         *_spread(given.design, residuals, estimator),
@@ -250,13 +256,17 @@ class _AmountLimits:
         return self.projected + self.margin
 
     def lines(self, design: Design) -> list[ArithmeticRow]:
-        t_formula = f"t({self.level:g}; {self.degrees} degrees of freedom)"
+        t_formula = Sentence(
+            "t({level}; {degrees} degrees of freedom)",
+            level=Figure(f"{self.level:g}"),
+            degrees=str(self.degrees),
+        )
         return [
             ArithmeticRow("Standard error SE", _error_formula(design), self.error),
             ArithmeticRow("t", t_formula, self.t),
             ArithmeticRow("Margin", "t·SE", self.margin),
-            ArithmeticRow("Lower limit", "projected − margin", self.lower),
-            ArithmeticRow("Upper limit", "projected + margin", self.upper),
+            ArithmeticRow("Lower limit", Sentence("projected − margin"), self.lower),
+            ArithmeticRow("Upper limit", Sentence("projected + margin"), self.upper),
         ]
 
 
@@ -365,12 +375,16 @@ def _sums(given: AuditedAmounts, estimator: Estimator) -> list[ArithmeticRow]:
     """The weighted sums that the estimator's formula names."""
     w, a, b = given.design.weights, given.audit, given.book
     equal = bool((w == w[0]).all())
-    weight = f"w = {given.rows} / {len(w)}" if equal else "w by design"
-    audit = ArithmeticRow("Σ w·a", f"audit values, {weight}", float((w * a).sum()))
-    book = ArithmeticRow("Σ w·b", "book values", float((w * b).sum()))
+    weight = f"w = {given.rows} / {len(w)}" if equal else Sentence("w by design")
+    audit = ArithmeticRow(
+        "Σ w·a", Sentence("audit values, {weight}", weight=weight), float((w * a).sum())
+    )
+    book = ArithmeticRow("Σ w·b", Sentence("book values"), float((w * b).sum()))
     if estimator == "difference":
         errors = float((w * given.misstatements).sum())
-        return [ArithmeticRow("Σ w·(b − a)", f"misstatements, {weight}", errors)]
+        return [
+            ArithmeticRow("Σ w·(b − a)", Sentence("misstatements, {weight}", weight=weight), errors)
+        ]
     if estimator == "mean_per_unit":
         return [audit]
     if estimator == "ratio":
@@ -381,7 +395,7 @@ def _sums(given: AuditedAmounts, estimator: Estimator) -> list[ArithmeticRow]:
     return [
         audit,
         book,
-        ArithmeticRow("Σ w", "rows", whole),
+        ArithmeticRow("Σ w", Sentence("rows"), whole),
         ArithmeticRow("β", "Σ w·(b − b̄)·a / Σ w·(b − b̄)²", slope),
     ]
 
@@ -396,7 +410,7 @@ _RESIDUALS: dict[Estimator, str] = {
 
 def _spread(design: Design, residuals: Floats, estimator: Estimator) -> list[ArithmeticRow]:
     """Standard deviations of the residuals, of all rows or by stratum."""
-    formula = f"of {_RESIDUALS[estimator]}"
+    formula = Sentence("of {residuals}", residuals=_RESIDUALS[estimator])
     if design.is_hypergeometric:
         deviation = float(np.std(residuals, ddof=1))
         return [ArithmeticRow("Standard deviation s", formula, deviation)]
@@ -408,7 +422,8 @@ def _spread(design: Design, residuals: Floats, estimator: Estimator) -> list[Ari
         size, drawn = int(design.group_rows[stratum]), len(inside)
         variance = size * size * (1.0 - drawn / size) * float(np.var(inside, ddof=1)) / drawn
         text = f"N = {size}, n = {drawn}, s = {sqrt(float(np.var(inside, ddof=1))):.6g} {formula}"
-        rows.append(ArithmeticRow(f"Variance of stratum {stratum + 1}", text, variance))
+        name = Sentence("Variance of stratum {stratum}", stratum=str(stratum + 1))
+        rows.append(ArithmeticRow(name, text, variance))
     return rows
 
 
@@ -416,30 +431,33 @@ def _error_formula(design: Design) -> str:
     if design.is_hypergeometric:
         return f"N·√((1 − n/N)/n)·s, N = {design.population}, n = {design.rows}"
     if design.group_kind == "strata":
-        return "√ Σ N²·(1 − n/N)·s²/n over strata"
-    return f"by the design, {design.method}"
+        return Sentence("√ Σ N²·(1 − n/N)·s²/n over strata")
+    return Sentence("by the design, {method}", method=design.method)
 
 
 def _direction_notes(
     given: AuditedAmounts, estimator: Estimator, directions: _Directions
 ) -> list[str]:
     over, under = directions.over, directions.under
-    notes = []
+    notes: list[str] = []
     if estimator == "mean_per_unit" and (over.errors or under.errors):
-        notes.append(
+        text = (
             "Overstatements and understatements alone are projected by difference. They don't net "
             "to a projection by mean per unit."
         )
+        notes.append(Sentence(text))
     elif over.errors and under.errors:
-        notes.append(
+        text = (
             "The projected misstatement is net: overstatements less understatements. Each "
             "direction is shown alone, too."
         )
+        notes.append(Sentence(text))
     if _few_errors(given) and (estimator == "mean_per_unit" or (over.errors and under.errors)):
-        notes.append(
-            "The upper limits of each direction alone may be too low: they assume about "
-            f"{MIN_ERRORS} or more errors in it."
+        text = (
+            "The upper limits of each direction alone may be too low: they assume about {errors} "
+            "or more errors in it."
         )
+        notes.append(Sentence(text, errors=MIN_ERRORS))
     return notes
 
 
@@ -449,8 +467,10 @@ def _direction_caveats(
     """What a conclusion on the net misstatement doesn't say of each direction."""
     named = (("Overstatements", directions.over), ("Understatements", directions.under))
     return [
-        f"{name} alone have an upper limit of {each.upper_limit:,.{given.places}f}, which isn't "
-        "below the tolerable amount."
+        Sentence(
+            name + " alone have an upper limit of {limit}, which isn't below the tolerable amount.",
+            limit=given.amount(each.upper_limit),
+        )
         for name, each in named
         if tolerable is not None and each.errors and each.upper_limit >= tolerable
     ]
@@ -475,22 +495,30 @@ def _doubts(given: AuditedAmounts, estimator: Estimator, residuals: Floats) -> l
     elif normality.is_constant:
         doubts.append(
             Doubt(
-                "The rows left to chance don't differ in their errors, so the limits have no "
-                "margin. Other rows may differ.",
-                "They have no margin for rows that differ.",
+                Sentence(
+                    "The rows left to chance don't differ in their errors, so the limits have no "
+                    "margin. Other rows may differ."
+                ),
+                Sentence("They have no margin for rows that differ."),
             )
         )
     doubts += [*_thin_strata(given), *_doubtful_book_values(given, estimator)]
     units, needed = normality.units, normality.needed
     if units < needed:
-        name = design.unit
+        numbers = {"needed": needed, "unit": Sentence(f"{design.unit}s"), "drawn": units}
         doubts.append(
             Doubt(
-                f"The amounts are skewed: about {needed:,} {name}s are needed for the normal "
-                f"approximation (Cochran 1977), and {units:,} were drawn. The limits may be too "
-                "narrow.",
-                f"By the skewness of the amounts about {needed:,} {name}s are needed, and "
-                f"{units:,} were drawn.",
+                Sentence(
+                    "The amounts are skewed: about {needed} {unit} are needed for the normal "
+                    "approximation (Cochran 1977), and {drawn} were drawn. The limits may be too "
+                    "narrow.",
+                    **numbers,
+                ),
+                Sentence(
+                    "By the skewness of the amounts about {needed} {unit} are needed, and {drawn} "
+                    "were drawn.",
+                    **numbers,
+                ),
             )
         )
     return doubts
@@ -530,9 +558,11 @@ def _thin_strata(given: AuditedAmounts) -> list[Doubt]:
     share = sum(each.book for each in thin) / whole if whole else 0.0
     if share <= MOST_IN_THIN_STRATA:
         return []
-    text = (
-        f"Strata with fewer than {MIN_OF_STRATUM} drawn rows have {100 * share:.0f} % of the book "
-        "value that was left to chance. So few rows don't show how much their errors differ."
+    text = Sentence(
+        "Strata with fewer than {rows} drawn rows have {share} of the book value that was left to "
+        "chance. So few rows don't show how much their errors differ.",
+        rows=MIN_OF_STRATUM,
+        share=Figure(f"{100 * share:.0f} %"),
     )
     return [Doubt(text)]
 
@@ -544,18 +574,20 @@ def _doubtful_book_values(given: AuditedAmounts, estimator: Estimator) -> list[D
     found = _total(given, given.book, EstimateSettings())
     if found.value is None or not found.error:
         return []
-    places = given.places
     if estimator == "ratio" and found.error > MOST_RELATIVE_ERROR * abs(found.value):
-        text = (
-            f"The book values have a standard error of {found.error:,.{places}f} beside a total of "
-            f"{found.value:,.{places}f}: a ratio needs one below a tenth (Cochran 1977, section "
-            "6.8)."
+        text = Sentence(
+            "The book values have a standard error of {error} beside a total of {total}: a ratio "
+            "needs one below a tenth (Cochran 1977, section 6.8).",
+            error=given.amount(found.error),
+            total=given.amount(found.value),
         )
         return [Doubt(text)]
     if estimator == "mean_per_unit" and abs(found.value - given.total) > 2.0 * found.error:
-        text = (
-            f"The drawn rows project a book value of {found.value:,.{places}f}, and that of the "
-            f"population is {given.total:,.{places}f}: large amounts weren't drawn, or too often."
+        text = Sentence(
+            "The drawn rows project a book value of {projected}, and that of the population is "
+            "{total}: large amounts weren't drawn, or too often.",
+            projected=given.amount(found.value),
+            total=given.amount(given.total),
         )
         return [Doubt(text)]
     return []
@@ -575,9 +607,11 @@ def _unseen_errors(
         return []
     if not most:
         return []
-    text = (
-        f"{counted(len(clean), 'stratum has', 'strata have')} no drawn row in error. Errors of up "
-        f"to {most:,.{given.places}f} can be there undetected."
+    text = Sentence(
+        "{strata} {strata|stratum has|strata have} no drawn row in error. Errors of up to {amount} "
+        "can be there undetected.",
+        strata=len(clean),
+        amount=given.amount(most),
     )
     return [Doubt(text)]
 
@@ -591,12 +625,13 @@ def _doubts_near(
     low, high = limits.lower - wider, limits.upper + wider
     if high < tolerable and (sides == "one" or low > -tolerable):
         return []
-    places = given.places
-    allowing = f"the upper limit is {high:,.{places}f}"
+    text = "With an allowance for the skewness of the amounts the upper limit is {high}."
     if sides == "two":
-        allowing = f"the misstatement is between {low:,.{places}f} and {high:,.{places}f}"
-    sentence = f"With an allowance for the skewness of the amounts {allowing}."
-    return [Doubt(sentence)]
+        text = (
+            "With an allowance for the skewness of the amounts the misstatement is between {low} "
+            "and {high}."
+        )
+    return [Doubt(Sentence(text, low=given.amount(low), high=given.amount(high)))]
 
 
 def _few_errors(given: AuditedAmounts) -> bool:
@@ -610,15 +645,24 @@ def _errors_by_chance(given: AuditedAmounts) -> int:
 
 def _doubt_of_few(given: AuditedAmounts, estimator: Estimator) -> Doubt:
     errors, by_chance = int(np.count_nonzero(given.misstatements)), _errors_by_chance(given)
-    name = given.design.unit
-    found = f"{errors:,} examined {'row is' if errors == 1 else 'rows are'} in error"
+    found = "{errors} examined {errors|row is|rows are} in error"
     if given.design.clusters is not None:
-        found += f", in {counted(by_chance, name)}"
+        found += ", in {units} {units|cluster|clusters}"
     elif by_chance < errors:
-        found += f", {by_chance:,} of them not always drawn"
+        found += ", {units} of them not always drawn"
+    unit = "cluster" if given.design.unit == "cluster" else "row"
+    numbers = {"errors": errors, "units": by_chance, "least": MIN_ERRORS}
     return Doubt(
-        f"{found}. The limits of a {estimator} assume about {MIN_ERRORS} or more, and may be too "
-        "narrow; with few errors, a sample by monetary units and its evaluation are sounder.",
-        f"It rests on {counted(by_chance, f'{name} in error', f'{name}s in error')}, and "
-        f"{MIN_ERRORS} are needed.",
+        Sentence(
+            f"{found}. The limits of a {{estimator}} assume about {{least}} or more, and may be "
+            "too narrow; with few errors, a sample by monetary units and its evaluation are "
+            "sounder.",
+            estimator=Sentence(estimator),
+            **numbers,
+        ),
+        Sentence(
+            f"It rests on {{units}} {{units|{unit} in error|{unit}s in error}}, and {{least}} are "
+            "needed.",
+            **numbers,
+        ),
     )

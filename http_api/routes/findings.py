@@ -42,7 +42,7 @@ from application.audit.working_paper.facts import (
     paper_facts,
 )
 from application.audit.working_paper.issuing import issue_paper
-from application.audit.working_paper.writing import write_paper
+from application.audit.working_paper.writing import paper_language, paper_letterhead, write_paper
 from contract.declarations import Help
 from contract.requests.evaluate import EvaluationRequest, WorkingPaperRequest
 from contract.requests.findings import (
@@ -317,7 +317,8 @@ def paper(job_id: str, query: WorkingPaperRequest) -> Response:
     ending = query.format
     with tempfile.TemporaryDirectory(dir=service().directory.scratch_dir) as folder:
         path = Path(folder) / f"paper.{ending}"
-        write_paper(sections, path, ending)
+        language = paper_language(service(), job, query.language)
+        write_paper(sections, path, ending, language, paper_letterhead(service(), job))
         source = RowSource(job.dataset_id, output_of(job), SAMPLE, job.id)
         caller().audit_read("rows_downloaded", source, format=ending)
         name = f"working-paper-{job.output_name or job.id[:8]}.{ending}"
@@ -332,7 +333,7 @@ def issue(job_id: str, given: IssuePaperRequest) -> IssuedPaper:
     request, by default the signed one.
     """
     job = _sample(job_id)
-    return issue_paper(caller(), job, _request(job, given), given.format)
+    return issue_paper(caller(), job, _request(job, given), given.format, given.language)
 
 
 @blueprint.get(

@@ -190,6 +190,7 @@ MIGRATIONS: Sequence[str] = (
         ORDER BY dataset_id, number;
     DROP TABLE copied_entries;
     """,
+    f"{_created('paper_templates', 'paper_templates_never_change')};",
 )
 """The scripts from ``OLDEST_VERSION`` to the next version, and so on. A change of ``schema.sql``
 needs a script here that makes the same change. What the first script creates is as in

@@ -333,6 +333,7 @@ ADMIN_STATES: dict[str, State] = {
     "a form that is refused": refused_form,
     "storage": at("/admin/storage"),
     "internals": at("/admin/internals"),
+    "paper template": at("/admin/papers"),
     "connections": at("/admin/connections"),
     "what a prune would remove": prune,
     "audit": at("/admin/audit?limit=8"),

@@ -192,6 +192,10 @@ CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
             {"json": {"user": w.user["soeid"]}},
         ),
     ),
+    "PATCH /api/paper-template": (
+        "paper_template_changed",
+        lambda _: ("/api/paper-template", {"json": {"firm": "Audit & Co"}}),
+    ),
     "POST /api/connections": (
         "connection_made",
         lambda w: (

@@ -58,7 +58,7 @@ def test_html_has_every_text_and_no_markup_of_it() -> None:
     assert '<th scope="col" class="number">=Amount</th>' in text
     assert '<section class="items">' in text
     assert ElementTree.fromstring(CHART.svg()).get("aria-label") == (
-        "Errors and limits: <u> 1.00, Tolerable 2.00"
+        "Limits: <u> 1.00, Tolerable 2.00"
     )
     assert 'class="scroll tall"' in block_html(TABLE, is_tall=True)
 

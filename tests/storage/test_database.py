@@ -164,7 +164,7 @@ def test_a_database_of_version_15_gets_the_new_column(tmp_path: Path, clock: Clo
         of_people = ("invitation_groups", "invitations", "user_quotas", "dataset_quotas")
         of_reviews = ("review_questions", "reviewers", "reservations")
         of_findings = ("attachments", "shown_columns", "paper_facts", "issued_papers")
-        of_imports = ("reconciliations",)
+        of_imports = ("reconciliations", "paper_templates")
         of_all = (*of_contracts, *of_people, *of_reviews, *of_findings, *of_imports)
         for table in ("row_keys", "panels", *of_all):
             old.execute(f"DROP TABLE {table}")

@@ -137,6 +137,7 @@ def test_the_start_page_names_open_jobs(jobs: EveryJob, variant: str) -> None:
         "/admin/users",
         "/admin/storage",
         "/admin/internals",
+        "/admin/papers",
         "/admin/connections",
         "/admin/audit?limit=1000",
         "/account",

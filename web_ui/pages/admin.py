@@ -9,9 +9,11 @@ from flask import Response
 from application.administration.activity import SUBJECTS, parts_of
 from application.administration.internals import internals
 from application.administration.overview import admin_overview
+from application.audit.paper_template import field_names, template_of
 from application.credentials import user_name_rule
 from contract.requests.administration import EntriesRequest
-from contract.words import ACTIONS, ROLES
+from contract.requests.paper_template import PaperTemplateRequest
+from contract.words import ACTIONS, LANGUAGES, ROLES
 from lazy_dataclasses import dataclass
 from storage.accounts.audit_trail import list_entries
 from storage.accounts.connections import list_connections
@@ -21,6 +23,7 @@ from storage.accounts.tokens import list_tokens
 from storage.accounts.users import list_users
 from storage.certificates.keys import list_public_keys
 from storage.maintenance.disk_use import StorageUse, measure
+from web_ui.contract_forms import form_fields
 from web_ui.pages.account import ending
 from web_ui.pages.jobs import dataset_choice
 from web_ui.shell import ListQuery, blueprint, caller, service, show, signed_in
@@ -126,6 +129,21 @@ def connections() -> Response:
         "admin_connections.html",
         connections=found,
         prefixes=[str(prefix) for prefix in service().settings.allowed_connections],
+    )
+
+
+@blueprint.get("/admin/papers")
+@signed_in
+def paper_look() -> Response:
+    """Show the template of working papers."""
+    caller().require_role("admin")
+    found = template_of(service())
+    typed = found.template.given()
+    return show(
+        "admin_paper.html",
+        found=found,
+        fields=form_fields(PaperTemplateRequest, typed, only=field_names()),
+        languages=LANGUAGES,
     )
 
 

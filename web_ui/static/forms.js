@@ -34,7 +34,7 @@ export function body(form) {
       continue;
     }
     const text = field.type === "checkbox" ? field.checked
-      : field.type === "password" ? field.value : field.value.trim(); // a password may begin or end with a space
+      : field.type === "file" ? field.dataset.content ?? "" : field.type === "password" ? field.value : field.value.trim(); // a password may begin or end with a space
     if (text === "" && field.dataset.empty === undefined) continue;
     if (field.dataset.as === "number") put(field.name, Number(text));
     else if (field.dataset.as === "list") put(field.name, listed(text));
@@ -90,6 +90,15 @@ export function confirmed(question, name = "") {
     dialog.showModal();
   });
 }
+
+// A file is sent as base64.
+document.addEventListener("change", ({ target }) => {
+  const file = target.type === "file" && target.form?.dataset.api && target.files[0];
+  if (!file) return;
+  const reader = new FileReader();
+  reader.onload = () => { target.dataset.content = reader.result.split(",")[1]; };
+  reader.readAsDataURL(file);
+});
 
 async function sendToApi(form) {
   const [method, path] = form.dataset.api.split(" ");

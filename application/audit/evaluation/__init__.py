@@ -25,7 +25,7 @@ from application.audit.planned import departure
 from application.audit.state import audit_state
 from application.identity.named_rows import rows_named
 from application.samples.facts import excluded_text
-from domain_errors import counted
+from domain_errors import Figure, Sentence
 from estimation_engine.errors import InvalidFindings
 from sampling_engine import method_class, method_from_json
 from sampling_engine.methods.monetary_unit.account import recorded_account
@@ -113,11 +113,13 @@ def _population_caveats(sample: ExaminedSample) -> list[str]:
     excluded = run.get("excluded") or {}
     if run.get("source_draw") not in (None, excluded.get("source_draw")):
         caveats.append(
-            "The table is itself a sample or a residual. These figures are of its rows, and not "
-            "of the table from which it was drawn."
+            Sentence(
+                "The table is itself a sample or a residual. These figures are of its rows, and "
+                "not of the table from which it was drawn."
+            )
         )
     if (left_out := excluded_text(run)) is not None:
-        caveats.append(f"Left out of the population: {left_out}.")
+        caveats.append(Sentence("Left out of the population: {rows}.", rows=left_out))
     return [*caveats, *_without_units(sample)]
 
 
@@ -131,7 +133,8 @@ def _without_units(sample: ExaminedSample) -> Iterator[str]:
         elif method_class(given["method"]).favours == "weight":
             if method_from_json(given["method"], given["parameters"]).favoured_column is None:
                 continue  # every row has a weight
-            said.add("Rows without a weight above 0 couldn't be drawn, and aren't covered.")
+            text = "Rows without a weight above 0 couldn't be drawn, and aren't covered."
+            said.add(Sentence(text))
     yield from sorted(said - {""})
 
 
@@ -141,8 +144,10 @@ def _amounts_left_out(account: Mapping[str, Any]) -> str:
     if not rows:
         return ""
     total = sum((Decimal(part["total"]) for part in parts), Decimal(0))
-    return (
-        f"Only rows with an amount {DRAWN_AMOUNTS[account['population']]} could be drawn. "
-        f"{counted(rows, 'other row')} with a sum of {total:,f} "
-        f"{'is' if rows == 1 else 'are'}n't covered."
+    return Sentence(
+        "Only rows with an amount {amounts} could be drawn. {rows} {rows|other row|other rows} "
+        "with a sum of {total} {rows|isn't|aren't} covered.",
+        amounts=Sentence(DRAWN_AMOUNTS[account["population"]]),
+        rows=rows,
+        total=Figure(f"{total:,f}"),
     )

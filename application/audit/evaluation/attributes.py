@@ -14,6 +14,7 @@ from application.audit.evaluation.request import (
     with_outside,
 )
 from contract.requests.evaluate import AttributesParameters
+from domain_errors import Sentence
 from estimation_engine.audit import evaluate_attributes
 from estimation_engine.audit.assurance import BY_ROWS, SYSTEMATIC
 from estimation_engine.audit.attributes import ArithmeticRow, AttributesEvaluation
@@ -22,7 +23,7 @@ from estimation_engine.errors import InvalidFindings
 from service.tables.open_tables import open_source
 from service.tables.sample_design import design_of
 
-NOTE = (
+NOTE = Sentence(
     "Rows that aren't applicable are left out of the sample and of the population. Other rows of "
     "the population that aren't applicable are unknown and still counted in it, so the limit "
     "can be too high, but not too low."

@@ -27,7 +27,7 @@ from application.estimation.monetary_selection import (
     selection_doubts,
 )
 from contract.requests.evaluate import MonetaryParameters
-from domain_errors import counted
+from domain_errors import Figure, Sentence
 from estimation_engine.audit import (
     AuditedItem,
     Direction,
@@ -39,12 +39,12 @@ from estimation_engine.errors import InvalidFindings
 from lazy_dataclasses import dataclass
 from sampling_engine.methods.monetary_unit.account import AT_RANDOM
 
-NOTE = (
+NOTE = Sentence(
     "Rows that aren't applicable are left out of the sample, with their units. Unless they are "
     "always drawn, their book value is still in the population, so the limit can be too "
     "high, but not too low."
 )
-OF_BALANCE = (
+OF_BALANCE = Sentence(
     "An overstatement is a book value above the audit value: a debit that is too large, or a "
     "credit that is too small."
 )
@@ -155,7 +155,7 @@ def evaluate_money(
         decimals=units.decimals,
         scope=sample.scope,
         concludes_on=BOTH if any(each.has_credits for each in strata) else ONLY,
-        doubt=" ".join(doubts) or None,
+        doubt=Sentence.joined(doubts) if doubts else None,
         most_units=[_most_units(each) for each in strata] if doubts else None,
     )
     return Evaluated(
@@ -216,19 +216,27 @@ def _notes(
     request: SettledEvaluation[MonetaryParameters],
 ) -> list[str]:
     """What the strata are, which direction is which, and what isn't used."""
-    notes = []
+    notes: list[str] = []
     if len(strata) > 1:
-        parts = "; ".join(
-            f"step {number}, {counted(each.account['units'], 'unit')} of {each.text(each.sampled)} "
-            f"at an interval of {each.account['interval'] or 0}"
+        parts = [
+            Sentence(
+                "step {number}, {units} {units|unit|units} of {amount} at an interval of "
+                "{interval}",
+                number=number,
+                units=each.account["units"],
+                amount=Figure(each.text(each.sampled)),
+                interval=Figure(each.account["interval"] or 0),
+            )
             for number, each in enumerate(strata, start=1)
-        )
-        notes.append(f"The steps are strata of one sample: {parts}.")
+        ]
+        text = "The steps are strata of one sample: {parts}."
+        notes.append(Sentence(text, parts=Sentence.joined(parts, "; ")))
     if any(each.has_credits for each in strata):
         notes.append(OF_BALANCE)
     bound, likelihood = request.parameters.bound, request.parameters.likelihood
     if bound == "gaffke" and likelihood not in (None, "binomial"):
-        notes.append(f"Gaffke's bound has no factors, so the likelihood {likelihood} isn't used.")
+        text = "Gaffke's bound has no factors, so the likelihood {likelihood} isn't used."
+        notes.append(Sentence(text, likelihood=Sentence(str(likelihood))))
     return notes
 
 

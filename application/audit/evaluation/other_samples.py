@@ -17,7 +17,7 @@ from application.audit.evaluation.request import KIND_LOC, ExaminedSample
 from application.audit.sentences import continues_of
 from application.audit.state import AuditState, drawn_row_ids
 from contract.requests.evaluate import EvaluationKind
-from domain_errors import counted, render
+from domain_errors import Sentence
 from estimation_engine.audit import Conclusion
 from estimation_engine.audit.conclusion import scoped
 from estimation_engine.errors import InvalidFindings
@@ -114,15 +114,22 @@ class OtherSamples:
     @property
     def caveats(self) -> list[str]:
         """Rows with other findings in a continued sample; other samples that were examined."""
-        caveats = [
-            f"{counted(differing, 'row')} of sample {each.name}, which this one continues, "
-            f"{'has' if differing == 1 else 'have'} a finding there that this sample lacks or "
-            "contradicts."
+        caveats: list[str] = [
+            Sentence(
+                "{rows} {rows|row|rows} of sample {name}, which this one continues, "
+                "{rows|has|have} a finding there that this sample lacks or contradicts.",
+                rows=differing,
+                name=each.name,
+            )
             for each in self.found
             if self.relation(each) == "continued" and (differing := self.differing(each))
         ]
         caveats += [
-            f"{counted(rows, 'row has', 'rows have')} another finding in sample {each.name}."
+            Sentence(
+                "{rows} {rows|row has|rows have} another finding in sample {name}.",
+                rows=rows,
+                name=each.name,
+            )
             for each in self.found
             if self.relation(each) != "continued" and (rows := self._contradicted(each))
         ]
@@ -137,11 +144,14 @@ class OtherSamples:
         names = ", ".join(each.name for each in beside[:MAX_NAMED])
         more = ", …" if len(beside) > MAX_NAMED else ""
         elsewhere = sum(not each.has_same_rows for each in beside)
-        versions = f", {elsewhere:,} of other versions of it" if elsewhere else ""
-        return (
-            f"{counted(len(beside), 'other sample')} of this table "
-            f"{'was' if len(beside) == 1 else 'were'} examined, too ({names}{more}{versions}). A "
-            "conclusion holds for a sample that was chosen beforehand, not for the best of several."
+        versions = ", {elsewhere} of other versions of it" if elsewhere else ""
+        return Sentence(
+            "{samples} {samples|other sample|other samples} of this table {samples|was|were} "
+            f"examined, too ({{names}}{versions}). A conclusion holds for a sample that was chosen "
+            "beforehand, not for the best of several.",
+            samples=len(beside),
+            names=names + more,
+            elsewhere=elsewhere,
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -237,12 +247,12 @@ def with_other_samples(
     if before is None:
         return replace(found, caveats=caveats)
     if kind.allows_looks:
-        return replace(found, caveats=[render(CONTINUES, vars(before)), *caveats])
+        return replace(found, caveats=[Sentence(CONTINUES, name=before.name), *caveats])
     methods = " and ".join(dict.fromkeys(each["method"] for each in sample.rounds))
-    design = f"{methods.replace('_', ' ')} samples"
+    design = Sentence("{methods} samples", methods=Sentence(methods.replace("_", " ")))
     if len(sample.rounds) > 1:
-        design = "samples of several steps"
-    reason = render(ENLARGED, {"name": before.name, "design": design})
+        design = Sentence("samples of several steps")
+    reason = Sentence(ENLARGED, name=before.name, design=design)
     if found.attributes is not None:
         attributes = [
             replace(each, is_tolerable=False if each.is_tolerable is False else None)

@@ -20,6 +20,7 @@ from application.audit.planned import errors_text, goal_confidence, planned_goal
 from application.audit.sentences import CONCLUSIONS, continues_of
 from contract.fields import Choice
 from contract.requests.evaluate import KINDS, EvaluationRequest, evaluation_parameters
+from domain_errors import Figure, Sentence
 from estimation_engine.audit import Conclusion
 from parquet_tables.names import folded
 from storage.audit.findings import Review, ReviewEntry
@@ -119,9 +120,10 @@ def _other_conclusion(kept: Mapping[str, Any], now: Conclusion | None) -> str | 
     signed, concluded = kept["is_tolerable"], now.is_tolerable
     if signed == concluded:
         return None
-    return (
-        f"Signed off: {CONCLUSIONS[signed]}; by the present rules: {CONCLUSIONS[concluded]}. The "
-        "findings are the same."
+    return Sentence(
+        "Signed off: {signed}; by the present rules: {concluded}. The findings are the same.",
+        signed=Sentence(CONCLUSIONS[signed]),
+        concluded=Sentence(CONCLUSIONS[concluded]),
     )
 
 
@@ -150,7 +152,11 @@ def _difference(kept: Mapping[str, Any], request: SettledEvaluation[Any]) -> str
             evaluated.append(_text(name, now))
     if not signed:
         return None
-    return f"Signed off: {', '.join(signed)}; evaluated with: {', '.join(evaluated)}."
+    return Sentence(
+        "Signed off: {signed}; evaluated with: {evaluated}.",
+        signed=Sentence.joined(signed, ", "),
+        evaluated=Sentence.joined(evaluated, ", "),
+    )
 
 
 def parameters_text(kept: Mapping[str, Any]) -> str:
@@ -162,24 +168,26 @@ def parameters_text(kept: Mapping[str, Any]) -> str:
     'misstatement by audit values, book values Net USD'
     """
     given = {**kept, "tolerable": _decimal(kept["tolerable"])}
-    return ", ".join(
+    texts = [
         _text(name, given[name]) for name in ("kind", *_names()) if given.get(name) is not None
-    )
+    ]
+    return Sentence.joined(texts, ", ")
 
 
 def _text(name: str, value: Any) -> str:
     if name == "kind":
-        return KINDS[value].title.lower()
+        return Sentence(KINDS[value].title.lower())
     own = next((each for each in evaluation_parameters() if each.name == name), None)
     title = name if own is None else own.title.lower()
     if value is None:
-        return f"{title} not given"
+        return Sentence("{title} not given", title=Sentence(title))
     if name == "confidence":
-        return f"confidence {100 * value:g} %"
+        return Sentence("confidence {level}", level=Figure(f"{100 * value:g} %"))
     if name == "tolerable":
-        return f"tolerable {errors_text(value)}"
+        return Sentence("tolerable {errors}", errors=Figure(errors_text(value)))
     titles = own.kind.titles if own is not None and isinstance(own.kind, Choice) else {}
-    return f"{title} {titles[value].lower() if value in titles else value}"
+    shown = Sentence(titles[value].lower()) if value in titles else value
+    return Sentence("{title} {value}", title=Sentence(title), value=shown)
 
 
 def _decimal(text: str | None) -> Decimal | None:

@@ -16,7 +16,7 @@ from application.audit.state import AuditState, drawn_row_ids
 from contract.answers import AtConfidence
 from contract.declarations import Request
 from contract.requests.evaluate import KINDS
-from domain_errors import choices_sentence
+from domain_errors import Figure, Sentence, choices_sentence
 from estimation_engine.audit import Conclusion, TwoStageRule
 from estimation_engine.errors import InvalidFindings
 from lazy_dataclasses import dataclass
@@ -190,10 +190,10 @@ class TolerableAmount:
     """A tolerable misstatement, and how it was computed if a share of the book value was given."""
 
     amount: Decimal
-    note: str | None = None
+    note: Sentence | None = None
 
     @property
-    def notes(self) -> list[str]:
+    def notes(self) -> list[Sentence]:
         """The computation as a list of notes."""
         return [] if self.note is None else [self.note]
 
@@ -219,7 +219,12 @@ def tolerable_amount(tolerable: Decimal, book_value: Decimal, places: int) -> To
         amount = (tolerable * book_value).quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
         percent = 100 * tolerable
         share = f"{percent:.2f}" if percent == round(percent, 2) else f"{percent.normalize():f}"
-        note = f"Tolerable: {share} % of {book_value:,.{places}f} = {amount:,f}."
+        note = Sentence(
+            "Tolerable: {share} of {total} = {amount}.",
+            share=Figure(f"{share} %"),
+            total=Figure(f"{book_value:,.{places}f}"),
+            amount=Figure(f"{amount:,f}"),
+        )
     return TolerableAmount(amount, note)
 
 

@@ -23,7 +23,7 @@ from application.audit.evaluation.request import (
 )
 from application.audit.fitting import selects_money
 from application.audit.items import ExaminedItem, amounts_of, drawn_facts
-from domain_errors import counted, render
+from domain_errors import Figure, Sentence
 from estimation_engine.audit import (
     ONLY_OF_SCOPE,
     AmountTest,
@@ -49,8 +49,8 @@ CONCLUSIONS = {
     "the draw.",
 }
 OF_SCOPE = " These are the rows that pass {scope} alone."
-ONE_COUNTS = "Understatements count as 0: the evaluation is about overstatements."
-BOTH_COUNT = (
+ONE_COUNTS = Sentence("Understatements count as 0: the evaluation is about overstatements.")
+BOTH_COUNT = Sentence(
     "Overstatements and understatements both count, without being netted, since the population has "
     "credits."
 )
@@ -132,8 +132,10 @@ def _shares(sample: ExaminedSample, request: SettledEvaluation[Any], tolerable: 
             },
         },
         SEQUENTIAL,
-        _conclusion(sample, request, found, len(first), "exceptions", f"{100 * tolerable:.6g} %"),
-        caveats=[render(OUTSIDE, {"outside": outside})] if outside else [],
+        _conclusion(
+            sample, request, found, len(first), "exceptions", Figure(f"{100 * tolerable:.6g} %")
+        ),
+        caveats=[Sentence(OUTSIDE, outside=outside)] if outside else [],
     )
 
 
@@ -210,7 +212,9 @@ def _amounts(sample: ExaminedSample, request: SettledEvaluation[Any], amount: De
     return Evaluated(
         {**_as_json(given, found), "tolerable": text},
         SEQUENTIAL_AMOUNTS,
-        _conclusion(sample, request, found, len(given.tested), errors, f"{Decimal(text):,f}"),
+        _conclusion(
+            sample, request, found, len(given.tested), errors, Figure(f"{Decimal(text):,f}")
+        ),
         notes=[*wanted.notes, *_notes(given)],
         caveats=_caveats(given),
     )
@@ -344,15 +348,15 @@ def _lines(given: _Sequence, found: AmountTest) -> list[dict[str, Any]]:
 def _notes(given: _Sequence) -> list[str]:
     if len(given.tested) <= MAX_LINES:
         return []
-    return [f"The arithmetic has the first {MAX_LINES:,} rows."]
+    return [Sentence("The arithmetic has the first {rows} rows.", rows=MAX_LINES)]
 
 
 def _caveats(given: _Sequence) -> list[str]:
-    caveats = [BOTH_COUNT if given.units.has_credits else ONE_COUNTS]
+    caveats: list[str] = [BOTH_COUNT if given.units.has_credits else ONE_COUNTS]
     if given.outside:
-        rows = counted(given.outside, "row isn't", "rows aren't")
-        caveats.append(
-            f"{rows} applicable and count as rows without a misstatement. What replaced them "
-            "isn't used: it isn't next in the order of the units."
+        text = (
+            "{rows} {rows|row isn't|rows aren't} applicable and count as rows without a "
+            "misstatement. What replaced them isn't used: it isn't next in the order of the units."
         )
+        caveats.append(Sentence(text, rows=given.outside))
     return caveats

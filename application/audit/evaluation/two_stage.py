@@ -18,6 +18,7 @@ from application.audit.evaluation.request import (
 )
 from application.audit.items import ExaminedItem
 from contract.requests.evaluate import TwoStageParameters
+from domain_errors import Sentence
 from estimation_engine.audit import (
     Stage,
     TwoStageEvaluation,
@@ -28,7 +29,7 @@ from estimation_engine.audit import (
 from estimation_engine.audit.assurance import TWO_STAGES
 from estimation_engine.errors import InvalidFindings
 
-NOT_USED = (
+NOT_USED = Sentence(
     "Stage 2 has findings, which the rule doesn't use: stage 1, as it is corrected now, decides."
 )
 

@@ -23,7 +23,7 @@ from application.estimation.weighting import frame_condition
 from contract.requests.estimate import VarianceRequest
 from contract.requests.evaluate import VariablesParameters
 from contract.words import LONELY
-from domain_errors import counted
+from domain_errors import Sentence
 from estimation_engine import Design, Statistic, true_values
 from estimation_engine.audit import (
     AuditedAmounts,
@@ -83,11 +83,12 @@ def evaluate_audit_values(
     caveats = [*found.caveats, *_valueless(without)]
     caveats += [*unchecked, *_variance_caveats(given.design, rules)]
     if outside:
-        caveats.append(
-            f"Not applicable, and no row is left to replace {'it' if outside == 1 else 'them'}: "
-            f"{counted(outside, 'row')}. The misstatement of such rows is 0, as they are outside "
-            "the population examined."
+        text = (
+            "Not applicable, and no row is left to replace {outside|it|them}: {outside} "
+            "{outside|row|rows}. The misstatement of such rows is 0, as they are outside the "
+            "population examined."
         )
+        caveats.append(Sentence(text, outside=outside))
     return Evaluated(
         {
             **_as_json(found, given.places),
@@ -106,11 +107,11 @@ def _valueless(rows: int) -> list[str]:
     """The caveat of rows without a book value."""
     if not rows:
         return []
-    without = counted(rows, "row of the population has", "rows of the population have")
-    return [
-        f"{without} no book value, and {'counts' if rows == 1 else 'count'} as 0 in the book value "
-        "of the population."
-    ]
+    text = (
+        "{rows} {rows|row of the population has|rows of the population have} no book value, and "
+        "{rows|counts|count} as 0 in the book value of the population."
+    )
+    return [Sentence(text, rows=rows)]
 
 
 def _doubted(
@@ -125,19 +126,21 @@ def _doubted(
 
 def _variance_caveats(design: Design, rules: VarianceRequest) -> list[str]:
     """Parts of the variance that the sample doesn't show."""
-    caveats = []
+    caveats: list[str] = []
     if lonely := int(design.lonely.sum()):
-        caveats.append(
-            f"{counted(lonely, 'stratum has', 'strata have')} one drawn row of several, whose "
-            f"variance is a substitute: {LONELY[rules.lonely_stratum]}."
+        text = (
+            "{strata} {strata|stratum has|strata have} one drawn row of several, whose variance is "
+            "a substitute: {rule}."
         )
+        caveats.append(Sentence(text, strata=lonely, rule=Sentence(LONELY[rules.lonely_stratum])))
     samples = [part.design for part in design.parts] or [design]
     if any(each.is_at_distances for each in samples):
-        caveats.append(
+        text = (
             "The margin is approximate: one systematic sample doesn't show how much another start "
             "would differ."
         )
-    return caveats + [each.single_unit_note for each in samples if each.single_unit_note]
+        caveats.append(Sentence(text))
+    return caveats + [Sentence(each.single_unit_note) for each in samples if each.single_unit_note]
 
 
 def _audited_amounts(sample: ExaminedSample, book_column: str) -> tuple[AuditedAmounts, int]:

@@ -14,7 +14,7 @@ from application.audit.evaluators.evaluator import (
     PageParts,
 )
 from contract.requests.evaluate import ATTRIBUTES, EvaluationKind
-from domain_errors import counted
+from domain_errors import Sentence, counted
 from presentation.charts import Bar, LimitChart
 from presentation.content import Chart, Judgement, Percent, Table
 
@@ -37,6 +37,8 @@ class AttributesEvaluator(Evaluator):
         "upper_limit": "Upper limit",
     }
 
+    formulas: ClassVar[Mapping[str, str]] = {"share": "{exceptions}/{examined}"}
+
     def fits(self, drawn: DrawnAs) -> bool:
         return True
 
@@ -51,9 +53,9 @@ class AttributesEvaluator(Evaluator):
         if not attributes:
             return []
         verdicts = {
-            True: Judgement("Yes", "good"),
-            False: Judgement("No", "bad"),
-            None: Judgement("Not decided", ""),
+            True: Judgement(Sentence("Yes"), "good"),
+            False: Judgement(Sentence("No"), "bad"),
+            None: Judgement(Sentence("Not decided"), ""),
         }
         has_low = any(each["lower_limit"] is not None for each in attributes)
         is_concluded = found["conclusion"] is not None

@@ -12,9 +12,10 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from contract.requests.evaluate import EvaluationKind
+from domain_errors import Sentence
 from lazy_dataclasses import dataclass
 from presentation.charts import Bar
-from presentation.content import Cell, Chart, Code, Facts, Percent, Row, Table
+from presentation.content import Cell, Chart, Code, Facts, Formula, Percent, Row, Table
 
 if TYPE_CHECKING:
     from application.audit.evaluation.answer import Evaluated
@@ -85,6 +86,8 @@ class Evaluator(ABC):
     ----------
     titles : mapping
         The figures in their order; those that an evaluation lacks are left out.
+    formulas : mapping
+        How a workbook computes figures from others, which it names as they are named here.
     is_by_row : bool
         Whether the arithmetic has a line for each row with an error, or examined, which a terminal
         leaves out.
@@ -92,6 +95,7 @@ class Evaluator(ABC):
 
     kind: ClassVar[EvaluationKind]
     titles: ClassVar[Mapping[str, str]]
+    formulas: ClassVar[Mapping[str, str]] = {}
     is_by_row: ClassVar[bool] = False
 
     def fits(self, drawn: DrawnAs) -> bool:
@@ -123,7 +127,7 @@ class Evaluator(ABC):
     def arithmetic(self, found: Evaluation, keys: Keys = None) -> list[Table]:
         """The lines that lead to the limits, of each direction by itself."""
         lines = found["arithmetic"]
-        rows = [(line["name"], Code(line["formula"]), line["value"]) for line in lines]
+        rows = [(Sentence.of(line["name"]), Code(line["formula"]), line["value"]) for line in lines]
         return [Table("Arithmetic", ("Line", "Formula", "Value"), rows)]
 
     def rows(self, found: Evaluation) -> list[str]:
@@ -151,10 +155,10 @@ class Evaluator(ABC):
     def figures(self, found: Evaluation) -> Facts:
         """The plan and the figures."""
         population = found.get("population")
-        whole = f"{population} amounts" if isinstance(population, str) else population
+        whole = Sentence(f"{population} amounts") if isinstance(population, str) else population
         lines: list[Row] = [("Population", whole), *self.plan(found)]
         lines += [
-            (label, _figure(name, found[name]))
+            (label, _named(name, _figure(name, found[name]), self.formulas.get(name, "")))
             for name, label in self.titles.items()
             if found.get(name) is not None
         ]
@@ -175,8 +179,15 @@ def _figure(name: str, value: Any) -> Cell:
         try:
             return Decimal(value)
         except ArithmeticError:
-            return value
+            return Sentence(value)
     return Percent(value) if name in SHARES else value
+
+
+def _named(name: str, cell: Cell, expression: str) -> Cell:
+    """A figure by whose name formulas refer to it."""
+    if isinstance(cell, int | float | Decimal | Percent) and not isinstance(cell, bool):
+        return Formula(cell, expression, name)
+    return cell
 
 
 def amount_text(text: str) -> str:

@@ -19,11 +19,11 @@ from application.audit.evaluators.evaluator import (
     key_header,
     named_row,
 )
-from application.audit.evaluators.variables import DIRECTIONS, amount_of, direction_amounts
+from application.audit.evaluators.variables import AMOUNTS_HEADER, DIRECTIONS, amount_of
 from contract.requests.evaluate import MONETARY_UNIT, EvaluationKind
-from domain_errors import counted
+from domain_errors import Sentence, counted
 from presentation.charts import Bar, LimitChart
-from presentation.content import Chart, Table
+from presentation.content import Chart, Formula, Row, Table
 
 if TYPE_CHECKING:
     from application.audit.evaluation.answer import Evaluated
@@ -42,6 +42,18 @@ LIKELY: Mapping[str, str] = {
     "found": "Errors found in the sample",
 }
 """The most likely misstatement: the projected one and the errors of rows always drawn."""
+BASIC = Sentence(BREAKDOWN["basic_precision"])
+LIMITS: Mapping[str, str] = {
+    "upper_limit": "{direction_basic_precision}+{direction_projected}"
+    "+{direction_incremental_allowance}+{direction_take_all}",
+    "most_likely": "{direction_projected}+{direction_take_all}",
+}
+OF_LINES: Mapping[str, str] = {
+    "projected": "ROUND((SUM({direction_lines.Taint t})-1)/{units}*{sampled_value},places)",
+    "incremental_allowance": "ROUND(SUM({direction_lines.Increment × t})*{sampled_value},places)"
+    "-{direction_basic_precision}-{direction_projected}",
+}
+"""How a workbook computes limits from each other, and from the lines of the arithmetic."""
 ONE_START = "Limit that holds for any order of the rows"
 """Of a doubted fixed interval: the limit that one start proves."""
 
@@ -74,7 +86,27 @@ class MonetaryEvaluator(Evaluator):
             **LIKELY,
             **({"one_start_limit": ONE_START} if has_one_start else {}),
         }
-        return [direction_amounts("Limits of misstatement", found, labels)]
+        rows: list[Row] = [
+            (
+                Sentence(label),
+                *(self._limit(found, direction, name) for direction in DIRECTIONS),
+            )
+            for name, label in labels.items()
+        ]
+        return [Table("Limits of misstatement", AMOUNTS_HEADER, rows)]
+
+    def _limit(self, found: Evaluation, direction: str, name: str) -> Formula:
+        """An amount of a direction, and how a workbook computes it from the arithmetic."""
+        amount = Decimal(amount_of(found[direction][name]))
+        has_lines = len(found[direction]["arithmetic"]) > 0
+        expression = ""
+        if has_lines or name not in OF_LINES:
+            expression = {**LIMITS, **OF_LINES}.get(name, "").replace("direction", direction)
+        if name == "projected" and found["strata"] > 1:
+            expression = ""  # each stratum by its own interval
+        return Formula(
+            amount, expression.replace("places", str(_places(amount))), f"{direction}_{name}"
+        )
 
     def arithmetic(self, found: Evaluation, keys: Keys = None) -> list[Table]:
         factor = "Limit up to here" if found["bound"] == "gaffke" else "Factor p"
@@ -88,12 +120,15 @@ class MonetaryEvaluator(Evaluator):
                 header,
                 [
                     (
-                        *(line["number"], named_row(found, line["row_id"]) or "Basic precision"),
+                        *(line["number"], named_row(found, line["row_id"]) or BASIC),
                         *(*key_cells(keys, line["row_id"]), line["taint"], line["factor"]),
-                        *(line["increment"], line["product"], Decimal(line["amount"])),
+                        line["increment"],
+                        Formula(line["product"], "[Increment]*[Taint t]"),
+                        _amount(line["amount"]),
                     )
                     for line in found[direction]["arithmetic"]
                 ],
+                name=f"{direction}_lines",
             )
             for direction in DIRECTIONS
         ]
@@ -132,6 +167,16 @@ class MonetaryEvaluator(Evaluator):
             f"without rows always drawn ({amount_text(found['book_value'])} with them)."
         )
         return PageParts(parts, remarks=[remark])
+
+
+def _places(amount: Decimal) -> int:
+    return max(-int(amount.as_tuple().exponent), 0)
+
+
+def _amount(text: str) -> Formula:
+    """The amount of a line of the arithmetic."""
+    amount = Decimal(text)
+    return Formula(amount, f"ROUND([Increment × t]*{{sampled_value}},{_places(amount)})")
 
 
 def _direction_text(found: Evaluation) -> str:

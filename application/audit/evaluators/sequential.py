@@ -21,7 +21,7 @@ from application.audit.evaluators.evaluator import (
     named_row,
 )
 from contract.requests.evaluate import SEQUENTIAL, EvaluationKind
-from domain_errors import counted
+from domain_errors import Figure, Sentence, counted
 from presentation.charts import Bar, BoundaryChart, Curve
 from presentation.content import Chart, Table
 
@@ -145,8 +145,12 @@ def _martingale(found: Evaluation) -> BoundaryChart:
     highest = min(max(value for _, value in powers), MAX_POWER)
     return BoundaryChart(
         title="Boundary",
-        label=f"M by examined rows: {found['statistic']:.3g} after {found['examined']}; "
-        f"{found['conclusion']['sentence']}",
+        label=Sentence(
+            "M by examined rows: {value} after {examined}; {sentence}",
+            value=Figure(f"{found['statistic']:.3g}"),
+            examined=found["examined"],
+            sentence=found["conclusion"]["sentence"],
+        ),
         curves=[
             Curve("accept", [(0, threshold), (last, threshold)]),
             Curve("found", [(0, 0.0), *powers]),
@@ -178,8 +182,12 @@ def _boundary(found: Evaluation) -> BoundaryChart:
     ]
     return BoundaryChart(
         title="Boundary",
-        label=f"Exceptions by examined rows: {found['exceptions']} of {found['examined']}; "
-        f"{found['conclusion']['sentence']}",
+        label=Sentence(
+            "Exceptions by examined rows: {found} of {examined}; {sentence}",
+            found=found["exceptions"],
+            examined=found["examined"],
+            sentence=found["conclusion"]["sentence"],
+        ),
         curves=[
             Curve("accept", accept),
             Curve("reject", reject),

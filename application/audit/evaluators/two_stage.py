@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from application.audit.evaluators.attributes import AttributesEvaluator
 from application.audit.evaluators.evaluator import Card, DrawnAs, Evaluation, PageParts
 from contract.requests.evaluate import TWO_STAGE, EvaluationKind
-from domain_errors import counted
+from domain_errors import Sentence, counted
 from presentation.content import Row
 
 if TYPE_CHECKING:
@@ -43,14 +43,15 @@ class TwoStageEvaluator(AttributesEvaluator):
 
     def plan(self, found: Evaluation) -> list[Row]:
         rule = found["rule"]
-        text = (
-            f"{rule['first']:,} rows, then {rule['second']:,}; accept with {rule['accept_first']} "
-            f"in stage 1, or {rule['accept_both']} in both"
+        text = Sentence(
+            "{first} rows, then {second}; accept with {accept_first} in stage 1, or {accept_both} "
+            "in both",
+            **{name: rule[name] for name in ("first", "second", "accept_first", "accept_both")},
         )
         return [
             ("Rule", text),
             *(
-                (title, f"{stage['exceptions']:,} exceptions in {stage['examined']:,} rows")
+                (title, Sentence("{exceptions} exceptions in {examined} rows", **stage))
                 for title, stage in (("Stage 1", found["first"]), ("Stage 2", found["second"]))
                 if stage is not None
             ),

@@ -5,27 +5,52 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
+from math import isfinite
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from application.audit.evaluators.evaluator import (
     Card,
     Evaluation,
     Evaluator,
+    Keys,
     PageParts,
     amount_bars,
     amount_text,
 )
 from contract.requests.evaluate import VARIABLES, EvaluationKind
 from contract.words import ESTIMATORS
-from domain_errors import counted
+from domain_errors import Sentence, counted
 from presentation.charts import Bar, LimitChart
-from presentation.content import Chart, Row, Table
+from presentation.content import Chart, Formula, Row, Table
 
 if TYPE_CHECKING:
     from application.audit.evaluation.answer import Evaluated
     from application.audit.evaluation.request import ExaminedSample, SettledEvaluation
 
 DIRECTIONS = ("overstatement", "understatement")
+AMOUNTS_HEADER = ("Figure", "Overstatement", "Understatement")
+LINES: Mapping[str, str] = {
+    "Book value B": "line_book",
+    "Σ w·a": "line_audited",
+    "Σ w·b": "line_weighted_book",
+    "Σ w·(b − a)": "line_errors",
+    "Projected misstatement": "line_projected",
+    "Standard error SE": "line_error",
+    "t": "line_t",
+    "Margin": "line_margin",
+}
+"""The names of lines of the arithmetic in formulas."""
+FORMULAS: Mapping[str, str] = {
+    "Margin": "{line_t}*{line_error}",
+    "Lower limit": "{line_projected}-{line_margin}",
+    "Upper limit": "{line_projected}+{line_margin}",
+}
+PROJECTED: Mapping[str, str] = {
+    "difference": "{line_errors}",
+    "mean_per_unit": "{line_book}-{line_audited}",
+    "ratio": "{line_book}-{line_book}*{line_audited}/{line_weighted_book}",
+}
+"""How a workbook computes lines from others; a regression's projection has more sums."""
 
 
 class VariablesEvaluator(Evaluator):
@@ -59,8 +84,26 @@ class VariablesEvaluator(Evaluator):
             "upper_limit": "Upper limit",
         }
         amounts = direction_amounts(f"Each direction alone, by {estimator}", found, labels)
-        errors: Row = ("Rows in error", *(found[direction]["errors"] for direction in DIRECTIONS))
+        errors: Row = (
+            Sentence("Rows in error"),
+            *(found[direction]["errors"] for direction in DIRECTIONS),
+        )
         return [Table(amounts.title, amounts.header, [errors, *amounts.rows])]
+
+    def arithmetic(self, found: Evaluation, keys: Keys = None) -> list[Table]:
+        """The lines that lead to the limits, as formulas of each other."""
+        (table,) = super().arithmetic(found, keys)
+        if not all(isfinite(line["value"]) for line in found["arithmetic"]):
+            return [table]
+        formulas = {**FORMULAS, "Projected misstatement": PROJECTED.get(found["estimator"], "")}
+        rows: list[Row] = [
+            (
+                *(name, formula),
+                Formula(line["value"], formulas.get(str(name), ""), LINES.get(str(name), "")),
+            )
+            for (name, formula, _), line in zip(table.rows, found["arithmetic"], strict=True)
+        ]
+        return [replace(table, rows=rows)]
 
     def charts(self, found: Evaluation, tolerable: Bar | None) -> list[Chart]:
         """The figures of net misstatement, and of each direction if they net to it."""
@@ -110,10 +153,10 @@ class VariablesEvaluator(Evaluator):
 def direction_amounts(title: str, found: Evaluation, labels: Mapping[str, str]) -> Table:
     """Amounts of overstatements beside those of understatements."""
     rows: list[Row] = [
-        (label, *(Decimal(amount_of(found[direction][name])) for direction in DIRECTIONS))
+        (Sentence(label), *(Decimal(amount_of(found[direction][name])) for direction in DIRECTIONS))
         for name, label in labels.items()
     ]
-    return Table(title, ("Figure", "Overstatement", "Understatement"), rows)
+    return Table(title, AMOUNTS_HEADER, rows)
 
 
 def amount_of(figure: Any) -> str:

@@ -18,7 +18,7 @@ from application.audit.sentences import (
 )
 from application.audit.working_paper.items import keys_of
 from application.audit.working_paper.requirements import NOT_GIVEN
-from domain_errors import DomainError
+from domain_errors import DomainError, Sentence
 from presentation.content import (
     Block,
     Cell,
@@ -35,7 +35,7 @@ from storage.jobs.jobs import JobRecord
 def conclusion_lines(evaluation: Evaluation | DomainError) -> list[Row]:
     """The conclusion, what limits it and holds it up, and where it departs from others."""
     if isinstance(evaluation, DomainError):
-        return [("Conclusion", Judgement(f"Not evaluated: {evaluation.message}", "warn"))]
+        return [("Conclusion", Judgement(_refusal(evaluation), "warn"))]
     lines: list[Row] = [("Conclusion", judgement_of(evaluation))]
     lines += _limits(evaluation)
     if difference := signed_difference(evaluation):
@@ -43,17 +43,29 @@ def conclusion_lines(evaluation: Evaluation | DomainError) -> list[Row]:
         kept = evaluation["signed"]["evaluation"]
         if kept["conclusion"] is not None:
             lines.append(("Signed conclusion", Judgement(kept["conclusion"], verdict_of(kept))))
-            lines += _limits(kept)
+            lines += [(label, str(text)) for label, text in _limits(kept)]
     if evaluation["departure"] is not None:
         lines.append(("Departs from the plan", evaluation["departure"]))
     return lines
+
+
+def _refusal(error: DomainError) -> Sentence:
+    """Why nothing was evaluated."""
+    reason = Sentence(error.template, **error.parameters)
+    return Sentence("Not evaluated: {reason}", reason=reason)
 
 
 def _limits(evaluation: Evaluation) -> list[Row]:
     """What limits the conclusion, and what holds it up; sign-offs from before kept neither."""
     lines: list[Row] = [("What limits it", caveat) for caveat in evaluation.get("caveats", ())]
     if assurance := evaluation.get("assurance"):
-        holds = f"{ASSURANCES[assurance['status']]}. {assurance['sentence']} {assurance['source']}."
+        status, sentence = ASSURANCES[assurance["status"]], Sentence.of(assurance["sentence"])
+        holds = Sentence(
+            "{status}. {sentence} {source}.",
+            status=Sentence(status),
+            sentence=sentence,
+            source=Sentence.of(assurance["source"]),
+        )
         lines.append(("What holds it up", holds))
     return lines
 
@@ -74,7 +86,7 @@ def evaluation_section(
 ) -> Section:
     evaluator = EVALUATORS[request.kind]
     settings: list[Row] = [
-        ("Evaluation", evaluator.kind.title),
+        ("Evaluation", Sentence(evaluator.kind.title)),
         ("Confidence", Percent(request.confidence)),
         tolerable_line(job, request, evaluation),
         *conclusion_lines(evaluation),

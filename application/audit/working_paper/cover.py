@@ -5,6 +5,7 @@ from __future__ import annotations
 from application.audit.evaluation.other_samples import other_samples
 from application.audit.evaluation.parameters import parameters_text
 from application.audit.evaluators.evaluator import Evaluation
+from application.audit.paper_template import cover_blocks
 from application.audit.sentences import other_samples_tables
 from application.audit.state import AuditState
 from application.audit.working_paper.conclusion import conclusion_lines, signed_difference
@@ -14,7 +15,7 @@ from application.certificates.ledger import draws_beside
 from application.samples.facts import excluded_text
 from contract.requests.papers import PaperFactsRequest
 from contract.words import REVIEW_ACTIONS, REVIEW_STATES
-from domain_errors import DomainError
+from domain_errors import DomainError, Sentence
 from presentation.content import Block, Facts, Judgement, Row, Section, Table, moment_of
 from service.service import Service
 from service.tables.open_tables import open_source, version_of
@@ -58,9 +59,11 @@ def cover(
         _authors(state),
         _review(state),
         Facts("Version of the table", _version(service, job)),
+        *cover_blocks(service),
     ]
     title = "Working paper, not as signed off" if signed_difference(evaluation) else "Working paper"
-    return Section("Cover", f"{title}: {job.output_name or job.id[:8]}", blocks)
+    named = Sentence(f"{title}: {{name}}", name=job.output_name or job.id[:8])
+    return Section("Cover", named, blocks)
 
 
 def _engagement(facts: PaperFactsRequest, state: AuditState, number: int | None) -> list[Row]:
@@ -76,15 +79,15 @@ def _engagement(facts: PaperFactsRequest, state: AuditState, number: int | None)
         rows.append(("Issue", number))
     review = state.review
     if review.state != "signed_off":
-        label = f"{REVIEW_STATES[review.state]}: not signed off"
+        label = Sentence(f"{REVIEW_STATES[review.state]}: not signed off")
         return [*rows, ("State of the review", Judgement(label, "warn"))]
     signed = review.entries[-1]
     kept = signed.evaluation
     return [
         *rows,
-        ("State of the review", REVIEW_STATES[review.state]),
+        ("State of the review", Sentence(REVIEW_STATES[review.state])),
         ("Signed off by", signed.user_soeid, moment_of(signed.at)),
-        ("Signed evaluation", parameters_text(kept) if kept else "None"),
+        ("Signed evaluation", parameters_text(kept) if kept else Sentence("None")),
     ]
 
 
@@ -120,9 +123,14 @@ def _authors(state: AuditState) -> Table:
 
 def _review(state: AuditState) -> Table:
     rows: list[Row] = [
-        (REVIEW_ACTIONS[each.action], each.user_soeid, moment_of(each.at), each.note or None)
+        (
+            Sentence(REVIEW_ACTIONS[each.action]),
+            each.user_soeid,
+            moment_of(each.at),
+            each.note or None,
+        )
         for each in state.review.entries
-    ] or [("Not submitted", None, None, None)]
+    ] or [(Sentence("Not submitted"), None, None, None)]
     return Table("Review", ("Step", "User", "Time (UTC)", "Note"), rows)
 
 
@@ -141,7 +149,7 @@ def _version(service: Service, job: JobRecord) -> list[Row]:
             ("Imported from", name),
             (
                 "Imported file (SHA-256)",
-                (made.output_summary or {}).get("source_sha256", "Not recorded"),
+                (made.output_summary or {}).get("source_sha256", Sentence("Not recorded")),
             ),
             ("Imported by", made.user_soeid, moment_of(made.completed_at)),
         ]
@@ -156,7 +164,9 @@ def _version(service: Service, job: JobRecord) -> list[Row]:
     rows += [("Ledger", sentence) for sentence in draws_beside(service, job)]
     rows += [("Data file (SHA-256)", each.sha256) for each in table.stored_files[:MAX_FILES]]
     for attached in table.attached_files[:MAX_FILES]:
-        version = attached.e_tag or f"modified at {attached.modified_ns} ns"
+        version = attached.e_tag or Sentence(
+            "modified at {time} ns", time=str(attached.modified_ns)
+        )
         rows.append(("Attached file", attached.uri, version))
     if table.trust is not None:
         rows.append(("Attached files", table.trust))

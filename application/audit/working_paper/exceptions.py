@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 from application.audit.items import ExaminedItem, book_values, examined_items
 from application.audit.state import AuditState, drawn_row_ids
 from application.audit.working_paper.items import known_as, named_cells, with_names
 from contract.words import CAUSES, outcome_title
-from domain_errors import render
+from domain_errors import Sentence
 from lazy_dataclasses import dataclass
 from presentation.content import (
     Block,
     Cell,
     Facts,
+    Formula,
     Judgement,
     Row,
     Section,
@@ -91,7 +93,7 @@ class Misstated:
 
 
 ALL_GIVEN = "Stated for all of {count}"
-NONE_FOUND = "None is needed: there are no exceptions"
+NONE_FOUND = Sentence("None is needed: there are no exceptions")
 SOME_LACKING = "Not stated for {lacking} of {count}: {rows}"
 MAX_NAMED = 20
 """Rows that a sentence names."""
@@ -112,34 +114,33 @@ def _stated(label: str, found: Sequence[Misstated], lacking: Sequence[Misstated]
     if not found:
         return (label, NONE_FOUND)
     if not lacking:
-        return (label, render(ALL_GIVEN, {"count": len(found)}))
+        return (label, Sentence(ALL_GIVEN, count=len(found)))
     rows = ", ".join(known_as(each.name) for each in lacking[:MAX_NAMED])
     more = ", …" if len(lacking) > MAX_NAMED else ""
     values = {"lacking": len(lacking), "count": len(found), "rows": rows + more}
-    return (label, Judgement(render(SOME_LACKING, values), "warn"))
+    return (label, Judgement(Sentence(SOME_LACKING, **values), "warn"))
 
 
 def _amounts(found: Sequence[Misstated]) -> Table:
     header = ("Finding", "Book value", "Audit value", "Difference", "Note")
-    lines: list[tuple[Row, Row]] = [
-        (
-            each.name,
-            (
-                *(outcome_title(each.finding.outcome), each.book, each.audit, each.difference),
-                each.finding.note or None,
-            ),
-        )
-        for each in found
-    ]
-    return with_names(f"Exceptions: {len(found):,}", header, lines)
+    lines: list[tuple[Row, Row]] = []
+    for each in found:
+        difference: Cell = each.difference
+        if each.difference is not None:
+            difference = Formula(each.difference, "[Book value]-[Audit value]")
+        outcome, note = Sentence(outcome_title(each.finding.outcome)), each.finding.note or None
+        lines.append((each.name, (outcome, each.book, each.audit, difference, note)))
+    title = Sentence("Exceptions: {count}", count=len(found))
+    return replace(with_names(title, header, lines), name="exceptions")
 
 
 def _natures(found: Sequence[Misstated]) -> Table:
     lines: list[tuple[Row, Row]] = []
     for each in found:
-        cause = CAUSES.get(each.finding.cause or "", None if each.has_cause else "Not stated")
+        cause = CAUSES.get(each.finding.cause or "", "" if each.has_cause else "Not stated")
         deviations = "; ".join(each.finding.deviations) or None
-        lines.append((each.name, (deviations, cause, each.finding.cause_text or None)))
+        words = Sentence(cause) if cause else None
+        lines.append((each.name, (deviations, words, each.finding.cause_text or None)))
     header = ("Deviations", "Cause", "Cause in words")
     return with_names("Nature and cause of each exception", header, lines)
 
@@ -151,12 +152,14 @@ def _causes(found: Sequence[Misstated], column: str | None) -> Table:
         in_words = "In words alone" if each.finding.cause_text else "Not stated"
         cause = CAUSES.get(each.finding.cause or "", in_words)
         by_cause.setdefault(cause, []).append(each.difference)
-    rows: list[Row] = [
-        (cause, len(parts), sum((part for part in parts if part is not None), Decimal(0)))
-        if column
-        else (cause, len(parts), None)
-        for cause, parts in sorted(by_cause.items(), key=lambda cause: -len(cause[1]))
-    ]
+    rows: list[Row] = []
+    for cause, parts in sorted(by_cause.items(), key=lambda cause: -len(cause[1])):
+        whole = sum((part for part in parts if part is not None), Decimal(0))
+        rows.append((Sentence(cause), len(parts), whole if column else None))
+    if column and rows:
+        known = (part for parts in by_cause.values() for part in parts if part is not None)
+        total = Formula(sum(known, Decimal(0)), "SUM({exceptions.Difference})")
+        rows.append((Sentence("All causes"), len(found), total))
     return Table("Causes", ("Cause", "Exceptions", "Sum of differences"), rows)
 
 
@@ -183,7 +186,7 @@ def _by_group(
             book = sum((books[item.row_id] or Decimal(0) for item in items), Decimal(0))
             differences = (each.difference or Decimal(0) for each in wrong)
             amounts = (book, sum(differences, Decimal(0)))
-        rows.append((step, group or "All rows", len(items), len(wrong), *amounts))
+        rows.append((step, group or Sentence("All rows"), len(items), len(wrong), *amounts))
     header = ("Step", "Group", "Rows examined", "Exceptions", "Book value examined", "Differences")
     return Table("Findings of each group, not projected", header, rows)
 
@@ -199,13 +202,14 @@ def _corrected(service: Service, job: JobRecord, state: AuditState) -> Table:
         (
             named[entry.row_id],
             (
-                *(outcome_title(entry.outcome), decimal_of(entry.audit_value)),
+                *(Sentence(outcome_title(entry.outcome)), decimal_of(entry.audit_value)),
                 *(entry.note or None, entry.user_soeid, moment_of(entry.at)),
             ),
         )
         for entry in corrected
     ]
-    title = f"Entries that later ones correct: {len(lines):,}"
+    title = "Entries that later ones correct: {count}"
     if total > len(entries):
-        title += f", of the newest {len(entries):,} entries"
+        title += ", of the newest {entries} entries"
+    title = Sentence(title, count=len(lines), entries=len(entries))
     return with_names(title, ("Finding", "Audit value", "Note", "By", "Time (UTC)"), lines)

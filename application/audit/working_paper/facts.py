@@ -19,7 +19,7 @@ from application.reconciling import completeness_of
 from application.samples.facts import errors_of_goal, goal_text, method_title
 from contract.declarations import Help, declared
 from contract.requests.papers import PaperFactsRequest
-from domain_errors import render
+from domain_errors import Sentence
 from lazy_dataclasses import dataclass
 from service.service import Service
 from storage.audit.papers import FactsEntry, enter_facts, list_facts, newest_facts_beside
@@ -31,7 +31,7 @@ CARRIED = (
     "language",
 )
 """The facts that the first entry takes over from another sample."""
-TREATMENT = (
+TREATMENT = Sentence(
     "A row that can’t be examined counts as an exception; its audit value is 0 unless another one "
     "was entered (ISA 530 ¶11). No exception is set aside as an anomaly: all are projected."
 )
@@ -133,10 +133,8 @@ def _defaults(job: JobRecord) -> PaperFactsRequest:
     if goal is not None:
         expected = errors_of_goal(goal, "expected") if "accept" not in goal else None
         method = method_title(job.run_parameters["rounds"][0]["method"])
-        reason = render(REASON, {"goal": goal_text(goal), "method": method})
-    return PaperFactsRequest(
-        treatment=TREATMENT, design_reason=reason, expected=expected, language="en"
-    )
+        reason = Sentence(REASON, goal=goal_text(goal), method=Sentence(method))
+    return PaperFactsRequest(treatment=TREATMENT, design_reason=reason, expected=expected)
 
 
 def _filled(facts: PaperFactsRequest, others: PaperFactsRequest) -> PaperFactsRequest:

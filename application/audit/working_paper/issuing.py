@@ -15,7 +15,7 @@ from application.audit.evaluation import SettledEvaluation
 from application.audit.evaluation.parameters import kept_evaluation
 from application.audit.findings import require_not_deleted
 from application.audit.working_paper import evaluation_or_refusal, working_paper
-from application.audit.working_paper.writing import LANGUAGE, write_paper
+from application.audit.working_paper.writing import paper_language, paper_letterhead, write_paper
 from domain_errors import DomainError
 from storage.audit.findings import review_of
 from storage.audit.papers import IssuedPaper, insert_issued_paper, list_facts, list_issued_papers
@@ -30,7 +30,11 @@ MAX_ISSUED = 100
 
 
 def issue_paper(
-    by: Caller, job: JobRecord, request: SettledEvaluation[Any], ending: str
+    by: Caller,
+    job: JobRecord,
+    request: SettledEvaluation[Any],
+    ending: str,
+    asked: str | None = None,
 ) -> IssuedPaper:
     """Write a working paper, keep its file, and enter its hash in the ledger of the dataset.
 
@@ -39,6 +43,8 @@ def issue_paper(
     Parameters
     ----------
     ending : {"html", "xlsx"}
+    asked : str, optional
+        The language; by default that of the facts or the template.
 
     Raises
     ------
@@ -51,12 +57,14 @@ def issue_paper(
     with by.service.database.read() as tx:
         review, number = review_of(tx, job.id), _next_number(tx, job)
         facts = list_facts(tx, job.id)
+    language = paper_language(by.service, job, asked)
     with by.reading():
         evaluation = evaluation_or_refusal(by.service, job, request)
         sections = working_paper(by.service, job, request, number, evaluation)
         with tempfile.TemporaryDirectory(dir=by.service.directory.scratch_dir) as folder:
             path = Path(folder) / f"paper.{ending}"
-            write_paper(sections, path, ending)
+            letterhead = paper_letterhead(by.service, job)
+            write_paper(sections, path, ending, language, letterhead)
             content = path.read_bytes()
     kept = None
     if not isinstance(evaluation, DomainError):
@@ -66,7 +74,7 @@ def issue_paper(
         "number": number,
         "paper_number": (facts[0].facts.paper_number if facts else None) or "",
         "format": ending,
-        "language": LANGUAGE,
+        "language": language,
         "review_state": review.state,
         "evaluation_sha256": kept,
         "sha256": hashlib.sha256(content).hexdigest(),

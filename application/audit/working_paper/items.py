@@ -13,12 +13,13 @@ from application.audit.shown_columns import shown_columns
 from application.audit.state import AuditState, ordinal_of
 from application.identity.lookup import key_column
 from contract.words import outcome_title
-from domain_errors import render
+from domain_errors import Sentence, render
 from parquet_tables.rows import read_rows, rows_statement
 from parquet_tables.tables import Column
 from presentation.content import (
     Cell,
     Code,
+    Given,
     Row,
     Section,
     Table,
@@ -47,7 +48,7 @@ def items_section(service: Service, job: JobRecord) -> Section:
     own = [each for each in open_source(service, job).files.columns if each.name not in key]
     columns = _columns(service, job, own)
     has_names = any(item.name != item.row_id for item in page.items)
-    header = ["Row", "Selected", *(column.name for column in columns)]
+    header = ["Row", "Selected", *(Given(column.name) for column in columns)]
     attributes = page.attributes
     header += ["Finding", *(["Deviations"] if attributes else []), "Audit value", "Note"]
     header += ["By", "Time (UTC)", "Entries", "Replaces", *(["Row id"] if has_names else [])]
@@ -58,11 +59,13 @@ def items_section(service: Service, job: JobRecord) -> Section:
         )
         for item in page.items
     ]
-    title = f"Items: {page.total:,}"
+    title = "Items: {total}"
     if page.total > len(rows):
-        title += f", the first {len(rows):,}"
+        title += ", the first {rows}"
     if len(own) > len(columns):
-        title += f"; {len(columns)} of {len(own):,} columns"
+        title += "; {columns} of {all_columns} columns"
+    numbers = {"rows": len(rows), "columns": len(columns), "all_columns": len(own)}
+    title = Sentence(title, total=page.total, **numbers)
     return Section("Items", "Items and findings", [Table(title, header, rows)])
 
 
@@ -92,7 +95,7 @@ def _item(
         item.name,
         _selected(drawn.get(item.row_id)),
         *cells,
-        outcome_title(finding.outcome),
+        Sentence(outcome_title(finding.outcome)),
         *(["; ".join(finding.deviations) or None] if has_attributes else []),
         decimal_of(finding.audit_value),
         finding.note or None,
@@ -106,11 +109,12 @@ def _item(
 def _selected(drawn: tuple[int, bool] | None) -> str:
     """The way in which an item was selected, with its selected units if there are several."""
     if drawn is None:
-        return "Replacement"
+        return Sentence("Replacement")
     units, is_take_all = drawn
     if is_take_all:
-        return "Always"
-    return "By chance" if units == 1 else f"By chance, {units:,} units"
+        return Sentence("Always")
+    template = "By chance" if units == 1 else "By chance, {units} units"
+    return Sentence(template, units=units)
 
 
 def replacements_section(service: Service, job: JobRecord, state: AuditState) -> Section:
@@ -119,7 +123,7 @@ def replacements_section(service: Service, job: JobRecord, state: AuditState) ->
         (each.name, each.replacement_name, each.reason, each.user_soeid, moment_of(each.at))
         for each in named_replacements(service, job, state.replacements)
     ]
-    title = f"Replaced rows: {len(rows):,}"
+    title = Sentence("Replaced rows: {count}", count=len(rows))
     return Section("Replacements", "Replacements", [Table(title, header, rows)])
 
 
@@ -142,7 +146,8 @@ def attachments_section(service: Service, job: JobRecord) -> list[Section]:
         for each in found
     ]
     header = ("File", "Type", "Bytes", "SHA-256", "Note", "By", "Time (UTC)", "Removed")
-    table = with_names(f"Attachments: {len(found):,}", header, lines)
+    title = Sentence("Attachments: {count}", count=len(found))
+    table = with_names(title, header, lines)
     return [Section("Attachments", "Attachments", [table])]
 
 

@@ -8,12 +8,13 @@ from application.audit.evaluation import SettledEvaluation
 from application.audit.evaluators.evaluator import Evaluation
 from application.audit.fitting import selects_money
 from application.audit.working_paper.conclusion import tolerable_line
+from application.audit.working_paper.population import methods_of
 from application.audit.working_paper.requirements import NOT_GIVEN
-from application.samples.facts import filter_text, method_title
+from application.samples.facts import filter_text
 from contract.declarations import declared_field
 from contract.requests.papers import PaperFactsRequest
 from contract.words import ASSERTIONS
-from domain_errors import DomainError, render
+from domain_errors import DomainError, Sentence
 from presentation.content import Facts, Row, Section
 from sampling_engine import method_class
 from service.service import Service
@@ -49,7 +50,7 @@ def planning_section(
     size: list[Row] = [
         tolerable_line(job, request, evaluation),
         *(_fact(facts, name) for name in ("tolerable_basis", "expected")),
-        ("Method", ", ".join(method_title(each["method"]) for each in _rounds(job))),
+        ("Method", methods_of(job)),
         ("Rows drawn", (job.output_summary or {})["total_sampled"]),
         _fact(facts, "design_reason"),
     ]
@@ -65,9 +66,9 @@ def _fact(facts: PaperFactsRequest, name: str) -> Row:
 
 
 def _assertions(facts: PaperFactsRequest) -> str:
-    named = [ASSERTIONS[each] for each in facts.assertions or ()]
+    named: list[str] = [Sentence(ASSERTIONS[each]) for each in facts.assertions or ()]
     own = [facts.assertion_text] if facts.assertion_text else []
-    return "; ".join([*named, *own]) or NOT_GIVEN
+    return Sentence.joined([*named, *own], "; ") if named or own else NOT_GIVEN
 
 
 def _rounds(job: JobRecord) -> list[Any]:
@@ -83,7 +84,7 @@ def _populations(job: JobRecord) -> list[str]:
         template = FILTERED_POPULATION if filters else WHOLE_POPULATION
         shown = filter_text(filters) if filters else ""
         values = {"table": table, "dataset": job.dataset_name, "filter": shown}
-        found.append(render(template, values))
+        found.append(Sentence(template, **values))
     return list(dict.fromkeys(found))
 
 
@@ -96,11 +97,11 @@ def _units(service: Service, job: JobRecord) -> list[str]:
         parameters = each["parameters"]
         if selects_money([each]):
             column = parameters["book_column"]
-            found.append(render(MONEY_UNIT, {"column": column, "table": table}))
+            found.append(Sentence(MONEY_UNIT, column=column, table=table))
         elif method_class(each["method"]).group_kind == "clusters":
             column = parameters["cluster_column"]
-            found.append(render(CLUSTER_UNIT, {"column": column, "table": table}))
+            found.append(Sentence(CLUSTER_UNIT, column=column, table=table))
         else:
             template = NAMED_UNIT if key else ROW_UNIT
-            found.append(render(template, {"table": table, "key": key}))
+            found.append(Sentence(template, table=table, key=key))
     return list(dict.fromkeys(found))

@@ -19,10 +19,12 @@ from application.samples.facts import filter_text, method_title
 from contract.declarations import declared_field
 from contract.requests.papers import PaperFactsRequest
 from contract.words import REVIEW_STATES
+from domain_errors import Sentence
 from presentation.content import (
     Block,
     Cell,
     Facts,
+    Formula,
     Judgement,
     Percent,
     Row,
@@ -42,8 +44,8 @@ DELETED = "Deleted"
 BALANCES = (
     *("Column", "Reference", "Sum", "Balance", "Difference", "Explanation", "By", "Time (UTC)"),
 )
-NO_BALANCE = "Not compared: no balance was entered."
-COMPARED = "The population was compared as stated above."
+NO_BALANCE = Sentence("Not compared: no balance was entered.")
+COMPARED = Sentence("The population was compared as stated above.")
 TOTAL_TONES = {"agrees": "good", "differs": "warn", "not_compared": "warn", "counted": "warn"}
 SIGNS = {"positive": "Positive amounts", "zero": "Amounts of 0", "negative": "Negative amounts"}
 
@@ -76,7 +78,7 @@ def _reconciliation(found: Completeness, facts: PaperFactsRequest) -> list[Block
         for each in (found.totals.sentences if found.totals else ())
     ]
     if found.note:
-        rows.append(("File totals", found.note))
+        rows.append(("File totals", Sentence(found.note)))
     rows += [
         ("General ledger", Judgement(each.text, "good" if each.agrees else "warn"))
         for each in found.reconciliations
@@ -88,7 +90,8 @@ def _reconciliation(found: Completeness, facts: PaperFactsRequest) -> list[Block
         balances: list[Row] = [
             (
                 *(each.column, each.reference, Decimal(each.column_sum), Decimal(each.balance)),
-                *(Decimal(each.difference), each.explanation or None),
+                Formula(Decimal(each.difference), "[Sum]-[Balance]"),
+                each.explanation or None,
                 *(each.entered_by, moment_of(each.at)),
             )
             for each in found.reconciliations
@@ -111,16 +114,24 @@ def _samples_beside(service: Service, job: JobRecord) -> Table:
                 (
                     each.output_name or each.id[:8],
                     each.purpose,
-                    ", ".join(method_title(one["method"]) for one in each.run_parameters["rounds"]),
+                    methods_of(each),
                     (each.output_summary or {}).get("total_sampled"),
                     moment_of(each.created_at),
-                    REVIEW_STATES[review.state] if is_there else DELETED,
-                    concluded,
+                    Sentence(REVIEW_STATES[review.state] if is_there else DELETED),
+                    None if concluded is None else Sentence(concluded),
                 )
             )
     header = ("Sample", "Purpose", "Method", "Rows", "Drawn (UTC)", "State", "Signed conclusion")
-    count = f"the newest {len(rows):,}" if len(found) > len(rows) else f"{len(rows):,}"
-    return Table(f"Other samples of this table: {count}", header, rows)
+    title = "Other samples of this table: {count}"
+    if len(found) > len(rows):
+        title = "Other samples of this table: the newest {count}"
+    return Table(Sentence(title, count=len(rows)), header, rows)
+
+
+def methods_of(job: JobRecord) -> Sentence:
+    """The titles of a sample's methods."""
+    titles = [Sentence(method_title(each["method"])) for each in job.run_parameters["rounds"]]
+    return Sentence.joined(titles, ", ")
 
 
 def amount_column(job: JobRecord) -> str | None:
@@ -130,22 +141,24 @@ def amount_column(job: JobRecord) -> str | None:
 
 def population_table(service: Service, job: JobRecord) -> Table:
     """The table, the rows that each step could choose from, and their amounts by sign."""
-    rows: list[Row] = [("Table", open_source(service, job).files.row_count, None)]
+    rows: list[Row] = [(Sentence("Table"), open_source(service, job).files.row_count, None)]
     given = job.run_parameters["rounds"]
     results = (job.output_summary or {})["rounds"]
     for each, result in zip(given, results, strict=True):
-        label = f"Step {each['round_number']}: " if len(given) > 1 else ""
         filters = each.get("filters")
-        label += f"Rows that pass {filter_text(filters)}" if filters else "Rows to choose from"
+        label = "Step {step}: " if len(given) > 1 else ""
+        label += "Rows that pass {scope}" if filters else "Rows to choose from"
+        shown = filter_text(filters) if filters else ""
+        label = Sentence(label, step=each["round_number"], scope=shown)
         account = recorded_account(result)
         total = decimal_of((result.get("amount") or {}).get("total"))
         if account:
             total = sum((_part(account[sign])[1] for sign in SIGNS), Decimal(0))
         rows.append((label, result["eligible_rows"], total))
         if account:
-            rows += [(title, *_part(account[sign])) for sign, title in SIGNS.items()]
-            rows.append(("Without an amount", account["missing_rows"], None))
-            rows.append(("Population", *_part(account["audited"])))
+            rows += [(Sentence(title), *_part(account[sign])) for sign, title in SIGNS.items()]
+            rows.append((Sentence("Without an amount"), account["missing_rows"], None))
+            rows.append((Sentence("Population"), *_part(account["audited"])))
     return Table("Population", ("Part", "Rows", _sum_title(job)), rows)
 
 
@@ -158,20 +171,24 @@ def coverage_table(service: Service, job: JobRecord, state: AuditState) -> Table
     certain = {row_id for row_id in ids if drawn.get(row_id, (1, False))[1]}
     has_signs = drawn_book_column(job) is None
     population, total = _population(service, job)
+    sum_title = _sum_title(job)
 
     def part(label: str, row_ids: Iterable[str]) -> Row:
         found = list(row_ids)
         amounts = [books[row_id] or Decimal(0) for row_id in found] if column else []
         amount = sum((value if has_signs else abs(value) for value in amounts), Decimal(0))
-        return (label, len(found), _share(len(found), population), *_money(amount, total))
+        rows_share = _share(len(found), population, "[Rows]/{population_rows}")
+        return (Sentence(label), len(found), rows_share, *_money(amount, total, sum_title))
 
+    whole = None if total is None else Formula(total, name="population_sum")
+    first = Formula(population, name="population_rows")
     rows: list[Row] = [
-        ("Population", population, Percent(1.0), *_money(total, total)),
+        (Sentence("Population"), first, Percent(1.0), whole, whole and Percent(1.0)),
         part("Always drawn", (row_id for row_id in ids if row_id in certain)),
         part("Drawn by chance, or in place of such a row", (i for i in ids if i not in certain)),
         part("All items", ids),
     ]
-    header = ("Part", "Rows", "Share of rows", _sum_title(job), "Share of the sum")
+    header = ("Part", "Rows", "Share of rows", sum_title, "Share of the sum")
     return Table("Coverage", header, rows)
 
 
@@ -192,14 +209,15 @@ def _part(found: Mapping[str, Any]) -> tuple[int, Decimal]:
 
 def _sum_title(job: JobRecord) -> str:
     column = amount_column(job)
-    return "Sum" if column is None else f"Sum of {column}"
+    return "Sum" if column is None else Sentence("Sum of {column}", column=column)
 
 
-def _money(amount: Decimal | None, total: Decimal | None) -> tuple[Cell, Cell]:
+def _money(amount: Decimal | None, total: Decimal | None, column: str) -> tuple[Cell, Cell]:
     if amount is None or total is None:
         return None, None
-    return amount, _share(amount, total)
+    return amount, _share(amount, total, f"[{column}]/{{population_sum}}")
 
 
-def _share(part: Decimal | int, whole: Decimal | int) -> Percent | None:
-    return Percent(float(part / whole)) if whole else None
+def _share(part: Decimal | int, whole: Decimal | int, expression: str) -> Formula | None:
+    """A share, which a workbook computes."""
+    return Formula(Percent(float(part / whole)), expression) if whole else None

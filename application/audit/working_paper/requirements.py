@@ -12,9 +12,9 @@ from typing import Annotated
 from application.audit.state import AuditState
 from contract.declarations import Help, declared_field
 from contract.requests.papers import PaperFactsRequest
-from domain_errors import render
+from domain_errors import Sentence, render
 from lazy_dataclasses import dataclass
-from presentation.content import Facts, Judgement, Row, Section, Table
+from presentation.content import Cell, Facts, Judgement, Row, Section, Table
 
 COVER, PLANNING, POPULATION, DESIGN = "Cover", "Planning", "Population", "Design"
 ITEMS, EXCEPTIONS, REPLACEMENTS, EVALUATION = "Items", "Exceptions", "Replacements", "Evaluation"
@@ -145,7 +145,7 @@ class MissingFact:
 
 
 NO_CAUSE = "The causes of {count} {count|exception|exceptions}"
-NOT_GIVEN = "Not given"
+NOT_GIVEN = Sentence("Not given")
 LACKING = (NOT_GIVEN, "Not stated", "Not evaluated")
 """How a value begins that says that there is none."""
 
@@ -188,12 +188,21 @@ def documentation(sections: Sequence[Section]) -> Section:
     rows: list[Row] = []
     for each in REQUIREMENTS:
         lacking = list(_lacking(each, by_name))
-        places = "; ".join(f"{sheet}: {', '.join(of)}" for sheet, of in each.places.items())
-        state = Judgement("Not given: " + ", ".join(lacking), "warn") if lacking else "Given"
-        rows.append((each.item, each.source, places, state))
+        places = Sentence.joined([_place(*place) for place in each.places.items()], "; ")
+        state: Cell = Sentence("Given")
+        if lacking:
+            labels = Sentence.joined(list(map(Sentence, lacking)), ", ")
+            state = Judgement(Sentence("Not given: {labels}", labels=labels), "warn")
+        rows.append((Sentence(each.item), each.source, places, state))
     header = ("Item", "Asked for by", "Where in this paper", "State")
     title = "What the standards ask to be documented"
     return Section("Documentation", "Documentation", [Table(title, header, rows)])
+
+
+def _place(sheet: str, labels: Sequence[str]) -> Sentence:
+    """A sheet with its labels."""
+    named = Sentence.joined(list(map(Sentence, labels)), ", ")
+    return Sentence("{sheet}: {labels}", sheet=Sentence(sheet), labels=named)
 
 
 def _lacking(required: Requirement, sections: Mapping[str, Section]) -> Iterator[str]:

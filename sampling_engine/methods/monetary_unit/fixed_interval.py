@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from domain_errors import Figure, Sentence
 from parquet_tables.progress import ProgressCallback, progress_part
 from sampling_engine.errors import DrawWarning, draw_warning
 from sampling_engine.methods.method import EligibleRows
@@ -155,26 +156,29 @@ def doubts_of(account: Mapping[str, Any]) -> list[str]:
     """Why limits and intervals of a drawn round can be too narrow, from its account as JSON."""
     if not _has_one_start(account):
         return []
-    doubts = []
+    doubts: list[str] = []
     if account["order"] == "file":
-        doubts.append(
+        text = (
             "Units were selected at a fixed interval in the order of the file: limits and "
             "intervals hold only if that order has nothing to do with errors."
         )
+        doubts.append(Sentence(text))
     if (account.get("near_interval_share") or 0.0) > MAX_SHARE:
         share = account["near_interval_share"]
-        doubts.append(
-            f"Rows of half an interval or more have {100 * share:.0f} % of the money that was left "
-            "to chance. Limits and intervals of a fixed interval can then cover far less than they "
-            "say: in a simulated ledger of this kind about 30 % in place of 95 %. Draw by cells, "
-            "or with half the interval, at which these rows are always drawn."
+        text = (
+            "Rows of half an interval or more have {share} of the money that was left to chance. "
+            "Limits and intervals of a fixed interval can then cover far less than they say: in a "
+            "simulated ledger of this kind about 30 % in place of 95 %. Draw by cells, or with "
+            "half the interval, at which these rows are always drawn."
         )
+        doubts.append(Sentence(text, share=Figure(f"{100 * share:.0f} %")))
     elif (account.get("regularity") or 0.0) > MAX_REGULARITY:
-        doubts.append(
+        text = (
             "Most amounts are nearly equal parts of the interval. Limits and intervals of a fixed "
             "interval can then cover far less than they say: in a simulated ledger of this kind "
             "about 50 % in place of 95 %. Draw by cells."
         )
+        doubts.append(Sentence(text))
     return doubts
 
 
@@ -184,13 +188,14 @@ def unchecked_of(account: Mapping[str, Any]) -> list[str]:
         "near_interval_share": "are nearly an interval",
         "regularity": "are nearly equal parts of one",
     }
-    open_names = [text for name, text in names.items() if account.get(name) is None]
+    open_names = [Sentence(text) for name, text in names.items() if account.get(name) is None]
     if not _has_one_start(account) or not open_names:
         return []
-    return [
-        f"Not checked, since the draw is older: whether amounts {' or '.join(open_names)}, with "
-        "which limits and intervals of a fixed interval can cover far less than they say."
-    ]
+    text = (
+        "Not checked, since the draw is older: whether amounts {names}, with which limits and "
+        "intervals of a fixed interval can cover far less than they say."
+    )
+    return [Sentence(text, names=Sentence.joined(open_names, " or "))]
 
 
 def _has_one_start(account: Mapping[str, Any]) -> bool:
