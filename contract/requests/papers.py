@@ -34,11 +34,15 @@ class PaperFactsRequest(Request):
     preparer: Annotated[
         Fact, LINE, Title("Prepared by"), Help("The full name of who did the work.")
     ] = None
-    preparer_role: Annotated[Fact, LINE, Help("Such as `senior auditor`.")] = None
+    preparer_role: Annotated[
+        Fact, LINE, Title("Role of the preparer"), Help("Such as `senior auditor`.")
+    ] = None
     reviewer: Annotated[
         Fact, LINE, Title("Reviewed by"), Help("The full name of who reviews the work.")
     ] = None
-    reviewer_role: Annotated[Fact, LINE, Help("Such as `partner`.")] = None
+    reviewer_role: Annotated[
+        Fact, LINE, Title("Role of the reviewer"), Help("Such as `partner`.")
+    ] = None
     objective: Annotated[
         Fact, LONG, Title("Audit objective"), Help("What the sample is to give evidence of.")
     ] = None
@@ -91,7 +95,9 @@ class PaperFactsRequest(Request):
         Help("How the population was reconciled, such as with the general ledger."),
     ] = None
     language: Annotated[
-        str | None, Choice(LANGUAGES), Help("The language of the paper; English by default.")
+        str | None,
+        Choice(LANGUAGES),
+        Help("The language of the paper; by default that of the template."),
     ] = None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import html
 import json
 import re
@@ -102,6 +103,19 @@ def test_an_audit_ends_in_a_conclusion_and_a_paper(dataset: Dataset, tmp_path: P
     assert (evaluation.assurance["status"], evaluation.caveats) == ("proved", [])
     for name in ("paper.html", "paper.xlsx"):
         assert drawn.working_paper(tmp_path / name, tolerable=0.15).stat().st_size > 1000
+
+
+def test_a_paper_has_facts_and_is_issued(dataset: Dataset, tmp_path: Path) -> None:
+    drawn = dataset.sample("random", size=3, seed=8)
+    assert drawn.paper_facts()["facts"]["client_name"] is None
+    found = drawn.paper_facts(client_name="Acme", assertions=["existence"])
+    assert found["facts"]["assertions"] == ["existence"]
+    for number, name in enumerate(("paper.html", "paper.xlsx"), start=1):
+        issued = drawn.issue_paper(tmp_path / name, tolerable=0.15)
+        assert (issued["number"], issued["format"]) == (number, name.rpartition(".")[2])
+        digest = hashlib.sha256((tmp_path / name).read_bytes()).hexdigest()
+        assert issued["sha256"] == digest
+    assert [each["number"] for each in drawn.issued_papers()] == [2, 1]
 
 
 def test_files_are_attached_saved_and_removed(dataset: Dataset, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from pathlib import Path
@@ -49,6 +50,25 @@ def test_a_sample_is_examined_and_evaluated(run: Run, sample: str, tmp_path: Pat
         path = tmp_path / f"paper.{ending}"
         run("working-paper", sample, "--output", str(path), "--tolerable", "0.1")
         assert path.read_bytes().startswith(start)
+
+
+def test_facts_are_entered_and_a_paper_is_issued(run: Run, sample: str, tmp_path: Path) -> None:
+    missing = run("paper-facts", sample).stdout
+    assert "Missing (ISA 230 ¶8): Client, Period, Number of the paper" in missing
+    chosen = ("--assertion", "existence", "--assertion", "valuation")
+    entered = run("paper-facts", sample, "--client", "Acme Ltd", *chosen).stdout
+    assert "Client: Acme Ltd\n" in entered
+    assert "Assertions: existence, valuation\n" in entered
+    assert "Missing (ISA 230 ¶8): Period, Number of the paper\n" in entered
+    path, again = tmp_path / "paper.html", tmp_path / "again.html"
+    issued = run("working-paper", sample, "--output", str(path), "--issue").stdout
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert "Issued working paper 1 (in progress), entry " in issued
+    assert digest in issued
+    assert digest in run("issued-papers", sample).stdout
+    run("issued-papers", sample, "--number", "1", "--output", str(again))
+    assert again.read_bytes() == path.read_bytes()
+    assert "go together" in run("issued-papers", sample, "--number", "1", code=2).stderr
 
 
 def test_files_are_attached_listed_downloaded_and_removed(

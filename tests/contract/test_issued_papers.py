@@ -25,13 +25,15 @@ def dataset(server: LiveServer) -> int:
     return found
 
 
-def examined(server: LiveServer, dataset: int, seed: int = 1) -> str:
-    """The path of a sample with one exception that has no cause."""
+def examined(
+    server: LiveServer, dataset: int, seed: int = 1, cause: str | None = "clerical"
+) -> str:
+    """The path of a sample with one exception."""
     job = server.draw(dataset, {"rounds": [one("random", sample_size=30, seed=seed)]})
     path = f"/api/sampling/jobs/{job['id']}"
     items = server.admin.get(f"{path}/findings").json()["items"]
     entries = [{"row_id": item["row_id"], "outcome": "ok"} for item in items]
-    entries[0]["outcome"] = "exception"
+    entries[0] |= {"outcome": "exception", "cause": cause}
     sent = server.admin.post(f"{path}/findings", json={"findings": entries})
     assert sent.status_code == 200, sent.text
     return path
@@ -41,10 +43,7 @@ def signed_off(server: LiveServer, dataset: int, path: str) -> None:
     client, user = server.new_user()
     grant = {"user_id": user["id"], "permission": "write"}
     server.admin.put(f"/api/datasets/{dataset}/permissions", json=grant)
-    body: dict[str, Any] = {"action": "submitted", "accept_missing": "no cause was found"}
-    submitted = server.admin.post(f"{path}/review", json=body)
-    if submitted.status_code == 422:
-        submitted = server.admin.post(f"{path}/review", json={"action": "submitted"})
+    submitted = server.admin.post(f"{path}/review", json={"action": "submitted"})
     assert submitted.status_code == 200, submitted.text
     body = {"action": "signed_off", "evaluation": EVALUATION}
     assert client.post(f"{path}/review", json=body).status_code == 200
@@ -83,7 +82,7 @@ def test_the_first_entry_takes_names_from_another_sample(server: LiveServer, dat
 
 
 def test_missing_facts_name_their_source(server: LiveServer, dataset: int) -> None:
-    path = examined(server, dataset)
+    path = examined(server, dataset, cause=None)
     missing = server.admin.get(f"{path}/paper-facts").json()["missing"]
     found = {each["item"]: each for each in missing}
     causes = found["Nature and cause of deviations and misstatements"]

@@ -14,6 +14,7 @@ import pytest
 import storage
 from storage.accounts.tokens import issue_token, list_tokens
 from storage.accounts.users import add_user
+from storage.certificates.ledger import append_entry, whole_ledger
 from storage.errors import NewerSchema, OlderSchema
 from storage.maintenance.health import check_writable
 from storage.sqlite.clock import Clock
@@ -148,6 +149,10 @@ def test_a_database_of_version_15_gets_the_new_column(tmp_path: Path, clock: Clo
     with database.write() as tx:
         user = add_user(tx, "bg54677", "analyst", None, clock)
         issue_token(tx, user.id, kind="named", name="ci", scope="read", lifetime=None, clock=clock)
+        for dataset_id in (2, 1, 2):
+            body = {"job_id": "a", "sample_commit_id": "b"}
+            append_entry(tx, dataset_id, "deletion", "bg54677", body, clock)
+        ledgers = [whole_ledger(tx, dataset_id) for dataset_id in (1, 2)]
     database.close()
     with closing(sqlite3.connect(tmp_path / "old", isolation_level=None)) as old:
         old.execute("ALTER TABLE tokens DROP COLUMN last_used_at")
@@ -167,6 +172,8 @@ def test_a_database_of_version_15_gets_the_new_column(tmp_path: Path, clock: Clo
     migrated = Database(tmp_path / "old")  # requires the new schema
     with migrated.read() as tx:
         (token,), _ = list_tokens(tx, user.id, 0, 10)
+        assert [whole_ledger(tx, dataset_id) for dataset_id in (1, 2)] == ledgers
+    assert [len(each) for each in ledgers] == [1, 2]
     migrated.close()
     assert (token.name, token.expires_at, token.last_used_at) == ("ci", None, None)
 
