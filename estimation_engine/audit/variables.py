@@ -704,7 +704,9 @@ def _doubt_of_few(given: AuditedAmounts, estimator: Estimator) -> Doubt:
         found += ", in {units} {units|cluster|clusters}"
     elif by_chance < errors:
         found += ", {units} of them not always drawn"
-    unit = "cluster" if given.design.unit == "cluster" else "row"
+    unit = "{units|row in error|rows in error}"
+    if given.design.clusters is not None:
+        unit = "{units|cluster in error|clusters in error}"
     numbers = {"errors": errors, "units": by_chance, "least": MIN_ERRORS}
     return Doubt(
         Sentence(
@@ -715,8 +717,7 @@ def _doubt_of_few(given: AuditedAmounts, estimator: Estimator) -> Doubt:
             **numbers,
         ),
         Sentence(
-            f"It rests on {{units}} {{units|{unit} in error|{unit}s in error}}, and {{least}} are "
-            "needed.",
+            f"It rests on {{units}} {unit}, and {{least}} are needed.",
             **numbers,
         ),
     )
