@@ -12,6 +12,8 @@ import httpx
 import pytest
 from openpyxl import load_workbook
 
+from application.audit.logos import logo_of
+from domain_errors import InvalidRequest
 from tests.contract.problems import assert_problem
 from tests.support.live_server import LiveServer
 from tests.support.papers import examined_sample, ledger
@@ -96,13 +98,18 @@ def test_fields_stay_until_they_are_cleared(server: LiveServer) -> None:
         ("logo", text_of(png()[:-20])),
         ("logo", text_of(png(5000, 1))),
         ("logo", text_of(b"\xff\xd8\xff\xe0\0\x04xx\xff\xd9")),
-        ("logo", text_of(png(40, 20, chunk(b"junk", bytes(160_000))))),
     ],
 )
 def test_a_bad_field_is_refused(server: LiveServer, field: str, value: object) -> None:
     answer = change(server, **{field: value})
     assert_problem(answer, 422, "invalid_request")
     assert answer.json()["errors"][0]["loc"][:2] == ["body", field]
+
+
+def test_a_large_logo_is_refused() -> None:
+    large = text_of(png(40, 20, chunk(b"junk", bytes(150_000))))
+    with pytest.raises(InvalidRequest, match="at most 150,000 are allowed"):
+        logo_of(large)
 
 
 def test_the_template_sets_the_language_of_papers(server: LiveServer, paper: str) -> None:
