@@ -151,7 +151,7 @@ TABLE = (
     Row("PATCH /api/connections/<int:connection_id>", ADMINISTER, of_connection({})),
     Row("DELETE /api/connections/<int:connection_id>", ADMINISTER, of_connection()),
     Row("GET /api/paper-template", ADMINISTER, at("/api/paper-template")),
-    Row("PATCH /api/paper-template", ADMINISTER, at("/api/paper-template", json={"firm": "A"})),
+    Row("PATCH /api/paper-template", ADMINISTER, at("/api/paper-template", body={"firm": "A"})),
     Row("GET /api/paper-template/preview", ADMINISTER, at("/api/paper-template/preview")),
     Row("GET /api/webhooks", MYSELF, at("/api/webhooks")),
     Row("POST /api/webhooks", CHANGE_MYSELF, at("/api/webhooks", body={"url": RECEIVER})),
