@@ -334,7 +334,9 @@ TABLE = (
     Row("GET /api/verifier/<name>", ANYONE, at("/api/verifier/verify.html"), "public"),
     Row(f"GET {SJ}/certificates", SEE, at("/api/sampling/jobs/{j}/certificates")),
     Row(
-        f"GET {SJ}/evaluation-certificate", SEE, at("/api/sampling/jobs/{j}/evaluation-certificate")
+        f"GET {SJ}/evaluation-certificate",
+        statuses(422, nobody=404),
+        at("/api/sampling/jobs/{j}/evaluation-certificate"),
     ),
     Row(
         f"GET {SJ}/evaluation-certificates",
