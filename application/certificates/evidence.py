@@ -147,10 +147,11 @@ def _readme(service: Service, job: JobRecord, names: list[str]) -> str:
     here = {name.partition("/")[0] + "/" * ("/" in name) for name in names}
     listed = [f"{each:<18}{text}" for each, text in LISTED.items() if each in here]
     lacking = [f"{each:<18}not here: {text}" for each, text in LISTED.items() if each not in here]
-    return README.format(
-        name=name,
-        dataset=job.dataset_name,
-        line="=" * len(title),
-        listed="\n".join([*listed, *lacking]),
-        key_id=key_id(public_bytes(service.signing_keys.current())),
-    )
+    values = {
+        "name": name,
+        "dataset": job.dataset_name,
+        "line": "=" * len(title),
+        "listed": "\n".join([*listed, *lacking]),
+        "key_id": key_id(public_bytes(service.signing_keys.current())),
+    }
+    return render(README, values)
