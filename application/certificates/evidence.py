@@ -15,6 +15,7 @@ from application.certificates.issuing import certificate_of
 from application.certificates.ledger import ledger_file
 from application.certificates.row_proofs import row_proofs, sampled_ordinals
 from application.certificates.statement import write_data, write_sample_csv
+from domain_errors import render
 from service.service import Service
 from service.tables.open_tables import SAMPLE, open_source, open_table, output_of
 from storage.audit.attachments import attachments_of
