@@ -41,7 +41,7 @@ MAX_NUMBERS, MAX_TEXTS, MAX_USUAL = 50, 50, 200
 USUAL_SHARE = 0.5
 MAX_SUM_DIGITS = 28
 """Digits of numbers of which ten billion can be added up exactly."""
-_PERCENT = re.compile(r"%|(?:^|[\W_])(?:percent|prozent|rate|quote|satz)(?:$|[\W_])", re.IGNORECASE)
+_PERCENT = re.compile(r"%|(?:^|[\W_])(?:percent|prozent)(?:$|[\W_])|\w[ _-]rate$", re.IGNORECASE)
 _STEP = "comparing the file's totals"
 
 Amounts = Mapping[str, Decimal]

@@ -20,7 +20,7 @@ from application.audit.evaluation.parameters import (
     signed_off,
 )
 from application.audit.evaluators import EVALUATORS
-from application.audit.items import proposed_book_column
+from application.audit.items import book_column_of
 from application.audit.planned import errors_text, goal_confidence, planned_goal, planned_tolerable
 from application.audit.review import is_preparer
 from application.audit.sentences import ASSURANCES, other_samples_tables, verdict_of
@@ -108,7 +108,7 @@ def _missing(found: JobRecord, chosen: Values) -> str:
         if kind.name in kinds_of_rates(found):
             return "Enter the tolerable rate of deviation, such as 5 %."
         return "Enter the tolerable misstatement, such as 50,000 or 5 %."
-    if BOOK in kind.names and not (parameters.get(BOOK) or proposed_book_column(found)):
+    if BOOK in kind.names and not (parameters.get(BOOK) or book_column_of(service(), found)):
         return "Choose the column of book values."
     return ""
 
@@ -133,7 +133,7 @@ def _fields(found: JobRecord, chosen: Values) -> list[FormField]:
     """The parameters of the form; names of columns are chosen."""
     numbers = [each.name for each in estimated_columns(service(), found) if each.is_number]
     columns = {"": "Choose a column", **dict(zip(numbers, numbers, strict=True))}
-    drawn = proposed_book_column(found) or ""
+    drawn = book_column_of(service(), found) or ""
     hidden = () if _has_lonely_groups(found) else ("lonely_stratum",)
     fields = form_fields(EvaluationRequest, chosen["parameters"], (*BY_ITSELF, *hidden))
     planned = (planned_goal(found.run_parameters) or {}).get("likelihood")
