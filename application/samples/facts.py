@@ -114,7 +114,7 @@ def excluded_text(run_parameters: Mapping[str, Any]) -> str | None:
     by = Sentence("position") if excluded["key"] is None else ", ".join(excluded["key"])
     template = "{rows} {rows|row|rows} that {owners} {samples|has|have}, by {key}"
     if excluded.get("group_rows"):
-        template += ", with {others} other rows of their {group}"
+        template += ", with {others} other {others|row|rows} of their {group}"
     return Sentence(
         template,
         rows=excluded["rows"],
@@ -249,12 +249,12 @@ def monetary_facts(result: Mapping[str, Any]) -> list[Row]:
         return []
     kinds = {"positive": "Positive amounts", "zero": "Amounts of 0", "negative": "Negative amounts"}
     facts: list[Row] = [(label, _amounts_text(found[kind])) for kind, label in kinds.items()]
-    missing = Sentence("{rows} rows", rows=found["missing_rows"])
+    missing = Sentence("{rows} {rows|row|rows}", rows=found["missing_rows"])
     facts.append(("Without an amount", missing))
     facts.append(("Always drawn", _amounts_text(found["take_all"])))
     if found["interval"] is not None:
         interval = Figure(f"{Decimal(found['interval']):,f}")
-        text = "{interval}, {units} units selected"
+        text = "{interval}, {units} {units|unit|units} selected"
         units = Sentence(text, interval=interval, units=found["units"])
         facts.append(("Interval of money", units))
     return facts
@@ -262,7 +262,7 @@ def monetary_facts(result: Mapping[str, Any]) -> list[Row]:
 
 def _amounts_text(found: Mapping[str, Any]) -> str:
     total = Figure(f"{Decimal(found['total']):,f}")
-    return Sentence("{total} in {rows} rows", total=total, rows=found["rows"])
+    return Sentence("{total} in {rows} {rows|row|rows}", total=total, rows=found["rows"])
 
 
 def goal_text(goal: Mapping[str, Any]) -> str:
@@ -282,7 +282,8 @@ def goal_text(goal: Mapping[str, Any]) -> str:
         if "accept" in goal:
             alone, both = goal["accept"]
             plan = Sentence(
-                "in two stages, {rows} rows first (accept with {alone}, in both with {both})",
+                "in two stages, {rows} {rows|row|rows} first (accept with {alone}, in both with "
+                "{both})",
                 rows=goal["first_stage"],
                 alone=alone,
                 both=both,

@@ -44,14 +44,14 @@ LIMIT_SOURCE = (
 )
 ACCEPTS = (
     "The rule accepts after stage {stage}: {errors} {errors|exception|exceptions} in {examined} "
-    "rows. The upper limit, {limit}, is below the tolerable {tolerable}: at {confidence} "
-    "confidence the sample supports that errors are tolerable."
+    "{examined|row|rows}. The upper limit, {limit}, is below the tolerable {tolerable}: at "
+    "{confidence} confidence the sample supports that errors are tolerable."
 )
 ACCEPTS_ABOVE = (
     "The rule accepts after stage {stage}: {errors} {errors|exception|exceptions} in {examined} "
-    "rows. But the upper limit, {limit}, is not below the tolerable {tolerable} at {confidence} "
-    "confidence, for which these stages are too small: the sample doesn't support that errors are "
-    "tolerable."
+    "{examined|row|rows}. But the upper limit, {limit}, is not below the tolerable {tolerable} at "
+    "{confidence} confidence, for which these stages are too small: the sample doesn't support "
+    "that errors are tolerable."
 )
 DOES_NOT_ACCEPT = (
     "The rule doesn't accept after stage {stage}: {errors} {errors|exception|exceptions} in "

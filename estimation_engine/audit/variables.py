@@ -252,7 +252,7 @@ def _arithmetic(
     """The lines of the projection, of the spread of its residuals, and of the limits."""
     return (
         ArithmeticRow(
-            "Book value B", Sentence("Σ b of {rows} rows", rows=str(given.rows)), given.total
+            "Book value B", Sentence("Σ b of {rows} {rows|row|rows}", rows=given.rows), given.total
         ),
         *_sums(given, estimator),
         ArithmeticRow("Projected misstatement", FORMULAS[estimator], limits.projected),
@@ -285,9 +285,9 @@ class _AmountLimits:
 
     def lines(self, design: Design) -> list[ArithmeticRow]:
         t_formula = Sentence(
-            "t({level}; {degrees} degrees of freedom)",
+            "t({level}; {degrees} {degrees|degree|degrees} of freedom)",
             level=Figure(f"{self.level:g}"),
-            degrees=str(self.degrees),
+            degrees=self.degrees,
         )
         return [
             ArithmeticRow("Standard error SE", _error_formula(design), self.error),

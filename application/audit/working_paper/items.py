@@ -113,7 +113,7 @@ def _selected(drawn: tuple[int, bool] | None) -> str:
     units, is_take_all = drawn
     if is_take_all:
         return Sentence("Always")
-    template = "By chance" if units == 1 else "By chance, {units} units"
+    template = "By chance" if units == 1 else "By chance, {units} {units|unit|units}"
     return Sentence(template, units=units)
 
 
