@@ -295,22 +295,34 @@ def goal_text(goal: Mapping[str, Any]) -> str:
             confidence=Figure(f"{100 * goal['confidence']:g} %"),
             likelihood=Sentence(goal.get("likelihood", "poisson")),
         )
-    name, column = goal.get("statistic", "proportion"), goal.get("column")
-    figure = "the recall" if name == "recall" else "a share of 50 %"
-    if column is not None:
-        figure = f"the {name} of {column}"
-        if name == "proportion":
-            value = goal.get("value")
-            figure = f"the share of {column} {'Missing' if value is None else value}"
-    by = f" in each group of {', '.join(goal['by'])}" if goal.get("by") else ""
-    end = f"{figure}{by}, at {100 * goal['confidence']:g} % confidence"
+    name = goal.get("statistic", "proportion")
     if "cv" in goal:
-        return f"a standard error of {100 * goal['cv']:g} % of {end}"
-    if "relative_margin" in goal:
-        return f"± {100 * goal['relative_margin']:g} % of {end}"
-    is_share = name in ("proportion", "recall")
-    margin = f"{100 * goal['margin']:g} %" if is_share else float_text(goal["margin"])
-    return f"± {margin} for {end}"
+        template, margin = "a standard error of {margin} of {figure}", goal["cv"]
+    elif "relative_margin" in goal:
+        template, margin = "± {margin} of {figure}", goal["relative_margin"]
+    else:
+        template, margin = "± {margin} for {figure}", goal["margin"]
+    is_number = "margin" in goal and name not in ("proportion", "recall")
+    if goal.get("by"):
+        template += " in each group of {by}"
+    return Sentence(
+        template + ", at {confidence} confidence",
+        margin=Figure(float_text(margin) if is_number else f"{100 * margin:g} %"),
+        figure=_figure_text(name, goal),
+        by=", ".join(goal.get("by") or ()),
+        confidence=Figure(f"{100 * goal['confidence']:g} %"),
+    )
+
+
+def _figure_text(name: str, goal: Mapping[str, Any]) -> Sentence:
+    """The figure of a goal by margin of error."""
+    column, value = goal.get("column"), goal.get("value")
+    if column is None:
+        return Sentence("the recall" if name == "recall" else "a share of 50 %")
+    if name == "proportion":
+        shown = Sentence("Missing") if value is None else value
+        return Sentence("the share of {column} {value}", column=column, value=shown)
+    return Sentence("the {statistic} of {column}", statistic=Sentence(name), column=column)
 
 
 def errors_of_goal(goal: Mapping[str, Any], name: str) -> str:

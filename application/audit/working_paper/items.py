@@ -33,7 +33,7 @@ from storage.audit.attachments import attachments_of
 from storage.audit.findings import chosen_columns_of
 from storage.jobs.jobs import JobRecord
 
-WHOLE_SAMPLE = "The sample"
+WHOLE_SAMPLE = Sentence("The sample")
 REMOVED = "{removed_by_soeid}: {removal_reason}"
 MAX_ITEMS = 10_000
 """Items that a working paper lists."""
