@@ -351,7 +351,7 @@ def filter_text(filters: Mapping[str, Any]) -> str:
 
 def _value_text(name: str, value: Any) -> str:
     if name == "strata_columns":
-        return "; ".join(map(_strata_text, value))
+        return Sentence.joined(list(map(_strata_text, value)), "; ")
     if name in TITLED:
         return Sentence(TITLED[name].get(value, str(value)))
     if name == "sample_fraction":
@@ -364,13 +364,14 @@ def _value_text(name: str, value: Any) -> str:
 def _strata_text(entry: str | Mapping[str, Any]) -> str:
     if isinstance(entry, str):
         return entry
-    return f"{entry['column']} in bands at {'; '.join(map(_break_text, entry['breaks']))}"
+    breaks = Sentence.joined(list(map(_break_text, entry["breaks"])), "; ")
+    return Sentence("{column} in bands at {breaks}", column=entry["column"], breaks=breaks)
 
 
 def _break_text(value: str | float) -> str:
     """A break with thousands separators, or a date."""
     try:
-        return f"{Decimal(str(value)):,f}"
+        return Figure(f"{Decimal(str(value)):,f}")
     except InvalidOperation:
         return str(value)
 
