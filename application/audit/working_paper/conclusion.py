@@ -54,7 +54,9 @@ def conclusion_lines(evaluation: Evaluation | DomainError) -> list[Row]:
 
 def _refusal(error: DomainError) -> Sentence:
     """Why nothing was evaluated."""
-    words = {name: Sentence(value) for name, value in error.parameters.items() if name in WORDS}
+    words = {
+        name: Sentence(str(value)) for name, value in error.parameters.items() if name in WORDS
+    }
     reason = Sentence(error.template, **(error.parameters | words))
     return Sentence("Not evaluated: {reason}", reason=reason)
 
