@@ -13,7 +13,7 @@ from typing import Annotated
 from application.access import Caller
 from contract.declarations import Help
 from contract.requests.reconciling import BalanceRequest, BalancesRequest
-from domain_errors import InvalidRequest
+from domain_errors import Figure, InvalidRequest, Sentence
 from import_engine.work import FileTotals
 from lazy_dataclasses import dataclass
 from parquet_tables.child_side import decoded
@@ -37,6 +37,11 @@ from storage.versions.reconciliations import (
     add_balance,
     list_balances,
     newest_balances,
+)
+
+AGREES = "{column}: the sum {sum} agrees with the balance {balance} ({reference})."
+DIFFERS = (
+    "{column}: the sum {sum} differs from the balance {balance} ({reference}) by {difference}."
 )
 
 
@@ -80,12 +85,15 @@ class Reconciliation:
     @property
     def text(self) -> str:
         """The comparison in a sentence."""
-        total = f"{self.column}: the sum {_grouped(self.column_sum)}"
-        balance = f"{_grouped(self.balance)} ({self.reference})"
-        if self.agrees:
-            return f"{total} agrees with the balance {balance}."
-        difference = _grouped(self.difference.removeprefix("-"))
-        return f"{total} differs from the balance {balance} by {difference}."
+        template = AGREES if self.agrees else DIFFERS
+        return Sentence(
+            template,
+            column=self.column,
+            sum=_grouped(self.column_sum),
+            balance=_grouped(self.balance),
+            reference=self.reference,
+            difference=_grouped(self.difference.removeprefix("-")),
+        )
 
 
 @dataclass(frozen=True)
@@ -258,5 +266,5 @@ def _money(value: Decimal) -> str:
     return f"{value:.{places}f}"
 
 
-def _grouped(digits: str) -> str:
-    return f"{Decimal(digits):,f}"
+def _grouped(digits: str) -> Figure:
+    return Figure(f"{Decimal(digits):,f}")

@@ -24,12 +24,13 @@ from application.audit.items import book_column_of
 from application.audit.planned import errors_text, goal_confidence, planned_goal, planned_tolerable
 from application.audit.review import is_preparer
 from application.audit.sentences import ASSURANCES, other_samples_tables, verdict_of
+from application.audit.working_paper.writing import paper_language
 from application.estimation.value_sources import estimated_columns
 from contract.declarations import declared
 from contract.fields import DEFAULT_CONFIDENCE, USUAL_CONFIDENCES, Choice
 from contract.numbers import TwoReadings, errors_of, plain_text
 from contract.requests.evaluate import KINDS, EvaluationRequest
-from contract.words import LIKELIHOODS
+from contract.words import LANGUAGES, LIKELIHOODS
 from domain_errors import DomainError, InvalidRequest
 from service.tables.open_tables import open_source
 from service.tables.sample_design import design_of
@@ -72,6 +73,8 @@ def evaluation_tab(found: JobRecord) -> Values:
         "fields": _fields(found, chosen),
         "confidences": USUAL_CONFIDENCES,
         "paper_query": _paper_query(chosen),
+        "languages": LANGUAGES,
+        "language": paper_language(service(), found, None),
         "assurances": ASSURANCES,
     }
     if chosen["problem"]:
@@ -206,11 +209,12 @@ def _planned(found: JobRecord, kind: str) -> tuple[str, float]:
     return errors_text(round(tolerable, 8)), goal_confidence(goal)
 
 
-def _paper_query(chosen: Values) -> str:
+def _paper_query(chosen: Values) -> Values:
+    """The choices as the query of a working paper."""
     query = _request(chosen).given()
     if chosen["share"] is not None:
         query["tolerable"] = plain_text(chosen["share"])
-    return urlencode(query)
+    return query
 
 
 def tolerable_of(typed: str) -> Decimal:

@@ -31,6 +31,9 @@ from presentation.content import (
 from service.service import Service
 from storage.jobs.jobs import JobRecord
 
+WORDS = ("estimator", "kind")
+"""Parameters of refusals that are words of the program."""
+
 
 def conclusion_lines(evaluation: Evaluation | DomainError) -> list[Row]:
     """The conclusion, what limits it and holds it up, and where it departs from others."""
@@ -51,7 +54,10 @@ def conclusion_lines(evaluation: Evaluation | DomainError) -> list[Row]:
 
 def _refusal(error: DomainError) -> Sentence:
     """Why nothing was evaluated."""
-    reason = Sentence(error.template, **error.parameters)
+    words = {
+        name: Sentence(str(value)) for name, value in error.parameters.items() if name in WORDS
+    }
+    reason = Sentence(error.template, **(error.parameters | words))
     return Sentence("Not evaluated: {reason}", reason=reason)
 
 

@@ -80,7 +80,7 @@ def _reconciliation(found: Completeness, facts: PaperFactsRequest) -> list[Block
     """The file's own totals, the general ledger, and what the auditor says of completeness."""
     own = facts.reconciliation
     rows: list[Row] = [
-        ("File totals", Judgement(each.text, TOTAL_TONES.get(each.state, "")))
+        ("File totals", Judgement(each.sentence, TOTAL_TONES.get(each.state, "")))
         for each in (found.totals.sentences if found.totals else ())
     ]
     if found.note:
