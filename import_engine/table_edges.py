@@ -54,6 +54,7 @@ _VALUE = re.compile(r"[-+(]?[^\w\s]?\s*\d[\d\s.,'’:/%-]*\)?\s*[^\w\s]?|true|fa
 
 _YEAR = re.compile(r"(?:19|20)\d\d")
 YEARS = "The first row names the columns, some of them by years."
+KEPT_TOTAL = "The last row was kept, but may be a total"
 JOINED = "Two rows name the columns; the group above is joined to the name below."
 Row = Sequence[str]
 
@@ -292,34 +293,41 @@ def total_word(label: str) -> str:
     return f"{first[0]} …" if first else f"… {last[0]}" if last else ""
 
 
-def _untotalled(rows: Sequence[Row], width: int) -> list[Row]:
-    """The full rows of which no cell names a total, or the total of something."""
-    return [
-        cells
-        for cells in rows
-        if len(cells) == width
-        and not any(label_kind(cell) in ("total", "total_of") for cell in cells)
-    ]
+def _untotalled(rows: Sequence[Row], width: int) -> tuple[list[Row], list[Row]]:
+    """The full rows of which no cell names a total, and of these those without totals of something.
+
+    A text such as "Total Energies" may be in all rows, or in those that are subtotals.
+    """
+    full = [cells for cells in rows if len(cells) == width and not any(map(is_total_label, cells))]
+    others = [cells for cells in full if not any(label_kind(cell) == "total_of" for cell in cells)]
+    return full, others
 
 
 def _misses_usual_value(row: Row, above: Sequence[Row], width: int) -> bool:
     """Whether a cell is empty whose column has values in the rows above."""
-    data = _untotalled(above, width)
-    for place in range(width):
-        present = sum(bool(cells[place].strip()) for cells in data)
-        if not row[place].strip() and data and present >= 0.8 * len(data):
-            return True
-    return False
+    empty = [place for place in range(width) if not row[place].strip()]
+    return any(
+        sum(bool(cells[place].strip()) for cells in data) >= 0.8 * len(data)
+        for data in _untotalled(above, width)
+        for place in empty
+        if data
+    )
 
 
 def _adds_up(row: Row, above: Sequence[Row]) -> bool:
     """Whether the numbers of a row are the sums of the rows above."""
-    data = _untotalled(above, len(row))
     places = [at for at, cell in enumerate(row) if _is_value(cell)]
-    columns = [[*(cells[at] for cells in data if cells[at].strip()), row[at]] for at in places]
-    return bool(places) and all(
-        any(_last_is_sum(cells, decimal) for decimal in (".", ",")) for cells in columns
+    return bool(places) and any(
+        all(
+            any(_last_is_sum(cells, decimal) for decimal in (".", ","))
+            for cells in _columns_and(row, data, places)
+        )
+        for data in _untotalled(above, len(row))
     )
+
+
+def _columns_and(row: Row, data: Sequence[Row], places: Sequence[int]) -> list[list[str]]:
+    return [[*(cells[at] for cells in data if cells[at].strip()), row[at]] for at in places]
 
 
 def _last_is_sum(cells: Sequence[str], decimal: str) -> bool:
@@ -349,7 +357,7 @@ def kept_total_note(rows: Sequence[Row]) -> str | None:
     if not is_total_label(first):
         return None
     shown = _shortened(" | ".join(last))
-    return f'The last row was kept, but may be a total: "{shown}". `skip_below` leaves it out.'
+    return f'{KEPT_TOTAL}: "{shown}". `skip_below` leaves it out.'
 
 
 def left_out_note(texts: Sequence[str], where: str) -> str:

@@ -16,6 +16,7 @@ from contract.columns import is_identifier_name
 from contract.requests.importing import ReadOptions
 from import_engine.numbers import written_forms
 from import_engine.table_edges import (
+    KEPT_TOTAL,
     LABEL_HINT,
     MAX_LABEL,
     LabelKind,
@@ -169,6 +170,9 @@ def with_totals(work: ImportWork, table: ImportedTable, options: ReadOptions) ->
         has_all_rows=work.has_all_rows,
     )
     if leaves_out:
+        if within[-1].at == table.rows - 1:
+            notes = (note for note in table.notes if not note.startswith(KEPT_TOTAL))
+            table = replace(table, notes=tuple(notes))
         table = _without_rows(work, table, [each.at for each in within])
     elif within and options.totals is None:
         table = replace(table, questions=(*table.questions, question_on(totals, within[0].label)))

@@ -76,6 +76,8 @@ def test_the_wheel_holds_the_schema_the_statements_the_pages_and_no_tests(wheel:
     assert "sql_sandbox/allowed_functions.txt" in names
     assert {"jobsvc_client/transport.py", "jobsvc_client/py.typed"} <= set(names)
     assert "web_ui/static/style.css" in names
+    for language in ("de", "fr"):
+        assert f"presentation/locale/{language}/LC_MESSAGES/papers.po" in names
     for asset in ("font.css", "icons.svg", "codemirror/view.js", "LICENSES.txt"):
         assert f"web_ui/static/vendor/{asset}" in names, asset
     strangers = [name for name in names if name.startswith(("tests/", "benchmarks/", "docs/"))]

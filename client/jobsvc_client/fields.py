@@ -382,4 +382,4 @@ class PaperFacts(TypedDict, total=False):
     reconciliation: str
     """How the population was reconciled, such as with the general ledger."""
     language: Literal["en", "de", "fr"]
-    """The language of the paper; English by default."""
+    """The language of the paper; by default that of the template."""

@@ -11,7 +11,7 @@ from lazy_dataclasses import dataclass
 
 MAX_LINE, MAX_TEXT, MAX_LINES = 200, 4000, 12
 """Characters, and lines of a list."""
-MAX_LOGO_BYTES = 200_000
+MAX_LOGO_BYTES = 150_000
 MAX_LOGO_TEXT = 4 * (MAX_LOGO_BYTES // 3 + 1)
 """Characters of a logo in base64."""
 LINE = Text(0, MAX_LINE)

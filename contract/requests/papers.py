@@ -95,7 +95,9 @@ class PaperFactsRequest(Request):
         Help("How the population was reconciled, such as with the general ledger."),
     ] = None
     language: Annotated[
-        str | None, Choice(LANGUAGES), Help("The language of the paper; English by default.")
+        str | None,
+        Choice(LANGUAGES),
+        Help("The language of the paper; by default that of the template."),
     ] = None
 
 

@@ -316,7 +316,7 @@ def _check(given: AuditedAmounts, estimator: Estimator, errors: int, confidence:
         raise InvalidFindings("One row has no variance: draw at least two.")
     if errors or estimator == "mean_per_unit" or design.is_census:
         return
-    if design.has_equal_chances or design.method == "stratified":
+    if design.has_equal_chances or design.group_kind == "strata":
         raise InvalidFindings(
             f"{NO_ERRORS} At {{confidence}} confidence at most {{most}} of {{rows}} rows have one. "
             f"{WITH_MEANS}",
@@ -704,7 +704,9 @@ def _doubt_of_few(given: AuditedAmounts, estimator: Estimator) -> Doubt:
         found += ", in {units} {units|cluster|clusters}"
     elif by_chance < errors:
         found += ", {units} of them not always drawn"
-    unit = "cluster" if given.design.unit == "cluster" else "row"
+    unit = "{units|row in error|rows in error}"
+    if given.design.clusters is not None:
+        unit = "{units|cluster in error|clusters in error}"
     numbers = {"errors": errors, "units": by_chance, "least": MIN_ERRORS}
     return Doubt(
         Sentence(
@@ -715,8 +717,7 @@ def _doubt_of_few(given: AuditedAmounts, estimator: Estimator) -> Doubt:
             **numbers,
         ),
         Sentence(
-            f"It rests on {{units}} {{units|{unit} in error|{unit}s in error}}, and {{least}} are "
-            "needed.",
+            f"It rests on {{units}} {unit}, and {{least}} are needed.",
             **numbers,
         ),
     )

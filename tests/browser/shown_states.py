@@ -108,10 +108,9 @@ def draw_for_a_materiality(page: Page, world: World, goto: Goto) -> None:
     goto(f"/datasets/{world.dataset}/draw")
     page.get_by_role("radio", name="Monetary units").check()
     page.get_by_label("Book amounts").select_option("amount")
-    page.get_by_label("Size").select_option("For a tolerable rate of deviation of")
-    page.get_by_label("Tolerable rate of deviation", exact=True).fill(
-        "50%"
-    )  # the table has few rows
+    page.get_by_label("Size").select_option("For a tolerable misstatement of")
+    # The table has few rows.
+    page.get_by_label("Tolerable misstatement", exact=True).fill("50%")
     expect(page.get_by_text("upper limit")).to_be_visible()
     expect(page.get_by_text("Always drawn", exact=True)).to_be_visible()
 
@@ -306,6 +305,7 @@ ADMIN_STATES: dict[str, State] = {
     "findings": at("/jobs/{j[draw]}?tab=findings"),
     "a finding in conflict": finding_conflict,
     "evaluation": at("/jobs/{j[draw]}?tab=evaluation"),
+    "working paper": at("/jobs/{j[draw]}?tab=paper"),
     "why": at("/jobs/{j[draw]}?tab=why&row=primary:5"),
     "rows with a value": at("/jobs/{j[draw]}?tab=why&column=city&value=Oslo"),
     "why of no row": at("/jobs/{j[draw]}?tab=why&value=nothing"),

@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import sign_in
+from tests.contract.test_paper_template import png
 from tests.support.live_server import PASSWORD, LiveServer
 
 Analyst = tuple[Page, httpx.Client]
@@ -168,3 +169,21 @@ def test_a_backup_is_downloaded_from_the_page(admin: Page, server: LiveServer) -
     assert tarfile.is_tarfile(download.value.path())
     admin.reload()
     expect(admin.locator(".figure", has_text="Last backup")).not_to_contain_text("never")
+
+
+def test_an_administrator_sets_the_look_of_papers(admin: Page, server: LiveServer) -> None:
+    page = admin
+    page.goto(f"{server.url}/admin/papers")
+    page.get_by_label("Firm").fill("Audit & Co")
+    page.get_by_label("Colour of headings").fill("yellow")
+    page.get_by_label("Logo").set_input_files(
+        {"name": "logo.png", "mimeType": "image/png", "buffer": png()}
+    )
+    page.get_by_role("button", name="Save template").click()
+    expect(page.get_by_role("alert")).to_contain_text("six hexadecimal digits")
+    page.get_by_label("Colour of headings").fill("#1f3b57")
+    page.get_by_role("button", name="Save template").click()
+    expect(page.get_by_text("There is one; a file replaces it.")).to_be_visible()
+    expect(page.get_by_label("Firm")).to_have_value("Audit & Co")
+    page.get_by_role("button", name="Remove logo").click()
+    expect(page.get_by_text("None yet.")).to_be_visible()

@@ -120,6 +120,7 @@ def test_no_row_is_skipped_when_entered_rows_leave_the_filter(audit: Audit) -> N
         page.keyboard.press("o")
         page.keyboard.press("Enter")
     expect(page.locator("#done")).to_have_text("3")
+    expect(page.get_by_role("link", name="Without a finding")).to_have_text("Without a finding 127")
     page.get_by_role("link", name="Next").click()
     expect(audit.lines).to_have_count(30)
     assert audit.documents() == order[100:]

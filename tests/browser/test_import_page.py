@@ -207,10 +207,10 @@ def test_a_german_ledger_is_imported_as_it_is(analyst: Analyst) -> None:
     summary = page.get_by_role("region", name="Import")
     expect(summary).to_contain_text("100 rows and 4 columns")
     totals = summary.get_by_role("row").filter(has_text="Betrag")
-    expect(totals.get_by_role("cell")).to_have_text(["52,475", "78,787.5", "-26,312.5"])
+    expect(totals.get_by_role("cell")).to_have_text(["52,475.00", "78,787.50", "-26,312.50"])
     expect(summary).to_contain_text("Summe;;;123.456,00 €")
     first = page.get_by_role("region", name="Rows").get_by_role("row").nth(1)
-    expect(first.get_by_role("cell")).to_have_text(["00001", "2024-03-02", "Müller", "1,001.5"])
+    expect(first.get_by_role("cell")).to_have_text(["00001", "2024-03-02", "Müller", "1,001.50"])
 
 
 def test_dates_that_may_be_read_in_two_ways_are_asked_about(analyst: Analyst) -> None:
@@ -223,7 +223,7 @@ def test_dates_that_may_be_read_in_two_ways_are_asked_about(analyst: Analyst) ->
     page.get_by_role("button", name="Import file").click()
     rows = page.get_by_role("region", name="Rows")
     expect(rows.get_by_role("row").nth(1).get_by_role("cell")).to_have_text(
-        ["1", "2025-01-02", "-1,234.5"]
+        ["1", "2025-01-02", "-1,234.50"]
     )
 
 

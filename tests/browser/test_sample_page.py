@@ -72,12 +72,12 @@ def test_a_materiality_sizes_a_sample_of_money(analyst: Analyst, server: LiveSer
     page.goto(f"{server.url}/datasets/{server.new_table(2000, client)}/draw")
     page.get_by_role("radio", name="Monetary units").check()
     page.get_by_label("Book amounts").select_option("amount")
-    page.get_by_label("Size").select_option("For a tolerable rate of deviation of")
-    page.get_by_label("Tolerable rate of deviation", exact=True).fill("abc")
-    expect(page.get_by_label("Tolerable rate of deviation", exact=True)).to_have_attribute(
+    page.get_by_label("Size").select_option("For a tolerable misstatement of")
+    page.get_by_label("Tolerable misstatement", exact=True).fill("abc")
+    expect(page.get_by_label("Tolerable misstatement", exact=True)).to_have_attribute(
         "data-refused", re.compile("share")
     )
-    page.get_by_label("Tolerable rate of deviation", exact=True).fill("3%")
+    page.get_by_label("Tolerable misstatement", exact=True).fill("3%")
     page.get_by_label("Expected errors").fill("1%")
     expect(page.get_by_text("220 of 2,000 rows will be drawn.")).to_be_visible()
     expect(page.get_by_text("Always drawn", exact=True)).to_be_visible()
@@ -90,7 +90,7 @@ def test_a_materiality_sizes_a_sample_of_money(analyst: Analyst, server: LiveSer
     expect(page.get_by_text("220 units selected")).to_be_visible()
     page.get_by_label("More").click()
     page.get_by_role("link", name="Copy design").click()
-    expect(page.get_by_label("Tolerable rate of deviation", exact=True)).to_have_value("3%")
+    expect(page.get_by_label("Tolerable misstatement", exact=True)).to_have_value("3%")
     expect(page.get_by_text("220 of 2,000 rows will be drawn.")).to_be_visible()
 
 

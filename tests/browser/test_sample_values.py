@@ -36,7 +36,7 @@ def test_a_file_of_results_is_matched_stored_and_estimated(
     right = content.replace(b"\n9999;1,00", b"")
     file.set_input_files({"name": "results.csv", "mimeType": "text/csv", "buffer": right})
     expect(match).to_contain_text("3 sampled rows that the file lacks")
-    expect(match).to_contain_text("audited (DOUBLE)")
+    expect(match).to_contain_text("audited (Number with 2 decimals)")
     assert violations(page) == []
     store.click()
     expect(page.get_by_label("Values from")).to_have_value("1")

@@ -114,7 +114,7 @@ def test_findings_are_entered_from_a_file(run: Run, sample: str, tmp_path: Path)
     file.write_text(f"_logical_row_id,outcome,{key}\n{items[4]['row_id']},ok,\n")
     assert "5 of 5 rows" in run("findings", sample, "--file", str(file)).stdout
     newest = json.loads(run("findings", sample, "--json").stdout)["items"][0]["finding"]
-    assert (newest["audit_value"], newest["note"]) == ("1.5", "wrong")
+    assert (newest["audit_value"], newest["note"]) == ("1.50", "wrong")
 
 
 def test_an_entry_list_is_filled_in_and_sent_back(run: Run, sample: str, tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ def test_a_ledger_is_imported_with_control_totals(run: Run, ledger: Path) -> Non
     assert 'Left out 1 row at the end: "Summe;1.200,00 €;;"' in text
     assert "Control totals of primary:" in text
     (line,) = [each for each in text.splitlines() if each.startswith("Betrag")]
-    assert line.split() == ["Betrag", "1,200", "1,234.56", "-34.56"]
+    assert line.split() == ["Betrag", "1,200.00", "1,234.56", "-34.56"]
     assert 'Column "Konto" stays text: it has leading zeros' in text
 
 

@@ -151,7 +151,7 @@ TABLE = (
     Row("PATCH /api/connections/<int:connection_id>", ADMINISTER, of_connection({})),
     Row("DELETE /api/connections/<int:connection_id>", ADMINISTER, of_connection()),
     Row("GET /api/paper-template", ADMINISTER, at("/api/paper-template")),
-    Row("PATCH /api/paper-template", ADMINISTER, at("/api/paper-template", json={"firm": "A"})),
+    Row("PATCH /api/paper-template", ADMINISTER, at("/api/paper-template", body={"firm": "A"})),
     Row("GET /api/paper-template/preview", ADMINISTER, at("/api/paper-template/preview")),
     Row("GET /api/webhooks", MYSELF, at("/api/webhooks")),
     Row("POST /api/webhooks", CHANGE_MYSELF, at("/api/webhooks", body={"url": RECEIVER})),
@@ -334,7 +334,9 @@ TABLE = (
     Row("GET /api/verifier/<name>", ANYONE, at("/api/verifier/verify.html"), "public"),
     Row(f"GET {SJ}/certificates", SEE, at("/api/sampling/jobs/{j}/certificates")),
     Row(
-        f"GET {SJ}/evaluation-certificate", SEE, at("/api/sampling/jobs/{j}/evaluation-certificate")
+        f"GET {SJ}/evaluation-certificate",
+        statuses(422, nobody=404),
+        at("/api/sampling/jobs/{j}/evaluation-certificate"),
     ),
     Row(
         f"GET {SJ}/evaluation-certificates",

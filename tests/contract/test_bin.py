@@ -158,6 +158,9 @@ def test_a_dataset_deleted_for_good_is_pruned_next(pruned: LiveServer) -> None:
     draw_and_delete(pruned, dataset_id)
     key = pruned.admin.put(f"/api/datasets/{dataset_id}/row-key", json={"columns": ["id"]})
     assert key.status_code == 200
+    balance = {"column": "id", "balance": 1, "reference": "GL 1600"}
+    entered = pruned.admin.post(f"/api/datasets/{dataset_id}/reconciliations", json=balance)
+    assert entered.status_code == 200
     entry_id = pruned.admin.delete(f"/api/datasets/{dataset_id}").json()["bin_id"]
     assert prune_of(pruned).get("datasets", 0) == 0
     assert pruned.admin.delete(f"/api/bin/{entry_id}").status_code == 200

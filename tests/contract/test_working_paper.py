@@ -72,7 +72,7 @@ def test_the_page_has_all_parts(server: LiveServer, job: str) -> None:
 
 def test_the_workbook_opens_well(server: LiveServer, job: str) -> None:
     answer = paper(server, job, format="xlsx", tolerable=0.3)
-    book = load_workbook(io.BytesIO(answer.content))
+    book = load_workbook(io.BytesIO(answer.content), data_only=True)
     assert book.sheetnames == [
         *("Cover", "Planning", "Population", "Design", "Items", "Exceptions", "Replacements"),
         *("Evaluation", "Documentation"),
@@ -129,7 +129,8 @@ def test_a_paper_by_money_states_population_and_coverage(server: LiveServer) -> 
     answer = server.admin.put(f"/api/datasets/{dataset}/permissions", json=grant)
     assert answer.status_code < 300, answer.text
     assert reviewer.post(f"{path}/review", json={"action": "signed_off"}).status_code == 200
-    book = load_workbook(io.BytesIO(paper(server, job["id"], format="xlsx", tolerable=900).content))
+    content = paper(server, job["id"], format="xlsx", tolerable=900).content
+    book = load_workbook(io.BytesIO(content), data_only=True)
     found = rows_of(book["Population"])
     gross = sum(float(amount) for amount in amounts[:201])
     assert found["Table"] == [204]
@@ -145,7 +146,9 @@ def test_a_paper_by_money_states_population_and_coverage(server: LiveServer) -> 
     cover = rows_of(book["Cover"])
     assert "Departs from the plan" not in cover
     other = paper(server, job["id"], format="xlsx", tolerable=0.5, confidence=0.8)
-    departs = rows_of(load_workbook(io.BytesIO(other.content))["Cover"])["Departs from the plan"]
+    departs = rows_of(load_workbook(io.BytesIO(other.content), data_only=True)["Cover"])[
+        "Departs from the plan"
+    ]
     assert departs == [
         "Planned: tolerable 900, confidence 95 %; evaluated with: tolerable 50 %, confidence 80 %."
     ]
@@ -172,7 +175,8 @@ def test_amounts_that_are_no_numbers_are_not_covered(server: LiveServer, tmp_pat
     draw = one("random", sample_size=4, seed=4)
     made = server.draw(dataset, {"rounds": [draw], "amount_column": "amount"})
     assert made["output_summary"]["amount"]["drawn"] == "150.00"
-    book = load_workbook(io.BytesIO(paper(server, made["id"], format="xlsx").content))
+    content = paper(server, made["id"], format="xlsx").content
+    book = load_workbook(io.BytesIO(content), data_only=True)
     assert rows_of(book["Population"])["All items"] == [4, 1, 150, 1]
 
 

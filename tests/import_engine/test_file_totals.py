@@ -266,6 +266,20 @@ def test_a_total_of_two_columns_that_does_not_add_up(read: Read) -> None:
     ]
 
 
+def test_no_note_says_that_a_left_out_row_was_kept(read: Read) -> None:
+    rows = "".join(f"v{n};{n}.5\n" for n in range(20))
+    table = read(f"vendor;amount\n{rows}Total;5.0\n", totals="leave_out")
+    assert table.rows == 20
+    assert not [note for note in table.notes if "kept" in note]
+
+
+def test_many_texts_with_the_word_total_hide_no_total(read: Read) -> None:
+    rows = "".join(f"v,d{n},Total Energies invoice {n},1.5\n" for n in range(30))
+    table = read(f"vendor,document,text,amount\n{rows},,Grand total,45.00\n")
+    assert table.rows == 30
+    assert texts(table) == ["amount: the file's total 45.00 agrees with the sum of the rows."]
+
+
 def test_thousands_in_the_total_of_whole_numbers(read: Read) -> None:
     table = read("id;name;amount\n1;a;1000\n2;b;2000\n;Summe;3.000\n")
     assert texts(table) == ["amount: the file's total 3,000 agrees with the sum of the rows."]

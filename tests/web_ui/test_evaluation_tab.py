@@ -64,7 +64,7 @@ def money_path(server: LiveServer, reader: Reader, dataset: int) -> str:
                 "enlarged now, when its errors are known",
             ],
         ),
-        ({"kind": "sequential"}, ["Enter the tolerable share of rows"]),
+        ({"kind": "sequential"}, ["Enter the tolerable rate of deviation"]),
         (
             {"kind": "sequential", "tolerable": "0.3"},
             ["Not yet decided", "<polyline", "&size=40", "Draw more rows"],
@@ -78,7 +78,7 @@ def money_path(server: LiveServer, reader: Reader, dataset: int) -> str:
             {"kind": "variables", "book_column": "amount", "estimator": "mean_per_unit"},
             ["Each direction alone, by difference", "They don't net to a projection by mean"],
         ),
-        ({"kind": "variables"}, ["Name the column of book values"]),
+        ({"kind": "variables"}, ["Choose the column of book values"]),
         (
             {"kind": "variables", "book_column": "amount", "tolerable": "5 %"},
             ["Tolerable: 5.00 % of 120,000.00 = 6,000.00.", "tolerable 6,000.00"],

@@ -17,8 +17,9 @@ def reader(server: LiveServer) -> Reader:
 
 
 def test_the_tab_has_facts_and_issued_papers(server: LiveServer, reader: Reader) -> None:
-    dataset = server.new_dataset()
-    server.import_text(dataset, "amount\n" + "\n".join(map(str, range(50))) + "\n")
+    dataset = server.new_dataset(reader.api)
+    text = "amount\n" + "\n".join(map(str, range(50))) + "\n"
+    server.import_text(dataset, text, client=reader.api)
     path = f"/jobs/{server.draw(dataset, {'rounds': [one('random', sample_size=4)]})['id']}"
     api = f"/api/sampling{path}"
     page = unescape(reader.page(path, tab="paper"))
@@ -36,8 +37,9 @@ def test_the_tab_has_facts_and_issued_papers(server: LiveServer, reader: Reader)
 
 
 def test_facts_are_read_only_after_the_submission(server: LiveServer, reader: Reader) -> None:
-    dataset = server.new_dataset()
-    server.import_text(dataset, "amount\n" + "\n".join(map(str, range(50))) + "\n")
+    dataset = server.new_dataset(reader.api)
+    text = "amount\n" + "\n".join(map(str, range(50))) + "\n"
+    server.import_text(dataset, text, client=reader.api)
     path = f"/jobs/{server.draw(dataset, {'rounds': [one('random', sample_size=1)]})['id']}"
     api = f"/api/sampling{path}"
     (item,) = server.admin.get(f"{api}/findings").json()["items"]

@@ -110,7 +110,7 @@ export async function callApi(path, options = {}) {
   throw problemOf(answer, document);
 }
 
-/** Send a form with a file. onProgress gets the share that was sent, which fetch doesn't tell. Throws as callApi does. */
+/** Send a form with a file. onProgress gets the share that was sent; fetch has no upload progress. Throws as callApi does. */
 export async function upload(path, body, onProgress) {
   const answer = await sendInSession(() => new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();

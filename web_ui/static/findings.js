@@ -148,8 +148,9 @@ function show(counts) {
   const { exception, not_examinable: lost } = counts;
   one("#exceptions").textContent = `${number(exception)} ${exception === 1 ? "exception" : "exceptions"}${lost ? `, ${number(lost)} not examinable` : ""}`;
   one("#exceptions").classList.toggle("warn", exception + lost > 0);
-  for (const [name, count] of [["open", counts.open], ["exceptions", exception + lost]]) for (const shown of all(`[data-count=${name}]`)) shown.textContent = number(count);
   one("#review progress").value = done;
+  const filters = { open: counts.open, exceptions: exception + lost, missing: counts.missing };
+  all("[data-filter]").forEach((count) => { count.textContent = number(filters[count.dataset.filter]); });
   one("#attributes")?.closest("details").remove(); // they are chosen before the first finding
   announce(`${done} of ${rows} rows have a finding`);
 }

@@ -134,9 +134,7 @@ def _defaults(job: JobRecord) -> PaperFactsRequest:
         expected = errors_of_goal(goal, "expected") if "accept" not in goal else None
         method = method_title(job.run_parameters["rounds"][0]["method"])
         reason = Sentence(REASON, goal=goal_text(goal), method=Sentence(method))
-    return PaperFactsRequest(
-        treatment=TREATMENT, design_reason=reason, expected=expected, language="en"
-    )
+    return PaperFactsRequest(treatment=TREATMENT, design_reason=reason, expected=expected)
 
 
 def _filled(facts: PaperFactsRequest, others: PaperFactsRequest) -> PaperFactsRequest:

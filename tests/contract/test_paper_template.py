@@ -1,0 +1,123 @@
+"""The firm's template of working papers: what it accepts, refuses, and shows on papers."""
+
+from __future__ import annotations
+
+import base64
+import io
+import struct
+import zlib
+from typing import Any
+
+import httpx
+import pytest
+from openpyxl import load_workbook
+
+from application.audit.logos import logo_of
+from domain_errors import InvalidRequest
+from tests.contract.problems import assert_problem
+from tests.support.live_server import LiveServer
+from tests.support.papers import examined_sample, ledger
+
+PATH = "/api/paper-template"
+FIRM = {
+    "firm": "Audit & Söhne <GmbH>",
+    "address": "Ringstraße 1, 1010 Wien",
+    "header": 'Entwurf"}',
+    "footer": "Vertraulich",
+    "color": "#7a1f2b",
+    "cover_rows": ["Office: Vienna"],
+    "sign_offs": ["Partner", "Manager"],
+    "standard_text": "Prepared under ISA [DE].",
+}
+
+
+def chunk(name: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+
+def png(width: int = 40, height: int = 20, *more: bytes) -> bytes:
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    pixels = zlib.compress(b"".join(b"\0" + b"\x20\x40\x60" * width for _ in range(height)))
+    parts = [chunk(b"IHDR", header), *more, chunk(b"IDAT", pixels), chunk(b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+def text_of(content: bytes) -> str:
+    return base64.b64encode(content).decode()
+
+
+def change(server: LiveServer, **fields: Any) -> httpx.Response:
+    return server.admin.patch(PATH, json=fields)
+
+
+@pytest.fixture(scope="module")
+def paper(server: LiveServer) -> str:
+    """The path of a working paper."""
+    return f"/api/sampling/jobs/{examined_sample(server, ledger(server), 'random')}/working-paper"
+
+
+def test_papers_have_the_firms_look(server: LiveServer, paper: str) -> None:
+    hidden = chunk(b"tEXt", b"Comment\0<script>")
+    answer = change(server, **FIRM, logo=text_of(png(40, 20, hidden))).json()
+    assert answer["has_logo"] is True
+    assert answer["template"]["logo"] is None
+    page = server.admin.get(paper).text
+    assert "Audit &amp; Söhne &lt;GmbH&gt;" in page
+    for text in ("--accent: #7a1f2b", "Ringstraße 1", "Partner", "Prepared under ISA [DE]."):
+        assert text in page
+    assert "<dt>Office</dt><dd>Vienna</dd>" in page
+    assert 'Entwurf"' not in page  # a text in the style sheet is escaped
+    assert f'src="data:image/png;base64,{text_of(png())}"' in page  # without its comment
+    book = load_workbook(io.BytesIO(server.admin.get(paper, params={"format": "xlsx"}).content))
+    assert "Söhne" in str(book["Cover"].oddHeader.left.text)
+    assert book["Cover"].oddFooter.left.text == "Vertraulich"
+    assert len(book["Cover"]._images) == 1
+    for ending in ("html", "xlsx"):
+        assert server.admin.get(f"{PATH}/preview", params={"format": ending}).status_code == 200
+
+
+def test_fields_stay_until_they_are_cleared(server: LiveServer) -> None:
+    change(server, **FIRM, logo=text_of(png()))
+    kept = change(server, footer="New").json()
+    assert (kept["template"]["firm"], kept["template"]["footer"]) == (FIRM["firm"], "New")
+    assert kept["has_logo"] is True
+    cleared = change(server, firm="", cover_rows=[], logo="").json()
+    assert (cleared["template"]["firm"], cleared["template"]["cover_rows"]) == (None, None)
+    assert cleared["has_logo"] is False
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("color", "red"),
+        ("color", "#12345"),
+        ("color", "#ffff99"),
+        ("cover_rows", ["without a colon"]),
+        ("logo", "not base64!"),
+        ("logo", text_of(b"<svg onload='alert(1)'/>")),
+        ("logo", text_of(png()[:-20])),
+        ("logo", text_of(png(5000, 1))),
+        ("logo", text_of(b"\xff\xd8\xff\xe0\0\x04xx\xff\xd9")),
+    ],
+)
+def test_a_bad_field_is_refused(server: LiveServer, field: str, value: object) -> None:
+    answer = change(server, **{field: value})
+    assert_problem(answer, 422, "invalid_request")
+    assert answer.json()["errors"][0]["loc"][:2] == ["body", field]
+
+
+def test_a_large_logo_is_refused() -> None:
+    large = text_of(png(40, 20, chunk(b"junk", bytes(150_000))))
+    with pytest.raises(InvalidRequest, match="at most 150,000 are allowed"):
+        logo_of(large)
+
+
+def test_the_template_sets_the_language_of_papers(server: LiveServer, paper: str) -> None:
+    change(server, language="de")
+    assert '<html lang="de">' in server.admin.get(paper).text
+    assert '<html lang="fr">' in server.admin.get(paper, params={"language": "fr"}).text
+    path = paper.replace("working-paper", "paper-facts")
+    assert server.admin.patch(path, json={"language": "en"}).status_code == 200
+    assert '<html lang="en">' in server.admin.get(paper).text
+    assert_problem(server.admin.get(paper, params={"language": "es"}), 422, "invalid_request")
+    change(server, language="")
