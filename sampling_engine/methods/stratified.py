@@ -511,8 +511,9 @@ class StratifiedMethod(Method):
         warnings += warned(
             without and sizes.any(),
             "strata_round_to_none",
-            "{without} of {strata} strata are so small that their share is below half a "
-            "row; `min_per_stratum` 1 would draw from each.",
+            "{without} of {strata} strata {without|is|are} so small that {without|its|their} share "
+            "is below half a row: none of {without|its|their} rows is drawn, so totals and "
+            "misstatements can't be estimated. `min_per_stratum` 2 would draw from each.",
             without=without,
             strata=len(sizes),
         )

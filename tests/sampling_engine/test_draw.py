@@ -139,8 +139,9 @@ def test_the_account_as_json_names_all_that_replays_the_round(
         "order_version": "jobsvc-order-1",
         "run_by": "walk",
         "warnings": [
-            "1 of 4 strata are so small that their share is below half a row; min_per_stratum 1 "
-            "would draw from each."
+            "1 of 4 strata is so small that its share is below half a row: none of its rows is "
+            "drawn, so totals and misstatements can't be estimated. min_per_stratum 2 would draw "
+            "from each."
         ],
         "strata_count": 4,
         "output_name": "first look",

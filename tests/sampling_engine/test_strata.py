@@ -22,8 +22,9 @@ def test_stratified_draw_is_proportional_and_null_is_a_stratum(
     ]
     assert list(sample.rounds[0].groups[0].key) == ["city"]
     assert warnings_of(sample.rounds[0]) == (
-        "1 of 4 strata are so small that their share is below half a row; min_per_stratum 1 would "
-        "draw from each.",
+        "1 of 4 strata is so small that its share is below half a row: none of its rows is "
+        "drawn, so totals and misstatements can't be estimated. min_per_stratum 2 would draw "
+        "from each.",
     )
     labels = workshop.rows(sample.table, "DISTINCT _stratum, city")
     assert sorted(labels) == [("NULL", None), ("a", "a"), ("b", "b")]
