@@ -3210,10 +3210,10 @@ class Redraw:
     def amounts(
         self, values: list[str | None], kind: str, groups: list[list[int]]
     ) -> list[Fraction]:
-        """Return the sums of groups without signs."""
+        """Return the sums of the absolute values of groups."""
         numbers = [[real(values[i], kind) for i in rows] for rows in groups]
         return [
-            Fraction(abs(math.fsum(x for x in own if x is not None and math.isfinite(x))))
+            Fraction(math.fsum(abs(x) for x in own if x is not None and math.isfinite(x)))
             for own in numbers
         ]
 

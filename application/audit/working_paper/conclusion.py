@@ -6,9 +6,9 @@ from decimal import Decimal
 from typing import Any
 
 from application.audit.evaluation import SettledEvaluation
+from application.audit.evaluation.parameters import kinds_of_rates
 from application.audit.evaluators import EVALUATORS
-from application.audit.evaluators.evaluator import Evaluation
-from application.audit.fitting import selects_money
+from application.audit.evaluators.evaluator import MISSTATEMENT, RATE, Evaluation
 from application.audit.planned import CENT
 from application.audit.sentences import (
     ASSURANCES,
@@ -115,11 +115,7 @@ def tolerable_line(
     job: JobRecord, request: SettledEvaluation[Any], found: Evaluation | DomainError
 ) -> Row:
     """What is tolerable, named as an amount or as a rate (ISA 530 ¶5(i) and (j))."""
-    if isinstance(found, DomainError):
-        is_amount = selects_money(job.run_parameters["rounds"]) or (request.tolerable or 0) >= 1
-    else:
-        is_amount = "book_value" in found
-    label = "Tolerable misstatement" if is_amount else "Tolerable rate of deviation"
+    label = RATE if request.kind in kinds_of_rates(job) else MISSTATEMENT
     return label, _tolerable(request, found)
 
 
