@@ -6,6 +6,7 @@ import base64
 import io
 import struct
 import zlib
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -48,6 +49,15 @@ def text_of(content: bytes) -> str:
 
 def change(server: LiveServer, **fields: Any) -> httpx.Response:
     return server.admin.patch(PATH, json=fields)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _template_of_this_module(server: LiveServer) -> Iterator[None]:
+    """Other tests on the same server have papers of the usual look."""
+    yield
+    fields = dict.fromkeys(("firm", "address", "header", "footer", "standard_text", "logo"), "")
+    answer = change(server, **fields, cover_rows=[], sign_offs=[], language="en")
+    assert answer.status_code == 200, answer.text
 
 
 @pytest.fixture(scope="module")
