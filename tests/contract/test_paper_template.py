@@ -6,6 +6,7 @@ import base64
 import io
 import struct
 import zlib
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -50,6 +51,15 @@ def change(server: LiveServer, **fields: Any) -> httpx.Response:
     return server.admin.patch(PATH, json=fields)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _template_of_this_module(server: LiveServer) -> Iterator[None]:
+    """Other tests on the same server have papers of the usual look."""
+    yield
+    fields = dict.fromkeys(("firm", "address", "header", "footer", "standard_text", "logo"), "")
+    answer = change(server, **fields, cover_rows=[], sign_offs=[], language="en")
+    assert answer.status_code == 200, answer.text
+
+
 @pytest.fixture(scope="module")
 def paper(server: LiveServer) -> str:
     """The path of a working paper."""
@@ -74,6 +84,43 @@ def test_papers_have_the_firms_look(server: LiveServer, paper: str) -> None:
     assert len(book["Cover"]._images) == 1
     for ending in ("html", "xlsx"):
         assert server.admin.get(f"{PATH}/preview", params={"format": ending}).status_code == 200
+
+
+def jpeg(width: int = 40, height: int = 20, *more: bytes) -> bytes:
+    """A grey image whose blocks each have two bits: no difference, and the end of the block."""
+
+    def segment(kind: int, data: bytes) -> bytes:
+        return struct.pack(">BBH", 0xFF, kind, len(data) + 2) + data
+
+    code = bytes([1, *[0] * 15, 0])  # one code of one bit
+    blocks = -(-width // 8) * -(-height // 8)
+    bits = "0" * (2 * blocks)
+    bits += "1" * (-len(bits) % 8)
+    return b"".join(
+        [
+            b"\xff\xd8",
+            segment(0xE0, b"JFIF\0\x01\x01\0\0\x01\0\x01\0\0"),
+            *more,
+            segment(0xDB, b"\0" + b"\x01" * 64),
+            segment(0xC0, struct.pack(">BHHB", 8, height, width, 1) + b"\x01\x11\0"),
+            segment(0xC4, b"\0" + code),
+            segment(0xC4, b"\x10" + code),
+            segment(0xDA, b"\x01\x01\0\0\x3f\0"),
+            int(bits, 2).to_bytes(len(bits) // 8, "big"),
+            b"\xff\xd9",
+        ]
+    )
+
+
+def test_a_jpeg_is_a_logo_without_its_metadata(server: LiveServer, paper: str) -> None:
+    comment = b"\xff\xfe\x00\x0a<script>"
+    answer = change(server, logo=text_of(jpeg(40, 20, comment)))
+    assert answer.status_code == 200, answer.text
+    page = server.admin.get(paper).text
+    assert f'src="data:image/jpeg;base64,{text_of(jpeg())}"' in page
+    book = load_workbook(io.BytesIO(server.admin.get(paper, params={"format": "xlsx"}).content))
+    (image,) = book["Cover"]._images
+    assert (image.format, image.width, image.height) == ("jpeg", 40, 20)
 
 
 def test_fields_stay_until_they_are_cleared(server: LiveServer) -> None:

@@ -43,7 +43,10 @@ def sent(client: httpx.Client, row: Row, ask: Ask, secret: str | None) -> httpx.
         form = None if form is None else {**form, CSRF_FIELD: csrf_token(secret)}
     elif secret is not None:
         given["headers"]["Authorization"] = f"Bearer {secret}"
-    return client.request(method, ask.path, data=form, **given)
+    answer = client.request(method, ask.path, data=form, **given)
+    while answer.status_code == 409 and "comparison_not_ready" in answer.text:
+        answer = client.request(method, ask.path, data=form, **given)
+    return answer
 
 
 def kind_of_token(asker: str, row: Row) -> dict[str, Any]:

@@ -90,7 +90,7 @@ def money_path(server: LiveServer, reader: Reader, dataset: int) -> str:
         ({"tolerable": "2,5 %"}, ["below the tolerable 2.50 %", 'value="2,5 %"']),
         (
             {"kind": "variables", "book_column": "amount", "tolerable": "50.000,00"},
-            ["tolerable 50,000.00", "tolerable=50000&"],
+            ["tolerable 50,000.00", 'name="tolerable" value="50000"'],
         ),
         ({"confidence": "50", "tolerable": "6 %"}, ['value="50 %"', "Upper limit 8.00 %"]),
         ({"confidence": "97,5 %"}, ['value="97.5 %"', "Upper limit"]),
