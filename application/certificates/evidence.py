@@ -19,7 +19,7 @@ from domain_errors import render
 from service.service import Service
 from service.tables.open_tables import SAMPLE, open_source, open_table, output_of
 from storage.audit.attachments import attachments_of
-from storage.audit.papers import issued_paper, list_issued_papers
+from storage.audit.papers import list_issued_papers
 from storage.certificates.envelopes import key_id, public_bytes
 from storage.certificates.row_roots import row_root_of
 from storage.jobs.jobs import JobRecord
@@ -128,11 +128,10 @@ def _write_proofs(service: Service, job: JobRecord, archive: ZipFile) -> None:
 
 def _write_papers(service: Service, job: JobRecord, archive: ZipFile) -> None:
     with service.database.read() as tx:
-        numbers = [paper.number for paper in list_issued_papers(tx, job.id)]
-    for number in numbers:
-        with service.database.read() as tx:
-            paper, content = issued_paper(tx, job.id, number)
-        archive.writestr(f"papers/paper-{number}.{paper.format}", content)
+        papers = list_issued_papers(tx, job.id)
+    for paper in papers:
+        path = service.data_files.whole(paper.sha256, paper.size_bytes)
+        archive.write(path, f"papers/paper-{paper.number}.{paper.format}")
 
 
 def _write_attachments(service: Service, job: JobRecord, archive: ZipFile) -> None:

@@ -16,7 +16,6 @@ from http_api.schemas.contract import Listing, list_schema, page_of
 from http_api.server.uploads import written_path
 from storage.audit.attachments import attachments_of, get_attachment
 from storage.jobs.jobs import JobRecord
-from storage.versions.data_files import StoredFile
 
 blueprint = SignedInBlueprint(
     "attachments", __name__, url_prefix="/api/sampling/jobs/<job_id>/attachments", tag="Audit"
@@ -66,8 +65,7 @@ def download(job_id: str, attachment_id: int) -> Response:
     with access().work_limits.downloads.piece(caller().user.id):
         with service().database.read() as tx:
             found = get_attachment(tx, job.id, attachment_id)
-        store = service().data_files
-        store.require_whole(StoredFile(found.sha256, 0, found.size_bytes))
+        path = service().data_files.whole(found.sha256, found.size_bytes)
         with caller().writing() as tx:
             caller().audit(
                 tx,
@@ -77,7 +75,7 @@ def download(job_id: str, attachment_id: int) -> Response:
                 file_name=found.file_name,
                 sha256=found.sha256,
             )
-        return file_answer(store.path(found.sha256), found.file_name, found.media_type)
+        return file_answer(path, found.file_name, found.media_type)
 
 
 @blueprint.delete("/<int:attachment_id>", body=RemovalRequest, output=NamedAttachment)
