@@ -1616,9 +1616,11 @@ LEFT JOIN users AS removers ON removers.id = removed_by
 WHERE job_id = :job_id AND {rows}
 ORDER BY attachments.id;
 
--- bytes_of_attachments: Sum the bytes of the files attached to a sample, removed ones too, each once.
-SELECT coalesce(sum(size_bytes), 0) FROM (
-    SELECT DISTINCT sha256, size_bytes FROM attachments WHERE job_id = :job_id
+-- size_of_attachments: Count the attachments of a sample, removed ones too; sum the bytes of their
+-- files, each once.
+SELECT coalesce(sum(files), 0) AS attachments, coalesce(sum(size_bytes), 0) AS bytes FROM (
+    SELECT count(*) AS files, size_bytes FROM attachments WHERE job_id = :job_id
+    GROUP BY sha256, size_bytes
 );
 
 -- carry_questions: Copy the questions of another sample.

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from flask import Response
 
-from application.audit.attachments import NamedAttachment, attach, named_attachments, remove
+from application.audit.attachments import (
+    NamedAttachment,
+    attach,
+    audit_downloads,
+    named_attachments,
+    remove,
+)
 from application.audit.findings import items_by_key
 from application.audit.state import audit_state
 from contract.requests.findings import AttachmentRequest, AttachmentsListRequest, RemovalRequest
@@ -66,15 +72,7 @@ def download(job_id: str, attachment_id: int) -> Response:
         with service().database.read() as tx:
             found = get_attachment(tx, job.id, attachment_id)
         path = service().data_files.whole(found.sha256, found.size_bytes)
-        with caller().writing() as tx:
-            caller().audit(
-                tx,
-                "attachment_downloaded",
-                dataset_id=job.dataset_id,
-                about=("job", job.id),
-                file_name=found.file_name,
-                sha256=found.sha256,
-            )
+        audit_downloads(caller(), job, [found])
         return file_answer(path, found.file_name, found.media_type)
 
 
