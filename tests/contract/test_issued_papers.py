@@ -184,3 +184,17 @@ def test_facts_that_are_entered_meanwhile_refuse_the_paper(
     assert_problem(answer, 409, "conflict")
     assert "Facts of the paper were entered" in answer.json()["detail"]
     assert server.admin.get(f"{path}/papers").json()["total"] == 0
+
+
+def test_who_entered_a_fact_does_not_sign_off_and_is_told_why(
+    server: LiveServer, dataset: int
+) -> None:
+    path = examined(server, dataset)
+    reviewer, user = server.new_user()
+    grant = {"user_id": user["id"], "permission": "write"}
+    server.admin.put(f"/api/datasets/{dataset}/permissions", json=grant)
+    named = reviewer.patch(f"{path}/paper-facts", json={"reviewer": "P. Klein"})
+    assert named.status_code == 200, named.text
+    assert server.admin.post(f"{path}/review", json={"action": "submitted"}).status_code == 200
+    refused = reviewer.post(f"{path}/review", json={"action": "signed_off"})
+    assert_problem(refused, 403, "forbidden", "entered facts of the working paper")

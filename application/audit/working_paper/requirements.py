@@ -1,6 +1,6 @@
-"""What the auditing standards ask to be documented of a sample, and where a working paper has it.
+"""What the auditing standards ask for of a sample, and where a working paper has it.
 
-ISA 530 (paragraphs, and A for its application material), ISA 230 ¶8–9 and AS 2315 of the PCAOB. The
+ISA 530 (paragraphs, and A for its application material), ISA 230 ¶9 and AS 2315 of the PCAOB. The
 paper lists the items; the page shows what is missing before a sign-off, which nothing refuses.
 """
 
@@ -22,10 +22,12 @@ ITEMS, EXCEPTIONS, REPLACEMENTS, EVALUATION = "Items", "Exceptions", "Replacemen
 
 @dataclass(frozen=True)
 class Requirement:
-    """An item to document.
+    """An item of the paper.
 
     Parameters
     ----------
+    source : str
+        The paragraphs that ask for it; empty for one that a firm's papers have by custom.
     places : mapping
         The labels or titles on each sheet that have it; a title may go on, such as with a number.
     facts : tuple of str
@@ -41,13 +43,13 @@ class Requirement:
 REQUIREMENTS: Sequence[Requirement] = (
     Requirement(
         "Client, period and number of the paper",
-        "ISA 230 ¶8",
+        "",
         {COVER: ("Client", "Period", "Number of the paper")},
         ("client_name", "period", "paper_number"),
     ),
     Requirement(
         "Audit objective and assertions",
-        "ISA 530 ¶6, A4; AS 2315.16–.17",
+        "ISA 530 ¶6, A5; AS 2315.16–.17",
         {PLANNING: ("Audit objective", "Assertions")},
         ("objective", "assertions"),
     ),
@@ -140,7 +142,7 @@ class MissingFact:
     """Something that the working paper doesn't state yet."""
 
     item: str
-    source: Annotated[str, Help("The paragraphs of the standards that ask for it.")]
+    source: Annotated[str, Help("The paragraphs of the standards that ask for it; may be empty.")]
     missing: Annotated[str, Help("What is missing: titles of facts, or a sentence.")]
 
 
@@ -195,7 +197,7 @@ def documentation(sections: Sequence[Section]) -> Section:
             state = Judgement(Sentence("Not given: {labels}", labels=labels), "warn")
         rows.append((Sentence(each.item), each.source, places, state))
     header = ("Item", "Asked for by", "Where in this paper", "State")
-    title = "What the standards ask to be documented"
+    title = "What the standards ask for, and where the paper has it"
     return Section("Documentation", "Documentation", [Table(title, header, rows)])
 
 
