@@ -635,9 +635,10 @@ CREATE INDEX paper_facts_of_job ON paper_facts (job_id, id);
 CREATE TRIGGER paper_facts_never_change BEFORE UPDATE ON paper_facts
 BEGIN SELECT RAISE(ABORT, 'facts of a working paper never change'); END;
 
--- Issued working papers: files that never change. An entry of the ledger has the hash of each.
+-- Issued working papers: files of the store of data files. An entry of the ledger has the hash of each.
 CREATE TABLE issued_papers (
     job_id            TEXT NOT NULL REFERENCES jobs (id),
+    dataset_id        INTEGER NOT NULL REFERENCES datasets (id),
     number            INTEGER NOT NULL CHECK (number > 0),
     paper_number      TEXT NOT NULL,          -- the firm's reference; '': none
     format            TEXT NOT NULL CHECK (format IN ('html', 'xlsx')),
@@ -645,13 +646,14 @@ CREATE TABLE issued_papers (
     review_state      TEXT NOT NULL CHECK (review_state IN ('open', 'submitted', 'signed_off')),
     evaluation_sha256 TEXT CHECK (length(evaluation_sha256) = 64),  -- NULL: not evaluated
     sha256            TEXT NOT NULL CHECK (length(sha256) = 64),
-    size_bytes        INTEGER NOT NULL CHECK (size_bytes = length(content)),
+    size_bytes        INTEGER NOT NULL CHECK (size_bytes > 0),
     ledger_number     INTEGER NOT NULL,
     user_id           INTEGER NOT NULL REFERENCES users (id),
     issued_at         TEXT NOT NULL,
-    content           BLOB NOT NULL,
     PRIMARY KEY (job_id, number)
 ) STRICT;
+
+CREATE INDEX issued_papers_file ON issued_papers (sha256);
 
 CREATE TRIGGER issued_papers_never_change BEFORE UPDATE ON issued_papers
 BEGIN SELECT RAISE(ABORT, 'an issued paper never changes'); END;
@@ -1068,4 +1070,6 @@ SELECT sha256, dataset_id FROM commit_files
 UNION ALL
 SELECT sha256, dataset_id FROM sample_values
 UNION ALL
-SELECT sha256, dataset_id FROM attachments;
+SELECT sha256, dataset_id FROM attachments
+UNION ALL
+SELECT sha256, dataset_id FROM issued_papers;

@@ -602,7 +602,8 @@ def _print_paper_facts(found: dict[str, Any]) -> None:
         text = ", ".join(value) if isinstance(value, list) else value
         print_line(f"{own.title}: {text or 'not given'}")
     for each in found["missing"]:
-        print_line(f"Missing ({each['source']}): {each['missing']}")
+        source = each["source"] and f" ({each['source']})"
+        print_line(f"Missing{source}: {each['missing']}")
 
 
 @click.command(name="paper-facts")

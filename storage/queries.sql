@@ -701,10 +701,10 @@ SELECT 1 FROM line WHERE id = :ancestor_id LIMIT 1;
 -- all_commits: List all commits with their manifests, for a check.
 SELECT dataset_id, id, manifest FROM commits ORDER BY dataset_id, id;
 
--- referenced_files: Select the files of commits, of uploaded values and of attachments.
+-- referenced_files: Select the files of commits, uploaded values, attachments and papers.
 SELECT DISTINCT sha256 FROM needed_files;
 
--- files_of_dataset: Select the files of a dataset's commits, uploaded values and attachments.
+-- files_of_dataset: Select the files of a dataset's commits, uploaded values, attachments and papers.
 SELECT DISTINCT sha256 FROM needed_files WHERE dataset_id = :dataset_id;
 
 -- files_of_users: Select the data files that each user, or one, stored first.
@@ -721,7 +721,9 @@ WHERE (:user_id IS NULL OR author_id = :user_id)
 UNION
 SELECT user_id, sha256 FROM sample_values WHERE :user_id IS NULL OR user_id = :user_id
 UNION
-SELECT user_id, sha256 FROM attachments WHERE :user_id IS NULL OR user_id = :user_id;
+SELECT user_id, sha256 FROM attachments WHERE :user_id IS NULL OR user_id = :user_id
+UNION
+SELECT user_id, sha256 FROM issued_papers WHERE :user_id IS NULL OR user_id = :user_id;
 
 -- quota_of_user: Select a user's own quota.
 SELECT size_mb FROM user_quotas WHERE user_id = :user_id;
@@ -749,7 +751,7 @@ SELECT user_id, size_mb FROM user_quotas;
 -- own_quotas_of_datasets: List the datasets' own quotas.
 SELECT dataset_id, size_mb FROM dataset_quotas;
 
--- files_of_datasets: Select the files of each dataset's commits, uploaded values and attachments.
+-- files_of_datasets: Select the data files of each dataset.
 SELECT DISTINCT dataset_id, sha256 FROM needed_files;
 
 -- commits_of_datasets: Count the commits of each dataset, including removed ones.
@@ -757,8 +759,7 @@ SELECT id, name, removed_at,
        (SELECT count(*) FROM commits WHERE commits.dataset_id = datasets.id) AS commits
 FROM datasets;
 
--- files_of_others: Select the files of commits, uploaded values and attachments other than those of
--- these commits and jobs.
+-- files_of_others: Select the data files that others than these commits and jobs need.
 SELECT sha256 FROM commit_files
 JOIN commits ON commits.dataset_id = commit_files.dataset_id AND commits.id = commit_id
 WHERE commits.rowid NOT IN (SELECT value FROM json_each(:commits))
@@ -767,14 +768,19 @@ SELECT sha256 FROM sample_values JOIN jobs ON jobs.id = job_id
 WHERE jobs.seq NOT IN (SELECT value FROM json_each(:jobs))
 UNION
 SELECT sha256 FROM attachments JOIN jobs ON jobs.id = job_id
+WHERE jobs.seq NOT IN (SELECT value FROM json_each(:jobs))
+UNION
+SELECT sha256 FROM issued_papers JOIN jobs ON jobs.id = job_id
 WHERE jobs.seq NOT IN (SELECT value FROM json_each(:jobs));
 
--- uploaded_files: Select the files of uploaded values and attachments, for a check.
+-- uploaded_files: Select the files of uploaded values, attachments and papers, for a check.
 SELECT sha256, rows, size_bytes FROM sample_values
 UNION ALL
-SELECT sha256, 0, size_bytes FROM attachments;
+SELECT sha256, 0, size_bytes FROM attachments
+UNION ALL
+SELECT sha256, 0, size_bytes FROM issued_papers;
 
--- referenced_among: Select which of some files a commit, uploaded values or attachments need.
+-- referenced_among: Select which of some data files are needed.
 SELECT DISTINCT sha256 FROM needed_files WHERE sha256 IN (SELECT value FROM json_each(:hashes));
 
 -- unreachable_commits: Select the commits that a prune can delete, newest first: unreachable for
@@ -1078,7 +1084,7 @@ DELETE FROM audit_conclusions WHERE job_id IN (SELECT value FROM json_each(:jobs
 -- delete_paper_facts_of_jobs: Delete the facts of working papers of pruned jobs.
 DELETE FROM paper_facts WHERE job_id IN (SELECT value FROM json_each(:jobs));
 
--- delete_issued_papers_of_jobs: Delete the issued working papers of pruned jobs.
+-- delete_issued_papers_of_jobs: Delete the issued papers of pruned jobs; a prune deletes their files.
 DELETE FROM issued_papers WHERE job_id IN (SELECT value FROM json_each(:jobs));
 
 -- delete_reviews_of_jobs: Delete the reviews of pruned jobs.
@@ -1519,12 +1525,10 @@ WHERE jobs.dataset_id = :dataset_id AND paper_facts.job_id <> :job_id
 ORDER BY paper_facts.id DESC LIMIT 1;
 
 -- insert_issued_paper: Insert an issued working paper.
-INSERT INTO issued_papers (job_id, number, paper_number, format, language, review_state,
-                           evaluation_sha256, sha256, size_bytes, ledger_number, user_id, issued_at,
-                           content)
-VALUES (:job_id, :number, :paper_number, :format, :language, :review_state,
-        :evaluation_sha256, :sha256, :size_bytes, :ledger_number, :user_id, :issued_at,
-        :content);
+INSERT INTO issued_papers (job_id, dataset_id, number, paper_number, format, language, review_state,
+                           evaluation_sha256, sha256, size_bytes, ledger_number, user_id, issued_at)
+VALUES (:job_id, :dataset_id, :number, :paper_number, :format, :language, :review_state,
+        :evaluation_sha256, :sha256, :size_bytes, :ledger_number, :user_id, :issued_at);
 
 -- list_issued_papers: List the issued working papers of a sample, newest first.
 SELECT job_id, number, paper_number, format, language, review_state, evaluation_sha256, sha256,
@@ -1532,9 +1536,6 @@ SELECT job_id, number, paper_number, format, language, review_state, evaluation_
 FROM issued_papers JOIN users ON users.id = user_id
 WHERE job_id = :job_id
 ORDER BY number DESC;
-
--- issued_paper_content: Select the file of an issued working paper.
-SELECT content FROM issued_papers WHERE job_id = :job_id AND number = :number;
 
 -- newest_readings: Select the newest first reading, second reading and decision of rows.
 SELECT findings.*, users.soeid AS user_soeid, counted.entries, counted.readers,
@@ -1615,9 +1616,11 @@ LEFT JOIN users AS removers ON removers.id = removed_by
 WHERE job_id = :job_id AND {rows}
 ORDER BY attachments.id;
 
--- bytes_of_attachments: Sum the bytes of the files attached to a sample, removed ones too, each once.
-SELECT coalesce(sum(size_bytes), 0) FROM (
-    SELECT DISTINCT sha256, size_bytes FROM attachments WHERE job_id = :job_id
+-- size_of_attachments: Count the attachments of a sample, removed ones too; sum the bytes of their
+-- files, each once.
+SELECT coalesce(sum(files), 0) AS attachments, coalesce(sum(size_bytes), 0) AS bytes FROM (
+    SELECT count(*) AS files, size_bytes FROM attachments WHERE job_id = :job_id
+    GROUP BY sha256, size_bytes
 );
 
 -- carry_questions: Copy the questions of another sample.

@@ -16,7 +16,7 @@ from application.audit.stages import require_reached
 from application.audit.state import audit_state, drawn_row_ids, not_in_sample
 from application.identity.named_rows import rows_named
 from contract.declarations import Help
-from contract.requests.findings import MAX_ATTACHMENT_BYTES
+from contract.requests.findings import MAX_ATTACHMENT_BYTES, MAX_ATTACHMENTS
 from domain_errors import DomainError
 from lazy_dataclasses import dataclass
 from service.service import Service
@@ -24,8 +24,7 @@ from service.tables.row_names import names_of_job
 from storage.audit.attachments import (
     Attachment,
     NewAttachment,
-    attached_bytes,
-    attachments_of,
+    attached_size,
     get_attachment,
     insert_attachment,
     remove_attachment,
@@ -61,7 +60,7 @@ class InvalidAttachment(DomainError):
 
 
 class AttachmentsFull(Conflict):
-    """The files attached to the sample would exceed the setting."""
+    """The files attached to the sample would be too many, or exceed the setting."""
 
     code = "attachments_full"
     loc = FILE_LOC
@@ -104,7 +103,7 @@ def attach(
     SampleDeleted, FindingsLocked, StageNotReached, AlreadyAttached
         Nothing can be attached to the sample or the row; or it has the file.
     AttachmentsFull, QuotaExceeded
-        The sample's files would exceed ``attachments_max_mb``, or a quota.
+        The sample's files would exceed ``MAX_ATTACHMENTS`` or ``attachments_max_mb``, or a quota.
     """
     service = by.service
     by.dataset(job.dataset_id, "write")
@@ -120,9 +119,10 @@ def attach(
         new = NewAttachment(row_id, file_name, kind, note, stored.sha256, stored.size_bytes)
         with by.writing() as tx:
             require_entries(tx, job)
-            before = {each.id for each in attachments_of(tx, job.id)}
-            made = insert_attachment(tx, job.id, job.dataset_id, by.user.id, new, service.clock)
-            if made not in before:
+            made, is_new = insert_attachment(
+                tx, job.id, job.dataset_id, by.user.id, new, service.clock
+            )
+            if is_new:
                 _require_room(tx, by, job, stored)
                 by.audit(
                     tx,
@@ -161,8 +161,14 @@ def _require_size(size_bytes: int) -> None:
 
 def _require_room(tx: Transaction, by: Caller, job: JobRecord, stored: StoredFile) -> None:
     """Require in the transaction of the attachment that the sample's files and the quotas fit."""
+    count, size_bytes = attached_size(tx, job.id)
+    if count > MAX_ATTACHMENTS:
+        raise AttachmentsFull(
+            "A sample has at most {most} attachments, with those that were removed.",
+            most=MAX_ATTACHMENTS,
+        )
     most_mb = by.service.settings.attachments_max_mb
-    if attached_bytes(tx, job.id) > most_mb * MIB:
+    if size_bytes > most_mb * MIB:
         raise AttachmentsFull(
             "The files attached to the sample would exceed {most} MiB. Ask an administrator to "
             "raise `attachments_max_mb`, or attach a smaller file.",
@@ -196,6 +202,20 @@ def remove(by: Caller, job: JobRecord, attachment_id: int, reason: str) -> Named
             reason=reason,
         )
     return named_attachments(by.service, job, [removed])[0]
+
+
+def audit_downloads(by: Caller, job: JobRecord, attachments: Sequence[Attachment]) -> None:
+    """Record that attachments are sent, before they are: an entry for each."""
+    with by.writing() as tx:
+        for each in attachments:
+            by.audit(
+                tx,
+                "attachment_downloaded",
+                dataset_id=job.dataset_id,
+                about=("job", job.id),
+                file_name=each.file_name,
+                sha256=each.sha256,
+            )
 
 
 def named_attachments(

@@ -211,7 +211,7 @@ def _require_findings(
 
 
 def is_preparer(by: Caller, job: JobRecord) -> bool:
-    """Whether the caller entered or submitted findings, so that another person reviews them."""
+    """Whether the caller prepared the findings or the paper, so that another person reviews."""
     with by.service.database.read() as tx:
         return by.user.id in preparers_of(tx, job.id)
 
@@ -219,9 +219,9 @@ def is_preparer(by: Caller, job: JobRecord) -> bool:
 def _require_another_person(tx: Transaction, job: JobRecord, by: Caller) -> None:
     if by.user.id in preparers_of(tx, job.id):
         raise Forbidden(
-            "Another person must review the findings: you entered or submitted some of them, or "
-            "replacements, files, the conclusion or facts of the working paper. Who prepared a "
-            "sample types the reviewer's name into its facts."
+            "Another person must review the findings: you entered or submitted some of them, "
+            "replaced rows, wrote the conclusion, entered facts of the working paper, or attached "
+            "or removed files."
         )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile
 
 from application.access import Caller
+from application.audit.attachments import audit_downloads
 from application.certificates.evaluation import NoEvaluation, evaluation_certificate_of
 from application.certificates.issuing import certificate_of
 from application.certificates.ledger import ledger_file
@@ -19,7 +20,7 @@ from domain_errors import render
 from service.service import Service
 from service.tables.open_tables import SAMPLE, open_source, open_table, output_of
 from storage.audit.attachments import attachments_of
-from storage.audit.papers import issued_paper, list_issued_papers
+from storage.audit.papers import list_issued_papers
 from storage.certificates.envelopes import key_id, public_bytes
 from storage.certificates.row_roots import row_root_of
 from storage.jobs.jobs import JobRecord
@@ -73,6 +74,8 @@ def write_evidence(
     ------
     NoCertificate
         The draw has no certificate.
+    DamagedData
+        A paper or an attachment is missing, or isn't what its hash says.
     """
     service = by.service
     with (
@@ -92,7 +95,7 @@ def write_evidence(
         _write_proofs(service, job, archive)
         _write_papers(service, job, archive)
         if with_attachments:
-            _write_attachments(service, job, archive)
+            _write_attachments(by, job, archive)
         for name in ("verify.html", "verify_sample.py"):
             archive.writestr(name, files("verifiers").joinpath(name).read_bytes())
         archive.writestr("README.txt", _readme(service, job, archive.namelist()))
@@ -128,18 +131,20 @@ def _write_proofs(service: Service, job: JobRecord, archive: ZipFile) -> None:
 
 def _write_papers(service: Service, job: JobRecord, archive: ZipFile) -> None:
     with service.database.read() as tx:
-        numbers = [paper.number for paper in list_issued_papers(tx, job.id)]
-    for number in numbers:
-        with service.database.read() as tx:
-            paper, content = issued_paper(tx, job.id, number)
-        archive.writestr(f"papers/paper-{number}.{paper.format}", content)
+        papers = list_issued_papers(tx, job.id)
+    for paper in papers:
+        path = service.data_files.whole(paper.sha256, paper.size_bytes)
+        archive.write(path, f"papers/paper-{paper.number}.{paper.format}")
 
 
-def _write_attachments(service: Service, job: JobRecord, archive: ZipFile) -> None:
-    with service.database.read() as tx:
-        hashes = {file.sha256 for file in attachments_of(tx, job.id)}
-    for sha256 in sorted(hashes):
-        archive.write(service.data_files.path(sha256), f"attachments/{sha256}")
+def _write_attachments(by: Caller, job: JobRecord, archive: ZipFile) -> None:
+    with by.service.database.read() as tx:
+        attachments = attachments_of(tx, job.id)
+    sizes = {file.sha256: file.size_bytes for file in attachments}
+    for sha256, size_bytes in sorted(sizes.items()):
+        path = by.service.data_files.whole(sha256, size_bytes)
+        archive.write(path, f"attachments/{sha256}")
+    audit_downloads(by, job, attachments)
 
 
 def _readme(service: Service, job: JobRecord, names: list[str]) -> str:

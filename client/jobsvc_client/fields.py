@@ -357,7 +357,7 @@ class PaperFacts(TypedDict, total=False):
     preparer_role: str
     """Such as `senior auditor`."""
     reviewer: str
-    """The full name of who reviews the work."""
+    """The full name of who reviews the work. Who enters any fact here can't sign off."""
     reviewer_role: str
     """Such as `partner`."""
     objective: str

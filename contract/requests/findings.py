@@ -43,6 +43,8 @@ MAX_SHOWN = 20
 MAX_CONCLUSION = 10_000
 """Characters."""
 MAX_ATTACHMENT_BYTES = 32 * 1024**2
+MAX_ATTACHMENTS = 5_000
+"""Of a sample, removed ones too. A verifier takes 10,000 files, with papers and certificates."""
 
 MAX_ROW_ID = 300
 RowId = Annotated[str, Text(1, MAX_ROW_ID)]

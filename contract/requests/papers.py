@@ -38,7 +38,10 @@ class PaperFactsRequest(Request):
         Fact, LINE, Title("Role of the preparer"), Help("Such as `senior auditor`.")
     ] = None
     reviewer: Annotated[
-        Fact, LINE, Title("Reviewed by"), Help("The full name of who reviews the work.")
+        Fact,
+        LINE,
+        Title("Reviewed by"),
+        Help("The full name of who reviews the work. Who enters any fact here can't sign off."),
     ] = None
     reviewer_role: Annotated[
         Fact, LINE, Title("Role of the reviewer"), Help("Such as `partner`.")

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from flask import Response
 
-from application.audit.attachments import NamedAttachment, attach, named_attachments, remove
+from application.audit.attachments import (
+    NamedAttachment,
+    attach,
+    audit_downloads,
+    named_attachments,
+    remove,
+)
 from application.audit.findings import items_by_key
 from application.audit.state import audit_state
 from contract.requests.findings import AttachmentRequest, AttachmentsListRequest, RemovalRequest
@@ -16,7 +22,6 @@ from http_api.schemas.contract import Listing, list_schema, page_of
 from http_api.server.uploads import written_path
 from storage.audit.attachments import attachments_of, get_attachment
 from storage.jobs.jobs import JobRecord
-from storage.versions.data_files import StoredFile
 
 blueprint = SignedInBlueprint(
     "attachments", __name__, url_prefix="/api/sampling/jobs/<job_id>/attachments", tag="Audit"
@@ -66,18 +71,9 @@ def download(job_id: str, attachment_id: int) -> Response:
     with access().work_limits.downloads.piece(caller().user.id):
         with service().database.read() as tx:
             found = get_attachment(tx, job.id, attachment_id)
-        store = service().data_files
-        store.require_whole(StoredFile(found.sha256, 0, found.size_bytes))
-        with caller().writing() as tx:
-            caller().audit(
-                tx,
-                "attachment_downloaded",
-                dataset_id=job.dataset_id,
-                about=("job", job.id),
-                file_name=found.file_name,
-                sha256=found.sha256,
-            )
-        return file_answer(store.path(found.sha256), found.file_name, found.media_type)
+        path = service().data_files.whole(found.sha256, found.size_bytes)
+        audit_downloads(caller(), job, [found])
+        return file_answer(path, found.file_name, found.media_type)
 
 
 @blueprint.delete("/<int:attachment_id>", body=RemovalRequest, output=NamedAttachment)

@@ -354,14 +354,12 @@ def issued(job_id: str, number: int) -> Response:
     """Download an issued working paper, as it was issued."""
     job = _sample(job_id)
     with service().database.read() as tx:
-        found, content = issued_paper(tx, job.id, number)
+        found = issued_paper(tx, job.id, number)
+    path = service().data_files.whole(found.sha256, found.size_bytes)
     source = RowSource(job.dataset_id, output_of(job), SAMPLE, job.id)
     caller().audit_read("rows_downloaded", source, format=found.format)
-    with tempfile.TemporaryDirectory(dir=service().directory.scratch_dir) as folder:
-        path = Path(folder) / f"paper.{found.format}"
-        path.write_bytes(content)
-        name = f"working-paper-{job.output_name or job.id[:8]}-{number}.{found.format}"
-        return file_answer(path, name, PAPER_TYPES[found.format])
+    name = f"working-paper-{job.output_name or job.id[:8]}-{number}.{found.format}"
+    return file_answer(path, name, PAPER_TYPES[found.format])
 
 
 @blueprint.get(

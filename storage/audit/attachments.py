@@ -16,7 +16,7 @@ from storage.audit.findings import require_open
 from storage.errors import Conflict, NotFound
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction
-from storage.sqlite.queries import Records, first, number, statement
+from storage.sqlite.queries import Records, first, number, only, statement
 
 
 class AlreadyAttached(Conflict):
@@ -72,8 +72,8 @@ class NewAttachment:
 
 def insert_attachment(
     tx: Transaction, job_id: str, dataset_id: int, user_id: int, new: NewAttachment, clock: Clock
-) -> int:
-    """Attach a file and return the id; that of the attachment if the user repeats a request.
+) -> tuple[int, bool]:
+    """Attach a file; return its id, and False if the user repeats the request of an attachment.
 
     Raises
     ------
@@ -84,18 +84,18 @@ def insert_attachment(
         note.
     """
     require_open(tx, job_id)
-    for each in attachments_of(tx, job_id):
-        if (each.row_id, each.sha256) == (new.row_id, new.sha256):
-            if _is_repeated(each, user_id, new):
-                return each.id
-            raise AlreadyAttached(
-                'The file is attached already, as "{name}" by {user}.',
-                loc=("body", "file"),
-                name=each.file_name,
-                user=each.user_soeid,
-            )
+    same = "attachments.removed_at IS NULL AND row_id IS :row_id AND sha256 = :sha256"
+    for each in _selected(tx, job_id, same, row_id=new.row_id, sha256=new.sha256):
+        if _is_repeated(each, user_id, new):
+            return each.id, False
+        raise AlreadyAttached(
+            'The file is attached already, as "{name}" by {user}.',
+            loc=("body", "file"),
+            name=each.file_name,
+            user=each.user_soeid,
+        )
     sample = {"job_id": job_id, "dataset_id": dataset_id, "user_id": user_id}
-    return number(tx, "insert_attachment", **sample, **vars(new), at=timestamp(clock()))
+    return number(tx, "insert_attachment", **sample, **vars(new), at=timestamp(clock())), True
 
 
 def _is_repeated(earlier: Attachment, user_id: int, new: NewAttachment) -> bool:
@@ -140,11 +140,17 @@ def attachments_of(tx: Transaction, job_id: str, *, removed: bool = False) -> li
     return _selected(tx, job_id, "true" if removed else "attachments.removed_at IS NULL")
 
 
-def _selected(tx: Transaction, job_id: str, condition: str, **params: int) -> list[Attachment]:
+def _selected(
+    tx: Transaction, job_id: str, condition: str, **params: int | str | None
+) -> list[Attachment]:
     sql = statement("list_attachments", rows=condition)
     return [_ATTACHMENTS.of(row) for row in tx.execute(sql, {"job_id": job_id, **params})]
 
 
-def attached_bytes(tx: Transaction, job_id: str) -> int:
-    """Return the bytes of the files attached to a sample, removed ones too, each file once."""
-    return number(tx, "bytes_of_attachments", job_id=job_id)
+def attached_size(tx: Transaction, job_id: str) -> tuple[int, int]:
+    """Return the number of attachments of a sample and the bytes of their files, each file once.
+
+    Removed ones count, too.
+    """
+    row = only(tx, "size_of_attachments", job_id=job_id)
+    return row["attachments"], row["bytes"]

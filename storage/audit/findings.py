@@ -565,7 +565,7 @@ def conclusion_of(tx: Transaction, job_id: str) -> AuditConclusion | None:
 
 
 def preparers_of(tx: Transaction, job_id: str) -> dict[int, str]:
-    """Return the users who entered or submitted findings: their names by their ids."""
+    """Return the users who prepared the findings or the paper: their names by their ids."""
     return {row["id"]: row["soeid"] for row in all_rows(tx, "preparers", job_id=job_id)}
 
 

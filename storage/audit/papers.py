@@ -5,7 +5,6 @@ Neither ever changes: later facts are a new entry, and a later paper has the nex
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -19,7 +18,7 @@ from storage.audit.findings import require_open
 from storage.errors import NotFound
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction
-from storage.sqlite.queries import Records, first, json_text, run
+from storage.sqlite.queries import Records, json_text, run
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,7 @@ def enter_facts(
 
 @dataclass(frozen=True)
 class IssuedPaper:
-    """An issued working paper."""
+    """An issued working paper; its file is in the store of data files."""
 
     job_id: str
     number: Annotated[int, Help("From 1, in the order in which they were issued.")]
@@ -99,24 +98,14 @@ def list_issued_papers(tx: Transaction, job_id: str) -> list[IssuedPaper]:
     return Records(IssuedPaper).all(tx, "list_issued_papers", job_id=job_id)
 
 
-def insert_issued_paper(tx: Transaction, paper: Mapping[str, Any], content: bytes) -> None:
+def insert_issued_paper(tx: Transaction, dataset_id: int, paper: Mapping[str, Any]) -> None:
     """Insert an issued paper; its values are those of :class:`IssuedPaper`."""
-    run(tx, "insert_issued_paper", **paper, size_bytes=len(content), content=content)
+    run(tx, "insert_issued_paper", dataset_id=dataset_id, **paper)
 
 
-def issued_paper(tx: Transaction, job_id: str, number: int) -> tuple[IssuedPaper, bytes]:
-    """Return an issued paper and its file.
-
-    Raises
-    ------
-    NotFound
-        The sample has no paper of this number, or its file isn't what its hash says.
-    """
-    paper = next((each for each in list_issued_papers(tx, job_id) if each.number == number), None)
-    row = first(tx, "issued_paper_content", job_id=job_id, number=number)
-    if paper is None or row is None:
-        raise NotFound("The sample has no issued paper {number}.", number=number)
-    content = bytes(row["content"])
-    if hashlib.sha256(content).hexdigest() != paper.sha256:
-        raise NotFound("The file of paper {number} isn't what its hash says.", number=number)
-    return paper, content
+def issued_paper(tx: Transaction, job_id: str, number: int) -> IssuedPaper:
+    """Return an issued paper; raise NotFound if the sample has none of this number."""
+    for paper in list_issued_papers(tx, job_id):
+        if paper.number == number:
+            return paper
+    raise NotFound("The sample has no issued paper {number}.", number=number)

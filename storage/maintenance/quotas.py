@@ -1,8 +1,8 @@
 """Quotas of disk: what the data files of a user and of a dataset may take.
 
 A user's files are those that the user stored first; a dataset's are those of its versions, samples,
-uploaded values and attachments, in the bin, too, until a prune removes them. Attached tables take
-none.
+uploaded values, attachments and issued papers, in the bin, too, until a prune removes them.
+Attached tables take none.
 """
 
 from __future__ import annotations

@@ -172,17 +172,18 @@ MIGRATIONS: Sequence[str] = (
     {_created("reservations", "reservations_of_user")};
     """,
     _created("reconciliations", "reconciliations_of_table", "reconciliations_never_change"),
-    # The view of needed files also has those of attachments.
-    "DROP VIEW needed_files;\n"
-    + _created(
+    _created(
         *("attachments", "attachments_of_row", "attachments_of_job", "attachments_file"),
-        *("attachments_never_change", "attachments_keep_their_files", "needed_files"),
+        *("attachments_never_change", "attachments_keep_their_files"),
     ),
     _created("shown_columns"),
-    # The ledger has a new kind of entry; SQLite can't change a CHECK, so it is created again.
+    # The view of needed files also has those of attachments and papers. The ledger has a new kind
+    # of entry; SQLite can't change a CHECK, so it is created again.
     f"""
     {_created("paper_facts", "paper_facts_of_job", "paper_facts_never_change")};
-    {_created("issued_papers", "issued_papers_never_change")};
+    {_created("issued_papers", "issued_papers_file", "issued_papers_never_change")};
+    DROP VIEW needed_files;
+    {_created("needed_files")};
     CREATE TEMP TABLE copied_entries AS SELECT * FROM ledger_entries;
     DROP TABLE ledger_entries;
     {_created(*_LEDGER)};

@@ -272,6 +272,11 @@ class DataFiles:
                 problem=problem,
             )
 
+    def whole(self, sha256: str, size_bytes: int) -> Path:
+        """The path of a file without rows; raise as :meth:`require_whole` does."""
+        self.require_whole(StoredFile(sha256, 0, size_bytes))
+        return self.path(sha256)
+
     @contextmanager
     def hold(self, find_referenced: FindReferenced) -> Iterator[Adopt]:
         """Yield a function that moves finished files into the store, for a commit to come.

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from application.audit import attachments
 from service.settings import Settings
 from storage.maintenance.checking import check
 from tests.contract.problems import assert_problem
@@ -318,3 +319,30 @@ def test_the_files_of_a_sample_have_a_limit(tmp_path: Path) -> None:
         assert len(listed(live.admin, path)) == 2
         assert hashlib.sha256(bytes(400_000)).hexdigest() not in stored_files(live)
         made(live.admin, path, "c.bin", bytes(300_000))
+
+
+def test_the_number_of_attachments_has_a_limit(
+    server: LiveServer, sample: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = len(listed(server.admin, sample))
+    monkeypatch.setattr(attachments, "MAX_ATTACHMENTS", before + 1)
+    made(server.admin, sample, "first.txt", b"first")
+    refused = attached(server.admin, sample, "second.txt", b"second")
+    assert_problem(refused, 409, "attachments_full", f"at most {before + 1} attachments")
+    made(server.admin, sample, "first.txt", b"first")  # the same request again
+
+
+def test_attachments_in_a_zip_file_are_audited_one_by_one(server: LiveServer, sample: str) -> None:
+    sent = {made(server.admin, sample, name, name.encode())["sha256"] for name in ("c", "d")}
+    answer = server.admin.get(f"{sample}/evidence", params={"attachments": "true"})
+    assert answer.status_code == 200, answer.text
+    query = {"action": "attachment_downloaded", "limit": 20}
+    entries = server.admin.get("/api/admin/audit", params=query).json()["entries"]
+    assert sent <= {entry["details"]["sha256"] for entry in entries}
+    path = server.service.data_files.path(min(sent))
+    content = path.read_bytes()
+    path.chmod(0o600)
+    path.write_bytes(b"x")
+    damaged = server.admin.get(f"{sample}/evidence", params={"attachments": "true"})
+    assert_problem(damaged, 503, "damaged_data")
+    path.write_bytes(content)

@@ -1,4 +1,4 @@
-"""Working papers of ten designs have what ISA 530, ISA 230 and AS 2315 ask to be documented."""
+"""Working papers of ten designs have what ISA 530, ISA 230 and AS 2315 ask for."""
 
 from __future__ import annotations
 

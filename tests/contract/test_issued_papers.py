@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from application.audit.working_paper import issuing
 from storage.certificates.canonical_json import digest_of
 from tests.contract.draw_requests import one
 from tests.contract.problems import assert_problem
@@ -150,3 +151,50 @@ def test_an_issued_paper_is_kept_with_its_hash(server: LiveServer, dataset: int,
 def test_an_unknown_paper_is_not_found(server: LiveServer, dataset: int) -> None:
     answer = server.admin.get(f"{examined(server, dataset)}/papers/7")
     assert_problem(answer, 404, "not_found")
+
+
+def test_the_file_is_a_data_file_and_counts_in_quotas(server: LiveServer, dataset: int) -> None:
+    path = examined(server, dataset)
+    quota = f"/api/datasets/{dataset}/quota"
+    before = server.admin.get(quota).json()["used_bytes"]
+    issued = server.admin.post(f"{path}/papers", json={**EVALUATION, "format": "html"}).json()
+    assert server.admin.get(quota).json()["used_bytes"] == before + issued["size_bytes"]
+    stored = server.service.data_files.path(issued["sha256"])
+    assert stored.stat().st_size == issued["size_bytes"]
+    content = stored.read_bytes()
+    stored.chmod(0o600)
+    stored.write_bytes(b"<p>All is well.</p>")
+    assert_problem(server.admin.get(f"{path}/papers/1"), 503, "damaged_data")
+    assert_problem(server.admin.get(f"{path}/evidence"), 503, "damaged_data")
+    stored.write_bytes(content)
+
+
+def test_facts_that_are_entered_meanwhile_refuse_the_paper(
+    server: LiveServer, dataset: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = examined(server, dataset)
+    write_paper = issuing.write_paper
+
+    def write_later(*given: Any) -> None:
+        write_paper(*given)
+        entered(server, path, paper_number="B 20-4")
+
+    monkeypatch.setattr(issuing, "write_paper", write_later)
+    answer = server.admin.post(f"{path}/papers", json={**EVALUATION, "format": "html"})
+    assert_problem(answer, 409, "conflict")
+    assert "Facts of the paper were entered" in answer.json()["detail"]
+    assert server.admin.get(f"{path}/papers").json()["total"] == 0
+
+
+def test_who_entered_a_fact_does_not_sign_off_and_is_told_why(
+    server: LiveServer, dataset: int
+) -> None:
+    path = examined(server, dataset)
+    reviewer, user = server.new_user()
+    grant = {"user_id": user["id"], "permission": "write"}
+    server.admin.put(f"/api/datasets/{dataset}/permissions", json=grant)
+    named = reviewer.patch(f"{path}/paper-facts", json={"reviewer": "P. Klein"})
+    assert named.status_code == 200, named.text
+    assert server.admin.post(f"{path}/review", json={"action": "submitted"}).status_code == 200
+    refused = reviewer.post(f"{path}/review", json={"action": "signed_off"})
+    assert_problem(refused, 403, "forbidden", "entered facts of the working paper")

@@ -5,8 +5,8 @@ A paper states its own number; its hash is in the ledger alone, since no file ca
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +18,22 @@ from application.audit.working_paper import evaluation_or_refusal, working_paper
 from application.audit.working_paper.writing import paper_language, paper_letterhead, write_paper
 from domain_errors import DomainError
 from storage.audit.findings import review_of
-from storage.audit.papers import IssuedPaper, insert_issued_paper, list_facts, list_issued_papers
+from storage.audit.papers import (
+    FactsEntry,
+    IssuedPaper,
+    insert_issued_paper,
+    list_facts,
+    list_issued_papers,
+)
 from storage.certificates.canonical_json import digest_of
 from storage.certificates.ledger import append_entry
 from storage.errors import Conflict
 from storage.jobs.jobs import JobRecord
 from storage.sqlite.database import Transaction
+from storage.versions.data_files import StoredFile
 
 MAX_ISSUED = 100
-"""Issued papers of a sample; each is kept as a whole."""
+"""Issued papers of a sample."""
 
 
 def issue_paper(
@@ -49,60 +56,81 @@ def issue_paper(
     Raises
     ------
     Conflict
-        Meanwhile another paper was issued; the sample has ``MAX_ISSUED`` of them, or was deleted.
+        Meanwhile another paper was issued, or facts were entered; the sample has ``MAX_ISSUED``
+        papers, or was deleted.
     ReviewChanged
         A step of the review was taken meanwhile.
+    QuotaExceeded
+        The file would exceed a quota.
     """
+    service = by.service
     by.dataset(job.dataset_id, "write")
-    with by.service.database.read() as tx:
-        review, number = review_of(tx, job.id), _next_number(tx, job)
-        facts = list_facts(tx, job.id)
-    language = paper_language(by.service, job, asked)
-    with by.reading():
-        evaluation = evaluation_or_refusal(by.service, job, request)
-        sections = working_paper(by.service, job, request, number, evaluation)
-        with tempfile.TemporaryDirectory(dir=by.service.directory.scratch_dir) as folder:
-            path = Path(folder) / f"paper.{ending}"
-            letterhead = paper_letterhead(by.service, job)
-            write_paper(sections, path, ending, language, letterhead)
-            content = path.read_bytes()
-    kept = None
-    if not isinstance(evaluation, DomainError):
-        kept = digest_of(kept_evaluation(request, evaluation))
-    body = {
-        "job_id": job.id,
-        "number": number,
-        "paper_number": (facts[0].facts.paper_number if facts else None) or "",
-        "format": ending,
-        "language": language,
-        "review_state": review.state,
-        "evaluation_sha256": kept,
-        "sha256": hashlib.sha256(content).hexdigest(),
-    }
-    with by.writing() as tx:
-        require_not_deleted(tx, job)
-        review_of(tx, job.id).require_newest(review.newest_id)
-        if _next_number(tx, job) != number:
-            raise Conflict("Another paper of the sample was issued meanwhile. Issue it again.")
-        clock = by.service.clock
-        entry = append_entry(tx, job.dataset_id, "paper", by.user.soeid, body, clock)
-        stored = {
-            **body,
-            "ledger_number": entry.number,
-            "user_id": by.user.id,
-            "issued_at": entry.recorded_at,
+    with service.database.read() as tx:
+        review, number, facts = review_of(tx, job.id), _next_number(tx, job), _facts(tx, job)
+    language = paper_language(service, job, asked)
+    with (
+        tempfile.TemporaryDirectory(dir=service.directory.scratch_dir) as folder,
+        service.hold_files() as adopt,
+    ):
+        path = Path(folder) / f"paper.{ending}"
+        with by.reading():
+            evaluation = evaluation_or_refusal(service, job, request)
+            sections = working_paper(service, job, request, number, evaluation)
+            write_paper(sections, path, ending, language, paper_letterhead(service, job))
+        kept = None
+        if not isinstance(evaluation, DomainError):
+            kept = digest_of(kept_evaluation(request, evaluation))
+        file = adopt(path, 0)
+        service.quotas.measure(service.database, job.dataset_id, by.user.id)
+        body = {
+            "job_id": job.id,
+            "number": number,
+            "paper_number": (facts and facts.facts.paper_number) or "",
+            "format": ending,
+            "language": language,
+            "review_state": review.state,
+            "evaluation_sha256": kept,
+            "sha256": file.sha256,
         }
-        insert_issued_paper(tx, stored, content)
-        by.audit(
-            tx,
-            "paper_issued",
-            dataset_id=job.dataset_id,
-            about=("job", job.id),
-            number=number,
-            format=ending,
-            sha256=body["sha256"],
-        )
-        return list_issued_papers(tx, job.id)[0]
+        with by.writing() as tx:
+            review_of(tx, job.id).require_newest(review.newest_id)
+            if _next_number(tx, job) != number:
+                raise Conflict("Another paper of the sample was issued meanwhile. Issue it again.")
+            if _facts(tx, job) != facts:
+                raise Conflict("Facts of the paper were entered meanwhile. Issue it again.")
+            return _keep(tx, by, job, file, body)
+
+
+def _keep(
+    tx: Transaction, by: Caller, job: JobRecord, file: StoredFile, body: Mapping[str, Any]
+) -> IssuedPaper:
+    """Enter a paper in the ledger of the dataset and among those of the sample."""
+    require_not_deleted(tx, job)
+    by.service.quotas.require_room(tx, job.dataset_id, by.user.id, [file])
+    entry = append_entry(tx, job.dataset_id, "paper", by.user.soeid, body, by.service.clock)
+    stored = {
+        **body,
+        "size_bytes": file.size_bytes,
+        "ledger_number": entry.number,
+        "user_id": by.user.id,
+        "issued_at": entry.recorded_at,
+    }
+    insert_issued_paper(tx, job.dataset_id, stored)
+    by.audit(
+        tx,
+        "paper_issued",
+        dataset_id=job.dataset_id,
+        about=("job", job.id),
+        number=body["number"],
+        format=body["format"],
+        sha256=file.sha256,
+    )
+    return list_issued_papers(tx, job.id)[0]
+
+
+def _facts(tx: Transaction, job: JobRecord) -> FactsEntry | None:
+    """The facts that count; the paper has them only if they still do when it is kept."""
+    return next(iter(list_facts(tx, job.id)), None)
 
 
 def _next_number(tx: Transaction, job: JobRecord) -> int:

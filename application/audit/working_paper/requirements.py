@@ -1,6 +1,6 @@
 """What the auditing standards ask for of a sample, and where a working paper has it.
 
-ISA 530 (paragraphs, and A for its application material), ISA 230 ¶8–9 and AS 2315 of the PCAOB. The
+ISA 530 (paragraphs, and A for its application material), ISA 230 ¶9 and AS 2315 of the PCAOB. The
 paper lists the items; the page shows what is missing before a sign-off, which nothing refuses.
 """
 
@@ -23,10 +23,12 @@ ITEMS, EXCEPTIONS, REPLACEMENTS, EVALUATION = "Items", "Exceptions", "Replacemen
 
 @dataclass(frozen=True)
 class Requirement:
-    """An item to document.
+    """An item of the paper.
 
     Parameters
     ----------
+    source : str
+        The paragraphs that ask for it; empty for one that a firm's papers have by custom.
     places : mapping
         The labels or titles on each sheet that have it; a title may go on, such as with a number.
     facts : tuple of str
@@ -42,7 +44,7 @@ class Requirement:
 REQUIREMENTS: Sequence[Requirement] = (
     Requirement(
         "Client, period and number of the paper",
-        "–",
+        "",
         {COVER: ("Client", "Period", "Number of the paper")},
         ("client_name", "period", "paper_number"),
     ),
@@ -141,7 +143,7 @@ class MissingFact:
     """Something that the working paper doesn't state yet."""
 
     item: str
-    source: Annotated[str, Help("The paragraphs of the standards that ask for it.")]
+    source: Annotated[str, Help("The paragraphs of the standards that ask for it; may be empty.")]
     missing: Annotated[str, Help("What is missing: titles of facts, or a sentence.")]
 
 
