@@ -13,7 +13,7 @@ from typing import Annotated
 from application.access import Caller
 from contract.declarations import Help
 from contract.requests.reconciling import BalanceRequest, BalancesRequest
-from domain_errors import InvalidRequest
+from domain_errors import Figure, InvalidRequest, Sentence
 from import_engine.work import FileTotals
 from lazy_dataclasses import dataclass
 from parquet_tables.child_side import decoded
@@ -80,12 +80,20 @@ class Reconciliation:
     @property
     def text(self) -> str:
         """The comparison in a sentence."""
-        total = f"{self.column}: the sum {_grouped(self.column_sum)}"
-        balance = f"{_grouped(self.balance)} ({self.reference})"
-        if self.agrees:
-            return f"{total} agrees with the balance {balance}."
-        difference = _grouped(self.difference.removeprefix("-"))
-        return f"{total} differs from the balance {balance} by {difference}."
+        compared = "{column}: the sum {total} agrees with the balance {balance} ({reference})."
+        if not self.agrees:
+            compared = (
+                "{column}: the sum {total} differs from the balance {balance} ({reference}) by "
+                "{difference}."
+            )
+        return Sentence(
+            compared,
+            column=self.column,
+            total=Figure(_grouped(self.column_sum)),
+            balance=Figure(_grouped(self.balance)),
+            reference=self.reference,
+            difference=Figure(_grouped(self.difference.removeprefix("-"))),
+        )
 
 
 @dataclass(frozen=True)

@@ -338,7 +338,7 @@ def filter_text(filters: Mapping[str, Any]) -> str:
 
 def _value_text(name: str, value: Any) -> str:
     if name == "strata_columns":
-        return "; ".join(map(_strata_text, value))
+        return Sentence.joined([_strata_text(each) for each in value], "; ")
     if name in TITLED:
         return Sentence(TITLED[name].get(value, str(value)))
     if name == "sample_fraction":
@@ -351,7 +351,8 @@ def _value_text(name: str, value: Any) -> str:
 def _strata_text(entry: str | Mapping[str, Any]) -> str:
     if isinstance(entry, str):
         return entry
-    return f"{entry['column']} in bands at {'; '.join(map(_break_text, entry['breaks']))}"
+    breaks = Sentence.joined([Figure(_break_text(each)) for each in entry["breaks"]], "; ")
+    return Sentence("{column} in bands at {breaks}", column=entry["column"], breaks=breaks)
 
 
 def _break_text(value: str | float) -> str:
