@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
-from typing import Self
+from typing import Any, Self
 
 from lazy_dataclasses import dataclass
 
@@ -96,6 +96,28 @@ class Sentence(str):
         template = between.join(f"{{{name}}}" for name in names)
         return cls(template, **dict(zip(names, sentences, strict=True)))
 
+    @property
+    def values(self) -> dict[str, object]:
+        """The parameters for JSON; :meth:`from_json` reads them.
+
+        >>> Sentence("{sum} of {name}", sum=Figure("1,234.50"), name=Sentence("all")).values
+        {'sum': {'figure': '1,234.50'}, 'name': {'template': 'all', 'parameters': {}}}
+        """
+        return {name: _as_json(value) for name, value in self.parameters.items()}
+
+    @classmethod
+    def from_json(cls, template: str, values: Mapping[str, Any]) -> Self:
+        """The sentence of a template and its :attr:`values`."""
+
+        def read(value: Any) -> object:
+            if not isinstance(value, Mapping):
+                return value
+            if "figure" in value:
+                return Figure(value["figure"])
+            return cls.from_json(value["template"], value["parameters"])
+
+        return cls(template, **{name: read(value) for name, value in values.items()})
+
     @classmethod
     def of(cls, text: str) -> Sentence:
         """A text of the program as a sentence; one that is a sentence stays."""
@@ -107,6 +129,16 @@ class Sentence(str):
 
 class Figure(str):
     """A number as English text, such as ``1,234.50`` or ``5.00 %``, for other languages."""
+
+
+def _as_json(value: object) -> object:
+    match value:
+        case Sentence():
+            return {"template": value.template, "parameters": value.values}
+        case Figure():
+            return {"figure": str(value)}
+        case _:
+            return value
 
 
 ALLOW_EMPTY = "or set `allow_empty`."

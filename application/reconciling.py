@@ -39,6 +39,11 @@ from storage.versions.reconciliations import (
     newest_balances,
 )
 
+AGREES = "{column}: the sum {sum} agrees with the balance {balance} ({reference})."
+DIFFERS = (
+    "{column}: the sum {sum} differs from the balance {balance} ({reference}) by {difference}."
+)
+
 
 @dataclass(frozen=True)
 class Reconciliation:
@@ -80,19 +85,14 @@ class Reconciliation:
     @property
     def text(self) -> str:
         """The comparison in a sentence."""
-        compared = "{column}: the sum {total} agrees with the balance {balance} ({reference})."
-        if not self.agrees:
-            compared = (
-                "{column}: the sum {total} differs from the balance {balance} ({reference}) by "
-                "{difference}."
-            )
+        template = AGREES if self.agrees else DIFFERS
         return Sentence(
-            compared,
+            template,
             column=self.column,
-            total=Figure(_grouped(self.column_sum)),
-            balance=Figure(_grouped(self.balance)),
+            sum=_grouped(self.column_sum),
+            balance=_grouped(self.balance),
             reference=self.reference,
-            difference=Figure(_grouped(self.difference.removeprefix("-"))),
+            difference=_grouped(self.difference.removeprefix("-")),
         )
 
 
@@ -266,5 +266,5 @@ def _money(value: Decimal) -> str:
     return f"{value:.{places}f}"
 
 
-def _grouped(digits: str) -> str:
-    return f"{Decimal(digits):,f}"
+def _grouped(digits: str) -> Figure:
+    return Figure(f"{Decimal(digits):,f}")

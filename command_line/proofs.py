@@ -177,6 +177,7 @@ def _save_evaluation(client: ApiClient, job_id: str, output: Path, files: dict[s
     except JobsvcError as error:
         if error.code != "no_certificate":
             raise
+        print_line(f"Without evaluation.json: {error}")
     else:
         files["evaluation.json"] = path
 

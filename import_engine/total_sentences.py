@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
-from domain_errors import counted
+from domain_errors import Figure, Sentence, counted
 from import_engine.table_edges import file_count
 from import_engine.work import (
     FileTotals,
@@ -21,9 +21,15 @@ MAX_COMPARISONS, SHOWN_ROWS = 100, 5
 NamedRow = tuple[int, str]
 """The number of a row in the file, and what a cell calls it."""
 KINDS = {
-    "totals": ("a total or subtotal", "totals or subtotals"),
-    "balances": ("an opening or closing balance", "opening or closing balances"),
+    "totals": "{count} {count|row|rows} within the table {count|is a total or subtotal|are totals "
+    "or subtotals}",
+    "balances": "{count} {count|row|rows} within the table {count|is an opening or closing "
+    "balance|are opening or closing balances}",
 }
+LEFT_OUT = " and {count|was|were} left out"
+COUNTED = " and {count|counts|count} in the sums"
+OF_CELL = "{column}: the file's total"
+THE_ROWS = Sentence("the rows")
 
 
 @dataclass(frozen=True)
@@ -58,7 +64,8 @@ def totals_of(
     comparisons.sort(key=lambda each: (not each.of_all_rows, each.state != "differs"))
     counts = [count for row in table.below if (count := file_count(row.cells)) is not None]
     row_count = table.rows - len(within)
-    whose = "the rows that are no totals" if within and not left_out else "the rows"
+    keeps_totals = within and not left_out
+    whose = Sentence("the rows that are no totals") if keeps_totals else THE_ROWS
     sentences = [
         *(_of_all(each, whose) for each in comparisons if each.of_all_rows),
         *_of_parts([each for each in comparisons if not each.of_all_rows]),
@@ -98,22 +105,37 @@ def shown(amount: str | None) -> str:
     >>> shown("60269237.72"), shown("-1234")
     ('60,269,237.72', '-1,234')
     """
-    return "" if amount is None else f"{Decimal(amount):,f}"
+    return f"{Decimal(amount):,f}" if amount else ""
 
 
-def _of_all(each: TotalComparison, whose: str) -> TotalSentence:
-    total = f"{each.column}: the file's total {shown(each.file_total)}".rstrip()
+def _figure(amount: str | None) -> Figure:
+    return Figure(shown(amount))
+
+
+def _of_all(each: TotalComparison, whose: Sentence) -> TotalSentence:
+    template = "{column}: the file's total {total}" if each.file_total else OF_CELL
     if each.state == "agrees":
-        text = f"{total} agrees with the sum of {whose}."
+        template += " agrees with the sum of {whose}."
     elif each.state == "differs":
-        difference = shown((each.difference or "").lstrip("-"))
-        rows_sum = f"the rows' sum {shown(each.rows_sum)}"
-        if whose != "the rows":
-            rows_sum = f"{shown(each.rows_sum)}, the sum of {whose},"
-        text = f"{total} differs from {rows_sum} by {difference}."
+        template += (
+            " differs from the rows' sum {sum} by {difference}."
+            if whose == THE_ROWS
+            else " differs from {sum}, the sum of {whose}, by {difference}."
+        )
     else:
-        text = f"{total} is not compared: {each.reason}."
-    return TotalSentence(each.state, text)
+        template += " is not compared: {reason}."
+    return TotalSentence.of(each.state, _compared(template, each, whose=whose))
+
+
+def _compared(template: str, each: TotalComparison, **values: object) -> Sentence:
+    values |= {
+        "column": each.column,
+        "total": _figure(each.file_total),
+        "sum": _figure(each.rows_sum),
+        "difference": _figure((each.difference or "").lstrip("-")),
+        "reason": Sentence.of(each.reason),
+    }
+    return Sentence(template, **{name: values[name] for name in values if f"{{{name}" in template})
 
 
 def _of_parts(parts: Sequence[TotalComparison]) -> Iterator[TotalSentence]:
@@ -123,58 +145,65 @@ def _of_parts(parts: Sequence[TotalComparison]) -> Iterator[TotalSentence]:
         for state in ("differs", "agrees", "not_compared")
     }
     for each in by_state["differs"][:SHOWN_ROWS]:
-        difference = shown((each.difference or "").lstrip("-"))
-        where = _named(each.row, each.label)
-        total = f"{each.column}: the subtotal {shown(each.file_total)} in {where}"
-        text = f"{total} differs from the sum of its rows {shown(each.rows_sum)} by {difference}."
-        yield TotalSentence("differs", text)
+        template = (
+            "{column}: the subtotal {total} in {row} differs from the sum of its rows {sum} by "
+            "{difference}."
+        )
+        yield TotalSentence.of(
+            "differs", _compared(template, each, row=_named(each.row, each.label))
+        )
     more = len(by_state["differs"]) - SHOWN_ROWS
     if more > 0:
-        words = "more subtotal differs", "more subtotals differ"
-        yield TotalSentence("differs", f"{counted(more, *words)} from the sums of their rows.")
-    if count := len(by_state["agrees"]):
-        words = "subtotal agrees with the sum", "subtotals agree with the sums"
-        yield TotalSentence(
-            "agrees", f"{counted(count, *words)} of {'its' if count == 1 else 'their'} rows."
+        template = (
+            "{count} more {count|subtotal differs|subtotals differ} from the sums of their rows."
         )
+        yield TotalSentence.of("differs", Sentence(template, count=more))
+    if count := len(by_state["agrees"]):
+        template = (
+            "{count} {count|subtotal agrees with the sum of its|subtotals agree with the sums of "
+            "their} rows."
+        )
+        yield TotalSentence.of("agrees", Sentence(template, count=count))
     if count := len(by_state["not_compared"]):
         first = by_state["not_compared"][0]
-        yield TotalSentence(
-            "not_compared",
-            f"{counted(count, 'subtotal is', 'subtotals are')} not compared, such as that of "
-            f"{first.column} in {_named(first.row, first.label)}: {first.reason}.",
+        template = (
+            "{count} {count|subtotal is|subtotals are} not compared, such as that of {column} in "
+            "{row}: {reason}."
         )
+        row = _named(first.row, first.label)
+        yield TotalSentence.of("not_compared", _compared(template, first, count=count, row=row))
 
 
 def _without_amounts(row: TotalRow) -> TotalSentence:
-    text = f"The total in {_named(row.row, row.label)} is not compared: it has no number below a "
-    return TotalSentence("not_compared", f"{text}column of amounts.")
+    text = "The total in {row} is not compared: it has no number below a column of amounts."
+    return TotalSentence.of("not_compared", Sentence(text, row=_named(row.row, row.label)))
 
 
 def _of_rows(rows: Sequence[NamedRow], kind: str, *, left_out: bool) -> Iterator[TotalSentence]:
     if not rows:
         return
-    names = ", ".join(_named(*row) for row in rows[:SHOWN_ROWS])
-    more = f" and {len(rows) - SHOWN_ROWS} more" if len(rows) > SHOWN_ROWS else ""
-    one, several = KINDS[kind]
-    if len(rows) == 1:
-        verb = "was left out" if left_out else "counts in the sums"
-        text = f"1 row within the table is {one} and {verb}"
-    else:
-        verb = "were left out" if left_out else "count in the sums"
-        text = f"{len(rows):,} rows within the table are {several} and {verb}"
-    yield TotalSentence("left_out" if left_out else "counted", f"{text}: {names}{more}.")
+    template = KINDS[kind]
+    template += LEFT_OUT if left_out else COUNTED
+    names = Sentence.joined([_named(*row) for row in rows[:SHOWN_ROWS]], ", ")
+    more = len(rows) - SHOWN_ROWS
+    template += ": {names} and {more} more." if more > 0 else ": {names}."
+    sentence = Sentence(template, count=len(rows), names=names, more=more)
+    yield TotalSentence.of("left_out" if left_out else "counted", sentence)
 
 
-def _of_count(count: int, rows: int, whose: str, has_all_rows: bool) -> TotalSentence:
-    records = f"The file's count of {counted(count, 'row')}"
+def _of_count(count: int, rows: int, whose: Sentence, has_all_rows: bool) -> TotalSentence:
     if not has_all_rows:
-        why = "the preview doesn't read all rows"
-        return TotalSentence("not_compared", f"{records} is not compared: {why}.")
-    if count == rows:
-        return TotalSentence("agrees", f"{records} agrees with {whose}.")
-    return TotalSentence("differs", f"{records} differs from {whose}: there are {rows:,}.")
+        state, end = "not_compared", " is not compared: {reason}."
+    elif count == rows:
+        state, end = "agrees", " agrees with {whose}."
+    else:
+        state, end = "differs", " differs from {whose}: there {rows|is|are} {rows}."
+    template = "The file's count of {count} {count|row|rows}" + end
+    reason = Sentence("the preview doesn't read all rows")
+    return TotalSentence.of(
+        state, Sentence(template, count=count, whose=whose, rows=rows, reason=reason)
+    )
 
 
-def _named(row: int, label: str) -> str:
-    return f'row {row:,} ("{label}")' if label else f"row {row:,}"
+def _named(row: int, label: str) -> Sentence:
+    return Sentence('row {row} ("{label}")' if label else "row {row}", row=row, label=label)

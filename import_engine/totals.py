@@ -14,6 +14,7 @@ from decimal import Decimal
 
 from contract.columns import is_identifier_name
 from contract.requests.importing import ReadOptions
+from domain_errors import Sentence
 from import_engine.numbers import written_forms
 from import_engine.table_edges import (
     KEPT_TOTAL,
@@ -41,7 +42,8 @@ MAX_NUMBERS, MAX_TEXTS, MAX_USUAL = 50, 50, 200
 USUAL_SHARE = 0.5
 MAX_SUM_DIGITS = 28
 """Digits of numbers of which ten billion can be added up exactly."""
-_PERCENT = re.compile(r"%|(?:^|[\W_])(?:percent|prozent|rate|quote|satz)(?:$|[\W_])", re.IGNORECASE)
+UNREADABLE = '"{cell}" can\'t be read as a number'
+_PERCENT = re.compile(r"%|(?:^|[\W_])(?:percent|prozent)(?:$|[\W_])|\w[ _-]rate$", re.IGNORECASE)
 _STEP = "comparing the file's totals"
 
 Amounts = Mapping[str, Decimal]
@@ -356,11 +358,11 @@ def _below(
         cell = row.cells[number.place].strip() if number.place < len(row.cells) else ""
         value = _read(cell, number.decimal)
         if value is not None and not number.value:
-            unread[number.column.name] = "the values of the column have too many digits"
+            unread[number.column.name] = Sentence("the values of the column have too many digits")
         elif value is not None:
             amounts[number.column.name] = value
         elif cell and cell != label:
-            unread[number.column.name] = f'"{cell[:MAX_LABEL]}" can\'t be read as a number'
+            unread[number.column.name] = Sentence(UNREADABLE, cell=cell[:MAX_LABEL])
     return _Candidate(table.rows + at, row.row, label, kind, amounts, True, unread)
 
 

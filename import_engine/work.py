@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import duckdb
 
 from contract.declarations import Help
+from domain_errors import Sentence
 from lazy_dataclasses import dataclass
 from parquet_tables.columns import Column, DataFile
 from parquet_tables.progress import (
@@ -115,6 +116,23 @@ class TotalSentence:
 
     state: Annotated[str, Help("`agrees`, `differs`, `not_compared`, `left_out` or `counted`.")]
     text: str
+    template: Annotated[str, Help("Of the text; empty if an older version imported it.")] = ""
+    parameters: Annotated[
+        Mapping[str, Any],
+        Help("The values of the template: numbers, texts, `figure` texts, or templates again."),
+    ] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, state: str, sentence: Sentence) -> TotalSentence:
+        """A sentence with its template, for other languages."""
+        return cls(state, str(sentence), sentence.template, sentence.values)
+
+    @property
+    def sentence(self) -> str:
+        """The text with its template, if it has one."""
+        if not self.template:
+            return self.text
+        return Sentence.from_json(self.template, self.parameters)
 
 
 @dataclass(frozen=True)

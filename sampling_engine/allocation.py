@@ -135,12 +135,6 @@ class Sums:
         deviations: Floats = np.sqrt(variances / pairs) / self.units.factor
         return deviations
 
-    def totals(self) -> Floats:
-        """Sums in the column's own units."""
-        parts = self.sums.astype(np.float64) / self.units.factor
-        totals: Floats = self.counts * self.units.centre + parts
-        return totals
-
     def means(self) -> Floats:
         """Means; NaN for a stratum without a value."""
         means = self.sums.astype(np.float64) / np.maximum(self.counts, 1) / self.units.factor
@@ -170,10 +164,23 @@ def range_and_units(
     return ColumnRange(low, high, Units(column, None, low / 2 + high / 2, ldexp(1.0, bits)))
 
 
-def read_sums(eligible: EligibleRows, column: Column, on_progress: ProgressCallback) -> Sums:
-    """Sum a column by stratum, in two passes.
+def _absolute_units(column: Column, found: ColumnRange) -> Units:
+    """Units in which to add up a column's absolute values."""
+    bits = min(SUM_BITS - frexp(max(abs(found.low), abs(found.high)))[1], MAX_FACTOR_BITS)
+    return Units(column, factor=ldexp(1.0, bits), is_absolute=True)
 
-    A value counts as its distance from the middle of the column's range, in 2^-45 of half of it.
+
+def read_sums(
+    eligible: EligibleRows,
+    column: Column,
+    on_progress: ProgressCallback,
+    *,
+    is_absolute: bool = False,
+) -> Sums:
+    """Sum a column, or its absolute values, by stratum, in two passes.
+
+    A value counts as its distance from the middle of the column's range, in 2^-45 of half of it;
+    an absolute one in 2^-45 of the largest.
     """
     state, strata = eligible.state, eligible.strata
     counts = np.zeros(len(strata.rows), dtype=np.int64)
@@ -181,7 +188,7 @@ def read_sums(eligible: EligibleRows, column: Column, on_progress: ProgressCallb
     found = range_and_units(eligible, column, progress_part(on_progress, 0.0, 0.3))
     if found is None:
         return Sums(Units(column), counts, totals, squares)
-    units = found.units
+    units = _absolute_units(column, found) if is_absolute else found.units
     for part, sign in state.signed_rows:
         step = progress_part(on_progress, 0.3, 1.0)
         rows = state.run(SumsByStratum(strata, units, part), step)
@@ -207,21 +214,21 @@ def amount_shares(
     divided: NDArray[np.bool_],
     on_progress: ProgressCallback,
 ) -> Shares:
-    """The sum of a column, without its sign: N·S where S is in proportion to the mean.
+    """The sum of a column's absolute values: N·S where S is in proportion to their mean.
 
     Särndal, Swensson and Wretman 1992, §3.7.4.
     """
-    sums = read_sums(eligible, column, on_progress)
-    shares = np.abs(sums.totals())
-    # Amounts that cancel out can leave a rest of rounding.
+    sums = read_sums(eligible, column, on_progress, is_absolute=True)
+    shares = sums.sums.astype(np.float64)
+    # Less than half of the finest share counts as nothing, as verifiers round it.
     shares[shares / (shares[divided].max(initial=0.0) or 1.0) * FINEST_SHARE < 0.5] = 0.0
     without = int((divided & (shares == 0)).sum())
     warnings = _rows_without_number(column, eligible.total, sums)
     warnings += warned(
         without,
         "strata_without_amount",
-        'In {without} of {strata} strata "{column}" adds up to 0: they give `min_per_stratum` '
-        "rows, and more only when the others have no more.",
+        'In {without} of {strata} strata no row has another "{column}" than 0: they give '
+        "`min_per_stratum` rows, and more only when the others have no more.",
         without=without,
         strata=int(divided.sum()),
         column=column.name,

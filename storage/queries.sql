@@ -1886,6 +1886,19 @@ UNION ALL
 SELECT 'evaluation certificate', job_id, issue, payload, payload_sha256
 FROM evaluation_certificates;
 
+-- evaluation_stamp: Return numbers that change with the records of a sample's evaluation.
+SELECT (SELECT count(*) FROM findings WHERE job_id = :job_id),
+       (SELECT count(*) FROM replacements WHERE job_id = :job_id),
+       (SELECT max(id) FROM reviews WHERE job_id = :job_id),
+       (SELECT max(id) FROM audit_conclusions WHERE job_id = :job_id),
+       (SELECT count(*) FROM issued_papers WHERE job_id = :job_id),
+       (SELECT count(*) FROM attachments WHERE job_id = :job_id),
+       (SELECT count(removed_at) FROM attachments WHERE job_id = :job_id),
+       (SELECT max(id) FROM reconciliations WHERE dataset_id = :dataset_id
+                                              AND commit_id = :commit_id
+                                              AND table_key = :table_key),
+       (SELECT count(*) FROM evaluation_certificates WHERE job_id = :job_id);
+
 -- list_evaluation_certificates: List a sample's certificates of its evaluation, newest first.
 SELECT issue, issued_at, review_state, content_sha256, payload_sha256 FROM evaluation_certificates
 WHERE job_id = :job_id ORDER BY issue DESC;

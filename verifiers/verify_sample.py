@@ -3210,10 +3210,10 @@ class Redraw:
     def amounts(
         self, values: list[str | None], kind: str, groups: list[list[int]]
     ) -> list[Fraction]:
-        """Return the sums of groups without signs."""
+        """Return the sums of the absolute values of groups."""
         numbers = [[real(values[i], kind) for i in rows] for rows in groups]
         return [
-            Fraction(abs(math.fsum(x for x in own if x is not None and math.isfinite(x))))
+            Fraction(math.fsum(abs(x) for x in own if x is not None and math.isfinite(x)))
             for own in numbers
         ]
 
@@ -4310,7 +4310,7 @@ EVALUATION_PREDICATE = record(
         100_000,
     ),
     reconciliation=items(
-        record("column_name column_sum balance difference reference explanation: text; at: time"),
+        record("column_name column_sum balance difference reference explanation by: text; at: time"),
         0,
         10_000,
     ),
@@ -5183,29 +5183,29 @@ def check_staged(result: dict[str, Any], found: Staged, rows: int) -> None:
 
 
 def staged_sentence(evaluation: Evaluation, rule: Rule, found: Staged, tolerable: float) -> str:
-    exceptions = rows_text(found.errors, "exception")
+    exceptions = f"{rows_text(found.errors, 'exception')} in {rows_text(found.examined, 'row')}"
     limit = "" if found.limit is None else percent(found.limit, 2)
     confidence = confidence_text(evaluation.confidence)
     if found.decision == "continue":
         sentence = (
-            f"Stage 1 has {exceptions} in {found.examined:,} rows, so the rule asks for stage 2: "
-            f"examine its {rule.second:,} rows."
+            f"Stage 1 has {exceptions}, so the rule asks for stage 2: "
+            f"examine its {rows_text(rule.second, 'row')}."
         )
     elif found.decision == "reject":
         sentence = (
-            f"The rule doesn't accept after stage {found.stage}: {exceptions} in "
-            f"{found.examined:,} rows are more than {rule.accept_both:,}. The sample doesn't "
-            f"support that errors are tolerable. {ADVICE}"
+            f"The rule doesn't accept after stage {found.stage}: {exceptions} "
+            f"{'is' if found.errors == 1 else 'are'} more than {rule.accept_both:,}. "
+            f"The sample doesn't support that errors are tolerable. {ADVICE}"
         )
     elif found.limit is not None and found.limit < tolerable:
         sentence = (
-            f"The rule accepts after stage {found.stage}: {exceptions} in {found.examined:,} rows. "
+            f"The rule accepts after stage {found.stage}: {exceptions}. "
             f"The upper limit, {limit}, is below the tolerable {percent(tolerable, 2)}: at "
             f"{confidence} confidence the sample supports that errors are tolerable."
         )
     else:
         sentence = (
-            f"The rule accepts after stage {found.stage}: {exceptions} in {found.examined:,} rows. "
+            f"The rule accepts after stage {found.stage}: {exceptions}. "
             f"But the upper limit, {limit}, is not below the tolerable {percent(tolerable, 2)} at "
             f"{confidence} confidence, for which these stages are too small: the sample doesn't "
             "support that errors are tolerable."

@@ -20,7 +20,7 @@ from application.audit.item_list import (
     item_ids,
     item_rows,
 )
-from application.audit.items import WITH_CAUSE, drawn_book_column
+from application.audit.items import book_column_of, lacks_cause, needs_audit_values
 from application.audit.shown_columns import shown_columns
 from application.audit.stages import Stages, require_reached, rows_to_examine, stage_rule, stages_of
 from application.audit.state import (
@@ -159,19 +159,18 @@ def audit_counts(service: Service, job: JobRecord, state: AuditState) -> Finding
         items=items,
         replaced=len(state.replacements),
         open=items - len(state.findings),
-        missing=len(missing_details(job, state)),
+        missing=len(missing_details(state, by_amounts=needs_audit_values(service, job))),
         **{outcome: outcomes[outcome] for outcome in OUTCOMES},
     )
 
 
-def missing_details(job: JobRecord, state: AuditState) -> dict[str, tuple[str, ...]]:
-    """What the findings lack, by row id: a cause, an audit value that the evaluation needs."""
-    by_amounts = drawn_book_column(job) is not None
+def missing_details(state: AuditState, *, by_amounts: bool) -> dict[str, tuple[str, ...]]:
+    """What the findings lack, by row id: a cause; of an evaluation by amounts, an audit value."""
     found = {}
     for row_id, finding in state.findings.items():
         is_exception = finding.outcome == "exception"
         lacks = {
-            "cause": finding.outcome in WITH_CAUSE and not (finding.cause or finding.cause_text),
+            "cause": lacks_cause(finding),
             "audit value": is_exception and by_amounts and finding.audit_value is None,
         }
         if any(lacks.values()):
@@ -206,7 +205,7 @@ def items_page(
     marked: Mapping[ItemFilter, Set[str]] = {
         "mine": {row for row, finding in state.findings.items() if finding.user_id == user_id},
         "with_attachments": {each.row_id for each in attached if each.row_id is not None},
-        "missing": missing_details(job, state).keys(),
+        "missing": missing_details(state, by_amounts=needs_audit_values(service, job)).keys(),
     }
     found = found_items(service, job, state, row_ids, shown, view, marked)
     return ItemsPage(
@@ -214,7 +213,7 @@ def items_page(
         table_key=source.key,
         columns=[column.name for column in source.files.columns],
         shown=shown,
-        amount_column=drawn_book_column(job) or job.run_parameters.get("amount_column"),
+        amount_column=book_column_of(service, job),
         items=read_items(service, job, state, found.row_ids[offset : offset + limit]),
         total=len(found.row_ids),
         offset=offset,

@@ -32,6 +32,11 @@ WITH_CAUSE = ("exception", "not_examinable")
 """Outcomes that are exceptions, and have a cause."""
 
 
+def lacks_cause(finding: Finding) -> bool:
+    """Whether nobody stated the cause of an exception, as a choice or in words."""
+    return finding.outcome in WITH_CAUSE and not (finding.cause or finding.cause_text)
+
+
 @dataclass(frozen=True)
 class ExaminedItem:
     """A drawn row in the order of the draw: the row examined in its place, and its finding."""
@@ -102,11 +107,11 @@ def amounts_of(
                 column=book_column,
                 loc=BOOK_LOC,
             )
-        found.append(Amounts(book, _audit_value(item, book)))
+        found.append(Amounts(book, audit_value_of(item, book)))
     return found
 
 
-def _audit_value(item: ExaminedItem, book: Decimal) -> Decimal:
+def audit_value_of(item: ExaminedItem, book: Decimal) -> Decimal:
     finding = item.finding
     assert finding is not None  # noqa: S101 - the caller's part
     if finding.outcome == "not_applicable":
@@ -177,21 +182,34 @@ def drawn_strata(service: Service, job: JobRecord) -> dict[int, str]:
     return {ordinal_of(row_id): label for row_id, label in cells}
 
 
-def proposed_book_column(job: JobRecord) -> str | None:
-    """The book column of an evaluation that names none.
+def book_column_of(service: Service, job: JobRecord) -> str | None:
+    """The column of book values of a sample: its evaluation and its working paper take it.
 
-    That of monetary units, else the amount column of the draw, else the one column of numbers by
-    which a stratified draw made bands or divided its size; None if there is no such column.
+    That of monetary units, else the amount column of the draw, else the one column by which a
+    stratified draw divided its size or made bands, of numbers with decimals; None if there is none.
     """
     named = drawn_book_column(job) or job.run_parameters.get("amount_column")
     if named:
         return str(named)
-    columns: set[str] = set()
-    for each in job.run_parameters["rounds"]:
-        method = method_from_json(each["method"], each["parameters"])
-        if isinstance(method, StratifiedMethod):
-            columns |= set(method.amount_columns)
-    return columns.pop() if len(columns) == 1 else None
+    columns = {name for method in _stratified(job) for name in method.amount_columns}
+    if len(columns) != 1:
+        return None
+    column = open_source(service, job).files.column(columns.pop())
+    return column.name if column.type.startswith(("DECIMAL", "DOUBLE", "FLOAT")) else None
+
+
+def needs_audit_values(service: Service, job: JobRecord) -> bool:
+    """Whether the evaluation that a sample opens with is of amounts."""
+    if drawn_book_column(job) is not None:
+        return True
+    return any(_stratified(job)) and book_column_of(service, job) is not None
+
+
+def _stratified(job: JobRecord) -> list[StratifiedMethod]:
+    """The methods of the steps that draw by strata."""
+    rounds = job.run_parameters["rounds"]
+    methods = (method_from_json(each["method"], each["parameters"]) for each in rounds)
+    return [method for method in methods if isinstance(method, StratifiedMethod)]
 
 
 def drawn_book_column(job: JobRecord) -> str | None:

@@ -13,6 +13,7 @@ from application.access import Caller
 from application.audit.evaluation import evaluate, request_of
 from application.audit.evaluation.parameters import kept_evaluation
 from application.audit.findings import missing_details, require_not_deleted
+from application.audit.items import needs_audit_values
 from application.audit.stages import rows_to_examine
 from application.audit.state import AuditState, drawn_row_ids, state_of
 from application.identity.named_rows import rows_named
@@ -78,6 +79,7 @@ def _review(by: Caller, job: JobRecord, step: ReviewRequest) -> Review:
         raise InvalidValue("`accept_missing` is of submissions.", loc=("body", "accept_missing"))
     with by.reading():
         drawn = drawn_row_ids(by.service, job)
+        by_amounts = needs_audit_values(by.service, job)
     kept = None
     if action == "signed_off":
         kept, evaluated_id = _evaluation_to_keep(by, job, step.evaluation)
@@ -90,7 +92,7 @@ def _review(by: Caller, job: JobRecord, step: ReviewRequest) -> Review:
             now.require_newest(previous_id)
         missing = None
         if action == "submitted":
-            missing = _require_findings(tx, job, drawn, step) or None
+            missing = _require_findings(tx, job, drawn, step, by_amounts=by_amounts) or None
             _require_readings(readings_in(tx, by.service, job))
         if action in ("returned", "signed_off"):
             _require_another_person(tx, job, by)
@@ -180,6 +182,8 @@ def _require_findings(
     job: JobRecord,
     drawn: Mapping[str, tuple[int, str | None]],
     step: ReviewRequest,
+    *,
+    by_amounts: bool,
 ) -> int:
     """Require a finding of each row; return how many lack a cause or an audit value."""
     state = state_of(tx, job)
@@ -203,7 +207,7 @@ def _require_findings(
             count=len(missing),
             row_id=missing[0],
         )
-    return _missing(job, items, state, step)
+    return _missing(items, state, step, by_amounts=by_amounts)
 
 
 def is_preparer(by: Caller, job: JobRecord) -> bool:
@@ -216,13 +220,16 @@ def _require_another_person(tx: Transaction, job: JobRecord, by: Caller) -> None
     if by.user.id in preparers_of(tx, job.id):
         raise Forbidden(
             "Another person must review the findings: you entered or submitted some of them, or "
-            "attached or removed files."
+            "replacements, files, the conclusion or facts of the working paper. Who prepared a "
+            "sample types the reviewer's name into its facts."
         )
 
 
-def _missing(job: JobRecord, items: Sequence[str], state: AuditState, step: ReviewRequest) -> int:
+def _missing(
+    items: Sequence[str], state: AuditState, step: ReviewRequest, *, by_amounts: bool
+) -> int:
     """The number of findings without a cause or audit value; refuse them if the step doesn't."""
-    lacks = missing_details(job, state)
+    lacks = missing_details(state, by_amounts=by_amounts)
     if not lacks or step.accept_missing is None:
         return len(lacks)
     loc = ("body", "accept_missing")

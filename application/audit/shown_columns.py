@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated
 
 from application.access import Caller
-from application.audit.items import drawn_book_column
+from application.audit.items import book_column_of
 from application.identity.lookup import is_like_a_key, key_column
 from contract.declarations import Help
 from domain_errors import choices_sentence
@@ -85,9 +85,8 @@ def naming_columns(service: Service, job: JobRecord) -> tuple[str, ...]:
 def _drawn_by(service: Service, job: JobRecord) -> Iterator[str]:
     """The columns that the draw used, that of book values first."""
     source = open_source(service, job).files
-    for name in (drawn_book_column(job), job.run_parameters.get("amount_column")):
-        if name is not None:
-            yield name
+    if (book := book_column_of(service, job)) is not None:
+        yield book
     for spec in recorded_rounds(job.run_parameters, source):
         yield from (source.column(name).name for name in spec.method.named_columns)
         yield from (column.name for column in (spec.filter.columns if spec.filter else ()))

@@ -28,18 +28,21 @@ from application.certificates.statement import (
     NoCertificate,
     require_certifiable,
 )
+from application.reconciling import Reconciliation
 from contract.declarations import Help
 from contract.requests.evaluate import KINDS, EvaluationRequest
 from contract.words import ReviewState
 from domain_errors import DomainError
 from lazy_dataclasses import dataclass
 from service.service import Service
-from service.tables.open_tables import output_of
+from service.tables.open_tables import output_of, version_of
 from storage.audit.attachments import Attachment, attachments_of
 from storage.audit.findings import AuditConclusion, Finding, conclusion_of, list_findings
 from storage.certificates.canonical_json import canonical_json, digest_of
 from storage.certificates.certificates import (
     EvaluationIssue,
+    Stamp,
+    evaluation_stamp,
     get_evaluation_payload,
     insert_evaluation_certificate,
     list_evaluation_issues,
@@ -50,11 +53,15 @@ from storage.errors import Conflict
 from storage.jobs.jobs import JobRecord
 from storage.sqlite.clock import timestamp
 from storage.sqlite.database import Transaction
-from storage.versions.reconciliations import BalanceRecord, newest_balances
+from storage.versions.reconciliations import newest_balances
 
 PREDICATE_TYPE = "urn:jobsvc:evaluation-certificate:1"
 NOT_IN_RESULT = ("job_id", "row_names", "other_samples", "signed", "review_state")
 """Members of an evaluation's answer that the certificate states elsewhere, or not."""
+NOT_ISSUED = (
+    "The findings as they are now have no certificate; {issued} {issued|was|were} issued before. "
+    "A person who may write in the dataset issues the next one by downloading it."
+)
 
 
 class NoEvaluation(NoCertificate):
@@ -81,19 +88,9 @@ class _Recorded:
     conclusion: AuditConclusion | None
     papers: Sequence[LedgerEntry]
     attachments: Sequence[Attachment]
-    balances: Sequence[BalanceRecord]
+    balances: Sequence[Reconciliation]
     issues: Sequence[EvaluationIssue]
-
-    @property
-    def stamp(self) -> str:
-        """The digest of what can change between reading and issuing."""
-        newest = self.conclusion and self.conclusion.id
-        papers = [paper.number for paper in self.papers]
-        replaced = len(self.state.replacements)
-        files = [file.id for file in self.attachments]
-        balances = [balance.id for balance in self.balances]
-        counts = [len(self.entries), replaced, len(self.issues)]
-        return digest_of([counts, self.state.review.newest_id, newest, papers, files, balances])
+    stamp: Stamp
 
 
 def evaluation_certificate_of(by: Caller, job: JobRecord, issue: int | None) -> dict[str, object]:
@@ -104,7 +101,8 @@ def evaluation_certificate_of(by: Caller, job: JobRecord, issue: int | None) -> 
     NotFound
         The sample has no such certificate.
     NoEvaluation, NoCertificate
-        The sample has no findings, or more rows than a certificate lists; its draw has none.
+        The sample has no findings, or more rows than a certificate lists; its draw has none; or
+        the caller only reads, and the current one wasn't issued.
     """
     number = current_evaluation_issue(by, job).issue if issue is None else issue
     with by.service.database.read() as tx:
@@ -113,8 +111,12 @@ def evaluation_certificate_of(by: Caller, job: JobRecord, issue: int | None) -> 
 
 
 def current_evaluation_issue(by: Caller, job: JobRecord) -> EvaluationIssue:
-    """The newest certificate; one is issued if there is none, or if its content changed."""
+    """The newest certificate; one is issued if there is none, or if its content changed.
+
+    Only who may write in the dataset issues one, since it stays in the ledger.
+    """
     service = by.service
+    dataset = by.dataset(job.dataset_id, "read")
     require_certifiable(job.run_parameters["rounds"])
     for _ in range(MAX_ATTEMPTS):
         drawn = current_issue(service, job)
@@ -128,12 +130,15 @@ def current_evaluation_issue(by: Caller, job: JobRecord) -> EvaluationIssue:
         digest = digest_of(content)
         if recorded.issues and recorded.issues[0].content_sha256 == digest:
             return recorded.issues[0]
+        if not by.may(dataset, "write"):
+            raise NoEvaluation(NOT_ISSUED, issued=len(recorded.issues))
+        by.dataset(job.dataset_id, "write")
         number, issued_at = len(recorded.issues) + 1, timestamp(service.clock())
         payload = canonical_json(_statement(job, content, number, issued_at))
         sha256 = hashlib.sha256(payload.encode()).hexdigest()
         new = EvaluationIssue(number, issued_at, recorded.state.review.state, digest, sha256)
         with by.writing() as tx:
-            if _recorded(tx, job).stamp == recorded.stamp:
+            if _stamp(tx, job) == recorded.stamp:
                 insert_evaluation_certificate(tx, job.id, new, payload)
                 body = {
                     "job_id": job.id,
@@ -167,11 +172,19 @@ def _recorded(tx: Transaction, job: JobRecord) -> _Recorded:
         conclusion_of(tx, job.id),
         entries_about(tx, job.dataset_id, job.id, "paper"),
         attachments_of(tx, job.id),
-        newest_balances(
-            tx, job.dataset_id, job.source_commit_id or "", job.run_parameters["table_key"]
-        ),
+        [Reconciliation.of(tx, each) for each in newest_balances(tx, *_table(job))],
         list_evaluation_issues(tx, job.id),
+        _stamp(tx, job),
     )
+
+
+def _table(job: JobRecord) -> tuple[int, str, str]:
+    """The dataset, version and table that the draw's request named, of which balances are."""
+    return job.dataset_id, version_of(job), job.run_parameters["table_key"]
+
+
+def _stamp(tx: Transaction, job: JobRecord) -> Stamp:
+    return evaluation_stamp(tx, job.id, *_table(job))
 
 
 def _statement(
@@ -329,10 +342,11 @@ def _attachment(file: Attachment) -> dict[str, Any]:
     }
 
 
-def _balance(each: BalanceRecord) -> dict[str, Any]:
+def _balance(each: Reconciliation) -> dict[str, Any]:
     """A sum of the table that somebody compared with a balance of the general ledger."""
-    names = ("column_name", "column_sum", "balance", "difference", "reference", "explanation", "at")
-    return {name: getattr(each, name) for name in names}
+    names = ("column_sum", "balance", "difference", "reference", "explanation", "at")
+    stated = {name: getattr(each, name) for name in names}
+    return {"column_name": each.column, **stated, "by": each.entered_by}
 
 
 def _steps(state: AuditState) -> list[dict[str, Any]]:

@@ -216,7 +216,9 @@ def _control_totals(service: Service, job: JobRecord) -> Table | None:
             ]
             header = ("Column", "Sum", "Positive", "Negative")
             return Table(
-                Sentence("Control totals of {rows} rows", rows=table["rows"]), header, rows
+                Sentence("Control totals of {rows} {rows|row|rows}", rows=table["rows"]),
+                header,
+                rows,
             )
     return None
 

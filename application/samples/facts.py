@@ -114,7 +114,7 @@ def excluded_text(run_parameters: Mapping[str, Any]) -> str | None:
     by = Sentence("position") if excluded["key"] is None else ", ".join(excluded["key"])
     template = "{rows} {rows|row|rows} that {owners} {samples|has|have}, by {key}"
     if excluded.get("group_rows"):
-        template += ", with {others} other rows of their {group}"
+        template += ", with {others} other {others|row|rows} of their {group}"
     return Sentence(
         template,
         rows=excluded["rows"],
@@ -249,12 +249,12 @@ def monetary_facts(result: Mapping[str, Any]) -> list[Row]:
         return []
     kinds = {"positive": "Positive amounts", "zero": "Amounts of 0", "negative": "Negative amounts"}
     facts: list[Row] = [(label, _amounts_text(found[kind])) for kind, label in kinds.items()]
-    missing = Sentence("{rows} rows", rows=found["missing_rows"])
+    missing = Sentence("{rows} {rows|row|rows}", rows=found["missing_rows"])
     facts.append(("Without an amount", missing))
     facts.append(("Always drawn", _amounts_text(found["take_all"])))
     if found["interval"] is not None:
         interval = Figure(f"{Decimal(found['interval']):,f}")
-        text = "{interval}, {units} units selected"
+        text = "{interval}, {units} {units|unit|units} selected"
         units = Sentence(text, interval=interval, units=found["units"])
         facts.append(("Interval of money", units))
     return facts
@@ -262,7 +262,7 @@ def monetary_facts(result: Mapping[str, Any]) -> list[Row]:
 
 def _amounts_text(found: Mapping[str, Any]) -> str:
     total = Figure(f"{Decimal(found['total']):,f}")
-    return Sentence("{total} in {rows} rows", total=total, rows=found["rows"])
+    return Sentence("{total} in {rows} {rows|row|rows}", total=total, rows=found["rows"])
 
 
 def goal_text(goal: Mapping[str, Any]) -> str:
@@ -282,7 +282,8 @@ def goal_text(goal: Mapping[str, Any]) -> str:
         if "accept" in goal:
             alone, both = goal["accept"]
             plan = Sentence(
-                "in two stages, {rows} rows first (accept with {alone}, in both with {both})",
+                "in two stages, {rows} {rows|row|rows} first (accept with {alone}, in both with "
+                "{both})",
                 rows=goal["first_stage"],
                 alone=alone,
                 both=both,
@@ -294,22 +295,34 @@ def goal_text(goal: Mapping[str, Any]) -> str:
             confidence=Figure(f"{100 * goal['confidence']:g} %"),
             likelihood=Sentence(goal.get("likelihood", "poisson")),
         )
-    name, column = goal.get("statistic", "proportion"), goal.get("column")
-    figure = "the recall" if name == "recall" else "a share of 50 %"
-    if column is not None:
-        figure = f"the {name} of {column}"
-        if name == "proportion":
-            value = goal.get("value")
-            figure = f"the share of {column} {'Missing' if value is None else value}"
-    by = f" in each group of {', '.join(goal['by'])}" if goal.get("by") else ""
-    end = f"{figure}{by}, at {100 * goal['confidence']:g} % confidence"
+    name = goal.get("statistic", "proportion")
     if "cv" in goal:
-        return f"a standard error of {100 * goal['cv']:g} % of {end}"
-    if "relative_margin" in goal:
-        return f"± {100 * goal['relative_margin']:g} % of {end}"
-    is_share = name in ("proportion", "recall")
-    margin = f"{100 * goal['margin']:g} %" if is_share else float_text(goal["margin"])
-    return f"± {margin} for {end}"
+        template, margin = "a standard error of {margin} of {figure}", goal["cv"]
+    elif "relative_margin" in goal:
+        template, margin = "± {margin} of {figure}", goal["relative_margin"]
+    else:
+        template, margin = "± {margin} for {figure}", goal["margin"]
+    is_number = "margin" in goal and name not in ("proportion", "recall")
+    if goal.get("by"):
+        template += " in each group of {by}"
+    return Sentence(
+        template + ", at {confidence} confidence",
+        margin=Figure(float_text(margin) if is_number else f"{100 * margin:g} %"),
+        figure=_figure_text(name, goal),
+        by=", ".join(goal.get("by") or ()),
+        confidence=Figure(f"{100 * goal['confidence']:g} %"),
+    )
+
+
+def _figure_text(name: str, goal: Mapping[str, Any]) -> Sentence:
+    """The figure of a goal by margin of error."""
+    column, value = goal.get("column"), goal.get("value")
+    if column is None:
+        return Sentence("the recall" if name == "recall" else "a share of 50 %")
+    if name == "proportion":
+        shown = Sentence("Missing") if value is None else value
+        return Sentence("the share of {column} {value}", column=column, value=shown)
+    return Sentence("the {statistic} of {column}", statistic=Sentence(name), column=column)
 
 
 def errors_of_goal(goal: Mapping[str, Any], name: str) -> str:
@@ -338,7 +351,7 @@ def filter_text(filters: Mapping[str, Any]) -> str:
 
 def _value_text(name: str, value: Any) -> str:
     if name == "strata_columns":
-        return Sentence.joined([_strata_text(each) for each in value], "; ")
+        return Sentence.joined(list(map(_strata_text, value)), "; ")
     if name in TITLED:
         return Sentence(TITLED[name].get(value, str(value)))
     if name == "sample_fraction":
@@ -351,14 +364,14 @@ def _value_text(name: str, value: Any) -> str:
 def _strata_text(entry: str | Mapping[str, Any]) -> str:
     if isinstance(entry, str):
         return entry
-    breaks = Sentence.joined([Figure(_break_text(each)) for each in entry["breaks"]], "; ")
+    breaks = Sentence.joined(list(map(_break_text, entry["breaks"])), "; ")
     return Sentence("{column} in bands at {breaks}", column=entry["column"], breaks=breaks)
 
 
 def _break_text(value: str | float) -> str:
     """A break with thousands separators, or a date."""
     try:
-        return f"{Decimal(str(value)):,f}"
+        return Figure(f"{Decimal(str(value)):,f}")
     except InvalidOperation:
         return str(value)
 

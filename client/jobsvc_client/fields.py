@@ -35,8 +35,7 @@ class MethodParameters(TypedDict, total=False):
     allocation: Literal["proportional", "equal", "neyman", "optimal", "recall", "amount"]
     """How the size is divided: in proportion to rows (proportional), equally (equal), by rows
     times standard deviation (neyman), by that over the root of the mean cost (optimal), for the
-    most precise recall by guessed rates (recall), or by the sum of amounts without its sign
-    (amount).
+    most precise recall by guessed rates (recall), or by the sum of absolute amounts (amount).
     """
     allocation_column: str
     """The column whose standard deviation the allocation uses, for neyman and optimal, or whose

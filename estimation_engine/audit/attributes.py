@@ -193,10 +193,10 @@ class _Limits:
         return [
             ArithmeticRow(
                 Sentence(
-                    "P(X {sign} {k}) if {count} rows are wrong",
+                    "P(X {sign} {k}) if {count} {count|row is|rows are} wrong",
                     sign=sign,
                     k=str(k),
-                    count=str(count),
+                    count=count,
                 ),
                 f"Hypergeometric({sign if sign == '≥' else ''}{k}; {rows}, {count}, {n})",
                 tail,

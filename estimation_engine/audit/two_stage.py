@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contract.words import Likelihood
-from domain_errors import counted
+from domain_errors import Figure, Sentence
 from estimation_engine.arrays import Floats
 from estimation_engine.audit.attributes import ArithmeticRow, check_counts
 from estimation_engine.audit.conclusion import (
@@ -44,14 +44,14 @@ LIMIT_SOURCE = (
 )
 ACCEPTS = (
     "The rule accepts after stage {stage}: {errors} {errors|exception|exceptions} in {examined} "
-    "rows. The upper limit, {limit}, is below the tolerable {tolerable}: at {confidence} "
-    "confidence the sample supports that errors are tolerable."
+    "{examined|row|rows}. The upper limit, {limit}, is below the tolerable {tolerable}: at "
+    "{confidence} confidence the sample supports that errors are tolerable."
 )
 ACCEPTS_ABOVE = (
     "The rule accepts after stage {stage}: {errors} {errors|exception|exceptions} in {examined} "
-    "rows. But the upper limit, {limit}, is not below the tolerable {tolerable} at {confidence} "
-    "confidence, for which these stages are too small: the sample doesn't support that errors are "
-    "tolerable."
+    "{examined|row|rows}. But the upper limit, {limit}, is not below the tolerable {tolerable} at "
+    "{confidence} confidence, for which these stages are too small: the sample doesn't support "
+    "that errors are tolerable."
 )
 DOES_NOT_ACCEPT = (
     "The rule doesn't accept after stage {stage}: {errors} {errors|exception|exceptions} in "
@@ -256,16 +256,25 @@ def evaluate_two_stages(
         ArithmeticRow("Most likely share", f"{errors} / {rows}", errors / rows),
         ArithmeticRow(
             "Risk to accept the tolerable share",
-            f"P(X₁ ≤ {rule.accept_first}; {rule.first}) + Σ P(X₁ = j; {rule.first})·"
-            f"P(X₂ ≤ {rule.accept_both} − j; {rule.second}) at {percent_text(tolerable, 2)}",
+            Sentence(
+                "{formula} at {share}",
+                formula=f"P(X₁ ≤ {rule.accept_first}; {rule.first}) + Σ P(X₁ = j; {rule.first})·"
+                f"P(X₂ ≤ {rule.accept_both} − j; {rule.second})",
+                share=Figure(percent_text(tolerable, 2)),
+            ),
             risk,
         ),
     ]
     limit = None
     if used.decision != "continue":
         limit = two_stage_limit(rule, used.stage, errors, confidence, likelihood, population)
-        result = f"{counted(errors, 'exception')} after stage {used.stage}"
-        formula = f"P(as good or better than {result}) = {1 - confidence:.4g}"
+        formula = Sentence(
+            "P(as good or better than {errors} {errors|exception|exceptions} after stage {stage}) "
+            "= {risk}",
+            errors=errors,
+            stage=used.stage,
+            risk=Figure(f"{1 - confidence:.4g}"),
+        )
         lines.append(ArithmeticRow("Upper limit", formula, limit))
     return TwoStageEvaluation(
         *(used.decision, first, used.second, rule, population, likelihood),

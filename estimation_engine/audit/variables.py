@@ -252,7 +252,7 @@ def _arithmetic(
     """The lines of the projection, of the spread of its residuals, and of the limits."""
     return (
         ArithmeticRow(
-            "Book value B", Sentence("Σ b of {rows} rows", rows=str(given.rows)), given.total
+            "Book value B", Sentence("Σ b of {rows} {rows|row|rows}", rows=given.rows), given.total
         ),
         *_sums(given, estimator),
         ArithmeticRow("Projected misstatement", FORMULAS[estimator], limits.projected),
@@ -285,9 +285,9 @@ class _AmountLimits:
 
     def lines(self, design: Design) -> list[ArithmeticRow]:
         t_formula = Sentence(
-            "t({level}; {degrees} degrees of freedom)",
+            "t({level}; {degrees} {degrees|degree|degrees} of freedom)",
             level=Figure(f"{self.level:g}"),
-            degrees=str(self.degrees),
+            degrees=self.degrees,
         )
         return [
             ArithmeticRow("Standard error SE", _error_formula(design), self.error),
@@ -316,7 +316,7 @@ def _check(given: AuditedAmounts, estimator: Estimator, errors: int, confidence:
         raise InvalidFindings("One row has no variance: draw at least two.")
     if errors or estimator == "mean_per_unit" or design.is_census:
         return
-    if design.has_equal_chances or design.group_kind == "strata":
+    if design.is_hypergeometric or design.group_kind == "strata":
         raise InvalidFindings(
             f"{NO_ERRORS} At {{confidence}} confidence at most {{most}} of {{rows}} rows have one. "
             f"{WITH_MEANS}",
@@ -455,7 +455,7 @@ _RESIDUALS: dict[Estimator, str] = {
     "mean_per_unit": "a",
     "difference": "b − a",
     "ratio": "B / Σ w·b · (a − b·Σ w·a / Σ w·b)",
-    "regression": "g·e, e = a − ā − β·(b − b̄), g the calibrated weight by w",
+    "regression": Sentence("g·e, e = a − ā − β·(b − b̄), g the calibrated weight by w"),
 }
 
 
@@ -475,7 +475,13 @@ def _spread(given: AuditedAmounts, residuals: Floats, estimator: Estimator) -> l
         size, drawn = int(design.group_rows[stratum]), len(inside)
         name = given.labels[int(np.argmax(of_stratum))] if given.labels else str(stratum + 1)
         variance = size * size * (1.0 - drawn / size) * float(np.var(inside, ddof=1)) / drawn
-        text = f"N = {size}, n = {drawn}, s = {sqrt(float(np.var(inside, ddof=1))):.6g} {formula}"
+        text = Sentence(
+            "N = {rows}, n = {drawn}, s = {deviation} of {residuals}",
+            rows=str(size),
+            drawn=str(drawn),
+            deviation=Figure(f"{sqrt(float(np.var(inside, ddof=1))):.6g}"),
+            residuals=_RESIDUALS[estimator],
+        )
         label = Sentence("Variance of stratum {stratum}", stratum=name)
         rows.append(ArithmeticRow(label, text, variance))
     return rows

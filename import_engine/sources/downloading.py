@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from domain_errors import Sentence
 from import_engine.errors import UnreadableFile
 from import_engine.formats import Format, format_of_name
 from import_engine.sources.reading import SourceUnavailable, file_names, open_source
 from import_engine.sources.uris import SourceUri
-from import_engine.work import FileTotals, ImportedTable
+from import_engine.work import FileTotals, ImportedTable, TotalSentence
 from lazy_dataclasses import dataclass
 from parquet_tables.columns import Column
 from parquet_tables.progress import ProgressCallback, progress_part
@@ -225,7 +226,9 @@ def _all_totals(tables: Sequence[tuple[str, ImportedTable]]) -> FileTotals:
     """The totals of several files, each compared with the rows of its own file."""
     totals = [(name, table.totals) for name, table in tables]
     sentences = [
-        replace(sentence, text=f"{name}: {sentence.text}")
+        TotalSentence.of(
+            sentence.state, Sentence("{file}: {sentence}", file=name, sentence=sentence.sentence)
+        )
         for name, each in totals
         for sentence in each.sentences
     ]

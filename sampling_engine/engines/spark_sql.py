@@ -766,6 +766,7 @@ def units_of(units: Units, name: str) -> str:
     if units.decimals is not None:
         return as_integer(name, units.column.type)
     value = as_double(name, units.column)
+    value = f"abs({value})" if units.is_absolute else value
     moved = f"({value} - {double(units.centre)})" if units.centre else value
     return (
         f"CASE WHEN {is_finite(value)} "

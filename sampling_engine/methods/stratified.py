@@ -135,7 +135,7 @@ class StratifiedMethod(Method):
             "How the size is divided: in proportion to rows (proportional), equally (equal), by "
             "rows times standard deviation (neyman), by that over the root of the mean cost "
             "(optimal), for the most precise recall by guessed rates (recall), or by the sum of "
-            "amounts without its sign (amount)."
+            "absolute amounts (amount)."
         ),
         UsedWith({"sample_size": (), "sample_fraction": ()}),
     ] = "proportional"

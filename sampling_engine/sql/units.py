@@ -15,14 +15,15 @@ from parquet_tables.tables import Column
 class Units:
     """How a number becomes an integer.
 
-    An exact one is multiplied by ten to the power ``decimals``; another is (value - centre) ·
-    factor, to the nearest integer.
+    An exact one is multiplied by ten to the power ``decimals``; another, or its absolute value, is
+    (value - centre) · factor, to the nearest integer.
     """
 
     column: Column
     decimals: int | None = None
     centre: float = 0.0
     factor: float = 1.0
+    is_absolute: bool = False
 
     def sql(self) -> str:
         """The integer of a row ``f`` as BIGINT; NULL for NULL, NaN and the infinite."""
@@ -30,6 +31,7 @@ class Units:
         if self.decimals is not None:
             return as_integer(name, self.column.type)
         value = f"CAST({name} AS DOUBLE)"
+        value = f"abs({value})" if self.is_absolute else value
         moved = f"({value} - CAST({self.centre!r} AS DOUBLE))" if self.centre else value
         return (
             f"CASE WHEN isfinite({value}) "

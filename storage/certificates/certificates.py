@@ -11,7 +11,7 @@ from contract.words import ReviewState
 from lazy_dataclasses import dataclass
 from storage.errors import NotFound
 from storage.sqlite.database import Transaction
-from storage.sqlite.queries import Records, first, run
+from storage.sqlite.queries import Records, first, only, run
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,21 @@ class EvaluationIssue:
     review_state: ReviewState
     content_sha256: str
     payload_sha256: str
+
+
+Stamp = tuple[object, ...]
+"""What changes with everything that a certificate of an evaluation states of its records."""
+
+
+def evaluation_stamp(
+    tx: Transaction, job_id: str, dataset_id: int, commit_id: str, table_key: str
+) -> Stamp:
+    """Return the stamp of a sample's records, and of the balances of the table it was drawn from.
+
+    Entries never change, so their numbers and newest ids show whether any was added.
+    """
+    table = {"dataset_id": dataset_id, "commit_id": commit_id, "table_key": table_key}
+    return tuple(only(tx, "evaluation_stamp", job_id=job_id, **table))
 
 
 def list_evaluation_issues(tx: Transaction, job_id: str) -> list[EvaluationIssue]:

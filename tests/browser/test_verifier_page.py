@@ -635,7 +635,10 @@ def test_sorted_rows_and_points_are_drawn_again(page: Page, server: LiveServer) 
 
 def test_strata_taken_whole_are_drawn_again(page: Page, server: LiveServer) -> None:
     dataset, client = server.new_dataset(), server.admin
-    lines = [f"{at},{'ABCD'[at * at % 4]},{at * 37 % 1000 / 4 - 9}" for at in range(300)]
+    signs = [-1 if at % 3 == 0 else 1 for at in range(300)]
+    lines = [
+        f"{at},{'ABCD'[at * at % 4]},{signs[at] * (at * 37 % 1000 / 4 - 9)}" for at in range(300)
+    ]
     server.import_text(dataset, "\n".join(["id,city,amount", *lines]) + "\n")
     bands = [{"column": "amount", "breaks": [0, 60, 200]}]
     size = {"sample_size": 40, "allocation_column": "amount", "take_all": ["≥ 200"]}
@@ -643,6 +646,8 @@ def test_strata_taken_whole_are_drawn_again(page: Page, server: LiveServer) -> N
         {"method": "stratified", "parameters": {"strata_columns": bands, **size, "allocation": how}}
         for how in ("amount", "neyman")
     ]
+    by_amount = {"allocation": "amount", "allocation_column": "amount", "sample_size": 30}
+    rounds.append({"method": "stratified", "parameters": {"strata_columns": ["city"], **by_amount}})
     few = {"strata_columns": ["city"], "samples_per_stratum": 3, "take_all": ["B"]}
     rounds.append({"method": "stratified", "parameters": few})
     job = server.draw(dataset, {"rounds": rounds})["id"]

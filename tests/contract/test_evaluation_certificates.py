@@ -114,3 +114,42 @@ def test_a_zip_file_with_a_bomb_or_odd_names_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path.parent / "outside.txt").exists()
     path.write_bytes(b"PK no archive")
     assert verify_sample.main([str(path)]) == 2
+
+
+def test_a_person_who_only_reads_issues_none(server: LiveServer, drawn: tuple[int, str]) -> None:
+    dataset, job = drawn
+    reader, user = server.new_user()
+    right = {"user_id": user["id"], "permission": "read"}
+    assert server.admin.put(f"/api/datasets/{dataset}/permissions", json=right).status_code == 200
+    at = f"/api/sampling/jobs/{job}"
+    examine(server, job, Case((), None, examined=4))
+    assert_problem(reader.get(f"{at}/evaluation-certificate"), 422, "no_certificate")
+    issued(server, job)
+    newest = reader.get(f"{at}/evaluation-certificate")
+    assert newest.status_code == 200, newest.text
+    examine(server, job, Case((), None))
+    changed = reader.get(f"{at}/evaluation-certificate")
+    assert "no certificate; 1 was issued before" in changed.json()["detail"]
+    number = reader.get(f"{at}/evaluation-certificate", params={"number": 1})
+    assert number.json()["payload"] == newest.json()["payload"]
+    assert reader.get(f"{at}/evidence").status_code == 200
+    listed = server.admin.get(f"{at}/evaluation-certificates").json()
+    assert listed["total"] == 1
+
+
+def test_it_states_the_balances_of_the_version_that_was_named(server: LiveServer) -> None:
+    dataset = server.new_balanced_table(200)
+    earlier = server.draw(dataset, {"rounds": [one("random", sample_size=20, seed=3)]})
+    filters = {"not_drawn_by": [earlier["id"]]}
+    step = {**one("random", sample_size=20, seed=4), "filters": filters}
+    job = str(server.draw(dataset, {"rounds": [step]})["id"])
+    balance = {"column": "amount", "balance": "1000.00", "reference": "GL 4711"}
+    answer = server.admin.post(f"/api/datasets/{dataset}/reconciliations", json=balance)
+    assert answer.status_code == 200, answer.text
+    examine(server, job, Case((), None, examined=4))
+    (stated,) = issued(server, job)["reconciliation"]
+    entered = answer.json()
+    assert (stated["column_name"], stated["by"]) == ("amount", entered["entered_by"])
+    assert stated["difference"] == entered["difference"]
+    report = verify(files_of(server, dataset, job))
+    assert not report.refusals, [line.text for line in report.refusals]

@@ -12,7 +12,7 @@ DESIGN = {"strata_columns": BANDS, "sample_size": 40, "take_all": ["≥ 900"], "
 
 def drawn(server: LiveServer) -> dict[str, Any]:
     dataset = server.new_dataset()
-    lines = [f"{at},{at * 37 % 1000}" for at in range(1_000)]
+    lines = [f"{at},{at * 37 % 1000}.00" for at in range(1_000)]
     server.import_text(dataset, "\n".join(["id,amount", *lines]) + "\n")
     body = {"rounds": [{"round_number": 1, "method": "stratified", "parameters": DESIGN}]}
     plan = server.admin.post(f"/api/sampling/datasets/{dataset}/plan", json=body).json()
@@ -49,7 +49,7 @@ def test_a_projection_needs_no_kind_and_no_column(server: LiveServer) -> None:
     assert (found["kind"], found["book_column"]) == ("variables", "amount")
     assert float(found["projected"]) == 1_000
     strata = {each["label"]: each for each in found["strata"]}
-    assert strata["≥ 900"]["projected"] == "100"
+    assert strata["≥ 900"]["projected"] == "100.00"
     assert [each["rows"] for each in found["strata"]] == [100, 800, 100]
     assert any(line["name"] == "Variance of stratum 100 to < 900" for line in found["arithmetic"])
 

@@ -193,6 +193,10 @@ def test_a_sample_without_findings_has_a_paper(server: LiveServer) -> None:
     page = paper(server, job["id"]).text
     assert "Not evaluated: 5 rows have no finding" in page
     assert "Not submitted" in page
+    assert "<dt>Tolerable rate of deviation</dt>" in paper(server, job["id"], tolerable=0.05).text
+    amounts = paper(server, job["id"], kind="variables", tolerable=0.05, book_column="amount").text
+    assert "<dt>Tolerable misstatement</dt>" in amounts
+    assert "<dt>Tolerable rate of deviation</dt>" not in amounts
 
 
 def test_a_wrong_format_is_refused(server: LiveServer, job: str) -> None:

@@ -12,7 +12,7 @@ from scipy.stats import t as student
 from contract.requests.estimate import VarianceRequest
 from contract.words import Estimator
 from domain_errors import DomainError
-from estimation_engine import random_design, stratified_design
+from estimation_engine import random_design, stratified_design, systematic_design
 from estimation_engine.audit import (
     AuditedAmounts,
     VariablesEvaluation,
@@ -166,9 +166,18 @@ def test_few_errors_are_noted_and_none_are_refused() -> None:
     assert found.caveats[0].startswith("1 examined row is in error. The limits of a difference")
     clean = AuditedAmounts(GIVEN.design, BOOK, BOOK, ROWS, TOTAL)
     for estimator in ("difference", "ratio", "regression"):
-        with pytest.raises(DomainError, match="has no variance and no limit"):
+        with pytest.raises(DomainError, match="has no variance and no limit") as caught:
             evaluate(clean, estimator=estimator)  # type: ignore[arg-type]
+        assert "rows have one" in caught.value.template
     assert evaluate(clean, estimator="mean_per_unit").standard_error > 0
+
+
+def test_a_systematic_sample_without_errors_has_no_limit_of_rows() -> None:
+    """Its limit would hold only if the order of the rows had nothing to do with errors."""
+    clean = AuditedAmounts(systematic_design(DRAWN, ROWS), BOOK, BOOK, ROWS, TOTAL)
+    with pytest.raises(DomainError, match="has no variance and no limit") as caught:
+        evaluate(clean)
+    assert "rows have one" not in caught.value.template
 
 
 def test_an_examined_population_has_no_margin() -> None:

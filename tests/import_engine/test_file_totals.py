@@ -12,6 +12,7 @@ from openpyxl import Workbook
 from contract.requests.importing import ReadOptions
 from import_engine.work import ImportedTable
 from tests.import_engine.conftest import Importing
+from tests.support.languages import StrictLanguage
 
 LEDGER = """Kreditor;Beleg;Datum;Text;Betrag
 70001;B1;01.02.2025;Ware;1.200,50
@@ -41,7 +42,13 @@ def read(importing: Importing) -> Read:
 
 
 def texts(table: ImportedTable, *states: str) -> list[str]:
+    """The sentences of these states, after a check that other languages have them all."""
+    for language in (StrictLanguage.of("de"), StrictLanguage.of("fr")):
+        for each in table.totals.sentences:
+            language.value(each.sentence)
+        assert sorted(language.lacking) == []
     found = [each for each in table.totals.sentences if not states or each.state in states]
+    assert [each.text for each in found] == [str(each.sentence) for each in found]
     return [each.text for each in found]
 
 

@@ -386,9 +386,9 @@ def deviation_shares(groups: dict[Key, list[int]], values: Sequence[float | None
 
 
 def amount_shares(groups: dict[Key, list[int]], values: Sequence[float | None]) -> list[float]:
-    """The sum of each group without its sign."""
-    numbers = [[values[at] or 0 for at in ordinals] for ordinals in groups.values()]
-    return [float(abs(sum(map(Fraction, own)))) for own in numbers]
+    """The sum of the absolute values of each group."""
+    numbers = [[abs(values[at] or 0) for at in ordinals] for ordinals in groups.values()]
+    return [float(sum(map(Fraction, own))) for own in numbers]
 
 
 def share_out_by(

@@ -191,17 +191,17 @@ def test_each_rule_divides_the_size_among_strata_that_are_sampled(workshop: Work
     assert drawn(sample_size=9, min_per_stratum=3) == {"a": 3, "b": 3, "c": 3, "top": 50}
 
 
-def test_amounts_are_added_up_without_their_sign(workshop: Workshop) -> None:
+def test_debits_and_credits_do_not_cancel_out_in_an_allocation(workshop: Workshop) -> None:
     table = workshop.table_of(
         "SELECT i AS id, ['a', 'b', 'c'][i // 100 + 1] AS shop, "
-        "[-3, 1, if(i % 2 = 0, 5, -5)][i // 100 + 1] AS x FROM range(300) AS r(i)"
+        "[-3, if(i % 2 = 0, 5, -5), 0][i // 100 + 1] AS x FROM range(300) AS r(i)"
     )
     method = by_shop(sample_size=40, allocation="amount", allocation_column="x")
     sample = workshop.draw(table, one_round(method))
-    assert sizes(sample) == {"a": 30, "b": 10, "c": 0}
+    assert sizes(sample) == {"a": 15, "b": 25, "c": 0}
     assert warnings_of(sample.rounds[0])[0] == (
-        'In 1 of 3 strata "x" adds up to 0: they give min_per_stratum rows, and more only when '
-        "the others have no more."
+        'In 1 of 3 strata no row has another "x" than 0: they give min_per_stratum rows, and more '
+        "only when the others have no more."
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -119,28 +120,136 @@ DESIGNS: dict[str, tuple[list[dict[str, Any]], dict[str, Any]]] = {
     ),
 }
 """The rounds of each design, and its evaluation."""
+VALUES = {"kind": "variables", "book_column": "amount", "tolerable": "50000"}
+TWO_STAGES = {"materiality": 0.2, "accept": [0, 3], "first_stage": 20}
+RARE_DESIGNS: dict[str, tuple[list[dict[str, Any]], dict[str, Any]]] = {
+    **{
+        f"two stages, accepting {accept}": (
+            [
+                {
+                    "method": "random",
+                    "parameters": {"sample_size": 40},
+                    "goal": {**TWO_STAGES, "accept": accept},
+                }
+            ],
+            {},
+        )
+        for accept in ([0, 1], [0, 6], [3, 6])
+    },
+    "two stages too small": (
+        [
+            {
+                "method": "random",
+                "parameters": {"sample_size": 4},
+                "goal": {**TWO_STAGES, "accept": [3, 4], "first_stage": 3},
+            }
+        ],
+        {},
+    ),
+    "margin": (
+        [
+            {
+                "method": "random",
+                "parameters": {"sample_size": 30},
+                "goal": {"margin": 0.1, "confidence": 0.9},
+            }
+        ],
+        {"kind": "attributes"},
+    ),
+    "keyed order": (
+        [
+            {
+                "method": "random",
+                "parameters": {"sample_size": 30},
+                "order": {"key": ["document"], "duplicates": "number"},
+            }
+        ],
+        {"tolerable": "0.001"},
+    ),
+    "clusters": (
+        [
+            {
+                "method": "cluster",
+                "parameters": {"cluster_column": "posted", "num_clusters": 5},
+            }
+        ],
+        VALUES,
+    ),
+    "clusters in stages": (
+        [
+            {
+                "method": "cluster",
+                "parameters": {
+                    "cluster_column": "posted",
+                    "num_clusters": 3,
+                    "samples_per_cluster": 6,
+                    "strata_columns": ["branch"],
+                },
+            }
+        ],
+        VALUES,
+    ),
+    "weights": (
+        [
+            {
+                "method": "weighted",
+                "parameters": {"weight_column": "amount", "sample_size": 40},
+            }
+        ],
+        VALUES,
+    ),
+    "whole strata": (
+        [
+            {
+                "method": "stratified",
+                "parameters": {
+                    "strata_columns": [{"column": "amount", "breaks": [100, 600]}],
+                    "sizes": {"< 100": 5, "100 to < 600": 20, "≥ 600": "all"},
+                },
+            }
+        ],
+        VALUES,
+    ),
+    "two steps": (
+        [
+            {
+                "method": "random",
+                "parameters": {"sample_size": 10},
+                "filters": {"expression": f"branch {sign} 'North'"},
+            }
+            for sign in ("=", "<>")
+        ],
+        {"tolerable": "0.2"},
+    ),
+    "one row": (
+        [{"method": "random", "parameters": {"sample_size": 1}}],
+        {"tolerable": "0.2"},
+    ),
+}
+"""Designs that the papers of few audits have."""
 BRANCHES = ("North", "South", "Überlingen")
 
 
-def ledger(server: LiveServer, rows: int = 600) -> int:
+def ledger(server: LiveServer, rows: int = 600, below: str = "") -> int:
     """A ledger of amounts from 40.25 to about 700, with branches and documents."""
     lines = [
         f"D{row:06d},{BRANCHES[row % 3]},{40 + (row * 37) % 661}.25,2025-{1 + row % 12:02d}-15"
         for row in range(rows)
     ]
     dataset = server.new_dataset()
-    server.import_text(dataset, "\n".join(["document,branch,amount,posted", *lines]) + "\n")
+    server.import_text(dataset, "\n".join(["document,branch,amount,posted", *lines]) + f"\n{below}")
     return dataset
 
 
 def examined_sample(server: LiveServer, dataset: int, name: str, wrong: int = 3) -> str:
     """Draw a sample, and enter findings about all of its rows, the first of them in error."""
-    seed = 11 + list(DESIGNS).index(name)
+    designs = {**DESIGNS, **RARE_DESIGNS}
+    seed = 11 + list(designs).index(name)
     rounds = [
         {"round_number": place, **each, "parameters": {"seed": seed, **each["parameters"]}}
-        for place, each in enumerate(DESIGNS[name][0], start=1)
+        for place, each in enumerate(designs[name][0], start=1)
     ]
-    output = name.replace(" ", "-").replace(",", "")
+    output = re.sub(r"\W+", "-", name).strip("-")
     body = {"rounds": rounds, "output_name": f"{output}-{dataset}", "amount_column": "amount"}
     if any(each["method"] == "monetary_unit" for each in rounds):
         del body["amount_column"]

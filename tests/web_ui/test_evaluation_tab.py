@@ -222,3 +222,20 @@ def test_the_pages_lead_from_a_sample_to_a_larger_one(
     assert f"This sample continues sample {small[:8]}" in note
     assert f'<a href="/jobs/{small}?tab=evaluation">{small[:8]}</a>' in page
     assert "1 exception in 20 rows" in page
+
+
+def test_a_paper_is_downloaded_in_a_chosen_language(reader: Reader, random_path: str) -> None:
+    page = reader.page(random_path, tab="evaluation", tolerable="5 %")
+    form = page[page.index('aria-label="Working paper"') :].split("</form>")[0]
+    assert '<option value="en" selected>English</option>' in form
+    fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', form))
+    assert fields == {"kind": "attributes", "confidence": "0.95", "tolerable": "0.05"}
+    query = {**fields, "language": "de", "format": "html"}
+    paper = reader.api.get(f"/api/sampling{random_path}/working-paper", params=query)
+    assert paper.headers["content-disposition"].startswith("attachment")
+    assert "Arbeitspapier" in paper.text
+    facts = {"language": "fr"}
+    answer = reader.api.patch(f"/api/sampling{random_path}/paper-facts", json=facts)
+    assert answer.status_code == 200, answer.text
+    assert '<option value="fr" selected>' in reader.page(random_path, tab="evaluation")
+    assert '<option value="fr" selected>' in reader.page(random_path, tab="paper")

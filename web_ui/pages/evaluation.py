@@ -20,16 +20,17 @@ from application.audit.evaluation.parameters import (
     signed_off,
 )
 from application.audit.evaluators import EVALUATORS
-from application.audit.items import proposed_book_column
+from application.audit.items import book_column_of
 from application.audit.planned import errors_text, goal_confidence, planned_goal, planned_tolerable
 from application.audit.review import is_preparer
 from application.audit.sentences import ASSURANCES, other_samples_tables, verdict_of
+from application.audit.working_paper.writing import paper_language
 from application.estimation.value_sources import estimated_columns
 from contract.declarations import declared
 from contract.fields import DEFAULT_CONFIDENCE, USUAL_CONFIDENCES, Choice
 from contract.numbers import TwoReadings, errors_of, plain_text
 from contract.requests.evaluate import KINDS, EvaluationRequest
-from contract.words import LIKELIHOODS
+from contract.words import LANGUAGES, LIKELIHOODS
 from domain_errors import DomainError, InvalidRequest
 from service.tables.open_tables import open_source
 from service.tables.sample_design import design_of
@@ -72,6 +73,8 @@ def evaluation_tab(found: JobRecord) -> Values:
         "fields": _fields(found, chosen),
         "confidences": USUAL_CONFIDENCES,
         "paper_query": _paper_query(chosen),
+        "languages": LANGUAGES,
+        "language": paper_language(service(), found, None),
         "assurances": ASSURANCES,
     }
     if chosen["problem"]:
@@ -108,7 +111,7 @@ def _missing(found: JobRecord, chosen: Values) -> str:
         if kind.name in kinds_of_rates(found):
             return "Enter the tolerable rate of deviation, such as 5 %."
         return "Enter the tolerable misstatement, such as 50,000 or 5 %."
-    if BOOK in kind.names and not (parameters.get(BOOK) or proposed_book_column(found)):
+    if BOOK in kind.names and not (parameters.get(BOOK) or book_column_of(service(), found)):
         return "Choose the column of book values."
     return ""
 
@@ -133,7 +136,7 @@ def _fields(found: JobRecord, chosen: Values) -> list[FormField]:
     """The parameters of the form; names of columns are chosen."""
     numbers = [each.name for each in estimated_columns(service(), found) if each.is_number]
     columns = {"": "Choose a column", **dict(zip(numbers, numbers, strict=True))}
-    drawn = proposed_book_column(found) or ""
+    drawn = book_column_of(service(), found) or ""
     hidden = () if _has_lonely_groups(found) else ("lonely_stratum",)
     fields = form_fields(EvaluationRequest, chosen["parameters"], (*BY_ITSELF, *hidden))
     planned = (planned_goal(found.run_parameters) or {}).get("likelihood")
@@ -206,11 +209,12 @@ def _planned(found: JobRecord, kind: str) -> tuple[str, float]:
     return errors_text(round(tolerable, 8)), goal_confidence(goal)
 
 
-def _paper_query(chosen: Values) -> str:
+def _paper_query(chosen: Values) -> Values:
+    """The choices as the query of a working paper."""
     query = _request(chosen).given()
     if chosen["share"] is not None:
         query["tolerable"] = plain_text(chosen["share"])
-    return urlencode(query)
+    return query
 
 
 def tolerable_of(typed: str) -> Decimal:

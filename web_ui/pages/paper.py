@@ -6,6 +6,7 @@ from typing import Any
 
 from application.audit.state import audit_state
 from application.audit.working_paper.facts import paper_facts
+from application.audit.working_paper.writing import paper_language
 from contract.declarations import declared_field
 from contract.requests.papers import LONG, PaperFactsRequest
 from contract.words import ASSERTIONS, LANGUAGES, REVIEW_STATES
@@ -44,6 +45,7 @@ def paper_tab(found: JobRecord) -> dict[str, Any]:
         "chosen_assertions": typed.get("assertions", ()),
         "assertions": ASSERTIONS,
         "languages": LANGUAGES,
+        "language": paper_language(service(), found, None),
         "review": state.review,
         "states": REVIEW_STATES,
         "papers": papers,

@@ -99,12 +99,14 @@ def equal_chances(sample: ExaminedSample) -> Design:
     source = open_source(sample.service, sample.job)
     design = design_of(sample.service, sample.job, source).design
     if not design.has_equal_chances:
-        methods = {each["method"].replace("_", " ") for each in sample.rounds}
+        methods = sorted({each["method"].replace("_", " ") for each in sample.rounds})
+        if len(sample.rounds) > 1:
+            methods = ["several steps"]
         raise InvalidFindings(
             "Exceptions are evaluated for random and systematic samples, not for {method}: rows "
             "of other samples have different selection probabilities. Estimate the share of "
             "exceptions from the findings instead.",
-            method=" and ".join(sorted(methods)),
+            method=Sentence.joined(list(map(Sentence, methods)), " and "),
             loc=KIND_LOC,
         )
     return design

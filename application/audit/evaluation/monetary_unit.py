@@ -199,7 +199,9 @@ def _assurance(
                 "Gaffke's bound is proved for units selected at random alone, and these were "
                 "selected by {selection}. Use the bound `stringer`, or draw with `selection` "
                 "random.",
-                selection=" and ".join(sorted(each.replace("_", " ") for each in selections)),
+                selection=Sentence.joined(
+                    [Sentence(each.replace("_", " ")) for each in sorted(selections)], " and "
+                ),
                 loc=("body", "bound"),
             )
         chance = sum(repeat_chance(each.account, each.sampled) for each in strata)

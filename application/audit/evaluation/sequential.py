@@ -208,7 +208,8 @@ def _amounts(sample: ExaminedSample, request: SettledEvaluation[Any], amount: De
         found = replace(found, decision="reject", accepted_at=None)
     text = units.text(tolerable)
     both = units.has_credits
-    errors = "overstatements and understatements together" if both else "overstatements"
+    together = "overstatements and understatements together"
+    errors = Sentence(together if both else "overstatements")
     return Evaluated(
         {**_as_json(given, found), "tolerable": text},
         SEQUENTIAL_AMOUNTS,

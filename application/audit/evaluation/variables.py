@@ -16,7 +16,7 @@ from application.audit.evaluation.request import (
     require_all,
     tolerable_amount,
 )
-from application.audit.items import amounts_of, drawn_strata, proposed_book_column
+from application.audit.items import amounts_of, book_column_of, drawn_strata
 from application.audit.state import ordinal_of
 from application.estimation.monetary_selection import selection_doubts
 from application.estimation.weighting import frame_condition
@@ -53,7 +53,7 @@ def evaluate_audit_values(
     sample: ExaminedSample, request: SettledEvaluation[VariablesParameters]
 ) -> Evaluated:
     """Project the misstatement of the examined rows to the population."""
-    book_column = request.parameters.book_column or proposed_book_column(sample.job)
+    book_column = request.parameters.book_column or book_column_of(sample.service, sample.job)
     if book_column is None:
         raise InvalidFindings(
             "Name the column of book values with `book_column`.", loc=("body", "book_column")

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from application.audit.evaluation.answer import Evaluated
     from application.audit.evaluation.request import ExaminedSample, SettledEvaluation
 
+STAGE = "{exceptions} {exceptions|exception|exceptions} in {examined} {examined|row|rows}"
+
 
 class TwoStageEvaluator(AttributesEvaluator):
     """Applies the rule, and bounds the share of rows with an exception."""
@@ -49,14 +51,14 @@ class TwoStageEvaluator(AttributesEvaluator):
     def plan(self, found: Evaluation) -> list[Row]:
         rule = found["rule"]
         text = Sentence(
-            "{first} rows, then {second}; accept with {accept_first} in stage 1, or {accept_both} "
-            "in both",
+            "{first} {first|row|rows}, then {second}; accept with {accept_first} in stage 1, or "
+            "{accept_both} in both",
             **{name: rule[name] for name in ("first", "second", "accept_first", "accept_both")},
         )
         return [
             ("Rule", text),
             *(
-                (title, Sentence("{exceptions} exceptions in {examined} rows", **stage))
+                (title, Sentence(STAGE, **stage))
                 for title, stage in (("Stage 1", found["first"]), ("Stage 2", found["second"]))
                 if stage is not None
             ),

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from application.audit.evaluation import EvaluationAnswer, SettledEvaluation, evaluate
+from application.audit.items import book_column_of
 from application.audit.state import audit_state
 from application.audit.working_paper.conclusion import evaluation_section
 from application.audit.working_paper.cover import cover
@@ -19,7 +20,7 @@ from application.audit.working_paper.items import (
     replacements_section,
 )
 from application.audit.working_paper.planning import planning_section
-from application.audit.working_paper.population import amount_column, population_section
+from application.audit.working_paper.population import population_section
 from application.audit.working_paper.requirements import documentation
 from application.samples.design_sheet import design_sheet
 from domain_errors import DomainError
@@ -62,7 +63,8 @@ def working_paper(
         evaluated = evaluation_or_refusal(service, job, request)
     is_refused = isinstance(evaluated, DomainError)
     evaluation = evaluated if isinstance(evaluated, DomainError) else evaluated.as_json()
-    column = amount_column(job) or (None if is_refused else request.value_of("book_column"))
+    chosen = None if is_refused else request.value_of("book_column")
+    column = chosen or book_column_of(service, job)
     sections = [
         cover(service, job, state, evaluation, facts, number),
         planning_section(service, job, facts.stated, request, evaluation),

@@ -6,9 +6,9 @@ from decimal import Decimal
 from typing import Any
 
 from application.audit.evaluation import SettledEvaluation
+from application.audit.evaluation.parameters import kinds_of_rates
 from application.audit.evaluators import EVALUATORS
-from application.audit.evaluators.evaluator import Evaluation
-from application.audit.fitting import selects_money
+from application.audit.evaluators.evaluator import MISSTATEMENT, RATE, Evaluation
 from application.audit.planned import CENT
 from application.audit.sentences import (
     ASSURANCES,
@@ -31,6 +31,9 @@ from presentation.content import (
 from service.service import Service
 from storage.jobs.jobs import JobRecord
 
+WORDS = ("estimator", "kind")
+"""Parameters of refusals that are words of the program."""
+
 
 def conclusion_lines(evaluation: Evaluation | DomainError) -> list[Row]:
     """The conclusion, what limits it and holds it up, and where it departs from others."""
@@ -51,7 +54,10 @@ def conclusion_lines(evaluation: Evaluation | DomainError) -> list[Row]:
 
 def _refusal(error: DomainError) -> Sentence:
     """Why nothing was evaluated."""
-    reason = Sentence(error.template, **error.parameters)
+    words = {
+        name: Sentence(str(value)) for name, value in error.parameters.items() if name in WORDS
+    }
+    reason = Sentence(error.template, **(error.parameters | words))
     return Sentence("Not evaluated: {reason}", reason=reason)
 
 
@@ -109,11 +115,7 @@ def tolerable_line(
     job: JobRecord, request: SettledEvaluation[Any], found: Evaluation | DomainError
 ) -> Row:
     """What is tolerable, named as an amount or as a rate (ISA 530 ¶5(i) and (j))."""
-    if isinstance(found, DomainError):
-        is_amount = selects_money(job.run_parameters["rounds"]) or (request.tolerable or 0) >= 1
-    else:
-        is_amount = "book_value" in found
-    label = "Tolerable misstatement" if is_amount else "Tolerable rate of deviation"
+    label = RATE if request.kind in kinds_of_rates(job) else MISSTATEMENT
     return label, _tolerable(request, found)
 
 

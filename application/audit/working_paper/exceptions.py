@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
-from application.audit.items import ExaminedItem, book_values, examined_items
+from application.audit.items import ExaminedItem, book_values, examined_items, lacks_cause
 from application.audit.state import AuditState, drawn_row_ids
 from application.audit.working_paper.items import known_as, named_cells, with_names
 from contract.words import CAUSES, outcome_title
@@ -89,7 +89,7 @@ class Misstated:
     @property
     def has_cause(self) -> bool:
         """Whether somebody stated its cause, as a choice or in words."""
-        return bool(self.finding.cause or self.finding.cause_text)
+        return not lacks_cause(self.finding)
 
 
 ALL_GIVEN = "Stated for all of {count}"

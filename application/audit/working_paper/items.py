@@ -33,7 +33,7 @@ from storage.audit.attachments import attachments_of
 from storage.audit.findings import chosen_columns_of
 from storage.jobs.jobs import JobRecord
 
-WHOLE_SAMPLE = "The sample"
+WHOLE_SAMPLE = Sentence("The sample")
 REMOVED = "{removed_by_soeid}: {removal_reason}"
 MAX_ITEMS = 10_000
 """Items that a working paper lists."""
@@ -113,7 +113,7 @@ def _selected(drawn: tuple[int, bool] | None) -> str:
     units, is_take_all = drawn
     if is_take_all:
         return Sentence("Always")
-    template = "By chance" if units == 1 else "By chance, {units} units"
+    template = "By chance" if units == 1 else "By chance, {units} {units|unit|units}"
     return Sentence(template, units=units)
 
 

@@ -10,7 +10,13 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from application.audit.items import book_values, drawn_book_column, drawn_facts, examined_items
+from application.audit.items import (
+    book_column_of,
+    book_values,
+    drawn_book_column,
+    drawn_facts,
+    examined_items,
+)
 from application.audit.sentences import concluded_text
 from application.audit.state import AuditState
 from application.audit.working_paper.requirements import NOT_GIVEN
@@ -74,7 +80,7 @@ def _reconciliation(found: Completeness, facts: PaperFactsRequest) -> list[Block
     """The file's own totals, the general ledger, and what the auditor says of completeness."""
     own = facts.reconciliation
     rows: list[Row] = [
-        ("File totals", Judgement(each.text, TOTAL_TONES.get(each.state, "")))
+        ("File totals", Judgement(each.sentence, TOTAL_TONES.get(each.state, "")))
         for each in (found.totals.sentences if found.totals else ())
     ]
     if found.note:
@@ -134,11 +140,6 @@ def methods_of(job: JobRecord) -> Sentence:
     return Sentence.joined(titles, ", ")
 
 
-def amount_column(job: JobRecord) -> str | None:
-    """The column whose sums the working paper states; None if the draw named none."""
-    return drawn_book_column(job) or job.run_parameters.get("amount_column")
-
-
 def population_table(service: Service, job: JobRecord) -> Table:
     """The table, the rows that each step could choose from, and their amounts by sign."""
     rows: list[Row] = [(Sentence("Table"), open_source(service, job).files.row_count, None)]
@@ -159,19 +160,19 @@ def population_table(service: Service, job: JobRecord) -> Table:
             rows += [(Sentence(title), *_part(account[sign])) for sign, title in SIGNS.items()]
             rows.append((Sentence("Without an amount"), account["missing_rows"], None))
             rows.append((Sentence("Population"), *_part(account["audited"])))
-    return Table("Population", ("Part", "Rows", _sum_title(job)), rows)
+    return Table("Population", ("Part", "Rows", _sum_title(service, job)), rows)
 
 
 def coverage_table(service: Service, job: JobRecord, state: AuditState) -> Table:
     """The examined rows: those that were always drawn, those drawn by chance, and all."""
     items = examined_items(service, job, state)
-    column, drawn = amount_column(job), drawn_facts(service, job)
+    column, drawn = book_column_of(service, job), drawn_facts(service, job)
     ids = [item.row_id for item in items]
     books = book_values(service, job, ids, column) if column else {}
     certain = {row_id for row_id in ids if drawn.get(row_id, (1, False))[1]}
     has_signs = drawn_book_column(job) is None
     population, total = _population(service, job)
-    sum_title = _sum_title(job)
+    sum_title = _sum_title(service, job)
 
     def part(label: str, row_ids: Iterable[str]) -> Row:
         found = list(row_ids)
@@ -207,8 +208,8 @@ def _part(found: Mapping[str, Any]) -> tuple[int, Decimal]:
     return found["rows"], Decimal(found["total"])
 
 
-def _sum_title(job: JobRecord) -> str:
-    column = amount_column(job)
+def _sum_title(service: Service, job: JobRecord) -> str:
+    column = book_column_of(service, job)
     return "Sum" if column is None else Sentence("Sum of {column}", column=column)
 
 

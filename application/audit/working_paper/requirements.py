@@ -1,4 +1,4 @@
-"""What the auditing standards ask to be documented of a sample, and where a working paper has it.
+"""What the auditing standards ask for of a sample, and where a working paper has it.
 
 ISA 530 (paragraphs, and A for its application material), ISA 230 ¶8–9 and AS 2315 of the PCAOB. The
 paper lists the items; the page shows what is missing before a sign-off, which nothing refuses.
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated
 
+from application.audit.items import lacks_cause
 from application.audit.state import AuditState
 from contract.declarations import Help, declared_field
 from contract.requests.papers import PaperFactsRequest
@@ -41,13 +42,13 @@ class Requirement:
 REQUIREMENTS: Sequence[Requirement] = (
     Requirement(
         "Client, period and number of the paper",
-        "ISA 230 ¶8",
+        "–",
         {COVER: ("Client", "Period", "Number of the paper")},
         ("client_name", "period", "paper_number"),
     ),
     Requirement(
         "Audit objective and assertions",
-        "ISA 530 ¶6, A4; AS 2315.16–.17",
+        "ISA 530 ¶6, A5; AS 2315.16–.17",
         {PLANNING: ("Audit objective", "Assertions")},
         ("objective", "assertions"),
     ),
@@ -176,10 +177,7 @@ def missing_facts(
 
 def without_cause(state: AuditState) -> int:
     """The exceptions, and rows that can't be examined, whose cause nobody stated."""
-    return sum(
-        each.outcome in ("exception", "not_examinable") and not (each.cause or each.cause_text)
-        for each in state.findings.values()
-    )
+    return sum(lacks_cause(each) for each in state.findings.values())
 
 
 def documentation(sections: Sequence[Section]) -> Section:
@@ -194,8 +192,8 @@ def documentation(sections: Sequence[Section]) -> Section:
             labels = Sentence.joined(list(map(Sentence, lacking)), ", ")
             state = Judgement(Sentence("Not given: {labels}", labels=labels), "warn")
         rows.append((Sentence(each.item), each.source, places, state))
-    header = ("Item", "Asked for by", "Where in this paper", "State")
-    title = "What the standards ask to be documented"
+    header = ("Item", "Source", "Where in this paper", "State")
+    title = "What the standards ask for, and where this paper has it"
     return Section("Documentation", "Documentation", [Table(title, header, rows)])
 
 

@@ -95,7 +95,9 @@ def evaluation_certificate(job_id: str, query: CertificateRequest) -> Response:
     """The signed certificate of a sample's findings and evaluation.
 
     Of the evaluation that was signed off, or else, marked so, of that of the plan. It is issued at
-    the first request, and again when findings, review, conclusion or papers changed since.
+    the first request, and again when findings, review, conclusion or papers changed since; only to
+    a person who may write in the dataset. Others get issued ones by `number`, and the newest one if
+    nothing changed since.
     """
     job = _drawn(job_id)
     with caller().reading():
