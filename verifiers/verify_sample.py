@@ -4310,7 +4310,9 @@ EVALUATION_PREDICATE = record(
         100_000,
     ),
     reconciliation=items(
-        record("column_name column_sum balance difference reference explanation by: text; at: time"),
+        record(
+            "column_name column_sum balance difference reference explanation by: text; at: time"
+        ),
         0,
         10_000,
     ),
