@@ -283,7 +283,7 @@ def state_facts(page: Page, job: str) -> None:
     for label, text in FACTS.items():
         page.get_by_label(label, exact=True).fill(text)
     page.get_by_label("Existence").check()
-    page.get_by_label("Language").select_option("de")
+    page.get_by_role("group", name="Engagement").get_by_label("Language").select_option("de")
     page.get_by_role("button", name="Save facts").click()
     expect(page.get_by_text("The facts are stored.")).to_be_visible()
     page.goto(page.url.partition("?")[0] + "?tab=findings")
