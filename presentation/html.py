@@ -34,6 +34,8 @@ MAX_DENSE = 20
 """Rows of a table with more columns that don't need landscape pages."""
 MAX_WHOLE = 10
 """Lines of a block that isn't split between pages."""
+LONGEST_WORD = 20
+"""Letters of a word that isn't broken within a cell of a table."""
 
 
 @cache
@@ -197,7 +199,10 @@ def _cell(value: Cell, language: Language) -> Markup:
     if isinstance(value, Judgement):
         chip = Markup('<td><span class="{}">{}</span></td>')
         return chip.format(f"chip {value.tone}".rstrip(), language.cell(value))
-    return Markup("<td{}>{}</td>").format(_class(cell_kind(value)), language.cell(value))
+    text = language.cell(value)
+    is_long = any(len(word) > LONGEST_WORD for word in text.split())
+    kinds = [cell_kind(value), "long" if is_long else ""]
+    return Markup("<td{}>{}</td>").format(_class(" ".join(filter(None, kinds))), text)
 
 
 def _fact_class(values: Sequence[Cell]) -> Markup:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import Annotated, Any
 
 from application.access import Caller
@@ -125,8 +126,11 @@ def template_language(service: Service) -> str | None:
     return None if stored is None else stored.body.language
 
 
-def cover_blocks(service: Service) -> list[Block]:
-    """The rows, the text and the boxes for signatures that the template adds to a cover."""
+def cover_blocks(service: Service, people: Sequence[str | None] = ()) -> list[Block]:
+    """The rows, the text and the boxes for signatures that the template adds to a cover.
+
+    ``people`` are the names of preparer and reviewer, for boxes that the template doesn't name.
+    """
     stored = _stored(service)
     body = PaperTemplateRequest() if stored is None else stored.body
     blocks: list[Block] = []
@@ -135,8 +139,8 @@ def cover_blocks(service: Service) -> list[Block]:
     if body.standard_text:
         blocks.append(Note("Standard text", [Given(body.standard_text)]))
     names: list[str] = [Given(name) for name in body.sign_offs or ()]
-    boxes: list[Row] = [
-        (name, None, None, None) for name in names or [Sentence(name) for name in SIGN_OFFS]
+    boxes: list[Row] = [(name, None, None, None) for name in names] or [
+        (Sentence(role), name, None, None) for role, name in zip_longest(SIGN_OFFS, people)
     ]
     header = ("Role", "Name", "Date", "Signature")
     return [*blocks, Table("Signatures", header, boxes, name="signatures")]

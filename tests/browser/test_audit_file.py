@@ -1,4 +1,4 @@
-"""The audit file of a firm, by two people: from a messy ledger to a ZIP file that both verifiers accept.
+"""The audit file of a firm, by two people: from a messy ledger to a ZIP file for verifiers.
 
 Each figure of the pages is compared with one that this module computes from the ledger and the
 exported rows alone, without the product's code.
@@ -76,7 +76,7 @@ def shown(value: object) -> str:
 
 
 def ledger_file() -> bytes:
-    """Open items as a program of bookkeeping prints them: a title, subtotals, a total, some credits."""
+    """Open items as a program prints them: a title, subtotals, a total, and some credits."""
     chance = random.Random(2025)
     amounts = [Decimal(f"{chance.lognormvariate(6.6, 1.3):.2f}") for _ in range(ROWS)]
     amounts = [
@@ -180,10 +180,10 @@ def import_ledger(page: Page, server: LiveServer, content: bytes, population: Po
     page.get_by_role("button", name="Import file").click()
     page.get_by_role("link", name="Compare with the general ledger").click()
     expect(page.get_by_text("3 subtotals agree with the sums of their rows.")).to_be_visible()
-    credits = sum((one for one in population.amounts.values() if one < 0), Decimal())
-    control = page.get_by_role("row").filter(has_text="Betrag").filter(has_text=shown(credits))
+    negative = sum((one for one in population.amounts.values() if one < 0), Decimal())
+    control = page.get_by_role("row").filter(has_text="Betrag").filter(has_text=shown(negative))
     expect(control).to_contain_text(total)
-    expect(control).to_contain_text(shown(population.total - credits))
+    expect(control).to_contain_text(shown(population.total - negative))
     form = page.get_by_role("form", name="Balance of the general ledger")
     form.get_by_label("Column").select_option("Betrag")
     form.get_by_label("Balance").fill(german(population.total + 100))
@@ -283,7 +283,7 @@ def state_facts(page: Page, job: str) -> None:
     for label, text in FACTS.items():
         page.get_by_label(label, exact=True).fill(text)
     page.get_by_label("Existence").check()
-    page.get_by_label("Language").select_option("de")
+    page.get_by_role("group", name="Engagement").get_by_label("Language").select_option("de")
     page.get_by_role("button", name="Save facts").click()
     expect(page.get_by_text("The facts are stored.")).to_be_visible()
     page.goto(page.url.partition("?")[0] + "?tab=findings")
@@ -415,8 +415,8 @@ def check_paper(page: Page, folder: Path, found: Projection, population: Populat
     text = "\n".join(texts)
     for value in (found.projected, found.upper, found.found, found.drawn_amount, population.total):
         assert german(Decimal(str(value)).quantize(CENT)) in text
-    for value in ("Arbeitspapier", "Abstimmung", "-100,00", *list(FACTS.values())[:7]):
-        assert value in text, value
+    for words in ("Arbeitspapier", "Abstimmung", "-100,00", *list(FACTS.values())[:7]):
+        assert words in text, words
     book = load_workbook(folder / "paper.xlsx", data_only=True)
     numbers = [
         cell.value

@@ -102,6 +102,22 @@ DESIGNS: dict[str, tuple[list[dict[str, Any]], dict[str, Any]]] = {
         ],
         {"kind": "sequential", "tolerable": "20000"},
     ),
+    "bands": (
+        [
+            {
+                "method": "stratified",
+                "parameters": {
+                    "sample_size": 40,
+                    "strata_columns": [{"column": "amount", "breaks": [200, 400, 690]}],
+                    "take_all": ["≥ 690"],
+                    "allocation": "amount",
+                    "allocation_column": "amount",
+                    "min_per_stratum": 3,
+                },
+            }
+        ],
+        {"kind": "variables", "book_column": "amount", "tolerable": "20000"},
+    ),
 }
 """The rounds of each design, and its evaluation."""
 VALUES = {"kind": "variables", "book_column": "amount", "tolerable": "50000"}

@@ -167,7 +167,10 @@ class Evaluator(ABC):
         if tolerable is None:
             return self.charts(found, None)
         if isinstance(amount, str):
-            return self.charts(found, Bar(MISSTATEMENT, float(amount), amount_text(amount), TOTAL))
+            shown = Decimal(amount)
+            if shown == (rounded := shown.quantize(Decimal(found["book_value"]))):
+                shown = rounded
+            return self.charts(found, Bar(MISSTATEMENT, float(shown), f"{shown:,f}", TOTAL))
         share = float(tolerable)
         return self.charts(found, Bar(RATE, share, str(Percent(share)), TOTAL))
 

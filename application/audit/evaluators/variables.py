@@ -163,7 +163,7 @@ def _strata_table(found: Evaluation) -> list[Table]:
     rows: list[Row] = [
         (
             *(each["label"], each["rows"], each["examined"]),
-            "taken whole" if each["examined"] == each["rows"] else "sampled",
+            Sentence("taken whole" if each["examined"] == each["rows"] else "sampled"),
             *(each["errors"], Decimal(each["found"]), Decimal(each["projected"])),
         )
         for each in strata

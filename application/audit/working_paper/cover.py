@@ -59,7 +59,7 @@ def cover(
         _authors(state),
         _review(state),
         Facts("Version of the table", _version(service, job)),
-        *cover_blocks(service),
+        *cover_blocks(service, (facts.stated.preparer, facts.stated.reviewer)),
     ]
     title = "Working paper, not as signed off" if signed_difference(evaluation) else "Working paper"
     named = Sentence(f"{title}: {{name}}", name=job.output_name or job.id[:8])
