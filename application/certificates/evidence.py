@@ -15,6 +15,7 @@ from application.certificates.issuing import certificate_of
 from application.certificates.ledger import ledger_file
 from application.certificates.row_proofs import row_proofs, sampled_ordinals
 from application.certificates.statement import write_data, write_sample_csv
+from domain_errors import render
 from service.service import Service
 from service.tables.open_tables import SAMPLE, open_source, open_table, output_of
 from storage.audit.attachments import attachments_of
@@ -147,10 +148,11 @@ def _readme(service: Service, job: JobRecord, names: list[str]) -> str:
     here = {name.partition("/")[0] + "/" * ("/" in name) for name in names}
     listed = [f"{each:<18}{text}" for each, text in LISTED.items() if each in here]
     lacking = [f"{each:<18}not here: {text}" for each, text in LISTED.items() if each not in here]
-    return README.format(
-        name=name,
-        dataset=job.dataset_name,
-        line="=" * len(title),
-        listed="\n".join([*listed, *lacking]),
-        key_id=key_id(public_bytes(service.signing_keys.current())),
-    )
+    values = {
+        "name": name,
+        "dataset": job.dataset_name,
+        "line": "=" * len(title),
+        "listed": "\n".join([*listed, *lacking]),
+        "key_id": key_id(public_bytes(service.signing_keys.current())),
+    }
+    return render(README, values)

@@ -316,7 +316,7 @@ def _check(given: AuditedAmounts, estimator: Estimator, errors: int, confidence:
         raise InvalidFindings("One row has no variance: draw at least two.")
     if errors or estimator == "mean_per_unit" or design.is_census:
         return
-    if design.has_equal_chances or design.method == "stratified":
+    if design.has_equal_chances or design.group_kind == "strata":
         raise InvalidFindings(
             f"{NO_ERRORS} At {{confidence}} confidence at most {{most}} of {{rows}} rows have one. "
             f"{WITH_MEANS}",

@@ -158,7 +158,7 @@ def _audited_amounts(sample: ExaminedSample, book_column: str) -> tuple[AuditedA
     total, valued, rows = _population(sample, source, design, book_column)
     decimals = MoneyUnits.of(source.files.column(book_column), "absolute").decimals or 0
     labels: list[str] = []
-    if design.design.method == "stratified":
+    if design.design.group_kind == "strata":
         strata = drawn_strata(sample.service, sample.job)
         labels = [strata[ordinal] for ordinal in design.ordinals.tolist()]
     given = AuditedAmounts(design.design, book, audit, rows, total, decimals, labels)
