@@ -37,7 +37,7 @@ def write_paper(
 
 
 def paper_language(service: Service, job: JobRecord, asked: str | None) -> str:
-    """The language that was requested, or that of the facts, of the template, or English."""
+    """The requested language, or that of the facts, of the template, or English."""
     with service.database.read() as tx:
         entries = list_facts(tx, job.id)
     of_facts = entries[0].facts.language if entries else None
