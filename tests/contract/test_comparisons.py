@@ -23,10 +23,15 @@ def dataset(server: LiveServer) -> int:
 def compared(server: LiveServer, dataset: int, *rounds: dict[str, Any]) -> dict[str, Any]:
     job = server.draw(dataset, {"rounds": list(rounds), "allow_empty": True})
     assert job["status"] == "completed", job
-    answer = server.admin.get(f"/api/sampling/jobs/{job['id']}/comparison")
+    return comparison_of(server, job["id"])
+
+
+def comparison_of(server: LiveServer, job: str) -> dict[str, Any]:
+    """The comparison of a sample, asked again while it is made."""
+    answer = server.admin.get(f"/api/sampling/jobs/{job}/comparison")
     began = time.monotonic()
     while answer.status_code == 409 and time.monotonic() - began < 60:
-        answer = server.admin.get(f"/api/sampling/jobs/{job['id']}/comparison")
+        answer = server.admin.get(f"/api/sampling/jobs/{job}/comparison")
     assert answer.status_code == 200, answer.text
     found: dict[str, Any] = answer.json()
     return found
@@ -195,7 +200,7 @@ def test_a_sample_of_a_sample_is_compared_by_its_own_columns(
         "rounds": [one("random", sample_size=700)],
     }
     job = server.draw(dataset, body)
-    found = server.admin.get(f"/api/sampling/jobs/{job['id']}/comparison").json()
+    found = comparison_of(server, job["id"])
     names = {column["name"]: column for column in found["columns"]}
     assert found["alike"] is True
     assert names["_selection_order"]["base_mean"] == pytest.approx(500.5)

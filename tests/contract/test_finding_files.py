@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from decimal import Decimal
 from typing import Any
 
 import httpx
@@ -402,7 +403,7 @@ def by_amount(server: LiveServer, dataset: int) -> str:
 
 def test_a_row_that_is_ok_has_its_book_value(server: LiveServer, by_amount: str) -> None:
     first, second = items(server, by_amount)[:2]
-    book = first["data"]["amount"]
+    book = Decimal(str(first["data"]["amount"])).quantize(Decimal("0.01"))
     header = f"{ROW},outcome,audit_value\n"
     wrong = f"{header}{first['row_id']},ok,{book + 1}\n"
     (line,) = send(server, by_amount, wrong, preview=True).json()["lines"]

@@ -131,7 +131,7 @@ def test_amounts_just_below_a_fixed_interval_are_doubted(
     assert f"have {large} % of the money" in found["caveats"][0]
     path = f"/api/sampling/jobs/{fixed}/working-paper"
     paper = html.unescape(server.admin.get(path, params={"tolerable": tolerable}).text)
-    assert paper.index(found["caveats"][0]) < paper.index("Prepared by")
+    assert paper.index(found["caveats"][0]) < paper.index("Findings by")
     unseen = float(found["overstatement"]["one_start_limit"]) / float(found["book_value"])
     assert tolerable < unseen < 0.2
     known = evaluated(server, fixed, "monetary_unit", tolerable=0.2).json()
