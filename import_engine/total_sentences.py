@@ -183,7 +183,7 @@ def _after_subtotals(rows: int) -> Iterator[TotalSentence]:
         "The last {count} {count|row belongs|rows belong} to no subtotal, and the file has no "
         "total of all rows: it may be cut."
     )
-    yield TotalSentence.of("not_compared", Sentence(text, count=rows))
+    yield TotalSentence.of("differs", Sentence(text, count=rows))
 
 
 def _without_amounts(row: TotalRow) -> TotalSentence:

@@ -273,10 +273,10 @@ def _usual(work: ImportWork, table: ImportedTable, word: str) -> list[Column]:
     columns = table.columns[:MAX_USUAL]
     counts = ", ".join(f"count({_filled(column)})" for column in columns)
     sql = (
-        f"SELECT count(*), {counts} FROM (FROM read_parquet(?) LIMIT {FIRST_ROWS:d}) AS f "
-        f"GROUP BY ({word}) ORDER BY ({word})"
+        f"SELECT {word} AS has_word, count(*), {counts} FROM (FROM read_parquet(?) "
+        f"LIMIT {FIRST_ROWS:d}) AS f GROUP BY has_word ORDER BY has_word"
     )
-    ((rows, *filled), *_) = work.ask(sql, [_path(table)], _STEP)
+    ((_, rows, *filled), *_) = work.ask(sql, [_path(table)], _STEP)
     return [
         column for column, count in zip(columns, filled, strict=True) if count >= USUAL_SHARE * rows
     ]
