@@ -134,10 +134,37 @@ class Completeness:
 
     @property
     def is_compared(self) -> bool:
-        """Whether a total of the file, or a balance, was compared with the rows."""
+        """Whether a total of the file, or a balance, was compared with the rows, and agrees."""
         sentences = () if self.totals is None else self.totals.sentences
-        states = {each.state for each in sentences}
-        return bool(self.reconciliations) or not states.isdisjoint({"agrees", "differs"})
+        agrees = bool(self.reconciliations) or any(each.state == "agrees" for each in sentences)
+        return agrees and not self.differences
+
+    @property
+    def differences(self) -> list[str]:
+        """What differs: of the file's own totals, and balances that nobody explained.
+
+        Totals that count among the rows are differences, too.
+        """
+        sentences = () if self.totals is None else self.totals.sentences
+        own = [each.sentence for each in sentences if each.state in ("differs", "counted")]
+        return own + [
+            each.text for each in self.reconciliations if not each.agrees and not each.explanation
+        ]
+
+    @property
+    def caveat(self) -> str | None:
+        """What limits a conclusion on the rows; None if nothing differs."""
+        if not self.differences:
+            return None
+        first, *more = self.differences
+        text = "{first} A conclusion is about the rows that were imported."
+        if more:
+            text = (
+                "{first} {count} more {count|difference is|differences are} in the import. "
+                "A conclusion is about the rows that were imported."
+            )
+            return Sentence(text, first=Sentence.of(first), count=len(more))
+        return Sentence(text, first=Sentence.of(first))
 
 
 def enter_balance(caller: Caller, dataset_id: int, request: BalanceRequest) -> Reconciliation:

@@ -31,6 +31,7 @@ from application.job_submission import (
     reserve_output,
     submit,
 )
+from application.reconciling import completeness
 from application.relative_filters import FIELD, RelativeFilters, absolute_rounds
 from contract.declarations import declared
 from contract.requests.draw import DRAW_VERSION, DrawRequest, RoundJson, SamplingJobRequest
@@ -328,6 +329,9 @@ def plan(service: Service, dataset_id: int, request: SamplingRequest) -> DrawPla
     warnings = draw_warnings(draw.rounds)
     if draw.excluded is not None:
         warnings += exclusion_warnings(draw.excluded.exclusion.as_json())
+    differs = completeness(service, dataset_id, draw.source.commit_id, draw.source.key).caveat
+    if differs is not None:
+        warnings.append(draw_warning("population_differs", "{caveat}", caveat=differs))
     total_rows = sum(planned_round.rows_planned for planned_round in planned)
     if not total_rows and not request.allow_empty:
         eligible = planned[0].eligible_rows

@@ -13,6 +13,8 @@ from itertools import pairwise
 from statistics import median
 from typing import Literal
 
+from lazy_dataclasses import dataclass
+
 HEAD_ROWS = 100
 MAX_TITLE_ROWS = 30
 MAX_FOOTER_ROWS = 20
@@ -38,10 +40,11 @@ _BALANCES = (
 _BALANCE = re.compile(_BALANCES, re.IGNORECASE)
 LABEL_HINT = rf"(?i)(?:^|[^a-z])(?:{_WORDS}|ergebnis|{_BALANCES})(?:[^a-z]|$)"
 """An RE2 expression that each label of a total or a balance matches."""
+_WHOLE = r"(\d{1,3}(?:[.,'’ ]\d{3})+|\d+)(?:[.,]0{1,2})?"
 _COUNT = re.compile(
     r"(?:(?:number of|total|count of|anzahl(?: der)?|nombre de) ?)?"
     r"(?:records?|rows?|lines?|entries|items?|documents?|datensätze|zeilen|belege|posten|buchungen"
-    r"|count|anzahl|lignes)(?: count| total)?[\s:=.]*(\d[\d.,'’ ]*)|(\d[\d.,'’ ]*) "
+    rf"|count|anzahl|lignes)(?: count| total)?[\s:=.]*{_WHOLE}|{_WHOLE} "
     r"(?:records|rows|lines|entries|datensätze|zeilen|belege|posten)\.?",
     re.IGNORECASE,
 )
@@ -129,8 +132,12 @@ def _ends_table(row: Row, width: int, above: Sequence[Row], whole: bool) -> bool
     filled = [cell.strip() for cell in row if cell.strip()]
     if not filled:
         return True
-    if file_count(filled) is not None:
-        return len(row) < width or _misses_usual_value(row, above[-MAX_FOOTER_ROWS:], width)
+    if counted := count_cell(row):
+        near = above[-MAX_FOOTER_ROWS:]
+        others = [cells[counted.place] for cells in near if counted.place < len(cells)]
+        if len(row) < width or _misses_usual_value(row, near, width):
+            return True
+        return counted.place > 0 and bool(others) and not any(map(_is_value, others))
     if any(map(is_total_label, filled)):
         return (
             len(row) < width
@@ -249,15 +256,39 @@ def is_total_label(cell: str) -> bool:
     return _TOTAL.fullmatch(text) is not None
 
 
+@dataclass(frozen=True)
+class CountCell:
+    """A number of rows, and the place of the cell that has it."""
+
+    count: int
+    place: int
+
+
+def count_cell(cells: Sequence[str]) -> CountCell | None:
+    """The number of rows that a row below a table counts; None if it is no such row.
+
+    It is in the first filled cell or, after a label, in the second. The others may have amounts.
+    """
+    filled = [(at, cell.strip()) for at, cell in enumerate(cells) if cell.strip()]
+    for size in range(1, min(2, len(filled)) + 1):
+        text = " ".join(cell for _, cell in filled[:size])
+        counted = _COUNT.fullmatch(text) if len(text) <= MAX_LABEL else None
+        if counted and all(_is_value(cell) for _, cell in filled[size:]):
+            place = next(at for at, cell in filled if any(map(str.isdigit, cell)))
+            return CountCell(int(re.sub(r"\D", "", counted[1] or counted[2])), place)
+    return None
+
+
 def file_count(cells: Sequence[str]) -> int | None:
     """The number of rows that a row below a table counts; None if it is no such row.
 
     >>> file_count(["Records: 1,234"]), file_count(["Anzahl Belege", "", "1234"]), file_count(["x"])
     (1234, 1234, None)
+    >>> file_count(["Records: 3.00"]), file_count(["Anzahl Buchungen", "3", "600,00"])
+    (3, 3)
     """
-    text = " ".join(cell.strip() for cell in cells if cell.strip())
-    counted = _COUNT.fullmatch(text) if len(text) <= MAX_LABEL else None
-    return int(re.sub(r"\D", "", counted[1] or counted[2])) if counted else None
+    counted = count_cell(cells)
+    return counted.count if counted else None
 
 
 LabelKind = Literal["total", "total_of", "balance", ""]

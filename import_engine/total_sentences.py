@@ -50,6 +50,7 @@ def totals_of(
     *,
     left_out: bool,
     has_all_rows: bool,
+    rows_after: int,
 ) -> FileTotals:
     """Say what the totals of a file show.
 
@@ -59,6 +60,8 @@ def totals_of(
         All totals; ``within`` are those among the rows of the table.
     table : ImportedTable
         With the totals among its rows.
+    rows_after : int
+        The rows after the last subtotal of a file without a total of all rows.
     """
     comparisons = [each for row in rows for each in row.comparisons]
     comparisons.sort(key=lambda each: (not each.of_all_rows, each.state != "differs"))
@@ -69,6 +72,7 @@ def totals_of(
     sentences = [
         *(_of_all(each, whose) for each in comparisons if each.of_all_rows),
         *_of_parts([each for each in comparisons if not each.of_all_rows]),
+        *(_after_subtotals(rows_after) if rows_after else ()),
         *(_without_amounts(row) for row in rows if not row.comparisons),
         *_of_rows(within, "totals", left_out=left_out),
         *_of_rows(balances, "balances", left_out=False),
@@ -174,8 +178,16 @@ def _of_parts(parts: Sequence[TotalComparison]) -> Iterator[TotalSentence]:
         yield TotalSentence.of("not_compared", _compared(template, first, count=count, row=row))
 
 
+def _after_subtotals(rows: int) -> Iterator[TotalSentence]:
+    text = (
+        "The last {count} {count|row belongs|rows belong} to no subtotal, and the file has no "
+        "total of all rows: it may be cut."
+    )
+    yield TotalSentence.of("differs", Sentence(text, count=rows))
+
+
 def _without_amounts(row: TotalRow) -> TotalSentence:
-    text = "The total in {row} is not compared: it has no number below a column of amounts."
+    text = "The total in {row} is not compared: it has no number below a column that is added up."
     return TotalSentence.of("not_compared", Sentence(text, row=_named(row.row, row.label)))
 
 

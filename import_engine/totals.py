@@ -14,7 +14,7 @@ from decimal import Decimal
 
 from contract.columns import is_identifier_name
 from contract.requests.importing import ReadOptions
-from domain_errors import Sentence
+from domain_errors import Figure, Sentence
 from import_engine.numbers import written_forms
 from import_engine.table_edges import (
     KEPT_TOTAL,
@@ -22,6 +22,7 @@ from import_engine.table_edges import (
     MAX_LABEL,
     LabelKind,
     amount_of,
+    count_cell,
     label_kind,
     total_word,
 )
@@ -43,6 +44,8 @@ USUAL_SHARE = 0.5
 MAX_SUM_DIGITS = 28
 """Digits of numbers of which ten billion can be added up exactly."""
 UNREADABLE = '"{cell}" can\'t be read as a number'
+AMBIGUOUS = "it may be {one} or {other}"
+MORE_ROWS = "it is the sum of more rows than those since the last subtotal"
 _PERCENT = re.compile(r"%|(?:^|[\W_])(?:percent|prozent)(?:$|[\W_])|\w[ _-]rate$", re.IGNORECASE)
 _STEP = "comparing the file's totals"
 
@@ -67,7 +70,8 @@ class _Candidate:
     """A row that may be a total.
 
     ``at`` is its position among the rows, from 0; those below the table follow on. ``unread`` says
-    by column why a cell has no amount.
+    by column why a cell has no amount. ``lacks_any`` is whether it lacks a usual value, and
+    ``lacks_value`` whether it lacks most of them. ``smaller`` are other readings of its amounts.
     """
 
     at: int
@@ -76,11 +80,15 @@ class _Candidate:
     kind: LabelKind
     amounts: Amounts
     lacks_value: bool
+    lacks_any: bool
     unread: Mapping[str, str] = field(default_factory=dict)
+    smaller: Mapping[str, Decimal] = field(default_factory=dict)
 
     @property
     def word(self) -> str:
-        """The word that calls it the total of something; empty for other rows."""
+        """The word that calls it a total, or the total of something; empty for other rows."""
+        if self.kind == "total":
+            return self.label.strip(" :.*").casefold()
         return total_word(self.label) if self.kind == "total_of" else ""
 
 
@@ -110,6 +118,8 @@ class _Match:
     candidate: _Candidate
     start: _Sums
     end: _Sums
+    skips: bool = False
+    """Whether it adds up more rows than those since the last total with its word."""
 
     @property
     def rows(self) -> int:
@@ -163,6 +173,8 @@ def with_totals(work: ImportWork, table: ImportedTable, options: ReadOptions) ->
     within = [each.candidate for each in found.totals if each.candidate.at < table.rows]
     leaves_out = options.totals == "leave_out" and bool(within)
     rows = [_compared(each, found.rows, work) for each in found.totals]
+    parts = [each for each in rows if not each.of_all_rows]
+    ends_in_part = len(parts) > 1 and parts == rows and work.has_all_rows
     totals = totals_of(
         rows,
         [(each.row, each.label) for each in within],
@@ -170,6 +182,7 @@ def with_totals(work: ImportWork, table: ImportedTable, options: ReadOptions) ->
         table,
         left_out=leaves_out,
         has_all_rows=work.has_all_rows,
+        rows_after=found.rows - found.totals[-1].end.rows if ends_in_part else 0,
     )
     if leaves_out:
         if within[-1].at == table.rows - 1:
@@ -197,7 +210,8 @@ def _amount_columns(table: ImportedTable) -> list[Column]:
     return [
         column
         for column in table.columns
-        if column.data_type.is_number and not is_identifier_name(column.name)
+        if column.data_type.has_fractions
+        or (column.data_type.is_number and not is_identifier_name(column.name))
     ][:MAX_NUMBERS]
 
 
@@ -213,6 +227,8 @@ def _numbers(
         cell, digits = f"f.{quote_identifier(column.name)}", column.data_type.digits
         if column.data_type.is_float:
             scale = scales[column.name]
+            if scale == 0 and is_identifier_name(column.name):
+                continue
             value = "" if scale is None else exact_value(cell, scale)
         else:
             is_wide = column.type == "HUGEINT" or (digits and digits[0] > MAX_SUM_DIGITS)
@@ -252,24 +268,30 @@ def _filled(column: Column) -> str:
     return f"nullif({name}, '')" if column.data_type.is_text else name
 
 
-def _usual(work: ImportWork, table: ImportedTable) -> list[Column]:
-    """The columns that have a value in most of the first rows."""
+def _usual(work: ImportWork, table: ImportedTable, word: str) -> list[Column]:
+    """The columns that have a value in most of the first rows, if there are any without a word."""
     columns = table.columns[:MAX_USUAL]
     counts = ", ".join(f"count({_filled(column)})" for column in columns)
-    sql = f"SELECT count(*), {counts} FROM (FROM read_parquet(?) LIMIT {FIRST_ROWS:d}) AS f"
-    ((rows, *filled),) = work.ask(sql, [_path(table)], _STEP)
+    sql = (
+        f"SELECT {word} AS has_word, count(*), {counts} FROM (FROM read_parquet(?) "
+        f"LIMIT {FIRST_ROWS:d}) AS f GROUP BY has_word ORDER BY has_word"
+    )
+    ((_, rows, *filled), *_) = work.ask(sql, [_path(table)], _STEP)
     return [
         column for column, count in zip(columns, filled, strict=True) if count >= USUAL_SHARE * rows
     ]
 
 
-def _lacks(usual: Sequence[Column], fractions: Collection[str]) -> str:
-    """The SQL of whether a row lacks most of the usual values besides fractions and its label."""
+def _lacks(usual: Sequence[Column], fractions: Collection[str]) -> tuple[str, str]:
+    """The SQL of whether a row lacks most, and any, of the usual values besides fractions.
+
+    Most are more than half of those besides its label.
+    """
     described = [column for column in usual if column.name not in fractions]
     if not described:
-        return "false"
+        return "false", "false"
     missing = " + ".join(f"CAST({_filled(each)} IS NULL AS INTEGER)" for each in described)
-    return f"({missing}) * 2 > greatest(1, {len(described) - 1})"
+    return f"({missing}) * 2 > greatest(1, {len(described) - 1})", f"({missing}) > 0"
 
 
 @dataclass(frozen=True)
@@ -279,14 +301,15 @@ class _TotalSearch:
     path: str
     texts: Sequence[Column]
     lacks: str
+    lacks_any: str
     worded: str
     has_amount: str
 
     def rows(
         self, work: ImportWork, shown: Sequence[str], condition: str, most: int
     ) -> list[tuple[object, ...]]:
-        """The first rows: their position, whether they lack values, and what is ``shown``."""
-        wanted = ", ".join(["f.file_row_number", self.lacks, *shown])
+        """The first rows: their position, whether they lack most or any values, and ``shown``."""
+        wanted = ", ".join(["f.file_row_number", self.lacks, self.lacks_any, *shown])
         condition = condition or f"{self.lacks} OR ({self.worded})"
         sql = (
             f"SELECT {wanted} FROM read_parquet(?) AS f WHERE ({condition}) AND "
@@ -306,11 +329,11 @@ def _search(
     ]
     word = f"coalesce({' OR '.join(words)}, false)" if words else "false"
     fractions = {column.name for column in amounts if not column.data_type.is_whole}
-    lacks = _lacks(_usual(work, table), fractions)
+    lacks, lacks_any = _lacks(_usual(work, table, word), fractions)
     is_small = table.rows <= MAX_WORD_ROWS or options.totals == "leave_out"
     worded = word if is_small else f"(f.file_row_number < {FIRST_ROWS} OR {lacks}) AND {word}"
     has_amount = " OR ".join(f"f.{quote_identifier(each.name)} IS NOT NULL" for each in amounts)
-    return _TotalSearch(_path(table), texts, lacks, worded, has_amount)
+    return _TotalSearch(_path(table), texts, lacks, lacks_any, worded, has_amount)
 
 
 def _candidates(
@@ -325,7 +348,7 @@ def _candidates(
         rows = search.rows(work, shown, search.worded, MAX_WORDED)
     found = []
     for row in rows:
-        values, cells = row[2 : 2 + len(exact)], row[2 + len(exact) :]
+        values, cells = row[3 : 3 + len(exact)], row[3 + len(exact) :]
         label, kind = _label([str(cell) for cell in cells if cell])
         amounts = {
             each.column.name: value
@@ -335,7 +358,7 @@ def _candidates(
         at = int(str(row[0]))
         if kind or row[1]:
             place = table.place.first_row + at
-            found.append(_Candidate(at, place, label, kind, amounts, bool(row[1])))
+            found.append(_Candidate(at, place, label, kind, amounts, bool(row[1]), bool(row[2])))
     return found
 
 
@@ -352,34 +375,41 @@ def _below(
 ) -> _Candidate:
     """A row below the table, whose cells are texts."""
     label, kind = _label(row.cells)
+    counted = count_cell(row.cells)
+    label = label or (next(filter(None, map(str.strip, row.cells))) if counted else "")
     amounts: dict[str, Decimal] = {}
     unread: dict[str, str] = {}
+    smaller: dict[str, Decimal] = {}
     for number in numbers:
-        cell = row.cells[number.place].strip() if number.place < len(row.cells) else ""
-        value = _read(cell, number.decimal)
+        has_cell = number.place < len(row.cells) and (not counted or counted.place != number.place)
+        cell = row.cells[number.place].strip() if has_cell else ""
+        value, other = _read(cell, number.decimal)
+        if other is not None:
+            smaller[number.column.name] = other
         if value is not None and not number.value:
             unread[number.column.name] = Sentence("the values of the column have too many digits")
         elif value is not None:
             amounts[number.column.name] = value
         elif cell and cell != label:
             unread[number.column.name] = Sentence(UNREADABLE, cell=cell[:MAX_LABEL])
-    return _Candidate(table.rows + at, row.row, label, kind, amounts, True, unread)
+    if counted and amounts and not kind:
+        kind = "total"
+    return _Candidate(table.rows + at, row.row, label, kind, amounts, True, True, unread, smaller)
 
 
-def _read(cell: str, decimal: str) -> Decimal | None:
-    """The number of a text; of a column of whole numbers, the largest reading without decimals."""
-    if not any(map(str.isdigit, cell)):
-        return None
+def _read(cell: str, decimal: str) -> tuple[Decimal | None, Decimal | None]:
+    """The number of a text, and a smaller one that it may be in a column of whole numbers."""
     readings = []
-    for mark in decimal or ".,":
+    for mark in (decimal or ".,") if any(map(str.isdigit, cell)) else "":
         forms = written_forms([cell], ReadOptions(decimal=mark))
         if forms and not forms[0].is_percent and not forms[0].dashes:
             readings.append(amount_of(cell, mark))
     known = [value for value in readings if value is not None]
     if decimal:
-        return known[0] if known else None
-    whole = [value.to_integral_value() for value in known if value == value.to_integral_value()]
-    return max(whole, key=abs, default=None)
+        return (known[0] if known else None), None
+    whole = {value.to_integral_value() for value in known if value == value.to_integral_value()}
+    first, second, *_ = [*sorted(whole, key=abs, reverse=True), None, None]
+    return first, second
 
 
 def _segments(
@@ -421,20 +451,11 @@ def _classified(
 ) -> _Findings:
     """Say what each candidate is, from the first to the last.
 
-    A word such as "Summe" before a name is trusted, also where the sum differs, if it agrees for
-    most of the rows that have it; for two at least if they lack no value. A single row without
-    words among others isn't a total.
+    A single row without words among others isn't a total.
     """
     words = {each.word for each in candidates if each.word}
     found = _walked(row_count, candidates, segments, trusted=words)
-    tried = Counter(each.candidate.word for each in found.totals)
-    agreed = Counter(each.candidate.word for each in found.totals if each.agreeing())
-    lacking = {each.word for each in candidates if each.lacks_value}
-    trusted = {
-        word
-        for word in words
-        if agreed[word] * 2 >= tried[word] and agreed[word] >= (1 if word in lacking else 2)
-    }
+    trusted = _trusted(row_count, candidates, found)
     if trusted != words:
         found = _walked(row_count, candidates, segments, trusted=trusted)
     within = [each.candidate for each in found.totals if each.candidate.at < row_count]
@@ -442,6 +463,35 @@ def _classified(
         named = [each for each in candidates if each.kind]
         return _walked(row_count, named, segments, trusted=trusted)
     return found
+
+
+def _trusted(row_count: int, candidates: Sequence[_Candidate], found: _Findings) -> Collection[str]:
+    """The words that name totals, and not companies or other values.
+
+    A word such as "Summe" before a name is trusted, also where the sum differs, if it agrees for
+    most of the rows that have it; for two at least if they lack no value. A cell such as "Total"
+    is trusted if most of the rows that have it lack a usual value or are the sum of several rows.
+    """
+    tried = Counter(each.candidate.word for each in found.totals)
+    agreed = Counter(each.candidate.word for each in found.totals if each.agreeing())
+    single = {each.candidate.at for each in found.totals if each.agreeing() and each.rows == 1}
+    sums = {each.candidate.at for each in found.totals if each.agreeing() and each.rows > 1}
+    lacking = {each.word for each in candidates if each.lacks_value}
+
+    def is_trusted(word: str, named: Sequence[_Candidate]) -> bool:
+        if named[0].kind == "total_of":
+            least = 1 if word in lacking else 2
+            return agreed[word] * 2 >= tried[word] and agreed[word] >= least
+        within = [each for each in named if each.at < row_count]
+        likely = sum(each.lacks_any or each.at in sums for each in within)
+        telling = sum(each.lacks_any or each.at not in single for each in within)
+        return len(within) <= 1 or (likely > 0 and likely * 2 >= telling)
+
+    groups: dict[str, list[_Candidate]] = {}
+    for each in candidates:
+        if each.word:
+            groups.setdefault(each.word, []).append(each)
+    return {word for word, named in groups.items() if is_trusted(word, named)}
 
 
 def _walked(
@@ -455,14 +505,18 @@ def _walked(
     balances: list[_Candidate] = []
     others: list[_Candidate] = []
     is_below = False
+    end = _end(row_count, candidates, trusted)
     for candidate in candidates:
         if candidate.at < row_count:
             now = now.plus(segments.get(candidate.at, _Sums()))
         elif not is_below:
             now, is_below = now.plus(segments.get(None, _Sums())), True
         match = starts.best(candidate, now)
-        if _is_total(match, row_count, trusted):
-            if not match.agreeing() and candidate.at >= row_count - 1:
+        if _is_total(match, row_count, end, trusted):
+            last = totals[-1] if totals else None
+            if last and 0 < match.start.rows < last.end.rows < now.rows:
+                match = replace(match, skips=candidate.word == last.candidate.word != "")
+            if not match.agreeing() and candidate.at >= end:
                 match = replace(match, start=_Sums())
             totals.append(match)
             starts.add(now)
@@ -498,34 +552,57 @@ class _Starts:
         return max(matches, key=lambda match: len(match.agreeing()))
 
 
-def _is_total(match: _Match, row_count: int, trusted: Collection[str]) -> bool:
+def _end(row_count: int, candidates: Sequence[_Candidate], trusted: Collection[str]) -> int:
+    """The place after which a table has nothing but rows that a trusted word calls totals."""
+    end = row_count - 1
+    named = {each.at for each in candidates if each.kind == "total" and each.word in trusted}
+    while end in named and end - 1 in named:
+        end -= 1
+    return end
+
+
+def _is_total(match: _Match, row_count: int, end: int, trusted: Collection[str]) -> bool:
     candidate, agrees = match.candidate, bool(match.agreeing())
-    is_below = candidate.at >= row_count
+    is_several = match.rows > 1
+    if candidate.kind in ("total", "total_of") and candidate.at >= row_count:
+        return True
     match candidate.kind:
+        case "total" if candidate.word in trusted:
+            return agrees or candidate.lacks_value or candidate.at >= end
         case "total":
-            return agrees or candidate.lacks_value or candidate.at >= row_count - 1
+            return candidate.lacks_value and (candidate.at >= end or (is_several and agrees))
         case "total_of":
-            is_likely = candidate.lacks_value or (agrees and match.rows > 1)
-            return is_below or (is_likely and candidate.word in trusted)
+            is_likely = candidate.lacks_value or (agrees and (is_several or candidate.lacks_any))
+            return is_likely and candidate.word in trusted
         case "balance":
-            return agrees and match.rows > 1
+            return agrees and is_several
         case _:
-            return candidate.lacks_value and match.rows > 1 and match.explains_all()
+            return candidate.lacks_value and is_several and match.explains_all()
 
 
 def _compared(match: _Match, row_count: int, work: ImportWork) -> TotalRow:
     """Compare each amount of a total with the sum of its rows."""
     candidate = match.candidate
     of_all = match.start.rows == 0 and match.end.rows == row_count
+    last = match.end.last
 
     def comparisons() -> Iterator[TotalComparison]:
         for name, value in candidate.amounts.items():
             total = match.sum_of(name)
             state, why = "agrees" if total == value else "differs", ""
-            if state == "differs" and _PERCENT.search(name):
+            if state == "agrees" and match.skips:
+                why = MORE_ROWS
+            elif state == "differs" and _PERCENT.search(name):
                 why = "percentages don't add up"
-            elif state == "differs" and match.end.last.get(name) == value:
+            elif state == "differs" and len(candidate.amounts) > 1 and last.get(name) == value:
                 why = "it repeats the last row, as a running balance does"
+            elif state == "differs" and (other := candidate.smaller.get(name)) is not None:
+                if other == total:
+                    state, value = "agrees", other
+                else:
+                    why = Sentence(
+                        AMBIGUOUS, one=Figure(f"{other:,f}"), other=Figure(f"{value:,f}")
+                    )
             elif not work.has_all_rows and (of_all or state == "differs"):
                 why = "the preview doesn't read all rows"
             file_total, rows_sum, difference = _texts(value, total, value - total)

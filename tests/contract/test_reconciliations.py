@@ -10,6 +10,7 @@ import pytest
 
 from application.reconciling import completeness, completeness_of
 from storage.jobs.jobs import get_job
+from tests.contract.test_evaluation import evaluated, examined
 from tests.support.live_server import LiveServer
 
 LEDGER = (
@@ -158,3 +159,27 @@ def test_a_preview_of_a_part_compares_no_totals(server: LiveServer) -> None:
     assert [each["text"] for each in table["totals"]["sentences"]] == [
         "amount: the file's total 15,000.00 is not compared: the preview doesn't read all rows."
     ]
+
+
+def test_an_evaluation_says_that_the_population_differs(server: LiveServer) -> None:
+    dataset = server.new_dataset()
+    server.import_text(dataset, LEDGER.replace("1200.25", "1.00").replace(": 3", ": 7"))
+    assert enter(server, dataset, balance="5", explanation="Posted in May").status_code == 200
+    method = {"method": "random", "parameters": {"sample_size": 2, "seed": 1}}
+    drawn = server.draw(dataset, {"rounds": [{"round_number": 1, **method}]})
+    plan = server.admin.post(
+        f"/api/sampling/datasets/{dataset}/plan", json={"rounds": [{"round_number": 1, **method}]}
+    ).json()
+    examined(server, drawn["id"])
+    evaluation = evaluated(server, drawn["id"], "attributes", confidence=0.9).json()
+    with server.service.database.read() as tx:
+        found = completeness_of(server.service, get_job(tx, drawn["id"]))
+    assert not found.is_compared
+    assert found.caveat in evaluation["caveats"]
+    assert plan["warnings"] == [found.caveat]
+    paper = server.admin.get(f"/api/sampling/jobs/{drawn['id']}/working-paper?format=html").text
+    assert "Unexplained difference" in paper
+    assert found.caveat == (
+        "amount: the file's total 1.00 differs from the rows' sum 1,200.25 by 1,199.25. 1 more "
+        "difference is in the import. A conclusion is about the rows that were imported."
+    )

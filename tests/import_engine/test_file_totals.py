@@ -304,3 +304,98 @@ def test_each_sheet_has_its_own_totals(importing: Importing) -> None:
     one, two = importing.tables(content.getvalue(), "book.xlsx")
     assert [each.state for each in one.totals.sentences] == ["agrees"]
     assert texts(two) == ["n: the file's total 4 differs from the rows' sum 3 by 1."]
+
+
+def test_subtotals_of_single_rows_hide_no_others(read: Read) -> None:
+    text = (
+        "region,customer,document,amount\nN,a,1,10.00\nN,a,2,10.00\nN,a Total,,20.00\nN,b,3,20.00\n"
+        "N,b Total,,20.00\nN Total,,,40.00\nS,c,4,40.00\nS,c Total,,40.00\nS Total,,,40.00\n"
+        "Grand Total,,,80.00\n"
+    )
+    table = read(text, totals="leave_out")
+    assert (table.rows, table.totals.left_out_rows) == (4, 5)
+    assert texts(table, "agrees") == [
+        "amount: the file's total 80.00 agrees with the sum of the rows.",
+        "5 subtotals agree with the sums of their rows.",
+    ]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [f"2025-01-{n:02d},Total,City {n},{n + 30}.25" for n in range(1, 25)],
+        [
+            *("1,Total,Paris,50.00", "2,Total,Lyon,50.00", "3,Shell,Nice,30.00"),
+            *("4,Total,,20.00", "5,Total,Metz,20.00"),
+        ],
+    ],
+)
+def test_a_supplier_named_total_is_no_total(read: Read, rows: list[str]) -> None:
+    table = read("\n".join(["date,supplier,city,amount", *rows, ""]), totals="leave_out")
+    assert table.rows == len(rows)
+    assert texts(table) == []
+
+
+def test_amounts_under_the_names_of_years_and_accounts_are_added_up(read: Read) -> None:
+    rows = "1000,Cash,100.00,90.00\n1001,Bank,200.00,80.00\n"
+    table = read(f"account,name,current year,Saldo Konto\n{rows}Total,,999.00,170.00\n")
+    assert texts(table) == [
+        "current year: the file's total 999.00 differs from the rows' sum 300.00 by 699.00.",
+        "Saldo Konto: the file's total 170.00 agrees with the sum of the rows.",
+    ]
+
+
+def test_two_wrong_totals_at_the_end_are_both_compared(read: Read) -> None:
+    rows = "1;a;10,00\n2;b;20,00\n*;Summe;29,00\n**;Gesamt;29,00\n"
+    table = read(f"id;name;amount\n{rows}", totals="leave_out")
+    assert table.rows == 2
+    assert (
+        texts(table, "differs")
+        == ["amount: the file's total 29.00 differs from the rows' sum 30.00 by 1.00."] * 2
+    )
+
+
+def test_a_subtotal_of_more_rows_than_its_own_does_not_agree(read: Read) -> None:
+    groups = [("A", 150, 50, 200), ("B", 100, 100, 200), ("C", 100, 100, 400), ("D", 1, 2, 3)]
+    rows = "".join(f"{g},1,{a}.00\n{g},2,{b}.00\nSubtotal {g},,{c}.00\n" for g, a, b, c in groups)
+    assert texts(read(f"group,document,fee\n{rows}"), "agrees", "not_compared") == [
+        "3 subtotals agree with the sums of their rows.",
+        '1 subtotal is not compared, such as that of fee in row 10 ("Subtotal C"): it is the sum '
+        "of more rows than those since the last subtotal.",
+    ]
+
+
+def test_rows_after_the_last_subtotal_may_be_a_cut_file(read: Read) -> None:
+    group = "{0},1,1.50\n{0},2,2.00\nSubtotal {0},,3.50\n"
+    whole = "v,document,amount\n" + group.format("A") + group.format("B")
+    cut = "The last 2 rows belong to no subtotal, and the file has no total of all rows: it may be "
+    assert texts(read(whole + "C,1,1.00\nC,2,2.2"), "differs") == [f"{cut}cut."]
+    assert texts(read(whole), "differs") == []
+    assert texts(read(whole + "C,1,1.00\nGrand total,,8.00\n"), "differs") == []
+
+
+@pytest.mark.parametrize(("total", "state"), [("3,000", "agrees"), ("4,000", "not_compared")])
+def test_an_ambiguous_whole_total_is_no_difference(read: Read, total: str, state: str) -> None:
+    table = read(f"id;name;qty\n1;a;1\n2;b;2\n3;c;0\nSumme;;{total}\n")
+    (comparison,) = table.totals.comparisons
+    assert comparison.state == state
+    assert comparison.reason == ("it may be 4 or 4,000" if state == "not_compared" else "")
+    texts(table)
+
+
+@pytest.mark.parametrize(
+    ("last", "total"),
+    [
+        ("Anzahl Buchungen;3;600,00", "600.00"),
+        ("Anzahl: 3;;600,00", "600.00"),
+        ("Zeilen: 3,00;;", ""),
+    ],
+)
+def test_a_count_may_stand_beside_amounts(read: Read, last: str, total: str) -> None:
+    table = read(f"Beleg;Name;Betrag\n1;a;100,00\n2;b;200,00\n3;c;300,00\n{last}\n")
+    assert table.rows == 3
+    agrees = f"Betrag: the file's total {total} agrees with the sum of the rows."
+    assert texts(table) == [
+        *([agrees] if total else []),
+        "The file's count of 3 rows agrees with the rows.",
+    ]

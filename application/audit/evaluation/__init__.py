@@ -24,6 +24,7 @@ from application.audit.items import examined_items
 from application.audit.planned import departure
 from application.audit.state import audit_state
 from application.identity.named_rows import rows_named
+from application.reconciling import completeness_of
 from application.samples.facts import excluded_text
 from domain_errors import Figure, Sentence
 from estimation_engine.errors import InvalidFindings
@@ -104,7 +105,7 @@ def _evaluate(
 
 
 def _population_caveats(sample: ExaminedSample) -> list[str]:
-    """Sentences on rows of the table, or of an earlier one, that could not be drawn.
+    """Sentences on rows of the table, or of an earlier one, that could not be drawn, or differ.
 
     A filter isn't among them: the conclusion itself names it.
     """
@@ -120,7 +121,8 @@ def _population_caveats(sample: ExaminedSample) -> list[str]:
         )
     if (left_out := excluded_text(run)) is not None:
         caveats.append(Sentence("Left out of the population: {rows}.", rows=left_out))
-    return [*caveats, *_without_units(sample)]
+    differs = completeness_of(sample.service, sample.job).caveat
+    return [*caveats, *([differs] if differs else []), *_without_units(sample)]
 
 
 def _without_units(sample: ExaminedSample) -> Iterator[str]:

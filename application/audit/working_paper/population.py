@@ -19,7 +19,7 @@ from application.audit.items import (
 )
 from application.audit.sentences import concluded_text
 from application.audit.state import AuditState
-from application.audit.working_paper.requirements import NOT_GIVEN
+from application.audit.working_paper.requirements import NOT_GIVEN, UNEXPLAINED
 from application.reconciling import Completeness, completeness_of
 from application.samples.facts import filter_text, method_title
 from contract.declarations import declared_field
@@ -90,7 +90,8 @@ def _reconciliation(found: Completeness, facts: PaperFactsRequest) -> list[Block
         for each in found.reconciliations
     ] or [("General ledger", NO_BALANCE)]
     title = declared_field(PaperFactsRequest, "reconciliation").title
-    rows.append((title, own or (COMPARED if found.is_compared else NOT_GIVEN)))
+    compared = UNEXPLAINED if found.differences else NOT_GIVEN
+    rows.append((title, own or (COMPARED if found.is_compared else compared)))
     blocks: list[Block] = [Facts("Reconciliation", rows)]
     if found.reconciliations:
         balances: list[Row] = [

@@ -149,7 +149,8 @@ class MissingFact:
 
 NO_CAUSE = "The causes of {count} {count|exception|exceptions}"
 NOT_GIVEN = Sentence("Not given")
-LACKING = (NOT_GIVEN, "Not stated", "Not evaluated")
+UNEXPLAINED = Sentence("Unexplained difference")
+LACKING = (NOT_GIVEN, UNEXPLAINED, "Not stated", "Not evaluated")
 """How a value begins that says that there is none."""
 
 
@@ -158,7 +159,8 @@ def missing_facts(
 ) -> list[MissingFact]:
     """What people haven't entered for the paper: facts, and causes of exceptions.
 
-    ``is_reconciled`` says whether the population was compared with a total or a balance.
+    ``is_reconciled`` says whether the population agrees with a total or a balance, or the
+    difference is explained.
     """
     found = []
     for each in REQUIREMENTS:
