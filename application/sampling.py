@@ -14,7 +14,7 @@ from itertools import chain, count
 from pathlib import Path
 from typing import Any, cast
 
-from application.audit.planned import with_likelihoods
+from application.audit.planned import size_warnings, with_likelihoods
 from application.draw_answers import DrawnAtOnce, DrawPlan, PlannedOutput, PlannedRound
 from application.excluding import (
     ExcludedRows,
@@ -328,6 +328,7 @@ def plan(service: Service, dataset_id: int, request: SamplingRequest) -> DrawPla
     warnings = draw_warnings(draw.rounds)
     if draw.excluded is not None:
         warnings += exclusion_warnings(draw.excluded.exclusion.as_json())
+    warnings += size_warnings({"rounds": draw.settled}, [each.as_json() for each in planned])
     total_rows = sum(planned_round.rows_planned for planned_round in planned)
     if not total_rows and not request.allow_empty:
         eligible = planned[0].eligible_rows
