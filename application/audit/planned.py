@@ -20,10 +20,10 @@ from estimation_engine.audit import (
     size_for_materiality,
     two_stage_plan,
 )
+from lazy_dataclasses import dataclass
 from sampling_engine import method_class
 from sampling_engine.errors import DrawWarning, draw_warning
 from sampling_engine.methods.monetary_unit.account import recorded_account
-from lazy_dataclasses import dataclass
 from service.sampling_parameters import AnyRound
 from storage.jobs.jobs import JobRecord
 
