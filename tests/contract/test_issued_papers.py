@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from application.audit.working_paper import issuing
 from storage.certificates.canonical_json import digest_of
 from tests.contract.draw_requests import one
 from tests.contract.problems import assert_problem
@@ -150,3 +151,25 @@ def test_an_issued_paper_is_kept_with_its_hash(server: LiveServer, dataset: int,
 def test_an_unknown_paper_is_not_found(server: LiveServer, dataset: int) -> None:
     answer = server.admin.get(f"{examined(server, dataset)}/papers/7")
     assert_problem(answer, 404, "not_found")
+
+
+def test_a_paper_isnt_issued_of_findings_that_change_meanwhile(
+    server: LiveServer, dataset: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = examined(server, dataset)
+    row = server.admin.get(f"{path}/findings").json()["items"][3]["row_id"]
+    write = issuing.write_paper
+
+    def slowly(*given: Any) -> None:
+        write(*given)
+        entry = {"row_id": row, "outcome": "exception"}
+        sent = server.admin.post(f"{path}/findings", json={"findings": [entry]})
+        assert sent.status_code == 200, sent.text
+
+    with monkeypatch.context() as patched:
+        patched.setattr(issuing, "write_paper", slowly)
+        answer = server.admin.post(f"{path}/papers", json={"format": "html", **EVALUATION})
+    assert_problem(answer, 409, "conflict")
+    assert server.admin.get(f"{path}/papers").json()["papers"] == []
+    again = server.admin.post(f"{path}/papers", json={"format": "html", **EVALUATION})
+    assert again.status_code == 200, again.text

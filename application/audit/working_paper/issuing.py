@@ -8,17 +8,25 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from application.access import Caller
 from application.audit.evaluation import SettledEvaluation
 from application.audit.evaluation.parameters import kept_evaluation
 from application.audit.findings import require_not_deleted
+from application.audit.state import AuditState, state_of
 from application.audit.working_paper import evaluation_or_refusal, working_paper
 from application.audit.working_paper.writing import paper_language, paper_letterhead, write_paper
 from domain_errors import DomainError
+from storage.audit.attachments import Attachment, attachments_of
 from storage.audit.findings import review_of
-from storage.audit.papers import IssuedPaper, insert_issued_paper, list_facts, list_issued_papers
+from storage.audit.papers import (
+    FactsEntry,
+    IssuedPaper,
+    insert_issued_paper,
+    list_facts,
+    list_issued_papers,
+)
 from storage.certificates.canonical_json import digest_of
 from storage.certificates.ledger import append_entry
 from storage.errors import Conflict
@@ -49,14 +57,15 @@ def issue_paper(
     Raises
     ------
     Conflict
-        Meanwhile another paper was issued; the sample has ``MAX_ISSUED`` of them, or was deleted.
+        Meanwhile another paper was issued, or findings, facts or attachments changed; the sample
+        has ``MAX_ISSUED`` papers, or was deleted.
     ReviewChanged
         A step of the review was taken meanwhile.
     """
     by.dataset(job.dataset_id, "write")
     with by.service.database.read() as tx:
         review, number = review_of(tx, job.id), _next_number(tx, job)
-        facts = list_facts(tx, job.id)
+        written = _written(tx, job)
     language = paper_language(by.service, job, asked)
     with by.reading():
         evaluation = evaluation_or_refusal(by.service, job, request)
@@ -69,6 +78,7 @@ def issue_paper(
     kept = None
     if not isinstance(evaluation, DomainError):
         kept = digest_of(kept_evaluation(request, evaluation))
+    facts = written.facts
     body = {
         "job_id": job.id,
         "number": number,
@@ -84,6 +94,8 @@ def issue_paper(
         review_of(tx, job.id).require_newest(review.newest_id)
         if _next_number(tx, job) != number:
             raise Conflict("Another paper of the sample was issued meanwhile. Issue it again.")
+        if _written(tx, job) != written:
+            raise Conflict("Findings of the sample changed meanwhile. Issue the paper again.")
         clock = by.service.clock
         entry = append_entry(tx, job.dataset_id, "paper", by.user.soeid, body, clock)
         stored = {
@@ -103,6 +115,18 @@ def issue_paper(
             sha256=body["sha256"],
         )
         return list_issued_papers(tx, job.id)[0]
+
+
+class _Written(NamedTuple):
+    """What people wrote about a sample: sheets that read it apart agree if it didn't change."""
+
+    state: AuditState
+    facts: list[FactsEntry]
+    attachments: list[Attachment]
+
+
+def _written(tx: Transaction, job: JobRecord) -> _Written:
+    return _Written(state_of(tx, job), list_facts(tx, job.id), attachments_of(tx, job.id))
 
 
 def _next_number(tx: Transaction, job: JobRecord) -> int:
