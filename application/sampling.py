@@ -14,7 +14,7 @@ from itertools import chain, count
 from pathlib import Path
 from typing import Any, cast
 
-from application.audit.planned import with_likelihoods
+from application.audit.planned import size_warnings, with_likelihoods
 from application.draw_answers import DrawnAtOnce, DrawPlan, PlannedOutput, PlannedRound
 from application.excluding import (
     ExcludedRows,
@@ -332,6 +332,7 @@ def plan(service: Service, dataset_id: int, request: SamplingRequest) -> DrawPla
     differs = completeness(service, dataset_id, draw.source.commit_id, draw.source.key).caveat
     if differs is not None:
         warnings.append(draw_warning("population_differs", "{caveat}", caveat=differs))
+    warnings += size_warnings({"rounds": draw.settled}, [each.as_json() for each in planned])
     total_rows = sum(planned_round.rows_planned for planned_round in planned)
     if not total_rows and not request.allow_empty:
         eligible = planned[0].eligible_rows

@@ -10,7 +10,7 @@ import datetime as dt
 import io
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -148,7 +148,10 @@ def _written(section: Section) -> list[Facts | Table | Note]:
 
 
 def named_cells(sections: Sequence[Section], language: Language) -> dict[str, str]:
-    """The addresses of the cells and columns that formulas name, with their sheets."""
+    """The addresses of the cells and columns that formulas name, with their sheets.
+
+    Not those with a number that is written as text, by which no formula could compute.
+    """
     found: dict[str, str] = {}
     for section in sections:
         quoted = sheet_name(section, language).replace("'", "''")
@@ -161,16 +164,31 @@ def named_cells(sections: Sequence[Section], language: Language) -> dict[str, st
             rows = block.lines if isinstance(block, Facts) else block.rows
             if isinstance(block, Table):
                 line += 1
-                if block.name and rows:
-                    for column, name in enumerate(block.header):
-                        first, last = _address(line, column), _address(line + len(rows) - 1, column)
-                        found[f"{block.name}.{name}"] = f"'{quoted}'!{first}:{last}"
+                if block.name:
+                    found |= {
+                        f"{block.name}.{name}": f"'{quoted}'!{area}"
+                        for name, area in _columns(block, line)
+                    }
             for place, row in enumerate(rows):
                 for column, cell in enumerate(row):
-                    if isinstance(cell, Formula) and cell.name:
+                    if isinstance(cell, Formula) and cell.name and not _is_text(cell):
                         found[cell.name] = f"'{quoted}'!{_address(line + place, column)}"
             line += len(rows)
     return found
+
+
+def _columns(table: Table, line: int) -> Iterator[tuple[str, str]]:
+    """The columns of a table whose rows begin at a line, with their addresses."""
+    for column, name in enumerate(table.header):
+        if table.rows and not any(_is_text(row[column]) for row in table.rows):
+            first, last = (_address(at, column) for at in (line, line + len(table.rows) - 1))
+            yield name, f"{first}:{last}"
+
+
+def _is_text(cell: Cell) -> bool:
+    """Whether a number is written as text."""
+    value = cell_value(cell)
+    return isinstance(value, Percent | Estimated | Decimal | float | int) and not _fits_cell(value)
 
 
 def _address(line: int, column: int) -> str:
@@ -199,10 +217,13 @@ def _expression(formula: Formula, cells: Mapping[str, str], row: Mapping[str, st
 
 
 def _add_letterhead(sheet: Any, letterhead: Letterhead) -> None:
-    """The header and footer of a sheet's pages; "&" is doubled, since it begins a code."""
+    """The header and footer of a sheet's pages; "&" is doubled, since it begins a code.
+
+    A font's code, which changes nothing, keeps "&&" apart from letters that make a picture of it.
+    """
 
     def plain(text: str) -> str:
-        return text.replace("&", "&&")
+        return re.sub(r"&&(?=[G\[])", '&&&"-,Regular"', text.replace("&", "&&"))
 
     left = "  ".join(filter(None, (letterhead.firm, letterhead.header)))
     sheet.set_header(f"&L{plain(left)}&R{plain(letterhead.running)}"[:MAX_HEADER_LENGTH])
@@ -242,10 +263,14 @@ def _add_block(
         line += 1
     header = block.header if isinstance(block, Table) else ()
     for row in block.lines if isinstance(block, Facts) else block.rows:
+        named = zip(header, enumerate(row), strict=False)
+        addresses = {
+            name: _address(line, place) for name, (place, cell) in named if not _is_text(cell)
+        }
         for column, value in enumerate(row):
             is_label = isinstance(block, Facts) and column == 0 and isinstance(value, str)
             shown = language.label(value) if is_label else value
-            styles.write(sheet, line, column, shown, header)
+            styles.write(sheet, line, column, shown, addresses)
             widths.setdefault(column, []).append(_width_text(shown, language))
         line += 1
     return line
@@ -368,9 +393,14 @@ class _Styles:
         }
 
     def write(
-        self, sheet: Any, line: int, column: int, cell: Cell, header: Sequence[str] = ()
+        self,
+        sheet: Any,
+        line: int,
+        column: int,
+        cell: Cell,
+        row: Mapping[str, str] | None = None,
     ) -> None:
-        """Write a value in the format of its type; ``header`` are the columns of its table."""
+        """Write a value in the format of its type; ``row`` has the addresses of its row."""
         value = cell_value(cell)
         match value:
             case None:
@@ -384,9 +414,8 @@ class _Styles:
             case Percent() | Estimated() | Decimal() | float() | int() if _fits_cell(value):
                 number = value.value if isinstance(value, Percent | Estimated) else value
                 style = self._number(number_format(value))
-                row = {name: _address(line, place) for place, name in enumerate(header)}
                 formula = cell if isinstance(cell, Formula) else Formula(0)
-                expression = _expression(formula, self._cells, row)
+                expression = _expression(formula, self._cells, row or {})
                 if expression is None:
                     as_written = float(number) if isinstance(number, Decimal) else number
                     sheet.write_number(line, column, as_written, style)

@@ -4731,6 +4731,18 @@ NEARLY = (
     "The most likely {measure}, {found}, is below it. {advice} A sample that is enlarged now, when "
     "its errors are known, is valid only as a sequential evaluation."
 )
+ENLARGED = (
+    "A sample that is enlarged now, when its errors are known, is valid only as a sequential "
+    "evaluation."
+)
+TOO_SMALL = (
+    "No exception was found, and the sample is too small for a conclusion. A new sample of {size} "
+    "without an exception would do. " + ENLARGED
+)
+TOO_SMALL_OF_MONEY = (
+    "The most likely {measure} is 0, and the sample is too small for a conclusion. Plan a larger "
+    "one, or do other audit procedures. " + ENLARGED
+)
 BETWEEN = (
     "The misstatement, between {low} and {limit}, is within the tolerable {tolerable} in both "
     "directions: at {confidence} confidence the sample supports that errors are tolerable."
@@ -4786,8 +4798,12 @@ def sentence_of_share(
     of: str = "",
     errors: str = "errors",
     reason: str | None = None,
+    rows: tuple[int, int] | None = None,
 ) -> str:
-    """Write the conclusion from an upper limit of a share; with a reason nothing is concluded."""
+    """Write the conclusion from an upper limit of a share; with a reason nothing is concluded.
+
+    ``rows`` are those examined and those of the population.
+    """
     places = places_of(limit, tolerable)
 
     def text_of(share: float) -> str:
@@ -4807,7 +4823,16 @@ def sentence_of_share(
     }
     template = BELOW
     if limit >= tolerable:
-        template = ABOVE.replace("{next}", NEARLY if found < tolerable else ADVICE)
+        following = NEARLY if found < tolerable else ADVICE
+        if found == 0:
+            following = TOO_SMALL_OF_MONEY if rows is None else TOO_SMALL
+        if found == 0 and rows is not None:
+            examined, population = rows
+            needed: float = population
+            if limit < 1:
+                needed = examined * math.log1p(-limit) / math.log1p(-tolerable)
+            values["size"] = rows_text(min(int(needed + 1e-9) + 1, population))
+        template = ABOVE.replace("{next}", following)
     elif reason is not None:
         template = WITHHELD
     return template.format(**values) + scope_text(evaluation)
@@ -4983,7 +5008,7 @@ def check_attributes(evaluation: Evaluation) -> None:
     if tolerable is None:
         no_tolerable(evaluation)
         return
-    sentence = sentence_of_share(evaluation, limits[0], tolerable, errors / size)
+    sentence = sentence_of_share(evaluation, limits[0], tolerable, errors / size, rows=(size, rows))
     check_conclusion(evaluation, limits[0] < tolerable, sentence + outside_text(outside))
 
 

@@ -16,8 +16,11 @@ from lazy_dataclasses import dataclass
 from presentation.content import Block, Facts, Given, Note, Percent, Row, Section, Table
 from presentation.letterhead import COLOR, Letterhead
 from service.service import Service
+from storage.accounts.names import UNSAFE_NAME, unsafe_character
 from storage.audit.paper_template import StoredTemplate, enter_template, paper_template
 
+LINES = ("firm", "address", "header", "footer")
+"""The fields on one line of each page."""
 SIGN_OFFS = ("Prepared by", "Reviewed by")
 """The boxes for signatures of papers without others."""
 MIN_CONTRAST = 4.5
@@ -48,10 +51,14 @@ def change_template(by: Caller, given: PaperTemplateRequest) -> None:
     Raises
     ------
     InvalidRequest
-        The colour isn't one, or is too light; the logo isn't an image; a row has no label.
+        A line has a control character; the colour isn't one, or is too light; the logo isn't an
+        image; a row has no label.
     """
     user = by.require_role("admin")
     entered = given.given()
+    for name in LINES:
+        if (character := unsafe_character(getattr(given, name) or "")) is not None:
+            raise InvalidRequest(UNSAFE_NAME, character=character, loc=("body", name))
     if given.color:
         _check_color(given.color)
     for place, row in enumerate(given.cover_rows or ()):

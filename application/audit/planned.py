@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any, cast
 
 from application.audit.fitting import selects_money
@@ -12,12 +13,26 @@ from contract.numbers import TWO_WAYS
 from contract.requests.evaluate import EvaluationKind
 from contract.words import Likelihood
 from domain_errors import Figure, Sentence
-from estimation_engine.audit import default_likelihood
+from estimation_engine import InvalidGoal
+from estimation_engine.audit import (
+    AuditGoal,
+    default_likelihood,
+    size_for_materiality,
+    two_stage_plan,
+)
+from lazy_dataclasses import dataclass
+from sampling_engine import method_class
+from sampling_engine.errors import DrawWarning, draw_warning
+from sampling_engine.methods.monetary_unit.account import recorded_account
 from service.sampling_parameters import AnyRound
 from storage.jobs.jobs import JobRecord
 
 CENT = Decimal("0.01")
 """Amounts that are closer are the same."""
+TOO_FEW = "The plan needs {needed} {needed|row|rows}; {drawn} {drawn|was|were} drawn."
+TOO_FEW_UNITS = (
+    "The plan needs {needed} monetary {needed|unit|units}; {drawn} {drawn|was|were} drawn."
+)
 OF_ROWS = "The hypergeometric likelihood is for rows: choose poisson or binomial."
 
 
@@ -51,6 +66,119 @@ def with_likelihoods(rounds: Sequence[AnyRound]) -> list[AnyRound]:
             each = cast("AnyRound", {**each, "goal": {**goal, "likelihood": likelihood}})
         found.append(each)
     return found
+
+
+def audit_goal(given: Mapping[str, Any], rows: int, total: Decimal | None) -> AuditGoal:
+    """The goal of a materiality, with shares of the rows, or of a book total.
+
+    Raises
+    ------
+    InvalidGoal
+        The materiality is all that there is, or the likelihood isn't one of money.
+    """
+    materiality, expected = given["materiality"], given.get("expected", 0)
+    likelihood = likelihood_of(given, is_money=total is not None)
+    if total is not None and likelihood == "hypergeometric":
+        raise InvalidGoal(OF_ROWS, loc=("goal", "likelihood"))
+    whole = Fraction(rows) if total is None else Fraction(total)
+    share = _share(materiality, whole)
+    if share >= 1:
+        raise InvalidGoal(
+            "The materiality must be below {total}, all that there is.",
+            total=rows if total is None else f"{total:f}",
+            loc=("goal", "materiality"),
+        )
+    return AuditGoal(
+        goal_confidence(given),
+        materiality=share,
+        expected=expected if total is None else _share(expected, whole),
+        likelihood=likelihood,
+        population=rows if total is None else None,
+    )
+
+
+def _share(value: float, whole: Fraction) -> float:
+    """A value from 1 on is an amount, or a number of rows."""
+    return float(Fraction(repr(value)) / whole) if value >= 1 else float(value)
+
+
+@dataclass(frozen=True)
+class SizeOfPlan:
+    """The rows, or monetary units, that a planned materiality needs, and those that were drawn."""
+
+    needed: int
+    drawn: int
+    is_money: bool
+
+    @property
+    def template(self) -> str:
+        """The sentence of both."""
+        return TOO_FEW_UNITS if self.is_money else TOO_FEW
+
+    @property
+    def sentence(self) -> str:
+        """Both in words."""
+        return Sentence(self.template, needed=self.needed, drawn=self.drawn)
+
+
+def size_of_plan(
+    run_parameters: Mapping[str, Any], results: Sequence[Mapping[str, Any]]
+) -> SizeOfPlan | None:
+    """Compare the size of a draw with that of its materiality.
+
+    Parameters
+    ----------
+    results : sequence of mapping
+        The accounts of its rounds, also planned ones, as JSON.
+
+    Returns
+    -------
+    SizeOfPlan or None
+        None without a materiality, and where none is computed: of other designs than those of a
+        size, or as no sample would do.
+    """
+    goal = planned_goal(run_parameters)
+    if goal is None:
+        return None
+    (given,), (result,) = run_parameters["rounds"], results
+    method = method_class(given["method"])
+    account = recorded_account(result)
+    if not result["eligible_rows"] or not (account or method.equal_chances):
+        return None
+    total = None if account is None else Decimal(account["audited"]["total"])
+    try:
+        wanted = audit_goal(goal, result["eligible_rows"], total)
+        if "accept" in goal:
+            stages = two_stage_plan(wanted, *goal["accept"])
+            needed = stages.first + stages.second
+        else:
+            needed = size_for_materiality(wanted).size
+    except (InvalidGoal, ZeroDivisionError):  # no amounts, or no sample is large enough
+        return None
+    if account is None:
+        drawn = result["rows_sampled"] if "rows_sampled" in result else result["rows_planned"]
+        return SizeOfPlan(needed, drawn, is_money=False)
+    found = account["units"] + account["take_all"]["rows"]
+    if found == account["audited"]["rows"]:
+        return None  # all of them
+    # A fixed interval may select one unit more or less than it was asked for.
+    return SizeOfPlan(needed, given["parameters"].get("sample_size") or found, is_money=True)
+
+
+def size_of_job(job: JobRecord) -> SizeOfPlan | None:
+    """Compare the size of a sample with that of its materiality, as :func:`size_of_plan`."""
+    return size_of_plan(job.run_parameters, (job.output_summary or {}).get("rounds", ()))
+
+
+def size_warnings(
+    run_parameters: Mapping[str, Any], results: Sequence[Mapping[str, Any]]
+) -> list[DrawWarning]:
+    """The warning on a draw that is smaller than its materiality needs."""
+    size = size_of_plan(run_parameters, results)
+    if size is None or size.drawn >= size.needed:
+        return []
+    values = {"needed": size.needed, "drawn": size.drawn}
+    return [draw_warning("below_plan", size.template, **values)]
 
 
 def planned_tolerable(job: JobRecord) -> Decimal | None:

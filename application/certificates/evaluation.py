@@ -138,7 +138,7 @@ def current_evaluation_issue(by: Caller, job: JobRecord) -> EvaluationIssue:
         sha256 = hashlib.sha256(payload.encode()).hexdigest()
         new = EvaluationIssue(number, issued_at, recorded.state.review.state, digest, sha256)
         with by.writing() as tx:
-            if _stamp(tx, job) == recorded.stamp:
+            if stamp_of(tx, job) == recorded.stamp:
                 insert_evaluation_certificate(tx, job.id, new, payload)
                 body = {
                     "job_id": job.id,
@@ -174,7 +174,7 @@ def _recorded(tx: Transaction, job: JobRecord) -> _Recorded:
         attachments_of(tx, job.id),
         [Reconciliation.of(tx, each) for each in newest_balances(tx, *_table(job))],
         list_evaluation_issues(tx, job.id),
-        _stamp(tx, job),
+        stamp_of(tx, job),
     )
 
 
@@ -183,7 +183,8 @@ def _table(job: JobRecord) -> tuple[int, str, str]:
     return job.dataset_id, version_of(job), job.run_parameters["table_key"]
 
 
-def _stamp(tx: Transaction, job: JobRecord) -> Stamp:
+def stamp_of(tx: Transaction, job: JobRecord) -> Stamp:
+    """Return numbers that change with what people wrote about a sample."""
     return evaluation_stamp(tx, job.id, *_table(job))
 
 

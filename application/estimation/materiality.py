@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
-from fractions import Fraction
 from typing import Any
 
-from application.audit.planned import OF_ROWS, likelihood_of
+from application.audit.planned import audit_goal
 from application.estimation.size_answers import MaterialitySize, SizeAnswer, TwoStageSizes
 from contract.requests.size import SizeRequest
 from domain_errors import DomainError, counted, percent_text, render
@@ -147,40 +146,11 @@ def _plan(service: Service, table: OpenTable, design: Mapping[str, Any]) -> Roun
 
 def _goal(given: Mapping[str, Any], plan: RoundPlan) -> tuple[AuditGoal, Decimal | None]:
     """The goal with shares, and the book total."""
-    materiality, expected = given["materiality"], given.get("expected", 0)
     money = account_of_money(plan)
-    likelihood = likelihood_of(given, is_money=money is not None)
     total = None
     if money is not None:
         total = Decimal(money.audited.total).scaleb(-money.decimals)
-        if likelihood == "hypergeometric":
-            raise InvalidGoal(
-                OF_ROWS,
-                loc=("goal", "likelihood"),
-            )
-    whole = Fraction(plan.eligible_rows) if total is None else Fraction(total)
-    share = _share(materiality, whole)
-    if share >= 1:
-        raise InvalidGoal(
-            "The materiality must be below {total}, all that there is.",
-            total=plan.eligible_rows if total is None else f"{total:f}",
-            loc=("goal", "materiality"),
-        )
-    if total is not None:
-        expected = _share(expected, whole)
-    goal = AuditGoal(
-        given["confidence"],
-        materiality=share,
-        expected=expected,
-        likelihood=likelihood,
-        population=plan.eligible_rows if total is None else None,
-    )
-    return goal, total
-
-
-def _share(value: float, whole: Fraction) -> float:
-    """A value from 1 on is an amount, or a number of rows."""
-    return float(Fraction(repr(value)) / whole) if value >= 1 else float(value)
+    return audit_goal(given, plan.eligible_rows, total), total
 
 
 def _require_fewer_than_all(found: AuditSize, plan: RoundPlan) -> None:

@@ -103,7 +103,8 @@ def evaluate_attributes(
         rows = [*lines, *rows]
     found = None
     if tolerable is not None:
-        found = conclude(limit, tolerable, share, confidence, scope=scope)
+        rows_of_both = (examined, population)
+        found = conclude(limit, tolerable, share, confidence, scope=scope, rows=rows_of_both)
     return AttributesEvaluation(
         examined,
         exceptions,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from math import log1p
 from typing import Annotated
 
 from contract.declarations import Help
@@ -25,6 +26,16 @@ MAYBE_SUPPORTED = (
     "The most likely {measure}, {found}, is below it. Find the causes of the errors, have the "
     "population corrected, or do other audit procedures. A sample that is enlarged now, when its "
     "errors are known, is valid only as a sequential evaluation."
+)
+TOO_SMALL = (
+    "No exception was found, and the sample is too small for a conclusion. A new sample of {size} "
+    "{size|row|rows} without an exception would do. A sample that is enlarged now, when its errors "
+    "are known, is valid only as a sequential evaluation."
+)
+TOO_SMALL_OF_MONEY = (
+    "The most likely {measure} is 0, and the sample is too small for a conclusion. Plan a larger "
+    "one, or do other audit procedures. A sample that is enlarged now, when its errors are known, "
+    "is valid only as a sequential evaluation."
 )
 BETWEEN = (
     "The misstatement, between {low} and {limit}, is within the tolerable {tolerable} in both "
@@ -79,6 +90,7 @@ def conclude(
     scope: str | None = None,
     direction: str = "",
     covered: Sequence[str] = (),
+    rows: tuple[int, int] | None = None,
 ) -> Conclusion:
     """Compare an upper limit with what is tolerable; all are shares, from 0 to 1.
 
@@ -92,6 +104,8 @@ def conclude(
         The filter of the sample's rows, to which the conclusion is limited.
     direction, covered : str, sequence of str
         That of the limit, such as ``overstatement``, and those that the conclusion covers.
+    rows : tuple of int, optional
+        The examined rows and those of the population, for a size where none has an exception.
 
     Examples
     --------
@@ -119,8 +133,28 @@ def conclude(
     }
     template = BELOW
     if not is_tolerable:
-        template = ABOVE.replace("{next}", MAYBE_SUPPORTED if found < tolerable else NOT_SUPPORTED)
+        advice = MAYBE_SUPPORTED if found < tolerable else NOT_SUPPORTED
+        if not found:
+            advice = TOO_SMALL_OF_MONEY if rows is None else TOO_SMALL
+        if not found and rows is not None:
+            parameters["size"] = size_without_error(limit, tolerable, *rows)
+        template = ABOVE.replace("{next}", advice)
     return Conclusion(is_tolerable, *scoped(template, parameters, scope))
+
+
+def size_without_error(limit: float, tolerable: float, examined: int, population: int) -> int:
+    """The rows without an exception whose upper limit is below what is tolerable.
+
+    By (1 − limit)^n, which is the risk of the binomial likelihood and at least as many rows by the
+    others.
+
+    Examples
+    --------
+    >>> size_without_error(1 - 0.05 ** (1 / 30), 0.05, 30, 10_000)
+    59
+    """
+    needed = examined * log1p(-limit) / log1p(-tolerable) if limit < 1 else population
+    return min(int(needed + 1e-9) + 1, population)
 
 
 def conclude_misstatement(

@@ -8,7 +8,8 @@ the correction for finite populations and for strata, are those of
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import field
 from math import sqrt
 from typing import NamedTuple
 
@@ -53,6 +54,14 @@ MOST_IN_THIN_STRATA = 0.1
 """Strata with fewer drawn rows may have at most this share of the book value left to chance."""
 MOST_RELATIVE_ERROR = 0.1
 """Of a ratio's denominator: above it a ratio is biased (Cochran 1977, section 6.8)."""
+UNSEEN = (
+    "{strata} {strata|stratum has|strata have} no drawn row in error. Errors of up to {amount} "
+    "can be there undetected."
+)
+UNSEEN_ESTIMATED = (
+    "{strata} {strata|stratum has|strata have} no drawn row in error. Errors of up to {amount}, "
+    "estimated from the drawn rows, can be there undetected."
+)
 NO_ERRORS = "No examined row has a misstatement, so a {estimator} has no variance and no limit."
 WITH_MEANS = "For a limit in money evaluate with the estimator `mean_per_unit`."
 MAX_STRATA = 200
@@ -72,6 +81,8 @@ class AuditedAmounts:
         Decimal places of the amounts in sentences.
     labels : sequence of str
         The stratum of each row, if the sample is stratified.
+    known : mapping of str to float
+        The book value of strata by label, the sum of amounts without signs, where it is known.
     """
 
     design: Design
@@ -81,6 +92,7 @@ class AuditedAmounts:
     total: float
     places: int = 2
     labels: Sequence[str] = ()
+    known: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def misstatements(self) -> Floats:
@@ -585,11 +597,12 @@ def _doubts(given: AuditedAmounts, estimator: Estimator, residuals: Floats) -> l
 
 
 class _Stratum(NamedTuple):
-    """A stratum left to chance: its drawn rows, those in error, and its estimated book value."""
+    """A stratum left to chance: its drawn rows, those in error, and its book value."""
 
     drawn: int
     errors: int
     book: float
+    is_known: bool
 
 
 def _strata(given: AuditedAmounts) -> list[_Stratum]:
@@ -606,7 +619,10 @@ def _strata(given: AuditedAmounts) -> list[_Stratum]:
             inside = sample.groups == stratum
             if inside.any():
                 errors = int(wrong[inside].sum())
-                found.append(_Stratum(int(inside.sum()), errors, float(book[inside].sum())))
+                label = given.labels[int(rows[np.argmax(inside)])] if given.labels else ""
+                known = given.known.get(label)
+                amount = float(book[inside].sum()) if known is None else known
+                found.append(_Stratum(int(inside.sum()), errors, amount, known is not None))
     return found
 
 
@@ -659,7 +675,7 @@ def _unseen_errors(
     """The doubt whether errors of strata without a drawn one are tolerable beside the others.
 
     With the given risk a share of 1 - risk^(1/n) of a stratum's rows has an error, though n drawn
-    ones have none.
+    ones have none; of a book value that isn't known the drawn rows give an estimate.
     """
     clean = [each for each in _strata(given) if not each.errors]
     most = sum((1.0 - risk ** (1.0 / each.drawn)) * each.book for each in clean)
@@ -667,9 +683,9 @@ def _unseen_errors(
         return []
     if not most:
         return []
+    text = UNSEEN if all(each.is_known for each in clean) else UNSEEN_ESTIMATED
     text = Sentence(
-        "{strata} {strata|stratum has|strata have} no drawn row in error. Errors of up to {amount} "
-        "can be there undetected.",
+        text,
         strata=len(clean),
         amount=given.amount(most),
     )

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from application.audit.planned import size_warnings
 from application.excluding import exclusion_warnings
 from job_runner.attempt import JobContext
 from parquet_tables.progress import progress_part, without_progress
@@ -76,7 +77,11 @@ def run_draw(context: JobContext) -> Outcome:
     tables = _stored_tables(context, sample)
     if parameters["export_residual"]:
         tables.append(_stored_residual(context, source, sample))
-    warnings = [*draw_warnings(rounds), *exclusion_warnings(parameters.get("excluded"))]
+    warnings = [
+        *draw_warnings(rounds),
+        *exclusion_warnings(parameters.get("excluded")),
+        *size_warnings(parameters, [each.as_json() for each in sample.rounds]),
+    ]
     summary = _summary(sample, source.files.row_count, warnings)
     if service.spark is not None or requested is not None:
         summary["engine"] = asdict(choice)

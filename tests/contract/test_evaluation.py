@@ -511,3 +511,32 @@ def test_every_kind_says_what_holds_it_up(
     paper = html.unescape(server.admin.get(path, params={"kind": kind, **given}).text)
     assert paper.index(found["assurance"]["sentence"]) < paper.index("Prepared by")
     assert all(paper.index(caveat) < paper.index("Prepared by") for caveat in found["caveats"])
+
+
+def test_unseen_errors_of_a_stratum_are_of_its_recorded_book_value(server: LiveServer) -> None:
+    dataset = server.new_dataset()
+    rows = [f"{'b' if at % 4 == 0 else 'a'},{100 + at * 37 % 211}.50" for at in range(400)]
+    server.import_text(dataset, "\n".join(["region,amount", *rows]) + "\n")
+    book = sum(100.5 + at * 37 % 211 for at in range(0, 400, 4))
+    parameters = {"strata_columns": ["region"], "sizes": {"a": 60, "b": 10}, "seed": 5}
+    draw = {"rounds": [{"method": "stratified", "parameters": parameters}]}
+    for amount, words in (({"amount_column": "amount"}, ""), ({}, ", estimated from")):
+        job = server.draw(dataset, {**draw, **amount})["id"]
+        path = f"/api/sampling/jobs/{job}/findings"
+        items = server.admin.get(path, params={"limit": 100}).json()["items"]
+        wrong = [item[ROW] for item in items if item["data"]["region"] == "a"][::2]
+        findings = [
+            {ROW: item[ROW], "outcome": "ok"}
+            if item[ROW] not in wrong
+            else {ROW: item[ROW], "outcome": "exception", "audit_value": "90"}
+            for item in items
+        ]
+        server.admin.post(path, json={"findings": findings})
+        limit = float(
+            evaluated(server, job, "variables", book_column="amount").json()["upper_limit"]
+        )
+        asked = {"book_column": "amount", "tolerable": f"{limit + 100:.2f}"}
+        found = evaluated(server, job, "variables", **asked).json()
+        drawn_book = sum(item["data"]["amount"] for item in items if item["data"]["region"] == "b")
+        most = (1 - 0.05**0.1) * (book if amount else 10 * drawn_book)
+        assert f"Errors of up to {most:,.2f}{words}" in found["caveats"][-1]

@@ -198,3 +198,25 @@ def test_who_entered_a_fact_does_not_sign_off_and_is_told_why(
     assert server.admin.post(f"{path}/review", json={"action": "submitted"}).status_code == 200
     refused = reviewer.post(f"{path}/review", json={"action": "signed_off"})
     assert_problem(refused, 403, "forbidden", "entered facts of the working paper")
+
+
+def test_a_paper_isnt_issued_of_findings_that_change_meanwhile(
+    server: LiveServer, dataset: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = examined(server, dataset)
+    row = server.admin.get(f"{path}/findings").json()["items"][3]["row_id"]
+    write = issuing.write_paper
+
+    def slowly(*given: Any) -> None:
+        write(*given)
+        entry = {"row_id": row, "outcome": "exception"}
+        sent = server.admin.post(f"{path}/findings", json={"findings": [entry]})
+        assert sent.status_code == 200, sent.text
+
+    with monkeypatch.context() as patched:
+        patched.setattr(issuing, "write_paper", slowly)
+        answer = server.admin.post(f"{path}/papers", json={"format": "html", **EVALUATION})
+    assert_problem(answer, 409, "conflict")
+    assert server.admin.get(f"{path}/papers").json()["papers"] == []
+    again = server.admin.post(f"{path}/papers", json={"format": "html", **EVALUATION})
+    assert again.status_code == 200, again.text

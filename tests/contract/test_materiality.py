@@ -225,3 +225,36 @@ def test_a_materiality_is_the_only_goal(server: LiveServer, ledger: int) -> None
     body = {"goals": [{"materiality": 0.03}, {"margin": 0.03}], "design": ROWS}
     answer = server.admin.post(f"/api/sampling/datasets/{ledger}/size", json=body)
     assert answer.json()["errors"][0]["loc"] == ["body", "goals"]
+
+
+@pytest.mark.parametrize(
+    ("design", "parameters", "template"),
+    [
+        (ROWS, {}, "The plan needs {} rows; {} were drawn."),
+        (MONEY, MONEY["parameters"], "The plan needs {} monetary units; {} were drawn."),
+    ],
+)
+def test_a_draw_of_another_size_than_its_plan_says_so(
+    server: LiveServer, ledger: int, design: dict[str, Any], parameters: Any, template: str
+) -> None:
+    goal = {"materiality": 0.08, "expected": 0.02, "confidence": 0.95}
+    needed = size(server, ledger, goal, design).json()["sample_size"]
+    for drawn in (needed - 30, needed, needed + 30):
+        step = {**design, "parameters": {**parameters, "sample_size": drawn}, "goal": goal}
+        body = {"rounds": [step]}
+        sentence = template.format(needed, drawn)
+        warnings = [sentence] if drawn < needed else []
+        planned = server.admin.post(f"/api/sampling/datasets/{ledger}/plan", json=body).json()
+        job = server.draw(ledger, body)
+        assert planned["warnings"] == job["output_summary"]["warnings"] == warnings
+        path = f"/api/sampling/jobs/{job['id']}"
+        facts = server.admin.get(f"{path}/paper-facts").json()
+        missing = [each["missing"] for each in facts["missing"]]
+        is_planned = drawn == needed
+        assert (facts["defaults"]["design_reason"] is not None) == is_planned
+        assert ("Reason for method and size" in missing) != is_planned
+        items = server.admin.get(f"{path}/findings", params={"limit": 1000}).json()["items"]
+        findings = [{"row_id": item["row_id"], "outcome": "ok"} for item in items]
+        server.admin.post(f"{path}/findings", json={"findings": findings})
+        paper = server.admin.get(f"{path}/working-paper", params={"format": "html"}).text
+        assert (sentence in paper) != is_planned

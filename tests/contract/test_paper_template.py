@@ -36,9 +36,18 @@ def chunk(name: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
 
-def png(width: int = 40, height: int = 20, *more: bytes) -> bytes:
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    pixels = zlib.compress(b"".join(b"\0" + b"\x20\x40\x60" * width for _ in range(height)))
+def png(
+    width: int = 40,
+    height: int = 20,
+    *more: bytes,
+    depth: int = 8,
+    packed: bytes | None = None,
+    interlace: int = 0,
+) -> bytes:
+    header = struct.pack(">IIBBBBB", width, height, depth, 2, 0, 0, interlace)
+    pixels = packed
+    if pixels is None:
+        pixels = zlib.compress(b"".join(b"\0" + b"\x20\x40\x60" * width for _ in range(height)))
     parts = [chunk(b"IHDR", header), *more, chunk(b"IDAT", pixels), chunk(b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
 
@@ -145,12 +154,40 @@ def test_fields_stay_until_they_are_cleared(server: LiveServer) -> None:
         ("logo", text_of(png()[:-20])),
         ("logo", text_of(png(5000, 1))),
         ("logo", text_of(b"\xff\xd8\xff\xe0\0\x04xx\xff\xd9")),
+        ("logo", text_of(png(packed=b"garbage"))),
+        ("logo", text_of(png(packed=b""))),
+        ("logo", text_of(png(packed=zlib.compress(bytes(2_419))))),
+        ("logo", text_of(png(depth=99))),
+        ("logo", text_of(png(depth=4))),
+        ("firm", "Audit \u202egnP"),
+        ("header", "two\nlines"),
     ],
 )
 def test_a_bad_field_is_refused(server: LiveServer, field: str, value: object) -> None:
     answer = change(server, **{field: value})
     assert_problem(answer, 422, "invalid_request")
     assert answer.json()["errors"][0]["loc"][:2] == ["body", field]
+
+
+def test_an_interlaced_logo_is_whole_with_all_of_its_passes() -> None:
+    """8 × 8 pixels in seven passes: 1, 1, 2, 2 × 2, 2 × 4, 4 × 4 and 4 × 8 of 3 bytes."""
+    whole = 4 + 4 + 7 + 2 * 7 + 2 * 13 + 4 * 13 + 4 * 25
+    assert logo_of(text_of(png(8, 8, packed=zlib.compress(bytes(whole)), interlace=1))).height == 8
+    with pytest.raises(InvalidRequest, match="isn't a whole"):
+        logo_of(text_of(png(8, 8, packed=zlib.compress(bytes(whole - 1)), interlace=1)))
+
+
+def test_a_jpeg_loses_comments_between_scans_and_what_follows_its_end() -> None:
+    frame = b"\xff\xc2\0\x0b\x08\0\x10\0\x20\x01\x01\x11\0"
+    scan = b"\xff\xda\0\x08\x01\x01\0\0\x3f\0" + b"\x12\xff\0\x34\xff\xd0\x56"
+    hidden = b"\xff\xfe\0\x08secret"
+    start, end = b"\xff\xd8", b"\xff\xd9"
+    content = start + hidden + frame + scan + hidden + scan + end + b"more" + end
+    logo = logo_of(text_of(content))
+    assert (logo.content, logo.height) == (start + frame + scan + scan + end, 16)
+    for cut in (start + frame + end, start + frame + scan, content[:20]):
+        with pytest.raises(InvalidRequest, match="isn't a whole"):
+            logo_of(text_of(cut))
 
 
 def test_a_large_logo_is_refused() -> None:

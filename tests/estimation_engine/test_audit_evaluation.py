@@ -417,3 +417,28 @@ def test_a_conclusion_shows_how_its_limits_differ() -> None:
     tiny = conclude(0.0000008, 0.0000009, 0.0, 0.95)
     assert "0.00008 %, is below the tolerable 0.00009 %" in tiny.sentence
     assert "3.00 %, is not below the tolerable 3.00 %" in conclude(0.03, 0.03, 0.0, 0.95).sentence
+
+
+@pytest.mark.parametrize(
+    ("likelihood", "population", "size"),
+    [("binomial", 10_000, 59), ("poisson", 10_000, 62), ("hypergeometric", 10_000, 59)],
+)
+def test_a_clean_sample_that_is_too_small_names_a_size(
+    likelihood: Likelihood, population: int, size: int
+) -> None:
+    """59 rows without an exception: AICPA, Audit Sampling, table A-1 at 95 % and 5 %."""
+    found = evaluate_attributes(30, 0, population, likelihood=likelihood, tolerable=0.05)
+    assert found.conclusion is not None
+    assert (
+        "No exception was found, and the sample is too small for a conclusion. A new sample of "
+        f"{size} rows without an exception would do."
+    ) in found.conclusion.sentence
+    enough = evaluate_attributes(size, 0, population, likelihood=likelihood, tolerable=0.05)
+    assert enough.conclusion is not None
+    assert enough.conclusion.is_tolerable
+
+
+def test_all_rows_are_the_most_that_a_clean_sample_needs() -> None:
+    found = evaluate_attributes(20, 0, 40, tolerable=0.01)
+    assert found.conclusion is not None
+    assert "A new sample of 40 rows without an exception would do." in found.conclusion.sentence

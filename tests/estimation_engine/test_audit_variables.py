@@ -216,3 +216,26 @@ def test_lonely_strata_alone_have_no_limit() -> None:
     given = AuditedAmounts(design, np.array([10.0, 20.0]), np.array([9.0, 20.0]), 20, 300.0)
     with pytest.raises(DomainError, match="no degree of freedom"):
         evaluate(given, rules=VarianceRequest(lonely_stratum="adjust"))
+
+
+def test_unseen_errors_of_a_stratum_are_of_its_book_value() -> None:
+    """(1 − α^(1/n))·B: of the known book value, or of the one that the drawn rows estimate."""
+    groups = np.repeat([0, 1], [50, 10])
+    design = stratified_design(groups, np.array([800, 100]))
+    audit = np.where(groups == 0, EVEN.audit, EVEN.book)
+    labels = ["main"] * 50 + ["small"] * 10
+    given = partial(AuditedAmounts, design, EVEN.book, audit, ROWS, TOTAL, 2, labels)
+    limit = evaluate(given()).upper_limit
+    share = 1 - 0.05 ** (1 / 10)
+    estimated = share * 10 * float(EVEN.book[50:].sum())
+    for known, amount, words in (
+        ({"small": 7_000.0}, share * 7_000, ""),
+        ({}, estimated, ", estimated from the drawn rows,"),
+    ):
+        found = evaluate(given(known=known), tolerable=limit + 0.5 * amount)
+        assert found.caveats[-1] == (
+            f"1 stratum has no drawn row in error. Errors of up to {amount:,.2f}{words} can be "
+            "there undetected."
+        )
+        assert found.conclusion is not None
+        assert found.conclusion.is_tolerable is None

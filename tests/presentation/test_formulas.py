@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import io
 import re
+import zipfile
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
+from xml.etree import ElementTree
 
 from openpyxl import load_workbook
 from openpyxl.utils import range_boundaries
 
-from presentation.content import Facts, Formula, Percent, Section, Table
+from presentation.content import Facts, Formula, Percent, Row, Section, Table
 from presentation.language import GERMAN
+from presentation.letterhead import Letterhead
 from presentation.xlsx import write_sections
 
 REFERENCE = re.compile(r"(?:'((?:[^']|'')+)'!)?(\$[A-Z]+\$\d+(?::\$[A-Z]+\$\d+)?)")
@@ -108,3 +111,35 @@ def test_a_formula_without_its_cell_is_a_number() -> None:
     book = written(Section("Cover", "Cover", [Facts("Figures", [("Sum", missing)])]))
     assert book.cells() == []
     assert book.formulas["Deckblatt"]["B4"].value == 1.5
+
+
+def test_numbers_that_are_texts_are_in_no_formula() -> None:
+    """Of more than 15 digits, which a cell's number can't hold."""
+    large = Decimal("12345678901234567.89")
+    table = Table(
+        "Lines",
+        ("Book", "Audit", "Difference"),
+        [
+            (large, Decimal(1), Formula(large - 1, "[Book]-[Audit]")),
+            (Decimal(5), Decimal(1), Formula(Decimal(4), "[Book]-[Audit]")),
+        ],
+        name="lines",
+    )
+    sums: list[Row] = [
+        ("Book", Formula(5, "SUM({lines.Book})", "book")),
+        ("Audit", Formula(2, "SUM({lines.Audit})")),
+        ("Whole", Formula(large, "{book}+1", "whole")),
+        ("More", Formula(7, "{whole}-{book}")),
+    ]
+    book = written(Section("Items", "Items", [table, Facts("Sums", sums)]))
+    formulas = [book.formulas[sheet][cell].value for sheet, cell in book.cells()]
+    assert formulas == ["=$A$6-$B$6", "=SUM('Elemente'!$B$5:$B$6)"]
+
+
+def test_a_header_has_the_name_of_a_firm_with_an_ampersand() -> None:
+    target, firm = io.BytesIO(), "H&G [&[Picture]]"
+    write_sections([Section("Cover", "Cover", [WHOLE])], target, GERMAN, Letterhead(firm))
+    with zipfile.ZipFile(target) as files:
+        sheet = ElementTree.fromstring(files.read("xl/worksheets/sheet1.xml"))
+    (header,) = (each.text or "" for each in sheet.iter() if each.tag.endswith("}oddHeader"))
+    assert header.replace('&"-,Regular"', "") == "&LH&&G [&&[Picture]]&R"

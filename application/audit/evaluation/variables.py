@@ -37,6 +37,7 @@ from estimation_engine.errors import InvalidFindings
 from sampling_engine.sql.units import MoneyUnits
 from service.tables.open_tables import OpenTable, open_source
 from service.tables.sample_design import SampleDesign, design_of
+from storage.jobs.jobs import JobRecord
 
 AMOUNTS = (
     *("found", "book_value", "audit_value", "projected", "standard_error", "margin"),
@@ -161,8 +162,24 @@ def _audited_amounts(sample: ExaminedSample, book_column: str) -> tuple[AuditedA
     if design.design.group_kind == "strata":
         strata = drawn_strata(sample.service, sample.job)
         labels = [strata[ordinal] for ordinal in design.ordinals.tolist()]
-    given = AuditedAmounts(design.design, book, audit, rows, total, decimals, labels)
+    known = _known_strata(sample.job, book_column) if labels else {}
+    given = AuditedAmounts(design.design, book, audit, rows, total, decimals, labels, known)
     return given, rows - valued
+
+
+def _known_strata(job: JobRecord, book_column: str) -> dict[str, float]:
+    """The book values of strata that the draw recorded, by label.
+
+    It records the net amounts of each: without a negative amount they are the sums without signs.
+    """
+    results = (job.output_summary or {})["rounds"]
+    amount = results[0].get("amount")
+    if len(results) != 1 or amount is None or amount["column"] != book_column:
+        return {}
+    if amount["total"] is None or amount["total"] != amount["absolute_total"]:
+        return {}
+    strata = results[0].get("strata", ())
+    return {each["label"]: float(each["amount"]["total"]) for each in strata}
 
 
 def _require_covered(sample: ExaminedSample, design: Design) -> None:

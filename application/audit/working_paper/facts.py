@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 from application.access import Caller
 from application.audit.findings import require_entries
-from application.audit.planned import planned_goal
+from application.audit.planned import planned_goal, size_of_job
 from application.audit.state import AuditState
 from application.audit.working_paper.requirements import MissingFact, missing_facts
 from application.reconciling import completeness_of
@@ -132,8 +132,10 @@ def _defaults(job: JobRecord) -> PaperFactsRequest:
     reason, expected = None, None
     if goal is not None:
         expected = errors_of_goal(goal, "expected") if "accept" not in goal else None
-        method = method_title(job.run_parameters["rounds"][0]["method"])
-        reason = Sentence(REASON, goal=goal_text(goal), method=Sentence(method))
+        size = size_of_job(job)
+        if size is not None and size.drawn == size.needed:
+            method = method_title(job.run_parameters["rounds"][0]["method"])
+            reason = Sentence(REASON, goal=goal_text(goal), method=Sentence(method))
     return PaperFactsRequest(treatment=TREATMENT, design_reason=reason, expected=expected)
 
 

@@ -16,6 +16,7 @@ from application.audit.evaluation.parameters import kept_evaluation
 from application.audit.findings import require_not_deleted
 from application.audit.working_paper import evaluation_or_refusal, working_paper
 from application.audit.working_paper.writing import paper_language, paper_letterhead, write_paper
+from application.certificates.evaluation import stamp_of
 from domain_errors import DomainError
 from storage.audit.findings import review_of
 from storage.audit.papers import (
@@ -56,8 +57,8 @@ def issue_paper(
     Raises
     ------
     Conflict
-        Meanwhile another paper was issued, or facts were entered; the sample has ``MAX_ISSUED``
-        papers, or was deleted.
+        Meanwhile another paper was issued, or findings, facts or attachments changed; the sample
+        has ``MAX_ISSUED`` papers, or was deleted.
     ReviewChanged
         A step of the review was taken meanwhile.
     QuotaExceeded
@@ -67,6 +68,7 @@ def issue_paper(
     by.dataset(job.dataset_id, "write")
     with service.database.read() as tx:
         review, number, facts = review_of(tx, job.id), _next_number(tx, job), _facts(tx, job)
+        stamp = stamp_of(tx, job)
     language = paper_language(service, job, asked)
     with (
         tempfile.TemporaryDirectory(dir=service.directory.scratch_dir) as folder,
@@ -98,6 +100,8 @@ def issue_paper(
                 raise Conflict("Another paper of the sample was issued meanwhile. Issue it again.")
             if _facts(tx, job) != facts:
                 raise Conflict("Facts of the paper were entered meanwhile. Issue it again.")
+            if stamp_of(tx, job) != stamp:
+                raise Conflict("Findings of the sample changed meanwhile. Issue the paper again.")
             return _keep(tx, by, job, file, body)
 
 

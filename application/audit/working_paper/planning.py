@@ -7,6 +7,7 @@ from typing import Any
 from application.audit.evaluation import SettledEvaluation
 from application.audit.evaluators.evaluator import Evaluation
 from application.audit.fitting import selects_money
+from application.audit.planned import size_of_job
 from application.audit.working_paper.conclusion import tolerable_line
 from application.audit.working_paper.population import methods_of
 from application.audit.working_paper.requirements import NOT_GIVEN
@@ -15,7 +16,7 @@ from contract.declarations import declared_field
 from contract.requests.papers import PaperFactsRequest
 from contract.words import ASSERTIONS
 from domain_errors import DomainError, Sentence
-from presentation.content import Facts, Row, Section
+from presentation.content import Facts, Judgement, Row, Section
 from sampling_engine import method_class
 from service.service import Service
 from service.tables.row_names import key_of_job
@@ -52,11 +53,21 @@ def planning_section(
         *(_fact(facts, name) for name in ("tolerable_basis", "expected")),
         ("Method", methods_of(job)),
         ("Rows drawn", (job.output_summary or {})["total_sampled"]),
+        *_size_of_plan(job),
         _fact(facts, "design_reason"),
     ]
     return Section(
         "Planning", "Planning", [Facts("Objective", objective), Facts("Errors and size", size)]
     )
+
+
+def _size_of_plan(job: JobRecord) -> list[Row]:
+    """The size that the recorded plan needs, where another one was drawn."""
+    size = size_of_job(job)
+    if size is None or size.drawn == size.needed:
+        return []
+    tone = "warn" if size.drawn < size.needed else ""
+    return [("Recorded plan", Judgement(size.sentence, tone))]
 
 
 def _fact(facts: PaperFactsRequest, name: str) -> Row:
