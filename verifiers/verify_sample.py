@@ -763,6 +763,9 @@ LEDGER_BODIES = {
         issue=integer(1),
         review_state=one_of("open", "submitted", "signed_off"),
     ),
+    "review": record(
+        "job_id: text; evaluation_sha256: hash?", step=one_of("signed_off", "reopened")
+    ),
 }
 ENTRY = record(
     "dataset_id: integer; recorded_at: time; actor: text; previous_digest: hash?; digest: hash",
@@ -4310,7 +4313,9 @@ EVALUATION_PREDICATE = record(
         100_000,
     ),
     reconciliation=items(
-        record("column_name column_sum balance difference reference explanation by: text; at: time"),
+        record(
+            "column_name column_sum balance difference reference explanation by: text; at: time"
+        ),
         0,
         10_000,
     ),
@@ -4637,15 +4642,57 @@ def check_evaluation_entries(evaluation: Evaluation, digest: str) -> None:
         for e in papers
     ]
     require(stated["papers"] == due, "evaluation_paper", "The papers aren't those of the ledger.")
-    later = [e for e in issued if e["number"] > own[0]["number"]]
+    check_steps_in_ledger(evaluation, about, own[0]["number"])
+    later = first_later_entry(about, own[0]["number"])
     if later:
         case.report.superseded = case.report.superseded or (
-            f"another certificate of the evaluation followed (entry {later[0]['number']} of the "
+            f"{later[1]} (entry {later[0]['number']} of the "
             f"ledger, {later[0]['recorded_at']}); ask for the newest"
         )
         case.report.claimed(
             EVALUATION, f"that this is the evaluation: superseded, {case.report.superseded}"
         )
+
+
+def check_steps_in_ledger(evaluation: Evaluation, about: list[dict[str, Any]], number: int) -> None:
+    """Compare sign-offs and reopenings with the ledger; those before its first one aren't in it."""
+    entered = [
+        [e["body"]["step"], e["actor"]]
+        for e in about
+        if e["kind"] == "review" and e["number"] < number
+    ]
+    steps = [
+        [step["action"], step["by"]]
+        for step in evaluation.stated["review"]["steps"]
+        if step["action"] in ("signed_off", "reopened")
+    ]
+    good = len(entered) <= len(steps) and entered == steps[len(steps) - len(entered) :]
+    require(good, "evaluation_ledger", "Its sign-offs and reopenings aren't those of the ledger.")
+    if len(entered) < len(steps):
+        evaluation.case.report.claimed(
+            EVALUATION, "sign-offs from before the ledger had entries of them"
+        )
+
+
+def first_later_entry(
+    about: list[dict[str, Any]], number: int
+) -> tuple[dict[str, Any], str] | None:
+    """Return the first entry that makes the evaluation at an entry an earlier one, in words."""
+    known = None
+    for entry in about:
+        kind, body = entry["kind"], entry["body"]
+        evaluated = body.get("evaluation_sha256")
+        if entry["number"] > number:
+            if kind == "evaluation":
+                return entry, "another certificate of the evaluation followed"
+            if kind == "review":
+                step = body["step"].replace("_", " ")
+                return entry, f"the findings were {step} after this certificate"
+            if kind == "paper" and None not in (evaluated, known) and evaluated != known:
+                return entry, "a working paper of another evaluation followed"
+        elif evaluated is not None:
+            known = evaluated
+    return None
 
 
 def check_files(evaluation: Evaluation) -> None:

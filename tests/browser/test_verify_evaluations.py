@@ -17,10 +17,12 @@ from tests.support.nightly import amount
 from tests.verifiers.evaluation_cases import CASES
 from tests.verifiers.test_evaluations import (
     EVALUATED,
+    LATER,
     TAMPERINGS,
     changed,
     conclude,
     flip,
+    followed,
     load,
     of_figure,
     plain,
@@ -77,6 +79,13 @@ def test_tamperings_are_refused(page: Page, name: str) -> None:
 
 def test_a_conclusion_against_the_rules_is_refused(page: Page) -> None:
     assert code_of(page, changed(load("difference"), conclude)) == "evaluation_conclusion"
+
+
+@pytest.mark.parametrize("name", LATER)
+def test_a_later_step_or_paper_supersedes_it(page: Page, name: str) -> None:
+    report = verify(page, followed(name), allowKnownKey=True)
+    assert report["accepted"]
+    assert LATER[name][1] in report["superseded"]
 
 
 def test_a_changed_paper_is_refused(page: Page) -> None:

@@ -92,6 +92,25 @@ def test_the_zip_file_has_all_that_a_verifier_needs(
     assert verify_sample.main([str(tmp_path / "folder")]) == 1
 
 
+def test_an_overturned_evaluation_is_superseded_in_the_newest_ledger(
+    server: LiveServer, drawn: tuple[int, str]
+) -> None:
+    dataset, job = drawn
+    examine(server, job, Case((), {"kind": "attributes", "tolerable": "0.2"}))
+    files = files_of(server, dataset, job)
+    at = f"/api/sampling/jobs/{job}"
+    assert verify(files).superseded is None
+    reviewer, user = server.new_user()
+    right = {"user_id": user["id"], "permission": "admin"}
+    assert server.admin.put(f"/api/datasets/{dataset}/permissions", json=right).status_code == 200
+    answer = reviewer.post(f"{at}/review", json={"action": "reopened", "note": "wrong"})
+    assert answer.status_code == 200, answer.text
+    ledger = server.admin.get(f"/api/datasets/{dataset}/ledger", params={"format": "json"})
+    report = verify({**files, "ledger.json": ledger.content})
+    assert not report.refusals
+    assert "the findings were reopened" in str(report.superseded)
+
+
 def test_the_zip_file_can_leave_out_the_data(
     server: LiveServer, drawn: tuple[int, str], tmp_path: Path
 ) -> None:

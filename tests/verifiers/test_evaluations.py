@@ -288,6 +288,40 @@ def test_a_later_certificate_supersedes_the_evaluation() -> None:
     assert "another certificate of the evaluation followed" in report.superseded
 
 
+LATER: dict[str, tuple[dict[str, Any], str]] = {
+    "reopened": ({"step": "reopened", "evaluation_sha256": None}, "the findings were reopened"),
+    "signed": (
+        {"step": "signed_off", "evaluation_sha256": "1" * 64},
+        "the findings were signed off",
+    ),
+    "paper": ({"evaluation_sha256": "1" * 64}, "a working paper of another evaluation"),
+}
+
+
+def followed(name: str) -> tamperings.Files:
+    """The files of a signed-off evaluation, with a ledger in which an entry follows it."""
+    files = load("attributes")
+    ledger = json.loads(files["ledger.json"])
+    paper = next(entry for entry in ledger["entries"] if entry["kind"] == "paper")
+    body, _ = LATER[name]
+    if "step" in body:
+        own = {"job_id": paper["body"]["job_id"], **body}
+        entry = {**paper, "kind": "review", "body": own}
+    else:
+        entry = {**paper, "body": {**paper["body"], **body}}
+    ledger["entries"].append({**entry, "number": len(ledger["entries"]) + 1})
+    tamperings.chain(ledger)
+    return {**files, "ledger.json": tamperings.dump(ledger)}
+
+
+@pytest.mark.parametrize("name", LATER)
+def test_a_later_step_or_paper_supersedes_the_evaluation(name: str) -> None:
+    report = verify(followed(name))
+    assert not report.refusals, [line.text for line in report.refusals]
+    assert report.superseded is not None
+    assert LATER[name][1] in report.superseded
+
+
 def test_without_the_data_book_values_are_those_of_the_sample() -> None:
     files = load("difference")
     del files["data.csv"]
