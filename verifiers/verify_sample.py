@@ -4927,13 +4927,85 @@ def recompute(evaluation: Evaluation) -> None:
         )
         require(good, "evaluation_figure", "The request and the result contradict each other.")
         same(result, "replaced", evaluation.stated["replacements"])
-        filters = [rnd.filter for rnd in evaluation.case.rounds]
-        good = (result.get("scope") is None) == any(each is None for each in filters)
-        require(good, "evaluation_figure", "`scope` contradicts the filters of the rounds.")
+        check_members(evaluation)
+        check_scope(evaluation)
+        check_choices(evaluation)
         recomputed[kind](evaluation)
     report.claimed(
         EVALUATION, "notes, caveats, other samples and what holds the limit up: the server's word"
     )
+
+
+MEMBERS = (
+    "kind confidence scope conclusion not_applicable replaced notes caveats assurance departure "
+    "other_samples_total formula source"
+)
+MEMBERS_OF_KIND = {
+    "attributes": "arithmetic attributes examined exceptions likelihood lower_limit lower_rows "
+    "population share sides upper_limit upper_rows",
+    "two_stage": "arithmetic attributes decision examined exceptions first likelihood population "
+    "risk rule second share tolerable upper_limit upper_rows",
+    "monetary_unit": "book_column book_value bound concludes_on factors likelihood overstatement "
+    "population sampled_value strata tolerable understatement units",
+    "variables": "arithmetic audit_value book_column book_value by_stratum degrees "
+    "direction_estimator errors estimator examined found lower_limit margin overstatement "
+    "population projected sides standard_error t tolerable understatement upper_limit",
+    "sequential": "accepted_at arithmetic book_column book_value boundary decision drawn examined "
+    "exceptions exceptions_by_size largest_statistic least measure most p_value population "
+    "ratio_at_tolerable sampled_value statistic statistics_by_size take_all threshold tolerable "
+    "upper_limit",
+}
+MEMBERS_OF_REQUEST = (
+    "kind confidence tolerable likelihood sides bound book_column estimator lonely_stratum"
+)
+
+
+def check_members(evaluation: Evaluation) -> None:
+    """Refuse members of the request and the result that the format doesn't have."""
+    kind = evaluation.request["kind"]
+    for what, stated, names in (
+        ("request", evaluation.request, MEMBERS_OF_REQUEST),
+        ("result", evaluation.result, f"{MEMBERS} {MEMBERS_OF_KIND[kind]}"),
+    ):
+        more = sorted(set(stated) - set(names.split()))
+        require(not more, "unknown_member", f"{what}.{''.join(more[:1])[:60]} isn't of the format.")
+
+
+def check_scope(evaluation: Evaluation) -> None:
+    """Compare the filter of the conclusion with the rounds, whose expressions it joins."""
+    filters = [rnd.filter for rnd in evaluation.case.rounds]
+    texts = [None if each is None else each.get("expression") for each in filters]
+    stated, due = evaluation.result["scope"], None
+    if all(each is not None for each in filters):
+        if not all(texts):
+            require(stated, "evaluation_figure", "`scope` contradicts the filters of the rounds.")
+            evaluation.case.report.claimed(
+                EVALUATION, f"that these words are the filters of the rounds: {stated}"
+            )
+            return
+        due = " or ".join(dict.fromkeys(str(each) for each in texts))
+    require(stated == due, "evaluation_figure", f"`scope` is {stated!r}; the filter is {due!r}.")
+
+
+def check_choices(evaluation: Evaluation) -> None:
+    """Compare the attributes and the book column with what was tested and drawn."""
+    kind, result, stated = evaluation.request["kind"], evaluation.result, evaluation.stated
+    tested, column = stated["attributes"], stated["book_column"]
+    good = len(set(tested)) == len(tested)
+    require(good, "evaluation_figure", "An attribute is listed twice.")
+    if kind in ("attributes", "two_stage"):
+        names = [each.get("name") for each in result["attributes"]]
+        good = names == tested
+        require(good, "evaluation_figure", "The attributes aren't those that are tested.")
+    rounds = evaluation.case.rounds
+    if kind == "monetary_unit" or (kind == "sequential" and result.get("measure") == "amount"):
+        for rnd in rounds:
+            drawn = str(rnd.parameters.get("book_column"))
+            good = isinstance(column, str) and drawn.lower() == column.lower()
+            require(good, "evaluation_figure", f"Round {rnd.number} has the amounts of {drawn!r}.")
+        evaluation.case.report.checked(EVALUATION, f"book values are those of the draw: {column}")
+    elif kind == "variables":
+        evaluation.case.report.claimed(EVALUATION, f"that {column} is the column of book values")
 
 
 def examined_of(evaluation: Evaluation, places: range | None = None) -> tuple[list[int], int]:
@@ -5014,8 +5086,6 @@ def check_attributes(evaluation: Evaluation) -> None:
     )
     tolerable = None if evaluation.tolerable is None else float(evaluation.tolerable)
     tested = evaluation.stated["attributes"]
-    names = [each.get("name") for each in result["attributes"]]
-    require(names == tested, "evaluation_figure", "The attributes aren't those that are tested.")
     for each in result["attributes"]:
         count = sum(deviates(item, each["name"]) for item in items_)
         same(each, "deviations", count)
@@ -5827,14 +5897,39 @@ def check_total(evaluation: Evaluation, given: Projection) -> None:
         return
     data, rnd = read_data(case), case.rounds[0]
     passes = data.passes.get(rnd.number, data.present)
+    drawable = drawable_of(rnd, data)
+    if drawable is None:
+        case.report.claimed(EVALUATION, "the book value of the rows that could be drawn")
+        return
     values = [
         exact_number(value)
-        for value, here, inside in zip(data.columns[column], data.present, passes, strict=True)
-        if here and inside and value is not None and _NUMBER.fullmatch(value)
+        for value, here, inside, can in zip(
+            data.columns[column], data.present, passes, drawable, strict=True
+        )
+        if here and inside and can and value is not None and _NUMBER.fullmatch(value)
     ]
-    if rnd.method in ("random", "reservoir", "systematic", "stratified"):
-        same_amount(evaluation.result, "book_value", sum(values, Fraction(0)))
-        case.report.checked(EVALUATION, "the book value of the population is the sum of data.csv")
+    same_amount(evaluation.result, "book_value", sum(values, Fraction(0)))
+    case.report.checked(EVALUATION, "the book value of the population is the sum of data.csv")
+
+
+def drawable_of(rnd: StatedRound, data: FrameData) -> list[bool] | None:
+    """Return which rows have a weight, or an amount of the round's signs; None if unknown."""
+    name = {"weighted": "weight_column", "monetary_unit": "book_column"}.get(rnd.method)
+    if name is None:
+        return [True] * len(data.present)
+    drawn = str(rnd.parameters.get(name))
+    column = next((c for c in data.columns if c.lower() == drawn.lower()), None)
+    if column is None or rnd.parameters.get("uncertainty"):
+        return None
+    signs = rnd.parameters.get("population", "positive")
+    amounts = [
+        exact_number(text_) if text_ is not None and _NUMBER.fullmatch(text_) else Fraction(0)
+        for text_ in data.columns[column]
+    ]
+    return [
+        (value > 0 and signs != "negative") or (value < 0 and signs != "positive")
+        for value in amounts
+    ]
 
 
 def check_directions(evaluation: Evaluation, given: Projection, estimator: str, t: float) -> None:

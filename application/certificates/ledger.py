@@ -46,7 +46,8 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
         "reopened": "{actor} reopened the findings of a sample",
     }
 )
-"""The sentence of each kind of entry, of `review` of each step; the names in braces are the actor and members of its body."""
+"""The sentence of each kind of entry, of a `review` by its step; the names in braces are the actor
+and members of its body."""
 
 
 MAX_LISTED = 10

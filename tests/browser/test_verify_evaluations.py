@@ -16,6 +16,7 @@ from tests.browser.test_verifier_page import PAGE, verify
 from tests.support.nightly import amount
 from tests.verifiers.evaluation_cases import CASES
 from tests.verifiers.test_evaluations import (
+    CHOICES,
     EVALUATED,
     LATER,
     TAMPERINGS,
@@ -79,6 +80,13 @@ def test_tamperings_are_refused(page: Page, name: str) -> None:
 
 def test_a_conclusion_against_the_rules_is_refused(page: Page) -> None:
     assert code_of(page, changed(load("difference"), conclude)) == "evaluation_conclusion"
+
+
+@pytest.mark.parametrize("name", CHOICES)
+def test_another_choice_than_that_of_the_draw_is_refused(page: Page, name: str) -> None:
+    case, change, _ = CHOICES[name]
+    code = code_of(page, changed(load(case), change))
+    assert code in ("evaluation_figure", "unknown_member")
 
 
 @pytest.mark.parametrize("name", LATER)

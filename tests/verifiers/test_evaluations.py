@@ -203,6 +203,58 @@ def test_a_conclusion_against_the_rules_is_refused() -> None:
     assert "in spite of skewness" in refusal.text
 
 
+def of_result(**values: Any) -> Callable[[dict[str, Any]], None]:
+    return lambda predicate: predicate["result"].update(values)
+
+
+def by_another_column(predicate: dict[str, Any]) -> None:
+    predicate["book_column"] = predicate["result"]["book_column"] = "id"
+    for item in predicate["items"]:
+        item["book_value"] = str(item["examined"])
+
+
+def with_another_scope(predicate: dict[str, Any]) -> None:
+    conclusion = predicate["result"]["conclusion"]
+    conclusion["sentence"] = conclusion["sentence"].replace("region = 'N'", "id is not null")
+    predicate["result"]["scope"] = "id is not null"
+    predicate["review"]["steps"][-1]["conclusion"] = conclusion["sentence"]
+
+
+def with_an_invented_attribute(predicate: dict[str, Any]) -> None:
+    share = {"upper_limit": 0.0, "share": 0.0, "deviations": 0, "is_tolerable": True}
+    predicate["result"]["attributes"].append({"name": "approved by two", **share})
+
+
+def halved(predicate: dict[str, Any]) -> None:
+    """Half of the book value, and of all that a ratio makes of it."""
+    result = predicate["result"]
+    for name in ("book_value", "audit_value", "projected"):
+        result[name] = f"{float(result[name]) / 2:.2f}"
+
+
+CHOICES: dict[str, tuple[str, Callable[[dict[str, Any]], Any], str]] = {
+    "book_column": ("stringer", by_another_column, "has the amounts of 'amount'"),
+    "scope": ("filtered", with_another_scope, "the filter is"),
+    "attribute": ("two_stage", with_an_invented_attribute, "attributes"),
+    "book_value": ("weighted", halved, "`book_value`"),
+    "member_of_result": ("stringer", of_result(extra=1), "result.extra"),
+    "member_of_request": ("stringer", lambda p: p["request"].update(extra=1), "request.extra"),
+    "attribute_twice": (
+        "attributes",
+        lambda p: p["attributes"].append(p["attributes"][0]),
+        "listed twice",
+    ),
+}
+"""Changes of what is evaluated: the case, the change and a part of the reason."""
+
+
+@pytest.mark.parametrize("name", CHOICES)
+def test_another_choice_than_that_of_the_draw_is_refused(name: str) -> None:
+    case, change, reason = CHOICES[name]
+    report = verify(changed(load(case), change))
+    assert reason in " ".join(line.text for line in report.refusals)
+
+
 def of_steps(change: Callable[[list[dict[str, Any]]], Any]) -> Callable[[dict[str, Any]], None]:
     return lambda predicate: change(predicate["review"]["steps"])
 
