@@ -181,6 +181,7 @@ class CheckReport:
     missing: dict[str, str] = field(default_factory=dict)  # why a level wasn't reached
     condition: str | None = None  # what L4 depends on
     superseded: str | None = None  # what the ledger has that followed the certificate
+    ignored: list[str] = field(default_factory=list)  # names of given files that aren't looked at
 
     def checked(self, level: str, text: str) -> None:
         self.lines.append(Line(level, "checked", text))
@@ -4715,6 +4716,39 @@ def check_files(evaluation: Evaluation) -> None:
         report.claimed(EVALUATION, "the balances with which sums of the table were compared")
 
 
+def check_without_evaluation(case: Case) -> None:
+    """Compare given papers with the ledger alone, and say what isn't checked."""
+    report, job = case.report, case.predicate["job"]["id"]
+    about = [
+        e
+        for e in (case.ledger or {"entries": []})["entries"]
+        if e["body"].get("job_id") == job and e["kind"] in ("evaluation", "paper", "review")
+    ]
+    if about:
+        first = about[0]
+        report.skipped(
+            EVALUATION,
+            "the evaluation: evaluation.json wasn't given, though the ledger has "
+            f"{rows_text(len(about), 'entry', 'entries')} of it, the first with the number "
+            f"{first['number']} ({first['kind']})",
+        )
+    issued = {e["body"]["sha256"] for e in about if e["kind"] == "paper"}
+    papers, attached = (
+        [name for name in case.files if name.startswith(f"{folder}/")] for folder in MORE_FOLDERS
+    )
+    if papers and case.ledger is not None:
+        for name in papers:
+            good = sha256(case.files[name]) in issued
+            require(good, "evaluation_paper", f"{name[:80]} isn't one that the ledger has.")
+        report.checked(EVALUATION, f"{_counted(len(papers), 'working paper')}, by the ledger")
+    elif papers:
+        reason = "neither ledger.json nor evaluation.json was given"
+        report.skipped(EVALUATION, f"{_counted(len(papers), 'working paper')}: {reason}")
+    if attached:
+        reason = "evaluation.json wasn't given"
+        report.skipped(EVALUATION, f"{_counted(len(attached), 'attached file')}: {reason}")
+
+
 def check_books(evaluation: Evaluation) -> None:
     """Compare the book values with the sample and the data, where these show them."""
     case, column = evaluation.case, evaluation.stated["book_column"]
@@ -6351,6 +6385,14 @@ def _verify_levels(case: Case) -> None:
         report.missing["L3"] = "proofs.json wasn't given"
     if "evaluation" in case.files:
         verify_evaluation(case)
+    else:
+        report.run(
+            EVALUATION,
+            "working papers and attached files",
+            check_without_evaluation,
+            case,
+            say=False,
+        )
     if predicate["plan"] is not None:
         report.run("L4", "the plan's text and digest", check_plan, case)
     with report.check("L4", "the seed", say=False):
@@ -6501,8 +6543,10 @@ def parse_key(value: bytes) -> bytes:
 
 
 MORE_FOLDERS = ("papers", "attachments")
+NOT_READ = ("README.txt", "verify.html", "verify_sample.py")  # files of a ZIP that explain it
 MOST_FILES = 10_000
-MOST_BYTES = 4 << 30  # of all files of a ZIP together
+MOST_BYTES = 1 << 30  # of all files of a ZIP together
+UNPACKED = 100  # times the bytes of a ZIP; 64 MiB are always possible
 
 
 def read_folder(folder: Path) -> dict[str, bytes]:
@@ -6519,6 +6563,18 @@ def read_folder(folder: Path) -> dict[str, bytes]:
     return files
 
 
+def other_names(folder: Path) -> list[str]:
+    """Return the names in a folder or ZIP file that aren't read."""
+    if not folder.is_dir():
+        with zipfile.ZipFile(folder) as archive:
+            return [name for name in NOT_READ if name in archive.namelist()]
+    return sorted(
+        path.name + "/" * path.is_dir()
+        for path in folder.iterdir()
+        if path.name not in FILES.values() and not (path.name in MORE_FOLDERS and path.is_dir())
+    )
+
+
 def require_few(count: int) -> None:
     if count > MOST_FILES:
         raise Usage(f"There are more than {MOST_FILES:,} files.")
@@ -6527,24 +6583,34 @@ def require_few(count: int) -> None:
 def read_zip(path: Path) -> dict[str, bytes]:
     """Read the same from a ZIP file. Its names are compared, and never used as paths.
 
-    A member is read up to the limit of its kind, whatever size it claims to have.
+    It has no other names, and no bytes before its first file. A member is read up to the limit of
+    its kind, whatever size it claims to have.
     """
     files: dict[str, bytes] = {}
     names = {file_name: name for name, file_name in FILES.items()}
     try:
         with zipfile.ZipFile(path) as archive:
             require_few(len(archive.infolist()))
+            room = min(MOST_BYTES, max(64 << 20, UNPACKED * path.stat().st_size))
+            if min((each.header_offset for each in archive.infolist()), default=0):
+                raise Usage(f"{path} has bytes before its first file.")
             for member in archive.infolist():
                 folder, _, rest = member.filename.partition("/")
                 name = names.get(member.filename)
-                if name is None and folder in MORE_FOLDERS and rest:
+                if name is None and folder in MORE_FOLDERS and is_plain_name(rest):
                     name = member.filename
-                if name is None:
+                is_folder = folder in MORE_FOLDERS and not rest and not member.file_size
+                if member.filename in NOT_READ or (member.is_dir() and is_folder):
                     continue
+                if name is None:
+                    raise Usage(
+                        f"{path} has {member.filename[:80]!r}, which is no name of the format: "
+                        "unpack it, and give the folder with certificate.json."
+                    )
                 if name in files:
                     raise Usage(f"{path} has two files {member.filename[:80]!r}.")
                 limit = LIMITS.get(name, LIMITS["parquet"])
-                limit = min(limit, MOST_BYTES - sum(map(len, files.values())))
+                limit = min(limit, room - sum(map(len, files.values())))
                 with archive.open(member) as content:
                     files[name] = content.read(limit + 1)
                 if len(files[name]) > limit:
@@ -6556,6 +6622,11 @@ def read_zip(path: Path) -> dict[str, bytes]:
             raise
         raise Usage(f"{path} is damaged: {type(error).__name__}.") from None
     return files
+
+
+def is_plain_name(name: str) -> bool:
+    """Whether a name is that of a file in its folder."""
+    return name not in ("", ".", "..") and not set(name) & set("/\\\0")
 
 
 def load(arguments: argparse.Namespace) -> tuple[dict[str, bytes], bool]:
@@ -6596,6 +6667,7 @@ def as_data(report: CheckReport) -> dict[str, Any]:
         "superseded": None if report.refusals else report.superseded,
         "condition": report.condition if "L4" in levels and not report.refusals else None,
         "not_reached": dict(sorted(report.missing.items())),
+        "not_looked_at": report.ignored,
         "reasons": [{"code": line.code, "text": line.text} for line in report.refusals],
         "checks": [
             {"level": x.level, "status": x.status, "text": x.text, "code": x.code}
@@ -6615,6 +6687,8 @@ def print_report(report: CheckReport) -> None:
         print(printable(f"{line.level}  {line.status:<18}  {line.text}"))
     for level, reason in data["not_reached"].items():
         print(printable(f"{level}  not reached: {reason}"))
+    if report.ignored:
+        print(printable(f"Not looked at: {', '.join(report.ignored)[:2000]}."))
     if data["accepted"]:
         print(
             f"Levels: {', '.join(data['levels']) or 'none'}; "
@@ -6652,6 +6726,8 @@ def main(argv: list[str] | None = None) -> int:
         print(f"verify_sample: {error}", file=sys.stderr)
         return 2
     report = verify_files(files)
+    if arguments.folder:
+        report.ignored = other_names(Path(arguments.folder))
     if not trusted and not report.refusals:
         report.lines.insert(
             0, Line("L0", "claimed", "whose key it is: it came with the certificate; give --key")

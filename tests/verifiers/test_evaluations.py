@@ -312,6 +312,25 @@ def test_a_tampering_is_refused(name: str) -> None:
     assert code in codes(changed(load("attributes"), change))
 
 
+def without_evaluation() -> tamperings.Files:
+    files = load("attributes")
+    del files["evaluation.json"]
+    return files
+
+
+def test_a_missing_evaluation_is_named_and_papers_are_compared_with_the_ledger() -> None:
+    files = without_evaluation()
+    report = verify(files)
+    assert not report.refusals
+    texts = [(line.status, line.text) for line in report.lines if line.level == "E"]
+    assert ("checked", "1 working paper, by the ledger") in texts
+    skipped = " ".join(text for status, text in texts if status == "not checkable here")
+    assert "evaluation.json wasn't given, though the ledger has 2 entries of it" in skipped
+    assert "1 attached file" in skipped
+    files["papers/paper-1.html"] += b"<p>All is well.</p>"
+    assert codes(files) == ["evaluation_paper"]
+
+
 def test_an_evaluation_of_another_sample_is_refused() -> None:
     other_files = load("attributes_poisson")
     files = {**load("attributes"), "evaluation.json": other_files["evaluation.json"]}
