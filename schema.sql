@@ -841,7 +841,7 @@ CREATE TABLE ledger_entries (
     number          INTEGER NOT NULL CHECK (number > 0),
     kind            TEXT NOT NULL
                     CHECK (kind IN ('plan', 'draw', 'replacement', 'deletion', 'restoration',
-                                    'row_root', 'paper', 'evaluation')),
+                                    'row_root', 'paper', 'evaluation', 'review')),
     recorded_at     TEXT NOT NULL,
     actor           TEXT NOT NULL,            -- the user's SOEID at that time
     body            TEXT NOT NULL CHECK (json_valid(body) AND json_type(body) = 'object'),

@@ -181,6 +181,7 @@ class CheckReport:
     missing: dict[str, str] = field(default_factory=dict)  # why a level wasn't reached
     condition: str | None = None  # what L4 depends on
     superseded: str | None = None  # what the ledger has that followed the certificate
+    ignored: list[str] = field(default_factory=list)  # names of given files that aren't looked at
 
     def checked(self, level: str, text: str) -> None:
         self.lines.append(Line(level, "checked", text))
@@ -762,6 +763,9 @@ LEDGER_BODIES = {
         "job_id: text; sample_commit_id payload_sha256: hash",
         issue=integer(1),
         review_state=one_of("open", "submitted", "signed_off"),
+    ),
+    "review": record(
+        "job_id: text; evaluation_sha256: hash?", step=one_of("signed_off", "reopened")
     ),
 }
 ENTRY = record(
@@ -4640,15 +4644,57 @@ def check_evaluation_entries(evaluation: Evaluation, digest: str) -> None:
         for e in papers
     ]
     require(stated["papers"] == due, "evaluation_paper", "The papers aren't those of the ledger.")
-    later = [e for e in issued if e["number"] > own[0]["number"]]
+    check_steps_in_ledger(evaluation, about, own[0]["number"])
+    later = first_later_entry(about, own[0]["number"])
     if later:
         case.report.superseded = case.report.superseded or (
-            f"another certificate of the evaluation followed (entry {later[0]['number']} of the "
+            f"{later[1]} (entry {later[0]['number']} of the "
             f"ledger, {later[0]['recorded_at']}); ask for the newest"
         )
         case.report.claimed(
             EVALUATION, f"that this is the evaluation: superseded, {case.report.superseded}"
         )
+
+
+def check_steps_in_ledger(evaluation: Evaluation, about: list[dict[str, Any]], number: int) -> None:
+    """Compare sign-offs and reopenings with the ledger; those before its first one aren't in it."""
+    entered = [
+        [e["body"]["step"], e["actor"]]
+        for e in about
+        if e["kind"] == "review" and e["number"] < number
+    ]
+    steps = [
+        [step["action"], step["by"]]
+        for step in evaluation.stated["review"]["steps"]
+        if step["action"] in ("signed_off", "reopened")
+    ]
+    good = len(entered) <= len(steps) and entered == steps[len(steps) - len(entered) :]
+    require(good, "evaluation_ledger", "Its sign-offs and reopenings aren't those of the ledger.")
+    if len(entered) < len(steps):
+        evaluation.case.report.claimed(
+            EVALUATION, "sign-offs from before the ledger had entries of them"
+        )
+
+
+def first_later_entry(
+    about: list[dict[str, Any]], number: int
+) -> tuple[dict[str, Any], str] | None:
+    """Return the first entry that makes the evaluation at an entry an earlier one, in words."""
+    known = None
+    for entry in about:
+        kind, body = entry["kind"], entry["body"]
+        evaluated = body.get("evaluation_sha256")
+        if entry["number"] > number:
+            if kind == "evaluation":
+                return entry, "another certificate of the evaluation followed"
+            if kind == "review":
+                step = body["step"].replace("_", " ")
+                return entry, f"the findings were {step} after this certificate"
+            if kind == "paper" and None not in (evaluated, known) and evaluated != known:
+                return entry, "a working paper of another evaluation followed"
+        elif evaluated is not None:
+            known = evaluated
+    return None
 
 
 def check_files(evaluation: Evaluation) -> None:
@@ -4669,6 +4715,39 @@ def check_files(evaluation: Evaluation) -> None:
             report.skipped(EVALUATION, f"{_counted(left, noun)}: not given")
     if stated["reconciliation"]:
         report.claimed(EVALUATION, "the balances with which sums of the table were compared")
+
+
+def check_without_evaluation(case: Case) -> None:
+    """Compare given papers with the ledger alone, and say what isn't checked."""
+    report, job = case.report, case.predicate["job"]["id"]
+    about = [
+        e
+        for e in (case.ledger or {"entries": []})["entries"]
+        if e["body"].get("job_id") == job and e["kind"] in ("evaluation", "paper", "review")
+    ]
+    if about:
+        first = about[0]
+        report.skipped(
+            EVALUATION,
+            "the evaluation: evaluation.json wasn't given, though the ledger has "
+            f"{rows_text(len(about), 'entry', 'entries')} of it, the first with the number "
+            f"{first['number']} ({first['kind']})",
+        )
+    issued = {e["body"]["sha256"] for e in about if e["kind"] == "paper"}
+    papers, attached = (
+        [name for name in case.files if name.startswith(f"{folder}/")] for folder in MORE_FOLDERS
+    )
+    if papers and case.ledger is not None:
+        for name in papers:
+            good = sha256(case.files[name]) in issued
+            require(good, "evaluation_paper", f"{name[:80]} isn't one that the ledger has.")
+        report.checked(EVALUATION, f"{_counted(len(papers), 'working paper')}, by the ledger")
+    elif papers:
+        reason = "neither ledger.json nor evaluation.json was given"
+        report.skipped(EVALUATION, f"{_counted(len(papers), 'working paper')}: {reason}")
+    if attached:
+        reason = "evaluation.json wasn't given"
+        report.skipped(EVALUATION, f"{_counted(len(attached), 'attached file')}: {reason}")
 
 
 def check_books(evaluation: Evaluation) -> None:
@@ -4908,13 +4987,85 @@ def recompute(evaluation: Evaluation) -> None:
         )
         require(good, "evaluation_figure", "The request and the result contradict each other.")
         same(result, "replaced", evaluation.stated["replacements"])
-        filters = [rnd.filter for rnd in evaluation.case.rounds]
-        good = (result.get("scope") is None) == any(each is None for each in filters)
-        require(good, "evaluation_figure", "`scope` contradicts the filters of the rounds.")
+        check_members(evaluation)
+        check_scope(evaluation)
+        check_choices(evaluation)
         recomputed[kind](evaluation)
     report.claimed(
         EVALUATION, "notes, caveats, other samples and what holds the limit up: the server's word"
     )
+
+
+MEMBERS = (
+    "kind confidence scope conclusion not_applicable replaced notes caveats assurance departure "
+    "other_samples_total formula source"
+)
+MEMBERS_OF_KIND = {
+    "attributes": "arithmetic attributes examined exceptions likelihood lower_limit lower_rows "
+    "population share sides upper_limit upper_rows",
+    "two_stage": "arithmetic attributes decision examined exceptions first likelihood population "
+    "risk rule second share tolerable upper_limit upper_rows",
+    "monetary_unit": "book_column book_value bound concludes_on factors likelihood overstatement "
+    "population sampled_value strata tolerable understatement units",
+    "variables": "arithmetic audit_value book_column book_value by_stratum degrees "
+    "direction_estimator errors estimator examined found lower_limit margin overstatement "
+    "population projected sides standard_error t tolerable understatement upper_limit",
+    "sequential": "accepted_at arithmetic book_column book_value boundary decision drawn examined "
+    "exceptions exceptions_by_size largest_statistic least measure most p_value population "
+    "ratio_at_tolerable sampled_value statistic statistics_by_size take_all threshold tolerable "
+    "upper_limit",
+}
+MEMBERS_OF_REQUEST = (
+    "kind confidence tolerable likelihood sides bound book_column estimator lonely_stratum"
+)
+
+
+def check_members(evaluation: Evaluation) -> None:
+    """Refuse members of the request and the result that the format doesn't have."""
+    kind = evaluation.request["kind"]
+    for what, stated, names in (
+        ("request", evaluation.request, MEMBERS_OF_REQUEST),
+        ("result", evaluation.result, f"{MEMBERS} {MEMBERS_OF_KIND[kind]}"),
+    ):
+        more = sorted(set(stated) - set(names.split()))
+        require(not more, "unknown_member", f"{what}.{''.join(more[:1])[:60]} isn't of the format.")
+
+
+def check_scope(evaluation: Evaluation) -> None:
+    """Compare the filter of the conclusion with the rounds, whose expressions it joins."""
+    filters = [rnd.filter for rnd in evaluation.case.rounds]
+    texts = [None if each is None else each.get("expression") for each in filters]
+    stated, due = evaluation.result["scope"], None
+    if all(each is not None for each in filters):
+        if not all(texts):
+            require(stated, "evaluation_figure", "`scope` contradicts the filters of the rounds.")
+            evaluation.case.report.claimed(
+                EVALUATION, f"that these words are the filters of the rounds: {stated}"
+            )
+            return
+        due = " or ".join(dict.fromkeys(str(each) for each in texts))
+    require(stated == due, "evaluation_figure", f"`scope` is {stated!r}; the filter is {due!r}.")
+
+
+def check_choices(evaluation: Evaluation) -> None:
+    """Compare the attributes and the book column with what was tested and drawn."""
+    kind, result, stated = evaluation.request["kind"], evaluation.result, evaluation.stated
+    tested, column = stated["attributes"], stated["book_column"]
+    good = len(set(tested)) == len(tested)
+    require(good, "evaluation_figure", "An attribute is listed twice.")
+    if kind in ("attributes", "two_stage"):
+        names = [each.get("name") for each in result["attributes"]]
+        good = names == tested
+        require(good, "evaluation_figure", "The attributes aren't those that are tested.")
+    rounds = evaluation.case.rounds
+    if kind == "monetary_unit" or (kind == "sequential" and result.get("measure") == "amount"):
+        for rnd in rounds:
+            drawn = str(rnd.parameters.get("book_column"))
+            good = isinstance(column, str) and drawn.lower() == column.lower()
+            require(good, "evaluation_figure", f"Round {rnd.number} has the amounts of {drawn!r}.")
+        evaluation.case.report.checked(EVALUATION, f"book values are those of the draw: {column}")
+    elif kind == "variables":
+        evaluation.case.report.claimed(EVALUATION, f"that {column} is the column of book values")
 
 
 def examined_of(evaluation: Evaluation, places: range | None = None) -> tuple[list[int], int]:
@@ -4995,8 +5146,6 @@ def check_attributes(evaluation: Evaluation) -> None:
     )
     tolerable = None if evaluation.tolerable is None else float(evaluation.tolerable)
     tested = evaluation.stated["attributes"]
-    names = [each.get("name") for each in result["attributes"]]
-    require(names == tested, "evaluation_figure", "The attributes aren't those that are tested.")
     for each in result["attributes"]:
         count = sum(deviates(item, each["name"]) for item in items_)
         same(each, "deviations", count)
@@ -5826,14 +5975,39 @@ def check_total(evaluation: Evaluation, given: Projection) -> None:
         return
     data, rnd = read_data(case), case.rounds[0]
     passes = data.passes.get(rnd.number, data.present)
+    drawable = drawable_of(rnd, data)
+    if drawable is None:
+        case.report.claimed(EVALUATION, "the book value of the rows that could be drawn")
+        return
     values = [
         exact_number(value)
-        for value, here, inside in zip(data.columns[column], data.present, passes, strict=True)
-        if here and inside and value is not None and _NUMBER.fullmatch(value)
+        for value, here, inside, can in zip(
+            data.columns[column], data.present, passes, drawable, strict=True
+        )
+        if here and inside and can and value is not None and _NUMBER.fullmatch(value)
     ]
-    if rnd.method in ("random", "reservoir", "systematic", "stratified"):
-        same_amount(evaluation.result, "book_value", sum(values, Fraction(0)))
-        case.report.checked(EVALUATION, "the book value of the population is the sum of data.csv")
+    same_amount(evaluation.result, "book_value", sum(values, Fraction(0)))
+    case.report.checked(EVALUATION, "the book value of the population is the sum of data.csv")
+
+
+def drawable_of(rnd: StatedRound, data: FrameData) -> list[bool] | None:
+    """Return which rows have a weight, or an amount of the round's signs; None if unknown."""
+    name = {"weighted": "weight_column", "monetary_unit": "book_column"}.get(rnd.method)
+    if name is None:
+        return [True] * len(data.present)
+    drawn = str(rnd.parameters.get(name))
+    column = next((c for c in data.columns if c.lower() == drawn.lower()), None)
+    if column is None or rnd.parameters.get("uncertainty"):
+        return None
+    signs = rnd.parameters.get("population", "positive")
+    amounts = [
+        exact_number(text_) if text_ is not None and _NUMBER.fullmatch(text_) else Fraction(0)
+        for text_ in data.columns[column]
+    ]
+    return [
+        (value > 0 and signs != "negative") or (value < 0 and signs != "positive")
+        for value in amounts
+    ]
 
 
 def check_directions(evaluation: Evaluation, given: Projection, estimator: str, t: float) -> None:
@@ -6303,6 +6477,14 @@ def _verify_levels(case: Case) -> None:
         report.missing["L3"] = "proofs.json wasn't given"
     if "evaluation" in case.files:
         verify_evaluation(case)
+    else:
+        report.run(
+            EVALUATION,
+            "working papers and attached files",
+            check_without_evaluation,
+            case,
+            say=False,
+        )
     if predicate["plan"] is not None:
         report.run("L4", "the plan's text and digest", check_plan, case)
     with report.check("L4", "the seed", say=False):
@@ -6453,8 +6635,10 @@ def parse_key(value: bytes) -> bytes:
 
 
 MORE_FOLDERS = ("papers", "attachments")
+NOT_READ = ("README.txt", "verify.html", "verify_sample.py")  # files of a ZIP that explain it
 MOST_FILES = 10_000
-MOST_BYTES = 4 << 30  # of all files of a ZIP together
+MOST_BYTES = 1 << 30  # of all files of a ZIP together
+UNPACKED = 100  # times the bytes of a ZIP; 64 MiB are always possible
 
 
 def read_folder(folder: Path) -> dict[str, bytes]:
@@ -6471,6 +6655,18 @@ def read_folder(folder: Path) -> dict[str, bytes]:
     return files
 
 
+def other_names(folder: Path) -> list[str]:
+    """Return the names in a folder or ZIP file that aren't read."""
+    if not folder.is_dir():
+        with zipfile.ZipFile(folder) as archive:
+            return [name for name in NOT_READ if name in archive.namelist()]
+    return sorted(
+        path.name + "/" * path.is_dir()
+        for path in folder.iterdir()
+        if path.name not in FILES.values() and not (path.name in MORE_FOLDERS and path.is_dir())
+    )
+
+
 def require_few(count: int) -> None:
     if count > MOST_FILES:
         raise Usage(f"There are more than {MOST_FILES:,} files.")
@@ -6479,24 +6675,34 @@ def require_few(count: int) -> None:
 def read_zip(path: Path) -> dict[str, bytes]:
     """Read the same from a ZIP file. Its names are compared, and never used as paths.
 
-    A member is read up to the limit of its kind, whatever size it claims to have.
+    It has no other names, and no bytes before its first file. A member is read up to the limit of
+    its kind, whatever size it claims to have.
     """
     files: dict[str, bytes] = {}
     names = {file_name: name for name, file_name in FILES.items()}
     try:
         with zipfile.ZipFile(path) as archive:
             require_few(len(archive.infolist()))
+            room = min(MOST_BYTES, max(64 << 20, UNPACKED * path.stat().st_size))
+            if min((each.header_offset for each in archive.infolist()), default=0):
+                raise Usage(f"{path} has bytes before its first file.")
             for member in archive.infolist():
                 folder, _, rest = member.filename.partition("/")
                 name = names.get(member.filename)
-                if name is None and folder in MORE_FOLDERS and rest:
+                if name is None and folder in MORE_FOLDERS and is_plain_name(rest):
                     name = member.filename
-                if name is None:
+                is_folder = folder in MORE_FOLDERS and not rest and not member.file_size
+                if member.filename in NOT_READ or (member.is_dir() and is_folder):
                     continue
+                if name is None:
+                    raise Usage(
+                        f"{path} has {member.filename[:80]!r}, which is no name of the format: "
+                        "unpack it, and give the folder with certificate.json."
+                    )
                 if name in files:
                     raise Usage(f"{path} has two files {member.filename[:80]!r}.")
                 limit = LIMITS.get(name, LIMITS["parquet"])
-                limit = min(limit, MOST_BYTES - sum(map(len, files.values())))
+                limit = min(limit, room - sum(map(len, files.values())))
                 with archive.open(member) as content:
                     files[name] = content.read(limit + 1)
                 if len(files[name]) > limit:
@@ -6508,6 +6714,11 @@ def read_zip(path: Path) -> dict[str, bytes]:
             raise
         raise Usage(f"{path} is damaged: {type(error).__name__}.") from None
     return files
+
+
+def is_plain_name(name: str) -> bool:
+    """Whether a name is that of a file in its folder."""
+    return name not in ("", ".", "..") and not set(name) & set("/\\\0")
 
 
 def load(arguments: argparse.Namespace) -> tuple[dict[str, bytes], bool]:
@@ -6548,6 +6759,7 @@ def as_data(report: CheckReport) -> dict[str, Any]:
         "superseded": None if report.refusals else report.superseded,
         "condition": report.condition if "L4" in levels and not report.refusals else None,
         "not_reached": dict(sorted(report.missing.items())),
+        "not_looked_at": report.ignored,
         "reasons": [{"code": line.code, "text": line.text} for line in report.refusals],
         "checks": [
             {"level": x.level, "status": x.status, "text": x.text, "code": x.code}
@@ -6567,6 +6779,8 @@ def print_report(report: CheckReport) -> None:
         print(printable(f"{line.level}  {line.status:<18}  {line.text}"))
     for level, reason in data["not_reached"].items():
         print(printable(f"{level}  not reached: {reason}"))
+    if report.ignored:
+        print(printable(f"Not looked at: {', '.join(report.ignored)[:2000]}."))
     if data["accepted"]:
         print(
             f"Levels: {', '.join(data['levels']) or 'none'}; "
@@ -6604,6 +6818,8 @@ def main(argv: list[str] | None = None) -> int:
         print(f"verify_sample: {error}", file=sys.stderr)
         return 2
     report = verify_files(files)
+    if arguments.folder:
+        report.ignored = other_names(Path(arguments.folder))
     if not trusted and not report.refusals:
         report.lines.insert(
             0, Line("L0", "claimed", "whose key it is: it came with the certificate; give --key")

@@ -31,6 +31,8 @@ from storage.audit.findings import (
     preparers_of,
     review_of,
 )
+from storage.certificates.canonical_json import digest_of
+from storage.certificates.ledger import append_entry
 from storage.errors import Conflict, Forbidden, InvalidValue
 from storage.jobs.jobs import JobRecord
 from storage.sqlite.database import Transaction
@@ -100,6 +102,8 @@ def _review(by: Caller, job: JobRecord, step: ReviewRequest) -> Review:
         if action == "reopened":
             persons = require_second_person(tx, by.user, level, [job.id])
         enter_review(tx, job.id, by.user.id, action, note, by.service.clock, kept)
+        if action in ("signed_off", "reopened"):
+            _enter_in_ledger(tx, by, job, action, kept)
         by.audit(
             tx,
             "findings_reviewed",
@@ -113,6 +117,22 @@ def _review(by: Caller, job: JobRecord, step: ReviewRequest) -> Review:
         reviewed = review_of(tx, job.id)
     by.service.wake_sender()
     return reviewed
+
+
+def _enter_in_ledger(
+    tx: Transaction,
+    by: Caller,
+    job: JobRecord,
+    action: ReviewAction,
+    kept: Mapping[str, Any] | None,
+) -> None:
+    """Enter a sign-off or a reopening in the ledger: certificates from before it are superseded."""
+    body = {
+        "job_id": job.id,
+        "step": action,
+        "evaluation_sha256": None if kept is None else digest_of(kept),
+    }
+    append_entry(tx, job.dataset_id, "review", by.user.soeid, body, by.service.clock)
 
 
 def _evaluation_to_keep(

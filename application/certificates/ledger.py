@@ -42,9 +42,12 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
         "row_root": "{actor} built row proofs of table {table_key}",
         "evaluation": "{actor} issued certificate {issue} of the evaluation of a sample",
         "paper": "{actor} issued working paper {number} of a sample as {format}",
+        "signed_off": "{actor} signed off the findings of a sample",
+        "reopened": "{actor} reopened the findings of a sample",
     }
 )
-"""The sentence of each kind of entry; the names in braces are the actor and members of its body."""
+"""The sentence of each kind of entry, of a `review` by its step; the names in braces are the actor
+and members of its body."""
 
 
 MAX_LISTED = 10
@@ -88,7 +91,7 @@ def ledger_page(service: Service, dataset_id: int, page: PageRequest) -> LedgerP
         ShownLedgerEntry(
             **vars(entry),
             sentence=render(
-                SENTENCES[entry.kind],
+                SENTENCES[entry.body["step"] if entry.kind == "review" else entry.kind],
                 {**entry.body, **rows.get(entry.number, {}), "actor": entry.actor},
             ),
             sample=names.get(entry.body.get("job_id", "")),

@@ -29,6 +29,7 @@ Kind = Literal[
     "row_root",
     "paper",
     "evaluation",
+    "review",
 ]
 LEDGER_TYPE = "application/vnd.jobsvc.ledger+json"
 """The payload type of a ledger's signed head."""

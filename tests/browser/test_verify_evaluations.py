@@ -4,7 +4,10 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import io
+import re
 import zipfile
 from collections.abc import Iterator
 from typing import Any
@@ -16,16 +19,20 @@ from tests.browser.test_verifier_page import PAGE, verify
 from tests.support.nightly import amount
 from tests.verifiers.evaluation_cases import CASES
 from tests.verifiers.test_evaluations import (
+    CHOICES,
     EVALUATED,
+    LATER,
     TAMPERINGS,
     changed,
     conclude,
     flip,
+    followed,
     load,
     of_figure,
     other_strata,
     plain,
     recomputed,
+    without_evaluation,
 )
 
 Files = dict[str, bytes]
@@ -85,6 +92,20 @@ def test_other_strata_are_refused(page: Page, case: str) -> None:
     assert code_of(page, changed(plain(case), other_strata)) == "evaluation_figure"
 
 
+@pytest.mark.parametrize("name", CHOICES)
+def test_another_choice_than_that_of_the_draw_is_refused(page: Page, name: str) -> None:
+    case, change, _ = CHOICES[name]
+    code = code_of(page, changed(load(case), change))
+    assert code in ("evaluation_figure", "unknown_member")
+
+
+@pytest.mark.parametrize("name", LATER)
+def test_a_later_step_or_paper_supersedes_it(page: Page, name: str) -> None:
+    report = verify(page, followed(name), allowKnownKey=True)
+    assert report["accepted"]
+    assert LATER[name][1] in report["superseded"]
+
+
 def test_a_changed_paper_is_refused(page: Page) -> None:
     files = load("attributes")
     files["papers/paper-1.html"] += b"<p>All is well.</p>"
@@ -138,6 +159,57 @@ def test_files_of_two_samples_are_named_as_that(page: Page) -> None:
     files, others = plain("stringer"), plain("gaffke")
     drop(page, {**files, "other.json": others["certificate.json"]})
     expect(page.locator("#message")).to_contain_text("two different files of one kind")
+
+
+def test_a_missing_evaluation_is_named_and_papers_are_compared(page: Page) -> None:
+    files = without_evaluation()
+    report = verify(page, files, allowKnownKey=True)
+    assert report["accepted"]
+    assert report["levels"]["E"] == "not checkable here"
+    (line,) = [line for line in report["lines"] if line["level"] == "E"]
+    assert "no evaluation.json, though the ledger has 2 entries" in line["why"]
+    files["papers/paper-1.html"] += b"<p>All is well.</p>"
+    assert code_of(page, files) == "evaluation_paper"
+
+
+def test_papers_that_are_dropped_singly_are_compared_or_named(page: Page) -> None:
+    files = plain("attributes")
+    paper = files.pop("papers/paper-1.html")
+    drop(page, {**files, "paper.html": paper, "paper-1.html": paper + b"<p>All is well.</p>"})
+    expect(page.locator("#headline")).to_contain_text("E checked")
+    expect(page.locator("#lines")).to_contain_text("1 working paper, by the hash")
+    expect(page.locator("#meaning")).to_contain_text("Not looked at: paper-1.html.")
+
+
+@pytest.mark.parametrize(
+    "name", ["Papers/paper-1.html", "papers\\paper-2.html", "paper-1.html", "x/papers/p.html"]
+)
+def test_a_zip_file_with_other_names_is_refused(page: Page, name: str) -> None:
+    drop(page, {"x.zip": zipped({**plain("attributes"), name: b"x"})})
+    expect(page.locator("#message")).to_contain_text("no name of the format")
+
+
+def test_a_zip_file_behind_another_is_refused(page: Page) -> None:
+    content = io.BytesIO(zipped({}))
+    with zipfile.ZipFile(content, "a") as archive:
+        for name, data in plain("attributes").items():
+            archive.writestr(name, data)
+        archive.filelist.pop(0)  # its bytes stay
+    drop(page, {"x.zip": content.getvalue()})
+    expect(page.locator("#message")).to_contain_text("bytes before its first file")
+
+
+def test_the_policy_of_the_page_lets_its_script_run(page: Page) -> None:
+    """Its hash must be that of the script, or else the page does nothing, without a message."""
+    found = re.search(r"<script>(.*?)</script>", PAGE.read_text(), re.DOTALL)
+    assert found
+    digest = hashlib.sha256(found[1].encode()).digest()
+    assert f"script-src 'sha256-{base64.b64encode(digest).decode()}'" in PAGE.read_text()
+    page.goto(PAGE.as_uri())
+    page.set_input_files(
+        "#files", [{"name": "x.txt", "mimeType": "text/plain", "buffer": b"no certificate"}]
+    )
+    expect(page.locator("#message")).to_contain_text("None of these is a file of a certificate")
 
 
 def test_a_damaged_zip_file_is_refused_in_words(page: Page) -> None:

@@ -67,7 +67,7 @@ def test_verifiers_accept_what_the_server_hands_out(server: LiveServer, name: st
 
 
 def test_the_zip_file_has_all_that_a_verifier_needs(
-    server: LiveServer, drawn: tuple[int, str], tmp_path: Path
+    server: LiveServer, drawn: tuple[int, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     _, job = drawn
     examine(server, job, Case((), {"kind": "attributes", "tolerable": "0.2"}))
@@ -87,9 +87,30 @@ def test_the_zip_file_has_all_that_a_verifier_needs(
     assert verify_sample.main([str(path)]) == 0
     with zipfile.ZipFile(path) as archive:
         archive.extractall(tmp_path / "folder")
+    capsys.readouterr()
     assert verify_sample.main([str(tmp_path / "folder")]) == 0
+    assert "Not looked at: README.txt, verify.html, verify_sample.py." in capsys.readouterr().out
     (tmp_path / "folder/papers/paper-1.html").write_bytes(b"<p>All is well.</p>")
     assert verify_sample.main([str(tmp_path / "folder")]) == 1
+
+
+def test_an_overturned_evaluation_is_superseded_in_the_newest_ledger(
+    server: LiveServer, drawn: tuple[int, str]
+) -> None:
+    dataset, job = drawn
+    examine(server, job, Case((), {"kind": "attributes", "tolerable": "0.2"}))
+    files = files_of(server, dataset, job)
+    at = f"/api/sampling/jobs/{job}"
+    assert verify(files).superseded is None
+    reviewer, user = server.new_user()
+    right = {"user_id": user["id"], "permission": "admin"}
+    assert server.admin.put(f"/api/datasets/{dataset}/permissions", json=right).status_code == 200
+    answer = reviewer.post(f"{at}/review", json={"action": "reopened", "note": "wrong"})
+    assert answer.status_code == 200, answer.text
+    ledger = server.admin.get(f"/api/datasets/{dataset}/ledger", params={"format": "json"})
+    report = verify({**files, "ledger.json": ledger.content})
+    assert not report.refusals
+    assert "the findings were reopened" in str(report.superseded)
 
 
 def test_the_zip_file_can_leave_out_the_data(
@@ -103,7 +124,9 @@ def test_the_zip_file_can_leave_out_the_data(
         assert "data.csv          not here" in archive.read("README.txt").decode()
 
 
-def test_a_zip_file_with_a_bomb_or_odd_names_is_refused(tmp_path: Path) -> None:
+def test_a_zip_file_with_a_bomb_or_odd_names_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "x.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("public-key.txt", b"0" * 1_000_000)
@@ -112,6 +135,14 @@ def test_a_zip_file_with_a_bomb_or_odd_names_is_refused(tmp_path: Path) -> None:
         archive.writestr("papers/../../outside.txt", b"x")
     assert verify_sample.main([str(path)]) == 2  # there is no certificate
     assert not (tmp_path.parent / "outside.txt").exists()
+    for name in ("Papers/paper-1.html", "papers\\paper-2.html", "paper-1.html", "a/sample.csv"):
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr(name, b"x")
+        assert verify_sample.main([str(path)]) == 2
+        assert "no name of the format" in capsys.readouterr().err
+    path.write_bytes(path.read_bytes() * 2)
+    assert verify_sample.main([str(path)]) == 2
+    assert "bytes before its first file" in capsys.readouterr().err
     path.write_bytes(b"PK no archive")
     assert verify_sample.main([str(path)]) == 2
 

@@ -203,6 +203,58 @@ def test_a_conclusion_against_the_rules_is_refused() -> None:
     assert "in spite of skewness" in refusal.text
 
 
+def of_result(**values: Any) -> Callable[[dict[str, Any]], None]:
+    return lambda predicate: predicate["result"].update(values)
+
+
+def by_another_column(predicate: dict[str, Any]) -> None:
+    predicate["book_column"] = predicate["result"]["book_column"] = "id"
+    for item in predicate["items"]:
+        item["book_value"] = str(item["examined"])
+
+
+def with_another_scope(predicate: dict[str, Any]) -> None:
+    conclusion = predicate["result"]["conclusion"]
+    conclusion["sentence"] = conclusion["sentence"].replace("region = 'N'", "id is not null")
+    predicate["result"]["scope"] = "id is not null"
+    predicate["review"]["steps"][-1]["conclusion"] = conclusion["sentence"]
+
+
+def with_an_invented_attribute(predicate: dict[str, Any]) -> None:
+    share = {"upper_limit": 0.0, "share": 0.0, "deviations": 0, "is_tolerable": True}
+    predicate["result"]["attributes"].append({"name": "approved by two", **share})
+
+
+def halved(predicate: dict[str, Any]) -> None:
+    """Half of the book value, and of all that a ratio makes of it."""
+    result = predicate["result"]
+    for name in ("book_value", "audit_value", "projected"):
+        result[name] = f"{float(result[name]) / 2:.2f}"
+
+
+CHOICES: dict[str, tuple[str, Callable[[dict[str, Any]], Any], str]] = {
+    "book_column": ("stringer", by_another_column, "has the amounts of 'amount'"),
+    "scope": ("filtered", with_another_scope, "the filter is"),
+    "attribute": ("two_stage", with_an_invented_attribute, "attributes"),
+    "book_value": ("weighted", halved, "`book_value`"),
+    "member_of_result": ("stringer", of_result(extra=1), "result.extra"),
+    "member_of_request": ("stringer", lambda p: p["request"].update(extra=1), "request.extra"),
+    "attribute_twice": (
+        "attributes",
+        lambda p: p["attributes"].append(p["attributes"][0]),
+        "listed twice",
+    ),
+}
+"""Changes of what is evaluated: the case, the change and a part of the reason."""
+
+
+@pytest.mark.parametrize("name", CHOICES)
+def test_another_choice_than_that_of_the_draw_is_refused(name: str) -> None:
+    case, change, reason = CHOICES[name]
+    report = verify(changed(load(case), change))
+    assert reason in " ".join(line.text for line in report.refusals)
+
+
 def of_steps(change: Callable[[list[dict[str, Any]]], Any]) -> Callable[[dict[str, Any]], None]:
     return lambda predicate: change(predicate["review"]["steps"])
 
@@ -272,6 +324,25 @@ def test_other_strata_are_refused(case: str) -> None:
     assert codes(changed(plain(case), other_strata)) == ["evaluation_figure"]
 
 
+def without_evaluation() -> tamperings.Files:
+    files = load("attributes")
+    del files["evaluation.json"]
+    return files
+
+
+def test_a_missing_evaluation_is_named_and_papers_are_compared_with_the_ledger() -> None:
+    files = without_evaluation()
+    report = verify(files)
+    assert not report.refusals
+    texts = [(line.status, line.text) for line in report.lines if line.level == "E"]
+    assert ("checked", "1 working paper, by the ledger") in texts
+    skipped = " ".join(text for status, text in texts if status == "not checkable here")
+    assert "evaluation.json wasn't given, though the ledger has 2 entries of it" in skipped
+    assert "1 attached file" in skipped
+    files["papers/paper-1.html"] += b"<p>All is well.</p>"
+    assert codes(files) == ["evaluation_paper"]
+
+
 def test_an_evaluation_of_another_sample_is_refused() -> None:
     other_files = load("attributes_poisson")
     files = {**load("attributes"), "evaluation.json": other_files["evaluation.json"]}
@@ -298,6 +369,40 @@ def test_a_later_certificate_supersedes_the_evaluation() -> None:
     assert not report.refusals
     assert report.superseded is not None
     assert "another certificate of the evaluation followed" in report.superseded
+
+
+LATER: dict[str, tuple[dict[str, Any], str]] = {
+    "reopened": ({"step": "reopened", "evaluation_sha256": None}, "the findings were reopened"),
+    "signed": (
+        {"step": "signed_off", "evaluation_sha256": "1" * 64},
+        "the findings were signed off",
+    ),
+    "paper": ({"evaluation_sha256": "1" * 64}, "a working paper of another evaluation"),
+}
+
+
+def followed(name: str) -> tamperings.Files:
+    """The files of a signed-off evaluation, with a ledger in which an entry follows it."""
+    files = load("attributes")
+    ledger = json.loads(files["ledger.json"])
+    paper = next(entry for entry in ledger["entries"] if entry["kind"] == "paper")
+    body, _ = LATER[name]
+    if "step" in body:
+        own = {"job_id": paper["body"]["job_id"], **body}
+        entry = {**paper, "kind": "review", "body": own}
+    else:
+        entry = {**paper, "body": {**paper["body"], **body}}
+    ledger["entries"].append({**entry, "number": len(ledger["entries"]) + 1})
+    tamperings.chain(ledger)
+    return {**files, "ledger.json": tamperings.dump(ledger)}
+
+
+@pytest.mark.parametrize("name", LATER)
+def test_a_later_step_or_paper_supersedes_the_evaluation(name: str) -> None:
+    report = verify(followed(name))
+    assert not report.refusals, [line.text for line in report.refusals]
+    assert report.superseded is not None
+    assert LATER[name][1] in report.superseded
 
 
 def test_without_the_data_book_values_are_those_of_the_sample() -> None:
