@@ -518,3 +518,13 @@ def test_every_kind_says_what_holds_it_up(
     beside = conclusion_part(paper)
     assert found["assurance"]["sentence"] in beside
     assert all(caveat in beside for caveat in found["caveats"])
+
+
+def test_the_refusal_of_uncovered_strata_names_them(server: LiveServer) -> None:
+    dataset = server.new_balanced_table(400)
+    sizes = {"north": 10, "east": 0, "south": 10, "west": 0}
+    draw = one("stratified", strata_columns=["region"], sizes=sizes)
+    job = drawn(server, dataset, draw)
+    examined(server, job)
+    refused = evaluated(server, job, "variables", book_column="amount")
+    assert_problem(refused, 422, "invalid_findings", "strata with 200 rows (east, west), so")
