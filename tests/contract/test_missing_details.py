@@ -94,6 +94,7 @@ def test_a_submission_without_the_field_is_as_before(server: LiveServer, dataset
     refused = server.admin.post(f"{path}/review", json=withdrawn)
     assert_problem(refused, 422, "invalid_value", "accept_missing")
 
+
 def test_the_list_of_missing_details_gives_way_once_none_is_missing(
     server: LiveServer, dataset: int
 ) -> None:
