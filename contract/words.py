@@ -325,6 +325,8 @@ ASSERTIONS: Mapping[str, str] = {
 """What a sample gives evidence of (ISA 315 ¶A190)."""
 LANGUAGES: Mapping[str, str] = {"en": "English", "de": "German", "fr": "French"}
 """Languages of working papers."""
+ENTERED_LANGUAGES: Mapping[str, str] = {**LANGUAGES, "": "none"}
+"""Those of entries that an empty text clears."""
 ITEM_FILTERS: Mapping[ItemFilter, str] = {
     "all": "All",
     "open": "Without a finding",

@@ -74,7 +74,7 @@ def _value(own: Declared) -> str:
 def _kind(kind: kinds.Kind) -> str:
     match kind:
         case kinds.Choice(titles):
-            return ", ".join(f"`{value}`" for value in titles)
+            return ", ".join(f"`{value}`" if value else "empty" for value in titles)
         case kinds.ColumnName():
             return "column"
         case kinds.Count(bounds) | kinds.Number(bounds):

@@ -380,5 +380,5 @@ class PaperFacts(TypedDict, total=False):
     """By default a sentence on the recorded plan, if there is one."""
     reconciliation: str
     """How the population was reconciled, such as with the general ledger."""
-    language: Literal["en", "de", "fr"]
+    language: Literal["en", "de", "fr", ""]
     """The language of the paper; by default that of the template."""

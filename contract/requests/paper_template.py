@@ -6,7 +6,7 @@ from typing import Annotated
 
 from contract.declarations import Help, Option, Request, Title
 from contract.fields import Choice, Items, Text
-from contract.words import LANGUAGES
+from contract.words import ENTERED_LANGUAGES
 from lazy_dataclasses import dataclass
 
 MAX_LINE, MAX_TEXT, MAX_LINES = 200, 4000, 12
@@ -61,7 +61,7 @@ class PaperTemplateRequest(Request):
         str | None, Text(0, MAX_TEXT), Title("Standard text"), Help("A text on each cover.")
     ] = None
     language: Annotated[
-        str | None, Choice(LANGUAGES), Help("The language of papers whose facts name none.")
+        str | None, Choice(ENTERED_LANGUAGES), Help("The language of papers whose facts name none.")
     ] = None
 
 

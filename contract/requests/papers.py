@@ -7,7 +7,7 @@ from typing import Annotated
 from contract.declarations import Help, Option, Request, Title
 from contract.fields import Choice, Items, Text
 from contract.requests.evaluate import WorkingPaperRequest
-from contract.words import ASSERTIONS, LANGUAGES
+from contract.words import ASSERTIONS, ENTERED_LANGUAGES
 from lazy_dataclasses import dataclass
 
 MAX_LINE = 200
@@ -99,7 +99,7 @@ class PaperFactsRequest(Request):
     ] = None
     language: Annotated[
         str | None,
-        Choice(LANGUAGES),
+        Choice(ENTERED_LANGUAGES),
         Help("The language of the paper; by default that of the template."),
     ] = None
 

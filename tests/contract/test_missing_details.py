@@ -10,6 +10,7 @@ import pytest
 
 from tests.contract.problems import assert_problem
 from tests.support.live_server import LiveServer
+from tests.web_ui.reader import Reader
 
 ROW = "row_id"
 
@@ -92,3 +93,15 @@ def test_a_submission_without_the_field_is_as_before(server: LiveServer, dataset
     withdrawn = {"action": "withdrawn", "accept_missing": True}
     refused = server.admin.post(f"{path}/review", json=withdrawn)
     assert_problem(refused, 422, "invalid_value", "accept_missing")
+
+
+def test_the_list_of_missing_details_gives_way_once_none_is_missing(
+    server: LiveServer, dataset: int
+) -> None:
+    path, rows = sampled(server, dataset, method="random", sample_size=3)
+    page = f"/jobs/{path.rpartition('/')[2]}?tab=findings&show=missing"
+    entered(server.admin, path, {ROW: rows[0], "outcome": "exception"})
+    reader = Reader(server, "admin")
+    assert reader.page(page).count("data-row=") == 1
+    entered(server.admin, path, {ROW: rows[0], "outcome": "exception", "cause": "system"})
+    assert reader.page(page).count("data-row=") == 3

@@ -204,4 +204,7 @@ def test_the_template_sets_the_language_of_papers(server: LiveServer, paper: str
     assert server.admin.patch(path, json={"language": "en"}).status_code == 200
     assert '<html lang="en">' in server.admin.get(paper).text
     assert_problem(server.admin.get(paper, params={"language": "es"}), 422, "invalid_request")
-    change(server, language="")
+    for cleared, language in ((path, "de"), (PATH, "en")):
+        answer = server.admin.patch(cleared, json={"language": ""})
+        assert answer.status_code == 200, answer.text
+        assert f'<html lang="{language}">' in server.admin.get(paper).text

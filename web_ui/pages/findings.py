@@ -9,7 +9,7 @@ from typing import Any
 
 from flask import request
 
-from application.audit.findings import SampleItem, items_page
+from application.audit.findings import ItemsPage, SampleItem, items_page
 from application.audit.item_list import order_names
 from application.audit.review import is_preparer
 from application.audit.sentences import (
@@ -59,14 +59,13 @@ def findings_tab(found: JobRecord) -> dict[str, Any]:
     try:
         with caller().reading():
             try:
-                page = items_page(
-                    service(), found, view.offset, ITEMS_PER_PAGE, view, caller().user.id
-                )
+                page = _page(found, view)
             except UnknownColumn as error:
                 problem, view = problem_text(error), replace(view, order_by=None)
-                page = items_page(
-                    service(), found, view.offset, ITEMS_PER_PAGE, view, caller().user.id
-                )
+                page = _page(found, view)
+            if view.show == "missing" and not page.counts.missing:  # the last one was entered
+                view = replace(view, show="all", offset=0)
+                page = _page(found, view)
             source = open_source(service(), found)
             named_by = naming_columns(service(), found)
             row_key = key_of_job(service(), found)
@@ -97,6 +96,10 @@ def findings_tab(found: JobRecord) -> dict[str, Any]:
         "carried": carried_sentence(found.output_summary),
         **_history(found),
     }
+
+
+def _page(found: JobRecord, view: FindingsListRequest) -> ItemsPage:
+    return items_page(service(), found, view.offset, ITEMS_PER_PAGE, view, caller().user.id)
 
 
 def _view() -> tuple[FindingsListRequest, str | None]:

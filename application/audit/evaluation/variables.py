@@ -45,6 +45,8 @@ AMOUNTS = (
 )
 OF_DIRECTION = ("found", "projected", "upper_limit")
 OF_STRATUM = ("found", "projected")
+MAX_NAMED = 5
+"""Strata that a refusal names."""
 
 DOUBTED = replace(VARIABLES, status="can_fail")
 """Where the selection of monetary units can make the interval too narrow."""
@@ -185,9 +187,10 @@ def _known_strata(job: JobRecord, book_column: str) -> dict[str, float]:
 def _require_covered(sample: ExaminedSample, design: Design) -> None:
     if design.uncovered_rows:
         raise InvalidFindings(
-            "The sample has no row of strata with {rows} {rows|row|rows}, so their misstatement "
-            "isn't known. Draw at least two rows of each stratum.",
+            "The sample has no row of strata with {rows} {rows|row|rows} ({strata}), so their "
+            "misstatement isn't known. Draw at least two rows of each stratum.",
             rows=design.uncovered_rows,
+            strata=_uncovered_text(sample.job),
         )
     if sample.state.replacements and not design.allows_replacements:
         raise InvalidFindings(
@@ -195,6 +198,16 @@ def _require_covered(sample: ExaminedSample, design: Design) -> None:
             "have no weight in its design. Estimate from the findings of the drawn rows instead "
             "(`values` findings)."
         )
+
+
+def _uncovered_text(job: JobRecord) -> str:
+    """The labels of the first listed strata of which no step drew a row."""
+    rounds = (job.output_summary or {})["rounds"]
+    listed = [stratum for each in rounds for stratum in each.get("strata", ())]
+    drawn = {stratum["label"] for stratum in listed if stratum["sampled"]}
+    names = dict.fromkeys(stratum["label"] for stratum in listed if stratum["rows"])
+    missed = [str(name) for name in names if name not in drawn]
+    return ", ".join([*missed[:MAX_NAMED], *(["…"] if len(missed) > MAX_NAMED else [])]) or "…"
 
 
 def _population(
