@@ -194,11 +194,10 @@ def _without_amounts(row: TotalRow) -> TotalSentence:
 def _of_rows(rows: Sequence[NamedRow], kind: str, *, left_out: bool) -> Iterator[TotalSentence]:
     if not rows:
         return
-    template = KINDS[kind]
-    template += LEFT_OUT if left_out else COUNTED
     names = Sentence.joined([_named(*row) for row in rows[:SHOWN_ROWS]], ", ")
     more = len(rows) - SHOWN_ROWS
-    template += ": {names} and {more} more." if more > 0 else ": {names}."
+    listed = ": {names} and {more} more." if more > 0 else ": {names}."
+    template = KINDS[kind] + (LEFT_OUT if left_out else COUNTED) + listed
     sentence = Sentence(template, count=len(rows), names=names, more=more)
     yield TotalSentence.of("left_out" if left_out else "counted", sentence)
 

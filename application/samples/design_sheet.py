@@ -8,6 +8,7 @@ from typing import Any
 
 from application.certificates.seeds import seed_evidence
 from application.samples.facts import (
+    band_text,
     excluded_text,
     method_title,
     monetary_facts,
@@ -175,7 +176,10 @@ def group_table(given: Mapping[str, Any], result: Mapping[str, Any]) -> Table | 
 def _group(given: Mapping[str, Any], group: Mapping[str, Any], *, has_amount: bool) -> Row:
     requested = group.get("requested", group["allocated"])
     cells: tuple[Cell, ...] = (
-        *(Sentence("Missing") if value is None else str(value) for value in group["key"].values()),
+        *(
+            Sentence("Missing") if value is None else _key_text(given, name, str(value))
+            for name, value in group["key"].items()
+        ),
         group["rows"],
         Sentence("all") if _takes_all(given, group) else requested,
         group["sampled"],
@@ -188,6 +192,15 @@ def _group(given: Mapping[str, Any], group: Mapping[str, Any], *, has_amount: bo
     total, drawn = (decimal_of(group["amount"][name]) for name in ("total", "drawn"))
     share = Percent(float(drawn / total) + 0.0) if total and drawn is not None else None  # no -0
     return (*cells, total, drawn, share)
+
+
+def _key_text(given: Mapping[str, Any], name: str, value: str) -> str:
+    """A group's value of a column, or its band."""
+    is_band = any(
+        isinstance(each, Mapping) and each["column"] == name and not each.get("labels")
+        for each in given["parameters"].get("strata_columns") or ()
+    )
+    return band_text(value) if is_band else value
 
 
 def _takes_all(given: Mapping[str, Any], group: Mapping[str, Any]) -> bool:

@@ -13,7 +13,6 @@ from domain_errors import Figure, Sentence, counted, render
 from presentation.content import Code, Row, float_text
 from sampling_engine import METHODS
 from sampling_engine.methods import method_class
-from sampling_engine.methods.cluster.declaration import ClusterMethod
 from sampling_engine.methods.monetary_unit.account import recorded_account
 
 LABELS = {
@@ -38,11 +37,10 @@ SEED_ORIGINS = {
 TITLED = {
     own.name: own.kind.titles
     for method in METHODS
-    if method.name == ClusterMethod.key
     for own in method.parameters
     if isinstance(own.kind, Choice)
 }
-"""Titles of the values of choices, of clusters."""
+"""Titles of the values of choices."""
 SHOWN_ELSEWHERE = ("seed", "sizes", "parts")
 SCREEN_WORDS = {
     "strata": "groups",
@@ -366,6 +364,35 @@ def _strata_text(entry: str | Mapping[str, Any]) -> str:
         return entry
     breaks = Sentence.joined(list(map(_break_text, entry["breaks"])), "; ")
     return Sentence("{column} in bands at {breaks}", column=entry["column"], breaks=breaks)
+
+
+def stratum_text(given: Mapping[str, Any], label: str) -> str:
+    """A stratum's label for papers: bands that the server named are in the language of a paper.
+
+    >>> given = {"parameters": {"strata_columns": ["city", {"column": "net", "breaks": [1000]}]}}
+    >>> stratum_text(given, "1,5 | < 1,000").parameters
+    {'part_0': '1,5', 'part_1': '< 1,000'}
+    """
+    columns, parts = given["parameters"].get("strata_columns") or (), label.split(" | ")
+    if len(columns) != len(parts):  # no strata, or a value has the separator
+        return label
+    texts = [
+        band_text(part) if isinstance(column, Mapping) and not column.get("labels") else part
+        for column, part in zip(columns, parts, strict=True)
+    ]
+    return Sentence.joined(texts, " | ")
+
+
+def band_text(label: str) -> str:
+    """The label of a band that the server named.
+
+    >>> band_text("1,000 to < 10,000").template
+    '{low} to < {high}'
+    """
+    low, is_between, high = label.partition(" to < ")
+    if is_between:
+        return Sentence("{low} to < {high}", low=Figure(low), high=Figure(high))
+    return Figure(label)
 
 
 def _break_text(value: str | float) -> str:

@@ -76,13 +76,13 @@ class PaperFactsRequest(Request):
     tolerable_basis: Annotated[
         Fact,
         LONG,
-        Title("Basis of the tolerable misstatement"),
+        Title("Basis of the tolerable misstatement or rate"),
         Help("Such as `75 % of performance materiality 400,000`."),
     ] = None
     expected: Annotated[
         Fact,
         LINE,
-        Title("Expected misstatement"),
+        Title("Expected misstatement or rate of deviation"),
         Help("The misstatement, or the rate of deviation, that was expected when planning."),
     ] = None
     design_reason: Annotated[

@@ -721,20 +721,17 @@ def _errors_by_chance(given: AuditedAmounts) -> int:
 
 def _doubt_of_few(given: AuditedAmounts, estimator: Estimator) -> Doubt:
     errors, by_chance = int(np.count_nonzero(given.misstatements)), _errors_by_chance(given)
-    found = "{errors} examined {errors|row is|rows are} in error"
-    if given.design.clusters is not None:
-        found += ", in {units} {units|cluster|clusters}"
-    elif by_chance < errors:
-        found += ", {units} of them not always drawn"
     unit = "{units|row in error|rows in error}"
+    of_which = ", {units} of them not always drawn" if by_chance < errors else ""
     if given.design.clusters is not None:
+        of_which = ", in {units} {units|cluster|clusters}"
         unit = "{units|cluster in error|clusters in error}"
     numbers = {"errors": errors, "units": by_chance, "least": MIN_ERRORS}
     return Doubt(
         Sentence(
-            f"{found}. The limits of a {{estimator}} assume about {{least}} or more, and may be "
-            "too narrow; with few errors, a sample by monetary units and its evaluation are "
-            "sounder.",
+            f"{{errors}} examined {{errors|row is|rows are}} in error{of_which}. The limits of a "
+            "{estimator} assume about {least} or more, and may be too narrow; with few errors, a "
+            "sample by monetary units and its evaluation are sounder.",
             estimator=Sentence(estimator),
             **numbers,
         ),

@@ -58,8 +58,8 @@ FACTS = {
     "Audit objective": "Die Forderungen bestehen und sind richtig bewertet.",
     "Procedure performed": "Abgleich mit Rechnung, Lieferschein und Zahlungseingang.",
     "Definition of an error": "Jede Abweichung von der Rechnung abzüglich Skonto.",
-    "Basis of the tolerable misstatement": "75 % der Toleranzwesentlichkeit",
-    "Expected misstatement": "5.000",
+    "Basis of the tolerable misstatement or rate": "75 % der Toleranzwesentlichkeit",
+    "Expected misstatement or rate of deviation": "5.000",
     "Reason for method and size": "Große Posten vollständig, der Rest nach Betrag.",
     "Completeness of the population": "Abgestimmt mit dem Hauptbuch; 100,00 sind geklärt.",
 }

@@ -94,7 +94,7 @@ def _check_cover(reader: Reader, path: str, found: dict[str, Any], tone: str) ->
     """The cover has the conclusion in its colour, and beside it all that limits it."""
     sentence = found["conclusion"] and found["conclusion"]["sentence"]
     cover = html.unescape(reader.api.get(f"{path}/working-paper").text).split(
-        "Findings by account"
+        "Findings by user"
     )[0]
     shown = sentence or "No tolerable share or amount was given."
     style = f' class="{tone}"' if tone else ""

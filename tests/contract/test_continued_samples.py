@@ -236,7 +236,7 @@ def test_other_samples_are_listed_with_their_results(server: LiveServer, dataset
     path = f"/api/sampling/jobs/{second}/working-paper"
     paper = server.admin.get(path, params={"tolerable": 0.5}).text
     assert paper.index(caveat) < paper.index("Other samples of the table with findings: 1")
-    assert paper.index("2 exceptions in 30 rows") < paper.index("Findings by account")
+    assert paper.index("2 exceptions in 30 rows") < paper.index("Findings by user")
 
 
 def test_a_sample_of_another_version_names_it(server: LiveServer, dataset: int) -> None:

@@ -208,6 +208,8 @@ def _text(name: str, value: Any) -> str:
         return Sentence("tolerable {errors}", errors=Figure(errors_text(value)))
     titles = own.kind.titles if own is not None and isinstance(own.kind, Choice) else {}
     shown = Sentence(titles[value].lower()) if value in titles else value
+    if name == "sides":
+        return shown
     return Sentence("{title} {value}", title=Sentence(title), value=shown)
 
 

@@ -349,7 +349,7 @@ def _lines(given: _Sequence, found: AmountTest) -> list[dict[str, Any]]:
 def _notes(given: _Sequence) -> list[str]:
     if len(given.tested) <= MAX_LINES:
         return []
-    return [Sentence("The arithmetic has the first {rows} rows.", rows=MAX_LINES)]
+    return [Sentence("The arithmetic has the first {rows} {rows|row|rows}.", rows=MAX_LINES)]
 
 
 def _caveats(given: _Sequence) -> list[str]:

@@ -20,6 +20,7 @@ from application.audit.items import amounts_of, book_column_of, drawn_strata
 from application.audit.state import ordinal_of
 from application.estimation.monetary_selection import selection_doubts
 from application.estimation.weighting import frame_condition
+from application.samples.facts import stratum_text
 from contract.requests.estimate import VarianceRequest
 from contract.requests.evaluate import VariablesParameters
 from contract.words import LONELY
@@ -163,7 +164,9 @@ def _audited_amounts(sample: ExaminedSample, book_column: str) -> tuple[AuditedA
     labels: list[str] = []
     if design.design.group_kind == "strata":
         strata = drawn_strata(sample.service, sample.job)
-        labels = [strata[ordinal] for ordinal in design.ordinals.tolist()]
+        first = sample.rounds[0]
+        texts = {label: stratum_text(first, label) for label in set(strata.values())}
+        labels = [texts[strata[ordinal]] for ordinal in design.ordinals.tolist()]
     known = _known_strata(sample.job, book_column) if labels else {}
     given = AuditedAmounts(design.design, book, audit, rows, total, decimals, labels, known)
     return given, rows - valued

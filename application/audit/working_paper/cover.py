@@ -118,7 +118,7 @@ def _authors(state: AuditState) -> Table:
         for name, times in sorted(authors.items())
     ]
     header = ("User", "Findings", "First (UTC)", "Last (UTC)")
-    return Table("Findings by account", header, rows)
+    return Table("Findings by user", header, rows)
 
 
 def _review(state: AuditState) -> Table:

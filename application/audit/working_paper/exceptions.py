@@ -9,6 +9,7 @@ from decimal import Decimal
 from application.audit.items import ExaminedItem, book_values, examined_items, lacks_cause
 from application.audit.state import AuditState, drawn_row_ids
 from application.audit.working_paper.items import known_as, named_cells, with_names
+from application.samples.facts import stratum_text
 from contract.words import CAUSES, outcome_title
 from domain_errors import Sentence
 from lazy_dataclasses import dataclass
@@ -178,6 +179,7 @@ def _by_group(
     if all(group is None for _, group in groups):
         return None
     by_id = {each.item.row_id: each for each in found}
+    rounds = job.run_parameters["rounds"]
     rows: list[Row] = []
     for (step, group), items in groups.items():
         wrong = [by_id[item.row_id] for item in items if item.row_id in by_id]
@@ -186,7 +188,8 @@ def _by_group(
             book = sum((books[item.row_id] or Decimal(0) for item in items), Decimal(0))
             differences = (each.difference or Decimal(0) for each in wrong)
             amounts = (book, sum(differences, Decimal(0)))
-        rows.append((step, group or Sentence("All rows"), len(items), len(wrong), *amounts))
+        named = stratum_text(rounds[step - 1], group) if group else Sentence("All rows")
+        rows.append((step, named, len(items), len(wrong), *amounts))
     header = ("Step", "Group", "Rows examined", "Exceptions", "Book value examined", "Differences")
     return Table("Findings of each group, not projected", header, rows)
 

@@ -64,8 +64,7 @@ def items_section(service: Service, job: JobRecord) -> Section:
         title += ", the first {rows}"
     if len(own) > len(columns):
         are_first = columns == own[: len(columns)]
-        title += "; the first" if are_first else ";"
-        title += " {columns} of {all_columns} columns"
+        title += ("; the first" if are_first else ";") + " {columns} of {all_columns} columns"
     numbers = {"rows": len(rows), "columns": len(columns), "all_columns": len(own)}
     title = Sentence(title, total=page.total, **numbers)
     return Section("Items", "Items and findings", [Table(title, header, rows)])

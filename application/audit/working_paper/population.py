@@ -148,8 +148,8 @@ def population_table(service: Service, job: JobRecord) -> Table:
     results = (job.output_summary or {})["rounds"]
     for each, result in zip(given, results, strict=True):
         filters = each.get("filters")
-        label = "Step {step}: " if len(given) > 1 else ""
-        label += "Rows that pass {scope}" if filters else "Rows to choose from"
+        step = "Step {step}: " if len(given) > 1 else ""
+        label = step + ("Rows that pass {scope}" if filters else "Rows to choose from")
         shown = filter_text(filters) if filters else ""
         label = Sentence(label, step=each["round_number"], scope=shown)
         account = recorded_account(result)

@@ -70,13 +70,13 @@ REQUIREMENTS: Sequence[Requirement] = (
     Requirement(
         "Tolerable misstatement or rate of deviation, with its basis",
         "ISA 530 ¶5(i)–(j), A3; AS 2315.18, .34",
-        {PLANNING: ("Tolerable", "Basis of the tolerable misstatement")},
+        {PLANNING: ("Tolerable", "Basis of the tolerable misstatement or rate")},
         ("tolerable_basis",),
     ),
     Requirement(
         "Expected misstatement or rate of deviation",
         "ISA 530 A7; AS 2315.23, .38",
-        {PLANNING: ("Expected misstatement",)},
+        {PLANNING: ("Expected misstatement or rate of deviation",)},
         ("expected",),
     ),
     Requirement(
@@ -126,7 +126,7 @@ REQUIREMENTS: Sequence[Requirement] = (
     Requirement(
         "Who performed the work, and when",
         "ISA 230 ¶9(b)",
-        {COVER: ("Prepared by", "Findings by account")},
+        {COVER: ("Prepared by", "Findings by user")},
         ("preparer",),
     ),
     Requirement(
