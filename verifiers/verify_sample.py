@@ -4136,6 +4136,7 @@ def bls_valid(key: bytes, message: bytes, signature: bytes) -> bool | None:
 
 EVALUATION = "E"  # the level of its lines
 SHARE_TOLERANCE = 1e-9  # relative
+MAX_STRATA = 200  # of which a certificate lists the errors
 AMOUNT_TOLERANCE = 1.01  # units of the last decimal place that is stated
 
 
@@ -5599,7 +5600,7 @@ def _mean(values: list[float]) -> float:
 
 
 def strata_of(rnd: StatedRound) -> list[tuple[list[int], int]] | None:
-    """Return each drawn stratum's places in the round, and its rows in the table."""
+    """Return each drawn stratum's places in the round, and its rows, in the order of the groups."""
     if rnd.groups is None or rnd.labels is None:
         return None
     sizes = {group["label"]: group["rows"] for group in rnd.groups}
@@ -5608,7 +5609,7 @@ def strata_of(rnd: StatedRound) -> list[tuple[list[int], int]] | None:
         places[label].append(place)
     if len(sizes) != len(rnd.groups) or not set(places) <= set(sizes):
         return None
-    return [(found, sizes[label]) for label, found in places.items()]
+    return [(places[label], rows) for label, rows in sizes.items() if label in places]
 
 
 def simple_spread(strata: list[tuple[list[int], int]]) -> Callable[[list[float]], list[float]]:
@@ -5756,6 +5757,7 @@ def check_variables(evaluation: Evaluation) -> None:
         same_amount(result, "upper_limit", projected + margin)
     report.checked(EVALUATION, "the limits, by the t distribution")
     check_directions(evaluation, given, estimator, t)
+    check_strata(evaluation, errors)
     decimals = len(str(result["book_value"]).partition(".")[2])
     tolerable = tolerable_units(
         evaluation, in_minor_units(exact_number(str(result["book_value"])), decimals), decimals
@@ -5804,6 +5806,28 @@ def check_directions(evaluation: Evaluation, given: Projection, estimator: str, 
         if given.spread is not None:
             t_values = [w * r for w, r in zip(given.weights, residuals, strict=True)]
             same_amount(stated, "upper_limit", projected + t * math.sqrt(given.spread(t_values)))
+
+
+def check_strata(evaluation: Evaluation, errors: list[float]) -> None:
+    """Recompute the errors of each stratum, and their projection by difference."""
+    rnd, stated = evaluation.case.rounds[0], evaluation.result.get("by_stratum")
+    is_listed = rnd.method == "stratified" and len(rnd.groups or ()) <= MAX_STRATA
+    strata = strata_of(rnd) if is_listed else []
+    if strata is None:
+        evaluation.case.report.claimed(EVALUATION, "the errors of each stratum")
+        return
+    good = isinstance(stated, list) and len(stated) == len(strata)
+    require(good, "evaluation_figure", "`by_stratum` has other strata.")
+    for line, (places, rows) in zip(stated or (), strata, strict=True):
+        found = [errors[place] for place in places]
+        same(line, "label", rnd.labels[places[0]] if rnd.labels else None)
+        same(line, "rows", rows)
+        same(line, "examined", len(found))
+        same(line, "errors", sum(e != 0 for e in found))
+        same_amount(line, "found", math.fsum(found))
+        same_amount(line, "projected", rows / len(found) * math.fsum(found))
+    if strata:
+        evaluation.case.report.checked(EVALUATION, f"the errors of each of {len(strata)} strata")
 
 
 def doubts_of(

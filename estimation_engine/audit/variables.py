@@ -129,7 +129,7 @@ class VariablesEvaluation:
         Overstatements less understatements; book value less the estimated audit value.
     lower_limit, upper_limit : float
         The confidence is that of both together with two ``sides``; with one, of each alone.
-    strata : tuple of StratumErrors
+    by_stratum : tuple of StratumErrors
         Of a stratified sample with up to 200 strata; one that was drawn whole is exact.
     standard_error, t, degrees : float, float, int
         The margin is their product; degrees of freedom of t.
@@ -153,7 +153,7 @@ class VariablesEvaluation:
     direction_estimator: Estimator
     overstatement: ProjectedErrors
     understatement: ProjectedErrors
-    strata: tuple[StratumErrors, ...]
+    by_stratum: tuple[StratumErrors, ...]
     arithmetic: tuple[ArithmeticRow, ...]
     notes: tuple[str, ...]
     caveats: tuple[str, ...]

@@ -23,6 +23,7 @@ from tests.verifiers.test_evaluations import (
     flip,
     load,
     of_figure,
+    other_strata,
     plain,
     recomputed,
 )
@@ -77,6 +78,11 @@ def test_tamperings_are_refused(page: Page, name: str) -> None:
 
 def test_a_conclusion_against_the_rules_is_refused(page: Page) -> None:
     assert code_of(page, changed(load("difference"), conclude)) == "evaluation_conclusion"
+
+
+@pytest.mark.parametrize("case", ["strata", "difference"])
+def test_other_strata_are_refused(page: Page, case: str) -> None:
+    assert code_of(page, changed(plain(case), other_strata)) == "evaluation_figure"
 
 
 def test_a_changed_paper_is_refused(page: Page) -> None:

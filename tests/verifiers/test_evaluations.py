@@ -260,6 +260,18 @@ def test_a_tampering_is_refused(name: str) -> None:
     assert code in codes(changed(load("attributes"), change))
 
 
+def other_strata(predicate: dict[str, Any]) -> None:
+    """A stratum is left out of a stratified sample, or added to another one."""
+    listed = predicate["result"]["by_stratum"]
+    added = {"label": "N", "rows": 1, "examined": 1, "errors": 0, "found": "0", "projected": "0"}
+    listed.pop() if listed else listed.append(added)
+
+
+@pytest.mark.parametrize("case", ["strata", "difference"])
+def test_other_strata_are_refused(case: str) -> None:
+    assert codes(changed(plain(case), other_strata)) == ["evaluation_figure"]
+
+
 def test_an_evaluation_of_another_sample_is_refused() -> None:
     other_files = load("attributes_poisson")
     files = {**load("attributes"), "evaluation.json": other_files["evaluation.json"]}

@@ -204,6 +204,6 @@ def _as_json(found: VariablesEvaluation, places: int) -> dict[str, Any]:
     given = asdict(found)
     directions = (given["overstatement"], given["understatement"])
     parts = [(given, AMOUNTS), *((each, OF_DIRECTION) for each in directions)]
-    for part, names in (*parts, *((each, OF_STRATUM) for each in given["strata"])):
+    for part, names in (*parts, *((each, OF_STRATUM) for each in given["by_stratum"])):
         part |= {name: f"{part[name]:.{places}f}" for name in names}
     return given

@@ -157,7 +157,7 @@ class VariablesEvaluator(Evaluator):
 
 def _strata_table(found: Evaluation) -> list[Table]:
     """The strata with their projections; those drawn whole are exact."""
-    strata = found.get("strata")
+    strata = found.get("by_stratum")
     if not strata:
         return []
     rows: list[Row] = [
