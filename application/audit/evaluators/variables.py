@@ -17,12 +17,13 @@ from application.audit.evaluators.evaluator import (
     PageParts,
     amount_bars,
     amount_text,
+    places_of,
 )
 from contract.requests.evaluate import VARIABLES, EvaluationKind
 from contract.words import ESTIMATORS
 from domain_errors import Sentence, counted
 from presentation.charts import Bar, LimitChart
-from presentation.content import Chart, Formula, Row, Table
+from presentation.content import Chart, Formula, Number, Rounded, Row, Table
 
 if TYPE_CHECKING:
     from application.audit.evaluation.answer import Evaluated
@@ -52,6 +53,10 @@ PROJECTED: Mapping[str, str] = {
     "ratio": "{line_book}-{line_book}*{line_audited}/{line_weighted_book}",
 }
 """How a workbook computes lines from others; a regression's projection has more sums."""
+
+
+AMOUNT_LINES = {*LINES, *FORMULAS, "Standard deviation s"} - {"t"}
+"""The lines that are amounts of money."""
 
 
 class VariablesEvaluator(Evaluator):
@@ -101,10 +106,13 @@ class VariablesEvaluator(Evaluator):
         if not all(isfinite(line["value"]) for line in found["arithmetic"]):
             return [table]
         formulas = {**FORMULAS, "Projected misstatement": PROJECTED.get(found["estimator"], "")}
+        places = places_of(Decimal(found["book_value"]))
         rows: list[Row] = [
             (
                 *(name, formula),
-                Formula(line["value"], formulas.get(str(name), ""), LINES.get(str(name), "")),
+                Formula(
+                    _shown(line, places), formulas.get(str(name), ""), LINES.get(str(name), "")
+                ),
             )
             for (name, formula, _), line in zip(table.rows, found["arithmetic"], strict=True)
         ]
@@ -153,6 +161,12 @@ class VariablesEvaluator(Evaluator):
             ),
         ]
         return replace(super().page(found, tolerable), cards=cards, has_amounts=True)
+
+
+def _shown(line: Mapping[str, Any], places: int) -> Number:
+    """The value of a line of the arithmetic, amounts with the decimal places of the column."""
+    value: float = line["value"]
+    return Rounded(value, places) if line["name"] in AMOUNT_LINES else value
 
 
 def _strata_table(found: Evaluation) -> list[Table]:
