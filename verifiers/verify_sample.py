@@ -5104,10 +5104,9 @@ def apply_rule(
     return Staged(decision, stage, rule.first + (rule.second if stage == 2 else 0), errors, limit)
 
 
-def check_two_stages(evaluation: Evaluation) -> None:
-    """Apply the rule of two stages again."""
-    result, report, case = evaluation.result, evaluation.case.report, evaluation.case
-    likelihood = evaluation.choice("likelihood", "poisson")
+def planned_stages(evaluation: Evaluation) -> Rule:
+    """Return the planned rule of two stages, which must be that of a registered plan."""
+    report, case = evaluation.case.report, evaluation.case
     planned = evaluation.stated["planned_rule"]
     require(planned is not None, "evaluation_figure", "The sample has no rule of two stages.")
     c1, c2, planned_first = planned["accept_first"], planned["accept_both"], planned["first"]
@@ -5123,13 +5122,22 @@ def check_two_stages(evaluation: Evaluation) -> None:
         report.checked(EVALUATION, f"the rule is that of the registered plan: {c1} and {c2}")
     else:
         report.claimed(EVALUATION, f"that the rule was set before the draw: {c1} and {c2}")
-    first, outside = examined_of(evaluation, range(planned_first))
+    return Rule(planned_first, planned["second"], c1, c2)
+
+
+def check_two_stages(evaluation: Evaluation) -> None:
+    """Apply the rule of two stages again."""
+    result, report = evaluation.result, evaluation.case.report
+    likelihood = evaluation.choice("likelihood", "poisson")
+    planned = planned_stages(evaluation)
+    c1, c2 = planned.accept_first, planned.accept_both
+    first, outside = examined_of(evaluation, range(planned.first))
     errors = sum(is_exception(evaluation.items[place]) for place in first)
-    rest = range(planned_first, len(evaluation.items))
+    rest = range(planned.first, len(evaluation.items))
     second, outside_second = None, 0
     if c1 < errors <= c2 and any(evaluation.items[p]["finding"] for p in rest):
         second, outside_second = examined_of(evaluation, rest)
-    rule = Rule(len(first), len(second) if second is not None else drawn - planned_first, c1, c2)
+    rule = Rule(len(first), planned.second if second is None else len(second), c1, c2)
     rows = population_of(evaluation, outside + outside_second)
     counts = [
         None if part is None else sum(is_exception(evaluation.items[p]) for p in part)
@@ -5705,7 +5713,6 @@ def check_variables(evaluation: Evaluation) -> None:
     """Recompute the projected misstatement, its limits and its conclusion."""
     result, report = evaluation.result, evaluation.case.report
     estimator = evaluation.choice("estimator", "difference")
-    sides = evaluation.choice("sides", "one")
     _, outside = examined_of(evaluation)
     given = projection_of(evaluation)
     errors = [b - a for b, a in zip(given.book, given.audit, strict=True)]
@@ -5724,7 +5731,27 @@ def check_variables(evaluation: Evaluation) -> None:
     same_amount(result, "projected", projected)
     report.checked(EVALUATION, f"the projected misstatement ({estimator.replace('_', ' ')})")
     same_amount(result, "audit_value", given.total - projected)
-    probability = evaluation.confidence if sides == "one" else (1 + evaluation.confidence) / 2
+    error, t = check_limits(evaluation, given, residuals, projected)
+    check_directions(evaluation, given, estimator, t)
+    check_strata(evaluation, errors)
+    decimals = len(str(result["book_value"]).partition(".")[2])
+    tolerable = tolerable_units(
+        evaluation, in_minor_units(exact_number(str(result["book_value"])), decimals), decimals
+    )
+    if tolerable is None:
+        no_tolerable(evaluation)
+        return
+    shown = exact_number(str(result["tolerable"]))
+    conclude_projection(evaluation, given, residuals, (projected, error, t), float(shown), decimals)
+
+
+def check_limits(
+    evaluation: Evaluation, given: Projection, residuals: list[float], projected: float
+) -> tuple[float, float]:
+    """Recompute the standard error and the limits; return the error and t."""
+    result, report = evaluation.result, evaluation.case.report
+    is_two = evaluation.choice("sides", "one") == "two"
+    probability = (1 + evaluation.confidence) / 2 if is_two else evaluation.confidence
     if given.spread is None:
         error = float(exact_number(str(result["standard_error"])))
         degrees = int(result["degrees"])
@@ -5756,17 +5783,7 @@ def check_variables(evaluation: Evaluation) -> None:
         same_amount(result, "lower_limit", projected - margin)
         same_amount(result, "upper_limit", projected + margin)
     report.checked(EVALUATION, "the limits, by the t distribution")
-    check_directions(evaluation, given, estimator, t)
-    check_strata(evaluation, errors)
-    decimals = len(str(result["book_value"]).partition(".")[2])
-    tolerable = tolerable_units(
-        evaluation, in_minor_units(exact_number(str(result["book_value"])), decimals), decimals
-    )
-    if tolerable is None:
-        no_tolerable(evaluation)
-        return
-    shown = exact_number(str(result["tolerable"]))
-    conclude_projection(evaluation, given, residuals, (projected, error, t), float(shown), decimals)
+    return error, t
 
 
 def check_total(evaluation: Evaluation, given: Projection) -> None:
@@ -6040,19 +6057,33 @@ def check_sequence_of_rows(evaluation: Evaluation) -> None:
     sequence_sentence(evaluation, decision, n, "exceptions", f"{100 * float(tolerable):.6g} %")
 
 
-def check_sequence_of_amounts(evaluation: Evaluation) -> None:
-    """Recompute the test martingale of random monetary units."""
-    case, result, report = evaluation.case, evaluation.result, evaluation.case.report
-    (rnd,) = case.rounds
-    column = evaluation.stated["book_column"]
+@dataclass
+class SequenceOfUnits:
+    """The examined rows of random monetary units: book amount and error, in minor units."""
+
+    rnd: StatedRound
+    certain: list[tuple[int, int]]
+    tested: list[tuple[int, int]]
+    units: int
+    decimals: int
+
+    @property
+    def known(self) -> int:
+        """The errors of the rows that are always drawn."""
+        return sum(error for _, error in self.certain)
+
+    def amount(self, units: float) -> Fraction:
+        return Fraction(units) / Fraction(10**self.decimals)
+
+
+def sequence_of_units(evaluation: Evaluation, rnd: StatedRound) -> SequenceOfUnits:
+    """Return the rows up to the first without a finding, those that are always drawn apart."""
     good = rnd.parameters.get("selection") == "random" and rnd.facts["units"] != "0"
     require(good, "evaluation_figure", "Its units weren't selected at random.")
     if rnd.hits is None:
         raise NotCheckable("it needs sample.csv")
-    decimals, population = rnd.facts["decimals"], rnd.parameters.get("population", "positive")
-    certain: list[tuple[int, int]] = []
-    tested: list[tuple[int, int]] = []
-    outside, is_open = 0, False
+    found = SequenceOfUnits(rnd, [], [], int(rnd.facts["units"]), rnd.facts["decimals"])
+    is_open = False
     for place, item in enumerate(evaluation.items):
         is_certain = place < rnd.facts["take_all"]["rows"]
         require(
@@ -6063,45 +6094,53 @@ def check_sequence_of_amounts(evaluation: Evaluation) -> None:
         is_open = is_open or item["finding"] is None
         if is_open and not is_certain:
             continue
-        is_replaced = item["drawn"] != item["examined"]
-        if is_replaced:
-            require(
-                column in case.shown and rnd.sample_rows is not None,
-                "evaluation_items",
-                "A replaced row's book value isn't shown.",
-            )
-            assert rnd.sample_rows is not None
-            book = in_minor_units(
-                exact_number(rnd.sample_rows[place][case.shown.index(column)] or ""), decimals
-            )
-            audit = book
-        else:
-            book = in_minor_units(evaluation.book(place), decimals)
-            audit = in_minor_units(evaluation.audit_value(place), decimals)
-        outside += is_replaced or outcome_of(item) == "not_applicable"
-        error = abs(book - audit) if population != "positive" else max(book - audit, 0)
+        book, audit = units_of_item(evaluation, rnd, place)
+        is_positive = rnd.parameters.get("population", "positive") == "positive"
+        error = max(book - audit, 0) if is_positive else abs(book - audit)
         require(
             error <= abs(book),
             "evaluation_items",
             f"Item {place + 1} is misstated by more than its book value.",
         )
-        (certain if is_certain else tested).append((abs(book), error))
-    require(tested, "evaluation_items", "The first row of the order has no finding.")
-    units, known = int(rnd.facts["units"]), sum(error for _, error in certain)
+        (found.certain if is_certain else found.tested).append((abs(book), error))
+    require(found.tested, "evaluation_items", "The first row of the order has no finding.")
+    return found
+
+
+def units_of_item(evaluation: Evaluation, rnd: StatedRound, place: int) -> tuple[int, int]:
+    """Return an item's book and audit value in minor units; a replaced row has no error."""
+    item, decimals = evaluation.items[place], rnd.facts["decimals"]
+    if item["drawn"] == item["examined"]:
+        amounts = evaluation.book(place), evaluation.audit_value(place)
+        return in_minor_units(amounts[0], decimals), in_minor_units(amounts[1], decimals)
+    case, column = evaluation.case, evaluation.stated["book_column"]
+    good = column in case.shown and rnd.sample_rows is not None
+    require(good, "evaluation_items", "A replaced row's book value isn't shown.")
+    assert rnd.sample_rows is not None
+    text_ = rnd.sample_rows[place][case.shown.index(column)] or ""
+    book = in_minor_units(exact_number(text_), decimals)
+    return book, book
+
+
+def check_sequence_of_amounts(evaluation: Evaluation) -> None:
+    """Recompute the test martingale of random monetary units."""
+    case, result = evaluation.case, evaluation.result
+    (rnd,) = case.rounds
+    found = sequence_of_units(evaluation, rnd)
+    tested, units, known = found.tested, found.units, found.known
     whole_value = units + abs(int(rnd.facts["take_all"]["total"]))
-    money = Money(decimals, [], [], evaluation.confidence)
-    tolerable = tolerable_units(evaluation, whole_value, decimals)
+    tolerable = tolerable_units(evaluation, whole_value, found.decimals)
     require(tolerable is not None, "evaluation_figure", "Nothing tolerable is given.")
     assert tolerable is not None
     left = tolerable - known
     share = max(left, 0) / units if left < units else 1.0
-    values, bets, means, statistics = tested_by(tested, units, share, share)
+    statistics = tested_by(tested, units, share, share)[3]
     threshold = 1 / (1 - evaluation.confidence)
     reached = next((at for at, m in enumerate(statistics, 1) if m >= threshold), None)
     decision = "continue" if reached is None else "accept"
     if left <= 0:
         decision, reached = "reject", None
-    most = max(statistics)
+    most, population = max(statistics), rnd.parameters.get("population", "positive")
     for name, due in (
         ("examined", len(tested)),
         ("exceptions", sum(error > 0 for _, error in tested)),
@@ -6113,30 +6152,40 @@ def check_sequence_of_amounts(evaluation: Evaluation) -> None:
         ("decision", decision),
         ("threshold", threshold),
         ("population", population),
-        ("book_column", column),
+        ("book_column", evaluation.stated["book_column"]),
     ):
         same(result, name, due)
     for name, amount in (("book_value", whole_value), ("sampled_value", units)):
-        same_amount(result, name, money.amount(amount))
-    same(result["take_all"], "rows", len(certain))
-    same(result["take_all"], "errors", sum(error > 0 for _, error in certain))
-    same_amount(result["take_all"], "amount", money.amount(known))
-    by_size = result["statistics_by_size"]
-    require(
-        len(by_size) == len(statistics),
-        "evaluation_figure",
-        "`statistics_by_size` has another length.",
+        same_amount(result, name, found.amount(amount))
+    same(result["take_all"], "rows", len(found.certain))
+    same(result["take_all"], "errors", sum(error > 0 for _, error in found.certain))
+    same_amount(result["take_all"], "amount", found.amount(known))
+    check_statistics(evaluation, found, share)
+    check_sequence_limit(result, found, share, threshold)
+    case.report.checked(
+        EVALUATION,
+        f"the statistic after each of {_counted(len(tested), 'row')}, the decision and the limit",
     )
+    shown = f"{Decimal(tolerable).scaleb(-found.decimals):,f}"
+    is_positive = population == "positive"
+    errors = "overstatements" if is_positive else "overstatements and understatements together"
+    sequence_sentence(evaluation, decision, len(tested), errors, shown)
+
+
+def check_statistics(evaluation: Evaluation, found: SequenceOfUnits, share: float) -> None:
+    """Compare the statistic after each row, and the lines that lead to it."""
+    result, tested = evaluation.result, found.tested
+    values, bets, means, statistics = tested_by(tested, found.units, share, share)
+    by_size, lines = result["statistics_by_size"], result["arithmetic"]
+    good = len(by_size) == len(statistics)
+    require(good, "evaluation_figure", "`statistics_by_size` has another length.")
     for stated, due_ in zip(by_size, statistics, strict=True):
         same({"statistics_by_size": stated}, "statistics_by_size", min(due_, 1e300))
-    rows = zip(result["arithmetic"], tested, values, means, bets, statistics, strict=False)
-    require(
-        len(result["arithmetic"]) == min(len(tested), 1000),
-        "evaluation_figure",
-        "The arithmetic has another length.",
-    )
-    key = case.population["table_key"]
-    drawn = [item["drawn"] for item in evaluation.items][rnd.facts["take_all"]["rows"] :]
+    good = len(lines) == min(len(tested), 1000)
+    require(good, "evaluation_figure", "The arithmetic has another length.")
+    key = evaluation.case.population["table_key"]
+    drawn = [item["drawn"] for item in evaluation.items][found.rnd.facts["take_all"]["rows"] :]
+    rows = zip(lines, tested, values, means, bets, statistics, strict=False)
     for at, (line, (size, error), value, mean, bet, statistic) in enumerate(rows):
         same(line, "number", at + 1)
         same(line, "row_id", f"{key}:{drawn[at]}")
@@ -6144,24 +6193,18 @@ def check_sequence_of_amounts(evaluation: Evaluation) -> None:
         for name, due in (figures | {"bet": bet, "statistic": min(statistic, 1e300)}).items():
             same(line, name, due)
 
+
+def check_sequence_limit(
+    result: dict[str, Any], found: SequenceOfUnits, share: float, threshold: float
+) -> None:
+    """Compare the largest amount of errors that the test doesn't rule out."""
+
     def is_ruled_out(limit: float) -> bool:
-        return max(tested_by(tested, units, limit, share)[3]) >= threshold
+        return max(tested_by(found.tested, found.units, limit, share)[3]) >= threshold
 
     limit = bisect(is_ruled_out, 0.0, 1.0) if is_ruled_out(1.0) else 1.0
-    same_amount(
-        result, "upper_limit", money.amount(limit * units + known), units * 2e-12 / 10**decimals
-    )
-    report.checked(
-        EVALUATION,
-        f"the statistic after each of {_counted(len(tested), 'row')}, the decision and the limit",
-    )
-    shown = f"{Decimal(tolerable).scaleb(-decimals):,f}"
-    errors = (
-        "overstatements"
-        if population == "positive"
-        else "overstatements and understatements together"
-    )
-    sequence_sentence(evaluation, decision, len(tested), errors, shown)
+    slack = found.units * 2e-12 / 10**found.decimals
+    same_amount(result, "upper_limit", found.amount(limit * found.units + found.known), slack)
 
 
 def tested_by(
