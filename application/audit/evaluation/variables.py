@@ -37,13 +37,14 @@ from estimation_engine.errors import InvalidFindings
 from sampling_engine.sql.units import MoneyUnits
 from service.tables.open_tables import OpenTable, open_source
 from service.tables.sample_design import SampleDesign, design_of
+from storage.jobs.jobs import JobRecord
 
 AMOUNTS = (
     *("found", "book_value", "audit_value", "projected", "standard_error", "margin"),
     *("lower_limit", "upper_limit"),
 )
 OF_DIRECTION = ("found", "projected", "upper_limit")
-OF_STRATUM = ("found", "projected")
+OF_STRATUM = ("book_value", "examined_value", "found", "projected")
 
 DOUBTED = replace(VARIABLES, status="can_fail")
 """Where the selection of monetary units can make the interval too narrow."""
@@ -158,11 +159,22 @@ def _audited_amounts(sample: ExaminedSample, book_column: str) -> tuple[AuditedA
     total, valued, rows = _population(sample, source, design, book_column)
     decimals = MoneyUnits.of(source.files.column(book_column), "absolute").decimals or 0
     labels: list[str] = []
+    totals: dict[str, float] = {}
     if design.design.group_kind == "strata":
         strata = drawn_strata(sample.service, sample.job)
         labels = [strata[ordinal] for ordinal in design.ordinals.tolist()]
-    given = AuditedAmounts(design.design, book, audit, rows, total, decimals, labels)
+        totals = _stratum_totals(sample.job, book_column)
+    given = AuditedAmounts(design.design, book, audit, rows, total, decimals, labels, totals)
     return given, rows - valued
+
+
+def _stratum_totals(job: JobRecord, book_column: str) -> dict[str, float]:
+    """The book values of strata by label, if the draw recorded those of this column."""
+    drawn = (job.output_summary or {})["rounds"][0]
+    if (drawn.get("amount") or {}).get("column") != book_column:
+        return {}
+    groups = [each for each in drawn.get("groups") or () if each.get("amount")]
+    return {each["label"]: float(each["amount"]["total"]) for each in groups}
 
 
 def _require_covered(sample: ExaminedSample, design: Design) -> None:
@@ -205,5 +217,5 @@ def _as_json(found: VariablesEvaluation, places: int) -> dict[str, Any]:
     directions = (given["overstatement"], given["understatement"])
     parts = [(given, AMOUNTS), *((each, OF_DIRECTION) for each in directions)]
     for part, names in (*parts, *((each, OF_STRATUM) for each in given["by_stratum"])):
-        part |= {name: f"{part[name]:.{places}f}" for name in names}
+        part |= {name: None if part[name] is None else f"{part[name]:.{places}f}" for name in names}
     return given
