@@ -173,7 +173,7 @@ def _stratum_totals(job: JobRecord, book_column: str) -> dict[str, float]:
     drawn = (job.output_summary or {})["rounds"][0]
     if (drawn.get("amount") or {}).get("column") != book_column:
         return {}
-    groups = [each for each in drawn.get("groups") or () if each.get("amount")]
+    groups = [each for each in drawn.get("strata") or () if each.get("amount")]
     return {each["label"]: float(each["amount"]["total"]) for each in groups}
 
 
