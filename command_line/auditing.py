@@ -38,6 +38,7 @@ from command_line.output import (
     written,
 )
 from command_line.sampled_rows import KEY, upload_rows
+from contract.columns import decimal_text
 from contract.declarations import declared
 from contract.numbers import number_of, plain_text
 from contract.requests.evaluate import EvaluationRequest, WorkingPaperRequest
@@ -46,6 +47,7 @@ from contract.requests.paper_template import PaperTemplateRequest
 from contract.requests.papers import PaperFactsRequest
 from contract.words import CAUSES, OUTCOMES, REVIEW_ACTIONS, REVIEW_STATES
 from domain_errors import InvalidRequest, counted
+from presentation.content import float_text
 from presentation.terminal import block_lines
 
 VIEW = ("show", "row_id", "search", "order_by", "order_desc")
@@ -216,7 +218,10 @@ def _print_items(found: dict[str, Any]) -> None:
 
     def row(item: dict[str, Any]) -> str:
         value = item["data"].get(amount)
-        return item["name"] if value is None else f"{item['name']} ({value})"
+        if value is None:
+            return str(item["name"])
+        places = 2 if isinstance(value, float) else None
+        return f"{item['name']} ({decimal_text(str(value), places)})"
 
     print_items(found["items"], {**ITEMS, "row": row})
     if found["total"] != (items := found["counts"]["items"]):
@@ -413,7 +418,9 @@ def _print_review(found: dict[str, Any]) -> None:
     print_line(f"Review: {found['state'].replace('_', ' ')}.")
     kept = found["entries"][-1]["evaluation"]
     if kept:
-        tolerable = f", tolerable {kept['tolerable']}" if kept["tolerable"] else ""
+        tolerable = ""
+        if kept["tolerable"]:
+            tolerable = f", tolerable {float_text(float(kept['tolerable']))}"
         print_line(f"Kept: {kept['kind']}, confidence {kept['confidence']:.4g}{tolerable}.")
         if kept.get("departure"):
             print_line(f"Departs from the plan. {kept['departure']}")

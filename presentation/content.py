@@ -34,6 +34,21 @@ class Percent:
 
 
 @dataclass(frozen=True)
+class Rounded:
+    """A computed amount that is shown with decimal places; workbooks hold all of its digits.
+
+    >>> str(Rounded(-400979.1842, 2))
+    '-400,979.18'
+    """
+
+    value: float
+    places: int
+
+    def __str__(self) -> str:
+        return f"{self.value:,.{self.places}f}"
+
+
+@dataclass(frozen=True)
 class Estimated:
     """An estimate of a number: its last digits say nothing, and are left out where text is shown.
 
@@ -80,7 +95,7 @@ class Formula:
 
     Parameters
     ----------
-    value : int, float, Decimal or Percent
+    value : int, float, Decimal, Percent or Rounded
         The result, which workbooks hold for programs that compute none.
     expression : str
         A spreadsheet's formula: ``[Rows]`` is the cell of that column in the same row, ``{name}`` a
@@ -94,7 +109,7 @@ class Formula:
     name: str = ""
 
 
-Number = int | float | Decimal | Percent
+Number = int | float | Decimal | Percent | Rounded
 Cell = str | Number | dt.date | Estimated | Judgement | Code | Formula | None
 Kind = Literal["number", "time", "mono", ""]
 Row = Sequence[Cell]
@@ -202,7 +217,7 @@ def cell_text(cell: Cell) -> str:
 
 def cell_kind(cell: Cell) -> Kind:
     match cell_value(cell):
-        case int() | float() | Decimal() | Percent() | Estimated():
+        case int() | float() | Decimal() | Percent() | Rounded() | Estimated():
             return "number"
         case dt.date():
             return "time"

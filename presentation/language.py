@@ -25,6 +25,7 @@ from presentation.content import (
     Given,
     Judgement,
     Percent,
+    Rounded,
     cell_text,
     cell_value,
 )
@@ -118,7 +119,7 @@ class Language:
                 return f"{value:{self.day}} {value:%H:%M:%S}"
             case dt.date():
                 return f"{value:{self.day}}"
-            case Percent() | Estimated() | float() | int() | None:
+            case Percent() | Rounded() | Estimated() | float() | int() | None:
                 return self.figure(cell_text(value))
             case str():
                 return self.value(value)

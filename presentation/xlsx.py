@@ -23,7 +23,9 @@ from presentation.content import (
     Formula,
     Judgement,
     Note,
+    Number,
     Percent,
+    Rounded,
     Row,
     Section,
     Table,
@@ -344,13 +346,15 @@ def _width_text(cell: Cell, language: Language = ENGLISH) -> str:
     return f"{value:,}" if isinstance(value, float) else language.cell(value)
 
 
-def number_format(value: int | float | Decimal | Percent | Estimated) -> str:
+def number_format(value: Number | Estimated) -> str:
     """The format of a number by its type."""
     match value:
         case Percent():
             return PERCENT
         case Estimated():
             return FIGURE
+        case Rounded():
+            return grouped_format(value.places)
         case Decimal():
             return grouped_format(max(-int(value.as_tuple().exponent), 0))
         case int():
@@ -359,9 +363,9 @@ def number_format(value: int | float | Decimal | Percent | Estimated) -> str:
             return "General" if abs(value) < LONG_NUMBER else grouped_format(2)
 
 
-def _fits_cell(value: float | Decimal | Percent | Estimated) -> bool:
+def _fits_cell(value: Number | Estimated) -> bool:
     """Whether a cell's number holds a value exactly: not NaN, not infinite, not too long."""
-    if isinstance(value, Percent | Estimated):
+    if isinstance(value, Percent | Rounded | Estimated):
         return math.isfinite(value.value)
     if isinstance(value, Decimal):
         return value.is_finite() and len(value.as_tuple().digits) <= MAX_DIGITS
@@ -411,8 +415,10 @@ class _Styles:
                 sheet.write_datetime(line, column, moment, style)
             case dt.date() if value.year >= MIN_YEAR:
                 sheet.write_datetime(line, column, value, self._number(self.language.sheet_day))
-            case Percent() | Estimated() | Decimal() | float() | int() if _fits_cell(value):
-                number = value.value if isinstance(value, Percent | Estimated) else value
+            case Percent() | Rounded() | Estimated() | Decimal() | float() | int() if _fits_cell(
+                value
+            ):
+                number = value.value if isinstance(value, Percent | Rounded | Estimated) else value
                 style = self._number(number_format(value))
                 formula = cell if isinstance(cell, Formula) else Formula(0)
                 expression = _expression(formula, self._cells, row or {})

@@ -4808,7 +4808,8 @@ ADVICE = (
 )
 NEARLY = (
     "The most likely {measure}, {found}, is below it. {advice} A sample that is enlarged now, when "
-    "its errors are known, is valid only as a sequential evaluation."
+    "its errors are known, is valid only as a sequential evaluation of rows or monetary units that "
+    "were selected at random in one step; other samples then allow no conclusion."
 )
 ENLARGED = (
     "A sample that is enlarged now, when its errors are known, is valid only as a sequential "
@@ -5909,7 +5910,7 @@ def check_variables(evaluation: Evaluation) -> None:
     same_amount(result, "audit_value", given.total - projected)
     error, t = check_limits(evaluation, given, residuals, projected)
     check_directions(evaluation, given, estimator, t)
-    check_strata(evaluation, errors)
+    check_strata(evaluation, given.book, errors)
     decimals = len(str(result["book_value"]).partition(".")[2])
     tolerable = tolerable_units(
         evaluation, in_minor_units(exact_number(str(result["book_value"])), decimals), decimals
@@ -6026,7 +6027,7 @@ def check_directions(evaluation: Evaluation, given: Projection, estimator: str, 
             same_amount(stated, "upper_limit", projected + t * math.sqrt(given.spread(t_values)))
 
 
-def check_strata(evaluation: Evaluation, errors: list[float]) -> None:
+def check_strata(evaluation: Evaluation, book: list[float], errors: list[float]) -> None:
     """Recompute the errors of each stratum, and their projection by difference."""
     rnd, stated = evaluation.case.rounds[0], evaluation.result.get("by_stratum")
     is_listed = rnd.method == "stratified" and len(rnd.groups or ()) <= MAX_STRATA
@@ -6042,10 +6043,13 @@ def check_strata(evaluation: Evaluation, errors: list[float]) -> None:
         same(line, "rows", rows)
         same(line, "examined", len(found))
         same(line, "errors", sum(e != 0 for e in found))
+        same_amount(line, "examined_value", math.fsum(book[place] for place in places))
         same_amount(line, "found", math.fsum(found))
         same_amount(line, "projected", rows / len(found) * math.fsum(found))
     if strata:
         evaluation.case.report.checked(EVALUATION, f"the errors of each of {len(strata)} strata")
+    if any(line["book_value"] is not None for line in stated or ()):
+        evaluation.case.report.claimed(EVALUATION, "the book values of strata")
 
 
 def doubts_of(
@@ -6119,6 +6123,8 @@ def conclude_projection(
     wrong = sum(e != 0 for e in errors)
     sentence = template.replace("{next}", NEARLY if abs(projected) < tolerable else ADVICE)
     sentence += " The errors found in the sample are {net} in {rows}."
+    if given.total > 0:
+        sentence += " The projected misstatement is {error_rate} of the book value."
     over, under = result["overstatement"], result["understatement"]
     if result["direction_estimator"] == result["estimator"] and over["errors"] and under["errors"]:
         sentence += NETTED
@@ -6134,6 +6140,7 @@ def conclude_projection(
         advice=ADVICE,
         reason=REASON,
         net=money(math.fsum(errors)),
+        error_rate=percent(projected / given.total, 2) if given.total > 0 else "",
         rows=rows_text(wrong),
         over=money(float(exact_number(over["projected"]))),
         under=money(float(exact_number(under["projected"]))),

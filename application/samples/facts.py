@@ -326,11 +326,12 @@ def _figure_text(name: str, goal: Mapping[str, Any]) -> Sentence:
 def errors_of_goal(goal: Mapping[str, Any], name: str) -> str:
     """The tolerable or expected errors of a goal; below 1 they are a share.
 
-    >>> errors_of_goal({"materiality": 50000, "expected": 0.01}, "expected")
-    '1 %'
+    >>> goal = {"materiality": 250000.0, "expected": 0.01}
+    >>> errors_of_goal(goal, "materiality"), errors_of_goal(goal, "expected")
+    ('250,000', '1 %')
     """
     value = goal.get(name, 0)
-    return Figure(f"{value:,}" if value >= 1 else f"{100 * value:g} %")
+    return Figure(float_text(float(value)) if value >= 1 else f"{100 * value:g} %")
 
 
 def filter_text(filters: Mapping[str, Any]) -> str:

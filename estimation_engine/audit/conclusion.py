@@ -25,7 +25,8 @@ NOT_SUPPORTED = (
 MAYBE_SUPPORTED = (
     "The most likely {measure}, {found}, is below it. Find the causes of the errors, have the "
     "population corrected, or do other audit procedures. A sample that is enlarged now, when its "
-    "errors are known, is valid only as a sequential evaluation."
+    "errors are known, is valid only as a sequential evaluation of rows or monetary units that "
+    "were selected at random in one step; other samples then allow no conclusion."
 )
 TOO_SMALL = (
     "No exception was found, and the sample is too small for a conclusion. A new sample of {size} "
@@ -50,6 +51,7 @@ NETTED = (
     "Consider each direction, too."
 )
 FOUND = " The errors found in the sample are {sample_errors} in {error_rows} {error_rows|row|rows}."
+ERROR_RATE = " The projected misstatement is {error_rate} of the book value."
 WITHHELD = (
     "No conclusion at {confidence} confidence. The upper limit{of}, {limit}, is below the "
     "tolerable {tolerable}, but may be too low. {reason}"
@@ -165,6 +167,7 @@ def conclude_misstatement(
     confidence: float,
     *,
     errors: tuple[float, int],
+    book_value: float,
     netted: tuple[float, float] | None = None,
     places: int = 2,
     scope: str | None = None,
@@ -179,6 +182,8 @@ def conclude_misstatement(
         The most likely misstatement.
     errors : tuple of float and int
         The net errors of the examined rows, which aren't projected, and the rows that have one.
+    book_value : float
+        That of the population, of which a sentence says the projected share if it is above 0.
     netted : tuple of float, optional
         The projected overstatements and understatements, if there are both.
     places : int
@@ -206,6 +211,9 @@ def conclude_misstatement(
         template = BELOW if is_tolerable else ABOVE.replace("{next}", advice)
     template += FOUND
     parameters |= {"sample_errors": amount(errors[0]), "error_rows": errors[1]}
+    if book_value > 0:
+        template += ERROR_RATE
+        parameters["error_rate"] = percent_text(found / book_value, 2)
     if netted is not None:
         template += NETTED
         parameters |= {"over": amount(netted[0]), "under": amount(netted[1])}

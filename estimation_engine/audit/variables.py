@@ -81,8 +81,10 @@ class AuditedAmounts:
         Decimal places of the amounts in sentences.
     labels : sequence of str
         The stratum of each row, if the sample is stratified.
-    known : mapping of str to float
-        The book value of strata by label, the sum of amounts without signs, where it is known.
+    stratum_totals : mapping
+        The book values of strata by label, where they are known.
+    is_gross : bool
+        Whether no amount is negative, so that these are the sums without signs, too.
     """
 
     design: Design
@@ -92,7 +94,8 @@ class AuditedAmounts:
     total: float
     places: int = 2
     labels: Sequence[str] = ()
-    known: Mapping[str, float] = field(default_factory=dict)
+    stratum_totals: Mapping[str, float] = field(default_factory=dict)
+    is_gross: bool = False
 
     @property
     def misstatements(self) -> Floats:
@@ -116,12 +119,22 @@ class ProjectedErrors:
 
 @dataclass(frozen=True)
 class StratumErrors:
-    """The examined rows of a stratum, and their misstatement by difference: N/n·Σ(b − a)."""
+    """The examined rows of a stratum, and their misstatement by difference: N/n·Σ(b − a).
+
+    Parameters
+    ----------
+    book_value : float, optional
+        Of all rows of the stratum, if the draw recorded it.
+    examined_value : float
+        The book value of the examined rows.
+    """
 
     label: str
     rows: int
     examined: int
     errors: int
+    book_value: float | None
+    examined_value: float
     found: float
     projected: float
 
@@ -206,6 +219,7 @@ def evaluate_variables(
     found, residuals = _projected(given, estimator, settings)
     limits = _limits(given, found, (1.0 + level) / 2.0)
     directions = _directions(given, estimator, settings)
+    strata = tuple(_strata_errors(given))
     doubts = _doubts(given, estimator, residuals)
     conclusion = None
     if tolerable is not None:
@@ -216,6 +230,7 @@ def evaluate_variables(
             limits.projected,
             confidence,
             errors=(float(given.misstatements.sum()), errors),
+            book_value=given.total,
             netted=directions.netted(estimator),
             places=given.places,
             scope=scope,
@@ -245,9 +260,9 @@ def evaluate_variables(
         directions.estimator,
         directions.over,
         directions.under,
-        tuple(_strata_errors(given)),
+        strata,
         _arithmetic(given, estimator, limits, residuals),
-        tuple(_direction_notes(given, estimator, directions)),
+        (*_direction_notes(given, estimator, directions), *_strata_notes(strata, estimator)),
         (
             *(each.caveat for each in doubts),
             *_direction_caveats(given, directions, tolerable),
@@ -354,7 +369,8 @@ def _strata_errors(given: AuditedAmounts) -> Iterator[StratumErrors]:
         projected = rows / len(inside) * found
         errors = int(np.count_nonzero(wrong))
         label = given.labels[inside[0]]
-        yield StratumErrors(label, rows, len(inside), errors, found, projected)
+        total, examined = given.stratum_totals.get(label), float(given.book[inside].sum())
+        yield StratumErrors(label, rows, len(inside), errors, total, examined, found, projected)
 
 
 def _projected(
@@ -533,6 +549,17 @@ def _direction_notes(
     return notes
 
 
+def _strata_notes(strata: Sequence[StratumErrors], estimator: Estimator) -> list[str]:
+    """That the strata don't add up to a projection by another estimator than theirs."""
+    if not strata or estimator == "difference":
+        return []
+    text = (
+        "The strata are projected by difference, each by itself. They don't add up to the "
+        "projected misstatement, which is that of a {estimator} of the whole sample."
+    )
+    return [Sentence(text, estimator=Sentence(estimator))]
+
+
 def _direction_caveats(
     given: AuditedAmounts, directions: _Directions, tolerable: float | None
 ) -> list[str]:
@@ -577,23 +604,32 @@ def _doubts(given: AuditedAmounts, estimator: Estimator, residuals: Floats) -> l
     doubts += [*_thin_strata(given), *_doubtful_book_values(given, estimator)]
     units, needed = normality.units, normality.needed
     if units < needed:
-        numbers = {"needed": needed, "unit": Sentence(f"{design.unit}s"), "drawn": units}
-        doubts.append(
-            Doubt(
-                Sentence(
-                    "The amounts are skewed: about {needed} {unit} are needed for the normal "
-                    "approximation (Cochran 1977), and {drawn} were drawn. The limits may be too "
-                    "narrow.",
-                    **numbers,
-                ),
-                Sentence(
-                    "By the skewness of the amounts about {needed} {unit} are needed, and {drawn} "
-                    "were drawn.",
-                    **numbers,
-                ),
-            )
-        )
+        doubts.append(_doubt_of_skewness(given, units, needed))
     return doubts
+
+
+def _doubt_of_skewness(given: AuditedAmounts, units: int, needed: int) -> Doubt:
+    """The doubt that more units are needed than were drawn, or than there are."""
+    numbers = {"needed": needed, "unit": Sentence(f"{given.design.unit}s"), "drawn": units}
+    if needed > given.rows:
+        caveat = (
+            "The amounts are skewed: the normal approximation (Cochran 1977) needs more {unit} "
+            "than the population has, and {drawn} were drawn. The limits may be too narrow."
+        )
+        reason = (
+            "By the skewness of the amounts more {unit} are needed than the population has, and "
+            "{drawn} were drawn."
+        )
+    else:
+        caveat = (
+            "The amounts are skewed: about {needed} {unit} are needed for the normal "
+            "approximation (Cochran 1977), and {drawn} were drawn. The limits may be too narrow."
+        )
+        reason = (
+            "By the skewness of the amounts about {needed} {unit} are needed, and {drawn} were "
+            "drawn."
+        )
+    return Doubt(Sentence(caveat, **numbers), Sentence(reason, **numbers))
 
 
 class _Stratum(NamedTuple):
@@ -620,7 +656,7 @@ def _strata(given: AuditedAmounts) -> list[_Stratum]:
             if inside.any():
                 errors = int(wrong[inside].sum())
                 label = given.labels[int(rows[np.argmax(inside)])] if given.labels else ""
-                known = given.known.get(label)
+                known = given.stratum_totals.get(label) if given.is_gross else None
                 amount = float(book[inside].sum()) if known is None else known
                 found.append(_Stratum(int(inside.sum()), errors, amount, known is not None))
     return found

@@ -12,6 +12,7 @@ from typing import Literal
 
 import duckdb
 
+from contract.columns import is_identifier_name
 from domain_errors import counted, percent_text
 from lazy_dataclasses import dataclass
 from parquet_tables.database import ParquetDatabase
@@ -170,7 +171,11 @@ def _named(names: Sequence[str], count: int | None = None) -> str:
 
 
 def difference(column: Column, distance: ColumnDistance) -> str | None:
-    """The difference of a column in words; None if it is negligible."""
+    """The difference of a column in words; None if it is negligible.
+
+    Means of identifiers, such as numbers of documents, say nothing, so their distributions are
+    compared alone.
+    """
     name, means = column.name, distance.means
     shift = distance.standardised_difference
     missing = (
@@ -179,7 +184,9 @@ def difference(column: Column, distance: ColumnDistance) -> str | None:
     )
     if distance.missing_p_value < min(distance.p_value, 0.05):
         return missing
-    if shift is not None and means is not None and abs(shift) >= SMALL_SHIFT:
+    is_measure = shift is not None and not is_identifier_name(name)
+    is_measure = not is_identifier_name(name)
+    if is_measure and shift is not None and means is not None and abs(shift) >= SMALL_SHIFT:
         return (
             f"{name} is {'higher' if shift > 0 else 'lower'} by {abs(shift):.2f} standard "
             f"deviations: its mean is {shown(column, means[1])}, not {shown(column, means[0])}."

@@ -100,11 +100,11 @@ def shown(column: Column, number: float) -> str:
 
     >>> shown(Column("day", "DATE"), 19723.2)
     '2024-01-01'
-    >>> shown(Column("price", "DOUBLE"), 1234.5678)
-    '1234.57'
+    >>> shown(Column("price", "DOUBLE"), 1234.5678), shown(Column("price", "DOUBLE"), 2542312345.6)
+    ('1234.57', '2,542,312,346')
     """
     if not column.data_type.is_time:
-        return f"{number:.6g}"
+        return f"{number:.6g}" if abs(number) < 1e6 else f"{number:,.0f}"
     try:
         time = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=number)
     except OverflowError:  # DuckDB's years go beyond 9999

@@ -202,12 +202,36 @@ def test_limits_cover_as_often_as_they_say() -> None:
     assert doubted < 4
 
 
-def test_skewed_errors_are_noted() -> None:
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (5.0, "rows are needed for the normal approximation"),
+        (5_000.0, "needs more rows than the population has, and 60 were drawn"),
+    ],
+)
+def test_skewed_errors_are_noted(error: float, text: str) -> None:
     audit = BOOK.copy()
     audit[:25] -= 1
-    audit[0] -= 5_000
+    audit[0] -= error
     found = evaluate(AuditedAmounts(GIVEN.design, BOOK, audit, ROWS, TOTAL))
-    assert "rows are needed for the normal approximation" in found.caveats[-1]
+    assert text in found.caveats[-1]
+
+
+@pytest.mark.parametrize("estimator", ["difference", "ratio"])
+def test_strata_say_how_they_are_projected(estimator: Estimator) -> None:
+    design = stratified_design(np.array([0, 0, 1, 1]), np.array([10, 2]))
+    book, audit = np.array([10.0, 30, 200, 300]), np.array([9.0, 30, 150, 300])
+    labels = ("small", "large")
+    given = AuditedAmounts(
+        design, book, audit, 12, 750.0, 2, [labels[0]] * 2 + [labels[1]] * 2, {"large": 500.0}
+    )
+    found = evaluate(given, estimator=estimator)
+    small, large = found.by_stratum
+    assert (small.book_value, small.examined_value, small.projected) == (None, 40.0, 5.0)
+    assert (large.book_value, large.examined_value, large.projected) == (500.0, 500.0, 50.0)
+    is_noted = any("They don't add up" in note for note in found.notes)
+    assert is_noted is (estimator == "ratio")
+    assert (found.projected == pytest.approx(55.0)) is (estimator == "difference")
 
 
 def test_lonely_strata_alone_have_no_limit() -> None:

@@ -111,7 +111,9 @@ def test_few_errors_withhold_what_would_be_tolerable(count: int, expected: bool 
     assert is_tolerable is expected
     assert sentence.startswith("No conclusion at 95 %") is (expected is None)
     assert bool(found.caveats) is (expected is None)
-    assert sentence.endswith(f"in {count} rows.")
+    share = f"{100 * found.projected / 900_000:.2f} %"
+    ending = f"in {count} rows. The projected misstatement is {share} of the book value."
+    assert sentence.endswith(ending)
     if expected is None:
         assert "It rests on 19 rows in error, and 20 are needed." in sentence
 
@@ -128,8 +130,8 @@ def test_amounts_that_make_up_the_margin_withhold() -> None:
     errors[0] = 900.0
     is_tolerable, sentence, found = concluded(errors)
     assert is_tolerable is None
-    assert "By the skewness of the amounts about" in sentence
-    assert "rows are needed for the normal approximation" in found.caveats[0]
+    assert "By the skewness of the amounts more rows are needed than the population" in sentence
+    assert "needs more rows than the population has, and 100 were drawn" in found.caveats[0]
     errors[1] = -900.0
     assert concluded(errors)[0] is None, "large errors of both signs don't cancel"
 

@@ -68,6 +68,12 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         yield Stage(database, root, TableFiles(columns, (file,)))
 
 
+def test_identifiers_are_not_compared_by_their_means(stage: Stage) -> None:
+    found = stage.compare(stage.sample("id >= 15000", "last"))
+    assert "The distribution of id differs" in found.verdict
+    assert "standard deviations: its mean" not in found.verdict
+
+
 def test_first_rows_of_a_sorted_table_differ(stage: Stage) -> None:
     found = stage.compare(stage.sample("uniform < 30", "first"))
     assert "uniform" in found.as_json()["stand_out"]

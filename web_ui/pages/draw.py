@@ -191,12 +191,12 @@ def _comes_along(job: JobRecord) -> str | None:
     name, rows = job.output_name or job.id[:8], counted(len(findings), "row")
     if is_in_sequence(job.run_parameters["rounds"]):
         return (
-            f"With the same seed and a larger size, the findings about {rows} of sample {name} "
-            f"come along. {SEQUENTIAL_ALONE}"
+            f"With the same seed, a larger size and the same data files, the findings about {rows} "
+            f"of sample {name} come along. {SEQUENTIAL_ALONE}"
         )
     return (
-        f"Sample {name} has findings about {rows}. If the same seed draws its rows again, the "
-        f"findings come along. {NO_LIMIT}"
+        f"Sample {name} has findings about {rows}. If the same seed draws its rows again "
+        f"from the same data files, the findings come along. {NO_LIMIT}"
     )
 
 

@@ -226,8 +226,8 @@ def _notes(
                 "{interval}",
                 number=number,
                 units=each.account["units"],
-                amount=Figure(each.text(each.sampled)),
-                interval=Figure(each.account["interval"] or 0),
+                amount=Figure(f"{Decimal(each.text(each.sampled)):,f}"),
+                interval=Figure(f"{Decimal(each.account['interval'] or 0):,.{each.decimals}f}"),
             )
             for number, each in enumerate(strata, start=1)
         ]

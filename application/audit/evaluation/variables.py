@@ -45,7 +45,7 @@ AMOUNTS = (
     *("lower_limit", "upper_limit"),
 )
 OF_DIRECTION = ("found", "projected", "upper_limit")
-OF_STRATUM = ("found", "projected")
+OF_STRATUM = ("book_value", "examined_value", "found", "projected")
 MAX_NAMED = 5
 """Strata that a refusal names."""
 
@@ -162,29 +162,32 @@ def _audited_amounts(sample: ExaminedSample, book_column: str) -> tuple[AuditedA
     total, valued, rows = _population(sample, source, design, book_column)
     decimals = MoneyUnits.of(source.files.column(book_column), "absolute").decimals or 0
     labels: list[str] = []
+    totals: dict[str, float] = {}
     if design.design.group_kind == "strata":
         strata = drawn_strata(sample.service, sample.job)
         first = sample.rounds[0]
         texts = {label: stratum_text(first, label) for label in set(strata.values())}
         labels = [texts[strata[ordinal]] for ordinal in design.ordinals.tolist()]
-    known = _known_strata(sample.job, book_column) if labels else {}
-    given = AuditedAmounts(design.design, book, audit, rows, total, decimals, labels, known)
+    given = AuditedAmounts(
+        *(design.design, book, audit, rows, total, decimals, labels),
+        *(_stratum_totals(sample.job, book_column) if labels else ({}, False)),
+    )
     return given, rows - valued
 
 
-def _known_strata(job: JobRecord, book_column: str) -> dict[str, float]:
-    """The book values of strata that the draw recorded, by label.
+def _stratum_totals(job: JobRecord, book_column: str) -> tuple[dict[str, float], bool]:
+    """The book values of strata by label, if the draw recorded those of this column.
 
-    It records the net amounts of each: without a negative amount they are the sums without signs.
+    They are net; the second value says that no amount is negative, so that they are gross, too.
     """
     results = (job.output_summary or {})["rounds"]
     amount = results[0].get("amount")
     if len(results) != 1 or amount is None or amount["column"] != book_column:
-        return {}
-    if amount["total"] is None or amount["total"] != amount["absolute_total"]:
-        return {}
-    strata = results[0].get("strata", ())
-    return {each["label"]: float(each["amount"]["total"]) for each in strata}
+        return {}, False
+    groups = [each for each in results[0].get("strata") or () if each.get("amount")]
+    totals = {each["label"]: float(each["amount"]["total"]) for each in groups}
+    is_gross = amount["total"] is not None and amount["total"] == amount["absolute_total"]
+    return totals, is_gross
 
 
 def _require_covered(sample: ExaminedSample, design: Design) -> None:
@@ -238,5 +241,5 @@ def _as_json(found: VariablesEvaluation, places: int) -> dict[str, Any]:
     directions = (given["overstatement"], given["understatement"])
     parts = [(given, AMOUNTS), *((each, OF_DIRECTION) for each in directions)]
     for part, names in (*parts, *((each, OF_STRATUM) for each in given["by_stratum"])):
-        part |= {name: f"{part[name]:.{places}f}" for name in names}
+        part |= {name: None if part[name] is None else f"{part[name]:.{places}f}" for name in names}
     return given

@@ -219,6 +219,11 @@ def amount_text(text: str) -> str:
     return f"{Decimal(text):,f}"
 
 
+def places_of(amount: Decimal) -> int:
+    """Its decimal places."""
+    return max(-int(amount.as_tuple().exponent), 0)
+
+
 def amount_bars(amounts: Mapping[str, str]) -> list[Bar]:
     """A bar for each amount."""
     return [Bar(title, float(text), amount_text(text)) for title, text in amounts.items()]

@@ -18,6 +18,7 @@ from application.audit.evaluators.evaluator import (
     key_cells,
     key_header,
     named_row,
+    places_of,
 )
 from application.audit.evaluators.variables import AMOUNTS_HEADER, DIRECTIONS, amount_of
 from contract.requests.evaluate import MONETARY_UNIT, EvaluationKind
@@ -110,7 +111,7 @@ class MonetaryEvaluator(Evaluator):
         if name == "projected" and found["strata"] > 1:
             expression = ""  # each stratum by its own interval
         return Formula(
-            amount, expression.replace("places", str(_places(amount))), f"{direction}_{name}"
+            amount, expression.replace("places", str(places_of(amount))), f"{direction}_{name}"
         )
 
     def arithmetic(self, found: Evaluation, keys: Keys = None) -> list[Table]:
@@ -175,14 +176,10 @@ class MonetaryEvaluator(Evaluator):
         return PageParts(parts, remarks=[remark])
 
 
-def _places(amount: Decimal) -> int:
-    return max(-int(amount.as_tuple().exponent), 0)
-
-
 def _amount(text: str) -> Formula:
     """The amount of a line of the arithmetic."""
     amount = Decimal(text)
-    return Formula(amount, f"ROUND([Increment × t]*{{sampled_value}},{_places(amount)})")
+    return Formula(amount, f"ROUND([Increment × t]*{{sampled_value}},{places_of(amount)})")
 
 
 def _direction_text(found: Evaluation) -> str:

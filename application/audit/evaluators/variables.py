@@ -17,12 +17,23 @@ from application.audit.evaluators.evaluator import (
     PageParts,
     amount_bars,
     amount_text,
+    places_of,
 )
 from contract.requests.evaluate import VARIABLES, EvaluationKind
 from contract.words import ESTIMATORS
 from domain_errors import Sentence, counted
 from presentation.charts import Bar, LimitChart
-from presentation.content import Chart, Formula, Row, Table
+from presentation.content import (
+    Chart,
+    Facts,
+    Formula,
+    Number,
+    Percent,
+    Rounded,
+    Row,
+    Table,
+    decimal_of,
+)
 
 if TYPE_CHECKING:
     from application.audit.evaluation.answer import Evaluated
@@ -54,6 +65,16 @@ PROJECTED: Mapping[str, str] = {
 """How a workbook computes lines from others; a regression's projection has more sums."""
 
 
+RATES: Mapping[str, str] = {
+    "projected": "Error rate: projected misstatement by book value",
+    "lower_limit": "Lower limit by book value",
+    "upper_limit": "Upper limit by book value",
+}
+STRATUM_AMOUNTS = ("book_value", "examined_value", "found", "projected")
+AMOUNT_LINES = {*LINES, *FORMULAS, "Standard deviation s"} - {"t"}
+"""The lines that are amounts of money."""
+
+
 class VariablesEvaluator(Evaluator):
     """Projects the misstatement of the examined rows."""
 
@@ -79,6 +100,16 @@ class VariablesEvaluator(Evaluator):
 
         return evaluate_audit_values(sample, request)
 
+    def figures(self, found: Evaluation) -> Facts:
+        """The figures, with the misstatement and its limits as shares of the book value."""
+        facts = super().figures(found)
+        rates: list[Row] = [
+            (label, Formula(rate, f"{{{name}}}/{{book_value}}"))
+            for name, label in RATES.items()
+            if (rate := _rate(found[name], found["book_value"])) is not None
+        ]
+        return replace(facts, lines=[*facts.lines, *rates])
+
     def results(self, found: Evaluation) -> list[Table]:
         """The misstatements of each direction alone, with the estimator that projects them."""
         estimator = ESTIMATORS[found["direction_estimator"]].lower()
@@ -101,10 +132,13 @@ class VariablesEvaluator(Evaluator):
         if not all(isfinite(line["value"]) for line in found["arithmetic"]):
             return [table]
         formulas = {**FORMULAS, "Projected misstatement": PROJECTED.get(found["estimator"], "")}
+        places = places_of(Decimal(found["book_value"]))
         rows: list[Row] = [
             (
                 *(name, formula),
-                Formula(line["value"], formulas.get(str(name), ""), LINES.get(str(name), "")),
+                Formula(
+                    _shown(line, places), formulas.get(str(name), ""), LINES.get(str(name), "")
+                ),
             )
             for (name, formula, _), line in zip(table.rows, found["arithmetic"], strict=True)
         ]
@@ -135,7 +169,7 @@ class VariablesEvaluator(Evaluator):
             Card(
                 "Projected misstatement",
                 amount_text(found["projected"]),
-                [f"book value {amount_text(found['book_value'])}"],
+                [_of_book_value(found)],
             ),
             Card(limits, limit, [margin]),
             Card(
@@ -155,6 +189,24 @@ class VariablesEvaluator(Evaluator):
         return replace(super().page(found, tolerable), cards=cards, has_amounts=True)
 
 
+def _rate(amount: str, book_value: str | None) -> Percent | None:
+    """An amount by a book value above 0."""
+    base = float(book_value or 0)
+    return Percent(float(amount) / base) if base > 0 else None
+
+
+def _shown(line: Mapping[str, Any], places: int) -> Number:
+    """The value of a line of the arithmetic, amounts with the decimal places of the column."""
+    value: float = line["value"]
+    return Rounded(value, places) if line["name"] in AMOUNT_LINES else value
+
+
+def _of_book_value(found: Evaluation) -> str:
+    """The book value, and the projected share of it."""
+    rate, book = _rate(found["projected"], found["book_value"]), amount_text(found["book_value"])
+    return f"book value {book}" if rate is None else f"{rate} of the book value {book}"
+
+
 def _strata_table(found: Evaluation) -> list[Table]:
     """The strata with their projections; those drawn whole are exact."""
     strata = found.get("by_stratum")
@@ -164,13 +216,15 @@ def _strata_table(found: Evaluation) -> list[Table]:
         (
             *(each["label"], each["rows"], each["examined"]),
             Sentence("taken whole" if each["examined"] == each["rows"] else "sampled"),
-            *(each["errors"], Decimal(each["found"]), Decimal(each["projected"])),
+            each["errors"],
+            *(decimal_of(each.get(name)) for name in STRATUM_AMOUNTS),
+            _rate(each["found"], each.get("examined_value")),
         )
         for each in strata
     ]
     header = (
-        *("Stratum", "Rows", "Examined", "Drawn", "In error", "Errors found"),
-        "Projected by difference",
+        *("Stratum", "Rows", "Examined", "Drawn", "In error", "Book value"),
+        *("Book value examined", "Errors found", "Projected by difference", "Error rate"),
     )
     return [Table("Strata", header, rows)]
 
