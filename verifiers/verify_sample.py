@@ -82,6 +82,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
+from functools import partial
 from itertools import accumulate, pairwise
 from json.encoder import encode_basestring
 from pathlib import Path
@@ -4878,11 +4879,11 @@ def sentence_of_share(
     of: str = "",
     errors: str = "errors",
     reason: str | None = None,
-    rows: tuple[int, int] | None = None,
+    clean_size: Callable[[], int] | None = None,
 ) -> str:
     """Write the conclusion from an upper limit of a share; with a reason nothing is concluded.
 
-    ``rows`` are those examined and those of the population.
+    ``clean_size`` gives the rows that would do without an exception.
     """
     places = places_of(limit, tolerable)
 
@@ -4905,13 +4906,8 @@ def sentence_of_share(
     if limit >= tolerable:
         following = NEARLY if found < tolerable else ADVICE
         if found == 0:
-            following = TOO_SMALL_OF_MONEY if rows is None else TOO_SMALL
-        if found == 0 and rows is not None:
-            examined, population = rows
-            needed: float = population
-            if limit < 1:
-                needed = examined * math.log1p(-limit) / math.log1p(-tolerable)
-            values["size"] = rows_text(min(int(needed + 1e-9) + 1, population))
+            following = TOO_SMALL_OF_MONEY if clean_size is None else TOO_SMALL
+            values["size"] = "" if clean_size is None else rows_text(clean_size())
         template = ABOVE.replace("{next}", following)
     elif reason is not None:
         template = WITHHELD
@@ -5158,8 +5154,26 @@ def check_attributes(evaluation: Evaluation) -> None:
     if tolerable is None:
         no_tolerable(evaluation)
         return
-    sentence = sentence_of_share(evaluation, limits[0], tolerable, errors / size, rows=(size, rows))
+    clean_size = partial(clean_rows, size, rows, risk, likelihood, sides, tolerable)
+    sentence = sentence_of_share(
+        evaluation, limits[0], tolerable, errors / size, clean_size=clean_size
+    )
     check_conclusion(evaluation, limits[0] < tolerable, sentence + outside_text(outside))
+
+
+def clean_rows(
+    size: int, rows: int, risk: Fraction, likelihood: str, sides: str, tolerable: float
+) -> int:
+    """Return the fewest rows above a size whose limit without an exception is tolerable."""
+    low = size + 1
+    high = max(low, min(rows, int(-math.log(risk) / tolerable + 1e-9) + 1))
+    while low < high:
+        half = (low + high) // 2
+        if share_limits(0, half, rows, risk, likelihood, sides)[0] < tolerable:
+            high = half
+        else:
+            low = half + 1
+    return low
 
 
 def deviates(item: dict[str, Any], attribute: str) -> bool:

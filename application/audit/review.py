@@ -73,7 +73,7 @@ def review(by: Caller, job: JobRecord, step: ReviewRequest) -> Review:
 def _review(by: Caller, job: JobRecord, step: ReviewRequest) -> Review:
     action, note, previous_id = step.action, step.note, step.previous_id
     level = by.dataset(job.dataset_id, "write").level
-    if action in ("returned", "reopened") and not note:
+    if action in ("returned", "reopened") and not (note and note.strip()):
         raise InvalidValue("Give the reason in `note`.", loc=("body", "note"))
     if action != "signed_off" and step.evaluation is not None:
         raise InvalidValue("Only a sign-off keeps an evaluation.", loc=("body", "evaluation"))
@@ -273,7 +273,7 @@ def _missing(
             for place, row_id in rows
         ]
         raise error
-    if not step.note:
+    if not (step.note and step.note.strip()):
         raise InvalidValue(
             "Give in `note` the reason why causes or audit values are left out.",
             loc=("body", "note"),

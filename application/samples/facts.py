@@ -234,8 +234,11 @@ def _parameter_facts(parameters: Mapping[str, Any]) -> list[Row]:
         divided = parameters.get("cluster_allocation") == "proportional"
         template = "{count} of all groups together" if divided else "{count} of each group"
         texts["num_clusters"] = Sentence(template, count=texts["num_clusters"])
+    labels = LABELS
+    if "book_column" in parameters:
+        labels = {**LABELS, "sample_size": "Monetary units"}
     return [
-        (LABELS.get(name, name.replace("_", " ").capitalize()), text)
+        (labels.get(name, name.replace("_", " ").capitalize()), text)
         for name, text in texts.items()
     ]
 

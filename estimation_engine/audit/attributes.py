@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from dataclasses import replace
 from fractions import Fraction
-from math import ceil
+from functools import partial
+from math import ceil, log
 
 from contract.words import Likelihood, Sides
 from domain_errors import Sentence
@@ -103,8 +106,8 @@ def evaluate_attributes(
         rows = [*lines, *rows]
     found = None
     if tolerable is not None:
-        rows_of_both = (examined, population)
-        found = conclude(limit, tolerable, share, confidence, scope=scope, rows=rows_of_both)
+        size = partial(_clean_size, limits, tolerable)
+        found = conclude(limit, tolerable, share, confidence, scope=scope, size=size)
     return AttributesEvaluation(
         examined,
         exceptions,
@@ -121,6 +124,20 @@ def evaluate_attributes(
         SOURCES[likelihood],
         found,
     )
+
+
+def _clean_size(given: _Limits, tolerable: float) -> int:
+    """The fewest rows whose limit without an exception is below what is tolerable.
+
+    By the Poisson likelihood −ln(risk)/tolerable rows are enough, and so by the others.
+    """
+    most = min(given.population, int(-log(given.risk) / tolerable + 1e-9) + 1)
+    larger = range(given.examined + 1, most)
+
+    def is_enough(size: int) -> bool:
+        return replace(given, examined=size).upper()[0] < tolerable
+
+    return given.examined + 1 + bisect_left(larger, True, key=is_enough)
 
 
 def check_counts(examined: int, exceptions: int, population: int) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from math import log1p
 from typing import Annotated
 
 from contract.declarations import Help
@@ -92,7 +91,7 @@ def conclude(
     scope: str | None = None,
     direction: str = "",
     covered: Sequence[str] = (),
-    rows: tuple[int, int] | None = None,
+    size: Callable[[], int] | None = None,
 ) -> Conclusion:
     """Compare an upper limit with what is tolerable; all are shares, from 0 to 1.
 
@@ -106,8 +105,8 @@ def conclude(
         The filter of the sample's rows, to which the conclusion is limited.
     direction, covered : str, sequence of str
         That of the limit, such as ``overstatement``, and those that the conclusion covers.
-    rows : tuple of int, optional
-        The examined rows and those of the population, for a size where none has an exception.
+    size : callable, optional
+        The rows that would do without an exception, asked where none has one.
 
     Examples
     --------
@@ -137,26 +136,11 @@ def conclude(
     if not is_tolerable:
         advice = MAYBE_SUPPORTED if found < tolerable else NOT_SUPPORTED
         if not found:
-            advice = TOO_SMALL_OF_MONEY if rows is None else TOO_SMALL
-        if not found and rows is not None:
-            parameters["size"] = size_without_error(limit, tolerable, *rows)
+            advice = TOO_SMALL_OF_MONEY if size is None else TOO_SMALL
+        if not found and size is not None:
+            parameters["size"] = size()
         template = ABOVE.replace("{next}", advice)
     return Conclusion(is_tolerable, *scoped(template, parameters, scope))
-
-
-def size_without_error(limit: float, tolerable: float, examined: int, population: int) -> int:
-    """The rows without an exception whose upper limit is below what is tolerable.
-
-    By (1 − limit)^n, which is the risk of the binomial likelihood and at least as many rows by the
-    others.
-
-    Examples
-    --------
-    >>> size_without_error(1 - 0.05 ** (1 / 30), 0.05, 30, 10_000)
-    59
-    """
-    needed = examined * log1p(-limit) / log1p(-tolerable) if limit < 1 else population
-    return min(int(needed + 1e-9) + 1, population)
 
 
 def conclude_misstatement(

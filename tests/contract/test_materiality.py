@@ -258,3 +258,23 @@ def test_a_draw_of_another_size_than_its_plan_says_so(
         server.admin.post(f"{path}/findings", json={"findings": findings})
         paper = server.admin.get(f"{path}/working-paper", params={"format": "html"}).text
         assert (sentence in paper) != is_planned
+
+
+@pytest.mark.parametrize(
+    "design",
+    [ROWS, {**MONEY, "parameters": {**MONEY["parameters"], "selection": "random"}}],
+)
+def test_a_sequential_evaluation_takes_the_planned_materiality(
+    server: LiveServer, ledger: int, design: dict[str, Any]
+) -> None:
+    drawn = size(server, ledger, {"materiality": 0.05}, design).json()["round"]
+    path = f"/api/sampling/jobs/{server.draw(ledger, {'rounds': [drawn]})['id']}"
+    items = server.admin.get(f"{path}/findings", params={"limit": 1000}).json()["items"]
+    findings = [{"row_id": item["row_id"], "outcome": "ok"} for item in items]
+    server.admin.post(f"{path}/findings", json={"findings": findings})
+    answers = [
+        server.admin.post(f"{path}/evaluation", json={"kind": "sequential", **more})
+        for more in ({}, {"tolerable": 0.05})
+    ]
+    assert answers[0].status_code == 200, answers[0].text
+    assert answers[0].json() == answers[1].json()

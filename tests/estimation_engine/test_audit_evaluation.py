@@ -421,7 +421,12 @@ def test_a_conclusion_shows_how_its_limits_differ() -> None:
 
 @pytest.mark.parametrize(
     ("likelihood", "population", "size"),
-    [("binomial", 10_000, 59), ("poisson", 10_000, 62), ("hypergeometric", 10_000, 59)],
+    [
+        ("binomial", 10_000, 59),
+        ("poisson", 10_000, 60),
+        ("hypergeometric", 10_000, 59),
+        ("hypergeometric", 100, 45),
+    ],
 )
 def test_a_clean_sample_that_is_too_small_names_a_size(
     likelihood: Likelihood, population: int, size: int
@@ -438,7 +443,7 @@ def test_a_clean_sample_that_is_too_small_names_a_size(
     assert enough.conclusion.is_tolerable
 
 
-def test_all_rows_are_the_most_that_a_clean_sample_needs() -> None:
+def test_a_clean_sample_of_few_rows_needs_most_of_them() -> None:
     found = evaluate_attributes(20, 0, 40, tolerable=0.01)
     assert found.conclusion is not None
-    assert "A new sample of 40 rows without an exception would do." in found.conclusion.sentence
+    assert "A new sample of 39 rows without an exception would do." in found.conclusion.sentence

@@ -82,12 +82,16 @@ def _drawn_as(job: JobRecord) -> DrawnAs:
     )
 
 
+SEQUENTIAL = "sequential"
+"""Tolerates the same share of rows, or of money, as the kind that a plan is for."""
+
+
 def _planned(job: JobRecord, kind: str | None) -> dict[str, Any]:
     goal = planned_goal(job.run_parameters) or {}
     fitting = fitting_kind(job)
     kind = kind or fitting
     planned: dict[str, Any] = {"kind": kind}
-    if kind == fitting and goal:
+    if kind in (fitting, SEQUENTIAL) and goal:
         planned |= {"confidence": goal.get("confidence"), "tolerable": planned_tolerable(job)}
     if "likelihood" in KINDS[kind].names:
         planned["likelihood"] = goal.get("likelihood")

@@ -162,7 +162,6 @@ def _audited_amounts(sample: ExaminedSample, book_column: str) -> tuple[AuditedA
     total, valued, rows = _population(sample, source, design, book_column)
     decimals = MoneyUnits.of(source.files.column(book_column), "absolute").decimals or 0
     labels: list[str] = []
-    totals: dict[str, float] = {}
     if design.design.group_kind == "strata":
         strata = drawn_strata(sample.service, sample.job)
         first = sample.rounds[0]

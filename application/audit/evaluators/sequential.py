@@ -49,7 +49,7 @@ class SequentialEvaluator(Evaluator):
         "upper_limit": "Upper limit",
         "statistic": "M after the last row",
         "ratio_at_tolerable": "Ratio at the fewest rows that aren't tolerable",
-        "threshold": "Decided at",
+        "threshold": "Threshold of a decision",
     }
     is_by_row: ClassVar[bool] = True
 

@@ -94,6 +94,7 @@ class Misstated:
 
 
 ALL_GIVEN = "Stated for all of {count}"
+ONE_GIVEN = Sentence("Stated")
 NONE_FOUND = Sentence("None is needed: there are no exceptions")
 SOME_LACKING = "Not stated for {lacking} of {count}: {rows}"
 MAX_NAMED = 20
@@ -115,7 +116,7 @@ def _stated(label: str, found: Sequence[Misstated], lacking: Sequence[Misstated]
     if not found:
         return (label, NONE_FOUND)
     if not lacking:
-        return (label, Sentence(ALL_GIVEN, count=len(found)))
+        return (label, ONE_GIVEN if len(found) == 1 else Sentence(ALL_GIVEN, count=len(found)))
     rows = ", ".join(known_as(each.name) for each in lacking[:MAX_NAMED])
     more = ", …" if len(lacking) > MAX_NAMED else ""
     values = {"lacking": len(lacking), "count": len(found), "rows": rows + more}
@@ -155,7 +156,8 @@ def _causes(found: Sequence[Misstated], column: str | None) -> Table:
         by_cause.setdefault(cause, []).append(each.difference)
     rows: list[Row] = []
     for cause, parts in sorted(by_cause.items(), key=lambda cause: -len(cause[1])):
-        whole = sum((part for part in parts if part is not None), Decimal(0))
+        valued = [part for part in parts if part is not None]
+        whole: Cell = sum(valued, Decimal(0)) if valued else Sentence("No audit value")
         rows.append((Sentence(cause), len(parts), whole if column else None))
     if column and rows:
         known = (part for parts in by_cause.values() for part in parts if part is not None)
