@@ -288,7 +288,8 @@ def _exact_sum(service: Service, table: OpenTable, column: str) -> tuple[str, De
 
 
 def _money(value: Decimal) -> str:
-    """An amount in digits, with two decimals at least."""
+    """An amount in digits, with two decimals at least; 0 has no sign."""
+    value = value if value else abs(value)
     places = max(2, -int(value.as_tuple().exponent))
     return f"{value:.{places}f}"
 

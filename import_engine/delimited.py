@@ -232,7 +232,7 @@ def _import_rows(
                     raise
                 if alternative.long_lines and TOO_LONG in str(another):
                     raise delimited_error(str(another), message) from another
-        raise delimited_error(message) from error
+        raise delimited_error(message, last_line=file.unended_line()) from error
 
 
 def _alternatives(

@@ -66,13 +66,17 @@ def check_column_count(columns: int) -> None:
         )
 
 
-def delimited_error(message: str, first_message: str = "") -> UnreadableFile:
+def delimited_error(
+    message: str, first_message: str = "", last_line: int | None = None
+) -> UnreadableFile:
     """Translate DuckDB's error on a delimited text file.
 
     Parameters
     ----------
     first_message : str
         DuckDB's message without a buffer for long lines, if ``message`` is from a second attempt.
+    last_line : int, optional
+        The number of the file's last line, if it has no line break.
 
     >>> delimited_error("CSV Error on Line: 4\\nExpected Number of Columns: 3 Found: 5").message
     'Line 4: expected 3 values, found 5.'
@@ -90,6 +94,8 @@ def delimited_error(message: str, first_message: str = "") -> UnreadableFile:
             )
         else:
             problem = "expected {expected} values, found {found}."
+            if line and int(line[1]) == last_line and int(counts[2]) < int(counts[1]):
+                problem += " It is the last line, without a line break: the file may be cut."
     elif "unterminated quote" in message:
         problem = (
             "a quoted value isn't closed, or has text after its closing quote. "

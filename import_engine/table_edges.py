@@ -79,7 +79,8 @@ def title_rows(rows: Sequence[Row]) -> int:
     width = Counter(len(row) for row in rows if row).most_common(1)[0][0]
     for place in range(min(len(rows), MAX_TITLE_ROWS + 1)):
         if counts[place] > max(1, usual * FEW_SHARE) and len(rows[place]) >= width:
-            return place if _is_below_titles(rows, place, usual) else 0
+            is_header = _is_below_titles(rows, place, usual) or bool(joined_names(rows, place))
+            return place if is_header else 0
     return 0
 
 
@@ -175,15 +176,25 @@ def joined_names(rows: Sequence[Row], place: int) -> list[str] | None:
     if not grouped or not all(lower[at] for at in grouped):
         return None
     alone = [at for at in range(len(upper)) if at not in grouped]
-    if any(upper[at] and lower[at] for at in alone) or any(map(_is_value, lower)):
-        return None
     below = rows[place + 2 :]
+    if any(map(_is_value, lower)):
+        return None
+    if any(upper[at] and lower[at] for at in alone):
+        valued = [at for at in grouped if _has_values(below, at)]
+        if not all(lower) or len(valued) < 2 or len(valued) * 2 < len(grouped):
+            return None
     if not any(at < len(row) and _is_value(row[at]) for row in below for at in grouped):
         return None
     return [
-        f"{groups[at]} {lower[at]}" if groups[at] else upper[at] or lower[at]
+        f"{groups[at] or upper[at]} {lower[at]}".strip() if lower[at] else upper[at]
         for at in range(len(upper))
     ]
+
+
+def _has_values(rows: Sequence[Row], at: int) -> bool:
+    """Whether all filled cells of a column are numbers, dates, times or flags."""
+    filled = [row[at] for row in rows if at < len(row) and row[at].strip()]
+    return bool(filled) and all(map(_is_value, filled))
 
 
 def _groups(upper: Sequence[str]) -> list[str]:

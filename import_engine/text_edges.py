@@ -16,9 +16,11 @@ from import_engine.options import InvalidOption
 from import_engine.table_edges import (
     HEAD_ROWS,
     JOINED,
+    count_cell,
     footer_rows,
     header_place,
     kept_total_note,
+    label_kind,
     left_out_note,
 )
 from import_engine.text_files import HEAD_BYTES, TextFile
@@ -230,6 +232,13 @@ def find_bottom(
         return Bottom(notes=tuple(notes))
     texts = [text for _, text in below]
     notes.append(left_out_note(texts, "at the end"))
+    last = split(texts[-1])
+    is_named = count_cell(last) or any(map(label_kind, last))
+    if options.skip_below and len(last) < width and not is_named and file.unended_line():
+        notes.append(
+            f"The last line has {len(last)} of {width} values and no line break: the file may be "
+            "cut."
+        )
     return Bottom(lines[start][0], below, tuple(notes))
 
 

@@ -70,6 +70,13 @@ class TextFile:
             tail = chunk[-len(needle) :]
         return False
 
+    def unended_line(self) -> int | None:
+        """The number of the last line, if it has no line break."""
+        lines, end = 1, b""
+        for chunk in self.chunks():
+            lines, end = lines + chunk.count(b"\n"), chunk[-1:]
+        return None if end in b"\r\n" else lines
+
 
 ReadText = Callable[[TextFile, Sequence[str]], ImportedTable]
 """Reads a file in UTF-8; takes the notes so far."""

@@ -77,7 +77,8 @@ class TextColumn:
     """A column as the first rows show it: the types that may fit all rows, and its plan.
 
     The options give the ``given_type``; ``first`` are the non-missing cells of the first rows. If
-    the values don't show which of the ``open_types`` is right, the column stays text.
+    the values don't show which of the ``open_types`` is right, the column stays text. ``misfit`` is
+    a later value that made it text.
     """
 
     name: str
@@ -87,6 +88,7 @@ class TextColumn:
     given_type: str | None = None
     first: Sequence[str] = ()
     open_types: CandidateTypes = ()
+    misfit: str = ""
 
 
 @dataclass(frozen=True)
@@ -315,8 +317,28 @@ def write_text_table(
             raise
     middle = progress.fraction + (1 - progress.fraction) * DETECTION_SHARE
     widened = _over_all_rows(work.part(progress.fraction, middle), rows, columns)
-    widened = decided(work, rows, widened)
+    widened = [
+        replace(after, misfit=_misfit(work, rows, i, len(columns), before.plan.inferred))
+        if after.plan.inferred == TEXT and before.plan.inferred not in (EMPTY, TEXT)
+        else after
+        for i, (before, after) in enumerate(zip(columns, decided(work, rows, widened), strict=True))
+    ]
     return _write(work.part(middle, 1.0), rows, widened, notes)
+
+
+def _misfit(
+    work: ImportWork, rows: TextRows, column: int, width: int, candidate: CandidateType
+) -> str:
+    """A value of a column that a type doesn't fit; empty if none is found."""
+    query = rows.query([WHOLE] * width)
+    cells = f"(SELECT {tidied_sql(query.cells[column])} AS x FROM {query.source})"
+    values = f"(SELECT x, {candidate.value('x', lenient=True)} AS v FROM {cells})"
+    sql = (
+        f"SELECT left(x, {SHOWN_CHARACTERS}) FROM {values} "
+        f"WHERE x IS NOT NULL AND ({candidate.fits('x', 'v')}) IS FALSE LIMIT 1"
+    )
+    found = work.ask(sql, query.params, _INFERRING)
+    return str(found[0][0]) if found else ""
 
 
 def _over_all_rows(
@@ -646,4 +668,6 @@ def type_notes(columns: Sequence[TextColumn]) -> Iterator[str]:
         is_known = column.open_types or inferred.form or _digits_question(column)
         if widened and not is_known:
             stored = "text" if inferred == TEXT else inferred.type
-            yield f'Column "{name}" is stored as {stored}: not all its values fit {first.type}.'
+            such = f', such as "{column.misfit[:40]}"' if column.misfit else ""
+            why = f"not all its values fit {first.type}{such}"
+            yield f'Column "{name}" is stored as {stored}: {why}.'

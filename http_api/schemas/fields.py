@@ -191,11 +191,13 @@ class WrittenNumber(Described, fields.Field[float]):
 
 
 class WrittenDecimal(WrittenNumber):
-    """A written number with all its digits; a number of JSON as its shortest text has them."""
+    """A written number with all its digits; a fraction of JSON as its shortest text has them."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         number = super()._deserialize(value, attr, data, **kwargs)
-        return self._read(value) if isinstance(value, str) else Decimal(repr(number))
+        if isinstance(value, str):
+            return self._read(value)
+        return Decimal(value if isinstance(value, int) else repr(number))
 
 
 class StartField(WrittenDecimal):

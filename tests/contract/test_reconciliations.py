@@ -183,3 +183,13 @@ def test_an_evaluation_says_that_the_population_differs(server: LiveServer) -> N
         "amount: the file's total 1.00 differs from the rows' sum 1,200.25 by 1,199.25. 1 more "
         "difference is in the import. A conclusion is about the rows that were imported."
     )
+
+
+@pytest.mark.parametrize(
+    ("balance", "stored"),
+    [(9007199254740993, "9007199254740993.00"), ("-0", "0.00"), (-0.0, "0.00")],
+)
+def test_a_balance_keeps_all_its_digits(
+    server: LiveServer, dataset: int, balance: object, stored: str
+) -> None:
+    assert enter(server, dataset, balance=balance).json()["balance"] == stored

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from contract.requests.importing import ReadOptions
 from import_engine.importer import import_file
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import ignore_progress
@@ -196,3 +197,15 @@ def test_rows_keep_their_order_and_threads_change_nothing(tmp_path: Path) -> Non
         assert wrong == (1,)
         assert groups == [(32_768,)]
     assert written[0] == written[1]
+
+
+def test_a_last_line_with_fewer_values_may_be_a_cut_file(importing: Importing) -> None:
+    cut = "a,b,c\n1,2,3\n3,4,5\n6"
+    assert importing.refusal(cut) == (
+        "Line 4: expected 3 values, found 1. It is the last line, without a line break: the file "
+        "may be cut."
+    )
+    (table,) = importing.tables(cut, options=ReadOptions(skip_below=1))
+    assert table.notes[-1] == (
+        "The last line has 1 of 3 values and no line break: the file may be cut."
+    )

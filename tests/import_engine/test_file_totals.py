@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 from collections.abc import Callable
+from datetime import date
 
 import pytest
 from openpyxl import Workbook
@@ -399,3 +400,20 @@ def test_a_count_may_stand_beside_amounts(read: Read, last: str, total: str) -> 
         *([agrees] if total else []),
         "The file's count of 3 rows agrees with the rows.",
     ]
+
+
+def test_names_below_titles_and_merged_groups_are_joined(importing: Importing) -> None:
+    rows: list[list[object]] = [["Firm"], ["Payables at 2026-12-31"], []]
+    rows += [["Document", None, "Partner", "Values", None, None]]
+    rows += [["No.", "Company", "Vendor", "Date", "Amount", "Kind"]]
+    rows += [
+        [2500 + n, 2000, f"Vendor {n % 3}", date(2025, 5, 12), n + 0.5, "RE"] for n in range(9)
+    ]
+    (table,) = importing.tables(workbook(rows, "A1:F1", "A2:F2", "A4:B4", "D4:F4"), "file.xlsx")
+    assert [(each.name, each.type) for each in table.columns][2:5] == [
+        ("Partner Vendor", "VARCHAR"),
+        ("Values Date", "DATE"),
+        ("Values Amount", table.columns[4].type),
+    ]
+    assert table.columns[4].data_type.is_number
+    assert table.rows == 9

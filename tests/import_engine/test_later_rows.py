@@ -161,7 +161,9 @@ def test_late_quotes_are_removed_from_values(importing: Importing) -> None:
 def test_a_widened_column_is_noted(importing: Importing) -> None:
     importing.sample_rows = SAMPLE_ROWS  # that of a user's import
     outcome = importing.one(lines("a,b", whole_number, SAMPLE_ROWS + 100, ["007,x"]))
-    assert outcome.notes == ('Column "a" is stored as text: not all its values fit BIGINT.',)
+    assert outcome.notes == (
+        'Column "a" is stored as text: not all its values fit BIGINT, such as "007".',
+    )
 
 
 CELLS = st.sampled_from(

@@ -229,3 +229,8 @@ def test_a_viewer_sees_the_rows_but_lists_none(
     assert len(cells(page)) == 5
     assert 'name="keys"' not in page
     assert viewer.post(f"/datasets/{dataset}/changes", keys="no").status_code == 403
+
+
+def test_the_history_links_the_import_with_its_totals(reader: Reader, dataset: int) -> None:
+    text = reader.text(f"/datasets/{dataset}?tab=history")
+    assert text.count("Import and totals") >= 2

@@ -41,6 +41,7 @@ from storage.jobs.jobs import JobRecord, outcomes_of
 from storage.jobs.kinds import PROFILE, values_read
 from storage.jobs.lists import JobFilters, list_jobs
 from storage.jobs.panels import PanelRecord, list_panels, waves_of
+from storage.jobs.publishing import job_with_output
 from storage.jobs.schedules import Schedule, list_schedules
 from storage.sqlite.clock import timestamp
 from storage.versions.manifests import Commit, StoredTable, history
@@ -361,7 +362,13 @@ def _history(context: Values) -> Values:
     page = {"offset": query.offset, "limit": query.limit}
     with service().database.read() as tx:
         commits, total = history(tx, context["dataset"].id, context["commit"].id, **page)
-    return {"commits": commits, "page": query.page(total)}
+        jobs = [job_with_output(tx, context["dataset"].id, each.id) for each in commits]
+    imports = {
+        commit.id: job.id
+        for commit, job in zip(commits, jobs, strict=True)
+        if job is not None and job.run_type == "import"
+    }
+    return {"commits": commits, "imports": imports, "page": query.page(total)}
 
 
 def _row_key(context: Values) -> Values:
