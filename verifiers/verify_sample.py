@@ -4918,23 +4918,43 @@ def check_conclusion(evaluation: Evaluation, is_tolerable: bool | None, sentence
         require(verdict is None, code, "It concludes something, and says that it doesn't.")
         evaluation.case.report.claimed(EVALUATION, "that the sample continues an examined one")
         return
-    before, _, after = sentence.partition(REASON)
-    has_reason = REASON in sentence
-    good = verdict is is_tolerable and (
-        text_.startswith(before) and text_.endswith(after) and len(text_) > len(before + after)
-        if has_reason
-        else text_ == sentence
-    )
+    is_same, reason = compare_sentences(text_, sentence)
     require(
-        good,
+        verdict is is_tolerable and is_same,
         code,
         f"It is {text_[:300]!r} ({verdict}); the figures give "
         f"{sentence.replace(REASON, '…')[:300]!r} ({is_tolerable}).",
     )
     report = evaluation.case.report
-    report.checked(EVALUATION, f"the conclusion: {text_}")
-    if has_reason:
-        report.claimed(EVALUATION, "the reason why nothing is concluded")
+    report.checked(EVALUATION, f"the conclusion: {text_.replace(reason, '…') if reason else text_}")
+    if reason:
+        report.claimed(EVALUATION, f"the reason why nothing is concluded: {reason}")
+
+
+_FIGURE = re.compile(r"-?\d[\d,]*(?:\.\d+)?")
+
+
+def compare_sentences(stated: str, due: str) -> tuple[bool, str]:
+    """Whether two sentences are the same but for the reason and the last digits of large amounts.
+
+    Figures agree to 10⁻⁹, as those of the result. The reason is empty if there is none.
+    """
+    parts = [re.escape(part) for part in _FIGURE.split(due)]
+    pattern = f"({_FIGURE.pattern})".join(parts).replace(re.escape(REASON), "(?P<reason>.+)")
+    found = re.fullmatch(pattern, stated, re.DOTALL)
+    if found is None:
+        return False, ""
+    reason = found.groupdict().get("reason") or ""
+    figures = [
+        text_
+        for at, text_ in enumerate(found.groups(), 1)
+        if at != found.re.groupindex.get("reason")
+    ]
+    pairs = [
+        (Fraction(a.replace(",", "")), Fraction(b.replace(",", "")))
+        for a, b in zip(figures, _FIGURE.findall(due), strict=True)
+    ]
+    return all(abs(a - b) <= abs(b) * Fraction(1, 10**9) for a, b in pairs), reason
 
 
 def no_tolerable(evaluation: Evaluation) -> None:
@@ -4983,7 +5003,7 @@ MEMBERS_OF_KIND = {
     "population sampled_value strata tolerable understatement units",
     "variables": "arithmetic audit_value book_column book_value by_stratum degrees "
     "direction_estimator errors estimator examined found lower_limit margin overstatement "
-    "population projected sides standard_error t tolerable understatement upper_limit",
+    "population projected sides standard_error strata t tolerable understatement upper_limit",
     "sequential": "accepted_at arithmetic book_column book_value boundary decision drawn examined "
     "exceptions exceptions_by_size largest_statistic least measure most p_value population "
     "ratio_at_tolerable sampled_value statistic statistics_by_size take_all threshold tolerable "
@@ -5610,7 +5630,9 @@ def check_direction(
         same_amount(stated, figure, money.amount(amount))
     figures = ("basic_precision", "projected", "incremental_allowance")
     parts = sum((exact_number(str(stated[figure])) for figure in figures), Fraction(0))
-    good = parts + exact_number(stated["take_all"]["amount"]) == exact_number(stated["upper_limit"])
+    parts += exact_number(stated["take_all"]["amount"])
+    whole = exact_number(stated["upper_limit"])
+    good = abs(parts - whole) <= abs(whole) / 10**12  # floats of large amounts
     require(good, "evaluation_figure", f"The parts of the {name} don't add up to its limit.")
     check_lines(evaluation, stated["arithmetic"], lines, money)
     start = None
@@ -5797,6 +5819,9 @@ def projection_of(evaluation: Evaluation) -> Projection:
     book = [float(evaluation.book(place)) for place in range(len(evaluation.items))]
     audit = [float(evaluation.audit_value(place)) for place in range(len(evaluation.items))]
     rows, total = int(result["population"]), float(exact_number(str(result["book_value"])))
+    unit = 10.0 ** -len(str(result["book_value"]).partition(".")[2])
+    if unit > abs(total) / 10**4 and result["estimator"] != "difference":
+        raise NotCheckable("the book value of the population has too few digits")
     given_weights = case.rounds[0].weights
     if len(case.rounds) != 1 or given_weights is None:
         raise NotCheckable(
@@ -5819,6 +5844,9 @@ def projection_of(evaluation: Evaluation) -> Projection:
     deviations = simple_spread(strata)
     left = [(places, size) for places, size in strata if len(places) < size]
     degrees = sum(len(places) - 1 for places, _ in left)
+    if not left:
+        degrees = int(result["degrees"])  # a census has no error, whatever they are
+        case.report.claimed(EVALUATION, "the degrees of freedom, which a census doesn't need")
 
     def spread(t: list[float]) -> float:
         if rnd.method == "systematic":  # successive differences

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -253,6 +254,29 @@ def test_another_choice_than_that_of_the_draw_is_refused(name: str) -> None:
     case, change, reason = CHOICES[name]
     report = verify(changed(load(case), change))
     assert reason in " ".join(line.text for line in report.refusals)
+
+
+def by_a_cent(predicate: dict[str, Any]) -> None:
+    """Another last digit of the first amount in the conclusion."""
+    conclusion = predicate["result"]["conclusion"]
+    conclusion["sentence"] = re.sub(
+        r"\.(\d)", lambda found: f".{(int(found[1]) + 1) % 10}", conclusion["sentence"], count=1
+    )
+    predicate["review"]["steps"][-1]["conclusion"] = conclusion["sentence"]
+
+
+@pytest.mark.parametrize("case", ["stringer", "strata", "netted"])
+def test_another_amount_in_the_conclusion_is_refused(case: str) -> None:
+    assert codes(changed(load(case), by_a_cent)) == ["evaluation_conclusion"]
+
+
+def test_last_digits_of_large_amounts_can_differ_in_a_sentence() -> None:
+    due = f"The limit, 312,057,025,229,091.75, of 5 rows. {verify_sample.REASON} It is (22.31 %)."
+    stated = "The limit, 312,057,025,229,091.81, of 5 rows. By 43 rows. It is (22.31 %)."
+    assert verify_sample.compare_sentences(stated, due) == (True, "By 43 rows.")
+    for change in (("5 rows", "6 rows"), ("22.31", "22.32"), ("312,057", "312,058"), ("It", "He")):
+        assert not verify_sample.compare_sentences(stated.replace(*change), due)[0]
+    assert not verify_sample.compare_sentences(stated.replace("By 43 rows.", ""), due)[0]
 
 
 def of_steps(change: Callable[[list[dict[str, Any]]], Any]) -> Callable[[dict[str, Any]], None]:
