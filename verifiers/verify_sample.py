@@ -3624,6 +3624,9 @@ def check_chain(case: Case) -> None:
             f"The head is of entry {head['number']}; the list ends with {len(entries)}.",
         )
     case.ledger, case.ledger_signed_at = ledger, head["signed_at"]
+    case.report.checked(
+        "L0", f"the ledger's head is entry {head['number']}, signed at {head['signed_at']}"
+    )
 
 
 def check_ledger_entries(case: Case) -> None:
@@ -4556,8 +4559,8 @@ def check_items(evaluation: Evaluation) -> None:
     require(good, code, f"It counts {stated['replacements']} replacements, not {len(came_in)}.")
     for place, item in enumerate(items_, 1):
         row = item["drawn"]
-        while row in came_in:
-            row = came_in[row]
+        for _ in came_in:  # a replacement can be replaced, too
+            row = came_in.get(row, row)
         require(
             item["examined"] == row,
             code,
@@ -4576,6 +4579,21 @@ def check_items(evaluation: Evaluation) -> None:
     examined = sum(item["finding"] is not None for item in items_)
     counts = stated["entries"]
     require(counts["count"] >= examined, code, "There are fewer entries than findings.")
+    good = 0 <= counts["corrected"] <= counts["count"] - examined
+    require(good, code, "More entries were corrected than there are.")
+    check_dates(evaluation)
+
+
+def check_dates(evaluation: Evaluation) -> None:
+    """Check that findings follow the draw, and the certificate all that it states."""
+    stated, begun = evaluation.stated, evaluation.case.predicate["job"]["created_at"]
+    findings = [item["finding"] for item in evaluation.items if item["finding"]]
+    own = [f["at"] for f in findings if f["carried_from"] is None]
+    steps = [step["at"] for step in stated["review"]["steps"]]
+    require(min(own + steps, default=begun) >= begun, "evaluation_items", "It was before the draw.")
+    times = [*own, *steps, *(paper["recorded_at"] for paper in stated["papers"])]
+    good = max(times, default=begun) <= stated["issued_at"]
+    require(good, "evaluation_items", "A finding, step or paper is later than `issued_at`.")
 
 
 def check_review(evaluation: Evaluation) -> None:
@@ -4632,6 +4650,9 @@ def check_evaluation_entries(evaluation: Evaluation, digest: str) -> None:
     own = [e for e in issued if e["body"].get("issue") == stated["issue"]]
     good = len(own) == 1 and own[0]["body"].get("payload_sha256") == digest
     require(good, "evaluation_ledger", f"The ledger has no entry of it. {OLDER_LEDGER}")
+    body, commit = own[0]["body"], stated["sample"]["commit_id"]
+    good = body["review_state"] == stated["review"]["state"] and body["sample_commit_id"] == commit
+    require(good, "evaluation_ledger", "Its entry has another state of the review, or sample.")
     papers = [e for e in about if e["kind"] == "paper" and e["number"] < own[0]["number"]]
     due = [
         {
@@ -4712,6 +4733,12 @@ def check_files(evaluation: Evaluation) -> None:
         left = len(due - {sha256(content) for content in given.values()})
         if left:
             report.skipped(EVALUATION, f"{_counted(left, noun)}: not given")
+    for each in stated["reconciliation"]:
+        column_sum, balance, difference = (
+            exact_number(each[name]) for name in ("column_sum", "balance", "difference")
+        )
+        good = column_sum - balance == difference
+        require(good, "evaluation_balance", f"The difference of {each['column_name']} is wrong.")
     if stated["reconciliation"]:
         report.claimed(EVALUATION, "the balances with which sums of the table were compared")
 
@@ -4990,6 +5017,8 @@ def recompute(evaluation: Evaluation) -> None:
     )
 
 
+MOST_ACCEPTED = 100  # errors of a rule, and
+MOST_GAFFKE = 3_000_000  # units times taints times limits, that are computed here
 MEMBERS = (
     "kind confidence scope conclusion not_applicable replaced notes caveats assurance departure "
     "other_samples_total formula source"
@@ -5051,6 +5080,16 @@ def check_choices(evaluation: Evaluation) -> None:
         names = [each.get("name") for each in result["attributes"]]
         good = names == tested
         require(good, "evaluation_figure", "The attributes aren't those that are tested.")
+    if kind == "two_stage" and stated["planned_rule"] is not None:
+        rule = stated["planned_rule"]
+        drawn = evaluation.case.predicate["sample"]["rows"]
+        good = 0 <= rule["accept_first"] <= rule["accept_both"] <= drawn
+        require(good, "evaluation_figure", "The rule accepts more errors than there are rows.")
+        if rule["accept_both"] > MOST_ACCEPTED:
+            raise NotCheckable(f"the rule accepts more than {MOST_ACCEPTED} errors")
+    if kind == "variables":
+        good = exact_number(str(result["standard_error"])) >= 0
+        require(good, "evaluation_figure", "`standard_error` is negative.")
     rounds = evaluation.case.rounds
     if kind == "monetary_unit" or (kind == "sequential" and result.get("measure") == "amount"):
         for rnd in rounds:
@@ -5532,6 +5571,8 @@ def stringer_lines(money: Money, sign: int, likelihood: str) -> list[Line_]:
 
 def gaffke_steps(taints: list[float], size: int, confidence: float) -> list[float]:
     """Return Gaffke's limits by the first 0, 1, … taints; from the 101st on they share the rest."""
+    if size * len(taints) * min(len(taints), 100) > MOST_GAFFKE:
+        raise NotCheckable(f"Gaffke's bound of {len(taints)} taints takes too long here")
     capped = [min(taint, 1.0) for taint in taints]
     limits = [gaffke_limit(capped[:k], size, confidence) for k in range(min(len(capped), 100) + 1)]
     others = capped[100:]
