@@ -315,8 +315,13 @@ def test_replacements_in_a_circle_are_refused() -> None:
 
 def balanced(difference: str) -> Callable[[dict[str, Any]], None]:
     balance = {
-        **{"column_name": "amount", "column_sum": "1.00", "balance": "999.00", "by": "admin00"},
-        **{"reference": "GL", "explanation": "", "at": "2026-11-30T17:57:15.386082+00:00"},
+        "column_name": "amount",
+        "column_sum": "1.00",
+        "balance": "999.00",
+        "by": "admin00",
+        "reference": "GL",
+        "explanation": "",
+        "at": "2026-11-30T17:57:15.386082+00:00",
     }
     return lambda p: p["reconciliation"].append({**balance, "difference": difference})
 
