@@ -3625,6 +3625,9 @@ def check_chain(case: Case) -> None:
             f"The head is of entry {head['number']}; the list ends with {len(entries)}.",
         )
     case.ledger, case.ledger_signed_at = ledger, head["signed_at"]
+    case.report.checked(
+        "L0", f"the ledger's head is entry {head['number']}, signed at {head['signed_at']}"
+    )
 
 
 def check_ledger_entries(case: Case) -> None:
@@ -4558,8 +4561,8 @@ def check_items(evaluation: Evaluation) -> None:
     require(good, code, f"It counts {stated['replacements']} replacements, not {len(came_in)}.")
     for place, item in enumerate(items_, 1):
         row = item["drawn"]
-        while row in came_in:
-            row = came_in[row]
+        for _ in came_in:  # a replacement can be replaced, too
+            row = came_in.get(row, row)
         require(
             item["examined"] == row,
             code,
@@ -4578,6 +4581,21 @@ def check_items(evaluation: Evaluation) -> None:
     examined = sum(item["finding"] is not None for item in items_)
     counts = stated["entries"]
     require(counts["count"] >= examined, code, "There are fewer entries than findings.")
+    good = 0 <= counts["corrected"] <= counts["count"] - examined
+    require(good, code, "More entries were corrected than there are.")
+    check_dates(evaluation)
+
+
+def check_dates(evaluation: Evaluation) -> None:
+    """Check that findings follow the draw, and the certificate all that it states."""
+    stated, begun = evaluation.stated, evaluation.case.predicate["job"]["created_at"]
+    findings = [item["finding"] for item in evaluation.items if item["finding"]]
+    own = [f["at"] for f in findings if f["carried_from"] is None]
+    steps = [step["at"] for step in stated["review"]["steps"]]
+    require(min(own + steps, default=begun) >= begun, "evaluation_items", "It was before the draw.")
+    times = [*own, *steps, *(paper["recorded_at"] for paper in stated["papers"])]
+    good = max(times, default=begun) <= stated["issued_at"]
+    require(good, "evaluation_items", "A finding, step or paper is later than `issued_at`.")
 
 
 def check_review(evaluation: Evaluation) -> None:
@@ -4634,6 +4652,9 @@ def check_evaluation_entries(evaluation: Evaluation, digest: str) -> None:
     own = [e for e in issued if e["body"].get("issue") == stated["issue"]]
     good = len(own) == 1 and own[0]["body"].get("payload_sha256") == digest
     require(good, "evaluation_ledger", f"The ledger has no entry of it. {OLDER_LEDGER}")
+    body, commit = own[0]["body"], stated["sample"]["commit_id"]
+    good = body["review_state"] == stated["review"]["state"] and body["sample_commit_id"] == commit
+    require(good, "evaluation_ledger", "Its entry has another state of the review, or sample.")
     papers = [e for e in about if e["kind"] == "paper" and e["number"] < own[0]["number"]]
     due = [
         {
@@ -4714,6 +4735,12 @@ def check_files(evaluation: Evaluation) -> None:
         left = len(due - {sha256(content) for content in given.values()})
         if left:
             report.skipped(EVALUATION, f"{_counted(left, noun)}: not given")
+    for each in stated["reconciliation"]:
+        column_sum, balance, difference = (
+            exact_number(each[name]) for name in ("column_sum", "balance", "difference")
+        )
+        good = column_sum - balance == difference
+        require(good, "evaluation_balance", f"The difference of {each['column_name']} is wrong.")
     if stated["reconciliation"]:
         report.claimed(EVALUATION, "the balances with which sums of the table were compared")
 
@@ -4941,23 +4968,43 @@ def check_conclusion(evaluation: Evaluation, is_tolerable: bool | None, sentence
         require(verdict is None, code, "It concludes something, and says that it doesn't.")
         evaluation.case.report.claimed(EVALUATION, "that the sample continues an examined one")
         return
-    before, _, after = sentence.partition(REASON)
-    has_reason = REASON in sentence
-    good = verdict is is_tolerable and (
-        text_.startswith(before) and text_.endswith(after) and len(text_) > len(before + after)
-        if has_reason
-        else text_ == sentence
-    )
+    is_same, reason = compare_sentences(text_, sentence)
     require(
-        good,
+        verdict is is_tolerable and is_same,
         code,
         f"It is {text_[:300]!r} ({verdict}); the figures give "
         f"{sentence.replace(REASON, '…')[:300]!r} ({is_tolerable}).",
     )
     report = evaluation.case.report
-    report.checked(EVALUATION, f"the conclusion: {text_}")
-    if has_reason:
-        report.claimed(EVALUATION, "the reason why nothing is concluded")
+    report.checked(EVALUATION, f"the conclusion: {text_.replace(reason, '…') if reason else text_}")
+    if reason:
+        report.claimed(EVALUATION, f"the reason why nothing is concluded: {reason}")
+
+
+_FIGURE = re.compile(r"-?\d[\d,]*(?:\.\d+)?")
+
+
+def compare_sentences(stated: str, due: str) -> tuple[bool, str]:
+    """Whether two sentences are the same but for the reason and the last digits of large amounts.
+
+    Figures agree to 10⁻⁹, as those of the result. The reason is empty if there is none.
+    """
+    parts = [re.escape(part) for part in _FIGURE.split(due)]
+    pattern = f"({_FIGURE.pattern})".join(parts).replace(re.escape(REASON), "(?P<reason>.+)")
+    found = re.fullmatch(pattern, stated, re.DOTALL)
+    if found is None:
+        return False, ""
+    reason = found.groupdict().get("reason") or ""
+    figures = [
+        text_
+        for at, text_ in enumerate(found.groups(), 1)
+        if at != found.re.groupindex.get("reason")
+    ]
+    pairs = [
+        (Fraction(a.replace(",", "")), Fraction(b.replace(",", "")))
+        for a, b in zip(figures, _FIGURE.findall(due), strict=True)
+    ]
+    return all(abs(a - b) <= abs(b) * Fraction(1, 10**9) for a, b in pairs), reason
 
 
 def no_tolerable(evaluation: Evaluation) -> None:
@@ -4993,6 +5040,8 @@ def recompute(evaluation: Evaluation) -> None:
     )
 
 
+MOST_ACCEPTED = 100  # errors of a rule, and
+MOST_GAFFKE = 3_000_000  # units times taints times limits, that are computed here
 MEMBERS = (
     "kind confidence scope conclusion not_applicable replaced notes caveats assurance departure "
     "other_samples_total formula source"
@@ -5006,7 +5055,7 @@ MEMBERS_OF_KIND = {
     "population sampled_value strata tolerable understatement units",
     "variables": "arithmetic audit_value book_column book_value by_stratum degrees "
     "direction_estimator errors estimator examined found lower_limit margin overstatement "
-    "population projected sides standard_error t tolerable understatement upper_limit",
+    "population projected sides standard_error strata t tolerable understatement upper_limit",
     "sequential": "accepted_at arithmetic book_column book_value boundary decision drawn examined "
     "exceptions exceptions_by_size largest_statistic least measure most p_value population "
     "ratio_at_tolerable sampled_value statistic statistics_by_size take_all threshold tolerable "
@@ -5054,6 +5103,16 @@ def check_choices(evaluation: Evaluation) -> None:
         names = [each.get("name") for each in result["attributes"]]
         good = names == tested
         require(good, "evaluation_figure", "The attributes aren't those that are tested.")
+    if kind == "two_stage" and stated["planned_rule"] is not None:
+        rule = stated["planned_rule"]
+        drawn = evaluation.case.predicate["sample"]["rows"]
+        good = 0 <= rule["accept_first"] <= rule["accept_both"] <= drawn
+        require(good, "evaluation_figure", "The rule accepts more errors than there are rows.")
+        if rule["accept_both"] > MOST_ACCEPTED:
+            raise NotCheckable(f"the rule accepts more than {MOST_ACCEPTED} errors")
+    if kind == "variables":
+        good = exact_number(str(result["standard_error"])) >= 0
+        require(good, "evaluation_figure", "`standard_error` is negative.")
     rounds = evaluation.case.rounds
     if kind == "monetary_unit" or (kind == "sequential" and result.get("measure") == "amount"):
         for rnd in rounds:
@@ -5561,6 +5620,8 @@ def stringer_lines(money: Money, sign: int, likelihood: str) -> list[Line_]:
 
 def gaffke_steps(taints: list[float], size: int, confidence: float) -> list[float]:
     """Return Gaffke's limits by the first 0, 1, … taints; from the 101st on they share the rest."""
+    if size * len(taints) * min(len(taints), 100) > MOST_GAFFKE:
+        raise NotCheckable(f"Gaffke's bound of {len(taints)} taints takes too long here")
     capped = [min(taint, 1.0) for taint in taints]
     limits = [gaffke_limit(capped[:k], size, confidence) for k in range(min(len(capped), 100) + 1)]
     others = capped[100:]
@@ -5659,7 +5720,9 @@ def check_direction(
         same_amount(stated, figure, money.amount(amount))
     figures = ("basic_precision", "projected", "incremental_allowance")
     parts = sum((exact_number(str(stated[figure])) for figure in figures), Fraction(0))
-    good = parts + exact_number(stated["take_all"]["amount"]) == exact_number(stated["upper_limit"])
+    parts += exact_number(stated["take_all"]["amount"])
+    whole = exact_number(stated["upper_limit"])
+    good = abs(parts - whole) <= abs(whole) / 10**12  # floats of large amounts
     require(good, "evaluation_figure", f"The parts of the {name} don't add up to its limit.")
     check_lines(evaluation, stated["arithmetic"], lines, money)
     start = None
@@ -5846,6 +5909,9 @@ def projection_of(evaluation: Evaluation) -> Projection:
     book = [float(evaluation.book(place)) for place in range(len(evaluation.items))]
     audit = [float(evaluation.audit_value(place)) for place in range(len(evaluation.items))]
     rows, total = int(result["population"]), float(exact_number(str(result["book_value"])))
+    unit = 10.0 ** -len(str(result["book_value"]).partition(".")[2])
+    if unit > abs(total) / 10**4 and result["estimator"] != "difference":
+        raise NotCheckable("the book value of the population has too few digits")
     given_weights = case.rounds[0].weights
     if len(case.rounds) != 1 or given_weights is None:
         raise NotCheckable(
@@ -5868,6 +5934,9 @@ def projection_of(evaluation: Evaluation) -> Projection:
     deviations = simple_spread(strata)
     left = [(places, size) for places, size in strata if len(places) < size]
     degrees = sum(len(places) - 1 for places, _ in left)
+    if not left:
+        degrees = int(result["degrees"])  # a census has no error, whatever they are
+        case.report.claimed(EVALUATION, "the degrees of freedom, which a census doesn't need")
 
     def spread(t: list[float]) -> float:
         if rnd.method == "systematic":  # successive differences

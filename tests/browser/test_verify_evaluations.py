@@ -23,6 +23,7 @@ from tests.verifiers.test_evaluations import (
     EVALUATED,
     LATER,
     TAMPERINGS,
+    by_a_cent,
     changed,
     conclude,
     flip,
@@ -97,6 +98,11 @@ def test_another_choice_than_that_of_the_draw_is_refused(page: Page, name: str) 
     case, change, _ = CHOICES[name]
     code = code_of(page, changed(load(case), change))
     assert code in ("evaluation_figure", "unknown_member")
+
+
+@pytest.mark.parametrize("case", ["stringer", "strata", "netted"])
+def test_another_amount_in_the_conclusion_is_refused(page: Page, case: str) -> None:
+    assert code_of(page, changed(load(case), by_a_cent)) == "evaluation_conclusion"
 
 
 @pytest.mark.parametrize("name", LATER)

@@ -66,6 +66,13 @@ def test_verifiers_accept_what_the_server_hands_out(server: LiveServer, name: st
     assert not report.refusals, [line.text for line in report.refusals]
 
 
+def test_an_evaluation_of_all_rows_is_accepted(server: LiveServer) -> None:
+    evaluation = {"kind": "variables", "book_column": "amount", "tolerable": "60000"}
+    census = Case((one("random", sample_size=400, seed=3),), evaluation, {3: 0.5, 9: 0.7})
+    report = verify(files_of(server, *made(server, census)))
+    assert not report.refusals, [line.text for line in report.refusals]
+
+
 def test_the_zip_file_has_all_that_a_verifier_needs(
     server: LiveServer, drawn: tuple[int, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -238,6 +239,12 @@ CHOICES: dict[str, tuple[str, Callable[[dict[str, Any]], Any], str]] = {
     "scope": ("filtered", with_another_scope, "the filter is"),
     "attribute": ("two_stage", with_an_invented_attribute, "attributes"),
     "book_value": ("weighted", halved, "`book_value`"),
+    "accepts_too_much": (
+        "two_stage",
+        lambda p: p["planned_rule"].update(accept_both=2**40),
+        "accepts more errors",
+    ),
+    "negative_error": ("clusters", of_result(standard_error="-1000.00"), "is negative"),
     "member_of_result": ("stringer", of_result(extra=1), "result.extra"),
     "member_of_request": ("stringer", lambda p: p["request"].update(extra=1), "request.extra"),
     "attribute_twice": (
@@ -254,6 +261,74 @@ def test_another_choice_than_that_of_the_draw_is_refused(name: str) -> None:
     case, change, reason = CHOICES[name]
     report = verify(changed(load(case), change))
     assert reason in " ".join(line.text for line in report.refusals)
+
+
+def by_a_cent(predicate: dict[str, Any]) -> None:
+    """Another last digit of the first amount in the conclusion."""
+    conclusion = predicate["result"]["conclusion"]
+    conclusion["sentence"] = re.sub(
+        r"\.(\d)", lambda found: f".{(int(found[1]) + 1) % 10}", conclusion["sentence"], count=1
+    )
+    predicate["review"]["steps"][-1]["conclusion"] = conclusion["sentence"]
+
+
+@pytest.mark.parametrize("case", ["stringer", "strata", "netted"])
+def test_another_amount_in_the_conclusion_is_refused(case: str) -> None:
+    assert codes(changed(load(case), by_a_cent)) == ["evaluation_conclusion"]
+
+
+def test_last_digits_of_large_amounts_can_differ_in_a_sentence() -> None:
+    due = f"The limit, 312,057,025,229,091.75, of 5 rows. {verify_sample.REASON} It is (22.31 %)."
+    stated = "The limit, 312,057,025,229,091.81, of 5 rows. By 43 rows. It is (22.31 %)."
+    assert verify_sample.compare_sentences(stated, due) == (True, "By 43 rows.")
+    for change in (("5 rows", "6 rows"), ("22.31", "22.32"), ("312,057", "312,058"), ("It", "He")):
+        assert not verify_sample.compare_sentences(stated.replace(*change), due)[0]
+    assert not verify_sample.compare_sentences(stated.replace("By 43 rows.", ""), due)[0]
+
+
+def in_a_circle(files: tamperings.Files) -> tamperings.Files:
+    """Replacements that follow each other without an end."""
+
+    def circle(payload: dict[str, Any]) -> None:
+        (one,) = payload["predicate"]["replacements"]
+        back = {**one, "ordinal_in": one["ordinal_out"], "ordinal_out": one["ordinal_in"]}
+        payload["predicate"]["replacements"].append(back)
+
+    own = json.loads(base64.b64decode(json.loads(files["certificate.json"])["payload"]))
+    circle(own)
+    payload = canonical(own).encode()
+    evaluation = statement_of(files)
+    digest = hashlib.sha256(payload).hexdigest()
+    evaluation["subject"][0]["digest"]["sha256"] = digest
+    evaluation["predicate"]["sample"]["certificate_sha256"] = digest
+    second = tamperings.envelope(canonical(evaluation).encode())
+    return {
+        **files,
+        "certificate.json": tamperings.dump(tamperings.envelope(payload)),
+        "evaluation.json": tamperings.dump(second),
+    }
+
+
+def test_replacements_in_a_circle_are_refused() -> None:
+    files = in_a_circle(plain("attributes_two_sides"))
+    assert codes(files)
+
+
+def balanced(difference: str) -> Callable[[dict[str, Any]], None]:
+    balance = {
+        "column_name": "amount",
+        "column_sum": "1.00",
+        "balance": "999.00",
+        "by": "admin00",
+        "reference": "GL",
+        "explanation": "",
+        "at": "2026-11-30T17:57:15.386082+00:00",
+    }
+    return lambda p: p["reconciliation"].append({**balance, "difference": difference})
+
+
+def test_a_difference_to_a_balance_is_accepted() -> None:
+    assert not codes(changed(load("attributes"), balanced("-998.00")))
 
 
 def of_steps(change: Callable[[list[dict[str, Any]]], Any]) -> Callable[[dict[str, Any]], None]:
@@ -299,6 +374,19 @@ TAMPERINGS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
         lambda p: p["items"][3]["finding"].update(deviations=["invented"]),
         "evaluation_items",
     ),
+    "more_corrected_than_entered": (
+        lambda p: p["entries"].update(corrected=p["entries"]["count"] + 1),
+        "evaluation_items",
+    ),
+    "found_before_the_draw": (
+        lambda p: p["items"][0]["finding"].update(at="1999-01-01T00:00:00.000000+00:00"),
+        "evaluation_items",
+    ),
+    "issued_before_the_findings": (
+        lambda p: p.update(issued_at="2026-11-30T17:57:14.998420+00:00"),
+        "evaluation_items",
+    ),
+    "wrong_difference": (balanced("0.00"), "evaluation_balance"),
     "other_kind": (lambda p: p["request"].update(kind="sequential"), "evaluation_figure"),
     "other_confidence": (lambda p: p["request"].update(confidence=0.9), "evaluation_figure"),
     "other_tolerable": (lambda p: p["request"].update(tolerable="0.2"), "evaluation_conclusion"),
@@ -342,6 +430,14 @@ def test_a_missing_evaluation_is_named_and_papers_are_compared_with_the_ledger()
     assert "1 attached file" in skipped
     files["papers/paper-1.html"] += b"<p>All is well.</p>"
     assert codes(files) == ["evaluation_paper"]
+
+
+def test_another_state_in_the_ledger_is_refused() -> None:
+    files = load("attributes")
+    ledger = json.loads(files["ledger.json"])
+    ledger["entries"][-1]["body"]["review_state"] = "open"
+    tamperings.chain(ledger)
+    assert codes({**files, "ledger.json": tamperings.dump(ledger)}) == ["evaluation_ledger"]
 
 
 def test_an_evaluation_of_another_sample_is_refused() -> None:
