@@ -13,6 +13,19 @@ def selects_money(rounds: Sequence[Mapping[str, Any]]) -> bool:
     return all(method_class(each["method"]).selects_money for each in rounds)
 
 
+def is_sized_by_errors(rounds: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a materiality can size a draw: of units of money, or of rows with equal chances.
+
+    Other draws record it alone, as the amount that their evaluation by audit values tolerates.
+    """
+    return selects_money(rounds) or all(method_class(one["method"]).equal_chances for one in rounds)
+
+
+def tolerates_amount(rounds: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a recorded materiality from 1 on is an amount, and no number of rows."""
+    return selects_money(rounds) or not is_sized_by_errors(rounds)
+
+
 def is_in_sequence(rounds: Sequence[Mapping[str, Any]]) -> bool:
     """Whether the order of a draw is random, so that a sequential evaluation fits."""
     if len(rounds) != 1:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any, cast
 
-from application.audit.fitting import selects_money
+from application.audit.fitting import selects_money, tolerates_amount
 from contract.fields import DEFAULT_CONFIDENCE
 from contract.numbers import TWO_WAYS
 from contract.requests.evaluate import EvaluationKind
@@ -187,7 +187,7 @@ def planned_tolerable(job: JobRecord) -> Decimal | None:
     if goal is None:
         return None
     materiality = Decimal(repr(goal["materiality"]))
-    if materiality < 1 or selects_money(job.run_parameters["rounds"]):
+    if materiality < 1 or tolerates_amount(job.run_parameters["rounds"]):
         return materiality
     (result,) = (job.output_summary or {})["rounds"]
     return materiality / Decimal(result["eligible_rows"])
@@ -270,7 +270,7 @@ def _is_same(
     found: Mapping[str, Any],
 ) -> bool:
     """Whether both are the same share, or come to the same amount or share of rows."""
-    is_money = selects_money(run_parameters["rounds"])
+    is_money = tolerates_amount(run_parameters["rounds"])
     if is_money != ("book_value" in found):
         return False
     if is_money:

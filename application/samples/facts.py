@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from application.audit.fitting import is_sized_by_errors
 from application.relative_filters import FIELD, RelativeFilters
 from contract.fields import Choice
 from domain_errors import Figure, Sentence, counted, render
@@ -220,6 +221,13 @@ def _goal_facts(round_: Mapping[str, Any]) -> list[Row]:
     goal = round_.get("goal")
     if not goal:
         return []
+    if "materiality" in goal and not is_sized_by_errors([round_]):
+        text = Sentence(
+            "{tolerable}, at {confidence} confidence, which sizes no group",
+            tolerable=errors_of_goal(goal, "materiality"),
+            confidence=Figure(f"{100 * goal['confidence']:g} %"),
+        )
+        return [("Tolerable misstatement", text)]
     name = "Materiality" if "materiality" in goal else "Margin of error wanted"
     return [(name, goal_text(goal))]
 

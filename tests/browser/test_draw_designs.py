@@ -85,3 +85,20 @@ def test_groups_are_taken_whole_and_the_others_share_a_size(
     rows = int(whole.get_by_role("cell").nth(1).inner_text())
     page.get_by_role("button", name="Draw sample").click()
     expect(page.get_by_text(f"{rows + 20} of 200 rows drawn")).to_be_visible()
+
+
+def test_a_draw_by_group_keeps_the_tolerable_misstatement(
+    page: Page, server: LiveServer, maker: tuple[httpx.Client, str, int]
+) -> None:
+    """It sizes no group: it stays beside their sizes, and is sent with the draw."""
+    sign_in(page, server.url, maker[1], f"/datasets/{maker[2]}/draw")
+    page.get_by_label("Size", exact=True).select_option("materiality")
+    page.get_by_label("Tolerable rate of deviation").fill("5%")
+    expect(page.get_by_text("upper limit")).to_be_visible()
+    page.locator('input[name="rounds.0.method"][value=stratified]').check()
+    page.get_by_label("Groups by").select_option("id")
+    tolerable = page.get_by_label("Tolerable misstatement")
+    expect(tolerable).to_have_value("5%")
+    tolerable.fill("50,000")
+    page.get_by_text("Show as code").click()
+    expect(page.locator("[data-code=json]")).to_contain_text('"materiality": 50000')

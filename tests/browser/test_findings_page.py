@@ -212,7 +212,7 @@ def test_another_person_returns_findings_and_signs_them_off(
     )
     page.goto(f"{server.url}/jobs/{job}?tab=evaluation&tolerable=20 %&kind=attributes")
     expect(page.get_by_text("tolerable 10 %; evaluated with: tolerable 20 %")).to_be_visible()
-    expect(page.get_by_role("link", name="HTML")).to_have_count(2)
+    expect(page.get_by_role("button", name="HTML")).to_have_count(2)
     page.goto(f"{server.url}/jobs/{job}?tab=evaluation")
     expect(page.get_by_text("is below the tolerable 10.00 %").last).to_be_visible()
 
@@ -226,7 +226,7 @@ def test_the_working_paper_of_an_evaluation_fits_a_page(
     review_sample(client, server.admin, job)
     page.goto(f"{server.url}/jobs/{job}?tab=evaluation")
     with page.expect_download() as download:
-        page.get_by_role("link", name="HTML").click()
+        page.get_by_role("button", name="HTML").click()
     paper = open_page()
     paper.set_viewport_size(A4)
     paper.emulate_media(media="print")

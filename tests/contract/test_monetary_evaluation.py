@@ -305,3 +305,29 @@ def test_variables_of_strata_have_the_book_value_that_could_be_drawn(
     if estimator == "mean_per_unit":
         # Each unit of the book value counts once, so that the estimate is that of the taints.
         assert float(found["projected"]) == pytest.approx(0.5 * 45_150 / 30, rel=1e-6)
+
+
+def test_a_banded_draw_records_its_tolerable_misstatement(server: LiveServer) -> None:
+    """It sizes no group, but the evaluation opens with it and the paper states it."""
+    dataset = table_of(server, *(f"{10 + row % 90}.37" for row in range(400)))
+    banded = one(
+        "stratified",
+        strata_columns=[{"column": "amount", "breaks": [50]}],
+        samples_per_stratum=20,
+    )
+    job = drawn(server, dataset, banded, goal={"materiality": 3000, "confidence": 0.9})
+    examined(server, job, wrong(1), wrong(2))
+    found = evaluated(server, job, "variables").json()
+    assert "tolerable" in found, found
+    assert (Decimal(found["tolerable"]), found["confidence"]) == (3000, 0.9)
+    assert found["departure"] is None
+    other = evaluated(server, job, "variables", tolerable=2000).json()
+    assert other["departure"] == ("Planned: tolerable 3,000; evaluated with: tolerable 2,000.")
+    page = server.admin.get(f"/api/sampling/jobs/{job}/working-paper").text
+    assert "<dt>Tolerable misstatement</dt><dd>3,000.00</dd>" in page
+    assert "3,000, at 90 % confidence, which sizes no group" in page
+    share = drawn(server, dataset, banded, goal={"materiality": 0.1, "confidence": 0.9})
+    examined(server, share, wrong(1), wrong(2))
+    half = evaluated(server, share, "variables").json()
+    assert abs(10 * Decimal(half["tolerable"]) - Decimal(half["book_value"])) < Decimal("0.1")
+    assert half["departure"] is None

@@ -74,7 +74,7 @@ async function banded(context, round, column) {
   const { parameters } = round;
   if (!["sizes", "parts", "num_clusters"].some((name) => name in parameters) && !(parameters.strata_columns ?? []).length) {
     for (const name of ["sample_size", "sample_fraction", "samples_per_stratum", "min_per_stratum", "take_all", ...RULE]) delete parameters[name];
-    delete round.goal;
+    if (!("materiality" in (round.goal ?? {}))) delete round.goal;
     parameters.sizes = {};
   }
   return { column: column.name, breaks };

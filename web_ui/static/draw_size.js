@@ -1,7 +1,7 @@
 // The size of a step: rows or a share, for a margin of error, per group, or by group.
 
 import { h } from "./dom.js";
-import { numberOf, percentOf, refuse, SIZES } from "./draw_fields.js";
+import { numberOf, percentOf, readAmount, refuse, SIZES } from "./draw_fields.js";
 import { forgetGoal, goalForm, isShown } from "./draw_goal.js";
 import { RULE, sizesTable } from "./draw_groups.js";
 import { materialityForm } from "./draw_materiality.js";
@@ -45,18 +45,38 @@ function sizeOf(input) {
 
 const shareText = (fraction) => `${Number((fraction * 100).toPrecision(12))}%`;
 
+/** What an evaluation of strata tolerates: it sizes none of them, and is recorded with the draw. */
+function tolerableField(context, round, loc) {
+  const { materiality, confidence = CONFIDENCE } = round.goal ?? {};
+  if (materiality !== undefined) round.goal = { materiality, confidence };
+  const id = `${loc}.goal.materiality`;
+  const input = h("input", { id, "data-loc": id, autocomplete: "off", inputmode: "decimal", placeholder: "none, 3% or 50,000",
+    value: materiality === undefined ? "" : materiality < 1 ? shareText(materiality) : number(materiality), oninput: () => {
+      const text = input.value.trim();
+      const share = percentOf(text);
+      const { plain, problem } = text && share === undefined ? readAmount(text) : {};
+      refuse(input, problem);
+      if (text && !problem) round.goal = { materiality: share === undefined ? Number(plain) : Number((share / 100).toPrecision(12)), confidence };
+      else delete round.goal;
+      context.changed();
+    } });
+  return h("div", { class: "field" }, h("label", { for: id }, "Tolerable misstatement"), input,
+    h("small", {}, "It doesn’t size the groups. It is recorded, and the evaluation opens with it."));
+}
+
 export function sizeForm(context, round, method, loc, refresh) {
   const kinds = kindsOf(method);
   const { parameters } = round;
-  if (round.goal && !kinds.includes("materiality" in round.goal ? "materiality" : "margin")) delete round.goal;
+  const isNoted = method.planned_by === "strata";
+  if (round.goal && !("materiality" in round.goal ? isNoted || kinds.includes("materiality") : kinds.includes("margin"))) delete round.goal;
   const current = kindOf(method, round);
-  const kind = round.goal && "materiality" in round.goal ? "materiality" : round.goal && isShown(round.goal) ? "margin" : kinds.includes("clusters") ? "clusters" : ["sample_size", "sample_fraction"].includes(current) ? "rows" : current;
+  const kind = !isNoted && round.goal && "materiality" in round.goal ? "materiality" : round.goal && isShown(round.goal) ? "margin" : kinds.includes("clusters") ? "clusters" : ["sample_size", "sample_fraction"].includes(current) ? "rows" : current;
   const goalId = kinds.includes("clusters") ? `${loc}.goal` : fieldId(loc, "margin");
   const choose = (next) => {
     const whole = parameters.take_all ?? Object.keys(parameters.sizes ?? {}).filter((label) => parameters.sizes[label] === "all");
     delete parameters.take_all;
     for (const name of SIZES) delete parameters[name];
-    delete round.goal;
+    if (!isNoted || !("materiality" in (round.goal ?? {}))) delete round.goal;
     if (takesAll(method) && BESIDE.includes(next) && whole.length) parameters.take_all = whole;
     forgetGoal(round);
     if (next === "margin") round.goal = { margin: 0.03, confidence: CONFIDENCE };
@@ -78,6 +98,7 @@ export function sizeForm(context, round, method, loc, refresh) {
     kind === "materiality" ? materialityForm(context, round, { id: goalId, method, loc }) : null,
     kind === "margin" ? goalForm(context, round, { id: goalId, method, loc }) : null,
     kind === "sizes" || (BESIDE.includes(kind) && takesAll(method)) ? h("div", { class: "field" }, sizesTable(context, round, `${loc}.parameters.${kind === "sizes" ? kind : "take_all"}`)) : null,
+    isNoted && kind !== "margin" ? tolerableField(context, round, loc) : null,
   ];
 }
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 from application.access import Caller
 from application.audit.findings import require_entries
+from application.audit.fitting import is_sized_by_errors
 from application.audit.planned import planned_goal, size_of_job
 from application.audit.state import AuditState
 from application.audit.working_paper.requirements import MissingFact, missing_facts
@@ -130,7 +131,7 @@ def _defaults(job: JobRecord) -> PaperFactsRequest:
     """What a sample's record gives by itself."""
     goal = planned_goal(job.run_parameters)
     reason, expected = None, None
-    if goal is not None:
+    if goal is not None and is_sized_by_errors(job.run_parameters["rounds"]):
         expected = errors_of_goal(goal, "expected") if "accept" not in goal else None
         size = size_of_job(job)
         if size is not None and size.drawn == size.needed:
