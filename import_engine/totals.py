@@ -484,8 +484,8 @@ def _trusted(row_count: int, candidates: Sequence[_Candidate], found: _Findings)
             return agreed[word] * 2 >= tried[word] and agreed[word] >= least
         within = [each for each in named if each.at < row_count]
         likely = sum(each.lacks_any or each.at in sums for each in within)
-        telling = sum(each.lacks_any or each.at not in single for each in within)
-        return len(within) <= 1 or (likely > 0 and likely * 2 >= telling)
+        counted = sum(each.lacks_any or each.at not in single for each in within)
+        return len(within) <= 1 or (likely > 0 and likely * 2 >= counted)
 
     groups: dict[str, list[_Candidate]] = {}
     for each in candidates:

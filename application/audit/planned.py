@@ -161,7 +161,7 @@ def size_of_plan(
     found = account["units"] + account["take_all"]["rows"]
     if found == account["audited"]["rows"]:
         return None  # all of them
-    # A fixed interval may select one unit more or less than it was asked for.
+    # A fixed interval may select one unit more or less than it was requested.
     return SizeOfPlan(needed, given["parameters"].get("sample_size") or found, is_money=True)
 
 
