@@ -774,6 +774,9 @@ SELECT sha256, rows, size_bytes FROM sample_values
 UNION ALL
 SELECT sha256, 0, size_bytes FROM attachments;
 
+-- attachment_count: Count the attachments of samples, for a check.
+SELECT count(*) FROM attachments;
+
 -- referenced_among: Select which of some files a commit, uploaded values or attachments need.
 SELECT DISTINCT sha256 FROM needed_files WHERE sha256 IN (SELECT value FROM json_each(:hashes));
 
