@@ -260,7 +260,8 @@ def check_command(data_dir: Path | None, as_json: bool) -> None:
         for reason, files in Counter(one.reason for one in findings.not_checked).items():
             print_line(f"{counted(files, 'attached file')} not checked: {reason}")
         print_line(
-            f"{counted(findings.commits, 'commit')}, {counted(findings.files, 'file')}, "
+            f"{counted(findings.commits, 'commit')}, {counted(findings.files, 'file')} "
+            f"({counted(findings.attachments, 'attachment')} of samples), "
             f"{counted(findings.ledger_entries, 'ledger entry', 'ledger entries')}, "
             f"{counted(findings.attached_files, 'attached file')}, "
             f"{size_text(findings.size_bytes)} checked; "

@@ -780,6 +780,9 @@ SELECT sha256, 0, size_bytes FROM attachments
 UNION ALL
 SELECT sha256, 0, size_bytes FROM issued_papers;
 
+-- attachment_count: Count the attachments of samples, for a check.
+SELECT count(*) FROM attachments;
+
 -- referenced_among: Select which of some data files are needed.
 SELECT DISTINCT sha256 FROM needed_files WHERE sha256 IN (SELECT value FROM json_each(:hashes));
 

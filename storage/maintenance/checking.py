@@ -42,10 +42,15 @@ class Unchecked:
 
 @dataclass(frozen=True)
 class Findings:
-    """The number of checked objects, the faults, and the attached files that weren't checked."""
+    """The number of checked objects, the faults, and the attached files that weren't checked.
+
+    ``files`` has those of ``attachments`` of samples; ``attached_files`` are the data files outside
+    of the server.
+    """
 
     commits: int
     files: int
+    attachments: int
     ledger_entries: int
     attached_files: int
     size_bytes: int
@@ -124,11 +129,12 @@ def _check(
     faults: list[Fault] = []
     commits: list[tuple[int, str, str]] = []
     uploaded: list[tuple[str, int, int]] = []
-    ledger_entries = 0
+    ledger_entries = attachments = 0
     try:
         faults += _database_faults(connection)
         commits = connection.execute(statement("all_commits")).fetchall()
         uploaded = connection.execute(statement("uploaded_files")).fetchall()
+        (attachments,) = connection.execute(statement("attachment_count")).fetchone()
         ledger_entries, broken = all_ledger_faults(connection, statement("all_ledgers"))
         faults += [Fault("the ledger", problem) for problem in broken]
         faults += _replacement_faults(connection)
@@ -165,6 +171,7 @@ def _check(
     return Findings(
         commits=len(commits),
         files=len(files),
+        attachments=attachments,
         ledger_entries=ledger_entries,
         attached_files=len(attached) - len(not_checked),
         size_bytes=total_bytes,

@@ -52,6 +52,9 @@ BALANCES = (
 )
 NO_BALANCE = Sentence("Not compared: no balance was entered.")
 COMPARED = Sentence("The population was compared as stated above.")
+COMPARED_WITH_FILE = Sentence(
+    "The population was compared with the file's own totals, and not with the general ledger."
+)
 TOTAL_TONES = {"agrees": "good", "differs": "warn", "not_compared": "warn", "counted": "warn"}
 SIGNS = {"positive": "Positive amounts", "zero": "Amounts of 0", "negative": "Negative amounts"}
 
@@ -90,8 +93,9 @@ def _reconciliation(found: Completeness, facts: PaperFactsRequest) -> list[Block
         for each in found.reconciliations
     ] or [("General ledger", NO_BALANCE)]
     title = declared_field(PaperFactsRequest, "reconciliation").title
-    compared = UNEXPLAINED if found.differences else NOT_GIVEN
-    rows.append((title, own or (COMPARED if found.is_compared else compared)))
+    compared = COMPARED if found.reconciliations else COMPARED_WITH_FILE
+    lacking = UNEXPLAINED if found.differences else NOT_GIVEN
+    rows.append((title, own or (compared if found.is_compared else lacking)))
     blocks: list[Block] = [Facts("Reconciliation", rows)]
     if found.reconciliations:
         balances: list[Row] = [
