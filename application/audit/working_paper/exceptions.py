@@ -131,9 +131,18 @@ def _amounts(found: Sequence[Misstated]) -> Table:
         if each.difference is not None:
             difference = Formula(each.difference, "[Book value]-[Audit value]")
         outcome, note = Sentence(outcome_title(each.finding.outcome)), each.finding.note or None
-        lines.append((each.name, (outcome, each.book, each.audit, difference, note)))
+        audit = _placed(each.audit, each.book)
+        lines.append((each.name, (outcome, each.book, audit, difference, note)))
     title = Sentence("Exceptions: {count}", count=len(found))
     return replace(with_names(title, header, lines), name="exceptions")
+
+
+def _placed(value: Decimal | None, beside: Decimal | None) -> Decimal | None:
+    """An amount with at least the decimal places of the one beside it."""
+    if value is None or beside is None or not (value.is_finite() and beside.is_finite()):
+        return value
+    places = max(-int(value.as_tuple().exponent), -int(beside.as_tuple().exponent))
+    return value + Decimal((0, (0,), -max(places, 0)))
 
 
 def _natures(found: Sequence[Misstated]) -> Table:
