@@ -189,6 +189,8 @@ def _table(table: Table, style: str, language: Language) -> Markup:
         Markup("<tr>{}</tr>").format(Markup("").join(_cell(cell, language) for cell in row))
         for row in table.rows
     )
+    if not table.rows:
+        return Markup('<p class="soft">{}</p>').format(language.label("None"))
     return Markup(
         '<div class="{}" tabindex="0" role="region" aria-label="{}"><table>'
         "<thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>"

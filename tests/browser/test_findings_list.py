@@ -276,3 +276,23 @@ def test_a_phone_shows_each_finding_as_a_card(audit: Audit) -> None:
     assert notice is not None
     assert table is not None
     assert notice["y"] + notice["height"] <= table["y"]
+
+
+def test_the_sample_as_a_whole_has_files_and_replaced_rows_their_documents(audit: Audit) -> None:
+    page = audit.page
+    audit.draw(4)
+    whole = page.get_by_label("Files of the sample", exact=True)
+    whole.get_by_label("Attach files to the sample").set_input_files(
+        [{"name": "ledger.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.7 x"}]
+    )
+    expect(whole.get_by_role("link", name="ledger.pdf")).to_be_visible()
+    body = {"row_id": audit.items()[0]["row_id"], "reason": "voided"}
+    assert audit.client.post(f"{audit.path}/replacements", json=body).status_code == 200
+    documents = [item["data"]["document"] for item in audit.items()]
+    page.reload()
+    expect(audit.lines.first.locator("th")).to_contain_text(f"replaced by {documents[-1]}")
+    expect(audit.lines.last.locator("th")).to_contain_text(f"replaces {documents[0]}")
+    whole.get_by_role("button", name="Remove ledger.pdf").click()
+    page.get_by_label("Reason").fill("another period")
+    page.get_by_role("dialog").get_by_role("button", name="Remove").click()
+    expect(whole.get_by_role("link")).to_have_count(0)

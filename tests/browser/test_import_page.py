@@ -272,3 +272,19 @@ def test_totals_are_asked_about_and_a_balance_is_compared(importing: Page) -> No
     form.get_by_role("button", name="Compare").click()
     ledger = importing.get_by_role("region", name="General ledger")
     expect(ledger).to_contain_text("the sum 13.50 differs from the balance 13.60 (GL account 1600)")
+
+
+def test_a_phone_shows_notes_and_control_totals_without_scrolling_sideways(
+    page: Page, server: LiveServer
+) -> None:
+    client, user = server.new_user()
+    dataset = server.new_dataset(client)
+    lines = [f"A{row},{row * 12345.67:.2f}" for row in range(300)]
+    content = "\n".join(["invoice_with_a_long_name,amount", *lines]) + "\n"
+    job = server.import_text(dataset, content, client=client)
+    page.set_viewport_size({"width": 380, "height": 800})
+    sign_in(page, server.url, user["soeid"], f"/jobs/{job['id']}")
+    for name in ("Tables", "Control totals of primary"):
+        region = page.get_by_role("region", name=name)
+        expect(region).to_be_visible()
+        assert region.evaluate("one => one.scrollWidth <= one.clientWidth"), name

@@ -10,7 +10,7 @@ from typing import Any
 from flask import request
 
 from application.audit.findings import ItemsPage, SampleItem, items_page
-from application.audit.item_list import order_names
+from application.audit.item_list import item_rows, order_names
 from application.audit.review import is_preparer
 from application.audit.sentences import (
     carried_sentence,
@@ -21,6 +21,7 @@ from application.audit.sentences import (
     verdict_of,
 )
 from application.audit.shown_columns import names_in_sample, naming_columns
+from application.audit.state import audit_state
 from contract.columns import cell_text, decimal_text
 from contract.requests.findings import MAX_SEARCH, FindingsListRequest
 from contract.words import CAUSES, ITEM_FILTERS, OUTCOMES, REVIEW_STATES
@@ -69,6 +70,8 @@ def findings_tab(found: JobRecord) -> dict[str, Any]:
             source = open_source(service(), found)
             named_by = naming_columns(service(), found)
             row_key = key_of_job(service(), found)
+            key = source.files.column(named_by[0]) if named_by and not row_key else None
+            beside = _names_beside(found, page, key) if key else {}
         audit_sample(found, "findings")
     except DomainError as error:
         return {**texts, "problem": problem_text(error)}
@@ -80,7 +83,8 @@ def findings_tab(found: JobRecord) -> dict[str, Any]:
         "view": view,
         "problem": problem,
         "keys": [column.name for column in columns],
-        "key": source.files.column(named_by[0]) if named_by and not row_key else None,
+        "key": key,
+        "beside": beside,
         "row_key": row_key,
         "named_by": named_by,
         "shown": [column for column in shown if column.name not in named_by],
@@ -100,6 +104,14 @@ def findings_tab(found: JobRecord) -> dict[str, Any]:
 
 def _page(found: JobRecord, view: FindingsListRequest) -> ItemsPage:
     return items_page(service(), found, view.offset, ITEMS_PER_PAGE, view, caller().user.id)
+
+
+def _names_beside(found: JobRecord, page: ItemsPage, key: Column) -> dict[str, str]:
+    """The values of a naming column in the rows that items replaced or that replaced them."""
+    pairs = [(item.replaces, item.replaced_by) for item in page.items]
+    ids = [row_id for pair in pairs for row_id in pair if row_id]
+    rows = item_rows(service(), found, audit_state(service(), found), ids) if ids else {}
+    return {row_id: cell_text(rows[row_id][key.name], key.name, key.type) for row_id in ids}
 
 
 def _view() -> tuple[FindingsListRequest, str | None]:

@@ -9,7 +9,7 @@ import { announce, problemText } from "./notices.js";
 import { messageOf } from "./words.js";
 
 const table = one("#findings");
-const path = `/api/sampling/jobs/${table?.dataset.job}`;
+const path = `/api/sampling/jobs/${(table ?? one("#sample-files"))?.dataset.job}`;
 const KEYS = { o: "ok", e: "exception", n: "not_applicable", c: "not_examinable" };
 const FIELDS = ["outcome", "audit_value", "note", "cause", "cause_text"];
 const WITH_CAUSE = ["exception", "not_examinable"];
@@ -200,7 +200,7 @@ async function attach(line, files) {
     const bar = h("progress", { max: "1", value: 0, "aria-label": `Upload of ${file.name}` });
     const note = h("div", {}, file.name, bar);
     const body = new FormData();
-    body.append("row_id", line.dataset.row);
+    if (line.dataset.row) body.append("row_id", line.dataset.row);
     body.append("file", file, file.name);
     cell.append(note);
     try {
@@ -274,6 +274,10 @@ table?.addEventListener("click", ({ target }) => {
   if (target.name === "replace") replace(target.closest("tr[data-row]"));
   if (target.name === "remove") remove(target.closest("tr[data-row]"), target);
 });
+
+const whole = one("#sample-files");
+whole?.addEventListener("change", ({ target }) => { attach(whole, [...target.files]); target.value = ""; });
+whole?.addEventListener("click", ({ target }) => { if (target.name === "remove") remove(whole, target); });
 
 for (const kind of ["dragover", "dragleave", "drop"]) {
   table?.addEventListener(kind, (event) => {
