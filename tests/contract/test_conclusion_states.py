@@ -93,9 +93,7 @@ def test_every_state_has_one_colour(
 def _check_cover(reader: Reader, path: str, found: dict[str, Any], tone: str) -> None:
     """The cover has the conclusion in its colour, and beside it all that limits it."""
     sentence = found["conclusion"] and found["conclusion"]["sentence"]
-    cover = html.unescape(reader.api.get(f"{path}/working-paper").text).split(
-        "Findings by user"
-    )[0]
+    cover = html.unescape(reader.api.get(f"{path}/working-paper").text).split("Findings by user")[0]
     shown = sentence or "No tolerable share or amount was given."
     style = f' class="{tone}"' if tone else ""
     assert f"<dd{style}>{shown}</dd>" in cover
