@@ -94,7 +94,8 @@ def test_titles_of_parameters_facts_and_choices_are_translated(code: str) -> Non
         *(title for each in EVALUATORS.values() for title in each.titles.values()),
         *(each.title for each in declared(PaperFactsRequest)),
         *(each.title for each in KINDS.values()),
-        *(each.title.lower() for each in (*parameters, *KINDS.values())),
+        *(each.title.lower() for each in parameters),
+        *(each.title.lower() for each in KINDS.values()),
         *(title.lower() for each in choices for title in each.titles.values()),
         *(
             title

@@ -16,7 +16,7 @@ def declared_texts(path: Path) -> set[str]:
     """The texts that a module declares as literals, also through names and tables of it."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
-    found = set()
+    found: set[str] = set()
     for scope in (tree, *functions):
         names = _Names(tree, scope)
         for node in _own_nodes(scope):
