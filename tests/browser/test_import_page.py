@@ -6,6 +6,7 @@ import httpx
 import pytest
 from playwright.sync_api import FilePayload, Page, Route, expect
 
+from tests.browser.conftest import sign_in
 from tests.browser.messy_files import ambiguous_dates, german_ledger, titled_workbook
 from tests.browser.watching import watch_of
 from tests.support.live_server import LiveServer
