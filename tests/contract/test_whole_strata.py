@@ -50,7 +50,7 @@ def test_a_projection_needs_no_kind_and_no_column(server: LiveServer) -> None:
     assert float(found["projected"]) == 1_000
     strata = {each["label"]: each for each in found["by_stratum"]}
     assert strata["≥ 900"]["projected"] == "100.00"
-    assert [each["rows"] for each in found["strata"]] == [100, 800, 100]
+    assert [each["rows"] for each in found["by_stratum"]] == [100, 800, 100]
     assert any(line["name"] == "Variance of stratum 100 to < 900" for line in found["arithmetic"])
 
 
