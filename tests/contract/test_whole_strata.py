@@ -48,9 +48,9 @@ def test_a_projection_needs_no_kind_and_no_column(server: LiveServer) -> None:
     found = server.admin.post(f"/api/sampling/jobs/{job}/evaluation", json={}).json()
     assert (found["kind"], found["book_column"]) == ("variables", "amount")
     assert float(found["projected"]) == 1_000
-    strata = {each["label"]: each for each in found["strata"]}
+    strata = {each["label"]: each for each in found["by_stratum"]}
     assert strata["≥ 900"]["projected"] == "100.00"
-    assert [each["rows"] for each in found["strata"]] == [100, 800, 100]
+    assert [each["rows"] for each in found["by_stratum"]] == [100, 800, 100]
     assert any(line["name"] == "Variance of stratum 100 to < 900" for line in found["arithmetic"])
 
 
