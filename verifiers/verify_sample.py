@@ -4382,7 +4382,7 @@ STATE_AFTER = {"submitted": "submitted", "signed_off": "signed_off"}  # others: 
 
 
 @dataclass
-class Evaluation:
+class StatedEvaluation:
     """A certificate of an evaluation, with what the sample's certificate says of its rows."""
 
     case: Case
@@ -4482,7 +4482,7 @@ def same_amount(
 
 def verify_evaluation(case: Case) -> None:
     """Check evaluation.json against the sample's certificate, and recompute its figures."""
-    report, found = case.report, list[Evaluation]()
+    report, found = case.report, list[StatedEvaluation]()
     with report.check(EVALUATION, "the certificate of the evaluation", say=False):
         envelope = parse_json(case.files["evaluation"], "evaluation.json")
         payload = open_envelope(envelope, "evaluation", STATEMENT_TYPE, case.key)
@@ -4491,7 +4491,7 @@ def verify_evaluation(case: Case) -> None:
         report.checked(EVALUATION, f"the signature is of the key {sha256(case.key)}")
         check_binding(case, statement)
         report.checked(EVALUATION, "it is of this sample and of this certificate of it")
-        found.append(Evaluation(case, statement["predicate"]))
+        found.append(StatedEvaluation(case, statement["predicate"]))
     if not found:
         return
     (evaluation,) = found
@@ -4546,7 +4546,7 @@ def check_binding(case: Case, statement: dict[str, Any]) -> None:
     require(good, code, "Its subjects aren't the certificate and the sample.")
 
 
-def check_items(evaluation: Evaluation) -> None:
+def check_items(evaluation: StatedEvaluation) -> None:
     """Check that the items are the drawn rows in their order, or the first of them."""
     case, code = evaluation.case, "evaluation_items"
     stated, items_ = evaluation.stated, evaluation.items
@@ -4586,7 +4586,7 @@ def check_items(evaluation: Evaluation) -> None:
     check_dates(evaluation)
 
 
-def check_dates(evaluation: Evaluation) -> None:
+def check_dates(evaluation: StatedEvaluation) -> None:
     """Check that findings follow the draw, and the certificate all that it states."""
     stated, begun = evaluation.stated, evaluation.case.predicate["job"]["created_at"]
     findings = [item["finding"] for item in evaluation.items if item["finding"]]
@@ -4598,7 +4598,7 @@ def check_dates(evaluation: Evaluation) -> None:
     require(good, "evaluation_items", "A finding, step or paper is later than `issued_at`.")
 
 
-def check_review(evaluation: Evaluation) -> None:
+def check_review(evaluation: StatedEvaluation) -> None:
     """Check the order of the steps, and that another person signed off."""
     stated, state, last = evaluation.stated, "open", None
     before = {
@@ -4642,7 +4642,7 @@ def check_review(evaluation: Evaluation) -> None:
         require(good, "evaluation_conclusion", "The conclusion isn't the one that was signed off.")
 
 
-def check_evaluation_entries(evaluation: Evaluation, digest: str) -> None:
+def check_evaluation_entries(evaluation: StatedEvaluation, digest: str) -> None:
     """Compare the evaluation with its entry of the ledger; a later one supersedes it."""
     case, stated = evaluation.case, evaluation.stated
     assert case.ledger is not None
@@ -4678,7 +4678,9 @@ def check_evaluation_entries(evaluation: Evaluation, digest: str) -> None:
         )
 
 
-def check_steps_in_ledger(evaluation: Evaluation, about: list[dict[str, Any]], number: int) -> None:
+def check_steps_in_ledger(
+    evaluation: StatedEvaluation, about: list[dict[str, Any]], number: int
+) -> None:
     """Compare sign-offs and reopenings with the ledger; those before its first one aren't in it."""
     entered = [
         [e["body"]["step"], e["actor"]]
@@ -4719,7 +4721,7 @@ def first_later_entry(
     return None
 
 
-def check_files(evaluation: Evaluation) -> None:
+def check_files(evaluation: StatedEvaluation) -> None:
     """Compare the hashes of the papers and attached files that are given with the stated ones."""
     stated, report = evaluation.stated, evaluation.case.report
     for kind, noun in (("papers", "working paper"), ("attachments", "attached file")):
@@ -4778,7 +4780,7 @@ def check_without_evaluation(case: Case) -> None:
         report.skipped(EVALUATION, f"{_counted(len(attached), 'attached file')}: {reason}")
 
 
-def check_books(evaluation: Evaluation) -> None:
+def check_books(evaluation: StatedEvaluation) -> None:
     """Compare the book values with the sample and the data, where these show them."""
     case, column = evaluation.case, evaluation.stated["book_column"]
     shown: dict[int, str | None] = {}
@@ -4898,7 +4900,7 @@ def places_of(limit: float, tolerable: float) -> int:
 
 
 def sentence_of_share(
-    evaluation: Evaluation,
+    evaluation: StatedEvaluation,
     limit: float,
     tolerable: float,
     found: float,
@@ -4941,7 +4943,7 @@ def sentence_of_share(
     return template.format(**values) + scope_text(evaluation)
 
 
-def scope_text(evaluation: Evaluation) -> str:
+def scope_text(evaluation: StatedEvaluation) -> str:
     scope = evaluation.result["scope"]
     return "" if scope is None else ONLY_OF_SCOPE.format(scope=scope)
 
@@ -4957,7 +4959,9 @@ def outside_text(outside: int) -> str:
     )
 
 
-def check_conclusion(evaluation: Evaluation, is_tolerable: bool | None, sentence: str) -> None:
+def check_conclusion(
+    evaluation: StatedEvaluation, is_tolerable: bool | None, sentence: str
+) -> None:
     """Compare the conclusion with the recomputed one; a reason in it is the server's word."""
     stated, code = evaluation.result["conclusion"], "evaluation_conclusion"
     good = isinstance(stated, dict) and set(stated) == {"is_tolerable", "sentence"}
@@ -5007,7 +5011,7 @@ def compare_sentences(stated: str, due: str) -> tuple[bool, str]:
     return all(abs(a - b) <= abs(b) * Fraction(1, 10**9) for a, b in pairs), reason
 
 
-def no_tolerable(evaluation: Evaluation) -> None:
+def no_tolerable(evaluation: StatedEvaluation) -> None:
     good = evaluation.result["conclusion"] is None
     require(good, "evaluation_conclusion", "It concludes without anything tolerable.")
 
@@ -5015,10 +5019,10 @@ def no_tolerable(evaluation: Evaluation) -> None:
 # --- the evaluation: kinds ---
 
 
-def recompute(evaluation: Evaluation) -> None:
+def recompute(evaluation: StatedEvaluation) -> None:
     """Recompute the figures and the conclusion of an evaluation."""
     kind, report, result = evaluation.request["kind"], evaluation.case.report, evaluation.result
-    recomputed: dict[str, Callable[[Evaluation], None]] = {
+    recomputed: dict[str, Callable[[StatedEvaluation], None]] = {
         "attributes": check_attributes,
         "two_stage": check_two_stages,
         "monetary_unit": check_monetary,
@@ -5066,7 +5070,7 @@ MEMBERS_OF_REQUEST = (
 )
 
 
-def check_members(evaluation: Evaluation) -> None:
+def check_members(evaluation: StatedEvaluation) -> None:
     """Refuse members of the request and the result that the format doesn't have."""
     kind = evaluation.request["kind"]
     for what, stated, names in (
@@ -5077,7 +5081,7 @@ def check_members(evaluation: Evaluation) -> None:
         require(not more, "unknown_member", f"{what}.{''.join(more[:1])[:60]} isn't of the format.")
 
 
-def check_scope(evaluation: Evaluation) -> None:
+def check_scope(evaluation: StatedEvaluation) -> None:
     """Compare the filter of the conclusion with the rounds, whose expressions it joins."""
     filters = [rnd.filter for rnd in evaluation.case.rounds]
     texts = [None if each is None else each.get("expression") for each in filters]
@@ -5093,7 +5097,7 @@ def check_scope(evaluation: Evaluation) -> None:
     require(stated == due, "evaluation_figure", f"`scope` is {stated!r}; the filter is {due!r}.")
 
 
-def check_choices(evaluation: Evaluation) -> None:
+def check_choices(evaluation: StatedEvaluation) -> None:
     """Compare the attributes and the book column with what was tested and drawn."""
     kind, result, stated = evaluation.request["kind"], evaluation.result, evaluation.stated
     tested, column = stated["attributes"], stated["book_column"]
@@ -5124,7 +5128,7 @@ def check_choices(evaluation: Evaluation) -> None:
         evaluation.case.report.claimed(EVALUATION, f"that {column} is the column of book values")
 
 
-def examined_of(evaluation: Evaluation, places: range | None = None) -> tuple[list[int], int]:
+def examined_of(evaluation: StatedEvaluation, places: range | None = None) -> tuple[list[int], int]:
     """Return the places of the examined items, and the number of those that aren't applicable."""
     every = range(len(evaluation.items)) if places is None else places
     for place in every:
@@ -5135,7 +5139,7 @@ def examined_of(evaluation: Evaluation, places: range | None = None) -> tuple[li
     return inside, len(every) - len(inside)
 
 
-def population_of(evaluation: Evaluation, outside: int) -> int:
+def population_of(evaluation: StatedEvaluation, outside: int) -> int:
     """Return the rows of the population, by the certificate where it has one round."""
     rounds = evaluation.case.rounds
     good = all(r.method in ("random", "reservoir", "systematic") for r in rounds)
@@ -5176,7 +5180,7 @@ def check_share(
     same(result, "lower_limit", lower)
 
 
-def check_attributes(evaluation: Evaluation) -> None:
+def check_attributes(evaluation: StatedEvaluation) -> None:
     """Recompute the limits of the share of exceptions, of all and of each attribute."""
     result, report = evaluation.result, evaluation.case.report
     likelihood = evaluation.choice("likelihood", "hypergeometric")
@@ -5341,7 +5345,12 @@ class Staged:
 
 
 def apply_rule(
-    evaluation: Evaluation, rule: Rule, first: int, second: int | None, likelihood: str, rows: int
+    evaluation: StatedEvaluation,
+    rule: Rule,
+    first: int,
+    second: int | None,
+    likelihood: str,
+    rows: int,
 ) -> Staged:
     if first <= rule.accept_first or first > rule.accept_both:
         decision, stage, errors = ("accept" if first <= rule.accept_first else "reject"), 1, first
@@ -5354,7 +5363,7 @@ def apply_rule(
     return Staged(decision, stage, rule.first + (rule.second if stage == 2 else 0), errors, limit)
 
 
-def planned_stages(evaluation: Evaluation) -> Rule:
+def planned_stages(evaluation: StatedEvaluation) -> Rule:
     """Return the planned rule of two stages, which must be that of a registered plan."""
     report, case = evaluation.case.report, evaluation.case
     planned = evaluation.stated["planned_rule"]
@@ -5375,7 +5384,7 @@ def planned_stages(evaluation: Evaluation) -> Rule:
     return Rule(planned_first, planned["second"], c1, c2)
 
 
-def check_two_stages(evaluation: Evaluation) -> None:
+def check_two_stages(evaluation: StatedEvaluation) -> None:
     """Apply the rule of two stages again."""
     result, report = evaluation.result, evaluation.case.report
     likelihood = evaluation.choice("likelihood", "poisson")
@@ -5441,7 +5450,9 @@ def check_staged(result: dict[str, Any], found: Staged, rows: int) -> None:
     same(result, "upper_rows", None if found.limit is None else int(found.limit * rows + 1e-9))
 
 
-def staged_sentence(evaluation: Evaluation, rule: Rule, found: Staged, tolerable: float) -> str:
+def staged_sentence(
+    evaluation: StatedEvaluation, rule: Rule, found: Staged, tolerable: float
+) -> str:
     exceptions = f"{rows_text(found.errors, 'exception')} in {rows_text(found.examined, 'row')}"
     limit = "" if found.limit is None else percent(found.limit, 2)
     confidence = confidence_text(evaluation.confidence)
@@ -5502,7 +5513,7 @@ class Audited:
 
 
 @dataclass(frozen=True)
-class Part:
+class StratumPart:
     """A stratum's part that is left to chance: its units, its value and the units by interval."""
 
     units: int
@@ -5511,12 +5522,12 @@ class Part:
 
 
 @dataclass
-class Money:
+class MonetaryResult:
     """The money of a sample by monetary units."""
 
     decimals: int
     items: list[Audited]
-    parts: list[Part]
+    parts: list[StratumPart]
     confidence: float
 
     @property
@@ -5541,7 +5552,7 @@ def in_minor_units(value: Fraction, decimals: int) -> int:
     return (-1 if value < 0 else 1) * round_half_up(scaled)
 
 
-def tolerable_units(evaluation: Evaluation, book_value: int, decimals: int) -> int | None:
+def tolerable_units(evaluation: StatedEvaluation, book_value: int, decimals: int) -> int | None:
     """Return what is tolerable in minor units; below 1 it is a share of the book value."""
     tolerable = evaluation.tolerable
     if tolerable is None:
@@ -5558,7 +5569,7 @@ def tolerable_units(evaluation: Evaluation, book_value: int, decimals: int) -> i
     return in_minor_units(tolerable, decimals)
 
 
-def money_of(evaluation: Evaluation) -> Money:
+def money_of(evaluation: StatedEvaluation) -> MonetaryResult:
     """Return the examined rows and strata, by the certificate's facts and the sample's CSV."""
     case = evaluation.case
     rounds = case.rounds
@@ -5586,8 +5597,8 @@ def money_of(evaluation: Evaluation) -> Money:
         value = int(rnd.facts["units"])
         interval = Fraction(int(rnd.facts["step"]), int(rnd.facts["parts"]) or 1)
         by_interval = float(value / interval) if interval else 0.0
-        parts.append(Part(units, value, max(by_interval, float(rnd.facts["selected"]))))
-    return Money(decimals, audited, parts, evaluation.confidence)
+        parts.append(StratumPart(units, value, max(by_interval, float(rnd.facts["selected"]))))
+    return MonetaryResult(decimals, audited, parts, evaluation.confidence)
 
 
 Line_ = tuple[
@@ -5595,7 +5606,7 @@ Line_ = tuple[
 ]  # row, taint, factor, increment, projected, product
 
 
-def stringer_lines(money: Money, sign: int, likelihood: str) -> list[Line_]:
+def stringer_lines(money: MonetaryResult, sign: int, likelihood: str) -> list[Line_]:
     """Return the lines of Stringer's bound; taints of strata count by their interval."""
     units, value = sum(part.units for part in money.parts), money.value
     weights = [Fraction(part.value * units, max(part.units, 1) * value) for part in money.parts]
@@ -5636,7 +5647,7 @@ def gaffke_steps(taints: list[float], size: int, confidence: float) -> list[floa
     return limits
 
 
-def gaffke_lines(money: Money, sign: int) -> list[Line_]:
+def gaffke_lines(money: MonetaryResult, sign: int) -> list[Line_]:
     """Return the lines of Gaffke's bound, stratum by stratum."""
     lines: list[Line_] = []
     for at, part in enumerate(money.parts):
@@ -5658,7 +5669,7 @@ def gaffke_lines(money: Money, sign: int) -> list[Line_]:
     return lines
 
 
-def one_start(money: Money, sign: int) -> float:
+def one_start(money: MonetaryResult, sign: int) -> float:
     """Return the amount that one random start proves, in minor units (Markov's inequality)."""
     limit = 0.0
     for at, part in enumerate(money.parts):
@@ -5685,7 +5696,7 @@ class Bounded:
 
 
 def check_direction(
-    evaluation: Evaluation, money: Money, name: str, likelihood: str, bound: str
+    evaluation: StatedEvaluation, money: MonetaryResult, name: str, likelihood: str, bound: str
 ) -> Bounded:
     """Recompute the bound of one direction with its arithmetic."""
     sign = 1 if name == "overstatement" else -1
@@ -5733,7 +5744,10 @@ def check_direction(
 
 
 def check_lines(
-    evaluation: Evaluation, stated: list[dict[str, Any]], lines: list[Line_], money: Money
+    evaluation: StatedEvaluation,
+    stated: list[dict[str, Any]],
+    lines: list[Line_],
+    money: MonetaryResult,
 ) -> None:
     """Compare the arithmetic line by line; taints of one size can stand in any order."""
     require(
@@ -5756,7 +5770,7 @@ ONE_START = "Its units were selected at a fixed interval."
 TAINTS = "Taints above 100 % contradict what it assumes."
 
 
-def check_monetary(evaluation: Evaluation) -> None:
+def check_monetary(evaluation: StatedEvaluation) -> None:
     """Recompute Stringer's or Gaffke's bound of both directions, and the conclusion."""
     result, report = evaluation.result, evaluation.case.report
     bound = evaluation.choice("bound", "stringer")
@@ -5802,8 +5816,8 @@ def check_monetary(evaluation: Evaluation) -> None:
 
 
 def conclude_money(
-    evaluation: Evaluation,
-    money: Money,
+    evaluation: StatedEvaluation,
+    money: MonetaryResult,
     covered: list[Bounded],
     tolerable: int,
     whole_value: int,
@@ -5903,7 +5917,7 @@ def drawable_rows(rnd: StatedRound) -> int:
     return rnd.eligible
 
 
-def projection_of(evaluation: Evaluation) -> Projection:
+def projection_of(evaluation: StatedEvaluation) -> Projection:
     """Return the rows with their weights and, of simple designs, their variance."""
     case, result = evaluation.case, evaluation.result
     book = [float(evaluation.book(place)) for place in range(len(evaluation.items))]
@@ -5969,7 +5983,7 @@ def projected_by(given: Projection, estimator: str, y: list[float]) -> tuple[flo
     return estimate, residuals
 
 
-def check_variables(evaluation: Evaluation) -> None:
+def check_variables(evaluation: StatedEvaluation) -> None:
     """Recompute the projected misstatement, its limits and its conclusion."""
     result, report = evaluation.result, evaluation.case.report
     estimator = evaluation.choice("estimator", "difference")
@@ -6006,7 +6020,7 @@ def check_variables(evaluation: Evaluation) -> None:
 
 
 def check_limits(
-    evaluation: Evaluation, given: Projection, residuals: list[float], projected: float
+    evaluation: StatedEvaluation, given: Projection, residuals: list[float], projected: float
 ) -> tuple[float, float]:
     """Recompute the standard error and the limits; return the error and t."""
     result, report = evaluation.result, evaluation.case.report
@@ -6046,7 +6060,7 @@ def check_limits(
     return error, t
 
 
-def check_total(evaluation: Evaluation, given: Projection) -> None:
+def check_total(evaluation: StatedEvaluation, given: Projection) -> None:
     """Check the book value of the population where the data show it."""
     case, column = evaluation.case, evaluation.stated["book_column"]
     require(
@@ -6094,7 +6108,9 @@ def drawable_of(rnd: StatedRound, data: FrameData) -> list[bool] | None:
     ]
 
 
-def check_directions(evaluation: Evaluation, given: Projection, estimator: str, t: float) -> None:
+def check_directions(
+    evaluation: StatedEvaluation, given: Projection, estimator: str, t: float
+) -> None:
     """Recompute overstatements and understatements alone."""
     result, alone = evaluation.result, estimator if estimator != "mean_per_unit" else "difference"
     same(result, "direction_estimator", alone)
@@ -6110,7 +6126,7 @@ def check_directions(evaluation: Evaluation, given: Projection, estimator: str, 
             same_amount(stated, "upper_limit", projected + t * math.sqrt(given.spread(t_values)))
 
 
-def check_strata(evaluation: Evaluation, book: list[float], errors: list[float]) -> None:
+def check_strata(evaluation: StatedEvaluation, book: list[float], errors: list[float]) -> None:
     """Recompute the errors of each stratum, and their projection by difference."""
     rnd, stated = evaluation.case.rounds[0], evaluation.result.get("by_stratum")
     is_listed = rnd.method == "stratified" and len(rnd.groups or ()) <= MAX_STRATA
@@ -6136,7 +6152,7 @@ def check_strata(evaluation: Evaluation, book: list[float], errors: list[float])
 
 
 def doubts_of(
-    evaluation: Evaluation,
+    evaluation: StatedEvaluation,
     given: Projection,
     residuals: list[float],
     limits: tuple[float, float, float],
@@ -6173,7 +6189,7 @@ def doubts_of(
 
 
 def conclude_projection(
-    evaluation: Evaluation,
+    evaluation: StatedEvaluation,
     given: Projection,
     residuals: list[float],
     limits: tuple[float, float, float],
@@ -6235,7 +6251,7 @@ def conclude_projection(
 # --- after any row ---
 
 
-def check_sequential(evaluation: Evaluation) -> None:
+def check_sequential(evaluation: StatedEvaluation) -> None:
     """Recompute an evaluation that may stop after any row."""
     is_money = all(rnd.method == "monetary_unit" for rnd in evaluation.case.rounds)
     same(evaluation.result, "measure", "amount" if is_money else "share")
@@ -6266,7 +6282,7 @@ def possible_rows(rows: int, n: int, k: int, limit: float) -> tuple[int, int]:
 
 
 def sequence_sentence(
-    evaluation: Evaluation, decision: str, examined: int, errors: str, tolerable: str
+    evaluation: StatedEvaluation, decision: str, examined: int, errors: str, tolerable: str
 ) -> None:
     """Compare the decision in words."""
     rows, confidence = rows_text(examined), confidence_text(evaluation.confidence)
@@ -6300,7 +6316,7 @@ def first_examined(items_: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return found
 
 
-def check_sequence_of_rows(evaluation: Evaluation) -> None:
+def check_sequence_of_rows(evaluation: StatedEvaluation) -> None:
     """Recompute which numbers of exceptions are still possible."""
     result = evaluation.result
     require(
@@ -6367,7 +6383,7 @@ class SequenceOfUnits:
         return Fraction(units) / Fraction(10**self.decimals)
 
 
-def sequence_of_units(evaluation: Evaluation, rnd: StatedRound) -> SequenceOfUnits:
+def sequence_of_units(evaluation: StatedEvaluation, rnd: StatedRound) -> SequenceOfUnits:
     """Return the rows up to the first without a finding, those that are always drawn apart."""
     good = rnd.parameters.get("selection") == "random" and rnd.facts["units"] != "0"
     require(good, "evaluation_figure", "Its units weren't selected at random.")
@@ -6398,7 +6414,7 @@ def sequence_of_units(evaluation: Evaluation, rnd: StatedRound) -> SequenceOfUni
     return found
 
 
-def units_of_item(evaluation: Evaluation, rnd: StatedRound, place: int) -> tuple[int, int]:
+def units_of_item(evaluation: StatedEvaluation, rnd: StatedRound, place: int) -> tuple[int, int]:
     """Return an item's book and audit value in minor units; a replaced row has no error."""
     item, decimals = evaluation.items[place], rnd.facts["decimals"]
     if item["drawn"] == item["examined"]:
@@ -6413,7 +6429,7 @@ def units_of_item(evaluation: Evaluation, rnd: StatedRound, place: int) -> tuple
     return book, book
 
 
-def check_sequence_of_amounts(evaluation: Evaluation) -> None:
+def check_sequence_of_amounts(evaluation: StatedEvaluation) -> None:
     """Recompute the test martingale of random monetary units."""
     case, result = evaluation.case, evaluation.result
     (rnd,) = case.rounds
@@ -6463,7 +6479,7 @@ def check_sequence_of_amounts(evaluation: Evaluation) -> None:
     sequence_sentence(evaluation, decision, len(tested), errors, shown)
 
 
-def check_statistics(evaluation: Evaluation, found: SequenceOfUnits, share: float) -> None:
+def check_statistics(evaluation: StatedEvaluation, found: SequenceOfUnits, share: float) -> None:
     """Compare the statistic after each row, and the lines that lead to it."""
     result, tested = evaluation.result, found.tested
     values, bets, means, statistics = tested_by(tested, found.units, share, share)

@@ -173,7 +173,7 @@ def test_a_missing_evaluation_is_named_and_papers_are_compared(page: Page) -> No
     assert report["accepted"]
     assert report["levels"]["E"] == "not checkable here"
     (line,) = [line for line in report["lines"] if line["level"] == "E"]
-    assert "no evaluation.json, though the ledger has 2 entries" in line["why"]
+    assert "no evaluation.json, though the ledger has 3 entries" in line["why"]
     files["papers/paper-1.html"] += b"<p>All is well.</p>"
     assert code_of(page, files) == "evaluation_paper"
 

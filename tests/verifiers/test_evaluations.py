@@ -426,7 +426,7 @@ def test_a_missing_evaluation_is_named_and_papers_are_compared_with_the_ledger()
     texts = [(line.status, line.text) for line in report.lines if line.level == "E"]
     assert ("checked", "1 working paper, by the ledger") in texts
     skipped = " ".join(text for status, text in texts if status == "not checkable here")
-    assert "evaluation.json wasn't given, though the ledger has 2 entries of it" in skipped
+    assert "evaluation.json wasn't given, though the ledger has 3 entries of it" in skipped
     assert "1 attached file" in skipped
     files["papers/paper-1.html"] += b"<p>All is well.</p>"
     assert codes(files) == ["evaluation_paper"]
