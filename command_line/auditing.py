@@ -52,10 +52,20 @@ from presentation.terminal import block_lines
 
 VIEW = ("show", "row_id", "search", "order_by", "order_desc")
 """Fields of the list of findings."""
+PLACES = 2
+"""The decimal places of an amount, if it hasn't more."""
+
+
+def _audit_value(entry: dict[str, Any] | None) -> str:
+    """The audit value of a finding as people read amounts; empty without one."""
+    value = (entry or {}).get("audit_value")
+    return "" if value is None else decimal_text(str(value), PLACES)
+
+
 ITEMS: Columns = {
     "row": "name",
     "finding": lambda each: (each["finding"] or {}).get("outcome") or "-",
-    "audit value": lambda each: (each["finding"] or {}).get("audit_value") or "",
+    "audit value": lambda each: _audit_value(each["finding"]),
     "note": lambda each: (each["finding"] or {}).get("note") or "",
     "by": lambda each: (each["finding"] or {}).get("user_soeid") or "",
     "replaced by": lambda each: each["replaced_by_name"] or "",
@@ -66,7 +76,7 @@ LINES: Columns = {
     "": "action",
     "before": lambda each: (each["before"] or {}).get("outcome") or "-",
     "finding": lambda each: (each["after"] or {}).get("outcome") or "-",
-    "audit value": lambda each: (each["after"] or {}).get("audit_value") or "",
+    "audit value": lambda each: _audit_value(each["after"]),
     "note or reason": lambda each: (
         each["problem"] or " ".join([each["after"]["note"], *each["doubts"]]).strip()
     ),
@@ -220,7 +230,7 @@ def _print_items(found: dict[str, Any]) -> None:
         value = item["data"].get(amount)
         if value is None:
             return str(item["name"])
-        places = 2 if isinstance(value, float) else None
+        places = PLACES if isinstance(value, float) else None
         return f"{item['name']} ({decimal_text(str(value), places)})"
 
     print_items(found["items"], {**ITEMS, "row": row})

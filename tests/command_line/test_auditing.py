@@ -53,6 +53,14 @@ def test_a_sample_is_examined_and_evaluated(run: Run, sample: str, tmp_path: Pat
         assert path.read_bytes().startswith(start)
 
 
+def test_the_list_of_findings_shows_amounts_with_two_places(run: Run, sample: str) -> None:
+    row = json.loads(run("findings", sample, "--json").stdout)["items"][0]["row_id"]
+    run("findings", sample, row, "exception", "--audit-value", "3344.2")
+    assert "  3,344.20  " in run("findings", sample).stdout
+    run("findings", sample, row, "exception", "--audit-value", "0")
+    assert "  0.00  " in run("findings", sample).stdout
+
+
 def test_facts_are_entered_and_a_paper_is_issued(run: Run, sample: str, tmp_path: Path) -> None:
     missing = run("paper-facts", sample).stdout
     assert "Missing: Client, Period, Number of the paper" in missing

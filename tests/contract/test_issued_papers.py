@@ -71,6 +71,17 @@ def test_facts_are_kept_in_a_history(server: LiveServer, dataset: int) -> None:
     assert [each["facts"]["period"] for each in found["entries"]] == [None, "2025"]
 
 
+def test_blank_facts_are_not_given_and_assertions_count_once(
+    server: LiveServer, dataset: int
+) -> None:
+    path = examined(server, dataset)
+    given = {"client_name": " Acme ", "period": "   ", "objective": "First\nsecond"}
+    assertions = ["existence", "valuation", "existence"]
+    facts = entered(server, path, **given, assertions=assertions).json()["facts"]
+    assert (facts["client_name"], facts["period"]) == ("Acme", None)
+    assert (facts["objective"], facts["assertions"]) == ("First\nsecond", assertions[:2])
+
+
 def test_the_first_entry_takes_names_from_another_sample(server: LiveServer, dataset: int) -> None:
     earlier, later = examined(server, dataset), examined(server, dataset, seed=2)
     entered(server, earlier, client_name="Acme", reviewer="P. Klein", objective="one")
@@ -106,6 +117,8 @@ def test_facts_are_refused_while_signed_off(server: LiveServer, dataset: int) ->
         ({"client_name": "x" * 201}, "client_name"),
         ({"assertions": ["beauty"]}, "assertions"),
         ({"language": "la"}, "language"),
+        ({"client_name": "Acme \u202eftl"}, "client_name"),
+        ({"objective": "one\x00two"}, "objective"),
         ({"client": "Acme"}, "client"),
     ],
 )

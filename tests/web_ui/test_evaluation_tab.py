@@ -239,3 +239,20 @@ def test_a_paper_is_downloaded_in_a_chosen_language(reader: Reader, random_path:
     assert answer.status_code == 200, answer.text
     assert '<option value="fr" selected>' in reader.page(random_path, tab="evaluation")
     assert '<option value="fr" selected>' in reader.page(random_path, tab="paper")
+
+
+def test_a_signed_evaluation_stands_once_on_the_page(
+    server: LiveServer, reader: Reader, random_path: str
+) -> None:
+    path = f"/api/sampling{random_path}/review"
+    submit = {"action": "submitted", "accept_missing": True, "note": "No cause yet"}
+    assert reader.api.post(path, json=submit).status_code == 200
+    kept = {"kind": "attributes", "confidence": 0.95, "tolerable": 0.06}
+    signed = server.admin.post(path, json={"action": "signed_off", "evaluation": kept})
+    assert signed.status_code == 200, signed.text
+    page = unescape(reader.page(random_path, tab="evaluation"))
+    assert page.count("doesn't support that errors are tolerable") == 1
+    assert page.count("Proved.") == 1
+    other = unescape(reader.page(random_path, tab="evaluation", kind="attributes", tolerable="5 %"))
+    assert "Not the signed evaluation." in other
+    assert other.count("doesn't support that errors are tolerable") == 2

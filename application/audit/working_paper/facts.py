@@ -6,6 +6,7 @@ takes over the names of the newest other sample of the dataset, so that they are
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, Any
@@ -20,9 +21,10 @@ from application.reconciling import completeness_of
 from application.samples.facts import errors_of_goal, goal_text, method_title
 from contract.declarations import Help, declared
 from contract.requests.papers import PaperFactsRequest
-from domain_errors import Sentence
+from domain_errors import InvalidRequest, Sentence
 from lazy_dataclasses import dataclass
 from service.service import Service
+from storage.accounts.names import unsafe_character
 from storage.audit.papers import FactsEntry, enter_facts, list_facts, newest_facts_beside
 from storage.jobs.jobs import JobRecord
 from storage.sqlite.database import Transaction
@@ -37,6 +39,10 @@ TREATMENT = Sentence(
     "was entered (ISA 530 ¶11). No exception is set aside as an anomaly: all are projected."
 )
 REASON = "The size follows from the plan that was recorded with the draw: {goal}. Method: {method}."
+UNSAFE_FACT = (
+    "A fact can't hold control characters or marks that change the direction of text, such as "
+    "{character}."
+)
 NO_FACTS = PaperFactsRequest()
 
 
@@ -94,12 +100,14 @@ def enter_paper_facts(by: Caller, job: JobRecord, given: PaperFactsRequest) -> N
     ------
     SampleDeleted, FindingsLocked
         Nothing can be entered.
+    InvalidRequest
+        A text has a control character, or a mark that changes its direction.
     """
     by.dataset(job.dataset_id, "write")
+    entered = {name: _checked(name, value) for name, value in given.given().items()}
     with by.writing() as tx:
         require_entries(tx, job)
         present = _present(tx, by, job)
-        entered = given.given()
         kept = {**present.given(), **entered}
         body: dict[str, Any] = {name: value for name, value in kept.items() if value}
         if "assertions" in body:
@@ -112,6 +120,15 @@ def enter_paper_facts(by: Caller, job: JobRecord, given: PaperFactsRequest) -> N
             about=("job", job.id),
             fields=", ".join(entered),
         )
+
+
+def _checked(name: str, value: Any) -> Any:
+    """A fact without blanks around it; each item of a list once."""
+    if not isinstance(value, str):
+        return list(dict.fromkeys(value))
+    if (character := unsafe_character(re.sub(r"[\t\r\n]", "", value))) is not None:
+        raise InvalidRequest(UNSAFE_FACT, character=character, loc=("body", name))
+    return value.strip()
 
 
 def _present(tx: Transaction, by: Caller, job: JobRecord) -> PaperFactsRequest:
