@@ -273,8 +273,8 @@ def _usual(work: ImportWork, table: ImportedTable, word: str) -> list[Column]:
     columns = table.columns[:MAX_USUAL]
     counts = ", ".join(f"count({_filled(column)})" for column in columns)
     sql = (
-        f"SELECT {word} AS has_word, count(*), {counts} FROM (FROM read_parquet(?) "
-        f"LIMIT {FIRST_ROWS:d}) AS f GROUP BY has_word ORDER BY has_word"
+        f"SELECT {word}, count(*), {counts} FROM (FROM read_parquet(?) "
+        f"LIMIT {FIRST_ROWS:d}) AS f GROUP BY 1 ORDER BY 1"
     )
     ((_, rows, *filled), *_) = work.ask(sql, [_path(table)], _STEP)
     return [

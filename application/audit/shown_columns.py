@@ -110,7 +110,8 @@ def choose_columns(by: Caller, job: JobRecord, names: Sequence[str]) -> ShownCol
         The findings are signed off.
     """
     by.dataset(job.dataset_id, "write")
-    known = {folded(name): name for name in names_in_sample(by.service, job)}
+    with by.reading():
+        known = {folded(name): name for name in names_in_sample(by.service, job)}
     for place, name in enumerate(names):
         if folded(name) not in known:
             raise InvalidValue(
@@ -132,4 +133,5 @@ def choose_columns(by: Caller, job: JobRecord, names: Sequence[str]) -> ShownCol
                 about=("job", job.id),
                 columns=", ".join(chosen) or "the default",
             )
-    return columns_of_findings(by.service, job)
+    with by.reading():
+        return columns_of_findings(by.service, job)

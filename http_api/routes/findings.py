@@ -198,7 +198,9 @@ def choose(job_id: str, given: AttributesRequest) -> TestedAttributes:
 @blueprint.get("/shown-columns", output=ShownColumns)
 def shown(job_id: str) -> ShownColumns:
     """The columns that the findings show of each row."""
-    return columns_of_findings(service(), _sample(job_id))
+    job = _sample(job_id)
+    with caller().reading():
+        return columns_of_findings(service(), job)
 
 
 @blueprint.put("/shown-columns", body=ShownColumnsRequest, output=ShownColumns)

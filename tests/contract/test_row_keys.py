@@ -94,7 +94,7 @@ def test_a_missing_value_is_refused_with_examples(server: LiveServer) -> None:
 def repeated(server: LiveServer) -> int:
     """50 documents, of which three have two or three lines; their key numbers the lines."""
     dataset_id = server.new_dataset()
-    lines = [f"{number % 47},{number * 2}.50" for number in range(50)]
+    lines = [f"{number % 47},{number * 2}.5" for number in range(50)]
     server.import_text(dataset_id, "\n".join(["document,amount", *lines]) + "\n")
     refused = server.admin.put(key_of(dataset_id), json={"columns": ["document"]})
     assert_problem(refused, 422, "key_not_unique")

@@ -47,7 +47,7 @@ def workbook(server: LiveServer, job: dict[str, Any]) -> openpyxl.Workbook:
     answer = server.admin.get(f"/api/sampling/jobs/{job['id']}/data", params={"format": "xlsx"})
     assert answer.status_code == 200, answer.text
     assert "Receivables-Q1.xlsx" in answer.headers["Content-Disposition"]
-    return openpyxl.load_workbook(io.BytesIO(answer.content))
+    return openpyxl.load_workbook(io.BytesIO(answer.content), data_only=True)
 
 
 def blocks(sheet: Worksheet) -> dict[str, list[list[Any]]]:
