@@ -4640,6 +4640,26 @@ def check_review(evaluation: StatedEvaluation) -> None:
         now = result and result["conclusion"] and result["conclusion"]["sentence"]
         good = now == signed["conclusion"]
         require(good, "evaluation_conclusion", "The conclusion isn't the one that was signed off.")
+    elif result is not None and result["conclusion"] is not None:
+        kept = signed_in_ledger(evaluation)
+        require(
+            kept is None, "evaluation_conclusion", "The sign-off kept an evaluation, but not this."
+        )
+        report.claimed(EVALUATION, "that the conclusion was signed off: the sign-off states none")
+
+
+def signed_in_ledger(evaluation: StatedEvaluation) -> str | None:
+    """Return the digest of what the newest sign-off kept; None without it or an entry of it."""
+    job = evaluation.stated["job"]["id"]
+    digests = [
+        entry["body"]["evaluation_sha256"]
+        for entry in (evaluation.case.ledger or {"entries": []})["entries"]
+        if entry["kind"] == "review"
+        and entry["body"]["job_id"] == job
+        and entry["body"]["step"] == "signed_off"
+        and entry["recorded_at"] <= evaluation.stated["issued_at"]
+    ]
+    return digests[-1] if digests else None
 
 
 def check_evaluation_entries(evaluation: StatedEvaluation, digest: str) -> None:
@@ -5039,8 +5059,11 @@ def recompute(evaluation: StatedEvaluation) -> None:
         check_scope(evaluation)
         check_choices(evaluation)
         recomputed[kind](evaluation)
+    count = len(result["caveats"]) if isinstance(result.get("caveats"), list) else 0
     report.claimed(
-        EVALUATION, "notes, caveats, other samples and what holds the limit up: the server's word"
+        EVALUATION,
+        f"notes, caveats ({count or 'it states none'}), other samples when it was issued and what "
+        "holds the limit up: the server's word",
     )
 
 
@@ -5136,7 +5159,49 @@ def examined_of(evaluation: StatedEvaluation, places: range | None = None) -> tu
         require(found, "evaluation_items", f"Item {place + 1} has no finding.")
     inside = [p for p in every if outcome_of(evaluation.items[p]) != "not_applicable"]
     require(inside, "evaluation_items", "No row is applicable.")
+    require_replaced(evaluation, sorted(set(every) - set(inside)))
     return inside, len(every) - len(inside)
+
+
+def require_replaced(evaluation: StatedEvaluation, outside: list[int]) -> None:
+    """Refuse rows that aren't applicable while the certificate shows that a row is left."""
+    of_items, unknown = evaluation.facts_of_items(), 0
+    for place in outside:
+        left = rows_left(evaluation.case, *of_items[place])
+        good = left is None or left <= 0
+        require(
+            good,
+            "evaluation_items",
+            f"Item {place + 1} isn't applicable and wasn't replaced, though {left} rows are left.",
+        )
+        unknown += left is None
+    if unknown:
+        evaluation.case.report.claimed(
+            EVALUATION, f"that no row is left to replace {_counted(unknown, 'row')}"
+        )
+
+
+def rows_left(case: Case, rnd: StatedRound, at: int) -> int | None:
+    """Return the rows that could replace a drawn one; None if the certificate doesn't show it.
+
+    Rows that other rounds or groups used may not be among those that the round could draw, so
+    with these a number above 0 is the fewest, and others aren't known.
+    """
+    if rnd.reserves == "none":
+        return 0
+    used = len(case.predicate["replacements"])
+    others = sum(other.rows for other in case.rounds[rnd.number :])  # earlier ones aren't eligible
+    is_exact = not others and (not used or len(case.rounds) == 1)
+    rows, drawn = drawable_rows(rnd), rnd.rows
+    if rnd.has_groups:
+        if rnd.groups is None or rnd.labels is None or rnd.is_staged:
+            return None
+        label = rnd.labels[at]
+        rows = sum(group["rows"] for group in rnd.groups if group["label"] == label)
+        drawn = sum(each == label for each in rnd.labels)
+        is_exact = is_exact and not used
+    left = rows - drawn - used - others
+    return left if left > 0 or is_exact else None
 
 
 def population_of(evaluation: StatedEvaluation, outside: int) -> int:
@@ -5776,7 +5841,7 @@ def check_monetary(evaluation: StatedEvaluation) -> None:
     bound = evaluation.choice("bound", "stringer")
     likelihood = evaluation.choice("likelihood", "binomial")
     money = money_of(evaluation)
-    _, outside = examined_of(evaluation)
+    outside = len(evaluation.items) - len(money.items)
     kinds = {rnd.parameters.get("population", "positive") for rnd in evaluation.case.rounds}
     directions = ["overstatement"]
     directions += ["understatement"] if kinds != {"positive"} else []
@@ -5805,6 +5870,14 @@ def check_monetary(evaluation: StatedEvaluation) -> None:
         "evaluation_figure",
         "Gaffke's bound needs units selected at random.",
     )
+    in_file_order = any(
+        rnd.parameters.get("selection", "fixed_interval") == "fixed_interval"
+        and rnd.parameters.get("order") == "file"
+        and rnd.facts["selected"] > 1
+        for rnd in evaluation.case.rounds
+    )
+    good = not in_file_order or all(each.start is not None for each in found)
+    require(good, "evaluation_figure", "A fixed interval in the file's order is in doubt.")
     if "fixed_interval" in selections and found[0].start is None:
         report.claimed(EVALUATION, "that nothing makes the fixed interval doubtful")
     tolerable = tolerable_units(evaluation, whole_value, money.decimals)
@@ -6335,6 +6408,10 @@ def check_sequence_of_rows(evaluation: StatedEvaluation) -> None:
     first = [item for item in looked if outcome_of(item) != "not_applicable"]
     require(first, "evaluation_items", "No row is applicable.")
     outside = len(looked) - len(first)
+    outcomes = [outcome_of(item) for item in looked]
+    require_replaced(
+        evaluation, [place for place, each in enumerate(outcomes) if each == "not_applicable"]
+    )
     rows, n = population_of(evaluation, outside), len(first)
     counts = list(accumulate(int(is_exception(item)) for item in first))
     k, wrong = counts[-1], math.ceil(tolerable * rows)

@@ -58,6 +58,8 @@ from storage.versions.reconciliations import newest_balances
 PREDICATE_TYPE = "urn:jobsvc:evaluation-certificate:1"
 NOT_IN_RESULT = ("job_id", "row_names", "other_samples", "signed", "review_state")
 """Members of an evaluation's answer that the certificate states elsewhere, or not."""
+OF_OTHERS = ("caveats", "other_samples_total")
+"""Members of a result that other samples of the table change; the others settle their own."""
 NOT_ISSUED = (
     "The findings as they are now have no certificate; {issued} {issued|was|were} issued before. "
     "A person who may write in the dataset issues the next one by downloading it."
@@ -127,7 +129,7 @@ def current_evaluation_issue(by: Caller, job: JobRecord) -> EvaluationIssue:
             "certificate_issue": drawn.issue,
             "certificate_sha256": drawn.payload_sha256,
         }
-        digest = digest_of(content)
+        digest = digest_of(_own(content))
         if recorded.issues and recorded.issues[0].content_sha256 == digest:
             return recorded.issues[0]
         if not by.may(dataset, "write"):
@@ -275,6 +277,13 @@ def _content(service: Service, job: JobRecord, recorded: _Recorded) -> dict[str,
             for paper in recorded.papers
         ],
     }
+
+
+def _own(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The content without what is said of other samples: these don't supersede a certificate."""
+    result = content["result"]
+    own = result and {name: value for name, value in result.items() if name not in OF_OTHERS}
+    return {**content, "result": own}
 
 
 def _evaluation(

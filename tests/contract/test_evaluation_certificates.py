@@ -60,6 +60,20 @@ def test_it_is_issued_again_when_something_changed(
     assert "issued certificate 2 of the evaluation" in own[0]["sentence"]
 
 
+def test_findings_of_another_sample_supersede_none(
+    server: LiveServer, drawn: tuple[int, str]
+) -> None:
+    dataset, job = drawn
+    examine(server, job, Case((), {"kind": "attributes", "tolerable": "0.2"}))
+    first = issued(server, job)
+    beside = server.draw(dataset, {"rounds": [one("random", sample_size=10, seed=9)]})
+    examine(server, str(beside["id"]), Case((), None, examined=3))
+    answer = server.admin.post(f"/api/sampling/jobs/{job}/evaluation", json={}).json()
+    assert (answer["other_samples_total"], len(answer["caveats"])) == (1, 1)
+    assert issued(server, job) == first
+    assert (first["result"]["other_samples_total"], first["result"]["caveats"]) == (0, [])
+
+
 @pytest.mark.parametrize("name", ["attributes_two_sides", "stringer", "strata"])
 def test_verifiers_accept_what_the_server_hands_out(server: LiveServer, name: str) -> None:
     report = verify(files_of(server, *made(server, CASES[name])))

@@ -13,7 +13,7 @@ import pytest
 
 from tests.verifiers import tamperings
 from tests.verifiers.evaluation_cases import CASES, FOLDER
-from tests.verifiers.test_verify_sample import verify
+from tests.verifiers.test_verify_sample import NAMES, verify
 from verifiers import verify_sample
 from verifiers.verify_sample import canonical
 
@@ -234,6 +234,24 @@ def halved(predicate: dict[str, Any]) -> None:
         result[name] = f"{float(result[name]) / 2:.2f}"
 
 
+def not_applicable(predicate: dict[str, Any]) -> None:
+    """Exceptions become rows that aren't applicable, and nobody replaced them."""
+    for item in predicate["items"]:
+        if item["finding"]["outcome"] == "exception":
+            item["finding"].update(outcome="not_applicable", audit_value=None, deviations=[])
+
+
+def without_doubt(predicate: dict[str, Any]) -> None:
+    for name in DIRECTIONS:
+        predicate["result"][name]["one_start_limit"] = None
+
+
+def attribute_twice(predicate: dict[str, Any]) -> None:
+    """Both lists have an attribute twice."""
+    for listed in (predicate["attributes"], predicate["result"]["attributes"]):
+        listed.append(listed[0])
+
+
 CHOICES: dict[str, tuple[str, Callable[[dict[str, Any]], Any], str]] = {
     "book_column": ("stringer", by_another_column, "has the amounts of 'amount'"),
     "scope": ("filtered", with_another_scope, "the filter is"),
@@ -247,11 +265,11 @@ CHOICES: dict[str, tuple[str, Callable[[dict[str, Any]], Any], str]] = {
     "negative_error": ("clusters", of_result(standard_error="-1000.00"), "is negative"),
     "member_of_result": ("stringer", of_result(extra=1), "result.extra"),
     "member_of_request": ("stringer", lambda p: p["request"].update(extra=1), "request.extra"),
-    "attribute_twice": (
-        "attributes",
-        lambda p: p["attributes"].append(p["attributes"][0]),
-        "listed twice",
-    ),
+    "attribute_twice": ("attributes", attribute_twice, "listed twice"),
+    "a_row_is_left": ("attributes", not_applicable, "though 340 rows are left"),
+    "a_row_of_the_stratum_is_left": ("strata", not_applicable, "rows are left"),
+    "a_row_with_an_amount_is_left": ("stringer", not_applicable, "rows are left"),
+    "file_order": ("one_start", without_doubt, "in the file's order is in doubt"),
 }
 """Changes of what is evaluated: the case, the change and a part of the reason."""
 
@@ -387,6 +405,10 @@ TAMPERINGS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
         "evaluation_items",
     ),
     "wrong_difference": (balanced("0.00"), "evaluation_balance"),
+    "signed_without_a_conclusion": (
+        of_steps(lambda steps: steps[-1].update(conclusion=None)),
+        "evaluation_conclusion",
+    ),
     "other_kind": (lambda p: p["request"].update(kind="sequential"), "evaluation_figure"),
     "other_confidence": (lambda p: p["request"].update(confidence=0.9), "evaluation_figure"),
     "other_tolerable": (lambda p: p["request"].update(tolerable="0.2"), "evaluation_conclusion"),
@@ -399,6 +421,47 @@ TAMPERINGS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
 def test_a_tampering_is_refused(name: str) -> None:
     change, code = TAMPERINGS[name]
     assert code in codes(changed(load("attributes"), change))
+
+
+def test_a_sign_off_without_a_conclusion_is_claimed_without_a_ledger() -> None:
+    """With a ledger its entry says whether the sign-off kept an evaluation."""
+    change, _ = TAMPERINGS["signed_without_a_conclusion"]
+    report = verify(changed(plain("attributes"), change))
+    assert not report.refusals
+    claimed = [line.text for line in report.lines if line.status == "claimed"]
+    assert "that the conclusion was signed off: the sign-off states none" in claimed
+
+
+def test_the_number_of_caveats_is_claimed() -> None:
+    """Nothing in the files shows that one was left out."""
+    for caveats, stated in (([], "it states none"), (["One.", "Two."], "2")):
+        report = verify(changed(plain("attributes"), of_result(caveats=caveats)))
+        assert any(f"caveats ({stated})" in line.text for line in report.lines), stated
+
+
+def case_of(files: tamperings.Files) -> verify_sample.Case:
+    named = {NAMES.get(name, name): content for name, content in files.items()}
+    key = verify_sample.parse_key(named["key"])
+    case = verify_sample.Case(named, key, verify_sample.CheckReport())
+    verify_sample.read_certificate(case)
+    verify_sample.read_rounds(case)
+    return case
+
+
+def test_rows_that_nothing_can_replace_are_left_out() -> None:
+    """A systematic round has no reserves; of several rounds the certificate doesn't show it."""
+    due = {
+        "attributes_poisson": 0,
+        "attributes": 340,
+        "attributes_two_sides": 339,
+        "two_rounds": 350,
+        "strata": None,
+    }
+    for name, left in due.items():
+        case = case_of(load(name))
+        if name == "strata":  # without sample.csv nobody knows the strata of the rows
+            case.rounds[0].labels = None
+        assert verify_sample.rows_left(case, case.rounds[0], 0) == left, name
 
 
 def other_strata(predicate: dict[str, Any]) -> None:
