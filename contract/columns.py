@@ -137,8 +137,8 @@ class DataType:
 _CAMEL = re.compile(r"([a-z])([A-Z])")
 _IDENTIFIER = re.compile(
     r"^id[\W_]|(?:"
-    r"(?:^|[\W_])(?:id|ids|key|no|num|pk|uuid|account|acct|kto|plz|zip|iban|year|jahr|phone|tel)"
-    r"|(?:er|ct|nt|em|ry)id|nr|nummer|number|konto|code|schl(?:ü|ue)ssel)[\W_]*$",
+    r"(?:^|[\W_])(?:id|ids|key|no|num|pk|uuid|account|acct|kto|plz|zip|iban|year|jahr|phone|tel|bukrs)"
+    r"|(?:er|ct|nt|em|ry)id|nr|nummer|number|konto|code|buchungskreis|kostenstelle|schl(?:ü|ue)ssel)[\W_]*$",
     re.IGNORECASE,
 )
 """The last word of a name, or its first one, ``id``; ``web_ui/static/format.js`` has the same."""
@@ -149,6 +149,8 @@ def is_identifier_name(name: str) -> bool:
 
     >>> [is_identifier_name(name) for name in ("Konto-Nr.", "orderNo", "CUSTOMERID", "Account")]
     [True, True, True, True]
+    >>> is_identifier_name("Buchungskreis")
+    True
     >>> [is_identifier_name(name) for name in ("paid", "Account balance", "Number of items")]
     [False, False, False]
     """

@@ -34,7 +34,7 @@ MAX_DENSE = 20
 """Rows of a table with more columns that don't need landscape pages."""
 MAX_WHOLE = 10
 """Lines of a block that isn't split between pages."""
-LONGEST_WORD = 20
+LONGEST_WORD = 24
 """Letters of a word that isn't broken within a cell of a table."""
 
 
@@ -130,7 +130,7 @@ def page_style(look: Letterhead, language: Language) -> str:
         f'"{css_text(before)}" counter(page) "{css_text(between)}" counter(pages) '
         f'"{css_text(after)}"'
     )
-    left = "  ".join(filter(None, (look.firm, look.header)))
+    left = " · ".join(filter(None, (look.firm, look.header)))
     boxes = (
         f'@top-left {{ content: "{css_text(left)}"; }} '
         f'@top-right {{ content: "{css_text(look.running)}"; }} '

@@ -227,7 +227,7 @@ def _add_letterhead(sheet: Any, letterhead: Letterhead) -> None:
     def plain(text: str) -> str:
         return re.sub(r"&&(?=[G\[])", '&&&"-,Regular"', text.replace("&", "&&"))
 
-    left = "  ".join(filter(None, (letterhead.firm, letterhead.header)))
+    left = " · ".join(filter(None, (letterhead.firm, letterhead.header)))
     sheet.set_header(f"&L{plain(left)}&R{plain(letterhead.running)}"[:MAX_HEADER_LENGTH])
     sheet.set_footer(f"&L{plain(letterhead.footer)}&R&P / &N"[:MAX_HEADER_LENGTH])
     if letterhead.logo is not None:

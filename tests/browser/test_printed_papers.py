@@ -80,3 +80,15 @@ def test_few_items_need_no_landscape_page(page: Page, tmp_path: Path) -> None:
     assert many[0].get_width() < many[0].get_height()
     assert many[1].get_width() > many[1].get_height()
     assert all("Column 0" in text_of(many, place) for place in range(1, len(many)))
+
+
+def test_words_of_narrow_columns_stay_whole(page: Page, tmp_path: Path) -> None:
+    header = [f"Column {number}" for number in range(14)]
+    words = ("primary:45835", "München", "Großhandelsgesellschaft")
+    row = (*words, *range(10_000_000, 10_000_011))
+    look = Letterhead("Audit & Söhne", header="Working papers 2025")
+    items = Section("Items", "Items", [Table("Items", header, [row] * 5)])
+    document = printed(page, html.page([items], letterhead=look), tmp_path)
+    text = text_of(document, 0)
+    assert [text.count(word) for word in words] == [5, 5, 5]
+    assert "Audit & Söhne · Working papers 2025" in text

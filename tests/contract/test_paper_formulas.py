@@ -26,3 +26,15 @@ def test_each_formula_gives_its_number(server: LiveServer, dataset: int, name: s
     for sheet, cell in cells:
         value, cached = book.value(sheet, cell), book.cached[sheet][cell].value
         assert value == pytest.approx(cached, rel=1e-9, abs=0.004), (sheet, cell)
+
+
+def test_a_limit_follows_from_the_arithmetic(server: LiveServer, dataset: int) -> None:
+    job = examined_sample(server, dataset, "difference")
+    book = written(*sections_of(server, job, **DESIGNS["difference"][1]))
+    found = [
+        str(line[1].value)
+        for sheet in book.formulas
+        for line in sheet.iter_rows()
+        if line[0].value == "Obere Grenze"
+    ]
+    assert any(each.startswith("=ROUND(") for each in found), found

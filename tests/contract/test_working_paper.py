@@ -207,3 +207,22 @@ def test_a_huge_tolerable_amount_is_shown(server: LiveServer, job: str) -> None:
     for kind in ("html", "xlsx"):
         answer = paper(server, job, kind="monetary_unit", tolerable="1e+308", format=kind)
         assert answer.status_code == 200, answer.text
+
+
+def test_company_codes_and_audit_values_are_written_as_such(server: LiveServer) -> None:
+    dataset = server.new_dataset()
+    rows = "\n".join(f"{1000 + 100 * (row % 3)},{5000 + row}.5" for row in range(30))
+    server.import_text(dataset, f"Buchungskreis,amount\n{rows}\n")
+    draw = one("monetary_unit", sample_size=5, book_column="amount", seed=4)
+    path = f"/api/sampling/jobs/{server.draw(dataset, {'rounds': [draw]})['id']}"
+    items = server.admin.get(f"{path}/findings").json()["items"]
+    entries = [{ROW: item[ROW], "outcome": "ok"} for item in items]
+    entries[0] |= {"outcome": "not_examinable", "cause": "document"}
+    entries[1] |= {"outcome": "exception", "cause": "clerical", "audit_value": "4800"}
+    assert server.admin.post(f"{path}/findings", json={"findings": entries}).status_code == 200
+    page = server.admin.get(f"{path}/working-paper", params={"language": "de"}).text
+    table = page[page.index("Beanstandungen: 2") :].split("</table>")[0]
+    assert '<td class="number">0,00</td>' in table
+    assert '<td class="number">4.800,00</td>' in table
+    assert ">1000</td>" in page
+    assert ">1.000</td>" not in page

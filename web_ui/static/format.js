@@ -21,7 +21,7 @@ export const isNumberType = (type) => /INT|DECIMAL|DOUBLE|FLOAT/.test(type) && !
 
 const digits = new Intl.NumberFormat("en", { maximumFractionDigits: 20 });
 // As is_identifier_name in contract/columns.py.
-const NUMERALS = /^id[\W_]|(?:(?:^|[\W_])(?:id|ids|key|no|num|pk|uuid|account|acct|kto|plz|zip|iban|year|jahr|phone|tel)|(?:er|ct|nt|em|ry)id|nr|nummer|number|konto|code|schl(?:ü|ue)ssel)[\W_]*$/i;
+const NUMERALS = /^id[\W_]|(?:(?:^|[\W_])(?:id|ids|key|no|num|pk|uuid|account|acct|kto|plz|zip|iban|year|jahr|phone|tel|bukrs)|(?:er|ct|nt|em|ry)id|nr|nummer|number|konto|code|buchungskreis|kostenstelle|schl(?:ü|ue)ssel)[\W_]*$/i;
 const isNumeralName = (name) => NUMERALS.test(name.replace(/([a-z])([A-Z])/g, "$1 $2"));
 
 /** A cell's text, as cell_text of contract/columns.py writes it: years, ids and codes get no thousands separators, a decimal has

@@ -208,7 +208,9 @@ def _figure(name: str, value: Any) -> Cell:
 
 
 def _named(name: str, cell: Cell, expression: str) -> Cell:
-    """A figure by whose name formulas refer to it."""
+    """A figure by whose name formulas refer to it; ``places`` in its own are its decimal places."""
+    if isinstance(cell, Decimal):
+        expression = expression.replace("places", str(places_of(cell)))
     if isinstance(cell, int | float | Decimal | Percent) and not isinstance(cell, bool):
         return Formula(cell, expression, name)
     return cell

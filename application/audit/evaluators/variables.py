@@ -50,6 +50,8 @@ LINES: Mapping[str, str] = {
     "Standard error SE": "line_error",
     "t": "line_t",
     "Margin": "line_margin",
+    "Lower limit": "line_lower",
+    "Upper limit": "line_upper",
 }
 """The names of lines of the arithmetic in formulas."""
 FORMULAS: Mapping[str, str] = {
@@ -90,6 +92,10 @@ class VariablesEvaluator(Evaluator):
         "projected": "Projected misstatement",
         "lower_limit": "Lower limit",
         "upper_limit": "Upper limit",
+    }
+    formulas: ClassVar[Mapping[str, str]] = {
+        "lower_limit": "ROUND({line_lower},places)",
+        "upper_limit": "ROUND({line_upper},places)",
     }
 
     def fits(self, drawn: DrawnAs) -> bool:

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from application.audit.items import ExaminedItem, book_values, examined_items, lacks_cause
 from application.audit.state import AuditState, drawn_row_ids
-from application.audit.working_paper.items import known_as, named_cells, with_names
+from application.audit.working_paper.items import known_as, named_cells, placed, with_names
 from application.samples.facts import stratum_text
 from contract.words import CAUSES, outcome_title
 from domain_errors import Sentence
@@ -44,7 +44,7 @@ def exceptions_section(
     named = named_cells(service, job, ids)
     books = book_values(service, job, [item.row_id for item in examined], column) if column else {}
     found = [
-        Misstated(item, named[item.row_id], books.get(item.row_id))
+        Misstated(item, named[item.row_id], placed(books.get(item.row_id)))
         for item in examined
         if item.is_exception
     ]
@@ -78,8 +78,8 @@ class Misstated:
         """The audit value, as the evaluation takes it."""
         value = decimal_of(self.finding.audit_value)
         if value is None and self.book is not None and self.finding.outcome == "not_examinable":
-            return Decimal(0)
-        return value
+            value = Decimal(0)
+        return placed(value, self.book)
 
     @property
     def difference(self) -> Decimal | None:
@@ -131,18 +131,9 @@ def _amounts(found: Sequence[Misstated]) -> Table:
         if each.difference is not None:
             difference = Formula(each.difference, "[Book value]-[Audit value]")
         outcome, note = Sentence(outcome_title(each.finding.outcome)), each.finding.note or None
-        audit = _placed(each.audit, each.book)
-        lines.append((each.name, (outcome, each.book, audit, difference, note)))
+        lines.append((each.name, (outcome, each.book, each.audit, difference, note)))
     title = Sentence("Exceptions: {count}", count=len(found))
     return replace(with_names(title, header, lines), name="exceptions")
-
-
-def _placed(value: Decimal | None, beside: Decimal | None) -> Decimal | None:
-    """An amount with at least the decimal places of the one beside it."""
-    if value is None or beside is None or not (value.is_finite() and beside.is_finite()):
-        return value
-    places = max(-int(value.as_tuple().exponent), -int(beside.as_tuple().exponent))
-    return value + Decimal((0, (0,), -max(places, 0)))
 
 
 def _natures(found: Sequence[Misstated]) -> Table:
@@ -216,7 +207,7 @@ def _corrected(service: Service, job: JobRecord, state: AuditState) -> Table:
         (
             named[entry.row_id],
             (
-                *(Sentence(outcome_title(entry.outcome)), decimal_of(entry.audit_value)),
+                *(Sentence(outcome_title(entry.outcome)), placed(decimal_of(entry.audit_value))),
                 *(entry.note or None, entry.user_soeid, moment_of(entry.at)),
             ),
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 
 import numpy as np
 
@@ -26,6 +27,7 @@ from presentation.content import (
     decimal_of,
     moment_of,
 )
+from presentation.xlsx import MAX_DIGITS
 from service.service import Service
 from service.tables.open_tables import open_source
 from service.tables.row_names import key_of_job, names_of_job
@@ -33,6 +35,7 @@ from storage.audit.attachments import attachments_of
 from storage.audit.findings import chosen_columns_of
 from storage.jobs.jobs import JobRecord
 
+CENT = Decimal("0.01")
 WHOLE_SAMPLE = Sentence("The sample")
 REMOVED = "{removed_by_soeid}: {removal_reason}"
 MAX_ITEMS = 10_000
@@ -98,13 +101,26 @@ def _item(
         *cells,
         Sentence(outcome_title(finding.outcome)),
         *(["; ".join(finding.deviations) or None] if has_attributes else []),
-        decimal_of(finding.audit_value),
+        placed(decimal_of(finding.audit_value)),
         finding.note or None,
         finding.user_soeid,
         moment_of(finding.at),
         finding.entries,
         item.replaces_name,
     )
+
+
+def placed(value: Decimal | None, beside: Decimal | None = None) -> Decimal | None:
+    """An amount with two decimal places or more: as many as the one beside it has.
+
+    >>> placed(Decimal("3344.2")), placed(Decimal(0), Decimal("553.521"))
+    (Decimal('3344.20'), Decimal('0.000'))
+    """
+    if value is None or not value.is_finite():
+        return value
+    known = (each for each in (value, beside, CENT) if each is not None and each.is_finite())
+    places = max(-int(each.as_tuple().exponent) for each in known)
+    return Decimal(f"{value:.{places}f}") if value.adjusted() + places < MAX_DIGITS else value
 
 
 def _selected(drawn: tuple[int, bool] | None) -> str:
