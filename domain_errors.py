@@ -100,7 +100,7 @@ class Sentence(str):
     def values(self) -> dict[str, object]:
         """The parameters for JSON; :meth:`from_json` reads them.
 
-        >>> Sentence("{sum} of {name}", sum=Figure("1,234.50"), name=Sentence("all")).values
+        >>> Sentence("{sum} of {name}", sum=FigureText("1,234.50"), name=Sentence("all")).values
         {'sum': {'figure': '1,234.50'}, 'name': {'template': 'all', 'parameters': {}}}
         """
         return {name: _as_json(value) for name, value in self.parameters.items()}
@@ -113,7 +113,7 @@ class Sentence(str):
             if not isinstance(value, Mapping):
                 return value
             if "figure" in value:
-                return Figure(value["figure"])
+                return FigureText(value["figure"])
             return cls.from_json(value["template"], value["parameters"])
 
         return cls(template, **{name: read(value) for name, value in values.items()})
@@ -127,7 +127,7 @@ class Sentence(str):
         return self
 
 
-class Figure(str):
+class FigureText(str):
     """A number as English text, such as ``1,234.50`` or ``5.00 %``, for other languages."""
 
 
@@ -135,7 +135,7 @@ def _as_json(value: object) -> object:
     match value:
         case Sentence():
             return {"template": value.template, "parameters": value.values}
-        case Figure():
+        case FigureText():
             return {"figure": str(value)}
         case _:
             return value

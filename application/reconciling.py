@@ -13,7 +13,7 @@ from typing import Annotated
 from application.access import Caller
 from contract.declarations import Help
 from contract.requests.reconciling import BalanceRequest, BalancesRequest
-from domain_errors import Figure, InvalidRequest, Sentence
+from domain_errors import FigureText, InvalidRequest, Sentence
 from import_engine.work import FileTotals
 from lazy_dataclasses import dataclass
 from parquet_tables.child_side import decoded
@@ -294,5 +294,5 @@ def _money(value: Decimal) -> str:
     return f"{value:.{places}f}"
 
 
-def _grouped(digits: str) -> Figure:
-    return Figure(f"{Decimal(digits):,f}")
+def _grouped(digits: str) -> FigureText:
+    return FigureText(f"{Decimal(digits):,f}")

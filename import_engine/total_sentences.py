@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
-from domain_errors import Figure, Sentence, counted
+from domain_errors import FigureText, Sentence, counted
 from import_engine.table_edges import file_count
 from import_engine.work import (
     FileTotals,
@@ -112,8 +112,8 @@ def shown(amount: str | None) -> str:
     return f"{Decimal(amount):,f}" if amount else ""
 
 
-def _figure(amount: str | None) -> Figure:
-    return Figure(shown(amount))
+def _figure(amount: str | None) -> FigureText:
+    return FigureText(shown(amount))
 
 
 def _of_all(each: TotalComparison, whose: Sentence) -> TotalSentence:

@@ -14,7 +14,7 @@ from decimal import Decimal
 
 from contract.columns import is_identifier_name
 from contract.requests.importing import ReadOptions
-from domain_errors import Figure, Sentence
+from domain_errors import FigureText, Sentence
 from import_engine.numbers import written_forms
 from import_engine.table_edges import (
     KEPT_TOTAL,
@@ -601,7 +601,7 @@ def _compared(match: _Match, row_count: int, work: ImportWork) -> TotalRow:
                     state, value = "agrees", other
                 else:
                     why = Sentence(
-                        AMBIGUOUS, one=Figure(f"{other:,f}"), other=Figure(f"{value:,f}")
+                        AMBIGUOUS, one=FigureText(f"{other:,f}"), other=FigureText(f"{value:,f}")
                     )
             elif not work.has_all_rows and (of_all or state == "differs"):
                 why = "the preview doesn't read all rows"

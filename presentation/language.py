@@ -16,7 +16,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, TypeVar
 
-from domain_errors import Figure, Sentence, render, value_text
+from domain_errors import FigureText, Sentence, render, value_text
 from lazy_dataclasses import dataclass
 from presentation.content import (
     Cell,
@@ -69,7 +69,9 @@ class Language:
         """A value or parameter: figures in the form of the language, data as it is."""
         if isinstance(value, Sentence):
             return self.sentence(value.template, value.parameters)
-        if isinstance(value, Figure) or (isinstance(value, int) and not isinstance(value, bool)):
+        if isinstance(value, FigureText) or (
+            isinstance(value, int) and not isinstance(value, bool)
+        ):
             return self.figure(value_text(value))
         return str(value)
 

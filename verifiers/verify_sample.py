@@ -5593,7 +5593,7 @@ class MonetaryResult:
     decimals: int
     items: list[Audited]
     parts: list[StratumPart]
-    confidence: float
+    level: float
 
     @property
     def value(self) -> int:
@@ -5602,7 +5602,7 @@ class MonetaryResult:
     @property
     def of_part(self) -> float:
         """The confidence of each stratum's limit (Bonferroni)."""
-        return 1 - (1 - self.confidence) / len(self.parts)
+        return 1 - (1 - self.level) / len(self.parts)
 
     def amount(self, units: float | Fraction) -> Fraction:
         return Fraction(units) / Fraction(10**self.decimals)
@@ -5682,7 +5682,7 @@ def stringer_lines(money: MonetaryResult, sign: int, likelihood: str) -> list[Li
         for _ in range(a.hits)
     ]
     taints.sort(key=lambda each: -each[0] * each[2])
-    factors = [upper_share(k, units, money.confidence, likelihood) for k in range(len(taints) + 1)]
+    factors = [upper_share(k, units, money.level, likelihood) for k in range(len(taints) + 1)]
     basic = factors[0] * float(max(weights))
     lines: list[Line_] = [(None, 1.0, factors[0], basic, 0.0, basic)]
     for k, (taint, row, weight) in enumerate(taints, 1):

@@ -12,7 +12,7 @@ from contract.fields import DEFAULT_CONFIDENCE
 from contract.numbers import TWO_WAYS
 from contract.requests.evaluate import EvaluationKind
 from contract.words import Likelihood
-from domain_errors import Figure, Sentence
+from domain_errors import FigureText, Sentence
 from estimation_engine import InvalidGoal
 from estimation_engine.audit import (
     AuditGoal,
@@ -240,7 +240,7 @@ def departure(
     confidence = goal_confidence(goal)
     if abs(confidence - found["confidence"]) > 1e-9:
         for parts, level in ((planned, confidence), (evaluated, found["confidence"])):
-            parts.append(Sentence("confidence {level}", level=Figure(f"{100 * level:g} %")))
+            parts.append(Sentence("confidence {level}", level=FigureText(f"{100 * level:g} %")))
     likelihood = goal.get("likelihood")
     if likelihood and found.get("likelihood", likelihood) != likelihood:
         for parts, name in ((planned, likelihood), (evaluated, found["likelihood"])):
@@ -260,7 +260,7 @@ def departure(
 def _tolerable_text(tolerable: Decimal | None) -> Sentence:
     if tolerable is None:
         return Sentence("tolerable not given")
-    return Sentence("tolerable {errors}", errors=Figure(errors_text(tolerable)))
+    return Sentence("tolerable {errors}", errors=FigureText(errors_text(tolerable)))
 
 
 def _is_same(

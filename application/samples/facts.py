@@ -10,7 +10,7 @@ from typing import Any
 from application.audit.fitting import is_sized_by_errors
 from application.relative_filters import FIELD, RelativeFilters
 from contract.fields import Choice
-from domain_errors import Figure, Sentence, counted, render
+from domain_errors import FigureText, Sentence, counted, render
 from presentation.content import Code, Row, float_text
 from sampling_engine import METHODS
 from sampling_engine.methods import method_class
@@ -225,7 +225,7 @@ def _goal_facts(round_: Mapping[str, Any]) -> list[Row]:
         text = Sentence(
             "{tolerable}, at {confidence} confidence, which sizes no group",
             tolerable=errors_of_goal(goal, "materiality"),
-            confidence=Figure(f"{100 * goal['confidence']:g} %"),
+            confidence=FigureText(f"{100 * goal['confidence']:g} %"),
         )
         return [("Tolerable misstatement", text)]
     name = "Materiality" if "materiality" in goal else "Margin of error wanted"
@@ -262,7 +262,7 @@ def monetary_facts(result: Mapping[str, Any]) -> list[Row]:
     facts.append(("Without an amount", missing))
     facts.append(("Always drawn", _amounts_text(found["take_all"])))
     if found["interval"] is not None:
-        interval = Figure(f"{Decimal(found['interval']):,f}")
+        interval = FigureText(f"{Decimal(found['interval']):,f}")
         text = "{interval}, {units} {units|unit|units} selected"
         units = Sentence(text, interval=interval, units=found["units"])
         facts.append(("Interval of money", units))
@@ -270,7 +270,7 @@ def monetary_facts(result: Mapping[str, Any]) -> list[Row]:
 
 
 def _amounts_text(found: Mapping[str, Any]) -> str:
-    total = Figure(f"{Decimal(found['total']):,f}")
+    total = FigureText(f"{Decimal(found['total']):,f}")
     return Sentence("{total} in {rows} {rows|row|rows}", total=total, rows=found["rows"])
 
 
@@ -301,7 +301,7 @@ def goal_text(goal: Mapping[str, Any]) -> str:
             "{tolerable}, {plan}, at {confidence} confidence ({likelihood})",
             tolerable=tolerable,
             plan=plan,
-            confidence=Figure(f"{100 * goal['confidence']:g} %"),
+            confidence=FigureText(f"{100 * goal['confidence']:g} %"),
             likelihood=Sentence(goal.get("likelihood", "poisson")),
         )
     name = goal.get("statistic", "proportion")
@@ -316,10 +316,10 @@ def goal_text(goal: Mapping[str, Any]) -> str:
         template += " in each group of {by}"
     return Sentence(
         template + ", at {confidence} confidence",
-        margin=Figure(float_text(margin) if is_number else f"{100 * margin:g} %"),
+        margin=FigureText(float_text(margin) if is_number else f"{100 * margin:g} %"),
         figure=_figure_text(name, goal),
         by=", ".join(goal.get("by") or ()),
-        confidence=Figure(f"{100 * goal['confidence']:g} %"),
+        confidence=FigureText(f"{100 * goal['confidence']:g} %"),
     )
 
 
@@ -342,7 +342,7 @@ def errors_of_goal(goal: Mapping[str, Any], name: str) -> str:
     ('250,000', '1 %')
     """
     value = goal.get(name, 0)
-    return Figure(float_text(float(value)) if value >= 1 else f"{100 * value:g} %")
+    return FigureText(float_text(float(value)) if value >= 1 else f"{100 * value:g} %")
 
 
 def filter_text(filters: Mapping[str, Any]) -> str:
@@ -365,9 +365,9 @@ def _value_text(name: str, value: Any) -> str:
     if name in TITLED:
         return Sentence(TITLED[name].get(value, str(value)))
     if name == "sample_fraction":
-        return Figure(f"{100 * value:g} %")
+        return FigureText(f"{100 * value:g} %")
     if isinstance(value, int) and not isinstance(value, bool):
-        return Figure(f"{value:,}")
+        return FigureText(f"{value:,}")
     return _listed(value)
 
 
@@ -403,14 +403,14 @@ def band_text(label: str) -> str:
     """
     low, is_between, high = label.partition(" to < ")
     if is_between:
-        return Sentence("{low} to < {high}", low=Figure(low), high=Figure(high))
-    return Figure(label)
+        return Sentence("{low} to < {high}", low=FigureText(low), high=FigureText(high))
+    return FigureText(label)
 
 
 def _break_text(value: str | float) -> str:
     """A break with thousands separators, or a date."""
     try:
-        return Figure(f"{Decimal(str(value)):,f}")
+        return FigureText(f"{Decimal(str(value)):,f}")
     except InvalidOperation:
         return str(value)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from domain_errors import Figure, Sentence
+from domain_errors import FigureText, Sentence
 from lazy_dataclasses import dataclass
 
 Status = Literal["proved", "customary", "can_fail"]
@@ -145,7 +145,7 @@ def gaffke_assurance(
     if strata > 1:
         text = "It is the sum of the limits of {strata} strata (Bonferroni)."
         sentences.append(Sentence(text, strata=strata))
-    points = Figure(f"{100 * repeat_chance:.4f}" if repeat_chance >= 1e-6 else "0.0001")
+    points = FigureText(f"{100 * repeat_chance:.4f}" if repeat_chance >= 1e-6 else "0.0001")
     is_proved = repeat_chance <= MAX_REPEATS * (1.0 - confidence)
     if is_proved:
         text = (

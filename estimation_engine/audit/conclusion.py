@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Annotated
 
 from contract.declarations import Help
-from domain_errors import Figure, Sentence
+from domain_errors import FigureText, Sentence
 from lazy_dataclasses import dataclass
 
 BELOW = (
@@ -121,7 +121,7 @@ def conclude(
 
     def text(share: float) -> str:
         percent = percent_text(share, places)
-        return percent if amounts is None else Figure(f"{amounts(share)} ({percent})")
+        return percent if amounts is None else FigureText(f"{amounts(share)} ({percent})")
 
     parameters: dict[str, object] = {
         "measure": Sentence("share" if amounts is None else "misstatement"),
@@ -175,7 +175,7 @@ def conclude_misstatement(
     """
 
     def amount(value: float) -> str:
-        return Figure(f"{value:,.{places}f}")
+        return FigureText(f"{value:,.{places}f}")
 
     is_tolerable = limit < tolerable and (low is None or low > -tolerable)
     advice = MAYBE_SUPPORTED if abs(found) < tolerable else NOT_SUPPORTED
@@ -233,9 +233,9 @@ def confidence_text(confidence: float) -> str:
     >>> confidence_text(0.95), confidence_text(0.9999999)
     ('95 %', '99.99999 %')
     """
-    return Figure(f"{(100 * Decimal(repr(confidence))).normalize():f} %")
+    return FigureText(f"{(100 * Decimal(repr(confidence))).normalize():f} %")
 
 
 def percent_text(share: float, places: int) -> str:
     """A share as a percentage."""
-    return Figure(f"{100 * share:.{places}f} %")
+    return FigureText(f"{100 * share:.{places}f} %")

@@ -12,7 +12,7 @@ from typing import Literal, get_args
 
 from contract.answers import AtConfidence
 from contract.words import Bound, Likelihood
-from domain_errors import Figure, Sentence
+from domain_errors import FigureText, Sentence
 from estimation_engine.audit.conclusion import Conclusion, conclude, withheld
 from estimation_engine.audit.gaffke import gaffke_limit
 from estimation_engine.audit.limits import stepwise_limits
@@ -328,7 +328,7 @@ class _Rule(AtConfidence):
 
     def text(self, units: float) -> str:
         """Minor units as an amount."""
-        return Figure(f"{units / 10**self.decimals:,.{self.decimals}f}")
+        return FigureText(f"{units / 10**self.decimals:,.{self.decimals}f}")
 
     @property
     def value(self) -> int:

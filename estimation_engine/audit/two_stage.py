@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contract.words import Likelihood
-from domain_errors import Figure, Sentence
+from domain_errors import FigureText, Sentence
 from estimation_engine.arrays import Floats
 from estimation_engine.audit.attributes import ArithmeticRow, check_counts
 from estimation_engine.audit.conclusion import (
@@ -260,7 +260,7 @@ def evaluate_two_stages(
                 "{formula} at {share}",
                 formula=f"P(X₁ ≤ {rule.accept_first}; {rule.first}) + Σ P(X₁ = j; {rule.first})·"
                 f"P(X₂ ≤ {rule.accept_both} − j; {rule.second})",
-                share=Figure(percent_text(tolerable, 2)),
+                share=FigureText(percent_text(tolerable, 2)),
             ),
             risk,
         ),
@@ -273,7 +273,7 @@ def evaluate_two_stages(
             "= {risk}",
             errors=errors,
             stage=used.stage,
-            risk=Figure(f"{1 - confidence:.4g}"),
+            risk=FigureText(f"{1 - confidence:.4g}"),
         )
         lines.append(ArithmeticRow("Upper limit", formula, limit))
     return TwoStageEvaluation(

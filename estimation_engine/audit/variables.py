@@ -17,7 +17,7 @@ import numpy as np
 
 from contract.requests.estimate import VarianceRequest
 from contract.words import Estimator, Sides
-from domain_errors import Figure, Sentence
+from domain_errors import FigureText, Sentence
 from estimation_engine.arrays import Floats
 from estimation_engine.audit.attributes import ArithmeticRow
 from estimation_engine.audit.conclusion import (
@@ -102,9 +102,9 @@ class AuditedAmounts:
         """Book - audit."""
         return self.book - self.audit
 
-    def amount(self, value: float) -> Figure:
+    def amount(self, value: float) -> FigureText:
         """An amount for sentences."""
-        return Figure(f"{value:,.{self.places}f}")
+        return FigureText(f"{value:,.{self.places}f}")
 
 
 @dataclass(frozen=True)
@@ -313,7 +313,7 @@ class _AmountLimits:
     def lines(self, design: Design) -> list[ArithmeticRow]:
         t_formula = Sentence(
             "t({level}; {degrees} {degrees|degree|degrees} of freedom)",
-            level=Figure(f"{self.level:g}"),
+            level=FigureText(f"{self.level:g}"),
             degrees=self.degrees,
         )
         return [
@@ -507,7 +507,7 @@ def _spread(given: AuditedAmounts, residuals: Floats, estimator: Estimator) -> l
             "N = {rows}, n = {drawn}, s = {deviation} of {residuals}",
             rows=str(size),
             drawn=str(drawn),
-            deviation=Figure(f"{sqrt(float(np.var(inside, ddof=1))):.6g}"),
+            deviation=FigureText(f"{sqrt(float(np.var(inside, ddof=1))):.6g}"),
             residuals=_RESIDUALS[estimator],
         )
         label = Sentence("Variance of stratum {stratum}", stratum=name)
@@ -674,7 +674,7 @@ def _thin_strata(given: AuditedAmounts) -> list[Doubt]:
         "Strata with fewer than {rows} drawn rows have {share} of the book value that was left to "
         "chance. So few rows don't show how much their errors differ.",
         rows=MIN_OF_STRATUM,
-        share=Figure(f"{100 * share:.0f} %"),
+        share=FigureText(f"{100 * share:.0f} %"),
     )
     return [Doubt(text)]
 

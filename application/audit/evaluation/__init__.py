@@ -26,7 +26,7 @@ from application.audit.state import audit_state
 from application.identity.named_rows import rows_named
 from application.reconciling import completeness_of
 from application.samples.facts import excluded_text
-from domain_errors import Figure, Sentence
+from domain_errors import FigureText, Sentence
 from estimation_engine.errors import InvalidFindings
 from sampling_engine import method_class, method_from_json
 from sampling_engine.methods.monetary_unit.account import recorded_account
@@ -151,5 +151,5 @@ def _amounts_left_out(account: Mapping[str, Any]) -> str:
         "with a sum of {total} {rows|isn't|aren't} covered.",
         amounts=Sentence(DRAWN_AMOUNTS[account["population"]]),
         rows=rows,
-        total=Figure(f"{total:,f}"),
+        total=FigureText(f"{total:,f}"),
     )

@@ -27,7 +27,7 @@ from application.estimation.monetary_selection import (
     selection_doubts,
 )
 from contract.requests.evaluate import MonetaryParameters
-from domain_errors import Figure, Sentence
+from domain_errors import FigureText, Sentence
 from estimation_engine.audit import (
     AuditedItem,
     Direction,
@@ -226,8 +226,8 @@ def _notes(
                 "{interval}",
                 number=number,
                 units=each.account["units"],
-                amount=Figure(f"{Decimal(each.text(each.sampled)):,f}"),
-                interval=Figure(f"{Decimal(each.account['interval'] or 0):,.{each.decimals}f}"),
+                amount=FigureText(f"{Decimal(each.text(each.sampled)):,f}"),
+                interval=FigureText(f"{Decimal(each.account['interval'] or 0):,.{each.decimals}f}"),
             )
             for number, each in enumerate(strata, start=1)
         ]

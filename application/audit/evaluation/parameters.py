@@ -20,7 +20,7 @@ from application.audit.planned import errors_text, goal_confidence, planned_goal
 from application.audit.sentences import CONCLUSIONS, continues_of
 from contract.fields import Choice
 from contract.requests.evaluate import KINDS, EvaluationRequest, evaluation_parameters
-from domain_errors import Figure, Sentence
+from domain_errors import FigureText, Sentence
 from estimation_engine.audit import Conclusion
 from parquet_tables.names import folded
 from sampling_engine import method_class
@@ -207,9 +207,9 @@ def _text(name: str, value: Any) -> str:
     if value is None:
         return Sentence("{title} not given", title=Sentence(title))
     if name == "confidence":
-        return Sentence("confidence {level}", level=Figure(f"{100 * value:g} %"))
+        return Sentence("confidence {level}", level=FigureText(f"{100 * value:g} %"))
     if name == "tolerable":
-        return Sentence("tolerable {errors}", errors=Figure(errors_text(value)))
+        return Sentence("tolerable {errors}", errors=FigureText(errors_text(value)))
     titles = own.kind.titles if own is not None and isinstance(own.kind, Choice) else {}
     shown = Sentence(titles[value].lower()) if value in titles else value
     if name == "sides":

@@ -16,7 +16,7 @@ from application.audit.state import AuditState, drawn_row_ids
 from contract.answers import AtConfidence
 from contract.declarations import Request
 from contract.requests.evaluate import KINDS
-from domain_errors import Figure, Sentence, choices_sentence
+from domain_errors import FigureText, Sentence, choices_sentence
 from estimation_engine.audit import Conclusion, TwoStageRule
 from estimation_engine.errors import InvalidFindings
 from lazy_dataclasses import dataclass
@@ -221,9 +221,9 @@ def tolerable_amount(tolerable: Decimal, book_value: Decimal, places: int) -> To
         share = f"{percent:.2f}" if percent == round(percent, 2) else f"{percent.normalize():f}"
         note = Sentence(
             "Tolerable: {share} of {total} = {amount}.",
-            share=Figure(f"{share} %"),
-            total=Figure(f"{book_value:,.{places}f}"),
-            amount=Figure(f"{amount:,f}"),
+            share=FigureText(f"{share} %"),
+            total=FigureText(f"{book_value:,.{places}f}"),
+            amount=FigureText(f"{amount:,f}"),
         )
     return TolerableAmount(amount, note)
 

@@ -23,7 +23,7 @@ from application.audit.evaluation.request import (
 )
 from application.audit.fitting import selects_money
 from application.audit.items import ExaminedItem, amounts_of, drawn_facts
-from domain_errors import Figure, Sentence
+from domain_errors import FigureText, Sentence
 from estimation_engine.audit import (
     ONLY_OF_SCOPE,
     AmountTest,
@@ -133,7 +133,7 @@ def _shares(sample: ExaminedSample, request: SettledEvaluation[Any], tolerable: 
         },
         SEQUENTIAL,
         _conclusion(
-            sample, request, found, len(first), "exceptions", Figure(f"{100 * tolerable:.6g} %")
+            sample, request, found, len(first), "exceptions", FigureText(f"{100 * tolerable:.6g} %")
         ),
         caveats=[Sentence(OUTSIDE, outside=outside)] if outside else [],
     )
@@ -214,7 +214,7 @@ def _amounts(sample: ExaminedSample, request: SettledEvaluation[Any], amount: De
         {**_as_json(given, found), "tolerable": text},
         SEQUENTIAL_AMOUNTS,
         _conclusion(
-            sample, request, found, len(given.tested), errors, Figure(f"{Decimal(text):,f}")
+            sample, request, found, len(given.tested), errors, FigureText(f"{Decimal(text):,f}")
         ),
         notes=[*wanted.notes, *_notes(given)],
         caveats=_caveats(given),

@@ -21,7 +21,7 @@ from application.audit.evaluators.evaluator import (
     named_row,
 )
 from contract.requests.evaluate import SEQUENTIAL, EvaluationKind
-from domain_errors import Figure, Sentence, counted
+from domain_errors import FigureText, Sentence, counted
 from presentation.charts import Bar, BoundaryChart, Curve
 from presentation.content import Chart, Table
 
@@ -155,7 +155,7 @@ def _martingale(found: Evaluation) -> BoundaryChart:
         title="Boundary",
         label=Sentence(
             "M by examined rows: {value} after {examined}; {sentence}",
-            value=Figure(f"{found['statistic']:.3g}"),
+            value=FigureText(f"{found['statistic']:.3g}"),
             examined=found["examined"],
             sentence=found["conclusion"]["sentence"],
         ),

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from domain_errors import Figure, Sentence
+from domain_errors import FigureText, Sentence
 from parquet_tables.progress import ProgressCallback, progress_part
 from sampling_engine.errors import DrawWarning, draw_warning
 from sampling_engine.methods.method import EligibleRows
@@ -171,7 +171,7 @@ def doubts_of(account: Mapping[str, Any]) -> list[str]:
             "simulated ledger of this kind about 30 % in place of 95 %. Draw by cells, or with "
             "half the interval, at which these rows are always drawn."
         )
-        doubts.append(Sentence(text, share=Figure(f"{100 * share:.0f} %")))
+        doubts.append(Sentence(text, share=FigureText(f"{100 * share:.0f} %")))
     elif (account.get("regularity") or 0.0) > MAX_REGULARITY:
         text = (
             "Most amounts are nearly equal parts of the interval. Limits and intervals of a fixed "
