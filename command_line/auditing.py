@@ -21,6 +21,7 @@ from command_line.options import (
     JOB,
     NEW_FILE,
     OFFSET,
+    WholeNumber,
     body_of,
     field_option,
     format_by_ending,
@@ -250,7 +251,9 @@ def _print_counts(counts: dict[str, int]) -> None:
     "--row", "row_id", "row_id", metavar="ROW", help="Attach to a row, or list those of a row."
 )
 @field_option("--note", help="What the files show.")
-@click.option("--remove", type=int, metavar="ID", help="Remove an attachment; needs --reason.")
+@click.option(
+    "--remove", type=WholeNumber(), metavar="ID", help="Remove an attachment; needs --reason."
+)
 @field_option("--reason", help="Why it is removed.")
 @click.option("--removed", is_flag=True, help="List removed attachments, too.")
 @click.option(

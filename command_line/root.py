@@ -25,7 +25,10 @@ SECTIONS = {
         "datasets": ("datasets", "List the datasets that you can access."),
         "history": ("datasets", "List the versions of a dataset."),
         "row-key": ("datasets", "Declare the row key of a table, or show it."),
-        "reconcile": ("reconciling", "Compare a column with a balance of the general ledger."),
+        "reconcile": (
+            "reconciling",
+            "Compare the sum of a column with a balance of the general ledger.",
+        ),
         "data-contract": ("contracts", "State what each new version of a table must meet."),
         "require-columns": ("datasets", "Refuse imports that change the columns of a dataset."),
         "rows": ("datasets", "Show rows of a dataset, or write them to a file."),
