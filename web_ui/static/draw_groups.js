@@ -109,7 +109,7 @@ export function sizesTable(context, round, loc) {
     counted();
     const hasAmount = groups.some((group) => group.amount);
     fill(element, h("table", { class: "cards" },
-      h("thead", {}, h("tr", {}, ["Group", "Rows", ...(hasAmount ? [context.amountColumn()] : []), ...(isSized ? ["Draw"] : []), ""].map((name, at) =>
+      h("thead", {}, h("tr", {}, ["Group", "Rows", ...(hasAmount ? [context.amountColumn()] : []), ...(isSized ? ["Draw"] : []), "Take all"].map((name, at) =>
         h("th", { scope: "col", class: at ? "number" : null }, name)))),
       h("tbody", {}, groups.map((group) => sizeRow(group, hasAmount)))),
     count > groups.length ? h("p", { class: "soft" }, `${number(count)} groups; the first ${groups.length} are listed.`) : null);
