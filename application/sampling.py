@@ -234,7 +234,9 @@ def _usual_purpose(dataset: DatasetRecord, draw: CheckedDraw) -> str:
     elif rounds[0].divides:
         drawn = "Split"
     else:
-        drawn = f"{rounds[0].key.replace('_', ' ').capitalize()} sample"
+        title = rounds[0].title
+        kind = rounds[0].key.replace("_", " ").capitalize()
+        drawn = f"Sample {title.lower()}" if title.startswith("By ") else f"{kind} sample"
         size = draw.settled[0]["parameters"].get("sample_size")
         if size is not None:
             drawn += f" of {counted(size, 'unit' if rounds[0].selects_money else 'row')}"

@@ -338,7 +338,9 @@ def evaluate(page: Page, found: Projection, total: Decimal) -> None:
     expect(figures).to_contain_text(str(found.errors))
     arithmetic = page.get_by_role("region", name="Arithmetic").first
     error = arithmetic.get_by_role("row").filter(has_text="Standard error").get_by_role("cell").last
-    assert float(error.inner_text().replace(",", "")) == pytest.approx(found.standard_error, abs=0.005)
+    assert float(error.inner_text().replace(",", "")) == pytest.approx(
+        found.standard_error, abs=0.005
+    )
     expect(arithmetic).to_contain_text(f"t(0.95; {found.degrees} degrees of freedom)")
     page.get_by_role("button", name="Sign off").click()
     expect(page.get_by_text("Signed off by")).to_be_visible()

@@ -129,7 +129,8 @@ class Follower:
         download.value.save_as(self.folder / file)
 
     def _write(self, text: str, name: str) -> None:
-        self.page.get_by_label(name, exact=True).fill(text)
+        named = self.page.get_by_role("textbox", name=name, exact=True)
+        named.or_(self.page.get_by_label(name, exact=True)).fill(text)
 
     def _choose(self, text: str, name: str) -> None:
         self.page.get_by_label(name, exact=True).select_option(text)

@@ -256,7 +256,9 @@ def test_unseen_errors_of_a_stratum_are_of_its_book_value() -> None:
         ({"small": 7_000.0}, share * 7_000, ""),
         ({}, estimated, ", estimated from the drawn rows,"),
     ):
-        found = evaluate(given(known=known), tolerable=limit + 0.5 * amount)
+        found = evaluate(
+            given(stratum_totals=known, is_gross=bool(known)), tolerable=limit + 0.5 * amount
+        )
         assert found.caveats[-1] == (
             f"1 stratum has no drawn row in error. Errors of up to {amount:,.2f}{words} can be "
             "there undetected."
