@@ -18,7 +18,7 @@ from application.audit.working_paper import evaluation_or_refusal, working_paper
 from application.audit.working_paper.writing import paper_language, paper_letterhead, write_paper
 from application.certificates.evaluation import stamp_of
 from domain_errors import DomainError
-from storage.audit.findings import review_of
+from storage.audit.findings import Review, review_of
 from storage.audit.papers import (
     FactsEntry,
     IssuedPaper,
@@ -27,6 +27,7 @@ from storage.audit.papers import (
     list_issued_papers,
 )
 from storage.certificates.canonical_json import digest_of
+from storage.certificates.certificates import Stamp
 from storage.certificates.ledger import append_entry
 from storage.errors import Conflict
 from storage.jobs.jobs import JobRecord
@@ -95,14 +96,26 @@ def issue_paper(
             "sha256": file.sha256,
         }
         with by.writing() as tx:
-            review_of(tx, job.id).require_newest(review.newest_id)
-            if _next_number(tx, job) != number:
-                raise Conflict("Another paper of the sample was issued meanwhile. Issue it again.")
-            if _facts(tx, job) != facts:
-                raise Conflict("Facts of the paper were entered meanwhile. Issue it again.")
-            if stamp_of(tx, job) != stamp:
-                raise Conflict("Findings of the sample changed meanwhile. Issue the paper again.")
+            _require_unchanged(tx, job, review, number, facts, stamp)
             return _keep(tx, by, job, file, body)
+
+
+def _require_unchanged(
+    tx: Transaction,
+    job: JobRecord,
+    review: Review,
+    number: int,
+    facts: FactsEntry | None,
+    stamp: Stamp,
+) -> None:
+    """Require that nothing was written about the sample since the paper was begun."""
+    review_of(tx, job.id).require_newest(review.newest_id)
+    if _next_number(tx, job) != number:
+        raise Conflict("Another paper of the sample was issued meanwhile. Issue it again.")
+    if _facts(tx, job) != facts:
+        raise Conflict("Facts of the paper were entered meanwhile. Issue it again.")
+    if stamp_of(tx, job) != stamp:
+        raise Conflict("Findings of the sample changed meanwhile. Issue the paper again.")
 
 
 def _keep(
