@@ -33,7 +33,7 @@ from scipy import stats
 from lazy_dataclasses import dataclass
 from tests.browser.conftest import OpenPage, sign_in
 from tests.browser.test_printed_papers import FEWEST, printed, text_of
-from tests.browser.test_verifier_page import PAGE
+from tests.browser.test_verifier_page import PAGE, verifier_page
 from tests.support.live_server import LiveServer
 
 ROWS = 330
@@ -390,14 +390,10 @@ def verdicts(browser: Browser, folder: Path, content: bytes) -> tuple[str, str]:
     verdict = re.search(r"^(ACCEPTED|REFUSED)", done.stdout, re.MULTILINE)
     assert verdict is not None, done.stdout + done.stderr
     assert (done.returncode == 0) == (verdict[0] == "ACCEPTED")
-    context = browser.new_context()
-    page = context.new_page()
-    page.goto(PAGE.as_uri())
-    page.set_input_files("#files", str(path))
-    expect(page.locator("#headline")).not_to_be_empty()
-    headline = page.locator("#headline").inner_text()
-    context.close()
-    return verdict[0], headline
+    with verifier_page(browser) as page:
+        page.set_input_files("#files", str(path))
+        expect(page.locator("#headline")).not_to_be_empty()
+        return verdict[0], page.locator("#headline").inner_text()
 
 
 def check_coverage(page: Page, population: Population, found: Projection, drawn: int) -> None:

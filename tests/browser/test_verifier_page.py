@@ -10,6 +10,7 @@ import json
 import random
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,13 @@ VERIFY = """async ([files, options]) => {
 
 @pytest.fixture(scope="module")
 def page(browser: Browser) -> Iterator[Page]:
-    """Open the page from a file, as a reader would."""
+    with verifier_page(browser) as opened:
+        yield opened
+
+
+@contextmanager
+def verifier_page(browser: Browser) -> Iterator[Page]:
+    """Open the page from a file, as a reader would; it has no problem and asks no server."""
     context = browser.new_context()
     page = context.new_page()
     problems: list[str] = []

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.test_verifier_page import PAGE, verify
+from tests.browser.test_verifier_page import PAGE, verifier_page, verify
 from tests.support.nightly import amount
 from tests.verifiers.evaluation_cases import CASES
 from tests.verifiers.test_evaluations import (
@@ -41,11 +41,8 @@ Files = dict[str, bytes]
 
 @pytest.fixture(scope="module")
 def page(browser: Browser) -> Iterator[Page]:
-    context = browser.new_context()
-    page = context.new_page()
-    page.goto(PAGE.as_uri())
-    yield page
-    context.close()
+    with verifier_page(browser) as opened:
+        yield opened
 
 
 def code_of(page: Page, files: Files) -> str | None:
