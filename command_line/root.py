@@ -90,7 +90,7 @@ SECTIONS = {
         "findings": ("auditing", "List or enter the findings about the rows of a sample."),
         "attachments": (
             "auditing",
-            "List, add, remove or download the files attached to a sample.",
+            "List, add, remove or download the files attached to a sample and its rows.",
         ),
         "attributes": ("auditing", "Choose or list the tested attributes of a sample."),
         "shown-columns": ("auditing", "Choose or list the columns that findings show of each row."),

@@ -116,11 +116,13 @@ def command_at(path: tuple[str, ...]) -> click.Command:
     return at
 
 
+TEXTS = {"paper-facts --expected"}
+"""Options of a text that have the name of a number elsewhere."""
 OPTIONS = {
-    " ".join((*path, option.opts[0])): option
+    name: option
     for path in paths_of(command)
     for option in command_at(path).params
-    if isinstance(option, click.Option)
+    if isinstance(option, click.Option) and (name := " ".join((*path, option.opts[0]))) not in TEXTS
 }
 
 

@@ -1,4 +1,7 @@
-"""Each state of a conclusion looks the same on the page, the cover, and the sign-off."""
+"""Each state of a conclusion looks the same on the page, the cover, and the sign-off.
+
+The page of an evaluation that is the signed one shows it once.
+"""
 
 from __future__ import annotations
 
@@ -82,7 +85,7 @@ def test_every_state_has_one_colour(
     sentence = (found["conclusion"] or {"sentence": None})["sentence"]
     assert (kept["conclusion"], kept["caveats"]) == (sentence, found["caveats"])
     page = html.unescape(reader.page(f"/jobs/{job}", tab="evaluation"))
-    assert notes_of(page) == [tone, tone]
+    assert notes_of(page) == [tone]
     findings = html.unescape(reader.page(f"/jobs/{job}", tab="findings"))
     assert f'<span class="chip {tone}">Signed off</span>' in findings
     assert f'<span class="chip {tone}">{chip}</span>' in findings
