@@ -590,7 +590,7 @@ PAPERS: Columns = {
 
 @click.command(name="issued-papers")
 @JOB
-@click.option("--number", type=int, help="The paper to write to --output.")
+@click.option("--number", type=WholeNumber(1), help="The paper to write to --output.")
 @click.option("--output", type=NEW_FILE, help="Where to write the paper of --number.")
 @limit_option(100)
 @OFFSET
