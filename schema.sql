@@ -539,6 +539,7 @@ CREATE TABLE findings (
 ) STRICT;
 
 CREATE INDEX findings_of_row ON findings (job_id, row_id, id);
+CREATE INDEX findings_of_user ON findings (job_id, user_id);
 
 CREATE TRIGGER findings_never_change BEFORE UPDATE ON findings
 BEGIN SELECT RAISE(ABORT, 'a finding never changes'); END;
@@ -689,6 +690,94 @@ CREATE INDEX reviews_of_job ON reviews (job_id, id);
 
 CREATE TRIGGER reviews_never_change BEFORE UPDATE ON reviews
 BEGIN SELECT RAISE(ABORT, 'a review entry never changes'); END;
+
+-- How far the examination of each sample is. Triggers keep it, so that a list of samples and what waits
+-- for a user read one row for each sample, and no finding.
+CREATE TABLE sample_progress (
+    job_seq        INTEGER PRIMARY KEY NOT NULL REFERENCES jobs (seq),
+    job_id         TEXT NOT NULL UNIQUE REFERENCES jobs (id),
+    user_id        INTEGER NOT NULL REFERENCES users (id),    -- who drew the sample
+    drawn          INTEGER NOT NULL DEFAULT 0,                -- rows; 0 until the draw has completed
+    replaced       INTEGER NOT NULL DEFAULT 0,
+    examined       INTEGER NOT NULL DEFAULT 0,                -- rows with a finding that counts
+    exceptions     INTEGER NOT NULL DEFAULT 0,                -- of these
+    not_examinable INTEGER NOT NULL DEFAULT 0,                -- of these
+    last_action    TEXT NOT NULL DEFAULT '',                  -- of the review; '': none
+    last_at        TEXT,                                      -- of this action
+    -- 1: it was drawn for a materiality, or has a finding of an audit.
+    is_audit       INTEGER NOT NULL DEFAULT 0 CHECK (is_audit IN (0, 1))
+) STRICT;
+
+CREATE INDEX sample_progress_of_user ON sample_progress (user_id, last_action) WHERE is_audit = 1;
+CREATE INDEX sample_progress_of_action ON sample_progress (last_action, job_seq);
+
+CREATE TRIGGER jobs_begin_progress AFTER INSERT ON jobs WHEN NEW.run_type = 'sampling'
+BEGIN
+    INSERT INTO sample_progress (job_seq, job_id, user_id, is_audit) VALUES (
+        NEW.seq, NEW.id, NEW.user_id,
+        NEW.run_parameters ->> '$.rounds[0].goal.materiality' IS NOT NULL
+    );
+END;
+
+CREATE TRIGGER jobs_note_drawn AFTER UPDATE OF output_summary ON jobs
+WHEN NEW.run_type = 'sampling' AND NEW.output_summary IS NOT NULL
+BEGIN
+    UPDATE sample_progress SET drawn = coalesce(NEW.output_summary ->> '$.total_sampled', 0)
+    WHERE job_seq = NEW.seq;
+END;
+
+-- Of a row counts the newest entry that isn't a second reading: no first reading follows a decision.
+CREATE TRIGGER findings_note_progress AFTER INSERT ON findings WHEN NEW.reading <> 'second'
+BEGIN
+    UPDATE sample_progress SET
+        examined = examined + NOT EXISTS (
+            SELECT 1 FROM findings WHERE job_id = NEW.job_id AND row_id = NEW.row_id
+                AND id < NEW.id AND reading <> 'second'
+        ),
+        exceptions = exceptions + (NEW.outcome IS 'exception') - coalesce((
+            SELECT outcome = 'exception' FROM findings WHERE job_id = NEW.job_id
+                AND row_id = NEW.row_id AND id < NEW.id AND reading <> 'second'
+            ORDER BY id DESC LIMIT 1
+        ), 0),
+        not_examinable = not_examinable + (NEW.outcome IS 'not_examinable') - coalesce((
+            SELECT outcome = 'not_examinable' FROM findings WHERE job_id = NEW.job_id
+                AND row_id = NEW.row_id AND id < NEW.id AND reading <> 'second'
+            ORDER BY id DESC LIMIT 1
+        ), 0),
+        is_audit = is_audit OR NOT EXISTS (
+            SELECT 1 FROM review_questions WHERE job_id = NEW.job_id
+                AND body ->> '$.questions' <> '[]'
+        )
+    WHERE job_id = NEW.job_id;
+END;
+
+CREATE TRIGGER replacements_note_progress AFTER INSERT ON replacements
+BEGIN
+    UPDATE sample_progress SET replaced = replaced + 1 WHERE job_id = NEW.job_id;
+END;
+
+CREATE TRIGGER reviews_note_progress AFTER INSERT ON reviews
+BEGIN
+    UPDATE sample_progress SET last_action = NEW.action, last_at = NEW.at
+    WHERE job_id = NEW.job_id;
+END;
+
+-- Who prepared a sample, so that another person reviews it: who entered findings, replacements,
+-- conclusions or paper facts, attached or removed files, or submitted the findings.
+CREATE VIEW sample_preparers AS
+SELECT job_id, user_id FROM findings
+UNION ALL
+SELECT job_id, user_id FROM replacements
+UNION ALL
+SELECT job_id, user_id FROM audit_conclusions
+UNION ALL
+SELECT job_id, user_id FROM paper_facts
+UNION ALL
+SELECT job_id, user_id FROM attachments
+UNION ALL
+SELECT job_id, removed_by FROM attachments WHERE removed_by IS NOT NULL
+UNION ALL
+SELECT job_id, user_id FROM reviews WHERE action = 'submitted';
 
 -- The audit trail. Entries outlive their objects, so there are no foreign keys.
 CREATE TABLE audit_log (

@@ -64,6 +64,21 @@ AnswersFormat = Literal["json", AnswersFile]
 QuestionsFormat = Literal["json", "label_studio"]
 ReviewAction = Literal["submitted", "withdrawn", "returned", "signed_off", "reopened"]
 ReviewState = Literal["open", "submitted", "signed_off"]
+ListedReviewState = Literal["open", "returned", "submitted", "signed_off", "approved"]
+"""The state of a review in lists of samples. Returned: open, since a reviewer returned the findings."""
+InboxKind = Literal[
+    "rows_to_answer",
+    "rows_to_decide",
+    "rows_to_examine",
+    "findings_to_submit",
+    "findings_returned",
+    "findings_to_review",
+    "papers_to_approve",
+    "papers_to_issue",
+    "engagements_to_seal",
+    "failed_jobs",
+]
+"""What waits for a user."""
 TableFormat = Literal["parquet", "delta", "iceberg"]
 VersionedFormat = Literal["delta", "iceberg"]
 VERSION_NOUNS: Mapping[VersionedFormat, str] = {"delta": "version", "iceberg": "snapshot"}

@@ -1063,6 +1063,9 @@ DELETE FROM job_log WHERE job_id IN (SELECT value FROM json_each(:jobs)) RETURNI
 -- delete_findings_of_jobs: Delete the findings of pruned jobs.
 DELETE FROM findings WHERE job_id IN (SELECT value FROM json_each(:jobs));
 
+-- delete_progress_of_jobs: Delete how far the examination of pruned samples was.
+DELETE FROM sample_progress WHERE job_id IN (SELECT value FROM json_each(:jobs));
+
 -- delete_questions_of_jobs: Delete the questions of pruned jobs.
 DELETE FROM review_questions WHERE job_id IN (SELECT value FROM json_each(:jobs));
 
@@ -1703,6 +1706,11 @@ WHERE jobs.id IN (SELECT job_id FROM review_questions UNION SELECT job_id FROM r
            (SELECT dataset_id FROM dataset_access WHERE user_id = :user_id AND level <> 'read'))))
 ORDER BY jobs.seq DESC;
 
+-- queued_jobs: Select which of some samples have questions or reviewers.
+SELECT job_id FROM review_questions WHERE job_id IN (SELECT value FROM json_each(:jobs))
+UNION
+SELECT job_id FROM reviewers WHERE job_id IN (SELECT value FROM json_each(:jobs));
+
 -- list_reservations: List the reservations of a sample that haven't ended, and a user's own.
 SELECT row_id, reading, user_id, until FROM reservations
 WHERE job_id = :job_id AND (until > :now OR user_id = :user_id)
@@ -1748,23 +1756,23 @@ FROM reviews JOIN users ON users.id = reviews.user_id
 WHERE job_id = :job_id
 ORDER BY reviews.id;
 
--- preparers: Select who entered findings, replacements, conclusions or paper facts, attached or removed
--- files, or submitted the findings.
+-- preparers: Select who prepared a sample.
 SELECT id, soeid FROM users
-WHERE id IN (SELECT user_id FROM findings WHERE job_id = :job_id
-             UNION
-             SELECT user_id FROM replacements WHERE job_id = :job_id
-             UNION
-             SELECT user_id FROM audit_conclusions WHERE job_id = :job_id
-             UNION
-             SELECT user_id FROM paper_facts WHERE job_id = :job_id
-             UNION
-             SELECT user_id FROM attachments WHERE job_id = :job_id
-             UNION
-             SELECT removed_by FROM attachments WHERE job_id = :job_id
-             UNION
-             SELECT user_id FROM reviews WHERE job_id = :job_id AND action = 'submitted')
+WHERE id IN (SELECT user_id FROM sample_preparers WHERE job_id = :job_id)
 ORDER BY soeid;
+
+-- progress_of_jobs: Select how far the examination of some samples is.
+SELECT * FROM sample_progress WHERE job_id IN (SELECT value FROM json_each(:jobs));
+
+-- waiting_samples: Select the newest samples that a user may write and that a condition selects.
+SELECT sample_progress.* FROM sample_progress JOIN jobs ON jobs.seq = job_seq
+    JOIN datasets ON datasets.id = jobs.dataset_id
+WHERE {condition} AND datasets.removed_at IS NULL
+  AND EXISTS (SELECT 1 FROM refs WHERE refs.dataset_id = jobs.dataset_id
+              AND refs.commit_id = jobs.output_commit_id)
+  AND (:sees_all OR jobs.dataset_id IN
+       (SELECT dataset_id FROM dataset_access WHERE user_id = :user_id AND level <> 'read'))
+ORDER BY job_seq DESC LIMIT :limit;
 
 -- signed_off_jobs: Select the jobs of a dataset whose samples are signed off and weren't pruned.
 SELECT jobs.id FROM reviews JOIN jobs ON jobs.id = reviews.job_id

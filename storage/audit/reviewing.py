@@ -6,7 +6,7 @@ Guarantees that two users never have the same reading of a row reserved at a tim
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -116,6 +116,12 @@ def has_queue(tx: Transaction, user: User) -> bool:
     """Whether there is a sample with a queue in which a user can answer."""
     sql = f"SELECT EXISTS ({statement('list_queues')})"
     return bool(tx.execute(sql, _answering(user)).fetchone()[0])
+
+
+def queued_jobs(tx: Transaction, job_ids: Sequence[str]) -> set[str]:
+    """Return which of some samples have a queue."""
+    rows = all_rows(tx, "queued_jobs", jobs=json.dumps(job_ids))
+    return {row["job_id"] for row in rows}
 
 
 def _answering(user: User) -> dict[str, Any]:

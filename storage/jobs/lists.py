@@ -17,7 +17,8 @@ class JobFilters:
     """Filters of a job list, joined by AND; None doesn't filter.
 
     ``user_soeid`` matches all users that ever had this SOEID. ``unresolved`` selects failures that
-    nobody has retried or dismissed.
+    nobody has retried or dismissed. ``review_state`` selects samples that are examined, by the state
+    of their review.
     """
 
     user_id: int | None = None
@@ -29,6 +30,7 @@ class JobFilters:
     created_before: str | None = None
     source_ref: str | None = None
     unresolved: bool = False
+    review_state: ListedReviewState | None = None
 
 
 _CONDITIONS = {

@@ -115,6 +115,35 @@ _COLUMNS_OF_18 = (
     "id, job_id, row_id, outcome, audit_value, note, deviations, cause, cause_text, user_id, at"
 )
 """Of the findings."""
+_PROGRESS_OF_SAMPLES = """
+    INSERT INTO sample_progress (job_seq, job_id, user_id, drawn, replaced, examined, exceptions,
+                                 not_examinable, last_action, last_at, is_audit)
+    SELECT jobs.seq, jobs.id, jobs.user_id,
+           coalesce(jobs.output_summary ->> '$.total_sampled', 0),
+           (SELECT count(*) FROM replacements WHERE replacements.job_id = jobs.id),
+           coalesce(examined, 0), coalesce(exceptions, 0), coalesce(not_examinable, 0),
+           coalesce(reviews.action, ''), reviews.at,
+           jobs.run_parameters ->> '$.rounds[0].goal.materiality' IS NOT NULL
+               OR examined IS NOT NULL AND NOT EXISTS (
+                   SELECT 1 FROM review_questions WHERE review_questions.job_id = jobs.id
+                       AND body ->> '$.questions' <> '[]')
+    FROM jobs
+    LEFT JOIN (
+        SELECT job_id, count(*) AS examined, sum(outcome IS 'exception') AS exceptions,
+               sum(outcome IS 'not_examinable') AS not_examinable
+        FROM findings
+        WHERE id IN (SELECT max(id) FROM findings WHERE reading <> 'second'
+                     GROUP BY job_id, row_id)
+        GROUP BY job_id
+    ) AS counted ON counted.job_id = jobs.id
+    LEFT JOIN reviews ON reviews.id = (SELECT max(id) FROM reviews AS steps
+                                       WHERE steps.job_id = jobs.id)
+    WHERE jobs.run_type = 'sampling'
+"""
+PROGRESS_TRIGGERS = (
+    *("jobs_begin_progress", "jobs_note_drawn", "findings_note_progress"),
+    *("replacements_note_progress", "reviews_note_progress"),
+)
 MIGRATIONS: Sequence[str] = (
     f"""
     DROP TRIGGER jobs_enter_histories;
@@ -194,6 +223,13 @@ MIGRATIONS: Sequence[str] = (
     # Its kind of entry is in the CHECK that the script before creates.
     _created("evaluation_certificates", "evaluation_certificates_never_change"),
     _created("paper_templates", "paper_templates_never_change"),
+    # The triggers come last, so that they count nothing twice.
+    f"""
+    {_created("sample_progress", "sample_progress_of_user", "sample_progress_of_action")};
+    {_PROGRESS_OF_SAMPLES};
+    {_created("sample_preparers", "findings_of_user")};
+    {_created(*PROGRESS_TRIGGERS)};
+    """,
 )
 """The scripts from ``OLDEST_VERSION`` to the next version, and so on. A change of ``schema.sql``
 needs a script here that makes the same change. What the first script creates is as in

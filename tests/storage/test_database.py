@@ -21,6 +21,7 @@ from storage.sqlite.clock import Clock
 from storage.sqlite.database import Database
 from storage.sqlite.queries import all_statements
 from storage.sqlite.schema import (
+    PROGRESS_TRIGGERS,
     LAST_RELEASE_OF_OLDER,
     MIGRATIONS,
     NEWEST_VERSION,
@@ -165,8 +166,12 @@ def test_a_database_of_version_15_gets_the_new_column(tmp_path: Path, clock: Clo
         of_reviews = ("review_questions", "reviewers", "reservations")
         of_findings = ("attachments", "shown_columns", "paper_facts", "issued_papers")
         of_imports = ("reconciliations", "evaluation_certificates", "paper_templates")
+        old.execute("DROP VIEW sample_preparers")
+        old.execute("DROP INDEX findings_of_user")
+        for trigger in PROGRESS_TRIGGERS:
+            old.execute(f"DROP TRIGGER {trigger}")
         of_all = (*of_contracts, *of_people, *of_reviews, *of_findings, *of_imports)
-        for table in ("row_keys", "panels", *of_all):
+        for table in ("row_keys", "panels", "sample_progress", *of_all):
             old.execute(f"DROP TABLE {table}")
         old.execute("PRAGMA user_version = 15")
     migrated = Database(tmp_path / "old")  # requires the new schema

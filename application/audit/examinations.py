@@ -1,0 +1,63 @@
+"""How far samples are examined: for lists, one statement whatever the number of samples."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from application.audit.stages import stage_rule
+from contract.declarations import Help
+from contract.words import ListedReviewState
+from estimation_engine.audit import stage_one_decision
+from lazy_dataclasses import dataclass
+from storage.audit.progress import SampleProgress, progress_of
+from storage.jobs.jobs import JobRecord
+from storage.sqlite.database import Transaction
+
+
+@dataclass(frozen=True)
+class Examination:
+    """How far a sample is examined."""
+
+    items: Annotated[
+        int, Help("Rows to examine now: drawn ones, or those of stage 1, and replacements.")
+    ]
+    examined: Annotated[int, Help("Items with a finding or an answer.")]
+    exceptions: int
+    review_state: ListedReviewState
+
+    @property
+    def open(self) -> Annotated[int, Help("Items without a finding or an answer.")]:
+        """Items without a finding or an answer."""
+        return max(self.items - self.examined, 0)
+
+
+def examinations_of(tx: Transaction, jobs: Sequence[JobRecord]) -> dict[str, Examination]:
+    """Return how far samples are examined, by job id; without those that nobody is to examine."""
+    found = progress_of(tx, [job.id for job in jobs])
+    return {
+        job.id: examination_of(job, found[job.id])
+        for job in jobs
+        if job.id in found and job.status == "completed" and found[job.id].has_begun
+    }
+
+
+def examination_of(job: JobRecord, progress: SampleProgress) -> Examination:
+    """How far a sample is, by its counts."""
+    items = _drawn_to_examine(job, progress) + progress.replaced
+    return Examination(items, progress.examined, progress.exceptions, progress.review_state)
+
+
+def _drawn_to_examine(job: JobRecord, progress: SampleProgress) -> int:
+    """The drawn rows to examine, by the rule of two stages if the sample was planned so.
+
+    No row of stage 2 has a finding before all of stage 1 have one, so the counts say which stage
+    the findings are of.
+    """
+    rule = stage_rule(job, progress.drawn)
+    if rule is None:
+        return progress.drawn
+    examined = progress.examined - progress.replaced
+    found = progress.exceptions + progress.not_examinable
+    asks = examined == rule.first and stage_one_decision(rule, found) == "continue"
+    return progress.drawn if asks or examined > rule.first else rule.first

@@ -1,0 +1,204 @@
+"""What waits for a user: rows to read, findings to submit and to review, failed jobs.
+
+Each kind is declared once, in ``KINDS``. The counts are those that triggers keep, so the work grows
+with what waits, and not with the number of samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated
+
+from application.access import Caller
+from application.audit.examinations import Examination, examination_of
+from application.review.queue import waiting_queues
+from application.review.readings import review_progress
+from contract.declarations import Help
+from contract.words import InboxKind
+from domain_errors import Sentence
+from lazy_dataclasses import dataclass
+from storage.audit.progress import WaitingFor, waiting_samples
+from storage.audit.reviewing import queued_jobs
+from storage.jobs.jobs import JobRecord, jobs_by_seq
+from storage.jobs.lists import JobFilters, list_jobs
+from storage.sqlite.database import Transaction
+
+MOST = 50
+"""Entries of a kind."""
+
+
+@dataclass(frozen=True)
+class KindOfEntry:
+    """A kind of entry.
+
+    Parameters
+    ----------
+    title : str
+        Of the entries of this kind.
+    sentence : str
+        A template with ``count`` and the names of what waits.
+    url : str
+        The page on which it is done, with the id of the job or the engagement.
+    """
+
+    title: str
+    sentence: str
+    url: str
+
+
+KINDS: Mapping[InboxKind, KindOfEntry] = {
+    "findings_returned": KindOfEntry(
+        "Findings returned",
+        "The findings of the sample {sample} were returned.",
+        "/jobs/{id}?tab=findings",
+    ),
+    "rows_to_examine": KindOfEntry(
+        "Rows to examine",
+        "{count} {count|row has|rows have} no finding in the sample {sample}.",
+        "/jobs/{id}?tab=findings",
+    ),
+    "rows_to_answer": KindOfEntry(
+        "Rows to answer",
+        "{count} {count|row waits|rows wait} for you in the sample {sample}.",
+        "/review/{id}",
+    ),
+    "rows_to_decide": KindOfEntry(
+        "Rows to decide",
+        "{count} {count|difference waits|differences wait} for your decision in the sample "
+        "{sample}.",
+        "/review/{id}?task=decide",
+    ),
+    "findings_to_submit": KindOfEntry(
+        "Findings to submit",
+        "{count|The row|All {count} rows} of the sample {sample} {count|has|have} a finding. "
+        "Submit them for review.",
+        "/jobs/{id}?tab=findings",
+    ),
+    "findings_to_review": KindOfEntry(
+        "Findings to review",
+        "The findings of the sample {sample} were submitted for review: {count} "
+        "{count|row|rows}.",
+        "/jobs/{id}?tab=evaluation",
+    ),
+    "failed_jobs": KindOfEntry(
+        "Failed jobs", "{count} failed {count|job|jobs} to retry or dismiss.", "/jobs?unresolved=true"
+    ),
+}
+"""In the order in which they are shown."""
+
+
+@dataclass(frozen=True)
+class InboxEntry:
+    """Something that waits for the caller."""
+
+    kind: InboxKind
+    title: Annotated[str, Help("Of the kind, in English.")]
+    text: Annotated[str, Help("A sentence, in English.")]
+    count: Annotated[int, Help("Rows, findings or jobs.")]
+    url: Annotated[str, Help("The page on which it is done.")]
+    job_id: Annotated[str | None, Help("The sample.")] = None
+    sample: Annotated[str | None, Help("Its name.")] = None
+    since: Annotated[str | None, Help("When the step of the review was taken.")] = None
+
+
+@dataclass(frozen=True)
+class Inbox:
+    """What waits for the caller."""
+
+    entries: Annotated[
+        Sequence[InboxEntry],
+        Help("By kind; of a kind the newest sample first, at most 50 entries."),
+    ]
+    jobs_in_progress: Annotated[int, Help("The caller's own pending and running jobs.")]
+
+
+def inbox(by: Caller) -> Inbox:
+    """Return what waits for the caller."""
+    with by.service.database.read() as tx:
+        own = _samples(tx, by, "examination")
+        queued = queued_jobs(tx, [each.job.id for each in own])
+        to_review = _samples(tx, by, "review")
+        failed = _failed_jobs(tx, by)
+        running = JobFilters(user_id=by.user.id, statuses=("pending", "running"))
+        _, in_progress = list_jobs(tx, by.user, running, offset=0, limit=1)
+    entries = [
+        *(each.entry("findings_to_review", each.found.items) for each in to_review),
+        *_queues(by),
+        *failed,
+    ]
+    for each in own:
+        entries += _next_steps(by, each, has_queue=each.job.id in queued)
+    places = list(KINDS)
+    return Inbox(sorted(entries, key=lambda entry: places.index(entry.kind)), in_progress)
+
+
+@dataclass(frozen=True)
+class _Sample:
+    """A sample that waits for the caller."""
+
+    job: JobRecord
+    since: str | None
+    found: Examination
+
+    def entry(self, kind: InboxKind, count: int) -> InboxEntry:
+        name = self.job.output_name or self.job.id[:8]
+        return _entry(kind, count, self.job.id, name, self.since)
+
+
+def _entry(
+    kind: InboxKind, count: int, job_id: str, sample: str, since: str | None = None
+) -> InboxEntry:
+    declared = KINDS[kind]
+    text = Sentence(declared.sentence, count=count, sample=sample)
+    url = declared.url.format(id=job_id)
+    return InboxEntry(kind, declared.title, text, count, url, job_id, sample, since)
+
+
+def _samples(tx: Transaction, by: Caller, what: WaitingFor) -> list[_Sample]:
+    found = waiting_samples(tx, by.user_in(tx), what, MOST)
+    jobs = jobs_by_seq(tx, [each.job_seq for each in found])
+    return [
+        _Sample(job, progress.last_at, examination_of(job, progress))
+        for job, progress in zip(jobs, found, strict=True)
+    ]
+
+
+def _next_steps(by: Caller, sample: _Sample, *, has_queue: bool) -> Iterator[InboxEntry]:
+    """What comes next in a sample whose findings aren't submitted.
+
+    The rows of a sample with a queue are among those of the queues.
+    """
+    found = sample.found
+    if found.review_state == "returned":
+        yield sample.entry("findings_returned", found.items)
+    elif found.open and not has_queue:
+        yield sample.entry("rows_to_examine", found.open)
+    elif not found.open and found.items:
+        if has_queue:
+            with by.reading():
+                if not review_progress(by.service, sample.job).is_complete:
+                    return
+        yield sample.entry("findings_to_submit", found.items)
+
+
+def _queues(by: Caller) -> Iterator[InboxEntry]:
+    for queue in waiting_queues(by, MOST):
+        if queue.open:
+            yield _entry("rows_to_answer", queue.open, queue.job_id, queue.sample)
+        if queue.to_decide:
+            yield _entry("rows_to_decide", queue.to_decide, queue.job_id, queue.sample)
+
+
+def _failed_jobs(tx: Transaction, by: Caller) -> list[InboxEntry]:
+    """The failures that an administrator, or who submitted the jobs, retries or dismisses."""
+    user = by.user
+    if user.role_name == "viewer":
+        return []
+    own = None if user.is_admin else user.id
+    _, count = list_jobs(tx, user, JobFilters(user_id=own, unresolved=True), offset=0, limit=1)
+    if not count:
+        return []
+    declared = KINDS["failed_jobs"]
+    url = declared.url if own is None else f"{declared.url}&user_id={own}"
+    text = Sentence(declared.sentence, count=count)
+    return [InboxEntry("failed_jobs", declared.title, text, count, url)]
