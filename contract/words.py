@@ -65,7 +65,7 @@ QuestionsFormat = Literal["json", "label_studio"]
 ReviewAction = Literal["submitted", "withdrawn", "returned", "signed_off", "reopened"]
 ReviewState = Literal["open", "submitted", "signed_off"]
 ListedReviewState = Literal["open", "returned", "submitted", "signed_off", "approved"]
-"""The state of a review in lists of samples. Returned: open, since a reviewer returned the findings."""
+"""The state of a review in lists of samples. Returned: open again, by a reviewer."""
 InboxKind = Literal[
     "rows_to_answer",
     "rows_to_decide",

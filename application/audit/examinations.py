@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated
 
+from application.access import Caller
 from application.audit.stages import stage_rule
 from contract.declarations import Help
+from contract.requests.jobs import SamplesRequest
 from contract.words import ListedReviewState
 from estimation_engine.audit import stage_one_decision
 from lazy_dataclasses import dataclass
 from storage.audit.progress import SampleProgress, progress_of
 from storage.jobs.jobs import JobRecord
+from storage.jobs.lists import JobFilters, list_jobs
 from storage.sqlite.database import Transaction
 
 
@@ -30,6 +33,53 @@ class Examination:
     def open(self) -> Annotated[int, Help("Items without a finding or an answer.")]:
         """Items without a finding or an answer."""
         return max(self.items - self.examined, 0)
+
+
+@dataclass(frozen=True)
+class ListedSample:
+    """A sample in a list."""
+
+    job_id: str
+    name: Annotated[str, Help("Its name; of a sample without one the first digits of its job.")]
+    purpose: str | None
+    dataset_id: int
+    dataset_name: str
+    user_soeid: Annotated[str, Help("Who drew it.")]
+    drawn_at: str | None
+    rows: Annotated[int, Help("Drawn rows.")]
+    examination: Annotated[
+        Examination | None, Help("Null: it has no finding, and wasn't drawn for a materiality.")
+    ]
+
+
+def list_samples(by: Caller, query: SamplesRequest) -> tuple[list[ListedSample], int]:
+    """Return a page of the samples that the caller can see, and their total."""
+    filters = JobFilters(
+        dataset_id=query.dataset_id,
+        user_soeid=query.user_soeid,
+        run_type="sampling",
+        statuses=("completed",),
+        review_state=query.review_state,
+    )
+    page = {"offset": query.offset, "limit": query.limit}
+    with by.service.database.read() as tx:
+        jobs, total = list_jobs(tx, by.user, filters, order=query.order, **page)
+        found = examinations_of(tx, jobs)
+    return [_listed(job, found.get(job.id)) for job in jobs], total
+
+
+def _listed(job: JobRecord, examination: Examination | None) -> ListedSample:
+    return ListedSample(
+        job.id,
+        job.output_name or job.id[:8],
+        job.purpose,
+        job.dataset_id,
+        job.dataset_name,
+        job.user_soeid,
+        job.completed_at,
+        (job.output_summary or {}).get("total_sampled", 0),
+        examination,
+    )
 
 
 def examinations_of(tx: Transaction, jobs: Sequence[JobRecord]) -> dict[str, Examination]:

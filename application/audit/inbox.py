@@ -76,12 +76,13 @@ KINDS: Mapping[InboxKind, KindOfEntry] = {
     ),
     "findings_to_review": KindOfEntry(
         "Findings to review",
-        "The findings of the sample {sample} were submitted for review: {count} "
-        "{count|row|rows}.",
+        "The findings of the sample {sample} were submitted for review: {count} {count|row|rows}.",
         "/jobs/{id}?tab=evaluation",
     ),
     "failed_jobs": KindOfEntry(
-        "Failed jobs", "{count} failed {count|job|jobs} to retry or dismiss.", "/jobs?unresolved=true"
+        "Failed jobs",
+        "{count} failed {count|job|jobs} to retry or dismiss.",
+        "/jobs?unresolved=true",
     ),
 }
 """In the order in which they are shown."""

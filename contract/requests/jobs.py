@@ -9,6 +9,7 @@ from contract.fields import Choice, Count, Flag, Items, Text, Time
 from contract.jobs import STATUSES, Order, RunType, Status
 from contract.requests.pages import PageRequest
 from contract.requests.submitting import MAIN, JobPriority, SourceRef, TableKey
+from contract.words import ListedReviewState
 from lazy_dataclasses import dataclass
 
 
@@ -38,6 +39,20 @@ class JobsRequest(PageRequest):
         bool | None,
         Flag(),
         Help("Failures that nobody has retried or dismissed; not the cancelled jobs."),
+    ] = None
+    order: Annotated[Order, Choice.of(Order)] = "newest"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SamplesRequest(PageRequest):
+    """Find samples by filters, which are joined by AND."""
+
+    dataset_id: Annotated[int | None, Count()] = None
+    user_soeid: Annotated[str | None, Text(1, 100), Help("Who drew it.")] = None
+    review_state: Annotated[
+        ListedReviewState | None,
+        Choice.of(ListedReviewState),
+        Help("Of samples that are examined, or are to be."),
     ] = None
     order: Annotated[Order, Choice.of(Order)] = "newest"
 

@@ -26,6 +26,11 @@ STATES_AFTER: Mapping[str, ListedReviewState] = {
     "reopened": "open",
 }
 """The state of a review by its newest step; the empty text is that of no step."""
+REVIEWED_SAMPLES = (
+    "last_action IN (SELECT value FROM json_each(:review_actions))"
+    " AND (last_action <> '' OR is_audit = 1 OR examined > 0)"
+)
+"""The condition of samples that are examined, or are to be, by the last steps of their reviews."""
 _OPEN_ACTIONS = "last_action IN ('', 'withdrawn', 'returned', 'reopened')"
 _WAITING: Mapping[WaitingFor, str] = {
     "examination": f"sample_progress.user_id = :user_id AND is_audit = 1 AND {_OPEN_ACTIONS}",

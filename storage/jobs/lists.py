@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from contract.jobs import Order, RunType
+from contract.words import ListedReviewState
 from lazy_dataclasses import dataclass
 from storage.accounts.users import User
+from storage.audit.progress import REVIEWED_SAMPLES, STATES_AFTER
 from storage.jobs.jobs import JobRecord, jobs_by_seq
 from storage.sqlite.database import Transaction
-from storage.sqlite.queries import chosen_filters, statement
+from storage.sqlite.queries import chosen_filters, json_text, statement
 
 
 @dataclass(frozen=True)
@@ -17,8 +19,8 @@ class JobFilters:
     """Filters of a job list, joined by AND; None doesn't filter.
 
     ``user_soeid`` matches all users that ever had this SOEID. ``unresolved`` selects failures that
-    nobody has retried or dismissed. ``review_state`` selects samples that are examined, by the state
-    of their review.
+    nobody has retried or dismissed. ``review_state`` selects samples that are examined, by the
+    state of their review.
     """
 
     user_id: int | None = None
@@ -43,6 +45,7 @@ _CONDITIONS = {
     "created_after": "jobs.created_at > :created_after",
     "created_before": "jobs.created_at < :created_before",
     "source_ref": "jobs.run_parameters ->> '$.source_ref' = :source_ref",
+    "review_actions": f"jobs.seq IN (SELECT job_seq FROM sample_progress WHERE {REVIEWED_SAMPLES})",
     # The condition of the index jobs_unresolved.
     "unresolved": "jobs.status = 'failed' AND jobs.error_code <> 'cancelled'"
     " AND jobs.dismissed_at IS NULL",
@@ -78,6 +81,9 @@ def list_jobs(
     Jobs of the same time are in order of submission.
     """
     params = chosen_filters(filters)
+    if (state := params.pop("review_state", None)) is not None:
+        actions = [action for action, each in STATES_AFTER.items() if each == state]
+        params["review_actions"] = json_text(actions)
     if filters.statuses is not None and len(filters.statuses) == 1:
         del params["statuses"]
         params["status"] = filters.statuses[0]

@@ -21,11 +21,11 @@ from storage.sqlite.clock import Clock
 from storage.sqlite.database import Database
 from storage.sqlite.queries import all_statements
 from storage.sqlite.schema import (
-    PROGRESS_TRIGGERS,
     LAST_RELEASE_OF_OLDER,
     MIGRATIONS,
     NEWEST_VERSION,
     OLDEST_VERSION,
+    PROGRESS_TRIGGERS,
     migrate,
     schema_script,
 )

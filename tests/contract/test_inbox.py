@@ -1,0 +1,275 @@
+"""What waits for a user, and the lists of samples with how far they are examined."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+import httpx
+import pytest
+
+from application.audit.findings import audit_counts
+from application.audit.inbox import KINDS
+from application.audit.state import audit_state
+from contract.words import REVIEW_ACTIONS, InboxKind
+from storage.audit.progress import STATES_AFTER, progress_of
+from storage.jobs.jobs import get_job
+from tests.contract.problems import assert_problem
+from tests.support.live_server import LiveServer
+from tests.support.reviewed_texts import QUESTION, answer_rows
+
+ROW = "row_id"
+SIZE = 4
+
+
+class Team:
+    """A dataset with a preparer and a reviewer, who may write both."""
+
+    def __init__(self, server: LiveServer) -> None:
+        self.server = server
+        self.preparer, self.owner = server.new_user()
+        self.dataset = server.new_table(60, self.preparer)
+        self.reviewer, self.other = server.new_user()
+        self.grant(self.other, "write")
+
+    def grant(self, user: dict[str, Any], level: str) -> None:
+        body = {"user_id": user["id"], "permission": level}
+        path = f"/api/datasets/{self.dataset}/permissions"
+        assert self.preparer.put(path, json=body).is_success
+
+    def draw(self, size: int = SIZE, **goal: Any) -> str:
+        given: dict[str, Any] = {"method": "random", "parameters": {"sample_size": size, "seed": 7}}
+        if goal:
+            given["goal"] = goal
+        path = f"/api/sampling/datasets/{self.dataset}/jobs"
+        answer = self.preparer.post(path, json={"rounds": [given]})
+        assert answer.status_code == 200, answer.text
+        job: str = answer.json()["job_id"]
+        assert self.server.finished(job)["status"] == "completed"
+        return job
+
+    def enter(self, job: str, *outcomes: str) -> None:
+        path = f"/api/sampling/jobs/{job}/findings"
+        items = self.preparer.get(path).json()["items"]
+        for item, outcome in zip(items, outcomes, strict=False):
+            body = {ROW: item[ROW], "outcome": outcome}
+            assert self.preparer.post(path, json=body).is_success
+
+    def step(self, client: httpx.Client, job: str, action: str, **more: Any) -> None:
+        body = {"action": action, **more}
+        answer = client.post(f"/api/sampling/jobs/{job}/review", json=body)
+        assert answer.status_code == 200, answer.text
+
+
+@pytest.fixture
+def team(server: LiveServer) -> Team:
+    return Team(server)
+
+
+def waiting(client: httpx.Client) -> dict[str, tuple[int, str | None]]:
+    """The count and the sample of what waits, by kind."""
+    answer = client.get("/api/inbox")
+    assert answer.status_code == 200, answer.text
+    return {each["kind"]: (each["count"], each["job_id"]) for each in answer.json()["entries"]}
+
+
+def examination(client: httpx.Client, job: str) -> Any:
+    (found,) = (
+        each["examination"]
+        for each in client.get("/api/samples").json()["samples"]
+        if each["job_id"] == job
+    )
+    return found
+
+
+def test_every_kind_is_declared() -> None:
+    assert set(KINDS) == set(get_args(InboxKind))
+
+
+def test_a_review_goes_from_one_inbox_to_the_other(team: Team) -> None:
+    preparer, reviewer = team.preparer, team.reviewer
+    job = team.draw()
+    assert waiting(preparer) == {}  # nobody is to examine the sample
+    team.enter(job, "ok")
+    assert waiting(preparer) == {"rows_to_examine": (SIZE - 1, job)}
+    assert waiting(reviewer) == {}
+    team.enter(job, *["ok"] * SIZE)
+    assert waiting(preparer) == {"findings_to_submit": (SIZE, job)}
+    team.step(preparer, job, "submitted")
+    assert (waiting(preparer), waiting(reviewer)) == ({}, {"findings_to_review": (SIZE, job)})
+    team.step(reviewer, job, "returned", note="Which invoice?")
+    assert (waiting(preparer), waiting(reviewer)) == ({"findings_returned": (SIZE, job)}, {})
+    team.step(preparer, job, "submitted")
+    team.step(preparer, job, "withdrawn")
+    assert waiting(preparer) == {"findings_to_submit": (SIZE, job)}
+    team.step(preparer, job, "submitted")
+    team.step(reviewer, job, "signed_off")
+    assert (waiting(preparer), waiting(reviewer)) == ({}, {})
+
+
+def test_who_prepared_findings_reviews_none(team: Team) -> None:
+    job = team.draw()
+    team.enter(job, *["ok"] * SIZE)
+    path = f"/api/sampling/jobs/{job}/findings"
+    row = team.reviewer.get(path).json()["items"][0][ROW]
+    team.reviewer.post(path, json={ROW: row, "outcome": "exception"})
+    team.step(team.preparer, job, "submitted")
+    assert waiting(team.reviewer) == {}
+    client, user = team.server.new_user()
+    assert waiting(client) == {}
+    team.grant(user, "read")
+    assert waiting(client) == {}
+    team.grant(user, "write")
+    assert waiting(client) == {"findings_to_review": (SIZE, job)}
+
+
+def test_a_sample_for_a_materiality_waits_at_once(team: Team) -> None:
+    job = team.draw(20, materiality=0.2)
+    assert waiting(team.preparer) == {"rows_to_examine": (20, job)}
+    (entry,) = team.preparer.get("/api/inbox").json()["entries"]
+    assert entry["text"] == f"20 rows have no finding in the sample {entry['sample']}."
+    assert entry["url"] == f"/jobs/{job}?tab=findings"
+
+
+def test_rows_of_a_queue_wait_for_its_readers(team: Team) -> None:
+    job = team.draw()
+    client, user = team.server.new_user("viewer")
+    body = {"questions": [QUESTION], "reviewers": [user["soeid"]]}
+    path = f"/api/sampling/jobs/{job}/questions"
+    assert team.preparer.put(path, json=body).is_success
+    assert waiting(client) == {"rows_to_answer": (SIZE, job)}
+    assert waiting(team.preparer) == {"rows_to_answer": (SIZE, job)}
+    answer_rows(client, job, SIZE)
+    assert (waiting(client), waiting(team.preparer)) == ({}, {})
+    found = examination(team.preparer, job)
+    assert (found["items"], found["examined"], found["exceptions"]) == (SIZE, SIZE, 0)
+    assert client.get("/api/samples").json()["samples"] == []
+
+
+def test_second_readings_come_before_the_submission(team: Team) -> None:
+    job = team.draw()
+    client, user = team.server.new_user("viewer")
+    path = f"/api/sampling/jobs/{job}/questions"
+    body = {"second_readings": 1, "reviewers": [user["soeid"]]}
+    assert team.preparer.put(path, json=body).is_success
+    team.enter(job, *["ok"] * SIZE)
+    assert waiting(team.preparer) == {}
+    assert waiting(client) == {"rows_to_answer": (SIZE, job)}
+    for _ in range(SIZE):
+        row = client.post(f"/api/sampling/jobs/{job}/review-queue/next", json={}).json()["row"]
+        body = {ROW: row[ROW], "outcome": "ok", "reading": "second"}
+        answer = client.post(f"/api/sampling/jobs/{job}/answers", json=body)
+        assert answer.status_code == 200, answer.text
+    assert waiting(client) == {}
+    assert waiting(team.preparer) == {"findings_to_submit": (SIZE, job)}
+
+
+def test_a_deleted_sample_waits_for_nobody(team: Team) -> None:
+    job = team.draw()
+    team.enter(job, "ok")
+    ref = team.preparer.get(f"/api/jobs/{job}").json()["output_summary"]["output_ref"]
+    assert team.preparer.delete(f"/api/datasets/{team.dataset}/refs/{ref}").is_success
+    assert waiting(team.preparer) == {}
+
+
+def test_failed_jobs_wait_for_who_submitted_them(team: Team) -> None:
+    path = f"/api/datasets/{team.dataset}/refs/main/import"
+    file = {"file": ("broken.parquet", b"no Parquet file")}
+    job = team.preparer.post(path, files=file).json()["job_id"]
+    assert team.server.finished(job)["status"] == "failed"
+    assert waiting(team.preparer) == {"failed_jobs": (1, None)}
+    assert waiting(team.reviewer) == {}
+    assert waiting(team.server.admin)["failed_jobs"][0] >= 1
+    (entry,) = team.preparer.get("/api/inbox").json()["entries"]
+    assert entry["url"] == f"/jobs?unresolved=true&user_id={team.owner['id']}"
+    assert team.preparer.patch(f"/api/jobs/{job}", json={"dismissed": True}).is_success
+    assert waiting(team.preparer) == {}
+
+
+def assert_counts_agree(team: Team, job: str) -> None:
+    """The counts of the lists are those of the findings."""
+    service = team.server.service
+    with service.database.read() as tx:
+        record, progress = get_job(tx, job), progress_of(tx, [job])[job]
+    counts = audit_counts(service, record, audit_state(service, record))
+    found = examination(team.preparer, job)
+    assert (found["items"], found["open"]) == (counts.items, counts.open)
+    assert (found["examined"], found["exceptions"]) == (
+        counts.items - counts.open,
+        counts.exception,
+    )
+    assert (progress.replaced, progress.not_examinable) == (counts.replaced, counts.not_examinable)
+
+
+def test_corrections_and_replacements_are_counted(team: Team) -> None:
+    job = team.draw(6)
+    path = f"/api/sampling/jobs/{job}"
+    for outcomes in (
+        ["ok", "exception", "exception", "not_examinable"],
+        ["exception", "ok", "exception", "exception"],
+        ["exception", "ok", "ok", "not_examinable", "not_applicable"],
+    ):
+        team.enter(job, *outcomes)
+        assert_counts_agree(team, job)
+    row = team.preparer.get(f"{path}/findings").json()["items"][5][ROW]
+    body = {ROW: row, "reason": "no purchase"}
+    assert team.preparer.post(f"{path}/replacements", json=body).is_success
+    assert_counts_agree(team, job)
+
+
+def test_findings_that_come_along_are_counted(team: Team) -> None:
+    team.enter(team.draw(4), "ok", "exception", "ok")
+    larger = team.draw(9)
+    assert examination(team.preparer, larger)["examined"] == 3
+    assert_counts_agree(team, larger)
+
+
+def test_two_stages_count_the_rows_of_the_reached_one(team: Team) -> None:
+    body = {
+        "goal": {"materiality": 0.2, "accept": [0, 1], "likelihood": "hypergeometric"},
+        "design": {"method": "random", "parameters": {"seed": 3}},
+    }
+    path = f"/api/sampling/datasets/{team.dataset}"
+    planned = team.preparer.post(f"{path}/size", json=body).json()
+    first = planned["round"]["goal"]["first_stage"]
+    job = team.preparer.post(f"{path}/jobs", json={"rounds": [planned["round"]]}).json()["job_id"]
+    assert team.server.finished(job)["status"] == "completed"
+    assert_counts_agree(team, job)
+    assert waiting(team.preparer) == {"rows_to_examine": (first, job)}
+    team.enter(job, *["ok"] * (first - 1))
+    assert_counts_agree(team, job)
+    team.enter(job, *["ok"] * first)
+    assert_counts_agree(team, job)
+    assert waiting(team.preparer) == {"findings_to_submit": (first, job)}
+    team.enter(job, "exception")
+    assert_counts_agree(team, job)
+    assert waiting(team.preparer)["rows_to_examine"][0] > 0
+    team.enter(job, *["exception", *["ok"] * first])
+    assert_counts_agree(team, job)
+
+
+def test_samples_are_filtered_by_the_state_of_their_review(team: Team) -> None:
+    plain, begun, returned, submitted = (team.draw(size) for size in (3, 5, 7, 8))
+    team.enter(begun, "ok")
+    for job in (returned, submitted):
+        team.enter(job, *["ok"] * 8)
+        team.step(team.preparer, job, "submitted")
+    team.step(team.reviewer, returned, "returned", note="Again.")
+
+    def listed(**query: Any) -> list[str]:
+        answer = team.preparer.get("/api/samples", params=query).json()
+        assert answer["total"] == len(answer["samples"])
+        return [each["job_id"] for each in answer["samples"]]
+
+    assert listed() == [submitted, returned, begun, plain]
+    assert listed(order="oldest", dataset_id=team.dataset) == [plain, begun, returned, submitted]
+    assert listed(review_state="open") == [begun]
+    assert listed(review_state="returned") == [returned]
+    assert listed(review_state="submitted") == [submitted]
+    assert listed(review_state="signed_off") == []
+    assert examination(team.preparer, plain) is None
+    answer = team.preparer.get("/api/samples", params={"review_state": "done"})
+    assert_problem(answer, 422, "invalid_request", "review_state: Must be one of")
+
+
+def test_every_step_of_a_review_has_a_state() -> None:
+    assert set(STATES_AFTER) == {"", *REVIEW_ACTIONS}
