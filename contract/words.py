@@ -357,6 +357,13 @@ REVIEW_ACTIONS: Mapping[ReviewAction, str] = {
     "signed_off": "Signed off",
     "reopened": "Reopened",
 }
+LISTED_REVIEW_STATES: Mapping[ListedReviewState, str] = {
+    "open": "In progress",
+    "returned": "Returned",
+    "submitted": "Submitted for review",
+    "signed_off": "Signed off",
+    "approved": "Approved",
+}
 REVIEW_STATES: Mapping[ReviewState, str] = {
     "open": "In progress",
     "submitted": "Submitted for review",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from functools import cache, wraps
@@ -43,6 +43,7 @@ from application.sessions import COOKIE, CSRF_FIELD, SignedOut, csrf_token, requ
 from contract.column_lists import text_of_names
 from contract.columns import cell_text, decimal_text
 from contract.jobs import Priority
+from contract.words import LISTED_REVIEW_STATES, ListedReviewState
 from domain_errors import counted, percent_text
 from presentation.html import block_html
 from service.service import Service
@@ -464,3 +465,9 @@ for _function in (
 ):
     blueprint.add_app_template_global(_function)
 blueprint.add_app_template_global(size_text, "size")
+
+
+@blueprint.app_template_global()
+def review_states() -> Mapping[ListedReviewState, str]:
+    """The states of a review in lists of samples."""
+    return LISTED_REVIEW_STATES

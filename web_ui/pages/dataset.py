@@ -14,6 +14,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from application.access import RowSource
 from application.attaching import newer_version
+from application.audit.examinations import examinations_of
 from application.audit.review import may_undo_sign_offs
 from application.certificates.ledger import ledger_page
 from application.identity.column_reports import job_changes
@@ -22,6 +23,7 @@ from application.panels.registering import may_be_followed
 from application.schedules.registering import excluded_next, readable_schedule
 from application.schedules.times import explained, upcoming
 from contract.requests.pages import PageRequest
+from contract.words import LISTED_REVIEW_STATES
 from domain_errors import DomainError
 from import_engine.sources.connections import SourceChanged
 from lazy_dataclasses import dataclass
@@ -394,11 +396,20 @@ def _row_key(context: Values) -> Values:
 
 def _draws(context: Values) -> Values:
     query = ListQuery()
-    filters = JobFilters(dataset_id=context["dataset"].id, run_type="sampling")
+    state = query.choice("review_state", tuple(LISTED_REVIEW_STATES))
+    found = context["dataset"].id
+    filters = JobFilters(dataset_id=found, run_type="sampling", review_state=state)
     with service().database.read() as tx:
         jobs, total = list_jobs(tx, caller().user, filters, offset=query.offset, limit=query.limit)
         outcomes = outcomes_of(tx, [job.id for job in jobs])
-    return {"jobs": jobs, "outcomes": outcomes, "page": query.page(total)}
+        examinations = examinations_of(tx, jobs)
+    return {
+        "jobs": jobs,
+        "outcomes": outcomes,
+        "examinations": examinations,
+        "review_state": state,
+        "page": query.page(total),
+    }
 
 
 def _schedules(context: Values) -> Values:

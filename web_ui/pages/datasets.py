@@ -11,9 +11,10 @@ from flask import Response, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from application.administration.overview import admin_overview
+from application.audit.examinations import examinations_of
+from application.audit.inbox import inbox
 from application.demo_import import submit_demo
 from application.import_preview import MAX_BYTES
-from application.review.queue import waiting_queues
 from contract.declarations import declared
 from contract.fields import Count, Suggested
 from contract.requests.attaching import FORMATS
@@ -36,29 +37,32 @@ SHOWN = 8
 @blueprint.get("/")
 @signed_in
 def home() -> AnyResponse:
-    """Show the latest samples, the user's open and failed jobs, and the changed datasets.
+    """Show what waits for the user, the latest samples, open jobs, and the changed datasets.
 
     A user who is a reviewer alone goes to the reviews.
     """
     me = caller().user
     samples = JobFilters(run_type="sampling", statuses=("completed",))
-    unfinished = JobFilters(user_id=me.id, statuses=("pending", "running", "failed"))
+    unfinished = JobFilters(user_id=me.id, statuses=("pending", "running"))
     with service().database.read() as tx:
         found, sample_count = list_jobs(tx, me, samples, offset=0, limit=SHOWN)
         outcomes = outcomes_of(tx, [job.id for job in found])
+        examinations = examinations_of(tx, found)
         open_jobs, _ = list_jobs(tx, me, unfinished, offset=0, limit=SHOWN)
         datasets, dataset_count = list_datasets(
             tx, me, DatasetFilters(None, None, None), sort="-updated_at", offset=0, limit=SHOWN
         )
         needs_password = password_hash_of(tx, me.soeid) is None and identity_of(tx, me.id) is None
-    waiting = waiting_queues(caller(), SHOWN)
+    waiting = inbox(caller()).entries
     if me.role_name == "viewer" and not dataset_count and waiting:
         return to("/review")
     return show(
         "home.html",
         waiting=waiting,
+        shown=SHOWN,
         samples=found,
         outcomes=outcomes,
+        examinations=examinations,
         sample_count=sample_count,
         open_jobs=open_jobs,
         datasets=datasets,

@@ -11,8 +11,10 @@ from urllib.parse import urlencode
 from flask import Response, request
 from werkzeug.wrappers import Response as AnyResponse
 
+from application.audit.examinations import examinations_of
 from application.lifecycle import cancel, dismiss, retry
 from contract.jobs import ORDERS, RUN_TYPES, STATUSES
+from contract.words import LISTED_REVIEW_STATES
 from domain_errors import DomainError, InvalidRequest, counted
 from lazy_dataclasses import dataclass
 from storage.accounts.datasets import DatasetFilters, get_dataset, list_datasets
@@ -55,6 +57,7 @@ def jobs() -> Response:
         created_after=query.time("created_after"),
         created_before=query.time("created_before"),
         unresolved=query.choice("unresolved", ("true",)) is not None,
+        review_state=query.choice("review_state", tuple(LISTED_REVIEW_STATES)),
     )
     order = query.choice("order", ORDERS) or "newest"
     if query.problem:
@@ -63,10 +66,12 @@ def jobs() -> Response:
         found, total = list_jobs(
             tx, user, filters, order=order, offset=query.offset, limit=query.limit
         )
+        examinations = examinations_of(tx, found)
         choice = dataset_choice(tx, user, filters.dataset_id)
     return show(
         "jobs.html",
         jobs=found,
+        examinations=examinations,
         choice=choice,
         page=query.page(total),
         problem=query.problem,
@@ -194,6 +199,7 @@ _CHIPS = {
     "created_after": "After",
     "created_before": "Before",
     "unresolved": "To resolve",
+    "review_state": "Review",
 }
 
 
@@ -207,6 +213,9 @@ def _chips(choice: DatasetChoice) -> list[tuple[str, str]]:
             value = names.get(value, value)
         if name == "user_id" and value == str(caller().user.id):
             value = "me"
+        if name == "review_state":
+            titles = LISTED_REVIEW_STATES.items()
+            value = next((title for key, title in titles if key == value), value)
         if value:
             chips.append((name, title if name == "unresolved" else f"{title}: {value}"))
     return chips
