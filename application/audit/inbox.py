@@ -70,8 +70,8 @@ KINDS: Mapping[InboxKind, KindOfEntry] = {
     ),
     "findings_to_submit": KindOfEntry(
         "Findings to submit",
-        "{count|The row|All {count} rows} of the sample {sample} {count|has|have} a finding. "
-        "Submit them for review.",
+        "{count} {count|row has|rows have} a finding, all of the sample {sample}: submit them for "
+        "review.",
         "/jobs/{id}?tab=findings",
     ),
     "findings_to_review": KindOfEntry(

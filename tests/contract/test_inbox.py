@@ -36,8 +36,11 @@ class Team:
         path = f"/api/datasets/{self.dataset}/permissions"
         assert self.preparer.put(path, json=body).is_success
 
-    def draw(self, size: int = SIZE, **goal: Any) -> str:
-        given: dict[str, Any] = {"method": "random", "parameters": {"sample_size": size, "seed": 7}}
+    def draw(self, size: int = SIZE, seed: int = 7, **goal: Any) -> str:
+        given: dict[str, Any] = {
+            "method": "random",
+            "parameters": {"sample_size": size, "seed": seed},
+        }
         if goal:
             given["goal"] = goal
         path = f"/api/sampling/datasets/{self.dataset}/jobs"
