@@ -62,8 +62,12 @@ AnswersFile = Literal["csv", "xlsx", "jsonl", "label_studio"]
 """Tasks of Label Studio have the shown columns and no answers."""
 AnswersFormat = Literal["json", AnswersFile]
 QuestionsFormat = Literal["json", "label_studio"]
-ReviewAction = Literal["submitted", "withdrawn", "returned", "signed_off", "reopened"]
-ReviewState = Literal["open", "submitted", "signed_off"]
+ReviewAction = Literal["submitted", "withdrawn", "returned", "signed_off", "approved", "reopened"]
+ReviewState = Literal["open", "submitted", "signed_off", "approved"]
+"""Only findings of an engagement are approved."""
+MemberRole = Literal["preparer", "reviewer", "partner"]
+"""Of a member of an engagement."""
+EngagementState = Literal["open", "sealed"]
 TableFormat = Literal["parquet", "delta", "iceberg"]
 VersionedFormat = Literal["delta", "iceberg"]
 VERSION_NOUNS: Mapping[VersionedFormat, str] = {"delta": "version", "iceberg": "snapshot"}
@@ -162,6 +166,18 @@ SampleAction = Literal[
     "panel_made",
     "panel_deleted",
 ]
+EngagementAction = Literal[
+    "engagement_made",
+    "engagement_changed",
+    "engagement_member_added",
+    "engagement_member_removed",
+    "engagement_dataset_added",
+    "engagement_dataset_removed",
+    "engagement_sample_added",
+    "engagement_sample_removed",
+    "engagement_sealed",
+    "engagement_unsealed",
+]
 RowAction = Literal[
     "rows_viewed",
     "rows_downloaded",
@@ -189,7 +205,15 @@ StorageAction = Literal[
     "connection_deleted",
     "paper_template_changed",
 ]
-Action = Literal[SignInAction, TeamAction, DatasetAction, SampleAction, RowAction, StorageAction]
+Action = Literal[
+    SignInAction,
+    TeamAction,
+    DatasetAction,
+    SampleAction,
+    EngagementAction,
+    RowAction,
+    StorageAction,
+]
 """The actions of the audit trail."""
 ACTIONS: tuple[Action, ...] = get_args(Action)
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -340,10 +364,24 @@ REVIEW_ACTIONS: Mapping[ReviewAction, str] = {
     "withdrawn": "Withdrawn",
     "returned": "Returned",
     "signed_off": "Signed off",
+    "approved": "Approved",
     "reopened": "Reopened",
 }
 REVIEW_STATES: Mapping[ReviewState, str] = {
     "open": "In progress",
     "submitted": "Submitted for review",
     "signed_off": "Signed off",
+    "approved": "Approved",
 }
+MEMBER_ROLES: Mapping[MemberRole, str] = {
+    "preparer": "Preparer",
+    "reviewer": "Reviewer",
+    "partner": "Partner",
+}
+
+
+def state_after(action: ReviewAction | None) -> ReviewState:
+    """The state of a review after its newest step; None: there is none."""
+    if action in ("submitted", "signed_off", "approved"):
+        return action
+    return "open"

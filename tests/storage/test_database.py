@@ -165,7 +165,9 @@ def test_a_database_of_version_15_gets_the_new_column(tmp_path: Path, clock: Clo
         of_reviews = ("review_questions", "reviewers", "reservations")
         of_findings = ("attachments", "shown_columns", "paper_facts", "issued_papers")
         of_imports = ("reconciliations", "evaluation_certificates", "paper_templates")
+        of_engagements = ("engagement_members", "engagement_datasets", "engagement_samples")
         of_all = (*of_contracts, *of_people, *of_reviews, *of_findings, *of_imports)
+        of_all = (*of_all, *of_engagements, "engagements")
         for table in ("row_keys", "panels", *of_all):
             old.execute(f"DROP TABLE {table}")
         old.execute("PRAGMA user_version = 15")
