@@ -644,7 +644,8 @@ CREATE TABLE issued_papers (
     paper_number      TEXT NOT NULL,          -- the firm's reference; '': none
     format            TEXT NOT NULL CHECK (format IN ('html', 'xlsx')),
     language          TEXT NOT NULL CHECK (language IN ('en', 'de', 'fr')),
-    review_state      TEXT NOT NULL CHECK (review_state IN ('open', 'submitted', 'signed_off')),
+    review_state      TEXT NOT NULL
+                      CHECK (review_state IN ('open', 'submitted', 'signed_off', 'approved')),
     evaluation_sha256 TEXT CHECK (length(evaluation_sha256) = 64),  -- NULL: not evaluated
     sha256            TEXT NOT NULL CHECK (length(sha256) = 64),
     size_bytes        INTEGER NOT NULL CHECK (size_bytes > 0),
@@ -659,6 +660,54 @@ CREATE INDEX issued_papers_file ON issued_papers (sha256);
 CREATE TRIGGER issued_papers_never_change BEFORE UPDATE ON issued_papers
 BEGIN SELECT RAISE(ABORT, 'an issued paper never changes'); END;
 
+-- Engagements: client, period, team, datasets and samples of one audit. The seal is canonical JSON; NULL: open.
+CREATE TABLE engagements (
+    id          INTEGER PRIMARY KEY AUTOINCREMENT,
+    client_name TEXT NOT NULL CHECK (client_name <> ''),
+    period_from TEXT NOT NULL CHECK (period_from IS date(period_from)),
+    period_to   TEXT NOT NULL CHECK (period_to IS date(period_to) AND period_to >= period_from),
+    number      TEXT NOT NULL,                -- the firm's reference; '': none
+    user_id     INTEGER NOT NULL REFERENCES users (id),     -- who created it
+    created_at  TEXT NOT NULL,
+    seal        TEXT CHECK (json_valid(seal)),
+    seal_sha256 TEXT CHECK (length(seal_sha256) = 64),
+    sealed_at   TEXT,
+    sealed_by   INTEGER REFERENCES users (id),
+    CHECK ((seal IS NULL) = (seal_sha256 IS NULL) AND (seal IS NULL) = (sealed_at IS NULL)
+           AND (seal IS NULL) = (sealed_by IS NULL))
+) STRICT;
+
+CREATE INDEX engagements_of_user ON engagements (user_id);
+
+CREATE TABLE engagement_members (
+    engagement_id INTEGER NOT NULL REFERENCES engagements (id),
+    user_id       INTEGER NOT NULL REFERENCES users (id),
+    full_name     TEXT NOT NULL CHECK (full_name <> ''),
+    role          TEXT NOT NULL CHECK (role IN ('preparer', 'reviewer', 'partner')),
+    at            TEXT NOT NULL,
+    PRIMARY KEY (engagement_id, user_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX engagement_members_of_user ON engagement_members (user_id, engagement_id);
+
+CREATE TABLE engagement_datasets (
+    engagement_id INTEGER NOT NULL REFERENCES engagements (id),
+    dataset_id    INTEGER NOT NULL REFERENCES datasets (id),
+    at            TEXT NOT NULL,
+    PRIMARY KEY (engagement_id, dataset_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX engagement_datasets_of_dataset ON engagement_datasets (dataset_id, engagement_id);
+
+-- The jobs of an engagement's samples. A job is in one engagement at most.
+CREATE TABLE engagement_samples (
+    job_id        TEXT PRIMARY KEY NOT NULL REFERENCES jobs (id),
+    engagement_id INTEGER NOT NULL REFERENCES engagements (id),
+    at            TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX engagement_samples_of_engagement ON engagement_samples (engagement_id, at, job_id);
+
 -- The firm's template of working papers: the newest entry counts.
 CREATE TABLE paper_templates (
     id      INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -671,13 +720,14 @@ CREATE TABLE paper_templates (
 CREATE TRIGGER paper_templates_never_change BEFORE UPDATE ON paper_templates
 BEGIN SELECT RAISE(ABORT, 'a template of working papers never changes'); END;
 
--- The review of a sample's findings. The newest entry is its state: after 'submitted' and
--- 'signed_off' no finding can be entered.
+-- The review of a sample's findings. The newest entry is its state: after 'submitted', 'signed_off'
+-- and 'approved' no finding can be entered. Only samples of an engagement are approved.
 CREATE TABLE reviews (
     id      INTEGER PRIMARY KEY AUTOINCREMENT,
     job_id  TEXT NOT NULL REFERENCES jobs (id),
     action  TEXT NOT NULL
-            CHECK (action IN ('submitted', 'withdrawn', 'returned', 'signed_off', 'reopened')),
+            CHECK (action IN ('submitted', 'withdrawn', 'returned', 'signed_off', 'approved',
+                              'reopened')),
     note    TEXT NOT NULL DEFAULT '',
     user_id INTEGER NOT NULL REFERENCES users (id),
     at      TEXT NOT NULL,
@@ -704,7 +754,7 @@ CREATE TABLE sample_progress (
     not_examinable INTEGER NOT NULL DEFAULT 0,                -- of these
     last_action    TEXT NOT NULL DEFAULT '',                  -- of the review; '': none
     last_at        TEXT,                                      -- of this action
-    -- 1: it was drawn for a materiality, or has a finding of an audit.
+    -- 1: it was drawn for a materiality, joined an engagement, or has a finding of an audit.
     is_audit       INTEGER NOT NULL DEFAULT 0 CHECK (is_audit IN (0, 1))
 ) STRICT;
 
@@ -760,6 +810,11 @@ CREATE TRIGGER reviews_note_progress AFTER INSERT ON reviews
 BEGIN
     UPDATE sample_progress SET last_action = NEW.action, last_at = NEW.at
     WHERE job_id = NEW.job_id;
+END;
+
+CREATE TRIGGER engagement_samples_note_progress AFTER INSERT ON engagement_samples
+BEGIN
+    UPDATE sample_progress SET is_audit = 1 WHERE job_id = NEW.job_id;
 END;
 
 -- Who prepared a sample, so that another person reviews it: who entered findings, replacements,
@@ -930,7 +985,7 @@ CREATE TABLE ledger_entries (
     number          INTEGER NOT NULL CHECK (number > 0),
     kind            TEXT NOT NULL
                     CHECK (kind IN ('plan', 'draw', 'replacement', 'deletion', 'restoration',
-                                    'row_root', 'paper', 'evaluation', 'review')),
+                                    'row_root', 'paper', 'evaluation', 'review', 'engagement')),
     recorded_at     TEXT NOT NULL,
     actor           TEXT NOT NULL,            -- the user's SOEID at that time
     body            TEXT NOT NULL CHECK (json_valid(body) AND json_type(body) = 'object'),
@@ -976,7 +1031,8 @@ CREATE TABLE evaluation_certificates (
     job_id         TEXT NOT NULL REFERENCES jobs (id),
     issue          INTEGER NOT NULL CHECK (issue > 0),
     issued_at      TEXT NOT NULL,
-    review_state   TEXT NOT NULL CHECK (review_state IN ('open', 'submitted', 'signed_off')),
+    review_state   TEXT NOT NULL
+                   CHECK (review_state IN ('open', 'submitted', 'signed_off', 'approved')),
     content_sha256 TEXT NOT NULL CHECK (length(content_sha256) = 64),
     payload        TEXT NOT NULL CHECK (json_valid(payload)),
     payload_sha256 TEXT NOT NULL CHECK (length(payload_sha256) = 64),
@@ -1056,7 +1112,7 @@ END;
 
 -- A review is requested of all who can write, but not of those who prepared the findings.
 CREATE TRIGGER reviews_notify_receivers AFTER INSERT ON reviews
-WHEN NEW.action IN ('submitted', 'returned', 'signed_off')
+WHEN NEW.action IN ('submitted', 'returned', 'signed_off', 'approved')
 BEGIN
     INSERT INTO deliveries (message_id, receiver_id, event, payload, created_at, next_attempt_at)
     SELECT 'msg_' || lower(hex(randomblob(16))), receivers.id, heard.value,

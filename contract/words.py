@@ -62,9 +62,13 @@ AnswersFile = Literal["csv", "xlsx", "jsonl", "label_studio"]
 """Tasks of Label Studio have the shown columns and no answers."""
 AnswersFormat = Literal["json", AnswersFile]
 QuestionsFormat = Literal["json", "label_studio"]
-ReviewAction = Literal["submitted", "withdrawn", "returned", "signed_off", "reopened"]
-ReviewState = Literal["open", "submitted", "signed_off"]
-ListedReviewState = Literal["open", "returned", "submitted", "signed_off", "approved"]
+ReviewAction = Literal["submitted", "withdrawn", "returned", "signed_off", "approved", "reopened"]
+ReviewState = Literal["open", "submitted", "signed_off", "approved"]
+"""Only findings of an engagement are approved."""
+MemberRole = Literal["preparer", "reviewer", "partner"]
+"""Of a member of an engagement."""
+EngagementState = Literal["open", "sealed"]
+ListedReviewState = Literal[ReviewState, "returned"]
 """The state of a review in lists of samples. Returned: open again, by a reviewer."""
 InboxKind = Literal[
     "rows_to_answer",
@@ -73,7 +77,7 @@ InboxKind = Literal[
     "findings_to_submit",
     "findings_returned",
     "findings_to_review",
-    "papers_to_approve",
+    "findings_to_approve",
     "papers_to_issue",
     "engagements_to_seal",
     "failed_jobs",
@@ -177,6 +181,18 @@ SampleAction = Literal[
     "panel_made",
     "panel_deleted",
 ]
+EngagementAction = Literal[
+    "engagement_made",
+    "engagement_changed",
+    "engagement_member_added",
+    "engagement_member_removed",
+    "engagement_dataset_added",
+    "engagement_dataset_removed",
+    "engagement_sample_added",
+    "engagement_sample_removed",
+    "engagement_sealed",
+    "engagement_unsealed",
+]
 RowAction = Literal[
     "rows_viewed",
     "rows_downloaded",
@@ -204,7 +220,15 @@ StorageAction = Literal[
     "connection_deleted",
     "paper_template_changed",
 ]
-Action = Literal[SignInAction, TeamAction, DatasetAction, SampleAction, RowAction, StorageAction]
+Action = Literal[
+    SignInAction,
+    TeamAction,
+    DatasetAction,
+    SampleAction,
+    EngagementAction,
+    RowAction,
+    StorageAction,
+]
 """The actions of the audit trail."""
 ACTIONS: tuple[Action, ...] = get_args(Action)
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -355,17 +379,36 @@ REVIEW_ACTIONS: Mapping[ReviewAction, str] = {
     "withdrawn": "Withdrawn",
     "returned": "Returned",
     "signed_off": "Signed off",
-    "reopened": "Reopened",
-}
-LISTED_REVIEW_STATES: Mapping[ListedReviewState, str] = {
-    "open": "In progress",
-    "returned": "Returned",
-    "submitted": "Submitted for review",
-    "signed_off": "Signed off",
     "approved": "Approved",
+    "reopened": "Reopened",
 }
 REVIEW_STATES: Mapping[ReviewState, str] = {
     "open": "In progress",
     "submitted": "Submitted for review",
     "signed_off": "Signed off",
+    "approved": "Approved",
 }
+LISTED_REVIEW_STATES: Mapping[ListedReviewState, str] = {
+    "open": REVIEW_STATES["open"],
+    "returned": "Returned",
+    "submitted": REVIEW_STATES["submitted"],
+    "signed_off": REVIEW_STATES["signed_off"],
+    "approved": REVIEW_STATES["approved"],
+}
+MEMBER_ROLES: Mapping[MemberRole, str] = {
+    "preparer": "Preparer",
+    "reviewer": "Reviewer",
+    "partner": "Partner",
+}
+
+
+def state_after(action: ReviewAction | None) -> ReviewState:
+    """The state of a review after its newest step; None: there is none."""
+    if action in ("submitted", "signed_off", "approved"):
+        return action
+    return "open"
+
+
+def listed_state_after(action: ReviewAction | None) -> ListedReviewState:
+    """The same in lists of samples, where returned findings have a state of their own."""
+    return "returned" if action == "returned" else state_after(action)

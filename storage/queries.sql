@@ -379,6 +379,114 @@ SELECT kind, count(*) AS waiting, min(deliveries.created_at) AS oldest
 FROM deliveries JOIN receivers ON receivers.id = receiver_id
 WHERE next_attempt_at IS NOT NULL GROUP BY kind;
 
+-- insert_engagement: Insert an engagement.
+INSERT INTO engagements (client_name, period_from, period_to, number, user_id, created_at)
+VALUES (:client_name, :period_from, :period_to, :number, :user_id, :created_at)
+RETURNING id;
+
+-- engagement_by_id: Select an engagement.
+SELECT engagements.*, creators.soeid AS user_soeid, sealers.soeid AS sealed_by_soeid
+FROM engagements JOIN users AS creators ON creators.id = engagements.user_id
+     LEFT JOIN users AS sealers ON sealers.id = sealed_by
+WHERE engagements.id = :id;
+
+-- list_engagements: List engagements, newest first.
+SELECT engagements.*, creators.soeid AS user_soeid, sealers.soeid AS sealed_by_soeid
+FROM engagements JOIN users AS creators ON creators.id = engagements.user_id
+     LEFT JOIN users AS sealers ON sealers.id = sealed_by
+{where}
+ORDER BY engagements.id DESC;
+
+-- update_engagement: Change facts of an engagement; NULL leaves one unchanged.
+UPDATE engagements
+SET client_name = coalesce(:client_name, client_name),
+    period_from = coalesce(:period_from, period_from),
+    period_to = coalesce(:period_to, period_to), number = coalesce(:number, number)
+WHERE id = :id;
+
+-- seal_engagement: Seal an engagement, or with NULL unseal it.
+UPDATE engagements
+SET seal = :seal, seal_sha256 = :seal_sha256, sealed_at = :sealed_at, sealed_by = :sealed_by
+WHERE id = :id;
+
+-- list_engagement_members: List the members of an engagement: partners, reviewers, preparers.
+SELECT engagement_members.*, users.soeid AS user_soeid
+FROM engagement_members JOIN users ON users.id = user_id
+WHERE engagement_id = :engagement_id
+ORDER BY CASE role WHEN 'partner' THEN 0 WHEN 'reviewer' THEN 1 ELSE 2 END, full_name, user_id;
+
+-- put_engagement_member: Insert a member of an engagement, or change the name and role of one.
+INSERT INTO engagement_members (engagement_id, user_id, full_name, role, at)
+VALUES (:engagement_id, :user_id, :full_name, :role, :at)
+ON CONFLICT DO UPDATE SET full_name = :full_name, role = :role;
+
+-- delete_engagement_member: Delete a member of an engagement.
+DELETE FROM engagement_members
+WHERE engagement_id = :engagement_id AND user_id = :user_id RETURNING user_id;
+
+-- list_engagement_datasets: List the datasets of an engagement by name.
+SELECT dataset_id, name AS dataset_name, datasets.removed_at IS NOT NULL AS is_deleted
+FROM engagement_datasets JOIN datasets ON datasets.id = dataset_id
+WHERE engagement_id = :engagement_id
+ORDER BY name COLLATE NOCASE, dataset_id;
+
+-- insert_engagement_dataset: Insert a dataset of an engagement; no row if it has it.
+INSERT INTO engagement_datasets (engagement_id, dataset_id, at)
+VALUES (:engagement_id, :dataset_id, :at) ON CONFLICT DO NOTHING RETURNING dataset_id;
+
+-- delete_engagement_dataset: Delete a dataset of an engagement.
+DELETE FROM engagement_datasets
+WHERE engagement_id = :engagement_id AND dataset_id = :dataset_id RETURNING dataset_id;
+
+-- delete_engagements_of_dataset: Delete a dataset from all engagements.
+DELETE FROM engagement_datasets WHERE dataset_id = :dataset_id;
+
+-- join_engagement: Insert a draw into the open engagement of its dataset, if there is exactly one.
+INSERT INTO engagement_samples (job_id, engagement_id, at)
+SELECT :job_id, min(engagement_id), :at
+FROM engagement_datasets JOIN engagements ON engagements.id = engagement_id
+WHERE dataset_id = :dataset_id AND seal IS NULL
+HAVING count(*) = 1;
+
+-- engagement_of_sample: Select the engagement of a sample.
+SELECT engagement_id FROM engagement_samples WHERE job_id = :job_id;
+
+-- insert_engagement_sample: Insert a sample of an engagement.
+INSERT INTO engagement_samples (job_id, engagement_id, at) VALUES (:job_id, :engagement_id, :at);
+
+-- delete_engagement_sample: Delete a sample from its engagement.
+DELETE FROM engagement_samples WHERE job_id = :job_id AND engagement_id = :engagement_id
+RETURNING job_id;
+
+-- delete_engagement_samples_of_jobs: Delete the samples of jobs from their engagements.
+DELETE FROM engagement_samples WHERE job_id IN (SELECT value FROM json_each(:jobs));
+
+-- list_engagement_samples: List the samples of an engagement that didn't fail, the first drawn first.
+SELECT engagement_samples.job_id, jobs.dataset_id, datasets.name AS dataset_name,
+       jobs.run_parameters ->> '$.output_ref' AS output_ref, status,
+       status = 'completed'
+           AND (datasets.removed_at IS NOT NULL
+                OR NOT EXISTS (SELECT 1 FROM refs
+                               WHERE refs.dataset_id = jobs.dataset_id
+                                 AND refs.commit_id = output_commit_id
+                                 AND substr(refs.name, 1, 5) = 'smpl-')) AS is_deleted,
+       (SELECT action FROM reviews WHERE reviews.job_id = jobs.id ORDER BY id DESC LIMIT 1)
+           AS action,
+       (SELECT at FROM reviews WHERE reviews.job_id = jobs.id ORDER BY id DESC LIMIT 1)
+           AS reviewed_at,
+       (SELECT evaluation FROM reviews
+        WHERE reviews.job_id = jobs.id AND action = 'signed_off' ORDER BY id DESC LIMIT 1)
+           AS evaluation,
+       issued_papers.number AS paper, issued_papers.paper_number, issued_papers.issued_at,
+       issued_papers.sha256 AS paper_sha256, issued_papers.review_state AS paper_state,
+       issued_papers.evaluation_sha256
+FROM engagement_samples JOIN jobs ON jobs.id = engagement_samples.job_id
+     JOIN datasets ON datasets.id = jobs.dataset_id
+     LEFT JOIN issued_papers ON issued_papers.job_id = jobs.id
+       AND issued_papers.number = (SELECT max(number) FROM issued_papers WHERE job_id = jobs.id)
+WHERE engagement_id = :engagement_id AND status <> 'failed'
+ORDER BY jobs.seq;
+
 -- insert_panel: Insert a panel.
 INSERT INTO panels (dataset_id, user_id, name, table_key, round, rotation, created_at)
 VALUES (:dataset_id, :user_id, :name, :table_key, :round, :rotation, :created_at)
@@ -1764,19 +1872,43 @@ ORDER BY soeid;
 -- progress_of_jobs: Select how far the examination of some samples is.
 SELECT * FROM sample_progress WHERE job_id IN (SELECT value FROM json_each(:jobs));
 
--- waiting_samples: Select the newest samples that a user may write and that a condition selects.
+-- waiting_samples: Select the newest samples that a condition selects and that a user may write. In an
+-- engagement that isn't sealed, the user has one of some roles.
 SELECT sample_progress.* FROM sample_progress JOIN jobs ON jobs.seq = job_seq
     JOIN datasets ON datasets.id = jobs.dataset_id
-WHERE {condition} AND datasets.removed_at IS NULL
+    LEFT JOIN engagement_samples AS assigned ON assigned.job_id = sample_progress.job_id
+    LEFT JOIN engagements ON engagements.id = assigned.engagement_id
+    LEFT JOIN engagement_members AS member
+        ON member.engagement_id = assigned.engagement_id AND member.user_id = :user_id
+WHERE {condition} AND datasets.removed_at IS NULL AND engagements.seal IS NULL
+  AND (assigned.job_id IS NULL OR member.role IN (SELECT value FROM json_each(:roles)))
   AND EXISTS (SELECT 1 FROM refs WHERE refs.dataset_id = jobs.dataset_id
               AND refs.commit_id = jobs.output_commit_id)
   AND (:sees_all OR jobs.dataset_id IN
        (SELECT dataset_id FROM dataset_access WHERE user_id = :user_id AND level <> 'read'))
 ORDER BY job_seq DESC LIMIT :limit;
 
--- signed_off_jobs: Select the jobs of a dataset whose samples are signed off and weren't pruned.
+-- approved_engagements: Select the newest open engagements of a partner who prepared none of their
+-- samples, all of which are approved; failed draws and deleted samples don't count.
+SELECT engagements.id FROM engagement_members JOIN engagements ON engagements.id = engagement_id
+WHERE engagement_members.user_id = :user_id AND role IN (SELECT value FROM json_each(:roles))
+  AND seal IS NULL
+  AND EXISTS (SELECT 1 FROM engagement_samples JOIN sample_progress USING (job_id)
+              WHERE engagement_id = engagements.id AND last_action = 'approved')
+  AND NOT EXISTS (SELECT 1 FROM engagement_samples JOIN sample_progress USING (job_id)
+                  JOIN jobs ON jobs.seq = job_seq
+                  WHERE engagement_id = engagements.id AND last_action <> 'approved'
+                    AND (status IN ('pending', 'running')
+                         OR EXISTS (SELECT 1 FROM refs WHERE refs.dataset_id = jobs.dataset_id
+                                    AND refs.commit_id = jobs.output_commit_id)))
+  AND NOT EXISTS (SELECT 1 FROM engagement_samples JOIN sample_preparers AS own USING (job_id)
+                  WHERE engagement_id = engagements.id AND own.user_id = :user_id)
+ORDER BY engagements.id DESC LIMIT :limit;
+
+-- signed_off_jobs: Select the jobs of a dataset whose samples are signed off or approved and weren't
+-- pruned.
 SELECT jobs.id FROM reviews JOIN jobs ON jobs.id = reviews.job_id
-WHERE reviews.action = 'signed_off' AND jobs.dataset_id = :dataset_id
+WHERE reviews.action IN ('signed_off', 'approved') AND jobs.dataset_id = :dataset_id
   AND jobs.output_commit_id IS NOT NULL
   AND NOT EXISTS (SELECT 1 FROM reviews AS later
                   WHERE later.job_id = reviews.job_id AND later.id > reviews.id)

@@ -106,6 +106,18 @@ SENTENCES: Mapping[Action, str] = MappingProxyType(
         "schedule_deleted": "{who} deleted the schedule {name} of {dataset}",
         "panel_made": "{who} created the panel {name} of {dataset}",
         "panel_deleted": "{who} deleted the panel {name} of {dataset}",
+        "engagement_made": "{who} created the engagement of {client}",
+        "engagement_changed": "{who} changed the engagement of {client}: {fields}",
+        "engagement_member_added": (
+            "{who} made {soeid} {role} in the engagement of {client}, as {full_name}"
+        ),
+        "engagement_member_removed": "{who} removed {soeid} from the engagement of {client}",
+        "engagement_dataset_added": "{who} added {dataset} to the engagement of {client}",
+        "engagement_dataset_removed": "{who} removed {dataset} from the engagement of {client}",
+        "engagement_sample_added": "{who} assigned {sample} to the engagement of {client}",
+        "engagement_sample_removed": "{who} removed {sample} from the engagement of {client}",
+        "engagement_sealed": "{who} sealed the engagement of {client}",
+        "engagement_unsealed": "{who} unsealed the engagement of {client}: {reason}",
         "schedule_run": "{who} ran the schedule {name} of {dataset} out of turn",
         "group_made": "{who} created the group {name}",
         "group_renamed": "{who} renamed the group {name_before} to {name}",

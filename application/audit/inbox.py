@@ -10,13 +10,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated
 
 from application.access import Caller
+from application.audit.engagements import missing_for_seal
 from application.audit.examinations import Examination, examination_of
+from application.audit.review import REVIEWING, ROLES
 from application.review.queue import waiting_queues
 from application.review.readings import review_progress
 from contract.declarations import Help
-from contract.words import InboxKind
+from contract.words import InboxKind, MemberRole
 from domain_errors import Sentence
 from lazy_dataclasses import dataclass
+from storage.audit.engagements import (
+    approved_engagements,
+    get_engagement,
+    list_engagement_samples,
+)
 from storage.audit.progress import WaitingFor, waiting_samples
 from storage.audit.reviewing import queued_jobs
 from storage.jobs.jobs import JobRecord, jobs_by_seq
@@ -70,14 +77,28 @@ KINDS: Mapping[InboxKind, KindOfEntry] = {
     ),
     "findings_to_submit": KindOfEntry(
         "Findings to submit",
-        "{count} {count|row has|rows have} a finding, all of the sample {sample}: submit them for "
-        "review.",
+        "All rows of the sample {sample} have a finding: submit them for review.",
         "/jobs/{id}?tab=findings",
     ),
     "findings_to_review": KindOfEntry(
         "Findings to review",
         "The findings of the sample {sample} were submitted for review: {count} {count|row|rows}.",
         "/jobs/{id}?tab=evaluation",
+    ),
+    "findings_to_approve": KindOfEntry(
+        "Findings to approve",
+        "The findings of the sample {sample} were signed off and wait for your approval.",
+        "/jobs/{id}?tab=evaluation",
+    ),
+    "papers_to_issue": KindOfEntry(
+        "Papers to issue",
+        "The findings of the sample {sample} are approved: issue the working paper.",
+        "/jobs/{id}?tab=paper",
+    ),
+    "engagements_to_seal": KindOfEntry(
+        "Engagements to seal",
+        "The engagement {engagement} lacks nothing: seal it.",
+        "/engagements/{id}",
     ),
     "failed_jobs": KindOfEntry(
         "Failed jobs",
@@ -95,10 +116,11 @@ class InboxEntry:
     kind: InboxKind
     title: Annotated[str, Help("Of the kind, in English.")]
     text: Annotated[str, Help("A sentence, in English.")]
-    count: Annotated[int, Help("Rows, findings or jobs.")]
+    count: Annotated[int, Help("Rows, findings, jobs, or samples of an engagement.")]
     url: Annotated[str, Help("The page on which it is done.")]
     job_id: Annotated[str | None, Help("The sample.")] = None
     sample: Annotated[str | None, Help("Its name.")] = None
+    engagement_id: int | None = None
     since: Annotated[str | None, Help("When the step of the review was taken.")] = None
 
 
@@ -116,17 +138,18 @@ class Inbox:
 def inbox(by: Caller) -> Inbox:
     """Return what waits for the caller."""
     with by.service.database.read() as tx:
-        own = _samples(tx, by, "examination")
+        own = _samples(tx, by, "examination", ROLES["submitted"])
         queued = queued_jobs(tx, [each.job.id for each in own])
-        to_review = _samples(tx, by, "review")
-        failed = _failed_jobs(tx, by)
+        entries = [
+            *_of_kind("findings_to_review", _samples(tx, by, "review", ROLES["signed_off"])),
+            *_of_kind("findings_to_approve", _samples(tx, by, "approval", ROLES["approved"])),
+            *_of_kind("papers_to_issue", _samples(tx, by, "paper", REVIEWING)),
+            *_engagements(tx, by),
+            *_failed_jobs(tx, by),
+        ]
         running = JobFilters(user_id=by.user.id, statuses=("pending", "running"))
         _, in_progress = list_jobs(tx, by.user, running, offset=0, limit=1)
-    entries = [
-        *(each.entry("findings_to_review", each.found.items) for each in to_review),
-        *_queues(by),
-        *failed,
-    ]
+    entries += _queues(by)
     for each in own:
         entries += _next_steps(by, each, has_queue=each.job.id in queued)
     places = list(KINDS)
@@ -152,16 +175,22 @@ def _entry(
     declared = KINDS[kind]
     text = Sentence(declared.sentence, count=count, sample=sample)
     url = declared.url.format(id=job_id)
-    return InboxEntry(kind, declared.title, text, count, url, job_id, sample, since)
+    return InboxEntry(kind, declared.title, text, count, url, job_id, sample, since=since)
 
 
-def _samples(tx: Transaction, by: Caller, what: WaitingFor) -> list[_Sample]:
-    found = waiting_samples(tx, by.user_in(tx), what, MOST)
+def _samples(
+    tx: Transaction, by: Caller, what: WaitingFor, roles: Sequence[MemberRole]
+) -> list[_Sample]:
+    found = waiting_samples(tx, by.user_in(tx), what, roles, MOST)
     jobs = jobs_by_seq(tx, [each.job_seq for each in found])
     return [
         _Sample(job, progress.last_at, examination_of(job, progress))
         for job, progress in zip(jobs, found, strict=True)
     ]
+
+
+def _of_kind(kind: InboxKind, samples: Sequence[_Sample]) -> list[InboxEntry]:
+    return [each.entry(kind, each.found.items) for each in samples]
 
 
 def _next_steps(by: Caller, sample: _Sample, *, has_queue: bool) -> Iterator[InboxEntry]:
@@ -188,6 +217,23 @@ def _queues(by: Caller) -> Iterator[InboxEntry]:
             yield _entry("rows_to_answer", queue.open, queue.job_id, queue.sample)
         if queue.to_decide:
             yield _entry("rows_to_decide", queue.to_decide, queue.job_id, queue.sample)
+
+
+def _engagements(tx: Transaction, by: Caller) -> Iterator[InboxEntry]:
+    """The engagements that a partner can seal."""
+    declared = KINDS["engagements_to_seal"]
+    for engagement_id in approved_engagements(tx, by.user, ROLES["approved"], MOST):
+        samples = list_engagement_samples(tx, engagement_id)
+        if not missing_for_seal(samples):
+            title = get_engagement(tx, engagement_id).title
+            yield InboxEntry(
+                "engagements_to_seal",
+                declared.title,
+                Sentence(declared.sentence, engagement=title),
+                sum(not each.is_deleted for each in samples),
+                declared.url.format(id=engagement_id),
+                engagement_id=engagement_id,
+            )
 
 
 def _failed_jobs(tx: Transaction, by: Caller) -> list[InboxEntry]:

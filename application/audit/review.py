@@ -2,11 +2,15 @@
 
 Guarantees that nobody who prepared the findings of a signed-off sample reopens or deletes it: the
 person who signed it off does, or another owner of its dataset. The bin uses it, too.
+
+In an engagement the roles of its members count instead of who owns the dataset: preparers submit,
+reviewers and partners sign off, and a partner who did neither approves.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from application.access import Caller
@@ -20,10 +24,11 @@ from application.identity.named_rows import rows_named
 from application.review.readings import Readings, readings_in
 from contract.requests.evaluate import EvaluationRequest
 from contract.requests.findings import ReviewRequest
-from contract.words import Level, ReviewAction, ReviewState
+from contract.words import Level, MemberRole, ReviewAction, ReviewState
 from domain_errors import DomainError
 from lazy_dataclasses import dataclass
 from storage.accounts.users import User
+from storage.audit.engagements import engagement_of, list_members, require_unsealed
 from storage.audit.findings import (
     Review,
     ReviewEntry,
@@ -49,7 +54,8 @@ def review(by: Caller, job: JobRecord, step: ReviewRequest) -> Review:
 
     The preparer submits or withdraws; another person, who entered nothing, returns or signs off;
     who signed off, or an owner of the dataset who prepared nothing, reopens. A sign-off keeps the
-    evaluation that was reviewed, by default that of the plan if it is possible.
+    evaluation that was reviewed, by default that of the plan if it is possible. Findings of an
+    engagement are then approved by a partner who neither prepared nor signed off.
 
     Raises
     ------
@@ -60,7 +66,10 @@ def review(by: Caller, job: JobRecord, step: ReviewRequest) -> Review:
     DetailsMissing
         Findings lack a cause or an audit value, and the submission doesn't leave them out.
     Forbidden
-        The reviewer, or who reopens, prepared the findings; or the level is too low.
+        The reviewer, or who reopens, prepared the findings; or the level is too low; or the role in
+        the engagement doesn't have this step.
+    EngagementSealed
+        The sample is in a sealed engagement.
     InvalidValue
         The step needs a note, or keeps no evaluation.
     InvalidFindings
@@ -96,13 +105,9 @@ def _review(by: Caller, job: JobRecord, step: ReviewRequest) -> Review:
         if action == "submitted":
             missing = _require_findings(tx, job, drawn, step, by_amounts=by_amounts) or None
             _require_readings(readings_in(tx, by.service, job))
-        if action in ("returned", "signed_off"):
-            _require_another_person(tx, job, by)
-        persons: dict[str, Any] = {}
-        if action == "reopened":
-            persons = require_second_person(tx, by.user, level, [job.id])
+        persons = _require_person(tx, by.user, level, job.id, action)
         enter_review(tx, job.id, by.user.id, action, note, by.service.clock, kept)
-        if action in ("signed_off", "reopened"):
+        if action in ("signed_off", "approved", "reopened"):
             _enter_in_ledger(tx, by, job, action, kept)
         by.audit(
             tx,
@@ -126,7 +131,10 @@ def _enter_in_ledger(
     action: ReviewAction,
     kept: Mapping[str, Any] | None,
 ) -> None:
-    """Enter a sign-off or a reopening in the ledger: certificates from before it are superseded."""
+    """Enter a step in the ledger: a sign-off, an approval or a reopening.
+
+    Certificates from before it are superseded.
+    """
     body = {
         "job_id": job.id,
         "step": action,
@@ -158,22 +166,37 @@ def _evaluation_to_keep(
         raise
 
 
-_STATE_BEFORE: Mapping[ReviewAction, ReviewState] = {
-    "submitted": "open",
-    "withdrawn": "submitted",
-    "returned": "submitted",
-    "signed_off": "submitted",
-    "reopened": "signed_off",
+_STATES_BEFORE: Mapping[ReviewAction, Sequence[ReviewState]] = {
+    "submitted": ("open",),
+    "withdrawn": ("submitted",),
+    "returned": ("submitted",),
+    "signed_off": ("submitted",),
+    "approved": ("signed_off",),
+    "reopened": ("signed_off", "approved"),
 }
-_STATE_WORDS = {"open": "open", "submitted": "submitted for review", "signed_off": "signed off"}
+_STATE_WORDS = {
+    "open": "open",
+    "submitted": "submitted for review",
+    "signed_off": "signed off",
+    "approved": "approved",
+}
+REVIEWING: tuple[MemberRole, ...] = ("reviewer", "partner")
+ROLES: Mapping[ReviewAction, tuple[MemberRole, ...]] = {
+    "submitted": ("preparer",),
+    "withdrawn": ("preparer",),
+    "returned": REVIEWING,
+    "signed_off": REVIEWING,
+    "approved": ("partner",),
+}
+"""The roles that take a step in an engagement; for a reopening see :class:`SignOff`."""
 
 
 def _require_step(now: Review, action: ReviewAction) -> None:
-    if _STATE_BEFORE[action] != now.state:
+    if now.state not in _STATES_BEFORE[action]:
         raise Conflict(
             "The findings are {state}. Only findings that are {needed} can be {step}.",
             state=_STATE_WORDS[now.state],
-            needed=_STATE_WORDS[_STATE_BEFORE[action]],
+            needed=" or ".join(_STATE_WORDS[each] for each in _STATES_BEFORE[action]),
             step=action.replace("_", " "),
         )
 
@@ -236,8 +259,88 @@ def is_preparer(by: Caller, job: JobRecord) -> bool:
         return by.user.id in preparers_of(tx, job.id)
 
 
-def _require_another_person(tx: Transaction, job: JobRecord, by: Caller) -> None:
-    if by.user.id in preparers_of(tx, job.id):
+def steps_of(tx: Transaction, user: User, level: Level | None, job_id: str) -> list[ReviewAction]:
+    """The steps that a user with a level in the dataset may take in a sample's review now."""
+    if level not in ("write", "admin") or user.role_name == "viewer":
+        return []
+    state = review_of(tx, job_id).state
+    steps = []
+    for action, before in _STATES_BEFORE.items():
+        if state in before:
+            with suppress(Conflict, Forbidden):
+                require_unsealed(tx, job_id)
+                _require_person(tx, user, level, job_id, action)
+                steps.append(action)
+    return steps
+
+
+def _require_person(
+    tx: Transaction, user: User, level: Level | None, job_id: str, action: ReviewAction
+) -> dict[str, Any]:
+    """Require that a user may take a step; return what the audit trail says of other persons."""
+    if action == "reopened":
+        return require_second_person(tx, user, level, [job_id])
+    _require_role(tx, user, job_id, action)
+    if action in ("returned", "signed_off", "approved"):
+        _require_another_person(tx, user, job_id)
+    if action == "approved":
+        signers = {each.user_id for each in review_of(tx, job_id).entries if _signs(each)}
+        if user.id in signers:
+            raise Forbidden("Another partner must approve the findings: you signed them off.")
+    return {}
+
+
+def _signs(entry: ReviewEntry) -> bool:
+    return entry.action == "signed_off"
+
+
+def _require_role(tx: Transaction, user: User, job_id: str, action: ReviewAction) -> None:
+    """Require the role that a step needs, if the sample is in an engagement."""
+    roles = _roles_of(tx, job_id)
+    if roles is None:
+        if action == "approved":
+            raise Conflict("Only the findings of samples in an engagement are approved.")
+        return
+    if roles.get(user.id) not in ROLES[action]:
+        raise Forbidden(
+            "The sample is in an engagement, in which a {roles} takes this step; you are {role}.",
+            roles=" or a ".join(ROLES[action]),
+            role=roles.get(user.id, "no member"),
+        )
+
+
+def _roles_of(tx: Transaction, job_id: str) -> dict[int, MemberRole] | None:
+    """The roles of the members of a sample's engagement, by user id; None if it is in none."""
+    engagement = engagement_of(tx, job_id)
+    if engagement is None:
+        return None
+    return {each.user_id: each.role for each in list_members(tx, engagement.id)}
+
+
+def require_final_issuer(tx: Transaction, user: User, job_id: str) -> None:
+    """Require another person than the preparers to issue a paper of approved findings.
+
+    Raises
+    ------
+    EngagementSealed
+        The sample is in a sealed engagement.
+    Forbidden
+        The findings are approved, and the user prepared them or is no reviewer or partner.
+    """
+    require_unsealed(tx, job_id)
+    if review_of(tx, job_id).state != "approved":
+        return
+    roles = _roles_of(tx, job_id)
+    if roles is not None and roles.get(user.id) not in REVIEWING:
+        raise Forbidden(
+            "The findings are approved. A reviewer or partner of the engagement, who prepared "
+            "none of them, issues the paper."
+        )
+    _require_another_person(tx, user, job_id)
+
+
+def _require_another_person(tx: Transaction, user: User, job_id: str) -> None:
+    if user.id in preparers_of(tx, job_id):
         raise Forbidden(
             "Another person must review the findings: you entered or submitted some of them, "
             "replaced rows, wrote the conclusion, entered facts of the working paper, or attached "
@@ -283,24 +386,33 @@ def _missing(
 
 @dataclass(frozen=True)
 class SignOff:
-    """The sign-off of a sample, and the names of those who prepared its findings, by user id."""
+    """The sign-off of a sample, and the names of those who prepared its findings, by user id.
+
+    ``roles`` are those of the members of the engagement; None if the sample is in none.
+    """
 
     entry: ReviewEntry
     preparers: Mapping[int, str]
+    roles: Mapping[int, MemberRole] | None
+    is_approved: bool
 
     def may_be_undone_by(self, user: User, level: Level | None) -> bool:
         """Whether a user with a level in the dataset may reopen or delete the sample."""
-        return user.id not in self.preparers and (
-            level == "admin" or (level == "write" and user.id == self.entry.user_id)
-        )
+        if user.id in self.preparers:
+            return False
+        if self.roles is not None:
+            undoing = ("partner",) if self.is_approved else REVIEWING
+            return level in ("write", "admin") and self.roles.get(user.id) in undoing
+        return level == "admin" or (level == "write" and user.id == self.entry.user_id)
 
 
 def sign_off_of(tx: Transaction, job_id: str) -> SignOff | None:
     """Return the sign-off of a sample; None if it isn't signed off."""
     review = review_of(tx, job_id)
-    if review.state != "signed_off":
+    if review.sign_off is None:
         return None
-    return SignOff(review.entries[-1], preparers_of(tx, job_id))
+    is_approved = review.state == "approved"
+    return SignOff(review.sign_off, preparers_of(tx, job_id), _roles_of(tx, job_id), is_approved)
 
 
 def require_second_person(
@@ -316,10 +428,25 @@ def require_second_person(
     Raises
     ------
     Forbidden
-        The user prepared one of them, or neither signed it off nor owns the dataset.
+        The user prepared one of them, or neither signed it off nor owns the dataset; in an
+        engagement, is no reviewer or partner, or of an approved one no partner.
+    EngagementSealed
+        One of them is in a sealed engagement.
     """
+    job_ids = list(job_ids)
+    for job_id in job_ids:
+        require_unsealed(tx, job_id)
     found = [each for each in (sign_off_of(tx, job_id) for job_id in job_ids) if each is not None]
     for sign_off in found:
+        if not sign_off.may_be_undone_by(user, level) and sign_off.roles is not None:
+            raise Forbidden(
+                "The findings of sample {job_id} are {state}. In its engagement only a {roles} "
+                "can reopen or delete it, and nobody who prepared its findings ({preparers}).",
+                job_id=sign_off.entry.job_id,
+                state="approved" if sign_off.is_approved else "signed off",
+                roles="partner" if sign_off.is_approved else "reviewer or partner",
+                preparers=", ".join(sign_off.preparers.values()),
+            )
         if not sign_off.may_be_undone_by(user, level):
             raise Forbidden(
                 "Sample {job_id} was signed off by {reviewer}. Only {reviewer} or an owner of the "
@@ -341,5 +468,8 @@ def may_undo_sign_offs(
     tx: Transaction, user: User, level: Level | None, job_ids: Iterable[str]
 ) -> bool:
     """Whether a user with a level in the dataset may reopen or delete all of the samples."""
-    found = (sign_off_of(tx, job_id) for job_id in job_ids)
-    return all(each is None or each.may_be_undone_by(user, level) for each in found)
+    try:
+        require_second_person(tx, user, level, job_ids)
+    except (Conflict, Forbidden):
+        return False
+    return True

@@ -122,7 +122,7 @@ def choose_columns(by: Caller, job: JobRecord, names: Sequence[str]) -> ShownCol
             )
     chosen = list(dict.fromkeys(known[folded(name)] for name in names))
     with by.writing() as tx:
-        if review_of(tx, job.id).state == "signed_off":
+        if review_of(tx, job.id).sign_off is not None:
             require_open(tx, job.id)
         if tuple(chosen) != chosen_columns_of(tx, job.id):
             set_chosen_columns(tx, job.id, chosen)

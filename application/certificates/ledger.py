@@ -43,12 +43,16 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
         "evaluation": "{actor} issued certificate {issue} of the evaluation of a sample",
         "paper": "{actor} issued working paper {number} of a sample as {format}",
         "signed_off": "{actor} signed off the findings of a sample",
+        "approved": "{actor} approved the findings of a sample",
         "reopened": "{actor} reopened the findings of a sample",
+        "sealed": "{actor} sealed the engagement {engagement_id}",
+        "unsealed": "{actor} unsealed the engagement {engagement_id}",
     }
 )
-"""The sentence of each kind of entry, of a `review` by its step; the names in braces are the actor
-and members of its body."""
+"""The sentence of each kind of entry, of ``STEPPED`` ones by the step; the names in braces
+are the actor and members of its body."""
 
+STEPPED = ("review", "engagement")
 
 MAX_LISTED = 10
 """Plans that were registered several times, and entries of one, that sentences list."""
@@ -91,7 +95,7 @@ def ledger_page(service: Service, dataset_id: int, page: PageRequest) -> LedgerP
         ShownLedgerEntry(
             **vars(entry),
             sentence=render(
-                SENTENCES[entry.body["step"] if entry.kind == "review" else entry.kind],
+                SENTENCES[entry.body["step"] if entry.kind in STEPPED else entry.kind],
                 {**entry.body, **rows.get(entry.number, {}), "actor": entry.actor},
             ),
             sample=names.get(entry.body.get("job_id", "")),

@@ -28,6 +28,7 @@ REVIEW_STEPS = {
     "submitted": "review requested",
     "returned": "findings returned",
     "signed_off": "findings signed off",
+    "approved": "findings approved",
 }
 
 QUOTED = ("column", "dataset", "job_id", "key", "keys", "name", "ref", "rows", "sample", "table")

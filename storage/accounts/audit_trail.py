@@ -36,6 +36,7 @@ ObjectType = Literal[
     "webhook",
     "schedule",
     "panel",
+    "engagement",
 ]
 
 

@@ -14,8 +14,16 @@ from typing import Annotated, Any
 from contract.answers import Hidden, Named
 from contract.declarations import Help
 from contract.requests.findings import FindingRequest
-from contract.words import READINGS, Outcome, Reading, ReviewAction, ReviewState
+from contract.words import (
+    READINGS,
+    Outcome,
+    Reading,
+    ReviewAction,
+    ReviewState,
+    state_after,
+)
 from lazy_dataclasses import dataclass
+from storage.audit.engagements import require_unsealed
 from storage.errors import Conflict
 from storage.jobs.jobs import JobRecord, get_job
 from storage.sqlite.clock import Clock, timestamp
@@ -234,9 +242,15 @@ class Review:
     @property
     def state(
         self,
-    ) -> Annotated[ReviewState, Help("`open`, `submitted` or `signed_off`.")]:
-        last = self.entries[-1].action if self.entries else "reopened"
-        return last if last in ("submitted", "signed_off") else "open"
+    ) -> Annotated[ReviewState, Help("`open`, `submitted`, `signed_off` or `approved`.")]:
+        return state_after(self.entries[-1].action if self.entries else None)
+
+    @property
+    def sign_off(self) -> ReviewEntry | None:
+        """The sign-off in force; None while the findings aren't signed off or approved."""
+        if self.state not in ("signed_off", "approved"):
+            return None
+        return next(each for each in reversed(self.entries) if each.action == "signed_off")
 
     @property
     def newest_id(self) -> int:
@@ -473,7 +487,16 @@ def list_replacements(tx: Transaction, job_id: str) -> list[Replacement]:
 
 
 def require_open(tx: Transaction, job_id: str) -> None:
-    """Raise FindingsLocked if the review is submitted or signed off."""
+    """Require that entries about a sample can be made.
+
+    Raises
+    ------
+    EngagementSealed
+        The sample is in a sealed engagement.
+    FindingsLocked
+        The review is submitted, signed off or approved.
+    """
+    require_unsealed(tx, job_id)
     state = review_of(tx, job_id).state
     if state == "submitted":
         raise FindingsLocked(
@@ -483,6 +506,11 @@ def require_open(tx: Transaction, job_id: str) -> None:
         raise FindingsLocked(
             "The findings are signed off. The person who signed them off, or an owner of the "
             "dataset who didn't prepare them, can reopen them."
+        )
+    if state == "approved":
+        raise FindingsLocked(
+            "The findings are approved. A partner of the engagement who didn't prepare them can "
+            "reopen them."
         )
 
 

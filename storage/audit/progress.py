@@ -9,33 +9,37 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from contract.words import ListedReviewState, ReviewAction
+from contract.words import ListedReviewState, MemberRole, ReviewAction, listed_state_after
 from lazy_dataclasses import dataclass
 from storage.accounts.users import User
 from storage.sqlite.database import Transaction
 from storage.sqlite.queries import Records, statement
 
-WaitingFor = Literal["examination", "review"]
+WaitingFor = Literal["examination", "review", "approval", "paper"]
 """Why a sample waits for a user."""
-STATES_AFTER: Mapping[str, ListedReviewState] = {
-    "": "open",
-    "submitted": "submitted",
-    "withdrawn": "open",
-    "returned": "returned",
-    "signed_off": "signed_off",
-    "reopened": "open",
-}
-"""The state of a review by its newest step; the empty text is that of no step."""
 REVIEWED_SAMPLES = (
     "last_action IN (SELECT value FROM json_each(:review_actions))"
     " AND (last_action <> '' OR is_audit = 1 OR examined > 0)"
 )
 """The condition of samples that are examined, or are to be, by the last steps of their reviews."""
-_OPEN_ACTIONS = "last_action IN ('', 'withdrawn', 'returned', 'reopened')"
+_OPEN = "last_action IN ('', 'withdrawn', 'returned', 'reopened')"
+_NOT_PREPARED = (
+    "NOT EXISTS (SELECT 1 FROM sample_preparers AS own"
+    " WHERE own.job_id = sample_progress.job_id AND own.user_id = :user_id)"
+)
 _WAITING: Mapping[WaitingFor, str] = {
-    "examination": f"sample_progress.user_id = :user_id AND is_audit = 1 AND {_OPEN_ACTIONS}",
-    "review": "last_action = 'submitted' AND NOT EXISTS (SELECT 1 FROM sample_preparers AS own"
-    " WHERE own.job_id = sample_progress.job_id AND own.user_id = :user_id)",
+    "examination": "job_seq IN (SELECT job_seq FROM sample_progress"
+    f" WHERE user_id = :user_id AND is_audit = 1 AND {_OPEN} UNION ALL"
+    " SELECT job_seq FROM engagement_members JOIN engagement_samples USING (engagement_id)"
+    " JOIN sample_progress USING (job_id) WHERE engagement_members.user_id = :user_id"
+    f" AND {_OPEN})",
+    "review": f"last_action = 'submitted' AND {_NOT_PREPARED}",
+    "approval": f"last_action = 'signed_off' AND assigned.job_id IS NOT NULL AND {_NOT_PREPARED}"
+    " AND NOT EXISTS (SELECT 1 FROM reviews WHERE reviews.job_id = sample_progress.job_id"
+    " AND reviews.user_id = :user_id AND action = 'signed_off')",
+    "paper": f"last_action = 'approved' AND {_NOT_PREPARED}"
+    " AND NOT EXISTS (SELECT 1 FROM issued_papers WHERE issued_papers.job_id = jobs.id"
+    " AND issued_papers.review_state = 'approved' AND issued_at >= last_at)",
 }
 
 
@@ -54,7 +58,7 @@ class SampleProgress:
     last_action : str
         Empty without a step.
     is_audit : bool
-        It was drawn for a materiality, or has a finding of an audit.
+        It was drawn for a materiality, joined an engagement, or has a finding of an audit.
     """
 
     job_seq: int
@@ -71,7 +75,7 @@ class SampleProgress:
     @property
     def review_state(self) -> ListedReviewState:
         """The state of the review."""
-        return STATES_AFTER[self.last_action]
+        return listed_state_after(self.last_action or None)
 
     @property
     def has_begun(self) -> bool:
@@ -89,11 +93,15 @@ def progress_of(tx: Transaction, job_ids: Sequence[str]) -> dict[str, SampleProg
 
 
 def waiting_samples(
-    tx: Transaction, user: User, what: WaitingFor, limit: int
+    tx: Transaction, user: User, what: WaitingFor, roles: Sequence[MemberRole], limit: int
 ) -> list[SampleProgress]:
-    """Return the newest samples that wait for a user who may write."""
+    """Return the newest samples that wait for a user who may write.
+
+    Those of an engagement wait for its members with one of the roles.
+    """
     if user.role_name == "viewer":
         return []
     sql = statement("waiting_samples", condition=_WAITING[what])
     params = {"user_id": user.id, "sees_all": user.is_admin, "limit": limit}
-    return [_PROGRESS.of(row) for row in tx.execute(sql, params)]
+    rows = tx.execute(sql, {**params, "roles": json.dumps(roles)})
+    return [_PROGRESS.of(row) for row in rows]

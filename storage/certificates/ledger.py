@@ -30,6 +30,7 @@ Kind = Literal[
     "paper",
     "evaluation",
     "review",
+    "engagement",
 ]
 LEDGER_TYPE = "application/vnd.jobsvc.ledger+json"
 """The payload type of a ledger's signed head."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from contract.jobs import Order, RunType
-from contract.words import ListedReviewState
+from contract.words import REVIEW_ACTIONS, ListedReviewState, listed_state_after
 from lazy_dataclasses import dataclass
 from storage.accounts.users import User
-from storage.audit.progress import REVIEWED_SAMPLES, STATES_AFTER
+from storage.audit.progress import REVIEWED_SAMPLES
 from storage.jobs.jobs import JobRecord, jobs_by_seq
 from storage.sqlite.database import Transaction
 from storage.sqlite.queries import chosen_filters, json_text, statement
@@ -82,7 +82,8 @@ def list_jobs(
     """
     params = chosen_filters(filters)
     if (state := params.pop("review_state", None)) is not None:
-        actions = [action for action, each in STATES_AFTER.items() if each == state]
+        steps = (None, *REVIEW_ACTIONS)
+        actions = [step or "" for step in steps if listed_state_after(step) == state]
         params["review_actions"] = json_text(actions)
     if filters.statuses is not None and len(filters.statuses) == 1:
         del params["statuses"]

@@ -62,6 +62,9 @@ def insert_job(tx: Transaction, job: NewJob, clock: Clock, max_waiting: int) -> 
         "request_id": job.origin.request_id,
     }
     run(tx, "insert_job", **row)
+    if job.run_type == "sampling":
+        place = {"job_id": job.id, "dataset_id": job.dataset_id, "at": row["created_at"]}
+        run(tx, "join_engagement", **place)
     parameters = {name: job.run_parameters.get(name) for name in _AUDITED_PARAMETERS}
     if "sql" in job.run_parameters:
         parameters["sql"] = job.run_parameters["sql"][:MAX_SQL_LENGTH]

@@ -302,6 +302,7 @@ class Sweep:
                         *("clear_retry_of", "delete_keys_of_jobs", "delete_findings_of_jobs"),
                         *("delete_replacements_of_jobs", "delete_reviews_of_jobs"),
                         *("delete_attributes_of_jobs", "delete_conclusions_of_jobs"),
+                        "delete_engagement_samples_of_jobs",
                         *("delete_questions_of_jobs", "delete_reviewers_of_jobs"),
                         *("delete_reservations_of_jobs", "delete_paper_facts_of_jobs"),
                         *("delete_issued_papers_of_jobs", "delete_shown_columns_of_jobs"),
@@ -345,7 +346,7 @@ class Sweep:
                         "delete_schedules_of_dataset",
                         *("delete_row_keys_of_dataset", "delete_panels_of_dataset"),
                         *("delete_data_contracts_of_dataset", "delete_reconciliations_of_dataset"),
-                        "delete_quota_of_dataset",
+                        *("delete_quota_of_dataset", "delete_engagements_of_dataset"),
                     ),
                     dataset_id=dataset_id,
                 )

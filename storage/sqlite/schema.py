@@ -51,6 +51,25 @@ def _created(*names: str) -> str:
     return ";\n".join(sql for (_, name), sql in _expected().items() if name in names)
 
 
+def _created_again(table: str, *others: str) -> str:
+    """Build the statements that create a table again with its rows, since a CHECK can't change.
+
+    The columns are the same. A table with AUTOINCREMENT gives no id twice.
+    """
+    return f"""
+    CREATE TEMP TABLE copied_rows AS SELECT * FROM {table};
+    CREATE TEMP TABLE copied_sequence AS
+        SELECT name, seq FROM sqlite_sequence WHERE name = '{table}';
+    DROP TABLE {table};
+    {_created(table, *others)};
+    INSERT INTO {table} SELECT * FROM copied_rows ORDER BY 1, 2;
+    DELETE FROM sqlite_sequence WHERE name = '{table}';
+    INSERT INTO sqlite_sequence (name, seq) SELECT name, seq FROM copied_sequence;
+    DROP TABLE copied_rows;
+    DROP TABLE copied_sequence;
+    """
+
+
 _SCHEDULES_OF_15 = """
     CREATE TABLE schedules (
         id           INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -78,6 +97,11 @@ _SCHEDULES_OF_15 = """
 _LEDGER = (
     *("ledger_entries", "ledger_entries_of_job", "ledger_entries_of_plan"),
     *("ledger_entries_follow", "ledger_entries_never_change", "ledger_entries_never_shrink"),
+)
+_ENGAGEMENTS = (
+    *("engagements", "engagements_of_user", "engagement_members", "engagement_members_of_user"),
+    *("engagement_datasets", "engagement_datasets_of_dataset"),
+    *("engagement_samples", "engagement_samples_of_engagement"),
 )
 _COLUMNS_OF_LEDGER = "dataset_id, number, kind, recorded_at, actor, body, previous_digest, digest"
 _NEEDED_FILES_OF_15 = """
@@ -124,6 +148,8 @@ _PROGRESS_OF_SAMPLES = """
            coalesce(examined, 0), coalesce(exceptions, 0), coalesce(not_examinable, 0),
            coalesce(reviews.action, ''), reviews.at,
            jobs.run_parameters ->> '$.rounds[0].goal.materiality' IS NOT NULL
+               OR EXISTS (SELECT 1 FROM engagement_samples
+                          WHERE engagement_samples.job_id = jobs.id)
                OR examined IS NOT NULL AND NOT EXISTS (
                    SELECT 1 FROM review_questions WHERE review_questions.job_id = jobs.id
                        AND body ->> '$.questions' <> '[]')
@@ -142,7 +168,7 @@ _PROGRESS_OF_SAMPLES = """
 """
 PROGRESS_TRIGGERS = (
     *("jobs_begin_progress", "jobs_note_drawn", "findings_note_progress"),
-    *("replacements_note_progress", "reviews_note_progress"),
+    *("replacements_note_progress", "reviews_note_progress", "engagement_samples_note_progress"),
 )
 MIGRATIONS: Sequence[str] = (
     f"""
@@ -223,6 +249,18 @@ MIGRATIONS: Sequence[str] = (
     # Its kind of entry is in the CHECK that the script before creates.
     _created("evaluation_certificates", "evaluation_certificates_never_change"),
     _created("paper_templates", "paper_templates_never_change"),
+    # Reviews, papers and certificates have a new state, and the ledger has a new kind.
+    f"""
+    {_created(*_ENGAGEMENTS)};
+    DROP VIEW needed_files;
+    DROP TRIGGER reviews_notify_receivers;
+    {_created_again("reviews", "reviews_of_job", "reviews_never_change")}
+    {_created_again("issued_papers", "issued_papers_file", "issued_papers_never_change")}
+    {_created_again("evaluation_certificates", "evaluation_certificates_never_change")}
+    {_created_again(*_LEDGER)}
+    {_created("reviews_notify_receivers")};
+    {_created("needed_files")};
+    """,
     # The triggers come last, so that they count nothing twice.
     f"""
     {_created("sample_progress", "sample_progress_of_user", "sample_progress_of_action")};

@@ -9,9 +9,11 @@ import pytest
 
 from application.audit.findings import audit_counts
 from application.audit.inbox import KINDS
+from application.audit.review import steps_of
 from application.audit.state import audit_state
-from contract.words import REVIEW_ACTIONS, InboxKind
-from storage.audit.progress import STATES_AFTER, progress_of
+from contract.words import InboxKind
+from storage.accounts.users import find_user
+from storage.audit.progress import progress_of
 from storage.jobs.jobs import get_job
 from tests.contract.problems import assert_problem
 from tests.support.live_server import LiveServer
@@ -274,5 +276,106 @@ def test_samples_are_filtered_by_the_state_of_their_review(team: Team) -> None:
     assert_problem(answer, 422, "invalid_request", "review_state: Must be one of")
 
 
-def test_every_step_of_a_review_has_a_state() -> None:
-    assert set(STATES_AFTER) == {"", *REVIEW_ACTIONS}
+class Engagement(Team):
+    """A team whose samples are in an engagement, with three more people."""
+
+    def __init__(self, server: LiveServer) -> None:
+        super().__init__(server)
+        facts = {"client_name": "ACME", "period_from": "2025-01-01", "period_to": "2025-12-31"}
+        answer = self.preparer.post("/api/engagements", json=facts)
+        assert answer.status_code == 200, answer.text
+        self.id = answer.json()["id"]
+        self.path = f"/api/engagements/{self.id}"
+        body: dict[str, Any] = {"dataset_id": self.dataset}
+        assert self.preparer.put(f"{self.path}/datasets", json=body).is_success
+        self.second, second = server.new_user()
+        self.partner, partner = server.new_user()
+        self.users = [self.owner, second, self.other, partner]
+        roles = ("preparer", "preparer", "reviewer", "partner")
+        for user, role in zip(self.users, roles, strict=True):
+            body = {"user_soeid": user["soeid"], "full_name": "A. B.", "role": role}
+            answer = self.preparer.put(f"{self.path}/members", json=body)
+            assert answer.status_code == 200, answer.text
+        self.outsider, user = server.new_user()
+        self.grant(user, "write")
+
+    def everyone(self) -> list[Any]:
+        """What waits for the preparer, the second one, the reviewer, the partner and another."""
+        people = (self.preparer, self.second, self.reviewer, self.partner, self.outsider)
+        return [waiting(each) for each in people]
+
+    def issue(self, client: httpx.Client, job: str) -> None:
+        answer = client.post(f"/api/sampling/jobs/{job}/papers", json={})
+        assert answer.status_code == 200, answer.text
+
+
+def test_an_engagement_waits_for_its_members_by_role(server: LiveServer) -> None:
+    team = Engagement(server)
+    job = team.draw()
+    to_examine = {"rows_to_examine": (SIZE, job)}
+    assert team.everyone() == [to_examine, to_examine, {}, {}, {}]
+    team.enter(job, *["ok"] * SIZE)
+    to_submit = {"findings_to_submit": (SIZE, job)}
+    assert team.everyone() == [to_submit, to_submit, {}, {}, {}]
+    team.step(team.second, job, "submitted")
+    to_review = {"findings_to_review": (SIZE, job)}
+    assert team.everyone() == [{}, {}, to_review, to_review, {}]
+    team.step(team.reviewer, job, "signed_off")
+    assert team.everyone() == [{}, {}, {}, {"findings_to_approve": (SIZE, job)}, {}]
+    team.step(team.partner, job, "approved")
+    to_issue = {"papers_to_issue": (SIZE, job)}
+    assert team.everyone() == [{}, {}, to_issue, to_issue, {}]
+    assert examination(team.outsider, job)["review_state"] == "approved"
+    team.issue(team.reviewer, job)
+    assert team.everyone() == [{}, {}, {}, {"engagements_to_seal": (1, None)}, {}]
+    (entry,) = team.partner.get("/api/inbox").json()["entries"]
+    assert (entry["engagement_id"], entry["url"]) == (team.id, f"/engagements/{team.id}")
+    assert "ACME" in entry["text"]
+    sealed = team.partner.post(f"{team.path}/seal", json={})
+    assert sealed.status_code == 200, sealed.text
+    assert team.everyone() == [{}, {}, {}, {}, {}]
+
+
+def test_an_engagement_with_an_open_sample_is_not_to_seal(server: LiveServer) -> None:
+    team = Engagement(server)
+    job, other = team.draw(), team.draw(3, seed=9)
+    team.enter(job, *["ok"] * SIZE)
+    team.step(team.preparer, job, "submitted")
+    team.step(team.reviewer, job, "signed_off")
+    team.step(team.partner, job, "approved")
+    team.issue(team.reviewer, job)
+    assert waiting(team.partner) == {}
+    ref = team.preparer.get(f"/api/jobs/{other}").json()["output_summary"]["output_ref"]
+    assert team.preparer.delete(f"/api/datasets/{team.dataset}/refs/{ref}").is_success
+    assert waiting(team.partner) == {"engagements_to_seal": (1, None)}
+
+
+def test_who_signed_off_approves_nothing(server: LiveServer) -> None:
+    team = Engagement(server)
+    job = team.draw()
+    team.enter(job, *["ok"] * SIZE)
+    team.step(team.preparer, job, "submitted")
+    team.step(team.partner, job, "signed_off")
+    assert team.everyone() == [{}, {}, {}, {}, {}]
+
+
+def test_what_waits_is_what_may_be_done(server: LiveServer) -> None:
+    team = Engagement(server)
+    job = team.draw()
+    team.enter(job, *["ok"] * SIZE)
+    steps = {
+        "findings_to_submit": "submitted",
+        "findings_to_review": "signed_off",
+        "findings_to_approve": "approved",
+    }
+    clients = (team.preparer, team.second, team.reviewer, team.partner)
+    for person, action in ((0, "submitted"), (2, "signed_off"), (3, "approved"), (3, "reopened")):
+        for client, user in zip(clients, team.users, strict=True):
+            with server.service.database.read() as tx:
+                known = find_user(tx, user["soeid"])
+                assert known is not None
+                allowed = set(steps_of(tx, known, "write", job))
+            kinds = {steps[kind] for kind in waiting(client) if kind in steps}
+            assert kinds == allowed & set(steps.values()), (user["soeid"], action)
+        note = {"note": "Again."} if action == "reopened" else {}
+        team.step(clients[person], job, action, **note)

@@ -170,8 +170,10 @@ def test_a_database_of_version_15_gets_the_new_column(tmp_path: Path, clock: Clo
         old.execute("DROP INDEX findings_of_user")
         for trigger in PROGRESS_TRIGGERS:
             old.execute(f"DROP TRIGGER {trigger}")
+        of_engagements = ("engagement_members", "engagement_datasets", "engagement_samples")
         of_all = (*of_contracts, *of_people, *of_reviews, *of_findings, *of_imports)
-        for table in ("row_keys", "panels", "sample_progress", *of_all):
+        of_all = (*of_all, *of_engagements, "engagements", "sample_progress")
+        for table in ("row_keys", "panels", *of_all):
             old.execute(f"DROP TABLE {table}")
         old.execute("PRAGMA user_version = 15")
     migrated = Database(tmp_path / "old")  # requires the new schema

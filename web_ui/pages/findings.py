@@ -42,6 +42,7 @@ STEPS = {
     "withdrawn": "withdrew the findings",
     "returned": "returned the findings",
     "signed_off": "signed the findings off",
+    "approved": "approved the findings",
     "reopened": "reopened the findings",
 }
 
@@ -150,9 +151,9 @@ def _offered(
 
 def _concluded(review: Review) -> dict[str, str]:
     """What the sign-off in force concluded, and the colour of it."""
-    if review.state != "signed_off":
+    if review.sign_off is None:
         return {}
-    kept = review.entries[-1].evaluation
+    kept = review.sign_off.evaluation
     return {"text": concluded_text(kept), "tone": verdict_of(kept) if kept else ""}
 
 

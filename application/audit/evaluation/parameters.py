@@ -100,9 +100,8 @@ def _planned(job: JobRecord, kind: str | None) -> dict[str, Any]:
 
 def signed_off(review: Review) -> ReviewEntry | None:
     """The sign-off in force, if it kept an evaluation."""
-    if review.state != "signed_off" or not review.entries[-1].evaluation:
-        return None
-    return review.entries[-1]
+    signed = review.sign_off
+    return signed if signed is not None and signed.evaluation else None
 
 
 def kept_evaluation(request: SettledEvaluation[Any], found: EvaluationAnswer) -> dict[str, Any]:

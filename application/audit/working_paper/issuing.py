@@ -14,6 +14,7 @@ from application.access import Caller
 from application.audit.evaluation import SettledEvaluation
 from application.audit.evaluation.parameters import kept_evaluation
 from application.audit.findings import require_not_deleted
+from application.audit.review import require_final_issuer
 from application.audit.working_paper import evaluation_or_refusal, working_paper
 from application.audit.working_paper.writing import paper_language, paper_letterhead, write_paper
 from application.certificates.evaluation import stamp_of
@@ -47,7 +48,8 @@ def issue_paper(
 ) -> IssuedPaper:
     """Write a working paper, keep its file, and enter its hash in the ledger of the dataset.
 
-    Before the sign-off, the paper says on its cover that it isn't signed off.
+    Before the sign-off, the paper says on its cover that it isn't signed off. In an engagement, a
+    paper of approved findings is issued by a reviewer or partner who prepared none of them.
 
     Parameters
     ----------
@@ -64,10 +66,15 @@ def issue_paper(
         A step of the review was taken meanwhile.
     QuotaExceeded
         The file would exceed a quota.
+    EngagementSealed
+        The sample is in a sealed engagement.
+    Forbidden
+        The findings are approved, and the caller isn't such a person.
     """
     service = by.service
     by.dataset(job.dataset_id, "write")
     with service.database.read() as tx:
+        require_final_issuer(tx, by.user, job.id)
         review, number, facts = review_of(tx, job.id), _next_number(tx, job), _facts(tx, job)
         stamp = stamp_of(tx, job)
     language = paper_language(service, job, asked)
@@ -123,6 +130,7 @@ def _keep(
 ) -> IssuedPaper:
     """Enter a paper in the ledger of the dataset and among those of the sample."""
     require_not_deleted(tx, job)
+    require_final_issuer(tx, by.user, job.id)
     by.service.quotas.require_room(tx, job.dataset_id, by.user.id, [file])
     entry = append_entry(tx, job.dataset_id, "paper", by.user.soeid, body, by.service.clock)
     stored = {

@@ -118,9 +118,9 @@ def _samples_beside(service: Service, job: JobRecord) -> Table:
         rows: list[Row] = []
         for each in found[:MAX_OTHERS]:
             review = review_of(tx, each.id)
-            signed = review.state == "signed_off"
+            signed = review.sign_off
             is_there = has_sample_ref(tx, each.dataset_id, each.output_commit_id)
-            concluded = concluded_text(review.entries[-1].evaluation) if signed else None
+            concluded = None if signed is None else concluded_text(signed.evaluation)
             rows.append(
                 (
                     each.output_name or each.id[:8],

@@ -1,0 +1,196 @@
+"""The seal of an engagement: what it consisted of, in canonical JSON, with a digest in the ledgers.
+
+Guarantees that an engagement is sealed only if the findings of each sample are approved and a paper
+was issued since, and that another person than who sealed it unseals it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from application.access import Caller
+from application.audit.engagements import (
+    ShownEngagement,
+    audit_engagement,
+    missing_for_seal,
+    readable_engagement,
+    shown_engagement,
+)
+from application.audit.review import REVIEWING
+from contract.declarations import Help
+from lazy_dataclasses import dataclass
+from storage.audit.engagements import (
+    EngagementRecord,
+    EngagementSample,
+    list_engagement_datasets,
+    list_engagement_samples,
+    list_members,
+    member_of,
+    seal_engagement,
+    unseal_engagement,
+)
+from storage.audit.findings import preparers_of
+from storage.certificates.canonical_json import canonical_json, digest_of
+from storage.certificates.ledger import append_entry
+from storage.errors import Conflict, Forbidden, NotFound
+from storage.sqlite.database import Transaction
+
+
+@dataclass(frozen=True)
+class Seal:
+    """What a seal states; the ledgers have the SHA-256 of its canonical JSON."""
+
+    engagement: Annotated[Mapping[str, Any], Help("Id, client, dates and number.")]
+    team: Annotated[list[Mapping[str, Any]], Help("User, full name and role of each member.")]
+    datasets: list[Mapping[str, Any]]
+    samples: Annotated[
+        list[Mapping[str, Any]],
+        Help("With the SHA-256 of the newest paper, and whether the sample was deleted."),
+    ]
+    sealed_by: str
+
+
+class NotReady(Conflict):
+    """Something is missing before the engagement can be sealed."""
+
+    code = "engagement_not_ready"
+
+
+def seal(by: Caller, engagement_id: int) -> ShownEngagement:
+    """Seal an engagement, as a partner who prepared none of its samples.
+
+    Each dataset's ledger gets an entry of the kind `engagement` with the digest of the seal.
+
+    Raises
+    ------
+    NotFound
+        There is no engagement that the caller can see.
+    EngagementSealed
+        It is sealed.
+    Forbidden
+        The caller is no partner of it, or prepared a sample.
+    NotReady
+        A sample isn't approved or has no paper since; or there is no sample.
+    """
+    with by.writing() as tx:
+        engagement = readable_engagement(tx, by.user_in(tx), engagement_id)
+        engagement.require_open()
+        samples = list_engagement_samples(tx, engagement_id)
+        _require_person(tx, by, engagement, samples, ("partner",), "seal")
+        if missing := missing_for_seal(samples):
+            raise NotReady(
+                "The engagement can't be sealed: {count} {count|item is|items are} missing. "
+                "{first}",
+                count=len(missing),
+                first=missing[0],
+            )
+        body = vars(seal_of(tx, by, engagement, samples))
+        text, sha256 = canonical_json(body), digest_of(body)
+        seal_engagement(tx, engagement_id, text, sha256, by.user.id, by.service.clock)
+        _record(tx, by, engagement, samples, "sealed", sha256)
+        audit_engagement(tx, by, "engagement_sealed", engagement, seal_sha256=sha256)
+        return shown_engagement(tx, by, engagement_id)
+
+
+def unseal(by: Caller, engagement_id: int, reason: str) -> ShownEngagement:
+    """Unseal an engagement, as a reviewer or partner who neither sealed it nor prepared a sample.
+
+    Raises
+    ------
+    NotFound, Conflict
+        There is no engagement that the caller can see; or it isn't sealed.
+    Forbidden
+        The caller is no such person.
+    """
+    with by.writing() as tx:
+        engagement = readable_engagement(tx, by.user_in(tx), engagement_id)
+        if engagement.seal_sha256 is None:
+            raise Conflict("The engagement isn't sealed.")
+        samples = list_engagement_samples(tx, engagement_id)
+        _require_person(tx, by, engagement, samples, REVIEWING, "unseal")
+        if engagement.sealed_by == by.user.id:
+            raise Forbidden("Another person must unseal the engagement: you sealed it.")
+        unseal_engagement(tx, engagement_id)
+        _record(tx, by, engagement, samples, "unsealed", engagement.seal_sha256)
+        audit_engagement(tx, by, "engagement_unsealed", engagement, reason=reason.strip())
+        return shown_engagement(tx, by, engagement_id)
+
+
+def seal_text(by: Caller, engagement_id: int) -> str:
+    """The canonical JSON of a seal, whose SHA-256 the ledgers have.
+
+    Raises
+    ------
+    NotFound
+        There is no engagement that the caller can see, or it isn't sealed.
+    """
+    with by.service.database.read() as tx:
+        found = readable_engagement(tx, by.user, engagement_id).seal
+    if found is None:
+        raise NotFound("The engagement isn't sealed.")
+    return found
+
+
+def seal_of(
+    tx: Transaction, by: Caller, engagement: EngagementRecord, samples: list[EngagementSample]
+) -> Seal:
+    """What a seal states: facts, team, datasets, and samples with the hashes of their papers."""
+    names = ("id", "client_name", "period_from", "period_to", "number")
+    of_samples = (
+        *("job_id", "name", "dataset_id", "is_deleted", "review_state", "signed_sha256"),
+        *("paper", "paper_sha256"),
+    )
+    return Seal(
+        engagement={name: getattr(engagement, name) for name in names},
+        team=[
+            {"user": each.user_soeid, "full_name": each.full_name, "role": each.role}
+            for each in list_members(tx, engagement.id)
+        ],
+        datasets=[
+            {"dataset_id": each.dataset_id, "name": each.dataset_name}
+            for each in list_engagement_datasets(tx, engagement.id)
+        ],
+        samples=[{name: getattr(each, name) for name in of_samples} for each in samples],
+        sealed_by=by.user.soeid,
+    )
+
+
+def _require_person(
+    tx: Transaction,
+    by: Caller,
+    engagement: EngagementRecord,
+    samples: list[EngagementSample],
+    roles: tuple[str, ...],
+    step: str,
+) -> None:
+    member = member_of(tx, engagement.id, by.user.id)
+    if member is None or member.role not in roles:
+        raise Forbidden(
+            "Only a {roles} of the engagement can {step} it; you are {role}.",
+            roles=" or ".join(roles),
+            step=step,
+            role="no member" if member is None else member.role,
+        )
+    prepared = [each.name for each in samples if by.user.id in preparers_of(tx, each.job_id)]
+    if prepared:
+        raise Forbidden(
+            "Another person must {step} the engagement: you prepared its sample {sample}.",
+            step=step,
+            sample=prepared[0],
+        )
+
+
+def _record(
+    tx: Transaction,
+    by: Caller,
+    engagement: EngagementRecord,
+    samples: list[EngagementSample],
+    step: str,
+    sha256: str,
+) -> None:
+    """Enter a step in the ledger of each dataset of the engagement or of one of its samples."""
+    own = {each.dataset_id for each in list_engagement_datasets(tx, engagement.id)}
+    body = {"engagement_id": engagement.id, "step": step, "seal_sha256": sha256}
+    for dataset_id in sorted(own | {each.dataset_id for each in samples}):
+        append_entry(tx, dataset_id, "engagement", by.user.soeid, body, by.service.clock)

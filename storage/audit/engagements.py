@@ -1,0 +1,346 @@
+"""Engagements: client, period, team, datasets and samples of one audit, and their seal.
+
+Guarantees that a sample is in one engagement at most, and that nothing of a sealed engagement
+changes: the seal is read in the transaction of the change.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+from contract.answers import Hidden
+from contract.declarations import Help
+from contract.words import EngagementState, MemberRole, ReviewState, state_after
+from lazy_dataclasses import dataclass
+from storage.accounts.users import User
+from storage.certificates.canonical_json import digest_of
+from storage.errors import Conflict, NotFound
+from storage.sqlite.clock import Clock, timestamp
+from storage.sqlite.database import Transaction
+from storage.sqlite.queries import Records, all_rows, first, only, required, run
+
+MAX_MEMBERS = 100
+"""Members of an engagement."""
+MAX_DATASETS = 100
+"""Datasets of an engagement."""
+
+
+class EngagementSealed(Conflict):
+    """The engagement is sealed."""
+
+    code = "engagement_sealed"
+
+
+@dataclass(frozen=True)
+class EngagementRecord:
+    """An engagement."""
+
+    id: int
+    client_name: Annotated[str, Help("The audited entity.")]
+    period_from: Annotated[str, Help("The first day of the audited period.")]
+    period_to: Annotated[str, Help("The last day of the audited period.")]
+    number: Annotated[str, Help("The firm's reference; empty without one.")]
+    user_id: Hidden[int]
+    user_soeid: Annotated[str, Help("Who created it, and manages it.")]
+    created_at: str
+    seal: Hidden[str | None]
+    seal_sha256: Annotated[
+        str | None, Help("The SHA-256 of the seal; null while the engagement is open.")
+    ]
+    sealed_at: str | None
+    sealed_by: Hidden[int | None]
+    sealed_by_soeid: str | None
+
+    @property
+    def state(self) -> Annotated[EngagementState, Help("`open` or `sealed`.")]:
+        """Whether it is open or sealed."""
+        return "open" if self.seal is None else "sealed"
+
+    @property
+    def period(self) -> Annotated[str, Help("As working papers state it.")]:
+        """The period as working papers state it."""
+        return f"{self.period_from} to {self.period_to}"
+
+    @property
+    def title(self) -> str:
+        """The number, the client and the period."""
+        return f"{self.number + ', ' if self.number else ''}{self.client_name}, {self.period}"
+
+    def require_open(self) -> None:
+        """Raise EngagementSealed if it is sealed."""
+        if self.seal is not None:
+            raise EngagementSealed(
+                "The engagement {engagement} is sealed by {person}, and nothing of it changes. "
+                "Another reviewer or partner, who prepared none of its samples, can unseal it.",
+                engagement=str(self.id),
+                person=self.sealed_by_soeid,
+            )
+
+
+_ENGAGEMENTS = Records(EngagementRecord)
+
+
+def add_engagement(
+    tx: Transaction, facts: Mapping[str, str], user_id: int, clock: Clock
+) -> EngagementRecord:
+    """Add an engagement with its client, dates and number."""
+    row = only(tx, "insert_engagement", **facts, user_id=user_id, created_at=timestamp(clock()))
+    return get_engagement(tx, row["id"])
+
+
+def get_engagement(tx: Transaction, engagement_id: int) -> EngagementRecord:
+    """Return an engagement, without a check of rights."""
+    missing = NotFound("Engagement {engagement} not found.", engagement=str(engagement_id))
+    return _ENGAGEMENTS.get(tx, "engagement_by_id", missing, id=engagement_id)
+
+
+_CONDITIONS = {
+    "q": "(instr(lower(client_name), lower(:q)) OR instr(lower(number), lower(:q)))",
+    "state": "(seal IS NULL) = (:state = 'open')",
+}
+_OWN = (
+    "engagements.id IN (SELECT engagement_id FROM engagement_members WHERE user_id = :user_id "
+    "UNION ALL SELECT id FROM engagements WHERE user_id = :user_id)"
+)
+
+
+def list_engagements(
+    tx: Transaction,
+    viewer: User,
+    offset: int,
+    limit: int,
+    q: str | None = None,
+    state: EngagementState | None = None,
+) -> tuple[list[EngagementRecord], int]:
+    """Return a page of the engagements that a user can see, newest first, and their number.
+
+    They are those of which the user is a member or the creator; an administrator sees all.
+    """
+    params = {name: value for name, value in (("q", q), ("state", state)) if value is not None}
+    conditions = [_CONDITIONS[name] for name in params]
+    if not viewer.is_admin:
+        conditions.append(_OWN)
+    where = {"where": f"WHERE {' AND '.join(conditions)}" if conditions else ""}
+    return _ENGAGEMENTS.page(
+        tx, "list_engagements", offset, limit, where, user_id=viewer.id, **params
+    )
+
+
+def approved_engagements(
+    tx: Transaction, user: User, roles: Sequence[MemberRole], limit: int
+) -> list[int]:
+    """Return the ids of the newest open engagements whose samples are all approved.
+
+    The user has one of the roles in them, and prepared none of their samples.
+    """
+    params = {"user_id": user.id, "roles": json.dumps(roles), "limit": limit}
+    return [row["id"] for row in all_rows(tx, "approved_engagements", **params)]
+
+
+def change_engagement(tx: Transaction, engagement_id: int, facts: Mapping[str, str | None]) -> None:
+    """Change client, dates or number of an engagement; None leaves one as it is."""
+    run(tx, "update_engagement", id=engagement_id, **facts)
+
+
+@dataclass(frozen=True)
+class Member:
+    """A member of an engagement's team."""
+
+    engagement_id: Hidden[int]
+    user_id: Hidden[int]
+    user_soeid: str
+    full_name: str
+    role: MemberRole
+    at: Annotated[str, Help("When the user became a member.")]
+
+
+_MEMBERS = Records(Member)
+
+
+def list_members(tx: Transaction, engagement_id: int) -> list[Member]:
+    """Return the members of an engagement: partners, then reviewers, then preparers."""
+    return _MEMBERS.all(tx, "list_engagement_members", engagement_id=engagement_id)
+
+
+def member_of(tx: Transaction, engagement_id: int, user_id: int) -> Member | None:
+    """Return a user's membership in an engagement; None if the user is no member."""
+    members = list_members(tx, engagement_id)
+    return next((each for each in members if each.user_id == user_id), None)
+
+
+def put_member(
+    tx: Transaction,
+    engagement_id: int,
+    user_id: int,
+    full_name: str,
+    role: MemberRole,
+    clock: Clock,
+) -> None:
+    """Add a member, or change name and role of one; raise Conflict for too many."""
+    members = list_members(tx, engagement_id)
+    is_new = all(each.user_id != user_id for each in members)
+    if is_new and len(members) >= MAX_MEMBERS:
+        raise Conflict("The engagement has {most} members, the limit.", most=MAX_MEMBERS)
+    values = {"full_name": full_name, "role": role, "at": timestamp(clock())}
+    run(tx, "put_engagement_member", engagement_id=engagement_id, user_id=user_id, **values)
+
+
+def remove_member(tx: Transaction, engagement_id: int, user: User) -> None:
+    """Remove a member; raise NotFound if the user is none."""
+    missing = NotFound(
+        '"{user}" is no member of the engagement.', loc=("body", "user_soeid"), user=user.soeid
+    )
+    member = {"engagement_id": engagement_id, "user_id": user.id}
+    required(tx, "delete_engagement_member", missing, **member)
+
+
+@dataclass(frozen=True)
+class EngagementDataset:
+    """A dataset of an engagement."""
+
+    dataset_id: int
+    dataset_name: str
+    is_deleted: bool
+
+
+_DATASETS = Records(EngagementDataset, is_deleted=bool)
+
+
+def list_engagement_datasets(tx: Transaction, engagement_id: int) -> list[EngagementDataset]:
+    """Return the datasets of an engagement by name."""
+    return _DATASETS.all(tx, "list_engagement_datasets", engagement_id=engagement_id)
+
+
+def add_engagement_dataset(
+    tx: Transaction, engagement_id: int, dataset_id: int, clock: Clock
+) -> bool:
+    """Add a dataset; False if the engagement has it. Raise Conflict for too many."""
+    if len(list_engagement_datasets(tx, engagement_id)) >= MAX_DATASETS:
+        raise Conflict("The engagement has {most} datasets, the limit.", most=MAX_DATASETS)
+    entry = {"engagement_id": engagement_id, "dataset_id": dataset_id, "at": timestamp(clock())}
+    return first(tx, "insert_engagement_dataset", **entry) is not None
+
+
+def remove_engagement_dataset(tx: Transaction, engagement_id: int, dataset_id: int) -> None:
+    """Remove a dataset; its samples stay. Raise NotFound if the engagement doesn't have it."""
+    missing = NotFound(
+        "The engagement doesn't have dataset {dataset}.",
+        loc=("body", "dataset_id"),
+        dataset=str(dataset_id),
+    )
+    dataset = {"engagement_id": engagement_id, "dataset_id": dataset_id}
+    required(tx, "delete_engagement_dataset", missing, **dataset)
+
+
+@dataclass(frozen=True)
+class EngagementSample:
+    """A sample of an engagement, with its review and its newest issued paper."""
+
+    job_id: str
+    dataset_id: int
+    dataset_name: str
+    output_ref: str
+    status: Annotated[str, Help("Of its job; failed draws aren't listed.")]
+    is_deleted: bool
+    review_state: ReviewState
+    reviewed_at: Annotated[str | None, Help("The newest step of the review.")]
+    signed_sha256: Annotated[
+        str | None,
+        Help("The SHA-256 of the canonical JSON of the evaluation that a sign-off keeps."),
+    ]
+    paper: Annotated[int | None, Help("The number of the newest issued paper.")]
+    paper_number: Annotated[str | None, Help("The firm's reference of this paper.")]
+    paper_sha256: str | None
+    paper_state: Annotated[ReviewState | None, Help("The review's state when it was issued.")]
+    evaluation_sha256: Annotated[str | None, Help("Of the paper's evaluation.")]
+    issued_at: str | None
+
+    @property
+    def name(self) -> Annotated[str, Help("Of the sample.")]:
+        """The name of the sample."""
+        return self.output_ref.removeprefix("smpl-")
+
+    @property
+    def lacks(
+        self,
+    ) -> Annotated[str | None, Help("What is missing before the engagement can be sealed.")]:
+        """What is missing before the engagement can be sealed; None: nothing."""
+        if self.is_deleted:
+            return None
+        if self.status != "completed":
+            return "The draw hasn't ended."
+        if self.review_state != "approved":
+            return "The findings aren't approved."
+        if self.paper is None or self.paper_state != "approved" or self._is_paper_older:
+            return "No paper was issued since the approval."
+        if self.signed_sha256 is not None and self.evaluation_sha256 != self.signed_sha256:
+            return "The newest paper has another evaluation than the one that was signed off."
+        return None
+
+    @property
+    def _is_paper_older(self) -> bool:
+        return (self.issued_at or "") < (self.reviewed_at or "")
+
+
+def _signed_sha256(text: str | None) -> str | None:
+    kept = json.loads(text or "{}")
+    return digest_of(kept) if kept else None
+
+
+def _sample(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        **row,
+        "review_state": state_after(row["action"]),
+        "signed_sha256": _signed_sha256(row["evaluation"]),
+    }
+
+
+_SAMPLES = Records(EngagementSample, is_deleted=bool)
+
+
+def list_engagement_samples(tx: Transaction, engagement_id: int) -> list[EngagementSample]:
+    """Return the samples of an engagement whose draws didn't fail, the first drawn first."""
+    rows = run(tx, "list_engagement_samples", engagement_id=engagement_id)
+    return [_SAMPLES.of(_sample(dict(row))) for row in rows]
+
+
+def engagement_of(tx: Transaction, job_id: str) -> EngagementRecord | None:
+    """Return the engagement of a sample; None if it is in none."""
+    row = first(tx, "engagement_of_sample", job_id=job_id)
+    return None if row is None else get_engagement(tx, row["engagement_id"])
+
+
+def require_unsealed(tx: Transaction, job_id: str) -> None:
+    """Raise EngagementSealed if a sample is one of a sealed engagement."""
+    engagement = engagement_of(tx, job_id)
+    if engagement is not None:
+        engagement.require_open()
+
+
+def assign_sample(tx: Transaction, engagement_id: int, job_id: str, clock: Clock) -> None:
+    """Assign a sample to an engagement; the caller has checked that it is in none."""
+    at = timestamp(clock())
+    run(tx, "insert_engagement_sample", engagement_id=engagement_id, job_id=job_id, at=at)
+
+
+def unassign_sample(tx: Transaction, engagement_id: int, job_id: str) -> None:
+    """Remove a sample from an engagement; raise NotFound if it isn't one of it."""
+    missing = NotFound("Sample {job} isn't in the engagement.", loc=("body", "job_id"), job=job_id)
+    sample = {"engagement_id": engagement_id, "job_id": job_id}
+    required(tx, "delete_engagement_sample", missing, **sample)
+
+
+def seal_engagement(
+    tx: Transaction, engagement_id: int, seal: str, sha256: str, user_id: int, clock: Clock
+) -> None:
+    """Keep the seal of an engagement."""
+    values = {"seal": seal, "seal_sha256": sha256, "sealed_by": user_id}
+    run(tx, "seal_engagement", id=engagement_id, **values, sealed_at=timestamp(clock()))
+
+
+def unseal_engagement(tx: Transaction, engagement_id: int) -> None:
+    """Open a sealed engagement; the ledgers and the audit trail keep its seal's digest."""
+    names: Sequence[str] = ("seal", "seal_sha256", "sealed_by", "sealed_at")
+    run(tx, "seal_engagement", id=engagement_id, **dict.fromkeys(names))
