@@ -87,6 +87,8 @@ SECTIONS = {
         "agreement": ("agreeing", "Show how far the two readings of a sample's rows agree."),
     },
     "Audits": {
+        "inbox": ("inbox", "List what waits for you: rows, findings, reviews, failed jobs."),
+        "samples": ("inbox", "List samples with how far they are examined and reviewed."),
         "findings": ("auditing", "List or enter the findings about the rows of a sample."),
         "attachments": (
             "auditing",

@@ -174,6 +174,16 @@ class Client:
         return self._transport.json(method, path, body, query=query)
 
     @keywords()
+    def inbox(self) -> list[dict[str, Any]]:
+        """Return what waits for the user: rows to examine, findings to review, failed jobs.
+
+        Each entry has a ``kind``, a ``text``, a ``count``, the ``url`` of the page on which it is
+        done, and the ``job_id`` of the sample.
+        """
+        entries: list[dict[str, Any]] = self.request("GET", "/api/inbox")["entries"]
+        return entries
+
+    @keywords()
     def datasets(self) -> list[Dataset]:
         """Return the datasets that the user can read."""
         found = self._transport.pages("/api/datasets", "datasets")

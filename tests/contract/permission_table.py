@@ -453,6 +453,8 @@ TABLE = (
         at("/api/sampling/jobs/{j}/review", body={"action": "withdrawn"}),
     ),
     Row("GET /api/review-queues", MYSELF, at("/api/review-queues")),
+    Row("GET /api/inbox", MYSELF, at("/api/inbox")),
+    Row("GET /api/samples", MYSELF, at("/api/samples")),
     Row(f"GET {SJ}/questions", SEE_QUEUE, of_reviewed("questions")),
     Row(f"PUT {SJ}/questions", WRITE, of_reviewed("questions", {})),
     Row(f"GET {SJ}/review-queue", SEE_QUEUE, of_reviewed("review-queue")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, get_args
 
 import httpx
@@ -379,3 +380,8 @@ def test_what_waits_is_what_may_be_done(server: LiveServer) -> None:
             assert kinds == allowed & set(steps.values()), (user["soeid"], action)
         note = {"note": "Again."} if action == "reopened" else {}
         team.step(clients[person], job, action, **note)
+
+
+def test_the_documentation_names_every_kind() -> None:
+    text = Path("docs/AUDIT.md").read_text(encoding="utf-8")
+    assert [kind for kind in KINDS if f"| `{kind}` |" not in text] == []

@@ -111,6 +111,7 @@ def test_commands_and_the_client_read_all_pages(
 
 BOUNDED = {
     "/api/search": "`limit` results of each kind",
+    "/api/inbox": "50 entries of each kind",
     "/api/users/me/email": "the kinds of events",
     "/api/datasets/{dataset_id}": "tags, of one dataset",
     "/api/groups/{group_id}": "the users of one group",
