@@ -6,7 +6,6 @@ was issued since, and that another person than who sealed it unseals it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated, Any
 
 from application.access import Caller
@@ -41,11 +40,11 @@ from storage.sqlite.database import Transaction
 class Seal:
     """What a seal states; the ledgers have the SHA-256 of its canonical JSON."""
 
-    engagement: Annotated[Mapping[str, Any], Help("Id, client, dates and number.")]
-    team: Annotated[list[Mapping[str, Any]], Help("User, full name and role of each member.")]
-    datasets: list[Mapping[str, Any]]
+    engagement: Annotated[dict[str, Any], Help("Id, client, dates and number.")]
+    team: Annotated[list[dict[str, Any]], Help("User, full name and role of each member.")]
+    datasets: list[dict[str, Any]]
     samples: Annotated[
-        list[Mapping[str, Any]],
+        list[dict[str, Any]],
         Help("With the SHA-256 of the newest paper, and whether the sample was deleted."),
     ]
     sealed_by: str

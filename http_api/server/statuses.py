@@ -13,7 +13,8 @@ _CODES_OF_STATUS = {
     "delta_not_installed iceberg_not_installed readstat_not_installed "
     "columns_changed findings_locked finding_changed review_changed row_replaced no_row_left "
     "own_questions own_reading row_answered row_decided row_not_reserved "
-    "stage_not_reached sample_deleted name_taken ref_moved ref_immutable stale_job files_in_use "
+    "stage_not_reached sample_deleted engagement_sealed engagement_not_ready name_taken "
+    "ref_moved ref_immutable stale_job files_in_use "
     "job_not_completed no_row_root comparison_not_ready idempotency_key_reused no_password "
     "quota_exceeded already_attached attachments_full details_missing",
     415: "unsupported_media_type",

@@ -112,7 +112,7 @@ def test_only_an_owner_gives_rights(server: LiveServer, dataset: int) -> None:
 def test_a_viewer_is_no_member(server: LiveServer) -> None:
     _, user = server.new_user("viewer")
     answer = server.admin.put(f"{engagement_of(server.admin)}/members", json=member(user["soeid"]))
-    assert "role viewer" in assert_problem(answer, 422, "invalid_request")["detail"]
+    assert "role viewer" in assert_problem(answer, 422, "invalid_value")["detail"]
 
 
 def test_a_draw_joins_the_only_open_engagement(server: LiveServer, dataset: int) -> None:

@@ -22,7 +22,6 @@ from application.audit.evaluation.parameters import (
 from application.audit.evaluators import EVALUATORS
 from application.audit.items import book_column_of
 from application.audit.planned import errors_text, goal_confidence, planned_goal, planned_tolerable
-from application.audit.review import is_preparer
 from application.audit.sentences import ASSURANCES, other_samples_tables, verdict_of
 from application.audit.working_paper.writing import paper_language
 from application.estimation.value_sources import estimated_columns
@@ -63,7 +62,6 @@ def evaluation_tab(found: JobRecord) -> Values:
         "signed": signed,
         "signed_text": parameters_text(signed.evaluation) if signed else None,
         "signed_verdict": verdict_of(signed.evaluation) if signed else "",
-        "may_sign_off": review.state == "submitted" and not is_preparer(caller(), found),
         "is_first": not request.args.get("kind"),
         "sign_off": {f"evaluation.{name}": value for name, value in _body(chosen).items()},
         "chosen": chosen,

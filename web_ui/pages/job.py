@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from application.access import RowSource
 from application.audit.findings import named_replacements
-from application.audit.review import may_undo_sign_offs
+from application.audit.review import may_undo_sign_offs, steps_of
 from application.audit.sentences import carried_sentence
 from application.audit.state import STRATUM, audit_state
 from application.certificates.evaluation import evaluation_issues_of
@@ -125,6 +125,8 @@ def job(job_id: str) -> AnyResponse:
         in_bin = is_deleted and is_binned(tx, found.dataset_id, found.output_commit_id, since)
         dataset = get_dataset(tx, found.dataset_id, caller().user)
         may_undo = may_undo_sign_offs(tx, caller().user, dataset.level, [found.id])
+        may_take = steps_of(tx, caller().user, dataset.level, found.id)
+        engagement = engagement_of(tx, found.id)
     try:
         values = tabs[tab][1](found)
     except Pruned as error:
@@ -142,6 +144,9 @@ def job(job_id: str) -> AnyResponse:
         may_write=caller().may(dataset, "write"),
         may_be_followed=is_sample(found) and may_be_followed(found),
         may_undo_sign_off=may_undo,
+        may_take=may_take,
+        engagement=engagement,
+        is_sealed=engagement is not None and engagement.state == "sealed",
         is_open=found.status in ("pending", "running"),
         now=timestamp(service().clock()),
         **values,

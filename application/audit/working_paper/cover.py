@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from application.audit.evaluation.other_samples import other_samples
 from application.audit.evaluation.parameters import parameters_text
 from application.audit.evaluators.evaluator import Evaluation
@@ -13,13 +15,13 @@ from application.audit.working_paper.facts import SamplePaperFacts
 from application.audit.working_paper.requirements import NOT_GIVEN
 from application.certificates.ledger import draws_beside
 from application.samples.facts import excluded_text
-from contract.requests.papers import PaperFactsRequest
-from contract.words import REVIEW_ACTIONS, REVIEW_STATES
+from contract.words import MEMBER_ROLES, REVIEW_ACTIONS, REVIEW_STATES
 from domain_errors import DomainError, Sentence
 from presentation.content import Block, Facts, Judgement, Row, Section, Table, moment_of
 from service.service import Service
 from service.tables.open_tables import open_source, version_of
-from storage.audit.findings import conclusion_of
+from storage.audit.engagements import Member
+from storage.audit.findings import ReviewEntry, conclusion_of
 from storage.certificates.ledger import plan_entry
 from storage.jobs.jobs import JobRecord
 from storage.jobs.publishing import job_with_output
@@ -52,12 +54,12 @@ def cover(
         else evaluation
     )
     blocks: list[Block] = [
-        Facts("Engagement", _engagement(facts.stated, state, number)),
+        Facts("Engagement", _engagement(facts, state, number)),
         Facts("Conclusion", [*conclusion_lines(evaluation), *own]),
         *other_samples_tables(others),
         Facts("Sample", _sample(service, job)),
         _authors(state),
-        _review(state),
+        _review(state, facts.team),
         Facts("Version of the table", _version(service, job)),
         *cover_blocks(service, (facts.stated.preparer, facts.stated.reviewer)),
     ]
@@ -66,8 +68,9 @@ def cover(
     return Section("Cover", named, blocks)
 
 
-def _engagement(facts: PaperFactsRequest, state: AuditState, number: int | None) -> list[Row]:
-    """For whom and by whom the paper was made, and whether it is signed off."""
+def _engagement(found: SamplePaperFacts, state: AuditState, number: int | None) -> list[Row]:
+    """For whom and by whom the paper was made, and whether it is signed off and approved."""
+    facts = found.stated
     rows: list[Row] = [
         ("Client", facts.client_name or NOT_GIVEN),
         ("Period", facts.period or NOT_GIVEN),
@@ -75,20 +78,33 @@ def _engagement(facts: PaperFactsRequest, state: AuditState, number: int | None)
         ("Prepared by", *_person(facts.preparer, facts.preparer_role)),
         ("Reviewed by", *_person(facts.reviewer, facts.reviewer_role)),
     ]
+    if found.engagement is not None and found.engagement.number:
+        rows.insert(2, ("Number of the engagement", found.engagement.number))
+    rows += [(Sentence(MEMBER_ROLES[each.role]), each.full_name) for each in found.team]
     if number is not None:
         rows.append(("Issue", number))
     review = state.review
-    if review.state != "signed_off":
+    if (signed := review.sign_off) is None:
         label = Sentence(f"{REVIEW_STATES[review.state]}: not signed off")
         return [*rows, ("State of the review", Judgement(label, "warn"))]
-    signed = review.entries[-1]
+    is_unapproved = found.engagement is not None and review.state == "signed_off"
+    label = Sentence("Signed off: not approved" if is_unapproved else REVIEW_STATES[review.state])
     kept = signed.evaluation
-    return [
-        *rows,
-        ("State of the review", Sentence(REVIEW_STATES[review.state])),
-        ("Signed off by", signed.user_soeid, moment_of(signed.at)),
+    rows += [
+        ("State of the review", Judgement(label, "warn") if is_unapproved else label),
+        ("Signed off by", _named(signed, found.team), moment_of(signed.at)),
         ("Signed evaluation", parameters_text(kept) if kept else Sentence("None")),
     ]
+    if review.state == "approved":
+        last = review.entries[-1]
+        rows.append(("Approved by", _named(last, found.team), moment_of(last.at)))
+    return rows
+
+
+def _named(entry: ReviewEntry, team: Sequence[Member]) -> str:
+    """Who took a step: the full name, if the person is in the team, and the user name."""
+    names = [each.full_name for each in team if each.user_id == entry.user_id]
+    return f"{names[0]} ({entry.user_soeid})" if names else entry.user_soeid
 
 
 def _person(name: str | None, role: str | None) -> Row:
@@ -121,11 +137,11 @@ def _authors(state: AuditState) -> Table:
     return Table("Findings by user", header, rows)
 
 
-def _review(state: AuditState) -> Table:
+def _review(state: AuditState, team: Sequence[Member]) -> Table:
     rows: list[Row] = [
         (
             Sentence(REVIEW_ACTIONS[each.action]),
-            each.user_soeid,
+            _named(each, team),
             moment_of(each.at),
             each.note or None,
         )

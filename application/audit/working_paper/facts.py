@@ -1,13 +1,14 @@
 """The facts of a working paper: what people enter, what the sample gives, what is missing.
 
 The newest entry counts. Nothing is taken from another sample unless an entry is made: the first one
-takes over the names of the newest other sample of the dataset, so that they are typed once.
+takes over the names of the newest other sample of the dataset, so that they are typed once. In an
+engagement, its client, period and people stand where the sample has no entry of its own.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -19,12 +20,16 @@ from application.audit.state import AuditState
 from application.audit.working_paper.requirements import MissingFact, missing_facts
 from application.reconciling import completeness_of
 from application.samples.facts import errors_of_goal, goal_text, method_title
+from contract.answers import Hidden
 from contract.declarations import Help, declared
 from contract.requests.papers import PaperFactsRequest
+from contract.words import MemberRole
 from domain_errors import InvalidRequest, Sentence
 from lazy_dataclasses import dataclass
 from service.service import Service
 from storage.accounts.names import unsafe_character
+from storage.audit.engagements import EngagementRecord, Member, engagement_of, list_members
+from storage.audit.findings import preparers_of
 from storage.audit.papers import FactsEntry, enter_facts, list_facts, newest_facts_beside
 from storage.jobs.jobs import JobRecord
 from storage.sqlite.database import Transaction
@@ -33,7 +38,7 @@ CARRIED = (
     *("client_name", "period", "preparer", "preparer_role", "reviewer", "reviewer_role"),
     "language",
 )
-"""The facts that the first entry takes over from another sample."""
+"""The facts that the first entry takes over from another sample; in an engagement the language."""
 TREATMENT = Sentence(
     "A row that can’t be examined counts as an exception; its audit value is 0 unless another one "
     "was entered (ISA 530 ¶11). No exception is set aside as an anomaly: all are projected."
@@ -62,6 +67,8 @@ class SamplePaperFacts:
     suggested_from: Annotated[
         str | None, Help("The sample whose facts are suggested; null if there is none.")
     ]
+    engagement: Hidden[EngagementRecord | None]
+    team: Hidden[Sequence[Member]]
     missing: Annotated[Sequence[MissingFact], Help("What the paper doesn't state yet.")]
     entries: Annotated[Sequence[FactsEntry], Help("All entries, the newest first.")]
 
@@ -76,14 +83,28 @@ def paper_facts(service: Service, job: JobRecord, state: AuditState) -> SamplePa
     with service.database.read() as tx:
         entries = list_facts(tx, job.id)
         beside = None if entries else newest_facts_beside(tx, job.dataset_id, job.id)
+        engagement = engagement_of(tx, job.id)
+        team = [] if engagement is None else list_members(tx, engagement.id)
+        prepared = preparers_of(tx, job.id).keys()
     facts = entries[0].facts if entries else NO_FACTS
     defaults = _defaults(job)
+    if engagement is not None:
+        signed = state.review.sign_off
+        defaults = replace(
+            defaults,
+            client_name=engagement.client_name,
+            period=engagement.period,
+            preparer=_names(team, "preparer", prepared),
+            reviewer=_names(team, "reviewer", () if signed is None else (signed.user_id,)),
+        )
     return SamplePaperFacts(
         job_id=job.id,
         facts=facts,
         defaults=defaults,
-        suggested=NO_FACTS if beside is None else _carried(beside.facts),
-        suggested_from=None if beside is None else beside.job_id,
+        suggested=NO_FACTS if beside is None else _carried(beside.facts, engagement),
+        suggested_from=None if beside is None or engagement is not None else beside.job_id,
+        engagement=engagement,
+        team=team,
         missing=missing_facts(
             _filled(facts, defaults), state, is_reconciled=completeness_of(service, job).is_compared
         ),
@@ -136,12 +157,26 @@ def _present(tx: Transaction, by: Caller, job: JobRecord) -> PaperFactsRequest:
     if entries := list_facts(tx, job.id):
         return entries[0].facts
     beside = newest_facts_beside(tx, job.dataset_id, job.id)
-    carried = NO_FACTS if beside is None else _carried(beside.facts)
+    engagement = engagement_of(tx, job.id)
+    carried = NO_FACTS if beside is None else _carried(beside.facts, engagement)
+    if engagement is not None:
+        return carried
     return _filled(carried, PaperFactsRequest(preparer=by.user.soeid))
 
 
-def _carried(facts: PaperFactsRequest) -> PaperFactsRequest:
-    return PaperFactsRequest(**{name: getattr(facts, name) for name in CARRIED})
+def _carried(facts: PaperFactsRequest, engagement: EngagementRecord | None) -> PaperFactsRequest:
+    """What an entry takes over: in an engagement its own facts stand for those of a sample."""
+    names = CARRIED if engagement is None else ("language",)
+    return PaperFactsRequest(**{name: getattr(facts, name) for name in names})
+
+
+def _names(team: Sequence[Member], role: MemberRole, acted: Collection[int]) -> str | None:
+    """The full names of the members who prepared, or signed off, the sample, whatever their role.
+
+    Before anyone did, the names of all members of the role; None if there is none.
+    """
+    acting = [each.full_name for each in team if each.user_id in acted]
+    return ", ".join(acting or [each.full_name for each in team if each.role == role]) or None
 
 
 def _defaults(job: JobRecord) -> PaperFactsRequest:

@@ -6,7 +6,7 @@ A paper states its own number; its hash is in the ledger alone, since no file ca
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from application.audit.working_paper import evaluation_or_refusal, working_paper
 from application.audit.working_paper.writing import paper_language, paper_letterhead, write_paper
 from application.certificates.evaluation import stamp_of
 from domain_errors import DomainError
+from storage.audit.engagements import EngagementRecord, Member, engagement_of, list_members
 from storage.audit.findings import Review, review_of
 from storage.audit.papers import (
     FactsEntry,
@@ -35,6 +36,8 @@ from storage.jobs.jobs import JobRecord
 from storage.sqlite.database import Transaction
 from storage.versions.data_files import StoredFile
 
+PaperFacts = tuple[FactsEntry | None, EngagementRecord | None, Sequence[Member]]
+"""The sample's own facts, and those of its engagement."""
 MAX_ISSUED = 100
 """Issued papers of a sample."""
 
@@ -77,6 +80,7 @@ def issue_paper(
         require_final_issuer(tx, by.user, job.id)
         review, number, facts = review_of(tx, job.id), _next_number(tx, job), _facts(tx, job)
         stamp = stamp_of(tx, job)
+    entry = facts[0]
     language = paper_language(service, job, asked)
     with (
         tempfile.TemporaryDirectory(dir=service.directory.scratch_dir) as folder,
@@ -95,7 +99,7 @@ def issue_paper(
         body = {
             "job_id": job.id,
             "number": number,
-            "paper_number": (facts and facts.facts.paper_number) or "",
+            "paper_number": (entry and entry.facts.paper_number) or "",
             "format": ending,
             "language": language,
             "review_state": review.state,
@@ -112,15 +116,18 @@ def _require_unchanged(
     job: JobRecord,
     review: Review,
     number: int,
-    facts: FactsEntry | None,
+    facts: PaperFacts,
     stamp: Stamp,
 ) -> None:
     """Require that nothing was written about the sample since the paper was begun."""
     review_of(tx, job.id).require_newest(review.newest_id)
     if _next_number(tx, job) != number:
         raise Conflict("Another paper of the sample was issued meanwhile. Issue it again.")
-    if _facts(tx, job) != facts:
+    now = _facts(tx, job)
+    if now[0] != facts[0]:
         raise Conflict("Facts of the paper were entered meanwhile. Issue it again.")
+    if now != facts:
+        raise Conflict("The engagement of the sample changed meanwhile. Issue the paper again.")
     if stamp_of(tx, job) != stamp:
         raise Conflict("Findings of the sample changed meanwhile. Issue the paper again.")
 
@@ -153,9 +160,11 @@ def _keep(
     return list_issued_papers(tx, job.id)[0]
 
 
-def _facts(tx: Transaction, job: JobRecord) -> FactsEntry | None:
+def _facts(tx: Transaction, job: JobRecord) -> PaperFacts:
     """The facts that count; the paper has them only if they still do when it is kept."""
-    return next(iter(list_facts(tx, job.id)), None)
+    engagement = engagement_of(tx, job.id)
+    team = [] if engagement is None else list_members(tx, engagement.id)
+    return next(iter(list_facts(tx, job.id)), None), engagement, team
 
 
 def _next_number(tx: Transaction, job: JobRecord) -> int:

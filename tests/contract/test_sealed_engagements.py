@@ -1,0 +1,135 @@
+"""Sealing: what it needs, what the ledgers get, and what is refused afterwards."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from storage.certificates.canonical_json import canonical_json
+from tests.contract.problems import assert_problem
+from tests.contract.test_second_person import RIGHTS, attach, conclude, delete, fact, find, issue
+from tests.support.engagement_scene import EngagementScene
+from tests.support.live_server import LiveServer
+
+SEALED = {
+    "finding": find,
+    "fact": fact,
+    "attachment": attach,
+    "conclusion": conclude,
+    "paper": issue,
+    "deletion": delete,
+    "reopening": RIGHTS["reopen approved findings"][1],
+    "reviewers": lambda scene, client: client.put(
+        f"{scene.sample}/reviewers", json={"reviewers": ["us00001"]}
+    ),
+    "columns": lambda scene, client: client.put(
+        f"{scene.sample}/shown-columns", json={"columns": ["id"]}
+    ),
+    "client": lambda scene, client: client.patch(scene.path, json={"client_name": "Other"}),
+}
+
+
+@pytest.fixture(scope="module")
+def sealed(server: LiveServer) -> EngagementScene:
+    scene = EngagementScene(server)
+    scene.seal()
+    return scene
+
+
+def lacking(scene: EngagementScene) -> list[str]:
+    found: list[str] = scene.people["partner"].get(scene.path).json()["missing"]
+    return [each.partition(": ")[2] for each in found]
+
+
+def test_a_seal_needs_approved_samples_with_papers(server: LiveServer) -> None:
+    scene = EngagementScene(server)
+    partner = scene.people["partner"]
+    assert lacking(scene) == ["The findings aren't approved."]
+    assert_problem(partner.post(f"{scene.path}/seal"), 409, "engagement_not_ready")
+    scene.bring_to("signed_off")
+    scene.done(scene.issue("partner"))
+    scene.done(scene.step("partner", "approved"))
+    assert lacking(scene) == ["No paper was issued since the approval."]
+    other = {"format": "html", "kind": "attributes", "confidence": 0.5}
+    scene.done(partner.post(f"{scene.sample}/papers", json=other))
+    assert lacking(scene) == [
+        "The newest paper has another evaluation than the one that was signed off."
+    ]
+    scene.done(scene.issue("partner"))
+    assert lacking(scene) == []
+    for name in ("preparer", "reviewer", "admin"):
+        assert_problem(scene.people[name].post(f"{scene.path}/seal"), 403, "forbidden")
+    assert_problem(scene.people["outsider"].post(f"{scene.path}/seal"), 404, "not_found")
+    found = scene.done(partner.post(f"{scene.path}/seal"))
+    assert (found["state"], found["ready"], found["samples"]) == ("sealed", 1, 1)
+    assert_problem(partner.post(f"{scene.path}/seal"), 409, "engagement_sealed")
+
+
+def test_an_engagement_without_samples_isnt_sealed(server: LiveServer) -> None:
+    scene = EngagementScene(server)
+    scene.done(RIGHTS["take the sample out when it is approved"][1](scene, server.admin))
+    answer = scene.people["partner"].post(f"{scene.path}/seal")
+    assert "no sample" in assert_problem(answer, 409, "engagement_not_ready")["detail"]
+
+
+def test_the_ledger_has_the_digest_of_the_seal(sealed: EngagementScene) -> None:
+    partner = sealed.people["partner"]
+    seal = partner.get(f"{sealed.path}/seal")
+    digest = hashlib.sha256(seal.content).hexdigest()
+    assert seal.text == canonical_json(seal.json())
+    assert digest == partner.get(sealed.path).json()["seal_sha256"]
+    entry = partner.get(f"/api/datasets/{sealed.dataset}/ledger").json()["entries"][0]
+    assert (entry["kind"], entry["body"]["seal_sha256"]) == ("engagement", digest)
+    assert entry["sentence"].endswith(f"sealed the engagement {sealed.id}")
+    papers = partner.get(f"{sealed.sample}/papers").json()["papers"]
+    (sample,) = seal.json()["samples"]
+    assert (sample["paper_sha256"], sample["review_state"]) == (papers[0]["sha256"], "approved")
+    assert [each["role"] for each in seal.json()["team"]] == [
+        *("partner", "partner", "reviewer", "preparer")
+    ]
+
+
+@pytest.mark.parametrize("what", SEALED)
+def test_nothing_of_a_sealed_engagement_changes(sealed: EngagementScene, what: str) -> None:
+    for name in ("second partner", "admin"):
+        if what == "client" and name != "admin":
+            continue
+        answer = SEALED[what](sealed, sealed.people[name])
+        detail = assert_problem(answer, 409, "engagement_sealed")["detail"]
+        assert "is sealed by" in detail
+
+
+def test_a_later_draw_doesnt_join_a_sealed_engagement(sealed: EngagementScene) -> None:
+    sealed.drawn(seed=77)
+    assert sealed.admin.get(f"{sealed.path}/samples").json()["total"] == 1
+
+
+def test_another_person_unseals_with_a_reason(server: LiveServer) -> None:
+    scene = EngagementScene(server)
+    scene.seal()
+    path, body = f"{scene.path}/unseal", {"reason": "a paper lacks a signature"}
+    for name in ("partner", "preparer", "admin"):
+        assert_problem(scene.people[name].post(path, json=body), 403, "forbidden")
+    assert_problem(scene.people["reviewer"].post(path, json={}), 422, "invalid_request")
+    assert scene.done(scene.people["reviewer"].post(path, json=body))["state"] == "open"
+    assert_problem(scene.people["reviewer"].post(path, json=body), 409, "conflict")
+    entry = server.admin.get(f"/api/datasets/{scene.dataset}/ledger").json()["entries"][0]
+    assert (entry["body"]["step"], entry["kind"]) == ("unsealed", "engagement")
+    scene.done(scene.people["partner"].post(f"{scene.path}/seal"))
+
+
+def test_a_deleted_sample_of_a_sealed_engagement_isnt_restored(server: LiveServer) -> None:
+    scene = EngagementScene(server)
+    other = scene.sample
+    scene.sample = scene.drawn(seed=6)
+    kept, scene.sample = scene.sample, other
+    scene.done(delete(scene, scene.people["preparer"]))
+    scene.sample = kept
+    scene.seal()
+    seal = server.admin.get(f"{scene.path}/seal").json()
+    assert [each["is_deleted"] for each in seal["samples"]] == [True, False]
+    entries = scene.people["preparer"].get("/api/bin").json()["entries"]
+    mine = next(each for each in entries if each["dataset_id"] == scene.dataset)
+    answer = scene.people["preparer"].post(f"/api/bin/{mine['id']}/restore", json={})
+    assert_problem(answer, 409, "engagement_sealed")
