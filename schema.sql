@@ -744,8 +744,8 @@ BEGIN SELECT RAISE(ABORT, 'a review entry never changes'); END;
 -- How far the examination of each sample is. Triggers keep it, so that a list of samples and what waits
 -- for a user read one row for each sample, and no finding.
 CREATE TABLE sample_progress (
-    job_seq        INTEGER PRIMARY KEY NOT NULL REFERENCES jobs (seq),
-    job_id         TEXT NOT NULL UNIQUE REFERENCES jobs (id),
+    job_seq        INTEGER PRIMARY KEY NOT NULL REFERENCES jobs (seq) ON DELETE CASCADE,
+    job_id         TEXT NOT NULL UNIQUE,
     user_id        INTEGER NOT NULL REFERENCES users (id),    -- who drew the sample
     drawn          INTEGER NOT NULL DEFAULT 0,                -- rows; 0 until the draw has completed
     replaced       INTEGER NOT NULL DEFAULT 0,

@@ -1171,9 +1171,6 @@ DELETE FROM job_log WHERE job_id IN (SELECT value FROM json_each(:jobs)) RETURNI
 -- delete_findings_of_jobs: Delete the findings of pruned jobs.
 DELETE FROM findings WHERE job_id IN (SELECT value FROM json_each(:jobs));
 
--- delete_progress_of_jobs: Delete how far the examination of pruned samples was.
-DELETE FROM sample_progress WHERE job_id IN (SELECT value FROM json_each(:jobs));
-
 -- delete_questions_of_jobs: Delete the questions of pruned jobs.
 DELETE FROM review_questions WHERE job_id IN (SELECT value FROM json_each(:jobs));
 

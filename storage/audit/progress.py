@@ -27,17 +27,22 @@ _NOT_PREPARED = (
     "NOT EXISTS (SELECT 1 FROM sample_preparers AS own"
     " WHERE own.job_id = sample_progress.job_id AND own.user_id = :user_id)"
 )
+_OF_MEMBER = (
+    "SELECT job_seq FROM engagement_members"
+    " JOIN engagements ON engagements.id = engagement_id AND seal IS NULL"
+    " JOIN engagement_samples USING (engagement_id) JOIN sample_progress USING (job_id)"
+    " WHERE engagement_members.user_id = :user_id"
+)
+"""The samples of a user's open engagements: those that aren't sealed."""
 _WAITING: Mapping[WaitingFor, str] = {
     "examination": "job_seq IN (SELECT job_seq FROM sample_progress"
-    f" WHERE user_id = :user_id AND is_audit = 1 AND {_OPEN} UNION ALL"
-    " SELECT job_seq FROM engagement_members JOIN engagement_samples USING (engagement_id)"
-    " JOIN sample_progress USING (job_id) WHERE engagement_members.user_id = :user_id"
-    f" AND {_OPEN})",
+    f" WHERE user_id = :user_id AND is_audit = 1 AND {_OPEN}"
+    f" UNION ALL {_OF_MEMBER} AND {_OPEN})",
     "review": f"last_action = 'submitted' AND {_NOT_PREPARED}",
-    "approval": f"last_action = 'signed_off' AND assigned.job_id IS NOT NULL AND {_NOT_PREPARED}"
+    "approval": f"job_seq IN ({_OF_MEMBER} AND last_action = 'signed_off') AND {_NOT_PREPARED}"
     " AND NOT EXISTS (SELECT 1 FROM reviews WHERE reviews.job_id = sample_progress.job_id"
     " AND reviews.user_id = :user_id AND action = 'signed_off')",
-    "paper": f"last_action = 'approved' AND {_NOT_PREPARED}"
+    "paper": f"job_seq IN ({_OF_MEMBER} AND last_action = 'approved') AND {_NOT_PREPARED}"
     " AND NOT EXISTS (SELECT 1 FROM issued_papers WHERE issued_papers.job_id = jobs.id"
     " AND issued_papers.review_state = 'approved' AND issued_at >= last_at)",
 }

@@ -307,7 +307,7 @@ class Sweep:
                         *("delete_reservations_of_jobs", "delete_paper_facts_of_jobs"),
                         *("delete_issued_papers_of_jobs", "delete_shown_columns_of_jobs"),
                         *("delete_comparisons_of_jobs", "delete_values_of_jobs"),
-                        *("delete_attachments_of_jobs", "delete_progress_of_jobs"),
+                        "delete_attachments_of_jobs",
                         *(
                             "delete_certificates_of_jobs",
                             "delete_evaluation_certificates_of_jobs",
