@@ -29,11 +29,12 @@ _NOT_PREPARED = (
 )
 _OF_MEMBER = (
     "SELECT job_seq FROM engagement_members"
-    " JOIN engagements ON engagements.id = engagement_id AND seal IS NULL"
-    " JOIN engagement_samples USING (engagement_id) JOIN sample_progress USING (job_id)"
+    " CROSS JOIN engagements ON engagements.id = engagement_id AND seal IS NULL"
+    " CROSS JOIN engagement_samples USING (engagement_id)"
+    " CROSS JOIN sample_progress USING (job_id)"
     " WHERE engagement_members.user_id = :user_id"
 )
-"""The samples of a user's open engagements: those that aren't sealed."""
+"""The samples of a user's open engagements; SQLite doesn't reorder a CROSS JOIN."""
 _WAITING: Mapping[WaitingFor, str] = {
     "examination": "job_seq IN (SELECT job_seq FROM sample_progress"
     f" WHERE user_id = :user_id AND is_audit = 1 AND {_OPEN}"
