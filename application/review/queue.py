@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 
 from application.access import Caller, RowSource
+from application.audit.examinations import examination_of
 from application.audit.findings import require_entries
 from application.review.questions import seen_columns
 from application.review.readings import Readings, readings_in
@@ -28,15 +29,17 @@ from service.tables.drawn_rows import drawn_row_ids
 from service.tables.named_rows import ordinal_of
 from service.tables.open_tables import SAMPLE, open_source, output_of
 from service.tables.row_names import names_of_job
-from storage.audit.findings import Finding, list_own_entries, review_of
+from storage.audit.findings import Finding, list_own_entries
+from storage.audit.progress import SampleProgress, progress_of
 from storage.audit.reviewing import (
     Reservation,
     list_reservations,
+    questions_of,
     queues_of,
     release,
     reserve,
 )
-from storage.jobs.jobs import JobRecord, get_job
+from storage.jobs.jobs import JobRecord, get_job, jobs_by_seq
 from storage.sqlite.database import Transaction
 
 PACE_ENTRIES = 20
@@ -377,9 +380,19 @@ def waiting_queues(by: Caller, most: int) -> list[QueueState]:
     """Return the newest queues in which rows wait for the caller."""
     with by.service.database.read() as tx:
         ids = queues_of(tx, by.user_in(tx))
-        jobs = [get_job(tx, each) for each in ids if review_of(tx, each).state == "open"]
+        progress = progress_of(tx, ids)
+        seqs = [progress[each].job_seq for each in ids if progress[each].is_open]
+        jobs = jobs_by_seq(tx, seqs)
+        jobs = [job for job in jobs if not _is_answered(tx, job, progress[job.id])]
     states = (queue_state(by, job) for job in jobs)
     return list(islice((each for each in states if each.open or each.to_decide), most))
+
+
+def _is_answered(tx: Transaction, job: JobRecord, progress: SampleProgress) -> bool:
+    """Whether all rows are answered and none has a second reading, by the counts alone."""
+    if examination_of(job, progress).open:
+        return False
+    return questions_of(tx, job.id).second_readings == 0
 
 
 def end_reservation(by: Caller, job: JobRecord) -> Released:

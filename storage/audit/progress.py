@@ -9,7 +9,13 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from contract.words import ListedReviewState, MemberRole, ReviewAction, listed_state_after
+from contract.words import (
+    ListedReviewState,
+    MemberRole,
+    ReviewAction,
+    listed_state_after,
+    state_after,
+)
 from lazy_dataclasses import dataclass
 from storage.accounts.users import User
 from storage.sqlite.database import Transaction
@@ -82,6 +88,11 @@ class SampleProgress:
     def review_state(self) -> ListedReviewState:
         """The state of the review."""
         return listed_state_after(self.last_action or None)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether entries about rows can be made, as far as the review goes."""
+        return state_after(self.last_action or None) == "open"
 
     @property
     def has_begun(self) -> bool:
