@@ -87,6 +87,10 @@ SECTIONS = {
         "agreement": ("agreeing", "Show how far the two readings of a sample's rows agree."),
     },
     "Audits": {
+        "engagements": (
+            "engagements",
+            "Manage engagements: client, period, team, datasets and samples of one audit.",
+        ),
         "findings": ("auditing", "List or enter the findings about the rows of a sample."),
         "attachments": (
             "auditing",
