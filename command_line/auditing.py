@@ -463,7 +463,8 @@ def review(
 ) -> Any:
     """Submit findings for review, or sign them off.
 
-    The steps are submitted, withdrawn, returned, signed_off and reopened. The options of an
+    The steps are submitted, withdrawn, returned, signed_off, reopened and, in an engagement,
+    approved, by a partner who neither prepared nor signed off. The options of an
     evaluation are for signed_off, which keeps its parameters and conclusion; by default those of
     the plan. Findings that lack a cause or an audit value are listed instead of submitted, unless
     --accept-missing leaves these out. Who entered or submitted findings can't sign them off or

@@ -89,6 +89,10 @@ SECTIONS = {
     "Audits": {
         "inbox": ("inbox", "List what waits for you: rows, findings, reviews, failed jobs."),
         "samples": ("inbox", "List samples with how far they are examined and reviewed."),
+        "engagements": (
+            "engagements",
+            "Manage engagements: client, period, team, datasets and samples of one audit.",
+        ),
         "findings": ("auditing", "List or enter the findings about the rows of a sample."),
         "attachments": (
             "auditing",

@@ -81,7 +81,11 @@ POLICY = (
     "frame-ancestors 'none'"
 )
 MAX_OFFSET = 2**62
-NAVIGATION = (("/datasets", "Datasets", "gd"), ("/jobs", "Jobs", "gj"))
+NAVIGATION = (
+    ("/datasets", "Datasets", "gd"),
+    ("/jobs", "Jobs", "gj"),
+    ("/engagements", "Engagements", "ge"),
+)
 REVIEWS = ("/review", "Review", "gr")
 YEAR_S = 31_536_000
 DAY_S = 86_400

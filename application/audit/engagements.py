@@ -149,7 +149,7 @@ def create_engagement(by: Caller, given: EngagementRequest) -> ShownEngagement:
     """Create an engagement, as an analyst or an administrator."""
     by.require_role("admin", "analyst")
     with by.writing() as tx:
-        facts = {name: str(value).strip() for name, value in vars(given).items()}
+        facts = {name: (value or "").strip() for name, value in vars(given).items()}
         made = add_engagement(tx, facts, by.user.id, by.service.clock)
         audit_engagement(tx, by, "engagement_made", made)
         return shown_engagement(tx, by, made.id)

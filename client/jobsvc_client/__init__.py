@@ -2,6 +2,7 @@
 
 from jobsvc_client.client import Client, Dataset, connect
 from jobsvc_client.designs import SamplingDesign
+from jobsvc_client.engagements import Engagement
 from jobsvc_client.errors import JobsvcError, KeptApart
 from jobsvc_client.jobs import Job, Report, RowsJob, Sample, Split
 from jobsvc_client.panels import Panel
@@ -24,6 +25,7 @@ __all__ = [
     "Client",
     "Contrast",
     "Dataset",
+    "Engagement",
     "Estimate",
     "Estimates",
     "Evaluation",

@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +18,7 @@ from jobsvc_client.arguments import Columns, Number, given, keywords, listed, nu
 from jobsvc_client.column_types import with_types_of
 from jobsvc_client.display import facts, heading, paragraph
 from jobsvc_client.draws import DrawOptions, RoundOptions, draw_body
+from jobsvc_client.engagements import Engagement
 from jobsvc_client.errors import JobsvcError, KeptApart
 from jobsvc_client.fields import DEFAULT_METHOD, DIVIDING_METHOD, ConfidenceOptions, ImportOptions
 from jobsvc_client.frames import Frame, existing_file, library_of, to_parquet
@@ -345,6 +347,35 @@ class Client:
         if not named and not JOB_ID.fullmatch(name_or_id):
             raise _no_sample(name_or_id, [each["name"] for each in found])
         return self._sample(named[0]["job_id"] if named else name_or_id)
+
+    @keywords()
+    def create_engagement(
+        self, client_name: str, period_from: date | str, period_to: date | str, *, number: str = ""
+    ) -> Engagement:
+        """Create an engagement: client, period, team, datasets and samples of one audit.
+
+        Parameters
+        ----------
+        client_name : str
+            The audited entity.
+        period_from, period_to : date or str
+            The first and the last day of the audited period.
+        number : str
+            The firm's reference.
+        """
+        days = {"period_from": period_from, "period_to": period_to}
+        body = given(client_name=client_name, number=number, **days)
+        return Engagement(self._transport, self.request("POST", "/api/engagements", body))
+
+    def engagement(self, engagement_id: int) -> Engagement:
+        """Return an engagement of which you are a member or the creator."""
+        return Engagement(self._transport, {"id": engagement_id}).refresh()
+
+    @keywords()
+    def engagements(self, *, q: str | None = None, state: str | None = None) -> list[Engagement]:
+        """Return the engagements of which you are a member or the creator, newest first."""
+        found = self._transport.pages("/api/engagements", "engagements", given(q=q, state=state))
+        return [Engagement(self._transport, info) for info in found]
 
     def _sample(self, job_id: str) -> Sample:
         info = self.request("GET", f"/api/jobs/{job_id}")

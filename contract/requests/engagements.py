@@ -53,12 +53,22 @@ class EngagementRequest(Request):
         str, Name(most=MAX_CLIENT), Option("--client"), Title("Client"), Help("The audited entity.")
     ]
     period_from: Annotated[
-        str, _DATE, Option("--from"), Title("First day"), Help("Of the audited period: 2025-01-01.")
+        str,
+        _DATE,
+        Option("--from"),
+        Title("First day"),
+        Help("Of the audited period, such as 2025-01-01."),
     ]
     period_to: Annotated[
-        str, _DATE, Option("--to"), Title("Last day"), Help("Of the audited period: 2025-12-31.")
+        str,
+        _DATE,
+        Option("--to"),
+        Title("Last day"),
+        Help("Of the audited period, such as 2025-12-31."),
     ]
-    number: Annotated[str, Text(0, 100), Help("The firm's reference of the engagement.")] = ""
+    number: Annotated[str | None, Text(0, 100), Help("The firm's reference of the engagement.")] = (
+        None
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

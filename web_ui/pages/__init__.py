@@ -10,6 +10,7 @@ from web_ui.pages import (  # noqa: F401 - each registers its pages
     datasets,
     deleted,
     draw,
+    engagements,
     invitation,
     job,
     jobs,

@@ -52,6 +52,7 @@ from service.tables.open_tables import (
 )
 from service.tables.row_names import key_of_job
 from storage.accounts.datasets import get_dataset
+from storage.audit.engagements import engagement_of
 from storage.audit.reviewing import questions_of
 from storage.certificates.keys import list_public_keys
 from storage.certificates.ledger import draw_entry

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from application.audit.review import require_final_issuer
 from application.audit.state import audit_state
 from application.audit.working_paper.facts import paper_facts
 from application.audit.working_paper.writing import paper_language
@@ -11,9 +12,11 @@ from contract.declarations import declared_field
 from contract.requests.papers import LONG, PaperFactsRequest
 from contract.words import ASSERTIONS, LANGUAGES, REVIEW_STATES
 from storage.audit.papers import list_issued_papers
+from storage.errors import Conflict, Forbidden
 from storage.jobs.jobs import JobRecord
+from storage.sqlite.database import Transaction
 from web_ui.contract_forms import form_fields
-from web_ui.shell import service
+from web_ui.shell import caller, service
 
 GROUPS = {
     "Engagement": (
@@ -35,6 +38,7 @@ def paper_tab(found: JobRecord) -> dict[str, Any]:
     typed = {**facts.suggested.given(), **facts.facts.given()}
     with service().database.read() as tx:
         papers = list_issued_papers(tx, found.id)
+        may_issue = _may_issue(tx, found)
     return {
         "facts": facts,
         "groups": {
@@ -49,7 +53,16 @@ def paper_tab(found: JobRecord) -> dict[str, Any]:
         "review": state.review,
         "states": REVIEW_STATES,
         "papers": papers,
+        "may_issue": may_issue,
     }
+
+
+def _may_issue(tx: Transaction, found: JobRecord) -> bool:
+    try:
+        require_final_issuer(tx, caller().user, found.id)
+    except (Conflict, Forbidden):
+        return False
+    return True
 
 
 def _is_long(name: str) -> bool:

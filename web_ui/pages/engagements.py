@@ -1,0 +1,68 @@
+"""The list of engagements, and the page of one: facts, team, datasets, samples and the seal."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from flask import Response
+
+from application.audit.engagements import shown_engagement
+from application.audit.review import REVIEWING
+from contract.words import MEMBER_ROLES, REVIEW_STATES, EngagementState
+from storage.accounts.datasets import DatasetFilters, list_datasets
+from storage.audit.engagements import list_engagement_samples, list_engagements
+from web_ui.shell import ListQuery, blueprint, caller, service, show, signed_in
+
+STATES: tuple[EngagementState, ...] = ("open", "sealed")
+MAX_OFFERED = 500
+"""Datasets that the form offers, the last changed first."""
+
+
+@blueprint.get("/engagements")
+@signed_in
+def engagements() -> Response:
+    """List the engagements that the user can see, newest first."""
+    query = ListQuery()
+    q, state = query.text("q"), query.choice("state", STATES)
+    with service().database.read() as tx:
+        found, total = list_engagements(tx, caller().user, query.offset, query.limit, q, state)
+    return show(
+        "engagements.html",
+        engagements=found,
+        page=query.page(total),
+        problem=query.problem,
+        q=q or "",
+        state=state,
+        states=STATES,
+        can_create=caller().user.role_name != "viewer",
+    )
+
+
+@blueprint.get("/engagements/<int:engagement_id>")
+@signed_in
+def engagement(engagement_id: int) -> Response:
+    """Show an engagement."""
+    me, query = caller().user, ListQuery()
+    with service().database.read() as tx:
+        found = shown_engagement(tx, caller(), engagement_id)
+        samples = list_engagement_samples(tx, engagement_id)
+        owned = []
+        if found.may_manage and found.state == "open":
+            offered, _ = list_datasets(tx, me, DatasetFilters(), offset=0, limit=MAX_OFFERED)
+            present = {each.dataset_id for each in found.datasets}
+            owned = [each for each in offered if each.allows("admin") and each.id not in present]
+    role = next((each.role for each in found.team if each.user_id == me.id), None)
+    is_open = found.state == "open"
+    return show(
+        "engagement.html",
+        engagement=found,
+        samples=samples[query.offset : query.offset + query.limit],
+        page=query.page(len(samples)),
+        counts=Counter(each.review_state for each in samples if not each.is_deleted),
+        owned=owned,
+        roles=MEMBER_ROLES,
+        states=REVIEW_STATES,
+        may_change=found.may_manage and is_open,
+        may_seal=is_open and role == "partner" and not found.missing,
+        may_unseal=not is_open and role in REVIEWING and me.id != found.sealed_by,
+    )
