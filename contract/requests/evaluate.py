@@ -16,6 +16,7 @@ from contract.fields import (
     ColumnName,
     Flag,
     Items,
+    Names,
     Text,
 )
 from contract.words import (
@@ -314,3 +315,19 @@ class CombinedEvaluationRequest(Request):
             "no sample's population. Otherwise these are refused."
         ),
     ] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class CombinedPaperRequest(CombinedEvaluationRequest):
+    """A paper with the evaluation of several samples together."""
+
+    jobs: Annotated[
+        tuple[str, ...],
+        Names(MAX_TOGETHER),
+        Option(None),
+        Help("The jobs of the samples, separated by commas or repeated."),
+    ]
+    format: Annotated[str, Choice({"html": "HTML", "xlsx": "Excel"}), Option(None)] = "html"
+    language: Annotated[
+        str | None, Choice(LANGUAGES), Help("By default that of the template, else English.")
+    ] = None
