@@ -245,13 +245,13 @@ def _arithmetic(
     lines = [
         ArithmeticRow(
             "Projected misstatement",
-            Sentence("Σ of {samples} samples", samples=len(parts)),
+            Sentence("Σ over the samples"),
             projected,
         )
     ]
     if error:
         formula = Sentence(
-            "t({level}; {degrees} degrees of freedom)",
+            "t({level}; {degrees} {degrees|degree|degrees} of freedom)",
             level=FigureText(f"{level:g}"),
             degrees=FigureText(f"{degrees:.1f}"),
         )

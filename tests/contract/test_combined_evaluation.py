@@ -197,3 +197,27 @@ def test_a_sample_that_the_caller_may_not_read_is_not_found(
     client, _ = server.new_user()
     answer = client.post(PATH, json={"jobs": jobs})
     assert_problem(answer, 404, "not_found")
+
+
+def test_each_sample_is_recorded_as_viewed(server: LiveServer, dataset: int) -> None:
+    jobs = [sample(server, dataset, LOW), sample(server, dataset, HIGH, seed=2)]
+    answer = together(server, *jobs)
+    query = {"limit": 1000, "action": "rows_viewed"}
+    entries = server.admin.get("/api/admin/audit", params=query).json()["entries"]
+    request_id = answer.headers["X-Request-ID"]
+    viewed = [each["details"]["job_id"] for each in entries if each["request_id"] == request_id]
+    assert sorted(viewed) == sorted(jobs)
+
+
+def test_the_paper_has_the_same_section(server: LiveServer, dataset: int) -> None:
+    jobs = [sample(server, dataset, LOW), sample(server, dataset, HIGH, seed=2)]
+    query = {"jobs": ",".join(jobs), "kind": "variables", "book_column": "amount"}
+    query |= {"tolerable": "20,000", "language": "de"}
+    paper = server.admin.get(f"{PATH}/paper", params=query)
+    assert paper.status_code == 200, paper.text
+    assert "Mehrere Stichproben" in paper.text
+    found = together(server, *jobs, tolerable="20,000").json()
+    limit = f"{float(found['upper_limit']):,.2f}".translate(str.maketrans(",.", ".,"))
+    assert limit in paper.text
+    workbook = server.admin.get(f"{PATH}/paper", params={**query, "format": "xlsx"})
+    assert workbook.content[:2] == b"PK"
