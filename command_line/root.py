@@ -103,6 +103,10 @@ SECTIONS = {
         "replace": ("auditing", "Replace a row of a sample by the next row of the order."),
         "conclude": ("auditing", "Write the auditor's conclusion on a sample."),
         "evaluate": ("auditing", "Evaluate a sample by its findings."),
+        "evaluate-together": (
+            "auditing",
+            "Evaluate several samples together, as parts of one conclusion.",
+        ),
         "review": ("auditing", "Submit findings for review, or sign them off."),
         "paper-facts": ("auditing", "Enter or list the facts of a sample's working paper."),
         "working-paper": ("auditing", "Write the working paper of a sample."),

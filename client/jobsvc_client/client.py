@@ -20,11 +20,17 @@ from jobsvc_client.display import facts, heading, paragraph
 from jobsvc_client.draws import DrawOptions, RoundOptions, draw_body
 from jobsvc_client.engagements import Engagement
 from jobsvc_client.errors import JobsvcError, KeptApart
-from jobsvc_client.fields import DEFAULT_METHOD, DIVIDING_METHOD, ConfidenceOptions, ImportOptions
+from jobsvc_client.fields import (
+    DEFAULT_METHOD,
+    DIVIDING_METHOD,
+    CombinedOptions,
+    ConfidenceOptions,
+    ImportOptions,
+)
 from jobsvc_client.frames import Frame, existing_file, library_of, to_parquet
 from jobsvc_client.jobs import Job, Report, RowsJob, Sample, Split
 from jobsvc_client.panels import Panel
-from jobsvc_client.results import Plan
+from jobsvc_client.results import Evaluation, Plan
 from jobsvc_client.transport import Transport, json_text
 
 DEFAULT_URL = "http://127.0.0.1:8000"
@@ -376,6 +382,28 @@ class Client:
         """Return the engagements of which you are a member or the creator, newest first."""
         found = self._transport.pages("/api/engagements", "engagements", given(q=q, state=state))
         return [Engagement(self._transport, info) for info in found]
+
+    @keywords(CombinedOptions)
+    def evaluate_together(
+        self,
+        samples: Sequence[Sample | str],
+        tolerable: Number | None = None,
+        **options: Unpack[CombinedOptions],
+    ) -> Evaluation:
+        """Evaluate several samples together, as parts of one conclusion.
+
+        Parameters
+        ----------
+        samples : sequence of Sample or str
+            Two to 20 samples, or ids of their jobs, whose populations have no row in common.
+        tolerable : float or str
+            Below 1, or as a percentage, a share of all book values together; from 1 an amount.
+        **options
+            ``confidence``, ``kind`` and others; see docs/AUDIT.md.
+        """
+        ids = [each if isinstance(each, str) else each.id for each in samples]
+        body = given(jobs=ids, tolerable=tolerable, **options)
+        return Evaluation(self.request("POST", "/api/audit/combined-evaluation", body))
 
     def _sample(self, job_id: str) -> Sample:
         info = self.request("GET", f"/api/jobs/{job_id}")
