@@ -69,7 +69,7 @@ def request_of(
 def _kept_programme(kept: Mapping[str, Any], library: Library) -> str:
     """The programme of a sign-off, if there still is one of its name."""
     name: str = kept.get("programme", {}).get("name", "")
-    return name if any(each.name == name for each in library.programmes) else ""
+    return name if library.find(name) else ""
 
 
 def _of_programme(job: JobRecord, chosen: AppliedProgramme) -> dict[str, Any]:
