@@ -153,8 +153,13 @@ def kept_evaluation(request: SettledEvaluation[Any], found: EvaluationAnswer) ->
         "assurance": asdict(found.assurance),
         "caveats": found.caveats,
         "departure": found.departure,
-        **({} if request.programme is None else {"programme": request.programme.identity}),
+        **({} if request.programme is None else {"programme": _kept(request.programme, found)}),
     }
+
+
+def _kept(chosen: AppliedProgramme, found: EvaluationAnswer) -> dict[str, Any]:
+    """What a sign-off keeps of a programme: its file, and what follows from its rule."""
+    return {**chosen.identity, "verdict": found.programme and found.programme.verdict}
 
 
 def signed_evaluation(
