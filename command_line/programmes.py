@@ -28,7 +28,7 @@ def _print_list(found: dict[str, Any]) -> None:
     ]
     print_table(("name", "title", "confidence", "examples", "sha256"), rows)
     for each in found["broken"]:
-        print_line(f"Not used: {each['file_name']}. {each['problem']}")
+        print_line(f"Not used: {each['problem']}")
 
 
 @click.group(invoke_without_command=True)

@@ -85,7 +85,11 @@ def library_of(settings: Settings) -> Library:
     for number, path in enumerate(paths):
         try:
             if number >= MAX_FILES:
-                raise InvalidProgramme("Not read: more than {most} files.", most=MAX_FILES)
+                raise InvalidProgramme(
+                    "{file}: not read, as the folder has more than {most} files.",
+                    file=path.name,
+                    most=MAX_FILES,
+                )
             found = _of_folder(path)
             if any(each.name == found.name for each in programmes):
                 raise InvalidProgramme(
@@ -95,7 +99,8 @@ def library_of(settings: Settings) -> Library:
                 )
             programmes.append(found)
         except (InvalidProgramme, OSError) as error:
-            problem = error.message if isinstance(error, InvalidProgramme) else str(error.strerror)
+            is_known = isinstance(error, InvalidProgramme)
+            problem = error.message if is_known else f"{path.name}: {error.strerror}."
             broken.append(BrokenProgramme(path.name, problem))
     return Library(programmes, broken)
 
