@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
-from contract.declarations import Help, Option, Request, Title
+from contract.declarations import Help, Option, Request
 from contract.fields import (
     ABOVE_ZERO,
     CONFIDENCE,
-    TOLERABLE,
+    ERRORS,
     Bounds,
     Choice,
     ColumnName,
@@ -24,9 +24,10 @@ from contract.fields import (
     Number,
     Part,
     Text,
+    Written,
 )
+from contract.numbers import errors_of, number_of
 from contract.requests.evaluate import KINDS
-from contract.requests.submitting import MAIN, SourceRef, TableKey
 from contract.words import BOUNDS, ESTIMATORS, LIKELIHOODS, SIDES
 from lazy_dataclasses import dataclass
 
@@ -235,44 +236,51 @@ class ProgrammeFile(Request):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ProgrammeSizeRequest(Request):
-    """A size by a programme, of a table's column of book values."""
+class ProgrammeGoalRequest(Request):
+    """A size by an audit programme, from a guessed standard deviation."""
 
-    programme: Annotated[str, Text(1, 60), Help("The name of the programme.")]
-    method: Annotated[
-        str, Choice(SAMPLES), Help("The method of the draw; the programme has a size for it.")
-    ] = "random"
-    book_column: Annotated[
-        str, ColumnName(), Title("Book values"), Option("--book"), Help("The column of amounts.")
+    name: Annotated[
+        str, Text(1, 60), Option("--programme"), Help("The programme that has the size's formula.")
     ]
-    source_ref: SourceRef = MAIN
-    table_key: TableKey = None
-    strata_column: Annotated[
-        str | None, ColumnName(), Option("--strata"), Help("Of stratified samples: their column.")
+    book_column: Annotated[
+        str | None,
+        ColumnName(),
+        Option("--amount-column"),
+        Help("The column of book values; by default that of a design by monetary units."),
     ] = None
     deviation: Annotated[
         float | None,
-        Number(Bounds(least=0)),
-        Title("Standard deviation"),
+        Written(number_of, Bounds(least=0)),
+        Option("--deviation"),
         Help(
             "The guessed standard deviation: of the errors of rows, or of the error rates of "
-            "monetary units, as the calculation says. Without one if it takes none."
+            "monetary units. A conservative size takes none."
         ),
     ] = None
     deviations: Annotated[
         Mapping[str, float] | None,
         Mapped(Number(Bounds(least=0)), MAX_STRATA),
-        Option("--stratum-deviation"),
-        Help("Of stratified samples: the guessed standard deviation by the stratum's label."),
+        Option(None),
+        Help("Of stratified designs: the guessed standard deviation by the stratum's label."),
     ] = None
+    always: Annotated[
+        Sequence[str],
+        Items(Text(1, 1000), MAX_STRATA),
+        Option("--always"),
+        Help("Of stratified designs: the labels of strata that are taken whole."),
+    ] = ()
     expected: Annotated[
-        float, Number(Bounds(least=0)), Help("Expected errors: below 1 a share of the book value.")
+        float,
+        Written(errors_of, Bounds(least=0)),
+        Option(None),
+        Help("Expected errors: below 1 a share of the book value, from 1 an amount."),
     ]
     materiality: Annotated[
         float | None,
-        TOLERABLE,
+        ERRORS,
+        Option(None),
         Help("What is tolerable: below 1 a share. By default that of the programme."),
     ] = None
-    confidence: Annotated[float | None, CONFIDENCE, Help("By default that of the programme.")] = (
-        None
-    )
+    confidence: Annotated[
+        float | None, CONFIDENCE, Option(None), Help("By default that of the programme.")
+    ] = None
