@@ -19,6 +19,7 @@ from application.audit.programmes.reading import KIND_FIGURES
 from contract.requests.programmes import ProgrammeEvaluation
 from domain_errors import FigureText, Sentence
 from estimation_engine.audit import Assurance, Conclusion
+from estimation_engine.audit.assurance import Status
 from estimation_engine.audit.calculations import CALCULATIONS
 from estimation_engine.audit.conclusion import confidence_text, scoped
 from estimation_engine.errors import InvalidFindings
@@ -185,6 +186,6 @@ def _conclusion(
 def _assurance(chosen: AppliedProgramme, of_kind: Assurance) -> Assurance:
     """What holds up a limit of a calculation: custom, unless the sample itself is in doubt."""
     source, calculation = chosen.programme.file.source, CALCULATIONS[chosen.rule.calculation or ""]
-    status = "can_fail" if of_kind.status == "can_fail" else "customary"
+    status: Status = "can_fail" if of_kind.status == "can_fail" else "customary"
     sentence = Sentence(CALCULATED, document=source.document, statement=source.statement)
     return Assurance(status, sentence, calculation.source)

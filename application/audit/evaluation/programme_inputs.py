@@ -59,6 +59,7 @@ def _equal_inputs(
     sample: ExaminedSample, request: SettledEvaluation[Any], common: dict[str, Any], ratio: bool
 ) -> EqualInputs:
     column = request.value_of("book_column") or book_column_of(sample.service, sample.job)
+    assert column is not None  # noqa: S101 - the kind was evaluated by it
     given, _ = audited_amounts(sample, column)
     if given.design.group_kind == "clusters" or not given.design.has_equal_chances:
         raise InvalidFindings(

@@ -25,8 +25,8 @@ class Compared:
     """
 
     name: str
-    published: float | str | bool | None
-    computed: float | str | bool | None
+    published: Any
+    computed: Any
     difference: float | None
     is_equal: bool
 

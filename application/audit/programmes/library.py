@@ -76,13 +76,10 @@ def library_of(settings: Settings) -> Library:
     if not settings.programmes_dir:
         return Library(programmes, [])
     broken: list[BrokenProgramme] = []
-    try:
-        paths = sorted(Path(settings.programmes_dir).glob(f"*{ENDING}"))
-    except OSError as error:
-        return Library(programmes, [BrokenProgramme(settings.programmes_dir, str(error))])
-    if not Path(settings.programmes_dir).is_dir():
-        broken.append(BrokenProgramme("", "The folder programmes_dir doesn't exist."))
-    for number, path in enumerate(paths):
+    folder = Path(settings.programmes_dir)
+    if not folder.is_dir():
+        broken.append(BrokenProgramme("", "The folder of programmes_dir doesn't exist."))
+    for number, path in enumerate(sorted(folder.glob(f"*{ENDING}"))):
         try:
             if number >= MAX_FILES:
                 raise InvalidProgramme(
@@ -98,10 +95,10 @@ def library_of(settings: Settings) -> Library:
                     name=found.name,
                 )
             programmes.append(found)
-        except (InvalidProgramme, OSError) as error:
-            is_known = isinstance(error, InvalidProgramme)
-            problem = error.message if is_known else f"{path.name}: {error.strerror}."
-            broken.append(BrokenProgramme(path.name, problem))
+        except InvalidProgramme as error:
+            broken.append(BrokenProgramme(path.name, error.message))
+        except OSError as error:
+            broken.append(BrokenProgramme(path.name, f"{path.name}: {error.strerror}."))
     return Library(programmes, broken)
 
 
