@@ -107,6 +107,7 @@ SECTIONS = {
             "auditing",
             "Evaluate several samples together, as parts of one conclusion.",
         ),
+        "programmes": ("programmes", "List audit programmes, or check the file of one."),
         "review": ("auditing", "Submit findings for review, or sign them off."),
         "paper-facts": ("auditing", "Enter or list the facts of a sample's working paper."),
         "working-paper": ("auditing", "Write the working paper of a sample."),

@@ -198,6 +198,16 @@ class Client:
         return [Dataset(self._transport, each) for each in found]
 
     @keywords()
+    def programmes(self) -> dict[str, Any]:
+        """Return the audit programmes of the server, and the files that it doesn't use."""
+        return self._transport.json("GET", "/api/audit-programmes")
+
+    @keywords()
+    def programme(self, name: str) -> dict[str, Any]:
+        """Return an audit programme with its rules, and its worked examples as computed now."""
+        return self._transport.json("GET", f"/api/audit-programmes/{name}")
+
+    @keywords()
     def dataset(self, name_or_id: str | int) -> Dataset:
         """Return a dataset by its name or id.
 

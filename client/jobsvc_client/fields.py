@@ -318,6 +318,10 @@ class ClassificationOptions(ConfidenceOptions, total=False):
 class EvaluationOptions(ConfidenceOptions, total=False):
     """How to evaluate findings; docs/AUDIT.md."""
 
+    programme: str
+    """The name of an audit programme, whose rules and sentences the conclusion follows. By default
+    that of the sign-off; an empty text is none.
+    """
     likelihood: Literal["hypergeometric", "binomial", "poisson"]
     """For `attributes`, `two_stage` and `monetary_unit`. By default that of the recorded plan,
     else `hypergeometric` for attributes and `binomial` for monetary units, which take `poisson`,

@@ -230,6 +230,15 @@ class EvaluationRequest(Request):
         ),
     ] = None
 
+    programme: Annotated[
+        str | None,
+        Text(0, 60),
+        Help(
+            "The name of an audit programme, whose rules and sentences the conclusion follows. By "
+            "default that of the sign-off; an empty text is none."
+        ),
+    ] = None
+
     @classmethod
     def further_fields(cls) -> tuple[Declared, ...]:
         """The kind, and the parameters of all kinds."""
