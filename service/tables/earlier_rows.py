@@ -83,6 +83,22 @@ class EarlierVersion:
     name: str
 
 
+@dataclass(frozen=True)
+class FoundRows:
+    """The rows that an audit test found, by their ordinals in the version that it tested.
+
+    Parameters
+    ----------
+    filter_name : {"found_by", "not_found_by"}
+        The filter that names the test.
+    """
+
+    job_id: str
+    table: OpenTable
+    ordinals: Int64s
+    filter_name: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class EarlierRows(ABC):
     """How the rows of a table are found that an earlier version or earlier draws have.
@@ -107,6 +123,24 @@ class EarlierRows(ABC):
     @abstractmethod
     def of(self, since: EarlierVersion | None, draws: Sequence[JobRecord]) -> tuple[Int64s, Int64s]:
         """The ordinals of the rows that a version has, and of those that draws have."""
+
+    @abstractmethod
+    def _of_test(self, test: FoundRows) -> Int64s:
+        """The ordinals of the rows that a test of another version found."""
+
+    def found(self, tests: Sequence[FoundRows]) -> Int64s:
+        """The ordinals of the rows that audit tests found, sorted and distinct.
+
+        Raises
+        ------
+        DomainError
+            As of :meth:`of`, for a test of another version than that of the table.
+        """
+        found = [np.empty(0, dtype=np.int64)]
+        for test in tests:
+            is_same = test.table.commit_id == self.table.commit_id
+            found.append(test.ordinals if is_same else self._of_test(test))
+        return np.setdiff1d(np.concatenate(found), self.table.files.deletion_vector)
 
     def drawn_ordinals(self, job: JobRecord, sample: TableFiles) -> Int64s:
         """The rows of a sample and those that replaced some of them, in the version of the draw."""
@@ -158,6 +192,11 @@ class RowsByPosition(EarlierRows):
         for selected in (old, drawn):
             selected[self.table.files.deletion_vector] = False
         return np.flatnonzero(old), np.flatnonzero(drawn)
+
+    def _of_test(self, test: FoundRows) -> Int64s:
+        name = f"the version of audit test {test.job_id[:8]}"
+        self._require_files(test.table.commit_id, name, test.filter_name)
+        return test.ordinals
 
     def _none(self) -> NDArray[np.bool_]:
         return np.zeros(self.table.files.file_rows, dtype=np.bool_)
@@ -212,6 +251,12 @@ class RowsByKey(EarlierRows):
             return old, none
         keyed = self._required(self.table.files, self.label, self.key_loc)
         return old, rows_of_keys(keyed, np.concatenate([none, *map(self._of_draw, draws)]))
+
+    def _of_test(self, test: FoundRows) -> Int64s:
+        label = f"The version of audit test {test.job_id[:8]}"
+        before = self._required(test.table.files, label, (*self.loc, test.filter_name))
+        keyed = self._required(self.table.files, self.label, self.key_loc)
+        return rows_of_keys(keyed, before.of(test.ordinals))
 
     def of_groups(self, draws: Sequence[JobRecord]) -> Int64s:
         """The ordinals of the rows that have a key of a drawn row; a key is a group of rows."""
