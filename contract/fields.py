@@ -145,6 +145,11 @@ class NumberColumn(ColumnName):
 
 
 @dataclass(frozen=True)
+class DateColumn(ColumnName):
+    """The name of a column of dates or times."""
+
+
+@dataclass(frozen=True)
 class Suggested(Text):
     """A text of which forms offer usual values; what uses it checks the others."""
 
