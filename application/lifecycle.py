@@ -188,7 +188,7 @@ def require_retryable(service: Service, tx: Transaction, job: JobRecord) -> None
 
 ADDED_PARAMETERS = (
     *("request_digest", "output_ref", "source_draw", "seed_origins"),
-    *("plan", "seed_origin", "excluded", "row_root", "panel", "joined", "questions"),
+    *("plan", "seed_origin", "excluded", "row_root", "panel", "joined", "questions", "test"),
     RELATIVE_FILTERS,
 )
 """Parameters that the service added to the request."""
@@ -227,5 +227,11 @@ def same_request(job: JobRecord) -> dict[str, Any]:
         request["compare_to"] = {
             "source_ref": other["commit_id"],
             "table_key": other["table_key"],
+        }
+    if (tested_with := request.get("other")) is not None:
+        names = ("dataset_id", "table_key")
+        request["other"] = {
+            "source_ref": tested_with["commit_id"],
+            **{name: tested_with[name] for name in names},
         }
     return request

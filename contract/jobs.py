@@ -7,7 +7,9 @@ from typing import Literal, get_args
 RunType = Literal["sampling", "import", "exploration", "profiling"]
 """The guide's run types, which jobs store, lists filter and metrics label."""
 RUN_TYPES: tuple[RunType, ...] = get_args(RunType)
-JobNoun = Literal["sample", "import", "query", "row changes", "report", "profile", "row proofs"]
+JobNoun = Literal[
+    "sample", "import", "query", "row changes", "audit test", "report", "profile", "row proofs"
+]
 """What a job makes; attachments are imports, as the guide's run types have it."""
 Status = Literal["pending", "running", "completed", "failed"]
 STATUSES: tuple[Status, ...] = get_args(Status)

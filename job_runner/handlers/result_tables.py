@@ -39,7 +39,7 @@ def run_query(context: JobContext) -> Outcome:
             context.scratch.file("result.parquet"),
             progress_part(context.on_progress, 0.0, QUERY_SHARE),
         )
-    return _rows_outcome(
+    return rows_outcome(
         context, (written.file,), written.shape.columns, notes=list(written.shape.notes)
     )
 
@@ -60,10 +60,10 @@ def run_row_diff(context: JobContext) -> Outcome:
         cache_dir=service.directory.counts_dir,
         on_progress=progress_part(context.on_progress, 0.0, QUERY_SHARE),
     )
-    return _rows_outcome(context, found.files, found.columns, notes=[], row_diff=found.as_json())
+    return rows_outcome(context, found.files, found.columns, notes=[], row_diff=found.as_json())
 
 
-def _rows_outcome(
+def rows_outcome(
     context: JobContext,
     files: Sequence[DataFile],
     columns: tuple[Column, ...],

@@ -54,6 +54,7 @@ class JobKind:
         :func:`values_read`; 0 if the duration can't be known in advance.
     path : str
         Where its requests are sent, below ``/api/datasets/{id}/``; "" for the path of the run type.
+        It may name run parameters, such as ``{test}``.
     reads_commit : bool
         Whether jobs read a fixed commit. Others move a ref to their result, and are retried once.
     retry_reason : str
@@ -93,10 +94,10 @@ class JobKind:
         """Whether a job stores data files: not figures, nor files that stay where they are."""
         return not self.makes_figures and self.marker != "attach"
 
-    def request_path(self, dataset_id: int) -> str:
-        """The path of the API to which a request of this kind is posted."""
+    def request_path(self, dataset_id: int, parameters: Values) -> str:
+        """The path of the API to which the request of a job with these parameters is posted."""
         if self.path:
-            return f"/api/datasets/{dataset_id}/{self.path}"
+            return f"/api/datasets/{dataset_id}/{self.path.format_map(parameters)}"
         return f"/api/{self.run_type}/datasets/{dataset_id}/jobs"
 
     def has_fields(self, summary: Values | None) -> bool:
@@ -188,6 +189,17 @@ ROW_DIFF = JobKind(
     result_of=lambda made: f"{counted(made['rows'], 'row')} changed",
     long_from=LONG_READ_VALUES,
 )
+AUDIT_TEST = JobKind(
+    run_type="exploration",
+    marker="test",
+    action="exploration_asked",
+    noun="audit test",
+    phrase="an audit test",
+    fields=("rows", "columns", "audit_test"),
+    result_of=lambda made: f"{counted(made['rows'], 'row')} found",
+    long_from=LONG_READ_VALUES,
+    path="audit-tests/{test}",
+)
 REPORT = JobKind(
     run_type="exploration",
     marker="",
@@ -223,7 +235,7 @@ ROW_PROOFS = JobKind(
     makes_figures=True,
 )
 
-KINDS = (SAMPLE, IMPORT, ATTACHMENT, QUERY, ROW_DIFF, REPORT, PROFILE, ROW_PROOFS)
+KINDS = (SAMPLE, IMPORT, ATTACHMENT, QUERY, ROW_DIFF, AUDIT_TEST, REPORT, PROFILE, ROW_PROOFS)
 
 
 def kind_of(run_type: str, parameters: Values) -> JobKind:

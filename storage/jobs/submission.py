@@ -38,7 +38,7 @@ class NewJob:
 
 _AUDITED_PARAMETERS = (
     *("ref", "file_name", "size_bytes"),
-    *("source_ref", "table_key", "output_ref", "compare_to", "keys"),
+    *("source_ref", "table_key", "output_ref", "compare_to", "keys", "test"),
 )
 
 

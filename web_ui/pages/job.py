@@ -427,7 +427,7 @@ def _can_repeat(found: JobRecord) -> bool:
 def _api_request(found: JobRecord, body: Values) -> ApiRequest:
     """The request of a job; that of an import is a form with a file, or the URI of one."""
     if found.kind is not kinds.IMPORT:
-        return ApiRequest(found.kind.request_path(found.dataset_id), body)
+        return ApiRequest(found.kind.request_path(found.dataset_id, found.run_parameters), body)
     path = f"/api/datasets/{found.dataset_id}/refs/{quote(body['ref'], safe='')}/import"
     sent = {
         name: body[name]

@@ -1,0 +1,55 @@
+"""Routes of audit tests: a job for each test, and what a completed one answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from application.audit_tests import (
+    AuditTestAnswer,
+    audit_test_answer,
+    other_table,
+    submit_audit_test,
+)
+from contract.requests.audit_tests import AUDIT_TESTS, AuditTestKind, AuditTestRequest
+from http_api.access import SignedInBlueprint, caller
+from http_api.routes.submissions import completed, submission
+from http_api.schemas.jobs import JobAccepted, accepted
+
+blueprint = SignedInBlueprint("audit_tests", __name__, url_prefix="/api", tag="Audit tests")
+
+
+def _view(kind: AuditTestKind) -> Callable[[int, AuditTestRequest], JobAccepted]:
+    """The view that submits a test."""
+
+    def create(dataset_id: int, given: AuditTestRequest) -> JobAccepted:
+        dataset = caller().dataset(dataset_id, "write")
+        other = other_table(caller(), dataset, given)
+        meaning = {name: value for name, value in given.as_json().items() if name != "priority"}
+        by = submission(given.priority, body=meaning)
+        job = submit_audit_test(caller(), by, dataset, kind, given, other)
+        return accepted(job, "Audit test created")
+
+    create.__doc__ = (
+        f"Test a table, as a job: {kind.title}.\n\n{kind.finds} The found rows become the table "
+        "`result` of a commit, each with the reason why it was found. The same request with the "
+        "same output_name returns the same job."
+    )
+    return create
+
+
+for _kind in AUDIT_TESTS.values():
+    blueprint.post(
+        f"/datasets/<int:dataset_id>/audit-tests/{_kind.name}",
+        body=_kind.request,
+        output=JobAccepted,
+        endpoint=_kind.name,
+    )(_view(_kind))
+
+
+@blueprint.get("/exploration/jobs/<job_id>/audit-test", output=AuditTestAnswer)
+def answer(job_id: str) -> AuditTestAnswer:
+    """What a completed audit test found: figures, tables of figures, assumptions.
+
+    The found rows are at `/api/exploration/jobs/{job_id}/result`.
+    """
+    return audit_test_answer(completed(caller().job(job_id), "exploration"))

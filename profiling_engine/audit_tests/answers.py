@@ -1,0 +1,107 @@
+"""What an audit test answers: its figures, tables of figures and assumptions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Annotated, Any, Literal
+
+from contract.declarations import Help
+from lazy_dataclasses import dataclass
+
+AssumptionState = Literal["checked", "not_met", "unchecked"]
+MAX_TABLE_ROWS = 500
+"""Rows of a table of figures; its ``total`` counts all."""
+
+
+@dataclass(frozen=True)
+class Assumption:
+    """What a test assumes."""
+
+    sentence: str
+    state: Annotated[
+        AssumptionState,
+        Help(
+            "`checked`: the table meets it. `not_met`: it doesn't. `unchecked`: the table can't "
+            "say, so a person must."
+        ),
+    ]
+    detail: Annotated[str | None, Help("What was found in the table.")] = None
+
+
+@dataclass(frozen=True)
+class NotTested:
+    """Rows that a test couldn't test."""
+
+    column: str
+    reason: str
+    rows: int
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure of a test: a number, or an exact amount as a text."""
+
+    name: str
+    title: str
+    value: int | float | str | None
+
+
+@dataclass(frozen=True)
+class FigureTable:
+    """Figures in rows; ``rows`` are the first ``MAX_TABLE_ROWS`` of ``total``."""
+
+    name: str
+    title: str
+    columns: Annotated[Mapping[str, str], Help("The title of each column, by its name.")]
+    rows: Sequence[Mapping[str, Any]]
+    total: int
+
+    @classmethod
+    def of(
+        cls, name: str, title: str, columns: Mapping[str, str], rows: Sequence[Sequence[Any]]
+    ) -> FigureTable:
+        """The table of rows in the order of the columns."""
+        shown = [dict(zip(columns, row, strict=True)) for row in rows[:MAX_TABLE_ROWS]]
+        return cls(name, title, columns, shown, len(rows))
+
+
+@dataclass(frozen=True)
+class ReasonColumn:
+    """A column of the result that says why a row was found."""
+
+    name: str
+    type: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class AuditTestResult:
+    """The result of an audit test, but for the found rows.
+
+    Parameters
+    ----------
+    tested_rows : int
+        The rows that were tested; with those of ``not_tested`` all rows of the table. A row that
+        lacks several values counts with the first of its columns.
+    found_rows : int
+        The rows of the result.
+    conclusion : str
+        What follows, in a sentence or two.
+    """
+
+    test: str
+    tested_rows: int
+    not_tested: Sequence[NotTested]
+    found_rows: int
+    conclusion: str
+    figures: Sequence[Figure]
+    tables: Sequence[FigureTable]
+    assumptions: Sequence[Assumption]
+    reason_columns: Annotated[
+        Sequence[ReasonColumn], Help("The columns of the result before those of the table.")
+    ]
+
+    def as_json(self) -> dict[str, Any]:
+        """The JSON that a job's summary stores."""
+        return asdict(self)

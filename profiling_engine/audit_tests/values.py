@@ -1,0 +1,160 @@
+"""The SQL of the values that audit tests compare: days, exact amounts, texts compared loosely.
+
+All are expressions over the table ``f``. A value that can't be tested is NULL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from contract.columns import MAX_EXACT_DIGITS
+from domain_errors import DomainError, InvalidRequest
+from lazy_dataclasses import dataclass
+from parquet_tables.columns import as_integer
+from parquet_tables.quoting import quote_identifier, quote_text
+from parquet_tables.tables import Column, TableFiles
+
+DOUBLE_PLACES = 4
+"""Decimals with which an amount of a DOUBLE column counts."""
+LARGEST_UNITS = 10**18
+NOT_LOOSE = "'[^\\p{L}\\p{M}\\p{N}]+'"
+
+
+@dataclass(frozen=True)
+class ColumnValue:
+    """A column of a test: the SQL of its value, and why a value isn't tested.
+
+    Parameters
+    ----------
+    value : str
+        NULL where the value is missing or ``unread``.
+    unread : str
+        Why a value that isn't missing can't be read; "" if all can.
+    """
+
+    column: Column
+    value: str
+    unread: str = ""
+
+    @property
+    def cell(self) -> str:
+        """The SQL of the column itself."""
+        return cell(self.column)
+
+
+@dataclass(frozen=True)
+class Amount(ColumnValue):
+    """A column of amounts, whose value counts in units of the last decimal, as a whole number."""
+
+    places: int = 0
+
+    def shown(self, units: int | None) -> str | None:
+        """The exact amount of a sum of units, as a text; None of None.
+
+        >>> Amount(Column("a", "DECIMAL(9,2)"), "x", places=2).shown(-12345)
+        '-123.45'
+        """
+        return None if units is None else f"{Decimal(int(units)).scaleb(-self.places):f}"
+
+
+def cell(column: Column) -> str:
+    """The SQL of a column's value."""
+    return f"f.{quote_identifier(column.name)}"
+
+
+def find_column(table: TableFiles, name: str, *loc: str | int) -> Column:
+    """Find a column; UnknownColumn has the location."""
+    try:
+        return table.column(name)
+    except DomainError as error:
+        error.loc = loc
+        raise
+
+
+def exact_columns(table: TableFiles, names: Sequence[str], field: str) -> list[ColumnValue]:
+    """Columns whose values are compared as they are."""
+    found = [find_column(table, name, field, place) for place, name in enumerate(names)]
+    return [ColumnValue(column, cell(column)) for column in found]
+
+
+def loose_columns(table: TableFiles, names: Sequence[str], field: str) -> list[ColumnValue]:
+    """Columns whose texts are compared without case, blanks and punctuation.
+
+    Raises
+    ------
+    InvalidRequest
+        A column isn't of texts.
+    """
+    found = []
+    for place, name in enumerate(names):
+        column = find_column(table, name, field, place)
+        if not column.data_type.is_text:
+            raise InvalidRequest(
+                'The column "{column}" has the type {type}. Only texts are compared loosely: name '
+                "it in `columns`.",
+                column=column.name,
+                type=column.type,
+                loc=(field, place),
+            )
+        loose = f"nullif(regexp_replace(lower({cell(column)}), {NOT_LOOSE}, '', 'g'), '')"
+        found.append(ColumnValue(column, loose, "has no letter and no digit"))
+    return found
+
+
+def day_column(table: TableFiles, name: str, field: str, time_zone: str = "UTC") -> ColumnValue:
+    """A column of dates or timestamps, whose value is a day.
+
+    Raises
+    ------
+    InvalidRequest
+        The column has another type.
+    """
+    column = find_column(table, name, field)
+    kind = column.data_type
+    if not kind.is_moment:
+        raise InvalidRequest(
+            'The column "{column}" has the type {type}. The test needs dates: import the table '
+            "with the type DATE for this column.",
+            column=column.name,
+            type=column.type,
+            loc=(field,),
+        )
+    value = cell(column)
+    day = value
+    if kind.name == "TIMESTAMP WITH TIME ZONE":
+        day = f"CAST(timezone({quote_text(time_zone)}, {value}) AS DATE)"
+    elif kind.is_timestamp:
+        day = f"CAST({value} AS DATE)"
+    return ColumnValue(column, f"CASE WHEN isfinite({value}) THEN {day} END", "isn't finite")
+
+
+def amount_column(table: TableFiles, name: str, field: str) -> Amount:
+    """A column of numbers as exact amounts; a DOUBLE counts with four decimals.
+
+    Raises
+    ------
+    InvalidRequest
+        The column isn't of numbers.
+    """
+    column = find_column(table, name, field)
+    kind, value = column.data_type, cell(column)
+    if kind.is_float:
+        units = f"TRY_CAST(round(CAST({value} AS DOUBLE) * {10**DOUBLE_PLACES}) AS BIGINT)"
+        unread = "isn't finite, or is too large"
+        return Amount(column, units, unread, DOUBLE_PLACES)
+    if kind.is_integer:
+        return Amount(column, f"CAST({value} AS HUGEINT)" if kind.decimals is None else value)
+    if kind.digits is None:
+        raise InvalidRequest(
+            'The column "{column}" has the type {type}. The test needs numbers: import the table '
+            "with a type of numbers for this column.",
+            column=column.name,
+            type=column.type,
+            loc=(field,),
+        )
+    digits, places = kind.digits
+    if digits <= MAX_EXACT_DIGITS:
+        return Amount(column, as_integer(value, column.type), places=places)
+    units = f"TRY(CAST({value} * {10**places} AS HUGEINT))"
+    return Amount(column, units, "has too many digits", places)
