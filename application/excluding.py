@@ -60,6 +60,7 @@ from service.tables.open_tables import (
 from storage.accounts.users import User
 from storage.errors import Conflict, InvalidValue, NotFound
 from storage.jobs.jobs import JobRecord, get_job, job_ids_by_prefix
+from storage.jobs.kinds import AUDIT_TEST
 from storage.jobs.publishing import job_with_output
 from storage.sqlite.clock import timestamp
 from storage.sqlite.database import Transaction
@@ -768,7 +769,7 @@ def _found_rows(
     """The rows that a completed test found, which a ref or the first digits of an id name."""
     with service.database.read() as tx:
         job = _job_named(tx, dataset_id, given, loc)
-    if job is None or kind_of(job) is not AUDIT_TEST:
+    if job is None or job.kind is not AUDIT_TEST:
         raise NotFound('The dataset has no audit test "{job}".', job=given, loc=loc)
     if job.status != "completed":
         raise NoTest(

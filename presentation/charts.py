@@ -570,9 +570,7 @@ class ColumnsChart:
             )
         )
         if curve:
-            parts.append(
-                Markup('<polyline class="bound" points="{}"/>').format(" ".join(curve))
-            )
+            parts.append(Markup('<polyline class="bound" points="{}"/>').format(" ".join(curve)))
         listed = "; ".join(bar.text for bar in self.bars)
         return _wide(f"{self.title}: {listed}", self.HEIGHT, parts)
 
@@ -616,6 +614,8 @@ class RangesChart:
                 x = min((first - each.first) * scale, WIDTH - self.LEAST)
                 width = max((last - first + 1) * scale, self.LEAST)
                 gap = f"{first}" if first == last else f"{first} – {last}"
-                parts.append(rect.format("sample", x, y + self.BAR - 3, width, self.HEIGHT + 6, gap))
+                parts.append(
+                    rect.format("sample", x, y + self.BAR - 3, width, self.HEIGHT + 6, gap)
+                )
         listed = "; ".join(f"{each.label}: {len(each.gaps)}" for each in self.ranges)
         return _wide(f"{self.title}: {listed}", self.STEP * len(self.ranges), parts)

@@ -24,7 +24,9 @@ from contract.fields import (
     Choice,
     ColumnName,
     Count,
+    DateColumn,
     Exact,
+    Flag,
     Items,
     Name,
     NumberColumn,
@@ -155,6 +157,16 @@ class AuditTestRequest(Request):
         Option("--name"),
         Help("Names the result by the ref `expl-<output_name>`."),
     ] = None
+    mark_rows: Annotated[
+        bool,
+        Flag(),
+        Title("Mark the found rows in a copy of the table"),
+        Option("--mark"),
+        Help(
+            "Also keep a copy of the whole table as the table `marked` of the result, with a "
+            "column that says `found` or `not found`, to draw with the found rows as a stratum."
+        ),
+    ] = False
     commit_message: CommitMessage = None
     priority: JobPriority = "interactive"
 
@@ -232,7 +244,7 @@ class NearDuplicatesRequest(AuditTestRequest):
     ] = ()
     loose_columns: LooseColumns = ()
     date_column: Annotated[
-        str | None, ColumnName(), Title("Dates"), Help("The column of dates to compare.")
+        str | None, DateColumn(), Title("Dates"), Help("The column of dates to compare.")
     ] = None
     days: Annotated[
         int | None,
@@ -302,11 +314,11 @@ class CutoffRequest(AuditTestRequest):
     rules = (_days_are_days, _zone_is_known)
 
     posting_column: Annotated[
-        str, ColumnName(), Title("Posting dates"), Help("The column of posting dates.")
+        str, DateColumn(), Title("Posting dates"), Help("The column of posting dates.")
     ]
     document_column: Annotated[
         str,
-        ColumnName(),
+        DateColumn(),
         Title("Document dates"),
         Help("The column of the dates of documents, deliveries or services."),
     ]
@@ -329,7 +341,7 @@ class WeekendRequest(AuditTestRequest):
     rules = (_days_are_days, _zone_is_known, _days_or_holidays)
 
     date_column: Annotated[
-        str, ColumnName(), Title("Dates"), Help("The column of dates, or of times.")
+        str, DateColumn(), Title("Dates"), Help("The column of dates, or of times.")
     ]
     weekdays: Annotated[
         Sequence[Weekday],

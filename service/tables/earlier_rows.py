@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import field
 from pathlib import Path
 
+import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
@@ -38,6 +39,7 @@ from parquet_tables.tables import Int64s, TableFiles, UnknownColumn
 from parquet_tables.writing import write_parquet
 from service.service import Service
 from service.tables.open_tables import (
+    RESULT,
     SAMPLE,
     OpenTable,
     open_commit,
@@ -99,6 +101,21 @@ class FoundRows:
     filter_name: str
 
 
+def found_ordinals(service: Service, job: JobRecord) -> Int64s:
+    """The ordinals of the rows that a completed audit test found in the table that it tested."""
+    result = open_table(service, job.dataset_id, output_of(job), RESULT).files
+    if not result.paths:
+        return np.empty(0, dtype=np.int64)
+    with service.parquet.cursor(result) as cursor:
+        return ordinals_of(cursor, result.paths)
+
+
+def ordinals_of(cursor: duckdb.DuckDBPyConnection, paths: Sequence[str]) -> Int64s:
+    """The ordinals of rows by their ids, in files with a column ``_logical_row_id``; sorted."""
+    rows = cursor.execute(ORDINALS, [list(paths)]).fetchnumpy()
+    return np.unique(np.asarray(rows["ordinal"], dtype=np.int64))
+
+
 @dataclass(frozen=True, kw_only=True)
 class EarlierRows(ABC):
     """How the rows of a table are found that an earlier version or earlier draws have.
@@ -147,8 +164,7 @@ class EarlierRows(ABC):
         found = [self.replacements(job)]
         if sample.paths:
             with self.service.parquet.cursor(sample) as cursor:
-                rows = cursor.execute(ORDINALS, [sample.paths]).fetchnumpy()
-            found.append(np.asarray(rows["ordinal"], dtype=np.int64))
+                found.append(ordinals_of(cursor, sample.paths))
         return np.unique(np.concatenate(found))
 
     def replacements(self, job: JobRecord) -> Int64s:

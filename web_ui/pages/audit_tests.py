@@ -9,7 +9,17 @@ from flask import request
 
 from contract.columns import DataType
 from contract.declarations import Declared, Request, declared
-from contract.fields import Choice, ColumnName, Count, DateColumn, Flag, Items, Kind, NumberColumn, Part
+from contract.fields import (
+    Choice,
+    ColumnName,
+    Count,
+    DateColumn,
+    Flag,
+    Items,
+    Kind,
+    NumberColumn,
+    Part,
+)
 from contract.requests.audit_tests import AUDIT_TESTS
 from parquet_tables.tables import Column
 from storage.jobs.jobs import JobRecord

@@ -19,6 +19,7 @@ from contract.declarations import Declared, declared
 from contract.fields import Choice, GroupColumn, Items, Mapped, NumberColumn
 from contract.requests.draw import MAX_ROUNDS
 from domain_errors import counted
+from profiling_engine.audit_tests.marking import FOUND, NOT_FOUND
 from sampling_engine import DEFAULT_METHOD, METHOD_CLASSES, Method
 from sampling_engine.filters import OPERATORS
 from service.sampling_parameters import DrawRule, recorded_parts, stated_rounds
@@ -33,8 +34,8 @@ from storage.versions.manifests import Commit, get_commit, history
 from storage.versions.refs import MAIN, find_ref, has_sample_ref, list_refs, name_of_commit
 from storage.versions.row_keys import row_key_of
 from web_ui.grids import filters_in_query
-from web_ui.pages.audit_tests import newest_tests
 from web_ui.numbers import MAX_EXACT, exact_seed
+from web_ui.pages.audit_tests import newest_tests
 from web_ui.pages.dataset import QUICK_CELLS
 from web_ui.shell import blueprint, caller, service, show, signed_in
 
