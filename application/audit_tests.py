@@ -18,6 +18,7 @@ from contract.requests.audit_tests import AUDIT_TESTS, AuditTestKind, AuditTestR
 from lazy_dataclasses import dataclass
 from profiling_engine.audit_tests.answers import (
     Assumption,
+    AuditTestResult,
     Figure,
     FigureTable,
     NotTested,
@@ -172,7 +173,7 @@ def audit_test_answer(job: JobRecord) -> AuditTestAnswer:
     summary = job.output_summary or {}
     if job.kind is not AUDIT_TEST or not AUDIT_TEST.has_fields(summary):
         raise NotFound("Job {id} is no completed audit test.", id=job.id)
-    parameters, result = job.run_parameters, summary["audit_test"]
+    parameters, result = job.run_parameters, AuditTestResult.from_json(summary["audit_test"])
     kind = AUDIT_TESTS[parameters["test"]]
     own = kind.request.of(parameters).recorded()
     if OTHER in parameters:
@@ -189,5 +190,5 @@ def audit_test_answer(job: JobRecord) -> AuditTestAnswer:
         output_commit_id=job.output_commit_id,
         output_ref=parameters["output_ref"],
         mark=summary.get("mark"),
-        **result,
+        **vars(result),
     )

@@ -1,9 +1,9 @@
 """The rows that a draw excludes: by an earlier version, by earlier draws, and by audit tests.
 
 The filters ``new_since``, ``not_drawn_by``, ``found_by`` and ``not_found_by`` of a draw, and the
-runs of a schedule, exclude rows by the same function. The other rows are the draw's population: the version's files with a deletion
-vector, as in a residual. A job stores it as a commit, so that it is replayed and certified like any
-other draw.
+runs of a schedule, exclude rows by the same function. The other rows are the draw's population: the
+version's files with a deletion vector, as in a residual. A job stores it as a commit, so that it is
+replayed and certified like any other draw.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from contract.declarations import Help
 from lazy_dataclasses import dataclass
@@ -56,7 +56,7 @@ class FigureTable:
     name: str
     title: str
     columns: Annotated[Mapping[str, str], Help("The title of each column, by its name.")]
-    rows: Sequence[Mapping[str, Any]]
+    rows: Sequence[dict[str, Any]]
     total: int
 
     @classmethod
@@ -107,3 +107,16 @@ class AuditTestResult:
     def as_json(self) -> dict[str, Any]:
         """The JSON that a job's summary stores."""
         return asdict(self)
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+        """The result that a job's summary stores."""
+        parts = {
+            "not_tested": NotTested,
+            "figures": Figure,
+            "tables": FigureTable,
+            "assumptions": Assumption,
+            "reason_columns": ReasonColumn,
+        }
+        lists = {name: [part(**each) for each in stored[name]] for name, part in parts.items()}
+        return cls(**{**stored, **lists})

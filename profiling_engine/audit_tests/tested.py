@@ -39,7 +39,7 @@ from profiling_engine.audit_tests.answers import (
     NotTested,
     ReasonColumn,
 )
-from profiling_engine.audit_tests.values import ColumnValue
+from profiling_engine.audit_tests.values import ColumnValue, cell
 
 ROW_ID = ReasonColumn("_logical_row_id", "VARCHAR", "The row's id in the tested table.")
 SLICE_CELLS, MIN_SLICE_ROWS = 5_000_000, 1_000
@@ -281,9 +281,7 @@ def _slice(
         f"AND p.file_row_number < {stop:d})"
     )
     ordinals = cursor.execute(f"SELECT s.ordinal FROM {source} AS s").fetchnumpy()["ordinal"]
-    cells = [
-        f"f.{quote_identifier(each.name)} AS c{at}" for at, each in enumerate(part.table.columns)
-    ]
+    cells = [f"{cell(column)} AS c{at}" for at, column in enumerate(part.table.columns)]
     rows = RowSet.of(source, np.asarray(ordinals, dtype=np.int64))
     read, params = rows_at(part.table, ", ".join(cells), rows, ["ordinal", "number", *reasons])
     values = [f"{quote_text(f'{part.key}:')} || t.ordinal", *(f"t.{name}" for name in reasons)]
