@@ -61,11 +61,16 @@ class FigureTable:
 
     @classmethod
     def of(
-        cls, name: str, title: str, columns: Mapping[str, str], rows: Sequence[Sequence[Any]]
+        cls,
+        name: str,
+        title: str,
+        columns: Mapping[str, str],
+        rows: Sequence[Sequence[Any]],
+        total: int | None = None,
     ) -> FigureTable:
-        """The table of rows in the order of the columns."""
+        """The table of rows in the order of the columns; ``total`` if some are left out."""
         shown = [dict(zip(columns, row, strict=True)) for row in rows[:MAX_TABLE_ROWS]]
-        return cls(name, title, columns, shown, len(rows))
+        return cls(name, title, columns, shown, len(rows) if total is None else total)
 
 
 @dataclass(frozen=True)

@@ -10,17 +10,18 @@ from profiling_engine.audit_tests.tested import (
     Findings,
     FoundRows,
     Work,
+    amount_cell,
+    amount_figures,
     conditions,
     count_untested,
     rows_found,
 )
 from profiling_engine.audit_tests.values import (
-    Amount,
     ColumnValue,
-    amount_column,
     exact_columns,
     find_column,
     loose_columns,
+    optional_amount,
 )
 
 
@@ -48,9 +49,7 @@ class Duplicates(AuditTest):
         if request.differ_in is not None:
             column = find_column(table, request.differ_in, "differ_in")
             self.differing = exact_columns(table, [column.name], "differ_in")[0]
-        self.amount: Amount | None = None
-        if request.amount_column is not None:
-            self.amount = amount_column(table, request.amount_column, "amount_column")
+        self.amount = optional_amount(table, request.amount_column)
 
     def find(self, work: Work) -> Findings:
         tested, not_tested = count_untested(work, self.table, self.columns)
@@ -68,7 +67,15 @@ class Duplicates(AuditTest):
             Figure("extra_rows", "Rows beyond the first of their group", file.rows - groups),
         ]
         if self.amount is not None:
-            figures += self._amounts(work, file.path)
+            ((extra,),) = work.read(
+                (
+                    "SELECT coalesce(sum(p.a) FILTER (p.r2 > 1), 0) FROM read_parquet(?) AS p",
+                    [str(file.path)],
+                )
+            )
+            figures += amount_figures(work, file, self.amount)
+            title = "Amount beyond the first rows of groups"
+            figures.append(Figure("extra_amount", title, self.amount.shown(extra)))
         titles = {"group_rows": "Rows of a group", "groups": "Groups", "rows": "Rows"}
         return Findings(
             [FoundRows(self.table, self.key, file)],
@@ -91,7 +98,8 @@ class Duplicates(AuditTest):
         keys = [f"k{at}" for at in range(len(self.columns))]
         values = [f"{each.value} AS {key}" for key, each in zip(keys, self.columns, strict=True)]
         differing = "" if self.differing is None else f"{self.differing.value} AS d"
-        scan, params = scan_statement(self.table, [*values, *([differing] if differing else [])])
+        more = [*([differing] if differing else []), amount_cell(self.amount)]
+        scan, params = scan_statement(self.table, [*values, *more])
         listed = ", ".join(f"s.{key}" for key in keys)
         is_tested = conditions([f"s.{key}" for key in keys])
         hashed = f"SELECT hash({listed}) AS h FROM ({scan}) AS s WHERE {is_tested}"
@@ -102,29 +110,13 @@ class Duplicates(AuditTest):
         )
         differs = " AND min(s.d) OVER g <> max(s.d) OVER g" if differing else ""
         found = (
-            f"SELECT s.ordinal, min(s.ordinal) OVER g AS first, count(*) OVER g AS n, "
+            f"SELECT s.ordinal, s.a, min(s.ordinal) OVER g AS first, count(*) OVER g AS n, "
             f"row_number() OVER (PARTITION BY {listed} ORDER BY s.ordinal) AS place "
             f"FROM ({candidates}) AS s WINDOW g AS (PARTITION BY {listed}) "
             f"QUALIFY count(*) OVER g > 1{differs}"
         )
         return (
             "SELECT t.ordinal, dense_rank() OVER (ORDER BY t.first) AS r0, t.n AS r1, "
-            f"t.place AS r2 FROM ({found}) AS t ORDER BY t.first, t.ordinal",
+            f"t.place AS r2, t.a FROM ({found}) AS t ORDER BY t.first, t.ordinal",
             [*params, *params],
         )
-
-    def _amounts(self, work: Work, path: object) -> list[Figure]:
-        """The amounts of the found rows, and of those beyond the first of their group."""
-        assert self.amount is not None  # noqa: S101 - asked by the caller
-        scan, params = scan_statement(self.table, [f"{self.amount.value} AS a"])
-        ((every, extra),) = work.read(
-            (
-                "SELECT sum(s.a), sum(s.a) FILTER (p.r2 > 1) FROM read_parquet(?) AS p "
-                f"JOIN ({scan}) AS s ON s.ordinal = p.ordinal",
-                [str(path), *params],
-            )
-        )
-        return [
-            Figure("amount", "Amount of the found rows", self.amount.shown(every)),
-            Figure("extra_amount", "Amount beyond the first rows", self.amount.shown(extra)),
-        ]

@@ -39,7 +39,7 @@ from profiling_engine.audit_tests.answers import (
     NotTested,
     ReasonColumn,
 )
-from profiling_engine.audit_tests.values import ColumnValue, cell
+from profiling_engine.audit_tests.values import Amount, ColumnValue, cell
 
 ROW_ID = ReasonColumn("_logical_row_id", "VARCHAR", "The row's id in the tested table.")
 SLICE_CELLS, MIN_SLICE_ROWS = 5_000_000, 1_000
@@ -175,16 +175,44 @@ class AuditTest(ABC):
         return [(self.table, "")]
 
 
+def amount_cell(amount: Amount | None) -> str:
+    """The SQL of the units ``a`` of the amount; NULL without one."""
+    return f"{'CAST(NULL AS BIGINT)' if amount is None else amount.value} AS a"
+
+
+def amount_figures(work: Work, found: DataFile, amount: Amount | None) -> list[Figure]:
+    """The sum of the amounts ``a`` of found rows, if the test has amounts."""
+    if amount is None:
+        return []
+    ((units, without),) = work.read(
+        (
+            "SELECT coalesce(sum(p.a), 0), count(*) - count(p.a) FROM read_parquet(?) AS p",
+            [str(found.path)],
+        )
+    )
+    figures = [Figure("amount", "Amount of the found rows", amount.shown(units))]
+    if without:
+        figures.append(Figure("without_amount", "Found rows without an amount", without))
+    return figures
+
+
 def count_untested(
-    work: Work, table: TableFiles, columns: Sequence[ColumnValue]
+    work: Work,
+    table: TableFiles,
+    columns: Sequence[ColumnValue],
+    further: Sequence[tuple[str, str, str]] = (),
 ) -> tuple[int, list[NotTested]]:
-    """Count the rows that have all values, and those that lack one by its column and reason."""
+    """Count the rows that have all values, and those that lack one by its column and reason.
+
+    ``further`` are conditions of rows that aren't tested, each with its column and its reason.
+    """
     conditions: list[tuple[str, str, str]] = []
     for each in columns:
         conditions.append((f"{each.cell} IS NULL", each.column.name, "the value is missing"))
         if each.unread:
             is_unread = f"({each.value}) IS NULL"
             conditions.append((is_unread, each.column.name, f"the value {each.unread}"))
+    conditions += further
     first = " ".join(
         f"WHEN {condition} THEN {place}" for place, (condition, *_) in enumerate(conditions)
     )

@@ -17,7 +17,8 @@ from parquet_tables.tables import Column, TableFiles
 
 DOUBLE_PLACES = 4
 """Decimals with which an amount of a DOUBLE column counts."""
-LARGEST_UNITS = 10**18
+LARGE = ("BIGINT", "UBIGINT")
+"""Types of whole numbers whose differences may exceed 64 bits."""
 NOT_LOOSE = "'[^\\p{L}\\p{M}\\p{N}]+'"
 
 
@@ -140,11 +141,12 @@ def amount_column(table: TableFiles, name: str, field: str) -> Amount:
     column = find_column(table, name, field)
     kind, value = column.data_type, cell(column)
     if kind.is_float:
-        units = f"TRY_CAST(round(CAST({value} AS DOUBLE) * {10**DOUBLE_PLACES}) AS BIGINT)"
+        rounded = f"round(CAST({value} AS DOUBLE) * {10**DOUBLE_PLACES})"
+        units = f"CAST(TRY_CAST({rounded} AS DECIMAL({MAX_EXACT_DIGITS},0)) AS BIGINT)"
         unread = "isn't finite, or is too large"
         return Amount(column, units, unread, DOUBLE_PLACES)
     if kind.is_integer:
-        return Amount(column, f"CAST({value} AS HUGEINT)" if kind.decimals is None else value)
+        return Amount(column, f"CAST({value} AS {'HUGEINT' if kind.name in LARGE else 'BIGINT'})")
     if kind.digits is None:
         raise InvalidRequest(
             'The column "{column}" has the type {type}. The test needs numbers: import the table '
@@ -158,3 +160,13 @@ def amount_column(table: TableFiles, name: str, field: str) -> Amount:
         return Amount(column, as_integer(value, column.type), places=places)
     units = f"TRY(CAST({value} * {10**places} AS HUGEINT))"
     return Amount(column, units, "has too many digits", places)
+
+
+def optional_amount(table: TableFiles, name: str | None) -> Amount | None:
+    """The ``amount_column`` of a request that needn't have one."""
+    return None if name is None else amount_column(table, name, "amount_column")
+
+
+def amount_text(amount: Amount | None, units: int | None) -> str | None:
+    """The exact amount of a sum of units, as a text; None if the test has no amounts."""
+    return None if amount is None else amount.shown(units)

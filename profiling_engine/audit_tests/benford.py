@@ -1,0 +1,427 @@
+"""The test of leading digits by Benford's law, with its assumptions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from scipy.special import chdtrc
+
+from contract.columns import is_identifier_name
+from lazy_dataclasses import dataclass
+from parquet_tables.columns import DataFile
+from parquet_tables.rows import scan_statement
+from profiling_engine.audit_tests.answers import (
+    Assumption,
+    Figure,
+    FigureTable,
+    NotTested,
+    ReasonColumn,
+)
+from profiling_engine.audit_tests.tested import (
+    AuditTest,
+    Findings,
+    FoundRows,
+    Work,
+    amount_figures,
+    rows_found,
+)
+from profiling_engine.audit_tests.values import amount_column
+
+LEVEL = 0.05
+"""The probability that a sign without a real excess has a significant digit."""
+MIN_VALUES, MIN_EXPECTED = 1_000, 5
+LEAST_SPREAD = 100
+"""What the quantiles of 5 % and 95 % are apart at least: two orders of magnitude."""
+LOW, HIGH = 0.05, 0.95
+MAD_LIMITS: Mapping[str, Sequence[tuple[float, str]]] = {
+    "first": (
+        (0.006, "close conformity"),
+        (0.012, "acceptable conformity"),
+        (0.015, "marginally acceptable conformity"),
+        (math.inf, "nonconformity"),
+    ),
+    "first_two": (
+        (0.0012, "close conformity"),
+        (0.0018, "acceptable conformity"),
+        (0.0022, "marginally acceptable conformity"),
+        (math.inf, "nonconformity"),
+    ),
+}
+"""Nigrini, Benford's Law (2012), table 7.1."""
+SIGNS = {False: "positive", True: "negative"}
+TITLES = {
+    "sign": "Amounts",
+    "digits": "Digits",
+    "rows": "Rows",
+    "share": "Share",
+    "expected_share": "Expected share",
+    "expected_rows": "Expected rows",
+    "z": "z",
+    "p_value": "p-value",
+    "adjusted_p_value": "p-value of all digits together",
+    "is_significant": "Significant",
+    "is_excess": "Significant excess",
+}
+
+
+@dataclass(frozen=True)
+class DigitTest:
+    """One digit, or two, of the amounts of one sign.
+
+    Parameters
+    ----------
+    z : float
+        With the correction for continuity 1/(2n), where it is below the difference.
+    p_value, adjusted : float
+        Two-sided; ``adjusted`` by Holm's procedure over all digits.
+    """
+
+    digits: int
+    rows: int
+    share: float
+    expected: float
+    z: float
+    p_value: float
+    adjusted: float
+
+    @property
+    def is_significant(self) -> bool:
+        """Whether the share differs, at ``LEVEL`` for all digits together."""
+        return self.adjusted < LEVEL
+
+    @property
+    def is_excess(self) -> bool:
+        """Whether the digit occurs more often than expected."""
+        return self.is_significant and self.share > self.expected
+
+
+@dataclass(frozen=True)
+class SignTest:
+    """The test of the amounts of one sign.
+
+    Parameters
+    ----------
+    chi_square, df, chi_p_value
+        Pearson's statistic over all digits.
+    mad : float
+        The mean absolute deviation of the shares.
+    """
+
+    digits: tuple[DigitTest, ...]
+    values: int
+    chi_square: float
+    df: int
+    chi_p_value: float
+    mad: float
+
+
+def digit_test(counts: Mapping[int, int], digits: str) -> SignTest:
+    """Test counts of leading digits.
+
+    Parameters
+    ----------
+    counts : mapping
+        The rows of each digit 1 to 9, or 10 to 99; a missing one is 0.
+    digits : {"first", "first_two"}
+
+    References
+    ----------
+    Nigrini, Benford's Law (2012), chapter 7: the z statistic, chi-square and mean absolute
+    deviation. Holm, A simple sequentially rejective multiple test procedure, Scandinavian Journal
+    of Statistics 6 (1979).
+
+    Examples
+    --------
+    >>> rows = (301, 176, 125, 97, 79, 67, 58, 51, 46)
+    >>> found = digit_test(dict(enumerate(rows, 1)), "first")
+    >>> found.df, round(found.mad, 5), any(one.is_significant for one in found.digits)
+    (8, 0.00014, False)
+    """
+    possible = range(1, 10) if digits == "first" else range(10, 100)
+    n = sum(counts.values())
+    raw = []
+    for digit in possible:
+        expected, rows = math.log10(1 + 1 / digit), counts.get(digit, 0)
+        difference = abs(rows / n - expected)
+        correction = 1 / (2 * n)
+        if correction < difference:
+            difference -= correction
+        z = difference / math.sqrt(expected * (1 - expected) / n)
+        raw.append((digit, rows, rows / n, expected, z, math.erfc(z / math.sqrt(2))))
+    adjusted = holm([p for *_, p in raw])
+    chi_square = sum((rows - n * e) ** 2 / (n * e) for _, rows, _, e, _, _ in raw)
+    df = len(raw) - 1
+    return SignTest(
+        tuple(DigitTest(*one, p) for one, p in zip(raw, adjusted, strict=True)),
+        n,
+        chi_square,
+        df,
+        float(chdtrc(df, chi_square)),
+        sum(abs(share - e) for _, _, share, e, _, _ in raw) / len(raw),
+    )
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Adjust p-values by Holm's procedure.
+
+    >>> holm([0.01, 0.04, 0.03])
+    [0.03, 0.06, 0.06]
+    """
+    adjusted, highest = [0.0] * len(p_values), 0.0
+    order = sorted(range(len(p_values)), key=p_values.__getitem__)
+    for place, at in enumerate(order):
+        highest = max(highest, min(1.0, p_values[at] * (len(p_values) - place)))
+        adjusted[at] = highest
+    return adjusted
+
+
+def conformity(mad: float, digits: str) -> str:
+    """What Nigrini's limits say of a mean absolute deviation.
+
+    >>> conformity(0.0081, "first"), conformity(0.0023, "first_two")
+    ('acceptable conformity', 'nonconformity')
+    """
+    return next(words for limit, words in MAD_LIMITS[digits] if mad <= limit)
+
+
+Magnitudes = dict[tuple[int, int], int]
+"""Rows by the digits before the unit of the amounts' last decimal, and their first two digits."""
+
+
+class Benford(AuditTest):
+    """Amounts whose leading digits occur more often than Benford's law expects.
+
+    Positive and negative amounts are tested apart. A sign of which an assumption isn't met is not
+    concluded on, and none of its rows is found.
+    """
+
+    name = "benford"
+    reasons = (
+        ReasonColumn("_sign", "VARCHAR", "`positive` or `negative`."),
+        ReasonColumn("_digits", "BIGINT", "The leading digits of the amount."),
+    )
+
+    def prepare(self) -> None:
+        self.amount = amount_column(self.table, self.request.amount_column, "amount_column")
+        self.length = 1 if self.request.digits == "first" else 2
+
+    def find(self, work: Work) -> Findings:
+        counted_rows, not_tested = self._count(work)
+        tests = {
+            is_negative: digit_test(self._digit_counts(found), self.request.digits)
+            for is_negative, found in counted_rows.items()
+        }
+        assumptions = [
+            each
+            for is_negative, found in counted_rows.items()
+            for each in self._assumptions(SIGNS[is_negative], found)
+        ]
+        concluded = {
+            is_negative: test
+            for is_negative, test in tests.items()
+            if all(
+                each.state != "not_met"
+                for each in self._assumptions(SIGNS[is_negative], counted_rows[is_negative])
+            )
+            and not self._is_assigned
+        }
+        chosen = [
+            (is_negative, each.digits)
+            for is_negative, test in concluded.items()
+            for each in test.digits
+            if each.is_excess
+        ]
+        file = self._write(work, chosen)
+        return Findings(
+            [FoundRows(self.table, self.key, file)],
+            sum(test.values for test in tests.values()),
+            not_tested,
+            self._conclusion(tests, concluded, file.rows),
+            [*self._figures(tests), *amount_figures(work, file, self.amount)],
+            [_digits_table(tests)],
+            [*assumptions, *self._unchecked()],
+        )
+
+    @property
+    def _unit(self) -> int:
+        """The units of 1."""
+        return int(10**self.amount.places)
+
+    def _count(self, work: Work) -> tuple[dict[bool, Magnitudes], list[NotTested]]:
+        """Count rows by sign, length and first two digits, and those that aren't tested."""
+        least = 10 * self._unit if self.length > 1 else 1
+        scan, params = scan_statement(
+            self.table, [f"{self.amount.value} AS a", f"{self.amount.cell} IS NULL AS missing"]
+        )
+        text = "ltrim(CAST(s.a AS VARCHAR), '-')"
+        rows = work.read(
+            (
+                "SELECT t.reason, t.negative, length(t.digits), left(t.digits, 2), count(*) FROM ("
+                "SELECT CASE WHEN s.missing THEN 0 WHEN s.a IS NULL THEN 1 WHEN s.a = 0 THEN 2 "
+                f"WHEN s.a > {-least} AND s.a < {least} THEN 3 END AS reason, "
+                f"s.a < 0 AS negative, CASE WHEN reason IS NULL THEN {text} END AS digits "
+                f"FROM ({scan}) AS s) AS t GROUP BY ALL ORDER BY ALL",
+                params,
+            )
+        )
+        reasons = [
+            "the value is missing",
+            f"the value {self.amount.unread}",
+            "the amount is 0",
+            "the amount is below 10",
+        ]
+        untested = dict.fromkeys(range(len(reasons)), 0)
+        found: dict[bool, Magnitudes] = {}
+        for reason, is_negative, length, digits, count in rows:
+            if reason is not None:
+                untested[reason] += count
+            else:
+                found.setdefault(is_negative, {})[length, int(digits)] = count
+        column = self.amount.column.name
+        not_tested = [
+            NotTested(column, reasons[at], count) for at, count in untested.items() if count
+        ]
+        return found, not_tested
+
+    def _digit_counts(self, found: Magnitudes) -> dict[int, int]:
+        counts: dict[int, int] = {}
+        for (_, two), rows in found.items():
+            digit = int(str(two)[: self.length])
+            counts[digit] = counts.get(digit, 0) + rows
+        return counts
+
+    def _assumptions(self, sign: str, found: Magnitudes) -> list[Assumption]:
+        """The assumptions about the amounts of one sign that the table can answer."""
+        values = sum(found.values())
+        rarest = math.log10(1 + 1 / (9 if self.length == 1 else 99))
+        least = max(MIN_VALUES, math.ceil(MIN_EXPECTED / rarest))
+        spread = _quantile(found, HIGH) / _quantile(found, LOW)
+        return [
+            Assumption(
+                f"There are at least {least:,} {sign} amounts.",
+                "checked" if values >= least else "not_met",
+                f"{values:,} {sign} amounts.",
+            ),
+            Assumption(
+                f"The middle 90 % of the {sign} amounts spread over at least two orders of "
+                "magnitude.",
+                "checked" if spread >= LEAST_SPREAD else "not_met",
+                f"{math.log10(spread):.1f} orders of magnitude.",
+            ),
+        ]
+
+    @property
+    def _is_assigned(self) -> bool:
+        return is_identifier_name(self.amount.column.name)
+
+    def _unchecked(self) -> list[Assumption]:
+        """The assumptions about the amounts of both signs."""
+        name = self.amount.column.name
+        return [
+            Assumption(
+                "The amounts arise from business; they aren't assigned, as numbers of accounts "
+                "are.",
+                "not_met" if self._is_assigned else "unchecked",
+                f'The name "{name}" is that of numbers that identify.'
+                if self._is_assigned
+                else None,
+            ),
+            Assumption(
+                "The amounts have no minimum or maximum by rule, such as a fee or a limit of "
+                "approval.",
+                "unchecked",
+            ),
+        ]
+
+    def _write(self, work: Work, chosen: Sequence[tuple[bool, int]]) -> DataFile:
+        """Write the rows of these digits."""
+        scan, params = scan_statement(self.table, [f"{self.amount.value} AS a"])
+        least = 10 * self._unit if self.length > 1 else 1
+        digits = f"CAST(left(ltrim(CAST(s.a AS VARCHAR), '-'), {self.length}) AS BIGINT)"
+        signed = [-digit if is_negative else digit for is_negative, digit in chosen]
+        return work.write(
+            (
+                "SELECT t.ordinal, CASE WHEN t.a < 0 THEN 'negative' ELSE 'positive' END AS r0, "
+                f"t.digits AS r1, t.a FROM (SELECT s.*, {digits} AS digits FROM ({scan}) AS s "
+                f"WHERE s.a >= {least} OR s.a <= {-least}) AS t "
+                "WHERE list_contains(?::BIGINT[], CASE WHEN t.a < 0 THEN -t.digits ELSE t.digits "
+                "END) ORDER BY t.a < 0, t.digits, t.ordinal",
+                [*params, signed],
+            ),
+            "found",
+        )
+
+    def _conclusion(
+        self, tests: Mapping[bool, SignTest], concluded: Mapping[bool, SignTest], rows: int
+    ) -> str:
+        sentences = []
+        for is_negative, test in tests.items():
+            name = SIGNS[is_negative].capitalize()
+            if is_negative not in concluded:
+                sentences.append(
+                    f"{name} amounts: nothing is concluded, for an assumption isn't met."
+                )
+                continue
+            excess = [str(each.digits) for each in test.digits if each.is_excess]
+            what = f"more often than expected: {', '.join(excess)}" if excess else "no excess"
+            sentences.append(
+                f"{name} amounts: {what}; {conformity(test.mad, self.request.digits)} by the mean "
+                "absolute deviation."
+            )
+        if not tests:
+            return "No amount could be tested."
+        return " ".join([*sentences, rows_found(rows, "with these digits")])
+
+    def _figures(self, tests: Mapping[bool, SignTest]) -> list[Figure]:
+        figures = []
+        for is_negative, test in tests.items():
+            name = SIGNS[is_negative]
+            words = conformity(test.mad, self.request.digits)
+            excess = sum(each.is_excess for each in test.digits)
+            figures += [
+                Figure(f"{name}_values", f"{name.capitalize()} amounts", test.values),
+                Figure(f"{name}_chi_square", "Chi-square", test.chi_square),
+                Figure(f"{name}_df", "Degrees of freedom", test.df),
+                Figure(f"{name}_chi_p_value", "p-value of chi-square", test.chi_p_value),
+                Figure(f"{name}_mad", "Mean absolute deviation", test.mad),
+                Figure(f"{name}_conformity", "By Nigrini's limits", words),
+                Figure(f"{name}_excess", "Digits with a significant excess", excess),
+            ]
+        return figures
+
+
+def _quantile(found: Magnitudes, share: float) -> float:
+    """A quantile of the amounts, to their first two digits, in units of the last decimal."""
+    left = share * sum(found.values())
+    for (length, two), rows in sorted(found.items(), key=lambda each: _size(*each[0])):
+        left -= rows
+        if left <= 0:
+            return _size(length, two)
+    raise AssertionError("a sign has amounts")
+
+
+def _size(length: int, two: int) -> float:
+    """The least amount of a length with these first two digits."""
+    return float(two * 10 ** max(length - 2, 0))
+
+
+def _digits_table(tests: Mapping[bool, SignTest]) -> FigureTable:
+    rows = [
+        (
+            SIGNS[is_negative],
+            each.digits,
+            each.rows,
+            each.share,
+            each.expected,
+            each.expected * test.values,
+            each.z,
+            each.p_value,
+            each.adjusted,
+            each.is_significant,
+            each.is_excess,
+        )
+        for is_negative, test in tests.items()
+        for each in test.digits
+    ]
+    return FigureTable.of("digits", "Leading digits", TITLES, rows)

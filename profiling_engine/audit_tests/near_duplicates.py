@@ -1,0 +1,229 @@
+"""The test for near duplicates: rows equal in chosen columns, with close dates or amounts."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from domain_errors import InvalidRequest, counted
+from parquet_tables.columns import DataFile
+from parquet_tables.database import registered
+from parquet_tables.quoting import quote_text
+from parquet_tables.rows import Statement, scan_statement
+from profiling_engine.audit_tests.answers import Assumption, Figure, FigureTable, ReasonColumn
+from profiling_engine.audit_tests.tested import (
+    AuditTest,
+    Findings,
+    FoundRows,
+    Work,
+    amount_cell,
+    amount_figures,
+    conditions,
+    count_untested,
+    rows_found,
+)
+from profiling_engine.audit_tests.values import (
+    ColumnValue,
+    day_column,
+    exact_columns,
+    loose_columns,
+    optional_amount,
+)
+
+MAX_PAIRS = 5_000_000
+"""Pairs of one test, which are in memory."""
+ROUNDING = 1e-9
+"""What a band of amounts is wider than its rule, so that logarithms lose no pair."""
+
+
+class NearDuplicates(AuditTest):
+    """Pairs of rows that are equal in chosen columns and close in dates, amounts or both.
+
+    Pairs are found by bands: the rows of a pair are in one band of dates and of amounts, or in
+    neighbouring ones. A group has all rows that pairs connect, so its first and last row may be
+    further apart than a pair.
+    """
+
+    name = "near_duplicates"
+    reasons = (
+        ReasonColumn("_group", "BIGINT", "The number of the row's group, by its first row."),
+        ReasonColumn("_group_rows", "BIGINT", "The rows of the group."),
+        ReasonColumn("_partners", "BIGINT", "The rows with which the row makes a pair."),
+        ReasonColumn("_partner", "VARCHAR", "The id of the closest partner."),
+        ReasonColumn("_days_apart", "BIGINT", "The days between the dates of both."),
+        ReasonColumn("_amount_apart", "DOUBLE", "The difference of the amounts of both."),
+    )
+
+    def prepare(self) -> None:
+        request, table = self.request, self.table
+        self.columns: list[ColumnValue] = [
+            *exact_columns(table, request.columns, "columns"),
+            *loose_columns(table, request.loose_columns, "loose_columns"),
+        ]
+        self.date: ColumnValue | None = None
+        if request.date_column is not None:
+            self.date = day_column(table, request.date_column, "date_column")
+        self.amount = optional_amount(table, request.amount_column)
+
+    def find(self, work: Work) -> Findings:
+        compared = [*self.columns, *filter(None, (self.date, self.amount))]
+        tested, not_tested = count_untested(work, self.table, compared)
+        pairs = work.write(self._pairs(), "pairs", "comparing rows")
+        if pairs.rows > MAX_PAIRS:
+            raise InvalidRequest(
+                "More than {limit} pairs of rows are that close. Name more columns, or reduce the "
+                "distances.",
+                limit=f"{MAX_PAIRS:,}",
+            )
+        file = self._rows(work, pairs.written)
+        pairs.written.unlink()
+        sizes = work.read(
+            (
+                "SELECT p.r1, count(*) // p.r1, count(*) FROM read_parquet(?) AS p "
+                "GROUP BY p.r1 ORDER BY p.r1",
+                [str(file.path)],
+            )
+        )
+        groups = sum(row[1] for row in sizes)
+        titles = {"group_rows": "Rows of a group", "groups": "Groups", "rows": "Rows"}
+        return Findings(
+            [FoundRows(self.table, self.key, file)],
+            tested,
+            not_tested,
+            rows_found(
+                file.rows, f"in {counted(pairs.rows, 'pair')} and {counted(groups, 'group')}"
+            ),
+            [
+                Figure("pairs", "Pairs", pairs.rows),
+                Figure("groups", "Groups", groups),
+                *amount_figures(work, file, self.amount),
+            ],
+            [FigureTable.of("sizes", "Sizes of groups", titles, sizes)],
+            [
+                Assumption(
+                    "Rows that are that close mean the same event. Payments that recur by right "
+                    "are found, too.",
+                    "unchecked",
+                )
+            ],
+        )
+
+    def _scan(self) -> Statement:
+        """The rows that are compared: ``k0…``, ``d``, ``a`` and their bands ``x`` and ``y``."""
+        keys = [f"k{at}" for at in range(len(self.columns))]
+        values = [f"{each.value} AS {key}" for each, key in zip(self.columns, keys, strict=True)]
+        day = "CAST(NULL AS BIGINT)"
+        if self.date is not None:
+            day = f"CAST(({self.date.value}) - DATE '1970-01-01' AS BIGINT)"
+        scan, params = scan_statement(
+            self.table, [*values, f"{day} AS d", amount_cell(self.amount)]
+        )
+        needed = [f"s.{key}" for key in keys]
+        needed += ["s.d"] if self.date is not None else []
+        needed += ["s.a"] if self.amount is not None else []
+        days = "0"
+        if self.date is not None:
+            days = f"s.d // {self.request.days + 1}"
+        return (
+            f"SELECT s.*, {days} AS x, {self._band()} AS y FROM ({scan}) AS s "
+            f"WHERE {conditions(needed)}",
+            params,
+        )
+
+    def _band(self) -> str:
+        """The SQL of the band of an amount ``s.a``: those of a pair are at most 1 apart."""
+        request = self.request
+        if self.amount is None:
+            return "0"
+        if request.amount_difference is not None:
+            return f"s.a // {self._most_units + 1}"
+        width = -math.log1p(-request.amount_share) * (1 + ROUNDING) + ROUNDING
+        return (
+            "CASE WHEN s.a = 0 THEN 0 "
+            f"ELSE CAST(floor(ln(abs(CAST(s.a AS DOUBLE))) / {width!r}) AS BIGINT) END"
+        )
+
+    @property
+    def _most_units(self) -> int:
+        """The largest difference of amounts, in units of their last decimal."""
+        assert self.amount is not None  # noqa: S101 - asked of amounts
+        return int(self.request.amount_difference * 10**self.amount.places)
+
+    def _is_close(self) -> list[str]:
+        """The conditions of the rows ``l`` and ``r`` of a pair."""
+        request, close = self.request, list[str]()
+        if self.date is not None:
+            close.append(f"abs(l.d - r.d) <= {request.days:d}")
+        if self.amount is not None and request.amount_difference is not None:
+            close.append(f"abs(l.a - r.a) <= {self._most_units:d}")
+        elif self.amount is not None:
+            share = Fraction(str(request.amount_share))
+            apart = "CAST(abs(l.a - r.a) AS HUGEINT)"
+            largest = "CAST(greatest(abs(l.a), abs(r.a)) AS HUGEINT)"
+            close.append(f"{apart} * {share.denominator:d} <= {largest} * {share.numerator:d}")
+        return close
+
+    def _pairs(self) -> Statement:
+        """The pairs of rows that are close, each once, and one more than the limit at most."""
+        scan, params = self._scan()
+        first = [0, 1] if self.date is not None else [0]
+        second = [-1, 0, 1] if self.amount is not None else [0]
+        steps = [(x, y) for x in first for y in second if x > 0 or y >= 0]
+        shifts = ", ".join(f"({x}, {y})" for x, y in steps)
+        same = " AND ".join(f"l.k{at} = r.k{at}" for at in range(len(self.columns)))
+        shifted = (
+            "SELECT t.*, t.x + m.i AS x1, t.y + m.j AS y1, m.i = 0 AND m.j = 0 AS here "
+            f"FROM ({scan}) AS t, (VALUES {shifts}) AS m(i, j)"
+        )
+        return (
+            "SELECT l.ordinal AS one, r.ordinal AS two, abs(l.d - r.d) AS days, "
+            f"abs(l.a - r.a) AS amount FROM ({shifted}) AS l JOIN ({scan}) AS r "
+            f"ON {same} AND l.x1 = r.x AND l.y1 = r.y AND (NOT l.here OR l.ordinal < r.ordinal) "
+            f"AND {' AND '.join(self._is_close())} LIMIT {MAX_PAIRS + 1}",
+            [*params, *params],
+        )
+
+    def _rows(self, work: Work, pairs: Path) -> DataFile:
+        """The rows of the pairs, group by group, each with its closest partner."""
+        read = work.cursor.execute(
+            "SELECT p.one, p.two FROM read_parquet(?) AS p", [str(pairs)]
+        ).fetchnumpy()
+        ordinals, places = np.unique(
+            np.concatenate([read["one"], read["two"]]).astype(np.int64), return_inverse=True
+        )
+        half = len(places) // 2
+        edges = (np.ones(half, dtype=np.bool_), (places[:half], places[half:]))
+        size = len(ordinals)
+        groups = np.zeros(0, dtype=np.int64)
+        if size:
+            _, groups = connected_components(coo_array(edges, shape=(size, size)), directed=False)
+        scan, params = scan_statement(self.table, [amount_cell(self.amount)])
+        places_of = 0 if self.amount is None else self.amount.places
+        partners = (
+            "SELECT q.one, q.two, q.days, q.amount, count(*) OVER (PARTITION BY q.one) AS n FROM "
+            "(SELECT p.one, p.two, p.days, p.amount FROM read_parquet(?) AS p UNION ALL "
+            "SELECT p.two, p.one, p.days, p.amount FROM read_parquet(?) AS p) AS q "
+            "QUALIFY row_number() OVER (PARTITION BY q.one ORDER BY q.days, q.amount, q.two) = 1"
+        )
+        ranked = (
+            "SELECT g.ordinal, min(g.ordinal) OVER w AS first, count(*) OVER w AS n "
+            "FROM found_groups AS g WINDOW w AS (PARTITION BY g.number)"
+        )
+        named = {"ordinal": ordinals, "number": groups.astype(np.int64)}
+        with registered(work.cursor, {"found_groups": named}):
+            return work.write(
+                (
+                    "SELECT g.ordinal, dense_rank() OVER (ORDER BY g.first) AS r0, g.n AS r1, "
+                    f"q.n AS r2, {quote_text(f'{self.key}:')} || q.two AS r3, q.days AS r4, "
+                    f"CAST(q.amount AS DOUBLE) / {10**places_of} AS r5, s.a "
+                    f"FROM ({ranked}) AS g JOIN ({partners}) AS q ON q.one = g.ordinal "
+                    f"JOIN ({scan}) AS s ON s.ordinal = g.ordinal ORDER BY g.first, g.ordinal",
+                    [str(pairs), str(pairs), *params],
+                ),
+                "found",
+            )

@@ -1,0 +1,169 @@
+"""The test for rows without a partner in another table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from domain_errors import counted
+from lazy_dataclasses import dataclass
+from parquet_tables.row_keys.canonical import key_columns, value_text
+from parquet_tables.rows import Statement, scan_statement
+from parquet_tables.tables import TableFiles
+from profiling_engine.audit_tests.answers import (
+    Assumption,
+    Figure,
+    NotTested,
+    ReasonColumn,
+)
+from profiling_engine.audit_tests.tested import (
+    AuditTest,
+    Findings,
+    FoundRows,
+    Work,
+    amount_cell,
+    amount_figures,
+    conditions,
+    count_untested,
+)
+from profiling_engine.audit_tests.values import ColumnValue, cell, optional_amount
+
+THIS, OTHER = "this", "other"
+OTHER_PREFIX = "other_"
+
+
+@dataclass(frozen=True)
+class _Side:
+    """A table with the columns by which its rows are matched."""
+
+    name: str
+    table: TableFiles
+    key: str
+    columns: Sequence[ColumnValue]
+
+    def scan(self, *more: str) -> Statement:
+        """The rows that have all values, ``k0…``."""
+        keys = [f"k{at}" for at in range(len(self.columns))]
+        values = [f"{each.value} AS {key}" for each, key in zip(self.columns, keys, strict=True)]
+        scan, params = scan_statement(self.table, [*values, *more])
+        complete = conditions([f"s.{key}" for key in keys])
+        return f"SELECT s.* FROM ({scan}) AS s WHERE {complete}", params
+
+
+class Unmatched(AuditTest):
+    """Rows whose values in chosen columns no row of another table has.
+
+    Columns of one type are compared as they are, others by their canonical texts. A missing value
+    never matches: its row isn't tested.
+    """
+
+    name = "unmatched"
+    reasons = (ReasonColumn("_side", "VARCHAR", "`this` table, or the `other`, has the row."),)
+
+    def prepare(self) -> None:
+        request = self.request
+        assert self.other is not None  # noqa: S101 - the request has another table
+        own = key_columns(self.table, request.columns, ("columns",))
+        field = "other_columns" if request.other_columns else "columns"
+        others = key_columns(self.other[0], request.other_columns or request.columns, (field,))
+        pairs = list(zip(own, others, strict=True))
+        values: list[list[ColumnValue]] = [[], []]
+        for pair in pairs:
+            is_plain = pair[0].type == pair[1].type
+            for side, column in zip(values, pair, strict=True):
+                text = cell(column) if is_plain else value_text(column, cell(column))
+                side.append(ColumnValue(column, text))
+        self.columns, self.other_columns = values
+        self.amount = optional_amount(self.table, request.amount_column)
+        self.sides = (
+            _Side(THIS, self.table, self.key, self.columns),
+            _Side(OTHER, *self.other, self.other_columns),
+        )
+
+    @property
+    def result_tables(self) -> Sequence[tuple[TableFiles, str]]:
+        """This table, and the other if its rows are found, too."""
+        return [
+            (side.table, OTHER_PREFIX if side.name == OTHER else "")
+            for side in self.sides
+            if self._finds(side)
+        ]
+
+    def _finds(self, side: _Side) -> bool:
+        return self.request.direction in (side.name, "both")
+
+    def find(self, work: Work) -> Findings:
+        rows: list[FoundRows] = []
+        figures: list[Figure] = []
+        not_tested: list[NotTested] = []
+        tested = 0
+        for side, partner in (self.sides, self.sides[::-1]):
+            complete, missing = count_untested(work, side.table, side.columns)
+            figures += self._repeated(work, side)
+            if not self._finds(side):
+                label = f"Rows of the {side.name} table without a value"
+                figures.append(
+                    Figure(f"{side.name}_missing", label, sum(each.rows for each in missing))
+                )
+                continue
+            tested += complete
+            not_tested += [
+                replace(each, column=f"{OTHER_PREFIX if side.name == OTHER else ''}{each.column}")
+                for each in missing
+            ]
+            file = work.write(self._statement(side, partner), f"found-{side.name}")
+            prefix = OTHER_PREFIX if side.name == OTHER else ""
+            rows.append(FoundRows(side.table, side.key, file, prefix))
+            title = f"Rows of the {side.name} table without a partner"
+            figures.append(Figure(f"{side.name}_rows", title, file.rows))
+            if side.name == THIS:
+                figures += amount_figures(work, file, self.amount)
+        found = [f"{counted(part.file.rows, 'row')} of {self._named(part)}" for part in rows]
+        return Findings(
+            rows,
+            tested,
+            not_tested,
+            f"Without a partner: {', '.join(found)}.",
+            figures,
+            (),
+            [
+                Assumption(
+                    "Each row has a partner with the same values in both tables. A partner of "
+                    "another period or version isn't in the compared table.",
+                    "unchecked",
+                )
+            ],
+        )
+
+    @staticmethod
+    def _named(part: FoundRows) -> str:
+        return "the other table" if part.prefix else "this table"
+
+    def _statement(self, side: _Side, partner: _Side) -> Statement:
+        """The rows of one side that have no partner, in the order of its table."""
+        amount = self.amount if side.name == THIS else None
+        rows, params = side.scan(amount_cell(amount))
+        others, bound = partner.scan()
+        same = " AND ".join(f"s.k{at} = o.k{at}" for at in range(len(side.columns)))
+        return (
+            f"SELECT s.ordinal, '{side.name}' AS r0, s.a FROM ({rows}) AS s "
+            f"ANTI JOIN ({others}) AS o ON {same} ORDER BY s.ordinal",
+            [*params, *bound],
+        )
+
+    def _repeated(self, work: Work, side: _Side) -> list[Figure]:
+        """The values that several rows of a side have, and these rows."""
+        scan, params = side.scan()
+        keys = ", ".join(f"s.k{at}" for at in range(len(side.columns)))
+        ((values, rows),) = work.read(
+            (
+                "SELECT count(*), coalesce(sum(g.n), 0)::BIGINT FROM (SELECT count(*) AS n "
+                f"FROM ({scan}) AS s GROUP BY {keys} HAVING count(*) > 1) AS g",
+                params,
+            )
+        )
+        table = f"the {side.name} table"
+        return [
+            Figure(f"{side.name}_repeated", f"Values of several rows of {table}", values),
+            Figure(f"{side.name}_repeated_rows", f"Rows with such values in {table}", rows),
+        ]
