@@ -44,6 +44,7 @@ from contract.requests.submitting import (
     SourceRef,
     TableKey,
 )
+from contract.words import LANGUAGES
 from lazy_dataclasses import dataclass
 
 MAX_TEST_COLUMNS = 20
@@ -427,6 +428,18 @@ class UnmatchedRequest(AuditTestRequest):
         Help("Whose rows without a partner are found: of `this` table, the `other`, or `both`."),
     ] = "this"
     amount_column: SumColumn = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditTestPaperRequest(Request):
+    """The paper of an audit test."""
+
+    format: Annotated[str, Choice({"html": "HTML", "xlsx": "Excel"}), Option(None)] = "html"
+    language: Annotated[
+        str | None,
+        Choice(LANGUAGES),
+        Help("By default that of the template of papers, else English."),
+    ] = None
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ def _marked(context: JobContext, ready: ReadyTest, found: FoundTable) -> tuple[S
     """The tested table with a column of marks, and the column's name."""
     paths = [str(file.path) for file in found.files]
     with context.parquet.cursor() as cursor:
-        ordinals = ordinals_of(cursor, paths)
+        ordinals = ordinals_of(cursor, paths, has_sides=ready.other is not None)
     rows = mark_rows(
         context.parquet,
         ready.table.files,

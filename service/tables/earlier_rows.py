@@ -107,12 +107,22 @@ def found_ordinals(service: Service, job: JobRecord) -> Int64s:
     if not result.paths:
         return np.empty(0, dtype=np.int64)
     with service.parquet.cursor(result) as cursor:
-        return ordinals_of(cursor, result.paths)
+        return ordinals_of(cursor, result.paths, has_sides="other" in job.run_parameters)
 
 
-def ordinals_of(cursor: duckdb.DuckDBPyConnection, paths: Sequence[str]) -> Int64s:
-    """The ordinals of rows by their ids, in files with a column ``_logical_row_id``; sorted."""
-    rows = cursor.execute(ORDINALS, [list(paths)]).fetchnumpy()
+def ordinals_of(
+    cursor: duckdb.DuckDBPyConnection, paths: Sequence[str], *, has_sides: bool = False
+) -> Int64s:
+    """The ordinals of rows by their ids, in files with a column ``_logical_row_id``; sorted.
+
+    Parameters
+    ----------
+    has_sides : bool
+        Whether the files are the result of a test of two tables, of which the rows of the first
+        one count.
+    """
+    sql = f"{ORDINALS} WHERE f._side = 'this'" if has_sides else ORDINALS
+    rows = cursor.execute(sql, [list(paths)]).fetchnumpy()
     return np.unique(np.asarray(rows["ordinal"], dtype=np.int64))
 
 

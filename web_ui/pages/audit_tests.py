@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from flask import request
 
+from application.audit_test_sheet import (
+    assumptions_table,
+    figure_blocks,
+    figures_facts,
+    parameter_lines,
+    scope_facts,
+)
+from application.audit_tests import audit_test_answer
+from application.lifecycle import same_request
 from contract.columns import DataType
 from contract.declarations import Declared, Request, declared
 from contract.fields import (
@@ -22,6 +32,8 @@ from contract.fields import (
 )
 from contract.requests.audit_tests import AUDIT_TESTS
 from parquet_tables.tables import Column
+from presentation.content import Facts
+from storage.errors import Pruned
 from storage.jobs.jobs import JobRecord
 from storage.jobs.kinds import AUDIT_TEST
 from storage.jobs.lists import JobFilters, list_jobs
@@ -61,9 +73,29 @@ def tests_view(context: Values) -> Values:
         "row_count": table.row_count,
     }
     if values["test"] is not None:
+        asked = {"test": values["test"].name}
+        values["test_path"] = AUDIT_TEST.request_path(context["dataset"].id, asked)
         copied = next((job for job in jobs if job.id == request.args.get("job")), None)
         typed = {} if copied is None else copied.run_parameters
         values["fields"] = [*_elements(values["test"].request, table.columns, typed)]
+    return values
+
+
+def audit_test_values(found: JobRecord) -> Values:
+    """What the page of a completed test shows."""
+    answer = audit_test_answer(found)
+    values: Values = {
+        "answer": answer,
+        "scope": scope_facts(answer),
+        "figures": figures_facts(answer),
+        "blocks": [*figure_blocks(answer)],
+        "assumptions": assumptions_table(answer),
+        "parameters": Facts("Parameters", parameter_lines(answer)),
+        "test_path": AUDIT_TEST.request_path(found.dataset_id, found.run_parameters),
+    }
+    with suppress(Pruned):
+        values["marking"] = {**same_request(found), "mark_rows": True}
+        values["marking"].pop("output_name", None)
     return values
 
 
