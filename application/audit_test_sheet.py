@@ -14,6 +14,7 @@ from application.audit_tests import AuditTestAnswer
 from application.table_views import view_page
 from contract.columns import is_identifier_name
 from contract.declarations import declared
+from contract.fields import Choice
 from contract.requests.audit_tests import AUDIT_TESTS, AuditTestRequest, OtherTableRequest
 from domain_errors import Sentence
 from parquet_tables.tables import Column
@@ -57,11 +58,13 @@ STATES = {
 
 def assumptions_table(answer: AuditTestAnswer) -> Table:
     """What the test assumes, each with whether that was checked."""
-    rows: list[Row] = []
+    header = ["Assumption", "State", "Found in the table"]
+    rows: list[list[Cell]] = []
     for each in answer.assumptions:
         title, tone = STATES[each.state]
-        rows.append((Sentence(each.sentence), Judgement(Sentence(title), tone), each.detail))
-    return Table("Assumptions", ("Assumption", "State", "Found in the table"), rows)
+        rows.append([Sentence(each.sentence), Judgement(Sentence(title), tone), each.detail])
+    width = len(header) if any(row[-1] for row in rows) else len(header) - 1
+    return Table("Assumptions", header[:width], [row[:width] for row in rows])
 
 
 def scope_facts(answer: AuditTestAnswer) -> Facts:
@@ -134,7 +137,8 @@ def _sizes(tables: Tables) -> Iterator[Chart]:
         )
         for row in table.rows[:MAX_BARS]
     ]
-    yield ColumnsChart("Sizes of groups", bars, "Groups by their number of rows")
+    if len(bars) > 1:
+        yield ColumnsChart("Sizes of groups", bars, "Groups by their number of rows")
 
 
 def _digits(tables: Tables) -> Iterator[Chart]:
@@ -223,6 +227,9 @@ def _lines(
         if isinstance(value, Mapping):
             for title, *cells in _lines(OtherTableRequest, value):
                 yield (Sentence("Other table: {title}", title=Sentence(str(title))), *cells)
+            continue
+        if isinstance(own.kind, Choice):
+            yield own.title, Sentence(own.kind.titles[value])
             continue
         text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
         yield own.title, Code(text)

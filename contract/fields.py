@@ -145,6 +145,11 @@ class NumberColumn(ColumnName):
 
 
 @dataclass(frozen=True)
+class TextColumn(ColumnName):
+    """The name of a column of texts."""
+
+
+@dataclass(frozen=True)
 class DateColumn(ColumnName):
     """The name of a column of dates or times."""
 

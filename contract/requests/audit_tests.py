@@ -33,6 +33,7 @@ from contract.fields import (
     Part,
     Share,
     Text,
+    TextColumn,
 )
 from contract.requests.exploring import MAX_OUTPUT_NAME
 from contract.requests.submitting import (
@@ -59,7 +60,7 @@ LeadingDigits = Literal["first", "first_two"]
 Direction = Literal["this", "other", "both"]
 LooseColumns = Annotated[
     Sequence[str],
-    Columns,
+    Items(TextColumn(), MAX_TEST_COLUMNS),
     Title("Columns compared loosely"),
     Option("--loose-column"),
     Help(

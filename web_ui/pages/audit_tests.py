@@ -29,8 +29,9 @@ from contract.fields import (
     Kind,
     NumberColumn,
     Part,
+    TextColumn,
 )
-from contract.requests.audit_tests import AUDIT_TESTS
+from contract.requests.audit_tests import AUDIT_TESTS, AuditTestRequest
 from parquet_tables.tables import Column
 from presentation.content import Facts
 from storage.errors import Pruned
@@ -103,7 +104,8 @@ def _elements(
     kind: type[Request], columns: Sequence[Column], typed: Mapping[str, Any], within: str = ""
 ) -> Iterator[FormField]:
     """The elements of a test's own fields, and of the other table that it names."""
-    for own in declared(kind):
+    of_every_test = {} if within else {own.name for own in declared(AuditTestRequest)}
+    for own in sorted(declared(kind), key=lambda own: own.name in of_every_test):
         if own.name in OF_PAGE and not within:
             continue
         if isinstance(own.kind, Part):
@@ -143,4 +145,6 @@ def _fits(kind: Kind, type_: DataType) -> bool:
     """Whether a column of this type can be chosen."""
     if isinstance(kind, NumberColumn):
         return type_.is_number
+    if isinstance(kind, TextColumn):
+        return type_.is_text
     return type_.is_moment if isinstance(kind, DateColumn) else True
