@@ -41,6 +41,7 @@ SECTIONS = {
         "profile": ("exploring", "Show statistics of the columns of a dataset."),
         "explore": ("exploring", "Create a report of a table, as a page of its own."),
         "sql": ("exploring", "Run one SELECT on the tables of a dataset."),
+        "test": ("testing", "Find rows of a table by an audit test."),
     },
     "Samples": {
         "size": ("planning", "Show how many rows a precision or a materiality needs."),

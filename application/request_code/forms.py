@@ -23,6 +23,7 @@ from contract.fields import (
     RowFilterKind,
     WrittenPart,
 )
+from contract.requests.audit_tests import AUDIT_TESTS, AuditTestRequest
 from contract.requests.change import ChangeRequest
 from contract.requests.classification import ClassificationRequest
 from contract.requests.draw import EarlierFilterRequest
@@ -360,7 +361,21 @@ def _import_fields(body: Body) -> Fields:
     return {**fields, **{f"options.{name}": value for name, value in options.items()}}
 
 
+OF_EVERY_TEST = [own.name for own in declared(AuditTestRequest)]
+AUDIT_TEST_FORMS = tuple(
+    Form(
+        rf"/api/datasets/(?P<dataset>\d+)/audit-tests/{kind.name}",
+        f'found = dataset.audit_test("{kind.name}", {{arguments}})\nrows = found.to_pandas()',
+        ("jobsvc", "test", kind.name, "{subject}"),
+        (*arguments_of(kind.request, without=OF_EVERY_TEST), REF, TABLE, NAME, PURPOSE, BATCH),
+        defaults={**SOURCE, **defaults_of(kind.request), "table_key": "primary"},
+    )
+    for kind in AUDIT_TESTS.values()
+)
+"""An audit test has a path, a form and a command each."""
+
 FORMS = (
+    *AUDIT_TEST_FORMS,
     Form(
         r"/api/sampling/datasets/(?P<dataset>\d+)/jobs",
         f"parts = dataset.{DIVIDING}({{arguments}})\nframes = parts.frames()",

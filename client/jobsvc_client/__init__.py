@@ -3,7 +3,7 @@
 from jobsvc_client.client import Client, Dataset, connect
 from jobsvc_client.designs import SamplingDesign
 from jobsvc_client.errors import JobsvcError, KeptApart
-from jobsvc_client.jobs import Job, Report, RowsJob, Sample, Split
+from jobsvc_client.jobs import AuditTest, Job, Report, RowsJob, Sample, Split
 from jobsvc_client.panels import Panel
 from jobsvc_client.results import (
     Change,
@@ -18,6 +18,7 @@ from jobsvc_client.results import (
 )
 
 __all__ = [
+    "AuditTest",
     "Change",
     "Changes",
     "ClassificationResult",

@@ -18,9 +18,15 @@ from jobsvc_client.column_types import with_types_of
 from jobsvc_client.display import facts, heading, paragraph
 from jobsvc_client.draws import DrawOptions, RoundOptions, draw_body
 from jobsvc_client.errors import JobsvcError, KeptApart
-from jobsvc_client.fields import DEFAULT_METHOD, DIVIDING_METHOD, ConfidenceOptions, ImportOptions
+from jobsvc_client.fields import (
+    DEFAULT_METHOD,
+    DIVIDING_METHOD,
+    AuditTestParameters,
+    ConfidenceOptions,
+    ImportOptions,
+)
 from jobsvc_client.frames import Frame, existing_file, library_of, to_parquet
-from jobsvc_client.jobs import Job, Report, RowsJob, Sample, Split
+from jobsvc_client.jobs import AuditTest, Job, Report, RowsJob, Sample, Split
 from jobsvc_client.panels import Panel
 from jobsvc_client.results import Plan
 from jobsvc_client.transport import Transport, json_text
@@ -89,6 +95,10 @@ class StoredArguments(TableArguments, total=False):
 
     name: str | None
     purpose: str | None
+
+
+class AuditTestArguments(StoredArguments, AuditTestParameters, total=False):
+    """The parameters of an audit test, and how its found rows are stored."""
 
 
 @keywords()
@@ -909,6 +919,26 @@ class Dataset:
             duplicates=duplicates,
             **options,
         )
+
+    @keywords(AuditTestArguments)
+    def audit_test(self, test: str, **options: Unpack[AuditTestArguments]) -> AuditTest:
+        """Find rows by an audit test.
+
+        With a name the rows are stored as a saved query.
+
+        Parameters
+        ----------
+        test : str
+            ``duplicates``, ``near_duplicates``, ``gaps``, ``benford``, ``cutoff``, ``weekend`` or
+            ``unmatched``; with its parameters as docs/AUDIT_TESTS.md lists them.
+        """
+        body: dict[str, Any] = dict(options)
+        for each in ("columns", "loose_columns", "series_columns", "other_columns"):
+            if isinstance(body.get(each), str):
+                body[each] = listed(body[each])
+        path = f"/api/datasets/{self.id}/audit-tests/{test}"
+        answer = self._transport.json("POST", path, given(**body), creates_job=True)
+        return self._job(AuditTest, answer).wait()
 
     def __repr__(self) -> str:
         lines = [f"Dataset {self.name} ({self.id})", *(f"Note: {note}" for note in self.notes)]

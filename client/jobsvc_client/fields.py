@@ -343,6 +343,57 @@ class EvaluationOptions(ConfidenceOptions, total=False):
     """
 
 
+class AuditTestParameters(TypedDict, total=False):
+    """The parameters of audit tests; docs/AUDIT_TESTS.md."""
+
+    columns: Sequence[Any]
+    """Of ``duplicates``, ``near_duplicates``, ``unmatched``."""
+    loose_columns: Sequence[Any]
+    """Of ``duplicates``, ``near_duplicates``."""
+    differ_in: str
+    """Of ``duplicates``."""
+    amount_column: str
+    """Of ``duplicates``, ``near_duplicates``, ``gaps``, ``benford``, ``cutoff``, ``weekend``,
+    ``unmatched``.
+    """
+    date_column: str
+    """Of ``near_duplicates``, ``weekend``."""
+    days: int
+    """Of ``near_duplicates``, ``cutoff``."""
+    amount_difference: float | str
+    """Of ``near_duplicates``."""
+    amount_share: float | str
+    """Of ``near_duplicates``."""
+    number_column: str
+    """Of ``gaps``."""
+    series_columns: Sequence[Any]
+    """Of ``gaps``."""
+    digits: Literal["first", "first_two"]
+    """Of ``benford``."""
+    posting_column: str
+    """Of ``cutoff``."""
+    document_column: str
+    """Of ``cutoff``."""
+    cutoff: str
+    """Of ``cutoff``."""
+    time_zone: str
+    """Of ``cutoff``, ``weekend``."""
+    weekdays: Sequence[Any]
+    """Of ``weekend``."""
+    holidays: Sequence[Any]
+    """Of ``weekend``."""
+    country: str
+    """Of ``weekend``."""
+    subdivision: str
+    """Of ``weekend``."""
+    other_columns: Sequence[Any]
+    """Of ``unmatched``."""
+    other: Mapping[str, Any]
+    """Of ``unmatched``."""
+    direction: Literal["this", "other", "both"]
+    """Of ``unmatched``."""
+
+
 class PaperFacts(TypedDict, total=False):
     """Facts of a working paper; docs/AUDIT.md."""
 

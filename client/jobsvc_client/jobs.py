@@ -319,6 +319,15 @@ class RowsJob(Job):
         return write_file(path, self._transport.content(self._rows_path(), query))
 
 
+class AuditTest(RowsJob):
+    """An audit test of a table: its found rows, and what it says of them."""
+
+    @keywords()
+    def result(self) -> dict[str, Any]:
+        """Return its figures, tables and assumptions, as the API gives them."""
+        return self._transport.json("GET", f"/api/exploration/jobs/{self.wait().id}/audit-test")
+
+
 class Report(Job):
     """A report or a profile of a table."""
 

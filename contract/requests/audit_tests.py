@@ -157,7 +157,7 @@ class AuditTestRequest(Request):
         Name(1, MAX_OUTPUT_NAME),
         Title("Name of the result"),
         Option("--name"),
-        Help("Names the result by the ref `expl-<output_name>`."),
+        Help("Stores the found rows as the ref `expl-` with this name."),
     ] = None
     mark_rows: Annotated[
         bool,
@@ -283,8 +283,8 @@ class GapsRequest(AuditTestRequest):
         ColumnName(),
         Title("Numbers"),
         Help(
-            "The column of numbers: whole numbers, or texts whose last digits are the number, such "
-            "as `RE-2025-000123`. What is before and after these digits belongs to the series."
+            "The column of numbers: whole numbers, or texts that end with the number, such as "
+            "`RE-2025-000123`. The text before it belongs to the series."
         ),
     ]
     series_columns: Annotated[

@@ -59,7 +59,7 @@ TITLES = {
     "expected_rows": "Expected rows",
     "z": "z",
     "p_value": "p-value",
-    "adjusted_p_value": "p-value of all digits together",
+    "adjusted_p_value": "p-value by Holm",
     "is_significant": "Significant",
     "is_excess": "Significant excess",
 }

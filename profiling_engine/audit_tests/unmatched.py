@@ -41,6 +41,16 @@ class _Side:
     key: str
     columns: Sequence[ColumnValue]
 
+    @property
+    def title(self) -> str:
+        """What sentences call the table."""
+        return "this table" if self.name == THIS else "the other table"
+
+    @property
+    def prefix(self) -> str:
+        """What the names of its columns begin with in the result."""
+        return "" if self.name == THIS else OTHER_PREFIX
+
     def scan(self, *more: str) -> Statement:
         """The rows that have all values, ``k0…``."""
         keys = [f"k{at}" for at in range(len(self.columns))]
@@ -83,11 +93,7 @@ class Unmatched(AuditTest):
     @property
     def result_tables(self) -> Sequence[tuple[TableFiles, str]]:
         """This table, and the other if its rows are found, too."""
-        return [
-            (side.table, OTHER_PREFIX if side.name == OTHER else "")
-            for side in self.sides
-            if self._finds(side)
-        ]
+        return [(side.table, side.prefix) for side in self.sides if self._finds(side)]
 
     def _finds(self, side: _Side) -> bool:
         return self.request.direction in (side.name, "both")
@@ -96,34 +102,31 @@ class Unmatched(AuditTest):
         rows: list[FoundRows] = []
         figures: list[Figure] = []
         not_tested: list[NotTested] = []
+        sentences: list[str] = []
         tested = 0
         for side, partner in (self.sides, self.sides[::-1]):
             complete, missing = count_untested(work, side.table, side.columns)
             figures += self._repeated(work, side)
             if not self._finds(side):
-                label = f"Rows of the {side.name} table without a value"
+                label = f"Rows of {side.title} without a value"
                 figures.append(
                     Figure(f"{side.name}_missing", label, sum(each.rows for each in missing))
                 )
                 continue
             tested += complete
-            not_tested += [
-                replace(each, column=f"{OTHER_PREFIX if side.name == OTHER else ''}{each.column}")
-                for each in missing
-            ]
+            not_tested += [replace(each, column=f"{side.prefix}{each.column}") for each in missing]
             file = work.write(self._statement(side, partner), f"found-{side.name}")
-            prefix = OTHER_PREFIX if side.name == OTHER else ""
-            rows.append(FoundRows(side.table, side.key, file, prefix))
-            title = f"Rows of the {side.name} table without a partner"
+            rows.append(FoundRows(side.table, side.key, file, side.prefix))
+            sentences.append(f"{counted(file.rows, 'row')} of {side.title}")
+            title = f"Rows of {side.title} without a partner"
             figures.append(Figure(f"{side.name}_rows", title, file.rows))
             if side.name == THIS:
                 figures += amount_figures(work, file, self.amount)
-        found = [f"{counted(part.file.rows, 'row')} of {self._named(part)}" for part in rows]
         return Findings(
             rows,
             tested,
             not_tested,
-            f"Without a partner: {', '.join(found)}.",
+            f"Without a partner: {', '.join(sentences)}.",
             figures,
             (),
             [
@@ -134,10 +137,6 @@ class Unmatched(AuditTest):
                 )
             ],
         )
-
-    @staticmethod
-    def _named(part: FoundRows) -> str:
-        return "the other table" if part.prefix else "this table"
 
     def _statement(self, side: _Side, partner: _Side) -> Statement:
         """The rows of one side that have no partner, in the order of its table."""
@@ -162,8 +161,7 @@ class Unmatched(AuditTest):
                 params,
             )
         )
-        table = f"the {side.name} table"
         return [
-            Figure(f"{side.name}_repeated", f"Values of several rows of {table}", values),
-            Figure(f"{side.name}_repeated_rows", f"Rows with such values in {table}", rows),
+            Figure(f"{side.name}_repeated", f"Values of several rows of {side.title}", values),
+            Figure(f"{side.name}_repeated_rows", f"Rows with such values in {side.title}", rows),
         ]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from contract.declarations import Declared, Request, declared
 from contract.fields import Choice, Count, Flag, Items, Kind, Mapped, Part, Written
+from contract.requests.audit_tests import AUDIT_TESTS, AuditTestRequest
 from contract.requests.change import ChangeRequest, SharedRowsRequest
 from contract.requests.classification import ClassificationRequest
 from contract.requests.draw import EarlierFilterRequest
@@ -123,6 +124,11 @@ def module_text() -> str:
             "ConfidenceOptions",
         ),
         _class(
+            "AuditTestParameters",
+            "The parameters of audit tests; docs/AUDIT_TESTS.md.",
+            _of_tests(),
+        ),
+        _class(
             "PaperFacts",
             "Facts of a working paper; docs/AUDIT.md.",
             _options(PaperFactsRequest),
@@ -168,6 +174,19 @@ def _parameters() -> list[Entry]:
         for name, own in found.items()
         if name != "seed"
     ]
+
+
+def _of_tests() -> list[Entry]:
+    """The parameters of all audit tests, each of those that have it."""
+    common = {own.name for own in declared(AuditTestRequest)}
+    found: dict[str, tuple[str, list[str]]] = {}
+    for kind in AUDIT_TESTS.values():
+        for own in declared(kind.request):
+            if own.name not in common:
+                type_, names = found.setdefault(own.name, (type_of(own.kind), []))
+                assert type_ == type_of(own.kind), own.name
+                names.append(f"``{kind.name}``")
+    return [(name, type_, f"Of {', '.join(of)}.") for name, (type_, of) in found.items()]
 
 
 def _options(request: type[Request], without: Sequence[str] = ()) -> list[Entry]:

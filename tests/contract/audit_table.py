@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from application.sessions import COOKIE, CSRF_FIELD, CSRF_HEADER, csrf_token
+from tests.support.audit_test_bodies import AUDIT_TEST_BODIES
 from tests.support.audit_world import EMAIL, World
 from tests.support.live_server import PASSWORD
 
@@ -542,6 +543,16 @@ CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
         "exploration_asked",
         lambda w: (f"/api/exploration/datasets/{w.dataset}/jobs", {"json": {"sql": "SELECT 1"}}),
     ),
+    **{
+        f"POST /api/datasets/<int:dataset_id>/audit-tests/{name}": (
+            "exploration_asked",
+            lambda w, name=name, body=body: (
+                f"/api/datasets/{w.dataset}/audit-tests/{name}",
+                {"json": body},
+            ),
+        )
+        for name, body in AUDIT_TEST_BODIES.items()
+    },
     "POST /api/exploration/datasets/<int:dataset_id>/query": (
         "queried_at_once",
         lambda w: (f"/api/exploration/datasets/{w.dataset}/query", {"json": {"sql": "SELECT 1"}}),

@@ -82,10 +82,11 @@ class Row:
 
 
 def at(path: str, **rest: Any) -> Made:
-    """Ask at a path: ``{d}`` a dataset, ``{j}`` a draw, ``{q}`` a query, ``{p}`` a profile."""
+    """Ask at a path: ``{d}`` dataset, ``{j}`` draw, ``{q}`` query, ``{p}`` profile, ``{t}`` test."""
 
     def made(scene: Scene, _: User) -> Ask:
         ids = {"d": scene.dataset, "j": scene.draw, "q": scene.query, "p": scene.profile}
+        ids["t"] = scene.audit_test
         return Ask(path.format(**ids), **rest)
 
     return made

@@ -32,6 +32,7 @@ from storage.notifications.receivers import (
 from storage.versions.bin import bin_ref
 from storage.versions.refs import create_ref, resolve
 from tests.support.attached_world import small_lake
+from tests.support.audit_test_bodies import AUDIT_TEST_BODIES, TESTED_ROWS
 from tests.support.live_server import LiveServer
 
 ASKERS = ("reviewer", "viewer", "nobody", "reader", "writer", "owner", "admin", "read_token")
@@ -66,6 +67,10 @@ class Scene:
         asked = server.admin.post(f"/api/profiling/datasets/{self.dataset}/jobs", json={})
         self.profile = server.finished(asked.json()["job_id"])["id"]
         self.query = server.explore(self.dataset, {"sql": "SELECT 1 AS x"})["id"]
+        server.explore(self.dataset, TESTED_ROWS)
+        self.audit_test = server.audit_test(self.dataset, "weekend", AUDIT_TEST_BODIES["weekend"])[
+            "id"
+        ]
         roles = {"viewer": "viewer", "admin": "admin"}
         people = [name for name in ASKERS if name != "read_token"]
         self.people = {name: self.person(roles.get(name, "analyst")) for name in people}

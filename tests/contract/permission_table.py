@@ -69,6 +69,7 @@ from tests.contract.permission_rows import (
     workbook_of_schedule,
 )
 from tests.contract.permission_scene import RANDOM, numbers
+from tests.support.audit_test_bodies import AUDIT_TEST_BODIES
 
 API, D, S = "/api", "/api/datasets/<int:dataset_id>", "/api/sampling/datasets/<int:dataset_id>"
 J, SJ, U = "/api/jobs/<job_id>", "/api/sampling/jobs/<job_id>", "/api/users/<int:user_id>"
@@ -529,11 +530,24 @@ TABLE = (
         at("/api/datasets/{d}/refs/main/tables/primary/analysis"),
     ),
     Row(f"POST {E}/jobs", WRITE, at("/api/exploration/datasets/{d}/jobs", body=SELECT)),
+    *(
+        Row(
+            f"POST {D}/audit-tests/{name}",
+            WRITE,
+            at(f"/api/datasets/{{d}}/audit-tests/{name}", body=body),
+        )
+        for name, body in AUDIT_TEST_BODIES.items()
+    ),
     Row(f"POST {E}/query", READ_BY_POST, at("/api/exploration/datasets/{d}/query", body=SELECT)),
     Row(
         "GET /api/exploration/jobs/<job_id>/result",
         SEE,
         at("/api/exploration/jobs/{q}/result?format=csv"),
+    ),
+    Row(
+        "GET /api/exploration/jobs/<job_id>/audit-test",
+        SEE,
+        at("/api/exploration/jobs/{t}/audit-test"),
     ),
     Row("GET /pages/<digest>/<path:name>", ANYONE, at("/pages/x/style.css"), "public"),
     Row("GET /", MY_PAGE, at("/"), "page"),

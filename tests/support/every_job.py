@@ -11,6 +11,7 @@ import xlsxwriter
 
 from storage.jobs.kinds import (
     ATTACHMENT,
+    AUDIT_TEST,
     IMPORT,
     PROFILE,
     QUERY,
@@ -60,6 +61,7 @@ VARIANTS: Mapping[str, JobKind] = {
     "query": QUERY,
     "query: saved": QUERY,
     "row diff": ROW_DIFF,
+    "audit test": AUDIT_TEST,
     "report": REPORT,
     "report: compared": REPORT,
     "profile": PROFILE,
@@ -194,6 +196,9 @@ def _completed(server: LiveServer, dataset: int, folder: Path) -> dict[str, dict
     jobs["report"] = posted(explorations)
     jobs["report: compared"] = posted(explorations, **changed)
     jobs["row diff"] = posted(explorations, **changed, keys=["id"])
+    jobs["audit test"] = posted(
+        f"datasets/{dataset}/audit-tests/duplicates", columns=["region"], output_name="equal"
+    )
     jobs["profile"] = posted(profiles)
     jobs["profile: columns"] = posted(profiles, columns=["id"])
     jobs["row proofs"] = posted(f"datasets/{dataset}/row-roots")

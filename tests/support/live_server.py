@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import cache
@@ -134,6 +134,12 @@ class LiveServer:
     def explore(self, dataset_id: int, body: dict[str, Any]) -> dict[str, Any]:
         """Run a SELECT and return the finished job."""
         answer = self.admin.post(f"/api/exploration/datasets/{dataset_id}/jobs", json=body)
+        assert answer.status_code == 200, answer.text
+        return self.finished(answer.json()["job_id"])
+
+    def audit_test(self, dataset_id: int, test: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Run an audit test and return the finished job."""
+        answer = self.admin.post(f"/api/datasets/{dataset_id}/audit-tests/{test}", json=body)
         assert answer.status_code == 200, answer.text
         return self.finished(answer.json()["job_id"])
 

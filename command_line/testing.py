@@ -1,0 +1,113 @@
+"""``jobsvc test``: audit tests of a table, a command for each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from command_line.connection import ApiClient
+from command_line.contract_options import with_request
+from command_line.exploring import result_path
+from command_line.options import BATCH, OUTPUT, body_of, limit_option, printed
+from command_line.output import Printed, output_file, print_line, print_rows, print_table
+from contract.requests.audit_tests import AUDIT_TESTS, AuditTestKind
+from domain_errors import counted
+
+MAX_ROWS_SHOWN = 1000
+STATES = {"checked": "checked", "not_met": "not met", "unchecked": "unchecked"}
+EXAMPLES = {
+    "duplicates": "payables --column vendor --loose-column invoice --amount-column amount",
+    "near_duplicates": "payables --column vendor --date-column posted --days 7 "
+    "--amount-column amount --amount-difference 1",
+    "gaps": "payables --number-column invoice --series company",
+    "benford": "payables --amount-column amount --digits first_two",
+    "cutoff": "payables --posting-column posted --document-column delivered "
+    "--cutoff 2025-12-31 --days 10",
+    "weekend": "payables --date-column posted --country DE --subdivision BY",
+    "unmatched": "payments --column invoice --other-dataset 7 --direction both",
+}
+
+
+@click.group("test")
+def test_command() -> None:
+    """Find rows of a table by an audit test.
+
+    The found rows become a version of the dataset, with the reasons why they were found.
+    """
+
+
+def _add(kind: AuditTestKind) -> None:
+    """Add the command of a test."""
+
+    def run(
+        client: ApiClient, dataset: str, limit: int, output: Path | None, **fields: Any
+    ) -> Printed:
+        base = f"/api/datasets/{client.dataset_id(dataset)}/audit-tests"
+        with output_file(output) as file:
+            job = client.run_job(f"{base}/{kind.name}", body_of(fields), "Testing")
+            if file is not None:
+                client.download_rows(job["id"], result_path(job), file)
+        found = client.get(f"/api/exploration/jobs/{job['id']}/audit-test")
+        rows = client.get(result_path(job), limit=limit) if limit else None
+        return Printed(found, lambda found: _print_test(found, rows), output)
+
+    run.__doc__ = (
+        f"{kind.finds}\n\nThe dataset is given by name or id.\n\n\b\n"
+        f"jobsvc test {kind.name} {EXAMPLES[kind.name]}"
+    )
+    command = printed()(run)
+    for option in (
+        BATCH,
+        OUTPUT,
+        limit_option(20, MAX_ROWS_SHOWN, least=0, help="Rows to show; --output writes all rows."),
+        with_request(kind.request),
+        click.argument("dataset"),
+    ):
+        command = option(command)
+    test_command.add_command(click.command(kind.name)(command))
+
+
+for _kind in AUDIT_TESTS.values():
+    _add(_kind)
+
+
+def _print_test(found: dict[str, Any], rows: dict[str, Any] | None) -> None:
+    print_line(f"{found['title']}: {found['conclusion']}")
+    print_line(f"{counted(found['tested_rows'], 'row')} tested.")
+    for each in found["not_tested"]:
+        print_line(
+            f"{counted(each['rows'], 'row')} not tested: {each['column']}: {each['reason']}."
+        )
+    print_table(
+        ("figure", "value"), [(each["title"], _text(each["value"])) for each in found["figures"]]
+    )
+    for table in found["tables"]:
+        if table["rows"]:
+            print_line()
+            print_line(f"{table['title']}:")
+            lines = [[_text(row[name]) for name in table["columns"]] for row in table["rows"]]
+            print_table(tuple(table["columns"].values()), lines)
+        if table["total"] > len(table["rows"]):
+            print_line(f"These are the first {len(table['rows']):,} of {table['total']:,}.")
+    print_line()
+    for each in found["assumptions"]:
+        detail = f" {each['detail']}" if each["detail"] else ""
+        print_line(f"Assumption, {STATES[each['state']]}: {each['sentence']}{detail}")
+    if rows and rows["data"]:
+        print_line()
+        print_rows(rows["columns"], rows["data"], rows["types"])
+    ref = f", ref {found['output_ref']}" if found["output_ref"] else ""
+    shown = len(rows["data"]) if rows else 0
+    print_line(
+        f"{shown:,} of {counted(found['found_rows'], 'row')} shown: job {found['job_id']}{ref}."
+    )
+
+
+def _text(value: Any) -> Any:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.6g}" if isinstance(value, float) else value
