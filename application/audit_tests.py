@@ -65,6 +65,10 @@ class AuditTestAnswer:
     reason_columns: Annotated[
         Sequence[ReasonColumn], Help("Columns of the result that say why a row was found.")
     ]
+    mark: Annotated[
+        str | None,
+        Help("The column of marks of the result's table `marked`; null without such a table."),
+    ] = None
 
 
 OtherTable = tuple[dict[str, Any], OpenTable]
@@ -138,6 +142,7 @@ def submit_audit_test(
         "source_ref": request.source_ref,
         "table_key": request.table_key,
         "output_name": request.output_name,
+        "mark_rows": request.mark_rows,
         "commit_message": request.commit_message,
     }
     parameters = {
@@ -146,6 +151,7 @@ def submit_audit_test(
         "source_ref": request.source_ref,
         "table_key": table.key,
         "output_ref": output_ref,
+        **({"mark_rows": True} if request.mark_rows else {}),
         "commit_message": request.commit_message or f"{kind.title} of {request.source_ref}",
         "request_digest": request_digest(meaning),
     }
@@ -183,5 +189,6 @@ def audit_test_answer(job: JobRecord) -> AuditTestAnswer:
         parameters=own,
         output_commit_id=job.output_commit_id,
         output_ref=parameters["output_ref"],
+        mark=summary.get("mark"),
         **vars(result),
     )

@@ -1,9 +1,9 @@
-"""The rows that a draw excludes: those of an earlier version, and those of earlier draws.
+"""The rows that a draw excludes: by an earlier version, by earlier draws, and by audit tests.
 
-The filters ``new_since`` and ``not_drawn_by`` of a draw, and the runs of a schedule, exclude rows
-by the same function. The other rows are the draw's population: the version's files with a deletion
-vector, as in a residual. A job stores it as a commit, so that it is replayed and certified like any
-other draw.
+The filters ``new_since``, ``not_drawn_by``, ``found_by`` and ``not_found_by`` of a draw, and the
+runs of a schedule, exclude rows by the same function. The other rows are the draw's population: the
+version's files with a deletion vector, as in a residual. A job stores it as a commit, so that it is
+replayed and certified like any other draw.
 """
 
 from __future__ import annotations
@@ -43,8 +43,10 @@ from service.tables.draw_orders import settle_orders
 from service.tables.earlier_rows import (
     EarlierRows,
     EarlierVersion,
+    FoundRows,
     RowsByKey,
     RowsByPosition,
+    found_ordinals,
     located,
 )
 from service.tables.open_tables import (
@@ -53,10 +55,12 @@ from service.tables.open_tables import (
     open_source,
     open_table,
     output_of,
+    source_of,
 )
 from storage.accounts.users import User
 from storage.errors import Conflict, InvalidValue, NotFound
 from storage.jobs.jobs import JobRecord, get_job, job_ids_by_prefix
+from storage.jobs.kinds import AUDIT_TEST
 from storage.jobs.publishing import job_with_output
 from storage.sqlite.clock import timestamp
 from storage.sqlite.database import Transaction
@@ -80,26 +84,41 @@ class NoSample(Conflict):
     """A draw has no sample whose rows can be excluded."""
 
 
+class NoTest(Conflict):
+    """An audit test has no result whose rows can be matched."""
+
+
+class NoFoundRows(Conflict):
+    """No row of a table was found by the tests of ``found_by``."""
+
+    template = "The audit tests found no row of {table}, so there is none to draw from."
+
+
 @dataclass(frozen=True)
 class EarlierFilter:
-    """The filters ``new_since`` and ``not_drawn_by`` of a draw, as they were requested.
+    """The filters of a draw by an earlier version, draws and audit tests, as requested.
 
     Parameters
     ----------
     not_drawn_by : tuple of str
         The ids of jobs, their first digits, or refs of samples; with ``:`` and a part of a split.
+    found_by, not_found_by : tuple of str
+        The ids of jobs of audit tests, their first digits, or refs of their results.
     loc : tuple
         Where the request has them.
     """
 
     new_since: str | None = None
     not_drawn_by: tuple[str, ...] = ()
+    found_by: tuple[str, ...] = ()
+    not_found_by: tuple[str, ...] = ()
     loc: Loc = ()
 
     def as_json(self) -> dict[str, Any]:
         """The members of a round's ``filters``."""
         since = {} if self.new_since is None else {"new_since": self.new_since}
-        return {**since, **({"not_drawn_by": [*self.not_drawn_by]} if self.not_drawn_by else {})}
+        named = {name: [*getattr(self, name)] for name in EARLIER[1:] if getattr(self, name)}
+        return {**since, **named}
 
 
 def split_filters(
@@ -128,15 +147,16 @@ def split_filters(
         rest.append(cast("RoundJson", {**without, "filters": filters} if filters else without))
         if found[-1] != found[0]:
             raise InvalidValue(
-                "All rounds of a draw have one population. Give `new_since` and `not_drawn_by` "
-                "alike in every round, or make a draw for each.",
+                "All rounds of a draw have one population. Give {names} alike in every round, or "
+                "make a draw for each.",
+                names=" and ".join(f"`{name}`" for name in sorted({*found[0], *found[-1]})),
                 loc=(*loc, place, "filters"),
             )
     if not found or not found[0]:
         return [cast("RoundJson", dict(given)) for given in rounds], None
-    since, draws = found[0].get("new_since"), found[0].get("not_drawn_by", ())
     at: Loc = ("rounds", 0) if loc == ("rounds",) else loc
-    return rest, EarlierFilter(since, tuple(draws), (*at, "filters"))
+    named = {name: tuple(found[0].get(name, ())) for name in EARLIER[1:]}
+    return rest, EarlierFilter(found[0].get("new_since"), **named, loc=(*at, "filters"))
 
 
 def with_filters(
@@ -210,7 +230,11 @@ class ExclusionFacts:
         Help("Rows that the samples don't have; rows that left the table don't count."),
     ]
     excluded_rows: Annotated[
-        int, Help("Rows that `new_since` or a sample has, and those of `group_rows`.")
+        int,
+        Help(
+            "Rows that `new_since` or a sample has, those of `group_rows`, and those that the "
+            "filters by audit tests leave out."
+        ),
     ]
     remaining_rows: Annotated[int, Help("Rows that are drawn from.")]
     samples: Annotated[list[ExcludedSample], Help("In the order of the request, or oldest first.")]
@@ -219,6 +243,15 @@ class ExclusionFacts:
         Help("The column of a split's groups, of which a named split has some; null without one."),
     ] = None
     group_rows: Annotated[int, Help("Other rows of these groups, which are excluded, too.")] = 0
+    found_by: Annotated[
+        list[str] | None, Help("The audit tests whose found rows are drawn from; null: all rows.")
+    ] = None
+    found_rows: Annotated[
+        int | None, Help("Rows of the table that a test of `found_by` found; null without one.")
+    ] = None
+    not_found_by: Annotated[
+        list[str] | None, Help("The audit tests whose found rows are excluded; null: none.")
+    ] = None
 
 
 @dataclass(frozen=True)
@@ -330,6 +363,9 @@ class ExcludedRows:
             samples,
             found.group,
             found.group_rows,
+            found.found_by or None,
+            found.found_rows if found.found_by else None,
+            found.not_found_by or None,
         )
 
     def stored(self, service: Service, user: User, dataset_id: int) -> OpenTable:
@@ -354,7 +390,7 @@ class ExcludedRows:
                 dataset_id=dataset_id,
                 parent_id=commit_id,
                 author=user.soeid,
-                message=f"{self.source_ref} without {counted(len(self.ordinals), 'row')} of "
+                message=f"{self.source_ref} without {counted(len(self.ordinals), 'row')} "
                 f"{_origins(self.exclusion)}",
                 created_at=timestamp(service.clock()),
                 tables=(replace(table, deletion_vector=vector, exclusion=self.exclusion),),
@@ -370,7 +406,14 @@ class ExcludedRows:
 def _origins(found: Exclusion) -> str:
     since = None if found.new_since is None else f"version {found.new_since[:12]}"
     samples = counted(len(found.job_ids), "earlier sample") if found.job_ids else None
-    return " and ".join(filter(None, (since, samples)))
+    earlier = " and ".join(filter(None, (since, samples)))
+    return " or ".join(
+        [
+            *([f"of {earlier}"] if earlier else []),
+            *(["that no audit test found"] if found.found_by else []),
+            *(["that an audit test found"] if found.not_found_by else []),
+        ]
+    )
 
 
 def exclude(
@@ -489,6 +532,25 @@ def requested_parts(
     return {job_id: parts for job_id, parts in found.items() if job_id not in whole}
 
 
+def requested_tests(
+    service: Service, dataset_id: int, table_key: str, earlier: EarlierFilter
+) -> list[FoundRows]:
+    """The rows that the tests of ``found_by`` and ``not_found_by`` found.
+
+    Raises
+    ------
+    NotFound, Pruned
+        The dataset has no such test, or its result or the tested version was pruned.
+    Conflict
+        A test hasn't ended, has no result, or is of another table.
+    """
+    return [
+        _found_rows(service, dataset_id, given, table_key, (*earlier.loc, name, place))
+        for name in ("found_by", "not_found_by")
+        for place, given in enumerate(getattr(earlier, name))
+    ]
+
+
 def find_rows(
     service: Service,
     dataset_id: int,
@@ -521,7 +583,12 @@ def find_rows(
         There is no key, and positions mean other rows.
     NotFound
         The earlier version doesn't exist, was pruned, or has no such table.
+    NoFoundRows
+        No test of ``found_by`` found a row of the table.
     """
+    tests = requested_tests(service, dataset_id, source.key, earlier)
+    if not _needs_key(source, earlier, draws, tests):
+        key = None
     since = None
     if earlier.new_since is not None:
         with located((*earlier.loc, "new_since")):
@@ -540,8 +607,20 @@ def find_rows(
         matching = RowsByKey(**shared, key=key, key_loc=at, on_progress=on_progress)
     version = None if since is None else EarlierVersion(since, f"{earlier.new_since}"[:20])
     old, drawn = matching.of(version, draws)
-    ordinals = np.union1d(old, drawn)
+    found = matching.found([each for each in tests if each.filter_name == "found_by"])
+    refused = matching.found([each for each in tests if each.filter_name == "not_found_by"])
+    ordinals = np.union1d(np.union1d(old, drawn), refused)
+    if earlier.found_by:
+        if not len(found):
+            raise NoFoundRows(table=shared["label"], loc=(*earlier.loc, "found_by"))
+        ordinals = np.union1d(ordinals, _other_rows(source, found))
     without_match = _without_match(since, draws, old, drawn)
+    if not len(refused) and any(len(each.ordinals) for each in tests):
+        without_match += ["not_found_by"] if earlier.not_found_by else []
+    jobs = {
+        name: list(dict.fromkeys(each.job_id for each in tests if each.filter_name == name))
+        for name in ("found_by", "not_found_by")
+    }
     exclusion = Exclusion(
         commit_id=source.commit_id,
         key=None if key is None else [*key.columns],
@@ -555,9 +634,35 @@ def find_rows(
         parts=[name for name in _settled_names(draws, parts or {}) if ":" in name],
         without_match=without_match,
         retyped=_retyped(service, source, key, since, draws) if without_match else [],
+        found_by=jobs["found_by"],
+        not_found_by=jobs["not_found_by"],
+        found_rows=len(found),
     )
-    settled = replace(earlier, not_drawn_by=_settled_names(draws, parts or {})).as_json()
+    settled = replace(
+        earlier,
+        not_drawn_by=_settled_names(draws, parts or {}),
+        found_by=tuple(jobs["found_by"]),
+        not_found_by=tuple(jobs["not_found_by"]),
+    ).as_json()
     return ExcludedRows(source, source_ref, exclusion, draws, ordinals, settled)
+
+
+def _needs_key(
+    source: OpenTable,
+    earlier: EarlierFilter,
+    draws: Sequence[JobRecord],
+    tests: Sequence[FoundRows],
+) -> bool:
+    """Whether rows of another version are matched; those of the same one have their positions."""
+    is_other = any(each.table.commit_id != source.commit_id for each in tests)
+    return is_other or bool(draws) or earlier.new_since is not None or not tests
+
+
+def _other_rows(source: OpenTable, found: Int64s) -> Int64s:
+    is_other = np.ones(source.files.file_rows, dtype=np.bool_)
+    is_other[found] = False
+    is_other[source.files.deletion_vector] = False
+    return np.flatnonzero(is_other)
 
 
 def _without_match(
@@ -604,7 +709,11 @@ def exclusion_warnings(excluded: Mapping[str, Any] | None) -> list[DrawWarning]:
     """The warnings on a recorded exclusion: rows that the table has none of."""
     if not excluded or not excluded.get("without_match"):
         return []
-    names = {"new_since": "the earlier version", "not_drawn_by": "the earlier draws"}
+    names = {
+        "new_since": "the earlier version",
+        "not_drawn_by": "the earlier draws",
+        "not_found_by": "the audit tests",
+    }
     template = "The table has no row of {earlier}, by {key}, so none of them is left out."
     if excluded.get("group_rows"):
         template = (
@@ -647,19 +756,48 @@ def _jobs_named(tx: Transaction, dataset_id: int, given: str) -> list[JobRecord]
     return [job for job in jobs if job.dataset_id == dataset_id]
 
 
+def _job_named(tx: Transaction, dataset_id: int, given: str, loc: Loc) -> JobRecord | None:
+    jobs = _jobs_named(tx, dataset_id, given)
+    if len(jobs) > 1:
+        raise NotFound('Several job ids begin with "{id}". Give more digits.', id=given, loc=loc)
+    return jobs[0] if jobs else None
+
+
+def _found_rows(
+    service: Service, dataset_id: int, given: str, table_key: str, loc: Loc
+) -> FoundRows:
+    """The rows that a completed test found, which a ref or the first digits of an id name."""
+    with service.database.read() as tx:
+        job = _job_named(tx, dataset_id, given, loc)
+    if job is None or job.kind is not AUDIT_TEST:
+        raise NotFound('The dataset has no audit test "{job}".', job=given, loc=loc)
+    if job.status != "completed":
+        raise NoTest(
+            "Audit test {job_id} is {status} and has no result. Leave it out, or wait until it has "
+            "one.",
+            job_id=job.id,
+            status=job.status,
+            loc=loc,
+        )
+    if job.run_parameters["table_key"] != table_key:
+        raise NoTest(
+            'Audit test {job_id} is of the table "{other}", not of "{table}". Leave it out.',
+            job_id=job.id,
+            other=job.run_parameters["table_key"],
+            table=table_key,
+            loc=loc,
+        )
+    with located(loc):
+        tested = open_table(service, dataset_id, source_of(job), table_key)
+        return FoundRows(job.id, tested, found_ordinals(service, job), str(loc[-2]))
+
+
 def _draw(service: Service, dataset_id: int, given: str, table_key: str, loc: Loc) -> JobRecord:
     """The completed draw of a dataset that a ref or the first digits of an id name."""
     missing = NotFound('The dataset has no draw "{job}".', job=given, loc=loc)
     with service.database.read() as tx:
-        jobs = _jobs_named(tx, dataset_id, given)
-        if not jobs:
-            raise missing
-        if len(jobs) > 1:
-            raise NotFound(
-                'Several job ids begin with "{id}". Give more digits.', id=given, loc=loc
-            )
-        (job,) = jobs
-        if job.run_type != "sampling":
+        job = _job_named(tx, dataset_id, given, loc)
+        if job is None or job.run_type != "sampling":
             raise missing
         if job.status in ("pending", "running"):
             raise EarlierRunUnfinished(job_id=job.id, loc=loc)

@@ -22,7 +22,7 @@ from command_line.options import (
 )
 from command_line.output import Printed, new_file, print_line
 from command_line.sampling import draw_parts, draw_sample, option_of, print_sample, rows_of_draw
-from contract.requests.draw import OrderRequest
+from contract.requests.draw import EarlierFilterRequest, OrderRequest
 
 (METHOD,) = DRAW_PARAMETERS["part"].methods
 """The method that divides rows among parts."""
@@ -60,6 +60,7 @@ ORDER_OPTIONS = (
     help="Leave out the rows of this draw, a job or a ref; with :PART those of one part. "
     "Repeatable.",
 )
+@with_request(EarlierFilterRequest, only=("found_by", "not_found_by"), within="filters")
 @REF
 @TABLE
 @field_option("--name", "output_name", help="Name the split's ref smpl-NAME.")

@@ -145,6 +145,16 @@ class NumberColumn(ColumnName):
 
 
 @dataclass(frozen=True)
+class TextColumn(ColumnName):
+    """The name of a column of texts."""
+
+
+@dataclass(frozen=True)
+class DateColumn(ColumnName):
+    """The name of a column of dates or times."""
+
+
+@dataclass(frozen=True)
 class Suggested(Text):
     """A text of which forms offer usual values; what uses it checks the others."""
 

@@ -515,3 +515,107 @@ class CountsChart:
             *(side, side),
             self._words_of(row, column),
         )
+
+
+@dataclass(frozen=True)
+class ExpectedBar:
+    """A column: a count, what is expected of it if that is known, and its words.
+
+    ``is_marked`` puts a sign above it, so that it differs not by its colour alone.
+    """
+
+    label: str
+    value: float
+    text: str
+    expected: float | None = None
+    is_marked: bool = False
+
+
+@dataclass(frozen=True)
+class ColumnsChart:
+    """Counts as columns, with the expected counts as a dashed curve."""
+
+    title: str
+    bars: Sequence[ExpectedBar]
+    legend: str = ""
+
+    HEIGHT, TOP, BOTTOM, MOST, LABELS = 200, 18, 24, 80, 13
+
+    def svg(self) -> Markup:
+        step = min(WIDTH / max(len(self.bars), 1), self.MOST)
+        largest = max((max(bar.value, bar.expected or 0) for bar in self.bars), default=0) or 1
+        floor = self.HEIGHT - self.BOTTOM
+        scale = (floor - self.TOP) / largest
+        every = -(-len(self.bars) // self.LABELS)
+        text = Markup('<text x="{:.1f}" y="{:.1f}" text-anchor="middle">{}</text>')
+        parts: list[Markup] = []
+        curve: list[str] = []
+        for place, bar in enumerate(self.bars):
+            middle, height = (place + 0.5) * step, bar.value * scale
+            parts.append(
+                Markup(
+                    '<rect class="sample" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}">'
+                    "<title>{}</title></rect>"
+                ).format(middle - step * 0.35, floor - height, step * 0.7, height, bar.text)
+            )
+            if bar.is_marked:
+                parts.append(text.format(middle, floor - height - 4, "▲"))
+            if place % every == 0:
+                parts.append(text.format(middle, self.HEIGHT - 6, shorten(bar.label, 12)))
+            if bar.expected is not None:
+                curve.append(f"{middle:.1f},{floor - bar.expected * scale:.1f}")
+        parts.append(
+            Markup('<line class="axis" x1="0" x2="{}" y1="{}" y2="{}"/>').format(
+                WIDTH, floor, floor
+            )
+        )
+        if curve:
+            parts.append(Markup('<polyline class="bound" points="{}"/>').format(" ".join(curve)))
+        listed = "; ".join(bar.text for bar in self.bars)
+        return _wide(f"{self.title}: {listed}", self.HEIGHT, parts)
+
+
+@dataclass(frozen=True)
+class NumberRange:
+    """A range of numbers from ``first`` to ``last``, and the parts of it that are missing."""
+
+    label: str
+    first: int
+    last: int
+    gaps: Sequence[tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class RangesChart:
+    """Ranges of numbers as strips, each from its own first to its own last number."""
+
+    title: str
+    ranges: Sequence[NumberRange]
+    legend: str = ""
+
+    STEP, BAR, HEIGHT, LEAST = 44, 22, 14, 1.5
+
+    def svg(self) -> Markup:
+        parts: list[Markup] = []
+        text = Markup('<text x="{}" y="{}" text-anchor="{}">{}</text>')
+        rect = Markup(
+            '<rect class="{}" x="{:.1f}" y="{}" width="{:.1f}" height="{}"><title>{}</title></rect>'
+        )
+        for place, each in enumerate(self.ranges):
+            y = place * self.STEP
+            scale = WIDTH / (each.last - each.first + 1)
+            ends = f"{each.first} – {each.last}"
+            parts += [
+                text.format(0, y + 16, "start", shorten(each.label, 40)),
+                text.format(WIDTH, y + 16, "end", ends),
+                rect.format("ground", 0, y + self.BAR, WIDTH, self.HEIGHT, ends),
+            ]
+            for first, last in each.gaps:
+                x = min((first - each.first) * scale, WIDTH - self.LEAST)
+                width = max((last - first + 1) * scale, self.LEAST)
+                gap = f"{first}" if first == last else f"{first} – {last}"
+                parts.append(
+                    rect.format("sample", x, y + self.BAR - 3, width, self.HEIGHT + 6, gap)
+                )
+        listed = "; ".join(f"{each.label}: {len(each.gaps)}" for each in self.ranges)
+        return _wide(f"{self.title}: {listed}", self.STEP * len(self.ranges), parts)

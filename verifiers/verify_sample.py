@@ -1350,7 +1350,11 @@ def version_in_words(source: Any) -> str:
 
 
 LEFT_OUT_BY = members(
-    {"parts": items(text(300), 1, 100_000)},
+    {
+        "parts": items(text(300), 1, 100_000),
+        "found_by": items(text(100), 1, 1_000),
+        "not_found_by": items(text(100), 1, 1_000),
+    },
     more=True,
     key=nullable(items(COLUMN, 1, 4)),
     new_since=nullable(HASH),
@@ -1370,6 +1374,9 @@ def left_out_in_words(why: Any) -> str:
         many = "s" if len(jobs) > 1 else ""
         parts = f" (of parts alone: {', '.join(why['parts'])})" if why.get("parts") else ""
         owners.append(f"those of the draw{many} {', '.join(jobs[:10])}{more}{parts}")
+    for name, did in (("found_by", "didn't find"), ("not_found_by", "found")):
+        if why.get(name):
+            owners.append(f"those that the audit tests {', '.join(why[name])} {did}")
     by = "position" if why["key"] is None else ", ".join(why["key"])
     return (
         f"which {_counted(why['rows'], 'row')} the table lacks: by the manifest's left_out_by "

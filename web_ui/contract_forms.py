@@ -51,6 +51,8 @@ class FormField:
         The choices of another field with which it is shown; of all if empty.
     problem : str
         Why its value was refused.
+    is_list : bool
+        Whether it has several values: the ``chosen`` ones of its choices, or texts with commas.
     """
 
     name: str
@@ -61,6 +63,10 @@ class FormField:
     is_flag: bool = False
     only_with: str = ""
     problem: str = ""
+    is_list: bool = False
+    is_number: bool = False
+    is_required: bool = False
+    chosen: tuple[str, ...] = ()
 
 
 def form_fields(

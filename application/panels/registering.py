@@ -87,7 +87,7 @@ def _settled(service: Service, dataset_id: int, asked: PanelRequest) -> tuple[st
         if draw.excluded is not None:
             raise InvalidValue(
                 "Each wave draws from all rows of its version: leave `new_since` and "
-                "`not_drawn_by` out.",
+                "`not_drawn_by` out, and filters by audit tests.",
                 loc=("rounds", 0, "filters"),
             )
         require_version(service, dataset_id, source.commit_id, asked.source_ref)

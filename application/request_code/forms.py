@@ -233,7 +233,8 @@ DRAW_DEFAULTS = {
 (DIVIDING,) = (method.name for method in METHODS if method.kind.divides)
 OF_SPLITS = (
     *("parameters.group", "parameters.strata_columns", "parameters.exact", "parameters.seed"),
-    *("filters", "filters.not_drawn_by", "order.key", "order.start", "order.duplicates"),
+    *("filters", "filters.not_drawn_by", "filters.found_by", "filters.not_found_by"),
+    *("order.key", "order.start", "order.duplicates"),
     *("source_ref", "table_key", "output_name", "commit_message", "priority"),
 )
 SPLIT = (

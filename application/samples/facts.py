@@ -110,11 +110,18 @@ def excluded_text(run_parameters: Mapping[str, Any]) -> str | None:
     excluded = run_parameters.get("excluded")
     if excluded is None:
         return None
+    tests = _test_reasons(excluded)
+    if tests and not (excluded.get("new_since") or excluded["job_ids"]):
+        return Sentence(
+            "{rows} {rows|row|rows} that {tests}",
+            rows=excluded["rows"],
+            tests=Sentence.joined(tests, " or "),
+        )
     by = Sentence("position") if excluded["key"] is None else ", ".join(excluded["key"])
     template = "{rows} {rows|row|rows} that {owners} {samples|has|have}, by {key}"
     if excluded.get("group_rows"):
         template += ", with {others} other {others|row|rows} of their {group}"
-    return Sentence(
+    text = Sentence(
         template,
         rows=excluded["rows"],
         owners=_owners(excluded),
@@ -123,6 +130,19 @@ def excluded_text(run_parameters: Mapping[str, Any]) -> str | None:
         others=excluded.get("group_rows"),
         group=excluded.get("group"),
     )
+    return Sentence.joined([text, *tests], " or that ")
+
+
+def _test_reasons(excluded: Mapping[str, Any]) -> list[Sentence]:
+    """Which rows the filters by audit tests leave out."""
+    return [
+        Sentence(template, tests=", ".join(job_id[:8] for job_id in excluded[name]))
+        for name, template in (
+            ("found_by", "audit test {tests} did not find"),
+            ("not_found_by", "audit test {tests} found"),
+        )
+        if excluded.get(name)
+    ]
 
 
 def _owners(excluded: Mapping[str, Any]) -> Sentence:
@@ -140,13 +160,18 @@ def excluded_origin(run_parameters: Mapping[str, Any]) -> str | None:
 
     >>> excluded_origin({"excluded": {"key": ["no"], "job_ids": ["0a", "1b"], "rows": 34}})
     '34 rows of earlier samples'
+    >>> excluded_origin({"excluded": {"job_ids": [], "found_by": ["0a"], "rows": 34}})
+    '34 rows that an audit test did not find'
     """
     excluded = run_parameters.get("excluded")
     if excluded is None:
         return None
+    if excluded.get("found_by"):
+        return f"{counted(excluded['rows'], 'row')} that an audit test did not find"
     since = f"version {excluded['new_since'][:12]}" if excluded.get("new_since") else None
     samples = "earlier samples" if excluded["job_ids"] else None
-    origin = " and ".join(filter(None, (since, samples))) or "earlier samples"
+    tests = "audit tests" if excluded.get("not_found_by") else None
+    origin = " and ".join(filter(None, (since, samples, tests))) or "earlier samples"
     return f"{counted(excluded['rows'], 'row')} of {origin}"
 
 

@@ -129,14 +129,14 @@ def _is_keyed(options: Mapping[str, Any]) -> bool:
 
 
 def _filters(options: Mapping[str, Any]) -> Any:
-    """A filter of rows, with an earlier version and earlier draws beside it."""
+    """A filter of rows, with an earlier version, earlier draws and audit tests beside it."""
     rows = filter_body(options["filters"]) if "filters" in options else {}
     names = [name for name in EarlierRowsOptions.__annotations__ if name in options]
     if not names:
         return rows
-    earlier = {name: options[name] for name in names}
-    if "not_drawn_by" in earlier:
-        earlier["not_drawn_by"] = listed(earlier["not_drawn_by"])
+    earlier = {
+        name: options[name] if name == "new_since" else listed(options[name]) for name in names
+    }
     return {**(rows if isinstance(rows, Mapping) else {"conditions": rows}), **earlier}
 
 

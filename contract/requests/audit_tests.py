@@ -24,13 +24,16 @@ from contract.fields import (
     Choice,
     ColumnName,
     Count,
+    DateColumn,
     Exact,
+    Flag,
     Items,
     Name,
     NumberColumn,
     Part,
     Share,
     Text,
+    TextColumn,
 )
 from contract.requests.exploring import MAX_OUTPUT_NAME
 from contract.requests.submitting import (
@@ -42,6 +45,7 @@ from contract.requests.submitting import (
     SourceRef,
     TableKey,
 )
+from contract.words import LANGUAGES
 from lazy_dataclasses import dataclass
 
 MAX_TEST_COLUMNS = 20
@@ -56,7 +60,7 @@ LeadingDigits = Literal["first", "first_two"]
 Direction = Literal["this", "other", "both"]
 LooseColumns = Annotated[
     Sequence[str],
-    Columns,
+    Items(TextColumn(), MAX_TEST_COLUMNS),
     Title("Columns compared loosely"),
     Option("--loose-column"),
     Help(
@@ -155,6 +159,16 @@ class AuditTestRequest(Request):
         Option("--name"),
         Help("Stores the found rows as the ref `expl-` with this name."),
     ] = None
+    mark_rows: Annotated[
+        bool,
+        Flag(),
+        Title("Mark the found rows in a copy of the table"),
+        Option("--mark"),
+        Help(
+            "Also keep a copy of the whole table as the table `marked` of the result, with a "
+            "column that says `found` or `not found`, to draw with the found rows as a stratum."
+        ),
+    ] = False
     commit_message: CommitMessage = None
     priority: JobPriority = "interactive"
 
@@ -232,7 +246,7 @@ class NearDuplicatesRequest(AuditTestRequest):
     ] = ()
     loose_columns: LooseColumns = ()
     date_column: Annotated[
-        str | None, ColumnName(), Title("Dates"), Help("The column of dates to compare.")
+        str | None, DateColumn(), Title("Dates"), Help("The column of dates to compare.")
     ] = None
     days: Annotated[
         int | None,
@@ -302,11 +316,11 @@ class CutoffRequest(AuditTestRequest):
     rules = (_days_are_days, _zone_is_known)
 
     posting_column: Annotated[
-        str, ColumnName(), Title("Posting dates"), Help("The column of posting dates.")
+        str, DateColumn(), Title("Posting dates"), Help("The column of posting dates.")
     ]
     document_column: Annotated[
         str,
-        ColumnName(),
+        DateColumn(),
         Title("Document dates"),
         Help("The column of the dates of documents, deliveries or services."),
     ]
@@ -329,7 +343,7 @@ class WeekendRequest(AuditTestRequest):
     rules = (_days_are_days, _zone_is_known, _days_or_holidays)
 
     date_column: Annotated[
-        str, ColumnName(), Title("Dates"), Help("The column of dates, or of times.")
+        str, DateColumn(), Title("Dates"), Help("The column of dates, or of times.")
     ]
     weekdays: Annotated[
         Sequence[Weekday],
@@ -415,6 +429,18 @@ class UnmatchedRequest(AuditTestRequest):
         Help("Whose rows without a partner are found: of `this` table, the `other`, or `both`."),
     ] = "this"
     amount_column: SumColumn = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditTestPaperRequest(Request):
+    """The paper of an audit test."""
+
+    format: Annotated[str, Choice({"html": "HTML", "xlsx": "Excel"}), Option(None)] = "html"
+    language: Annotated[
+        str | None,
+        Choice(LANGUAGES),
+        Help("By default that of the template of papers, else English."),
+    ] = None
 
 
 @dataclass(frozen=True)

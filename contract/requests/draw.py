@@ -46,6 +46,7 @@ MAX_KEY_COLUMNS = 4
 LONGEST_DRAW_NAME = 160
 """A ref, a colon and the name of a part."""
 MAX_EARLIER_DRAWS = 1000
+MAX_AUDIT_TESTS = 100
 MAX_STARTS = 1000
 """Strata with a start of their own."""
 FIRST_DRAW_VERSION = 1
@@ -84,7 +85,7 @@ class SelectionRequest(Request):
 
 @dataclass(frozen=True, kw_only=True)
 class EarlierFilterRequest(Request):
-    """The part of a draw's filter that names an earlier version and earlier draws."""
+    """The part of a draw's filter that names an earlier version, earlier draws and audit tests."""
 
     is_recorded = True
 
@@ -104,6 +105,23 @@ class EarlierFilterRequest(Request):
             "Only rows that these draws of the table don't have. A draw is named by its job or by "
             "a ref, such as the tag of a golden set; `golden:test` is one part of a split."
         ),
+    ] = None
+    found_by: Annotated[
+        tuple[str, ...] | None,
+        Items(Text(1, MAX_REF_LENGTH), most=MAX_AUDIT_TESTS, least=1),
+        Option("--found-by"),
+        Title("Found by"),
+        Help(
+            "Only rows that one of these audit tests of the table found. A test is named by its "
+            "job or by the ref of its result."
+        ),
+    ] = None
+    not_found_by: Annotated[
+        tuple[str, ...] | None,
+        Items(Text(1, MAX_REF_LENGTH), most=MAX_AUDIT_TESTS, least=1),
+        Option("--not-found-by"),
+        Title("Not found by"),
+        Help("Only rows that none of these audit tests of the table found."),
     ] = None
 
 

@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 
+from flask import Response
+
+from application.access import RowSource
+from application.audit.paper_template import letterhead_of, template_language
+from application.audit.working_paper.writing import write_paper
+from application.audit_test_sheet import audit_test_paper
 from application.audit_tests import (
     AuditTestAnswer,
     audit_test_answer,
     other_table,
     submit_audit_test,
 )
-from contract.requests.audit_tests import AUDIT_TESTS, AuditTestKind, AuditTestRequest
-from http_api.access import SignedInBlueprint, caller
+from contract.requests.audit_tests import (
+    AUDIT_TESTS,
+    AuditTestKind,
+    AuditTestPaperRequest,
+    AuditTestRequest,
+)
+from http_api.access import SignedInBlueprint, caller, service
+from http_api.routes.findings import PAPER_TYPES
+from http_api.routes.row_responses import file_answer, file_response
 from http_api.routes.submissions import completed, submission
 from http_api.schemas.jobs import JobAccepted, accepted
+from service.tables.open_tables import RESULT, output_of
 
 blueprint = SignedInBlueprint("audit_tests", __name__, url_prefix="/api", tag="Audit tests")
 
@@ -53,3 +69,24 @@ def answer(job_id: str) -> AuditTestAnswer:
     The found rows are at `/api/exploration/jobs/{job_id}/result`.
     """
     return audit_test_answer(completed(caller().job(job_id), "exploration"))
+
+
+@blueprint.get("/exploration/jobs/<job_id>/audit-test/paper", query=AuditTestPaperRequest)
+@blueprint.doc(responses=file_response("text/html"))
+def paper(job_id: str, query: AuditTestPaperRequest) -> Response:
+    """Download the paper of a completed audit test, which has the first found rows.
+
+    As one HTML file that prints, or as a workbook.
+    """
+    job = completed(caller().job(job_id), "exploration")
+    found, ending = audit_test_answer(job), query.format
+    with caller().reading():
+        sections = audit_test_paper(service(), job, found)
+    language = query.language or template_language(service()) or "en"
+    name = job.output_name or job.id[:8]
+    with tempfile.TemporaryDirectory(dir=service().directory.scratch_dir) as folder:
+        path = Path(folder) / f"paper.{ending}"
+        write_paper(sections, path, ending, language, letterhead_of(service(), [name]))
+        source = RowSource(job.dataset_id, output_of(job), RESULT, job.id)
+        caller().audit_read("rows_downloaded", source, format=ending)
+        return file_answer(path, f"audit-test-{name}.{ending}", PAPER_TYPES[ending])

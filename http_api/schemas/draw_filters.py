@@ -1,6 +1,6 @@
-"""The filter of a draw as JSON: a filter of rows, and an earlier version and earlier draws.
+"""The filter of a draw as JSON: a filter of rows, an earlier version, earlier draws, audit tests.
 
-A loaded filter has ``new_since`` and ``not_drawn_by`` beside the members of a filter of rows.
+A loaded filter has their members beside those of a filter of rows.
 """
 
 from __future__ import annotations
@@ -16,16 +16,17 @@ from http_api.schemas.filters import SHAPES, FiltersField
 EARLIER = tuple(own.name for own in declared(EarlierFilterRequest))
 _EARLIER_SHAPES = {
     "new_since": {"type": "string"},
-    "not_drawn_by": {"type": "array", "items": {"type": "string"}},
+    **{name: {"type": "array", "items": {"type": "string"}} for name in EARLIER[1:]},
 }
 
 
 class DrawFiltersField(FiltersField):
-    """A filter of rows, ``new_since`` and ``not_drawn_by``, of which all must hold."""
+    """A filter of rows and those of ``EarlierFilterRequest``, of which all must hold."""
 
     description = (
         f"{FiltersField.description} `new_since` and `not_drawn_by`, beside them or alone, name an "
-        "earlier version and earlier draws whose rows aren't drawn."
+        "earlier version and earlier draws whose rows aren't drawn; `found_by` and `not_found_by` "
+        "name audit tests whose found rows alone are drawn, or aren't."
     )
     shapes = (
         *(

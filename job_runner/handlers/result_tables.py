@@ -67,9 +67,10 @@ def rows_outcome(
     context: JobContext,
     files: Sequence[DataFile],
     columns: tuple[Column, ...],
+    others: Sequence[StoredTable] = (),
     **more: Any,
 ) -> Outcome:
-    """Store rows as the table ``result`` of a commit."""
+    """Store rows as the table ``result`` of a commit, with ``others`` beside it."""
     context.on_progress(QUERY_SHARE, "storing the result")
     stored = tuple(context.adopt(file.written, file.rows) for file in files)
     parameters = context.job.run_parameters
@@ -83,7 +84,7 @@ def rows_outcome(
         commit=NewCommit(
             ref_name=parameters["output_ref"],
             message=parameters["commit_message"],
-            tables=[StoredTable(RESULT, columns, stored)],
+            tables=[StoredTable(RESULT, columns, stored), *others],
             parent_id=source_of(context.job),
             new_ref=True,
         ),

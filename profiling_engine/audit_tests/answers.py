@@ -10,6 +10,8 @@ from contract.declarations import Help
 from lazy_dataclasses import dataclass
 
 AssumptionState = Literal["checked", "not_met", "unchecked"]
+MARKED = "marked"
+"""The table of a result that has all rows of the tested one, with marks."""
 MAX_TABLE_ROWS = 500
 """Rows of a table of figures; its ``total`` counts all."""
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import field
 from pathlib import Path
 
+import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
@@ -38,6 +39,7 @@ from parquet_tables.tables import Int64s, TableFiles, UnknownColumn
 from parquet_tables.writing import write_parquet
 from service.service import Service
 from service.tables.open_tables import (
+    RESULT,
     SAMPLE,
     OpenTable,
     open_commit,
@@ -83,6 +85,47 @@ class EarlierVersion:
     name: str
 
 
+@dataclass(frozen=True)
+class FoundRows:
+    """The rows that an audit test found, by their ordinals in the version that it tested.
+
+    Parameters
+    ----------
+    filter_name : {"found_by", "not_found_by"}
+        The filter that names the test.
+    """
+
+    job_id: str
+    table: OpenTable
+    ordinals: Int64s
+    filter_name: str
+
+
+def found_ordinals(service: Service, job: JobRecord) -> Int64s:
+    """The ordinals of the rows that a completed audit test found in the table that it tested."""
+    result = open_table(service, job.dataset_id, output_of(job), RESULT).files
+    if not result.paths:
+        return np.empty(0, dtype=np.int64)
+    with service.parquet.cursor(result) as cursor:
+        return ordinals_of(cursor, result.paths, has_sides="other" in job.run_parameters)
+
+
+def ordinals_of(
+    cursor: duckdb.DuckDBPyConnection, paths: Sequence[str], *, has_sides: bool = False
+) -> Int64s:
+    """The ordinals of rows by their ids, in files with a column ``_logical_row_id``; sorted.
+
+    Parameters
+    ----------
+    has_sides : bool
+        Whether the files are the result of a test of two tables, of which the rows of the first
+        one count.
+    """
+    sql = f"{ORDINALS} WHERE f._side = 'this'" if has_sides else ORDINALS
+    rows = cursor.execute(sql, [list(paths)]).fetchnumpy()
+    return np.unique(np.asarray(rows["ordinal"], dtype=np.int64))
+
+
 @dataclass(frozen=True, kw_only=True)
 class EarlierRows(ABC):
     """How the rows of a table are found that an earlier version or earlier draws have.
@@ -108,13 +151,30 @@ class EarlierRows(ABC):
     def of(self, since: EarlierVersion | None, draws: Sequence[JobRecord]) -> tuple[Int64s, Int64s]:
         """The ordinals of the rows that a version has, and of those that draws have."""
 
+    @abstractmethod
+    def _of_test(self, test: FoundRows) -> Int64s:
+        """The ordinals of the rows that a test of another version found."""
+
+    def found(self, tests: Sequence[FoundRows]) -> Int64s:
+        """The ordinals of the rows that audit tests found, sorted and distinct.
+
+        Raises
+        ------
+        DomainError
+            As of :meth:`of`, for a test of another version than that of the table.
+        """
+        found = [np.empty(0, dtype=np.int64)]
+        for test in tests:
+            is_same = test.table.commit_id == self.table.commit_id
+            found.append(test.ordinals if is_same else self._of_test(test))
+        return np.setdiff1d(np.concatenate(found), self.table.files.deletion_vector)
+
     def drawn_ordinals(self, job: JobRecord, sample: TableFiles) -> Int64s:
         """The rows of a sample and those that replaced some of them, in the version of the draw."""
         found = [self.replacements(job)]
         if sample.paths:
             with self.service.parquet.cursor(sample) as cursor:
-                rows = cursor.execute(ORDINALS, [sample.paths]).fetchnumpy()
-            found.append(np.asarray(rows["ordinal"], dtype=np.int64))
+                found.append(ordinals_of(cursor, sample.paths))
         return np.unique(np.concatenate(found))
 
     def replacements(self, job: JobRecord) -> Int64s:
@@ -158,6 +218,11 @@ class RowsByPosition(EarlierRows):
         for selected in (old, drawn):
             selected[self.table.files.deletion_vector] = False
         return np.flatnonzero(old), np.flatnonzero(drawn)
+
+    def _of_test(self, test: FoundRows) -> Int64s:
+        name = f"the version of audit test {test.job_id[:8]}"
+        self._require_files(test.table.commit_id, name, test.filter_name)
+        return test.ordinals
 
     def _none(self) -> NDArray[np.bool_]:
         return np.zeros(self.table.files.file_rows, dtype=np.bool_)
@@ -212,6 +277,12 @@ class RowsByKey(EarlierRows):
             return old, none
         keyed = self._required(self.table.files, self.label, self.key_loc)
         return old, rows_of_keys(keyed, np.concatenate([none, *map(self._of_draw, draws)]))
+
+    def _of_test(self, test: FoundRows) -> Int64s:
+        label = f"The version of audit test {test.job_id[:8]}"
+        before = self._required(test.table.files, label, (*self.loc, test.filter_name))
+        keyed = self._required(self.table.files, self.label, self.key_loc)
+        return rows_of_keys(keyed, before.of(test.ordinals))
 
     def of_groups(self, draws: Sequence[JobRecord]) -> Int64s:
         """The ordinals of the rows that have a key of a drawn row; a key is a group of rows."""

@@ -41,7 +41,10 @@ def shown_key(key: str, columns: Sequence[Column]) -> str:
     return PRIMARY if is_drawn else key
 
 
-LATER = ("parts", "group", "group_rows", "without_match", "retyped")
+LATER = (
+    *("parts", "group", "group_rows", "without_match", "retyped"),
+    *("found_by", "not_found_by", "found_rows"),
+)
 """Fields of an exclusion that are left out without a value, as before there were any."""
 
 
@@ -75,9 +78,14 @@ class Exclusion:
     group_rows : int
         The other rows of the groups that such a draw has.
     without_match : list of str
-        The filters, ``new_since`` or ``not_drawn_by``, whose rows the version has none of.
+        The filters but ``found_by`` whose rows the version has none of.
     retyped : list of str
         The columns of the key that may be written in another way now, with both types.
+    found_by, not_found_by : list of str
+        The jobs of audit tests: of the first all rows are excluded that none of them found, of the
+        second the rows that one of them found.
+    found_rows : int
+        The rows of the version that a test of ``found_by`` found.
     """
 
     commit_id: str
@@ -94,6 +102,9 @@ class Exclusion:
     group_rows: int = 0
     without_match: list[str] = field(default_factory=list)
     retyped: list[str] = field(default_factory=list)
+    found_by: list[str] = field(default_factory=list)
+    not_found_by: list[str] = field(default_factory=list)
+    found_rows: int = 0
 
     def as_json(self) -> dict[str, Any]:
         """The JSON of manifests and of ``run_parameters``."""

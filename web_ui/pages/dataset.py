@@ -52,6 +52,7 @@ from storage.versions.row_keys import DeclaredKey, row_key_of
 from web_ui.grids import download_links, grid_of
 from web_ui.job_texts import problem_text
 from web_ui.numbers import exact_seed
+from web_ui.pages.audit_tests import tests_view
 from web_ui.pages.data_contracts import contract_view
 from web_ui.pages.estimates import file_of
 from web_ui.pages.request_code import code_at
@@ -71,7 +72,7 @@ from web_ui.shell import (
 
 Values = dict[str, Any]
 View = Callable[[Values], Values]
-MAIN_TABS = ("data", "draws", "sql", "history")
+MAIN_TABS = ("data", "draws", "tests", "sql", "history")
 PROFILE_BUDGET_S = 10.0
 PROFILE_COLUMNS = 50
 """Columns on a page of the profile."""
@@ -169,6 +170,7 @@ def _tabs(found: DatasetRecord, commit: Commit | None) -> dict[str, tuple[str, V
     tabs["draws"] = ("Samples", _draws)
     if commit is not None:
         tabs["sql"] = ("SQL", _sql)
+        tabs["tests"] = ("Tests", tests_view)
         tabs["history"] = ("History", _history)
         tabs["profile"] = ("Profile", _profile)
         tabs["key"] = ("Row key", _row_key)

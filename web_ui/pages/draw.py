@@ -19,6 +19,7 @@ from contract.declarations import Declared, declared
 from contract.fields import Choice, GroupColumn, Items, Mapped, NumberColumn
 from contract.requests.draw import MAX_ROUNDS
 from domain_errors import counted
+from profiling_engine.audit_tests.marking import FOUND, NOT_FOUND
 from sampling_engine import DEFAULT_METHOD, METHOD_CLASSES, Method
 from sampling_engine.filters import OPERATORS
 from service.sampling_parameters import DrawRule, recorded_parts, stated_rounds
@@ -34,12 +35,15 @@ from storage.versions.refs import MAIN, find_ref, has_sample_ref, list_refs, nam
 from storage.versions.row_keys import row_key_of
 from web_ui.grids import filters_in_query
 from web_ui.numbers import MAX_EXACT, exact_seed
+from web_ui.pages.audit_tests import newest_tests
 from web_ui.pages.dataset import QUICK_CELLS
 from web_ui.shell import blueprint, caller, service, show, signed_in
 
 PLAIN_ROUND: dict[str, Any] = {"method": DEFAULT_METHOD, "parameters": {"sample_size": 100}}
 MAX_OFFERED = 50
-"""Earlier versions and samples that the form offers to leave out."""
+"""Earlier versions and samples that the form offers to leave out, and audit tests."""
+OTHERS_OF_TEST = 60
+"""Rows that a test did not find, in a draw with the found rows as a stratum."""
 ASKED = (
     "at_most_one_of",
     "description",
@@ -74,6 +78,7 @@ def draw(dataset_id: int) -> Response:
         comes_along=copied and _comes_along(copied),
         versions=_earlier_versions(found),
         samples=_samples(found),
+        tests=_tests(found),
         data={
             "dataset_id": found.id,
             "dataset_name": found.name,
@@ -167,6 +172,15 @@ def _samples(found: DatasetRecord) -> list[tuple[str, str]]:
     return offered
 
 
+def _tests(found: DatasetRecord) -> list[tuple[str, str]]:
+    """The newest audit tests that have a result, each with its name."""
+    return [
+        (job.id, job.output_name or job.id[:8])
+        for job in newest_tests(found.id)
+        if job.status == "completed"
+    ]
+
+
 def _copied_job(found: DatasetRecord) -> JobRecord | None:
     """The sampling job whose design the URL asks to copy."""
     if not request.args.get("job"):
@@ -222,6 +236,12 @@ def _initial_body(found: DatasetRecord, copied_job: JobRecord | None) -> dict[st
         first["filters"] = {"expression": filters[0] if len(filters) == 1 else together}
     if request.args.get("new_since"):
         first.setdefault("filters", {})["new_since"] = request.args["new_since"]
+    if request.args.get("found_by"):
+        first.setdefault("filters", {})["found_by"] = request.args.getlist("found_by")
+    if request.args.get("stratum"):
+        sizes = {FOUND: "all", NOT_FOUND: OTHERS_OF_TEST}
+        first["method"] = "stratified"
+        first["parameters"] = {"strata_columns": [request.args["stratum"]], "sizes": sizes}
     with service().database.read() as tx:
         source_ref = name_of_commit(tx, found.id, request.args.get("ref", MAIN))
     plain: dict[str, Any] = {"source_ref": source_ref, "rounds": [first]}

@@ -67,6 +67,7 @@ from storage.versions.bin import is_binned
 from storage.versions.refs import has_ref, has_sample_ref
 from web_ui.grids import download_links, grid_of
 from web_ui.job_texts import advice, problem_text
+from web_ui.pages.audit_tests import audit_test_values
 from web_ui.pages.change import change_tab
 from web_ui.pages.classification import classification_tab
 from web_ui.pages.estimates import estimates_tab
@@ -101,6 +102,8 @@ MAX_LEDGERS = 10
 FIRST_ROWS, MAX_FIRST_COLUMNS = 8, 30
 
 Values = dict[str, Any]
+WITH_RESULT = (kinds.QUERY, kinds.ROW_DIFF, kinds.AUDIT_TEST)
+"""The kinds of jobs whose result is a table."""
 REVIEW_TABS: dict[str, tuple[str, Callable[[JobRecord], Values]]] = {
     "findings": ("Findings", findings_tab),
     "labels": ("Labels", labels_tab),
@@ -208,7 +211,7 @@ def _tabs(found: JobRecord) -> dict[str, tuple[str, Callable[[JobRecord], Values
             tabs["reserves"] = ("Replacements", _reserves)
             tabs["certificate"] = ("Certificate", _certificate)
         tabs["why"] = ("Look up a row", _why)
-    if found.kind in (kinds.QUERY, kinds.ROW_DIFF) and found.output_commit_id is not None:
+    if found.kind in WITH_RESULT and found.output_commit_id is not None:
         tabs["result"] = ("Rows", _result)
     tabs["request"] = ("Show as code", _request)
     tabs["log"] = ("Log", _log)
@@ -230,6 +233,8 @@ def _ledgers(found: JobRecord) -> dict[str, Reconciliations]:
 def _overview(found: JobRecord) -> Values:
     summary = found.output_summary
     values: Values = {"summary": summary or {}, "has_result": found.kind.has_fields(summary)}
+    if found.kind is kinds.AUDIT_TEST and values["has_result"]:
+        values |= audit_test_values(found)
     if not found.kind.reads_commit and values["has_result"]:
         values["column_changes"] = job_changes(caller(), found)
         values["ledgers"] = _ledgers(found)

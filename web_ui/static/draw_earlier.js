@@ -1,15 +1,21 @@
-// The filters by an earlier version and earlier samples, which all steps share.
+// The filters by an earlier version, earlier samples and audit tests, which all steps share.
 
 import { fill, h, one } from "./dom.js";
 
+const NAMES = ["new_since", "not_drawn_by", "found_by", "not_found_by"];
+
 /** A step's filter of rows, or null, and its filters by earlier rows. */
 export function partsOf({ filters }) {
-  const { new_since: since, not_drawn_by: drawn = [], ...rows } = filters ?? {};
-  return { rows: Object.keys(rows).length ? rows : null, since, drawn };
+  const rows = { ...filters }, earlier = {};
+  for (const name of NAMES) {
+    if (rows[name]) earlier[name] = rows[name];
+    delete rows[name];
+  }
+  return { rows: Object.keys(rows).length ? rows : null, earlier };
 }
 
-export function setFilters(round, rows, { since, drawn } = partsOf(round)) {
-  round.filters = { ...rows, ...(since && { new_since: since }), ...(drawn.length && { not_drawn_by: drawn }) };
+export function setFilters(round, rows, { earlier } = partsOf(round)) {
+  round.filters = { ...rows, ...earlier };
   if (!Object.keys(round.filters).length) delete round.filters;
 }
 
@@ -18,21 +24,22 @@ export const chip = (words, drop, label = words) => h("span", { class: "chip acc
 
 /** Edit the filters of the steps that `rounds` returns; the result shows them. */
 export function earlierForm(rounds, changed) {
-  const selects = { since: one("#new-since"), drawn: one("#not-drawn-by") };
-  const parts = () => partsOf(rounds()[0]);
-  const set = (next) => {
-    const all = { ...parts(), ...next };
-    for (const round of rounds()) setFilters(round, partsOf(round).rows, all);
+  const selects = NAMES.map((name) => one(`#${name.replaceAll("_", "-")}`));
+  const valuesOf = (name) => [partsOf(rounds()[0]).earlier[name] ?? []].flat();
+  const set = (name, values) => {
+    const { earlier } = partsOf(rounds()[0]);
+    earlier[name] = name === NAMES[0] ? values.at(-1) : values;
+    if (!values.length) delete earlier[name];
+    for (const round of rounds()) setFilters(round, partsOf(round).rows, { earlier });
     show();
     changed();
   };
-  const chipOf = (name, value, next) => chip([`${selects[name].labels[0].textContent} `, [...selects[name]].find((option) => option.value === value)?.text ?? value], () => set(next), value);
-  const show = () => {
-    const { since, drawn } = parts();
-    for (const select of Object.values(selects)) select.value = "";
-    fill(one("#earlier"), since && chipOf("since", since, { since: "" }), drawn.map((id) => chipOf("drawn", id, { drawn: drawn.filter((other) => other !== id) })));
-  };
-  selects.since.addEventListener("change", ({ target }) => set({ since: target.value }));
-  selects.drawn.addEventListener("change", ({ target }) => set({ drawn: [...new Set([...parts().drawn, target.value])] }));
+  const show = () => fill(one("#earlier"), selects.map((select, at) => {
+    const name = NAMES[at], values = valuesOf(name);
+    select.value = "";
+    return values.map((value) => chip([`${select.labels[0].textContent} `, [...select].find((option) => option.value === value)?.text ?? value],
+      () => set(name, values.filter((other) => other !== value)), value));
+  }));
+  selects.forEach((select, at) => select.addEventListener("change", () => set(NAMES[at], [...new Set([...valuesOf(NAMES[at]), select.value])])));
   return show;
 }

@@ -1,0 +1,150 @@
+"""The tab "Tests" of a dataset: the audit tests with their forms, and the results."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+from flask import request
+
+from application.audit_test_sheet import (
+    assumptions_table,
+    figure_blocks,
+    figures_facts,
+    parameter_lines,
+    scope_facts,
+)
+from application.audit_tests import audit_test_answer
+from application.lifecycle import same_request
+from contract.columns import DataType
+from contract.declarations import Declared, Request, declared
+from contract.fields import (
+    Choice,
+    ColumnName,
+    Count,
+    DateColumn,
+    Flag,
+    Items,
+    Kind,
+    NumberColumn,
+    Part,
+    TextColumn,
+)
+from contract.requests.audit_tests import AUDIT_TESTS, AuditTestRequest
+from parquet_tables.tables import Column
+from presentation.content import Facts
+from storage.errors import Pruned
+from storage.jobs.jobs import JobRecord
+from storage.jobs.kinds import AUDIT_TEST
+from storage.jobs.lists import JobFilters, list_jobs
+from storage.versions.manifests import Commit
+from web_ui.contract_forms import FormField
+from web_ui.shell import caller, service
+
+Values = dict[str, Any]
+OF_PAGE = ("source_ref", "table_key", "priority", "commit_message")
+"""Fields of every test that the page gives, or leaves out."""
+OF_OTHER_TABLE = ("other_columns",)
+"""Columns of a table whose columns the page doesn't know."""
+MAX_CHOICES = 100
+"""Columns that a form lists as choices; names of others are typed."""
+MAX_EXPLORATIONS = 200
+"""The newest explorations of a dataset, among which its tests are listed."""
+
+
+def newest_tests(dataset_id: int) -> list[JobRecord]:
+    """The audit tests among the newest explorations of a dataset."""
+    filters = JobFilters(dataset_id=dataset_id, run_type="exploration")
+    with service().database.read() as tx:
+        jobs, _ = list_jobs(tx, caller().user, filters, offset=0, limit=MAX_EXPLORATIONS)
+    return [job for job in jobs if job.kind is AUDIT_TEST]
+
+
+def tests_view(context: Values) -> Values:
+    """The tests, the form of the requested one, and the results."""
+    commit: Commit = context["commit"]
+    table = commit.manifest.table(context["table_key"])
+    jobs = newest_tests(context["dataset"].id)
+    values: Values = {
+        "tests": [*AUDIT_TESTS.values()],
+        "test": AUDIT_TESTS.get(request.args.get("test", "")),
+        "test_jobs": jobs,
+        "titles": {job.id: AUDIT_TESTS[job.run_parameters["test"]].title for job in jobs},
+        "row_count": table.row_count,
+    }
+    if values["test"] is not None:
+        asked = {"test": values["test"].name}
+        values["test_path"] = AUDIT_TEST.request_path(context["dataset"].id, asked)
+        copied = next((job for job in jobs if job.id == request.args.get("job")), None)
+        typed = {} if copied is None else copied.run_parameters
+        values["fields"] = [*_elements(values["test"].request, table.columns, typed)]
+    return values
+
+
+def audit_test_values(found: JobRecord) -> Values:
+    """What the page of a completed test shows."""
+    answer = audit_test_answer(found)
+    values: Values = {
+        "answer": answer,
+        "scope": scope_facts(answer),
+        "figures": figures_facts(answer),
+        "blocks": [*figure_blocks(answer)],
+        "assumptions": assumptions_table(answer),
+        "parameters": Facts("Parameters", parameter_lines(answer)),
+        "test_path": AUDIT_TEST.request_path(found.dataset_id, found.run_parameters),
+    }
+    with suppress(Pruned):
+        values["marking"] = {**same_request(found), "mark_rows": True}
+        values["marking"].pop("output_name", None)
+    return values
+
+
+def _elements(
+    kind: type[Request], columns: Sequence[Column], typed: Mapping[str, Any], within: str = ""
+) -> Iterator[FormField]:
+    """The elements of a test's own fields, and of the other table that it names."""
+    of_every_test = {} if within else {own.name for own in declared(AuditTestRequest)}
+    for own in sorted(declared(kind), key=lambda own: own.name in of_every_test):
+        if own.name in OF_PAGE and not within:
+            continue
+        if isinstance(own.kind, Part):
+            inner = typed.get(own.name) or {}
+            yield from _elements(own.kind.of, columns, inner, f"{own.name}.")
+        else:
+            yield _element(own, columns, typed.get(own.name, own.usual), within)
+
+
+def _element(own: Declared, columns: Sequence[Column], value: Any, within: str) -> FormField:
+    is_list = isinstance(own.kind, Items)
+    kind = own.kind.of if isinstance(own.kind, Items) else own.kind
+    choices: Mapping[str, str] = {}
+    if isinstance(kind, Choice):
+        choices = kind.titles
+    elif isinstance(kind, ColumnName) and own.name not in OF_OTHER_TABLE:
+        fitting = [each.name for each in columns if _fits(kind, each.data_type)][:MAX_CHOICES]
+        choices = {name: name for name in fitting}
+        if not is_list:
+            choices = {"": "Choose a column" if own.is_required else "None", **choices}
+    chosen = tuple(value or ()) if is_list else ()
+    return FormField(
+        f"{within}{own.name}",
+        f"Other table: {own.title.lower()}" if within else own.title,
+        own.help,
+        ", ".join(chosen) if is_list else "" if value in (None, False) else str(value),
+        choices,
+        isinstance(kind, Flag),
+        is_list=is_list,
+        is_number=isinstance(kind, Count),
+        is_required=own.is_required,
+        chosen=chosen,
+    )
+
+
+def _fits(kind: Kind, type_: DataType) -> bool:
+    """Whether a column of this type can be chosen."""
+    if isinstance(kind, NumberColumn):
+        return type_.is_number
+    if isinstance(kind, TextColumn):
+        return type_.is_text
+    return type_.is_moment if isinstance(kind, DateColumn) else True
