@@ -8,7 +8,14 @@ from decimal import Decimal
 from typing import Annotated, Any, Self
 
 from contract.declarations import Declared, Help, Option, Request, Title, declared
-from contract.fields import CONFIDENCE, DEFAULT_CONFIDENCE, TOLERABLE, Choice, ColumnName
+from contract.fields import (
+    CONFIDENCE,
+    DEFAULT_CONFIDENCE,
+    TOLERABLE,
+    Choice,
+    ColumnName,
+    NumberColumn,
+)
 from contract.words import (
     BOUNDS,
     ESTIMATORS,
@@ -40,6 +47,19 @@ OwnSides = Annotated[
     Help(
         "`one` bounds the share, or the net misstatement, from above (default), `two` on both "
         "sides: the confidence is then that of both limits together."
+    ),
+]
+
+OwnBook = Annotated[
+    str | None,
+    ColumnName(),
+    Title("Book values"),
+    Option("--book"),
+    Help(
+        "The column of book values. By default that of a sample by monetary units, else the "
+        "amount column of the draw, or the one of its bands of numbers or its allocation. For "
+        "`sequential` it may differ from the column by whose units the rows were drawn, such as "
+        "an amount weighted by risk."
     ),
 ]
 
@@ -78,16 +98,7 @@ class MonetaryParameters(Request):
 class VariablesParameters(Request):
     """Parameters of a misstatement by audit values."""
 
-    book_column: Annotated[
-        str | None,
-        ColumnName(),
-        Title("Book values"),
-        Option("--book"),
-        Help(
-            "The column of book values. By default that of a sample by monetary units, else the "
-            "amount column of the draw, or the one of its bands of numbers or its allocation."
-        ),
-    ] = None
+    book_column: OwnBook = None
     estimator: Annotated[
         Estimator | None,
         Choice(ESTIMATORS, usual="difference"),
@@ -104,7 +115,20 @@ class VariablesParameters(Request):
 
 @dataclass(frozen=True, kw_only=True)
 class SequentialParameters(Request):
-    """An evaluation that may stop after any row has none."""
+    """Parameters of an evaluation that may stop after any row."""
+
+    book_column: OwnBook = None
+    score_column: Annotated[
+        str | None,
+        NumberColumn(),
+        Title("Risk scores"),
+        Option("--score"),
+        Help(
+            "For monetary units selected at random: a column of risk scores from 0 to 1, known "
+            "before the draw. The better they match the taints that are found, the fewer rows it "
+            "takes; wrong ones only cost rows."
+        ),
+    ] = None
 
 
 @dataclass(frozen=True)
