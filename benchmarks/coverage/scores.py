@@ -1,4 +1,4 @@
-"""Sequential audits with risk scores: how often errors that aren't tolerable are accepted, and when.
+"""Sequential audits with risk scores: how often intolerable errors are accepted, and the stops.
 
 Each audit examines rows of a ledger one by one, in proportion to their amounts among the rows that
 are left, and stops when errors are tolerable. Scores have the given correlation, by amount, with

@@ -274,9 +274,9 @@ class SideInformation:
         The largest size/weight of an item of the population.
     """
 
-    scores: Sequence[float]
+    scores: Sequence[float] | Floats
     score_total: float
-    weights: Sequence[float] | None = None
+    weights: Sequence[float] | Floats | None = None
     total_weight: float | None = None
     largest_ratio: float = 1.0
 
