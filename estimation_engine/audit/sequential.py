@@ -39,7 +39,7 @@ SCORED_FORMULA = (
     "amounts of the items that were left before; βᵢ and λᵢ follow from the items before; errors "
     "are tolerable when M ≥ 1/α"
 )
-SCORED_SOURCE = "Shekhar, Xu, Lipton, Liang and Ramdas 2023, sections 2 and 3"
+SCORED_SOURCE = "Shekhar, Xu, Lipton, Liang and Ramdas 2023"
 
 MAX_BET = 0.99
 PRIOR_UNITS = 20
