@@ -5101,11 +5101,12 @@ MEMBERS_OF_KIND = {
     "population projected sides standard_error strata t tolerable understatement upper_limit",
     "sequential": "accepted_at arithmetic book_column book_value boundary decision drawn examined "
     "exceptions exceptions_by_size largest_statistic least measure most p_value population "
-    "ratio_at_tolerable sampled_value statistic statistics_by_size take_all threshold tolerable "
-    "upper_limit",
+    "largest_ratio ratio_at_tolerable sampled_value score_column score_mean score_total statistic "
+    "statistics_by_size take_all threshold tolerable upper_limit weight_column weight_total",
 }
 MEMBERS_OF_REQUEST = (
-    "kind confidence tolerable likelihood sides bound book_column estimator lonely_stratum"
+    "kind confidence tolerable likelihood sides bound book_column estimator lonely_stratum "
+    "score_column"
 )
 
 
@@ -5157,6 +5158,8 @@ def check_choices(evaluation: StatedEvaluation) -> None:
         good = exact_number(str(result["standard_error"])) >= 0
         require(good, "evaluation_figure", "`standard_error` is negative.")
     rounds = evaluation.case.rounds
+    if kind == "sequential" and result.get("weight_column") is not None:
+        raise NotCheckable("its rows were drawn by other amounts than their book values")
     if kind == "monetary_unit" or (kind == "sequential" and result.get("measure") == "amount"):
         for rnd in rounds:
             drawn = str(rnd.parameters.get("book_column"))
@@ -6459,13 +6462,19 @@ def check_sequence_of_rows(evaluation: StatedEvaluation) -> None:
 
 @dataclass
 class SequenceOfUnits:
-    """The examined rows of random monetary units: book amount and error, in minor units."""
+    """The examined rows of random monetary units: book amount and error, in minor units.
+
+    ``scores`` are risk scores of the tested rows, and ``scored`` the sum of amounts by scores of
+    the rows left to chance, in minor units; None without scores.
+    """
 
     rnd: StatedRound
     certain: list[tuple[int, int]]
     tested: list[tuple[int, int]]
     units: int
     decimals: int
+    scores: list[float] | None = None
+    scored: float = 0.0
 
     @property
     def known(self) -> int:
@@ -6527,6 +6536,7 @@ def check_sequence_of_amounts(evaluation: StatedEvaluation) -> None:
     case, result = evaluation.case, evaluation.result
     (rnd,) = case.rounds
     found = sequence_of_units(evaluation, rnd)
+    read_scores(evaluation, found)
     tested, units, known = found.tested, found.units, found.known
     whole_value = units + abs(int(rnd.facts["take_all"]["total"]))
     tolerable = tolerable_units(evaluation, whole_value, found.decimals)
@@ -6534,11 +6544,12 @@ def check_sequence_of_amounts(evaluation: StatedEvaluation) -> None:
     assert tolerable is not None
     left = tolerable - known
     share = max(left, 0) / units if left < units else 1.0
-    statistics = tested_by(tested, units, share, share)[3]
+    statistics = tested_by(found, share, share)[-1]
     threshold = 1 / (1 - evaluation.confidence)
     reached = next((at for at, m in enumerate(statistics, 1) if m >= threshold), None)
     decision = "continue" if reached is None else "accept"
-    if left <= 0:
+    seen = 0 if found.scores is None else sum(error for _, error in tested)
+    if left <= seen:
         decision, reached = "reject", None
     most, population = max(statistics), rnd.parameters.get("population", "positive")
     for name, due in (
@@ -6572,10 +6583,45 @@ def check_sequence_of_amounts(evaluation: StatedEvaluation) -> None:
     sequence_sentence(evaluation, decision, len(tested), errors, shown)
 
 
+def read_scores(evaluation: StatedEvaluation, found: SequenceOfUnits) -> None:
+    """Read the scores of the arithmetic and their sum, if the evaluation has scores."""
+    case, result = evaluation.case, evaluation.result
+    column = evaluation.request.get("score_column")
+    good = result.get("score_column") == column
+    require(good, "evaluation_figure", "The scores aren't those of the requested column.")
+    if column is None:
+        more = [name for name in ("score_mean", "score_total") if name in result]
+        require(not more, "evaluation_figure", "It states scores without a column.")
+        return
+    if len(found.tested) > 1000:
+        raise NotCheckable("the arithmetic has the scores of the first 1,000 rows alone")
+    lines = result["arithmetic"]
+    good = len(lines) == len(found.tested)
+    require(good, "evaluation_figure", "The arithmetic has another length.")
+    found.scores = [float(line["score"]) for line in lines]
+    good = all(0 <= score <= 1 for score in found.scores)
+    require(good, "evaluation_figure", "A score isn't from 0 to 1.")
+    total = exact_number(str(result["score_total"])) * 10**found.decimals
+    known = sum(size * score for (size, _), score in zip(found.tested, found.scores, strict=True))
+    good = known * (1 - 1e-9) <= total <= found.units
+    require(good, "evaluation_figure", "`score_total` can't be the sum of amounts by scores.")
+    found.scored = float(total)
+    same(result, "score_mean", float(total / found.units))
+    is_shown = column in case.shown and found.rnd.sample_rows is not None
+    if is_shown:
+        at, first = case.shown.index(column), found.rnd.facts["take_all"]["rows"]
+        rows = (found.rnd.sample_rows or [])[first:]
+        for score, row in zip(found.scores, rows, strict=False):
+            good = math.floor(1e6 * float(row[at] or "nan") + 0.5) == round(1e6 * score)
+            require(good, "evaluation_figure", "A score isn't that of the drawn row.")
+    claimed = "" if is_shown else f"the scores of the rows in {column}, and "
+    case.report.claimed(EVALUATION, f"{claimed}the sum of amounts by scores of all rows")
+
+
 def check_statistics(evaluation: StatedEvaluation, found: SequenceOfUnits, share: float) -> None:
     """Compare the statistic after each row, and the lines that lead to it."""
     result, tested = evaluation.result, found.tested
-    values, bets, means, statistics = tested_by(tested, found.units, share, share)
+    values, slopes, bets, means, statistics = tested_by(found, share, share)
     by_size, lines = result["statistics_by_size"], result["arithmetic"]
     good = len(by_size) == len(statistics)
     require(good, "evaluation_figure", "`statistics_by_size` has another length.")
@@ -6585,11 +6631,13 @@ def check_statistics(evaluation: StatedEvaluation, found: SequenceOfUnits, share
     require(good, "evaluation_figure", "The arithmetic has another length.")
     key = evaluation.case.population["table_key"]
     drawn = [item["drawn"] for item in evaluation.items][found.rnd.facts["take_all"]["rows"] :]
-    rows = zip(lines, tested, values, means, bets, statistics, strict=False)
-    for at, (line, (size, error), value, mean, bet, statistic) in enumerate(rows):
+    rows = zip(lines, tested, values, slopes, means, bets, statistics, strict=False)
+    for at, (line, (size, error), value, slope, mean, bet, statistic) in enumerate(rows):
         same(line, "number", at + 1)
         same(line, "row_id", f"{key}:{drawn[at]}")
         figures = {"units": size, "taint": error / size, "value": value, "null_mean": mean}
+        if found.scores is not None:
+            figures["slope"] = slope
         for name, due in (figures | {"bet": bet, "statistic": min(statistic, 1e300)}).items():
             same(line, name, due)
 
@@ -6600,7 +6648,7 @@ def check_sequence_limit(
     """Compare the largest amount of errors that the test doesn't rule out."""
 
     def is_ruled_out(limit: float) -> bool:
-        return max(tested_by(found.tested, found.units, limit, share)[3]) >= threshold
+        return max(tested_by(found, limit, share)[-1]) >= threshold
 
     limit = bisect(is_ruled_out, 0.0, 1.0) if is_ruled_out(1.0) else 1.0
     slack = found.units * 2e-12 / 10**found.decimals
@@ -6608,32 +6656,40 @@ def check_sequence_limit(
 
 
 def tested_by(
-    tested: list[tuple[int, int]], units: int, share: float, bet_share: float
-) -> tuple[list[float], list[float], list[float], list[float]]:
-    """Return values, bets, means and statistics of a share in error.
+    found: SequenceOfUnits, share: float, bet_share: float
+) -> tuple[list[float], list[float], list[float], list[float], list[float]]:
+    """Return values, slopes, bets, means and statistics of a share in error.
 
     The bets are made against ``bet_share``, whatever share is tested.
     """
-    values = [1 - error / size for size, error in tested]
-    bets, means, statistics = [], [], []
-    before = squares = known = known_right = 0.0
-    statistic = 1.0
-    for at, (value, (size, _)) in enumerate(zip(values, tested, strict=True)):
+    units, scores = found.units, found.scores or [0.0] * len(found.tested)
+    lines: list[tuple[float, float, float, float, float]] = []
+    before = squares = known = known_right = known_scored = together = spread = 0.0
+    first, statistic = found.scored / units, 1.0
+    prior = 20 * first * max(1 - first, 0.0)
+    for at, ((size, error), score) in enumerate(zip(found.tested, scores, strict=True)):
+        taint, control_mean = error / size, max((found.scored - known_scored) / (units - known), 0)
+        slope = (prior + together) / (prior + spread) if prior + spread > 0 else 0.0
+        slope = min(max(slope, 0.0), 2.0)
+        control = score - control_mean
+        value, span = 1 - taint + slope * control, 1 + slope * control_mean
         weight = 20 + at
         mean, second = (20 + before) / weight, (20 + squares) / weight
         gain = max(mean - (1 - bet_share), 0.0)
-        bet = min(gain / (max(second - mean**2, 0.0) + gain**2), 0.99) if gain > 0 else 0.0
+        bet = gain / (max(second - mean**2, 0.0) + gain**2) if gain > 0 else 0.0
+        bet = min(bet, 0.99 / span)
         null_mean = (units * (1 - share) - known_right) / (units - known)
-        safe = min(bet, 0.99 / max(null_mean, 1.0))
+        safe = min(bet, 0.99 / max(null_mean + (span - 1), span))
         statistic *= math.inf if null_mean < 0 else 1 + safe * (value - null_mean)
         before, squares = before + value, squares + value**2
-        known, known_right = known + size, known_right + size * value
-        bets.append(bet)
-        means.append(null_mean)
-        statistics.append(statistic)
+        together, spread = together + taint * control, spread + control**2
+        known, known_right = known + size, known_right + size * (1 - taint)
+        known_scored += size * score
+        lines.append((value, slope, bet, null_mean, statistic))
+    values, slopes, bets, means, statistics = (list(each) for each in zip(*lines, strict=True))
     if units * (1 - share) - known_right < -1e-12 * units:
         statistics[-1] = math.inf
-    return values, bets, means, statistics
+    return values, slopes, bets, means, statistics
 
 
 # --- the program ---

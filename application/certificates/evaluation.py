@@ -298,11 +298,17 @@ def _evaluation(
 
 
 def _request(request: SettledEvaluation[Any]) -> dict[str, Any]:
+    """The request; a kind that may stop after any row has those of its parameters that are given.
+
+    Certificates from before it had any stay as they are.
+    """
+    kind = KINDS[request.kind]
+    values = {name: request.value_of(name) for name in kind.names}
     return {
         "kind": request.kind,
         "confidence": request.confidence,
         "tolerable": _amount(request.tolerable),
-        **{name: request.value_of(name) for name in KINDS[request.kind].names},
+        **{k: value for k, value in values.items() if value is not None or not kind.allows_looks},
         **({} if request.programme is None else {"programme": request.programme.identity}),
     }
 

@@ -336,14 +336,21 @@ class EvaluationOptions(ConfidenceOptions, total=False):
     selected at random, and for them alone; it has no likelihood.
     """
     book_column: str
-    """For `variables`. The column of book values. By default that of a sample by monetary units,
-    else the amount column of the draw, or the one of its bands of numbers or its allocation.
+    """For `variables` and `sequential`. The column of book values. By default that of a sample by
+    monetary units, else the amount column of the draw, or the one of its bands of numbers or its
+    allocation. For `sequential` it may differ from the column by whose units the rows were drawn,
+    such as an amount weighted by risk.
     """
     estimator: Literal["difference", "ratio", "regression", "mean_per_unit"]
     """For `variables`. How audit values are projected; `difference` by default."""
     lonely_stratum: Literal["fail", "adjust", "average"]
     """For `variables`. What to do with a stratum that has one drawn row of several; `fail` by
     default.
+    """
+    score_column: str
+    """For `sequential`. For monetary units selected at random: a column of risk scores from 0 to
+    1, known before the draw. The better they match the taints that are found, the fewer rows it
+    takes; wrong ones only cost rows.
     """
 
 

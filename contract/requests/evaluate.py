@@ -17,6 +17,7 @@ from contract.fields import (
     Flag,
     Items,
     Names,
+    NumberColumn,
     Text,
 )
 from contract.words import (
@@ -50,6 +51,19 @@ OwnSides = Annotated[
     Help(
         "`one` bounds the share, or the net misstatement, from above (default), `two` on both "
         "sides: the confidence is then that of both limits together."
+    ),
+]
+
+OwnBook = Annotated[
+    str | None,
+    ColumnName(),
+    Title("Book values"),
+    Option("--book"),
+    Help(
+        "The column of book values. By default that of a sample by monetary units, else the "
+        "amount column of the draw, or the one of its bands of numbers or its allocation. For "
+        "`sequential` it may differ from the column by whose units the rows were drawn, such as "
+        "an amount weighted by risk."
     ),
 ]
 
@@ -88,16 +102,7 @@ class MonetaryParameters(Request):
 class VariablesParameters(Request):
     """Parameters of a misstatement by audit values."""
 
-    book_column: Annotated[
-        str | None,
-        ColumnName(),
-        Title("Book values"),
-        Option("--book"),
-        Help(
-            "The column of book values. By default that of a sample by monetary units, else the "
-            "amount column of the draw, or the one of its bands of numbers or its allocation."
-        ),
-    ] = None
+    book_column: OwnBook = None
     estimator: Annotated[
         Estimator | None,
         Choice(ESTIMATORS, usual="difference"),
@@ -114,7 +119,20 @@ class VariablesParameters(Request):
 
 @dataclass(frozen=True, kw_only=True)
 class SequentialParameters(Request):
-    """An evaluation that may stop after any row has none."""
+    """Parameters of an evaluation that may stop after any row."""
+
+    book_column: OwnBook = None
+    score_column: Annotated[
+        str | None,
+        NumberColumn(),
+        Title("Risk scores"),
+        Option("--score"),
+        Help(
+            "For monetary units selected at random: a column of risk scores from 0 to 1, known "
+            "before the draw. The better they match the taints that are found, the fewer rows it "
+            "takes; wrong ones only cost rows."
+        ),
+    ] = None
 
 
 @dataclass(frozen=True)

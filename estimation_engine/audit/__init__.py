@@ -22,6 +22,7 @@ from estimation_engine.audit.planning import AuditSize as AuditSize
 from estimation_engine.audit.planning import size_for_materiality as size_for_materiality
 from estimation_engine.audit.sequential import AmountTest as AmountTest
 from estimation_engine.audit.sequential import SequentialShare as SequentialShare
+from estimation_engine.audit.sequential import SideInformation as SideInformation
 from estimation_engine.audit.sequential import amount_test as amount_test
 from estimation_engine.audit.sequential import evaluate_share as evaluate_share
 from estimation_engine.audit.sequential import share_boundary as share_boundary

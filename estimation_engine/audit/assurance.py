@@ -73,6 +73,14 @@ SEQUENTIAL_AMOUNTS = Assurance(
     "misstated by more than its book amount.",
     "Ville 1939; Waudby-Smith and Ramdas 2020",
 )
+SEQUENTIAL_SCORES = Assurance(
+    "proved",
+    "This decision is valid after any number of rows, in the order of the draw, if no row is "
+    "misstated by more than its book amount, and if the columns of scores and book values were "
+    "chosen before the first finding, which isn't checked. The scores are those of the version "
+    "that was drawn from, and needn't be right.",
+    "Ville 1939; Shekhar, Xu, Lipton, Liang and Ramdas 2023",
+)
 VARIABLES = Assurance(
     "customary",
     "These limits assume that the projected misstatement is nearly normally distributed, which "

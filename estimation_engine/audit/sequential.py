@@ -3,7 +3,9 @@
 Shares: the prior-posterior ratio of the beta-binomial distribution (Waudby-Smith and Ramdas 2020,
 "Confidence sequences for sampling without replacement"). Amounts: a test martingale for the mean of
 values drawn without replacement (Waudby-Smith and Ramdas 2020; Stark 2020, "Sets of half-average
-nulls generate risk-limiting audits: SHANGRLA"; Stark 2023, "ALPHA").
+nulls generate risk-limiting audits: SHANGRLA"; Stark 2023, "ALPHA"). Risk scores as a control
+variate, and weights other than the amounts: Shekhar, Xu, Lipton, Liang and Ramdas 2023,
+"Risk-limiting financial audits via weighted sampling without replacement".
 """
 
 from __future__ import annotations
@@ -31,10 +33,19 @@ AMOUNT_FORMULA = (
     "over the items before, u their units of U; errors are tolerable when M ≥ 1/α"
 )
 AMOUNT_SOURCE = "Waudby-Smith and Ramdas 2020, section 3; Stark, SHANGRLA and ALPHA"
+SCORED_FORMULA = (
+    "M = Π (1 + λᵢ·(xᵢ − mᵢ)), xᵢ = 1 − qᵢ·taintᵢ + βᵢ·(qᵢ·scoreᵢ − cᵢ), qᵢ = (bᵢ/wᵢ)·(W/B), "
+    "cᵢ = Σ b·score / B and mᵢ = 1 − (tolerable − Σ bⱼ·taintⱼ)/B, with W the weights and B the "
+    "amounts of the items that were left before; βᵢ and λᵢ follow from the items before; errors "
+    "are tolerable when M ≥ 1/α"
+)
+SCORED_SOURCE = "Shekhar, Xu, Lipton, Liang and Ramdas 2023"
 
 MAX_BET = 0.99
 PRIOR_UNITS = 20
 """Units that the expected taint counts for when the first bets are made."""
+FIRST_SLOPE, MOST_SLOPE = 1.0, 2.0
+"""β of the first item, which takes the score as the expected taint, and the largest one."""
 BISECTIONS = 40
 ROUNDING = 1e-12
 
@@ -84,8 +95,10 @@ class AmountTest:
 
     Parameters
     ----------
-    bets, null_means, statistics : arrays
-        λᵢ, mᵢ and M after each item.
+    values, bets, null_means, statistics : arrays
+        xᵢ, λᵢ, mᵢ and M after each item.
+    slopes : array
+        βᵢ; 0 without scores.
     p_value : float
         1 / the largest M so far, at most 1; valid at every look.
     upper_limit : float
@@ -96,6 +109,7 @@ class AmountTest:
 
     values: Floats
     bets: Floats
+    slopes: Floats
     null_means: Floats
     statistics: Floats
     p_value: float
@@ -241,6 +255,54 @@ def _log_choose(whole: int, part: int) -> float:
     return float(gammaln(whole + 1) - gammaln(part + 1) - gammaln(whole - part + 1))
 
 
+@dataclass(frozen=True)
+class SideInformation:
+    """What is known of the items before they are examined: risk scores, and weights of the draw.
+
+    Parameters
+    ----------
+    scores : sequence of float, from 0 to 1
+        Of each examined item, recorded before the draw.
+    score_total : float
+        Σ size·score over the population, in units.
+    weights : sequence of float, optional
+        Each next item was drawn with a probability in proportion to its weight among those that
+        were left; by default its units.
+    total_weight : float, optional
+        Of the population; by default its units.
+    largest_ratio : float
+        The largest size/weight of an item of the population.
+    """
+
+    scores: Sequence[float] | Floats
+    score_total: float
+    weights: Sequence[float] | Floats | None = None
+    total_weight: float | None = None
+    largest_ratio: float = 1.0
+
+
+@dataclass(frozen=True)
+class ExaminedValues:
+    """Examined items of a population of ``units``; arrays of shape (…, items).
+
+    Parameters
+    ----------
+    right, sizes : arrays
+        1 - taint, and the units of each item.
+    values, slopes : arrays
+        xᵢ and βᵢ.
+    spans : array
+        The largest possible 1 - xᵢ, at least: no bet may lose more than everything.
+    """
+
+    units: int
+    right: Floats
+    sizes: Floats
+    values: Floats
+    slopes: Floats
+    spans: Floats
+
+
 def amount_test(
     taints: Sequence[float],
     units: int,
@@ -249,6 +311,7 @@ def amount_test(
     sizes: Sequence[int] | None = None,
     confidence: float,
     expected: float = 0.0,
+    side: SideInformation | None = None,
 ) -> AmountTest:
     """Test whether the share of the book value in error is below what is tolerable.
 
@@ -265,11 +328,13 @@ def amount_test(
         The units of each item, which are all known once it is examined; by default 1.
     expected : float
         The expected taint, chosen before the first look; it sets the first bets.
+    side : SideInformation, optional
+        Scores, as a control variate, and the weights by which the items were drawn.
 
     Raises
     ------
     InvalidFindings
-        A taint is out of range, or there are more than the population has units.
+        A taint or a score is out of range, or there are more items than the population has units.
     """
     found = np.asarray(taints, dtype=np.float64)
     known = np.ones(len(found)) if sizes is None else np.asarray(sizes, dtype=np.float64)
@@ -281,31 +346,81 @@ def amount_test(
         )
     if not ((found >= 0) & (found <= 1)).all():
         raise InvalidFindings("Taints of this evaluation are from 0 to 1.")
-    values = 1.0 - found
-    bets = bets_on(values, 1.0 - tolerable, expected)
-    means, statistics = _tested(values, bets, units, known, tolerable)
+    items = examined_values(found, known, units, side)
+    bets = bets_on(items.values, 1.0 - tolerable, expected, items.spans)
+    means, statistics = _tested(items, bets, tolerable)
     threshold = 1.0 / (1.0 - confidence)
     reached = np.flatnonzero(statistics >= threshold)
     most = float(statistics.max())
     return AmountTest(
-        values,
+        items.values,
         bets,
+        items.slopes,
         means,
         statistics,
         min(1.0, 1.0 / most) if most > 0 else 1.0,
-        _upper_limit(values, bets, units, known, threshold),
+        _upper_limit(items, bets, threshold),
         int(reached[0]) + 1 if len(reached) else None,
         threshold,
         tolerable,
         "accept" if len(reached) else "continue",
+        *((SCORED_FORMULA, SCORED_SOURCE) if side else ()),
     )
 
 
-def bets_on(values: Floats, null_mean: float, expected: float) -> Floats:
+def examined_values(
+    taints: Floats, sizes: Floats, units: int, side: SideInformation | None
+) -> ExaminedValues:
+    """xᵢ and βᵢ of items in the order in which they are examined; shape (…, items) of all."""
+    if side is None:
+        ones = np.ones_like(taints)
+        return ExaminedValues(units, 1.0 - taints, sizes, 1.0 - taints, 0.0 * ones, ones)
+    scores = np.asarray(side.scores, dtype=np.float64)
+    if not ((scores >= 0) & (scores <= 1)).all():
+        raise InvalidFindings("Scores of this evaluation are from 0 to 1.")
+    weights = sizes if side.weights is None else np.asarray(side.weights, dtype=np.float64)
+    whole = float(units) if side.total_weight is None else side.total_weight
+    left, weight = _left(float(units), sizes), _left(whole, weights)
+    by_chance = sizes / weights * weight / left
+    controls = np.maximum(_left(side.score_total, sizes * scores) / left, 0.0)
+    slopes = slopes_on(by_chance * taints, by_chance * scores - controls, controls)
+    values = 1.0 - by_chance * taints + slopes * (by_chance * scores - controls)
+    spans = side.largest_ratio * weight / left + slopes * controls
+    return ExaminedValues(units, 1.0 - taints, sizes, values, slopes, spans)
+
+
+def _left(whole: float, parts: Floats) -> Floats:
+    """What is left of a sum before each item, shape (…, items)."""
+    left: Floats = whole - (np.cumsum(parts, axis=-1) - parts)
+    return left
+
+
+def slopes_on(errors: Floats, controls: Floats, means: Floats) -> Floats:
+    """β of each item from those before it, shape (…, items).
+
+    The slope of the errors qᵢ·taintᵢ on the controls qᵢ·scoreᵢ - cᵢ, which begins as if there had
+    been ``PRIOR_UNITS`` items with a slope of 1 and the largest variance that scores of the mean c
+    can have, c(1 - c).
+    """
+    first = means[..., :1]
+    prior = PRIOR_UNITS * first * np.maximum(1.0 - first, 0.0)
+    products, squares = errors * controls, controls**2
+    together = np.cumsum(products, axis=-1) - products
+    spread = prior + np.cumsum(squares, axis=-1) - squares
+    with np.errstate(divide="ignore", invalid="ignore"):
+        best = np.where(spread > 0, (prior * FIRST_SLOPE + together) / spread, 0.0)
+    slopes: Floats = np.clip(best, 0.0, MOST_SLOPE)
+    return slopes
+
+
+def bets_on(
+    values: Floats, null_mean: float, expected: float, spans: Floats | float = 1.0
+) -> Floats:
     """λ of each value from those before it, shape (…, units).
 
     The approximate best bet, (μ - m) / (σ² + (μ - m)²), from the mean and variance so far, and at
-    most 0.99. It doesn't depend on the mean that is tested, so M falls as that rises.
+    most 0.99 by the span of the values below 1. It doesn't depend on the mean that is tested, so M
+    falls as that rises.
     """
     count = values.shape[-1]
     prior_mean = 1.0 - expected
@@ -319,7 +434,7 @@ def bets_on(values: Floats, null_mean: float, expected: float) -> Floats:
     gains = np.maximum(means - null_mean, 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
         best = np.where(gains > 0, gains / (variances + gains**2), 0.0)
-    bets: Floats = np.minimum(best, MAX_BET)
+    bets: Floats = np.minimum(best, MAX_BET / spans)
     return bets
 
 
@@ -332,32 +447,29 @@ def null_means(values: Floats, units: int, mean: float, sizes: Floats | None = N
     return means
 
 
-def martingale(values: Floats, bets: Floats, means: Floats) -> Floats:
+def martingale(values: Floats, bets: Floats, means: Floats, spans: Floats | float = 1.0) -> Floats:
     """M after each unit; infinite once the mean is impossible."""
-    safe = np.minimum(bets, MAX_BET / np.maximum(means, 1.0))
+    safe = np.minimum(bets, MAX_BET / np.maximum(means + (spans - 1.0), spans))
     factors = np.where(means < 0, np.inf, 1.0 + safe * (values - means))
     products: Floats = np.multiply.accumulate(factors, axis=-1)
     return products
 
 
-def _tested(
-    values: Floats, bets: Floats, units: int, sizes: Floats, share: float
-) -> tuple[Floats, Floats]:
+def _tested(items: ExaminedValues, bets: Floats, share: float) -> tuple[Floats, Floats]:
     """mᵢ and M of a share in error; M is infinite once the examined units rule it out."""
-    means = null_means(values, units, 1.0 - share, sizes)
-    statistics = martingale(values, bets, means)
-    if units * (1.0 - share) - float((sizes * values).sum()) < -ROUNDING * units:
+    units = items.units
+    means = null_means(items.right, units, 1.0 - share, items.sizes)
+    statistics = martingale(items.values, bets, means, items.spans)
+    if units * (1.0 - share) - float((items.sizes * items.right).sum()) < -ROUNDING * units:
         statistics[-1] = inf
     return means, statistics
 
 
-def _upper_limit(
-    values: Floats, bets: Floats, units: int, sizes: Floats, threshold: float
-) -> float:
+def _upper_limit(items: ExaminedValues, bets: Floats, threshold: float) -> float:
     """The smallest share in error whose M reached the threshold, by bisection; 1 if none did."""
 
     def is_ruled_out(share: float) -> bool:
-        _, statistics = _tested(values, bets, units, sizes, share)
+        _, statistics = _tested(items, bets, share)
         return float(statistics.max()) >= threshold
 
     low, high = 0.0, 1.0

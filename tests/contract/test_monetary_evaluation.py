@@ -331,3 +331,126 @@ def test_a_banded_draw_records_its_tolerable_misstatement(server: LiveServer) ->
     half = evaluated(server, share, "variables").json()
     assert abs(10 * Decimal(half["tolerable"]) - Decimal(half["book_value"])) < Decimal("0.1")
     assert half["departure"] is None
+
+
+@pytest.fixture
+def scored(server: LiveServer) -> int:
+    """1,000 invoices with risk scores, weights of amount by risk, and columns that don't fit."""
+    dataset = server.new_dataset()
+    lines = ["amount,risk,weight,bad_risk,gaps,few"]
+    for row in range(1000):
+        amount, risk = 100 + row * 37 % 900, 0.8 if row % 25 == 0 else 0.02
+        gap = "" if row == 7 else 0.5
+        weight = amount * (0.4 + risk)
+        few = 0 if row % 2 else amount
+        lines.append(f"{amount}.00,{risk},{weight:.2f},{1.5 - risk},{gap},{few}.00")
+    server.import_text(dataset, "\n".join(lines) + "\n")
+    return dataset
+
+
+def risky(server: LiveServer, job: str) -> list[Any]:
+    """Enter 90 % overstatements of the rows with a high score."""
+    items = server.admin.get(f"/api/sampling/jobs/{job}/findings", params={"limit": 1000}).json()[
+        "items"
+    ]
+    found = [
+        wrong(f"{item['data']['amount'] / 10:.2f}") if item["data"]["risk"] > 0.5 else {}
+        for item in items
+    ]
+    return examined(server, job, *found)
+
+
+def test_scores_that_match_the_errors_decide_sooner(server: LiveServer, scored: int) -> None:
+    job = money(server, scored, 300, selection="random")
+    items = risky(server, job)
+    plain = evaluated(server, job, "sequential", tolerable=0.06).json()
+    answer = evaluated(server, job, "sequential", tolerable="6 %", score_column="RISK")
+    assert answer.status_code == 200, answer.text
+    found = answer.json()
+    assert found["score_column"] == "risk"
+    assert found["decision"] == "accept"
+    assert found["accepted_at"] < (plain["accepted_at"] or len(items)) / 2
+    assert float(found["upper_limit"]) < float(plain["upper_limit"])
+    assert found["assurance"]["status"] == "proved"
+    assert "before the first finding, which isn't checked" in found["assurance"]["sentence"]
+    rows = [100 + row * 37 % 900 for row in range(1000)]
+    risks = [0.8 if row % 25 == 0 else 0.02 for row in range(1000)]
+    total = sum(amount * risk for amount, risk in zip(rows, risks, strict=True))
+    assert float(found["score_total"]) == pytest.approx(total, abs=1e-6)
+    assert found["score_mean"] == pytest.approx(total / sum(rows))
+    first = found["arithmetic"][0]
+    assert (first["slope"], first["score"]) == (1.0, items[0]["data"]["risk"])
+    assert first["value"] == pytest.approx(
+        1 - first["taint"] + first["score"] - found["score_mean"]
+    )
+    path = f"/api/sampling/jobs/{job}/working-paper"
+    query = {"kind": "sequential", "score_column": "risk", "tolerable": 0.06}
+    paper = html.unescape(server.admin.get(path, params=query).text)
+    assert found["assurance"]["sentence"] in paper
+    assert "Mean score, by book value" in paper
+
+
+def test_rows_drawn_by_risk_are_evaluated_by_their_book_values(
+    server: LiveServer, scored: int
+) -> None:
+    draw = one("monetary_unit", book_column="weight", sample_size=300, selection="random")
+    job = drawn(server, scored, draw)
+    risky(server, job)
+    more = {"tolerable": 0.06, "book_column": "amount", "score_column": "risk"}
+    found = evaluated(server, job, "sequential", **more).json()
+    assert (found["book_column"], found["weight_column"]) == ("amount", "weight")
+    assert float(found["book_value"]) == sum(100 + row * 37 % 900 for row in range(1000))
+    assert found["decision"] == "accept"
+    ratio = max(1 / 0.42, 1 / 1.2) * float(found["weight_total"]) / float(found["sampled_value"])
+    assert found["largest_ratio"] == pytest.approx(ratio, rel=1e-3)
+    assert found["arithmetic"][0]["weight"] != found["arithmetic"][0]["units"]
+
+
+def test_known_errors_above_what_is_tolerable_reject(server: LiveServer, scored: int) -> None:
+    job = money(server, scored, 300, selection="random")
+    examined(server, job, *[wrong(0)] * 30)
+    found = evaluated(server, job, "sequential", tolerable=2000, score_column="risk").json()
+    assert (found["decision"], found["accepted_at"]) == ("reject", None)
+
+
+@pytest.mark.parametrize(
+    ("book", "more", "field", "detail"),
+    [
+        ("amount", {"score_column": "bad_risk"}, "score_column", "no score from 0 to 1"),
+        ("amount", {"score_column": "gaps"}, "score_column", "1 row that could be drawn has no"),
+        ("amount", {"score_column": "nothing"}, "score_column", "nothing"),
+        ("few", {"book_column": "amount"}, "book_column", "500 rows have a value"),
+        ("amount", {"book_column": "gaps"}, "book_column", "no number"),
+    ],
+)
+def test_scores_and_book_values_that_do_not_fit_are_refused(
+    server: LiveServer, scored: int, book: str, more: dict[str, Any], field: str, detail: str
+) -> None:
+    draw = one("monetary_unit", book_column=book, sample_size=5, selection="random")
+    job = drawn(server, scored, draw)
+    examined(server, job)
+    refused = evaluated(server, job, "sequential", tolerable=0.5, **more)
+    assert refused.json()["errors"][0]["loc"][-1] == field
+    assert detail in refused.text
+
+
+@pytest.mark.parametrize(
+    ("draw", "more", "detail"),
+    [
+        (one("random", sample_size=5), {"score_column": "risk"}, "`score_column` is for monetary"),
+        (one("random", sample_size=5), {"book_column": "amount"}, "`book_column` is for monetary"),
+        (one("weighted", sample_size=5, weight_column="weight"), {}, "one after the other"),
+        (
+            one("monetary_unit", sample_size=5, book_column="amount"),
+            {"score_column": "risk"},
+            "at random",
+        ),
+    ],
+)
+def test_samples_in_another_order_have_no_scores(
+    server: LiveServer, scored: int, draw: dict[str, Any], more: dict[str, Any], detail: str
+) -> None:
+    job = drawn(server, scored, draw)
+    examined(server, job)
+    refused = evaluated(server, job, "sequential", tolerable=0.5, **more)
+    assert_problem(refused, 422, "invalid_findings", detail)

@@ -23,13 +23,14 @@ ROWS = 400
 NAMES = ("certificate.json", "evaluation.json", "sample.csv", "data.csv", "ledger.json")
 
 
-def table_text() -> str:
-    """Amounts above 0, balances with credits, and regions; the same at each call."""
-    lines = ["id,amount,balance,region"]
+def table_text(has_scores: bool = False) -> str:
+    """Amounts above 0, balances with credits, regions and risk scores; the same at each call."""
+    lines = ["id,amount,balance,region" + (",risk" if has_scores else "")]
     for row in range(ROWS):
         amount = 100 + row * 7919 % 4001 / 7
         sign = -1 if row % 9 == 4 else 1
-        lines.append(f"{row},{amount:.2f},{sign * amount:.2f},{'NESW'[row % 4]}")
+        score = f",{row * 31 % 97 / 400:.3f}" if has_scores else ""
+        lines.append(f"{row},{amount:.2f},{sign * amount:.2f},{'NESW'[row % 4]}{score}")
     return "\n".join(lines) + "\n"
 
 
@@ -142,6 +143,11 @@ CASES: Mapping[str, Case] = {
         of("sequential", tolerable="15000"),
         {4: 0.8},
     ),
+    "sequential_scores": Case(
+        (money(60, selection="random"),),
+        of("sequential", tolerable="15000", score_column="risk"),
+        {4: 0.8, 11: 0.4},
+    ),
     "one_start": Case(
         (money(40, selection="fixed_interval", order="file"),),
         of("monetary_unit", tolerable="30000"),
@@ -193,7 +199,8 @@ CASES: Mapping[str, Case] = {
 def made(server: LiveServer, case: Case) -> tuple[int, str]:
     """Draw, examine and sign off a case; return its dataset and job."""
     dataset = server.new_dataset()
-    server.import_text(dataset, table_text())
+    has_scores = "score_column" in (case.evaluation or {})
+    server.import_text(dataset, table_text(has_scores))
     body: dict[str, Any] = {"rounds": list(case.rounds)}
     if case.goal is not None:
         asked = {"goal": case.goal, "design": one("random")}

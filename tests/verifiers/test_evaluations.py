@@ -19,7 +19,7 @@ from verifiers.verify_sample import canonical
 
 CLAIMED = (
     *("notes", "caveats", "assurance", "departure", "other_samples_total", "formula", "factors"),
-    *("source", "boundary"),
+    *("source", "boundary", "score_total"),
 )
 """Members of a result that verifiers report as claimed."""
 DIRECTIONS = ("overstatement", "understatement")

@@ -49,9 +49,11 @@ from web_ui.shell import audit_sample, caller, service
 
 Values = dict[str, Any]
 
-BOOK = "book_column"
+BOOK, SCORE = "book_column", "score_column"
 OF_MEANS = "mean_per_unit"
 BY_ITSELF = ("kind", "confidence", "tolerable", "programme")
+OF_AMOUNTS = (BOOK, SCORE)
+"""Parameters that a kind takes where it tolerates an amount, but not a share of rows."""
 
 
 def evaluation_tab(found: JobRecord) -> Values:
@@ -115,11 +117,16 @@ def evaluation_tab(found: JobRecord) -> Values:
 def _missing(found: JobRecord, chosen: Values) -> str:
     """What the form still needs, if anything."""
     kind, parameters = KINDS[chosen["kind"]], chosen["parameters"]
+    is_rate = kind.name in kinds_of_rates(found)
     if kind.allows_looks and chosen["share"] is None:
-        if kind.name in kinds_of_rates(found):
+        if is_rate:
             return "Enter the tolerable rate of deviation, such as 5 %."
         return "Enter the tolerable misstatement, such as 50,000 or 5 %."
-    if BOOK in kind.names and not (parameters.get(BOOK) or book_column_of(service(), found)):
+    if (
+        BOOK in kind.names
+        and not is_rate
+        and not (parameters.get(BOOK) or book_column_of(service(), found))
+    ):
         return "Choose the column of book values."
     return ""
 
@@ -145,7 +152,8 @@ def _fields(found: JobRecord, chosen: Values) -> list[FormField]:
     """The parameters of the form; names of columns are chosen."""
     numbers = [each.name for each in estimated_columns(service(), found) if each.is_number]
     columns = {"": "Choose a column", **dict(zip(numbers, numbers, strict=True))}
-    drawn = book_column_of(service(), found) or ""
+    drawn = {BOOK: book_column_of(service(), found) or ""}
+    rates = kinds_of_rates(found)
     hidden = () if _has_lonely_groups(found) else ("lonely_stratum",)
     fields = form_fields(EvaluationRequest, chosen["parameters"], (*BY_ITSELF, *hidden))
     planned = (planned_goal(found.run_parameters) or {}).get("likelihood")
@@ -155,8 +163,14 @@ def _fields(found: JobRecord, chosen: Values) -> list[FormField]:
         if field.name == "likelihood"
         else field
         if field.choices
-        else replace(field, choices=columns, value=field.value or drawn)
+        else replace(
+            field,
+            choices={**columns, "": "None"} if field.name == SCORE else columns,
+            value=field.value or drawn.get(field.name, ""),
+            only_with=" ".join(name for name in field.only_with.split() if name not in rates),
+        )
         for field in fields
+        if field.name not in OF_AMOUNTS or set(field.only_with.split()) - set(rates)
     ]
 
 
@@ -167,8 +181,8 @@ def _has_lonely_groups(found: JobRecord) -> bool:
     return False
 
 
-def _parameters(kind: str, signed: Mapping[str, Any]) -> Values:
-    """The parameters that the kind takes: of the URL, or signed off."""
+def _parameters(kind: str, signed: Mapping[str, Any], *, is_rate: bool) -> Values:
+    """The parameters that the kind takes for such a sample: of the URL, or signed off."""
     given = {
         each.name: (each.kind, request.args.get(each.name, signed.get(each.name)))
         for each in declared(KINDS[kind].parameters)
@@ -176,7 +190,9 @@ def _parameters(kind: str, signed: Mapping[str, Any]) -> Values:
     return {
         name: value
         for name, (own, value) in given.items()
-        if value and (not isinstance(own, Choice) or value in own.titles)
+        if value
+        and not (is_rate and name in OF_AMOUNTS)
+        and (not isinstance(own, Choice) or value in own.titles)
     }
 
 
@@ -198,7 +214,11 @@ def _chosen(found: JobRecord, review: Review) -> Values:
         "problem": None,
         "programme": own or (own if signed.get("programme") else None),
     }
-    chosen["parameters"] = _parameters(chosen["kind"], signed if is_signed else {})
+    chosen["parameters"] = _parameters(
+        chosen["kind"],
+        signed if is_signed else {},
+        is_rate=chosen["kind"] in kinds_of_rates(found),
+    )
     try:
         chosen["level"] = chosen_level(chosen)
         chosen["share"] = tolerable_of(typed) if typed else None

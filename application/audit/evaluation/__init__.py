@@ -18,7 +18,7 @@ from application.audit.evaluation.request import (
     KIND_LOC,
     ExaminedSample,
     SettledEvaluation,
-    with_own_column,
+    with_own_columns,
 )
 from application.audit.evaluators import EVALUATORS
 from application.audit.items import examined_items
@@ -72,7 +72,7 @@ def evaluate(
 def _evaluate(
     service: Service, job: JobRecord, request: SettledEvaluation[Any], together: Collection[str]
 ) -> EvaluationAnswer:
-    request = with_own_column(service, job, request)
+    request = with_own_columns(service, job, request)
     state = audit_state(service, job)
     if state.questions.questions:
         raise InvalidFindings(

@@ -93,18 +93,16 @@ class SettledEvaluation(AtConfidence, Generic[Parameters]):
         return getattr(self, name, getattr(self.parameters, name, None))
 
 
-def with_own_column(
+def with_own_columns(
     service: Service, job: JobRecord, request: SettledEvaluation[Any]
 ) -> SettledEvaluation[Any]:
-    """A request with the book column's name as the table has it; it may differ in case."""
-    wanted = request.value_of("book_column")
-    if not wanted:
+    """A request with the columns' names as the table has them; they may differ in case."""
+    wanted = {name: request.value_of(name) for name in ("book_column", "score_column")}
+    if not any(wanted.values()):
         return request
-    columns = open_source(service, job).files.columns
-    own = [each.name for each in columns if folded(each.name) == folded(wanted)]
-    if not own:
-        return request
-    return replace(request, parameters=replace(request.parameters, book_column=own[0]))
+    names = {folded(each.name): each.name for each in open_source(service, job).files.columns}
+    own = {at: names[folded(name)] for at, name in wanted.items() if name and folded(name) in names}
+    return replace(request, parameters=replace(request.parameters, **own))
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,11 @@
-"""Evaluate a sample after any of its rows: shares of random rows, and amounts of random units."""
+"""Evaluate a sample after any of its rows: shares of random rows, and amounts of random units.
+
+Amounts can have risk scores, and book values of another column than that of the draw.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from decimal import Decimal
 from typing import Any
@@ -21,6 +24,13 @@ from application.audit.evaluation.request import (
     tolerable_amount,
     tolerable_share,
 )
+from application.audit.evaluation.scores import (
+    ScoredPopulation,
+    score_text,
+    scored_population,
+    scores_of,
+    share_of,
+)
 from application.audit.fitting import selects_money
 from application.audit.items import ExaminedItem, amounts_of, drawn_facts
 from domain_errors import FigureText, Sentence
@@ -29,15 +39,22 @@ from estimation_engine.audit import (
     AmountTest,
     Conclusion,
     SequentialShare,
+    SideInformation,
     amount_test,
     evaluate_share,
     share_boundary,
 )
-from estimation_engine.audit.assurance import SEQUENTIAL, SEQUENTIAL_AMOUNTS
+from estimation_engine.audit.assurance import (
+    SEQUENTIAL,
+    SEQUENTIAL_AMOUNTS,
+    SEQUENTIAL_SCORES,
+)
 from estimation_engine.audit.conclusion import confidence_text
 from estimation_engine.errors import InvalidFindings
 from lazy_dataclasses import dataclass
+from sampling_engine import method_class
 from sampling_engine.methods.monetary_unit.account import AT_RANDOM
+from sampling_engine.sql.units import MILLION
 
 CONCLUSIONS = {
     "accept": "After {examined} {examined|row|rows}, at {confidence} confidence {errors} are below "
@@ -53,6 +70,11 @@ ONE_COUNTS = Sentence("Understatements count as 0: the evaluation is about overs
 BOTH_COUNT = Sentence(
     "Overstatements and understatements both count, without being netted, since the population has "
     "credits."
+)
+BY_WEIGHTS = (
+    "The rows of a weighted sample aren't drawn one after the other in proportion to their weights "
+    "among those that are left, which this test needs. Draw by monetary units, with `selection` "
+    "random and the weights as `book_column`, and name the book values when you evaluate it."
 )
 MAX_BOUNDARY_POINTS = 200
 """Sample sizes of a sequence's boundary."""
@@ -71,6 +93,16 @@ def evaluate_sequence(sample: ExaminedSample, request: SettledEvaluation[Any]) -
         )
     if selects_money(sample.rounds):
         return _amounts(sample, request, request.tolerable)
+    for name in ("score_column", "book_column"):
+        if getattr(request.parameters, name):
+            raise InvalidFindings(
+                "`{name}` is for monetary units that were selected at random. This sample has a "
+                "share of rows.",
+                name=name,
+                loc=("body", name),
+            )
+    if any(method_class(each["method"]).planned_by == "weights" for each in sample.rounds):
+        raise InvalidFindings(BY_WEIGHTS, loc=KIND_LOC)
     return _shares(sample, request, tolerable_share(request.tolerable))
 
 
@@ -161,7 +193,7 @@ class _TestedItem:
 
     @property
     def taint(self) -> float:
-        return self.overstated / self.units
+        return self.overstated / self.units if self.units else 0.0
 
 
 @dataclass(frozen=True)
@@ -182,10 +214,24 @@ class _Sequence:
         """The overstatements of the rows always drawn, in minor units."""
         return sum(item.overstated for item in self.certain)
 
+    @property
+    def least_errors(self) -> int:
+        """The overstatements of all examined rows, in minor units."""
+        return self.known_errors + sum(item.overstated for item in self.tested)
+
+    @property
+    def sampled(self) -> int:
+        """The book value of the rows left to chance, in minor units."""
+        return self.units.total - sum(item.units for item in self.certain)
+
 
 def _amounts(sample: ExaminedSample, request: SettledEvaluation[Any], amount: Decimal) -> Evaluated:
     """Test the misstatement by the first selected units; all rows always drawn are examined."""
-    units = _random_units(sample)
+    units, wanted_columns = _random_units(sample), request.parameters
+    scored = scored_population(
+        sample, units, wanted_columns.book_column, wanted_columns.score_column
+    )
+    units = units if scored is None else scored.units
     whole = Decimal(units.text(units.total))
     wanted = tolerable_amount(amount, whole, units.decimals)
     tolerable = units.of(wanted.amount)
@@ -196,29 +242,66 @@ def _amounts(sample: ExaminedSample, request: SettledEvaluation[Any], amount: De
             loc=("body", "tolerable"),
         )
     given = _sequence(sample, units)
-    left = tolerable - given.known_errors
+    side = None if scored is None else _side(sample, scored, given)
+    left, sampled = tolerable - given.known_errors, given.sampled
     found = amount_test(
         [item.taint for item in given.tested],
-        units.sampled,
-        max(left, 0) / units.sampled if left < units.sampled else 1.0,
+        sampled,
+        max(left, 0) / sampled if left < sampled else 1.0,
         sizes=[item.units for item in given.tested],
         confidence=request.confidence,
+        side=None if side is None else side.known,
     )
-    if left <= 0:
+    least = given.known_errors if side is None else given.least_errors
+    if least >= tolerable:
         found = replace(found, decision="reject", accepted_at=None)
     text = units.text(tolerable)
     both = units.has_credits
     together = "overstatements and understatements together"
     errors = Sentence(together if both else "overstatements")
     return Evaluated(
-        {**_as_json(given, found), "tolerable": text},
-        SEQUENTIAL_AMOUNTS,
+        {**_as_json(given, found, side), "tolerable": text},
+        SEQUENTIAL_AMOUNTS if side is None else SEQUENTIAL_SCORES,
         _conclusion(
             sample, request, found, len(given.tested), errors, FigureText(f"{Decimal(text):,f}")
         ),
         notes=[*wanted.notes, *_notes(given)],
         caveats=_caveats(given),
     )
+
+
+@dataclass(frozen=True)
+class _Side:
+    """Scores and weights of the examined rows, and of the rows left to chance.
+
+    ``scores`` and ``weights`` are by row id, in millionths and units of the draw; ``score_total``
+    is Σ |book|·score of the rows left to chance, in millionths of minor units.
+    """
+
+    population: ScoredPopulation
+    scores: Mapping[str, int]
+    weights: Mapping[str, int]
+    score_total: int
+    weight_total: int
+    known: SideInformation
+
+
+def _side(sample: ExaminedSample, scored: ScoredPopulation, given: _Sequence) -> _Side:
+    """What is known of the rows left to chance: those always drawn are taken off."""
+    rows = [item.row_id for item in (*given.certain, *given.tested)]
+    found = scores_of(sample, rows, scored)
+    scores = {row_id: score for row_id, (score, _) in found.items()}
+    weights = {row_id: weight for row_id, (_, weight) in found.items()}
+    certain = sum(item.units * scores[item.row_id] for item in given.certain)
+    score_total, weight_total = scored.score_total - certain, scored.drawn_by.sampled
+    known = SideInformation(
+        [scores[item.row_id] / MILLION for item in given.tested],
+        share_of(score_total, MILLION),
+        [weights[item.row_id] for item in given.tested],
+        weight_total,
+        scored.largest_ratio,
+    )
+    return _Side(scored, scores, weights, score_total, weight_total, known)
 
 
 def _random_units(sample: ExaminedSample) -> MonetaryUnits:
@@ -269,7 +352,7 @@ def _sequence(sample: ExaminedSample, units: MonetaryUnits) -> _Sequence:
 def _tested(
     sample: ExaminedSample, units: MonetaryUnits, items: Sequence[ExaminedItem]
 ) -> list[_TestedItem]:
-    """The items' units and errors; above the book value is refused.
+    """The items' book values and errors, in minor units; above the book value is refused.
 
     Understatements count as 0, but of populations with credits errors of both directions count.
     """
@@ -290,7 +373,7 @@ def _tested(
     return found
 
 
-def _as_json(given: _Sequence, found: AmountTest) -> dict[str, Any]:
+def _as_json(given: _Sequence, found: AmountTest, side: _Side | None) -> dict[str, Any]:
     """The test with amounts as decimal texts, and its lines."""
     units, known = given.units, given.known_errors
     statistics = np.minimum(found.statistics, MAX_STATISTIC)
@@ -299,7 +382,7 @@ def _as_json(given: _Sequence, found: AmountTest) -> dict[str, Any]:
         "book_column": units.account["book_column"],
         "population": units.account["population"],
         "book_value": units.text(units.total),
-        "sampled_value": units.text(units.sampled),
+        "sampled_value": units.text(given.sampled),
         "take_all": {
             "rows": len(given.certain),
             "errors": sum(item.overstated > 0 for item in given.certain),
@@ -308,7 +391,7 @@ def _as_json(given: _Sequence, found: AmountTest) -> dict[str, Any]:
         "drawn": given.drawn,
         "examined": len(given.tested),
         "exceptions": sum(item.overstated > 0 for item in given.tested),
-        "upper_limit": units.text(found.upper_limit * units.sampled + known),
+        "upper_limit": units.text(found.upper_limit * given.sampled + known),
         "statistic": float(statistics[-1]),
         "largest_statistic": float(statistics.max()),
         "p_value": found.p_value,
@@ -316,16 +399,40 @@ def _as_json(given: _Sequence, found: AmountTest) -> dict[str, Any]:
         "decision": found.decision,
         "threshold": found.threshold,
         "statistics_by_size": statistics.tolist(),
-        "arithmetic": _lines(given, found),
+        "arithmetic": _lines(given, found, side),
         "formula": found.formula,
         "source": found.source,
+        **_side_json(given, side),
     }
 
 
-def _lines(given: _Sequence, found: AmountTest) -> list[dict[str, Any]]:
+def _side_json(given: _Sequence, side: _Side | None) -> dict[str, Any]:
+    """The figures of scores and of weights that aren't the book values."""
+    if side is None:
+        return {}
+    population, units = side.population, given.units
+    figures: dict[str, Any] = {}
+    if population.score_column is not None:
+        figures = {
+            "score_column": population.score_column,
+            "score_total": score_text(side.score_total, units.decimals),
+            "score_mean": share_of(side.score_total, MILLION * given.sampled),
+        }
+    if population.weight_column is not None:
+        drawn_by = population.drawn_by
+        figures |= {
+            "weight_column": population.weight_column,
+            "weight_total": drawn_by.text(side.weight_total),
+            "largest_ratio": population.largest_ratio * side.weight_total / given.sampled,
+        }
+    return figures
+
+
+def _lines(given: _Sequence, found: AmountTest, side: _Side | None) -> list[dict[str, Any]]:
     columns = zip(
         given.tested[:MAX_LINES],
         found.values.tolist(),
+        found.slopes.tolist(),
         found.null_means.tolist(),
         found.bets.tolist(),
         np.minimum(found.statistics, MAX_STATISTIC).tolist(),
@@ -336,14 +443,27 @@ def _lines(given: _Sequence, found: AmountTest) -> list[dict[str, Any]]:
             "number": number,
             "row_id": item.row_id,
             "units": item.units,
+            **_known_before(item, slope, side),
             "taint": item.taint,
             "value": value,
             "null_mean": mean,
             "bet": bet,
             "statistic": statistic,
         }
-        for number, (item, value, mean, bet, statistic) in enumerate(columns, start=1)
+        for number, (item, value, slope, mean, bet, statistic) in enumerate(columns, start=1)
     ]
+
+
+def _known_before(item: _TestedItem, slope: float, side: _Side | None) -> dict[str, Any]:
+    """The weight and score of a row of the arithmetic, and the slope before it was examined."""
+    if side is None:
+        return {}
+    found: dict[str, Any] = {}
+    if side.population.weight_column is not None:
+        found["weight"] = side.weights[item.row_id]
+    if side.population.score_column is not None:
+        found |= {"score": side.scores[item.row_id] / MILLION, "slope": slope}
+    return found
 
 
 def _notes(given: _Sequence) -> list[str]:

@@ -29,6 +29,18 @@ if TYPE_CHECKING:
     from application.audit.evaluation.answer import Evaluated
     from application.audit.evaluation.request import ExaminedSample, SettledEvaluation
 
+LINES: Mapping[str, str] = {
+    "units": "Units u",
+    "weight": "Weight w",
+    "score": "Score",
+    "taint": "Taint",
+    "slope": "β",
+    "value": "x",
+    "null_mean": "m",
+    "bet": "λ",
+    "statistic": "M",
+}
+"""Titles of the columns of the arithmetic; those that an evaluation lacks are left out."""
 MAX_POWER = 6
 """The highest power of ten of M in the picture."""
 
@@ -45,6 +57,10 @@ class SequentialEvaluator(Evaluator):
         "most": "Most rows with an exception that are possible",
         "book_value": "Book value",
         "sampled_value": "Book value without rows always drawn",
+        "score_column": "Risk scores",
+        "score_mean": "Mean score, by book value",
+        "weight_column": "Weights of the draw",
+        "largest_ratio": "Largest book value by weight, the mean being 1",
         "decision": "Decision of the rule",
         "upper_limit": "Upper limit",
         "statistic": "M after the last row",
@@ -73,8 +89,12 @@ class SequentialEvaluator(Evaluator):
         """M after each row; exceptions have no arithmetic but their counts."""
         if not _is_of_amounts(found):
             return []
-        header = ("i", "Row", *key_header(keys), "Units u", "Taint", "x", "m", "λ", "M")
-        names = ("units", "taint", "value", "null_mean", "bet", "statistic")
+        columns = [
+            (name, title)
+            for name, title in LINES.items()
+            if not found["arithmetic"] or name in found["arithmetic"][0]
+        ]
+        header = ("i", "Row", *key_header(keys), *(title for _, title in columns))
         rows = [
             (
                 *(
@@ -82,7 +102,7 @@ class SequentialEvaluator(Evaluator):
                     named_row(found, line["row_id"]),
                     *key_cells(keys, line["row_id"]),
                 ),
-                *(line[name] for name in names),
+                *(line[name] for name, _ in columns),
             )
             for line in found["arithmetic"]
         ]
@@ -127,6 +147,10 @@ def _cards_of_amounts(found: Evaluation) -> list[Card]:
     if found["accepted_at"]:
         decided += f", reached after {counted(found['accepted_at'], 'row')}"
     drawn = f"of {counted(found['drawn'], 'drawn row')} left to chance"
+    scores = []
+    if found.get("score_column"):
+        name, mean = found["score_column"], f"{found['score_mean']:.4g}"
+        scores = [Card("Mean score", mean, [f"of {name}, by book value"])]
     return [
         Card("Examined", f"{found['examined']:,}", [drawn]),
         Card(
@@ -140,6 +164,7 @@ def _cards_of_amounts(found: Evaluation) -> list[Card]:
             [f"tolerable: {amount_text(found['tolerable'])}"],
         ),
         Card("M", f"{found['statistic']:.4g}", [decided]),
+        *scores,
     ]
 
 
