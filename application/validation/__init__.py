@@ -1,0 +1,1 @@
+"""Validation: published numbers, recomputed with the installed version."""
