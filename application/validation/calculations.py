@@ -193,7 +193,7 @@ def neyman(*, rows: Sequence[int], deviations: Sequence[float], size: int) -> Fi
 
 def cuts(*, rows: Sequence[int], bands: int, width: float) -> Figures:
     """The cuts of a histogram of equal widths by cumulated roots."""
-    edges = np.arange(len(rows) + 1) * float(width)
+    edges = np.arange(len(rows) + 1, dtype=np.float64) * np.float64(width)
     histogram = BandHistogram(edges, np.array(rows, dtype=np.float64))
     found = root_cuts(histogram, bands, len(rows))
     return {f"cut_{at + 1}": float(edges[int(each)]) for at, each in enumerate(found)}

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, get_args
 
 from application.validation.calculations import CALCULATIONS
 from application.validation.published import PublishedNumber, PublishedTable, Source, sources
 from lazy_dataclasses import dataclass
 
 Verdict = Literal["agrees", "known", "differs"]
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 ROUNDING = Decimal("1e-9")
 """Units of the last printed digit by which a computed number may be off a tie."""
 
@@ -70,7 +71,7 @@ def validate() -> tuple[ComparedSource, ...]:
 
 def compare(table: PublishedTable) -> ComparedTable:
     """Recompute a table."""
-    rows = [[each and _compared(table, each) for each in row] for row in table.rows]
+    rows = [[None if n is None else _compared(table, n) for n in row] for row in table.rows]
     return ComparedTable(table, rows)
 
 

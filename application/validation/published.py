@@ -18,7 +18,6 @@ from lazy_dataclasses import dataclass
 Input = int | float | str | tuple["Input", ...]
 Rounding = Literal["nearest", "up"]
 ORDER = (
-    "aicpa",
     "touw_hoogduin",
     "bounds",
     "programs",
@@ -27,8 +26,9 @@ ORDER = (
     "sizes",
     "shares",
     "agreement",
+    "aicpa",
 )
-"""The files, in the order of the report."""
+"""The files, in the order of the report, which prints wide tables last."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,8 @@ class PublishedTable:
     ----------
     calculation : str
         The name of a function of ``application.validation.calculations``.
+    given : mapping
+        The inputs that all rows share.
     labels : sequence of str
         The names of the inputs that differ between the rows.
     across : str
@@ -79,6 +81,7 @@ class PublishedTable:
 
     title: str
     calculation: str
+    given: Mapping[str, Input]
     labels: Sequence[str]
     across: str
     columns: Sequence[Input]
@@ -134,6 +137,7 @@ def _table(found: dict[str, Any]) -> PublishedTable:
     return PublishedTable(
         found["title"],
         found["calculation"],
+        given,
         labels,
         across,
         [plain(each) for each in columns],
