@@ -352,6 +352,13 @@ class Mapped(Kind):
 
 
 @dataclass(frozen=True)
+class FigureKind(Kind):
+    """A figure of a calculation: a number, a text, or lists and tables of them."""
+
+    json_type = "number, list or table"
+
+
+@dataclass(frozen=True)
 class SizeKind(Kind):
     """A number of rows, ``"all"`` or a percentage such as ``"10%"``."""
 

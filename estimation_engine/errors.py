@@ -57,3 +57,9 @@ class InvalidNonresponse(DomainError):
     """The columns of a response don't fit, or a class has too few respondents."""
 
     code = "invalid_nonresponse"
+
+
+class InvalidCalculation(DomainError):
+    """An input of a calculation is missing, unknown or out of range."""
+
+    code = "invalid_calculation"

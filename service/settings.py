@@ -251,6 +251,11 @@ class Settings(ServiceLimits):
         "Prefixes of the URIs that connections to attached files may read (s3, gs, az, file); "
         "empty is none.",
     )
+    programmes_dir: str = _setting(
+        "",
+        "path",
+        "Folder of your own audit programmes, TOML files; empty is none.",
+    )
     webhook_prefixes: str = _setting(
         "",
         "URIs, with commas",

@@ -147,7 +147,7 @@ def _evaluation_to_keep(
     with by.service.database.read() as tx:
         now = review_of(tx, job.id)
     _require_step(now, "signed_off")
-    request = request_of(job, now, given or EvaluationRequest())
+    request = request_of(by.service, job, now, given or EvaluationRequest())
     try:
         with by.reading():
             return kept_evaluation(request, evaluate(by.service, job, request)), now.newest_id

@@ -290,7 +290,7 @@ def _evaluation(
     service: Service, job: JobRecord, state: AuditState
 ) -> tuple[SettledEvaluation[Any], EvaluationAnswer | None, str | None]:
     """The evaluation that was signed off, or else that of the plan; or why there is none."""
-    request = request_of(job, state.review, EvaluationRequest())
+    request = request_of(service, job, state.review, EvaluationRequest())
     try:
         return request, evaluate(service, job, request), None
     except DomainError as error:
@@ -303,6 +303,7 @@ def _request(request: SettledEvaluation[Any]) -> dict[str, Any]:
         "confidence": request.confidence,
         "tolerable": _amount(request.tolerable),
         **{name: request.value_of(name) for name in KINDS[request.kind].names},
+        **({} if request.programme is None else {"programme": request.programme.identity}),
     }
 
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Annotated, Any, Self
 
 from contract.declarations import Declared, Help, Option, Request, Title, declared
-from contract.fields import CONFIDENCE, DEFAULT_CONFIDENCE, TOLERABLE, Choice, ColumnName
+from contract.fields import CONFIDENCE, DEFAULT_CONFIDENCE, TOLERABLE, Choice, ColumnName, Text
 from contract.words import (
     BOUNDS,
     ESTIMATORS,
@@ -217,6 +217,15 @@ class EvaluationRequest(Request):
             "What is tolerable: below 1 a share, such as 0.05, of the rows or of the book value "
             "evaluated; from 1 an amount, for evaluations of amounts. By default the materiality "
             "of the recorded plan."
+        ),
+    ] = None
+
+    programme: Annotated[
+        str | None,
+        Text(0, 60),
+        Help(
+            "The name of an audit programme, whose rules and sentences the conclusion follows. By "
+            "default that of the sign-off; an empty text is none."
         ),
     ] = None
 

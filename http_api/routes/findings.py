@@ -302,7 +302,7 @@ def evaluation(job_id: str, given: EvaluationRequest) -> Response:
 
 def _request(job: JobRecord, given: EvaluationRequest) -> SettledEvaluation[Any]:
     with service().database.read() as tx:
-        return request_of(job, review_of(tx, job.id), given)
+        return request_of(service(), job, review_of(tx, job.id), given)
 
 
 @blueprint.get("/working-paper", query=WorkingPaperRequest)

@@ -84,7 +84,7 @@ def evaluation_tab(found: JobRecord) -> Values:
         return values
     try:
         with caller().reading():
-            wanted = request_of(found, review, _request(chosen))
+            wanted = request_of(service(), found, review, _request(chosen))
             answer = evaluate(service(), found, wanted).as_json()
         audit_sample(found, "evaluation")
     except DomainError as error:

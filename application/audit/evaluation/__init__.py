@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from application.audit.evaluation.answer import EvaluationAnswer
+from application.audit.evaluation.by_programme import by_programme
 from application.audit.evaluation.other_samples import (
     other_samples,
     require_allowed,
@@ -81,6 +82,8 @@ def _evaluate(
     others = other_samples(service, job, state)
     require_allowed(sample, others, kind)
     evaluated = with_other_samples(sample, others, kind, evaluator.evaluate(sample, request))
+    if request.programme is not None:
+        evaluated = by_programme(sample, request, evaluated)
     figures = {**evaluated.figures, "confidence": request.confidence}
     listed = evaluator.rows(figures)
     names = names_of_job(service, job, listed)
@@ -94,6 +97,7 @@ def _evaluate(
         departure=departure(job.run_parameters, request.tolerable, kind, figures),
         other_samples=others.newest,
         other_samples_total=len(others.found),
+        programme=evaluated.programme,
         assurance=evaluated.assurance,
         conclusion=evaluated.conclusion,
         notes=evaluated.notes,

@@ -28,6 +28,28 @@ class AttributeResult:
 
 
 @dataclass(frozen=True)
+class ProgrammeResult:
+    """What a programme says of a sample."""
+
+    name: str
+    title: str
+    sha256: Annotated[str, Help("Of its file.")]
+    evaluation: Annotated[str, Help("The evaluation of the programme that fits the sample.")]
+    document: str
+    paragraph: str | None
+    statement: str
+    calculation: Annotated[str | None, Help("Null if the limits are those of the kind.")]
+    formula: str | None
+    limit: Annotated[str, Help("The figure on which the conclusion rests.")]
+    verdict: Annotated[
+        str | None,
+        Help("`tolerable`, `not_supported`, `inconclusive`, or `statement` of what is found."),
+    ]
+    figures: Annotated[Mapping[str, Any], Help("By name; amounts are decimal texts.")]
+    notes: Sequence[str]
+
+
+@dataclass(frozen=True)
 class Evaluated:
     """What a kind computes of a sample.
 
@@ -46,6 +68,7 @@ class Evaluated:
     attributes: Sequence[AttributeResult] | None = None
     notes: Sequence[str] = ()
     caveats: Sequence[str] = ()
+    programme: ProgrammeResult | None = None
 
 
 @dataclass(frozen=True)
@@ -114,6 +137,9 @@ class EvaluationAnswer:
     departure: Annotated[str | None, Help("Where it departs from the recorded plan.")]
     other_samples: Annotated[Sequence[OtherSample], Help("The newest.")]
     other_samples_total: int
+    programme: Annotated[
+        ProgrammeResult | None, Help("By which the conclusion is; null without one.")
+    ]
     assurance: Annotated[Assurance, Help("What holds up the limit.")]
     conclusion: Conclusion | None
     notes: Sequence[str]

@@ -128,16 +128,23 @@ def _strata(sample: ExaminedSample) -> list[MonetaryUnits]:
     return [MonetaryUnits(account) for account in found]
 
 
+def audited_units(
+    sample: ExaminedSample,
+) -> tuple[list[AuditedItem], list[MonetaryUnits], int]:
+    """The examined rows with their amounts, the strata, and the rows that don't apply."""
+    items, outside = require_all(sample, sample.items)
+    strata = _strata(sample)
+    return _audited_items(sample, items, strata), strata, outside
+
+
 def evaluate_money(
     sample: ExaminedSample, request: SettledEvaluation[MonetaryParameters]
 ) -> Evaluated:
     """Bound the misstatement; overstatements and understatements apart."""
-    items, outside = require_all(sample, sample.items)
-    strata = _strata(sample)
+    audited, strata, outside = audited_units(sample)
     units, bound = strata[0], request.parameters.bound or "stringer"
     doubts, unchecked = selection_doubts(sample.service, sample.job)
     assurance = _assurance(sample, strata, request, is_doubted=bool(doubts))
-    audited = _audited_items(sample, items, strata)
     # The book value that the conclusion is about: a take-all row that doesn't apply isn't in it.
     sampled = [each.sampled for each in strata]
     whole = sum(sampled) + sum(abs(item.book) for item in audited if item.is_take_all)

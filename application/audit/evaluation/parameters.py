@@ -7,7 +7,7 @@ evaluations, and others are said to differ from them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from decimal import Decimal
 from typing import Any
 
@@ -17,6 +17,9 @@ from application.audit.evaluators import EVALUATORS, fitting_evaluator
 from application.audit.evaluators.evaluator import DrawnAs
 from application.audit.fitting import is_in_sequence, selects_money
 from application.audit.planned import errors_text, goal_confidence, planned_goal, planned_tolerable
+from application.audit.programmes.applied import AppliedProgramme, applied, require_level
+from application.audit.programmes.library import Library, library_of
+from application.audit.programmes.reading import tolerable_of
 from application.audit.sentences import CONCLUSIONS, continues_of
 from contract.fields import Choice
 from contract.requests.evaluate import KINDS, EvaluationRequest, evaluation_parameters
@@ -24,6 +27,7 @@ from domain_errors import FigureText, Sentence
 from estimation_engine.audit import Conclusion
 from parquet_tables.names import folded
 from sampling_engine import method_class
+from service.service import Service
 from storage.audit.findings import Review, ReviewEntry
 from storage.jobs.jobs import JobRecord
 
@@ -33,21 +37,49 @@ def _names() -> tuple[str, ...]:
     return ("confidence", "tolerable", *(each.name for each in evaluation_parameters()))
 
 
-def request_of(job: JobRecord, review: Review, given: EvaluationRequest) -> SettledEvaluation[Any]:
+def request_of(
+    service: Service, job: JobRecord, review: Review, given: EvaluationRequest
+) -> SettledEvaluation[Any]:
     """A request with the given parameters, and for others those signed off, or else planned.
 
     Signed parameters are taken by the same kind alone. The plan is of the kind that fits the
-    sample; other kinds take its likelihood.
+    sample; other kinds take its likelihood. A programme's parameters are before those of the plan.
     """
     signed = signed_off(review)
     kept = signed.evaluation if signed else {}
-    defaults = _planned(job, given.kind)
-    if kept and given.kind in (None, kept["kind"]):
+    body, library = given.given(), library_of(service.settings)
+    of_signed = _kept_programme(kept, library)
+    is_kept = given.kind in (None, kept.get("kind"))
+    name = body.get("programme", of_signed if is_kept else "")
+    is_kept = bool(kept) and is_kept and name == of_signed
+    estimator = body.get("estimator", kept.get("estimator") if is_kept else None)
+    chosen = applied(library, name, job, given.kind, estimator) if name else None
+    kind = given.kind if chosen is None else chosen.rule.kind
+    defaults = _planned(job, kind) | ({} if chosen is None else _of_programme(job, chosen))
+    if is_kept:
         defaults = {**kept, "tolerable": _decimal(kept["tolerable"])}
-    body = given.given()
-    chosen: dict[str, Any] = {name: body.get(name, defaults.get(name)) for name in _names()}
-    chosen["confidence"] = goal_confidence(chosen)
-    return SettledEvaluation.of(given.kind or defaults["kind"], **chosen)
+    values: dict[str, Any] = {each: body.get(each, defaults.get(each)) for each in _names()}
+    values["confidence"] = goal_confidence(values)
+    if chosen is not None:
+        require_level(chosen, values["confidence"])
+    settled = SettledEvaluation.of(kind or defaults["kind"], **values)
+    return settled if chosen is None else replace(settled, programme=chosen)
+
+
+def _kept_programme(kept: Mapping[str, Any], library: Library) -> str:
+    """The programme of a sign-off, if there still is one of its name."""
+    name: str = kept.get("programme", {}).get("name", "")
+    return name if any(each.name == name for each in library.programmes) else ""
+
+
+def _of_programme(job: JobRecord, chosen: AppliedProgramme) -> dict[str, Any]:
+    """The parameters of a programme; what is tolerable by the plan stays."""
+    rule, file = chosen.rule, chosen.programme.file
+    names = ("sides", "estimator", "likelihood", "bound")
+    own = {name: value for name in names if (value := getattr(rule, name)) is not None}
+    own |= {"kind": rule.kind, "confidence": rule.confidence or file.confidence}
+    planned = _planned(job, rule.kind).get("tolerable")
+    return {**own, "tolerable": planned or tolerable_of(chosen.programme)}
 
 
 def fitting_kind(job: JobRecord) -> str:
@@ -121,6 +153,7 @@ def kept_evaluation(request: SettledEvaluation[Any], found: EvaluationAnswer) ->
         "assurance": asdict(found.assurance),
         "caveats": found.caveats,
         "departure": found.departure,
+        **({} if request.programme is None else {"programme": request.programme.identity}),
     }
 
 
@@ -132,9 +165,25 @@ def signed_evaluation(
     if signed is None:
         return None
     kept = signed.evaluation
-    difference = _difference(_with_case(kept, request), request)
+    difference = _difference(_with_case(kept, request), request) or _changed_file(kept, request)
     return SignedEvaluation(
         signed.user_soeid, signed.at, kept, difference or _other_conclusion(kept, conclusion)
+    )
+
+
+def _changed_file(kept: Mapping[str, Any], request: SettledEvaluation[Any]) -> str | None:
+    """A sentence if the programme's file isn't the one that was signed off."""
+    if request.programme is None:
+        return None
+    before, now = kept["programme"], request.programme.identity
+    if before["sha256"] == now["sha256"]:
+        return None
+    return Sentence(
+        "Signed off by another version of the programme {name}: its file has the SHA-256 {now}, "
+        "and had {before}.",
+        name=now["name"],
+        now=now["sha256"][:12],
+        before=before["sha256"][:12],
     )
 
 
@@ -175,6 +224,13 @@ def _difference(kept: Mapping[str, Any], request: SettledEvaluation[Any]) -> str
         if before != now:
             signed.append(_text(name, before))
             evaluated.append(_text(name, now))
+    named = [
+        kept.get("programme", {}).get("name"),
+        request.programme and request.programme.programme.name,
+    ]
+    if named[0] != named[1]:
+        signed.append(_text("programme", named[0]))
+        evaluated.append(_text("programme", named[1]))
     if not signed:
         return None
     return Sentence(
@@ -196,6 +252,8 @@ def parameters_text(kept: Mapping[str, Any]) -> str:
     texts = [
         _text(name, given[name]) for name in ("kind", *_names()) if given.get(name) is not None
     ]
+    if kept.get("programme"):
+        texts.append(_text("programme", kept["programme"]["name"]))
     return Sentence.joined(texts, ", ")
 
 

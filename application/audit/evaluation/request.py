@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 from application.audit.findings import is_replaceable
 from application.audit.fitting import is_in_sequence
 from application.audit.items import ExaminedItem
+from application.audit.programmes.applied import AppliedProgramme
 from application.audit.stages import stage_rule
 from application.audit.state import AuditState, drawn_row_ids
 from contract.answers import AtConfidence
@@ -54,11 +55,14 @@ class SettledEvaluation(AtConfidence, Generic[Parameters]):
         evaluations of amounts.
     parameters : Request
         Those of the kind.
+    programme : AppliedProgramme, optional
+        That by which it concludes.
     """
 
     kind: str
     tolerable: Decimal | None
     parameters: Parameters
+    programme: AppliedProgramme | None = None
 
     @classmethod
     def of(

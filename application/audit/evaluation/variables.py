@@ -63,7 +63,7 @@ def evaluate_audit_values(
             "Name the column of book values with `book_column`.", loc=("body", "book_column")
         )
     _, outside = require_all(sample, sample.items)
-    given, without = _audited_amounts(sample, book_column)
+    given, without = audited_amounts(sample, book_column)
     tolerable = None
     if request.tolerable is not None:
         total = Decimal(repr(given.total))
@@ -148,7 +148,7 @@ def _variance_caveats(design: Design, rules: VarianceRequest) -> list[str]:
     return caveats + [Sentence(each.single_unit_note) for each in samples if each.single_unit_note]
 
 
-def _audited_amounts(sample: ExaminedSample, book_column: str) -> tuple[AuditedAmounts, int]:
+def audited_amounts(sample: ExaminedSample, book_column: str) -> tuple[AuditedAmounts, int]:
     """The amounts in the order of the design, and the rows of the population without a number."""
     amounts = amounts_of(sample.service, sample.job, sample.items, book_column)
     source = open_source(sample.service, sample.job)

@@ -1,0 +1,141 @@
+"""The inputs of a programme's calculation from a sample with its findings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from application.audit.evaluation.answer import Evaluated
+from application.audit.evaluation.monetary_unit import audited_units
+from application.audit.evaluation.request import ExaminedSample, SettledEvaluation
+from application.audit.evaluation.variables import audited_amounts
+from application.audit.items import book_column_of
+from application.audit.programmes.applied import LOC
+from estimation_engine.audit import AuditedAmounts, AuditedItem
+from estimation_engine.audit.calculations import CALCULATIONS
+from estimation_engine.audit.guidance.projections import (
+    EqualInputs,
+    EqualPart,
+    KnownPart,
+    MoneyInputs,
+    MoneyPart,
+    equal_part,
+    money_part,
+)
+from estimation_engine.errors import InvalidFindings
+
+
+def inputs_of_sample(
+    sample: ExaminedSample, request: SettledEvaluation[Any], evaluated: Evaluated
+) -> Any:
+    """The inputs of the calculation of the request's programme.
+
+    Raises
+    ------
+    InvalidFindings
+        The calculation reads no sample of this design, or the draw lacks a figure that it needs.
+    """
+    assert request.programme is not None  # noqa: S101 - the caller asks only with one
+    calculation = CALCULATIONS[request.programme.rule.calculation or ""]
+    tolerable = evaluated.figures.get("tolerable")
+    common: dict[str, Any] = {
+        "confidence": request.confidence,
+        "tolerable": None if tolerable is None else float(tolerable),
+    }
+    if calculation.inputs is EqualInputs:
+        return _equal_inputs(sample, request, common, calculation.name.endswith("ratio"))
+    if calculation.inputs is MoneyInputs:
+        return _money_inputs(sample, common)
+    raise InvalidFindings(
+        "The calculation {name} is for worked examples and sizes: it reads no sample.",
+        name=calculation.name,
+        loc=LOC,
+    )
+
+
+def _equal_inputs(
+    sample: ExaminedSample, request: SettledEvaluation[Any], common: dict[str, Any], ratio: bool
+) -> EqualInputs:
+    column = request.value_of("book_column") or book_column_of(sample.service, sample.job)
+    given, _ = audited_amounts(sample, column)
+    if given.design.group_kind == "clusters" or not given.design.has_equal_chances:
+        raise InvalidFindings(
+            "The calculation is for rows drawn with equal probabilities, in each stratum.", loc=LOC
+        )
+    if given.design.group_kind != "strata":
+        part = equal_part(
+            given.book, given.misstatements, units=given.rows, book_value=given.total, ratio=ratio
+        )
+        return EqualInputs(**common, parts=(part,), book_value=given.total)
+    parts, known = _strata(given, ratio)
+    return EqualInputs(**common, parts=tuple(parts), known=tuple(known), book_value=given.total)
+
+
+def _strata(given: AuditedAmounts, ratio: bool) -> tuple[list[EqualPart], list[KnownPart]]:
+    parts: list[EqualPart] = []
+    known: list[KnownPart] = []
+    design = given.design
+    for stratum in np.flatnonzero(design.group_drawn).tolist():
+        inside = np.flatnonzero(design.groups == stratum)
+        label, units = given.labels[inside[0]], int(design.group_rows[stratum])
+        book, errors = given.book[inside], given.misstatements[inside]
+        if len(inside) == units:
+            known.append(
+                KnownPart(
+                    label=label,
+                    units=units,
+                    book_value=float(book.sum()),
+                    errors=float(errors.sum()),
+                )
+            )
+            continue
+        if label not in given.stratum_totals:
+            raise InvalidFindings(
+                "The draw didn't record the book values of its strata, which the calculation "
+                "needs. Draw the sample with `amount_column`.",
+                loc=LOC,
+            )
+        value = given.stratum_totals[label]
+        parts.append(
+            equal_part(book, errors, units=units, book_value=value, ratio=ratio, label=label)
+        )
+    return parts, known
+
+
+def _money_inputs(sample: ExaminedSample, common: dict[str, Any]) -> MoneyInputs:
+    items, strata, _ = audited_units(sample)
+    if any(each.has_credits for each in strata):
+        raise InvalidFindings(
+            "The calculation is for positive amounts: negative units are a population of their "
+            "own. Draw positive amounts alone.",
+            loc=LOC,
+        )
+    unit = 10.0 ** strata[0].decimals
+    parts: list[MoneyPart] = []
+    for number, each in enumerate(strata):
+        chance = [item for item in items if item.stratum == number and not item.is_take_all]
+        hits = [item.hits for item in chance]
+        parts.append(
+            money_part(
+                np.repeat([item.book / unit for item in chance], hits),
+                np.repeat([(item.book - item.audit) / unit for item in chance], hits),
+                book_value=each.sampled / unit,
+                label=f"step {number + 1}" if len(strata) > 1 else "",
+            )
+        )
+    always = [item for item in items if item.is_take_all]
+    return MoneyInputs(**common, parts=tuple(parts), known=_known(always, unit))
+
+
+def _known(items: Sequence[AuditedItem], unit: float) -> tuple[KnownPart, ...]:
+    if not items:
+        return ()
+    return (
+        KnownPart(
+            units=len(items),
+            book_value=sum(item.book for item in items) / unit,
+            errors=sum(item.book - item.audit for item in items) / unit,
+        ),
+    )

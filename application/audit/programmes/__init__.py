@@ -1,0 +1,1 @@
+"""Audit programmes: rules, sentences and worked examples of a guidance, as data files."""

@@ -1,0 +1,77 @@
+"""A programme with the evaluation of it that fits a sample."""
+
+from __future__ import annotations
+
+from application.audit.programmes.library import Library
+from application.audit.programmes.reading import Programme
+from contract.requests.programmes import ProgrammeEvaluation
+from domain_errors import choices_sentence
+from estimation_engine.audit.conclusion import confidence_text
+from estimation_engine.errors import InvalidFindings
+from lazy_dataclasses import dataclass
+from storage.jobs.jobs import JobRecord
+
+LOC = ("body", "programme")
+
+
+@dataclass(frozen=True)
+class AppliedProgramme:
+    """A programme with the evaluation of it that fits a sample."""
+
+    programme: Programme
+    rule: ProgrammeEvaluation
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """What certificates and sign-offs keep of it."""
+        file = self.programme.file
+        return {"name": file.name, "title": file.title, "sha256": self.programme.sha256}
+
+
+def methods_of(job: JobRecord) -> list[str]:
+    """The methods of a sample's rounds."""
+    return list(dict.fromkeys(each["method"] for each in job.run_parameters["rounds"]))
+
+
+def applied(
+    library: Library, name: str, job: JobRecord, kind: str | None, estimator: str | None
+) -> AppliedProgramme:
+    """A programme with its first evaluation that fits a sample, and what a request names.
+
+    Raises
+    ------
+    UnknownProgramme, InvalidFindings
+        There is no such programme, or it has no evaluation for the sample.
+    """
+    programme = library.programme(name, *LOC)
+    methods = methods_of(job)
+    for rule in programme.file.evaluations:
+        fits = methods and all(each in rule.samples for each in methods)
+        is_named = kind in (None, rule.kind) and estimator in (None, rule.estimator or estimator)
+        if fits and is_named:
+            return AppliedProgramme(programme, rule)
+    has = "; ".join(
+        f"{rule.title} ({rule.kind}, of {', '.join(rule.samples)})"
+        for rule in programme.file.evaluations
+    )
+    raise InvalidFindings(
+        "The programme {name} has no such evaluation of a sample drawn as {methods}. It has: "
+        "{has}.",
+        name=programme.name,
+        methods=" and ".join(methods).replace("_", " "),
+        has=has,
+        loc=LOC,
+    )
+
+
+def require_level(applied: AppliedProgramme, confidence: float) -> None:
+    """Refuse a confidence that the programme doesn't allow."""
+    levels = [each.confidence for each in applied.programme.file.levels]
+    if levels and confidence not in levels:
+        raise InvalidFindings(
+            "The programme {name} has no confidence of {confidence}. {choices}",
+            name=applied.programme.name,
+            confidence=confidence_text(confidence),
+            choices=choices_sentence("", [f"{each:g}" for each in levels]),
+            loc=("body", "confidence"),
+        )

@@ -1,0 +1,116 @@
+"""Computes the worked examples of a programme, and compares them with what was published."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from application.audit.programmes.reading import Programme
+from contract.requests.programmes import ProgrammeExample
+from domain_errors import DomainError
+from estimation_engine.audit.calculations import CALCULATIONS
+from lazy_dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A published figure beside the computed one.
+
+    Parameters
+    ----------
+    name : str
+        Its path in the result, such as ``parts[1].projected``.
+    difference : float or None
+        Computed less published; None if they aren't numbers.
+    """
+
+    name: str
+    published: float | str | bool | None
+    computed: float | str | bool | None
+    difference: float | None
+    is_equal: bool
+
+
+@dataclass(frozen=True)
+class CheckedExample:
+    """A worked example with its figures.
+
+    Parameters
+    ----------
+    problem : str or None
+        Why the calculation refused the inputs.
+    """
+
+    paragraph: str
+    title: str
+    calculation: str
+    tolerance: float
+    misprint: str | None
+    note: str | None
+    figures: Sequence[Compared]
+    problem: str | None
+    is_reproduced: bool
+
+
+def checked_examples(programme: Programme) -> list[CheckedExample]:
+    """The examples of a programme, each computed."""
+    return [_checked(each) for each in programme.file.examples]
+
+
+def _checked(example: ProgrammeExample) -> CheckedExample:
+    figures: list[Compared] = []
+    problem = None
+    try:
+        result = CALCULATIONS[example.calculation].compute(example.inputs)
+        figures = list(compared(example.expected, result, example.tolerance))
+    except DomainError as error:
+        problem = error.message
+    return CheckedExample(
+        example.paragraph,
+        example.title,
+        example.calculation,
+        example.tolerance,
+        example.misprint,
+        example.note,
+        figures,
+        problem,
+        problem is None and all(each.is_equal for each in figures),
+    )
+
+
+def path_text(at: Sequence[str | int]) -> str:
+    """A path as text.
+
+    >>> path_text(("parts", 1, "units"))
+    'parts[1].units'
+    """
+    text = "".join(f"[{each}]" if isinstance(each, int) else f".{each}" for each in at)
+    return text.removeprefix(".")
+
+
+def compared(
+    published: Any, computed: Any, tolerance: float, at: tuple[str | int, ...] = ()
+) -> Iterator[Compared]:
+    """The published figures beside the computed ones; lists and tables by their members."""
+    if isinstance(published, Mapping):
+        for name, each in published.items():
+            known = getattr(computed, name, None)
+            yield from compared(each, known, tolerance, (*at, name))
+        return
+    if isinstance(published, Sequence) and not isinstance(published, str):
+        values = computed if isinstance(computed, Sequence) else ()
+        for place, each in enumerate(published):
+            known = values[place] if place < len(values) else None
+            yield from compared(each, known, tolerance, (*at, place + 1))
+        return
+    numbers = [each for each in (published, computed) if _is_number(each)]
+    if len(numbers) == 2:
+        difference = float(computed) - float(published)
+        is_equal = abs(difference) <= tolerance
+        yield Compared(path_text(at), published, computed, difference, is_equal)
+    else:
+        yield Compared(path_text(at), published, computed, None, published == computed)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

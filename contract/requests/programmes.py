@@ -1,0 +1,278 @@
+"""The file of an audit programme, and the request of a size by one.
+
+A programme is a TOML file: rules, sentences and worked examples of a guidance, and no code.
+docs/PROGRAMMES.md has its fields.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+from contract.declarations import Help, Option, Request, Title
+from contract.fields import (
+    ABOVE_ZERO,
+    CONFIDENCE,
+    TOLERABLE,
+    Bounds,
+    Choice,
+    ColumnName,
+    Count,
+    FigureKind,
+    Items,
+    Mapped,
+    Number,
+    Part,
+    Text,
+)
+from contract.requests.evaluate import KINDS
+from contract.requests.submitting import MAIN, SourceRef, TableKey
+from contract.words import BOUNDS, ESTIMATORS, LIKELIHOODS, SIDES
+from lazy_dataclasses import dataclass
+
+MAX_PARTS, MAX_EXAMPLES, MAX_LEVELS, MAX_PAPER = 20, 50, 10, 20
+MAX_STRATA = 200
+MAX_FIGURES = 60
+"""Inputs and expected figures of an example."""
+LEVEL = Number(Bounds(least=0.5, below=1))
+LINE, SENTENCE, PARAGRAPH = Text(1, 200), Text(1, 1000), Text(1, 40)
+SAMPLES: Mapping[str, str] = {
+    "random": "Random",
+    "systematic": "Systematic",
+    "stratified": "Stratified",
+    "monetary_unit": "Monetary units",
+    "probability": "With probabilities",
+    "cluster": "Clusters",
+}
+"""The methods of draws that an evaluation can be for."""
+LIMITS: Mapping[str, str] = {"upper_limit": "upper limit", "lower_limit": "lower limit"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProgrammeSource(Request):
+    """The document that a programme follows."""
+
+    document: Annotated[str, LINE, Help("Its title.")]
+    date: Annotated[str | None, Text(1, 40), Help("Its date or edition.")] = None
+    statement: Annotated[
+        str,
+        SENTENCE,
+        Help(
+            "What the programme follows, and that nobody certified it. Evaluations, papers and "
+            "the page print it."
+        ),
+    ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AssuranceLevel(Request):
+    """A confidence that the guidance names, such as that of systems that work well."""
+
+    name: Annotated[str, Text(1, 60), Help("Such as `high`.")]
+    confidence: Annotated[float, LEVEL, Help("Such as 0.6.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProgrammeEvaluation(Request):
+    """An evaluation that a programme allows: the first that fits a sample is taken."""
+
+    title: Annotated[str, LINE, Help("Such as `Simple random sampling, ratio`.")]
+    paragraph: Annotated[str | None, PARAGRAPH, Help("Where the document has it.")] = None
+    kind: Annotated[
+        str,
+        Choice({name: kind.title for name, kind in KINDS.items()}),
+        Help("The kind of evaluation that reads the sample."),
+    ]
+    samples: Annotated[
+        Sequence[str],
+        Items(Choice(SAMPLES), len(SAMPLES), 1),
+        Help("The methods of draws that it is for."),
+    ]
+    calculation: Annotated[
+        str | None,
+        Text(1, 60),
+        Help(
+            "The calculation of the limits; `jobsvc programmes --calculations` lists them. Without "
+            "one the limits are those of the kind."
+        ),
+    ] = None
+    confidence: Annotated[float | None, LEVEL, Help("By default that of the programme.")] = None
+    sides: Annotated[str | None, Choice(SIDES), Help("As a parameter of the kind.")] = None
+    estimator: Annotated[str | None, Choice(ESTIMATORS), Help("As a parameter of the kind.")] = None
+    likelihood: Annotated[str | None, Choice(LIKELIHOODS), Help("As a parameter of the kind.")] = (
+        None
+    )
+    bound: Annotated[str | None, Choice(BOUNDS), Help("As a parameter of the kind.")] = None
+    limit: Annotated[
+        str,
+        Choice(LIMITS),
+        Help("The limit on which the conclusion rests; the upper one is compared."),
+    ] = "upper_limit"
+    least_rows: Annotated[
+        int | None,
+        Count(Bounds(1, 1_000_000)),
+        Help("Samples with fewer examined rows are refused."),
+    ] = None
+    stops_below: Annotated[
+        str | None, SENTENCE, Help("The sentence of that refusal; required with `least_rows`.")
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProgrammeSize(Request):
+    """A size that a programme plans."""
+
+    title: Annotated[str, LINE, Help("Such as `Simple random sampling`.")]
+    paragraph: Annotated[str | None, PARAGRAPH, Help("Where the document has it.")] = None
+    method: Annotated[
+        str, Choice(SAMPLES), Help("The method of the draw that the answer proposes.")
+    ]
+    calculation: Annotated[str, Text(1, 60), Help("The calculation of the size.")]
+    confidence: Annotated[float | None, LEVEL, Help("By default that of the programme.")] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConclusionSentences(Request):
+    """The sentences of a conclusion, with figures in braces such as ``{upper_limit}``."""
+
+    tolerable: Annotated[str | None, SENTENCE, Help("If the limit is below what is tolerable.")] = (
+        None
+    )
+    not_supported: Annotated[
+        str | None, SENTENCE, Help("If the projected errors are at least what is tolerable.")
+    ] = None
+    inconclusive: Annotated[
+        str | None,
+        SENTENCE,
+        Help("If the projected errors are below what is tolerable, and the limit isn't."),
+    ] = None
+    statement: Annotated[
+        str | None,
+        SENTENCE,
+        Help("In place of these three: what the limit means, with nothing tolerable."),
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProgrammePaper(Request):
+    """A line of the working paper."""
+
+    title: Annotated[str, Text(1, 60), Help("The label of the line.")]
+    text: Annotated[str, SENTENCE, Help("What it says.")]
+    paragraph: Annotated[str | None, PARAGRAPH, Help("Where the document has it.")] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProgrammeExample(Request):
+    """A worked example of the document: inputs, and the figures that it publishes."""
+
+    paragraph: Annotated[str, PARAGRAPH, Help("Where the document has it.")]
+    title: Annotated[str, LINE, Help("What it shows.")]
+    calculation: Annotated[str, Text(1, 60), Help("The calculation that computes it.")]
+    inputs: Annotated[
+        Mapping[str, Any],
+        Mapped(FigureKind(), MAX_FIGURES),
+        Help("The inputs of the calculation by name."),
+    ]
+    expected: Annotated[
+        Mapping[str, Any],
+        Mapped(FigureKind(), MAX_FIGURES),
+        Help("The published figures, by the names of the calculation's results."),
+    ]
+    tolerance: Annotated[
+        float,
+        Number(Bounds(least=0)),
+        Help("The most by which a computed figure may differ; 0 is exact."),
+    ] = 0.0
+    misprint: Annotated[str | None, SENTENCE, Help("What the document misprints, if it does.")] = (
+        None
+    )
+    note: Annotated[str | None, SENTENCE, Help("Where the figures are from, if not from it.")] = (
+        None
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProgrammeFile(Request):
+    """The file of a programme."""
+
+    name: Annotated[
+        str, Text(1, 60), Help("Lower-case letters, digits and hyphens, such as `eu-cohesion`.")
+    ]
+    title: Annotated[str, LINE, Help("What pages and papers call it.")]
+    about: Annotated[str, SENTENCE, Help("What it is for.")]
+    source: Annotated[ProgrammeSource, Part(ProgrammeSource)]
+    confidence: Annotated[float, LEVEL, Help("The confidence of evaluations and sizes.")]
+    tolerable: Annotated[
+        float | None,
+        Number(ABOVE_ZERO),
+        Help("What is tolerable if no request says it: below 1 a share of the book value."),
+    ] = None
+    levels: Annotated[
+        Sequence[AssuranceLevel],
+        Items(Part(AssuranceLevel), MAX_LEVELS),
+        Help("The confidences that the guidance allows. Without levels any is allowed."),
+    ] = ()
+    evaluations: Annotated[
+        Sequence[ProgrammeEvaluation],
+        Items(Part(ProgrammeEvaluation), MAX_PARTS, 1),
+        Help("The evaluations that it allows."),
+    ]
+    sizes: Annotated[
+        Sequence[ProgrammeSize], Items(Part(ProgrammeSize), MAX_PARTS), Help("Its sizes.")
+    ] = ()
+    conclusions: Annotated[ConclusionSentences, Part(ConclusionSentences)]
+    paper: Annotated[
+        Sequence[ProgrammePaper],
+        Items(Part(ProgrammePaper), MAX_PAPER),
+        Help("The lines of working papers."),
+    ] = ()
+    examples: Annotated[
+        Sequence[ProgrammeExample],
+        Items(Part(ProgrammeExample), MAX_EXAMPLES, 1),
+        Help("Its worked examples, which `jobsvc programmes check` computes."),
+    ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProgrammeSizeRequest(Request):
+    """A size by a programme, of a table's column of book values."""
+
+    programme: Annotated[str, Text(1, 60), Help("The name of the programme.")]
+    method: Annotated[
+        str, Choice(SAMPLES), Help("The method of the draw; the programme has a size for it.")
+    ] = "random"
+    book_column: Annotated[
+        str, ColumnName(), Title("Book values"), Option("--book"), Help("The column of amounts.")
+    ]
+    source_ref: SourceRef = MAIN
+    table_key: TableKey = None
+    strata_column: Annotated[
+        str | None, ColumnName(), Option("--strata"), Help("Of stratified samples: their column.")
+    ] = None
+    deviation: Annotated[
+        float | None,
+        Number(Bounds(least=0)),
+        Title("Standard deviation"),
+        Help(
+            "The guessed standard deviation: of the errors of rows, or of the error rates of "
+            "monetary units, as the calculation says. Without one if it takes none."
+        ),
+    ] = None
+    deviations: Annotated[
+        Mapping[str, float] | None,
+        Mapped(Number(Bounds(least=0)), MAX_STRATA),
+        Option("--stratum-deviation"),
+        Help("Of stratified samples: the guessed standard deviation by the stratum's label."),
+    ] = None
+    expected: Annotated[
+        float, Number(Bounds(least=0)), Help("Expected errors: below 1 a share of the book value.")
+    ]
+    materiality: Annotated[
+        float | None,
+        TOLERABLE,
+        Help("What is tolerable: below 1 a share. By default that of the programme."),
+    ] = None
+    confidence: Annotated[float | None, CONFIDENCE, Help("By default that of the programme.")] = (
+        None
+    )
