@@ -34,6 +34,11 @@ class Compared:
     computed: float | None
     verdict: Verdict
 
+    @property
+    def difference(self) -> float | None:
+        """The computed number less the published one."""
+        return None if self.computed is None else self.computed - float(self.number.published)
+
 
 @dataclass(frozen=True)
 class ComparedTable:

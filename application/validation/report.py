@@ -135,38 +135,34 @@ def _section(found: ComparedSource) -> Section:
     facts = [("Publication", source.reference), ("Numbers taken from", source.taken_from)]
     blocks: list[Block] = [Facts("Source", facts)]
     for table in found.tables:
-        blocks += _grid(table) if table.table.across else [_list(table)]
+        blocks += _grid(table) if table.table.across else [_list(table, tuple(table.numbers))]
         blocks += _notes(table)
     return Section(source.name.replace("_", " ").capitalize(), source.title, blocks)
 
 
-def _list(found: ComparedTable) -> Table:
+def _list(found: ComparedTable, numbers: Sequence[Compared], title: str = "") -> Table:
     """A line for each number."""
     table = found.table
-    figures = ("Figure",) if len(table.columns) > 1 else ()
-    labels = [label(name) for name in table.labels]
-    header = (*labels, *figures, "Published", "Computed", "Difference", "Result")
-    rows: list[Row] = []
-    for each in found.numbers:
-        number, computed = each.number, each.computed
-        inputs = [_text(name, number.inputs[name]) for name in table.labels]
-        name = [label(number.figure)] if figures else []
-        difference = None if computed is None else computed - float(number.published)
-        rows.append(
-            (
-                *inputs,
-                *name,
-                number.published,
-                _figure(each),
-                None if difference is None else Rounded(difference + 0.0, _places(each)),
-                Judgement(WORDS[each.verdict], TONES[each.verdict]),
-            )
+    across = (table.across,) if table.across else ()
+    inputs = (*table.labels, *across)
+    figures = ("Figure",) if len(table.columns) > 1 and not across else ()
+    header = (*map(label, inputs), *figures, "Published", "Computed", "Difference", "Result")
+    rows = [
+        (
+            *(_text(name, each.number.inputs[name]) for name in inputs),
+            *([label(each.number.figure)] if figures else []),
+            each.number.published,
+            _figure(each, each.computed),
+            _figure(each, each.difference),
+            Judgement(WORDS[each.verdict], TONES[each.verdict]),
         )
-    return Table(table.title, header, rows)
+        for each in numbers
+    ]
+    return Table(title or table.title, header, rows)
 
 
 def _grid(found: ComparedTable) -> list[Block]:
-    """The table as its source prints it, and the same table computed."""
+    """The table as its source prints it, the same table computed, and the numbers apart."""
     table = found.table
     labels = [label(name) for name in table.labels]
     header = (*labels, *(_text(table.across, each) for each in table.columns))
@@ -178,31 +174,38 @@ def _grid(found: ComparedTable) -> list[Block]:
         published.append(
             (*inputs, *(None if each is None else each.number.published for each in numbers))
         )
-        computed.append((*inputs, *(None if each is None else _shown(each) for each in numbers)))
+        computed.append(
+            (*inputs, *(None if each is None else _figure(each, each.computed) for each in numbers))
+        )
+    apart = [each for each in found.numbers if each.verdict != "agrees"]
     return [
         Table(f"{table.title} – published", header, published),
         Table(f"{table.title} – computed", header, computed),
+        *([_list(found, apart, f"{table.title} – not as published")] if apart else []),
     ]
 
 
 def _notes(found: ComparedTable) -> Iterator[Note]:
     table = found.table
     verdicts = [each.verdict for each in found.numbers]
-    sentences = [f"{verdicts.count('agrees'):,} of {len(verdicts):,} numbers agree."]
-    if given := _given(table):
-        sentences.append(f"For all of them: {given}.")
+    sentences = []
     if table.across:
+        sentences.append(f"{verdicts.count('agrees'):,} of {len(verdicts):,} numbers agree.")
         sentences.append(f"Columns: {label(table.across)}.")
+    if given := _given(table):
+        sentences.append(f"All rows: {given}.")
     if table.rounding == "up":
         sentences.append("The source rounds up.")
     if table.remark:
         sentences.append(table.remark)
     sentences += [
-        f"Published {each.number.published}, computed {_figure(each)}: {each.number.note}"
+        f"Published {each.number.published}, computed {_figure(each, each.computed)}: "
+        f"{each.number.note}"
         for each in found.numbers
         if each.number.note
     ]
-    yield Note("About this table", sentences)
+    if sentences:
+        yield Note("Notes", sentences)
 
 
 def _given(table: PublishedTable) -> str:
@@ -213,29 +216,14 @@ def _given(table: PublishedTable) -> str:
     )
 
 
-def _shown(found: Compared) -> Cell:
-    """A computed number of a grid, coloured if it isn't the published one."""
-    figure = _figure(found)
-    if found.verdict == "agrees":
-        return figure
-    return Judgement(str(figure), TONES[found.verdict])
-
-
-def _figure(found: Compared) -> Cell:
-    if found.computed is None:
+def _figure(found: Compared, value: float | None) -> Cell:
+    """A whole number, or one with two more decimal places than its source prints."""
+    if value is None:
         return "none"
-    if found.computed == int(found.computed) and not _printed_places(found):
-        return int(found.computed)
-    return Rounded(found.computed, _places(found))
-
-
-def _printed_places(found: Compared) -> int:
-    return max(0, -int(found.number.published.as_tuple().exponent))
-
-
-def _places(found: Compared) -> int:
-    """Two more decimal places than the source prints."""
-    return _printed_places(found) + 2
+    places = max(0, -int(found.number.published.as_tuple().exponent))
+    if value == int(value) and not places:
+        return int(value)
+    return Rounded(value, places + 2)
 
 
 def label(name: str) -> str:

@@ -9,6 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from application.validation.samples import (
+    GOLDEN,
+    api_clusters,
+    api_strata,
+    column,
+    data,
+    numbered,
+    one,
+)
 from estimation_engine import (
     Calibration,
     Design,
@@ -28,15 +37,6 @@ from estimation_engine import (
     stratified_design,
 )
 from estimation_engine.arrays import Floats
-from tests.estimation_engine.published import (
-    GOLDEN,
-    api_clusters,
-    api_strata,
-    column,
-    data,
-    numbered,
-    one,
-)
 
 STYPES = np.array([4421.0, 755.0, 1018.0])  # E, H, M
 WIDE = np.array([1072.0, 5122.0])  # No, Yes
