@@ -12,7 +12,12 @@ from jobsvc_client.arguments import given
 from jobsvc_client.frames import attachment_name
 
 from application.audit.evaluators import evaluator_of
-from application.audit.sentences import limits_of, other_samples_tables, progress_sentence
+from application.audit.sentences import (
+    limits_of,
+    other_samples_tables,
+    programme_facts,
+    progress_sentence,
+)
 from command_line.connection import ApiClient
 from command_line.contract_options import with_request
 from command_line.importing import READING_OPTIONS
@@ -387,7 +392,7 @@ def replace(client: ApiClient, job_id: str, row: str, reason: str) -> Any:
 
 
 def _print_evaluation(found: dict[str, Any]) -> None:
-    for block in evaluator_of(found).printed(found):
+    for block in [*programme_facts(found), *evaluator_of(found).printed(found)]:
         print_line("\n".join(block_lines(block)))
         print_line()
     _print_remarks(found)
@@ -423,6 +428,7 @@ def evaluate(client: ApiClient, job_id: str, **options: Any) -> Any:
     jobsvc evaluate 917f045a --tolerable 50,000 --confidence 0.9
     jobsvc evaluate 917f045a --kind variables --book amount --estimator ratio --sides two
     jobsvc evaluate 917f045a --kind sequential --tolerable 5%
+    jobsvc evaluate 917f045a --programme eu-cohesion --confidence 80%
     """
     return client.post(f"/api/sampling/jobs/{job_id}/evaluation", body_of(options))
 

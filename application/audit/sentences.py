@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from contract.requests.evaluate import KINDS
 from domain_errors import Sentence, counted
-from presentation.content import Code, Facts, Judgement, Row, Table
+from presentation.content import Cell, Code, Facts, Judgement, Percent, Row, Table
 
 if TYPE_CHECKING:
     from estimation_engine.audit.assurance import Status
@@ -131,10 +132,72 @@ def verdict_of(found: Mapping[str, Any]) -> str:
         An evaluation, or the part of it that a sign-off kept; older ones have no caveats.
     """
     conclusion = found["conclusion"]
+    programme = found.get("programme")
+    if programme and programme.get("verdict") == "statement":
+        return "warn" if found.get("caveats") else ""
     if conclusion is None or found.get("decision") == "continue":
         return "warn" if conclusion is None and found.get("caveats") else ""
     kept = conclusion if isinstance(conclusion, Mapping) else found
     return VERDICTS[kept["is_tolerable"]]
+
+
+FIGURES: Mapping[str, str] = {
+    "book_value": "Book value",
+    "projected": "Projected misstatement",
+    "known": "Errors of rows always drawn",
+    "total_error": "Total projected error",
+    "precision": "Precision",
+    "lower_limit": "Lower limit",
+    "upper_limit": "Upper limit",
+    "corrected_value": "Corrected book value",
+    "corrected_lower": "Lower limit of the corrected book value",
+    "tolerable": "Tolerable misstatement",
+    "interval": "Interval",
+    "error_rate": "Error rate",
+    "upper_rate": "Upper limit by book value",
+    "factor": "Quantile z",
+}
+"""The figures of a programme's calculation, in their order."""
+
+
+def programme_facts(found: Mapping[str, Any]) -> list[Facts]:
+    """The programme of an evaluation with its figures and texts; empty without one."""
+    programme = found.get("programme")
+    if not programme:
+        return []
+    lines: list[Row] = [
+        ("Programme", Sentence.of(programme["title"])),
+        ("Document", _with_paragraph(programme["document"], programme["paragraph"])),
+        ("Status", Sentence.of(programme["statement"])),
+        ("SHA-256 of the programme", Code(programme["sha256"])),
+        ("Rule", Sentence.of(programme["evaluation"])),
+    ]
+    if programme["formula"]:
+        lines.append(("Formula", Code(Sentence.of(programme["formula"]))))
+    figures = programme["figures"]
+    lines += [
+        (label, _figure_cell(name, figures[name]))
+        for name, label in FIGURES.items()
+        if figures.get(name) is not None
+    ]
+    lines += [("Note", Sentence.of(note)) for note in programme["notes"]]
+    lines += [
+        (each["title"], _with_paragraph(each["text"], each["paragraph"]))
+        for each in programme["paper"]
+    ]
+    return [Facts("Audit programme", lines)]
+
+
+def _figure_cell(name: str, value: Any) -> Cell:
+    if isinstance(value, str):
+        return Decimal(value)
+    return Percent(value) if name.endswith("rate") else value  # type: ignore[no-any-return]
+
+
+def _with_paragraph(text: str, paragraph: str | None) -> Sentence:
+    if paragraph is None:
+        return Sentence.of(text)
+    return Sentence("{text} (§ {paragraph})", text=Sentence.of(text), paragraph=paragraph)
 
 
 def judgement_of(found: Mapping[str, Any]) -> Judgement:

@@ -11,6 +11,7 @@ from dataclasses import MISSING, fields, is_dataclass
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from estimation_engine.audit import textbook
 from estimation_engine.audit.guidance import projections, sizes, special
 from estimation_engine.audit.guidance.quantities import section
 from estimation_engine.errors import InvalidCalculation
@@ -33,6 +34,8 @@ class Calculation:
         Of the guidance.
     misprints : tuple of str
         Known misprints of the sections' examples.
+    document : str, optional
+        Another document than the guidance.
     """
 
     name: str
@@ -44,11 +47,14 @@ class Calculation:
     sections: str
     function: Callable[[Any], Any]
     misprints: tuple[str, ...] = ()
+    document: str | None = None
 
     @property
     def source(self) -> str:
-        """The guidance with the sections."""
-        return section(self.sections)
+        """The guidance, or another document, with the sections."""
+        return (
+            section(self.sections) if self.document is None else f"{self.document}, {self.sections}"
+        )
 
     def compute(self, values: Mapping[str, Any]) -> Any:
         """Compute from plain data: mappings, lists, numbers and texts.
@@ -442,5 +448,29 @@ ALL: tuple[Calculation, ...] = (
         special.projected_subsample,
     ),
 )
-CALCULATIONS: Mapping[str, Calculation] = {each.name: each for each in ALL}
+TEXTBOOK: tuple[Calculation, ...] = (
+    Calculation(
+        "expansion",
+        "Random, expansion by t",
+        "evaluation",
+        textbook.ExpansionInputs,
+        textbook.Expansion,
+        "N·ΣE/n ± t·N·s·√((1 − n/N)/n)",
+        "sections 2.5 to 2.8",
+        textbook.expansion,
+        document="Cochran 1977, Sampling Techniques",
+    ),
+    Calculation(
+        "stringer",
+        "Monetary units, Stringer's bound",
+        "evaluation",
+        textbook.StringerInputs,
+        textbook.StringerBound,
+        "BV′·[p₀ + Σ (pᵢ − pᵢ₋₁)·tᵢ], taints sorted downwards",
+        "appendix C",
+        textbook.stringer_bound,
+        document="Stringer 1963; AICPA, Audit Sampling",
+    ),
+)
+CALCULATIONS: Mapping[str, Calculation] = {each.name: each for each in (*ALL, *TEXTBOOK)}
 """The calculations by name."""

@@ -34,7 +34,8 @@ _CODES_OF_STATUS = {
     "empty_sample no_row_key key_missing key_not_unique several_rows "
     "too_many_entries lonely_stratum invalid_estimate unsupported_design too_many_groups "
     "invalid_replicates invalid_calibration invalid_row_file invalid_goal invalid_findings "
-    "invalid_nonresponse invalid_attachment unfit_for_statistics invalid_calculation",
+    "invalid_nonresponse invalid_attachment unfit_for_statistics invalid_calculation "
+    "invalid_programme unknown_programme",
     429: "too_many_attempts too_many_streams too_many_waiting_jobs too_many_queries "
     "too_many_previews too_many_reads too_many_downloads too_many_uploads "
     "too_many_sign_ins too_many_backups too_many_messages too_many_beacons",

@@ -277,4 +277,5 @@ def sections_of(server: LiveServer, job_id: str, **query: Any) -> list[Section]:
         job, review = get_job(tx, job_id), review_of(tx, job_id)
     if "tolerable" in query:
         query["tolerable"] = Decimal(query["tolerable"])
-    return working_paper(server.service, job, request_of(server.service, job, review, EvaluationRequest.of(query)))
+    settled = request_of(server.service, job, review, EvaluationRequest.of(query))
+    return working_paper(server.service, job, settled)

@@ -15,6 +15,7 @@ from web_ui.pages import (  # noqa: F401 - each registers its pages
     jobs,
     panels,
     plans,
+    programmes,
     provider_sign_in,
     request_code,
     review,

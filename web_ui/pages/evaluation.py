@@ -22,8 +22,14 @@ from application.audit.evaluation.parameters import (
 from application.audit.evaluators import EVALUATORS
 from application.audit.items import book_column_of
 from application.audit.planned import errors_text, goal_confidence, planned_goal, planned_tolerable
+from application.audit.programmes.library import library_of
 from application.audit.review import is_preparer
-from application.audit.sentences import ASSURANCES, other_samples_tables, verdict_of
+from application.audit.sentences import (
+    ASSURANCES,
+    other_samples_tables,
+    programme_facts,
+    verdict_of,
+)
 from application.audit.working_paper.writing import paper_language
 from application.estimation.value_sources import estimated_columns
 from contract.declarations import declared
@@ -46,7 +52,7 @@ Values = dict[str, Any]
 
 BOOK = "book_column"
 OF_MEANS = "mean_per_unit"
-BY_ITSELF = ("kind", "confidence", "tolerable")
+BY_ITSELF = ("kind", "confidence", "tolerable", "programme")
 
 
 def evaluation_tab(found: JobRecord) -> Values:
@@ -67,6 +73,9 @@ def evaluation_tab(found: JobRecord) -> Values:
         "is_first": not request.args.get("kind"),
         "sign_off": {f"evaluation.{name}": value for name, value in _body(chosen).items()},
         "chosen": chosen,
+        "programmes": {
+            each.name: each.file.title for each in library_of(service().settings).programmes
+        },
         "kinds": KINDS,
         "misfits": misfits(found),
         "kinds_of_rates": kinds_of_rates(found),
@@ -99,6 +108,7 @@ def evaluation_tab(found: JobRecord) -> Values:
         **code_at(f"/api/sampling/jobs/{found.id}/evaluation", _body(chosen)),
         "answer": answer,
         "other_samples": other_samples_tables(answer),
+        "programme_facts": programme_facts(answer),
         "verdict": verdict_of(answer),
         "page": EVALUATORS[answer["kind"]].page(answer, chosen["share"]),
     }
@@ -123,6 +133,7 @@ def _request(chosen: Values) -> EvaluationRequest:
         confidence=chosen["level"],
         tolerable=chosen["share"],
         parameters=chosen["parameters"],
+        programme=chosen["programme"],
     )
 
 
@@ -174,6 +185,9 @@ def _parameters(kind: str, signed: Mapping[str, Any]) -> Values:
 def _chosen(found: JobRecord, review: Review) -> Values:
     kept = signed_off(review)
     signed = kept.evaluation if kept else {}
+    own = request.args.get("programme", signed.get("programme", {}).get("name"))
+    if own and not request.args.get("kind"):
+        return _by_programme(found, review, own)
     kind = request.args.get("kind", signed.get("kind", ""))
     is_signed = bool(signed) and kind == signed["kind"]
     tolerable, confidence = _signed(signed) if is_signed else _planned(found, kind)
@@ -184,6 +198,7 @@ def _chosen(found: JobRecord, review: Review) -> Values:
         "tolerable": typed,
         "share": None,
         "problem": None,
+        "programme": own or (own if signed.get("programme") else None),
     }
     chosen["parameters"] = _parameters(chosen["kind"], signed if is_signed else {})
     try:
@@ -192,6 +207,27 @@ def _chosen(found: JobRecord, review: Review) -> Values:
     except InvalidRequest as error:
         chosen["problem"] = problem_text(error)
     return chosen
+
+
+def _by_programme(found: JobRecord, review: Review, name: str) -> Values:
+    """The choices of a programme's rules, or of its sign-off."""
+    try:
+        settled = request_of(service(), found, review, EvaluationRequest(programme=name))
+    except DomainError as error:
+        plain = {"kind": fitting_kind(found), **confidence_choice({}, DEFAULT_CONFIDENCE)}
+        plain |= {"tolerable": "", "share": None, "parameters": {}, "programme": name}
+        return {**plain, "problem": problem_text(error)}
+    names = [each.name for each in declared(KINDS[settled.kind].parameters)]
+    values = {each: value for each in names if (value := settled.value_of(each)) is not None}
+    return {
+        "kind": settled.kind,
+        **confidence_choice({}, settled.confidence),
+        "tolerable": "" if settled.tolerable is None else errors_text(settled.tolerable),
+        "share": settled.tolerable,
+        "problem": None,
+        "parameters": values,
+        "programme": name,
+    }
 
 
 def _signed(kept: Mapping[str, Any]) -> tuple[str, float]:

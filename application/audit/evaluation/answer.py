@@ -28,6 +28,15 @@ class AttributeResult:
 
 
 @dataclass(frozen=True)
+class PaperLine:
+    """A line of the working paper that a programme asks for."""
+
+    title: str
+    text: str
+    paragraph: str | None
+
+
+@dataclass(frozen=True)
 class ProgrammeResult:
     """What a programme says of a sample."""
 
@@ -47,6 +56,7 @@ class ProgrammeResult:
     ]
     figures: Annotated[Mapping[str, Any], Help("By name; amounts are decimal texts.")]
     notes: Sequence[str]
+    paper: Annotated[Sequence[PaperLine], Help("The lines of the working paper.")]
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from application.audit.evaluation.answer import Evaluated, ProgrammeResult
+from application.audit.evaluation.answer import Evaluated, PaperLine, ProgrammeResult
 from application.audit.evaluation.programme_inputs import inputs_of_sample
 from application.audit.evaluation.request import ExaminedSample, SettledEvaluation
 from application.audit.programmes.applied import LOC, AppliedProgramme
@@ -29,7 +29,10 @@ AMOUNTS = (
     *("basic_precision", "incremental_allowance"),
 )
 """Figures that are amounts of money; they are decimal texts."""
-WITHHELD = "{concluded} Nothing is concluded here, as the limit may be too low. {reason}"
+WITHHELD = (
+    "No conclusion, as the limit of the programme may be too low. {reason} By its rule alone: "
+    "{concluded}"
+)
 OF_KIND = Sentence(
     "The conclusion is by the programme. The other figures are those of this kind of evaluation."
 )
@@ -75,6 +78,7 @@ def by_programme(
         verdict=verdict,
         figures={name: _shown(name, value, places) for name, value in figures.items()},
         notes=notes,
+        paper=[PaperLine(each.title, each.text, each.paragraph) for each in file.paper],
     )
     return replace(
         evaluated,

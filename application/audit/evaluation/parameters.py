@@ -69,7 +69,7 @@ def request_of(
 def _kept_programme(kept: Mapping[str, Any], library: Library) -> str:
     """The programme of a sign-off, if there still is one of its name."""
     name: str = kept.get("programme", {}).get("name", "")
-    return name if any(each.name == name for each in library.programmes) else ""
+    return name if library.find(name) else ""
 
 
 def _of_programme(job: JobRecord, chosen: AppliedProgramme) -> dict[str, Any]:
@@ -153,8 +153,13 @@ def kept_evaluation(request: SettledEvaluation[Any], found: EvaluationAnswer) ->
         "assurance": asdict(found.assurance),
         "caveats": found.caveats,
         "departure": found.departure,
-        **({} if request.programme is None else {"programme": request.programme.identity}),
+        **({} if request.programme is None else {"programme": _kept(request.programme, found)}),
     }
+
+
+def _kept(chosen: AppliedProgramme, found: EvaluationAnswer) -> dict[str, Any]:
+    """What a sign-off keeps of a programme: its file, and what follows from its rule."""
+    return {**chosen.identity, "verdict": found.programme and found.programme.verdict}
 
 
 def signed_evaluation(

@@ -47,6 +47,10 @@ class Library:
     programmes: Sequence[Programme]
     broken: Sequence[BrokenProgramme]
 
+    def find(self, name: str) -> Programme | None:
+        """A programme by its name, if there is one."""
+        return next((each for each in self.programmes if each.name == name), None)
+
     def programme(self, name: str, *loc: str | int) -> Programme:
         """A programme by its name.
 
@@ -55,9 +59,9 @@ class Library:
         UnknownProgramme
             There is none; the location is that of the field.
         """
-        for each in self.programmes:
-            if each.name == name:
-                return each
+        found = self.find(name)
+        if found is not None:
+            return found
         raise UnknownProgramme(
             'There is no programme "{name}". {choices}',
             name=name[:60],

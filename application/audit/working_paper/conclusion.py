@@ -13,6 +13,7 @@ from application.audit.planned import CENT
 from application.audit.sentences import (
     ASSURANCES,
     judgement_of,
+    programme_facts,
     sources_of,
     verdict_of,
 )
@@ -99,6 +100,7 @@ def evaluation_section(
     ]
     blocks: list[Block] = [Facts("Settings", settings)]
     if not isinstance(evaluation, DomainError):
+        blocks += programme_facts(evaluation)
         named = evaluator.rows(evaluation)
         keys = None if evaluation["row_names"] else keys_of(service, job, named)
         blocks += [

@@ -1,0 +1,36 @@
+"""Routes of audit programmes: their rules and worked examples, and sizes by them."""
+
+from __future__ import annotations
+
+from application.audit.programmes.answers import (
+    ProgrammeList,
+    ShownProgramme,
+    programme_list,
+    shown_programme,
+)
+from application.audit.programmes.library import library_of
+from http_api.access import SignedInBlueprint, caller, service
+from storage.errors import NotFound
+
+blueprint = SignedInBlueprint(
+    "programmes", __name__, url_prefix="/api/audit-programmes", tag="Audit"
+)
+
+
+@blueprint.get("", output=ProgrammeList)
+def programmes() -> ProgrammeList:
+    """The audit programmes: those of jobsvc, and the files of the folder `programmes_dir`.
+
+    A file that can't be read isn't used, and is listed with the reason.
+    """
+    return programme_list(library_of(service().settings))
+
+
+@blueprint.get("/<name>", output=ShownProgramme)
+def programme(name: str) -> ShownProgramme:
+    """An audit programme with its rules, sentences, and worked examples, which are computed."""
+    found = library_of(service().settings).find(name)
+    if found is None:
+        raise NotFound('There is no audit programme "{name}".', name=name[:60])
+    with caller().reading():
+        return shown_programme(found)

@@ -1,0 +1,28 @@
+"""Audit programmes, their rules, and their worked examples beside what is computed now."""
+
+from __future__ import annotations
+
+from flask import Response
+
+from application.audit.programmes.answers import programme_list, shown_programme
+from application.audit.programmes.library import library_of
+from storage.errors import NotFound
+from web_ui.shell import blueprint, caller, service, show, signed_in
+
+
+@blueprint.get("/programmes")
+@signed_in
+def programmes() -> Response:
+    """List the audit programmes."""
+    return show("programmes.html", found=programme_list(library_of(service().settings)))
+
+
+@blueprint.get("/programmes/<name>")
+@signed_in
+def programme(name: str) -> Response:
+    """Show a programme with its examples."""
+    found = library_of(service().settings).find(name)
+    if found is None:
+        raise NotFound('There is no audit programme "{name}".', name=name[:60])
+    with caller().reading():
+        return show("programme.html", found=shown_programme(found))
