@@ -45,7 +45,7 @@ def validate(output: Path | None, as_json: bool) -> None:
     jobsvc validate
     jobsvc validate --output validation.html
     """
-    from application.validation.comparing import validate as validated  # loads engines
+    from application.validation import validate as validated  # loads engines
     from application.validation.report import conclusion, counts, summary
 
     found = validated()
@@ -98,7 +98,9 @@ def _source(found: ComparedSource) -> dict[str, object]:
                 "table": table.table.title,
                 "inputs": dict(each.number.inputs),
                 "figure": each.number.figure,
-                "published": float(each.number.published),
+                "published": each.number.published
+                if isinstance(each.number.published, str)
+                else float(each.number.published),
                 "computed": each.computed,
                 "result": each.verdict,
                 "note": each.number.note,

@@ -35,10 +35,10 @@ Figures = Mapping[str, float | None]
 WHOLE = 10**8
 """The book amount of an item: taints are exact to 8 decimal places."""
 SAMPLES: Mapping[str, tuple[str, Callable[[], Design]]] = {
-    "random": ("srs", samples.api_random),
-    "stratified": ("strat", samples.api_strata),
-    "clusters": ("clus1", samples.api_clusters),
-    "two_stages": ("clus2", samples.api_two_stages),
+    "apisrs": ("srs", samples.api_random),
+    "apistrat": ("strat", samples.api_strata),
+    "apiclus1": ("clus1", samples.api_clusters),
+    "apiclus2": ("clus2", samples.api_two_stages),
     "election": ("election", samples.election),
 }
 

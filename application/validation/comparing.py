@@ -19,7 +19,7 @@ ROUNDING = Decimal("1e-9")
 
 @dataclass(frozen=True)
 class Compared:
-    """A published number with the computed one.
+    """A published number, or word, with the computed one.
 
     Parameters
     ----------
@@ -31,13 +31,16 @@ class Compared:
     """
 
     number: PublishedNumber
-    computed: float | None
+    computed: float | str | None
     verdict: Verdict
 
     @property
     def difference(self) -> float | None:
-        """The computed number less the published one."""
-        return None if self.computed is None else self.computed - float(self.number.published)
+        """The computed number less the published one; None of words."""
+        published = self.number.published
+        if isinstance(published, str) or not isinstance(self.computed, int | float):
+            return None
+        return self.computed - float(published)
 
 
 @dataclass(frozen=True)
@@ -66,8 +69,8 @@ class ComparedSource:
         return sum(verdict in (None, each) for each in found)
 
 
-def validate() -> tuple[ComparedSource, ...]:
-    """Recompute all published numbers; nothing is read but files of the package."""
+def compared_sources() -> tuple[ComparedSource, ...]:
+    """Recompute the numbers of all sources."""
     return tuple(
         ComparedSource(source, tuple(compare(table) for table in source.tables))
         for source in sources()
@@ -88,7 +91,7 @@ def _compared(table: PublishedTable, number: PublishedNumber) -> Compared:
     if number.correct is not None:
         is_known = _agrees(table, computed, number.correct)
         return Compared(number, computed, "known" if is_known else "differs")
-    is_equal = _agrees(table, computed, number.published)
+    is_equal = isinstance(number.published, Decimal) and _agrees(table, computed, number.published)
     return Compared(number, computed, "agrees" if is_equal else "differs")
 
 

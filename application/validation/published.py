@@ -33,7 +33,7 @@ ORDER = (
 
 @dataclass(frozen=True)
 class PublishedNumber:
-    """A number as its source prints it.
+    """A number as its source prints it, or a word that concludes.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ class PublishedNumber:
 
     inputs: Mapping[str, Input]
     figure: str
-    published: Decimal
+    published: Decimal | str
     correct: Decimal | None = None
     note: str = ""
 
@@ -76,7 +76,7 @@ class PublishedTable:
         How the source rounds.
     tolerance : Decimal, optional
         The largest difference that agrees, in units of the printed number, if the source computes
-        with rounded figures; ``remark`` says so.
+        with rounded figures; ``remarks`` say so.
     """
 
     title: str
@@ -89,7 +89,7 @@ class PublishedTable:
     scale: Decimal
     rounding: Rounding
     tolerance: Decimal | None
-    remark: str
+    remarks: Sequence[str]
 
     @property
     def numbers(self) -> Iterator[PublishedNumber]:
@@ -145,7 +145,7 @@ def _table(found: dict[str, Any]) -> PublishedTable:
         Decimal(found.get("scale", 1)),
         found.get("rounding", "nearest"),
         None if "tolerance" not in found else Decimal(found["tolerance"]),
-        found.get("remark", ""),
+        [found["remark"]] if "remark" in found else [],
     )
 
 

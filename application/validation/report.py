@@ -51,9 +51,9 @@ NOT_VALIDATED = (
     "Whether the program fits an audit standard, a law or a firm's methodology.",
     "The draws: which rows a seed selects. The certificate of a sample and its verifier check it.",
     "Imports, sums and counts of tables, permissions and the storage of findings.",
-    "Evaluations for which no published number is at hand: difference, ratio and regression, "
-    "Gaffke's bound of several strata, and stopping when sure. Tests of the program check them by "
-    "simulation or by hand.",
+    "Evaluations for which no published number is at hand: regression, difference and ratio other "
+    "than by the formulas of a programme, Gaffke's bound of several strata, and stopping when "
+    "sure. Tests of the program check them by simulation or by hand.",
     "Calibration, replicate weights, contrasts, classification and panels. Tests of the program "
     "compare them with R; this report doesn't.",
     "AICPA: the expansion factors for expected errors, which are approximations that the program "
@@ -196,8 +196,7 @@ def _notes(found: ComparedTable) -> Iterator[Note]:
         sentences.append(f"All rows: {given}.")
     if table.rounding == "up":
         sentences.append("The source rounds up.")
-    if table.remark:
-        sentences.append(table.remark)
+    sentences += table.remarks
     sentences += [
         f"Published {each.number.published}, computed {_figure(each, each.computed)}: "
         f"{each.number.note}"
@@ -216,11 +215,12 @@ def _given(table: PublishedTable) -> str:
     )
 
 
-def _figure(found: Compared, value: float | None) -> Cell:
+def _figure(found: Compared, value: float | str | None) -> Cell:
     """A whole number, or one with two more decimal places than its source prints."""
-    if value is None:
-        return "none"
-    places = max(0, -int(found.number.published.as_tuple().exponent))
+    published = found.number.published
+    if value is None or isinstance(value, str):
+        return value
+    places = 0 if isinstance(published, str) else max(0, -int(published.as_tuple().exponent))
     if value == int(value) and not places:
         return int(value)
     return Rounded(value, places + 2)

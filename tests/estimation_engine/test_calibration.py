@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from application.validation.samples import (
-    GOLDEN,
     api_clusters,
     api_strata,
     column,
@@ -90,7 +90,8 @@ def test_raked_weights_have_both_margins() -> None:
         assert np.bincount(cells, weights) == pytest.approx(totals, rel=1e-10)
 
 
-R = json.loads((GOLDEN.parent / "calibration.json").read_text("utf-8"))
+GOLDEN = Path(__file__).parent / "golden"
+R = json.loads((GOLDEN / "calibration.json").read_text("utf-8"))
 """Results of R's survey 4.4 by ``make_calibration.R``."""
 SCHOOLS = 6194
 NUMBERS = {"enroll": 3811472.0, "api.stu": 3186000.0}
