@@ -23,7 +23,8 @@ def _source(programme: Programme) -> ComparedSource:
         file.name,
         f"Programme {file.name}: {file.title}",
         ", ".join(filter(None, (file.source.document, file.source.date))),
-        f"The examples in the programme's file. {file.source.statement}",
+        "The examples in the programme's file. Where a note names a misprint, the file may have "
+        f"the right number. {file.source.statement}",
         (),
     )
     return ComparedSource(source, [_table(each) for each in checked_examples(programme)])
