@@ -148,6 +148,7 @@ SECTIONS = {
         "quota": ("accounts", "Show or set the disk space of a user or a dataset."),
         "storage": ("maintenance", "Show the disk use by kind, and the largest datasets."),
         "check": ("maintenance", "Recompute all hashes, manifests and ledgers."),
+        "validate": ("validating", "Recompute published tables of audit guides and textbooks."),
         "prune": ("maintenance", "Remove data that nothing refers to."),
         "backup": ("maintenance", "Write the database and all data files to one archive."),
         "restore": ("maintenance", "Create a data directory from a backup, and check it."),

@@ -43,34 +43,6 @@ def alpha_by_definition(units: list[list[float]], *, nominal: bool) -> float:
     return 1 - observed / (apart(every) / (len(every) * (len(every) - 1)))
 
 
-def test_kappa_of_cohen_1960() -> None:
-    found = choices([88, 14, 18], [10, 40, 10], [2, 6, 12])
-    assert (found.pairs, found.equal, found.share.value) == (200, 140, 0.7)
-    assert found.kappa.value == pytest.approx(0.492, abs=5e-4)
-
-
-def test_kappa_and_limits_of_the_sas_manual() -> None:
-    """PROC FREQ, agreement of two dermatologists."""
-    kappa = choices([10, 4, 1, 0], [5, 10, 12, 2], [2, 4, 12, 5], [0, 2, 6, 13]).kappa
-    assert kappa.value == pytest.approx(0.3449, abs=5e-5)
-    assert kappa.error == pytest.approx(0.0724, abs=5e-5)
-    assert (kappa.low, kappa.high) == pytest.approx((0.2030, 0.4868), abs=5e-5)
-
-
-def test_kappa_and_limits_of_fleiss() -> None:
-    """Fleiss, Statistical Methods for Rates and Proportions, 2nd edition, table 13.1."""
-    kappa = choices([75, 1, 4], [5, 4, 1], [0, 0, 10]).kappa
-    assert kappa.value == pytest.approx(0.68, abs=5e-3)
-    assert (kappa.low, kappa.high) == pytest.approx((0.51, 0.85), abs=1e-2)
-
-
-def test_alpha_of_krippendorff_2011() -> None:
-    binary = agreement_of_choices(table("0100000010", "1110010000"), 0.95)
-    assert binary.alpha.value == pytest.approx(0.095, abs=5e-4)
-    nominal = agreement_of_choices(table("aabbdcccedda", "babbbccceddd"), 0.95)
-    assert nominal.alpha.value == pytest.approx(0.692, abs=5e-4)
-
-
 @pytest.mark.parametrize("seed", range(3))
 def test_alpha_is_that_of_the_definition(seed: int) -> None:
     units = [[float(v) for v in unit.split() if v != "."] for unit in KRIPPENDORFF.split("|")]

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import json
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from application.validation.samples import (
+    api_clusters,
+    api_strata,
+    column,
+    data,
+    numbered,
+    one,
+)
 from estimation_engine import (
     Calibration,
     Design,
@@ -28,15 +37,6 @@ from estimation_engine import (
     stratified_design,
 )
 from estimation_engine.arrays import Floats
-from tests.estimation_engine.published import (
-    GOLDEN,
-    api_clusters,
-    api_strata,
-    column,
-    data,
-    numbered,
-    one,
-)
 
 STYPES = np.array([4421.0, 755.0, 1018.0])  # E, H, M
 WIDE = np.array([1072.0, 5122.0])  # No, Yes
@@ -90,7 +90,8 @@ def test_raked_weights_have_both_margins() -> None:
         assert np.bincount(cells, weights) == pytest.approx(totals, rel=1e-10)
 
 
-R = json.loads((GOLDEN.parent / "calibration.json").read_text("utf-8"))
+GOLDEN = Path(__file__).parent / "golden"
+R = json.loads((GOLDEN / "calibration.json").read_text("utf-8"))
 """Results of R's survey 4.4 by ``make_calibration.R``."""
 SCHOOLS = 6194
 NUMBERS = {"enroll": 3811472.0, "api.stu": 3186000.0}

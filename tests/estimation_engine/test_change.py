@@ -195,29 +195,6 @@ def test_lengths_on_a_circle(first: float, second: float, shift: float, length: 
     assert found[0] == pytest.approx(length)
 
 
-@pytest.mark.parametrize(
-    ("new", "old", "limits"),
-    [
-        ((56, 70), (48, 80), (0.0524, 0.3339)),
-        ((9, 10), (3, 10), (0.1705, 0.8090)),
-        ((6, 7), (2, 7), (0.0582, 0.8062)),
-        ((5, 56), (0, 29), (-0.0381, 0.1926)),
-        ((0, 10), (0, 20), (-0.1611, 0.2775)),
-        ((0, 10), (0, 10), (-0.2775, 0.2775)),
-        ((10, 10), (0, 20), (0.6791, 1.0000)),
-        ((10, 10), (0, 10), (0.6075, 1.0000)),
-    ],
-)
-def test_differences_of_shares_as_published(
-    new: tuple[int, int], old: tuple[int, int], limits: tuple[float, float]
-) -> None:
-    """Newcombe 1998, table II, method 10."""
-    (after, before) = (count / rows for count, rows in (new, old))
-    of_old, of_new = (wilson_interval(count / rows, rows, 1.959964) for count, rows in (old, new))
-    found = difference_interval(before, of_old, after, of_new)
-    assert found == pytest.approx(limits, abs=5e-5)
-
-
 @pytest.mark.parametrize("shares", [(0.02, 0.02), (0.02, 0.05), (0.05, 0.3)])
 def test_differences_of_few_cases_hold_the_change(shares: tuple[float, float]) -> None:
     random, rows, draws = np.random.default_rng(29), 100, 2_000

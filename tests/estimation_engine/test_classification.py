@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from application.validation.samples import api_clusters, api_random, api_strata
 from benchmarks.coverage.classification import coverage_of
 from contract.words import ClassificationFigure
 from estimation_engine import (
@@ -28,7 +30,6 @@ from estimation_engine.classification import (
     classify,
     classify_classes,
 )
-from tests.estimation_engine.published import GOLDEN, api_clusters, api_random, api_strata
 
 SETTINGS = EstimateSettings()
 DESIGNS = {"srs": api_random, "strat": api_strata, "clus1": api_clusters}
@@ -37,7 +38,7 @@ KNOWN = KnownFlags(np.array([2500.0]), np.array([3694.0]))
 
 @cache
 def survey() -> dict[str, Any]:
-    path = GOLDEN.with_name("classification.json")
+    path = Path(__file__).parent / "golden" / "classification.json"
     found: dict[str, Any] = json.loads(path.read_text("utf-8"))
     return found
 

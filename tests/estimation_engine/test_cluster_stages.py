@@ -8,6 +8,7 @@ from math import sqrt
 import numpy as np
 import pytest
 
+from application.validation.samples import column, data, numbered, one
 from contract.requests.estimate import VarianceRequest
 from estimation_engine.arrays import Floats, Ints
 from estimation_engine.designs.cluster import ClusterDesign
@@ -16,7 +17,6 @@ from estimation_engine.errors import LonelyStratum
 from estimation_engine.replicates import jackknife
 from sampling_engine import ClusterMethod
 from service.tables.sample_design import design_of_draw
-from tests.estimation_engine.published import column, data, numbered, one
 from tests.sampling_engine.conftest import Workshop, workshop
 from tests.sampling_engine.rounds import one_round
 

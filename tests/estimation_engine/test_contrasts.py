@@ -9,6 +9,13 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 
+from application.validation.samples import (
+    GOLDEN,
+    api_clusters,
+    api_strata,
+    column,
+    data,
+)
 from contract.words import ContrastMeasure
 from estimation_engine import (
     Calibration,
@@ -26,13 +33,6 @@ from estimation_engine import (
     weighted_design,
 )
 from estimation_engine.arrays import Booleans
-from tests.estimation_engine.published import (
-    GOLDEN,
-    api_clusters,
-    api_strata,
-    column,
-    data,
-)
 
 MEASURES: tuple[ContrastMeasure, ...] = get_args(ContrastMeasure)
 

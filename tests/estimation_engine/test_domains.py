@@ -6,10 +6,19 @@ import json
 import shutil
 import subprocess
 from math import ceil
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from application.validation.samples import (
+    api_clusters,
+    api_strata,
+    column,
+    data,
+    numbered,
+    one,
+)
 from estimation_engine import (
     Calibration,
     CombinedRound,
@@ -32,17 +41,9 @@ from estimation_engine import (
 from estimation_engine.arrays import Booleans, Floats
 from estimation_engine.estimates import StatisticName
 from estimation_engine.intervals import t_quantile
-from tests.estimation_engine.published import (
-    GOLDEN,
-    api_clusters,
-    api_strata,
-    column,
-    data,
-    numbered,
-    one,
-)
 
-R = json.loads((GOLDEN.parent / "calibration.json").read_text("utf-8"))
+GOLDEN = Path(__file__).parent / "golden"
+R = json.loads((GOLDEN / "calibration.json").read_text("utf-8"))
 """Results of R's survey 4.4 by ``make_calibration.R``."""
 
 
@@ -129,7 +130,7 @@ def test_known_totals_make_a_sample_worth_more_rows_than_it_has() -> None:
 def test_r_gives_the_recorded_figures() -> None:
     run = subprocess.run(
         ["Rscript", "make_calibration.R"],
-        cwd=GOLDEN.parent,
+        cwd=GOLDEN,
         capture_output=True,
         text=True,
         check=False,

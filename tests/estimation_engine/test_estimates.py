@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import hypergeom
 
+from application.validation.samples import one
 from contract.requests.estimate import VarianceRequest
 from contract.words import StatisticName
 from estimation_engine import (
@@ -27,7 +28,6 @@ from estimation_engine import (
     weighted_design,
 )
 from estimation_engine.intervals import hypergeometric_interval
-from tests.estimation_engine.published import one
 
 Y = np.array([3.0, 1.0, 4.0, 1.0, 5.0, 9.0, 2.0, 6.0])
 IN_DOMAIN = np.array([True, False, True, True, False, True, True, False])

@@ -32,47 +32,6 @@ def upper(items: list[AuditedItem], bound: Bound = "gaffke", **more: Likelihood 
     return found.overstatement.upper_share
 
 
-@pytest.mark.parametrize(
-    ("taints", "gaffke", "stringer"),
-    [
-        ((), 0.0204483, 0.0204483),
-        ((1,), 0.0322970, 0.0322970),
-        ((1, 0.20000072, 0.03999931), 0.0340311, 0.0347866),
-        ((1, 0.09887), 0.0329886, 0.0333335),
-        ((0.5, 0.4, 0.19887), 0.0298974, 0.0325194),
-    ],
-)
-def test_published_bounds(taints: tuple[float, ...], gaffke: float, stringer: float) -> None:
-    items = items_of(*taints, units=145)
-    assert upper(items) == pytest.approx(gaffke, abs=1e-7)
-    assert upper(items, "stringer") == pytest.approx(stringer, abs=1e-7)
-
-
-def test_published_bounds_with_poisson_factors() -> None:
-    items = items_of(1, 0.4, 0.1, units=100)
-    stringer = upper(items, "stringer", likelihood="poisson")
-    assert stringer == pytest.approx(0.055104224503892164, abs=1e-9)
-    gaffke = upper(items, likelihood="poisson")
-    assert gaffke == pytest.approx(0.05215837212760732, abs=1e-9)
-
-
-@pytest.mark.parametrize(
-    ("confidence", "binomial", "poisson"),
-    [
-        (0.90, 0.0227628, 0.0230259),
-        (0.95, 0.0295130, 0.0299573),
-        (0.99, 0.0450074, 0.0460517),
-    ],
-)
-def test_bounds_without_an_error(confidence: float, binomial: float, poisson: float) -> None:
-    items = items_of(units=100)
-    assert upper(items, confidence=confidence) == pytest.approx(binomial, abs=1e-7)
-    found = upper(items, "stringer", confidence=confidence)
-    assert found == pytest.approx(binomial, abs=1e-7)
-    found = upper(items, "stringer", confidence=confidence, likelihood="poisson")
-    assert found == pytest.approx(poisson, abs=1e-7)
-
-
 @pytest.mark.parametrize("confidence", [0.5, 0.8, 0.95, 0.999])
 @pytest.mark.parametrize(
     ("errors", "size"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from application.validation.samples import one
 from estimation_engine import (
     CombinedRound,
     Design,
@@ -19,7 +20,6 @@ from estimation_engine import (
 )
 from estimation_engine.errors import InvalidReplicates
 from estimation_engine.replicates import Replicates, bootstrap, jackknife
-from tests.estimation_engine.published import one
 from tests.estimation_engine.test_cluster_stages import staged
 
 RANDOM = np.random.default_rng(3)

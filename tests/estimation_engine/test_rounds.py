@@ -8,6 +8,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
+from application.validation.samples import one
 from estimation_engine import (
     CombinedRound,
     Design,
@@ -17,7 +18,6 @@ from estimation_engine import (
     stratified_design,
     weighted_design,
 )
-from tests.estimation_engine.published import one
 
 Y = np.array([3.0, 1.0, 4.0, 1.0, 5.0, 9.0, 2.0])
 EVERY = np.ones(7, dtype=np.bool_)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from functools import cache, partial
 from itertools import product
+from typing import Any
 
 import pytest
 from scipy.stats import binom, hypergeom, poisson
 
+from application.validation.published import PublishedNumber
 from contract.words import Likelihood
 from estimation_engine import audit
 from estimation_engine.audit import (
@@ -20,6 +22,7 @@ from estimation_engine.audit import (
     two_stage_risk,
 )
 from estimation_engine.errors import InvalidFindings, InvalidGoal
+from tests.support.published_tables import table
 
 SMALL = TwoStageRule(12, 9, 1, 3)
 LIKELIHOODS: list[Likelihood] = ["poisson", "binomial", "hypergeometric"]
@@ -28,27 +31,21 @@ evaluate_two_stages = partial(audit.evaluate_two_stages, confidence=0.95)
 
 
 @pytest.mark.parametrize(
-    ("goal", "accept", "published"),
+    "number",
     [
-        # Touw and Hoogduin
-        (AuditGoal(materiality=0.03), (0, 1), 105),
-        (AuditGoal(materiality=0.05, likelihood="binomial"), (0, 1), 61),
-        # NIST/SEMATECH e-Handbook, 6.2.4: n1 = n2 for p2 = .05 with a risk of .10
-        (AuditGoal(materiality=0.05, confidence=0.90), (2, 4), 108),
+        *table("touw_hoogduin", "Page 129").numbers,
+        *table("acceptance", "Two stages").numbers,
     ],
 )
-def test_published_sizes(goal: AuditGoal, accept: tuple[int, int], published: int) -> None:
+def test_published_sizes(number: PublishedNumber) -> None:
+    inputs: dict[str, Any] = dict(number.inputs)
+    accept = (inputs.pop("accept_first"), inputs.pop("accept_both"))
+    goal, published = AuditGoal(**inputs), int(number.published)
     plan = two_stage_plan(goal, *accept)
     assert (plan.first, plan.second) == (published, published)
     assert plan.risk <= 1 - goal.confidence
     less = TwoStageRule(published - 1, published - 1, *accept)
     assert two_stage_risk(less, goal.materiality, goal.likelihood, 10**6) > 1 - goal.confidence
-
-
-@pytest.mark.parametrize("rule", [TwoStageRule(116, 116, 2, 4), TwoStageRule(77, 154, 1, 4)])
-def test_published_plans_accept_good_populations(rule: TwoStageRule) -> None:
-    """NIST/SEMATECH e-Handbook, 6.2.4: 95 % of the populations with 1 % are accepted."""
-    assert two_stage_risk(rule, 0.01, "poisson", 10**6) == pytest.approx(0.95, abs=0.005)
 
 
 def chance_of(

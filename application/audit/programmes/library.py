@@ -70,9 +70,14 @@ class Library:
         )
 
 
+def builtin_programmes() -> list[Programme]:
+    """The programmes of jobsvc."""
+    return [_builtin(path) for path in sorted(BUILTIN.glob(f"*{ENDING}"))]
+
+
 def library_of(settings: Settings) -> Library:
     """The programmes of a server, those of jobsvc first."""
-    programmes = [_builtin(path) for path in sorted(BUILTIN.glob(f"*{ENDING}"))]
+    programmes = builtin_programmes()
     if not settings.programmes_dir:
         return Library(programmes, [])
     broken: list[BrokenProgramme] = []

@@ -29,7 +29,7 @@ def plain(value: Any) -> Any:
 
 
 def main(folder: Path) -> None:
-    """Read the files and write the columns that the tests use."""
+    """Read the files and write the columns that the validation and the tests use."""
     import rdata
 
     found = {}
@@ -37,7 +37,8 @@ def main(folder: Path) -> None:
         table = rdata.read_rda(folder / file)[name]
         found[sample] = {each: list(map(plain, table[each])) for each in columns.split()}
     text = json.dumps(found, separators=(",", ":"))
-    Path(__file__).with_name("survey.json").write_text(text, "utf-8")
+    target = Path(__file__).parents[3] / "application/validation/published/survey.json"
+    target.write_text(text, "utf-8")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,13 @@
-"""The samples of published results: designs, values and estimates of one domain."""
+"""Samples of published results: designs and columns of ``published/survey.json``.
+
+The columns are those of the data sets ``api`` and ``election`` of R's package survey 4.4.
+"""
 
 from __future__ import annotations
 
 import json
 from functools import cache
-from pathlib import Path
+from importlib.resources import files
 from typing import Any
 
 import numpy as np
@@ -23,17 +26,20 @@ from estimation_engine import (
 )
 from estimation_engine.arrays import Floats, Ints
 
-GOLDEN = Path(__file__).parent / "golden" / "survey.json"
-"""Columns of the data sets ``api`` and ``election`` of R's package survey 4.4."""
+FIFTEEN = [41, 49, 49, 49, 49, 45, 31, 31, 35, 39, 41, 61, 49, 51, 33]
+"""Three rows of each of five clusters: Särndal, Swensson and Wretman 1992, page 143."""
 
 
 @cache
 def data() -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(GOLDEN.read_text("utf-8"))
+    """The columns of each sample."""
+    text = files("application.validation").joinpath("published", "survey.json").read_text("utf-8")
+    found: dict[str, Any] = json.loads(text)
     return found
 
 
 def column(sample: str, name: str) -> Floats:
+    """A column of numbers."""
     return np.array(data()[sample][name], dtype=np.float64)
 
 
@@ -65,10 +71,12 @@ def one(
 
 
 def api_random() -> Design:
+    """200 schools of 6,194."""
     return random_design(200, 6194)
 
 
 def api_strata() -> Design:
+    """200 schools, by elementary, middle and high schools."""
     fpc = column("strat", "fpc").astype(np.int64)
     strata = numbered(data()["strat"]["stype"])
     rows = np.array([fpc[strata == at][0] for at in range(3)])
@@ -90,5 +98,12 @@ def api_two_stages() -> Design:
 
 
 def election() -> Design:
+    """40 of 4,600 counties, with probabilities by votes."""
     p = column("election", "p")
     return weighted_design(p, np.zeros(len(p), dtype=np.bool_), 4600)
+
+
+def fifteen_rows() -> Design:
+    """5 of 50 clusters, three rows of each."""
+    clusters = np.repeat(np.arange(5), 3)
+    return cluster_design(clusters, np.array([5, 8, 5, 9, 7]), 50, 340)

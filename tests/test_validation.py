@@ -1,0 +1,121 @@
+"""The validation: every published number is recomputed, and the report says what differs."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from application.audit.programmes.examples import checked_examples
+from application.audit.programmes.library import builtin_programmes
+from application.validation import validate
+from application.validation.comparing import ComparedSource, compare
+from application.validation.published import PublishedNumber, PublishedTable, sources
+from application.validation.report import conclusion, counts, report
+from presentation.content import Facts, Note, Table
+from presentation.html import page
+from tests.support.published_tables import table
+
+TABLES = [(each.name, table) for each in sources() for table in each.tables]
+AT = dt.datetime(2026, 1, 2, 3, 4, 5, tzinfo=dt.UTC)
+
+
+@pytest.mark.parametrize(
+    "table", [table for _, table in TABLES], ids=[f"{name}-{t.title[:40]}" for name, t in TABLES]
+)
+def test_a_published_table_is_reproduced(table: PublishedTable) -> None:
+    wrong = [
+        (dict(each.number.inputs), each.number.published, each.computed)
+        for each in compare(table).numbers
+        if each.verdict == "differs"
+    ]
+    assert wrong == []
+
+
+def one_number(published: str, **more: object) -> PublishedTable:
+    """A table of one size: 59 rows."""
+    inputs = {"materiality": 0.05, "confidence": 0.95, "likelihood": "binomial"}
+    number = PublishedNumber(inputs, "size", Decimal(published))
+    found = replace(table("touw_hoogduin", "Page 23"), rows=[[number]], labels=["materiality"])
+    return replace(found, **more)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("published", "more", "verdict"),
+    [
+        ("59", {}, "agrees"),
+        ("60", {}, "differs"),
+        ("59.0", {}, "agrees"),
+        ("59.1", {}, "differs"),
+        ("5.90", {"scale": Decimal("0.1")}, "agrees"),
+        ("6", {"scale": Decimal("0.1")}, "agrees"),
+        ("6", {"scale": Decimal("0.1"), "rounding": "up"}, "agrees"),
+        ("5", {"scale": Decimal("0.09"), "rounding": "up"}, "differs"),
+        ("59", {"rounding": "up"}, "agrees"),
+        ("61", {"tolerance": Decimal(2)}, "agrees"),
+        ("62", {"tolerance": Decimal(2)}, "differs"),
+    ],
+)
+def test_a_number_is_compared_as_its_source_rounds(
+    published: str, more: dict[str, object], verdict: str
+) -> None:
+    (found,) = compare(one_number(published, **more)).numbers
+    assert found.verdict == verdict
+
+
+@pytest.mark.parametrize(("correct", "verdict"), [("59", "known"), ("58", "differs")])
+def test_a_known_misprint_is_compared_with_the_right_number(correct: str, verdict: str) -> None:
+    misprinted = one_number("95")
+    number = replace(next(misprinted.numbers), correct=Decimal(correct), note="A misprint.")
+    (found,) = compare(replace(misprinted, rows=[[number]])).numbers
+    assert (found.verdict, found.computed, found.difference) == (verdict, 59, -36)
+
+
+def test_the_report_counts_each_number_once() -> None:
+    found = validate()
+    total, agree, known, differ = counts(found)
+    of_examples = sum(
+        len(example.figures)
+        for programme in builtin_programmes()
+        for example in checked_examples(programme)
+    )
+    of_sources = sum(1 for each in sources() for t in each.tables for _ in t.numbers)
+    assert of_examples > 100
+    assert total == of_examples + of_sources
+    assert (agree + known, differ) == (total, 0)
+    assert conclusion(found).tone == "good"
+    cover, *parts = report(found, AT)
+    assert [part.title for part in parts][-len(sources()) :] == [each.title for each in sources()]
+    (listed,) = (block for block in cover.blocks if isinstance(block, Table))
+    assert sum(row[1] for row in listed.rows) == total
+    notes = {block.title: block.sentences for block in cover.blocks if isinstance(block, Note)}
+    assert any("standard" in sentence for sentence in notes["Not validated"])
+
+
+def test_the_page_states_source_misprint_and_time() -> None:
+    html = page(report(validate(), AT))
+    assert "2026-01-02 03:04:05" in html
+    assert "Numbers taken from" in html
+    assert "not as published" in html
+    assert "Printed as 112" in html
+    assert "<script" not in html
+
+
+def test_a_number_that_differs_is_listed_in_red() -> None:
+    wrong = one_number("60")
+    source = replace(sources()[0], tables=[wrong])
+    found = [ComparedSource(source, [compare(wrong)])]
+    assert conclusion(found).tone == "bad"
+    assert "0 of 1 published numbers agree; 1 differ" in conclusion(found).text
+    assert '<span class="chip bad">differs</span>' in page(report(found, AT))
+    facts = report(found, AT)[0].blocks[0]
+    assert isinstance(facts, Facts)
+
+
+def test_notes_of_known_differences_belong_to_a_number() -> None:
+    """Each states a right number and a reason, and isn't needless."""
+    noted = [number for _, table in TABLES for number in table.numbers if number.note]
+    assert len(noted) == 4
+    assert all(each.correct is not None and each.correct != each.published for each in noted)
