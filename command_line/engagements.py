@@ -9,7 +9,7 @@ import click
 
 from command_line.connection import ApiClient
 from command_line.contract_options import with_request
-from command_line.options import NEW_FILE, body_of, printed
+from command_line.options import NEW_FILE, body_of, field_option, printed
 from command_line.output import (
     Columns,
     Printed,
@@ -132,8 +132,8 @@ def change_engagement(client: ApiClient, engagement: int, **facts: Any) -> Any:
 @ENGAGEMENT
 @click.argument("user")
 @with_request(EngagementMemberRequest, only=("preview",))
-@click.option("--name", "full_name", help="The full name, as working papers have it.")
-@click.option("--role", type=click.Choice(tuple(MEMBER_ROLES)))
+@field_option("--name", "full_name", help="The full name, as working papers have it.")
+@field_option("--role", type=click.Choice(tuple(MEMBER_ROLES)), help="In the team.")
 @REMOVE
 @printed(_print_changed)
 def set_member(client: ApiClient, engagement: int, user: str, remove: bool, **chosen: Any) -> Any:

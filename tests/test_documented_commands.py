@@ -55,6 +55,7 @@ NOT_RUN: dict[str, dict[str, str]] = {
         "JOBSVC_SPARK_REMOTE=": "serves; tests/spark draws with a cluster",
         "$SPARK_HOME": "needs a Spark installation",
     },
+    "docs/ENGAGEMENTS.md": {"": "tests/command_line/test_engagements_page.py runs it"},
     "docs/EVALUATE_A_MODEL.md": {"": "tests/client/test_evaluate_page.py runs it"},
     "docs/EMAIL.md": {
         "jobsvc email test": "sends by a mail server; tests/contract/test_emails.py has one",

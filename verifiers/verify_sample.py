@@ -763,10 +763,14 @@ LEDGER_BODIES = {
     "evaluation": record(
         "job_id: text; sample_commit_id payload_sha256: hash",
         issue=integer(1),
-        review_state=one_of("open", "submitted", "signed_off"),
+        review_state=one_of("open", "submitted", "signed_off", "approved"),
     ),
     "review": record(
-        "job_id: text; evaluation_sha256: hash?", step=one_of("signed_off", "reopened")
+        "job_id: text; evaluation_sha256: hash?",
+        step=one_of("signed_off", "approved", "reopened"),
+    ),
+    "engagement": record(
+        "engagement_id: integer; seal_sha256: hash", step=one_of("sealed", "unsealed")
     ),
 }
 ENTRY = record(
@@ -4330,11 +4334,13 @@ EVALUATION_PREDICATE = record(
     job=record("id: text; dataset_id: integer"),
     sample=record("commit_id certificate_sha256: hash", certificate_issue=integer(1)),
     review=members(
-        state=one_of("open", "submitted", "signed_off"),
+        state=one_of("open", "submitted", "signed_off", "approved"),
         steps=items(
             record(
                 "by: text; at: time; note_sha256: hash",
-                action=one_of("submitted", "withdrawn", "returned", "signed_off", "reopened"),
+                action=one_of(
+                    *("submitted", "withdrawn", "returned", "signed_off", "approved", "reopened")
+                ),
                 conclusion=nullable(text()),
             )
         ),
@@ -4378,7 +4384,7 @@ EVALUATION_STATEMENT = members(
     predicateType=one_of("urn:jobsvc:evaluation-certificate:1"),
     predicate=EVALUATION_PREDICATE,
 )
-STATE_AFTER = {"submitted": "submitted", "signed_off": "signed_off"}  # others: open
+STATE_AFTER = {each: each for each in ("submitted", "signed_off", "approved")}  # others: open
 
 
 @dataclass
@@ -4602,14 +4608,15 @@ def check_review(evaluation: StatedEvaluation) -> None:
     """Check the order of the steps, and that another person signed off."""
     stated, state, last = evaluation.stated, "open", None
     before = {
-        "submitted": "open",
-        "withdrawn": "submitted",
-        "returned": "submitted",
-        "signed_off": "submitted",
-        "reopened": "signed_off",
+        "submitted": ("open",),
+        "withdrawn": ("submitted",),
+        "returned": ("submitted",),
+        "signed_off": ("submitted",),
+        "approved": ("signed_off",),
+        "reopened": ("signed_off", "approved"),
     }
     for step in stated["review"]["steps"]:
-        good = before[step["action"]] == state and (last is None or last <= step["at"])
+        good = state in before[step["action"]] and (last is None or last <= step["at"])
         require(good, "evaluation_review", f"The step {step['action']} doesn't follow {state}.")
         state, last = STATE_AFTER.get(step["action"], "open"), step["at"]
     good = stated["review"]["state"] == state
@@ -4617,12 +4624,13 @@ def check_review(evaluation: StatedEvaluation) -> None:
         good, "evaluation_review", f"After the steps the findings are {state.replace('_', ' ')}."
     )
     report = evaluation.case.report
-    if state != "signed_off":
+    if state not in ("signed_off", "approved"):
         report.claimed(
             EVALUATION, f"the findings aren't signed off: they are {state}, and can change"
         )
         return
-    signed = stated["review"]["steps"][-1]
+    steps = stated["review"]["steps"]
+    signed = next(step for step in reversed(steps) if step["action"] == "signed_off")
     authors = {item["finding"]["by"] for item in evaluation.items if item["finding"]}
     require(signed["by"] not in authors, "evaluation_review", "Who signed off entered findings.")
     later = [
@@ -4631,6 +4639,10 @@ def check_review(evaluation: StatedEvaluation) -> None:
         if i["finding"] and i["finding"]["at"] > signed["at"]
     ]
     require(not later, "evaluation_review", "A finding is later than the sign-off.")
+    if state == "approved":
+        signers = {step["by"] for step in steps if step["action"] == "signed_off"}
+        good = steps[-1]["by"] not in authors | signers
+        require(good, "evaluation_review", "Who approved entered findings or signed them off.")
     report.checked(
         EVALUATION,
         f"who signed off entered no finding: {signed['by']}, {signed['at']}",
@@ -4710,7 +4722,7 @@ def check_steps_in_ledger(
     steps = [
         [step["action"], step["by"]]
         for step in evaluation.stated["review"]["steps"]
-        if step["action"] in ("signed_off", "reopened")
+        if step["action"] in ("signed_off", "approved", "reopened")
     ]
     good = len(entered) <= len(steps) and entered == steps[len(steps) - len(entered) :]
     require(good, "evaluation_ledger", "Its sign-offs and reopenings aren't those of the ledger.")

@@ -169,6 +169,55 @@ CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
             page_form(w, code=w.invitation()["link"].partition("code=")[2]),
         ),
     ),
+    "POST /api/engagements": (
+        "engagement_made",
+        lambda _: (
+            "/api/engagements",
+            {
+                "json": {
+                    "client_name": "ACME",
+                    "period_from": "2025-01-01",
+                    "period_to": "2025-12-31",
+                }
+            },
+        ),
+    ),
+    "PATCH /api/engagements/<int:engagement_id>": (
+        "engagement_changed",
+        lambda w: (w.engagement(), {"json": {"number": "B"}}),
+    ),
+    "PUT /api/engagements/<int:engagement_id>/members": (
+        "engagement_member_added",
+        lambda w: w.engagement_part("members", is_in=False),
+    ),
+    "DELETE /api/engagements/<int:engagement_id>/members": (
+        "engagement_member_removed",
+        lambda w: w.engagement_part("members", is_in=True),
+    ),
+    "PUT /api/engagements/<int:engagement_id>/datasets": (
+        "engagement_dataset_added",
+        lambda w: w.engagement_part("datasets", is_in=False),
+    ),
+    "DELETE /api/engagements/<int:engagement_id>/datasets": (
+        "engagement_dataset_removed",
+        lambda w: w.engagement_part("datasets", is_in=True),
+    ),
+    "PUT /api/engagements/<int:engagement_id>/samples": (
+        "engagement_sample_added",
+        lambda w: w.engagement_part("samples", is_in=False),
+    ),
+    "DELETE /api/engagements/<int:engagement_id>/samples": (
+        "engagement_sample_removed",
+        lambda w: w.engagement_part("samples", is_in=True),
+    ),
+    "POST /api/engagements/<int:engagement_id>/seal": (
+        "engagement_sealed",
+        lambda w: (f"{w.sealable()}/seal", {}),
+    ),
+    "POST /api/engagements/<int:engagement_id>/unseal": (
+        "engagement_unsealed",
+        lambda w: (f"{w.sealable(is_sealed=True)}/unseal", {"json": {"reason": "why"}}),
+    ),
     "POST /api/groups": (
         "group_made",
         lambda w: ("/api/groups", {"json": {"name": "audited group"}}),

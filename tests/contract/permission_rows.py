@@ -8,6 +8,7 @@ from typing import Any
 
 from storage.accounts.datasets import put_permission
 from storage.accounts.users import User
+from storage.audit.engagements import assign_sample, engagement_of, unassign_sample
 from storage.versions.data_contracts import set_data_contract
 from storage.versions.row_keys import set_row_key
 from tests.contract.permission_scene import Scene, numbers
@@ -33,7 +34,10 @@ def statuses(usual: int, **others: int) -> Statuses:
     return Statuses(**{item.name: others.get(item.name, usual) for item in fields(Statuses)})
 
 
+API = "/api"
 SEE = statuses(200, nobody=404)
+SEE_TEAM = statuses(200, viewer=404, nobody=404)
+MANAGE = statuses(403, viewer=404, nobody=404, owner=200, admin=200)
 SEE_QUEUE = statuses(200, nobody=404, reviewer=200)
 ANSWER = statuses(403, nobody=404, reviewer=200, writer=200, owner=200, admin=200)
 READ_BY_POST = statuses(200, nobody=404)
@@ -299,6 +303,45 @@ def new_panel(scene: Scene, _: User) -> Ask:
 def of_panel(path: str = "", body: dict[str, Any] | None = None) -> Made:
     """Ask about a new panel of another user."""
     return lambda scene, _: Ask(f"{scene.panel()}{path}", body)
+
+
+def of_engagement(path: str = "", body: dict[str, Any] | None = None, base: str = API) -> Made:
+    """Ask about a new engagement."""
+    return lambda scene, _: Ask(f"{base}/engagements/{scene.engagement()}{path}", body)
+
+
+def of_engagement_member(**body: Any) -> Made:
+    """Ask about a member of a new engagement."""
+    return lambda scene, _: Ask(
+        f"{API}/engagements/{scene.engagement()}/members",
+        {**body, "user_soeid": scene.people["reader"].soeid},
+    )
+
+
+def of_engagement_dataset(*, is_in: bool) -> Made:
+    """Ask about a dataset, which is in the new engagement or not."""
+
+    def made(scene: Scene, _: User) -> Ask:
+        dataset = scene.empty_dataset()
+        engagement = scene.engagement(dataset if is_in else None)
+        return Ask(f"{API}/engagements/{engagement}/datasets", {"dataset_id": dataset})
+
+    return made
+
+
+def of_engagement_sample(*, is_in: bool = False) -> Made:
+    """Ask about a draw, which is in the new engagement or not."""
+
+    def made(scene: Scene, _: User) -> Ask:
+        engagement, job = scene.engagement(scene.dataset), scene.draw
+        with scene.service.database.write() as tx:
+            if (other := engagement_of(tx, job)) is not None:
+                unassign_sample(tx, other.id, job)
+            if is_in:
+                assign_sample(tx, engagement, job, scene.service.clock)
+        return Ask(f"{API}/engagements/{engagement}/samples", {"job_id": job})
+
+    return made
 
 
 def of_panel_page(scene: Scene, _: User) -> Ask:

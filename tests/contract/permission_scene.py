@@ -18,6 +18,7 @@ from storage.accounts.groups import EVERYONE, add_group, add_members, get_group
 from storage.accounts.invitations import InvitationFields, add_invitation
 from storage.accounts.tokens import issue_token
 from storage.accounts.users import User, add_user
+from storage.audit.engagements import add_engagement, add_engagement_dataset, put_member
 from storage.jobs.jobs import cancel_job, get_job
 from storage.jobs.submission import NewJob, insert_job
 from storage.notifications.receivers import (
@@ -40,6 +41,7 @@ read, write and admin; the service's admin; and the owner with a token of the sc
 
 RANDOM = {"method": "random", "parameters": {"sample_size": 2, "seed": 1}}
 numbers = itertools.count(1)
+ENGAGEMENT = {"client_name": "ACME", "period_from": "2025-01-01", "period_to": "2025-12-31"}
 
 
 def scene_settings(tmp_path_factory: pytest.TempPathFactory, name: str) -> Settings:
@@ -72,6 +74,8 @@ class Scene:
         self.people["read_token"] = self.people["owner"]
         self.writers = self.group(self.people["writer"])
         self.share(self.dataset)
+        for _ in range(2):  # the dataset is in several engagements, so its draws join none
+            self.engagement(self.dataset)
         self.reviewed = self.reviewed_draw()
 
     def reviewed_draw(self) -> str:
@@ -147,6 +151,18 @@ class Scene:
         path = f"/api/sampling/datasets/{self.dataset}/panels"
         made = self.server.admin.post(path, json=self.panel_body()).json()
         return f"/api/sampling/panels/{made['id']}"
+
+    def engagement(self, dataset: int | None = None) -> int:
+        """A new engagement of the owner: the writer is its partner, the reader a preparer."""
+        facts = {**ENGAGEMENT, "number": f"pt {next(numbers)}"}
+        clock = self.service.clock
+        with self.service.database.write() as tx:
+            made = add_engagement(tx, facts, self.people["owner"].id, clock)
+            put_member(tx, made.id, self.people["writer"].id, "A Writer", "partner", clock)
+            put_member(tx, made.id, self.people["reader"].id, "A Reader", "preparer", clock)
+            if dataset is not None:
+                add_engagement_dataset(tx, made.id, dataset, clock)
+        return made.id
 
     def share(self, dataset: int) -> None:
         """Give the askers their levels; the writer has it by a group."""

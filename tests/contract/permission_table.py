@@ -16,6 +16,7 @@ from tests.contract.permission_rows import (
     CREATE,
     CREATE_BY_PAGE,
     CREATE_PAGE,
+    MANAGE,
     MY_PAGE,
     MYSELF,
     OWN,
@@ -25,6 +26,7 @@ from tests.contract.permission_rows import (
     SEE_PAGE,
     SEE_QUEUE,
     SEE_QUEUE_PAGE,
+    SEE_TEAM,
     TO_PAGES,
     WRITE,
     WRITE_PAGE,
@@ -48,6 +50,10 @@ from tests.contract.permission_rows import (
     of_data_contract,
     of_dataset,
     of_deleted_ref,
+    of_engagement,
+    of_engagement_dataset,
+    of_engagement_member,
+    of_engagement_sample,
     of_group,
     of_invitation,
     of_job,
@@ -68,11 +74,12 @@ from tests.contract.permission_rows import (
     statuses,
     workbook_of_schedule,
 )
-from tests.contract.permission_scene import RANDOM, numbers
+from tests.contract.permission_scene import ENGAGEMENT, RANDOM, numbers
 
 API, D, S = "/api", "/api/datasets/<int:dataset_id>", "/api/sampling/datasets/<int:dataset_id>"
 J, SJ, U = "/api/jobs/<job_id>", "/api/sampling/jobs/<job_id>", "/api/users/<int:user_id>"
 G = "/api/groups/<int:group_id>"
+N = "/api/engagements/<int:engagement_id>"
 W = "/api/webhooks/<int:webhook_id>"
 P = "/api/sampling/panels/<int:panel_id>"
 M = "/api/users/me/email"
@@ -128,6 +135,37 @@ TABLE = (
         "POST /api/invitations/<int:invitation_id>/resend",
         ADMINISTER,
         of_invitation("/resend", {"show_link": True}),
+    ),
+    Row("GET /api/engagements", MYSELF, at("/api/engagements")),
+    Row("POST /api/engagements", CREATE, at("/api/engagements", body=ENGAGEMENT)),
+    Row(f"GET {N}", SEE_TEAM, of_engagement()),
+    Row(f"PATCH {N}", MANAGE, of_engagement("", {"number": "B"})),
+    Row(
+        f"PUT {N}/members",
+        MANAGE,
+        of_engagement_member(full_name="A B", role="reviewer"),
+    ),
+    Row(f"DELETE {N}/members", MANAGE, of_engagement_member()),
+    Row(f"PUT {N}/datasets", OWN, of_engagement_dataset(is_in=False)),
+    Row(f"DELETE {N}/datasets", MANAGE, of_engagement_dataset(is_in=True)),
+    Row(f"GET {N}/samples", SEE_TEAM, of_engagement("/samples")),
+    Row(f"PUT {N}/samples", OWN, of_engagement_sample()),
+    Row(f"DELETE {N}/samples", OWN, of_engagement_sample(is_in=True)),
+    Row(
+        f"POST {N}/seal", statuses(403, viewer=404, nobody=404, writer=409), of_engagement("/seal")
+    ),
+    Row(f"GET {N}/seal", statuses(404), of_engagement("/seal")),
+    Row(
+        f"POST {N}/unseal",
+        statuses(409, viewer=404, nobody=404, read_token=403),
+        of_engagement("/unseal", {"reason": "why"}),
+    ),
+    Row("GET /engagements", MY_PAGE, at("/engagements"), "page"),
+    Row(
+        "GET /engagements/<int:engagement_id>",
+        statuses(200, viewer=404, nobody=404, read_token=303),
+        of_engagement(base=""),
+        "page",
     ),
     Row("GET /api/groups", MYSELF, at("/api/groups")),
     Row("POST /api/groups", ADMINISTER, lambda *_: Ask("/api/groups", {"name": group_name()})),

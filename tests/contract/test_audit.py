@@ -77,7 +77,7 @@ def test_a_change_is_recorded_with_user_and_origin(world: World, route: str) -> 
     assert entry["client_address"] == "127.0.0.1"
     if path not in OF_SOMEONE_ELSE:
         assert (entry["user_id"], entry["token_kind"]) == (world.user["id"], "session")
-    if f"/datasets/{world.dataset}" in path:
+    if f"/datasets/{world.dataset}/" in f"{path}/":
         assert entry["dataset_id"] == world.dataset
     tokens = [world.client.headers["Authorization"].split()[1], PASSWORD]
     assert not any(secret in json.dumps(entry) for secret in tokens)

@@ -114,6 +114,8 @@ BOUNDED = {
     "/api/inbox": "50 entries of each kind",
     "/api/users/me/email": "the kinds of events",
     "/api/datasets/{dataset_id}": "tags, of one dataset",
+    "/api/engagements/{engagement_id}": "100 members, 100 datasets and 50 sentences, at most",
+    "/api/engagements/{engagement_id}/seal": "the team and samples of one engagement",
     "/api/groups/{group_id}": "the users of one group",
     "/api/schedules/preview": "five times",
     "/api/schedules/{schedule_id}/exclusion": "the samples of one schedule",

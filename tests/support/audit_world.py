@@ -14,6 +14,7 @@ from storage.accounts.tokens import open_sign_in_link
 from storage.jobs.jobs import cancel_job, get_job
 from storage.jobs.submission import NewJob, insert_job
 from storage.notifications.receivers import disable_receiver
+from tests.support.engagement_scene import EngagementScene
 from tests.support.live_server import LiveServer
 
 _names = itertools.count(1)
@@ -90,6 +91,37 @@ class World:
         path = f"/api/sampling/datasets/{self.dataset}/panels"
         made = self.client.post(path, json=self.panel_body()).json()
         return f"/api/sampling/panels/{made['id']}"
+
+    def engagement(self) -> str:
+        """The path of a new engagement."""
+        facts = {"client_name": "ACME", "period_from": "2025-01-01", "period_to": "2025-12-31"}
+        return f"/api/engagements/{self.client.post('/api/engagements', json=facts).json()['id']}"
+
+    def engagement_part(self, what: str, *, is_in: bool) -> tuple[str, dict[str, Any]]:
+        """A member, a dataset or a sample to add to a new engagement, or to remove from it."""
+        path, dataset = self.engagement(), self.server.new_table(4, self.client)
+        body: dict[str, Any] = {"dataset_id": dataset}
+        if what == "members":
+            body = {"user_soeid": self.other()["soeid"], "full_name": "A B", "role": "preparer"}
+        elif what == "samples":
+            draw = {"method": "random", "sample_size": 2}
+            body = {"job_id": self.server.draw(dataset, draw)["id"]}
+            self.client.put(f"{path}/datasets", json={"dataset_id": dataset})
+        if is_in:
+            self.client.put(f"{path}/{what}", json=body)
+            body = {name: body[name] for name in list(body)[:1]}
+        return f"{path}/{what}", {"json": body}
+
+    def sealable(self, *, is_sealed: bool = False) -> str:
+        """The path of an engagement that the user can seal, or of one to unseal."""
+        scene = EngagementScene(self.server)
+        scene.bring_to("approved")
+        scene.done(scene.issue("partner"))
+        scene.users["me"] = self.user
+        scene.join("me", "partner")
+        if is_sealed:
+            scene.done(scene.people["partner"].post(f"{scene.path}/seal"))
+        return scene.path
 
     def table_to_attach(self) -> dict[str, Any]:
         connection = self.connection()

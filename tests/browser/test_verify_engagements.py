@@ -1,0 +1,63 @@
+"""Both verifiers accept an approved sample of a sealed engagement, and refuse a false approval."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.browser.test_verifier_page import verifier_page
+from tests.browser.test_verifier_page import verify as verify_in_page
+from tests.support.engagement_scene import EngagementScene
+from tests.support.live_server import LiveServer
+from tests.verifiers.evaluation_cases import files_of, resigned
+from tests.verifiers.test_evaluations import changed
+from tests.verifiers.test_verify_sample import verify
+
+Files = dict[str, bytes]
+
+
+@pytest.fixture(scope="module")
+def page(browser: Browser) -> Iterator[Page]:
+    with verifier_page(browser) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def files(server: LiveServer) -> Files:
+    scene = EngagementScene(server)
+    scene.seal()
+    return resigned(files_of(server, scene.dataset, scene.sample.rpartition("/")[2]))
+
+
+def by_who(action: str) -> Callable[[dict[str, Any]], None]:
+    """Let the person who took another step have approved."""
+
+    def change(predicate: dict[str, Any]) -> None:
+        steps = predicate["review"]["steps"]
+        steps[-1]["by"] = next(each["by"] for each in steps if each["action"] == action)
+
+    return change
+
+
+def before_the_sign_off(predicate: dict[str, Any]) -> None:
+    steps = predicate["review"]["steps"]
+    predicate["review"]["steps"] = [each for each in steps if each["action"] != "signed_off"]
+
+
+def test_an_approved_sample_is_accepted(page: Page, files: Files) -> None:
+    report = verify(files)
+    assert not report.refusals, [line.text for line in report.refusals]
+    shown = verify_in_page(page, files, allowKnownKey=True)
+    assert shown["accepted"], shown["reason"]
+    assert shown["levels"]["E"] == "checked"
+
+
+@pytest.mark.parametrize("change", [by_who("submitted"), by_who("signed_off"), before_the_sign_off])
+def test_a_false_approval_is_refused(page: Page, files: Files, change: Any) -> None:
+    wrong = changed(files, change)
+    del wrong["ledger.json"]
+    assert "evaluation_review" in [line.code for line in verify(wrong).refusals]
+    assert verify_in_page(page, wrong, allowKnownKey=True)["code"] == "evaluation_review"
