@@ -52,6 +52,10 @@ class KindOfEntry:
     sentence: str
     url: str
 
+    def url_of(self, place: str | int) -> str:
+        """The page of a job or an engagement."""
+        return self.url.replace("{id}", str(place))
+
 
 KINDS: Mapping[InboxKind, KindOfEntry] = {
     "findings_returned": KindOfEntry(
@@ -174,7 +178,7 @@ def _entry(
 ) -> InboxEntry:
     declared = KINDS[kind]
     text = Sentence(declared.sentence, count=count, sample=sample)
-    url = declared.url.format(id=job_id)
+    url = declared.url_of(job_id)
     return InboxEntry(kind, declared.title, text, count, url, job_id, sample, since=since)
 
 
@@ -231,7 +235,7 @@ def _engagements(tx: Transaction, by: Caller) -> Iterator[InboxEntry]:
                 declared.title,
                 Sentence(declared.sentence, engagement=title),
                 sum(not each.is_deleted for each in samples),
-                declared.url.format(id=engagement_id),
+                declared.url_of(engagement_id),
                 engagement_id=engagement_id,
             )
 

@@ -98,6 +98,7 @@ def test_no_answer_has_anything_hidden(
     for end in ("questions", "review-queue", "review-queue/mine"):
         assert send(cy, "GET", end).status_code == 200
     asked.append(cy.get("/api/review-queues"))
+    asked.append(cy.get("/api/inbox"))
     for answer in asked:
         assert_blind(answer, drawn)
 

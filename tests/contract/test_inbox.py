@@ -169,6 +169,28 @@ def test_second_readings_come_before_the_submission(team: Team) -> None:
     assert waiting(team.preparer) == {"findings_to_submit": (SIZE, job)}
 
 
+def test_of_two_readings_the_decision_counts(team: Team) -> None:
+    job = team.draw(1)
+    path = f"/api/sampling/jobs/{job}"
+    assert team.preparer.put(f"{path}/questions", json={"second_readings": 1}).is_success
+    people = ((team.preparer, "first", "ok"), (team.reviewer, "second", "exception"))
+    for client, reading, outcome in people:
+        row = client.post(f"{path}/review-queue/next", json={}).json()["row"][ROW]
+        body = {ROW: row, "outcome": outcome, "reading": reading}
+        assert client.post(f"{path}/answers", json=body).is_success
+    assert examination(team.preparer, job)["exceptions"] == 0
+    assert (waiting(team.preparer), waiting(team.reviewer)) == ({}, {})
+    third, user = team.server.new_user()
+    team.grant(user, "write")
+    assert waiting(third) == {"rows_to_decide": (1, job)}
+    body = {ROW: row, "outcome": "exception", "reading": "decision"}
+    assert third.post(f"{path}/answers", json=body).is_success
+    found = examination(team.preparer, job)
+    assert (found["examined"], found["exceptions"]) == (1, 1)
+    assert_counts_agree(team, job)
+    assert (waiting(third), waiting(team.preparer)) == ({}, {"findings_to_submit": (1, job)})
+
+
 def test_a_deleted_sample_waits_for_nobody(team: Team) -> None:
     job = team.draw()
     team.enter(job, "ok")

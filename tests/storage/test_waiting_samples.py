@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import get_args
 
@@ -15,9 +17,11 @@ from storage.jobs.jobs import get_job, jobs_by_seq
 from storage.jobs.lists import JobFilters, list_jobs
 from storage.sqlite.clock import Clock
 from storage.sqlite.database import Database, Transaction
+from storage.sqlite.schema import NEWEST_VERSION, PROGRESS_TRIGGERS
 
 AT = "2025-07-07T00:00:00.000000+00:00"
 COMMIT = "c" * 64
+ASKED = ('{"questions": [{"name": "a"}]}', 1, AT)
 ROLES = ("preparer", "reviewer", "partner")
 FINDINGS = 20
 _NUMBERS = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count})"
@@ -170,3 +174,39 @@ def test_a_deleted_job_has_no_progress(database: Database, clock: Clock) -> None
         left = [row["job_id"] for row in tx.execute("SELECT job_id FROM sample_progress")]
         assert get_job(tx, f"{dataset}-2").id in left
         assert len(jobs_by_seq(tx, [1, 2])) == len(left) == 1
+
+
+def test_an_older_database_gets_the_same_counts(tmp_path: Path, clock: Clock) -> None:
+    database = Database(tmp_path / "old")
+    with database.write() as tx:
+        user = add_user(tx, "bg54677", "analyst", None, clock)
+        dataset = new_dataset(tx, user, clock)
+        add_samples(tx, dataset, user.id, 4)
+        reopen(tx, f"{dataset}-1", user.id)
+        for row, outcome in (("1", "exception"), ("5", "ok"), ("6", "not_examinable")):
+            tx.execute(
+                "INSERT INTO findings (job_id, row_id, outcome, user_id, at) "
+                "VALUES (?, ?, ?, ?, ?)",
+                (f"{dataset}-1", row, outcome, user.id, AT),
+            )
+        tx.execute(
+            "INSERT INTO replacements (job_id, row_id, replacement_id, reason, user_id, at) "
+            "VALUES (?, '7', '99', 'r', ?, ?)",
+            (f"{dataset}-1", user.id, AT),
+        )
+        tx.execute("INSERT INTO review_questions VALUES (?, ?, ?, ?)", (f"{dataset}-2", *ASKED))
+        tx.execute("UPDATE sample_progress SET is_audit = 0 WHERE job_id = ?", (f"{dataset}-2",))
+        before = [tuple(row) for row in tx.execute("SELECT * FROM sample_progress")]
+    database.close()
+    with closing(sqlite3.connect(tmp_path / "old", isolation_level=None)) as old:
+        for trigger in PROGRESS_TRIGGERS:
+            old.execute(f"DROP TRIGGER {trigger}")
+        old.execute("DROP VIEW sample_preparers")
+        old.execute("DROP INDEX findings_of_user")
+        old.execute("DROP TABLE sample_progress")
+        old.execute(f"PRAGMA user_version = {NEWEST_VERSION - 1}")
+    migrated = Database(tmp_path / "old")
+    with migrated.read() as tx:
+        assert [tuple(row) for row in tx.execute("SELECT * FROM sample_progress")] == before
+    migrated.close()
+    assert len(before) == 4

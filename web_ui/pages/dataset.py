@@ -410,6 +410,7 @@ def _draws(context: Values) -> Values:
         "outcomes": outcomes,
         "examinations": examinations,
         "review_state": state,
+        "problem": query.problem,
         "page": query.page(total),
     }
 

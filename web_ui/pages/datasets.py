@@ -37,13 +37,13 @@ SHOWN = 8
 @blueprint.get("/")
 @signed_in
 def home() -> AnyResponse:
-    """Show what waits for the user, the latest samples, open jobs, and the changed datasets.
+    """Show what waits for the user, open and failed jobs, the latest samples and datasets.
 
     A user who is a reviewer alone goes to the reviews.
     """
     me = caller().user
     samples = JobFilters(run_type="sampling", statuses=("completed",))
-    unfinished = JobFilters(user_id=me.id, statuses=("pending", "running"))
+    unfinished = JobFilters(user_id=me.id, statuses=("pending", "running", "failed"))
     with service().database.read() as tx:
         found, sample_count = list_jobs(tx, me, samples, offset=0, limit=SHOWN)
         outcomes = outcomes_of(tx, [job.id for job in found])
