@@ -37,15 +37,7 @@ MAX_FIGURES = 60
 """Inputs and expected figures of an example."""
 LEVEL = Number(Bounds(least=0.5, below=1))
 LINE, SENTENCE, PARAGRAPH = Text(1, 200), Text(1, 1000), Text(1, 40)
-SAMPLES: Mapping[str, str] = {
-    "random": "Random",
-    "systematic": "Systematic",
-    "stratified": "Stratified",
-    "monetary_unit": "Monetary units",
-    "probability": "With probabilities",
-    "cluster": "Clusters",
-}
-"""The methods of draws that an evaluation can be for."""
+METHOD = Text(1, 60)
 LIMITS: Mapping[str, str] = {"upper_limit": "upper limit", "lower_limit": "lower limit"}
 
 
@@ -86,7 +78,7 @@ class ProgrammeEvaluation(Request):
     ]
     samples: Annotated[
         Sequence[str],
-        Items(Choice(SAMPLES), len(SAMPLES), 1),
+        Items(METHOD, MAX_PARTS, 1),
         Help("The methods of draws that it is for."),
     ]
     calculation: Annotated[
@@ -125,9 +117,7 @@ class ProgrammeSize(Request):
 
     title: Annotated[str, LINE, Help("Such as `Simple random sampling`.")]
     paragraph: Annotated[str | None, PARAGRAPH, Help("Where the document has it.")] = None
-    method: Annotated[
-        str, Choice(SAMPLES), Help("The method of the draw that the answer proposes.")
-    ]
+    method: Annotated[str, METHOD, Help("The method of the draw that the answer proposes.")]
     calculation: Annotated[str, Text(1, 60), Help("The calculation of the size.")]
     confidence: Annotated[float | None, LEVEL, Help("By default that of the programme.")] = None
 

@@ -85,6 +85,13 @@ class MonetaryEvaluator(Evaluator):
 
         return evaluate_money(sample, request)
 
+    def programme_figures(self, found: Evaluation) -> dict[str, float]:
+        """Those of overstatements."""
+        over = found["overstatement"]
+        likely, limit = Decimal(over["most_likely"]), Decimal(over["upper_limit"])
+        own = {"projected": likely, "upper_limit": limit, "precision": limit - likely}
+        return super().programme_figures({**found, **own})
+
     def results(self, found: Evaluation) -> list[Table]:
         has_one_start = found["overstatement"]["one_start_limit"] is not None
         labels = {
