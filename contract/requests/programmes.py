@@ -41,8 +41,12 @@ METHOD = Text(1, 60)
 LIMITS: Mapping[str, str] = {"upper_limit": "upper limit", "lower_limit": "lower limit"}
 
 
+class FilePart(Request):
+    """A part of a file, which no command has as options."""
+
+
 @dataclass(frozen=True, kw_only=True)
-class ProgrammeSource(Request):
+class ProgrammeSource(FilePart):
     """The document that a programme follows."""
 
     document: Annotated[str, LINE, Help("Its title.")]
@@ -58,7 +62,7 @@ class ProgrammeSource(Request):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AssuranceLevel(Request):
+class AssuranceLevel(FilePart):
     """A confidence that the guidance names, such as that of systems that work well."""
 
     name: Annotated[str, Text(1, 60), Help("Such as `high`.")]
@@ -66,7 +70,7 @@ class AssuranceLevel(Request):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ProgrammeEvaluation(Request):
+class ProgrammeEvaluation(FilePart):
     """An evaluation that a programme allows: the first that fits a sample is taken."""
 
     title: Annotated[str, LINE, Help("Such as `Simple random sampling, ratio`.")]
@@ -85,7 +89,7 @@ class ProgrammeEvaluation(Request):
         str | None,
         Text(1, 60),
         Help(
-            "The calculation of the limits; `jobsvc programmes --calculations` lists them. Without "
+            "The calculation of the limits; `jobsvc programmes calculations` lists them. Without "
             "one the limits are those of the kind."
         ),
     ] = None
@@ -112,7 +116,7 @@ class ProgrammeEvaluation(Request):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ProgrammeSize(Request):
+class ProgrammeSize(FilePart):
     """A size that a programme plans."""
 
     title: Annotated[str, LINE, Help("Such as `Simple random sampling`.")]
@@ -123,7 +127,7 @@ class ProgrammeSize(Request):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ConclusionSentences(Request):
+class ConclusionSentences(FilePart):
     """The sentences of a conclusion, with figures in braces such as ``{upper_limit}``."""
 
     tolerable: Annotated[str | None, SENTENCE, Help("If the limit is below what is tolerable.")] = (
@@ -145,7 +149,7 @@ class ConclusionSentences(Request):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ProgrammePaper(Request):
+class ProgrammePaper(FilePart):
     """A line of the working paper."""
 
     title: Annotated[str, Text(1, 60), Help("The label of the line.")]
@@ -154,7 +158,7 @@ class ProgrammePaper(Request):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ProgrammeExample(Request):
+class ProgrammeExample(FilePart):
     """A worked example of the document: inputs, and the figures that it publishes."""
 
     paragraph: Annotated[str, PARAGRAPH, Help("Where the document has it.")]
@@ -184,7 +188,7 @@ class ProgrammeExample(Request):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ProgrammeFile(Request):
+class ProgrammeFile(FilePart):
     """The file of a programme."""
 
     name: Annotated[

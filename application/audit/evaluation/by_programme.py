@@ -1,7 +1,8 @@
 """Concludes on a sample by an audit programme: its calculation, its limit and its sentences.
 
 The kind of evaluation is computed as without a programme. The programme replaces its conclusion,
-but not its doubts: where the kind's limit is in doubt, nothing is concluded to be tolerable.
+but not its doubts: where the kind doesn't conclude that errors are tolerable, the programme's rule
+is stated, and nothing is concluded.
 """
 
 from __future__ import annotations
@@ -158,7 +159,7 @@ def _conclusion(
     template: str = getattr(chosen.programme.file.conclusions, verdict)
     is_tolerable = {"tolerable": True, "not_supported": False}.get(verdict)
     own = evaluated.conclusion
-    if is_tolerable and own is not None and own.is_tolerable is None:
+    if is_tolerable and own is not None and not own.is_tolerable:
         reason = own.parameters.get("reason", Sentence(own.template, **own.parameters))
         concluded = Sentence(template, **parameters)
         return Conclusion(
