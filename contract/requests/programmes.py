@@ -41,6 +41,7 @@ METHOD = Text(1, 60)
 LIMITS: Mapping[str, str] = {"upper_limit": "upper limit", "lower_limit": "lower limit"}
 
 
+@dataclass(frozen=True, kw_only=True)
 class FilePart(Request):
     """A part of a file, which no command has as options."""
 
