@@ -347,6 +347,21 @@ class EvaluationOptions(ConfidenceOptions, total=False):
     """
 
 
+class CombinedOptions(ConfidenceOptions, total=False):
+    """How to evaluate several samples together; docs/AUDIT.md."""
+
+    kind: Literal["monetary_unit", "variables"]
+    """By default that which was signed off, else the one that fits the sample."""
+    estimator: Literal["difference", "ratio", "regression", "mean_per_unit"]
+    """Of samples by audit values. By default that which was signed off, or `difference`."""
+    book_column: str
+    """Of samples by audit values. By default that of each draw or sign-off."""
+    covered_only: bool
+    """Whether to conclude on the covered rows alone, where rows with a book value are in no
+    sample's population. Otherwise these are refused.
+    """
+
+
 class PaperFacts(TypedDict, total=False):
     """Facts of a working paper; docs/AUDIT.md."""
 

@@ -420,6 +420,17 @@ TABLE = (
         statuses(422, nobody=404),
         at("/api/sampling/jobs/{j}/evaluation", body={"kind": "sequential"}),
     ),
+    Row(
+        "POST /api/audit/combined-evaluation",
+        statuses(422, nobody=404),
+        lambda scene, _: Ask("/api/audit/combined-evaluation", {"jobs": [scene.draw, scene.draw]}),
+    ),
+    Row(
+        "GET /api/audit/combined-evaluation/paper",
+        statuses(422, nobody=404),
+        at("/api/audit/combined-evaluation/paper?jobs={j},{j}"),
+    ),
+    Row("GET /evaluate-together", MY_PAGE, at("/evaluate-together"), "page"),
     Row(f"GET {SJ}/working-paper", SEE, at("/api/sampling/jobs/{j}/working-paper")),
     Row(f"GET {SJ}/shown-columns", SEE, at("/api/sampling/jobs/{j}/shown-columns")),
     Row(
