@@ -112,13 +112,11 @@ def check(file: Path) -> None:
 @programmes.command("calculations")
 def calculations() -> None:
     """List the calculations that a programme's file can name, with their inputs."""
-    from dataclasses import fields
-
-    from estimation_engine.audit.calculations import CALCULATIONS
+    from application.audit.programmes.examples import listed_calculations
 
     rows = [
-        (each.name, each.formula, ", ".join(own.name for own in fields(each.inputs)), each.source)
-        for each in CALCULATIONS.values()
+        (each.name, each.formula, ", ".join(each.inputs), each.source)
+        for each in listed_calculations()
     ]
     print_table(("calculation", "formula", "inputs", "source"), rows)
 

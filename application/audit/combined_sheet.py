@@ -5,7 +5,7 @@ A function of the answer's JSON, so that page, command and paper show the same.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -13,7 +13,7 @@ from application.audit.sentences import ASSURANCES, judgement_of
 from contract.requests.evaluate import KINDS
 from contract.words import REVIEW_STATES
 from domain_errors import Sentence
-from presentation.content import Block, Code, Facts, Percent, Row, Section, Table
+from presentation.content import Block, Cell, Code, Facts, Percent, Row, Section, Table
 
 FIGURES: Mapping[str, str] = {
     "book_value": "Book value",
@@ -24,10 +24,20 @@ FIGURES: Mapping[str, str] = {
     "upper_limit": "Upper limit",
     "plain_limit": "Sum of limits that are each at the confidence",
 }
-HEADER = (
-    *("Sample", "Evaluation", "Review", "Rows", "Examined", "Errors", "Book value"),
-    *("Projected misstatement", "Standard error", "Degrees of freedom", "Upper limit"),
-)
+COLUMNS: Mapping[str, str] = {
+    "name": "Sample",
+    "kind": "Evaluation",
+    "review_state": "Review",
+    "scope": "Rows",
+    "examined": "Examined",
+    "errors": "Errors",
+    "book_value": "Book value",
+    "projected": "Projected misstatement",
+    "standard_error": "Standard error",
+    "degrees": "Degrees of freedom",
+    "limit": "Upper limit",
+}
+"""Of the samples; one that no sample has is left out."""
 
 
 def combined_section(found: Mapping[str, Any]) -> Section:
@@ -59,7 +69,7 @@ def combined_section(found: Mapping[str, Any]) -> Section:
                 and (name != "plain_limit" or found["limit_confidence"] != found["confidence"])
             ],
         ),
-        Table("Samples", HEADER, [_sample(each) for each in found["samples"]]),
+        _samples(found["samples"]),
     ]
     limits: list[Row] = [
         (each["name"], caveat) for each in found["samples"] for caveat in each["caveats"]
@@ -82,18 +92,25 @@ def _amount(text: str | None) -> Decimal | str:
     return Sentence("Not given") if text is None else Decimal(text)
 
 
-def _sample(each: Mapping[str, Any]) -> Row:
-    scope = each["scope"]
-    return (
-        each["name"],
-        Sentence(KINDS[each["kind"]].title),
-        Sentence(REVIEW_STATES[each["review_state"]]),
-        Sentence("all") if scope is None else Code(scope),
-        each["examined"],
-        each["errors"],
-        Decimal(each["book_value"]),
-        Decimal(each["projected"]),
-        None if each["standard_error"] is None else Decimal(each["standard_error"]),
-        each["degrees"],
-        None if each["limit"] is None else Decimal(each["limit"]),
-    )
+def _samples(samples: Sequence[Mapping[str, Any]]) -> Table:
+    shown = [
+        name
+        for name in COLUMNS
+        if name == "scope" or any(each[name] is not None for each in samples)
+    ]
+    rows = [[_cell(name, each[name]) for name in shown] for each in samples]
+    return Table("Samples", [COLUMNS[name] for name in shown], rows)
+
+
+def _cell(name: str, value: Any) -> Cell:
+    match name:
+        case "kind":
+            return Sentence(KINDS[value].title)
+        case "review_state":
+            return Sentence(REVIEW_STATES[value])
+        case "scope":
+            return Sentence("all") if value is None else Code(value)
+        case "book_value" | "projected" | "standard_error" | "limit" if value is not None:
+            return Decimal(value)
+    cell: Cell = value
+    return cell

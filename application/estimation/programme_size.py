@@ -11,9 +11,9 @@ from application.audit.programmes.library import library_of
 from application.audit.programmes.reading import Programme
 from application.estimation.materiality import plan_of, planned_round
 from application.estimation.size_answers import (
-    ProgrammeSizeAnswer,
     ProgrammeStratum,
     SizeAnswer,
+    SizeByProgramme,
 )
 from contract.requests.programmes import ProgrammeGoalRequest, ProgrammeSize
 from contract.requests.size import SizeRequest
@@ -70,7 +70,7 @@ def size_by_programme(
         eligible_rows=plan.eligible_rows,
         parameters=parameters,
         round={**design, "parameters": parameters},
-        programme=ProgrammeSizeAnswer(
+        programme=SizeByProgramme(
             name=programme.name,
             title=programme.file.title,
             sha256=programme.sha256,

@@ -149,7 +149,7 @@ class ProgrammeStratum:
 
 
 @dataclass(frozen=True)
-class ProgrammeSizeAnswer:
+class SizeByProgramme:
     """The size of an audit programme, and what it follows from."""
 
     name: str
@@ -180,9 +180,7 @@ class SizeAnswer(AtConfidence):
         float | None, Help("Of the figure that needs the most rows; null for a materiality.")
     ] = None
     materiality: Annotated[MaterialitySize | None, Help("Of a goal that has one.")] = None
-    programme: Annotated[ProgrammeSizeAnswer | None, Help("Of a size by an audit programme.")] = (
-        None
-    )
+    programme: Annotated[SizeByProgramme | None, Help("Of a size by an audit programme.")] = None
     eligible_rows: Annotated[int, Help("Rows that the figures are for.")]
     parameters: Annotated[dict[str, Any], Help("The design's parameters with the size.")]
     round: Annotated[

@@ -149,6 +149,8 @@ class EvaluationKind:
         Whether it applies the rule of a sample that was planned in two stages.
     allows_looks : bool
         Whether it is valid after every row, in the order of the draw. It needs something tolerable.
+    figures : tuple of str
+        Those by which an audit programme can conclude without a calculation.
     """
 
     name: str
@@ -158,6 +160,7 @@ class EvaluationKind:
     parameters: type[Request]
     applies_stages: bool = False
     allows_looks: bool = False
+    figures: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -186,6 +189,7 @@ MONETARY_UNIT = EvaluationKind(
     "monetary units; several steps if none could draw a row of another",
     "the upper limit of the misstatement, by Stringer's or Gaffke's bound",
     MonetaryParameters,
+    figures=("projected", "precision", "upper_limit", "book_value"),
 )
 VARIABLES = EvaluationKind(
     "variables",
@@ -193,6 +197,7 @@ VARIABLES = EvaluationKind(
     "any whose estimates have margins",
     "the projected misstatement with limits, by the estimation of audit values",
     VariablesParameters,
+    figures=("projected", "precision", "lower_limit", "upper_limit", "book_value"),
 )
 SEQUENTIAL = EvaluationKind(
     "sequential",

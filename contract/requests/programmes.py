@@ -37,20 +37,17 @@ MAX_FIGURES = 60
 """Inputs and expected figures of an example."""
 LEVEL = Number(Bounds(least=0.5, below=1))
 LINE, SENTENCE, PARAGRAPH = Text(1, 200), Text(1, 1000), Text(1, 40)
-SAMPLES: Mapping[str, str] = {
-    "random": "Random",
-    "systematic": "Systematic",
-    "stratified": "Stratified",
-    "monetary_unit": "Monetary units",
-    "probability": "With probabilities",
-    "cluster": "Clusters",
-}
-"""The methods of draws that an evaluation can be for."""
+METHOD = Text(1, 60)
 LIMITS: Mapping[str, str] = {"upper_limit": "upper limit", "lower_limit": "lower limit"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class ProgrammeSource(Request):
+class FilePart(Request):
+    """A part of a file, which no command has as options."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProgrammeSource(FilePart):
     """The document that a programme follows."""
 
     document: Annotated[str, LINE, Help("Its title.")]
@@ -66,7 +63,7 @@ class ProgrammeSource(Request):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AssuranceLevel(Request):
+class AssuranceLevel(FilePart):
     """A confidence that the guidance names, such as that of systems that work well."""
 
     name: Annotated[str, Text(1, 60), Help("Such as `high`.")]
@@ -74,7 +71,7 @@ class AssuranceLevel(Request):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ProgrammeEvaluation(Request):
+class ProgrammeEvaluation(FilePart):
     """An evaluation that a programme allows: the first that fits a sample is taken."""
 
     title: Annotated[str, LINE, Help("Such as `Simple random sampling, ratio`.")]
@@ -86,14 +83,14 @@ class ProgrammeEvaluation(Request):
     ]
     samples: Annotated[
         Sequence[str],
-        Items(Choice(SAMPLES), len(SAMPLES), 1),
+        Items(METHOD, MAX_PARTS, 1),
         Help("The methods of draws that it is for."),
     ]
     calculation: Annotated[
         str | None,
         Text(1, 60),
         Help(
-            "The calculation of the limits; `jobsvc programmes --calculations` lists them. Without "
+            "The calculation of the limits; `jobsvc programmes calculations` lists them. Without "
             "one the limits are those of the kind."
         ),
     ] = None
@@ -120,20 +117,18 @@ class ProgrammeEvaluation(Request):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ProgrammeSize(Request):
+class ProgrammeSize(FilePart):
     """A size that a programme plans."""
 
     title: Annotated[str, LINE, Help("Such as `Simple random sampling`.")]
     paragraph: Annotated[str | None, PARAGRAPH, Help("Where the document has it.")] = None
-    method: Annotated[
-        str, Choice(SAMPLES), Help("The method of the draw that the answer proposes.")
-    ]
+    method: Annotated[str, METHOD, Help("The method of the draw that the answer proposes.")]
     calculation: Annotated[str, Text(1, 60), Help("The calculation of the size.")]
     confidence: Annotated[float | None, LEVEL, Help("By default that of the programme.")] = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class ConclusionSentences(Request):
+class ConclusionSentences(FilePart):
     """The sentences of a conclusion, with figures in braces such as ``{upper_limit}``."""
 
     tolerable: Annotated[str | None, SENTENCE, Help("If the limit is below what is tolerable.")] = (
@@ -155,7 +150,7 @@ class ConclusionSentences(Request):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ProgrammePaper(Request):
+class ProgrammePaper(FilePart):
     """A line of the working paper."""
 
     title: Annotated[str, Text(1, 60), Help("The label of the line.")]
@@ -164,7 +159,7 @@ class ProgrammePaper(Request):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ProgrammeExample(Request):
+class ProgrammeExample(FilePart):
     """A worked example of the document: inputs, and the figures that it publishes."""
 
     paragraph: Annotated[str, PARAGRAPH, Help("Where the document has it.")]
@@ -194,7 +189,7 @@ class ProgrammeExample(Request):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ProgrammeFile(Request):
+class ProgrammeFile(FilePart):
     """The file of a programme."""
 
     name: Annotated[

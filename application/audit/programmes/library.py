@@ -1,6 +1,6 @@
 """The programmes of a server: those of jobsvc, and the files of its folder ``programmes_dir``.
 
-The folder is read whenever programmes are asked for, so a changed file counts at once. A file that
+The folder is read at each request for programmes, so a changed file counts at once. A file that
 can't be read is listed with its problem, and stops nothing.
 """
 

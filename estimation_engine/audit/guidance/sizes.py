@@ -283,8 +283,8 @@ def _notes(size: int, allocation: Sequence[Allocated]) -> tuple[str, ...]:
     few = [part for part in allocation if part.size < LEAST_OF_STRATUM]
     if few and len(allocation) > 1:
         text = (
-            "The size of {strata} {strata|part|parts} is below {least}, which the guidance asks for "
-            "at least (section 6.1.2.2)."
+            "The size of {strata} {strata|part|parts} is below {least}, which the guidance asks "
+            "for at least (section 6.1.2.2)."
         )
         notes.append(Sentence(text, strata=len(few), least=LEAST_OF_STRATUM))
     return tuple(notes)
