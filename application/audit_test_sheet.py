@@ -16,7 +16,7 @@ from contract.columns import is_identifier_name
 from contract.declarations import declared
 from contract.fields import Choice
 from contract.requests.audit_tests import AUDIT_TESTS, AuditTestRequest, OtherTableRequest
-from domain_errors import Sentence
+from domain_errors import FigureText, Sentence
 from parquet_tables.tables import Column
 from presentation.charts import ColumnsChart, ExpectedBar, NumberRange, RangesChart
 from presentation.content import (
@@ -133,7 +133,7 @@ def _sizes(tables: Tables) -> Iterator[Chart]:
         ExpectedBar(
             f"{row['group_rows']}",
             row["groups"],
-            f"{row['group_rows']} rows: {row['groups']:,} groups",
+            f"{row['group_rows']}: {row['groups']:,}",
         )
         for row in table.rows[:MAX_BARS]
     ]
@@ -145,7 +145,12 @@ def _digits(tables: Tables) -> Iterator[Chart]:
     """Leading digits beside those that Benford's law expects, for each sign."""
     by_sign: dict[str, list[ExpectedBar]] = {}
     for row in tables["digits"].rows:
-        told = f"{row['digits']}: {row['rows']:,}, expected {row['expected_rows']:,.1f}"
+        told = Sentence(
+            "{label}: {rows}, expected {expected}",
+            label=f"{row['digits']}",
+            rows=row["rows"],
+            expected=FigureText(f"{row['expected_rows']:,.1f}"),
+        )
         by_sign.setdefault(row["sign"], []).append(
             ExpectedBar(
                 f"{row['digits']}", row["rows"], told, row["expected_rows"], row["is_excess"]
@@ -159,12 +164,18 @@ def _digits(tables: Tables) -> Iterator[Chart]:
         )
 
 
+def _found_text(label: str, row: Mapping[str, Any]) -> Sentence:
+    return Sentence(
+        "{label}: {rows}, found {found}", label=label, rows=row["rows"], found=row["found"]
+    )
+
+
 def _days(tables: Tables) -> Iterator[Chart]:
     bars = [
         ExpectedBar(
             f"{row['days_after']:+d}",
             row["rows"],
-            f"{row['day']}: {row['rows']:,} rows, {row['found']:,} found",
+            _found_text(row["day"], row),
             is_marked=bool(row["found"]),
         )
         for row in tables["days"].rows[:MAX_BARS]
@@ -178,7 +189,7 @@ def _weekdays(tables: Tables) -> Iterator[Chart]:
         ExpectedBar(
             row["weekday"][:3].capitalize(),
             row["rows"],
-            f"{row['weekday']}: {row['rows']:,} rows, {row['found']:,} found",
+            _found_text(row["weekday"], row),
             is_marked=bool(row["found"]),
         )
         for row in tables["weekdays"].rows

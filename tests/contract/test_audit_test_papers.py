@@ -107,7 +107,7 @@ def test_every_test_has_a_paper(server: LiveServer) -> None:
         ("unmatched", {"columns": ["entry"], "other": {}}, "No row found."),
         (
             "near_duplicates",
-            {"columns": ["amount"], "date_column": "posted", "days": 3},
+            {"columns": ["document"], "date_column": "posted", "days": 31},
             "Sizes of groups",
         ),
     ):
