@@ -82,7 +82,7 @@ class Row:
 
 
 def at(path: str, **rest: Any) -> Made:
-    """Ask at a path: ``{d}`` dataset, ``{j}`` draw, ``{q}`` query, ``{p}`` profile, ``{t}`` test."""
+    """Ask at a path: ids of ``{d}`` dataset, ``{j}`` draw, ``{q}`` query, ``{p}`` profile."""
 
     def made(scene: Scene, _: User) -> Ask:
         ids = {"d": scene.dataset, "j": scene.draw, "q": scene.query, "p": scene.profile}
