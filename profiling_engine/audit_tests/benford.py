@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 from scipy.special import chdtrc
 
 from contract.columns import is_identifier_name
@@ -22,6 +23,7 @@ from profiling_engine.audit_tests.tested import (
     AuditTest,
     Findings,
     FoundRows,
+    Untested,
     Work,
     amount_figures,
     rows_found,
@@ -31,8 +33,8 @@ from profiling_engine.audit_tests.values import amount_column
 LEVEL = 0.05
 """The probability that a sign without a real excess has a significant digit."""
 MIN_VALUES, MIN_EXPECTED = 1_000, 5
-LEAST_SPREAD = 100
-"""What the quantiles of 5 % and 95 % are apart at least: two orders of magnitude."""
+LEAST_ORDERS = 2
+"""The orders of magnitude that the quantiles of 5 % and 95 % are apart at least."""
 LOW, HIGH = 0.05, 0.95
 MAD_LIMITS: Mapping[str, Sequence[tuple[float, str]]] = {
     "first": (
@@ -185,8 +187,10 @@ def conformity(mad: float, digits: str) -> str:
     return next(words for limit, words in MAD_LIMITS[digits] if mad <= limit)
 
 
-Magnitudes = dict[tuple[int, int], int]
-"""Rows by the digits before the unit of the amounts' last decimal, and their first two digits."""
+BINS = 20
+"""Bins of the size of amounts in an order of magnitude, by which their spread is measured."""
+Sizes = dict[tuple[int, int], int]
+"""Rows by the bin of their size and their leading digits."""
 
 
 class Benford(AuditTest):
@@ -209,7 +213,7 @@ class Benford(AuditTest):
     def find(self, work: Work) -> Findings:
         counted_rows, not_tested = self._count(work)
         tests = {
-            is_negative: digit_test(self._digit_counts(found), self.request.digits)
+            is_negative: digit_test(_digit_counts(found), self.request.digits)
             for is_negative, found in counted_rows.items()
         }
         assumptions = [
@@ -244,59 +248,59 @@ class Benford(AuditTest):
         )
 
     @property
-    def _unit(self) -> int:
-        """The units of 1."""
-        return int(10**self.amount.places)
+    def _digits(self) -> str:
+        """The SQL of the leading digits of an amount ``s.a``, which isn't 0."""
+        text = "CAST(abs(s.a) AS VARCHAR)"
+        if self.amount.places:
+            text = f"CASE WHEN abs(s.a) < 1 THEN ltrim({text}, '0.') ELSE {text} END"
+        return f"CAST(left({text}, {self.length}) AS BIGINT)"
 
-    def _count(self, work: Work) -> tuple[dict[bool, Magnitudes], list[NotTested]]:
-        """Count rows by sign, length and first two digits, and those that aren't tested."""
-        least = 10 * self._unit if self.length > 1 else 1
+    def _count(self, work: Work) -> tuple[dict[bool, Sizes], list[NotTested]]:
+        """Count rows by sign, size and leading digits, and those that aren't tested."""
+        column = self.amount.column.name
         scan, params = scan_statement(
             self.table, [f"{self.amount.value} AS a", f"{self.amount.cell} IS NULL AS missing"]
         )
-        text = "ltrim(CAST(s.a AS VARCHAR), '-')"
+        untested = Untested(
+            [
+                ("s.missing", column, "the value is missing"),
+                ("s.a IS NULL", column, f"the value {self.amount.unread}"),
+                ("s.a = 0", column, "the amount is 0"),
+                (f"abs(s.a) < {self._least}", column, "the amount is below 10"),
+            ]
+        )
+        size = f"CAST(floor({BINS} * log10(abs(CAST(s.a AS DOUBLE)))) AS INTEGER)"
         rows = work.read(
             (
-                "SELECT t.reason, t.negative, length(t.digits), left(t.digits, 2), count(*) FROM ("
-                "SELECT CASE WHEN s.missing THEN 0 WHEN s.a IS NULL THEN 1 WHEN s.a = 0 THEN 2 "
-                f"WHEN s.a > {-least} AND s.a < {least} THEN 3 END AS reason, "
-                f"s.a < 0 AS negative, CASE WHEN reason IS NULL THEN {text} END AS digits "
-                f"FROM ({scan}) AS s) AS t GROUP BY ALL ORDER BY ALL",
+                "SELECT t.u, t.a < 0, t.size, t.digits, count(*) "
+                f"FROM (SELECT q.u, s.a, CASE WHEN q.u IS NULL THEN {size} END AS size, "
+                f"CASE WHEN q.u IS NULL THEN {self._digits} END AS digits "
+                f"FROM ({scan}) AS s, LATERAL (SELECT {untested.place} AS u) AS q) AS t "
+                "GROUP BY ALL ORDER BY ALL",
                 params,
             )
         )
-        reasons = [
-            "the value is missing",
-            f"the value {self.amount.unread}",
-            "the amount is 0",
-            "the amount is below 10",
-        ]
-        untested = dict.fromkeys(range(len(reasons)), 0)
-        found: dict[bool, Magnitudes] = {}
-        for reason, is_negative, length, digits, count in rows:
-            if reason is not None:
-                untested[reason] += count
+        left_out: dict[int, int] = {}
+        found: dict[bool, Sizes] = {}
+        for place, is_negative, size_bin, digits, count in rows:
+            if place is not None:
+                left_out[place] = left_out.get(place, 0) + count
             else:
-                found.setdefault(is_negative, {})[length, int(digits)] = count
-        column = self.amount.column.name
-        not_tested = [
-            NotTested(column, reasons[at], count) for at, count in untested.items() if count
-        ]
+                found.setdefault(is_negative, {})[size_bin, digits] = count
+        _, not_tested = untested.counted(list(left_out.items()))
         return found, not_tested
 
-    def _digit_counts(self, found: Magnitudes) -> dict[int, int]:
-        counts: dict[int, int] = {}
-        for (_, two), rows in found.items():
-            digit = int(str(two)[: self.length])
-            counts[digit] = counts.get(digit, 0) + rows
-        return counts
+    @property
+    def _least(self) -> int:
+        """The least amount that is tested, if it isn't 0."""
+        return 10 if self.length > 1 else 0
 
-    def _assumptions(self, sign: str, found: Magnitudes) -> list[Assumption]:
+    def _assumptions(self, sign: str, found: Sizes) -> list[Assumption]:
         """The assumptions about the amounts of one sign that the table can answer."""
         values = sum(found.values())
         rarest = math.log10(1 + 1 / (9 if self.length == 1 else 99))
         least = max(MIN_VALUES, math.ceil(MIN_EXPECTED / rarest))
-        spread = _quantile(found, HIGH) / _quantile(found, LOW)
+        orders = (_size_bin(found, HIGH) - _size_bin(found, LOW)) / BINS
         return [
             Assumption(
                 f"There are at least {least:,} {sign} amounts.",
@@ -306,8 +310,8 @@ class Benford(AuditTest):
             Assumption(
                 f"The middle 90 % of the {sign} amounts spread over at least two orders of "
                 "magnitude.",
-                "checked" if spread >= LEAST_SPREAD else "not_met",
-                f"{math.log10(spread):.1f} orders of magnitude.",
+                "checked" if orders >= LEAST_ORDERS else "not_met",
+                f"{orders:.1f} orders of magnitude.",
             ),
         ]
 
@@ -337,14 +341,13 @@ class Benford(AuditTest):
     def _write(self, work: Work, chosen: Sequence[tuple[bool, int]]) -> DataFile:
         """Write the rows of these digits."""
         scan, params = scan_statement(self.table, [f"{self.amount.value} AS a"])
-        least = 10 * self._unit if self.length > 1 else 1
-        digits = f"CAST(left(ltrim(CAST(s.a AS VARCHAR), '-'), {self.length}) AS BIGINT)"
         signed = [-digit if is_negative else digit for is_negative, digit in chosen]
+        is_tested = f"s.a <> 0 AND abs(s.a) >= {self._least}" if chosen else "false"
         return work.write(
             (
                 "SELECT t.ordinal, CASE WHEN t.a < 0 THEN 'negative' ELSE 'positive' END AS r0, "
-                f"t.digits AS r1, t.a FROM (SELECT s.*, {digits} AS digits FROM ({scan}) AS s "
-                f"WHERE s.a >= {least} OR s.a <= {-least}) AS t "
+                f"t.digits AS r1, t.a FROM (SELECT s.*, {self._digits} AS digits "
+                f"FROM ({scan}) AS s WHERE {is_tested}) AS t "
                 "WHERE list_contains(?::BIGINT[], CASE WHEN t.a < 0 THEN -t.digits ELSE t.digits "
                 "END) ORDER BY t.a < 0, t.digits, t.ordinal",
                 [*params, signed],
@@ -391,19 +394,19 @@ class Benford(AuditTest):
         return figures
 
 
-def _quantile(found: Magnitudes, share: float) -> float:
-    """A quantile of the amounts, to their first two digits, in units of the last decimal."""
-    left = share * sum(found.values())
-    for (length, two), rows in sorted(found.items(), key=lambda each: _size(*each[0])):
-        left -= rows
-        if left <= 0:
-            return _size(length, two)
-    raise AssertionError("a sign has amounts")
+def _digit_counts(found: Sizes) -> dict[int, int]:
+    counts: dict[int, int] = {}
+    for (_, digit), rows in found.items():
+        counts[digit] = counts.get(digit, 0) + rows
+    return counts
 
 
-def _size(length: int, two: int) -> float:
-    """The least amount of a length with these first two digits."""
-    return float(two * 10 ** max(length - 2, 0))
+def _size_bin(found: Sizes, share: float) -> int:
+    """The bin of a quantile of the amounts."""
+    ordered = sorted(found.items())
+    rows = np.cumsum([count for _, count in ordered])
+    (size_bin, _), _ = ordered[int(np.searchsorted(rows, share * rows[-1]))]
+    return size_bin
 
 
 def _digits_table(tests: Mapping[bool, SignTest]) -> FigureTable:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from domain_errors import counted
-from parquet_tables.rows import Statement, scan_statement
+from parquet_tables.rows import RowSet, Statement, rows_at, scan_statement
 from profiling_engine.audit_tests.answers import Assumption, Figure, FigureTable, ReasonColumn
 from profiling_engine.audit_tests.tested import (
     AuditTest,
     Findings,
     FoundRows,
+    Untested,
     Work,
     amount_cell,
     amount_figures,
-    conditions,
-    count_untested,
     rows_found,
 )
 from profiling_engine.audit_tests.values import (
@@ -22,6 +21,12 @@ from profiling_engine.audit_tests.values import (
     find_column,
     loose_columns,
     optional_amount,
+)
+
+HASHES, CANDIDATES = "row_hashes", "rows_of_repeated_hashes"
+REPEATED = (
+    f"SELECT s.ordinal FROM {HASHES} AS s SEMI JOIN (SELECT q.h FROM {HASHES} AS q "
+    "WHERE q.u IS NULL GROUP BY q.h HAVING count(*) > 1) AS r ON r.h = s.h WHERE s.u IS NULL"
 )
 
 
@@ -52,7 +57,14 @@ class Duplicates(AuditTest):
         self.amount = optional_amount(table, request.amount_column)
 
     def find(self, work: Work) -> Findings:
-        tested, not_tested = count_untested(work, self.table, self.columns)
+        untested = Untested.of(self.columns)
+        values = ", ".join(each.value for each in self.columns)
+        hashed = scan_statement(self.table, [f"{untested.place} AS u", f"hash({values}) AS h"])
+        work.keep(hashed, HASHES)
+        tested, not_tested = untested.counted(
+            work.read((f"SELECT s.u, count(*) FROM {HASHES} AS s GROUP BY s.u", []))
+        )
+        work.keep((REPEATED, []), CANDIDATES)
         file = work.write(self._statement(), "found")
         sizes = work.read(
             (
@@ -96,27 +108,22 @@ class Duplicates(AuditTest):
     def _statement(self) -> Statement:
         """The rows of groups with more than one row, group by group."""
         keys = [f"k{at}" for at in range(len(self.columns))]
-        values = [f"{each.value} AS {key}" for key, each in zip(keys, self.columns, strict=True)]
-        differing = "" if self.differing is None else f"{self.differing.value} AS d"
-        more = [*([differing] if differing else []), amount_cell(self.amount)]
-        scan, params = scan_statement(self.table, [*values, *more])
+        values = [f"{each.value} AS {key}" for each, key in zip(self.columns, keys, strict=True)]
+        differs = ""
+        if self.differing is not None:
+            values.append(f"{self.differing.value} AS d")
+            differs = " AND min(s.d) OVER g <> max(s.d) OVER g"
+        selected = ", ".join([*values, amount_cell(self.amount)])
+        rows, params = rows_at(self.table, selected, RowSet(CANDIDATES), ["ordinal"])
         listed = ", ".join(f"s.{key}" for key in keys)
-        is_tested = conditions([f"s.{key}" for key in keys])
-        hashed = f"SELECT hash({listed}) AS h FROM ({scan}) AS s WHERE {is_tested}"
-        repeated = f"SELECT q.h FROM ({hashed}) AS q GROUP BY q.h HAVING count(*) > 1"
-        candidates = (
-            f"SELECT s.* FROM ({scan}) AS s SEMI JOIN ({repeated}) AS r "
-            f"ON r.h = hash({listed}) WHERE {is_tested}"
-        )
-        differs = " AND min(s.d) OVER g <> max(s.d) OVER g" if differing else ""
         found = (
-            f"SELECT s.ordinal, s.a, min(s.ordinal) OVER g AS first, count(*) OVER g AS n, "
+            "SELECT s.ordinal, s.a, min(s.ordinal) OVER g AS first, count(*) OVER g AS n, "
             f"row_number() OVER (PARTITION BY {listed} ORDER BY s.ordinal) AS place "
-            f"FROM ({candidates}) AS s WINDOW g AS (PARTITION BY {listed}) "
+            f"FROM ({rows}) AS s WINDOW g AS (PARTITION BY {listed}) "
             f"QUALIFY count(*) OVER g > 1{differs}"
         )
         return (
             "SELECT t.ordinal, dense_rank() OVER (ORDER BY t.first) AS r0, t.n AS r1, "
             f"t.place AS r2, t.a FROM ({found}) AS t ORDER BY t.first, t.ordinal",
-            [*params, *params],
+            params,
         )

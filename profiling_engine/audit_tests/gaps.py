@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Any
 
 from domain_errors import InvalidRequest, counted
 from parquet_tables.rows import Statement, scan_statement
@@ -18,10 +18,10 @@ from profiling_engine.audit_tests.tested import (
     AuditTest,
     Findings,
     FoundRows,
+    Untested,
     Work,
     amount_cell,
     amount_figures,
-    count_untested,
 )
 from profiling_engine.audit_tests.values import (
     ColumnValue,
@@ -32,9 +32,14 @@ from profiling_engine.audit_tests.values import (
 )
 
 MAX_DIGITS = 18
-DIGITS = "'0123456789'"
 UNREAD = f"is no whole number of at most {MAX_DIGITS} digits"
 UNREAD_TEXT = f"doesn't end with a number of at most {MAX_DIGITS} digits"
+
+
+NUMBERS, SERIES, EDGES = "tested_numbers", "tested_series", "edges_of_gaps"
+BLOCKS, BLOCK = "blocks_of_numbers", 32
+OFFSET = 10**MAX_DIGITS
+"""What makes all numbers positive; a multiple of the size of a block."""
 
 
 class Gaps(AuditTest):
@@ -56,31 +61,27 @@ class Gaps(AuditTest):
     def prepare(self) -> None:
         request, table = self.request, self.table
         column = find_column(table, request.number_column, "number_column")
-        self.number, self.before = _number(column), "''"
-        if column.data_type.is_text:
-            text = f"trim({cell(column)})"
-            self.before = f"rtrim({text}, {DIGITS})"
-            digits = f"substr({text}, length({self.before}) + 1)"
-            short = f"length({digits}) <= {MAX_DIGITS}"
-            value = f"CASE WHEN {short} THEN TRY_CAST({digits} AS BIGINT) END"
-            self.number = ColumnValue(column, value, UNREAD_TEXT)
+        self.number = _number(column)
         self.series = exact_columns(table, request.series_columns, "series_columns")
         self.amount = optional_amount(table, request.amount_column)
 
     def find(self, work: Work) -> Findings:
-        tested, not_tested = count_untested(work, self.table, [self.number])
-        series = work.write(self._series(), "series", "counting series")
-        edges = work.write(self._edges(series.written), "edges", "finding gaps")
-        file = work.write(self._rows(series.written, edges.written), "found")
-        figures, tables = self._figures(work, series.written, edges.written)
-        numbers = {figure.name: figure.value for figure in figures}
+        untested = Untested.of([self.number])
+        work.keep(self._numbers(untested), NUMBERS)
+        tested, not_tested = untested.counted(
+            work.read((f"SELECT s.u, count(*) FROM {NUMBERS} AS s GROUP BY s.u", []))
+        )
+        work.keep((self._series(), []), SERIES, "counting series")
+        work.keep((self._blocks(), []), BLOCKS, "finding gaps")
+        work.keep((self._edges(), []), EDGES, "finding gaps")
+        file = work.write((self._rows(), []), "found")
+        figures, tables = self._figures(work)
+        numbers: dict[str, Any] = {figure.name: figure.value for figure in figures}
         shown = amount_figures(work, file, self.amount)
-        for each in (series, edges):
-            each.written.unlink()
-        missing, repeats = int(numbers["missing"] or 0), int(numbers["repeated"] or 0)
-        conclusion = (
-            f"{counted(missing, 'number')} missing in {counted(int(numbers['gaps'] or 0), 'gap')}, "
-            f"{counted(repeats, 'number')} repeated, in {counted(series.rows, 'series', 'series')}."
+        conclusion = "{}, {}, in {}.".format(
+            f"{counted(numbers['missing'], 'number')} missing in {counted(numbers['gaps'], 'gap')}",
+            f"{counted(numbers['repeated'], 'number')} repeated",
+            counted(numbers["series"], "series", "series"),
         )
         return Findings(
             [FoundRows(self.table, self.key, file)],
@@ -103,14 +104,19 @@ class Gaps(AuditTest):
             ],
         )
 
-    def _scan(self) -> Statement:
-        """The rows with a number ``n``, and their series ``s0…``."""
-        series = [self.before, *(each.value for each in self.series)]
+    def _numbers(self, untested: Untested) -> Statement:
+        """The rows with their number ``n`` and series ``s0…``, the text before it the first."""
+        series = [_text_before(self.number.column), *(each.value for each in self.series)]
         values = [f"{value} AS s{at}" for at, value in enumerate(series)]
-        scan, params = scan_statement(
-            self.table, [f"{self.number.value} AS n", *values, amount_cell(self.amount)]
+        return scan_statement(
+            self.table,
+            [
+                f"{untested.place} AS u",
+                f"{self.number.value} AS n",
+                *values,
+                amount_cell(self.amount),
+            ],
         )
-        return f"SELECT s.* FROM ({scan}) AS s WHERE s.n IS NOT NULL", params
 
     @property
     def _keys(self) -> list[str]:
@@ -123,63 +129,83 @@ class Gaps(AuditTest):
     def _listed(self, table: str) -> str:
         return ", ".join(f"{table}.{key}" for key in self._keys)
 
-    def _series(self) -> Statement:
+    def _series(self) -> str:
         """The series with their number, rows, first and last number."""
-        scan, params = self._scan()
         keys = self._listed("s")
         return (
             f"SELECT row_number() OVER (ORDER BY {self._listed('g')}) AS number, g.* FROM "
             f"(SELECT {keys}, count(*) AS n, min(s.n) AS low, max(s.n) AS high "
-            f"FROM ({scan}) AS s GROUP BY {keys}) AS g ORDER BY number",
-            params,
+            f"FROM {NUMBERS} AS s WHERE s.u IS NULL GROUP BY {keys}) AS g"
         )
 
-    def _edges(self, series: Path) -> Statement:
-        """The numbers that are repeated or beside a gap, by series."""
-        scan, params = self._scan()
-        keys = self._listed("s")
-        counts = f"SELECT {keys}, s.n, count(*) AS c FROM ({scan}) AS s GROUP BY {keys}, s.n"
-        order = f"OVER (PARTITION BY {self._listed('g')} ORDER BY g.n)"
+    def _blocks(self) -> str:
+        """The blocks of numbers of each series, and whether each has all its numbers once."""
         return (
-            "SELECT m.number, e.n, e.c, e.low, e.high FROM (SELECT g.*, "
-            f"g.n - lag(g.n) {order} - 1 AS low, lead(g.n) {order} - g.n - 1 AS high "
-            f"FROM ({counts}) AS g) AS e JOIN read_parquet(?) AS m ON {self._same('m', 'e')} "
-            "WHERE e.c > 1 OR e.low > 0 OR e.high > 0",
-            [*params, str(series)],
+            f"SELECT m.number, (s.n + {OFFSET}) // {BLOCK} AS b, count(*) = {BLOCK} AND "
+            f"bit_or(1::BIGINT << ((s.n + {OFFSET}) % {BLOCK})) = {2**BLOCK - 1} AS is_full "
+            f"FROM {NUMBERS} AS s JOIN {SERIES} AS m ON {self._same('m', 's')} "
+            "WHERE s.u IS NULL GROUP BY ALL"
         )
 
-    def _rows(self, series: Path, edges: Path) -> Statement:
+    def _edges(self) -> str:
+        """The numbers that are repeated or beside a gap, by series.
+
+        Full blocks are intervals of numbers; only the numbers of other blocks are counted and
+        ordered.
+        """
+        single = (
+            "SELECT m.number, s.n AS first, s.n AS last, count(*) AS c "
+            f"FROM {NUMBERS} AS s JOIN {SERIES} AS m ON {self._same('m', 's')} "
+            f"SEMI JOIN {BLOCKS} AS k ON k.number = m.number "
+            f"AND k.b = (s.n + {OFFSET}) // {BLOCK} AND NOT k.is_full "
+            "WHERE s.u IS NULL GROUP BY m.number, s.n"
+        )
+        full = (
+            f"SELECT k.number, k.b * {BLOCK} - {OFFSET}, k.b * {BLOCK} - {OFFSET} + {BLOCK - 1}, 1 "
+            f"FROM {BLOCKS} AS k WHERE k.is_full"
+        )
+        order = "OVER (PARTITION BY g.number ORDER BY g.first)"
+        intervals = (
+            f"SELECT g.*, g.first - lag(g.last) {order} - 1 AS low, "
+            f"lead(g.first) {order} - g.last - 1 AS high FROM ({single} UNION ALL {full}) AS g"
+        )
+        return (
+            f"WITH e AS MATERIALIZED (SELECT t.* FROM ({intervals}) AS t "
+            "WHERE t.c > 1 OR t.low > 0 OR t.high > 0) "
+            "SELECT e.number, e.first AS n, e.c, e.low, "
+            "CASE WHEN e.first = e.last THEN e.high END AS high FROM e "
+            "WHERE e.first = e.last OR e.low > 0 UNION ALL "
+            "SELECT e.number, e.last, e.c, NULL, e.high FROM e "
+            "WHERE e.first < e.last AND e.high > 0"
+        )
+
+    def _rows(self) -> str:
         """The rows with these numbers."""
-        scan, params = self._scan()
         return (
             "SELECT s.ordinal, e.number AS r0, s.n AS r1, CASE WHEN e.c > 1 THEN e.c END AS r2, "
             "nullif(e.low, 0) AS r3, nullif(e.high, 0) AS r4, s.a "
-            f"FROM ({scan}) AS s JOIN (SELECT g.*, m.* EXCLUDE (number, n, low, high) "
-            "FROM read_parquet(?) AS g JOIN read_parquet(?) AS m ON m.number = g.number) AS e "
-            f"ON {self._same('e', 's')} AND e.n = s.n ORDER BY r0, r1, s.ordinal",
-            [*params, str(edges), str(series)],
+            f"FROM {NUMBERS} AS s JOIN (SELECT g.*, {self._listed('m')} FROM {EDGES} AS g "
+            f"JOIN {SERIES} AS m ON m.number = g.number) AS e "
+            f"ON {self._same('e', 's')} AND e.n = s.n WHERE s.u IS NULL "
+            "ORDER BY r0, r1, s.ordinal"
         )
 
-    def _figures(
-        self, work: Work, series: Path, edges: Path
-    ) -> tuple[list[Figure], list[FigureTable]]:
+    def _figures(self, work: Work) -> tuple[list[Figure], list[FigureTable]]:
         """The figures of all series, the first series and the first gaps."""
-        paths: list[object] = [str(series), str(edges)]
         label = f"concat_ws(', ', {', '.join(f'CAST(m.{key} AS VARCHAR)' for key in self._labels)})"
         per_series = (
             f"SELECT m.number, any_value({label}) AS label, any_value(m.n) AS n, "
             "any_value(m.low) AS low, any_value(m.high) AS high, "
             "coalesce(sum(e.high), 0) AS missing, count(*) FILTER (e.high > 0) AS gaps, "
             "count(*) FILTER (e.c > 1) AS repeated, coalesce(sum(e.c - 1), 0) AS extra "
-            "FROM read_parquet(?) AS m LEFT JOIN read_parquet(?) AS e ON e.number = m.number "
-            "GROUP BY m.number"
+            f"FROM {SERIES} AS m LEFT JOIN {EDGES} AS e ON e.number = m.number GROUP BY m.number"
         )
         ((total, missing, gaps, repeated, extra, single),) = work.read(
             (
                 "SELECT count(*), sum(t.missing)::HUGEINT, sum(t.gaps)::BIGINT, "
                 "sum(t.repeated)::BIGINT, sum(t.extra)::BIGINT, count(*) FILTER (t.n = 1) "
                 f"FROM ({per_series}) AS t",
-                paths,
+                [],
             )
         )
         first = work.read(
@@ -187,15 +213,15 @@ class Gaps(AuditTest):
                 "SELECT t.number, t.label, t.n, t.low, t.high, t.missing::HUGEINT, t.gaps, "
                 f"t.repeated, t.extra::BIGINT FROM ({per_series}) AS t "
                 f"ORDER BY t.number LIMIT {MAX_TABLE_ROWS}",
-                paths,
+                [],
             )
         )
         ranges = work.read(
             (
                 f"SELECT e.number, {label}, e.n + 1, e.n + e.high, e.high "
-                "FROM read_parquet(?) AS m JOIN read_parquet(?) AS e ON e.number = m.number "
+                f"FROM {SERIES} AS m JOIN {EDGES} AS e ON e.number = m.number "
                 f"WHERE e.high > 0 ORDER BY e.number, e.n LIMIT {MAX_TABLE_ROWS}",
-                paths,
+                [],
             )
         )
         figures = [
@@ -233,13 +259,19 @@ class Gaps(AuditTest):
     def _labels(self) -> list[str]:
         """What names a series: the values of its columns, and the text before the number."""
         keys = self._keys
-        return [*keys[1:], keys[0]] if self.before != "''" else keys[1:] or keys
+        return [*keys[1:], keys[0]] if self.number.column.data_type.is_text else keys[1:] or keys
 
 
 def _number(column: Column) -> ColumnValue:
-    """The number of a column of numbers, or InvalidRequest."""
+    """The number of a column of numbers or texts; InvalidRequest of another."""
     kind, value = column.data_type, cell(column)
-    if not kind.is_number and not kind.is_text:
+    if kind.is_text:
+        digits = _last_digits(column)
+        short = f"strlen({digits}) <= {MAX_DIGITS}"
+        return ColumnValue(
+            column, f"CASE WHEN {short} THEN TRY_CAST({digits} AS BIGINT) END", UNREAD_TEXT
+        )
+    if not kind.is_number:
         raise InvalidRequest(
             'The column "{column}" has the type {type}. The test needs whole numbers, or texts '
             "that end with one.",
@@ -255,3 +287,16 @@ def _number(column: Column) -> ColumnValue:
         f"CASE WHEN {is_whole}{whole} BETWEEN -{largest} AND {largest} THEN {whole} END",
         UNREAD,
     )
+
+
+def _last_digits(column: Column) -> str:
+    """The SQL of the digits with which a text ends; empty if it ends with another character."""
+    return f"regexp_extract({cell(column)}, '[0-9]+$')"
+
+
+def _text_before(column: Column) -> str:
+    """The SQL of the text before these digits; empty of a number."""
+    if not column.data_type.is_text:
+        return "''"
+    value, digits = cell(column), _last_digits(column)
+    return f"left({value}, CAST(length({value}) - strlen({digits}) AS BIGINT))"

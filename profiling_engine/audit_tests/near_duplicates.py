@@ -120,9 +120,8 @@ class NearDuplicates(AuditTest):
         day = "CAST(NULL AS BIGINT)"
         if self.date is not None:
             day = f"CAST(({self.date.value}) - DATE '1970-01-01' AS BIGINT)"
-        scan, params = scan_statement(
-            self.table, [*values, f"{day} AS d", amount_cell(self.amount)]
-        )
+        units = "CAST(NULL AS BIGINT)" if self.amount is None else self.amount.units
+        scan, params = scan_statement(self.table, [*values, f"{day} AS d", f"{units} AS a"])
         needed = [f"s.{key}" for key in keys]
         needed += ["s.d"] if self.date is not None else []
         needed += ["s.a"] if self.amount is not None else []

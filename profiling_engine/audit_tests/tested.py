@@ -105,6 +105,12 @@ class Work:
             self.cursor, *statement, path, on_progress=self.on_progress, message=message
         )
 
+    def keep(self, statement: Statement, name: str, message: str = "reading rows") -> None:
+        """Keep the rows of a statement as a temporary table of the cursor."""
+        sql, params = statement
+        sql = f"CREATE OR REPLACE TEMP TABLE {name} AS {sql}"
+        execute_watched(self.cursor, sql, params, self.on_progress, message)
+
     def read(self, statement: Statement, message: str = "counting rows") -> list[tuple[Any, ...]]:
         """Read the few rows of a statement."""
         return execute_watched(self.cursor, *statement, self.on_progress, message)
@@ -176,7 +182,7 @@ class AuditTest(ABC):
 
 
 def amount_cell(amount: Amount | None) -> str:
-    """The SQL of the units ``a`` of the amount; NULL without one."""
+    """The SQL of the amount ``a``; NULL without one."""
     return f"{'CAST(NULL AS BIGINT)' if amount is None else amount.value} AS a"
 
 
@@ -184,16 +190,55 @@ def amount_figures(work: Work, found: DataFile, amount: Amount | None) -> list[F
     """The sum of the amounts ``a`` of found rows, if the test has amounts."""
     if amount is None:
         return []
-    ((units, without),) = work.read(
+    ((total, without),) = work.read(
         (
             "SELECT coalesce(sum(p.a), 0), count(*) - count(p.a) FROM read_parquet(?) AS p",
             [str(found.path)],
         )
     )
-    figures = [Figure("amount", "Amount of the found rows", amount.shown(units))]
+    figures = [Figure("amount", "Amount of the found rows", amount.shown(total))]
     if without:
         figures.append(Figure("without_amount", "Found rows without an amount", without))
     return figures
+
+
+@dataclass(frozen=True)
+class Untested:
+    """Why rows aren't tested: conditions over ``f``, each with its column and its reason."""
+
+    conditions: Sequence[tuple[str, str, str]]
+
+    @classmethod
+    def of(
+        cls, columns: Sequence[ColumnValue], further: Sequence[tuple[str, str, str]] = ()
+    ) -> Untested:
+        """The conditions of columns without a value, and ``further`` ones."""
+        found: list[tuple[str, str, str]] = []
+        for each in columns:
+            found.append((f"{each.cell} IS NULL", each.column.name, "the value is missing"))
+            if each.unread:
+                unread = f"({each.value}) IS NULL"
+                found.append((unread, each.column.name, f"the value {each.unread}"))
+        return cls((*found, *further))
+
+    @property
+    def place(self) -> str:
+        """The SQL of the first condition that a row meets, as its place; NULL if it is tested."""
+        cases = " ".join(
+            f"WHEN {condition} THEN {place}"
+            for place, (condition, *_) in enumerate(self.conditions)
+        )
+        return f"CASE {cases} END"
+
+    def counted(self, rows: Sequence[tuple[Any, ...]]) -> tuple[int, list[NotTested]]:
+        """The tested rows, and the others, of counts by place."""
+        counts = dict(rows)
+        not_tested = [
+            NotTested(name, reason, counts[place])
+            for place, (_, name, reason) in enumerate(self.conditions)
+            if place in counts
+        ]
+        return counts.get(None, 0), not_tested
 
 
 def count_untested(
@@ -202,29 +247,12 @@ def count_untested(
     columns: Sequence[ColumnValue],
     further: Sequence[tuple[str, str, str]] = (),
 ) -> tuple[int, list[NotTested]]:
-    """Count the rows that have all values, and those that lack one by its column and reason.
-
-    ``further`` are conditions of rows that aren't tested, each with its column and its reason.
-    """
-    conditions: list[tuple[str, str, str]] = []
-    for each in columns:
-        conditions.append((f"{each.cell} IS NULL", each.column.name, "the value is missing"))
-        if each.unread:
-            is_unread = f"({each.value}) IS NULL"
-            conditions.append((is_unread, each.column.name, f"the value {each.unread}"))
-    conditions += further
-    first = " ".join(
-        f"WHEN {condition} THEN {place}" for place, (condition, *_) in enumerate(conditions)
+    """Count the rows that have all values, and those that lack one by its column and reason."""
+    untested = Untested.of(columns, further)
+    sql, params = scan_statement(table, [f"{untested.place} AS u"])
+    return untested.counted(
+        work.read((f"SELECT s.u, count(*) FROM ({sql}) AS s GROUP BY s.u", params))
     )
-    sql, params = scan_statement(table, [f"CASE {first} END AS reason"])
-    rows = work.read((f"SELECT s.reason, count(*) FROM ({sql}) AS s GROUP BY s.reason", params))
-    counts = dict(rows)
-    not_tested = [
-        NotTested(name, reason, counts[place])
-        for place, (_, name, reason) in enumerate(conditions)
-        if place in counts
-    ]
-    return counts.get(None, 0), not_tested
 
 
 def run_test(

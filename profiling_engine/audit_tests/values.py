@@ -12,6 +12,7 @@ from contract.columns import MAX_EXACT_DIGITS
 from domain_errors import DomainError, InvalidRequest
 from lazy_dataclasses import dataclass
 from parquet_tables.columns import as_integer
+from parquet_tables.exact_values import exact_value
 from parquet_tables.quoting import quote_identifier, quote_text
 from parquet_tables.tables import Column, TableFiles
 
@@ -46,17 +47,21 @@ class ColumnValue:
 
 @dataclass(frozen=True)
 class Amount(ColumnValue):
-    """A column of amounts, whose value counts in units of the last decimal, as a whole number."""
+    """A column of amounts, whose value is an exact number with ``places`` decimals.
+
+    ``units`` is the SQL of the same as a whole number of units of the last decimal.
+    """
 
     places: int = 0
+    units: str = ""
 
-    def shown(self, units: int | None) -> str | None:
-        """The exact amount of a sum of units, as a text; None of None.
+    def shown(self, total: int | Decimal | None) -> str | None:
+        """A sum of amounts, as a text; None of None.
 
-        >>> Amount(Column("a", "DECIMAL(9,2)"), "x", places=2).shown(-12345)
-        '-123.45'
+        >>> Amount(Column("a", "DECIMAL(9,2)"), "x", places=2).shown(Decimal("-123.4"))
+        '-123.40'
         """
-        return None if units is None else f"{Decimal(int(units)).scaleb(-self.places):f}"
+        return None if total is None else f"{Decimal(total):.{self.places}f}"
 
 
 def cell(column: Column) -> str:
@@ -141,12 +146,12 @@ def amount_column(table: TableFiles, name: str, field: str) -> Amount:
     column = find_column(table, name, field)
     kind, value = column.data_type, cell(column)
     if kind.is_float:
-        rounded = f"round(CAST({value} AS DOUBLE) * {10**DOUBLE_PLACES})"
-        units = f"CAST(TRY_CAST({rounded} AS DECIMAL({MAX_EXACT_DIGITS},0)) AS BIGINT)"
-        unread = "isn't finite, or is too large"
-        return Amount(column, units, unread, DOUBLE_PLACES)
+        exact = exact_value(value, DOUBLE_PLACES)
+        units = as_integer(exact, f"DECIMAL({MAX_EXACT_DIGITS},{DOUBLE_PLACES})")
+        return Amount(column, exact, "isn't finite, or is too large", DOUBLE_PLACES, units)
     if kind.is_integer:
-        return Amount(column, f"CAST({value} AS {'HUGEINT' if kind.name in LARGE else 'BIGINT'})")
+        whole = f"CAST({value} AS {'HUGEINT' if kind.name in LARGE else 'BIGINT'})"
+        return Amount(column, whole, units=whole)
     if kind.digits is None:
         raise InvalidRequest(
             'The column "{column}" has the type {type}. The test needs numbers: import the table '
@@ -156,10 +161,10 @@ def amount_column(table: TableFiles, name: str, field: str) -> Amount:
             loc=(field,),
         )
     digits, places = kind.digits
-    if digits <= MAX_EXACT_DIGITS:
-        return Amount(column, as_integer(value, column.type), places=places)
-    units = f"TRY(CAST({value} * {10**places} AS HUGEINT))"
-    return Amount(column, units, "has too many digits", places)
+    units = as_integer(value, column.type)
+    if digits > MAX_EXACT_DIGITS:
+        units = f"TRY(CAST({value} * {10**places} AS HUGEINT))"
+    return Amount(column, value, places=places, units=units)
 
 
 def optional_amount(table: TableFiles, name: str | None) -> Amount | None:
@@ -167,6 +172,6 @@ def optional_amount(table: TableFiles, name: str | None) -> Amount | None:
     return None if name is None else amount_column(table, name, "amount_column")
 
 
-def amount_text(amount: Amount | None, units: int | None) -> str | None:
-    """The exact amount of a sum of units, as a text; None if the test has no amounts."""
-    return None if amount is None else amount.shown(units)
+def amount_text(amount: Amount | None, total: int | Decimal | None) -> str | None:
+    """A sum of amounts, as a text; None if the test has no amounts."""
+    return None if amount is None else amount.shown(total)

@@ -47,8 +47,8 @@ FROM (
 ) AS r
 """
 OTHER = """
-SELECT range AS number FROM range({rows}) WHERE range % {every} <> 43
-UNION ALL SELECT {rows} + 7
+SELECT range AS number, range AS id FROM range({rows}) WHERE range % {every} <> 43
+UNION ALL SELECT {rows} + 7, 0
 """
 CASES: Mapping[str, Mapping[str, Any]] = {
     "duplicates": {"loose_columns": ["invoice"]},
