@@ -16,7 +16,7 @@ from contract.columns import is_identifier_name
 from contract.declarations import declared
 from contract.fields import Choice
 from contract.requests.audit_tests import AUDIT_TESTS, AuditTestRequest, OtherTableRequest
-from domain_errors import Sentence
+from domain_errors import FigureText, Sentence
 from parquet_tables.tables import Column
 from presentation.charts import ColumnsChart, ExpectedBar, NumberRange, RangesChart
 from presentation.content import (
@@ -89,10 +89,10 @@ def figure_blocks(answer: AuditTestAnswer) -> Iterator[Block]:
         yield from CHARTS.get(each.name, _no_charts)(tables)
         yield figure_table(each)
         if each.total > len(each.rows):
-            told = Sentence(
+            sentence = Sentence(
                 "The first {shown} of {total} lines.", shown=len(each.rows), total=each.total
             )
-            yield Note(each.title, [told])
+            yield Note(each.title, [sentence])
 
 
 def figure_table(table: FigureTable) -> Table:
@@ -133,7 +133,7 @@ def _sizes(tables: Tables) -> Iterator[Chart]:
         ExpectedBar(
             f"{row['group_rows']}",
             row["groups"],
-            f"{row['group_rows']} rows: {row['groups']:,} groups",
+            f"{row['group_rows']}: {row['groups']:,}",
         )
         for row in table.rows[:MAX_BARS]
     ]
@@ -145,10 +145,15 @@ def _digits(tables: Tables) -> Iterator[Chart]:
     """Leading digits beside those that Benford's law expects, for each sign."""
     by_sign: dict[str, list[ExpectedBar]] = {}
     for row in tables["digits"].rows:
-        told = f"{row['digits']}: {row['rows']:,}, expected {row['expected_rows']:,.1f}"
+        sentence = Sentence(
+            "{label}: {rows}, expected {expected}",
+            label=f"{row['digits']}",
+            rows=row["rows"],
+            expected=FigureText(f"{row['expected_rows']:,.1f}"),
+        )
         by_sign.setdefault(row["sign"], []).append(
             ExpectedBar(
-                f"{row['digits']}", row["rows"], told, row["expected_rows"], row["is_excess"]
+                f"{row['digits']}", row["rows"], sentence, row["expected_rows"], row["is_excess"]
             )
         )
     for sign, bars in by_sign.items():
@@ -159,12 +164,18 @@ def _digits(tables: Tables) -> Iterator[Chart]:
         )
 
 
+def _found_text(label: str, row: Mapping[str, Any]) -> Sentence:
+    return Sentence(
+        "{label}: {rows}, found {found}", label=label, rows=row["rows"], found=row["found"]
+    )
+
+
 def _days(tables: Tables) -> Iterator[Chart]:
     bars = [
         ExpectedBar(
             f"{row['days_after']:+d}",
             row["rows"],
-            f"{row['day']}: {row['rows']:,} rows, {row['found']:,} found",
+            _found_text(row["day"], row),
             is_marked=bool(row["found"]),
         )
         for row in tables["days"].rows[:MAX_BARS]
@@ -178,7 +189,7 @@ def _weekdays(tables: Tables) -> Iterator[Chart]:
         ExpectedBar(
             row["weekday"][:3].capitalize(),
             row["rows"],
-            f"{row['weekday']}: {row['rows']:,} rows, {row['found']:,} found",
+            _found_text(row["weekday"], row),
             is_marked=bool(row["found"]),
         )
         for row in tables["weekdays"].rows
@@ -212,9 +223,11 @@ CHARTS: Mapping[str, Callable[[Tables], Iterator[Chart]]] = {
 """The charts of the tables of figures, by the tables' names."""
 
 
-def parameter_lines(answer: AuditTestAnswer) -> list[Row]:
-    """The parameters of the test that were given, by their titles."""
-    return [*_lines(AUDIT_TESTS[answer.test].request, answer.parameters)]
+def parameters_facts(test: str, given: Mapping[str, Any]) -> Facts:
+    """The given parameters of a test, by their titles, but for those of every test."""
+    common = {own.name for own in declared(AuditTestRequest)}
+    own = {name: value for name, value in given.items() if name not in common}
+    return Facts("Parameters", [*_lines(AUDIT_TESTS[test].request, own)])
 
 
 def _lines(
@@ -252,7 +265,7 @@ def audit_test_paper(service: Service, job: JobRecord, answer: AuditTestAnswer) 
     ]
     first: list[Block] = [
         Facts("Test", test),
-        Facts("Parameters", parameter_lines(answer)),
+        parameters_facts(answer.test, answer.parameters),
         scope_facts(answer),
         Note("Conclusion", [answer.conclusion]),
         assumptions_table(answer),
@@ -285,7 +298,7 @@ def found_section(service: Service, job: JobRecord, answer: AuditTestAnswer) -> 
     )
     blocks: list[Block] = [meanings, shown]
     if len(rows) < answer.found_rows or len(columns) < len(table.files.columns):
-        told = Sentence(
+        sentence = Sentence(
             "The first {shown} of {rows} found rows, and {columns} of {all_columns} columns. The "
             "result has all of them.",
             shown=len(rows),
@@ -293,7 +306,7 @@ def found_section(service: Service, job: JobRecord, answer: AuditTestAnswer) -> 
             columns=len(columns),
             all_columns=len(table.files.columns),
         )
-        blocks.insert(0, Note("Extent", [told]))
+        blocks.insert(0, Note("Extent", [sentence]))
     return Section("Found rows", "Found rows", blocks)
 
 

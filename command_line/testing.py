@@ -10,9 +10,25 @@ import click
 from command_line.connection import ApiClient
 from command_line.contract_options import with_request
 from command_line.exploring import result_path
-from command_line.options import BATCH, OUTPUT, body_of, limit_option, printed
-from command_line.output import Printed, output_file, print_line, print_rows, print_table
-from contract.requests.audit_tests import AUDIT_TESTS, AuditTestKind
+from command_line.options import (
+    BATCH,
+    JOB,
+    NEW_FILE,
+    OUTPUT,
+    body_of,
+    format_by_ending,
+    limit_option,
+    printed,
+)
+from command_line.output import (
+    Printed,
+    output_file,
+    print_line,
+    print_rows,
+    print_table,
+    written,
+)
+from contract.requests.audit_tests import AUDIT_TESTS, AuditTestKind, AuditTestPaperRequest
 from domain_errors import counted
 
 MAX_ROWS_SHOWN = 1000
@@ -71,6 +87,27 @@ def _add(kind: AuditTestKind) -> None:
 
 for _kind in AUDIT_TESTS.values():
     _add(_kind)
+
+
+@test_command.command("paper")
+@JOB
+@click.option(
+    "--output", required=True, type=NEW_FILE, help="A file that ends with .html or .xlsx."
+)
+@with_request(AuditTestPaperRequest)
+@printed()
+def paper(client: ApiClient, job_id: str, output: Path, **query: Any) -> Printed:
+    """Write the paper of a test that was run.
+
+    It has parameters, assumptions, figures and the first found rows.
+
+    \b
+    jobsvc test paper 917f045a --output paper.html
+    """
+    kind = format_by_ending(output, "html", "xlsx")
+    path = f"/api/exploration/jobs/{job_id}/audit-test/paper"
+    client.save(path, output, format=kind, **body_of(query))
+    return written(output, "Paper")
 
 
 def _print_test(found: dict[str, Any], rows: dict[str, Any] | None) -> None:

@@ -407,6 +407,28 @@ def scan_statement(
     return _branches(table, RowView(), "".join(f", {each}" for each in selected), params)
 
 
+ORDINALS = (
+    "SELECT CAST(split_part(f._logical_row_id, ':', -1) AS BIGINT) AS ordinal "
+    "FROM read_parquet(?) AS f"
+)
+
+
+def ordinals_of(
+    cursor: duckdb.DuckDBPyConnection, paths: Sequence[str], *, has_sides: bool = False
+) -> Int64s:
+    """The ordinals of rows by their ids, in files with a column ``_logical_row_id``; sorted.
+
+    Parameters
+    ----------
+    has_sides : bool
+        Whether the files are the result of a test of two tables, of which the rows of the first
+        one count.
+    """
+    sql = f"{ORDINALS} WHERE f._side = 'this'" if has_sides else ORDINALS
+    rows = cursor.execute(sql, [list(paths)]).fetchnumpy()
+    return np.unique(np.asarray(rows["ordinal"], dtype=np.int64))
+
+
 def _renamed(columns: Sequence[Column]) -> tuple[str, str]:
     """Return the SELECT lists that rename the columns of ``f``, and name those of ``t`` again."""
     names = [quote_identifier(column.name) for column in columns]

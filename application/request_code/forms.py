@@ -367,7 +367,11 @@ AUDIT_TEST_FORMS = tuple(
         rf"/api/datasets/(?P<dataset>\d+)/audit-tests/{kind.name}",
         f'found = dataset.audit_test("{kind.name}", {{arguments}})\nrows = found.to_pandas()',
         ("jobsvc", "test", kind.name, "{subject}"),
-        (*arguments_of(kind.request, without=OF_EVERY_TEST), REF, TABLE, NAME, PURPOSE, BATCH),
+        (
+            *arguments_of(kind.request, without=OF_EVERY_TEST),
+            Argument("mark_rows", keyword("mark_rows"), words.flag("--mark")),
+            *(REF, TABLE, NAME, PURPOSE, BATCH),
+        ),
         defaults={**SOURCE, **defaults_of(kind.request), "table_key": "primary"},
     )
     for kind in AUDIT_TESTS.values()

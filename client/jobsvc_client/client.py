@@ -103,6 +103,9 @@ class StoredArguments(TableArguments, total=False):
 class AuditTestArguments(StoredArguments, AuditTestParameters, total=False):
     """The parameters of an audit test, and how its found rows are stored."""
 
+    mark_rows: bool
+    """Also keep a copy of the whole table with a column ``found`` or ``not found``."""
+
 
 @keywords()
 def connect(

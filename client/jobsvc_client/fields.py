@@ -162,6 +162,12 @@ class EarlierRowsOptions(TypedDict, total=False):
     """Only rows that these draws of the table don't have. A draw is named by its job or by a ref,
     such as the tag of a golden set; `golden:test` is one part of a split.
     """
+    found_by: Sequence[Any]
+    """Only rows that one of these audit tests of the table found. A test is named by its job or by
+    the ref of its result.
+    """
+    not_found_by: Sequence[Any]
+    """Only rows that none of these audit tests of the table found."""
 
 
 class ImportOptions(TypedDict, total=False):

@@ -325,7 +325,19 @@ class AuditTest(RowsJob):
     @keywords()
     def result(self) -> dict[str, Any]:
         """Return its figures, tables and assumptions, as the API gives them."""
-        return self._transport.json("GET", f"/api/exploration/jobs/{self.wait().id}/audit-test")
+        return self._transport.json("GET", self._path())
+
+    @keywords()
+    def paper(self, path: str | Path, *, language: str | None = None) -> Path:
+        """Write the paper to a file that ends with .html or .xlsx.
+
+        Its ``language`` is en, de or fr, by default that of the server's template.
+        """
+        query = given(format=Path(path).suffix[1:], language=language)
+        return write_file(path, self._transport.content(f"{self._path()}/paper", query))
+
+    def _path(self) -> str:
+        return f"/api/exploration/jobs/{self.wait().id}/audit-test"
 
 
 class Report(Job):

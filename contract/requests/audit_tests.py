@@ -49,6 +49,8 @@ from contract.words import LANGUAGES
 from lazy_dataclasses import dataclass
 
 MAX_TEST_COLUMNS = 20
+FOUND, NOT_FOUND = "found", "not found"
+"""The marks of rows in a marked copy of a table."""
 MAX_DAYS = 3_660
 MAX_HOLIDAYS = 1_000
 DAY = Text(10, 10, "DATE")

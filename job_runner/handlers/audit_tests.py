@@ -7,12 +7,12 @@ from typing import Any
 from job_runner.attempt import JobContext
 from job_runner.handlers.result_tables import QUERY_SHARE, rows_outcome
 from parquet_tables.progress import progress_part
+from parquet_tables.rows import ordinals_of
 from profiling_engine.audit_tests import run_test
 from profiling_engine.audit_tests.answers import MARKED
 from profiling_engine.audit_tests.marking import mark_rows
 from profiling_engine.audit_tests.tested import FoundTable
 from service.tables.audit_tests import ReadyTest, test_of_job
-from service.tables.earlier_rows import ordinals_of
 from storage.jobs.kinds import AUDIT_TEST
 from storage.jobs.publishing import Outcome
 from storage.versions.manifests import StoredTable

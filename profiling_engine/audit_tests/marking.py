@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from contract.requests.audit_tests import FOUND, NOT_FOUND
 from lazy_dataclasses import dataclass
 from parquet_tables.columns import DataFile
 from parquet_tables.database import ParquetDatabase
@@ -21,8 +22,6 @@ from parquet_tables.tables import Column, Int64s, TableFiles
 from parquet_tables.writing import write_parquet
 
 MARK = "found"
-FOUND, NOT_FOUND = "found", "not found"
-"""The values of the column."""
 FILE_ROWS = 1 << 24
 """Rows of one file."""
 

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from dataclasses import field
 from pathlib import Path
 
-import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
@@ -34,7 +33,7 @@ from parquet_tables.row_keys.digests import (
     rows_of_keys,
 )
 from parquet_tables.row_keys.kept import kept_rows
-from parquet_tables.rows import rows_statement
+from parquet_tables.rows import ordinals_of, rows_statement
 from parquet_tables.tables import Int64s, TableFiles, UnknownColumn
 from parquet_tables.writing import write_parquet
 from service.service import Service
@@ -52,12 +51,6 @@ from storage.audit.findings import list_replacements
 from storage.errors import Conflict
 from storage.jobs.jobs import JobRecord
 from storage.versions.manifests import StoredTable
-
-ORDINALS = (
-    "SELECT CAST(split_part(f._logical_row_id, ':', -1) AS BIGINT) AS ordinal "
-    "FROM read_parquet(?) AS f"
-)
-
 
 KEPT_VERSION = "kept-rows-1"
 BITS = 64
@@ -108,22 +101,6 @@ def found_ordinals(service: Service, job: JobRecord) -> Int64s:
         return np.empty(0, dtype=np.int64)
     with service.parquet.cursor(result) as cursor:
         return ordinals_of(cursor, result.paths, has_sides="other" in job.run_parameters)
-
-
-def ordinals_of(
-    cursor: duckdb.DuckDBPyConnection, paths: Sequence[str], *, has_sides: bool = False
-) -> Int64s:
-    """The ordinals of rows by their ids, in files with a column ``_logical_row_id``; sorted.
-
-    Parameters
-    ----------
-    has_sides : bool
-        Whether the files are the result of a test of two tables, of which the rows of the first
-        one count.
-    """
-    sql = f"{ORDINALS} WHERE f._side = 'this'" if has_sides else ORDINALS
-    rows = cursor.execute(sql, [list(paths)]).fetchnumpy()
-    return np.unique(np.asarray(rows["ordinal"], dtype=np.int64))
 
 
 @dataclass(frozen=True, kw_only=True)

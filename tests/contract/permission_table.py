@@ -602,6 +602,11 @@ TABLE = (
         SEE,
         at("/api/exploration/jobs/{t}/audit-test"),
     ),
+    Row(
+        "GET /api/exploration/jobs/<job_id>/audit-test/paper",
+        SEE,
+        at("/api/exploration/jobs/{t}/audit-test/paper"),
+    ),
     Row("GET /pages/<digest>/<path:name>", ANYONE, at("/pages/x/style.css"), "public"),
     Row("GET /", MY_PAGE, at("/"), "page"),
     Row("POST /demo", CREATE_BY_PAGE, at("/demo", form={}), "page"),

@@ -10,8 +10,9 @@ import pytest
 from application.audit.evaluators import EVALUATORS
 from application.audit.sentences import ASSURANCES, CONCLUSIONS, RELATIONS
 from application.samples.facts import LABELS, TITLED
-from contract.declarations import declared
+from contract.declarations import Declared, declared
 from contract.fields import Choice
+from contract.requests.audit_tests import AUDIT_TESTS, AuditTestRequest
 from contract.requests.evaluate import KINDS, evaluation_parameters
 from contract.requests.papers import PaperFactsRequest
 from contract.words import ASSERTIONS, CAUSES, LONELY, REVIEW_ACTIONS
@@ -58,6 +59,7 @@ def test_counted_nouns_have_a_singular() -> None:
 
 DECLARING = (
     "application/audit",
+    "application/audit_test_sheet.py",
     "application/certificates/ledger.py",
     "application/certificates/seeds.py",
     "application/reconciling.py",
@@ -83,6 +85,12 @@ def test_every_declared_text_of_papers_is_translated(code: str) -> None:
     assert sorted(language.lacking) == []
 
 
+def own_parameters(request: type[AuditTestRequest]) -> list[Declared]:
+    """The parameters of an audit test that not every test has."""
+    common = {own.name for own in declared(AuditTestRequest)}
+    return [own for own in declared(request) if own.name not in common]
+
+
 @pytest.mark.parametrize("code", CATALOGS)
 def test_titles_of_parameters_facts_and_choices_are_translated(code: str) -> None:
     language = StrictLanguage.of(code)
@@ -96,6 +104,8 @@ def test_titles_of_parameters_facts_and_choices_are_translated(code: str) -> Non
         *(each.title for each in KINDS.values()),
         *(each.title.lower() for each in parameters),
         *(each.title.lower() for each in KINDS.values()),
+        *(text for each in AUDIT_TESTS.values() for text in (each.title, each.finds)),
+        *(own.title for each in AUDIT_TESTS.values() for own in own_parameters(each.request)),
         *(title.lower() for each in choices for title in each.titles.values()),
         *(
             title

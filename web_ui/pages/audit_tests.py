@@ -12,7 +12,7 @@ from application.audit_test_sheet import (
     assumptions_table,
     figure_blocks,
     figures_facts,
-    parameter_lines,
+    parameters_facts,
     scope_facts,
 )
 from application.audit_tests import audit_test_answer
@@ -33,7 +33,6 @@ from contract.fields import (
 )
 from contract.requests.audit_tests import AUDIT_TESTS, AuditTestRequest
 from parquet_tables.tables import Column
-from presentation.content import Facts
 from storage.errors import Pruned
 from storage.jobs.jobs import JobRecord
 from storage.jobs.kinds import AUDIT_TEST
@@ -83,16 +82,19 @@ def tests_view(context: Values) -> Values:
 
 
 def audit_test_values(found: JobRecord) -> Values:
-    """What the page of a completed test shows."""
+    """What the page of a test shows: its parameters and, once it is completed, what it found."""
+    parameters = found.run_parameters
+    values: Values = {"parameters": parameters_facts(parameters["test"], parameters)}
+    if not AUDIT_TEST.has_fields(found.output_summary):
+        return values
     answer = audit_test_answer(found)
-    values: Values = {
+    values |= {
         "answer": answer,
         "scope": scope_facts(answer),
         "figures": figures_facts(answer),
         "blocks": [*figure_blocks(answer)],
         "assumptions": assumptions_table(answer),
-        "parameters": Facts("Parameters", parameter_lines(answer)),
-        "test_path": AUDIT_TEST.request_path(found.dataset_id, found.run_parameters),
+        "test_path": AUDIT_TEST.request_path(found.dataset_id, parameters),
     }
     with suppress(Pruned):
         values["marking"] = {**same_request(found), "mark_rows": True}

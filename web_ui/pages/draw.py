@@ -17,9 +17,9 @@ from application.identity.newer_versions import NewerVersion, newer_version
 from application.lifecycle import ADDED_PARAMETERS
 from contract.declarations import Declared, declared
 from contract.fields import Choice, GroupColumn, Items, Mapped, NumberColumn
+from contract.requests.audit_tests import FOUND, NOT_FOUND
 from contract.requests.draw import MAX_ROUNDS
 from domain_errors import counted
-from profiling_engine.audit_tests.marking import FOUND, NOT_FOUND
 from sampling_engine import DEFAULT_METHOD, METHOD_CLASSES, Method
 from sampling_engine.filters import OPERATORS
 from service.sampling_parameters import DrawRule, recorded_parts, stated_rounds
@@ -240,7 +240,11 @@ def _initial_body(found: DatasetRecord, copied_job: JobRecord | None) -> dict[st
         first.setdefault("filters", {})["found_by"] = request.args.getlist("found_by")
     if request.args.get("stratum"):
         sizes = {FOUND: "all", NOT_FOUND: OTHERS_OF_TEST}
-        first["method"] = "stratified"
+        first["method"] = next(
+            method.key
+            for method in METHOD_CLASSES
+            if {"strata_columns", "sizes"} <= {own.name for own in declared(method)}
+        )
         first["parameters"] = {"strata_columns": [request.args["stratum"]], "sizes": sizes}
     with service().database.read() as tx:
         source_ref = name_of_commit(tx, found.id, request.args.get("ref", MAIN))

@@ -233,7 +233,7 @@ def _ledgers(found: JobRecord) -> dict[str, Reconciliations]:
 def _overview(found: JobRecord) -> Values:
     summary = found.output_summary
     values: Values = {"summary": summary or {}, "has_result": found.kind.has_fields(summary)}
-    if found.kind is kinds.AUDIT_TEST and values["has_result"]:
+    if found.kind is kinds.AUDIT_TEST:
         values |= audit_test_values(found)
     if not found.kind.reads_commit and values["has_result"]:
         values["column_changes"] = job_changes(caller(), found)

@@ -1,0 +1,116 @@
+"""The paper of an audit test over HTTP, and its texts in each language."""
+
+from __future__ import annotations
+
+import io
+import re
+
+import openpyxl
+import pytest
+
+from tests.contract.problems import assert_problem
+from tests.contract.test_found_by import new_ledger, run_test
+from tests.support.live_server import LiveServer
+
+
+@pytest.fixture(scope="module")
+def dataset(server: LiveServer) -> int:
+    return new_ledger(server)
+
+
+def paper(server: LiveServer, job_id: str, **query: str) -> bytes:
+    answer = server.admin.get(f"/api/exploration/jobs/{job_id}/audit-test/paper", params=query)
+    assert answer.status_code == 200, answer.text
+    return answer.content
+
+
+def plain(page: bytes) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", page.decode()))
+
+
+def test_a_paper_states_what_was_tested_and_found(server: LiveServer, dataset: int) -> None:
+    job = run_test(server, dataset, amount_column="amount", commit_message="Paid twice?")
+    text = plain(paper(server, job["id"]))
+    for part in (
+        "Audit test: Duplicates",
+        "Purpose Paid twice?",
+        "Rows that are equal in chosen columns, such as invoices entered twice.",
+        "Columns invoice",
+        "Tested rows 210",
+        "Found rows 20",
+        "20 rows found in 10 groups.",
+        "Unchecked",
+        "Run by admin00",
+        f"Job id {job['id']}",
+    ):
+        assert part in text, (part, text)
+
+
+def test_a_paper_has_a_workbook(server: LiveServer, dataset: int) -> None:
+    job = run_test(server, dataset)
+    book = openpyxl.load_workbook(io.BytesIO(paper(server, job["id"], format="xlsx")))
+    assert book.sheetnames == ["Test", "Figures", "Found rows"]
+    cells = [cell.value for row in book["Found rows"].iter_rows() for cell in row]
+    assert "RE 20" in cells
+    assert "_group_rows" in cells
+
+
+@pytest.mark.parametrize(
+    ("language", "found"), [("de", "Gefundene Zeilen 20"), ("fr", "Lignes trouvées 20")]
+)
+def test_a_paper_is_translated(server: LiveServer, dataset: int, language: str, found: str) -> None:
+    job = run_test(server, dataset)
+    text = plain(paper(server, job["id"], language=language))
+    assert found in text
+    for english in ("Assumption", "Tested rows", "Unchecked", "Sizes of groups"):
+        assert english not in text
+
+
+def test_long_results_are_bounded_and_counted(server: LiveServer) -> None:
+    dataset = new_ledger(server, [f"{row},RE {row // 2},1.00" for row in range(500)])
+    job = run_test(server, dataset)
+    text = plain(paper(server, job["id"]))
+    assert "The first 200 of 500 found rows, and 7 of 7 columns." in text
+    assert "primary:199" in text
+    assert "primary:200" not in text
+
+
+def test_a_paper_of_another_job_is_refused(server: LiveServer, dataset: int) -> None:
+    job = server.explore(dataset, {"sql": "SELECT 1 AS a"})
+    refused = server.admin.get(f"/api/exploration/jobs/{job['id']}/audit-test/paper")
+    assert_problem(refused, 404, "not_found", "no completed audit test")
+
+
+def test_every_test_has_a_paper(server: LiveServer) -> None:
+    dataset = server.new_dataset()
+    lines = [
+        f"{row},RE-{row if row != 40 else 41:04d},2025-12-{row % 31 + 1:02d},"
+        f"2026-01-{row % 9 + 1:02d},{(row * 37 % 900) + 10}.50"
+        for row in range(1, 300)
+    ]
+    text = "\n".join(["entry,invoice,posted,document,amount", *lines]) + "\n"
+    assert server.import_text(dataset, text)["status"] == "completed"
+    for name, body, part in (
+        ("gaps", {"number_column": "invoice"}, "Raised marks are missing numbers"),
+        ("benford", {"amount_column": "amount"}, "the dashed curve is expected"),
+        (
+            "cutoff",
+            {
+                "posting_column": "posted",
+                "document_column": "document",
+                "cutoff": "2025-12-31",
+                "days": 5,
+            },
+            "days after the last day of the period",
+        ),
+        ("weekend", {"date_column": "posted"}, "▲ with found rows"),
+        ("unmatched", {"columns": ["entry"], "other": {}}, "No row found."),
+        (
+            "near_duplicates",
+            {"columns": ["document"], "date_column": "posted", "days": 31},
+            "Sizes of groups",
+        ),
+    ):
+        job = run_test(server, dataset, name, **body)
+        assert part in plain(paper(server, job["id"])), name
+        paper(server, job["id"], format="xlsx", language="fr")
