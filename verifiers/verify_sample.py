@@ -5170,7 +5170,11 @@ def check_choices(evaluation: StatedEvaluation) -> None:
         good = exact_number(str(result["standard_error"])) >= 0
         require(good, "evaluation_figure", "`standard_error` is negative.")
     rounds = evaluation.case.rounds
-    if kind == "sequential" and result.get("weight_column") is not None:
+    weights = result.get("weight_column") if kind == "sequential" else None
+    if weights is not None:
+        drawn = str(rounds[0].parameters.get("book_column")).lower()
+        good = str(weights).lower() == drawn != str(column).lower()
+        require(good, "evaluation_figure", f"The rows weren't drawn by {weights!r} alone.")
         raise NotCheckable("its rows were drawn by other amounts than their book values")
     if kind == "monetary_unit" or (kind == "sequential" and result.get("measure") == "amount"):
         for rnd in rounds:

@@ -380,7 +380,8 @@ def examined_values(
         raise InvalidFindings("Scores of this evaluation are from 0 to 1.")
     weights = sizes if side.weights is None else np.asarray(side.weights, dtype=np.float64)
     whole = float(units) if side.total_weight is None else side.total_weight
-    left, weight = _left(float(units), sizes), _left(whole, weights)
+    left = np.maximum(_left(float(units), sizes), 1.0)  # 0 before items without a book value
+    weight = _left(whole, weights)
     by_chance = sizes / weights * weight / left
     controls = np.maximum(_left(side.score_total, sizes * scores) / left, 0.0)
     slopes = slopes_on(by_chance * taints, by_chance * scores - controls, controls)
@@ -442,7 +443,7 @@ def null_means(values: Floats, units: int, mean: float, sizes: Floats | None = N
     """mᵢ: the mean of the units that are left before each item, if all units have this mean."""
     known = np.ones_like(values) if sizes is None else sizes
     before = np.cumsum(known * values, axis=-1) - known * values
-    left = float(units) - (np.cumsum(known, axis=-1) - known)
+    left = np.maximum(_left(float(units), known), 1.0)
     means: Floats = (units * mean - before) / left
     return means
 

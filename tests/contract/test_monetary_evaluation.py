@@ -454,3 +454,62 @@ def test_samples_in_another_order_have_no_scores(
     examined(server, job)
     refused = evaluated(server, job, "sequential", tolerable=0.5, **more)
     assert_problem(refused, 422, "invalid_findings", detail)
+
+
+def test_a_larger_draw_continues_a_scored_test(server: LiveServer, scored: int) -> None:
+    """The rows of the first draw are the first of the second, with their findings."""
+    first = money(server, scored, 60, selection="random", seed=4)
+    risky(server, first)
+    more = {"tolerable": 0.06, "score_column": "risk"}
+    before = evaluated(server, first, "sequential", **more).json()
+    second = money(server, scored, 200, selection="random", seed=4)
+    found = evaluated(server, second, "sequential", **more).json()
+    assert found["statistics_by_size"] == pytest.approx(before["statistics_by_size"])
+    risky(server, second)
+    after = evaluated(server, second, "sequential", **more).json()
+    assert after["statistics_by_size"][: before["examined"]] == before["statistics_by_size"]
+    assert after["examined"] > before["examined"]
+
+
+def test_a_row_without_a_finding_ends_a_scored_sequence(server: LiveServer, scored: int) -> None:
+    job = money(server, scored, 60, selection="random")
+    items = examined(server, job, rows=20)
+    path = f"/api/sampling/jobs/{job}/findings"
+    server.admin.post(path, json={"row_id": items[30]["row_id"], "outcome": "ok"})
+    found = evaluated(server, job, "sequential", tolerable=0.06, score_column="risk").json()
+    assert (found["examined"], found["drawn"]) == (20, len(items))
+
+
+def test_scores_of_a_population_with_credits_count_by_size(server: LiveServer) -> None:
+    dataset = server.new_dataset()
+    lines = [
+        f"{'-' if row % 5 == 0 else ''}{100 + row % 70}.00,{row % 4 / 10}" for row in range(400)
+    ]
+    server.import_text(dataset, "\n".join(["amount,risk", *lines]) + "\n")
+    job = money(server, dataset, 80, selection="random", population="absolute")
+    items = server.admin.get(f"/api/sampling/jobs/{job}/findings").json()["items"]
+    book = items[0]["data"]["amount"]
+    examined(server, job, wrong(book * 0.5))
+    found = evaluated(server, job, "sequential", tolerable=0.1, score_column="risk").json()
+    total = sum((100 + row % 70) * (row % 4) / 10 for row in range(400))
+    assert float(found["score_total"]) == pytest.approx(total)
+    assert found["arithmetic"][0]["taint"] == pytest.approx(0.5)
+    assert any("both count" in text for text in found["caveats"])
+    examined(server, job, wrong(book * -0.5))
+    refused = evaluated(server, job, "sequential", tolerable=0.1, score_column="risk")
+    assert_problem(refused, 422, "invalid_findings", "above its book value")
+
+
+def test_a_signed_evaluation_keeps_its_scores(server: LiveServer, scored: int) -> None:
+    job = money(server, scored, 60, selection="random")
+    risky(server, job)
+    path = f"/api/sampling/jobs/{job}/review"
+    assert server.admin.post(path, json={"action": "submitted"}).status_code == 200
+    reviewer, user = server.new_user("analyst")
+    right = {"user_id": user["id"], "permission": "write"}
+    server.admin.put(f"/api/datasets/{scored}/permissions", json=right)
+    more = {"kind": "sequential", "tolerable": 0.06, "score_column": "risk"}
+    answer = reviewer.post(path, json={"action": "signed_off", "evaluation": more})
+    assert answer.status_code == 200, answer.text
+    kept = server.admin.post(f"/api/sampling/jobs/{job}/evaluation", json={}).json()
+    assert (kept["score_column"], kept["signed"]["difference"]) == ("risk", None)

@@ -119,6 +119,17 @@ def test_scores_of_zero_change_nothing() -> None:
     assert scored.source != plain.source
 
 
+def test_items_without_a_book_value_can_come_last() -> None:
+    """All book value is examined then, so the misstatement is known."""
+    side = SideInformation([0.5, 0.0, 0.2], 5.0, [4, 1, 3], 20.0, 10.0)
+    right = amount_test([0.1, 0.0, 0.0], 20, 0.1, sizes=[10, 10, 0], confidence=0.95, side=side)
+    assert np.isfinite(right.statistics[:2]).all()
+    assert right.decision == "accept"
+    wrong = amount_test([1.0, 0.5, 0.0], 20, 0.1, sizes=[10, 10, 0], confidence=0.95, side=side)
+    assert np.isfinite(wrong.statistics).all()
+    assert wrong.decision == "continue"
+
+
 @pytest.mark.parametrize("score", [-0.1, 1.1, float("nan")])
 def test_scores_out_of_range_are_refused(score: float) -> None:
     with pytest.raises(DomainError, match="Scores"):

@@ -269,6 +269,16 @@ CHOICES: dict[str, tuple[str, Callable[[dict[str, Any]], Any], str]] = {
     "a_row_is_left": ("attributes", not_applicable, "though 340 rows are left"),
     "a_row_of_the_stratum_is_left": ("strata", not_applicable, "rows are left"),
     "a_row_with_an_amount_is_left": ("stringer", not_applicable, "rows are left"),
+    "weights_of_the_book": (
+        "sequential_scores",
+        of_result(weight_column="amount", weight_total="1.00", largest_ratio=1.0),
+        "weren't drawn by 'amount' alone",
+    ),
+    "scores_without_a_column": (
+        "sequential_scores",
+        lambda p: p["request"].pop("score_column"),
+        "aren't those of the requested column",
+    ),
     "file_order": ("one_start", without_doubt, "in the file's order is in doubt"),
 }
 """Changes of what is evaluated: the case, the change and a part of the reason."""

@@ -256,3 +256,21 @@ def test_a_signed_evaluation_stands_once_on_the_page(
     other = unescape(reader.page(random_path, tab="evaluation", kind="attributes", tolerable="5 %"))
     assert "Not the signed evaluation." in other
     assert other.count("doesn't support that errors are tolerable") == 2
+
+
+def test_risk_scores_are_chosen_for_monetary_units_alone(
+    server: LiveServer, reader: Reader, random_path: str
+) -> None:
+    dataset = server.new_dataset(reader.api)
+    lines = [f"{100 + row}.50,{row % 10 / 20}" for row in range(400)]
+    server.import_text(dataset, "\n".join(["amount,risk", *lines]) + "\n", client=reader.api)
+    parameters = {"book_column": "amount", "sample_size": 20, "selection": "random"}
+    path = examined(server, reader, dataset, "monetary_unit", parameters)
+    query = {"tab": "evaluation", "kind": "sequential", "tolerable": "50 %"}
+    page = unescape(reader.page(path, **query, score_column="risk"))
+    assert '<option value="risk" selected>' in page
+    for text in ("Mean score", "<polyline", "β", "needn't be right", "Upper limit"):
+        assert text in page
+    of_rows = reader.page(random_path, **query, book_column="amount")
+    assert 'name="score_column"' not in of_rows
+    assert "Exceptions by examined rows" in unescape(of_rows)
