@@ -22,6 +22,7 @@ from command_line.output import (
 )
 from command_line.sampled_rows import figure_name, figure_options, figures_of
 from contract.declarations import declared
+from contract.numbers import percent_digits
 from contract.requests.change import ChangedValuesRequest, ChangeRequest
 from domain_errors import counted
 
@@ -102,7 +103,7 @@ def _print_change(found: dict[str, Any], groups: list[str]) -> None:
         f"{counted(found['common_rows'], 'row')} in both samples, {found['only_first']:,} in the "
         f"first alone, {found['only_second']:,} in the second alone."
     )
-    print_line(f"{100 * found['confidence']:g} % confidence intervals.")
+    print_line(f"{percent_digits(found['confidence'])} % confidence intervals.")
     print_lines(found["notes"])
 
 

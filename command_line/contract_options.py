@@ -22,6 +22,7 @@ from contract.fields import (
     Written,
     WrittenPart,
 )
+from contract.numbers import percent_digits
 from domain_errors import InvalidRequest, render
 
 
@@ -66,7 +67,7 @@ def _option(
     text = render(own.help, {}, lambda name: names.get(name, name))
     is_flag, is_list = isinstance(own.kind, Flag), isinstance(own.kind, Items | Mapped)
     if not own.is_required and own.default not in (None, (), False, {}):
-        shown = f"{100 * own.default:g}%" if own.kind is CONFIDENCE else own.default
+        shown = f"{percent_digits(own.default)}%" if own.kind is CONFIDENCE else own.default
         text = f"{text} [default: {shown}]".strip()
     inner = own.kind.of if isinstance(own.kind, Items) else own.kind
     return field_option(

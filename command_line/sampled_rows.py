@@ -39,6 +39,7 @@ from command_line.output import (
 )
 from command_line.weighting import known_total_options, with_totals
 from contract.fields import ValuesKind
+from contract.numbers import percent_digits
 from contract.requests.estimate import BacktestRequest, EstimatesRequest
 from domain_errors import counted
 
@@ -431,7 +432,7 @@ def _print_backtest(found: dict[str, Any]) -> None:
     if found["intervals"]:
         print_line(
             f"{found['covered']:,} of {counted(found['intervals'], 'interval')} hold the true "
-            f"value; of many, {100 * found['confidence']:g} % do."
+            f"value; of many, {percent_digits(found['confidence'])} % do."
         )
     print_lines(found["notes"])
 
@@ -478,7 +479,7 @@ def _print(found: dict[str, Any], body: dict[str, Any]) -> None:
     if found["contrasts"]:
         print_line()
         _print_contrasts(found["contrasts"], with_truth=with_truth)
-    print_line(f"{100 * found['confidence']:g} % confidence intervals.")
+    print_line(f"{percent_digits(found['confidence'])} % confidence intervals.")
     print_lines(found["notes"])
 
 

@@ -101,6 +101,15 @@ def confidence_of(text: str) -> Decimal:
     return value.scaleb(-2) if is_percentage else value
 
 
+def percent_digits(share: float | Decimal) -> str:
+    """A share in percent without its sign, with all of its digits.
+
+    >>> percent_digits(0.95), percent_digits(0.666), percent_digits(0.9999999)
+    ('95', '66.6', '99.99999')
+    """
+    return f"{(100 * Decimal(str(share))).normalize():f}"
+
+
 def plain_text(value: float | Decimal) -> str:
     """A number in digits that are read as this number.
 

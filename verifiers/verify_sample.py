@@ -1877,7 +1877,35 @@ def draw_stages(
     )
     strata = group_by(sorted(frame, key=lambda i: ranks[i]), lambda i: numbers[i])
     counts = clusters_to_draw(rnd, [len(strata[number]) for number in sorted(strata)])
-    parts, wholes, drawn = [0] * len(clusters), [1] * len(clusters), set()
+    parts, wholes, drawn = _draw_clusters(rnd, strata, counts, sizes, len(clusters))
+    names = [column_name(case, column) for column, _ in group_columns(rnd)[: rnd.cluster_columns]]
+    listed = [
+        {
+            "key": dict(zip(names, cluster.key, strict=True)),
+            "stratum": numbers[i],
+            "size": None if sizes is None else str(sizes[i]),
+            "part": str(parts[i]),
+            "whole": str(wholes[i]),
+            "drawn": i in drawn,
+        }
+        for i, cluster in enumerate(clusters)
+    ]
+    chances = [Fraction(0)] * len(keys)
+    for i, cluster in enumerate(clusters):
+        for group in cluster.groups:
+            chances[group] = Fraction(parts[i], wholes[i]) * cluster.second_chance(rnd)
+    return RedrawnStages(listed, _rows_of_stages(case, rnd, clusters, keys, rows, drawn), chances)
+
+
+def _draw_clusters(
+    rnd: StatedRound,
+    strata: dict[int, list[int]],
+    counts: list[int],
+    sizes: list[int] | None,
+    clusters: int,
+) -> tuple[list[int], list[int], set[int]]:
+    """Draw clusters in each stratum; their chances are the first list by the second one."""
+    parts, wholes, drawn = [0] * clusters, [1] * clusters, set()
     starts = Order(1 << 62, rnd.seed + ":cluster starts", 62)
     for number, count in zip(sorted(strata), counts, strict=True):
         line = strata[number]
@@ -1899,23 +1927,7 @@ def draw_stages(
             if point < before:
                 drawn.add(i)
                 point += total
-    names = [column_name(case, column) for column, _ in group_columns(rnd)[: rnd.cluster_columns]]
-    listed = [
-        {
-            "key": dict(zip(names, cluster.key, strict=True)),
-            "stratum": numbers[i],
-            "size": None if sizes is None else str(sizes[i]),
-            "part": str(parts[i]),
-            "whole": str(wholes[i]),
-            "drawn": i in drawn,
-        }
-        for i, cluster in enumerate(clusters)
-    ]
-    chances = [Fraction(0)] * len(keys)
-    for i, cluster in enumerate(clusters):
-        for group in cluster.groups:
-            chances[group] = Fraction(parts[i], wholes[i]) * cluster.second_chance(rnd)
-    return RedrawnStages(listed, _rows_of_stages(case, rnd, clusters, keys, rows, drawn), chances)
+    return parts, wholes, drawn
 
 
 def _rows_of_stages(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any
 
 from contract.columns import LARGEST_PLAIN, DataType, decimal_text
 from contract.fields import CONFIDENCE
+from contract.numbers import percent_digits
 from domain_errors import InvalidRequest
 
 DIGITS = 6
@@ -25,22 +25,16 @@ def type_words(type_: str) -> str:
     return DataType(type_).words
 
 
-def percent_digits(share: float | Decimal) -> str:
-    """A share in percent without its sign, as short as it is.
-
-    >>> percent_digits(0.95), percent_digits(0.995)
-    ('95', '99.5')
-    """
-    return f"{100 * Decimal(str(share)):f}".rstrip("0").rstrip(".")
-
-
 def confidence_choice(given: Mapping[str, str], default: float) -> dict[str, Any]:
-    """The confidence typed into a form, or the default; ``level`` is None if it is none."""
+    """The confidence typed into a form, or the default.
+
+    If it is none, ``level`` is None and ``confidence_problem`` says why.
+    """
     typed = given.get("confidence", "").strip() or percent_digits(default)
     try:
         level = CONFIDENCE.read(typed)
-    except InvalidRequest:
-        return {"confidence": typed[:20], "level": None}
+    except InvalidRequest as error:
+        return {"confidence": typed[:20], "level": None, "confidence_problem": error.message}
     return {"confidence": percent_digits(level), "level": level}
 
 

@@ -43,6 +43,7 @@ from application.sessions import COOKIE, CSRF_FIELD, SignedOut, csrf_token, requ
 from contract.column_lists import text_of_names
 from contract.columns import cell_text, decimal_text
 from contract.jobs import Priority
+from contract.numbers import percent_digits
 from contract.words import LISTED_REVIEW_STATES, ListedReviewState
 from domain_errors import counted, percent_text
 from presentation.html import block_html
@@ -67,7 +68,6 @@ from web_ui.job_texts import (
 )
 from web_ui.numbers import (
     holds_numbers,
-    percent_digits,
     range_text,
     rounded_text,
     type_words,

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from application.audit.fitting import selects_money, tolerates_amount
 from contract.fields import DEFAULT_CONFIDENCE
-from contract.numbers import TWO_WAYS
+from contract.numbers import TWO_WAYS, percent_digits
 from contract.requests.evaluate import EvaluationKind
 from contract.words import Likelihood
 from domain_errors import FigureText, Sentence
@@ -240,7 +240,9 @@ def departure(
     confidence = goal_confidence(goal)
     if abs(confidence - found["confidence"]) > 1e-9:
         for parts, level in ((planned, confidence), (evaluated, found["confidence"])):
-            parts.append(Sentence("confidence {level}", level=FigureText(f"{100 * level:g} %")))
+            parts.append(
+                Sentence("confidence {level}", level=FigureText(f"{percent_digits(level)} %"))
+            )
     likelihood = goal.get("likelihood")
     if likelihood and found.get("likelihood", likelihood) != likelihood:
         for parts, name in ((planned, likelihood), (evaluated, found["likelihood"])):

@@ -17,7 +17,7 @@ from typing import Annotated, Any
 from application.access import Caller
 from application.audit.evaluation import EvaluationAnswer, evaluate, request_of
 from application.audit.evaluation.request import SettledEvaluation
-from application.audit.items import book_values, drawn_book_column
+from application.audit.items import ExaminedItem, book_values, drawn_book_column
 from application.audit.items import examined_items as items_of
 from application.audit.stages import stage_rule
 from application.audit.state import AuditState, drawn_row_ids, ordinal_of, state_of
@@ -216,19 +216,7 @@ def _statement(
 def _content(service: Service, job: JobRecord, recorded: _Recorded) -> dict[str, Any]:
     """The predicate without the number and time of its issue, and without the engine."""
     state = recorded.state
-    if state.questions.questions:
-        raise NoEvaluation(
-            "The sample has questions of its own, and its answers have no certificate."
-        )
-    if not state.findings:
-        raise NoEvaluation("The sample has no findings yet, so there is no evaluation to certify.")
-    items = items_of(service, job, state)
-    if len(items) > MAX_ROWS_LISTED:
-        raise NoEvaluation(
-            "A certificate of an evaluation lists up to {maximum} rows, and the sample has {rows}.",
-            maximum=MAX_ROWS_LISTED,
-            rows=len(items),
-        )
+    items = _certified_items(service, job, state)
     request, answer, reason = _evaluation(service, job, state)
     column = answer.figures.get("book_column") if answer else drawn_book_column(job)
     ids = [item.row_id for item in items]
@@ -277,6 +265,24 @@ def _content(service: Service, job: JobRecord, recorded: _Recorded) -> dict[str,
             for paper in recorded.papers
         ],
     }
+
+
+def _certified_items(service: Service, job: JobRecord, state: AuditState) -> list[ExaminedItem]:
+    """The rows that a certificate lists; NoEvaluation if it can't have them."""
+    if state.questions.questions:
+        raise NoEvaluation(
+            "The sample has questions of its own, and its answers have no certificate."
+        )
+    if not state.findings:
+        raise NoEvaluation("The sample has no findings yet, so there is no evaluation to certify.")
+    items = items_of(service, job, state)
+    if len(items) > MAX_ROWS_LISTED:
+        raise NoEvaluation(
+            "A certificate of an evaluation lists up to {maximum} rows, and the sample has {rows}.",
+            maximum=MAX_ROWS_LISTED,
+            rows=len(items),
+        )
+    return items
 
 
 def _own(content: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from application.estimation.estimates_sheet import figure, group_names
+from contract.numbers import percent_digits
 from contract.words import CLASSIFICATION_FIGURES, ClassificationFigure
 from presentation.charts import ConfusionCell, ConfusionChart, Interval, IntervalChart, axis_of
 from presentation.content import Block, Cell, Estimated, Facts, Note, Percent, Section, Table
@@ -199,7 +200,7 @@ def classification_section(found: Found, title: str) -> Section:
     """The figures, the table of truth and flag, the design and the notes."""
     facts: list[tuple[str, Cell]] = [
         ("Sample", found["job_id"]),
-        ("Confidence", f"{100 * found['confidence']:g} %"),
+        ("Confidence", f"{percent_digits(found['confidence'])} %"),
         ("Bad", found["bad_if"]),
         ("Flagged", found["flagged_if"]),
         ("Method", found["design"]["method"]),

@@ -12,6 +12,7 @@ from application.estimation.contrasts import ContrastEstimate, ContrastSide
 from application.estimation.estimates import EstimatesAnswer
 from application.estimation.figures import FigureEstimate, JudgeFigures
 from application.estimation.judging import judge_chart
+from contract.numbers import percent_digits
 from presentation.charts import IntervalChart
 from presentation.content import (
     Block,
@@ -266,7 +267,7 @@ def estimates_section(answer: EstimatesAnswer, title: str) -> Section:
     design, calibration, upload = vars(answer.design), answer.calibration, answer.values
     facts: list[tuple[str, Cell]] = [
         ("Sample", answer.job_id),
-        ("Confidence", f"{100 * answer.confidence:g} %"),
+        ("Confidence", f"{percent_digits(answer.confidence)} %"),
     ]
     facts += [(label, design[name]) for name, label in DESIGN.items() if design[name] is not None]
     if calibration:

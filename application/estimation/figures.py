@@ -12,6 +12,7 @@ from typing import Annotated, Any, Protocol
 from contract.answers import AtConfidence, Hidden
 from contract.declarations import Help
 from contract.fields import NOT_GIVEN
+from contract.numbers import percent_digits
 from contract.requests.estimate import StatisticRequest
 from contract.words import StatisticName
 from domain_errors import render
@@ -291,8 +292,9 @@ def _doubts(settings: EstimateSettings, unit: str, *, by_size: bool) -> tuple[In
             "The values of {count} {count|estimate|estimates} are skewed, and the normal "
             "approximation needs more of them (25 times the squared skewness, Cochran 1977, "
             "section 2.15): {names}. "
-            f"{100 * settings.confidence:g} % intervals then hold the true value less often than "
-            f"they say, mostly since a sample has too few of the largest values. {advice}",
+            f"{percent_digits(settings.confidence)} % intervals then hold the true value less "
+            "often than they say, mostly since a sample has too few of the largest values. "
+            f"{advice}",
             lambda f: f"{f.normal_units:,} {unit}s, not {f.units:,}",
         ),
         IntervalDoubt(

@@ -13,6 +13,7 @@ from typing import Any
 
 from application.audit.planned import audit_goal
 from application.estimation.size_answers import MaterialitySize, SizeAnswer, TwoStageSizes
+from contract.numbers import percent_digits
 from contract.requests.size import SizeRequest
 from domain_errors import DomainError, counted, percent_text, render
 from estimation_engine import InvalidGoal
@@ -218,7 +219,7 @@ def _notes(goal: AuditGoal, found: AuditSize, plan: RoundPlan) -> list[str]:
             "at most, and those always drawn have no error"
         )
     notes.append(
-        f"If {condition}, errors are below the materiality at {100 * goal.confidence:g} % "
+        f"If {condition}, errors are below the materiality at {percent_digits(goal.confidence)} % "
         "confidence."
     )
     if goal.expected and found.pass_chance is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from contract.numbers import percent_digits
 from presentation.charts import CountsChart
 from presentation.content import Block, Cell, Estimated, Facts, Note, Percent, Section, Table
 
@@ -24,7 +25,7 @@ def agreement_section(found: Found) -> Section:
         ("Rows with both readings", counts["given"]),
         ("Rows that differ", counts["differing"]),
         ("Differing rows with a decision", counts["decided"]),
-        ("Confidence", f"{100 * found['confidence']:g} %"),
+        ("Confidence", f"{percent_digits(found['confidence'])} %"),
     ]
     blocks: list[Block] = [Facts("Second readings", facts)]
     if counts["given"]:

@@ -10,6 +10,7 @@ from typing import Any
 from application.audit.fitting import is_sized_by_errors
 from application.relative_filters import FIELD, RelativeFilters
 from contract.fields import Choice
+from contract.numbers import percent_digits
 from domain_errors import FigureText, Sentence, counted, render
 from presentation.content import Code, Row, float_text
 from sampling_engine import METHODS
@@ -250,7 +251,7 @@ def _goal_facts(round_: Mapping[str, Any]) -> list[Row]:
         text = Sentence(
             "{tolerable}, at {confidence} confidence, which sizes no group",
             tolerable=errors_of_goal(goal, "materiality"),
-            confidence=FigureText(f"{100 * goal['confidence']:g} %"),
+            confidence=FigureText(f"{percent_digits(goal['confidence'])} %"),
         )
         return [("Tolerable misstatement", text)]
     name = "Materiality" if "materiality" in goal else "Margin of error wanted"
@@ -326,7 +327,7 @@ def goal_text(goal: Mapping[str, Any]) -> str:
             "{tolerable}, {plan}, at {confidence} confidence ({likelihood})",
             tolerable=tolerable,
             plan=plan,
-            confidence=FigureText(f"{100 * goal['confidence']:g} %"),
+            confidence=FigureText(f"{percent_digits(goal['confidence'])} %"),
             likelihood=Sentence(goal.get("likelihood", "poisson")),
         )
     name = goal.get("statistic", "proportion")
@@ -344,7 +345,7 @@ def goal_text(goal: Mapping[str, Any]) -> str:
         margin=FigureText(float_text(margin) if is_number else f"{100 * margin:g} %"),
         figure=_figure_text(name, goal),
         by=", ".join(goal.get("by") or ()),
-        confidence=FigureText(f"{100 * goal['confidence']:g} %"),
+        confidence=FigureText(f"{percent_digits(goal['confidence'])} %"),
     )
 
 

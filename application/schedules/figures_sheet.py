@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from application.estimation.estimates_sheet import MARGIN_DIGITS, figure
+from contract.numbers import percent_digits
 from contract.words import POOLINGS
 from domain_errors import counted
 from presentation.charts import TrendChart, TrendPoint
@@ -116,7 +117,9 @@ def trend_chart(found: FiguresJson) -> TrendChart | None:
     ]
     ends = [end for each in points for end in (each.low, each.high, each.value) if end is not None]
     has_open = any(each.is_open for each in points)
-    legend = f"Dots: the estimate of each run on its {100 * found['confidence']:g} % interval."
+    legend = (
+        f"Dots: the estimate of each run on its {percent_digits(found['confidence'])} % interval."
+    )
     return TrendChart(
         f"{figure_title(found)}, by run",
         points,

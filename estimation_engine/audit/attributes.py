@@ -100,10 +100,7 @@ def evaluate_attributes(
     risk = risk_of(confidence, 2 if sides == "two" else 1)
     limits = _Limits(examined, exceptions, population, likelihood, risk)
     limit, rows = limits.upper()
-    lower = None
-    if sides == "two":
-        lower, lines = limits.lower()
-        rows = [*lines, *rows]
+    lower, lines = limits.lower() if sides == "two" else (None, [])
     found = None
     if tolerable is not None:
         size = partial(_clean_size, limits, tolerable)
@@ -119,7 +116,7 @@ def evaluate_attributes(
         sides,
         lower,
         None if lower is None else ceil(lower * population - 1e-9),
-        (ArithmeticRow("Most likely share", f"{exceptions} / {examined}", share), *rows),
+        (ArithmeticRow("Most likely share", f"{exceptions} / {examined}", share), *lines, *rows),
         (FORMULAS if sides == "one" else FORMULAS_OF_BOTH)[likelihood],
         SOURCES[likelihood],
         found,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal
 from typing import Annotated
 
 from contract.declarations import Help
+from contract.numbers import percent_digits
 from domain_errors import FigureText, Sentence
 from lazy_dataclasses import dataclass
 
@@ -233,7 +233,7 @@ def confidence_text(confidence: float) -> str:
     >>> confidence_text(0.95), confidence_text(0.9999999)
     ('95 %', '99.99999 %')
     """
-    return FigureText(f"{(100 * Decimal(repr(confidence))).normalize():f} %")
+    return FigureText(f"{percent_digits(confidence)} %")
 
 
 def percent_text(share: float, places: int) -> str:

@@ -222,14 +222,7 @@ def evaluate_monetary(
     """
     values = (sampled_value,) if isinstance(sampled_value, int) else tuple(sampled_value)
     _check(items, values, likelihood)
-    parts = [
-        SampledPart(
-            sum(item.hits for item in items if item.stratum == at and not item.is_take_all),
-            value,
-            0.0 if most_units is None else most_units[at],
-        )
-        for at, value in enumerate(values)
-    ]
+    parts = _sampled_parts(items, values, most_units)
     rule = _Rule(
         confidence,
         bound=bound,
@@ -239,28 +232,55 @@ def evaluate_monetary(
         decimals=decimals,
     )
     over, under = (_evaluate_direction(direction, items, rule) for direction in DIRECTIONS)
-    book_value = sum(values) + sum(abs(item.book) for item in items if item.is_take_all)
     covered = [each for each in (over, under) if each.direction in concludes_on]
+    book_value = sum(values) + sum(abs(item.book) for item in items if item.is_take_all)
     found = None
     if tolerable is not None and book_value:
         found = _conclusion(covered, items, book_value, tolerable, rule, scope, doubt)
-    has_strata = len(values) > 1
+    caveats = _caveats(items, doubt)
+    return _evaluation(rule, book_value, concludes_on, (over, under), caveats, found)
+
+
+def _evaluation(
+    rule: _Rule,
+    book_value: int,
+    concludes_on: tuple[Direction, ...],
+    directions: tuple[DirectionEvaluation, DirectionEvaluation],
+    caveats: tuple[str, ...],
+    conclusion: Conclusion | None,
+) -> MonetaryEvaluation:
+    """The figures of an evaluation, with its notes, formulas and sources."""
+    over, under = directions
     return MonetaryEvaluation(
-        sum(part.units for part in parts),
+        sum(part.units for part in rule.parts),
         book_value,
-        sum(values),
-        likelihood,
-        bound,
+        rule.value,
+        rule.likelihood,
+        rule.bound,
         concludes_on,
         over,
         under,
         _notes(over, under),
-        _caveats(items, doubt),
-        found,
-        FORMULAS[bound] + (OF_STRATA[bound] if has_strata else ""),
-        FACTORS[likelihood] if bound == "stringer" else GAFFKE_FACTORS,
-        SOURCES[bound],
+        caveats,
+        conclusion,
+        FORMULAS[rule.bound] + (OF_STRATA[rule.bound] if len(rule.parts) > 1 else ""),
+        FACTORS[rule.likelihood] if rule.bound == "stringer" else GAFFKE_FACTORS,
+        SOURCES[rule.bound],
     )
+
+
+def _sampled_parts(
+    items: Sequence[AuditedItem], values: Sequence[int], most_units: Sequence[float] | None
+) -> list[SampledPart]:
+    """The units and the book value of each stratum."""
+    return [
+        SampledPart(
+            sum(item.hits for item in items if item.stratum == at and not item.is_take_all),
+            value,
+            0.0 if most_units is None else most_units[at],
+        )
+        for at, value in enumerate(values)
+    ]
 
 
 def _conclusion(

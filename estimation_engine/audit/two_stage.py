@@ -252,39 +252,48 @@ def evaluate_two_stages(
     used = _used_stages(rule, first, second, population)
     errors, rows = used.exceptions, used.examined
     risk = two_stage_risk(rule, tolerable, likelihood, population)
-    lines = [
-        ArithmeticRow("Most likely share", f"{errors} / {rows}", errors / rows),
-        ArithmeticRow(
-            "Risk to accept the tolerable share",
-            Sentence(
-                "{formula} at {share}",
-                formula=f"P(X₁ ≤ {rule.accept_first}; {rule.first}) + Σ P(X₁ = j; {rule.first})·"
-                f"P(X₂ ≤ {rule.accept_both} − j; {rule.second})",
-                share=FigureText(percent_text(tolerable, 2)),
-            ),
-            risk,
-        ),
-    ]
     limit = None
     if used.decision != "continue":
         limit = two_stage_limit(rule, used.stage, errors, confidence, likelihood, population)
-        formula = Sentence(
-            "P(as good or better than {errors} {errors|exception|exceptions} after stage {stage}) "
-            "= {risk}",
-            errors=errors,
-            stage=used.stage,
-            risk=FigureText(f"{1 - confidence:.4g}"),
-        )
-        lines.append(ArithmeticRow("Upper limit", formula, limit))
     return TwoStageEvaluation(
         *(used.decision, first, used.second, rule, population, likelihood),
         *(rows, errors, errors / rows, risk, limit),
         None if limit is None else int(limit * population + 1e-9),
-        tuple(lines),
+        _arithmetic(rule, used, tolerable, risk, limit, confidence),
         FORMULA,
         f"{SOURCE}. {LIMIT_SOURCE}",
         _conclusion(used, rule, limit, tolerable, confidence, scope),
     )
+
+
+def _arithmetic(
+    rule: TwoStageRule,
+    used: _UsedStages,
+    tolerable: float,
+    risk: float,
+    limit: float | None,
+    confidence: float,
+) -> tuple[ArithmeticRow, ...]:
+    """The lines of the share, of the rule's risk, and of the limit, if there is one."""
+    errors, rows = used.exceptions, used.examined
+    share = ArithmeticRow("Most likely share", f"{errors} / {rows}", errors / rows)
+    formula = Sentence(
+        "{formula} at {share}",
+        formula=f"P(X₁ ≤ {rule.accept_first}; {rule.first}) + Σ P(X₁ = j; {rule.first})·"
+        f"P(X₂ ≤ {rule.accept_both} − j; {rule.second})",
+        share=FigureText(percent_text(tolerable, 2)),
+    )
+    lines = (share, ArithmeticRow("Risk to accept the tolerable share", formula, risk))
+    if limit is None:
+        return lines
+    formula = Sentence(
+        "P(as good or better than {errors} {errors|exception|exceptions} after stage {stage}) "
+        "= {risk}",
+        errors=errors,
+        stage=used.stage,
+        risk=FigureText(f"{1 - confidence:.4g}"),
+    )
+    return (*lines, ArithmeticRow("Upper limit", formula, limit))
 
 
 @dataclass(frozen=True)

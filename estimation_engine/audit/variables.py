@@ -219,7 +219,6 @@ def evaluate_variables(
     found, residuals = _projected(given, estimator, settings)
     limits = _limits(given, found, (1.0 + level) / 2.0)
     directions = _directions(given, estimator, settings)
-    strata = tuple(_strata_errors(given))
     doubts = _doubts(given, estimator, residuals)
     conclusion = None
     if tolerable is not None:
@@ -241,11 +240,31 @@ def evaluate_variables(
         if doubts:
             reasons = Sentence.joined([each.reason or each.caveat for each in doubts])
             conclusion = withheld(conclusion, reasons, scope)
+    caveats = (
+        *(each.caveat for each in doubts),
+        *_direction_caveats(given, directions, tolerable),
+    )
+    lines = _arithmetic(given, estimator, limits, residuals)
+    return _evaluation(given, (estimator, sides), limits, directions, lines, caveats, conclusion)
+
+
+def _evaluation(
+    given: AuditedAmounts,
+    chosen: tuple[Estimator, Sides],
+    limits: _AmountLimits,
+    directions: _Directions,
+    arithmetic: tuple[ArithmeticRow, ...],
+    caveats: tuple[str, ...],
+    conclusion: Conclusion | None,
+) -> VariablesEvaluation:
+    """The figures of an evaluation, with its notes."""
+    estimator, sides = chosen
+    strata = tuple(_strata_errors(given))
     return VariablesEvaluation(
         estimator,
         sides,
         given.design.rows,
-        errors,
+        int(np.count_nonzero(given.misstatements)),
         float(given.misstatements.sum()),
         given.rows,
         given.total,
@@ -261,12 +280,9 @@ def evaluate_variables(
         directions.over,
         directions.under,
         strata,
-        _arithmetic(given, estimator, limits, residuals),
+        arithmetic,
         (*_direction_notes(given, estimator, directions), *_strata_notes(strata, estimator)),
-        (
-            *(each.caveat for each in doubts),
-            *_direction_caveats(given, directions, tolerable),
-        ),
+        caveats,
         conclusion,
         FORMULAS[estimator],
         SOURCES[estimator],

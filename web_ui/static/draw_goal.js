@@ -9,6 +9,7 @@ import { withPlace } from "./words.js";
 const NO_MARGIN = "Write a margin above 0 % and below 100 %, such as 3%.";
 const NO_AMOUNT = "Write a margin above 0, such as 5 or, of the figure itself, 3%.";
 const FIGURES = { "": "any share", proportion: "the share of a value", mean: "the mean", total: "the total" };
+const CONFIDENCES = [50, 80, 90, 95, 99];
 const WIDTH = 320;
 const HEIGHT = 120;
 const [LEFT, RIGHT, TOP, BOTTOM] = [44, 12, 8, 22];
@@ -17,6 +18,18 @@ const [LEFT, RIGHT, TOP, BOTTOM] = [44, 12, 8, 22];
 const forms = new WeakMap();
 
 const shareText = (fraction) => `${Number((fraction * 100).toPrecision(12))}%`;
+
+/** The field of a goal's confidence; the server reads and refuses what is typed. */
+export function confidenceField(loc, value, change) {
+  const input = h("input", { id: `${loc}.goal.confidence`, "data-loc": `${loc}.goal.confidence`, class: "field compact", "aria-label": "Confidence", list: `${loc}.levels`, inputmode: "decimal", autocomplete: "off", size: 6, value, oninput: () => change(input.value) });
+  return [input, h("datalist", { id: `${loc}.levels` }, CONFIDENCES.map((one) => h("option", { value: `${one}%` })))];
+}
+
+/** Mark the field that the server's error is about: the confidence, or the other one. */
+export function refuseGoal(input, level, problem) {
+  const [first] = problem.errors ?? [];
+  refuse(first?.loc?.at(-1) === "confidence" ? level : input, first ? withPlace(first) : problem.message);
+}
 
 /** Begin anew with the goal that the step records. */
 export const forgetGoal = (round) => forms.delete(round);
@@ -30,7 +43,7 @@ function formOf({ goal, parameters }) {
   const { statistic = "", column = "", value = "", by = [], margin, relative_margin: relative } = goal;
   const isShare = !statistic || statistic === "proportion" || relative !== undefined;
   return { text: isShare ? shareText(relative ?? margin ?? 0.03) : number(margin), statistic: column ? statistic : "", column, value: String(value ?? ""), by: by[0] ?? "",
-    optimal: Boolean(column) && "sizes" in parameters, confidence: goal.confidence };
+    optimal: Boolean(column) && "sizes" in parameters, confidence: shareText(goal.confidence ?? 0.95) };
 }
 
 /** "3%", "3", "0.03" and "0,03" → 0.03; undefined for what is no margin of a share. */
@@ -79,6 +92,7 @@ export function goalForm(context, round, { id, method, loc }) {
   const found = h("div", { class: "stack", role: "status" });
   const fields = h("div", { class: "row" });
   const input = h("input", { id, "data-loc": id, autocomplete: "off", inputmode: "decimal", "aria-label": "Margin of error", placeholder: "3%", value: goal.text });
+  const [level, levels] = confidenceField(loc, goal.confidence, (typed) => { goal.confidence = typed; find(); context.changed(); });
   let turn = 0;
   const show = () => {
     const columns = context.columns().filter((column) => goal.statistic === "proportion" || isNumber(column));
@@ -100,13 +114,15 @@ export function goalForm(context, round, { id, method, loc }) {
       goal.statistic === "proportion" ? h("input", { "aria-label": "Value", placeholder: "empty: missing", autocomplete: "off", value: goal.value, oninput: (event) => { goal.value = event.target.value; find(); context.changed(); } }) : null,
       goal.statistic ? [h("span", {}, "in each"), h("select", { "aria-label": "In each group of", id: `${loc}.figure_by`, onchange: (event) => { set("by", event.target.value); document.getElementById(`${loc}.figure_by`)?.focus(); } },
         h("option", { value: "" }, "no groups"), context.columns().map(({ name }) => h("option", { value: name, selected: name === goal.by }, name)))] : null,
-      goal.statistic && method.planned_by === "strata" ? h("label", { class: "check" }, h("input", { type: "checkbox", checked: goal.optimal, onchange: (event) => { goal.optimal = event.target.checked; find(); context.changed(); } }), "Best rows by group") : null, judge);
+      goal.statistic && method.planned_by === "strata" ? h("label", { class: "check" }, h("input", { type: "checkbox", checked: goal.optimal, onchange: (event) => { goal.optimal = event.target.checked; find(); context.changed(); } }), "Best rows by group") : null,
+      h("span", {}, "at"), level, h("span", {}, "confidence"), levels, judge);
   };
   const ask = debounce(async () => {
     if (!fields.isConnected) return;
     const current = (turn += 1);
     const wanted = goalOf(goal);
     if (wanted) round.goal = wanted;
+    refuse(level);
     try {
       const answer = wanted && await callApi(`${context.sampling}/size`, { json: {
         ...context.source(), goal: { ...wanted, ...judgeOf(goal, method) }, design: designOf(round), allocation: goal.optimal && goal.statistic && method.planned_by === "strata" ? "optimal" : "design" } });
@@ -116,13 +132,14 @@ export function goalForm(context, round, { id, method, loc }) {
       refuse(input, answer ? null : margin ? "Choose the column of the figure." : isShare ? NO_MARGIN : NO_AMOUNT);
       fill(found);
       if (answer) {
+        round.goal = { ...wanted, confidence: answer.confidence };
         use(round, answer);
         showAnswer(found, answer, isShare);
         if (answer.judge) found.append(...judgeBars(answer.judge, (judged) => { use(round, { ...answer, parameters: judged.round.parameters }); context.changed(); }));
       }
     } catch (problem) {
       if (current !== turn || !fields.isConnected) return;
-      refuse(input, problem.errors?.length ? withPlace(problem.errors[0]) : problem.message);
+      refuseGoal(input, level, problem);
       fill(found);
     }
     delete input.dataset.counting;

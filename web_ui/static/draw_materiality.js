@@ -3,13 +3,11 @@
 import { callApi } from "./api.js";
 import { debounce, fill, h } from "./dom.js";
 import { refuse } from "./draw_fields.js";
-import { designOf } from "./draw_goal.js";
+import { confidenceField, designOf, refuseGoal } from "./draw_goal.js";
 import { amount, number } from "./format.js";
-import { withPlace } from "./words.js";
 
 /** The likelihoods; one of rows alone is not for money. */
 const LIKELIHOODS = { poisson: "Poisson", binomial: "binomial", hypergeometric: "hypergeometric" };
-const CONFIDENCES = [50, 80, 90, 95, 99];
 /** The exceptions with which stage 1, and both stages, accept. */
 const STOP_OR_GO = [0, 1];
 
@@ -29,6 +27,7 @@ export function materialityForm(context, round, { id, method, loc }) {
   const found = h("div", { class: "stack", role: "status" });
   const tolerable = h("input", { id, "data-loc": id, autocomplete: "off", inputmode: "decimal", "aria-label": method.selects_money ? "Tolerable misstatement" : "Tolerable rate of deviation", placeholder: "3% or 50,000", value: form.tolerable });
   const few = h("input", { id: `${loc}.expected`, autocomplete: "off", inputmode: "decimal", "aria-label": "Expected errors", placeholder: "0", value: form.expected });
+  const [level, levels] = confidenceField(loc, form.confidence, (typed) => { form.confidence = typed; find(); });
   let turn = 0;
   const ask = debounce(async () => {
     if (!tolerable.isConnected) return;
@@ -36,6 +35,7 @@ export function materialityForm(context, round, { id, method, loc }) {
     const wanted = { materiality: form.tolerable, expected: form.expected || 0, confidence: form.confidence, likelihood: form.likelihood };
     if (staged()) Object.assign(wanted, { expected: 0, accept: form.accept });
     refuse(tolerable);
+    refuse(level);
     fill(found);
     try {
       const answer = await callApi(`${context.sampling}/size`, { json: { ...context.source(), goal: wanted, design: designOf(round) } });
@@ -46,7 +46,7 @@ export function materialityForm(context, round, { id, method, loc }) {
       showAnswer(found, answer);
     } catch (problem) {
       if (current !== turn || !tolerable.isConnected) return;
-      refuse(tolerable, problem.errors?.length ? withPlace(problem.errors[0]) : problem.message);
+      refuseGoal(tolerable, level, problem);
     }
     delete tolerable.dataset.counting;
     context.changed();
@@ -71,8 +71,7 @@ export function materialityForm(context, round, { id, method, loc }) {
   find();
   return [h("div", { class: "row" },
     h("div", { class: "field compact" }, tolerable), h("span", {}, "with"), h("div", { class: "field compact" }, few), h("span", {}, "expected, at"),
-    h("input", { class: "field compact", "aria-label": "Confidence", list: "levels", inputmode: "decimal", value: form.confidence, oninput: (event) => { form.confidence = event.target.value; find(); } }),
-    h("span", {}, "confidence"), h("datalist", { id: "levels" }, CONFIDENCES.map((one) => h("option", { value: `${one}%` }))),
+    level, h("span", {}, "confidence"), levels,
     h("select", { "aria-label": "Likelihood", onchange: (event) => { form.likelihood = event.target.value; find(); } },
       likelihoods.map(([name, title]) => h("option", { value: name, selected: name === (form.likelihood ?? usual) }, title))),
     method.has_stages ? h("label", { class: "check" }, h("input", { type: "checkbox", checked: staged(), onchange: chooseStages }), "In two stages") : null), found];

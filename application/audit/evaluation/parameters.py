@@ -22,6 +22,7 @@ from application.audit.programmes.library import Library, library_of
 from application.audit.programmes.reading import tolerable_of
 from application.audit.sentences import CONCLUSIONS, continues_of
 from contract.fields import Choice
+from contract.numbers import percent_digits
 from contract.requests.evaluate import KINDS, EvaluationRequest, evaluation_parameters
 from domain_errors import FigureText, Sentence
 from estimation_engine.audit import Conclusion
@@ -269,7 +270,7 @@ def _text(name: str, value: Any) -> str:
     if value is None:
         return Sentence("{title} not given", title=Sentence(title))
     if name == "confidence":
-        return Sentence("confidence {level}", level=FigureText(f"{100 * value:g} %"))
+        return Sentence("confidence {level}", level=FigureText(f"{percent_digits(value)} %"))
     if name == "tolerable":
         return Sentence("tolerable {errors}", errors=FigureText(errors_text(value)))
     titles = own.kind.titles if own is not None and isinstance(own.kind, Choice) else {}
