@@ -1,0 +1,287 @@
+"""An engagement of three people: from two messy files to sealed papers.
+
+A preparer imports, tests, draws and examines; a reviewer signs off; a partner approves, issues and
+seals. Each figure of an evaluation is compared with one that this module computes from the files
+and the exported rows alone, without the product's code.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import random
+import re
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import xlsxwriter
+from playwright.sync_api import Browser, FilePayload, Page, expect
+from scipy import stats
+
+from lazy_dataclasses import dataclass
+from tests.browser.conftest import OpenPage, sign_in
+from tests.browser.test_audit_file import CENT, entry_list, evidence, german, shown, verdicts
+from tests.support.live_server import LiveServer
+
+CLIENT = "Weiß & Söhne GmbH"
+TEAM = {"preparer": "Anna Arnold", "reviewer": "Ben Okafor", "partner": "Carla Rossi"}
+INVOICES, PAIRS = 240, 12
+"""Payables: the invoices, of which so many were posted twice."""
+CUSTOMERS = 300
+SUPPLIERS = ("Müller GmbH", "Papier Öhler", "Kröger KG", "Nordlicht AG", "Spedition Weiß")
+TWICE, UNITS, CONTROLS = "dubletten", "forderungen", "kontrollen"
+"""The samples: of rows posted twice, of receivables by monetary units, of controls."""
+DOUBLES_DRAWN, CONTROLS_DRAWN = 10, 45
+MATERIALITY = 60_000
+ATTRIBUTES = ("freigegeben", "Bestellung liegt vor")
+RETURNED = "Beleg der ersten Zeile fehlt"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of a file."""
+
+    document: str
+    text: tuple[str, ...]
+    amount: Decimal
+
+
+def payables() -> list[Row]:
+    """Invoices of suppliers; the last of them were posted a second time."""
+    chance = random.Random(7)
+    rows = []
+    for at in range(INVOICES):
+        place = at if at < INVOICES - PAIRS else (at - INVOICES + PAIRS) * 17
+        amount = Decimal(chance.randrange(90_000, 110_000)) / 100
+        if at >= INVOICES - PAIRS:
+            amount = rows[place].amount
+        supplier, number = SUPPLIERS[place % len(SUPPLIERS)], f"RE-{7000 + place}"
+        rows.append(Row(f"K{at + 1:05d}", (supplier, number), amount))
+    return rows
+
+
+def receivables() -> list[Row]:
+    """Open items of customers, few of them large, with some credits."""
+    chance = random.Random(2025)
+    rows = []
+    for at in range(CUSTOMERS):
+        amount = Decimal(f"{chance.lognormvariate(6.9, 1.2):.2f}")
+        amount = (-amount / 4).quantize(CENT) if at % 47 == 46 else amount
+        rows.append(Row(f"D{at + 1:05d}", (f"Kunde {at % 40:02d}",), amount))
+    return rows
+
+
+def payables_file(rows: Sequence[Row]) -> FilePayload:
+    """A CSV file in Windows-1252 with a title, two subtotals and a total."""
+    lines = [f"{CLIENT} – Kreditoren zum 31.12.2025;;;;", ";;;;"]
+    lines.append("Beleg;Datum;Lieferant;Rechnung;Betrag")
+    half = len(rows) // 2
+    for part in (rows[:half], rows[half:]):
+        for at, row in enumerate(part):
+            day = f"{1 + at % 28:02d}.{1 + at % 12:02d}.2025"
+            lines.append(f"{row.document};{day};{';'.join(row.text)};{german(row.amount)} €")
+        lines.append(f"Zwischensumme;;;;{german(total(part))} €")
+    lines.append(f"Gesamtsumme;;;;{german(total(rows))} €")
+    content = "\r\n".join(lines).encode("cp1252")
+    return {"name": "Kreditoren.csv", "mimeType": "text/csv", "buffer": content}
+
+
+def receivables_file(rows: Sequence[Row]) -> FilePayload:
+    """A workbook with titles above the table, a total below it, and a sheet of notes."""
+    content = io.BytesIO()
+    with xlsxwriter.Workbook(content, {"in_memory": True}) as book:
+        sheet = book.add_worksheet("Offene Posten")
+        sheet.write("A1", f"{CLIENT}, offene Posten der Debitoren")
+        sheet.write_row(2, 0, ("Beleg", "Kunde", "Saldo"))
+        for at, row in enumerate(rows, start=3):
+            sheet.write_row(at, 0, (row.document, *row.text, float(row.amount)))
+        sheet.write_row(3 + len(rows), 0, ("Summe", "", float(total(rows))))
+        book.add_worksheet("Hinweise").write("A1", "Stand 31.12.2025")
+    kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+    return {"name": "Debitoren.xlsx", "mimeType": kind, "buffer": content.getvalue()}
+
+
+def total(rows: Sequence[Row]) -> Decimal:
+    return sum((row.amount for row in rows), Decimal())
+
+
+class Engagement:
+    """The pages of the three people, and where the engagement and its samples are."""
+
+    def __init__(self, server: LiveServer, open_page: OpenPage) -> None:
+        self.url = server.url
+        self.pages: dict[str, Page] = {}
+        self.users: dict[str, str] = {}
+        for role in TEAM:
+            self.pages[role], user = open_page(), server.new_user()[1]
+            self.users[role] = user["soeid"]
+            sign_in(self.pages[role], server.url, user["soeid"])
+        self.preparer, self.reviewer, self.partner = self.pages.values()
+        self.path = ""
+        self.datasets: dict[str, int] = {}
+        self.samples: dict[str, str] = {}
+
+    def open(self, role: str, path: str) -> Page:
+        page = self.pages[role]
+        page.goto(f"{self.url}{path}")
+        return page
+
+    def tab(self, role: str, sample: str, tab: str) -> Page:
+        return self.open(role, f"/jobs/{self.samples[sample]}?tab={tab}")
+
+    def waits(self, role: str, *texts: str) -> None:
+        """Compare all that the start page says waits for a person."""
+        page = self.open(role, "/")
+        inbox = page.get_by_role("region", name="What waits for me")
+        expect(inbox.get_by_role("link")).to_have_text(sorted(texts, key=texts.index))
+        if not texts:
+            expect(inbox).to_contain_text("Nothing waits for you.")
+
+    def answer(self, role: str, path: str) -> Any:
+        found = self.pages[role].context.request.get(f"{self.url}/api{path}")
+        assert found.status == 200, found.text()
+        return found.json()
+
+
+def create(scene: Engagement) -> None:
+    """Create the engagement with its facts, and name the team by full names and roles."""
+    page = scene.open("preparer", "/engagements")
+    form = page.get_by_role("form", name="New engagement")
+    form.get_by_label("Client").fill(CLIENT)
+    form.get_by_label("First day").fill("2025-01-01")
+    form.get_by_label("Last day").fill("2025-12-31")
+    form.get_by_label("Number").fill("E-2025/7")
+    form.get_by_role("button", name="Create engagement").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(CLIENT)
+    scene.path = page.url.removeprefix(scene.url)
+    for role, name in TEAM.items():
+        form = page.get_by_role("form", name="Add member")
+        form.get_by_label("User").fill(scene.users[role])
+        form.get_by_label("Full name").fill(name)
+        form.get_by_label("Role").select_option(role)
+        form.get_by_role("button", name="Add member").click()
+        line = page.get_by_role("region", name="Members").get_by_role("row").filter(has_text=name)
+        expect(line).to_contain_text(role.capitalize())
+    for role in TEAM:
+        scene.waits(role)
+
+
+def import_file(scene: Engagement, name: str, content: FilePayload, rows: Sequence[Row]) -> None:
+    """Import a file without its totals as a dataset, and add it to the engagement."""
+    page = scene.open("preparer", "/datasets/new")
+    page.get_by_label("Name", exact=True).fill(name)
+    page.get_by_label("Row key").fill("Beleg")
+    page.get_by_label("File (drop it here").set_input_files(content)
+    expect(page.get_by_text(f"the file's total {shown(total(rows))} agrees")).to_be_visible()
+    leave_out = page.get_by_label("Leave them out")
+    if leave_out.count():
+        leave_out.check()
+    expect(page.get_by_text(f"columns, {len(rows)} rows.")).to_be_visible()
+    page.get_by_role("button", name="Import file").click()
+    link = page.get_by_role("link", name="Draw sample")
+    found = re.search(r"/datasets/(\d+)", link.get_attribute("href") or "")
+    assert found is not None
+    scene.datasets[name] = int(found[1])
+    page = scene.open("preparer", scene.path)
+    form = page.get_by_role("form", name="Add dataset")
+    form.get_by_label("Dataset").select_option(name)
+    form.get_by_role("button", name="Add dataset").click()
+    datasets = page.get_by_role("region", name="Datasets")
+    expect(datasets.get_by_role("link", name=name)).to_be_visible()
+
+
+def drawn(scene: Engagement, page: Page, name: str, purpose: str, seed: int, shown: str) -> None:
+    """Name a sample and draw it; it joins the engagement."""
+    page.get_by_text("More options").click()
+    page.get_by_label("Seed").fill(str(seed))
+    page.locator("#output_name").fill(name)
+    page.get_by_label("Purpose").fill(purpose)
+    page.get_by_role("button", name="Draw sample").click()
+    expect(page.get_by_text(shown)).to_be_visible()
+    scene.samples[name] = page.url.rpartition("/")[2]
+
+
+def draw_doubles(scene: Engagement, rows: Sequence[Row]) -> None:
+    """Find the invoices that were posted twice, and draw from these rows alone."""
+    dataset = scene.datasets["Kreditoren"]
+    page = scene.open("preparer", f"/datasets/{dataset}?tab=tests")
+    page.get_by_role("link", name="Duplicate rows", exact=True).click()
+    columns = page.get_by_role("group", name="Columns", exact=True)
+    for name in ("Lieferant", "Rechnung", "Betrag"):
+        columns.get_by_label(name).check()
+    page.get_by_role("button", name="Test table").click()
+    doubled = 2 * PAIRS
+    expect(page.get_by_text(f"{doubled} rows")).to_be_visible()
+    page.get_by_role("link", name="Draw from the found rows").click()
+    page.locator("input[value=monetary_unit]").check()
+    page.get_by_label("Book amounts").select_option("Betrag")
+    page.get_by_label("Rows", exact=True).fill(str(DOUBLES_DRAWN))
+    drawn(scene, page, TWICE, "Doppelt gebuchte Rechnungen", 11, f"of {doubled} rows drawn")
+
+
+def draw_units(scene: Engagement, rows: Sequence[Row]) -> int:
+    """Draw by monetary units with the size that a materiality plans; the units."""
+    page = scene.open("preparer", f"/datasets/{scene.datasets['Debitoren']}/draw")
+    page.locator("input[value=monetary_unit]").check()
+    page.get_by_label("Book amounts").select_option("Saldo")
+    page.get_by_label("Size", exact=True).select_option("materiality")
+    page.get_by_label("Tolerable misstatement").fill(german(Decimal(MATERIALITY)))
+    debits = sum((row.amount for row in rows if row.amount > 0), Decimal())
+    units = int(-(stats.chi2.ppf(0.95, 2) / 2 * float(debits) // -MATERIALITY))
+    expect(page.get_by_text(f"{units} units of {shown(debits)} in Saldo")).to_be_visible()
+    drawn(scene, page, UNITS, "Bestand der Forderungen", 12, f"of {CUSTOMERS} rows drawn")
+    return units
+
+
+def draw_controls(scene: Engagement) -> None:
+    """Draw rows at random, to test each for two controls."""
+    page = scene.open("preparer", f"/datasets/{scene.datasets['Kreditoren']}/draw")
+    page.get_by_label("Rows", exact=True).fill(str(CONTROLS_DRAWN))
+    text = f"{CONTROLS_DRAWN} of {INVOICES} rows drawn"
+    drawn(scene, page, CONTROLS, "Freigabe und Bestellung", 13, text)
+    page = scene.tab("preparer", CONTROLS, "findings")
+    page.get_by_text("Tested attributes").click()
+    page.get_by_label("What each row is tested for").fill(", ".join(ATTRIBUTES))
+    page.get_by_role("button", name="Save attributes").click()
+    expect(page.get_by_role("columnheader", name=ATTRIBUTES[0])).to_be_visible()
+
+
+def enter(page: Page, fill: Any) -> list[dict[str, str]]:
+    """Download the entry list, fill in each line, and upload it."""
+    entries = entry_list(page)
+    for entry in entries:
+        entry |= fill(entry)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, [*entries[0]])
+    writer.writeheader()
+    writer.writerows(entries)
+    page.get_by_label("Filled-in list").set_input_files(
+        {"name": "liste.csv", "mimeType": "text/csv", "buffer": text.getvalue().encode()}
+    )
+    page.get_by_role("button", name="Enter findings").click()
+    expect(page.get_by_text(f"{len(entries)} findings entered.")).to_be_visible()
+    return entries
+
+
+@pytest.mark.timeout(240)
+def test_three_people_carry_an_engagement_to_its_seal(
+    server: LiveServer, browser: Browser, open_page: OpenPage, tmp_path: Path
+) -> None:
+    owed, due = payables(), receivables()
+    scene = Engagement(server, open_page)
+    create(scene)
+    import_file(scene, "Kreditoren", payables_file(owed), owed)
+    import_file(scene, "Debitoren", receivables_file(due), due)
+    draw_doubles(scene, owed)
+    units = draw_units(scene, due)
+    draw_controls(scene)
+    page = scene.tab("preparer", CONTROLS, "findings")
+    print(units, entry_list(page)[0])
+    for role in TEAM:
+        scene.open(role, "/")
+        print(role, scene.pages[role].get_by_role("region", name="What waits for me").inner_text())
