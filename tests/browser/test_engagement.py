@@ -210,7 +210,7 @@ def draw_doubles(scene: Engagement, rows: Sequence[Row]) -> None:
     """Find the invoices that were posted twice, and draw from these rows alone."""
     dataset = scene.datasets["Kreditoren"]
     page = scene.open("preparer", f"/datasets/{dataset}?tab=tests")
-    page.get_by_role("link", name="Duplicate rows", exact=True).click()
+    page.get_by_role("link", name="Duplicates", exact=True).click()
     columns = page.get_by_role("group", name="Columns", exact=True)
     for name in ("Lieferant", "Rechnung", "Betrag"):
         columns.get_by_label(name).check()
@@ -268,6 +268,148 @@ def enter(page: Page, fill: Any) -> list[dict[str, str]]:
     return entries
 
 
+def hits_of(scene: Engagement, sample: str) -> dict[str, int]:
+    """The selected units in each drawn row."""
+    job = scene.samples[sample]
+    rows = scene.answer("reviewer", f"/sampling/jobs/{job}/data?limit=1000")["data"]
+    return {row["Beleg"]: row["_hits"] for row in rows}
+
+
+@dataclass(frozen=True)
+class Limit:
+    """An upper limit by monetary units: Stringer's bound with Poisson factors."""
+
+    projected: float
+    upper: float
+    errors: int
+
+    @classmethod
+    def of(
+        cls,
+        amounts: Sequence[Decimal],
+        entries: Sequence[Mapping[str, str]],
+        column: str,
+        hits: Mapping[str, int],
+        units: int,
+        confidence: float,
+    ) -> Limit:
+        left = sorted((float(one) for one in amounts if one > 0), reverse=True)
+        most = units
+        while left and left[0] >= sum(left) / units:
+            units -= 1
+            left.pop(0)
+        value, top = sum(left), left[0]
+        taints, known, errors, selected = [], 0.0, 0, 0
+        for entry in entries:
+            book = float(entry[column])
+            wrong = book - float(entry["audit_value"]) if entry["audit_value"] else 0.0
+            errors += wrong > 0
+            if book > top:
+                known += wrong
+            else:
+                taints += [wrong / book] * hits[entry["Beleg"]]
+                selected += hits[entry["Beleg"]]
+        assert selected == units <= most
+        factors = [stats.chi2.ppf(confidence, 2 * at + 2) / 2 for at in range(len(taints) + 1)]
+        taints.sort(reverse=True)
+        steps = (b - a for a, b in zip(factors, factors[1:], strict=False))
+        bound = factors[0] + sum(step * taint for step, taint in zip(steps, taints, strict=True))
+        interval = value / units
+        return cls(sum(taints) * interval + known, bound * interval + known, errors)
+
+
+def most_deviations(exceptions: int) -> int:
+    """The most deviating rows of the payables for which so few are found in one of 20 samples."""
+    return max(
+        rows
+        for rows in range(exceptions, INVOICES)
+        if stats.hypergeom.cdf(exceptions, INVOICES, rows, CONTROLS_DRAWN) > 0.05
+    )
+
+
+def finding_of_double(entry: Mapping[str, str]) -> dict[str, str]:
+    if int(entry["Beleg"][1:]) <= INVOICES - PAIRS:
+        return {"outcome": "OK"}
+    return {"outcome": "Exception", "audit_value": "0", "cause": "Clerical error"}
+
+
+def finding_of_item(entry: Mapping[str, str]) -> dict[str, str]:
+    if int(entry["Kunde"][-2:]) % 8 != 3:
+        return {"outcome": "OK"}
+    owed = (Decimal(entry["Saldo"]) * Decimal("0.9")).quantize(CENT)
+    return {"outcome": "Exception", "audit_value": str(owed), "cause": "Wrong period"}
+
+
+def finding_of_controls(entry: Mapping[str, str]) -> dict[str, str]:
+    number = int(entry["Beleg"][1:])
+    deviates = (number % 15 == 3, number % 40 == 9)
+    found = dict(
+        zip(ATTRIBUTES, ("Deviation" if one else "OK" for one in deviates), strict=True)
+    )
+    return {**found, "cause": "Control not performed"} if any(deviates) else found
+
+
+def submit(scene: Engagement, sample: str) -> None:
+    page = scene.tab("preparer", sample, "findings")
+    page.get_by_role("button", name="Submit for review").click()
+    expect(page.get_by_text("Submitted for review", exact=True)).to_be_visible()
+
+
+def give_back(scene: Engagement) -> None:
+    """Return the findings of the controls; the preparer sees why, and submits them again."""
+    page = scene.tab("reviewer", CONTROLS, "findings")
+    page.get_by_placeholder("Reason").fill(RETURNED)
+    page.get_by_role("button", name="Return").click()
+    expect(page.get_by_text("A preparer of the engagement submits the findings.")).to_be_visible()
+    scene.waits("preparer", f"The findings of the sample {CONTROLS} were returned.")
+    page = scene.tab("preparer", CONTROLS, "findings")
+    expect(page.get_by_role("status").filter(has_text=RETURNED)).to_be_visible()
+    line = page.locator("#findings tbody tr[data-row]").first
+    line.get_by_label("Note about").fill("Beleg nachgereicht")
+    line.get_by_label("Note about").press("Enter")
+    expect(line.get_by_text("Saved")).to_be_visible()
+    submit(scene, CONTROLS)
+
+
+def evaluated(scene: Engagement, sample: str, tolerable: str, *figures: str) -> Page:
+    """Evaluate a sample as the reviewer, and compare the figures of the page."""
+    page = scene.tab("reviewer", sample, "evaluation")
+    page.locator("#tolerable").fill(tolerable)
+    page.get_by_role("button", name="Evaluate", exact=True).click()
+    for figure in figures:
+        expect(page.locator("main")).to_contain_text(figure)
+    return page
+
+
+def sign_off(page: Page) -> None:
+    page.get_by_role("button", name="Sign off", exact=True).click()
+    expect(page.get_by_text("Signed off by")).to_be_visible()
+
+
+def to_review(sample: str, rows: int) -> str:
+    return f"The findings of the sample {sample} were submitted for review: {rows} rows."
+
+
+def send(page: Page, method: str, path: str, body: Any = None) -> tuple[int, dict[str, Any]]:
+    """Send a request from a page of a person; the status and the answer."""
+    status, text = page.evaluate(
+        """async ([method, path, body]) => {
+          const token = document.querySelector('meta[name="csrf-token"]').content;
+          const headers = { "X-CSRF-Token": token, "Content-Type": "application/json" };
+          const answer = await fetch(path, { method, headers, body: JSON.stringify(body) });
+          return [answer.status, await answer.text()];
+        }""",
+        [method, f"/api{path}", body],
+    )
+    return status, json.loads(text)
+
+
+def refused(page: Page, path: str, status: int, text: str, body: Any, method: str = "POST") -> None:
+    """A request from a page is refused, with a sentence."""
+    found, answer = send(page, method, path, body)
+    assert (found, text in answer["detail"]) == (status, True), answer
+
+
 @pytest.mark.timeout(240)
 def test_three_people_carry_an_engagement_to_its_seal(
     server: LiveServer, browser: Browser, open_page: OpenPage, tmp_path: Path
@@ -280,8 +422,25 @@ def test_three_people_carry_an_engagement_to_its_seal(
     draw_doubles(scene, owed)
     units = draw_units(scene, due)
     draw_controls(scene)
-    page = scene.tab("preparer", CONTROLS, "findings")
-    print(units, entry_list(page)[0])
-    for role in TEAM:
-        scene.open(role, "/")
-        print(role, scene.pages[role].get_by_role("region", name="What waits for me").inner_text())
+    open_rows = {CONTROLS: CONTROLS_DRAWN, UNITS: 0, TWICE: 0}
+    page = scene.tab("preparer", UNITS, "findings")
+    print("wait", [scene.open(r, "/").get_by_role("region", name="What waits for me").inner_text() for r in TEAM])
+    found = {}
+    for sample, fill in ((TWICE, finding_of_double), (UNITS, finding_of_item), (CONTROLS, finding_of_controls)):
+        found[sample] = enter(scene.tab("preparer", sample, "findings"), fill)
+    print("wait", [scene.open(r, "/").get_by_role("region", name="What waits for me").inner_text() for r in TEAM])
+    for sample in scene.samples:
+        submit(scene, sample)
+    print("wait", [scene.open(r, "/").get_by_role("region", name="What waits for me").inner_text() for r in TEAM])
+    give_back(scene)
+    print("wait", [scene.open(r, "/").get_by_role("region", name="What waits for me").inner_text() for r in TEAM])
+    doubles = [row.amount for row in owed[INVOICES - PAIRS :]] * 2
+    print(Limit.of(doubles, found[TWICE], "Betrag", hits_of(scene, TWICE), DOUBLES_DRAWN, 0.95))
+    page = evaluated(scene, TWICE, "5.000,00")
+    print(page.locator("main").inner_text())
+    print(Limit.of([row.amount for row in due], found[UNITS], "Saldo", hits_of(scene, UNITS), units, 0.95))
+    page = evaluated(scene, UNITS, "60.000,00")
+    print(page.locator("main").inner_text())
+    print([most_deviations(k) for k in range(8)])
+    page = evaluated(scene, CONTROLS, "15 %")
+    print(page.locator("main").inner_text())
