@@ -309,7 +309,7 @@ class Limit:
             if book > top:
                 known += wrong
             else:
-                taints += [wrong / book] * hits[entry["Beleg"]]
+                taints += [wrong / book] * hits[entry["Beleg"]] if wrong else []
                 selected += hits[entry["Beleg"]]
         assert selected == units <= most
         factors = [
@@ -439,7 +439,7 @@ def combined(scene: Engagement, limit: float, projected: float) -> None:
     page.get_by_label("Tolerable").fill("90.000,00")
     page.get_by_role("button", name="Evaluate together").click()
     expect(page.get_by_role("alert")).to_contain_text("No sample covers")
-    page.get_by_label("covered").check()
+    page.get_by_label("Leave out rows that no sample covers").check()
     page.get_by_role("button", name="Evaluate together").click()
     print(page.locator("main").inner_text())
 
