@@ -10,10 +10,11 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import itertools
 import json
 import random
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,15 @@ TWICE, UNITS, CONTROLS = "dubletten", "forderungen", "kontrollen"
 DOUBLES_DRAWN, CONTROLS_DRAWN = 10, 45
 MATERIALITY = 60_000
 ATTRIBUTES = ("freigegeben", "Bestellung liegt vor")
+WAITING = {
+    "examine": "{rows} rows have no finding in the sample {sample}.",
+    "submit": "All rows of the sample {sample} have a finding: submit them for review.",
+    "review": "The findings of the sample {sample} were submitted for review: {rows} rows.",
+    "return": "The findings of the sample {sample} were returned.",
+    "approve": "The findings of the sample {sample} were signed off and wait for your approval.",
+    "issue": "The findings of the sample {sample} are approved: issue the working paper.",
+}
+"""What the start page says of a sample that waits."""
 RETURNED = "Beleg der ersten Zeile fehlt"
 
 
@@ -134,11 +144,12 @@ class Engagement:
     def tab(self, role: str, sample: str, tab: str) -> Page:
         return self.open(role, f"/jobs/{self.samples[sample]}?tab={tab}")
 
-    def waits(self, role: str, *texts: str) -> None:
-        """Compare all that the start page says waits for a person."""
+    def waits(self, role: str, step: str = "", **rows: int) -> None:
+        """The start page says that a step of these samples waits for a person, and nothing else."""
+        texts = [WAITING[step].format(sample=name, rows=count) for name, count in rows.items()]
         page = self.open(role, "/")
         inbox = page.get_by_role("region", name="What waits for me")
-        expect(inbox.get_by_role("link")).to_have_text(sorted(texts, key=texts.index))
+        expect(inbox.get_by_role("link")).to_have_text([*texts])
         if not texts:
             expect(inbox).to_contain_text("Nothing waits for you.")
 
@@ -195,18 +206,18 @@ def import_file(scene: Engagement, name: str, content: FilePayload, rows: Sequen
     expect(datasets.get_by_role("link", name=name)).to_be_visible()
 
 
-def drawn(scene: Engagement, page: Page, name: str, purpose: str, seed: int, shown: str) -> None:
+def draw(scene: Engagement, page: Page, name: str, purpose: str, seed: int, text: str) -> None:
     """Name a sample and draw it; it joins the engagement."""
     page.get_by_text("More options").click()
     page.get_by_label("Seed").fill(str(seed))
     page.locator("#output_name").fill(name)
     page.get_by_label("Purpose").fill(purpose)
     page.get_by_role("button", name="Draw sample").click()
-    expect(page.get_by_text(shown)).to_be_visible()
+    expect(page.get_by_text(text)).to_be_visible()
     scene.samples[name] = page.url.rpartition("/")[2]
 
 
-def draw_doubles(scene: Engagement, rows: Sequence[Row]) -> None:
+def draw_doubles(scene: Engagement) -> None:
     """Find the invoices that were posted twice, and draw from these rows alone."""
     dataset = scene.datasets["Kreditoren"]
     page = scene.open("preparer", f"/datasets/{dataset}?tab=tests")
@@ -221,7 +232,7 @@ def draw_doubles(scene: Engagement, rows: Sequence[Row]) -> None:
     page.locator("input[value=monetary_unit]").check()
     page.get_by_label("Book amounts").select_option("Betrag")
     page.get_by_label("Rows", exact=True).fill(str(DOUBLES_DRAWN))
-    drawn(scene, page, TWICE, "Doppelt gebuchte Rechnungen", 11, f"of {doubled} rows drawn")
+    draw(scene, page, TWICE, "Doppelt gebuchte Rechnungen", 11, f"of {doubled} rows drawn")
 
 
 def draw_units(scene: Engagement, rows: Sequence[Row]) -> int:
@@ -234,7 +245,7 @@ def draw_units(scene: Engagement, rows: Sequence[Row]) -> int:
     debits = sum((row.amount for row in rows if row.amount > 0), Decimal())
     units = int(-(stats.chi2.ppf(0.95, 2) / 2 * float(debits) // -MATERIALITY))
     expect(page.get_by_text(f"{units} units of {shown(debits)} in Saldo")).to_be_visible()
-    drawn(scene, page, UNITS, "Bestand der Forderungen", 12, f"of {CUSTOMERS} rows drawn")
+    draw(scene, page, UNITS, "Bestand der Forderungen", 12, f"of {CUSTOMERS} rows drawn")
     return units
 
 
@@ -243,7 +254,7 @@ def draw_controls(scene: Engagement) -> None:
     page = scene.open("preparer", f"/datasets/{scene.datasets['Kreditoren']}/draw")
     page.get_by_label("Rows", exact=True).fill(str(CONTROLS_DRAWN))
     text = f"{CONTROLS_DRAWN} of {INVOICES} rows drawn"
-    drawn(scene, page, CONTROLS, "Freigabe und Bestellung", 13, text)
+    draw(scene, page, CONTROLS, "Freigabe und Bestellung", 13, text)
     page = scene.tab("preparer", CONTROLS, "findings")
     page.get_by_text("Tested attributes").click()
     page.get_by_label("What each row is tested for").fill(", ".join(ATTRIBUTES))
@@ -251,7 +262,7 @@ def draw_controls(scene: Engagement) -> None:
     expect(page.get_by_role("columnheader", name=ATTRIBUTES[0])).to_be_visible()
 
 
-def enter(page: Page, fill: Any) -> list[dict[str, str]]:
+def enter(page: Page, fill: Callable[[Mapping[str, str]], dict[str, str]]) -> list[dict[str, str]]:
     """Download the entry list, fill in each line, and upload it."""
     entries = entry_list(page)
     for entry in entries:
@@ -319,7 +330,7 @@ class Limit:
             for at in range(len(taints) + 1)
         ]
         taints.sort(reverse=True)
-        steps = (b - a for a, b in zip(factors, factors[1:], strict=False))
+        steps = (b - a for a, b in itertools.pairwise(factors))
         bound = factors[0] + sum(step * taint for step, taint in zip(steps, taints, strict=True))
         interval = value / units
         return cls(sum(taints) * interval + known, bound * interval + known, errors)
@@ -350,9 +361,7 @@ def finding_of_item(entry: Mapping[str, str]) -> dict[str, str]:
 def finding_of_controls(entry: Mapping[str, str]) -> dict[str, str]:
     number = int(entry["Beleg"][1:])
     deviates = (number % 30 == 3, number % 40 == 9)
-    found = dict(
-        zip(ATTRIBUTES, ("Deviation" if one else "OK" for one in deviates), strict=True)
-    )
+    found = dict(zip(ATTRIBUTES, ("Deviation" if one else "OK" for one in deviates), strict=True))
     return {**found, "cause": "Control not performed"} if any(deviates) else found
 
 
@@ -368,7 +377,7 @@ def give_back(scene: Engagement) -> None:
     page.get_by_placeholder("Reason").fill(RETURNED)
     page.get_by_role("button", name="Return").click()
     expect(page.get_by_text("A preparer of the engagement submits the findings.")).to_be_visible()
-    scene.waits("preparer", f"The findings of the sample {CONTROLS} were returned.")
+    scene.waits("preparer", "return", **{CONTROLS: CONTROLS_DRAWN})
     page = scene.tab("preparer", CONTROLS, "findings")
     expect(page.get_by_role("status").filter(has_text=RETURNED)).to_be_visible()
     line = page.locator("#findings tbody tr[data-row]").first
@@ -393,10 +402,6 @@ def sign_off(page: Page) -> None:
     expect(page.get_by_text("Signed off by")).to_be_visible()
 
 
-def to_review(sample: str, rows: int) -> str:
-    return f"The findings of the sample {sample} were submitted for review: {rows} rows."
-
-
 def send(page: Page, method: str, path: str, body: Any = None) -> tuple[int, dict[str, Any]]:
     """Send a request from a page of a person; the status and the answer."""
     status, text = page.evaluate(
@@ -419,32 +424,36 @@ def refused(page: Page, path: str, status: int, text: str, body: Any, method: st
 
 def approve(scene: Engagement) -> None:
     """Approve all samples as the partner; the others can't, and the page says who can."""
-    for role, sentence in (("preparer", "partner"), ("reviewer", "partner")):
+    for role in ("preparer", "reviewer"):
         page = scene.tab(role, UNITS, "findings")
         expect(page.get_by_text("A partner, who neither prepared nor signed off")).to_be_visible()
         expect(page.get_by_role("button", name="Approve")).to_have_count(0)
         path = f"/sampling/jobs/{scene.samples[UNITS]}/review"
-        refused(page, path, 403, sentence, {"action": "approved"})
+        refused(page, path, 403, "partner", {"action": "approved"})
     for sample in scene.samples:
         page = scene.tab("partner", sample, "findings")
         page.get_by_role("button", name="Approve").click()
         expect(page.get_by_text("The findings are approved.")).to_be_visible()
 
 
-def combined(scene: Engagement, limit: float, projected: float) -> None:
+def together(scene: Engagement, limits: Sequence[Limit], uncovered: Decimal) -> None:
     """Evaluate the two samples by monetary units together, and compare the sums."""
     page = scene.tab("partner", UNITS, "evaluation")
     page.get_by_role("link", name="Evaluate with other samples").click()
     page.get_by_label("Samples of other datasets").fill(scene.samples[TWICE])
     page.get_by_label("Tolerable").fill("90.000,00")
     page.get_by_role("button", name="Evaluate together").click()
-    expect(page.get_by_role("alert")).to_contain_text("No sample covers")
+    expect(page.get_by_role("alert")).to_contain_text(f"with a book value of {shown(uncovered)}")
     page.get_by_label("Leave out rows that no sample covers").check()
     page.get_by_role("button", name="Evaluate together").click()
-    print(page.locator("main").inner_text())
+    upper = shown(sum(limit.upper for limit in limits))
+    main = page.locator("main")
+    expect(main).to_contain_text(f"limit of the net misstatement, {upper}, is below the tolerable")
+    expect(main).to_contain_text(shown(sum(limit.projected for limit in limits)))
+    expect(main).not_to_contain_text("signed off")
 
 
-def issue(scene: Engagement, sample: str, language: str, folder: Path) -> bytes:
+def issue(scene: Engagement, sample: str, language: str) -> bytes:
     """Issue a paper as the partner, and download it."""
     page = scene.tab("partner", sample, "paper")
     page.locator("#issue-language").select_option(language)
@@ -454,8 +463,72 @@ def issue(scene: Engagement, sample: str, language: str, folder: Path) -> bytes:
     return download.value.path().read_bytes()
 
 
-def inboxes(scene: Engagement) -> None:
-    print("wait", [scene.open(r, "/").get_by_role("region", name="What waits for me").inner_text() for r in TEAM])
+def check_paper(scene: Engagement, content: bytes, *texts: str) -> None:
+    """A paper has the full names with what they did, and these texts."""
+    page = scene.partner.context.new_page()
+    page.set_content(content.decode())
+    main = page.locator("body")
+    for text in (*TEAM.values(), CLIENT, "E-2025/7", *texts):
+        expect(main).to_contain_text(text)
+    for role in ("reviewer", "partner"):
+        expect(main).to_contain_text(f"{TEAM[role]} ({scene.users[role]})")
+    page.close()
+
+
+def seal(scene: Engagement, papers: Mapping[str, bytes]) -> None:
+    """Seal the engagement, and recompute what the seal states and its digest."""
+    page = scene.open("partner", scene.path)
+    expect(page.get_by_text("Nothing is missing")).to_be_visible()
+    page.get_by_role("button", name="Seal engagement").click()
+    page.get_by_role("dialog").get_by_role("button", name="Confirm").click()
+    expect(page.get_by_text(f"Sealed by {scene.users['partner']}")).to_be_visible()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download the seal").click()
+    content = download.value.path().read_bytes()
+    stated = json.loads(content)
+    plain = json.dumps(stated, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    assert content.decode() == plain
+    assert stated["engagement"] == {
+        "id": int(scene.path.rpartition("/")[2]),
+        "client_name": CLIENT,
+        "period_from": "2025-01-01",
+        "period_to": "2025-12-31",
+        "number": "E-2025/7",
+    }
+    people = {each["user"]: (each["full_name"], each["role"]) for each in stated["team"]}
+    assert people == {scene.users[role]: (name, role) for role, name in TEAM.items()}
+    assert {each["name"]: each["dataset_id"] for each in stated["datasets"]} == scene.datasets
+    assert {each["name"]: each["paper_sha256"] for each in stated["samples"]} == {
+        sample: hashlib.sha256(paper).hexdigest() for sample, paper in papers.items()
+    }
+    digest = hashlib.sha256(content).hexdigest()
+    expect(page.locator("main")).to_contain_text(digest)
+    for dataset in scene.datasets.values():
+        newest = scene.answer("partner", f"/datasets/{dataset}/ledger")["entries"][0]
+        assert (newest["kind"], newest["body"]["seal_sha256"]) == ("engagement", digest)
+
+
+def check_nothing_changes(scene: Engagement, facts: Page, paper: Page) -> None:
+    """Pages that were opened before the seal, and requests, are refused with a sentence."""
+    sentence = f"is sealed by {scene.users['partner']}"
+    facts.get_by_text("Change facts").click()
+    facts.get_by_label("Number").fill("E-8")
+    facts.get_by_role("button", name="Save facts").click()
+    paper.get_by_role("button", name="Issue working paper").click()
+    for page in (facts, paper):
+        expect(page.get_by_text(sentence)).to_be_visible()
+    job = f"/sampling/jobs/{scene.samples[UNITS]}"
+    row = scene.answer("preparer", f"{job}/findings")["items"][0]["row_id"]
+    finding = {"findings": [{"row_id": row, "outcome": "ok"}]}
+    for role in TEAM:
+        page = scene.tab(role, UNITS, "findings")
+        expect(page.get_by_text("The engagement is sealed.")).to_be_visible()
+        expect(page.get_by_role("button", name="Enter findings")).to_have_count(0)
+        refused(page, f"{job}/findings", 409, sentence, finding)
+        refused(page, f"{job}/conclusion", 409, sentence, {"text": "Alles gut."}, "PUT")
+        refused(page, f"{job}/papers", 409, sentence, {"format": "html"})
+        reopened = {"action": "reopened", "note": "Nachtrag"}
+        refused(page, f"{job}/review", 409, sentence, reopened)
 
 
 @pytest.mark.timeout(240)
@@ -467,51 +540,75 @@ def test_three_people_carry_an_engagement_to_its_seal(
     create(scene)
     import_file(scene, "Kreditoren", payables_file(owed), owed)
     import_file(scene, "Debitoren", receivables_file(due), due)
-    draw_doubles(scene, owed)
+    draw_doubles(scene)
     units = draw_units(scene, due)
     draw_controls(scene)
-    found = {}
-    for sample, fill in ((TWICE, finding_of_double), (UNITS, finding_of_item), (CONTROLS, finding_of_controls)):
-        found[sample] = enter(scene.tab("preparer", sample, "findings"), fill)
-    inboxes(scene)
-    for sample in scene.samples:
+    hits = {sample: hits_of(scene, sample) for sample in (UNITS, TWICE)}
+    rows = {CONTROLS: CONTROLS_DRAWN, UNITS: len(hits[UNITS]), TWICE: len(hits[TWICE])}
+    scene.waits("preparer", "examine", **rows)
+    fill = {TWICE: finding_of_double, UNITS: finding_of_item, CONTROLS: finding_of_controls}
+    entries = {
+        sample: enter(scene.tab("preparer", sample, "findings"), fill[sample]) for sample in rows
+    }
+    scene.waits("preparer", "submit", **rows)
+    scene.waits("reviewer")
+    for sample in rows:
         submit(scene, sample)
-    inboxes(scene)
+    scene.waits("preparer")
+    for role in ("reviewer", "partner"):
+        scene.waits(role, "review", **rows)
     give_back(scene)
-    doubles = [row.amount for row in owed[INVOICES - PAIRS :]] * 2
-    print(Limit.of(doubles, found[TWICE], "Betrag", hits_of(scene, TWICE), DOUBLES_DRAWN, likelihood="binomial"))
-    sign_off(evaluated(scene, TWICE, "5.000,00"))
-    print(Limit.of([row.amount for row in due], found[UNITS], "Saldo", hits_of(scene, UNITS), units))
-    page = evaluated(scene, UNITS, "60.000,00")
-    print(page.locator("main").inner_text())
-    sign_off(page)
-    print([most_deviations(k) for k in range(8)])
-    page = evaluated(scene, CONTROLS, "20 %")
-    print(page.locator("main").inner_text())
-    sign_off(page)
-    inboxes(scene)
+
+    of_doubles = [row.amount for row in owed[INVOICES - PAIRS :]] * 2
+    of_due = [row.amount for row in due]
+
+    def of_twice(confidence: float) -> Limit:
+        found = (entries[TWICE], "Betrag", hits[TWICE], DOUBLES_DRAWN)
+        return Limit.of(of_doubles, *found, confidence=confidence, likelihood="binomial")
+
+    def of_units(confidence: float) -> Limit:
+        found = (entries[UNITS], "Saldo", hits[UNITS], units)
+        return Limit.of(of_due, *found, confidence=confidence)
+
+    twice, items = of_twice(0.95), of_units(0.95)
+    assert twice.upper > 5_000
+    assert items.upper < MATERIALITY
+    figures = (shown(twice.projected), f"{shown(twice.upper)} (", "is not below the tolerable")
+    sign_off(evaluated(scene, TWICE, "5.000,00", *figures))
+    figures = (shown(items.projected), f"{shown(items.upper)} (", "is below the tolerable")
+    sign_off(evaluated(scene, UNITS, german(Decimal(MATERIALITY)), *figures))
+    failed = [[entry[name] == "Deviation" for entry in entries[CONTROLS]] for name in ATTRIBUTES]
+    counts = [*map(sum, failed), sum(map(any, zip(*failed, strict=True)))]
+    shares = [f"{100 * most_deviations(count) / INVOICES:.2f} %" for count in counts]
+    limit = f"The upper limit, {shares[-1]}, is below the tolerable 20.00 %"
+    sign_off(evaluated(scene, CONTROLS, "20 %", limit, *shares))
+    scene.waits("partner", "approve", **rows)
+    scene.waits("reviewer")
     approve(scene)
-    inboxes(scene)
-    combined(scene, 1, 1)
-    papers = {sample: issue(scene, sample, "de" if sample == UNITS else "en", tmp_path) for sample in scene.samples}
-    for sample, content in papers.items():
-        print(re.sub(r"\s+", " ", re.sub(r"<style.*?</style>|<[^>]+>", " ", content.decode(), flags=re.S))[:1500])
-    inboxes(scene)
-    stale = scene.open("preparer", scene.path)
-    stale2 = scene.tab("reviewer", UNITS, "paper")
-    page = scene.open("partner", scene.path)
-    print(page.locator("main").inner_text())
-    page.get_by_role("button", name="Seal engagement").click()
-    page.get_by_role("dialog").get_by_role("button", name="Confirm").click()
-    expect(page.get_by_text(f"Sealed by {scene.users['partner']}")).to_be_visible()
-    print(page.locator("main").inner_text())
-    stale.get_by_text("Change facts").click()
-    stale.get_by_label("Number").fill("E-8")
-    stale.get_by_role("button", name="Save facts").click()
-    stale.wait_for_timeout(1500)
-    print(stale.locator("body").inner_text()[:1500])
-    stale2.get_by_role("button", name="Issue working paper").click()
-    stale2.wait_for_timeout(1500)
-    print(stale2.locator("body").inner_text()[-1500:])
-    inboxes(scene)
-    print(scene.answer("partner", scene.path.replace("/engagements", "/engagements") + "/seal"))
+    for role in ("reviewer", "partner"):
+        scene.waits(role, "issue", **rows)
+    uncovered = total(owed) - sum(of_doubles, Decimal())
+    uncovered += sum((amount for amount in of_due if amount < 0), Decimal())
+    together(scene, [of_units(0.975), of_twice(0.975)], uncovered)
+    papers = {
+        sample: issue(scene, sample, "de" if sample == UNITS else "en") for sample in scene.samples
+    }
+    period = "2025-01-01 to 2025-12-31"
+    check_paper(scene, papers[TWICE], period, shown(twice.upper), "Reviewer", "Preparer")
+    check_paper(scene, papers[CONTROLS], period, shares[-1], *ATTRIBUTES)
+    upper = german(Decimal(str(items.upper)).quantize(CENT))
+    check_paper(scene, papers[UNITS], "01.01.2025 bis 31.12.2025", upper)
+    assert "itself a sample" not in papers[TWICE].decode()
+
+    scene.waits("preparer")
+    page = scene.open("partner", "/")
+    expect(page.get_by_role("link", name=f"{CLIENT}, {period} lacks nothing")).to_be_visible()
+    facts = scene.open("preparer", scene.path)
+    paper = scene.tab("reviewer", UNITS, "paper")
+    seal(scene, papers)
+    check_nothing_changes(scene, facts, paper)
+    for role in TEAM:
+        scene.waits(role)
+    archive = evidence(scene.tab("partner", UNITS, "paper"))
+    program, headline = verdicts(browser, tmp_path, archive)
+    assert (program, headline[:8]) == ("ACCEPTED", "ACCEPTED")
