@@ -78,10 +78,11 @@ class Gaps(AuditTest):
         figures, tables = self._figures(work)
         numbers: dict[str, Any] = {figure.name: figure.value for figure in figures}
         shown = amount_figures(work, file, self.amount)
-        conclusion = "{}, {}, in {}.".format(
-            f"{counted(numbers['missing'], 'number')} missing in {counted(numbers['gaps'], 'gap')}",
-            f"{counted(numbers['repeated'], 'number')} repeated",
-            counted(numbers["series"], "series", "series"),
+        missing, gaps = counted(numbers["missing"], "number"), counted(numbers["gaps"], "gap")
+        repeated, series = counted(numbers["repeated"], "number"), numbers["series"]
+        conclusion = (
+            f"{missing} missing in {gaps}, {repeated} repeated, "
+            f"in {counted(series, 'series', 'series')}."
         )
         return Findings(
             [FoundRows(self.table, self.key, file)],
