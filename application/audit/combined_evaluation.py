@@ -205,7 +205,9 @@ def _settled(
     if kind == VARIABLES.name:
         parameters = {"estimator": given.estimator, "book_column": given.book_column}
     own = {name: value for name, value in parameters.items() if value is not None}
-    settled = request_of(service, job, review, EvaluationRequest(kind=kind, parameters=own))
+    settled = request_of(
+        service, job, review, EvaluationRequest(kind=kind, parameters=own, programme="")
+    )
     if kind == VARIABLES.name:
         # A sum has one upper limit.
         settled = replace(settled, parameters=replace(settled.parameters, sides=None))
