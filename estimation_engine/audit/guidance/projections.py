@@ -443,6 +443,13 @@ def _equal(inputs: EqualInputs, *, is_ratio: bool, is_pooled: bool) -> GuidanceE
     z = quantile(inputs.confidence, inputs.z)
     parts = inputs.parts
     _check_parts(parts)
+    for name, group in (("parts", parts), ("known", inputs.known)):
+        for number, each_part in enumerate(group):
+            check(
+                bool(each_part.missing_units) == bool(each_part.missing_value),
+                "Give both the missing units and their book value.",
+                f"{name}.{number}.missing_units",
+            )
     if is_ratio:
         _check_ratio(parts)
     errors = [_ratio_error(part) if is_ratio else _mean_error(part) for part in parts]
