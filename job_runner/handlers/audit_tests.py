@@ -6,14 +6,14 @@ from job_runner.attempt import JobContext
 from job_runner.handlers.result_tables import QUERY_SHARE, rows_outcome
 from parquet_tables.progress import progress_part
 from profiling_engine.audit_tests import run_test
-from service.tables.audit_tests import test_of_job
+from service.tables.audit_tests import ready_test_of_job
 from storage.jobs.kinds import AUDIT_TEST
 from storage.jobs.publishing import Outcome
 
 
 def run_audit_test(context: JobContext) -> Outcome:
     """Run a test of a table."""
-    ready = test_of_job(context.service, context.job)
+    ready = ready_test_of_job(context.service, context.job)
     found = run_test(
         context.parquet,
         ready.test,
