@@ -79,11 +79,9 @@ class Gaps(AuditTest):
         numbers: dict[str, Any] = {figure.name: figure.value for figure in figures}
         shown = amount_figures(work, file, self.amount)
         missing, gaps = counted(numbers["missing"], "number"), counted(numbers["gaps"], "gap")
-        repeated, series = counted(numbers["repeated"], "number"), numbers["series"]
-        conclusion = (
-            f"{missing} missing in {gaps}, {repeated} repeated, "
-            f"in {counted(series, 'series', 'series')}."
-        )
+        repeated = counted(numbers["repeated"], "number")
+        series = counted(numbers["series"], "series", "series")
+        conclusion = f"{missing} missing in {gaps}, {repeated} repeated, in {series}."
         return Findings(
             [FoundRows(self.table, self.key, file)],
             tested,
