@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import httpx
 from playwright.sync_api import Page, expect
 
@@ -90,7 +92,7 @@ def test_found_rows_become_a_stratum(analyst: Analyst, server: LiveServer) -> No
     expect(groups.filter(has_text="not found")).to_contain_text("380")
     expect(page.get_by_text("100 of 420 rows will be drawn.")).to_be_visible()
     page.get_by_role("button", name="Draw sample").click()
-    expect(page).to_have_url(lambda url: "/jobs/" in url, timeout=15_000)
+    expect(page).to_have_url(re.compile("/jobs/"), timeout=15_000)
     job = finished(client, page.url.rpartition("/")[2].partition("?")[0])
     assert job["output_summary"]["total_sampled"] == 100
     rows = client.get(f"/api/sampling/jobs/{job['id']}/data?limit=200").json()["data"]
