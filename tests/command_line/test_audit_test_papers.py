@@ -5,16 +5,23 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.command_line.conftest import Run
 from tests.contract.test_found_by import new_ledger, run_test
 from tests.support.live_server import LiveServer
 
 
+@pytest.fixture
+def data_dir(served: LiveServer) -> Path:
+    return served.service.settings.data_dir
+
+
 def test_a_paper_is_written_and_found_rows_are_drawn(
-    run: Run, server: LiveServer, tmp_path: Path
+    run: Run, served: LiveServer, tmp_path: Path
 ) -> None:
-    dataset = str(new_ledger(server))
-    test = run_test(server, int(dataset), output_name="twice")["id"]
+    dataset = str(new_ledger(served))
+    test = run_test(served, int(dataset), output_name="twice")["id"]
     for ending, start in (("html", b"<!doctype html>"), ("xlsx", b"PK")):
         path = tmp_path / f"paper.{ending}"
         run("test", "paper", test, "--output", str(path), "--language", "de")
