@@ -24,10 +24,6 @@ from parquet_tables.columns import Column
 from parquet_tables.quoting import quote_identifier
 
 _READING = "reading the kept rows"
-_ROWS = (
-    "(SELECT f.* FROM read_parquet(?) AS f WHERE {sign} f.file_row_number IN "
-    "(SELECT unnest(CAST(? AS BIGINT[]))))"
-)
 
 
 def without_rows(
@@ -57,7 +53,7 @@ def without_rows(
     ]
     notes += filter(None, (kind.note(name) for name, kind in types.items()))
     written = work.write_table(
-        f"SELECT f.*{replaced} FROM {_ROWS.format(sign='NOT')} AS f",
+        f"SELECT f.*{replaced} FROM {_rows(kept=True)} AS f",
         params,
         columns,
         notes=notes,
@@ -78,6 +74,14 @@ def without_rows(
     )
 
 
+def _rows(*, kept: bool) -> str:
+    """The SQL of the rows that are kept, or of those that are left out."""
+    return (
+        f"(SELECT f.* FROM read_parquet(?) AS f WHERE {'NOT' if kept else ''} f.file_row_number IN "
+        "(SELECT unnest(CAST(? AS BIGINT[]))))"
+    )
+
+
 def _types(
     work: ImportWork, table: ImportedTable, params: Sequence[object], options: ReadOptions
 ) -> dict[str, CandidateType]:
@@ -92,11 +96,11 @@ def _types(
         return {}
     cells = [tidied_sql(quote_identifier(name)) for name in names]
     some = ", ".join(f"bool_or({cell} IS NOT NULL)" for cell in cells)
-    (has_value,) = work.ask(f"SELECT {some} FROM {_ROWS.format(sign='')}", params, _READING)
+    (has_value,) = work.ask(f"SELECT {some} FROM {_rows(kept=False)}", params, _READING)
     names = [name for name, is_in_totals in zip(names, has_value, strict=True) if is_in_totals]
     if not names:
         return {}
-    source = _ROWS.format(sign="NOT")
+    source = _rows(kept=True)
     lists = ", ".join(
         f"list({tidied_sql(quote_identifier(name))}) FILTER "
         f"({tidied_sql(quote_identifier(name))} IS NOT NULL)"
