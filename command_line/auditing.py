@@ -11,6 +11,7 @@ from jobsvc_client import JobsvcError
 from jobsvc_client.arguments import given
 from jobsvc_client.frames import attachment_name
 
+from application.audit.combined_sheet import combined_section
 from application.audit.evaluators import evaluator_of
 from application.audit.sentences import (
     limits_of,
@@ -30,6 +31,7 @@ from command_line.options import (
     body_of,
     field_option,
     format_by_ending,
+    job_id_prefix,
     limit_option,
     printed,
 )
@@ -47,7 +49,11 @@ from command_line.sampled_rows import KEY, upload_rows
 from contract.columns import decimal_text
 from contract.declarations import declared
 from contract.numbers import number_of, plain_text
-from contract.requests.evaluate import EvaluationRequest, WorkingPaperRequest
+from contract.requests.evaluate import (
+    CombinedEvaluationRequest,
+    EvaluationRequest,
+    WorkingPaperRequest,
+)
 from contract.requests.findings import FindingsListRequest
 from contract.requests.paper_template import PaperTemplateRequest
 from contract.requests.papers import PaperFactsRequest
@@ -56,6 +62,7 @@ from domain_errors import InvalidRequest, counted
 from presentation.content import float_text
 from presentation.terminal import block_lines
 
+COMBINED = "/api/audit/combined-evaluation"
 VIEW = ("show", "row_id", "search", "order_by", "order_desc")
 """Fields of the list of findings."""
 PLACES = 2
@@ -431,6 +438,28 @@ def evaluate(client: ApiClient, job_id: str, **options: Any) -> Any:
     jobsvc evaluate 917f045a --programme eu-cohesion --confidence 80%
     """
     return client.post(f"/api/sampling/jobs/{job_id}/evaluation", body_of(options))
+
+
+def _print_together(found: dict[str, Any]) -> None:
+    for block in combined_section(found).blocks:
+        print_line("\n".join(block_lines(block)))
+        print_line()
+
+
+@click.command(name="evaluate-together")
+@click.argument("jobs", nargs=-1, required=True, type=job_id_prefix, metavar="JOB JOB ...")
+@with_request(CombinedEvaluationRequest)
+@printed(_print_together)
+def evaluate_together(client: ApiClient, jobs: tuple[str, ...], **options: Any) -> Any:
+    """Evaluate several samples together, as parts of one conclusion.
+
+    They are strata, periods or datasets whose populations have no row in common.
+
+    \b
+    jobsvc evaluate-together 917f045a 3c1d22e8 --tolerable 50,000
+    jobsvc evaluate-together 917f045a 3c1d22e8 --tolerable 2% --confidence 90%
+    """
+    return client.post(COMBINED, {"jobs": list(jobs), **body_of(options)})
 
 
 def _print_review(found: dict[str, Any]) -> None:

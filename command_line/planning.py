@@ -49,6 +49,7 @@ from contract.fields import ValuesKind
 from contract.requests.draw import OrderRequest
 from contract.requests.estimate import MoreRowsRequest, StatisticRequest
 from contract.requests.goal import GoalRequest, JudgeGoalRequest
+from contract.requests.programmes import ProgrammeGoalRequest
 from contract.words import GoalKind
 
 STRATA_SHOWN = 40
@@ -65,6 +66,8 @@ def print_size(found: dict[str, Any], dataset: str, request: dict[str, Any]) -> 
     print_line(f"Draw {found['sample_size']:,} of {found['eligible_rows']:,} rows{clusters}.")
     if materiality := found.get("materiality"):
         _print_materiality(materiality)
+    if programme := found.get("programme"):
+        _print_programme(programme)
     rows = [
         (
             _figure(goal),
@@ -82,18 +85,7 @@ def print_size(found: dict[str, Any], dataset: str, request: dict[str, Any]) -> 
     if len(found["goals"]) > GOALS_SHOWN:
         print_line(f"… and {len(found['goals']) - GOALS_SHOWN:,} more; see --json.")
     if found["strata"]:
-        shown = [
-            (
-                stratum["label"],
-                stratum["row_count"],
-                stratum["sample_size"],
-                figure_text(stratum["standard_deviation"], ""),
-            )
-            for stratum in found["strata"][:STRATA_SHOWN]
-        ]
-        print_table(("group", "rows", "draw", "SD"), shown)
-        if found["strata_count"] > STRATA_SHOWN:
-            print_line(f"… and {found['strata_count'] - STRATA_SHOWN:,} more; see --json.")
+        _print_strata(found)
     if found["judge"] is not None:
         _print_judge(found["judge"], found["sample_size"])
     if found["cost"] is not None:
@@ -118,6 +110,46 @@ def _print_judge(found: dict[str, Any], alone: int) -> None:
         (f"with the judge, ρ = {found['correlation']:.3g}", f"{found['with_judge']:,}", limits),
     ]
     print_table(("", "labels", "at 95 %" if limits else ""), rows)
+
+
+def _print_strata(found: dict[str, Any]) -> None:
+    shown = [
+        (
+            stratum["label"],
+            stratum["row_count"],
+            stratum["sample_size"],
+            figure_text(stratum["standard_deviation"], ""),
+        )
+        for stratum in found["strata"][:STRATA_SHOWN]
+    ]
+    print_table(("group", "rows", "draw", "SD"), shown)
+    if found["strata_count"] > STRATA_SHOWN:
+        print_line(f"… and {found['strata_count'] - STRATA_SHOWN:,} more; see --json.")
+
+
+def _print_programme(found: dict[str, Any]) -> None:
+    """Print the arithmetic of a size by an audit programme."""
+    amounts = ("book_value", "tolerable", "expected", "interval")
+    rows = [
+        ("programme", f"{found['title']}, SHA-256 {found['sha256'][:12]}"),
+        ("rule", " § ".join(filter(None, (found["rule"], found["paragraph"])))),
+        ("formula", found["formula"]),
+        ("size", f"{found['unrounded']:,.2f}, rounded up"),
+        ("z or factor", f"{found['factor']:.6g}"),
+        *(
+            (name.replace("_", " "), f"{Decimal(found[name]):,f}")
+            for name in amounts
+            if found[name] is not None
+        ),
+    ]
+    print_table(("", ""), rows)
+    if found["strata"]:
+        strata = [
+            (each["label"], each["rows"], each["sample_size"], figure_text(each["deviation"], ""))
+            for each in found["strata"]
+        ]
+        print_table(("group", "rows", "draw", "guessed SD"), strata)
+    print_line(found["statement"])
 
 
 def _print_materiality(found: dict[str, Any]) -> None:
@@ -167,6 +199,7 @@ def sample_command(dataset: str, round_: dict[str, Any], source: dict[str, Any])
         "rounds": [step],
         "source_ref": source.get("source_ref"),
         "table_key": source.get("table_key"),
+        **({"amount_column": name} if (name := source.get("amount_column")) else {}),
     }
     return command_of("/api/sampling/datasets/0/jobs", body, dataset) or ""
 
@@ -182,6 +215,17 @@ SIZE_OPTIONS = ("size", "fraction", "per_stratum", "interval", "start", "cluster
     GoalRequest,
     only=(*PRECISION, "by", "materiality", "expected", "likelihood"),
     within="goal",
+)
+@with_request(
+    ProgrammeGoalRequest, only=("name", "book_column", "deviation", "always"), within="programme"
+)
+@field_option(
+    "--stratum-deviation",
+    "programme.deviations",
+    callback=number_pairs,
+    multiple=True,
+    metavar="GROUP=NUMBER",
+    help="Of --programme: the guessed standard deviation of a group.",
 )
 @ACCEPT
 @click.option("--wilson", is_flag=True, help="Plan shares by Wilson's interval.")
@@ -247,6 +291,8 @@ def size(client: ApiClient, dataset: str, wilson: bool, **options: Any) -> Print
     jobsvc size chats --share is_bad=true --margin 1% --pilot 917f045a --judge score
     jobsvc size chats --margin 3% --judge-correlation 0.8
     jobsvc size ledger --materiality 3% --accept 0,1
+    jobsvc size ledger --programme eu-cohesion --amount-column amount --deviation 518 \
+      --expected 1%
     jobsvc size ledger --materiality 50,000 --expected 10,000 --method monetary_unit --book amount
     """
     if options["start"] is not None and not (options["keyed"] or options["key"]):
@@ -255,10 +301,16 @@ def size(client: ApiClient, dataset: str, wilson: bool, **options: Any) -> Print
     design, goal, body = draw_parts(options)
     if wilson:
         goal["interval"] = "wilson"
+    path = f"/api/sampling/datasets/{client.dataset_id(dataset)}/size"
+    if "programme" in body:
+        programme = {**body.pop("programme"), **goal}
+        request = {"design": design, **body, "programme": programme}
+        amounts = {"amount_column": programme["book_column"]} if "book_column" in programme else {}
+        found = client.post(path, request)
+        return Printed(found, lambda found: print_size(found, dataset, {**request, **amounts}))
     goals = [{**figure, **goal} for figure in figures] or [goal]
     request = {"design": design, **body}
     request |= {"goal": goals[0]} if len(goals) == 1 else {"goals": goals}
-    path = f"/api/sampling/datasets/{client.dataset_id(dataset)}/size"
     found = client.post(path, request)
     return Printed(found, lambda found: print_size(found, dataset, request))
 

@@ -28,7 +28,7 @@ def _print_list(found: dict[str, Any]) -> None:
     ]
     print_table(("name", "title", "confidence", "examples", "sha256"), rows)
     for each in found["broken"]:
-        print_line(f"Not used: {each['file_name']}. {each['problem']}")
+        print_line(f"Not used: {each['problem']}")
 
 
 @click.group(invoke_without_command=True)
@@ -112,13 +112,11 @@ def check(file: Path) -> None:
 @programmes.command("calculations")
 def calculations() -> None:
     """List the calculations that a programme's file can name, with their inputs."""
-    from dataclasses import fields
-
-    from estimation_engine.audit.calculations import CALCULATIONS
+    from application.audit.programmes.examples import listed_calculations
 
     rows = [
-        (each.name, each.formula, ", ".join(own.name for own in fields(each.inputs)), each.source)
-        for each in CALCULATIONS.values()
+        (each.name, each.formula, ", ".join(each.inputs), each.source)
+        for each in listed_calculations()
     ]
     print_table(("calculation", "formula", "inputs", "source"), rows)
 
@@ -137,14 +135,14 @@ def _print_examples(examples: list[dict[str, Any]]) -> None:
         for figure in example["figures"]
     ]
     print_table(FIGURES, rows)
+    remarks = {}
     for example in examples:
-        if example["problem"]:
-            print_line(f"§ {example['paragraph']}: not computed. {example['problem']}")
-        print_lines(
-            f"§ {example['paragraph']}: {example[name]}"
-            for name in ("misprint", "note")
-            if example[name]
-        )
+        paragraph = example["paragraph"]
+        for text in (example["problem"], example["misprint"], example["note"]):
+            if text:
+                beginning = "" if text.startswith(paragraph) else f"{paragraph}: "
+                remarks[f"§ {beginning}{text}"] = None
+    print_lines(remarks)
 
 
 def _figure(value: Any) -> str:

@@ -98,6 +98,10 @@ SECTIONS = {
         "conclude": ("auditing", "Write the auditor's conclusion on a sample."),
         "evaluate": ("auditing", "Evaluate a sample by its findings."),
         "programmes": ("programmes", "List audit programmes, or check the file of one."),
+        "evaluate-together": (
+            "auditing",
+            "Evaluate several samples together, as parts of one conclusion.",
+        ),
         "review": ("auditing", "Submit findings for review, or sign them off."),
         "paper-facts": ("auditing", "Enter or list the facts of a sample's working paper."),
         "working-paper": ("auditing", "Write the working paper of a sample."),

@@ -23,6 +23,7 @@ import http_api.schemas.rounds  # noqa: F401 - has the fields of rounds
 from command_line.contract_options import with_request
 from contract import fields as kinds
 from contract.declarations import Declared, Request, declared
+from contract.requests.programmes import FilePart
 from http_api.schemas.contract import body_schema
 from tests.client.api_fields import type_of
 from web_ui.contract_forms import form_fields
@@ -48,7 +49,10 @@ def requests() -> dict[str, type[Request]]:
 def table(request: type[Request]) -> str:
     """The fields of a request as a table of Markdown, those of its objects by their path."""
     lines = ["| field | option | value | meaning |", "| --- | --- | --- | --- |"]
-    return "\n".join([*lines, *_lines(request, "")]) + "\n"
+    found = "\n".join([*lines, *_lines(request, "")]) + "\n"
+    if not issubclass(request, FilePart):
+        return found
+    return re.sub(r"(?m)^(\| [^|]+ \|)[^|]+\|", r"\1", found)
 
 
 def _lines(request: type[Request], path: str, of_all: str | None = None) -> Iterator[str]:

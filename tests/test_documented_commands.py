@@ -138,7 +138,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
         yield live
 
 
+PROGRAMME = (ROOT / "docs" / "PROGRAMMES.md").read_text(encoding="utf-8")
 FILES = {
+    "state-claims.toml": PROGRAMME.split("```toml\n")[1].split("```")[0],
     "sales.csv": "id,region,amount\n"
     + "".join(f"{row},{('north', 'south')[row % 2]},{row / 4}\n" for row in range(2_000)),
     "invoice.pdf": "%PDF-1.7 an invoice",

@@ -5054,6 +5054,15 @@ def no_tolerable(evaluation: StatedEvaluation) -> None:
 def recompute(evaluation: StatedEvaluation) -> None:
     """Recompute the figures and the conclusion of an evaluation."""
     kind, report, result = evaluation.request["kind"], evaluation.case.report, evaluation.result
+    if "programme" in evaluation.request or "programme" in result:
+        programme = evaluation.request.get("programme")
+        name = programme.get("name") if isinstance(programme, dict) else None
+        report.skipped(
+            EVALUATION,
+            f"the evaluation is by an audit programme ({str(name)[:60]}): figures and conclusion "
+            "are not recomputed",
+        )
+        return
     recomputed: dict[str, Callable[[StatedEvaluation], None]] = {
         "attributes": check_attributes,
         "two_stage": check_two_stages,

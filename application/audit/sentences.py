@@ -191,7 +191,7 @@ def programme_facts(found: Mapping[str, Any]) -> list[Facts]:
 def _figure_cell(name: str, value: Any) -> Cell:
     if isinstance(value, str):
         return Decimal(value)
-    return Percent(value) if name.endswith("rate") else value  # type: ignore[no-any-return]
+    return Percent(value) if name.endswith("rate") else value
 
 
 def _with_paragraph(text: str, paragraph: str | None) -> Sentence:

@@ -316,6 +316,8 @@ def _request(request: SettledEvaluation[Any]) -> dict[str, Any]:
 def _result(answer: EvaluationAnswer) -> dict[str, Any]:
     """The answer as JSON, with lists in the place of tuples; of its conclusion the sentence."""
     kept = {name: value for name, value in answer.as_json().items() if name not in NOT_IN_RESULT}
+    if answer.programme is None:
+        del kept["programme"]
     found: dict[str, Any] = json.loads(json.dumps(kept))
     if answer.conclusion is not None:
         found["conclusion"] = {

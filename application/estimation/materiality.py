@@ -68,7 +68,7 @@ def size_for_audit(service: Service, table: OpenTable, request: SizeRequest) -> 
     sized = {**parameters, "sample_size": found.size}
     notes = _notes(goal, found, plan) if accept is None else []
     if sized.get("selection") == "fixed_interval":
-        planned = _plan(service, table, {**design, "parameters": sized})
+        planned = plan_of(service, table, {**design, "parameters": sized})
         notes += [each.message for each in planned.warnings if each.code in OF_FIXED_INTERVAL]
     money, interval = account_of_money(plan), None
     if money is not None:
@@ -103,7 +103,7 @@ def _population(
 ) -> RoundPlan:
     """The plan of a round of one row, which has the rows and amounts to draw from."""
     try:
-        round_spec = _round_of(table, design)
+        round_spec = planned_round(table, design)
         method = round_spec.method
         if not method.selects_money and not method.equal_chances:
             raise InvalidMethod(
@@ -118,7 +118,7 @@ def _population(
                 "`book_column` of the goal must be that of a monetary unit design.",
                 loc=("goal", "book_column"),
             )
-        plan = _plan(service, table, design)
+        plan = plan_of(service, table, design)
     except DomainError as error:
         if error.loc[:2] == ("rounds", 0):
             error.loc = ("design", *error.loc[2:])
@@ -132,16 +132,22 @@ def _population(
     return plan
 
 
-def _round_of(table: OpenTable, design: Mapping[str, Any]) -> Round:
+def planned_round(table: OpenTable, design: Mapping[str, Any]) -> Round:
+    """The round of a design."""
     seeded = {"parameters": {"seed": 0, **design["parameters"]}}
     settled = {"round_number": 1, **without_order(design), **seeded}
     (round_spec,) = engine_rounds([settled], table.files, DrawRule())
     return round_spec
 
 
-def _plan(service: Service, table: OpenTable, design: Mapping[str, Any]) -> RoundPlan:
-    rounds, counts_dir = [_round_of(table, design)], service.directory.counts_dir
-    (plan,) = plan_draw(service.parquet, table.files, rounds, counts_dir=counts_dir)
+def plan_of(
+    service: Service, table: OpenTable, design: Mapping[str, Any], amount: str | None = None
+) -> RoundPlan:
+    """The plan of a round, with the sums of an amount column."""
+    rounds, counts_dir = [planned_round(table, design)], service.directory.counts_dir
+    (plan,) = plan_draw(
+        service.parquet, table.files, rounds, counts_dir=counts_dir, amount_column=amount
+    )
     return plan
 
 

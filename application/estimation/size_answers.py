@@ -138,6 +138,39 @@ class JudgeSize:
     round: Annotated[dict[str, Any], Help("The design with the size `with_judge`.")]
 
 
+@dataclass(frozen=True)
+class ProgrammeStratum:
+    """The size of a stratum by a programme."""
+
+    label: str
+    rows: int
+    sample_size: int
+    deviation: Annotated[float | None, Help("Guessed; null of a stratum that is taken whole.")]
+
+
+@dataclass(frozen=True)
+class SizeByProgramme:
+    """The size of an audit programme, and what it follows from."""
+
+    name: str
+    title: str
+    sha256: Annotated[str, Help("Of its file.")]
+    rule: str
+    paragraph: str | None
+    statement: str
+    calculation: str
+    formula: str
+    unrounded: Annotated[float, Help("The size before it is rounded up.")]
+    book_value: str
+    tolerable: Annotated[str, Help("An amount.")]
+    expected: Annotated[str, Help("An amount.")]
+    factor: Annotated[float, Help("z, or the reliability factor.")]
+    interval: Annotated[
+        str | None, Help("Of monetary units: the cut-off above which rows are always drawn.")
+    ]
+    strata: Sequence[ProgrammeStratum]
+
+
 @dataclass(frozen=True, kw_only=True)
 class SizeAnswer(AtConfidence):
     """The size of a sample, and what it follows from."""
@@ -147,6 +180,7 @@ class SizeAnswer(AtConfidence):
         float | None, Help("Of the figure that needs the most rows; null for a materiality.")
     ] = None
     materiality: Annotated[MaterialitySize | None, Help("Of a goal that has one.")] = None
+    programme: Annotated[SizeByProgramme | None, Help("Of a size by an audit programme.")] = None
     eligible_rows: Annotated[int, Help("Rows that the figures are for.")]
     parameters: Annotated[dict[str, Any], Help("The design's parameters with the size.")]
     round: Annotated[

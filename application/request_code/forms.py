@@ -27,7 +27,7 @@ from contract.requests.change import ChangeRequest
 from contract.requests.classification import ClassificationRequest
 from contract.requests.draw import EarlierFilterRequest
 from contract.requests.estimate import EstimatesRequest
-from contract.requests.evaluate import EvaluationRequest
+from contract.requests.evaluate import CombinedEvaluationRequest, EvaluationRequest
 from contract.requests.importing import ReadOptions
 from contract.requests.weights import WeightsRequest
 from lazy_dataclasses import dataclass
@@ -432,6 +432,18 @@ FORMS = (
             *arguments_of(EvaluationRequest, without=("tolerable", "kind")),
         ),
         subject="sample",
+    ),
+    Form(
+        "/api/audit/combined-evaluation",
+        "print(client.evaluate_together({arguments}))",
+        ("jobsvc", "evaluate-together"),
+        (
+            Argument("jobs", positional, lambda jobs: [each[:SHORT_ID] for each in jobs]),
+            *arguments_of(CombinedEvaluationRequest, "tolerable"),
+            *arguments_of(CombinedEvaluationRequest, without=("jobs", "tolerable")),
+        ),
+        subject="client",
+        defaults=defaults_of(CombinedEvaluationRequest),
     ),
     Form(
         r"/api/profiling/datasets/(?P<dataset>\d+)/jobs",

@@ -81,6 +81,8 @@ def _subject(parts: dict[str, str], request: ApiRequest, dataset_name: DatasetNa
     """The text that names the dataset or the sample of a request."""
     if "job" in parts:
         return parts["job"][:SHORT_ID]
+    if "dataset" not in parts:
+        return ""  # a request of the client
     if parts["dataset"] == DATASET_ID:
         return request.new_dataset or ""
     name = dataset_name(int(parts["dataset"]))

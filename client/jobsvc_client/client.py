@@ -18,11 +18,17 @@ from jobsvc_client.column_types import with_types_of
 from jobsvc_client.display import facts, heading, paragraph
 from jobsvc_client.draws import DrawOptions, RoundOptions, draw_body
 from jobsvc_client.errors import JobsvcError, KeptApart
-from jobsvc_client.fields import DEFAULT_METHOD, DIVIDING_METHOD, ConfidenceOptions, ImportOptions
+from jobsvc_client.fields import (
+    DEFAULT_METHOD,
+    DIVIDING_METHOD,
+    CombinedOptions,
+    ConfidenceOptions,
+    ImportOptions,
+)
 from jobsvc_client.frames import Frame, existing_file, library_of, to_parquet
 from jobsvc_client.jobs import Job, Report, RowsJob, Sample, Split
 from jobsvc_client.panels import Panel
-from jobsvc_client.results import Plan
+from jobsvc_client.results import Evaluation, Plan
 from jobsvc_client.transport import Transport, json_text
 
 DEFAULT_URL = "http://127.0.0.1:8000"
@@ -180,6 +186,16 @@ class Client:
         return [Dataset(self._transport, each) for each in found]
 
     @keywords()
+    def programmes(self) -> dict[str, Any]:
+        """Return the audit programmes of the server, and the files that it doesn't use."""
+        return self._transport.json("GET", "/api/audit-programmes")
+
+    @keywords()
+    def programme(self, name: str) -> dict[str, Any]:
+        """Return an audit programme with its rules, and its worked examples as computed now."""
+        return self._transport.json("GET", f"/api/audit-programmes/{name}")
+
+    @keywords()
     def dataset(self, name_or_id: str | int) -> Dataset:
         """Return a dataset by its name or id.
 
@@ -335,6 +351,28 @@ class Client:
         if not named and not JOB_ID.fullmatch(name_or_id):
             raise _no_sample(name_or_id, [each["name"] for each in found])
         return self._sample(named[0]["job_id"] if named else name_or_id)
+
+    @keywords(CombinedOptions)
+    def evaluate_together(
+        self,
+        samples: Sequence[Sample | str],
+        tolerable: Number | None = None,
+        **options: Unpack[CombinedOptions],
+    ) -> Evaluation:
+        """Evaluate several samples together, as parts of one conclusion.
+
+        Parameters
+        ----------
+        samples : sequence of Sample or str
+            Two to 20 samples, or ids of their jobs, whose populations have no row in common.
+        tolerable : float or str
+            Below 1, or as a percentage, a share of all book values together; from 1 an amount.
+        **options
+            ``confidence``, ``kind`` and others; see docs/AUDIT.md.
+        """
+        ids = [each if isinstance(each, str) else each.id for each in samples]
+        body = given(jobs=ids, tolerable=tolerable, **options)
+        return Evaluation(self.request("POST", "/api/audit/combined-evaluation", body))
 
     def _sample(self, job_id: str) -> Sample:
         info = self.request("GET", f"/api/jobs/{job_id}")

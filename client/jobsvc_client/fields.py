@@ -318,6 +318,10 @@ class ClassificationOptions(ConfidenceOptions, total=False):
 class EvaluationOptions(ConfidenceOptions, total=False):
     """How to evaluate findings; docs/AUDIT.md."""
 
+    programme: str
+    """The name of an audit programme, whose rules and sentences the conclusion follows. By default
+    that of the sign-off; an empty text is none.
+    """
     likelihood: Literal["hypergeometric", "binomial", "poisson"]
     """For `attributes`, `two_stage` and `monetary_unit`. By default that of the recorded plan,
     else `hypergeometric` for attributes and `binomial` for monetary units, which take `poisson`,
@@ -340,6 +344,21 @@ class EvaluationOptions(ConfidenceOptions, total=False):
     lonely_stratum: Literal["fail", "adjust", "average"]
     """For `variables`. What to do with a stratum that has one drawn row of several; `fail` by
     default.
+    """
+
+
+class CombinedOptions(ConfidenceOptions, total=False):
+    """How to evaluate several samples together; docs/AUDIT.md."""
+
+    kind: Literal["monetary_unit", "variables"]
+    """By default that which was signed off, else the one that fits the sample."""
+    estimator: Literal["difference", "ratio", "regression", "mean_per_unit"]
+    """Of samples by audit values. By default that which was signed off, or `difference`."""
+    book_column: str
+    """Of samples by audit values. By default that of each draw or sign-off."""
+    covered_only: bool
+    """Whether to conclude on the covered rows alone, where rows with a book value are in no
+    sample's population. Otherwise these are refused.
     """
 
 

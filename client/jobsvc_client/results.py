@@ -486,7 +486,7 @@ class Evaluation:
 
     def __init__(self, data: dict[str, Any]) -> None:
         self.data = data
-        self.kind: str = data["kind"]
+        self.kind: str = data.get("kind", "together")
 
     @property
     def conclusion(self) -> str | None:
@@ -514,7 +514,7 @@ class Evaluation:
     @property
     def other_samples(self) -> list[dict[str, Any]]:
         """The other samples of the table that have findings, with their results, newest first."""
-        return list(self.data["other_samples"])
+        return list(self.data.get("other_samples", ()))
 
     def _sentences(self) -> list[str]:
         """Notes, then the conclusion with what limits it and what holds it up."""

@@ -8,7 +8,17 @@ from decimal import Decimal
 from typing import Annotated, Any, Self
 
 from contract.declarations import Declared, Help, Option, Request, Title, declared
-from contract.fields import CONFIDENCE, DEFAULT_CONFIDENCE, TOLERABLE, Choice, ColumnName, Text
+from contract.fields import (
+    CONFIDENCE,
+    DEFAULT_CONFIDENCE,
+    TOLERABLE,
+    Choice,
+    ColumnName,
+    Flag,
+    Items,
+    Names,
+    Text,
+)
 from contract.words import (
     BOUNDS,
     ESTIMATORS,
@@ -121,6 +131,8 @@ class EvaluationKind:
         Whether it applies the rule of a sample that was planned in two stages.
     allows_looks : bool
         Whether it is valid after every row, in the order of the draw. It needs something tolerable.
+    figures : tuple of str
+        Those by which an audit programme can conclude without a calculation.
     """
 
     name: str
@@ -130,6 +142,7 @@ class EvaluationKind:
     parameters: type[Request]
     applies_stages: bool = False
     allows_looks: bool = False
+    figures: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -158,6 +171,7 @@ MONETARY_UNIT = EvaluationKind(
     "monetary units; several steps if none could draw a row of another",
     "the upper limit of the misstatement, by Stringer's or Gaffke's bound",
     MonetaryParameters,
+    figures=("projected", "precision", "upper_limit", "book_value"),
 )
 VARIABLES = EvaluationKind(
     "variables",
@@ -165,6 +179,7 @@ VARIABLES = EvaluationKind(
     "any whose estimates have margins",
     "the projected misstatement with limits, by the estimation of audit values",
     VariablesParameters,
+    figures=("projected", "precision", "lower_limit", "upper_limit", "book_value"),
 )
 SEQUENTIAL = EvaluationKind(
     "sequential",
@@ -257,4 +272,76 @@ class WorkingPaperRequest(EvaluationRequest):
         str | None,
         Choice(LANGUAGES),
         Help("By default that of the paper's facts, or of the template, else English."),
+    ] = None
+
+
+MAX_TOGETHER = 20
+"""Samples that are evaluated together, at most."""
+SUMMED = (MONETARY_UNIT, VARIABLES)
+"""The kinds whose amounts add up over samples."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CombinedEvaluationRequest(Request):
+    """Evaluate several samples together: strata, periods or datasets of one audit."""
+
+    jobs: Annotated[
+        tuple[str, ...],
+        Items(Text(1, 64), MAX_TOGETHER, 2),
+        Option(None),
+        Help("The jobs of the samples, whose populations have no row in common."),
+    ]
+    confidence: Annotated[
+        float, CONFIDENCE, Help("Of the limit of all samples together, such as 90%.")
+    ] = DEFAULT_CONFIDENCE
+    tolerable: Annotated[
+        Decimal | None,
+        TOLERABLE,
+        Help(
+            "What is tolerable in all populations together: below 1 a share of their book value, "
+            "from 1 an amount."
+        ),
+    ] = None
+    kind: Annotated[
+        str | None,
+        Choice({each.name: each.title for each in SUMMED}),
+        Title("Evaluation of each sample"),
+        Help("By default that which was signed off, else the one that fits the sample."),
+    ] = None
+    estimator: Annotated[
+        Estimator | None,
+        Choice(ESTIMATORS),
+        Help("Of samples by audit values. By default that which was signed off, or `difference`."),
+    ] = None
+    book_column: Annotated[
+        str | None,
+        ColumnName(),
+        Title("Book values"),
+        Option("--book"),
+        Help("Of samples by audit values. By default that of each draw or sign-off."),
+    ] = None
+    covered_only: Annotated[
+        bool,
+        Flag(),
+        Title("Leave out rows that no sample covers"),
+        Help(
+            "Whether to conclude on the covered rows alone, where rows with a book value are in "
+            "no sample's population. Otherwise these are refused."
+        ),
+    ] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class CombinedPaperRequest(CombinedEvaluationRequest):
+    """A paper with the evaluation of several samples together."""
+
+    jobs: Annotated[
+        tuple[str, ...],
+        Names(MAX_TOGETHER),
+        Option(None),
+        Help("The jobs of the samples, separated by commas or repeated."),
+    ]
+    format: Annotated[str, Choice({"html": "HTML", "xlsx": "Excel"}), Option(None)] = "html"
+    language: Annotated[
+        str | None, Choice(LANGUAGES), Help("By default that of the template, else English.")
     ] = None

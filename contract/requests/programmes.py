@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
-from contract.declarations import Help, Option, Request, Title
+from contract.declarations import Help, Option, Request
 from contract.fields import (
     ABOVE_ZERO,
     CONFIDENCE,
-    TOLERABLE,
+    ERRORS,
     Bounds,
     Choice,
     ColumnName,
@@ -24,9 +24,10 @@ from contract.fields import (
     Number,
     Part,
     Text,
+    Written,
 )
+from contract.numbers import errors_of, number_of
 from contract.requests.evaluate import KINDS
-from contract.requests.submitting import MAIN, SourceRef, TableKey
 from contract.words import BOUNDS, ESTIMATORS, LIKELIHOODS, SIDES
 from lazy_dataclasses import dataclass
 
@@ -36,20 +37,17 @@ MAX_FIGURES = 60
 """Inputs and expected figures of an example."""
 LEVEL = Number(Bounds(least=0.5, below=1))
 LINE, SENTENCE, PARAGRAPH = Text(1, 200), Text(1, 1000), Text(1, 40)
-SAMPLES: Mapping[str, str] = {
-    "random": "Random",
-    "systematic": "Systematic",
-    "stratified": "Stratified",
-    "monetary_unit": "Monetary units",
-    "probability": "With probabilities",
-    "cluster": "Clusters",
-}
-"""The methods of draws that an evaluation can be for."""
+METHOD = Text(1, 60)
 LIMITS: Mapping[str, str] = {"upper_limit": "upper limit", "lower_limit": "lower limit"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class ProgrammeSource(Request):
+class FilePart(Request):
+    """A part of a file, which no command has as options."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProgrammeSource(FilePart):
     """The document that a programme follows."""
 
     document: Annotated[str, LINE, Help("Its title.")]
@@ -65,7 +63,7 @@ class ProgrammeSource(Request):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AssuranceLevel(Request):
+class AssuranceLevel(FilePart):
     """A confidence that the guidance names, such as that of systems that work well."""
 
     name: Annotated[str, Text(1, 60), Help("Such as `high`.")]
@@ -73,7 +71,7 @@ class AssuranceLevel(Request):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ProgrammeEvaluation(Request):
+class ProgrammeEvaluation(FilePart):
     """An evaluation that a programme allows: the first that fits a sample is taken."""
 
     title: Annotated[str, LINE, Help("Such as `Simple random sampling, ratio`.")]
@@ -85,14 +83,14 @@ class ProgrammeEvaluation(Request):
     ]
     samples: Annotated[
         Sequence[str],
-        Items(Choice(SAMPLES), len(SAMPLES), 1),
+        Items(METHOD, MAX_PARTS, 1),
         Help("The methods of draws that it is for."),
     ]
     calculation: Annotated[
         str | None,
         Text(1, 60),
         Help(
-            "The calculation of the limits; `jobsvc programmes --calculations` lists them. Without "
+            "The calculation of the limits; `jobsvc programmes calculations` lists them. Without "
             "one the limits are those of the kind."
         ),
     ] = None
@@ -119,20 +117,18 @@ class ProgrammeEvaluation(Request):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ProgrammeSize(Request):
+class ProgrammeSize(FilePart):
     """A size that a programme plans."""
 
     title: Annotated[str, LINE, Help("Such as `Simple random sampling`.")]
     paragraph: Annotated[str | None, PARAGRAPH, Help("Where the document has it.")] = None
-    method: Annotated[
-        str, Choice(SAMPLES), Help("The method of the draw that the answer proposes.")
-    ]
+    method: Annotated[str, METHOD, Help("The method of the draw that the answer proposes.")]
     calculation: Annotated[str, Text(1, 60), Help("The calculation of the size.")]
     confidence: Annotated[float | None, LEVEL, Help("By default that of the programme.")] = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class ConclusionSentences(Request):
+class ConclusionSentences(FilePart):
     """The sentences of a conclusion, with figures in braces such as ``{upper_limit}``."""
 
     tolerable: Annotated[str | None, SENTENCE, Help("If the limit is below what is tolerable.")] = (
@@ -154,7 +150,7 @@ class ConclusionSentences(Request):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ProgrammePaper(Request):
+class ProgrammePaper(FilePart):
     """A line of the working paper."""
 
     title: Annotated[str, Text(1, 60), Help("The label of the line.")]
@@ -163,7 +159,7 @@ class ProgrammePaper(Request):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ProgrammeExample(Request):
+class ProgrammeExample(FilePart):
     """A worked example of the document: inputs, and the figures that it publishes."""
 
     paragraph: Annotated[str, PARAGRAPH, Help("Where the document has it.")]
@@ -193,7 +189,7 @@ class ProgrammeExample(Request):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ProgrammeFile(Request):
+class ProgrammeFile(FilePart):
     """The file of a programme."""
 
     name: Annotated[
@@ -235,44 +231,51 @@ class ProgrammeFile(Request):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ProgrammeSizeRequest(Request):
-    """A size by a programme, of a table's column of book values."""
+class ProgrammeGoalRequest(Request):
+    """A size by an audit programme, from a guessed standard deviation."""
 
-    programme: Annotated[str, Text(1, 60), Help("The name of the programme.")]
-    method: Annotated[
-        str, Choice(SAMPLES), Help("The method of the draw; the programme has a size for it.")
-    ] = "random"
-    book_column: Annotated[
-        str, ColumnName(), Title("Book values"), Option("--book"), Help("The column of amounts.")
+    name: Annotated[
+        str, Text(1, 60), Option("--programme"), Help("The programme that has the size's formula.")
     ]
-    source_ref: SourceRef = MAIN
-    table_key: TableKey = None
-    strata_column: Annotated[
-        str | None, ColumnName(), Option("--strata"), Help("Of stratified samples: their column.")
+    book_column: Annotated[
+        str | None,
+        ColumnName(),
+        Option("--amount-column"),
+        Help("The column of book values; by default that of a design by monetary units."),
     ] = None
     deviation: Annotated[
         float | None,
-        Number(Bounds(least=0)),
-        Title("Standard deviation"),
+        Written(number_of, Bounds(least=0)),
+        Option("--deviation"),
         Help(
             "The guessed standard deviation: of the errors of rows, or of the error rates of "
-            "monetary units, as the calculation says. Without one if it takes none."
+            "monetary units. A conservative size takes none."
         ),
     ] = None
     deviations: Annotated[
         Mapping[str, float] | None,
         Mapped(Number(Bounds(least=0)), MAX_STRATA),
-        Option("--stratum-deviation"),
-        Help("Of stratified samples: the guessed standard deviation by the stratum's label."),
+        Option(None),
+        Help("Of stratified designs: the guessed standard deviation by the stratum's label."),
     ] = None
+    always: Annotated[
+        Sequence[str],
+        Items(Text(1, 1000), MAX_STRATA),
+        Option("--always"),
+        Help("Of stratified designs: the labels of strata that are taken whole."),
+    ] = ()
     expected: Annotated[
-        float, Number(Bounds(least=0)), Help("Expected errors: below 1 a share of the book value.")
+        float,
+        Written(errors_of, Bounds(least=0)),
+        Option(None),
+        Help("Expected errors: below 1 a share of the book value, from 1 an amount."),
     ]
     materiality: Annotated[
         float | None,
-        TOLERABLE,
+        ERRORS,
+        Option(None),
         Help("What is tolerable: below 1 a share. By default that of the programme."),
     ] = None
-    confidence: Annotated[float | None, CONFIDENCE, Help("By default that of the programme.")] = (
-        None
-    )
+    confidence: Annotated[
+        float | None, CONFIDENCE, Option(None), Help("By default that of the programme.")
+    ] = None

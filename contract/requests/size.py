@@ -23,6 +23,7 @@ from contract.fields import (
 )
 from contract.requests.draw import RoundOrder
 from contract.requests.goal import GoalRequest, PlannedGoalRequest
+from contract.requests.programmes import ProgrammeGoalRequest
 from contract.requests.submitting import MAIN, SourceRef, TableKey
 from contract.words import AllocationChoice, BandRule
 from lazy_dataclasses import dataclass
@@ -40,6 +41,11 @@ def _has_one_of(given: Mapping[str, Any], first: str, second: str) -> None:
 
 def has_goals(given: Mapping[str, Any]) -> None:
     """Either one goal or several."""
+    if "programme" in given:
+        other = next((name for name in ("goal", "goals", "pilot") if name in given), None)
+        if other is not None:
+            raise RefusedField(other, "Can't be combined with `programme`.")
+        return
     _has_one_of(given, "goal", "goals")
     if any("materiality" in goal for goal in given.get("goals", ())):
         raise RefusedField("goals", "A materiality is the only `goal`.")
@@ -97,6 +103,11 @@ class SizeRequest(PlannedTableRequest):
         Sequence[Mapping[str, Any]] | None,
         Items(Part(PlannedGoalRequest), most=MAX_GOALS, least=1),
         Help("Several goals, which the sample reaches at once."),
+    ] = None
+    programme: Annotated[
+        ProgrammeGoalRequest | None,
+        Part(ProgrammeGoalRequest),
+        Help("In place of a goal: the size of an audit programme."),
     ] = None
     pilot: Annotated[
         PilotRequest | None,

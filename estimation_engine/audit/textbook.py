@@ -1,4 +1,4 @@
-"""Calculations of textbooks from sums, for worked examples: expansion by t, and Stringer's bound."""
+"""Calculations of textbooks from sums: expansion by t, and Stringer's bound."""
 
 from __future__ import annotations
 

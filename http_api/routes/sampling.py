@@ -18,6 +18,7 @@ from application.draw_answers import DrawnAtOnce, DrawPlan
 from application.estimation.band_suggestions import suggest_bands
 from application.estimation.materiality import size_for_audit
 from application.estimation.pilots import Pilot, open_pilot
+from application.estimation.programme_size import size_by_programme
 from application.estimation.size_answers import SizeAnswer, StrataAnswer
 from application.estimation.sizing import size_for_goals
 from application.excluding import population_of
@@ -151,7 +152,9 @@ def size(dataset_id: int, given: SizeRequest) -> SizeAnswer:
         )
         request = replace(given, design=design)
         pilot = None if given.pilot is None else _pilot(given.pilot)
-        if "materiality" in given.all_goals[0]:
+        if given.programme is not None:
+            found = size_by_programme(service(), population, request, given.programme)
+        elif "materiality" in given.all_goals[0]:
             found = size_for_audit(service(), population, request)
         else:
             found = size_for_goals(service(), population, request, pilot)
@@ -163,7 +166,7 @@ def size(dataset_id: int, given: SizeRequest) -> SizeAnswer:
             RowSource(job.dataset_id, output_of(job), SAMPLE, job.id), "pilot figures"
         )
     is_money = method_class(given.design["method"]).selects_money
-    if is_money or any("column" in goal for goal in given.all_goals):
+    if is_money or given.programme is not None or any("column" in goal for goal in given.all_goals):
         caller().audit_view(RowSource(dataset_id, table.commit_id, table.key), "true figures")
     return found
 

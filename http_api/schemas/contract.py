@@ -405,6 +405,7 @@ FIELDS: dict[type[Any], Callable[[Any, dict[str, Any]], fields.Field[Any]]] = {
     kinds.Choice: lambda kind, options: StrictString(
         validate=validate.OneOf(list(kind.titles)), **options
     ),
+    kinds.FigureKind: lambda _, options: AnyValue(**options),
     kinds.Flag: lambda _, options: StrictBoolean(**options),
     kinds.LongCount: lambda kind, options: LongInteger(validate=_range(kind.bounds), **options),
     kinds.Count: lambda kind, options: StrictInteger(validate=_range(kind.bounds), **options),

@@ -121,7 +121,7 @@ def examined_beside(
         shared = tuple(row for row in drawn if row in findings) if same else ()
         least = min(len(rows), len(drawn))
         in_order = bool(shared and least) and rows[:least] == list(drawn[:least])
-        is_nested = in_order or (bool(shared) and _has_common_seed(other, job))
+        is_nested = in_order or (bool(shared) and has_common_seed(other, job))
         found.append(
             ExaminedBefore(other, findings, own, len(rows), same, shared, in_order, is_nested)
         )
@@ -146,7 +146,7 @@ def asked_sample(
         with suppress(DomainError):  # its files were pruned or are damaged
             rows = list(drawn_row_ids(service, other))
             least = min(len(rows), len(drawn))
-            has_seed = _has_common_seed(other, job) and not set(rows).isdisjoint(drawn)
+            has_seed = has_common_seed(other, job) and not set(rows).isdisjoint(drawn)
             if has_seed or (least and rows[:least] == list(drawn[:least])):
                 return other
     return None
@@ -163,7 +163,7 @@ def is_repeat_of(before: ExaminedBefore, job: JobRecord, drawn: int) -> bool:
     return plan == other and before.drawn == drawn and (not earlier or earlier["is_repeat"])
 
 
-def _has_common_seed(one: JobRecord, other: JobRecord) -> bool:
+def has_common_seed(one: JobRecord, other: JobRecord) -> bool:
     """Whether rounds of two samples have the same method and seed."""
     methods, others = (
         {

@@ -15,7 +15,7 @@ from contract.requests.change import ChangeRequest, SharedRowsRequest
 from contract.requests.classification import ClassificationRequest
 from contract.requests.draw import EarlierFilterRequest
 from contract.requests.estimate import ConfidenceRequest, EstimatesRequest
-from contract.requests.evaluate import EvaluationRequest
+from contract.requests.evaluate import CombinedEvaluationRequest, EvaluationRequest
 from contract.requests.importing import ReadOptions
 from contract.requests.papers import PaperFactsRequest
 from contract.requests.tables import SampleRowsRequest
@@ -60,6 +60,7 @@ MORE_HELP = {
     "selection": " Of units of money: a random unit in each `cell`, units at a `fixed_interval`, "
     "or `random` ones.",
 }
+ARGUMENTS_OF_TOGETHER = ("jobs", "tolerable", "confidence")
 ARGUMENTS_OF_EVALUATE = ("kind", "tolerable", "confidence")
 ARGUMENTS_OF_ESTIMATE = ("statistics", "by", "filters", "values", "confidence")
 ARGUMENTS_OF_SHARED = ("with_job", "key", "values")
@@ -120,6 +121,12 @@ def module_text() -> str:
             "EvaluationOptions",
             "How to evaluate findings; docs/AUDIT.md.",
             _options(EvaluationRequest, ARGUMENTS_OF_EVALUATE),
+            "ConfidenceOptions",
+        ),
+        _class(
+            "CombinedOptions",
+            "How to evaluate several samples together; docs/AUDIT.md.",
+            _options(CombinedEvaluationRequest, ARGUMENTS_OF_TOGETHER),
             "ConfidenceOptions",
         ),
         _class(

@@ -567,6 +567,8 @@ UNTOLD = {
     "POST /api/datasets/preview": "the same",
     "POST /api/schedules/<int:schedule_id>/figures": "recorded as views of the runs' samples; "
     "test_pipelines checks it",
+    "POST /api/audit/combined-evaluation": "recorded as views of the samples; "
+    "test_combined_evaluation checks it",
     "POST /request-code": "writes a request as code, and stores nothing",
     "POST /api/datasets/<int:dataset_id>/attach/preview": "the same",
     "POST /api/datasets/attach/preview": "the same",

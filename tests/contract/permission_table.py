@@ -150,6 +150,8 @@ TABLE = (
     Row("POST /api/connections", ADMINISTER, new_connection),
     Row("PATCH /api/connections/<int:connection_id>", ADMINISTER, of_connection({})),
     Row("DELETE /api/connections/<int:connection_id>", ADMINISTER, of_connection()),
+    Row("GET /api/audit-programmes", MYSELF, at("/api/audit-programmes")),
+    Row("GET /api/audit-programmes/<name>", MYSELF, at("/api/audit-programmes/eu-cohesion")),
     Row("GET /api/paper-template", ADMINISTER, at("/api/paper-template")),
     Row("PATCH /api/paper-template", ADMINISTER, at("/api/paper-template", body={"firm": "A"})),
     Row("GET /api/paper-template/preview", ADMINISTER, at("/api/paper-template/preview")),
@@ -418,6 +420,17 @@ TABLE = (
         statuses(422, nobody=404),
         at("/api/sampling/jobs/{j}/evaluation", body={"kind": "sequential"}),
     ),
+    Row(
+        "POST /api/audit/combined-evaluation",
+        statuses(422, nobody=404),
+        lambda scene, _: Ask("/api/audit/combined-evaluation", {"jobs": [scene.draw, scene.draw]}),
+    ),
+    Row(
+        "GET /api/audit/combined-evaluation/paper",
+        statuses(422, nobody=404),
+        at("/api/audit/combined-evaluation/paper?jobs={j},{j}"),
+    ),
+    Row("GET /evaluate-together", MY_PAGE, at("/evaluate-together"), "page"),
     Row(f"GET {SJ}/working-paper", SEE, at("/api/sampling/jobs/{j}/working-paper")),
     Row(f"GET {SJ}/shown-columns", SEE, at("/api/sampling/jobs/{j}/shown-columns")),
     Row(
@@ -545,6 +558,8 @@ TABLE = (
     Row("GET /datasets/<int:dataset_id>/sql", SEE_PAGE, at("/datasets/{d}/sql"), "page"),
     Row("GET /datasets/<int:dataset_id>/import", WRITE_PAGE, at("/datasets/{d}/import"), "page"),
     Row("GET /panels/<int:panel_id>", SEE_PAGE, of_panel_page, "page"),
+    Row("GET /programmes", MY_PAGE, at("/programmes"), "page"),
+    Row("GET /programmes/<name>", MY_PAGE, at("/programmes/recovery"), "page"),
     Row("GET /datasets/<int:dataset_id>/plans", SEE_PAGE, at("/datasets/{d}/plans"), "page"),
     Row(
         "GET /datasets/<int:dataset_id>/plans/<plan_id>",

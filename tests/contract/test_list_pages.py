@@ -110,6 +110,8 @@ def test_commands_and_the_client_read_all_pages(
 
 
 BOUNDED = {
+    "/api/audit-programmes": "up to 100 files of one folder",
+    "/api/audit-programmes/{name}": "the rules and examples of one file",
     "/api/search": "`limit` results of each kind",
     "/api/users/me/email": "the kinds of events",
     "/api/datasets/{dataset_id}": "tags, of one dataset",

@@ -6,6 +6,7 @@ from web_ui.pages import (  # noqa: F401 - each registers its pages
     account,
     admin,
     changes,
+    combined_evaluation,
     dataset,
     datasets,
     deleted,

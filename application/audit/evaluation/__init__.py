@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -46,8 +46,18 @@ SIGNS: Mapping[str, tuple[str, ...]] = {
 """The signs of the amounts that a population of monetary units leaves out."""
 
 
-def evaluate(service: Service, job: JobRecord, request: SettledEvaluation[Any]) -> EvaluationAnswer:
+def evaluate(
+    service: Service,
+    job: JobRecord,
+    request: SettledEvaluation[Any],
+    together: Collection[str] = (),
+) -> EvaluationAnswer:
     """Evaluate a sample.
+
+    Parameters
+    ----------
+    together : collection of str
+        Jobs whose samples are evaluated with this one, as parts of one conclusion.
 
     Raises
     ------
@@ -56,11 +66,11 @@ def evaluate(service: Service, job: JobRecord, request: SettledEvaluation[Any]) 
         the kind.
     """
     with rows_named(service, job):
-        return _evaluate(service, job, request)
+        return _evaluate(service, job, request, together)
 
 
 def _evaluate(
-    service: Service, job: JobRecord, request: SettledEvaluation[Any]
+    service: Service, job: JobRecord, request: SettledEvaluation[Any], together: Collection[str]
 ) -> EvaluationAnswer:
     request = with_own_column(service, job, request)
     state = audit_state(service, job)
@@ -79,7 +89,7 @@ def _evaluate(
             kind=request.kind,
             loc=KIND_LOC,
         )
-    others = other_samples(service, job, state)
+    others = other_samples(service, job, state, together)
     require_allowed(sample, others, kind)
     evaluated = with_other_samples(sample, others, kind, evaluator.evaluate(sample, request))
     if request.programme is not None:

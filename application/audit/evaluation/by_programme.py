@@ -1,7 +1,8 @@
 """Concludes on a sample by an audit programme: its calculation, its limit and its sentences.
 
 The kind of evaluation is computed as without a programme. The programme replaces its conclusion,
-but not its doubts: where the kind's limit is in doubt, nothing is concluded to be tolerable.
+but not its doubts: where the kind doesn't conclude that errors are tolerable, the programme's rule
+is stated, and nothing is concluded.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ from typing import Any
 from application.audit.evaluation.answer import Evaluated, PaperLine, ProgrammeResult
 from application.audit.evaluation.programme_inputs import inputs_of_sample
 from application.audit.evaluation.request import ExaminedSample, SettledEvaluation
+from application.audit.evaluators import EVALUATORS
 from application.audit.programmes.applied import LOC, AppliedProgramme
-from application.audit.programmes.reading import KIND_FIGURES
 from contract.requests.programmes import ProgrammeEvaluation
 from domain_errors import FigureText, Sentence
 from estimation_engine.audit import Assurance, Conclusion
+from estimation_engine.audit.assurance import Status
 from estimation_engine.audit.calculations import CALCULATIONS
 from estimation_engine.audit.conclusion import confidence_text, scoped
 from estimation_engine.errors import InvalidFindings
@@ -56,7 +58,7 @@ def by_programme(
     notes: Sequence[str] = ()
     assurance = evaluated.assurance
     if rule.calculation is None:
-        figures = _figures_of_kind(rule.kind, evaluated.figures)
+        figures = EVALUATORS[rule.kind].programme_figures(evaluated.figures)
     else:
         calculation = CALCULATIONS[rule.calculation]
         found = calculation.function(inputs_of_sample(sample, request, evaluated))
@@ -98,22 +100,6 @@ def _require_rows(sample: ExaminedSample, rule: ProgrammeEvaluation) -> None:
             rows=rows,
             loc=LOC,
         )
-
-
-def _figures_of_kind(kind: str, found: Mapping[str, Any]) -> dict[str, Any]:
-    """The figures by which a programme concludes without a calculation, as numbers."""
-    if kind == "monetary_unit":
-        over = found["overstatement"]
-        likely, limit = float(over["most_likely"]), float(over["upper_limit"])
-        given = {"projected": likely, "precision": limit - likely, "upper_limit": limit}
-    else:
-        given = {
-            name: float(found[name]) for name in ("projected", "lower_limit", "upper_limit")
-        } | {"precision": float(found["margin"])}
-    return {
-        name: (given | {"book_value": float(found["book_value"])})[name]
-        for name in KIND_FIGURES[kind]
-    }
 
 
 def _is_figure(value: object) -> bool:
@@ -173,7 +159,7 @@ def _conclusion(
     template: str = getattr(chosen.programme.file.conclusions, verdict)
     is_tolerable = {"tolerable": True, "not_supported": False}.get(verdict)
     own = evaluated.conclusion
-    if is_tolerable and own is not None and own.is_tolerable is None:
+    if is_tolerable and own is not None and not own.is_tolerable:
         reason = own.parameters.get("reason", Sentence(own.template, **own.parameters))
         concluded = Sentence(template, **parameters)
         return Conclusion(
@@ -185,6 +171,6 @@ def _conclusion(
 def _assurance(chosen: AppliedProgramme, of_kind: Assurance) -> Assurance:
     """What holds up a limit of a calculation: custom, unless the sample itself is in doubt."""
     source, calculation = chosen.programme.file.source, CALCULATIONS[chosen.rule.calculation or ""]
-    status = "can_fail" if of_kind.status == "can_fail" else "customary"
+    status: Status = "can_fail" if of_kind.status == "can_fail" else "customary"
     sentence = Sentence(CALCULATED, document=source.document, statement=source.statement)
     return Assurance(status, sentence, calculation.source)

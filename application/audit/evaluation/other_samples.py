@@ -7,7 +7,7 @@ examined one has its findings, and is evaluated after each look at them, or not 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import cached_property
 from typing import Any
@@ -63,13 +63,17 @@ class Continuation:
 
 @dataclass(frozen=True)
 class OtherSamples:
-    """The other samples of a table that have findings, newest draw first."""
+    """The other samples of a table that have findings, newest draw first.
+
+    ``together`` are jobs whose samples are evaluated with this one, as parts of one conclusion.
+    """
 
     service: Service
     job: JobRecord
     found: Sequence[ExaminedBefore]
     drawn: int
     findings: Mapping[str, Finding]
+    together: Collection[str] = ()
 
     @property
     def continuation(self) -> Continuation | None:
@@ -138,7 +142,11 @@ class OtherSamples:
 
     def _beside(self) -> str | None:
         """That other samples were examined, of which this one may be the best."""
-        beside = [each for each in self.found if each.own and self.relation(each) != "continued"]
+        beside = [
+            each
+            for each in self.found
+            if each.own and each.job.id not in self.together and self.relation(each) != "continued"
+        ]
         if not beside:
             return None
         names = ", ".join(each.name for each in beside[:MAX_NAMED])
@@ -203,12 +211,14 @@ def _newest_sign_off(review: Review) -> NewestSignOff | None:
     )
 
 
-def other_samples(service: Service, job: JobRecord, state: AuditState) -> OtherSamples:
+def other_samples(
+    service: Service, job: JobRecord, state: AuditState, together: Collection[str] = ()
+) -> OtherSamples:
     """Read the other samples of a sample's table that have findings, not answers alone."""
     drawn = list(drawn_row_ids(service, job))
     beside = examined_beside(service, job, source_of(job), drawn)
     found = [other for other in beside if any(each.outcome for each in other.findings.values())]
-    return OtherSamples(service, job, found, len(drawn), state.findings)
+    return OtherSamples(service, job, found, len(drawn), state.findings, together)
 
 
 def _content(finding: Finding) -> tuple[str | None, str | None, tuple[str, ...]]:

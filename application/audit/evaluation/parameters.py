@@ -17,7 +17,7 @@ from application.audit.evaluators import EVALUATORS, fitting_evaluator
 from application.audit.evaluators.evaluator import DrawnAs
 from application.audit.fitting import is_in_sequence, selects_money
 from application.audit.planned import errors_text, goal_confidence, planned_goal, planned_tolerable
-from application.audit.programmes.applied import AppliedProgramme, applied, require_level
+from application.audit.programmes.applied import AppliedProgramme, applied, check_level
 from application.audit.programmes.library import Library, library_of
 from application.audit.programmes.reading import tolerable_of
 from application.audit.sentences import CONCLUSIONS, continues_of
@@ -62,7 +62,7 @@ def request_of(
     values: dict[str, Any] = {each: body.get(each, defaults.get(each)) for each in _names()}
     values["confidence"] = goal_confidence(values)
     if chosen is not None:
-        require_level(chosen, values["confidence"])
+        check_level(chosen.programme, values["confidence"], ("body", "confidence"))
     settled = SettledEvaluation.of(kind or defaults["kind"], **values)
     return settled if chosen is None else replace(settled, programme=chosen)
 

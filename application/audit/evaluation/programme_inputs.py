@@ -59,12 +59,15 @@ def _equal_inputs(
     sample: ExaminedSample, request: SettledEvaluation[Any], common: dict[str, Any], ratio: bool
 ) -> EqualInputs:
     column = request.value_of("book_column") or book_column_of(sample.service, sample.job)
+    assert column is not None  # noqa: S101 - the kind was evaluated by it
     given, _ = audited_amounts(sample, column)
-    if given.design.group_kind == "clusters" or not given.design.has_equal_chances:
+    is_stratified = given.design.group_kind == "strata"
+    if len(sample.rounds) > 1 or not (is_stratified or given.design.has_equal_chances):
         raise InvalidFindings(
-            "The calculation is for rows drawn with equal probabilities, in each stratum.", loc=LOC
+            "The calculation is for one step of rows with equal probabilities, in each stratum.",
+            loc=LOC,
         )
-    if given.design.group_kind != "strata":
+    if not is_stratified:
         part = equal_part(
             given.book, given.misstatements, units=given.rows, book_value=given.total, ratio=ratio
         )

@@ -135,6 +135,10 @@ class Evaluator(ABC):
     def charts(self, found: Evaluation, tolerable: Bar | None) -> list[Chart]:
         """The limits beside what is tolerable."""
 
+    def programme_figures(self, found: Evaluation) -> dict[str, float]:
+        """The figures of the kind by which an audit programme concludes, as numbers."""
+        return {name: float(found[name]) for name in self.kind.figures}
+
     def plan(self, found: Evaluation) -> list[Row]:
         """Lines about the plan, above the figures."""
         return []

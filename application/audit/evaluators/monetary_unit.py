@@ -23,6 +23,7 @@ from application.audit.evaluators.evaluator import (
 from application.audit.evaluators.variables import AMOUNTS_HEADER, DIRECTIONS, amount_of
 from contract.requests.evaluate import MONETARY_UNIT, EvaluationKind
 from domain_errors import Sentence, counted
+from estimation_engine.errors import InvalidFindings
 from presentation.charts import Bar, LimitChart
 from presentation.content import Chart, Formula, Row, Table
 
@@ -84,6 +85,19 @@ class MonetaryEvaluator(Evaluator):
         from application.audit.evaluation.monetary_unit import evaluate_money
 
         return evaluate_money(sample, request)
+
+    def programme_figures(self, found: Evaluation) -> dict[str, float]:
+        """Those of overstatements, the only errors that a programme concludes on."""
+        if "understatement" in found["concludes_on"]:
+            raise InvalidFindings(
+                "An audit programme concludes on overstatements of positive amounts alone, and "
+                "this population has credits.",
+                loc=("body", "programme"),
+            )
+        over = found["overstatement"]
+        likely, limit = Decimal(over["most_likely"]), Decimal(over["upper_limit"])
+        own = {"projected": likely, "upper_limit": limit, "precision": limit - likely}
+        return super().programme_figures({**found, **own})
 
     def results(self, found: Evaluation) -> list[Table]:
         has_one_start = found["overstatement"]["one_start_limit"] is not None

@@ -106,6 +106,9 @@ class VariablesEvaluator(Evaluator):
 
         return evaluate_audit_values(sample, request)
 
+    def programme_figures(self, found: Evaluation) -> dict[str, float]:
+        return super().programme_figures({**found, "precision": found["margin"]})
+
     def figures(self, found: Evaluation) -> Facts:
         """The figures, with the misstatement and its limits as shares of the book value."""
         facts = super().figures(found)

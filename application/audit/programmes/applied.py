@@ -64,14 +64,14 @@ def applied(
     )
 
 
-def require_level(applied: AppliedProgramme, confidence: float) -> None:
+def check_level(programme: Programme, confidence: float, loc: tuple[str | int, ...]) -> None:
     """Refuse a confidence that the programme doesn't allow."""
-    levels = [each.confidence for each in applied.programme.file.levels]
+    levels = [each.confidence for each in programme.file.levels]
     if levels and confidence not in levels:
         raise InvalidFindings(
             "The programme {name} has no confidence of {confidence}. {choices}",
-            name=applied.programme.name,
+            name=programme.name,
             confidence=confidence_text(confidence),
             choices=choices_sentence("", [f"{each:g}" for each in levels]),
-            loc=("body", "confidence"),
+            loc=loc,
         )

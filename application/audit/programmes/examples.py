@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
 from application.audit.programmes.reading import Programme
@@ -25,8 +26,8 @@ class Compared:
     """
 
     name: str
-    published: float | str | bool | None
-    computed: float | str | bool | None
+    published: Any
+    computed: Any
     difference: float | None
     is_equal: bool
 
@@ -114,3 +115,23 @@ def compared(
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+@dataclass(frozen=True)
+class ListedCalculation:
+    """A calculation that a file can name."""
+
+    name: str
+    formula: str
+    inputs: Sequence[str]
+    source: str
+
+
+def listed_calculations() -> list[ListedCalculation]:
+    """The calculations with the names of their inputs."""
+    return [
+        ListedCalculation(
+            each.name, each.formula, [own.name for own in fields(each.inputs)], each.source
+        )
+        for each in CALCULATIONS.values()
+    ]

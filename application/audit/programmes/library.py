@@ -1,6 +1,6 @@
 """The programmes of a server: those of jobsvc, and the files of its folder ``programmes_dir``.
 
-The folder is read whenever programmes are asked for, so a changed file counts at once. A file that
+The folder is read at each request for programmes, so a changed file counts at once. A file that
 can't be read is listed with its problem, and stops nothing.
 """
 
@@ -81,16 +81,17 @@ def library_of(settings: Settings) -> Library:
     if not settings.programmes_dir:
         return Library(programmes, [])
     broken: list[BrokenProgramme] = []
-    try:
-        paths = sorted(Path(settings.programmes_dir).glob(f"*{ENDING}"))
-    except OSError as error:
-        return Library(programmes, [BrokenProgramme(settings.programmes_dir, str(error))])
-    if not Path(settings.programmes_dir).is_dir():
-        broken.append(BrokenProgramme("", "The folder programmes_dir doesn't exist."))
-    for number, path in enumerate(paths):
+    folder = Path(settings.programmes_dir)
+    if not folder.is_dir():
+        broken.append(BrokenProgramme("", "The folder of programmes_dir doesn't exist."))
+    for number, path in enumerate(sorted(folder.glob(f"*{ENDING}"))):
         try:
             if number >= MAX_FILES:
-                raise InvalidProgramme("Not read: more than {most} files.", most=MAX_FILES)
+                raise InvalidProgramme(
+                    "{file}: not read, as the folder has more than {most} files.",
+                    file=path.name,
+                    most=MAX_FILES,
+                )
             found = _of_folder(path)
             if any(each.name == found.name for each in programmes):
                 raise InvalidProgramme(
@@ -99,9 +100,10 @@ def library_of(settings: Settings) -> Library:
                     name=found.name,
                 )
             programmes.append(found)
-        except (InvalidProgramme, OSError) as error:
-            problem = error.message if isinstance(error, InvalidProgramme) else str(error.strerror)
-            broken.append(BrokenProgramme(path.name, problem))
+        except InvalidProgramme as error:
+            broken.append(BrokenProgramme(path.name, error.message))
+        except OSError as error:
+            broken.append(BrokenProgramme(path.name, f"{path.name}: {error.strerror}."))
     return Library(programmes, broken)
 
 

@@ -10,7 +10,6 @@ import hashlib
 import math
 import re
 import tomllib
-from collections.abc import Mapping
 from dataclasses import fields
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -23,17 +22,13 @@ from contract.requests.programmes import ProgrammeEvaluation, ProgrammeFile
 from domain_errors import DomainError, choices_sentence
 from estimation_engine.audit.calculations import CALCULATIONS
 from lazy_dataclasses import dataclass
+from sampling_engine import METHODS
 
 MAX_FILE_BYTES = 256 * 1024
 MAX_LIST, MAX_DEPTH = 2_000, 4
 """Values of a list or a table of an example, and how deep they are nested."""
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")
-KIND_FIGURES: Mapping[str, tuple[str, ...]] = {
-    "variables": ("projected", "precision", "lower_limit", "upper_limit", "book_value"),
-    "monetary_unit": ("projected", "precision", "upper_limit", "book_value"),
-}
-"""The figures of kinds of evaluations by which a programme may conclude without a calculation."""
 OF_ALL = ("confidence", "tolerable")
 """Figures that the sentences of every programme can name."""
 ANY = TypeVar("ANY", bound=Request)
@@ -185,6 +180,7 @@ def _check(given: ProgrammeFile) -> None:
     for at, each in enumerate(given.evaluations, start=1):
         _check_evaluation(given, each, f"evaluations[{at}]")
     for at, size in enumerate(given.sizes, start=1):
+        _check_method(size.method, f"sizes[{at}].method")
         _check_calculation(size.calculation, f"sizes[{at}].calculation")
         _check_level(given, size.confidence, f"sizes[{at}].confidence")
     _check_conclusions(given)
@@ -212,7 +208,15 @@ def _check_calculation(name: str, field: str) -> Any:
     return CALCULATIONS[name]
 
 
+def _check_method(name: str, field: str) -> None:
+    known = [method.name for method in METHODS]
+    if name not in known:
+        raise _Refused(field, choices_sentence(name, known))
+
+
 def _check_evaluation(given: ProgrammeFile, each: ProgrammeEvaluation, field: str) -> None:
+    for at, name in enumerate(each.samples, start=1):
+        _check_method(name, f"{field}.samples[{at}]")
     own = KINDS[each.kind]
     for name in ("sides", "estimator", "likelihood", "bound"):
         if getattr(each, name) is not None and name not in own.names:
@@ -230,11 +234,12 @@ def figure_names(each: ProgrammeEvaluation, field: str = "") -> tuple[str, ...]:
     if each.calculation is not None:
         calculation = _check_calculation(each.calculation, f"{field}.calculation")
         return tuple(own.name for own in fields(calculation.outputs))
-    if each.kind not in KIND_FIGURES:
+    figures = KINDS[each.kind].figures
+    if not figures:
         raise _Refused(
             f"{field}.kind", f"{each.kind} has no figures for a programme: it needs an amount."
         )
-    return KIND_FIGURES[each.kind]
+    return figures
 
 
 def _check_conclusions(given: ProgrammeFile) -> None:

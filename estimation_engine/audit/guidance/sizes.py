@@ -276,15 +276,15 @@ def _notes(size: int, allocation: Sequence[Allocated]) -> tuple[str, ...]:
     notes: list[str] = []
     if size < FEW:
         text = (
-            "Fewer than {least} units: the guidance recommends at least {least} for the normal "
+            "The size is below {least}, which the guidance recommends at least for the normal "
             "approximation."
         )
         notes.append(Sentence(text, least=FEW))
     few = [part for part in allocation if part.size < LEAST_OF_STRATUM]
     if few and len(allocation) > 1:
         text = (
-            "{strata} {strata|part has|parts have} fewer than {least} units: the guidance asks for "
-            "at least {least} (section 6.1.2.2)."
+            "The size of {strata} {strata|part|parts} is below {least}, which the guidance asks "
+            "for at least (section 6.1.2.2)."
         )
         notes.append(Sentence(text, strata=len(few), least=LEAST_OF_STRATUM))
     return tuple(notes)

@@ -1,0 +1,401 @@
+"""Evaluate several samples together: strata drawn by separate jobs, periods, datasets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from decimal import Decimal
+from itertools import combinations
+from typing import Annotated, Any
+
+from application.audit.combined_coverage import (
+    Coverage,
+    SampledPopulation,
+    coverage_of,
+    uncovered_sentence,
+)
+from application.audit.evaluation import EvaluationAnswer, SettledEvaluation, evaluate, request_of
+from application.audit.evaluation.parameters import fitting_kind, signed_off
+from application.audit.evaluation.request import tolerable_amount
+from contract.declarations import Help
+from contract.requests.evaluate import (
+    MONETARY_UNIT,
+    SUMMED,
+    VARIABLES,
+    CombinedEvaluationRequest,
+    EvaluationRequest,
+)
+from domain_errors import DomainError, Sentence
+from estimation_engine.audit.assurance import Assurance
+from estimation_engine.audit.attributes import ArithmeticRow
+from estimation_engine.audit.combined import (
+    CombinedMisstatement,
+    CombinedPart,
+    combine,
+    confidence_of_limits,
+)
+from estimation_engine.audit.conclusion import Conclusion
+from estimation_engine.errors import InvalidFindings
+from lazy_dataclasses import dataclass
+from service.service import Service
+from service.tables.drawn_rows import has_common_seed
+from storage.audit.findings import review_of
+from storage.jobs.jobs import JobRecord
+
+
+@dataclass(frozen=True)
+class CombinedSample:
+    """A sample of a combined evaluation; amounts are decimal texts."""
+
+    job_id: str
+    dataset_id: int
+    name: str
+    kind: str
+    review_state: str
+    scope: Annotated[str | None, Help("The filter of its rows.")]
+    examined: Annotated[int, Help("Examined rows, or units by monetary units.")]
+    errors: int
+    book_value: str
+    projected: Annotated[
+        str, Help("Its projected misstatement; by monetary units the most likely overstatement.")
+    ]
+    standard_error: Annotated[str | None, Help("Null for monetary units, which have a limit.")]
+    degrees: int | None
+    limit: Annotated[
+        str | None, Help("Of monetary units, its upper limit at `limit_confidence`; else null.")
+    ]
+    assurance: Assurance
+    caveats: Sequence[str]
+
+
+@dataclass(frozen=True)
+class CombinedEvaluation:
+    """Several samples together; amounts are decimal texts."""
+
+    confidence: float
+    samples: Sequence[CombinedSample]
+    book_value: str
+    projected: str
+    found: Annotated[str, Help("The net errors of the examined rows, which aren't projected.")]
+    errors: int
+    standard_error: Annotated[str | None, Help("Of the samples by audit values together.")]
+    degrees: Annotated[float | None, Help("Of freedom, by Satterthwaite.")]
+    t: float | None
+    margin: str
+    upper_limit: str
+    limit_confidence: Annotated[
+        float, Help("Of each limit of the sum, so that all hold together at `confidence`.")
+    ]
+    plain_limit: Annotated[
+        str, Help("The sum of limits that are each at `confidence`: customary, not proved.")
+    ]
+    tolerable: str | None
+    uncovered_rows: Annotated[
+        int, Help("Rows with a book value that isn't 0, which no sample covers.")
+    ]
+    uncovered_value: str
+    arithmetic: Sequence[ArithmeticRow]
+    assurance: Assurance
+    conclusion: Conclusion | None
+    notes: Sequence[str]
+    caveats: Annotated[Sequence[str], Help("What limits the conclusion.")]
+    formula: str
+    source: str
+
+
+@dataclass(frozen=True)
+class _Sample:
+    """A sample with its request and evaluation."""
+
+    job: JobRecord
+    settled: SettledEvaluation[Any]
+    answer: EvaluationAnswer
+
+    @property
+    def is_money(self) -> bool:
+        return self.answer.kind == MONETARY_UNIT.name
+
+    @property
+    def name(self) -> str:
+        return self.job.output_name or self.job.id[:8]
+
+    def figure(self, name: str) -> Any:
+        """A figure; of monetary units an overstatement's."""
+        figures = self.answer.figures
+        return figures["overstatement"][name] if self.is_money else figures[name]
+
+    @property
+    def book_value(self) -> Decimal:
+        return Decimal(self.answer.figures["book_value"])
+
+
+def evaluate_together(
+    service: Service, jobs: Sequence[JobRecord], given: CombinedEvaluationRequest
+) -> CombinedEvaluation:
+    """Evaluate several samples as parts of one conclusion.
+
+    Parameters
+    ----------
+    jobs : sequence of JobRecord
+        Those of the request, in its order.
+
+    Raises
+    ------
+    InvalidFindings
+        A job is named twice or can't be evaluated, samples share rows, or rows with a book value
+        are covered by none.
+    """
+    for at, job in enumerate(jobs):
+        if job.id in {each.id for each in jobs[:at]}:
+            raise InvalidFindings(
+                "Sample {name} is named twice.",
+                name=job.output_name or job.id[:8],
+                loc=("body", "jobs", at),
+            )
+    settled = [_settled(service, job, given) for job in jobs]
+    by_money = sum(each.kind == MONETARY_UNIT.name for each in settled)
+    level = confidence_of_limits(given.confidence, by_money, len(jobs) - by_money)
+    plain = _evaluated(service, jobs, settled, given.confidence, None)
+    coverage = coverage_of(
+        service,
+        [SampledPopulation(each.job, each.answer.figures["book_column"]) for each in plain],
+    )
+    places = max(-int(each.book_value.as_tuple().exponent) for each in plain)
+    _require_covered(coverage, given, places)
+    tolerable = None
+    total = sum((each.book_value for each in plain), Decimal(0))
+    if given.tolerable is not None:
+        tolerable = tolerable_amount(given.tolerable, total, places)
+    amount = None if tolerable is None else tolerable.amount
+    samples = _evaluated(service, jobs, settled, level, amount)
+    uncovered = None
+    if coverage.uncovered.rows:
+        uncovered = uncovered_sentence(coverage.uncovered, places)
+    found = combine(
+        [_part(*each) for each in zip(samples, plain, strict=True)],
+        confidence=given.confidence,
+        tolerable=None if amount is None else float(amount),
+        places=places,
+        uncovered=uncovered,
+    )
+    return _answer(
+        found,
+        samples,
+        given,
+        places,
+        coverage,
+        caveats=[*([uncovered] if uncovered else []), *_caveats(samples, coverage)],
+        tolerable=None if amount is None else f"{amount:f}",
+        notes=tolerable.notes if tolerable else [],
+    )
+
+
+def _settled(
+    service: Service, job: JobRecord, given: CombinedEvaluationRequest
+) -> SettledEvaluation[Any]:
+    """The evaluation of a sample: as it was signed off, else the one that fits."""
+    with service.database.read() as tx:
+        review = review_of(tx, job.id)
+    kept = signed_off(review)
+    summed = [each.name for each in SUMMED]
+    kind = given.kind or (kept.evaluation["kind"] if kept else fitting_kind(job))
+    if kind not in summed:
+        kind = VARIABLES.name
+    parameters: dict[str, Any] = {}
+    if kind == VARIABLES.name:
+        parameters = {"estimator": given.estimator, "book_column": given.book_column}
+    own = {name: value for name, value in parameters.items() if value is not None}
+    settled = request_of(
+        service, job, review, EvaluationRequest(kind=kind, parameters=own, programme="")
+    )
+    if kind == VARIABLES.name:
+        # A sum has one upper limit.
+        settled = replace(settled, parameters=replace(settled.parameters, sides=None))
+    return settled
+
+
+def _evaluated(
+    service: Service,
+    jobs: Sequence[JobRecord],
+    settled: Sequence[SettledEvaluation[Any]],
+    confidence: float,
+    tolerable: Decimal | None,
+) -> list[_Sample]:
+    """The evaluation of each sample, at one confidence."""
+    together = frozenset(job.id for job in jobs)
+    samples = []
+    for at, (job, each) in enumerate(zip(jobs, settled, strict=True)):
+        request = replace(each, confidence=confidence, tolerable=tolerable)
+        try:
+            answer = evaluate(service, job, request, together)
+        except DomainError as error:
+            raise InvalidFindings(
+                "Sample {name}: {reason}",
+                name=job.output_name or job.id[:8],
+                reason=Sentence(error.template, **error.parameters),
+                loc=("body", "jobs", at),
+            ) from error
+        samples.append(_Sample(job, request, answer))
+    return samples
+
+
+def _require_covered(coverage: Coverage, given: CombinedEvaluationRequest, places: int) -> None:
+    if coverage.uncovered.rows and not given.covered_only:
+        raise InvalidFindings(
+            "{uncovered} Draw and examine a sample of them, or conclude on the covered rows alone "
+            "with `covered_only`.",
+            uncovered=uncovered_sentence(coverage.uncovered, places),
+            loc=("body", "jobs"),
+        )
+
+
+def _part(sample: _Sample, plain: _Sample) -> CombinedPart:
+    conclusion = sample.answer.conclusion
+    doubt = None
+    if conclusion is not None and conclusion.is_tolerable is None:
+        doubt = conclusion.parameters.get("reason", sample.answer.assurance.sentence)
+    elif conclusion is not None and not conclusion.is_tolerable:
+        doubt = Sentence("Its own limit isn't below the tolerable amount.")
+    elif sample.answer.assurance.status == "can_fail":
+        doubt = sample.answer.assurance.sentence
+    shared: dict[str, Any] = {
+        "name": sample.name,
+        "book_value": float(sample.book_value),
+        "status": sample.answer.assurance.status,
+        "doubt": doubt,
+    }
+    if sample.is_money:
+        errors = sample.figure("found")
+        return CombinedPart(
+            **shared,
+            projected=float(sample.figure("most_likely")),
+            found=float(errors["amount"]),
+            errors=errors["errors"],
+            upper_limit=float(sample.figure("upper_limit")),
+            plain_limit=float(plain.figure("upper_limit")),
+        )
+    return CombinedPart(
+        **shared,
+        projected=float(sample.figure("projected")),
+        found=float(sample.figure("found")),
+        errors=sample.figure("errors"),
+        standard_error=float(sample.figure("standard_error")),
+        degrees=sample.figure("degrees"),
+    )
+
+
+def _caveats(samples: Sequence[_Sample], coverage: Coverage) -> list[str]:
+    """What limits the conclusion, apart from the caveats of each sample."""
+    caveats: list[str] = [
+        Sentence("The findings of sample {name} aren't signed off.", name=each.name)
+        for each in samples
+        if each.answer.review_state != "signed_off"
+    ]
+    caveats += [
+        Sentence(
+            "Sample {name} isn't evaluated as signed off. {difference}",
+            name=each.name,
+            difference=each.answer.signed.difference,
+        )
+        for each in samples
+        if each.answer.signed and each.settled.kind != each.answer.signed.evaluation["kind"]
+    ]
+    caveats += coverage.unchecked
+    for first, second in combinations(samples, 2):
+        is_other = (first.job.dataset_id, first.job.source_commit_id) != (
+            second.job.dataset_id,
+            second.job.source_commit_id,
+        )
+        if is_other and has_common_seed(first.job, second.job):
+            text = (
+                "Samples {first} and {second} were drawn from different tables with the same seed, "
+                "so their draws aren't independent."
+            )
+            caveats.append(Sentence(text, first=first.name, second=second.name))
+    if any(
+        each.is_money and "understatement" in each.answer.figures["concludes_on"]
+        for each in samples
+    ):
+        text = "The limit is of overstatements: understatements are not concluded on."
+        caveats.append(Sentence(text))
+    return caveats
+
+
+def _answer(
+    found: CombinedMisstatement,
+    samples: Sequence[_Sample],
+    given: CombinedEvaluationRequest,
+    places: int,
+    coverage: Coverage,
+    *,
+    caveats: Sequence[str],
+    tolerable: str | None,
+    notes: Sequence[str],
+) -> CombinedEvaluation:
+    def text(value: float | None) -> str | None:
+        return None if value is None else f"{value:.{places}f}"
+
+    def amount(value: float) -> str:
+        return f"{value:.{places}f}"
+
+    return CombinedEvaluation(
+        confidence=given.confidence,
+        samples=[_sample_answer(each) for each in samples],
+        book_value=amount(found.book_value),
+        projected=amount(found.projected),
+        found=amount(found.found),
+        errors=found.errors,
+        standard_error=text(found.standard_error),
+        degrees=found.degrees,
+        t=found.t,
+        margin=amount(found.margin),
+        upper_limit=amount(found.upper_limit),
+        limit_confidence=found.limit_confidence,
+        plain_limit=amount(found.plain_limit),
+        tolerable=tolerable,
+        uncovered_rows=coverage.uncovered.rows,
+        uncovered_value=amount(coverage.uncovered.value),
+        arithmetic=found.arithmetic,
+        assurance=found.assurance,
+        conclusion=found.conclusion,
+        notes=[*notes, *found.notes],
+        caveats=caveats,
+        formula=found.formula,
+        source=found.source,
+    )
+
+
+def _sample_answer(sample: _Sample) -> CombinedSample:
+    answer = sample.answer
+    if sample.is_money:
+        own: dict[str, Any] = {
+            "examined": answer.figures["units"],
+            "errors": sample.figure("found")["errors"],
+            "projected": sample.figure("most_likely"),
+            "standard_error": None,
+            "degrees": None,
+            "limit": sample.figure("upper_limit"),
+        }
+    else:
+        names = ("examined", "errors", "projected", "standard_error", "degrees")
+        own = {**{name: sample.figure(name) for name in names}, "limit": None}
+    return CombinedSample(
+        job_id=sample.job.id,
+        dataset_id=sample.job.dataset_id,
+        name=sample.name,
+        kind=answer.kind,
+        review_state=answer.review_state,
+        scope=answer.scope,
+        book_value=answer.figures["book_value"],
+        assurance=answer.assurance,
+        caveats=answer.caveats,
+        **own,
+    )
+
+
+def as_json(found: CombinedEvaluation) -> dict[str, Any]:
+    """The answer as the API gives it."""
+    answer = asdict(found)
+    if found.conclusion is not None:
+        answer["conclusion"]["sentence"] = found.conclusion.sentence
+    return answer

@@ -1,0 +1,236 @@
+"""The size of a sample by an audit programme, from a guessed standard deviation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from application.audit.programmes.applied import check_level
+from application.audit.programmes.library import library_of
+from application.audit.programmes.reading import Programme
+from application.estimation.materiality import plan_of, planned_round
+from application.estimation.size_answers import (
+    ProgrammeStratum,
+    SizeAnswer,
+    SizeByProgramme,
+)
+from contract.requests.programmes import ProgrammeGoalRequest, ProgrammeSize
+from contract.requests.size import SizeRequest
+from domain_errors import DomainError, choices_sentence
+from estimation_engine import InvalidGoal
+from estimation_engine.audit.calculations import CALCULATIONS, Calculation
+from estimation_engine.audit.guidance.sizes import (
+    ConservativeSizeInputs,
+    GuidanceSize,
+    PlannedPart,
+    SizeInputs,
+)
+from sampling_engine.methods.monetary_unit.account import account_of_money, decimal_text
+from sampling_engine.results import RoundPlan
+from service.sampling_parameters import stated_rounds
+from service.service import Service
+from service.tables.open_tables import OpenTable
+
+AT = "programme"
+
+
+def size_by_programme(
+    service: Service, table: OpenTable, request: SizeRequest, given: ProgrammeGoalRequest
+) -> SizeAnswer:
+    """The size of a programme's formula, with the round that draws it.
+
+    Raises
+    ------
+    DomainError
+        The programme has no size for the method, or an input is missing or out of range; ``loc``
+        begins with ``programme`` or ``design``.
+    """
+    programme = library_of(service.settings).programme(given.name, AT, "name")
+    (stated,) = stated_rounds([request.design])
+    design = {name: value for name, value in stated.items() if name != "goal"}
+    rule = _rule(programme, design["method"])
+    confidence = given.confidence or rule.confidence or programme.file.confidence
+    check_level(programme, confidence, (AT, "confidence"))
+    plan, book_value, places = _population(service, table, design, given)
+    calculation = CALCULATIONS[rule.calculation]
+    strata = _parts(plan, given)
+    inputs = _inputs(programme, calculation, plan, book_value, strata, given, confidence)
+    try:
+        found: GuidanceSize = calculation.function(inputs)
+    except DomainError as error:
+        error.loc = (AT, *(error.loc[1:] if error.loc[:1] == ("inputs",) else ()))
+        raise
+    sizes = _sizes(plan, found, given)
+    parameters = _parameters(design["parameters"], found, sizes, given)
+    whole = sum(each.rows for each in plan.groups if each.label in given.always)
+    return SizeAnswer(
+        confidence,
+        sample_size=found.size + whole,
+        eligible_rows=plan.eligible_rows,
+        parameters=parameters,
+        round={**design, "parameters": parameters},
+        programme=SizeByProgramme(
+            name=programme.name,
+            title=programme.file.title,
+            sha256=programme.sha256,
+            rule=rule.title,
+            paragraph=rule.paragraph,
+            statement=programme.file.source.statement,
+            calculation=calculation.name,
+            formula=calculation.formula,
+            unrounded=found.unrounded,
+            book_value=f"{book_value:.{places}f}",
+            tolerable=f"{found.tolerable:.{places}f}",
+            expected=f"{found.expected:.{places}f}",
+            factor=found.factor,
+            interval=None if found.interval is None else f"{found.interval:.{places}f}",
+            strata=sizes,
+        ),
+        notes=found.notes,
+    )
+
+
+def _rule(programme: Programme, method: str) -> ProgrammeSize:
+    for each in programme.file.sizes:
+        if each.method == method:
+            return each
+    raise InvalidGoal(
+        "The programme {name} has no size for {method}. {choices}",
+        name=programme.name,
+        method=method.replace("_", " "),
+        choices=choices_sentence("", [each.method for each in programme.file.sizes]),
+        loc=("design", "method"),
+    )
+
+
+def _population(
+    service: Service, table: OpenTable, design: Mapping[str, Any], given: ProgrammeGoalRequest
+) -> tuple[RoundPlan, float, int]:
+    """The plan of the design, the book value that it can draw from, and its decimal places."""
+    try:
+        is_money = planned_round(table, design).method.selects_money
+        column = None if is_money else given.book_column
+        plan = plan_of(service, table, design, column)
+    except DomainError as error:
+        if error.loc[:2] == ("rounds", 0):
+            error.loc = ("design", *error.loc[2:])
+        raise
+    money = account_of_money(plan)
+    if money is not None:
+        text = decimal_text(money.audited.total, money.decimals)
+    elif plan.amount is None:
+        raise InvalidGoal("Name the column of book values.", loc=(AT, "book_column"))
+    else:
+        text = str(plan.amount.as_json()["total"])
+    value = Decimal(text)
+    return plan, float(value), max(-int(value.as_tuple().exponent), 0)
+
+
+def _parts(plan: RoundPlan, given: ProgrammeGoalRequest) -> Mapping[str, PlannedPart]:
+    """The strata that are left to chance, by label; empty without strata."""
+    if plan.group_kind != "strata":
+        if given.deviations is not None or given.always:
+            field = "always" if given.always else "deviations"
+            raise InvalidGoal("The design has no strata.", loc=(AT, field))
+        return {}
+    if plan.groups_count > len(plan.groups):
+        raise InvalidGoal("The design has too many strata.", loc=("design", "parameters"))
+    labels = {str(each.label): each for each in plan.groups if each.rows}
+    guessed = given.deviations or {}
+    for field, names in (("deviations", guessed), ("always", given.always)):
+        for name in names:
+            if name not in labels:
+                raise InvalidGoal(choices_sentence(name, list(labels)), loc=(AT, field))
+    chance = [name for name in labels if name not in given.always]
+    missing = [name for name in chance if name not in guessed and given.deviation is None]
+    if missing:
+        raise InvalidGoal(
+            'The stratum "{label}" has no standard deviation.',
+            label=missing[0],
+            loc=(AT, "deviations"),
+        )
+    return {
+        name: PlannedPart(
+            label=name,
+            units=labels[name].rows,
+            deviation=guessed.get(name, given.deviation or 0.0),
+        )
+        for name in chance
+    }
+
+
+def _inputs(
+    programme: Programme,
+    calculation: Calculation,
+    plan: RoundPlan,
+    book_value: float,
+    strata: Mapping[str, PlannedPart],
+    given: ProgrammeGoalRequest,
+    confidence: float,
+) -> SizeInputs | ConservativeSizeInputs:
+    materiality = given.materiality or programme.file.tolerable
+    if materiality is None:
+        raise InvalidGoal("Give a materiality: the programme has none.", loc=(AT, "materiality"))
+    expected = given.expected
+    common: dict[str, Any] = {
+        "confidence": confidence,
+        "book_value": book_value,
+        "expected": expected if expected < 1 else expected / book_value,
+        "materiality": materiality if materiality < 1 else materiality / book_value,
+    }
+    if calculation.inputs is ConservativeSizeInputs:
+        if given.deviation is not None:
+            raise InvalidGoal("The calculation takes no deviation.", loc=(AT, "deviation"))
+        return ConservativeSizeInputs(**common)
+    if calculation.inputs is not SizeInputs:
+        raise InvalidGoal("The calculation is no size.", loc=(AT, "name"))
+    if strata:
+        return SizeInputs(**common, parts=tuple(strata.values()))
+    if given.deviation is None:
+        raise InvalidGoal("Give the guessed standard deviation.", loc=(AT, "deviation"))
+    is_money = account_of_money(plan) is not None
+    part = PlannedPart(
+        units=0 if is_money else plan.eligible_rows,
+        book_value=book_value,
+        deviation=given.deviation,
+    )
+    return SizeInputs(**common, parts=(part,))
+
+
+def _sizes(
+    plan: RoundPlan, found: GuidanceSize, given: ProgrammeGoalRequest
+) -> list[ProgrammeStratum]:
+    if plan.group_kind != "strata":
+        return []
+    guessed = given.deviations or {}
+    sizes = {each.label: each.size for each in found.allocation}
+    return [
+        ProgrammeStratum(
+            label,
+            each.rows,
+            sizes.get(label, each.rows),
+            guessed.get(label, given.deviation) if label in sizes else None,
+        )
+        for each in plan.groups
+        if each.rows and (label := str(each.label))
+    ]
+
+
+def _parameters(
+    given: Mapping[str, Any],
+    found: GuidanceSize,
+    sizes: list[ProgrammeStratum],
+    goal: ProgrammeGoalRequest,
+) -> dict[str, Any]:
+    """The design's parameters with the size in the place of its own."""
+    if not sizes:
+        kept = {name: value for name, value in given.items() if name != "interval"}
+        return {**kept, "sample_size": found.size}
+    others = ("sample_size", "sample_fraction", "samples_per_stratum", "min_per_stratum")
+    own = ("allocation", "allocation_column", "take_all")
+    kept = {name: value for name, value in given.items() if name not in (*others, *own)}
+    of_label: dict[str, int | str] = {
+        each.label: "all" if each.label in goal.always else each.sample_size for each in sizes
+    }
+    return {**kept, "sizes": of_label}

@@ -1,0 +1,334 @@
+"""A conclusion over several independent samples, whose populations have no row in common.
+
+Projections of audit values add up, and so do their variances. Upper limits by monetary units have
+no variance: they add up at a confidence that allows for each of them to fail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import fsum, inf, sqrt
+
+from domain_errors import FigureText, Sentence
+from estimation_engine.audit.assurance import Assurance, Status
+from estimation_engine.audit.attributes import ArithmeticRow
+from estimation_engine.audit.conclusion import (
+    Conclusion,
+    conclude_misstatement,
+    confidence_text,
+    withheld,
+)
+from estimation_engine.errors import InvalidFindings
+from estimation_engine.intervals import t_quantile
+from lazy_dataclasses import dataclass
+
+FORMULA = "Σ projected + t·√Σ SE² + Σ (limits by monetary units − their projections)"
+SOURCE = (
+    "Cochran 1977, section 5.3 (sums of independent estimates); Satterthwaite 1946 (degrees of "
+    "freedom); Bonferroni's inequality (limits by monetary units)"
+)
+ORDER: tuple[Status, ...] = ("proved", "customary", "can_fail")
+"""From the strongest to the weakest."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CombinedPart:
+    """What one sample contributes; amounts in units of the book value.
+
+    Parameters
+    ----------
+    projected : float
+        The most likely net misstatement, or overstatement by monetary units, with known errors.
+    found, errors : float, int
+        The errors of the examined rows, and the rows that have one.
+    standard_error, degrees : float, optional, and int
+        Of audit values; None of a limit by monetary units.
+    upper_limit, plain_limit : float, optional
+        Of monetary units: at the confidence of :func:`confidence_of_limits`, and at that of the
+        request.
+    status : str
+        What holds the sample's own limit up.
+    doubt : str, optional
+        Why its limit may be too low.
+    """
+
+    name: str
+    book_value: float
+    projected: float
+    found: float
+    errors: int
+    standard_error: float | None = None
+    degrees: int = 0
+    upper_limit: float | None = None
+    plain_limit: float | None = None
+    status: Status = "customary"
+    doubt: str | None = None
+
+
+@dataclass(frozen=True)
+class CombinedMisstatement:
+    """The misstatement of all populations together.
+
+    Parameters
+    ----------
+    standard_error, degrees, t : float, float, float, optional
+        Of the samples by audit values together; degrees by Satterthwaite. None without any.
+    margin : float
+        ``upper_limit`` less ``projected``.
+    limit_confidence : float
+        At which each limit of the sum is computed; that of the request if there is one limit.
+    plain_limit : float
+        The sum of limits that are each at the requested confidence; customary, not proved.
+    """
+
+    book_value: float
+    projected: float
+    found: float
+    errors: int
+    standard_error: float | None
+    degrees: float | None
+    t: float | None
+    margin: float
+    upper_limit: float
+    limit_confidence: float
+    plain_limit: float
+    arithmetic: tuple[ArithmeticRow, ...]
+    notes: tuple[str, ...]
+    assurance: Assurance
+    conclusion: Conclusion | None
+    formula: str
+    source: str
+
+
+def confidence_of_limits(confidence: float, by_money: int, by_values: int) -> float:
+    """The confidence of each limit, so that all hold together at the requested one.
+
+    The samples by audit values have one limit together; each sample by monetary units has its own.
+    The confidence is 1 − (1 − confidence) / limits (Bonferroni).
+
+    >>> confidence_of_limits(0.95, 0, 3), round(confidence_of_limits(0.95, 2, 0), 3)
+    (0.95, 0.975)
+    """
+    limits = by_money + bool(by_values)
+    return 1.0 - (1.0 - confidence) / limits if limits > 1 else confidence
+
+
+def combine(
+    parts: Sequence[CombinedPart],
+    *,
+    confidence: float,
+    tolerable: float | None = None,
+    places: int = 2,
+    uncovered: str | None = None,
+) -> CombinedMisstatement:
+    """Add up independent samples.
+
+    Parameters
+    ----------
+    parts : sequence of CombinedPart
+        Two or more, of populations without a row in common.
+    tolerable : float, optional
+        For a conclusion on the net overstatement of all populations.
+    places : int
+        Decimal places of amounts in sentences.
+    uncovered : str, optional
+        A sentence on rows that no sample covers, which the conclusion then has.
+
+    Raises
+    ------
+    InvalidFindings
+        There are fewer than two samples, or one has a variance without a degree of freedom.
+
+    Examples
+    --------
+    >>> part = {"book_value": 1e6, "projected": 1e3, "found": 50.0, "errors": 30}
+    >>> parts = [
+    ...     CombinedPart(name="a", standard_error=300.0, degrees=59, **part),
+    ...     CombinedPart(name="b", standard_error=400.0, degrees=79, **part),
+    ... ]
+    >>> found = combine(parts, confidence=0.95)
+    >>> found.standard_error, round(found.degrees), round(found.upper_limit)
+    (500.0, 135, 2828)
+    """
+    if len(parts) < 2:
+        raise InvalidFindings("Name two samples or more.", loc=("body", "jobs"))
+    values = [each for each in parts if each.standard_error is not None]
+    money = [each for each in parts if each.standard_error is None]
+    level = confidence_of_limits(confidence, len(money), len(values))
+    projected = fsum(each.projected for each in parts)
+    error, degrees = _error_of(values)
+    t = t_quantile(level, degrees) if error else 0.0
+    more = fsum((each.upper_limit or 0.0) - each.projected for each in money)
+    upper = projected + t * error + more
+    plain = projected + (t_quantile(confidence, degrees) * error if error else 0.0)
+    plain += fsum((each.plain_limit or 0.0) - each.projected for each in money)
+    book_value, found = (
+        fsum(getattr(each, name) for each in parts) for name in ("book_value", "found")
+    )
+    errors = sum(each.errors for each in parts)
+    conclusion = None
+    if tolerable is not None:
+        conclusion = conclude_misstatement(
+            None,
+            upper,
+            tolerable,
+            projected,
+            confidence,
+            errors=(found, errors),
+            book_value=book_value,
+            places=places,
+        )
+        doubts = [_doubt_of(each) for each in parts if each.doubt]
+        if doubts:
+            conclusion = withheld(conclusion, Sentence.joined(doubts))
+        if uncovered is not None:
+            conclusion = Conclusion(
+                conclusion.is_tolerable,
+                f"{conclusion.template} {{uncovered}}",
+                {**conclusion.parameters, "uncovered": uncovered},
+            )
+    return CombinedMisstatement(
+        book_value,
+        projected,
+        found,
+        errors,
+        error if values else None,
+        degrees if values and error else None,
+        t if values and error else None,
+        upper - projected,
+        upper,
+        level,
+        plain,
+        tuple(_arithmetic(parts, error, degrees, t, level, upper)),
+        tuple(_notes(values, money, confidence, level, plain, places)),
+        _assurance(parts, money),
+        conclusion,
+        FORMULA,
+        SOURCE,
+    )
+
+
+def _doubt_of(part: CombinedPart) -> Sentence:
+    return Sentence("Sample {name}: {reason}", name=part.name, reason=part.doubt)
+
+
+def _error_of(parts: Sequence[CombinedPart]) -> tuple[float, float]:
+    """√Σ SE², and its degrees of freedom by Satterthwaite: (Σ SE²)² / Σ (SE⁴ / degrees)."""
+    variances = [(each.standard_error or 0.0) ** 2 for each in parts]
+    for part, variance in zip(parts, variances, strict=True):
+        if variance and part.degrees < 1:
+            raise InvalidFindings(
+                "Sample {name} has no degree of freedom, so the sum has no limit.",
+                name=part.name,
+                loc=("body", "jobs"),
+            )
+    total = fsum(variances)
+    if not total:
+        return 0.0, inf
+    of_each = fsum(
+        variance**2 / part.degrees
+        for part, variance in zip(parts, variances, strict=True)
+        if variance
+    )
+    return sqrt(total), total**2 / of_each
+
+
+def _arithmetic(
+    parts: Sequence[CombinedPart],
+    error: float,
+    degrees: float,
+    t: float,
+    level: float,
+    upper: float,
+) -> list[ArithmeticRow]:
+    projected = fsum(each.projected for each in parts)
+    lines = [
+        ArithmeticRow(
+            "Projected misstatement",
+            Sentence("Σ over the samples"),
+            projected,
+        )
+    ]
+    if error:
+        formula = Sentence(
+            "t({level}; {degrees} {degrees|degree|degrees} of freedom)",
+            level=FigureText(f"{level:g}"),
+            degrees=FigureText(f"{degrees:.1f}"),
+        )
+        lines += [
+            ArithmeticRow("Standard error SE", "√ Σ SE²", error),
+            ArithmeticRow("t", formula, t),
+            ArithmeticRow("Margin", "t·SE", t * error),
+        ]
+    for each in parts:
+        if each.standard_error is None:
+            lines.append(
+                ArithmeticRow(
+                    Sentence("Allowance of sample {name}", name=each.name),
+                    Sentence(
+                        "its limit at {level} − projected", level=confidence_text(round(level, 6))
+                    ),
+                    (each.upper_limit or 0.0) - each.projected,
+                )
+            )
+    return [*lines, ArithmeticRow("Upper limit", Sentence("the sum of these"), upper)]
+
+
+def _notes(
+    values: Sequence[CombinedPart],
+    money: Sequence[CombinedPart],
+    confidence: float,
+    level: float,
+    plain: float,
+    places: int,
+) -> list[str]:
+    notes: list[str] = []
+    if len(values) > 1:
+        text = (
+            "The samples were drawn independently, so the variances of {samples} projections add "
+            "up."
+        )
+        notes.append(Sentence(text, samples=len(values)))
+    if level != confidence:
+        text = (
+            "Each limit is at {level} confidence, so that all hold together at {confidence} or "
+            "more, whatever their errors (Bonferroni). The sum of limits that are each at "
+            "{confidence} is {plain}: it is customary as on the safe side for nearly normal "
+            "errors, and not proved."
+        )
+        notes.append(
+            Sentence(
+                text,
+                level=confidence_text(round(level, 6)),
+                confidence=confidence_text(confidence),
+                plain=FigureText(f"{plain:,.{places}f}"),
+            )
+        )
+    if money and values:
+        text = (
+            "Samples by monetary units count with their overstatements, those by audit values with "
+            "their net misstatement: understatements by monetary units aren't taken off."
+        )
+        notes.append(Sentence(text))
+    return notes
+
+
+def _assurance(parts: Sequence[CombinedPart], money: Sequence[CombinedPart]) -> Assurance:
+    """What holds up the sum: no more than what holds up the weakest limit."""
+    status = max((each.status for each in parts), key=ORDER.index)
+    sentences = [
+        Sentence(
+            "This limit holds as far as the limit of each sample does, and rests on samples that "
+            "were drawn independently of populations without a row in common."
+        )
+    ]
+    if len(money) > 1 or (money and len(money) < len(parts)):
+        sentences.append(
+            Sentence("That the limits hold together at this confidence is proved (Bonferroni).")
+        )
+    if len(money) < len(parts):
+        text = (
+            "The sum of the projected misstatements is assumed to be nearly normally distributed."
+        )
+        sentences.append(Sentence(text))
+    return Assurance(status, Sentence.joined(sentences), SOURCE)

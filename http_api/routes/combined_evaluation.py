@@ -1,0 +1,60 @@
+"""The routes of the evaluation of several samples together."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from flask import Response
+
+from application.access import RowSource
+from application.audit.combined_evaluation import CombinedEvaluation, as_json, evaluate_together
+from application.audit.combined_sheet import combined_section
+from application.audit.paper_template import letterhead_of, template_language
+from application.audit.working_paper.writing import write_paper
+from contract.requests.evaluate import CombinedEvaluationRequest, CombinedPaperRequest
+from http_api.access import SignedInBlueprint, caller, service
+from http_api.routes.findings import PAPER_TYPES
+from http_api.routes.row_responses import file_answer, file_response
+from http_api.routes.submissions import completed
+from service.tables.open_tables import SAMPLE, output_of
+
+blueprint = SignedInBlueprint(
+    "combined_evaluation", __name__, url_prefix="/api/audit/combined-evaluation", tag="Audit"
+)
+
+
+@blueprint.post("", body=CombinedEvaluationRequest, output=CombinedEvaluation, only_reads=True)
+def combined_evaluation(given: CombinedEvaluationRequest) -> CombinedEvaluation:
+    """Evaluate several samples together, as parts of one conclusion.
+
+    They are strata, periods or datasets whose populations have no row in common. The caller needs
+    read access to each sample. Samples that share rows are refused, and so are rows with a book
+    value that no sample covers, unless `covered_only` leaves them out.
+    """
+    return _evaluated(given)
+
+
+@blueprint.get("/paper", query=CombinedPaperRequest)
+@blueprint.doc(responses=file_response("text/html"))
+def combined_paper(query: CombinedPaperRequest) -> Response:
+    """Download a paper with the evaluation of several samples together.
+
+    As one HTML file that prints, or as a workbook.
+    """
+    found = combined_section(as_json(_evaluated(query)))
+    with tempfile.TemporaryDirectory(dir=service().directory.scratch_dir) as folder:
+        path = Path(folder) / f"paper.{query.format}"
+        language = query.language or template_language(service()) or "en"
+        write_paper([found], path, query.format, language, letterhead_of(service(), []))
+        name = f"samples-together.{query.format}"
+        return file_answer(path, name, PAPER_TYPES[query.format])
+
+
+def _evaluated(given: CombinedEvaluationRequest) -> CombinedEvaluation:
+    jobs = [completed(caller().job(each), "sampling") for each in given.jobs]
+    with caller().reading():
+        found = evaluate_together(service(), jobs, given)
+    for job in jobs:
+        caller().audit_view(RowSource(job.dataset_id, output_of(job), SAMPLE, job.id), "evaluation")
+    return found

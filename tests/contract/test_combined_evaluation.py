@@ -1,0 +1,223 @@
+"""Several samples together over HTTP: sums, what they cover, and what is refused."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.contract.draw_requests import one
+from tests.contract.problems import assert_problem
+from tests.contract.test_evaluation import drawn, examined
+from tests.support.live_server import LiveServer
+
+PATH = "/api/audit/combined-evaluation"
+ROWS = 1_200
+LOW, HIGH = "amount < 150", "amount >= 150"
+
+
+def wrong_by(share: float) -> dict[str, Any]:
+    return {"outcome": "exception", "share": share}
+
+
+@pytest.fixture
+def dataset(server: LiveServer) -> int:
+    """1,200 rows with amounts from 0.25 to 300."""
+    dataset_id = server.new_dataset()
+    lines = [f"{row:05d},{(row + 1) / 4}" for row in range(ROWS)]
+    server.import_text(dataset_id, "\n".join(["invoice,amount", *lines]) + "\n")
+    return dataset_id
+
+
+def sample(
+    server: LiveServer,
+    dataset: int,
+    where: str | None,
+    *,
+    errors: int = 50,
+    size: int = 80,
+    method: str = "random",
+    seed: int = 1,
+) -> str:
+    """A sample of which the first rows are overstated by a tenth to two tenths."""
+    more = {"book_column": "amount"} if method == "monetary_unit" else {}
+    filters = {"filters": {"expression": where}} if where else {}
+    job = drawn(server, dataset, one(method, sample_size=size, seed=seed, **more), **filters)
+    path = f"/api/sampling/jobs/{job}/findings"
+    items = server.admin.get(path, params={"limit": 1000}).json()["items"]
+    audits = [
+        f"{item['data']['amount'] * (0.9 - 0.1 * (at % 5) / 5):.2f}"
+        for at, item in enumerate(items[:errors])
+    ]
+    examined(server, job, *({"outcome": "exception", "audit_value": text} for text in audits))
+    return job
+
+
+def together(server: LiveServer, *jobs: str, **more: Any) -> httpx.Response:
+    body = {"jobs": list(jobs), "kind": "variables", "book_column": "amount", **more}
+    return server.admin.post(PATH, json={k: v for k, v in body.items() if v is not None})
+
+
+def alone(server: LiveServer, job: str, **more: Any) -> dict[str, Any]:
+    answer = server.admin.post(f"/api/sampling/jobs/{job}/evaluation", json=more)
+    assert answer.status_code == 200, answer.text
+    return dict(answer.json())
+
+
+def test_projections_and_variances_add_up(server: LiveServer, dataset: int) -> None:
+    jobs = [sample(server, dataset, LOW), sample(server, dataset, HIGH, seed=2)]
+    answer = together(server, *jobs, tolerable="20,000")
+    assert answer.status_code == 200, answer.text
+    found = answer.json()
+    parts = [alone(server, job, kind="variables", book_column="amount") for job in jobs]
+    for name in ("projected", "book_value", "found"):
+        total = sum(float(each[name]) for each in parts)
+        assert float(found[name]) == pytest.approx(total, abs=0.02)
+    error = math.hypot(*(float(each["standard_error"]) for each in parts))
+    assert float(found["standard_error"]) == pytest.approx(error, abs=0.02)
+    assert min(each["degrees"] for each in parts) <= found["degrees"] <= 158
+    limit = float(found["projected"]) + found["t"] * error
+    assert float(found["upper_limit"]) == pytest.approx(limit, abs=0.03)
+    assert found["limit_confidence"] == 0.95
+    assert (found["uncovered_rows"], found["uncovered_value"]) == (0, "0.00")
+    assert found["conclusion"]["is_tolerable"] is True, found["conclusion"]
+    unsigned = [each for each in found["caveats"] if "aren't signed off" in each]
+    assert len(unsigned) == 2
+    assert not any(
+        "chosen beforehand" in text for each in found["samples"] for text in each["caveats"]
+    )
+    assert together(server, *jobs, tolerable=1_000).json()["conclusion"]["is_tolerable"] is False
+
+
+def test_limits_by_monetary_units_add_up_at_bonferronis_confidence(
+    server: LiveServer, dataset: int
+) -> None:
+    jobs = [
+        sample(server, dataset, LOW, errors=3, method="monetary_unit"),
+        sample(server, dataset, HIGH, errors=2, method="monetary_unit", seed=2),
+    ]
+    found = together(server, *jobs, kind=None, book_column=None, tolerable="10%").json()
+    assert found["limit_confidence"] == pytest.approx(0.975)
+    for name, confidence in (("upper_limit", 0.975), ("plain_limit", 0.95)):
+        limits = [
+            float(
+                alone(server, job, kind="monetary_unit", confidence=confidence)["overstatement"][
+                    "upper_limit"
+                ]
+            )
+            for job in jobs
+        ]
+        assert float(found[name]) == pytest.approx(sum(limits), abs=0.03)
+    assert "Bonferroni" in found["assurance"]["sentence"]
+    assert found["assurance"]["status"] == "customary"
+    assert found["standard_error"] is None
+    total = sum(row + 1 for row in range(ROWS)) / 4
+    assert found["tolerable"] == f"{total / 10:.2f}"
+
+
+def test_samples_of_one_row_are_refused(server: LiveServer, dataset: int) -> None:
+    first = sample(server, dataset, "amount < 200")
+    second = sample(server, dataset, HIGH, seed=2)
+    text = assert_problem(together(server, first, second), 422, "invalid_findings")
+    assert "200 rows could be drawn by sample" in text["detail"]
+
+
+def test_uncovered_rows_are_refused_with_their_book_value(server: LiveServer, dataset: int) -> None:
+    first = sample(server, dataset, LOW)
+    second = sample(server, dataset, "amount >= 250", seed=2)
+    refused = together(server, first, second, tolerable="30,000")
+    value = sum((row + 1) / 4 for row in range(ROWS) if 150 <= (row + 1) / 4 < 250)
+    problem = assert_problem(refused, 422, "invalid_findings")
+    assert f"No sample covers 400 rows with a book value of {value:,.2f}" in problem["detail"]
+    found = together(server, first, second, tolerable="30,000", covered_only=True).json()
+    assert found["uncovered_rows"] == 400
+    assert "No sample covers 400 rows" in found["conclusion"]["sentence"]
+
+
+def test_a_later_version_adds_a_period(server: LiveServer, dataset: int) -> None:
+    """The first sample is of the first version, the second of the rows that the next one adds."""
+    path = f"/api/datasets/{dataset}/row-key"
+    first = sample(server, dataset, None)
+    lines = [f"{row:05d},{(row + 1) / 4}" for row in range(2 * ROWS)]
+    server.import_text(dataset, "\n".join(["invoice,amount", *lines]) + "\n")
+    second = sample(server, dataset, "amount > 300", seed=2)
+    unknown = together(server, first, second)
+    assert (
+        "No sample covers 1,200 rows" in assert_problem(unknown, 422, "invalid_findings")["detail"]
+    )
+    assert server.admin.put(path, json={"columns": ["invoice"]}).status_code == 200
+    found = together(server, first, second)
+    assert found.status_code == 200, found.text
+    assert found.json()["uncovered_rows"] == 0
+    assert not any("Not checked" in each for each in found.json()["caveats"])
+    whole = sum(row + 1 for row in range(2 * ROWS)) / 4
+    assert float(found.json()["book_value"]) == whole
+    again = sample(server, dataset, "amount > 250", seed=3)
+    shared = assert_problem(together(server, first, again), 422, "invalid_findings")
+    assert "200 rows could be drawn by sample" in shared["detail"]
+
+
+def test_other_datasets_are_said_to_be_unchecked(server: LiveServer, dataset: int) -> None:
+    other = server.new_dataset()
+    lines = [f"{row:05d},{row + 1}.00" for row in range(500)]
+    server.import_text(other, "\n".join(["invoice,amount", *lines]) + "\n")
+    found = together(server, sample(server, dataset, None), sample(server, other, None)).json()
+    assert any("Not checked: whether samples" in each for each in found["caveats"])
+    assert any("with the same seed" in each for each in found["caveats"])
+
+
+def test_few_errors_withhold_the_conclusion(server: LiveServer, dataset: int) -> None:
+    jobs = [sample(server, dataset, LOW, errors=4), sample(server, dataset, HIGH, seed=2)]
+    found = together(server, *jobs, tolerable="50,000").json()
+    assert found["conclusion"]["is_tolerable"] is None
+    assert "It rests on 4 rows in error" in found["conclusion"]["sentence"]
+
+
+def test_requests_that_do_not_fit_name_the_field(server: LiveServer, dataset: int) -> None:
+    job = sample(server, dataset, LOW)
+    assert_problem(together(server, job), 422, "invalid_request")
+    problem = assert_problem(together(server, job, job), 422, "invalid_findings")
+    assert "named twice" in problem["detail"]
+    open_job = drawn(
+        server, dataset, one("random", sample_size=10, seed=3), filters={"expression": HIGH}
+    )
+    problem = assert_problem(together(server, job, open_job), 422, "invalid_findings")
+    assert "10 rows have no finding" in problem["detail"]
+    assert problem["errors"][0]["loc"] == ["body", "jobs", 1]
+    many = [f"{n:08d}-0000-4000-8000-000000000000" for n in range(21)]
+    assert_problem(together(server, *many), 422, "invalid_request")
+
+
+def test_a_sample_that_the_caller_may_not_read_is_not_found(
+    server: LiveServer, dataset: int
+) -> None:
+    jobs = [sample(server, dataset, LOW), sample(server, dataset, HIGH, seed=2)]
+    client, _ = server.new_user()
+    answer = client.post(PATH, json={"jobs": jobs})
+    assert_problem(answer, 404, "not_found")
+
+
+def test_each_sample_is_recorded_as_viewed(server: LiveServer, dataset: int) -> None:
+    jobs = [sample(server, dataset, LOW), sample(server, dataset, HIGH, seed=2)]
+    answer = together(server, *jobs)
+    query = {"limit": 1000, "action": "rows_viewed"}
+    entries = server.admin.get("/api/admin/audit", params=query).json()["entries"]
+    request_id = answer.headers["X-Request-ID"]
+    viewed = [each["details"]["job_id"] for each in entries if each["request_id"] == request_id]
+    assert sorted(viewed) == sorted(jobs)
+
+
+def test_the_paper_has_the_same_section(server: LiveServer, dataset: int) -> None:
+    jobs = [sample(server, dataset, LOW), sample(server, dataset, HIGH, seed=2)]
+    query = {"jobs": ",".join(jobs), "kind": "variables", "book_column": "amount"}
+    query |= {"tolerable": "20,000", "language": "de"}
+    paper = server.admin.get(f"{PATH}/paper", params=query)
+    assert paper.status_code == 200, paper.text
+    assert "Mehrere Stichproben" in paper.text
+    found = together(server, *jobs, tolerable="20,000").json()
+    limit = f"{float(found['upper_limit']):,.2f}".translate(str.maketrans(",.", ".,"))
+    assert limit in paper.text
+    workbook = server.admin.get(f"{PATH}/paper", params={**query, "format": "xlsx"})
+    assert workbook.content[:2] == b"PK"

@@ -1,0 +1,307 @@
+"""Audit programmes: the built-in ones, and a file of a user, over API, page and command."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from application.audit.programmes.examples import checked_examples
+from application.audit.programmes.library import BUILTIN, library_of
+from application.audit.programmes.reading import InvalidProgramme, read_programme
+from command_line import command
+from service.settings import Settings
+from tests.contract.draw_requests import one
+from tests.contract.problems import assert_problem
+from tests.support.live_server import LiveServer, live_server
+from tests.verifiers.evaluation_cases import files_of
+from tests.verifiers.test_verify_sample import verify
+from tests.web_ui.reader import Reader
+
+ROOT = Path(__file__).parents[2]
+OWN = (ROOT / "docs" / "PROGRAMMES.md").read_text(encoding="utf-8")
+OWN = OWN.split("```toml\n")[1].split("```")[0]
+"""The file of the docs: a user's programme."""
+ROWS = 600
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("programmes")
+    (path / "state-claims.toml").write_text(OWN, encoding="utf-8")
+    (path / "broken.toml").write_text(OWN.replace('"variables"', '"variabels"'), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def served(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    settings = Settings(
+        data_dir=tmp_path_factory.mktemp("served") / "data",
+        memory_mb=256,
+        stop_grace_s=0,
+        programmes_dir=str(folder),
+    )
+    with live_server(settings) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def dataset(served: LiveServer) -> int:
+    """600 amounts of similar size, of which the sample finds many errors."""
+    dataset_id = served.new_dataset()
+    lines = [f"{row},{('a', 'b', 'c')[row % 3]},{100 + row % 7}.00" for row in range(ROWS)]
+    served.import_text(dataset_id, "\n".join(["id,part,amount", *lines]) + "\n")
+    return dataset_id
+
+
+def examined(served: LiveServer, dataset: int, step: dict[str, Any]) -> str:
+    """A sample whose rows have errors of 1 or 0.5, every second one none."""
+    body = {"rounds": [step], "amount_column": "amount"}
+    job = served.draw(dataset, body)
+    assert job["status"] == "completed", job
+    path = f"/api/sampling/jobs/{job['id']}"
+    items = served.admin.get(f"{path}/findings?limit=1000").json()["items"]
+    found = []
+    for at, item in enumerate(items):
+        finding = {"row_id": item["row_id"], "outcome": "ok"}
+        if at % 2:
+            book = float(item["data"]["amount"])
+            error = 1.0 if at % 4 == 1 else 0.5
+            finding |= {"outcome": "exception", "audit_value": f"{book - error:.2f}"}
+        found.append(finding)
+    answer = served.admin.post(f"{path}/findings", json={"findings": found})
+    assert answer.status_code == 200, answer.text
+    return str(job["id"])
+
+
+@pytest.fixture(scope="module")
+def random_job(served: LiveServer, dataset: int) -> str:
+    return examined(served, dataset, one("random", sample_size=120, seed=5))
+
+
+def evaluated(served: LiveServer, job: str, **body: Any) -> dict[str, Any]:
+    answer = served.admin.post(f"/api/sampling/jobs/{job}/evaluation", json=body)
+    assert answer.status_code == 200, answer.text
+    return dict(answer.json())
+
+
+@pytest.mark.parametrize("path", sorted(BUILTIN.glob("*.toml")), ids=lambda path: path.stem)
+def test_worked_examples_are_reproduced(path: Path) -> None:
+    programme = read_programme(path.read_bytes(), path.name)
+    wrong = [each for each in checked_examples(programme) if not each.is_reproduced]
+    assert (programme.name, wrong) == (path.stem, [])
+    assert "not certified" in programme.file.source.statement
+
+
+def test_random_sample_by_the_guidance(served: LiveServer, random_job: str) -> None:
+    """N·ΣE/n and z·N·s/√n, by hand: 60 of 120 rows have errors of 1 and 0.5, 45 in all."""
+    found = evaluated(served, random_job, programme="eu-cohesion", confidence=0.8)
+    own = found["programme"]
+    assert own["calculation"] == "random_mean_per_unit"
+    assert float(own["figures"]["projected"]) == ROWS * 45 / 120
+    squares = 30 * 1.0 + 30 * 0.25
+    deviation = ((squares - 45**2 / 120) / 119) ** 0.5
+    margin = 1.2815515655446004 * ROWS * deviation / 120**0.5
+    assert float(own["figures"]["precision"]) == pytest.approx(margin, abs=0.006)
+    assert (own["verdict"], found["conclusion"]["is_tolerable"]) == ("tolerable", True)
+    assert "isn't materially misstated" in found["conclusion"]["sentence"]
+    assert (found["confidence"], found["sides"]) == (0.8, "two")
+    assert "not certified" in found["assurance"]["sentence"]
+
+
+def test_verdicts_follow_what_is_tolerable(served: LiveServer, random_job: str) -> None:
+    given = {"programme": "eu-cohesion", "confidence": 0.9}
+    for tolerable, verdict, concluded in (
+        (100, "not_supported", False),
+        (230, "inconclusive", None),
+        (500, "tolerable", True),
+    ):
+        found = evaluated(served, random_job, **given, tolerable=tolerable)
+        assert found["programme"]["verdict"] == verdict
+        assert found["conclusion"]["is_tolerable"] is concluded
+
+
+def test_programme_keeps_the_doubts_of_its_kind(served: LiveServer, dataset: int) -> None:
+    job = examined(served, dataset, one("random", sample_size=34, seed=2))
+    found = evaluated(served, job, programme="eu-cohesion", confidence=0.9)
+    assert (found["programme"]["verdict"], found["conclusion"]["is_tolerable"]) == (
+        "tolerable",
+        None,
+    )
+    assert found["conclusion"]["sentence"].startswith("No conclusion, as the limit")
+
+
+def test_strata_and_monetary_units_are_read(served: LiveServer, dataset: int) -> None:
+    step = one("stratified", strata_columns=["part"], sample_size=90, seed=3)
+    job = examined(served, dataset, step)
+    found = evaluated(served, job, programme="eu-cohesion", estimator="ratio", confidence=0.7)
+    assert found["programme"]["calculation"] == "stratified_ratio"
+    assert float(found["programme"]["figures"]["book_value"]) == float(found["book_value"])
+    job = examined(served, dataset, one("monetary_unit", book_column="amount", sample_size=90))
+    found = evaluated(served, job, programme="eu-cohesion", confidence=0.9)
+    figures = found["programme"]["figures"]
+    assert found["programme"]["calculation"] == "monetary_units"
+    likely = float(found["overstatement"]["most_likely"])
+    assert float(figures["projected"]) == pytest.approx(likely, abs=0.02)
+    by_stringer = evaluated(served, job, programme="mus-standard", tolerable=0.05)
+    assert by_stringer["likelihood"] == "poisson"
+    limit = by_stringer["overstatement"]["upper_limit"]
+    assert by_stringer["programme"]["figures"]["upper_limit"] == limit
+
+
+def test_own_file_over_api_page_and_command(
+    served: LiveServer, random_job: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file alone adds a programme: no code knows its name."""
+    listed = served.admin.get("/api/audit-programmes").json()
+    assert [each["name"] for each in listed["programmes"]][-1] == "state-claims"
+    (broken,) = listed["broken"]
+    assert 'broken.toml, evaluations[1].kind: Did you mean "variables"?' in broken["problem"]
+    shown = served.admin.get("/api/audit-programmes/state-claims").json()
+    assert shown["not_reproduced"] == 0
+    found = evaluated(served, random_job, programme="state-claims")
+    lower = float(found["lower_limit"])
+    assert (found["confidence"], found["programme"]["verdict"]) == (0.8, "statement")
+    sentence = f"at 80 % confidence {lower:,.2f} is claimed back."
+    assert found["conclusion"]["sentence"].endswith(sentence)
+    reader = Reader(served, "admin")
+    page = reader.text(f"/jobs/{random_job}", tab="evaluation", programme="state-claims")
+    assert sentence in page
+    assert "Follows chapter 4" in page
+    assert "State claims" in reader.text("/programmes")
+    assert "18,106.26" in reader.text("/programmes/state-claims")
+    monkeypatch.setenv("JOBSVC_SERVER", served.url)
+    monkeypatch.setenv("JOBSVC_TOKEN", served.token)
+    result = CliRunner().invoke(command, ["evaluate", random_job, "--programme", "state-claims"])
+    assert (result.exit_code, sentence in result.output) == (0, True), result.output
+    paper = served.admin.get(
+        f"/api/sampling/jobs/{random_job}/working-paper", params={"programme": "state-claims"}
+    )
+    text = html.unescape(paper.text)
+    assert sentence in text
+    assert "The lower limit is claimed back. (§ 4.3)" in text
+    assert found["programme"]["sha256"] in text
+
+
+def test_refusals_name_their_field(served: LiveServer, dataset: int, random_job: str) -> None:
+    path = f"/api/sampling/jobs/{random_job}/evaluation"
+    for body, field, words in (
+        ({"programme": "eu"}, "programme", "eu-cohesion"),
+        ({"programme": "mus-standard"}, "programme", "no such evaluation"),
+        ({"programme": "eu-cohesion", "confidence": 0.95}, "confidence", "0.6, 0.7, 0.8, 0.9"),
+    ):
+        answer = served.admin.post(path, json=body)
+        assert answer.status_code == 422
+        assert words in answer.text
+        assert field in answer.json()["errors"][0]["loc"]
+    small = examined(served, dataset, one("random", sample_size=20, seed=8))
+    answer = served.admin.post(
+        f"/api/sampling/jobs/{small}/evaluation", json={"programme": "eu-cohesion"}
+    )
+    assert "at least 30 units" in answer.text
+    assert "20 rows" in answer.text
+    assert_problem(served.admin.get("/api/audit-programmes/none"), 404, "not_found")
+
+
+def test_a_changed_file_is_noticed_after_the_sign_off(
+    served: LiveServer, dataset: int, folder: Path
+) -> None:
+    """The sign-off and the certificate keep the file's SHA-256; a verifier recomputes nothing."""
+    name = folder / "changing.toml"
+    text = OWN.replace('"state-claims"', '"changing"')
+    name.write_text(text, encoding="utf-8")
+    job = examined(served, dataset, one("random", sample_size=60, seed=11))
+    path = f"/api/sampling/jobs/{job}"
+    served.admin.post(f"{path}/review", json={"action": "submitted"}).raise_for_status()
+    reader = Reader(served)
+    grant = {"user_id": reader.api.get("/api/users/me").json()["id"], "permission": "write"}
+    served.admin.put(f"/api/datasets/{dataset}/permissions", json=grant).raise_for_status()
+    body = {"action": "signed_off", "evaluation": {"programme": "changing"}}
+    kept = reader.api.post(f"{path}/review", json=body).json()["entries"][-1]["evaluation"]
+    found = evaluated(served, job)
+    assert found["signed"]["difference"] is None
+    assert kept["programme"]["sha256"] == found["programme"]["sha256"]
+    report = verify(files_of(served, dataset, job))
+    assert not report.refusals, [line.text for line in report.refusals]
+    (line,) = [each for each in report.lines if "audit programme (changing)" in each.text]
+    assert (line.status, "not recomputed" in line.text) == ("not checkable here", True)
+    name.write_text(text + "# changed\n", encoding="utf-8")
+    assert (
+        "another version of the programme changing"
+        in evaluated(served, job)["signed"]["difference"]
+    )
+    name.unlink()
+    gone = evaluated(served, job)
+    assert gone["programme"] is None
+    assert gone["signed"]["difference"].startswith("Signed off: programme changing")
+
+
+def test_sizes_by_a_programme(served: LiveServer, dataset: int) -> None:
+    """n = (N·z·σ/(TE − AE))²: N 600, book value 61,798, 2 % less 0.5 %."""
+    path = f"/api/sampling/datasets/{dataset}/size"
+    goal = {"name": "eu-cohesion", "book_column": "amount", "deviation": 5, "expected": 0.005}
+    found = served.admin.post(path, json={"design": one("random"), "programme": goal}).json()
+    book = float(found["programme"]["book_value"])
+    due = (ROWS * 1.6448536269514722 * 5 / (0.015 * book)) ** 2
+    assert found["programme"]["unrounded"] == pytest.approx(due)
+    assert found["sample_size"] == found["round"]["parameters"]["sample_size"] == int(due) + 1
+    drawn = served.draw(dataset, {"rounds": [found["round"]]})
+    assert drawn["output_summary"]["total_sampled"] == found["sample_size"]
+    design = one("stratified", strata_columns=["part"])
+    strata = {**goal, "deviation": None, "deviations": {"a": 5, "b": 9}, "always": ["c"]}
+    found = served.admin.post(path, json={"design": design, "programme": strata}).json()
+    sizes = found["round"]["parameters"]["sizes"]
+    assert sizes["c"] == "all"
+    assert found["sample_size"] == sizes["a"] + sizes["b"] + ROWS // 3
+    refused = {**strata, "deviations": {"a": 5}}
+    answer = served.admin.post(path, json={"design": design, "programme": refused})
+    assert answer.json()["errors"][0]["parameters"] == {"label": "b"}
+    both = {"design": design, "programme": strata, "goal": {"margin": 0.1}}
+    assert served.admin.post(path, json=both).status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("confidence = 0.8", "confidence = 1.8", "confidence: 1.8 is out of bounds"),
+        ('title = "State claims"', 'titel = "State"', 'titel: Unknown. Did you mean "title"'),
+        ('about = "Recovery', '# "', "about: Missing"),
+        ("{lower_limit} is claimed", "{lower} is claimed", "conclusions.statement: Did you mean"),
+        ('is claimed back."', 'is {0} claimed"', "Braces are for figures"),
+        ('"expansion"', '"expansions"', 'examples[1].calculation: Did you mean "expansion"'),
+        ("units = 676", "unit = 676", 'examples[1].inputs.unit: Did you mean "units"'),
+        ('samples = ["random"]', 'samples = ["rondom"]', "evaluations[1].samples[1]"),
+        ("least_rows = 50\n", "", "`least_rows` and `stops_below` go together"),
+        ("[source]", "[source", "not TOML"),
+        ('limit = "lower_limit"', "limit = 3", "evaluations[1].limit"),
+    ],
+)
+def test_mistakes_of_a_file_name_the_field(old: str, new: str, problem: str) -> None:
+    assert old in OWN
+    with pytest.raises(InvalidProgramme) as refused:
+        read_programme(OWN.replace(old, new, 1).encode(), "own.toml")
+    assert problem in refused.value.message
+    assert refused.value.message.startswith("own.toml")
+
+
+def test_check_prints_differences(tmp_path: Path) -> None:
+    """Without a server; the exit code is 1 if a figure differs."""
+    right, wrong = tmp_path / "right.toml", tmp_path / "wrong.toml"
+    right.write_text(OWN, encoding="utf-8")
+    wrong.write_text(OWN.replace("19_888", "19_880"), encoding="utf-8")
+    done = CliRunner().invoke(command, ["programmes", "check", str(right)])
+    assert (done.exit_code, "1 example reproduced" in done.output) == (0, True), done.output
+    failed = CliRunner().invoke(command, ["programmes", "check", str(wrong)])
+    assert failed.exit_code == 1
+    assert "19,880" in failed.output
+    assert "+7.92 (too much)" in failed.output
+
+
+def test_a_missing_folder_stops_nothing(tmp_path: Path) -> None:
+    library = library_of(Settings(data_dir=tmp_path, programmes_dir=str(tmp_path / "none")))
+    assert len(library.programmes) == 3
+    assert "doesn't exist" in library.broken[0].problem

@@ -1,0 +1,90 @@
+"""The page that evaluates several samples together; what it evaluates is in the URL."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, request
+
+from application.audit.combined_evaluation import as_json, evaluate_together
+from application.audit.combined_sheet import combined_section
+from application.audit.sentences import verdict_of
+from contract.column_lists import listed_names
+from contract.numbers import plain_text
+from contract.requests.evaluate import MAX_TOGETHER, CombinedEvaluationRequest
+from contract.words import LANGUAGES
+from domain_errors import DomainError
+from estimation_engine.errors import InvalidFindings
+from storage.audit.findings import examined_samples
+from storage.jobs.jobs import JobRecord
+from web_ui.contract_forms import form_fields, read_form, with_problem
+from web_ui.job_texts import problem_text
+from web_ui.pages.request_code import code_at
+from web_ui.shell import audit_sample, blueprint, caller, service, show, signed_in
+
+PATH = "/api/audit/combined-evaluation"
+
+
+@blueprint.get("/evaluate-together")
+@signed_in
+def together() -> Response:
+    """Evaluate the samples that the URL names, with a form for others."""
+    ids = [name for text in request.args.getlist("jobs") for name in listed_names(text)]
+    typed = request.args.to_dict()
+    fields = form_fields(CombinedEvaluationRequest, typed)
+    values: dict[str, Any] = {"jobs": [], "candidates": [], "problem": None, "answer": None}
+    try:
+        found = [_sample(each) for each in ids[: MAX_TOGETHER + 1]]
+        jobs = list({job.id: job for job in found}.values())
+        values |= {"jobs": jobs, "candidates": _candidates(jobs)}
+        given = CombinedEvaluationRequest(
+            jobs=tuple(job.id for job in jobs), **read_form(CombinedEvaluationRequest, typed)
+        )
+        if len(ids) > MAX_TOGETHER:
+            raise InvalidFindings("At most {most} samples.", most=MAX_TOGETHER)
+        if len(jobs) > 1 and "tolerable" in typed:
+            values |= _evaluated(jobs, given)
+    except DomainError as error:
+        named = with_problem(fields, error, problem_text(error))
+        fields = named or fields
+        values["problem"] = None if named else problem_text(error)
+    return show(
+        "combined_evaluation.html", fields=fields, languages=LANGUAGES, most=MAX_TOGETHER, **values
+    )
+
+
+def _sample(job_id: str) -> JobRecord:
+    found = caller().job(job_id)
+    if found.run_type != "sampling" or found.status != "completed":
+        raise InvalidFindings("Job {id} is no completed sample.", id=found.id[:8])
+    return found
+
+
+def _candidates(jobs: list[JobRecord]) -> list[JobRecord]:
+    """Other samples with findings of the first sample's table, newest draw first."""
+    if not jobs:
+        return []
+    chosen = {job.id for job in jobs}
+    with service().database.read() as tx:
+        found = examined_samples(tx, jobs[0])
+    return [job for job in found if job.id not in chosen][:MAX_TOGETHER]
+
+
+def _evaluated(jobs: list[JobRecord], given: CombinedEvaluationRequest) -> dict[str, Any]:
+    with caller().reading():
+        answer = as_json(evaluate_together(service(), jobs, given))
+    for job in jobs:
+        audit_sample(job, "evaluation")
+    body = given.given()
+    query = {name: value for name, value in body.items() if name != "jobs"}
+    if given.tolerable is not None:
+        body["tolerable"] = float(given.tolerable)
+        query["tolerable"] = plain_text(given.tolerable)
+    body["jobs"] = list(given.jobs)
+    return {
+        **code_at(PATH, body),
+        "answer": answer,
+        "verdict": verdict_of(answer),
+        "section": combined_section(answer),
+        "paper_query": query,
+    }
