@@ -298,9 +298,8 @@ def test_a_classification_has_figures_of_groups(dataset: Dataset) -> None:
 def test_samples_are_evaluated_together(client: Client, dataset: Dataset) -> None:
     samples = []
     for where in ("id < 100", "id >= 100"):
-        drawn = dataset.sample(
-            "monetary_unit", book_column="amount", size=10, seed=3, filters=where
-        )
+        money = {"book_column": "amount", "size": 10, "seed": 3}
+        drawn = dataset.sample("monetary_unit", filters=where, **money)
         drawn.add_findings({"row_id": item["row_id"], "outcome": "ok"} for item in drawn.findings())
         samples.append(drawn)
     found = client.evaluate_together(samples, "90%", confidence=0.9, covered_only=True)
