@@ -135,7 +135,7 @@ def _print_examples(examples: list[dict[str, Any]]) -> None:
         for figure in example["figures"]
     ]
     print_table(FIGURES, rows)
-    remarks = {}
+    remarks: dict[str, None] = {}
     for example in examples:
         paragraph = example["paragraph"]
         for text in (example["problem"], example["misprint"], example["note"]):
