@@ -357,6 +357,8 @@ class Client:
         self,
         samples: Sequence[Sample | str],
         tolerable: Number | None = None,
+        *,
+        kind: str | None = None,
         **options: Unpack[CombinedOptions],
     ) -> Evaluation:
         """Evaluate several samples together, as parts of one conclusion.
@@ -367,11 +369,13 @@ class Client:
             Two to 20 samples, or ids of their jobs, whose populations have no row in common.
         tolerable : float or str
             Below 1, or as a percentage, a share of all book values together; from 1 an amount.
+        kind : str
+            ``monetary_unit`` or ``variables``; by default as each was signed off, or fits.
         **options
-            ``confidence``, ``kind`` and others; see docs/AUDIT.md.
+            ``confidence`` and others; see docs/AUDIT.md.
         """
         ids = [each if isinstance(each, str) else each.id for each in samples]
-        body = given(jobs=ids, tolerable=tolerable, **options)
+        body = given(jobs=ids, tolerable=tolerable, kind=kind, **options)
         return Evaluation(self.request("POST", "/api/audit/combined-evaluation", body))
 
     def _sample(self, job_id: str) -> Sample:

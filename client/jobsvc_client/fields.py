@@ -350,8 +350,6 @@ class EvaluationOptions(ConfidenceOptions, total=False):
 class CombinedOptions(ConfidenceOptions, total=False):
     """How to evaluate several samples together; docs/AUDIT.md."""
 
-    kind: Literal["monetary_unit", "variables"]
-    """By default that which was signed off, else the one that fits the sample."""
     estimator: Literal["difference", "ratio", "regression", "mean_per_unit"]
     """Of samples by audit values. By default that which was signed off, or `difference`."""
     book_column: str

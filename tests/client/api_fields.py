@@ -60,8 +60,8 @@ MORE_HELP = {
     "selection": " Of units of money: a random unit in each `cell`, units at a `fixed_interval`, "
     "or `random` ones.",
 }
-ARGUMENTS_OF_TOGETHER = ("jobs", "tolerable", "confidence")
 ARGUMENTS_OF_EVALUATE = ("kind", "tolerable", "confidence")
+ARGUMENTS_OF_TOGETHER = ("jobs", *ARGUMENTS_OF_EVALUATE)
 ARGUMENTS_OF_ESTIMATE = ("statistics", "by", "filters", "values", "confidence")
 ARGUMENTS_OF_SHARED = ("with_job", "key", "values")
 OPTIONS_OF_SHARED = ("duplicates", "book_column")

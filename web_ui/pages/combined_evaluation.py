@@ -13,8 +13,7 @@ from contract.column_lists import listed_names
 from contract.numbers import plain_text
 from contract.requests.evaluate import MAX_TOGETHER, CombinedEvaluationRequest
 from contract.words import LANGUAGES
-from domain_errors import DomainError
-from estimation_engine.errors import InvalidFindings
+from domain_errors import DomainError, InvalidRequest
 from storage.audit.findings import examined_samples
 from storage.jobs.jobs import JobRecord
 from web_ui.contract_forms import form_fields, read_form, with_problem
@@ -41,7 +40,7 @@ def together() -> Response:
             jobs=tuple(job.id for job in jobs), **read_form(CombinedEvaluationRequest, typed)
         )
         if len(ids) > MAX_TOGETHER:
-            raise InvalidFindings("At most {most} samples.", most=MAX_TOGETHER)
+            raise InvalidRequest("At most {most} samples.", most=MAX_TOGETHER)
         if len(jobs) > 1 and "tolerable" in typed:
             values |= _evaluated(jobs, given)
     except DomainError as error:
@@ -56,7 +55,7 @@ def together() -> Response:
 def _sample(job_id: str) -> JobRecord:
     found = caller().job(job_id)
     if found.run_type != "sampling" or found.status != "completed":
-        raise InvalidFindings("Job {id} is no completed sample.", id=found.id[:8])
+        raise InvalidRequest("Job {id} is no completed sample.", id=found.id[:8])
     return found
 
 
