@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from estimation_engine.audit.calculations import ALL, CALCULATIONS
+from estimation_engine.audit.calculations import ALL, CALCULATIONS, TEXTBOOK
 from estimation_engine.audit.guidance.projections import equal_part, money_part
 from estimation_engine.audit.guidance.quantities import quantile
 from estimation_engine.errors import InvalidCalculation
@@ -782,7 +782,7 @@ def test_inputs_are_read_with_the_exact_field() -> None:
 
 
 def test_registry_names_formula_and_section() -> None:
-    assert len(CALCULATIONS) == len(ALL)
+    assert len(CALCULATIONS) == len(ALL) + len(TEXTBOOK)
     for each in ALL:
         assert each.formula
         assert each.source.startswith("European Commission")
