@@ -80,7 +80,7 @@ def _option(
         **({"is_flag": True} if is_flag else {"type": _type_of(inner)}),
         metavar=inner.metavar,
         help=f"{text} Repeatable.".strip() if is_list else text,
-        required=own.is_required and parent is None,
+        required=own.is_required and parent is None and within is None,
     )
 
 

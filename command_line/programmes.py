@@ -135,14 +135,14 @@ def _print_examples(examples: list[dict[str, Any]]) -> None:
         for figure in example["figures"]
     ]
     print_table(FIGURES, rows)
+    remarks: dict[str, None] = {}
     for example in examples:
-        if example["problem"]:
-            print_line(f"§ {example['paragraph']}: not computed. {example['problem']}")
-        print_lines(
-            f"§ {example['paragraph']}: {example[name]}"
-            for name in ("misprint", "note")
-            if example[name]
-        )
+        paragraph = example["paragraph"]
+        for text in (example["problem"], example["misprint"], example["note"]):
+            if text:
+                beginning = "" if text.startswith(paragraph) else f"{paragraph}: "
+                remarks[f"§ {beginning}{text}"] = None
+    print_lines(remarks)
 
 
 def _figure(value: Any) -> str:

@@ -88,8 +88,14 @@ SECTIONS = {
         "agreement": ("agreeing", "Show how far the two readings of a sample's rows agree."),
     },
     "Audits": {
-        "inbox": ("inbox", "List what waits for you: rows, findings, reviews, failed jobs."),
-        "samples": ("inbox", "List samples with how far they are examined and reviewed."),
+        "inbox": (
+            "inbox",
+            "List what waits for you: rows to examine, findings to review, failed jobs.",
+        ),
+        "samples": (
+            "inbox",
+            "List samples, of a DATASET or of all, with how far they are examined and reviewed.",
+        ),
         "engagements": (
             "engagements",
             "Manage engagements: client, period, team, datasets and samples of one audit.",

@@ -419,6 +419,8 @@ def _print_excluded(excluded: dict[str, Any]) -> None:
     since, rows = excluded["new_since"], [f"{excluded['excluded_rows']:,} left out by {by}"]
     if since is not None:
         rows.append(f"{excluded['new_rows']:,} new since {since[:12]}")
+    if excluded["found_by"]:
+        rows.append(f"{excluded['found_rows']:,} found by audit tests")
     if excluded["samples"]:
         rows.append(f"{excluded['undrawn_rows']:,} not drawn by the named samples")
     if excluded["group_rows"]:

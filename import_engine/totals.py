@@ -15,6 +15,7 @@ from decimal import Decimal
 from contract.columns import is_identifier_name
 from contract.requests.importing import ReadOptions
 from domain_errors import FigureText, Sentence
+from import_engine.kept_rows import without_rows
 from import_engine.numbers import written_forms
 from import_engine.table_edges import (
     KEPT_TOTAL,
@@ -188,7 +189,7 @@ def with_totals(work: ImportWork, table: ImportedTable, options: ReadOptions) ->
         if within[-1].at == table.rows - 1:
             notes = (note for note in table.notes if not note.startswith(KEPT_TOTAL))
             table = replace(table, notes=tuple(notes))
-        table = _without_rows(work, table, [each.at for each in within])
+        table = without_rows(work, table, [each.at for each in within], options)
     elif within and options.totals is None:
         table = replace(table, questions=(*table.questions, question_on(totals, within[0].label)))
     kept = [] if leaves_out else [each.label for each in within if each.kind == "total"]
@@ -629,19 +630,3 @@ def _texts(*amounts: Decimal) -> list[str]:
     """Amounts with the same decimals."""
     places = max(-int(amount.as_tuple().exponent) for amount in amounts)
     return [f"{amount:.{max(places, 0)}f}" for amount in amounts]
-
-
-def _without_rows(work: ImportWork, table: ImportedTable, places: Sequence[int]) -> ImportedTable:
-    """Write the table again without some rows."""
-    old = table.files[0].written
-    written = work.write_table(
-        "SELECT f.* FROM read_parquet(?) AS f WHERE f.file_row_number NOT IN "
-        "(SELECT unnest(CAST(? AS BIGINT[])))",
-        [str(old), places],
-        table.columns,
-        notes=table.notes,
-        key=table.key,
-        file_stem=f"{old.stem}_without_totals",
-    )
-    old.unlink()
-    return replace(table, files=written.files)

@@ -151,10 +151,17 @@ def css_text(text: str) -> str:
     )
 
 
-def block_html(block: Block, *, is_tall: bool = False, language: Language = ENGLISH) -> Markup:
+def block_html(
+    block: Block,
+    *,
+    is_tall: bool = False,
+    is_stacked: bool = False,
+    language: Language = ENGLISH,
+) -> Markup:
     """A block without its title, in the classes of the pages' style sheet.
 
-    A long table with ``is_tall`` scrolls on pages by itself.
+    A long table with ``is_tall`` scrolls on pages by itself. On narrow screens, the rows of a table
+    with ``is_stacked`` are cards of labelled lines.
     """
     match block:
         case Facts():
@@ -168,7 +175,7 @@ def block_html(block: Block, *, is_tall: bool = False, language: Language = ENGL
             )
             return Markup('<dl class="facts">{}</dl>').format(Markup("\n").join(lines))
         case Table():
-            return _table(block, "scroll tall" if is_tall else "scroll", language)
+            return _table(block, "scroll tall" if is_tall else "scroll", language, is_stacked)
         case Note():
             sentences = map(Markup("<li>{}</li>").format, map(language.label, block.sentences))
             return Markup("<ul>{}</ul>").format(Markup("").join(sentences))
@@ -178,7 +185,8 @@ def block_html(block: Block, *, is_tall: bool = False, language: Language = ENGL
             return chart.svg() + legend
 
 
-def _table(table: Table, style: str, language: Language) -> Markup:
+def _table(table: Table, style: str, language: Language, is_stacked: bool) -> Markup:
+    labels = [language.label(name) if is_stacked else "" for name in table.header]
     names = (
         Markup('<th scope="col"{}>{}</th>').format(
             _class(kind if kind != "mono" else ""), language.label(name)
@@ -186,25 +194,36 @@ def _table(table: Table, style: str, language: Language) -> Markup:
         for name, kind in zip(table.header, column_kinds(table), strict=True)
     )
     rows = (
-        Markup("<tr>{}</tr>").format(Markup("").join(_cell(cell, language) for cell in row))
+        Markup("<tr>{}</tr>").format(
+            Markup("").join(
+                _cell(cell, language, label) for cell, label in zip(row, labels, strict=True)
+            )
+        )
         for row in table.rows
     )
     if not table.rows:
         return Markup('<p class="soft">{}</p>').format(language.label("None"))
     return Markup(
-        '<div class="{}" tabindex="0" role="region" aria-label="{}"><table>'
+        '<div class="{}" tabindex="0" role="region" aria-label="{}"><table{}>'
         "<thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>"
-    ).format(style, language.label(table.title), Markup("").join(names), Markup("\n").join(rows))
+    ).format(
+        style,
+        language.label(table.title),
+        _class("cards" if is_stacked else ""),
+        Markup("").join(names),
+        Markup("\n").join(rows),
+    )
 
 
-def _cell(value: Cell, language: Language) -> Markup:
+def _cell(value: Cell, language: Language, label: str) -> Markup:
+    shown = Markup(' data-label="{}"').format(label) if label else Markup("")
     if isinstance(value, Judgement):
-        chip = Markup('<td><span class="{}">{}</span></td>')
-        return chip.format(f"chip {value.tone}".rstrip(), language.cell(value))
+        chip = Markup('<td{}><span class="{}">{}</span></td>')
+        return chip.format(shown, f"chip {value.tone}".rstrip(), language.cell(value))
     text = language.cell(value)
     is_long = any(len(word) > LONGEST_WORD for word in text.split())
     kinds = [cell_kind(value), "long" if is_long else ""]
-    return Markup("<td{}>{}</td>").format(_class(" ".join(filter(None, kinds))), text)
+    return Markup("<td{}{}>{}</td>").format(_class(" ".join(filter(None, kinds))), shown, text)
 
 
 def _fact_class(values: Sequence[Cell]) -> Markup:

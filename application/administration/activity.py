@@ -168,6 +168,7 @@ SUBJECTS: Mapping[str, tuple[str, tuple[Action, ...]]] = MappingProxyType(
         "team": ("Users, groups, access", get_args(words.TeamAction)),
         "datasets": ("Datasets and versions", get_args(words.DatasetAction)),
         "samples": ("Samples, queries, jobs", get_args(words.SampleAction)),
+        "engagements": ("Engagements", get_args(words.EngagementAction)),
         "rows": ("Rows viewed and downloaded", get_args(words.RowAction)),
         "storage": (
             "Quotas, clean-ups, backups, signing keys, connections, webhooks, e-mail",

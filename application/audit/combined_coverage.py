@@ -93,8 +93,19 @@ def coverage_of(service: Service, populations: Sequence[SampledPopulation]) -> C
     Raises
     ------
     InvalidFindings
-        Two samples could draw the same row.
+        Two samples could draw the same row, or have other book values of one table.
     """
+    columns: dict[tuple[int, str], str] = {}
+    for each in populations:
+        column = columns.setdefault(each.table, each.book_column)
+        if column != each.book_column:
+            raise InvalidFindings(
+                'Samples of one table have different book values, "{first}" and "{second}": choose '
+                "one with `book_column`, which evaluates them as `variables`.",
+                first=column,
+                second=each.book_column,
+                loc=("body", "book_column"),
+            )
     frames = [_frame(service, each) for each in populations]
     unchecked: list[str] = []
     for first, second in combinations(frames, 2):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from decimal import Decimal
 from itertools import combinations
@@ -205,7 +205,9 @@ def _settled(
     if kind == VARIABLES.name:
         parameters = {"estimator": given.estimator, "book_column": given.book_column}
     own = {name: value for name, value in parameters.items() if value is not None}
-    settled = request_of(service, job, review, EvaluationRequest(kind=kind, parameters=own))
+    settled = request_of(
+        service, job, review, EvaluationRequest(kind=kind, parameters=own, programme="")
+    )
     if kind == VARIABLES.name:
         # A sum has one upper limit.
         settled = replace(settled, parameters=replace(settled.parameters, sides=None))
@@ -282,6 +284,14 @@ def _part(sample: _Sample, plain: _Sample) -> CombinedPart:
     )
 
 
+def _is_as_signed(sample: _Sample, kept: Mapping[str, Any]) -> bool:
+    """Whether a sample has the signed kind with its estimator and book values."""
+    names = ("estimator", "book_column") if kept["kind"] == VARIABLES.name else ()
+    return sample.settled.kind == kept["kind"] and all(
+        kept.get(name) is None or sample.settled.value_of(name) == kept[name] for name in names
+    )
+
+
 def _caveats(samples: Sequence[_Sample], coverage: Coverage) -> list[str]:
     """What limits the conclusion, apart from the caveats of each sample."""
     caveats: list[str] = [
@@ -296,7 +306,7 @@ def _caveats(samples: Sequence[_Sample], coverage: Coverage) -> list[str]:
             difference=each.answer.signed.difference,
         )
         for each in samples
-        if each.answer.signed and each.settled.kind != each.answer.signed.evaluation["kind"]
+        if each.answer.signed and not _is_as_signed(each, each.answer.signed.evaluation)
     ]
     caveats += coverage.unchecked
     for first, second in combinations(samples, 2):

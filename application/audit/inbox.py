@@ -19,6 +19,7 @@ from contract.declarations import Help
 from contract.words import InboxKind, MemberRole
 from domain_errors import Sentence
 from lazy_dataclasses import dataclass
+from storage.accounts.users import User
 from storage.audit.engagements import (
     approved_engagements,
     get_engagement,
@@ -142,17 +143,18 @@ class Inbox:
 def inbox(by: Caller) -> Inbox:
     """Return what waits for the caller."""
     with by.service.database.read() as tx:
-        own = _samples(tx, by, "examination", ROLES["submitted"])
+        user = by.user_in(tx)
+        own = _samples(tx, user, "examination", ROLES["submitted"])
         queued = queued_jobs(tx, [each.job.id for each in own])
         entries = [
-            *_of_kind("findings_to_review", _samples(tx, by, "review", ROLES["signed_off"])),
-            *_of_kind("findings_to_approve", _samples(tx, by, "approval", ROLES["approved"])),
-            *_of_kind("papers_to_issue", _samples(tx, by, "paper", REVIEWING)),
-            *_engagements(tx, by),
-            *_failed_jobs(tx, by),
+            *_of_kind("findings_to_review", _samples(tx, user, "review", ROLES["signed_off"])),
+            *_of_kind("findings_to_approve", _samples(tx, user, "approval", ROLES["approved"])),
+            *_of_kind("papers_to_issue", _samples(tx, user, "paper", REVIEWING)),
+            *_engagements(tx, user),
+            *_failed_jobs(tx, user),
         ]
-        running = JobFilters(user_id=by.user.id, statuses=("pending", "running"))
-        _, in_progress = list_jobs(tx, by.user, running, offset=0, limit=1)
+        running = JobFilters(user_id=user.id, statuses=("pending", "running"))
+        _, in_progress = list_jobs(tx, user, running, offset=0, limit=1)
     entries += _queues(by)
     for each in own:
         entries += _next_steps(by, each, has_queue=each.job.id in queued)
@@ -183,9 +185,9 @@ def _entry(
 
 
 def _samples(
-    tx: Transaction, by: Caller, what: WaitingFor, roles: Sequence[MemberRole]
+    tx: Transaction, user: User, what: WaitingFor, roles: Sequence[MemberRole]
 ) -> list[_Sample]:
-    found = waiting_samples(tx, by.user_in(tx), what, roles, MOST)
+    found = waiting_samples(tx, user, what, roles, MOST)
     jobs = jobs_by_seq(tx, [each.job_seq for each in found])
     return [
         _Sample(job, progress.last_at, examination_of(job, progress))
@@ -223,10 +225,10 @@ def _queues(by: Caller) -> Iterator[InboxEntry]:
             yield _entry("rows_to_decide", queue.to_decide, queue.job_id, queue.sample)
 
 
-def _engagements(tx: Transaction, by: Caller) -> Iterator[InboxEntry]:
+def _engagements(tx: Transaction, user: User) -> Iterator[InboxEntry]:
     """The engagements that a partner can seal."""
     declared = KINDS["engagements_to_seal"]
-    for engagement_id in approved_engagements(tx, by.user, ROLES["approved"], MOST):
+    for engagement_id in approved_engagements(tx, user, ROLES["approved"], MOST):
         samples = list_engagement_samples(tx, engagement_id)
         if not missing_for_seal(samples):
             title = get_engagement(tx, engagement_id).title
@@ -240,9 +242,8 @@ def _engagements(tx: Transaction, by: Caller) -> Iterator[InboxEntry]:
             )
 
 
-def _failed_jobs(tx: Transaction, by: Caller) -> list[InboxEntry]:
+def _failed_jobs(tx: Transaction, user: User) -> list[InboxEntry]:
     """The failures that an administrator, or who submitted the jobs, retries or dismisses."""
-    user = by.user
     if user.role_name == "viewer":
         return []
     own = None if user.is_admin else user.id

@@ -12,7 +12,7 @@ from profiling_engine.audit_tests import run_test
 from profiling_engine.audit_tests.answers import MARKED
 from profiling_engine.audit_tests.marking import mark_rows
 from profiling_engine.audit_tests.tested import FoundTable
-from service.tables.audit_tests import ReadyTest, test_of_job
+from service.tables.audit_tests import ReadyTest, ready_test_of_job
 from storage.jobs.kinds import AUDIT_TEST
 from storage.jobs.publishing import Outcome
 from storage.versions.manifests import StoredTable
@@ -23,7 +23,7 @@ FOUND_SHARE = 0.8
 
 def run_audit_test(context: JobContext) -> Outcome:
     """Run a test of a table."""
-    ready = test_of_job(context.service, context.job)
+    ready = ready_test_of_job(context.service, context.job)
     found = run_test(
         context.parquet,
         ready.test,

@@ -78,11 +78,10 @@ class Gaps(AuditTest):
         figures, tables = self._figures(work)
         numbers: dict[str, Any] = {figure.name: figure.value for figure in figures}
         shown = amount_figures(work, file, self.amount)
-        conclusion = "{}, {}, in {}.".format(
-            f"{counted(numbers['missing'], 'number')} missing in {counted(numbers['gaps'], 'gap')}",
-            f"{counted(numbers['repeated'], 'number')} repeated",
-            counted(numbers["series"], "series", "series"),
-        )
+        missing, gaps = counted(numbers["missing"], "number"), counted(numbers["gaps"], "gap")
+        repeated = counted(numbers["repeated"], "number")
+        series = counted(numbers["series"], "series", "series")
+        conclusion = f"{missing} missing in {gaps}, {repeated} repeated, in {series}."
         return Findings(
             [FoundRows(self.table, self.key, file)],
             tested,

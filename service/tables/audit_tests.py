@@ -34,7 +34,7 @@ def ready_test(
     return ReadyTest(TESTS[name](table.files, table.key, request, compared), table, other)
 
 
-def test_of_job(service: Service, job: JobRecord) -> ReadyTest:
+def ready_test_of_job(service: Service, job: JobRecord) -> ReadyTest:
     """Prepare the test of a job.
 
     Raises

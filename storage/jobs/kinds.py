@@ -54,7 +54,8 @@ class JobKind:
         :func:`values_read`; 0 if the duration can't be known in advance.
     path : str
         Where its requests are sent, below ``/api/datasets/{id}/``; "" for the path of the run type.
-        It may name run parameters, such as ``{test}``.
+    path_end : str
+        The run parameter whose value ends the path; "" for none.
     reads_commit : bool
         Whether jobs read a fixed commit. Others move a ref to their result, and are retried once.
     retry_reason : str
@@ -74,6 +75,7 @@ class JobKind:
     result_of: Callable[[Values], str]
     long_from: float
     path: str = ""
+    path_end: str = ""
     reads_commit: bool = True
     retry_reason: str = ""
     resubmit: str = "submit a new job"
@@ -97,7 +99,8 @@ class JobKind:
     def request_path(self, dataset_id: int, parameters: Values) -> str:
         """The path of the API to which the request of a job with these parameters is posted."""
         if self.path:
-            return f"/api/datasets/{dataset_id}/{self.path.format_map(parameters)}"
+            end = f"/{parameters[self.path_end]}" if self.path_end else ""
+            return f"/api/datasets/{dataset_id}/{self.path}{end}"
         return f"/api/{self.run_type}/datasets/{dataset_id}/jobs"
 
     def has_fields(self, summary: Values | None) -> bool:
@@ -198,7 +201,8 @@ AUDIT_TEST = JobKind(
     fields=("rows", "columns", "audit_test"),
     result_of=lambda made: f"{counted(made['rows'], 'row')} found",
     long_from=LONG_READ_VALUES,
-    path="audit-tests/{test}",
+    path="audit-tests",
+    path_end="test",
 )
 REPORT = JobKind(
     run_type="exploration",

@@ -305,6 +305,7 @@ ADMIN_STATES: dict[str, State] = {
     "findings": at("/jobs/{j[draw]}?tab=findings"),
     "a finding in conflict": finding_conflict,
     "evaluation": at("/jobs/{j[draw]}?tab=evaluation"),
+    "several samples": at("/evaluate-together?jobs={j[draw]}"),
     "working paper": at("/jobs/{j[draw]}?tab=paper"),
     "why": at("/jobs/{j[draw]}?tab=why&row=primary:5"),
     "rows with a value": at("/jobs/{j[draw]}?tab=why&column=city&value=Oslo"),

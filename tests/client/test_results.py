@@ -293,3 +293,20 @@ def test_a_classification_has_figures_of_groups(dataset: Dataset) -> None:
     assert "precision" in found._repr_html_()
     with pytest.raises(KeyError):
         found.figure("nothing")
+
+
+def test_samples_are_evaluated_together(client: Client, dataset: Dataset) -> None:
+    samples = []
+    for where in ("id < 100", "id >= 100"):
+        money = {"book_column": "amount", "size": 10, "seed": 3}
+        drawn = dataset.sample("monetary_unit", filters=where, **money)
+        drawn.add_findings({"row_id": item["row_id"], "outcome": "ok"} for item in drawn.findings())
+        samples.append(drawn)
+    found = client.evaluate_together(samples, "90%", confidence=0.9, covered_only=True)
+    assert isinstance(found, Evaluation)
+    assert found.data["limit_confidence"] == pytest.approx(0.95)
+    assert "Upper limit  the sum of these" in str(found)
+    again = client.evaluate_together([each.id for each in samples], 0.9, confidence="90%")
+    assert again.data["upper_limit"] == found.data["upper_limit"]
+    with pytest.raises(JobsvcError, match="named twice"):
+        client.evaluate_together([samples[0], samples[0]])

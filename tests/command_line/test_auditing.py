@@ -53,6 +53,26 @@ def test_a_sample_is_examined_and_evaluated(run: Run, sample: str, tmp_path: Pat
         assert path.read_bytes().startswith(start)
 
 
+def test_samples_are_evaluated_together(run: Run, table: Path) -> None:
+    run("import", str(table), "--dataset", "Sales")
+    jobs = []
+    for place, where in enumerate(("amount < 200", "amount >= 200")):
+        drawn = run(
+            *("sample", "Sales", "--method", "monetary_unit", "--book", "amount", "--size", "4"),
+            *("--seed", str(place), "--filter", where, "--json"),
+        )
+        jobs.append(str(json.loads(drawn.stdout)["id"]))
+        for item in json.loads(run("findings", jobs[-1], "--json").stdout)["items"]:
+            run("findings", jobs[-1], item["row_id"], "ok")
+    shown = run("evaluate-together", *(job[:8] for job in jobs), "--tolerable", "90%").stdout
+    assert re.search(r"Upper limit +the sum of these +[0-9,.]+\n", shown)
+    assert "Bonferroni" in shown
+    found = json.loads(run("evaluate-together", *jobs, "--json").stdout)
+    assert [each["job_id"] for each in found["samples"]] == jobs
+    refused = run("evaluate-together", jobs[0], jobs[0], code=1).stderr
+    assert "is named twice" in refused
+
+
 def test_the_list_of_findings_shows_amounts_with_two_places(run: Run, sample: str) -> None:
     row = json.loads(run("findings", sample, "--json").stdout)["items"][0]["row_id"]
     run("findings", sample, row, "exception", "--audit-value", "3344.2")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from application.sessions import COOKIE, CSRF_FIELD, CSRF_HEADER, csrf_token
-from tests.support.audit_test_bodies import AUDIT_TEST_BODIES
+from tests.support.audit_test_bodies import AUDIT_TEST_BODIES, TESTED_ROWS
 from tests.support.audit_world import EMAIL, World
 from tests.support.live_server import PASSWORD
 
@@ -56,6 +57,13 @@ def data_contract(world: World) -> Given:
     path = f"/api/datasets/{world.dataset}/data-contract"
     assert world.server.admin.put(path, json={}).status_code == 200
     return path, {"json": {}}
+
+
+def audit_test(name: str, world: World) -> Given:
+    """An audit test of the rows of a query."""
+    world.server.explore(world.dataset, TESTED_ROWS)
+    path = f"/api/datasets/{world.dataset}/audit-tests/{name}"
+    return path, {"json": AUDIT_TEST_BODIES[name]}
 
 
 def ended_reviewer(world: World) -> Given:
@@ -595,12 +603,9 @@ CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
     **{
         f"POST /api/datasets/<int:dataset_id>/audit-tests/{name}": (
             "exploration_asked",
-            lambda w, name=name, body=body: (
-                f"/api/datasets/{w.dataset}/audit-tests/{name}",
-                {"json": body},
-            ),
+            partial(audit_test, name),
         )
-        for name, body in AUDIT_TEST_BODIES.items()
+        for name in AUDIT_TEST_BODIES
     },
     "POST /api/exploration/datasets/<int:dataset_id>/query": (
         "queried_at_once",

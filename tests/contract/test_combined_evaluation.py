@@ -211,8 +211,8 @@ def test_each_sample_is_recorded_as_viewed(server: LiveServer, dataset: int) -> 
 
 def test_the_paper_has_the_same_section(server: LiveServer, dataset: int) -> None:
     jobs = [sample(server, dataset, LOW), sample(server, dataset, HIGH, seed=2)]
-    query = {"jobs": ",".join(jobs), "kind": "variables", "book_column": "amount"}
-    query |= {"tolerable": "20,000", "language": "de"}
+    query: dict[str, str] = {"jobs": ",".join(jobs), "kind": "variables"}
+    query |= {"book_column": "amount", "tolerable": "20,000", "language": "de"}
     paper = server.admin.get(f"{PATH}/paper", params=query)
     assert paper.status_code == 200, paper.text
     assert "Mehrere Stichproben" in paper.text
@@ -221,3 +221,38 @@ def test_the_paper_has_the_same_section(server: LiveServer, dataset: int) -> Non
     assert limit in paper.text
     workbook = server.admin.get(f"{PATH}/paper", params={**query, "format": "xlsx"})
     assert workbook.content[:2] == b"PK"
+
+
+def test_book_values_of_one_table_are_of_one_column(server: LiveServer) -> None:
+    dataset = server.new_dataset()
+    lines = [f"{row + 1},{2 * row + 2}" for row in range(400)]
+    server.import_text(dataset, "\n".join(["net,gross", *lines]) + "\n")
+    jobs = []
+    for column, where in (("net", "net <= 200"), ("gross", "net > 200")):
+        draw = one("monetary_unit", book_column=column, sample_size=20)
+        jobs.append(drawn(server, dataset, draw, filters={"expression": where}))
+        examined(server, jobs[-1])
+    body = {"jobs": jobs, "kind": "monetary_unit"}
+    refused = assert_problem(server.admin.post(PATH, json=body), 422, "invalid_findings")
+    assert '"net" and "gross"' in refused["detail"]
+
+
+def test_a_sample_evaluated_otherwise_than_signed_is_named(
+    server: LiveServer, dataset: int
+) -> None:
+    jobs = [sample(server, dataset, LOW), sample(server, dataset, HIGH, seed=2)]
+    reviewer, _ = server.new_user("admin")
+    for job in jobs:
+        path = f"/api/sampling/jobs/{job}/review"
+        assert server.admin.post(path, json={"action": "submitted"}).status_code == 200
+        kept = {"kind": "variables", "book_column": "amount", "estimator": "ratio"}
+        signed = reviewer.post(path, json={"action": "signed_off", "evaluation": kept})
+        assert signed.status_code == 200, signed.text
+    as_signed = together(server, *jobs, kind=None, book_column=None).json()
+    assert as_signed["caveats"] == []
+    own = [alone(server, job) for job in jobs]
+    total = sum(float(each["projected"]) for each in own)
+    assert own[0]["estimator"] == "ratio"
+    assert float(as_signed["projected"]) == pytest.approx(total, abs=0.02)
+    other = together(server, *jobs, estimator="difference").json()
+    assert sum("isn't evaluated as signed off" in each for each in other["caveats"]) == 2

@@ -15,6 +15,7 @@ from service.settings import Settings
 from storage.maintenance.checking import check
 from storage.sqlite.clock import system_clock
 from tests.contract.problems import assert_problem
+from tests.support.engagement_scene import EngagementScene
 from tests.support.live_server import LiveServer, live_server
 
 DRAW = {"rounds": [{"method": "random", "parameters": {"sample_size": 5, "seed": 1}}]}
@@ -250,3 +251,18 @@ def test_a_deleted_dataset_takes_its_panels_along(
     assert counts(pruned)["datasets"] == 1
     with own_server.service.database.read() as tx:
         assert not tx.execute("SELECT 1 FROM panels").fetchall()
+
+
+def test_pruned_jobs_and_datasets_leave_their_engagements(
+    own_server: LiveServer, calendar: Calendar
+) -> None:
+    scene = EngagementScene(own_server)
+    own_server.admin.delete(f"/api/datasets/{scene.dataset}")
+    shown = own_server.admin.get(scene.path).json()
+    assert [each["is_deleted"] for each in shown["datasets"]] == [True]
+    assert shown["samples"] == 0
+    calendar.ahead = timedelta(days=400)
+    assert counts(prune(own_server, dry_run=False))["datasets"] == 1
+    shown = own_server.admin.get(scene.path).json()
+    assert (shown["datasets"], shown["team"][0]["role"]) == ([], "partner")
+    assert own_server.admin.get(f"{scene.path}/samples").json()["total"] == 0

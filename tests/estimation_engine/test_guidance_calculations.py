@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from estimation_engine.audit.calculations import ALL, CALCULATIONS
+from estimation_engine.audit.calculations import ALL, CALCULATIONS, TEXTBOOK
 from estimation_engine.audit.guidance.projections import equal_part, money_part
 from estimation_engine.audit.guidance.quantities import quantile
 from estimation_engine.errors import InvalidCalculation
@@ -675,6 +675,53 @@ def test_subsamples_of_operations() -> None:
     assert partner.projected == pytest.approx(5_390, abs=1)
 
 
+def test_lead_and_project_partners() -> None:
+    """6.5.3.3.2: nine operations by subsamples; printed with their errors in whole euros."""
+    operations = [
+        (890_563, 0, 234_567, 37_147, 0),
+        (1_278_327, 0, 834_459, 164_152, 0),
+        (658_748, 5_274, 766_567, 152_024, 23),
+        (234_739, 20_327, 666_578, 83_384, 0),
+        (987_329, 0, 245_538, 56_318, 127),
+        (1_045_698, 0, 344_765, 101_258, 0),
+        (895_398, 0, 678_927, 97_656, 0),
+        (444_584, 0, 1_023_346, 213_216, 1_264),
+        (678_927, 0, 789_491, 137_311, 0),
+    ]
+    errors = [
+        compute(
+            "subsample",
+            book_value=lead + partners,
+            always_value=lead,
+            always_errors=error,
+            examined_value=examined,
+            errors=found,
+        ).projected
+        for lead, error, partners, examined, found in operations
+    ]
+    assert sum(errors) == pytest.approx(32_338, abs=1)
+    book = sum(lead + partners for lead, _, partners, _, _ in operations)
+    assert book == pytest.approx(12_698_551, abs=1)
+    found = compute(
+        "nonstatistical_ratio",
+        confidence=0.9,
+        parts=[equal(46, 108_888_320, 9, 32_338, 0.0, examined_value=book)],
+        known=[known(4_411_965, 80_328)],
+    )
+    assert found.projected == pytest.approx(357_622, abs=1)
+    assert found.tolerable == pytest.approx(2_266_006, abs=1)
+    assert found.verdict == "tolerable"
+
+
+def test_missing_units_need_their_value() -> None:
+    part = equal(10, 100.0, 5, 1.0, 1.0, missing_units=2)
+    with pytest.raises(InvalidCalculation, match="both the missing units"):
+        compute("difference", confidence=0.8, parts=[part])
+    found = compute("difference", confidence=0.8, parts=[{**part, "missing_value": 20.0}])
+    assert found.projected == pytest.approx(12 / 5)
+    assert "weren't available when the sample was drawn" in found.notes[1]
+
+
 def test_systemic_and_anomalous_errors_are_added() -> None:
     part = equal(1_000, 1e6, 50, 500.0, 20.0)
     plain = compute("difference", confidence=0.8, parts=[part])
@@ -735,7 +782,7 @@ def test_inputs_are_read_with_the_exact_field() -> None:
 
 
 def test_registry_names_formula_and_section() -> None:
-    assert len(CALCULATIONS) == len(ALL)
+    assert len(CALCULATIONS) == len(ALL) + len(TEXTBOOK)
     for each in ALL:
         assert each.formula
         assert each.source.startswith("European Commission")

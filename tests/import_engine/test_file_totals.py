@@ -417,3 +417,39 @@ def test_names_below_titles_and_merged_groups_are_joined(importing: Importing) -
     ]
     assert table.columns[4].data_type.is_number
     assert table.rows == 9
+
+
+WORDS = "vendor,day,amount\n1001,2025-01-31,2.50\n1002,2025-02-28,3.00\nTotal,all days,5.50\n"
+WORDS += "1003,,1.25\nTotal,all days,1.25\n"
+
+
+def test_columns_have_the_types_of_the_rows_that_are_kept(read: Read) -> None:
+    kept = read(WORDS, totals="keep")
+    assert [each.type for each in kept.columns][:2] == ["VARCHAR", "VARCHAR"]
+    table = read(WORDS, totals="leave_out")
+    assert (table.rows, table.totals.left_out_rows) == (3, 2)
+    assert [each.type for each in table.columns] == ["BIGINT", "DATE", "DECIMAL(18,2)"]
+    assert not [note for note in table.notes if "stays text" in note]
+
+
+@pytest.mark.parametrize(
+    ("vendors", "options"),
+    [
+        (("0101", "0102"), {}),
+        (("1.234", "5.678"), {}),
+        (("1001", "A1002"), {}),
+        (("1001", "1002"), {"types": {"vendor": "VARCHAR"}}),
+    ],
+)
+def test_other_columns_stay_text_without_their_totals(
+    read: Read, vendors: tuple[str, str], options: dict[str, object]
+) -> None:
+    rows = "".join(f"{vendor},{amount}\n" for vendor, amount in zip(vendors, (2, 3), strict=True))
+    table = read(f"vendor,amount\n{rows}Total,5\n{vendors[0]},9\n", totals="leave_out", **options)
+    assert (table.rows, table.columns[0].type) == (3, "VARCHAR")
+
+
+def test_numbers_of_a_sheet_are_numbers_without_their_totals(read: Read) -> None:
+    rows: list[list[object]] = [["vendor", "amount"], [1001, 2.5], [1002, 3.0], ["Total", 5.5]]
+    table = read(workbook([*rows, [1003, 1.25]]), "a.xlsx", totals="leave_out")
+    assert (table.rows, table.columns[0].type) == (3, "BIGINT")

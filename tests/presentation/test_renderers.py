@@ -63,6 +63,13 @@ def test_html_has_every_text_and_no_markup_of_it() -> None:
     assert 'class="scroll tall"' in block_html(TABLE, is_tall=True)
 
 
+def test_a_stacked_table_has_the_label_of_each_cell() -> None:
+    plain, stacked = block_html(TABLE), block_html(TABLE, is_stacked=True)
+    assert "data-label" not in plain
+    assert '<table class="cards">' in stacked
+    assert stacked.count("data-label=") == len(TABLE.header) * len(TABLE.rows)
+
+
 def test_a_workbook_has_every_value_and_no_formula() -> None:
     target = io.BytesIO()
     write_sections([SECTION], target)

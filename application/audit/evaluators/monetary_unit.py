@@ -23,7 +23,6 @@ from application.audit.evaluators.evaluator import (
 from application.audit.evaluators.variables import AMOUNTS_HEADER, DIRECTIONS, amount_of
 from contract.requests.evaluate import MONETARY_UNIT, EvaluationKind
 from domain_errors import Sentence, counted
-from estimation_engine.errors import InvalidFindings
 from presentation.charts import Bar, LimitChart
 from presentation.content import Chart, Formula, Row, Table
 
@@ -89,6 +88,8 @@ class MonetaryEvaluator(Evaluator):
     def programme_figures(self, found: Evaluation) -> dict[str, float]:
         """Those of overstatements, the only errors that a programme concludes on."""
         if "understatement" in found["concludes_on"]:
+            from estimation_engine.errors import InvalidFindings
+
             raise InvalidFindings(
                 "An audit programme concludes on overstatements of positive amounts alone, and "
                 "this population has credits.",

@@ -443,6 +443,16 @@ def _equal(inputs: EqualInputs, *, is_ratio: bool, is_pooled: bool) -> GuidanceE
     z = quantile(inputs.confidence, inputs.z)
     parts = inputs.parts
     _check_parts(parts)
+    named: list[tuple[str, EqualPart | KnownPart]] = [
+        *((f"parts.{number}", part) for number, part in enumerate(parts)),
+        *((f"known.{number}", known) for number, known in enumerate(inputs.known)),
+    ]
+    for at, own in named:
+        check(
+            bool(own.missing_units) == bool(own.missing_value),
+            "Give both the missing units and their book value.",
+            f"{at}.missing_units",
+        )
     if is_ratio:
         _check_ratio(parts)
     errors = [_ratio_error(part) if is_ratio else _mean_error(part) for part in parts]
@@ -465,7 +475,7 @@ def _equal(inputs: EqualInputs, *, is_ratio: bool, is_pooled: bool) -> GuidanceE
         )
         precision = z * whole * sqrt(variance) / sqrt(drawn)
     else:
-        precision = sqrt(fsum(own**2 for own in each))
+        precision = sqrt(fsum(single**2 for single in each))
     return evaluation(inputs, parts, errors, each, precision, z, by_units=not is_ratio)
 
 
