@@ -446,7 +446,7 @@ def together(scene: Engagement, limits: Sequence[Limit], uncovered: Decimal) -> 
     expect(page.get_by_role("alert")).to_contain_text(f"with a book value of {shown(uncovered)}")
     page.get_by_label("Leave out rows that no sample covers").check()
     page.get_by_role("button", name="Evaluate together").click()
-    upper = shown(sum(limit.upper for limit in limits))
+    upper = shown(sum(Decimal(str(limit.upper)).quantize(CENT) for limit in limits))
     main = page.locator("main")
     expect(main).to_contain_text(f"limit of the net misstatement, {upper}, is below the tolerable")
     expect(main).to_contain_text(shown(sum(limit.projected for limit in limits)))
