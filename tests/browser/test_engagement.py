@@ -522,7 +522,7 @@ def check_nothing_changes(scene: Engagement, facts: Page, paper: Page) -> None:
     finding = {"findings": [{"row_id": row, "outcome": "ok"}]}
     for role in TEAM:
         page = scene.tab(role, UNITS, "findings")
-        expect(page.get_by_text("The engagement is sealed.")).to_be_visible()
+        expect(page.locator("#review")).to_contain_text("The engagement is sealed.")
         expect(page.get_by_role("button", name="Enter findings")).to_have_count(0)
         refused(page, f"{job}/findings", 409, sentence, finding)
         refused(page, f"{job}/conclusion", 409, sentence, {"text": "Alles gut."}, "PUT")
