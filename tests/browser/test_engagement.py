@@ -64,7 +64,7 @@ class Row:
 def payables() -> list[Row]:
     """Invoices of suppliers; the last of them were posted a second time."""
     chance = random.Random(7)
-    rows = []
+    rows: list[Row] = []
     for at in range(INVOICES):
         place = at if at < INVOICES - PAIRS else (at - INVOICES + PAIRS) * 17
         amount = Decimal(chance.randrange(90_000, 110_000)) / 100
