@@ -202,7 +202,10 @@ def _tabs(found: JobRecord) -> dict[str, tuple[str, Callable[[JobRecord], Values
             tabs["reserves"] = ("Replacements", _reserves)
             tabs["certificate"] = ("Certificate", _certificate)
         tabs["why"] = ("Look up a row", _why)
-    if found.kind in (kinds.QUERY, kinds.ROW_DIFF) and found.output_commit_id is not None:
+    if (
+        found.kind in (kinds.QUERY, kinds.ROW_DIFF, kinds.AUDIT_TEST)
+        and found.output_commit_id is not None
+    ):
         tabs["result"] = ("Rows", _result)
     tabs["request"] = ("Show as code", _request)
     tabs["log"] = ("Log", _log)
