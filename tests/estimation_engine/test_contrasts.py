@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from functools import cache
 from typing import Any, get_args
 
@@ -10,7 +11,6 @@ import numpy as np
 import pytest
 
 from application.validation.samples import (
-    GOLDEN,
     api_clusters,
     api_strata,
     column,
@@ -39,7 +39,8 @@ MEASURES: tuple[ContrastMeasure, ...] = get_args(ContrastMeasure)
 
 @cache
 def survey() -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(GOLDEN.with_name("contrasts.json").read_text("utf-8"))
+GOLDEN = Path(__file__).parent / "golden"
+    found: dict[str, Any] = json.loads(GOLDEN / "contrasts.json".read_text("utf-8"))
     return found
 
 
