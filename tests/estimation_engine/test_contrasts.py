@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from functools import cache
+from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
@@ -39,8 +39,8 @@ MEASURES: tuple[ContrastMeasure, ...] = get_args(ContrastMeasure)
 
 @cache
 def survey() -> dict[str, Any]:
-GOLDEN = Path(__file__).parent / "golden"
-    found: dict[str, Any] = json.loads(GOLDEN / "contrasts.json".read_text("utf-8"))
+    path = Path(__file__).parent / "golden" / "contrasts.json"
+    found: dict[str, Any] = json.loads(path.read_text("utf-8"))
     return found
 
 
