@@ -69,6 +69,8 @@ class Language:
         """A value or parameter: figures in the form of the language, data as it is."""
         if isinstance(value, Sentence):
             return self.sentence(value.template, value.parameters)
+        if isinstance(value, dt.date):
+            return f"{value:{self.day}}"
         if isinstance(value, FigureText) or (
             isinstance(value, int) and not isinstance(value, bool)
         ):

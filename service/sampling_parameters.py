@@ -262,6 +262,21 @@ def source_draw(
     return draw_digest(job.run_parameters, (job.output_summary or {})["source_rows"])
 
 
+def is_from_draw(service: Service, job: JobRecord) -> bool:
+    """Whether the table of a draw is itself a sample or a residual.
+
+    A draw that leaves out rows may record their digest as its `source_draw`, so the version that it
+    names is looked up.
+    """
+    run = job.run_parameters
+    if run.get("source_draw") is None:
+        return False
+    excluded = run.get("excluded")
+    if not excluded or not excluded.get("rows"):
+        return True
+    return source_draw(service, job.dataset_id, excluded["commit_id"]) is not None
+
+
 def _digest_of_excluded(service: Service, commit: Commit, *, is_keyed: bool) -> str | None:
     """The digest of the ordinals that a commit's only table lacks; None if it lacks none."""
     table = commit.manifest.tables[0] if commit.manifest.tables else None

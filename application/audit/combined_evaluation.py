@@ -297,7 +297,7 @@ def _caveats(samples: Sequence[_Sample], coverage: Coverage) -> list[str]:
     caveats: list[str] = [
         Sentence("The findings of sample {name} aren't signed off.", name=each.name)
         for each in samples
-        if each.answer.review_state != "signed_off"
+        if each.answer.review_state not in ("signed_off", "approved")
     ]
     caveats += [
         Sentence(

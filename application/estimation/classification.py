@@ -255,7 +255,7 @@ def classification_of(
             *_notes(asked, groups, why),
             *_amount_notes(asked, judged[0], read),
             *(() if rows.values_from is None else rows.values_from.notes_of(made_up=False)),
-            *design_notes(job, rows.design, rows.source, settings),
+            *design_notes(service, job, rows.design, rows.source, settings),
             *filter(None, [population_note(job.run_parameters)]),
         ],
     )

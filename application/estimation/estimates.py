@@ -164,7 +164,7 @@ def estimates_of(
     rows = weights.rows_by_outside_totals
     notes = [
         *warnings,
-        *design_notes(job, sampled.design, sampled.source, settings, rows),
+        *design_notes(service, job, sampled.design, sampled.source, settings, rows),
         *filter(None, [population_note(job.run_parameters)]),
         *_value_notes(service, job, request, sampled.values_from),
         *reader_notes,

@@ -237,7 +237,7 @@ def _prepared(
         rscales=None if facts is None else 1.0,
         combined_weights=True,
         df=weights.degrees,
-        notes=_notes(job, rows, weights, facts),
+        notes=_notes(service, job, rows, weights, facts),
         programs=dict(programs(code)),
     )
     return _Prepared(
@@ -327,10 +327,16 @@ def _columns(
 
 
 def _notes(
-    job: JobRecord, rows: OpenedSample, weights: Weighted, replicates: ReplicateFacts | None
+    service: Service,
+    job: JobRecord,
+    rows: OpenedSample,
+    weights: Weighted,
+    replicates: ReplicateFacts | None,
 ) -> list[str]:
     settings = EstimateSettings(DEFAULT_CONFIDENCE)
-    notes = design_notes(job, rows.design, rows.source, settings, weights.rows_by_outside_totals)
+    notes = design_notes(
+        service, job, rows.design, rows.source, settings, weights.rows_by_outside_totals
+    )
     if rows.values_from is not None:
         notes += rows.values_from.notes_of(made_up=weights.response is not None)
     if weights.response is not None:

@@ -37,7 +37,7 @@ from sampling_engine import (
 from sampling_engine.methods.cluster.declaration import ClusterMethod
 from sampling_engine.methods.monetary_unit.account import recorded_account
 from sampling_engine.methods.monetary_unit.fixed_interval import doubts_of, unchecked_of
-from service.sampling_parameters import recorded_rounds
+from service.sampling_parameters import is_from_draw, recorded_rounds
 from service.service import Service
 from service.tables.open_tables import OpenTable
 from storage.jobs.jobs import JobRecord
@@ -333,6 +333,7 @@ def design_summary(found: SampleDesign) -> DesignSummary:
 
 
 def design_notes(
+    service: Service,
     job: JobRecord,
     found: SampleDesign,
     source: OpenTable,
@@ -359,7 +360,7 @@ def design_notes(
         if (money := _account_of(_results_of(job), each))
         for doubt in (*doubts_of(money), *unchecked_of(money))
     ]
-    if job.run_parameters.get("source_draw") is not None:
+    if is_from_draw(service, job):
         notes.append(
             "That table is itself a sample or a residual. The estimates are for its rows, and not "
             "for the table from which it was drawn."

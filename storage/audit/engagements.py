@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Annotated, Any
 
 from contract.answers import Hidden
 from contract.declarations import Help
 from contract.words import EngagementState, MemberRole, ReviewState, state_after
+from domain_errors import Sentence
 from lazy_dataclasses import dataclass
 from storage.accounts.users import User
 from storage.certificates.canonical_json import digest_of
@@ -61,7 +63,8 @@ class EngagementRecord:
     @property
     def period(self) -> Annotated[str, Help("As working papers state it.")]:
         """The period as working papers state it."""
-        return f"{self.period_from} to {self.period_to}"
+        first, last = (date.fromisoformat(day) for day in (self.period_from, self.period_to))
+        return Sentence("{first} to {last}", first=first, last=last)
 
     @property
     def title(self) -> str:

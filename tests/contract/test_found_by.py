@@ -208,3 +208,32 @@ def test_all_rows_are_marked_in_their_order(server: LiveServer) -> None:
     rows = server.admin.post(f"/api/exploration/datasets/{dataset}/query", json=query).json()
     assert [row["Found"] for row in rows["data"]] == [f"x{at}" for at in range(ROWS + 10)]
     assert {row["entry"] for row in rows["data"] if row[mark] == "found"} == FOUND
+
+
+def test_left_out_rows_make_no_table_a_sample(server: LiveServer) -> None:
+    dataset = new_ledger(server)
+    test = run_test(server, dataset)
+    found = drawn(server, dataset, body_of({"found_by": [test["id"]]}))
+    assert not says_it_is_a_sample(server, found)
+    whole = drawn(server, dataset, body_of(None, size=100))
+    source = {"source_ref": whole["output_summary"]["output_ref"], "table_key": "sample"}
+    first = drawn(server, dataset, body_of(None) | source)
+    second = drawn(server, dataset, body_of({"not_drawn_by": [first["id"]]}) | source)
+    for job in (first, second):
+        assert says_it_is_a_sample(server, job)
+
+
+def says_it_is_a_sample(server: LiveServer, job: dict[str, Any]) -> bool:
+    """Whether the evaluation and the estimates say that the table is itself a sample."""
+    path = f"/api/sampling/jobs/{job['id']}"
+    items = server.admin.get(f"{path}/findings").json()["items"]
+    outcomes = [{"row_id": item["row_id"], "outcome": "ok"} for item in items]
+    assert server.admin.post(f"{path}/findings", json={"findings": outcomes}).is_success
+    evaluation = server.admin.post(f"{path}/evaluation", json={"kind": "attributes"}).json()
+    asked = {"statistics": [{"statistic": "count"}]}
+    notes = server.admin.post(f"{path}/estimates", json=asked).json()["notes"]
+    said = {
+        any("itself a sample" in one for one in texts) for texts in (evaluation["caveats"], notes)
+    }
+    assert len(said) == 1, (evaluation["caveats"], notes)
+    return said.pop()

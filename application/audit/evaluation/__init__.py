@@ -31,6 +31,7 @@ from domain_errors import FigureText, Sentence
 from estimation_engine.errors import InvalidFindings
 from sampling_engine import method_class, method_from_json
 from sampling_engine.methods.monetary_unit.account import recorded_account
+from service.sampling_parameters import is_from_draw
 from service.service import Service
 from service.tables.row_names import names_of_job
 from service.tables.sample_design import DRAWN_AMOUNTS
@@ -125,8 +126,7 @@ def _population_caveats(sample: ExaminedSample) -> list[str]:
     """
     run = sample.job.run_parameters
     caveats = []
-    excluded = run.get("excluded") or {}
-    if run.get("source_draw") not in (None, excluded.get("source_draw")):
+    if is_from_draw(sample.service, sample.job):
         caveats.append(
             Sentence(
                 "The table is itself a sample or a residual. These figures are of its rows, and "
