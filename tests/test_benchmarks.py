@@ -90,6 +90,18 @@ def test_a_percentile_is_one_of_the_values() -> None:
     assert percentile([1], 0.5) == 1
 
 
+def test_audit_tests_are_measured() -> None:
+    command = [sys.executable, "-m", "benchmarks.audit_tests", "--rows", "10000"]
+    said = subprocess.run(
+        [*command, "--every", "200", "--runs", "1"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert said.count("rows found") == 7
+
+
 def test_row_diffs_are_measured(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "benchmarks.row_diff", "--rows", "1000"]
     said = subprocess.run(

@@ -42,6 +42,26 @@ OFFSET = 10**MAX_DIGITS
 """What makes all numbers positive; a multiple of the size of a block."""
 
 
+OF_SERIES = {
+    "series": "Series",
+    "label": "Values",
+    "rows": "Rows",
+    "first": "First number",
+    "last": "Last number",
+    "missing": "Missing",
+    "gaps": "Gaps",
+    "repeated": "Repeated",
+    "extra_rows": "Rows beyond the first",
+}
+OF_GAPS = {
+    "series": "Series",
+    "label": "Values",
+    "first": "First missing",
+    "last": "Last missing",
+    "missing": "Missing",
+}
+
+
 class Gaps(AuditTest):
     """Missing and repeated numbers of each series.
 
@@ -231,27 +251,9 @@ class Gaps(AuditTest):
             Figure("extra_rows", "Rows beyond the first of their number", int(extra or 0)),
             Figure("single", "Series of one row", single),
         ]
-        of_series = {
-            "series": "Series",
-            "label": "Values",
-            "rows": "Rows",
-            "first": "First number",
-            "last": "Last number",
-            "missing": "Missing",
-            "gaps": "Gaps",
-            "repeated": "Repeated",
-            "extra_rows": "Rows beyond the first",
-        }
-        of_gaps = {
-            "series": "Series",
-            "label": "Values",
-            "first": "First missing",
-            "last": "Last missing",
-            "missing": "Missing",
-        }
         return figures, [
-            FigureTable.of("series", "Series", of_series, first, total),
-            FigureTable.of("ranges", "Missing numbers", of_gaps, ranges, int(gaps or 0)),
+            FigureTable.of("series", "Series", OF_SERIES, first, total),
+            FigureTable.of("ranges", "Missing numbers", OF_GAPS, ranges, int(gaps or 0)),
         ]
 
     @property

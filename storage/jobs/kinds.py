@@ -54,8 +54,7 @@ class JobKind:
         :func:`values_read`; 0 if the duration can't be known in advance.
     path : str
         Where its requests are sent, below ``/api/datasets/{id}/``; "" for the path of the run type.
-    path_end : str
-        The run parameter whose value ends the path; "" for none.
+        After a final slash comes the value of the marker.
     reads_commit : bool
         Whether jobs read a fixed commit. Others move a ref to their result, and are retried once.
     retry_reason : str
@@ -75,7 +74,6 @@ class JobKind:
     result_of: Callable[[Values], str]
     long_from: float
     path: str = ""
-    path_end: str = ""
     reads_commit: bool = True
     retry_reason: str = ""
     resubmit: str = "submit a new job"
@@ -99,8 +97,8 @@ class JobKind:
     def request_path(self, dataset_id: int, parameters: Values) -> str:
         """The path of the API to which the request of a job with these parameters is posted."""
         if self.path:
-            end = f"/{parameters[self.path_end]}" if self.path_end else ""
-            return f"/api/datasets/{dataset_id}/{self.path}{end}"
+            ending = parameters[self.marker] if self.path.endswith("/") else ""
+            return f"/api/datasets/{dataset_id}/{self.path}{ending}"
         return f"/api/{self.run_type}/datasets/{dataset_id}/jobs"
 
     def has_fields(self, summary: Values | None) -> bool:
@@ -201,8 +199,7 @@ AUDIT_TEST = JobKind(
     fields=("rows", "columns", "audit_test"),
     result_of=lambda made: f"{counted(made['rows'], 'row')} found",
     long_from=LONG_READ_VALUES,
-    path="audit-tests",
-    path_end="test",
+    path="audit-tests/",
 )
 REPORT = JobKind(
     run_type="exploration",

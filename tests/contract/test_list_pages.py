@@ -132,6 +132,7 @@ BOUNDED = {
     "/api/datasets/{dataset_id}/refs/{ref}/tables/{key}/analysis": "the same",
     "/api/datasets/{dataset_id}/refs/{ref}/tables/{key}/summaries": "the same",
     "/api/profiling/jobs/{job_id}/result": "the same",
+    "/api/exploration/jobs/{job_id}/audit-test": "figures of one test",
     "/api/sampling/jobs/{job_id}/lookup": "`limit` rows; `has_more` says whether there are more",
     "/api/sampling/jobs/{job_id}/reserves": "`limit` rows of each group",
     "/api/sampling/jobs/{job_id}/design": "the design of one sample",

@@ -16,6 +16,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from contract.requests.audit_tests import AUDIT_TESTS
 from http_api.openapi import operations
 from tests.support.live_server import LiveServer
 
@@ -126,6 +127,7 @@ def test_job_making_operations_take_an_idempotency_key(document: dict[str, Any])
         "create_profiling_dataset_job",
         "create_dataset_row_root",
         "create_exploration_dataset_job",
+        *(f"create_dataset_audit_tests_{name.removesuffix('s')}" for name in AUDIT_TESTS),
         "import_dataset_ref",
         "attach_dataset_ref",
         "retry_job",

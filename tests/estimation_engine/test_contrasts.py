@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from functools import cache
+from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
 import pytest
 
 from application.validation.samples import (
-    GOLDEN,
     api_clusters,
     api_strata,
     column,
@@ -39,7 +39,8 @@ MEASURES: tuple[ContrastMeasure, ...] = get_args(ContrastMeasure)
 
 @cache
 def survey() -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(GOLDEN.with_name("contrasts.json").read_text("utf-8"))
+    path = Path(__file__).parent / "golden" / "contrasts.json"
+    found: dict[str, Any] = json.loads(path.read_text("utf-8"))
     return found
 
 

@@ -196,9 +196,7 @@ def _completed(server: LiveServer, dataset: int, folder: Path) -> dict[str, dict
     jobs["report"] = posted(explorations)
     jobs["report: compared"] = posted(explorations, **changed)
     jobs["row diff"] = posted(explorations, **changed, keys=["id"])
-    jobs["audit test"] = posted(
-        f"datasets/{dataset}/audit-tests/duplicates", columns=["region"], output_name="equal"
-    )
+    jobs["audit test"] = posted(f"datasets/{dataset}/audit-tests/duplicates", columns=["region"])
     jobs["profile"] = posted(profiles)
     jobs["profile: columns"] = posted(profiles, columns=["id"])
     jobs["row proofs"] = posted(f"datasets/{dataset}/row-roots")
