@@ -236,7 +236,7 @@ class Untested:
         not_tested = [
             NotTested(name, reason, counts[place])
             for place, (_, name, reason) in enumerate(self.conditions)
-            if place in counts
+            if counts.get(place)
         ]
         return counts.get(None, 0), not_tested
 
