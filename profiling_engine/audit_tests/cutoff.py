@@ -20,6 +20,7 @@ from profiling_engine.audit_tests.tested import (
 from profiling_engine.audit_tests.values import day_column, optional_amount
 
 BEFORE, AFTER = "posted before, dated after", "posted after, dated before"
+TESTED = "tested_rows"
 
 
 class Cutoff(AuditTest):
@@ -60,14 +61,21 @@ class Cutoff(AuditTest):
                 amount_cell(self.amount),
             ],
         )
-        tested_rows = f"({scan}) AS s WHERE s.p BETWEEN {days[0]} AND {days[2]} AND s.d IS NOT NULL"
+        work.keep(
+            (
+                f"SELECT s.* FROM ({scan}) AS s "
+                f"WHERE s.p BETWEEN {days[0]} AND {days[2]} AND s.d IS NOT NULL",
+                params,
+            ),
+            TESTED,
+        )
         is_found = f"(s.p <= {days[1]}) <> (s.d <= {days[1]})"
         file = work.write(
             (
                 f"SELECT s.ordinal, CASE WHEN s.p <= {days[1]} THEN '{BEFORE}' ELSE '{AFTER}' END "
                 f"AS r0, CAST(s.p - {days[1]} AS BIGINT) AS r1, CAST(s.d - s.p AS BIGINT) AS r2, "
-                f"s.a FROM {tested_rows} AND {is_found} ORDER BY s.p, s.ordinal",
-                params,
+                f"s.a FROM {TESTED} AS s WHERE {is_found} ORDER BY s.p, s.ordinal",
+                [],
             ),
             "found",
         )
@@ -80,7 +88,7 @@ class Cutoff(AuditTest):
                 *self._counts(work, str(file.path)),
                 *amount_figures(work, file, self.amount),
             ],
-            [self._days(work, tested_rows, is_found, days[1], params)],
+            [self._days(work, is_found, days[1])],
             [
                 Assumption(
                     "The date of the document says to which period it belongs. The date of the "
@@ -99,9 +107,7 @@ class Cutoff(AuditTest):
             Figure("after", f"Rows {AFTER}", sides.get(AFTER, 0)),
         ]
 
-    def _days(
-        self, work: Work, rows: str, is_found: str, last: str, params: list[object]
-    ) -> FigureTable:
+    def _days(self, work: Work, is_found: str, last: str) -> FigureTable:
         """The postings of each day, and the found ones with their amounts."""
         days = work.read(
             (
@@ -109,8 +115,8 @@ class Cutoff(AuditTest):
                 "FROM (SELECT s.p, count(*) AS n, "
                 f"count(*) FILTER ({is_found}) AS found, "
                 f"sum(s.a) FILTER ({is_found}) AS amount "
-                f"FROM {rows} GROUP BY s.p) AS t ORDER BY t.p",
-                params,
+                f"FROM {TESTED} AS s GROUP BY s.p) AS t ORDER BY t.p",
+                [],
             )
         )
         titles = {

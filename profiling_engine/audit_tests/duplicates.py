@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from domain_errors import counted
+from parquet_tables.database import registered
 from parquet_tables.rows import RowSet, Statement, rows_at, scan_statement
 from profiling_engine.audit_tests.answers import Assumption, Figure, FigureTable, ReasonColumn
 from profiling_engine.audit_tests.tested import (
@@ -23,11 +26,9 @@ from profiling_engine.audit_tests.values import (
     optional_amount,
 )
 
-HASHES, CANDIDATES = "row_hashes", "rows_of_repeated_hashes"
-REPEATED = (
-    f"SELECT s.ordinal FROM {HASHES} AS s SEMI JOIN (SELECT q.h FROM {HASHES} AS q "
-    "WHERE q.u IS NULL GROUP BY q.h HAVING count(*) > 1) AS r ON r.h = s.h WHERE s.u IS NULL"
-)
+HASHES, REPEATED, CANDIDATES = "row_hashes", "repeated_hashes", "rows_of_repeated_hashes"
+SORTED_HASHES = 1 << 22
+"""Hashes that are in memory together, about."""
 
 
 class Duplicates(AuditTest):
@@ -64,7 +65,7 @@ class Duplicates(AuditTest):
         tested, not_tested = untested.counted(
             work.read((f"SELECT s.u, count(*) FROM {HASHES} AS s GROUP BY s.u", []))
         )
-        work.keep((REPEATED, []), CANDIDATES)
+        self._keep_candidates(work)
         file = work.write(self._statement(), "found")
         sizes = work.read(
             (
@@ -104,6 +105,22 @@ class Duplicates(AuditTest):
                 )
             ],
         )
+
+    def _keep_candidates(self, work: Work) -> None:
+        """Keep the tested rows of repeated hashes.
+
+        Hashes are sorted part by part, which takes a third of the time of grouping them in SQL.
+        """
+        parts = 1 + self.table.file_rows // SORTED_HASHES
+        tested = f"FROM {HASHES} AS s %s WHERE s.u IS NULL"
+        repeated = []
+        for part in range(parts):
+            sql = f"SELECT s.h {tested % ''} AND s.h % {parts} = {part}"
+            hashes = np.sort(work.read_column((sql, []), "reading rows").astype(np.uint64))
+            repeated.append(np.unique(hashes[1:][hashes[1:] == hashes[:-1]]))
+        with registered(work.cursor, {REPEATED: {"h": np.concatenate(repeated)}}):
+            join = f"SEMI JOIN {REPEATED} AS r ON r.h = s.h"
+            work.keep((f"SELECT s.ordinal {tested % join}", []), CANDIDATES)
 
     def _statement(self) -> Statement:
         """The rows of groups with more than one row, group by group."""

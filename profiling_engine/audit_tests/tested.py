@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 import duckdb
 import numpy as np
+from numpy.typing import NDArray
 
 from contract.requests.audit_tests import AUDIT_TESTS, AuditTestKind
 from domain_errors import counted
@@ -26,6 +27,7 @@ from parquet_tables.progress import (
     execute_watched,
     ignore_progress,
     progress_part,
+    watched,
 )
 from parquet_tables.quoting import quote_identifier, quote_path, quote_text
 from parquet_tables.rows import RowSet, Statement, rows_at, scan_statement
@@ -114,6 +116,13 @@ class Work:
     def read(self, statement: Statement, message: str = "counting rows") -> list[tuple[Any, ...]]:
         """Read the few rows of a statement."""
         return execute_watched(self.cursor, *statement, self.on_progress, message)
+
+    def read_column(self, statement: Statement, message: str) -> NDArray[Any]:
+        """Read a statement's only column without NULLs."""
+        sql, params = statement
+        with watched(self.cursor, self.on_progress, message):
+            (values,) = self.cursor.execute(sql, params).fetchnumpy().values()
+        return np.asarray(values)
 
 
 class AuditTest(ABC):
@@ -236,7 +245,7 @@ class Untested:
         not_tested = [
             NotTested(name, reason, counts[place])
             for place, (_, name, reason) in enumerate(self.conditions)
-            if place in counts
+            if counts.get(place)
         ]
         return counts.get(None, 0), not_tested
 

@@ -10,15 +10,21 @@ from typing import Any
 from contract.requests.audit_tests import WEEKDAYS
 from domain_errors import InvalidRequest
 from parquet_tables.rows import Statement, scan_statement
-from profiling_engine.audit_tests.answers import Assumption, Figure, FigureTable, ReasonColumn
+from profiling_engine.audit_tests.answers import (
+    Assumption,
+    Figure,
+    FigureTable,
+    NotTested,
+    ReasonColumn,
+)
 from profiling_engine.audit_tests.tested import (
     AuditTest,
     Findings,
     FoundRows,
+    Untested,
     Work,
     amount_cell,
     amount_figures,
-    count_untested,
     rows_found,
 )
 from profiling_engine.audit_tests.values import amount_text, day_column, optional_amount
@@ -26,6 +32,7 @@ from profiling_engine.audit_tests.values import amount_text, day_column, optiona
 FIRST_YEAR, LAST_YEAR = 1950, 2100
 """Years for which public holidays are looked up."""
 OWN = "named in the request"
+COUNTS, DAYS = "rows_of_days", "tested_days"
 
 
 class Weekend(AuditTest):
@@ -45,13 +52,17 @@ class Weekend(AuditTest):
             _holidays(request.country, request.subdivision, range(2000, 2001))
 
     def find(self, work: Work) -> Findings:
-        tested, not_tested = count_untested(work, self.table, [self.day])
+        tested, not_tested = self._count(work)
         holidays, release = self._holidays(work)
-        rows, params = self._rows(holidays)
+        work.keep(self._days(holidays), DAYS, "counting rows")
+        scan, params = scan_statement(
+            self.table, [f"{self.day.value} AS day", amount_cell(self.amount)]
+        )
         file = work.write(
             (
-                "SELECT t.ordinal, list_extract(?::VARCHAR[], t.w) AS r0, t.name AS r1, t.a "
-                f"FROM ({rows}) AS t WHERE t.found ORDER BY t.day, t.ordinal",
+                "SELECT s.ordinal, list_extract(?::VARCHAR[], t.w) AS r0, t.name AS r1, s.a "
+                f"FROM ({scan}) AS s JOIN (SELECT * FROM {DAYS} WHERE found) AS t ON t.day = s.day "
+                "ORDER BY s.day, s.ordinal",
                 [list(WEEKDAYS), *params],
             ),
             "found",
@@ -69,7 +80,7 @@ class Weekend(AuditTest):
             not_tested,
             rows_found(file.rows, "on these days"),
             [*figures, *amount_figures(work, file, self.amount)],
-            self._tables(work, rows, params),
+            self._tables(work),
             self._assumptions(),
         )
 
@@ -92,46 +103,69 @@ class Weekend(AuditTest):
             )
         return found
 
+    def _count(self, work: Work) -> tuple[int, list[NotTested]]:
+        """Count the rows of each day, and those without one."""
+        scan, params = scan_statement(
+            self.table,
+            [f"{self.day.value} AS day", f"{self.day.cell} AS v", amount_cell(self.amount)],
+        )
+        work.keep(
+            (
+                "SELECT s.day, count(*) AS n, count(s.v) AS filled, sum(s.a) AS amount "
+                f"FROM ({scan}) AS s GROUP BY s.day",
+                params,
+            ),
+            COUNTS,
+        )
+        ((total, tested, filled),) = work.read(
+            (
+                "SELECT coalesce(sum(t.n), 0)::BIGINT, "
+                "coalesce(sum(t.n) FILTER (t.day IS NOT NULL), 0)::BIGINT, "
+                f"coalesce(sum(t.filled), 0)::BIGINT FROM {COUNTS} AS t",
+                [],
+            )
+        )
+        untested = Untested.of([self.day])
+        return untested.counted([(None, tested), (0, total - filled), (1, filled - tested)])
+
     def _holidays(self, work: Work) -> tuple[Mapping[date, str], str | None]:
         """The holidays by day, and the version of the package that named them."""
         request = self.request
         own = {date.fromisoformat(text): OWN for text in request.holidays}
         if request.country is None:
             return own, None
-        scan, params = scan_statement(self.table, [f"year({self.day.value}) AS y"])
-        ((low, high),) = work.read((f"SELECT min(s.y), max(s.y) FROM ({scan}) AS s", params))
+        ((low, high),) = work.read(
+            (f"SELECT year(min(t.day)), year(max(t.day)) FROM {COUNTS} AS t", [])
+        )
         years = range(0) if low is None else range(max(low, FIRST_YEAR), min(high, LAST_YEAR) + 1)
         public, release = _holidays(request.country, request.subdivision, years)
         return own | public, release
 
-    def _rows(self, holidays: Mapping[date, str]) -> Statement:
-        """The rows with a day ``day``, its weekday ``w``, holiday ``name`` and ``found``."""
-        scan, params = scan_statement(
-            self.table, [f"{self.day.value} AS day", amount_cell(self.amount)]
-        )
+    def _days(self, holidays: Mapping[date, str]) -> Statement:
+        """The days with their weekday ``w``, holiday ``name`` and whether they are ``found``."""
         chosen = [WEEKDAYS.index(day) + 1 for day in self.request.weekdays]
         return (
-            "SELECT s.ordinal, s.day, s.a, isodow(s.day) AS w, h.name, "
-            "list_contains(?::BIGINT[], isodow(s.day)) OR h.day IS NOT NULL AS found "
-            f"FROM ({scan}) AS s LEFT JOIN (SELECT unnest(?::DATE[]) AS day, "
-            "unnest(?::VARCHAR[]) AS name) AS h ON h.day = s.day WHERE s.day IS NOT NULL",
-            [chosen, *params, list(holidays), list(holidays.values())],
+            "SELECT t.day, t.n, t.amount, isodow(t.day) AS w, h.name, "
+            "list_contains(?::BIGINT[], isodow(t.day)) OR h.day IS NOT NULL AS found "
+            f"FROM {COUNTS} AS t LEFT JOIN (SELECT unnest(?::DATE[]) AS day, "
+            "unnest(?::VARCHAR[]) AS name) AS h ON h.day = t.day WHERE t.day IS NOT NULL",
+            [chosen, list(holidays), list(holidays.values())],
         )
 
-    def _tables(self, work: Work, rows: str, params: list[object]) -> list[FigureTable]:
+    def _tables(self, work: Work) -> list[FigureTable]:
         """The rows of each day of the week, and of each holiday that has some."""
         of_week = work.read(
             (
-                "SELECT t.w, count(*), count(*) FILTER (t.found), sum(t.a) FILTER (t.found) "
-                f"FROM ({rows}) AS t GROUP BY t.w ORDER BY t.w",
-                params,
+                "SELECT t.w, sum(t.n)::BIGINT, coalesce(sum(t.n) FILTER (t.found), 0)::BIGINT, "
+                f"sum(t.amount) FILTER (t.found) FROM {DAYS} AS t GROUP BY t.w ORDER BY t.w",
+                [],
             )
         )
         of_holidays = work.read(
             (
-                f"SELECT t.day, any_value(t.name), count(*), sum(t.a) FROM ({rows}) AS t "
-                "WHERE t.name IS NOT NULL GROUP BY t.day ORDER BY t.day",
-                params,
+                f"SELECT t.day, t.name, t.n, t.amount FROM {DAYS} AS t "
+                "WHERE t.name IS NOT NULL ORDER BY t.day",
+                [],
             )
         )
 
