@@ -1877,7 +1877,8 @@ SELECT sample_progress.* FROM sample_progress JOIN jobs ON jobs.seq = job_seq
     LEFT JOIN engagements ON engagements.id = assigned.engagement_id
     LEFT JOIN engagement_members AS member
         ON member.engagement_id = assigned.engagement_id AND member.user_id = :user_id
-WHERE {condition} AND datasets.removed_at IS NULL AND engagements.seal IS NULL
+WHERE {condition} AND job_seq < :before
+  AND datasets.removed_at IS NULL AND engagements.seal IS NULL
   AND (assigned.job_id IS NULL OR member.role IN (SELECT value FROM json_each(:roles)))
   AND EXISTS (SELECT 1 FROM refs WHERE refs.dataset_id = jobs.dataset_id
               AND refs.commit_id = jobs.output_commit_id)
@@ -1889,7 +1890,7 @@ ORDER BY job_seq DESC LIMIT :limit;
 -- samples, all of which are approved; failed draws and deleted samples don't count.
 SELECT engagements.id FROM engagement_members JOIN engagements ON engagements.id = engagement_id
 WHERE engagement_members.user_id = :user_id AND role IN (SELECT value FROM json_each(:roles))
-  AND seal IS NULL
+  AND seal IS NULL AND engagements.id < :before
   AND EXISTS (SELECT 1 FROM engagement_samples JOIN sample_progress USING (job_id)
               WHERE engagement_id = engagements.id AND last_action = 'approved')
   AND NOT EXISTS (SELECT 1 FROM engagement_samples JOIN sample_progress USING (job_id)

@@ -153,6 +153,7 @@ def evaluate_together(
                 loc=("body", "jobs", at),
             )
     settled = [_settled(service, job, given) for job in jobs]
+    _require_used(settled, given)
     by_money = sum(each.kind == MONETARY_UNIT.name for each in settled)
     level = confidence_of_limits(given.confidence, by_money, len(jobs) - by_money)
     plain = _evaluated(service, jobs, settled, given.confidence, None)
@@ -212,6 +213,23 @@ def _settled(
         # A sum has one upper limit.
         settled = replace(settled, parameters=replace(settled.parameters, sides=None))
     return settled
+
+
+def _require_used(
+    settled: Sequence[SettledEvaluation[Any]], given: CombinedEvaluationRequest
+) -> None:
+    """Refuse a parameter of evaluations by audit values if no sample is evaluated so."""
+    if any(each.kind == VARIABLES.name for each in settled):
+        return
+    for name in ("estimator", "book_column"):
+        if getattr(given, name) is not None:
+            raise InvalidFindings(
+                "No sample is evaluated by audit values, as `{name}` needs it. Leave it out, or "
+                "give `{kind}` as `kind`.",
+                name=name,
+                kind=VARIABLES.name,
+                loc=("body", name),
+            )
 
 
 def _evaluated(

@@ -1,7 +1,8 @@
 """Engagements: who creates, sees and manages one, its team, datasets and samples.
 
-Who creates an engagement manages it, and so does an administrator. Members see it. For other
-people it doesn't exist.
+Who creates an engagement manages it, and so does an administrator. Members see it. Other people
+who read a dataset see of it what a sample states: client, period, number and team in its working
+paper, and in refusals the id and who sealed it.
 """
 
 from __future__ import annotations
@@ -90,9 +91,14 @@ class ChangedEngagement(ShownEngagement):
 def readable_engagement(tx: Transaction, user: User, engagement_id: int) -> EngagementRecord:
     """Return an engagement that a user can see, else raise the NotFound of a missing one."""
     engagement = get_engagement(tx, engagement_id)
-    if _manages(user, engagement) or member_of(tx, engagement_id, user.id) is not None:
+    if may_read(tx, user, engagement):
         return engagement
     raise NotFound("Engagement {engagement} not found.", engagement=str(engagement_id))
+
+
+def may_read(tx: Transaction, user: User, engagement: EngagementRecord) -> bool:
+    """Whether a user manages an engagement or is a member of it."""
+    return _manages(user, engagement) or member_of(tx, engagement.id, user.id) is not None
 
 
 def _manages(user: User, engagement: EngagementRecord) -> bool:

@@ -6,8 +6,9 @@ with what waits, and not with the number of samples.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Annotated, TypeVar
 
 from application.access import Caller
 from application.audit.engagements import missing_for_seal
@@ -30,6 +31,7 @@ from storage.audit.reviewing import queued_jobs
 from storage.jobs.jobs import JobRecord, jobs_by_seq
 from storage.jobs.lists import JobFilters, list_jobs
 from storage.sqlite.database import Transaction
+from storage.sqlite.queries import NEWEST
 
 MOST = 50
 """Entries of a kind."""
@@ -144,8 +146,6 @@ def inbox(by: Caller) -> Inbox:
     """Return what waits for the caller."""
     with by.service.database.read() as tx:
         user = by.user_in(tx)
-        own = _samples(tx, user, "examination", ROLES["submitted"])
-        queued = queued_jobs(tx, [each.job.id for each in own])
         entries = [
             *_of_kind("findings_to_review", _samples(tx, user, "review", ROLES["signed_off"])),
             *_of_kind("findings_to_approve", _samples(tx, user, "approval", ROLES["approved"])),
@@ -155,9 +155,7 @@ def inbox(by: Caller) -> Inbox:
         ]
         running = JobFilters(user_id=user.id, statuses=("pending", "running"))
         _, in_progress = list_jobs(tx, user, running, offset=0, limit=1)
-    entries += _queues(by)
-    for each in own:
-        entries += _next_steps(by, each, has_queue=each.job.id in queued)
+    entries += [*_queues(by), *_own_samples(by)]
     places = list(KINDS)
     return Inbox(sorted(entries, key=lambda entry: places.index(entry.kind)), in_progress)
 
@@ -166,6 +164,7 @@ def inbox(by: Caller) -> Inbox:
 class _Sample:
     """A sample that waits for the caller."""
 
+    seq: int
     job: JobRecord
     since: str | None
     found: Examination
@@ -185,18 +184,46 @@ def _entry(
 
 
 def _samples(
-    tx: Transaction, user: User, what: WaitingFor, roles: Sequence[MemberRole]
+    tx: Transaction, user: User, what: WaitingFor, roles: Sequence[MemberRole], before: int = NEWEST
 ) -> list[_Sample]:
-    found = waiting_samples(tx, user, what, roles, MOST)
+    found = waiting_samples(tx, user, what, roles, MOST, before)
     jobs = jobs_by_seq(tx, [each.job_seq for each in found])
     return [
-        _Sample(job, progress.last_at, examination_of(job, progress))
+        _Sample(progress.job_seq, job, progress.last_at, examination_of(job, progress))
         for job, progress in zip(jobs, found, strict=True)
     ]
 
 
 def _of_kind(kind: InboxKind, samples: Sequence[_Sample]) -> list[InboxEntry]:
     return [each.entry(kind, each.found.items) for each in samples]
+
+
+_T = TypeVar("_T")
+
+
+def _each(page: Callable[[int], Sequence[_T]], place: Callable[[_T], int]) -> Iterator[_T]:
+    """All entries of pages before a place, of which a later filter leaves some out."""
+    before = NEWEST
+    while found := page(before):
+        yield from found
+        before = place(found[-1])
+
+
+def _own_samples(by: Caller) -> Iterator[InboxEntry]:
+    """What comes next in the samples whose findings aren't submitted."""
+
+    def page(before: int) -> list[tuple[_Sample, bool]]:
+        with by.service.database.read() as tx:
+            found = _samples(tx, by.user, "examination", ROLES["submitted"], before)
+            queued = queued_jobs(tx, [each.job.id for each in found])
+        return [(each, each.job.id in queued) for each in found]
+
+    entries = Counter[InboxKind]()
+    for sample, has_queue in _each(page, lambda found: found[0].seq):
+        for entry in _next_steps(by, sample, has_queue=has_queue):
+            entries[entry.kind] += 1
+            if entries[entry.kind] <= MOST:
+                yield entry
 
 
 def _next_steps(by: Caller, sample: _Sample, *, has_queue: bool) -> Iterator[InboxEntry]:
@@ -227,10 +254,15 @@ def _queues(by: Caller) -> Iterator[InboxEntry]:
 
 def _engagements(tx: Transaction, user: User) -> Iterator[InboxEntry]:
     """The engagements that a partner can seal."""
-    declared = KINDS["engagements_to_seal"]
-    for engagement_id in approved_engagements(tx, user, ROLES["approved"], MOST):
+    declared, entries = KINDS["engagements_to_seal"], 0
+
+    def page(before: int) -> list[int]:
+        return approved_engagements(tx, user, ROLES["approved"], MOST, before)
+
+    for engagement_id in _each(page, int):
         samples = list_engagement_samples(tx, engagement_id)
-        if not missing_for_seal(samples):
+        if entries < MOST and not missing_for_seal(samples):
+            entries += 1
             title = get_engagement(tx, engagement_id).title
             yield InboxEntry(
                 "engagements_to_seal",

@@ -21,7 +21,7 @@ from storage.certificates.canonical_json import digest_of
 from storage.errors import Conflict, NotFound
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction
-from storage.sqlite.queries import Records, all_rows, first, only, required, run
+from storage.sqlite.queries import NEWEST, Records, all_rows, first, only, required, run
 
 MAX_MEMBERS = 100
 """Members of an engagement."""
@@ -132,13 +132,13 @@ def list_engagements(
 
 
 def approved_engagements(
-    tx: Transaction, user: User, roles: Sequence[MemberRole], limit: int
+    tx: Transaction, user: User, roles: Sequence[MemberRole], limit: int, before: int = NEWEST
 ) -> list[int]:
-    """Return the ids of the newest open engagements whose samples are all approved.
+    """Return the ids of the newest open engagements before an id, whose samples are all approved.
 
     The user has one of the roles in them, and prepared none of their samples.
     """
-    params = {"user_id": user.id, "roles": json.dumps(roles), "limit": limit}
+    params = {"user_id": user.id, "roles": json.dumps(roles), "limit": limit, "before": before}
     return [row["id"] for row in all_rows(tx, "approved_engagements", **params)]
 
 

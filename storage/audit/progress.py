@@ -19,7 +19,7 @@ from contract.words import (
 from lazy_dataclasses import dataclass
 from storage.accounts.users import User
 from storage.sqlite.database import Transaction
-from storage.sqlite.queries import Records, statement
+from storage.sqlite.queries import NEWEST, Records, statement
 
 WaitingFor = Literal["examination", "review", "approval", "paper"]
 """Why a sample waits for a user."""
@@ -110,9 +110,14 @@ def progress_of(tx: Transaction, job_ids: Sequence[str]) -> dict[str, SampleProg
 
 
 def waiting_samples(
-    tx: Transaction, user: User, what: WaitingFor, roles: Sequence[MemberRole], limit: int
+    tx: Transaction,
+    user: User,
+    what: WaitingFor,
+    roles: Sequence[MemberRole],
+    limit: int,
+    before: int = NEWEST,
 ) -> list[SampleProgress]:
-    """Return the newest samples that wait for a user who may write.
+    """Return the newest samples before a ``job_seq`` that wait for a user who may write.
 
     Those of an engagement wait for its members with one of the roles.
     """
@@ -120,5 +125,5 @@ def waiting_samples(
         return []
     sql = statement("waiting_samples", condition=_WAITING[what])
     params = {"user_id": user.id, "sees_all": user.is_admin, "limit": limit}
-    rows = tx.execute(sql, {**params, "roles": json.dumps(roles)})
+    rows = tx.execute(sql, {**params, "before": before, "roles": json.dumps(roles)})
     return [_PROGRESS.of(row) for row in rows]

@@ -84,6 +84,10 @@ def all_rows(tx: Transaction, name: str, /, **params: Any) -> list[sqlite3.Row]:
     return run(tx, name, **params).fetchall()
 
 
+NEWEST = 2**63 - 1
+"""Before which every id is."""
+
+
 def page(
     tx: Transaction,
     name: str,

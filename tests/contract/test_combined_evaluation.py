@@ -232,9 +232,19 @@ def test_book_values_of_one_table_are_of_one_column(server: LiveServer) -> None:
         draw = one("monetary_unit", book_column=column, sample_size=20)
         jobs.append(drawn(server, dataset, draw, filters={"expression": where}))
         examined(server, jobs[-1])
-    body = {"jobs": jobs, "kind": "monetary_unit"}
+    body: dict[str, Any] = {"jobs": jobs, "kind": "monetary_unit"}
     refused = assert_problem(server.admin.post(PATH, json=body), 422, "invalid_findings")
     assert '"net" and "gross"' in refused["detail"]
+    one_column = {"jobs": jobs, "kind": "variables", "book_column": "net"}
+    one_column["estimator"] = "mean_per_unit"
+    answer = server.admin.post(PATH, json=one_column)
+    assert answer.status_code == 200, answer.text
+    assert [each["kind"] for each in answer.json()["samples"]] == ["variables"] * 2
+    for name, value in (("book_column", "net"), ("estimator", "ratio")):
+        unused = server.admin.post(PATH, json={"jobs": jobs, name: value})
+        problem = assert_problem(unused, 422, "invalid_findings")
+        assert "No sample is evaluated by audit values" in problem["detail"]
+        assert problem["errors"][0]["loc"] == ["body", name]
 
 
 def test_a_sample_evaluated_otherwise_than_signed_is_named(

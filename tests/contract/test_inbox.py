@@ -8,6 +8,7 @@ from typing import Any, get_args
 import httpx
 import pytest
 
+from application.audit import inbox
 from application.audit.findings import audit_counts
 from application.audit.inbox import KINDS
 from application.audit.review import steps_of
@@ -149,6 +150,17 @@ def test_rows_of_a_queue_wait_for_its_readers(team: Team) -> None:
     found = examination(team.preparer, job)
     assert (found["items"], found["examined"], found["exceptions"]) == (SIZE, SIZE, 0)
     assert client.get("/api/samples").json()["samples"] == []
+
+
+def test_samples_without_an_entry_hide_no_older_one(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job, queued = team.draw(20, materiality=0.2), team.draw(20, materiality=0.2)
+    questions = {"questions": [QUESTION]}
+    path = f"/api/sampling/jobs/{queued}/questions"
+    assert team.preparer.put(path, json=questions).is_success
+    monkeypatch.setattr(inbox, "MOST", 1)
+    assert waiting(team.preparer) == {"rows_to_examine": (20, job), "rows_to_answer": (20, queued)}
 
 
 def test_second_readings_come_before_the_submission(team: Team) -> None:

@@ -78,3 +78,14 @@ def test_the_page_says_what_is_missing(server: LiveServer) -> None:
     assert f'href="/engagements/{scene.id}"' in listed
     assert "New engagement" in listed
     assert "No engagement matches" in page_of(scene, "reviewer", "/engagements?q=nothing")
+
+
+def test_only_who_may_read_it_sees_its_title_on_a_sample(server: LiveServer) -> None:
+    scene = EngagementScene(server)
+    sample = scene.sample.removeprefix("/api/sampling")
+    link = f'href="/engagements/{scene.id}"'
+    for person, sees in (("preparer", True), ("outsider", False)):
+        overview = page_of(scene, person, sample)
+        assert (link in overview) == sees
+        assert ("ACME" in overview) == sees
+        assert (link in page_of(scene, person, f"{sample}?tab=paper")) == sees

@@ -12,6 +12,7 @@ from flask import request
 from werkzeug.wrappers import Response as AnyResponse
 
 from application.access import RowSource
+from application.audit.engagements import may_read
 from application.audit.findings import named_replacements
 from application.audit.review import may_undo_sign_offs, steps_of
 from application.audit.sentences import carried_sentence
@@ -131,6 +132,7 @@ def job(job_id: str) -> AnyResponse:
         may_undo = may_undo_sign_offs(tx, caller().user, dataset.level, [found.id])
         may_take = steps_of(tx, caller().user, dataset.level, found.id)
         engagement = engagement_of(tx, found.id)
+        sees_it = engagement is not None and may_read(tx, caller().user, engagement)
     try:
         values = tabs[tab][1](found)
     except Pruned as error:
@@ -150,6 +152,7 @@ def job(job_id: str) -> AnyResponse:
         may_undo_sign_off=may_undo,
         may_take=may_take,
         engagement=engagement,
+        sees_engagement=sees_it,
         is_sealed=engagement is not None and engagement.state == "sealed",
         is_open=found.status in ("pending", "running"),
         now=timestamp(service().clock()),
