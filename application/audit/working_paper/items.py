@@ -93,7 +93,7 @@ def _item(
     finding = item.finding
     cells = [item_cell(item.data[column.name], column) for column in columns]
     if finding is None:
-        empty = [None] * (8 if has_attributes else 7)
+        empty = [None] * (7 if has_attributes else 6)
         return (item.name, _selected(drawn.get(item.row_id)), *cells, *empty, item.replaces_name)
     return (
         item.name,
