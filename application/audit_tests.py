@@ -15,6 +15,7 @@ from application.job_submission import (
 )
 from contract.declarations import Help
 from contract.requests.audit_tests import AUDIT_TESTS, AuditTestKind, AuditTestRequest
+from domain_errors import InvalidRequest
 from lazy_dataclasses import dataclass
 from profiling_engine.audit_tests.answers import (
     Assumption,
@@ -131,6 +132,8 @@ def submit_audit_test(
     service = by.service
     output_ref = named_ref(QUERY_PREFIX, request.output_name)
     table = open_requested(service, dataset.id, request.source_ref, request.table_key)
+    if other is not None and other[0]["dataset_id"] == dataset.id:
+        _require_another(request, table, other[1])
     test = ready_test(kind.name, request, table, None if other is None else other[1]).test
     own = request.recorded()
     if other is not None:
@@ -159,6 +162,18 @@ def submit_audit_test(
     size = values_read(rows, len(test.read_columns))
     new = make.new_job(service, AUDIT_TEST, dataset, table.commit_id, parameters, size)
     return submit(service, make, new, _settle)
+
+
+def _require_another(request: Any, table: OpenTable, other: OpenTable) -> None:
+    """Refuse to compare columns of a table with themselves: each row would be its own partner."""
+    is_same = (table.commit_id, table.key) == (other.commit_id, other.key)
+    if is_same and list(request.other_columns or request.columns) == list(request.columns):
+        raise InvalidRequest(
+            "The other table is the tested one, and the columns are the same, so each row would be "
+            "its own partner. Name another dataset, version or table in `other`, or other columns "
+            "in `other_columns`.",
+            loc=(OTHER,),
+        )
 
 
 def _settle(tx: Transaction, new: NewJob) -> NewJob | JobRecord:

@@ -8,6 +8,7 @@ import httpx
 from playwright.sync_api import Page, expect
 
 from tests.browser.axe import violations
+from tests.browser.watching import watch_of
 from tests.support.live_server import LiveServer, finished
 
 Analyst = tuple[Page, httpx.Client]
@@ -97,3 +98,35 @@ def test_found_rows_become_a_stratum(analyst: Analyst, server: LiveServer) -> No
     assert job["output_summary"]["total_sampled"] == 100
     rows = client.get(f"/api/sampling/jobs/{job['id']}/data?limit=200").json()["data"]
     assert sum(row["found"] == "found" for row in rows) == 40
+
+
+def test_numbers_that_are_none_are_refused_at_their_field(
+    analyst: Analyst, server: LiveServer
+) -> None:
+    page, client = analyst
+    dataset = new_ledger(server, client)
+    page.goto(f"{server.url}/datasets/{dataset}?tab=tests&test=near_duplicates")
+    page.get_by_role("group", name="Columns", exact=True).get_by_label("entry").check()
+    page.get_by_label("Dates").select_option("posted")
+    days = page.get_by_label("Days apart")
+    days.fill("zehn")
+    with watch_of(page).expect("422"):
+        page.get_by_role("button", name="Test table").click()
+        expect(days).to_have_attribute("aria-invalid", "true")
+    assert page.url.endswith("near_duplicates")
+
+
+def test_the_other_table_is_chosen_by_its_name(analyst: Analyst, server: LiveServer) -> None:
+    page, client = analyst
+    dataset, other = new_ledger(server, client), new_ledger(server, client)
+    page.goto(f"{server.url}/datasets/{dataset}?tab=tests&test=unmatched")
+    page.get_by_role("group", name="Columns", exact=True).get_by_label("entry").check()
+    named = page.get_by_label("Other table: dataset")
+    with watch_of(page).expect("422"):
+        page.get_by_role("button", name="Test table").click()
+        expect(page.get_by_text("each row would be its own partner")).to_be_visible()
+    named.select_option(str(other))
+    page.get_by_role("button", name="Test table").click()
+    expect(page.get_by_text("Without a partner: 0 rows of this table.")).to_be_visible(
+        timeout=15_000
+    )

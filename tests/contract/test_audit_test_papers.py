@@ -89,7 +89,9 @@ def test_every_test_has_a_paper(server: LiveServer) -> None:
         for row in range(1, 300)
     ]
     text = "\n".join(["entry,invoice,posted,document,amount", *lines]) + "\n"
-    assert server.import_text(dataset, text)["status"] == "completed"
+    same = server.new_dataset()
+    for each in (dataset, same):
+        assert server.import_text(each, text)["status"] == "completed"
     for name, body, part in (
         ("gaps", {"number_column": "invoice"}, "Raised marks are missing numbers"),
         ("benford", {"amount_column": "amount"}, "the dashed curve is expected"),
@@ -104,7 +106,7 @@ def test_every_test_has_a_paper(server: LiveServer) -> None:
             "days after the last day of the period",
         ),
         ("weekend", {"date_column": "posted"}, "▲ with found rows"),
-        ("unmatched", {"columns": ["entry"], "other": {}}, "No row found."),
+        ("unmatched", {"columns": ["entry"], "other": {"dataset_id": same}}, "No row found."),
         (
             "near_duplicates",
             {"columns": ["document"], "date_column": "posted", "days": 31},

@@ -31,6 +31,10 @@ AUDIT_TEST_BODIES: Mapping[str, Mapping[str, Any]] = {
             "days": 3,
         },
         "weekend": {"date_column": "day"},
-        "unmatched": {"columns": ["number"], "other": OF_TESTED_ROWS},
+        "unmatched": {
+            "columns": ["day"],
+            "other": OF_TESTED_ROWS,
+            "other_columns": ["dated"],
+        },
     }.items()
 }

@@ -33,6 +33,7 @@ from contract.fields import (
 )
 from contract.requests.audit_tests import AUDIT_TESTS, AuditTestRequest
 from parquet_tables.tables import Column
+from storage.accounts.datasets import DatasetFilters, list_datasets
 from storage.errors import Pruned
 from storage.jobs.jobs import JobRecord
 from storage.jobs.kinds import AUDIT_TEST
@@ -47,7 +48,7 @@ OF_PAGE = ("source_ref", "table_key", "priority", "commit_message")
 OF_OTHER_TABLE = ("other_columns",)
 """Columns of a table whose columns the page doesn't know."""
 MAX_CHOICES = 100
-"""Columns that a form lists as choices; names of others are typed."""
+"""Columns, or datasets, that a form lists as choices; others are typed."""
 MAX_EXPLORATIONS = 200
 """The newest explorations of a dataset, among which its tests are listed."""
 
@@ -117,12 +118,24 @@ def _elements(
             yield _element(own, columns, typed.get(own.name, own.usual), within)
 
 
+def _datasets() -> Mapping[str, str]:
+    """The datasets that the caller may read, by id; none if they are too many for a list."""
+    with service().database.read() as tx:
+        found, total = list_datasets(
+            tx, caller().user, DatasetFilters(), sort="name", offset=0, limit=MAX_CHOICES
+        )
+    named = {str(each.id): f"{each.name} ({each.id})" for each in found}
+    return {} if total > len(found) else {"": "This dataset", **named}
+
+
 def _element(own: Declared, columns: Sequence[Column], value: Any, within: str) -> FormField:
     is_list = isinstance(own.kind, Items)
     kind = own.kind.of if isinstance(own.kind, Items) else own.kind
     choices: Mapping[str, str] = {}
     if isinstance(kind, Choice):
         choices = kind.titles
+    elif own.name == "dataset_id":
+        choices = _datasets()
     elif isinstance(kind, ColumnName) and own.name not in OF_OTHER_TABLE:
         fitting = [each.name for each in columns if _fits(kind, each.data_type)][:MAX_CHOICES]
         choices = {name: name for name in fitting}

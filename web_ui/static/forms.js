@@ -39,7 +39,7 @@ export function body(form) {
     const text = field.type === "checkbox" ? field.checked
       : field.type === "file" ? field.dataset.content ?? "" : field.type === "password" ? field.value : field.value.trim(); // a password may begin or end with a space
     if (text === "" && field.dataset.empty === undefined) continue;
-    if (field.dataset.as === "number") put(field.name, Number(text));
+    if (field.dataset.as === "number") put(field.name, Number.isFinite(Number(text)) ? Number(text) : text); // the server refuses a text at its field
     else if (field.dataset.as === "list") put(field.name, listed(text));
     else if (field.dataset.as === "lines") put(field.name, text.split("\n").map((part) => part.trim()).filter(Boolean));
     else put(field.name, field.dataset.as === "json" ? JSON.parse(text) : text);
