@@ -14,6 +14,7 @@ from profiling_engine.audit_tests.tested import (
     Work,
     amount_cell,
     amount_figures,
+    amount_summed,
     count_untested,
     rows_found,
 )
@@ -114,7 +115,7 @@ class Cutoff(AuditTest):
                 f"SELECT t.p, t.p - {last}, t.n, t.found, t.amount "
                 "FROM (SELECT s.p, count(*) AS n, "
                 f"count(*) FILTER ({is_found}) AS found, "
-                f"sum(s.a) FILTER ({is_found}) AS amount "
+                f"sum({amount_summed(self.amount, 's.a')}) FILTER ({is_found}) AS amount "
                 f"FROM {TESTED} AS s GROUP BY s.p) AS t ORDER BY t.p",
                 [],
             )

@@ -82,13 +82,14 @@ class Duplicates(AuditTest):
         if self.amount is not None:
             ((extra,),) = work.read(
                 (
-                    "SELECT coalesce(sum(p.a) FILTER (p.r2 > 1), 0) FROM read_parquet(?) AS p",
+                    f"SELECT sum({self.amount.summed('p.a')}) FILTER (p.r2 > 1) "
+                    "FROM read_parquet(?) AS p",
                     [str(file.path)],
                 )
             )
             figures += amount_figures(work, file, self.amount)
             title = "Amount beyond the first rows of groups"
-            figures.append(Figure("extra_amount", title, self.amount.shown(extra)))
+            figures.append(Figure("extra_amount", title, self.amount.shown(extra or 0)))
         titles = {"group_rows": "Rows of a group", "groups": "Groups", "rows": "Rows"}
         return Findings(
             [FoundRows(self.table, self.key, file)],

@@ -37,6 +37,9 @@ from profiling_engine.audit_tests.values import (
 
 MAX_PAIRS = 5_000_000
 """Pairs of one test, which are in memory."""
+MAX_HUGEINT = 2**127 - 1
+MAX_UNITS_APART = 5 * 10**37
+"""The largest difference of amounts: those of neighbouring bands still differ by 128 bits."""
 ROUNDING = 1e-9
 """What a band of amounts is wider than its rule, so that logarithms lose no pair."""
 
@@ -69,6 +72,28 @@ class NearDuplicates(AuditTest):
         if request.date_column is not None:
             self.date = day_column(table, request.date_column, "date_column")
         self.amount = optional_amount(table, request.amount_column)
+        self._require_comparable()
+
+    def _require_comparable(self) -> None:
+        """Refuse distances of amounts that can't be computed in 128 bits."""
+        request = self.request
+        if self.amount is None:
+            return
+        if request.amount_share is not None:
+            share = Fraction(str(request.amount_share))
+            if share.numerator * share.denominator > MAX_HUGEINT:
+                raise InvalidRequest(
+                    "The share has too many decimals to compare amounts: give at most 20.",
+                    loc=("amount_share",),
+                )
+        elif self._most_units > MAX_UNITS_APART:
+            raise InvalidRequest(
+                'Amounts of the column "{column}" can\'t be compared with so large a difference: '
+                "at most {limit}.",
+                column=request.amount_column,
+                limit=self.amount.shown(str(MAX_UNITS_APART)),
+                loc=("amount_difference",),
+            )
 
     def find(self, work: Work) -> Findings:
         compared = [*self.columns, *filter(None, (self.date, self.amount))]
@@ -151,7 +176,9 @@ class NearDuplicates(AuditTest):
     def _most_units(self) -> int:
         """The largest difference of amounts, in units of their last decimal."""
         assert self.amount is not None  # noqa: S101 - asked of amounts
-        return int(self.request.amount_difference * 10**self.amount.places)
+        asked: int = int(Fraction(self.request.amount_difference) * 10**self.amount.places)
+        furthest: int = 2 * 10**self.amount.digits  # no two amounts are further apart
+        return min(asked, furthest)
 
     def _is_close(self) -> list[str]:
         """The conditions of the rows ``l`` and ``r`` of a pair."""
@@ -162,9 +189,14 @@ class NearDuplicates(AuditTest):
             close.append(f"abs(l.a - r.a) <= {self._most_units:d}")
         elif self.amount is not None:
             share = Fraction(str(request.amount_share))
+            parts, whole = share.numerator, share.denominator
             apart = "CAST(abs(l.a - r.a) AS HUGEINT)"
             largest = "CAST(greatest(abs(l.a), abs(r.a)) AS HUGEINT)"
-            close.append(f"{apart} * {share.denominator:d} <= {largest} * {share.numerator:d}")
+            if 10**self.amount.digits * whole < MAX_HUGEINT:
+                close.append(f"{apart} * {whole:d} <= {largest} * {parts:d}")
+            else:  # the same, without products beyond 128 bits
+                rest = f"(({largest} % {whole:d}) * {parts:d}) // {whole:d}"
+                close.append(f"{apart} <= ({largest} // {whole:d}) * {parts:d} + {rest}")
         return close
 
     def _pairs(self) -> Statement:
@@ -175,6 +207,8 @@ class NearDuplicates(AuditTest):
         steps = [(x, y) for x in first for y in second if x > 0 or y >= 0]
         shifts = ", ".join(f"({x}, {y})" for x, y in steps)
         same = " AND ".join(f"l.k{at} = r.k{at}" for at in range(len(self.columns)))
+        if self.request.amount_share is not None:  # others differ by more than the larger one
+            same += " AND sign(l.a) = sign(r.a)"
         shifted = (
             "SELECT t.*, t.x + m.i AS x1, t.y + m.j AS y1, m.i = 0 AND m.j = 0 AS here "
             f"FROM ({scan}) AS t, (VALUES {shifts}) AS m(i, j)"

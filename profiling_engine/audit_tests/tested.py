@@ -195,17 +195,22 @@ def amount_cell(amount: Amount | None) -> str:
     return f"{'CAST(NULL AS BIGINT)' if amount is None else amount.value} AS a"
 
 
+def amount_summed(amount: Amount | None, value: str) -> str:
+    """The SQL of what is summed of the amount of a row; NULL without one."""
+    return value if amount is None else amount.summed(value)
+
+
 def amount_figures(work: Work, found: DataFile, amount: Amount | None) -> list[Figure]:
     """The sum of the amounts ``a`` of found rows, if the test has amounts."""
     if amount is None:
         return []
     ((total, without),) = work.read(
         (
-            "SELECT coalesce(sum(p.a), 0), count(*) - count(p.a) FROM read_parquet(?) AS p",
+            f"SELECT sum({amount.summed('p.a')}), count(*) - count(p.a) FROM read_parquet(?) AS p",
             [str(found.path)],
         )
     )
-    figures = [Figure("amount", "Amount of the found rows", amount.shown(total))]
+    figures = [Figure("amount", "Amount of the found rows", amount.shown(total or 0))]
     if without:
         figures.append(Figure("without_amount", "Found rows without an amount", without))
     return figures

@@ -18,6 +18,8 @@ from parquet_tables.tables import Column, TableFiles
 
 DOUBLE_PLACES = 4
 """Decimals with which an amount of a DOUBLE column counts."""
+WIDE_DIGITS = 20
+"""Digits of a DECIMAL whose sums fit 38 digits for each number of rows."""
 LARGE = ("BIGINT", "UBIGINT")
 """Types of whole numbers whose differences may exceed 64 bits."""
 NOT_LOOSE = "'[^\\p{L}\\p{M}\\p{N}]+'"
@@ -49,18 +51,32 @@ class ColumnValue:
 class Amount(ColumnValue):
     """A column of amounts, whose value is an exact number with ``places`` decimals.
 
-    ``units`` is the SQL of the same as a whole number of units of the last decimal.
+    ``units`` is the SQL of the same as a whole number of units of the last decimal, which has at
+    most ``digits`` digits.
     """
 
     places: int = 0
     units: str = ""
+    digits: int = MAX_EXACT_DIGITS
 
-    def shown(self, total: int | Decimal | None) -> str | None:
+    @property
+    def is_wide(self) -> bool:
+        """Whether a sum may exceed the 38 digits of a DECIMAL."""
+        return self.digits > WIDE_DIGITS
+
+    def summed(self, value: str) -> str:
+        """The SQL of what is summed of a value: units without a limit if it is wide."""
+        return f"CAST({_units_text(value)} AS BIGNUM)" if self.is_wide else value
+
+    def shown(self, total: int | Decimal | str | None) -> str | None:
         """A sum of amounts, as a text; None of None.
 
-        >>> Amount(Column("a", "DECIMAL(9,2)"), "x", places=2).shown(Decimal("-123.4"))
-        '-123.40'
+        >>> amount = Amount(Column("a", "DECIMAL(9,2)"), "x", places=2)
+        >>> amount.shown(Decimal("-123.4")), amount.shown("-12340")
+        ('-123.40', '-123.40')
         """
+        if isinstance(total, str):
+            total = Decimal(f"{total}E-{self.places}")
         return None if total is None else f"{Decimal(total):.{self.places}f}"
 
 
@@ -151,7 +167,7 @@ def amount_column(table: TableFiles, name: str, field: str) -> Amount:
         return Amount(column, exact, "isn't finite, or is too large", DOUBLE_PLACES, units)
     if kind.is_integer:
         whole = f"CAST({value} AS {'HUGEINT' if kind.name in LARGE else 'BIGINT'})"
-        return Amount(column, whole, units=whole)
+        return Amount(column, whole, units=whole, digits=WIDE_DIGITS)
     if kind.digits is None:
         raise InvalidRequest(
             'The column "{column}" has the type {type}. The test needs numbers: import the table '
@@ -163,8 +179,16 @@ def amount_column(table: TableFiles, name: str, field: str) -> Amount:
     digits, places = kind.digits
     units = as_integer(value, column.type)
     if digits > MAX_EXACT_DIGITS:
-        units = f"TRY(CAST({value} * {10**places} AS HUGEINT))"
-    return Amount(column, value, places=places, units=units)
+        units = f"CAST({_units_text(value)} AS HUGEINT)"
+    return Amount(column, value, places=places, units=units, digits=digits)
+
+
+def _units_text(value: str) -> str:
+    """The SQL of the digits of a DECIMAL, whose text has all its places.
+
+    A product with a power of ten may exceed 38 digits where the number itself doesn't.
+    """
+    return f"replace(CAST({value} AS VARCHAR), '.', '')"
 
 
 def optional_amount(table: TableFiles, name: str | None) -> Amount | None:
@@ -172,6 +196,6 @@ def optional_amount(table: TableFiles, name: str | None) -> Amount | None:
     return None if name is None else amount_column(table, name, "amount_column")
 
 
-def amount_text(amount: Amount | None, total: int | Decimal | None) -> str | None:
+def amount_text(amount: Amount | None, total: int | Decimal | str | None) -> str | None:
     """A sum of amounts, as a text; None if the test has no amounts."""
     return None if amount is None else amount.shown(total)

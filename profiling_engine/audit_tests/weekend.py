@@ -25,6 +25,7 @@ from profiling_engine.audit_tests.tested import (
     Work,
     amount_cell,
     amount_figures,
+    amount_summed,
     rows_found,
 )
 from profiling_engine.audit_tests.values import amount_text, day_column, optional_amount
@@ -111,7 +112,8 @@ class Weekend(AuditTest):
         )
         work.keep(
             (
-                "SELECT s.day, count(*) AS n, count(s.v) AS filled, sum(s.a) AS amount "
+                "SELECT s.day, count(*) AS n, count(s.v) AS filled, "
+                f"sum({amount_summed(self.amount, 's.a')}) AS amount "
                 f"FROM ({scan}) AS s GROUP BY s.day",
                 params,
             ),

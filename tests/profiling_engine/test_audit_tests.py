@@ -7,7 +7,7 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import date, timedelta
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal, localcontext
 from itertools import combinations
 from typing import Any
 
@@ -339,6 +339,90 @@ def test_unmatched_compares_decimals_with_whole_numbers(studio: Studio) -> None:
     other = studio.table({"x": ("BIGINT", [1, 2, 3])})
     _, rows = run(studio, "unmatched", table, other, columns=["k"], other_columns=["x"])
     assert numbers_of(rows) == [1]
+
+
+WIDE = ["DECIMAL(38,18)", "DECIMAL(25,18)", "DECIMAL(38,2)", "DECIMAL(20,2)"]
+
+
+@pytest.mark.parametrize("kind", WIDE)
+@pytest.mark.parametrize(
+    "limit", [{"amount_difference": Decimal(0)}, {"amount_share": 0.12345678901234567}]
+)
+def test_wide_amounts_are_compared_exactly(studio: Studio, kind: str, limit: Row) -> None:
+    amounts = ["99", "99", "150", "150", "123456", "123456", "-123456"]
+    table = studio.table({"k": ("VARCHAR", ["a"] * 7), "amt": (kind, amounts)})
+    result, rows = run(
+        studio, "near_duplicates", table, columns=["k"], amount_column="amt", **limit
+    )
+    assert sorted(numbers_of(rows)) == [0, 1, 2, 3, 4, 5]
+    figures = {each.name: each.value for each in result.figures}
+    assert (figures["pairs"], Decimal(str(figures["amount"]))) == (3, 247410)
+
+
+@pytest.mark.parametrize("share", [0.12345678901234567, 0.5, 1e-20])
+def test_shares_of_the_largest_amounts_are_exact(studio: Studio, share: float) -> None:
+    largest = Decimal("9" * 36 + ".99")
+    with localcontext(prec=60):
+        apart = (largest * Decimal(str(share))).quantize(Decimal("0.01"), ROUND_DOWN)
+        amounts = [largest, largest - apart, largest - apart - Decimal("0.01"), -largest]
+    table = studio.table({"k": ("VARCHAR", ["a"] * 4), "amt": ("DECIMAL(38,2)", amounts)})
+    _, rows = run(
+        studio, "near_duplicates", table, columns=["k"], amount_column="amt", amount_share=share
+    )
+    assert {row["_partners"] for row in rows if numbers_of([row]) == [0]} == {1}
+    assert 3 not in numbers_of(rows)
+
+
+def test_each_pair_is_within_a_difference_beyond_all_amounts(studio: Studio) -> None:
+    values = {"k": ("VARCHAR", ["a"] * 4), "amt": ("DECIMAL(9,2)", ["1", "-9999999.99", "3", "4"])}
+    result, _ = run(
+        studio,
+        "near_duplicates",
+        studio.table(values),
+        columns=["k"],
+        amount_column="amt",
+        amount_difference=Decimal("1e37"),
+    )
+    assert {each.name: each.value for each in result.figures}["pairs"] == 6
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "field"),
+    [
+        ("DECIMAL(38,2)", {"amount_difference": Decimal("1e37")}, "amount_difference"),
+        ("DECIMAL(9,2)", {"amount_share": 1.2345678901234567e-30}, "amount_share"),
+    ],
+)
+def test_distances_beyond_128_bits_are_refused(
+    studio: Studio, kind: str, given: Row, field: str
+) -> None:
+    table = studio.table({"k": ("VARCHAR", ["a"]), "amt": (kind, ["1"])})
+    with pytest.raises(DomainError) as refused:
+        run(studio, "near_duplicates", table, columns=["k"], amount_column="amt", **given)
+    assert refused.value.loc == (field,)
+
+
+def test_sums_beyond_38_digits_are_exact(studio: Studio) -> None:
+    amounts = ["99999999999999999999.500000000000000001"] * 5
+    values = {
+        "k": ("VARCHAR", ["a"] * 5),
+        "amt": ("DECIMAL(38,18)", amounts),
+        "day": ("DATE", ["2025-01-04"] * 5),
+        "dated": ("DATE", ["2025-01-05"] * 5),
+    }
+    table = studio.table(values)
+    total = "499999999999999999997.500000000000000005"
+    dates = {"posting_column": "day", "document_column": "dated", "cutoff": "2025-01-04", "days": 2}
+    for test, given in (
+        ("duplicates", {"columns": ["k"]}),
+        ("weekend", {"date_column": "day"}),
+        ("cutoff", dates),
+    ):
+        result, _ = run(studio, test, table, amount_column="amt", **given)
+        figures = {each.name: each.value for each in result.figures}
+        assert figures["amount"] == total, test
+        for each in result.tables:
+            assert {row["amount"] for row in each.rows if "amount" in row} <= {total}, test
 
 
 def test_leading_digits_are_those_of_the_written_amount(studio: Studio) -> None:
