@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from domain_errors import counted
+from domain_errors import InvalidRequest, counted
 from lazy_dataclasses import dataclass
 from parquet_tables.row_keys.canonical import key_columns, value_text
 from parquet_tables.rows import Statement, scan_statement
-from parquet_tables.tables import TableFiles
+from parquet_tables.tables import Column, TableFiles
 from profiling_engine.audit_tests.answers import (
     Assumption,
     Figure,
@@ -79,10 +79,8 @@ class Unmatched(AuditTest):
         pairs = list(zip(own, others, strict=True))
         values: list[list[ColumnValue]] = [[], []]
         for pair in pairs:
-            is_plain = pair[0].type == pair[1].type
-            for side, column in zip(values, pair, strict=True):
-                text = cell(column) if is_plain else value_text(column, cell(column))
-                side.append(ColumnValue(column, text))
+            for side, value in zip(values, _compared(*pair, field), strict=True):
+                side.append(value)
         self.columns, self.other_columns = values
         self.amount = optional_amount(self.table, request.amount_column)
         self.sides = (
@@ -165,3 +163,35 @@ class Unmatched(AuditTest):
             Figure(f"{side.name}_repeated", f"Values of several rows of {side.title}", values),
             Figure(f"{side.name}_repeated_rows", f"Rows with such values in {side.title}", rows),
         ]
+
+
+def _compared(own: Column, other: Column, field: str) -> tuple[ColumnValue, ColumnValue]:
+    """The values of two columns whose equality is that of their rows.
+
+    Raises
+    ------
+    InvalidRequest
+        One has times with a time zone, the other dates or times without one.
+    """
+    pair = (own, other)
+    if own.type == other.type:
+        return ColumnValue(own, cell(own)), ColumnValue(other, cell(other))
+    if not (own.data_type.is_moment and other.data_type.is_moment):
+        texts = [ColumnValue(each, value_text(each, cell(each))) for each in pair]
+        return texts[0], texts[1]
+    if any(each.type == "TIMESTAMP WITH TIME ZONE" for each in pair):
+        raise InvalidRequest(
+            'The column "{column}" has the type {type}, and "{other}" the type {other_type}. Times '
+            "with a time zone aren't compared with dates, or with times without one: import both "
+            "tables with one type for these columns.",
+            column=own.name,
+            type=own.type,
+            other=other.name,
+            other_type=other.type,
+            loc=(field,),
+        )
+    times = [
+        ColumnValue(each, f"TRY_CAST({cell(each)} AS TIMESTAMP)", "is no time of a usual year")
+        for each in pair
+    ]
+    return times[0], times[1]

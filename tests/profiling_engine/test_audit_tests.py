@@ -341,6 +341,24 @@ def test_unmatched_compares_decimals_with_whole_numbers(studio: Studio) -> None:
     assert numbers_of(rows) == [1]
 
 
+def test_unmatched_compares_dates_with_midnights(studio: Studio) -> None:
+    days = studio.table({"k": ("DATE", ["2025-01-01", "2025-01-02", "2025-01-03"])})
+    times = ["2025-01-01 00:00:00", "2025-01-02 00:00:01", None]
+    other = studio.table({"k": ("TIMESTAMP", times)})
+    _, rows = run(studio, "unmatched", days, other, columns=["k"], direction="both")
+    found = [(row["_side"], row["_logical_row_id"].partition(":")[2]) for row in rows]
+    assert found == [("this", "1"), ("this", "2"), ("other", "1")]
+
+
+@pytest.mark.parametrize("kind", ["DATE", "TIMESTAMP"])
+def test_unmatched_refuses_times_with_a_zone_beside_others(studio: Studio, kind: str) -> None:
+    table = studio.table({"k": (kind, ["2025-01-01"])})
+    other = studio.table({"k": ("TIMESTAMP WITH TIME ZONE", ["2025-01-01 00:00:00+00"])})
+    with pytest.raises(DomainError) as refused:
+        run(studio, "unmatched", table, other, columns=["k"])
+    assert refused.value.loc == ("columns",)
+
+
 WIDE = ["DECIMAL(38,18)", "DECIMAL(25,18)", "DECIMAL(38,2)", "DECIMAL(20,2)"]
 
 
