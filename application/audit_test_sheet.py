@@ -38,8 +38,10 @@ from presentation.content import (
 )
 from profiling_engine.audit_tests.answers import Figure, FigureTable
 from service.service import Service
-from service.tables.open_tables import RESULT, open_table, output_of
-from storage.jobs.jobs import JobRecord
+from service.tables.open_tables import RESULT, open_table, output_of, version_of
+from storage.jobs.jobs import JobRecord, get_job
+from storage.jobs.kinds import AUDIT_TEST
+from storage.jobs.publishing import job_with_output
 
 PAPER_ROWS, PAPER_COLUMNS = 200, 20
 """Found rows, and their columns, that a paper has."""
@@ -246,6 +248,39 @@ def _lines(
             continue
         text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
         yield own.title, Code(text)
+
+
+USES = {
+    "found_by": "The sample is of the rows that it found",
+    "not_found_by": "The sample is of the rows that it didn't find",
+    "marked": "The sample is of its result",
+}
+"""What a sample takes from an audit test."""
+
+
+def audit_tests_of_sample(service: Service, job: JobRecord) -> Iterator[Facts]:
+    """The audit tests that the filters of a draw name, and the one whose result it draws from."""
+    excluded = job.run_parameters.get("excluded", {})
+    named = [(use, each) for use in ("found_by", "not_found_by") for each in excluded.get(use, [])]
+    with service.database.read() as tx:
+        used = [(use, get_job(tx, job_id, with_position=False)) for use, job_id in named]
+        if job.source_commit_id is not None:
+            made = job_with_output(tx, job.dataset_id, version_of(job))
+            used += [("marked", made)] if made is not None and made.kind is AUDIT_TEST else []
+    for use, test in used:
+        parameters = test.run_parameters
+        name = parameters["test"]
+        lines: list[Row] = [
+            ("Use", Sentence(USES[use])),
+            ("Result", parameters["output_ref"]),
+            ("Job id", test.id),
+            ("Tested table", parameters["table_key"]),
+            ("Tested version (SHA-256)", test.source_commit_id),
+            *parameters_facts(name, parameters).lines,
+            ("Found rows", (test.output_summary or {}).get("rows")),
+        ]
+        title = Sentence(AUDIT_TESTS[name].title)
+        yield Facts(Sentence("Audit test: {title}", title=title), lines)
 
 
 def audit_test_paper(service: Service, job: JobRecord, answer: AuditTestAnswer) -> list[Section]:

@@ -61,9 +61,7 @@ def other_samples_tables(found: Mapping[str, Any]) -> list[Table]:
         (
             Sentence("{name} (deleted)", name=each["name"]) if each["is_deleted"] else each["name"],
             Sentence(RELATIONS[each["relation"]]),
-            Sentence("the same rows")
-            if each["has_same_rows"]
-            else Sentence("version {version}", version=(each["version"] or "?")[:12]),
+            _drawn_from(each),
             Sentence(
                 "{exceptions} {exceptions|exception|exceptions} in {rows} {rows|row|rows}",
                 exceptions=each["exceptions"],
@@ -78,6 +76,18 @@ def other_samples_tables(found: Mapping[str, Any]) -> list[Table]:
     text = f"Other samples of the table with findings: {{total}}{newest}"
     title = Sentence(text, total=total, lines=len(lines))
     return [Table(title, OTHER_SAMPLES, lines)] if lines else []
+
+
+def _drawn_from(other: Mapping[str, Any]) -> Sentence:
+    """The table that another sample was drawn from."""
+    left_out, version = other.get("left_out_rows", 0), (other["version"] or "?")[:12]
+    if other["has_same_rows"]:
+        table = Sentence("the same table") if left_out else Sentence("the same rows")
+    else:
+        table = Sentence("version {version}", version=version)
+    if not left_out:
+        return table
+    return Sentence("{table} without {rows} {rows|row|rows}", table=table, rows=left_out)
 
 
 def _signed_text(signed: Mapping[str, Any] | None) -> str:

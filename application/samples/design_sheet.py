@@ -92,9 +92,11 @@ def _identity(service: Service, job: JobRecord) -> list[Row]:
 def _result(service: Service, job: JobRecord, *, with_coverage: bool) -> list[Row]:
     overview = sample_overview(service, job)
     summary = job.output_summary or {}
+    left_out = job.run_parameters.get("excluded", {}).get("rows", 0)
     rows: list[Row] = [
         ("Rows drawn", overview.drawn),
-        ("Rows of the table", overview.source_rows),
+        ("Rows of the table", overview.source_rows + left_out),
+        *([("Excluded rows", left_out)] if left_out else []),
     ]
     if not with_coverage:
         return [*rows, *(("Note", text) for text in warnings_of(summary))]

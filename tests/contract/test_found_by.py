@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import httpx
@@ -237,3 +238,46 @@ def says_it_is_a_sample(server: LiveServer, job: dict[str, Any]) -> bool:
     }
     assert len(said) == 1, (evaluation["caveats"], notes)
     return said.pop()
+
+
+def paper_of(server: LiveServer, job: dict[str, Any], language: str = "en") -> str:
+    path = f"/api/sampling/jobs/{job['id']}/working-paper?format=html&language={language}"
+    answer = server.admin.get(path)
+    assert answer.status_code == 200, answer.text
+    return " ".join(re.sub(r"<[^>]+>", " ", answer.text).split())
+
+
+@pytest.mark.parametrize("name", ["found_by", "not_found_by"])
+def test_the_paper_states_the_population_and_its_test(server: LiveServer, name: str) -> None:
+    dataset = new_ledger(server)
+    test = run_test(server, dataset, output_name="doubled")
+    job = drawn(server, dataset, body_of({name: ["expl-doubled"]}))
+    text = paper_of(server, job)
+    left_out = ROWS + len(DOUBLED) - len(FOUND) if name == "found_by" else len(FOUND)
+    assert "All rows of the table" not in text
+    assert f"Table {ROWS + len(DOUBLED)} Excluded rows {left_out}" in text
+    for part in ("Audit test: Duplicates", test["id"], test["source_commit_id"], "expl-doubled"):
+        assert part in text, part
+    for language in ("de", "fr"):
+        paper_of(server, job, language)
+
+
+def test_other_samples_say_which_rows_they_lack(server: LiveServer) -> None:
+    dataset = new_ledger(server)
+    run_test(server, dataset, output_name="some")
+    some = drawn(server, dataset, body_of({"found_by": ["expl-some"]}))
+    row = server.rows(some["id"], limit=1)[0]["_logical_row_id"]
+    path = f"/api/sampling/jobs/{some['id']}/findings"
+    entered = server.admin.post(path, json={"findings": [{"row_id": row, "outcome": "ok"}]})
+    assert entered.status_code == 200, entered.text
+    text = paper_of(server, drawn(server, dataset, body_of(None)))
+    assert f"the same table without {ROWS + len(DOUBLED) - len(FOUND)} rows" in text
+
+
+def test_the_paper_of_marked_rows_names_their_test(server: LiveServer) -> None:
+    dataset = new_ledger(server)
+    test = run_test(server, dataset, output_name="with-marks", mark_rows=True)
+    body = {"source_ref": "expl-with-marks", "table_key": "marked", **body_of(None)}
+    text = paper_of(server, drawn(server, dataset, body))
+    for part in ("Audit test: Duplicates", test["id"], test["source_commit_id"]):
+        assert part in text, part

@@ -126,6 +126,7 @@ class OtherSample:
     created_at: str
     review_state: str
     signed: NewestSignOff | None
+    left_out_rows: Annotated[int, Help("Rows of the table that its draw excluded.")] = 0
 
 
 @dataclass(frozen=True)

@@ -194,6 +194,7 @@ class OtherSamples:
             created_at=job.created_at,
             review_state=review.state,
             signed=_newest_sign_off(review),
+            left_out_rows=job.run_parameters.get("excluded", {}).get("rows", 0),
         )
 
 

@@ -13,6 +13,7 @@ from application.audit.state import AuditState
 from application.audit.working_paper.conclusion import conclusion_lines, signed_difference
 from application.audit.working_paper.facts import SamplePaperFacts
 from application.audit.working_paper.requirements import NOT_GIVEN
+from application.audit_test_sheet import audit_tests_of_sample
 from application.certificates.ledger import draws_beside
 from application.samples.facts import excluded_text
 from contract.words import MEMBER_ROLES, REVIEW_ACTIONS, REVIEW_STATES
@@ -61,6 +62,7 @@ def cover(
         _authors(state),
         _review(state, facts.team),
         Facts("Version of the table", _version(service, job)),
+        *audit_tests_of_sample(service, job),
         *cover_blocks(service, (facts.stated.preparer, facts.stated.reviewer)),
     ]
     title = "Working paper, not as signed off" if signed_difference(evaluation) else "Working paper"

@@ -11,7 +11,7 @@ from application.audit.planned import size_of_job
 from application.audit.working_paper.conclusion import tolerable_line
 from application.audit.working_paper.population import methods_of
 from application.audit.working_paper.requirements import NOT_GIVEN
-from application.samples.facts import filter_text
+from application.samples.facts import excluded_text, filter_text
 from contract.declarations import declared_field
 from contract.requests.papers import PaperFactsRequest
 from contract.words import ASSERTIONS
@@ -30,6 +30,8 @@ MONEY_UNIT = (
 )
 CLUSTER_UNIT = "The rows of the table {table} that have one value of {column}."
 WHOLE_POPULATION = "All rows of the table {table} of the dataset {dataset}."
+REST_POPULATION = "Rows of the table {table} of the dataset {dataset}."
+WITHOUT_EXCLUDED = "Without {excluded}."
 FILTERED_POPULATION = "The rows of the table {table} of the dataset {dataset} that pass {filter}."
 
 
@@ -89,14 +91,17 @@ def _rounds(job: JobRecord) -> list[Any]:
 def _populations(job: JobRecord) -> list[str]:
     """The rows that each step could choose from; equal ones once."""
     table = job.run_parameters["table_key"]
+    excluded = excluded_text(job.run_parameters)
     found = []
     for each in _rounds(job):
         filters = each.get("filters")
-        template = FILTERED_POPULATION if filters else WHOLE_POPULATION
+        whole = WHOLE_POPULATION if excluded is None else REST_POPULATION
+        template = FILTERED_POPULATION if filters else whole
         shown = filter_text(filters) if filters else ""
         values = {"table": table, "dataset": job.dataset_name, "filter": shown}
         found.append(Sentence(template, **values))
-    return list(dict.fromkeys(found))
+    left_out = [] if excluded is None else [Sentence(WITHOUT_EXCLUDED, excluded=excluded)]
+    return [*dict.fromkeys(found), *left_out]
 
 
 def _units(service: Service, job: JobRecord) -> list[str]:

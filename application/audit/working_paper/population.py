@@ -147,7 +147,11 @@ def methods_of(job: JobRecord) -> Sentence:
 
 def population_table(service: Service, job: JobRecord) -> Table:
     """The table, the rows that each step could choose from, and their amounts by sign."""
-    rows: list[Row] = [(Sentence("Table"), open_source(service, job).files.row_count, None)]
+    drawn_from = open_source(service, job).files.row_count
+    left_out = job.run_parameters.get("excluded", {}).get("rows", 0)
+    rows: list[Row] = [(Sentence("Table"), drawn_from + left_out, None)]
+    if left_out:
+        rows.append((Sentence("Excluded rows"), left_out, None))
     given = job.run_parameters["rounds"]
     results = (job.output_summary or {})["rounds"]
     for each, result in zip(given, results, strict=True):
