@@ -8,7 +8,7 @@ from importlib.metadata import version
 from typing import Any
 
 from contract.requests.audit_tests import WEEKDAYS
-from domain_errors import InvalidRequest
+from domain_errors import InvalidRequest, counted
 from parquet_tables.rows import Statement, scan_statement
 from profiling_engine.audit_tests.answers import (
     Assumption,
@@ -30,8 +30,6 @@ from profiling_engine.audit_tests.tested import (
 )
 from profiling_engine.audit_tests.values import amount_text, day_column, optional_amount
 
-FIRST_YEAR, LAST_YEAR = 1950, 2100
-"""Years for which public holidays are looked up."""
 OWN = "named in the request"
 COUNTS, DAYS = "rows_of_days", "tested_days"
 
@@ -50,11 +48,11 @@ class Weekend(AuditTest):
         self.day = day_column(table, request.date_column, "date_column", request.time_zone)
         self.amount = optional_amount(table, request.amount_column)
         if request.country is not None:
-            _holidays(request.country, request.subdivision, range(2000, 2001))
+            _holidays(request.country, request.subdivision, 2000, 2000)
 
     def find(self, work: Work) -> Findings:
         tested, not_tested = self._count(work)
-        holidays, release = self._holidays(work)
+        holidays, release, years = self._holidays(work)
         work.keep(self._days(holidays), DAYS, "counting rows")
         scan, params = scan_statement(
             self.table, [f"{self.day.value} AS day", amount_cell(self.amount)]
@@ -82,10 +80,10 @@ class Weekend(AuditTest):
             rows_found(file.rows, "on these days"),
             [*figures, *amount_figures(work, file, self.amount)],
             self._tables(work),
-            self._assumptions(),
+            self._assumptions(work, years),
         )
 
-    def _assumptions(self) -> list[Assumption]:
+    def _assumptions(self, work: Work, years: tuple[int, int] | None) -> list[Assumption]:
         found = [
             Assumption(
                 "The date is the day on which a person posted the row; automatic postings may be "
@@ -93,13 +91,30 @@ class Weekend(AuditTest):
                 "unchecked",
             )
         ]
-        if self.request.country is not None:
+        if years is not None:
             where = ", ".join(filter(None, (self.request.country, self.request.subdivision)))
             found.append(
                 Assumption(
                     f"The public holidays of {where} are those of the package holidays, and hold "
                     "for all rows.",
                     "unchecked",
+                )
+            )
+            ((others,),) = work.read(
+                (
+                    f"SELECT coalesce(sum(t.n), 0)::BIGINT FROM {COUNTS} AS t "
+                    "WHERE year(t.day) NOT BETWEEN ? AND ?",
+                    list(years),
+                )
+            )
+            found.append(
+                Assumption(
+                    "All rows are of years whose public holidays the package knows: "
+                    f"{years[0]} to {years[1]}.",
+                    "not_met" if others else "checked",
+                    f"{counted(others, 'row')} of other years: their public holidays weren't tested"
+                    if others
+                    else None,
                 )
             )
         return found
@@ -130,18 +145,21 @@ class Weekend(AuditTest):
         untested = Untested.of([self.day])
         return untested.counted([(None, tested), (0, total - filled), (1, filled - tested)])
 
-    def _holidays(self, work: Work) -> tuple[Mapping[date, str], str | None]:
-        """The holidays by day, and the version of the package that named them."""
+    def _holidays(
+        self, work: Work
+    ) -> tuple[Mapping[date, str], str | None, tuple[int, int] | None]:
+        """The holidays by day, the version of the package that named them, and its years."""
         request = self.request
         own = {date.fromisoformat(text): OWN for text in request.holidays}
         if request.country is None:
-            return own, None
+            return own, None, None
         ((low, high),) = work.read(
             (f"SELECT year(min(t.day)), year(max(t.day)) FROM {COUNTS} AS t", [])
         )
-        years = range(0) if low is None else range(max(low, FIRST_YEAR), min(high, LAST_YEAR) + 1)
-        public, release = _holidays(request.country, request.subdivision, years)
-        return own | public, release
+        public, release, years = _holidays(
+            request.country, request.subdivision, low or 2000, high or 2000
+        )
+        return own | public, release, years
 
     def _days(self, holidays: Mapping[date, str]) -> Statement:
         """The days with their weekday ``w``, holiday ``name`` and whether they are ``found``."""
@@ -200,8 +218,10 @@ class Weekend(AuditTest):
         ]
 
 
-def _holidays(country: str, subdivision: str | None, years: range) -> tuple[dict[date, str], str]:
-    """The public holidays of a country, and the version of the package that names them.
+def _holidays(
+    country: str, subdivision: str | None, low: int, high: int
+) -> tuple[dict[date, str], str, tuple[int, int]]:
+    """The public holidays of a country in some years, with the package's version and years.
 
     Raises
     ------
@@ -231,7 +251,10 @@ def _holidays(country: str, subdivision: str | None, years: range) -> tuple[dict
             loc=("subdivision",),
         )
     language = "en_US" if "en_US" in holidays.list_localized_countries().get(country, ()) else None
+    kind = type(holidays.country_holidays(country))
+    first, last = kind.start_year, kind.end_year
+    years = list(range(max(low, first), min(high, last) + 1))
     found = holidays.country_holidays(
-        country, subdiv=subdivision, years=list(years), language=language, expand=False
+        country, subdiv=subdivision, years=years, language=language, expand=False
     )
-    return dict(sorted(found.items())), version("holidays")
+    return dict(sorted(found.items())), version("holidays"), (first, last)

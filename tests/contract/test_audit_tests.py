@@ -74,6 +74,27 @@ def test_missing_numbers_are_said(server: LiveServer, ledger: int) -> None:
         ),
         ("weekend", {"date_column": "posted", "weekdays": []}, "weekdays"),
         ("weekend", {"date_column": "posted", "time_zone": "Nowhere"}, "time_zone"),
+        ("weekend", {"date_column": "posted", "time_zone": "localtime"}, "time_zone"),
+        (
+            "cutoff",
+            {
+                "posting_column": "posted",
+                "document_column": "posted",
+                "cutoff": "9999-12-31",
+                "days": 1,
+            },
+            "cutoff",
+        ),
+        (
+            "cutoff",
+            {
+                "posting_column": "posted",
+                "document_column": "posted",
+                "cutoff": "0001-01-01",
+                "days": 3,
+            },
+            "cutoff",
+        ),
         ("weekend", {"date_column": "vendor"}, "date_column"),
         ("weekend", {"date_column": "posted", "holidays": ["2025-02-30"]}, "holidays"),
         ("unmatched", {"columns": ["vendor"], "other": {"source_ref": "none"}}, "other"),

@@ -295,6 +295,18 @@ def test_public_holidays_are_those_of_the_country(studio: Studio) -> None:
     assert [row["_holiday"] for row in rows] == ["Epiphany", "Good Friday", "German Unity Day"]
 
 
+def test_years_without_holidays_of_the_country_are_said(studio: Studio) -> None:
+    days = ["1949-12-25", "1950-12-25", "2025-12-25", "2101-12-25", None]
+    given: Row = {"date_column": "day", "weekdays": [], "country": "DE"}
+    table = studio.table({"day": ("DATE", days)})
+    result, rows = run(studio, "weekend", table, **given)
+    assert numbers_of(rows) == [2]
+    known = result.assumptions[-1]
+    assert (known.state, (known.detail or "")[:20]) == ("not_met", "3 rows of other year")
+    result, _ = run(studio, "weekend", studio.table({"day": ("DATE", days[2:3])}), **given)
+    assert result.assumptions[-1].state == "checked"
+
+
 @pytest.mark.parametrize(
     ("field", "given"),
     [("country", {"country": "XX"}), ("subdivision", {"country": "DE", "subdivision": "XX"})],
