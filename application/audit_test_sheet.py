@@ -240,7 +240,10 @@ def _lines(
         if value in (None, "", [], ()):
             continue
         if isinstance(value, Mapping):
-            for title, *cells in _lines(OtherTableRequest, value):
+            named = {**value, "dataset_id": value.get("dataset_name") or value["dataset_id"]}
+            lines = [*_lines(OtherTableRequest, named)]
+            lines.append(("Version id (SHA-256)", Code(value["commit_id"])))
+            for title, *cells in lines:
                 yield (Sentence("Other table: {title}", title=Sentence(str(title))), *cells)
             continue
         if isinstance(own.kind, Choice):

@@ -92,10 +92,11 @@ def other_table(by: Caller, dataset: DatasetRecord, request: AuditTestRequest) -
         return None
     dataset_id = other.dataset_id or dataset.id
     with named_by(OTHER):
-        by.dataset(dataset_id, "read")
+        name = by.dataset(dataset_id, "read").name
         table = open_table(by.service, dataset_id, other.source_ref, other.table_key)
     recorded = {
         "dataset_id": dataset_id,
+        "dataset_name": name,
         "source_ref": other.source_ref,
         "table_key": table.key,
         "commit_id": table.commit_id,

@@ -132,6 +132,8 @@ def _print_test(found: dict[str, Any], rows: dict[str, Any] | None) -> None:
     for each in found["assumptions"]:
         detail = f" {each['detail']}" if each["detail"] else ""
         print_line(f"Assumption, {STATES[each['state']]}: {each['sentence']}{detail}")
+    if found["mark"]:
+        print_line(f"Marked rows: table marked, column {found['mark']}.")
     if rows and rows["data"]:
         print_line()
         print_rows(rows["columns"], rows["data"], rows["types"])

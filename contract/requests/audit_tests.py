@@ -146,6 +146,14 @@ def _pairs_of_columns(given: Mapping[str, Any]) -> None:
         )
 
 
+def _amounts_of_found_rows(given: Mapping[str, Any]) -> None:
+    if given.get("direction") == "other" and "amount_column" in given:
+        raise RefusedField(
+            "amount_column",
+            "`amount_column` is of this table, and only rows of the other one are found.",
+        )
+
+
 def _days_or_holidays(given: Mapping[str, Any]) -> None:
     if "subdivision" in given and "country" not in given:
         raise RefusedField("subdivision", "`subdivision` needs `country`.")
@@ -413,7 +421,7 @@ class OtherTableRequest(Request):
 class UnmatchedRequest(AuditTestRequest):
     """Rows without a partner in another table."""
 
-    rules = (_pairs_of_columns,)
+    rules = (_pairs_of_columns, _amounts_of_found_rows)
 
     columns: Annotated[
         Sequence[str],

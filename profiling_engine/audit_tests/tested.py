@@ -200,8 +200,10 @@ def amount_summed(amount: Amount | None, value: str) -> str:
     return value if amount is None else amount.summed(value)
 
 
-def amount_figures(work: Work, found: DataFile, amount: Amount | None) -> list[Figure]:
-    """The sum of the amounts ``a`` of found rows, if the test has amounts."""
+def amount_figures(
+    work: Work, found: DataFile, amount: Amount | None, of: str = ""
+) -> list[Figure]:
+    """The sum of the amounts ``a`` of found rows, if the test has amounts; ``of`` names them."""
     if amount is None:
         return []
     ((total, without),) = work.read(
@@ -210,9 +212,9 @@ def amount_figures(work: Work, found: DataFile, amount: Amount | None) -> list[F
             [str(found.path)],
         )
     )
-    figures = [Figure("amount", "Amount of the found rows", amount.shown(total or 0))]
+    figures = [Figure("amount", f"Amount of the found rows{of}", amount.shown(total or 0))]
     if without:
-        figures.append(Figure("without_amount", "Found rows without an amount", without))
+        figures.append(Figure("without_amount", f"Found rows{of} without an amount", without))
     return figures
 
 

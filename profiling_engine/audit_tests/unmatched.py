@@ -119,7 +119,7 @@ class Unmatched(AuditTest):
             title = f"Rows of {side.title} without a partner"
             figures.append(Figure(f"{side.name}_rows", title, file.rows))
             if side.name == THIS:
-                figures += amount_figures(work, file, self.amount)
+                figures += amount_figures(work, file, self.amount, " of this table")
         return Findings(
             rows,
             tested,

@@ -30,3 +30,10 @@ def test_a_paper_is_written_and_found_rows_are_drawn(
     assert "Of 210 rows: 190 left out by position, 20 found by audit tests." in planned
     drawn = json.loads(run("sample", dataset, "--size", "5", "--found-by", test, "--json").stdout)
     assert drawn["output_summary"]["source_rows"] == 20
+
+
+def test_the_column_of_marks_is_named(run: Run, served: LiveServer) -> None:
+    dataset = served.new_dataset()
+    served.import_text(dataset, "invoice,found\na,1\na,2\n")
+    said = run("test", "duplicates", str(dataset), "--column", "invoice", "--mark").stdout
+    assert "Marked rows: table marked, column found_1." in said

@@ -116,3 +116,16 @@ def test_every_test_has_a_paper(server: LiveServer) -> None:
         job = run_test(server, dataset, name, **body)
         assert part in plain(paper(server, job["id"])), name
         paper(server, job["id"], format="xlsx", language="fr")
+
+
+def test_the_paper_of_unmatched_names_the_other_version(server: LiveServer) -> None:
+    dataset, other = server.new_dataset(), server.new_dataset()
+    for each in (dataset, other):
+        server.import_text(each, f"entry,amount\n{each},1.00\n")
+    name = server.admin.get(f"/api/datasets/{other}").json()["name"]
+    body = {"columns": ["entry"], "direction": "both", "amount_column": "amount"}
+    job = run_test(server, dataset, "unmatched", **body, other={"dataset_id": other})
+    text = plain(paper(server, job["id"]))
+    ref = server.admin.get(f"/api/datasets/{other}/refs/main").json()
+    for part in (name, ref["commit_id"], "Amount of the found rows of this table"):
+        assert part in text, part

@@ -99,6 +99,11 @@ def test_missing_numbers_are_said(server: LiveServer, ledger: int) -> None:
         ("weekend", {"date_column": "posted", "holidays": ["2025-02-30"]}, "holidays"),
         ("unmatched", {"columns": ["vendor"], "other": {"source_ref": "none"}}, "other"),
         ("unmatched", {"columns": ["vendor"], "other": {}}, "other"),
+        (
+            "unmatched",
+            {"columns": ["vendor"], "other": {}, "direction": "other", "amount_column": "amount"},
+            "amount_column",
+        ),
         ("gaps", {"number_column": "number", "columns": ["vendor"]}, "columns"),
     ],
 )
