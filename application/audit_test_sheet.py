@@ -14,7 +14,7 @@ from application.audit_tests import AuditTestAnswer
 from application.table_views import view_page
 from contract.columns import is_identifier_name
 from contract.declarations import declared
-from contract.fields import Choice
+from contract.fields import Choice, Items
 from contract.requests.audit_tests import AUDIT_TESTS, AuditTestRequest, OtherTableRequest
 from domain_errors import FigureText, Sentence
 from parquet_tables.tables import Column
@@ -33,7 +33,6 @@ from presentation.content import (
     Row,
     Section,
     Table,
-    decimal_of,
     moment_of,
 )
 from profiling_engine.audit_tests.answers import Figure, FigureTable
@@ -50,6 +49,9 @@ MAX_RANGES = 12
 SHARES = ("share", "expected_share")
 AMOUNTS = ("amount", "extra_amount")
 """Figures that are exact amounts as texts."""
+WORDS = ("weekday", "sign")
+NUMBERS_OF_ROWS = ("first", "last")
+"""Numbers that name a row, as those of documents do: they have no separators."""
 STATES = {
     "checked": ("Checked", "good"),
     "not_met": ("Not met", "bad"),
@@ -64,16 +66,21 @@ def assumptions_table(answer: AuditTestAnswer) -> Table:
     rows: list[list[Cell]] = []
     for each in answer.assumptions:
         title, tone = STATES[each.state]
-        rows.append([Sentence(each.sentence), Judgement(Sentence(title), tone), each.detail])
+        rows.append([_sentence(each.sentence), Judgement(Sentence(title), tone), each.detail])
     width = len(header) if any(row[-1] for row in rows) else len(header) - 1
     return Table("Assumptions", header[:width], [row[:width] for row in rows])
+
+
+def _sentence(text: str) -> Sentence:
+    """A text of a result, which has its template unless an earlier version of the program ran."""
+    return text if isinstance(text, Sentence) else Sentence(text)
 
 
 def scope_facts(answer: AuditTestAnswer) -> Facts:
     """The rows that were tested, those that weren't and why, and the found ones."""
     lines: list[Row] = [("Tested rows", answer.tested_rows)]
     lines += [
-        (Sentence("Not tested: {column}", column=each.column), each.rows, Sentence(each.reason))
+        (Sentence("Not tested: {column}", column=each.column), each.rows, _sentence(each.reason))
         for each in answer.not_tested
     ]
     return Facts("Rows", [*lines, ("Found rows", answer.found_rows)])
@@ -106,7 +113,10 @@ def figure_table(table: FigureTable) -> Table:
 
 def _figure_cell(figure: Figure) -> Cell:
     if isinstance(figure.value, str) and figure.name in AMOUNTS:
-        return decimal_of(figure.value)
+        return _amount_cell(figure.value)
+    if isinstance(figure.value, str) and figure.name == "weekdays":
+        days = [Sentence(day.capitalize()) for day in figure.value.split(", ") if day]
+        return Sentence.joined(days, ", ")
     return _cell(figure.name, figure.value)
 
 
@@ -117,8 +127,19 @@ def _cell(name: str, value: Any) -> Cell:
     elif isinstance(value, float):
         cell = Percent(value) if name in SHARES else Estimated(value, 4)
     elif isinstance(value, str) and name in AMOUNTS:
-        cell = Decimal(value)
+        cell = _amount_cell(value)
+    elif isinstance(value, str) and name in WORDS:
+        cell = Sentence(value.capitalize())
+    elif name in NUMBERS_OF_ROWS and value is not None:
+        cell = str(value)
     return cell
+
+
+def _amount_cell(text: str) -> Decimal:
+    """An amount with two decimals at least; those of a DOUBLE are shown as far as they aren't 0."""
+    whole, _, places = text.partition(".")
+    places = f"{places[:2]:0<2}{places[2:].rstrip('0')}" if places else ""
+    return Decimal(f"{whole}.{places}" if places else whole)
 
 
 Tables = Mapping[str, FigureTable]
@@ -189,9 +210,9 @@ def _days(tables: Tables) -> Iterator[Chart]:
 def _weekdays(tables: Tables) -> Iterator[Chart]:
     bars = [
         ExpectedBar(
-            row["weekday"][:3].capitalize(),
+            Sentence(row["weekday"][:3].capitalize()),
             row["rows"],
-            _found_text(row["weekday"], row),
+            _found_text(Sentence(row["weekday"].capitalize()), row),
             is_marked=bool(row["found"]),
         )
         for row in tables["weekdays"].rows
@@ -249,6 +270,10 @@ def _lines(
         if isinstance(own.kind, Choice):
             yield own.title, Sentence(own.kind.titles[value])
             continue
+        if isinstance(own.kind, Items) and isinstance(own.kind.of, Choice):
+            titles = [Sentence(own.kind.of.titles[each]) for each in value]
+            yield own.title, Sentence.joined(titles, ", ")
+            continue
         text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
         yield own.title, Code(text)
 
@@ -286,11 +311,17 @@ def audit_tests_of_sample(service: Service, job: JobRecord) -> Iterator[Facts]:
         yield Facts(Sentence("Audit test: {title}", title=title), lines)
 
 
+def _purpose(job: JobRecord, answer: AuditTestAnswer) -> str:
+    """What the user wrote; else the test and its version, in the language of the paper."""
+    own = Sentence("{test} of {version}", test=Sentence(answer.title), version=answer.source_ref)
+    return own if job.purpose in (None, "", str(own)) else str(job.purpose)
+
+
 def audit_test_paper(service: Service, job: JobRecord, answer: AuditTestAnswer) -> list[Section]:
     """The sheets of a test's paper: what was tested, its figures, and the found rows."""
     url = service.settings.link(f"/jobs/{job.id}")
     test: list[Row] = [
-        ("Purpose", job.purpose or Sentence(answer.finds)),
+        ("Purpose", _purpose(job, answer)),
         ("Finds", Sentence(answer.finds)),
         ("Dataset", job.dataset_name),
         ("Version", answer.source_ref),
@@ -324,11 +355,12 @@ def found_section(service: Service, job: JobRecord, answer: AuditTestAnswer) -> 
         )
     table = open_table(service, job.dataset_id, output_of(job), RESULT)
     columns = table.files.columns[:PAPER_COLUMNS]
+    amount = answer.parameters.get("amount_column")
     rows = view_page(service, table, None, columns, 0, PAPER_ROWS)
     shown = Table(
         "Found rows",
         [Given(column.name) for column in columns],
-        [[_found_cell(column, row[column.name]) for column in columns] for row in rows],
+        [[_found_cell(column, row[column.name], amount) for column in columns] for row in rows],
     )
     meanings = Facts(
         "Columns of the reasons",
@@ -348,10 +380,17 @@ def found_section(service: Service, job: JobRecord, answer: AuditTestAnswer) -> 
     return Section("Found rows", "Found rows", blocks)
 
 
-def _found_cell(column: Column, value: Any) -> Cell:
-    """A value; numerals that identify, such as numbers of documents, have no separators."""
+def _found_cell(column: Column, value: Any, amount: str | None) -> Cell:
+    """A value; numerals that identify, such as numbers of documents, have no separators.
+
+    Whole numbers do unless they are the tested amounts, and doubles have two decimals at least.
+    """
+    kind = column.data_type
     if value is None:
         return None
-    if column.data_type.is_number and not is_identifier_name(column.name):
-        return Decimal(str(value))
-    return str(value)
+    if not kind.is_number or is_identifier_name(column.name):
+        return str(value)
+    if kind.is_float:
+        exact = Decimal(str(value))
+        return exact if not exact.is_finite() else _amount_cell(f"{exact:f}")
+    return str(value) if kind.is_integer and column.name != amount else Decimal(str(value))

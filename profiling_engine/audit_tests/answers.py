@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import fields, is_dataclass
 from typing import Annotated, Any, Literal, Self
 
 from contract.declarations import Help
+from domain_errors import Sentence
 from lazy_dataclasses import dataclass
 
 AssumptionState = Literal["checked", "not_met", "unchecked"]
@@ -110,8 +111,22 @@ class AuditTestResult:
     ]
 
     def as_json(self) -> dict[str, Any]:
-        """The JSON that a job's summary stores."""
-        return asdict(self)
+        """The JSON that a job's summary stores: ``sentences`` has the templates of its texts."""
+        sentences: dict[str, Any] = {}
+
+        def plain(value: Any) -> Any:
+            if is_dataclass(value):
+                return {each.name: plain(getattr(value, each.name)) for each in fields(value)}
+            if isinstance(value, Mapping):
+                return {name: plain(each) for name, each in value.items()}
+            if isinstance(value, list | tuple):
+                return [plain(each) for each in value]
+            if isinstance(value, Sentence):
+                sentences[str(value)] = {"template": value.template, "values": value.values}
+                return str(value)
+            return value
+
+        return {**plain(self), "sentences": sentences}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:
@@ -123,5 +138,19 @@ class AuditTestResult:
             "assumptions": Assumption,
             "reason_columns": ReasonColumn,
         }
-        lists = {name: [part(**each) for each in stored[name]] for name, part in parts.items()}
-        return cls(**{**stored, **lists})
+        sentences = {
+            text: Sentence.from_json(each["template"], each["values"])
+            for text, each in stored.get("sentences", {}).items()
+        }
+
+        def read(value: Any) -> Any:
+            return sentences.get(value, value) if isinstance(value, str) else value
+
+        lists = {
+            name: [
+                part(**{key: read(value) for key, value in each.items()}) for each in stored[name]
+            ]
+            for name, part in parts.items()
+        }
+        own = {name: read(value) for name, value in stored.items() if name != "sentences"}
+        return cls(**{**own, **lists})

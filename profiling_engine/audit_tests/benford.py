@@ -9,6 +9,7 @@ import numpy as np
 from scipy.special import chdtrc
 
 from contract.columns import is_identifier_name
+from domain_errors import FigureText, Sentence
 from lazy_dataclasses import dataclass
 from parquet_tables.columns import DataFile
 from parquet_tables.rows import scan_statement
@@ -312,21 +313,24 @@ class Benford(AuditTest):
 
     def _assumptions(self, sign: str, found: Sizes) -> list[Assumption]:
         """The assumptions about the amounts of one sign that the table can answer."""
-        values = sum(found.values())
+        values, named = sum(found.values()), Sentence(sign)
         rarest = math.log10(1 + 1 / (9 if self.length == 1 else 99))
         least = max(MIN_VALUES, math.ceil(MIN_EXPECTED / rarest))
         orders = (_size_bin(found, HIGH) - _size_bin(found, LOW)) / BINS
         return [
             Assumption(
-                f"There are at least {least:,} {sign} amounts.",
+                Sentence("There are at least {least} {sign} amounts.", least=least, sign=named),
                 "checked" if values >= least else "not_met",
-                f"{values:,} {sign} amounts.",
+                Sentence("{values} {sign} amounts.", values=values, sign=named),
             ),
             Assumption(
-                f"The middle 90 % of the {sign} amounts spread over at least two orders of "
-                "magnitude.",
+                Sentence(
+                    "The middle 90 % of the {sign} amounts spread over at least two orders of "
+                    "magnitude.",
+                    sign=named,
+                ),
                 "checked" if orders >= LEAST_ORDERS else "not_met",
-                f"{orders:.1f} orders of magnitude.",
+                Sentence("{orders} orders of magnitude.", orders=FigureText(f"{orders:.1f}")),
             ),
         ]
 
@@ -342,7 +346,7 @@ class Benford(AuditTest):
                 "The amounts arise from business; they aren't assigned, as numbers of accounts "
                 "are.",
                 "not_met" if self._is_assigned else "unchecked",
-                f'The name "{name}" is that of numbers that identify.'
+                Sentence('The name "{name}" is that of numbers that identify.', name=name)
                 if self._is_assigned
                 else None,
             ),
@@ -373,29 +377,34 @@ class Benford(AuditTest):
     def _conclusion(
         self, tests: Mapping[bool, SignTest], concluded: Mapping[bool, SignTest], rows: int
     ) -> str:
-        sentences = []
+        sentences: list[Sentence] = []
         for is_negative, test in tests.items():
-            name = SIGNS[is_negative].capitalize()
+            name = Sentence(f"{SIGNS[is_negative].capitalize()} amounts")
             if is_negative not in concluded:
-                sentences.append(
-                    f"{name} amounts: nothing is concluded, for an assumption isn't met."
-                )
+                unmet = "{amounts}: nothing is concluded, for an assumption isn't met."
+                sentences.append(Sentence(unmet, amounts=name))
                 continue
             excess = [str(each.digits) for each in test.digits if each.is_excess]
-            what = f"more often than expected: {', '.join(excess)}" if excess else "no excess"
+            what = Sentence("no excess")
+            if excess:
+                what = Sentence("more often than expected: {digits}", digits=", ".join(excess))
             sentences.append(
-                f"{name} amounts: {what}; {conformity(test.mad, self.request.digits)} by the mean "
-                "absolute deviation."
+                Sentence(
+                    "{amounts}: {what}; {conformity} by the mean absolute deviation.",
+                    amounts=name,
+                    what=what,
+                    conformity=Sentence(conformity(test.mad, self.request.digits)),
+                )
             )
         if not tests:
-            return "No amount could be tested."
-        return " ".join([*sentences, rows_found(rows, "with these digits")])
+            return Sentence("No amount could be tested.")
+        return Sentence.joined([*sentences, rows_found(rows, Sentence("with these digits"))])
 
     def _figures(self, tests: Mapping[bool, SignTest]) -> list[Figure]:
         figures = []
         for is_negative, test in tests.items():
             name = SIGNS[is_negative]
-            words = conformity(test.mad, self.request.digits)
+            words = Sentence(conformity(test.mad, self.request.digits))
             excess = sum(each.is_excess for each in test.digits)
             figures += [
                 Figure(f"{name}_values", f"{name.capitalize()} amounts", test.values),

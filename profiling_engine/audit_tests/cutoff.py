@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
+from domain_errors import Sentence
 from parquet_tables.quoting import quote_text
 from parquet_tables.rows import scan_statement
 from profiling_engine.audit_tests.answers import Assumption, Figure, FigureTable, ReasonColumn
@@ -49,7 +50,7 @@ class Cutoff(AuditTest):
         outside = (
             f"NOT ({self.posting.value}) BETWEEN {days[0]} AND {days[2]}",
             self.posting.column.name,
-            f"it isn't from {first} to {end}",
+            Sentence("it isn't from {first} to {last}", first=str(first), last=str(end)),
         )
         tested, not_tested = count_untested(
             work, self.table, [self.posting, self.document], [outside]
@@ -84,7 +85,7 @@ class Cutoff(AuditTest):
             [FoundRows(self.table, self.key, file)],
             tested,
             not_tested,
-            rows_found(file.rows, f"around {last}"),
+            rows_found(file.rows, Sentence("around {day}", day=str(last))),
             [
                 *self._counts(work, str(file.path)),
                 *amount_figures(work, file, self.amount),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from domain_errors import counted
+from domain_errors import Sentence
 from parquet_tables.database import registered
 from parquet_tables.rows import RowSet, Statement, rows_at, scan_statement
 from profiling_engine.audit_tests.answers import Assumption, Figure, FigureTable, ReasonColumn
@@ -95,7 +95,7 @@ class Duplicates(AuditTest):
             [FoundRows(self.table, self.key, file)],
             tested,
             not_tested,
-            rows_found(file.rows, f"in {counted(groups, 'group')}"),
+            rows_found(file.rows, Sentence("in {groups} group{groups||s}", groups=groups)),
             figures,
             [FigureTable.of("sizes", "Sizes of groups", titles, sizes)],
             [

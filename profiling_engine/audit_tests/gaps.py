@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from domain_errors import InvalidRequest, counted
+from domain_errors import InvalidRequest, Sentence
 from parquet_tables.rows import Statement, scan_statement
 from parquet_tables.tables import Column
 from profiling_engine.audit_tests.answers import (
@@ -96,10 +96,11 @@ class Gaps(AuditTest):
         figures, tables = self._figures(work)
         numbers: dict[str, Any] = {figure.name: figure.value for figure in figures}
         shown = amount_figures(work, file, self.amount)
-        missing, gaps = counted(numbers["missing"], "number"), counted(numbers["gaps"], "gap")
-        repeated = counted(numbers["repeated"], "number")
-        series = counted(numbers["series"], "series", "series")
-        conclusion = f"{missing} missing in {gaps}, {repeated} repeated, in {series}."
+        conclusion = Sentence(
+            "{missing} {missing|number|numbers} missing in {gaps} {gaps|gap|gaps}, {repeated} "
+            "{repeated|number|numbers} repeated, in {series} {series|series|series}.",
+            **{name: numbers[name] for name in ("missing", "gaps", "repeated", "series")},
+        )
         return Findings(
             [FoundRows(self.table, self.key, file)],
             tested,

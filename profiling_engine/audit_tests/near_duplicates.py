@@ -10,7 +10,7 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from domain_errors import InvalidRequest, counted
+from domain_errors import InvalidRequest, Sentence
 from parquet_tables.columns import DataFile
 from parquet_tables.database import registered
 from parquet_tables.quoting import quote_text
@@ -121,7 +121,12 @@ class NearDuplicates(AuditTest):
             tested,
             not_tested,
             rows_found(
-                file.rows, f"in {counted(pairs.rows, 'pair')} and {counted(groups, 'group')}"
+                file.rows,
+                Sentence(
+                    "in {pairs} {pairs|pair|pairs} and {groups} group{groups||s}",
+                    pairs=pairs.rows,
+                    groups=groups,
+                ),
             ),
             [
                 Figure("pairs", "Pairs", pairs.rows),

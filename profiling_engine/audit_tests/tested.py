@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contract.requests.audit_tests import AUDIT_TESTS, AuditTestKind
-from domain_errors import counted
+from domain_errors import Sentence
 from lazy_dataclasses import dataclass
 from parquet_tables.columns import DataFile
 from parquet_tables.database import ParquetDatabase
@@ -378,13 +378,15 @@ def _estimated_bytes(parts: Sequence[FoundRows]) -> int:
     )
 
 
-def rows_found(rows: int, what: str) -> str:
+def rows_found(rows: int, what: Sentence) -> Sentence:
     """A conclusion that counts the found rows.
 
-    >>> rows_found(2, "in 1 group"), rows_found(0, "")
+    >>> rows_found(2, Sentence("in 1 group")), rows_found(0, Sentence(""))
     ('2 rows found in 1 group.', 'No row found.')
     """
-    return f"{counted(rows, 'row')} found {what}".rstrip() + "." if rows else "No row found."
+    if not rows:
+        return Sentence("No row found.")
+    return Sentence("{rows} {rows|row|rows} found {what}.", rows=rows, what=what)
 
 
 def conditions(columns: Sequence[str]) -> str:

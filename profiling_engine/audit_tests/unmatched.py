@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from domain_errors import InvalidRequest, counted
+from domain_errors import InvalidRequest, Sentence
 from lazy_dataclasses import dataclass
 from parquet_tables.row_keys.canonical import key_columns, value_text
 from parquet_tables.rows import Statement, scan_statement
@@ -100,7 +100,7 @@ class Unmatched(AuditTest):
         rows: list[FoundRows] = []
         figures: list[Figure] = []
         not_tested: list[NotTested] = []
-        sentences: list[str] = []
+        sentences: list[Sentence] = []
         tested = 0
         for side, partner in (self.sides, self.sides[::-1]):
             complete, missing = count_untested(work, side.table, side.columns)
@@ -115,7 +115,11 @@ class Unmatched(AuditTest):
             not_tested += [replace(each, column=f"{side.prefix}{each.column}") for each in missing]
             file = work.write(self._statement(side, partner), f"found-{side.name}")
             rows.append(FoundRows(side.table, side.key, file, side.prefix))
-            sentences.append(f"{counted(file.rows, 'row')} of {side.title}")
+            sentences.append(
+                Sentence(
+                    "{rows} {rows|row|rows} of {table}", rows=file.rows, table=Sentence(side.title)
+                )
+            )
             title = f"Rows of {side.title} without a partner"
             figures.append(Figure(f"{side.name}_rows", title, file.rows))
             if side.name == THIS:
@@ -124,7 +128,7 @@ class Unmatched(AuditTest):
             rows,
             tested,
             not_tested,
-            f"Without a partner: {', '.join(sentences)}.",
+            Sentence("Without a partner: {found}.", found=Sentence.joined(sentences, ", ")),
             figures,
             (),
             [

@@ -8,7 +8,7 @@ from importlib.metadata import version
 from typing import Any
 
 from contract.requests.audit_tests import WEEKDAYS
-from domain_errors import InvalidRequest, counted
+from domain_errors import InvalidRequest, Sentence
 from parquet_tables.rows import Statement, scan_statement
 from profiling_engine.audit_tests.answers import (
     Assumption,
@@ -77,7 +77,7 @@ class Weekend(AuditTest):
             [FoundRows(self.table, self.key, file)],
             tested,
             not_tested,
-            rows_found(file.rows, "on these days"),
+            rows_found(file.rows, Sentence("on these days")),
             [*figures, *amount_figures(work, file, self.amount)],
             self._tables(work),
             self._assumptions(work, years),
@@ -95,8 +95,11 @@ class Weekend(AuditTest):
             where = ", ".join(filter(None, (self.request.country, self.request.subdivision)))
             found.append(
                 Assumption(
-                    f"The public holidays of {where} are those of the package holidays, and hold "
-                    "for all rows.",
+                    Sentence(
+                        "The public holidays of {where} are those of the package holidays, and "
+                        "hold for all rows.",
+                        where=where,
+                    ),
                     "unchecked",
                 )
             )
@@ -109,10 +112,18 @@ class Weekend(AuditTest):
             )
             found.append(
                 Assumption(
-                    "All rows are of years whose public holidays the package knows: "
-                    f"{years[0]} to {years[1]}.",
+                    Sentence(
+                        "All rows are of years whose public holidays the package knows: {first} to "
+                        "{last}.",
+                        first=str(years[0]),
+                        last=str(years[1]),
+                    ),
                     "not_met" if others else "checked",
-                    f"{counted(others, 'row')} of other years: their public holidays weren't tested"
+                    Sentence(
+                        "{rows} {rows|row|rows} of other years: their public holidays weren't "
+                        "tested.",
+                        rows=others,
+                    )
                     if others
                     else None,
                 )

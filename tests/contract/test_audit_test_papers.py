@@ -129,3 +129,48 @@ def test_the_paper_of_unmatched_names_the_other_version(server: LiveServer) -> N
     ref = server.admin.get(f"/api/datasets/{other}/refs/main").json()
     for part in (name, ref["commit_id"], "Amount of the found rows of this table"):
         assert part in text, part
+
+
+def test_a_paper_is_in_one_language(server: LiveServer) -> None:
+    dataset, other = server.new_dataset(), server.new_dataset()
+    lines = [f"{10000 + row},2025-01-{row % 28 + 1:02d},{row}.5" for row in range(1, 60)]
+    for each in (dataset, other):
+        text = "\n".join([f"belegzeile,day,amount\n{each},2025-01-04,20.5", *lines]) + "\n"
+        server.import_text(each, text)
+    for name, body, parts in (
+        (
+            "weekend",
+            {"date_column": "day", "amount_column": "amount", "country": "DE"},
+            ("Samstag, Sonntag", "Zeilen gefunden an diesen Tagen.", "Die Feiertage von DE"),
+        ),
+        (
+            "unmatched",
+            {
+                "columns": ["belegzeile"],
+                "other": {"dataset_id": other},
+                "amount_column": "amount",
+            },
+            ("Ohne Gegenstück: 1 Zeile dieser Tabelle.", "dieser Tabelle 20,50"),
+        ),
+        (
+            "benford",
+            {"amount_column": "amount", "digits": "first_two"},
+            ("der Betrag ist kleiner als 10", "Es gibt mindestens 1.1"),
+        ),
+        (
+            "cutoff",
+            {
+                "posting_column": "day",
+                "document_column": "day",
+                "cutoff": "2025-01-04",
+                "days": 2,
+            },
+            ("sie ist nicht vom 2025-01-03 bis 2025-01-06", "Keine Zeile gefunden."),
+        ),
+    ):
+        job = run_test(server, dataset, name, **body)
+        text = plain(paper(server, job["id"], language="de"))
+        for part in parts:
+            assert part in text, (name, part, text)
+        for part in (" of ", " the ", " rows ", "aturday"):
+            assert part not in text.partition("Gefundene Zeilen Spalten")[0], (name, part, text)

@@ -67,6 +67,7 @@ DECLARING = (
     "application/samples/facts.py",
     "estimation_engine/audit",
     "import_engine/total_sentences.py",
+    "profiling_engine/audit_tests",
     "sampling_engine/methods/monetary_unit/fixed_interval.py",
 )
 """The modules whose texts papers show."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 
-CONTENT = {"Sentence", "Facts", "Table", "Section", "Note", "LimitChart"}
+CONTENT = {"Sentence", "Facts", "Table", "Section", "Note", "LimitChart", "Assumption"}
 """What begins with a text."""
 
 
@@ -23,9 +23,20 @@ def declared_texts(path: Path) -> set[str]:
             match node:
                 case ast.Call(func=ast.Name(id=name), args=[text, *_]) if name in CONTENT:
                     found.update(names.texts(text))
+                case ast.Call(
+                    func=ast.Name(id="Figure") | ast.Attribute(value=ast.Name(id="FigureTable")),
+                    args=[_, text, *more],
+                ):
+                    for each in (text, *more[:1]):
+                        found.update(names.texts(each))
                 case ast.Tuple(elts=[ast.Constant(value=str(label)), _, *_]):
-                    found.update([label] if label[:1].isupper() and not label.isupper() else [])
+                    found.update([label] if _is_label(label) else [])
     return found
+
+
+def _is_label(text: str) -> bool:
+    """Whether a text at the beginning of a tuple is a label; one of SQL isn't."""
+    return text[:1].isupper() and not text.isupper() and not text.startswith("SELECT ")
 
 
 def _own_nodes(scope: ast.AST) -> Iterator[ast.AST]:
