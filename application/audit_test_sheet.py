@@ -194,15 +194,12 @@ def _found_text(label: str, row: Mapping[str, Any]) -> Sentence:
 
 
 def _days(tables: Tables) -> Iterator[Chart]:
-    bars = [
-        ExpectedBar(
-            f"{row['days_after']:+d}",
-            row["rows"],
-            _found_text(row["day"], row),
-            is_marked=bool(row["found"]),
-        )
-        for row in tables["days"].rows[:MAX_BARS]
-    ]
+    by_day = {row["days_after"]: row for row in tables["days"].rows}
+    bars = []
+    for after in range(min(by_day), max(by_day) + 1)[:MAX_BARS]:
+        row = by_day.get(after, {"day": f"{after:+d}", "rows": 0, "found": 0})
+        text = _found_text(row["day"], row)
+        bars.append(ExpectedBar(f"{after:+d}", row["rows"], text, is_marked=bool(row["found"])))
     legend = "Rows by days after the last day of the period; ▲ with found rows"
     yield ColumnsChart("Days around the last day", bars, legend)
 

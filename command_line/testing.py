@@ -124,8 +124,13 @@ def _print_test(found: dict[str, Any], rows: dict[str, Any] | None) -> None:
         if table["rows"]:
             print_line()
             print_line(f"{table['title']}:")
-            lines = [[_text(row[name]) for name in table["columns"]] for row in table["rows"]]
-            print_table(tuple(table["columns"].values()), lines)
+            columns = {
+                name: title
+                for name, title in table["columns"].items()
+                if any(row[name] is not None for row in table["rows"])
+            }
+            lines = [[_text(row[name]) for name in columns] for row in table["rows"]]
+            print_table(tuple(columns.values()), lines)
         if table["total"] > len(table["rows"]):
             print_line(f"These are the first {len(table['rows']):,} of {table['total']:,}.")
     print_line()

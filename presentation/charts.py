@@ -550,13 +550,21 @@ class ColumnsChart:
         text = Markup('<text x="{:.1f}" y="{:.1f}" text-anchor="middle">{}</text>')
         parts: list[Markup] = []
         curve: list[str] = []
+        marks = any(bar.is_marked for bar in self.bars)
         for place, bar in enumerate(self.bars):
             middle, height = (place + 0.5) * step, bar.value * scale
             parts.append(
                 Markup(
-                    '<rect class="sample" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}">'
+                    '<rect class="{}" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}">'
                     "<title>{}</title></rect>"
-                ).format(middle - step * 0.35, floor - height, step * 0.7, height, bar.text)
+                ).format(
+                    "ground" if marks and not bar.is_marked else "sample",
+                    middle - step * 0.35,
+                    floor - height,
+                    step * 0.7,
+                    height,
+                    bar.text,
+                )
             )
             if bar.is_marked:
                 parts.append(text.format(middle, floor - height - 4, "▲"))

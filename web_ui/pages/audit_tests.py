@@ -32,6 +32,7 @@ from contract.fields import (
     TextColumn,
 )
 from contract.requests.audit_tests import AUDIT_TESTS, AuditTestRequest
+from contract.requests.exploring import MAX_OUTPUT_NAME
 from parquet_tables.tables import Column
 from storage.accounts.datasets import DatasetFilters, list_datasets
 from storage.errors import Pruned
@@ -99,7 +100,8 @@ def audit_test_values(found: JobRecord) -> Values:
     }
     with suppress(Pruned):
         values["marking"] = {**same_request(found), "mark_rows": True}
-        values["marking"].pop("output_name", None)
+        if (name := values["marking"].pop("output_name", None)) is not None:
+            values["marking"]["output_name"] = f"{name[: MAX_OUTPUT_NAME - 7]}-marked"
     return values
 
 
