@@ -35,7 +35,7 @@ from presentation.content import (
     Table,
     moment_of,
 )
-from profiling_engine.audit_tests.answers import Figure, FigureTable
+from profiling_engine.audit_tests.answers import AuditFigure, FigureTable
 from service.service import Service
 from service.tables.open_tables import RESULT, open_table, output_of, version_of
 from storage.jobs.jobs import JobRecord, get_job
@@ -111,7 +111,7 @@ def figure_table(table: FigureTable) -> Table:
     return Table(table.title, [table.columns[name] for name in names], rows)
 
 
-def _figure_cell(figure: Figure) -> Cell:
+def _figure_cell(figure: AuditFigure) -> Cell:
     if isinstance(figure.value, str) and figure.name in AMOUNTS:
         return _amount_cell(figure.value)
     if isinstance(figure.value, str) and figure.name == "weekdays":

@@ -20,7 +20,7 @@ from lazy_dataclasses import dataclass
 from profiling_engine.audit_tests.answers import (
     Assumption,
     AuditTestResult,
-    Figure,
+    AuditFigure,
     FigureTable,
     NotTested,
     ReasonColumn,
@@ -60,7 +60,7 @@ class AuditTestAnswer:
     ]
     found_rows: int
     conclusion: str
-    figures: Sequence[Figure]
+    figures: Sequence[AuditFigure]
     tables: Sequence[FigureTable]
     assumptions: Sequence[Assumption]
     reason_columns: Annotated[

@@ -36,7 +36,7 @@ from parquet_tables.writing import write_parquet
 from profiling_engine.audit_tests.answers import (
     Assumption,
     AuditTestResult,
-    Figure,
+    AuditFigure,
     FigureTable,
     NotTested,
     ReasonColumn,
@@ -50,7 +50,7 @@ FOUND = 0.7
 
 
 @dataclass(frozen=True)
-class FoundRows:
+class WrittenRows:
     """Found rows of one table: a file of ``ordinal`` and ``r0…``, in the order of the result.
 
     Parameters
@@ -68,17 +68,17 @@ class FoundRows:
 
 
 @dataclass(frozen=True)
-class Findings:
+class AuditTestFindings:
     """What a test found, and what it says of it; see :class:`AuditTestResult`.
 
     ``shown`` are the tables whose columns the result has, each with the prefix of their names.
     """
 
-    rows: Sequence[FoundRows]
+    rows: Sequence[WrittenRows]
     tested_rows: int
     not_tested: Sequence[NotTested]
     conclusion: str
-    figures: Sequence[Figure] = ()
+    figures: Sequence[AuditFigure] = ()
     tables: Sequence[FigureTable] = ()
     assumptions: Sequence[Assumption] = ()
 
@@ -125,7 +125,7 @@ class Work:
         return np.asarray(values)
 
 
-class AuditTest(ABC):
+class TableTest(ABC):
     """A test of one table, which is ready to run.
 
     Parameters
@@ -168,7 +168,7 @@ class AuditTest(ABC):
         """Find the columns and check their types."""
 
     @abstractmethod
-    def find(self, work: Work) -> Findings:
+    def find(self, work: Work) -> AuditTestFindings:
         """Find the rows and compute the figures."""
 
     @property
@@ -202,7 +202,7 @@ def amount_summed(amount: Amount | None, value: str) -> str:
 
 def amount_figures(
     work: Work, found: DataFile, amount: Amount | None, of: str = ""
-) -> list[Figure]:
+) -> list[AuditFigure]:
     """The sum of the amounts ``a`` of found rows, if the test has amounts; ``of`` names them."""
     if amount is None:
         return []
@@ -212,9 +212,9 @@ def amount_figures(
             [str(found.path)],
         )
     )
-    figures = [Figure("amount", f"Amount of the found rows{of}", amount.shown(total or 0))]
+    figures = [AuditFigure("amount", f"Amount of the found rows{of}", amount.shown(total or 0))]
     if without:
-        figures.append(Figure("without_amount", f"Found rows{of} without an amount", without))
+        figures.append(AuditFigure("without_amount", f"Found rows{of} without an amount", without))
     return figures
 
 
@@ -273,7 +273,7 @@ def count_untested(
 
 def run_test(
     database: ParquetDatabase,
-    test: AuditTest,
+    test: TableTest,
     folder: Path,
     *,
     slice_cells: int = SLICE_CELLS,
@@ -324,7 +324,7 @@ def run_test(
     return FoundTable(tuple(files), columns, result)
 
 
-def _result_columns(test: AuditTest) -> tuple[Column, ...]:
+def _result_columns(test: TableTest) -> tuple[Column, ...]:
     """The columns of the result: id, reasons, and those of its tables under their names."""
     every = [Column(each.name, each.type) for each in (ROW_ID, *test.reasons)]
     every += [
@@ -338,8 +338,8 @@ def _result_columns(test: AuditTest) -> tuple[Column, ...]:
 
 def _slice(
     cursor: duckdb.DuckDBPyConnection,
-    test: AuditTest,
-    part: FoundRows,
+    test: TableTest,
+    part: WrittenRows,
     columns: Sequence[Column],
     start: int,
     stop: int,
@@ -367,7 +367,7 @@ def _slice(
     return f"SELECT {selected} FROM ({read}) AS t ORDER BY t.number", params
 
 
-def _estimated_bytes(parts: Sequence[FoundRows]) -> int:
+def _estimated_bytes(parts: Sequence[WrittenRows]) -> int:
     """The size of the result, by the share of the tables' rows that are in it."""
     return sum(
         sum(file.size_bytes for file in part.table.files)

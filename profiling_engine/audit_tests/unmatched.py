@@ -12,14 +12,14 @@ from parquet_tables.rows import Statement, scan_statement
 from parquet_tables.tables import Column, TableFiles
 from profiling_engine.audit_tests.answers import (
     Assumption,
-    Figure,
+    AuditFigure,
     NotTested,
     ReasonColumn,
 )
 from profiling_engine.audit_tests.tested import (
-    AuditTest,
-    Findings,
-    FoundRows,
+    TableTest,
+    AuditTestFindings,
+    WrittenRows,
     Work,
     amount_cell,
     amount_figures,
@@ -60,7 +60,7 @@ class _Side:
         return f"SELECT s.* FROM ({scan}) AS s WHERE {complete}", params
 
 
-class Unmatched(AuditTest):
+class Unmatched(TableTest):
     """Rows whose values in chosen columns no row of another table has.
 
     Columns of one type are compared as they are, others by their canonical texts. A missing value
@@ -96,9 +96,9 @@ class Unmatched(AuditTest):
     def _finds(self, side: _Side) -> bool:
         return self.request.direction in (side.name, "both")
 
-    def find(self, work: Work) -> Findings:
-        rows: list[FoundRows] = []
-        figures: list[Figure] = []
+    def find(self, work: Work) -> AuditTestFindings:
+        rows: list[WrittenRows] = []
+        figures: list[AuditFigure] = []
         not_tested: list[NotTested] = []
         sentences: list[Sentence] = []
         tested = 0
@@ -108,23 +108,23 @@ class Unmatched(AuditTest):
             if not self._finds(side):
                 label = f"Rows of {side.title} without a value"
                 figures.append(
-                    Figure(f"{side.name}_missing", label, sum(each.rows for each in missing))
+                    AuditFigure(f"{side.name}_missing", label, sum(each.rows for each in missing))
                 )
                 continue
             tested += complete
             not_tested += [replace(each, column=f"{side.prefix}{each.column}") for each in missing]
             file = work.write(self._statement(side, partner), f"found-{side.name}")
-            rows.append(FoundRows(side.table, side.key, file, side.prefix))
+            rows.append(WrittenRows(side.table, side.key, file, side.prefix))
             sentences.append(
                 Sentence(
                     "{rows} {rows|row|rows} of {table}", rows=file.rows, table=Sentence(side.title)
                 )
             )
             title = f"Rows of {side.title} without a partner"
-            figures.append(Figure(f"{side.name}_rows", title, file.rows))
+            figures.append(AuditFigure(f"{side.name}_rows", title, file.rows))
             if side.name == THIS:
                 figures += amount_figures(work, file, self.amount, " of this table")
-        return Findings(
+        return AuditTestFindings(
             rows,
             tested,
             not_tested,
@@ -152,7 +152,7 @@ class Unmatched(AuditTest):
             [*params, *bound],
         )
 
-    def _repeated(self, work: Work, side: _Side) -> list[Figure]:
+    def _repeated(self, work: Work, side: _Side) -> list[AuditFigure]:
         """The values that several rows of a side have, and these rows."""
         scan, params = side.scan()
         keys = ", ".join(f"s.k{at}" for at in range(len(side.columns)))
@@ -164,8 +164,10 @@ class Unmatched(AuditTest):
             )
         )
         return [
-            Figure(f"{side.name}_repeated", f"Values of several rows of {side.title}", values),
-            Figure(f"{side.name}_repeated_rows", f"Rows with such values in {side.title}", rows),
+            AuditFigure(f"{side.name}_repeated", f"Values of several rows of {side.title}", values),
+            AuditFigure(
+                f"{side.name}_repeated_rows", f"Rows with such values in {side.title}", rows
+            ),
         ]
 
 

@@ -12,15 +12,15 @@ from domain_errors import InvalidRequest, Sentence
 from parquet_tables.rows import Statement, scan_statement
 from profiling_engine.audit_tests.answers import (
     Assumption,
-    Figure,
+    AuditFigure,
     FigureTable,
     NotTested,
     ReasonColumn,
 )
 from profiling_engine.audit_tests.tested import (
-    AuditTest,
-    Findings,
-    FoundRows,
+    TableTest,
+    AuditTestFindings,
+    WrittenRows,
     Untested,
     Work,
     amount_cell,
@@ -34,7 +34,7 @@ OWN = "named in the request"
 COUNTS, DAYS = "rows_of_days", "tested_days"
 
 
-class Weekend(AuditTest):
+class Weekend(TableTest):
     """Rows with a date on chosen days of the week, or on a holiday."""
 
     name = "weekend"
@@ -50,7 +50,7 @@ class Weekend(AuditTest):
         if request.country is not None:
             _holidays(request.country, request.subdivision, 2000, 2000)
 
-    def find(self, work: Work) -> Findings:
+    def find(self, work: Work) -> AuditTestFindings:
         tested, not_tested = self._count(work)
         holidays, release, years = self._holidays(work)
         work.keep(self._days(holidays), DAYS, "counting rows")
@@ -67,14 +67,16 @@ class Weekend(AuditTest):
             "found",
         )
         figures = [
-            Figure("weekdays", "Days of the week", ", ".join(self.request.weekdays)),
-            Figure("holidays", "Holidays", len(holidays)),
-            Figure("time_zone", "Time zone", self.request.time_zone),
+            AuditFigure("weekdays", "Days of the week", ", ".join(self.request.weekdays)),
+            AuditFigure("holidays", "Holidays", len(holidays)),
+            AuditFigure("time_zone", "Time zone", self.request.time_zone),
         ]
         if release is not None:
-            figures.append(Figure("holidays_version", "Version of the package holidays", release))
-        return Findings(
-            [FoundRows(self.table, self.key, file)],
+            figures.append(
+                AuditFigure("holidays_version", "Version of the package holidays", release)
+            )
+        return AuditTestFindings(
+            [WrittenRows(self.table, self.key, file)],
             tested,
             not_tested,
             rows_found(file.rows, Sentence("on these days")),
