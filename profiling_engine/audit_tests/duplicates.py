@@ -27,8 +27,6 @@ from profiling_engine.audit_tests.values import (
 )
 
 HASHES, REPEATED, CANDIDATES = "row_hashes", "repeated_hashes", "rows_of_repeated_hashes"
-SORTED_HASHES = 1 << 22
-"""Hashes that are in memory together, about."""
 
 
 class Duplicates(AuditTest):
@@ -39,6 +37,8 @@ class Duplicates(AuditTest):
     """
 
     name = "duplicates"
+    sorted_hashes: int = 1 << 22
+    """Hashes that are in memory together, about."""
     reasons = (
         ReasonColumn("_group", "BIGINT", "The number of the row's group, by its first row."),
         ReasonColumn("_group_rows", "BIGINT", "The rows of the group."),
@@ -111,7 +111,7 @@ class Duplicates(AuditTest):
 
         Hashes are sorted part by part, which takes a third of the time of grouping them in SQL.
         """
-        parts = 1 + self.table.file_rows // SORTED_HASHES
+        parts = 1 + self.table.file_rows // self.sorted_hashes
         tested = f"FROM {HASHES} AS s %s WHERE s.u IS NULL"
         repeated = []
         for part in range(parts):

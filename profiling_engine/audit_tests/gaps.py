@@ -12,6 +12,7 @@ from profiling_engine.audit_tests.answers import (
     Assumption,
     Figure,
     FigureTable,
+    NotTested,
     ReasonColumn,
 )
 from profiling_engine.audit_tests.tested import (
@@ -86,13 +87,10 @@ class Gaps(AuditTest):
         self.amount = optional_amount(table, request.amount_column)
 
     def find(self, work: Work) -> Findings:
-        untested = Untested.of([self.number])
-        work.keep(self._numbers(untested), NUMBERS)
-        tested, not_tested = untested.counted(
-            work.read((f"SELECT s.u, count(*) FROM {NUMBERS} AS s GROUP BY s.u", []))
-        )
-        work.keep((self._series(), []), SERIES, "counting series")
+        work.keep(self._numbers(), NUMBERS)
+        tested, not_tested = self._count(work)
         work.keep((self._blocks(), []), BLOCKS, "finding gaps")
+        work.keep((self._series(), []), SERIES, "counting series")
         work.keep((self._edges(), []), EDGES, "finding gaps")
         file = work.write((self._rows(), []), "found")
         figures, tables = self._figures(work)
@@ -123,19 +121,20 @@ class Gaps(AuditTest):
             ],
         )
 
-    def _numbers(self, untested: Untested) -> Statement:
+    def _numbers(self) -> Statement:
         """The rows with their number ``n`` and series ``s0…``, the text before it the first."""
         series = [_text_before(self.number.column), *(each.value for each in self.series)]
         values = [f"{value} AS s{at}" for at, value in enumerate(series)]
-        return scan_statement(
-            self.table,
-            [
-                f"{untested.place} AS u",
-                f"{self.number.value} AS n",
-                *values,
-                amount_cell(self.amount),
-            ],
+        amounts = [] if self.amount is None else [amount_cell(self.amount)]
+        return scan_statement(self.table, [f"{self.number.value} AS n", *values, *amounts])
+
+    def _count(self, work: Work) -> tuple[int, list[NotTested]]:
+        """Count the rows with a number, and those without one; a missing one has no text before."""
+        ((total, filled, tested),) = work.read(
+            (f"SELECT count(*), count(s.s0), count(s.n) FROM {NUMBERS} AS s", [])
         )
+        untested = Untested.of([self.number])
+        return untested.counted([(None, tested), (0, total - filled), (1, filled - tested)])
 
     @property
     def _keys(self) -> list[str]:
@@ -153,17 +152,17 @@ class Gaps(AuditTest):
         keys = self._listed("s")
         return (
             f"SELECT row_number() OVER (ORDER BY {self._listed('g')}) AS number, g.* FROM "
-            f"(SELECT {keys}, count(*) AS n, min(s.n) AS low, max(s.n) AS high "
-            f"FROM {NUMBERS} AS s WHERE s.u IS NULL GROUP BY {keys}) AS g"
+            f"(SELECT {keys}, sum(s.c)::BIGINT AS n, min(s.low) AS low, max(s.high) AS high "
+            f"FROM {BLOCKS} AS s GROUP BY {keys}) AS g"
         )
 
     def _blocks(self) -> str:
         """The blocks of numbers of each series, and whether each has all its numbers once."""
         return (
-            f"SELECT m.number, (s.n + {OFFSET}) // {BLOCK} AS b, count(*) = {BLOCK} AND "
-            f"bit_or(1::BIGINT << ((s.n + {OFFSET}) % {BLOCK})) = {2**BLOCK - 1} AS is_full "
-            f"FROM {NUMBERS} AS s JOIN {SERIES} AS m ON {self._same('m', 's')} "
-            "WHERE s.u IS NULL GROUP BY ALL"
+            f"SELECT {self._listed('s')}, (s.n + {OFFSET}) // {BLOCK} AS b, count(*) AS c, "
+            "min(s.n) AS low, max(s.n) AS high, count(*) = "
+            f"{BLOCK} AND bit_or(1::BIGINT << ((s.n + {OFFSET}) % {BLOCK})) = {2**BLOCK - 1} "
+            f"AS is_full FROM {NUMBERS} AS s WHERE s.n IS NOT NULL GROUP BY ALL"
         )
 
     def _edges(self) -> str:
@@ -172,17 +171,16 @@ class Gaps(AuditTest):
         Full blocks are intervals of numbers; only the numbers of other blocks are counted and
         ordered.
         """
+        blocks = (
+            f"SELECT m.number, k.* FROM {BLOCKS} AS k JOIN {SERIES} AS m ON {self._same('m', 'k')}"
+        )
         single = (
-            "SELECT m.number, s.n AS first, s.n AS last, count(*) AS c "
-            f"FROM {NUMBERS} AS s JOIN {SERIES} AS m ON {self._same('m', 's')} "
-            f"SEMI JOIN {BLOCKS} AS k ON k.number = m.number "
-            f"AND k.b = (s.n + {OFFSET}) // {BLOCK} AND NOT k.is_full "
-            "WHERE s.u IS NULL GROUP BY m.number, s.n"
+            "SELECT k.number, s.n AS first, s.n AS last, count(*) AS c "
+            f"FROM {NUMBERS} AS s JOIN ({blocks} WHERE NOT k.is_full) AS k "
+            f"ON {self._same('k', 's')} AND k.b = (s.n + {OFFSET}) // {BLOCK} "
+            "GROUP BY k.number, s.n"
         )
-        full = (
-            f"SELECT k.number, k.b * {BLOCK} - {OFFSET}, k.b * {BLOCK} - {OFFSET} + {BLOCK - 1}, 1 "
-            f"FROM {BLOCKS} AS k WHERE k.is_full"
-        )
+        full = f"SELECT k.number, k.low, k.high, 1 FROM ({blocks} WHERE k.is_full) AS k"
         order = "OVER (PARTITION BY g.number ORDER BY g.first)"
         intervals = (
             f"SELECT g.*, g.first - lag(g.last) {order} - 1 AS low, "
@@ -200,12 +198,13 @@ class Gaps(AuditTest):
 
     def _rows(self) -> str:
         """The rows with these numbers."""
+        amount = amount_cell(None) if self.amount is None else "s.a"
         return (
             "SELECT s.ordinal, e.number AS r0, s.n AS r1, CASE WHEN e.c > 1 THEN e.c END AS r2, "
-            "nullif(e.low, 0) AS r3, nullif(e.high, 0) AS r4, s.a "
+            f"nullif(e.low, 0) AS r3, nullif(e.high, 0) AS r4, {amount} "
             f"FROM {NUMBERS} AS s JOIN (SELECT g.*, {self._listed('m')} FROM {EDGES} AS g "
             f"JOIN {SERIES} AS m ON m.number = g.number) AS e "
-            f"ON {self._same('e', 's')} AND e.n = s.n WHERE s.u IS NULL "
+            f"ON {self._same('e', 's')} AND e.n = s.n "
             "ORDER BY r0, r1, s.ordinal"
         )
 
@@ -296,8 +295,8 @@ def _last_digits(column: Column) -> str:
 
 
 def _text_before(column: Column) -> str:
-    """The SQL of the text before these digits; empty of a number."""
+    """The SQL of the text before these digits; empty of a number, and NULL without a value."""
     if not column.data_type.is_text:
-        return "''"
+        return f"CASE WHEN {cell(column)} IS NOT NULL THEN '' END"
     value, digits = cell(column), _last_digits(column)
     return f"left({value}, CAST(length({value}) - strlen({digits}) AS BIGINT))"

@@ -362,6 +362,25 @@ def test_leading_digits_are_those_of_the_written_amount(studio: Studio) -> None:
         assert counts == {50: 1, 12: 1, 99: 1}, type_
 
 
+def test_leading_digits_of_numbers_at_the_limits(studio: Studio) -> None:
+    texts = [*(str(10**k) for k in range(1, 19)), *(str(10**k - 1) for k in range(2, 19))]
+    wide = [*texts, "1" + "0" * 25, "9" * 26, f"{-(2**63)}", f"{2**63 - 1}"]
+    for type_, of_type in (("BIGINT", [*texts, wide[-1]]), ("DECIMAL(38,2)", wide)):
+        table = studio.table({"x": (type_, of_type)})
+        for digits, length in (("first", 1), ("first_two", 2)):
+            result, _ = run(studio, "benford", table, amount_column="x", digits=digits)
+            found = {
+                (each["sign"], each["digits"]): each["rows"]
+                for each in result.tables[0].rows
+                if each["rows"]
+            }
+            expected = Counter(
+                ("negative" if text[0] == "-" else "positive", int(text.lstrip("-")[:length]))
+                for text in of_type
+            )
+            assert found == expected, type_
+
+
 def test_assigned_numbers_are_not_concluded_on(studio: Studio) -> None:
     sql = "SELECT range % 900 + 9000000 * (range % 7) AS account FROM range(5000)"
     result, rows = run(studio, "benford", studio.table_of(sql), amount_column="account")

@@ -10,6 +10,7 @@ import pytest
 from contract.requests.audit_tests import AUDIT_TESTS
 from parquet_tables.tables import TableFiles
 from profiling_engine.audit_tests import TESTS, FoundTable, run_test
+from profiling_engine.audit_tests.duplicates import Duplicates
 from tests.profiling_engine.conftest import Studio
 from tests.profiling_engine.planted_ledger import (
     CASES,
@@ -81,6 +82,18 @@ def test_missing_values_are_counted_as_not_tested(
     (missing,) = found.result.not_tested
     assert (missing.column, missing.reason) == ("invoice", "the value is missing")
     assert missing.rows == len(range(MISSING, LEDGER.rows, LEDGER.every))
+
+
+def test_hashes_are_sorted_part_by_part(
+    studio: Studio, tables: tuple[TableFiles, TableFiles], folder: Path
+) -> None:
+    request = AUDIT_TESTS["duplicates"].request(**CASES["duplicates"])
+    ready = Duplicates(tables[0], "primary", request)
+    ready.sorted_hashes = LEDGER.rows // 7
+    found = run_test(studio.database, ready, folder)
+    expected = LEDGER.found("duplicates")
+    assert expected is not None
+    assert found.result.found_rows == len(expected)
 
 
 def test_gaps_are_counted_with_their_missing_numbers(
