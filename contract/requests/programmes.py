@@ -104,7 +104,10 @@ class ProgrammeEvaluation(FilePart):
     limit: Annotated[
         str,
         Choice(LIMITS),
-        Help("The limit on which the conclusion rests; the upper one is compared."),
+        Help(
+            "The limit on which the conclusion rests: `upper_limit` with the three sentences that "
+            "compare it with what is tolerable."
+        ),
     ] = "upper_limit"
     least_rows: Annotated[
         int | None,
@@ -135,12 +138,12 @@ class ConclusionSentences(FilePart):
         None
     )
     not_supported: Annotated[
-        str | None, SENTENCE, Help("If the projected errors are at least what is tolerable.")
+        str | None, SENTENCE, Help("If the projected errors are above what is tolerable.")
     ] = None
     inconclusive: Annotated[
         str | None,
         SENTENCE,
-        Help("If the projected errors are below what is tolerable, and the limit isn't."),
+        Help("If neither is so."),
     ] = None
     statement: Annotated[
         str | None,
