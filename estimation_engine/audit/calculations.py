@@ -493,9 +493,9 @@ TEXTBOOK: tuple[Calculation, ...] = (
         textbook.StringerInputs,
         textbook.StringerBound,
         "BV′·[p₀ + Σ (pᵢ − pᵢ₋₁)·tᵢ], taints sorted downwards",
-        "appendix C",
+        "pages 138, 143 and 144",
         textbook.stringer_bound,
-        document="Stringer 1963; AICPA, Audit Sampling",
+        document="Stringer 1963, as in Touw and Hoogduin, Statistiek voor Audit en Controlling",
     ),
 )
 CALCULATIONS: Mapping[str, Calculation] = {each.name: each for each in (*ALL, *TEXTBOOK)}
