@@ -178,6 +178,14 @@ class ProgrammeExample(FilePart):
         Mapped(FigureKind(), MAX_FIGURES),
         Help("The published figures, by the names of the calculation's results."),
     ]
+    printed: Annotated[
+        Mapping[str, Any] | None,
+        Mapped(FigureKind(), MAX_FIGURES),
+        Help(
+            "Of misprinted figures, which `expected` has right: what the document prints, by "
+            "names such as `interval` or `allocation[1].size`."
+        ),
+    ] = None
     tolerance: Annotated[
         float,
         Number(Bounds(least=0)),

@@ -326,6 +326,22 @@ def test_sizes_by_a_programme(served: LiveServer, dataset: int) -> None:
         ),
         (
             'sides = "two"',
+            'sides = "two"\ncalculation = "stratified_ratios"',
+            "evaluations[1].calculation: ",
+        ),
+        (
+            "The overpayment is {projected}",
+            "The overpayment is {interval}",
+            "conclusions.statement: ",
+        ),
+        ("tolerance = 1", "printed = { units = 3 }", "examples[1].printed: Needs `misprint`"),
+        (
+            "tolerance = 1",
+            'misprint = "a"\nprinted = { units = 3 }',
+            "examples[1].printed.units: ",
+        ),
+        (
+            'sides = "two"',
             'sides = "two"\ncalculation = "monetary_units"',
             "evaluations[1].calculation: monetary_units computes no limits of a sample by",
         ),
@@ -373,6 +389,21 @@ MONEY = {"book_value": 9_000, "taints": 0.1}
             "size_random",
             {"book_value": 9_000, "expected": 0, "parts": [{"units": 4, "deviation": 1e200}]},
             "too large",
+        ),
+        (
+            "size_random",
+            {
+                "book_value": 9_000,
+                "expected": 0,
+                "always": -50,
+                "parts": [{"units": 4, "deviation": 1}],
+            },
+            "always must be 0 or more",
+        ),
+        (
+            "monetary_units_conservative",
+            {"size": 100, "sampled_value": 1e6, "errors": [-0.9] * 5},
+            "overstatements alone",
         ),
     ],
 )

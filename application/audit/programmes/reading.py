@@ -10,15 +10,15 @@ import hashlib
 import re
 import sys
 import tomllib
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_type_hints
 
 from contract import fields as kinds
 from contract.declarations import Request, declared
 from contract.fields import Kind
 from contract.requests.evaluate import KINDS
-from contract.requests.programmes import ProgrammeEvaluation, ProgrammeFile
+from contract.requests.programmes import ProgrammeEvaluation, ProgrammeExample, ProgrammeFile
 from domain_errors import DomainError, choices_sentence
 from estimation_engine.audit.calculations import CALCULATIONS
 from estimation_engine.audit.guidance.projections import EqualInputs, MoneyInputs
@@ -194,15 +194,25 @@ def _check(given: ProgrammeFile) -> None:
         _check_level(given, size.confidence, f"sizes[{at}].confidence")
     _check_conclusions(given)
     for at, example in enumerate(given.examples, start=1):
-        field = f"examples[{at}]"
-        calculation = _check_calculation(example.calculation, f"{field}.calculation")
-        for part, known in (
-            ("inputs", [each.name for each in fields(calculation.inputs)]),
-            ("expected", [each.name for each in fields(calculation.outputs)]),
-        ):
-            for name in getattr(example, part):
-                if name not in known:
-                    raise _Refused(f"{field}.{part}.{name}", choices_sentence(name, known))
+        _check_example(example, f"examples[{at}]")
+
+
+def _check_example(example: ProgrammeExample, field: str) -> None:
+    calculation = _check_calculation(example.calculation, f"{field}.calculation")
+    if example.printed and example.misprint is None:
+        raise _Refused(f"{field}.printed", "Needs `misprint`, which says what is wrong.")
+    for name in example.printed or ():
+        if re.split(r"[.\[]", name)[0] not in example.expected:
+            raise _Refused(
+                f"{field}.printed.{name}", choices_sentence(name, list(example.expected))
+            )
+    for part, known in (
+        ("inputs", [each.name for each in fields(calculation.inputs)]),
+        ("expected", [each.name for each in fields(calculation.outputs)]),
+    ):
+        for name in getattr(example, part):
+            if name not in known:
+                raise _Refused(f"{field}.{part}.{name}", choices_sentence(name, known))
 
 
 def _check_level(given: ProgrammeFile, confidence: float | None, field: str) -> None:
@@ -248,13 +258,23 @@ def figure_names(each: ProgrammeEvaluation, field: str = "") -> tuple[str, ...]:
                 f"{field}.calculation",
                 f"{calculation.name} computes no limits of a sample by {each.kind}.",
             )
-        return tuple(own.name for own in fields(calculation.outputs))
+        return _numbers(calculation.outputs)
     figures = KINDS[each.kind].figures
     if not figures:
         raise _Refused(
             f"{field}.kind", f"{each.kind} has no figures for a programme: it needs an amount."
         )
     return figures
+
+
+def _numbers(outputs: type) -> tuple[str, ...]:
+    """The results that are numbers for each sample: no texts and lists, and no optional ones."""
+    hints = get_type_hints(outputs)
+    return tuple(
+        own.name
+        for own in fields(outputs)
+        if hints[own.name] in (float, float | None) and own.default is MISSING
+    )
 
 
 def _check_conclusions(given: ProgrammeFile) -> None:
