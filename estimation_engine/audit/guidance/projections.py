@@ -411,6 +411,8 @@ def monetary_units_conservative(inputs: ConservativeInputs) -> GuidanceEvaluatio
     check(
         inputs.taints is None or not inputs.errors, "Give `errors` or `taints`, not both.", "taints"
     )
+    amounts = (*inputs.errors, inputs.taints or 0.0, inputs.allowance)
+    check(min(amounts) >= 0.0, "The conservative approach is for overstatements alone.", "errors")
     part = MoneyPart(
         units=0,
         book_value=inputs.sampled_value,

@@ -161,6 +161,7 @@ def size_by_money(inputs: SizeInputs) -> GuidanceSize:
 
 
 def _size(inputs: SizeInputs, measure: Measure) -> GuidanceSize:
+    check(inputs.always >= 0, "`always` must be 0 or more.", "always")
     z = quantile(inputs.confidence, inputs.z)
     tolerable, expected = _planned_errors(
         inputs.book_value, inputs.materiality, inputs.expected, 1.0
