@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Literal, get_args
 
-from application.validation.calculations import CALCULATIONS
+from application.validation.calculations import FUNCTIONS
 from application.validation.published import PublishedNumber, PublishedTable, Source, sources
 from lazy_dataclasses import dataclass
 
@@ -84,7 +84,7 @@ def compare(table: PublishedTable) -> ComparedTable:
 
 
 def _compared(table: PublishedTable, number: PublishedNumber) -> Compared:
-    found = CALCULATIONS[table.calculation](**number.inputs)[number.figure]
+    found = FUNCTIONS[table.calculation](**number.inputs)[number.figure]
     if found is None:
         return Compared(number, None, "differs")
     computed = float(found) * float(table.scale)

@@ -111,8 +111,9 @@ def _cover(found: Sequence[ComparedSource], at: dt.datetime) -> Section:
         *((name, version(name)) for name in LIBRARIES),
     ]
     what = (
-        "Each number is computed anew by the installed version, by the functions that jobs, the "
-        "API and working papers call.",
+        "Each number is computed anew by the installed version. The functions are those that jobs, "
+        "the API and working papers call, but for examples of programmes whose note says that no "
+        "sample is evaluated by their calculation.",
         "A number agrees if the computed one, rounded as its source rounds, is the printed one. "
         "Where a source computes with rounded figures, the accepted difference is stated.",
         "A known difference is a misprint or another error of the source: the computed number is "

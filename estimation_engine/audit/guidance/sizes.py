@@ -161,6 +161,7 @@ def size_by_money(inputs: SizeInputs) -> GuidanceSize:
 
 
 def _size(inputs: SizeInputs, measure: Measure) -> GuidanceSize:
+    check(inputs.always >= 0, "`always` must be 0 or more.", "always")
     z = quantile(inputs.confidence, inputs.z)
     tolerable, expected = _planned_errors(
         inputs.book_value, inputs.materiality, inputs.expected, 1.0
@@ -284,7 +285,8 @@ def _notes(size: int, allocation: Sequence[Allocated]) -> tuple[str, ...]:
     if few and len(allocation) > 1:
         text = (
             "The size of {strata} {strata|part|parts} is below {least}, which the guidance asks "
-            "for at least (section 6.1.2.2)."
+            "for at least (section 6.1.2.2). Take them whole, or join them with others: an "
+            "evaluation needs two rows of each, and sizes in proportion to the strata."
         )
         notes.append(Sentence(text, strata=len(few), least=LEAST_OF_STRATUM))
     return tuple(notes)
