@@ -22,7 +22,7 @@ from contract.columns import DataType
 from contract.declarations import Help, declared
 from contract.requests.draw import EarlierFilterRequest, RoundJson
 from contract.words import Duplicates
-from domain_errors import DomainError, choices_sentence, counted
+from domain_errors import DomainError, choices_sentence
 from lazy_dataclasses import dataclass
 from parquet_tables.names import folded
 from parquet_tables.progress import ProgressCallback, ignore_progress
