@@ -10,12 +10,12 @@ from typing import Any
 from contract.requests.audit_tests import WEEKDAYS
 from domain_errors import InvalidRequest
 from parquet_tables.rows import Statement, scan_statement
-from profiling_engine.audit_tests.answers import Assumption, Figure, FigureTable, ReasonColumn
+from profiling_engine.audit_tests.answers import Assumption, AuditFigure, FigureTable, ReasonColumn
 from profiling_engine.audit_tests.tested import (
-    AuditTest,
-    Findings,
-    FoundRows,
+    AuditTestFindings,
+    TableTest,
     Work,
+    WrittenRows,
     amount_cell,
     amount_figures,
     count_untested,
@@ -28,7 +28,7 @@ FIRST_YEAR, LAST_YEAR = 1950, 2100
 OWN = "named in the request"
 
 
-class Weekend(AuditTest):
+class Weekend(TableTest):
     """Rows with a date on chosen days of the week, or on a holiday."""
 
     name = "weekend"
@@ -44,7 +44,7 @@ class Weekend(AuditTest):
         if request.country is not None:
             _holidays(request.country, request.subdivision, range(2000, 2001))
 
-    def find(self, work: Work) -> Findings:
+    def find(self, work: Work) -> AuditTestFindings:
         tested, not_tested = count_untested(work, self.table, [self.day])
         holidays, release = self._holidays(work)
         rows, params = self._rows(holidays)
@@ -57,14 +57,16 @@ class Weekend(AuditTest):
             "found",
         )
         figures = [
-            Figure("weekdays", "Days of the week", ", ".join(self.request.weekdays)),
-            Figure("holidays", "Holidays", len(holidays)),
-            Figure("time_zone", "Time zone", self.request.time_zone),
+            AuditFigure("weekdays", "Days of the week", ", ".join(self.request.weekdays)),
+            AuditFigure("holidays", "Holidays", len(holidays)),
+            AuditFigure("time_zone", "Time zone", self.request.time_zone),
         ]
         if release is not None:
-            figures.append(Figure("holidays_version", "Version of the package holidays", release))
-        return Findings(
-            [FoundRows(self.table, self.key, file)],
+            figures.append(
+                AuditFigure("holidays_version", "Version of the package holidays", release)
+            )
+        return AuditTestFindings(
+            [WrittenRows(self.table, self.key, file)],
             tested,
             not_tested,
             rows_found(file.rows, "on these days"),
