@@ -17,11 +17,12 @@ from typing import Annotated, Any, cast
 
 import numpy as np
 
+from application.samples.facts import excluded_origin
 from contract.columns import DataType
-from contract.declarations import Help, declared
-from contract.requests.draw import EarlierFilterRequest, RoundJson
+from contract.declarations import Help
+from contract.requests.draw import EARLIER, EARLIER_JOBS, RoundJson
 from contract.words import Duplicates
-from domain_errors import DomainError, choices_sentence, counted
+from domain_errors import DomainError, choices_sentence
 from lazy_dataclasses import dataclass
 from parquet_tables.names import folded
 from parquet_tables.progress import ProgressCallback, ignore_progress
@@ -68,7 +69,6 @@ from storage.versions.manifests import Exclusion, Manifest, get_commit, insert_c
 from storage.versions.refs import has_ref, has_sample_ref, resolve
 from storage.versions.row_keys import DeclaredKey
 
-EARLIER = tuple(own.name for own in declared(EarlierFilterRequest))
 LEAST_DIGITS = 8
 MAX_MATCHES = 20
 """Jobs whose ids begin with the same digits; a few share eight."""
@@ -117,7 +117,7 @@ class EarlierFilter:
     def as_json(self) -> dict[str, Any]:
         """The members of a round's ``filters``."""
         since = {} if self.new_since is None else {"new_since": self.new_since}
-        named = {name: [*getattr(self, name)] for name in EARLIER[1:] if getattr(self, name)}
+        named = {name: [*getattr(self, name)] for name in EARLIER_JOBS if getattr(self, name)}
         return {**since, **named}
 
 
@@ -155,7 +155,7 @@ def split_filters(
     if not found or not found[0]:
         return [cast("RoundJson", dict(given)) for given in rounds], None
     at: Loc = ("rounds", 0) if loc == ("rounds",) else loc
-    named = {name: tuple(found[0].get(name, ())) for name in EARLIER[1:]}
+    named = {name: tuple(found[0].get(name, ())) for name in EARLIER_JOBS}
     return rest, EarlierFilter(found[0].get("new_since"), **named, loc=(*at, "filters"))
 
 
@@ -390,8 +390,7 @@ class ExcludedRows:
                 dataset_id=dataset_id,
                 parent_id=commit_id,
                 author=user.soeid,
-                message=f"{self.source_ref} without {counted(len(self.ordinals), 'row')} "
-                f"{_origins(self.exclusion)}",
+                message=f"{self.source_ref} without {excluded_origin(vars(self.exclusion))}",
                 created_at=timestamp(service.clock()),
                 tables=(replace(table, deletion_vector=vector, exclusion=self.exclusion),),
             )
@@ -401,19 +400,6 @@ class ExcludedRows:
                 except NotFound:  # no equal request of the same microsecond has made it
                     insert_commit(tx, user.id, manifest)
             return replace(population, commit_id=manifest.commit_id)
-
-
-def _origins(found: Exclusion) -> str:
-    since = None if found.new_since is None else f"version {found.new_since[:12]}"
-    samples = counted(len(found.job_ids), "earlier sample") if found.job_ids else None
-    earlier = " and ".join(filter(None, (since, samples)))
-    return " or ".join(
-        [
-            *([f"of {earlier}"] if earlier else []),
-            *(["that no audit test found"] if found.found_by else []),
-            *(["that an audit test found"] if found.not_found_by else []),
-        ]
-    )
 
 
 def exclude(
@@ -545,7 +531,7 @@ def requested_tests(
         A test hasn't ended, has no result, or is of another table.
     """
     return [
-        _found_rows(service, dataset_id, given, table_key, (*earlier.loc, name, place))
+        _found_rows(service, dataset_id, given, table_key, name, (*earlier.loc, name, place))
         for name in ("found_by", "not_found_by")
         for place, given in enumerate(getattr(earlier, name))
     ]
@@ -615,8 +601,9 @@ def find_rows(
             raise NoFoundRows(table=shared["label"], loc=(*earlier.loc, "found_by"))
         ordinals = np.union1d(ordinals, _other_rows(source, found))
     without_match = _without_match(since, draws, old, drawn)
-    if not len(refused) and any(len(each.ordinals) for each in tests):
-        without_match += ["not_found_by"] if earlier.not_found_by else []
+    has_refused = any(len(each.ordinals) for each in tests if each.filter_name == "not_found_by")
+    if has_refused and not len(refused):
+        without_match.append("not_found_by")
     jobs = {
         name: list(dict.fromkeys(each.job_id for each in tests if each.filter_name == name))
         for name in ("found_by", "not_found_by")
@@ -764,7 +751,7 @@ def _job_named(tx: Transaction, dataset_id: int, given: str, loc: Loc) -> JobRec
 
 
 def _found_rows(
-    service: Service, dataset_id: int, given: str, table_key: str, loc: Loc
+    service: Service, dataset_id: int, given: str, table_key: str, filter_name: str, loc: Loc
 ) -> FoundRows:
     """The rows that a completed test found, which a ref or the first digits of an id name."""
     with service.database.read() as tx:
@@ -789,7 +776,7 @@ def _found_rows(
         )
     with located(loc):
         tested = open_table(service, dataset_id, source_of(job), table_key)
-        return FoundRows(job.id, tested, found_ordinals(service, job), str(loc[-2]))
+        return FoundRows(job.id, tested, found_ordinals(service, job), filter_name)
 
 
 def _draw(service: Service, dataset_id: int, given: str, table_key: str, loc: Loc) -> JobRecord:

@@ -28,7 +28,7 @@ from parquet_tables.quoting import quote_identifier
 from parquet_tables.rows import scan_statement
 from parquet_tables.tables import Column, DataFile, TableFiles
 from parquet_tables.writing import read_columns, write_parquet
-from profiling_engine.audit_tests import TESTS, AuditTest, FoundTable, run_test
+from profiling_engine.audit_tests import TESTS, FoundTable, run_test
 from profiling_engine.audit_tests.tested import Work
 from tests.profiling_engine.planted_ledger import CASES, LIMIT_DIGITS, PlantedLedger
 
@@ -68,7 +68,7 @@ def scan(database: ParquetDatabase, table: TableFiles, columns: Sequence[Column]
         cursor.execute(f"SELECT bit_xor(s.h) FROM ({sql}) AS s", params).fetchall()
 
 
-def find(database: ParquetDatabase, test: AuditTest, folder: Path) -> None:
+def find(database: ParquetDatabase, test: TableTest, folder: Path) -> None:
     """Find the rows of a test, without fetching them."""
     with database.cursor(test.table) as cursor:
         test.find(Work(cursor, folder, ignore_progress))

@@ -6,12 +6,15 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from application.audit.programmes.examples import CheckedExample, checked_examples
-from application.audit.programmes.examples import Compared as ExampleFigure
+from application.audit.programmes.examples import (
+    CheckedExample,
+    ComparedFigure,
+    checked_examples,
+)
 from application.audit.programmes.library import builtin_programmes
 from application.audit.programmes.reading import Programme
-from application.validation.comparing import Compared, ComparedSource, ComparedTable
-from application.validation.published import PublishedNumber, PublishedTable, Source
+from application.validation.comparing import CheckedTable, Compared, ComparedSource
+from application.validation.published import PublishedNumber, PublishedSource, PublishedTable
 from contract.requests.programmes import ProgrammeExample
 from estimation_engine.audit.calculations import CALCULATIONS
 
@@ -30,7 +33,7 @@ def compared_examples() -> tuple[ComparedSource, ...]:
 
 def _source(programme: Programme) -> ComparedSource:
     file = programme.file
-    source = Source(
+    source = PublishedSource(
         file.name,
         f"Programme {file.name}: {file.title}",
         ", ".join(filter(None, (file.source.document, file.source.date))),
@@ -42,7 +45,7 @@ def _source(programme: Programme) -> ComparedSource:
     return ComparedSource(source, [_table(given, each) for given, each in pairs])
 
 
-def _table(given: ProgrammeExample, example: CheckedExample) -> ComparedTable:
+def _table(given: ProgrammeExample, example: CheckedExample) -> CheckedTable:
     table = PublishedTable(
         title=f"{example.paragraph}: {example.title}",
         calculation=example.calculation,
@@ -69,7 +72,7 @@ def _table(given: ProgrammeExample, example: CheckedExample) -> ComparedTable:
     if example.problem is not None:
         number = PublishedNumber({"figure": "calculation"}, "value", "is possible")
         figures = [Compared(number, None, "differs")]
-    return ComparedTable(table, [[each] for each in figures])
+    return CheckedTable(table, [[each] for each in figures])
 
 
 def _used() -> set[Callable[[Any], Any]]:
@@ -83,7 +86,7 @@ def _used() -> set[Callable[[Any], Any]]:
     return {CALCULATIONS[name].function for name in names}
 
 
-def _figure(figure: ExampleFigure, given: ProgrammeExample) -> Compared:
+def _figure(figure: ComparedFigure, given: ProgrammeExample) -> Compared:
     printed = (given.printed or {}).get(figure.name, figure.published)
     is_known = figure.name in (given.printed or {})
     is_number = isinstance(printed, int | float) and not isinstance(printed, bool)
