@@ -168,9 +168,7 @@ def evaluate_together(
         tolerable = tolerable_amount(given.tolerable, total, places)
     amount = None if tolerable is None else tolerable.amount
     samples = _evaluated(service, jobs, settled, level, amount)
-    uncovered = None
-    if coverage.uncovered.rows:
-        uncovered = uncovered_sentence(coverage.uncovered, places)
+    uncovered = uncovered_sentence(coverage.uncovered, places)
     found = combine(
         [_part(*each) for each in zip(samples, plain, strict=True)],
         confidence=given.confidence,
@@ -240,11 +238,12 @@ def _evaluated(
 
 
 def _require_covered(coverage: Coverage, given: CombinedEvaluationRequest, places: int) -> None:
-    if coverage.uncovered.rows and not given.covered_only:
+    uncovered = uncovered_sentence(coverage.uncovered, places)
+    if uncovered and not given.covered_only:
         raise InvalidFindings(
             "{uncovered} Draw and examine a sample of them, or conclude on the covered rows alone "
             "with `covered_only`.",
-            uncovered=uncovered_sentence(coverage.uncovered, places),
+            uncovered=uncovered,
             loc=("body", "jobs"),
         )
 
