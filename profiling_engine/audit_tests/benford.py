@@ -242,16 +242,30 @@ class Benford(AuditTest):
             sum(test.values for test in tests.values()),
             not_tested,
             self._conclusion(tests, concluded, file.rows),
-            [*self._figures(tests), *amount_figures(work, file, self.amount)],
+            [*self._figures(tests, concluded), *amount_figures(work, file, self.amount)],
             [_digits_table(tests)],
             [*assumptions, *self._unchecked()],
         )
 
     @property
+    def _is_float(self) -> bool:
+        return self.amount.column.data_type.is_float
+
+    @property
+    def _tested(self) -> str:
+        """The SQL of the amount whose digits are tested; of a DOUBLE, with all its digits."""
+        if not self._is_float:
+            return self.amount.value
+        return f"CASE WHEN {self.amount.value} IS NOT NULL THEN {self.amount.cell} END"
+
+    @property
     def _digits(self) -> str:
         """The SQL of the leading digits of an amount ``s.a``, which isn't 0."""
         text = "CAST(abs(s.a) AS VARCHAR)"
-        if self.amount.places:
+        if self._is_float:
+            text = f"ltrim(replace(split_part({text}, 'e', 1), '.', ''), '0')"
+            text = f"rpad({text}, {self.length}, '0')"
+        elif self.amount.places:
             text = f"CASE WHEN abs(s.a) < 1 THEN ltrim({text}, '0.') ELSE {text} END"
         return f"CAST(left({text}, {self.length}) AS BIGINT)"
 
@@ -259,7 +273,7 @@ class Benford(AuditTest):
         """Count rows by sign, size and leading digits, and those that aren't tested."""
         column = self.amount.column.name
         scan, params = scan_statement(
-            self.table, [f"{self.amount.value} AS a", f"{self.amount.cell} IS NULL AS missing"]
+            self.table, [f"{self._tested} AS a", f"{self.amount.cell} IS NULL AS missing"]
         )
         untested = Untested(
             [
@@ -340,13 +354,15 @@ class Benford(AuditTest):
 
     def _write(self, work: Work, chosen: Sequence[tuple[bool, int]]) -> DataFile:
         """Write the rows of these digits."""
-        scan, params = scan_statement(self.table, [f"{self.amount.value} AS a"])
+        scan, params = scan_statement(
+            self.table, [f"{self._tested} AS a", f"{self.amount.value} AS exact"]
+        )
         signed = [-digit if is_negative else digit for is_negative, digit in chosen]
         is_tested = f"s.a <> 0 AND abs(s.a) >= {self._least}" if chosen else "false"
         return work.write(
             (
                 "SELECT t.ordinal, CASE WHEN t.a < 0 THEN 'negative' ELSE 'positive' END AS r0, "
-                f"t.digits AS r1, t.a FROM (SELECT s.*, {self._digits} AS digits "
+                f"t.digits AS r1, t.exact AS a FROM (SELECT s.*, {self._digits} AS digits "
                 f"FROM ({scan}) AS s WHERE {is_tested}) AS t "
                 "WHERE list_contains(?::BIGINT[], CASE WHEN t.a < 0 THEN -t.digits ELSE t.digits "
                 "END) ORDER BY t.a < 0, t.digits, t.ordinal",
@@ -376,11 +392,12 @@ class Benford(AuditTest):
             return "No amount could be tested."
         return " ".join([*sentences, rows_found(rows, "with these digits")])
 
-    def _figures(self, tests: Mapping[bool, SignTest]) -> list[Figure]:
+    def _figures(
+        self, tests: Mapping[bool, SignTest], concluded: Mapping[bool, SignTest]
+    ) -> list[Figure]:
         figures = []
         for is_negative, test in tests.items():
             name = SIGNS[is_negative]
-            words = conformity(test.mad, self.request.digits)
             excess = sum(each.is_excess for each in test.digits)
             figures += [
                 Figure(f"{name}_values", f"{name.capitalize()} amounts", test.values),
@@ -388,7 +405,11 @@ class Benford(AuditTest):
                 Figure(f"{name}_df", "Degrees of freedom", test.df),
                 Figure(f"{name}_chi_p_value", "p-value of chi-square", test.chi_p_value),
                 Figure(f"{name}_mad", "Mean absolute deviation", test.mad),
-                Figure(f"{name}_conformity", "By Nigrini's limits", words),
+            ]
+            if is_negative in concluded:
+                words = conformity(test.mad, self.request.digits)
+                figures.append(Figure(f"{name}_conformity", "By Nigrini's limits", words))
+            figures += [
                 Figure(f"{name}_excess", "Digits with a significant excess", excess),
             ]
         return figures
