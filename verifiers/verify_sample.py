@@ -6757,7 +6757,8 @@ def tested_by(
         gain = max(mean - (1 - bet_share), 0.0)
         bet = gain / (max(second - mean**2, 0.0) + gain**2) if gain > 0 else 0.0
         bet = min(bet, 0.99 / span)
-        null_mean = (units * (1 - share) - known_right) / (units - known)
+        rest = units * (1 - share) - known_right
+        null_mean = 0.0 if -1e-12 * units <= rest < 0 else rest / (units - known)
         safe = min(bet, 0.99 / max(null_mean + (span - 1), span))
         statistic *= math.inf if null_mean < 0 else 1 + safe * (value - null_mean)
         before, squares = before + value, squares + value**2
