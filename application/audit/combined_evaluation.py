@@ -142,8 +142,8 @@ def evaluate_together(
     Raises
     ------
     InvalidFindings
-        A job is named twice or can't be evaluated, samples share rows, or rows with a book value
-        are covered by none.
+        A job is named twice or can't be evaluated, one by monetary units has negative amounts,
+        samples share rows, or rows with a book value are covered by none.
     """
     for at, job in enumerate(jobs):
         if job.id in {each.id for each in jobs[:at]}:
@@ -169,9 +169,7 @@ def evaluate_together(
         tolerable = tolerable_amount(given.tolerable, total, places)
     amount = None if tolerable is None else tolerable.amount
     samples = _evaluated(service, jobs, settled, level, amount)
-    uncovered = None
-    if coverage.uncovered.rows:
-        uncovered = uncovered_sentence(coverage.uncovered, places)
+    uncovered = uncovered_sentence(coverage.uncovered, places)
     found = combine(
         [_part(*each) for each in zip(samples, plain, strict=True)],
         confidence=given.confidence,
@@ -253,16 +251,27 @@ def _evaluated(
                 reason=Sentence(error.template, **error.parameters),
                 loc=("body", "jobs", at),
             ) from error
-        samples.append(_EvaluatedSample(job, request, answer))
+        sample = _EvaluatedSample(job, request, answer)
+        if sample.is_money and answer.figures["population"] != "positive":
+            raise InvalidFindings(
+                "Sample {name} was drawn of negative amounts, too: its book value has no signs, "
+                "and a sum of overstatements leaves out its understatements. Evaluate it alone, or "
+                "all samples by audit values with `{kind}` as `kind`.",
+                name=sample.name,
+                kind=VARIABLES.name,
+                loc=("body", "jobs", at),
+            )
+        samples.append(sample)
     return samples
 
 
 def _require_covered(coverage: Coverage, given: CombinedEvaluationRequest, places: int) -> None:
-    if coverage.uncovered.rows and not given.covered_only:
+    uncovered = uncovered_sentence(coverage.uncovered, places)
+    if uncovered and not given.covered_only:
         raise InvalidFindings(
             "{uncovered} Draw and examine a sample of them, or conclude on the covered rows alone "
             "with `covered_only`.",
-            uncovered=uncovered_sentence(coverage.uncovered, places),
+            uncovered=uncovered,
             loc=("body", "jobs"),
         )
 
@@ -338,12 +347,6 @@ def _caveats(samples: Sequence[_EvaluatedSample], coverage: Coverage) -> list[st
                 "or versions of one, so their draws aren't independent."
             )
             caveats.append(Sentence(text, first=first.name, second=second.name))
-    if any(
-        each.is_money and "understatement" in each.answer.figures["concludes_on"]
-        for each in samples
-    ):
-        text = "The limit is of overstatements: understatements are not concluded on."
-        caveats.append(Sentence(text))
     return caveats
 
 
