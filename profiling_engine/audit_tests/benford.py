@@ -242,7 +242,7 @@ class Benford(AuditTest):
             sum(test.values for test in tests.values()),
             not_tested,
             self._conclusion(tests, concluded, file.rows),
-            [*self._figures(tests, concluded), *amount_figures(work, file, self.amount)],
+            [*self._figures(tests), *amount_figures(work, file, self.amount)],
             [_digits_table(tests)],
             [*assumptions, *self._unchecked()],
         )
@@ -392,12 +392,11 @@ class Benford(AuditTest):
             return "No amount could be tested."
         return " ".join([*sentences, rows_found(rows, "with these digits")])
 
-    def _figures(
-        self, tests: Mapping[bool, SignTest], concluded: Mapping[bool, SignTest]
-    ) -> list[Figure]:
+    def _figures(self, tests: Mapping[bool, SignTest]) -> list[Figure]:
         figures = []
         for is_negative, test in tests.items():
             name = SIGNS[is_negative]
+            words = conformity(test.mad, self.request.digits)
             excess = sum(each.is_excess for each in test.digits)
             figures += [
                 Figure(f"{name}_values", f"{name.capitalize()} amounts", test.values),
@@ -405,11 +404,7 @@ class Benford(AuditTest):
                 Figure(f"{name}_df", "Degrees of freedom", test.df),
                 Figure(f"{name}_chi_p_value", "p-value of chi-square", test.chi_p_value),
                 Figure(f"{name}_mad", "Mean absolute deviation", test.mad),
-            ]
-            if is_negative in concluded:
-                words = conformity(test.mad, self.request.digits)
-                figures.append(Figure(f"{name}_conformity", "By Nigrini's limits", words))
-            figures += [
+                Figure(f"{name}_conformity", "By Nigrini's limits", words),
                 Figure(f"{name}_excess", "Digits with a significant excess", excess),
             ]
         return figures
