@@ -244,6 +244,7 @@ def _evaluated(
         request = replace(each, confidence=confidence, tolerable=tolerable)
         try:
             answer = evaluate(service, job, request, together)
+            _require_positive(answer)
         except DomainError as error:
             raise InvalidFindings(
                 "Sample {name}: {reason}",
@@ -263,6 +264,16 @@ def _evaluated(
             )
         samples.append(sample)
     return samples
+
+
+def _require_positive(answer: EvaluationAnswer) -> None:
+    if answer.kind == MONETARY_UNIT.name and answer.figures["population"] != "positive":
+        raise InvalidFindings(
+            "It was drawn of negative amounts, too: its book value has no signs, and a sum of "
+            "overstatements leaves out its understatements. Evaluate it alone, or all samples by "
+            "audit values with `{kind}` as `kind`.",
+            kind=VARIABLES.name,
+        )
 
 
 def _require_covered(coverage: Coverage, given: CombinedEvaluationRequest, places: int) -> None:
