@@ -252,17 +252,7 @@ def _evaluated(
                 reason=Sentence(error.template, **error.parameters),
                 loc=("body", "jobs", at),
             ) from error
-        sample = _EvaluatedSample(job, request, answer)
-        if sample.is_money and answer.figures["population"] != "positive":
-            raise InvalidFindings(
-                "Sample {name} was drawn of negative amounts, too: its book value has no signs, "
-                "and a sum of overstatements leaves out its understatements. Evaluate it alone, or "
-                "all samples by audit values with `{kind}` as `kind`.",
-                name=sample.name,
-                kind=VARIABLES.name,
-                loc=("body", "jobs", at),
-            )
-        samples.append(sample)
+        samples.append(_EvaluatedSample(job, request, answer))
     return samples
 
 

@@ -242,7 +242,7 @@ class Benford(TableTest):
             sum(test.values for test in tests.values()),
             not_tested,
             self._conclusion(tests, concluded, file.rows),
-            [*self._figures(tests), *amount_figures(work, file, self.amount)],
+            [*self._figures(tests, concluded), *amount_figures(work, file, self.amount)],
             [_digits_table(tests)],
             [*assumptions, *self._unchecked()],
         )
