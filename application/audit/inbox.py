@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, TypeVar
 
 from application.access import Caller
@@ -26,7 +27,8 @@ from storage.audit.engagements import (
     get_engagement,
     list_engagement_samples,
 )
-from storage.audit.progress import WaitingFor, waiting_samples
+from storage.audit.findings import review_of
+from storage.audit.progress import SampleProgress, WaitingFor, waiting_samples
 from storage.audit.reviewing import queued_jobs
 from storage.jobs.jobs import JobRecord, jobs_by_seq
 from storage.jobs.lists import JobFilters, list_jobs
@@ -166,12 +168,20 @@ class _Sample:
 
     seq: int
     job: JobRecord
-    since: str | None
+    progress: SampleProgress
     found: Examination
 
-    def entry(self, kind: InboxKind, count: int) -> InboxEntry:
+    def entry(self, kind: InboxKind, count: int, reason: str = "") -> InboxEntry:
         name = self.job.output_name or self.job.id[:8]
-        return _entry(kind, count, self.job.id, name, self.since)
+        found = _entry(kind, count, self.job.id, name, self.progress.last_at)
+        if not reason:
+            return found
+        sentence = (
+            "The findings of the sample {sample} were {step}: correct them, then submit them for "
+            "review. Reason: {reason}"
+        )
+        step = self.progress.last_action
+        return replace(found, text=Sentence(sentence, sample=name, step=step, reason=reason))
 
 
 def _entry(
@@ -189,7 +199,7 @@ def _samples(
     found = waiting_samples(tx, user, what, roles, MOST, before)
     jobs = jobs_by_seq(tx, [each.job_seq for each in found])
     return [
-        _Sample(progress.job_seq, job, progress.last_at, examination_of(job, progress))
+        _Sample(progress.job_seq, job, progress, examination_of(job, progress))
         for job, progress in zip(jobs, found, strict=True)
     ]
 
@@ -232,8 +242,12 @@ def _next_steps(by: Caller, sample: _Sample, *, has_queue: bool) -> Iterator[Inb
     The rows of a sample with a queue are among those of the queues.
     """
     found = sample.found
+    reason = ""
+    if sample.progress.last_action in ("returned", "reopened"):
+        with by.service.database.read() as tx:
+            reason = review_of(tx, sample.job.id).entries[-1].note
     if found.review_state == "returned":
-        yield sample.entry("findings_returned", found.items)
+        yield sample.entry("findings_returned", found.items, reason)
     elif found.open and not has_queue:
         yield sample.entry("rows_to_examine", found.open)
     elif not found.open and found.items:
@@ -241,7 +255,7 @@ def _next_steps(by: Caller, sample: _Sample, *, has_queue: bool) -> Iterator[Inb
             with by.reading():
                 if not review_progress(by.service, sample.job).is_complete:
                     return
-        yield sample.entry("findings_to_submit", found.items)
+        yield sample.entry("findings_to_submit", found.items, reason)
 
 
 def _queues(by: Caller) -> Iterator[InboxEntry]:
