@@ -116,6 +116,13 @@ KINDS: Mapping[InboxKind, KindOfEntry] = {
     ),
 }
 """In the order in which they are shown."""
+TO_CORRECT = KindOfEntry(
+    "Findings to correct",
+    "The findings of the sample {sample} were {step}: correct them, then submit them for review. "
+    "Reason: {reason}",
+    "/jobs/{id}?tab=findings",
+)
+"""Of findings that were returned or reopened, with the reason of that step."""
 
 
 @dataclass(frozen=True)
@@ -176,12 +183,9 @@ class _Sample:
         found = _entry(kind, count, self.job.id, name, self.progress.last_at)
         if not reason:
             return found
-        sentence = (
-            "The findings of the sample {sample} were {step}: correct them, then submit them for "
-            "review. Reason: {reason}"
-        )
         step = self.progress.last_action
-        return replace(found, text=Sentence(sentence, sample=name, step=step, reason=reason))
+        text = Sentence(TO_CORRECT.sentence, sample=name, step=step, reason=reason)
+        return replace(found, text=text)
 
 
 def _entry(
