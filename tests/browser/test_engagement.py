@@ -481,7 +481,7 @@ def seal(scene: Engagement, papers: Mapping[str, bytes]) -> None:
     expect(page.get_by_text("Nothing is missing")).to_be_visible()
     page.get_by_role("button", name="Seal engagement").click()
     page.get_by_role("dialog").get_by_role("button", name="Confirm").click()
-    expect(page.get_by_text(f"Sealed by {scene.users['partner']}")).to_be_visible()
+    expect(page.get_by_text(f"Sealed by {TEAM['partner']}")).to_be_visible()
     with page.expect_download() as download:
         page.get_by_role("link", name="Download the seal").click()
     content = download.value.path().read_bytes()
