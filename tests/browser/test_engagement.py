@@ -44,7 +44,8 @@ WAITING = {
     "examine": "{rows} rows have no finding in the sample {sample}.",
     "submit": "All rows of the sample {sample} have a finding: submit them for review.",
     "review": "The findings of the sample {sample} were submitted for review: {rows} rows.",
-    "return": "The findings of the sample {sample} were returned.",
+    "return": "The findings of the sample {sample} were returned: correct them, then submit them "
+    "for review. Reason: Beleg der ersten Zeile fehlt",
     "approve": "The findings of the sample {sample} were signed off and wait for your approval.",
     "issue": "The findings of the sample {sample} are approved: issue the working paper.",
 }
