@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, TypeVar
 
 from application.access import Caller
@@ -26,7 +27,8 @@ from storage.audit.engagements import (
     get_engagement,
     list_engagement_samples,
 )
-from storage.audit.progress import WaitingFor, waiting_samples
+from storage.audit.findings import review_of
+from storage.audit.progress import SampleProgress, WaitingFor, waiting_samples
 from storage.audit.reviewing import queued_jobs
 from storage.jobs.jobs import JobRecord, jobs_by_seq
 from storage.jobs.lists import JobFilters, list_jobs
@@ -114,6 +116,13 @@ KINDS: Mapping[InboxKind, KindOfEntry] = {
     ),
 }
 """In the order in which they are shown."""
+TO_CORRECT = KindOfEntry(
+    "Findings to correct",
+    "The findings of the sample {sample} were {step}: correct them, then submit them for review. "
+    "Reason: {reason}",
+    "/jobs/{id}?tab=findings",
+)
+"""Of findings that were returned or reopened, with the reason of that step."""
 
 
 @dataclass(frozen=True)
@@ -166,12 +175,17 @@ class _WaitingSample:
 
     seq: int
     job: JobRecord
-    since: str | None
+    progress: SampleProgress
     found: Examination
 
-    def entry(self, kind: InboxKind, count: int) -> InboxEntry:
+    def entry(self, kind: InboxKind, count: int, reason: str = "") -> InboxEntry:
         name = self.job.output_name or self.job.id[:8]
-        return _entry(kind, count, self.job.id, name, self.since)
+        found = _entry(kind, count, self.job.id, name, self.progress.last_at)
+        if not reason:
+            return found
+        step = self.progress.last_action
+        text = Sentence(TO_CORRECT.sentence, sample=name, step=step, reason=reason)
+        return replace(found, text=text)
 
 
 def _entry(
@@ -189,7 +203,7 @@ def _samples(
     found = waiting_samples(tx, user, what, roles, MOST, before)
     jobs = jobs_by_seq(tx, [each.job_seq for each in found])
     return [
-        _WaitingSample(progress.job_seq, job, progress.last_at, examination_of(job, progress))
+        _WaitingSample(progress.job_seq, job, progress, examination_of(job, progress))
         for job, progress in zip(jobs, found, strict=True)
     ]
 
@@ -232,8 +246,12 @@ def _next_steps(by: Caller, sample: _WaitingSample, *, has_queue: bool) -> Itera
     The rows of a sample with a queue are among those of the queues.
     """
     found = sample.found
+    reason = ""
+    if sample.progress.last_action in ("returned", "reopened"):
+        with by.service.database.read() as tx:
+            reason = review_of(tx, sample.job.id).entries[-1].note
     if found.review_state == "returned":
-        yield sample.entry("findings_returned", found.items)
+        yield sample.entry("findings_returned", found.items, reason)
     elif found.open and not has_queue:
         yield sample.entry("rows_to_examine", found.open)
     elif not found.open and found.items:
@@ -241,7 +259,7 @@ def _next_steps(by: Caller, sample: _WaitingSample, *, has_queue: bool) -> Itera
             with by.reading():
                 if not review_progress(by.service, sample.job).is_complete:
                     return
-        yield sample.entry("findings_to_submit", found.items)
+        yield sample.entry("findings_to_submit", found.items, reason)
 
 
 def _queues(by: Caller) -> Iterator[InboxEntry]:

@@ -56,6 +56,7 @@ def engagement(engagement_id: int) -> Response:
     return show(
         "engagement.html",
         engagement=found,
+        name_of={each.user_soeid: each.full_name for each in found.team},
         samples=samples[query.offset : query.offset + query.limit],
         page=query.page(len(samples)),
         counts=Counter(each.review_state for each in samples if not each.is_deleted),
