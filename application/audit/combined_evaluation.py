@@ -334,8 +334,8 @@ def _caveats(samples: Sequence[_Sample], coverage: Coverage) -> list[str]:
         )
         if is_other and has_common_seed(first.job, second.job):
             text = (
-                "Samples {first} and {second} were drawn from different tables with the same seed, "
-                "so their draws aren't independent."
+                "Samples {first} and {second} were drawn with the same seed from different tables, or "
+                "versions of one, so their draws aren't independent."
             )
             caveats.append(Sentence(text, first=first.name, second=second.name))
     if any(
