@@ -654,6 +654,14 @@ SELECT datasets.*, users.soeid AS created_by_soeid,
 FROM datasets JOIN users ON users.id = datasets.created_by
 WHERE datasets.id = :id AND datasets.removed_at IS NULL;
 
+-- unwritable_datasets: Select those of some datasets in which a user can't write; deleted ones don't
+-- count.
+SELECT name FROM datasets
+WHERE id IN (SELECT value FROM json_each(:ids)) AND removed_at IS NULL
+  AND NOT EXISTS (SELECT 1 FROM dataset_access
+                  WHERE dataset_id = datasets.id AND user_id = :user_id AND level <> 'read')
+ORDER BY name COLLATE NOCASE, id;
+
 -- list_datasets: List the datasets that match the filters.
 SELECT datasets.*, users.soeid AS created_by_soeid,
        (SELECT level FROM dataset_access

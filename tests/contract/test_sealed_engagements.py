@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 
 import pytest
 
+from application.sessions import COOKIE
 from storage.certificates.canonical_json import canonical_json
 from tests.contract.problems import assert_problem
 from tests.contract.test_second_person import RIGHTS, attach, conclude, delete, fact, find, issue
@@ -133,3 +135,45 @@ def test_a_deleted_sample_of_a_sealed_engagement_isnt_restored(server: LiveServe
     mine = next(each for each in entries if each["dataset_id"] == scene.dataset)
     answer = scene.people["preparer"].post(f"/api/bin/{mine['id']}/restore", json={})
     assert_problem(answer, 409, "engagement_sealed")
+
+
+def page(scene: EngagementScene, name: str) -> str:
+    secret = scene.people[name].headers["Authorization"].removeprefix("Bearer ")
+    cookie = {"Cookie": f"{COOKIE}={secret}"}
+    answer = scene.server.client(None).get(f"/engagements/{scene.id}", headers=cookie)
+    assert answer.status_code == 200
+    return answer.text
+
+
+def withdrawn(scene: EngagementScene, name: str) -> None:
+    path = f"/api/datasets/{scene.dataset}/permissions"
+    scene.done(
+        scene.admin.put(path, json={"user_id": scene.users[name]["id"], "permission": "read"})
+    )
+
+
+def now_viewer(scene: EngagementScene, name: str) -> None:
+    path = f"/api/users/{scene.users[name]['id']}"
+    scene.done(scene.admin.patch(path, json={"role_name": "viewer"}))
+
+
+@pytest.mark.parametrize("lose", [withdrawn, now_viewer])
+def test_who_cant_write_the_datasets_neither_seals_nor_unseals(
+    server: LiveServer, lose: Callable[[EngagementScene, str], None]
+) -> None:
+    scene = EngagementScene(server)
+    scene.bring_to("approved")
+    scene.done(scene.issue("second partner"))
+    for name in ("partner", "reviewer"):
+        lose(scene, name)
+    partner = scene.people["partner"]
+    detail = assert_problem(partner.post(f"{scene.path}/seal"), 403, "forbidden")["detail"]
+    assert detail.startswith("You need the right write in dataset ")
+    assert partner.get("/api/inbox").json()["entries"] == []
+    assert "Seal engagement" not in page(scene, "partner")
+    assert "Seal engagement" in page(scene, "second partner")
+    scene.done(scene.people["second partner"].post(f"{scene.path}/seal"))
+    body = {"reason": "a paper lacks a signature"}
+    reviewer = scene.people["reviewer"]
+    assert_problem(reviewer.post(f"{scene.path}/unseal", json=body), 403, "forbidden")
+    assert "Unseal engagement" not in page(scene, "reviewer")
