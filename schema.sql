@@ -669,6 +669,7 @@ CREATE TABLE engagements (
     number      TEXT NOT NULL,                -- the firm's reference; '': none
     user_id     INTEGER NOT NULL REFERENCES users (id),     -- who created it
     created_at  TEXT NOT NULL,
+    changed_at  TEXT NOT NULL,                -- facts or team, which working papers state
     seal        TEXT CHECK (json_valid(seal)),
     seal_sha256 TEXT CHECK (length(seal_sha256) = 64),
     sealed_at   TEXT,

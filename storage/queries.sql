@@ -380,8 +380,9 @@ FROM deliveries JOIN receivers ON receivers.id = receiver_id
 WHERE next_attempt_at IS NOT NULL GROUP BY kind;
 
 -- insert_engagement: Insert an engagement.
-INSERT INTO engagements (client_name, period_from, period_to, number, user_id, created_at)
-VALUES (:client_name, :period_from, :period_to, :number, :user_id, :created_at)
+INSERT INTO engagements (client_name, period_from, period_to, number, user_id, created_at,
+                         changed_at)
+VALUES (:client_name, :period_from, :period_to, :number, :user_id, :created_at, :created_at)
 RETURNING id;
 
 -- engagement_by_id: Select an engagement.
@@ -403,6 +404,9 @@ SET client_name = coalesce(:client_name, client_name),
     period_from = coalesce(:period_from, period_from),
     period_to = coalesce(:period_to, period_to), number = coalesce(:number, number)
 WHERE id = :id;
+
+-- note_engagement_change: Note when facts or the team of an engagement changed.
+UPDATE engagements SET changed_at = :at WHERE id = :id;
 
 -- seal_engagement: Seal an engagement, or with NULL unseal it.
 UPDATE engagements
@@ -479,8 +483,9 @@ SELECT engagement_samples.job_id, jobs.dataset_id, datasets.name AS dataset_name
            AS evaluation,
        issued_papers.number AS paper, issued_papers.paper_number, issued_papers.issued_at,
        issued_papers.sha256 AS paper_sha256, issued_papers.review_state AS paper_state,
-       issued_papers.evaluation_sha256
-FROM engagement_samples JOIN jobs ON jobs.id = engagement_samples.job_id
+       issued_papers.evaluation_sha256, engagements.changed_at
+FROM engagement_samples JOIN engagements ON engagements.id = engagement_id
+     JOIN jobs ON jobs.id = engagement_samples.job_id
      JOIN datasets ON datasets.id = jobs.dataset_id
      LEFT JOIN issued_papers ON issued_papers.job_id = jobs.id
        AND issued_papers.number = (SELECT max(number) FROM issued_papers WHERE job_id = jobs.id)

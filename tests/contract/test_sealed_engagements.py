@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 
+import httpx
 import pytest
 
 from application.sessions import COOKIE
@@ -135,6 +136,48 @@ def test_a_deleted_sample_of_a_sealed_engagement_isnt_restored(server: LiveServe
     mine = next(each for each in entries if each["dataset_id"] == scene.dataset)
     answer = scene.people["preparer"].post(f"/api/bin/{mine['id']}/restore", json={})
     assert_problem(answer, 409, "engagement_sealed")
+
+
+def changed_client(scene: EngagementScene) -> httpx.Response:
+    return scene.admin.patch(scene.path, json={"client_name": "Other Ltd"})
+
+
+def changed_period(scene: EngagementScene) -> httpx.Response:
+    return scene.admin.patch(scene.path, json={"period_to": "2026-06-30"})
+
+
+def removed_signer(scene: EngagementScene) -> httpx.Response:
+    body = {"user_soeid": scene.users["reviewer"]["soeid"]}
+    return scene.admin.request("DELETE", f"{scene.path}/members", json=body)
+
+
+def changed_name(scene: EngagementScene) -> httpx.Response:
+    body = {"user_soeid": scene.users["partner"]["soeid"], "full_name": "X", "role": "partner"}
+    return scene.admin.put(f"{scene.path}/members", json=body)
+
+
+def test_a_seal_needs_papers_of_the_present_facts_and_team(server: LiveServer) -> None:
+    scene = EngagementScene(server)
+    scene.bring_to("approved")
+    scene.done(scene.issue("partner"))
+    partner = scene.people["partner"]
+    for change in (changed_client, changed_period, removed_signer, changed_name):
+        assert lacking(scene) == []
+        scene.done(change(scene))
+        assert lacking(scene) == [
+            "The newest paper is older than the last change of the facts or the team."
+        ]
+        assert_problem(partner.post(f"{scene.path}/seal"), 409, "engagement_not_ready")
+        waiting = [each["kind"] for each in partner.get("/api/inbox").json()["entries"]]
+        assert waiting == ["papers_to_issue"]
+        scene.done(scene.issue("partner"))
+        if change is not removed_signer:
+            scene.done(change(scene))
+    assert lacking(scene) == []
+    scene.done(partner.post(f"{scene.path}/seal"))
+    seal = partner.get(f"{scene.path}/seal").json()
+    facts = seal["engagement"]
+    assert (facts["client_name"], facts["period_to"]) == ("Other Ltd", "2026-06-30")
 
 
 def page(scene: EngagementScene, name: str) -> str:
