@@ -1597,8 +1597,8 @@ SELECT name FROM tested_attributes WHERE job_id = :job_id ORDER BY position;
 DELETE FROM tested_attributes WHERE job_id = :job_id;
 
 -- insert_tested_attributes: Insert the attributes of a sample in their order.
-INSERT INTO tested_attributes (job_id, position, name)
-SELECT :job_id, key, value FROM json_each(:names);
+INSERT INTO tested_attributes (job_id, position, name, user_id)
+SELECT :job_id, key, value, :user_id FROM json_each(:names);
 
 -- shown_columns: Select the columns that the findings of a sample show.
 SELECT names FROM shown_columns WHERE job_id = :job_id;
@@ -1708,8 +1708,8 @@ WHERE job_id = :from_job_id AND row_id IN (SELECT value FROM json_each(:rows))
 ORDER BY id;
 
 -- carry_attributes: Copy the tested attributes of another sample.
-INSERT INTO tested_attributes (job_id, position, name)
-SELECT :job_id, position, name FROM tested_attributes WHERE job_id = :from_job_id;
+INSERT INTO tested_attributes (job_id, position, name, user_id)
+SELECT :job_id, position, name, user_id FROM tested_attributes WHERE job_id = :from_job_id;
 
 -- carry_attachments: Copy the attachments of the rows whose findings were copied, removed ones too.
 INSERT INTO attachments (job_id, dataset_id, row_id, file_name, media_type, note, sha256,
