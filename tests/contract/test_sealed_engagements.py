@@ -4,38 +4,110 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from typing import Any
 
 import httpx
 import pytest
 
+import composition_root
 from application.sessions import COOKIE
 from storage.certificates.canonical_json import canonical_json
 from tests.contract.problems import assert_problem
-from tests.contract.test_second_person import RIGHTS, attach, conclude, delete, fact, find, issue
+from tests.contract.test_second_person import (
+    RIGHTS,
+    Do,
+    attach,
+    conclude,
+    delete,
+    fact,
+    find,
+    issue,
+)
 from tests.support.engagement_scene import EngagementScene
 from tests.support.live_server import LiveServer
 
-SEALED = {
-    "finding": find,
-    "fact": fact,
-    "attachment": attach,
-    "conclusion": conclude,
-    "paper": issue,
+SAMPLE = "/api/sampling/jobs/<job_id>/"
+QUESTION = {"name": "fine", "type": "yes_no", "text": "Fine?"}
+
+
+def row_of(scene: EngagementScene) -> str:
+    row: str = scene.admin.get(f"{scene.sample}/findings").json()["items"][0]["row_id"]
+    return row
+
+
+def replace(scene: EngagementScene, client: httpx.Client) -> httpx.Response:
+    body = {"row_id": row_of(scene), "reason": "no document"}
+    return client.post(f"{scene.sample}/replacements", json=body)
+
+
+def answer(scene: EngagementScene, client: httpx.Client) -> httpx.Response:
+    given = {"row_id": row_of(scene), "outcome": "exception"}
+    return client.post(f"{scene.sample}/answers", json={"answers": [given]})
+
+
+def upload(scene: EngagementScene, client: httpx.Client) -> httpx.Response:
+    content = f"_logical_row_id,value\n{row_of(scene)},1\n".encode()
+    return client.post(f"{scene.sample}/values", files={"file": ("v.csv", content)})
+
+
+def remove_attachment(scene: EngagementScene, client: httpx.Client) -> httpx.Response:
+    number = client.get(f"{scene.sample}/attachments").json()["attachments"][0]["id"]
+    path = f"{scene.sample}/attachments/{number}"
+    return client.request("DELETE", path, json={"reason": "wrong file"})
+
+
+def sends(method: str, ending: str, body: dict[str, Any]) -> Do:
+    return lambda scene, client: client.request(method, f"{scene.sample}/{ending}", json=body)
+
+
+WRITING: dict[str, Do] = {
+    "POST findings": find,
+    "PUT attributes": sends("PUT", "attributes", {"attributes": ["a"]}),
+    "PUT shown-columns": sends("PUT", "shown-columns", {"columns": ["id"]}),
+    "PUT conclusion": conclude,
+    "PATCH paper-facts": fact,
+    "POST papers": issue,
+    "POST replacements": replace,
+    "POST review": RIGHTS["reopen approved findings"][1],
+    "PUT questions": sends("PUT", "questions", {"questions": [QUESTION]}),
+    "POST review-queue/next": sends("POST", "review-queue/next", {}),
+    "POST answers": answer,
+    "PUT reviewers": sends("PUT", "reviewers", {"reviewers": ["us00001"]}),
+    "DELETE reviewers": sends("DELETE", "reviewers", {"reviewer": "us00001"}),
+    "POST values": upload,
+    "POST attachments": attach,
+    "DELETE attachments/<int:attachment_id>": remove_attachment,
+}
+"""The routes that change the file of a sample."""
+OTHER = {
+    *("POST estimates", "POST classification", "POST more-rows", "POST weights"),
+    *("POST joint-probabilities", "POST change", "POST evaluation", "POST findings/preview"),
+    *("POST answers/preview", "POST values/preview"),
+    "POST answers/table",  # a table of its own
+    "POST review-queue/release",  # frees a row that someone had open before
+}
+"""The other routes of a sample that aren't GET."""
+SEALED: dict[str, Do] = {
+    **WRITING,
     "deletion": delete,
-    "reopening": RIGHTS["reopen approved findings"][1],
-    "reviewers": lambda scene, client: client.put(
-        f"{scene.sample}/reviewers", json={"reviewers": ["us00001"]}
-    ),
-    "columns": lambda scene, client: client.put(
-        f"{scene.sample}/shown-columns", json={"columns": ["id"]}
-    ),
     "client": lambda scene, client: client.patch(scene.path, json={"client_name": "Other"}),
 }
+
+
+def test_each_route_of_a_sample_is_listed(server: LiveServer) -> None:
+    found = {
+        f"{method} {rule.rule.removeprefix(SAMPLE)}"
+        for rule in composition_root.build_app(server.service).url_map.iter_rules()
+        if rule.rule.startswith(SAMPLE)
+        for method in (rule.methods or set()) - {"GET", "HEAD", "OPTIONS"}
+    }
+    assert found == WRITING.keys() | OTHER
 
 
 @pytest.fixture(scope="module")
 def sealed(server: LiveServer) -> EngagementScene:
     scene = EngagementScene(server)
+    scene.done(attach(scene, scene.people["preparer"]))
     scene.seal()
     return scene
 
@@ -98,8 +170,8 @@ def test_nothing_of_a_sealed_engagement_changes(sealed: EngagementScene, what: s
     for name in ("second partner", "admin"):
         if what == "client" and name != "admin":
             continue
-        answer = SEALED[what](sealed, sealed.people[name])
-        detail = assert_problem(answer, 409, "engagement_sealed")["detail"]
+        refused = SEALED[what](sealed, sealed.people[name])
+        detail = assert_problem(refused, 409, "engagement_sealed")["detail"]
         assert "is sealed by" in detail
 
 
