@@ -7,7 +7,7 @@ whose ledger gets the entry.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Annotated, Any, Literal
 
@@ -18,7 +18,7 @@ from application.audit.engagements import (
     audit_engagement,
     missing_for_seal,
     readable_engagement,
-    shown_engagement,
+    shown,
 )
 from application.audit.review import REVIEWING
 from contract.declarations import Help
@@ -29,14 +29,15 @@ from storage.accounts.users import User
 from storage.audit.engagements import (
     EngagementRecord,
     EngagementSample,
+    ledgers_of_engagement,
     list_engagement_datasets,
     list_engagement_samples,
     list_members,
     member_of,
+    prepared_sample,
     seal_engagement,
     unseal_engagement,
 )
-from storage.audit.findings import preparers_of
 from storage.certificates.canonical_json import canonical_json, digest_of
 from storage.certificates.ledger import append_entry
 from storage.errors import Conflict, Forbidden, NotFound
@@ -87,8 +88,8 @@ def seal(by: Caller, engagement_id: int) -> ShownEngagement:
         user = by.user_in(tx)
         engagement = readable_engagement(tx, user, engagement_id)
         engagement.require_open()
+        _require_person(tx, user, engagement, "seal")
         samples = list_engagement_samples(tx, engagement_id)
-        _require_person(tx, user, engagement, samples, "seal")
         if missing := missing_for_seal(samples):
             raise NotReady(
                 "The engagement can't be sealed: {count} {count|item is|items are} missing. "
@@ -99,9 +100,9 @@ def seal(by: Caller, engagement_id: int) -> ShownEngagement:
         body = vars(seal_of(tx, by, engagement, samples))
         text, sha256 = canonical_json(body), digest_of(body)
         seal_engagement(tx, engagement_id, text, sha256, by.user.id, by.service.clock)
-        _record(tx, by, engagement, samples, "sealed", sha256)
+        _record(tx, by, engagement_id, "sealed", sha256)
         audit_engagement(tx, by, "engagement_sealed", engagement, seal_sha256=sha256)
-        return shown_engagement(tx, by, engagement_id)
+    return shown(by, engagement_id)
 
 
 def unseal(by: Caller, engagement_id: int, reason: str) -> ShownEngagement:
@@ -119,12 +120,11 @@ def unseal(by: Caller, engagement_id: int, reason: str) -> ShownEngagement:
         engagement = readable_engagement(tx, user, engagement_id)
         if engagement.seal_sha256 is None:
             raise Conflict("The engagement isn't sealed.")
-        samples = list_engagement_samples(tx, engagement_id)
-        _require_person(tx, user, engagement, samples, "unseal")
+        _require_person(tx, user, engagement, "unseal")
         unseal_engagement(tx, engagement_id)
-        _record(tx, by, engagement, samples, "unsealed", engagement.seal_sha256)
+        _record(tx, by, engagement_id, "unsealed", engagement.seal_sha256)
         audit_engagement(tx, by, "engagement_unsealed", engagement, reason=reason.strip())
-        return shown_engagement(tx, by, engagement_id)
+    return shown(by, engagement_id)
 
 
 def seal_text(by: Caller, engagement_id: int) -> str:
@@ -166,70 +166,42 @@ def seal_of(
     )
 
 
-def may_take(
-    tx: Transaction,
-    user: User,
-    engagement: EngagementRecord,
-    samples: Sequence[EngagementSample],
-    step: SealingStep,
-) -> bool:
+def may_take(tx: Transaction, user: User, engagement: EngagementRecord, step: SealingStep) -> bool:
     """Whether a user is a person who can seal or unseal an engagement, as far as rights go."""
     with suppress(Forbidden):
-        _require_person(tx, user, engagement, samples, step)
+        _require_person(tx, user, engagement, step)
         return True
     return False
 
 
 def _require_person(
-    tx: Transaction,
-    user: User,
-    engagement: EngagementRecord,
-    samples: Sequence[EngagementSample],
-    step: SealingStep,
+    tx: Transaction, user: User, engagement: EngagementRecord, step: SealingStep
 ) -> None:
     member = member_of(tx, engagement.id, user.id)
     if member is None or member.role not in _ROLES[step]:
         raise Forbidden(
-            "Only a {roles} of the engagement can {step} it; you are {role}.",
-            roles=" or ".join(_ROLES[step]),
-            step=step,
-            role="no member" if member is None else member.role,
+            "Only a partner of the engagement can seal it."
+            if step == "seal"
+            else "Only a reviewer or partner of the engagement can unseal it."
         )
-    if unwritable := unwritable_datasets(tx, user, _ledgers(tx, engagement, samples)):
+    ledgers = ledgers_of_engagement(tx, engagement.id)
+    if unwritable := unwritable_datasets(tx, user, ledgers):
         raise Forbidden(
-            "You need the right {level} in dataset {dataset} to {step} the engagement.",
+            "You need the right {level} in dataset {dataset} to seal or unseal the engagement.",
             level=MEMBER_LEVEL,
             dataset=unwritable[0],
-            step=step,
         )
-    prepared = [each.name for each in samples if user.id in preparers_of(tx, each.job_id)]
-    if prepared:
+    if (prepared := prepared_sample(tx, engagement.id, user.id)) is not None:
         raise Forbidden(
-            "Another person must {step} the engagement: you prepared its sample {sample}.",
-            step=step,
-            sample=prepared[0],
+            "Another person must seal or unseal the engagement: you prepared its sample {sample}.",
+            sample=prepared,
         )
     if step == "unseal" and engagement.sealed_by == user.id:
         raise Forbidden("Another person must unseal the engagement: you sealed it.")
 
 
-def _ledgers(
-    tx: Transaction, engagement: EngagementRecord, samples: Sequence[EngagementSample]
-) -> list[int]:
-    """The datasets of an engagement, or of one of its samples, whose ledgers get an entry."""
-    own = {each.dataset_id for each in list_engagement_datasets(tx, engagement.id)}
-    return sorted(own | {each.dataset_id for each in samples})
-
-
-def _record(
-    tx: Transaction,
-    by: Caller,
-    engagement: EngagementRecord,
-    samples: list[EngagementSample],
-    step: str,
-    sha256: str,
-) -> None:
-    """Enter a step in the ledgers."""
-    body = {"engagement_id": engagement.id, "step": step, "seal_sha256": sha256}
-    for dataset_id in _ledgers(tx, engagement, samples):
+def _record(tx: Transaction, by: Caller, engagement_id: int, step: str, sha256: str) -> None:
+    """Enter a step in the ledger of each dataset of the engagement or of one of its samples."""
+    body = {"engagement_id": engagement_id, "step": step, "seal_sha256": sha256}
+    for dataset_id in ledgers_of_engagement(tx, engagement_id):
         append_entry(tx, dataset_id, "engagement", by.user.soeid, body, by.service.clock)

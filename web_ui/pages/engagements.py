@@ -52,7 +52,7 @@ def engagement(engagement_id: int) -> Response:
             present = {each.dataset_id for each in found.datasets}
             owned = [each for each in offered if each.allows("admin") and each.id not in present]
         is_open = found.state == "open"
-        may_step = may_take(tx, me, found, samples, "seal" if is_open else "unseal")
+        may_step = may_take(tx, me, found, "seal" if is_open else "unseal")
     return show(
         "engagement.html",
         engagement=found,
