@@ -101,7 +101,7 @@ def get_engagement(tx: Transaction, engagement_id: int) -> EngagementRecord:
 
 
 _CONDITIONS = {
-    "q": "(instr(lower(client_name), lower(:q)) OR instr(lower(number), lower(:q)))",
+    "q": "(instr(casefold(client_name), casefold(:q)) OR instr(casefold(number), casefold(:q)))",
     "state": "(seal IS NULL) = (:state = 'open')",
 }
 _OWN = (
