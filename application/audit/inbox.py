@@ -15,6 +15,7 @@ from application.access import Caller
 from application.audit.engagements import missing_for_seal
 from application.audit.examinations import Examination, examination_of
 from application.audit.review import REVIEWING, ROLES
+from application.audit.sealing import may_take
 from application.review.queue import waiting_queues
 from application.review.readings import review_progress
 from contract.declarations import Help
@@ -278,14 +279,16 @@ def _engagements(tx: Transaction, user: User) -> Iterator[InboxEntry]:
         return approved_engagements(tx, user, ROLES["approved"], MOST, before)
 
     for engagement_id in _each(page, int):
+        if entries >= MOST:
+            return
         samples = list_engagement_samples(tx, engagement_id)
-        if entries < MOST and not missing_for_seal(samples):
+        engagement = get_engagement(tx, engagement_id)
+        if not missing_for_seal(samples) and may_take(tx, user, engagement, "seal"):
             entries += 1
-            title = get_engagement(tx, engagement_id).title
             yield InboxEntry(
                 "engagements_to_seal",
                 declared.title,
-                Sentence(declared.sentence, engagement=title),
+                Sentence(declared.sentence, engagement=engagement.title),
                 sum(not each.is_deleted for each in samples),
                 declared.url_of(engagement_id),
                 engagement_id=engagement_id,

@@ -350,8 +350,8 @@ def _require_another_person(tx: Transaction, user: User, job_id: str) -> None:
     if user.id in preparers_of(tx, job_id):
         raise Forbidden(
             "Another person must review the findings: you entered or submitted some of them, "
-            "replaced rows, wrote the conclusion, entered facts of the working paper, or attached "
-            "or removed files."
+            "chose the tested attributes, replaced rows, wrote the conclusion, entered facts "
+            "of the working paper, or attached or removed files."
         )
 
 
