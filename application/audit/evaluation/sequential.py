@@ -65,15 +65,6 @@ CONCLUSIONS = {
     "the tolerable {tolerable} at {confidence} confidence: examine the next rows in the order of "
     "the draw.",
 }
-ALL_EXAMINED = {
-    "share": "Not yet decided after {examined} {examined|row|rows} whether {errors} are below the "
-    "tolerable {tolerable} at {confidence} confidence, and no drawn row is left: draw more rows "
-    "with the same seed.",
-    "amount": "Not yet decided after {examined} {examined|row|rows} whether {errors} are below the "
-    "tolerable {tolerable} at {confidence} confidence, and no drawn row is left: a larger draw "
-    "with the same seed continues this one only if the rows that are always drawn stay the same.",
-}
-"""Of a decision to continue, by the measure, when all drawn rows are examined."""
 OF_SCOPE = " These are the rows that pass {scope} alone."
 ONE_COUNTS = Sentence("Understatements count as 0: the evaluation is about overstatements.")
 BOTH_COUNT = Sentence(
@@ -122,13 +113,9 @@ def _conclusion(
     examined: int,
     errors: str,
     tolerable: str,
-    *,
-    drawn: int,
 ) -> Conclusion:
-    """The decision in words; a filter limits it. ``drawn`` are the rows in the order."""
+    """The decision in words; a filter limits it."""
     template = CONCLUSIONS[found.decision]
-    if found.decision == "continue" and examined == drawn:
-        template = ALL_EXAMINED["share" if isinstance(found, SequentialShare) else "amount"]
     parameters: dict[str, object] = {
         "examined": examined,
         "confidence": confidence_text(request.confidence),
@@ -178,13 +165,7 @@ def _shares(sample: ExaminedSample, request: SettledEvaluation[Any], tolerable: 
         },
         SEQUENTIAL,
         _conclusion(
-            sample,
-            request,
-            found,
-            len(first),
-            "exceptions",
-            FigureText(f"{100 * tolerable:.6g} %"),
-            drawn=len(items),
+            sample, request, found, len(first), "exceptions", FigureText(f"{100 * tolerable:.6g} %")
         ),
         caveats=[Sentence(OUTSIDE, outside=outside)] if outside else [],
     )
@@ -282,13 +263,7 @@ def _amounts(sample: ExaminedSample, request: SettledEvaluation[Any], amount: De
         {**_as_json(given, found, side), "tolerable": text},
         SEQUENTIAL_AMOUNTS if side is None else SEQUENTIAL_SCORES,
         _conclusion(
-            sample,
-            request,
-            found,
-            len(given.tested),
-            errors,
-            FigureText(f"{Decimal(text):,f}"),
-            drawn=given.drawn,
+            sample, request, found, len(given.tested), errors, FigureText(f"{Decimal(text):,f}")
         ),
         notes=[*wanted.notes, *_notes(given)],
         caveats=_caveats(given),
