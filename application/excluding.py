@@ -17,6 +17,7 @@ from typing import Annotated, Any, cast
 
 import numpy as np
 
+from application.samples.facts import excluded_origin
 from contract.columns import DataType
 from contract.declarations import Help, declared
 from contract.requests.draw import EarlierFilterRequest, RoundJson
@@ -390,8 +391,7 @@ class ExcludedRows:
                 dataset_id=dataset_id,
                 parent_id=commit_id,
                 author=user.soeid,
-                message=f"{self.source_ref} without {counted(len(self.ordinals), 'row')} "
-                f"{_origins(self.exclusion)}",
+                message=f"{self.source_ref} without {excluded_origin(vars(self.exclusion))}",
                 created_at=timestamp(service.clock()),
                 tables=(replace(table, deletion_vector=vector, exclusion=self.exclusion),),
             )
@@ -401,19 +401,6 @@ class ExcludedRows:
                 except NotFound:  # no equal request of the same microsecond has made it
                     insert_commit(tx, user.id, manifest)
             return replace(population, commit_id=manifest.commit_id)
-
-
-def _origins(found: Exclusion) -> str:
-    since = None if found.new_since is None else f"version {found.new_since[:12]}"
-    samples = counted(len(found.job_ids), "earlier sample") if found.job_ids else None
-    earlier = " and ".join(filter(None, (since, samples)))
-    return " or ".join(
-        [
-            *([f"of {earlier}"] if earlier else []),
-            *(["that no audit test found"] if found.found_by else []),
-            *(["that an audit test found"] if found.not_found_by else []),
-        ]
-    )
 
 
 def exclude(
@@ -615,8 +602,9 @@ def find_rows(
             raise NoFoundRows(table=shared["label"], loc=(*earlier.loc, "found_by"))
         ordinals = np.union1d(ordinals, _other_rows(source, found))
     without_match = _without_match(since, draws, old, drawn)
-    if not len(refused) and any(len(each.ordinals) for each in tests):
-        without_match += ["not_found_by"] if earlier.not_found_by else []
+    has_refused = any(len(each.ordinals) for each in tests if each.filter_name == "not_found_by")
+    if has_refused and not len(refused):
+        without_match.append("not_found_by")
     jobs = {
         name: list(dict.fromkeys(each.job_id for each in tests if each.filter_name == name))
         for name in ("found_by", "not_found_by")

@@ -152,12 +152,17 @@ def set_member(client: ApiClient, engagement: int, user: str, remove: bool, **ch
     body = body_of(chosen)
     path = _path(engagement, "/members")
     if remove:
-        if body:
-            raise click.UsageError("--remove can't be combined with other options.")
+        _require_alone(body)
         return client.delete(path, {"user_soeid": user})
     if not {"full_name", "role"} <= body.keys():
         raise click.UsageError("Give --name and --role.")
     return client.put(path, {**body, "user_soeid": user})
+
+
+def _require_alone(options: dict[str, Any]) -> None:
+    """Refuse a removal with other options: it has no preview."""
+    if options:
+        raise click.UsageError("--remove can't be combined with other options.")
 
 
 @engagements.command("dataset")
@@ -178,9 +183,12 @@ def set_dataset(
     jobsvc engagements dataset 1 payables --preview
     jobsvc engagements dataset 1 payables
     """
+    options = body_of(chosen)
+    if remove:
+        _require_alone(options)
     body = {"dataset_id": client.dataset_id(dataset)}
     path = _path(engagement, "/datasets")
-    return client.delete(path, body) if remove else client.put(path, {**body, **body_of(chosen)})
+    return client.delete(path, body) if remove else client.put(path, {**body, **options})
 
 
 @engagements.command("sample")

@@ -169,9 +169,7 @@ def evaluate_together(
         tolerable = tolerable_amount(given.tolerable, total, places)
     amount = None if tolerable is None else tolerable.amount
     samples = _evaluated(service, jobs, settled, level, amount)
-    uncovered = None
-    if coverage.uncovered.rows:
-        uncovered = uncovered_sentence(coverage.uncovered, places)
+    uncovered = uncovered_sentence(coverage.uncovered, places)
     found = combine(
         [_part(*each) for each in zip(samples, plain, strict=True)],
         confidence=given.confidence,
@@ -258,11 +256,12 @@ def _evaluated(
 
 
 def _require_covered(coverage: Coverage, given: CombinedEvaluationRequest, places: int) -> None:
-    if coverage.uncovered.rows and not given.covered_only:
+    uncovered = uncovered_sentence(coverage.uncovered, places)
+    if uncovered and not given.covered_only:
         raise InvalidFindings(
             "{uncovered} Draw and examine a sample of them, or conclude on the covered rows alone "
             "with `covered_only`.",
-            uncovered=uncovered_sentence(coverage.uncovered, places),
+            uncovered=uncovered,
             loc=("body", "jobs"),
         )
 
@@ -334,8 +333,8 @@ def _caveats(samples: Sequence[_Sample], coverage: Coverage) -> list[str]:
         )
         if is_other and has_common_seed(first.job, second.job):
             text = (
-                "Samples {first} and {second} were drawn from different tables with the same seed, "
-                "so their draws aren't independent."
+                "Samples {first} and {second} were drawn with the same seed from different tables, or "
+                "versions of one, so their draws aren't independent."
             )
             caveats.append(Sentence(text, first=first.name, second=second.name))
     if any(

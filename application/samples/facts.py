@@ -156,24 +156,23 @@ def _owners(excluded: Mapping[str, Any]) -> Sentence:
     return Sentence.joined(owners, " or ")
 
 
-def excluded_origin(run_parameters: Mapping[str, Any]) -> str | None:
-    """The rows that a draw excluded, in few words; None if it excluded none.
+def excluded_origin(excluded: Mapping[str, Any]) -> str:
+    """The rows that a draw excluded, in few words.
 
-    >>> excluded_origin({"excluded": {"key": ["no"], "job_ids": ["0a", "1b"], "rows": 34}})
-    '34 rows of earlier samples'
-    >>> excluded_origin({"excluded": {"job_ids": [], "found_by": ["0a"], "rows": 34}})
-    '34 rows that an audit test did not find'
+    >>> excluded_origin({"job_ids": ["0a", "1b"], "rows": 34})
+    '34 rows of 2 earlier samples'
+    >>> excluded_origin({"job_ids": ["0a"], "found_by": ["1b"], "rows": 34})
+    '34 rows of 1 earlier sample or that no audit test found'
     """
-    excluded = run_parameters.get("excluded")
-    if excluded is None:
-        return None
-    if excluded.get("found_by"):
-        return f"{counted(excluded['rows'], 'row')} that an audit test did not find"
     since = f"version {excluded['new_since'][:12]}" if excluded.get("new_since") else None
-    samples = "earlier samples" if excluded["job_ids"] else None
-    tests = "audit tests" if excluded.get("not_found_by") else None
-    origin = " and ".join(filter(None, (since, samples, tests))) or "earlier samples"
-    return f"{counted(excluded['rows'], 'row')} of {origin}"
+    samples = counted(len(excluded["job_ids"]), "earlier sample") if excluded["job_ids"] else None
+    earlier = " and ".join(filter(None, (since, samples)))
+    origins = [
+        *([f"of {earlier}"] if earlier else []),
+        *(["that no audit test found"] if excluded.get("found_by") else []),
+        *(["that an audit test found"] if excluded.get("not_found_by") else []),
+    ]
+    return f"{counted(excluded['rows'], 'row')} {' or '.join(origins) or 'of earlier samples'}"
 
 
 def population_note(run_parameters: Mapping[str, Any]) -> str | None:

@@ -285,8 +285,8 @@ def _notes(
     notes: list[str] = []
     if len(values) > 1:
         text = (
-            "The samples were drawn independently, so the variances of {samples} projections add "
-            "up."
+            "The variances of {samples} projections are added up, which is right if the samples "
+            "were drawn independently."
         )
         notes.append(Sentence(text, samples=len(values)))
     if level != confidence:

@@ -242,7 +242,7 @@ class Benford(AuditTest):
             sum(test.values for test in tests.values()),
             not_tested,
             self._conclusion(tests, concluded, file.rows),
-            [*self._figures(tests), *amount_figures(work, file, self.amount)],
+            [*self._figures(tests, concluded), *amount_figures(work, file, self.amount)],
             [_digits_table(tests)],
             [*assumptions, *self._unchecked()],
         )
@@ -391,7 +391,9 @@ class Benford(AuditTest):
             return "No amount could be tested."
         return " ".join([*sentences, rows_found(rows, "with these digits")])
 
-    def _figures(self, tests: Mapping[bool, SignTest]) -> list[Figure]:
+    def _figures(
+        self, tests: Mapping[bool, SignTest], concluded: Mapping[bool, SignTest]
+    ) -> list[Figure]:
         figures = []
         for is_negative, test in tests.items():
             name = SIGNS[is_negative]
@@ -403,7 +405,11 @@ class Benford(AuditTest):
                 Figure(f"{name}_df", "Degrees of freedom", test.df),
                 Figure(f"{name}_chi_p_value", "p-value of chi-square", test.chi_p_value),
                 Figure(f"{name}_mad", "Mean absolute deviation", test.mad),
-                Figure(f"{name}_conformity", "By Nigrini's limits", words),
+                *(
+                    [Figure(f"{name}_conformity", "By Nigrini's limits", words)]
+                    if is_negative in concluded
+                    else []
+                ),
                 Figure(f"{name}_excess", "Digits with a significant excess", excess),
             ]
         return figures

@@ -159,6 +159,35 @@ def test_a_later_version_adds_a_period(server: LiveServer, dataset: int) -> None
     assert "200 rows could be drawn by sample" in shared["detail"]
 
 
+def test_a_changed_book_value_is_not_covered(server: LiveServer, dataset: int) -> None:
+    """A row of the first version whose amount the next one changes was drawn by its old amount."""
+    first = sample(server, dataset, None)
+    lines = [f"{row:05d},{(row + 1) * (25 if row < 100 else 0.25)}" for row in range(2 * ROWS)]
+    server.import_text(dataset, "\n".join(["invoice,amount", *lines]) + "\n")
+    second = sample(server, dataset, "invoice >= '01200'", seed=2)
+    path = f"/api/datasets/{dataset}/row-key"
+    assert server.admin.put(path, json={"columns": ["invoice"]}).status_code == 200
+    problem = assert_problem(together(server, first, second), 422, "invalid_findings")
+    value = sum(25 * (row + 1) for row in range(100))
+    assert f"No sample covers 100 rows with a book value of {value:,.2f}." in problem["detail"]
+    assert "The book value of 100 rows in the population of a sample" in problem["detail"]
+    found = together(server, first, second, tolerable="30,000", covered_only=True).json()
+    assert "is another in a larger version" in found["conclusion"]["sentence"]
+
+
+def test_uncovered_rows_are_summed_without_signs_too(server: LiveServer) -> None:
+    dataset = server.new_dataset()
+    lines = [f"{row},{row + 1}.00" for row in range(400)]
+    others = [f"{400 + row},{value}" for row, value in enumerate((5000, -5000, "", 0))]
+    server.import_text(dataset, "\n".join(["n,amount", *lines, *others]) + "\n")
+    jobs = [sample(server, dataset, f"n {test}") for test in ("< 200", "between 200 and 399")]
+    problem = assert_problem(together(server, *jobs), 422, "invalid_findings")
+    assert "No sample covers 2 rows with a book value of 0.00." in problem["detail"]
+    assert "without their signs is 10,000.00." in problem["detail"]
+    found = together(server, *jobs, covered_only=True).json()
+    assert "No sample covers 1 row without a book value." in found["caveats"]
+
+
 def test_other_datasets_are_said_to_be_unchecked(server: LiveServer, dataset: int) -> None:
     other = server.new_dataset()
     lines = [f"{row:05d},{row + 1}.00" for row in range(500)]

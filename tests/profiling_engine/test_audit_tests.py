@@ -368,6 +368,9 @@ def test_assigned_numbers_are_not_concluded_on(studio: Studio) -> None:
     assert rows == []
     assert "not_met" in {each.state for each in result.assumptions}
     assert "nothing is concluded" in result.conclusion
+    names = {each.name for each in result.figures}
+    assert "positive_mad" in names
+    assert "positive_conformity" not in names
 
 
 def test_amounts_of_benford_have_no_excess(studio: Studio) -> None:
