@@ -182,10 +182,15 @@ def combine(
         if doubts:
             conclusion = withheld(conclusion, Sentence.joined(doubts))
         if uncovered is not None:
+            # Its template is translated as a whole.
             conclusion = Conclusion(
                 conclusion.is_tolerable,
-                f"{conclusion.template} {{uncovered}}",
-                {**conclusion.parameters, "uncovered": uncovered},
+                "{concluded} {uncovered}",
+                {
+                    **conclusion.parameters,
+                    "concluded": conclusion.sentence,
+                    "uncovered": uncovered,
+                },
             )
     return CombinedMisstatement(
         book_value,
