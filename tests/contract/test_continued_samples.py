@@ -239,6 +239,22 @@ def test_other_samples_are_listed_with_their_results(server: LiveServer, dataset
     assert paper.index("2 exceptions in 30 rows") < paper.index("Findings by user")
 
 
+def test_samples_of_other_populations_are_no_choice(server: LiveServer, dataset: int) -> None:
+    """Only a sample that could have had a row of this one's population counts."""
+    jobs = [
+        drawn(server, dataset, one("random", test, sample_size=20, seed=seed))
+        for seed, test in enumerate(("region = 'a'", "region <> 'a'", "amount < 30"))
+    ]
+    for job in jobs[:2]:
+        examined(server, job)
+    for job in jobs[:2]:
+        assert evaluated(server, job, "attributes", tolerable=0.5).json()["caveats"] == []
+    examined(server, jobs[2])
+    for job in jobs[:2]:
+        (caveat,) = evaluated(server, job, "attributes", tolerable=0.5).json()["caveats"]
+        assert caveat.startswith(f"1 other sample of this table was examined, too ({jobs[2][:8]})")
+
+
 def test_a_sample_of_another_version_names_it(server: LiveServer, dataset: int) -> None:
     old = drawn(server, dataset, one("random", sample_size=30))
     examined(server, old)
