@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, TypeVar
 
 from application.access import Caller
@@ -26,6 +27,7 @@ from storage.audit.engagements import (
     get_engagement,
     list_engagement_samples,
 )
+from storage.audit.findings import review_of
 from storage.audit.progress import WaitingFor, waiting_samples
 from storage.audit.reviewing import queued_jobs
 from storage.jobs.jobs import JobRecord, jobs_by_seq
@@ -129,6 +131,9 @@ class InboxEntry:
     sample: Annotated[str | None, Help("Its name.")] = None
     engagement_id: int | None = None
     since: Annotated[str | None, Help("When the step of the review was taken.")] = None
+    reason: Annotated[
+        str | None, Help("Why the findings were returned, or reopened: the note of that step.")
+    ] = None
 
 
 @dataclass(frozen=True)
@@ -168,10 +173,11 @@ class _Sample:
     job: JobRecord
     since: str | None
     found: Examination
+    reason: str | None
 
     def entry(self, kind: InboxKind, count: int) -> InboxEntry:
         name = self.job.output_name or self.job.id[:8]
-        return _entry(kind, count, self.job.id, name, self.since)
+        return replace(_entry(kind, count, self.job.id, name, self.since), reason=self.reason)
 
 
 def _entry(
@@ -189,7 +195,15 @@ def _samples(
     found = waiting_samples(tx, user, what, roles, MOST, before)
     jobs = jobs_by_seq(tx, [each.job_seq for each in found])
     return [
-        _Sample(progress.job_seq, job, progress.last_at, examination_of(job, progress))
+        _Sample(
+            progress.job_seq,
+            job,
+            progress.last_at,
+            examination_of(job, progress),
+            review_of(tx, job.id).entries[-1].note
+            if progress.last_action in ("returned", "reopened")
+            else None,
+        )
         for job, progress in zip(jobs, found, strict=True)
     ]
 
