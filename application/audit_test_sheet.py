@@ -36,7 +36,7 @@ from presentation.content import (
     decimal_of,
     moment_of,
 )
-from profiling_engine.audit_tests.answers import Figure, FigureTable
+from profiling_engine.audit_tests.answers import AuditFigure, FigureTable
 from service.service import Service
 from service.tables.open_tables import RESULT, open_table, output_of
 from storage.jobs.jobs import JobRecord
@@ -102,7 +102,7 @@ def figure_table(table: FigureTable) -> Table:
     return Table(table.title, [table.columns[name] for name in names], rows)
 
 
-def _figure_cell(figure: Figure) -> Cell:
+def _figure_cell(figure: AuditFigure) -> Cell:
     if isinstance(figure.value, str) and figure.name in AMOUNTS:
         return decimal_of(figure.value)
     return _cell(figure.name, figure.value)

@@ -18,8 +18,8 @@ from contract.requests.audit_tests import AUDIT_TESTS, AuditTestKind, AuditTestR
 from lazy_dataclasses import dataclass
 from profiling_engine.audit_tests.answers import (
     Assumption,
+    AuditFigure,
     AuditTestResult,
-    Figure,
     FigureTable,
     NotTested,
     ReasonColumn,
@@ -59,7 +59,7 @@ class AuditTestAnswer:
     ]
     found_rows: int
     conclusion: str
-    figures: Sequence[Figure]
+    figures: Sequence[AuditFigure]
     tables: Sequence[FigureTable]
     assumptions: Sequence[Assumption]
     reason_columns: Annotated[

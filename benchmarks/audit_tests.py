@@ -22,7 +22,7 @@ from parquet_tables.quoting import quote_identifier
 from parquet_tables.rows import scan_statement
 from parquet_tables.tables import DataFile, TableFiles
 from parquet_tables.writing import read_columns, write_parquet
-from profiling_engine.audit_tests import TESTS, AuditTest, FoundTable, run_test
+from profiling_engine.audit_tests import TESTS, FoundTable, TableTest, run_test
 from tests.profiling_engine.planted_ledger import CASES, LIMIT_DIGITS, PlantedLedger
 
 MOST_SCANS = 3.0
@@ -47,7 +47,7 @@ def best_s(run: Callable[[], Any], runs: int) -> tuple[float, Any]:
     return min(seconds), result
 
 
-def scan(database: ParquetDatabase, test: AuditTest) -> None:
+def scan(database: ParquetDatabase, test: TableTest) -> None:
     """Decode the columns of the tested table."""
     cells = [f"f.{quote_identifier(each.name)}" for each in test.table.columns]
     sql, params = scan_statement(test.table, [f"hash({', '.join(cells)}) AS h"])

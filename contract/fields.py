@@ -145,7 +145,7 @@ class NumberColumn(ColumnName):
 
 
 @dataclass(frozen=True)
-class TextColumn(ColumnName):
+class TextColumnName(ColumnName):
     """The name of a column of texts."""
 
 

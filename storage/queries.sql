@@ -487,6 +487,21 @@ FROM engagement_samples JOIN jobs ON jobs.id = engagement_samples.job_id
 WHERE engagement_id = :engagement_id AND status <> 'failed'
 ORDER BY jobs.seq;
 
+-- prepared_sample: Select the first sample of an engagement that a user prepared.
+SELECT jobs.run_parameters ->> '$.output_ref' AS output_ref
+FROM engagement_samples JOIN jobs ON jobs.id = engagement_samples.job_id
+WHERE engagement_id = :engagement_id AND status <> 'failed'
+  AND EXISTS (SELECT 1 FROM sample_preparers AS own
+              WHERE own.job_id = engagement_samples.job_id AND own.user_id = :user_id)
+ORDER BY jobs.seq LIMIT 1;
+
+-- ledgers_of_engagement: Select the datasets of an engagement and of its samples.
+SELECT dataset_id FROM engagement_datasets WHERE engagement_id = :engagement_id
+UNION
+SELECT dataset_id FROM engagement_samples JOIN jobs ON jobs.id = engagement_samples.job_id
+WHERE engagement_id = :engagement_id AND status <> 'failed'
+ORDER BY dataset_id;
+
 -- insert_panel: Insert a panel.
 INSERT INTO panels (dataset_id, user_id, name, table_key, round, rotation, created_at)
 VALUES (:dataset_id, :user_id, :name, :table_key, :round, :rotation, :created_at)

@@ -105,7 +105,7 @@ class CombinedEvaluation:
 
 
 @dataclass(frozen=True)
-class _Sample:
+class _EvaluatedSample:
     """A sample with its request and evaluation."""
 
     job: JobRecord
@@ -258,7 +258,7 @@ def _evaluated(
     settled: Sequence[SettledEvaluation[Any]],
     confidence: float,
     tolerable: Decimal | None,
-) -> list[_Sample]:
+) -> list[_EvaluatedSample]:
     """The evaluation of each sample, at one confidence."""
     together = frozenset(job.id for job in jobs)
     samples = []
@@ -273,7 +273,7 @@ def _evaluated(
                 reason=Sentence(error.template, **error.parameters),
                 loc=("body", "jobs", at),
             ) from error
-        samples.append(_Sample(job, request, answer))
+        samples.append(_EvaluatedSample(job, request, answer))
     return samples
 
 
@@ -288,7 +288,7 @@ def _require_covered(coverage: Coverage, given: CombinedEvaluationRequest, place
         )
 
 
-def _part(sample: _Sample, plain: _Sample) -> CombinedPart:
+def _part(sample: _EvaluatedSample, plain: _EvaluatedSample) -> CombinedPart:
     conclusion = sample.answer.conclusion
     doubt = None
     if conclusion is not None and conclusion.is_tolerable is None:
@@ -323,7 +323,7 @@ def _part(sample: _Sample, plain: _Sample) -> CombinedPart:
     )
 
 
-def _is_as_signed(sample: _Sample, kept: Mapping[str, Any]) -> bool:
+def _is_as_signed(sample: _EvaluatedSample, kept: Mapping[str, Any]) -> bool:
     """Whether a sample has the signed kind with its estimator and book values."""
     names = ("estimator", "book_column") if kept["kind"] == VARIABLES.name else ()
     return sample.settled.kind == kept["kind"] and all(
@@ -331,7 +331,7 @@ def _is_as_signed(sample: _Sample, kept: Mapping[str, Any]) -> bool:
     )
 
 
-def _caveats(samples: Sequence[_Sample], coverage: Coverage) -> list[str]:
+def _caveats(samples: Sequence[_EvaluatedSample], coverage: Coverage) -> list[str]:
     """What limits the conclusion, apart from the caveats of each sample."""
     caveats: list[str] = [
         Sentence("The findings of sample {name} aren't signed off.", name=each.name)
@@ -355,8 +355,8 @@ def _caveats(samples: Sequence[_Sample], coverage: Coverage) -> list[str]:
         )
         if is_other and has_common_seed(first.job, second.job):
             text = (
-                "Samples {first} and {second} were drawn with the same seed from different tables, or "
-                "versions of one, so their draws aren't independent."
+                "Samples {first} and {second} were drawn with the same seed from different tables, "
+                "or versions of one, so their draws aren't independent."
             )
             caveats.append(Sentence(text, first=first.name, second=second.name))
     if any(
@@ -370,7 +370,7 @@ def _caveats(samples: Sequence[_Sample], coverage: Coverage) -> list[str]:
 
 def _answer(
     found: CombinedMisstatement,
-    samples: Sequence[_Sample],
+    samples: Sequence[_EvaluatedSample],
     given: CombinedEvaluationRequest,
     places: int,
     coverage: Coverage,
@@ -412,7 +412,7 @@ def _answer(
     )
 
 
-def _sample_answer(sample: _Sample) -> CombinedSample:
+def _sample_answer(sample: _EvaluatedSample) -> CombinedSample:
     answer = sample.answer
     if sample.is_money:
         own: dict[str, Any] = {

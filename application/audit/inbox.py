@@ -166,7 +166,7 @@ def inbox(by: Caller) -> Inbox:
 
 
 @dataclass(frozen=True)
-class _Sample:
+class _WaitingSample:
     """A sample that waits for the caller."""
 
     seq: int
@@ -191,11 +191,11 @@ def _entry(
 
 def _samples(
     tx: Transaction, user: User, what: WaitingFor, roles: Sequence[MemberRole], before: int = NEWEST
-) -> list[_Sample]:
+) -> list[_WaitingSample]:
     found = waiting_samples(tx, user, what, roles, MOST, before)
     jobs = jobs_by_seq(tx, [each.job_seq for each in found])
     return [
-        _Sample(
+        _WaitingSample(
             progress.job_seq,
             job,
             progress.last_at,
@@ -208,7 +208,7 @@ def _samples(
     ]
 
 
-def _of_kind(kind: InboxKind, samples: Sequence[_Sample]) -> list[InboxEntry]:
+def _of_kind(kind: InboxKind, samples: Sequence[_WaitingSample]) -> list[InboxEntry]:
     return [each.entry(kind, each.found.items) for each in samples]
 
 
@@ -226,7 +226,7 @@ def _each(page: Callable[[int], Sequence[_T]], place: Callable[[_T], int]) -> It
 def _own_samples(by: Caller) -> Iterator[InboxEntry]:
     """What comes next in the samples whose findings aren't submitted."""
 
-    def page(before: int) -> list[tuple[_Sample, bool]]:
+    def page(before: int) -> list[tuple[_WaitingSample, bool]]:
         with by.service.database.read() as tx:
             found = _samples(tx, by.user, "examination", ROLES["submitted"], before)
             queued = queued_jobs(tx, [each.job.id for each in found])
@@ -240,7 +240,7 @@ def _own_samples(by: Caller) -> Iterator[InboxEntry]:
                 yield entry
 
 
-def _next_steps(by: Caller, sample: _Sample, *, has_queue: bool) -> Iterator[InboxEntry]:
+def _next_steps(by: Caller, sample: _WaitingSample, *, has_queue: bool) -> Iterator[InboxEntry]:
     """What comes next in a sample whose findings aren't submitted.
 
     The rows of a sample with a queue are among those of the queues.

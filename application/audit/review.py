@@ -301,11 +301,16 @@ def _require_role(tx: Transaction, user: User, job_id: str, action: ReviewAction
         if action == "approved":
             raise Conflict("Only the findings of samples in an engagement are approved.")
         return
-    if roles.get(user.id) not in ROLES[action]:
+    if user.id not in roles:
+        raise Forbidden(
+            "The sample is in an engagement of which you are no member. A {roles} takes this step.",
+            roles=" or a ".join(ROLES[action]),
+        )
+    if roles[user.id] not in ROLES[action]:
         raise Forbidden(
             "The sample is in an engagement, in which a {roles} takes this step; you are {role}.",
             roles=" or a ".join(ROLES[action]),
-            role=roles.get(user.id, "no member"),
+            role=roles[user.id],
         )
 
 
@@ -406,6 +411,16 @@ class SignOff:
         return level == "admin" or (level == "write" and user.id == self.entry.user_id)
 
 
+_APPROVED = (
+    "The findings of sample {job_id} are approved. In its engagement only a partner can reopen or "
+    "delete it, and nobody who prepared its findings ({preparers})."
+)
+_SIGNED_OFF = (
+    "The findings of sample {job_id} are signed off. In its engagement only a reviewer or partner "
+    "can reopen or delete it, and nobody who prepared its findings ({preparers})."
+)
+
+
 def sign_off_of(tx: Transaction, job_id: str) -> SignOff | None:
     """Return the sign-off of a sample; None if it isn't signed off."""
     review = review_of(tx, job_id)
@@ -440,11 +455,8 @@ def require_second_person(
     for sign_off in found:
         if not sign_off.may_be_undone_by(user, level) and sign_off.roles is not None:
             raise Forbidden(
-                "The findings of sample {job_id} are {state}. In its engagement only a {roles} "
-                "can reopen or delete it, and nobody who prepared its findings ({preparers}).",
+                _APPROVED if sign_off.is_approved else _SIGNED_OFF,
                 job_id=sign_off.entry.job_id,
-                state="approved" if sign_off.is_approved else "signed off",
-                roles="partner" if sign_off.is_approved else "reviewer or partner",
                 preparers=", ".join(sign_off.preparers.values()),
             )
         if not sign_off.may_be_undone_by(user, level):

@@ -6,6 +6,7 @@ was issued since, and that another person than who sealed it unseals it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from application.access import Caller
@@ -14,22 +15,24 @@ from application.audit.engagements import (
     audit_engagement,
     missing_for_seal,
     readable_engagement,
-    shown_engagement,
+    shown,
 )
 from application.audit.review import REVIEWING
 from contract.declarations import Help
+from contract.words import MemberRole
 from lazy_dataclasses import dataclass
 from storage.audit.engagements import (
     EngagementRecord,
     EngagementSample,
+    ledgers_of_engagement,
     list_engagement_datasets,
     list_engagement_samples,
     list_members,
     member_of,
+    prepared_sample,
     seal_engagement,
     unseal_engagement,
 )
-from storage.audit.findings import preparers_of
 from storage.certificates.canonical_json import canonical_json, digest_of
 from storage.certificates.ledger import append_entry
 from storage.errors import Conflict, Forbidden, NotFound
@@ -75,8 +78,8 @@ def seal(by: Caller, engagement_id: int) -> ShownEngagement:
     with by.writing() as tx:
         engagement = readable_engagement(tx, by.user_in(tx), engagement_id)
         engagement.require_open()
+        _require_person(tx, by, engagement, ("partner",))
         samples = list_engagement_samples(tx, engagement_id)
-        _require_person(tx, by, engagement, samples, ("partner",), "seal")
         if missing := missing_for_seal(samples):
             raise NotReady(
                 "The engagement can't be sealed: {count} {count|item is|items are} missing. "
@@ -87,9 +90,9 @@ def seal(by: Caller, engagement_id: int) -> ShownEngagement:
         body = vars(seal_of(tx, by, engagement, samples))
         text, sha256 = canonical_json(body), digest_of(body)
         seal_engagement(tx, engagement_id, text, sha256, by.user.id, by.service.clock)
-        _record(tx, by, engagement, samples, "sealed", sha256)
+        _record(tx, by, engagement_id, "sealed", sha256)
         audit_engagement(tx, by, "engagement_sealed", engagement, seal_sha256=sha256)
-        return shown_engagement(tx, by, engagement_id)
+    return shown(by, engagement_id)
 
 
 def unseal(by: Caller, engagement_id: int, reason: str) -> ShownEngagement:
@@ -106,14 +109,13 @@ def unseal(by: Caller, engagement_id: int, reason: str) -> ShownEngagement:
         engagement = readable_engagement(tx, by.user_in(tx), engagement_id)
         if engagement.seal_sha256 is None:
             raise Conflict("The engagement isn't sealed.")
-        samples = list_engagement_samples(tx, engagement_id)
-        _require_person(tx, by, engagement, samples, REVIEWING, "unseal")
+        _require_person(tx, by, engagement, REVIEWING)
         if engagement.sealed_by == by.user.id:
             raise Forbidden("Another person must unseal the engagement: you sealed it.")
         unseal_engagement(tx, engagement_id)
-        _record(tx, by, engagement, samples, "unsealed", engagement.seal_sha256)
+        _record(tx, by, engagement_id, "unsealed", engagement.seal_sha256)
         audit_engagement(tx, by, "engagement_unsealed", engagement, reason=reason.strip())
-        return shown_engagement(tx, by, engagement_id)
+    return shown(by, engagement_id)
 
 
 def seal_text(by: Caller, engagement_id: int) -> str:
@@ -156,40 +158,24 @@ def seal_of(
 
 
 def _require_person(
-    tx: Transaction,
-    by: Caller,
-    engagement: EngagementRecord,
-    samples: list[EngagementSample],
-    roles: tuple[str, ...],
-    step: str,
+    tx: Transaction, by: Caller, engagement: EngagementRecord, roles: Sequence[MemberRole]
 ) -> None:
     member = member_of(tx, engagement.id, by.user.id)
     if member is None or member.role not in roles:
         raise Forbidden(
-            "Only a {roles} of the engagement can {step} it; you are {role}.",
-            roles=" or ".join(roles),
-            step=step,
-            role="no member" if member is None else member.role,
+            "Only a partner of the engagement can seal it."
+            if roles == ("partner",)
+            else "Only a reviewer or partner of the engagement can unseal it."
         )
-    prepared = [each.name for each in samples if by.user.id in preparers_of(tx, each.job_id)]
-    if prepared:
+    if (prepared := prepared_sample(tx, engagement.id, by.user.id)) is not None:
         raise Forbidden(
-            "Another person must {step} the engagement: you prepared its sample {sample}.",
-            step=step,
-            sample=prepared[0],
+            "Another person must seal or unseal the engagement: you prepared its sample {sample}.",
+            sample=prepared,
         )
 
 
-def _record(
-    tx: Transaction,
-    by: Caller,
-    engagement: EngagementRecord,
-    samples: list[EngagementSample],
-    step: str,
-    sha256: str,
-) -> None:
+def _record(tx: Transaction, by: Caller, engagement_id: int, step: str, sha256: str) -> None:
     """Enter a step in the ledger of each dataset of the engagement or of one of its samples."""
-    own = {each.dataset_id for each in list_engagement_datasets(tx, engagement.id)}
-    body = {"engagement_id": engagement.id, "step": step, "seal_sha256": sha256}
-    for dataset_id in sorted(own | {each.dataset_id for each in samples}):
+    body = {"engagement_id": engagement_id, "step": step, "seal_sha256": sha256}
+    for dataset_id in ledgers_of_engagement(tx, engagement_id):
         append_entry(tx, dataset_id, "engagement", by.user.soeid, body, by.service.clock)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from application.audit.programmes.examples import CheckedExample, checked_examples
-from application.audit.programmes.examples import Compared as ExampleFigure
+from application.audit.programmes.examples import (
+    CheckedExample,
+    ComparedFigure,
+    checked_examples,
+)
 from application.audit.programmes.library import builtin_programmes
 from application.audit.programmes.reading import Programme
-from application.validation.comparing import Compared, ComparedSource, ComparedTable
-from application.validation.published import PublishedNumber, PublishedTable, Source
+from application.validation.comparing import CheckedTable, Compared, ComparedSource
+from application.validation.published import PublishedNumber, PublishedSource, PublishedTable
 
 
 def compared_examples() -> tuple[ComparedSource, ...]:
@@ -19,7 +22,7 @@ def compared_examples() -> tuple[ComparedSource, ...]:
 
 def _source(programme: Programme) -> ComparedSource:
     file = programme.file
-    source = Source(
+    source = PublishedSource(
         file.name,
         f"Programme {file.name}: {file.title}",
         ", ".join(filter(None, (file.source.document, file.source.date))),
@@ -30,7 +33,7 @@ def _source(programme: Programme) -> ComparedSource:
     return ComparedSource(source, [_table(each) for each in checked_examples(programme)])
 
 
-def _table(example: CheckedExample) -> ComparedTable:
+def _table(example: CheckedExample) -> CheckedTable:
     table = PublishedTable(
         title=f"{example.paragraph}: {example.title}",
         calculation=example.calculation,
@@ -48,10 +51,10 @@ def _table(example: CheckedExample) -> ComparedTable:
     if example.problem is not None:
         number = PublishedNumber({"figure": "calculation"}, "value", "is possible")
         figures = [Compared(number, None, "differs")]
-    return ComparedTable(table, [[each] for each in figures])
+    return CheckedTable(table, [[each] for each in figures])
 
 
-def _figure(figure: ExampleFigure) -> Compared:
+def _figure(figure: ComparedFigure) -> Compared:
     printed = figure.published
     is_number = isinstance(printed, int | float) and not isinstance(printed, bool)
     number = PublishedNumber(

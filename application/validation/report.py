@@ -7,7 +7,7 @@ import platform
 from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 
-from application.validation.comparing import VERDICTS, Compared, ComparedSource, ComparedTable
+from application.validation.comparing import VERDICTS, CheckedTable, Compared, ComparedSource
 from application.validation.published import Input, PublishedTable
 from presentation.content import (
     Block,
@@ -140,7 +140,7 @@ def _section(found: ComparedSource) -> Section:
     return Section(source.name.replace("_", " ").capitalize(), source.title, blocks)
 
 
-def _list(found: ComparedTable, numbers: Sequence[Compared], title: str = "") -> Table:
+def _list(found: CheckedTable, numbers: Sequence[Compared], title: str = "") -> Table:
     """A line for each number."""
     table = found.table
     across = (table.across,) if table.across else ()
@@ -161,7 +161,7 @@ def _list(found: ComparedTable, numbers: Sequence[Compared], title: str = "") ->
     return Table(title or table.title, header, rows)
 
 
-def _grid(found: ComparedTable) -> list[Block]:
+def _grid(found: CheckedTable) -> list[Block]:
     """The table as its source prints it, the same table computed, and the numbers apart."""
     table = found.table
     labels = [label(name) for name in table.labels]
@@ -185,7 +185,7 @@ def _grid(found: ComparedTable) -> list[Block]:
     ]
 
 
-def _notes(found: ComparedTable) -> Iterator[Note]:
+def _notes(found: CheckedTable) -> Iterator[Note]:
     table = found.table
     verdicts = [each.verdict for each in found.numbers]
     sentences = []

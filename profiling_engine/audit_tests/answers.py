@@ -41,7 +41,7 @@ class NotTested:
 
 
 @dataclass(frozen=True)
-class Figure:
+class AuditFigure:
     """A figure of a test: a number, or an exact amount as a text."""
 
     name: str
@@ -102,7 +102,7 @@ class AuditTestResult:
     not_tested: Sequence[NotTested]
     found_rows: int
     conclusion: str
-    figures: Sequence[Figure]
+    figures: Sequence[AuditFigure]
     tables: Sequence[FigureTable]
     assumptions: Sequence[Assumption]
     reason_columns: Annotated[
@@ -118,7 +118,7 @@ class AuditTestResult:
         """The result that a job's summary stores."""
         parts = {
             "not_tested": NotTested,
-            "figures": Figure,
+            "figures": AuditFigure,
             "tables": FigureTable,
             "assumptions": Assumption,
             "reason_columns": ReasonColumn,

@@ -14,17 +14,17 @@ from parquet_tables.columns import DataFile
 from parquet_tables.rows import scan_statement
 from profiling_engine.audit_tests.answers import (
     Assumption,
-    Figure,
+    AuditFigure,
     FigureTable,
     NotTested,
     ReasonColumn,
 )
 from profiling_engine.audit_tests.tested import (
-    AuditTest,
-    Findings,
-    FoundRows,
+    AuditTestFindings,
+    TableTest,
     Untested,
     Work,
+    WrittenRows,
     amount_figures,
     rows_found,
 )
@@ -193,7 +193,7 @@ Sizes = dict[tuple[int, int], int]
 """Rows by the bin of their size and their leading digits."""
 
 
-class Benford(AuditTest):
+class Benford(TableTest):
     """Amounts whose leading digits occur more often than Benford's law expects.
 
     Positive and negative amounts are tested apart. A sign of which an assumption isn't met is not
@@ -210,7 +210,7 @@ class Benford(AuditTest):
         self.amount = amount_column(self.table, self.request.amount_column, "amount_column")
         self.length = 1 if self.request.digits == "first" else 2
 
-    def find(self, work: Work) -> Findings:
+    def find(self, work: Work) -> AuditTestFindings:
         counted_rows, not_tested = self._count(work)
         tests = {
             is_negative: digit_test(_digit_counts(found), self.request.digits)
@@ -237,8 +237,8 @@ class Benford(AuditTest):
             if each.is_excess
         ]
         file = self._write(work, chosen)
-        return Findings(
-            [FoundRows(self.table, self.key, file)],
+        return AuditTestFindings(
+            [WrittenRows(self.table, self.key, file)],
             sum(test.values for test in tests.values()),
             not_tested,
             self._conclusion(tests, concluded, file.rows),
@@ -393,24 +393,24 @@ class Benford(AuditTest):
 
     def _figures(
         self, tests: Mapping[bool, SignTest], concluded: Mapping[bool, SignTest]
-    ) -> list[Figure]:
+    ) -> list[AuditFigure]:
         figures = []
         for is_negative, test in tests.items():
             name = SIGNS[is_negative]
             words = conformity(test.mad, self.request.digits)
             excess = sum(each.is_excess for each in test.digits)
             figures += [
-                Figure(f"{name}_values", f"{name.capitalize()} amounts", test.values),
-                Figure(f"{name}_chi_square", "Chi-square", test.chi_square),
-                Figure(f"{name}_df", "Degrees of freedom", test.df),
-                Figure(f"{name}_chi_p_value", "p-value of chi-square", test.chi_p_value),
-                Figure(f"{name}_mad", "Mean absolute deviation", test.mad),
+                AuditFigure(f"{name}_values", f"{name.capitalize()} amounts", test.values),
+                AuditFigure(f"{name}_chi_square", "Chi-square", test.chi_square),
+                AuditFigure(f"{name}_df", "Degrees of freedom", test.df),
+                AuditFigure(f"{name}_chi_p_value", "p-value of chi-square", test.chi_p_value),
+                AuditFigure(f"{name}_mad", "Mean absolute deviation", test.mad),
                 *(
-                    [Figure(f"{name}_conformity", "By Nigrini's limits", words)]
+                    [AuditFigure(f"{name}_conformity", "By Nigrini's limits", words)]
                     if is_negative in concluded
                     else []
                 ),
-                Figure(f"{name}_excess", "Digits with a significant excess", excess),
+                AuditFigure(f"{name}_excess", "Digits with a significant excess", excess),
             ]
         return figures
 

@@ -6,12 +6,12 @@ from datetime import date, timedelta
 
 from parquet_tables.quoting import quote_text
 from parquet_tables.rows import scan_statement
-from profiling_engine.audit_tests.answers import Assumption, Figure, FigureTable, ReasonColumn
+from profiling_engine.audit_tests.answers import Assumption, AuditFigure, FigureTable, ReasonColumn
 from profiling_engine.audit_tests.tested import (
-    AuditTest,
-    Findings,
-    FoundRows,
+    AuditTestFindings,
+    TableTest,
     Work,
+    WrittenRows,
     amount_cell,
     amount_figures,
     count_untested,
@@ -23,7 +23,7 @@ BEFORE, AFTER = "posted before, dated after", "posted after, dated before"
 TESTED = "tested_rows"
 
 
-class Cutoff(AuditTest):
+class Cutoff(TableTest):
     """Rows posted up to the last day of a period and dated after it, and the reverse."""
 
     name = "cutoff"
@@ -40,7 +40,7 @@ class Cutoff(AuditTest):
         self.document = day_column(table, request.document_column, "document_column", zone)
         self.amount = optional_amount(table, request.amount_column)
 
-    def find(self, work: Work) -> Findings:
+    def find(self, work: Work) -> AuditTestFindings:
         request = self.request
         last = date.fromisoformat(request.cutoff)
         first, end = last - timedelta(request.days - 1), last + timedelta(request.days)
@@ -79,8 +79,8 @@ class Cutoff(AuditTest):
             ),
             "found",
         )
-        return Findings(
-            [FoundRows(self.table, self.key, file)],
+        return AuditTestFindings(
+            [WrittenRows(self.table, self.key, file)],
             tested,
             not_tested,
             rows_found(file.rows, f"around {last}"),
@@ -98,13 +98,13 @@ class Cutoff(AuditTest):
             ],
         )
 
-    def _counts(self, work: Work, path: str) -> list[Figure]:
+    def _counts(self, work: Work, path: str) -> list[AuditFigure]:
         sides = dict(
             work.read(("SELECT p.r0, count(*) FROM read_parquet(?) AS p GROUP BY p.r0", [path]))
         )
         return [
-            Figure("before", f"Rows {BEFORE}", sides.get(BEFORE, 0)),
-            Figure("after", f"Rows {AFTER}", sides.get(AFTER, 0)),
+            AuditFigure("before", f"Rows {BEFORE}", sides.get(BEFORE, 0)),
+            AuditFigure("after", f"Rows {AFTER}", sides.get(AFTER, 0)),
         ]
 
     def _days(self, work: Work, is_found: str, last: str) -> FigureTable:

@@ -7,13 +7,13 @@ import numpy as np
 from domain_errors import counted
 from parquet_tables.database import registered
 from parquet_tables.rows import RowSet, Statement, rows_at, scan_statement
-from profiling_engine.audit_tests.answers import Assumption, Figure, FigureTable, ReasonColumn
+from profiling_engine.audit_tests.answers import Assumption, AuditFigure, FigureTable, ReasonColumn
 from profiling_engine.audit_tests.tested import (
-    AuditTest,
-    Findings,
-    FoundRows,
+    AuditTestFindings,
+    TableTest,
     Untested,
     Work,
+    WrittenRows,
     amount_cell,
     amount_figures,
     rows_found,
@@ -31,7 +31,7 @@ SORTED_HASHES = 1 << 22
 """Hashes that are in memory together, about."""
 
 
-class Duplicates(AuditTest):
+class Duplicates(TableTest):
     """Rows that are equal in chosen columns.
 
     Rows are first grouped by a hash of their values, and only those of a repeated hash by the
@@ -57,7 +57,7 @@ class Duplicates(AuditTest):
             self.differing = exact_columns(table, [column.name], "differ_in")[0]
         self.amount = optional_amount(table, request.amount_column)
 
-    def find(self, work: Work) -> Findings:
+    def find(self, work: Work) -> AuditTestFindings:
         untested = Untested.of(self.columns)
         values = ", ".join(each.value for each in self.columns)
         hashed = scan_statement(self.table, [f"{untested.place} AS u", f"hash({values}) AS h"])
@@ -76,8 +76,8 @@ class Duplicates(AuditTest):
         )
         groups = sum(row[1] for row in sizes)
         figures = [
-            Figure("groups", "Groups", groups),
-            Figure("extra_rows", "Rows beyond the first of their group", file.rows - groups),
+            AuditFigure("groups", "Groups", groups),
+            AuditFigure("extra_rows", "Rows beyond the first of their group", file.rows - groups),
         ]
         if self.amount is not None:
             ((extra,),) = work.read(
@@ -88,10 +88,10 @@ class Duplicates(AuditTest):
             )
             figures += amount_figures(work, file, self.amount)
             title = "Amount beyond the first rows of groups"
-            figures.append(Figure("extra_amount", title, self.amount.shown(extra)))
+            figures.append(AuditFigure("extra_amount", title, self.amount.shown(extra)))
         titles = {"group_rows": "Rows of a group", "groups": "Groups", "rows": "Rows"}
-        return Findings(
-            [FoundRows(self.table, self.key, file)],
+        return AuditTestFindings(
+            [WrittenRows(self.table, self.key, file)],
             tested,
             not_tested,
             rows_found(file.rows, f"in {counted(groups, 'group')}"),

@@ -10,16 +10,16 @@ from parquet_tables.tables import Column
 from profiling_engine.audit_tests.answers import (
     MAX_TABLE_ROWS,
     Assumption,
-    Figure,
+    AuditFigure,
     FigureTable,
     ReasonColumn,
 )
 from profiling_engine.audit_tests.tested import (
-    AuditTest,
-    Findings,
-    FoundRows,
+    AuditTestFindings,
+    TableTest,
     Untested,
     Work,
+    WrittenRows,
     amount_cell,
     amount_figures,
 )
@@ -62,7 +62,7 @@ OF_GAPS = {
 }
 
 
-class Gaps(AuditTest):
+class Gaps(TableTest):
     """Missing and repeated numbers of each series.
 
     A series has one value of each series column and, of numbers in a text, one text before them.
@@ -85,7 +85,7 @@ class Gaps(AuditTest):
         self.series = exact_columns(table, request.series_columns, "series_columns")
         self.amount = optional_amount(table, request.amount_column)
 
-    def find(self, work: Work) -> Findings:
+    def find(self, work: Work) -> AuditTestFindings:
         untested = Untested.of([self.number])
         work.keep(self._numbers(untested), NUMBERS)
         tested, not_tested = untested.counted(
@@ -102,8 +102,8 @@ class Gaps(AuditTest):
         repeated = counted(numbers["repeated"], "number")
         series = counted(numbers["series"], "series", "series")
         conclusion = f"{missing} missing in {gaps}, {repeated} repeated, in {series}."
-        return Findings(
-            [FoundRows(self.table, self.key, file)],
+        return AuditTestFindings(
+            [WrittenRows(self.table, self.key, file)],
             tested,
             not_tested,
             conclusion,
@@ -209,7 +209,7 @@ class Gaps(AuditTest):
             "ORDER BY r0, r1, s.ordinal"
         )
 
-    def _figures(self, work: Work) -> tuple[list[Figure], list[FigureTable]]:
+    def _figures(self, work: Work) -> tuple[list[AuditFigure], list[FigureTable]]:
         """The figures of all series, the first series and the first gaps."""
         label = f"concat_ws(', ', {', '.join(f'CAST(m.{key} AS VARCHAR)' for key in self._labels)})"
         per_series = (
@@ -244,12 +244,12 @@ class Gaps(AuditTest):
             )
         )
         figures = [
-            Figure("series", "Series", total),
-            Figure("missing", "Missing numbers", int(missing or 0)),
-            Figure("gaps", "Gaps", int(gaps or 0)),
-            Figure("repeated", "Repeated numbers", int(repeated or 0)),
-            Figure("extra_rows", "Rows beyond the first of their number", int(extra or 0)),
-            Figure("single", "Series of one row", single),
+            AuditFigure("series", "Series", total),
+            AuditFigure("missing", "Missing numbers", int(missing or 0)),
+            AuditFigure("gaps", "Gaps", int(gaps or 0)),
+            AuditFigure("repeated", "Repeated numbers", int(repeated or 0)),
+            AuditFigure("extra_rows", "Rows beyond the first of their number", int(extra or 0)),
+            AuditFigure("single", "Series of one row", single),
         ]
         return figures, [
             FigureTable.of("series", "Series", OF_SERIES, first, total),

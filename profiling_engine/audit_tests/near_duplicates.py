@@ -15,12 +15,12 @@ from parquet_tables.columns import DataFile
 from parquet_tables.database import registered
 from parquet_tables.quoting import quote_text
 from parquet_tables.rows import Statement, scan_statement
-from profiling_engine.audit_tests.answers import Assumption, Figure, FigureTable, ReasonColumn
+from profiling_engine.audit_tests.answers import Assumption, AuditFigure, FigureTable, ReasonColumn
 from profiling_engine.audit_tests.tested import (
-    AuditTest,
-    Findings,
-    FoundRows,
+    AuditTestFindings,
+    TableTest,
     Work,
+    WrittenRows,
     amount_cell,
     amount_figures,
     conditions,
@@ -41,7 +41,7 @@ ROUNDING = 1e-9
 """What a band of amounts is wider than its rule, so that logarithms lose no pair."""
 
 
-class NearDuplicates(AuditTest):
+class NearDuplicates(TableTest):
     """Pairs of rows that are equal in chosen columns and close in dates, amounts or both.
 
     Pairs are found by bands: the rows of a pair are in one band of dates and of amounts, or in
@@ -70,7 +70,7 @@ class NearDuplicates(AuditTest):
             self.date = day_column(table, request.date_column, "date_column")
         self.amount = optional_amount(table, request.amount_column)
 
-    def find(self, work: Work) -> Findings:
+    def find(self, work: Work) -> AuditTestFindings:
         compared = [*self.columns, *filter(None, (self.date, self.amount))]
         tested, not_tested = count_untested(work, self.table, compared)
         pairs = work.write(self._pairs(), "pairs", "comparing rows")
@@ -91,16 +91,16 @@ class NearDuplicates(AuditTest):
         )
         groups = sum(row[1] for row in sizes)
         titles = {"group_rows": "Rows of a group", "groups": "Groups", "rows": "Rows"}
-        return Findings(
-            [FoundRows(self.table, self.key, file)],
+        return AuditTestFindings(
+            [WrittenRows(self.table, self.key, file)],
             tested,
             not_tested,
             rows_found(
                 file.rows, f"in {counted(pairs.rows, 'pair')} and {counted(groups, 'group')}"
             ),
             [
-                Figure("pairs", "Pairs", pairs.rows),
-                Figure("groups", "Groups", groups),
+                AuditFigure("pairs", "Pairs", pairs.rows),
+                AuditFigure("groups", "Groups", groups),
                 *amount_figures(work, file, self.amount),
             ],
             [FigureTable.of("sizes", "Sizes of groups", titles, sizes)],

@@ -35,13 +35,13 @@ from parquet_tables.tables import Column, TableFiles
 from parquet_tables.writing import write_parquet
 from profiling_engine.audit_tests.answers import (
     Assumption,
+    AuditFigure,
     AuditTestResult,
-    Figure,
     FigureTable,
     NotTested,
     ReasonColumn,
 )
-from profiling_engine.audit_tests.values import Amount, ColumnValue, cell
+from profiling_engine.audit_tests.values import AmountValue, ColumnValue, cell
 
 ROW_ID = ReasonColumn("_logical_row_id", "VARCHAR", "The row's id in the tested table.")
 SLICE_CELLS, MIN_SLICE_ROWS = 5_000_000, 1_000
@@ -50,7 +50,7 @@ FOUND = 0.7
 
 
 @dataclass(frozen=True)
-class FoundRows:
+class WrittenRows:
     """Found rows of one table: a file of ``ordinal`` and ``r0…``, in the order of the result.
 
     Parameters
@@ -68,17 +68,17 @@ class FoundRows:
 
 
 @dataclass(frozen=True)
-class Findings:
+class AuditTestFindings:
     """What a test found, and what it says of it; see :class:`AuditTestResult`.
 
     ``shown`` are the tables whose columns the result has, each with the prefix of their names.
     """
 
-    rows: Sequence[FoundRows]
+    rows: Sequence[WrittenRows]
     tested_rows: int
     not_tested: Sequence[NotTested]
     conclusion: str
-    figures: Sequence[Figure] = ()
+    figures: Sequence[AuditFigure] = ()
     tables: Sequence[FigureTable] = ()
     assumptions: Sequence[Assumption] = ()
 
@@ -125,7 +125,7 @@ class Work:
         return np.asarray(values)
 
 
-class AuditTest(ABC):
+class TableTest(ABC):
     """A test of one table, which is ready to run.
 
     Parameters
@@ -168,7 +168,7 @@ class AuditTest(ABC):
         """Find the columns and check their types."""
 
     @abstractmethod
-    def find(self, work: Work) -> Findings:
+    def find(self, work: Work) -> AuditTestFindings:
         """Find the rows and compute the figures."""
 
     @property
@@ -190,12 +190,12 @@ class AuditTest(ABC):
         return [(self.table, "")]
 
 
-def amount_cell(amount: Amount | None) -> str:
+def amount_cell(amount: AmountValue | None) -> str:
     """The SQL of the amount ``a``; NULL without one."""
     return f"{'CAST(NULL AS BIGINT)' if amount is None else amount.value} AS a"
 
 
-def amount_figures(work: Work, found: DataFile, amount: Amount | None) -> list[Figure]:
+def amount_figures(work: Work, found: DataFile, amount: AmountValue | None) -> list[AuditFigure]:
     """The sum of the amounts ``a`` of found rows, if the test has amounts."""
     if amount is None:
         return []
@@ -205,9 +205,9 @@ def amount_figures(work: Work, found: DataFile, amount: Amount | None) -> list[F
             [str(found.path)],
         )
     )
-    figures = [Figure("amount", "Amount of the found rows", amount.shown(total))]
+    figures = [AuditFigure("amount", "Amount of the found rows", amount.shown(total))]
     if without:
-        figures.append(Figure("without_amount", "Found rows without an amount", without))
+        figures.append(AuditFigure("without_amount", "Found rows without an amount", without))
     return figures
 
 
@@ -266,7 +266,7 @@ def count_untested(
 
 def run_test(
     database: ParquetDatabase,
-    test: AuditTest,
+    test: TableTest,
     folder: Path,
     *,
     slice_cells: int = SLICE_CELLS,
@@ -317,7 +317,7 @@ def run_test(
     return FoundTable(tuple(files), columns, result)
 
 
-def _result_columns(test: AuditTest) -> tuple[Column, ...]:
+def _result_columns(test: TableTest) -> tuple[Column, ...]:
     """The columns of the result: id, reasons, and those of its tables under their names."""
     every = [Column(each.name, each.type) for each in (ROW_ID, *test.reasons)]
     every += [
@@ -331,8 +331,8 @@ def _result_columns(test: AuditTest) -> tuple[Column, ...]:
 
 def _slice(
     cursor: duckdb.DuckDBPyConnection,
-    test: AuditTest,
-    part: FoundRows,
+    test: TableTest,
+    part: WrittenRows,
     columns: Sequence[Column],
     start: int,
     stop: int,
@@ -360,7 +360,7 @@ def _slice(
     return f"SELECT {selected} FROM ({read}) AS t ORDER BY t.number", params
 
 
-def _estimated_bytes(parts: Sequence[FoundRows]) -> int:
+def _estimated_bytes(parts: Sequence[WrittenRows]) -> int:
     """The size of the result, by the share of the tables' rows that are in it."""
     return sum(
         sum(file.size_bytes for file in part.table.files)

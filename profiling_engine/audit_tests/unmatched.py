@@ -12,15 +12,15 @@ from parquet_tables.rows import Statement, scan_statement
 from parquet_tables.tables import TableFiles
 from profiling_engine.audit_tests.answers import (
     Assumption,
-    Figure,
+    AuditFigure,
     NotTested,
     ReasonColumn,
 )
 from profiling_engine.audit_tests.tested import (
-    AuditTest,
-    Findings,
-    FoundRows,
+    AuditTestFindings,
+    TableTest,
     Work,
+    WrittenRows,
     amount_cell,
     amount_figures,
     conditions,
@@ -33,7 +33,7 @@ OTHER_PREFIX = "other_"
 
 
 @dataclass(frozen=True)
-class _Side:
+class _JoinedSide:
     """A table with the columns by which its rows are matched."""
 
     name: str
@@ -60,7 +60,7 @@ class _Side:
         return f"SELECT s.* FROM ({scan}) AS s WHERE {complete}", params
 
 
-class Unmatched(AuditTest):
+class Unmatched(TableTest):
     """Rows whose values in chosen columns no row of another table has.
 
     Columns of one type are compared as they are, others by their canonical texts. A missing value
@@ -86,8 +86,8 @@ class Unmatched(AuditTest):
         self.columns, self.other_columns = values
         self.amount = optional_amount(self.table, request.amount_column)
         self.sides = (
-            _Side(THIS, self.table, self.key, self.columns),
-            _Side(OTHER, *self.other, self.other_columns),
+            _JoinedSide(THIS, self.table, self.key, self.columns),
+            _JoinedSide(OTHER, *self.other, self.other_columns),
         )
 
     @property
@@ -95,12 +95,12 @@ class Unmatched(AuditTest):
         """This table, and the other if its rows are found, too."""
         return [(side.table, side.prefix) for side in self.sides if self._finds(side)]
 
-    def _finds(self, side: _Side) -> bool:
+    def _finds(self, side: _JoinedSide) -> bool:
         return self.request.direction in (side.name, "both")
 
-    def find(self, work: Work) -> Findings:
-        rows: list[FoundRows] = []
-        figures: list[Figure] = []
+    def find(self, work: Work) -> AuditTestFindings:
+        rows: list[WrittenRows] = []
+        figures: list[AuditFigure] = []
         not_tested: list[NotTested] = []
         sentences: list[str] = []
         tested = 0
@@ -110,19 +110,19 @@ class Unmatched(AuditTest):
             if not self._finds(side):
                 label = f"Rows of {side.title} without a value"
                 figures.append(
-                    Figure(f"{side.name}_missing", label, sum(each.rows for each in missing))
+                    AuditFigure(f"{side.name}_missing", label, sum(each.rows for each in missing))
                 )
                 continue
             tested += complete
             not_tested += [replace(each, column=f"{side.prefix}{each.column}") for each in missing]
             file = work.write(self._statement(side, partner), f"found-{side.name}")
-            rows.append(FoundRows(side.table, side.key, file, side.prefix))
+            rows.append(WrittenRows(side.table, side.key, file, side.prefix))
             sentences.append(f"{counted(file.rows, 'row')} of {side.title}")
             title = f"Rows of {side.title} without a partner"
-            figures.append(Figure(f"{side.name}_rows", title, file.rows))
+            figures.append(AuditFigure(f"{side.name}_rows", title, file.rows))
             if side.name == THIS:
                 figures += amount_figures(work, file, self.amount)
-        return Findings(
+        return AuditTestFindings(
             rows,
             tested,
             not_tested,
@@ -138,7 +138,7 @@ class Unmatched(AuditTest):
             ],
         )
 
-    def _statement(self, side: _Side, partner: _Side) -> Statement:
+    def _statement(self, side: _JoinedSide, partner: _JoinedSide) -> Statement:
         """The rows of one side that have no partner, in the order of its table."""
         amount = self.amount if side.name == THIS else None
         rows, params = side.scan(amount_cell(amount))
@@ -150,7 +150,7 @@ class Unmatched(AuditTest):
             [*params, *bound],
         )
 
-    def _repeated(self, work: Work, side: _Side) -> list[Figure]:
+    def _repeated(self, work: Work, side: _JoinedSide) -> list[AuditFigure]:
         """The values that several rows of a side have, and these rows."""
         scan, params = side.scan()
         keys = ", ".join(f"s.k{at}" for at in range(len(side.columns)))
@@ -162,6 +162,8 @@ class Unmatched(AuditTest):
             )
         )
         return [
-            Figure(f"{side.name}_repeated", f"Values of several rows of {side.title}", values),
-            Figure(f"{side.name}_repeated_rows", f"Rows with such values in {side.title}", rows),
+            AuditFigure(f"{side.name}_repeated", f"Values of several rows of {side.title}", values),
+            AuditFigure(
+                f"{side.name}_repeated_rows", f"Rows with such values in {side.title}", rows
+            ),
         ]

@@ -12,17 +12,17 @@ from domain_errors import InvalidRequest
 from parquet_tables.rows import Statement, scan_statement
 from profiling_engine.audit_tests.answers import (
     Assumption,
-    Figure,
+    AuditFigure,
     FigureTable,
     NotTested,
     ReasonColumn,
 )
 from profiling_engine.audit_tests.tested import (
-    AuditTest,
-    Findings,
-    FoundRows,
+    AuditTestFindings,
+    TableTest,
     Untested,
     Work,
+    WrittenRows,
     amount_cell,
     amount_figures,
     rows_found,
@@ -35,7 +35,7 @@ OWN = "named in the request"
 COUNTS, DAYS = "rows_of_days", "tested_days"
 
 
-class Weekend(AuditTest):
+class Weekend(TableTest):
     """Rows with a date on chosen days of the week, or on a holiday."""
 
     name = "weekend"
@@ -51,7 +51,7 @@ class Weekend(AuditTest):
         if request.country is not None:
             _holidays(request.country, request.subdivision, range(2000, 2001))
 
-    def find(self, work: Work) -> Findings:
+    def find(self, work: Work) -> AuditTestFindings:
         tested, not_tested = self._count(work)
         holidays, release = self._holidays(work)
         work.keep(self._days(holidays), DAYS, "counting rows")
@@ -68,14 +68,16 @@ class Weekend(AuditTest):
             "found",
         )
         figures = [
-            Figure("weekdays", "Days of the week", ", ".join(self.request.weekdays)),
-            Figure("holidays", "Holidays", len(holidays)),
-            Figure("time_zone", "Time zone", self.request.time_zone),
+            AuditFigure("weekdays", "Days of the week", ", ".join(self.request.weekdays)),
+            AuditFigure("holidays", "Holidays", len(holidays)),
+            AuditFigure("time_zone", "Time zone", self.request.time_zone),
         ]
         if release is not None:
-            figures.append(Figure("holidays_version", "Version of the package holidays", release))
-        return Findings(
-            [FoundRows(self.table, self.key, file)],
+            figures.append(
+                AuditFigure("holidays_version", "Version of the package holidays", release)
+            )
+        return AuditTestFindings(
+            [WrittenRows(self.table, self.key, file)],
             tested,
             not_tested,
             rows_found(file.rows, "on these days"),

@@ -6,7 +6,7 @@ from typing import Any
 
 from contract.requests.audit_tests import AUDIT_TESTS, AuditTestRequest
 from lazy_dataclasses import dataclass
-from profiling_engine.audit_tests import TESTS, AuditTest
+from profiling_engine.audit_tests import TESTS, TableTest
 from service.service import Service
 from service.tables.open_tables import OpenTable, open_source, open_table
 from storage.accounts.datasets import get_dataset
@@ -21,7 +21,7 @@ OTHER = "other"
 class ReadyTest:
     """A test with its tables; ``other`` is None of a test of one table."""
 
-    test: AuditTest
+    test: TableTest
     table: OpenTable
     other: OpenTable | None
 

@@ -309,6 +309,18 @@ def list_engagement_samples(tx: Transaction, engagement_id: int) -> list[Engagem
     return [_SAMPLES.of(_sample(dict(row))) for row in rows]
 
 
+def prepared_sample(tx: Transaction, engagement_id: int, user_id: int) -> str | None:
+    """Return the name of the first sample of an engagement that a user prepared; None: none."""
+    row = first(tx, "prepared_sample", engagement_id=engagement_id, user_id=user_id)
+    return None if row is None else str(row["output_ref"]).removeprefix("smpl-")
+
+
+def ledgers_of_engagement(tx: Transaction, engagement_id: int) -> list[int]:
+    """Return the ids of the datasets of an engagement and of its samples."""
+    rows = all_rows(tx, "ledgers_of_engagement", engagement_id=engagement_id)
+    return [row["dataset_id"] for row in rows]
+
+
 def engagement_of(tx: Transaction, job_id: str) -> EngagementRecord | None:
     """Return the engagement of a sample; None if it is in none."""
     row = first(tx, "engagement_of_sample", job_id=job_id)

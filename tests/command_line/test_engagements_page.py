@@ -95,8 +95,8 @@ def test_members_datasets_and_samples_are_shown_and_removed(
     drawn = served.draw(int(dataset), {"method": "random", "sample_size": 3})["id"]
     assert "The findings aren't approved." in run("engagements", "samples", number).stdout
     for what, name in (("dataset", dataset), ("member", user["soeid"])):
-        preview = ("--remove", "--preview")
-        assert "can't be combined" in run("engagements", what, number, name, *preview, code=2).output
+        wrong = ("engagements", what, number, name, "--remove", "--preview")
+        assert "can't be combined" in run(*wrong, code=2).output
     assert "A B" in run("engagements", "show", number).stdout
     for what, name in (("sample", drawn), ("dataset", dataset), ("member", user["soeid"])):
         shown = run("engagements", what, number, name, "--remove").stdout

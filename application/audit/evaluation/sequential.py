@@ -294,7 +294,7 @@ def _amounts(sample: ExaminedSample, request: SettledEvaluation[Any], amount: De
 
 
 @dataclass(frozen=True)
-class _Side:
+class _ScoredSide:
     """Scores and weights of the examined rows, and of the rows left to chance.
 
     ``scores`` and ``weights`` are by row id, in millionths and units of the draw; ``score_total``
@@ -309,7 +309,7 @@ class _Side:
     known: SideInformation
 
 
-def _side(sample: ExaminedSample, scored: ScoredPopulation, given: _Sequence) -> _Side:
+def _side(sample: ExaminedSample, scored: ScoredPopulation, given: _Sequence) -> _ScoredSide:
     """What is known of the rows left to chance: those always drawn are taken off."""
     rows = [item.row_id for item in (*given.certain, *given.tested)]
     found = scores_of(sample, rows, scored)
@@ -324,7 +324,7 @@ def _side(sample: ExaminedSample, scored: ScoredPopulation, given: _Sequence) ->
         weight_total,
         scored.largest_ratio,
     )
-    return _Side(scored, scores, weights, score_total, weight_total, known)
+    return _ScoredSide(scored, scores, weights, score_total, weight_total, known)
 
 
 def _random_units(sample: ExaminedSample) -> MonetaryUnits:
@@ -396,7 +396,7 @@ def _tested(
     return found
 
 
-def _as_json(given: _Sequence, found: AmountTest, side: _Side | None) -> dict[str, Any]:
+def _as_json(given: _Sequence, found: AmountTest, side: _ScoredSide | None) -> dict[str, Any]:
     """The test with amounts as decimal texts, and its lines."""
     units, known = given.units, given.known_errors
     statistics = np.minimum(found.statistics, MAX_STATISTIC)
@@ -429,7 +429,7 @@ def _as_json(given: _Sequence, found: AmountTest, side: _Side | None) -> dict[st
     }
 
 
-def _side_json(given: _Sequence, side: _Side | None) -> dict[str, Any]:
+def _side_json(given: _Sequence, side: _ScoredSide | None) -> dict[str, Any]:
     """The figures of scores and of weights that aren't the book values."""
     if side is None:
         return {}
@@ -451,7 +451,7 @@ def _side_json(given: _Sequence, side: _Side | None) -> dict[str, Any]:
     return figures
 
 
-def _lines(given: _Sequence, found: AmountTest, side: _Side | None) -> list[dict[str, Any]]:
+def _lines(given: _Sequence, found: AmountTest, side: _ScoredSide | None) -> list[dict[str, Any]]:
     columns = zip(
         given.tested[:MAX_LINES],
         found.values.tolist(),
@@ -477,7 +477,7 @@ def _lines(given: _Sequence, found: AmountTest, side: _Side | None) -> list[dict
     ]
 
 
-def _known_before(item: _TestedItem, slope: float, side: _Side | None) -> dict[str, Any]:
+def _known_before(item: _TestedItem, slope: float, side: _ScoredSide | None) -> dict[str, Any]:
     """The weight and score of a row of the arithmetic, and the slope before it was examined."""
     if side is None:
         return {}
