@@ -204,7 +204,7 @@ def _unchanged(
         _book_values(service, files, frame.population.book_column)[ordinals]
         for files, ordinals in zip((frame.source.files, table.files), rows, strict=True)
     )
-    return before == after
+    return np.asarray(before == after)
 
 
 def _book_values(service: Service, table: TableFiles, column_name: str) -> NDArray[np.float64]:
@@ -234,7 +234,7 @@ def _uncovered(service: Service, frames: Sequence[_Frame]) -> Uncovered:
             if covered is None:
                 continue
             same.append(each)
-            unchanged = np.True_
+            unchanged = np.ones(len(covered[1]), dtype=np.bool_)
             if covered[0] is not covered[1]:
                 unchanged = _unchanged(service, each, whole, covered)
                 changed += int(np.count_nonzero(~unchanged))

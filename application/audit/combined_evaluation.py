@@ -143,8 +143,8 @@ def evaluate_together(
     Raises
     ------
     InvalidFindings
-        A job is named twice or can't be evaluated, samples share rows, or rows with a book value
-        are covered by none.
+        A job is named twice or can't be evaluated, one by monetary units has negative amounts,
+        samples share rows, or rows with a book value are covered by none.
     """
     for at, job in enumerate(jobs):
         if job.id in {each.id for each in jobs[:at]}:
@@ -273,7 +273,17 @@ def _evaluated(
                 reason=Sentence(error.template, **error.parameters),
                 loc=("body", "jobs", at),
             ) from error
-        samples.append(_EvaluatedSample(job, request, answer))
+        sample = _EvaluatedSample(job, request, answer)
+        if sample.is_money and answer.figures["population"] != "positive":
+            raise InvalidFindings(
+                "Sample {name} was drawn of negative amounts, too: its book value has no signs, "
+                "and a sum of overstatements leaves out its understatements. Evaluate it alone, or "
+                "all samples by audit values with `{kind}` as `kind`.",
+                name=sample.name,
+                kind=VARIABLES.name,
+                loc=("body", "jobs", at),
+            )
+        samples.append(sample)
     return samples
 
 
@@ -359,12 +369,6 @@ def _caveats(samples: Sequence[_EvaluatedSample], coverage: Coverage) -> list[st
                 "or versions of one, so their draws aren't independent."
             )
             caveats.append(Sentence(text, first=first.name, second=second.name))
-    if any(
-        each.is_money and "understatement" in each.answer.figures["concludes_on"]
-        for each in samples
-    ):
-        text = "The limit is of overstatements: understatements are not concluded on."
-        caveats.append(Sentence(text))
     return caveats
 
 

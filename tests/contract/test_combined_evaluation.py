@@ -281,6 +281,23 @@ def test_book_values_of_one_table_are_of_one_column(server: LiveServer) -> None:
         assert problem["errors"][0]["loc"] == ["body", name]
 
 
+def test_negative_amounts_by_monetary_units_are_not_added_to_positive_ones(
+    server: LiveServer,
+) -> None:
+    dataset = server.new_dataset()
+    lines = [f"{row},{(-1 if row % 4 == 0 else 1) * (row + 1)}.00" for row in range(400)]
+    server.import_text(dataset, "\n".join(["n,amount", *lines]) + "\n")
+    jobs = []
+    for population in ("positive", "negative"):
+        draw = one("monetary_unit", book_column="amount", sample_size=20, population=population)
+        jobs.append(drawn(server, dataset, draw))
+        examined(server, jobs[-1])
+    body = {"jobs": jobs, "kind": "monetary_unit"}
+    refused = assert_problem(server.admin.post(PATH, json=body), 422, "invalid_findings")
+    assert "was drawn of negative amounts" in refused["detail"]
+    assert refused["errors"][0]["loc"] == ["body", "jobs", 1]
+
+
 def test_a_sample_evaluated_otherwise_than_signed_is_named(
     server: LiveServer, dataset: int
 ) -> None:

@@ -207,21 +207,50 @@ def test_refusals_name_their_field(served: LiveServer, dataset: int, random_job:
     assert_problem(served.admin.get("/api/audit-programmes/none"), 404, "not_found")
 
 
+def sign_off(served: LiveServer, dataset: int, job: str, evaluation: dict[str, Any]) -> Any:
+    """Sign off by another user, and return what the step kept."""
+    path = f"/api/sampling/jobs/{job}/review"
+    served.admin.post(path, json={"action": "submitted"}).raise_for_status()
+    reader = Reader(served)
+    grant = {"user_id": reader.api.get("/api/users/me").json()["id"], "permission": "write"}
+    served.admin.put(f"/api/datasets/{dataset}/permissions", json=grant).raise_for_status()
+    signed = reader.api.post(path, json={"action": "signed_off", "evaluation": evaluation})
+    assert signed.status_code == 200, signed.text
+    return signed.json()["entries"][-1]["evaluation"]
+
+
+@pytest.mark.parametrize(
+    ("step", "given"),
+    [
+        (one("random", sample_size=60, seed=31), {"programme": "eu-cohesion"}),
+        (one("random", sample_size=60, seed=32), {"programme": "recovery"}),
+        (
+            one("monetary_unit", sample_size=60, seed=33, book_column="amount"),
+            {"programme": "mus-standard", "tolerable": "5%"},
+        ),
+    ],
+    ids=["guidance", "recovery", "monetary_unit"],
+)
+def test_verifiers_recompute_the_figures_of_the_kind(
+    served: LiveServer, dataset: int, step: dict[str, Any], given: dict[str, Any]
+) -> None:
+    job = examined(served, dataset, step)
+    sign_off(served, dataset, job, given)
+    report = verify(files_of(served, dataset, job))
+    assert not report.refusals, [line.text for line in report.refusals]
+    skipped = [line.text for line in report.lines if line.status == "not checkable here"]
+    assert any("its own figures and its conclusion are not recomputed" in text for text in skipped)
+
+
 def test_a_changed_file_is_noticed_after_the_sign_off(
     served: LiveServer, dataset: int, folder: Path
 ) -> None:
-    """The sign-off and the certificate keep the file's SHA-256; a verifier recomputes nothing."""
+    """The sign-off and the certificate keep the SHA-256 of the file."""
     name = folder / "changing.toml"
     text = OWN.replace('"state-claims"', '"changing"')
     name.write_text(text, encoding="utf-8")
     job = examined(served, dataset, one("random", sample_size=60, seed=11))
-    path = f"/api/sampling/jobs/{job}"
-    served.admin.post(f"{path}/review", json={"action": "submitted"}).raise_for_status()
-    reader = Reader(served)
-    grant = {"user_id": reader.api.get("/api/users/me").json()["id"], "permission": "write"}
-    served.admin.put(f"/api/datasets/{dataset}/permissions", json=grant).raise_for_status()
-    body = {"action": "signed_off", "evaluation": {"programme": "changing"}}
-    kept = reader.api.post(f"{path}/review", json=body).json()["entries"][-1]["evaluation"]
+    kept = sign_off(served, dataset, job, {"programme": "changing"})
     found = evaluated(served, job)
     assert found["signed"]["difference"] is None
     assert kept["programme"]["sha256"] == found["programme"]["sha256"]

@@ -362,6 +362,23 @@ def test_leading_digits_are_those_of_the_written_amount(studio: Studio) -> None:
         assert counts == {50: 1, 12: 1, 99: 1}, type_
 
 
+def test_digits_of_a_double_are_those_that_it_shows(studio: Studio) -> None:
+    """Amounts below the four decimals of a sum have digits, too; large ones have an exponent."""
+    values = ["0.049139", "1.25e-7", "-4e-05", "0.00006999", "0.1", "20", "9e12", "0", "99.99999"]
+    table = studio.table({"a": ("DOUBLE", values)})
+    result, _ = run(studio, "benford", table, amount_column="a")
+    counts = {
+        (row["sign"], row["digits"]): row["rows"] for row in result.tables[0].rows if row["rows"]
+    }
+    by_digit = {("positive", 1): 2, ("positive", 2): 1, ("positive", 4): 1, ("positive", 6): 1}
+    assert counts == {**by_digit, ("positive", 9): 2, ("negative", 4): 1}
+    assert [(each.reason, each.rows) for each in result.not_tested] == [("the amount is 0", 1)]
+    assert not any(each.name.endswith("conformity") for each in result.figures)
+    result, _ = run(studio, "benford", table, amount_column="a", digits="first_two")
+    counts = {row["digits"]: row["rows"] for row in result.tables[0].rows if row["rows"]}
+    assert counts == {20: 1, 90: 1, 99: 1}
+
+
 def test_assigned_numbers_are_not_concluded_on(studio: Studio) -> None:
     sql = "SELECT range % 900 + 9000000 * (range % 7) AS account FROM range(5000)"
     result, rows = run(studio, "benford", studio.table_of(sql), amount_column="account")
