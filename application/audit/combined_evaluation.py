@@ -54,7 +54,7 @@ class CombinedSample:
     kind: str
     review_state: str
     scope: Annotated[str | None, Help("The filter of its rows.")]
-    examined: Annotated[int, Help("Examined rows, or units by monetary units.")]
+    examined: Annotated[int, Help("Examined rows.")]
     errors: int
     book_value: str
     projected: Annotated[
@@ -420,7 +420,8 @@ def _sample_answer(sample: _EvaluatedSample) -> CombinedSample:
     answer = sample.answer
     if sample.is_money:
         own: dict[str, Any] = {
-            "examined": answer.figures["units"],
+            "examined": (sample.job.output_summary or {})["total_sampled"]
+            - answer.figures["not_applicable"],
             "errors": sample.figure("found")["errors"],
             "projected": sample.figure("most_likely"),
             "standard_error": None,
