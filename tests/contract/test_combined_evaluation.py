@@ -101,7 +101,8 @@ def test_limits_by_monetary_units_add_up_at_bonferronis_confidence(
     found = together(server, *jobs, kind=None, book_column=None, tolerable="10%").json()
     assert found["limit_confidence"] == pytest.approx(0.975)
     sentence = found["conclusion"]["sentence"]
-    assert "The upper limit of overstatements, " in sentence and " net " not in sentence
+    assert "The upper limit of overstatements, " in sentence
+    assert " net " not in sentence
     rows = [server.admin.get(f"/api/jobs/{job}").json()["output_summary"] for job in jobs]
     assert [each["examined"] for each in found["samples"]] == [r["total_sampled"] for r in rows]
     for name, confidence in (("upper_limit", 0.975), ("plain_limit", 0.95)):

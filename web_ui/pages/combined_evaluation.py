@@ -11,7 +11,8 @@ from application.audit.combined_evaluation import as_json, evaluate_together
 from application.audit.combined_sheet import combined_section
 from application.audit.sentences import verdict_of
 from contract.column_lists import listed_names
-from contract.numbers import plain_text
+from contract.fields import DEFAULT_CONFIDENCE
+from contract.numbers import percent_digits, plain_text
 from contract.requests.evaluate import MAX_TOGETHER, CombinedEvaluationRequest
 from contract.words import LANGUAGES
 from domain_errors import DomainError, InvalidRequest
@@ -32,7 +33,8 @@ PATH = "/api/audit/combined-evaluation"
 def together() -> Response:
     """Evaluate the samples that the URL names, with a form for others."""
     ids = [name for text in request.args.getlist("jobs") for name in listed_names(text)]
-    typed = request.args.to_dict()
+    usual = {"confidence": f"{percent_digits(DEFAULT_CONFIDENCE)} %"}
+    typed = usual | request.args.to_dict()
     fields = form_fields(CombinedEvaluationRequest, typed)
     values: dict[str, Any] = {"jobs": [], "candidates": [], "problem": None, "answer": None}
     try:

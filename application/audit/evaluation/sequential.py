@@ -77,8 +77,8 @@ BY_WEIGHTS = (
     "random and the weights as `book_column`, and name the book values when you evaluate it."
 )
 NONE_NEXT = (
-    "All {rows} drawn {rows|row is|rows are} examined: the next ones are those of a larger draw with "
-    "the same seed, which has these rows first."
+    "All {rows} drawn {rows|row is|rows are} examined: the next ones are those of a larger draw "
+    "with the same seed, which has these rows first."
 )
 NO_UNITS_NEXT = (
     "All {rows} {rows|row|rows} left to chance {rows|is|are} examined, so none comes next in this "
