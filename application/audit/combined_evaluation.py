@@ -266,6 +266,7 @@ def _evaluated(
         request = replace(each, confidence=confidence, tolerable=tolerable)
         try:
             answer = evaluate(service, job, request, together)
+            _require_positive(answer)
         except DomainError as error:
             raise InvalidFindings(
                 "Sample {name}: {reason}",
@@ -273,18 +274,18 @@ def _evaluated(
                 reason=Sentence(error.template, **error.parameters),
                 loc=("body", "jobs", at),
             ) from error
-        sample = _EvaluatedSample(job, request, answer)
-        if sample.is_money and answer.figures["population"] != "positive":
-            raise InvalidFindings(
-                "Sample {name} was drawn of negative amounts, too: its book value has no signs, "
-                "and a sum of overstatements leaves out its understatements. Evaluate it alone, or "
-                "all samples by audit values with `{kind}` as `kind`.",
-                name=sample.name,
-                kind=VARIABLES.name,
-                loc=("body", "jobs", at),
-            )
-        samples.append(sample)
+        samples.append(_EvaluatedSample(job, request, answer))
     return samples
+
+
+def _require_positive(answer: EvaluationAnswer) -> None:
+    if answer.kind == MONETARY_UNIT.name and answer.figures["population"] != "positive":
+        raise InvalidFindings(
+            "It was drawn of negative amounts, too: its book value has no signs, and a sum of "
+            "overstatements leaves out its understatements. Evaluate it alone, or all samples by "
+            "audit values with `{kind}` as `kind`.",
+            kind=VARIABLES.name,
+        )
 
 
 def _require_covered(coverage: Coverage, given: CombinedEvaluationRequest, places: int) -> None:

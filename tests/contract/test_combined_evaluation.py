@@ -299,7 +299,7 @@ def test_negative_amounts_by_monetary_units_are_not_added_to_positive_ones(
         examined(server, jobs[-1])
     body = {"jobs": jobs, "kind": "monetary_unit"}
     refused = assert_problem(server.admin.post(PATH, json=body), 422, "invalid_findings")
-    assert "was drawn of negative amounts" in refused["detail"]
+    assert "It was drawn of negative amounts" in refused["detail"]
     assert refused["errors"][0]["loc"] == ["body", "jobs", 1]
 
 
