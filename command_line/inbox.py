@@ -15,7 +15,7 @@ from domain_errors import counted
 ENTRY: Columns = {
     "what": "title",
     "sample": lambda each: (each["job_id"] or "")[:8],
-    "": lambda each: " Reason: ".join(filter(None, (each["text"], one_line(each["reason"], 200)))),
+    "": "text",
 }
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Annotated, TypeVar
 
 from application.access import Caller
@@ -27,7 +26,6 @@ from storage.audit.engagements import (
     get_engagement,
     list_engagement_samples,
 )
-from storage.audit.findings import review_of
 from storage.audit.progress import WaitingFor, waiting_samples
 from storage.audit.reviewing import queued_jobs
 from storage.jobs.jobs import JobRecord, jobs_by_seq
@@ -131,9 +129,6 @@ class InboxEntry:
     sample: Annotated[str | None, Help("Its name.")] = None
     engagement_id: int | None = None
     since: Annotated[str | None, Help("When the step of the review was taken.")] = None
-    reason: Annotated[
-        str | None, Help("Why the findings were returned, or reopened: the note of that step.")
-    ] = None
 
 
 @dataclass(frozen=True)
@@ -173,11 +168,10 @@ class _WaitingSample:
     job: JobRecord
     since: str | None
     found: Examination
-    reason: str | None
 
     def entry(self, kind: InboxKind, count: int) -> InboxEntry:
         name = self.job.output_name or self.job.id[:8]
-        return replace(_entry(kind, count, self.job.id, name, self.since), reason=self.reason)
+        return _entry(kind, count, self.job.id, name, self.since)
 
 
 def _entry(
@@ -195,15 +189,7 @@ def _samples(
     found = waiting_samples(tx, user, what, roles, MOST, before)
     jobs = jobs_by_seq(tx, [each.job_seq for each in found])
     return [
-        _WaitingSample(
-            progress.job_seq,
-            job,
-            progress.last_at,
-            examination_of(job, progress),
-            review_of(tx, job.id).entries[-1].note
-            if progress.last_action in ("returned", "reopened")
-            else None,
-        )
+        _WaitingSample(progress.job_seq, job, progress.last_at, examination_of(job, progress))
         for job, progress in zip(jobs, found, strict=True)
     ]
 
