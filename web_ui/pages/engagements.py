@@ -8,6 +8,7 @@ from flask import Response
 
 from application.audit.engagements import shown_engagement
 from application.audit.sealing import may_take
+from contract.requests.evaluate import MAX_TOGETHER
 from contract.words import MEMBER_ROLES, REVIEW_STATES, EngagementState
 from storage.accounts.datasets import DatasetFilters, list_datasets
 from storage.audit.engagements import list_engagement_samples, list_engagements
@@ -59,6 +60,10 @@ def engagement(engagement_id: int) -> Response:
         name_of={each.user_soeid: each.full_name for each in found.team},
         samples=samples[query.offset : query.offset + query.limit],
         page=query.page(len(samples)),
+        together=[
+            each.job_id for each in samples if each.status == "completed" and not each.is_deleted
+        ],
+        most_together=MAX_TOGETHER,
         counts=Counter(each.review_state for each in samples if not each.is_deleted),
         owned=owned,
         roles=MEMBER_ROLES,
