@@ -328,7 +328,7 @@ def _notes(
             "were drawn independently."
         )
         notes.append(Sentence(text, samples=len(values)))
-    if level != confidence:
+    if len(money) + bool(values) > 1:
         text = (
             "Each limit is at {level} confidence, so that all hold together at {confidence} or "
             "more, whatever their errors (Bonferroni). The sum of limits that are each at "

@@ -6,13 +6,13 @@ from math import fsum, sqrt
 
 from contract.words import Likelihood
 from domain_errors import Sentence
-from estimation_engine.audit.guidance.quantities import check, check_confidence
+from estimation_engine.audit.guidance.quantities import AtLevel, check, check_confidence
 from estimation_engine.audit.monetary import stringer_rows
 from lazy_dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExpansionInputs:
+class ExpansionInputs(AtLevel):
     """Sums of rows drawn at random without replacement.
 
     Parameters
@@ -27,7 +27,6 @@ class ExpansionInputs:
         In place of the quantile of t, with the digits that a book prints.
     """
 
-    confidence: float
     units: int
     examined: int
     errors: float
@@ -76,7 +75,7 @@ def expansion(inputs: ExpansionInputs) -> Expansion:
 
 
 @dataclass(frozen=True, kw_only=True)
-class StringerInputs:
+class StringerInputs(AtLevel):
     """The taints of monetary units.
 
     Parameters
@@ -89,7 +88,6 @@ class StringerInputs:
         Above 0, in any order.
     """
 
-    confidence: float
     book_value: float = 1.0
     examined: int
     taints: tuple[float, ...] = ()

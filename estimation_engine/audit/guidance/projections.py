@@ -14,6 +14,7 @@ from domain_errors import Sentence
 from estimation_engine.arrays import Floats
 from estimation_engine.audit.guidance.quantities import (
     MATERIALITY,
+    NormalInputs,
     Verdict,
     amount_text,
     check,
@@ -107,7 +108,7 @@ class KnownPart:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _EvaluationInputs:
+class _EvaluationInputs(NormalInputs):
     """Inputs of every evaluation.
 
     Parameters
@@ -120,18 +121,14 @@ class _EvaluationInputs:
     systemic, anomalous : float
         Delimited systemic errors and anomalous ones that weren't corrected. They aren't projected,
         and are added to the total error (appendix 1).
-    z : float, optional
-        In place of the quantile of the confidence.
     """
 
-    confidence: float
     known: tuple[KnownPart, ...] = ()
     book_value: float | None = None
     materiality: float = MATERIALITY
     tolerable: float | None = None
     systemic: float = 0.0
     anomalous: float = 0.0
-    z: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,6 +14,8 @@ from typing import Literal
 from domain_errors import Sentence
 from estimation_engine.audit.guidance.quantities import (
     MATERIALITY,
+    AtLevel,
+    NormalInputs,
     amount_text,
     check,
     check_confidence,
@@ -60,7 +62,7 @@ class ExaminedPart:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SizeInputs:
+class SizeInputs(NormalInputs):
     """Inputs of a size.
 
     Parameters
@@ -74,20 +76,16 @@ class SizeInputs:
         The expected error rate.
     always : int
         Units that are always examined, besides the size.
-    z : float, optional
-        In place of the quantile of the confidence.
     corrects_for_population : bool
         Whether n is n/(1 + n/N) (footnote 25).
     """
 
-    confidence: float
     book_value: float
     expected: float
     materiality: float = MATERIALITY
     parts: tuple[PlannedPart, ...]
     examined: tuple[ExaminedPart, ...] = ()
     always: int = 0
-    z: float | None = None
     corrects_for_population: bool = False
 
 
@@ -293,7 +291,7 @@ def _notes(size: int, allocation: Sequence[Allocated]) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ConservativeSizeInputs:
+class ConservativeSizeInputs(AtLevel):
     """Inputs of a size by the conservative approach.
 
     Parameters
@@ -304,7 +302,6 @@ class ConservativeSizeInputs:
         EF in place of that of table 5.
     """
 
-    confidence: float
     book_value: float
     expected: float
     materiality: float = MATERIALITY
