@@ -16,6 +16,7 @@ from contract.columns import is_identifier_name
 from contract.declarations import declared
 from contract.fields import Choice, Items
 from contract.requests.audit_tests import AUDIT_TESTS, AuditTestRequest, OtherTableRequest
+from contract.words import ASSUMPTION_STATES
 from domain_errors import FigureText, Sentence
 from parquet_tables.tables import Column
 from presentation.charts import ColumnsChart, ExpectedBar, NumberRange, RangesChart
@@ -52,12 +53,8 @@ AMOUNTS = ("amount", "extra_amount")
 WORDS = ("weekday", "sign")
 NUMBERS_OF_ROWS = ("first", "last")
 """Numbers that name a row, as those of documents do: they have no separators."""
-STATES = {
-    "checked": ("Checked", "good"),
-    "not_met": ("Not met", "bad"),
-    "unchecked": ("Unchecked", "warn"),
-}
-"""The titles and tones of the states of an assumption."""
+TONES = {"checked": "good", "not_met": "bad", "unchecked": "warn"}
+"""The tones of the states of an assumption."""
 
 
 def assumptions_table(answer: AuditTestAnswer) -> Table:
@@ -65,8 +62,8 @@ def assumptions_table(answer: AuditTestAnswer) -> Table:
     header = ["Assumption", "State", "Found in the table"]
     rows: list[list[Cell]] = []
     for each in answer.assumptions:
-        title, tone = STATES[each.state]
-        rows.append([_sentence(each.sentence), Judgement(Sentence(title), tone), each.detail])
+        state = Judgement(Sentence(ASSUMPTION_STATES[each.state]), TONES[each.state])
+        rows.append([_sentence(each.sentence), state, each.detail])
     width = len(header) if any(row[-1] for row in rows) else len(header) - 1
     return Table("Assumptions", header[:width], [row[:width] for row in rows])
 

@@ -19,8 +19,8 @@ from domain_errors import InvalidRequest
 from lazy_dataclasses import dataclass
 from profiling_engine.audit_tests.answers import (
     Assumption,
-    AuditTestResult,
     AuditFigure,
+    AuditTestResult,
     FigureTable,
     NotTested,
     ReasonColumn,

@@ -17,11 +17,12 @@ from typing import Annotated, Any, cast
 
 import numpy as np
 
+from application.samples.facts import excluded_origin
 from contract.columns import DataType
-from contract.declarations import Help, declared
-from contract.requests.draw import EarlierFilterRequest, RoundJson
+from contract.declarations import Help
+from contract.requests.draw import EARLIER, EARLIER_JOBS, RoundJson
 from contract.words import Duplicates
-from domain_errors import DomainError, choices_sentence, counted
+from domain_errors import DomainError, choices_sentence
 from lazy_dataclasses import dataclass
 from parquet_tables.names import folded
 from parquet_tables.progress import ProgressCallback, ignore_progress
@@ -68,7 +69,6 @@ from storage.versions.manifests import Exclusion, Manifest, get_commit, insert_c
 from storage.versions.refs import has_ref, has_sample_ref, resolve
 from storage.versions.row_keys import DeclaredKey
 
-EARLIER = tuple(own.name for own in declared(EarlierFilterRequest))
 LEAST_DIGITS = 8
 MAX_MATCHES = 20
 """Jobs whose ids begin with the same digits; a few share eight."""
@@ -117,7 +117,7 @@ class EarlierFilter:
     def as_json(self) -> dict[str, Any]:
         """The members of a round's ``filters``."""
         since = {} if self.new_since is None else {"new_since": self.new_since}
-        named = {name: [*getattr(self, name)] for name in EARLIER[1:] if getattr(self, name)}
+        named = {name: [*getattr(self, name)] for name in EARLIER_JOBS if getattr(self, name)}
         return {**since, **named}
 
 
@@ -155,7 +155,7 @@ def split_filters(
     if not found or not found[0]:
         return [cast("RoundJson", dict(given)) for given in rounds], None
     at: Loc = ("rounds", 0) if loc == ("rounds",) else loc
-    named = {name: tuple(found[0].get(name, ())) for name in EARLIER[1:]}
+    named = {name: tuple(found[0].get(name, ())) for name in EARLIER_JOBS}
     return rest, EarlierFilter(found[0].get("new_since"), **named, loc=(*at, "filters"))
 
 
@@ -390,8 +390,7 @@ class ExcludedRows:
                 dataset_id=dataset_id,
                 parent_id=commit_id,
                 author=user.soeid,
-                message=f"{self.source_ref} without {counted(len(self.ordinals), 'row')} "
-                f"{_origins(self.exclusion)}",
+                message=f"{self.source_ref} without {excluded_origin(vars(self.exclusion))}",
                 created_at=timestamp(service.clock()),
                 tables=(replace(table, deletion_vector=vector, exclusion=self.exclusion),),
             )
@@ -401,19 +400,6 @@ class ExcludedRows:
                 except NotFound:  # no equal request of the same microsecond has made it
                     insert_commit(tx, user.id, manifest)
             return replace(population, commit_id=manifest.commit_id)
-
-
-def _origins(found: Exclusion) -> str:
-    since = None if found.new_since is None else f"version {found.new_since[:12]}"
-    samples = counted(len(found.job_ids), "earlier sample") if found.job_ids else None
-    earlier = " and ".join(filter(None, (since, samples)))
-    return " or ".join(
-        [
-            *([f"of {earlier}"] if earlier else []),
-            *(["that no audit test found"] if found.found_by else []),
-            *(["that an audit test found"] if found.not_found_by else []),
-        ]
-    )
 
 
 def exclude(
@@ -545,7 +531,7 @@ def requested_tests(
         A test hasn't ended, has no result, or is of another table.
     """
     return [
-        _found_rows(service, dataset_id, given, table_key, (*earlier.loc, name, place))
+        _found_rows(service, dataset_id, given, table_key, name, (*earlier.loc, name, place))
         for name in ("found_by", "not_found_by")
         for place, given in enumerate(getattr(earlier, name))
     ]
@@ -605,46 +591,83 @@ def find_rows(
     if key is not None:
         at = earlier.loc if key_loc is None else key_loc
         matching = RowsByKey(**shared, key=key, key_loc=at, on_progress=on_progress)
+    matched = _matched_rows(matching, earlier, since, draws, tests)
+    exclusion = _exclusion(matching, key, since, draws, matched)
+    settled = replace(
+        earlier,
+        not_drawn_by=_settled_names(draws, parts or {}),
+        found_by=tuple(exclusion.found_by),
+        not_found_by=tuple(exclusion.not_found_by),
+    ).as_json()
+    return ExcludedRows(source, source_ref, exclusion, draws, matched.left_out, settled)
+
+
+@dataclass(frozen=True)
+class _MatchedRows:
+    """The rows of a table that an earlier version, draws, and tests of both filters have."""
+
+    old: Int64s
+    drawn: Int64s
+    found: Int64s
+    refused: Int64s
+    left_out: Int64s
+    tests: Mapping[str, Sequence[FoundRows]]
+
+
+def _matched_rows(
+    matching: EarlierRows,
+    earlier: EarlierFilter,
+    since: OpenTable | None,
+    draws: tuple[JobRecord, ...],
+    tests: Sequence[FoundRows],
+) -> _MatchedRows:
     version = None if since is None else EarlierVersion(since, f"{earlier.new_since}"[:20])
     old, drawn = matching.of(version, draws)
-    found = matching.found([each for each in tests if each.filter_name == "found_by"])
-    refused = matching.found([each for each in tests if each.filter_name == "not_found_by"])
-    ordinals = np.union1d(np.union1d(old, drawn), refused)
-    if earlier.found_by:
-        if not len(found):
-            raise NoFoundRows(table=shared["label"], loc=(*earlier.loc, "found_by"))
-        ordinals = np.union1d(ordinals, _other_rows(source, found))
-    without_match = _without_match(since, draws, old, drawn)
-    if not len(refused) and any(len(each.ordinals) for each in tests):
-        without_match += ["not_found_by"] if earlier.not_found_by else []
-    jobs = {
-        name: list(dict.fromkeys(each.job_id for each in tests if each.filter_name == name))
+    by_filter = {
+        name: [each for each in tests if each.filter_name == name]
         for name in ("found_by", "not_found_by")
     }
-    exclusion = Exclusion(
+    found, refused = (matching.found(named) for named in by_filter.values())
+    left_out = np.union1d(np.union1d(old, drawn), refused)
+    if earlier.found_by:
+        if not len(found):
+            raise NoFoundRows(table=matching.label, loc=(*earlier.loc, "found_by"))
+        left_out = np.union1d(left_out, _other_rows(matching.table, found))
+    return _MatchedRows(old, drawn, found, refused, left_out, by_filter)
+
+
+def _exclusion(
+    matching: EarlierRows,
+    key: RowKey | None,
+    since: OpenTable | None,
+    draws: tuple[JobRecord, ...],
+    matched: _MatchedRows,
+) -> Exclusion:
+    """The record of the rows that are left out."""
+    service, source = matching.service, matching.table
+    without_match = _without_match(since, draws, matched)
+    jobs = {
+        name: list(dict.fromkeys(each.job_id for each in tests))
+        for name, tests in matched.tests.items()
+    }
+    replayed = source_draw(service, matching.dataset_id, source.commit_id)
+    return Exclusion(
         commit_id=source.commit_id,
         key=None if key is None else [*key.columns],
         duplicates=None if key is None else key.duplicates,
         new_since=None if since is None else since.commit_id,
         job_ids=[job.id for job in draws],
-        rows=len(ordinals),
-        old_rows=len(old),
-        drawn_rows=len(drawn),
-        source_draw=digest_of_draws(source_draw(service, dataset_id, source.commit_id), draws),
-        parts=[name for name in _settled_names(draws, parts or {}) if ":" in name],
+        rows=len(matched.left_out),
+        old_rows=len(matched.old),
+        drawn_rows=len(matched.drawn),
+        source_draw=digest_of_draws(replayed, draws),
+        parts=[name for name in _settled_names(draws, matching.parts) if ":" in name],
         without_match=without_match,
         retyped=_retyped(service, source, key, since, draws) if without_match else [],
         found_by=jobs["found_by"],
         not_found_by=jobs["not_found_by"],
-        found_rows=len(found),
+        found_rows=len(matched.found),
     )
-    settled = replace(
-        earlier,
-        not_drawn_by=_settled_names(draws, parts or {}),
-        found_by=tuple(jobs["found_by"]),
-        not_found_by=tuple(jobs["not_found_by"]),
-    ).as_json()
-    return ExcludedRows(source, source_ref, exclusion, draws, ordinals, settled)
 
 
 def _needs_key(
@@ -666,14 +689,16 @@ def _other_rows(source: OpenTable, found: Int64s) -> Int64s:
 
 
 def _without_match(
-    since: OpenTable | None, draws: Sequence[JobRecord], old: Int64s, drawn: Int64s
+    since: OpenTable | None, draws: Sequence[JobRecord], matched: _MatchedRows
 ) -> list[str]:
-    """The filters whose version or draws have rows, but none that is in the table."""
+    """The filters whose version, draws or tests have rows, but none that is in the table."""
     has_old = since is not None and since.files.row_count
     has_drawn = any((job.output_summary or {})["total_sampled"] for job in draws)
+    has_refused = any(len(each.ordinals) for each in matched.tests["not_found_by"])
     return [
-        *(["new_since"] if has_old and not len(old) else []),
-        *(["not_drawn_by"] if has_drawn and not len(drawn) else []),
+        *(["new_since"] if has_old and not len(matched.old) else []),
+        *(["not_drawn_by"] if has_drawn and not len(matched.drawn) else []),
+        *(["not_found_by"] if has_refused and not len(matched.refused) else []),
     ]
 
 
@@ -764,7 +789,7 @@ def _job_named(tx: Transaction, dataset_id: int, given: str, loc: Loc) -> JobRec
 
 
 def _found_rows(
-    service: Service, dataset_id: int, given: str, table_key: str, loc: Loc
+    service: Service, dataset_id: int, given: str, table_key: str, filter_name: str, loc: Loc
 ) -> FoundRows:
     """The rows that a completed test found, which a ref or the first digits of an id name."""
     with service.database.read() as tx:
@@ -789,7 +814,7 @@ def _found_rows(
         )
     with located(loc):
         tested = open_table(service, dataset_id, source_of(job), table_key)
-        return FoundRows(job.id, tested, found_ordinals(service, job), str(loc[-2]))
+        return FoundRows(job.id, tested, found_ordinals(service, job), filter_name)
 
 
 def _draw(service: Service, dataset_id: int, given: str, table_key: str, loc: Loc) -> JobRecord:

@@ -28,7 +28,7 @@ from parquet_tables.quoting import quote_identifier
 from parquet_tables.rows import scan_statement
 from parquet_tables.tables import Column, DataFile, TableFiles
 from parquet_tables.writing import read_columns, write_parquet
-from profiling_engine.audit_tests import TESTS, TableTest, FoundTable, run_test
+from profiling_engine.audit_tests import TESTS, FoundTable, TableTest, run_test
 from profiling_engine.audit_tests.tested import Work
 from tests.profiling_engine.planted_ledger import CASES, LIMIT_DIGITS, PlantedLedger
 

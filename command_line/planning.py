@@ -303,6 +303,8 @@ def size(client: ApiClient, dataset: str, wilson: bool, **options: Any) -> Print
         goal["interval"] = "wilson"
     path = f"/api/sampling/datasets/{client.dataset_id(dataset)}/size"
     if "programme" in body:
+        if figures or wilson:
+            raise click.UsageError("--programme can't be combined with a figure or --wilson.")
         programme = {**body.pop("programme"), **goal}
         request = {"design": design, **body, "programme": programme}
         amounts = {"amount_column": programme["book_column"]} if "book_column" in programme else {}

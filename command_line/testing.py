@@ -29,10 +29,10 @@ from command_line.output import (
     written,
 )
 from contract.requests.audit_tests import AUDIT_TESTS, AuditTestKind, AuditTestPaperRequest
+from contract.words import ASSUMPTION_STATES
 from domain_errors import counted
 
 MAX_ROWS_SHOWN = 1000
-STATES = {"checked": "checked", "not_met": "not met", "unchecked": "unchecked"}
 EXAMPLES = {
     "duplicates": "payables --column vendor --loose-column invoice --amount-column amount",
     "near_duplicates": "payables --column vendor --date-column posted --days 7 "
@@ -136,7 +136,8 @@ def _print_test(found: dict[str, Any], rows: dict[str, Any] | None) -> None:
     print_line()
     for each in found["assumptions"]:
         detail = f" {each['detail']}" if each["detail"] else ""
-        print_line(f"Assumption, {STATES[each['state']]}: {each['sentence']}{detail}")
+        state = ASSUMPTION_STATES[each["state"]].lower()
+        print_line(f"Assumption, {state}: {each['sentence']}{detail}")
     if found["mark"]:
         print_line(f"Marked rows: table marked, column {found['mark']}.")
     if rows and rows["data"]:

@@ -395,6 +395,8 @@ LISTED_REVIEW_STATES: Mapping[ListedReviewState, str] = {
     "signed_off": REVIEW_STATES["signed_off"],
     "approved": REVIEW_STATES["approved"],
 }
+ASSUMPTION_STATES = {"checked": "Checked", "not_met": "Not met", "unchecked": "Unchecked"}
+"""The titles of the states of an assumption of an audit test."""
 MEMBER_ROLES: Mapping[MemberRole, str] = {
     "preparer": "Preparer",
     "reviewer": "Reviewer",

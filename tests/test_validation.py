@@ -12,6 +12,7 @@ from application.audit.programmes.examples import checked_examples
 from application.audit.programmes.library import builtin_programmes
 from application.validation import validate
 from application.validation.comparing import ComparedSource, compare
+from application.validation.examples import OF_NO_SAMPLE
 from application.validation.published import PublishedNumber, PublishedTable, sources
 from application.validation.report import conclusion, counts, report
 from presentation.content import Facts, Note, Table
@@ -119,3 +120,23 @@ def test_notes_of_known_differences_belong_to_a_number() -> None:
     noted = [number for _, table in TABLES for number in table.numbers if number.note]
     assert len(noted) == 4
     assert all(each.correct is not None and each.correct != each.published for each in noted)
+
+
+def test_misprints_of_a_guidance_are_counted_apart() -> None:
+    """And examples of calculations by which no sample is evaluated say so."""
+    (guidance,) = [each for each in validate() if each.source.name == "eu-cohesion"]
+    known = [each for table in guidance.tables for each in table.numbers if each.verdict == "known"]
+    found = {(str(each.number.published), str(each.number.correct)) for each in known}
+    assert found == {
+        ("54593922", "54543922"),
+        ("89", "88"),
+        ("1062778", "1083499"),
+    }
+    unused = {
+        table.table.calculation
+        for source in validate()
+        for table in source.tables
+        if OF_NO_SAMPLE in table.table.remarks
+    }
+    assert {"expansion", "periods_ratio", "monetary_units_conservative"} <= unused
+    assert not unused & {"stringer", "difference", "size_random", "monetary_units_periods"}

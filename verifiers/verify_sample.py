@@ -4430,6 +4430,10 @@ class StatedEvaluation:
         return value
 
     @property
+    def by_programme(self) -> bool:
+        return "programme" in self.request or "programme" in self.result
+
+    @property
     def confidence(self) -> float:
         return float(self.request["confidence"])
 
@@ -5011,9 +5015,17 @@ def outside_text(outside: int) -> str:
 
 
 def check_conclusion(
-    evaluation: StatedEvaluation, is_tolerable: bool | None, sentence: str
+    evaluation: StatedEvaluation,
+    is_tolerable: bool | None,
+    sentence: str,
+    rests_on: str | None = None,
 ) -> None:
-    """Compare the conclusion with the recomputed one; a reason in it is the server's word."""
+    """Compare the conclusion with the recomputed one; a reason in it is the server's word.
+
+    One that ``rests_on`` claimed figures is claimed, too. That of a programme isn't compared.
+    """
+    if evaluation.by_programme:
+        return
     stated, code = evaluation.result["conclusion"], "evaluation_conclusion"
     good = isinstance(stated, dict) and set(stated) == {"is_tolerable", "sentence"}
     require(good, code, "The conclusion is missing, or has other members.")
@@ -5031,7 +5043,11 @@ def check_conclusion(
         f"{sentence.replace(REASON, '…')[:300]!r} ({is_tolerable}).",
     )
     report = evaluation.case.report
-    report.checked(EVALUATION, f"the conclusion: {text_.replace(reason, '…') if reason else text_}")
+    said = text_.replace(reason, "…") if reason else text_
+    if rests_on is None:
+        report.checked(EVALUATION, f"the conclusion: {said}")
+    else:
+        report.claimed(EVALUATION, f"the conclusion, as it rests on {rests_on}: {said}")
     if reason:
         report.claimed(EVALUATION, f"the reason why nothing is concluded: {reason}")
 
@@ -5063,7 +5079,7 @@ def compare_sentences(stated: str, due: str) -> tuple[bool, str]:
 
 
 def no_tolerable(evaluation: StatedEvaluation) -> None:
-    good = evaluation.result["conclusion"] is None
+    good = evaluation.by_programme or evaluation.result["conclusion"] is None
     require(good, "evaluation_conclusion", "It concludes without anything tolerable.")
 
 
@@ -5073,15 +5089,6 @@ def no_tolerable(evaluation: StatedEvaluation) -> None:
 def recompute(evaluation: StatedEvaluation) -> None:
     """Recompute the figures and the conclusion of an evaluation."""
     kind, report, result = evaluation.request["kind"], evaluation.case.report, evaluation.result
-    if "programme" in evaluation.request or "programme" in result:
-        programme = evaluation.request.get("programme")
-        name = programme.get("name") if isinstance(programme, dict) else None
-        report.skipped(
-            EVALUATION,
-            f"the evaluation is by an audit programme ({str(name)[:60]}): figures and conclusion "
-            "are not recomputed",
-        )
-        return
     recomputed: dict[str, Callable[[StatedEvaluation], None]] = {
         "attributes": check_attributes,
         "two_stage": check_two_stages,
@@ -5095,6 +5102,7 @@ def recompute(evaluation: StatedEvaluation) -> None:
         )
         require(good, "evaluation_figure", "The request and the result contradict each other.")
         same(result, "replaced", evaluation.stated["replacements"])
+        check_programme(evaluation)
         check_members(evaluation)
         check_scope(evaluation)
         check_choices(evaluation)
@@ -5134,12 +5142,33 @@ MEMBERS_OF_REQUEST = (
 )
 
 
+def check_programme(evaluation: StatedEvaluation) -> None:
+    """Check that request and result name one audit programme, or none."""
+    requested, applied = evaluation.request, evaluation.result
+    if not evaluation.by_programme:
+        return
+    chosen, programme = requested.get("programme"), applied.get("programme")
+    good = isinstance(chosen, dict) and isinstance(programme, dict)
+    require(good, "evaluation_figure", "Request and result don't both have an audit programme.")
+    assert isinstance(chosen, dict)
+    assert isinstance(programme, dict)
+    good = set(chosen) == {"name", "title", "sha256"} and all(
+        chosen[name] == programme.get(name) for name in chosen
+    )
+    require(good, "evaluation_figure", "The audit programme isn't the requested one.")
+    evaluation.case.report.skipped(
+        EVALUATION,
+        f"the evaluation is by an audit programme ({str(chosen['name'])[:60]}): its own figures "
+        "and its conclusion are not recomputed",
+    )
+
+
 def check_members(evaluation: StatedEvaluation) -> None:
     """Refuse members of the request and the result that the format doesn't have."""
-    kind = evaluation.request["kind"]
+    kind, more_names = evaluation.request["kind"], " programme" if evaluation.by_programme else ""
     for what, stated, names in (
-        ("request", evaluation.request, MEMBERS_OF_REQUEST),
-        ("result", evaluation.result, f"{MEMBERS} {MEMBERS_OF_KIND[kind]}"),
+        ("request", evaluation.request, MEMBERS_OF_REQUEST + more_names),
+        ("result", evaluation.result, f"{MEMBERS} {MEMBERS_OF_KIND[kind]}{more_names}"),
     ):
         more = sorted(set(stated) - set(names.split()))
         require(not more, "unknown_member", f"{what}.{''.join(more[:1])[:60]} isn't of the format.")
@@ -6402,7 +6431,12 @@ def possible_rows(rows: int, n: int, k: int, limit: float) -> tuple[int, int]:
 
 
 def sequence_sentence(
-    evaluation: StatedEvaluation, decision: str, examined: int, errors: str, tolerable: str
+    evaluation: StatedEvaluation,
+    decision: str,
+    examined: int,
+    errors: str,
+    tolerable: str,
+    rests_on: str | None = None,
 ) -> None:
     """Compare the decision in words."""
     rows, confidence = rows_text(examined), confidence_text(evaluation.confidence)
@@ -6423,7 +6457,7 @@ def sequence_sentence(
     elif scope is not None:
         sentence += ONLY_OF_SCOPE.format(scope=scope)
     verdict = {"accept": True, "reject": False}.get(decision)
-    check_conclusion(evaluation, verdict, sentence)
+    check_conclusion(evaluation, verdict, sentence, rests_on)
 
 
 def first_examined(items_: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -6601,14 +6635,31 @@ def check_sequence_of_amounts(evaluation: StatedEvaluation) -> None:
     same_amount(result["take_all"], "amount", found.amount(known))
     check_statistics(evaluation, found, share)
     check_sequence_limit(result, found, share, threshold)
-    case.report.checked(
-        EVALUATION,
-        f"the statistic after each of {_counted(len(tested), 'row')}, the decision and the limit",
-    )
+    rests_on = report_sequence(evaluation, found, decision)
     shown = f"{Decimal(tolerable).scaleb(-found.decimals):,f}"
     is_positive = population == "positive"
     errors = "overstatements" if is_positive else "overstatements and understatements together"
-    sequence_sentence(evaluation, decision, len(tested), errors, shown)
+    sequence_sentence(evaluation, decision, len(tested), errors, shown, rests_on)
+
+
+def report_sequence(
+    evaluation: StatedEvaluation, found: SequenceOfUnits, decision: str
+) -> str | None:
+    """Report the recomputed sequence, and return the claimed figure that its decision rests on."""
+    rows, report = _counted(len(found.tested), "row"), evaluation.case.report
+    done = f"the statistic after each of {rows}, the decision and the limit"
+    if found.scores is None:
+        report.checked(EVALUATION, done)
+        return None
+    total, mean = evaluation.result["score_total"], found.scored / found.units
+    report.claimed(
+        EVALUATION,
+        f"{done}: they follow from score_total {total}, and that it is the sum of amounts by "
+        f"scores of all rows isn't checked. By it the mean score is {mean:.4g}; the examined rows "
+        f"have {math.fsum(found.scores) / len(found.scores):.4g}",
+    )
+    # Errors that reach what is tolerable reject it whatever the scores are.
+    return None if decision == "reject" else "the claimed score_total"
 
 
 def read_scores(evaluation: StatedEvaluation, found: SequenceOfUnits) -> None:
@@ -6642,8 +6693,8 @@ def read_scores(evaluation: StatedEvaluation, found: SequenceOfUnits) -> None:
         for score, row in zip(found.scores, rows, strict=False):
             good = math.floor(1e6 * float(row[at] or "nan") + 0.5) == round(1e6 * score)
             require(good, "evaluation_figure", "A score isn't that of the drawn row.")
-    claimed = "" if is_shown else f"the scores of the rows in {column}, and "
-    case.report.claimed(EVALUATION, f"{claimed}the sum of amounts by scores of all rows")
+    if not is_shown:
+        case.report.claimed(EVALUATION, f"the scores of the rows in {column}")
 
 
 def check_statistics(evaluation: StatedEvaluation, found: SequenceOfUnits, share: float) -> None:
@@ -6706,7 +6757,8 @@ def tested_by(
         gain = max(mean - (1 - bet_share), 0.0)
         bet = gain / (max(second - mean**2, 0.0) + gain**2) if gain > 0 else 0.0
         bet = min(bet, 0.99 / span)
-        null_mean = (units * (1 - share) - known_right) / (units - known)
+        rest = units * (1 - share) - known_right
+        null_mean = 0.0 if -1e-12 * units <= rest < 0 else rest / (units - known)
         safe = min(bet, 0.99 / max(null_mean + (span - 1), span))
         statistic *= math.inf if null_mean < 0 else 1 + safe * (value - null_mean)
         before, squares = before + value, squares + value**2

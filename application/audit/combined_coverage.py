@@ -1,7 +1,8 @@
 """Which rows of their tables several samples cover: none twice, and which not at all.
 
 Rows of two versions of a table are the same where the data files of one version are the first ones
-of the other, as after an append, or else by the declared row key.
+of the other, as after an append, or else by the declared row key. A row whose book value is another
+in the larger version isn't covered: the sample was drawn from its former value.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from estimation_engine.errors import InvalidFindings
 from lazy_dataclasses import dataclass
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.row_keys.digests import KeyDigests, RowKey
-from parquet_tables.row_keys.kept import kept_rows
+from parquet_tables.row_keys.kept import kept_pairs
 from parquet_tables.rows import scan_statement
 from parquet_tables.tables import Int64s, TableFiles
 from service.service import Service
@@ -52,10 +53,23 @@ class SampledPopulation:
 
 @dataclass(frozen=True)
 class Uncovered:
-    """Rows with a book value that isn't 0, which no sample covers, and the sum of these values."""
+    """Rows with a book value that isn't 0, which no sample covers, and the sum of these values.
+
+    Parameters
+    ----------
+    gross : float
+        The sum without signs.
+    changed : int
+        Rows in a sample's population whose book value is another now, also if it is 0 now.
+    missing : int
+        Further rows without a book value.
+    """
 
     rows: int
     value: float
+    gross: float
+    changed: int
+    missing: int
 
 
 @dataclass(frozen=True)
@@ -65,7 +79,8 @@ class Coverage:
     Parameters
     ----------
     unchecked : sequence of str
-        Sentences on pairs of samples of which it isn't known whether they share rows.
+        Sentences on pairs of samples of which it isn't known whether they share rows, and on rows
+        without a book value.
     """
 
     uncovered: Uncovered
@@ -119,22 +134,26 @@ def coverage_of(service: Service, populations: Sequence[SampledPopulation]) -> C
                 "tables share neither data files nor a row key."
             )
             unchecked.append(Sentence(text, **names))
-        elif len(shared):
+        elif len(shared[0]):
             raise InvalidFindings(
                 "{rows} {rows|row|rows} could be drawn by sample {first} and by sample {second}. "
                 "Samples that are evaluated together need populations without a common row: draw "
                 "them with filters that exclude each other.",
-                rows=len(shared),
+                rows=len(shared[0]),
                 loc=("body", "jobs"),
                 **names,
             )
-    return Coverage(_uncovered(service, frames), unchecked)
+    uncovered = _uncovered(service, frames)
+    if uncovered.missing:
+        text = "No sample covers {rows} {rows|row|rows} without a book value."
+        unchecked.append(Sentence(text, rows=uncovered.missing))
+    return Coverage(uncovered, unchecked)
 
 
 def _frame(service: Service, population: SampledPopulation) -> _Frame:
     source = open_source(service, population.job)
     design = design_of(service, population.job, source)
-    condition, params = frame_condition(design, source.files) or ("true", [])
+    condition, params = frame_condition(design.rounds, source.files) or ("true", [])
     scan, scanned = scan_statement(source.files, [f"({condition}) AS included"], params)
     with service.parquet.cursor(source.files) as cursor:
         sql = f"SELECT t.ordinal FROM ({scan}) AS t WHERE t.included"
@@ -151,8 +170,8 @@ def _frame(service: Service, population: SampledPopulation) -> _Frame:
 
 def _rows_of_both(
     service: Service, frame: _Frame, table: OpenTable, drawable: Mask
-) -> Int64s | None:
-    """The ordinals in another version of the rows of a frame that are drawable there, too.
+) -> tuple[Int64s, Int64s] | None:
+    """The rows of a frame that are drawable in another version, too: the ordinals in both.
 
     None if it isn't known which rows of both versions are the same.
     """
@@ -160,7 +179,8 @@ def _rows_of_both(
     fewer = min(len(own.files), len(files.files))
     if fewer and own.files[:fewer] == files.files[:fewer]:
         rows = min(own.file_rows, files.file_rows)
-        return np.flatnonzero(frame.drawable[:rows] & drawable[:rows])
+        same = np.flatnonzero(frame.drawable[:rows] & drawable[:rows])
+        return same, same
     if frame.key is None:
         return None
     directory = service.directory.counts_dir
@@ -172,12 +192,35 @@ def _rows_of_both(
         ]
         for each in keyed:
             each.require()
-        return kept_rows(*keyed)
+        first, second = zip(*kept_pairs(*keyed), strict=True)
+        return np.concatenate(first), np.concatenate(second)
+
+
+def _unchanged(
+    service: Service, frame: _Frame, table: OpenTable, rows: tuple[Int64s, Int64s]
+) -> NDArray[np.bool_]:
+    """Of rows of both versions, those with the same book value."""
+    before, after = (
+        _book_values(service, files, frame.population.book_column)[ordinals]
+        for files, ordinals in zip((frame.source.files, table.files), rows, strict=True)
+    )
+    return np.asarray(before == after)
+
+
+def _book_values(service: Service, table: TableFiles, column_name: str) -> NDArray[np.float64]:
+    """The book value of each row of the files; 0 where it is missing."""
+    cell = f"f.{quote_identifier(table.column(column_name).name)}"
+    scan, params = scan_statement(table, [f"coalesce(TRY_CAST({cell} AS DOUBLE), 0) AS book"])
+    with service.parquet.cursor(table) as cursor:
+        found = cursor.execute(f"SELECT t.ordinal, t.book FROM ({scan}) AS t", params).fetchnumpy()
+    values = np.zeros(table.file_rows)
+    values[np.asarray(found["ordinal"], dtype=np.int64)] = found["book"]
+    return values
 
 
 def _uncovered(service: Service, frames: Sequence[_Frame]) -> Uncovered:
     """The rows of the tables' largest versions that no sample covers."""
-    rows, value, left = 0, 0.0, list(frames)
+    total, left = Uncovered(0, 0.0, 0.0, 0, 0), list(frames)
     while left:
         first = left[0].population
         own = [each for each in left if each.population.table == first.table]
@@ -185,20 +228,31 @@ def _uncovered(service: Service, frames: Sequence[_Frame]) -> Uncovered:
         whole = max(versions, key=lambda each: each.files.row_count)
         live = np.ones(whole.files.file_rows, dtype=np.bool_)
         live[whole.files.deletion_vector] = False
-        missed, same = live.copy(), []
+        missed, same, changed = live.copy(), [], 0
         for each in own:
             covered = _rows_of_both(service, each, whole, live)
-            if covered is not None:
-                missed[covered] = False
-                same.append(each)
+            if covered is None:
+                continue
+            same.append(each)
+            unchanged = np.ones(len(covered[1]), dtype=np.bool_)
+            if covered[0] is not covered[1]:
+                unchanged = _unchanged(service, each, whole, covered)
+                changed += int(np.count_nonzero(~unchanged))
+            missed[covered[1][unchanged]] = False
         # A version whose rows aren't known to be the same is a table of its own.
         left = [each for each in left if all(each is not other for other in same)]
         if not same:
             break
         files = replace(whole.files, deletion_vector=np.flatnonzero(~missed))
-        found, total = _figures(service, files, first.book_column)
-        rows, value = rows + found, value + total
-    return Uncovered(rows, value)
+        found = _figures(service, files, first.book_column)
+        total = Uncovered(
+            total.rows + found.rows,
+            total.value + found.value,
+            total.gross + found.gross,
+            total.changed + changed,
+            total.missing + found.missing,
+        )
+    return total
 
 
 def _version(service: Service, each: SampledPopulation) -> OpenTable:
@@ -207,21 +261,43 @@ def _version(service: Service, each: SampledPopulation) -> OpenTable:
     return open_table(service, each.job.dataset_id, version_of(each.job), key)
 
 
-def _figures(service: Service, table: TableFiles, column_name: str) -> tuple[int, float]:
-    """The rows whose book value isn't 0, and its sum."""
+def _figures(service: Service, table: TableFiles, column_name: str) -> Uncovered:
+    """The rows of a table by their book value."""
     column = table.column(column_name)
-    where = (f"(f.{quote_identifier(column.name)} <> 0)", list[object]())
+    cell = f"f.{quote_identifier(column.name)}"
     figures = [Statistic("count"), Statistic("total", column)]
     with service.parquet.cursor(table) as cursor:
-        known = true_values(cursor, table, figures, [], where) or {}
-    rows, total = known.get((), [0, 0])
-    return int(rows or 0), float(total or 0.0)
+        (above, plus), (below, minus), (missing, _) = (
+            (true_values(cursor, table, figures, [], (f"({cell} {test})", [])) or {}).get(
+                (), [0, 0]
+            )
+            for test in ("> 0", "< 0", "IS NULL")
+        )
+    plus, minus = float(plus or 0.0), float(minus or 0.0)
+    rows = int(above or 0) + int(below or 0)
+    return Uncovered(rows, plus + minus, plus - minus, 0, int(missing or 0))
 
 
-def uncovered_sentence(uncovered: Uncovered, places: int) -> Sentence:
-    """A sentence on the rows that no sample covers."""
-    return Sentence(
-        "No sample covers {rows} {rows|row|rows} with a book value of {amount}.",
-        rows=uncovered.rows,
-        amount=FigureText(f"{uncovered.value:,.{places}f}"),
-    )
+def uncovered_sentence(uncovered: Uncovered, places: int) -> Sentence | None:
+    """Sentences on the rows that no sample covers; None if all are covered."""
+    sentences = []
+    if uncovered.rows:
+        sentences.append(
+            Sentence(
+                "No sample covers {rows} {rows|row|rows} with a book value of {amount}.",
+                rows=uncovered.rows,
+                amount=FigureText(f"{uncovered.value:,.{places}f}"),
+            )
+        )
+    if f"{uncovered.gross:.{places}f}" != f"{abs(uncovered.value):.{places}f}":
+        text = "The sum of these book values without their signs is {amount}."
+        amount = FigureText(f"{uncovered.gross:,.{places}f}")
+        sentences.append(Sentence(text, amount=amount))
+    if uncovered.changed:
+        text = (
+            "The book value of {rows} {rows|row|rows} in the population of a sample is another "
+            "in a larger version of the table: the sample has the former one and doesn't cover "
+            "the present one."
+        )
+        sentences.append(Sentence(text, rows=uncovered.changed))
+    return Sentence.joined(sentences) if sentences else None

@@ -15,7 +15,7 @@ from application.audit.combined_coverage import (
     uncovered_sentence,
 )
 from application.audit.evaluation import EvaluationAnswer, SettledEvaluation, evaluate, request_of
-from application.audit.evaluation.parameters import fitting_kind, signed_off
+from application.audit.evaluation.parameters import fitting_kind, misfits, signed_off
 from application.audit.evaluation.request import tolerable_amount
 from contract.declarations import Help
 from contract.requests.evaluate import (
@@ -37,6 +37,7 @@ from estimation_engine.audit.combined import (
 from estimation_engine.audit.conclusion import Conclusion
 from estimation_engine.errors import InvalidFindings
 from lazy_dataclasses import dataclass
+from parquet_tables.names import folded
 from service.service import Service
 from service.tables.drawn_rows import has_common_seed
 from storage.audit.findings import review_of
@@ -53,7 +54,7 @@ class CombinedSample:
     kind: str
     review_state: str
     scope: Annotated[str | None, Help("The filter of its rows.")]
-    examined: Annotated[int, Help("Examined rows, or units by monetary units.")]
+    examined: Annotated[int, Help("Examined rows.")]
     errors: int
     book_value: str
     projected: Annotated[
@@ -104,7 +105,7 @@ class CombinedEvaluation:
 
 
 @dataclass(frozen=True)
-class _Sample:
+class _EvaluatedSample:
     """A sample with its request and evaluation."""
 
     job: JobRecord
@@ -142,8 +143,8 @@ def evaluate_together(
     Raises
     ------
     InvalidFindings
-        A job is named twice or can't be evaluated, samples share rows, or rows with a book value
-        are covered by none.
+        A job is named twice or can't be evaluated, one by monetary units has negative amounts,
+        samples share rows, or rows with a book value are covered by none.
     """
     for at, job in enumerate(jobs):
         if job.id in {each.id for each in jobs[:at]}:
@@ -169,9 +170,7 @@ def evaluate_together(
         tolerable = tolerable_amount(given.tolerable, total, places)
     amount = None if tolerable is None else tolerable.amount
     samples = _evaluated(service, jobs, settled, level, amount)
-    uncovered = None
-    if coverage.uncovered.rows:
-        uncovered = uncovered_sentence(coverage.uncovered, places)
+    uncovered = uncovered_sentence(coverage.uncovered, places)
     found = combine(
         [_part(*each) for each in zip(samples, plain, strict=True)],
         confidence=given.confidence,
@@ -194,17 +193,24 @@ def evaluate_together(
 def _settled(
     service: Service, job: JobRecord, given: CombinedEvaluationRequest
 ) -> SettledEvaluation[Any]:
-    """The evaluation of a sample: as it was signed off, else the one that fits."""
+    """The evaluation of a sample: of the kind that is given, else signed off, else the usual one.
+
+    Each is left out if its amounts don't add up, or if the sample can't have it.
+    """
     with service.database.read() as tx:
         review = review_of(tx, job.id)
-    kept = signed_off(review)
-    summed = [each.name for each in SUMMED]
-    kind = given.kind or (kept.evaluation["kind"] if kept else fitting_kind(job))
-    if kind not in summed:
-        kind = VARIABLES.name
+    signed = signed_off(review)
+    kept = signed.evaluation if signed else {}
+    weighted_by = _book_values_beside_weights(job, kept)
+    wanted = (given.kind, kept.get("kind"), None if weighted_by else fitting_kind(job))
+    summed, unfit = [each.name for each in SUMMED], misfits(job)
+    kind = next((name for name in wanted if name in summed and not unfit[name]), VARIABLES.name)
     parameters: dict[str, Any] = {}
     if kind == VARIABLES.name:
-        parameters = {"estimator": given.estimator, "book_column": given.book_column}
+        parameters = {
+            "estimator": given.estimator,
+            "book_column": given.book_column or weighted_by,
+        }
     own = {name: value for name, value in parameters.items() if value is not None}
     settled = request_of(
         service, job, review, EvaluationRequest(kind=kind, parameters=own, programme="")
@@ -215,10 +221,24 @@ def _settled(
     return settled
 
 
+def _book_values_beside_weights(job: JobRecord, kept: Mapping[str, Any]) -> str | None:
+    """The signed book values of rows that were drawn by other weights, whose units aren't money."""
+    drawn_by = {str(each["parameters"].get("book_column")) for each in job.run_parameters["rounds"]}
+    signed: str | None = kept.get("book_column")
+    is_drawn = signed is None or folded(signed) in {folded(each) for each in drawn_by}
+    return None if is_drawn or kept["kind"] in [each.name for each in SUMMED] else signed
+
+
 def _require_used(
     settled: Sequence[SettledEvaluation[Any]], given: CombinedEvaluationRequest
 ) -> None:
-    """Refuse a parameter of evaluations by audit values if no sample is evaluated so."""
+    """Refuse a kind that fits no sample, and a parameter by audit values if none has them."""
+    if given.kind is not None and all(each.kind != given.kind for each in settled):
+        raise InvalidFindings(
+            "No sample can be evaluated as `{kind}`. Leave `kind` out.",
+            kind=given.kind,
+            loc=("body", "kind"),
+        )
     if any(each.kind == VARIABLES.name for each in settled):
         return
     for name in ("estimator", "book_column"):
@@ -238,7 +258,7 @@ def _evaluated(
     settled: Sequence[SettledEvaluation[Any]],
     confidence: float,
     tolerable: Decimal | None,
-) -> list[_Sample]:
+) -> list[_EvaluatedSample]:
     """The evaluation of each sample, at one confidence."""
     together = frozenset(job.id for job in jobs)
     samples = []
@@ -246,6 +266,7 @@ def _evaluated(
         request = replace(each, confidence=confidence, tolerable=tolerable)
         try:
             answer = evaluate(service, job, request, together)
+            _require_positive(answer)
         except DomainError as error:
             raise InvalidFindings(
                 "Sample {name}: {reason}",
@@ -253,21 +274,32 @@ def _evaluated(
                 reason=Sentence(error.template, **error.parameters),
                 loc=("body", "jobs", at),
             ) from error
-        samples.append(_Sample(job, request, answer))
+        samples.append(_EvaluatedSample(job, request, answer))
     return samples
 
 
+def _require_positive(answer: EvaluationAnswer) -> None:
+    if answer.kind == MONETARY_UNIT.name and answer.figures["population"] != "positive":
+        raise InvalidFindings(
+            "It was drawn of negative amounts, too: its book value has no signs, and a sum of "
+            "overstatements leaves out its understatements. Evaluate it alone, or all samples by "
+            "audit values with `{kind}` as `kind`.",
+            kind=VARIABLES.name,
+        )
+
+
 def _require_covered(coverage: Coverage, given: CombinedEvaluationRequest, places: int) -> None:
-    if coverage.uncovered.rows and not given.covered_only:
+    uncovered = uncovered_sentence(coverage.uncovered, places)
+    if uncovered and not given.covered_only:
         raise InvalidFindings(
             "{uncovered} Draw and examine a sample of them, or conclude on the covered rows alone "
             "with `covered_only`.",
-            uncovered=uncovered_sentence(coverage.uncovered, places),
+            uncovered=uncovered,
             loc=("body", "jobs"),
         )
 
 
-def _part(sample: _Sample, plain: _Sample) -> CombinedPart:
+def _part(sample: _EvaluatedSample, plain: _EvaluatedSample) -> CombinedPart:
     conclusion = sample.answer.conclusion
     doubt = None
     if conclusion is not None and conclusion.is_tolerable is None:
@@ -302,7 +334,7 @@ def _part(sample: _Sample, plain: _Sample) -> CombinedPart:
     )
 
 
-def _is_as_signed(sample: _Sample, kept: Mapping[str, Any]) -> bool:
+def _is_as_signed(sample: _EvaluatedSample, kept: Mapping[str, Any]) -> bool:
     """Whether a sample has the signed kind with its estimator and book values."""
     names = ("estimator", "book_column") if kept["kind"] == VARIABLES.name else ()
     return sample.settled.kind == kept["kind"] and all(
@@ -310,7 +342,7 @@ def _is_as_signed(sample: _Sample, kept: Mapping[str, Any]) -> bool:
     )
 
 
-def _caveats(samples: Sequence[_Sample], coverage: Coverage) -> list[str]:
+def _caveats(samples: Sequence[_EvaluatedSample], coverage: Coverage) -> list[str]:
     """What limits the conclusion, apart from the caveats of each sample."""
     caveats: list[str] = [
         Sentence("The findings of sample {name} aren't signed off.", name=each.name)
@@ -334,22 +366,16 @@ def _caveats(samples: Sequence[_Sample], coverage: Coverage) -> list[str]:
         )
         if is_other and has_common_seed(first.job, second.job):
             text = (
-                "Samples {first} and {second} were drawn from different tables with the same seed, "
-                "so their draws aren't independent."
+                "Samples {first} and {second} were drawn with the same seed from different tables, "
+                "or versions of one, so their draws aren't independent."
             )
             caveats.append(Sentence(text, first=first.name, second=second.name))
-    if any(
-        each.is_money and "understatement" in each.answer.figures["concludes_on"]
-        for each in samples
-    ):
-        text = "The limit is of overstatements: understatements are not concluded on."
-        caveats.append(Sentence(text))
     return caveats
 
 
 def _answer(
     found: CombinedMisstatement,
-    samples: Sequence[_Sample],
+    samples: Sequence[_EvaluatedSample],
     given: CombinedEvaluationRequest,
     places: int,
     coverage: Coverage,
@@ -391,11 +417,12 @@ def _answer(
     )
 
 
-def _sample_answer(sample: _Sample) -> CombinedSample:
+def _sample_answer(sample: _EvaluatedSample) -> CombinedSample:
     answer = sample.answer
     if sample.is_money:
         own: dict[str, Any] = {
-            "examined": answer.figures["units"],
+            "examined": (sample.job.output_summary or {})["total_sampled"]
+            - answer.figures["not_applicable"],
             "errors": sample.figure("found")["errors"],
             "projected": sample.figure("most_likely"),
             "standard_error": None,

@@ -39,6 +39,7 @@ from storage.audit.engagements import (
     list_engagement_samples,
     list_members,
     member_of,
+    note_change,
     put_member,
     remove_engagement_dataset,
     remove_member,
@@ -144,6 +145,12 @@ def shown_engagement(tx: Transaction, by: Caller, engagement_id: int) -> ShownEn
     )
 
 
+def shown(by: Caller, engagement_id: int) -> ShownEngagement:
+    """Return an engagement as it is now; no write lasts for what is read of all its samples."""
+    with by.service.database.read() as tx:
+        return shown_engagement(tx, by, engagement_id)
+
+
 def missing_for_seal(samples: Sequence[EngagementSample]) -> list[str]:
     """What is missing before an engagement with these samples can be sealed."""
     if not any(not each.is_deleted for each in samples):
@@ -158,7 +165,7 @@ def create_engagement(by: Caller, given: EngagementRequest) -> ShownEngagement:
         facts = {name: (value or "").strip() for name, value in vars(given).items()}
         made = add_engagement(tx, facts, by.user.id, by.service.clock)
         audit_engagement(tx, by, "engagement_made", made)
-        return shown_engagement(tx, by, made.id)
+    return shown(by, made.id)
 
 
 def change_facts(by: Caller, engagement_id: int, given: EngagementChangeRequest) -> ShownEngagement:
@@ -181,8 +188,9 @@ def change_facts(by: Caller, engagement_id: int, given: EngagementChangeRequest)
         after = get_engagement(tx, engagement_id)
         changed = [name for name in facts if getattr(before, name) != getattr(after, name)]
         if changed:
+            note_change(tx, engagement_id, by.service.clock)
             audit_engagement(tx, by, "engagement_changed", after, fields=", ".join(changed))
-        return shown_engagement(tx, by, engagement_id)
+    return shown(by, engagement_id)
 
 
 def set_member(by: Caller, engagement_id: int, given: EngagementMemberRequest) -> ChangedEngagement:
@@ -228,7 +236,7 @@ def set_member(by: Caller, engagement_id: int, given: EngagementMemberRequest) -
                 role=given.role,
             )
             _give(tx, by, rights)
-        return _changed(tx, by, engagement_id, rights)
+    return ChangedEngagement(**vars(shown(by, engagement_id)), rights=rights)
 
 
 def end_member(by: Caller, engagement_id: int, name: str) -> ShownEngagement:
@@ -236,9 +244,9 @@ def end_member(by: Caller, engagement_id: int, name: str) -> ShownEngagement:
     with by.writing() as tx:
         engagement = _managed(tx, by, engagement_id)
         user = find_member(tx, name, "user_soeid")
-        remove_member(tx, engagement_id, user)
+        remove_member(tx, engagement_id, user, by.service.clock)
         audit_engagement(tx, by, "engagement_member_removed", engagement, soeid=user.soeid)
-        return shown_engagement(tx, by, engagement_id)
+    return shown(by, engagement_id)
 
 
 def add_dataset(
@@ -263,7 +271,7 @@ def add_dataset(
                     dataset_id=given.dataset_id,
                 )
             _give(tx, by, rights)
-        return _changed(tx, by, engagement_id, rights)
+    return ChangedEngagement(**vars(shown(by, engagement_id)), rights=rights)
 
 
 def _active(tx: Transaction, engagement_id: int) -> list[User]:
@@ -278,7 +286,7 @@ def end_dataset(by: Caller, engagement_id: int, dataset_id: int) -> ShownEngagem
         engagement = _managed(tx, by, engagement_id)
         remove_engagement_dataset(tx, engagement_id, dataset_id)
         audit_engagement(tx, by, "engagement_dataset_removed", engagement, dataset_id=dataset_id)
-        return shown_engagement(tx, by, engagement_id)
+    return shown(by, engagement_id)
 
 
 def assign(by: Caller, engagement_id: int, job: JobRecord) -> ShownEngagement:
@@ -309,7 +317,7 @@ def assign(by: Caller, engagement_id: int, job: JobRecord) -> ShownEngagement:
         _require_open_findings(tx, job)
         assign_sample(tx, engagement_id, job.id, by.service.clock)
         _audit_sample(tx, by, "engagement_sample_added", engagement, job)
-        return shown_engagement(tx, by, engagement_id)
+    return shown(by, engagement_id)
 
 
 def unassign(by: Caller, engagement_id: int, job: JobRecord) -> ShownEngagement:
@@ -320,7 +328,7 @@ def unassign(by: Caller, engagement_id: int, job: JobRecord) -> ShownEngagement:
         _require_open_findings(tx, job)
         unassign_sample(tx, engagement_id, job.id)
         _audit_sample(tx, by, "engagement_sample_removed", engagement, job)
-        return shown_engagement(tx, by, engagement_id)
+    return shown(by, engagement_id)
 
 
 def _require_open_findings(tx: Transaction, job: JobRecord) -> None:
@@ -381,12 +389,6 @@ def _give(tx: Transaction, by: Caller, rights: Sequence[RightGiven]) -> None:
             soeid=user.soeid,
             permission=right.permission,
         )
-
-
-def _changed(
-    tx: Transaction, by: Caller, engagement_id: int, rights: list[RightGiven]
-) -> ChangedEngagement:
-    return ChangedEngagement(**vars(shown_engagement(tx, by, engagement_id)), rights=rights)
 
 
 def audit_engagement(

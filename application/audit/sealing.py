@@ -1,35 +1,43 @@
 """The seal of an engagement: what it consisted of, in canonical JSON, with a digest in the ledgers.
 
 Guarantees that an engagement is sealed only if the findings of each sample are approved and a paper
-was issued since, and that another person than who sealed it unseals it.
+was issued since, and that another person than who sealed it unseals it. Both may write each dataset
+whose ledger gets the entry.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Annotated, Any, Literal
 
 from application.access import Caller
 from application.audit.engagements import (
+    MEMBER_LEVEL,
     ShownEngagement,
     audit_engagement,
     missing_for_seal,
     readable_engagement,
-    shown_engagement,
+    shown,
 )
 from application.audit.review import REVIEWING
 from contract.declarations import Help
+from contract.words import MemberRole
 from lazy_dataclasses import dataclass
+from storage.accounts.datasets import unwritable_datasets
+from storage.accounts.users import User
 from storage.audit.engagements import (
     EngagementRecord,
     EngagementSample,
+    ledgers_of_engagement,
     list_engagement_datasets,
     list_engagement_samples,
     list_members,
     member_of,
+    prepared_sample,
     seal_engagement,
     unseal_engagement,
 )
-from storage.audit.findings import preparers_of
 from storage.certificates.canonical_json import canonical_json, digest_of
 from storage.certificates.ledger import append_entry
 from storage.errors import Conflict, Forbidden, NotFound
@@ -50,6 +58,10 @@ class Seal:
     sealed_by: str
 
 
+SealingStep = Literal["seal", "unseal"]
+_ROLES: Mapping[SealingStep, tuple[MemberRole, ...]] = {"seal": ("partner",), "unseal": REVIEWING}
+
+
 class NotReady(Conflict):
     """Something is missing before the engagement can be sealed."""
 
@@ -68,15 +80,16 @@ def seal(by: Caller, engagement_id: int) -> ShownEngagement:
     EngagementSealed
         It is sealed.
     Forbidden
-        The caller is no partner of it, or prepared a sample.
+        The caller is no partner of it, prepared a sample, or can't write one of its datasets.
     NotReady
         A sample isn't approved or has no paper since; or there is no sample.
     """
     with by.writing() as tx:
-        engagement = readable_engagement(tx, by.user_in(tx), engagement_id)
+        user = by.user_in(tx)
+        engagement = readable_engagement(tx, user, engagement_id)
         engagement.require_open()
+        _require_person(tx, user, engagement, "seal")
         samples = list_engagement_samples(tx, engagement_id)
-        _require_person(tx, by, engagement, samples, ("partner",), "seal")
         if missing := missing_for_seal(samples):
             raise NotReady(
                 "The engagement can't be sealed: {count} {count|item is|items are} missing. "
@@ -87,9 +100,9 @@ def seal(by: Caller, engagement_id: int) -> ShownEngagement:
         body = vars(seal_of(tx, by, engagement, samples))
         text, sha256 = canonical_json(body), digest_of(body)
         seal_engagement(tx, engagement_id, text, sha256, by.user.id, by.service.clock)
-        _record(tx, by, engagement, samples, "sealed", sha256)
+        _record(tx, by, engagement_id, "sealed", sha256)
         audit_engagement(tx, by, "engagement_sealed", engagement, seal_sha256=sha256)
-        return shown_engagement(tx, by, engagement_id)
+    return shown(by, engagement_id)
 
 
 def unseal(by: Caller, engagement_id: int, reason: str) -> ShownEngagement:
@@ -103,17 +116,15 @@ def unseal(by: Caller, engagement_id: int, reason: str) -> ShownEngagement:
         The caller is no such person.
     """
     with by.writing() as tx:
-        engagement = readable_engagement(tx, by.user_in(tx), engagement_id)
+        user = by.user_in(tx)
+        engagement = readable_engagement(tx, user, engagement_id)
         if engagement.seal_sha256 is None:
             raise Conflict("The engagement isn't sealed.")
-        samples = list_engagement_samples(tx, engagement_id)
-        _require_person(tx, by, engagement, samples, REVIEWING, "unseal")
-        if engagement.sealed_by == by.user.id:
-            raise Forbidden("Another person must unseal the engagement: you sealed it.")
+        _require_person(tx, user, engagement, "unseal")
         unseal_engagement(tx, engagement_id)
-        _record(tx, by, engagement, samples, "unsealed", engagement.seal_sha256)
+        _record(tx, by, engagement_id, "unsealed", engagement.seal_sha256)
         audit_engagement(tx, by, "engagement_unsealed", engagement, reason=reason.strip())
-        return shown_engagement(tx, by, engagement_id)
+    return shown(by, engagement_id)
 
 
 def seal_text(by: Caller, engagement_id: int) -> str:
@@ -155,41 +166,42 @@ def seal_of(
     )
 
 
+def may_take(tx: Transaction, user: User, engagement: EngagementRecord, step: SealingStep) -> bool:
+    """Whether a user is a person who can seal or unseal an engagement, as far as rights go."""
+    with suppress(Forbidden):
+        _require_person(tx, user, engagement, step)
+        return True
+    return False
+
+
 def _require_person(
-    tx: Transaction,
-    by: Caller,
-    engagement: EngagementRecord,
-    samples: list[EngagementSample],
-    roles: tuple[str, ...],
-    step: str,
+    tx: Transaction, user: User, engagement: EngagementRecord, step: SealingStep
 ) -> None:
-    member = member_of(tx, engagement.id, by.user.id)
-    if member is None or member.role not in roles:
+    member = member_of(tx, engagement.id, user.id)
+    if member is None or member.role not in _ROLES[step]:
         raise Forbidden(
-            "Only a {roles} of the engagement can {step} it; you are {role}.",
-            roles=" or ".join(roles),
-            step=step,
-            role="no member" if member is None else member.role,
+            "Only a partner of the engagement can seal it."
+            if step == "seal"
+            else "Only a reviewer or partner of the engagement can unseal it."
         )
-    prepared = [each.name for each in samples if by.user.id in preparers_of(tx, each.job_id)]
-    if prepared:
+    ledgers = ledgers_of_engagement(tx, engagement.id)
+    if unwritable := unwritable_datasets(tx, user, ledgers):
         raise Forbidden(
-            "Another person must {step} the engagement: you prepared its sample {sample}.",
-            step=step,
-            sample=prepared[0],
+            "You need the right {level} in dataset {dataset} to seal or unseal the engagement.",
+            level=MEMBER_LEVEL,
+            dataset=unwritable[0],
         )
+    if (prepared := prepared_sample(tx, engagement.id, user.id)) is not None:
+        raise Forbidden(
+            "Another person must seal or unseal the engagement: you prepared its sample {sample}.",
+            sample=prepared,
+        )
+    if step == "unseal" and engagement.sealed_by == user.id:
+        raise Forbidden("Another person must unseal the engagement: you sealed it.")
 
 
-def _record(
-    tx: Transaction,
-    by: Caller,
-    engagement: EngagementRecord,
-    samples: list[EngagementSample],
-    step: str,
-    sha256: str,
-) -> None:
+def _record(tx: Transaction, by: Caller, engagement_id: int, step: str, sha256: str) -> None:
     """Enter a step in the ledger of each dataset of the engagement or of one of its samples."""
-    own = {each.dataset_id for each in list_engagement_datasets(tx, engagement.id)}
-    body = {"engagement_id": engagement.id, "step": step, "seal_sha256": sha256}
-    for dataset_id in sorted(own | {each.dataset_id for each in samples}):
+    body = {"engagement_id": engagement_id, "step": step, "seal_sha256": sha256}
+    for dataset_id in ledgers_of_engagement(tx, engagement_id):
         append_entry(tx, dataset_id, "engagement", by.user.soeid, body, by.service.clock)

@@ -57,7 +57,7 @@ def size_by_programme(
     strata = _parts(plan, given)
     inputs = _inputs(programme, calculation, plan, book_value, strata, given, confidence)
     try:
-        found: GuidanceSize = calculation.function(inputs)
+        found: GuidanceSize = calculation.run(inputs)
     except DomainError as error:
         error.loc = (AT, *(error.loc[1:] if error.loc[:1] == ("inputs",) else ()))
         raise
@@ -173,6 +173,8 @@ def _inputs(
     if materiality is None:
         raise InvalidGoal("Give a materiality: the programme has none.", loc=(AT, "materiality"))
     expected = given.expected
+    if book_value <= 0.0:
+        raise InvalidGoal("The book value of the rows must be above 0.", loc=(AT, "book_column"))
     common: dict[str, Any] = {
         "confidence": confidence,
         "book_value": book_value,
@@ -183,8 +185,6 @@ def _inputs(
         if given.deviation is not None:
             raise InvalidGoal("The calculation takes no deviation.", loc=(AT, "deviation"))
         return ConservativeSizeInputs(**common)
-    if calculation.inputs is not SizeInputs:
-        raise InvalidGoal("The calculation is no size.", loc=(AT, "name"))
     if strata:
         return SizeInputs(**common, parts=tuple(strata.values()))
     if given.deviation is None:

@@ -11,6 +11,7 @@ from application.audit.fitting import is_sized_by_errors
 from application.relative_filters import FIELD, RelativeFilters
 from contract.fields import Choice
 from contract.numbers import percent_digits
+from contract.words import LIKELIHOODS
 from domain_errors import FigureText, Sentence, counted, render
 from presentation.content import Code, Row, float_text
 from sampling_engine import METHODS
@@ -156,24 +157,23 @@ def _owners(excluded: Mapping[str, Any]) -> Sentence:
     return Sentence.joined(owners, " or ")
 
 
-def excluded_origin(run_parameters: Mapping[str, Any]) -> str | None:
-    """The rows that a draw excluded, in few words; None if it excluded none.
+def excluded_origin(excluded: Mapping[str, Any]) -> str:
+    """The rows that a draw excluded, in few words.
 
-    >>> excluded_origin({"excluded": {"key": ["no"], "job_ids": ["0a", "1b"], "rows": 34}})
-    '34 rows of earlier samples'
-    >>> excluded_origin({"excluded": {"job_ids": [], "found_by": ["0a"], "rows": 34}})
-    '34 rows that an audit test did not find'
+    >>> excluded_origin({"job_ids": ["0a", "1b"], "rows": 34})
+    '34 rows of 2 earlier samples'
+    >>> excluded_origin({"job_ids": ["0a"], "found_by": ["1b"], "rows": 34})
+    '34 rows of 1 earlier sample or that no audit test found'
     """
-    excluded = run_parameters.get("excluded")
-    if excluded is None:
-        return None
-    if excluded.get("found_by"):
-        return f"{counted(excluded['rows'], 'row')} that an audit test did not find"
     since = f"version {excluded['new_since'][:12]}" if excluded.get("new_since") else None
-    samples = "earlier samples" if excluded["job_ids"] else None
-    tests = "audit tests" if excluded.get("not_found_by") else None
-    origin = " and ".join(filter(None, (since, samples, tests))) or "earlier samples"
-    return f"{counted(excluded['rows'], 'row')} of {origin}"
+    samples = counted(len(excluded["job_ids"]), "earlier sample") if excluded["job_ids"] else None
+    earlier = " and ".join(filter(None, (since, samples)))
+    origins = [
+        *([f"of {earlier}"] if earlier else []),
+        *(["that no audit test found"] if excluded.get("found_by") else []),
+        *(["that an audit test found"] if excluded.get("not_found_by") else []),
+    ]
+    return f"{counted(excluded['rows'], 'row')} {' or '.join(origins) or 'of earlier samples'}"
 
 
 def population_note(run_parameters: Mapping[str, Any]) -> str | None:
@@ -309,7 +309,7 @@ def goal_text(goal: Mapping[str, Any]) -> str:
     ...     "confidence": 0.9})
     '± 2 % of the total of net in each group of city, at 90 % confidence'
     >>> goal_text({"materiality": 50000, "expected": 0.01, "confidence": 0.95})
-    '50,000, with 1 % expected, at 95 % confidence (poisson)'
+    '50,000, with 1 % expected, at 95 % confidence (Poisson)'
     """
     if "materiality" in goal:
         tolerable, expected = (errors_of_goal(goal, name) for name in ("materiality", "expected"))
@@ -328,7 +328,7 @@ def goal_text(goal: Mapping[str, Any]) -> str:
             tolerable=tolerable,
             plan=plan,
             confidence=FigureText(f"{percent_digits(goal['confidence'])} %"),
-            likelihood=Sentence(goal.get("likelihood", "poisson")),
+            likelihood=Sentence(LIKELIHOODS[goal.get("likelihood", "poisson")]),
         )
     name = goal.get("statistic", "proportion")
     if "cv" in goal:

@@ -82,6 +82,7 @@ def sample_overview(service: Service, job: JobRecord) -> SampleOverview:
     newer = None
     with suppress(Pruned):
         newer = newer_version(service, job)
+    left_out = job.run_parameters.get("excluded")
     return SampleOverview(
         purpose=job.purpose or "",
         drawn=summary.get("total_sampled", 0),
@@ -92,7 +93,7 @@ def sample_overview(service: Service, job: JobRecord) -> SampleOverview:
         newer=newer,
         estimated_amount=_estimated_amount(job),
         excluded=excluded_text(job.run_parameters),
-        excluded_short=excluded_origin(job.run_parameters),
+        excluded_short=None if left_out is None else excluded_origin(left_out),
     )
 
 

@@ -199,7 +199,7 @@ def cuts(*, rows: Sequence[int], bands: int, width: float) -> Figures:
     return {f"cut_{at + 1}": float(edges[int(each)]) for at, each in enumerate(found)}
 
 
-CALCULATIONS: Mapping[str, Callable[..., Figures]] = {
+FUNCTIONS: Mapping[str, Callable[..., Figures]] = {
     "size": size,
     "size_of_ratio": size_of_ratio,
     "factor": factor,

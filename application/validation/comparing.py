@@ -7,8 +7,13 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Literal, get_args
 
-from application.validation.calculations import CALCULATIONS
-from application.validation.published import PublishedNumber, PublishedTable, Source, sources
+from application.validation.calculations import FUNCTIONS
+from application.validation.published import (
+    PublishedNumber,
+    PublishedSource,
+    PublishedTable,
+    sources,
+)
 from lazy_dataclasses import dataclass
 
 Verdict = Literal["agrees", "known", "differs"]
@@ -44,7 +49,7 @@ class Compared:
 
 
 @dataclass(frozen=True)
-class ComparedTable:
+class CheckedTable:
     """A table with its comparison, row by row as the source has it."""
 
     table: PublishedTable
@@ -60,8 +65,8 @@ class ComparedTable:
 class ComparedSource:
     """A source with the comparison of its tables."""
 
-    source: Source
-    tables: Sequence[ComparedTable]
+    source: PublishedSource
+    tables: Sequence[CheckedTable]
 
     def count(self, verdict: Verdict | None = None) -> int:
         """The compared numbers, or those with a verdict."""
@@ -77,14 +82,14 @@ def compared_sources() -> tuple[ComparedSource, ...]:
     )
 
 
-def compare(table: PublishedTable) -> ComparedTable:
+def compare(table: PublishedTable) -> CheckedTable:
     """Recompute a table."""
     rows = [[None if n is None else _compared(table, n) for n in row] for row in table.rows]
-    return ComparedTable(table, rows)
+    return CheckedTable(table, rows)
 
 
 def _compared(table: PublishedTable, number: PublishedNumber) -> Compared:
-    found = CALCULATIONS[table.calculation](**number.inputs)[number.figure]
+    found = FUNCTIONS[table.calculation](**number.inputs)[number.figure]
     if found is None:
         return Compared(number, None, "differs")
     computed = float(found) * float(table.scale)

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
+from typing import Any
 
-from application.audit.programmes.examples import CheckedExample, checked_examples
-from application.audit.programmes.examples import Compared as ExampleFigure
+from application.audit.programmes.examples import (
+    CheckedExample,
+    ComparedFigure,
+    checked_examples,
+)
 from application.audit.programmes.library import builtin_programmes
 from application.audit.programmes.reading import Programme
-from application.validation.comparing import Compared, ComparedSource, ComparedTable
-from application.validation.published import PublishedNumber, PublishedTable, Source
+from application.validation.comparing import CheckedTable, Compared, ComparedSource
+from application.validation.published import PublishedNumber, PublishedSource, PublishedTable
+from contract.requests.programmes import ProgrammeExample
+from estimation_engine.audit.calculations import CALCULATIONS
+
+BOUND = "stringer"
+"""The calculation whose function evaluates the samples of the programme mus-standard."""
+OF_NO_SAMPLE = (
+    "No built-in programme evaluates a sample, or plans a size, by this calculation: its example "
+    "checks `jobsvc programmes check` and files that name it."
+)
 
 
 def compared_examples() -> tuple[ComparedSource, ...]:
@@ -19,18 +33,19 @@ def compared_examples() -> tuple[ComparedSource, ...]:
 
 def _source(programme: Programme) -> ComparedSource:
     file = programme.file
-    source = Source(
+    source = PublishedSource(
         file.name,
         f"Programme {file.name}: {file.title}",
         ", ".join(filter(None, (file.source.document, file.source.date))),
-        "The examples in the programme's file. Where a note names a misprint, the file may have "
-        f"the right number. {file.source.statement}",
+        "The examples in the programme's file. Where a note names a misprint of an input, the "
+        f"file has the right one. {file.source.statement}",
         (),
     )
-    return ComparedSource(source, [_table(each) for each in checked_examples(programme)])
+    pairs = zip(file.examples, checked_examples(programme), strict=True)
+    return ComparedSource(source, [_table(given, each) for given, each in pairs])
 
 
-def _table(example: CheckedExample) -> ComparedTable:
+def _table(given: ProgrammeExample, example: CheckedExample) -> CheckedTable:
     table = PublishedTable(
         title=f"{example.paragraph}: {example.title}",
         calculation=example.calculation,
@@ -42,24 +57,49 @@ def _table(example: CheckedExample) -> ComparedTable:
         scale=Decimal(1),
         rounding="nearest",
         tolerance=Decimal(str(example.tolerance)),
-        remarks=[each for each in (example.misprint, example.note, example.problem) if each],
+        remarks=[
+            each
+            for each in (
+                None if given.printed else example.misprint,
+                example.note,
+                example.problem,
+                None if CALCULATIONS[example.calculation].function in _used() else OF_NO_SAMPLE,
+            )
+            if each
+        ],
     )
-    figures = [_figure(each) for each in example.figures]
+    figures = [_figure(each, given) for each in example.figures]
     if example.problem is not None:
         number = PublishedNumber({"figure": "calculation"}, "value", "is possible")
         figures = [Compared(number, None, "differs")]
-    return ComparedTable(table, [[each] for each in figures])
+    return CheckedTable(table, [[each] for each in figures])
 
 
-def _figure(figure: ExampleFigure) -> Compared:
-    printed = figure.published
+def _used() -> set[Callable[[Any], Any]]:
+    """What the evaluations and sizes of built-in programmes compute with."""
+    files = [each.file for each in builtin_programmes()]
+    names = {
+        BOUND,
+        *(each.calculation for file in files for each in file.evaluations if each.calculation),
+        *(each.calculation for file in files for each in file.sizes),
+    }
+    return {CALCULATIONS[name].function for name in names}
+
+
+def _figure(figure: ComparedFigure, given: ProgrammeExample) -> Compared:
+    printed = (given.printed or {}).get(figure.name, figure.published)
+    is_known = figure.name in (given.printed or {})
     is_number = isinstance(printed, int | float) and not isinstance(printed, bool)
     number = PublishedNumber(
         {"figure": figure.name.replace("_", " ")},
         "value",
         Decimal(str(printed)) if is_number else str(printed),
+        Decimal(str(figure.published)) if is_known else None,
+        given.misprint or "" if is_known else "",
     )
     computed = figure.computed
     if isinstance(computed, bool):
         computed = str(computed)
-    return Compared(number, computed, "agrees" if figure.is_equal else "differs")
+    if figure.is_equal:
+        return Compared(number, computed, "known" if is_known else "agrees")
+    return Compared(number, computed, "differs")

@@ -98,7 +98,7 @@ class PublishedTable:
 
 
 @dataclass(frozen=True)
-class Source:
+class PublishedSource:
     """A publication, and from where its numbers were taken."""
 
     name: str
@@ -109,17 +109,17 @@ class Source:
 
 
 @cache
-def sources() -> tuple[Source, ...]:
+def sources() -> tuple[PublishedSource, ...]:
     """All sources, in the order of the report."""
     return tuple(_source(name) for name in ORDER)
 
 
-def _source(name: str) -> Source:
+def _source(name: str) -> PublishedSource:
     text = files("application.validation").joinpath("published", f"{name}.toml").read_text("utf-8")
     found = tomllib.loads(text, parse_float=Decimal)
     tables = tuple(_table(each) for each in found["tables"])
     reference, taken = (" ".join(found[key].split()) for key in ("reference", "taken_from"))
-    return Source(name, found["title"], reference, taken, tables)
+    return PublishedSource(name, found["title"], reference, taken, tables)
 
 
 def _table(found: dict[str, Any]) -> PublishedTable:

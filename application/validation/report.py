@@ -7,7 +7,7 @@ import platform
 from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 
-from application.validation.comparing import VERDICTS, Compared, ComparedSource, ComparedTable
+from application.validation.comparing import VERDICTS, CheckedTable, Compared, ComparedSource
 from application.validation.published import Input, PublishedTable
 from presentation.content import (
     Block,
@@ -111,8 +111,9 @@ def _cover(found: Sequence[ComparedSource], at: dt.datetime) -> Section:
         *((name, version(name)) for name in LIBRARIES),
     ]
     what = (
-        "Each number is computed anew by the installed version, by the functions that jobs, the "
-        "API and working papers call.",
+        "Each number is computed anew by the installed version. The functions are those that jobs, "
+        "the API and working papers call, but for examples of programmes whose note says that no "
+        "sample is evaluated by their calculation.",
         "A number agrees if the computed one, rounded as its source rounds, is the printed one. "
         "Where a source computes with rounded figures, the accepted difference is stated.",
         "A known difference is a misprint or another error of the source: the computed number is "
@@ -140,7 +141,7 @@ def _section(found: ComparedSource) -> Section:
     return Section(source.name.replace("_", " ").capitalize(), source.title, blocks)
 
 
-def _list(found: ComparedTable, numbers: Sequence[Compared], title: str = "") -> Table:
+def _list(found: CheckedTable, numbers: Sequence[Compared], title: str = "") -> Table:
     """A line for each number."""
     table = found.table
     across = (table.across,) if table.across else ()
@@ -161,7 +162,7 @@ def _list(found: ComparedTable, numbers: Sequence[Compared], title: str = "") ->
     return Table(title or table.title, header, rows)
 
 
-def _grid(found: ComparedTable) -> list[Block]:
+def _grid(found: CheckedTable) -> list[Block]:
     """The table as its source prints it, the same table computed, and the numbers apart."""
     table = found.table
     labels = [label(name) for name in table.labels]
@@ -185,7 +186,7 @@ def _grid(found: ComparedTable) -> list[Block]:
     ]
 
 
-def _notes(found: ComparedTable) -> Iterator[Note]:
+def _notes(found: CheckedTable) -> Iterator[Note]:
     table = found.table
     verdicts = [each.verdict for each in found.numbers]
     sentences = []

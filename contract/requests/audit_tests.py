@@ -33,7 +33,7 @@ from contract.fields import (
     Part,
     Share,
     Text,
-    TextColumn,
+    TextColumnName,
 )
 from contract.requests.exploring import MAX_OUTPUT_NAME
 from contract.requests.submitting import (
@@ -62,7 +62,7 @@ LeadingDigits = Literal["first", "first_two"]
 Direction = Literal["this", "other", "both"]
 LooseColumns = Annotated[
     Sequence[str],
-    Items(TextColumn(), MAX_TEST_COLUMNS),
+    Items(TextColumnName(), MAX_TEST_COLUMNS),
     Title("Columns compared loosely"),
     Option("--loose-column"),
     Help(

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import field
 from typing import Annotated, Any, ClassVar, NotRequired, Required, Self, TypedDict
 
-from contract.declarations import Help, Option, RefusedField, Request, Title
+from contract.declarations import Help, Option, RefusedField, Request, Title, declared
 from contract.fields import (
     Bounds,
     BreakKind,
@@ -123,6 +123,11 @@ class EarlierFilterRequest(Request):
         Title("Not found by"),
         Help("Only rows that none of these audit tests of the table found."),
     ] = None
+
+
+EARLIER = tuple(own.name for own in declared(EarlierFilterRequest))
+EARLIER_JOBS = EARLIER[1:]
+"""The filters that name jobs: all but ``new_since``."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -104,7 +104,10 @@ class ProgrammeEvaluation(FilePart):
     limit: Annotated[
         str,
         Choice(LIMITS),
-        Help("The limit on which the conclusion rests; the upper one is compared."),
+        Help(
+            "The limit on which the conclusion rests: `upper_limit` with the three sentences that "
+            "compare it with what is tolerable."
+        ),
     ] = "upper_limit"
     least_rows: Annotated[
         int | None,
@@ -135,12 +138,12 @@ class ConclusionSentences(FilePart):
         None
     )
     not_supported: Annotated[
-        str | None, SENTENCE, Help("If the projected errors are at least what is tolerable.")
+        str | None, SENTENCE, Help("If the projected errors are above what is tolerable.")
     ] = None
     inconclusive: Annotated[
         str | None,
         SENTENCE,
-        Help("If the projected errors are below what is tolerable, and the limit isn't."),
+        Help("If neither is so."),
     ] = None
     statement: Annotated[
         str | None,
@@ -175,6 +178,14 @@ class ProgrammeExample(FilePart):
         Mapped(FigureKind(), MAX_FIGURES),
         Help("The published figures, by the names of the calculation's results."),
     ]
+    printed: Annotated[
+        Mapping[str, Any] | None,
+        Mapped(FigureKind(), MAX_FIGURES),
+        Help(
+            "Of misprinted figures, which `expected` has right: what the document prints, by "
+            "names such as `interval` or `allocation[1].size`."
+        ),
+    ] = None
     tolerance: Annotated[
         float,
         Number(Bounds(least=0)),

@@ -33,6 +33,10 @@ MAX_BANDS = 20
 MAX_COSTS = 10_000
 
 
+OF_GOALS = ("goal", "goals", "pilot", "cost", "budget", "takes_last")
+"""What a size by an audit programme doesn't read; it has no optimal allocation either."""
+
+
 def _has_one_of(given: Mapping[str, Any], first: str, second: str) -> None:
     if (first in given) == (second in given):
         problem = "Give only one of" if first in given else "Missing: give"
@@ -42,7 +46,9 @@ def _has_one_of(given: Mapping[str, Any], first: str, second: str) -> None:
 def has_goals(given: Mapping[str, Any]) -> None:
     """Either one goal or several."""
     if "programme" in given:
-        other = next((name for name in ("goal", "goals", "pilot") if name in given), None)
+        other = next((name for name in OF_GOALS if given.get(name)), None)
+        if other is None and given.get("allocation", "design") != "design":
+            other = "allocation"
         if other is not None:
             raise RefusedField(other, "Can't be combined with `programme`.")
         return

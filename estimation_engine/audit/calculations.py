@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
+from math import isfinite
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -17,7 +18,8 @@ from estimation_engine.audit.guidance.quantities import section
 from estimation_engine.errors import InvalidCalculation
 from lazy_dataclasses import dataclass
 
-Purpose = Literal["size", "evaluation", "other"]
+Purpose = Literal["size", "evaluation", "projection", "other"]
+"""A projection has no limits."""
 MOST_ITEMS = 100_000
 """Of a list in the inputs."""
 
@@ -64,7 +66,31 @@ class Calculation:
         InvalidCalculation
             A field is unknown, missing, of another type, or out of range; ``loc`` is the field.
         """
-        return self.function(read_inputs(self.inputs, values))
+        return self.run(read_inputs(self.inputs, values))
+
+    def run(self, inputs: Any) -> Any:
+        """Compute from typed inputs.
+
+        Raises
+        ------
+        InvalidCalculation
+            An input is out of range, or so large or small that a figure is no number.
+        """
+        try:
+            found = self.function(inputs)
+            is_finite = all(isfinite(each) for each in vars(found).values() if is_figure(each))
+        except (OverflowError, ZeroDivisionError):
+            is_finite = False
+        if not is_finite:
+            raise InvalidCalculation(
+                "The inputs are too large or too small to compute with.", loc=("inputs",)
+            )
+        return found
+
+
+def is_figure(value: object) -> bool:
+    """Whether a result is a number, and no text, list or truth value."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def read_inputs(kind: Any, values: Any, loc: tuple[str | int, ...] = ("inputs",)) -> Any:
@@ -381,7 +407,7 @@ ALL: tuple[Calculation, ...] = (
     Calculation(
         "nonstatistical_mean_per_unit",
         "Not statistical, mean per unit",
-        "evaluation",
+        "projection",
         *_EQUAL,
         "EE = known + Σ N_h·ΣE_h/n_h",
         "6.4.4",
@@ -390,7 +416,7 @@ ALL: tuple[Calculation, ...] = (
     Calculation(
         "nonstatistical_ratio",
         "Not statistical, ratio",
-        "evaluation",
+        "projection",
         *_EQUAL,
         "EE = known + Σ BV_h·ΣE_h/ΣBV_h",
         "6.4.4 and 6.4.9",
@@ -400,7 +426,7 @@ ALL: tuple[Calculation, ...] = (
     Calculation(
         "nonstatistical_proportional",
         "Not statistical, by value",
-        "evaluation",
+        "projection",
         *_MONEY,
         "EE = known + Σ BV_h/n_h·Σ E/BV",
         "6.4.5 and 6.4.7",
@@ -467,9 +493,9 @@ TEXTBOOK: tuple[Calculation, ...] = (
         textbook.StringerInputs,
         textbook.StringerBound,
         "BV′·[p₀ + Σ (pᵢ − pᵢ₋₁)·tᵢ], taints sorted downwards",
-        "appendix C",
+        "pages 138, 143 and 144",
         textbook.stringer_bound,
-        document="Stringer 1963; AICPA, Audit Sampling",
+        document="Stringer 1963, as in Touw and Hoogduin, Statistiek voor Audit en Controlling",
     ),
 )
 CALCULATIONS: Mapping[str, Calculation] = {each.name: each for each in (*ALL, *TEXTBOOK)}

@@ -155,56 +155,95 @@ def combine(
     values = [each for each in parts if each.standard_error is not None]
     money = [each for each in parts if each.standard_error is None]
     level = confidence_of_limits(confidence, len(money), len(values))
-    projected = fsum(each.projected for each in parts)
     error, degrees = _error_of(values)
     t = t_quantile(level, degrees) if error else 0.0
-    more = fsum((each.upper_limit or 0.0) - each.projected for each in money)
-    upper = projected + t * error + more
-    plain = projected + (t_quantile(confidence, degrees) * error if error else 0.0)
+    sums = _sums_of(parts, t * error)
+    plain = sums.projected + (t_quantile(confidence, degrees) * error if error else 0.0)
     plain += fsum((each.plain_limit or 0.0) - each.projected for each in money)
-    book_value, found = (
-        fsum(getattr(each, name) for each in parts) for name in ("book_value", "found")
-    )
-    errors = sum(each.errors for each in parts)
     conclusion = None
     if tolerable is not None:
-        conclusion = conclude_misstatement(
-            None,
-            upper,
-            tolerable,
-            projected,
-            confidence,
-            errors=(found, errors),
-            book_value=book_value,
-            places=places,
-        )
-        doubts = [_doubt_of(each) for each in parts if each.doubt]
-        if doubts:
-            conclusion = withheld(conclusion, Sentence.joined(doubts))
-        if uncovered is not None:
-            conclusion = Conclusion(
-                conclusion.is_tolerable,
-                f"{conclusion.template} {{uncovered}}",
-                {**conclusion.parameters, "uncovered": uncovered},
-            )
+        conclusion = _conclusion(parts, sums, confidence, tolerable, places, uncovered)
     return CombinedMisstatement(
-        book_value,
-        projected,
-        found,
-        errors,
+        sums.book_value,
+        sums.projected,
+        sums.found,
+        sums.errors,
         error if values else None,
         degrees if values and error else None,
         t if values and error else None,
-        upper - projected,
-        upper,
+        sums.upper - sums.projected,
+        sums.upper,
         level,
         plain,
-        tuple(_arithmetic(parts, error, degrees, t, level, upper)),
+        tuple(_arithmetic(parts, error, degrees, t, level, sums.upper)),
         tuple(_notes(values, money, confidence, level, plain, places)),
         _assurance(parts, money),
         conclusion,
         FORMULA,
         SOURCE,
+    )
+
+
+@dataclass(frozen=True)
+class _CombinedSums:
+    """The figures of all samples on which a conclusion rests."""
+
+    projected: float
+    found: float
+    errors: int
+    book_value: float
+    upper: float
+
+
+def _sums_of(parts: Sequence[CombinedPart], margin: float) -> _CombinedSums:
+    """Add up samples; the margin is of those by audit values."""
+    projected, found, book_value = (
+        fsum(getattr(each, name) for each in parts) for name in ("projected", "found", "book_value")
+    )
+    money = [each for each in parts if each.standard_error is None]
+    more = fsum((each.upper_limit or 0.0) - each.projected for each in money)
+    errors = sum(each.errors for each in parts)
+    return _CombinedSums(projected, found, errors, book_value, projected + margin + more)
+
+
+def _conclusion(
+    parts: Sequence[CombinedPart],
+    sums: _CombinedSums,
+    confidence: float,
+    tolerable: float,
+    places: int,
+    uncovered: str | None,
+) -> Conclusion:
+    """Conclude on the sum; withheld where a sample alone gives no conclusion."""
+    conclusion = conclude_misstatement(
+        None,
+        sums.upper,
+        tolerable,
+        sums.projected,
+        confidence,
+        errors=(sums.found, sums.errors),
+        book_value=sums.book_value,
+        places=places,
+    )
+    if all(each.standard_error is None for each in parts):
+        # Overstatements by monetary units aren't netted.
+        words = {"of": Sentence(" of overstatements"), "errors": Sentence("overstatements")}
+        conclusion = Conclusion(
+            conclusion.is_tolerable, conclusion.template, {**conclusion.parameters, **words}
+        )
+    doubts = [_doubt_of(each) for each in parts if each.doubt]
+    if doubts:
+        conclusion = withheld(conclusion, Sentence.joined(doubts))
+    if uncovered is None:
+        return conclusion
+    return Conclusion(
+        conclusion.is_tolerable,
+        "{concluded} {uncovered}",  # each is translated by itself
+        {
+            **conclusion.parameters,
+            "concluded": conclusion.sentence,
+            "uncovered": uncovered,
+        },
     )
 
 
@@ -285,11 +324,11 @@ def _notes(
     notes: list[str] = []
     if len(values) > 1:
         text = (
-            "The samples were drawn independently, so the variances of {samples} projections add "
-            "up."
+            "The variances of {samples} projections are added up, which is right if the samples "
+            "were drawn independently."
         )
         notes.append(Sentence(text, samples=len(values)))
-    if level != confidence:
+    if len(money) + bool(values) > 1:
         text = (
             "Each limit is at {level} confidence, so that all hold together at {confidence} or "
             "more, whatever their errors (Bonferroni). The sum of limits that are each at "

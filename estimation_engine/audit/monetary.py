@@ -439,6 +439,21 @@ def one_start_share(part: SampledPart, taints: float, confidence: float) -> floa
     return 1.0 - (1.0 - confidence) * right
 
 
+def stringer_rows(
+    taints: Sequence[float], units: int, confidence: float, likelihood: Likelihood
+) -> tuple[StringerRow, ...]:
+    """The lines of Stringer's bound of one stratum of book value 1, from its taints above 0."""
+    rule = _Rule(
+        confidence=confidence,
+        bound="stringer",
+        likelihood=likelihood,
+        parts=(SampledPart(units, 1),),
+        has_one_start=False,
+        decimals=0,
+    )
+    return _stringer([_Taint(Fraction(each), None, 0) for each in taints], rule)
+
+
 def _stringer(taints: Sequence[_Taint], rule: _Rule) -> tuple[StringerRow, ...]:
     """The lines of Stringer's bound; taints of strata count by their interval."""
     units, value = sum(part.units for part in rule.parts), rule.value

@@ -440,11 +440,16 @@ def bets_on(
 
 
 def null_means(values: Floats, units: int, mean: float, sizes: Floats | None = None) -> Floats:
-    """mᵢ: the mean of the units that are left before each item, if all units have this mean."""
+    """mᵢ: the mean of the units that are left before each item, if all units have this mean.
+
+    0 where it is below by rounding alone. Where no unit is left, items have no book value: their
+    mean is 1, as their value, so that M stays what it is.
+    """
     known = np.ones_like(values) if sizes is None else sizes
     before = np.cumsum(known * values, axis=-1) - known * values
-    left = np.maximum(_left(float(units), known), 1.0)
-    means: Floats = (units * mean - before) / left
+    left, rest = _left(float(units), known), units * mean - before
+    rest = np.where((rest < 0) & (rest >= -ROUNDING * units), 0.0, rest)
+    means: Floats = np.where((left <= 0) & (rest >= 0), 1.0, rest / np.maximum(left, 1.0))
     return means
 
 

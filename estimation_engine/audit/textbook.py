@@ -6,13 +6,13 @@ from math import fsum, sqrt
 
 from contract.words import Likelihood
 from domain_errors import Sentence
-from estimation_engine.audit.guidance.quantities import check, check_confidence
-from estimation_engine.audit.limits import stepwise_limits
+from estimation_engine.audit.guidance.quantities import AtLevel, check, check_confidence
+from estimation_engine.audit.monetary import stringer_rows
 from lazy_dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExpansionInputs:
+class ExpansionInputs(AtLevel):
     """Sums of rows drawn at random without replacement.
 
     Parameters
@@ -27,7 +27,6 @@ class ExpansionInputs:
         In place of the quantile of t, with the digits that a book prints.
     """
 
-    confidence: float
     units: int
     examined: int
     errors: float
@@ -59,7 +58,7 @@ def expansion(inputs: ExpansionInputs) -> Expansion:
     ...     )
     ... )
     >>> round(found.projected), round(found.lower_limit)
-    (19888, 18107)
+    (19888, 18106)
     """
     from estimation_engine.intervals import t_quantile
 
@@ -76,7 +75,7 @@ def expansion(inputs: ExpansionInputs) -> Expansion:
 
 
 @dataclass(frozen=True, kw_only=True)
-class StringerInputs:
+class StringerInputs(AtLevel):
     """The taints of monetary units.
 
     Parameters
@@ -89,7 +88,6 @@ class StringerInputs:
         Above 0, in any order.
     """
 
-    confidence: float
     book_value: float = 1.0
     examined: int
     taints: tuple[float, ...] = ()
@@ -130,17 +128,10 @@ def stringer_bound(inputs: StringerInputs) -> StringerBound:
     check(len(inputs.taints) <= inputs.examined, "There are more taints than units.", "taints")
     check(all(0 < each <= 1 for each in inputs.taints), "A taint is above 0, up to 1.", "taints")
     check(inputs.likelihood != "hypergeometric", "It has no such likelihood.", "likelihood")
-    limits = stepwise_limits(
-        len(inputs.taints), inputs.examined, inputs.confidence, inputs.likelihood
-    )
-    taints = sorted(inputs.taints, reverse=True)
-    steps = [
-        float(after - before) * taint
-        for taint, before, after in zip(taints, limits, limits[1:], strict=False)
-    ]
+    rows = stringer_rows(inputs.taints, inputs.examined, inputs.confidence, inputs.likelihood)
     value = inputs.book_value
-    basic, upper = value * float(limits[0]), value * fsum([float(limits[0]), *steps])
-    projected = value * fsum(taints) / inputs.examined
+    basic, upper = value * rows[0].product, value * fsum(row.product for row in rows)
+    projected = value * fsum(inputs.taints) / inputs.examined
     return StringerBound(
         basic, projected, upper - basic - projected, upper - projected, upper, (NOT_PROVED,)
     )

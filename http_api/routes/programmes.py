@@ -10,7 +10,6 @@ from application.audit.programmes.answers import (
 )
 from application.audit.programmes.library import library_of
 from http_api.access import SignedInBlueprint, caller, service
-from storage.errors import NotFound
 
 blueprint = SignedInBlueprint(
     "programmes", __name__, url_prefix="/api/audit-programmes", tag="Audit"
@@ -29,8 +28,5 @@ def programmes() -> ProgrammeList:
 @blueprint.get("/<name>", output=ShownProgramme)
 def programme(name: str) -> ShownProgramme:
     """An audit programme with its rules, sentences, and worked examples, which are computed."""
-    found = library_of(service().settings).find(name)
-    if found is None:
-        raise NotFound('There is no audit programme "{name}".', name=name[:60])
     with caller().reading():
-        return shown_programme(found)
+        return shown_programme(library_of(service().settings), name)

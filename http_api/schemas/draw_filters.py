@@ -7,16 +7,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from contract.declarations import declared
 from contract.fields import DrawFilterKind
-from contract.requests.draw import EarlierFilterRequest
+from contract.requests.draw import EARLIER, EARLIER_JOBS, EarlierFilterRequest
 from http_api.schemas.contract import FIELDS, body_schema
 from http_api.schemas.filters import SHAPES, FiltersField
 
-EARLIER = tuple(own.name for own in declared(EarlierFilterRequest))
 _EARLIER_SHAPES = {
     "new_since": {"type": "string"},
-    **{name: {"type": "array", "items": {"type": "string"}} for name in EARLIER[1:]},
+    **{name: {"type": "array", "items": {"type": "string"}} for name in EARLIER_JOBS},
 }
 
 

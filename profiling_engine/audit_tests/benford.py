@@ -21,11 +21,11 @@ from profiling_engine.audit_tests.answers import (
     ReasonColumn,
 )
 from profiling_engine.audit_tests.tested import (
-    TableTest,
     AuditTestFindings,
-    WrittenRows,
+    TableTest,
     Untested,
     Work,
+    WrittenRows,
     amount_figures,
     rows_found,
 )
@@ -243,10 +243,21 @@ class Benford(TableTest):
             sum(test.values for test in tests.values()),
             not_tested,
             self._conclusion(tests, concluded, file.rows),
-            [*self._figures(tests), *amount_figures(work, file, self.amount)],
+            [*self._figures(tests, concluded), *amount_figures(work, file, self.amount)],
             [_digits_table(tests)],
             [*assumptions, *self._unchecked()],
         )
+
+    @property
+    def _is_float(self) -> bool:
+        return self.amount.column.data_type.is_float
+
+    @property
+    def _tested(self) -> str:
+        """The SQL of the amount whose digits are tested; of a DOUBLE, with all its digits."""
+        if not self._is_float:
+            return self.amount.value
+        return f"CASE WHEN {self.amount.value} IS NOT NULL THEN {self.amount.cell} END"
 
     @property
     def _digits(self) -> str:
@@ -261,14 +272,17 @@ class Benford(TableTest):
             for digits in range(self.length, 19)
         )
         text = "CAST(abs(s.a) AS VARCHAR)"
-        if self.amount.places:
+        if self._is_float:
+            text = f"ltrim(replace(split_part({text}, 'e', 1), '.', ''), '0')"
+            text = f"rpad({text}, {self.length}, '0')"
+        elif self.amount.places:
             text = f"CASE WHEN abs(s.a) < 1 THEN ltrim({text}, '0.') ELSE {text} END"
         return f"CASE {cases} ELSE CAST(left({text}, {self.length}) AS BIGINT) END"
 
     @property
     def _values(self) -> list[str]:
         """The amounts ``a``, and their digits before the decimal point; NULL above 64 bits."""
-        value = self.amount.value
+        value = self._tested
         return [f"{value} AS a", f"TRY_CAST(trunc(abs({value})) AS BIGINT) AS whole"]
 
     def _count(self, work: Work) -> tuple[dict[bool, Sizes], list[NotTested]]:
@@ -359,13 +373,13 @@ class Benford(TableTest):
 
     def _write(self, work: Work, chosen: Sequence[tuple[bool, int]]) -> DataFile:
         """Write the rows of these digits."""
-        scan, params = scan_statement(self.table, self._values)
+        scan, params = scan_statement(self.table, [*self._values, f"{self.amount.value} AS exact"])
         signed = [-digit if is_negative else digit for is_negative, digit in chosen]
         is_tested = f"s.a <> 0 AND abs(s.a) >= {self._least}" if chosen else "false"
         return work.write(
             (
                 "SELECT t.ordinal, CASE WHEN t.a < 0 THEN 'negative' ELSE 'positive' END AS r0, "
-                f"t.digits AS r1, t.a FROM (SELECT s.*, {self._digits} AS digits "
+                f"t.digits AS r1, t.exact AS a FROM (SELECT s.*, {self._digits} AS digits "
                 f"FROM ({scan}) AS s WHERE {is_tested}) AS t "
                 "WHERE list_contains(?::BIGINT[], CASE WHEN t.a < 0 THEN -t.digits ELSE t.digits "
                 "END) ORDER BY t.a < 0, t.digits, t.ordinal",
@@ -400,11 +414,12 @@ class Benford(TableTest):
             return Sentence("No amount could be tested.")
         return Sentence.joined([*sentences, rows_found(rows, Sentence("with these digits"))])
 
-    def _figures(self, tests: Mapping[bool, SignTest]) -> list[AuditFigure]:
+    def _figures(
+        self, tests: Mapping[bool, SignTest], concluded: Mapping[bool, SignTest]
+    ) -> list[AuditFigure]:
         figures = []
         for is_negative, test in tests.items():
             name = SIGNS[is_negative]
-            words = Sentence(conformity(test.mad, self.request.digits))
             excess = sum(each.is_excess for each in test.digits)
             figures += [
                 AuditFigure(f"{name}_values", f"{name.capitalize()} amounts", test.values),
@@ -412,7 +427,11 @@ class Benford(TableTest):
                 AuditFigure(f"{name}_df", "Degrees of freedom", test.df),
                 AuditFigure(f"{name}_chi_p_value", "p-value of chi-square", test.chi_p_value),
                 AuditFigure(f"{name}_mad", "Mean absolute deviation", test.mad),
-                AuditFigure(f"{name}_conformity", "By Nigrini's limits", words),
+            ]
+            if is_negative in concluded:
+                words = Sentence(conformity(test.mad, self.request.digits))
+                figures.append(AuditFigure(f"{name}_conformity", "By Nigrini's limits", words))
+            figures += [
                 AuditFigure(f"{name}_excess", "Digits with a significant excess", excess),
             ]
         return figures

@@ -9,10 +9,10 @@ from parquet_tables.quoting import quote_text
 from parquet_tables.rows import scan_statement
 from profiling_engine.audit_tests.answers import Assumption, AuditFigure, FigureTable, ReasonColumn
 from profiling_engine.audit_tests.tested import (
-    TableTest,
     AuditTestFindings,
-    WrittenRows,
+    TableTest,
     Work,
+    WrittenRows,
     amount_cell,
     amount_figures,
     amount_summed,

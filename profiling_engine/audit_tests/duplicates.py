@@ -9,11 +9,11 @@ from parquet_tables.database import registered
 from parquet_tables.rows import RowSet, Statement, rows_at, scan_statement
 from profiling_engine.audit_tests.answers import Assumption, AuditFigure, FigureTable, ReasonColumn
 from profiling_engine.audit_tests.tested import (
-    TableTest,
     AuditTestFindings,
-    WrittenRows,
+    TableTest,
     Untested,
     Work,
+    WrittenRows,
     amount_cell,
     amount_figures,
     rows_found,

@@ -16,11 +16,11 @@ from profiling_engine.audit_tests.answers import (
     ReasonColumn,
 )
 from profiling_engine.audit_tests.tested import (
-    TableTest,
     AuditTestFindings,
-    WrittenRows,
+    TableTest,
     Untested,
     Work,
+    WrittenRows,
     amount_cell,
     amount_figures,
 )

@@ -35,13 +35,13 @@ from parquet_tables.tables import Column, TableFiles
 from parquet_tables.writing import write_parquet
 from profiling_engine.audit_tests.answers import (
     Assumption,
-    AuditTestResult,
     AuditFigure,
+    AuditTestResult,
     FigureTable,
     NotTested,
     ReasonColumn,
 )
-from profiling_engine.audit_tests.values import Amount, ColumnValue, cell
+from profiling_engine.audit_tests.values import AmountValue, ColumnValue, cell
 
 ROW_ID = ReasonColumn("_logical_row_id", "VARCHAR", "The row's id in the tested table.")
 SLICE_CELLS, MIN_SLICE_ROWS = 5_000_000, 1_000
@@ -190,18 +190,18 @@ class TableTest(ABC):
         return [(self.table, "")]
 
 
-def amount_cell(amount: Amount | None) -> str:
+def amount_cell(amount: AmountValue | None) -> str:
     """The SQL of the amount ``a``; NULL without one."""
     return f"{'CAST(NULL AS BIGINT)' if amount is None else amount.value} AS a"
 
 
-def amount_summed(amount: Amount | None, value: str) -> str:
+def amount_summed(amount: AmountValue | None, value: str) -> str:
     """The SQL of what is summed of the amount of a row; NULL without one."""
     return value if amount is None else amount.summed(value)
 
 
 def amount_figures(
-    work: Work, found: DataFile, amount: Amount | None, of: str = ""
+    work: Work, found: DataFile, amount: AmountValue | None, of: str = ""
 ) -> list[AuditFigure]:
     """The sum of the amounts ``a`` of found rows, if the test has amounts; ``of`` names them."""
     if amount is None:

@@ -17,10 +17,10 @@ from profiling_engine.audit_tests.answers import (
     ReasonColumn,
 )
 from profiling_engine.audit_tests.tested import (
-    TableTest,
     AuditTestFindings,
-    WrittenRows,
+    TableTest,
     Work,
+    WrittenRows,
     amount_cell,
     amount_figures,
     conditions,
@@ -33,7 +33,7 @@ OTHER_PREFIX = "other_"
 
 
 @dataclass(frozen=True)
-class _Side:
+class _JoinedSide:
     """A table with the columns by which its rows are matched."""
 
     name: str
@@ -84,8 +84,8 @@ class Unmatched(TableTest):
         self.columns, self.other_columns = values
         self.amount = optional_amount(self.table, request.amount_column)
         self.sides = (
-            _Side(THIS, self.table, self.key, self.columns),
-            _Side(OTHER, *self.other, self.other_columns),
+            _JoinedSide(THIS, self.table, self.key, self.columns),
+            _JoinedSide(OTHER, *self.other, self.other_columns),
         )
 
     @property
@@ -93,7 +93,7 @@ class Unmatched(TableTest):
         """This table, and the other if its rows are found, too."""
         return [(side.table, side.prefix) for side in self.sides if self._finds(side)]
 
-    def _finds(self, side: _Side) -> bool:
+    def _finds(self, side: _JoinedSide) -> bool:
         return self.request.direction in (side.name, "both")
 
     def find(self, work: Work) -> AuditTestFindings:
@@ -140,7 +140,7 @@ class Unmatched(TableTest):
             ],
         )
 
-    def _statement(self, side: _Side, partner: _Side) -> Statement:
+    def _statement(self, side: _JoinedSide, partner: _JoinedSide) -> Statement:
         """The rows of one side that have no partner, in the order of its table."""
         amount = self.amount if side.name == THIS else None
         rows, params = side.scan(amount_cell(amount))
@@ -152,7 +152,7 @@ class Unmatched(TableTest):
             [*params, *bound],
         )
 
-    def _repeated(self, work: Work, side: _Side) -> list[AuditFigure]:
+    def _repeated(self, work: Work, side: _JoinedSide) -> list[AuditFigure]:
         """The values that several rows of a side have, and these rows."""
         scan, params = side.scan()
         keys = ", ".join(f"s.k{at}" for at in range(len(side.columns)))

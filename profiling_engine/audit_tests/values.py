@@ -48,7 +48,7 @@ class ColumnValue:
 
 
 @dataclass(frozen=True)
-class Amount(ColumnValue):
+class AmountValue(ColumnValue):
     """A column of amounts, whose value is an exact number with ``places`` decimals.
 
     ``units`` is the SQL of the same as a whole number of units of the last decimal, which has at
@@ -71,7 +71,7 @@ class Amount(ColumnValue):
     def shown(self, total: int | Decimal | str | None) -> str | None:
         """A sum of amounts, as a text; None of None.
 
-        >>> amount = Amount(Column("a", "DECIMAL(9,2)"), "x", places=2)
+        >>> amount = AmountValue(Column("a", "DECIMAL(9,2)"), "x", places=2)
         >>> amount.shown(Decimal("-123.4")), amount.shown("-12340")
         ('-123.40', '-123.40')
         """
@@ -151,7 +151,7 @@ def day_column(table: TableFiles, name: str, field: str, time_zone: str = "UTC")
     return ColumnValue(column, f"CASE WHEN isfinite({value}) THEN {day} END", "isn't finite")
 
 
-def amount_column(table: TableFiles, name: str, field: str) -> Amount:
+def amount_column(table: TableFiles, name: str, field: str) -> AmountValue:
     """A column of numbers as exact amounts; a DOUBLE counts with four decimals.
 
     Raises
@@ -164,10 +164,10 @@ def amount_column(table: TableFiles, name: str, field: str) -> Amount:
     if kind.is_float:
         exact = exact_value(value, DOUBLE_PLACES)
         units = as_integer(exact, f"DECIMAL({MAX_EXACT_DIGITS},{DOUBLE_PLACES})")
-        return Amount(column, exact, "isn't finite, or is too large", DOUBLE_PLACES, units)
+        return AmountValue(column, exact, "isn't finite, or is too large", DOUBLE_PLACES, units)
     if kind.is_integer:
         whole = f"CAST({value} AS {'HUGEINT' if kind.name in LARGE else 'BIGINT'})"
-        return Amount(column, whole, units=whole, digits=WIDE_DIGITS)
+        return AmountValue(column, whole, units=whole, digits=WIDE_DIGITS)
     if kind.digits is None:
         raise InvalidRequest(
             'The column "{column}" has the type {type}. The test needs numbers: import the table '
@@ -180,7 +180,7 @@ def amount_column(table: TableFiles, name: str, field: str) -> Amount:
     units = as_integer(value, column.type)
     if digits > MAX_EXACT_DIGITS:
         units = f"CAST({_units_text(value)} AS HUGEINT)"
-    return Amount(column, value, places=places, units=units, digits=digits)
+    return AmountValue(column, value, places=places, units=units, digits=digits)
 
 
 def _units_text(value: str) -> str:
@@ -191,11 +191,11 @@ def _units_text(value: str) -> str:
     return f"replace(CAST({value} AS VARCHAR), '.', '')"
 
 
-def optional_amount(table: TableFiles, name: str | None) -> Amount | None:
+def optional_amount(table: TableFiles, name: str | None) -> AmountValue | None:
     """The ``amount_column`` of a request that needn't have one."""
     return None if name is None else amount_column(table, name, "amount_column")
 
 
-def amount_text(amount: Amount | None, total: int | Decimal | str | None) -> str | None:
+def amount_text(amount: AmountValue | None, total: int | Decimal | str | None) -> str | None:
     """A sum of amounts, as a text; None if the test has no amounts."""
     return None if amount is None else amount.shown(total)

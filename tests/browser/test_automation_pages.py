@@ -196,4 +196,4 @@ def test_schedule_is_previewed_created_run_and_paused(page: Page, automated: Liv
     expect(page.get_by_role("button", name="Pause monthly")).to_be_visible()
     page.get_by_role("button", name="Run monthly now").click()
     expect(page.get_by_role("heading", name="monthly-")).to_be_visible()
-    expect(page.get_by_text("without 2 rows of earlier samples")).to_be_visible()
+    expect(page.get_by_text("without 2 rows of 1 earlier sample")).to_be_visible()

@@ -89,11 +89,17 @@ def test_members_datasets_and_samples_are_shown_and_removed(
     assert "Beta Ltd" in run("engagements", "change", number, "--client", "Beta Ltd").stdout
     run("engagements", "dataset", number, dataset)
     named = ("--name", "A B", "--role", "reviewer")
+    shown = run("engagements", "member", number, user["soeid"], *named, "--preview").stdout
+    assert shown.startswith("A preview: nothing was changed.")
     given = run("engagements", "member", number, user["soeid"], *named).stdout
     assert f"{user['soeid']} gets the right write" in given
     assert "Reviewer: A B" in given
     drawn = served.draw(int(dataset), {"method": "random", "sample_size": 3})["id"]
     assert "The findings aren't approved." in run("engagements", "samples", number).stdout
+    for what, name in (("dataset", dataset), ("member", user["soeid"])):
+        wrong = ("engagements", what, number, name, "--remove", "--preview")
+        assert "can't be combined" in run(*wrong, code=2).output
+    assert "A B" in run("engagements", "show", number).stdout
     for what, name in (("sample", drawn), ("dataset", dataset), ("member", user["soeid"])):
         shown = run("engagements", what, number, name, "--remove").stdout
     assert "0 samples" in shown

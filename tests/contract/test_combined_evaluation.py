@@ -100,6 +100,11 @@ def test_limits_by_monetary_units_add_up_at_bonferronis_confidence(
     ]
     found = together(server, *jobs, kind=None, book_column=None, tolerable="10%").json()
     assert found["limit_confidence"] == pytest.approx(0.975)
+    sentence = found["conclusion"]["sentence"]
+    assert "The upper limit of overstatements, " in sentence
+    assert " net " not in sentence
+    rows = [server.admin.get(f"/api/jobs/{job}").json()["output_summary"] for job in jobs]
+    assert [each["examined"] for each in found["samples"]] == [r["total_sampled"] for r in rows]
     for name, confidence in (("upper_limit", 0.975), ("plain_limit", 0.95)):
         limits = [
             float(
@@ -134,6 +139,11 @@ def test_uncovered_rows_are_refused_with_their_book_value(server: LiveServer, da
     found = together(server, first, second, tolerable="30,000", covered_only=True).json()
     assert found["uncovered_rows"] == 400
     assert "No sample covers 400 rows" in found["conclusion"]["sentence"]
+    query = {"jobs": f"{first},{second}", "kind": "variables", "book_column": "amount"}
+    query |= {"tolerable": "30,000", "covered_only": "true", "language": "de"}
+    paper = server.admin.get(f"{PATH}/paper", params=query).text
+    assert "stützt die Stichprobe, dass" in paper
+    assert "The upper limit" not in paper
 
 
 def test_a_later_version_adds_a_period(server: LiveServer, dataset: int) -> None:
@@ -157,6 +167,35 @@ def test_a_later_version_adds_a_period(server: LiveServer, dataset: int) -> None
     again = sample(server, dataset, "amount > 250", seed=3)
     shared = assert_problem(together(server, first, again), 422, "invalid_findings")
     assert "200 rows could be drawn by sample" in shared["detail"]
+
+
+def test_a_changed_book_value_is_not_covered(server: LiveServer, dataset: int) -> None:
+    """A row of the first version whose amount the next one changes was drawn by its old amount."""
+    first = sample(server, dataset, None)
+    lines = [f"{row:05d},{(row + 1) * (25 if row < 100 else 0.25)}" for row in range(2 * ROWS)]
+    server.import_text(dataset, "\n".join(["invoice,amount", *lines]) + "\n")
+    second = sample(server, dataset, "invoice >= '01200'", seed=2)
+    path = f"/api/datasets/{dataset}/row-key"
+    assert server.admin.put(path, json={"columns": ["invoice"]}).status_code == 200
+    problem = assert_problem(together(server, first, second), 422, "invalid_findings")
+    value = sum(25 * (row + 1) for row in range(100))
+    assert f"No sample covers 100 rows with a book value of {value:,.2f}." in problem["detail"]
+    assert "The book value of 100 rows in the population of a sample" in problem["detail"]
+    found = together(server, first, second, tolerable="30,000", covered_only=True).json()
+    assert "is another in a larger version" in found["conclusion"]["sentence"]
+
+
+def test_uncovered_rows_are_summed_without_signs_too(server: LiveServer) -> None:
+    dataset = server.new_dataset()
+    lines = [f"{row},{row + 1}.00" for row in range(400)]
+    others = [f"{400 + row},{value}" for row, value in enumerate((5000, -5000, "", 0))]
+    server.import_text(dataset, "\n".join(["n,amount", *lines, *others]) + "\n")
+    jobs = [sample(server, dataset, f"n {test}") for test in ("< 200", "between 200 and 399")]
+    problem = assert_problem(together(server, *jobs), 422, "invalid_findings")
+    assert "No sample covers 2 rows with a book value of 0.00." in problem["detail"]
+    assert "without their signs is 10,000.00." in problem["detail"]
+    found = together(server, *jobs, covered_only=True).json()
+    assert "No sample covers 1 row without a book value." in found["caveats"]
 
 
 def test_other_datasets_are_said_to_be_unchecked(server: LiveServer, dataset: int) -> None:
@@ -247,6 +286,23 @@ def test_book_values_of_one_table_are_of_one_column(server: LiveServer) -> None:
         assert problem["errors"][0]["loc"] == ["body", name]
 
 
+def test_negative_amounts_by_monetary_units_are_not_added_to_positive_ones(
+    server: LiveServer,
+) -> None:
+    dataset = server.new_dataset()
+    lines = [f"{row},{(-1 if row % 4 == 0 else 1) * (row + 1)}.00" for row in range(400)]
+    server.import_text(dataset, "\n".join(["n,amount", *lines]) + "\n")
+    jobs = []
+    for population in ("positive", "negative"):
+        draw = one("monetary_unit", book_column="amount", sample_size=20, population=population)
+        jobs.append(drawn(server, dataset, draw))
+        examined(server, jobs[-1])
+    body = {"jobs": jobs, "kind": "monetary_unit"}
+    refused = assert_problem(server.admin.post(PATH, json=body), 422, "invalid_findings")
+    assert "It was drawn of negative amounts" in refused["detail"]
+    assert refused["errors"][0]["loc"] == ["body", "jobs", 1]
+
+
 def test_a_sample_evaluated_otherwise_than_signed_is_named(
     server: LiveServer, dataset: int
 ) -> None:
@@ -266,3 +322,30 @@ def test_a_sample_evaluated_otherwise_than_signed_is_named(
     assert float(as_signed["projected"]) == pytest.approx(total, abs=0.02)
     other = together(server, *jobs, estimator="difference").json()
     assert sum("isn't evaluated as signed off" in each for each in other["caveats"]) == 2
+
+
+def test_a_sample_signed_off_as_sequential_counts_as_it_was_drawn(
+    server: LiveServer, dataset: int
+) -> None:
+    draw = one("monetary_unit", book_column="amount", selection="random", sample_size=60, seed=1)
+    money = drawn(server, dataset, draw, filters={"expression": LOW})
+    examined(server, money)
+    rows = sample(server, dataset, HIGH, seed=2)
+    before = together(server, money, rows, kind=None).json()
+    reviewer, _ = server.new_user("admin")
+    path = f"/api/sampling/jobs/{money}/review"
+    assert server.admin.post(path, json={"action": "submitted"}).status_code == 200
+    kept = {"kind": "sequential", "tolerable": 2_000}
+    signed = reviewer.post(path, json={"action": "signed_off", "evaluation": kept})
+    assert signed.status_code == 200, signed.text
+    after = together(server, money, rows, kind=None).json()
+    for found in (before, after):
+        assert [each["kind"] for each in found["samples"]] == ["monetary_unit", "variables"]
+    assert after["upper_limit"] == before["upper_limit"]
+    assert any("isn't evaluated as signed off" in each for each in after["caveats"])
+    chosen = together(server, money, rows, kind="monetary_unit").json()
+    assert [each["kind"] for each in chosen["samples"]] == ["monetary_unit", "variables"]
+    other = sample(server, dataset, LOW, seed=3)
+    refused = together(server, rows, other, kind="monetary_unit")
+    problem = assert_problem(refused, 422, "invalid_findings")
+    assert problem["errors"][0]["loc"] == ["body", "kind"]

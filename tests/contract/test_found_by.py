@@ -160,6 +160,21 @@ def test_a_test_that_found_no_row_gives_no_population(server: LiveServer) -> Non
     assert others["source_rows"] == ROWS
 
 
+def test_only_tests_whose_rows_are_gone_are_warned_of(server: LiveServer) -> None:
+    dataset = new_ledger(server)
+    test = run_test(server, dataset)["id"]
+    load(server, dataset, ledger_lines()[:ROWS])
+    key = {"table_key": "primary", "columns": ["entry"]}
+    assert server.admin.put(f"/api/datasets/{dataset}/row-key", json=key).status_code == 200
+    empty = run_test(server, dataset)["id"]
+    filters = {"found_by": [test], "not_found_by": [empty]}
+    job = drawn(server, dataset, body_of(filters))
+    assert "without_match" not in job["run_parameters"]["excluded"]
+    load(server, dataset, [f"{9 * ROWS + row},RE {row},1.00" for row in range(50)])
+    job = drawn(server, dataset, body_of({"not_found_by": [test]}))
+    assert job["run_parameters"]["excluded"]["without_match"] == ["not_found_by"]
+
+
 def test_a_test_of_another_table_is_refused(server: LiveServer) -> None:
     dataset = new_ledger(server)
     test = run_test(server, dataset, output_name="t")

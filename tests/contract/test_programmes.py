@@ -14,6 +14,8 @@ from application.audit.programmes.examples import checked_examples
 from application.audit.programmes.library import BUILTIN, library_of
 from application.audit.programmes.reading import InvalidProgramme, read_programme
 from command_line import command
+from estimation_engine.audit.calculations import CALCULATIONS
+from estimation_engine.errors import InvalidCalculation
 from service.settings import Settings
 from tests.contract.draw_requests import one
 from tests.contract.problems import assert_problem
@@ -58,8 +60,8 @@ def dataset(served: LiveServer) -> int:
     return dataset_id
 
 
-def examined(served: LiveServer, dataset: int, step: dict[str, Any]) -> str:
-    """A sample whose rows have errors of 1 or 0.5, every second one none."""
+def examined(served: LiveServer, dataset: int, step: dict[str, Any], *, error: float = 1.0) -> str:
+    """A sample whose rows have the error or half of it, every second one none."""
     body = {"rounds": [step], "amount_column": "amount"}
     job = served.draw(dataset, body)
     assert job["status"] == "completed", job
@@ -70,8 +72,8 @@ def examined(served: LiveServer, dataset: int, step: dict[str, Any]) -> str:
         finding = {"row_id": item["row_id"], "outcome": "ok"}
         if at % 2:
             book = float(item["data"]["amount"])
-            error = 1.0 if at % 4 == 1 else 0.5
-            finding |= {"outcome": "exception", "audit_value": f"{book - error:.2f}"}
+            own = error if at % 4 == 1 else error / 2
+            finding |= {"outcome": "exception", "audit_value": f"{book - own:.2f}"}
         found.append(finding)
     answer = served.admin.post(f"{path}/findings", json={"findings": found})
     assert answer.status_code == 200, answer.text
@@ -153,6 +155,29 @@ def test_strata_and_monetary_units_are_read(served: LiveServer, dataset: int) ->
     assert by_stringer["programme"]["figures"]["upper_limit"] == limit
 
 
+def test_strata_out_of_proportion_are_refused(served: LiveServer, dataset: int) -> None:
+    """The guidance's precision of strata, z·N·s_w/√n, is that of proportional sizes."""
+    step = one("stratified", strata_columns=["part"], sizes={"a": 60, "b": 20, "c": 20})
+    job = examined(served, dataset, step)
+    answer = served.admin.post(
+        f"/api/sampling/jobs/{job}/evaluation", json={"programme": "eu-cohesion"}
+    )
+    text = assert_problem(answer, 422, "invalid_calculation")["detail"]
+    assert "60 of 200 units of a were drawn, and 33.3 would be in proportion" in text
+
+
+def test_large_understatements_are_not_called_tolerable(served: LiveServer, dataset: int) -> None:
+    """Monetary units conclude on overstatements; the sentence of the file is of any error."""
+    step = one("monetary_unit", book_column="amount", sample_size=90, seed=4)
+    found = evaluated(
+        served, examined(served, dataset, step, error=-100.0), programme="eu-cohesion"
+    )
+    assert float(found["programme"]["figures"]["lower_limit"]) < -10_000
+    conclusion = found["conclusion"]
+    assert conclusion["is_tolerable"] is None
+    assert conclusion["sentence"].startswith("No conclusion, as understatements may be above")
+
+
 def test_own_file_over_api_page_and_command(
     served: LiveServer, random_job: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -193,6 +218,9 @@ def test_refusals_name_their_field(served: LiveServer, dataset: int, random_job:
         ({"programme": "eu"}, "programme", "eu-cohesion"),
         ({"programme": "mus-standard"}, "programme", "no such evaluation"),
         ({"programme": "eu-cohesion", "confidence": 0.95}, "confidence", "0.6, 0.7, 0.8, 0.9"),
+        ({"programme": "recovery", "sides": "one"}, "sides", "sets `sides` to two"),
+        ({"programme": "eu-cohesion", "tolerable": 0.1}, "tolerable", "at most 0.02"),
+        ({"programme": "eu-cohesion", "tolerable": 6_000}, "tolerable", "At most 2 %"),
     ):
         answer = served.admin.post(path, json=body)
         assert answer.status_code == 422
@@ -207,21 +235,50 @@ def test_refusals_name_their_field(served: LiveServer, dataset: int, random_job:
     assert_problem(served.admin.get("/api/audit-programmes/none"), 404, "not_found")
 
 
+def sign_off(served: LiveServer, dataset: int, job: str, evaluation: dict[str, Any]) -> Any:
+    """Sign off by another user, and return what the step kept."""
+    path = f"/api/sampling/jobs/{job}/review"
+    served.admin.post(path, json={"action": "submitted"}).raise_for_status()
+    reader = Reader(served)
+    grant = {"user_id": reader.api.get("/api/users/me").json()["id"], "permission": "write"}
+    served.admin.put(f"/api/datasets/{dataset}/permissions", json=grant).raise_for_status()
+    signed = reader.api.post(path, json={"action": "signed_off", "evaluation": evaluation})
+    assert signed.status_code == 200, signed.text
+    return signed.json()["entries"][-1]["evaluation"]
+
+
+@pytest.mark.parametrize(
+    ("step", "given"),
+    [
+        (one("random", sample_size=60, seed=31), {"programme": "eu-cohesion"}),
+        (one("random", sample_size=60, seed=32), {"programme": "recovery"}),
+        (
+            one("monetary_unit", sample_size=60, seed=33, book_column="amount"),
+            {"programme": "mus-standard", "tolerable": "5%"},
+        ),
+    ],
+    ids=["guidance", "recovery", "monetary_unit"],
+)
+def test_verifiers_recompute_the_figures_of_the_kind(
+    served: LiveServer, dataset: int, step: dict[str, Any], given: dict[str, Any]
+) -> None:
+    job = examined(served, dataset, step)
+    sign_off(served, dataset, job, given)
+    report = verify(files_of(served, dataset, job))
+    assert not report.refusals, [line.text for line in report.refusals]
+    skipped = [line.text for line in report.lines if line.status == "not checkable here"]
+    assert any("its own figures and its conclusion are not recomputed" in text for text in skipped)
+
+
 def test_a_changed_file_is_noticed_after_the_sign_off(
     served: LiveServer, dataset: int, folder: Path
 ) -> None:
-    """The sign-off and the certificate keep the file's SHA-256; a verifier recomputes nothing."""
+    """The sign-off and the certificate keep the SHA-256 of the file."""
     name = folder / "changing.toml"
     text = OWN.replace('"state-claims"', '"changing"')
     name.write_text(text, encoding="utf-8")
     job = examined(served, dataset, one("random", sample_size=60, seed=11))
-    path = f"/api/sampling/jobs/{job}"
-    served.admin.post(f"{path}/review", json={"action": "submitted"}).raise_for_status()
-    reader = Reader(served)
-    grant = {"user_id": reader.api.get("/api/users/me").json()["id"], "permission": "write"}
-    served.admin.put(f"/api/datasets/{dataset}/permissions", json=grant).raise_for_status()
-    body = {"action": "signed_off", "evaluation": {"programme": "changing"}}
-    kept = reader.api.post(f"{path}/review", json=body).json()["entries"][-1]["evaluation"]
+    kept = sign_off(served, dataset, job, {"programme": "changing"})
     found = evaluated(served, job)
     assert found["signed"]["difference"] is None
     assert kept["programme"]["sha256"] == found["programme"]["sha256"]
@@ -260,8 +317,18 @@ def test_sizes_by_a_programme(served: LiveServer, dataset: int) -> None:
     refused = {**strata, "deviations": {"a": 5}}
     answer = served.admin.post(path, json={"design": design, "programme": refused})
     assert answer.json()["errors"][0]["parameters"] == {"label": "b"}
-    both = {"design": design, "programme": strata, "goal": {"margin": 0.1}}
-    assert served.admin.post(path, json=both).status_code == 422
+    plain = {"design": one("random"), "programme": goal}
+    for more, field in (
+        ({"goal": {"margin": 0.1}}, "goal"),
+        ({"allocation": "optimal"}, "allocation"),
+        ({"cost": {"a": 2}}, "cost"),
+        ({"budget": 100}, "budget"),
+        ({"takes_last": True}, "takes_last"),
+        ({"programme": {**goal, "deviation": 1e200}}, "programme"),
+    ):
+        answer = served.admin.post(path, json={**plain, **more})
+        assert answer.status_code == 422
+        assert field in answer.json()["errors"][0]["loc"]
 
 
 @pytest.mark.parametrize(
@@ -278,6 +345,41 @@ def test_sizes_by_a_programme(served: LiveServer, dataset: int) -> None:
         ("least_rows = 50\n", "", "`least_rows` and `stops_below` go together"),
         ("[source]", "[source", "not TOML"),
         ('limit = "lower_limit"', "limit = 3", "evaluations[1].limit"),
+        ("units = 676", f"units = 1{'0' * 400}", "examples[1].inputs.units: Must be a number"),
+        ("units = 676", f"units = 1{'0' * 5_000}", "not TOML"),
+        ("confidence = 0.8", f"confidence = 1{'0' * 400}", "confidence: Must be a number"),
+        (
+            'sides = "two"',
+            'sides = "two"\ncalculation = "nonstatistical_ratio"',
+            "evaluations[1].calculation: nonstatistical_ratio computes no limits of a sample",
+        ),
+        (
+            'sides = "two"',
+            'sides = "two"\ncalculation = "stratified_ratios"',
+            "evaluations[1].calculation: ",
+        ),
+        (
+            "The overpayment is {projected}",
+            "The overpayment is {interval}",
+            "conclusions.statement: ",
+        ),
+        ("tolerance = 1", "printed = { units = 3 }", "examples[1].printed: Needs `misprint`"),
+        (
+            "tolerance = 1",
+            'misprint = "a"\nprinted = { units = 3 }',
+            "examples[1].printed.units: ",
+        ),
+        (
+            'sides = "two"',
+            'sides = "two"\ncalculation = "monetary_units"',
+            "evaluations[1].calculation: monetary_units computes no limits of a sample by",
+        ),
+        (
+            'statement = "The overpayment is {projected}; at {confidence} confidence {lower_limit} '
+            'is claimed back."',
+            'tolerable = "a"\nnot_supported = "b"\ninconclusive = "c"',
+            "evaluations[1].limit: What is tolerable is compared with the `upper_limit`",
+        ),
     ],
 )
 def test_mistakes_of_a_file_name_the_field(old: str, new: str, problem: str) -> None:
@@ -286,6 +388,60 @@ def test_mistakes_of_a_file_name_the_field(old: str, new: str, problem: str) -> 
         read_programme(OWN.replace(old, new, 1).encode(), "own.toml")
     assert problem in refused.value.message
     assert refused.value.message.startswith("own.toml")
+
+
+def test_a_file_with_an_enormous_number_stops_nothing(tmp_path: Path) -> None:
+    for name, digits in (("a", 400), ("b", 5_000)):
+        text = OWN.replace("units = 676", f"units = 1{'0' * digits}")
+        (tmp_path / f"{name}.toml").write_text(text, encoding="utf-8")
+    library = library_of(Settings(data_dir=tmp_path, programmes_dir=str(tmp_path)))
+    assert [each.file_name for each in library.broken] == ["a.toml", "b.toml"]
+
+
+PART = {"units": 40, "book_value": 9_000, "errors": 5}
+MONEY = {"book_value": 9_000, "taints": 0.1}
+
+
+@pytest.mark.parametrize(
+    ("calculation", "inputs", "problem"),
+    [
+        ("expansion", {"units": 9, "examined": 3, "deviation": 1e308, "errors": 1}, "too large"),
+        ("nonstatistical_ratio", {"parts": [{**PART, "examined": 0}]}, "needs the book value"),
+        ("nonstatistical_mean_per_unit", {"parts": [{**PART, "examined": 0}]}, "must be above 0"),
+        ("nonstatistical_proportional", {"parts": [{**MONEY, "examined": 0}]}, "must be above 0"),
+        (
+            "random_mean_per_unit",
+            {"z": 1e300, "parts": [{**PART, "examined": 3, "deviation": 9e9}]},
+            "too large",
+        ),
+        (
+            "size_random",
+            {"book_value": 9_000, "expected": 0, "parts": [{"units": 4, "deviation": 1e200}]},
+            "too large",
+        ),
+        (
+            "size_random",
+            {
+                "book_value": 9_000,
+                "expected": 0,
+                "always": -50,
+                "parts": [{"units": 4, "deviation": 1}],
+            },
+            "always must be 0 or more",
+        ),
+        (
+            "monetary_units_conservative",
+            {"size": 100, "sampled_value": 1e6, "errors": [-0.9] * 5},
+            "overstatements alone",
+        ),
+    ],
+)
+def test_inputs_that_no_formula_can_take_are_refused(
+    calculation: str, inputs: dict[str, Any], problem: str
+) -> None:
+    """And not a division by 0, or an overflow, which a page couldn't answer."""
+    with pytest.raises(InvalidCalculation, match=problem):
+        CALCULATIONS[calculation].compute({"confidence": 0.9, **inputs})
 
 
 def test_check_prints_differences(tmp_path: Path) -> None:

@@ -130,6 +130,21 @@ def test_items_without_a_book_value_can_come_last() -> None:
     assert wrong.decision == "continue"
 
 
+def test_items_without_a_book_value_do_not_change_the_statistic() -> None:
+    """Errors are exactly the tolerable ones: M isn't larger after an item of 0."""
+    side = SideInformation([0.5, 0.0, 0.2], 5.0, [4, 1, 3], 20.0, 10.0)
+    found = amount_test([0.5, 0.0, 0.0], 20, 0.25, sizes=[10, 10, 0], confidence=0.95, side=side)
+    assert found.statistics[2] == pytest.approx(found.statistics[1])
+
+
+def test_a_mean_below_zero_by_rounding_is_not_impossible() -> None:
+    """0.1 + 0.2 of right units are known, and all others are wrong: just as the share says."""
+    right, share = np.array([0.1, 0.2, 0.0]), 1.0 - 0.3 / 3
+    assert 3 * (1.0 - share) - (0.1 + 0.2) < 0
+    assert null_means(right, 3, 1.0 - share)[2] == 0.0
+    assert np.isfinite(amount_test(1.0 - right, 3, share, confidence=0.95).statistics).all()
+
+
 @pytest.mark.parametrize("score", [-0.1, 1.1, float("nan")])
 def test_scores_out_of_range_are_refused(score: float) -> None:
     with pytest.raises(DomainError, match="Scores"):

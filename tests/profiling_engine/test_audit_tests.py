@@ -495,12 +495,31 @@ def test_leading_digits_of_numbers_at_the_limits(studio: Studio) -> None:
             assert found == expected, type_
 
 
+def test_digits_of_a_double_are_those_that_it_shows(studio: Studio) -> None:
+    """Amounts below the four decimals of a sum have digits, too; large ones have an exponent."""
+    values = ["0.049139", "1.25e-7", "-4e-05", "0.00006999", "0.1", "20", "9e12", "0", "99.99999"]
+    table = studio.table({"a": ("DOUBLE", values)})
+    result, _ = run(studio, "benford", table, amount_column="a")
+    counts = {
+        (row["sign"], row["digits"]): row["rows"] for row in result.tables[0].rows if row["rows"]
+    }
+    by_digit = {("positive", 1): 2, ("positive", 2): 1, ("positive", 4): 1, ("positive", 6): 1}
+    assert counts == {**by_digit, ("positive", 9): 2, ("negative", 4): 1}
+    assert [(each.reason, each.rows) for each in result.not_tested] == [("the amount is 0", 1)]
+    result, _ = run(studio, "benford", table, amount_column="a", digits="first_two")
+    counts = {row["digits"]: row["rows"] for row in result.tables[0].rows if row["rows"]}
+    assert counts == {20: 1, 90: 1, 99: 1}
+
+
 def test_assigned_numbers_are_not_concluded_on(studio: Studio) -> None:
     sql = "SELECT range % 900 + 9000000 * (range % 7) AS account FROM range(5000)"
     result, rows = run(studio, "benford", studio.table_of(sql), amount_column="account")
     assert rows == []
     assert "not_met" in {each.state for each in result.assumptions}
     assert "nothing is concluded" in result.conclusion
+    names = {each.name for each in result.figures}
+    assert "positive_mad" in names
+    assert "positive_conformity" not in names
 
 
 def test_amounts_of_benford_have_no_excess(studio: Studio) -> None:

@@ -252,6 +252,13 @@ def attribute_twice(predicate: dict[str, Any]) -> None:
         listed.append(listed[0])
 
 
+def by_a_programme(predicate: dict[str, Any]) -> None:
+    """An evaluation by a programme whose figures aren't those of the findings."""
+    identity = {"name": "own", "title": "Own", "sha256": "0" * 64}
+    predicate["request"]["programme"] = identity
+    predicate["result"].update(programme={**identity, "verdict": "tolerable"}, book_value="1.00")
+
+
 CHOICES: dict[str, tuple[str, Callable[[dict[str, Any]], Any], str]] = {
     "book_column": ("stringer", by_another_column, "has the amounts of 'amount'"),
     "scope": ("filtered", with_another_scope, "the filter is"),
@@ -279,6 +286,12 @@ CHOICES: dict[str, tuple[str, Callable[[dict[str, Any]], Any], str]] = {
         lambda p: p["request"].pop("score_column"),
         "aren't those of the requested column",
     ),
+    "programme_of_null": (
+        "stringer",
+        of_result(programme=None),
+        "don't both have an audit programme",
+    ),
+    "figures_by_a_programme": ("stringer", by_a_programme, "`book_value`"),
     "file_order": ("one_start", without_doubt, "in the file's order is in doubt"),
 }
 """Changes of what is evaluated: the case, the change and a part of the reason."""
@@ -289,6 +302,21 @@ def test_another_choice_than_that_of_the_draw_is_refused(name: str) -> None:
     case, change, reason = CHOICES[name]
     report = verify(changed(load(case), change))
     assert reason in " ".join(line.text for line in report.refusals)
+
+
+def test_a_decision_that_rests_on_scores_is_claimed() -> None:
+    """The sum of amounts by scores isn't in the files, and the decision follows from it."""
+    lines = [line for line in verify(load("sequential_scores")).lines if line.level == "E"]
+    (conclusion,) = [line for line in lines if "the conclusion" in line.text]
+    assert conclusion.status == "claimed"
+    assert "as it rests on the claimed score_total" in conclusion.text
+    (figures,) = [line for line in lines if "follow from score_total" in line.text]
+    assert figures.status == "claimed"
+    assert "the mean score is " in figures.text
+    plain_lines = verify(load("sequential_amount")).lines
+    assert any(
+        line.status == "checked" and line.text.startswith("the conclusion") for line in plain_lines
+    )
 
 
 def by_a_cent(predicate: dict[str, Any]) -> None:

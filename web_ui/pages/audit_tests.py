@@ -29,7 +29,7 @@ from contract.fields import (
     Kind,
     NumberColumn,
     Part,
-    TextColumn,
+    TextColumnName,
 )
 from contract.requests.audit_tests import AUDIT_TESTS, AuditTestRequest
 from contract.requests.exploring import MAX_OUTPUT_NAME
@@ -162,6 +162,6 @@ def _fits(kind: Kind, type_: DataType) -> bool:
     """Whether a column of this type can be chosen."""
     if isinstance(kind, NumberColumn):
         return type_.is_number
-    if isinstance(kind, TextColumn):
+    if isinstance(kind, TextColumnName):
         return type_.is_text
     return type_.is_moment if isinstance(kind, DateColumn) else True

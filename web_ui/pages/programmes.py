@@ -6,7 +6,6 @@ from flask import Response
 
 from application.audit.programmes.answers import programme_list, shown_programme
 from application.audit.programmes.library import library_of
-from storage.errors import NotFound
 from web_ui.shell import blueprint, caller, service, show, signed_in
 
 
@@ -21,8 +20,6 @@ def programmes() -> Response:
 @signed_in
 def programme(name: str) -> Response:
     """Show a programme with its examples."""
-    found = library_of(service().settings).find(name)
-    if found is None:
-        raise NotFound('There is no audit programme "{name}".', name=name[:60])
     with caller().reading():
-        return show("programme.html", found=shown_programme(found))
+        found = shown_programme(library_of(service().settings), name)
+        return show("programme.html", found=found)

@@ -21,9 +21,10 @@ from contract.requests.programmes import ProgrammeEvaluation
 from domain_errors import FigureText, Sentence
 from estimation_engine.audit import Assurance, Conclusion
 from estimation_engine.audit.assurance import Status
-from estimation_engine.audit.calculations import CALCULATIONS
+from estimation_engine.audit.calculations import CALCULATIONS, Calculation, is_figure
 from estimation_engine.audit.conclusion import confidence_text, scoped
-from estimation_engine.errors import InvalidFindings
+from estimation_engine.audit.guidance.quantities import verdict_of
+from estimation_engine.errors import InvalidCalculation, InvalidFindings
 
 AMOUNTS = (
     *("projected", "known", "total_error", "precision", "lower_limit", "upper_limit"),
@@ -34,6 +35,10 @@ AMOUNTS = (
 WITHHELD = (
     "No conclusion, as the limit of the programme may be too low. {reason} By its rule alone: "
     "{concluded}"
+)
+UNDERSTATED = (
+    "No conclusion, as understatements may be above what is tolerable: the lower limit is "
+    "{lower_limit}. By the rule of the programme alone: {concluded}"
 )
 OF_KIND = Sentence(
     "The conclusion is by the programme. The other figures are those of this kind of evaluation."
@@ -61,8 +66,8 @@ def by_programme(
         figures = EVALUATORS[rule.kind].programme_figures(evaluated.figures)
     else:
         calculation = CALCULATIONS[rule.calculation]
-        found = calculation.function(inputs_of_sample(sample, request, evaluated))
-        figures = {name: value for name, value in vars(found).items() if _is_figure(value)}
+        found = _computed(calculation, inputs_of_sample(sample, request))
+        figures = {name: value for name, value in vars(found).items() if is_figure(value)}
         notes = found.notes
         assurance = _assurance(chosen, assurance)
     places = _places(evaluated.figures)
@@ -102,8 +107,14 @@ def _require_rows(sample: ExaminedSample, rule: ProgrammeEvaluation) -> None:
         )
 
 
-def _is_figure(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _computed(calculation: Calculation, inputs: Any) -> Any:
+    """Compute; refused inputs are those of the sample, but for what is tolerable."""
+    try:
+        return calculation.run(inputs)
+    except InvalidCalculation as error:
+        is_tolerable = error.loc[-1:] in (("tolerable",), ("materiality",))
+        error.loc = ("body", "tolerable") if is_tolerable else LOC
+        raise
 
 
 def _places(found: Mapping[str, Any]) -> int:
@@ -126,17 +137,15 @@ def _verdict(
 ) -> str | None:
     """Compare the projection and the limit with what is tolerable.
 
-    As the Commission's guidance, section 4.12: errors aren't tolerable if the projection is above;
-    they are if the limit is below; else nothing follows.
+    The rule is that of the Commission's guidance, section 4.12.
     """
     if chosen.programme.file.conclusions.statement is not None:
         return "statement"
     if tolerable is None:
         return None
     projected = figures.get("total_error", figures["projected"])
-    if projected > float(tolerable):
-        return "not_supported"
-    return "tolerable" if figures[chosen.rule.limit] < float(tolerable) else "inconclusive"
+    found = verdict_of(projected, figures[chosen.rule.limit], float(tolerable))
+    return "not_supported" if found == "material" else found
 
 
 def _conclusion(
@@ -158,6 +167,10 @@ def _conclusion(
     }
     template: str = getattr(chosen.programme.file.conclusions, verdict)
     is_tolerable = {"tolerable": True, "not_supported": False}.get(verdict)
+    lower = figures.get("lower_limit")
+    if is_tolerable and lower is not None and lower < -known["tolerable"]:
+        parameters["concluded"] = Sentence(template, **parameters)
+        return Conclusion(None, *scoped(UNDERSTATED, parameters, scope))
     own = evaluated.conclusion
     if is_tolerable and own is not None and not own.is_tolerable:
         reason = own.parameters.get("reason", Sentence(own.template, **own.parameters))

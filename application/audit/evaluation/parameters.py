@@ -19,13 +19,14 @@ from application.audit.fitting import is_in_sequence, selects_money
 from application.audit.planned import errors_text, goal_confidence, planned_goal, planned_tolerable
 from application.audit.programmes.applied import AppliedProgramme, applied, check_level
 from application.audit.programmes.library import Library, library_of
-from application.audit.programmes.reading import tolerable_of
+from application.audit.programmes.reading import RULED, tolerable_of
 from application.audit.sentences import CONCLUSIONS, continues_of
 from contract.fields import Choice
 from contract.numbers import percent_digits
 from contract.requests.evaluate import KINDS, EvaluationRequest, evaluation_parameters
 from domain_errors import FigureText, Sentence
 from estimation_engine.audit import Conclusion
+from estimation_engine.errors import InvalidFindings
 from parquet_tables.names import folded
 from sampling_engine import method_class
 from service.service import Service
@@ -44,7 +45,8 @@ def request_of(
     """A request with the given parameters, and for others those signed off, or else planned.
 
     Signed parameters are taken by the same kind alone. The plan is of the kind that fits the
-    sample; other kinds take its likelihood. A programme's parameters are before those of the plan.
+    sample; other kinds take its likelihood. A programme's parameters are before those of the plan,
+    and those that its rule sets can't be others.
     """
     signed = signed_off(review)
     kept = signed.evaluation if signed else {}
@@ -59,7 +61,10 @@ def request_of(
     defaults = _planned(job, kind) | ({} if chosen is None else _of_programme(job, chosen))
     if is_kept:
         defaults = {**kept, "tolerable": _decimal(kept["tolerable"])}
-    values: dict[str, Any] = {each: body.get(each, defaults.get(each)) for each in _names()}
+    own = {} if chosen is None else _ruled(chosen, body)
+    values: dict[str, Any] = {
+        each: own.get(each, body.get(each, defaults.get(each))) for each in _names()
+    }
     values["confidence"] = goal_confidence(values)
     if chosen is not None:
         check_level(chosen.programme, values["confidence"], ("body", "confidence"))
@@ -74,13 +79,29 @@ def _kept_programme(kept: Mapping[str, Any], library: Library) -> str:
 
 
 def _of_programme(job: JobRecord, chosen: AppliedProgramme) -> dict[str, Any]:
-    """The parameters of a programme; what is tolerable by the plan stays."""
+    """The defaults of a programme; what is tolerable by the plan stays."""
     rule, file = chosen.rule, chosen.programme.file
-    names = ("sides", "estimator", "likelihood", "bound")
-    own = {name: value for name in names if (value := getattr(rule, name)) is not None}
-    own |= {"kind": rule.kind, "confidence": rule.confidence or file.confidence}
     planned = _planned(job, rule.kind).get("tolerable")
-    return {**own, "tolerable": planned or tolerable_of(chosen.programme)}
+    return {
+        "kind": rule.kind,
+        "confidence": rule.confidence or file.confidence,
+        "tolerable": planned or tolerable_of(chosen.programme),
+    }
+
+
+def _ruled(chosen: AppliedProgramme, body: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters that a programme's rule sets; a request can't have others."""
+    own = {name: value for name in RULED if (value := getattr(chosen.rule, name)) is not None}
+    for name, value in own.items():
+        if body.get(name, value) != value:
+            raise InvalidFindings(
+                "The programme {name} sets `{parameter}` to {value}.",
+                name=chosen.programme.name,
+                parameter=name,
+                value=value,
+                loc=("body", name),
+            )
+    return own
 
 
 def fitting_kind(job: JobRecord) -> str:
@@ -270,7 +291,9 @@ def _text(name: str, value: Any) -> str:
     if value is None:
         return Sentence("{title} not given", title=Sentence(title))
     if name == "confidence":
-        return Sentence("confidence {level}", level=FigureText(f"{percent_digits(value)} %"))
+        return Sentence(
+            "confidence {level}", level=FigureText(f"{percent_digits(round(value, 8))} %")
+        )
     if name == "tolerable":
         return Sentence("tolerable {errors}", errors=FigureText(errors_text(value)))
     titles = own.kind.titles if own is not None and isinstance(own.kind, Choice) else {}

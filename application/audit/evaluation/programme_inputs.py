@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from application.audit.evaluation.answer import Evaluated
 from application.audit.evaluation.monetary_unit import audited_units
 from application.audit.evaluation.request import ExaminedSample, SettledEvaluation
 from application.audit.evaluation.variables import audited_amounts
@@ -27,9 +26,7 @@ from estimation_engine.audit.guidance.projections import (
 from estimation_engine.errors import InvalidFindings
 
 
-def inputs_of_sample(
-    sample: ExaminedSample, request: SettledEvaluation[Any], evaluated: Evaluated
-) -> Any:
+def inputs_of_sample(sample: ExaminedSample, request: SettledEvaluation[Any]) -> Any:
     """The inputs of the calculation of the request's programme.
 
     Raises
@@ -39,20 +36,15 @@ def inputs_of_sample(
     """
     assert request.programme is not None  # noqa: S101 - the caller asks only with one
     calculation = CALCULATIONS[request.programme.rule.calculation or ""]
-    tolerable = evaluated.figures.get("tolerable")
-    common: dict[str, Any] = {
-        "confidence": request.confidence,
-        "tolerable": None if tolerable is None else float(tolerable),
-    }
+    common: dict[str, Any] = {"confidence": request.confidence}
+    if request.tolerable is not None:
+        name = "materiality" if request.tolerable < 1 else "tolerable"
+        common[name] = float(request.tolerable)
     if calculation.inputs is EqualInputs:
         return _equal_inputs(sample, request, common, calculation.name.endswith("ratio"))
     if calculation.inputs is MoneyInputs:
         return _money_inputs(sample, common)
-    raise InvalidFindings(
-        "The calculation {name} is for worked examples and sizes: it reads no sample.",
-        name=calculation.name,
-        loc=LOC,
-    )
+    raise AssertionError(f"{calculation.name} reads no sample")
 
 
 def _equal_inputs(

@@ -146,9 +146,9 @@ def _check(
     """Refuse scores and book values by which the test isn't valid."""
     if int(found["weight"]) != drawn_by.total:
         raise InvalidFindings(
-            "The rows that could be drawn can't be found again in the table, so their scores have "
-            "no sum.",
-            loc=SCORE,
+            "The rows that could be drawn can't be found again in the table, so there is no sum of "
+            "their values.",
+            loc=BOOK if score is None else SCORE,
         )
     if found["no_score"]:
         raise InvalidFindings(

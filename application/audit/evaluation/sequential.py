@@ -76,6 +76,15 @@ BY_WEIGHTS = (
     "among those that are left, which this test needs. Draw by monetary units, with `selection` "
     "random and the weights as `book_column`, and name the book values when you evaluate it."
 )
+NONE_NEXT = (
+    "All {rows} drawn {rows|row is|rows are} examined: the next ones are those of a larger draw "
+    "with the same seed, which has these rows first."
+)
+NO_UNITS_NEXT = (
+    "All {rows} {rows|row|rows} left to chance {rows|is|are} examined, so none comes next in this "
+    "sample. A larger draw with the same seed continues it only if the same rows are always drawn; "
+    "otherwise the larger sample allows no conclusion, and other audit procedures are left."
+)
 MAX_BOUNDARY_POINTS = 200
 """Sample sizes of a sequence's boundary."""
 MAX_LINES = 1_000
@@ -129,6 +138,14 @@ def _conclusion(
     return Conclusion(is_tolerable, template, parameters)
 
 
+def _none_next(
+    found: SequentialShare | AmountTest, examined: int, drawn: int, text: str
+) -> list[str]:
+    """What to do when nothing is decided, and no row is left to examine."""
+    is_open = found.decision == "continue" and examined == drawn
+    return [Sentence(text, rows=drawn)] if is_open else []
+
+
 def _shares(sample: ExaminedSample, request: SettledEvaluation[Any], tolerable: float) -> Evaluated:
     design, items = equal_chances(sample), sample.items
     if design.is_at_distances:
@@ -167,7 +184,10 @@ def _shares(sample: ExaminedSample, request: SettledEvaluation[Any], tolerable: 
         _conclusion(
             sample, request, found, len(first), "exceptions", FigureText(f"{100 * tolerable:.6g} %")
         ),
-        caveats=[Sentence(OUTSIDE, outside=outside)] if outside else [],
+        caveats=[
+            *_none_next(found, len(first), len(items), NONE_NEXT),
+            *([Sentence(OUTSIDE, outside=outside)] if outside else []),
+        ],
     )
 
 
@@ -266,12 +286,15 @@ def _amounts(sample: ExaminedSample, request: SettledEvaluation[Any], amount: De
             sample, request, found, len(given.tested), errors, FigureText(f"{Decimal(text):,f}")
         ),
         notes=[*wanted.notes, *_notes(given)],
-        caveats=_caveats(given),
+        caveats=[
+            *_none_next(found, len(given.tested), given.drawn, NO_UNITS_NEXT),
+            *_caveats(given),
+        ],
     )
 
 
 @dataclass(frozen=True)
-class _Side:
+class _ScoredSide:
     """Scores and weights of the examined rows, and of the rows left to chance.
 
     ``scores`` and ``weights`` are by row id, in millionths and units of the draw; ``score_total``
@@ -286,7 +309,7 @@ class _Side:
     known: SideInformation
 
 
-def _side(sample: ExaminedSample, scored: ScoredPopulation, given: _Sequence) -> _Side:
+def _side(sample: ExaminedSample, scored: ScoredPopulation, given: _Sequence) -> _ScoredSide:
     """What is known of the rows left to chance: those always drawn are taken off."""
     rows = [item.row_id for item in (*given.certain, *given.tested)]
     found = scores_of(sample, rows, scored)
@@ -301,7 +324,7 @@ def _side(sample: ExaminedSample, scored: ScoredPopulation, given: _Sequence) ->
         weight_total,
         scored.largest_ratio,
     )
-    return _Side(scored, scores, weights, score_total, weight_total, known)
+    return _ScoredSide(scored, scores, weights, score_total, weight_total, known)
 
 
 def _random_units(sample: ExaminedSample) -> MonetaryUnits:
@@ -373,7 +396,7 @@ def _tested(
     return found
 
 
-def _as_json(given: _Sequence, found: AmountTest, side: _Side | None) -> dict[str, Any]:
+def _as_json(given: _Sequence, found: AmountTest, side: _ScoredSide | None) -> dict[str, Any]:
     """The test with amounts as decimal texts, and its lines."""
     units, known = given.units, given.known_errors
     statistics = np.minimum(found.statistics, MAX_STATISTIC)
@@ -406,7 +429,7 @@ def _as_json(given: _Sequence, found: AmountTest, side: _Side | None) -> dict[st
     }
 
 
-def _side_json(given: _Sequence, side: _Side | None) -> dict[str, Any]:
+def _side_json(given: _Sequence, side: _ScoredSide | None) -> dict[str, Any]:
     """The figures of scores and of weights that aren't the book values."""
     if side is None:
         return {}
@@ -428,7 +451,7 @@ def _side_json(given: _Sequence, side: _Side | None) -> dict[str, Any]:
     return figures
 
 
-def _lines(given: _Sequence, found: AmountTest, side: _Side | None) -> list[dict[str, Any]]:
+def _lines(given: _Sequence, found: AmountTest, side: _ScoredSide | None) -> list[dict[str, Any]]:
     columns = zip(
         given.tested[:MAX_LINES],
         found.values.tolist(),
@@ -454,7 +477,7 @@ def _lines(given: _Sequence, found: AmountTest, side: _Side | None) -> list[dict
     ]
 
 
-def _known_before(item: _TestedItem, slope: float, side: _Side | None) -> dict[str, Any]:
+def _known_before(item: _TestedItem, slope: float, side: _ScoredSide | None) -> dict[str, Any]:
     """The weight and score of a row of the arithmetic, and the slope before it was examined."""
     if side is None:
         return {}

@@ -16,6 +16,7 @@ from contract.requests.programmes import (
     ProgrammeSize,
 )
 from lazy_dataclasses import dataclass
+from storage.errors import NotFound
 
 
 @dataclass(frozen=True)
@@ -88,8 +89,17 @@ def _listed(programme: Programme) -> ListedProgramme:
     )
 
 
-def shown_programme(programme: Programme) -> ShownProgramme:
-    """A programme in full; its examples are computed."""
+def shown_programme(library: Library, name: str) -> ShownProgramme:
+    """A programme in full; its examples are computed.
+
+    Raises
+    ------
+    NotFound
+        There is no such programme.
+    """
+    programme = library.find(name)
+    if programme is None:
+        raise NotFound('There is no audit programme "{name}".', name=name[:60])
     file, examples = programme.file, checked_examples(programme)
     return ShownProgramme(
         name=file.name,

@@ -14,7 +14,7 @@ from lazy_dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Compared:
+class ComparedFigure:
     """A published figure beside the computed one.
 
     Parameters
@@ -48,7 +48,7 @@ class CheckedExample:
     tolerance: float
     misprint: str | None
     note: str | None
-    figures: Sequence[Compared]
+    figures: Sequence[ComparedFigure]
     problem: str | None
     is_reproduced: bool
 
@@ -59,7 +59,7 @@ def checked_examples(programme: Programme) -> list[CheckedExample]:
 
 
 def _checked(example: ProgrammeExample) -> CheckedExample:
-    figures: list[Compared] = []
+    figures: list[ComparedFigure] = []
     problem = None
     try:
         result = CALCULATIONS[example.calculation].compute(example.inputs)
@@ -91,7 +91,7 @@ def path_text(at: Sequence[str | int]) -> str:
 
 def compared(
     published: Any, computed: Any, tolerance: float, at: tuple[str | int, ...] = ()
-) -> Iterator[Compared]:
+) -> Iterator[ComparedFigure]:
     """The published figures beside the computed ones; lists and tables by their members."""
     if isinstance(published, Mapping):
         for name, each in published.items():
@@ -108,9 +108,9 @@ def compared(
     if len(numbers) == 2:
         difference = float(computed) - float(published)
         is_equal = abs(difference) <= tolerance
-        yield Compared(path_text(at), published, computed, difference, is_equal)
+        yield ComparedFigure(path_text(at), published, computed, difference, is_equal)
     else:
-        yield Compared(path_text(at), published, computed, None, published == computed)
+        yield ComparedFigure(path_text(at), published, computed, None, published == computed)
 
 
 def _is_number(value: object) -> bool:

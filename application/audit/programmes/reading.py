@@ -7,20 +7,22 @@ braces.
 from __future__ import annotations
 
 import hashlib
-import math
 import re
+import sys
 import tomllib
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_type_hints
 
 from contract import fields as kinds
 from contract.declarations import Request, declared
 from contract.fields import Kind
 from contract.requests.evaluate import KINDS
-from contract.requests.programmes import ProgrammeEvaluation, ProgrammeFile
+from contract.requests.programmes import ProgrammeEvaluation, ProgrammeExample, ProgrammeFile
 from domain_errors import DomainError, choices_sentence
 from estimation_engine.audit.calculations import CALCULATIONS
+from estimation_engine.audit.guidance.projections import EqualInputs, MoneyInputs
+from estimation_engine.audit.guidance.sizes import GuidanceSize
 from lazy_dataclasses import dataclass
 from sampling_engine import METHODS
 
@@ -29,6 +31,10 @@ MAX_LIST, MAX_DEPTH = 2_000, 4
 """Values of a list or a table of an example, and how deep they are nested."""
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")
+RULED = ("sides", "estimator", "likelihood", "bound")
+"""The parameters of a kind that an evaluation can set."""
+READ_BY = {"variables": EqualInputs, "monetary_unit": MoneyInputs}
+"""The inputs that the samples of a kind have."""
 OF_ALL = ("confidence", "tolerable")
 """Figures that the sentences of every programme can name."""
 ANY = TypeVar("ANY", bound=Request)
@@ -69,7 +75,7 @@ def read_programme(content: bytes, file_name: str, *, is_builtin: bool = False) 
         )
     try:
         given = tomllib.loads(content.decode())
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidProgramme(
             "{file}: not TOML: {problem}.", file=file_name, problem=str(error)
         ) from None
@@ -148,7 +154,8 @@ def _text(least: int, most: int, given: Any, field: str) -> str:
 
 def _number(kind: Kind, bounds: kinds.Bounds, given: Any, field: str) -> float:
     types = int if isinstance(kind, kinds.Count) else int | float
-    if isinstance(given, bool) or not isinstance(given, types) or not math.isfinite(given):
+    most = sys.float_info.max
+    if isinstance(given, bool) or not isinstance(given, types) or not -most <= given <= most:
         raise _Refused(field, f"Must be {'a whole number' if types is int else 'a number'}.")
     if not bounds.holds(given):
         raise _Refused(field, f"{given} is out of bounds.")
@@ -181,19 +188,31 @@ def _check(given: ProgrammeFile) -> None:
         _check_evaluation(given, each, f"evaluations[{at}]")
     for at, size in enumerate(given.sizes, start=1):
         _check_method(size.method, f"sizes[{at}].method")
-        _check_calculation(size.calculation, f"sizes[{at}].calculation")
+        own = _check_calculation(size.calculation, f"sizes[{at}].calculation")
+        if own.outputs is not GuidanceSize:
+            raise _Refused(f"sizes[{at}].calculation", f"{own.name} computes no size of a draw.")
         _check_level(given, size.confidence, f"sizes[{at}].confidence")
     _check_conclusions(given)
     for at, example in enumerate(given.examples, start=1):
-        field = f"examples[{at}]"
-        calculation = _check_calculation(example.calculation, f"{field}.calculation")
-        for part, known in (
-            ("inputs", [each.name for each in fields(calculation.inputs)]),
-            ("expected", [each.name for each in fields(calculation.outputs)]),
-        ):
-            for name in getattr(example, part):
-                if name not in known:
-                    raise _Refused(f"{field}.{part}.{name}", choices_sentence(name, known))
+        _check_example(example, f"examples[{at}]")
+
+
+def _check_example(example: ProgrammeExample, field: str) -> None:
+    calculation = _check_calculation(example.calculation, f"{field}.calculation")
+    if example.printed and example.misprint is None:
+        raise _Refused(f"{field}.printed", "Needs `misprint`, which says what is wrong.")
+    for name in example.printed or ():
+        if re.split(r"[.\[]", name)[0] not in example.expected:
+            raise _Refused(
+                f"{field}.printed.{name}", choices_sentence(name, list(example.expected))
+            )
+    for part, known in (
+        ("inputs", [each.name for each in fields(calculation.inputs)]),
+        ("expected", [each.name for each in fields(calculation.outputs)]),
+    ):
+        for name in getattr(example, part):
+            if name not in known:
+                raise _Refused(f"{field}.{part}.{name}", choices_sentence(name, known))
 
 
 def _check_level(given: ProgrammeFile, confidence: float | None, field: str) -> None:
@@ -218,7 +237,7 @@ def _check_evaluation(given: ProgrammeFile, each: ProgrammeEvaluation, field: st
     for at, name in enumerate(each.samples, start=1):
         _check_method(name, f"{field}.samples[{at}]")
     own = KINDS[each.kind]
-    for name in ("sides", "estimator", "likelihood", "bound"):
+    for name in RULED:
         if getattr(each, name) is not None and name not in own.names:
             raise _Refused(f"{field}.{name}", f"An evaluation by {each.kind} has no {name}.")
     _check_level(given, each.confidence, f"{field}.confidence")
@@ -233,7 +252,13 @@ def figure_names(each: ProgrammeEvaluation, field: str = "") -> tuple[str, ...]:
     """The figures of an evaluation: the outputs of its calculation, or those of its kind."""
     if each.calculation is not None:
         calculation = _check_calculation(each.calculation, f"{field}.calculation")
-        return tuple(own.name for own in fields(calculation.outputs))
+        is_of_kind = calculation.inputs is READ_BY.get(each.kind)
+        if calculation.purpose != "evaluation" or not is_of_kind:
+            raise _Refused(
+                f"{field}.calculation",
+                f"{calculation.name} computes no limits of a sample by {each.kind}.",
+            )
+        return _numbers(calculation.outputs)
     figures = KINDS[each.kind].figures
     if not figures:
         raise _Refused(
@@ -242,9 +267,25 @@ def figure_names(each: ProgrammeEvaluation, field: str = "") -> tuple[str, ...]:
     return figures
 
 
+def _numbers(outputs: type) -> tuple[str, ...]:
+    """The results that are numbers for each sample: no texts and lists, and no optional ones."""
+    hints = get_type_hints(outputs)
+    return tuple(
+        own.name
+        for own in fields(outputs)
+        if hints[own.name] in (float, float | None) and own.default is MISSING
+    )
+
+
 def _check_conclusions(given: ProgrammeFile) -> None:
     """Either a statement, or the three sentences; each names figures of every evaluation."""
     own = given.conclusions
+    for at, each in enumerate(given.evaluations, start=1):
+        if own.statement is None and each.limit != "upper_limit":
+            raise _Refused(
+                f"evaluations[{at}].limit",
+                "What is tolerable is compared with the `upper_limit`; others need a `statement`.",
+            )
     three = ("tolerable", "not_supported", "inconclusive")
     has = [name for name in three if getattr(own, name) is not None]
     if (own.statement is None) != (len(has) == len(three)) or (own.statement and has):

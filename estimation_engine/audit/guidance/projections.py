@@ -6,13 +6,15 @@ the sample was drawn, the projection takes them in (section 7.10), on a stated a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import fsum, sqrt
+from typing import TypeVar
 
 from domain_errors import Sentence
 from estimation_engine.arrays import Floats
 from estimation_engine.audit.guidance.quantities import (
     MATERIALITY,
+    NormalInputs,
     Verdict,
     amount_text,
     check,
@@ -23,6 +25,7 @@ from estimation_engine.audit.guidance.quantities import (
 from estimation_engine.audit.limits import poisson_factor
 from lazy_dataclasses import dataclass
 
+ROUNDING = 1e-9
 UPPER_CONFIDENCE = (
     "z is that of a two-sided interval, as in the guidance: the upper limit alone has a "
     "confidence of {confidence}."
@@ -89,6 +92,9 @@ class MoneyPart:
     missing_value: float = 0.0
 
 
+PART = TypeVar("PART", EqualPart, MoneyPart)
+
+
 @dataclass(frozen=True, kw_only=True)
 class KnownPart:
     """Units that were all examined: their book value and errors, which aren't projected."""
@@ -102,7 +108,7 @@ class KnownPart:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _EvaluationInputs:
+class _EvaluationInputs(NormalInputs):
     """Inputs of every evaluation.
 
     Parameters
@@ -115,18 +121,14 @@ class _EvaluationInputs:
     systemic, anomalous : float
         Delimited systemic errors and anomalous ones that weren't corrected. They aren't projected,
         and are added to the total error (appendix 1).
-    z : float, optional
-        In place of the quantile of the confidence.
     """
 
-    confidence: float
     known: tuple[KnownPart, ...] = ()
     book_value: float | None = None
     materiality: float = MATERIALITY
     tolerable: float | None = None
     systemic: float = 0.0
     anomalous: float = 0.0
-    z: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -299,7 +301,7 @@ def monetary_units(inputs: MoneyInputs) -> GuidanceEvaluation:
     """
     z = quantile(inputs.confidence, inputs.z)
     _check_parts(inputs.parts)
-    errors = [_whole_value(part) / part.examined * part.taints for part in inputs.parts]
+    errors = [_money_error(part) for part in inputs.parts]
     precisions = [
         z * _whole_value(part) * part.deviation / sqrt(part.examined) for part in inputs.parts
     ]
@@ -318,25 +320,25 @@ def monetary_units(inputs: MoneyInputs) -> GuidanceEvaluation:
 
 def nonstatistical_mean_per_unit(inputs: EqualInputs) -> GuidanceEvaluation:
     """EE = known + Σ N_h·ΣE_h/n_h, without a precision (section 6.4.4)."""
-    return _nonstatistical(inputs, inputs.parts, [_mean_error(part) for part in inputs.parts])
+    return _nonstatistical(inputs, inputs.parts, _mean_error)
 
 
 def nonstatistical_ratio(inputs: EqualInputs) -> GuidanceEvaluation:
     """EE = known + Σ BV_h·ΣE_h/ΣBV_h, without a precision (sections 6.4.4, 6.4.9)."""
     _check_ratio(inputs.parts)
-    return _nonstatistical(inputs, inputs.parts, [_ratio_error(part) for part in inputs.parts])
+    return _nonstatistical(inputs, inputs.parts, _ratio_error)
 
 
 def nonstatistical_proportional(inputs: MoneyInputs) -> GuidanceEvaluation:
     """EE = known + Σ BV_h/n_h·Σ E/BV of units drawn by value (sections 6.4.5, 6.4.7)."""
-    errors = [_whole_value(part) / part.examined * part.taints for part in inputs.parts]
-    return _nonstatistical(inputs, inputs.parts, errors)
+    return _nonstatistical(inputs, inputs.parts, _money_error)
 
 
 def _nonstatistical(
-    inputs: _EvaluationInputs, parts: Sequence[EqualPart | MoneyPart], errors: Sequence[float]
+    inputs: _EvaluationInputs, parts: Sequence[PART], error_of: Callable[[PART], float]
 ) -> GuidanceEvaluation:
     _check_parts(parts)
+    errors = [error_of(part) for part in parts]
     return evaluation(inputs, parts, errors, [None] * len(parts), None, None)
 
 
@@ -406,6 +408,8 @@ def monetary_units_conservative(inputs: ConservativeInputs) -> GuidanceEvaluatio
     check(
         inputs.taints is None or not inputs.errors, "Give `errors` or `taints`, not both.", "taints"
     )
+    amounts = (*inputs.errors, inputs.taints or 0.0, inputs.allowance)
+    check(min(amounts) >= 0.0, "The conservative approach is for overstatements alone.", "errors")
     part = MoneyPart(
         units=0,
         book_value=inputs.sampled_value,
@@ -468,6 +472,7 @@ def _equal(inputs: EqualInputs, *, is_ratio: bool, is_pooled: bool) -> GuidanceE
         for part, measure in zip(parts, measures, strict=True)
     ]
     if is_pooled:
+        _check_proportional(parts)
         whole, drawn = fsum(measures), sum(part.examined for part in parts)
         variance = fsum(
             measure / whole * part.deviation**2
@@ -485,6 +490,10 @@ def _mean_error(part: EqualPart) -> float:
 
 def _ratio_error(part: EqualPart) -> float:
     return _whole_value(part) * part.errors / part.examined_value
+
+
+def _money_error(part: MoneyPart) -> float:
+    return _whole_value(part) / part.examined * part.taints
 
 
 def _whole_value(part: EqualPart | MoneyPart) -> float:
@@ -530,6 +539,12 @@ def evaluation(
         )
         tolerable = inputs.materiality * value
     check(tolerable > 0.0, "`tolerable` must be above 0.", "tolerable")
+    check(
+        tolerable <= MATERIALITY * value * (1.0 + ROUNDING),
+        "At most 2 % of the book value, {most}, is tolerable (section 4.9).",
+        "tolerable",
+        most=amount_text(MATERIALITY * value),
+    )
     known = fsum(_known_error(part, by_units=by_units) for part in inputs.known)
     projected = fsum([known, *errors])
     total = projected + inputs.systemic + inputs.anomalous
@@ -580,6 +595,24 @@ NEGATIVE = (
     "The book value of a part must be above 0: negative units are a population of their own "
     "(section 4.6)."
 )
+
+
+def _check_proportional(parts: Sequence[EqualPart]) -> None:
+    """Refuse strata that aren't drawn by their units: s_w/√n is the standard error of these."""
+    drawn, units = sum(part.examined for part in parts), sum(part.units for part in parts)
+    for number, part in enumerate(parts):
+        due = drawn * part.units / units
+        check(
+            abs(part.examined - due) < 1.0,
+            "This formula is for strata that are drawn in proportion to their units: {examined} of "
+            "{units} units of {label} were drawn, and {due} would be in proportion. The "
+            "calculations of periods allow other sizes.",
+            f"parts.{number}.examined",
+            examined=part.examined,
+            units=part.units,
+            label=part.label or f"part {number + 1}",
+            due=f"{due:.1f}",
+        )
 
 
 def _check_ratio(parts: Sequence[EqualPart]) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
+from contract.fields import LEAST_CONFIDENCE, Bounds
 from domain_errors import FigureText
 from estimation_engine.errors import InvalidCalculation
+from lazy_dataclasses import dataclass
 
 GUIDANCE = "European Commission, EGESIF_16-0014-01, Guidance on sampling methods"
-MOST_CONFIDENCE = 0.999
-LEAST_CONFIDENCE = 0.5
+CONFIDENCES = Bounds(LEAST_CONFIDENCE, 0.999)
 MATERIALITY = 0.02
 """The share of the book value that is tolerable, at most (section 4.9)."""
 
@@ -26,6 +27,26 @@ EXPANSION = {
     0.50: 1.0,
 }
 """The expansion factors of table 5 by confidence (section 6.3.5.2)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AtLevel:
+    """What a calculation takes, or gives, at a confidence."""
+
+    confidence: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class NormalInputs(AtLevel):
+    """Inputs of a calculation by the normal distribution.
+
+    Parameters
+    ----------
+    z : float, optional
+        In place of the quantile of the confidence.
+    """
+
+    z: float | None = None
 
 
 def section(number: str) -> str:
@@ -48,7 +69,7 @@ def check(holds: bool, template: str, field: str, /, **parameters: object) -> No
 def check_confidence(confidence: float) -> None:
     """Refuse a confidence that isn't from 50 to 99.9 %."""
     check(
-        LEAST_CONFIDENCE <= confidence <= MOST_CONFIDENCE,
+        CONFIDENCES.holds(confidence),
         "A confidence of these calculations is from 0.5 to 0.999, such as 0.8.",
         "confidence",
     )

@@ -14,6 +14,8 @@ from typing import Literal
 from domain_errors import Sentence
 from estimation_engine.audit.guidance.quantities import (
     MATERIALITY,
+    AtLevel,
+    NormalInputs,
     amount_text,
     check,
     check_confidence,
@@ -60,7 +62,7 @@ class ExaminedPart:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SizeInputs:
+class SizeInputs(NormalInputs):
     """Inputs of a size.
 
     Parameters
@@ -74,20 +76,16 @@ class SizeInputs:
         The expected error rate.
     always : int
         Units that are always examined, besides the size.
-    z : float, optional
-        In place of the quantile of the confidence.
     corrects_for_population : bool
         Whether n is n/(1 + n/N) (footnote 25).
     """
 
-    confidence: float
     book_value: float
     expected: float
     materiality: float = MATERIALITY
     parts: tuple[PlannedPart, ...]
     examined: tuple[ExaminedPart, ...] = ()
     always: int = 0
-    z: float | None = None
     corrects_for_population: bool = False
 
 
@@ -161,6 +159,7 @@ def size_by_money(inputs: SizeInputs) -> GuidanceSize:
 
 
 def _size(inputs: SizeInputs, measure: Measure) -> GuidanceSize:
+    check(inputs.always >= 0, "`always` must be 0 or more.", "always")
     z = quantile(inputs.confidence, inputs.z)
     tolerable, expected = _planned_errors(
         inputs.book_value, inputs.materiality, inputs.expected, 1.0
@@ -284,14 +283,15 @@ def _notes(size: int, allocation: Sequence[Allocated]) -> tuple[str, ...]:
     if few and len(allocation) > 1:
         text = (
             "The size of {strata} {strata|part|parts} is below {least}, which the guidance asks "
-            "for at least (section 6.1.2.2)."
+            "for at least (section 6.1.2.2). Take them whole, or join them with others: an "
+            "evaluation needs two rows of each, and sizes in proportion to the strata."
         )
         notes.append(Sentence(text, strata=len(few), least=LEAST_OF_STRATUM))
     return tuple(notes)
 
 
 @dataclass(frozen=True, kw_only=True)
-class ConservativeSizeInputs:
+class ConservativeSizeInputs(AtLevel):
     """Inputs of a size by the conservative approach.
 
     Parameters
@@ -302,7 +302,6 @@ class ConservativeSizeInputs:
         EF in place of that of table 5.
     """
 
-    confidence: float
     book_value: float
     expected: float
     materiality: float = MATERIALITY

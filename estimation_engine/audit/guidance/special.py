@@ -7,6 +7,8 @@ from typing import Literal
 
 from domain_errors import Sentence
 from estimation_engine.audit.guidance.quantities import (
+    AtLevel,
+    NormalInputs,
     amount_text,
     check,
     confidence_of,
@@ -183,21 +185,18 @@ def split_negative_units(inputs: NegativeInputs) -> SplitPopulation:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RecalculationInputs:
+class RecalculationInputs(NormalInputs):
     """A projected error with its precision at a confidence, and the tolerable error."""
 
-    confidence: float
     projected: float
     precision: float
     tolerable: float
-    z: float | None = None
 
 
-@dataclass(frozen=True)
-class RecalculatedConfidence:
+@dataclass(frozen=True, kw_only=True)
+class RecalculatedConfidence(AtLevel):
     """The confidence at which the upper limit is the tolerable error, and its z."""
 
-    confidence: float
     z: float
     notes: tuple[str, ...]
 
@@ -238,7 +237,7 @@ def recalculated_confidence(inputs: RecalculationInputs) -> RecalculatedConfiden
         "This confidence was chosen after the errors were known: it describes the result, and "
         "isn't the confidence of a planned limit."
     )
-    return RecalculatedConfidence(confidence_of(needed), needed, (note,))
+    return RecalculatedConfidence(confidence=confidence_of(needed), z=needed, notes=(note,))
 
 
 @dataclass(frozen=True, kw_only=True)
