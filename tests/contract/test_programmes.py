@@ -117,6 +117,7 @@ def test_random_sample_by_the_guidance(served: LiveServer, random_job: str) -> N
 
 def test_verdicts_follow_what_is_tolerable(served: LiveServer, random_job: str) -> None:
     given = {"programme": "eu-cohesion", "confidence": 0.9}
+    reader = Reader(served, "admin")
     for tolerable, verdict, concluded in (
         (100, "not_supported", False),
         (230, "inconclusive", None),
@@ -125,6 +126,15 @@ def test_verdicts_follow_what_is_tolerable(served: LiveServer, random_job: str) 
         found = evaluated(served, random_job, **given, tolerable=tolerable)
         assert found["programme"]["verdict"] == verdict
         assert found["conclusion"]["is_tolerable"] is concluded
+        asked = {"kind": "variables", "sides": "two", **given}
+        page = reader.page(f"/jobs/{random_job}", tab="evaluation", **asked, tolerable=tolerable)
+        upper = f"{float(found['programme']['figures']['upper_limit']):,.2f}"
+        first, below = page.split("Figures of the kind of evaluation")
+        assert "Misstatement by the programme" in first
+        assert f"<dd>{upper}</dd>" in first
+        assert "Tolerable misstatement" in first.split("Misstatement by the programme")[0]
+        assert 'class="bound"' in first
+        assert 'class="bound"' not in below
 
 
 def test_programme_keeps_the_doubts_of_its_kind(served: LiveServer, dataset: int) -> None:
