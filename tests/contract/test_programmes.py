@@ -279,12 +279,12 @@ def test_a_changed_file_is_noticed_after_the_sign_off(
 
 
 def test_sizes_by_a_programme(served: LiveServer, dataset: int) -> None:
-    """n = (N·z·σ/(TE − AE))²: N 600, book value 61,798, 2 % less 0.5 %."""
+    """n = (N·z·σ/(TE − AE))²: N 600, book value 61,798, 2 % less 0.5 %; at least 30."""
     path = f"/api/sampling/datasets/{dataset}/size"
-    goal = {"name": "eu-cohesion", "book_column": "amount", "deviation": 5, "expected": 0.005}
+    goal = {"name": "eu-cohesion", "book_column": "amount", "deviation": 8, "expected": 0.005}
     found = served.admin.post(path, json={"design": one("random"), "programme": goal}).json()
     book = float(found["programme"]["book_value"])
-    due = (ROWS * 1.6448536269514722 * 5 / (0.015 * book)) ** 2
+    due = (ROWS * 1.6448536269514722 * 8 / (0.015 * book)) ** 2
     assert found["programme"]["unrounded"] == pytest.approx(due)
     assert found["sample_size"] == found["round"]["parameters"]["sample_size"] == int(due) + 1
     drawn = served.draw(dataset, {"rounds": [found["round"]]})
@@ -295,11 +295,22 @@ def test_sizes_by_a_programme(served: LiveServer, dataset: int) -> None:
     sizes = found["round"]["parameters"]["sizes"]
     assert sizes["c"] == "all"
     assert found["sample_size"] == sizes["a"] + sizes["b"] + ROWS // 3
+    few = {**goal, "deviation": 5}
+    found = served.admin.post(path, json={"design": one("random"), "programme": few}).json()
+    assert (found["sample_size"], found["programme"]["unrounded"] < 29) == (30, True)
+    assert "The size is 30, as the programme's evaluation refuses fewer rows" in found["notes"][0]
+    many = {**goal, "deviation": 600}
+    found = served.admin.post(path, json={"design": one("random"), "programme": many}).json()
+    assert found["sample_size"] == ROWS
+    assert f"the sample has all {ROWS} units that it can draw" in found["notes"][0]
     refused = {**strata, "deviations": {"a": 5}}
     answer = served.admin.post(path, json={"design": design, "programme": refused})
     assert answer.json()["errors"][0]["parameters"] == {"label": "b"}
     plain = {"design": one("random"), "programme": goal}
+    money = {"design": one("monetary_unit", book_column="amount")}
     for more, field in (
+        ({**money, "programme": {**goal, "book_column": None}}, "deviation"),
+        ({"programme": {**goal, "expected": 0.03}}, "expected"),
         ({"goal": {"margin": 0.1}}, "goal"),
         ({"allocation": "optimal"}, "allocation"),
         ({"cost": {"a": 2}}, "cost"),
