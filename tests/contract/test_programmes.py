@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from application.audit.programmes.examples import checked_examples
+from application.audit.programmes.examples import checked_examples, listed_calculations
 from application.audit.programmes.library import BUILTIN, library_of
 from application.audit.programmes.reading import InvalidProgramme, read_programme
 from command_line import command
@@ -453,3 +454,24 @@ def test_a_missing_folder_stops_nothing(tmp_path: Path) -> None:
     library = library_of(Settings(data_dir=tmp_path, programmes_dir=str(tmp_path / "none")))
     assert len(library.programmes) == 3
     assert "doesn't exist" in library.broken[0].problem
+
+
+def test_a_file_saved_with_a_byte_order_mark_is_read() -> None:
+    content = (BUILTIN / "recovery.toml").read_bytes()
+    assert read_programme(b"\xef\xbb\xbf" + content, "recovery.toml").name == "recovery"
+
+
+def test_the_problem_of_an_example_names_its_field() -> None:
+    content = (BUILTIN / "eu-cohesion.toml").read_text("utf-8")
+    wrong = content.replace("taints = 1.096,", 'taints = "many",')
+    found = checked_examples(read_programme(wrong.encode(), "own.toml"))
+    (problem,) = (each.problem for each in found if each.problem)
+    assert problem == "parts[1].taints: Give a number."
+
+
+def test_members_of_lists_are_listed_and_documented() -> None:
+    guide = (ROOT / "docs/PROGRAMMES.md").read_text("utf-8")
+    listed = {name for each in listed_calculations() for name in each.inputs}
+    assert "parts (label, units, book_value, deviation)" in listed
+    members = {name for each in listed if "(" in each for name in re.findall(r"\w+", each)}
+    assert {name for name in members if f"`{name}`" not in guide} == set()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields
-from typing import Any
+from dataclasses import fields, is_dataclass
+from typing import Any, get_args, get_type_hints
 
 from application.audit.programmes.reading import Programme
 from contract.requests.programmes import ProgrammeExample
@@ -65,7 +65,8 @@ def _checked(example: ProgrammeExample) -> CheckedExample:
         result = CALCULATIONS[example.calculation].compute(example.inputs)
         figures = list(compared(example.expected, result, example.tolerance))
     except DomainError as error:
-        problem = error.message
+        at = [int(each) + 1 if str(each).isdigit() else each for each in error.loc[1:]]
+        problem = f"{path_text(at)}: {error.message}" if at else error.message
     return CheckedExample(
         example.paragraph,
         example.title,
@@ -119,7 +120,13 @@ def _is_number(value: object) -> bool:
 
 @dataclass(frozen=True)
 class ListedCalculation:
-    """A calculation that a file can name."""
+    """A calculation that a file can name.
+
+    Parameters
+    ----------
+    inputs : sequence of str
+        Their names; those of lists with the members of an entry.
+    """
 
     name: str
     formula: str
@@ -130,8 +137,13 @@ class ListedCalculation:
 def listed_calculations() -> list[ListedCalculation]:
     """The calculations with the names of their inputs."""
     return [
-        ListedCalculation(
-            each.name, each.formula, [own.name for own in fields(each.inputs)], each.source
-        )
+        ListedCalculation(each.name, each.formula, [*_named(each.inputs)], each.source)
         for each in CALCULATIONS.values()
     ]
+
+
+def _named(inputs: type) -> Iterator[str]:
+    """The names of inputs; those of lists with the members of an entry."""
+    for name, hint in get_type_hints(inputs).items():
+        members = [each for each in get_args(hint) if is_dataclass(each)]
+        yield f"{name} ({', '.join(own.name for own in fields(members[0]))})" if members else name

@@ -74,7 +74,7 @@ def read_programme(content: bytes, file_name: str, *, is_builtin: bool = False) 
             "{file}: larger than {most} bytes.", file=file_name, most=MAX_FILE_BYTES
         )
     try:
-        given = tomllib.loads(content.decode())
+        given = tomllib.loads(content.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
         raise InvalidProgramme(
             "{file}: not TOML: {problem}.", file=file_name, problem=str(error)
