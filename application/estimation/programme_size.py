@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from application.audit.programmes.applied import check_level
+from application.audit.programmes.examples import programme_doubts
 from application.audit.programmes.library import library_of
 from application.audit.programmes.reading import Programme
 from application.estimation.materiality import plan_of, planned_round
@@ -90,7 +91,7 @@ def size_by_programme(
             interval=None if found.interval is None else f"{found.interval:.{places}f}",
             strata=sizes,
         ),
-        notes=found.notes,
+        notes=[*found.notes, *programme_doubts(programme)],
     )
 
 

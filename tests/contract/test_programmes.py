@@ -456,6 +456,23 @@ def test_a_missing_folder_stops_nothing(tmp_path: Path) -> None:
     assert "doesn't exist" in library.broken[0].problem
 
 
+def test_a_programme_with_a_wrong_example_says_so(
+    served: LiveServer, random_job: str, folder: Path
+) -> None:
+    text = (folder / "state-claims.toml").read_text("utf-8").replace("19_888", "19_999")
+    file = folder / "wrong.toml"
+    file.write_text(text.replace('name = "state-claims"', 'name = "wrong"'), "utf-8")
+    try:
+        listed = served.admin.get("/api/audit-programmes").json()["programmes"]
+        wrong = {each["name"]: each["not_reproduced"] for each in listed}
+        assert (wrong["wrong"], wrong["state-claims"], wrong["recovery"]) == (1, 0, 0)
+        assert "1 not reproduced" in Reader(served, "admin").text("/programmes")
+        caveat = evaluated(served, random_job, programme="wrong")["caveats"][-1]
+        assert caveat.startswith("Of the programme wrong, 1 of 1 worked example isn't reproduced")
+    finally:
+        file.unlink()
+
+
 def test_a_file_saved_with_a_byte_order_mark_is_read() -> None:
     content = (BUILTIN / "recovery.toml").read_bytes()
     assert read_programme(b"\xef\xbb\xbf" + content, "recovery.toml").name == "recovery"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
+from functools import lru_cache
 from typing import Any, get_args, get_type_hints
 
 from application.audit.programmes.reading import Programme
 from contract.requests.programmes import ProgrammeExample
-from domain_errors import DomainError
+from domain_errors import DomainError, Sentence
 from estimation_engine.audit.calculations import CALCULATIONS
 from lazy_dataclasses import dataclass
 
@@ -56,6 +57,25 @@ class CheckedExample:
 def checked_examples(programme: Programme) -> list[CheckedExample]:
     """The examples of a programme, each computed."""
     return [_checked(each) for each in programme.file.examples]
+
+
+@lru_cache(maxsize=100)
+def not_reproduced(programme: Programme) -> int:
+    """The examples of a programme whose figures differ; tests check those of jobsvc."""
+    if programme.is_builtin:
+        return 0
+    return sum(not each.is_reproduced for each in checked_examples(programme))
+
+
+def programme_doubts(programme: Programme) -> list[str]:
+    """What a reader must know of a programme whose examples aren't reproduced."""
+    wrong = not_reproduced(programme)
+    text = (
+        "Of the programme {name}, {wrong} of {count} worked {count|example|examples} "
+        "{wrong|isn't|aren't} reproduced: its calculations may not be those of its document."
+    )
+    values = {"name": programme.name, "wrong": wrong, "count": len(programme.file.examples)}
+    return [Sentence(text, **values)] if wrong else []
 
 
 def _checked(example: ProgrammeExample) -> CheckedExample:

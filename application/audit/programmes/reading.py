@@ -46,9 +46,9 @@ class InvalidProgramme(DomainError):
     code = "invalid_programme"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Programme:
-    """A programme with the SHA-256 of its file."""
+    """A programme with the SHA-256 of its file; one object for the same content."""
 
     file: ProgrammeFile
     sha256: str
