@@ -59,7 +59,7 @@ def expansion(inputs: ExpansionInputs) -> Expansion:
     ...     )
     ... )
     >>> round(found.projected), round(found.lower_limit)
-    (19888, 18107)
+    (19888, 18106)
     """
     from estimation_engine.intervals import t_quantile
 
