@@ -134,7 +134,7 @@ def _print_programme(found: dict[str, Any]) -> None:
         ("programme", f"{found['title']}, SHA-256 {found['sha256'][:12]}"),
         ("rule", " § ".join(filter(None, (found["rule"], found["paragraph"])))),
         ("formula", found["formula"]),
-        ("size", f"{found['unrounded']:,.2f}, rounded up"),
+        ("size", f"{found['unrounded']:,.2f} by the formula"),
         ("z or factor", f"{found['factor']:.6g}"),
         *(
             (name.replace("_", " "), f"{Decimal(found[name]):,f}")

@@ -21,7 +21,9 @@ def _print_list(found: dict[str, Any]) -> None:
             each["name"],
             each["title"],
             f"{100 * each['confidence']:g} %",
-            str(each["examples"]),
+            f"{each['examples']}, {each['not_reproduced']} not reproduced"
+            if each["not_reproduced"]
+            else str(each["examples"]),
             each["sha256"][:12],
         )
         for each in found["programmes"]

@@ -67,7 +67,7 @@ def validate(output: Path | None, as_json: bool) -> None:
         print_line(conclusion(found).text)
         if output is not None:
             print_line(f"Report written to {output}")
-    if differ:
+    if any(each.count("differs") for each in found):
         raise SystemExit(CommandFailed.exit_code)
 
 
@@ -91,6 +91,7 @@ def _source(found: ComparedSource) -> dict[str, object]:
     return {
         "name": found.source.name,
         "title": found.source.title,
+        "is_published": found.source.is_published,
         "numbers": found.count(),
         "agree": found.count("agrees"),
         "not_agreeing": [

@@ -13,9 +13,10 @@ from application.audit.programmes.library import builtin_programmes
 from application.validation import validate
 from application.validation.comparing import ComparedSource, compare
 from application.validation.examples import OF_NO_SAMPLE
+from application.validation.installed import files_digest
 from application.validation.published import PublishedNumber, PublishedTable, sources
 from application.validation.report import conclusion, counts, report
-from presentation.content import Facts, Note, Table
+from presentation.content import Facts, Judgement, Note, Table
 from presentation.html import page
 from tests.support.published_tables import table
 
@@ -82,7 +83,13 @@ def test_the_report_counts_each_number_once() -> None:
         for programme in builtin_programmes()
         for example in checked_examples(programme)
     )
-    of_sources = sum(1 for each in sources() for t in each.tables for _ in t.numbers)
+    of_sources, others = (
+        sum(1 for s in sources() if s.is_published is own for t in s.tables for _ in t.numbers)
+        for own in (True, False)
+    )
+    assert f"Of {others} numbers that no publication prints, {others} agree." in (
+        conclusion(found).text
+    )
     assert of_examples > 100
     assert total == of_examples + of_sources
     assert (agree + known, differ) == (total, 0)
@@ -90,7 +97,7 @@ def test_the_report_counts_each_number_once() -> None:
     cover, *parts = report(found, AT)
     assert [part.title for part in parts][-len(sources()) :] == [each.title for each in sources()]
     (listed,) = (block for block in cover.blocks if isinstance(block, Table))
-    assert sum(row[1] for row in listed.rows) == total
+    assert sum(row[1] for row in listed.rows) == total + others
     notes = {block.title: block.sentences for block in cover.blocks if isinstance(block, Note)}
     assert any("standard" in sentence for sentence in notes["Not validated"])
 
@@ -101,6 +108,9 @@ def test_the_page_states_source_misprint_and_time() -> None:
     assert "Numbers taken from" in html
     assert "not as published" in html
     assert "Printed as 112" in html
+    assert files_digest() in html
+    assert "Reader 1" in html
+    assert "benford" in html.lower()
     assert "<script" not in html
 
 
@@ -113,6 +123,24 @@ def test_a_number_that_differs_is_listed_in_red() -> None:
     assert '<span class="chip bad">differs</span>' in page(report(found, AT))
     facts = report(found, AT)[0].blocks[0]
     assert isinstance(facts, Facts)
+
+
+def test_a_number_that_agrees_by_a_tolerance_alone_states_it() -> None:
+    """Of the guidance, 97,678,216 is printed, and 97,678,216.73 computed."""
+    found = {
+        (title, line[0], line[1]): line[-1].text
+        for section in report(validate(), AT)
+        for block in section.blocks
+        if isinstance(block, Table) and block.header[-1] == "Result"
+        for title in (block.title,)
+        for line in block.rows
+        if isinstance(line[-1], Judgement)
+    }
+    by_title = {(key[0].split(":")[0], str(key[2])): text for key, text in found.items()}
+    assert by_title["7.6.5", "97678216"] == "agrees, within 1"
+    assert by_title["2.8", "18107"] == "agrees, within 1"
+    assert by_title["6.1.2.6", "3733563"] == "agrees, within 3,700"
+    assert by_title["2.8", "19888"] == "agrees"
 
 
 def test_notes_of_known_differences_belong_to_a_number() -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 from application.audit.programmes.applied import check_level
+from application.audit.programmes.examples import programme_doubts
 from application.audit.programmes.library import library_of
 from application.audit.programmes.reading import Programme
 from application.estimation.materiality import plan_of, planned_round
@@ -56,11 +58,13 @@ def size_by_programme(
     calculation = CALCULATIONS[rule.calculation]
     strata = _parts(plan, given)
     inputs = _inputs(programme, calculation, plan, book_value, strata, given, confidence)
+    least = _least(programme, design["method"], plan, given)
     try:
-        found: GuidanceSize = calculation.run(inputs)
+        found: GuidanceSize = calculation.run(replace(inputs, least=least))
     except DomainError as error:
         error.loc = (AT, *(error.loc[1:] if error.loc[:1] == ("inputs",) else ()))
         raise
+    _check_units(found, plan, given)
     sizes = _sizes(plan, found, given)
     parameters = _parameters(design["parameters"], found, sizes, given)
     whole = sum(each.rows for each in plan.groups if each.label in given.always)
@@ -87,7 +91,7 @@ def size_by_programme(
             interval=None if found.interval is None else f"{found.interval:.{places}f}",
             strata=sizes,
         ),
-        notes=found.notes,
+        notes=[*found.notes, *programme_doubts(programme)],
     )
 
 
@@ -102,6 +106,30 @@ def _rule(programme: Programme, method: str) -> ProgrammeSize:
         choices=choices_sentence("", [each.method for each in programme.file.sizes]),
         loc=("design", "method"),
     )
+
+
+def _check_units(found: GuidanceSize, plan: RoundPlan, given: ProgrammeGoalRequest) -> None:
+    """Refuse more monetary units than there are rows."""
+    if found.interval is not None and found.size > plan.eligible_rows:
+        raise InvalidGoal(
+            "The formula gives {size} monetary units, more than the {rows} rows. Examine all rows, "
+            "or check the guess: {field}.",
+            size=found.size,
+            rows=plan.eligible_rows,
+            field="a standard deviation of error rates is seldom above 1"
+            if given.deviation is not None
+            else "the expected errors are close to the materiality",
+            loc=(AT, "expected" if given.deviation is None else "deviation"),
+        )
+
+
+def _least(programme: Programme, method: str, plan: RoundPlan, given: ProgrammeGoalRequest) -> int:
+    """The rows to leave to chance, with fewer of which the programme evaluates no such sample."""
+    whole = sum(each.rows for each in plan.groups if each.label in given.always)
+    for each in programme.file.evaluations:
+        if method in each.samples:
+            return max((each.least_rows or 1) - whole, 1)
+    return 1
 
 
 def _population(

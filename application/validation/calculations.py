@@ -150,11 +150,11 @@ def kappa(*, counts: Sequence[Sequence[int]], confidence: float) -> Figures:
     return {"share": share, "kappa": k.value, "error": k.error, "low": k.low, "high": k.high}
 
 
-def alpha(*, first: str, second: str, confidence: float) -> Figures:
+def alpha(*, reader_1: str, reader_2: str, confidence: float) -> Figures:
     """Krippendorff's α of two readers whose answers are letters."""
-    values = sorted(set(first + second))
+    values = sorted(set(reader_1 + reader_2))
     counts = np.zeros((len(values), len(values)), dtype=np.int64)
-    np.add.at(counts, ([*map(values.index, first)], [*map(values.index, second)]), 1)
+    np.add.at(counts, ([*map(values.index, reader_1)], [*map(values.index, reader_2)]), 1)
     return {"alpha": agreement_of_choices(counts, confidence).alpha.value}
 
 

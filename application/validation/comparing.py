@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Literal, get_args
 
@@ -98,6 +99,14 @@ def _compared(table: PublishedTable, number: PublishedNumber) -> Compared:
         return Compared(number, computed, "known" if is_known else "differs")
     is_equal = isinstance(number.published, Decimal) and _agrees(table, computed, number.published)
     return Compared(number, computed, "agrees" if is_equal else "differs")
+
+
+def is_by_rounding(table: PublishedTable, found: Compared) -> bool:
+    """Whether a number agrees without the table's tolerance; words do."""
+    printed = found.number.published if found.number.correct is None else found.number.correct
+    if isinstance(printed, str) or not isinstance(found.computed, int | float):
+        return True
+    return _agrees(replace(table, tolerance=None), found.computed, printed)
 
 
 def _agrees(table: PublishedTable, computed: float, printed: Decimal) -> bool:

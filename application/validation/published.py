@@ -27,6 +27,7 @@ ORDER = (
     "shares",
     "agreement",
     "aicpa",
+    "unpublished",
 )
 """The files, in the order of the report, which prints wide tables last."""
 
@@ -99,13 +100,20 @@ class PublishedTable:
 
 @dataclass(frozen=True)
 class PublishedSource:
-    """A publication, and from where its numbers were taken."""
+    """A publication, and from where its numbers were taken.
+
+    Parameters
+    ----------
+    is_published : bool
+        False: no publication prints the numbers. They are counted apart.
+    """
 
     name: str
     title: str
     reference: str
     taken_from: str
     tables: Sequence[PublishedTable]
+    is_published: bool = True
 
 
 @cache
@@ -119,7 +127,8 @@ def _source(name: str) -> PublishedSource:
     found = tomllib.loads(text, parse_float=Decimal)
     tables = tuple(_table(each) for each in found["tables"])
     reference, taken = (" ".join(found[key].split()) for key in ("reference", "taken_from"))
-    return PublishedSource(name, found["title"], reference, taken, tables)
+    is_published = found.get("is_published", True)
+    return PublishedSource(name, found["title"], reference, taken, tables, is_published)
 
 
 def _table(found: dict[str, Any]) -> PublishedTable:

@@ -7,11 +7,19 @@ import platform
 from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 
-from application.validation.comparing import VERDICTS, CheckedTable, Compared, ComparedSource
+from application.validation.comparing import (
+    VERDICTS,
+    CheckedTable,
+    Compared,
+    ComparedSource,
+    is_by_rounding,
+)
+from application.validation.installed import files_digest
 from application.validation.published import Input, PublishedTable
 from presentation.content import (
     Block,
     Cell,
+    Code,
     Facts,
     Judgement,
     Note,
@@ -54,6 +62,8 @@ NOT_VALIDATED = (
     "Evaluations for which no published number is at hand: regression, difference and ratio other "
     "than by the formulas of a programme, Gaffke's bound of several strata, and stopping when "
     "sure. Tests of the program check them by simulation or by hand.",
+    "Audit tests of tables, such as Benford's law, duplicates and gaps. Tests of the program "
+    "compare them with counts by hand.",
     "Calibration, replicate weights, contrasts, classification and panels. Tests of the program "
     "compare them with R; this report doesn't.",
     "AICPA: the expansion factors for expected errors, which are approximations that the program "
@@ -84,16 +94,21 @@ def conclusion(found: Sequence[ComparedSource]) -> Judgement:
     A number with a known difference counts as agreeing with its note, and is stated apart.
     """
     total, agree, known, differ = counts(found)
+    apart = [each for each in found if not each.source.is_published]
+    others, wrong = (sum(each.count(only) for each in apart) for only in (None, "differs"))
     text = f"{agree:,} of {total:,} published numbers agree"
     if known:
         text += f"; {known:,} differ for a known reason, which is noted"
     text += f"; {differ:,} differ." if differ else "; none differs otherwise."
-    return Judgement(text, "bad" if differ else "good")
+    if others:
+        text += f" Of {others:,} numbers that no publication prints, {others - wrong:,} agree."
+    return Judgement(text, "bad" if differ or wrong else "good")
 
 
 def counts(found: Sequence[ComparedSource]) -> tuple[int, int, int, int]:
-    """All numbers, those that agree, known differences, and those that differ."""
-    agree, known, differ = (sum(each.count(verdict) for each in found) for verdict in VERDICTS)
+    """All published numbers, those that agree, known differences, and those that differ."""
+    published = [each for each in found if each.source.is_published]
+    agree, known, differ = (sum(each.count(verdict) for each in published) for verdict in VERDICTS)
     return agree + known + differ, agree, known, differ
 
 
@@ -106,6 +121,7 @@ def _cover(found: Sequence[ComparedSource], at: dt.datetime) -> Section:
     facts: list[Row] = [
         ("Result", conclusion(found)),
         ("Version", f"jobsvc {version('jobsvc')}"),
+        ("SHA-256 of its files", Code(files_digest())),
         ("Computed", at),
         ("Python", platform.python_version()),
         *((name, version(name)) for name in LIBRARIES),
@@ -115,7 +131,8 @@ def _cover(found: Sequence[ComparedSource], at: dt.datetime) -> Section:
         "the API and working papers call, but for examples of programmes whose note says that no "
         "sample is evaluated by their calculation.",
         "A number agrees if the computed one, rounded as its source rounds, is the printed one. "
-        "Where a source computes with rounded figures, the accepted difference is stated.",
+        "Where that isn't so, as a source computes with rounded figures, the result states the "
+        "difference that is accepted, in units of the printed number.",
         "A known difference is a misprint or another error of the source: the computed number is "
         "compared with the right one, and a note says why.",
     )
@@ -155,11 +172,19 @@ def _list(found: CheckedTable, numbers: Sequence[Compared], title: str = "") -> 
             each.number.published,
             _figure(each, each.computed),
             _figure(each, each.difference),
-            Judgement(WORDS[each.verdict], TONES[each.verdict]),
+            Judgement(_result(table, each), TONES[each.verdict]),
         )
         for each in numbers
     ]
     return Table(title or table.title, header, rows)
+
+
+def _result(table: PublishedTable, found: Compared) -> str:
+    """The verdict, with the difference that was accepted if rounding alone doesn't give it."""
+    word = WORDS[found.verdict]
+    if found.verdict == "differs" or is_by_rounding(table, found):
+        return word
+    return f"{word}, within {table.tolerance:,g}"
 
 
 def _grid(found: CheckedTable) -> list[Block]:
@@ -195,6 +220,8 @@ def _notes(found: CheckedTable) -> Iterator[Note]:
         sentences.append(f"Columns: {label(table.across)}.")
     if given := _given(table):
         sentences.append(f"All rows: {given}.")
+    if table.across and table.tolerance is not None:
+        sentences.append(f"Numbers agree within {table.tolerance:,g}.")
     if table.rounding == "up":
         sentences.append("The source rounds up.")
     sentences += table.remarks

@@ -25,8 +25,8 @@ def test_the_report_is_written_without_a_data_directory(
 
 
 def test_a_number_that_differs_fails_the_command(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    wrong = {**calculations.CALCULATIONS, "factor": lambda **_: {"size": 1.0}}
-    monkeypatch.setattr("application.validation.comparing.CALCULATIONS", wrong)
+    wrong = {**calculations.FUNCTIONS, "factor": lambda **_: {"size": 1.0}}
+    monkeypatch.setattr("application.validation.comparing.FUNCTIONS", wrong)
     found = json.loads(run("validate", "--json", code=1).stdout)
     assert found["differ"] > 0
     (source,) = (each for each in found["sources"] if each["name"] == "aicpa")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from application.audit.programmes.examples import checked_examples
+from application.audit.programmes.examples import checked_examples, listed_calculations
 from application.audit.programmes.library import BUILTIN, library_of
 from application.audit.programmes.reading import InvalidProgramme, read_programme
 from command_line import command
@@ -117,6 +118,7 @@ def test_random_sample_by_the_guidance(served: LiveServer, random_job: str) -> N
 
 def test_verdicts_follow_what_is_tolerable(served: LiveServer, random_job: str) -> None:
     given = {"programme": "eu-cohesion", "confidence": 0.9}
+    reader = Reader(served, "admin")
     for tolerable, verdict, concluded in (
         (100, "not_supported", False),
         (230, "inconclusive", None),
@@ -125,6 +127,15 @@ def test_verdicts_follow_what_is_tolerable(served: LiveServer, random_job: str) 
         found = evaluated(served, random_job, **given, tolerable=tolerable)
         assert found["programme"]["verdict"] == verdict
         assert found["conclusion"]["is_tolerable"] is concluded
+        asked = {"kind": "variables", "sides": "two", **given}
+        page = reader.page(f"/jobs/{random_job}", tab="evaluation", **asked, tolerable=tolerable)
+        upper = f"{float(found['programme']['figures']['upper_limit']):,.2f}"
+        first, below = page.split("Figures of the kind of evaluation")
+        assert "Misstatement by the programme" in first
+        assert f"<dd>{upper}</dd>" in first
+        assert "Tolerable misstatement" in first.split("Misstatement by the programme")[0]
+        assert 'class="bound"' in first
+        assert 'class="bound"' not in below
 
 
 def test_programme_keeps_the_doubts_of_its_kind(served: LiveServer, dataset: int) -> None:
@@ -298,12 +309,12 @@ def test_a_changed_file_is_noticed_after_the_sign_off(
 
 
 def test_sizes_by_a_programme(served: LiveServer, dataset: int) -> None:
-    """n = (N·z·σ/(TE − AE))²: N 600, book value 61,798, 2 % less 0.5 %."""
+    """n = (N·z·σ/(TE − AE))²: N 600, book value 61,798, 2 % less 0.5 %; at least 30."""
     path = f"/api/sampling/datasets/{dataset}/size"
-    goal = {"name": "eu-cohesion", "book_column": "amount", "deviation": 5, "expected": 0.005}
+    goal = {"name": "eu-cohesion", "book_column": "amount", "deviation": 8, "expected": 0.005}
     found = served.admin.post(path, json={"design": one("random"), "programme": goal}).json()
     book = float(found["programme"]["book_value"])
-    due = (ROWS * 1.6448536269514722 * 5 / (0.015 * book)) ** 2
+    due = (ROWS * 1.6448536269514722 * 8 / (0.015 * book)) ** 2
     assert found["programme"]["unrounded"] == pytest.approx(due)
     assert found["sample_size"] == found["round"]["parameters"]["sample_size"] == int(due) + 1
     drawn = served.draw(dataset, {"rounds": [found["round"]]})
@@ -314,11 +325,22 @@ def test_sizes_by_a_programme(served: LiveServer, dataset: int) -> None:
     sizes = found["round"]["parameters"]["sizes"]
     assert sizes["c"] == "all"
     assert found["sample_size"] == sizes["a"] + sizes["b"] + ROWS // 3
+    few = {**goal, "deviation": 5}
+    found = served.admin.post(path, json={"design": one("random"), "programme": few}).json()
+    assert (found["sample_size"], found["programme"]["unrounded"] < 29) == (30, True)
+    assert "The size is 30, as the programme's evaluation refuses fewer rows" in found["notes"][0]
+    many = {**goal, "deviation": 600}
+    found = served.admin.post(path, json={"design": one("random"), "programme": many}).json()
+    assert found["sample_size"] == ROWS
+    assert f"the sample has all {ROWS} units that it can draw" in found["notes"][0]
     refused = {**strata, "deviations": {"a": 5}}
     answer = served.admin.post(path, json={"design": design, "programme": refused})
     assert answer.json()["errors"][0]["parameters"] == {"label": "b"}
     plain = {"design": one("random"), "programme": goal}
+    money = {"design": one("monetary_unit", book_column="amount")}
     for more, field in (
+        ({**money, "programme": {**goal, "book_column": None}}, "deviation"),
+        ({"programme": {**goal, "expected": 0.03}}, "expected"),
         ({"goal": {"margin": 0.1}}, "goal"),
         ({"allocation": "optimal"}, "allocation"),
         ({"cost": {"a": 2}}, "cost"),
@@ -461,3 +483,41 @@ def test_a_missing_folder_stops_nothing(tmp_path: Path) -> None:
     library = library_of(Settings(data_dir=tmp_path, programmes_dir=str(tmp_path / "none")))
     assert len(library.programmes) == 3
     assert "doesn't exist" in library.broken[0].problem
+
+
+def test_a_programme_with_a_wrong_example_says_so(
+    served: LiveServer, random_job: str, folder: Path
+) -> None:
+    text = (folder / "state-claims.toml").read_text("utf-8").replace("19_888", "19_999")
+    file = folder / "wrong.toml"
+    file.write_text(text.replace('name = "state-claims"', 'name = "wrong"'), "utf-8")
+    try:
+        listed = served.admin.get("/api/audit-programmes").json()["programmes"]
+        wrong = {each["name"]: each["not_reproduced"] for each in listed}
+        assert (wrong["wrong"], wrong["state-claims"], wrong["recovery"]) == (1, 0, 0)
+        assert "1 not reproduced" in Reader(served, "admin").text("/programmes")
+        caveat = evaluated(served, random_job, programme="wrong")["caveats"][-1]
+        assert caveat.startswith("Of the programme wrong, 1 of 1 worked example isn't reproduced")
+    finally:
+        file.unlink()
+
+
+def test_a_file_saved_with_a_byte_order_mark_is_read() -> None:
+    content = (BUILTIN / "recovery.toml").read_bytes()
+    assert read_programme(b"\xef\xbb\xbf" + content, "recovery.toml").name == "recovery"
+
+
+def test_the_problem_of_an_example_names_its_field() -> None:
+    content = (BUILTIN / "eu-cohesion.toml").read_text("utf-8")
+    wrong = content.replace("taints = 1.096,", 'taints = "many",')
+    found = checked_examples(read_programme(wrong.encode(), "own.toml"))
+    (problem,) = (each.problem for each in found if each.problem)
+    assert problem == "parts[1].taints: Give a number."
+
+
+def test_members_of_lists_are_listed_and_documented() -> None:
+    guide = (ROOT / "docs/PROGRAMMES.md").read_text("utf-8")
+    listed = {name for each in listed_calculations() for name in each.inputs}
+    assert "parts (label, units, book_value, deviation)" in listed
+    members = {name for each in listed if "(" in each for name in re.findall(r"\w+", each)}
+    assert {name for name in members if f"`{name}`" not in guide} == set()

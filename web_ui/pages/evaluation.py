@@ -20,6 +20,7 @@ from application.audit.evaluation.parameters import (
     signed_off,
 )
 from application.audit.evaluators import EVALUATORS
+from application.audit.evaluators.evaluator import is_calculated, programme_page
 from application.audit.items import book_column_of
 from application.audit.planned import errors_text, goal_confidence, planned_goal, planned_tolerable
 from application.audit.programmes.library import library_of
@@ -110,6 +111,7 @@ def evaluation_tab(found: JobRecord) -> Values:
         "other_samples": other_samples_tables(answer),
         "programme_facts": programme_facts(answer),
         "verdict": verdict_of(answer),
+        "by_programme": is_calculated(answer) and programme_page(answer, chosen["share"]),
         "page": EVALUATORS[answer["kind"]].page(answer, chosen["share"]),
     }
 

@@ -17,6 +17,7 @@ from application.audit.evaluation.programme_inputs import inputs_of_sample
 from application.audit.evaluation.request import ExaminedSample, SettledEvaluation
 from application.audit.evaluators import EVALUATORS
 from application.audit.programmes.applied import LOC, AppliedProgramme
+from application.audit.programmes.examples import programme_doubts
 from contract.requests.programmes import ProgrammeEvaluation
 from domain_errors import FigureText, Sentence
 from estimation_engine.audit import Assurance, Conclusion
@@ -92,6 +93,7 @@ def by_programme(
         assurance=assurance,
         conclusion=conclusion,
         programme=result,
+        caveats=[*evaluated.caveats, *programme_doubts(chosen.programme)],
         notes=[*evaluated.notes, *([OF_KIND] if rule.calculation else [])],
     )
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from contract.requests.evaluate import EvaluationKind
 from domain_errors import Sentence
 from lazy_dataclasses import dataclass
-from presentation.charts import Bar
+from presentation.charts import Bar, LimitChart
 from presentation.content import Cell, Chart, Code, Facts, Formula, Percent, Row, Table
 
 if TYPE_CHECKING:
@@ -166,17 +166,11 @@ class Evaluator(ABC):
         return PageParts(parts, arithmetic=self.arithmetic(found))
 
     def charts_of(self, found: Evaluation, tolerable: Decimal | None) -> list[Chart]:
-        """The charts, of what was requested as tolerable."""
-        amount = found.get("tolerable")
-        if tolerable is None:
-            return self.charts(found, None)
-        if isinstance(amount, str):
-            shown = Decimal(amount)
-            if shown == (rounded := shown.quantize(Decimal(found["book_value"]))):
-                shown = rounded
-            return self.charts(found, Bar(MISSTATEMENT, float(shown), f"{shown:,f}", TOTAL))
-        share = float(tolerable)
-        return self.charts(found, Bar(RATE, share, str(Percent(share)), TOTAL))
+        """The charts, of what was requested as tolerable.
+
+        With a programme's calculation they don't compare: the programme's chart does.
+        """
+        return self.charts(found, None if is_calculated(found) else _bar(found, tolerable))
 
     def figures(self, found: Evaluation) -> Facts:
         """The plan and the figures."""
@@ -194,6 +188,49 @@ class Evaluator(ABC):
         """What a terminal shows, apart from the sentences."""
         lines = [] if self.is_by_row else self.arithmetic(found)
         return [self.figures(found), *lines, *self.results(found)]
+
+
+def is_calculated(found: Evaluation) -> bool:
+    """Whether a programme concludes by figures of its own, and not by those of the kind."""
+    return bool((found.get("programme") or {}).get("calculation"))
+
+
+def programme_page(found: Evaluation, tolerable: Decimal | None) -> PageParts:
+    """The figures by which a programme with a calculation concludes."""
+    programme = found["programme"]
+    amounts = programme["figures"]
+    projected = amounts.get("total_error") or amounts["projected"]
+    limits = {
+        title: amounts[name]
+        for name, title in {"lower_limit": "Lower limit", "upper_limit": "Upper limit"}.items()
+        if amounts.get(name) is not None
+    }
+    bar = None if programme["verdict"] == "statement" else _bar(found, tolerable)
+    bars = amount_bars({"Projected misstatement": projected, **limits})
+    margin = f"at {100 * found['confidence']:.12g} %"
+    if amounts.get("precision") is not None:
+        margin = f"± {amount_text(amounts['precision'])} {margin}"
+    cards = [
+        Card("Projected misstatement", amount_text(projected)),
+        *(Card(title, amount_text(text), [margin]) for title, text in limits.items()),
+        *([] if bar is None else [Card(bar.label, bar.text)]),
+    ]
+    chart = LimitChart("Misstatement by the programme", bars, bar)
+    return PageParts([PagePart(chart.title, chart)], cards, has_amounts=True)
+
+
+def _bar(found: Evaluation, tolerable: Decimal | None) -> Bar | None:
+    """What is tolerable, as the amount of the evaluation or as a share."""
+    amount = found.get("tolerable")
+    if tolerable is None:
+        return None
+    if isinstance(amount, str):
+        shown = Decimal(amount)
+        if shown == (rounded := shown.quantize(Decimal(found["book_value"]))):
+            shown = rounded
+        return Bar(MISSTATEMENT, float(shown), f"{shown:,f}", TOTAL)
+    share = float(tolerable)
+    return Bar(RATE, share, str(Percent(share)), TOTAL)
 
 
 MISSTATEMENT, RATE = "Tolerable misstatement", "Tolerable rate of deviation"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Annotated
 
-from application.audit.programmes.examples import CheckedExample, checked_examples
+from application.audit.programmes.examples import CheckedExample, checked_examples, not_reproduced
 from application.audit.programmes.library import BrokenProgramme, Library
 from application.audit.programmes.reading import Programme
 from contract.declarations import Help
@@ -33,6 +33,7 @@ class ListedProgramme:
     confidence: float
     evaluations: Annotated[Sequence[str], Help("The titles of its evaluations.")]
     examples: Annotated[int, Help("Its worked examples.")]
+    not_reproduced: Annotated[int, Help("Examples whose figures differ by more than allowed.")]
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,7 @@ def _listed(programme: Programme) -> ListedProgramme:
         confidence=file.confidence,
         evaluations=[each.title for each in file.evaluations],
         examples=len(file.examples),
+        not_reproduced=not_reproduced(programme),
     )
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields
-from typing import Any
+from dataclasses import fields, is_dataclass
+from functools import lru_cache
+from typing import Any, get_args, get_type_hints
 
 from application.audit.programmes.reading import Programme
 from contract.requests.programmes import ProgrammeExample
-from domain_errors import DomainError
+from domain_errors import DomainError, Sentence
 from estimation_engine.audit.calculations import CALCULATIONS
 from lazy_dataclasses import dataclass
 
@@ -58,6 +59,25 @@ def checked_examples(programme: Programme) -> list[CheckedExample]:
     return [_checked(each) for each in programme.file.examples]
 
 
+@lru_cache(maxsize=100)
+def not_reproduced(programme: Programme) -> int:
+    """The examples of a programme whose figures differ; tests check those of jobsvc."""
+    if programme.is_builtin:
+        return 0
+    return sum(not each.is_reproduced for each in checked_examples(programme))
+
+
+def programme_doubts(programme: Programme) -> list[str]:
+    """What a reader must know of a programme whose examples aren't reproduced."""
+    wrong = not_reproduced(programme)
+    text = (
+        "Of the programme {name}, {wrong} of {count} worked {count|example|examples} "
+        "{wrong|isn't|aren't} reproduced: its calculations may not be those of its document."
+    )
+    values = {"name": programme.name, "wrong": wrong, "count": len(programme.file.examples)}
+    return [Sentence(text, **values)] if wrong else []
+
+
 def _checked(example: ProgrammeExample) -> CheckedExample:
     figures: list[ComparedFigure] = []
     problem = None
@@ -65,7 +85,8 @@ def _checked(example: ProgrammeExample) -> CheckedExample:
         result = CALCULATIONS[example.calculation].compute(example.inputs)
         figures = list(compared(example.expected, result, example.tolerance))
     except DomainError as error:
-        problem = error.message
+        at = [int(each) + 1 if str(each).isdigit() else each for each in error.loc[1:]]
+        problem = f"{path_text(at)}: {error.message}" if at else error.message
     return CheckedExample(
         example.paragraph,
         example.title,
@@ -119,7 +140,13 @@ def _is_number(value: object) -> bool:
 
 @dataclass(frozen=True)
 class ListedCalculation:
-    """A calculation that a file can name."""
+    """A calculation that a file can name.
+
+    Parameters
+    ----------
+    inputs : sequence of str
+        Their names; those of lists with the members of an entry.
+    """
 
     name: str
     formula: str
@@ -130,8 +157,13 @@ class ListedCalculation:
 def listed_calculations() -> list[ListedCalculation]:
     """The calculations with the names of their inputs."""
     return [
-        ListedCalculation(
-            each.name, each.formula, [own.name for own in fields(each.inputs)], each.source
-        )
+        ListedCalculation(each.name, each.formula, [*_named(each.inputs)], each.source)
         for each in CALCULATIONS.values()
     ]
+
+
+def _named(inputs: type) -> Iterator[str]:
+    """The names of inputs; those of lists with the members of an entry."""
+    for name, hint in get_type_hints(inputs).items():
+        members = [each for each in get_args(hint) if is_dataclass(each)]
+        yield f"{name} ({', '.join(own.name for own in fields(members[0]))})" if members else name

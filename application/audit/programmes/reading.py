@@ -17,7 +17,7 @@ from typing import Any, TypeVar, get_type_hints
 from contract import fields as kinds
 from contract.declarations import Request, declared
 from contract.fields import Kind
-from contract.requests.evaluate import KINDS
+from contract.requests.evaluate import KINDS, MONETARY_UNIT, VARIABLES
 from contract.requests.programmes import ProgrammeEvaluation, ProgrammeExample, ProgrammeFile
 from domain_errors import DomainError, choices_sentence
 from estimation_engine.audit.calculations import CALCULATIONS
@@ -33,7 +33,7 @@ NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 RULED = ("sides", "estimator", "likelihood", "bound")
 """The parameters of a kind that an evaluation can set."""
-READ_BY = {"variables": EqualInputs, "monetary_unit": MoneyInputs}
+READ_BY = {VARIABLES.name: EqualInputs, MONETARY_UNIT.name: MoneyInputs}
 """The inputs that the samples of a kind have."""
 OF_ALL = ("confidence", "tolerable")
 """Figures that the sentences of every programme can name."""
@@ -46,9 +46,9 @@ class InvalidProgramme(DomainError):
     code = "invalid_programme"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Programme:
-    """A programme with the SHA-256 of its file."""
+    """A programme with the SHA-256 of its file; one object for the same content."""
 
     file: ProgrammeFile
     sha256: str
@@ -74,7 +74,7 @@ def read_programme(content: bytes, file_name: str, *, is_builtin: bool = False) 
             "{file}: larger than {most} bytes.", file=file_name, most=MAX_FILE_BYTES
         )
     try:
-        given = tomllib.loads(content.decode())
+        given = tomllib.loads(content.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
         raise InvalidProgramme(
             "{file}: not TOML: {problem}.", file=file_name, problem=str(error)

@@ -8,7 +8,13 @@ from typing import Any
 from application.audit.evaluation import SettledEvaluation
 from application.audit.evaluation.parameters import kinds_of_rates
 from application.audit.evaluators import EVALUATORS
-from application.audit.evaluators.evaluator import MISSTATEMENT, RATE, Evaluation
+from application.audit.evaluators.evaluator import (
+    MISSTATEMENT,
+    RATE,
+    Evaluation,
+    is_calculated,
+    programme_page,
+)
 from application.audit.planned import CENT
 from application.audit.sentences import (
     ASSURANCES,
@@ -101,6 +107,9 @@ def evaluation_section(
     blocks: list[Block] = [Facts("Settings", settings)]
     if not isinstance(evaluation, DomainError):
         blocks += programme_facts(evaluation)
+        if is_calculated(evaluation):
+            page = programme_page(evaluation, request.tolerable)
+            blocks += [part.chart for part in page.parts]
         named = evaluator.rows(evaluation)
         keys = None if evaluation["row_names"] else keys_of(service, job, named)
         blocks += [

@@ -78,6 +78,8 @@ class SizeInputs(NormalInputs):
         Units that are always examined, besides the size.
     corrects_for_population : bool
         Whether n is n/(1 + n/N) (footnote 25).
+    least : int
+        A programme's least size, below which the formula's is raised.
     """
 
     book_value: float
@@ -87,6 +89,7 @@ class SizeInputs(NormalInputs):
     examined: tuple[ExaminedPart, ...] = ()
     always: int = 0
     corrects_for_population: bool = False
+    least: int = 1
 
 
 @dataclass(frozen=True)
@@ -160,6 +163,7 @@ def size_by_money(inputs: SizeInputs) -> GuidanceSize:
 
 def _size(inputs: SizeInputs, measure: Measure) -> GuidanceSize:
     check(inputs.always >= 0, "`always` must be 0 or more.", "always")
+    check(inputs.least >= 1, "`least` must be at least 1.", "least")
     z = quantile(inputs.confidence, inputs.z)
     tolerable, expected = _planned_errors(
         inputs.book_value, inputs.materiality, inputs.expected, 1.0
@@ -189,7 +193,8 @@ def _size(inputs: SizeInputs, measure: Measure) -> GuidanceSize:
     if inputs.corrects_for_population:
         check(units > 0, "The correction needs the units of each part.", "parts")
         unrounded /= 1.0 + unrounded / units
-    size = max(ceil(unrounded - ROUNDING), 1)
+    due = max(ceil(unrounded - ROUNDING), 1)
+    size = max(due, inputs.least)
     if units:
         size = min(size, units)
     allocation = _allocated(inputs.parts, weights, size)
@@ -204,8 +209,17 @@ def _size(inputs: SizeInputs, measure: Measure) -> GuidanceSize:
         z,
         whole / size if money else None,
         allocation,
-        _notes(size, allocation),
+        _notes(due, size, allocation),
     )
+
+
+def _raised(due: int, size: int) -> list[str]:
+    """The note of a size that is above the formula's."""
+    text = (
+        "The formula gives {due}. The size is {size}, as the programme's evaluation refuses fewer "
+        "rows."
+    )
+    return [Sentence(text, due=due, size=size)] if size > due else []
 
 
 def _planned_errors(
@@ -219,13 +233,22 @@ def _planned_errors(
         "materiality",
     )
     check(
-        expected >= 0.0 and expected * expansion < materiality,
-        "The expected error rate, {expected}, is 0 or more, and with its expansion factor of "
-        "{expansion} below the materiality, {materiality}.",
+        expected >= 0.0,
+        "The expected error rate must be 0 or more.",
         "expected",
-        expected=expected,
-        expansion=expansion,
-        materiality=materiality,
+    )
+    is_plain = expansion == 1.0
+    check(
+        expected * expansion < materiality,
+        "Expected errors of {expected} aren't below the materiality of {materiality}: no sample "
+        "is large enough."
+        if is_plain
+        else "Expected errors of {expected}, times the expansion factor of {expansion}, aren't "
+        "below the materiality of {materiality}: no sample is large enough.",
+        "expected",
+        expected=f"{100 * expected:.6g} %",
+        materiality=f"{100 * materiality:.6g} %",
+        **({} if is_plain else {"expansion": expansion}),
     )
     return materiality * book_value, expected * book_value
 
@@ -271,19 +294,25 @@ def _allocated(
     )
 
 
-def _notes(size: int, allocation: Sequence[Allocated]) -> tuple[str, ...]:
-    notes: list[str] = []
+def _notes(due: int, size: int, allocation: Sequence[Allocated]) -> tuple[str, ...]:
+    """What a reader must know of a size, of which the formula gives ``due``."""
+    notes = _raised(due, size)
+    if due > size:
+        text = (
+            "The formula gives {due}: the sample has all {size} {size|unit|units} that it can draw."
+        )
+        notes.append(Sentence(text, due=due, size=size))
     if size < FEW:
         text = (
-            "The size is below {least}, which the guidance recommends at least for the normal "
+            "The size is below {least}, which EGESIF_16-0014-01 recommends at least for the normal "
             "approximation."
         )
         notes.append(Sentence(text, least=FEW))
     few = [part for part in allocation if part.size < LEAST_OF_STRATUM]
     if few and len(allocation) > 1:
         text = (
-            "The size of {strata} {strata|part|parts} is below {least}, which the guidance asks "
-            "for at least (section 6.1.2.2). Take them whole, or join them with others: an "
+            "The size of {strata} {strata|part|parts} is below {least}, which EGESIF_16-0014-01 "
+            "asks for at least (section 6.1.2.2). Take them whole, or join them with others: an "
             "evaluation needs two rows of each, and sizes in proportion to the strata."
         )
         notes.append(Sentence(text, strata=len(few), least=LEAST_OF_STRATUM))
@@ -300,6 +329,8 @@ class ConservativeSizeInputs(AtLevel):
         RF(0) in place of −ln(1 − confidence); table 4 prints 2.31 for 90 %.
     expansion : float, optional
         EF in place of that of table 5.
+    least : int
+        A programme's least size, below which the formula's is raised.
     """
 
     book_value: float
@@ -307,6 +338,7 @@ class ConservativeSizeInputs(AtLevel):
     materiality: float = MATERIALITY
     factor: float | None = None
     expansion: float | None = None
+    least: int = 1
 
 
 def size_conservative(inputs: ConservativeSizeInputs) -> GuidanceSize:
@@ -329,7 +361,9 @@ def size_conservative(inputs: ConservativeSizeInputs) -> GuidanceSize:
     factor = poisson_factor(0, inputs.confidence) if inputs.factor is None else inputs.factor
     check(factor > 0.0, "A reliability factor is above 0.", "factor")
     unrounded = inputs.book_value * factor / (tolerable - expected * expansion)
-    size = ceil(unrounded - ROUNDING)
+    check(inputs.least >= 1, "`least` must be at least 1.", "least")
+    due = ceil(unrounded - ROUNDING)
+    size = max(due, inputs.least)
     interval = inputs.book_value / size
     return GuidanceSize(
         size,
@@ -341,7 +375,7 @@ def size_conservative(inputs: ConservativeSizeInputs) -> GuidanceSize:
         factor,
         interval,
         (Allocated("", size, unrounded, interval),),
-        (),
+        tuple(_raised(due, size)),
     )
 
 
