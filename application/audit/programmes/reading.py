@@ -17,7 +17,7 @@ from typing import Any, TypeVar, get_type_hints
 from contract import fields as kinds
 from contract.declarations import Request, declared
 from contract.fields import Kind
-from contract.requests.evaluate import KINDS
+from contract.requests.evaluate import KINDS, MONETARY_UNIT, VARIABLES
 from contract.requests.programmes import ProgrammeEvaluation, ProgrammeExample, ProgrammeFile
 from domain_errors import DomainError, choices_sentence
 from estimation_engine.audit.calculations import CALCULATIONS
@@ -33,7 +33,7 @@ NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 RULED = ("sides", "estimator", "likelihood", "bound")
 """The parameters of a kind that an evaluation can set."""
-READ_BY = {"variables": EqualInputs, "monetary_unit": MoneyInputs}
+READ_BY = {VARIABLES.name: EqualInputs, MONETARY_UNIT.name: MoneyInputs}
 """The inputs that the samples of a kind have."""
 OF_ALL = ("confidence", "tolerable")
 """Figures that the sentences of every programme can name."""
@@ -132,7 +132,7 @@ def _value(kind: Kind, given: Any, field: str) -> Any:
             return given
         case kinds.Text(least, most):
             return _text(least, most, given, field)
-        case kinds.Count(bounds) | kinds.Number(bounds):
+        case kinds.Count(bounds) | kinds.Number(bounds) | kinds.Written(bounds=bounds):
             return _number(kind, bounds, given, field)
         case _:
             raise AssertionError(f"no file has a {kind}")
@@ -216,8 +216,7 @@ def _check_example(example: ProgrammeExample, field: str) -> None:
 
 
 def _check_level(given: ProgrammeFile, confidence: float | None, field: str) -> None:
-    allowed = [each.confidence for each in given.levels]
-    if confidence is not None and allowed and confidence not in allowed:
+    if not given.allows(confidence):
         raise _Refused(field, f"{confidence} isn't a confidence of `levels`.")
 
 
