@@ -565,6 +565,7 @@ CREATE TABLE tested_attributes (
     job_id   TEXT NOT NULL REFERENCES jobs (id),
     position INTEGER NOT NULL CHECK (position >= 0),
     name     TEXT NOT NULL CHECK (name <> ''),
+    user_id  INTEGER REFERENCES users (id),   -- who chose them; NULL: not recorded
     PRIMARY KEY (job_id, position)
 ) STRICT, WITHOUT ROWID;
 
@@ -669,6 +670,7 @@ CREATE TABLE engagements (
     number      TEXT NOT NULL,                -- the firm's reference; '': none
     user_id     INTEGER NOT NULL REFERENCES users (id),     -- who created it
     created_at  TEXT NOT NULL,
+    changed_at  TEXT NOT NULL,                -- facts or team, which working papers state
     seal        TEXT CHECK (json_valid(seal)),
     seal_sha256 TEXT CHECK (length(seal_sha256) = 64),
     sealed_at   TEXT,
@@ -818,7 +820,8 @@ BEGIN
 END;
 
 -- Who prepared a sample, so that another person reviews it: who entered findings, replacements,
--- conclusions or paper facts, attached or removed files, or submitted the findings.
+-- conclusions or paper facts, chose the tested attributes, attached or removed files, or submitted
+-- the findings.
 CREATE VIEW sample_preparers AS
 SELECT job_id, user_id FROM findings
 UNION ALL
@@ -827,6 +830,8 @@ UNION ALL
 SELECT job_id, user_id FROM audit_conclusions
 UNION ALL
 SELECT job_id, user_id FROM paper_facts
+UNION ALL
+SELECT job_id, user_id FROM tested_attributes WHERE user_id IS NOT NULL
 UNION ALL
 SELECT job_id, user_id FROM attachments
 UNION ALL

@@ -58,13 +58,26 @@ def _print_added(user: dict[str, Any]) -> None:
         print_line(user["link"])
 
 
+def _lasting(client: ApiClient, made: dict[str, Any]) -> dict[str, Any]:
+    """The answer with the path of its link alone, if its server ends with the command."""
+    link = made["link"]
+    if link is None or not client.has_own_server or not link.startswith(f"{client.url}/"):
+        return made
+    print_line(
+        "No server runs here, so the link has no address: put that of your server before it, which "
+        "jobsvc serve prints.",
+        err=True,
+    )
+    return {**made, "link": link.removeprefix(client.url)}
+
+
 @user.command("add")
 @click.argument("soeid", metavar="NAME")
 @click.option("--role", type=click.Choice(ROLES), default="analyst", show_default=True)
 @click.option(
     "--password-stdin", is_flag=True, help="Read the password from standard input (one line)."
 )
-@printed(_print_added)
+@printed(_print_added, creates=True)
 def add_user(client: ApiClient, soeid: str, role: str, password_stdin: bool) -> Any:
     """Add a user, and print a one-time link with which they set a password.
 
@@ -75,7 +88,7 @@ def add_user(client: ApiClient, soeid: str, role: str, password_stdin: bool) -> 
     body = {"soeid": soeid, "role_name": role}
     if password_stdin:
         body["password"] = sys.stdin.readline().rstrip("\r\n")
-    return client.post("/api/users", body)
+    return _lasting(client, client.post("/api/users", body))
 
 
 @user.command("role")
@@ -138,7 +151,8 @@ def link(client: ApiClient, soeid: str) -> Any:
     \b
     jobsvc user link anna
     """
-    return client.post(f"/api/users/{client.id_of('user', soeid)}/sign-in-link", {})
+    made = client.post(f"/api/users/{client.id_of('user', soeid)}/sign-in-link", {})
+    return _lasting(client, made)
 
 
 def _print_invited(made: dict[str, Any]) -> None:

@@ -475,6 +475,10 @@ def _print_review(found: dict[str, Any]) -> None:
         if kept["conclusion"]:
             print_line(kept["conclusion"])
         print_lines(limits_of(kept))
+    elif found["state"] in ("signed_off", "approved"):
+        signed = [each for each in found["entries"] if each["action"] == "signed_off"][-1]
+        if not signed["evaluation"]:
+            print_line("The sign-off kept no evaluation: nothing is evaluated.")
 
 
 @click.command()
@@ -484,7 +488,8 @@ def _print_review(found: dict[str, Any]) -> None:
 @field_option(
     "--accept-missing",
     is_flag=True,
-    help="Of submitted: leave out missing causes and audit values, for the reason in --note.",
+    help="Of submitted: leave out missing causes, audit values and replacements, for the reason in "
+    "--note.",
 )
 @with_request(EvaluationRequest)
 @printed(_print_review)
@@ -501,9 +506,9 @@ def review(
     The steps are submitted, withdrawn, returned, signed_off, reopened and, in an engagement,
     approved, by a partner who neither prepared nor signed off. The options of an
     evaluation are for signed_off, which keeps its parameters and conclusion; by default those of
-    the plan. Findings that lack a cause or an audit value are listed instead of submitted, unless
-    --accept-missing leaves these out. Who entered or submitted findings can't sign them off or
-    reopen them.
+    the plan. Findings that lack a cause, an audit value or a replacement are listed instead of
+    submitted, unless --accept-missing leaves these out. Who entered or submitted findings can't
+    sign them off or reopen them.
 
     \b
     jobsvc review 917f045a submitted
@@ -521,8 +526,8 @@ def review(
             raise
         print_lines((each["msg"] for each in error.errors), err=True)
         raise CommandFailed(
-            "{count} {count|finding lacks|findings lack} a cause or an audit value. Enter them, or "
-            "leave them out: --accept-missing --note REASON",
+            "{count} {count|finding lacks|findings lack} a cause, an audit value or a "
+            "replacement. Enter them, or leave them out: --accept-missing --note REASON",
             count=error.errors[0]["parameters"]["count"],
         ) from None
 

@@ -80,6 +80,18 @@ def _print_changed(found: dict[str, Any]) -> None:
         )
 
 
+def _changed(found: dict[str, Any], options: dict[str, Any]) -> Printed:
+    """What a change did, or what it would do with ``preview``."""
+    return Printed(found, _print_preview if options.get("preview") else _print_changed)
+
+
+def _print_preview(found: dict[str, Any]) -> None:
+    print_line("A preview: nothing was changed.")
+    _print_changed(found)
+    if not found["rights"]:
+        print_line("Nobody would get a right in a dataset.")
+
+
 @engagements.command("list")
 @with_request(EngagementsRequest, only=("q", "state"))
 @printed(
@@ -135,8 +147,10 @@ def change_engagement(client: ApiClient, engagement: int, **facts: Any) -> Any:
 @field_option("--name", "full_name", help="The full name, as working papers have it.")
 @field_option("--role", type=click.Choice(tuple(MEMBER_ROLES)), help="In the team.")
 @REMOVE
-@printed(_print_changed)
-def set_member(client: ApiClient, engagement: int, user: str, remove: bool, **chosen: Any) -> Any:
+@printed()
+def set_member(
+    client: ApiClient, engagement: int, user: str, remove: bool, **chosen: Any
+) -> Printed:
     """Add, change or remove a member.
 
     A preparer enters and submits findings, a reviewer or partner who prepared none signs them off,
@@ -153,10 +167,10 @@ def set_member(client: ApiClient, engagement: int, user: str, remove: bool, **ch
     path = _path(engagement, "/members")
     if remove:
         _require_alone(body)
-        return client.delete(path, {"user_soeid": user})
+        return _changed(client.delete(path, {"user_soeid": user}), body)
     if not {"full_name", "role"} <= body.keys():
         raise click.UsageError("Give --name and --role.")
-    return client.put(path, {**body, "user_soeid": user})
+    return _changed(client.put(path, {**body, "user_soeid": user}), body)
 
 
 def _require_alone(options: dict[str, Any]) -> None:
@@ -170,10 +184,10 @@ def _require_alone(options: dict[str, Any]) -> None:
 @click.argument("dataset")
 @with_request(EngagementDatasetRequest, only=("preview",))
 @REMOVE
-@printed(_print_changed)
+@printed()
 def set_dataset(
     client: ApiClient, engagement: int, dataset: str, remove: bool, **chosen: Any
-) -> Any:
+) -> Printed:
     """Add a dataset that you own, or remove one.
 
     Members get the right write in it where it is lacking. A later draw from it joins the
@@ -188,7 +202,9 @@ def set_dataset(
         _require_alone(options)
     body = {"dataset_id": client.dataset_id(dataset)}
     path = _path(engagement, "/datasets")
-    return client.delete(path, body) if remove else client.put(path, {**body, **options})
+    if remove:
+        return _changed(client.delete(path, body), options)
+    return _changed(client.put(path, {**body, **options}), options)
 
 
 @engagements.command("sample")
@@ -232,7 +248,7 @@ def seal(client: ApiClient, engagement: int, output: Path | None) -> Printed:
     if output is None:
         return Printed(client.post(path), _print_engagement)
     client.save(path, output)
-    return written(output)
+    return written(output, "Seal")
 
 
 @engagements.command("unseal")

@@ -87,7 +87,7 @@ class Text(Kind):
 
 @dataclass(frozen=True)
 class Name(Text):
-    """A name that a person gives: one line with a visible character.
+    """A name that a person gives: one line, with a visible character unless it may be empty.
 
     As a segment of an address it has no slash.
     """

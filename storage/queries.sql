@@ -380,8 +380,9 @@ FROM deliveries JOIN receivers ON receivers.id = receiver_id
 WHERE next_attempt_at IS NOT NULL GROUP BY kind;
 
 -- insert_engagement: Insert an engagement.
-INSERT INTO engagements (client_name, period_from, period_to, number, user_id, created_at)
-VALUES (:client_name, :period_from, :period_to, :number, :user_id, :created_at)
+INSERT INTO engagements (client_name, period_from, period_to, number, user_id, created_at,
+                         changed_at)
+VALUES (:client_name, :period_from, :period_to, :number, :user_id, :created_at, :created_at)
 RETURNING id;
 
 -- engagement_by_id: Select an engagement.
@@ -403,6 +404,9 @@ SET client_name = coalesce(:client_name, client_name),
     period_from = coalesce(:period_from, period_from),
     period_to = coalesce(:period_to, period_to), number = coalesce(:number, number)
 WHERE id = :id;
+
+-- note_engagement_change: Note when facts or the team of an engagement changed.
+UPDATE engagements SET changed_at = :at WHERE id = :id;
 
 -- seal_engagement: Seal an engagement, or with NULL unseal it.
 UPDATE engagements
@@ -479,8 +483,9 @@ SELECT engagement_samples.job_id, jobs.dataset_id, datasets.name AS dataset_name
            AS evaluation,
        issued_papers.number AS paper, issued_papers.paper_number, issued_papers.issued_at,
        issued_papers.sha256 AS paper_sha256, issued_papers.review_state AS paper_state,
-       issued_papers.evaluation_sha256
-FROM engagement_samples JOIN jobs ON jobs.id = engagement_samples.job_id
+       issued_papers.evaluation_sha256, engagements.changed_at
+FROM engagement_samples JOIN engagements ON engagements.id = engagement_id
+     JOIN jobs ON jobs.id = engagement_samples.job_id
      JOIN datasets ON datasets.id = jobs.dataset_id
      LEFT JOIN issued_papers ON issued_papers.job_id = jobs.id
        AND issued_papers.number = (SELECT max(number) FROM issued_papers WHERE job_id = jobs.id)
@@ -668,6 +673,14 @@ SELECT datasets.*, users.soeid AS created_by_soeid,
         ORDER BY level = 'admin' DESC, level = 'write' DESC LIMIT 1) AS level
 FROM datasets JOIN users ON users.id = datasets.created_by
 WHERE datasets.id = :id AND datasets.removed_at IS NULL;
+
+-- unwritable_datasets: Select those of some datasets in which a user can't write; deleted ones don't
+-- count.
+SELECT name FROM datasets
+WHERE id IN (SELECT value FROM json_each(:ids)) AND removed_at IS NULL
+  AND NOT EXISTS (SELECT 1 FROM dataset_access
+                  WHERE dataset_id = datasets.id AND user_id = :user_id AND level <> 'read')
+ORDER BY name COLLATE NOCASE, id;
 
 -- list_datasets: List the datasets that match the filters.
 SELECT datasets.*, users.soeid AS created_by_soeid,
@@ -1599,8 +1612,8 @@ SELECT name FROM tested_attributes WHERE job_id = :job_id ORDER BY position;
 DELETE FROM tested_attributes WHERE job_id = :job_id;
 
 -- insert_tested_attributes: Insert the attributes of a sample in their order.
-INSERT INTO tested_attributes (job_id, position, name)
-SELECT :job_id, key, value FROM json_each(:names);
+INSERT INTO tested_attributes (job_id, position, name, user_id)
+SELECT :job_id, key, value, :user_id FROM json_each(:names);
 
 -- shown_columns: Select the columns that the findings of a sample show.
 SELECT names FROM shown_columns WHERE job_id = :job_id;
@@ -1710,8 +1723,8 @@ WHERE job_id = :from_job_id AND row_id IN (SELECT value FROM json_each(:rows))
 ORDER BY id;
 
 -- carry_attributes: Copy the tested attributes of another sample.
-INSERT INTO tested_attributes (job_id, position, name)
-SELECT :job_id, position, name FROM tested_attributes WHERE job_id = :from_job_id;
+INSERT INTO tested_attributes (job_id, position, name, user_id)
+SELECT :job_id, position, name, user_id FROM tested_attributes WHERE job_id = :from_job_id;
 
 -- carry_attachments: Copy the attachments of the rows whose findings were copied, removed ones too.
 INSERT INTO attachments (job_id, dataset_id, row_id, file_name, media_type, note, sha256,

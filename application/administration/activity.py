@@ -77,7 +77,7 @@ SENTENCES: Mapping[Action, str] = MappingProxyType(
         "job_cancelled": "{who} cancelled {result} of {dataset}",
         "drawn_at_once": "{who} drew {rows} {rows|row|rows} from {dataset} without storing them",
         "queried_at_once": "{who} queried {dataset} and got {rows} {rows|row|rows}",
-        "rows_downloaded": "{who} downloaded rows of {source} as {format}",
+        "rows_downloaded": "{who} downloaded {what} of {source} as {format}",
         "rows_viewed": "{who} viewed {what} of {source}",
         "values_uploaded": "{who} uploaded values of {result} of {dataset} from {file_name}",
         "user_quota_set": "{who} set the quota of {soeid}: {quota}",
@@ -152,6 +152,7 @@ VIEWS: Mapping[str, str] = MappingProxyType(
     {
         "comparison": "the comparison",
         "design": "the design",
+        "paper": "the paper",
         "profile": "the profile",
         "report": "the report",
         "reserves": "replacements",

@@ -54,7 +54,7 @@ def choose_attributes(by: Caller, job: JobRecord, names: Sequence[str]) -> tuple
                 "attributes before the first finding.",
                 loc=("body", "attributes"),
             )
-        set_attributes(tx, job.id, names)
+        set_attributes(tx, job.id, names, by.user.id)
         by.audit(
             tx,
             "attributes_chosen",

@@ -153,7 +153,7 @@ def coverage_of(service: Service, populations: Sequence[SampledPopulation]) -> C
 def _frame(service: Service, population: SampledPopulation) -> _Frame:
     source = open_source(service, population.job)
     design = design_of(service, population.job, source)
-    condition, params = frame_condition(design, source.files) or ("true", [])
+    condition, params = frame_condition(design.rounds, source.files) or ("true", [])
     scan, scanned = scan_statement(source.files, [f"({condition}) AS included"], params)
     with service.parquet.cursor(source.files) as cursor:
         sql = f"SELECT t.ordinal FROM ({scan}) AS t WHERE t.included"

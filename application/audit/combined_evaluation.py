@@ -15,7 +15,7 @@ from application.audit.combined_coverage import (
     uncovered_sentence,
 )
 from application.audit.evaluation import EvaluationAnswer, SettledEvaluation, evaluate, request_of
-from application.audit.evaluation.parameters import fitting_kind, signed_off
+from application.audit.evaluation.parameters import fitting_kind, misfits, signed_off
 from application.audit.evaluation.request import tolerable_amount
 from contract.answers import AtConfidence
 from contract.declarations import Help
@@ -38,6 +38,7 @@ from estimation_engine.audit.combined import (
 from estimation_engine.audit.conclusion import Conclusion
 from estimation_engine.errors import InvalidFindings
 from lazy_dataclasses import dataclass
+from parquet_tables.names import folded
 from service.service import Service
 from service.tables.drawn_rows import has_common_seed
 from storage.audit.findings import review_of
@@ -54,7 +55,7 @@ class CombinedSample:
     kind: str
     review_state: str
     scope: Annotated[str | None, Help("The filter of its rows.")]
-    examined: Annotated[int, Help("Examined rows, or units by monetary units.")]
+    examined: Annotated[int, Help("Examined rows.")]
     errors: int
     book_value: str
     projected: Annotated[
@@ -192,17 +193,24 @@ def evaluate_together(
 def _settled(
     service: Service, job: JobRecord, given: CombinedEvaluationRequest
 ) -> SettledEvaluation[Any]:
-    """The evaluation of a sample: as it was signed off, else the one that fits."""
+    """The evaluation of a sample: of the kind that is given, else signed off, else the usual one.
+
+    Each is left out if its amounts don't add up, or if the sample can't have it.
+    """
     with service.database.read() as tx:
         review = review_of(tx, job.id)
-    kept = signed_off(review)
-    summed = [each.name for each in SUMMED]
-    kind = given.kind or (kept.evaluation["kind"] if kept else fitting_kind(job))
-    if kind not in summed:
-        kind = VARIABLES.name
+    signed = signed_off(review)
+    kept = signed.evaluation if signed else {}
+    weighted_by = _book_values_beside_weights(job, kept)
+    wanted = (given.kind, kept.get("kind"), None if weighted_by else fitting_kind(job))
+    summed, unfit = [each.name for each in SUMMED], misfits(job)
+    kind = next((name for name in wanted if name in summed and not unfit[name]), VARIABLES.name)
     parameters: dict[str, Any] = {}
     if kind == VARIABLES.name:
-        parameters = {"estimator": given.estimator, "book_column": given.book_column}
+        parameters = {
+            "estimator": given.estimator,
+            "book_column": given.book_column or weighted_by,
+        }
     own = {name: value for name, value in parameters.items() if value is not None}
     settled = request_of(
         service, job, review, EvaluationRequest(kind=kind, parameters=own, programme="")
@@ -213,10 +221,24 @@ def _settled(
     return settled
 
 
+def _book_values_beside_weights(job: JobRecord, kept: Mapping[str, Any]) -> str | None:
+    """The signed book values of rows that were drawn by other weights, whose units aren't money."""
+    drawn_by = {str(each["parameters"].get("book_column")) for each in job.run_parameters["rounds"]}
+    signed: str | None = kept.get("book_column")
+    is_drawn = signed is None or folded(signed) in {folded(each) for each in drawn_by}
+    return None if is_drawn or kept["kind"] in [each.name for each in SUMMED] else signed
+
+
 def _require_used(
     settled: Sequence[SettledEvaluation[Any]], given: CombinedEvaluationRequest
 ) -> None:
-    """Refuse a parameter of evaluations by audit values if no sample is evaluated so."""
+    """Refuse a kind that fits no sample, and a parameter by audit values if none has them."""
+    if given.kind is not None and all(each.kind != given.kind for each in settled):
+        raise InvalidFindings(
+            "No sample can be evaluated as `{kind}`. Leave `kind` out.",
+            kind=given.kind,
+            loc=("body", "kind"),
+        )
     if any(each.kind == VARIABLES.name for each in settled):
         return
     for name in ("estimator", "book_column"):
@@ -399,7 +421,8 @@ def _sample_answer(sample: _EvaluatedSample) -> CombinedSample:
     answer = sample.answer
     if sample.is_money:
         own: dict[str, Any] = {
-            "examined": answer.figures["units"],
+            "examined": (sample.job.output_summary or {})["total_sampled"]
+            - answer.figures["not_applicable"],
             "errors": sample.figure("found")["errors"],
             "projected": sample.figure("most_likely"),
             "standard_error": None,

@@ -33,9 +33,9 @@ COLUMNS: Mapping[str, str] = {
     "errors": "Errors",
     "book_value": "Book value",
     "projected": "Projected misstatement",
+    "limit": "Upper limit",
     "standard_error": "Standard error",
     "degrees": "Degrees of freedom",
-    "limit": "Upper limit",
 }
 """Of the samples; one that no sample has is left out."""
 

@@ -39,6 +39,7 @@ from storage.audit.engagements import (
     list_engagement_samples,
     list_members,
     member_of,
+    note_change,
     put_member,
     remove_engagement_dataset,
     remove_member,
@@ -187,6 +188,7 @@ def change_facts(by: Caller, engagement_id: int, given: EngagementChangeRequest)
         after = get_engagement(tx, engagement_id)
         changed = [name for name in facts if getattr(before, name) != getattr(after, name)]
         if changed:
+            note_change(tx, engagement_id, by.service.clock)
             audit_engagement(tx, by, "engagement_changed", after, fields=", ".join(changed))
     return shown(by, engagement_id)
 
@@ -242,7 +244,7 @@ def end_member(by: Caller, engagement_id: int, name: str) -> ShownEngagement:
     with by.writing() as tx:
         engagement = _managed(tx, by, engagement_id)
         user = find_member(tx, name, "user_soeid")
-        remove_member(tx, engagement_id, user)
+        remove_member(tx, engagement_id, user, by.service.clock)
         audit_engagement(tx, by, "engagement_member_removed", engagement, soeid=user.soeid)
     return shown(by, engagement_id)
 

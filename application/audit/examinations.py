@@ -23,15 +23,19 @@ class Examination:
     """How far a sample is examined."""
 
     items: Annotated[
-        int, Help("Rows to examine now: drawn ones, or those of stage 1, and replacements.")
+        int,
+        Help(
+            "Rows to examine now: drawn ones, or those of stage 1. A replaced row and its "
+            "replacement count as one."
+        ),
     ]
-    examined: Annotated[int, Help("Items with a finding or an answer.")]
+    examined: Annotated[int, Help("Of these, those with a finding or an answer.")]
     exceptions: int
     review_state: ListedReviewState
 
     @property
-    def open(self) -> Annotated[int, Help("Items without a finding or an answer.")]:
-        """Items without a finding or an answer."""
+    def open(self) -> Annotated[int, Help("Rows without a finding or an answer.")]:
+        """Rows without a finding or an answer."""
         return max(self.items - self.examined, 0)
 
 
@@ -94,8 +98,9 @@ def examinations_of(tx: Transaction, jobs: Sequence[JobRecord]) -> dict[str, Exa
 
 def examination_of(job: JobRecord, progress: SampleProgress) -> Examination:
     """How far a sample is, by its counts."""
-    items = _drawn_to_examine(job, progress) + progress.replaced
-    return Examination(items, progress.examined, progress.exceptions, progress.review_state)
+    items = _drawn_to_examine(job, progress)
+    examined = progress.examined - progress.replaced  # a replaced row has a finding
+    return Examination(items, examined, progress.exceptions, progress.review_state)
 
 
 def _drawn_to_examine(job: JobRecord, progress: SampleProgress) -> int:

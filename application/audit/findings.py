@@ -165,14 +165,20 @@ def audit_counts(service: Service, job: JobRecord, state: AuditState) -> Finding
     )
 
 
-def missing_details(state: AuditState, *, by_amounts: bool) -> dict[str, tuple[str, ...]]:
-    """What the findings lack, by row id: a cause; of an evaluation by amounts, an audit value."""
+def missing_details(
+    state: AuditState, *, by_amounts: bool, to_replace: Set[str] = frozenset()
+) -> dict[str, tuple[str, ...]]:
+    """What the findings lack, by row id: a cause; of an evaluation by amounts, an audit value.
+
+    ``to_replace`` are rows that another could replace (see :func:`rows_to_replace`).
+    """
     found = {}
     for row_id, finding in state.findings.items():
         is_exception = finding.outcome == "exception"
         lacks = {
             "cause": lacks_cause(finding),
             "audit value": is_exception and by_amounts and finding.audit_value is None,
+            "replacement": row_id in to_replace and _lacks_replacement(state, row_id),
         }
         if any(lacks.values()):
             found[row_id] = tuple(name for name, is_lacking in lacks.items() if is_lacking)
@@ -450,6 +456,26 @@ def is_replaceable(service: Service, job: JobRecord, state: AuditState, row_id: 
     except (NoRowLeft, NoReserves):
         return False
     return True
+
+
+def rows_to_replace(service: Service, job: JobRecord, state: AuditState) -> frozenset[str]:
+    """The rows that aren't applicable, weren't replaced, and that another row could replace.
+
+    With one of them no evaluation is possible. It reads the next rows of the draw.
+    """
+    if state.questions.questions:
+        return frozenset()
+    return frozenset(
+        row_id
+        for row_id in state.findings
+        if _lacks_replacement(state, row_id) and is_replaceable(service, job, state, row_id)
+    )
+
+
+def _lacks_replacement(state: AuditState, row_id: str) -> bool:
+    finding = state.findings.get(row_id)
+    is_outside = finding is not None and finding.outcome == "not_applicable"
+    return is_outside and row_id not in state.replaced
 
 
 def require_findings(tx: Transaction, job: JobRecord) -> None:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, TypeVar
 
 from application.access import Caller
 from application.audit.engagements import missing_for_seal
 from application.audit.examinations import Examination, examination_of
 from application.audit.review import REVIEWING, ROLES
+from application.audit.sealing import may_take
 from application.review.queue import waiting_queues
 from application.review.readings import review_progress
 from contract.declarations import Help
@@ -26,7 +28,8 @@ from storage.audit.engagements import (
     get_engagement,
     list_engagement_samples,
 )
-from storage.audit.progress import WaitingFor, waiting_samples
+from storage.audit.findings import review_of
+from storage.audit.progress import SampleProgress, WaitingFor, waiting_samples
 from storage.audit.reviewing import queued_jobs
 from storage.jobs.jobs import JobRecord, jobs_by_seq
 from storage.jobs.lists import JobFilters, list_jobs
@@ -114,6 +117,13 @@ KINDS: Mapping[InboxKind, KindOfEntry] = {
     ),
 }
 """In the order in which they are shown."""
+TO_CORRECT = KindOfEntry(
+    "Findings to correct",
+    "The findings of the sample {sample} were {step}: correct them, then submit them for review. "
+    "Reason: {reason}",
+    "/jobs/{id}?tab=findings",
+)
+"""Of findings that were returned or reopened, with the reason of that step."""
 
 
 @dataclass(frozen=True)
@@ -166,12 +176,17 @@ class _WaitingSample:
 
     seq: int
     job: JobRecord
-    since: str | None
+    progress: SampleProgress
     found: Examination
 
-    def entry(self, kind: InboxKind, count: int) -> InboxEntry:
+    def entry(self, kind: InboxKind, count: int, reason: str = "") -> InboxEntry:
         name = self.job.output_name or self.job.id[:8]
-        return _entry(kind, count, self.job.id, name, self.since)
+        found = _entry(kind, count, self.job.id, name, self.progress.last_at)
+        if not reason:
+            return found
+        step = self.progress.last_action
+        text = Sentence(TO_CORRECT.sentence, sample=name, step=step, reason=reason)
+        return replace(found, text=text)
 
 
 def _entry(
@@ -189,7 +204,7 @@ def _samples(
     found = waiting_samples(tx, user, what, roles, MOST, before)
     jobs = jobs_by_seq(tx, [each.job_seq for each in found])
     return [
-        _WaitingSample(progress.job_seq, job, progress.last_at, examination_of(job, progress))
+        _WaitingSample(progress.job_seq, job, progress, examination_of(job, progress))
         for job, progress in zip(jobs, found, strict=True)
     ]
 
@@ -232,8 +247,12 @@ def _next_steps(by: Caller, sample: _WaitingSample, *, has_queue: bool) -> Itera
     The rows of a sample with a queue are among those of the queues.
     """
     found = sample.found
+    reason = ""
+    if sample.progress.last_action in ("returned", "reopened"):
+        with by.service.database.read() as tx:
+            reason = review_of(tx, sample.job.id).entries[-1].note
     if found.review_state == "returned":
-        yield sample.entry("findings_returned", found.items)
+        yield sample.entry("findings_returned", found.items, reason)
     elif found.open and not has_queue:
         yield sample.entry("rows_to_examine", found.open)
     elif not found.open and found.items:
@@ -241,7 +260,7 @@ def _next_steps(by: Caller, sample: _WaitingSample, *, has_queue: bool) -> Itera
             with by.reading():
                 if not review_progress(by.service, sample.job).is_complete:
                     return
-        yield sample.entry("findings_to_submit", found.items)
+        yield sample.entry("findings_to_submit", found.items, reason)
 
 
 def _queues(by: Caller) -> Iterator[InboxEntry]:
@@ -260,14 +279,16 @@ def _engagements(tx: Transaction, user: User) -> Iterator[InboxEntry]:
         return approved_engagements(tx, user, ROLES["approved"], MOST, before)
 
     for engagement_id in _each(page, int):
+        if entries >= MOST:
+            return
         samples = list_engagement_samples(tx, engagement_id)
-        if entries < MOST and not missing_for_seal(samples):
+        engagement = get_engagement(tx, engagement_id)
+        if not missing_for_seal(samples) and may_take(tx, user, engagement, "seal"):
             entries += 1
-            title = get_engagement(tx, engagement_id).title
             yield InboxEntry(
                 "engagements_to_seal",
                 declared.title,
-                Sentence(declared.sentence, engagement=title),
+                Sentence(declared.sentence, engagement=engagement.title),
                 sum(not each.is_deleted for each in samples),
                 declared.url_of(engagement_id),
                 engagement_id=engagement_id,

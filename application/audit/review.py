@@ -9,17 +9,17 @@ reviewers and partners sign off, and a partner who did neither approves.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from contextlib import suppress
 from typing import Any
 
 from application.access import Caller
 from application.audit.evaluation import evaluate, request_of
 from application.audit.evaluation.parameters import kept_evaluation
-from application.audit.findings import missing_details, require_not_deleted
+from application.audit.findings import missing_details, require_not_deleted, rows_to_replace
 from application.audit.items import needs_audit_values
 from application.audit.stages import rows_to_examine
-from application.audit.state import AuditState, drawn_row_ids, state_of
+from application.audit.state import AuditState, audit_state, drawn_row_ids, state_of
 from application.identity.named_rows import rows_named
 from application.review.readings import Readings, readings_in
 from contract.requests.evaluate import EvaluationRequest
@@ -44,7 +44,7 @@ from storage.sqlite.database import Transaction
 
 
 class DetailsMissing(Conflict):
-    """Findings lack a cause, or an audit value that the evaluation needs."""
+    """Findings lack a cause, or an audit value or a replacement that the evaluation needs."""
 
     code = "details_missing"
 
@@ -64,7 +64,8 @@ def review(by: Caller, job: JobRecord, step: ReviewRequest) -> Review:
     Conflict
         The sample was deleted; the step doesn't follow the review's state, or rows have no finding.
     DetailsMissing
-        Findings lack a cause or an audit value, and the submission doesn't leave them out.
+        Findings lack a cause, an audit value or a replacement, and the submission doesn't leave
+        them out.
     Forbidden
         The reviewer, or who reopens, prepared the findings; or the level is too low; or the role in
         the engagement doesn't have this step.
@@ -91,6 +92,9 @@ def _review(by: Caller, job: JobRecord, step: ReviewRequest) -> Review:
     with by.reading():
         drawn = drawn_row_ids(by.service, job)
         by_amounts = needs_audit_values(by.service, job)
+        to_replace: Set[str] = frozenset()
+        if action == "submitted" and step.accept_missing is not None:
+            to_replace = rows_to_replace(by.service, job, audit_state(by.service, job))
     kept = None
     if action == "signed_off":
         kept, evaluated_id = _evaluation_to_keep(by, job, step.evaluation)
@@ -103,7 +107,10 @@ def _review(by: Caller, job: JobRecord, step: ReviewRequest) -> Review:
             now.require_newest(previous_id)
         missing = None
         if action == "submitted":
-            missing = _require_findings(tx, job, drawn, step, by_amounts=by_amounts) or None
+            state, items = _require_findings(tx, job, drawn)
+            lacks = missing_details(state, by_amounts=by_amounts, to_replace=to_replace)
+            _require_details(items, lacks, step)
+            missing = len(lacks) or None
             _require_readings(readings_in(tx, by.service, job))
         persons = _require_person(tx, by.user, level, job.id, action)
         enter_review(tx, job.id, by.user.id, action, note, by.service.clock, kept)
@@ -221,14 +228,9 @@ def _require_readings(found: Readings) -> None:
 
 
 def _require_findings(
-    tx: Transaction,
-    job: JobRecord,
-    drawn: Mapping[str, tuple[int, str | None]],
-    step: ReviewRequest,
-    *,
-    by_amounts: bool,
-) -> int:
-    """Require a finding of each row; return how many lack a cause or an audit value."""
+    tx: Transaction, job: JobRecord, drawn: Mapping[str, tuple[int, str | None]]
+) -> tuple[AuditState, Sequence[str]]:
+    """Require a finding of each row; return the findings and the rows in their order."""
     state = state_of(tx, job)
     own = state.questions.questions
     examined = list(drawn) if own else rows_to_examine(job, list(drawn), state)
@@ -250,7 +252,7 @@ def _require_findings(
             count=len(missing),
             row_id=missing[0],
         )
-    return _missing(items, state, step, by_amounts=by_amounts)
+    return state, items
 
 
 def is_preparer(by: Caller, job: JobRecord) -> bool:
@@ -348,24 +350,23 @@ def _require_another_person(tx: Transaction, user: User, job_id: str) -> None:
     if user.id in preparers_of(tx, job_id):
         raise Forbidden(
             "Another person must review the findings: you entered or submitted some of them, "
-            "replaced rows, wrote the conclusion, entered facts of the working paper, or attached "
-            "or removed files."
+            "chose the tested attributes, replaced rows, wrote the conclusion, entered facts "
+            "of the working paper, or attached or removed files."
         )
 
 
-def _missing(
-    items: Sequence[str], state: AuditState, step: ReviewRequest, *, by_amounts: bool
-) -> int:
-    """The number of findings without a cause or audit value; refuse them if the step doesn't."""
-    lacks = missing_details(state, by_amounts=by_amounts)
+def _require_details(
+    items: Sequence[str], lacks: Mapping[str, Sequence[str]], step: ReviewRequest
+) -> None:
+    """Refuse findings that lack something, unless the step leaves it out."""
     if not lacks or step.accept_missing is None:
-        return len(lacks)
+        return
     loc = ("body", "accept_missing")
     if not step.accept_missing:
         rows = [(place, row_id) for place, row_id in enumerate(items) if row_id in lacks]
         error = DetailsMissing(
-            "{count} {count|finding lacks|findings lack} a cause or an audit value. Enter them, or "
-            "set `accept_missing` and give the reason in `note`.",
+            "{count} {count|finding lacks|findings lack} a cause, an audit value or a "
+            "replacement. Enter them, or set `accept_missing` and give the reason in `note`.",
             loc=loc,
             count=len(lacks),
         )
@@ -383,10 +384,9 @@ def _missing(
         raise error
     if not (step.note and step.note.strip()):
         raise InvalidValue(
-            "Give in `note` the reason why causes or audit values are left out.",
+            "Give in `note` the reason why causes, audit values or replacements are left out.",
             loc=("body", "note"),
         )
-    return len(lacks)
 
 
 @dataclass(frozen=True)

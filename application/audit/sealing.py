@@ -1,16 +1,19 @@
 """The seal of an engagement: what it consisted of, in canonical JSON, with a digest in the ledgers.
 
 Guarantees that an engagement is sealed only if the findings of each sample are approved and a paper
-was issued since, and that another person than who sealed it unseals it.
+was issued since, and that another person than who sealed it unseals it. Both may write each dataset
+whose ledger gets the entry.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated, Any
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Annotated, Any, Literal
 
 from application.access import Caller
 from application.audit.engagements import (
+    MEMBER_LEVEL,
     ShownEngagement,
     audit_engagement,
     missing_for_seal,
@@ -21,6 +24,8 @@ from application.audit.review import REVIEWING
 from contract.declarations import Help
 from contract.words import MemberRole
 from lazy_dataclasses import dataclass
+from storage.accounts.datasets import unwritable_datasets
+from storage.accounts.users import User
 from storage.audit.engagements import (
     EngagementRecord,
     EngagementSample,
@@ -53,6 +58,10 @@ class Seal:
     sealed_by: str
 
 
+SealingStep = Literal["seal", "unseal"]
+_ROLES: Mapping[SealingStep, tuple[MemberRole, ...]] = {"seal": ("partner",), "unseal": REVIEWING}
+
+
 class NotReady(Conflict):
     """Something is missing before the engagement can be sealed."""
 
@@ -71,14 +80,15 @@ def seal(by: Caller, engagement_id: int) -> ShownEngagement:
     EngagementSealed
         It is sealed.
     Forbidden
-        The caller is no partner of it, or prepared a sample.
+        The caller is no partner of it, prepared a sample, or can't write one of its datasets.
     NotReady
         A sample isn't approved or has no paper since; or there is no sample.
     """
     with by.writing() as tx:
-        engagement = readable_engagement(tx, by.user_in(tx), engagement_id)
+        user = by.user_in(tx)
+        engagement = readable_engagement(tx, user, engagement_id)
         engagement.require_open()
-        _require_person(tx, by, engagement, ("partner",))
+        _require_person(tx, user, engagement, "seal")
         samples = list_engagement_samples(tx, engagement_id)
         if missing := missing_for_seal(samples):
             raise NotReady(
@@ -106,12 +116,11 @@ def unseal(by: Caller, engagement_id: int, reason: str) -> ShownEngagement:
         The caller is no such person.
     """
     with by.writing() as tx:
-        engagement = readable_engagement(tx, by.user_in(tx), engagement_id)
+        user = by.user_in(tx)
+        engagement = readable_engagement(tx, user, engagement_id)
         if engagement.seal_sha256 is None:
             raise Conflict("The engagement isn't sealed.")
-        _require_person(tx, by, engagement, REVIEWING)
-        if engagement.sealed_by == by.user.id:
-            raise Forbidden("Another person must unseal the engagement: you sealed it.")
+        _require_person(tx, user, engagement, "unseal")
         unseal_engagement(tx, engagement_id)
         _record(tx, by, engagement_id, "unsealed", engagement.seal_sha256)
         audit_engagement(tx, by, "engagement_unsealed", engagement, reason=reason.strip())
@@ -157,21 +166,38 @@ def seal_of(
     )
 
 
+def may_take(tx: Transaction, user: User, engagement: EngagementRecord, step: SealingStep) -> bool:
+    """Whether a user is a person who can seal or unseal an engagement, as far as rights go."""
+    with suppress(Forbidden):
+        _require_person(tx, user, engagement, step)
+        return True
+    return False
+
+
 def _require_person(
-    tx: Transaction, by: Caller, engagement: EngagementRecord, roles: Sequence[MemberRole]
+    tx: Transaction, user: User, engagement: EngagementRecord, step: SealingStep
 ) -> None:
-    member = member_of(tx, engagement.id, by.user.id)
-    if member is None or member.role not in roles:
+    member = member_of(tx, engagement.id, user.id)
+    if member is None or member.role not in _ROLES[step]:
         raise Forbidden(
             "Only a partner of the engagement can seal it."
-            if roles == ("partner",)
+            if step == "seal"
             else "Only a reviewer or partner of the engagement can unseal it."
         )
-    if (prepared := prepared_sample(tx, engagement.id, by.user.id)) is not None:
+    ledgers = ledgers_of_engagement(tx, engagement.id)
+    if unwritable := unwritable_datasets(tx, user, ledgers):
+        raise Forbidden(
+            "You need the right {level} in dataset {dataset} to seal or unseal the engagement.",
+            level=MEMBER_LEVEL,
+            dataset=unwritable[0],
+        )
+    if (prepared := prepared_sample(tx, engagement.id, user.id)) is not None:
         raise Forbidden(
             "Another person must seal or unseal the engagement: you prepared its sample {sample}.",
             sample=prepared,
         )
+    if step == "unseal" and engagement.sealed_by == user.id:
+        raise Forbidden("Another person must unseal the engagement: you sealed it.")
 
 
 def _record(tx: Transaction, by: Caller, engagement_id: int, step: str, sha256: str) -> None:

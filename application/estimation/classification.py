@@ -528,7 +528,7 @@ def _known_flags(
     outside = () if rows.values_from is None else rows.values_from.columns
     names = [asked.flag, *asked.by, *(() if asked.filters is None else asked.filters.columns)]
     try:
-        where = frame_condition(found, table)
+        where = frame_condition(found.rounds, table)
         for column in names:
             if column in outside:
                 return None, f"The column {column.name} isn't in the table."

@@ -94,7 +94,7 @@ def _judge_code(
         )
     figures = [Statistic("total", column), Statistic("count", column), Statistic("count")]
     with service.parquet.cursor(table) as cursor:
-        known = true_values(cursor, table, figures, [], frame_condition(found, table)) or {}
+        known = true_values(cursor, table, figures, [], frame_condition(found.rounds, table)) or {}
     total, present, rows = known[()]
     if total is None or not rows or present != rows:
         raise InvalidCalibration(

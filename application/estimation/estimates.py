@@ -677,7 +677,7 @@ def _with_true_values(
     if found.design.uncovered_rows:
         return estimates, ["True values are those of all rows, so estimates of a part have none."]
     try:
-        where, named = frame_condition(found, table), list(request.by)
+        where, named = frame_condition(found.rounds, table), list(request.by)
         by = [table.column(name) for name in request.by]
         where = both(where, _condition(request, table))
         if request.filters is not None:

@@ -37,7 +37,7 @@ from lazy_dataclasses import dataclass
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.rows import Statement
 from parquet_tables.tables import Column, TableFiles
-from sampling_engine import StratifiedMethod
+from sampling_engine import Round, StratifiedMethod
 from service.tables.sample_design import SampleDesign
 
 
@@ -228,7 +228,7 @@ def _calibrated(
     frame = CalibrationFrame(
         database,
         table,
-        frame_condition(found, table),
+        frame_condition(found.rounds, table),
         rows.relation,
         found.ordinals,
         found.design,
@@ -254,10 +254,10 @@ def _strata_columns(rows: OpenedSample) -> Sequence[Column]:
     return columns if has_all else ()
 
 
-def frame_condition(found: SampleDesign, table: TableFiles) -> Statement | None:
+def frame_condition(rounds: Sequence[Round], table: TableFiles) -> Statement | None:
     """SQL over ``f`` of the source's rows that any round could draw; None for all rows."""
     conditions: list[Statement] = []
-    for spec in found.rounds:
+    for spec in rounds:
         condition = drawable(spec, table)
         if condition is None:
             return None

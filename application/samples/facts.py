@@ -11,6 +11,7 @@ from application.audit.fitting import is_sized_by_errors
 from application.relative_filters import FIELD, RelativeFilters
 from contract.fields import Choice
 from contract.numbers import percent_digits
+from contract.words import LIKELIHOODS
 from domain_errors import FigureText, Sentence, counted, render
 from presentation.content import Code, Row, float_text
 from sampling_engine import METHODS
@@ -308,7 +309,7 @@ def goal_text(goal: Mapping[str, Any]) -> str:
     ...     "confidence": 0.9})
     '± 2 % of the total of net in each group of city, at 90 % confidence'
     >>> goal_text({"materiality": 50000, "expected": 0.01, "confidence": 0.95})
-    '50,000, with 1 % expected, at 95 % confidence (poisson)'
+    '50,000, with 1 % expected, at 95 % confidence (Poisson)'
     """
     if "materiality" in goal:
         tolerable, expected = (errors_of_goal(goal, name) for name in ("materiality", "expected"))
@@ -327,7 +328,7 @@ def goal_text(goal: Mapping[str, Any]) -> str:
             tolerable=tolerable,
             plan=plan,
             confidence=FigureText(f"{percent_digits(goal['confidence'])} %"),
-            likelihood=Sentence(goal.get("likelihood", "poisson")),
+            likelihood=Sentence(LIKELIHOODS[goal.get("likelihood", "poisson")]),
         )
     name = goal.get("statistic", "proportion")
     if "cv" in goal:

@@ -15,7 +15,7 @@ from contract.words import MEMBER_ROLES, EngagementState, MemberRole
 from lazy_dataclasses import dataclass
 
 MAX_CLIENT = 200
-_DATE = Text(10, 10)
+_DATE, _NUMBER = Text(10, 10), Name(0, 100)
 _PREVIEW = Help("Answer with the rights in datasets that would be given, and change nothing.")
 
 
@@ -66,9 +66,7 @@ class EngagementRequest(Request):
         Title("Last day"),
         Help("Of the audited period, such as 2025-12-31."),
     ]
-    number: Annotated[str | None, Text(0, 100), Help("The firm's reference of the engagement.")] = (
-        None
-    )
+    number: Annotated[str | None, _NUMBER, Help("The firm's reference of the engagement.")] = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +84,7 @@ class EngagementChangeRequest(Request):
     period_to: Annotated[
         str | None, _DATE, Option("--to"), Help("The last day of the audited period.")
     ] = None
-    number: Annotated[str | None, Text(0, 100), Help("The firm's reference.")] = None
+    number: Annotated[str | None, _NUMBER, Help("The firm's reference.")] = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -325,7 +325,10 @@ class CombinedEvaluationRequest(ConfidenceRequest):
         str | None,
         Choice({each.name: each.title for each in SUMMED}),
         Title("Evaluation of each sample"),
-        Help("By default that which was signed off, else the one that fits the sample."),
+        Help(
+            "Of the samples that can have it. Others, and all by default, have that which was "
+            "signed off, or else the usual one by how they were drawn."
+        ),
     ] = None
     estimator: Annotated[
         Estimator | None,

@@ -269,8 +269,9 @@ class ReviewRequest(Request):
         bool | None,
         Flag(),
         Help(
-            "Of `submitted`, if findings lack a cause, or in a sample by monetary units an audit "
-            "value: false refuses the step with the rows, 409 `details_missing`; true leaves them "
-            "out for the reason in `note`. By default they are left out without one."
+            "Of `submitted`, if findings lack a cause, in a sample by monetary units an audit "
+            "value, or a replacement for a row that isn't applicable: false refuses the step with "
+            "the rows, 409 `details_missing`; true leaves them out for the reason in `note`. By "
+            "default they are left out without one."
         ),
     ] = None

@@ -225,6 +225,12 @@ def _conclusion(
         book_value=sums.book_value,
         places=places,
     )
+    if all(each.standard_error is None for each in parts):
+        # Overstatements by monetary units aren't netted.
+        words = {"of": Sentence(" of overstatements"), "errors": Sentence("overstatements")}
+        conclusion = Conclusion(
+            conclusion.is_tolerable, conclusion.template, {**conclusion.parameters, **words}
+        )
     doubts = [_doubt_of(each) for each in parts if each.doubt]
     if doubts:
         conclusion = withheld(conclusion, Sentence.joined(doubts))
@@ -232,8 +238,12 @@ def _conclusion(
         return conclusion
     return Conclusion(
         conclusion.is_tolerable,
-        f"{conclusion.template} {{uncovered}}",
-        {**conclusion.parameters, "uncovered": uncovered},
+        "{concluded} {uncovered}",  # each is translated by itself
+        {
+            **conclusion.parameters,
+            "concluded": conclusion.sentence,
+            "uncovered": uncovered,
+        },
     )
 
 

@@ -88,5 +88,5 @@ def paper(job_id: str, query: AuditTestPaperRequest) -> Response:
         path = Path(folder) / f"paper.{ending}"
         write_paper(sections, path, ending, language, letterhead_of(service(), [name]))
         source = RowSource(job.dataset_id, output_of(job), RESULT, job.id)
-        caller().audit_read("rows_downloaded", source, format=ending)
+        caller().audit_read("rows_downloaded", source, format=ending, what="paper")
         return file_answer(path, f"audit-test-{name}.{ending}", PAPER_TYPES[ending])

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from flask import Response
 
 from application.access import RowSource
 from application.audit.combined_evaluation import CombinedEvaluation, as_json, evaluate_together
+from application.audit.combined_paper import combined_facts
 from application.audit.combined_sheet import combined_section
 from application.audit.paper_template import letterhead_of, template_language
 from application.audit.working_paper.writing import write_paper
@@ -18,6 +21,7 @@ from http_api.routes.findings import PAPER_TYPES
 from http_api.routes.row_responses import file_answer, file_response
 from http_api.routes.submissions import completed
 from service.tables.open_tables import SAMPLE, output_of
+from storage.jobs.jobs import JobRecord
 
 blueprint = SignedInBlueprint(
     "combined_evaluation", __name__, url_prefix="/api/audit/combined-evaluation", tag="Audit"
@@ -32,7 +36,7 @@ def combined_evaluation(given: CombinedEvaluationRequest) -> CombinedEvaluation:
     read access to each sample. Samples that share rows are refused, and so are rows with a book
     value that no sample covers, unless `covered_only` leaves them out.
     """
-    return _evaluated(given)
+    return _evaluated(given, _samples(given))
 
 
 @blueprint.get("/paper", query=CombinedPaperRequest)
@@ -40,19 +44,26 @@ def combined_evaluation(given: CombinedEvaluationRequest) -> CombinedEvaluation:
 def combined_paper(query: CombinedPaperRequest) -> Response:
     """Download a paper with the evaluation of several samples together.
 
-    As one HTML file that prints, or as a workbook.
+    As one HTML file that prints, or as a workbook. Client, period and team are those of the
+    engagement that all samples share.
     """
-    found = combined_section(as_json(_evaluated(query)))
+    jobs = _samples(query)
+    found = combined_section(as_json(_evaluated(query, jobs)))
+    facts, running = combined_facts(caller(), jobs)
+    found = replace(found, blocks=[facts, *found.blocks])
     with tempfile.TemporaryDirectory(dir=service().directory.scratch_dir) as folder:
         path = Path(folder) / f"paper.{query.format}"
         language = query.language or template_language(service()) or "en"
-        write_paper([found], path, query.format, language, letterhead_of(service(), []))
+        write_paper([found], path, query.format, language, letterhead_of(service(), running))
         name = f"samples-together.{query.format}"
         return file_answer(path, name, PAPER_TYPES[query.format])
 
 
-def _evaluated(given: CombinedEvaluationRequest) -> CombinedEvaluation:
-    jobs = [completed(caller().job(each), "sampling") for each in given.jobs]
+def _samples(given: CombinedEvaluationRequest) -> list[JobRecord]:
+    return [completed(caller().job(each), "sampling") for each in given.jobs]
+
+
+def _evaluated(given: CombinedEvaluationRequest, jobs: Sequence[JobRecord]) -> CombinedEvaluation:
     with caller().reading():
         found = evaluate_together(service(), jobs, given)
     for job in jobs:

@@ -322,7 +322,7 @@ def paper(job_id: str, query: WorkingPaperRequest) -> Response:
         language = paper_language(service(), job, query.language)
         write_paper(sections, path, ending, language, paper_letterhead(service(), job))
         source = RowSource(job.dataset_id, output_of(job), SAMPLE, job.id)
-        caller().audit_read("rows_downloaded", source, format=ending)
+        caller().audit_read("rows_downloaded", source, format=ending, what="paper")
         name = f"working-paper-{job.output_name or job.id[:8]}.{ending}"
         return file_answer(path, name, PAPER_TYPES[ending])
 
@@ -359,7 +359,7 @@ def issued(job_id: str, number: int) -> Response:
         found = issued_paper(tx, job.id, number)
     path = service().data_files.whole(found.sha256, found.size_bytes)
     source = RowSource(job.dataset_id, output_of(job), SAMPLE, job.id)
-    caller().audit_read("rows_downloaded", source, format=found.format)
+    caller().audit_read("rows_downloaded", source, format=found.format, what="paper")
     name = f"working-paper-{job.output_name or job.id[:8]}-{number}.{found.format}"
     return file_answer(path, name, PAPER_TYPES[found.format])
 

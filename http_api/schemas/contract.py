@@ -253,7 +253,8 @@ def _check_segment(name: str) -> None:
 
 
 def _name(kind: kinds.Name, options: dict[str, Any]) -> fields.Field[Any]:
-    checks = [TextLength(kind.least, kind.most), check_visible, check_name]
+    visible = [check_visible] if kind.least else []
+    checks = [TextLength(kind.least, kind.most), *visible, check_name]
     return StrictString(
         validate=[*checks, _check_segment] if kind.is_segment else checks, **options
     )

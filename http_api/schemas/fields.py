@@ -64,8 +64,11 @@ def check_name(name: str) -> None:
 
 
 def check_visible(name: str) -> None:
-    """Refuse a name of white space and invisible characters, which no page could link."""
-    if not any(unicodedata.category(each)[0] in "LNPS" for each in name):
+    """Refuse a name of white space and invisible characters, which no page could link.
+
+    An empty name is refused by its length.
+    """
+    if name and not any(unicodedata.category(each)[0] in "LNPS" for each in name):
         raise invalid("A name needs a letter, a digit or another visible character.")
 
 

@@ -23,6 +23,7 @@ from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction
 from storage.sqlite.queries import (
     Records,
+    all_rows,
     chosen_filters,
     first,
     json_text,
@@ -122,6 +123,18 @@ def get_dataset(tx: Transaction, dataset_id: int, viewer: User) -> DatasetRecord
     if row is None or (row["level"] is None and not viewer.is_admin):
         raise NotFound("Dataset {dataset} not found.", dataset=str(dataset_id))
     return _dataset(row, viewer)
+
+
+def unwritable_datasets(tx: Transaction, user: User, ids: Sequence[int]) -> list[str]:
+    """Return the names of those of some datasets in which a user can't write, by name.
+
+    A viewer writes in none, an administrator in all. Deleted datasets don't count.
+    """
+    if user.is_admin:
+        return []
+    writer = None if user.role_name == "viewer" else user.id
+    rows = all_rows(tx, "unwritable_datasets", ids=json.dumps(list(ids)), user_id=writer)
+    return [row["name"] for row in rows]
 
 
 def list_datasets(

@@ -47,6 +47,7 @@ class EngagementRecord:
     user_id: Hidden[int]
     user_soeid: Annotated[str, Help("Who created it, and manages it.")]
     created_at: str
+    changed_at: Hidden[str]
     seal: Hidden[str | None]
     seal_sha256: Annotated[
         str | None, Help("The SHA-256 of the seal; null while the engagement is open.")
@@ -100,7 +101,7 @@ def get_engagement(tx: Transaction, engagement_id: int) -> EngagementRecord:
 
 
 _CONDITIONS = {
-    "q": "(instr(lower(client_name), lower(:q)) OR instr(lower(number), lower(:q)))",
+    "q": "(instr(casefold(client_name), casefold(:q)) OR instr(casefold(number), casefold(:q)))",
     "state": "(seal IS NULL) = (:state = 'open')",
 }
 _OWN = (
@@ -147,6 +148,11 @@ def change_engagement(tx: Transaction, engagement_id: int, facts: Mapping[str, s
     run(tx, "update_engagement", id=engagement_id, **facts)
 
 
+def note_change(tx: Transaction, engagement_id: int, clock: Clock) -> None:
+    """Note that facts or the team changed, so that earlier papers state others."""
+    run(tx, "note_engagement_change", id=engagement_id, at=timestamp(clock()))
+
+
 @dataclass(frozen=True)
 class Member:
     """A member of an engagement's team."""
@@ -183,20 +189,23 @@ def put_member(
 ) -> None:
     """Add a member, or change name and role of one; raise Conflict for too many."""
     members = list_members(tx, engagement_id)
-    is_new = all(each.user_id != user_id for each in members)
-    if is_new and len(members) >= MAX_MEMBERS:
+    now = member_of(tx, engagement_id, user_id)
+    if now is None and len(members) >= MAX_MEMBERS:
         raise Conflict("The engagement has {most} members, the limit.", most=MAX_MEMBERS)
     values = {"full_name": full_name, "role": role, "at": timestamp(clock())}
     run(tx, "put_engagement_member", engagement_id=engagement_id, user_id=user_id, **values)
+    if now is None or (now.full_name, now.role) != (full_name, role):
+        note_change(tx, engagement_id, clock)
 
 
-def remove_member(tx: Transaction, engagement_id: int, user: User) -> None:
+def remove_member(tx: Transaction, engagement_id: int, user: User, clock: Clock) -> None:
     """Remove a member; raise NotFound if the user is none."""
     missing = NotFound(
         '"{user}" is no member of the engagement.', loc=("body", "user_soeid"), user=user.soeid
     )
     member = {"engagement_id": engagement_id, "user_id": user.id}
     required(tx, "delete_engagement_member", missing, **member)
+    note_change(tx, engagement_id, clock)
 
 
 @dataclass(frozen=True)
@@ -259,6 +268,7 @@ class EngagementSample:
     paper_state: Annotated[ReviewState | None, Help("The review's state when it was issued.")]
     evaluation_sha256: Annotated[str | None, Help("Of the paper's evaluation.")]
     issued_at: str | None
+    changed_at: Hidden[str]
 
     @property
     def name(self) -> Annotated[str, Help("Of the sample.")]:
@@ -278,6 +288,8 @@ class EngagementSample:
             return "The findings aren't approved."
         if self.paper is None or self.paper_state != "approved" or self._is_paper_older:
             return "No paper was issued since the approval."
+        if (self.issued_at or "") < self.changed_at:
+            return "The newest paper is older than the last change of the facts or the team."
         if self.signed_sha256 is not None and self.evaluation_sha256 != self.signed_sha256:
             return "The newest paper has another evaluation than the one that was signed off."
         return None

@@ -539,10 +539,11 @@ def attributes_of(tx: Transaction, job_id: str) -> tuple[str, ...]:
     return tuple(row["name"] for row in all_rows(tx, "tested_attributes", job_id=job_id))
 
 
-def set_attributes(tx: Transaction, job_id: str, names: Sequence[str]) -> None:
+def set_attributes(tx: Transaction, job_id: str, names: Sequence[str], user_id: int) -> None:
     """Choose the attributes of a sample; the caller has checked that it has no finding."""
     run(tx, "delete_tested_attributes", job_id=job_id)
-    run(tx, "insert_tested_attributes", job_id=job_id, names=json.dumps(list(names)))
+    given = {"names": json.dumps(list(names)), "user_id": user_id}
+    run(tx, "insert_tested_attributes", job_id=job_id, **given)
 
 
 def chosen_columns_of(tx: Transaction, job_id: str) -> tuple[str, ...]:

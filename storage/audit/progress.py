@@ -51,7 +51,8 @@ _WAITING: Mapping[WaitingFor, str] = {
     " AND reviews.user_id = :user_id AND action = 'signed_off')",
     "paper": f"job_seq IN ({_OF_MEMBER} AND last_action = 'approved') AND {_NOT_PREPARED}"
     " AND NOT EXISTS (SELECT 1 FROM issued_papers WHERE issued_papers.job_id = jobs.id"
-    " AND issued_papers.review_state = 'approved' AND issued_at >= last_at)",
+    " AND issued_papers.review_state = 'approved' "
+    " AND issued_at >= max(last_at, engagements.changed_at))",
 }
 
 

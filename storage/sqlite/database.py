@@ -329,6 +329,8 @@ class Database:
             factory=Transaction,
         )
         connection.row_factory = sqlite3.Row
+        # lower() of SQLite knows A to Z alone.
+        connection.create_function("casefold", 1, str.casefold, deterministic=True)
         if not self._path.stat().st_size:  # auto_vacuum can be set only in an empty database
             connection.execute(f"PRAGMA auto_vacuum = {INCREMENTAL}")
         # NORMAL syncs only at checkpoints; ``write`` syncs commits.

@@ -265,6 +265,11 @@ MIGRATIONS: Sequence[str] = (
     f"""
     {_created("sample_progress", "sample_progress_of_user", "sample_progress_of_action")};
     {_PROGRESS_OF_SAMPLES};
+    CREATE TEMP TABLE copied_attributes AS SELECT job_id, position, name FROM tested_attributes;
+    DROP TABLE tested_attributes;
+    {_created("tested_attributes")};
+    INSERT INTO tested_attributes (job_id, position, name) SELECT * FROM copied_attributes;
+    DROP TABLE copied_attributes;
     {_created("sample_preparers", "findings_of_user")};
     {_created(*PROGRESS_TRIGGERS)};
     """,

@@ -27,7 +27,7 @@ def test_samples_are_chosen_and_evaluated_together(server: LiveServer, open_page
     group.get_by_role("checkbox").nth(1).check()
     page.get_by_label("Tolerable").fill("20,000")
     page.get_by_role("button", name="Evaluate together").click()
-    expect(page.get_by_text("that net overstatements are tolerable")).to_be_visible()
+    expect(page.get_by_text("that overstatements are tolerable")).to_be_visible()
     arithmetic = page.get_by_role("region", name="Arithmetic").first
     expect(arithmetic).to_contain_text("Upper limit")
     for name in (first, second):

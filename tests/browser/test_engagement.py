@@ -44,7 +44,8 @@ WAITING = {
     "examine": "{rows} rows have no finding in the sample {sample}.",
     "submit": "All rows of the sample {sample} have a finding: submit them for review.",
     "review": "The findings of the sample {sample} were submitted for review: {rows} rows.",
-    "return": "The findings of the sample {sample} were returned.",
+    "return": "The findings of the sample {sample} were returned: correct them, then submit them "
+    "for review. Reason: Beleg der ersten Zeile fehlt",
     "approve": "The findings of the sample {sample} were signed off and wait for your approval.",
     "issue": "The findings of the sample {sample} are approved: issue the working paper.",
 }
@@ -481,7 +482,7 @@ def seal(scene: Engagement, papers: Mapping[str, bytes]) -> None:
     expect(page.get_by_text("Nothing is missing")).to_be_visible()
     page.get_by_role("button", name="Seal engagement").click()
     page.get_by_role("dialog").get_by_role("button", name="Confirm").click()
-    expect(page.get_by_text(f"Sealed by {scene.users['partner']}")).to_be_visible()
+    expect(page.get_by_text(f"Sealed by {TEAM['partner']}")).to_be_visible()
     with page.expect_download() as download:
         page.get_by_role("link", name="Download the seal").click()
     content = download.value.path().read_bytes()

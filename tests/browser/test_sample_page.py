@@ -86,7 +86,7 @@ def test_a_materiality_sizes_a_sample_of_money(analyst: Analyst, server: LiveSer
     drawn = re.compile(r"2[0-2]\d of 2,000 rows drawn")
     expect(page.get_by_text(drawn)).to_be_visible(timeout=15_000)
     page.get_by_text("How it was drawn").click()
-    expect(page.get_by_text("3 %, with 1 % expected, at 95 % confidence (poisson)")).to_be_visible()
+    expect(page.get_by_text("3 %, with 1 % expected, at 95 % confidence (Poisson)")).to_be_visible()
     expect(page.get_by_text("220 units selected")).to_be_visible()
     page.get_by_label("More").click()
     page.get_by_role("link", name="Copy design").click()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from command_line.auditing import _print_review
 from tests.command_line.conftest import Run
 
 
@@ -185,6 +186,12 @@ def test_attributes_causes_and_the_conclusion(run: Run, sample: str) -> None:
     assert "Review: submitted." in run("review", sample, "submitted").stdout
     assert "you entered or submitted" in run("review", sample, "signed_off", code=1).stderr
     assert "Review: open." in run("review", sample, "withdrawn").stdout
+
+
+def test_a_sign_off_without_an_evaluation_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    steps = [{"action": action, "evaluation": {}} for action in ("signed_off", "approved")]
+    _print_review({"state": "approved", "entries": steps})
+    assert "The sign-off kept no evaluation" in capsys.readouterr().out
 
 
 def test_a_sample_in_two_stages(run: Run, table: Path, tmp_path: Path) -> None:

@@ -89,6 +89,8 @@ def test_members_datasets_and_samples_are_shown_and_removed(
     assert "Beta Ltd" in run("engagements", "change", number, "--client", "Beta Ltd").stdout
     run("engagements", "dataset", number, dataset)
     named = ("--name", "A B", "--role", "reviewer")
+    shown = run("engagements", "member", number, user["soeid"], *named, "--preview").stdout
+    assert shown.startswith("A preview: nothing was changed.")
     given = run("engagements", "member", number, user["soeid"], *named).stdout
     assert f"{user['soeid']} gets the right write" in given
     assert "Reviewer: A B" in given

@@ -100,6 +100,11 @@ def test_limits_by_monetary_units_add_up_at_bonferronis_confidence(
     ]
     found = together(server, *jobs, kind=None, book_column=None, tolerable="10%").json()
     assert found["limit_confidence"] == pytest.approx(0.975)
+    sentence = found["conclusion"]["sentence"]
+    assert "The upper limit of overstatements, " in sentence
+    assert " net " not in sentence
+    rows = [server.admin.get(f"/api/jobs/{job}").json()["output_summary"] for job in jobs]
+    assert [each["examined"] for each in found["samples"]] == [r["total_sampled"] for r in rows]
     for name, confidence in (("upper_limit", 0.975), ("plain_limit", 0.95)):
         limits = [
             float(
@@ -134,6 +139,11 @@ def test_uncovered_rows_are_refused_with_their_book_value(server: LiveServer, da
     found = together(server, first, second, tolerable="30,000", covered_only=True).json()
     assert found["uncovered_rows"] == 400
     assert "No sample covers 400 rows" in found["conclusion"]["sentence"]
+    query = {"jobs": f"{first},{second}", "kind": "variables", "book_column": "amount"}
+    query |= {"tolerable": "30,000", "covered_only": "true", "language": "de"}
+    paper = server.admin.get(f"{PATH}/paper", params=query).text
+    assert "stützt die Stichprobe, dass" in paper
+    assert "The upper limit" not in paper
 
 
 def test_a_later_version_adds_a_period(server: LiveServer, dataset: int) -> None:
@@ -312,3 +322,30 @@ def test_a_sample_evaluated_otherwise_than_signed_is_named(
     assert float(as_signed["projected"]) == pytest.approx(total, abs=0.02)
     other = together(server, *jobs, estimator="difference").json()
     assert sum("isn't evaluated as signed off" in each for each in other["caveats"]) == 2
+
+
+def test_a_sample_signed_off_as_sequential_counts_as_it_was_drawn(
+    server: LiveServer, dataset: int
+) -> None:
+    draw = one("monetary_unit", book_column="amount", selection="random", sample_size=60, seed=1)
+    money = drawn(server, dataset, draw, filters={"expression": LOW})
+    examined(server, money)
+    rows = sample(server, dataset, HIGH, seed=2)
+    before = together(server, money, rows, kind=None).json()
+    reviewer, _ = server.new_user("admin")
+    path = f"/api/sampling/jobs/{money}/review"
+    assert server.admin.post(path, json={"action": "submitted"}).status_code == 200
+    kept = {"kind": "sequential", "tolerable": 2_000}
+    signed = reviewer.post(path, json={"action": "signed_off", "evaluation": kept})
+    assert signed.status_code == 200, signed.text
+    after = together(server, money, rows, kind=None).json()
+    for found in (before, after):
+        assert [each["kind"] for each in found["samples"]] == ["monetary_unit", "variables"]
+    assert after["upper_limit"] == before["upper_limit"]
+    assert any("isn't evaluated as signed off" in each for each in after["caveats"])
+    chosen = together(server, money, rows, kind="monetary_unit").json()
+    assert [each["kind"] for each in chosen["samples"]] == ["monetary_unit", "variables"]
+    other = sample(server, dataset, LOW, seed=3)
+    refused = together(server, rows, other, kind="monetary_unit")
+    problem = assert_problem(refused, 422, "invalid_findings")
+    assert problem["errors"][0]["loc"] == ["body", "kind"]

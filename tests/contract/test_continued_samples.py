@@ -239,6 +239,40 @@ def test_other_samples_are_listed_with_their_results(server: LiveServer, dataset
     assert paper.index("2 exceptions in 30 rows") < paper.index("Findings by user")
 
 
+def test_random_units_below_the_interval_continue(server: LiveServer, dataset: int) -> None:
+    """As no row is always drawn, a larger draw begins with the rows of the smaller one."""
+    draw = {"book_column": "amount", "selection": "random"}
+    small = drawn(server, dataset, one("monetary_unit", "amount < 100", sample_size=10, **draw))
+    examined(server, small)
+    found = evaluated(server, small, "sequential", tolerable=0.02).json()
+    assert (found["decision"], found["examined"], found["take_all"]["rows"]) == ("continue", 10, 0)
+    assert found["caveats"][0].startswith("All 10 rows left to chance are examined, so none comes")
+    large = drawn(server, dataset, one("monetary_unit", "amount < 100", sample_size=60, **draw))
+    assert summary(server, large)["continues"]["in_order"] is True
+    again = evaluated(server, large, "sequential", tolerable=0.02).json()
+    assert not any("none comes next" in each for each in again["caveats"])
+    rows = drawn(server, dataset, one("random", sample_size=10, seed=9))
+    examined(server, rows)
+    found = evaluated(server, rows, "sequential", tolerable=0.02).json()
+    assert found["caveats"][0].startswith("All 10 drawn rows are examined: the next ones are")
+
+
+def test_samples_of_other_populations_are_no_choice(server: LiveServer, dataset: int) -> None:
+    """Only a sample that could have had a row of this one's population counts."""
+    jobs = [
+        drawn(server, dataset, one("random", test, sample_size=20, seed=seed))
+        for seed, test in enumerate(("region = 'a'", "region <> 'a'", "amount < 30"))
+    ]
+    for job in jobs[:2]:
+        examined(server, job)
+    for job in jobs[:2]:
+        assert evaluated(server, job, "attributes", tolerable=0.5).json()["caveats"] == []
+    examined(server, jobs[2])
+    for job in jobs[:2]:
+        (caveat,) = evaluated(server, job, "attributes", tolerable=0.5).json()["caveats"]
+        assert caveat.startswith(f"1 other sample of this table was examined, too ({jobs[2][:8]})")
+
+
 def test_a_sample_of_another_version_names_it(server: LiveServer, dataset: int) -> None:
     old = drawn(server, dataset, one("random", sample_size=30))
     examined(server, old)

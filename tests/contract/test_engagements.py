@@ -55,6 +55,16 @@ def test_creator_members_and_admins_see_it_and_others_dont(server: LiveServer) -
     assert creator.get(E, params={"q": "ACM", "state": "open"}).json()["total"] == 1
 
 
+def test_a_search_ignores_the_case_of_every_letter(server: LiveServer) -> None:
+    creator, _ = server.new_user()
+    path = engagement_of(creator, client_name="Ärzte-Versorgung Süd", number="É 9")
+    assert creator.patch(path, json={"number": "É 10"}).json()["number"] == "É 10"
+    for text in ("ÄRZTE", "versorgung sÜd", "é 1"):
+        assert creator.get(E, params={"q": text}).json()["total"] == 1, text
+    assert creator.patch(path, json={"number": ""}).json()["number"] == ""
+    assert creator.get(E, params={"q": "É"}).json()["total"] == 0
+
+
 @pytest.mark.parametrize(
     ("given", "field"),
     [
@@ -62,6 +72,8 @@ def test_creator_members_and_admins_see_it_and_others_dont(server: LiveServer) -
         ({"period_to": "20251231--"}, "period_to"),
         ({"period_to": "2024-12-31"}, "period_to"),
         ({"client_name": " "}, "client_name"),
+        ({"number": "E 7\nE 8"}, "number"),
+        ({"number": "E\u202e7"}, "number"),
     ],
 )
 def test_wrong_facts_are_refused(server: LiveServer, given: dict[str, str], field: str) -> None:

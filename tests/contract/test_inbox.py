@@ -79,6 +79,10 @@ def waiting(client: httpx.Client) -> dict[str, tuple[int, str | None]]:
     return {each["kind"]: (each["count"], each["job_id"]) for each in answer.json()["entries"]}
 
 
+def texts(client: httpx.Client) -> list[str]:
+    return [each["text"] for each in client.get("/api/inbox").json()["entries"]]
+
+
 def examination(client: httpx.Client, job: str) -> Any:
     (found,) = (
         each["examination"]
@@ -105,12 +109,21 @@ def test_a_review_goes_from_one_inbox_to_the_other(team: Team) -> None:
     assert (waiting(preparer), waiting(reviewer)) == ({}, {"findings_to_review": (SIZE, job)})
     team.step(reviewer, job, "returned", note="Which invoice?")
     assert (waiting(preparer), waiting(reviewer)) == ({"findings_returned": (SIZE, job)}, {})
+    assert texts(preparer) == [
+        f"The findings of the sample {job[:8]} were returned: correct them, then submit them for "
+        "review. Reason: Which invoice?"
+    ]
     team.step(preparer, job, "submitted")
     team.step(preparer, job, "withdrawn")
     assert waiting(preparer) == {"findings_to_submit": (SIZE, job)}
     team.step(preparer, job, "submitted")
     team.step(reviewer, job, "signed_off")
     assert (waiting(preparer), waiting(reviewer)) == ({}, {})
+    team.step(reviewer, job, "reopened", note="Row 2 is wrong.")
+    (text,) = texts(preparer)
+    assert text.endswith(
+        "were reopened: correct them, then submit them for review. Reason: Row 2 is wrong."
+    )
 
 
 def test_who_prepared_findings_reviews_none(team: Team) -> None:
@@ -232,11 +245,9 @@ def assert_counts_agree(team: Team, job: str) -> None:
         record, progress = get_job(tx, job), progress_of(tx, [job])[job]
     counts = audit_counts(service, record, audit_state(service, record))
     found = examination(team.preparer, job)
-    assert (found["items"], found["open"]) == (counts.items, counts.open)
-    assert (found["examined"], found["exceptions"]) == (
-        counts.items - counts.open,
-        counts.exception,
-    )
+    rows = counts.items - counts.replaced
+    assert (found["items"], found["open"]) == (rows, counts.open)
+    assert (found["examined"], found["exceptions"]) == (rows - counts.open, counts.exception)
     assert (progress.replaced, progress.not_examinable) == (counts.replaced, counts.not_examinable)
 
 

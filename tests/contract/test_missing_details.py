@@ -53,7 +53,9 @@ def test_missing_causes_are_listed_in_the_order_of_the_items(
     )
     assert (counts["missing"], counts["exception"]) == (2, 3)
     refused = submitted(client, path, accept_missing=False)
-    assert_problem(refused, 409, "details_missing", "2 findings lack a cause or an audit value.")
+    assert_problem(
+        refused, 409, "details_missing", "2 findings lack a cause, an audit value or a replacement."
+    )
     errors = refused.json()["errors"]
     assert [each["msg"] for each in errors] == [
         f"Row {rows[1]} has no cause.",
@@ -85,6 +87,29 @@ def test_an_exception_in_money_needs_an_audit_value(server: LiveServer, dataset:
     found = {ROW: rows[0], "outcome": "exception", "audit_value": "1", "cause": "system"}
     assert entered(client, path, found)["missing"] == 0
     assert submitted(client, path, accept_missing=False).status_code == 200
+
+
+def test_a_row_that_another_could_replace_is_named(server: LiveServer, dataset: int) -> None:
+    client = server.admin
+    path, rows = sampled(server, dataset, method="random", sample_size=3, seed=8)
+    entered(client, path, *({ROW: row, "outcome": "ok"} for row in rows[:2]))
+    entered(client, path, {ROW: rows[2], "outcome": "not_applicable"})
+    refused = submitted(client, path, accept_missing=False)
+    assert_problem(refused, 409, "details_missing", "1 finding lacks")
+    assert refused.json()["errors"][0]["msg"] == f"Row {rows[2]} has no replacement."
+    assert submitted(client, path, accept_missing=True, note="none fits").status_code == 200
+    client.post(f"{path}/review", json={"action": "withdrawn"})
+    replaced = client.post(f"{path}/replacements", json={ROW: rows[2], "reason": "no invoice"})
+    assert replaced.status_code == 200, replaced.text
+    entered(client, path, {ROW: replaced.json()["replacement_row_id"], "outcome": "ok"})
+    assert submitted(client, path, accept_missing=False).status_code == 200
+
+
+def test_a_row_that_nothing_can_replace_is_submitted(server: LiveServer) -> None:
+    path, rows = sampled(server, server.new_balanced_table(4), method="random", sample_size=4)
+    entered(server.admin, path, *({ROW: row, "outcome": "ok"} for row in rows[:3]))
+    entered(server.admin, path, {ROW: rows[3], "outcome": "not_applicable"})
+    assert submitted(server.admin, path, accept_missing=False).status_code == 200
 
 
 def test_a_submission_without_the_field_is_as_before(server: LiveServer, dataset: int) -> None:

@@ -3,36 +3,111 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
+from typing import Any
 
+import httpx
 import pytest
 
+import composition_root
+from application.sessions import COOKIE
 from storage.certificates.canonical_json import canonical_json
 from tests.contract.problems import assert_problem
-from tests.contract.test_second_person import RIGHTS, attach, conclude, delete, fact, find, issue
+from tests.contract.test_second_person import (
+    RIGHTS,
+    Do,
+    attach,
+    conclude,
+    delete,
+    fact,
+    find,
+    issue,
+)
 from tests.support.engagement_scene import EngagementScene
 from tests.support.live_server import LiveServer
 
-SEALED = {
-    "finding": find,
-    "fact": fact,
-    "attachment": attach,
-    "conclusion": conclude,
-    "paper": issue,
+SAMPLE = "/api/sampling/jobs/<job_id>/"
+QUESTION = {"name": "fine", "type": "yes_no", "text": "Fine?"}
+
+
+def row_of(scene: EngagementScene) -> str:
+    row: str = scene.admin.get(f"{scene.sample}/findings").json()["items"][0]["row_id"]
+    return row
+
+
+def replace(scene: EngagementScene, client: httpx.Client) -> httpx.Response:
+    body = {"row_id": row_of(scene), "reason": "no document"}
+    return client.post(f"{scene.sample}/replacements", json=body)
+
+
+def answer(scene: EngagementScene, client: httpx.Client) -> httpx.Response:
+    given = {"row_id": row_of(scene), "outcome": "exception"}
+    return client.post(f"{scene.sample}/answers", json={"answers": [given]})
+
+
+def upload(scene: EngagementScene, client: httpx.Client) -> httpx.Response:
+    content = f"_logical_row_id,value\n{row_of(scene)},1\n".encode()
+    return client.post(f"{scene.sample}/values", files={"file": ("v.csv", content)})
+
+
+def remove_attachment(scene: EngagementScene, client: httpx.Client) -> httpx.Response:
+    number = client.get(f"{scene.sample}/attachments").json()["attachments"][0]["id"]
+    path = f"{scene.sample}/attachments/{number}"
+    return client.request("DELETE", path, json={"reason": "wrong file"})
+
+
+def sends(method: str, ending: str, body: dict[str, Any]) -> Do:
+    return lambda scene, client: client.request(method, f"{scene.sample}/{ending}", json=body)
+
+
+WRITING: dict[str, Do] = {
+    "POST findings": find,
+    "PUT attributes": sends("PUT", "attributes", {"attributes": ["a"]}),
+    "PUT shown-columns": sends("PUT", "shown-columns", {"columns": ["id"]}),
+    "PUT conclusion": conclude,
+    "PATCH paper-facts": fact,
+    "POST papers": issue,
+    "POST replacements": replace,
+    "POST review": RIGHTS["reopen approved findings"][1],
+    "PUT questions": sends("PUT", "questions", {"questions": [QUESTION]}),
+    "POST review-queue/next": sends("POST", "review-queue/next", {}),
+    "POST answers": answer,
+    "PUT reviewers": sends("PUT", "reviewers", {"reviewers": ["us00001"]}),
+    "DELETE reviewers": sends("DELETE", "reviewers", {"reviewer": "us00001"}),
+    "POST values": upload,
+    "POST attachments": attach,
+    "DELETE attachments/<int:attachment_id>": remove_attachment,
+}
+"""The routes that change the file of a sample."""
+OTHER = {
+    *("POST estimates", "POST classification", "POST more-rows", "POST weights"),
+    *("POST joint-probabilities", "POST change", "POST evaluation", "POST findings/preview"),
+    *("POST answers/preview", "POST values/preview"),
+    "POST answers/table",  # a table of its own
+    "POST review-queue/release",  # frees a row that someone had open before
+}
+"""The other routes of a sample that aren't GET."""
+SEALED: dict[str, Do] = {
+    **WRITING,
     "deletion": delete,
-    "reopening": RIGHTS["reopen approved findings"][1],
-    "reviewers": lambda scene, client: client.put(
-        f"{scene.sample}/reviewers", json={"reviewers": ["us00001"]}
-    ),
-    "columns": lambda scene, client: client.put(
-        f"{scene.sample}/shown-columns", json={"columns": ["id"]}
-    ),
     "client": lambda scene, client: client.patch(scene.path, json={"client_name": "Other"}),
 }
+
+
+def test_each_route_of_a_sample_is_listed(server: LiveServer) -> None:
+    found = {
+        f"{method} {rule.rule.removeprefix(SAMPLE)}"
+        for rule in composition_root.build_app(server.service).url_map.iter_rules()
+        if rule.rule.startswith(SAMPLE)
+        for method in (rule.methods or set()) - {"GET", "HEAD", "OPTIONS"}
+    }
+    assert found == WRITING.keys() | OTHER
 
 
 @pytest.fixture(scope="module")
 def sealed(server: LiveServer) -> EngagementScene:
     scene = EngagementScene(server)
+    scene.done(attach(scene, scene.people["preparer"]))
     scene.seal()
     return scene
 
@@ -95,8 +170,8 @@ def test_nothing_of_a_sealed_engagement_changes(sealed: EngagementScene, what: s
     for name in ("second partner", "admin"):
         if what == "client" and name != "admin":
             continue
-        answer = SEALED[what](sealed, sealed.people[name])
-        detail = assert_problem(answer, 409, "engagement_sealed")["detail"]
+        refused = SEALED[what](sealed, sealed.people[name])
+        detail = assert_problem(refused, 409, "engagement_sealed")["detail"]
         assert "is sealed by" in detail
 
 
@@ -133,3 +208,87 @@ def test_a_deleted_sample_of_a_sealed_engagement_isnt_restored(server: LiveServe
     mine = next(each for each in entries if each["dataset_id"] == scene.dataset)
     answer = scene.people["preparer"].post(f"/api/bin/{mine['id']}/restore", json={})
     assert_problem(answer, 409, "engagement_sealed")
+
+
+def changed_client(scene: EngagementScene) -> httpx.Response:
+    return scene.admin.patch(scene.path, json={"client_name": "Other Ltd"})
+
+
+def changed_period(scene: EngagementScene) -> httpx.Response:
+    return scene.admin.patch(scene.path, json={"period_to": "2026-06-30"})
+
+
+def removed_signer(scene: EngagementScene) -> httpx.Response:
+    body = {"user_soeid": scene.users["reviewer"]["soeid"]}
+    return scene.admin.request("DELETE", f"{scene.path}/members", json=body)
+
+
+def changed_name(scene: EngagementScene) -> httpx.Response:
+    body = {"user_soeid": scene.users["partner"]["soeid"], "full_name": "X", "role": "partner"}
+    return scene.admin.put(f"{scene.path}/members", json=body)
+
+
+def test_a_seal_needs_papers_of_the_present_facts_and_team(server: LiveServer) -> None:
+    scene = EngagementScene(server)
+    scene.bring_to("approved")
+    scene.done(scene.issue("partner"))
+    partner = scene.people["partner"]
+    for change in (changed_client, changed_period, removed_signer, changed_name):
+        assert lacking(scene) == []
+        scene.done(change(scene))
+        assert lacking(scene) == [
+            "The newest paper is older than the last change of the facts or the team."
+        ]
+        assert_problem(partner.post(f"{scene.path}/seal"), 409, "engagement_not_ready")
+        waiting = [each["kind"] for each in partner.get("/api/inbox").json()["entries"]]
+        assert waiting == ["papers_to_issue"]
+        scene.done(scene.issue("partner"))
+        if change is not removed_signer:
+            scene.done(change(scene))
+    assert lacking(scene) == []
+    scene.done(partner.post(f"{scene.path}/seal"))
+    seal = partner.get(f"{scene.path}/seal").json()
+    facts = seal["engagement"]
+    assert (facts["client_name"], facts["period_to"]) == ("Other Ltd", "2026-06-30")
+
+
+def page(scene: EngagementScene, name: str) -> str:
+    secret = scene.people[name].headers["Authorization"].removeprefix("Bearer ")
+    cookie = {"Cookie": f"{COOKIE}={secret}"}
+    answer = scene.server.client(None).get(f"/engagements/{scene.id}", headers=cookie)
+    assert answer.status_code == 200
+    return answer.text
+
+
+def withdrawn(scene: EngagementScene, name: str) -> None:
+    path = f"/api/datasets/{scene.dataset}/permissions"
+    scene.done(
+        scene.admin.put(path, json={"user_id": scene.users[name]["id"], "permission": "read"})
+    )
+
+
+def now_viewer(scene: EngagementScene, name: str) -> None:
+    path = f"/api/users/{scene.users[name]['id']}"
+    scene.done(scene.admin.patch(path, json={"role_name": "viewer"}))
+
+
+@pytest.mark.parametrize("lose", [withdrawn, now_viewer])
+def test_who_cant_write_the_datasets_neither_seals_nor_unseals(
+    server: LiveServer, lose: Callable[[EngagementScene, str], None]
+) -> None:
+    scene = EngagementScene(server)
+    scene.bring_to("approved")
+    scene.done(scene.issue("second partner"))
+    for name in ("partner", "reviewer"):
+        lose(scene, name)
+    partner = scene.people["partner"]
+    detail = assert_problem(partner.post(f"{scene.path}/seal"), 403, "forbidden")["detail"]
+    assert detail.startswith("You need the right write in dataset ")
+    assert partner.get("/api/inbox").json()["entries"] == []
+    assert "Seal engagement" not in page(scene, "partner")
+    assert "Seal engagement" in page(scene, "second partner")
+    scene.done(scene.people["second partner"].post(f"{scene.path}/seal"))
+    body = {"reason": "a paper lacks a signature"}
+    reviewer = scene.people["reviewer"]
+    assert_problem(reviewer.post(f"{scene.path}/unseal", json=body), 403, "forbidden")
+    assert "Unseal engagement" not in page(scene, "reviewer")

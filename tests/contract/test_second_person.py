@@ -163,6 +163,20 @@ def test_naming_oneself_a_reviewer_gives_no_second_side(server: LiveServer) -> N
     assert_problem(scene.step("preparer", "signed_off"), 403, "forbidden")
 
 
+def test_who_chose_the_tested_attributes_signs_nothing_off(server: LiveServer) -> None:
+    scene = EngagementScene(server)
+    names = {"attributes": ["approved", "amount agrees"]}
+    scene.done(scene.people["reviewer"].put(f"{scene.sample}/attributes", json=names))
+    columns = {"columns": ["id"]}
+    scene.done(scene.people["partner"].put(f"{scene.sample}/shown-columns", json=columns))
+    scene.done(scene.people["preparer"].put(f"{scene.sample}/attributes", json=names))
+    scene.examine()
+    scene.done(scene.step("preparer", "submitted"))
+    answer = scene.step("reviewer", "signed_off")
+    assert "chose the tested attributes" in assert_problem(answer, 403, "forbidden")["detail"]
+    scene.done(scene.step("partner", "signed_off"))
+
+
 def test_each_reading_and_the_decision_are_by_other_persons(server: LiveServer) -> None:
     scene = EngagementScene(server)
     question = {"name": "fine", "type": "yes_no", "text": "Fine?"}

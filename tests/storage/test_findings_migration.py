@@ -28,6 +28,7 @@ ROWS = """
            ('j', 'primary:1', 'not_examinable', NULL, '', '[]', 'document', 1, '2026-01-04'),
            ('j', 'primary:9', 'ok', NULL, '', '[]', NULL, 1, '2026-01-05');
     DELETE FROM findings WHERE id = 4;
+    INSERT INTO tested_attributes (job_id, position, name) VALUES ('j', 0, 'a'), ('j', 1, 'b');
 """
 
 
@@ -55,6 +56,12 @@ def test_the_findings_and_their_numbering_stay(old: sqlite3.Connection) -> None:
     assert old.execute("SELECT max(id) FROM findings").fetchone() == (5,)
     with pytest.raises(sqlite3.IntegrityError, match="never changes"):
         old.execute("UPDATE findings SET note = 'x'")
+
+
+def test_who_chose_attributes_before_isnt_known(old: sqlite3.Connection) -> None:
+    migrate(old)
+    chosen = old.execute("SELECT job_id, position, name, user_id FROM tested_attributes").fetchall()
+    assert chosen == [("j", 0, "a", None), ("j", 1, "b", None)]
 
 
 @pytest.mark.parametrize(

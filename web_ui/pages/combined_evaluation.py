@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from flask import Response, request
@@ -10,11 +11,14 @@ from application.audit.combined_evaluation import as_json, evaluate_together
 from application.audit.combined_sheet import combined_section
 from application.audit.sentences import verdict_of
 from contract.column_lists import listed_names
-from contract.numbers import plain_text
+from contract.fields import DEFAULT_CONFIDENCE
+from contract.numbers import percent_digits, plain_text
 from contract.requests.evaluate import MAX_TOGETHER, CombinedEvaluationRequest
 from contract.words import LANGUAGES
 from domain_errors import DomainError, InvalidRequest
+from storage.audit.engagements import engagement_of, list_engagement_samples
 from storage.audit.findings import examined_samples
+from storage.errors import NotFound
 from storage.jobs.jobs import JobRecord
 from web_ui.contract_forms import form_fields, read_form, with_problem
 from web_ui.job_texts import problem_text
@@ -29,7 +33,8 @@ PATH = "/api/audit/combined-evaluation"
 def together() -> Response:
     """Evaluate the samples that the URL names, with a form for others."""
     ids = [name for text in request.args.getlist("jobs") for name in listed_names(text)]
-    typed = request.args.to_dict()
+    usual = {"confidence": f"{percent_digits(DEFAULT_CONFIDENCE)} %"}
+    typed = usual | request.args.to_dict()
     fields = form_fields(CombinedEvaluationRequest, typed)
     values: dict[str, Any] = {"jobs": [], "candidates": [], "problem": None, "answer": None}
     try:
@@ -60,13 +65,21 @@ def _sample(job_id: str) -> JobRecord:
 
 
 def _candidates(jobs: list[JobRecord]) -> list[JobRecord]:
-    """Other samples with findings of the first sample's table, newest draw first."""
+    """Other samples of the first one's engagement, and of its table with findings, newest first."""
     if not jobs:
         return []
-    chosen = {job.id for job in jobs}
     with service().database.read() as tx:
         found = examined_samples(tx, jobs[0])
-    return [job for job in found if job.id not in chosen][:MAX_TOGETHER]
+        engagement = engagement_of(tx, jobs[0].id)
+        beside = [] if engagement is None else list_engagement_samples(tx, engagement.id)
+    for each in reversed(beside):
+        if each.status == "completed" and not each.is_deleted:
+            with suppress(NotFound):  # a member may have lost the right to read it
+                found.append(caller().job(each.job_id))
+    others = {job.id: job for job in found}
+    for job in jobs:
+        others.pop(job.id, None)
+    return list(others.values())[:MAX_TOGETHER]
 
 
 def _evaluated(jobs: list[JobRecord], given: CombinedEvaluationRequest) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from collections import Counter
 from flask import Response
 
 from application.audit.engagements import shown_engagement
-from application.audit.review import REVIEWING
+from application.audit.sealing import may_take
+from contract.requests.evaluate import MAX_TOGETHER
 from contract.words import MEMBER_ROLES, REVIEW_STATES, EngagementState
 from storage.accounts.datasets import DatasetFilters, list_datasets
 from storage.audit.engagements import list_engagement_samples, list_engagements
@@ -51,18 +52,23 @@ def engagement(engagement_id: int) -> Response:
             offered, _ = list_datasets(tx, me, DatasetFilters(), offset=0, limit=MAX_OFFERED)
             present = {each.dataset_id for each in found.datasets}
             owned = [each for each in offered if each.allows("admin") and each.id not in present]
-    role = next((each.role for each in found.team if each.user_id == me.id), None)
-    is_open = found.state == "open"
+        is_open = found.state == "open"
+        may_step = may_take(tx, me, found, "seal" if is_open else "unseal")
     return show(
         "engagement.html",
         engagement=found,
+        name_of={each.user_soeid: each.full_name for each in found.team},
         samples=samples[query.offset : query.offset + query.limit],
         page=query.page(len(samples)),
+        together=[
+            each.job_id for each in samples if each.status == "completed" and not each.is_deleted
+        ],
+        most_together=MAX_TOGETHER,
         counts=Counter(each.review_state for each in samples if not each.is_deleted),
         owned=owned,
         roles=MEMBER_ROLES,
         states=REVIEW_STATES,
         may_change=found.may_manage and is_open,
-        may_seal=is_open and role == "partner" and not found.missing,
-        may_unseal=not is_open and role in REVIEWING and me.id != found.sealed_by,
+        may_seal=is_open and may_step and not found.missing,
+        may_unseal=not is_open and may_step,
     )

@@ -154,7 +154,7 @@ def _concluded(review: Review) -> dict[str, str]:
     if review.sign_off is None:
         return {}
     kept = review.sign_off.evaluation
-    return {"text": concluded_text(kept), "tone": verdict_of(kept) if kept else ""}
+    return {"text": concluded_text(kept), "tone": verdict_of(kept) if kept else "warn"}
 
 
 def _history(found: JobRecord) -> dict[str, Any]:

@@ -105,9 +105,9 @@ export async function askReason(title, content, label, action) {
   return await ask(title, content, h("label", {}, label, input), h("button", { class: "main", value: "yes" }, action)) ? input.value.trim() : "";
 }
 
-/** List the rows whose findings lack a cause or an audit value; submit them with a reason to leave these out. */
+/** List the rows whose findings lack something; submit them with a reason to leave these out. */
 async function submitIncomplete(form, { errors }) {
-  const rows = errors.map((error) => h("li", {}, h("a", { href: `?tab=findings&show=missing#row-${encodeURIComponent(error.parameters.row_id)}` }, messageOf(error))));
+  const rows = errors.map((error) => h("li", {}, h("a", { href: `?tab=findings&${error.parameters.lacks === "replacement" ? `offset=${error.parameters.place}` : "show=missing"}#row-${encodeURIComponent(error.parameters.row_id)}` }, messageOf(error))));
   const rest = errors[0].parameters.count - errors.length;
   const note = await askReason("Incomplete findings", h("ul", { class: "plain-list lacking" }, rows, rest > 0 && h("li", {}, `and ${number(rest)} more`)),
     "Reason to submit them as they are", "Submit for review");

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, replace
 from functools import cached_property
 from typing import Any
@@ -16,15 +17,18 @@ from application.audit.evaluation.answer import Evaluated, NewestSignOff, OtherS
 from application.audit.evaluation.request import KIND_LOC, ExaminedSample
 from application.audit.sentences import continues_of
 from application.audit.state import AuditState, drawn_row_ids
+from application.estimation.weighting import frame_condition
 from contract.requests.evaluate import EvaluationKind
-from domain_errors import Sentence
+from domain_errors import DomainError, Sentence
 from estimation_engine.audit import Conclusion
 from estimation_engine.audit.conclusion import scoped
 from estimation_engine.errors import InvalidFindings
 from lazy_dataclasses import dataclass
+from parquet_tables.rows import Statement, scan_statement
+from service.sampling_parameters import recorded_rounds
 from service.service import Service
 from service.tables.drawn_rows import ExaminedBefore, examined_beside
-from service.tables.open_tables import source_of, version_of
+from service.tables.open_tables import open_source, source_of, version_of
 from storage.audit.findings import Finding, Review, review_of
 from storage.jobs.jobs import JobRecord
 from storage.versions.refs import has_sample_ref
@@ -147,6 +151,8 @@ class OtherSamples:
             for each in self.found
             if each.own and each.job.id not in self.together and self.relation(each) != "continued"
         ]
+        apart = _apart(self.service, self.job, [each for each in beside if not each.shared])
+        beside = [each for each in beside if each.job.id not in apart]
         if not beside:
             return None
         names = ", ".join(each.name for each in beside[:MAX_NAMED])
@@ -195,6 +201,36 @@ class OtherSamples:
             review_state=review.state,
             signed=_newest_sign_off(review),
         )
+
+
+def _apart(service: Service, job: JobRecord, others: Sequence[ExaminedBefore]) -> set[str]:
+    """The jobs of samples that can have no row that a job can draw, as by filters.
+
+    Of a sample of other data files it isn't known, so it isn't among them.
+    """
+    if not any(each.has_same_rows for each in others):
+        return set()
+    table = open_source(service, job).files
+    own = frame_condition(recorded_rounds(job.run_parameters, table), table)
+    conditions: dict[str, Statement] = {}
+    for each in others if own is not None else ():
+        with suppress(DomainError):  # its column isn't in this version
+            if each.has_same_rows:
+                rounds = recorded_rounds(each.job.run_parameters, table)
+                if (condition := frame_condition(rounds, table)) is not None:
+                    conditions[each.job.id] = condition
+    if own is None or not conditions:
+        return set()
+    cells = [
+        f"coalesce(({own[0]}) AND ({condition}), false) AS both_{at}"
+        for at, (condition, _) in enumerate(conditions.values())
+    ]
+    params = [value for _, of_other in conditions.values() for value in (*own[1], *of_other)]
+    scan, scanned = scan_statement(table, cells, params)
+    any_row = ", ".join(f"coalesce(bool_or(t.both_{at}), false)" for at in range(len(cells)))
+    with service.parquet.cursor(table) as cursor:
+        found = cursor.execute(f"SELECT {any_row} FROM ({scan}) AS t", scanned).fetchall()
+    return {job_id for job_id, has_row in zip(conditions, found[0], strict=True) if not has_row}
 
 
 def _newest_sign_off(review: Review) -> NewestSignOff | None:

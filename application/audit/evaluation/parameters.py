@@ -291,7 +291,9 @@ def _text(name: str, value: Any) -> str:
     if value is None:
         return Sentence("{title} not given", title=Sentence(title))
     if name == "confidence":
-        return Sentence("confidence {level}", level=FigureText(f"{percent_digits(value)} %"))
+        return Sentence(
+            "confidence {level}", level=FigureText(f"{percent_digits(round(value, 8))} %")
+        )
     if name == "tolerable":
         return Sentence("tolerable {errors}", errors=FigureText(errors_text(value)))
     titles = own.kind.titles if own is not None and isinstance(own.kind, Choice) else {}

@@ -76,6 +76,15 @@ BY_WEIGHTS = (
     "among those that are left, which this test needs. Draw by monetary units, with `selection` "
     "random and the weights as `book_column`, and name the book values when you evaluate it."
 )
+NONE_NEXT = (
+    "All {rows} drawn {rows|row is|rows are} examined: the next ones are those of a larger draw "
+    "with the same seed, which has these rows first."
+)
+NO_UNITS_NEXT = (
+    "All {rows} {rows|row|rows} left to chance {rows|is|are} examined, so none comes next in this "
+    "sample. A larger draw with the same seed continues it only if the same rows are always drawn; "
+    "otherwise the larger sample allows no conclusion, and other audit procedures are left."
+)
 MAX_BOUNDARY_POINTS = 200
 """Sample sizes of a sequence's boundary."""
 MAX_LINES = 1_000
@@ -129,6 +138,14 @@ def _conclusion(
     return Conclusion(is_tolerable, template, parameters)
 
 
+def _none_next(
+    found: SequentialShare | AmountTest, examined: int, drawn: int, text: str
+) -> list[str]:
+    """What to do when nothing is decided, and no row is left to examine."""
+    is_open = found.decision == "continue" and examined == drawn
+    return [Sentence(text, rows=drawn)] if is_open else []
+
+
 def _shares(sample: ExaminedSample, request: SettledEvaluation[Any], tolerable: float) -> Evaluated:
     design, items = equal_chances(sample), sample.items
     if design.is_at_distances:
@@ -167,7 +184,10 @@ def _shares(sample: ExaminedSample, request: SettledEvaluation[Any], tolerable: 
         _conclusion(
             sample, request, found, len(first), "exceptions", FigureText(f"{100 * tolerable:.6g} %")
         ),
-        caveats=[Sentence(OUTSIDE, outside=outside)] if outside else [],
+        caveats=[
+            *_none_next(found, len(first), len(items), NONE_NEXT),
+            *([Sentence(OUTSIDE, outside=outside)] if outside else []),
+        ],
     )
 
 
@@ -266,7 +286,10 @@ def _amounts(sample: ExaminedSample, request: SettledEvaluation[Any], amount: De
             sample, request, found, len(given.tested), errors, FigureText(f"{Decimal(text):,f}")
         ),
         notes=[*wanted.notes, *_notes(given)],
-        caveats=_caveats(given),
+        caveats=[
+            *_none_next(found, len(given.tested), given.drawn, NO_UNITS_NEXT),
+            *_caveats(given),
+        ],
     )
 
 

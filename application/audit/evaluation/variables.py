@@ -221,7 +221,7 @@ def _population(
     """The book value of the rows that could be drawn, those with a number, and all of them."""
     column = source.files.column(book_column)
     figures = [Statistic("total", column), Statistic("count", column), Statistic("count")]
-    condition = frame_condition(design, source.files)
+    condition = frame_condition(design.rounds, source.files)
     with sample.service.parquet.cursor(source.files) as cursor:
         known = true_values(cursor, source.files, figures, [], condition) or {}
     total, valued, rows = known[()]
