@@ -17,6 +17,7 @@ from application.audit.combined_coverage import (
 from application.audit.evaluation import EvaluationAnswer, SettledEvaluation, evaluate, request_of
 from application.audit.evaluation.parameters import fitting_kind, misfits, signed_off
 from application.audit.evaluation.request import tolerable_amount
+from contract.answers import AtConfidence
 from contract.declarations import Help
 from contract.requests.evaluate import (
     MONETARY_UNIT,
@@ -69,11 +70,10 @@ class CombinedSample:
     caveats: Sequence[str]
 
 
-@dataclass(frozen=True)
-class CombinedEvaluation:
+@dataclass(frozen=True, kw_only=True)
+class CombinedEvaluation(AtConfidence):
     """Several samples together; amounts are decimal texts."""
 
-    confidence: float
     samples: Sequence[CombinedSample]
     book_value: str
     projected: str

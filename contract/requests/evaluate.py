@@ -20,6 +20,7 @@ from contract.fields import (
     NumberColumn,
     Text,
 )
+from contract.requests.estimate import ConfidenceRequest
 from contract.words import (
     BOUNDS,
     ESTIMATORS,
@@ -300,8 +301,11 @@ SUMMED = (MONETARY_UNIT, VARIABLES)
 
 
 @dataclass(frozen=True, kw_only=True)
-class CombinedEvaluationRequest(Request):
-    """Evaluate several samples together: strata, periods or datasets of one audit."""
+class CombinedEvaluationRequest(ConfidenceRequest):
+    """Evaluate several samples together: strata, periods or datasets of one audit.
+
+    The confidence is that of the limit of all samples together.
+    """
 
     jobs: Annotated[
         tuple[str, ...],
@@ -309,9 +313,6 @@ class CombinedEvaluationRequest(Request):
         Option(None),
         Help("The jobs of the samples, whose populations have no row in common."),
     ]
-    confidence: Annotated[
-        float, CONFIDENCE, Help("Of the limit of all samples together, such as 90%.")
-    ] = DEFAULT_CONFIDENCE
     tolerable: Annotated[
         Decimal | None,
         TOLERABLE,

@@ -35,7 +35,6 @@ MAX_PARTS, MAX_EXAMPLES, MAX_LEVELS, MAX_PAPER = 20, 50, 10, 20
 MAX_STRATA = 200
 MAX_FIGURES = 60
 """Inputs and expected figures of an example."""
-LEVEL = Number(Bounds(least=0.5, below=1))
 LINE, SENTENCE, PARAGRAPH = Text(1, 200), Text(1, 1000), Text(1, 40)
 METHOD = Text(1, 60)
 LIMITS: Mapping[str, str] = {"upper_limit": "upper limit", "lower_limit": "lower limit"}
@@ -63,19 +62,42 @@ class ProgrammeSource(FilePart):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AssuranceLevel(FilePart):
-    """A confidence that the guidance names, such as that of systems that work well."""
+class OwnConfidence(Request):
+    """What has the confidence of the programme, or one of its own."""
 
-    name: Annotated[str, Text(1, 60), Help("Such as `high`.")]
-    confidence: Annotated[float, LEVEL, Help("Such as 0.6.")]
+    confidence: Annotated[
+        float | None, CONFIDENCE, Option(None), Help("By default that of the programme.")
+    ] = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class ProgrammeEvaluation(FilePart):
-    """An evaluation that a programme allows: the first that fits a sample is taken."""
+class StatedConfidence(FilePart):
+    """What states its confidence."""
+
+    confidence: Annotated[
+        float, CONFIDENCE, Help("Such as 0.6. That of a file is for its evaluations and sizes.")
+    ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProgrammeRule(FilePart):
+    """A rule of the document."""
 
     title: Annotated[str, LINE, Help("Such as `Simple random sampling, ratio`.")]
     paragraph: Annotated[str | None, PARAGRAPH, Help("Where the document has it.")] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AssuranceLevel(StatedConfidence):
+    """A confidence that the guidance names, such as that of systems that work well."""
+
+    name: Annotated[str, Text(1, 60), Help("Such as `high`.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProgrammeEvaluation(OwnConfidence, ProgrammeRule):
+    """An evaluation that a programme allows: the first that fits a sample is taken."""
+
     kind: Annotated[
         str,
         Choice({name: kind.title for name, kind in KINDS.items()}),
@@ -94,7 +116,6 @@ class ProgrammeEvaluation(FilePart):
             "one the limits are those of the kind."
         ),
     ] = None
-    confidence: Annotated[float | None, LEVEL, Help("By default that of the programme.")] = None
     sides: Annotated[str | None, Choice(SIDES), Help("As a parameter of the kind.")] = None
     estimator: Annotated[str | None, Choice(ESTIMATORS), Help("As a parameter of the kind.")] = None
     likelihood: Annotated[str | None, Choice(LIKELIHOODS), Help("As a parameter of the kind.")] = (
@@ -120,14 +141,11 @@ class ProgrammeEvaluation(FilePart):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ProgrammeSize(FilePart):
+class ProgrammeSize(OwnConfidence, ProgrammeRule):
     """A size that a programme plans."""
 
-    title: Annotated[str, LINE, Help("Such as `Simple random sampling`.")]
-    paragraph: Annotated[str | None, PARAGRAPH, Help("Where the document has it.")] = None
     method: Annotated[str, METHOD, Help("The method of the draw that the answer proposes.")]
     calculation: Annotated[str, Text(1, 60), Help("The calculation of the size.")]
-    confidence: Annotated[float | None, LEVEL, Help("By default that of the programme.")] = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,8 +218,8 @@ class ProgrammeExample(FilePart):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ProgrammeFile(FilePart):
-    """The file of a programme."""
+class ProgrammeFile(StatedConfidence):
+    """The file of a programme, with the confidence of its evaluations and sizes."""
 
     name: Annotated[
         str, Text(1, 60), Help("Lower-case letters, digits and hyphens, such as `eu-cohesion`.")
@@ -209,7 +227,6 @@ class ProgrammeFile(FilePart):
     title: Annotated[str, LINE, Help("What pages and papers call it.")]
     about: Annotated[str, SENTENCE, Help("What it is for.")]
     source: Annotated[ProgrammeSource, Part(ProgrammeSource)]
-    confidence: Annotated[float, LEVEL, Help("The confidence of evaluations and sizes.")]
     tolerable: Annotated[
         float | None,
         Number(ABOVE_ZERO),
@@ -240,9 +257,15 @@ class ProgrammeFile(FilePart):
         Help("Its worked examples, which `jobsvc programmes check` computes."),
     ]
 
+    def allows(self, level: float | None) -> bool:
+        """Whether a confidence is one of the levels; without levels, or without one, it is."""
+        return (
+            level is None or not self.levels or level in [each.confidence for each in self.levels]
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
-class ProgrammeGoalRequest(Request):
+class ProgrammeGoalRequest(OwnConfidence):
     """A size by an audit programme, from a guessed standard deviation."""
 
     name: Annotated[
@@ -286,7 +309,4 @@ class ProgrammeGoalRequest(Request):
         ERRORS,
         Option(None),
         Help("What is tolerable: below 1 a share. By default that of the programme."),
-    ] = None
-    confidence: Annotated[
-        float | None, CONFIDENCE, Option(None), Help("By default that of the programme.")
     ] = None

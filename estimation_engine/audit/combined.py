@@ -96,8 +96,8 @@ class CombinedMisstatement:
     notes: tuple[str, ...]
     assurance: Assurance
     conclusion: Conclusion | None
-    formula: str
-    source: str
+    formula: str = FORMULA
+    source: str = SOURCE
 
 
 def confidence_of_limits(confidence: float, by_money: int, by_values: int) -> float:
@@ -142,27 +142,19 @@ def combine(
     Examples
     --------
     >>> part = {"book_value": 1e6, "projected": 1e3, "found": 50.0, "errors": 30}
-    >>> parts = [
-    ...     CombinedPart(name="a", standard_error=300.0, degrees=59, **part),
-    ...     CombinedPart(name="b", standard_error=400.0, degrees=79, **part),
-    ... ]
+    >>> errors = ((300.0, 59), (400.0, 79))
+    >>> parts = [CombinedPart(name="a", standard_error=e, degrees=d, **part) for e, d in errors]
     >>> found = combine(parts, confidence=0.95)
     >>> found.standard_error, round(found.degrees), round(found.upper_limit)
     (500.0, 135, 2828)
     """
-    if len(parts) < 2:
-        raise InvalidFindings("Name two samples or more.", loc=("body", "jobs"))
-    values = [each for each in parts if each.standard_error is not None]
-    money = [each for each in parts if each.standard_error is None]
+    values, money = _split(parts)
     level = confidence_of_limits(confidence, len(money), len(values))
     error, degrees = _error_of(values)
     t = t_quantile(level, degrees) if error else 0.0
     sums = _sums_of(parts, t * error)
     plain = sums.projected + (t_quantile(confidence, degrees) * error if error else 0.0)
     plain += fsum((each.plain_limit or 0.0) - each.projected for each in money)
-    conclusion = None
-    if tolerable is not None:
-        conclusion = _conclusion(parts, sums, confidence, tolerable, places, uncovered)
     return CombinedMisstatement(
         sums.book_value,
         sums.projected,
@@ -178,10 +170,16 @@ def combine(
         tuple(_arithmetic(parts, error, degrees, t, level, sums.upper)),
         tuple(_notes(values, money, confidence, level, plain, places)),
         _assurance(parts, money),
-        conclusion,
-        FORMULA,
-        SOURCE,
+        _conclusion(parts, sums, confidence, tolerable, places, uncovered),
     )
+
+
+def _split(parts: Sequence[CombinedPart]) -> tuple[list[CombinedPart], list[CombinedPart]]:
+    """The samples by audit values, and those by monetary units."""
+    if len(parts) < 2:
+        raise InvalidFindings("Name two samples or more.", loc=("body", "jobs"))
+    values = [each for each in parts if each.standard_error is not None]
+    return values, [each for each in parts if each.standard_error is None]
 
 
 @dataclass(frozen=True)
@@ -200,7 +198,7 @@ def _sums_of(parts: Sequence[CombinedPart], margin: float) -> _CombinedSums:
     projected, found, book_value = (
         fsum(getattr(each, name) for each in parts) for name in ("projected", "found", "book_value")
     )
-    money = [each for each in parts if each.standard_error is None]
+    _, money = _split(parts)
     more = fsum((each.upper_limit or 0.0) - each.projected for each in money)
     errors = sum(each.errors for each in parts)
     return _CombinedSums(projected, found, errors, book_value, projected + margin + more)
@@ -210,11 +208,13 @@ def _conclusion(
     parts: Sequence[CombinedPart],
     sums: _CombinedSums,
     confidence: float,
-    tolerable: float,
+    tolerable: float | None,
     places: int,
     uncovered: str | None,
-) -> Conclusion:
+) -> Conclusion | None:
     """Conclude on the sum; withheld where a sample alone gives no conclusion."""
+    if tolerable is None:
+        return None
     conclusion = conclude_misstatement(
         None,
         sums.upper,

@@ -338,14 +338,7 @@ def amount_test(
     """
     found = np.asarray(taints, dtype=np.float64)
     known = np.ones(len(found)) if sizes is None else np.asarray(sizes, dtype=np.float64)
-    if not len(found) or known.sum() > units:
-        raise InvalidFindings(
-            "{count} examined units don't fit a population of {units} units.",
-            count=int(known.sum()),
-            units=units,
-        )
-    if not ((found >= 0) & (found <= 1)).all():
-        raise InvalidFindings("Taints of this evaluation are from 0 to 1.")
+    _check_examined(found, known, units)
     items = examined_values(found, known, units, side)
     bets = bets_on(items.values, 1.0 - tolerable, expected, items.spans)
     means, statistics = _tested(items, bets, tolerable)
@@ -366,6 +359,17 @@ def amount_test(
         "accept" if len(reached) else "continue",
         *((SCORED_FORMULA, SCORED_SOURCE) if side else ()),
     )
+
+
+def _check_examined(taints: Floats, sizes: Floats, units: int) -> None:
+    if not len(taints) or sizes.sum() > units:
+        raise InvalidFindings(
+            "{count} examined units don't fit a population of {units} units.",
+            count=int(sizes.sum()),
+            units=units,
+        )
+    if not ((taints >= 0) & (taints <= 1)).all():
+        raise InvalidFindings("Taints of this evaluation are from 0 to 1.")
 
 
 def examined_values(

@@ -8,6 +8,7 @@ from typing import Annotated
 from application.audit.programmes.examples import CheckedExample, checked_examples, not_reproduced
 from application.audit.programmes.library import BrokenProgramme, Library
 from application.audit.programmes.reading import Programme
+from contract.answers import AtConfidence
 from contract.declarations import Help
 from contract.requests.programmes import (
     AssuranceLevel,
@@ -19,9 +20,9 @@ from lazy_dataclasses import dataclass
 from storage.errors import NotFound
 
 
-@dataclass(frozen=True)
-class ListedProgramme:
-    """An audit programme."""
+@dataclass(frozen=True, kw_only=True)
+class ProgrammeHead:
+    """What a programme is called, and what it follows."""
 
     name: str
     title: str
@@ -30,7 +31,12 @@ class ListedProgramme:
     sha256: Annotated[str, Help("Of its file.")]
     document: str
     statement: str
-    confidence: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListedProgramme(AtConfidence, ProgrammeHead):
+    """An audit programme."""
+
     evaluations: Annotated[Sequence[str], Help("The titles of its evaluations.")]
     examples: Annotated[int, Help("Its worked examples.")]
     not_reproduced: Annotated[int, Help("Examples whose figures differ by more than allowed.")]
@@ -44,19 +50,11 @@ class ProgrammeList:
     broken: Annotated[Sequence[BrokenProgramme], Help("Files that aren't used, with the reason.")]
 
 
-@dataclass(frozen=True)
-class ShownProgramme:
+@dataclass(frozen=True, kw_only=True)
+class ShownProgramme(AtConfidence, ProgrammeHead):
     """An audit programme with its rules, sentences and computed examples."""
 
-    name: str
-    title: str
-    about: str
-    is_builtin: bool
-    sha256: Annotated[str, Help("Of its file.")]
-    document: str
     date: str | None
-    statement: str
-    confidence: float
     tolerable: float | None
     levels: Sequence[AssuranceLevel]
     evaluations: Sequence[ProgrammeEvaluation]
@@ -110,9 +108,9 @@ def shown_programme(library: Library, name: str) -> ShownProgramme:
         is_builtin=programme.is_builtin,
         sha256=programme.sha256,
         document=file.source.document,
-        date=file.source.date,
         statement=file.source.statement,
         confidence=file.confidence,
+        date=file.source.date,
         tolerable=file.tolerable,
         levels=file.levels,
         evaluations=file.evaluations,

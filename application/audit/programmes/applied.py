@@ -66,8 +66,8 @@ def applied(
 
 def check_level(programme: Programme, confidence: float, loc: tuple[str | int, ...]) -> None:
     """Refuse a confidence that the programme doesn't allow."""
-    levels = [each.confidence for each in programme.file.levels]
-    if levels and confidence not in levels:
+    if not programme.file.allows(confidence):
+        levels = [each.confidence for each in programme.file.levels]
         raise InvalidFindings(
             "The programme {name} has no confidence of {confidence}. {choices}",
             name=programme.name,

@@ -132,7 +132,7 @@ def _value(kind: Kind, given: Any, field: str) -> Any:
             return given
         case kinds.Text(least, most):
             return _text(least, most, given, field)
-        case kinds.Count(bounds) | kinds.Number(bounds):
+        case kinds.Count(bounds) | kinds.Number(bounds) | kinds.Written(bounds=bounds):
             return _number(kind, bounds, given, field)
         case _:
             raise AssertionError(f"no file has a {kind}")
@@ -216,8 +216,7 @@ def _check_example(example: ProgrammeExample, field: str) -> None:
 
 
 def _check_level(given: ProgrammeFile, confidence: float | None, field: str) -> None:
-    allowed = [each.confidence for each in given.levels]
-    if confidence is not None and allowed and confidence not in allowed:
+    if not given.allows(confidence):
         raise _Refused(field, f"{confidence} isn't a confidence of `levels`.")
 
 

@@ -80,35 +80,47 @@ def issue_paper(
         require_final_issuer(tx, by.user, job.id)
         review, number, facts = review_of(tx, job.id), _next_number(tx, job), _facts(tx, job)
         stamp = stamp_of(tx, job)
-    entry = facts[0]
     language = paper_language(service, job, asked)
     with (
         tempfile.TemporaryDirectory(dir=service.directory.scratch_dir) as folder,
         service.hold_files() as adopt,
     ):
         path = Path(folder) / f"paper.{ending}"
-        with by.reading():
-            evaluation = evaluation_or_refusal(service, job, request)
-            sections = working_paper(service, job, request, number, evaluation)
-            write_paper(sections, path, ending, language, paper_letterhead(service, job))
-        kept = None
-        if not isinstance(evaluation, DomainError):
-            kept = digest_of(kept_evaluation(request, evaluation))
+        evaluated = _write(by, job, request, number, path, language)
         file = adopt(path, 0)
         service.quotas.measure(service.database, job.dataset_id, by.user.id)
         body = {
             "job_id": job.id,
             "number": number,
-            "paper_number": (entry and entry.facts.paper_number) or "",
+            "paper_number": (facts[0] and facts[0].facts.paper_number) or "",
             "format": ending,
             "language": language,
             "review_state": review.state,
-            "evaluation_sha256": kept,
+            "evaluation_sha256": evaluated,
             "sha256": file.sha256,
         }
         with by.writing() as tx:
             _require_unchanged(tx, job, review, number, facts, stamp)
             return _keep(tx, by, job, file, body)
+
+
+def _write(
+    by: Caller,
+    job: JobRecord,
+    request: SettledEvaluation[Any],
+    number: int,
+    path: Path,
+    language: str,
+) -> str | None:
+    """Write the paper's file; return the digest of its evaluation, None if that was refused."""
+    service = by.service
+    with by.reading():
+        evaluation = evaluation_or_refusal(service, job, request)
+        sections = working_paper(service, job, request, number, evaluation)
+        write_paper(sections, path, path.suffix[1:], language, paper_letterhead(service, job))
+    if isinstance(evaluation, DomainError):
+        return None
+    return digest_of(kept_evaluation(request, evaluation))
 
 
 def _require_unchanged(

@@ -530,21 +530,7 @@ def evaluation(
     if value is None:
         value = fsum(part.book_value + part.missing_value for part in (*parts, *inputs.known))
     check(value > 0.0, "`book_value` must be above 0.", "book_value")
-    tolerable = inputs.tolerable
-    if tolerable is None:
-        check(
-            0.0 < inputs.materiality <= MATERIALITY,
-            "The materiality is above 0 and at most 0.02 (section 4.9).",
-            "materiality",
-        )
-        tolerable = inputs.materiality * value
-    check(tolerable > 0.0, "`tolerable` must be above 0.", "tolerable")
-    check(
-        tolerable <= MATERIALITY * value * (1.0 + ROUNDING),
-        "At most 2 % of the book value, {most}, is tolerable (section 4.9).",
-        "tolerable",
-        most=amount_text(MATERIALITY * value),
-    )
+    tolerable = _tolerable_of(inputs, value)
     known = fsum(_known_error(part, by_units=by_units) for part in inputs.known)
     projected = fsum([known, *errors])
     total = projected + inputs.systemic + inputs.anomalous
@@ -572,6 +558,26 @@ def evaluation(
         interval,
         *(conservative or (None, None)),
     )
+
+
+def _tolerable_of(inputs: _EvaluationInputs, value: float) -> float:
+    """The amount that is tolerable, of a book value."""
+    tolerable = inputs.tolerable
+    if tolerable is None:
+        check(
+            0.0 < inputs.materiality <= MATERIALITY,
+            "The materiality is above 0 and at most 0.02 (section 4.9).",
+            "materiality",
+        )
+        tolerable = inputs.materiality * value
+    check(tolerable > 0.0, "`tolerable` must be above 0.", "tolerable")
+    check(
+        tolerable <= MATERIALITY * value * (1.0 + ROUNDING),
+        "At most 2 % of the book value, {most}, is tolerable (section 4.9).",
+        "tolerable",
+        most=amount_text(MATERIALITY * value),
+    )
+    return tolerable
 
 
 def _check_parts(parts: Sequence[EqualPart | MoneyPart]) -> None:
