@@ -96,7 +96,7 @@ def _result(service: Service, job: JobRecord, *, with_coverage: bool) -> list[Ro
     rows: list[Row] = [
         ("Rows drawn", overview.drawn),
         ("Rows of the table", overview.source_rows + left_out),
-        *([("Excluded rows", left_out)] if left_out else []),
+        *([("Rows excluded from the draw", left_out)] if left_out else []),
     ]
     if not with_coverage:
         return [*rows, *(("Note", text) for text in warnings_of(summary))]

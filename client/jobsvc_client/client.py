@@ -391,6 +391,7 @@ class Client:
         body = given(client_name=client_name, number=number, **days)
         return Engagement(self._transport, self.request("POST", "/api/engagements", body))
 
+    @keywords()
     def engagement(self, engagement_id: int) -> Engagement:
         """Return an engagement of which you are a member or the creator."""
         return Engagement(self._transport, {"id": engagement_id}).refresh()
