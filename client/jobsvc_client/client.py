@@ -426,7 +426,7 @@ class Client:
         """
         ids = [each if isinstance(each, str) else each.id for each in samples]
         body = given(jobs=ids, tolerable=tolerable, kind=kind, **options)
-        return Evaluation(self.request("POST", "/api/audit/combined-evaluation", body))
+        return Evaluation(self.request("POST", "/api/audit/combined-evaluation", body), "together")
 
     def _sample(self, job_id: str) -> Sample:
         info = self.request("GET", f"/api/jobs/{job_id}")

@@ -482,11 +482,14 @@ def title(name: str) -> str:
 
 
 class Evaluation:
-    """The evaluation of a sample's findings; ``data`` is the answer of the server."""
+    """The evaluation of a sample's findings, or of several samples of the kind ``together``.
 
-    def __init__(self, data: dict[str, Any]) -> None:
+    ``data`` is the answer of the server.
+    """
+
+    def __init__(self, data: dict[str, Any], kind: str | None = None) -> None:
         self.data = data
-        self.kind: str = data.get("kind", "together")
+        self.kind: str = kind or data["kind"]
 
     @property
     def conclusion(self) -> str | None:

@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from scipy.special import chdtrc
 
 from contract.columns import is_identifier_name
 from domain_errors import FigureText, Sentence
@@ -141,6 +140,8 @@ def digit_test(counts: Mapping[int, int], digits: str) -> SignTest:
     >>> found.df, round(found.mad, 5), any(one.is_significant for one in found.digits)
     (8, 0.00014, False)
     """
+    from scipy.special import chdtrc
+
     possible = range(1, 10) if digits == "first" else range(10, 100)
     n = sum(counts.values())
     raw = []
