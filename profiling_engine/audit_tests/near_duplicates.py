@@ -7,8 +7,6 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from domain_errors import InvalidRequest, Sentence
 from parquet_tables.columns import DataFile
@@ -228,6 +226,9 @@ class NearDuplicates(TableTest):
 
     def _rows(self, work: Work, pairs: Path) -> DataFile:
         """The rows of the pairs, group by group, each with its closest partner."""
+        from scipy.sparse import coo_array
+        from scipy.sparse.csgraph import connected_components
+
         read = work.cursor.execute(
             "SELECT p.one, p.two FROM read_parquet(?) AS p", [str(pairs)]
         ).fetchnumpy()
