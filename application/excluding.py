@@ -795,7 +795,12 @@ def _found_rows(
     with service.database.read() as tx:
         job = _job_named(tx, dataset_id, given, loc)
     if job is None or job.kind is not AUDIT_TEST:
-        raise NotFound('The dataset has no audit test "{job}".', job=given, loc=loc)
+        raise NotFound(
+            'The dataset has no audit test "{job}". Give the id of its job, or the ref of its '
+            "result, such as expl-duplicates.",
+            job=given,
+            loc=loc,
+        )
     if job.status != "completed":
         raise NoTest(
             "Audit test {job_id} is {status} and has no result. Leave it out, or wait until it has "

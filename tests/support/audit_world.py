@@ -116,9 +116,9 @@ class World:
         """The path of an engagement that the user can seal, or of one to unseal."""
         scene = EngagementScene(self.server)
         scene.bring_to("approved")
-        scene.done(scene.issue("partner"))
         scene.users["me"] = self.user
         scene.join("me", "partner")
+        scene.done(scene.issue("partner"))
         if is_sealed:
             scene.done(scene.people["partner"].post(f"{scene.path}/seal"))
         return scene.path
