@@ -449,7 +449,7 @@ def together(scene: Engagement, limits: Sequence[Limit], uncovered: Decimal) -> 
     page.get_by_role("button", name="Evaluate together").click()
     upper = shown(sum(Decimal(str(limit.upper)).quantize(CENT) for limit in limits))
     main = page.locator("main")
-    expect(main).to_contain_text(f"limit of the net misstatement, {upper}, is below the tolerable")
+    expect(main).to_contain_text(f"limit of overstatements, {upper}, is below the tolerable")
     expect(main).to_contain_text(shown(sum(limit.projected for limit in limits)))
     expect(main).not_to_contain_text("signed off")
 
