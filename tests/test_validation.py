@@ -8,8 +8,8 @@ from decimal import Decimal
 
 import pytest
 
+from application.audit.programmes.catalogue import builtin_programmes
 from application.audit.programmes.examples import checked_examples
-from application.audit.programmes.library import builtin_programmes
 from application.validation import validate
 from application.validation.comparing import ComparedSource, compare
 from application.validation.examples import OF_NO_SAMPLE

@@ -8,8 +8,8 @@ from decimal import Decimal
 from typing import Any
 
 from application.audit.programmes.applied import check_level
+from application.audit.programmes.catalogue import library_of
 from application.audit.programmes.examples import programme_doubts
-from application.audit.programmes.library import library_of
 from application.audit.programmes.reading import Programme
 from application.estimation.materiality import plan_of, planned_round
 from application.estimation.size_answers import (

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
+from application.audit.programmes.catalogue import builtin_programmes
 from application.audit.programmes.examples import (
     CheckedExample,
     ComparedFigure,
     checked_examples,
 )
-from application.audit.programmes.library import builtin_programmes
 from application.audit.programmes.reading import Programme
 from application.validation.comparing import CheckedTable, Compared, ComparedSource
 from application.validation.published import PublishedNumber, PublishedSource, PublishedTable

@@ -8,7 +8,7 @@ from application.audit.programmes.answers import (
     programme_list,
     shown_programme,
 )
-from application.audit.programmes.library import library_of
+from application.audit.programmes.catalogue import library_of
 from http_api.access import SignedInBlueprint, caller, service
 
 blueprint = SignedInBlueprint(

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from application.audit.programmes.catalogue import BUILTIN, library_of
 from application.audit.programmes.examples import checked_examples, listed_calculations
-from application.audit.programmes.library import BUILTIN, library_of
 from application.audit.programmes.reading import InvalidProgramme, read_programme
 from command_line import command
 from estimation_engine.audit.calculations import CALCULATIONS

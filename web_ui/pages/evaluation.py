@@ -23,7 +23,7 @@ from application.audit.evaluators import EVALUATORS
 from application.audit.evaluators.evaluator import is_calculated, programme_page
 from application.audit.items import book_column_of
 from application.audit.planned import errors_text, goal_confidence, planned_goal, planned_tolerable
-from application.audit.programmes.library import library_of
+from application.audit.programmes.catalogue import library_of
 from application.audit.sentences import (
     ASSURANCES,
     other_samples_tables,

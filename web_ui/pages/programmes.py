@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Response
 
 from application.audit.programmes.answers import programme_list, shown_programme
-from application.audit.programmes.library import library_of
+from application.audit.programmes.catalogue import library_of
 from web_ui.shell import blueprint, caller, service, show, signed_in
 
 

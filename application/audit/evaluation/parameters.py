@@ -18,7 +18,7 @@ from application.audit.evaluators.evaluator import DrawnAs
 from application.audit.fitting import is_in_sequence, selects_money
 from application.audit.planned import errors_text, goal_confidence, planned_goal, planned_tolerable
 from application.audit.programmes.applied import AppliedProgramme, applied, check_level
-from application.audit.programmes.library import Library, library_of
+from application.audit.programmes.catalogue import Library, library_of
 from application.audit.programmes.reading import RULED, tolerable_of
 from application.audit.sentences import CONCLUSIONS, continues_of
 from contract.fields import Choice

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Annotated
 
+from application.audit.programmes.catalogue import BrokenProgramme, Library
 from application.audit.programmes.examples import CheckedExample, checked_examples, not_reproduced
-from application.audit.programmes.library import BrokenProgramme, Library
 from application.audit.programmes.reading import Programme
 from contract.answers import AtConfidence
 from contract.declarations import Help

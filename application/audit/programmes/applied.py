@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from application.audit.programmes.library import Library
+from application.audit.programmes.catalogue import Library
 from application.audit.programmes.reading import Programme
 from contract.requests.programmes import ProgrammeEvaluation
 from domain_errors import choices_sentence
