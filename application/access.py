@@ -87,6 +87,8 @@ class Access:
         Recently audited views of rows; after a restart each view is recorded again.
     token_holders : LruCache
         Tokens, by database version: a commit may change or end a token.
+    waiting_counts : LruCache
+        How much waits for users, by user id, database version and minute.
     token_uses : LruCache
         Named tokens whose use was recorded, by minute.
     provider : OpenidProvider or None
@@ -111,6 +113,9 @@ class Access:
         default_factory=lambda: LruCache(1_000, fits=lambda found: found is not None)
     )
 
+    waiting_counts: LruCache[tuple[int, int, int], int] = field(
+        default_factory=lambda: LruCache(1_000)
+    )
     token_uses: LruCache[tuple[int, int], None] = field(default_factory=lambda: LruCache(1_000))
 
     def holder_of(self, secret: str) -> TokenHolder | None:

@@ -7,6 +7,7 @@ without a session to the sign-in page and back.
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -35,6 +36,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from application.access import Access, Caller, RowSource, disconnection_of, origin_of
 from application.administration.overview import size_text
+from application.audit.inbox import waiting_count
 from application.comparing import verdict_label
 from application.job_submission import Submission, idempotency_key
 from application.providers.proxy_header import header_still_counts
@@ -45,7 +47,7 @@ from contract.columns import cell_text, decimal_text
 from contract.jobs import Priority
 from contract.numbers import percent_digits
 from contract.words import LISTED_REVIEW_STATES, ListedReviewState
-from domain_errors import counted, percent_text
+from domain_errors import DomainError, counted, percent_text
 from presentation.html import block_html
 from service.service import Service
 from service.tables.open_tables import SAMPLE, output_of
@@ -80,6 +82,7 @@ POLICY = (
     "font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'"
 )
+logger = logging.getLogger("jobsvc.pages")
 MAX_OFFSET = 2**62
 NAVIGATION = (
     ("/datasets", "Datasets", "gd"),
@@ -195,6 +198,7 @@ def show(template: str, http_status: int = 200, **values: object) -> Response:
             csrf=own_csrf_token(),
             theme=theme if theme in ("dark", "light") else None,
             navigation=_navigation(viewer),
+            waits=_waiting(viewer),
             **values,
         ),
         http_status,
@@ -213,6 +217,17 @@ def _navigation(viewer: Caller | None) -> tuple[tuple[str, str, str], ...]:
         return NAVIGATION
     with service().database.read() as tx:
         return (*NAVIGATION, REVIEWS) if has_queue(tx, viewer.user) else NAVIGATION
+
+
+def _waiting(viewer: Caller | None) -> int:
+    """How much waits for the user; 0 if it can't be counted, which hides no page."""
+    try:
+        return 0 if viewer is None else waiting_count(viewer)
+    except DomainError:
+        return 0
+    except Exception:
+        logger.exception("what waits for a user could not be counted")
+        return 0
 
 
 Choice = TypeVar("Choice", bound=str)

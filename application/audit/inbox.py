@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Annotated, TypeVar
 
 from application.access import Caller
@@ -16,7 +17,7 @@ from application.audit.engagements import missing_for_seal
 from application.audit.examinations import Examination, examination_of
 from application.audit.review import REVIEWING, ROLES
 from application.audit.sealing import may_take
-from application.review.queue import waiting_queues
+from application.review.queue import count_waiting, waiting_queues
 from application.review.readings import review_progress
 from contract.declarations import Help
 from contract.words import InboxKind, MemberRole
@@ -38,6 +39,10 @@ from storage.sqlite.queries import NEWEST
 
 MOST = 50
 """Entries of a kind."""
+MANY = 100
+"""What waits isn't counted beyond this number."""
+COUNTED_S = 60
+"""How long a count holds without a commit: a reservation of a row ends by the clock alone."""
 
 
 @dataclass(frozen=True)
@@ -154,20 +159,46 @@ class Inbox:
 
 def inbox(by: Caller) -> Inbox:
     """Return what waits for the caller."""
+    entries = [*_entries(by, MOST), *_queues(by)]
     with by.service.database.read() as tx:
-        user = by.user_in(tx)
-        entries = [
-            *_of_kind("findings_to_review", _samples(tx, user, "review", ROLES["signed_off"])),
-            *_of_kind("findings_to_approve", _samples(tx, user, "approval", ROLES["approved"])),
-            *_of_kind("papers_to_issue", _samples(tx, user, "paper", REVIEWING)),
-            *_engagements(tx, user),
-            *_failed_jobs(tx, user),
-        ]
-        running = JobFilters(user_id=user.id, statuses=("pending", "running"))
-        _, in_progress = list_jobs(tx, user, running, offset=0, limit=1)
-    entries += [*_queues(by), *_own_samples(by)]
+        running = JobFilters(user_id=by.user.id, statuses=("pending", "running"))
+        _, in_progress = list_jobs(tx, by.user, running, offset=0, limit=1)
     places = list(KINDS)
     return Inbox(sorted(entries, key=lambda entry: places.index(entry.kind)), in_progress)
+
+
+def waiting_count(by: Caller) -> int:
+    """Count the entries of the caller's inbox, those beyond the limit of a kind too, to ``MANY``.
+
+    The count is kept until the next commit, at most for ``COUNTED_S``.
+    """
+    moment = int(by.access.monotonic() // COUNTED_S)
+    key = (by.user.id, by.service.database.version, moment)
+    return by.access.waiting_counts.get(key, lambda: _count(by))
+
+
+def _count(by: Caller) -> int:
+    count = sum(1 for _ in islice(_entries(by, MANY), MANY))
+    return count + count_waiting(by, MANY - count)
+
+
+def _entries(by: Caller, most: int) -> Iterator[InboxEntry]:
+    """What waits for the caller but queues, at most so many entries of a kind."""
+    with by.service.database.read() as tx:
+        user = by.user_in(tx)
+        found = [
+            *_of_kind(
+                "findings_to_review", _samples(tx, user, "review", ROLES["signed_off"], most)
+            ),
+            *_of_kind(
+                "findings_to_approve", _samples(tx, user, "approval", ROLES["approved"], most)
+            ),
+            *_of_kind("papers_to_issue", _samples(tx, user, "paper", REVIEWING, most)),
+            *_engagements(tx, user, most),
+            *_failed_jobs(tx, user),
+        ]
+    yield from found
+    yield from _own_samples(by, most)
 
 
 @dataclass(frozen=True)
@@ -199,9 +230,14 @@ def _entry(
 
 
 def _samples(
-    tx: Transaction, user: User, what: WaitingFor, roles: Sequence[MemberRole], before: int = NEWEST
+    tx: Transaction,
+    user: User,
+    what: WaitingFor,
+    roles: Sequence[MemberRole],
+    most: int,
+    before: int = NEWEST,
 ) -> list[_WaitingSample]:
-    found = waiting_samples(tx, user, what, roles, MOST, before)
+    found = waiting_samples(tx, user, what, roles, most, before)
     jobs = jobs_by_seq(tx, [each.job_seq for each in found])
     return [
         _WaitingSample(progress.job_seq, job, progress, examination_of(job, progress))
@@ -224,12 +260,12 @@ def _each(page: Callable[[int], Sequence[_T]], place: Callable[[_T], int]) -> It
         before = place(found[-1])
 
 
-def _own_samples(by: Caller) -> Iterator[InboxEntry]:
+def _own_samples(by: Caller, most: int) -> Iterator[InboxEntry]:
     """What comes next in the samples whose findings aren't submitted."""
 
     def page(before: int) -> list[tuple[_WaitingSample, bool]]:
         with by.service.database.read() as tx:
-            found = _samples(tx, by.user, "examination", ROLES["submitted"], before)
+            found = _samples(tx, by.user, "examination", ROLES["submitted"], most, before)
             queued = queued_jobs(tx, [each.job.id for each in found])
         return [(each, each.job.id in queued) for each in found]
 
@@ -237,7 +273,7 @@ def _own_samples(by: Caller) -> Iterator[InboxEntry]:
     for sample, has_queue in _each(page, lambda found: found[0].seq):
         for entry in _next_steps(by, sample, has_queue=has_queue):
             entries[entry.kind] += 1
-            if entries[entry.kind] <= MOST:
+            if entries[entry.kind] <= most:
                 yield entry
 
 
@@ -271,15 +307,15 @@ def _queues(by: Caller) -> Iterator[InboxEntry]:
             yield _entry("rows_to_decide", queue.to_decide, queue.job_id, queue.sample)
 
 
-def _engagements(tx: Transaction, user: User) -> Iterator[InboxEntry]:
+def _engagements(tx: Transaction, user: User, most: int) -> Iterator[InboxEntry]:
     """The engagements that a partner can seal."""
     declared, entries = KINDS["engagements_to_seal"], 0
 
     def page(before: int) -> list[int]:
-        return approved_engagements(tx, user, ROLES["approved"], MOST, before)
+        return approved_engagements(tx, user, ROLES["approved"], most, before)
 
     for engagement_id in _each(page, int):
-        if entries >= MOST:
+        if entries >= most:
             return
         samples = list_engagement_samples(tx, engagement_id)
         engagement = get_engagement(tx, engagement_id)

@@ -16,6 +16,7 @@ import numpy as np
 from application.access import Caller, RowSource
 from application.audit.examinations import examination_of
 from application.audit.findings import require_entries
+from application.audit.stages import stage_rule
 from application.review.questions import seen_columns
 from application.review.readings import Readings, readings_in
 from application.review.rights import QueueRights, rights_in, rows_called
@@ -379,13 +380,40 @@ def callers_queues(by: Caller, offset: int, limit: int) -> tuple[list[QueueState
 def waiting_queues(by: Caller, most: int) -> list[QueueState]:
     """Return the newest queues in which rows wait for the caller."""
     with by.service.database.read() as tx:
-        ids = queues_of(tx, by.user_in(tx))
-        progress = progress_of(tx, ids)
-        seqs = [progress[each].job_seq for each in ids if progress[each].is_open]
-        jobs = jobs_by_seq(tx, seqs)
-        jobs = [job for job in jobs if not _is_answered(tx, job, progress[job.id])]
+        jobs = [job for job, _ in _unfinished(tx, by)]
     states = (queue_state(by, job) for job in jobs)
     return list(islice((each for each in states if each.open or each.to_decide), most))
+
+
+def count_waiting(by: Caller, most: int) -> int:
+    """Count the queues with rows to answer, and those with rows to decide, at most so many."""
+    with by.service.database.read() as tx:
+        jobs = [(job, _have_open_rows(tx, by, job, found)) for job, found in _unfinished(tx, by)]
+    count = sum(waits for _, waits in jobs)
+    for job, waits in jobs:
+        if count >= most:
+            break
+        if not waits:
+            state = queue_state(by, job)
+            count += (state.open > 0) + (state.to_decide > 0)
+    return min(count, most)
+
+
+def _unfinished(tx: Transaction, by: Caller) -> list[tuple[JobRecord, SampleProgress]]:
+    """The queues in which the caller can answer, newest first, without those that are answered."""
+    ids = queues_of(tx, by.user_in(tx))
+    progress = progress_of(tx, ids)
+    jobs = jobs_by_seq(tx, [progress[each].job_seq for each in ids if progress[each].is_open])
+    found = [(job, progress[job.id]) for job in jobs]
+    return [(job, counts) for job, counts in found if not _is_answered(tx, job, counts)]
+
+
+def _have_open_rows(tx: Transaction, by: Caller, job: JobRecord, progress: SampleProgress) -> bool:
+    """Whether rows wait for the caller by the counts alone, without a decision; else unknown."""
+    if stage_rule(job, progress.drawn) or questions_of(tx, job.id).second_readings:
+        return False
+    held = list_reservations(tx, job.id, by.user.id, by.service.clock)
+    return examination_of(job, progress).open > sum(each.user_id != by.user.id for each in held)
 
 
 def _is_answered(tx: Transaction, job: JobRecord, progress: SampleProgress) -> bool:

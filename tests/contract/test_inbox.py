@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, get_args
 
@@ -13,12 +14,14 @@ from application.audit.findings import audit_counts
 from application.audit.inbox import KINDS
 from application.audit.review import steps_of
 from application.audit.state import audit_state
+from application.sessions import COOKIE
 from contract.words import InboxKind
 from storage.accounts.users import find_user
 from storage.audit.progress import progress_of
 from storage.jobs.jobs import get_job
 from tests.contract.problems import assert_problem
 from tests.support.live_server import LiveServer
+from tests.storage.test_waiting_samples import add_samples, new_dataset, reopen
 from tests.support.reviewed_texts import QUESTION, answer_rows
 
 ROW = "row_id"
@@ -73,14 +76,34 @@ def team(server: LiveServer) -> Team:
 
 
 def waiting(client: httpx.Client) -> dict[str, tuple[int, str | None]]:
-    """The count and the sample of what waits, by kind."""
+    """The count and the sample of what waits, by kind; pages have the number of entries."""
+    entries = entries_of(client)
+    assert counted_on_pages(client) == (str(len(entries)) if entries else None)
+    return {each["kind"]: (each["count"], each["job_id"]) for each in entries}
+
+
+def entries_of(client: httpx.Client) -> list[dict[str, Any]]:
     answer = client.get("/api/inbox")
     assert answer.status_code == 200, answer.text
-    return {each["kind"]: (each["count"], each["job_id"]) for each in answer.json()["entries"]}
+    found: list[dict[str, Any]] = answer.json()["entries"]
+    return found
+
+
+def counted_on_pages(client: httpx.Client) -> str | None:
+    """The number of entries that the head of a page has; None without one."""
+    token = client.headers["Authorization"].removeprefix("Bearer ")
+    page = client.get("/account", headers={"Cookie": f"{COOKIE}={token}"})
+    assert page.status_code == 200, page.text
+    found = re.search(
+        r'<a class="chip accent" href="/#inbox"[^>]*>([^<]+)'
+        r'<span class="visually-hidden"> items? waits? for me<',
+        page.text,
+    )
+    return found and found[1]
 
 
 def texts(client: httpx.Client) -> list[str]:
-    return [each["text"] for each in client.get("/api/inbox").json()["entries"]]
+    return [each["text"] for each in entries_of(client)]
 
 
 def examination(client: httpx.Client, job: str) -> Any:
@@ -231,7 +254,8 @@ def test_failed_jobs_wait_for_who_submitted_them(team: Team) -> None:
     assert team.server.finished(job)["status"] == "failed"
     assert waiting(team.preparer) == {"failed_jobs": (1, None)}
     assert waiting(team.reviewer) == {}
-    assert waiting(team.server.admin)["failed_jobs"][0] >= 1
+    kinds = {each["kind"]: each["count"] for each in entries_of(team.server.admin)}
+    assert kinds["failed_jobs"] >= 1
     (entry,) = team.preparer.get("/api/inbox").json()["entries"]
     assert entry["url"] == f"/jobs?unresolved=true&user_id={team.owner['id']}"
     assert team.preparer.patch(f"/api/jobs/{job}", json={"dismissed": True}).is_success
@@ -425,6 +449,24 @@ def test_what_waits_is_what_may_be_done(server: LiveServer) -> None:
             assert kinds == allowed & set(steps.values()), (user["soeid"], action)
         note = {"note": "Again."} if action == "reopened" else {}
         team.step(clients[person], job, action, **note)
+
+
+def test_pages_count_more_than_the_list_has_of_a_kind_to_99(server: LiveServer) -> None:
+    client, made = server.new_user()
+    clock = server.service.clock
+    with server.service.database.write() as tx:
+        user = find_user(tx, made["soeid"])
+        assert user is not None
+        dataset = new_dataset(tx, user, clock, f"of {user.soeid}")
+        add_samples(tx, dataset, user.id, 120)
+        for number in range(1, 61):
+            reopen(tx, f"{dataset}-{number}", user.id)
+    assert len(entries_of(client)) == inbox.MOST
+    assert counted_on_pages(client) == "60"
+    with server.service.database.write() as tx:
+        for number in range(61, 121):
+            reopen(tx, f"{dataset}-{number}", user.id)
+    assert counted_on_pages(client) == "99+"
 
 
 def test_the_documentation_names_every_kind() -> None:
