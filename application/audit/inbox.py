@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import islice
 from typing import Annotated, TypeVar
 
 from application.access import Caller
@@ -159,10 +158,14 @@ class Inbox:
 
 def inbox(by: Caller) -> Inbox:
     """Return what waits for the caller."""
-    entries = [*_entries(by, MOST), *_queues(by)]
     with by.service.database.read() as tx:
-        running = JobFilters(user_id=by.user.id, statuses=("pending", "running"))
-        _, in_progress = list_jobs(tx, by.user, running, offset=0, limit=1)
+        user = by.user_in(tx)
+        entries = [*_engagements(tx, user, MOST), *_failed_jobs(tx, user)]
+        for kind, what in _REVIEWED.items():
+            entries += _of_kind(kind, _with_jobs(tx, waiting_samples(tx, user, *what, MOST)))
+        running = JobFilters(user_id=user.id, statuses=("pending", "running"))
+        _, in_progress = list_jobs(tx, user, running, offset=0, limit=1)
+    entries += [*_queues(by), *_own_samples(by)]
     places = list(KINDS)
     return Inbox(sorted(entries, key=lambda entry: places.index(entry.kind)), in_progress)
 
@@ -178,34 +181,42 @@ def waiting_count(by: Caller) -> int:
 
 
 def _count(by: Caller) -> int:
-    count = sum(1 for _ in islice(_entries(by, MANY), MANY))
-    return count + count_waiting(by, MANY - count)
-
-
-def _entries(by: Caller, most: int) -> Iterator[InboxEntry]:
-    """What waits for the caller but queues, at most so many entries of a kind."""
+    """Count as the lists do, but read jobs only where the counts of a sample don't suffice."""
     with by.service.database.read() as tx:
         user = by.user_in(tx)
-        found = [
-            *_of_kind(
-                "findings_to_review", _samples(tx, user, "review", ROLES["signed_off"], most)
-            ),
-            *_of_kind(
-                "findings_to_approve", _samples(tx, user, "approval", ROLES["approved"], most)
-            ),
-            *_of_kind("papers_to_issue", _samples(tx, user, "paper", REVIEWING, most)),
-            *_engagements(tx, user, most),
-            *_failed_jobs(tx, user),
-        ]
-    yield from found
-    yield from _own_samples(by, most)
+        steps = (waiting_samples(tx, user, *what, MANY) for what in _REVIEWED.values())
+        count = sum(map(len, steps))
+        count += len(list(_engagements(tx, user, MANY))) + len(_failed_jobs(tx, user))
+    for counter in (_count_own_samples, count_waiting):
+        if count < MANY:
+            count += counter(by, MANY - count)
+    return min(count, MANY)
+
+
+def _count_own_samples(by: Caller, most: int) -> int:
+    """Count the entries of :func:`_own_samples`: one of each sample with rows and without a queue.
+
+    A sample with a queue has one if its findings were returned or nothing of the queue is lacking.
+    """
+    count = 0
+    for progress, has_queue in _each(_own_page(by, most), lambda found: found[0].job_seq):
+        if progress.review_state == "returned":
+            count += 1
+        elif not has_queue:
+            count += progress.drawn > 0
+        else:
+            with by.service.database.read() as tx:
+                (sample,) = _with_jobs(tx, [progress])
+            count += sum(1 for _ in _next_steps(by, sample, has_queue=True))
+        if count >= most:
+            break
+    return count
 
 
 @dataclass(frozen=True)
 class _WaitingSample:
     """A sample that waits for the caller."""
 
-    seq: int
     job: JobRecord
     progress: SampleProgress
     found: Examination
@@ -229,20 +240,20 @@ def _entry(
     return InboxEntry(kind, declared.title, text, count, url, job_id, sample, since=since)
 
 
-def _samples(
-    tx: Transaction,
-    user: User,
-    what: WaitingFor,
-    roles: Sequence[MemberRole],
-    most: int,
-    before: int = NEWEST,
-) -> list[_WaitingSample]:
-    found = waiting_samples(tx, user, what, roles, most, before)
+def _with_jobs(tx: Transaction, found: Sequence[SampleProgress]) -> list[_WaitingSample]:
     jobs = jobs_by_seq(tx, [each.job_seq for each in found])
     return [
-        _WaitingSample(progress.job_seq, job, progress, examination_of(job, progress))
+        _WaitingSample(job, progress, examination_of(job, progress))
         for job, progress in zip(jobs, found, strict=True)
     ]
+
+
+_REVIEWED: Mapping[InboxKind, tuple[WaitingFor, Sequence[MemberRole]]] = {
+    "findings_to_review": ("review", ROLES["signed_off"]),
+    "findings_to_approve": ("approval", ROLES["approved"]),
+    "papers_to_issue": ("paper", REVIEWING),
+}
+"""Kinds of samples: for what they wait, and for whom in an engagement."""
 
 
 def _of_kind(kind: InboxKind, samples: Sequence[_WaitingSample]) -> list[InboxEntry]:
@@ -260,20 +271,32 @@ def _each(page: Callable[[int], Sequence[_T]], place: Callable[[_T], int]) -> It
         before = place(found[-1])
 
 
-def _own_samples(by: Caller, most: int) -> Iterator[InboxEntry]:
+def _own_page(by: Caller, most: int) -> Callable[[int], list[tuple[SampleProgress, bool]]]:
+    """The samples before a place whose findings aren't submitted, and whether they have a queue."""
+
+    def page(before: int) -> list[tuple[SampleProgress, bool]]:
+        with by.service.database.read() as tx:
+            found = waiting_samples(tx, by.user, "examination", ROLES["submitted"], most, before)
+            queued = queued_jobs(tx, [each.job_id for each in found])
+        return [(each, each.job_id in queued) for each in found]
+
+    return page
+
+
+def _own_samples(by: Caller) -> Iterator[InboxEntry]:
     """What comes next in the samples whose findings aren't submitted."""
 
     def page(before: int) -> list[tuple[_WaitingSample, bool]]:
+        found = _own_page(by, MOST)(before)
         with by.service.database.read() as tx:
-            found = _samples(tx, by.user, "examination", ROLES["submitted"], most, before)
-            queued = queued_jobs(tx, [each.job.id for each in found])
-        return [(each, each.job.id in queued) for each in found]
+            samples = _with_jobs(tx, [progress for progress, _ in found])
+        return [(sample, queued) for sample, (_, queued) in zip(samples, found, strict=True)]
 
     entries = Counter[InboxKind]()
-    for sample, has_queue in _each(page, lambda found: found[0].seq):
+    for sample, has_queue in _each(page, lambda found: found[0].progress.job_seq):
         for entry in _next_steps(by, sample, has_queue=has_queue):
             entries[entry.kind] += 1
-            if entries[entry.kind] <= most:
+            if entries[entry.kind] <= MOST:
                 yield entry
 
 
