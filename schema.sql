@@ -710,6 +710,18 @@ CREATE TABLE engagement_samples (
 
 CREATE INDEX engagement_samples_of_engagement ON engagement_samples (engagement_id, at, job_id);
 
+CREATE INDEX engagements_of_number ON engagements (number COLLATE NOCASE) WHERE number <> '';
+
+-- Engagements that lists leave out: archived or deleted ones. Of a deleted one the members, datasets and
+-- samples are arrays in parts, and no rows of the tables above.
+CREATE TABLE hidden_engagements (
+    engagement_id INTEGER PRIMARY KEY REFERENCES engagements (id),
+    state         TEXT NOT NULL CHECK (state IN ('archived', 'deleted')),
+    parts         TEXT NOT NULL CHECK (json_valid(parts) AND (parts = '{}') = (state = 'archived')),
+    user_id       INTEGER NOT NULL REFERENCES users (id),
+    at            TEXT NOT NULL
+) STRICT;
+
 -- The firm's template of working papers: the newest entry counts.
 CREATE TABLE paper_templates (
     id      INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -70,6 +70,22 @@ def _print_engagement(found: dict[str, Any]) -> None:
     else:
         print_line("Nothing is missing: a partner who prepared none of the samples can seal it.")
 
+    if found["hidden_as"]:
+        print_line(
+            f"{found['hidden_as'].capitalize()} by {found['hidden_by_soeid']}, "
+            f"{found['hidden_at']}."
+        )
+    print_lines(f"Notice: {one}" for one in found["notices"])
+
+
+def _print_restored(found: dict[str, Any]) -> None:
+    _print_engagement(found)
+    for one in found["left_out"]:
+        print_line(
+            f"The sample {one[:8]} isn't in it again: it is in another engagement, its findings "
+            "are submitted or signed off, or it was deleted for good."
+        )
+
 
 def _print_changed(found: dict[str, Any]) -> None:
     _print_engagement(found)
@@ -258,3 +274,46 @@ def seal(client: ApiClient, engagement: int, output: Path | None) -> Printed:
 def unseal(client: ApiClient, engagement: int, reason: str) -> Any:
     """Unseal an engagement, as a reviewer or partner who neither sealed nor prepared it."""
     return client.post(_path(engagement, "/unseal"), {"reason": reason})
+
+
+@engagements.command("archive")
+@ENGAGEMENT
+@printed(_print_engagement)
+def archive(client: ApiClient, engagement: int) -> Any:
+    """Archive an engagement that is sealed or lacks nothing, as its creator.
+
+    The list leaves it out, nothing of it changes, and no draw joins it.
+    """
+    return client.post(_path(engagement, "/archive"))
+
+
+@engagements.command("unarchive")
+@ENGAGEMENT
+@printed(_print_engagement)
+def unarchive(client: ApiClient, engagement: int) -> Any:
+    """Take an engagement out of the archive."""
+    return client.post(_path(engagement, "/unarchive"))
+
+
+@engagements.command("delete")
+@ENGAGEMENT
+@printed(_print_engagement)
+def delete(client: ApiClient, engagement: int) -> Any:
+    """Delete an open engagement without issued papers; "restore" undoes it.
+
+    Its samples stay, without an engagement.
+
+    \b
+    jobsvc engagements delete 1
+    jobsvc engagements list --state deleted
+    jobsvc engagements restore 1
+    """
+    return client.delete(_path(engagement))
+
+
+@engagements.command("restore")
+@ENGAGEMENT
+@printed(_print_restored)
+def restore(client: ApiClient, engagement: int) -> Any:
+    """Restore a deleted engagement with its team, datasets and samples."""
+    return client.post(_path(engagement, "/restore"))

@@ -68,6 +68,9 @@ ReviewState = Literal["open", "submitted", "signed_off", "approved"]
 MemberRole = Literal["preparer", "reviewer", "partner"]
 """Of a member of an engagement."""
 EngagementState = Literal["open", "sealed"]
+HiddenEngagement = Literal["archived", "deleted"]
+"""Why lists leave an engagement out."""
+EngagementFilter = Literal[EngagementState, HiddenEngagement]
 ListedReviewState = Literal[ReviewState, "returned"]
 """The state of a review in lists of samples. Returned: open again, by a reviewer."""
 InboxKind = Literal[
@@ -192,6 +195,10 @@ EngagementAction = Literal[
     "engagement_sample_removed",
     "engagement_sealed",
     "engagement_unsealed",
+    "engagement_archived",
+    "engagement_unarchived",
+    "engagement_deleted",
+    "engagement_restored",
 ]
 RowAction = Literal[
     "rows_viewed",

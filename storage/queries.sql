@@ -386,15 +386,23 @@ VALUES (:client_name, :period_from, :period_to, :number, :user_id, :created_at, 
 RETURNING id;
 
 -- engagement_by_id: Select an engagement.
-SELECT engagements.*, creators.soeid AS user_soeid, sealers.soeid AS sealed_by_soeid
+SELECT engagements.*, creators.soeid AS user_soeid, sealers.soeid AS sealed_by_soeid,
+       hidden_engagements.state AS hidden_as, hidden_engagements.at AS hidden_at,
+       hiders.soeid AS hidden_by_soeid
 FROM engagements JOIN users AS creators ON creators.id = engagements.user_id
      LEFT JOIN users AS sealers ON sealers.id = sealed_by
+     LEFT JOIN hidden_engagements ON engagement_id = engagements.id
+     LEFT JOIN users AS hiders ON hiders.id = hidden_engagements.user_id
 WHERE engagements.id = :id;
 
 -- list_engagements: List engagements, newest first.
-SELECT engagements.*, creators.soeid AS user_soeid, sealers.soeid AS sealed_by_soeid
+SELECT engagements.*, creators.soeid AS user_soeid, sealers.soeid AS sealed_by_soeid,
+       hidden_engagements.state AS hidden_as, hidden_engagements.at AS hidden_at,
+       hiders.soeid AS hidden_by_soeid
 FROM engagements JOIN users AS creators ON creators.id = engagements.user_id
      LEFT JOIN users AS sealers ON sealers.id = sealed_by
+     LEFT JOIN hidden_engagements ON engagement_id = engagements.id
+     LEFT JOIN users AS hiders ON hiders.id = hidden_engagements.user_id
 {where}
 ORDER BY engagements.id DESC;
 
@@ -412,6 +420,65 @@ UPDATE engagements SET changed_at = :at WHERE id = :id;
 UPDATE engagements
 SET seal = :seal, seal_sha256 = :seal_sha256, sealed_at = :sealed_at, sealed_by = :sealed_by
 WHERE id = :id;
+
+-- engagements_of_number: Select the ids of the listed and archived engagements of a number, in any case.
+SELECT id FROM engagements
+WHERE number = :number COLLATE NOCASE AND number <> '' AND id <> :id
+  AND id NOT IN (SELECT engagement_id FROM hidden_engagements WHERE state = 'deleted')
+ORDER BY id LIMIT :limit;
+
+-- hide_engagement: Archive or delete an engagement, with the parts of a deleted one.
+INSERT INTO hidden_engagements (engagement_id, state, parts, user_id, at)
+VALUES (:engagement_id, :state, :parts, :user_id, :at);
+
+-- parts_of_engagement: Select the members, datasets and samples of an engagement as JSON.
+SELECT json_object(
+    'members', (SELECT json_group_array(json_array(user_id, full_name, role, at))
+                FROM engagement_members WHERE engagement_id = :engagement_id),
+    'datasets', (SELECT json_group_array(json_array(dataset_id, at))
+                 FROM engagement_datasets WHERE engagement_id = :engagement_id),
+    'samples', (SELECT json_group_array(json_array(job_id, at))
+                FROM engagement_samples WHERE engagement_id = :engagement_id)) AS parts;
+
+-- delete_members_of_engagement: Delete all members of an engagement.
+DELETE FROM engagement_members WHERE engagement_id = :engagement_id;
+
+-- delete_datasets_of_engagement: Delete all datasets of an engagement.
+DELETE FROM engagement_datasets WHERE engagement_id = :engagement_id;
+
+-- delete_samples_of_engagement: Delete all samples of an engagement.
+DELETE FROM engagement_samples WHERE engagement_id = :engagement_id;
+
+-- restore_members: Insert the members of a deleted engagement.
+INSERT INTO engagement_members (engagement_id, user_id, full_name, role, at)
+SELECT engagement_id, value ->> 0, value ->> 1, value ->> 2, value ->> 3
+FROM hidden_engagements, json_each(parts, '$.members')
+WHERE engagement_id = :engagement_id AND value ->> 0 IN (SELECT id FROM users);
+
+-- restore_datasets: Insert the datasets of a deleted engagement that weren't deleted for good.
+INSERT INTO engagement_datasets (engagement_id, dataset_id, at)
+SELECT engagement_id, value ->> 0, value ->> 1
+FROM hidden_engagements, json_each(parts, '$.datasets')
+WHERE engagement_id = :engagement_id AND value ->> 0 IN (SELECT id FROM datasets);
+
+-- restore_samples: Insert the samples of a deleted engagement that are in no other one and whose
+-- findings are open.
+INSERT INTO engagement_samples (job_id, engagement_id, at)
+SELECT job_id, engagement_id, value ->> 1
+FROM hidden_engagements, json_each(parts, '$.samples') JOIN sample_progress ON job_id = value ->> 0
+WHERE engagement_id = :engagement_id
+  AND last_action IN ('', 'withdrawn', 'returned', 'reopened')
+  AND job_id NOT IN (SELECT job_id FROM engagement_samples);
+
+-- left_out_samples: Select the jobs of a deleted engagement's samples that aren't in it again.
+SELECT value ->> 0 AS job_id FROM hidden_engagements, json_each(parts, '$.samples')
+WHERE engagement_id = :engagement_id
+  AND value ->> 0 NOT IN (SELECT job_id FROM engagement_samples
+                          WHERE engagement_samples.engagement_id = :engagement_id)
+ORDER BY 1;
+
+-- unhide_engagement: List an engagement again.
+DELETE FROM hidden_engagements WHERE engagement_id = :engagement_id;
 
 -- list_engagement_members: List the members of an engagement: partners, reviewers, preparers.
 SELECT engagement_members.*, users.soeid AS user_soeid
@@ -450,6 +517,7 @@ INSERT INTO engagement_samples (job_id, engagement_id, at)
 SELECT :job_id, min(engagement_id), :at
 FROM engagement_datasets JOIN engagements ON engagements.id = engagement_id
 WHERE dataset_id = :dataset_id AND seal IS NULL
+  AND engagement_id NOT IN (SELECT engagement_id FROM hidden_engagements)
 HAVING count(*) = 1;
 
 -- engagement_of_sample: Select the engagement of a sample.
@@ -1919,6 +1987,7 @@ ORDER BY job_seq DESC LIMIT :limit;
 SELECT engagements.id FROM engagement_members JOIN engagements ON engagements.id = engagement_id
 WHERE engagement_members.user_id = :user_id AND role IN (SELECT value FROM json_each(:roles))
   AND seal IS NULL AND engagements.id < :before
+  AND engagements.id NOT IN (SELECT engagement_id FROM hidden_engagements)
   AND EXISTS (SELECT 1 FROM engagement_samples JOIN sample_progress USING (job_id)
               WHERE engagement_id = engagements.id AND last_action = 'approved')
   AND NOT EXISTS (SELECT 1 FROM engagement_samples JOIN sample_progress USING (job_id)

@@ -21,6 +21,7 @@ from contract.requests.engagements import (
     require_order,
 )
 from contract.words import EngagementAction, Level
+from domain_errors import Sentence
 from lazy_dataclasses import dataclass
 from storage.accounts.datasets import get_dataset, put_permission
 from storage.accounts.users import User, find_user
@@ -34,7 +35,9 @@ from storage.audit.engagements import (
     assign_sample,
     change_engagement,
     engagement_of,
+    engagements_of_number,
     get_engagement,
+    hide_engagement,
     list_engagement_datasets,
     list_engagement_samples,
     list_members,
@@ -44,6 +47,7 @@ from storage.audit.engagements import (
     remove_engagement_dataset,
     remove_member,
     unassign_sample,
+    unhide_engagement,
 )
 from storage.audit.findings import review_of
 from storage.errors import Conflict, Forbidden, InvalidValue, NotFound
@@ -52,6 +56,8 @@ from storage.sqlite.database import Transaction
 
 MAX_LISTED = 50
 """What is missing before an engagement can be sealed, as far as answers list it."""
+MAX_NAMED = 3
+"""Other engagements with the same number, as far as answers name them."""
 MEMBER_LEVEL: Level = "write"
 """The right in datasets that each role needs: findings are entered and reviewed with it."""
 
@@ -80,6 +86,7 @@ class ShownEngagement(EngagementRecord):
         list[str], Help("What is missing before the engagement can be sealed; 50 at most.")
     ]
     may_manage: Annotated[bool, Help("Whether I may change it.")]
+    notices: Annotated[list[str], Help("Other engagements with the same number.")]
 
 
 @dataclass(frozen=True)
@@ -87,6 +94,19 @@ class ChangedEngagement(ShownEngagement):
     """A changed engagement, with the rights in datasets that members got or would get."""
 
     rights: Annotated[list[RightGiven], Help("Rights that are given; in a preview, would be.")]
+
+
+@dataclass(frozen=True)
+class RestoredEngagement(ShownEngagement):
+    """A restored engagement, with the samples that aren't in it again."""
+
+    left_out: Annotated[
+        list[str],
+        Help(
+            "The jobs of samples that aren't in it again: they are in another engagement, their "
+            "findings are submitted or signed off, or they were deleted for good."
+        ),
+    ]
 
 
 def readable_engagement(tx: Transaction, user: User, engagement_id: int) -> EngagementRecord:
@@ -106,8 +126,10 @@ def _manages(user: User, engagement: EngagementRecord) -> bool:
     return user.is_admin or user.id == engagement.user_id
 
 
-def _managed(tx: Transaction, by: Caller, engagement_id: int) -> EngagementRecord:
-    """Return an open engagement that the caller manages.
+def _managed(
+    tx: Transaction, by: Caller, engagement_id: int, *, must_be_open: bool = True
+) -> EngagementRecord:
+    """Return an engagement that the caller manages, by default only an open one.
 
     Raises
     ------
@@ -115,8 +137,8 @@ def _managed(tx: Transaction, by: Caller, engagement_id: int) -> EngagementRecor
         There is none that the caller can see.
     Forbidden
         The caller is a member who doesn't manage it.
-    EngagementSealed
-        It is sealed.
+    EngagementSealed, Conflict
+        It is sealed; or it is archived or deleted.
     """
     user = by.user_in(tx)
     engagement = readable_engagement(tx, user, engagement_id)
@@ -125,7 +147,8 @@ def _managed(tx: Transaction, by: Caller, engagement_id: int) -> EngagementRecor
             "Only {creator}, who created the engagement, or an administrator can change it.",
             creator=engagement.user_soeid,
         )
-    engagement.require_open()
+    if must_be_open:
+        engagement.require_open()
     return engagement
 
 
@@ -142,7 +165,19 @@ def shown_engagement(tx: Transaction, by: Caller, engagement_id: int) -> ShownEn
         ready=sum(each.lacks is None for each in samples),
         missing=missing_for_seal(samples)[:MAX_LISTED],
         may_manage=_manages(by.user, engagement) and by.user.role_name != "viewer",
+        notices=_notices(tx, by.user, engagement),
     )
+
+
+def _notices(tx: Transaction, user: User, engagement: EngagementRecord) -> list[str]:
+    """Other engagements with the same number; those that the user can't see without a name."""
+    others = engagements_of_number(tx, engagement.number, engagement.id, MAX_NAMED)
+    return [
+        Sentence("Engagement {id} has this number, too: {title}.", id=other.id, title=other.title)
+        if may_read(tx, user, other)
+        else Sentence("An engagement that you can't see has this number, too.")
+        for other in others
+    ]
 
 
 def shown(by: Caller, engagement_id: int) -> ShownEngagement:
@@ -191,6 +226,92 @@ def change_facts(by: Caller, engagement_id: int, given: EngagementChangeRequest)
             note_change(tx, engagement_id, by.service.clock)
             audit_engagement(tx, by, "engagement_changed", after, fields=", ".join(changed))
     return shown(by, engagement_id)
+
+
+def archive(by: Caller, engagement_id: int) -> ShownEngagement:
+    """Archive an engagement that is sealed or lacks nothing: nothing of it changes, no draw joins.
+
+    Raises
+    ------
+    NotFound, Forbidden
+        See :func:`_managed`.
+    Conflict
+        It isn't finished, or is archived or deleted.
+    """
+    with by.writing() as tx:
+        engagement = _managed(tx, by, engagement_id, must_be_open=False)
+        engagement.require_listed()
+        missing = missing_for_seal(list_engagement_samples(tx, engagement_id))
+        if engagement.state == "open" and missing:
+            raise Conflict(
+                "Only a sealed engagement, or one that lacks nothing, can be archived. {first}",
+                first=missing[0],
+            )
+        hide_engagement(tx, engagement_id, "archived", by.user.id, by.service.clock)
+        audit_engagement(tx, by, "engagement_archived", engagement)
+    return shown(by, engagement_id)
+
+
+def unarchive(by: Caller, engagement_id: int) -> ShownEngagement:
+    """Take an engagement out of the archive; raise Conflict if it isn't archived."""
+    with by.writing() as tx:
+        engagement = _managed(tx, by, engagement_id, must_be_open=False)
+        if engagement.hidden_as != "archived":
+            raise Conflict("The engagement isn't archived.")
+        unhide_engagement(tx, engagement_id)
+        audit_engagement(tx, by, "engagement_unarchived", engagement)
+    return shown(by, engagement_id)
+
+
+def delete(by: Caller, engagement_id: int) -> ShownEngagement:
+    """Delete an open engagement without issued papers; its samples stay, without an engagement.
+
+    Raises
+    ------
+    NotFound, Forbidden, EngagementSealed
+        See :func:`_managed`.
+    Conflict
+        A paper of a sample was issued, or its findings are submitted, signed off or approved.
+    """
+    with by.writing() as tx:
+        engagement = _managed(tx, by, engagement_id)
+        for sample in list_engagement_samples(tx, engagement_id):
+            if sample.paper is not None:
+                raise Conflict(
+                    "A working paper of the sample {sample} was issued, so the engagement can't "
+                    "be deleted. Archive it when it is finished.",
+                    sample=sample.name,
+                )
+            if sample.review_state != "open":
+                raise Conflict(
+                    "The findings of the sample {sample} are submitted or signed off, so the "
+                    "engagement can't be deleted. Withdraw or reopen them first.",
+                    sample=sample.name,
+                )
+        hide_engagement(tx, engagement_id, "deleted", by.user.id, by.service.clock)
+        audit_engagement(tx, by, "engagement_deleted", engagement)
+    return shown(by, engagement_id)
+
+
+def restore(by: Caller, engagement_id: int) -> RestoredEngagement:
+    """Restore a deleted engagement with its team, datasets and samples.
+
+    Members keep the rights in datasets that they have now; none is given.
+
+    Raises
+    ------
+    NotFound, Forbidden
+        See :func:`_managed`.
+    Conflict
+        It isn't deleted.
+    """
+    with by.writing() as tx:
+        engagement = _managed(tx, by, engagement_id, must_be_open=False)
+        if engagement.hidden_as != "deleted":
+            raise Conflict("The engagement isn't deleted.")
+        left_out = unhide_engagement(tx, engagement_id)
+        audit_engagement(tx, by, "engagement_restored", engagement)
+    return RestoredEngagement(**vars(shown(by, engagement_id)), left_out=left_out)
 
 
 def set_member(by: Caller, engagement_id: int, given: EngagementMemberRequest) -> ChangedEngagement:

@@ -111,7 +111,7 @@ def unseal(by: Caller, engagement_id: int, reason: str) -> ShownEngagement:
     Raises
     ------
     NotFound, Conflict
-        There is no engagement that the caller can see; or it isn't sealed.
+        There is no engagement that the caller can see; or it isn't sealed, or is archived.
     Forbidden
         The caller is no such person.
     """
@@ -120,6 +120,7 @@ def unseal(by: Caller, engagement_id: int, reason: str) -> ShownEngagement:
         engagement = readable_engagement(tx, user, engagement_id)
         if engagement.seal_sha256 is None:
             raise Conflict("The engagement isn't sealed.")
+        engagement.require_listed()
         _require_person(tx, user, engagement, "unseal")
         unseal_engagement(tx, engagement_id)
         _record(tx, by, engagement_id, "unsealed", engagement.seal_sha256)

@@ -107,6 +107,22 @@ class Engagement:
         """Return the seal as canonical JSON, whose SHA-256 the ledgers have."""
         return self._transport.content(f"{self._path}/seal", {})
 
+    def archive(self) -> Self:
+        """Archive it when it is sealed or lacks nothing; the list leaves it out."""
+        return self._sent("POST", "/archive")
+
+    def unarchive(self) -> Self:
+        """Take it out of the archive."""
+        return self._sent("POST", "/unarchive")
+
+    def delete(self) -> Self:
+        """Delete it while it has no issued paper; its samples stay, without an engagement."""
+        return self._sent("DELETE", "")
+
+    def restore(self) -> Self:
+        """Restore it; ``info["left_out"]`` are jobs of samples that aren't in it again."""
+        return self._sent("POST", "/restore")
+
     def _sent(self, method: str, rest: str, body: dict[str, Any] | None = None) -> Self:
         self.info = self._transport.json(method, f"{self._path}{rest}", body)
         return self

@@ -11,7 +11,7 @@ from contract.fields import Bounds, Choice, Count, Flag, Name, Text
 from contract.requests.accounts import SOEID
 from contract.requests.findings import MAX_NOTE
 from contract.requests.pages import PageRequest
-from contract.words import MEMBER_ROLES, EngagementState, MemberRole
+from contract.words import MEMBER_ROLES, EngagementFilter, MemberRole
 from lazy_dataclasses import dataclass
 
 MAX_CLIENT = 200
@@ -94,7 +94,11 @@ class EngagementsRequest(PageRequest):
     q: Annotated[
         str | None, Text(1, 100), Help("Part of the client or the number, in any case.")
     ] = None
-    state: Annotated[EngagementState | None, Choice.of(EngagementState)] = None
+    state: Annotated[
+        EngagementFilter | None,
+        Choice.of(EngagementFilter),
+        Help("Without one, those that are neither archived nor deleted."),
+    ] = None
 
 
 @dataclass(frozen=True, kw_only=True)

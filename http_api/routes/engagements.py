@@ -7,6 +7,7 @@ from flask import Response
 from application.audit import engagements, sealing
 from application.audit.engagements import (
     ChangedEngagement,
+    RestoredEngagement,
     ShownEngagement,
     readable_engagement,
     shown_engagement,
@@ -41,14 +42,20 @@ blueprint = SignedInBlueprint(
 
 @blueprint.get("", query=EngagementsRequest, output=list_schema("engagements", EngagementRecord))
 def list_all(query: EngagementsRequest) -> Listing:
-    """The engagements of which I am a member or the creator, newest first; all for admins."""
+    """The engagements of which I am a member or the creator, newest first; all for admins.
+
+    `state` selects the archived or the deleted ones, which the list leaves out without it.
+    """
     with service().database.read() as tx:
         return listed(list_engagements(tx, caller().user, **vars(query)), query)
 
 
 @blueprint.post("", body=EngagementRequest, output=ShownEngagement)
 def create(given: EngagementRequest) -> ShownEngagement:
-    """Create an engagement, as an analyst or an admin. Who creates it manages it."""
+    """Create an engagement, as an analyst or an admin. Who creates it manages it.
+
+    `notices` say which other engagements have the same number; it isn't refused.
+    """
     return engagements.create_engagement(caller(), given)
 
 
@@ -63,6 +70,36 @@ def one(engagement_id: int) -> ShownEngagement:
 def change(engagement_id: int, given: EngagementChangeRequest) -> ShownEngagement:
     """Change the client, the period or the number of an engagement."""
     return engagements.change_facts(caller(), engagement_id, given)
+
+
+@blueprint.delete("/<int:engagement_id>", output=ShownEngagement)
+def delete(engagement_id: int) -> ShownEngagement:
+    """Delete an open engagement without issued papers; its samples stay, without an engagement.
+
+    It can be restored. 409 if the findings of a sample are submitted or signed off.
+    """
+    return engagements.delete(caller(), engagement_id)
+
+
+@blueprint.post("/<int:engagement_id>/restore", output=RestoredEngagement)
+def restore(engagement_id: int) -> RestoredEngagement:
+    """Restore a deleted engagement with its team, datasets and samples."""
+    return engagements.restore(caller(), engagement_id)
+
+
+@blueprint.post("/<int:engagement_id>/archive", output=ShownEngagement)
+def archive(engagement_id: int) -> ShownEngagement:
+    """Archive an engagement that is sealed or lacks nothing.
+
+    The list leaves it out, nothing of it changes, and no draw joins it.
+    """
+    return engagements.archive(caller(), engagement_id)
+
+
+@blueprint.post("/<int:engagement_id>/unarchive", output=ShownEngagement)
+def unarchive(engagement_id: int) -> ShownEngagement:
+    """Take an engagement out of the archive."""
+    return engagements.unarchive(caller(), engagement_id)
 
 
 @blueprint.put(

@@ -13,7 +13,14 @@ from typing import Annotated, Any
 
 from contract.answers import Hidden
 from contract.declarations import Help
-from contract.words import EngagementState, MemberRole, ReviewState, state_after
+from contract.words import (
+    EngagementFilter,
+    EngagementState,
+    HiddenEngagement,
+    MemberRole,
+    ReviewState,
+    state_after,
+)
 from domain_errors import Sentence
 from lazy_dataclasses import dataclass
 from storage.accounts.users import User
@@ -21,7 +28,7 @@ from storage.certificates.canonical_json import digest_of
 from storage.errors import Conflict, NotFound
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction
-from storage.sqlite.queries import NEWEST, Records, all_rows, first, only, required, run
+from storage.sqlite.queries import NEWEST, Records, all_rows, first, only, required, run, run_each
 
 MAX_MEMBERS = 100
 """Members of an engagement."""
@@ -55,6 +62,12 @@ class EngagementRecord:
     sealed_at: str | None
     sealed_by: Hidden[int | None]
     sealed_by_soeid: str | None
+    hidden_as: Annotated[
+        HiddenEngagement | None,
+        Help("`archived` or `deleted`: the list has it by this state only."),
+    ]
+    hidden_at: Annotated[str | None, Help("When it was archived or deleted.")]
+    hidden_by_soeid: str | None
 
     @property
     def state(self) -> Annotated[EngagementState, Help("`open` or `sealed`.")]:
@@ -73,13 +86,24 @@ class EngagementRecord:
         return f"{self.number + ', ' if self.number else ''}{self.client_name}, {self.period}"
 
     def require_open(self) -> None:
-        """Raise EngagementSealed if it is sealed."""
+        """Raise EngagementSealed if it is sealed, Conflict if it is archived or deleted."""
+        self.require_listed()
         if self.seal is not None:
             raise EngagementSealed(
                 "The engagement {engagement} is sealed by {person}, and nothing of it changes. "
                 "Another reviewer or partner, who prepared none of its samples, can unseal it.",
                 engagement=str(self.id),
                 person=self.sealed_by_soeid,
+            )
+
+    def require_listed(self) -> None:
+        """Raise Conflict if it is archived or deleted."""
+        if self.hidden_as is not None:
+            raise Conflict(
+                "The engagement {engagement} is {state}. {undo} it first.",
+                engagement=str(self.id),
+                state=self.hidden_as,
+                undo="Unarchive" if self.hidden_as == "archived" else "Restore",
             )
 
 
@@ -100,13 +124,17 @@ def get_engagement(tx: Transaction, engagement_id: int) -> EngagementRecord:
     return _ENGAGEMENTS.get(tx, "engagement_by_id", missing, id=engagement_id)
 
 
-_CONDITIONS = {
-    "q": "(instr(casefold(client_name), casefold(:q)) OR instr(casefold(number), casefold(:q)))",
-    "state": "(seal IS NULL) = (:state = 'open')",
+_SOUGHT = "(instr(casefold(client_name), casefold(:q)) OR instr(casefold(number), casefold(:q)))"
+_STATES: Mapping[EngagementFilter | None, str] = {
+    None: "hidden_engagements.state IS NULL",
+    "open": "hidden_engagements.state IS NULL AND seal IS NULL",
+    "sealed": "hidden_engagements.state IS NULL AND seal IS NOT NULL",
+    "archived": "hidden_engagements.state = 'archived'",
+    "deleted": "hidden_engagements.state = 'deleted'",
 }
 _OWN = (
     "engagements.id IN (SELECT engagement_id FROM engagement_members WHERE user_id = :user_id "
-    "UNION ALL SELECT id FROM engagements WHERE user_id = :user_id)"
+    "UNION ALL SELECT id FROM engagements AS own WHERE own.user_id = :user_id)"
 )
 
 
@@ -116,20 +144,62 @@ def list_engagements(
     offset: int,
     limit: int,
     q: str | None = None,
-    state: EngagementState | None = None,
+    state: EngagementFilter | None = None,
 ) -> tuple[list[EngagementRecord], int]:
     """Return a page of the engagements that a user can see, newest first, and their number.
 
-    They are those of which the user is a member or the creator; an administrator sees all.
+    They are those of which the user is a member or the creator; an administrator sees all. Without
+    a state they are those that are neither archived nor deleted.
     """
-    params = {name: value for name, value in (("q", q), ("state", state)) if value is not None}
-    conditions = [_CONDITIONS[name] for name in params]
-    if not viewer.is_admin:
-        conditions.append(_OWN)
-    where = {"where": f"WHERE {' AND '.join(conditions)}" if conditions else ""}
-    return _ENGAGEMENTS.page(
-        tx, "list_engagements", offset, limit, where, user_id=viewer.id, **params
-    )
+    conditions = [
+        _STATES[state],
+        *((_SOUGHT,) if q is not None else ()),
+        *(() if viewer.is_admin else (_OWN,)),
+    ]
+    where = {"where": f"WHERE {' AND '.join(conditions)}"}
+    return _ENGAGEMENTS.page(tx, "list_engagements", offset, limit, where, user_id=viewer.id, q=q)
+
+
+def engagements_of_number(
+    tx: Transaction, number: str, but: int, limit: int
+) -> list[EngagementRecord]:
+    """Return other engagements with the same number in any case; none for an empty number."""
+    found = all_rows(tx, "engagements_of_number", number=number, id=but, limit=limit)
+    return [get_engagement(tx, row["id"]) for row in found]
+
+
+def hide_engagement(
+    tx: Transaction, engagement_id: int, state: HiddenEngagement, user_id: int, clock: Clock
+) -> None:
+    """Archive or delete an engagement; a deleted one has no members, datasets and samples."""
+    own, parts = {"engagement_id": engagement_id}, "{}"
+    if state == "deleted":
+        parts = only(tx, "parts_of_engagement", **own)["parts"]
+        run_each(tx, _DELETED_PARTS, **own)
+    values = {"state": state, "parts": parts, "user_id": user_id, "at": timestamp(clock())}
+    run(tx, "hide_engagement", **own, **values)
+
+
+_DELETED_PARTS = (
+    *("delete_members_of_engagement", "delete_datasets_of_engagement"),
+    "delete_samples_of_engagement",
+)
+
+
+def unhide_engagement(tx: Transaction, engagement_id: int) -> list[str]:
+    """List an archived or deleted engagement again, with its members, datasets and samples.
+
+    Returns
+    -------
+    list of str
+        The jobs of samples of a deleted one that aren't in it again: they are in another
+        engagement, their findings are submitted or signed off, or they were deleted for good.
+    """
+    own = {"engagement_id": engagement_id}
+    run_each(tx, ("restore_members", "restore_datasets", "restore_samples"), **own)
+    left_out = [row["job_id"] for row in all_rows(tx, "left_out_samples", **own)]
+    run(tx, "unhide_engagement", **own)
+    return left_out
 
 
 def approved_engagements(

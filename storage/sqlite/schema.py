@@ -273,6 +273,7 @@ MIGRATIONS: Sequence[str] = (
     {_created("sample_preparers", "findings_of_user")};
     {_created(*PROGRESS_TRIGGERS)};
     """,
+    _created("engagements_of_number", "hidden_engagements"),
 )
 """The scripts from ``OLDEST_VERSION`` to the next version, and so on. A change of ``schema.sql``
 needs a script here that makes the same change. What the first script creates is as in

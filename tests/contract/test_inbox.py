@@ -20,8 +20,8 @@ from storage.accounts.users import find_user
 from storage.audit.progress import progress_of
 from storage.jobs.jobs import get_job
 from tests.contract.problems import assert_problem
-from tests.support.live_server import LiveServer
 from tests.storage.test_waiting_samples import add_samples, new_dataset, reopen
+from tests.support.live_server import LiveServer
 from tests.support.reviewed_texts import QUESTION, answer_rows
 
 ROW = "row_id"

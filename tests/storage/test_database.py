@@ -171,6 +171,7 @@ def test_a_database_of_version_15_gets_the_new_column(tmp_path: Path, clock: Clo
         for trigger in PROGRESS_TRIGGERS:
             old.execute(f"DROP TRIGGER {trigger}")
         of_engagements = ("engagement_members", "engagement_datasets", "engagement_samples")
+        of_engagements = (*of_engagements, "hidden_engagements")
         of_all = (*of_contracts, *of_people, *of_reviews, *of_findings, *of_imports)
         of_all = (*of_all, *of_engagements, "engagements", "sample_progress")
         for table in ("row_keys", "panels", *of_all):
