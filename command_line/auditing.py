@@ -623,6 +623,7 @@ PAPERS: Columns = {
     "format": "format",
     "language": "language",
     "review": "review_state",
+    "evaluation": lambda one: "other than signed off" if one["has_other_evaluation"] else "",
     "issued": "issued_at",
     "by": "user_soeid",
     "sha-256": "sha256",

@@ -560,6 +560,23 @@ FROM engagement_samples JOIN engagements ON engagements.id = engagement_id
 WHERE engagement_id = :engagement_id AND status <> 'failed'
 ORDER BY jobs.seq;
 
+-- assignable_samples: Select the newest samples of an engagement's datasets that are in no engagement and
+-- whose findings are open, of those that a user may write.
+SELECT jobs.id AS job_id, jobs.run_parameters ->> '$.output_ref' AS output_ref,
+       datasets.name AS dataset_name
+FROM engagement_datasets JOIN datasets ON datasets.id = engagement_datasets.dataset_id
+     JOIN jobs ON jobs.dataset_id = datasets.id
+     JOIN sample_progress ON job_seq = jobs.seq
+WHERE engagement_id = :engagement_id AND datasets.removed_at IS NULL
+  AND run_type = 'sampling' AND status = 'completed'
+  AND last_action IN ('', 'withdrawn', 'returned', 'reopened')
+  AND NOT EXISTS (SELECT 1 FROM engagement_samples WHERE engagement_samples.job_id = jobs.id)
+  AND EXISTS (SELECT 1 FROM refs WHERE refs.dataset_id = jobs.dataset_id
+              AND refs.commit_id = output_commit_id AND substr(refs.name, 1, 5) = 'smpl-')
+  AND (:sees_all OR jobs.dataset_id IN
+       (SELECT dataset_id FROM dataset_access WHERE user_id = :user_id AND level <> 'read'))
+ORDER BY jobs.seq DESC LIMIT :limit;
+
 -- prepared_sample: Select the first sample of an engagement that a user prepared.
 SELECT jobs.run_parameters ->> '$.output_ref' AS output_ref
 FROM engagement_samples JOIN jobs ON jobs.id = engagement_samples.job_id
@@ -1739,7 +1756,12 @@ VALUES (:job_id, :dataset_id, :number, :paper_number, :format, :language, :revie
 
 -- list_issued_papers: List the issued working papers of a sample, newest first.
 SELECT job_id, number, paper_number, format, language, review_state, evaluation_sha256, sha256,
-       size_bytes, ledger_number, user_id, issued_at, users.soeid AS user_soeid
+       size_bytes, ledger_number, user_id, issued_at, users.soeid AS user_soeid,
+       (SELECT action FROM reviews WHERE reviews.job_id = issued_papers.job_id
+        ORDER BY id DESC LIMIT 1) AS action,
+       (SELECT evaluation FROM reviews
+        WHERE reviews.job_id = issued_papers.job_id AND action = 'signed_off'
+        ORDER BY id DESC LIMIT 1) AS signed
 FROM issued_papers JOIN users ON users.id = user_id
 WHERE job_id = :job_id
 ORDER BY number DESC;

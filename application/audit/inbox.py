@@ -29,6 +29,7 @@ from storage.audit.engagements import (
     list_engagement_samples,
 )
 from storage.audit.findings import review_of
+from storage.audit.papers import list_issued_papers
 from storage.audit.progress import SampleProgress, WaitingFor, waiting_samples
 from storage.audit.reviewing import queued_jobs
 from storage.jobs.jobs import JobRecord, jobs_by_seq
@@ -121,6 +122,11 @@ KINDS: Mapping[InboxKind, KindOfEntry] = {
     ),
 }
 """In the order in which they are shown."""
+OTHER_EVALUATION = (
+    "The newest paper of the sample {sample} has another evaluation than the one that was signed "
+    "off: issue the working paper again."
+)
+"""Of a paper to issue."""
 TO_CORRECT = KindOfEntry(
     "Findings to correct",
     "The findings of the sample {sample} were {step}: correct them, then submit them for review. "
@@ -163,6 +169,7 @@ def inbox(by: Caller) -> Inbox:
         entries = [*_engagements(tx, user, MOST), *_failed_jobs(tx, user)]
         for kind, what in _REVIEWED.items():
             entries += _of_kind(kind, _with_jobs(tx, waiting_samples(tx, user, *what, MOST)))
+        entries = [_with_reason(tx, entry) for entry in entries]
         running = JobFilters(user_id=user.id, statuses=("pending", "running"))
         _, in_progress = list_jobs(tx, user, running, offset=0, limit=1)
     entries += [*_queues(by), *_own_samples(by)]
@@ -258,6 +265,15 @@ _REVIEWED: Mapping[InboxKind, tuple[WaitingFor, Sequence[MemberRole]]] = {
 
 def _of_kind(kind: InboxKind, samples: Sequence[_WaitingSample]) -> list[InboxEntry]:
     return [each.entry(kind, each.found.items) for each in samples]
+
+
+def _with_reason(tx: Transaction, entry: InboxEntry) -> InboxEntry:
+    """Say of a paper to issue that the newest one has another evaluation."""
+    if entry.kind != "papers_to_issue" or entry.job_id is None:
+        return entry
+    if not any(each.has_other_evaluation for each in list_issued_papers(tx, entry.job_id)[:1]):
+        return entry
+    return replace(entry, text=Sentence(OTHER_EVALUATION, sample=entry.sample))
 
 
 _T = TypeVar("_T")

@@ -75,6 +75,11 @@ class EngagementRecord:
         return "open" if self.seal is None else "sealed"
 
     @property
+    def is_closed(self) -> bool:
+        """Whether it is sealed or archived, so that nothing of it changes."""
+        return self.seal is not None or self.hidden_as is not None
+
+    @property
     def period(self) -> Annotated[str, Help("As working papers state it.")]:
         """The period as working papers state it."""
         first, last = (date.fromisoformat(day) for day in (self.period_from, self.period_to))
@@ -87,7 +92,6 @@ class EngagementRecord:
 
     def require_open(self) -> None:
         """Raise EngagementSealed if it is sealed, Conflict if it is archived or deleted."""
-        self.require_listed()
         if self.seal is not None:
             raise EngagementSealed(
                 "The engagement {engagement} is sealed by {person}, and nothing of it changes. "
@@ -95,6 +99,7 @@ class EngagementRecord:
                 engagement=str(self.id),
                 person=self.sealed_by_soeid,
             )
+        self.require_listed()
 
     def require_listed(self) -> None:
         """Raise Conflict if it is archived or deleted."""
@@ -369,7 +374,8 @@ class EngagementSample:
         return (self.issued_at or "") < (self.reviewed_at or "")
 
 
-def _signed_sha256(text: str | None) -> str | None:
+def signed_sha256(text: str | None) -> str | None:
+    """Return the SHA-256 of the evaluation that a sign-off keeps; None: it keeps none."""
     kept = json.loads(text or "{}")
     return digest_of(kept) if kept else None
 
@@ -378,7 +384,7 @@ def _sample(row: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **row,
         "review_state": state_after(row["action"]),
-        "signed_sha256": _signed_sha256(row["evaluation"]),
+        "signed_sha256": signed_sha256(row["evaluation"]),
     }
 
 
@@ -389,6 +395,30 @@ def list_engagement_samples(tx: Transaction, engagement_id: int) -> list[Engagem
     """Return the samples of an engagement whose draws didn't fail, the first drawn first."""
     rows = run(tx, "list_engagement_samples", engagement_id=engagement_id)
     return [_SAMPLES.of(_sample(dict(row))) for row in rows]
+
+
+@dataclass(frozen=True)
+class AssignableSample:
+    """A sample that can be assigned to an engagement."""
+
+    job_id: str
+    output_ref: str
+    dataset_name: str
+
+    @property
+    def name(self) -> str:
+        """The name of the sample."""
+        return self.output_ref.removeprefix("smpl-")
+
+
+def assignable_samples(
+    tx: Transaction, engagement_id: int, user: User, limit: int
+) -> list[AssignableSample]:
+    """Return the newest samples that a user can assign: of its datasets, open, in no engagement."""
+    values = {"user_id": user.id, "sees_all": user.is_admin, "limit": limit}
+    return Records(AssignableSample).all(
+        tx, "assignable_samples", engagement_id=engagement_id, **values
+    )
 
 
 def prepared_sample(tx: Transaction, engagement_id: int, user_id: int) -> str | None:

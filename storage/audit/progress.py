@@ -41,6 +41,13 @@ _OF_MEMBER = (
     " WHERE engagement_members.user_id = :user_id"
 )
 """The samples of a user's open engagements; SQLite doesn't reorder a CROSS JOIN."""
+_SIGNED = (
+    "SELECT body ->> '$.evaluation_sha256' FROM ledger_entries AS entries"
+    " WHERE entries.dataset_id = jobs.dataset_id AND body ->> '$.job_id' = jobs.id"
+    " AND kind = 'review' AND body ->> '$.step' = 'signed_off'"
+    " ORDER BY entries.number DESC LIMIT 1"
+)
+"""The SHA-256 of the evaluation that the newest sign-off keeps; NULL: it keeps none."""
 _WAITING: Mapping[WaitingFor, str] = {
     "examination": "job_seq IN (SELECT job_seq FROM sample_progress"
     f" WHERE user_id = :user_id AND is_audit = 1 AND {_OPEN}"
@@ -51,8 +58,11 @@ _WAITING: Mapping[WaitingFor, str] = {
     " AND reviews.user_id = :user_id AND action = 'signed_off')",
     "paper": f"job_seq IN ({_OF_MEMBER} AND last_action = 'approved') AND {_NOT_PREPARED}"
     " AND NOT EXISTS (SELECT 1 FROM issued_papers WHERE issued_papers.job_id = jobs.id"
+    " AND issued_papers.number = (SELECT max(number) FROM issued_papers AS others"
+    " WHERE others.job_id = jobs.id)"
     " AND issued_papers.review_state = 'approved' "
-    " AND issued_at >= max(last_at, engagements.changed_at))",
+    " AND issued_at >= max(last_at, engagements.changed_at)"
+    f" AND evaluation_sha256 IS coalesce(({_SIGNED}), evaluation_sha256))",
 }
 
 

@@ -219,6 +219,22 @@ CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
         "engagement_sample_removed",
         lambda w: w.engagement_part("samples", is_in=True),
     ),
+    "DELETE /api/engagements/<int:engagement_id>": (
+        "engagement_deleted",
+        lambda w: (w.engagement(), {}),
+    ),
+    "POST /api/engagements/<int:engagement_id>/restore": (
+        "engagement_restored",
+        lambda w: (f"{w.hidden_engagement('deleted')}/restore", {}),
+    ),
+    "POST /api/engagements/<int:engagement_id>/archive": (
+        "engagement_archived",
+        lambda w: (f"{w.sealable(is_sealed=True)}/archive", {}),
+    ),
+    "POST /api/engagements/<int:engagement_id>/unarchive": (
+        "engagement_unarchived",
+        lambda w: (f"{w.hidden_engagement('archived')}/unarchive", {}),
+    ),
     "POST /api/engagements/<int:engagement_id>/seal": (
         "engagement_sealed",
         lambda w: (f"{w.sealable()}/seal", {}),

@@ -6,9 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any
 
+from contract.words import HiddenEngagement
 from storage.accounts.datasets import put_permission
 from storage.accounts.users import User
-from storage.audit.engagements import assign_sample, engagement_of, unassign_sample
+from storage.audit.engagements import (
+    assign_sample,
+    engagement_of,
+    hide_engagement,
+    unassign_sample,
+)
 from storage.versions.data_contracts import set_data_contract
 from storage.versions.row_keys import set_row_key
 from tests.contract.permission_scene import Scene, numbers
@@ -309,6 +315,18 @@ def of_panel(path: str = "", body: dict[str, Any] | None = None) -> Made:
 def of_engagement(path: str = "", body: dict[str, Any] | None = None, base: str = API) -> Made:
     """Ask about a new engagement."""
     return lambda scene, _: Ask(f"{base}/engagements/{scene.engagement()}{path}", body)
+
+
+def of_hidden_engagement(state: HiddenEngagement, path: str) -> Made:
+    """Ask about a new engagement that is archived or deleted."""
+
+    def made(scene: Scene, _: User) -> Ask:
+        engagement, owner = scene.engagement(), scene.people["owner"].id
+        with scene.service.database.write() as tx:
+            hide_engagement(tx, engagement, state, owner, scene.service.clock)
+        return Ask(f"{API}/engagements/{engagement}{path}", {})
+
+    return made
 
 
 def of_engagement_member(**body: Any) -> Made:

@@ -55,6 +55,7 @@ from tests.contract.permission_rows import (
     of_engagement_member,
     of_engagement_sample,
     of_group,
+    of_hidden_engagement,
     of_invitation,
     of_job,
     of_panel,
@@ -152,6 +153,18 @@ TABLE = (
     Row(f"GET {N}/samples", SEE_TEAM, of_engagement("/samples")),
     Row(f"PUT {N}/samples", OWN, of_engagement_sample()),
     Row(f"DELETE {N}/samples", OWN, of_engagement_sample(is_in=True)),
+    Row(f"DELETE {N}", MANAGE, of_engagement()),
+    Row(
+        f"POST {N}/archive",
+        statuses(403, viewer=404, nobody=404, owner=409, admin=409),
+        of_engagement("/archive", {}),
+    ),
+    Row(f"POST {N}/unarchive", MANAGE, of_hidden_engagement("archived", "/unarchive")),
+    Row(
+        f"POST {N}/restore",
+        statuses(404, owner=200, admin=200),
+        of_hidden_engagement("deleted", "/restore"),
+    ),
     Row(
         f"POST {N}/seal", statuses(403, viewer=404, nobody=404, writer=409), of_engagement("/seal")
     ),

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 
+from contract.words import HiddenEngagement
 from storage.accounts.tokens import open_sign_in_link
 from storage.jobs.jobs import cancel_job, get_job
 from storage.jobs.submission import NewJob, insert_job
@@ -111,6 +112,16 @@ class World:
             self.client.put(f"{path}/{what}", json=body)
             body = {name: body[name] for name in list(body)[:1]}
         return f"{path}/{what}", {"json": body}
+
+    def hidden_engagement(self, state: HiddenEngagement) -> str:
+        """The path of an engagement that is archived or deleted."""
+        if state == "archived":
+            path = self.sealable(is_sealed=True)
+            self.client.post(f"{path}/archive")
+            return path
+        path = self.engagement()
+        self.client.delete(path)
+        return path
 
     def sealable(self, *, is_sealed: bool = False) -> str:
         """The path of an engagement that the user can seal, or of one to unseal."""

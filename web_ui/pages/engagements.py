@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import get_args
 
 from flask import Response
 
 from application.audit.engagements import shown_engagement
 from application.audit.sealing import may_take
 from contract.requests.evaluate import MAX_TOGETHER
-from contract.words import MEMBER_ROLES, REVIEW_STATES, EngagementState
+from contract.words import MEMBER_ROLES, REVIEW_STATES, EngagementFilter
 from storage.accounts.datasets import DatasetFilters, list_datasets
-from storage.audit.engagements import list_engagement_samples, list_engagements
+from storage.audit.engagements import (
+    assignable_samples,
+    list_engagement_samples,
+    list_engagements,
+)
 from web_ui.shell import ListQuery, blueprint, caller, service, show, signed_in
 
-STATES: tuple[EngagementState, ...] = ("open", "sealed")
+STATES: tuple[EngagementFilter, ...] = get_args(EngagementFilter)
 MAX_OFFERED = 500
-"""Datasets that the form offers, the last changed first."""
+"""Datasets that the form offers, the last changed first, and samples, the newest first."""
 
 
 @blueprint.get("/engagements")
@@ -47,13 +52,16 @@ def engagement(engagement_id: int) -> Response:
     with service().database.read() as tx:
         found = shown_engagement(tx, caller(), engagement_id)
         samples = list_engagement_samples(tx, engagement_id)
-        owned = []
-        if found.may_manage and found.state == "open":
+        owned, assignable = [], []
+        is_open = found.state == "open" and found.hidden_as is None
+        if found.may_manage and is_open:
+            assignable = assignable_samples(tx, engagement_id, me, MAX_OFFERED)
             offered, _ = list_datasets(tx, me, DatasetFilters(), offset=0, limit=MAX_OFFERED)
             present = {each.dataset_id for each in found.datasets}
             owned = [each for each in offered if each.allows("admin") and each.id not in present]
-        is_open = found.state == "open"
-        may_step = may_take(tx, me, found, "seal" if is_open else "unseal")
+        may_step = found.hidden_as is None and may_take(
+            tx, me, found, "seal" if is_open else "unseal"
+        )
     return show(
         "engagement.html",
         engagement=found,
@@ -66,9 +74,16 @@ def engagement(engagement_id: int) -> Response:
         most_together=MAX_TOGETHER,
         counts=Counter(each.review_state for each in samples if not each.is_deleted),
         owned=owned,
+        assignable=assignable,
         roles=MEMBER_ROLES,
         states=REVIEW_STATES,
         may_change=found.may_manage and is_open,
         may_seal=is_open and may_step and not found.missing,
         may_unseal=not is_open and may_step,
+        may_archive=found.may_manage
+        and found.hidden_as is None
+        and not (is_open and found.missing),
+        may_delete=found.may_manage
+        and is_open
+        and all(each.paper is None and each.review_state == "open" for each in samples),
     )
