@@ -162,7 +162,7 @@ TABLE = (
     Row(f"POST {N}/unarchive", MANAGE, of_hidden_engagement("archived", "/unarchive")),
     Row(
         f"POST {N}/restore",
-        statuses(404, owner=200, admin=200),
+        statuses(404, read_token=403, owner=200, admin=200),
         of_hidden_engagement("deleted", "/restore"),
     ),
     Row(

@@ -80,6 +80,84 @@ def test_the_page_says_what_is_missing(server: LiveServer) -> None:
     assert "No engagement matches" in page_of(scene, "reviewer", "/engagements?q=nothing")
 
 
+def test_a_paper_with_another_evaluation_is_named(server: LiveServer) -> None:
+    scene = EngagementScene(server)
+    sample, partner = scene.sample.removeprefix("/api/sampling"), scene.people["partner"]
+    other = {"format": "html", "kind": "attributes", "confidence": 0.5}
+    scene.bring_to("submitted")
+    scene.done(partner.post(f"{scene.sample}/papers", json=other))  # before the sign-off
+    scene.done(scene.step("reviewer", "signed_off"))
+    scene.done(scene.step("partner", "approved"))
+
+    def named() -> tuple[list[bool], bool, bool, list[str]]:
+        papers = scene.done(partner.get(f"{scene.sample}/papers"))["papers"]
+        return (
+            [each["has_other_evaluation"] for each in papers],
+            "has another evaluation than the one that was signed off"
+            in words(page_of(scene, "preparer", sample)),
+            "Other evaluation than signed off" in page_of(scene, "preparer", f"{sample}?tab=paper"),
+            [
+                each["text"].partition(" has ")[2]
+                for each in scene.done(partner.get("/api/inbox"))["entries"]
+                if each["kind"] == "papers_to_issue"
+            ],
+        )
+
+    assert named() == ([False], False, False, [""])
+    scene.done(partner.post(f"{scene.sample}/papers", json=other))
+    text = "another evaluation than the one that was signed off: issue the working paper again."
+    assert named() == ([True, False], True, True, [text])
+    scene.done(scene.issue("partner"))
+    assert named() == ([False, True, False], False, True, [])
+    scene.done(partner.post(f"{scene.sample}/papers", json=other))
+    assert named()[3] == [text]
+    scene.done(scene.step("partner", "reopened", "Again."))
+    assert named() == ([False] * 4, False, False, [])
+
+
+def test_an_engagement_is_deleted_restored_and_archived_on_its_page(server: LiveServer) -> None:
+    scene = EngagementScene(server)
+    client, made = server.new_user()
+    scene.people["owner"], scene.users["owner"] = client, made
+    facts = {"client_name": "Own", "period_from": "2025-01-01", "period_to": "2025-12-31"}
+    path = f"/engagements/{client.post('/api/engagements', json=facts).json()['id']}"
+    assert "Delete engagement" in page_of(scene, "owner", path)
+    scene.done(client.delete(f"/api{path}"))
+    page = page_of(scene, "owner", path)
+    assert "Restore engagement" in page
+    for absent in ("Delete engagement", "Add member", "Change facts", "Missing before"):
+        assert absent not in page
+    assert f'href="{path}"' not in page_of(scene, "owner", "/engagements")
+    assert f'href="{path}"' in page_of(scene, "owner", "/engagements?state=deleted")
+    page = page_of(scene, "preparer", f"/engagements/{scene.id}")
+    assert "Delete engagement" not in page
+    scene.seal()
+    scene.done(scene.admin.post(f"{scene.path}/archive"))
+    page = page_of(scene, "reviewer", f"/engagements/{scene.id}")
+    assert "<strong>Archived by" in page
+    assert "Unseal engagement" not in page
+    findings = page_of(
+        scene, "partner", f"{scene.sample.removeprefix('/api/sampling')}?tab=findings"
+    )
+    assert "The engagement is archived." in findings
+
+
+def test_samples_in_no_engagement_are_offered(server: LiveServer) -> None:
+    scene = EngagementScene(server)
+    client, made = server.new_user()
+    scene.people["owner"], scene.users["owner"] = client, made
+    dataset = server.new_table(12, client)
+    draw = {"method": "random", "parameters": {"sample_size": 3, "seed": 3}}
+    job = server.draw(dataset, {"rounds": [draw]})["id"]
+    facts = {"client_name": "Own", "period_from": "2025-01-01", "period_to": "2025-12-31"}
+    path = f"/engagements/{client.post('/api/engagements', json=facts).json()['id']}"
+    assert "Assign sample" not in page_of(scene, "owner", path)
+    client.put(f"/api{path}/datasets", json={"dataset_id": dataset})
+    assert f'<option value="{job}">' in page_of(scene, "owner", path)
+    client.put(f"/api{path}/samples", json={"job_id": job})
+    assert "Assign sample" not in page_of(scene, "owner", path)
+
+
 def test_only_who_may_read_it_sees_its_title_on_a_sample(server: LiveServer) -> None:
     scene = EngagementScene(server)
     sample = scene.sample.removeprefix("/api/sampling")
