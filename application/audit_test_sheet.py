@@ -15,7 +15,12 @@ from application.table_views import view_page
 from contract.columns import is_identifier_name
 from contract.declarations import declared
 from contract.fields import Choice, Items
-from contract.requests.audit_tests import AUDIT_TESTS, AuditTestRequest, OtherTableRequest
+from contract.requests.audit_tests import (
+    AUDIT_TESTS,
+    WEEKDAYS,
+    AuditTestRequest,
+    OtherTableRequest,
+)
 from contract.words import ASSUMPTION_STATES
 from domain_errors import FigureText, Sentence
 from parquet_tables.tables import Column
@@ -51,6 +56,12 @@ SHARES = ("share", "expected_share")
 AMOUNTS = ("amount", "extra_amount")
 """Figures that are exact amounts as texts."""
 WORDS = ("weekday", "sign")
+REASON_WORDS = (
+    *("posted before, dated after", "posted after, dated before"),
+    *("this", "other", "positive", "negative"),
+    *WEEKDAYS,
+)
+"""Words in columns of reasons, which papers translate; the result has them in English."""
 NUMBERS_OF_ROWS = ("first", "last")
 """Numbers that name a row, as those of documents do: they have no separators."""
 TONES = {"checked": "good", "not_met": "bad", "unchecked": "warn"}
@@ -351,10 +362,17 @@ def found_section(service: Service, job: JobRecord, answer: AuditTestAnswer) -> 
     columns = table.files.columns[:PAPER_COLUMNS]
     amount = answer.parameters.get("amount_column")
     rows = view_page(service, table, None, columns, 0, PAPER_ROWS)
+    reasons = {each.name for each in answer.reason_columns}
+
+    def cell(column: Column, value: Any) -> Cell:
+        if column.name in reasons and value in REASON_WORDS:
+            return Sentence(value)
+        return _found_cell(column, value, amount)
+
     shown = Table(
         "Found rows",
         [Given(column.name) for column in columns],
-        [[_found_cell(column, row[column.name], amount) for column in columns] for row in rows],
+        [[cell(column, row[column.name]) for column in columns] for row in rows],
     )
     meanings = Facts(
         "Columns of the reasons",

@@ -173,7 +173,9 @@ def _notices(tx: Transaction, user: User, engagement: EngagementRecord) -> list[
     """Other engagements with the same number; those that the user can't see without a name."""
     others = engagements_of_number(tx, engagement.number, engagement.id, MAX_NAMED)
     return [
-        Sentence("Engagement {id} has this number, too: {title}.", id=other.id, title=other.title)
+        Sentence(
+            "Engagement {id} has this number, too: {title}.", id=str(other.id), title=other.title
+        )
         if may_read(tx, user, other)
         else Sentence("An engagement that you can't see has this number, too.")
         for other in others

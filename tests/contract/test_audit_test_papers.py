@@ -66,6 +66,53 @@ def test_a_paper_is_translated(server: LiveServer, dataset: int, language: str, 
         assert english not in text
 
 
+def test_words_of_reasons_are_translated_on_papers_alone(server: LiveServer) -> None:
+    dataset, other = server.new_dataset(), server.new_dataset()
+    rows = [
+        "1,2025-12-27,2025-12-27,10.50",
+        "2,2025-12-28,2026-01-02,11.50",
+        "3,2026-01-02,2025-12-29,-12.50",
+    ]
+    head = "entry,posted,document,amount\n"
+    for each, text in ((dataset, "\n".join(rows)), (other, rows[0])):
+        assert server.import_text(each, f"{head}{text}\n")["status"] == "completed"
+    cutoff = {"posting_column": "posted", "document_column": "document", "days": 9}
+    tests = (
+        ("weekend", {"date_column": "posted"}, {"sunday": ("Sonntag", "dimanche")}),
+        (
+            "cutoff",
+            {**cutoff, "cutoff": "2025-12-31"},
+            {
+                "posted before, dated after": (
+                    "vorher gebucht, nachher datiert",
+                    "comptabilisé avant, daté après",
+                ),
+            },
+        ),
+        (
+            "unmatched",
+            {"columns": ["entry"], "other": {"dataset_id": other}},
+            {"this": ("diese", "celle-ci")},
+        ),
+    )
+    for name, body, words in tests:
+        made = run_test(server, dataset, name, **body)
+        job = made["id"]
+        english = plain(paper(server, job))
+        for word, translated in words.items():
+            assert f" {word} " in english
+            for language, translation in zip(("de", "fr"), translated, strict=True):
+                text = plain(paper(server, job, language=language))
+                assert f" {translation} " in text, (name, language)
+                assert f" {word} " not in text, (name, language)
+        query = {
+            "source_ref": made["output_summary"]["output_commit_id"],
+            "sql": "SELECT * FROM result",
+        }
+        data = server.admin.post(f"/api/exploration/datasets/{dataset}/query", json=query)
+        assert next(iter(words)) in data.text
+
+
 def test_long_results_are_bounded_and_counted(server: LiveServer) -> None:
     dataset = new_ledger(server, [f"{row},RE {row // 2},1.00" for row in range(500)])
     job = run_test(server, dataset)

@@ -9,6 +9,7 @@ import pytest
 
 from application.audit.evaluators import EVALUATORS
 from application.audit.sentences import ASSURANCES, CONCLUSIONS, RELATIONS
+from application.audit_test_sheet import REASON_WORDS
 from application.samples.facts import LABELS, TITLED
 from contract.declarations import Declared, declared
 from contract.fields import Choice
@@ -17,6 +18,8 @@ from contract.requests.evaluate import KINDS, evaluation_parameters
 from contract.requests.papers import PaperFactsRequest
 from contract.words import ASSERTIONS, CAUSES, LONELY, REVIEW_ACTIONS
 from presentation.language import LANGUAGES
+from profiling_engine.audit_tests import TESTS
+from profiling_engine.audit_tests.cutoff import AFTER, BEFORE
 from tests.support.declared_texts import declared_texts
 from tests.support.languages import StrictLanguage
 
@@ -108,6 +111,9 @@ def test_titles_of_parameters_facts_and_choices_are_translated(code: str) -> Non
         *(text for each in AUDIT_TESTS.values() for text in (each.title, each.finds)),
         *(own.title for each in AUDIT_TESTS.values() for own in own_parameters(each.request)),
         *(title.lower() for each in choices for title in each.titles.values()),
+        *REASON_WORDS,
+        *(figure for each in (BEFORE, AFTER) for figure in (f"Rows {each}", each)),
+        *(reason.meaning for each in TESTS.values() for reason in each.reasons),
         *(
             title
             for each in (ASSERTIONS, CAUSES, LONELY, REVIEW_ACTIONS)
