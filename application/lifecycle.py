@@ -126,10 +126,7 @@ def has_upload(job: JobRecord) -> bool:
 class FileGone(Conflict):
     """The file of a failed import isn't stored."""
 
-    def __init__(self) -> None:
-        super().__init__(
-            "The file of that import was deleted or can't be read. Import the file again."
-        )
+    template = "The file of that import was deleted or can't be read. Import the file again."
 
 
 @dataclass(frozen=True)
