@@ -52,7 +52,6 @@ from application.estimation.value_sources import (
 )
 from application.estimation.weighting import (
     Weighted,
-    WeightingRequest,
     frame_condition,
     replicate_notes,
     weighted,
@@ -382,15 +381,7 @@ def _weighted(
             "A contrast has no standard error by replicate weights: leave out `replicates`.",
             loc=("replicates",),
         )
-    asked = WeightingRequest(
-        request.calibrate,
-        request.nonresponse,
-        None if request.replicates == "none" else request.replicates,
-        request.replicate_count,
-        request.replicate_seed,
-        request.values,
-    )
-    return weighted(service.parquet, sampled, asked, census, domains)
+    return weighted(service.parquet, sampled, request, census, domains)
 
 
 @dataclass(frozen=True)

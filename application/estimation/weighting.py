@@ -25,9 +25,9 @@ from application.estimation.sample_rows import (
     require_in_every_round,
     require_of_table,
 )
-from contract.requests.estimate import CalibrateRequest
-from contract.requests.weighting import NonresponseRequest
-from contract.words import WITHOUT_WEIGHTS, ReplicateKind
+from contract.requests.estimate import CalibrateRequest, EstimatesRequest
+from contract.requests.weights import WeightsRequest
+from contract.words import WITHOUT_WEIGHTS
 from domain_errors import DomainError
 from estimation_engine import Adjustment, Calibration, Difference, InvalidCalibration
 from estimation_engine.arrays import Floats
@@ -40,17 +40,8 @@ from parquet_tables.tables import Column, TableFiles
 from sampling_engine import Round, StratifiedMethod
 from service.tables.sample_design import SampleDesign
 
-
-@dataclass(frozen=True)
-class WeightingRequest:
-    """The parts of a request that say how a sample is weighted."""
-
-    calibrate: CalibrateRequest | None = None
-    nonresponse: NonresponseRequest | None = None
-    replicates: ReplicateKind | None = None
-    replicate_count: int = 500
-    replicate_seed: int = 1
-    values: str | int = "table"
+WeightingRequest = EstimatesRequest | WeightsRequest
+"""The requests that say how a sample is weighted."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +105,7 @@ class Weighted:
         InvalidReplicates, LonelyStratum
             There can't be such replicates.
         """
-        if self.request.replicates is None:
+        if self.request.replicates == "none":
             return None
         calibrate = self.request.calibrate
         if calibrate is not None and calibrate.method in WITHOUT_WEIGHTS and self.calibration:
@@ -143,7 +134,7 @@ class Weighted:
 
     def plain_replicates(self) -> ReplicateWeights | None:
         """The replicates of the design weights, for figures without the other steps."""
-        if self.request.replicates is None:
+        if self.request.replicates == "none":
             return None
         unweighted = Weighted(self.request, self.design, WeightSteps(), None, None, None, None)
         found = unweighted.replicated()

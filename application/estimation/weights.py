@@ -19,7 +19,6 @@ from application.estimation.nonresponse import NonresponseFacts
 from application.estimation.sample_rows import OpenedSample, column_at, sample_rows
 from application.estimation.weighting import (
     Weighted,
-    WeightingRequest,
     replicate_notes,
     weighted,
 )
@@ -198,15 +197,7 @@ def _prepared(
     if request.only_respondents and request.nonresponse is None:
         raise InvalidRequest("`only_respondents` needs `nonresponse`.", loc=("only_respondents",))
     rows = sample_rows(service, job, request.values)
-    asked = WeightingRequest(
-        request.calibrate,
-        request.nonresponse,
-        None if request.replicates == "none" else request.replicates,
-        request.replicate_count,
-        request.replicate_seed,
-        request.values,
-    )
-    weights = weighted(service.parquet, rows, asked, census)
+    weights = weighted(service.parquet, rows, request, census)
     replicated = weights.replicated()
     chosen = _chosen(rows, request.columns, key_of_job(service, job))
     design, final = rows.design.design, weights.weights
