@@ -20,7 +20,6 @@ from application.estimation.nonresponse import FoundResponse, NonresponseFacts, 
 from application.estimation.sample_rows import (
     NamedColumn,
     OpenedSample,
-    column_at,
     is_of_table,
     require_in_every_round,
     require_of_table,
@@ -28,7 +27,7 @@ from application.estimation.sample_rows import (
 from contract.requests.estimate import CalibrateRequest, EstimatesRequest
 from contract.requests.weights import WeightsRequest
 from contract.words import WITHOUT_WEIGHTS
-from domain_errors import DomainError
+from domain_errors import located
 from estimation_engine import Adjustment, Calibration, Difference, InvalidCalibration
 from estimation_engine.arrays import Floats
 from estimation_engine.replicates import ReplicateFacts, Replicates, bootstrap, jackknife
@@ -117,16 +116,13 @@ class Weighted:
             )
         kind, seed = self.request.replicates, self.request.replicate_seed
         design = self.design.design
-        try:
+        with located(("replicates",), always=True):
             made: Replicates
             if kind == "jackknife":
                 made = jackknife(design)
             else:
                 made = bootstrap(design, self.request.replicate_count, seed)
             found = replicate_weights(design.weights, self.steps, made, kind, seed)
-        except DomainError as error:
-            error.loc = ("replicates",)
-            raise
         facts = ReplicateFacts(
             kind, len(found.weights), found.scale, seed if kind == "bootstrap" else None
         )
@@ -211,7 +207,7 @@ def _calibrated(
     found, table = rows.design, rows.source.files
     locs = [("calibrate", "columns", at) for at in range(len(calibrate.columns))]
     named = list(zip(calibrate.columns, locs, strict=True))
-    columns = [column_at(rows.sample, name, loc) for name, loc in named]
+    columns = [rows.sample.column(name, loc) for name, loc in named]
     outside = outside_totals(database, calibrate, columns, census, found.design.population)
     if outside is None:
         for name, loc in named:

@@ -16,7 +16,7 @@ from application.estimation.code.sample_file import short_names
 from application.estimation.code.weights import WeightsCode, programs
 from application.estimation.known_totals import Census
 from application.estimation.nonresponse import NonresponseFacts
-from application.estimation.sample_rows import OpenedSample, column_at, sample_rows
+from application.estimation.sample_rows import OpenedSample, sample_rows
 from application.estimation.weighting import (
     Weighted,
     replicate_notes,
@@ -253,7 +253,7 @@ def _chosen(rows: OpenedSample, names: Sequence[str], key: Sequence[str]) -> lis
     One with the name of a weight gets another.
     """
     if names:
-        wanted = [column_at(rows.sample, name, ("columns", at)) for at, name in enumerate(names)]
+        wanted = [rows.sample.column(name, ("columns", at)) for at, name in enumerate(names)]
     else:
         shown = {
             each.name
