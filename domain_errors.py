@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from difflib import get_close_matches
 from typing import Any, Self
 
 from lazy_dataclasses import dataclass
 
+Loc = tuple[str | int, ...]
 MIN_WORD_LENGTH = 3
 LEAST_PERCENT = 0.001
 _MARKS = re.compile(r"`([a-z][a-z0-9_]*)`|\{([a-z][a-z0-9_]*)(\|[^{}|]*\|[^{}|]*)?\}")
@@ -178,7 +180,7 @@ class DomainError(Exception):
 
     code = "error"
     template = ""
-    loc: tuple[str | int, ...] = ()
+    loc: Loc = ()
 
     def __init__(
         self, template: str | None = None, *, loc: Sequence[str | int] = (), **parameters: object
@@ -193,6 +195,32 @@ class DomainError(Exception):
     def message(self) -> str:
         """The sentence with the API's names."""
         return render(self.template, self.parameters)
+
+
+@contextmanager
+def relocated(move: Callable[[Loc], Loc], kind: type[DomainError] = DomainError) -> Iterator[None]:
+    """Change the location of an error that the block raises; ``move`` takes it."""
+    try:
+        yield
+    except kind as error:
+        error.loc = move(error.loc)
+        raise
+
+
+def located(
+    loc: Loc, kind: type[DomainError] = DomainError, *, always: bool = False
+) -> AbstractContextManager[None]:
+    """Give a location to an error that has none, or in place of its own."""
+    return relocated(lambda own: loc if always else own or loc, kind)
+
+
+def moved(before: Loc, after: Loc) -> AbstractContextManager[None]:
+    """Replace the beginning of an error's location: where the request has what ``before`` names."""
+
+    def move(own: Loc) -> Loc:
+        return (*after, *own[len(before) :]) if own[: len(before)] == before else own
+
+    return relocated(move)
 
 
 class InvalidRequest(DomainError):

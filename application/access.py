@@ -312,6 +312,10 @@ class Caller:
             details={name: value for name, value in details.items() if value is not None},
         )
 
+    def audit_of_job(self, tx: Transaction, action: Action, job: JobRecord, **details: Any) -> None:
+        """Add an entry about a job."""
+        self.audit(tx, action, dataset_id=job.dataset_id, about=("job", job.id), **details)
+
     def audit_read(self, action: Action, source: RowSource, **details: Any) -> None:
         """Record a read of rows, before any row is sent."""
         with self.writing() as tx:

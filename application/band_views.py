@@ -14,7 +14,6 @@ from parquet_tables.tables import Column
 from profiling_engine.columns.summaries import histogram_edges
 from sampling_engine.amounts import add, amount_text
 from sampling_engine.frame import BandTotals, band_totals
-from sampling_engine.methods.parameters import found_column
 from sampling_engine.selection.bands import Bands, band_column, banded_family, break_key
 from service.service import Service
 from service.tables.open_tables import OpenTable
@@ -67,7 +66,7 @@ def band_view(
     is its own.
     """
     name, breaks = request.column, request.breaks
-    column = found_column(table.files, name, ("query", "column"))
+    column = table.files.column(name, ("query", "column"))
     banded_family(column, ("query", "column"))
     summary = column_summaries(service, table, view, (column,))[0]
     largest = max((part.row_count for part in summary.parts), default=0)

@@ -22,7 +22,7 @@ from contract.columns import DataType
 from contract.declarations import Help
 from contract.requests.draw import EARLIER, EARLIER_JOBS, RoundJson
 from contract.words import Duplicates
-from domain_errors import DomainError, choices_sentence
+from domain_errors import DomainError, choices_sentence, located, moved
 from lazy_dataclasses import dataclass
 from parquet_tables.names import folded
 from parquet_tables.progress import ProgressCallback, ignore_progress
@@ -48,7 +48,6 @@ from service.tables.earlier_rows import (
     RowsByKey,
     RowsByPosition,
     found_ordinals,
-    located,
 )
 from service.tables.open_tables import (
     OpenTable,
@@ -457,13 +456,9 @@ def population_of(
     (rest,), earlier = split_filters([given], loc)
     if earlier is None:
         return source, rest
-    try:
+    with moved(("rounds", 0), loc):
         settled = settle_orders(service, dataset_id, source, [rest])
         found = exclude(service, dataset_id, source, source_ref, settled, earlier)
-    except DomainError as error:
-        if error.loc[:2] == ("rounds", 0):
-            error.loc = (*loc, *error.loc[2:])
-        raise
     return found.population, rest
 
 

@@ -70,14 +70,7 @@ def dismiss(caller: Caller, job: JobRecord, *, undo: bool = False) -> JobRecord:
 
 def _audited(tx: Transaction, caller: Caller, action: Action, job: JobRecord) -> JobRecord:
     """Record an action, and return the job after it."""
-    caller.audit(
-        tx,
-        action,
-        dataset_id=job.dataset_id,
-        about=("job", job.id),
-        run_type=job.run_type,
-        job_kind=job.job_kind,
-    )
+    caller.audit_of_job(tx, action, job, run_type=job.run_type, job_kind=job.job_kind)
     return get_job(tx, job.id)
 
 
@@ -126,10 +119,7 @@ def has_upload(job: JobRecord) -> bool:
 class FileGone(Conflict):
     """The file of a failed import isn't stored."""
 
-    def __init__(self) -> None:
-        super().__init__(
-            "The file of that import was deleted or can't be read. Import the file again."
-        )
+    template = "The file of that import was deleted or can't be read. Import the file again."
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from typing import Annotated
 
 from application.job_submission import Submission, submit
 from contract.declarations import Help
-from parquet_tables.tables import UnknownColumn
 from service.service import Service
 from service.tables.open_tables import OpenTable, open_requested, open_source
 from service.tables.reports import Part, ProfileJson, of_columns, profile_of
@@ -85,8 +84,4 @@ def _exact_names(source: OpenTable, columns: Sequence[str]) -> list[str]:
     """The columns' names as the table writes them; an empty list for all columns."""
     if not columns:
         return []
-    try:
-        return [column.name for column in source.files.select(tuple(columns))]
-    except UnknownColumn as error:
-        error.loc = ("columns",)
-        raise
+    return [column.name for column in source.files.select(tuple(columns), ("columns",))]

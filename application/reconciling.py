@@ -17,7 +17,6 @@ from domain_errors import FigureText, InvalidRequest, Sentence
 from import_engine.work import FileTotals
 from lazy_dataclasses import dataclass
 from parquet_tables.child_side import decoded
-from parquet_tables.tables import UnknownColumn
 from profiling_engine.tables.control_totals import SUM_DIGITS, control_totals
 from service.service import Service
 from service.tables.open_tables import (
@@ -265,11 +264,7 @@ def completeness(service: Service, dataset_id: int, commit_id: str, table_key: s
 
 def _exact_sum(service: Service, table: OpenTable, column: str) -> tuple[str, Decimal]:
     """The name of a column and the exact sum of its values."""
-    try:
-        found = table.files.column(column)
-    except UnknownColumn as error:
-        error.loc = ("body", "column")
-        raise
+    found = table.files.column(column, ("body", "column"))
     if not found.data_type.is_number:
         raise InvalidRequest(
             'The column "{column}" has no numbers.', loc=("body", "column"), column=column

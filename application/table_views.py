@@ -22,7 +22,7 @@ from parquet_tables.rows import (
     read_rows,
     rows_statement,
 )
-from parquet_tables.tables import Column, TableFiles, UnknownColumn
+from parquet_tables.tables import Column, TableFiles
 from profiling_engine.columns.summaries import ColumnSummary, summarise
 from sampling_engine.filters import Filter, as_conditions, parse_expression
 from service.sampling_parameters import parse_filter
@@ -61,11 +61,7 @@ def parse_view(
     if not filter_text and not order_by:
         return None
     parsed = parse_expression(filter_text, files, loc=("query", "filters")) if filter_text else None
-    try:
-        column = files.column(order_by) if order_by else None
-    except UnknownColumn as error:
-        error.loc = ("query", "order_by")
-        raise
+    column = files.column(order_by, ("query", "order_by")) if order_by else None
     condition = parsed.condition("f") if parsed else None
     return TableView(RowView(condition, column, descending), parsed)
 

@@ -20,9 +20,6 @@ FEW_DIFFERENT = 5
 """So they do with fewer pairs that differ."""
 MANY = 10**9
 """Degrees of freedom of Student's t where it is the normal distribution."""
-SHARE_METHOD = "Clopper and Pearson 1934; rows count as independent trials"
-KAPPA_METHOD = "Cohen 1960; standard error of Fleiss, Cohen and Everitt 1969"
-ALPHA_METHOD = "Krippendorff 2011; standard error by a jackknife over rows"
 
 
 @dataclass(frozen=True)

@@ -30,9 +30,7 @@ class PipeFailed(DomainError):
     """The parent can't read an attached file; it knows why."""
 
     code = "attached_read_failed"
-
-    def __init__(self) -> None:
-        super().__init__("An attached file can't be read.")
+    template = "An attached file can't be read."
 
 
 class Served:

@@ -326,20 +326,15 @@ class ClientDisconnected(DomainError):
     """The client closed the connection before its response."""
 
     code = "client_disconnected"
-
-    def __init__(self) -> None:
-        super().__init__("The client closed the connection, so the statement was stopped.")
+    template = "The client closed the connection, so the statement was stopped."
 
 
 class TimeLimitExceeded(DomainError):
     code = "request_too_slow"
-
-    def __init__(self, limit_s: float) -> None:
-        super().__init__(
-            "This takes longer than {limit_s} s, the limit of a request. Reduce the request, run "
-            "it as a job, or ask an administrator to raise the limit.",
-            limit_s=f"{limit_s:g}",
-        )
+    template = (
+        "This takes longer than {limit_s} s, the limit of a request. Reduce the request, run "
+        "it as a job, or ask an administrator to raise the limit."
+    )
 
 
 @dataclass(frozen=True)
@@ -380,7 +375,7 @@ def time_limited(
             raise ClientDisconnected from None
         if limit.remaining_s():
             raise
-        raise TimeLimitExceeded(limit_s) from None
+        raise TimeLimitExceeded(limit_s=f"{limit_s:g}") from None
     finally:
         _current.reset(before)
 
@@ -397,7 +392,7 @@ def require_time() -> None:
     if limit.is_abandoned():
         raise ClientDisconnected
     if not limit.remaining_s():
-        raise TimeLimitExceeded(limit.limit_s)
+        raise TimeLimitExceeded(limit_s=f"{limit.limit_s:g}")
 
 
 @contextmanager

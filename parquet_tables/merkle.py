@@ -1,4 +1,4 @@
-"""Merkle trees of RFC 9162, section 2.1: roots, audit paths and their check.
+"""Merkle trees of RFC 9162, section 2.1: roots and audit paths.
 
 Inputs are the hashes of a level of the tree: of all leaves, or of complete subtrees of equal size
 whose last may be smaller, which gives the same root.
@@ -39,19 +39,6 @@ def audit_path(hashes: Sequence[bytes], index: int) -> list[bytes]:
             path.append(level[sibling])
         level, index = _parents(level), index // 2
     return path
-
-
-def root_of_path(leaf: bytes, index: int, count: int, path: Sequence[bytes]) -> bytes | None:
-    """Return the root that a leaf's audit path leads to; None if the path has a wrong length."""
-    root, rest = leaf, list(path)
-    while count > 1:
-        if index ^ 1 < count:
-            if not rest:
-                return None
-            sibling = rest.pop(0)
-            root = node_hash(sibling, root) if index & 1 else node_hash(root, sibling)
-        index, count = index // 2, (count + 1) // 2
-    return None if rest else root
 
 
 def _parents(level: Sequence[bytes]) -> list[bytes]:

@@ -32,13 +32,11 @@ class ReadstatNotInstalled(DomainError):
     """The library that writes the files isn't installed."""
 
     code = "readstat_not_installed"
-
-    def __init__(self) -> None:
-        super().__init__(
-            "Files of Stata and SPSS need pyreadstat. An administrator can install jobsvc[stata]; "
-            "csv and parquet need nothing.",
-            loc=("format",),
-        )
+    template = (
+        "Files of Stata and SPSS need pyreadstat. An administrator can install jobsvc[stata]; "
+        "csv and parquet need nothing."
+    )
+    loc = ("format",)
 
 
 class UnfitForStatistics(DomainError):

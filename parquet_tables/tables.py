@@ -99,8 +99,10 @@ class TableFiles:
         """Return the position among the files of each row; of rows beyond the last, their count."""
         return np.searchsorted(self._ends, ordinals, side="right")
 
-    def column(self, name: str) -> Column:
+    def column(self, name: str, loc: tuple[str | int, ...] = ()) -> Column:
         """Find a column by its exact name, or else by its name in any case.
+
+        ``loc`` is where a request names it, for the error.
 
         Raises
         ------
@@ -116,12 +118,13 @@ class TableFiles:
         names = [column.name for column in self.columns]
         raise UnknownColumn(
             'There is no column "{column}". {choices}',
+            loc=loc,
             column=name,
             choices=choices_sentence(name, names),
         )
 
-    def select(self, names: tuple[str, ...]) -> tuple[Column, ...]:
+    def select(self, names: tuple[str, ...], loc: tuple[str | int, ...] = ()) -> tuple[Column, ...]:
         """Return the named columns in the given order, each once; without names, all columns."""
         if not names:
             return self.columns
-        return tuple(dict.fromkeys(self.column(name) for name in names))
+        return tuple(dict.fromkeys(self.column(name, loc) for name in names))

@@ -25,7 +25,6 @@ from sampling_engine.methods.parameters import (
     MIN_SEED,
     Loc,
     check_number_column,
-    found_column,
 )
 from sampling_engine.selection.order import Seed
 from sampling_engine.spec import Selection
@@ -114,7 +113,7 @@ def _check_round(table: TableFiles, round_spec: Round, loc: Loc) -> None:
         )
     if round_spec.filter is not None:
         for column in round_spec.filter.columns:
-            found_column(table, column.name, (*loc, "filters"))
+            table.column(column.name, (*loc, "filters"))
     _check_selection(table, round_spec.selection, (*loc, "selection"))
     if round_spec.method.tables and round_spec.selection.order_by is not None:
         raise InvalidSelection(
@@ -127,7 +126,7 @@ def _check_selection(table: TableFiles, selection: Selection, loc: Loc) -> None:
     columns: list[Column] = []
     for place, name in enumerate(selection.columns):
         at = (*loc, "columns", place)
-        column = found_column(table, name, at)
+        column = table.column(name, at)
         if column in columns:
             raise InvalidSelection(
                 'The column "{column}" is named twice.', column=column.name, loc=at
@@ -137,7 +136,7 @@ def _check_selection(table: TableFiles, selection: Selection, loc: Loc) -> None:
         if selection.order_desc:
             raise InvalidSelection("`order_desc` needs `order_by`.", loc=(*loc, "order_desc"))
         return
-    found_column(table, selection.order_by, (*loc, "order_by"))
+    table.column(selection.order_by, (*loc, "order_by"))
 
 
 def _check_seed(seed: Seed, loc: Loc) -> None:

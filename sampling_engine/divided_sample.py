@@ -80,7 +80,7 @@ def divide_table(
     checking = progress_part(on_progress, 0.8, 0.85)
     missing, repeated = _faults(state.cursor, files, parts, checking)
     if missing or repeated:
-        raise RowsMissing(missing or repeated)
+        raise RowsMissing(count=missing or repeated)
     tables = {name: TableFiles(columns, (file,)) for name, file in zip(names, files, strict=True)}
     kept = {old: new for old, new in new_names.items() if table.column(old) in shown}
     written = WrittenParts(tables, kept, missing, repeated, destination.parent)

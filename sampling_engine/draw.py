@@ -96,7 +96,7 @@ def draw_sample(
             cursor, table, prepared, ordinals, table_key, destination, writing
         )
     if sample.row_count != len(ordinals):
-        raise RowsMissing(len(ordinals) - sample.row_count)
+        raise RowsMissing(count=len(ordinals) - sample.row_count)
     return DrawnSample(sample, results, ordinals, renamed, _amount_account(amount, source, results))
 
 

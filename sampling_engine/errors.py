@@ -94,14 +94,11 @@ class RowsMissing(DomainError):
     """A table's files hold fewer rows than the manifest says; a file may be damaged."""
 
     code = "rows_missing"
-
-    def __init__(self, count: int) -> None:
-        super().__init__(
-            "{count} {count|row|rows} that the table should have {count|is|are} not in its files; "
-            "a data file may be "
-            "damaged.",
-            count=count,
-        )
+    template = (
+        "{count} {count|row|rows} that the table should have {count|is|are} not in its files; "
+        "a data file may be "
+        "damaged."
+    )
 
 
 EMPTY_SAMPLE = (
@@ -114,9 +111,7 @@ class EmptySample(DomainError):
     """A draw selects no row, and its request doesn't allow that."""
 
     code = "empty_sample"
-
-    def __init__(self, eligible: int, rows: int) -> None:
-        super().__init__(EMPTY_SAMPLE, eligible=eligible, rows=rows)
+    template = EMPTY_SAMPLE
 
 
 class InvalidMethod(DomainError):

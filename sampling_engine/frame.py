@@ -27,7 +27,6 @@ from sampling_engine.checks import amount_of
 from sampling_engine.engines.engine import DrawState
 from sampling_engine.errors import TooManyStrata
 from sampling_engine.methods.method import EligibleRows
-from sampling_engine.methods.parameters import found_column
 from sampling_engine.selection.bands import BandColumn, Bands, band_column
 from sampling_engine.selection.order import Int64s
 from sampling_engine.selection.strata import ColumnStrata
@@ -380,7 +379,7 @@ def band_totals(
     InvalidStrata, UnknownColumn, InvalidMethod
         The column or the breaks make no bands, or the amount column holds no numbers.
     """
-    column = band_column(found_column(table, bands.column, ("column",)), bands, ())
+    column = band_column(table.column(bands.column, ("column",)), bands, ())
     amount = amount_of(table, amount_column)
     rows = dict.fromkeys(range(len(column.labels)), 0)
     amounts = dict.fromkeys(rows, Decimal(0))

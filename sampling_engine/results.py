@@ -289,7 +289,7 @@ class DrawnSample:
     def require_rows(self, source_rows: int) -> None:
         """Raise EmptySample if there are none."""
         if not self.rows_sampled:
-            raise EmptySample(self.rounds[0].eligible_rows, source_rows)
+            raise EmptySample(eligible=self.rounds[0].eligible_rows, rows=source_rows)
 
 
 Outcome = Literal[

@@ -43,13 +43,11 @@ class NoSparkServer(DomainError):
     """The request names Spark, but the server has none."""
 
     code = "spark_not_configured"
-
-    def __init__(self) -> None:
-        super().__init__(
-            "No Spark server is configured. Leave `engine` out, or ask an administrator to set "
-            "spark_remote.",
-            loc=("engine",),
-        )
+    template = (
+        "No Spark server is configured. Leave `engine` out, or ask an administrator to set "
+        "spark_remote."
+    )
+    loc = ("engine",)
 
 
 @dataclass(frozen=True)

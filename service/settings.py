@@ -9,7 +9,7 @@ import ipaddress
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, Field, field, fields
+from dataclasses import Field, field, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -620,12 +620,3 @@ def _check(item: Field[Any], value: Any) -> None:
         raise InvalidSetting(
             "{name} must be one of {choices}.", name=item.name, choices=", ".join(choices)
         )
-
-
-def default_text(item: Field[Any]) -> str:
-    """A setting's default as text for the documentation."""
-    if item.default is MISSING:
-        return "the platform's user data folder"
-    if isinstance(item.default, bool):
-        return "yes" if item.default else "no"
-    return str(item.default)

@@ -18,7 +18,7 @@ from typing import NotRequired, TypedDict
 import numpy as np
 
 from contract.words import QuestionType
-from domain_errors import DomainError, InvalidRequest
+from domain_errors import DomainError, InvalidRequest, located
 from parquet_tables.columns import DataFile
 from parquet_tables.database import registered
 from parquet_tables.names import folded, settle_names, unused_name
@@ -114,11 +114,8 @@ def resolve_joins(
         job = _sample_of(tx, commit)
         for place, text in enumerate(requested):
             loc = (FIELD, place)
-            try:
+            with located(loc, always=True):
                 tables = list(_resolved(tx, dataset_id, job, text))
-            except DomainError as error:
-                error.loc = loc
-                raise
             for table in tables:
                 if folded(table["name"]) in taken:
                     raise InvalidRequest(

@@ -124,14 +124,8 @@ def attach(
             )
             if is_new:
                 _require_room(tx, by, job, stored)
-                by.audit(
-                    tx,
-                    "file_attached",
-                    dataset_id=job.dataset_id,
-                    about=("job", job.id),
-                    file_name=file_name,
-                    sha256=stored.sha256,
-                    row=row_id,
+                by.audit_of_job(
+                    tx, "file_attached", job, file_name=file_name, sha256=stored.sha256, row=row_id
                 )
             attachment = get_attachment(tx, job.id, made)
     return named_attachments(service, job, [attachment])[0]
@@ -191,11 +185,10 @@ def remove(by: Caller, job: JobRecord, attachment_id: int, reason: str) -> Named
     with by.writing() as tx:
         require_entries(tx, job)
         removed = remove_attachment(tx, job.id, attachment_id, by.user.id, reason, by.service.clock)
-        by.audit(
+        by.audit_of_job(
             tx,
             "attachment_removed",
-            dataset_id=job.dataset_id,
-            about=("job", job.id),
+            job,
             file_name=removed.file_name,
             sha256=removed.sha256,
             row=removed.row_id,
@@ -208,13 +201,8 @@ def audit_downloads(by: Caller, job: JobRecord, attachments: Sequence[Attachment
     """Record that attachments are sent, before they are: an entry for each."""
     with by.writing() as tx:
         for each in attachments:
-            by.audit(
-                tx,
-                "attachment_downloaded",
-                dataset_id=job.dataset_id,
-                about=("job", job.id),
-                file_name=each.file_name,
-                sha256=each.sha256,
+            by.audit_of_job(
+                tx, "attachment_downloaded", job, file_name=each.file_name, sha256=each.sha256
             )
 
 

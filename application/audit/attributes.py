@@ -55,13 +55,7 @@ def choose_attributes(by: Caller, job: JobRecord, names: Sequence[str]) -> tuple
                 loc=("body", "attributes"),
             )
         set_attributes(tx, job.id, names, by.user.id)
-        by.audit(
-            tx,
-            "attributes_chosen",
-            dataset_id=job.dataset_id,
-            about=("job", job.id),
-            attributes=", ".join(names),
-        )
+        by.audit_of_job(tx, "attributes_chosen", job, attributes=", ".join(names))
     return tuple(names)
 
 

@@ -93,13 +93,7 @@ def _enter(by: Caller, job: JobRecord, new: Sequence[FindingRequest]) -> list[in
             require_details(finding, state.attributes, ("body", "findings", place))
         checked = [_in_order(finding, state.attributes) for finding in checked]
         ids = enter_findings(tx, job.id, by.user.id, checked, by.service.clock, "findings")
-        by.audit(
-            tx,
-            "findings_entered",
-            dataset_id=job.dataset_id,
-            about=("job", job.id),
-            findings=len(ids),
-        )
+        by.audit_of_job(tx, "findings_entered", job, findings=len(ids))
         return ids
 
 
@@ -203,7 +197,5 @@ def conclude(by: Caller, job: JobRecord, text: str) -> AuditConclusion | None:
     with by.writing() as tx:
         require_entries(tx, job)
         enter_conclusion(tx, job.id, by.user.id, text, by.service.clock)
-        by.audit(
-            tx, "conclusion_entered", dataset_id=job.dataset_id, about=("job", job.id), text=text
-        )
+        by.audit_of_job(tx, "conclusion_entered", job, text=text)
         return conclusion_of(tx, job.id)

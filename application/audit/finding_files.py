@@ -210,14 +210,7 @@ def enter_file(
         ]
         ids = enter_findings(tx, job.id, by.user.id, new, by.service.clock)
         if ids:
-            by.audit(
-                tx,
-                form.action,
-                dataset_id=job.dataset_id,
-                about=("job", job.id),
-                file_name=given.name,
-                **{form.noun: len(ids)},
-            )
+            by.audit_of_job(tx, form.action, job, file_name=given.name, **{form.noun: len(ids)})
     return ids, _answer(by.service, job, read, planned, None)
 
 

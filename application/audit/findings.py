@@ -378,11 +378,10 @@ def _replace(by: Caller, job: JobRecord, row_id: str, reason: str) -> Replacemen
             ):
                 new = FindingRequest(row_id, "not_applicable", note=reason)
                 enter_findings(tx, job.id, by.user.id, [new], by.service.clock)
-                by.audit(
+                by.audit_of_job(
                     tx,
                     "row_replaced",
-                    dataset_id=job.dataset_id,
-                    about=("job", job.id),
+                    job,
                     row=row_id,
                     replacement=candidate,
                     **_names_of_both(names, row_id, candidate),

@@ -23,7 +23,7 @@ from domain_errors import InvalidRequest
 from lazy_dataclasses import dataclass
 from parquet_tables.names import folded, unused_name
 from parquet_tables.rows import page_statement, read_rows, rows_statement
-from parquet_tables.tables import Column, TableFiles, UnknownColumn
+from parquet_tables.tables import Column, TableFiles
 from service.service import Service
 from service.tables.open_tables import SAMPLE, open_source, open_table, output_of
 from storage.audit.findings import Finding
@@ -214,11 +214,7 @@ def _sorted(
     else:
         names = names_in_sample(service, job)
         own = tuple(column for column in source.columns if column.name in names)
-        try:
-            name = replace(source, columns=own).column(order_by).name
-        except UnknownColumn as error:
-            error.loc = ("query", "order_by")
-            raise
+        name = replace(source, columns=own).column(order_by, ("query", "order_by")).name
         cells = _cells(service, job, state, [name])
         values = {row_id: cells[row_id][0] for row_id in row_ids}
     known = [each for each in row_ids if values[each] is not None and values[each] == values[each]]

@@ -19,7 +19,6 @@ from estimation_engine import is_number
 from estimation_engine.errors import InvalidFindings
 from lazy_dataclasses import dataclass
 from parquet_tables.rows import page_statement, rows_statement
-from parquet_tables.tables import UnknownColumn
 from sampling_engine import StratifiedMethod, method_from_json
 from sampling_engine.methods.monetary_unit.account import recorded_account
 from service.service import Service
@@ -133,11 +132,7 @@ def book_values(
 ) -> Mapping[str, Decimal | None]:
     """The values of a column of the source, by row id; None for one that isn't a finite number."""
     source = open_source(service, job).files
-    try:
-        column = source.column(name)
-    except UnknownColumn as error:
-        error.loc = BOOK_LOC
-        raise
+    column = source.column(name, BOOK_LOC)
     if not is_number(column):
         raise InvalidFindings(
             'Book values are numbers; "{column}" is of type {type}.',

@@ -116,11 +116,10 @@ def _review(by: Caller, job: JobRecord, step: ReviewRequest) -> Review:
         enter_review(tx, job.id, by.user.id, action, note, by.service.clock, kept)
         if action in ("signed_off", "approved", "reopened"):
             _enter_in_ledger(tx, by, job, action, kept)
-        by.audit(
+        by.audit_of_job(
             tx,
             "findings_reviewed",
-            dataset_id=job.dataset_id,
-            about=("job", job.id),
+            job,
             step=action.replace("_", " "),
             note=note or None,
             missing=missing,

@@ -126,12 +126,6 @@ def choose_columns(by: Caller, job: JobRecord, names: Sequence[str]) -> ShownCol
             require_open(tx, job.id)
         if tuple(chosen) != chosen_columns_of(tx, job.id):
             set_chosen_columns(tx, job.id, chosen)
-            by.audit(
-                tx,
-                "columns_chosen",
-                dataset_id=job.dataset_id,
-                about=("job", job.id),
-                columns=", ".join(chosen) or "the default",
-            )
+            by.audit_of_job(tx, "columns_chosen", job, columns=", ".join(chosen) or "the default")
     with by.reading():
         return columns_of_findings(by.service, job)

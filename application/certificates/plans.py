@@ -272,7 +272,11 @@ def _require_open_seeds(request: SamplingRequest) -> None:
                 "A plan is registered before its seed exists. Leave `seed` out.",
                 loc=("body", "rounds", place, "parameters", "seed"),
             )
-    if request.draw_version is not None:
+    _require_no_version(request.draw_version)
+
+
+def _require_no_version(given: int | None) -> None:
+    if given is not None:
         raise InvalidValue(
             "A plan is drawn by the current draw version. Leave `draw_version` out.",
             loc=("body", "draw_version"),
@@ -297,11 +301,7 @@ def _require_same_source(
             loc=("body", "table_key"),
             table=content["table_key"],
         )
-    if given.draw_version is not None:
-        raise InvalidValue(
-            "A plan is drawn by the current draw version. Leave `draw_version` out.",
-            loc=("body", "draw_version"),
-        )
+    _require_no_version(given.draw_version)
 
 
 def _rounds_of(given: Sequence[RoundJson], plan: RegisteredPlan) -> list[RoundJson]:

@@ -8,7 +8,7 @@ from application.estimation.size_answers import SizeAnswer, StrataAnswer
 from application.estimation.sizing import size_for_goals
 from contract.fields import DEFAULT_CONFIDENCE
 from contract.requests.size import SizeRequest, StrataRequest
-from domain_errors import DomainError
+from domain_errors import relocated
 from estimation_engine import InvalidGoal
 from estimation_engine.planning.bands import BandHistogram, band_breaks, round_breaks
 from parquet_tables.progress import ignore_progress
@@ -17,7 +17,6 @@ from sampling_engine import RandomMethod, StratifiedMethod
 from sampling_engine.engines.engine import DrawState
 from sampling_engine.errors import InvalidMethod, InvalidStrata
 from sampling_engine.frame import FineHistogram, fine_histogram
-from sampling_engine.methods.parameters import found_column
 from sampling_engine.rounds import eligible_rows
 from service.sampling_parameters import DrawRule, engine_rounds
 from service.service import Service
@@ -35,7 +34,7 @@ def suggest_bands(service: Service, table: OpenTable, request: StrataRequest) ->
     DomainError
         The column holds no numbers or does not vary, or the goal can't be reached.
     """
-    column = found_column(table.files, request.column, ("column",))
+    column = table.files.column(request.column, ("column",))
     if not column.data_type.is_number:
         raise InvalidMethod(
             'Bands are suggested for a column of numbers; "{column}" is of type {type}.',
@@ -94,11 +93,8 @@ def _histogram(
     given = {"round_number": 1, "method": RandomMethod.key, "parameters": parameters}
     if request.filters:
         given["filters"] = request.filters
-    try:
+    with relocated(lambda loc: loc[2:]):
         (round_spec,) = engine_rounds([given], table.files, DrawRule())
-    except DomainError as error:
-        error.loc = error.loc[2:]
-        raise
     with service.parquet.cursor(table.files) as cursor:
         state = DrawState(cursor, table.files, counts_dir=service.directory.counts_dir)
         eligible = eligible_rows(state, round_spec, ignore_progress)

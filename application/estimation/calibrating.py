@@ -19,7 +19,7 @@ from application.estimation.known_totals import (
 from contract.declarations import Help
 from contract.requests.estimate import CalibrateRequest
 from contract.words import WITHOUT_WEIGHTS, CalibrationMethod
-from domain_errors import counted
+from domain_errors import counted, located
 from estimation_engine import (
     Calibration,
     Design,
@@ -233,11 +233,8 @@ def find_calibration(
         The columns don't fit, or the sample can't reproduce their totals.
     """
     columns = calibration_columns(frame, request)
-    try:
+    with located(COLUMNS_LOC, InvalidCalibration):
         found = _found(frame, request, columns, domains)
-    except InvalidCalibration as error:
-        error.loc = error.loc or COLUMNS_LOC
-        raise
     if frame.outside is None:
         return found
     return replace(found, source=frame.outside.source, place=frame.outside.place)

@@ -26,7 +26,7 @@ from lazy_dataclasses import dataclass
 from parquet_tables.changed_cells import ChangedCells, texts_at
 from parquet_tables.row_keys.digests import RowKey
 from parquet_tables.rows import Statement
-from parquet_tables.tables import Column, Int64s, TableFiles, UnknownColumn
+from parquet_tables.tables import Column, Int64s, TableFiles
 from presentation.content import formula_safe
 from service.service import Service
 from service.tables.open_tables import SAMPLE, open_source, open_table, output_of
@@ -224,16 +224,8 @@ def _columns(
     """The columns of both samples, and the names of those that one alone has."""
     others = {column.name: column for column in second.columns}
     if requested:
-        pairs = []
-        for name in requested:
-            for table in (first, second):
-                try:
-                    table.column(name)
-                except UnknownColumn as error:
-                    error.loc = ("query", "columns")
-                    raise
-            pairs.append((first.column(name), second.column(name)))
-        return pairs, []
+        loc = ("query", "columns")
+        return [(first.column(name, loc), second.column(name, loc)) for name in requested], []
     pairs = [(own, others[own.name]) for own in first.columns if own.name in others]
     both = {own.name for own, _ in pairs}
     columns = (*first.columns, *second.columns)

@@ -14,7 +14,6 @@ from application.estimation.figures import PlainEstimate, interval_notes
 from application.estimation.sample_rows import (
     NamedColumn,
     OpenedSample,
-    column_at,
     require_in_every_round,
     require_of_table,
     sample_rows,
@@ -284,7 +283,7 @@ def _asked(service: Service, rows: OpenedSample, request: ClassificationRequest)
     """The columns of a request, after all checks."""
     sample = rows.sample
     truth, flag = (
-        column_at(sample, name, (field,))
+        sample.column(name, (field,))
         for field, name in (("truth", request.truth), ("flagged", request.flagged))
     )
     if truth.name == flag.name:
@@ -292,10 +291,10 @@ def _asked(service: Service, rows: OpenedSample, request: ClassificationRequest)
             "`truth` and `flagged` are the same column, which says nothing about the flag.",
             loc=("flagged",),
         )
-    by = [column_at(sample, name, ("by", at)) for at, name in enumerate(request.by)]
+    by = [sample.column(name, ("by", at)) for at, name in enumerate(request.by)]
     amount = None
     if request.amount_column is not None:
-        amount = column_at(sample, request.amount_column, ("amount_column",))
+        amount = sample.column(request.amount_column, ("amount_column",))
         if not is_number(amount):
             raise InvalidEstimate(
                 'A missed amount needs a column of numbers; "{column}" is of type {type}.',

@@ -10,7 +10,7 @@ from application.estimation.code import PROGRAMS
 from application.estimation.code.r import judge_code
 from application.estimation.code.sample_file import SampleFile
 from application.estimation.design_table import replicate_facts, replicates_of
-from application.estimation.sample_rows import column_at, require_of_table
+from application.estimation.sample_rows import require_of_table
 from application.estimation.weighting import frame_condition
 from contract.requests.estimate import DesignRequest
 from estimation_engine import (
@@ -79,7 +79,7 @@ def _judge_code(
 ) -> str:
     """R's calibration to the rows and the total of a judge's column."""
     table, loc = source.files, ("judge",)
-    column = column_at(table, name, loc)
+    column = table.column(name, loc)
     require_of_table(table, found, name, loc)
     if column not in sample.columns or name in sample.partial:
         raise InvalidCalibration(

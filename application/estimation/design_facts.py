@@ -10,7 +10,7 @@ import numpy as np
 from application.estimation.design_table import replicate_facts, replicates_of
 from contract.declarations import Help
 from contract.requests.estimate import DesignRequest
-from domain_errors import DomainError
+from domain_errors import located
 from estimation_engine import UnsupportedDesign
 from estimation_engine.designs import design_class
 from estimation_engine.designs.design import RowsOfPairs
@@ -226,9 +226,6 @@ def _ordinals(rows: SourceRows, pairs: Sequence[Sequence[str]]) -> Int64s:
     found = np.empty((len(pairs), 2), dtype=np.int64)
     for at, pair in enumerate(pairs):
         for side, row_id in enumerate(pair):
-            try:
+            with located(("pairs", at, side), always=True):
                 found[at, side] = rows.row(row_id)
-            except DomainError as error:
-                error.loc = ("pairs", at, side)
-                raise
     return found

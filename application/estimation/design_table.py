@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from application.samples.replacements import DRAW_METADATA, draw_record
 from contract.requests.estimate import DesignRequest
-from domain_errors import DomainError
+from domain_errors import located
 from estimation_engine import Design
 from estimation_engine.replicates import (
     ReplicateFacts,
@@ -52,7 +52,7 @@ FURTHER_STAGES = (
 
 def replicates_of(design: Design, request: DesignRequest) -> Replicates | None:
     """The requested replicates; None if there are to be none."""
-    try:
+    with located(("query", "replicates"), always=True):
         match request.replicates:
             case "jackknife":
                 return jackknife(design)
@@ -60,9 +60,6 @@ def replicates_of(design: Design, request: DesignRequest) -> Replicates | None:
                 return bootstrap(design, request.replicate_count, request.replicate_seed)
             case "none":
                 return None
-    except DomainError as error:
-        error.loc = ("query", "replicates")
-        raise
 
 
 def replicate_facts(replicates: Replicates, request: DesignRequest) -> ReplicateFacts:

@@ -38,7 +38,6 @@ from application.estimation.sample_rows import (
     NamedColumn,
     OpenedSample,
     SampledValues,
-    column_at,
     is_of_table,
     require_in_every_round,
     require_of_table,
@@ -52,7 +51,6 @@ from application.estimation.value_sources import (
 )
 from application.estimation.weighting import (
     Weighted,
-    WeightingRequest,
     frame_condition,
     replicate_notes,
     weighted,
@@ -279,7 +277,7 @@ def sampled_values(
     rows = sample_rows(service, job, request.values, request.book_column)
     source, sample, values_from, design = rows.source, rows.sample, rows.values_from, rows.design
     statistics = _statistics(rows, request)
-    by = [column_at(sample, name, ("by", at)) for at, name in enumerate(request.by)]
+    by = [sample.column(name, ("by", at)) for at, name in enumerate(request.by)]
     filters = None
     if request.filters is not None:
         filters = parse_filter(request.filters, sample, ("filters",))
@@ -288,7 +286,7 @@ def sampled_values(
     between = None if request.contrast is None else request.contrast.between
     groups = None
     if between is not None:
-        column_at(sample, between.by, (*CONTRAST_LOC, "by"))
+        sample.column(between.by, (*CONTRAST_LOC, "by"))
         groups = two_groups(sample, between)
         _require_known_groups(service, source, values_from, between, groups)
     require_in_every_round(rows, _named_columns(request, filters))
@@ -369,7 +367,7 @@ def _weighted(
             )
     domains = FigureDomains()
     if request.calibrate is not None and request.calibrate.method in WITHOUT_WEIGHTS:
-        by = [column_at(table, name, ("by", at)) for at, name in enumerate(request.by)]
+        by = [table.column(name, ("by", at)) for at, name in enumerate(request.by)]
         domains = FigureDomains(
             by,
             _condition(request, table),
@@ -382,15 +380,7 @@ def _weighted(
             "A contrast has no standard error by replicate weights: leave out `replicates`.",
             loc=("replicates",),
         )
-    asked = WeightingRequest(
-        request.calibrate,
-        request.nonresponse,
-        None if request.replicates == "none" else request.replicates,
-        request.replicate_count,
-        request.replicate_seed,
-        request.values,
-    )
-    return weighted(service.parquet, sampled, asked, census, domains)
+    return weighted(service.parquet, sampled, request, census, domains)
 
 
 @dataclass(frozen=True)
@@ -506,7 +496,7 @@ def _statistic(table: TableFiles, at: int, figure: StatisticRequest) -> Statisti
     """The statistic of a request, checked against a table."""
     loc, condition = ("statistics", at), None
     column, denominator = (
-        None if (name := getattr(figure, field)) is None else column_at(table, name, (*loc, field))
+        None if (name := getattr(figure, field)) is None else table.column(name, (*loc, field))
         for field in ("column", "denominator")
     )
     if figure.statistic == "proportion" and column is not None and figure.value is not NOT_GIVEN:

@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol
 from application.access import Caller
 from contract.requests.estimate import CalibrateRequest
 from contract.requests.weighting import CensusRequest, KnownTotalRequest
-from domain_errors import choices_sentence
+from domain_errors import choices_sentence, located
 from estimation_engine import InvalidCalibration, Statistic, is_number, is_summable, true_values
 from estimation_engine.population import GroupKey
 from lazy_dataclasses import dataclass
@@ -54,12 +54,9 @@ def census_of(caller: Caller, job: JobRecord, calibrate: CalibrateRequest | None
         return None
     chosen = calibrate.census
     number = job.dataset_id if chosen.dataset_id is None else chosen.dataset_id
-    try:
+    with located(CENSUS_LOC, NotFound):
         dataset = caller.dataset(number, "read")
         table = open_table(caller.service, number, chosen.source_ref, chosen.table_key)
-    except NotFound as error:
-        error.loc = error.loc or CENSUS_LOC
-        raise
     return Census(number, dataset.name, table)
 
 

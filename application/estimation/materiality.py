@@ -15,7 +15,7 @@ from application.audit.planned import audit_goal
 from application.estimation.size_answers import MaterialitySize, SizeAnswer, TwoStageSizes
 from contract.numbers import percent_digits
 from contract.requests.size import SizeRequest
-from domain_errors import DomainError, counted, percent_text, render
+from domain_errors import counted, moved, percent_text, render
 from estimation_engine import InvalidGoal
 from estimation_engine.audit import (
     AuditGoal,
@@ -102,7 +102,7 @@ def _population(
     service: Service, table: OpenTable, design: Mapping[str, Any], given: Mapping[str, Any]
 ) -> RoundPlan:
     """The plan of a round of one row, which has the rows and amounts to draw from."""
-    try:
+    with moved(("rounds", 0), ("design",)):
         round_spec = planned_round(table, design)
         method = round_spec.method
         if not method.selects_money and not method.equal_chances:
@@ -119,10 +119,6 @@ def _population(
                 loc=("goal", "book_column"),
             )
         plan = plan_of(service, table, design)
-    except DomainError as error:
-        if error.loc[:2] == ("rounds", 0):
-            error.loc = ("design", *error.loc[2:])
-        raise
     money = account_of_money(plan)
     if not plan.eligible_rows or (money is not None and not money.audited.total):
         raise InvalidGoal(

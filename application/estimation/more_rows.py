@@ -21,7 +21,7 @@ from contract.declarations import Help, declared
 from contract.requests.estimate import EstimatesRequest, MoreRowsRequest, StatisticRequest
 from contract.requests.size import SizeRequest
 from contract.words import Basis, GoalKind
-from domain_errors import DomainError
+from domain_errors import moved
 from estimation_engine import InvalidGoal, UnsupportedDesign
 from estimation_engine.planning.goals import Goal, random_size
 from lazy_dataclasses import dataclass
@@ -305,16 +305,12 @@ def _by_frame(
         parameters["allocation"] = "equal"
     method = found.rounds[0].method
     parameters = method.with_size(parameters, 1)
-    try:
+    with moved(("goal",), ()):
         planned = size_for_goals(
             service,
             open_source(service, job),
             SizeRequest(goal=goal, design={**design, "parameters": parameters}),
         )
-    except DomainError as error:
-        if error.loc[:1] == ("goal",):
-            error.loc = error.loc[1:]
-        raise
     size = planned.sample_size if planned.clusters is None else planned.clusters
     more = max(size - _units(found)[0], 0)
     groups = [

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import numpy as np
 
 from application.estimation.known_totals import named, shown_keys
-from application.estimation.sample_rows import OpenedSample, column_at
+from application.estimation.sample_rows import OpenedSample
 from contract.declarations import Help
 from contract.requests.estimate import CalibrateRequest
 from contract.requests.weighting import NonresponseRequest
@@ -173,7 +173,7 @@ def _responded(
 ) -> Booleans:
     """The rows with a value in the named column, or in any column from outside."""
     if request.responded is not None:
-        columns = [column_at(rows.sample, request.responded, (*LOC, "responded"))]
+        columns = [rows.sample.column(request.responded, (*LOC, "responded"))]
     elif rows.values_from is None:
         raise InvalidNonresponse(
             "Name the column whose values are responses with `responded`, or choose an upload or "
@@ -218,7 +218,7 @@ def _columns(rows: OpenedSample, request: NonresponseRequest) -> list[Column]:
         loc = (*COLUMNS_LOC, at)
         if name in request.columns[:at]:
             raise InvalidNonresponse('The column "{column}" is named twice.', column=name, loc=loc)
-        column = column_at(rows.sample, name, loc)
+        column = rows.sample.column(name, loc)
         outside = () if rows.values_from is None else rows.values_from.columns
         if column in outside:
             raise InvalidNonresponse(

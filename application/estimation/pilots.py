@@ -11,14 +11,13 @@ from application.estimation.judge_columns import judge_statistic
 from application.estimation.known_totals import group_key
 from application.estimation.sample_rows import (
     OpenedSample,
-    column_at,
     require_in_every_round,
     sample_rows,
 )
 from application.estimation.size_answers import PilotFacts
 from application.estimation.value_sources import value_condition
 from contract.requests.size import PilotRequest
-from domain_errors import DomainError, counted
+from domain_errors import counted, located, relocated
 from estimation_engine import (
     InvalidGoal,
     Statistic,
@@ -59,11 +58,8 @@ def open_pilot(service: Service, job: JobRecord, request: PilotRequest) -> Pilot
     NotFound
         The sample has no such upload.
     """
-    try:
+    with relocated(lambda loc: (*PILOT_LOC, *(loc or ("values",)))):
         return Pilot(service, job, sample_rows(service, job, request.values))
-    except DomainError as error:
-        error.loc = (*PILOT_LOC, *(error.loc or ("values",)))
-        raise
 
 
 def has_columns_of(table: TableFiles, goal: Mapping[str, Any]) -> bool:
@@ -109,8 +105,8 @@ def read_pilot(
         The pilot lacks a column of the design, or says too little of a figure.
     """
     rows, names = pilot.rows, tuple(goal.get("by") or ())
-    column = column_at(rows.sample, goal["column"], loc("column"))
-    by = [column_at(rows.sample, name, loc("by", at)) for at, name in enumerate(names)]
+    column = rows.sample.column(goal["column"], loc("column"))
+    by = [rows.sample.column(name, loc("by", at)) for at, name in enumerate(names)]
     named = [(loc("column"), column.name)]
     named += [(loc("by", at), name) for at, name in enumerate(names)]
     named += [(("design",), each.name) for each in _columns_of_design(eligible)]
@@ -150,8 +146,8 @@ def judge_correlation(
         The pilot says too little of the correlation.
     """
     rows, name = pilot.rows, goal["judge"]["column"]
-    column = column_at(rows.sample, goal["column"], loc("column"))
-    judge = column_at(rows.sample, name, loc("judge", "column"))
+    column = rows.sample.column(goal["column"], loc("column"))
+    judge = rows.sample.column(name, loc("judge", "column"))
     at = [(loc("column"), column.name), (loc("judge", "column"), name)]
     require_in_every_round(rows, at)
     statistics = [_statistic_of(pilot, goal, column, loc)]
@@ -253,13 +249,11 @@ def _read(
     """The values of the rows that pass the filter of the planned design, and their groups."""
     rows, row_filter = pilot.rows, eligible.strata.row_filter
     where = None if row_filter is None else row_filter.condition("f")
-    try:
-        with pilot.service.parquet.cursor(rows.sample) as cursor:
-            ordinals = rows.design.ordinals
-            return read_values(cursor, rows.relation, ordinals, statistics, by, where)
-    except TooManyGroups as error:
-        error.loc = loc
-        raise
+    with (
+        located(loc, TooManyGroups, always=True),
+        pilot.service.parquet.cursor(rows.sample) as cursor,
+    ):
+        return read_values(cursor, rows.relation, rows.design.ordinals, statistics, by, where)
 
 
 def _with_known_groups(

@@ -19,7 +19,7 @@ from application.estimation.size_answers import (
 )
 from contract.requests.programmes import ProgrammeGoalRequest, ProgrammeSize
 from contract.requests.size import SizeRequest
-from domain_errors import DomainError, choices_sentence
+from domain_errors import choices_sentence, moved, relocated
 from estimation_engine import InvalidGoal
 from estimation_engine.audit.calculations import CALCULATIONS, Calculation
 from estimation_engine.audit.guidance.sizes import (
@@ -59,11 +59,8 @@ def size_by_programme(
     strata = _parts(plan, given)
     inputs = _inputs(programme, calculation, plan, book_value, strata, given, confidence)
     least = _least(programme, design["method"], plan, given)
-    try:
+    with relocated(lambda loc: (AT, *(loc[1:] if loc[:1] == ("inputs",) else ()))):
         found: GuidanceSize = calculation.run(replace(inputs, least=least))
-    except DomainError as error:
-        error.loc = (AT, *(error.loc[1:] if error.loc[:1] == ("inputs",) else ()))
-        raise
     _check_units(found, plan, given)
     sizes = _sizes(plan, found, given)
     parameters = _parameters(design["parameters"], found, sizes, given)
@@ -136,14 +133,10 @@ def _population(
     service: Service, table: OpenTable, design: Mapping[str, Any], given: ProgrammeGoalRequest
 ) -> tuple[RoundPlan, float, int]:
     """The plan of the design, the book value that it can draw from, and its decimal places."""
-    try:
+    with moved(("rounds", 0), ("design",)):
         is_money = planned_round(table, design).method.selects_money
         column = None if is_money else given.book_column
         plan = plan_of(service, table, design, column)
-    except DomainError as error:
-        if error.loc[:2] == ("rounds", 0):
-            error.loc = ("design", *error.loc[2:])
-        raise
     money = account_of_money(plan)
     if money is not None:
         text = decimal_text(money.audited.total, money.decimals)

@@ -10,7 +10,7 @@ from estimation_engine.arrays import Booleans
 from estimation_engine.reading import ReadSample
 from lazy_dataclasses import dataclass
 from parquet_tables.rows import Statement
-from parquet_tables.tables import Column, TableFiles, UnknownColumn
+from parquet_tables.tables import TableFiles
 from sampling_engine.sample_table import shown_columns
 from service.service import Service
 from service.tables.open_tables import SAMPLE, OpenTable, open_source, open_table, output_of
@@ -46,15 +46,6 @@ def sample_rows(
     values_from = value_source(service, job, values, book_column)
     sample, relation = with_values(stored, values_from)
     return OpenedSample(source, sample, relation, values_from, design_of(service, job, source))
-
-
-def column_at(table: TableFiles, name: str, loc: tuple[str | int, ...]) -> Column:
-    """A column that a field of a request names."""
-    try:
-        return table.column(name)
-    except UnknownColumn as error:
-        error.loc = loc
-        raise
 
 
 NamedColumn = tuple[tuple[str | int, ...], str | None]

@@ -34,7 +34,7 @@ from contract.requests.estimate import MINIMUM_DEGREES
 from contract.requests.goal import RECALL
 from contract.requests.size import SizeRequest
 from contract.words import GoalInterval, GoalKind
-from domain_errors import DomainError, counted
+from domain_errors import counted, moved
 from estimation_engine import InvalidGoal, Statistic, TooManyGroups, check_statistic
 from estimation_engine.arrays import Booleans, Floats, Ints
 from estimation_engine.known_values import require_known_value
@@ -79,7 +79,7 @@ from sampling_engine.frame import FrameSums, Variable, read_frame
 from sampling_engine.methods.cluster.declaration import PlannedChances
 from sampling_engine.methods.cluster.tree import ClusterTree
 from sampling_engine.methods.method import PlannedBy
-from sampling_engine.methods.parameters import TAKE_ALL, found_column, group_column
+from sampling_engine.methods.parameters import TAKE_ALL, group_column
 from sampling_engine.methods.stratified import values_by_stratum
 from sampling_engine.plan import margin_of_error
 from sampling_engine.rounds import eligible_rows
@@ -181,7 +181,7 @@ def size_for_goals(
     given = {"round_number": 1, **request.design}
     given.pop("goal", None)
     settled = {**given, "parameters": _parameters(request)}
-    try:
+    with moved(("rounds", 0), ("design",)):
         seeded = {**without_order(settled), "parameters": {"seed": 0, **settled["parameters"]}}
         (round_spec,) = engine_rounds([seeded], table.files, DrawRule())
         check_rounds(table.files, [round_spec])
@@ -189,10 +189,6 @@ def size_for_goals(
             state = DrawState(cursor, table.files, counts_dir=service.directory.counts_dir)
             planner = _planner_of(request, round_spec.method)
             return planner(request, table, round_spec, state, pilot).answer(settled)
-    except DomainError as error:
-        if error.loc[:2] == ("rounds", 0):
-            error.loc = ("design", *error.loc[2:])
-        raise
 
 
 def _parameters(request: SizeRequest) -> dict[str, Any]:
@@ -1268,7 +1264,7 @@ def _variable(
     table: TableFiles, given: Mapping[str, Any], loc: Callable[..., tuple[str | int, ...]]
 ) -> Variable:
     """The column or condition that a goal adds up, checked against the table."""
-    column = found_column(table, given["column"], loc("column"))
+    column = table.column(given["column"], loc("column"))
     condition, has_value = None, "value" in given
     if given["statistic"] == "proportion" and has_value:
         condition = value_condition(table, column, given["value"], loc("value"))

@@ -184,11 +184,10 @@ def store_values(caller: Caller, job: JobRecord, given: RowFile) -> StoredUpload
                 number = insert_values(
                     tx, job.id, job.dataset_id, caller.user.id, new, service.clock
                 )
-                caller.audit(
+                caller.audit_of_job(
                     tx,
                     "values_uploaded",
-                    dataset_id=job.dataset_id,
-                    about=("job", job.id),
+                    job,
                     file_name=given.name,
                     number=number,
                     rows=written.rows,

@@ -20,15 +20,14 @@ from application.estimation.nonresponse import FoundResponse, NonresponseFacts, 
 from application.estimation.sample_rows import (
     NamedColumn,
     OpenedSample,
-    column_at,
     is_of_table,
     require_in_every_round,
     require_of_table,
 )
-from contract.requests.estimate import CalibrateRequest
-from contract.requests.weighting import NonresponseRequest
-from contract.words import WITHOUT_WEIGHTS, ReplicateKind
-from domain_errors import DomainError
+from contract.requests.estimate import CalibrateRequest, EstimatesRequest
+from contract.requests.weights import WeightsRequest
+from contract.words import WITHOUT_WEIGHTS
+from domain_errors import located
 from estimation_engine import Adjustment, Calibration, Difference, InvalidCalibration
 from estimation_engine.arrays import Floats
 from estimation_engine.replicates import ReplicateFacts, Replicates, bootstrap, jackknife
@@ -40,17 +39,8 @@ from parquet_tables.tables import Column, TableFiles
 from sampling_engine import Round, StratifiedMethod
 from service.tables.sample_design import SampleDesign
 
-
-@dataclass(frozen=True)
-class WeightingRequest:
-    """The parts of a request that say how a sample is weighted."""
-
-    calibrate: CalibrateRequest | None = None
-    nonresponse: NonresponseRequest | None = None
-    replicates: ReplicateKind | None = None
-    replicate_count: int = 500
-    replicate_seed: int = 1
-    values: str | int = "table"
+WeightingRequest = EstimatesRequest | WeightsRequest
+"""The requests that say how a sample is weighted."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +104,7 @@ class Weighted:
         InvalidReplicates, LonelyStratum
             There can't be such replicates.
         """
-        if self.request.replicates is None:
+        if self.request.replicates == "none":
             return None
         calibrate = self.request.calibrate
         if calibrate is not None and calibrate.method in WITHOUT_WEIGHTS and self.calibration:
@@ -126,16 +116,13 @@ class Weighted:
             )
         kind, seed = self.request.replicates, self.request.replicate_seed
         design = self.design.design
-        try:
+        with located(("replicates",), always=True):
             made: Replicates
             if kind == "jackknife":
                 made = jackknife(design)
             else:
                 made = bootstrap(design, self.request.replicate_count, seed)
             found = replicate_weights(design.weights, self.steps, made, kind, seed)
-        except DomainError as error:
-            error.loc = ("replicates",)
-            raise
         facts = ReplicateFacts(
             kind, len(found.weights), found.scale, seed if kind == "bootstrap" else None
         )
@@ -143,7 +130,7 @@ class Weighted:
 
     def plain_replicates(self) -> ReplicateWeights | None:
         """The replicates of the design weights, for figures without the other steps."""
-        if self.request.replicates is None:
+        if self.request.replicates == "none":
             return None
         unweighted = Weighted(self.request, self.design, WeightSteps(), None, None, None, None)
         found = unweighted.replicated()
@@ -220,7 +207,7 @@ def _calibrated(
     found, table = rows.design, rows.source.files
     locs = [("calibrate", "columns", at) for at in range(len(calibrate.columns))]
     named = list(zip(calibrate.columns, locs, strict=True))
-    columns = [column_at(rows.sample, name, loc) for name, loc in named]
+    columns = [rows.sample.column(name, loc) for name, loc in named]
     outside = outside_totals(database, calibrate, columns, census, found.design.population)
     if outside is None:
         for name, loc in named:

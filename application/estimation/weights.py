@@ -16,10 +16,9 @@ from application.estimation.code.sample_file import short_names
 from application.estimation.code.weights import WeightsCode, programs
 from application.estimation.known_totals import Census
 from application.estimation.nonresponse import NonresponseFacts
-from application.estimation.sample_rows import OpenedSample, column_at, sample_rows
+from application.estimation.sample_rows import OpenedSample, sample_rows
 from application.estimation.weighting import (
     Weighted,
-    WeightingRequest,
     replicate_notes,
     weighted,
 )
@@ -198,15 +197,7 @@ def _prepared(
     if request.only_respondents and request.nonresponse is None:
         raise InvalidRequest("`only_respondents` needs `nonresponse`.", loc=("only_respondents",))
     rows = sample_rows(service, job, request.values)
-    asked = WeightingRequest(
-        request.calibrate,
-        request.nonresponse,
-        None if request.replicates == "none" else request.replicates,
-        request.replicate_count,
-        request.replicate_seed,
-        request.values,
-    )
-    weights = weighted(service.parquet, rows, asked, census)
+    weights = weighted(service.parquet, rows, request, census)
     replicated = weights.replicated()
     chosen = _chosen(rows, request.columns, key_of_job(service, job))
     design, final = rows.design.design, weights.weights
@@ -262,7 +253,7 @@ def _chosen(rows: OpenedSample, names: Sequence[str], key: Sequence[str]) -> lis
     One with the name of a weight gets another.
     """
     if names:
-        wanted = [column_at(rows.sample, name, ("columns", at)) for at, name in enumerate(names)]
+        wanted = [rows.sample.column(name, ("columns", at)) for at, name in enumerate(names)]
     else:
         shown = {
             each.name

@@ -17,7 +17,7 @@ import numpy as np
 from contract.columns import is_identifier_name
 from contract.declarations import Help
 from contract.requests.rows import LookupRequest
-from domain_errors import DomainError
+from domain_errors import located
 from lazy_dataclasses import dataclass
 from parquet_tables.row_keys.written import BOOLEANS, SEPARATORS
 from parquet_tables.rows import (
@@ -27,7 +27,7 @@ from parquet_tables.rows import (
     rows_statement,
     unique_in_first_rows,
 )
-from parquet_tables.tables import Column, UnknownColumn
+from parquet_tables.tables import Column
 from sampling_engine import RowExplanation, explain_rows
 from sampling_engine.explain import Verdict
 from sampling_engine.filters import parse_conditions
@@ -209,16 +209,11 @@ def _looked_up(service: Service, job: JobRecord, source: OpenTable, value: str) 
 
 def _find(service: Service, source: OpenTable, column: str, text: str, limit: int) -> list[int]:
     """The numbers of the first rows with a value."""
-    try:
-        family = family_of(source.files.column(column).type)
-        condition = {"column": column, "operator": "=", "value": typed_value(family, text)}
+    type_ = source.files.column(column, ("query", "column")).type
+    with located(("query", "value"), always=True):
+        value = typed_value(family_of(type_), text)
+        condition = {"column": column, "operator": "=", "value": value}
         parsed = parse_conditions([condition], "AND", source.files)
-    except UnknownColumn as error:
-        error.loc = ("query", "column")
-        raise
-    except DomainError as error:
-        error.loc = ("query", "value")
-        raise
     with service.parquet.cursor(source.files) as cursor:
         found = find_rows(cursor, source.files, RowView(parsed.condition("f")), 0, limit)
     return sorted(found.tolist())

@@ -10,7 +10,7 @@ from application.sampling import SamplingRequest, check_draw, plan
 from contract.requests.draw import MAX_STARTS, RoundJson
 from contract.requests.panels import PanelRequest
 from contract.words import Action
-from domain_errors import DomainError
+from domain_errors import moved
 from parquet_tables.row_keys.canonical import InvalidKey
 from sampling_engine import METHOD_CLASSES, method_class, method_from_json
 from service.service import Service
@@ -21,7 +21,6 @@ from storage.jobs.panels import NewPanel, PanelRecord, add_panel, get_panel, rem
 from storage.sqlite.database import Transaction
 from storage.versions.refs import SAMPLE_PREFIX, parse_ref_name
 
-AT_ROUND = ("rounds", 0)
 PANEL_METHODS = tuple(
     each for each in METHOD_CLASSES if each.no_keyed_order is None and each.planned_by is not None
 )
@@ -78,7 +77,7 @@ def _settled(service: Service, dataset_id: int, asked: PanelRequest) -> tuple[st
     request = SamplingRequest(
         source_ref=source.commit_id, table_key=source.key, rounds=[given], allow_empty=True
     )
-    try:
+    with moved(("rounds", 0), ("body", "round")):
         draw = check_draw(service, dataset_id, request)
         (settled,) = draw.settled
         reason = method_from_json(settled["method"], settled["parameters"]).no_panel
@@ -92,10 +91,6 @@ def _settled(service: Service, dataset_id: int, asked: PanelRequest) -> tuple[st
             )
         require_version(service, dataset_id, source.commit_id, asked.source_ref)
         (planned,) = plan(service, dataset_id, request).rounds
-    except DomainError as error:
-        if error.loc[:2] == AT_ROUND:
-            error.loc = ("body", "round", *error.loc[2:])
-        raise
     strata = planned.get("strata_count", 0)
     if strata > MAX_STARTS:
         raise PanelStrataMany(

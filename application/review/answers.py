@@ -148,13 +148,7 @@ def enter_answers(by: Caller, job: JobRecord, new: Sequence[AnswerRequest]) -> E
             ids = enter_findings(tx, job.id, by.user.id, entries, by.service.clock, "answers")
             if queue.own is not None and queue.own.row_id in rows:
                 release(tx, job.id, by.user.id)
-            by.audit(
-                tx,
-                "answers_entered",
-                dataset_id=job.dataset_id,
-                about=("job", job.id),
-                answers=len(ids),
-            )
+            by.audit_of_job(tx, "answers_entered", job, answers=len(ids))
     with by.service.database.read() as tx:
         queue = CallersQueue(tx, by, job)
     return EnteredAnswers(job.id, ids, queue.progress())

@@ -147,13 +147,7 @@ def _store(tx: Transaction, by: Caller, job: JobRecord, chosen: QuestionsRequest
             loc=("body", "questions"),
         )
     put_questions(tx, job.id, by.user.id, chosen, by.service.clock)
-    by.audit(
-        tx,
-        "questions_chosen",
-        dataset_id=job.dataset_id,
-        about=("job", job.id),
-        **facts_of(chosen),
-    )
+    by.audit_of_job(tx, "questions_chosen", job, **facts_of(chosen))
 
 
 def require_free_names(names: Sequence[str], questions: Sequence[QuestionRequest]) -> None:

@@ -262,16 +262,6 @@ def review_progress(service: Service, job: JobRecord) -> ReviewProgress:
     )
 
 
-def readings_of(service: Service, job: JobRecord) -> list[RowReadings]:
-    """Return both readings and the decision of each row of a sample, in the order of the draw.
-
-    A row without an entry has none of them.
-    """
-    with service.database.read() as tx:
-        found = readings_in(tx, service, job)
-    return [found.of(row_id) for row_id in found.row_ids]
-
-
 def _queue_of(
     job: JobRecord, drawn: Sequence[str], second_readings: float
 ) -> tuple[Sequence[str], Sequence[str]]:

@@ -56,13 +56,7 @@ def end_reviewer(by: Caller, job: JobRecord, name: str) -> list[Reviewer]:
             raise NotFound(
                 '"{name}" is no reviewer of the sample.', loc=("body", "reviewer"), name=user.soeid
             )
-        by.audit(
-            tx,
-            "reviewer_removed",
-            dataset_id=job.dataset_id,
-            about=("job", job.id),
-            soeid=user.soeid,
-        )
+        by.audit_of_job(tx, "reviewer_removed", job, soeid=user.soeid)
         return list_reviewers(tx, job.id)
 
 
@@ -70,10 +64,4 @@ def add_reviewers(tx: Transaction, by: Caller, job: JobRecord, people: Sequence[
     """Make users reviewers of a sample; those who are it already stay so."""
     for user in people:
         if add_reviewer(tx, job.id, user.id, by.user.id, by.service.clock):
-            by.audit(
-                tx,
-                "reviewer_added",
-                dataset_id=job.dataset_id,
-                about=("job", job.id),
-                soeid=user.soeid,
-            )
+            by.audit_of_job(tx, "reviewer_added", job, soeid=user.soeid)

@@ -14,7 +14,7 @@ from application.administration.grantees import find_member
 from application.review.questions import require_free_names, with_columns
 from contract.requests.automation import ScheduleRequest
 from contract.requests.reviewing import QuestionsRequest
-from domain_errors import DomainError
+from domain_errors import relocated
 from service.service import Service
 from service.tables.open_tables import open_requested
 from storage.audit.reviewing import (
@@ -65,15 +65,12 @@ def checked_questions(
     if "rounds" not in request:
         raise Conflict("Only draws have questions.", loc=LOC)
     names = _columns(by.service, dataset_id, request)
-    try:
+    with relocated(lambda loc: (*LOC, *loc[1:])):
         require_free_names(names, asked.questions)
         with by.service.database.read() as tx:
             for place, name in enumerate(asked.reviewers):
                 find_member(tx, name, "reviewers", place)
         return replace(with_columns(names, asked), reviewers=asked.reviewers)
-    except DomainError as error:
-        error.loc = (*LOC, *error.loc[1:])
-        raise
 
 
 def questions_of_run(service: Service, schedule: Schedule) -> QuestionsRequest | None:

@@ -17,7 +17,7 @@ from application.access import Caller
 from application.attaching import check_connections, name_of_uris
 from application.job_submission import Submission, require_ref_to_move, submit
 from contract.requests.automation import ScheduleSourceRequest
-from domain_errors import DomainError
+from domain_errors import located
 from import_engine.sources import uris
 from service.service import Service
 from service.tables.attached_files import TableToAttach, usable_connections
@@ -120,13 +120,10 @@ def _check(
     check_tables: Callable[[Sequence[TableToAttach]], object],
     now: datetime,
 ) -> None:
-    try:
+    with located((*LOC, "uri"), always=True):
         parameters = parameters_of_run(service, source, now)
         if "attach" in parameters:
             check_tables(list(map(TableToAttach.from_json, parameters["attach"])))
-    except DomainError as error:
-        error.loc = (*LOC, "uri")
-        raise
 
 
 def parameters_of_run(service: Service, source: ScheduleSource, now: datetime) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from domain_errors import InvalidRequest
 from http_api.access import access, caller, service
 from lazy_dataclasses import dataclass
 from parquet_tables.exports import MEDIA_TYPES, ExportFormat, export_rows
-from parquet_tables.tables import Column, TableFiles, UnknownColumn
+from parquet_tables.tables import Column, TableFiles
 from presentation.content import Section
 from service.tables.open_tables import OpenTable
 
@@ -57,11 +57,7 @@ def chosen_columns(files: TableFiles, query: RowsRequest) -> tuple[Column, ...]:
     names = column_names(query.columns)
     if query.columns is not None and not all(names):
         raise InvalidRequest("`columns` has an empty name.", loc=("query", "columns"))
-    try:
-        return files.select(tuple(names))
-    except UnknownColumn as error:
-        error.loc = ("query", "columns")
-        raise
+    return files.select(tuple(names), ("query", "columns"))
 
 
 def rows_work(query: RowsRequest) -> AbstractContextManager[None]:

@@ -79,12 +79,10 @@ class DeltaNotInstalled(DomainError):
     """The library of a table format isn't installed."""
 
     code = "delta_not_installed"
-
-    def __init__(self) -> None:
-        super().__init__(
-            "The library that reads Delta tables isn't installed. An administrator can install "
-            "jobsvc[delta]."
-        )
+    template = (
+        "The library that reads Delta tables isn't installed. An administrator can install "
+        "jobsvc[delta]."
+    )
 
 
 @dataclass

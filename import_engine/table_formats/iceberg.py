@@ -87,12 +87,10 @@ class IcebergNotInstalled(DomainError):
     """The library of a table format isn't installed."""
 
     code = "iceberg_not_installed"
-
-    def __init__(self) -> None:
-        super().__init__(
-            "The library that reads Iceberg tables isn't installed. An administrator can install "
-            "jobsvc[iceberg]."
-        )
+    template = (
+        "The library that reads Iceberg tables isn't installed. An administrator can install "
+        "jobsvc[iceberg]."
+    )
 
 
 @dataclass

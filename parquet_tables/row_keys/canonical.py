@@ -40,11 +40,7 @@ def key_columns(table: TableFiles, names: Sequence[str], loc: Loc = ()) -> tuple
     columns = []
     for place, name in enumerate(names):
         at = (*loc, place)
-        try:
-            column = table.column(name)
-        except DomainError as error:
-            error.loc = at
-            raise
+        column = table.column(name, at)
         if column in columns:
             raise InvalidKey('The key has the column "{column}" twice.', column=name, loc=at)
         if _text(column, "x") is None:

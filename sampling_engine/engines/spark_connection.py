@@ -59,60 +59,45 @@ class SparkNotInstalled(DomainError):
     """The client library isn't installed."""
 
     code = "spark_not_installed"
-
-    def __init__(self) -> None:
-        super().__init__(
-            "The Spark client isn't installed. An administrator can install jobsvc[spark].",
-            loc=("engine",),
-        )
+    template = "The Spark client isn't installed. An administrator can install jobsvc[spark]."
+    loc = ("engine",)
 
 
 class SparkUnavailable(DomainError):
     """The server doesn't answer, or ended the session."""
 
     code = "spark_unavailable"
-
-    def __init__(self) -> None:
-        super().__init__(
-            "The Spark server doesn't answer. Retry when it runs, or choose the engine duckdb."
-        )
+    template = "The Spark server doesn't answer. Retry when it runs, or choose the engine duckdb."
 
 
 class SparkRefused(DomainError):
     """The server refuses the token or the user."""
 
     code = "spark_refused"
-
-    def __init__(self) -> None:
-        super().__init__(
-            "The Spark server refused the connection. An administrator can check the setting "
-            "spark_token."
-        )
+    template = (
+        "The Spark server refused the connection. An administrator can check the setting "
+        "spark_token."
+    )
 
 
 class SparkFileMissing(DomainError):
     """Workers find no file, or may not read it."""
 
     code = "spark_file_missing"
-
-    def __init__(self) -> None:
-        super().__init__(
-            "The Spark workers can't read a data file. An administrator can set spark_data_root "
-            "and the files' permissions."
-        )
+    template = (
+        "The Spark workers can't read a data file. An administrator can set spark_data_root "
+        "and the files' permissions."
+    )
 
 
 class SparkFailed(DomainError):
     """A query failed for another reason, whose condition Spark names."""
 
     code = "spark_failed"
-
-    def __init__(self, condition: str) -> None:
-        super().__init__(
-            "Spark could not run a query ({condition}). See the server's log, retry, or choose the "
-            "engine duckdb.",
-            condition=condition,
-        )
+    template = (
+        "Spark could not run a query ({condition}). See the server's log, retry, or choose the "
+        "engine duckdb."
+    )
 
 
 @dataclass(frozen=True)
@@ -386,7 +371,7 @@ def _as_domain_error(error: BaseException) -> DomainError:
         return SparkUnavailable()
     if any(word in text for word in UNREADABLE):
         return SparkFileMissing()
-    return SparkFailed(condition or type(error).__name__)
+    return SparkFailed(condition=condition or type(error).__name__)
 
 
 UNREADABLE = ("FILE_NOT_EXIST", "PATH_NOT_FOUND", "FileNotFound", "AccessDenied", "Permission")

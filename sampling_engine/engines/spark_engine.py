@@ -69,26 +69,20 @@ class OrdinalsUnsure(DomainError):
     """Spark doesn't number the rows of a file as the manifest does."""
 
     code = "ordinals_unsure"
-
-    def __init__(self, rows: int) -> None:
-        super().__init__(
-            "Spark numbers the rows of a data file with {rows} {rows|row|rows} otherwise than the "
-            "table does, so nothing was drawn. Choose the engine duckdb.",
-            rows=rows,
-        )
+    template = (
+        "Spark numbers the rows of a data file with {rows} {rows|row|rows} otherwise than the "
+        "table does, so nothing was drawn. Choose the engine duckdb."
+    )
 
 
 class EnginesDisagree(DomainError):
     """DuckDB reads other values in a row that Spark found."""
 
     code = "engines_disagree"
-
-    def __init__(self, rows: int) -> None:
-        super().__init__(
-            "Spark and DuckDB read {rows} {rows|row|rows} of the table differently, so nothing was "
-            "drawn. Choose the engine duckdb, and report this.",
-            rows=rows,
-        )
+    template = (
+        "Spark and DuckDB read {rows} {rows|row|rows} of the table differently, so nothing was "
+        "drawn. Choose the engine duckdb, and report this."
+    )
 
 
 @contextmanager
@@ -195,11 +189,11 @@ class SparkEngine:
             n = file.rows
             expected = (n, 0, n - 1, str(n * (n - 1) // 2))
             if row is None or (row["n"], row["low"], row["high"], row["total"]) != expected:
-                raise OrdinalsUnsure(n)
+                raise OrdinalsUnsure(rows=n)
             starts[row["f"]] = start
             files.append(file)
         if len(found) != len(self._files):
-            raise OrdinalsUnsure(sum(row["n"] for row in found))
+            raise OrdinalsUnsure(rows=sum(row["n"] for row in found))
         self._checked.add(key)
         if not self.table.is_one_file:
             self._numbers("files", f=list(starts), start=list(starts.values()))
@@ -289,7 +283,7 @@ class SparkEngine:
         before = stops[hit] - counts
         first_in = np.cumsum(counts) - counts
         if len(eligible) != int(counts.sum()):
-            raise EnginesDisagree(abs(len(eligible) - int(counts.sum())))
+            raise EnginesDisagree(rows=abs(len(eligible) - int(counts.sum())))
         at = np.searchsorted(hit, of_place)
         ordinals: Int64s = eligible[places - before[at] + first_in[at]]
         _require_same(strata.of(ordinals, ignore_progress), np.zeros_like(ordinals))
@@ -516,4 +510,4 @@ def _spark_path(uri: str) -> str:
 def _require_same(own: Int64s, found: Int64s) -> None:
     different = int((own != found).sum())
     if different:
-        raise EnginesDisagree(different)
+        raise EnginesDisagree(rows=different)

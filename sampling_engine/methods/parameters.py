@@ -20,7 +20,7 @@ from contract.fields import (
     SeedKind,
     SizeKind,
 )
-from parquet_tables.tables import Column, TableFiles, UnknownColumn
+from parquet_tables.tables import Column, TableFiles
 from sampling_engine.errors import InvalidMethod, InvalidSize, InvalidStrata
 from sampling_engine.selection.bands import Bands, band_column
 from sampling_engine.sql.lines import SERPENTINE, TABLE_ORDER, SelectionLine, SortOrder
@@ -141,17 +141,9 @@ GROUP_TYPES = {
 }
 
 
-def found_column(table: TableFiles, name: str, loc: Loc) -> Column:
-    """The table's column of this name, or UnknownColumn with ``loc``."""
-    try:
-        return table.column(name)
-    except UnknownColumn as unknown:
-        raise UnknownColumn(unknown.template, loc=loc, **unknown.parameters) from None
-
-
 def group_column(table: TableFiles, name: str, kind: str, loc: Loc) -> Column:
     """A column whose distinct values make strata or clusters."""
-    column = found_column(table, name, loc)
+    column = table.column(name, loc)
     # A list of texts ends in [], an array in [3]; in parentheses is a width or the choices.
     makes_groups = column.type.split("(")[0] in GROUP_TYPES and not column.type.endswith("]")
     if not (makes_groups or column.data_type.is_number):
@@ -183,7 +175,7 @@ def strata_columns(
     for place, entry in enumerate(entries):
         at = (*loc, place)
         if isinstance(entry, Bands):
-            found = found_column(table, entry.column, (*at, "column"))
+            found = table.column(entry.column, (*at, "column"))
             column: Column = band_column(found, entry, at)
         else:
             column = group_column(table, entry, "strata", at)
@@ -213,7 +205,7 @@ def line_of(
 
 def check_number_column(table: TableFiles, name: str, parameter: str, loc: Loc) -> None:
     """Refuse a column that is not there, or holds no numbers."""
-    column = found_column(table, name, loc)
+    column = table.column(name, loc)
     if not column.data_type.is_number:
         raise InvalidMethod(
             f'`{parameter}` needs a column of numbers; "{{column}}" is of type {{type}}.',

@@ -210,7 +210,7 @@ class SystematicRound(RoundDraw):
             row_filter = self.prepared.round_spec.filter
             ordinals = state.run(RowsAtPlaces(self.line, row_filter, places), on_progress)
             if len(ordinals) < len(places):
-                raise RowsMissing(len(places) - len(ordinals))
+                raise RowsMissing(count=len(places) - len(ordinals))
         elif run_by == "walk":
             ordinals = ordinals_at(places, state.taken)
         else:
@@ -302,7 +302,7 @@ class SystematicRound(RoundDraw):
         else:
             ordinals = state.engine.ordinals_at(state, row_filter, places, on_progress)
         if len(ordinals) < len(places):
-            raise RowsMissing(len(places) - len(ordinals))
+            raise RowsMissing(count=len(places) - len(ordinals))
         return ordinals
 
 

@@ -145,7 +145,7 @@ class ColumnStrata(statements.StrataTable):
         if strata_count > counting.most:
             raise too_many_strata(self.columns, strata_count, counting.most)
         if self.row_filter is None and rows < table.file_rows:
-            raise RowsMissing(table.file_rows - rows)
+            raise RowsMissing(count=table.file_rows - rows)
         sizes = cursor.execute(*statements.sizes_of_strata(table_name)).fetchnumpy()
         self.rows: Int64s = sizes["rows"]
         if cached is not None and not loaded:

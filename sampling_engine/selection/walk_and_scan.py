@@ -133,7 +133,7 @@ def walk(
         done = 1 - int(missing.sum()) / int(allocated.sum())
         on_progress(done, "walking the seeded order")
         if start >= order.size:
-            raise RowsMissing(int(missing.sum()))
+            raise RowsMissing(count=int(missing.sum()))
         reach = int(np.ceil(np.max(ranks_needed(missing, eligible, order))))
         stop = min(start + min(max(reach, 1), order.window_ranks), order.size)
         ordinals, ranks = order.window(start, stop)
@@ -170,7 +170,7 @@ def first_listed(order: Order, listed: Int64s, taken: Int64s, count: int) -> Cho
     """
     fresh = listed[~in_sorted(listed, taken)] if len(taken) else listed
     if len(fresh) < count:
-        raise RowsMissing(count - len(fresh))
+        raise RowsMissing(count=count - len(fresh))
     needed = ranks_needed(np.array([count]), np.array([len(fresh)]), order)
     limit = int(np.ceil(needed[0]))
     ordinals, ranks = order.among_below(fresh, limit)
@@ -214,7 +214,7 @@ def scan(
         parts.append(found.where(selected))
         missing = np.where(complete, 0, missing)
         if (thresholds[missing > 0] >= order.size).any():
-            raise RowsMissing(int(missing.sum()))
+            raise RowsMissing(count=int(missing.sum()))
         thresholds = np.minimum(thresholds, order.size // SCAN_WIDER) * SCAN_WIDER + SCAN_WIDER
         thresholds = np.minimum(thresholds, order.size)
     chosen = Chosen.of_parts(parts)

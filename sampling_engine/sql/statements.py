@@ -248,24 +248,29 @@ def strata_of_picked(table: TableFiles, strata: StrataTable, picked: RowSet) -> 
 
 
 def rows_of_strata(
-    table: TableFiles, strata: StrataTable, first: int = 0, stop: int | None = None, more: str = ""
+    table: TableFiles, strata: StrataTable, first: int = 0, stop: int | None = None
 ) -> Statement:
     """Rows of a range of ordinals that are of ``wanted`` strata and aren't taken.
 
     If the strata have no columns, all rows that pass their filter are of the one in ``wanted``.
-    Columns: ordinal, stratum and ``more``, columns of ``wanted``; in no order.
+    Columns: ordinal, stratum; in no order.
     """
     keys = key_columns(strata.columns)
     branches, params = numbered_rows(table, keys, strata.row_filter, first, stop)
-    joined = (
+    return (
+        f"SELECT t.ordinal, w.stratum FROM ({branches}) AS t {_joined_wanted(strata)} "
+        f"WHERE {not_taken('t')}",
+        params,
+    )
+
+
+def _joined_wanted(strata: StrataTable) -> str:
+    """Join the rows ``t`` with the ``wanted`` strata ``w``."""
+    if not strata.columns:
+        return "CROSS JOIN wanted AS w"
+    return (
         f"JOIN {strata.table_name} AS s ON {same_keys(strata.columns)} "
         "JOIN wanted AS w ON w.stratum = s.stratum"
-        if strata.columns
-        else "CROSS JOIN wanted AS w"
-    )
-    return (
-        f"SELECT t.ordinal, w.stratum{more} FROM ({branches}) AS t {joined} WHERE {not_taken('t')}",
-        params,
     )
 
 
@@ -276,12 +281,7 @@ def scan(table: TableFiles, strata: StrataTable, order: SeededOrder) -> Statemen
     Columns: ordinal, stratum, rank; in no order.
     """
     branches, params = numbered_rows(table, key_columns(strata.columns), strata.row_filter)
-    joined = (
-        f"JOIN {strata.table_name} AS s ON {same_keys(strata.columns)} "
-        "JOIN wanted AS w ON w.stratum = s.stratum"
-        if strata.columns
-        else "CROSS JOIN wanted AS w"
-    )
+    joined = _joined_wanted(strata)
     source = f"(SELECT t.ordinal, w.stratum, w.threshold FROM ({branches}) AS t {joined})"
     steps, ranked = rank_steps(order, source, ["stratum", "threshold"])
     return (

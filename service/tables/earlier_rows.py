@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from domain_errors import DomainError, counted
+from domain_errors import counted, located
 from lazy_dataclasses import dataclass
 from parquet_tables.cached_files import (
     INTEGERS_SUFFIX,
@@ -58,16 +58,6 @@ BITS = 64
 
 class PositionsDiffer(Conflict):
     """Rows can't be matched by their positions, and there is no key."""
-
-
-@contextmanager
-def located(loc: Loc) -> Iterator[None]:
-    """Give the location of a filter to an error about what it names."""
-    try:
-        yield
-    except DomainError as error:
-        error.loc = error.loc or loc
-        raise
 
 
 @dataclass(frozen=True)
@@ -243,11 +233,8 @@ class RowsByKey(EarlierRows):
         KeyMissing, KeyNotUnique, InvalidKey, UnknownColumn
             The key doesn't hold in the table, in the version, or for a drawn row.
         """
-        try:
+        with located(self.key_loc, always=True):
             self.key.of(self.table.files)
-        except DomainError as error:
-            error.loc = self.key_loc
-            raise
         none: Int64s = np.empty(0, dtype=np.int64)
         old = none if since is None else self._kept(since)
         if since is not None and not draws:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from functools import cached_property
 
+from domain_errors import located
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.row_keys.canonical import KeyValue, text_of_value
 from parquet_tables.row_keys.written import UnreadableKey, WrittenKey, written_keys
@@ -232,11 +233,8 @@ def _listed(rows: Sequence[str], names: RowNames) -> str:
 
 
 def _written(columns: Sequence[Column], text: str, loc: Loc) -> list[WrittenKey]:
-    try:
+    with located(loc, UnreadableKey, always=True):
         return written_keys(columns, _without_prefix(text))
-    except UnreadableKey as error:
-        error.loc = loc
-        raise
 
 
 def _rows_with(

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
 
-from domain_errors import choices_sentence
+from domain_errors import choices_sentence, located
 from lazy_dataclasses import dataclass
 from parquet_tables.rows import read_ordinals
 from parquet_tables.tables import Int64s, TableFiles
@@ -102,14 +101,9 @@ def open_table(service: Service, dataset_id: int, ref_or_commit: str, key: str |
     return OpenTable(commit.id, chosen, table_files(service, commit.manifest.table(chosen)))
 
 
-@contextmanager
-def named_by(*loc: str) -> Iterator[None]:
+def named_by(*loc: str) -> AbstractContextManager[None]:
     """Give the location of a field to a NotFound about what it names."""
-    try:
-        yield
-    except NotFound as error:
-        error.loc = error.loc or loc
-        raise
+    return located(loc, NotFound)
 
 
 def open_requested(

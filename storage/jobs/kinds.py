@@ -180,24 +180,21 @@ QUERY = JobKind(
     result_of=lambda made: f"{counted(made['rows'], 'row')} found",
     long_from=0,
 )
-ROW_DIFF = JobKind(
-    run_type="exploration",
+ROW_DIFF = replace(
+    QUERY,
     marker="keys",
-    action="exploration_asked",
     noun="row changes",
     phrase="a list of changed rows",
     fields=("rows", "columns", "row_diff"),
     result_of=lambda made: f"{counted(made['rows'], 'row')} changed",
     long_from=LONG_READ_VALUES,
 )
-AUDIT_TEST = JobKind(
-    run_type="exploration",
+AUDIT_TEST = replace(
+    QUERY,
     marker="test",
-    action="exploration_asked",
     noun="audit test",
     phrase="an audit test",
     fields=("rows", "columns", "audit_test"),
-    result_of=lambda made: f"{counted(made['rows'], 'row')} found",
     long_from=LONG_READ_VALUES,
     path="audit-tests/",
 )
@@ -223,17 +220,14 @@ PROFILE = JobKind(
     long_from=LONG_READ_VALUES,
     makes_figures=True,
 )
-ROW_PROOFS = JobKind(
-    run_type="profiling",
+ROW_PROOFS = replace(
+    PROFILE,
     marker="row_root",
-    action="profile_asked",
     noun="row proofs",
     phrase="row proofs",
     fields=("rows", "row_root"),
     result_of=lambda made: f"row proofs of {counted(made['rows'], 'row')}",
-    long_from=LONG_READ_VALUES,
     path="row-roots",
-    makes_figures=True,
 )
 
 KINDS = (SAMPLE, IMPORT, ATTACHMENT, QUERY, ROW_DIFF, AUDIT_TEST, REPORT, PROFILE, ROW_PROOFS)

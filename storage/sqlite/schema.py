@@ -51,18 +51,19 @@ def _created(*names: str) -> str:
     return ";\n".join(sql for (_, name), sql in _expected().items() if name in names)
 
 
-def _created_again(table: str, *others: str) -> str:
+def _created_again(table: str, *others: str, columns: str = "") -> str:
     """Build the statements that create a table again with its rows, since a CHECK can't change.
 
-    The columns are the same. A table with AUTOINCREMENT gives no id twice.
+    The columns are the same, or those before the change. A table with AUTOINCREMENT gives no id
+    twice.
     """
     return f"""
-    CREATE TEMP TABLE copied_rows AS SELECT * FROM {table};
+    CREATE TEMP TABLE copied_rows AS SELECT {columns or "*"} FROM {table};
     CREATE TEMP TABLE copied_sequence AS
         SELECT name, seq FROM sqlite_sequence WHERE name = '{table}';
     DROP TABLE {table};
     {_created(table, *others)};
-    INSERT INTO {table} SELECT * FROM copied_rows ORDER BY 1, 2;
+    INSERT INTO {table} {columns and f"({columns})"} SELECT * FROM copied_rows ORDER BY 1, 2;
     DELETE FROM sqlite_sequence WHERE name = '{table}';
     INSERT INTO sqlite_sequence (name, seq) SELECT name, seq FROM copied_sequence;
     DROP TABLE copied_rows;
@@ -103,7 +104,7 @@ _ENGAGEMENTS = (
     *("engagement_datasets", "engagement_datasets_of_dataset"),
     *("engagement_samples", "engagement_samples_of_engagement"),
 )
-_COLUMNS_OF_LEDGER = "dataset_id, number, kind, recorded_at, actor, body, previous_digest, digest"
+_FINDINGS = ("findings", "findings_of_row", "findings_never_change")
 _NEEDED_FILES_OF_15 = """
     CREATE VIEW needed_files AS
     SELECT sha256, dataset_id FROM commit_files
@@ -117,7 +118,7 @@ _NEW_IN_15 = _created(
     *("groups", "groups_name", "group_members", "group_members_of_user"),
     *("group_permissions", "group_permissions_of_group", "dataset_access"),
     *("groups_everyone_stays", "groups_everyone_has_its_name"),
-    *("findings", "findings_of_row", "findings_never_change"),
+    *_FINDINGS,
     *("replacements", "replacements_never_change"),
     *("reviews", "reviews_of_job", "reviews_never_change"),
     "tested_attributes",
@@ -209,19 +210,8 @@ MIGRATIONS: Sequence[str] = (
     + ";\nALTER TABLE schedules ADD COLUMN source TEXT CHECK (json_valid(source))",
     # SQLite can't drop NOT NULL from a column, so the table of findings is created again.
     f"""
-    CREATE TEMP TABLE copied_findings AS
-        SELECT {_COLUMNS_OF_18} FROM findings;
-    CREATE TEMP TABLE copied_sequence AS
-        SELECT name, seq FROM sqlite_sequence WHERE name = 'findings';
     DROP TRIGGER reviews_notify_receivers;
-    DROP TABLE findings;
-    {_created("findings", "findings_of_row", "findings_never_change")};
-    INSERT INTO findings ({_COLUMNS_OF_18})
-        SELECT {_COLUMNS_OF_18} FROM copied_findings ORDER BY id;
-    DELETE FROM sqlite_sequence WHERE name = 'findings';
-    INSERT INTO sqlite_sequence (name, seq) SELECT name, seq FROM copied_sequence;
-    DROP TABLE copied_findings;
-    DROP TABLE copied_sequence;
+    {_created_again(*_FINDINGS, columns=_COLUMNS_OF_18)}
     {_created("reviews_notify_receivers")};
     {_created("review_questions", "reviewers", "reviewers_of_user")};
     {_created("reservations", "reservations_of_user")};
@@ -239,12 +229,7 @@ MIGRATIONS: Sequence[str] = (
     {_created("issued_papers", "issued_papers_file", "issued_papers_never_change")};
     DROP VIEW needed_files;
     {_created("needed_files")};
-    CREATE TEMP TABLE copied_entries AS SELECT * FROM ledger_entries;
-    DROP TABLE ledger_entries;
-    {_created(*_LEDGER)};
-    INSERT INTO ledger_entries SELECT {_COLUMNS_OF_LEDGER} FROM copied_entries
-        ORDER BY dataset_id, number;
-    DROP TABLE copied_entries;
+    {_created_again(*_LEDGER)}
     """,
     # Its kind of entry is in the CHECK that the script before creates.
     _created("evaluation_certificates", "evaluation_certificates_never_change"),
@@ -265,11 +250,7 @@ MIGRATIONS: Sequence[str] = (
     f"""
     {_created("sample_progress", "sample_progress_of_user", "sample_progress_of_action")};
     {_PROGRESS_OF_SAMPLES};
-    CREATE TEMP TABLE copied_attributes AS SELECT job_id, position, name FROM tested_attributes;
-    DROP TABLE tested_attributes;
-    {_created("tested_attributes")};
-    INSERT INTO tested_attributes (job_id, position, name) SELECT * FROM copied_attributes;
-    DROP TABLE copied_attributes;
+    {_created_again("tested_attributes", columns="job_id, position, name")}
     {_created("sample_preparers", "findings_of_user")};
     {_created(*PROGRESS_TRIGGERS)};
     """,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from dataclasses import MISSING, Field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from application.credentials import check_soeid
 from application.settings_sources import load_settings, unknown_variables, variable_name
-from service.settings import InvalidSetting, Settings, default_text, setting_fields
+from service.settings import InvalidSetting, Settings, setting_fields
 from storage.errors import InvalidValue
 
 ROLES = {"JOBSVC_GROUP_ROLES": "auditors=analyst"}
@@ -127,12 +129,21 @@ def test_the_documentation_lists_every_setting_as_it_is() -> None:
         [
             item.name,
             variable_name(item.name),
-            default_text(item),
+            _default_text(item),
             item.metadata["unit"],
             item.metadata["help"],
         ]
         for item in setting_fields()
     ]
+
+
+def _default_text(item: Field[Any]) -> str:
+    """A setting's default as text of the documentation."""
+    if item.default is MISSING:
+        return "the platform's user data folder"
+    if isinstance(item.default, bool):
+        return "yes" if item.default else "no"
+    return str(item.default)
 
 
 def test_a_new_soeid_must_match_the_pattern() -> None:

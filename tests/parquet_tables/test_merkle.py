@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from parquet_tables.merkle import audit_path, leaf_hash, merkle_root, root_of_path
+from parquet_tables.merkle import audit_path, leaf_hash, merkle_root
+from tests.support.audit_paths import root_of_path
 
 INPUTS = [
     bytes.fromhex(text)

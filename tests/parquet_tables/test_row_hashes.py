@@ -11,11 +11,12 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from parquet_tables.columns import Column
 from parquet_tables.database import ParquetDatabase
-from parquet_tables.merkle import merkle_root, root_of_path
+from parquet_tables.merkle import merkle_root
 from parquet_tables.progress import ignore_progress
 from parquet_tables.row_hashes import hash_table, prove_rows
 from parquet_tables.tables import DataFile, TableFiles
 from parquet_tables.writing import write_parquet
+from tests.support.audit_paths import root_of_path
 
 SECRET = bytes(range(32))
 SELECT = (

@@ -22,7 +22,7 @@ from lazy_dataclasses import dataclass
 from parquet_tables.names import folded
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.rows import scan_statement
-from parquet_tables.tables import Column, TableFiles, UnknownColumn
+from parquet_tables.tables import Column, TableFiles
 from sampling_engine import MonetaryUnitMethod, Round
 from sampling_engine.sql.units import MILLION, MoneyUnits
 from service.sampling_parameters import recorded_rounds
@@ -89,11 +89,7 @@ def scored_population(
 
 
 def _number(table: TableFiles, name: str, loc: tuple[str, ...]) -> Column:
-    try:
-        column = table.column(name)
-    except UnknownColumn as error:
-        error.loc = loc
-        raise
+    column = table.column(name, loc)
     if not is_number(column):
         raise InvalidFindings(
             '"{column}" is of type {type}, and a column of numbers is needed.',

@@ -134,13 +134,7 @@ def enter_paper_facts(by: Caller, job: JobRecord, given: PaperFactsRequest) -> N
         if "assertions" in body:
             body["assertions"] = tuple(body["assertions"])
         enter_facts(tx, job.id, by.user.id, PaperFactsRequest(**body), by.service.clock)
-        by.audit(
-            tx,
-            "paper_facts_entered",
-            dataset_id=job.dataset_id,
-            about=("job", job.id),
-            fields=", ".join(entered),
-        )
+        by.audit_of_job(tx, "paper_facts_entered", job, fields=", ".join(entered))
 
 
 def _checked(name: str, value: Any) -> Any:

@@ -160,14 +160,8 @@ def _keep(
         "issued_at": entry.recorded_at,
     }
     insert_issued_paper(tx, job.dataset_id, stored)
-    by.audit(
-        tx,
-        "paper_issued",
-        dataset_id=job.dataset_id,
-        about=("job", job.id),
-        number=body["number"],
-        format=body["format"],
-        sha256=file.sha256,
+    by.audit_of_job(
+        tx, "paper_issued", job, number=body["number"], format=body["format"], sha256=file.sha256
     )
     return list_issued_papers(tx, job.id)[0]
 

@@ -66,7 +66,7 @@ class CumulatedRows:
         line = self.line()
         places = np.searchsorted(np.cumsum(self.sums[line]), points, side="right")
         if len(points) and int(places.max()) >= len(line):
-            raise RowsMissing(int((places >= len(line)).sum()))
+            raise RowsMissing(count=int((places >= len(line)).sum()))
         of_block = line[places]
         found = UnitsOfRows(*(np.zeros(len(points), dtype=np.int64) for _ in range(3)))
         for blocks, rows in self._batches(state, np.unique(of_block), on_progress):
@@ -75,7 +75,7 @@ class CumulatedRows:
             is_found = at < len(rows.before)
             is_found[is_found] = rows.before[at[is_found]] <= points[is_here][is_found]
             if not is_found.all():
-                raise RowsMissing(int((~is_found).sum()))
+                raise RowsMissing(count=int((~is_found).sum()))
             found.put(is_here, rows, at)
         return found
 

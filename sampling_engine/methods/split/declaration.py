@@ -16,7 +16,7 @@ from parquet_tables.row_keys.digests import RowKey
 from parquet_tables.tables import Column, TableFiles
 from sampling_engine.errors import InvalidMethod, InvalidSize
 from sampling_engine.methods.method import EligibleRows, Method, PlannedBy, RoundDraw
-from sampling_engine.methods.parameters import Loc, found_column, strata_columns, strata_entry
+from sampling_engine.methods.parameters import Loc, strata_columns, strata_entry
 from sampling_engine.methods.split.round import prepared_split
 from sampling_engine.methods.split.rule import SplitRule, exact_share
 from sampling_engine.selection.bands import Bands
@@ -138,7 +138,7 @@ class SplitMethod(Method):
         """As every method; the group's values need a canonical text."""
         super().check(table, loc)
         if self.group is not None:
-            column = found_column(table, self.group, (*loc, "group"))
+            column = table.column(self.group, (*loc, "group"))
             if not can_be_in_key(column):
                 raise InvalidKey(
                     'Rows can\'t be kept together by "{column}", of type {type}: choose integers, '

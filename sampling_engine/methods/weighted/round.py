@@ -158,7 +158,7 @@ class WeightedRound(SizedRound):
         by_rank = self.order.places(take_all, ranks)
         found, run_by = self._first(state, self.take_all.size, on_progress)
         if len(found.ordinals) < self.take_all.size:
-            raise RowsMissing(self.take_all.size - len(found.ordinals))
+            raise RowsMissing(count=self.take_all.size - len(found.ordinals))
         ordinals = np.concatenate([take_all[by_rank], found.ordinals])
         chosen = Chosen(
             ordinals,

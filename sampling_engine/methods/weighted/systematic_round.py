@@ -60,7 +60,7 @@ class SystematicWeightedRound(WeightedRound):
             )
             ordinals, units = state.run(wanted, on_progress)
         if len(ordinals) < of_all.size:
-            raise RowsMissing(of_all.size - len(ordinals))
+            raise RowsMissing(count=of_all.size - len(ordinals))
         every = np.concatenate([of_all.ordinals[by_rank], ordinals])
         chosen = Chosen(every, np.zeros(len(every), dtype=np.int64), np.arange(len(every)))
         probabilities = np.concatenate([np.ones(len(of_all.ordinals)), self.targets(units)])
