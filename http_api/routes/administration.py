@@ -27,7 +27,7 @@ blueprint = SignedInBlueprint(
 )
 
 
-@blueprint.get("", query=AuditRequest, output=list_schema("entries", Activity))
+@blueprint.get("", output=list_schema("entries", Activity))
 def audit_entries(query: AuditRequest) -> Listing:
     """Who did what, newest first, for admins.
 
@@ -39,7 +39,7 @@ def audit_entries(query: AuditRequest) -> Listing:
     return listed(([Activity(**vars(entry)) for entry in entries], total), query)
 
 
-@blueprint.get("/csv", query=EntriesRequest)
+@blueprint.get("/csv")
 @blueprint.doc(responses=file_response("text/csv"))
 def audit_csv(query: EntriesRequest) -> Response:
     """The matching entries as a CSV file, newest first, for admins.
@@ -70,7 +70,7 @@ class StoragePage(StorageUse):
     limit: int
 
 
-@storage_blueprint.get("/storage", query=PageRequest, output=StoragePage)
+@storage_blueprint.get("/storage")
 def storage_use(query: PageRequest) -> StoragePage:
     """Disk use, for admins.
 
@@ -84,7 +84,7 @@ def storage_use(query: PageRequest) -> StoragePage:
     return StoragePage(use.kinds, list(page.items), use.free_bytes, use.disk_bytes, **listing)
 
 
-@storage_blueprint.get("/overview", output=AdminOverview)
+@storage_blueprint.get("/overview")
 def overview() -> AdminOverview:
     """Failed jobs, free disk space and the last backup, for admins."""
     caller().require_role("admin")
@@ -108,7 +108,7 @@ def backup() -> Response:
     return answer
 
 
-@storage_blueprint.post("/prune", body=PruneRequest, output=Prune)
+@storage_blueprint.post("/prune")
 def prune_storage(given: PruneRequest) -> Prune:
     """Remove unreachable and expired data, for admins.
 
@@ -127,9 +127,7 @@ signing_keys_blueprint = SignedInBlueprint(
 
 
 @signing_keys_blueprint.get(
-    "",
-    query=PageRequest,
-    output=list_schema("keys", PublicKey, "The current key first, then the newest."),
+    "", output=list_schema("keys", PublicKey, "The current key first, then the newest.")
 )
 def signing_keys(query: PageRequest) -> Listing:
     """The public keys that verify certificates, with all retired ones."""
@@ -137,7 +135,7 @@ def signing_keys(query: PageRequest) -> Listing:
         return page_of(list_public_keys(tx), query)
 
 
-@signing_keys_blueprint.post("/rotate", output=PublicKey)
+@signing_keys_blueprint.post("/rotate")
 def rotate_signing_key() -> PublicKey:
     """Replace the key that signs certificates, for admins. The old public key stays listed."""
     caller().require_role("admin")

@@ -21,7 +21,7 @@ blueprint = SignedInBlueprint(
 )
 
 
-@blueprint.get("/agreement", query=AgreementRequest, output=AgreementAnswer)
+@blueprint.get("/agreement")
 def agreement(job_id: str, query: AgreementRequest) -> AgreementAnswer:
     """How far the two readings of the sample's rows agree, for each question.
 
@@ -33,7 +33,6 @@ def agreement(job_id: str, query: AgreementRequest) -> AgreementAnswer:
 
 @blueprint.get(
     "/agreement/differences",
-    query=PageRequest,
     output=list_schema("rows", DifferingRow, "In the order of the draw.", of_job=True),
 )
 def differences(job_id: str, query: PageRequest) -> Listing:

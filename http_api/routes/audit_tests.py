@@ -62,7 +62,7 @@ for _kind in AUDIT_TESTS.values():
     )(_view(_kind))
 
 
-@blueprint.get("/exploration/jobs/<job_id>/audit-test", output=AuditTestAnswer)
+@blueprint.get("/exploration/jobs/<job_id>/audit-test")
 def answer(job_id: str) -> AuditTestAnswer:
     """What a completed audit test found: figures, tables of figures, assumptions.
 
@@ -71,7 +71,7 @@ def answer(job_id: str) -> AuditTestAnswer:
     return audit_test_answer(completed(caller().job(job_id), "exploration"))
 
 
-@blueprint.get("/exploration/jobs/<job_id>/audit-test/paper", query=AuditTestPaperRequest)
+@blueprint.get("/exploration/jobs/<job_id>/audit-test/paper")
 @blueprint.doc(responses=file_response("text/html"))
 def paper(job_id: str, query: AuditTestPaperRequest) -> Response:
     """Download the paper of a completed audit test, which has the first found rows.

@@ -43,7 +43,7 @@ def _viewing(jobs: tuple[JobRecord, JobRecord], what: str) -> Iterator[None]:
         caller().audit_view(RowSource(job.dataset_id, output_of(job), SAMPLE, job.id), what)
 
 
-@blueprint.post("/change", body=ChangeRequest, output=ChangeAnswer, only_reads=True)
+@blueprint.post("/change", only_reads=True)
 def change(job_id: str, given: ChangeRequest) -> ChangeAnswer:
     """Estimate the change of figures from this sample to another.
 
@@ -55,7 +55,7 @@ def change(job_id: str, given: ChangeRequest) -> ChangeAnswer:
         return change_of(service(), *jobs, given)
 
 
-@blueprint.get("/changed-values", query=ChangedValuesRequest, output=ValueChanges)
+@blueprint.get("/changed-values")
 def values_that_changed(job_id: str, query: ChangedValuesRequest) -> Response | ValueChanges:
     """List the values that differ between the rows that this sample and another have.
 

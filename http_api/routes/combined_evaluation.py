@@ -28,7 +28,7 @@ blueprint = SignedInBlueprint(
 )
 
 
-@blueprint.post("", body=CombinedEvaluationRequest, output=CombinedEvaluation, only_reads=True)
+@blueprint.post("", only_reads=True)
 def combined_evaluation(given: CombinedEvaluationRequest) -> CombinedEvaluation:
     """Evaluate several samples together, as parts of one conclusion.
 
@@ -39,7 +39,7 @@ def combined_evaluation(given: CombinedEvaluationRequest) -> CombinedEvaluation:
     return _evaluated(given, _samples(given))
 
 
-@blueprint.get("/paper", query=CombinedPaperRequest)
+@blueprint.get("/paper")
 @blueprint.doc(responses=file_response("text/html"))
 def combined_paper(query: CombinedPaperRequest) -> Response:
     """Download a paper with the evaluation of several samples together.

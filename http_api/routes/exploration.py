@@ -38,7 +38,7 @@ class ResultRows(Rows):
     metadata: Mapping[str, Any]
 
 
-@blueprint.post("/datasets/<int:dataset_id>/jobs", body=ExplorationRequest, output=JobAccepted)
+@blueprint.post("/datasets/<int:dataset_id>/jobs")
 def create(dataset_id: int, given: ExplorationRequest) -> JobAccepted:
     """Make a report of a table, run a SELECT, or list changed rows, as a job.
 
@@ -61,9 +61,7 @@ def create(dataset_id: int, given: ExplorationRequest) -> JobAccepted:
     return accepted(job, "Exploration job created")
 
 
-@blueprint.post(
-    "/datasets/<int:dataset_id>/query", body=SelectRequest, output=QueryRows, only_reads=True
-)
+@blueprint.post("/datasets/<int:dataset_id>/query", only_reads=True)
 def query(dataset_id: int, given: SelectRequest) -> QueryRows:
     """The first rows of a SELECT, at once.
 
@@ -82,7 +80,7 @@ def query(dataset_id: int, given: SelectRequest) -> QueryRows:
     return rows
 
 
-@blueprint.get("/jobs/<job_id>/result", query=ResultRowsRequest, output=ResultRows)
+@blueprint.get("/jobs/<job_id>/result")
 def result(job_id: str, query: ResultRowsRequest) -> Response | ResultRows:
     """An exploration's result: a report, or the rows of a query or a row diff.
 

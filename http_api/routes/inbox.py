@@ -12,13 +12,13 @@ blueprint = SignedInBlueprint("inbox", __name__, url_prefix="/api/inbox", tag="A
 samples_blueprint = SignedInBlueprint("samples", __name__, url_prefix="/api/samples", tag="Audit")
 
 
-@blueprint.get("", output=Inbox)
+@blueprint.get("")
 def waiting() -> Inbox:
     """What waits for the caller: rows to examine, findings to review, failed jobs."""
     return inbox(caller())
 
 
-@samples_blueprint.get("", query=SamplesRequest, output=list_schema("samples", ListedSample))
+@samples_blueprint.get("", output=list_schema("samples", ListedSample))
 def samples(query: SamplesRequest) -> Listing:
     """Samples with how far they are examined and reviewed, newest first.
 

@@ -26,14 +26,14 @@ blueprint = SignedInBlueprint(
 )
 
 
-@blueprint.get("", output=PaperTemplate)
+@blueprint.get("")
 def template() -> PaperTemplate:
     """The template of working papers, for admins: the firm's name, logo, colour and texts."""
     caller().require_role("admin")
     return template_of(service())
 
 
-@blueprint.patch("", body=PaperTemplateRequest, output=PaperTemplate)
+@blueprint.patch("")
 def change(given: PaperTemplateRequest) -> PaperTemplate:
     """Change the template of working papers, as an admin.
 
@@ -43,7 +43,7 @@ def change(given: PaperTemplateRequest) -> PaperTemplate:
     return template_of(service())
 
 
-@blueprint.get("/preview", query=TemplatePreviewRequest)
+@blueprint.get("/preview")
 @blueprint.doc(responses=file_response("text/html"))
 def preview(query: TemplatePreviewRequest) -> Response:
     """Download a page with invented facts that shows the template, for admins."""

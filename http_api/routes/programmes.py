@@ -16,7 +16,7 @@ blueprint = SignedInBlueprint(
 )
 
 
-@blueprint.get("", output=ProgrammeList)
+@blueprint.get("")
 def programmes() -> ProgrammeList:
     """The audit programmes: those of jobsvc, and the files of the folder `programmes_dir`.
 
@@ -25,7 +25,7 @@ def programmes() -> ProgrammeList:
     return programme_list(library_of(service().settings))
 
 
-@blueprint.get("/<name>", output=ShownProgramme)
+@blueprint.get("/<name>")
 def programme(name: str) -> ShownProgramme:
     """An audit programme with its rules, sentences, and worked examples, which are computed."""
     with caller().reading():

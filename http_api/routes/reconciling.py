@@ -19,7 +19,7 @@ blueprint = SignedInBlueprint(
 )
 
 
-@blueprint.get("", query=BalancesRequest, output=Reconciliations)
+@blueprint.get("")
 def list_entries(dataset_id: int, query: BalancesRequest) -> Reconciliations:
     """The balances of the general ledger that were entered for a table of a version.
 
@@ -28,7 +28,7 @@ def list_entries(dataset_id: int, query: BalancesRequest) -> Reconciliations:
     return reconciliations(caller(), dataset_id, query)
 
 
-@blueprint.post("", body=BalanceRequest, output=Reconciliation)
+@blueprint.post("")
 def enter(dataset_id: int, given: BalanceRequest) -> Reconciliation:
     """Compare the sum of a column with a balance of the general ledger.
 

@@ -17,7 +17,7 @@ blueprint = SignedInBlueprint(
 )
 
 
-@blueprint.get("", query=RowKeyStateRequest, output=TableKeyState)
+@blueprint.get("")
 def state(dataset_id: int, query: RowKeyStateRequest) -> TableKeyState:
     """The row key of a table, and its state in each version.
 
@@ -29,7 +29,7 @@ def state(dataset_id: int, query: RowKeyStateRequest) -> TableKeyState:
     )
 
 
-@blueprint.put("", body=RowKeyRequest, output=TableKey)
+@blueprint.put("")
 def declare(dataset_id: int, given: RowKeyRequest) -> TableKey:
     """Declare the row key of a table: the columns that identify a row in every version.
 
@@ -40,7 +40,7 @@ def declare(dataset_id: int, given: RowKeyRequest) -> TableKey:
     return declare_row_key(caller(), dataset_id, given)
 
 
-@blueprint.delete("", query=RowKeyTableRequest, output=TableKey)
+@blueprint.delete("")
 def remove(dataset_id: int, query: RowKeyTableRequest) -> TableKey:
     """Delete the row key of a table.
 

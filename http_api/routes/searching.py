@@ -18,7 +18,7 @@ class Found:
     results: list[Hit]
 
 
-@blueprint.get("", query=SearchRequest, output=Found)
+@blueprint.get("")
 def find(query: SearchRequest) -> Found:
     """Find datasets, samples, saved queries, versions, jobs and rows that I can see.
 

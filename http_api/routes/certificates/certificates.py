@@ -61,7 +61,7 @@ def _name_of(job: JobRecord) -> str:
     return job.output_name or job.id[:8]
 
 
-@blueprint.get("/certificate", query=CertificateRequest, output=Envelope)
+@blueprint.get("/certificate", output=Envelope)
 def certificate(job_id: str, query: CertificateRequest) -> Response:
     """The signed certificate of a sample.
 
@@ -81,16 +81,14 @@ def _envelope(envelope: dict[str, object], name: str) -> Response:
 
 
 @blueprint.get(
-    "/certificates",
-    query=PageRequest,
-    output=list_schema("certificates", IssuedCertificate, "The newest first."),
+    "/certificates", output=list_schema("certificates", IssuedCertificate, "The newest first.")
 )
 def certificates(job_id: str, query: PageRequest) -> Listing:
     """The certificates that were issued of a sample."""
     return page_of(issues_of(service(), _drawn(job_id)), query)
 
 
-@blueprint.get("/evaluation-certificate", query=CertificateRequest, output=Envelope)
+@blueprint.get("/evaluation-certificate", output=Envelope)
 def evaluation_certificate(job_id: str, query: CertificateRequest) -> Response:
     """The signed certificate of a sample's findings and evaluation.
 
@@ -107,7 +105,6 @@ def evaluation_certificate(job_id: str, query: CertificateRequest) -> Response:
 
 @blueprint.get(
     "/evaluation-certificates",
-    query=PageRequest,
     output=list_schema("certificates", IssuedEvaluation, "The newest first."),
 )
 def evaluation_certificates(job_id: str, query: PageRequest) -> Listing:
@@ -132,7 +129,7 @@ def certificate_data(job_id: str) -> Response:
         return file_answer(path, f"{_name_of(job)}-data.csv", MEDIA_TYPES["csv"])
 
 
-@blueprint.get("/certificate/sample", query=SampleFileRequest)
+@blueprint.get("/certificate/sample")
 @blueprint.doc(responses=file_response("text/csv"))
 def certificate_sample(job_id: str, query: SampleFileRequest) -> Response:
     """The sample as a file whose hash the certificate states.
@@ -153,7 +150,7 @@ def certificate_sample(job_id: str, query: SampleFileRequest) -> Response:
         return file_answer(path, name, MEDIA_TYPES["csv" if kind == "csv" else "parquet"])
 
 
-@blueprint.get("/evidence", query=EvidenceRequest)
+@blueprint.get("/evidence")
 @blueprint.doc(responses=file_response("application/zip"))
 def evidence(job_id: str, query: EvidenceRequest) -> Response:
     """Everything that a verifier of a sample needs, as a ZIP file.

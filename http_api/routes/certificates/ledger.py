@@ -13,7 +13,7 @@ blueprint = SignedInBlueprint(
 )
 
 
-@blueprint.get("", query=LedgerRequest, output=LedgerPage)
+@blueprint.get("")
 def ledger(dataset_id: int, query: LedgerRequest) -> Response | LedgerPage:
     """What was planned, drawn, replaced and deleted in a dataset.
 
