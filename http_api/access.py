@@ -126,6 +126,9 @@ def _answer_schema(output: type[Any] | MakeSchema) -> type[Schema]:
 class SignedInBlueprint(APIBlueprint):
     """A blueprint of which every route requires a valid token or session."""
 
+    def __init__(self, name: str, tag: str, url_prefix: str | None = None) -> None:
+        super().__init__(name, __name__, tag=tag, url_prefix=url_prefix)
+
     def route(
         self,
         rule: str,

@@ -22,9 +22,7 @@ from storage.accounts.audit_trail import list_entries
 from storage.certificates.keys import PublicKey, list_public_keys
 from storage.maintenance.disk_use import StorageUse, measure
 
-blueprint = SignedInBlueprint(
-    "audit", __name__, url_prefix="/api/admin/audit", tag="Administration"
-)
+blueprint = SignedInBlueprint("audit", "Administration", "/api/admin/audit")
 
 
 @blueprint.get("", output=list_schema("entries", Activity))
@@ -56,9 +54,7 @@ def audit_csv(query: EntriesRequest) -> Response:
         return file_answer(path, "activity.csv", MEDIA_TYPES["csv"])
 
 
-storage_blueprint = SignedInBlueprint(
-    "storage", __name__, url_prefix="/api/admin", tag="Administration"
-)
+storage_blueprint = SignedInBlueprint("storage", "Administration", "/api/admin")
 
 
 @dataclass(frozen=True)
@@ -121,9 +117,7 @@ def prune_storage(given: PruneRequest) -> Prune:
     )
 
 
-signing_keys_blueprint = SignedInBlueprint(
-    "signing_keys", __name__, url_prefix="/api/signing-keys", tag="Administration"
-)
+signing_keys_blueprint = SignedInBlueprint("signing_keys", "Administration", "/api/signing-keys")
 
 
 @signing_keys_blueprint.get(

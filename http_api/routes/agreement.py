@@ -16,9 +16,7 @@ from http_api.routes.submissions import completed
 from http_api.schemas.contract import Listing, list_schema, listed
 from service.tables.open_tables import SAMPLE, output_of
 
-blueprint = SignedInBlueprint(
-    "agreement", __name__, url_prefix="/api/sampling/jobs/<job_id>", tag="Review"
-)
+blueprint = SignedInBlueprint("agreement", "Review", "/api/sampling/jobs/<job_id>")
 
 
 @blueprint.get("/agreement")

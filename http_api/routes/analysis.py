@@ -27,7 +27,7 @@ from storage.jobs.kinds import PROFILE
 AT_ONCE_S = 20.0
 """Time limit of a request's scan; the rest is estimated."""
 
-blueprint = SignedInBlueprint("profiling", __name__, tag="Profiling")
+blueprint = SignedInBlueprint("profiling", "Profiling")
 
 
 @blueprint.post("/api/profiling/datasets/<int:dataset_id>/jobs")
@@ -75,9 +75,7 @@ def table_analysis(dataset_id: int, ref: str, key: str, query: AnalysisRequest) 
     return jsonify(profile)
 
 
-comparisons_blueprint = SignedInBlueprint(
-    "comparisons", __name__, url_prefix="/api", tag="Comparisons"
-)
+comparisons_blueprint = SignedInBlueprint("comparisons", "Comparisons", "/api")
 
 
 @comparisons_blueprint.get("/sampling/jobs/<job_id>/comparison")

@@ -23,9 +23,7 @@ from http_api.server.uploads import written_path
 from storage.audit.attachments import attachments_of, get_attachment
 from storage.jobs.jobs import JobRecord
 
-blueprint = SignedInBlueprint(
-    "attachments", __name__, url_prefix="/api/sampling/jobs/<job_id>/attachments", tag="Audit"
-)
+blueprint = SignedInBlueprint("attachments", "Audit", "/api/sampling/jobs/<job_id>/attachments")
 
 
 @blueprint.get("", output=list_schema("attachments", NamedAttachment, "Oldest first.", of_job=True))

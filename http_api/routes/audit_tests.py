@@ -31,7 +31,7 @@ from http_api.routes.submissions import completed, submission
 from http_api.schemas.jobs import JobAccepted, accepted
 from service.tables.open_tables import RESULT, output_of
 
-blueprint = SignedInBlueprint("audit_tests", __name__, url_prefix="/api", tag="Audit tests")
+blueprint = SignedInBlueprint("audit_tests", "Audit tests", "/api")
 
 
 def _view(kind: AuditTestKind) -> Callable[[int, AuditTestRequest], JobAccepted]:

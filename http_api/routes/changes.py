@@ -24,9 +24,7 @@ from parquet_tables.exports import MEDIA_TYPES
 from service.tables.open_tables import SAMPLE, named_by, output_of
 from storage.jobs.jobs import JobRecord
 
-blueprint = SignedInBlueprint(
-    "changes", __name__, url_prefix="/api/sampling/jobs/<job_id>", tag="Sampling"
-)
+blueprint = SignedInBlueprint("changes", "Sampling", "/api/sampling/jobs/<job_id>")
 
 
 def _both(job_id: str, with_job: str, place: str) -> tuple[JobRecord, JobRecord]:

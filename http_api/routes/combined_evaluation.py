@@ -23,9 +23,7 @@ from http_api.routes.submissions import completed
 from service.tables.open_tables import SAMPLE, output_of
 from storage.jobs.jobs import JobRecord
 
-blueprint = SignedInBlueprint(
-    "combined_evaluation", __name__, url_prefix="/api/audit/combined-evaluation", tag="Audit"
-)
+blueprint = SignedInBlueprint("combined_evaluation", "Audit", "/api/audit/combined-evaluation")
 
 
 @blueprint.post("", only_reads=True)

@@ -23,9 +23,7 @@ from http_api.access import SignedInBlueprint, caller, service
 from http_api.schemas.contract import Listing, list_schema, listed
 from storage.versions.data_contracts import KeptApartVersion, list_kept_apart
 
-blueprint = SignedInBlueprint(
-    "data_contracts", __name__, url_prefix="/api/datasets/<int:dataset_id>", tag="Datasets"
-)
+blueprint = SignedInBlueprint("data_contracts", "Datasets", "/api/datasets/<int:dataset_id>")
 
 
 @blueprint.get("/data-contract")

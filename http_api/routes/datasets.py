@@ -39,7 +39,7 @@ from storage.sqlite.database import Transaction
 from storage.versions.manifests import get_commit
 from storage.versions.refs import list_refs
 
-blueprint = SignedInBlueprint("datasets", __name__, url_prefix="/api/datasets", tag="Datasets")
+blueprint = SignedInBlueprint("datasets", "Datasets", "/api/datasets")
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,7 @@ def overview(dataset_id: int, query: PageRequest) -> DatasetOverview:
 
 
 permissions_blueprint = SignedInBlueprint(
-    "permissions", __name__, url_prefix="/api/datasets/<int:dataset_id>/permissions", tag="Datasets"
+    "permissions", "Datasets", "/api/datasets/<int:dataset_id>/permissions"
 )
 
 

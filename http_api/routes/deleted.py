@@ -20,7 +20,7 @@ from http_api.schemas.contract import Listing, list_schema, listed
 from lazy_dataclasses import dataclass
 from storage.versions.bin import KINDS_HELP, NAME_HELP, BinEntry, list_bin
 
-blueprint = SignedInBlueprint("bin", __name__, url_prefix="/api/bin", tag="Bin")
+blueprint = SignedInBlueprint("bin", "Bin", "/api/bin")
 
 
 @dataclass(frozen=True)

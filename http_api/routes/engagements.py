@@ -34,9 +34,7 @@ from storage.audit.engagements import (
 )
 from storage.jobs.jobs import JobRecord
 
-blueprint = SignedInBlueprint(
-    "engagements", __name__, url_prefix="/api/engagements", tag="Engagements"
-)
+blueprint = SignedInBlueprint("engagements", "Engagements", "/api/engagements")
 
 
 @blueprint.get("", output=list_schema("engagements", EngagementRecord))

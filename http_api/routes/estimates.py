@@ -46,9 +46,7 @@ from parquet_tables.exports import MEDIA_TYPES
 from service.tables.open_tables import SAMPLE, output_of
 from storage.jobs.jobs import JobRecord
 
-blueprint = SignedInBlueprint(
-    "estimates", __name__, url_prefix="/api/sampling/jobs/<job_id>", tag="Sampling"
-)
+blueprint = SignedInBlueprint("estimates", "Sampling", "/api/sampling/jobs/<job_id>")
 
 
 STATISTICAL_TYPES = {"dta": "application/x-stata-dta", "sav": "application/x-spss-sav"}

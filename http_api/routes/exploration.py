@@ -25,9 +25,7 @@ from storage.accounts.audit_trail import MAX_SQL_LENGTH as MAX_AUDITED_LENGTH
 from storage.jobs.jobs import JobRecord
 from storage.jobs.kinds import REPORT
 
-blueprint = SignedInBlueprint(
-    "explorations", __name__, url_prefix="/api/exploration", tag="Exploration"
-)
+blueprint = SignedInBlueprint("explorations", "Exploration", "/api/exploration")
 
 
 @dataclass(frozen=True)

@@ -88,9 +88,7 @@ from storage.jobs.jobs import JobRecord
 
 PAPER_TYPES = {"html": "text/html; charset=utf-8", "xlsx": MEDIA_TYPES["xlsx"]}
 
-blueprint = SignedInBlueprint(
-    "findings", __name__, url_prefix="/api/sampling/jobs/<job_id>", tag="Audit"
-)
+blueprint = SignedInBlueprint("findings", "Audit", "/api/sampling/jobs/<job_id>")
 
 
 class FindingsFileIn(RowFileIn):

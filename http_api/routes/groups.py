@@ -32,7 +32,7 @@ from storage.accounts.groups import (
 from storage.accounts.users import User
 from storage.sqlite.database import Transaction
 
-blueprint = SignedInBlueprint("groups", __name__, url_prefix="/api/groups", tag="Users")
+blueprint = SignedInBlueprint("groups", "Users", "/api/groups")
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ from http_api.schemas.jobs import JobAccepted, accepted
 from http_api.server.uploads import written_path
 from lazy_dataclasses import dataclass
 
-blueprint = SignedInBlueprint("imports", __name__, url_prefix="/api/datasets", tag="Import")
+blueprint = SignedInBlueprint("imports", "Import", "/api/datasets")
 
 
 @dataclass(frozen=True)

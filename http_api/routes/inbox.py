@@ -8,8 +8,8 @@ from contract.requests.jobs import SamplesRequest
 from http_api.access import SignedInBlueprint, caller
 from http_api.schemas.contract import Listing, list_schema, listed
 
-blueprint = SignedInBlueprint("inbox", __name__, url_prefix="/api/inbox", tag="Audit")
-samples_blueprint = SignedInBlueprint("samples", __name__, url_prefix="/api/samples", tag="Audit")
+blueprint = SignedInBlueprint("inbox", "Audit", "/api/inbox")
+samples_blueprint = SignedInBlueprint("samples", "Audit", "/api/samples")
 
 
 @blueprint.get("")

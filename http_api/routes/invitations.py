@@ -10,7 +10,7 @@ from http_api.schemas.base import MessageOut
 from http_api.schemas.contract import Listing, list_schema, listed
 from storage.accounts.invitations import Invitation, list_invitations
 
-blueprint = SignedInBlueprint("invitations", __name__, url_prefix="/api/invitations", tag="Users")
+blueprint = SignedInBlueprint("invitations", "Users", "/api/invitations")
 
 
 @blueprint.get("", output=list_schema("invitations", Invitation))

@@ -28,7 +28,7 @@ from storage.errors import NotFound
 from storage.jobs.jobs import JobRecord, LogEntry, get_job, list_log
 from storage.jobs.lists import JobFilters, list_jobs
 
-blueprint = SignedInBlueprint("jobs", __name__, url_prefix="/api/jobs", tag="Jobs")
+blueprint = SignedInBlueprint("jobs", "Jobs", "/api/jobs")
 DUMPED = answer_schema(JobRecord)()
 
 

@@ -21,14 +21,9 @@ from service.tables.panel_flows import wave_table
 from storage.jobs.panels import PanelRecord, list_panels, wave_number
 
 dataset_blueprint = SignedInBlueprint(
-    "panels",
-    __name__,
-    url_prefix="/api/sampling/datasets/<int:dataset_id>/panels",
-    tag="Panels",
+    "panels", "Panels", "/api/sampling/datasets/<int:dataset_id>/panels"
 )
-blueprint = SignedInBlueprint(
-    "panel", __name__, url_prefix="/api/sampling/panels/<int:panel_id>", tag="Panels"
-)
+blueprint = SignedInBlueprint("panel", "Panels", "/api/sampling/panels/<int:panel_id>")
 
 
 @dataset_blueprint.post("")

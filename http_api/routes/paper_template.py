@@ -21,9 +21,7 @@ from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.findings import PAPER_TYPES
 from http_api.routes.row_responses import file_answer, file_response
 
-blueprint = SignedInBlueprint(
-    "paper_template", __name__, url_prefix="/api/paper-template", tag="Administration"
-)
+blueprint = SignedInBlueprint("paper_template", "Administration", "/api/paper-template")
 
 
 @blueprint.get("")

@@ -11,9 +11,7 @@ from application.audit.programmes.answers import (
 from application.audit.programmes.catalogue import library_of
 from http_api.access import SignedInBlueprint, caller, service
 
-blueprint = SignedInBlueprint(
-    "programmes", __name__, url_prefix="/api/audit-programmes", tag="Audit"
-)
+blueprint = SignedInBlueprint("programmes", "Audit", "/api/audit-programmes")
 
 
 @blueprint.get("")

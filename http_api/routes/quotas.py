@@ -7,7 +7,7 @@ from http_api.access import SignedInBlueprint, caller, service
 from storage.accounts.users import get_user
 from storage.maintenance.quotas import QuotaUse, set_dataset_quota, set_user_quota
 
-blueprint = SignedInBlueprint("quotas", __name__, url_prefix="/api", tag="Administration")
+blueprint = SignedInBlueprint("quotas", "Administration", "/api")
 
 
 @blueprint.get("/datasets/<int:dataset_id>/quota")

@@ -12,10 +12,7 @@ from contract.requests.reconciling import BalanceRequest, BalancesRequest
 from http_api.access import SignedInBlueprint, caller
 
 blueprint = SignedInBlueprint(
-    "reconciling",
-    __name__,
-    url_prefix="/api/datasets/<int:dataset_id>/reconciliations",
-    tag="Datasets",
+    "reconciling", "Datasets", "/api/datasets/<int:dataset_id>/reconciliations"
 )
 
 

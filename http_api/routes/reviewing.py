@@ -62,12 +62,8 @@ from service.tables.open_tables import SAMPLE, output_of
 from storage.audit.reviewing import Reviewer
 from storage.jobs.jobs import JobRecord
 
-blueprint = SignedInBlueprint(
-    "reviewing", __name__, url_prefix="/api/sampling/jobs/<job_id>", tag="Review"
-)
-queues_blueprint = SignedInBlueprint(
-    "review_queues", __name__, url_prefix="/api/review-queues", tag="Review"
-)
+blueprint = SignedInBlueprint("reviewing", "Review", "/api/sampling/jobs/<job_id>")
+queues_blueprint = SignedInBlueprint("review_queues", "Review", "/api/review-queues")
 
 
 @queues_blueprint.get("", output=list_schema("queues", QueueState))

@@ -12,9 +12,7 @@ from application.identity.row_keys import (
 from contract.requests.datasets import RowKeyRequest, RowKeyStateRequest, RowKeyTableRequest
 from http_api.access import SignedInBlueprint, caller
 
-blueprint = SignedInBlueprint(
-    "row_keys", __name__, url_prefix="/api/datasets/<int:dataset_id>/row-key", tag="Datasets"
-)
+blueprint = SignedInBlueprint("row_keys", "Datasets", "/api/datasets/<int:dataset_id>/row-key")
 
 
 @blueprint.get("")

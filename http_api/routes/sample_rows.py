@@ -32,9 +32,7 @@ from service.tables.open_tables import (
 from storage.errors import NotFound
 from storage.jobs.jobs import JobRecord
 
-blueprint = SignedInBlueprint(
-    "sample_rows", __name__, url_prefix="/api/sampling/jobs/<job_id>", tag="Sampling"
-)
+blueprint = SignedInBlueprint("sample_rows", "Sampling", "/api/sampling/jobs/<job_id>")
 
 
 @dataclass(frozen=True)

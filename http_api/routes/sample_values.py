@@ -31,9 +31,7 @@ from http_api.server.uploads import written_path
 from service.tables.open_tables import SAMPLE, output_of
 from storage.jobs.jobs import JobRecord
 
-blueprint = SignedInBlueprint(
-    "sample_values", __name__, url_prefix="/api/sampling/jobs/<job_id>/values", tag="Sampling"
-)
+blueprint = SignedInBlueprint("sample_values", "Sampling", "/api/sampling/jobs/<job_id>/values")
 
 MAX_KEY_COLUMNS = 10
 

@@ -61,9 +61,7 @@ from storage.jobs.templates import (
     list_templates,
 )
 
-blueprint = SignedInBlueprint(
-    "sampling", __name__, url_prefix="/api/sampling/datasets/<int:dataset_id>", tag="Sampling"
-)
+blueprint = SignedInBlueprint("sampling", "Sampling", "/api/sampling/datasets/<int:dataset_id>")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -278,9 +276,7 @@ def methods(dataset_id: int) -> MethodsAnswer:
     return MethodsAnswer(described, [operator.name for operator in OPERATORS])
 
 
-history_blueprint = SignedInBlueprint(
-    "sampling_history", __name__, url_prefix="/api/sampling", tag="Sampling"
-)
+history_blueprint = SignedInBlueprint("sampling_history", "Sampling", "/api/sampling")
 
 
 class DrawOut(answer_schema(JobRecord, in_list=True)):  # type: ignore[misc]
@@ -357,9 +353,7 @@ def _draw(job: JobRecord) -> dict[str, Any]:
     }
 
 
-templates_blueprint = SignedInBlueprint(
-    "templates", __name__, url_prefix="/api/sampling/templates", tag="Sampling"
-)
+templates_blueprint = SignedInBlueprint("templates", "Sampling", "/api/sampling/templates")
 MAX_COUNT = 500
 
 

@@ -7,7 +7,7 @@ from contract.requests.administration import SearchRequest
 from http_api.access import SignedInBlueprint, caller
 from lazy_dataclasses import dataclass
 
-blueprint = SignedInBlueprint("search", __name__, url_prefix="/api/search", tag="Search")
+blueprint = SignedInBlueprint("search", "Search", "/api/search")
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ from storage.accounts.users import (
 )
 from storage.sqlite.database import Transaction
 
-blueprint = SignedInBlueprint("users", __name__, url_prefix="/api/users", tag="Users")
+blueprint = SignedInBlueprint("users", "Users", "/api/users")
 
 
 @dataclass(frozen=True)
@@ -183,7 +183,7 @@ def _hash(password: str | None) -> str | None:
         return limits.hashing.run(partial(hash_password, password))
 
 
-tokens_blueprint = SignedInBlueprint("tokens", __name__, url_prefix="/api/tokens", tag="Users")
+tokens_blueprint = SignedInBlueprint("tokens", "Users", "/api/tokens")
 
 
 @dataclass(frozen=True)

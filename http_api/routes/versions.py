@@ -45,9 +45,7 @@ from storage.versions.refs import (
     resolve,
 )
 
-blueprint = SignedInBlueprint(
-    "refs", __name__, url_prefix="/api/datasets/<int:dataset_id>", tag="Versions"
-)
+blueprint = SignedInBlueprint("refs", "Versions", "/api/datasets/<int:dataset_id>")
 
 
 @dataclass(frozen=True)
@@ -188,9 +186,7 @@ def commit(dataset_id: int, commit_id: str) -> CommitFacts:
         return commit_facts(open_commit(tx, dataset_id, commit_id))
 
 
-tables_blueprint = SignedInBlueprint(
-    "tables", __name__, url_prefix="/api/datasets/<int:dataset_id>", tag="Tables"
-)
+tables_blueprint = SignedInBlueprint("tables", "Tables", "/api/datasets/<int:dataset_id>")
 
 MAX_SUMMARIES = 50
 

@@ -18,7 +18,7 @@ from http_api.schemas.jobs import JobAccepted, accepted
 from lazy_dataclasses import dataclass
 from service.tables.attached_files import TableToAttach
 
-blueprint = SignedInBlueprint("attaching", __name__, url_prefix="/api/datasets", tag="Attach")
+blueprint = SignedInBlueprint("attaching", "Attach", "/api/datasets")
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from storage.accounts.connections import (
     remove_connection,
 )
 
-blueprint = SignedInBlueprint("connections", __name__, url_prefix="/api/connections", tag="Attach")
+blueprint = SignedInBlueprint("connections", "Attach", "/api/connections")
 
 
 @dataclass(frozen=True)

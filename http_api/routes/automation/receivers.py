@@ -21,10 +21,8 @@ from storage.notifications.receivers import (
     list_webhooks,
 )
 
-blueprint = SignedInBlueprint("webhooks", __name__, url_prefix="/api/webhooks", tag="Webhooks")
-email_blueprint = SignedInBlueprint(
-    "emails", __name__, url_prefix="/api/users/me/email", tag="E-mail"
-)
+blueprint = SignedInBlueprint("webhooks", "Webhooks", "/api/webhooks")
+email_blueprint = SignedInBlueprint("emails", "E-mail", "/api/users/me/email")
 DeliveryList = list_schema("deliveries", Delivery)
 
 

@@ -26,7 +26,7 @@ from storage.jobs.schedule_runs import ScheduleRun, list_runs
 from storage.jobs.schedules import Schedule, list_schedules
 from storage.sqlite.clock import timestamp
 
-blueprint = SignedInBlueprint("schedules", __name__, url_prefix="/api/schedules", tag="Schedules")
+blueprint = SignedInBlueprint("schedules", "Schedules", "/api/schedules")
 
 
 @dataclass(frozen=True)

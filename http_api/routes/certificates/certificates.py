@@ -31,9 +31,7 @@ from parquet_tables.exports import MEDIA_TYPES
 from service.tables.open_tables import SAMPLE, open_table, output_of, source_of
 from storage.jobs.jobs import JobRecord
 
-blueprint = SignedInBlueprint(
-    "certificates", __name__, url_prefix="/api/sampling/jobs/<job_id>", tag="Certificates"
-)
+blueprint = SignedInBlueprint("certificates", "Certificates", "/api/sampling/jobs/<job_id>")
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,7 @@ from application.certificates.ledger import LedgerPage, ledger_file, ledger_page
 from contract.requests.certificates import LedgerRequest
 from http_api.access import SignedInBlueprint, caller, service
 
-blueprint = SignedInBlueprint(
-    "ledger", __name__, url_prefix="/api/datasets/<int:dataset_id>/ledger", tag="Certificates"
-)
+blueprint = SignedInBlueprint("ledger", "Certificates", "/api/datasets/<int:dataset_id>/ledger")
 
 
 @blueprint.get("")

@@ -18,7 +18,7 @@ from service.tables.named_rows import row_of
 from service.tables.open_tables import open_source
 from storage.jobs.jobs import JobRecord
 
-blueprint = SignedInBlueprint("row_proofs", __name__, url_prefix="/api", tag="Certificates")
+blueprint = SignedInBlueprint("row_proofs", "Certificates", "/api")
 
 
 @blueprint.post("/datasets/<int:dataset_id>/row-roots")
