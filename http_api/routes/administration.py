@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
-
 from flask import Response
 
 from application.administration.activity import Activity, write_csv
@@ -13,8 +10,8 @@ from application.administration.overview import AdminOverview, admin_overview
 from application.administration.pruning import Prune, prune
 from contract.requests.administration import AuditRequest, EntriesRequest, PruneRequest
 from contract.requests.pages import PageRequest
-from http_api.access import SignedInBlueprint, access, caller, service
-from http_api.routes.row_responses import file_answer, file_response
+from http_api.access import SignedInBlueprint, caller, service
+from http_api.routes.row_responses import downloaded_file, file_answer, file_response
 from http_api.schemas.contract import Listing, list_schema, listed, page_of
 from lazy_dataclasses import dataclass
 from parquet_tables.exports import MEDIA_TYPES
@@ -45,11 +42,7 @@ def audit_csv(query: EntriesRequest) -> Response:
     At most 100,000. A text that a spreadsheet would run as a formula begins with an apostrophe.
     """
     caller().require_role("admin")
-    with (
-        access().work_limits.downloads.piece(caller().user.id),
-        tempfile.TemporaryDirectory(dir=service().directory.scratch_dir) as folder,
-    ):
-        path = Path(folder) / "activity.csv"
+    with downloaded_file("activity.csv") as path:
         write_csv(service(), query, path)
         return file_answer(path, "activity.csv", MEDIA_TYPES["csv"])
 

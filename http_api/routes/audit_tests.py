@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 
 from flask import Response
 
@@ -26,7 +24,7 @@ from contract.requests.audit_tests import (
 )
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.findings import PAPER_TYPES
-from http_api.routes.row_responses import file_answer, file_response
+from http_api.routes.row_responses import file_answer, file_response, scratch_file
 from http_api.routes.submissions import completed, submission
 from http_api.schemas.jobs import JobAccepted, accepted
 from service.tables.open_tables import RESULT, output_of
@@ -84,8 +82,7 @@ def paper(job_id: str, query: AuditTestPaperRequest) -> Response:
         sections = audit_test_paper(service(), job, found)
     language = query.language or template_language(service()) or "en"
     name = job.output_name or job.id[:8]
-    with tempfile.TemporaryDirectory(dir=service().directory.scratch_dir) as folder:
-        path = Path(folder) / f"paper.{ending}"
+    with scratch_file(f"paper.{ending}") as path:
         write_paper(sections, path, ending, language, letterhead_of(service(), [name]))
         source = RowSource(job.dataset_id, output_of(job), RESULT, job.id)
         caller().audit_read("rows_downloaded", source, format=ending, what="paper")

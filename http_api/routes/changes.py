@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from flask import Response
 
@@ -17,8 +15,8 @@ from application.estimation.changed_values import (
     write_changed_values,
 )
 from contract.requests.change import ChangedValuesRequest, ChangeRequest
-from http_api.access import SignedInBlueprint, access, caller, service
-from http_api.routes.row_responses import file_answer
+from http_api.access import SignedInBlueprint, caller, service
+from http_api.routes.row_responses import downloaded_file, file_answer
 from http_api.routes.submissions import completed
 from parquet_tables.exports import MEDIA_TYPES
 from service.tables.open_tables import SAMPLE, named_by, output_of
@@ -64,11 +62,7 @@ def values_that_changed(job_id: str, query: ChangedValuesRequest) -> Response | 
         if query.format == "json":
             with caller().reading():
                 return changed_values(service(), *jobs, query)
-        with (
-            access().work_limits.downloads.piece(caller().user.id),
-            tempfile.TemporaryDirectory(dir=service().directory.scratch_dir) as folder,
-        ):
-            path = Path(folder) / "changed"
+        with downloaded_file("changed") as path:
             write_changed_values(service(), *jobs, query, path)
             name = f"changed-{jobs[0].id[:8]}-{jobs[1].id[:8]}.csv"
             return file_answer(path, name, MEDIA_TYPES["csv"])

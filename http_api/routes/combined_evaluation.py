@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from flask import Response
 
@@ -18,7 +16,7 @@ from application.audit.working_paper.writing import write_paper
 from contract.requests.evaluate import CombinedEvaluationRequest, CombinedPaperRequest
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.findings import PAPER_TYPES
-from http_api.routes.row_responses import file_answer, file_response
+from http_api.routes.row_responses import file_answer, file_response, scratch_file
 from http_api.routes.submissions import completed
 from service.tables.open_tables import SAMPLE, output_of
 from storage.jobs.jobs import JobRecord
@@ -49,8 +47,7 @@ def combined_paper(query: CombinedPaperRequest) -> Response:
     found = combined_section(as_json(_evaluated(query, jobs)))
     facts, running = combined_facts(caller(), jobs)
     found = replace(found, blocks=[facts, *found.blocks])
-    with tempfile.TemporaryDirectory(dir=service().directory.scratch_dir) as folder:
-        path = Path(folder) / f"paper.{query.format}"
+    with scratch_file(f"paper.{query.format}") as path:
         language = query.language or template_language(service()) or "en"
         write_paper([found], path, query.format, language, letterhead_of(service(), running))
         name = f"samples-together.{query.format}"

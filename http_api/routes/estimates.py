@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from flask import Response
 
@@ -39,8 +37,8 @@ from contract.requests.estimate import (
     PairsRequest,
 )
 from contract.requests.weights import WeightsRequest
-from http_api.access import SignedInBlueprint, access, caller, service
-from http_api.routes.row_responses import file_answer
+from http_api.access import SignedInBlueprint, caller, service
+from http_api.routes.row_responses import downloaded_file, file_answer
 from http_api.routes.submissions import completed
 from parquet_tables.exports import MEDIA_TYPES
 from service.tables.open_tables import SAMPLE, output_of
@@ -125,11 +123,7 @@ def design(job_id: str, query: DesignRequest) -> Response | DesignFacts:
 
 
 def _design_table(job: JobRecord, query: DesignRequest, kind: TableFormat) -> Response:
-    with (
-        access().work_limits.downloads.piece(caller().user.id),
-        tempfile.TemporaryDirectory(dir=service().directory.scratch_dir) as folder,
-    ):
-        path = Path(folder) / "design"
+    with downloaded_file("design") as path:
         write_design_table(service(), job, query, path, kind)
         source = RowSource(job.dataset_id, output_of(job), SAMPLE, job.id)
         caller().audit_view(source, "design")
@@ -159,11 +153,7 @@ def weights(job_id: str, given: WeightsRequest) -> Response | WeightsCodebook:
 
 
 def _weights_file(job: JobRecord, given: WeightsRequest, kind: FileFormat) -> Response:
-    with (
-        access().work_limits.downloads.piece(caller().user.id),
-        tempfile.TemporaryDirectory(dir=service().directory.scratch_dir) as folder,
-    ):
-        path = Path(folder) / f"weights.{kind}"
+    with downloaded_file(f"weights.{kind}") as path:
         census = census_of(caller(), job, given.calibrate)
         write_weights(service(), job, given, census, path, kind)
         source = RowSource(job.dataset_id, output_of(job), SAMPLE, job.id)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Annotated, Any
 
 from flask import Response, jsonify
@@ -60,7 +58,7 @@ from contract.requests.papers import IssuePaperRequest, PaperFactsRequest
 from contract.words import ListFormat
 from http_api.access import SignedInBlueprint, access, caller, service
 from http_api.routes.imports import large_uploads
-from http_api.routes.row_responses import file_answer, file_response
+from http_api.routes.row_responses import downloaded_file, file_answer, file_response, scratch_file
 from http_api.routes.sample_values import RowFileIn, row_file
 from http_api.routes.submissions import completed
 from http_api.schemas.contract import (
@@ -121,11 +119,7 @@ def findings(job_id: str, query: FindingsListRequest) -> ItemsPage | Response:
 
 
 def _entry_list(job: JobRecord, kind: ListFormat) -> Response:
-    with (
-        access().work_limits.downloads.piece(caller().user.id),
-        tempfile.TemporaryDirectory(dir=service().directory.scratch_dir) as folder,
-    ):
-        path = Path(folder) / "list"
+    with downloaded_file("list") as path:
         write_entry_list(service(), job, path, kind)
         source = RowSource(job.dataset_id, output_of(job), SAMPLE, job.id)
         caller().audit_read("rows_downloaded", source, format=kind)
@@ -313,8 +307,7 @@ def paper(job_id: str, query: WorkingPaperRequest) -> Response:
     with caller().reading():
         sections = working_paper(service(), job, request)
     ending = query.format
-    with tempfile.TemporaryDirectory(dir=service().directory.scratch_dir) as folder:
-        path = Path(folder) / f"paper.{ending}"
+    with scratch_file(f"paper.{ending}") as path:
         language = paper_language(service(), job, query.language)
         write_paper(sections, path, ending, language, paper_letterhead(service(), job))
         source = RowSource(job.dataset_id, output_of(job), SAMPLE, job.id)

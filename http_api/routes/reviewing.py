@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated, Any
 
 from flask import Response
@@ -51,7 +49,7 @@ from contract.requests.reviewing import (
 from contract.words import READINGS, AnswersFile
 from http_api.access import SignedInBlueprint, access, caller, service
 from http_api.routes.imports import large_uploads
-from http_api.routes.row_responses import file_answer
+from http_api.routes.row_responses import downloaded_file, file_answer, scratch_file
 from http_api.routes.sample_values import RowFileIn, row_file
 from http_api.routes.submissions import completed, submission
 from http_api.schemas.contract import Listing, body_schema, list_schema, listed
@@ -86,8 +84,7 @@ def questions(job_id: str, query: QuestionsViewRequest) -> SampleQuestions | Res
     found = sample_questions(caller(), job)
     if query.format == "json":
         return found
-    with tempfile.TemporaryDirectory(dir=service().directory.scratch_dir) as folder:
-        path = Path(folder) / "interface.xml"
+    with scratch_file("interface.xml") as path:
         interface = interface_of(found, lambda: shown_rows(service(), job))
         path.write_text(interface, encoding="utf-8")
         name = f"labelling-{job.output_name or job.id[:8]}.xml"
@@ -149,11 +146,7 @@ def answers(job_id: str, query: AnswersListRequest) -> AnswersPage | Response:
 
 
 def _file(job: JobRecord, kind: AnswersFile, source: RowSource) -> Response:
-    with (
-        access().work_limits.downloads.piece(caller().user.id),
-        tempfile.TemporaryDirectory(dir=service().directory.scratch_dir) as folder,
-    ):
-        path = Path(folder) / "answers"
+    with downloaded_file("answers") as path:
         write_answers(service(), job, path, kind)
         caller().audit_read("rows_downloaded", source, format=kind)
         name = f"answers-{job.output_name or job.id[:8]}"
