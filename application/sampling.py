@@ -94,7 +94,6 @@ class PanelWave:
     wave: int
 
 
-@dataclass(frozen=True, kw_only=True)
 class SamplingRequest(SamplingJobRequest):
     """The parameters of a draw, with those that no body has.
 

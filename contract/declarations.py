@@ -6,8 +6,8 @@ Each field of a request is annotated, such as ``Annotated[float, CONFIDENCE, Hel
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, field, fields
-from typing import Any, ClassVar, Self, get_type_hints
+from dataclasses import MISSING, Field, field, fields
+from typing import Any, ClassVar, Self, dataclass_transform, get_type_hints
 
 from contract.fields import NOT_GIVEN, Kind
 from domain_errors import InvalidRequest
@@ -127,8 +127,9 @@ Rule = Callable[[Mapping[str, Any]], None]
 """Checks the given fields of a body together, and raises :class:`RefusedField`."""
 
 
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(field,))
 class Request:
-    """The base of requests; a subclass is a frozen dataclass with annotated fields.
+    """The base of requests, whose subclasses are frozen dataclasses with annotated fields.
 
     Attributes
     ----------
@@ -142,10 +143,16 @@ class Request:
         Of a form: the request that may be sent as JSON instead.
     """
 
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
     rules: ClassVar[tuple[Rule, ...]] = ()
     aliases: ClassVar[Mapping[str, str]] = {}
     is_recorded: ClassVar[bool] = False
     or_json: ClassVar[type[Request] | None] = None
+
+    def __init_subclass__(cls) -> None:
+        """Make a frozen dataclass of a subclass, with fields by keyword."""
+        super().__init_subclass__()
+        dataclass(frozen=True, kw_only=True)(cls)
 
     @classmethod
     def further_fields(cls) -> tuple[Declared, ...]:
@@ -202,7 +209,7 @@ def declared(request: type[Request]) -> tuple[Declared, ...]:
         hints = get_type_hints(request, include_extras=True)
         _OWN[request] = tuple(
             _declared(each.name, hints[each.name].__metadata__, _default(each))
-            for each in fields(request)  # type: ignore[arg-type]
+            for each in fields(request)
             if hasattr(hints[each.name], "__metadata__")
         )
     return (*_OWN[request], *request.further_fields())

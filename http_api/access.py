@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import is_dataclass
 from functools import update_wrapper, wraps
 from itertools import islice
-from typing import Any, TypeVar, cast
+from types import UnionType
+from typing import Any, TypeVar, cast, get_args, get_type_hints
 
 from apiflask import APIBlueprint, HTTPTokenAuth, Schema
 from apiflask.exceptions import HTTPError
@@ -102,6 +104,19 @@ class DecoratedLater:
         return self._decorated
 
 
+def _input_schema(
+    declared: type[Schema] | type[Request], made: Callable[[type[Request]], type[Schema]]
+) -> type[Schema]:
+    return made(declared) if issubclass(declared, Request) else declared
+
+
+def _answer_of(hint: Any) -> type[Any] | None:
+    """The one answer of the contract that a view's annotation names, beside a file of it."""
+    parts = get_args(hint) if isinstance(hint, UnionType) else (hint,)
+    named = [part for part in parts if is_dataclass(part)]
+    return cast("type[Any]", named[0]) if len(named) == 1 else None
+
+
 def _answer_schema(output: type[Any] | MakeSchema) -> type[Schema]:
     if not isinstance(output, type):
         return output()
@@ -110,6 +125,9 @@ def _answer_schema(output: type[Any] | MakeSchema) -> type[Schema]:
 
 class SignedInBlueprint(APIBlueprint):
     """A blueprint of which every route requires a valid token or session."""
+
+    def __init__(self, name: str, tag: str, url_prefix: str | None = None) -> None:
+        super().__init__(name, __name__, tag=tag, url_prefix=url_prefix)
 
     def route(
         self,
@@ -127,25 +145,31 @@ class SignedInBlueprint(APIBlueprint):
 
         The view gets a query as ``query``, and a body or a form with files as ``given``: an
         instance of a request of the contract, or what a schema loads. It returns an answer, or what
-        a schema dumps. Without a query every
-        parameter is refused. A form whose schema has ``or_json`` may also be sent as JSON of that
-        schema. With ``only_reads`` a read token may call it, whatever its method. Its schemas are
-        made when it is first called or documented.
+        a schema dumps. What the route does not name is of the types that the view is annotated
+        with. Without a query every parameter is refused. A form whose schema has ``or_json`` may
+        also be sent as JSON of that schema. With ``only_reads`` a read token may call it, whatever
+        its method. Its schemas are made when it is first called or documented.
         """
 
         def decorated(view: View) -> View:
-            if output is not None:
-                view = self.output(_answer_schema(output))(view)
-            if body is not None:
-                schema = body_schema(body) if issubclass(body, Request) else body
-                view = self.input(schema, arg_name="given")(view)
+            hints = get_type_hints(view)
+            answered = output or _answer_of(hints.get("return"))
+            sent = body or (None if form else hints.get("given"))
+            asked = query or hints.get("query")
+            if answered is not None:
+                view = self.output(_answer_schema(answered))(view)
+            if sent is not None:
+                view = self.input(_input_schema(sent, body_schema), arg_name="given")(view)
             if form is not None:
-                view = self._form_view(
-                    form_schema(form) if issubclass(form, Request) else form, view
+                view = self._form_view(_input_schema(form, form_schema), view)
+            if asked is not None:
+                read = self.input(
+                    _input_schema(asked, query_schema),
+                    location="query",
+                    unknown=RAISE,
+                    arg_name="query",
                 )
-            if query is not None:
-                asked = query_schema(query) if issubclass(query, Request) else query
-                view = self.input(asked, location="query", unknown=RAISE, arg_name="query")(view)
+                view = read(view)
             else:
                 view = without_query(view)
             return self.auth_required(bearer)(guard(view))

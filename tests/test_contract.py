@@ -24,7 +24,6 @@ from contract.requests.evaluate import EvaluationRequest
 from contract.requests.goal import GoalRequest
 from domain_errors import InvalidRequest
 from http_api.schemas.contract import body_schema, query_schema
-from lazy_dataclasses import dataclass
 from tests.client.api_fields import type_of
 from tests.derived import requests, table
 from web_ui.contract_forms import form_fields, read_form
@@ -33,7 +32,6 @@ Smoothing = Literal["none", "loess"]
 FIGURE = {"statistic": "count"}
 
 
-@dataclass(frozen=True, kw_only=True)
 class SmoothedRequest(EstimatesRequest):
     """A request with a parameter more, which no surface has heard of."""
 

@@ -75,7 +75,43 @@ from web_ui.numbers import (
     type_words,
 )
 
-blueprint = Blueprint("pages", __name__, template_folder="templates")
+
+class Pages(Blueprint):
+    """A blueprint whose pages require a session, unless they are open."""
+
+    def add_url_rule(
+        self,
+        rule: str,
+        endpoint: str | None = None,
+        view_func: Callable[..., Any] | None = None,
+        provide_automatic_options: bool | None = None,
+        *,
+        is_open: bool = False,
+        **options: Any,
+    ) -> None:
+        """Register a page."""
+        page = view_func if is_open or view_func is None else _signed_in(view_func)
+        super().add_url_rule(rule, endpoint, page, provide_automatic_options, **options)
+
+
+@cache
+def _signed_in(page: Callable[..., Any]) -> Callable[..., Any]:
+    """Require a session, and for a form its CSRF token."""
+
+    @wraps(page)
+    def guarded(*args: Any, **given: Any) -> Any:
+        if visitor() is None:
+            if request.method != "GET":
+                raise SignedOut
+            target = f"{request.path}?{query_text()}".rstrip("?")
+            return redirect(f"/sign-in?{urlencode({'next': target})}", 303)
+        require_own_page(request, _secret())
+        return page(*args, **given)
+
+    return guarded
+
+
+blueprint = Pages("pages", __name__, template_folder="templates")
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -94,7 +130,7 @@ YEAR_S = 31_536_000
 DAY_S = 86_400
 
 
-@blueprint.get("/pages/<digest>/<path:name>")
+@blueprint.get("/pages/<digest>/<path:name>", is_open=True)
 def static_file(digest: str, name: str) -> Response:
     """A style sheet, a script or an image."""
     response = send_from_directory(STATIC, name)
@@ -102,9 +138,6 @@ def static_file(digest: str, name: str) -> Response:
         f"public, max-age={YEAR_S}, immutable" if digest == files_digest() else "no-cache"
     )
     return response
-
-
-Page = TypeVar("Page", bound=Callable[..., Any])
 
 
 def register(app: Flask, access: Access) -> None:
@@ -167,22 +200,6 @@ def audit_sample(job: JobRecord, what: str) -> None:
 
 def _secret() -> str:
     return request.cookies.get(COOKIE, "")
-
-
-def signed_in(page: Page) -> Page:
-    """Require a session, and for a form its CSRF token."""
-
-    @wraps(page)
-    def guarded(*args: Any, **given: Any) -> Any:
-        if visitor() is None:
-            if request.method != "GET":
-                raise SignedOut
-            target = f"{request.path}?{query_text()}".rstrip("?")
-            return redirect(f"/sign-in?{urlencode({'next': target})}", 303)
-        require_own_page(request, _secret())
-        return page(*args, **given)
-
-    return cast(Page, guarded)
 
 
 def show(template: str, http_status: int = 200, **values: object) -> Response:

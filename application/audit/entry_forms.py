@@ -223,7 +223,10 @@ def _finding(
     require_text("The note", note)
     require_text("The cause in words", cause_text)
     new = FindingRequest(
-        *(row_id, choice_of("outcome", outcome, OUTCOMES), amount or None, note),
+        row_id=row_id,
+        outcome=choice_of("outcome", outcome, OUTCOMES),
+        audit_value=amount or None,
+        note=note,
         deviations=deviations,
         cause=choice_of("cause", cause, CAUSES) if cause else None,
         cause_text=cause_text,

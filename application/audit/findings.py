@@ -376,7 +376,7 @@ def _replace(by: Caller, job: JobRecord, row_id: str, reason: str) -> Replacemen
             if enter_replacement(
                 tx, job.id, by.user.id, row_id, candidate, reason, by.service.clock
             ):
-                new = FindingRequest(row_id, "not_applicable", note=reason)
+                new = FindingRequest(row_id=row_id, outcome="not_applicable", note=reason)
                 enter_findings(tx, job.id, by.user.id, [new], by.service.clock)
                 by.audit_of_job(
                     tx,

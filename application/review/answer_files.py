@@ -103,7 +103,9 @@ class AnswerForm(EntryForm[NewEntry]):
                 raise InvalidValue("The row has a note, but neither an answer nor an outcome.")
             return None
         given = choice_of("outcome", outcome, UNANSWERED) if outcome else None
-        answer = AnswerRequest(row_id, answers, given, note, self.reading)
+        answer = AnswerRequest(
+            row_id=row_id, answers=answers, outcome=given, note=note, reading=self.reading
+        )
         return entry_of(answer, self.reading, self.found, ())
 
     def checks(
@@ -114,7 +116,7 @@ class AnswerForm(EntryForm[NewEntry]):
 
         def check(entry: NewEntry) -> DomainError | None:
             try:
-                reading_of(queue, AnswerRequest(entry.row_id, reading=self.reading), ())
+                reading_of(queue, AnswerRequest(row_id=entry.row_id, reading=self.reading), ())
             except DomainError as problem:
                 return problem
             return by_reading(entry)

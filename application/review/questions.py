@@ -27,9 +27,9 @@ from storage.jobs.jobs import JobRecord
 from storage.sqlite.database import Transaction
 
 AUDIT_VALUE = QuestionRequest(
-    "audit_value",
-    "amount",
-    "What is the right value?",
+    name="audit_value",
+    type="amount",
+    text="What is the right value?",
     help="Of an exception: the value found right.",
     required=False,
 )
@@ -60,7 +60,12 @@ def asked_questions(
     if chosen.questions:
         return chosen.questions
     tested = (
-        QuestionRequest(name, "yes_no", f"Does the row deviate from “{name}”?", required=False)
+        QuestionRequest(
+            name=name,
+            type="yes_no",
+            text=f"Does the row deviate from “{name}”?",
+            required=False,
+        )
         for name in attributes
     )
     return (AUDIT_VALUE, *tested)
@@ -188,7 +193,12 @@ def with_columns(names: Sequence[str], given: QuestionsRequest) -> QuestionsRequ
     if not shown:
         raise InvalidValue("All columns are hidden. Show at least one.", loc=("body", "hidden"))
     questions = tuple(replace(each, choices=tuple(each.choices)) for each in given.questions)
-    return QuestionsRequest(questions, tuple(hidden), tuple(shown), given.second_readings)
+    return QuestionsRequest(
+        questions=questions,
+        hidden=tuple(hidden),
+        shown=tuple(shown),
+        second_readings=given.second_readings,
+    )
 
 
 def _known(names: Sequence[str], given: Sequence[str], field: str) -> list[str]:

@@ -23,19 +23,29 @@ PERCENTAGE = re.compile(r"\s*±?\s*([0-9]+(?:[.,][0-9]+)?)\s*%\s*")
 MISSING = ("NAType", "NaTType")
 CONVERSIONS = ("tolist", "to_list", "as_py")
 POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+UNPACKED = re.compile(r"Unpack\[(\w+)\]")
 Method = TypeVar("Method", bound=Callable[..., Any])
+Class = TypeVar("Class", bound=type)
 TWO_WAYS = re.compile(r"[1-9][0-9]{0,2},[0-9]{3}")
 POINT_OR_GROUP = re.compile(r"-?[1-9][0-9]{0,2}\.[0-9]{3}")
 """A text that the server refuses, as its point may stand for thousands."""
 
 
-def keywords(*declared: type, may_have_nan: Collection[str] = ()) -> Callable[[Method], Method]:
+def checked_keywords(kind: Class) -> Class:
+    """Let every public method of a class check its arguments like :func:`keywords`."""
+    for name, method in list(vars(kind).items()):
+        if inspect.isfunction(method) and not name.startswith("_"):
+            setattr(kind, name, keywords()(method))
+    return kind
+
+
+def keywords(*, may_have_nan: Collection[str] = ()) -> Callable[[Method], Method]:
     """Let a method name the closest keyword of an unknown one, and an argument that is NaN.
+
+    Its signature lists the keywords of a TypedDict that it takes as ``**``.
 
     Parameters
     ----------
-    declared : TypedDict
-        The keywords that the method takes as ``**``; its signature lists them.
     may_have_nan : collection of str
         Arguments in which NaN is a missing value.
     """
@@ -43,6 +53,9 @@ def keywords(*declared: type, may_have_nan: Collection[str] = ()) -> Callable[[M
     def checked(method: Method) -> Method:
         given = list(inspect.signature(method).parameters.values())
         named = [one for one in given if one.kind is not inspect.Parameter.VAR_KEYWORD]
+        options = [UNPACKED.fullmatch(str(one.annotation)) for one in given if one not in named]
+        if hasattr(method, "__wrapped__") or None in options:
+            return method  # it is checked already, or takes any keyword
         named += [
             inspect.Parameter(
                 name,
@@ -50,8 +63,9 @@ def keywords(*declared: type, may_have_nan: Collection[str] = ()) -> Callable[[M
                 default=None,
                 annotation=getattr(kind, "__forward_arg__", kind),
             )
-            for each in declared
-            for name, kind in each.__annotations__.items()
+            for each in options
+            if each is not None
+            for name, kind in method.__globals__[each[1]].__annotations__.items()
         ]
         known = [one.name for one in named if one.name != "self"]
 

@@ -14,7 +14,16 @@ from types import TracebackType
 from typing import Any, Self, TypeAlias, TypedDict, TypeVar, Unpack
 from urllib.parse import quote
 
-from jobsvc_client.arguments import Columns, Number, given, keywords, listed, number_of, plain
+from jobsvc_client.arguments import (
+    Columns,
+    Number,
+    checked_keywords,
+    given,
+    keywords,
+    listed,
+    number_of,
+    plain,
+)
 from jobsvc_client.column_types import with_types_of
 from jobsvc_client.display import facts, heading, paragraph
 from jobsvc_client.draws import DrawOptions, RoundOptions, draw_body
@@ -158,6 +167,7 @@ NOT_ATTACHABLE = frozenset(
 """Codes of jobs whose files can't be attached; nothing of them is stored."""
 
 
+@checked_keywords
 class Client:
     """A server with the token of a user; close it, or use it as a context manager."""
 
@@ -175,7 +185,6 @@ class Client:
     ) -> None:
         self.close()
 
-    @keywords()
     def close(self) -> None:
         """Close the connections."""
         self._transport.close()
@@ -189,7 +198,6 @@ class Client:
         """Send any request of the API, and return the JSON of its answer."""
         return self._transport.json(method, path, body, query=query)
 
-    @keywords()
     def inbox(self) -> list[dict[str, Any]]:
         """Return what waits for the user: rows to examine, findings to review, failed jobs.
 
@@ -199,23 +207,19 @@ class Client:
         entries: list[dict[str, Any]] = self.request("GET", "/api/inbox")["entries"]
         return entries
 
-    @keywords()
     def datasets(self) -> list[Dataset]:
         """Return the datasets that the user can read."""
         found = self._transport.pages("/api/datasets", "datasets")
         return [Dataset(self._transport, each) for each in found]
 
-    @keywords()
     def programmes(self) -> dict[str, Any]:
         """Return the audit programmes of the server, and the files that it doesn't use."""
         return self._transport.json("GET", "/api/audit-programmes")
 
-    @keywords()
     def programme(self, name: str) -> dict[str, Any]:
         """Return an audit programme with its rules, and its worked examples as computed now."""
         return self._transport.json("GET", f"/api/audit-programmes/{name}")
 
-    @keywords()
     def dataset(self, name_or_id: str | int) -> Dataset:
         """Return a dataset by its name or id.
 
@@ -238,7 +242,6 @@ class Client:
         hint = f"Available: {names}." if names else "There are no datasets yet."
         raise JobsvcError(f'There is no dataset "{name_or_id}".', "not_found", hint=hint)
 
-    @keywords(ImportArguments)
     def import_file(
         self, path: str | Path, dataset: str | None = None, **options: Unpack[ImportArguments]
     ) -> Dataset:
@@ -269,7 +272,6 @@ class Client:
         with self._named_or_new(dataset or Path(path).name.split(".")[0]) as target:
             return target.import_file(path, **options)
 
-    @keywords(AttachArguments)
     def attach(
         self, uri: Uris | Mapping[str, Uris], dataset: str, **options: Unpack[AttachArguments]
     ) -> Dataset:
@@ -302,7 +304,6 @@ class Client:
         with self._named_or_new(dataset, NOT_ATTACHABLE) as target:
             return target.attach(uri, **options)
 
-    @keywords()
     def upload(self, frame: Frame, dataset: str, *, purpose: str | None = None) -> Dataset:
         """Upload a frame of pandas, Polars or Arrow as a new version of a dataset.
 
@@ -313,7 +314,6 @@ class Client:
         with self._named_or_new(dataset) as target:
             return target._uploaded(_parquet_name(dataset), content, purpose)
 
-    @keywords(DrawOptions)
     def sample(
         self,
         frame: Frame,
@@ -350,7 +350,6 @@ class Client:
         rows = sample.frame(library_of(frame), exact_decimals=True)
         return with_types_of(rows, frame, keeps_others=True)
 
-    @keywords()
     def sample_of(self, name_or_id: str) -> Sample:
         """Return a sample that was drawn before, by its name, its id or the first digits of it.
 
@@ -372,7 +371,6 @@ class Client:
             raise _no_sample(name_or_id, [each["name"] for each in found])
         return self._sample(named[0]["job_id"] if named else name_or_id)
 
-    @keywords()
     def create_engagement(
         self, client_name: str, period_from: date | str, period_to: date | str, *, number: str = ""
     ) -> Engagement:
@@ -391,18 +389,15 @@ class Client:
         body = given(client_name=client_name, number=number, **days)
         return Engagement(self._transport, self.request("POST", "/api/engagements", body))
 
-    @keywords()
     def engagement(self, engagement_id: int) -> Engagement:
         """Return an engagement of which you are a member or the creator."""
         return Engagement(self._transport, {"id": engagement_id}).refresh()
 
-    @keywords()
     def engagements(self, *, q: str | None = None, state: str | None = None) -> list[Engagement]:
         """Return the engagements of which you are a member or the creator, newest first."""
         found = self._transport.pages("/api/engagements", "engagements", given(q=q, state=state))
         return [Engagement(self._transport, info) for info in found]
 
-    @keywords(CombinedOptions)
     def evaluate_together(
         self,
         samples: Sequence[Sample | str],
@@ -461,6 +456,7 @@ class Client:
             raise error.extended("The new dataset was removed again.") from None
 
 
+@checked_keywords
 class Dataset:
     """A dataset: a table with versions, from which samples are drawn."""
 
@@ -492,7 +488,6 @@ class Dataset:
             return ()
         return tuple(found["columns"])
 
-    @keywords()
     def set_row_key(
         self,
         columns: str | Sequence[str],
@@ -519,7 +514,6 @@ class Dataset:
         self._transport.json("PUT", f"/api/datasets/{self.id}/row-key", body)
         return self
 
-    @keywords()
     def data_contract(self, *, table: str | None = None) -> dict[str, Any] | None:
         """Return the data contract of a table, with its ``state`` in the newest version.
 
@@ -543,12 +537,10 @@ class Dataset:
             raise JobsvcError(f'There is no table "{table}".', "not_found", hint=hint)
         return None
 
-    @keywords()
     def propose_data_contract(self, *, table: str | None = None) -> dict[str, Any]:
         """Return a data contract that the newest version meets; nothing is stored."""
         return self._contract("GET", "/proposal", table=table)
 
-    @keywords()
     def set_data_contract(self, terms: Mapping[str, Any]) -> dict[str, Any]:
         """Set the data contract of a table; later imports and attachments must meet it.
 
@@ -561,7 +553,6 @@ class Dataset:
         """
         return self._transport.json("PUT", f"/api/datasets/{self.id}/data-contract", dict(terms))
 
-    @keywords()
     def remove_data_contract(self, *, table: str | None = None) -> None:
         """Delete the data contract of a table."""
         self._contract("DELETE", table=table)
@@ -570,7 +561,6 @@ class Dataset:
         path = f"/api/datasets/{self.id}/data-contract{rest}"
         return self._transport.json(method, path, query=given(table_key=table))
 
-    @keywords()
     def kept_apart(self) -> list[dict[str, Any]]:
         """Return the versions that don't meet a data contract, newest first.
 
@@ -578,7 +568,6 @@ class Dataset:
         """
         return self._transport.pages(f"/api/datasets/{self.id}/kept-apart", "versions", {})
 
-    @keywords()
     def accept(self, job: Job | str, reason: str) -> Dataset:
         """Accept a version that was kept apart, by its job; the audit trail has the reason."""
         job_id = job if isinstance(job, str) else job.id
@@ -586,12 +575,10 @@ class Dataset:
         self._transport.json("POST", path, {"reason": reason})
         return self
 
-    @keywords()
     def has_rows(self) -> bool:
         """Whether a file was imported."""
         return any(ref["tables"] for ref in self._overview())
 
-    @keywords(ImportArguments)
     def import_file(self, path: str | Path, **options: Unpack[ImportArguments]) -> Dataset:
         """Import a file as a new version, as :meth:`Client.import_file` does."""
         if "://" in str(path):
@@ -599,7 +586,6 @@ class Dataset:
         file = existing_file(path)
         return self.import_content(file.name, file, **options)
 
-    @keywords(ImportArguments)
     def import_content(
         self, file_name: str, content: bytes | Path, **options: Unpack[ImportArguments]
     ) -> Dataset:
@@ -641,7 +627,6 @@ class Dataset:
                 return commit_id if is_plain and summary.get("source_sha256") == digest else None
         return None
 
-    @keywords(AttachArguments)
     def attach(self, uri: Uris | Mapping[str, Uris], **options: Unpack[AttachArguments]) -> Dataset:
         """Attach Parquet files as a new version, as :meth:`Client.attach` does."""
         of_table = {
@@ -686,7 +671,6 @@ class Dataset:
             raise KeptApart(self.version_job.info)
         return self
 
-    @keywords(DrawOptions)
     def sample(
         self, method: str = DEFAULT_METHOD, *, wait: bool = True, **options: Unpack[DrawOptions]
     ) -> Sample:
@@ -742,7 +726,6 @@ class Dataset:
         sample = self._job(Sample, self._transport.json("POST", path, body, creates_job=True))
         return sample.wait() if wait else sample
 
-    @keywords(DrawOptions)
     def split(
         self,
         shares: Mapping[str, float | str],
@@ -783,12 +766,10 @@ class Dataset:
         split = self._job(Split, self._transport.json("POST", path, body, creates_job=True))
         return split.wait() if wait else split
 
-    @keywords(DrawOptions)
     def plan(self, method: str = DEFAULT_METHOD, **options: Unpack[DrawOptions]) -> Plan:
         """Return what a draw would give, without drawing; takes what :meth:`sample` takes."""
         return Plan(self._computed("plan", self._draw_body(method, options)))
 
-    @keywords(DrawOptions)
     def register_plan(self, method: str = DEFAULT_METHOD, **options: Unpack[DrawOptions]) -> Plan:
         """Register a plan in the ledger before its seed exists; takes what :meth:`plan` takes.
 
@@ -798,7 +779,6 @@ class Dataset:
         body = {**self._draw_body(method, options), "commit": True}
         return Plan(self._transport.json("POST", path, body))
 
-    @keywords()
     def draw_plan(
         self,
         plan_id: str,
@@ -824,7 +804,6 @@ class Dataset:
             Sample, "sampling", plan_id=plan_id, seed=seed, name=name, purpose=purpose
         )
 
-    @keywords(RoundOptions)
     def create_panel(
         self,
         name: str,
@@ -859,13 +838,11 @@ class Dataset:
         path = f"/api/sampling/datasets/{self.id}/panels"
         return Panel(self._transport, self._transport.json("POST", path, body))
 
-    @keywords()
     def samples(self, *, limit: int = 100) -> list[Sample]:
         """Return the samples that were drawn from the dataset, newest first, up to a limit."""
         found = self._transport.pages("/api/jobs", "jobs", self._drawn(), most=limit)
         return [self._sample(each["id"]) for each in found]
 
-    @keywords()
     def sample_of(self, name: str) -> Sample:
         """Return the sample of this name that was drawn from the dataset.
 
@@ -889,24 +866,20 @@ class Dataset:
     def _sample(self, job_id: str) -> Sample:
         return _sample_of(self._transport, self._transport.json("GET", f"/api/jobs/{job_id}"))
 
-    @keywords()
     def panels(self) -> list[Panel]:
         """Return the panels of the dataset, oldest first."""
         path = f"/api/sampling/datasets/{self.id}/panels"
         found = self._transport.pages(path, "panels")
         return [Panel(self._transport, {**one, "waves": []}).refresh() for one in found]
 
-    @keywords()
     def schedules(self) -> list[dict[str, Any]]:
         """Return the schedules of the dataset, with their ``next_runs`` and ``last_job_id``."""
         return self._transport.pages("/api/schedules", "schedules", {"dataset_id": self.id})
 
-    @keywords()
     def schedule_runs(self, schedule_id: int) -> list[dict[str, Any]]:
         """Return the runs of a schedule that begins with data, newest first."""
         return self._transport.pages(f"/api/schedules/{schedule_id}/runs", "runs", {})
 
-    @keywords(RunFigureArguments)
     def schedule_figures(
         self, schedule_id: int, statistic: str, **options: Unpack[RunFigureArguments]
     ) -> dict[str, Any]:
@@ -944,7 +917,6 @@ class Dataset:
         path = f"/api/schedules/{schedule_id}/figures"
         return self._transport.json("POST", path, {"statistic": statistic, **body})
 
-    @keywords(StoredArguments)
     def sql(
         self,
         statement: str,
@@ -962,13 +934,11 @@ class Dataset:
             RowsJob, "exploration", sql=statement, with_tables=further, **options
         )
 
-    @keywords(TableArguments)
     def profile(self, columns: Columns | None = None, **options: Unpack[TableArguments]) -> Report:
         """Profile a column, several, or all columns of a table."""
         names = None if columns is None else listed(columns)
         return self._submitted(Report, "profiling", columns=names, **options)
 
-    @keywords(TableArguments)
     def report(
         self,
         *,
@@ -978,7 +948,6 @@ class Dataset:
         """Make a report of a table, compared with another version if one is named."""
         return self._submitted(Report, "exploration", compare_to=_compared(compare_to), **options)
 
-    @keywords(StoredArguments)
     def changed_rows(
         self,
         compare_to: str | Mapping[str, Any],
@@ -1002,7 +971,6 @@ class Dataset:
             **options,
         )
 
-    @keywords(AuditTestArguments)
     def audit_test(self, test: str, **options: Unpack[AuditTestArguments]) -> AuditTest:
         """Find rows by an audit test.
 

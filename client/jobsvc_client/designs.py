@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from jobsvc_client.arguments import keywords
+from jobsvc_client.arguments import checked_keywords
 from jobsvc_client.display import facts, heading, paragraph
 from jobsvc_client.frames import Library, from_parquet
 from jobsvc_client.results import groups_table
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 Program: TypeAlias = Literal["r", "stata", "sas", "python"]
 
 
+@checked_keywords
 class SamplingDesign:
     """How a sample was drawn; ``data`` is the answer of the server.
 
@@ -47,7 +48,6 @@ class SamplingDesign:
         self.groups: list[dict[str, Any]] = data["groups"]
         """The strata, or the drawn clusters: ``key``, ``row_count`` (N) and ``drawn`` (n)."""
 
-    @keywords()
     def frame(self, library: Library = "pandas") -> Any:
         """Return a line for each drawn row, as a frame of ``pandas``, ``polars`` or ``arrow``.
 
@@ -58,13 +58,11 @@ class SamplingDesign:
         content = self._transport.content(self._path, {"format": "parquet"})
         return from_parquet(content, library)
 
-    @keywords()
     def to_pandas(self) -> pandas.DataFrame:
         """Return :meth:`frame` as a frame of pandas."""
         frame: pandas.DataFrame = self.frame("pandas")
         return frame
 
-    @keywords()
     def code(self, program: Program = "r") -> str:
         """Return code of ``r``, ``stata``, ``sas`` or ``python`` that declares the design."""
         return self._transport.content(self._path, {"format": program}).decode()

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import date
 from typing import Any, Self
 
-from jobsvc_client.arguments import given, keywords
+from jobsvc_client.arguments import checked_keywords, given
 from jobsvc_client.display import facts, heading
 from jobsvc_client.transport import Transport
 
 
+@checked_keywords
 class Engagement:
     """An engagement; :meth:`jobsvc_client.Client.create_engagement` makes one.
 
@@ -44,7 +45,6 @@ class Engagement:
         """Read the engagement again."""
         return self._sent("GET", "")
 
-    @keywords()
     def change(
         self,
         *,
@@ -57,7 +57,6 @@ class Engagement:
         days = {"period_from": period_from, "period_to": period_to}
         return self._sent("PATCH", "", given(client_name=client_name, number=number, **days))
 
-    @keywords()
     def add_member(self, user: str, full_name: str, role: str, *, preview: bool = False) -> Self:
         """Add a member, or change the name and role of one.
 
@@ -78,7 +77,6 @@ class Engagement:
         """Remove a member; rights in datasets stay."""
         return self._sent("DELETE", "/members", {"user_soeid": user})
 
-    @keywords()
     def add_dataset(self, dataset_id: int, *, preview: bool = False) -> Self:
         """Add a dataset that you own; later draws from it join the engagement."""
         return self._sent("PUT", "/datasets", {"dataset_id": dataset_id, "preview": preview})

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self, Unpack, overload
 from jobsvc_client.arguments import (
     Columns,
     Number,
+    checked_keywords,
     exact_text,
     given,
     keywords,
@@ -67,6 +68,7 @@ FIRST_POLL_S, MAX_POLL_S = 0.05, 1.0
 ENDED = ("completed", "failed")
 
 
+@checked_keywords
 class Job:
     """A job; ``info`` has all that the server says about it, as of the last request."""
 
@@ -89,7 +91,6 @@ class Job:
         """The address of the job's page."""
         return f"{self._transport.url}/jobs/{self.id}"
 
-    @keywords()
     def refresh(self) -> Self:
         """Read the job again."""
         info = self._transport.json("GET", f"/api/jobs/{self.id}")
@@ -98,7 +99,6 @@ class Job:
         self.info = info
         return self
 
-    @keywords()
     def wait(self, *, progress: bool = True, timeout_s: float | None = None) -> Self:
         """Wait until the job has ended, with a progress bar if it takes long.
 
@@ -112,7 +112,6 @@ class Job:
                 show(info["progress"])
         return self
 
-    @keywords()
     def states(
         self, *, timeout_s: float | None = None, max_poll_s: float = MAX_POLL_S
     ) -> Iterator[dict[str, Any]]:
@@ -140,13 +139,11 @@ class Job:
         if self.status == "failed":
             raise JobFailed(self.info)
 
-    @keywords()
     def cancel(self) -> Self:
         """Cancel the job if it hasn't ended."""
         self._transport.json("POST", f"/api/jobs/{self.id}/cancel")
         return self.refresh()
 
-    @keywords()
     def schedule(
         self,
         name: str,
@@ -222,13 +219,13 @@ class Job:
         return summary
 
 
+@checked_keywords
 class RowsJob(Job):
     """A job whose result is a table: a sample, a query or the rows that differ."""
 
     def _rows_path(self) -> str:
         return f"/api/exploration/jobs/{self.id}/result"
 
-    @keywords()
     def frame(
         self,
         library: Library = "pandas",
@@ -269,7 +266,6 @@ class RowsJob(Job):
         content = self._transport.content(path, query)
         return from_parquet(content, library, exact_decimals=exact_decimals)
 
-    @keywords()
     def to_pandas(
         self,
         *,
@@ -283,7 +279,6 @@ class RowsJob(Job):
         )
         return frame
 
-    @keywords()
     def to_polars(
         self, *, columns: Columns | None = None, types_of: polars.DataFrame | None = None
     ) -> polars.DataFrame:
@@ -291,7 +286,6 @@ class RowsJob(Job):
         frame: polars.DataFrame = self.frame("polars", columns=columns, types_of=types_of)
         return frame
 
-    @keywords()
     def to_arrow(
         self, *, columns: Columns | None = None, types_of: pyarrow.Table | None = None
     ) -> pyarrow.Table:
@@ -299,7 +293,6 @@ class RowsJob(Job):
         table: pyarrow.Table = self.frame("arrow", columns=columns, types_of=types_of)
         return table
 
-    @keywords(RowsOptions)
     def save(
         self, path: str | Path, *, columns: Columns | None = None, **options: Unpack[RowsOptions]
     ) -> Path:
@@ -319,15 +312,14 @@ class RowsJob(Job):
         return write_file(path, self._transport.content(self._rows_path(), query))
 
 
+@checked_keywords
 class AuditTest(RowsJob):
     """An audit test of a table: its found rows, and what it says of them."""
 
-    @keywords()
     def result(self) -> dict[str, Any]:
         """Return its figures, tables and assumptions, as the API gives them."""
         return self._transport.json("GET", self._path())
 
-    @keywords()
     def paper(self, path: str | Path, *, language: str | None = None) -> Path:
         """Write the paper to a file that ends with .html or .xlsx.
 
@@ -340,15 +332,14 @@ class AuditTest(RowsJob):
         return f"/api/exploration/jobs/{self.wait().id}/audit-test"
 
 
+@checked_keywords
 class Report(Job):
     """A report or a profile of a table."""
 
-    @keywords()
     def result(self) -> dict[str, Any]:
         """Return its figures, as the API gives them."""
         return self._transport.json("GET", self._path())
 
-    @keywords()
     def save(self, path: str | Path) -> Path:
         """Write a report as one self-contained HTML page."""
         return write_file(path, self._transport.content(self._path(), {"format": "html"}))
@@ -357,6 +348,7 @@ class Report(Job):
         return f"/api/{self.wait().info['run_type']}/jobs/{self.id}/result"
 
 
+@checked_keywords
 class Sample(RowsJob):
     """A sample of a dataset: its rows, estimates, findings and papers."""
 
@@ -381,12 +373,10 @@ class Sample(RowsJob):
         found: dict[str, Any] | None = self._completed().get("continues")
         return found
 
-    @keywords()
     def comparison(self) -> dict[str, Any]:
         """Return the representativeness check, with its ``verdict``; wait until it is made."""
         return self._transport.json_when_ready(f"{self._path()}/comparison", {})
 
-    @keywords(EstimateOptions)
     def estimate(
         self,
         statistic: str | None = None,
@@ -452,7 +442,6 @@ class Sample(RowsJob):
         )
         return Estimates(self._computed("estimates", body))
 
-    @keywords(ClassificationOptions)
     def classification(
         self,
         truth: str,
@@ -497,7 +486,6 @@ class Sample(RowsJob):
         )
         return ClassificationResult(self._computed("classification", body))
 
-    @keywords(ChangeOptions)
     def change(
         self,
         other: Sample | str,
@@ -546,7 +534,6 @@ class Sample(RowsJob):
         )
         return Changes(self._computed("change", body))
 
-    @keywords(SharedRowsOptions)
     def changed_values(
         self,
         other: Sample | str,
@@ -578,7 +565,6 @@ class Sample(RowsJob):
         )
         return self._transport.pages(f"{self._path()}/changed-values", "data", query)
 
-    @keywords()
     def upload_values(
         self, values: Frame | str | Path, key: Columns = (), name: str | None = None
     ) -> UploadedValues:
@@ -617,7 +603,6 @@ class Sample(RowsJob):
         answer = self._transport.upload(f"{self._path()}/values", file_name, content, fields)
         return UploadedValues(answer, file_name)
 
-    @keywords(EvaluationOptions)
     def evaluate(
         self,
         tolerable: Number | None = None,
@@ -644,7 +629,6 @@ class Sample(RowsJob):
         body = given(tolerable=tolerable, kind=kind, **options)
         return Evaluation(self._computed("evaluation", body))
 
-    @keywords(ConfidenceOptions)
     def agreement(self, **options: Unpack[ConfidenceOptions]) -> dict[str, Any]:
         """Return how far the two readings of the sample's rows agree.
 
@@ -662,12 +646,10 @@ class Sample(RowsJob):
         query = {name: exact_text(each) for name, each in written}
         return self._transport.json("GET", f"{self._path()}/agreement", query=query)
 
-    @keywords()
     def differing_readings(self) -> list[dict[str, Any]]:
         """Return the rows whose two readings differ, with both answers and the decision."""
         return self._transport.pages(f"{self._path()}/agreement/differences", "rows")
 
-    @keywords()
     def findings(self) -> list[dict[str, Any]]:
         """Return the rows to examine, each with its newest ``finding`` or None."""
         return self._transport.pages(f"{self._path()}/findings", "items")
@@ -686,7 +668,6 @@ class Sample(RowsJob):
             counts = self._transport.json("POST", f"{self._path()}/findings", body)["counts"]
         return counts
 
-    @keywords()
     def attach(
         self, file: str | Path, *, row_id: str | None = None, note: str = ""
     ) -> dict[str, Any]:
@@ -705,13 +686,11 @@ class Sample(RowsJob):
         fields = {**given(row_id=row_id), **({"note": note} if note else {})}
         return self._transport.upload(f"{self._path()}/attachments", path.name, path, fields)
 
-    @keywords()
     def attachments(self, *, removed: bool = False) -> list[dict[str, Any]]:
         """Return the files attached to the sample and its rows; ``removed``: removed ones, too."""
         query = {"removed": "true"} if removed else {}
         return self._transport.pages(f"{self._path()}/attachments", "attachments", query)
 
-    @keywords()
     def save_attachments(self, folder: str | Path) -> list[Path]:
         """Write the attachments into a folder, and return their paths: id and name of each."""
         target = Path(folder)
@@ -725,18 +704,15 @@ class Sample(RowsJob):
             for each in self.attachments()
         ]
 
-    @keywords()
     def remove_attachment(self, attachment_id: int, reason: str) -> dict[str, Any]:
         """Remove an attachment, which stays in the history; return it."""
         path = f"{self._path()}/attachments/{attachment_id}"
         return self._transport.json("DELETE", path, {"reason": reason})
 
-    @keywords()
     def questions(self) -> dict[str, Any]:
         """Return the ``questions`` about the rows, and the ``shown`` and ``hidden`` columns."""
         return self._transport.json("GET", f"{self._path()}/questions")
 
-    @keywords()
     def ask(
         self,
         questions: Iterable[Mapping[str, Any]] = (),
@@ -770,12 +746,10 @@ class Sample(RowsJob):
         }
         return self._transport.json("PUT", f"{self._path()}/questions", body)
 
-    @keywords()
     def review_next(self, task: str = "read") -> dict[str, Any]:
         """Reserve the next ``row`` to answer, or to ``decide``; it is None with a ``reason``."""
         return self._transport.json("POST", f"{self._path()}/review-queue/next", {"task": task})
 
-    @keywords()
     def answer(
         self,
         row_id: str,
@@ -811,12 +785,10 @@ class Sample(RowsJob):
         found = self._transport.json("POST", f"{self._path()}/answers", {"answers": [body]})
         return int(found["ids"][0])
 
-    @keywords()
     def answers(self) -> list[dict[str, Any]]:
         """Return the rows, each with its readings and which of them counts."""
         return self._transport.pages(f"{self._path()}/answers", "rows")
 
-    @keywords()
     def upload_answers(
         self, answers: Frame | str | Path, key: Columns = (), *, reading: str = "first"
     ) -> dict[str, Any]:
@@ -839,7 +811,6 @@ class Sample(RowsJob):
         entered: dict[str, Any] = found["file"]
         return entered
 
-    @keywords()
     def answers_table(self, name: str | None = None, *, with_readers: bool = False) -> RowsJob:
         """Make a table of the answers; its name is by default ``labels-`` and the sample's.
 
@@ -853,14 +824,12 @@ class Sample(RowsJob):
         job = RowsJob(self._transport, {"id": made["job_id"], "status": "pending"})
         return job.refresh().wait()
 
-    @keywords()
     def replace(self, row_id: str, reason: str) -> str:
         """Replace a row that can't be examined; return the id of the next row of the order."""
         body = {"row_id": row_id, "reason": reason}
         answer = self._transport.json("POST", f"{self._path()}/replacements", body)
         return str(answer["replacement_row_id"])
 
-    @keywords(EvaluationOptions)
     def working_paper(
         self,
         path: str | Path,
@@ -883,7 +852,6 @@ class Sample(RowsJob):
                 query[name] = exact_text(query[name])
         return write_file(path, self._transport.content(f"{self._path()}/working-paper", query))
 
-    @keywords(PaperFacts)
     def paper_facts(self, **facts: Unpack[PaperFacts]) -> dict[str, Any]:
         """Enter facts of the working paper, and return all ``facts`` and what is ``missing``.
 
@@ -897,7 +865,6 @@ class Sample(RowsJob):
             return self._transport.json("PATCH", f"{self._path()}/paper-facts", body)
         return self._transport.json("GET", f"{self._path()}/paper-facts")
 
-    @keywords(EvaluationOptions)
     def issue_paper(
         self,
         path: str | Path,
@@ -922,12 +889,10 @@ class Sample(RowsJob):
         write_file(path, self._transport.content(f"{self._path()}/papers/{issued['number']}", {}))
         return issued
 
-    @keywords()
     def issued_papers(self) -> list[dict[str, Any]]:
         """Return the issued working papers, the newest first."""
         return self._transport.pages(f"{self._path()}/papers", "papers")
 
-    @keywords()
     def certificate(
         self, path: str | Path | None = None, *, number: int | None = None
     ) -> dict[str, Any]:
@@ -942,7 +907,6 @@ class Sample(RowsJob):
         """
         return self._envelope("certificate", path, number)
 
-    @keywords()
     def evaluation_certificate(
         self, path: str | Path | None = None, *, number: int | None = None
     ) -> dict[str, Any]:
@@ -957,7 +921,6 @@ class Sample(RowsJob):
         """
         return self._envelope("evaluation-certificate", path, number)
 
-    @keywords()
     def evidence(self, path: str | Path, *, data: bool = True, attachments: bool = False) -> Path:
         """Write everything that a verifier of the sample needs to a ZIP file.
 
@@ -986,7 +949,6 @@ class Sample(RowsJob):
             write_file(path, content)
         return envelope
 
-    @keywords(WeightsOptions)
     def weights(
         self,
         path: str | Path | None = None,
@@ -1026,7 +988,6 @@ class Sample(RowsJob):
         content = b"".join(pieces)
         return from_parquet(content, library) if path is None else write_file(path, content)
 
-    @keywords(WeightsOptions)
     def codebook(
         self,
         *,
@@ -1041,7 +1002,6 @@ class Sample(RowsJob):
     def design(self) -> SamplingDesign: ...
     @overload
     def design(self, format: str) -> str: ...
-    @keywords()
     def design(self, format: str | None = None) -> SamplingDesign | str:  # noqa: A002 - as the API names it
         """Return the sampling design: method, strata, clusters and degrees of freedom.
 
@@ -1054,7 +1014,6 @@ class Sample(RowsJob):
         data = self._transport.json("GET", path, query={"format": "json"})
         return SamplingDesign(self._transport, path, data)
 
-    @keywords()
     def rows(
         self,
         as_of: str | None = None,
@@ -1081,7 +1040,6 @@ class Sample(RowsJob):
         names = quoted_list(key)
         return self._frame(f"{self._path()}/rows", library, columns, as_of=as_of, key=names)
 
-    @keywords()
     def residual(self, library: Library = "pandas") -> Any:
         """Return the rows that weren't drawn, of a sample with ``residual=True``."""
         return self._frame(f"{self._path()}/residual", library, None)
@@ -1149,6 +1107,7 @@ def _id_of(sample: Sample | str) -> str:
     return sample.id if isinstance(sample, Sample) else sample
 
 
+@checked_keywords
 class Split(Sample):
     """A split of a dataset: the parts as frames, and what was checked in them.
 
@@ -1171,7 +1130,6 @@ class Split(Sample):
         frame: pandas.DataFrame = self.part(part)
         return frame
 
-    @keywords()
     def part(
         self, name: str, library: Library = "pandas", *, columns: Columns | None = None
     ) -> Any:
@@ -1180,7 +1138,6 @@ class Split(Sample):
         query = {"format": "parquet", "table_key": name, "columns": quoted_list(columns)}
         return from_parquet(self._transport.content(self._rows_path(), query), library)
 
-    @keywords()
     def frames(self, library: Library = "pandas") -> dict[str, Any]:
         """Return all parts as frames, by their names."""
         return {name: self.part(name, library) for name in self.parts}

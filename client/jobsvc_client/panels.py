@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Self
 
-from jobsvc_client.arguments import given, keywords
+from jobsvc_client.arguments import checked_keywords, given
 from jobsvc_client.display import facts, heading
 from jobsvc_client.frames import write_file
 from jobsvc_client.jobs import Sample
 from jobsvc_client.transport import Transport
 
 
+@checked_keywords
 class Panel:
     """A panel of a dataset; :meth:`jobsvc_client.Dataset.create_panel` makes one.
 
@@ -45,7 +46,6 @@ class Panel:
         self.info = self._transport.json("GET", self._path)
         return self
 
-    @keywords()
     def wave(self, *, ref: str = "main", priority: str | None = None, wait: bool = True) -> Sample:
         """Draw the next wave from a version.
 
@@ -61,12 +61,10 @@ class Panel:
         sample = Sample(self._transport, {"id": answer["job_id"], "status": "pending"}).refresh()
         return sample.wait() if wait else sample
 
-    @keywords()
     def next_wave(self, *, ref: str = "main") -> dict[str, Any]:
         """Return how many rows would stay, leave and come, without drawing."""
         return self._transport.json("GET", f"{self._path}/next", given(ref=ref))
 
-    @keywords()
     def save(self, wave: int, path: str | Path) -> Path:
         """Write the rows of a wave and those that left it, by key, as CSV, Parquet or XLSX."""
         query = {"format": Path(path).suffix.removeprefix(".")}

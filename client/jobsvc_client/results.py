@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from jobsvc_client.arguments import keywords
+from jobsvc_client.arguments import checked_keywords
 from jobsvc_client.display import (
     facts,
     heading,
@@ -57,6 +57,7 @@ def _title(statistic: str, column: str | None, value: Any, data: dict[str, Any])
     return f"{of} = {value}" if statistic == "proportion" else of
 
 
+@checked_keywords
 @dataclass(frozen=True)
 class Estimate:
     """A figure of the population with its margin of error.
@@ -92,7 +93,6 @@ class Estimate:
         """The name of the figure, such as ``Total of amount``."""
         return _title(self.statistic, self.column, self.value, self.data)
 
-    @keywords()
     def figures(self) -> tuple[str, str, str, str]:
         """Write the estimate, the margin and both limits."""
         is_share = self.statistic == "proportion"
@@ -107,6 +107,7 @@ class Estimate:
         return f"{title}: {estimate} ± {margin} ({100 * self.confidence:g} %: {low} to {high})"
 
 
+@checked_keywords
 @dataclass(frozen=True)
 class Change:
     """A figure of two samples and its change, second less first.
@@ -130,7 +131,6 @@ class Change:
         """The name of the figure, such as ``Total of amount``."""
         return _title(self.statistic, self.column, self.value, self.data)
 
-    @keywords()
     def figures(self) -> tuple[str, ...]:
         """Write both estimates, the change and its limits."""
         is_share = self.statistic == "proportion"
@@ -146,6 +146,7 @@ class Change:
         return f"{title}: {first} to {second}, change {change} ({low} to {high})"
 
 
+@checked_keywords
 class Changes(Sequence[Change]):
     """The figures of two samples and their change; ``data`` is the answer of the server."""
 
@@ -169,7 +170,6 @@ class Changes(Sequence[Change]):
     def __len__(self) -> int:
         return len(self._items)
 
-    @keywords()
     def to_pandas(self) -> pandas.DataFrame:
         """Return a row for each figure and group."""
         rows = []
@@ -193,6 +193,7 @@ class Changes(Sequence[Change]):
         return table(columns, rows) + "".join(map(paragraph, self.notes))
 
 
+@checked_keywords
 class ClassificationResult:
     """The figures of a flag against the truth; ``data`` is the answer of the server."""
 
@@ -202,7 +203,6 @@ class ClassificationResult:
         self.groups: list[dict[str, Any]] = data["groups"]
         """Of each group ``figures``, ``confusion``, ``missed_amount``, ``classes`` and counts."""
 
-    @keywords()
     def figure(self, name: str, group: int = 0) -> dict[str, Any]:
         """Return a figure of a group by its name, such as ``recall``, with its limits."""
         for each in self.groups[group]["figures"]:
@@ -210,7 +210,6 @@ class ClassificationResult:
                 return each  # type: ignore[no-any-return]
         raise KeyError(name)
 
-    @keywords()
     def to_pandas(self) -> pandas.DataFrame:
         """Return a row for each figure of each group and class."""
         rows = []
@@ -254,6 +253,7 @@ class ClassificationResult:
 AnyEstimate = TypeVar("AnyEstimate", bound=Estimate)
 
 
+@checked_keywords
 @dataclass(frozen=True)
 class Contrast(Estimate):
     """The difference or the ratio of two figures of one sample, with its margin of error.
@@ -274,7 +274,6 @@ class Contrast(Estimate):
         sign = "by" if self.measure == "ratio" else "less"
         return f"{super().title}, {self.first['name']} {sign} {self.second['name']}"
 
-    @keywords()
     def figures(self) -> tuple[str, str, str, str]:
         """Write the estimate, the margin and both limits."""
         is_share = self.statistic == "proportion" and self.measure == "difference"
@@ -283,6 +282,7 @@ class Contrast(Estimate):
         return tuple(map(write, figures))  # type: ignore[return-value]
 
 
+@checked_keywords
 class Estimates(Sequence[Estimate]):
     """The estimates of a request, one for each figure and group.
 
@@ -309,7 +309,6 @@ class Estimates(Sequence[Estimate]):
     def __iter__(self) -> Iterator[Estimate]:
         return iter(self._items)
 
-    @keywords()
     def plot(self, *, ax: Axes | None = None) -> Axes:
         """Draw each estimate as a point with its confidence interval, by matplotlib.
 
@@ -333,7 +332,6 @@ class Estimates(Sequence[Estimate]):
         """
         return draw_estimates(self, ax)
 
-    @keywords()
     def to_pandas(self) -> pandas.DataFrame:
         """Return a row for each figure and group."""
         rows = [

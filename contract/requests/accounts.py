@@ -9,7 +9,6 @@ from contract.declarations import Help, Option, RefusedField, Request, Rule
 from contract.fields import PASSWORD, Bounds, Choice, Count, Flag, Items, Name, Text
 from contract.requests.pages import PageRequest
 from contract.words import Level, Role
-from lazy_dataclasses import dataclass
 
 MAX_MEMBERS = 1000
 """Most users that one request adds to a group."""
@@ -17,14 +16,12 @@ SOEID = Text(1, 100)
 MAX_EMAIL_LENGTH = 254
 
 
-@dataclass(frozen=True, kw_only=True)
 class UsersRequest(PageRequest):
     """The users."""
 
     q: Annotated[str | None, Text(1, 100), Help("Part of the SOEID, in any case.")] = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class UserRequest(Request):
     """A user to add."""
 
@@ -39,7 +36,6 @@ _GROUP_NAME = Text(1, 64)
 _SHOW_LINK = Help("Send no e-mail, and answer with the link to hand over.")
 
 
-@dataclass(frozen=True, kw_only=True)
 class InvitationRequest(Request):
     """A person to invite by address."""
 
@@ -61,14 +57,12 @@ class InvitationRequest(Request):
     show_link: Annotated[bool, Flag(), _SHOW_LINK] = False
 
 
-@dataclass(frozen=True, kw_only=True)
 class ResendRequest(Request):
     """A new link of an invitation."""
 
     show_link: Annotated[bool, Flag(), _SHOW_LINK] = False
 
 
-@dataclass(frozen=True, kw_only=True)
 class UserChangeRequest(Request):
     """Another role or password of a user."""
 
@@ -79,7 +73,6 @@ class UserChangeRequest(Request):
     role_name: Annotated[Role | None, Choice.of(Role)] = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class LoginRequest(Request):
     """A sign-in; other fields of the OAuth2 password form are accepted and not used."""
 
@@ -99,7 +92,6 @@ def all_or_one(given: Mapping[str, Any]) -> None:
         raise RefusedField("user_id", "user_id can't be combined with all.")
 
 
-@dataclass(frozen=True, kw_only=True)
 class TokensRequest(PageRequest):
     """Named tokens."""
 
@@ -115,7 +107,6 @@ class TokensRequest(PageRequest):
 Scope = Literal["read", "write"]
 
 
-@dataclass(frozen=True, kw_only=True)
 class TokenRequest(Request):
     """A token to create."""
 
@@ -127,21 +118,18 @@ class TokenRequest(Request):
     user_id: Annotated[int | None, Count(), Help("For another user, as an admin.")] = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class GroupsRequest(PageRequest):
     """The groups."""
 
     q: Annotated[str | None, Text(1, 100), Help("Part of the name, in any case.")] = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class GroupChangeRequest(Request):
     """Another name of a group."""
 
     name: Annotated[str, Name(most=64)]
 
 
-@dataclass(frozen=True, kw_only=True)
 class MembersRequest(Request):
     """Users of a group."""
 
@@ -150,12 +138,10 @@ class MembersRequest(Request):
     ] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
 class GroupRequest(MembersRequest, GroupChangeRequest):
     """A group to create."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class MemberRequest(Request):
     """A user to remove from a group."""
 
@@ -175,7 +161,6 @@ def exactly_one_of(*names: str) -> Rule:
     return check
 
 
-@dataclass(frozen=True, kw_only=True)
 class PermissionRequest(Request):
     """A user, by id or name, or a group, by id; or either by ``name``; and a level."""
 
@@ -188,7 +173,6 @@ class PermissionRequest(Request):
     permission: Annotated[Level, Choice.of(Level)]
 
 
-@dataclass(frozen=True, kw_only=True)
 class PermissionKeyRequest(Request):
     """A user or a group, whose permission is removed."""
 
@@ -198,7 +182,6 @@ class PermissionKeyRequest(Request):
     group_id: Annotated[int | None, Count()] = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class QuotaRequest(Request):
     """A quota of disk of a user or of a dataset."""
 

@@ -9,12 +9,10 @@ from contract.declarations import Help, Option, RefusedField, Request
 from contract.fields import Bounds, Choice, Count, Flag, Items, Name, Text, Time
 from contract.requests.pages import PageRequest
 from contract.words import Action
-from lazy_dataclasses import dataclass
 
 MAX_AHEAD_DAYS = 3650
 
 
-@dataclass(frozen=True, kw_only=True)
 class EntriesRequest(Request):
     """Entries of the audit trail that match every filter."""
 
@@ -50,7 +48,6 @@ class EntriesRequest(Request):
     ] = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class AuditRequest(PageRequest, EntriesRequest):
     """A page of the audit trail."""
 
@@ -61,7 +58,6 @@ def ahead_with_dry_run(given: Mapping[str, Any]) -> None:
         raise RefusedField("ahead_days", "`ahead_days` requires `dry_run`.")
 
 
-@dataclass(frozen=True, kw_only=True)
 class PruneRequest(Request):
     """What a prune removes, or would."""
 
@@ -75,14 +71,12 @@ class PruneRequest(Request):
     ] = 0
 
 
-@dataclass(frozen=True, kw_only=True)
 class BinRequest(PageRequest):
     """What is in the bin."""
 
     dataset_id: Annotated[int | None, Count()] = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class RestoreRequest(Request):
     """How an entry of the bin is restored."""
 
@@ -91,7 +85,6 @@ class RestoreRequest(Request):
     ] = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class SearchRequest(Request):
     """A search over everything that has a name or an id."""
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from contract.requests.estimate import ConfidenceRequest
-from lazy_dataclasses import dataclass
 
 
-@dataclass(frozen=True, kw_only=True)
 class AgreementRequest(ConfidenceRequest):
     """How far both readings of a sample's rows agree."""

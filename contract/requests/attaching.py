@@ -10,7 +10,6 @@ from contract.fields import Bounds, Choice, Flag, Items, LongCount, Name, OneOrM
 from contract.requests.importing import AS_BASE_REF, ComparedRef, NewVersionRequest
 from contract.requests.submitting import MAIN, MAX_URI_LENGTH
 from contract.words import TableFormat
-from lazy_dataclasses import dataclass
 
 MAX_FILES = 10_000
 """Files of a table."""
@@ -23,7 +22,6 @@ FORMATS: Mapping[TableFormat, str] = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
 class AttachedTableRequest(Request):
     """A table to attach."""
 
@@ -73,14 +71,12 @@ AttachedTables = Annotated[
 ]
 
 
-@dataclass(frozen=True, kw_only=True)
 class AttachPreviewRequest(Request):
     """Describe tables before they are attached."""
 
     tables: AttachedTables
 
 
-@dataclass(frozen=True, kw_only=True)
 class DatasetAttachPreviewRequest(AttachPreviewRequest):
     """Describe tables before they are attached to a dataset."""
 
@@ -89,7 +85,6 @@ class DatasetAttachPreviewRequest(AttachPreviewRequest):
     base_ref: ComparedRef = MAIN
 
 
-@dataclass(frozen=True, kw_only=True)
 class AttachRequest(NewVersionRequest):
     """Attach tables as a new version."""
 

@@ -161,7 +161,6 @@ def _days_or_holidays(given: Mapping[str, Any]) -> None:
         raise RefusedField("weekdays", "Name `weekdays`, `holidays` or a `country`.")
 
 
-@dataclass(frozen=True, kw_only=True)
 class AuditTestRequest(Request):
     """What every audit test takes."""
 
@@ -225,7 +224,6 @@ SumColumn = Annotated[
 ]
 
 
-@dataclass(frozen=True, kw_only=True)
 class DuplicatesRequest(AuditTestRequest):
     """Rows that are equal in chosen columns."""
 
@@ -247,7 +245,6 @@ class DuplicatesRequest(AuditTestRequest):
     amount_column: SumColumn = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class NearDuplicatesRequest(AuditTestRequest):
     """Rows that are equal in chosen columns, with dates or amounts that are close."""
 
@@ -289,7 +286,6 @@ class NearDuplicatesRequest(AuditTestRequest):
     ] = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class GapsRequest(AuditTestRequest):
     """Missing and repeated numbers of a series."""
 
@@ -312,7 +308,6 @@ class GapsRequest(AuditTestRequest):
     amount_column: SumColumn = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class BenfordRequest(AuditTestRequest):
     """The leading digits of amounts."""
 
@@ -324,7 +319,6 @@ class BenfordRequest(AuditTestRequest):
     ] = "first"
 
 
-@dataclass(frozen=True, kw_only=True)
 class CutoffRequest(AuditTestRequest):
     """Rows posted near a date whose document is on the other side of it."""
 
@@ -351,7 +345,6 @@ class CutoffRequest(AuditTestRequest):
     time_zone: TimeZone = "UTC"
 
 
-@dataclass(frozen=True, kw_only=True)
 class WeekendRequest(AuditTestRequest):
     """Rows posted on weekends and holidays."""
 
@@ -390,7 +383,6 @@ class WeekendRequest(AuditTestRequest):
     time_zone: TimeZone = "UTC"
 
 
-@dataclass(frozen=True, kw_only=True)
 class OtherTableRequest(Request):
     """Another table: of this dataset, or of another that the caller may read."""
 
@@ -417,7 +409,6 @@ class OtherTableRequest(Request):
     ] = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class UnmatchedRequest(AuditTestRequest):
     """Rows without a partner in another table."""
 
@@ -446,7 +437,6 @@ class UnmatchedRequest(AuditTestRequest):
     amount_column: SumColumn = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class AuditTestPaperRequest(Request):
     """The paper of an audit test."""
 

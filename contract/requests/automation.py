@@ -25,7 +25,6 @@ from contract.requests.pages import PageRequest
 from contract.requests.reviewing import QuestionsRequest
 from contract.requests.submitting import MAX_URI_LENGTH
 from contract.words import EVENTS, Event, Misfire
-from lazy_dataclasses import dataclass
 
 USUAL_EMAIL_EVENTS = tuple(event for event in EVENTS if event != "job.completed")
 """Events that an e-mail address receives unless its user chooses others."""
@@ -53,14 +52,12 @@ _NAMES = Items(Text(1, 100), most=1000)
 _USABLE_BY = Help("The names of users and groups that may attach its files; admins always may.")
 
 
-@dataclass(frozen=True, kw_only=True)
 class SchedulesRequest(PageRequest):
     """The schedules of a dataset."""
 
     dataset_id: Annotated[int, Count()]
 
 
-@dataclass(frozen=True, kw_only=True)
 class CronRequest(Request):
     """A cron expression."""
 
@@ -68,7 +65,6 @@ class CronRequest(Request):
     zone: Annotated[str, _ZONE_TEXT, _ZONE] = "UTC"
 
 
-@dataclass(frozen=True, kw_only=True)
 class ScheduleSourceRequest(Request):
     """The data with which each run of a schedule begins."""
 
@@ -99,7 +95,6 @@ def asks_in_one_way(given: Mapping[str, Any]) -> None:
         raise RefusedField("same_questions", "Give either `questions` or `same_questions`.")
 
 
-@dataclass(frozen=True, kw_only=True)
 class ScheduleRequest(CronRequest):
     """A schedule to create."""
 
@@ -132,7 +127,6 @@ class ScheduleRequest(CronRequest):
     ] = False
 
 
-@dataclass(frozen=True, kw_only=True)
 class ScheduleChangeRequest(Request):
     """Other times, another key or other questions of a schedule; or its switch."""
 
@@ -153,12 +147,10 @@ class ScheduleChangeRequest(Request):
     ] = NOT_GIVEN
 
 
-@dataclass(frozen=True, kw_only=True)
 class ScheduleRunsRequest(PageRequest):
     """A page of the runs of a schedule."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class WebhookRequest(Request):
     """A webhook to create."""
 
@@ -180,7 +172,6 @@ def only_enables(given: Mapping[str, Any]) -> None:
         raise RefusedField("enabled", "A webhook can't be disabled: delete it instead.")
 
 
-@dataclass(frozen=True, kw_only=True)
 class WebhookChangeRequest(Request):
     """The switch of a webhook."""
 
@@ -189,7 +180,6 @@ class WebhookChangeRequest(Request):
     enabled: Annotated[bool, Flag(), Help("True after the receiver has answered 410.")]
 
 
-@dataclass(frozen=True, kw_only=True)
 class EmailRequest(Request):
     """An e-mail address and its events."""
 
@@ -204,7 +194,6 @@ class EmailRequest(Request):
     )
 
 
-@dataclass(frozen=True, kw_only=True)
 class ConnectionRequest(Request):
     """A connection to create."""
 
@@ -214,7 +203,6 @@ class ConnectionRequest(Request):
     usable_by: Annotated[tuple[str, ...], _NAMES, _USABLE_BY] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
 class ConnectionChangeRequest(Request):
     """What changes of a connection."""
 

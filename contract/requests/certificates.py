@@ -8,10 +8,8 @@ from contract.declarations import Help, Option, Request
 from contract.fields import Bounds, Choice, Count, Flag
 from contract.requests.pages import PageRequest
 from contract.requests.submitting import MAIN, JobPriority, SourceRef, TableKey
-from lazy_dataclasses import dataclass
 
 
-@dataclass(frozen=True, kw_only=True)
 class CertificateRequest(Request):
     """One certificate of a sample."""
 
@@ -22,14 +20,12 @@ class CertificateRequest(Request):
     ] = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class SampleFileRequest(Request):
     """The sample as a file whose hash a certificate states."""
 
     format: Annotated[str, Choice.of(Literal["csv", "parquet"])] = "csv"
 
 
-@dataclass(frozen=True, kw_only=True)
 class EvidenceRequest(Request):
     """Everything that a verifier of a sample needs, as one file."""
 
@@ -44,7 +40,6 @@ class EvidenceRequest(Request):
     ] = False
 
 
-@dataclass(frozen=True, kw_only=True)
 class LedgerRequest(PageRequest):
     """A page of a ledger, or the whole one."""
 
@@ -55,7 +50,6 @@ class LedgerRequest(PageRequest):
     ] = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class RowRootRequest(Request):
     """A table whose rows shall be proved."""
 

@@ -17,7 +17,6 @@ from contract.requests.estimate import (
     VarianceRequest,
 )
 from contract.words import Duplicates
-from lazy_dataclasses import dataclass
 
 DEFAULT_INTERVAL = IntervalRequest()
 DEFAULT_VARIANCE = VarianceRequest()
@@ -25,7 +24,6 @@ MAX_CHANGED_VALUES = 1000
 MAX_NAMED_COLUMNS = 1000
 
 
-@dataclass(frozen=True, kw_only=True)
 class SharedRowsRequest(Request):
     """Which rows two samples share, and where the values of both come from."""
 
@@ -72,7 +70,6 @@ class SharedRowsRequest(Request):
     ] = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class ChangeRequest(SharedRowsRequest, ConfidenceRequest):
     """Figures of which the change from one sample to another is estimated."""
 
@@ -87,7 +84,6 @@ class ChangeRequest(SharedRowsRequest, ConfidenceRequest):
     variance: Annotated[VarianceRequest, Part(VarianceRequest)] = DEFAULT_VARIANCE
 
 
-@dataclass(frozen=True, kw_only=True)
 class ChangedValuesRequest(SharedRowsRequest):
     """Values of the rows in both samples that differ."""
 

@@ -21,13 +21,11 @@ from contract.requests.estimate import (
     OnlyRows,
     VarianceRequest,
 )
-from lazy_dataclasses import dataclass
 
 MAX_CLASS_VALUES = 50
 DEFAULT_INTERVAL, DEFAULT_VARIANCE = IntervalRequest(), VarianceRequest()
 
 
-@dataclass(frozen=True, kw_only=True)
 class ClassificationRequest(ConfidenceRequest, Request):
     """A column with the truth and a column with a flag, such as a model's or a rule's."""
 

@@ -11,7 +11,6 @@ from contract.requests.datasets import KeyTable
 from contract.requests.pages import PageRequest
 from contract.requests.submitting import MAIN, MAX_REF_LENGTH
 from contract.requests.tables import MAX_EXPRESSION_LENGTH, PRIMARY
-from lazy_dataclasses import dataclass
 
 MAX_COLUMNS = 2_000
 MAX_CONDITIONS = 100
@@ -22,7 +21,6 @@ NULL_SHARE = Share(
 )
 
 
-@dataclass(frozen=True, kw_only=True)
 class ContractColumn(Request):
     """A column that a data contract declares."""
 
@@ -44,7 +42,6 @@ def has_ordered_bounds(given: Mapping[str, Any]) -> None:
         raise RefusedField("max_rows", "`max_rows` is less than `min_rows`.")
 
 
-@dataclass(frozen=True, kw_only=True)
 class DataContractRequest(Request):
     """The data contract of a table."""
 
@@ -96,14 +93,12 @@ class DataContractRequest(Request):
     ] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
 class DataContractTableRequest(Request):
     """The table whose data contract is meant."""
 
     table_key: KeyTable = PRIMARY
 
 
-@dataclass(frozen=True, kw_only=True)
 class DataContractVersionRequest(DataContractTableRequest):
     """A version of a table, which a data contract is compared with or proposed from."""
 
@@ -116,12 +111,10 @@ class DataContractVersionRequest(DataContractTableRequest):
     ] = MAIN
 
 
-@dataclass(frozen=True, kw_only=True)
 class KeptApartRequest(PageRequest):
     """A page of the versions that were kept apart."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class AcceptanceRequest(Request):
     """Accept a version that doesn't meet the data contract."""
 

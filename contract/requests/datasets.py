@@ -12,14 +12,12 @@ from contract.requests.pages import PageRequest
 from contract.requests.submitting import MAIN, MAX_KEY_LENGTH, MAX_REF_LENGTH
 from contract.requests.tables import PRIMARY
 from contract.words import Duplicates
-from lazy_dataclasses import dataclass
 
 MAX_DESCRIPTION_LENGTH = 10_000
 DatasetSort = Literal["name", "-name", "created_at", "-created_at", "updated_at", "-updated_at"]
 _NAME, _DESCRIPTION, _TAGS = Name(1, 200), Text(0, MAX_DESCRIPTION_LENGTH), Items(Name(1, 100), 100)
 
 
-@dataclass(frozen=True, kw_only=True)
 class DatasetRequest(Request):
     """Create a dataset."""
 
@@ -28,7 +26,6 @@ class DatasetRequest(Request):
     tags: Annotated[Sequence[str], _TAGS] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
 class DatasetChangeRequest(Request):
     """Change a dataset."""
 
@@ -42,7 +39,6 @@ class DatasetChangeRequest(Request):
     ] = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class DatasetsRequest(PageRequest):
     """A page of datasets."""
 
@@ -52,7 +48,6 @@ class DatasetsRequest(PageRequest):
     sort: Annotated[DatasetSort, Choice.of(DatasetSort)] = "-updated_at"
 
 
-@dataclass(frozen=True, kw_only=True)
 class RefRequest(Request):
     """Name a version."""
 
@@ -78,7 +73,6 @@ KeyRef = Annotated[
 ]
 
 
-@dataclass(frozen=True, kw_only=True)
 class RowKeyRequest(Request):
     """Declare the row key of a table."""
 
@@ -101,14 +95,12 @@ class RowKeyRequest(Request):
     source_ref: KeyRef = MAIN
 
 
-@dataclass(frozen=True, kw_only=True)
 class RowKeyTableRequest(Request):
     """The table whose row key is meant."""
 
     table_key: KeyTable = PRIMARY
 
 
-@dataclass(frozen=True, kw_only=True)
 class RowKeyStateRequest(PageRequest):
     """A page of versions with the state of the row key."""
 

@@ -34,7 +34,6 @@ from contract.jobs import STATUSES, Status
 from contract.requests.pages import PageRequest
 from contract.requests.submitting import MAIN, MAX_REF_LENGTH, JobPriority, SourceRef, TableKey
 from contract.words import Duplicates, RequestedEngine
-from lazy_dataclasses import dataclass
 
 MAX_ROUNDS = 20
 MAX_COLUMNS = 10_000
@@ -57,7 +56,6 @@ HEXADECIMAL, DECIMAL = frozenset("0123456789abcdef"), frozenset("0123456789")
 SIGNATURE_DIGITS = (96, 192)
 
 
-@dataclass(frozen=True, kw_only=True)
 class BandedColumnRequest(Request):
     """A column whose bands are strata."""
 
@@ -70,7 +68,6 @@ class BandedColumnRequest(Request):
     ] = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class SelectionRequest(Request):
     """Which columns the sample shows of the drawn rows, and in which order."""
 
@@ -83,7 +80,6 @@ class SelectionRequest(Request):
     order_desc: Annotated[bool | None, Flag(), Option("--desc")] = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class EarlierFilterRequest(Request):
     """The part of a draw's filter that names an earlier version, earlier draws and audit tests."""
 
@@ -130,7 +126,6 @@ EARLIER_JOBS = EARLIER[1:]
 """The filters that name jobs: all but ``new_since``."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class OrderRequest(Request):
     """The keyed order, in which a row's place follows from its key: docs/SAMPLING.md defines it."""
 
@@ -178,7 +173,6 @@ RoundOrder = Annotated[
 ]
 
 
-@dataclass(frozen=True, kw_only=True)
 class RoundRequest(Request):
     """The fields of every round; method, parameters and goal depend on its method."""
 
@@ -216,7 +210,6 @@ class RoundJson(TypedDict, total=False):
 Rounds = Sequence[RoundJson]
 
 
-@dataclass(frozen=True, kw_only=True)
 class DrawRequest(Request):
     """The body of a draw; one without ``rounds`` but with ``method`` is one round."""
 
@@ -247,7 +240,6 @@ class DrawRequest(Request):
     ] = False
 
 
-@dataclass(frozen=True, kw_only=True)
 class SamplingJobRequest(DrawRequest):
     """A sampling job."""
 
@@ -270,7 +262,6 @@ class SamplingJobRequest(DrawRequest):
     priority: JobPriority = "interactive"
 
 
-@dataclass(frozen=True, kw_only=True)
 class PlanRequest(SamplingJobRequest):
     """A draw to plan or, with ``commit``, to register."""
 
@@ -300,7 +291,6 @@ def is_hexadecimal(body: Mapping[str, Any]) -> None:
             )
 
 
-@dataclass(frozen=True, kw_only=True)
 class BeaconRequest(Request):
     """A round of a randomness beacon of drand; the signatures of its known chains are verified."""
 
@@ -326,7 +316,6 @@ def is_decimal(body: Mapping[str, Any]) -> None:
         raise RefusedField("digits", "Must be digits 0 to 9 without spaces.")
 
 
-@dataclass(frozen=True, kw_only=True)
 class DiceRequest(Request):
     """Digits that were thrown before witnesses."""
 
@@ -343,7 +332,6 @@ def has_one_source(body: Mapping[str, Any]) -> None:
         raise RefusedField("_schema", "Give `beacon` or `dice`.")
 
 
-@dataclass(frozen=True, kw_only=True)
 class PublicSeedRequest(Request):
     """Where a public seed comes from."""
 
@@ -364,7 +352,6 @@ def has_plan_or_rounds(body: Mapping[str, Any]) -> None:
         raise RefusedField("seed", "Needs `plan_id`.")
 
 
-@dataclass(frozen=True, kw_only=True)
 class DrawJobRequest(SamplingJobRequest):
     """A sampling job, of rounds or of a registered plan."""
 
@@ -400,14 +387,12 @@ def has_one_round(body: Mapping[str, Any]) -> None:
         raise RefusedField("rounds", "One round can be drawn at once.")
 
 
-@dataclass(frozen=True, kw_only=True)
 class AtOnceRequest(DrawRequest):
     """A small draw whose rows come with the answer."""
 
     rules = (has_one_round,)
 
 
-@dataclass(frozen=True, kw_only=True)
 class FilterRequest(Request):
     """A filter to be held against a table, in any of its shapes."""
 
@@ -416,7 +401,6 @@ class FilterRequest(Request):
     filters: Annotated[dict[str, Any], RowFilterKind()] = field()
 
 
-@dataclass(frozen=True, kw_only=True)
 class ColumnSamplesRequest(Request):
     """Columns whose values a filter's menu offers."""
 
@@ -428,7 +412,6 @@ class ColumnSamplesRequest(Request):
     sample_size: Annotated[int, Count(Bounds(1, MAX_VALUES)), Help("Values of each.")] = 20
 
 
-@dataclass(frozen=True, kw_only=True)
 class TemplateRequest(Request):
     """A draw to save under a name."""
 
@@ -436,7 +419,6 @@ class TemplateRequest(Request):
     body: Annotated[SamplingJobRequest, Part(SamplingJobRequest)]
 
 
-@dataclass(frozen=True, kw_only=True)
 class TemplateChangeRequest(Request):
     """Another name, or another draw, of a template."""
 
@@ -444,7 +426,6 @@ class TemplateChangeRequest(Request):
     body: Annotated[SamplingJobRequest | None, Part(SamplingJobRequest)] = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class DrawsHistoryRequest(PageRequest):
     """Find draws by filters, which are joined by AND."""
 

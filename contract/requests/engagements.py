@@ -12,7 +12,6 @@ from contract.requests.accounts import SOEID
 from contract.requests.findings import MAX_NOTE
 from contract.requests.pages import PageRequest
 from contract.words import MEMBER_ROLES, EngagementFilter, MemberRole
-from lazy_dataclasses import dataclass
 
 MAX_CLIENT = 200
 _DATE, _NUMBER = Text(10, 10), Name(0, 100)
@@ -43,7 +42,6 @@ def require_order(period_from: str, period_to: str) -> None:
         raise RefusedField("period_to", "The period ends before it begins.")
 
 
-@dataclass(frozen=True, kw_only=True)
 class EngagementRequest(Request):
     """An engagement to create."""
 
@@ -69,7 +67,6 @@ class EngagementRequest(Request):
     number: Annotated[str | None, _NUMBER, Help("The firm's reference of the engagement.")] = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class EngagementChangeRequest(Request):
     """Other facts of an engagement; what isn't given stays as it is."""
 
@@ -87,7 +84,6 @@ class EngagementChangeRequest(Request):
     number: Annotated[str | None, _NUMBER, Help("The firm's reference.")] = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class EngagementsRequest(PageRequest):
     """The engagements that the user can see."""
 
@@ -101,7 +97,6 @@ class EngagementsRequest(PageRequest):
     ] = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class EngagementMemberRequest(Request):
     """A member to add, or another name or role of one."""
 
@@ -124,7 +119,6 @@ class EngagementMemberRequest(Request):
     preview: Annotated[bool, Flag(), _PREVIEW] = False
 
 
-@dataclass(frozen=True, kw_only=True)
 class EngagementDatasetRequest(Request):
     """A dataset to add."""
 
@@ -132,21 +126,18 @@ class EngagementDatasetRequest(Request):
     preview: Annotated[bool, Flag(), _PREVIEW] = False
 
 
-@dataclass(frozen=True, kw_only=True)
 class EngagementDatasetRemovalRequest(Request):
     """A dataset to remove."""
 
     dataset_id: Annotated[int, Count(Bounds(1)), Option(None)]
 
 
-@dataclass(frozen=True, kw_only=True)
 class EngagementSampleRequest(Request):
     """A sample to assign or to remove."""
 
     job_id: Annotated[str, Text(8, 36), Option(None), Title("Sample"), Help("Its job.")]
 
 
-@dataclass(frozen=True, kw_only=True)
 class UnsealRequest(Request):
     """Why an engagement is unsealed."""
 

@@ -51,7 +51,6 @@ from contract.words import (
     StatisticName,
     Systematic,
 )
-from lazy_dataclasses import dataclass
 
 MAX_STATISTICS = 50
 MAX_PAIRS = 10_000
@@ -63,7 +62,6 @@ MINIMUM_DEGREES = 3
 """Degrees of freedom below which an interval is hidden: it would be useless or wrong."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class ConfidenceRequest(Request):
     """A request whose answer holds at a confidence."""
 
@@ -72,7 +70,6 @@ class ConfidenceRequest(Request):
     )
 
 
-@dataclass(frozen=True, kw_only=True)
 class StatisticRequest(Request):
     """A figure of the population to estimate."""
 
@@ -96,7 +93,6 @@ class StatisticRequest(Request):
     ] = DEFAULT_QUANTILE
 
 
-@dataclass(frozen=True, kw_only=True)
 class IntervalRequest(Request):
     """The intervals of an estimate."""
 
@@ -121,7 +117,6 @@ LonelyStratum = Annotated[
 ]
 
 
-@dataclass(frozen=True, kw_only=True)
 class VarianceRequest(Request):
     """What a design leaves open about its variance."""
 
@@ -140,7 +135,6 @@ def _one_source(given: Mapping[str, Any]) -> None:
         raise RefusedField("census", "`census` can't be combined with `totals`.")
 
 
-@dataclass(frozen=True, kw_only=True)
 class CalibrateRequest(Request):
     """Columns whose totals in the population are reproduced."""
 
@@ -195,7 +189,6 @@ def _two_groups(given: Mapping[str, Any]) -> None:
         raise RefusedField("second", "`first` and `second` are the same group.")
 
 
-@dataclass(frozen=True, kw_only=True)
 class BetweenRequest(Request):
     """Two groups of a column."""
 
@@ -221,7 +214,6 @@ def _one_contrast(given: Mapping[str, Any]) -> None:
         raise RefusedField("column", "`column` can't be combined with `between`.")
 
 
-@dataclass(frozen=True, kw_only=True)
 class ContrastRequest(Request):
     """Two figures of which the difference or the ratio is estimated."""
 
@@ -262,7 +254,6 @@ OnlyRows = Annotated[
 ]
 
 
-@dataclass(frozen=True, kw_only=True)
 class EstimatesRequest(ConfidenceRequest):
     """Statistics of a sample's population, for groups of its rows."""
 
@@ -321,7 +312,6 @@ class EstimatesRequest(ConfidenceRequest):
     )
 
 
-@dataclass(frozen=True, kw_only=True)
 class BacktestRequest(ConfidenceRequest):
     """Estimate figures that are known."""
 
@@ -335,7 +325,6 @@ def _judge_in_r(given: Mapping[str, Any]) -> None:
         raise RefusedField("judge", "`judge` needs the `format` r without `replicates`.")
 
 
-@dataclass(frozen=True, kw_only=True)
 class DesignRequest(Request):
     """A sample's design as facts, a table or code."""
 
@@ -363,7 +352,6 @@ class DesignRequest(Request):
     ] = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class PairsRequest(Request):
     """Pairs of row ids."""
 
@@ -374,7 +362,6 @@ class PairsRequest(Request):
     ]
 
 
-@dataclass(frozen=True, kw_only=True)
 class MoreRowsRequest(ConfidenceRequest, StatisticRequest):
     """A figure of a finished sample, and the precision that it is to have."""
 

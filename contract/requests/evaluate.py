@@ -69,7 +69,6 @@ OwnBook = Annotated[
 ]
 
 
-@dataclass(frozen=True, kw_only=True)
 class AttributesParameters(Request):
     """Parameters of a share of exceptions."""
 
@@ -77,14 +76,12 @@ class AttributesParameters(Request):
     sides: OwnSides = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class TwoStageParameters(Request):
     """Parameters of two stages."""
 
     likelihood: OwnLikelihood = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class MonetaryParameters(Request):
     """Parameters of a misstatement by monetary units."""
 
@@ -99,7 +96,6 @@ class MonetaryParameters(Request):
     likelihood: OwnLikelihood = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class VariablesParameters(Request):
     """Parameters of a misstatement by audit values."""
 
@@ -118,7 +114,6 @@ class VariablesParameters(Request):
     ] = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class SequentialParameters(Request):
     """Parameters of an evaluation that may stop after any row."""
 
@@ -233,7 +228,6 @@ def _kinds() -> tuple[Declared, ...]:
     return (kind, *evaluation_parameters())
 
 
-@dataclass(frozen=True, kw_only=True)
 class EvaluationRequest(Request):
     """Evaluate a sample by its findings."""
 
@@ -282,7 +276,6 @@ class EvaluationRequest(Request):
         return {**kind, **super().given(), **parameters}
 
 
-@dataclass(frozen=True, kw_only=True)
 class WorkingPaperRequest(EvaluationRequest):
     """A working paper, with an evaluation."""
 
@@ -300,7 +293,6 @@ SUMMED = (MONETARY_UNIT, VARIABLES)
 """The kinds whose amounts add up over samples."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class CombinedEvaluationRequest(ConfidenceRequest):
     """Evaluate several samples together: strata, periods or datasets of one audit.
 
@@ -353,7 +345,6 @@ class CombinedEvaluationRequest(ConfidenceRequest):
     ] = False
 
 
-@dataclass(frozen=True, kw_only=True)
 class CombinedPaperRequest(CombinedEvaluationRequest):
     """A paper with the evaluation of several samples together."""
 

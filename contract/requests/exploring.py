@@ -19,7 +19,6 @@ from contract.requests.submitting import (
     TableKey,
 )
 from contract.words import Duplicates
-from lazy_dataclasses import dataclass
 
 MAX_SQL_LENGTH = 100_000
 MAX_OUTPUT_NAME = 90
@@ -38,7 +37,6 @@ WithTables = Annotated[
 ABOUT_SQL = Help("One SELECT over the tables of `source_ref`, each named by its key.")
 
 
-@dataclass(frozen=True, kw_only=True)
 class CompareToRequest(Request):
     """Another table of the same dataset."""
 
@@ -73,7 +71,6 @@ def fits_the_purpose(given: Mapping[str, Any]) -> None:
             )
 
 
-@dataclass(frozen=True, kw_only=True)
 class ExplorationRequest(Request):
     """An exploration job: with `sql` a query, by `row_diff` or `keys` a row diff, else a report."""
 
@@ -124,7 +121,6 @@ class ExplorationRequest(Request):
         return bool(self.row_diff) or self.keys is not None
 
 
-@dataclass(frozen=True, kw_only=True)
 class SelectRequest(Request):
     """A query whose first rows are in the response."""
 

@@ -30,7 +30,6 @@ from contract.words import (
     Outcome,
     ReviewAction,
 )
-from lazy_dataclasses import dataclass
 
 MAX_NOTE = 2000
 MAX_ATTRIBUTES = 20
@@ -50,7 +49,6 @@ MAX_ROW_ID = 300
 RowId = Annotated[str, Text(1, MAX_ROW_ID)]
 
 
-@dataclass(frozen=True)
 class FindingRequest(Request):
     """A finding to enter about a row."""
 
@@ -95,7 +93,6 @@ class FindingRequest(Request):
     cause_text: Annotated[str, Text(0, MAX_NOTE), Help("The cause in words.")] = ""
 
 
-@dataclass(frozen=True)
 class FindingsRequest(Request):
     """Findings about rows of a sample."""
 
@@ -112,7 +109,6 @@ class FindingsRequest(Request):
         return {"findings": [data]} if is_finding and "findings" not in data else data
 
 
-@dataclass(frozen=True, kw_only=True)
 class FindingsListRequest(PageRequest):
     """A page of the rows to examine, or an entry list."""
 
@@ -158,7 +154,6 @@ class FindingsListRequest(PageRequest):
     ] = "json"
 
 
-@dataclass(frozen=True, kw_only=True)
 class FindingsHistoryRequest(PageRequest):
     """A page of the entries about rows."""
 
@@ -169,7 +164,6 @@ class FindingsHistoryRequest(PageRequest):
     ] = None
 
 
-@dataclass(frozen=True)
 class AttributesRequest(Request):
     """The attributes to test."""
 
@@ -180,7 +174,6 @@ class AttributesRequest(Request):
     ]
 
 
-@dataclass(frozen=True)
 class ShownColumnsRequest(Request):
     """The columns to show of each row."""
 
@@ -194,7 +187,6 @@ class ShownColumnsRequest(Request):
     ]
 
 
-@dataclass(frozen=True)
 class ReplacementRequest(Request):
     """A row of a sample to replace."""
 
@@ -204,7 +196,6 @@ class ReplacementRequest(Request):
     reason: Annotated[str, Text(1, MAX_NOTE)]
 
 
-@dataclass(frozen=True, kw_only=True)
 class AttachmentRequest(Request):
     """A file to attach to a row of a sample, or to the sample."""
 
@@ -217,7 +208,6 @@ class AttachmentRequest(Request):
     note: Annotated[str, Text(0, MAX_NOTE), Help("What the file shows.")] = ""
 
 
-@dataclass(frozen=True, kw_only=True)
 class AttachmentsListRequest(PageRequest):
     """A page of the attachments of a sample."""
 
@@ -229,21 +219,18 @@ class AttachmentsListRequest(PageRequest):
     removed: Annotated[bool, Flag(), Help("Whether removed ones are listed, too.")] = False
 
 
-@dataclass(frozen=True)
 class RemovalRequest(Request):
     """The removal of an attachment."""
 
     reason: Annotated[str, Text(1, MAX_NOTE)]
 
 
-@dataclass(frozen=True)
 class ConclusionRequest(Request):
     """The auditor's conclusion."""
 
     text: Annotated[str, Text(0, MAX_CONCLUSION), Help("Empty: no conclusion.")]
 
 
-@dataclass(frozen=True)
 class ReviewRequest(Request):
     """A step of a review."""
 

@@ -23,7 +23,6 @@ from contract.fields import (
 from contract.numbers import errors_of, number_of
 from contract.requests.estimate import MAX_GROUP_COLUMNS, ConfidenceRequest
 from contract.words import LIKELIHOODS, GoalInterval, Likelihood, PlannedStatistic
-from lazy_dataclasses import dataclass
 
 MAX_ACCEPTED = 100
 """The most errors with which a stage may accept."""
@@ -78,7 +77,6 @@ def has_stages(given: Mapping[str, Any]) -> None:
         raise RefusedField("expected", "Two stages expect no errors: leave it out.")
 
 
-@dataclass(frozen=True, kw_only=True)
 class GoalRequest(ConfidenceRequest):
     """The precision that a figure of the table is to have, or a materiality."""
 
@@ -182,7 +180,6 @@ def names_a_correlation(given: Mapping[str, Any]) -> None:
         raise RefusedField("correlation", f"{problem} `column` and `correlation`.")
 
 
-@dataclass(frozen=True, kw_only=True)
 class JudgeGoalRequest(Request):
     """A judge: a column that all rows have, to be a control variate of people's labels."""
 
@@ -220,7 +217,6 @@ def has_a_planned_judge(given: Mapping[str, Any]) -> None:
         raise RefusedField("column", "Missing: name the column of the labels.")
 
 
-@dataclass(frozen=True, kw_only=True)
 class PlannedGoalRequest(GoalRequest):
     """A goal of a size."""
 
@@ -236,7 +232,6 @@ class PlannedGoalRequest(GoalRequest):
     ] = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class FigureGoalRequest(GoalRequest):
     """A goal of a method whose precision depends on the values of its rows."""
 

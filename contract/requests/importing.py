@@ -22,7 +22,6 @@ from contract.fields import (
 from contract.requests.draw import MAX_KEY_COLUMNS
 from contract.requests.submitting import MAIN, MAX_URI_LENGTH, CommitMessage, JobPriority
 from contract.words import Duplicates
-from lazy_dataclasses import dataclass
 
 MAX_COLUMNS = 16_384
 """Columns of a table, as in an Excel sheet. DuckDB's time grows with the square of their number;
@@ -48,7 +47,6 @@ NESTED = {"text": "as JSON text", "columns": "a column for each key"}
 TABLES = OnlyWith("text", "Excel")
 
 
-@dataclass(frozen=True)
 class ReadOptions(Request):
     """How to read a file; each option is optional, and one that is given wins over detection.
 
@@ -179,7 +177,6 @@ ComparedRef = Annotated[
 ]
 
 
-@dataclass(frozen=True, kw_only=True)
 class NewVersionRequest(Request):
     """What moves a ref to a new version."""
 
@@ -221,7 +218,6 @@ def _numbers_a_key(given: Mapping[str, Any]) -> None:
         raise RefusedField("duplicates", "`duplicates` needs `row_key`.")
 
 
-@dataclass(frozen=True, kw_only=True)
 class UriImportRequest(NewVersionRequest):
     """Import a file that the job downloads."""
 
@@ -233,7 +229,6 @@ class UriImportRequest(NewVersionRequest):
     duplicates: ImportedDuplicates = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class ImportRequest(NewVersionRequest):
     """Import an uploaded file."""
 
@@ -246,7 +241,6 @@ class ImportRequest(NewVersionRequest):
     duplicates: ImportedDuplicates = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class UriPreviewRequest(Request):
     """Preview a file that the server downloads."""
 
@@ -254,7 +248,6 @@ class UriPreviewRequest(Request):
     options: FileOptions = field(default_factory=dict)
 
 
-@dataclass(frozen=True, kw_only=True)
 class PreviewRequest(Request):
     """Preview an uploaded file."""
 
@@ -268,7 +261,6 @@ class PreviewRequest(Request):
     options: FileOptions = field(default_factory=dict)
 
 
-@dataclass(frozen=True, kw_only=True)
 class UriDatasetPreviewRequest(UriPreviewRequest):
     """Preview a file that the server downloads, before its import into a dataset."""
 
@@ -277,7 +269,6 @@ class UriDatasetPreviewRequest(UriPreviewRequest):
     base_ref: ComparedRef = MAIN
 
 
-@dataclass(frozen=True, kw_only=True)
 class DatasetPreviewRequest(PreviewRequest):
     """Preview an uploaded file, before its import into a dataset."""
 

@@ -10,17 +10,14 @@ from contract.jobs import STATUSES, Order, RunType, Status
 from contract.requests.pages import PageRequest
 from contract.requests.submitting import MAIN, JobPriority, SourceRef, TableKey
 from contract.words import ListedReviewState
-from lazy_dataclasses import dataclass
 
 
-@dataclass(frozen=True, kw_only=True)
 class JobChangeRequest(Request):
     """A change of a job."""
 
     dismissed: Annotated[bool, Flag(), Help("Whether lists of unresolved failures omit the job.")]
 
 
-@dataclass(frozen=True, kw_only=True)
 class JobsRequest(PageRequest):
     """Find jobs by filters, which are joined by AND."""
 
@@ -43,7 +40,6 @@ class JobsRequest(PageRequest):
     order: Annotated[Order, Choice.of(Order)] = "newest"
 
 
-@dataclass(frozen=True, kw_only=True)
 class SamplesRequest(PageRequest):
     """Find samples by filters, which are joined by AND."""
 
@@ -57,7 +53,6 @@ class SamplesRequest(PageRequest):
     order: Annotated[Order, Choice.of(Order)] = "newest"
 
 
-@dataclass(frozen=True, kw_only=True)
 class ProfilingJobRequest(Request):
     """A profiling job."""
 

@@ -6,13 +6,11 @@ from typing import Annotated
 
 from contract.declarations import Help, Request
 from contract.fields import Bounds, Count
-from lazy_dataclasses import dataclass
 
 MAX_PAGE = 1000
 DEFAULT_PAGE = 100
 
 
-@dataclass(frozen=True, kw_only=True)
 class PageRequest(Request):
     """A page of a list."""
 

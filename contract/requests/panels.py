@@ -8,13 +8,11 @@ from contract.declarations import Help, Request
 from contract.fields import Bounds, Name, RoundKind, StartKind
 from contract.requests.draw import RoundJson
 from contract.requests.submitting import MAIN, JobPriority, SourceRef, TableKey
-from lazy_dataclasses import dataclass
 
 MAX_PANEL_NAME = 64
 ROTATION = StartKind(bounds=Bounds(0, most=1), refusal="The rotation is a share from 0 to 100%.")
 
 
-@dataclass(frozen=True, kw_only=True)
 class PanelRequest(Request):
     """A panel to create. Key and seed are settled; the design is checked against a version."""
 
@@ -38,7 +36,6 @@ class PanelRequest(Request):
     ]
 
 
-@dataclass(frozen=True, kw_only=True)
 class WaveRequest(Request):
     """A wave to draw."""
 
@@ -46,7 +43,6 @@ class WaveRequest(Request):
     priority: JobPriority = "interactive"
 
 
-@dataclass(frozen=True, kw_only=True)
 class NextWaveRequest(Request):
     """The version for which the next wave is previewed."""
 

@@ -7,7 +7,6 @@ from typing import Annotated
 from contract.declarations import Help, Option, Request, Title
 from contract.fields import Choice, Items, Text
 from contract.words import ENTERED_LANGUAGES
-from lazy_dataclasses import dataclass
 
 MAX_LINE, MAX_TEXT, MAX_LINES = 200, 4000, 12
 """Characters, and lines of a list."""
@@ -18,7 +17,6 @@ LINE = Text(0, MAX_LINE)
 Lines = tuple[str, ...] | None
 
 
-@dataclass(frozen=True, kw_only=True)
 class PaperTemplateRequest(Request):
     """The look of all working papers, for administrators.
 
@@ -65,7 +63,6 @@ class PaperTemplateRequest(Request):
     ] = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class TemplatePreviewRequest(Request):
     """A page that shows the template."""
 

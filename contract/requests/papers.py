@@ -8,7 +8,6 @@ from contract.declarations import Help, Option, Request, Title
 from contract.fields import Choice, Items, Text
 from contract.requests.evaluate import WorkingPaperRequest
 from contract.words import ASSERTIONS, ENTERED_LANGUAGES
-from lazy_dataclasses import dataclass
 
 MAX_LINE = 200
 MAX_TEXT = 4000
@@ -17,7 +16,6 @@ LINE, LONG = Text(0, MAX_LINE), Text(0, MAX_TEXT)
 Fact = str | None
 
 
-@dataclass(frozen=True, kw_only=True)
 class PaperFactsRequest(Request):
     """Facts of a working paper that the sample itself doesn't have.
 
@@ -104,6 +102,5 @@ class PaperFactsRequest(Request):
     ] = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class IssuePaperRequest(WorkingPaperRequest):
     """Issue a working paper: keep its file, and enter the hash in the ledger."""

@@ -9,7 +9,6 @@ from contract.declarations import Help, Option, RefusedField, Title
 from contract.fields import Bounds, Choice, ColumnName, Count, Items
 from contract.requests.estimate import ConfidenceRequest, OnlyRows, StatisticRequest
 from contract.words import POOLINGS, Pooling
-from lazy_dataclasses import dataclass
 
 RunValues = Literal["table", "findings", "answers"]
 MAX_RUNS = 200
@@ -23,7 +22,6 @@ def averages_judged_runs(given: Mapping[str, Any]) -> None:
         raise RefusedField("pooling", "With a `judge` runs are averaged: choose `average`.")
 
 
-@dataclass(frozen=True, kw_only=True)
 class ScheduleFiguresRequest(ConfidenceRequest, StatisticRequest):
     """A figure of each run of a schedule, and of all runs together."""
 

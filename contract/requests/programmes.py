@@ -29,7 +29,6 @@ from contract.fields import (
 from contract.numbers import errors_of, number_of
 from contract.requests.evaluate import KINDS
 from contract.words import BOUNDS, ESTIMATORS, LIKELIHOODS, SIDES
-from lazy_dataclasses import dataclass
 
 MAX_PARTS, MAX_EXAMPLES, MAX_LEVELS, MAX_PAPER = 20, 50, 10, 20
 MAX_STRATA = 200
@@ -40,12 +39,10 @@ METHOD = Text(1, 60)
 LIMITS: Mapping[str, str] = {"upper_limit": "upper limit", "lower_limit": "lower limit"}
 
 
-@dataclass(frozen=True, kw_only=True)
 class FilePart(Request):
     """A part of a file, which no command has as options."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class ProgrammeSource(FilePart):
     """The document that a programme follows."""
 
@@ -61,7 +58,6 @@ class ProgrammeSource(FilePart):
     ]
 
 
-@dataclass(frozen=True, kw_only=True)
 class OwnConfidence(Request):
     """What has the confidence of the programme, or one of its own."""
 
@@ -70,7 +66,6 @@ class OwnConfidence(Request):
     ] = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class StatedConfidence(FilePart):
     """What states its confidence."""
 
@@ -79,7 +74,6 @@ class StatedConfidence(FilePart):
     ]
 
 
-@dataclass(frozen=True, kw_only=True)
 class ProgrammeRule(FilePart):
     """A rule of the document."""
 
@@ -87,14 +81,12 @@ class ProgrammeRule(FilePart):
     paragraph: Annotated[str | None, PARAGRAPH, Help("Where the document has it.")] = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class AssuranceLevel(StatedConfidence):
     """A confidence that the guidance names, such as that of systems that work well."""
 
     name: Annotated[str, Text(1, 60), Help("Such as `high`.")]
 
 
-@dataclass(frozen=True, kw_only=True)
 class ProgrammeEvaluation(OwnConfidence, ProgrammeRule):
     """An evaluation that a programme allows: the first that fits a sample is taken."""
 
@@ -140,7 +132,6 @@ class ProgrammeEvaluation(OwnConfidence, ProgrammeRule):
     ] = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class ProgrammeSize(OwnConfidence, ProgrammeRule):
     """A size that a programme plans."""
 
@@ -148,7 +139,6 @@ class ProgrammeSize(OwnConfidence, ProgrammeRule):
     calculation: Annotated[str, Text(1, 60), Help("The calculation of the size.")]
 
 
-@dataclass(frozen=True, kw_only=True)
 class ConclusionSentences(FilePart):
     """The sentences of a conclusion, with figures in braces such as ``{upper_limit}``."""
 
@@ -170,7 +160,6 @@ class ConclusionSentences(FilePart):
     ] = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class ProgrammePaper(FilePart):
     """A line of the working paper."""
 
@@ -179,7 +168,6 @@ class ProgrammePaper(FilePart):
     paragraph: Annotated[str | None, PARAGRAPH, Help("Where the document has it.")] = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class ProgrammeExample(FilePart):
     """A worked example of the document: inputs, and the figures that it publishes."""
 
@@ -217,7 +205,6 @@ class ProgrammeExample(FilePart):
     )
 
 
-@dataclass(frozen=True, kw_only=True)
 class ProgrammeFile(StatedConfidence):
     """The file of a programme, with the confidence of its evaluations and sizes."""
 
@@ -264,7 +251,6 @@ class ProgrammeFile(StatedConfidence):
         )
 
 
-@dataclass(frozen=True, kw_only=True)
 class ProgrammeGoalRequest(OwnConfidence):
     """A size by an audit programme, from a guessed standard deviation."""
 

@@ -9,7 +9,6 @@ from contract.declarations import Help, Option, Request, Title
 from contract.fields import ColumnName, Exact, Text
 from contract.requests.pages import PageRequest
 from contract.requests.submitting import MAIN
-from lazy_dataclasses import dataclass
 
 MAX_REFERENCE, MAX_EXPLANATION = 200, 2000
 BalanceTable = Annotated[
@@ -24,7 +23,6 @@ BalanceVersion = Annotated[
 ]
 
 
-@dataclass(frozen=True, kw_only=True)
 class BalanceRequest(Request):
     """Compare the sum of a column with a balance of the general ledger."""
 
@@ -48,7 +46,6 @@ class BalanceRequest(Request):
     source_ref: BalanceVersion = MAIN
 
 
-@dataclass(frozen=True, kw_only=True)
 class BalancesRequest(PageRequest):
     """A page of the balances that were entered for a table of a version."""
 

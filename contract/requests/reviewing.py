@@ -37,7 +37,6 @@ from contract.words import (
     Reading,
     ReviewTask,
 )
-from lazy_dataclasses import dataclass
 
 MAX_QUESTIONS = 50
 MAX_QUESTION_NAME = 100
@@ -60,7 +59,6 @@ def _choices_fit(given: Mapping[str, Any]) -> None:
         raise RefusedField("choices", "Two choices are the same word.")
 
 
-@dataclass(frozen=True)
 class QuestionRequest(Request):
     """A question about each row."""
 
@@ -92,7 +90,6 @@ class QuestionRequest(Request):
     required: Annotated[bool, Flag(), Help("Whether each row needs an answer to it.")] = True
 
 
-@dataclass(frozen=True)
 class QuestionsRequest(Request):
     """What the reviewers of a sample are asked, and which columns they see."""
 
@@ -126,7 +123,6 @@ class QuestionsRequest(Request):
     ] = ()
 
 
-@dataclass(frozen=True)
 class QuestionsViewRequest(Request):
     """The form of the questions."""
 
@@ -137,7 +133,6 @@ class QuestionsViewRequest(Request):
     ] = "json"
 
 
-@dataclass(frozen=True)
 class AnswersTableRequest(Request):
     """A table with the answers of a sample, as a job."""
 
@@ -156,7 +151,6 @@ class AnswersTableRequest(Request):
     priority: JobPriority = "interactive"
 
 
-@dataclass(frozen=True)
 class NextRowRequest(Request):
     """What the reviewer wants to do next."""
 
@@ -167,7 +161,6 @@ class NextRowRequest(Request):
     ] = "read"
 
 
-@dataclass(frozen=True)
 class AnswerRequest(Request):
     """The answers to the questions about a row."""
 
@@ -205,7 +198,6 @@ class AnswerRequest(Request):
     ] = None
 
 
-@dataclass(frozen=True)
 class AnswersRequest(Request):
     """Answers about rows of a sample."""
 
@@ -222,7 +214,6 @@ class AnswersRequest(Request):
         return {"answers": [data]} if is_one else data
 
 
-@dataclass(frozen=True, kw_only=True)
 class AnswersListRequest(PageRequest):
     """A page of the rows with their answers, or all of them as a file."""
 
@@ -233,7 +224,6 @@ class AnswersListRequest(PageRequest):
     ] = "json"
 
 
-@dataclass(frozen=True)
 class ReviewersRequest(Request):
     """Users who become reviewers of a sample."""
 
@@ -244,7 +234,6 @@ class ReviewersRequest(Request):
     ]
 
 
-@dataclass(frozen=True)
 class EndReviewerRequest(Request):
     """A reviewer of a sample to remove."""
 

@@ -7,12 +7,10 @@ from typing import Annotated
 from contract.declarations import Help, Request
 from contract.fields import Bounds, Count, Text
 from contract.requests.draw import MAX_ROUNDS
-from lazy_dataclasses import dataclass
 
 MAX_LOOKED_UP = 50
 
 
-@dataclass(frozen=True, kw_only=True)
 class ReservesRequest(Request):
     """The next rows of a round's order."""
 
@@ -20,7 +18,6 @@ class ReservesRequest(Request):
     limit: Annotated[int, Count(Bounds(1, 1000))] = 10
 
 
-@dataclass(frozen=True, kw_only=True)
 class LookupRequest(Request):
     """The value by which rows are looked up."""
 

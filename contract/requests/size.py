@@ -26,7 +26,6 @@ from contract.requests.goal import GoalRequest, PlannedGoalRequest
 from contract.requests.programmes import ProgrammeGoalRequest
 from contract.requests.submitting import MAIN, SourceRef, TableKey
 from contract.words import AllocationChoice, BandRule
-from lazy_dataclasses import dataclass
 
 MAX_GOALS = 20
 MAX_BANDS = 20
@@ -64,7 +63,6 @@ def has_a_size(given: Mapping[str, Any]) -> None:
     _has_one_of(given, "sample_size", "goal")
 
 
-@dataclass(frozen=True, kw_only=True)
 class PlannedTableRequest(Request):
     """A table to plan a sample of."""
 
@@ -72,7 +70,6 @@ class PlannedTableRequest(Request):
     table_key: TableKey = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class PilotRequest(Request):
     """A finished sample with values that the table lacks, to plan a larger one by."""
 
@@ -94,7 +91,6 @@ class PilotRequest(Request):
     ] = "latest"
 
 
-@dataclass(frozen=True, kw_only=True)
 class SizeRequest(PlannedTableRequest):
     """Goals, and a round without its size.
 
@@ -157,7 +153,6 @@ class SizeRequest(PlannedTableRequest):
         return ("goals", at, *names) if self.goal is None else ("goal", *names)
 
 
-@dataclass(frozen=True, kw_only=True)
 class StrataRequest(PlannedTableRequest):
     """A column of numbers to be cut to bands, and a goal or a number of rows.
 

@@ -10,7 +10,6 @@ from contract.fields import Bounds, Choice, ColumnName, Count, Flag, Items, Name
 from contract.requests.draw import MAX_KEY_COLUMNS
 from contract.requests.pages import DEFAULT_PAGE, MAX_PAGE, PageRequest
 from contract.requests.submitting import MAIN, MAX_KEY_LENGTH, MAX_REF_LENGTH
-from lazy_dataclasses import dataclass
 
 MAX_NAMES_LENGTH = 100_000
 MAX_EXPRESSION_LENGTH = 10_000
@@ -27,7 +26,6 @@ RowFilters = Annotated[
 AS_FILTERS = {"filter": "filters"}
 
 
-@dataclass(frozen=True, kw_only=True)
 class RowsRequest(Request):
     """Which rows, as JSON or as a file."""
 
@@ -82,14 +80,12 @@ class RowsRequest(Request):
     ] = False
 
 
-@dataclass(frozen=True, kw_only=True)
 class CommitRowsRequest(RowsRequest):
     """Rows of a table of a version."""
 
     table_key: Annotated[str | None, Text(1, MAX_KEY_LENGTH), Option(None)] = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class SampleRowsRequest(RowsRequest):
     """Rows of a sample."""
 
@@ -101,7 +97,6 @@ class SampleRowsRequest(RowsRequest):
     ] = PRIMARY
 
 
-@dataclass(frozen=True, kw_only=True)
 class CurrentRowsRequest(RowsRequest):
     """The rows of a sample as they are in another version."""
 
@@ -124,7 +119,6 @@ class CurrentRowsRequest(RowsRequest):
     ] = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class ResultRowsRequest(RowsRequest):
     """Rows of a result, or the format of a report."""
 
@@ -132,7 +126,6 @@ class ResultRowsRequest(RowsRequest):
     download: Annotated[bool, Flag(), Option(None), Help("For a report: as an attachment.")] = False
 
 
-@dataclass(frozen=True, kw_only=True)
 class AnalysisRequest(Request):
     """A profile of columns."""
 
@@ -143,7 +136,6 @@ class AnalysisRequest(Request):
     ] = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class SummariesRequest(Request):
     """Charts of columns."""
 
@@ -157,7 +149,6 @@ class SummariesRequest(Request):
     filters: RowFilters = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class BandsRequest(Request):
     """A histogram of a column, and its bands."""
 
@@ -177,7 +168,6 @@ class BandsRequest(Request):
     filters: RowFilters = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class SchemaRequest(Request):
     """The columns of a table."""
 
@@ -186,7 +176,6 @@ class SchemaRequest(Request):
     ] = False
 
 
-@dataclass(frozen=True, kw_only=True)
 class HistoryRequest(PageRequest):
     """A page of the versions of a ref."""
 
@@ -195,7 +184,6 @@ class HistoryRequest(PageRequest):
     source_ref: Annotated[str, Text(1, MAX_REF_LENGTH), Option("--ref"), Help("A ref.")] = "main"
 
 
-@dataclass(frozen=True, kw_only=True)
 class ComparisonRequest(Request):
     """Compare two tables."""
 

@@ -26,7 +26,6 @@ from contract.words import (
     ReplicateKind,
     SmallClasses,
 )
-from lazy_dataclasses import dataclass
 
 MAX_KNOWN_TOTALS = 20_000
 MAX_TOTAL = 1e100
@@ -63,7 +62,6 @@ def _one_amount(given: Mapping[str, Any]) -> None:
         raise RefusedField("share", "A `share` is that of a `group`.")
 
 
-@dataclass(frozen=True, kw_only=True)
 class KnownTotalRequest(Request):
     """A total of the population that is known from outside."""
 
@@ -88,7 +86,6 @@ class KnownTotalRequest(Request):
     ] = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class CensusRequest(Request):
     """A table of known totals: a census, or a list of the whole population."""
 
@@ -118,7 +115,6 @@ class CensusRequest(Request):
     ] = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class NonresponseRequest(Request):
     """How rows that didn't respond are made up for by those that did."""
 

@@ -15,7 +15,6 @@ from contract.requests.weighting import (
     ReplicateSeed,
 )
 from contract.words import WITHOUT_WEIGHTS, WeightsFormat
-from lazy_dataclasses import dataclass
 
 MAX_WEIGHTS_COLUMNS = 1_000
 
@@ -30,7 +29,6 @@ def _has_weights(given: Mapping[str, Any]) -> None:
         )
 
 
-@dataclass(frozen=True, kw_only=True)
 class WeightsRequest(Request):
     """The drawn rows with their weights, as a file or as its codebook."""
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
-
 from flask import Response
 
 from application.administration.activity import Activity, write_csv
@@ -13,8 +10,8 @@ from application.administration.overview import AdminOverview, admin_overview
 from application.administration.pruning import Prune, prune
 from contract.requests.administration import AuditRequest, EntriesRequest, PruneRequest
 from contract.requests.pages import PageRequest
-from http_api.access import SignedInBlueprint, access, caller, service
-from http_api.routes.row_responses import file_answer, file_response
+from http_api.access import SignedInBlueprint, caller, service
+from http_api.routes.row_responses import downloaded_file, file_answer, file_response
 from http_api.schemas.contract import Listing, list_schema, listed, page_of
 from lazy_dataclasses import dataclass
 from parquet_tables.exports import MEDIA_TYPES
@@ -22,12 +19,10 @@ from storage.accounts.audit_trail import list_entries
 from storage.certificates.keys import PublicKey, list_public_keys
 from storage.maintenance.disk_use import StorageUse, measure
 
-blueprint = SignedInBlueprint(
-    "audit", __name__, url_prefix="/api/admin/audit", tag="Administration"
-)
+blueprint = SignedInBlueprint("audit", "Administration", "/api/admin/audit")
 
 
-@blueprint.get("", query=AuditRequest, output=list_schema("entries", Activity))
+@blueprint.get("", output=list_schema("entries", Activity))
 def audit_entries(query: AuditRequest) -> Listing:
     """Who did what, newest first, for admins.
 
@@ -39,7 +34,7 @@ def audit_entries(query: AuditRequest) -> Listing:
     return listed(([Activity(**vars(entry)) for entry in entries], total), query)
 
 
-@blueprint.get("/csv", query=EntriesRequest)
+@blueprint.get("/csv")
 @blueprint.doc(responses=file_response("text/csv"))
 def audit_csv(query: EntriesRequest) -> Response:
     """The matching entries as a CSV file, newest first, for admins.
@@ -47,18 +42,12 @@ def audit_csv(query: EntriesRequest) -> Response:
     At most 100,000. A text that a spreadsheet would run as a formula begins with an apostrophe.
     """
     caller().require_role("admin")
-    with (
-        access().work_limits.downloads.piece(caller().user.id),
-        tempfile.TemporaryDirectory(dir=service().directory.scratch_dir) as folder,
-    ):
-        path = Path(folder) / "activity.csv"
+    with downloaded_file("activity.csv") as path:
         write_csv(service(), query, path)
         return file_answer(path, "activity.csv", MEDIA_TYPES["csv"])
 
 
-storage_blueprint = SignedInBlueprint(
-    "storage", __name__, url_prefix="/api/admin", tag="Administration"
-)
+storage_blueprint = SignedInBlueprint("storage", "Administration", "/api/admin")
 
 
 @dataclass(frozen=True)
@@ -70,7 +59,7 @@ class StoragePage(StorageUse):
     limit: int
 
 
-@storage_blueprint.get("/storage", query=PageRequest, output=StoragePage)
+@storage_blueprint.get("/storage")
 def storage_use(query: PageRequest) -> StoragePage:
     """Disk use, for admins.
 
@@ -84,7 +73,7 @@ def storage_use(query: PageRequest) -> StoragePage:
     return StoragePage(use.kinds, list(page.items), use.free_bytes, use.disk_bytes, **listing)
 
 
-@storage_blueprint.get("/overview", output=AdminOverview)
+@storage_blueprint.get("/overview")
 def overview() -> AdminOverview:
     """Failed jobs, free disk space and the last backup, for admins."""
     caller().require_role("admin")
@@ -108,7 +97,7 @@ def backup() -> Response:
     return answer
 
 
-@storage_blueprint.post("/prune", body=PruneRequest, output=Prune)
+@storage_blueprint.post("/prune")
 def prune_storage(given: PruneRequest) -> Prune:
     """Remove unreachable and expired data, for admins.
 
@@ -121,15 +110,11 @@ def prune_storage(given: PruneRequest) -> Prune:
     )
 
 
-signing_keys_blueprint = SignedInBlueprint(
-    "signing_keys", __name__, url_prefix="/api/signing-keys", tag="Administration"
-)
+signing_keys_blueprint = SignedInBlueprint("signing_keys", "Administration", "/api/signing-keys")
 
 
 @signing_keys_blueprint.get(
-    "",
-    query=PageRequest,
-    output=list_schema("keys", PublicKey, "The current key first, then the newest."),
+    "", output=list_schema("keys", PublicKey, "The current key first, then the newest.")
 )
 def signing_keys(query: PageRequest) -> Listing:
     """The public keys that verify certificates, with all retired ones."""
@@ -137,7 +122,7 @@ def signing_keys(query: PageRequest) -> Listing:
         return page_of(list_public_keys(tx), query)
 
 
-@signing_keys_blueprint.post("/rotate", output=PublicKey)
+@signing_keys_blueprint.post("/rotate")
 def rotate_signing_key() -> PublicKey:
     """Replace the key that signs certificates, for admins. The old public key stays listed."""
     caller().require_role("admin")

@@ -16,12 +16,10 @@ from http_api.routes.submissions import completed
 from http_api.schemas.contract import Listing, list_schema, listed
 from service.tables.open_tables import SAMPLE, output_of
 
-blueprint = SignedInBlueprint(
-    "agreement", __name__, url_prefix="/api/sampling/jobs/<job_id>", tag="Review"
-)
+blueprint = SignedInBlueprint("agreement", "Review", "/api/sampling/jobs/<job_id>")
 
 
-@blueprint.get("/agreement", query=AgreementRequest, output=AgreementAnswer)
+@blueprint.get("/agreement")
 def agreement(job_id: str, query: AgreementRequest) -> AgreementAnswer:
     """How far the two readings of the sample's rows agree, for each question.
 
@@ -33,7 +31,6 @@ def agreement(job_id: str, query: AgreementRequest) -> AgreementAnswer:
 
 @blueprint.get(
     "/agreement/differences",
-    query=PageRequest,
     output=list_schema("rows", DifferingRow, "In the order of the draw.", of_job=True),
 )
 def differences(job_id: str, query: PageRequest) -> Listing:

@@ -27,12 +27,10 @@ from storage.jobs.kinds import PROFILE
 AT_ONCE_S = 20.0
 """Time limit of a request's scan; the rest is estimated."""
 
-blueprint = SignedInBlueprint("profiling", __name__, tag="Profiling")
+blueprint = SignedInBlueprint("profiling", "Profiling")
 
 
-@blueprint.post(
-    "/api/profiling/datasets/<int:dataset_id>/jobs", body=ProfilingJobRequest, output=JobAccepted
-)
+@blueprint.post("/api/profiling/datasets/<int:dataset_id>/jobs")
 def create(dataset_id: int, given: ProfilingJobRequest) -> JobAccepted:
     """Profile a table.
 
@@ -61,9 +59,7 @@ def result(job_id: str) -> Response:
     return jsonify(profile)
 
 
-@blueprint.get(
-    "/api/datasets/<int:dataset_id>/refs/<ref>/tables/<path:key>/analysis", query=AnalysisRequest
-)
+@blueprint.get("/api/datasets/<int:dataset_id>/refs/<ref>/tables/<path:key>/analysis")
 def table_analysis(dataset_id: int, ref: str, key: str, query: AnalysisRequest) -> Response:
     """A table's profile, at once.
 
@@ -79,12 +75,10 @@ def table_analysis(dataset_id: int, ref: str, key: str, query: AnalysisRequest) 
     return jsonify(profile)
 
 
-comparisons_blueprint = SignedInBlueprint(
-    "comparisons", __name__, url_prefix="/api", tag="Comparisons"
-)
+comparisons_blueprint = SignedInBlueprint("comparisons", "Comparisons", "/api")
 
 
-@comparisons_blueprint.get("/sampling/jobs/<job_id>/comparison", output=SampleComparison)
+@comparisons_blueprint.get("/sampling/jobs/<job_id>/comparison")
 def of_job(job_id: str) -> SampleComparison:
     """Is the sample representative?
 
@@ -95,9 +89,7 @@ def of_job(job_id: str) -> SampleComparison:
     return shown_comparison(caller(), completed(caller().job(job_id), "sampling"))
 
 
-@comparisons_blueprint.get(
-    "/datasets/<int:dataset_id>/compare", query=ComparisonRequest, output=ComparedTables
-)
+@comparisons_blueprint.get("/datasets/<int:dataset_id>/compare")
 def of_tables(dataset_id: int, query: ComparisonRequest) -> ComparedTables:
     """What changed between two tables?
 

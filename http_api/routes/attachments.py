@@ -23,16 +23,10 @@ from http_api.server.uploads import written_path
 from storage.audit.attachments import attachments_of, get_attachment
 from storage.jobs.jobs import JobRecord
 
-blueprint = SignedInBlueprint(
-    "attachments", __name__, url_prefix="/api/sampling/jobs/<job_id>/attachments", tag="Audit"
-)
+blueprint = SignedInBlueprint("attachments", "Audit", "/api/sampling/jobs/<job_id>/attachments")
 
 
-@blueprint.get(
-    "",
-    query=AttachmentsListRequest,
-    output=list_schema("attachments", NamedAttachment, "Oldest first.", of_job=True),
-)
+@blueprint.get("", output=list_schema("attachments", NamedAttachment, "Oldest first.", of_job=True))
 def attachments(job_id: str, query: AttachmentsListRequest) -> Listing:
     """List the files attached to a sample and its rows."""
     job = _sample(job_id)
@@ -47,7 +41,7 @@ def attachments(job_id: str, query: AttachmentsListRequest) -> Listing:
         return page_of(named_attachments(service(), job, chosen), query, job.id)
 
 
-@blueprint.post("", form=AttachmentRequest, output=NamedAttachment, guard=large_uploads)
+@blueprint.post("", form=AttachmentRequest, guard=large_uploads)
 def attach_one(job_id: str, given: AttachmentRequest) -> NamedAttachment:
     """Attach a file to a row of the sample, or to the sample.
 
@@ -76,7 +70,7 @@ def download(job_id: str, attachment_id: int) -> Response:
         return file_answer(path, found.file_name, found.media_type)
 
 
-@blueprint.delete("/<int:attachment_id>", body=RemovalRequest, output=NamedAttachment)
+@blueprint.delete("/<int:attachment_id>")
 def remove_one(job_id: str, attachment_id: int, given: RemovalRequest) -> NamedAttachment:
     """Remove an attachment, with a reason.
 

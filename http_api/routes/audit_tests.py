@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 
 from flask import Response
 
@@ -26,12 +24,12 @@ from contract.requests.audit_tests import (
 )
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.findings import PAPER_TYPES
-from http_api.routes.row_responses import file_answer, file_response
+from http_api.routes.row_responses import file_answer, file_response, scratch_file
 from http_api.routes.submissions import completed, submission
 from http_api.schemas.jobs import JobAccepted, accepted
 from service.tables.open_tables import RESULT, output_of
 
-blueprint = SignedInBlueprint("audit_tests", __name__, url_prefix="/api", tag="Audit tests")
+blueprint = SignedInBlueprint("audit_tests", "Audit tests", "/api")
 
 
 def _view(kind: AuditTestKind) -> Callable[[int, AuditTestRequest], JobAccepted]:
@@ -62,7 +60,7 @@ for _kind in AUDIT_TESTS.values():
     )(_view(_kind))
 
 
-@blueprint.get("/exploration/jobs/<job_id>/audit-test", output=AuditTestAnswer)
+@blueprint.get("/exploration/jobs/<job_id>/audit-test")
 def answer(job_id: str) -> AuditTestAnswer:
     """What a completed audit test found: figures, tables of figures, assumptions.
 
@@ -71,7 +69,7 @@ def answer(job_id: str) -> AuditTestAnswer:
     return audit_test_answer(completed(caller().job(job_id), "exploration"))
 
 
-@blueprint.get("/exploration/jobs/<job_id>/audit-test/paper", query=AuditTestPaperRequest)
+@blueprint.get("/exploration/jobs/<job_id>/audit-test/paper")
 @blueprint.doc(responses=file_response("text/html"))
 def paper(job_id: str, query: AuditTestPaperRequest) -> Response:
     """Download the paper of a completed audit test, which has the first found rows.
@@ -84,8 +82,7 @@ def paper(job_id: str, query: AuditTestPaperRequest) -> Response:
         sections = audit_test_paper(service(), job, found)
     language = query.language or template_language(service()) or "en"
     name = job.output_name or job.id[:8]
-    with tempfile.TemporaryDirectory(dir=service().directory.scratch_dir) as folder:
-        path = Path(folder) / f"paper.{ending}"
+    with scratch_file(f"paper.{ending}") as path:
         write_paper(sections, path, ending, language, letterhead_of(service(), [name]))
         source = RowSource(job.dataset_id, output_of(job), RESULT, job.id)
         caller().audit_read("rows_downloaded", source, format=ending, what="paper")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from flask import Response
 
@@ -17,16 +15,14 @@ from application.estimation.changed_values import (
     write_changed_values,
 )
 from contract.requests.change import ChangedValuesRequest, ChangeRequest
-from http_api.access import SignedInBlueprint, access, caller, service
-from http_api.routes.row_responses import file_answer
+from http_api.access import SignedInBlueprint, caller, service
+from http_api.routes.row_responses import downloaded_file, file_answer
 from http_api.routes.submissions import completed
 from parquet_tables.exports import MEDIA_TYPES
 from service.tables.open_tables import SAMPLE, named_by, output_of
 from storage.jobs.jobs import JobRecord
 
-blueprint = SignedInBlueprint(
-    "changes", __name__, url_prefix="/api/sampling/jobs/<job_id>", tag="Sampling"
-)
+blueprint = SignedInBlueprint("changes", "Sampling", "/api/sampling/jobs/<job_id>")
 
 
 def _both(job_id: str, with_job: str, place: str) -> tuple[JobRecord, JobRecord]:
@@ -43,7 +39,7 @@ def _viewing(jobs: tuple[JobRecord, JobRecord], what: str) -> Iterator[None]:
         caller().audit_view(RowSource(job.dataset_id, output_of(job), SAMPLE, job.id), what)
 
 
-@blueprint.post("/change", body=ChangeRequest, output=ChangeAnswer, only_reads=True)
+@blueprint.post("/change", only_reads=True)
 def change(job_id: str, given: ChangeRequest) -> ChangeAnswer:
     """Estimate the change of figures from this sample to another.
 
@@ -55,7 +51,7 @@ def change(job_id: str, given: ChangeRequest) -> ChangeAnswer:
         return change_of(service(), *jobs, given)
 
 
-@blueprint.get("/changed-values", query=ChangedValuesRequest, output=ValueChanges)
+@blueprint.get("/changed-values")
 def values_that_changed(job_id: str, query: ChangedValuesRequest) -> Response | ValueChanges:
     """List the values that differ between the rows that this sample and another have.
 
@@ -66,11 +62,7 @@ def values_that_changed(job_id: str, query: ChangedValuesRequest) -> Response | 
         if query.format == "json":
             with caller().reading():
                 return changed_values(service(), *jobs, query)
-        with (
-            access().work_limits.downloads.piece(caller().user.id),
-            tempfile.TemporaryDirectory(dir=service().directory.scratch_dir) as folder,
-        ):
-            path = Path(folder) / "changed"
+        with downloaded_file("changed") as path:
             write_changed_values(service(), *jobs, query, path)
             name = f"changed-{jobs[0].id[:8]}-{jobs[1].id[:8]}.csv"
             return file_answer(path, name, MEDIA_TYPES["csv"])

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from flask import Response
 
@@ -18,17 +16,15 @@ from application.audit.working_paper.writing import write_paper
 from contract.requests.evaluate import CombinedEvaluationRequest, CombinedPaperRequest
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.findings import PAPER_TYPES
-from http_api.routes.row_responses import file_answer, file_response
+from http_api.routes.row_responses import file_answer, file_response, scratch_file
 from http_api.routes.submissions import completed
 from service.tables.open_tables import SAMPLE, output_of
 from storage.jobs.jobs import JobRecord
 
-blueprint = SignedInBlueprint(
-    "combined_evaluation", __name__, url_prefix="/api/audit/combined-evaluation", tag="Audit"
-)
+blueprint = SignedInBlueprint("combined_evaluation", "Audit", "/api/audit/combined-evaluation")
 
 
-@blueprint.post("", body=CombinedEvaluationRequest, output=CombinedEvaluation, only_reads=True)
+@blueprint.post("", only_reads=True)
 def combined_evaluation(given: CombinedEvaluationRequest) -> CombinedEvaluation:
     """Evaluate several samples together, as parts of one conclusion.
 
@@ -39,7 +35,7 @@ def combined_evaluation(given: CombinedEvaluationRequest) -> CombinedEvaluation:
     return _evaluated(given, _samples(given))
 
 
-@blueprint.get("/paper", query=CombinedPaperRequest)
+@blueprint.get("/paper")
 @blueprint.doc(responses=file_response("text/html"))
 def combined_paper(query: CombinedPaperRequest) -> Response:
     """Download a paper with the evaluation of several samples together.
@@ -51,8 +47,7 @@ def combined_paper(query: CombinedPaperRequest) -> Response:
     found = combined_section(as_json(_evaluated(query, jobs)))
     facts, running = combined_facts(caller(), jobs)
     found = replace(found, blocks=[facts, *found.blocks])
-    with tempfile.TemporaryDirectory(dir=service().directory.scratch_dir) as folder:
-        path = Path(folder) / f"paper.{query.format}"
+    with scratch_file(f"paper.{query.format}") as path:
         language = query.language or template_language(service()) or "en"
         write_paper([found], path, query.format, language, letterhead_of(service(), running))
         name = f"samples-together.{query.format}"

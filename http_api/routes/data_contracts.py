@@ -23,12 +23,10 @@ from http_api.access import SignedInBlueprint, caller, service
 from http_api.schemas.contract import Listing, list_schema, listed
 from storage.versions.data_contracts import KeptApartVersion, list_kept_apart
 
-blueprint = SignedInBlueprint(
-    "data_contracts", __name__, url_prefix="/api/datasets/<int:dataset_id>", tag="Datasets"
-)
+blueprint = SignedInBlueprint("data_contracts", "Datasets", "/api/datasets/<int:dataset_id>")
 
 
-@blueprint.get("/data-contract", query=DataContractVersionRequest, output=ContractOfVersion)
+@blueprint.get("/data-contract")
 def state(dataset_id: int, query: DataContractVersionRequest) -> ContractOfVersion:
     """The data contract of a table, and whether the newest version of a ref meets it.
 
@@ -38,7 +36,7 @@ def state(dataset_id: int, query: DataContractVersionRequest) -> ContractOfVersi
     return contract_state(caller(), dataset_id, query.table_key, query.source_ref)
 
 
-@blueprint.get("/data-contract/proposal", query=DataContractVersionRequest, output=ContractTerms)
+@blueprint.get("/data-contract/proposal")
 def proposal(dataset_id: int, query: DataContractVersionRequest) -> ContractTerms:
     """Propose a data contract that the newest version of a ref meets.
 
@@ -48,7 +46,7 @@ def proposal(dataset_id: int, query: DataContractVersionRequest) -> ContractTerm
     return propose_contract(caller(), dataset_id, query.table_key, query.source_ref)
 
 
-@blueprint.put("/data-contract", body=DataContractRequest, output=ShownContract)
+@blueprint.put("/data-contract")
 def put(dataset_id: int, given: DataContractRequest) -> ShownContract:
     """Set the data contract of a table: what each import and each attachment must meet.
 
@@ -58,7 +56,7 @@ def put(dataset_id: int, given: DataContractRequest) -> ShownContract:
     return set_contract(caller(), dataset_id, given)
 
 
-@blueprint.delete("/data-contract", query=DataContractTableRequest, output=ShownContract)
+@blueprint.delete("/data-contract")
 def remove(dataset_id: int, query: DataContractTableRequest) -> ShownContract:
     """Delete the data contract of a table.
 
@@ -67,9 +65,7 @@ def remove(dataset_id: int, query: DataContractTableRequest) -> ShownContract:
     return remove_contract(caller(), dataset_id, query.table_key)
 
 
-@blueprint.get(
-    "/kept-apart", query=KeptApartRequest, output=list_schema("versions", KeptApartVersion)
-)
+@blueprint.get("/kept-apart", output=list_schema("versions", KeptApartVersion))
 def kept_apart(dataset_id: int, query: KeptApartRequest) -> Listing:
     """The versions that don't meet a data contract, newest first."""
     caller().dataset(dataset_id, "read")
@@ -77,7 +73,7 @@ def kept_apart(dataset_id: int, query: KeptApartRequest) -> Listing:
         return listed(list_kept_apart(tx, dataset_id, query.offset, query.limit), query)
 
 
-@blueprint.post("/kept-apart/<job_id>/accept", body=AcceptanceRequest, output=KeptApartVersion)
+@blueprint.post("/kept-apart/<job_id>/accept")
 def accept(dataset_id: int, job_id: str, given: AcceptanceRequest) -> KeptApartVersion:
     """Accept a version that doesn't meet the data contract: the ref moves to it.
 

@@ -39,7 +39,7 @@ from storage.sqlite.database import Transaction
 from storage.versions.manifests import get_commit
 from storage.versions.refs import list_refs
 
-blueprint = SignedInBlueprint("datasets", __name__, url_prefix="/api/datasets", tag="Datasets")
+blueprint = SignedInBlueprint("datasets", "Datasets", "/api/datasets")
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class DatasetOverview:
     refs: Annotated[list[OverviewRef], Help("`main` first.")]
 
 
-@blueprint.post("", body=DatasetRequest, output=DatasetRecord)
+@blueprint.post("")
 def create(given: DatasetRequest) -> DatasetRecord:
     """Create a dataset.
 
@@ -77,7 +77,7 @@ def create(given: DatasetRequest) -> DatasetRecord:
         return made
 
 
-@blueprint.get("", query=DatasetsRequest, output=list_schema("datasets", DatasetRecord))
+@blueprint.get("", output=list_schema("datasets", DatasetRecord))
 def datasets(query: DatasetsRequest) -> Listing:
     """The datasets that I may read."""
     filters = DatasetFilters(query.q, query.tag, query.name)
@@ -88,13 +88,13 @@ def datasets(query: DatasetsRequest) -> Listing:
     return listed(datasets, query)
 
 
-@blueprint.get("/<int:dataset_id>", output=DatasetRecord)
+@blueprint.get("/<int:dataset_id>")
 def one(dataset_id: int) -> DatasetRecord:
     """One dataset."""
     return caller().dataset(dataset_id, "read")
 
 
-@blueprint.patch("/<int:dataset_id>", body=DatasetChangeRequest, output=DatasetRecord)
+@blueprint.patch("/<int:dataset_id>")
 def change(dataset_id: int, given: DatasetChangeRequest) -> DatasetRecord:
     """Change a dataset's name, description, tags or requirement.
 
@@ -123,7 +123,7 @@ def change(dataset_id: int, given: DatasetChangeRequest) -> DatasetRecord:
         return get_dataset(tx, dataset_id, caller().user)
 
 
-@blueprint.delete("/<int:dataset_id>", output=Binned)
+@blueprint.delete("/<int:dataset_id>")
 def delete(dataset_id: int) -> Binned:
     """Remove a dataset.
 
@@ -133,7 +133,7 @@ def delete(dataset_id: int) -> Binned:
     return binned("Dataset removed", delete_dataset(caller(), dataset_id))
 
 
-@blueprint.get("/<int:dataset_id>/overview", query=PageRequest, output=DatasetOverview)
+@blueprint.get("/<int:dataset_id>/overview")
 def overview(dataset_id: int, query: PageRequest) -> DatasetOverview:
     """Refs with their tables.
 
@@ -160,7 +160,7 @@ def overview(dataset_id: int, query: PageRequest) -> DatasetOverview:
 
 
 permissions_blueprint = SignedInBlueprint(
-    "permissions", __name__, url_prefix="/api/datasets/<int:dataset_id>/permissions", tag="Datasets"
+    "permissions", "Datasets", "/api/datasets/<int:dataset_id>/permissions"
 )
 
 
@@ -181,7 +181,7 @@ class PermissionsPage(Permissions):
     limit: int
 
 
-@permissions_blueprint.get("", query=PageRequest, output=PermissionsPage)
+@permissions_blueprint.get("")
 def permissions(dataset_id: int, query: PageRequest) -> PermissionsPage:
     """The permissions of users and groups in a dataset.
 
@@ -196,7 +196,7 @@ def permissions(dataset_id: int, query: PageRequest) -> PermissionsPage:
     return PermissionsPage(users, groups, page.total, page.offset, page.limit)
 
 
-@permissions_blueprint.put("", body=PermissionRequest, output=Permissions)
+@permissions_blueprint.put("")
 def set_permission(dataset_id: int, given: PermissionRequest) -> Permissions:
     """Set the level of a user or a group: read, write or admin."""
     caller().dataset(dataset_id, "admin")
@@ -211,7 +211,7 @@ def set_permission(dataset_id: int, given: PermissionRequest) -> Permissions:
         return _permissions(tx, dataset_id)
 
 
-@permissions_blueprint.delete("", body=PermissionKeyRequest, output=Permissions)
+@permissions_blueprint.delete("")
 def unset_permission(dataset_id: int, given: PermissionKeyRequest) -> Permissions:
     """Remove the level of a user or a group."""
     caller().dataset(dataset_id, "admin")

@@ -20,7 +20,7 @@ from http_api.schemas.contract import Listing, list_schema, listed
 from lazy_dataclasses import dataclass
 from storage.versions.bin import KINDS_HELP, NAME_HELP, BinEntry, list_bin
 
-blueprint = SignedInBlueprint("bin", __name__, url_prefix="/api/bin", tag="Bin")
+blueprint = SignedInBlueprint("bin", "Bin", "/api/bin")
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def binned(message: str, entry: BinEntry) -> Binned:
     return Binned(message, entry.id, entry.kind, entry.name, expires_at(service(), entry))
 
 
-@blueprint.get("", query=BinRequest, output=list_schema("entries", ShownEntry))
+@blueprint.get("", output=list_schema("entries", ShownEntry))
 def entries(query: BinRequest) -> Listing:
     """What is in the bin, newest first.
 
@@ -51,7 +51,7 @@ def entries(query: BinRequest) -> Listing:
     return listed(([shown_entry(caller(), entry) for entry in found], total), query)
 
 
-@blueprint.post("/<int:entry_id>/restore", body=RestoreRequest, output=MessageOut)
+@blueprint.post("/<int:entry_id>/restore", output=MessageOut)
 def restore_one(entry_id: int, given: RestoreRequest) -> dict[str, str]:
     """Restore a sample, a saved query, a version or a dataset.
 

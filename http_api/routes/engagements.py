@@ -35,12 +35,10 @@ from storage.audit.engagements import (
 )
 from storage.jobs.jobs import JobRecord
 
-blueprint = SignedInBlueprint(
-    "engagements", __name__, url_prefix="/api/engagements", tag="Engagements"
-)
+blueprint = SignedInBlueprint("engagements", "Engagements", "/api/engagements")
 
 
-@blueprint.get("", query=EngagementsRequest, output=list_schema("engagements", EngagementRecord))
+@blueprint.get("", output=list_schema("engagements", EngagementRecord))
 def list_all(query: EngagementsRequest) -> Listing:
     """The engagements of which I am a member or the creator, newest first; all for admins.
 
@@ -50,7 +48,7 @@ def list_all(query: EngagementsRequest) -> Listing:
         return listed(list_engagements(tx, caller().user, **vars(query)), query)
 
 
-@blueprint.post("", body=EngagementRequest, output=ShownEngagement)
+@blueprint.post("")
 def create(given: EngagementRequest) -> ShownEngagement:
     """Create an engagement, as an analyst or an admin. Who creates it manages it.
 
@@ -59,20 +57,20 @@ def create(given: EngagementRequest) -> ShownEngagement:
     return engagements.create_engagement(caller(), given)
 
 
-@blueprint.get("/<int:engagement_id>", output=ShownEngagement)
+@blueprint.get("/<int:engagement_id>")
 def one(engagement_id: int) -> ShownEngagement:
     """An engagement with its team, datasets and what is missing before it can be sealed."""
     with service().database.read() as tx:
         return shown_engagement(tx, caller(), engagement_id)
 
 
-@blueprint.patch("/<int:engagement_id>", body=EngagementChangeRequest, output=ShownEngagement)
+@blueprint.patch("/<int:engagement_id>")
 def change(engagement_id: int, given: EngagementChangeRequest) -> ShownEngagement:
     """Change the client, the period or the number of an engagement."""
     return engagements.change_facts(caller(), engagement_id, given)
 
 
-@blueprint.delete("/<int:engagement_id>", output=ShownEngagement)
+@blueprint.delete("/<int:engagement_id>")
 def delete(engagement_id: int) -> ShownEngagement:
     """Delete an open engagement without issued papers; its samples stay, without an engagement.
 
@@ -81,13 +79,13 @@ def delete(engagement_id: int) -> ShownEngagement:
     return engagements.delete(caller(), engagement_id)
 
 
-@blueprint.post("/<int:engagement_id>/restore", output=RestoredEngagement)
+@blueprint.post("/<int:engagement_id>/restore")
 def restore(engagement_id: int) -> RestoredEngagement:
     """Restore a deleted engagement with its team, datasets and samples."""
     return engagements.restore(caller(), engagement_id)
 
 
-@blueprint.post("/<int:engagement_id>/archive", output=ShownEngagement)
+@blueprint.post("/<int:engagement_id>/archive")
 def archive(engagement_id: int) -> ShownEngagement:
     """Archive an engagement that is sealed or lacks nothing.
 
@@ -96,15 +94,13 @@ def archive(engagement_id: int) -> ShownEngagement:
     return engagements.archive(caller(), engagement_id)
 
 
-@blueprint.post("/<int:engagement_id>/unarchive", output=ShownEngagement)
+@blueprint.post("/<int:engagement_id>/unarchive")
 def unarchive(engagement_id: int) -> ShownEngagement:
     """Take an engagement out of the archive."""
     return engagements.unarchive(caller(), engagement_id)
 
 
-@blueprint.put(
-    "/<int:engagement_id>/members", body=EngagementMemberRequest, output=ChangedEngagement
-)
+@blueprint.put("/<int:engagement_id>/members")
 def put_member(engagement_id: int, given: EngagementMemberRequest) -> ChangedEngagement:
     """Add a member, or change the name and role of one.
 
@@ -114,15 +110,13 @@ def put_member(engagement_id: int, given: EngagementMemberRequest) -> ChangedEng
     return engagements.set_member(caller(), engagement_id, given)
 
 
-@blueprint.delete("/<int:engagement_id>/members", body=MemberRequest, output=ShownEngagement)
+@blueprint.delete("/<int:engagement_id>/members")
 def delete_member(engagement_id: int, given: MemberRequest) -> ShownEngagement:
     """Remove a member; rights in datasets stay as they are."""
     return engagements.end_member(caller(), engagement_id, given.user_soeid)
 
 
-@blueprint.put(
-    "/<int:engagement_id>/datasets", body=EngagementDatasetRequest, output=ChangedEngagement
-)
+@blueprint.put("/<int:engagement_id>/datasets")
 def put_dataset(engagement_id: int, given: EngagementDatasetRequest) -> ChangedEngagement:
     """Add a dataset that I own; members get the right `write` where it is lacking.
 
@@ -131,19 +125,13 @@ def put_dataset(engagement_id: int, given: EngagementDatasetRequest) -> ChangedE
     return engagements.add_dataset(caller(), engagement_id, given)
 
 
-@blueprint.delete(
-    "/<int:engagement_id>/datasets", body=EngagementDatasetRemovalRequest, output=ShownEngagement
-)
+@blueprint.delete("/<int:engagement_id>/datasets")
 def delete_dataset(engagement_id: int, given: EngagementDatasetRemovalRequest) -> ShownEngagement:
     """Remove a dataset; its samples stay in the engagement, and rights stay as they are."""
     return engagements.end_dataset(caller(), engagement_id, given.dataset_id)
 
 
-@blueprint.get(
-    "/<int:engagement_id>/samples",
-    query=PageRequest,
-    output=list_schema("samples", EngagementSample),
-)
+@blueprint.get("/<int:engagement_id>/samples", output=list_schema("samples", EngagementSample))
 def samples(engagement_id: int, query: PageRequest) -> Listing:
     """The samples with the state of their review and their newest paper, the first drawn first."""
     with service().database.read() as tx:
@@ -151,21 +139,19 @@ def samples(engagement_id: int, query: PageRequest) -> Listing:
         return page_of(list_engagement_samples(tx, engagement_id), query)
 
 
-@blueprint.put("/<int:engagement_id>/samples", body=EngagementSampleRequest, output=ShownEngagement)
+@blueprint.put("/<int:engagement_id>/samples")
 def put_sample(engagement_id: int, given: EngagementSampleRequest) -> ShownEngagement:
     """Assign a sample to the engagement, while its findings are open."""
     return engagements.assign(caller(), engagement_id, _sample(given))
 
 
-@blueprint.delete(
-    "/<int:engagement_id>/samples", body=EngagementSampleRequest, output=ShownEngagement
-)
+@blueprint.delete("/<int:engagement_id>/samples")
 def delete_sample(engagement_id: int, given: EngagementSampleRequest) -> ShownEngagement:
     """Remove a sample from the engagement, while its findings are open."""
     return engagements.unassign(caller(), engagement_id, _sample(given))
 
 
-@blueprint.post("/<int:engagement_id>/seal", output=ShownEngagement)
+@blueprint.post("/<int:engagement_id>/seal")
 def seal(engagement_id: int) -> ShownEngagement:
     """Seal the engagement, as a partner who prepared none of its samples.
 
@@ -185,7 +171,7 @@ def seal_file(engagement_id: int) -> Response:
     return Response(text, mimetype="application/json")
 
 
-@blueprint.post("/<int:engagement_id>/unseal", body=UnsealRequest, output=ShownEngagement)
+@blueprint.post("/<int:engagement_id>/unseal")
 def unseal(engagement_id: int, given: UnsealRequest) -> ShownEngagement:
     """Unseal it with a reason, as a reviewer or partner who neither sealed nor prepared it."""
     return sealing.unseal(caller(), engagement_id, given.reason)

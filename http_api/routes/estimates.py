@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from flask import Response
 
@@ -39,16 +37,14 @@ from contract.requests.estimate import (
     PairsRequest,
 )
 from contract.requests.weights import WeightsRequest
-from http_api.access import SignedInBlueprint, access, caller, service
-from http_api.routes.row_responses import file_answer
+from http_api.access import SignedInBlueprint, caller, service
+from http_api.routes.row_responses import downloaded_file, file_answer
 from http_api.routes.submissions import completed
 from parquet_tables.exports import MEDIA_TYPES
 from service.tables.open_tables import SAMPLE, output_of
 from storage.jobs.jobs import JobRecord
 
-blueprint = SignedInBlueprint(
-    "estimates", __name__, url_prefix="/api/sampling/jobs/<job_id>", tag="Sampling"
-)
+blueprint = SignedInBlueprint("estimates", "Sampling", "/api/sampling/jobs/<job_id>")
 
 
 STATISTICAL_TYPES = {"dta": "application/x-stata-dta", "sav": "application/x-spss-sav"}
@@ -64,7 +60,7 @@ def _reading(job_id: str, what: str) -> Iterator[JobRecord]:
     caller().audit_view(RowSource(job.dataset_id, output_of(job), SAMPLE, job.id), what)
 
 
-@blueprint.post("/estimates", body=EstimatesRequest, output=EstimatesAnswer, only_reads=True)
+@blueprint.post("/estimates", only_reads=True)
 def estimates(job_id: str, given: EstimatesRequest) -> EstimatesAnswer:
     """Estimate figures of the population, with margins of error.
 
@@ -75,9 +71,7 @@ def estimates(job_id: str, given: EstimatesRequest) -> EstimatesAnswer:
         return estimates_of(service(), job, given, census_of(caller(), job, given.calibrate))
 
 
-@blueprint.post(
-    "/classification", body=ClassificationRequest, output=ClassificationAnswer, only_reads=True
-)
+@blueprint.post("/classification", only_reads=True)
 def classification(job_id: str, given: ClassificationRequest) -> ClassificationAnswer:
     """Estimate precision, recall and what follows, of a flag against the truth.
 
@@ -88,7 +82,7 @@ def classification(job_id: str, given: ClassificationRequest) -> ClassificationA
         return classification_of(service(), job, given)
 
 
-@blueprint.post("/more-rows", body=MoreRowsRequest, output=MoreRowsAnswer, only_reads=True)
+@blueprint.post("/more-rows", only_reads=True)
 def needed_rows(job_id: str, given: MoreRowsRequest) -> MoreRowsAnswer:
     """How many more rows a figure needs for a precision.
 
@@ -98,7 +92,7 @@ def needed_rows(job_id: str, given: MoreRowsRequest) -> MoreRowsAnswer:
         return more_rows(service(), job, more_rows_request(given))
 
 
-@blueprint.get("/backtest", query=BacktestRequest, output=BacktestAnswer)
+@blueprint.get("/backtest")
 def backtest(job_id: str, query: BacktestRequest) -> BacktestAnswer:
     """Estimate figures that are known, and count the intervals that hold the true value.
 
@@ -108,7 +102,7 @@ def backtest(job_id: str, query: BacktestRequest) -> BacktestAnswer:
         return backtest_of(service(), job, query)
 
 
-@blueprint.get("/design", query=DesignRequest, output=DesignFacts)
+@blueprint.get("/design")
 def design(job_id: str, query: DesignRequest) -> Response | DesignFacts:
     """The design of the sample: facts, a table, or code.
 
@@ -129,18 +123,14 @@ def design(job_id: str, query: DesignRequest) -> Response | DesignFacts:
 
 
 def _design_table(job: JobRecord, query: DesignRequest, kind: TableFormat) -> Response:
-    with (
-        access().work_limits.downloads.piece(caller().user.id),
-        tempfile.TemporaryDirectory(dir=service().directory.scratch_dir) as folder,
-    ):
-        path = Path(folder) / "design"
+    with downloaded_file("design") as path:
         write_design_table(service(), job, query, path, kind)
         source = RowSource(job.dataset_id, output_of(job), SAMPLE, job.id)
         caller().audit_view(source, "design")
         return file_answer(path, f"design-{job.id[:8]}.{kind}", MEDIA_TYPES[kind])
 
 
-@blueprint.post("/weights", body=WeightsRequest, output=WeightsCodebook, only_reads=True)
+@blueprint.post("/weights", only_reads=True)
 def weights(job_id: str, given: WeightsRequest) -> Response | WeightsCodebook:
     """The drawn rows with their weights, as a file for other programs; or its codebook.
 
@@ -163,11 +153,7 @@ def weights(job_id: str, given: WeightsRequest) -> Response | WeightsCodebook:
 
 
 def _weights_file(job: JobRecord, given: WeightsRequest, kind: FileFormat) -> Response:
-    with (
-        access().work_limits.downloads.piece(caller().user.id),
-        tempfile.TemporaryDirectory(dir=service().directory.scratch_dir) as folder,
-    ):
-        path = Path(folder) / f"weights.{kind}"
+    with downloaded_file(f"weights.{kind}") as path:
         census = census_of(caller(), job, given.calibrate)
         write_weights(service(), job, given, census, path, kind)
         source = RowSource(job.dataset_id, output_of(job), SAMPLE, job.id)
@@ -178,9 +164,7 @@ def _weights_file(job: JobRecord, given: WeightsRequest, kind: FileFormat) -> Re
         return file_answer(path, name, STATISTICAL_TYPES[kind])
 
 
-@blueprint.post(
-    "/joint-probabilities", body=PairsRequest, output=PairProbabilities, only_reads=True
-)
+@blueprint.post("/joint-probabilities", only_reads=True)
 def joint_probabilities(job_id: str, given: PairsRequest) -> PairProbabilities:
     """The probabilities that both rows of a pair are drawn, for pairs of row ids.
 

@@ -25,9 +25,7 @@ from storage.accounts.audit_trail import MAX_SQL_LENGTH as MAX_AUDITED_LENGTH
 from storage.jobs.jobs import JobRecord
 from storage.jobs.kinds import REPORT
 
-blueprint = SignedInBlueprint(
-    "explorations", __name__, url_prefix="/api/exploration", tag="Exploration"
-)
+blueprint = SignedInBlueprint("explorations", "Exploration", "/api/exploration")
 
 
 @dataclass(frozen=True)
@@ -38,7 +36,7 @@ class ResultRows(Rows):
     metadata: Mapping[str, Any]
 
 
-@blueprint.post("/datasets/<int:dataset_id>/jobs", body=ExplorationRequest, output=JobAccepted)
+@blueprint.post("/datasets/<int:dataset_id>/jobs")
 def create(dataset_id: int, given: ExplorationRequest) -> JobAccepted:
     """Make a report of a table, run a SELECT, or list changed rows, as a job.
 
@@ -61,9 +59,7 @@ def create(dataset_id: int, given: ExplorationRequest) -> JobAccepted:
     return accepted(job, "Exploration job created")
 
 
-@blueprint.post(
-    "/datasets/<int:dataset_id>/query", body=SelectRequest, output=QueryRows, only_reads=True
-)
+@blueprint.post("/datasets/<int:dataset_id>/query", only_reads=True)
 def query(dataset_id: int, given: SelectRequest) -> QueryRows:
     """The first rows of a SELECT, at once.
 
@@ -82,7 +78,7 @@ def query(dataset_id: int, given: SelectRequest) -> QueryRows:
     return rows
 
 
-@blueprint.get("/jobs/<job_id>/result", query=ResultRowsRequest, output=ResultRows)
+@blueprint.get("/jobs/<job_id>/result")
 def result(job_id: str, query: ResultRowsRequest) -> Response | ResultRows:
     """An exploration's result: a report, or the rows of a query or a row diff.
 

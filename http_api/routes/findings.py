@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Annotated, Any
 
 from flask import Response, jsonify
@@ -60,7 +58,7 @@ from contract.requests.papers import IssuePaperRequest, PaperFactsRequest
 from contract.words import ListFormat
 from http_api.access import SignedInBlueprint, access, caller, service
 from http_api.routes.imports import large_uploads
-from http_api.routes.row_responses import file_answer, file_response
+from http_api.routes.row_responses import downloaded_file, file_answer, file_response, scratch_file
 from http_api.routes.sample_values import RowFileIn, row_file
 from http_api.routes.submissions import completed
 from http_api.schemas.contract import (
@@ -88,9 +86,7 @@ from storage.jobs.jobs import JobRecord
 
 PAPER_TYPES = {"html": "text/html; charset=utf-8", "xlsx": MEDIA_TYPES["xlsx"]}
 
-blueprint = SignedInBlueprint(
-    "findings", __name__, url_prefix="/api/sampling/jobs/<job_id>", tag="Audit"
-)
+blueprint = SignedInBlueprint("findings", "Audit", "/api/sampling/jobs/<job_id>")
 
 
 class FindingsFileIn(RowFileIn):
@@ -107,7 +103,7 @@ class Entered:
     file: Annotated[FindingsFile | None, Help("What the file entered; null for JSON.")]
 
 
-@blueprint.get("/findings", query=FindingsListRequest, output=ItemsPage)
+@blueprint.get("/findings")
 def findings(job_id: str, query: FindingsListRequest) -> ItemsPage | Response:
     """The rows to examine, each with its newest finding.
 
@@ -123,11 +119,7 @@ def findings(job_id: str, query: FindingsListRequest) -> ItemsPage | Response:
 
 
 def _entry_list(job: JobRecord, kind: ListFormat) -> Response:
-    with (
-        access().work_limits.downloads.piece(caller().user.id),
-        tempfile.TemporaryDirectory(dir=service().directory.scratch_dir) as folder,
-    ):
-        path = Path(folder) / "list"
+    with downloaded_file("list") as path:
         write_entry_list(service(), job, path, kind)
         source = RowSource(job.dataset_id, output_of(job), SAMPLE, job.id)
         caller().audit_read("rows_downloaded", source, format=kind)
@@ -136,9 +128,7 @@ def _entry_list(job: JobRecord, kind: ListFormat) -> Response:
 
 
 @blueprint.get(
-    "/findings/history",
-    query=FindingsHistoryRequest,
-    output=list_schema("findings", Finding, "Newest first.", of_job=True),
+    "/findings/history", output=list_schema("findings", Finding, "Newest first.", of_job=True)
 )
 def history(job_id: str, query: FindingsHistoryRequest) -> Listing:
     """All entries about the rows, corrections included."""
@@ -153,7 +143,7 @@ def history(job_id: str, query: FindingsHistoryRequest) -> Listing:
     return listed(found, query, job.id)
 
 
-@blueprint.post("/findings", form=FindingsFileIn, output=Entered, guard=large_uploads)
+@blueprint.post("/findings", form=FindingsFileIn, guard=large_uploads)
 def enter_all(job_id: str, given: dict[str, Any] | FindingsRequest) -> Entered:
     """Enter findings about rows of the sample, as JSON or from a file.
 
@@ -180,7 +170,7 @@ class TestedAttributes:
     attributes: Sequence[str]
 
 
-@blueprint.get("/attributes", output=TestedAttributes)
+@blueprint.get("/attributes")
 def attributes(job_id: str) -> TestedAttributes:
     """The attributes that each row is tested for."""
     job = _sample(job_id)
@@ -188,14 +178,14 @@ def attributes(job_id: str) -> TestedAttributes:
         return TestedAttributes(job.id, attributes_of(tx, job.id))
 
 
-@blueprint.put("/attributes", body=AttributesRequest, output=TestedAttributes)
+@blueprint.put("/attributes")
 def choose(job_id: str, given: AttributesRequest) -> TestedAttributes:
     """Choose the attributes that each row is tested for, before the first finding."""
     job = _sample(job_id)
     return TestedAttributes(job.id, choose_attributes(caller(), job, given.attributes))
 
 
-@blueprint.get("/shown-columns", output=ShownColumns)
+@blueprint.get("/shown-columns")
 def shown(job_id: str) -> ShownColumns:
     """The columns that the findings show of each row."""
     job = _sample(job_id)
@@ -203,7 +193,7 @@ def shown(job_id: str) -> ShownColumns:
         return columns_of_findings(service(), job)
 
 
-@blueprint.put("/shown-columns", body=ShownColumnsRequest, output=ShownColumns)
+@blueprint.put("/shown-columns")
 def choose_shown(job_id: str, given: ShownColumnsRequest) -> ShownColumns:
     """Choose the columns that the findings show of each row, for all people of the sample.
 
@@ -230,21 +220,21 @@ def conclusion(job_id: str) -> OwnConclusion | AuditConclusion:
         return conclusion_of(tx, job.id) or OwnConclusion(job.id, "", None, None)
 
 
-@blueprint.put("/conclusion", body=ConclusionRequest, output=OwnConclusion)
+@blueprint.put("/conclusion", output=OwnConclusion)
 def write_conclusion(job_id: str, given: ConclusionRequest) -> OwnConclusion | AuditConclusion:
     """Write the auditor's conclusion, until the findings are submitted."""
     job = _sample(job_id)
     return conclude(caller(), job, given.text) or OwnConclusion(job.id, "", None, None)
 
 
-@blueprint.get("/paper-facts", output=SamplePaperFacts)
+@blueprint.get("/paper-facts")
 def facts_of_paper(job_id: str) -> SamplePaperFacts:
     """The facts of the working paper that people enter, and what it doesn't state yet."""
     job = _sample(job_id)
     return paper_facts(service(), job, audit_state(service(), job))
 
 
-@blueprint.patch("/paper-facts", body=PaperFactsRequest, output=SamplePaperFacts)
+@blueprint.patch("/paper-facts")
 def enter_facts_of_paper(job_id: str, given: PaperFactsRequest) -> SamplePaperFacts:
     """Enter facts of the working paper, until the findings are submitted.
 
@@ -256,7 +246,7 @@ def enter_facts_of_paper(job_id: str, given: PaperFactsRequest) -> SamplePaperFa
     return paper_facts(service(), job, audit_state(service(), job))
 
 
-@blueprint.post("/findings/preview", form=RowFileIn, output=FindingsFile, guard=large_uploads)
+@blueprint.post("/findings/preview", form=RowFileIn, guard=large_uploads)
 def preview_of_file(job_id: str, given: dict[str, Any]) -> FindingsFile:
     """Preview findings from a file: what each line would enter, and why not.
 
@@ -284,7 +274,7 @@ EVALUATION: Any = {
 }
 
 
-@blueprint.post("/evaluation", body=EvaluationRequest, only_reads=True)
+@blueprint.post("/evaluation", only_reads=True)
 @blueprint.doc(responses=EVALUATION)
 def evaluation(job_id: str, given: EvaluationRequest) -> Response:
     """Evaluate the sample by its findings.
@@ -305,7 +295,7 @@ def _request(job: JobRecord, given: EvaluationRequest) -> SettledEvaluation[Any]
         return request_of(service(), job, review_of(tx, job.id), given)
 
 
-@blueprint.get("/working-paper", query=WorkingPaperRequest)
+@blueprint.get("/working-paper")
 @blueprint.doc(responses=file_response("text/html"))
 def paper(job_id: str, query: WorkingPaperRequest) -> Response:
     """Download the working paper: cover, design, items, replacements, evaluation.
@@ -317,8 +307,7 @@ def paper(job_id: str, query: WorkingPaperRequest) -> Response:
     with caller().reading():
         sections = working_paper(service(), job, request)
     ending = query.format
-    with tempfile.TemporaryDirectory(dir=service().directory.scratch_dir) as folder:
-        path = Path(folder) / f"paper.{ending}"
+    with scratch_file(f"paper.{ending}") as path:
         language = paper_language(service(), job, query.language)
         write_paper(sections, path, ending, language, paper_letterhead(service(), job))
         source = RowSource(job.dataset_id, output_of(job), SAMPLE, job.id)
@@ -327,7 +316,7 @@ def paper(job_id: str, query: WorkingPaperRequest) -> Response:
         return file_answer(path, name, PAPER_TYPES[ending])
 
 
-@blueprint.post("/papers", body=IssuePaperRequest, output=IssuedPaper)
+@blueprint.post("/papers")
 def issue(job_id: str, given: IssuePaperRequest) -> IssuedPaper:
     """Issue a working paper: keep its file, and enter its SHA-256 in the dataset's ledger.
 
@@ -338,11 +327,7 @@ def issue(job_id: str, given: IssuePaperRequest) -> IssuedPaper:
     return issue_paper(caller(), job, _request(job, given), given.format, given.language)
 
 
-@blueprint.get(
-    "/papers",
-    query=PageRequest,
-    output=list_schema("papers", IssuedPaper, "Newest first.", of_job=True),
-)
+@blueprint.get("/papers", output=list_schema("papers", IssuedPaper, "Newest first.", of_job=True))
 def papers(job_id: str, query: PageRequest) -> Listing:
     """The issued working papers."""
     job = _sample(job_id)
@@ -366,7 +351,6 @@ def issued(job_id: str, number: int) -> Response:
 
 @blueprint.get(
     "/replacements",
-    query=PageRequest,
     output=list_schema("replacements", NamedReplacement, "Oldest first.", of_job=True),
 )
 def replacements(job_id: str, query: PageRequest) -> Listing:
@@ -377,7 +361,7 @@ def replacements(job_id: str, query: PageRequest) -> Listing:
     return replace(page, items=named_replacements(service(), job, page.items))
 
 
-@blueprint.post("/replacements", body=ReplacementRequest, output=NamedReplacement)
+@blueprint.post("/replacements")
 def replace_one(job_id: str, given: ReplacementRequest) -> NamedReplacement:
     """Replace a row by the next row of the order, in its group if the draw has groups.
 
@@ -388,13 +372,13 @@ def replace_one(job_id: str, given: ReplacementRequest) -> NamedReplacement:
         return replace_row(caller(), job, given.row_id, given.reason)
 
 
-@blueprint.get("/review", output=Review)
+@blueprint.get("/review")
 def review_state(job_id: str) -> Review:
     """The state of the review and its steps."""
     return audit_state(service(), _sample(job_id)).review
 
 
-@blueprint.post("/review", body=ReviewRequest, output=Review)
+@blueprint.post("/review")
 def review_step(job_id: str, given: ReviewRequest) -> Review:
     """Submit findings for review, withdraw, return, sign off or reopen them.
 

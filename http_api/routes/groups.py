@@ -32,7 +32,7 @@ from storage.accounts.groups import (
 from storage.accounts.users import User
 from storage.sqlite.database import Transaction
 
-blueprint = SignedInBlueprint("groups", __name__, url_prefix="/api/groups", tag="Users")
+blueprint = SignedInBlueprint("groups", "Users", "/api/groups")
 
 
 @dataclass(frozen=True)
@@ -42,14 +42,14 @@ class GroupWithUsers(Group):
     users: Annotated[list[User], Help("Empty for everyone: `GET /api/users` lists them.")]
 
 
-@blueprint.get("", query=GroupsRequest, output=list_schema("groups", Group))
+@blueprint.get("", output=list_schema("groups", Group))
 def groups(query: GroupsRequest) -> Listing:
     """The groups by name, everyone first, for all users."""
     with service().database.read() as tx:
         return listed(list_groups(tx, **vars(query)), query)
 
 
-@blueprint.post("", body=GroupRequest, output=GroupWithUsers)
+@blueprint.post("")
 def create_group(given: GroupRequest) -> GroupWithUsers:
     """Create a group, as an admin."""
     caller().require_role("admin")
@@ -60,7 +60,7 @@ def create_group(given: GroupRequest) -> GroupWithUsers:
         return _with_users(tx, group.id)
 
 
-@blueprint.get("/<int:group_id>", output=GroupWithUsers)
+@blueprint.get("/<int:group_id>")
 def one_group(group_id: int) -> GroupWithUsers:
     """One group with its users, for admins."""
     caller().require_role("admin")
@@ -68,7 +68,7 @@ def one_group(group_id: int) -> GroupWithUsers:
         return _with_users(tx, group_id)
 
 
-@blueprint.patch("/<int:group_id>", body=GroupChangeRequest, output=GroupWithUsers)
+@blueprint.patch("/<int:group_id>")
 def change_group(group_id: int, given: GroupChangeRequest) -> GroupWithUsers:
     """Rename a group, as an admin."""
     caller().require_role("admin")
@@ -98,7 +98,7 @@ def delete_group(group_id: int) -> dict[str, str]:
     return {"message": "Group deleted"}
 
 
-@blueprint.put("/<int:group_id>/members", body=MembersRequest, output=GroupWithUsers)
+@blueprint.put("/<int:group_id>/members")
 def put_members(group_id: int, given: MembersRequest) -> GroupWithUsers:
     """Add users to a group, as an admin."""
     caller().require_role("admin")
@@ -107,7 +107,7 @@ def put_members(group_id: int, given: MembersRequest) -> GroupWithUsers:
         return _with_users(tx, group_id)
 
 
-@blueprint.delete("/<int:group_id>/members", body=MemberRequest, output=GroupWithUsers)
+@blueprint.delete("/<int:group_id>/members")
 def delete_member(group_id: int, given: MemberRequest) -> GroupWithUsers:
     """Remove a user from a group, as an admin."""
     caller().require_role("admin")

@@ -33,7 +33,7 @@ from http_api.schemas.jobs import JobAccepted, accepted
 from http_api.server.uploads import written_path
 from lazy_dataclasses import dataclass
 
-blueprint = SignedInBlueprint("imports", __name__, url_prefix="/api/datasets", tag="Import")
+blueprint = SignedInBlueprint("imports", "Import", "/api/datasets")
 
 
 @dataclass(frozen=True)
@@ -58,12 +58,7 @@ def large_uploads(view: View) -> View:
     return cast(View, counted)
 
 
-@blueprint.post(
-    "/<int:dataset_id>/preview",
-    form=DatasetPreviewRequest,
-    output=DatasetPreview,
-    guard=large_uploads,
-)
+@blueprint.post("/<int:dataset_id>/preview", form=DatasetPreviewRequest, guard=large_uploads)
 def preview(
     dataset_id: int, given: DatasetPreviewRequest | UriDatasetPreviewRequest
 ) -> DatasetPreview:
@@ -82,7 +77,7 @@ def preview(
     return DatasetPreview(**vars(shown), column_changes=changes)
 
 
-@blueprint.post("/preview", form=PreviewRequest, output=Preview, guard=large_uploads)
+@blueprint.post("/preview", form=PreviewRequest, guard=large_uploads)
 def first_preview(given: PreviewRequest | UriPreviewRequest) -> Preview:
     """Preview a file without a dataset.
 
@@ -92,12 +87,7 @@ def first_preview(given: PreviewRequest | UriPreviewRequest) -> Preview:
     return _preview(given)
 
 
-@blueprint.post(
-    "/<int:dataset_id>/refs/<ref>/import",
-    form=ImportRequest,
-    output=JobAccepted,
-    guard=large_uploads,
-)
+@blueprint.post("/<int:dataset_id>/refs/<ref>/import", form=ImportRequest, guard=large_uploads)
 def import_file(dataset_id: int, ref: str, given: ImportRequest | UriImportRequest) -> JobAccepted:
     """Import a file.
 

@@ -8,17 +8,17 @@ from contract.requests.jobs import SamplesRequest
 from http_api.access import SignedInBlueprint, caller
 from http_api.schemas.contract import Listing, list_schema, listed
 
-blueprint = SignedInBlueprint("inbox", __name__, url_prefix="/api/inbox", tag="Audit")
-samples_blueprint = SignedInBlueprint("samples", __name__, url_prefix="/api/samples", tag="Audit")
+blueprint = SignedInBlueprint("inbox", "Audit", "/api/inbox")
+samples_blueprint = SignedInBlueprint("samples", "Audit", "/api/samples")
 
 
-@blueprint.get("", output=Inbox)
+@blueprint.get("")
 def waiting() -> Inbox:
     """What waits for the caller: rows to examine, findings to review, failed jobs."""
     return inbox(caller())
 
 
-@samples_blueprint.get("", query=SamplesRequest, output=list_schema("samples", ListedSample))
+@samples_blueprint.get("", output=list_schema("samples", ListedSample))
 def samples(query: SamplesRequest) -> Listing:
     """Samples with how far they are examined and reviewed, newest first.
 

@@ -10,10 +10,10 @@ from http_api.schemas.base import MessageOut
 from http_api.schemas.contract import Listing, list_schema, listed
 from storage.accounts.invitations import Invitation, list_invitations
 
-blueprint = SignedInBlueprint("invitations", __name__, url_prefix="/api/invitations", tag="Users")
+blueprint = SignedInBlueprint("invitations", "Users", "/api/invitations")
 
 
-@blueprint.get("", query=PageRequest, output=list_schema("invitations", Invitation))
+@blueprint.get("", output=list_schema("invitations", Invitation))
 def invitations(query: PageRequest) -> Listing:
     """The open and expired invitations, newest first, for admins.
 
@@ -25,7 +25,7 @@ def invitations(query: PageRequest) -> Listing:
         return listed(page, query)
 
 
-@blueprint.post("", body=InvitationRequest, output=NewInvitation)
+@blueprint.post("")
 def create_invitation(given: InvitationRequest) -> NewInvitation:
     """Invite a person by address, as an admin.
 
@@ -34,7 +34,7 @@ def create_invitation(given: InvitationRequest) -> NewInvitation:
     return invite(caller(), given, browser_link)
 
 
-@blueprint.post("/<int:invitation_id>/resend", body=ResendRequest, output=NewInvitation)
+@blueprint.post("/<int:invitation_id>/resend")
 def resend_invitation(invitation_id: int, given: ResendRequest) -> NewInvitation:
     """Replace the link of an invitation and send it again, as an admin."""
     return invite_again(caller(), invitation_id, browser_link, show_link=given.show_link)

@@ -28,7 +28,7 @@ from storage.errors import NotFound
 from storage.jobs.jobs import JobRecord, LogEntry, get_job, list_log
 from storage.jobs.lists import JobFilters, list_jobs
 
-blueprint = SignedInBlueprint("jobs", __name__, url_prefix="/api/jobs", tag="Jobs")
+blueprint = SignedInBlueprint("jobs", "Jobs", "/api/jobs")
 DUMPED = answer_schema(JobRecord)()
 
 
@@ -63,7 +63,7 @@ def _etag() -> str:
     return sha256(repr(parts).encode()).hexdigest()[:32]
 
 
-@blueprint.get("", query=JobsRequest, output=list_schema("jobs", JobRecord), guard=with_etag)
+@blueprint.get("", output=list_schema("jobs", JobRecord), guard=with_etag)
 def jobs(query: JobsRequest) -> Listing:
     """Find jobs.
 
@@ -86,15 +86,13 @@ def jobs(query: JobsRequest) -> Listing:
     return listed(page, query)
 
 
-@blueprint.get("/<job_id>", output=JobRecord, guard=with_etag)
+@blueprint.get("/<job_id>", guard=with_etag)
 def job(job_id: str) -> JobRecord:
     """One job in full."""
     return caller().job(job_id)
 
 
-@blueprint.get(
-    "/<job_id>/logs", query=PageRequest, output=list_schema("logs", LogEntry, of_job=True)
-)
+@blueprint.get("/<job_id>/logs", output=list_schema("logs", LogEntry, of_job=True))
 def logs(job_id: str, query: PageRequest) -> Listing:
     """The log of a job."""
     job = caller().job(job_id)
@@ -129,7 +127,7 @@ class JobColumnChanges:
     column_changes: ColumnChanges | None
 
 
-@blueprint.get("/<job_id>/column-changes", output=JobColumnChanges)
+@blueprint.get("/<job_id>/column-changes")
 def changes_of_columns(job_id: str) -> JobColumnChanges:
     """What a completed import changed in the columns of its ref.
 
@@ -146,7 +144,7 @@ def _writable(job_id: str) -> JobRecord:
     return job
 
 
-@blueprint.patch("/<job_id>", body=JobChangeRequest, output=JobRecord)
+@blueprint.patch("/<job_id>")
 def change(job_id: str, given: JobChangeRequest) -> JobRecord:
     """Dismiss a failed job, or undo it.
 
@@ -155,7 +153,7 @@ def change(job_id: str, given: JobChangeRequest) -> JobRecord:
     return dismiss(caller(), _writable(job_id), undo=not given.dismissed)
 
 
-@blueprint.post("/<job_id>/cancel", output=JobRecord)
+@blueprint.post("/<job_id>/cancel")
 def cancel_one(job_id: str) -> JobRecord:
     """Cancel a pending or running job.
 
@@ -164,7 +162,7 @@ def cancel_one(job_id: str) -> JobRecord:
     return cancel(caller(), _writable(job_id))
 
 
-@blueprint.post("/<job_id>/retry", output=JobAccepted)
+@blueprint.post("/<job_id>/retry")
 def retry_one(job_id: str) -> JobAccepted:
     """Retry a failed job.
 

@@ -21,17 +21,12 @@ from service.tables.panel_flows import wave_table
 from storage.jobs.panels import PanelRecord, list_panels, wave_number
 
 dataset_blueprint = SignedInBlueprint(
-    "panels",
-    __name__,
-    url_prefix="/api/sampling/datasets/<int:dataset_id>/panels",
-    tag="Panels",
+    "panels", "Panels", "/api/sampling/datasets/<int:dataset_id>/panels"
 )
-blueprint = SignedInBlueprint(
-    "panel", __name__, url_prefix="/api/sampling/panels/<int:panel_id>", tag="Panels"
-)
+blueprint = SignedInBlueprint("panel", "Panels", "/api/sampling/panels/<int:panel_id>")
 
 
-@dataset_blueprint.post("", body=PanelRequest, output=ShownPanel)
+@dataset_blueprint.post("")
 def create_panel(dataset_id: int, given: PanelRequest) -> ShownPanel:
     """Create a panel.
 
@@ -40,7 +35,7 @@ def create_panel(dataset_id: int, given: PanelRequest) -> ShownPanel:
     return panel_answer(service(), registering.create(caller(), dataset_id, given))
 
 
-@dataset_blueprint.get("", query=PageRequest, output=list_schema("panels", PanelRecord))
+@dataset_blueprint.get("", output=list_schema("panels", PanelRecord))
 def panels(dataset_id: int, query: PageRequest) -> Listing:
     """The panels of a dataset, oldest first."""
     caller().dataset(dataset_id, "read")
@@ -48,7 +43,7 @@ def panels(dataset_id: int, query: PageRequest) -> Listing:
         return page_of(list_panels(tx, dataset_id), query)
 
 
-@blueprint.get("", output=ShownPanel)
+@blueprint.get("")
 def panel(panel_id: int) -> ShownPanel:
     """A panel with its waves: the rows that each kept, that came and that left.
 
@@ -66,7 +61,7 @@ def delete_panel(panel_id: int) -> dict[str, str]:
     return {"message": "Panel deleted"}
 
 
-@blueprint.get("/next", query=NextWaveRequest, output=NextWaveFacts)
+@blueprint.get("/next")
 def next_wave(panel_id: int, query: NextWaveRequest) -> NextWaveFacts:
     """The next wave as it would be drawn now: how many rows stay, leave and come.
 
@@ -77,7 +72,7 @@ def next_wave(panel_id: int, query: NextWaveRequest) -> NextWaveFacts:
         return next_wave_facts(preview_wave(service(), found, query.source_ref))
 
 
-@blueprint.post("/waves", body=WaveRequest, output=JobAccepted)
+@blueprint.post("/waves")
 def draw_wave(panel_id: int, given: WaveRequest) -> JobAccepted:
     """Draw the next wave as a sampling job.
 
@@ -91,7 +86,7 @@ def draw_wave(panel_id: int, given: WaveRequest) -> JobAccepted:
     return accepted(job, f"Wave {wave_number(job)} of the panel {found.name} created{said}")
 
 
-@blueprint.get("/waves/<int:wave>/rows", query=RowsRequest, output=Rows)
+@blueprint.get("/waves/<int:wave>/rows")
 def wave_rows(panel_id: int, wave: int, query: RowsRequest) -> Rows | Response:
     """The rows of a wave and those that left it, by their keys.
 

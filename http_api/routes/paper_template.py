@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
-
 from flask import Response
 
 from application.audit.paper_template import (
@@ -19,21 +16,19 @@ from application.audit.working_paper.writing import write_paper
 from contract.requests.paper_template import PaperTemplateRequest, TemplatePreviewRequest
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.findings import PAPER_TYPES
-from http_api.routes.row_responses import file_answer, file_response
+from http_api.routes.row_responses import file_answer, file_response, scratch_file
 
-blueprint = SignedInBlueprint(
-    "paper_template", __name__, url_prefix="/api/paper-template", tag="Administration"
-)
+blueprint = SignedInBlueprint("paper_template", "Administration", "/api/paper-template")
 
 
-@blueprint.get("", output=PaperTemplate)
+@blueprint.get("")
 def template() -> PaperTemplate:
     """The template of working papers, for admins: the firm's name, logo, colour and texts."""
     caller().require_role("admin")
     return template_of(service())
 
 
-@blueprint.patch("", body=PaperTemplateRequest, output=PaperTemplate)
+@blueprint.patch("")
 def change(given: PaperTemplateRequest) -> PaperTemplate:
     """Change the template of working papers, as an admin.
 
@@ -43,13 +38,12 @@ def change(given: PaperTemplateRequest) -> PaperTemplate:
     return template_of(service())
 
 
-@blueprint.get("/preview", query=TemplatePreviewRequest)
+@blueprint.get("/preview")
 @blueprint.doc(responses=file_response("text/html"))
 def preview(query: TemplatePreviewRequest) -> Response:
     """Download a page with invented facts that shows the template, for admins."""
     caller().require_role("admin")
-    with tempfile.TemporaryDirectory(dir=service().directory.scratch_dir) as folder:
-        path = Path(folder) / f"template.{query.format}"
+    with scratch_file(f"template.{query.format}") as path:
         language = template_language(service()) or "en"
         letterhead = letterhead_of(service(), ["Example Ltd", "B 20-3"])
         write_paper(template_preview(service()), path, query.format, language, letterhead)

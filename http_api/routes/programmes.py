@@ -11,12 +11,10 @@ from application.audit.programmes.answers import (
 from application.audit.programmes.catalogue import library_of
 from http_api.access import SignedInBlueprint, caller, service
 
-blueprint = SignedInBlueprint(
-    "programmes", __name__, url_prefix="/api/audit-programmes", tag="Audit"
-)
+blueprint = SignedInBlueprint("programmes", "Audit", "/api/audit-programmes")
 
 
-@blueprint.get("", output=ProgrammeList)
+@blueprint.get("")
 def programmes() -> ProgrammeList:
     """The audit programmes: those of jobsvc, and the files of the folder `programmes_dir`.
 
@@ -25,7 +23,7 @@ def programmes() -> ProgrammeList:
     return programme_list(library_of(service().settings))
 
 
-@blueprint.get("/<name>", output=ShownProgramme)
+@blueprint.get("/<name>")
 def programme(name: str) -> ShownProgramme:
     """An audit programme with its rules, sentences, and worked examples, which are computed."""
     with caller().reading():

@@ -7,10 +7,10 @@ from http_api.access import SignedInBlueprint, caller, service
 from storage.accounts.users import get_user
 from storage.maintenance.quotas import QuotaUse, set_dataset_quota, set_user_quota
 
-blueprint = SignedInBlueprint("quotas", __name__, url_prefix="/api", tag="Administration")
+blueprint = SignedInBlueprint("quotas", "Administration", "/api")
 
 
-@blueprint.get("/datasets/<int:dataset_id>/quota", output=QuotaUse)
+@blueprint.get("/datasets/<int:dataset_id>/quota")
 def dataset_quota(dataset_id: int) -> QuotaUse:
     """The disk space of a dataset's data files, and its quota."""
     caller().dataset(dataset_id, "read")
@@ -18,7 +18,7 @@ def dataset_quota(dataset_id: int) -> QuotaUse:
         return service().quotas.of_dataset(tx, dataset_id)
 
 
-@blueprint.put("/datasets/<int:dataset_id>/quota", body=QuotaRequest, output=QuotaUse)
+@blueprint.put("/datasets/<int:dataset_id>/quota")
 def put_dataset_quota(dataset_id: int, given: QuotaRequest) -> QuotaUse:
     """Set the quota of a dataset, as an admin."""
     caller().dataset(dataset_id, "read")  # first: a hidden one isn't there
@@ -29,7 +29,7 @@ def put_dataset_quota(dataset_id: int, given: QuotaRequest) -> QuotaUse:
         return service().quotas.of_dataset(tx, dataset_id)
 
 
-@blueprint.get("/users/<int:user_id>/quota", output=QuotaUse)
+@blueprint.get("/users/<int:user_id>/quota")
 def user_quota(user_id: int) -> QuotaUse:
     """The disk space of the data files that a user stored, and its quota; for admins also others'.
 
@@ -41,7 +41,7 @@ def user_quota(user_id: int) -> QuotaUse:
         return service().quotas.of_user(tx, get_user(tx, user_id).id)
 
 
-@blueprint.put("/users/<int:user_id>/quota", body=QuotaRequest, output=QuotaUse)
+@blueprint.put("/users/<int:user_id>/quota")
 def put_user_quota(user_id: int, given: QuotaRequest) -> QuotaUse:
     """Set the quota of a user, as an admin."""
     caller().require_role("admin")

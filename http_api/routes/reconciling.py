@@ -12,14 +12,11 @@ from contract.requests.reconciling import BalanceRequest, BalancesRequest
 from http_api.access import SignedInBlueprint, caller
 
 blueprint = SignedInBlueprint(
-    "reconciling",
-    __name__,
-    url_prefix="/api/datasets/<int:dataset_id>/reconciliations",
-    tag="Datasets",
+    "reconciling", "Datasets", "/api/datasets/<int:dataset_id>/reconciliations"
 )
 
 
-@blueprint.get("", query=BalancesRequest, output=Reconciliations)
+@blueprint.get("")
 def list_entries(dataset_id: int, query: BalancesRequest) -> Reconciliations:
     """The balances of the general ledger that were entered for a table of a version.
 
@@ -28,7 +25,7 @@ def list_entries(dataset_id: int, query: BalancesRequest) -> Reconciliations:
     return reconciliations(caller(), dataset_id, query)
 
 
-@blueprint.post("", body=BalanceRequest, output=Reconciliation)
+@blueprint.post("")
 def enter(dataset_id: int, given: BalanceRequest) -> Reconciliation:
     """Compare the sum of a column with a balance of the general ledger.
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated, Any
 
 from flask import Response
@@ -51,7 +49,7 @@ from contract.requests.reviewing import (
 from contract.words import READINGS, AnswersFile
 from http_api.access import SignedInBlueprint, access, caller, service
 from http_api.routes.imports import large_uploads
-from http_api.routes.row_responses import file_answer
+from http_api.routes.row_responses import downloaded_file, file_answer, scratch_file
 from http_api.routes.sample_values import RowFileIn, row_file
 from http_api.routes.submissions import completed, submission
 from http_api.schemas.contract import Listing, body_schema, list_schema, listed
@@ -62,15 +60,11 @@ from service.tables.open_tables import SAMPLE, output_of
 from storage.audit.reviewing import Reviewer
 from storage.jobs.jobs import JobRecord
 
-blueprint = SignedInBlueprint(
-    "reviewing", __name__, url_prefix="/api/sampling/jobs/<job_id>", tag="Review"
-)
-queues_blueprint = SignedInBlueprint(
-    "review_queues", __name__, url_prefix="/api/review-queues", tag="Review"
-)
+blueprint = SignedInBlueprint("reviewing", "Review", "/api/sampling/jobs/<job_id>")
+queues_blueprint = SignedInBlueprint("review_queues", "Review", "/api/review-queues")
 
 
-@queues_blueprint.get("", query=PageRequest, output=list_schema("queues", QueueState))
+@queues_blueprint.get("", output=list_schema("queues", QueueState))
 def queues(query: PageRequest) -> Listing:
     """The queues in which the caller can answer, newest sample first.
 
@@ -80,7 +74,7 @@ def queues(query: PageRequest) -> Listing:
     return listed(callers_queues(caller(), query.offset, query.limit), query)
 
 
-@blueprint.get("/questions", query=QuestionsViewRequest, output=SampleQuestions)
+@blueprint.get("/questions")
 def questions(job_id: str, query: QuestionsViewRequest) -> SampleQuestions | Response:
     """What the reviewers of a sample are asked, and which columns they see.
 
@@ -90,15 +84,14 @@ def questions(job_id: str, query: QuestionsViewRequest) -> SampleQuestions | Res
     found = sample_questions(caller(), job)
     if query.format == "json":
         return found
-    with tempfile.TemporaryDirectory(dir=service().directory.scratch_dir) as folder:
-        path = Path(folder) / "interface.xml"
+    with scratch_file("interface.xml") as path:
         interface = interface_of(found, lambda: shown_rows(service(), job))
         path.write_text(interface, encoding="utf-8")
         name = f"labelling-{job.output_name or job.id[:8]}.xml"
         return file_answer(path, name, "application/xml; charset=utf-8")
 
 
-@blueprint.put("/questions", body=QuestionsRequest, output=SampleQuestions)
+@blueprint.put("/questions")
 def choose(job_id: str, given: QuestionsRequest) -> SampleQuestions:
     """Choose the questions of a sample, its hidden columns and second readings.
 
@@ -108,13 +101,13 @@ def choose(job_id: str, given: QuestionsRequest) -> SampleQuestions:
     return choose_questions(caller(), completed(caller().job(job_id), "sampling"), given)
 
 
-@blueprint.get("/review-queue", output=QueueState)
+@blueprint.get("/review-queue")
 def state(job_id: str) -> QueueState:
     """The questions and the progress of a sample's review."""
     return queue_state(caller(), _sample(job_id))
 
 
-@blueprint.post("/review-queue/next", body=NextRowRequest, output=NextRow)
+@blueprint.post("/review-queue/next")
 def next_one(job_id: str, given: NextRowRequest) -> NextRow:
     """Get the next row to answer, and reserve it for 15 minutes.
 
@@ -124,16 +117,14 @@ def next_one(job_id: str, given: NextRowRequest) -> NextRow:
     return next_row(caller(), _sample(job_id), given.task)
 
 
-@blueprint.post("/review-queue/release", output=Released)
+@blueprint.post("/review-queue/release")
 def release_row(job_id: str) -> Released:
     """Let others have the row that the caller has reserved."""
     return end_reservation(caller(), _sample(job_id))
 
 
 @blueprint.get(
-    "/review-queue/mine",
-    query=PageRequest,
-    output=list_schema("entries", OwnEntry, "Newest first.", of_job=True),
+    "/review-queue/mine", output=list_schema("entries", OwnEntry, "Newest first.", of_job=True)
 )
 def mine(job_id: str, query: PageRequest) -> Listing:
     """The caller's own newest entries about rows, to go back and correct."""
@@ -141,7 +132,7 @@ def mine(job_id: str, query: PageRequest) -> Listing:
     return listed(own_entries(caller(), job, query.offset, query.limit), query, job.id)
 
 
-@blueprint.get("/answers", query=AnswersListRequest, output=AnswersPage)
+@blueprint.get("/answers")
 def answers(job_id: str, query: AnswersListRequest) -> AnswersPage | Response:
     """The rows of a sample with their readings: who answered what, when, and what counts."""
     job = completed(caller().job(job_id), "sampling")
@@ -155,11 +146,7 @@ def answers(job_id: str, query: AnswersListRequest) -> AnswersPage | Response:
 
 
 def _file(job: JobRecord, kind: AnswersFile, source: RowSource) -> Response:
-    with (
-        access().work_limits.downloads.piece(caller().user.id),
-        tempfile.TemporaryDirectory(dir=service().directory.scratch_dir) as folder,
-    ):
-        path = Path(folder) / "answers"
+    with downloaded_file("answers") as path:
         write_answers(service(), job, path, kind)
         caller().audit_read("rows_downloaded", source, format=kind)
         name = f"answers-{job.output_name or job.id[:8]}"
@@ -180,7 +167,7 @@ class AnswersFileIn(AnswersPreviewIn):
     or_json = body_schema(AnswersRequest)
 
 
-@blueprint.post("/answers", form=AnswersFileIn, output=EnteredAnswers, guard=large_uploads)
+@blueprint.post("/answers", form=AnswersFileIn, guard=large_uploads)
 def enter(job_id: str, given: dict[str, Any] | AnswersRequest) -> EnteredAnswers:
     """Enter answers about one row or several, all or none, as JSON or from a file.
 
@@ -198,7 +185,7 @@ def enter(job_id: str, given: dict[str, Any] | AnswersRequest) -> EnteredAnswers
     return EnteredAnswers(job.id, ids, queue_state(caller(), job).progress, file)
 
 
-@blueprint.post("/answers/preview", form=AnswersPreviewIn, output=FindingsFile, guard=large_uploads)
+@blueprint.post("/answers/preview", form=AnswersPreviewIn, guard=large_uploads)
 def preview(job_id: str, given: dict[str, Any]) -> FindingsFile:
     """Preview answers from a file: what each line would enter, and why not.
 
@@ -212,7 +199,7 @@ def preview(job_id: str, given: dict[str, Any]) -> FindingsFile:
     return found
 
 
-@blueprint.post("/answers/table", body=AnswersTableRequest, output=JobAccepted)
+@blueprint.post("/answers/table")
 def make_table(job_id: str, given: AnswersTableRequest) -> JobAccepted:
     """Make a table of the answers as they are now, as a job.
 
@@ -238,14 +225,14 @@ class SampleReviewers:
     reviewers: Annotated[Sequence[Reviewer], Help("By name.")]
 
 
-@blueprint.get("/reviewers", output=SampleReviewers)
+@blueprint.get("/reviewers")
 def reviewers(job_id: str) -> SampleReviewers:
     """The users who may answer the questions of a sample, for those who may write."""
     job = completed(caller().job(job_id), "sampling")
     return SampleReviewers(job.id, reviewers_of(caller(), job))
 
 
-@blueprint.put("/reviewers", body=ReviewersRequest, output=SampleReviewers)
+@blueprint.put("/reviewers")
 def add(job_id: str, given: ReviewersRequest) -> SampleReviewers:
     """Make users reviewers of a sample.
 
@@ -255,7 +242,7 @@ def add(job_id: str, given: ReviewersRequest) -> SampleReviewers:
     return SampleReviewers(job.id, invite(caller(), job, given.reviewers))
 
 
-@blueprint.delete("/reviewers", body=EndReviewerRequest, output=SampleReviewers)
+@blueprint.delete("/reviewers")
 def remove(job_id: str, given: EndReviewerRequest) -> SampleReviewers:
     """Remove a reviewer of a sample; the person's entries stay."""
     job = completed(caller().job(job_id), "sampling")

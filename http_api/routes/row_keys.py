@@ -12,12 +12,10 @@ from application.identity.row_keys import (
 from contract.requests.datasets import RowKeyRequest, RowKeyStateRequest, RowKeyTableRequest
 from http_api.access import SignedInBlueprint, caller
 
-blueprint = SignedInBlueprint(
-    "row_keys", __name__, url_prefix="/api/datasets/<int:dataset_id>/row-key", tag="Datasets"
-)
+blueprint = SignedInBlueprint("row_keys", "Datasets", "/api/datasets/<int:dataset_id>/row-key")
 
 
-@blueprint.get("", query=RowKeyStateRequest, output=TableKeyState)
+@blueprint.get("")
 def state(dataset_id: int, query: RowKeyStateRequest) -> TableKeyState:
     """The row key of a table, and its state in each version.
 
@@ -29,7 +27,7 @@ def state(dataset_id: int, query: RowKeyStateRequest) -> TableKeyState:
     )
 
 
-@blueprint.put("", body=RowKeyRequest, output=TableKey)
+@blueprint.put("")
 def declare(dataset_id: int, given: RowKeyRequest) -> TableKey:
     """Declare the row key of a table: the columns that identify a row in every version.
 
@@ -40,7 +38,7 @@ def declare(dataset_id: int, given: RowKeyRequest) -> TableKey:
     return declare_row_key(caller(), dataset_id, given)
 
 
-@blueprint.delete("", query=RowKeyTableRequest, output=TableKey)
+@blueprint.delete("")
 def remove(dataset_id: int, query: RowKeyTableRequest) -> TableKey:
     """Delete the row key of a table.
 

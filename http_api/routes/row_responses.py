@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import csv
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -113,8 +113,7 @@ def download(
     columns = chosen_columns(table.files, query)
     view = view_of(table.files, query)
     kind = cast(ExportFormat, query.format)
-    with tempfile.TemporaryDirectory(dir=service().directory.scratch_dir) as folder:
-        path = Path(folder) / "rows"
+    with scratch_file("rows") as path:
         with service().parquet.cursor(table.files) as cursor:
             export_rows(
                 cursor,
@@ -146,6 +145,20 @@ def file_response(media_type: str) -> Any:
     """The OpenAPI document of a response that is a file."""
     content = {media_type: {"schema": {"type": "string", "format": "binary"}}}
     return {200: {"description": "The file", "content": content}}
+
+
+@contextmanager
+def scratch_file(name: str) -> Iterator[Path]:
+    """Return the path for a file to answer with, which is deleted afterwards."""
+    with tempfile.TemporaryDirectory(dir=service().directory.scratch_dir) as folder:
+        yield Path(folder) / name
+
+
+@contextmanager
+def downloaded_file(name: str) -> Iterator[Path]:
+    """Return the path for a file to answer with, as one of the caller's downloads."""
+    with access().work_limits.downloads.piece(caller().user.id), scratch_file(name) as path:
+        yield path
 
 
 def file_answer(path: Path, name: str, media_type: str) -> Response:

@@ -32,9 +32,7 @@ from service.tables.open_tables import (
 from storage.errors import NotFound
 from storage.jobs.jobs import JobRecord
 
-blueprint = SignedInBlueprint(
-    "sample_rows", __name__, url_prefix="/api/sampling/jobs/<job_id>", tag="Sampling"
-)
+blueprint = SignedInBlueprint("sample_rows", "Sampling", "/api/sampling/jobs/<job_id>")
 
 
 @dataclass(frozen=True)
@@ -84,7 +82,7 @@ class CurrentRows(Rows):
     metadata: ReadAgain
 
 
-@blueprint.get("/source", output=SampleSource)
+@blueprint.get("/source")
 def source(job_id: str) -> SampleSource:
     """The version that the job drew from.
 
@@ -101,7 +99,7 @@ def source(job_id: str) -> SampleSource:
     )
 
 
-@blueprint.get("/data", query=SampleRowsRequest, output=SampleRows)
+@blueprint.get("/data")
 def data(job_id: str, query: SampleRowsRequest) -> Response | SampleRows:
     """The drawn rows."""
     job = completed(caller().job(job_id), "sampling")
@@ -122,7 +120,7 @@ def data(job_id: str, query: SampleRowsRequest) -> Response | SampleRows:
     return _rows(job, SAMPLE, key, query)
 
 
-@blueprint.get("/rows", query=CurrentRowsRequest, output=CurrentRows)
+@blueprint.get("/rows")
 def rows(job_id: str, query: CurrentRowsRequest) -> Response | CurrentRows:
     """The drawn rows as they are in another version, found by their keys.
 
@@ -138,7 +136,7 @@ def rows(job_id: str, query: CurrentRowsRequest) -> Response | CurrentRows:
     return CurrentRows(**vars(page), job_id=job.id, metadata=state)
 
 
-@blueprint.get("/residual", query=RowsRequest, output=SampleRows)
+@blueprint.get("/residual")
 def residual(job_id: str, query: RowsRequest) -> Response | SampleRows:
     """The rows that no round drew.
 
@@ -147,7 +145,7 @@ def residual(job_id: str, query: RowsRequest) -> Response | SampleRows:
     return _rows(completed(caller().job(job_id), "sampling"), RESIDUAL, RESIDUAL, query)
 
 
-@blueprint.get("/reserves", query=ReservesRequest, output=NextRows)
+@blueprint.get("/reserves")
 def reserves(job_id: str, query: ReservesRequest) -> NextRows:
     """The next rows of a round's order.
 
@@ -161,7 +159,7 @@ def reserves(job_id: str, query: ReservesRequest) -> NextRows:
     return rows
 
 
-@blueprint.get("/rows/<row_id>", output=ExplainedRow)
+@blueprint.get("/rows/<row_id>")
 def why(job_id: str, row_id: str) -> ExplainedRow:
     """Why a row was drawn, or why not."""
     job = completed(caller().job(job_id), "sampling")
@@ -169,7 +167,7 @@ def why(job_id: str, row_id: str) -> ExplainedRow:
         return why_row(service(), job, row_id)
 
 
-@blueprint.get("/lookup", query=LookupRequest, output=LookedUpRows)
+@blueprint.get("/lookup")
 def lookup(job_id: str, query: LookupRequest) -> LookedUpRows:
     """Look up rows of the source by a column's value.
 

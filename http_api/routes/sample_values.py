@@ -31,9 +31,7 @@ from http_api.server.uploads import written_path
 from service.tables.open_tables import SAMPLE, output_of
 from storage.jobs.jobs import JobRecord
 
-blueprint = SignedInBlueprint(
-    "sample_values", __name__, url_prefix="/api/sampling/jobs/<job_id>/values", tag="Sampling"
-)
+blueprint = SignedInBlueprint("sample_values", "Sampling", "/api/sampling/jobs/<job_id>/values")
 
 MAX_KEY_COLUMNS = 10
 
@@ -88,7 +86,7 @@ def row_file(given: dict[str, Any]) -> RowFile:
     return RowFile(written_path(upload.stream), name, given["key"], given["options"])
 
 
-@blueprint.post("/preview", form=RowFileIn, output=MatchedFile, guard=large_uploads)
+@blueprint.post("/preview", form=RowFileIn, guard=large_uploads)
 def preview(job_id: str, given: dict[str, Any]) -> MatchedFile:
     """Preview values of sampled rows from a file.
 
@@ -101,7 +99,7 @@ def preview(job_id: str, given: dict[str, Any]) -> MatchedFile:
     return found
 
 
-@blueprint.post("", form=RowFileIn, output=StoredUpload, guard=large_uploads)
+@blueprint.post("", form=RowFileIn, guard=large_uploads)
 def store(job_id: str, given: dict[str, Any]) -> StoredUpload:
     """Upload values of sampled rows from a file.
 
@@ -113,7 +111,7 @@ def store(job_id: str, given: dict[str, Any]) -> StoredUpload:
         return store_values(caller(), job, row_file(given))
 
 
-@blueprint.get("", query=PageRequest, output=list_schema("uploads", ValuesUpload, "Newest first."))
+@blueprint.get("", output=list_schema("uploads", ValuesUpload, "Newest first."))
 def uploads(job_id: str, query: PageRequest) -> Listing:
     """List the uploads of values of a sample."""
     job = completed(caller().job(job_id), "sampling")

@@ -61,9 +61,7 @@ from storage.jobs.templates import (
     list_templates,
 )
 
-blueprint = SignedInBlueprint(
-    "sampling", __name__, url_prefix="/api/sampling/datasets/<int:dataset_id>", tag="Sampling"
-)
+blueprint = SignedInBlueprint("sampling", "Sampling", "/api/sampling/datasets/<int:dataset_id>")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +71,7 @@ class PlanAnswer(DrawPlan):
     registered: Annotated[RegisteredPlan | None, Help("With `commit`: the registered plan.")]
 
 
-@blueprint.post("/jobs", body=DrawJobRequest, output=JobAccepted)
+@blueprint.post("/jobs")
 def create(dataset_id: int, given: DrawJobRequest) -> JobAccepted:
     """Draw a sample.
 
@@ -91,7 +89,7 @@ def create(dataset_id: int, given: DrawJobRequest) -> JobAccepted:
     return accepted(job, f"Sampling job created with {len(request.rounds)} rounds")
 
 
-@blueprint.post("/plan", body=PlanRequest, output=PlanAnswer, only_reads=True)
+@blueprint.post("/plan", only_reads=True)
 def plan_of(dataset_id: int, given: PlanRequest) -> PlanAnswer:
     """Plan a draw.
 
@@ -107,16 +105,14 @@ def plan_of(dataset_id: int, given: PlanRequest) -> PlanAnswer:
     return PlanAnswer(**vars(planned), registered=registered)
 
 
-@blueprint.get(
-    "/plans", query=PageRequest, output=list_schema("plans", RegisteredPlan, "The newest first.")
-)
+@blueprint.get("/plans", output=list_schema("plans", RegisteredPlan, "The newest first."))
 def plans(dataset_id: int, query: PageRequest) -> Listing:
     """The registered plans of a dataset."""
     caller().dataset(dataset_id, "read")
     return listed(list_plans(service(), dataset_id, query.offset, query.limit), query)
 
 
-@blueprint.post("/sample", body=AtOnceRequest, output=DrawnAtOnce, only_reads=True)
+@blueprint.post("/sample", only_reads=True)
 def sample(dataset_id: int, given: AtOnceRequest) -> DrawnAtOnce:
     """Draw up to 10,000 rows at once.
 
@@ -135,7 +131,7 @@ def sample(dataset_id: int, given: AtOnceRequest) -> DrawnAtOnce:
     return drawn
 
 
-@blueprint.post("/size", body=SizeIn, output=SizeAnswer, only_reads=True)
+@blueprint.post("/size", body=SizeIn, only_reads=True)
 def size(dataset_id: int, given: SizeRequest) -> SizeAnswer:
     """The rows to draw for a precision.
 
@@ -180,7 +176,7 @@ def _pilot(given: PilotRequest) -> Pilot:
     return open_pilot(service(), job, given)
 
 
-@blueprint.post("/strata", body=StrataRequest, output=StrataAnswer, only_reads=True)
+@blueprint.post("/strata", only_reads=True)
 def strata(dataset_id: int, given: StrataRequest) -> StrataAnswer:
     """Bands of a number that make a sample precise, with the rows to draw of each.
 
@@ -201,7 +197,7 @@ def strata(dataset_id: int, given: StrataRequest) -> StrataAnswer:
     return found
 
 
-@blueprint.post("/filters", body=FilterRequest, output=FilterShapes, only_reads=True)
+@blueprint.post("/filters", only_reads=True)
 def filters(dataset_id: int, given: FilterRequest) -> FilterShapes:
     """A filter in both forms, and the number of rows that match.
 
@@ -213,12 +209,7 @@ def filters(dataset_id: int, given: FilterRequest) -> FilterShapes:
         return filter_shapes(service(), table, given.filters)
 
 
-@blueprint.post(
-    "/column-samples",
-    body=ColumnSamplesRequest,
-    output=ColumnSamples,
-    only_reads=True,
-)
+@blueprint.post("/column-samples", only_reads=True)
 def column_samples(dataset_id: int, given: ColumnSamplesRequest) -> ColumnSamples:
     """Values of columns, for a filter's menus.
 
@@ -267,7 +258,7 @@ class MethodsAnswer:
     supported_operators: list[str]
 
 
-@blueprint.get("/sampling-methods", output=MethodsAnswer)
+@blueprint.get("/sampling-methods")
 def methods(dataset_id: int) -> MethodsAnswer:
     """The methods with their parameters, and the filters' operators."""
     caller().dataset(dataset_id, "read")
@@ -285,9 +276,7 @@ def methods(dataset_id: int) -> MethodsAnswer:
     return MethodsAnswer(described, [operator.name for operator in OPERATORS])
 
 
-history_blueprint = SignedInBlueprint(
-    "sampling_history", __name__, url_prefix="/api/sampling", tag="Sampling"
-)
+history_blueprint = SignedInBlueprint("sampling_history", "Sampling", "/api/sampling")
 
 
 class DrawOut(answer_schema(JobRecord, in_list=True)):  # type: ignore[misc]
@@ -303,16 +292,14 @@ class HistoryOut(PageOut):
     jobs = out.list_of(DrawOut)
 
 
-@history_blueprint.get(
-    "/datasets/<int:dataset_id>/history", query=DrawsHistoryRequest, output=HistoryOut
-)
+@history_blueprint.get("/datasets/<int:dataset_id>/history", output=HistoryOut)
 def of_dataset(dataset_id: int, query: DrawsHistoryRequest) -> dict[str, Any]:
     """The draws from a dataset, newest first."""
     caller().dataset(dataset_id, "read")
     return _history(query, dataset_id=dataset_id)
 
 
-@history_blueprint.get("/users/<user_id>/history", query=DrawsHistoryRequest, output=HistoryOut)
+@history_blueprint.get("/users/<user_id>/history", output=HistoryOut)
 def of_user(user_id: str, query: DrawsHistoryRequest) -> dict[str, Any]:
     """The draws of a user, newest first.
 
@@ -366,9 +353,7 @@ def _draw(job: JobRecord) -> dict[str, Any]:
     }
 
 
-templates_blueprint = SignedInBlueprint(
-    "templates", __name__, url_prefix="/api/sampling/templates", tag="Sampling"
-)
+templates_blueprint = SignedInBlueprint("templates", "Sampling", "/api/sampling/templates")
 MAX_COUNT = 500
 
 
@@ -378,7 +363,7 @@ def _stated(body: dict[str, Any], *, recorded: bool) -> dict[str, Any]:
     return {**body, "rounds": stated_rounds(body["rounds"], recorded=recorded)}
 
 
-@templates_blueprint.post("", body=TemplateRequest, output=DrawTemplate)
+@templates_blueprint.post("")
 def keep(given: TemplateRequest) -> DrawTemplate:
     """Save a draw as a template."""
     with caller().writing() as tx:
@@ -393,11 +378,7 @@ def keep(given: TemplateRequest) -> DrawTemplate:
         return add_template(tx, caller().user.id, given.name, body, service().clock)
 
 
-@templates_blueprint.patch(
-    "/<int:template_id>",
-    body=TemplateChangeRequest,
-    output=DrawTemplate,
-)
+@templates_blueprint.patch("/<int:template_id>")
 def change(template_id: int, given: TemplateChangeRequest) -> DrawTemplate:
     """Change the name of one of my templates, replace its draw, or both."""
     body = None if given.body is None else _stated(given.body.given(), recorded=False)
@@ -405,7 +386,7 @@ def change(template_id: int, given: TemplateChangeRequest) -> DrawTemplate:
         return change_template(tx, caller().user.id, template_id, given.name, body, service().clock)
 
 
-@templates_blueprint.get("", query=PageRequest, output=list_schema("templates", DrawTemplate))
+@templates_blueprint.get("", output=list_schema("templates", DrawTemplate))
 def templates(query: PageRequest) -> Listing:
     """My templates, by name."""
     with service().database.read() as tx:

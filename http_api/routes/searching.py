@@ -7,7 +7,7 @@ from contract.requests.administration import SearchRequest
 from http_api.access import SignedInBlueprint, caller
 from lazy_dataclasses import dataclass
 
-blueprint = SignedInBlueprint("search", __name__, url_prefix="/api/search", tag="Search")
+blueprint = SignedInBlueprint("search", "Search", "/api/search")
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Found:
     results: list[Hit]
 
 
-@blueprint.get("", query=SearchRequest, output=Found)
+@blueprint.get("")
 def find(query: SearchRequest) -> Found:
     """Find datasets, samples, saved queries, versions, jobs and rows that I can see.
 

@@ -52,7 +52,7 @@ from storage.accounts.users import (
 )
 from storage.sqlite.database import Transaction
 
-blueprint = SignedInBlueprint("users", __name__, url_prefix="/api/users", tag="Users")
+blueprint = SignedInBlueprint("users", "Users", "/api/users")
 
 
 @dataclass(frozen=True)
@@ -74,13 +74,13 @@ class Link:
     link_expires_at: str
 
 
-@blueprint.get("/me", output=User)
+@blueprint.get("/me")
 def me() -> User:
     """The current user."""
     return caller().user
 
 
-@blueprint.get("", query=UsersRequest, output=list_schema("users", ListedUser))
+@blueprint.get("", output=list_schema("users", ListedUser))
 def users(query: UsersRequest) -> Listing:
     """The users, by SOEID, for admins."""
     caller().require_role("admin")
@@ -88,7 +88,7 @@ def users(query: UsersRequest) -> Listing:
         return listed(list_users(tx, **vars(query), clock=service().clock), query)
 
 
-@blueprint.post("", body=UserRequest, output=NewUser)
+@blueprint.post("")
 def create_user(given: UserRequest) -> NewUser:
     """Add a user, as an admin.
 
@@ -106,7 +106,7 @@ def create_user(given: UserRequest) -> NewUser:
     return NewUser(**vars(added), **link)
 
 
-@blueprint.get("/<int:user_id>", output=User)
+@blueprint.get("/<int:user_id>")
 def one_user(user_id: int) -> User:
     """One user, for admins."""
     caller().require_role("admin")
@@ -114,7 +114,7 @@ def one_user(user_id: int) -> User:
         return get_user(tx, user_id)
 
 
-@blueprint.patch("/<int:user_id>", body=UserChangeRequest, output=User)
+@blueprint.patch("/<int:user_id>")
 def patch_user(user_id: int, given: UserChangeRequest) -> User:
     """Change a role or a password.
 
@@ -145,7 +145,7 @@ def patch_user(user_id: int, given: UserChangeRequest) -> User:
         return changed
 
 
-@blueprint.post("/<int:user_id>/sign-in-link", output=Link)
+@blueprint.post("/<int:user_id>/sign-in-link")
 def make_link(user_id: int) -> Link:
     """Create a one-time link to set a password.
 
@@ -183,7 +183,7 @@ def _hash(password: str | None) -> str | None:
         return limits.hashing.run(partial(hash_password, password))
 
 
-tokens_blueprint = SignedInBlueprint("tokens", __name__, url_prefix="/api/tokens", tag="Users")
+tokens_blueprint = SignedInBlueprint("tokens", "Users", "/api/tokens")
 
 
 @dataclass(frozen=True)
@@ -193,7 +193,7 @@ class NewToken(Token):
     token: Annotated[str, Help("Shown only once.")]
 
 
-@tokens_blueprint.post("", body=TokenRequest, output=NewToken)
+@tokens_blueprint.post("")
 def create_token(given: TokenRequest) -> NewToken:
     """Create a token.
 
@@ -228,7 +228,7 @@ def create_token(given: TokenRequest) -> NewToken:
     return NewToken(**vars(token), token=secret)
 
 
-@tokens_blueprint.get("", query=TokensRequest, output=list_schema("tokens", Token))
+@tokens_blueprint.get("", output=list_schema("tokens", Token))
 def tokens(query: TokensRequest) -> Listing:
     """My named tokens, newest first; for admins also those of others.
 

@@ -45,9 +45,7 @@ from storage.versions.refs import (
     resolve,
 )
 
-blueprint = SignedInBlueprint(
-    "refs", __name__, url_prefix="/api/datasets/<int:dataset_id>", tag="Versions"
-)
+blueprint = SignedInBlueprint("refs", "Versions", "/api/datasets/<int:dataset_id>")
 
 
 @dataclass(frozen=True)
@@ -120,7 +118,7 @@ def commit_facts(commit: Commit) -> CommitFacts:
     )
 
 
-@blueprint.get("/refs", query=PageRequest, output=list_schema("refs", Ref))
+@blueprint.get("/refs", output=list_schema("refs", Ref))
 def refs(dataset_id: int, query: PageRequest) -> Listing:
     """A dataset's refs, main first."""
     caller().dataset(dataset_id, "read")
@@ -129,7 +127,7 @@ def refs(dataset_id: int, query: PageRequest) -> Listing:
     return listed(found, query)
 
 
-@blueprint.post("/refs", body=RefRequest, output=Ref)
+@blueprint.post("/refs")
 def create(dataset_id: int, given: RefRequest) -> Ref:
     """Name a version.
 
@@ -147,7 +145,7 @@ def create(dataset_id: int, given: RefRequest) -> Ref:
         return made
 
 
-@blueprint.get("/refs/<ref>", output=Ref)
+@blueprint.get("/refs/<ref>")
 def one(dataset_id: int, ref: str) -> Ref:
     """One ref."""
     caller().dataset(dataset_id, "read")
@@ -155,7 +153,7 @@ def one(dataset_id: int, ref: str) -> Ref:
         return get_ref(tx, dataset_id, ref)
 
 
-@blueprint.delete("/refs/<ref>", output=Binned)
+@blueprint.delete("/refs/<ref>")
 def delete(dataset_id: int, ref: str) -> Binned:
     """Delete a sample, a saved query or another ref.
 
@@ -165,7 +163,7 @@ def delete(dataset_id: int, ref: str) -> Binned:
     return binned("Ref deleted", delete_ref(caller(), dataset_id, ref))
 
 
-@blueprint.get("/history", query=HistoryRequest, output=CommitHistory)
+@blueprint.get("/history")
 def commits(dataset_id: int, query: HistoryRequest) -> CommitHistory:
     """Versions of a ref, newest first."""
     caller().dataset(dataset_id, "read")
@@ -180,7 +178,7 @@ def commits(dataset_id: int, query: HistoryRequest) -> CommitHistory:
     return CommitHistory(total, query.offset, query.limit, dataset_id, query.source_ref, shown)
 
 
-@blueprint.get("/commits/<commit_id>", output=CommitFacts)
+@blueprint.get("/commits/<commit_id>")
 def commit(dataset_id: int, commit_id: str) -> CommitFacts:
     """One commit, by id, first digits of the id, or ref."""
     caller().dataset(dataset_id, "read")
@@ -188,9 +186,7 @@ def commit(dataset_id: int, commit_id: str) -> CommitFacts:
         return commit_facts(open_commit(tx, dataset_id, commit_id))
 
 
-tables_blueprint = SignedInBlueprint(
-    "tables", __name__, url_prefix="/api/datasets/<int:dataset_id>", tag="Tables"
-)
+tables_blueprint = SignedInBlueprint("tables", "Tables", "/api/datasets/<int:dataset_id>")
 
 MAX_SUMMARIES = 50
 
@@ -232,7 +228,7 @@ class CommitSchema:
     tables: list[TableSchema]
 
 
-@tables_blueprint.get("/refs/<ref>/tables", output=CommitTables)
+@tables_blueprint.get("/refs/<ref>/tables")
 def tables(dataset_id: int, ref: str) -> CommitTables:
     """The tables of a ref."""
     caller().dataset(dataset_id, "read")
@@ -241,9 +237,7 @@ def tables(dataset_id: int, ref: str) -> CommitTables:
     return CommitTables(commit.id, commit_tables(commit))
 
 
-@tables_blueprint.get(
-    "/refs/<ref>/tables/<path:key>/schema", query=SchemaRequest, output=TableSchema
-)
+@tables_blueprint.get("/refs/<ref>/tables/<path:key>/schema")
 def table_schema(dataset_id: int, ref: str, key: str, query: SchemaRequest) -> TableSchema:
     """A table's columns.
 
@@ -258,9 +252,7 @@ def table_schema(dataset_id: int, ref: str, key: str, query: SchemaRequest) -> T
     return TableSchema(table.name, table.files.row_count, _counted(dataset_id, table))
 
 
-@tables_blueprint.get(
-    "/refs/<ref>/tables/<path:key>/summaries", query=SummariesRequest, output=ColumnSummaries
-)
+@tables_blueprint.get("/refs/<ref>/tables/<path:key>/summaries")
 def table_summaries(
     dataset_id: int, ref: str, key: str, query: SummariesRequest
 ) -> ColumnSummaries:
@@ -279,7 +271,7 @@ def table_summaries(
     return ColumnSummaries(table.commit_id, table.name, summaries)
 
 
-@tables_blueprint.get("/refs/<ref>/tables/<path:key>/bands", query=BandsRequest, output=BandView)
+@tables_blueprint.get("/refs/<ref>/tables/<path:key>/bands")
 def table_bands(dataset_id: int, ref: str, key: str, query: BandsRequest) -> BandView:
     """Rows and sums of a column's bands.
 
@@ -295,7 +287,7 @@ def table_bands(dataset_id: int, ref: str, key: str, query: BandsRequest) -> Ban
     return bands
 
 
-@tables_blueprint.get("/refs/<ref>/tables/<path:key>/data", query=RowsRequest, output=Rows)
+@tables_blueprint.get("/refs/<ref>/tables/<path:key>/data")
 def table_data(dataset_id: int, ref: str, key: str, query: RowsRequest) -> Response | Rows:
     """A table's rows, in file order."""
     caller().dataset(dataset_id, "read")
@@ -303,7 +295,7 @@ def table_data(dataset_id: int, ref: str, key: str, query: RowsRequest) -> Respo
         return _rows(dataset_id, open_table(service(), dataset_id, ref, key), query)
 
 
-@tables_blueprint.get("/commits/<commit_id>/schema", output=CommitSchema)
+@tables_blueprint.get("/commits/<commit_id>/schema")
 def commit_schema(dataset_id: int, commit_id: str) -> CommitSchema:
     """The columns of all tables of a commit."""
     caller().dataset(dataset_id, "read")
@@ -315,7 +307,7 @@ def commit_schema(dataset_id: int, commit_id: str) -> CommitSchema:
     return CommitSchema(version.id, tables)
 
 
-@tables_blueprint.get("/commits/<commit_id>/data", query=CommitRowsRequest, output=Rows)
+@tables_blueprint.get("/commits/<commit_id>/data")
 def commit_data(dataset_id: int, commit_id: str, query: CommitRowsRequest) -> Response | Rows:
     """Rows of a commit's table, in file order."""
     caller().dataset(dataset_id, "read")

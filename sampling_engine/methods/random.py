@@ -8,7 +8,6 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from lazy_dataclasses import dataclass
 from parquet_tables.progress import ProgressCallback
 from sampling_engine.methods.grouped_round import GroupedRound
 from sampling_engine.methods.method import NO_ROW, EligibleRows, Method, least_left, total_size
@@ -18,7 +17,6 @@ from sampling_engine.selection.order import Int64s
 SIZES = " Give either `sample_size` or `sample_fraction`."
 
 
-@dataclass(frozen=True, kw_only=True)
 class RandomMethod(Method):
     """Simple random sampling without replacement: the first rows of the seeded order."""
 

@@ -23,7 +23,6 @@ from contract.fields import (
     SizeKind,
     Text,
 )
-from lazy_dataclasses import dataclass
 from parquet_tables.progress import ProgressCallback
 from parquet_tables.tables import Column, TableFiles
 from sampling_engine.allocation import (
@@ -87,7 +86,6 @@ LABELS_NAMED = 10
 MAX_RATES = 10_000
 
 
-@dataclass(frozen=True, kw_only=True)
 class StratifiedMethod(Method):
     """In each stratum the first rows of the seeded order.
 

@@ -44,7 +44,6 @@ from sampling_engine.sql.lines import SERPENTINE, TABLE_ORDER, SelectionLine, li
 from sampling_engine.sql.passes import PlacesInLine, RowsAtPlaces
 
 
-@dataclass(frozen=True, kw_only=True)
 class SystematicMethod(Method):
     """Eligible rows at equal distances, in the table's order or sorted by some columns."""
 

@@ -38,11 +38,11 @@ def questions_of_body(body: Mapping[str, Any]) -> QuestionsRequest:
         for each in body["questions"]
     )
     return QuestionsRequest(
-        questions,
-        tuple(body["hidden"]),
-        tuple(body["shown"]),
-        body["second_readings"],
-        tuple(body.get("reviewers", ())),
+        questions=questions,
+        hidden=tuple(body["hidden"]),
+        shown=tuple(body["shown"]),
+        second_readings=body["second_readings"],
+        reviewers=tuple(body.get("reviewers", ())),
     )
 
 

@@ -16,8 +16,8 @@ from contract.requests.reviewing import QuestionRequest
 from contract.words import Reading
 
 QUESTIONS = (
-    QuestionRequest("is_bad", "yes_no", "Is it bad?"),
-    QuestionRequest("note", "text", "Why?", required=False),
+    QuestionRequest(name="is_bad", type="yes_no", text="Is it bad?"),
+    QuestionRequest(name="note", type="text", text="Why?", required=False),
 )
 READ: tuple[Reading, ...] = ("first", "second")
 COLUMNS = {"outcome": "outcome", "note": "_note"}

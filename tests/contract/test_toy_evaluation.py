@@ -32,7 +32,6 @@ from contract.requests.evaluate import KINDS, EvaluationKind, EvaluationRequest
 from contract.requests.findings import ReviewRequest
 from estimation_engine.audit import Assurance, conclude
 from http_api.routes import findings
-from lazy_dataclasses import dataclass
 from presentation.charts import Bar, LimitChart
 from presentation.content import Chart, Facts
 from service.settings import Settings
@@ -48,7 +47,6 @@ FACTORS: Mapping[str, float] = {"three": 3.0, "four": 4.0}
 ROW = "row_id"
 
 
-@dataclass(frozen=True, kw_only=True)
 class ToyParameters(Request):
     """Parameters of the rule of three."""
 

@@ -17,7 +17,6 @@ from sampling_engine.results import Floats, RoundRows, RowOutcome
 from sampling_engine.selection.order import Int64s, SeededOrder, seed_for
 
 
-@dataclass(frozen=True, kw_only=True)
 class BlockMethod(Method):
     """Consecutive eligible rows, from a start that the seed draws."""
 

@@ -147,7 +147,7 @@ def test_a_review_is_requested_of_those_who_can_do_it(
         for one in (writer, author, viewer):
             put_permission(tx, dataset.id, one.id, "write")
         put_group_permission(tx, dataset.id, EVERYONE, "read")
-        finding = FindingRequest("none:0", "ok")
+        finding = FindingRequest(row_id="none:0", outcome="ok")
         enter_findings(tx, job.id, author.id, [finding], clock)
     people = {
         one.soeid: email(database, clock, one, "review.requested", "sample.reviewed")

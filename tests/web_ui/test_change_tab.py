@@ -12,11 +12,6 @@ from tests.web_ui.reader import Reader
 
 
 @pytest.fixture(scope="module")
-def reader(server: LiveServer) -> Reader:
-    return Reader(server)
-
-
-@pytest.fixture(scope="module")
 def waves(server: LiveServer, reader: Reader) -> tuple[str, str]:
     """Two samples of two versions; the second version has other amounts and new accounts."""
     dataset = server.new_dataset(reader.api)

@@ -20,11 +20,6 @@ NOW = (
 
 
 @pytest.fixture(scope="module")
-def reader(server: LiveServer) -> Reader:
-    return Reader(server)
-
-
-@pytest.fixture(scope="module")
 def dataset(server: LiveServer, reader: Reader) -> int:
     dataset_id = server.new_dataset(reader.api)
     for text in (BEFORE, NOW):

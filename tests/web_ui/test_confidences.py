@@ -13,11 +13,6 @@ FIELD = re.compile(r'<input id="confidence"[^>]*>')
 
 
 @pytest.fixture(scope="module")
-def reader(server: LiveServer) -> Reader:
-    return Reader(server)
-
-
-@pytest.fixture(scope="module")
 def samples(server: LiveServer, reader: Reader) -> tuple[str, str]:
     """Two samples of two versions, the second one examined."""
     dataset = server.new_dataset(reader.api)

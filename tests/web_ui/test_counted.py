@@ -16,11 +16,6 @@ SLIP = re.compile(
 
 
 @pytest.fixture(scope="module")
-def reader(server: LiveServer) -> Reader:
-    return Reader(server)
-
-
-@pytest.fixture(scope="module")
 def lonely(server: LiveServer, reader: Reader) -> int:
     """A dataset with a table of one row and one column."""
     dataset = server.new_dataset(reader.api)

@@ -17,11 +17,6 @@ ONE = {"method": "random", "parameters": {"sample_size": 5, "seed": 42}}
 
 
 @pytest.fixture(scope="module")
-def reader(server: LiveServer) -> Reader:
-    return Reader(server)
-
-
-@pytest.fixture(scope="module")
 def drawn(server: LiveServer, reader: Reader) -> dict[str, Any]:
     path = f"/api/sampling/datasets/{server.new_table(40, reader.api)}/jobs"
     accepted = reader.api.post(path, json={"rounds": [ONE, ONE]}).json()

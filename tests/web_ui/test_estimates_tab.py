@@ -19,11 +19,6 @@ CITIES = ("Oslo", "Lima", "=Kyiv", "")
 
 
 @pytest.fixture(scope="module")
-def reader(server: LiveServer) -> Reader:
-    return Reader(server)
-
-
-@pytest.fixture(scope="module")
 def path(server: LiveServer, reader: Reader) -> str:
     """The page of a random sample of 100 rows."""
     dataset_id = server.new_dataset(reader.api)

@@ -14,11 +14,6 @@ from tests.web_ui.reader import Reader
 ROW = "row_id"
 
 
-@pytest.fixture(scope="module")
-def reader(server: LiveServer) -> Reader:
-    return Reader(server)
-
-
 @pytest.fixture
 def dataset(server: LiveServer, reader: Reader) -> int:
     dataset_id = server.new_dataset(reader.api)

@@ -21,11 +21,6 @@ BODIES: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.fixture(scope="module")
-def reader(server: LiveServer) -> Reader:
-    return Reader(server)
-
-
 def completed(reader: Reader, kind: str, dataset: int, body: dict[str, Any]) -> dict[str, Any]:
     answer = reader.api.post(f"/api/{kind}/datasets/{dataset}/jobs", json=body)
     assert answer.status_code == 200, answer.text

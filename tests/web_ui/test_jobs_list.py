@@ -19,11 +19,6 @@ OPTION = re.compile(r'<option value="(\d+)"( selected)?>([^<]*)</option>')
 
 
 @pytest.fixture(scope="module")
-def reader(server: LiveServer) -> Reader:
-    return Reader(server)
-
-
-@pytest.fixture(scope="module")
 def dataset(server: LiveServer, reader: Reader) -> int:
     return server.new_table(1234, reader.api)
 

@@ -13,11 +13,6 @@ from tests.web_ui.reader import Reader
 
 
 @pytest.fixture(scope="module")
-def reader(server: LiveServer) -> Reader:
-    return Reader(server)
-
-
-@pytest.fixture(scope="module")
 def sample(server: LiveServer, reader: Reader) -> str:
     """Rows of two teams with truth, a judge, its score, classes and one class that is alone."""
     dataset = server.new_dataset(reader.api)

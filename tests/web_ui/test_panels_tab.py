@@ -21,11 +21,6 @@ LEDGER = "Id,Region\n" + "".join(f"{row},{('north', 'south')[row % 2]}\n" for ro
 BY_REGION = {"strata_columns": ["Region"]}
 
 
-@pytest.fixture(scope="module")
-def reader(server: LiveServer) -> Reader:
-    return Reader(server)
-
-
 @pytest.mark.parametrize(
     ("method", "parameters", "shown"),
     [

@@ -4,16 +4,9 @@ from __future__ import annotations
 
 from html import unescape
 
-import pytest
-
 from tests.contract.draw_requests import one
 from tests.support.live_server import LiveServer
 from tests.web_ui.reader import Reader
-
-
-@pytest.fixture(scope="module")
-def reader(server: LiveServer) -> Reader:
-    return Reader(server)
 
 
 def test_the_tab_has_facts_and_issued_papers(server: LiveServer, reader: Reader) -> None:

@@ -36,11 +36,6 @@ PAGES = [
 
 
 @pytest.fixture(scope="module")
-def reader(server: LiveServer) -> Reader:
-    return Reader(server)
-
-
-@pytest.fixture(scope="module")
 def shown(server: LiveServer, reader: Reader) -> dict[str, object]:
     dataset = server.new_table(100, reader.api)
     body = {"method": "random", "sample_size": 10, "seed": 1}

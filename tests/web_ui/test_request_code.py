@@ -5,18 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import httpx
-import pytest
 
 from application.sessions import COOKIE, csrf_token
 from tests.support.live_server import LiveServer
 from tests.web_ui.reader import Reader, in_element
 
 PYTHON = 'aria-label="The request in Python"><code>'
-
-
-@pytest.fixture(scope="module")
-def reader(server: LiveServer) -> Reader:
-    return Reader(server)
 
 
 def asked(reader: Reader, given: Any) -> httpx.Response:

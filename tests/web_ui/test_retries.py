@@ -13,11 +13,6 @@ from tests.web_ui.staged_jobs import FILE, ended_job
 DRAW = {"method": "random", "parameters": {"sample_size": 5}, "output_name": "once"}
 
 
-@pytest.fixture(scope="module")
-def reader(server: LiveServer) -> Reader:
-    return Reader(server)
-
-
 def offered(page: str) -> bool:
     return "/retry" in page
 

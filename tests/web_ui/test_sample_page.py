@@ -21,11 +21,6 @@ DESIGN = {
 
 
 @pytest.fixture(scope="module")
-def reader(server: LiveServer) -> Reader:
-    return Reader(server)
-
-
-@pytest.fixture(scope="module")
 def job_id(server: LiveServer, reader: Reader) -> str:
     dataset = server.new_dataset(reader.api)
     assert server.import_text(dataset, LEDGER, client=reader.api)["status"] == "completed"

@@ -11,11 +11,6 @@ from tests.support.live_server import LiveServer
 from tests.web_ui.reader import Reader
 
 
-@pytest.fixture(scope="module")
-def reader(server: LiveServer) -> Reader:
-    return Reader(server)
-
-
 def verdict(server: LiveServer, reader: Reader, design: dict[str, object]) -> tuple[str, str, str]:
     """The tone and the text of the verdict's chip, and the text after it."""
     dataset = server.new_table(3000, reader.api)

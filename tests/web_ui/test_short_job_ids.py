@@ -9,11 +9,6 @@ from tests.web_ui.reader import Reader
 from tests.web_ui.staged_jobs import FILE, ended_job, running_job
 
 
-@pytest.fixture(scope="module")
-def reader(server: LiveServer) -> Reader:
-    return Reader(server)
-
-
 @pytest.fixture
 def job(server: LiveServer, reader: Reader) -> str:
     return ended_job(server, reader, server.new_dataset(reader.api), file=FILE)

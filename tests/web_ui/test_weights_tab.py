@@ -16,11 +16,6 @@ TOTALS = "city,total\n" + "".join(f"{city},200\n" for city in CITIES)
 
 
 @pytest.fixture(scope="module")
-def reader(server: LiveServer) -> Reader:
-    return Reader(server)
-
-
-@pytest.fixture(scope="module")
 def path(server: LiveServer, reader: Reader) -> str:
     dataset_id = server.new_dataset(reader.api)
     lines = [

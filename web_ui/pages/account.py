@@ -43,13 +43,12 @@ from web_ui.shell import (
     own_csrf_token,
     service,
     show,
-    signed_in,
     to,
     visitor,
 )
 
 
-@blueprint.get("/sign-in")
+@blueprint.get("/sign-in", is_open=True)
 def sign_in_form() -> AnyResponse:
     """Show the sign-in form or, for a link's code, the password form."""
     if "code" in request.args:
@@ -69,7 +68,7 @@ def sign_in_form() -> AnyResponse:
     return sign_in_page(200) if found is None else _with_session(to(target), found)
 
 
-@blueprint.post("/sign-in")
+@blueprint.post("/sign-in", is_open=True)
 def submit_sign_in() -> AnyResponse:
     """Process either form."""
     if "code" in request.form:
@@ -84,7 +83,7 @@ def submit_sign_in() -> AnyResponse:
     return _with_session(to(local_page(request.form.get("next", "/"))), found)
 
 
-@blueprint.get("/session")
+@blueprint.get("/session", is_open=True)
 def session_of_browser() -> Response:
     """The browser's session, for a page that was opened in an earlier one.
 
@@ -203,7 +202,6 @@ TEST_TITLES = {"webhook.test": "test", "email.test": "Test"}
 
 
 @blueprint.get("/account")
-@signed_in
 def account() -> Response:
     """Show the user's role, tokens and password form."""
     me = caller().user
@@ -241,7 +239,6 @@ def account() -> Response:
 
 
 @blueprint.get("/account/webhooks/<int:webhook_id>")
-@signed_in
 def webhook(webhook_id: int) -> Response:
     """Show the messages to a webhook, newest first."""
     find = webhook_by_id(webhook_id)
@@ -249,7 +246,6 @@ def webhook(webhook_id: int) -> Response:
 
 
 @blueprint.get("/account/email")
-@signed_in
 def email() -> Response:
     """Show the messages to the user's e-mail address, newest first."""
     return _messages("E-mail", "/api/users/me/email", get_email)

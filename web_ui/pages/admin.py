@@ -26,7 +26,7 @@ from storage.maintenance.disk_use import StorageUse, measure
 from web_ui.contract_forms import form_fields
 from web_ui.pages.account import ending
 from web_ui.pages.jobs import dataset_choice
-from web_ui.shell import ListQuery, blueprint, caller, service, show, signed_in
+from web_ui.shell import ListQuery, blueprint, caller, service, show
 
 DATASETS_SHOWN = 50
 GROUPS_SHOWN = 200
@@ -35,7 +35,6 @@ MAX_USERS = 100_000
 
 
 @blueprint.get("/admin/users")
-@signed_in
 def users() -> Response:
     """List the users and the groups, with forms for new ones."""
     caller().require_role("admin")
@@ -67,7 +66,6 @@ def users() -> Response:
 
 
 @blueprint.get("/admin/tokens")
-@signed_in
 def tokens() -> Response:
     """List the tokens of all users, newest first."""
     caller().require_role("admin")
@@ -80,7 +78,6 @@ def tokens() -> Response:
 
 
 @blueprint.get("/admin/audit")
-@signed_in
 def audit_trail() -> Response:
     """List the audit entries that match the filters, newest first."""
     caller().require_role("admin")
@@ -119,7 +116,6 @@ def audit_trail() -> Response:
 
 
 @blueprint.get("/admin/connections")
-@signed_in
 def connections() -> Response:
     """List the connections to attached files, with a form for a new one."""
     user = caller().require_role("admin")
@@ -133,7 +129,6 @@ def connections() -> Response:
 
 
 @blueprint.get("/admin/papers")
-@signed_in
 def paper_look() -> Response:
     """Show the template of working papers."""
     caller().require_role("admin")
@@ -148,7 +143,6 @@ def paper_look() -> Response:
 
 
 @blueprint.get("/admin/internals")
-@signed_in
 def server_internals() -> Response:
     """Show lanes, DuckDB instances, caches and the last prune."""
     caller().require_role("admin")
@@ -158,7 +152,6 @@ def server_internals() -> Response:
 
 
 @blueprint.get("/admin/storage")
-@signed_in
 def storage() -> Response:
     """Show disk usage, the clean-up and the backup."""
     caller().require_role("admin")

@@ -6,11 +6,10 @@ from flask import Response
 
 from application.identity.bin import binned_since, shown_entry
 from storage.versions.bin import list_bin
-from web_ui.shell import ListQuery, blueprint, caller, service, show, signed_in
+from web_ui.shell import ListQuery, blueprint, caller, service, show
 
 
 @blueprint.get("/bin")
-@signed_in
 def deleted() -> Response:
     """List what can be restored, newest first; of one dataset if the URL names one."""
     query, by = ListQuery(), caller()

@@ -37,7 +37,7 @@ from web_ui.grids import filters_in_query
 from web_ui.numbers import MAX_EXACT, exact_seed
 from web_ui.pages.audit_tests import newest_tests
 from web_ui.pages.dataset import QUICK_CELLS
-from web_ui.shell import blueprint, caller, service, show, signed_in
+from web_ui.shell import blueprint, caller, service, show
 
 PLAIN_ROUND: dict[str, Any] = {"method": DEFAULT_METHOD, "parameters": {"sample_size": 100}}
 MAX_OFFERED = 50
@@ -63,7 +63,6 @@ NOT_COPIED = (*ADDED_PARAMETERS, "output_name")
 
 
 @blueprint.get("/datasets/<int:dataset_id>/draw")
-@signed_in
 def draw(dataset_id: int) -> Response:
     """Show the form, with the version, table and filters, or the job, of the URL's query.
 

@@ -89,7 +89,7 @@ from web_ui.pages.weighting import (
     weighting_form,
     weights_view,
 )
-from web_ui.shell import audit_sample, blueprint, caller, service, signed_in
+from web_ui.shell import audit_sample, blueprint, caller, service
 
 Values = dict[str, Any]
 
@@ -340,7 +340,6 @@ def _goal(chosen: Values) -> dict[GoalKind, float]:
 
 
 @blueprint.get("/jobs/<job_id>/estimates.csv")
-@signed_in
 def estimates_file(job_id: str) -> AnyResponse:
     """Download the estimates of the tab as CSV that Excel reads as UTF-8, without formulas."""
     found, answer, chosen = _downloaded(job_id)
@@ -404,7 +403,6 @@ def _contrasts_file(found: JobRecord, answer: EstimatesAnswer) -> AnyResponse:
 
 
 @blueprint.get("/jobs/<job_id>/estimates.xlsx")
-@signed_in
 def estimates_sheet(job_id: str) -> AnyResponse:
     """Download the estimates of the tab as an Excel workbook."""
     found, answer, chosen = _downloaded(job_id)

@@ -15,18 +15,18 @@ from application.work_limits import TooMuchWork
 from contract.fields import PASSWORD
 from storage.errors import Conflict, InvalidValue, NotFound
 from web_ui.pages.account import password_problem
-from web_ui.shell import access, blueprint, caller, origin, service, show, signed_in, to, visitor
+from web_ui.shell import access, blueprint, caller, origin, service, show, to, visitor
 
 PATH = "/invitation"
 
 
-@blueprint.get(PATH)
+@blueprint.get(PATH, is_open=True)
 def invitation() -> AnyResponse:
     """Show an invitation with the ways to accept it."""
     return _page(request.args.get("code", ""))
 
 
-@blueprint.post(PATH)
+@blueprint.post(PATH, is_open=True)
 def accept_invitation() -> AnyResponse:
     """Make a user of an invited person."""
     code, soeid = request.form.get("code", ""), request.form.get("soeid", "").strip()
@@ -48,7 +48,6 @@ def accept_invitation() -> AnyResponse:
 
 
 @blueprint.post(f"{PATH}/join")
-@signed_in
 def join_by_invitation() -> AnyResponse:
     """Give the signed-in user what an invitation gives."""
     try:

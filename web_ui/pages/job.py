@@ -88,7 +88,6 @@ from web_ui.shell import (
     query_text,
     service,
     show,
-    signed_in,
     submission,
     to,
     zone,
@@ -113,7 +112,6 @@ REVIEW_TABS: dict[str, tuple[str, Callable[[JobRecord], Values]]] = {
 
 
 @blueprint.get("/jobs/<job_id>")
-@signed_in
 def job(job_id: str) -> AnyResponse:
     """Show one tab of a job; the start of an id redirects to the full id."""
     found = caller().job(job_id)
@@ -165,14 +163,12 @@ def job(job_id: str) -> AnyResponse:
 
 @blueprint.get("/jobs/<job_id>/cancel")
 @blueprint.get("/jobs/<job_id>/retry")
-@signed_in
 def back_to_job(job_id: str) -> AnyResponse:
     """Redirect a GET of a form's URL, for example from the browser's history, to the job."""
     return to(f"/jobs/{caller().job(job_id).id}")
 
 
 @blueprint.post("/jobs/<job_id>/cancel")
-@signed_in
 def cancel_job(job_id: str) -> AnyResponse:
     """Cancel a job and show it."""
     by, found = caller(), own_job(job_id)
@@ -181,7 +177,6 @@ def cancel_job(job_id: str) -> AnyResponse:
 
 
 @blueprint.post("/jobs/<job_id>/retry")
-@signed_in
 def retry_job(job_id: str) -> AnyResponse:
     """Retry a job and show the new one."""
     found = own_job(job_id)

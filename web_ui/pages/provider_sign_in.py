@@ -34,7 +34,6 @@ from web_ui.shell import (
     local_page,
     origin,
     show,
-    signed_in,
     to,
     visitor,
 )
@@ -46,7 +45,7 @@ ATTEMPT_COOKIE = "jobsvc_sign_in"
 PATH = "/sign-in/provider"
 
 
-@blueprint.get(PATH)
+@blueprint.get(PATH, is_open=True)
 def begin_at_provider() -> AnyResponse:
     """Send the browser to the provider's sign-in page."""
     attempt = SignInAttempt.to_page(local_page(request.args.get("next", "/")))
@@ -66,7 +65,7 @@ def begin_at_provider() -> AnyResponse:
     return response
 
 
-@blueprint.get(f"{PATH}/return")
+@blueprint.get(f"{PATH}/return", is_open=True)
 def return_from_provider() -> AnyResponse:
     """Begin the session of the user whom the provider has authenticated."""
     attempt = SignInAttempt.of_text(request.cookies.get(ATTEMPT_COOKIE, ""))
@@ -90,7 +89,7 @@ def return_from_provider() -> AnyResponse:
     return response
 
 
-@blueprint.post(f"{PATH}/sign-out")
+@blueprint.post(f"{PATH}/sign-out", is_open=True)
 def sign_out_from_provider() -> AnyResponse:
     """End the sessions of a user who has signed out at the provider, which sends this request."""
     provider = _provider()
@@ -120,13 +119,12 @@ def _logout_error(status: int, description: str) -> Response:
     return response
 
 
-@blueprint.post("/sign-out")
+@blueprint.post("/sign-out", is_open=True)
 def submit_sign_out() -> AnyResponse:
     """End the session, unless it has ended."""
     return to("/sign-in") if visitor() is None else _sign_out()
 
 
-@signed_in
 def _sign_out() -> AnyResponse:
     """End the session, and show the way to end the provider's."""
     holder, provider = caller().holder, access().provider

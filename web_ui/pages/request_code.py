@@ -11,11 +11,10 @@ from application.request_code.forms import ApiRequest
 from application.request_code.texts import RequestCode, request_code
 from domain_errors import InvalidRequest
 from storage.accounts.datasets import DatasetFilters, list_datasets
-from web_ui.shell import blueprint, caller, own_address, service, signed_in
+from web_ui.shell import blueprint, caller, own_address, service
 
 
 @blueprint.post("/request-code")
-@signed_in
 def code_of_form() -> dict[str, Any]:
     """Answer the code of the request that a form describes.
 

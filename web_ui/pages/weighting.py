@@ -45,7 +45,7 @@ from storage.jobs.jobs import JobRecord
 from web_ui.contract_forms import FormField, form_fields, read_form
 from web_ui.job_texts import problem_text
 from web_ui.pages.request_code import code_at
-from web_ui.shell import access, audit_sample, blueprint, caller, service, signed_in
+from web_ui.shell import access, audit_sample, blueprint, caller, service
 
 Values = dict[str, Any]
 
@@ -247,7 +247,6 @@ def _columns_table(codebook: WeightsCodebook) -> Table:
 
 
 @blueprint.get("/jobs/<job_id>/weights.<kind>")
-@signed_in
 def weights_file(job_id: str, kind: str) -> AnyResponse:
     """Download the weights that the view chooses, or their codebook."""
     found = caller().job(job_id)

@@ -18,7 +18,7 @@ from http_api.schemas.jobs import JobAccepted, accepted
 from lazy_dataclasses import dataclass
 from service.tables.attached_files import TableToAttach
 
-blueprint = SignedInBlueprint("attaching", __name__, url_prefix="/api/datasets", tag="Attach")
+blueprint = SignedInBlueprint("attaching", "Attach", "/api/datasets")
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,7 @@ class DatasetAttachPreview(AttachPreview):
     column_changes: ColumnChanges | None
 
 
-@blueprint.post(
-    "/<int:dataset_id>/attach/preview",
-    body=DatasetAttachPreviewRequest,
-    output=DatasetAttachPreview,
-)
+@blueprint.post("/<int:dataset_id>/attach/preview")
 def preview(dataset_id: int, given: DatasetAttachPreviewRequest) -> DatasetAttachPreview:
     """Describe tables before they are attached.
 
@@ -53,7 +49,7 @@ def preview(dataset_id: int, given: DatasetAttachPreviewRequest) -> DatasetAttac
     return DatasetAttachPreview(tables, changes)
 
 
-@blueprint.post("/attach/preview", body=AttachPreviewRequest, output=AttachPreview)
+@blueprint.post("/attach/preview")
 def first_preview(given: AttachPreviewRequest) -> AttachPreview:
     """Describe tables without a dataset.
 
@@ -68,7 +64,7 @@ def _preview(given: AttachPreviewRequest) -> list[TablePreview]:
         return preview_attach(service(), caller().user, _tables(given))
 
 
-@blueprint.post("/<int:dataset_id>/refs/<ref>/attach", body=AttachRequest, output=JobAccepted)
+@blueprint.post("/<int:dataset_id>/refs/<ref>/attach")
 def attach(dataset_id: int, ref: str, given: AttachRequest) -> JobAccepted:
     """Attach tables: their Parquet files stay where they are.
 

@@ -23,7 +23,7 @@ from storage.accounts.connections import (
     remove_connection,
 )
 
-blueprint = SignedInBlueprint("connections", __name__, url_prefix="/api/connections", tag="Attach")
+blueprint = SignedInBlueprint("connections", "Attach", "/api/connections")
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class ShownConnection:
         return shown if to_admin else replace(shown, credentials=None, usable_by=())
 
 
-@blueprint.get("", query=PageRequest, output=list_schema("connections", ShownConnection))
+@blueprint.get("", output=list_schema("connections", ShownConnection))
 def connections(query: PageRequest) -> Listing:
     """The connections that you may use, by name; all for admins."""
     user = caller().user
@@ -56,7 +56,7 @@ def connections(query: PageRequest) -> Listing:
     return page_of(shown, query)
 
 
-@blueprint.post("", body=ConnectionRequest, output=ShownConnection)
+@blueprint.post("")
 def create_connection(given: ConnectionRequest) -> ShownConnection:
     """Create a connection, as an admin.
 
@@ -70,7 +70,7 @@ def create_connection(given: ConnectionRequest) -> ShownConnection:
         return ShownConnection.of(connection)
 
 
-@blueprint.patch("/<int:connection_id>", body=ConnectionChangeRequest, output=ShownConnection)
+@blueprint.patch("/<int:connection_id>")
 def change(connection_id: int, given: ConnectionChangeRequest) -> ShownConnection:
     """Change a connection, as an admin; its name stays.
 

@@ -21,10 +21,8 @@ from storage.notifications.receivers import (
     list_webhooks,
 )
 
-blueprint = SignedInBlueprint("webhooks", __name__, url_prefix="/api/webhooks", tag="Webhooks")
-email_blueprint = SignedInBlueprint(
-    "emails", __name__, url_prefix="/api/users/me/email", tag="E-mail"
-)
+blueprint = SignedInBlueprint("webhooks", "Webhooks", "/api/webhooks")
+email_blueprint = SignedInBlueprint("emails", "E-mail", "/api/users/me/email")
 DeliveryList = list_schema("deliveries", Delivery)
 
 
@@ -44,14 +42,14 @@ class Email:
     created_at: str
 
 
-@blueprint.get("", query=PageRequest, output=list_schema("webhooks", Receiver))
+@blueprint.get("", output=list_schema("webhooks", Receiver))
 def webhooks(query: PageRequest) -> Listing:
     """My webhooks, oldest first; all for admins."""
     with service().database.read() as tx:
         return page_of(list_webhooks(tx, caller().user), query)
 
 
-@blueprint.post("", body=WebhookRequest, output=CreatedWebhook)
+@blueprint.post("")
 def create_webhook(given: WebhookRequest) -> CreatedWebhook:
     """Create a webhook.
 
@@ -68,25 +66,25 @@ def delete_webhook(webhook_id: int) -> dict[str, str]:
     return {"message": "Webhook deleted"}
 
 
-@blueprint.patch("/<int:webhook_id>", body=WebhookChangeRequest, output=Receiver)
+@blueprint.patch("/<int:webhook_id>")
 def change_webhook(webhook_id: int, given: WebhookChangeRequest) -> Receiver:
     """Enable a disabled webhook; messages that were given up can be sent again."""
     return registering.enable(caller(), webhook_id)
 
 
-@blueprint.get("/<int:webhook_id>/deliveries", query=PageRequest, output=DeliveryList)
+@blueprint.get("/<int:webhook_id>/deliveries", output=DeliveryList)
 def deliveries(webhook_id: int, query: PageRequest) -> Listing:
     """The messages of a webhook, newest first, with the latest attempt of each."""
     return _deliveries(webhook_by_id(webhook_id), query)
 
 
-@blueprint.post("/<int:webhook_id>/test", output=Delivery)
+@blueprint.post("/<int:webhook_id>/test")
 def send_test(webhook_id: int) -> Delivery:
     """Send a test message; the log of deliveries shows what became of it."""
     return registering.send_test(caller(), webhook_by_id(webhook_id))
 
 
-@blueprint.post("/<int:webhook_id>/deliveries/<int:delivery_id>/send-again", output=Delivery)
+@blueprint.post("/<int:webhook_id>/deliveries/<int:delivery_id>/send-again")
 def send_again(webhook_id: int, delivery_id: int) -> Delivery:
     """Send a message again, with the same id."""
     return registering.resend(caller(), webhook_by_id(webhook_id), delivery_id)
@@ -99,7 +97,7 @@ def email() -> Receiver:
         return get_email(tx, caller().user)
 
 
-@email_blueprint.put("", body=EmailRequest, output=Email)
+@email_blueprint.put("", output=Email)
 def put_email(given: EmailRequest) -> Receiver:
     """Set my e-mail address and its events.
 
@@ -115,19 +113,19 @@ def delete_email() -> dict[str, str]:
     return {"message": "E-mail address deleted"}
 
 
-@email_blueprint.get("/deliveries", query=PageRequest, output=DeliveryList)
+@email_blueprint.get("/deliveries", output=DeliveryList)
 def email_deliveries(query: PageRequest) -> Listing:
     """The messages to my e-mail address, newest first, with the latest attempt of each."""
     return _deliveries(get_email, query)
 
 
-@email_blueprint.post("/test", output=Delivery)
+@email_blueprint.post("/test")
 def send_test_email() -> Delivery:
     """Send a test message; the log shows what became of it."""
     return registering.send_test(caller(), get_email)
 
 
-@email_blueprint.post("/deliveries/<int:delivery_id>/send-again", output=Delivery)
+@email_blueprint.post("/deliveries/<int:delivery_id>/send-again")
 def send_email_again(delivery_id: int) -> Delivery:
     """Send a message again, with the same id."""
     return registering.resend(caller(), get_email, delivery_id)

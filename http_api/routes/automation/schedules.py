@@ -26,7 +26,7 @@ from storage.jobs.schedule_runs import ScheduleRun, list_runs
 from storage.jobs.schedules import Schedule, list_schedules
 from storage.sqlite.clock import timestamp
 
-blueprint = SignedInBlueprint("schedules", __name__, url_prefix="/api/schedules", tag="Schedules")
+blueprint = SignedInBlueprint("schedules", "Schedules", "/api/schedules")
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class StartedRun:
     job_id: str
 
 
-@blueprint.get("", query=SchedulesRequest, output=list_schema("schedules", ShownSchedule))
+@blueprint.get("", output=list_schema("schedules", ShownSchedule))
 def schedules(query: SchedulesRequest) -> Listing:
     """The schedules of a dataset, oldest first."""
     caller().dataset(query.dataset_id, "read")
@@ -68,7 +68,7 @@ def schedules(query: SchedulesRequest) -> Listing:
     return replace(page, items=[ShownSchedule.of(schedule) for schedule in page.items])
 
 
-@blueprint.post("", body=ScheduleRequest, output=ShownSchedule)
+@blueprint.post("")
 def create_schedule(given: ScheduleRequest) -> ShownSchedule:
     """Repeat the request of a draw or a profile at times of a cron expression.
 
@@ -77,13 +77,13 @@ def create_schedule(given: ScheduleRequest) -> ShownSchedule:
     return ShownSchedule.of(registering.create(caller(), given))
 
 
-@blueprint.get("/preview", query=CronRequest, output=NextRuns)
+@blueprint.get("/preview")
 def preview(query: CronRequest) -> NextRuns:
     """The next times of a cron expression, in UTC, and the expression in words."""
     return NextRuns(explained(query.cron, query.zone), _times(query.cron, query.zone))
 
 
-@blueprint.patch("/<int:schedule_id>", body=ScheduleChangeRequest, output=ShownSchedule)
+@blueprint.patch("/<int:schedule_id>")
 def change_schedule(schedule_id: int, given: ScheduleChangeRequest) -> ShownSchedule:
     """Change when a schedule runs, pause or resume it.
 
@@ -99,13 +99,13 @@ def delete_schedule(schedule_id: int) -> dict[str, str]:
     return {"message": "Schedule deleted"}
 
 
-@blueprint.post("/<int:schedule_id>/run", output=StartedRun)
+@blueprint.post("/<int:schedule_id>/run")
 def run_now(schedule_id: int) -> StartedRun:
     """Submit a job of the schedule now; its next times stay."""
     return StartedRun(registering.run_at_once(caller(), schedule_id).id)
 
 
-@blueprint.get("/<int:schedule_id>/exclusion", output=ExclusionFacts)
+@blueprint.get("/<int:schedule_id>/exclusion")
 def exclusion(schedule_id: int) -> ExclusionFacts:
     """The rows of earlier samples that a run would exclude now.
 
@@ -114,9 +114,7 @@ def exclusion(schedule_id: int) -> ExclusionFacts:
     return registering.excluded_next(caller(), schedule_id).facts()
 
 
-@blueprint.get(
-    "/<int:schedule_id>/runs", query=ScheduleRunsRequest, output=list_schema("runs", ScheduleRun)
-)
+@blueprint.get("/<int:schedule_id>/runs", output=list_schema("runs", ScheduleRun))
 def runs(schedule_id: int, query: ScheduleRunsRequest) -> Listing:
     """The runs of a schedule that begins with data, newest first: each step with its job."""
     registering.readable_schedule(caller(), schedule_id)
@@ -124,12 +122,7 @@ def runs(schedule_id: int, query: ScheduleRunsRequest) -> Listing:
         return listed(list_runs(tx, schedule_id, query.offset, query.limit), query)
 
 
-@blueprint.post(
-    "/<int:schedule_id>/figures",
-    body=ScheduleFiguresRequest,
-    output=ScheduleFigures,
-    only_reads=True,
-)
+@blueprint.post("/<int:schedule_id>/figures", only_reads=True)
 def figures(schedule_id: int, given: ScheduleFiguresRequest) -> ScheduleFigures:
     """A figure of each run of a schedule, with its interval, and of all runs together.
 

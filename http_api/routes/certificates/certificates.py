@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from pathlib import Path
 from typing import Annotated
 
@@ -22,8 +21,8 @@ from contract.answers import Named
 from contract.declarations import Help
 from contract.requests.certificates import CertificateRequest, EvidenceRequest, SampleFileRequest
 from contract.requests.pages import PageRequest
-from http_api.access import SignedInBlueprint, access, caller, service
-from http_api.routes.row_responses import file_answer, file_response
+from http_api.access import SignedInBlueprint, caller, service
+from http_api.routes.row_responses import downloaded_file, file_answer, file_response
 from http_api.routes.submissions import completed
 from http_api.schemas.contract import Listing, list_schema, page_of
 from lazy_dataclasses import dataclass
@@ -31,9 +30,7 @@ from parquet_tables.exports import MEDIA_TYPES
 from service.tables.open_tables import SAMPLE, open_table, output_of, source_of
 from storage.jobs.jobs import JobRecord
 
-blueprint = SignedInBlueprint(
-    "certificates", __name__, url_prefix="/api/sampling/jobs/<job_id>", tag="Certificates"
-)
+blueprint = SignedInBlueprint("certificates", "Certificates", "/api/sampling/jobs/<job_id>")
 
 
 @dataclass(frozen=True)
@@ -61,7 +58,7 @@ def _name_of(job: JobRecord) -> str:
     return job.output_name or job.id[:8]
 
 
-@blueprint.get("/certificate", query=CertificateRequest, output=Envelope)
+@blueprint.get("/certificate", output=Envelope)
 def certificate(job_id: str, query: CertificateRequest) -> Response:
     """The signed certificate of a sample.
 
@@ -81,16 +78,14 @@ def _envelope(envelope: dict[str, object], name: str) -> Response:
 
 
 @blueprint.get(
-    "/certificates",
-    query=PageRequest,
-    output=list_schema("certificates", IssuedCertificate, "The newest first."),
+    "/certificates", output=list_schema("certificates", IssuedCertificate, "The newest first.")
 )
 def certificates(job_id: str, query: PageRequest) -> Listing:
     """The certificates that were issued of a sample."""
     return page_of(issues_of(service(), _drawn(job_id)), query)
 
 
-@blueprint.get("/evaluation-certificate", query=CertificateRequest, output=Envelope)
+@blueprint.get("/evaluation-certificate", output=Envelope)
 def evaluation_certificate(job_id: str, query: CertificateRequest) -> Response:
     """The signed certificate of a sample's findings and evaluation.
 
@@ -107,7 +102,6 @@ def evaluation_certificate(job_id: str, query: CertificateRequest) -> Response:
 
 @blueprint.get(
     "/evaluation-certificates",
-    query=PageRequest,
     output=list_schema("certificates", IssuedEvaluation, "The newest first."),
 )
 def evaluation_certificates(job_id: str, query: PageRequest) -> Listing:
@@ -124,15 +118,14 @@ def certificate_data(job_id: str) -> Response:
     the columns that make groups, weights or amounts.
     """
     job = _drawn(job_id)
-    with access().work_limits.downloads.piece(caller().user.id), _folder() as folder:
-        path = Path(folder) / "data.csv"
+    with downloaded_file("data.csv") as path:
         write_data(service(), job, path)
         source = RowSource(job.dataset_id, source_of(job), job.run_parameters["table_key"], job.id)
         caller().audit_read("rows_downloaded", source, format="csv", columns="certificate data")
         return file_answer(path, f"{_name_of(job)}-data.csv", MEDIA_TYPES["csv"])
 
 
-@blueprint.get("/certificate/sample", query=SampleFileRequest)
+@blueprint.get("/certificate/sample")
 @blueprint.doc(responses=file_response("text/csv"))
 def certificate_sample(job_id: str, query: SampleFileRequest) -> Response:
     """The sample as a file whose hash the certificate states.
@@ -141,19 +134,19 @@ def certificate_sample(job_id: str, query: SampleFileRequest) -> Response:
     """
     job = _drawn(job_id)
     kind = query.format
-    with access().work_limits.downloads.piece(caller().user.id), _folder() as folder:
+    with downloaded_file("sample.csv") as path:
         sample = open_table(service(), job.dataset_id, output_of(job), SAMPLE)
-        path = Path(str(sample.files.files[0].path))
         if kind == "csv":
-            path = Path(folder) / "sample.csv"
             write_sample_csv(service(), sample, path)
+        else:
+            path = Path(str(sample.files.files[0].path))
         source = RowSource(job.dataset_id, sample.commit_id, SAMPLE, job.id)
         caller().audit_read("rows_downloaded", source, format=kind)
         name = f"{job.run_parameters['output_ref']}.{kind}"
         return file_answer(path, name, MEDIA_TYPES["csv" if kind == "csv" else "parquet"])
 
 
-@blueprint.get("/evidence", query=EvidenceRequest)
+@blueprint.get("/evidence")
 @blueprint.doc(responses=file_response("application/zip"))
 def evidence(job_id: str, query: EvidenceRequest) -> Response:
     """Everything that a verifier of a sample needs, as a ZIP file.
@@ -162,15 +155,10 @@ def evidence(job_id: str, query: EvidenceRequest) -> Response:
     and the verifiers, by the names that the verifiers expect.
     """
     job = _drawn(job_id)
-    with access().work_limits.downloads.piece(caller().user.id), _folder() as folder:
-        path = Path(folder) / "evidence.zip"
+    with downloaded_file("evidence.zip") as path:
         write_evidence(
             caller(), job, path, with_data=query.data, with_attachments=query.attachments
         )
         source = RowSource(job.dataset_id, output_of(job), SAMPLE, job.id)
         caller().audit_read("rows_downloaded", source, format="zip", columns="evidence")
         return file_answer(path, f"{_name_of(job)}-evidence.zip", "application/zip")
-
-
-def _folder() -> tempfile.TemporaryDirectory[str]:
-    return tempfile.TemporaryDirectory(dir=service().directory.scratch_dir)

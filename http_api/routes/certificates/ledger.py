@@ -8,12 +8,10 @@ from application.certificates.ledger import LedgerPage, ledger_file, ledger_page
 from contract.requests.certificates import LedgerRequest
 from http_api.access import SignedInBlueprint, caller, service
 
-blueprint = SignedInBlueprint(
-    "ledger", __name__, url_prefix="/api/datasets/<int:dataset_id>/ledger", tag="Certificates"
-)
+blueprint = SignedInBlueprint("ledger", "Certificates", "/api/datasets/<int:dataset_id>/ledger")
 
 
-@blueprint.get("", query=LedgerRequest, output=LedgerPage)
+@blueprint.get("")
 def ledger(dataset_id: int, query: LedgerRequest) -> Response | LedgerPage:
     """What was planned, drawn, replaced and deleted in a dataset.
 

@@ -18,10 +18,10 @@ from service.tables.named_rows import row_of
 from service.tables.open_tables import open_source
 from storage.jobs.jobs import JobRecord
 
-blueprint = SignedInBlueprint("row_proofs", __name__, url_prefix="/api", tag="Certificates")
+blueprint = SignedInBlueprint("row_proofs", "Certificates", "/api")
 
 
-@blueprint.post("/datasets/<int:dataset_id>/row-roots", body=RowRootRequest, output=JobAccepted)
+@blueprint.post("/datasets/<int:dataset_id>/row-roots")
 def build(dataset_id: int, given: RowRootRequest) -> JobAccepted:
     """Build the row root of a table.
 
@@ -34,7 +34,7 @@ def build(dataset_id: int, given: RowRootRequest) -> JobAccepted:
     return accepted(submit_row_root(service(), by, dataset, given), "Row root job created")
 
 
-@blueprint.get("/sampling/jobs/<job_id>/row-proofs", query=PageRequest, output=RowProofs)
+@blueprint.get("/sampling/jobs/<job_id>/row-proofs")
 def of_sample(job_id: str, query: PageRequest) -> RowProofs:
     """The proofs that rows of a sample belong to the table that it was drawn from.
 
@@ -47,7 +47,7 @@ def of_sample(job_id: str, query: PageRequest) -> RowProofs:
         return _proofs(job, ordinals)
 
 
-@blueprint.get("/sampling/jobs/<job_id>/rows/<row_id>/proof", output=RowProofs)
+@blueprint.get("/sampling/jobs/<job_id>/rows/<row_id>/proof")
 def of_row(job_id: str, row_id: str) -> RowProofs:
     """The proof that a row belongs to the table that a sample was drawn from."""
     job = completed(caller().job(job_id), "sampling")

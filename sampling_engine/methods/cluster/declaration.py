@@ -71,7 +71,6 @@ class PlannedChances:
     warnings: list[DrawWarning]
 
 
-@dataclass(frozen=True, kw_only=True)
 class ClusterMethod(Method):
     """Some clusters, the rows with one value in a column, and all or some rows of each.
 

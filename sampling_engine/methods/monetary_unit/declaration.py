@@ -10,7 +10,6 @@ import numpy as np
 
 from contract.declarations import Help, Initial, Option, Title
 from contract.fields import Bounds, Choice, Number, NumberColumn
-from lazy_dataclasses import dataclass
 from parquet_tables.progress import ProgressCallback, progress_part, watched
 from parquet_tables.tables import TableFiles
 from sampling_engine.errors import DrawWarning, InvalidMethod, InvalidSize, draw_warning, warned
@@ -40,7 +39,6 @@ from sampling_engine.sql.passes import RowsOfUnits
 from sampling_engine.sql.units import MAX_MONEY, MoneyUnits, Population
 
 
-@dataclass(frozen=True, kw_only=True)
 class MonetaryUnitMethod(Method):
     """Rows by the units of money in their amounts."""
 

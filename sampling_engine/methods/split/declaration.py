@@ -9,7 +9,6 @@ from typing import Annotated, Any, ClassVar, Self
 
 from contract.declarations import Help, Initial, Option, Title
 from contract.fields import SHARE, BandedColumn, Flag, GroupColumn, Items, Mapped
-from lazy_dataclasses import dataclass
 from parquet_tables.progress import ProgressCallback
 from parquet_tables.row_keys.canonical import InvalidKey, can_be_in_key
 from parquet_tables.row_keys.digests import RowKey
@@ -30,7 +29,6 @@ RESERVED_NAMES = frozenset({"primary", "sample", "residual", "result", "reserves
 PART_NAME = re.compile(r"\w[\w-]*")
 
 
-@dataclass(frozen=True, kw_only=True)
 class SplitMethod(Method):
     """Every eligible row in one of several parts, by the digest of its key or its group."""
 

@@ -12,7 +12,6 @@ import numpy as np
 from contract.declarations import Help, Initial, Option, Title, UsedWith
 from contract.fields import Bounds, Choice, Count, Flag, Number, NumberColumn
 from contract.requests.draw import FIRST_DRAW_VERSION
-from lazy_dataclasses import dataclass
 from parquet_tables.progress import ProgressCallback, progress_part
 from parquet_tables.row_keys.canonical import InvalidKey
 from parquet_tables.tables import TableFiles
@@ -49,7 +48,6 @@ MAX_DECIMALS = 15
 OF_UNCERTAINTY = ("uncertainty_floor", "uncertainty_missing")
 
 
-@dataclass(frozen=True, kw_only=True)
 class WeightedMethod(Method):
     """Probability proportional to size."""
 
