@@ -50,16 +50,19 @@ class Cutoff(TableTest):
             self.posting.column.name,
             Sentence("it isn't from {first} to {last}", first=str(first), last=str(end)),
         )
-        untested = Untested.of([self.posting, self.document], [outside])
-        values = [
-            f"{self.posting.value} AS p",
-            f"{self.document.value} AS d",
-            f"{self.amount_value} AS a",
-        ]
-        scan, params = scan_statement(self.table, [*values, f"{untested.place} AS u"])
-        is_near = f"s.p BETWEEN {days[0]} AND {days[2]}"
-        near = f"SELECT s.* FROM ({scan}) AS s WHERE s.u IS NOT NULL OR {is_near}"
-        work.keep((near, params), TESTED)
+        columns = [self.posting, self.document]
+        untested = Untested.of(columns, [outside])
+        values = [*Untested.values(columns), f"{self.amount_value} AS a"]
+        scan, params = scan_statement(self.table, values)
+        work.keep(
+            (
+                f"SELECT s.ordinal, s.k0 AS p, s.k1 AS d, s.a, {untested.place} AS u "
+                f"FROM ({scan}) AS s WHERE s.k0 BETWEEN {days[0]} AND {days[2]} "
+                "OR s.k0 IS NULL OR s.k1 IS NULL",
+                params,
+            ),
+            TESTED,
+        )
         is_found = f"(s.p <= {days[1]}) <> (s.d <= {days[1]})"
         file = work.write(
             (

@@ -9,7 +9,6 @@ from profiling_engine.audit_tests.repeated import CANDIDATES, SORTED_HASHES, kee
 from profiling_engine.audit_tests.tested import (
     AuditTestFindings,
     TableTest,
-    Untested,
     Work,
     rows_found,
     sizes_of_groups,
@@ -18,6 +17,7 @@ from profiling_engine.audit_tests.values import (
     ColumnValue,
     exact_columns,
     find_column,
+    key_list,
     key_values,
     loose_columns,
     optional_amount,
@@ -52,10 +52,9 @@ class Duplicates(TableTest):
         self.amount = optional_amount(table, request.amount_column)
 
     def find(self, work: Work) -> AuditTestFindings:
-        untested = Untested.of(self.columns)
-        values = ", ".join(each.value for each in self.columns)
+        hashed = [key_list(self.columns)]
         tested, not_tested = keep_candidates(
-            work, self.table, untested, [values], self.sorted_hashes
+            work, self.table, self.columns, hashed, self.sorted_hashes
         )
         file = work.write(self._statement(), "found")
         groups, sizes = sizes_of_groups(work, file)
@@ -98,7 +97,7 @@ class Duplicates(TableTest):
             differs = " AND min(s.d) OVER g <> max(s.d) OVER g"
         selected = ", ".join([*values, f"{self.amount_value} AS a"])
         rows, params = rows_at(self.table, selected, RowSet(CANDIDATES), ["ordinal"])
-        listed = ", ".join(f"s.k{at}" for at in range(len(self.columns)))
+        listed = key_list(self.columns)
         found = (
             "SELECT s.ordinal, s.a, min(s.ordinal) OVER g AS first, count(*) OVER g AS n, "
             f"row_number() OVER (PARTITION BY {listed} ORDER BY s.ordinal) AS place "

@@ -18,7 +18,6 @@ from profiling_engine.audit_tests.repeated import CANDIDATES, keep_candidates
 from profiling_engine.audit_tests.tested import (
     AuditTestFindings,
     TableTest,
-    Untested,
     Work,
     rows_found,
     sizes_of_groups,
@@ -97,8 +96,8 @@ class NearDuplicates(TableTest):
 
     def find(self, work: Work) -> AuditTestFindings:
         compared = [*self.columns, *filter(None, (self.date, self.amount))]
-        untested = Untested.of(compared)
-        tested, not_tested = keep_candidates(work, self.table, untested, self._hashed())
+        hashed = self._hashed(f"s.k{len(compared) - 1}")
+        tested, not_tested = keep_candidates(work, self.table, compared, hashed)
         work.keep(self._compared(), COMPARED)
         pairs = work.write((self._pairs(), []), "pairs", "comparing rows")
         if pairs.rows > MAX_PAIRS:
@@ -137,26 +136,25 @@ class NearDuplicates(TableTest):
             ],
         )
 
-    def _hashed(self) -> list[str]:
+    def _hashed(self, value: str) -> list[str]:
         """What the rows of a pair share: equal values and one of two overlapping cells.
 
-        A cell is two bands of amounts, or of dates without amounts. Amounts are approximate here:
-        beyond 2**48 units, where a DOUBLE may be wrong by a unit, all are in one band.
+        A cell is two bands of the amount, or of the date without amounts. Amounts are approximate
+        here: beyond 2**48 units, where a DOUBLE may be wrong by a unit, all are in one band.
         """
         request = self.request
         if self.amount is None:
-            assert self.date is not None  # noqa: S101 - the request has a date or an amount
-            band = f"(({self.date.value}) - DATE '1970-01-01') // {request.days + 1}"
-        else:
-            value = f"CAST({self.amount.value} AS DOUBLE)"
+            band = f"({value} - DATE '1970-01-01') // {request.days + 1}"
+        elif request.amount_share is not None:
             band = f"CASE WHEN {value} = 0 THEN 0 ELSE floor({self._logarithm(value)}) END"
-            if request.amount_difference is not None:
-                unit = 10.0**-self.amount.places
-                value = f"greatest(least({value}, {2**48 * unit!r}), {-(2**48) * unit!r})"
-                band = f"floor({value} / {(self._most_units + 1) * unit!r})"
-        values = [each.value for each in self.columns]
+        else:
+            unit = 10.0**-self.amount.places
+            most = 2**48 * unit
+            near = f"greatest(least(CAST({value} AS DOUBLE), {most!r}), {-most!r})"
+            band = f"floor({near} / {(self._most_units + 1) * unit!r})"
+        keys = [f"s.k{at}" for at in range(len(self.columns))]
         cells = [f"CAST({band} AS BIGINT) // 2", f"(CAST({band} AS BIGINT) + 1) // 2"]
-        return [", ".join([*values, cell]) for cell in cells]
+        return [", ".join([*keys, cell]) for cell in cells]
 
     def _compared(self) -> Statement:
         """The rows that are compared: ``k0…``, ``d``, ``a`` and their bands ``x`` and ``y``.
@@ -180,13 +178,13 @@ class NearDuplicates(TableTest):
             return "0"
         if request.amount_difference is not None:
             return f"s.a // {self._most_units + 1}"
-        logarithm = self._logarithm("CAST(s.a AS DOUBLE)")
+        logarithm = self._logarithm("s.a")
         return f"CASE WHEN s.a = 0 THEN 0 ELSE CAST(floor({logarithm}) AS BIGINT) END"
 
     def _logarithm(self, value: str) -> str:
         """The SQL of the logarithm of an amount, which is 1 apart for the share at most."""
         width = -math.log1p(-(self.request.amount_share or 0.0)) * (1 + ROUNDING) + ROUNDING
-        return f"ln(abs({value})) / {width!r}"
+        return f"ln(abs(CAST({value} AS DOUBLE))) / {width!r}"
 
     @property
     def _most_units(self) -> int:

@@ -16,6 +16,7 @@ from parquet_tables.rows import scan_statement
 from parquet_tables.tables import TableFiles
 from profiling_engine.audit_tests.answers import NotTested
 from profiling_engine.audit_tests.tested import Untested, Work
+from profiling_engine.audit_tests.values import ColumnValue
 
 HASHES, REPEATED, CANDIDATES = "row_hashes", "repeated_hashes", "rows_of_repeated_hashes"
 SORTED_HASHES = 1 << 22
@@ -25,7 +26,7 @@ SORTED_HASHES = 1 << 22
 def keep_candidates(
     work: Work,
     table: TableFiles,
-    untested: Untested,
+    columns: Sequence[ColumnValue],
     hashed: Sequence[str],
     sorted_hashes: int = SORTED_HASHES,
 ) -> tuple[int, list[NotTested]]:
@@ -33,16 +34,21 @@ def keep_candidates(
 
     Parameters
     ----------
+    columns : sequence of ColumnValue
+        A row that lacks one of their values ``s.k0…`` isn't tested.
     hashed : sequence of str
-        Lists of SQL expressions over ``f``; each is hashed.
+        Lists of SQL expressions over these values; each list is hashed.
 
     Returns
     -------
     tuple
         The tested rows, and those that aren't tested.
     """
-    hashes = [f"hash({values}) AS h{at}" for at, values in enumerate(hashed)]
-    work.keep(scan_statement(table, [f"{untested.place} AS u", *hashes]), HASHES)
+    untested = Untested.of(columns)
+    hashes = ", ".join(f"hash({values}) AS h{at}" for at, values in enumerate(hashed))
+    scan, params = scan_statement(table, Untested.values(columns))
+    sql = f"SELECT s.ordinal, {untested.place} AS u, {hashes} FROM ({scan}) AS s"
+    work.keep((sql, params), HASHES)
     parts = 1 + table.file_rows // sorted_hashes
     repeated = {
         f"{REPEATED}_{at}": {"h": _repeated(work, f"s.h{at}", parts)} for at in range(len(hashed))

@@ -42,7 +42,7 @@ from profiling_engine.audit_tests.answers import (
     NotTested,
     ReasonColumn,
 )
-from profiling_engine.audit_tests.values import AmountValue, ColumnValue, cell
+from profiling_engine.audit_tests.values import AmountValue, ColumnValue, cell, key_values
 
 ROW_ID = ReasonColumn("_logical_row_id", "VARCHAR", "The row's id in the tested table.")
 SLICE_CELLS, MIN_SLICE_ROWS = 5_000_000, 1_000
@@ -229,7 +229,10 @@ class TableTest(ABC):
 
 @dataclass(frozen=True)
 class Untested:
-    """Why rows aren't tested: conditions over ``f``, each with its column and its reason."""
+    """Why rows aren't tested: conditions over ``s``, each with its column and its reason.
+
+    ``s`` are the rows of a scan of :meth:`values`.
+    """
 
     conditions: Sequence[tuple[str, str, str]]
 
@@ -239,12 +242,18 @@ class Untested:
     ) -> Untested:
         """The conditions of columns without a value, and ``further`` ones."""
         found: list[tuple[str, str, str]] = []
-        for each in columns:
-            found.append((f"{each.cell} IS NULL", each.column.name, "the value is missing"))
+        for at, each in enumerate(columns):
+            name, missing = each.column.name, f"s.m{at}" if each.unread else f"s.k{at} IS NULL"
+            found.append((missing, name, "the value is missing"))
             if each.unread:
-                unread = f"({each.value}) IS NULL"
-                found.append((unread, each.column.name, f"the value {each.unread}"))
+                found.append((f"s.k{at} IS NULL", name, f"the value {each.unread}"))
         return cls((*found, *further))
+
+    @staticmethod
+    def values(columns: Sequence[ColumnValue]) -> list[str]:
+        """The SQL of the values ``k0…``, and of whether one that is NULL is missing, ``m0…``."""
+        unread = (f"{each.cell} IS NULL AS m{at}" for at, each in enumerate(columns) if each.unread)
+        return [*key_values(columns), *unread]
 
     @property
     def place(self) -> str:

@@ -21,13 +21,13 @@ from profiling_engine.audit_tests.tested import (
     NO_AMOUNT,
     AuditTestFindings,
     TableTest,
-    Untested,
     Work,
     WrittenRows,
 )
 from profiling_engine.audit_tests.values import (
     ColumnValue,
     cell,
+    key_list,
     key_values,
     optional_amount,
     same_keys,
@@ -106,9 +106,8 @@ class Unmatched(TableTest):
         sentences: list[Sentence] = []
         tested = 0
         for side, partner in (self.sides, self.sides[::-1]):
-            hashed = [", ".join(each.value for each in side.columns)]
-            untested = Untested.of(side.columns)
-            complete, missing = keep_candidates(work, side.table, untested, hashed)
+            hashed = [key_list(side.columns)]
+            complete, missing = keep_candidates(work, side.table, side.columns, hashed)
             figures += self._repeated(work, side)
             if not self._finds(side):
                 label = f"Rows of {side.title} without a value"
@@ -161,7 +160,7 @@ class Unmatched(TableTest):
         """The values that several rows of a side have, and these rows."""
         selected = ", ".join(key_values(side.columns))
         rows, params = rows_at(side.table, selected, RowSet(CANDIDATES), ["ordinal"])
-        keys = ", ".join(f"s.k{at}" for at in range(len(side.columns)))
+        keys = key_list(side.columns)
         ((values, repeated),) = work.read(
             (
                 "SELECT count(*), coalesce(sum(g.n), 0)::BIGINT FROM (SELECT count(*) AS n "

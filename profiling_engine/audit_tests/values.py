@@ -145,6 +145,11 @@ def key_values(columns: Sequence[ColumnValue]) -> list[str]:
     return [f"{each.value} AS k{at}" for at, each in enumerate(columns)]
 
 
+def key_list(columns: Sequence[ColumnValue], table: str = "s") -> str:
+    """The SQL of the values ``k0…`` of a table, as a list."""
+    return ", ".join(f"{table}.k{at}" for at in range(len(columns)))
+
+
 def same_keys(one: str, two: str, columns: Sequence[ColumnValue]) -> str:
     """The condition that two rows have equal values ``k0…``."""
     return " AND ".join(f"{one}.k{at} = {two}.k{at}" for at in range(len(columns))) or "true"
