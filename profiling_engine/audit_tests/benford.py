@@ -24,11 +24,9 @@ from profiling_engine.audit_tests.tested import (
     TableTest,
     Untested,
     Work,
-    WrittenRows,
-    amount_figures,
     rows_found,
 )
-from profiling_engine.audit_tests.values import amount_column
+from profiling_engine.audit_tests.values import AmountValue, amount_column
 
 LEVEL = 0.05
 """The probability that a sign without a real excess has a significant digit."""
@@ -203,6 +201,7 @@ class Benford(TableTest):
     """
 
     name = "benford"
+    amount: AmountValue
     reasons = (
         ReasonColumn("_sign", "VARCHAR", "`positive` or `negative`."),
         ReasonColumn("_digits", "BIGINT", "The leading digits of the amount."),
@@ -240,11 +239,11 @@ class Benford(TableTest):
         ]
         file = self._write(work, chosen)
         return AuditTestFindings(
-            [WrittenRows(self.table, self.key, file)],
+            self.written(file),
             sum(test.values for test in tests.values()),
             not_tested,
             self._conclusion(tests, concluded, file.rows),
-            [*self._figures(tests, concluded), *amount_figures(work, file, self.amount)],
+            [*self._figures(tests, concluded), *self.amount_figures(work, file)],
             [_digits_table(tests)],
             [*assumptions, *self._unchecked()],
         )
@@ -281,6 +280,11 @@ class Benford(TableTest):
         return f"CASE {cases} ELSE CAST(left({text}, {self.length}) AS BIGINT) END"
 
     @property
+    def _signed(self) -> str:
+        """The SQL of the leading digits of an amount, negative of a negative one."""
+        return f"CASE WHEN s.a < 0 THEN -{self._digits} ELSE {self._digits} END"
+
+    @property
     def _values(self) -> list[str]:
         """The amounts ``a``, and their digits before the decimal point; NULL above 64 bits."""
         value = self._tested
@@ -303,23 +307,20 @@ class Benford(TableTest):
         size = f"CAST(floor({BINS} * log10(abs(CAST(s.a AS DOUBLE)))) AS INTEGER)"
         rows = work.read(
             (
-                "SELECT t.u, t.a < 0, t.size, t.digits, count(*) "
-                f"FROM (SELECT q.u, s.a, CASE WHEN q.u IS NULL THEN {size} END AS size, "
-                f"CASE WHEN q.u IS NULL THEN {self._digits} END AS digits "
-                f"FROM ({scan}) AS s, LATERAL (SELECT {untested.place} AS u) AS q) AS t "
-                "GROUP BY ALL ORDER BY ALL",
+                f"SELECT CASE WHEN q.u IS NULL THEN {size} END, CASE WHEN q.u IS NULL "
+                f"THEN {self._signed} ELSE q.u END, count(*) "
+                f"FROM ({scan}) AS s, LATERAL (SELECT {untested.place} AS u) AS q "
+                "GROUP BY 1, 2 ORDER BY 1, 2",
                 params,
             )
         )
-        left_out: dict[int, int] = {}
         found: dict[bool, Sizes] = {}
-        for place, is_negative, size_bin, digits, count in rows:
-            if place is not None:
-                left_out[place] = left_out.get(place, 0) + count
-            else:
-                found.setdefault(is_negative, {})[size_bin, digits] = count
-        _, not_tested = untested.counted(list(left_out.items()))
-        return found, not_tested
+        for size_bin, digits, count in rows:
+            if size_bin is not None:
+                found.setdefault(digits < 0, {})[size_bin, abs(digits)] = count
+        left_out = [(place, count) for size_bin, place, count in rows if size_bin is None]
+        _, not_tested = untested.counted(left_out, self.table.row_count)
+        return dict(sorted(found.items())), not_tested
 
     @property
     def _least(self) -> int:
@@ -375,16 +376,16 @@ class Benford(TableTest):
     def _write(self, work: Work, chosen: Sequence[tuple[bool, int]]) -> DataFile:
         """Write the rows of these digits."""
         scan, params = scan_statement(self.table, [*self._values, f"{self.amount.value} AS exact"])
-        signed = [-digit if is_negative else digit for is_negative, digit in chosen]
-        is_tested = f"s.a <> 0 AND abs(s.a) >= {self._least}" if chosen else "false"
+        signed = ", ".join(str(-digit if is_negative else digit) for is_negative, digit in chosen)
+        is_found = "false"
+        if chosen:
+            is_found = f"s.a <> 0 AND abs(s.a) >= {self._least} AND {self._signed} IN ({signed})"
         return work.write(
             (
-                "SELECT t.ordinal, CASE WHEN t.a < 0 THEN 'negative' ELSE 'positive' END AS r0, "
-                f"t.digits AS r1, t.exact AS a FROM (SELECT s.*, {self._digits} AS digits "
-                f"FROM ({scan}) AS s WHERE {is_tested}) AS t "
-                "WHERE list_contains(?::BIGINT[], CASE WHEN t.a < 0 THEN -t.digits ELSE t.digits "
-                "END) ORDER BY t.a < 0, t.digits, t.ordinal",
-                [*params, signed],
+                "SELECT s.ordinal, CASE WHEN s.a < 0 THEN 'negative' ELSE 'positive' END AS r0, "
+                f"{self._digits} AS r1, s.exact AS a FROM ({scan}) AS s WHERE {is_found} "
+                "ORDER BY s.a < 0, r1, s.ordinal",
+                params,
             ),
             "found",
         )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, timedelta
+from typing import Any
 
 from domain_errors import Sentence
 from parquet_tables.quoting import quote_text
@@ -11,12 +13,8 @@ from profiling_engine.audit_tests.answers import Assumption, AuditFigure, Figure
 from profiling_engine.audit_tests.tested import (
     AuditTestFindings,
     TableTest,
+    Untested,
     Work,
-    WrittenRows,
-    amount_cell,
-    amount_figures,
-    amount_summed,
-    count_untested,
     rows_found,
 )
 from profiling_engine.audit_tests.values import day_column, optional_amount
@@ -48,25 +46,19 @@ class Cutoff(TableTest):
         first, end = last - timedelta(request.days - 1), last + timedelta(request.days)
         days = [f"DATE {quote_text(day.isoformat())}" for day in (first, last, end)]
         outside = (
-            f"NOT ({self.posting.value}) BETWEEN {days[0]} AND {days[2]}",
+            "false",  # these rows are counted as those that aren't kept
             self.posting.column.name,
             Sentence("it isn't from {first} to {last}", first=str(first), last=str(end)),
         )
-        tested, not_tested = count_untested(
-            work, self.table, [self.posting, self.document], [outside]
-        )
-        scan, params = scan_statement(
-            self.table,
-            [
-                f"{self.posting.value} AS p",
-                f"{self.document.value} AS d",
-                amount_cell(self.amount),
-            ],
-        )
+        columns = [self.posting, self.document]
+        untested = Untested.of(columns, [outside])
+        values = [*Untested.values(columns), f"{self.amount_value} AS a"]
+        scan, params = scan_statement(self.table, values)
         work.keep(
             (
-                f"SELECT s.* FROM ({scan}) AS s "
-                f"WHERE s.p BETWEEN {days[0]} AND {days[2]} AND s.d IS NOT NULL",
+                f"SELECT s.ordinal, s.k0 AS p, s.k1 AS d, s.a, {untested.place} AS u "
+                f"FROM ({scan}) AS s WHERE s.k0 BETWEEN {days[0]} AND {days[2]} "
+                "OR s.k0 IS NULL OR s.k1 IS NULL",
                 params,
             ),
             TESTED,
@@ -81,16 +73,25 @@ class Cutoff(TableTest):
             ),
             "found",
         )
+        counts = self._counts(work, is_found)
+        near_days = [row[1:] for row in counts if row[0] is None]
+        places = [(u, rows) for u, _, rows, *_ in counts]
+        others = self.table.row_count - sum(rows for _, rows in places)
+        tested, not_tested = untested.counted(
+            [*places, (len(untested.conditions) - 1, others)], self.table.row_count
+        )
+        before = sum(found for day, _, found, _ in near_days if day <= last)
         return AuditTestFindings(
-            [WrittenRows(self.table, self.key, file)],
+            self.written(file),
             tested,
             not_tested,
             rows_found(file.rows, Sentence("around {day}", day=str(last))),
             [
-                *self._counts(work, str(file.path)),
-                *amount_figures(work, file, self.amount),
+                AuditFigure("before", f"Rows {BEFORE}", before),
+                AuditFigure("after", f"Rows {AFTER}", file.rows - before),
+                *self.amount_figures(work, file),
             ],
-            [self._days(work, is_found, days[1])],
+            [self._days(near_days, last)],
             [
                 Assumption(
                     "The date of the document says to which period it belongs. The date of the "
@@ -100,27 +101,20 @@ class Cutoff(TableTest):
             ],
         )
 
-    def _counts(self, work: Work, path: str) -> list[AuditFigure]:
-        sides = dict(
-            work.read(("SELECT p.r0, count(*) FROM read_parquet(?) AS p GROUP BY p.r0", [path]))
-        )
-        return [
-            AuditFigure("before", f"Rows {BEFORE}", sides.get(BEFORE, 0)),
-            AuditFigure("after", f"Rows {AFTER}", sides.get(AFTER, 0)),
-        ]
-
-    def _days(self, work: Work, is_found: str, last: str) -> FigureTable:
-        """The postings of each day, and the found ones with their amounts."""
-        days = work.read(
+    def _counts(self, work: Work, is_found: str) -> list[tuple[Any, ...]]:
+        """Count the kept rows by why they aren't tested, or else by day, with the found ones."""
+        amount = f"sum({self.amount_summed('s.a')}) FILTER ({is_found})"
+        return work.read(
             (
-                f"SELECT t.p, t.p - {last}, t.n, t.found, t.amount "
-                "FROM (SELECT s.p, count(*) AS n, "
-                f"count(*) FILTER ({is_found}) AS found, "
-                f"sum({amount_summed(self.amount, 's.a')}) FILTER ({is_found}) AS amount "
-                f"FROM {TESTED} AS s GROUP BY s.p) AS t ORDER BY t.p",
+                "SELECT s.u, CASE WHEN s.u IS NULL THEN s.p END, count(*), "
+                f"count(*) FILTER ({is_found}), {amount} "
+                f"FROM {TESTED} AS s GROUP BY 1, 2 ORDER BY 1, 2",
                 [],
             )
         )
+
+    def _days(self, days: Sequence[tuple[Any, ...]], last: date) -> FigureTable:
+        """The postings of each day, and the found ones with their amounts."""
         titles = {
             "day": "Posted on",
             "days_after": "Days after the last day",
@@ -129,13 +123,7 @@ class Cutoff(TableTest):
             "amount": "Amount of the found rows",
         }
         shown = [
-            (
-                str(day),
-                after,
-                rows,
-                found,
-                None if self.amount is None else self.amount.shown(amount),
-            )
-            for day, after, rows, found, amount in days
+            (str(day), (day - last).days, rows, found, self.amount_text(amount))
+            for day, rows, found, amount in days
         ]
         return FigureTable.of("days", "Days around the last day", titles, shown)

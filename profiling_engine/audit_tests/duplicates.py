@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from domain_errors import Sentence
-from parquet_tables.database import registered
-from parquet_tables.rows import RowSet, Statement, rows_at, scan_statement
-from profiling_engine.audit_tests.answers import Assumption, AuditFigure, FigureTable, ReasonColumn
+from parquet_tables.rows import RowSet, Statement, rows_at
+from profiling_engine.audit_tests.answers import Assumption, AuditFigure, ReasonColumn
+from profiling_engine.audit_tests.repeated import CANDIDATES, SORTED_HASHES, keep_candidates
 from profiling_engine.audit_tests.tested import (
     AuditTestFindings,
     TableTest,
-    Untested,
     Work,
-    WrittenRows,
-    amount_cell,
-    amount_figures,
     rows_found,
+    sizes_of_groups,
 )
 from profiling_engine.audit_tests.values import (
     ColumnValue,
     exact_columns,
     find_column,
+    key_list,
+    key_values,
     loose_columns,
     optional_amount,
 )
-
-HASHES, REPEATED, CANDIDATES = "row_hashes", "repeated_hashes", "rows_of_repeated_hashes"
 
 
 class Duplicates(TableTest):
@@ -37,8 +32,7 @@ class Duplicates(TableTest):
     """
 
     name = "duplicates"
-    sorted_hashes: int = 1 << 22
-    """Hashes that are in memory together, about."""
+    sorted_hashes: int = SORTED_HASHES
     reasons = (
         ReasonColumn("_group", "BIGINT", "The number of the row's group, by its first row."),
         ReasonColumn("_group_rows", "BIGINT", "The rows of the group."),
@@ -58,23 +52,12 @@ class Duplicates(TableTest):
         self.amount = optional_amount(table, request.amount_column)
 
     def find(self, work: Work) -> AuditTestFindings:
-        untested = Untested.of(self.columns)
-        values = ", ".join(each.value for each in self.columns)
-        hashed = scan_statement(self.table, [f"{untested.place} AS u", f"hash({values}) AS h"])
-        work.keep(hashed, HASHES)
-        tested, not_tested = untested.counted(
-            work.read((f"SELECT s.u, count(*) FROM {HASHES} AS s GROUP BY s.u", []))
+        hashed = [key_list(self.columns)]
+        tested, not_tested = keep_candidates(
+            work, self.table, self.columns, hashed, self.sorted_hashes
         )
-        self._keep_candidates(work)
         file = work.write(self._statement(), "found")
-        sizes = work.read(
-            (
-                "SELECT p.r1, count(*) // p.r1, count(*) FROM read_parquet(?) AS p "
-                "GROUP BY p.r1 ORDER BY p.r1",
-                [str(file.path)],
-            )
-        )
-        groups = sum(row[1] for row in sizes)
+        groups, sizes = sizes_of_groups(work, file)
         figures = [
             AuditFigure("groups", "Groups", groups),
             AuditFigure("extra_rows", "Rows beyond the first of their group", file.rows - groups),
@@ -87,17 +70,16 @@ class Duplicates(TableTest):
                     [str(file.path)],
                 )
             )
-            figures += amount_figures(work, file, self.amount)
+            figures += self.amount_figures(work, file)
             title = "Amount beyond the first rows of groups"
             figures.append(AuditFigure("extra_amount", title, self.amount.shown(extra or 0)))
-        titles = {"group_rows": "Rows of a group", "groups": "Groups", "rows": "Rows"}
         return AuditTestFindings(
-            [WrittenRows(self.table, self.key, file)],
+            self.written(file),
             tested,
             not_tested,
             rows_found(file.rows, Sentence("in {groups} group{groups||s}", groups=groups)),
             figures,
-            [FigureTable.of("sizes", "Sizes of groups", titles, sizes)],
+            [sizes],
             [
                 Assumption(
                     "Equal values mean the same event. Rows that are alike by right, such as a "
@@ -107,33 +89,15 @@ class Duplicates(TableTest):
             ],
         )
 
-    def _keep_candidates(self, work: Work) -> None:
-        """Keep the tested rows of repeated hashes.
-
-        Hashes are sorted part by part, which takes a third of the time of grouping them in SQL.
-        """
-        parts = 1 + self.table.file_rows // self.sorted_hashes
-        tested = f"FROM {HASHES} AS s %s WHERE s.u IS NULL"
-        repeated = []
-        for part in range(parts):
-            sql = f"SELECT s.h {tested % ''} AND s.h % {parts} = {part}"
-            hashes = np.sort(work.read_column((sql, []), "reading rows").astype(np.uint64))
-            repeated.append(np.unique(hashes[1:][hashes[1:] == hashes[:-1]]))
-        with registered(work.cursor, {REPEATED: {"h": np.concatenate(repeated)}}):
-            join = f"SEMI JOIN {REPEATED} AS r ON r.h = s.h"
-            work.keep((f"SELECT s.ordinal {tested % join}", []), CANDIDATES)
-
     def _statement(self) -> Statement:
         """The rows of groups with more than one row, group by group."""
-        keys = [f"k{at}" for at in range(len(self.columns))]
-        values = [f"{each.value} AS {key}" for each, key in zip(self.columns, keys, strict=True)]
-        differs = ""
+        values, differs = key_values(self.columns), ""
         if self.differing is not None:
             values.append(f"{self.differing.value} AS d")
             differs = " AND min(s.d) OVER g <> max(s.d) OVER g"
-        selected = ", ".join([*values, amount_cell(self.amount)])
+        selected = ", ".join([*values, f"{self.amount_value} AS a"])
         rows, params = rows_at(self.table, selected, RowSet(CANDIDATES), ["ordinal"])
-        listed = ", ".join(f"s.{key}" for key in keys)
+        listed = key_list(self.columns)
         found = (
             "SELECT s.ordinal, s.a, min(s.ordinal) OVER g AS first, count(*) OVER g AS n, "
             f"row_number() OVER (PARTITION BY {listed} ORDER BY s.ordinal) AS place "

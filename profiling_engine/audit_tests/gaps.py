@@ -16,13 +16,11 @@ from profiling_engine.audit_tests.answers import (
     ReasonColumn,
 )
 from profiling_engine.audit_tests.tested import (
+    NO_AMOUNT,
     AuditTestFindings,
     TableTest,
     Untested,
     Work,
-    WrittenRows,
-    amount_cell,
-    amount_figures,
 )
 from profiling_engine.audit_tests.values import (
     ColumnValue,
@@ -38,9 +36,10 @@ UNREAD_TEXT = f"doesn't end with a number of at most {MAX_DIGITS} digits"
 
 
 NUMBERS, SERIES, EDGES = "tested_numbers", "tested_series", "edges_of_gaps"
-BLOCKS, BLOCK = "blocks_of_numbers", 32
-OFFSET = 10**MAX_DIGITS
-"""What makes all numbers positive; a multiple of the size of a block."""
+BLOCKS, NUMBERED, OPEN = "blocks_of_numbers", "numbered_blocks", "rows_of_open_blocks"
+BLOCK_BITS = 5
+BLOCK = 1 << BLOCK_BITS
+"""Numbers of a block, which a BIGINT has a bit for each of."""
 
 
 OF_SERIES = {
@@ -87,22 +86,25 @@ class Gaps(TableTest):
         self.amount = optional_amount(table, request.amount_column)
 
     def find(self, work: Work) -> AuditTestFindings:
-        work.keep(self._numbers(), NUMBERS)
+        usual = self._usual_text(work)
+        work.keep(self._numbers(usual), NUMBERS)
         tested, not_tested = self._count(work)
         work.keep((self._blocks(), []), BLOCKS, "finding gaps")
-        work.keep((self._series(), []), SERIES, "counting series")
+        work.keep((self._series(), [usual]), SERIES, "counting series")
+        work.keep((self._numbered(), []), NUMBERED, "finding gaps")
+        work.keep((self._open_rows(), []), OPEN, "finding gaps")
         work.keep((self._edges(), []), EDGES, "finding gaps")
         file = work.write((self._rows(), []), "found")
         figures, tables = self._figures(work)
         numbers: dict[str, Any] = {figure.name: figure.value for figure in figures}
-        shown = amount_figures(work, file, self.amount)
+        shown = self.amount_figures(work, file)
         conclusion = Sentence(
             "{missing} {missing|number|numbers} missing in {gaps} {gaps|gap|gaps}, {repeated} "
             "{repeated|number|numbers} repeated, in {series} {series|series|series}.",
             **{name: numbers[name] for name in ("missing", "gaps", "repeated", "series")},
         )
         return AuditTestFindings(
-            [WrittenRows(self.table, self.key, file)],
+            self.written(file),
             tested,
             not_tested,
             conclusion,
@@ -122,20 +124,43 @@ class Gaps(TableTest):
             ],
         )
 
-    def _numbers(self) -> Statement:
-        """The rows with their number ``n`` and series ``s0…``, the text before it the first."""
-        series = [_text_before(self.number.column), *(each.value for each in self.series)]
+    def _usual_text(self, work: Work) -> str:
+        """The text before the first number, which most rows may have before theirs."""
+        scan, params = scan_statement(
+            self.table, [f"{self.number.value} AS n", f"{_text_before(self.number.column)} AS s0"]
+        )
+        first = f"SELECT s.s0 FROM ({scan}) AS s WHERE s.n IS NOT NULL LIMIT 1"
+        return next((text for (text,) in work.read((first, params))), "")
+
+    def _numbers(self, usual: str) -> Statement:
+        """The rows with their number ``k0`` and series ``s0…``, the text before it the first.
+
+        The usual text is NULL: storing a text for each row takes a third of the time.
+        """
+        column = self.number.column
+        texts, bound = ["CAST(NULL AS VARCHAR)"], list[object]()
+        if column.data_type.is_text:
+            digits, value = _last_digits(column), cell(column)
+            is_usual = (
+                f"starts_with({value}, ?) AND strlen({value}) - strlen({digits}) = strlen(?) "
+                f"AND {digits} <> ''"
+            )
+            texts = [f"CASE WHEN {is_usual} THEN NULL ELSE {_text_before(column)} END"]
+            bound = [usual, usual]
+        series = [*texts, *(each.value for each in self.series)]
         values = [f"{value} AS s{at}" for at, value in enumerate(series)]
-        amounts = [] if self.amount is None else [amount_cell(self.amount)]
-        return scan_statement(self.table, [f"{self.number.value} AS n", *values, *amounts])
+        amounts = [] if self.amount is None else [f"{self.amount_value} AS a"]
+        selected = [*Untested.values([self.number]), *values, *amounts]
+        return scan_statement(self.table, selected, bound)
 
     def _count(self, work: Work) -> tuple[int, list[NotTested]]:
-        """Count the rows with a number, and those without one; a missing one has no text before."""
-        ((total, filled, tested),) = work.read(
-            (f"SELECT count(*), count(s.s0), count(s.n) FROM {NUMBERS} AS s", [])
+        """Count the rows with a number, and those without one."""
+        ((missing, tested),) = work.read(
+            (f"SELECT count(*) FILTER (s.m0), count(s.k0) FROM {NUMBERS} AS s", [])
         )
-        untested = Untested.of([self.number])
-        return untested.counted([(None, tested), (0, total - filled), (1, filled - tested)])
+        total = self.table.row_count
+        unread = total - tested - missing
+        return Untested.of([self.number]).counted([(0, missing), (1, unread)], total)
 
     @property
     def _keys(self) -> list[str]:
@@ -149,63 +174,66 @@ class Gaps(TableTest):
         return ", ".join(f"{table}.{key}" for key in self._keys)
 
     def _series(self) -> str:
-        """The series with their number, rows, first and last number."""
+        """The series with their number, text before it, rows, first and last number."""
         keys = self._listed("s")
+        order = ", ".join(["g.text", *(f"g.{key}" for key in self._keys[1:])])
         return (
-            f"SELECT row_number() OVER (ORDER BY {self._listed('g')}) AS number, g.* FROM "
-            f"(SELECT {keys}, sum(s.c)::BIGINT AS n, min(s.low) AS low, max(s.high) AS high "
-            f"FROM {BLOCKS} AS s GROUP BY {keys}) AS g"
+            f"SELECT row_number() OVER (ORDER BY {order}) AS number, g.* FROM "
+            f"(SELECT {keys}, coalesce(s.s0, ?) AS text, sum(s.c)::BIGINT AS n, "
+            f"min(s.low) AS low, max(s.high) AS high FROM {BLOCKS} AS s GROUP BY {keys}) AS g"
         )
 
     def _blocks(self) -> str:
         """The blocks of numbers of each series, and whether each has all its numbers once."""
         return (
-            f"SELECT {self._listed('s')}, (s.n + {OFFSET}) // {BLOCK} AS b, count(*) AS c, "
-            "min(s.n) AS low, max(s.n) AS high, count(*) = "
-            f"{BLOCK} AND bit_or(1::BIGINT << ((s.n + {OFFSET}) % {BLOCK})) = {2**BLOCK - 1} "
-            f"AS is_full FROM {NUMBERS} AS s WHERE s.n IS NOT NULL GROUP BY ALL"
+            f"SELECT {self._listed('s')}, s.k0 >> {BLOCK_BITS} AS b, count(*) AS c, "
+            f"min(s.k0) AS low, max(s.k0) AS high, count(*) = {BLOCK} "
+            f"AND bit_or(1::BIGINT << (s.k0 & {BLOCK - 1})) = {2**BLOCK - 1} AS is_full "
+            f"FROM {NUMBERS} AS s WHERE s.k0 IS NOT NULL GROUP BY ALL"
+        )
+
+    def _numbered(self) -> str:
+        """The blocks with the number of their series, and whether they are open.
+
+        An open block isn't full, or is beside a gap: its rows are read one by one. Numbers that
+        are repeated or beside a gap are in open blocks alone.
+        """
+        return (
+            "SELECT m.number, k.*, NOT k.is_full OR coalesce(lag(k.high) OVER w < k.low - 1, "
+            "false) OR coalesce(lead(k.low) OVER w > k.high + 1, false) AS is_open "
+            f"FROM {BLOCKS} AS k JOIN {SERIES} AS m ON {self._same('m', 'k')} "
+            "WINDOW w AS (PARTITION BY m.number ORDER BY k.b)"
+        )
+
+    def _open_rows(self) -> str:
+        """The rows of open blocks."""
+        amount = f"{NO_AMOUNT} AS a" if self.amount is None else "s.a"
+        return (
+            f"SELECT s.ordinal, k.number, s.k0 AS n, {amount} FROM {NUMBERS} AS s "
+            f"JOIN (SELECT * FROM {NUMBERED} AS t WHERE t.is_open) AS k "
+            f"ON {self._same('k', 's')} AND k.b = s.k0 >> {BLOCK_BITS}"
         )
 
     def _edges(self) -> str:
-        """The numbers that are repeated or beside a gap, by series.
-
-        Full blocks are intervals of numbers; only the numbers of other blocks are counted and
-        ordered.
-        """
-        blocks = (
-            f"SELECT m.number, k.* FROM {BLOCKS} AS k JOIN {SERIES} AS m ON {self._same('m', 'k')}"
-        )
-        single = (
-            "SELECT k.number, s.n AS first, s.n AS last, count(*) AS c "
-            f"FROM {NUMBERS} AS s JOIN ({blocks} WHERE NOT k.is_full) AS k "
-            f"ON {self._same('k', 's')} AND k.b = (s.n + {OFFSET}) // {BLOCK} "
-            "GROUP BY k.number, s.n"
-        )
-        full = f"SELECT k.number, k.low, k.high, 1 FROM ({blocks} WHERE k.is_full) AS k"
-        order = "OVER (PARTITION BY g.number ORDER BY g.first)"
+        """The numbers that are repeated or beside a gap, by series."""
         intervals = (
-            f"SELECT g.*, g.first - lag(g.last) {order} - 1 AS low, "
-            f"lead(g.first) {order} - g.last - 1 AS high FROM ({single} UNION ALL {full}) AS g"
+            "SELECT s.number, s.n, s.n AS last, count(*) AS c "
+            f"FROM {OPEN} AS s GROUP BY s.number, s.n UNION ALL "
+            f"SELECT k.number, k.low, k.high, 1 FROM {NUMBERED} AS k WHERE NOT k.is_open"
         )
+        order = "OVER (PARTITION BY g.number ORDER BY g.n)"
         return (
-            f"WITH e AS MATERIALIZED (SELECT t.* FROM ({intervals}) AS t "
-            "WHERE t.c > 1 OR t.low > 0 OR t.high > 0) "
-            "SELECT e.number, e.first AS n, e.c, e.low, "
-            "CASE WHEN e.first = e.last THEN e.high END AS high FROM e "
-            "WHERE e.first = e.last OR e.low > 0 UNION ALL "
-            "SELECT e.number, e.last, e.c, NULL, e.high FROM e "
-            "WHERE e.first < e.last AND e.high > 0"
+            f"SELECT t.* FROM (SELECT g.number, g.n, g.c, g.n - lag(g.last) {order} - 1 AS low, "
+            f"lead(g.n) {order} - g.last - 1 AS high FROM ({intervals}) AS g) AS t "
+            "WHERE t.c > 1 OR t.low > 0 OR t.high > 0"
         )
 
     def _rows(self) -> str:
         """The rows with these numbers."""
-        amount = amount_cell(None) if self.amount is None else "s.a"
         return (
             "SELECT s.ordinal, e.number AS r0, s.n AS r1, CASE WHEN e.c > 1 THEN e.c END AS r2, "
-            f"nullif(e.low, 0) AS r3, nullif(e.high, 0) AS r4, {amount} "
-            f"FROM {NUMBERS} AS s JOIN (SELECT g.*, {self._listed('m')} FROM {EDGES} AS g "
-            f"JOIN {SERIES} AS m ON m.number = g.number) AS e "
-            f"ON {self._same('e', 's')} AND e.n = s.n "
+            "nullif(e.low, 0) AS r3, nullif(e.high, 0) AS r4, s.a "
+            f"FROM {OPEN} AS s JOIN {EDGES} AS e ON e.number = s.number AND e.n = s.n "
             "ORDER BY r0, r1, s.ordinal"
         )
 
@@ -259,8 +287,8 @@ class Gaps(TableTest):
     @property
     def _labels(self) -> list[str]:
         """What names a series: the values of its columns, and the text before the number."""
-        keys = self._keys
-        return [*keys[1:], keys[0]] if self.number.column.data_type.is_text else keys[1:] or keys
+        keys = self._keys[1:]
+        return [*keys, "text"] if self.number.column.data_type.is_text else keys or ["text"]
 
 
 def _number(column: Column) -> ColumnValue:
@@ -296,8 +324,8 @@ def _last_digits(column: Column) -> str:
 
 
 def _text_before(column: Column) -> str:
-    """The SQL of the text before these digits; empty of a number, and NULL without a value."""
+    """The SQL of the text before these digits; empty of a number, and NULL without a text."""
     if not column.data_type.is_text:
-        return f"CASE WHEN {cell(column)} IS NOT NULL THEN '' END"
+        return "''"
     value, digits = cell(column), _last_digits(column)
     return f"left({value}, CAST(length({value}) - strlen({digits}) AS BIGINT))"

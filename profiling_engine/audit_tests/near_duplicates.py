@@ -12,27 +12,27 @@ from domain_errors import InvalidRequest, Sentence
 from parquet_tables.columns import DataFile
 from parquet_tables.database import registered
 from parquet_tables.quoting import quote_text
-from parquet_tables.rows import Statement, scan_statement
-from profiling_engine.audit_tests.answers import Assumption, AuditFigure, FigureTable, ReasonColumn
+from parquet_tables.rows import RowSet, Statement, rows_at
+from profiling_engine.audit_tests.answers import Assumption, AuditFigure, ReasonColumn
+from profiling_engine.audit_tests.repeated import CANDIDATES, keep_candidates
 from profiling_engine.audit_tests.tested import (
     AuditTestFindings,
     TableTest,
     Work,
-    WrittenRows,
-    amount_cell,
-    amount_figures,
-    conditions,
-    count_untested,
     rows_found,
+    sizes_of_groups,
 )
 from profiling_engine.audit_tests.values import (
     ColumnValue,
     day_column,
     exact_columns,
+    key_values,
     loose_columns,
     optional_amount,
+    same_keys,
 )
 
+COMPARED = "compared_rows"
 MAX_PAIRS = 5_000_000
 """Pairs of one test, which are in memory."""
 MAX_HUGEINT = 2**127 - 1
@@ -45,9 +45,10 @@ ROUNDING = 1e-9
 class NearDuplicates(TableTest):
     """Pairs of rows that are equal in chosen columns and close in dates, amounts or both.
 
-    Pairs are found by bands: the rows of a pair are in one band of dates and of amounts, or in
-    neighbouring ones. A group has all rows that pairs connect, so its first and last row may be
-    further apart than a pair.
+    Rows that share no hash of :meth:`_hashed` make no pair. Among the others pairs are found by
+    bands: the rows of a pair are in one band of dates and of amounts, or in neighbouring ones. A
+    group has all rows that pairs connect, so its first and last row may be further apart than a
+    pair.
     """
 
     name = "near_duplicates"
@@ -95,8 +96,10 @@ class NearDuplicates(TableTest):
 
     def find(self, work: Work) -> AuditTestFindings:
         compared = [*self.columns, *filter(None, (self.date, self.amount))]
-        tested, not_tested = count_untested(work, self.table, compared)
-        pairs = work.write(self._pairs(), "pairs", "comparing rows")
+        hashed = self._hashed(f"s.k{len(compared) - 1}")
+        tested, not_tested = keep_candidates(work, self.table, compared, hashed)
+        work.keep(self._compared(), COMPARED)
+        pairs = work.write((self._pairs(), []), "pairs", "comparing rows")
         if pairs.rows > MAX_PAIRS:
             raise InvalidRequest(
                 "More than {limit} pairs of rows are that close. Name more columns, or reduce the "
@@ -105,17 +108,9 @@ class NearDuplicates(TableTest):
             )
         file = self._rows(work, pairs.written)
         pairs.written.unlink()
-        sizes = work.read(
-            (
-                "SELECT p.r1, count(*) // p.r1, count(*) FROM read_parquet(?) AS p "
-                "GROUP BY p.r1 ORDER BY p.r1",
-                [str(file.path)],
-            )
-        )
-        groups = sum(row[1] for row in sizes)
-        titles = {"group_rows": "Rows of a group", "groups": "Groups", "rows": "Rows"}
+        groups, sizes = sizes_of_groups(work, file)
         return AuditTestFindings(
-            [WrittenRows(self.table, self.key, file)],
+            self.written(file),
             tested,
             not_tested,
             rows_found(
@@ -129,9 +124,9 @@ class NearDuplicates(TableTest):
             [
                 AuditFigure("pairs", "Pairs", pairs.rows),
                 AuditFigure("groups", "Groups", groups),
-                *amount_figures(work, file, self.amount),
+                *self.amount_figures(work, file),
             ],
-            [FigureTable.of("sizes", "Sizes of groups", titles, sizes)],
+            [sizes],
             [
                 Assumption(
                     "Rows that are that close mean the same event. Payments that recur by right "
@@ -141,26 +136,40 @@ class NearDuplicates(TableTest):
             ],
         )
 
-    def _scan(self) -> Statement:
-        """The rows that are compared: ``k0…``, ``d``, ``a`` and their bands ``x`` and ``y``."""
-        keys = [f"k{at}" for at in range(len(self.columns))]
-        values = [f"{each.value} AS {key}" for each, key in zip(self.columns, keys, strict=True)]
+    def _hashed(self, value: str) -> list[str]:
+        """What the rows of a pair share: equal values and one of two overlapping cells.
+
+        A cell is two bands of the amount, or of the date without amounts. Amounts are approximate
+        here: beyond 2**48 units, where a DOUBLE may be wrong by a unit, all are in one band.
+        """
+        request = self.request
+        if self.amount is None:
+            band = f"({value} - DATE '1970-01-01') // {request.days + 1}"
+        elif request.amount_share is not None:
+            band = f"CASE WHEN {value} = 0 THEN 0 ELSE floor({self._logarithm(value)}) END"
+        else:
+            unit = 10.0**-self.amount.places
+            most = 2**48 * unit
+            near = f"greatest(least(CAST({value} AS DOUBLE), {most!r}), {-most!r})"
+            band = f"floor({near} / {(self._most_units + 1) * unit!r})"
+        keys = [f"s.k{at}" for at in range(len(self.columns))]
+        cells = [f"CAST({band} AS BIGINT) // 2", f"(CAST({band} AS BIGINT) + 1) // 2"]
+        return [", ".join([*keys, cell]) for cell in cells]
+
+    def _compared(self) -> Statement:
+        """The rows that are compared: ``k0…``, ``d``, ``a`` and their bands ``x`` and ``y``.
+
+        ``v`` is the amount itself.
+        """
         day = "CAST(NULL AS BIGINT)"
         if self.date is not None:
             day = f"CAST(({self.date.value}) - DATE '1970-01-01' AS BIGINT)"
         units = "CAST(NULL AS BIGINT)" if self.amount is None else self.amount.units
-        scan, params = scan_statement(self.table, [*values, f"{day} AS d", f"{units} AS a"])
-        needed = [f"s.{key}" for key in keys]
-        needed += ["s.d"] if self.date is not None else []
-        needed += ["s.a"] if self.amount is not None else []
-        days = "0"
-        if self.date is not None:
-            days = f"s.d // {self.request.days + 1}"
-        return (
-            f"SELECT s.*, {days} AS x, {self._band()} AS y FROM ({scan}) AS s "
-            f"WHERE {conditions(needed)}",
-            params,
-        )
+        amount = f"{self.amount_value} AS v"
+        selected = ", ".join([*key_values(self.columns), f"{day} AS d", f"{units} AS a", amount])
+        rows, params = rows_at(self.table, selected, RowSet(CANDIDATES), ["ordinal"])
+        days = "0" if self.date is None else f"s.d // {self.request.days + 1}"
+        return f"SELECT s.*, {days} AS x, {self._band()} AS y FROM ({rows}) AS s", params
 
     def _band(self) -> str:
         """The SQL of the band of an amount ``s.a``: those of a pair are at most 1 apart."""
@@ -169,11 +178,13 @@ class NearDuplicates(TableTest):
             return "0"
         if request.amount_difference is not None:
             return f"s.a // {self._most_units + 1}"
-        width = -math.log1p(-request.amount_share) * (1 + ROUNDING) + ROUNDING
-        return (
-            "CASE WHEN s.a = 0 THEN 0 "
-            f"ELSE CAST(floor(ln(abs(CAST(s.a AS DOUBLE))) / {width!r}) AS BIGINT) END"
-        )
+        logarithm = self._logarithm("s.a")
+        return f"CASE WHEN s.a = 0 THEN 0 ELSE CAST(floor({logarithm}) AS BIGINT) END"
+
+    def _logarithm(self, value: str) -> str:
+        """The SQL of the logarithm of an amount, which is 1 apart for the share at most."""
+        width = -math.log1p(-(self.request.amount_share or 0.0)) * (1 + ROUNDING) + ROUNDING
+        return f"ln(abs(CAST({value} AS DOUBLE))) / {width!r}"
 
     @property
     def _most_units(self) -> int:
@@ -202,26 +213,24 @@ class NearDuplicates(TableTest):
                 close.append(f"{apart} <= ({largest} // {whole:d}) * {parts:d} + {rest}")
         return close
 
-    def _pairs(self) -> Statement:
+    def _pairs(self) -> str:
         """The pairs of rows that are close, each once, and one more than the limit at most."""
-        scan, params = self._scan()
         first = [0, 1] if self.date is not None else [0]
         second = [-1, 0, 1] if self.amount is not None else [0]
         steps = [(x, y) for x in first for y in second if x > 0 or y >= 0]
         shifts = ", ".join(f"({x}, {y})" for x, y in steps)
-        same = " AND ".join(f"l.k{at} = r.k{at}" for at in range(len(self.columns)))
+        same = same_keys("l", "r", self.columns)
         if self.request.amount_share is not None:  # others differ by more than the larger one
             same += " AND sign(l.a) = sign(r.a)"
         shifted = (
             "SELECT t.*, t.x + m.i AS x1, t.y + m.j AS y1, m.i = 0 AND m.j = 0 AS here "
-            f"FROM ({scan}) AS t, (VALUES {shifts}) AS m(i, j)"
+            f"FROM {COMPARED} AS t, (VALUES {shifts}) AS m(i, j)"
         )
         return (
             "SELECT l.ordinal AS one, r.ordinal AS two, abs(l.d - r.d) AS days, "
-            f"abs(l.a - r.a) AS amount FROM ({shifted}) AS l JOIN ({scan}) AS r "
+            f"abs(l.a - r.a) AS amount FROM ({shifted}) AS l JOIN {COMPARED} AS r "
             f"ON {same} AND l.x1 = r.x AND l.y1 = r.y AND (NOT l.here OR l.ordinal < r.ordinal) "
-            f"AND {' AND '.join(self._is_close())} LIMIT {MAX_PAIRS + 1}",
-            [*params, *params],
+            f"AND {' AND '.join(self._is_close())} LIMIT {MAX_PAIRS + 1}"
         )
 
     def _rows(self, work: Work, pairs: Path) -> DataFile:
@@ -241,7 +250,6 @@ class NearDuplicates(TableTest):
         groups = np.zeros(0, dtype=np.int64)
         if size:
             _, groups = connected_components(coo_array(edges, shape=(size, size)), directed=False)
-        scan, params = scan_statement(self.table, [amount_cell(self.amount)])
         places_of = 0 if self.amount is None else self.amount.places
         partners = (
             "SELECT q.one, q.two, q.days, q.amount, count(*) OVER (PARTITION BY q.one) AS n FROM "
@@ -259,10 +267,10 @@ class NearDuplicates(TableTest):
                 (
                     "SELECT g.ordinal, dense_rank() OVER (ORDER BY g.first) AS r0, g.n AS r1, "
                     f"q.n AS r2, {quote_text(f'{self.key}:')} || q.two AS r3, q.days AS r4, "
-                    f"CAST(q.amount AS DOUBLE) / {10**places_of} AS r5, s.a "
+                    f"CAST(q.amount AS DOUBLE) / {10**places_of} AS r5, s.v AS a "
                     f"FROM ({ranked}) AS g JOIN ({partners}) AS q ON q.one = g.ordinal "
-                    f"JOIN ({scan}) AS s ON s.ordinal = g.ordinal ORDER BY g.first, g.ordinal",
-                    [str(pairs), str(pairs), *params],
+                    f"JOIN {COMPARED} AS s ON s.ordinal = g.ordinal ORDER BY g.first, g.ordinal",
+                    [str(pairs), str(pairs)],
                 ),
                 "found",
             )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -30,7 +31,7 @@ from parquet_tables.progress import (
     watched,
 )
 from parquet_tables.quoting import quote_identifier, quote_path, quote_text
-from parquet_tables.rows import RowSet, Statement, rows_at, scan_statement
+from parquet_tables.rows import RowSet, Statement, rows_at
 from parquet_tables.tables import Column, TableFiles
 from parquet_tables.writing import write_parquet
 from profiling_engine.audit_tests.answers import (
@@ -41,10 +42,11 @@ from profiling_engine.audit_tests.answers import (
     NotTested,
     ReasonColumn,
 )
-from profiling_engine.audit_tests.values import AmountValue, ColumnValue, cell
+from profiling_engine.audit_tests.values import AmountValue, ColumnValue, cell, key_values
 
 ROW_ID = ReasonColumn("_logical_row_id", "VARCHAR", "The row's id in the tested table.")
 SLICE_CELLS, MIN_SLICE_ROWS = 5_000_000, 1_000
+NO_AMOUNT = "CAST(NULL AS BIGINT)"
 FOUND = 0.7
 """Share of the progress until the rows are found."""
 
@@ -146,6 +148,8 @@ class TableTest(ABC):
     name: ClassVar[str]
     reasons: Sequence[ReasonColumn]
     """The columns of the result that say why a row was found, after that of its id."""
+    amount: AmountValue | None = None
+    """The amount of a row, if the test has amounts."""
 
     def __init__(
         self,
@@ -189,38 +193,46 @@ class TableTest(ABC):
         """The tables whose columns the result has, with the prefix of their names."""
         return [(self.table, "")]
 
+    def written(self, file: DataFile) -> list[WrittenRows]:
+        """The found rows of a test that finds rows of its table alone."""
+        return [WrittenRows(self.table, self.key, file)]
 
-def amount_cell(amount: AmountValue | None) -> str:
-    """The SQL of the amount ``a``; NULL without one."""
-    return f"{'CAST(NULL AS BIGINT)' if amount is None else amount.value} AS a"
+    @property
+    def amount_value(self) -> str:
+        """The SQL of the amount of a row; NULL without one."""
+        return NO_AMOUNT if self.amount is None else self.amount.value
 
+    def amount_summed(self, value: str) -> str:
+        """The SQL of what is summed of the amount of a row; NULL without one."""
+        return value if self.amount is None else self.amount.summed(value)
 
-def amount_summed(amount: AmountValue | None, value: str) -> str:
-    """The SQL of what is summed of the amount of a row; NULL without one."""
-    return value if amount is None else amount.summed(value)
+    def amount_text(self, total: int | Decimal | str | None) -> str | None:
+        """A sum of amounts, as a text; None if the test has no amounts."""
+        return None if self.amount is None else self.amount.shown(total)
 
-
-def amount_figures(
-    work: Work, found: DataFile, amount: AmountValue | None, of: str = ""
-) -> list[AuditFigure]:
-    """The sum of the amounts ``a`` of found rows, if the test has amounts; ``of`` names them."""
-    if amount is None:
-        return []
-    ((total, without),) = work.read(
-        (
-            f"SELECT sum({amount.summed('p.a')}), count(*) - count(p.a) FROM read_parquet(?) AS p",
-            [str(found.path)],
+    def amount_figures(self, work: Work, found: DataFile, of: str = "") -> list[AuditFigure]:
+        """The sum of the amounts ``a`` of found rows, if the test has some; ``of`` names them."""
+        if self.amount is None:
+            return []
+        total_sql = f"sum({self.amount_summed('p.a')}), count(*) - count(p.a)"
+        ((total, without),) = work.read(
+            (f"SELECT {total_sql} FROM read_parquet(?) AS p", [str(found.path)])
         )
-    )
-    figures = [AuditFigure("amount", f"Amount of the found rows{of}", amount.shown(total or 0))]
-    if without:
-        figures.append(AuditFigure("without_amount", f"Found rows{of} without an amount", without))
-    return figures
+        figures = [
+            AuditFigure("amount", f"Amount of the found rows{of}", self.amount_text(total or 0))
+        ]
+        if without:
+            title = f"Found rows{of} without an amount"
+            figures.append(AuditFigure("without_amount", title, without))
+        return figures
 
 
 @dataclass(frozen=True)
 class Untested:
-    """Why rows aren't tested: conditions over ``f``, each with its column and its reason."""
+    """Why rows aren't tested: conditions over ``s``, each with its column and its reason.
+
+    ``s`` are the rows of a scan of :meth:`values`.
+    """
 
     conditions: Sequence[tuple[str, str, str]]
 
@@ -230,12 +242,18 @@ class Untested:
     ) -> Untested:
         """The conditions of columns without a value, and ``further`` ones."""
         found: list[tuple[str, str, str]] = []
-        for each in columns:
-            found.append((f"{each.cell} IS NULL", each.column.name, "the value is missing"))
+        for at, each in enumerate(columns):
+            name, missing = each.column.name, f"s.m{at}" if each.unread else f"s.k{at} IS NULL"
+            found.append((missing, name, "the value is missing"))
             if each.unread:
-                unread = f"({each.value}) IS NULL"
-                found.append((unread, each.column.name, f"the value {each.unread}"))
+                found.append((f"s.k{at} IS NULL", name, f"the value {each.unread}"))
         return cls((*found, *further))
+
+    @staticmethod
+    def values(columns: Sequence[ColumnValue]) -> list[str]:
+        """The SQL of the values ``k0…``, and of whether one that is NULL is missing, ``m0…``."""
+        unread = (f"{each.cell} IS NULL AS m{at}" for at, each in enumerate(columns) if each.unread)
+        return [*key_values(columns), *unread]
 
     @property
     def place(self) -> str:
@@ -246,29 +264,17 @@ class Untested:
         )
         return f"CASE {cases} END"
 
-    def counted(self, rows: Sequence[tuple[Any, ...]]) -> tuple[int, list[NotTested]]:
-        """The tested rows, and the others, of counts by place."""
+    def counted(
+        self, rows: Sequence[tuple[Any, ...]], all_rows: int
+    ) -> tuple[int, list[NotTested]]:
+        """The tested rows, and the others, of the counts of the others by place."""
         counts = dict(rows)
         not_tested = [
             NotTested(name, reason, counts[place])
             for place, (_, name, reason) in enumerate(self.conditions)
             if counts.get(place)
         ]
-        return counts.get(None, 0), not_tested
-
-
-def count_untested(
-    work: Work,
-    table: TableFiles,
-    columns: Sequence[ColumnValue],
-    further: Sequence[tuple[str, str, str]] = (),
-) -> tuple[int, list[NotTested]]:
-    """Count the rows that have all values, and those that lack one by its column and reason."""
-    untested = Untested.of(columns, further)
-    sql, params = scan_statement(table, [f"{untested.place} AS u"])
-    return untested.counted(
-        work.read((f"SELECT s.u, count(*) FROM ({sql}) AS s GROUP BY s.u", params))
-    )
+        return all_rows - sum(each.rows for each in not_tested), not_tested
 
 
 def run_test(
@@ -389,6 +395,15 @@ def rows_found(rows: int, what: Sentence) -> Sentence:
     return Sentence("{rows} {rows|row|rows} found {what}.", rows=rows, what=what)
 
 
-def conditions(columns: Sequence[str]) -> str:
-    """The SQL of whether no value of some columns is NULL."""
-    return " AND ".join(f"{column} IS NOT NULL" for column in columns) or "true"
+def sizes_of_groups(work: Work, found: DataFile) -> tuple[int, FigureTable]:
+    """The number of groups, and the table of their sizes ``r1``."""
+    sizes = work.read(
+        (
+            "SELECT p.r1, count(*) // p.r1, count(*) FROM read_parquet(?) AS p "
+            "GROUP BY p.r1 ORDER BY p.r1",
+            [str(found.path)],
+        )
+    )
+    titles = {"group_rows": "Rows of a group", "groups": "Groups", "rows": "Rows"}
+    table = FigureTable.of("sizes", "Sizes of groups", titles, sizes)
+    return sum(row[1] for row in sizes), table

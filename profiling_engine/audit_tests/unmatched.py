@@ -8,7 +8,7 @@ from dataclasses import replace
 from domain_errors import InvalidRequest, Sentence
 from lazy_dataclasses import dataclass
 from parquet_tables.row_keys.canonical import key_columns, value_text
-from parquet_tables.rows import Statement, scan_statement
+from parquet_tables.rows import RowSet, Statement, rows_at, scan_statement
 from parquet_tables.tables import Column, TableFiles
 from profiling_engine.audit_tests.answers import (
     Assumption,
@@ -16,17 +16,22 @@ from profiling_engine.audit_tests.answers import (
     NotTested,
     ReasonColumn,
 )
+from profiling_engine.audit_tests.repeated import CANDIDATES, keep_candidates
 from profiling_engine.audit_tests.tested import (
+    NO_AMOUNT,
     AuditTestFindings,
     TableTest,
     Work,
     WrittenRows,
-    amount_cell,
-    amount_figures,
-    conditions,
-    count_untested,
 )
-from profiling_engine.audit_tests.values import ColumnValue, cell, optional_amount
+from profiling_engine.audit_tests.values import (
+    ColumnValue,
+    cell,
+    key_list,
+    key_values,
+    optional_amount,
+    same_keys,
+)
 
 THIS, OTHER = "this", "other"
 OTHER_PREFIX = "other_"
@@ -53,10 +58,8 @@ class _JoinedSide:
 
     def scan(self, *more: str) -> Statement:
         """The rows that have all values, ``k0…``."""
-        keys = [f"k{at}" for at in range(len(self.columns))]
-        values = [f"{each.value} AS {key}" for each, key in zip(self.columns, keys, strict=True)]
-        scan, params = scan_statement(self.table, [*values, *more])
-        complete = conditions([f"s.{key}" for key in keys])
+        scan, params = scan_statement(self.table, [*key_values(self.columns), *more])
+        complete = " AND ".join(f"s.k{at} IS NOT NULL" for at in range(len(self.columns)))
         return f"SELECT s.* FROM ({scan}) AS s WHERE {complete}", params
 
 
@@ -103,7 +106,8 @@ class Unmatched(TableTest):
         sentences: list[Sentence] = []
         tested = 0
         for side, partner in (self.sides, self.sides[::-1]):
-            complete, missing = count_untested(work, side.table, side.columns)
+            hashed = [key_list(side.columns)]
+            complete, missing = keep_candidates(work, side.table, side.columns, hashed)
             figures += self._repeated(work, side)
             if not self._finds(side):
                 label = f"Rows of {side.title} without a value"
@@ -123,7 +127,7 @@ class Unmatched(TableTest):
             title = f"Rows of {side.title} without a partner"
             figures.append(AuditFigure(f"{side.name}_rows", title, file.rows))
             if side.name == THIS:
-                figures += amount_figures(work, file, self.amount, " of this table")
+                figures += self.amount_figures(work, file, " of this table")
         return AuditTestFindings(
             rows,
             tested,
@@ -142,10 +146,10 @@ class Unmatched(TableTest):
 
     def _statement(self, side: _JoinedSide, partner: _JoinedSide) -> Statement:
         """The rows of one side that have no partner, in the order of its table."""
-        amount = self.amount if side.name == THIS else None
-        rows, params = side.scan(amount_cell(amount))
+        amount = f"{self.amount_value if side.name == THIS else NO_AMOUNT} AS a"
+        rows, params = side.scan(amount)
         others, bound = partner.scan()
-        same = " AND ".join(f"s.k{at} = o.k{at}" for at in range(len(side.columns)))
+        same = same_keys("s", "o", side.columns)
         return (
             f"SELECT s.ordinal, '{side.name}' AS r0, s.a FROM ({rows}) AS s "
             f"ANTI JOIN ({others}) AS o ON {same} ORDER BY s.ordinal",
@@ -154,19 +158,20 @@ class Unmatched(TableTest):
 
     def _repeated(self, work: Work, side: _JoinedSide) -> list[AuditFigure]:
         """The values that several rows of a side have, and these rows."""
-        scan, params = side.scan()
-        keys = ", ".join(f"s.k{at}" for at in range(len(side.columns)))
-        ((values, rows),) = work.read(
+        selected = ", ".join(key_values(side.columns))
+        rows, params = rows_at(side.table, selected, RowSet(CANDIDATES), ["ordinal"])
+        keys = key_list(side.columns)
+        ((values, repeated),) = work.read(
             (
                 "SELECT count(*), coalesce(sum(g.n), 0)::BIGINT FROM (SELECT count(*) AS n "
-                f"FROM ({scan}) AS s GROUP BY {keys} HAVING count(*) > 1) AS g",
+                f"FROM ({rows}) AS s GROUP BY {keys} HAVING count(*) > 1) AS g",
                 params,
             )
         )
         return [
             AuditFigure(f"{side.name}_repeated", f"Values of several rows of {side.title}", values),
             AuditFigure(
-                f"{side.name}_repeated_rows", f"Rows with such values in {side.title}", rows
+                f"{side.name}_repeated_rows", f"Rows with such values in {side.title}", repeated
             ),
         ]
 

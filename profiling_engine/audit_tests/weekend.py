@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from importlib.metadata import version
 from typing import Any
@@ -14,7 +14,6 @@ from profiling_engine.audit_tests.answers import (
     Assumption,
     AuditFigure,
     FigureTable,
-    NotTested,
     ReasonColumn,
 )
 from profiling_engine.audit_tests.tested import (
@@ -22,16 +21,13 @@ from profiling_engine.audit_tests.tested import (
     TableTest,
     Untested,
     Work,
-    WrittenRows,
-    amount_cell,
-    amount_figures,
-    amount_summed,
     rows_found,
 )
-from profiling_engine.audit_tests.values import amount_text, day_column, optional_amount
+from profiling_engine.audit_tests.values import day_column, optional_amount
 
 OWN = "named in the request"
 COUNTS, DAYS = "rows_of_days", "tested_days"
+FINITE = "isfinite(t.day)"
 
 
 class Weekend(TableTest):
@@ -51,12 +47,16 @@ class Weekend(TableTest):
             _holidays(request.country, request.subdivision, 2000, 2000)
 
     def find(self, work: Work) -> AuditTestFindings:
-        tested, not_tested = self._count(work)
+        scan, params = scan_statement(
+            self.table, [f"{self.day.any_day} AS day", f"{self.amount_value} AS a"]
+        )
+        counts = f"count(*) AS n, sum({self.amount_summed('s.a')}) AS amount"
+        work.keep((f"SELECT s.day, {counts} FROM ({scan}) AS s GROUP BY s.day", params), COUNTS)
         holidays, release, years = self._holidays(work)
         work.keep(self._days(holidays), DAYS, "counting rows")
-        scan, params = scan_statement(
-            self.table, [f"{self.day.value} AS day", amount_cell(self.amount)]
-        )
+        of_week = self._of_week(work)
+        places = [(place, rows) for place, _, rows, *_ in of_week]
+        tested, not_tested = Untested.of([self.day]).counted(places, self.table.row_count)
         file = work.write(
             (
                 "SELECT s.ordinal, list_extract(?::VARCHAR[], t.w) AS r0, t.name AS r1, s.a "
@@ -76,12 +76,12 @@ class Weekend(TableTest):
                 AuditFigure("holidays_version", "Version of the package holidays", release)
             )
         return AuditTestFindings(
-            [WrittenRows(self.table, self.key, file)],
+            self.written(file),
             tested,
             not_tested,
             rows_found(file.rows, Sentence("on these days")),
-            [*figures, *amount_figures(work, file, self.amount)],
-            self._tables(work),
+            [*figures, *self.amount_figures(work, file)],
+            [self._weekday_table(of_week), self._holiday_table(work, holidays)],
             self._assumptions(work, years),
         )
 
@@ -132,32 +132,6 @@ class Weekend(TableTest):
             )
         return found
 
-    def _count(self, work: Work) -> tuple[int, list[NotTested]]:
-        """Count the rows of each day, and those without one."""
-        scan, params = scan_statement(
-            self.table,
-            [f"{self.day.value} AS day", f"{self.day.cell} AS v", amount_cell(self.amount)],
-        )
-        work.keep(
-            (
-                "SELECT s.day, count(*) AS n, count(s.v) AS filled, "
-                f"sum({amount_summed(self.amount, 's.a')}) AS amount "
-                f"FROM ({scan}) AS s GROUP BY s.day",
-                params,
-            ),
-            COUNTS,
-        )
-        ((total, tested, filled),) = work.read(
-            (
-                "SELECT coalesce(sum(t.n), 0)::BIGINT, "
-                "coalesce(sum(t.n) FILTER (t.day IS NOT NULL), 0)::BIGINT, "
-                f"coalesce(sum(t.filled), 0)::BIGINT FROM {COUNTS} AS t",
-                [],
-            )
-        )
-        untested = Untested.of([self.day])
-        return untested.counted([(None, tested), (0, total - filled), (1, filled - tested)])
-
     def _holidays(
         self, work: Work
     ) -> tuple[Mapping[date, str], str | None, tuple[int, int] | None]:
@@ -167,7 +141,7 @@ class Weekend(TableTest):
         if request.country is None:
             return own, None, None
         ((low, high),) = work.read(
-            (f"SELECT year(min(t.day)), year(max(t.day)) FROM {COUNTS} AS t", [])
+            (f"SELECT year(min(t.day)), year(max(t.day)) FROM {COUNTS} AS t WHERE {FINITE}", [])
         )
         public, release, years = _holidays(
             request.country, request.subdivision, low or 2000, high or 2000
@@ -175,60 +149,57 @@ class Weekend(TableTest):
         return own | public, release, years
 
     def _days(self, holidays: Mapping[date, str]) -> Statement:
-        """The days with their weekday ``w``, holiday ``name`` and whether they are ``found``."""
+        """The days with their weekday ``w``, holiday ``name`` and whether they are ``found``.
+
+        ``u`` is the place of the reason why the rows of a missing or infinite day aren't tested.
+        """
         chosen = [WEEKDAYS.index(day) + 1 for day in self.request.weekdays]
         return (
-            "SELECT t.day, t.n, t.amount, isodow(t.day) AS w, h.name, "
-            "list_contains(?::BIGINT[], isodow(t.day)) OR h.day IS NOT NULL AS found "
+            f"SELECT t.day, t.n, t.amount, CASE WHEN {FINITE} THEN isodow(t.day) END AS w, h.name, "
+            f"CASE WHEN t.day IS NULL THEN 0 WHEN NOT {FINITE} THEN 1 END AS u, "
+            "list_contains(?::BIGINT[], w) OR h.day IS NOT NULL AS found "
             f"FROM {COUNTS} AS t LEFT JOIN (SELECT unnest(?::DATE[]) AS day, "
-            "unnest(?::VARCHAR[]) AS name) AS h ON h.day = t.day WHERE t.day IS NOT NULL",
+            "unnest(?::VARCHAR[]) AS name) AS h ON h.day = t.day",
             [chosen, list(holidays), list(holidays.values())],
         )
 
-    def _tables(self, work: Work) -> list[FigureTable]:
-        """The rows of each day of the week, and of each holiday that has some."""
-        of_week = work.read(
+    def _of_week(self, work: Work) -> list[tuple[Any, ...]]:
+        """Count the rows by why they aren't tested, or else by the day of the week."""
+        return work.read(
             (
-                "SELECT t.w, sum(t.n)::BIGINT, coalesce(sum(t.n) FILTER (t.found), 0)::BIGINT, "
-                f"sum(t.amount) FILTER (t.found) FROM {DAYS} AS t GROUP BY t.w ORDER BY t.w",
-                [],
-            )
-        )
-        of_holidays = work.read(
-            (
-                f"SELECT t.day, t.name, t.n, t.amount FROM {DAYS} AS t "
-                "WHERE t.name IS NOT NULL ORDER BY t.day",
+                "SELECT t.u, t.w, sum(t.n)::BIGINT, "
+                "coalesce(sum(t.n) FILTER (t.found), 0)::BIGINT, "
+                f"sum(t.amount) FILTER (t.found) FROM {DAYS} AS t GROUP BY t.u, t.w ORDER BY t.w",
                 [],
             )
         )
 
-        weekdays = {
+    def _weekday_table(self, of_week: Sequence[tuple[Any, ...]]) -> FigureTable:
+        titles = {
             "weekday": "Day of the week",
             "rows": "Rows",
             "found": "Found",
             "amount": "Amount of the found rows",
         }
-        names = {"day": "Day", "holiday": "Holiday", "rows": "Rows", "amount": "Amount"}
-        return [
-            FigureTable.of(
-                "weekdays",
-                "Days of the week",
-                weekdays,
-                [
-                    (WEEKDAYS[w - 1], n, found, amount_text(self.amount, units))
-                    for w, n, found, units in of_week
-                ],
-            ),
-            FigureTable.of(
-                "holidays",
-                "Holidays",
-                names,
-                [
-                    (str(day), name, n, amount_text(self.amount, units))
-                    for day, name, n, units in of_holidays
-                ],
-            ),
+        rows = [
+            (WEEKDAYS[w - 1], n, found, self.amount_text(units))
+            for _, w, n, found, units in of_week
+            if w is not None
         ]
+        return FigureTable.of("weekdays", "Days of the week", titles, rows)
+
+    def _holiday_table(self, work: Work, holidays: Mapping[date, str]) -> FigureTable:
+        """The holidays that have rows."""
+        sql = (
+            f"SELECT t.day, t.name, t.n, t.amount FROM {DAYS} AS t "
+            "WHERE t.name IS NOT NULL ORDER BY t.day"
+        )
+        titles = {"day": "Day", "holiday": "Holiday", "rows": "Rows", "amount": "Amount"}
+        rows = [
+            (str(day), name, n, self.amount_text(units))
+            for day, name, n, units in (work.read((sql, [])) if holidays else [])
+        ]
+        return FigureTable.of("holidays", "Holidays", titles, rows)
 
 
 def _holidays(
