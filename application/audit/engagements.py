@@ -55,9 +55,7 @@ from storage.jobs.jobs import JobRecord
 from storage.sqlite.database import Transaction
 
 MAX_LISTED = 50
-"""What is missing before an engagement can be sealed, as far as answers list it."""
-MAX_NAMED = 3
-"""Other engagements with the same number, as far as answers name them."""
+"""What is missing before an engagement can be sealed, and others of its number, in answers."""
 MEMBER_LEVEL: Level = "write"
 """The right in datasets that each role needs: findings are entered and reviewed with it."""
 
@@ -171,8 +169,8 @@ def shown_engagement(tx: Transaction, by: Caller, engagement_id: int) -> ShownEn
 
 def _notices(tx: Transaction, user: User, engagement: EngagementRecord) -> list[str]:
     """Other engagements with the same number; those that the user can't see without a name."""
-    others = engagements_of_number(tx, engagement.number, engagement.id, MAX_NAMED)
-    return [
+    others = engagements_of_number(tx, engagement.number, engagement.id, MAX_LISTED)
+    sentences = [
         Sentence(
             "Engagement {id} has this number, too: {title}.", id=str(other.id), title=other.title
         )
@@ -180,6 +178,7 @@ def _notices(tx: Transaction, user: User, engagement: EngagementRecord) -> list[
         else Sentence("An engagement that you can't see has this number, too.")
         for other in others
     ]
+    return list(dict.fromkeys(sentences))
 
 
 def shown(by: Caller, engagement_id: int) -> ShownEngagement:

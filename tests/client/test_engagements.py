@@ -49,6 +49,10 @@ def test_an_engagement_is_created_filled_and_emptied(
     assert made.remove_sample(drawn.id).add_sample(drawn.id).info["samples"] == 1
     assert made.remove_dataset(dataset).remove_member(soeid).info["team"] == []
     assert made.id in [each.id for each in admin.engagements(q="beta", state="open")]
+    assert made.delete().info["hidden_as"] == "deleted"
+    assert made.id in [each.id for each in admin.engagements(state="deleted")]
+    assert made.restore().info["left_out"] == []
+    assert made.id not in [each.id for each in admin.engagements(state="deleted")]
     with pytest.raises(JobsvcError) as refused:
         admin.create_engagement("Beta", "2024-12-31", "2024-01-01")
     assert "ends before it begins" in str(refused.value)
@@ -62,5 +66,8 @@ def test_an_engagement_is_sealed_and_unsealed(
     scene.bring_to("approved")
     scene.done(scene.issue("partner"))
     sealed = partner.seal().info["seal_sha256"]
+    managed = clients["admin"].engagement(scene.id)
+    assert managed.archive().info["hidden_as"] == "archived"
+    assert managed.unarchive().info["hidden_as"] is None
     assert hashlib.sha256(partner.seal_content()).hexdigest() == sealed
     assert clients["reviewer"].engagement(scene.id).unseal("why").info["state"] == "open"

@@ -15,7 +15,7 @@ from tests.command_line.conftest import Run
 from tests.documented_commands import EXAMPLE_JOBS, ROOT, SHELLS, blocks, commands
 from tests.support.live_server import DAY, LiveServer
 
-PEOPLE = ("owner", "anna", "ben", "carla")
+PEOPLE = ("owner", "anna", "ben", "carla", "owner")
 """Whose commands each block of the page has, in its order."""
 
 
@@ -24,7 +24,7 @@ def tokens(server: LiveServer) -> dict[str, str]:
     found = {"owner": server.token}
     clock = server.service.clock
     with server.service.database.write() as tx:
-        for name in PEOPLE[1:]:
+        for name in PEOPLE[1:-1]:
             user = add_user(tx, name, "analyst", None, clock)
             found[name], _ = issue_token(
                 tx, user.id, kind="session", name="", scope="write", lifetime=DAY, clock=clock
@@ -60,7 +60,9 @@ def test_the_walk_through_runs(
             assert words[0] == "jobsvc"
             if "--file" in words:
                 fill_in(tmp_path / words[words.index("--file") + 1])
-            run(*words[1:])
+            printed = run(*words[1:]).stdout
+            if words[2:3] == ["create"] and person == "owner" and job:
+                assert "Notice: Engagement 1 has this number, too: E-7, ACME Ltd" in printed
             if words[1] == "sample":
                 samples = served.admin.get("/api/engagements/1/samples").json()["samples"]
                 job = samples[0]["job_id"]
