@@ -99,8 +99,11 @@ class NearDuplicates(TableTest):
 
     def find(self, work: Work) -> AuditTestFindings:
         compared = [*self.columns, *filter(None, (self.date, self.amount))]
-        hashed = self._hashed(f"s.k{len(compared) - 1}")
-        tested, not_tested = keep_candidates(work, self.table, compared, hashed)
+        keys = [f"s.k{at}" for at in range(len(self.columns))]
+        hashed = [", ".join([*keys, cell]) for cell in ("s.b >> 1", "(s.b + 1) >> 1")]
+        tested, not_tested = keep_candidates(
+            work, self.table, compared, hashed, [f"{self._cell_band} AS b"]
+        )
         work.keep(self._compared(), COMPARED)
         pairs = work.write((self._pairs(), []), "pairs", "comparing rows")
         if pairs.rows > MAX_PAIRS:
@@ -139,25 +142,27 @@ class NearDuplicates(TableTest):
             ],
         )
 
-    def _hashed(self, value: str) -> list[str]:
-        """What the rows of a pair share: equal values and one of two overlapping cells.
+    @property
+    def _cell_band(self) -> str:
+        """The SQL of a band over ``f``: those of a pair are at most 1 apart.
 
-        A cell is two bands of the amount, or of the date without amounts. Amounts are approximate
-        here: beyond 2**48 units, where a DOUBLE may be wrong by a unit, all are in one band.
+        It is a band of the amount, or of the date without amounts. Rows of a pair share one of two
+        cells, each of two bands. Amounts are approximate here: beyond 2**48 units, where a DOUBLE
+        may be wrong by a unit, all are in one band.
         """
         request = self.request
         if self.amount is None:
-            band = f"({value} - DATE '1970-01-01') // {request.days + 1}"
-        elif request.amount_share is not None:
+            assert self.date is not None  # noqa: S101 - the request has a date or an amount
+            return f"(({self.date.value}) - DATE '1970-01-01') // {request.days + 1}"
+        value = self.amount.value
+        if request.amount_share is not None:
             band = f"CASE WHEN {value} = 0 THEN 0 ELSE floor({self._logarithm(value)}) END"
         else:
             unit = 10.0**-self.amount.places
             most = 2**48 * unit
             near = f"greatest(least(CAST({value} AS DOUBLE), {most!r}), {-most!r})"
             band = f"floor({near} / {(self._most_units + 1) * unit!r})"
-        keys = [f"s.k{at}" for at in range(len(self.columns))]
-        cells = [f"CAST({band} AS BIGINT) // 2", f"(CAST({band} AS BIGINT) + 1) // 2"]
-        return [", ".join([*keys, cell]) for cell in cells]
+        return f"CAST({band} AS BIGINT)"
 
     def _compared(self) -> Statement:
         """The rows that are compared: ``k0…``, ``d``, ``a`` and their bands ``x`` and ``y``.

@@ -28,6 +28,8 @@ def keep_candidates(
     table: TableFiles,
     columns: Sequence[ColumnValue],
     hashed: Sequence[str],
+    more: Sequence[str] = (),
+    *,
     sorted_hashes: int = SORTED_HASHES,
 ) -> tuple[int, list[NotTested]]:
     """Keep the tested rows that share one of some hashes as the temporary table ``CANDIDATES``.
@@ -38,6 +40,8 @@ def keep_candidates(
         A row that lacks one of their values ``s.k0…`` isn't tested.
     hashed : sequence of str
         Lists of SQL expressions over these values; each list is hashed.
+    more : sequence of str
+        Further values of ``s``: expressions over ``f`` with their names.
 
     Returns
     -------
@@ -50,7 +54,7 @@ def keep_candidates(
         f"CAST({untested.place(f'(hash({values}) >> 33) + {first}')} AS UINTEGER) AS h{at}"
         for at, values in enumerate(hashed)
     ]
-    scan, params = scan_statement(table, Untested.values(columns))
+    scan, params = scan_statement(table, [*Untested.values(columns), *more])
     work.keep((f"SELECT s.ordinal, {', '.join(hashes)} FROM ({scan}) AS s", params), HASHES)
     parts = 1 + table.file_rows // sorted_hashes
     repeated = {
