@@ -266,10 +266,10 @@ class Benford(TableTest):
         Whole numbers are divided. Texts take three times as long: they are for amounts below 1,
         and above 64 bits.
         """
+        least = 10 ** (self.length - 1)
         cases = " ".join(
-            f"WHEN s.whole BETWEEN {10 ** (digits - 1)} AND {10**digits - 1} "
-            f"THEN s.whole // {10 ** (digits - self.length)}"
-            for digits in range(self.length, 19)
+            f"WHEN s.whole < {least * 10**more} THEN s.whole // {10 ** (more - 1)}"
+            for more in range(1, 19 - self.length)
         )
         text = "CAST(abs(s.a) AS VARCHAR)"
         if self._is_float:
@@ -277,7 +277,8 @@ class Benford(TableTest):
             text = f"rpad({text}, {self.length}, '0')"
         elif self.amount.places:
             text = f"CASE WHEN abs(s.a) < 1 THEN ltrim({text}, '0.') ELSE {text} END"
-        return f"CASE {cases} ELSE CAST(left({text}, {self.length}) AS BIGINT) END"
+        text = f"CAST(left({text}, {self.length}) AS BIGINT)"
+        return f"CASE WHEN s.whole < {least} THEN {text} {cases} ELSE {text} END"
 
     @property
     def _signed(self) -> str:
@@ -307,10 +308,9 @@ class Benford(TableTest):
         size = f"CAST(floor({BINS} * log10(abs(CAST(s.a AS DOUBLE)))) AS INTEGER)"
         rows = work.read(
             (
-                f"SELECT CASE WHEN q.u IS NULL THEN {size} END, CASE WHEN q.u IS NULL "
-                f"THEN {self._signed} ELSE q.u END, count(*) "
-                f"FROM ({scan}) AS s, LATERAL (SELECT {untested.place} AS u) AS q "
-                "GROUP BY 1, 2 ORDER BY 1, 2",
+                f"SELECT CASE WHEN {self._is_tested} THEN {size} END, CASE WHEN {self._is_tested} "
+                f"THEN {self._signed} ELSE {untested.place()} END, count(*) "
+                f"FROM ({scan}) AS s GROUP BY 1, 2 ORDER BY 1, 2",
                 params,
             )
         )
@@ -326,6 +326,10 @@ class Benford(TableTest):
     def _least(self) -> int:
         """The least amount that is tested, if it isn't 0."""
         return 10 if self.length > 1 else 0
+
+    @property
+    def _is_tested(self) -> str:
+        return f"abs(s.a) >= {self._least}" if self._least else "s.a <> 0"
 
     def _assumptions(self, sign: str, found: Sizes) -> list[Assumption]:
         """The assumptions about the amounts of one sign that the table can answer."""
@@ -379,7 +383,7 @@ class Benford(TableTest):
         signed = ", ".join(str(-digit if is_negative else digit) for is_negative, digit in chosen)
         is_found = "false"
         if chosen:
-            is_found = f"s.a <> 0 AND abs(s.a) >= {self._least} AND {self._signed} IN ({signed})"
+            is_found = f"{self._is_tested} AND {self._signed} IN ({signed})"
         return work.write(
             (
                 "SELECT s.ordinal, CASE WHEN s.a < 0 THEN 'negative' ELSE 'positive' END AS r0, "

@@ -56,7 +56,7 @@ class Cutoff(TableTest):
         scan, params = scan_statement(self.table, values)
         work.keep(
             (
-                f"SELECT s.ordinal, s.k0 AS p, s.k1 AS d, s.a, {untested.place} AS u "
+                f"SELECT s.ordinal, s.k0 AS p, s.k1 AS d, s.a, {untested.place()} AS u "
                 f"FROM ({scan}) AS s WHERE s.k0 BETWEEN {days[0]} AND {days[2]} "
                 "OR s.k0 IS NULL OR s.k1 IS NULL",
                 params,

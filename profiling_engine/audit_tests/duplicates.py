@@ -54,7 +54,7 @@ class Duplicates(TableTest):
     def find(self, work: Work) -> AuditTestFindings:
         hashed = [key_list(self.columns)]
         tested, not_tested = keep_candidates(
-            work, self.table, self.columns, hashed, self.sorted_hashes
+            work, self.table, self.columns, hashed, sorted_hashes=self.sorted_hashes
         )
         file = work.write(self._statement(), "found")
         groups, sizes = sizes_of_groups(work, file)

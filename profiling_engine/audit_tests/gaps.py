@@ -31,6 +31,8 @@ from profiling_engine.audit_tests.values import (
 )
 
 MAX_DIGITS = 18
+UNREADABLE = 10**MAX_DIGITS
+"""What stands for a number that can't be read; it is above all others."""
 UNREAD = f"is no whole number of at most {MAX_DIGITS} digits"
 UNREAD_TEXT = f"doesn't end with a number of at most {MAX_DIGITS} digits"
 
@@ -133,34 +135,34 @@ class Gaps(TableTest):
         return next((text for (text,) in work.read((first, params))), "")
 
     def _numbers(self, usual: str) -> Statement:
-        """The rows with their number ``k0`` and series ``s0…``, the text before it the first.
+        """The rows with their number ``n`` and series ``s0…``, the text before it the first.
 
-        The usual text is NULL: storing a text for each row takes a third of the time.
+        The usual text is NULL: storing a text for each row takes a third of the time. A number
+        that can't be read is ``UNREADABLE``.
         """
         column = self.number.column
+        value = cell(column)
+        unread = f"CASE WHEN {value} IS NOT NULL THEN {UNREADABLE} END"
         texts, bound = ["CAST(NULL AS VARCHAR)"], list[object]()
         if column.data_type.is_text:
-            digits, value = _last_digits(column), cell(column)
-            is_usual = (
-                f"starts_with({value}, ?) AND strlen({value}) - strlen({digits}) = strlen(?) "
-                f"AND {digits} <> ''"
-            )
+            length = f"strlen({value}) - strlen({_last_digits(column)})"
+            is_usual = f"starts_with({value}, ?) AND {length} = strlen(?)"
             texts = [f"CASE WHEN {is_usual} THEN NULL ELSE {_text_before(column)} END"]
             bound = [usual, usual]
         series = [*texts, *(each.value for each in self.series)]
         values = [f"{value} AS s{at}" for at, value in enumerate(series)]
         amounts = [] if self.amount is None else [f"{self.amount_value} AS a"]
-        selected = [*Untested.values([self.number]), *values, *amounts]
-        return scan_statement(self.table, selected, bound)
+        number = f"coalesce({self.number.value}, {unread}) AS n"
+        return scan_statement(self.table, [number, *values, *amounts], bound)
 
     def _count(self, work: Work) -> tuple[int, list[NotTested]]:
         """Count the rows with a number, and those without one."""
-        ((missing, tested),) = work.read(
-            (f"SELECT count(*) FILTER (s.m0), count(s.k0) FROM {NUMBERS} AS s", [])
+        ((filled, tested),) = work.read(
+            (f"SELECT count(s.n), count(*) FILTER (s.n < {UNREADABLE}) FROM {NUMBERS} AS s", [])
         )
         total = self.table.row_count
-        unread = total - tested - missing
-        return Untested.of([self.number]).counted([(0, missing), (1, unread)], total)
+        places = [(0, total - filled), (1, filled - tested)]
+        return Untested.of([self.number]).counted(places, total)
 
     @property
     def _keys(self) -> list[str]:
@@ -186,10 +188,10 @@ class Gaps(TableTest):
     def _blocks(self) -> str:
         """The blocks of numbers of each series, and whether each has all its numbers once."""
         return (
-            f"SELECT {self._listed('s')}, s.k0 >> {BLOCK_BITS} AS b, count(*) AS c, "
-            f"min(s.k0) AS low, max(s.k0) AS high, count(*) = {BLOCK} "
-            f"AND bit_or(1::BIGINT << (s.k0 & {BLOCK - 1})) = {2**BLOCK - 1} AS is_full "
-            f"FROM {NUMBERS} AS s WHERE s.k0 IS NOT NULL GROUP BY ALL"
+            f"SELECT {self._listed('s')}, s.n >> {BLOCK_BITS} AS b, count(*) AS c, "
+            f"min(s.n) AS low, max(s.n) AS high, count(*) = {BLOCK} "
+            f"AND bit_or(1::BIGINT << (s.n & {BLOCK - 1})) = {2**BLOCK - 1} AS is_full "
+            f"FROM {NUMBERS} AS s WHERE s.n < {UNREADABLE} GROUP BY ALL"
         )
 
     def _numbered(self) -> str:
@@ -209,9 +211,9 @@ class Gaps(TableTest):
         """The rows of open blocks."""
         amount = f"{NO_AMOUNT} AS a" if self.amount is None else "s.a"
         return (
-            f"SELECT s.ordinal, k.number, s.k0 AS n, {amount} FROM {NUMBERS} AS s "
+            f"SELECT s.ordinal, k.number, s.n, {amount} FROM {NUMBERS} AS s "
             f"JOIN (SELECT * FROM {NUMBERED} AS t WHERE t.is_open) AS k "
-            f"ON {self._same('k', 's')} AND k.b = s.k0 >> {BLOCK_BITS}"
+            f"ON {self._same('k', 's')} AND k.b = s.n >> {BLOCK_BITS}"
         )
 
     def _edges(self) -> str:

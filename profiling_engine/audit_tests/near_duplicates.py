@@ -5,14 +5,17 @@ from __future__ import annotations
 import math
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from domain_errors import InvalidRequest, Sentence
 from parquet_tables.columns import DataFile
 from parquet_tables.database import registered
 from parquet_tables.quoting import quote_text
 from parquet_tables.rows import RowSet, Statement, rows_at
+from parquet_tables.tables import Int64s
 from profiling_engine.audit_tests.answers import Assumption, AuditFigure, ReasonColumn
 from profiling_engine.audit_tests.repeated import CANDIDATES, keep_candidates
 from profiling_engine.audit_tests.tested import (
@@ -96,8 +99,11 @@ class NearDuplicates(TableTest):
 
     def find(self, work: Work) -> AuditTestFindings:
         compared = [*self.columns, *filter(None, (self.date, self.amount))]
-        hashed = self._hashed(f"s.k{len(compared) - 1}")
-        tested, not_tested = keep_candidates(work, self.table, compared, hashed)
+        keys = [f"s.k{at}" for at in range(len(self.columns))]
+        hashed = [", ".join([*keys, cell]) for cell in ("s.b >> 1", "(s.b + 1) >> 1")]
+        tested, not_tested = keep_candidates(
+            work, self.table, compared, hashed, [f"{self._cell_band} AS b"]
+        )
         work.keep(self._compared(), COMPARED)
         pairs = work.write((self._pairs(), []), "pairs", "comparing rows")
         if pairs.rows > MAX_PAIRS:
@@ -136,25 +142,27 @@ class NearDuplicates(TableTest):
             ],
         )
 
-    def _hashed(self, value: str) -> list[str]:
-        """What the rows of a pair share: equal values and one of two overlapping cells.
+    @property
+    def _cell_band(self) -> str:
+        """The SQL of a band over ``f``: those of a pair are at most 1 apart.
 
-        A cell is two bands of the amount, or of the date without amounts. Amounts are approximate
-        here: beyond 2**48 units, where a DOUBLE may be wrong by a unit, all are in one band.
+        It is a band of the amount, or of the date without amounts. Rows of a pair share one of two
+        cells, each of two bands. Amounts are approximate here: beyond 2**48 units, where a DOUBLE
+        may be wrong by a unit, all are in one band.
         """
         request = self.request
         if self.amount is None:
-            band = f"({value} - DATE '1970-01-01') // {request.days + 1}"
-        elif request.amount_share is not None:
+            assert self.date is not None  # noqa: S101 - the request has a date or an amount
+            return f"(({self.date.value}) - DATE '1970-01-01') // {request.days + 1}"
+        value = self.amount.value
+        if request.amount_share is not None:
             band = f"CASE WHEN {value} = 0 THEN 0 ELSE floor({self._logarithm(value)}) END"
         else:
             unit = 10.0**-self.amount.places
             most = 2**48 * unit
             near = f"greatest(least(CAST({value} AS DOUBLE), {most!r}), {-most!r})"
             band = f"floor({near} / {(self._most_units + 1) * unit!r})"
-        keys = [f"s.k{at}" for at in range(len(self.columns))]
-        cells = [f"CAST({band} AS BIGINT) // 2", f"(CAST({band} AS BIGINT) + 1) // 2"]
-        return [", ".join([*keys, cell]) for cell in cells]
+        return f"CAST({band} AS BIGINT)"
 
     def _compared(self) -> Statement:
         """The rows that are compared: ``k0…``, ``d``, ``a`` and their bands ``x`` and ``y``.
@@ -228,49 +236,49 @@ class NearDuplicates(TableTest):
         )
         return (
             "SELECT l.ordinal AS one, r.ordinal AS two, abs(l.d - r.d) AS days, "
-            f"abs(l.a - r.a) AS amount FROM ({shifted}) AS l JOIN {COMPARED} AS r "
+            f"abs(l.a - r.a) AS amount, l.v, r.v AS w FROM ({shifted}) AS l JOIN {COMPARED} AS r "
             f"ON {same} AND l.x1 = r.x AND l.y1 = r.y AND (NOT l.here OR l.ordinal < r.ordinal) "
             f"AND {' AND '.join(self._is_close())} LIMIT {MAX_PAIRS + 1}"
         )
 
     def _rows(self, work: Work, pairs: Path) -> DataFile:
         """The rows of the pairs, group by group, each with its closest partner."""
-        from scipy.sparse import coo_array
-        from scipy.sparse.csgraph import connected_components
-
         read = work.cursor.execute(
             "SELECT p.one, p.two FROM read_parquet(?) AS p", [str(pairs)]
         ).fetchnumpy()
-        ordinals, places = np.unique(
-            np.concatenate([read["one"], read["two"]]).astype(np.int64), return_inverse=True
-        )
-        half = len(places) // 2
-        edges = (np.ones(half, dtype=np.bool_), (places[:half], places[half:]))
-        size = len(ordinals)
-        groups = np.zeros(0, dtype=np.int64)
-        if size:
-            _, groups = connected_components(coo_array(edges, shape=(size, size)), directed=False)
         places_of = 0 if self.amount is None else self.amount.places
         partners = (
-            "SELECT q.one, q.two, q.days, q.amount, count(*) OVER (PARTITION BY q.one) AS n FROM "
-            "(SELECT p.one, p.two, p.days, p.amount FROM read_parquet(?) AS p UNION ALL "
-            "SELECT p.two, p.one, p.days, p.amount FROM read_parquet(?) AS p) AS q "
+            "SELECT q.*, count(*) OVER (PARTITION BY q.one) AS n FROM "
+            "(SELECT p.one, p.two, p.days, p.amount, p.v FROM read_parquet(?) AS p UNION ALL "
+            "SELECT p.two, p.one, p.days, p.amount, p.w FROM read_parquet(?) AS p) AS q "
             "QUALIFY row_number() OVER (PARTITION BY q.one ORDER BY q.days, q.amount, q.two) = 1"
         )
-        ranked = (
-            "SELECT g.ordinal, min(g.ordinal) OVER w AS first, count(*) OVER w AS n "
-            "FROM found_groups AS g WINDOW w AS (PARTITION BY g.number)"
-        )
-        named = {"ordinal": ordinals, "number": groups.astype(np.int64)}
-        with registered(work.cursor, {"found_groups": named}):
+        with registered(work.cursor, {"found_groups": _groups(read["one"], read["two"])}):
             return work.write(
                 (
-                    "SELECT g.ordinal, dense_rank() OVER (ORDER BY g.first) AS r0, g.n AS r1, "
-                    f"q.n AS r2, {quote_text(f'{self.key}:')} || q.two AS r3, q.days AS r4, "
-                    f"CAST(q.amount AS DOUBLE) / {10**places_of} AS r5, s.v AS a "
-                    f"FROM ({ranked}) AS g JOIN ({partners}) AS q ON q.one = g.ordinal "
-                    f"JOIN {COMPARED} AS s ON s.ordinal = g.ordinal ORDER BY g.first, g.ordinal",
+                    "SELECT g.ordinal, g.number AS r0, g.rows AS r1, q.n AS r2, "
+                    f"{quote_text(f'{self.key}:')} || q.two AS r3, q.days AS r4, "
+                    f"CAST(q.amount AS DOUBLE) / {10**places_of} AS r5, q.v AS a "
+                    f"FROM found_groups AS g JOIN ({partners}) AS q ON q.one = g.ordinal "
+                    "ORDER BY g.number, g.ordinal",
                     [str(pairs), str(pairs)],
                 ),
                 "found",
             )
+
+
+def _groups(one: NDArray[Any], two: NDArray[Any]) -> dict[str, Int64s]:
+    """The rows that pairs connect, each with its group's number, by its first row, and size."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    ordinals, places = np.unique(np.concatenate([one, two]).astype(np.int64), return_inverse=True)
+    labels = np.zeros(0, dtype=np.int64)
+    if size := len(ordinals):
+        edges = (np.ones(len(one), dtype=np.bool_), (places[: len(one)], places[len(one) :]))
+        _, labels = connected_components(coo_array(edges, shape=(size, size)), directed=False)
+    _, firsts, groups, rows = np.unique(
+        labels, return_index=True, return_inverse=True, return_counts=True
+    )
+    numbers = np.argsort(np.argsort(firsts)) + 1
+    return {"ordinal": ordinals, "number": numbers[groups], "rows": rows[groups]}

@@ -1,7 +1,7 @@
 """Rows that may be equal in some values: those whose hash of the values another row has.
 
 Sorting hashes takes a third of the time of grouping rows by their values, and few rows remain to
-be grouped or joined. A hash has 32 bits, so of a billion rows a fifth remains by chance.
+be grouped or joined. A hash has 31 bits, so of a billion rows a third remains by chance.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ def keep_candidates(
     table: TableFiles,
     columns: Sequence[ColumnValue],
     hashed: Sequence[str],
+    more: Sequence[str] = (),
+    *,
     sorted_hashes: int = SORTED_HASHES,
 ) -> tuple[int, list[NotTested]]:
     """Keep the tested rows that share one of some hashes as the temporary table ``CANDIDATES``.
@@ -38,6 +40,8 @@ def keep_candidates(
         A row that lacks one of their values ``s.k0…`` isn't tested.
     hashed : sequence of str
         Lists of SQL expressions over these values; each list is hashed.
+    more : sequence of str
+        Further values of ``s``: expressions over ``f`` with their names.
 
     Returns
     -------
@@ -45,32 +49,33 @@ def keep_candidates(
         The tested rows, and those that aren't tested.
     """
     untested = Untested.of(columns)
-    hashes = ", ".join(
-        f"CAST(hash({values}) >> 32 AS UINTEGER) AS h{at}" for at, values in enumerate(hashed)
-    )
-    scan, params = scan_statement(table, Untested.values(columns))
-    sql = f"SELECT s.ordinal, {untested.place} AS u, {hashes} FROM ({scan}) AS s"
-    work.keep((sql, params), HASHES)
+    first = len(untested.conditions)  # the places of conditions are below all hashes
+    hashes = [
+        f"CAST({untested.place(f'(hash({values}) >> 33) + {first}')} AS UINTEGER) AS h{at}"
+        for at, values in enumerate(hashed)
+    ]
+    scan, params = scan_statement(table, [*Untested.values(columns), *more])
+    work.keep((f"SELECT s.ordinal, {', '.join(hashes)} FROM ({scan}) AS s", params), HASHES)
     parts = 1 + table.file_rows // sorted_hashes
     repeated = {
-        f"{REPEATED}_{at}": {"h": _repeated(work, f"s.h{at}", parts)} for at in range(len(hashed))
+        f"{REPEATED}_{at}": {"h": _repeated(work, f"s.h{at}", first, parts)}
+        for at in range(len(hashed))
     }
     shared = " OR ".join(
         f"s.h{at} IN (SELECT r.h FROM {name} AS r)" for at, name in enumerate(repeated)
     )
     with registered(work.cursor, repeated):
-        sql = f"SELECT s.ordinal FROM {HASHES} AS s WHERE s.u IS NULL AND ({shared})"
-        work.keep((sql, []), CANDIDATES)
-    places = f"SELECT s.u, count(*) FROM {HASHES} AS s WHERE s.u IS NOT NULL GROUP BY s.u"
+        work.keep((f"SELECT s.ordinal FROM {HASHES} AS s WHERE {shared}", []), CANDIDATES)
+    places = f"SELECT s.h0, count(*) FROM {HASHES} AS s WHERE s.h0 < {first} GROUP BY s.h0"
     return untested.counted(work.read((places, [])), table.row_count)
 
 
-def _repeated(work: Work, name: str, parts: int) -> NDArray[np.uint32]:
-    """The hashes that several tested rows have, found part by part."""
+def _repeated(work: Work, name: str, first: int, parts: int) -> NDArray[np.uint32]:
+    """The hashes from ``first`` on that several rows have, found part by part."""
     repeated = []
     for part in range(parts):
         of_part = f" AND {name} % {parts} = {part}" if parts > 1 else ""
-        sql = f"SELECT {name} FROM {HASHES} AS s WHERE s.u IS NULL{of_part}"
+        sql = f"SELECT {name} FROM {HASHES} AS s WHERE {name} >= {first}{of_part}"
         hashes = np.sort(work.read_column((sql, []), "reading rows").astype(np.uint32))
         repeated.append(np.unique(hashes[1:][hashes[1:] == hashes[:-1]]))
     return np.concatenate(repeated)

@@ -255,14 +255,16 @@ class Untested:
         unread = (f"{each.cell} IS NULL AS m{at}" for at, each in enumerate(columns) if each.unread)
         return [*key_values(columns), *unread]
 
-    @property
-    def place(self) -> str:
-        """The SQL of the first condition that a row meets, as its place; NULL if it is tested."""
+    def place(self, otherwise: str = "NULL") -> str:
+        """The SQL of the first condition that a row meets, as its place from 0.
+
+        ``otherwise`` is that of a row that is tested.
+        """
         cases = " ".join(
             f"WHEN {condition} THEN {place}"
             for place, (condition, *_) in enumerate(self.conditions)
         )
-        return f"CASE {cases} END"
+        return f"CASE {cases} ELSE {otherwise} END"
 
     def counted(
         self, rows: Sequence[tuple[Any, ...]], all_rows: int

@@ -244,6 +244,47 @@ def test_texts_without_a_number_at_the_end_are_counted(studio: Studio) -> None:
     ]
 
 
+def test_a_text_without_a_number_is_no_number_of_the_usual_series(studio: Studio) -> None:
+    texts = ["A-7", "A-", f"A-{'1' * 19}", "B-1", "B-3", "A-9", "A-A-7", None]
+    table = studio.table({"text": ("VARCHAR", texts)})
+    result, rows = run(studio, "gaps", table, number_column="text")
+    assert [
+        (number, row["_series"]) for number, row in zip(numbers_of(rows), rows, strict=True)
+    ] == [
+        (0, 1),
+        (5, 1),
+        (3, 3),
+        (4, 3),
+    ]
+    assert [each.rows for each in result.not_tested] == [1, 2]
+    labels = [row["label"] for row in result.tables[0].rows]
+    assert labels == ["A-", "A-A-", "B-"]
+
+
+@pytest.mark.parametrize(
+    ("test", "given"),
+    [
+        ("weekend", {"date_column": "d"}),
+        (
+            "cutoff",
+            {"posting_column": "d", "document_column": "e", "cutoff": "2025-12-31", "days": 9},
+        ),
+        ("near_duplicates", {"date_column": "d", "days": 2}),
+    ],
+)
+def test_infinite_days_are_not_tested(studio: Studio, test: str, given: Row) -> None:
+    table = studio.table_of(
+        "SELECT unnest(['infinity', '-infinity', NULL, '2025-12-28', '2025-12-27']::DATE[]) AS d, "
+        "DATE '2026-01-02' AS e"
+    )
+    result, rows = run(studio, test, table, **given)
+    assert sorted(numbers_of(rows)) == [3, 4]
+    assert [(each.reason, each.rows) for each in result.not_tested] == [
+        ("the value is missing", 1),
+        ("the value isn't finite", 2),
+    ]
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 def test_cutoff_rows_are_those_of_plain_python(studio: Studio, seed: int) -> None:
     table, values = random_table(studio, random.Random(seed), 200)
