@@ -353,6 +353,27 @@ def test_sizes_by_a_programme(served: LiveServer, dataset: int) -> None:
         assert field in answer.json()["errors"][0]["loc"]
 
 
+def test_small_strata_are_drawn_and_evaluated(served: LiveServer) -> None:
+    """A stratum of 12 rows and one of 2, beside 600: at least three rows, or all of them."""
+    dataset = served.new_dataset()
+    parts = ["large"] * ROWS + ["small"] * 12 + ["pair"] * 2
+    lines = [f"{row},{part},{100 + row % 7}.00" for row, part in enumerate(parts)]
+    served.import_text(dataset, "\n".join(["id,part,amount", *lines]) + "\n")
+    goal = {"name": "eu-cohesion", "book_column": "amount", "deviation": 8, "expected": 0.005}
+    found = served.admin.post(
+        f"/api/sampling/datasets/{dataset}/size",
+        json={"design": one("stratified", strata_columns=["part"]), "programme": goal},
+    ).json()
+    sizes = found["round"]["parameters"]["sizes"]
+    assert (sizes["small"], sizes["pair"]) == (3, 2)
+    assert found["sample_size"] == sum(sizes.values())
+    assert any("By the formula 2 parts have fewer than 3 units" in note for note in found["notes"])
+    job = examined(served, dataset, found["round"])
+    result = evaluated(served, job, programme="eu-cohesion")["programme"]
+    assert result["calculation"] == "stratified_mean_per_unit"
+    assert any("right for strata of any sizes" in note for note in result["notes"])
+
+
 @pytest.mark.parametrize(
     ("old", "new", "problem"),
     [

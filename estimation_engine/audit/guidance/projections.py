@@ -7,12 +7,14 @@ the sample was drawn, the projection takes them in (section 7.10), on a stated a
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from math import fsum, sqrt
 from typing import TypeVar
 
 from domain_errors import Sentence
 from estimation_engine.arrays import Floats
 from estimation_engine.audit.guidance.quantities import (
+    LEAST_OF_STRATUM,
     MATERIALITY,
     NormalInputs,
     Verdict,
@@ -42,6 +44,10 @@ MISSING_VALUE = (
 NO_PRECISION = (
     "The sample isn't statistical, so there is no precision and no upper limit: the verdict "
     "compares the projected error alone."
+)
+SMALL_STRATA = (
+    "Small strata have the least of a stratum, {least} {least|unit|units}, which is above their "
+    "proportion: the precision is that of section 6.1.3, which is right for strata of any sizes."
 )
 
 
@@ -471,8 +477,8 @@ def _equal(inputs: EqualInputs, *, is_ratio: bool, is_pooled: bool) -> GuidanceE
         z * measure * part.deviation / sqrt(part.examined)
         for part, measure in zip(parts, measures, strict=True)
     ]
-    if is_pooled:
-        _check_proportional(parts)
+    is_proportional = is_pooled and _is_proportional(parts)
+    if is_proportional:
         whole, drawn = fsum(measures), sum(part.examined for part in parts)
         variance = fsum(
             measure / whole * part.deviation**2
@@ -481,7 +487,11 @@ def _equal(inputs: EqualInputs, *, is_ratio: bool, is_pooled: bool) -> GuidanceE
         precision = z * whole * sqrt(variance) / sqrt(drawn)
     else:
         precision = sqrt(fsum(single**2 for single in each))
-    return evaluation(inputs, parts, errors, each, precision, z, by_units=not is_ratio)
+    found = evaluation(inputs, parts, errors, each, precision, z, by_units=not is_ratio)
+    if is_pooled and not is_proportional:
+        note = Sentence(SMALL_STRATA, least=LEAST_OF_STRATUM)
+        return replace(found, notes=(*found.notes, note))
+    return found
 
 
 def _mean_error(part: EqualPart) -> float:
@@ -603,13 +613,29 @@ NEGATIVE = (
 )
 
 
-def _check_proportional(parts: Sequence[EqualPart]) -> None:
-    """Refuse strata that aren't drawn by their units: s_w/√n is the standard error of these."""
-    drawn, units = sum(part.examined for part in parts), sum(part.units for part in parts)
-    for number, part in enumerate(parts):
-        due = drawn * part.units / units
+def _is_proportional(parts: Sequence[EqualPart]) -> bool:
+    """Whether strata are drawn by their units; s_w/√n is the standard error of these.
+
+    Small strata may have up to the least of a stratum, above their proportion, if the others are
+    drawn by their units.
+
+    Raises
+    ------
+    InvalidCalculation
+        A stratum is drawn otherwise.
+    """
+    surplus = _surplus(parts)
+    if all(abs(each) < 1.0 for each in surplus):
+        return True
+    others = [
+        number
+        for number, part in enumerate(parts)
+        if part.examined > LEAST_OF_STRATUM or surplus[number] < 0.0
+    ]
+    for number, more in zip(others, _surplus([parts[at] for at in others]), strict=True):
+        part = parts[number]
         check(
-            abs(part.examined - due) < 1.0,
+            abs(more) < 1.0,
             "This formula is for strata that are drawn in proportion to their units: {examined} of "
             "{units} units of {label} were drawn, and {due} would be in proportion. The "
             "calculations of periods allow other sizes.",
@@ -617,8 +643,15 @@ def _check_proportional(parts: Sequence[EqualPart]) -> None:
             examined=part.examined,
             units=part.units,
             label=part.label or f"part {number + 1}",
-            due=f"{due:.1f}",
+            due=f"{part.examined - more:.1f}",
         )
+    return False
+
+
+def _surplus(parts: Sequence[EqualPart]) -> list[float]:
+    """The examined units of each part less those in proportion to its units."""
+    drawn, units = sum(part.examined for part in parts), sum(part.units for part in parts)
+    return [part.examined - drawn * part.units / units for part in parts]
 
 
 def _check_ratio(parts: Sequence[EqualPart]) -> None:
