@@ -23,7 +23,6 @@ from domain_errors import DomainError, choices_sentence
 from estimation_engine import InvalidGoal
 from estimation_engine.audit.calculations import CALCULATIONS, Calculation
 from estimation_engine.audit.guidance.sizes import (
-    ConservativeSizeInputs,
     GuidanceSize,
     PlannedPart,
     SizeInputs,
@@ -196,7 +195,7 @@ def _inputs(
     strata: Mapping[str, PlannedPart],
     given: ProgrammeGoalRequest,
     confidence: float,
-) -> SizeInputs | ConservativeSizeInputs:
+) -> Any:
     materiality = given.materiality or programme.file.tolerable
     if materiality is None:
         raise InvalidGoal("Give a materiality: the programme has none.", loc=(AT, "materiality"))
@@ -209,10 +208,10 @@ def _inputs(
         "expected": expected if expected < 1 else expected / book_value,
         "materiality": materiality if materiality < 1 else materiality / book_value,
     }
-    if calculation.inputs is ConservativeSizeInputs:
+    if calculation.inputs is not SizeInputs:
         if given.deviation is not None:
             raise InvalidGoal("The calculation takes no deviation.", loc=(AT, "deviation"))
-        return ConservativeSizeInputs(**common)
+        return calculation.inputs(**common)
     if strata:
         return SizeInputs(**common, parts=tuple(strata.values()))
     if given.deviation is None:

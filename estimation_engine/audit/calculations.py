@@ -497,6 +497,17 @@ TEXTBOOK: tuple[Calculation, ...] = (
         textbook.stringer_bound,
         document="Stringer 1963, as in Touw and Hoogduin, Statistiek voor Audit en Controlling",
     ),
+    Calculation(
+        "size_poisson",
+        "Size, monetary units by Poisson factors",
+        "size",
+        textbook.PoissonSizeInputs,
+        sizes.GuidanceSize,
+        "least n with RF(n·AE/BV)/n < TE/BV",
+        "table C-1",
+        textbook.size_poisson,
+        document="AICPA, Audit Guide: Audit Sampling, 2017",
+    ),
 )
 CALCULATIONS: Mapping[str, Calculation] = {each.name: each for each in (*ALL, *TEXTBOOK)}
 """The calculations by name."""

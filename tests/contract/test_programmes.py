@@ -353,6 +353,30 @@ def test_sizes_by_a_programme(served: LiveServer, dataset: int) -> None:
         assert field in answer.json()["errors"][0]["loc"]
 
 
+def test_sizes_of_monetary_units_by_poisson_factors(served: LiveServer, dataset: int) -> None:
+    """AICPA's table C-1: 93 units for 5 % with 1 % expected, and 60 with none."""
+    path = f"/api/sampling/datasets/{dataset}/size"
+    design = one("monetary_unit", book_column="amount")
+    for expected, size in ((0.01, 93), (0, 60)):
+        goal = {"name": "mus-standard", "expected": expected, "materiality": "5%"}
+        found = served.admin.post(path, json={"design": design, "programme": goal}).json()
+        assert found["sample_size"] == found["round"]["parameters"]["sample_size"] == size
+        assert found["programme"]["paragraph"] == "AICPA, Audit Sampling, table C-1"
+    job = examined(served, dataset, found["round"])
+    result = evaluated(served, job, programme="mus-standard", tolerable=0.05)
+    assert result["programme"]["name"] == "mus-standard"
+    for more, field in (
+        ({"materiality": None}, "materiality"),
+        ({"deviation": 3}, "deviation"),
+        ({"expected": 0.06}, "expected"),
+        ({"materiality": 1e-9, "expected": 0}, "expected"),
+    ):
+        goal = {"name": "mus-standard", "expected": 0.01, "materiality": 0.05, **more}
+        answer = served.admin.post(path, json={"design": design, "programme": goal})
+        assert answer.status_code == 422, answer.text
+        assert answer.json()["errors"][0]["loc"][-2:] == ["programme", field]
+
+
 def test_small_strata_are_drawn_and_evaluated(served: LiveServer) -> None:
     """A stratum of 12 rows and one of 2, beside 600: at least three rows, or all of them."""
     dataset = served.new_dataset()

@@ -218,7 +218,7 @@ def _size(inputs: SizeInputs, measure: Measure) -> GuidanceSize:
     )
 
 
-def _raised(due: int, size: int) -> list[str]:
+def raised_note(due: int, size: int) -> list[str]:
     """The note of a size that is above the formula's."""
     text = (
         "The formula gives {due}. The size is {size}, as the programme's evaluation refuses fewer "
@@ -315,7 +315,7 @@ def _notes(due: int, size: int, few: int) -> tuple[str, ...]:
 
     ``few`` parts have fewer units than the least of a stratum.
     """
-    notes = _raised(due, size)
+    notes = raised_note(due, size)
     if due > size:
         text = (
             "The formula gives {due}: the sample has all {size} {size|unit|units} that it can draw."
@@ -393,7 +393,7 @@ def size_conservative(inputs: ConservativeSizeInputs) -> GuidanceSize:
         factor,
         interval,
         (Allocated("", size, unrounded, interval),),
-        tuple(_raised(due, size)),
+        tuple(raised_note(due, size)),
     )
 
 
