@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from typing import Any
 
 from application.audit.programmes.applied import check_level
@@ -19,10 +19,11 @@ from application.estimation.size_answers import (
 )
 from contract.requests.programmes import ProgrammeGoalRequest, ProgrammeSize
 from contract.requests.size import SizeRequest
-from domain_errors import DomainError, choices_sentence
+from domain_errors import DomainError, Sentence, choices_sentence
 from estimation_engine import InvalidGoal
 from estimation_engine.audit.calculations import CALCULATIONS, Calculation
 from estimation_engine.audit.guidance.sizes import (
+    ConservativeSizeInputs,
     GuidanceSize,
     PlannedPart,
     SizeInputs,
@@ -34,6 +35,10 @@ from service.service import Service
 from service.tables.open_tables import OpenTable
 
 AT = "programme"
+OF_INTERVAL = Sentence(
+    "The design selects a unit in each interval of the book value by the size. Rows of an interval "
+    "or more are drawn once each, so there are fewer rows than the size has units."
+)
 
 
 def size_by_programme(
@@ -65,7 +70,11 @@ def size_by_programme(
         raise
     _check_units(found, plan, given)
     sizes = _sizes(plan, found, given)
+    notes: list[str] = [*found.notes, *programme_doubts(programme)]
     parameters = _parameters(design["parameters"], found, sizes, given)
+    if calculation.inputs is ConservativeSizeInputs and found.interval is not None:
+        parameters = {**_without_size(parameters), "interval": _floor(found.interval, places)}
+        notes.append(OF_INTERVAL)
     whole = sum(each.rows for each in plan.groups if each.label in given.always)
     return SizeAnswer(
         confidence,
@@ -90,7 +99,7 @@ def size_by_programme(
             interval=None if found.interval is None else f"{found.interval:.{places}f}",
             strata=sizes,
         ),
-        notes=[*found.notes, *programme_doubts(programme)],
+        notes=notes,
     )
 
 
@@ -252,8 +261,7 @@ def _parameters(
 ) -> dict[str, Any]:
     """The design's parameters with the size in the place of its own."""
     if not sizes:
-        kept = {name: value for name, value in given.items() if name != "interval"}
-        return {**kept, "sample_size": found.size}
+        return {**_without_size(given), "sample_size": found.size}
     others = ("sample_size", "sample_fraction", "samples_per_stratum", "min_per_stratum")
     own = ("allocation", "allocation_column", "take_all")
     kept = {name: value for name, value in given.items() if name not in (*others, *own)}
@@ -261,3 +269,13 @@ def _parameters(
         each.label: "all" if each.label in goal.always else each.sample_size for each in sizes
     }
     return {**kept, "sizes": of_label}
+
+
+def _without_size(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of monetary units or random rows without their size."""
+    return {name: value for name, value in given.items() if name not in ("sample_size", "interval")}
+
+
+def _floor(interval: float, places: int) -> float:
+    """An interval rounded down to the minor unit, so that no fewer units are selected."""
+    return float(Decimal(interval).quantize(Decimal(1).scaleb(-places), ROUND_DOWN))

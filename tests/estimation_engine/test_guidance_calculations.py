@@ -584,6 +584,32 @@ def test_second_period_reaches_the_planned_precision() -> None:
         )
 
 
+def test_conservative_approach_has_the_interval_of_the_size_or_of_the_draw() -> None:
+    """It is Stringer's bound by Poisson factors, with known errors beside it."""
+    shared = {
+        "confidence": 0.9,
+        "sampled_value": 80_000.0,
+        "errors": [0.5, 0.1],
+        "known": [known(20_000, 300)],
+    }
+    by_size = compute("monetary_units_conservative", size=50, **shared)
+    found = compute("monetary_units_conservative", interval=2_000.0, **shared)
+    assert by_size == found
+    bound = compute(
+        "stringer",
+        confidence=0.9,
+        book_value=80_000.0,
+        examined=40,
+        taints=[0.5, 0.1],
+        likelihood="poisson",
+    )
+    assert found.upper_limit == pytest.approx(bound.upper_limit + 300)
+    assert found.lower_limit is None
+    for size in ({}, {"size": 50, "interval": 2_000.0}, {"size": 0}, {"interval": -1.0}):
+        with pytest.raises(InvalidCalculation):
+            compute("monetary_units_conservative", **shared, **size)
+
+
 def test_allowances_by_appendix_3() -> None:
     from estimation_engine.audit.guidance.projections import incremental_allowances
     from estimation_engine.audit.limits import poisson_factor

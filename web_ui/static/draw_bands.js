@@ -125,14 +125,14 @@ export function bandEditor(context, round, entry, loc, changed) {
   const showFields = () => {
     if (fields.contains(document.activeElement) && document.activeElement.matches("input")) return;
     fill(fields, entry.breaks.map((one, at) => h("input", { class: "break", "aria-label": `Break ${at + 1}`, "data-loc": `${loc}.${at}`, value: shown(one), autocomplete: "off",
-      onchange: (event) => {
-        const typed = event.target.value.trim();
+      onchange: ({ target }) => {
+        const typed = target.value.trim();
         const { plain, problem } = areNumbers() ? readNumber(typed) : {};
-        refuse(event.target, problem);
+        refuse(target, problem);
         if (problem) { changed(); return; }
         const text = plain ?? typed;
         const next = entry.breaks.map((old, own) => (own === at ? typedBreak(text) : old)).filter((value) => value !== "");
-        event.target.blur();
+        target.blur();
         if (next.length) commit(sorted(next));
       } })),
     entry.breaks.length < MAX_CUTS ? h("button", { type: "button", class: "plain", onclick: () => {

@@ -4,7 +4,7 @@ import { callApi } from "./api.js";
 import { debounce, fill, h } from "./dom.js";
 import { check, ratesOf, refuse, shareText, SIZES, soft } from "./draw_fields.js";
 import { confidenceField, designOf, refuseGoal } from "./draw_goal.js";
-import { amount, number } from "./format.js";
+import { amount, number, percent } from "./format.js";
 
 /** The likelihoods; one of rows alone is not for money. */
 const LIKELIHOODS = { poisson: "Poisson", binomial: "binomial", hypergeometric: "hypergeometric" };
@@ -16,10 +16,10 @@ const textOf = (value) => (value > 0 && value < 1 ? shareText(value) : number(va
 /** What is typed, by the goal; by the step for an audit programme. */
 export const forms = new WeakMap();
 
-/** "200", or by group "AT01 = 150; CH01 = 400". */
-const deviationsOf = (text = "") => (text.includes("=") ? { deviations: Object.fromEntries(ratesOf(text)) } : { deviation: text || undefined });
+/** "200", or "AT01 = 150; CH01 = 400". */
+const spreadOf = (text = "") => (text.includes("=") ? { deviations: Object.fromEntries(ratesOf(text)) } : { deviation: text || undefined });
 
-/** The fields of a materiality, also by an audit programme, and the size that the server finds for it. */
+/** The fields of a materiality, and the size that the server finds for it. */
 export function materialityForm(context, round, { id, method, loc, programmes }) {
   const { materiality, expected = 0, confidence, likelihood, accept } = round.goal ?? {};
   const usual = method.selects_money ? "poisson" : "hypergeometric";
@@ -37,7 +37,7 @@ export function materialityForm(context, round, { id, method, loc, programmes })
     const current = (turn += 1);
     const goal = { materiality: form.tolerable || undefined, expected: form.expected || 0, confidence: form.confidence || undefined, likelihood: form.likelihood };
     if (staged()) Object.assign(goal, { expected: 0, accept: form.accept });
-    const wanted = programmes ? { programme: { ...goal, name: form.programme, book_column: context.amountColumn() || undefined, ...deviationsOf(form.deviation) } } : { goal };
+    const wanted = programmes ? { programme: { ...goal, name: form.programme, book_column: context.amountColumn() || undefined, ...spreadOf(form.deviation) } } : { goal };
     refuse(tolerable);
     refuse(level);
     fill(found);
@@ -81,16 +81,16 @@ export function materialityForm(context, round, { id, method, loc, programmes })
     h("div", { class: "field compact" }, tolerable), h("span", {}, "with"), h("div", { class: "field compact" }, few), h("span", {}, "expected, at"),
     level, h("span", {}, "confidence"), levels,
     programmes ? [h("span", {}, "by"), h("select", { "aria-label": "Programme", onchange: set("programme") }, programmes.map(({ name, title }) => h("option", { value: name, selected: name === form.programme }, title))),
-      h("label", { class: "check" }, "with a guessed deviation of", h("input", { autocomplete: "off", placeholder: method.planned_by === "strata" && "200, or A = 150; B = 400", value: form.deviation, oninput: set("deviation") }))] : h("select", { "aria-label": "Likelihood", onchange: set("likelihood") },
+      h("label", { class: "check" }, "with a guessed deviation of", h("input", { autocomplete: "off", placeholder: method.planned_by === "strata" && "A = 9; B = 5", value: form.deviation, oninput: set("deviation") }))] : h("select", { "aria-label": "Likelihood", onchange: set("likelihood") },
       likelihoods.map(([name, title]) => h("option", { value: name, selected: name === (form.likelihood ?? usual) }, title))),
     method.has_stages && !programmes ? check("In two stages", staged(), chooseStages) : null), found];
 }
 
 const exact = (share) => `${Number((100 * share).toPrecision(4))} %`;
 
-function showAnswer(element, { sample_size: size, materiality: found, programme, eligible_rows: rows, notes, round }) {
+function showAnswer(element, { sample_size: size, materiality: found, programme, confidence, eligible_rows: rows, notes, round }) {
   if (programme) {
-    fill(element, [`${number(size)} of ${number(rows)} rows: ${programme.formula} gives ${amount(programme.unrounded.toFixed(2))}`, ...notes, programme.statement].map(soft));
+    fill(element, [`${number(size)} of ${number(rows)} rows: ${programme.formula} gives ${amount(programme.unrounded.toFixed(2))} at ${percent(confidence)}, tolerable ${amount(programme.tolerable)}`, ...notes, programme.statement].map(soft));
     return;
   }
   const of = found.book_total === null ? `${number(rows)} rows` : `${amount(found.book_total)} in ${found.book_column}`;

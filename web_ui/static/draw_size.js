@@ -16,7 +16,7 @@ const OF_MONEY = { interval: "Interval of money", materiality: "For a tolerable 
 const nameOf = (kind, method) => (method.selects_money && OF_MONEY[kind]) || (kind === "rows" && takesAll(method) ? "Rows or %, divided by a rule" : KINDS[kind]);
 /** The kinds of size beside which groups can be taken whole. */
 const BESIDE = ["rows", "samples_per_stratum"];
-/** The kinds of size that the server finds. */
+/** Sizes that the server finds. */
 const PLANNED = ["margin", "materiality", "programme"];
 const CONFIDENCE = 0.95;
 

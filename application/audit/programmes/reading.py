@@ -21,7 +21,11 @@ from contract.requests.evaluate import KINDS, MONETARY_UNIT, VARIABLES
 from contract.requests.programmes import ProgrammeEvaluation, ProgrammeExample, ProgrammeFile
 from domain_errors import DomainError, choices_sentence
 from estimation_engine.audit.calculations import CALCULATIONS
-from estimation_engine.audit.guidance.projections import EqualInputs, MoneyInputs
+from estimation_engine.audit.guidance.projections import (
+    ConservativeInputs,
+    EqualInputs,
+    MoneyInputs,
+)
 from estimation_engine.audit.guidance.sizes import GuidanceSize
 from lazy_dataclasses import dataclass
 from sampling_engine import METHODS
@@ -33,7 +37,10 @@ NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 RULED = ("sides", "estimator", "likelihood", "bound")
 """The parameters of a kind that an evaluation can set."""
-READ_BY = {VARIABLES.name: EqualInputs, MONETARY_UNIT.name: MoneyInputs}
+READ_BY = {
+    VARIABLES.name: (EqualInputs,),
+    MONETARY_UNIT.name: (MoneyInputs, ConservativeInputs),
+}
 """The inputs that the samples of a kind have."""
 OF_ALL = ("confidence", "tolerable")
 """Figures that the sentences of every programme can name."""
@@ -251,13 +258,14 @@ def figure_names(each: ProgrammeEvaluation, field: str = "") -> tuple[str, ...]:
     """The figures of an evaluation: the outputs of its calculation, or those of its kind."""
     if each.calculation is not None:
         calculation = _check_calculation(each.calculation, f"{field}.calculation")
-        is_of_kind = calculation.inputs is READ_BY.get(each.kind)
+        is_of_kind = calculation.inputs in READ_BY.get(each.kind, ())
         if calculation.purpose != "evaluation" or not is_of_kind:
             raise _Refused(
                 f"{field}.calculation",
                 f"{calculation.name} computes no limits of a sample by {each.kind}.",
             )
-        return _numbers(calculation.outputs)
+        names = _numbers(calculation.outputs)
+        return tuple(name for name in names if name not in calculation.lacks)
     figures = KINDS[each.kind].figures
     if not figures:
         raise _Refused(

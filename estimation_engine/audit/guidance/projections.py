@@ -173,7 +173,8 @@ class GuidanceEvaluation:
     precision : float or None
         SE; None where a sample isn't statistical, as both limits are then.
     lower_limit, upper_limit : float or None
-        ``total_error`` less, and plus, the precision; the latter is ULE.
+        ``total_error`` less, and plus, the precision; the latter is ULE. The conservative approach
+        has no lower limit.
     corrected_value, corrected_lower : float
         CBV = BV − total error, and LL = CBV − SE.
     error_rate, upper_rate : float
@@ -354,8 +355,11 @@ class ConservativeInputs(_EvaluationInputs):
 
     Parameters
     ----------
-    size : int
+    size : int, optional
         The planned n, with the units of the high-value stratum: the interval is BV/n.
+    interval : float, optional
+        In place of the size: the interval by which the units were drawn, from which on units are
+        always examined.
     sampled_value : float
         BV of the units that aren't always examined.
     errors : tuple of float
@@ -370,7 +374,8 @@ class ConservativeInputs(_EvaluationInputs):
         Units below the interval that weren't available when the sample was drawn.
     """
 
-    size: int
+    size: int | None = None
+    interval: float | None = None
     sampled_value: float
     errors: tuple[float, ...] = ()
     taints: float | None = None
@@ -409,7 +414,11 @@ def monetary_units_conservative(inputs: ConservativeInputs) -> GuidanceEvaluatio
     one side.
     """
     check_confidence(inputs.confidence)
-    check(inputs.size > 0, "`size` must be above 0.", "size")
+    check((inputs.size is None) != (inputs.interval is None), "Give `size` or `interval`.", "size")
+    check(inputs.size is None or inputs.size > 0, "`size` must be above 0.", "size")
+    check(
+        inputs.interval is None or inputs.interval > 0.0, "`interval` must be above 0.", "interval"
+    )
     check(inputs.sampled_value > 0.0, "`sampled_value` must be above 0.", "sampled_value")
     check(
         inputs.taints is None or not inputs.errors, "Give `errors` or `taints`, not both.", "taints"
@@ -425,8 +434,11 @@ def monetary_units_conservative(inputs: ConservativeInputs) -> GuidanceEvaluatio
         missing_value=inputs.missing_value,
     )
     _check_parts((part,))
-    drawn = fsum([inputs.sampled_value, *(known.book_value for known in inputs.known)])
-    interval = (drawn if inputs.book_value is None else inputs.book_value) / inputs.size
+    interval = inputs.interval
+    if interval is None:
+        drawn = fsum([inputs.sampled_value, *(known.book_value for known in inputs.known)])
+        whole = drawn if inputs.book_value is None else inputs.book_value
+        interval = whole / (inputs.size or 1)
     wider = _whole_value(part) / part.book_value
     factor = poisson_factor(0, inputs.confidence) if inputs.factor is None else inputs.factor
     check(factor > 0.0, "A reliability factor is above 0.", "factor")
@@ -551,7 +563,7 @@ def evaluation(
         known,
         total,
         precision,
-        None if precision is None else total - precision,
+        None if precision is None or conservative else total - precision,
         upper,
         value - total,
         None if precision is None else value - total - precision,
