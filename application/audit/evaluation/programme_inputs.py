@@ -13,7 +13,7 @@ from application.audit.evaluation.variables import audited_amounts
 from application.audit.items import book_column_of
 from application.audit.programmes.applied import LOC
 from estimation_engine.audit import AuditedAmounts, AuditedItem
-from estimation_engine.audit.calculations import CALCULATIONS
+from estimation_engine.audit.calculations import Calculation
 from estimation_engine.audit.guidance.projections import (
     ConservativeInputs,
     EqualInputs,
@@ -27,16 +27,16 @@ from estimation_engine.audit.guidance.projections import (
 from estimation_engine.errors import InvalidFindings
 
 
-def inputs_of_sample(sample: ExaminedSample, request: SettledEvaluation[Any]) -> Any:
-    """The inputs of the calculation of the request's programme.
+def inputs_of_sample(
+    sample: ExaminedSample, request: SettledEvaluation[Any], calculation: Calculation
+) -> Any:
+    """The inputs of a calculation from a sample.
 
     Raises
     ------
     InvalidFindings
         The calculation reads no sample of this design, or the draw lacks a figure that it needs.
     """
-    assert request.programme is not None  # noqa: S101 - the caller asks only with one
-    calculation = CALCULATIONS[request.programme.rule.calculation or ""]
     common: dict[str, Any] = {"confidence": request.confidence}
     if request.tolerable is not None:
         name = "materiality" if request.tolerable < 1 else "tolerable"
