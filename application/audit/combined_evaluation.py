@@ -14,9 +14,17 @@ from application.audit.combined_coverage import (
     coverage_of,
     uncovered_sentence,
 )
+from application.audit.combined_programme import (
+    SettledTogether,
+    concluded_together,
+    settled_together,
+)
 from application.audit.evaluation import EvaluationAnswer, SettledEvaluation, evaluate, request_of
+from application.audit.evaluation.answer import ProgrammeResult
+from application.audit.evaluation.by_programme import OfKind
 from application.audit.evaluation.parameters import fitting_kind, misfits, signed_off
 from application.audit.evaluation.request import tolerable_amount
+from application.audit.programmes.examples import programme_doubts
 from contract.answers import AtConfidence
 from contract.declarations import Help
 from contract.requests.evaluate import (
@@ -43,6 +51,11 @@ from service.service import Service
 from service.tables.drawn_rows import has_common_seed
 from storage.audit.findings import review_of
 from storage.jobs.jobs import JobRecord
+
+OF_SAMPLES = Sentence(
+    "The conclusion is by the programme. The other figures are those of the samples by their kinds "
+    "of evaluation."
+)
 
 
 @dataclass(frozen=True)
@@ -102,6 +115,9 @@ class CombinedEvaluation(AtConfidence):
     caveats: Annotated[Sequence[str], Help("What limits the conclusion.")]
     formula: str
     source: str
+    programme: Annotated[
+        ProgrammeResult | None, Help("Of the request; `conclusion` is then that of the programme.")
+    ] = None
 
 
 @dataclass(frozen=True)
@@ -153,11 +169,13 @@ def evaluate_together(
                 name=job.output_name or job.id[:8],
                 loc=("body", "jobs", at),
             )
+    together = settled_together(service, jobs, given)
+    given, confidence = together.request, together.confidence
     settled = [_settled(service, job, given) for job in jobs]
     _require_used(settled, given)
     by_money = sum(each.kind == MONETARY_UNIT.name for each in settled)
-    level = confidence_of_limits(given.confidence, by_money, len(jobs) - by_money)
-    plain = _evaluated(service, jobs, settled, given.confidence, None)
+    level = confidence_of_limits(confidence, by_money, len(jobs) - by_money)
+    plain = _evaluated(service, jobs, settled, confidence, None)
     coverage = coverage_of(
         service,
         [SampledPopulation(each.job, each.answer.figures["book_column"]) for each in plain],
@@ -173,20 +191,67 @@ def evaluate_together(
     uncovered = uncovered_sentence(coverage.uncovered, places)
     found = combine(
         [_part(*each) for each in zip(samples, plain, strict=True)],
-        confidence=given.confidence,
+        confidence=confidence,
         tolerable=None if amount is None else float(amount),
         places=places,
         uncovered=uncovered,
     )
-    return _answer(
+    answer = _answer(
         found,
         samples,
-        given,
+        confidence,
         places,
         coverage,
         caveats=[*([uncovered] if uncovered else []), *_caveats(samples, coverage)],
         tolerable=None if amount is None else f"{amount:f}",
         notes=tolerable.notes if tolerable else [],
+    )
+    return _by_programme(service, samples, together, answer, uncovered)
+
+
+def _by_programme(
+    service: Service,
+    samples: Sequence[_EvaluatedSample],
+    together: SettledTogether,
+    answer: CombinedEvaluation,
+    uncovered: str | None,
+) -> CombinedEvaluation:
+    """An answer with the programme's result in the place of its conclusion, if there is one."""
+    chosen = together.programme
+    if chosen is None:
+        return answer
+    own = OfKind(
+        answer.confidence,
+        answer.book_value,
+        answer.tolerable,
+        answer.conclusion,
+        answer.assurance,
+    )
+    found = concluded_together(
+        service,
+        [each.job for each in samples],
+        [
+            replace(
+                each.settled,
+                confidence=together.confidence,
+                tolerable=together.request.tolerable,
+            )
+            for each in samples
+        ],
+        chosen,
+        own,
+    )
+    return replace(
+        answer,
+        programme=found.result,
+        conclusion=found.conclusion,
+        assurance=found.assurance,
+        notes=[*answer.notes, OF_SAMPLES],
+        caveats=[
+            *([uncovered] if uncovered and uncovered not in answer.caveats else []),
+            *answer.caveats,
+            *programme_doubts(chosen.programme),
+        ],
     )
 
 
@@ -376,7 +441,7 @@ def _caveats(samples: Sequence[_EvaluatedSample], coverage: Coverage) -> list[st
 def _answer(
     found: CombinedMisstatement,
     samples: Sequence[_EvaluatedSample],
-    given: CombinedEvaluationRequest,
+    confidence: float,
     places: int,
     coverage: Coverage,
     *,
@@ -391,7 +456,7 @@ def _answer(
         return f"{value:.{places}f}"
 
     return CombinedEvaluation(
-        confidence=given.confidence,
+        confidence=confidence,
         samples=[_sample_answer(each) for each in samples],
         book_value=amount(found.book_value),
         projected=amount(found.projected),

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from application.audit.sentences import ASSURANCES, judgement_of
+from application.audit.sentences import ASSURANCES, judgement_of, programme_facts
 from contract.requests.evaluate import KINDS
 from contract.words import REVIEW_STATES
 from domain_errors import Sentence
@@ -71,6 +71,7 @@ def combined_section(found: Mapping[str, Any]) -> Section:
         ),
         _samples(found["samples"]),
     ]
+    blocks[1:1] = programme_facts(found)
     limits: list[Row] = [
         (each["name"], caveat) for each in found["samples"] for caveat in each["caveats"]
     ]

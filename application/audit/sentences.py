@@ -157,6 +157,8 @@ FIGURES: Mapping[str, str] = {
     "known": "Errors of rows always drawn",
     "total_error": "Total projected error",
     "precision": "Precision",
+    "basic_precision": "Basic precision",
+    "incremental_allowance": "Incremental allowance",
     "lower_limit": "Lower limit",
     "upper_limit": "Upper limit",
     "corrected_value": "Corrected book value",
@@ -165,7 +167,7 @@ FIGURES: Mapping[str, str] = {
     "interval": "Interval",
     "error_rate": "Error rate",
     "upper_rate": "Upper limit by book value",
-    "factor": "Quantile z",
+    "factor": "Quantile z, or reliability factor",
 }
 """The figures of a programme's calculation, in their order."""
 

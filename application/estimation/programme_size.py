@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from typing import Any
 
 from application.audit.programmes.applied import check_level
@@ -19,7 +19,7 @@ from application.estimation.size_answers import (
 )
 from contract.requests.programmes import ProgrammeGoalRequest, ProgrammeSize
 from contract.requests.size import SizeRequest
-from domain_errors import choices_sentence, moved, relocated
+from domain_errors import Sentence, choices_sentence, moved, relocated
 from estimation_engine import InvalidGoal
 from estimation_engine.audit.calculations import CALCULATIONS, Calculation
 from estimation_engine.audit.guidance.sizes import (
@@ -35,6 +35,10 @@ from service.service import Service
 from service.tables.open_tables import OpenTable
 
 AT = "programme"
+OF_INTERVAL = Sentence(
+    "The design selects a unit in each interval of the book value by the size. Rows of an interval "
+    "or more are drawn once each, so there are fewer rows than the size has units."
+)
 
 
 def size_by_programme(
@@ -63,7 +67,11 @@ def size_by_programme(
         found: GuidanceSize = calculation.run(replace(inputs, least=least))
     _check_units(found, plan, given)
     sizes = _sizes(plan, found, given)
+    notes: list[str] = [*found.notes, *programme_doubts(programme)]
     parameters = _parameters(design["parameters"], found, sizes, given)
+    if calculation.inputs is ConservativeSizeInputs and found.interval is not None:
+        parameters = {**_without_size(parameters), "interval": _floor(found.interval, places)}
+        notes.append(OF_INTERVAL)
     whole = sum(each.rows for each in plan.groups if each.label in given.always)
     return SizeAnswer(
         confidence,
@@ -88,7 +96,7 @@ def size_by_programme(
             interval=None if found.interval is None else f"{found.interval:.{places}f}",
             strata=sizes,
         ),
-        notes=[*found.notes, *programme_doubts(programme)],
+        notes=notes,
     )
 
 
@@ -189,7 +197,7 @@ def _inputs(
     strata: Mapping[str, PlannedPart],
     given: ProgrammeGoalRequest,
     confidence: float,
-) -> SizeInputs | ConservativeSizeInputs:
+) -> Any:
     materiality = given.materiality or programme.file.tolerable
     if materiality is None:
         raise InvalidGoal("Give a materiality: the programme has none.", loc=(AT, "materiality"))
@@ -202,10 +210,10 @@ def _inputs(
         "expected": expected if expected < 1 else expected / book_value,
         "materiality": materiality if materiality < 1 else materiality / book_value,
     }
-    if calculation.inputs is ConservativeSizeInputs:
+    if calculation.inputs is not SizeInputs:
         if given.deviation is not None:
             raise InvalidGoal("The calculation takes no deviation.", loc=(AT, "deviation"))
-        return ConservativeSizeInputs(**common)
+        return calculation.inputs(**common)
     if strata:
         return SizeInputs(**common, parts=tuple(strata.values()))
     if given.deviation is None:
@@ -246,8 +254,7 @@ def _parameters(
 ) -> dict[str, Any]:
     """The design's parameters with the size in the place of its own."""
     if not sizes:
-        kept = {name: value for name, value in given.items() if name != "interval"}
-        return {**kept, "sample_size": found.size}
+        return {**_without_size(given), "sample_size": found.size}
     others = ("sample_size", "sample_fraction", "samples_per_stratum", "min_per_stratum")
     own = ("allocation", "allocation_column", "take_all")
     kept = {name: value for name, value in given.items() if name not in (*others, *own)}
@@ -255,3 +262,13 @@ def _parameters(
         each.label: "all" if each.label in goal.always else each.sample_size for each in sizes
     }
     return {**kept, "sizes": of_label}
+
+
+def _without_size(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of monetary units or random rows without their size."""
+    return {name: value for name, value in given.items() if name not in ("sample_size", "interval")}
+
+
+def _floor(interval: float, places: int) -> float:
+    """An interval rounded down to the minor unit, so that no fewer units are selected."""
+    return float(Decimal(interval).quantize(Decimal(1).scaleb(-places), ROUND_DOWN))

@@ -81,6 +81,7 @@ def _used() -> set[Callable[[Any], Any]]:
     names = {
         BOUND,
         *(each.calculation for file in files for each in file.evaluations if each.calculation),
+        *(each.periods for file in files for each in file.evaluations if each.periods),
         *(each.calculation for file in files for each in file.sizes),
     }
     return {CALCULATIONS[name].function for name in names}

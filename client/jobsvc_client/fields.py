@@ -367,6 +367,10 @@ class CombinedOptions(ConfidenceOptions, total=False):
     """Of samples by audit values. By default that which was signed off, or `difference`."""
     book_column: str
     """Of samples by audit values. By default that of each draw or sign-off."""
+    programme: str
+    """The name of an audit programme, by whose formula of several periods the samples are
+    concluded on.
+    """
     covered_only: bool
     """Whether to conclude on the covered rows alone, where rows with a book value are in no
     sample's population. Otherwise these are refused.

@@ -20,7 +20,6 @@ from contract.fields import (
     NumberColumn,
     Text,
 )
-from contract.requests.estimate import ConfidenceRequest
 from contract.words import (
     BOUNDS,
     ESTIMATORS,
@@ -293,11 +292,18 @@ SUMMED = (MONETARY_UNIT, VARIABLES)
 """The kinds whose amounts add up over samples."""
 
 
-class CombinedEvaluationRequest(ConfidenceRequest):
+class CombinedEvaluationRequest(Request):
     """Evaluate several samples together: strata, periods or datasets of one audit.
 
     The confidence is that of the limit of all samples together.
     """
+
+    confidence: Annotated[
+        float | None,
+        CONFIDENCE,
+        Title("Confidence"),
+        Help("Such as 90% or 0.9. By default that of the programme, else 95 %."),
+    ] = None
 
     jobs: Annotated[
         tuple[str, ...],
@@ -310,7 +316,7 @@ class CombinedEvaluationRequest(ConfidenceRequest):
         TOLERABLE,
         Help(
             "What is tolerable in all populations together: below 1 a share of their book value, "
-            "from 1 an amount."
+            "from 1 an amount. By default that of the programme."
         ),
     ] = None
     kind: Annotated[
@@ -333,6 +339,14 @@ class CombinedEvaluationRequest(ConfidenceRequest):
         Title("Book values"),
         Option("--book"),
         Help("Of samples by audit values. By default that of each draw or sign-off."),
+    ] = None
+    programme: Annotated[
+        str | None,
+        Text(0, 60),
+        Help(
+            "The name of an audit programme, by whose formula of several periods the samples are "
+            "concluded on."
+        ),
     ] = None
     covered_only: Annotated[
         bool,

@@ -108,6 +108,17 @@ class ProgrammeEvaluation(OwnConfidence, ProgrammeRule):
             "one the limits are those of the kind."
         ),
     ] = None
+    periods: Annotated[
+        str | None,
+        Text(1, 60),
+        Help(
+            "The calculation of several samples together, one for each period. Without one they "
+            "aren't evaluated together by the programme."
+        ),
+    ] = None
+    periods_paragraph: Annotated[
+        str | None, PARAGRAPH, Help("Where the document has it; needs `periods`.")
+    ] = None
     sides: Annotated[str | None, Choice(SIDES), Help("As a parameter of the kind.")] = None
     estimator: Annotated[str | None, Choice(ESTIMATORS), Help("As a parameter of the kind.")] = None
     likelihood: Annotated[str | None, Choice(LIKELIHOODS), Help("As a parameter of the kind.")] = (

@@ -38,6 +38,8 @@ class Calculation:
         Known misprints of the sections' examples.
     document : str, optional
         Another document than the guidance.
+    lacks : tuple of str
+        Members of the outputs that the calculation doesn't have.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Calculation:
     function: Callable[[Any], Any]
     misprints: tuple[str, ...] = ()
     document: str | None = None
+    lacks: tuple[str, ...] = ()
 
     @property
     def source(self) -> str:
@@ -403,6 +406,7 @@ ALL: tuple[Calculation, ...] = (
             "6.3.5.7 prints the allowances in part; their sum is 14,430,761.",
             "6.3.5.5 takes RF(0) of table 4 for an allowance, 6.3.5.7 that of appendix 3.",
         ),
+        lacks=("lower_limit",),
     ),
     Calculation(
         "nonstatistical_mean_per_unit",
@@ -496,6 +500,17 @@ TEXTBOOK: tuple[Calculation, ...] = (
         "pages 138, 143 and 144",
         textbook.stringer_bound,
         document="Stringer 1963, as in Touw and Hoogduin, Statistiek voor Audit en Controlling",
+    ),
+    Calculation(
+        "size_poisson",
+        "Size, monetary units by Poisson factors",
+        "size",
+        textbook.PoissonSizeInputs,
+        sizes.GuidanceSize,
+        "least n with RF(n·AE/BV)/n < TE/BV",
+        "table C-1",
+        textbook.size_poisson,
+        document="AICPA, Audit Guide: Audit Sampling, 2017",
     ),
 )
 CALCULATIONS: Mapping[str, Calculation] = {each.name: each for each in (*ALL, *TEXTBOOK)}

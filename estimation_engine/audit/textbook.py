@@ -1,4 +1,4 @@
-"""Calculations of textbooks from sums: expansion by t, and Stringer's bound."""
+"""Calculations of textbooks: expansion by t, Stringer's bound, and sizes by Poisson factors."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from math import fsum, sqrt
 from contract.words import Likelihood
 from domain_errors import Sentence
 from estimation_engine.audit.guidance.quantities import AtLevel, check, check_confidence
+from estimation_engine.audit.guidance.sizes import Allocated, GuidanceSize, raised_note
 from estimation_engine.audit.monetary import stringer_rows
+from estimation_engine.audit.planning import AuditGoal, size_for_materiality
+from estimation_engine.errors import InvalidGoal
 from lazy_dataclasses import dataclass
 
 
@@ -134,4 +137,73 @@ def stringer_bound(inputs: StringerInputs) -> StringerBound:
     projected = value * fsum(inputs.taints) / inputs.examined
     return StringerBound(
         basic, projected, upper - basic - projected, upper - projected, upper, (NOT_PROVED,)
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PoissonSizeInputs(AtLevel):
+    """Inputs of a size by Poisson factors.
+
+    Parameters
+    ----------
+    expected, materiality : float
+        Shares of the book value.
+    least : int
+        A programme's least size, below which the formula's is raised.
+    """
+
+    book_value: float
+    expected: float = 0.0
+    materiality: float
+    least: int = 1
+
+
+WHOLE = Sentence(
+    "The size takes expected errors as those of wholly wrong units: with partly wrong ones of the "
+    "same sum Stringer's bound is no higher."
+)
+
+
+def size_poisson(inputs: PoissonSizeInputs) -> GuidanceSize:
+    """The least n whose Poisson limit of n·AE/BV errors, RF/n, is below TE/BV.
+
+    AICPA, Audit Guide: Audit Sampling, 2017, table C-1.
+
+    Examples
+    --------
+    >>> size_poisson(
+    ...     PoissonSizeInputs(confidence=0.95, book_value=1e6, expected=0.01, materiality=0.05)
+    ... ).size
+    93
+    """
+    check_confidence(inputs.confidence)
+    check(inputs.book_value > 0.0, "`book_value` must be above 0.", "book_value")
+    check(inputs.least >= 1, "`least` must be at least 1.", "least")
+    check(0.0 < inputs.materiality < 1.0, "A materiality is above 0 and below 1.", "materiality")
+    check(
+        0.0 <= inputs.expected < inputs.materiality,
+        "The expected errors are 0 or more, and below the materiality.",
+        "expected",
+    )
+    goal = AuditGoal(
+        confidence=inputs.confidence, materiality=inputs.materiality, expected=inputs.expected
+    )
+    try:
+        found = size_for_materiality(goal)
+    except InvalidGoal as error:
+        error.loc = ("inputs", *error.loc[1:])
+        raise
+    size = max(found.size, inputs.least)
+    interval = inputs.book_value / size
+    return GuidanceSize(
+        size,
+        size,
+        float(found.size),
+        0.0,
+        inputs.materiality * inputs.book_value,
+        inputs.expected * inputs.book_value,
+        found.upper_limit * found.size,
+        interval,
+        (Allocated("", size, float(found.size), interval),),
+        (*raised_note(found.size, size), *((WHOLE,) if inputs.expected else ())),
     )

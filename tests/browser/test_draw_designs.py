@@ -102,3 +102,37 @@ def test_a_draw_by_group_keeps_the_tolerable_misstatement(
     tolerable.fill("50,000")
     page.get_by_text("Show as code").click()
     expect(page.locator("[data-code=json]")).to_contain_text('"materiality": 50000')
+
+
+def test_a_programme_plans_the_size_of_a_draw(
+    page: Page, server: LiveServer, maker: tuple[httpx.Client, str, int]
+) -> None:
+    """6.1.1.2 of the guidance, for rows and for strata with a guess of each group."""
+    dataset = server.new_dataset(maker[0])
+    lines = [f"{row},{'ab'[row % 2]},{100 + row % 7}.00" for row in range(600)]
+    server.import_text(dataset, "\n".join(["id,part,amount", *lines]) + "\n", client=maker[0])
+    sign_in(page, server.url, maker[1], f"/datasets/{dataset}/draw")
+    page.get_by_label("Amount to cover").select_option("amount")
+    page.get_by_label("Size", exact=True).select_option("programme")
+    expect(page.locator(".field-problem").first).to_contain_text("standard deviation")
+    page.get_by_label("with a guessed deviation of").fill("8")
+    page.get_by_label("Expected errors").fill("0.5%")
+    expect(page.get_by_text("73 of 600 rows: n = (N·z·σ/(TE − AE))² gives 72.")).to_be_visible()
+    expect(page.get_by_text("not certified by the European Commission")).to_be_visible()
+    expect(page.get_by_text("73 of 600 rows will be drawn.")).to_be_visible()
+    page.get_by_label("Confidence", exact=True).fill("95%")
+    expect(page.locator(".field-problem")).to_contain_text("no confidence of 95 %")
+    page.get_by_label("Confidence", exact=True).fill("")
+    page.locator('input[name="rounds.0.method"][value=stratified]').check()
+    page.get_by_label("Groups by").select_option("part")
+    page.get_by_label("with a guessed deviation of").fill("a = 5; b = 9")
+    expect(page.get_by_text("of 600 rows: n = (N·z·σ_w/(TE − AE))²")).to_be_visible()
+    page.get_by_role("button", name="Draw sample").click()
+    page.wait_for_url("**/jobs/*")
+    (job,) = (
+        maker[0]
+        .get("/api/jobs", params={"dataset_id": dataset, "run_type": "sampling"})
+        .json()["jobs"]
+    )
+    found = maker[0].get(f"/api/jobs/{job['id']}").json()["run_parameters"]["rounds"][0]
+    assert set(found["parameters"]["sizes"]) == {"a", "b"}

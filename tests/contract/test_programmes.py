@@ -61,9 +61,10 @@ def dataset(served: LiveServer) -> int:
     return dataset_id
 
 
-def examined(served: LiveServer, dataset: int, step: dict[str, Any], *, error: float = 1.0) -> str:
+def examined(served: LiveServer, dataset: int, *steps: dict[str, Any], error: float = 1.0) -> str:
     """A sample whose rows have the error or half of it, every second one none."""
-    body = {"rounds": [step], "amount_column": "amount"}
+    rounds = [{**step, "round_number": number} for number, step in enumerate(steps, start=1)]
+    body = {"rounds": rounds, "amount_column": "amount"}
     job = served.draw(dataset, body)
     assert job["status"] == "completed", job
     path = f"/api/sampling/jobs/{job['id']}"
@@ -353,6 +354,119 @@ def test_sizes_by_a_programme(served: LiveServer, dataset: int) -> None:
         assert field in answer.json()["errors"][0]["loc"]
 
 
+def test_sizes_of_monetary_units_by_poisson_factors(served: LiveServer, dataset: int) -> None:
+    """AICPA's table C-1: 93 units for 5 % with 1 % expected, and 60 with none."""
+    path = f"/api/sampling/datasets/{dataset}/size"
+    design = one("monetary_unit", book_column="amount")
+    for expected, size in ((0.01, 93), (0, 60)):
+        goal = {"name": "mus-standard", "expected": expected, "materiality": "5%"}
+        found = served.admin.post(path, json={"design": design, "programme": goal}).json()
+        assert found["sample_size"] == found["round"]["parameters"]["sample_size"] == size
+        assert found["programme"]["paragraph"] == "AICPA, Audit Sampling, table C-1"
+    job = examined(served, dataset, found["round"])
+    result = evaluated(served, job, programme="mus-standard", tolerable=0.05)
+    assert result["programme"]["name"] == "mus-standard"
+    refused: tuple[tuple[dict[str, Any], str], ...] = (
+        ({"materiality": None}, "materiality"),
+        ({"deviation": 3}, "deviation"),
+        ({"expected": 0.06}, "expected"),
+        ({"materiality": 1e-9, "expected": 0}, "expected"),
+    )
+    for more, field in refused:
+        goal = {"name": "mus-standard", "expected": 0.01, "materiality": 0.05, **more}
+        answer = served.admin.post(path, json={"design": design, "programme": goal})
+        assert answer.status_code == 422, answer.text
+        assert answer.json()["errors"][0]["loc"][-2:] == ["programme", field]
+
+
+def test_conservative_approach_evaluates_a_sample(
+    served: LiveServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Planned, drawn by the interval BV/n, and evaluated over API, page, command and paper."""
+    dataset = served.new_dataset()
+    lines = [f"{row},{9_000 if row < 5 else 100 + row % 7}.00" for row in range(ROWS)]
+    served.import_text(dataset, "\n".join(["id,amount", *lines]) + "\n")
+    design, name = one("monetary_unit", book_column="amount"), "eu-cohesion-conservative"
+    found = served.admin.post(
+        f"/api/sampling/datasets/{dataset}/size",
+        json={"design": design, "programme": {"name": name, "expected": 0.001}},
+    ).json()
+    factor, book = 2.302585092994046, float(found["programme"]["book_value"])
+    assert found["programme"]["unrounded"] == pytest.approx(factor / (0.02 - 0.0015))
+    assert found["sample_size"] == 125
+    interval = found["round"]["parameters"]["interval"]
+    assert interval == pytest.approx(book / 125, abs=0.011)
+    assert any("fewer rows than the size has units" in note for note in found["notes"])
+    job = examined(served, dataset, found["round"])
+    result = evaluated(served, job, programme=name)
+    own, figures = result["programme"], result["programme"]["figures"]
+    assert own["calculation"] == "monetary_units_conservative"
+    assert float(figures["interval"]) == interval
+    assert float(figures["basic_precision"]) == pytest.approx(interval * factor, abs=0.011)
+    assert "lower_limit" not in figures
+    assert float(figures["known"]) > 0
+    # Stringer's bound has BV′/n′ for the interval, which has a whole number of units n′.
+    assert float(figures["upper_limit"]) == pytest.approx(
+        float(result["overstatement"]["upper_limit"]), rel=0.02
+    )
+    assert (result["likelihood"], result["bound"]) == ("poisson", "stringer")
+    sentence = result["conclusion"]["sentence"]
+    asked = {"kind": "monetary_unit", "programme": name, "confidence": 0.9}
+    page = Reader(served, "admin").text(f"/jobs/{job}", tab="evaluation", **asked)
+    assert sentence in page
+    assert "Basic precision" in page
+    monkeypatch.setenv("JOBSVC_SERVER", served.url)
+    monkeypatch.setenv("JOBSVC_TOKEN", served.token)
+    printed = CliRunner().invoke(command, ["evaluate", job, "--programme", name])
+    assert (printed.exit_code, sentence in printed.output) == (0, True), printed.output
+    paper = served.admin.get(f"/api/sampling/jobs/{job}/working-paper", params={"programme": name})
+    assert sentence in html.unescape(paper.text)
+
+
+def test_samples_that_the_conservative_approach_cannot_read_are_refused(
+    served: LiveServer, dataset: int
+) -> None:
+    steps = [
+        {**one("monetary_unit", book_column="amount", sample_size=30), "filters": filters}
+        for filters in ({"expression": "id < 300"}, {"expression": "id >= 300"})
+    ]
+    name = "eu-cohesion-conservative"
+    money = one("monetary_unit", book_column="amount", sample_size=60, seed=6)
+    absolute = one("monetary_unit", book_column="amount", population="absolute", sample_size=60)
+    for rounds, error, words in (
+        (steps, 1.0, "for a sample of one step"),
+        ([money], -1.0, "overstatements alone"),
+        ([absolute], 1.0, "negative units are a population of their own"),
+        ([one("monetary_unit", book_column="amount", sample_size=ROWS)], 1.0, "All rows"),
+    ):
+        job = examined(served, dataset, *rounds, error=error)
+        answer = served.admin.post(f"/api/sampling/jobs/{job}/evaluation", json={"programme": name})
+        assert answer.status_code == 422, answer.text
+        assert words in answer.text
+        assert answer.json()["errors"][0]["loc"] == ["body", "programme"]
+
+
+def test_small_strata_are_drawn_and_evaluated(served: LiveServer) -> None:
+    """A stratum of 12 rows and one of 2, beside 600: at least three rows, or all of them."""
+    dataset = served.new_dataset()
+    parts = ["large"] * ROWS + ["small"] * 12 + ["pair"] * 2
+    lines = [f"{row},{part},{100 + row % 7}.00" for row, part in enumerate(parts)]
+    served.import_text(dataset, "\n".join(["id,part,amount", *lines]) + "\n")
+    goal = {"name": "eu-cohesion", "book_column": "amount", "deviation": 8, "expected": 0.005}
+    found = served.admin.post(
+        f"/api/sampling/datasets/{dataset}/size",
+        json={"design": one("stratified", strata_columns=["part"]), "programme": goal},
+    ).json()
+    sizes = found["round"]["parameters"]["sizes"]
+    assert (sizes["small"], sizes["pair"]) == (3, 2)
+    assert found["sample_size"] == sum(sizes.values())
+    assert any("By the formula 2 parts have fewer than 3 units" in note for note in found["notes"])
+    job = examined(served, dataset, found["round"])
+    result = evaluated(served, job, programme="eu-cohesion")["programme"]
+    assert result["calculation"] == "stratified_mean_per_unit"
+    assert any("right for strata of any sizes" in note for note in result["notes"])
+
+
 @pytest.mark.parametrize(
     ("old", "new", "problem"),
     [
@@ -481,7 +595,7 @@ def test_check_prints_differences(tmp_path: Path) -> None:
 
 def test_a_missing_folder_stops_nothing(tmp_path: Path) -> None:
     library = library_of(Settings(data_dir=tmp_path, programmes_dir=str(tmp_path / "none")))
-    assert len(library.programmes) == 3
+    assert len(library.programmes) == 4
     assert "doesn't exist" in library.broken[0].problem
 
 

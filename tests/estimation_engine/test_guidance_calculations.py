@@ -584,6 +584,32 @@ def test_second_period_reaches_the_planned_precision() -> None:
         )
 
 
+def test_conservative_approach_has_the_interval_of_the_size_or_of_the_draw() -> None:
+    """It is Stringer's bound by Poisson factors, with known errors beside it."""
+    shared = {
+        "confidence": 0.9,
+        "sampled_value": 80_000.0,
+        "errors": [0.5, 0.1],
+        "known": [known(20_000, 300)],
+    }
+    by_size = compute("monetary_units_conservative", size=50, **shared)
+    found = compute("monetary_units_conservative", interval=2_000.0, **shared)
+    assert by_size == found
+    bound = compute(
+        "stringer",
+        confidence=0.9,
+        book_value=80_000.0,
+        examined=40,
+        taints=[0.5, 0.1],
+        likelihood="poisson",
+    )
+    assert found.upper_limit == pytest.approx(bound.upper_limit + 300)
+    assert found.lower_limit is None
+    for size in ({}, {"size": 50, "interval": 2_000.0}, {"size": 0}, {"interval": -1.0}):
+        with pytest.raises(InvalidCalculation):
+            compute("monetary_units_conservative", **shared, **size)
+
+
 def test_allowances_by_appendix_3() -> None:
     from estimation_engine.audit.guidance.projections import incremental_allowances
     from estimation_engine.audit.limits import poisson_factor
@@ -647,6 +673,70 @@ def test_recalculated_confidence() -> None:
     assert found.confidence == pytest.approx(0.844, abs=5e-4)
     with pytest.raises(InvalidCalculation, match="no confidence"):
         compute("recalculated_confidence", confidence=0.9, **{**values, "projected": 4e7})
+
+
+def test_no_confidence_is_recalculated_from_understatements() -> None:
+    """A limit below 0 and a negligible precision gave 100 %."""
+    values = {"confidence": 0.9, "projected": -500.0, "precision": 100.0, "tolerable": 200.0}
+    for changed, loc, text in (
+        ({}, "projected", "upper limit is below 0"),
+        ({"tolerable": -300.0}, "tolerable", "above 0"),
+        ({"projected": 10.0, "precision": 1.0}, "tolerable", "above 99.9 %"),
+    ):
+        with pytest.raises(InvalidCalculation, match=text) as refused:
+            compute("recalculated_confidence", **{**values, **changed})
+        assert refused.value.loc == ("inputs", loc)
+    found = compute("recalculated_confidence", **{**values, "projected": -50.0, "tolerable": 100.0})
+    assert found.confidence == pytest.approx(0.9864, abs=5e-5)
+
+
+SMALL: dict[str, Any] = {
+    "confidence": 0.8,
+    "book_value": 1e6,
+    "expected": 0.005,
+    "parts": [
+        {"label": "large", "units": 900, "deviation": 50.0},
+        {"label": "small", "units": 9, "deviation": 50.0},
+        {"label": "pair", "units": 2, "deviation": 50.0},
+        {"label": "row", "units": 1, "deviation": 50.0},
+    ],
+}
+
+
+def test_small_strata_have_the_least_size_or_all_their_units() -> None:
+    """Section 6.1.2.2 asks for three units of each stratum at least."""
+    plain = compute("size_stratified", **{**SMALL, "parts": SMALL["parts"][:1]})
+    found = compute("size_stratified", **SMALL)
+    assert [part.size for part in found.allocation[1:]] == [3, 2, 1]
+    assert found.allocation[0].size == pytest.approx(plain.size, abs=1)
+    assert found.size == found.total == sum(part.size for part in found.allocation)
+    assert "By the formula 3 parts have fewer than 3 units" in found.notes[-1]
+    assert not any("fewer than 3" in note for note in plain.notes)
+
+
+def test_small_strata_above_their_proportion_have_the_precision_of_any_sizes() -> None:
+    """z·√(Σ N_h²·s_h²/n_h) by hand; other sizes out of proportion stay refused."""
+    parts = [equal(900, 9e5, 60, 500.0, 40.0), equal(9, 9e3, 3, 30.0, 10.0)]
+    found = compute("stratified_mean_per_unit", confidence=0.8, z=1.282, parts=parts)
+    exact = 1.282 * (900**2 * 40.0**2 / 60 + 9**2 * 10.0**2 / 3) ** 0.5
+    assert found.precision == pytest.approx(exact, abs=1e-6)
+    assert "right for strata of any sizes" in found.notes[-1]
+    proportional = compute(
+        "stratified_mean_per_unit", confidence=0.8, parts=[parts[0], {**parts[1], "examined": 1}]
+    )
+    assert not any("any sizes" in note for note in proportional.notes)
+    with pytest.raises(InvalidCalculation, match="60 of 900 units of part 1"):
+        compute(
+            "stratified_mean_per_unit",
+            confidence=0.8,
+            parts=[*parts, equal(100, 1e5, 20, 0.0, 1.0)][::2],
+        )
+    with pytest.raises(InvalidCalculation, match="in proportion"):
+        compute(
+            "stratified_mean_per_unit",
+            confidence=0.8,
+            parts=[parts[0], equal(900, 9e5, 3, 0.0, 1.0)],
+        )
 
 
 def test_subsamples_of_operations() -> None:

@@ -9,10 +9,10 @@ from flask import Response, request
 
 from application.audit.combined_evaluation import as_json, evaluate_together
 from application.audit.combined_sheet import combined_section
+from application.audit.programmes.catalogue import library_of
 from application.audit.sentences import verdict_of
 from contract.column_lists import listed_names
-from contract.fields import DEFAULT_CONFIDENCE
-from contract.numbers import percent_digits, plain_text
+from contract.numbers import plain_text
 from contract.requests.evaluate import MAX_TOGETHER, CombinedEvaluationRequest
 from contract.words import LANGUAGES
 from domain_errors import DomainError, InvalidRequest
@@ -32,9 +32,8 @@ PATH = "/api/audit/combined-evaluation"
 def together() -> Response:
     """Evaluate the samples that the URL names, with a form for others."""
     ids = [name for text in request.args.getlist("jobs") for name in listed_names(text)]
-    usual = {"confidence": f"{percent_digits(DEFAULT_CONFIDENCE)} %"}
-    typed = usual | request.args.to_dict()
-    fields = form_fields(CombinedEvaluationRequest, typed)
+    typed = request.args.to_dict()
+    fields = form_fields(CombinedEvaluationRequest, typed, without=("programme",))
     values: dict[str, Any] = {"jobs": [], "candidates": [], "problem": None, "answer": None}
     try:
         found = [_sample(each) for each in ids[: MAX_TOGETHER + 1]]
@@ -52,8 +51,23 @@ def together() -> Response:
         fields = named or fields
         values["problem"] = None if named else problem_text(error)
     return show(
-        "combined_evaluation.html", fields=fields, languages=LANGUAGES, most=MAX_TOGETHER, **values
+        "combined_evaluation.html",
+        fields=fields,
+        programmes=_programmes(),
+        programme=typed.get("programme"),
+        languages=LANGUAGES,
+        most=MAX_TOGETHER,
+        **values,
     )
+
+
+def _programmes() -> dict[str, str]:
+    """The titles of the programmes that evaluate samples of several periods."""
+    return {
+        each.name: each.file.title
+        for each in library_of(service().settings).programmes
+        if any(rule.periods for rule in each.file.evaluations)
+    }
 
 
 def _sample(job_id: str) -> JobRecord:

@@ -10,6 +10,7 @@ from typing import Any
 from flask import Response, request
 
 from application.audit.fitting import is_in_sequence
+from application.audit.programmes.catalogue import library_of
 from application.audit.sentences import NO_LIMIT, SEQUENTIAL_ALONE
 from application.estimation.more_rows import larger_round
 from application.excluding import with_filters
@@ -83,12 +84,26 @@ def draw(dataset_id: int) -> Response:
             "dataset_name": found.name,
             "refs": _refs(found),
             "methods": list(map(_method, METHOD_CLASSES)),
+            "programmes": _programmes(),
             "operators": [asdict(operator) for operator in OPERATORS],
             "max_rounds": MAX_ROUNDS,
             "quick_cells": QUICK_CELLS,
             "body": _initial_body(found, copied),
         },
     )
+
+
+def _programmes() -> list[dict[str, Any]]:
+    """The audit programmes that have sizes, with the methods of these."""
+    return [
+        {
+            "name": each.name,
+            "title": each.file.title,
+            "methods": [size.method for size in each.file.sizes],
+        }
+        for each in library_of(service().settings).programmes
+        if each.file.sizes
+    ]
 
 
 def _method(kind: type[Method]) -> dict[str, Any]:

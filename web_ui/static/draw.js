@@ -36,6 +36,7 @@ const showCode = requestCode(one("#as-code"));
 const context = {
   methods: data.methods,
   operators: data.operators,
+  programmes: data.programmes,
   columns: () => columns,
   keyedOrder: () => ({ ...tables().find(({ key }) => key === body.table_key)?.order }),
   source: () => ({ source_ref: body.source_ref, table_key: body.table_key }),
@@ -57,13 +58,13 @@ function showSource() {
   const refs = data.refs.map((ref) => ref.name);
   if (!refs.includes(body.source_ref)) refs.push(body.source_ref);
   const isSample = (name) => name.startsWith("smpl-");
-  const options = (names) => names.map((name) => h("option", { value: name, selected: name === body.source_ref }, name));
+  const options = (names, chosen = body.source_ref) => names.map((name) => h("option", { value: name, selected: name === chosen }, name));
   const samples = options(refs.filter(isSample));
   fill(one("#source_ref"), options(refs.filter((name) => !isSample(name))), samples.length > 0 && h("optgroup", { label: "Samples" }, samples));
   const keys = tables().map((table) => table.key);
   if (keys.length && !keys.includes(body.table_key)) body.table_key = keys.includes("primary") ? "primary" : keys[0];
   if (!keys.length) keys.push(body.table_key ?? "primary");
-  fill(one("#table_key"), keys.map((name) => h("option", { value: name, selected: name === body.table_key }, name)));
+  fill(one("#table_key"), options(keys, body.table_key));
 }
 
 const table = () => `${base}/refs/${encodeURIComponent(body.source_ref)}/tables/${encodeURIComponent(body.table_key)}`;
@@ -79,7 +80,7 @@ async function countDistinct() {
 }
 
 const columnsOf = async (address) => (await callApi(`${address}/schema`, { query: { distinct: true } })).columns;
-const isCounted = () => !columns.length || columns.some((column) => column.distinct !== null);
+const isCounted = () => !columns.length || columns.some(({ distinct }) => distinct !== null);
 const isQuick = () => (tables().find((one) => one.key === body.table_key)?.row_count ?? Infinity) * columns.length <= data.quick_cells;
 
 /** Offer the count of a large table, where a step has groups. */
@@ -88,15 +89,14 @@ function offerCount() {
   one("#distinct-offer").hidden = isCounted() || isQuick() || !hasGroups;
 }
 
-one("#count-distinct").addEventListener("click", async (event) => {
-  const button = event.target;
-  button.disabled = true;
+one("#count-distinct").addEventListener("click", async ({ target }) => {
+  target.disabled = true;
   try {
     await countDistinct();
     showRounds();
     changed();
   } catch (problem) { reportProblem(problem); }
-  button.disabled = false;
+  target.disabled = false;
 });
 
 async function loadColumns() {
@@ -249,8 +249,8 @@ function showProblem(problem) {
   fill(one("#plan"), problem.errors?.length ? mark(problem.errors, body.rounds.length) : note([problem.status ? problem.message : unreachable]));
 }
 
-one("#source_ref").addEventListener("change", (event) => { body.source_ref = event.target.value; showSource(); loadColumns(); });
-one("#table_key").addEventListener("change", (event) => { body.table_key = event.target.value; loadColumns(); });
+one("#source_ref").addEventListener("change", ({ target }) => { body.source_ref = target.value; showSource(); loadColumns(); });
+one("#table_key").addEventListener("change", ({ target }) => { body.table_key = target.value; loadColumns(); });
 one("#add-round").addEventListener("click", () => {
   const added = { method: data.methods[0].name, parameters: { sample_size: 100 } };
   setFilters(added, null, partsOf(body.rounds[0]));
@@ -265,11 +265,13 @@ one("#output_name").addEventListener("input", (event) => {
   one("#saved-as").textContent = body.output_name === typed ? "" : `Saved as ${body.output_name || "the job’s id"}.`;
   changed();
 });
-one("#commit_message").addEventListener("input", (event) => { body.commit_message = event.target.value.trim(); changed(); });
-one("#amount_column").addEventListener("change", (event) => { body.amount_column = event.target.value; showRounds(); changed(); });
-one("#allow_empty").addEventListener("change", (event) => { body.allow_empty = event.target.checked; changed(); });
-one("#export_residual").addEventListener("change", (event) => { body.export_residual = event.target.checked; changed(); });
-one("#batch").addEventListener("change", (event) => { body.priority = event.target.checked ? "batch" : ""; changed(); });
+for (const [id, type, set] of [
+  ["commit_message", "input", ({ value }) => { body.commit_message = value.trim(); }],
+  ["amount_column", "change", ({ value }) => { body.amount_column = value; showRounds(); }],
+  ["allow_empty", "change", ({ checked }) => { body.allow_empty = checked; }],
+  ["export_residual", "change", ({ checked }) => { body.export_residual = checked; }],
+  ["batch", "change", ({ checked }) => { body.priority = checked ? "batch" : ""; }],
+]) one(`#${id}`).addEventListener(type, ({ target }) => { set(target); changed(); });
 
 one("#draw").addEventListener("submit", async (event) => {
   event.preventDefault();

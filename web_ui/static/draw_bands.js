@@ -26,13 +26,13 @@ export async function suggestedBreaks(context, round, column) {
   const near = (share) => bins.find((bin) => bin.high !== null && bin.cumulated_row_count >= share * rows)?.high;
   const zero = bins.some((bin) => bin.low === "0") && bins.find((bin) => bin.high === "0")?.cumulated_row_count > 0 ? "0" : undefined;
   const shares = found?.minimum !== null && Number.isNaN(Number(found?.minimum)) ? [0.25, 0.5, 0.75] : [0.5, 0.85, 0.97];
-  const texts = [...new Set([zero, ...shares.map(near)].filter((one) => one !== undefined))];
-  const typed = texts.map(typedBreak).sort((left, right) => (left < right ? -1 : 1));
+  const typed = sorted([zero, ...shares.map(near)].filter((one) => one !== undefined).map(typedBreak));
   return typed.length ? typed : [typedBreak(bins[0]?.high ?? "0")];
 }
 
 const typedBreak = (text) => (/^-?\d{1,15}(\.\d+)?$/.test(text) ? Number(text) : text);
 const valueOf = (one) => (typeof one === "number" ? one : /^-?[\d.]+$/.test(one) ? Number(one) : Date.parse(one));
+const sorted = (breaks) => [...new Set(breaks)].sort((left, right) => valueOf(left) - valueOf(right));
 const shown = (one) => (typeof one === "number" ? number(one) : /^-?\d+(\.\d+)?$/.test(one) ? amount(one) : one);
 
 export function bandEditor(context, round, entry, loc, changed) {
@@ -125,20 +125,20 @@ export function bandEditor(context, round, entry, loc, changed) {
   const showFields = () => {
     if (fields.contains(document.activeElement) && document.activeElement.matches("input")) return;
     fill(fields, entry.breaks.map((one, at) => h("input", { class: "break", "aria-label": `Break ${at + 1}`, "data-loc": `${loc}.${at}`, value: shown(one), autocomplete: "off",
-      onchange: (event) => {
-        const typed = event.target.value.trim();
+      onchange: ({ target }) => {
+        const typed = target.value.trim();
         const { plain, problem } = areNumbers() ? readNumber(typed) : {};
-        refuse(event.target, problem);
+        refuse(target, problem);
         if (problem) { changed(); return; }
         const text = plain ?? typed;
         const next = entry.breaks.map((old, own) => (own === at ? typedBreak(text) : old)).filter((value) => value !== "");
-        event.target.blur();
-        if (next.length) commit([...new Set(next)].sort((left, right) => valueOf(left) - valueOf(right)));
+        target.blur();
+        if (next.length) commit(sorted(next));
       } })),
     entry.breaks.length < MAX_CUTS ? h("button", { type: "button", class: "plain", onclick: () => {
       const last = neighbour(entry.breaks.length - 1, 1) ?? neighbour(0, -1);
       if (last === undefined) return;
-      commit([...entry.breaks, typedBreak(last)].sort((left, right) => valueOf(left) - valueOf(right)));
+      commit(sorted([...entry.breaks, typedBreak(last)]));
       fields.querySelector("input:last-of-type")?.focus();
     } }, "Add break") : null);
   };

@@ -9,6 +9,19 @@ export const SIZES = ["sample_size", "sample_fraction", "samples_per_stratum", "
 
 export const isNumber = (column) => /INT|DECIMAL|DOUBLE|FLOAT|REAL/.test(column.type) && !column.type.includes("[");
 
+export const soft = (words) => h("small", { class: "soft" }, words);
+
+/** A box with its label. */
+export const check = (label, checked, set, more) => h("label", { class: "check" }, h("input", { type: "checkbox", checked, onchange: ({ target }) => set(target.checked), ...more }), label);
+
+export const itemsOf = (text) => text.split(";").map((one) => one.trim()).filter(Boolean);
+
+/** "low = 0.01; high = 0.6" → labels with numbers. */
+export const ratesOf = (text) => itemsOf(text).map((one) => { const at = one.lastIndexOf("="); return [one.slice(0, Math.max(at, 0)).trim(), Number(one.slice(at + 1))]; });
+
+/** 0.03 → "3%". */
+export const shareText = (fraction) => `${Number((fraction * 100).toPrecision(12))}%`;
+
 /** Set or clear what is wrong with a field's text; nothing is planned or drawn while a field is refused. */
 export function refuse(input, message) {
   if (message) input.dataset.refused = message;

@@ -2,7 +2,7 @@
 
 import { callApi } from "./api.js";
 import { debounce, fill, h, s } from "./dom.js";
-import { columnSelect, isNumber, percentOf, readNumber, refuse, SIZES } from "./draw_fields.js";
+import { check, columnSelect, isNumber, percentOf, readNumber, refuse, shareText, SIZES, soft } from "./draw_fields.js";
 import { compact, number, percent } from "./format.js";
 import { withPlace } from "./words.js";
 
@@ -16,8 +16,6 @@ const [LEFT, RIGHT, TOP, BOTTOM] = [44, 12, 8, 22];
 
 /** What is typed for the goals of steps, by the step's object; a step itself records the last goal that is whole. */
 const forms = new WeakMap();
-
-const shareText = (fraction) => `${Number((fraction * 100).toPrecision(12))}%`;
 
 /** The field of a goal's confidence; the server reads and refuses what is typed. */
 export function confidenceField(loc, value, change) {
@@ -92,35 +90,33 @@ export function goalForm(context, round, { id, method, loc }) {
   const found = h("div", { class: "stack", role: "status" });
   const fields = h("div", { class: "row" });
   const input = h("input", { id, "data-loc": id, autocomplete: "off", inputmode: "decimal", "aria-label": "Margin of error", placeholder: "3%", value: goal.text });
-  const [level, levels] = confidenceField(loc, goal.confidence, (typed) => { goal.confidence = typed; find(); context.changed(); });
+  const [level, levels] = confidenceField(loc, goal.confidence, (typed) => { goal.confidence = typed; find(); });
   let turn = 0;
   const show = () => {
     const columns = context.columns().filter((column) => goal.statistic === "proportion" || isNumber(column));
     if (!columns.some((column) => column.name === goal.column)) goal.column = "";
     goal.isNumeric = isNumber(columns.find((column) => column.name === goal.column) ?? { type: "" });
     const choices = Object.entries(FIGURES).filter(([name]) => name || method.has_margin_of_error);
-    const set = (name, value) => { goal[name] = value; show(); find(); context.changed(); };
-    const select = h("select", { "aria-label": "Figure", onchange: (event) => { set("statistic", event.target.value); document.getElementById(`${loc}.figure`)?.focus(); }, id: `${loc}.figure` },
+    const set = (name, value, field) => { goal[name] = value; show(); find(); document.getElementById(`${loc}.${field}`)?.focus(); };
+    const select = h("select", { "aria-label": "Figure", onchange: (event) => set("statistic", event.target.value, "figure"), id: `${loc}.figure` },
       choices.map(([name, title]) => h("option", { value: name, selected: name === goal.statistic }, title)));
-    const judge = JUDGED.includes(method.planned_by) ? h("label", { class: "check" }, "Judge’s correlation with the labels (a guess)", h("input", { id: `${loc}.judge`, "data-loc": `${loc}.judge`, inputmode: "decimal", autocomplete: "off", placeholder: "none, or 0.8", size: 10, value: goal.judge ?? "",
-      oninput: (event) => {
-        goal.judge = event.target.value.trim();
-        refuse(event.target, goal.judge === "" || correlationOf(goal) !== undefined ? "" : "Write a correlation from 0 to below 1, such as 0.8.");
+    const judge = JUDGED.includes(method.planned_by) && h("label", { class: "check" }, "Judge’s correlation with the labels (a guess)", h("input", { id: `${loc}.judge`, "data-loc": `${loc}.judge`, inputmode: "decimal", autocomplete: "off", placeholder: "none, or 0.8", size: 10, value: goal.judge ?? "",
+      oninput: ({ target }) => {
+        goal.judge = target.value.trim();
+        refuse(target, goal.judge === "" || correlationOf(goal) !== undefined ? "" : "Write a correlation from 0 to below 1, such as 0.8.");
         find();
-        context.changed();
-      } })) : null;
+      } }));
     fill(fields, h("span", {}, "±"), h("div", { class: "field compact" }, input), h("span", {}, "of"), select,
-      goal.statistic ? [h("span", {}, "of"), columnSelect(columns, { "aria-label": "Column of the figure", id: `${loc}.figure_column` }, goal.column, (value) => { set("column", value); document.getElementById(`${loc}.figure_column`)?.focus(); })] : null,
-      goal.statistic === "proportion" ? h("input", { "aria-label": "Value", placeholder: "empty: missing", autocomplete: "off", value: goal.value, oninput: (event) => { goal.value = event.target.value; find(); context.changed(); } }) : null,
-      goal.statistic ? [h("span", {}, "in each"), h("select", { "aria-label": "In each group of", id: `${loc}.figure_by`, onchange: (event) => { set("by", event.target.value); document.getElementById(`${loc}.figure_by`)?.focus(); } },
+      goal.statistic ? [h("span", {}, "of"), columnSelect(columns, { "aria-label": "Column of the figure", id: `${loc}.figure_column` }, goal.column, (value) => set("column", value, "figure_column"))] : null,
+      goal.statistic === "proportion" ? h("input", { "aria-label": "Value", placeholder: "empty: missing", autocomplete: "off", value: goal.value, oninput: ({ target }) => { goal.value = target.value; find(); } }) : null,
+      goal.statistic ? [h("span", {}, "in each"), h("select", { "aria-label": "In each group of", id: `${loc}.figure_by`, onchange: (event) => set("by", event.target.value, "figure_by") },
         h("option", { value: "" }, "no groups"), context.columns().map(({ name }) => h("option", { value: name, selected: name === goal.by }, name)))] : null,
-      goal.statistic && method.planned_by === "strata" ? h("label", { class: "check" }, h("input", { type: "checkbox", checked: goal.optimal, onchange: (event) => { goal.optimal = event.target.checked; find(); context.changed(); } }), "Best rows by group") : null,
+      goal.statistic && method.planned_by === "strata" ? check("Best rows by group", goal.optimal, (on) => { goal.optimal = on; find(); }) : null,
       h("span", {}, "at"), level, h("span", {}, "confidence"), levels, judge);
   };
   const ask = debounce(async () => {
     if (!fields.isConnected) return;
-    const current = (turn += 1);
-    const wanted = goalOf(goal);
+    const current = (turn += 1), wanted = goalOf(goal);
     if (wanted) round.goal = wanted;
     refuse(level);
     try {
@@ -128,7 +124,7 @@ export function goalForm(context, round, { id, method, loc }) {
         ...context.source(), goal: { ...wanted, ...judgeOf(goal, method) }, design: designOf(round), allocation: goal.optimal && goal.statistic && method.planned_by === "strata" ? "optimal" : "design" } });
       if (current !== turn || !fields.isConnected) return;
       const isShare = !goal.statistic || goal.statistic === "proportion";
-      const margin = isShare ? shareMargin(goal.text) : amountMargin(goal.text);
+      const margin = (isShare ? shareMargin : amountMargin)(goal.text);
       refuse(input, answer ? null : margin ? "Choose the column of the figure." : isShare ? NO_MARGIN : NO_AMOUNT);
       fill(found);
       if (answer) {
@@ -150,8 +146,9 @@ export function goalForm(context, round, { id, method, loc }) {
     turn += 1;
     input.dataset.counting = "";
     ask();
+    context.changed();
   };
-  input.addEventListener("input", () => { goal.text = input.value; find(); context.changed(); });
+  input.addEventListener("input", () => { goal.text = input.value; find(); });
   context.onRegroup(find);
   show();
   find();
@@ -180,10 +177,10 @@ function showAnswer(element, answer, isShare) {
   const clusters = answer.clusters === null ? "" : ` in ${number(answer.clusters)} clusters`;
   const relative = !isShare && figure.true_value ? ` (${percent(answer.margin_of_error / Math.abs(figure.true_value))} of ${number(Number(figure.true_value.toPrecision(6)))})` : "";
   fill(element,
-    h("small", { class: "soft" }, `${number(answer.sample_size)} of ${number(answer.eligible_rows)} rows${clusters}: ± ${shown(answer.margin_of_error)}${relative} at ${Number((answer.confidence * 100).toPrecision(6))} % confidence`
+    soft(`${number(answer.sample_size)} of ${number(answer.eligible_rows)} rows${clusters}: ± ${shown(answer.margin_of_error)}${relative} at ${Number((answer.confidence * 100).toPrecision(6))} % confidence`
       + (group ? `, ${group} needs the most rows` : "")),
     answer.curve.length > 2 ? curve(answer, shown) : null,
-    answer.notes.map((note) => h("small", { class: "soft" }, note)));
+    answer.notes.map(soft));
 }
 
 /** Designs for which labels with a judge are planned. */

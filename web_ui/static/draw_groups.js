@@ -2,7 +2,7 @@
 
 import { callApi } from "./api.js";
 import { debounce, fill, h } from "./dom.js";
-import { columnSelect, isNumber, numberOf, percentOf, refuse } from "./draw_fields.js";
+import { check, columnSelect, isNumber, numberOf, percentOf, refuse } from "./draw_fields.js";
 import { bandEditor, suggestedBreaks } from "./draw_bands.js";
 import { amount, number } from "./format.js";
 
@@ -58,8 +58,7 @@ export function groupsPicker(context, round, id, set, refresh) {
     const isBanded = typeof entry !== "string";
     return h("div", { class: "card stack", "data-loc": `${id}.${place}` },
       h("div", { class: "row" }, h("strong", {}, nameOf(entry)),
-        canBand ? h("label", { class: "check" }, h("input", { type: "checkbox", checked: isBanded, onchange: async (event) =>
-          replace(event.target.checked ? await banded(context, round, column) : column.name) }), "In bands") : null,
+        canBand ? check("In bands", isBanded, async (on) => replace(on ? await banded(context, round, column) : column.name)) : null,
         h("button", { type: "button", class: "plain push", "aria-label": `Remove ${nameOf(entry)}`, onclick: () => change(entries.filter((one) => one !== entry)) }, "Remove")),
       isBanded ? bandEditor(context, round, entry, `${id}.${place}.breaks`, () => { context.changed(); context.regroup(); }) : null);
   });

@@ -1,6 +1,6 @@
 // The plan of a draw: row counts, margin of error, strata or clusters.
 
-import { fill, h } from "./dom.js";
+import { fill, h, s } from "./dom.js";
 import { amount, compact, number, percent } from "./format.js";
 import { onScreen, render } from "./words.js";
 
@@ -8,6 +8,8 @@ const SHOWN = 30;
 const WIDTH = 120;
 const SUGGESTED = 3;
 const USES = [["strata", "groups"], ["sizes", "amount"], ["clusters", "clusters"]];
+
+const fact = (name, ...value) => [h("dt", {}, name), h("dd", {}, value)];
 
 /** A step with a goal of its own has no other margin beside it. */
 export function showPlan(element, plan, steps) {
@@ -20,11 +22,11 @@ export function showPlan(element, plan, steps) {
     plan.rounds.map((round) => h("section", {},
       plan.rounds.length > 1 ? h("h3", {}, `Step ${round.round_number}: ${round.method}`) : null,
       h("dl", { class: "facts" },
-        h("dt", {}, "Rows to choose from"), h("dd", {}, number(round.eligible_rows)),
-        h("dt", {}, "Drawn"), h("dd", {}, `${number(round.rows_planned)}${round.eligible_rows ? `, ${percent(round.rows_planned / round.eligible_rows)}` : ""}`),
+        fact("Rows to choose from", number(round.eligible_rows)),
+        fact("Drawn", `${number(round.rows_planned)}${round.eligible_rows ? `, ${percent(round.rows_planned / round.eligible_rows)}` : ""}`),
         coverage(round), monetary(round),
-        (round.division?.parts ?? []).map((part) => [h("dt", {}, part.name), h("dd", {}, `${number(part.rows)}, ${percent(part.share_of_rows ?? 0)}`)]),
-        round.uncovered_rows ? [h("dt", {}, "Rows in groups without a drawn row"), h("dd", {}, number(round.uncovered_rows))] : null,
+        (round.division?.parts ?? []).map((part) => fact(part.name, `${number(part.rows)}, ${percent(part.share_of_rows ?? 0)}`)),
+        round.uncovered_rows ? fact("Rows in groups without a drawn row", number(round.uncovered_rows)) : null,
         round.margin_of_error === null || steps[round.round_number - 1]?.goal ? null : [
           h("dt", { title: "Half-width of the 95 % confidence interval of a share of 50 %" }, "Margin of error"),
           h("dd", {}, `± ${percent(round.margin_of_error)}`)]),
@@ -52,16 +54,16 @@ function coverage({ amount: found }) {
   const hasNegative = found.absolute_total !== found.total;
   return [h("dt", { title: found.column }, hasNegative ? "Amount covered, without signs (expected)" : "Amount covered (expected)"),
     h("dd", {}, share === null ? null : h("strong", {}, `${percent(share)} `), sums(found.absolute_drawn, found.absolute_total)),
-    hasNegative ? [h("dt", {}, "With signs (expected)"), h("dd", {}, sums(found.drawn, found.total))] : null];
+    hasNegative ? fact("With signs (expected)", sums(found.drawn, found.total)) : null];
 }
 
 /** The amounts of a step by monetary units: each row to choose from is in one line. */
 function monetary({ monetary_unit: found }) {
   if (!found) return null;
-  const line = (name, { rows, total }) => [h("dt", {}, name), h("dd", {}, `${amount(total)} in ${number(rows)} rows`)];
+  const line = (name, { rows, total }) => fact(name, `${amount(total)} in ${number(rows)} rows`);
   return [
     line("Positive amounts", found.positive), line("Negative amounts", found.negative),
-    h("dt", {}, "Amounts of 0, missing"), h("dd", {}, `${number(found.zero.rows)}, ${number(found.missing_rows)} rows`),
+    fact("Amounts of 0, missing", `${number(found.zero.rows)}, ${number(found.missing_rows)} rows`),
     found.interval === null ? null : [h("dt", { title: "One unit of money is selected in each interval" }, "Interval"), h("dd", {}, amount(Number(found.interval).toFixed(2)))],
     line("Always drawn", found.take_all)];
 }
@@ -92,16 +94,5 @@ function groups(round) {
   ];
 }
 
-function bar(share) {
-  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  svg.setAttribute("class", "picture");
-  svg.setAttribute("width", WIDTH);
-  svg.setAttribute("height", 6);
-  svg.setAttribute("aria-hidden", "true");
-  const rect = document.createElementNS("http://www.w3.org/2000/svg", "rect");
-  rect.setAttribute("class", "mark");
-  rect.setAttribute("height", 6);
-  rect.setAttribute("width", Math.max(share * WIDTH, share > 0 ? 1 : 0));
-  svg.append(rect);
-  return svg;
-}
+const bar = (share) => s("svg", { class: "picture", width: WIDTH, height: 6, "aria-hidden": "true" },
+  s("rect", { class: "mark", height: 6, width: Math.max(share * WIDTH, share > 0 ? 1 : 0) }));

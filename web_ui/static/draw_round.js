@@ -1,7 +1,7 @@
 // One step as three questions: which rows, how, and how many.
 
 import { fill, h } from "./dom.js";
-import { columnSelect, isNumber, numberOf, refuse, SIZES } from "./draw_fields.js";
+import { check, columnSelect, isNumber, itemsOf, numberOf, ratesOf, refuse, shareText, SIZES } from "./draw_fields.js";
 import { filterForm } from "./draw_filter.js";
 import { groupsPicker, RULE } from "./draw_groups.js";
 import { seedInput } from "./draw_seed.js";
@@ -157,8 +157,6 @@ function input(context, parameter, common, value, set) {
     oninput: (event) => set(numberOf(event.target)) });
 }
 
-const check = (label, checked, set, more) => h("label", { class: "check" }, h("input", { type: "checkbox", checked, onchange: ({ target }) => set(target.checked), ...more }), label);
-
 /** The keyed order. */
 function orderForm(context, round, id, title) {
   const box = h("div", { class: "fields" });
@@ -186,7 +184,7 @@ const PART = /([^\s=:,;]+)[\s=:]+(\d+(?:\.\d+)?\s*%?)/g;
 
 /** Shares of parts as one text. */
 function partsInput(common, value, set) {
-  const shown = (share) => (typeof share === "number" ? `${Number((share * 100).toPrecision(12))}%` : share);
+  const shown = (share) => (typeof share === "number" ? shareText(share) : share);
   const text = Object.entries(value ?? {}).map(([name, share]) => `${name} ${shown(share)}`).join(", ");
   return h("input", { ...common, autocomplete: "off", value: text, oninput: ({ target }) => {
     const found = [...target.value.matchAll(PART)].map(([, name, share]) => [name, share.replace(/\s/g, "")]);
@@ -197,8 +195,6 @@ function partsInput(common, value, set) {
   } });
 }
 
-const itemsOf = (text) => text.split(";").map((one) => one.trim()).filter(Boolean);
-
 /** Names of groups as one text; a name may have a comma. */
 const labelsInput = (common, value, set) => h("input", { ...common, autocomplete: "off", value: (value ?? []).join("; "), placeholder: "high; NULL",
   onchange: ({ target }) => { const labels = itemsOf(target.value); set(labels.length ? labels : undefined); } });
@@ -207,7 +203,7 @@ const labelsInput = (common, value, set) => h("input", { ...common, autocomplete
 function ratesInput(common, value, set) {
   const text = Object.entries(value ?? {}).map(([label, rate]) => `${label} = ${rate}`).join("; ");
   return h("input", { ...common, autocomplete: "off", value: text, placeholder: "low = 0.01; high = 0.6", oninput: ({ target }) => {
-    const items = itemsOf(target.value).map((one) => { const at = one.lastIndexOf("="); return [one.slice(0, Math.max(at, 0)).trim(), Number(one.slice(at + 1))]; });
+    const items = ratesOf(target.value);
     const isRead = items.every(([label, rate]) => label && rate >= 0 && rate <= 1);
     refuse(target, isRead ? "" : "Write a rate from 0 to 1 for each group: low = 0.01; high = 0.6.");
     if (isRead) set(items.length ? Object.fromEntries(items) : undefined);

@@ -1,14 +1,14 @@
 // The size of a step: rows or a share, for a margin of error, per group, or by group.
 
 import { h } from "./dom.js";
-import { numberOf, percentOf, readAmount, refuse, SIZES } from "./draw_fields.js";
+import { numberOf, percentOf, readAmount, refuse, shareText, SIZES } from "./draw_fields.js";
 import { forgetGoal, goalForm, isShown } from "./draw_goal.js";
 import { RULE, sizesTable } from "./draw_groups.js";
-import { materialityForm } from "./draw_materiality.js";
+import { forms, materialityForm } from "./draw_materiality.js";
 import { number } from "./format.js";
 
 const KINDS = {
-  rows: "Rows or %", clusters: "As many as the clusters have", margin: "For a margin of ±", materiality: "For a tolerable rate of deviation of", samples_per_stratum: "Rows per group", sizes: "Rows by group", interval: "Every k-th row",
+  rows: "Rows or %", clusters: "As many as the clusters have", margin: "For a margin of ±", materiality: "For a tolerable rate of deviation of", programme: "By a programme, tolerable", samples_per_stratum: "Rows per group", sizes: "Rows by group", interval: "Every k-th row",
 };
 /** Whether strata can be taken whole. */
 const takesAll = (method) => method.parameters.some((one) => one.name === "take_all");
@@ -16,6 +16,8 @@ const OF_MONEY = { interval: "Interval of money", materiality: "For a tolerable 
 const nameOf = (kind, method) => (method.selects_money && OF_MONEY[kind]) || (kind === "rows" && takesAll(method) ? "Rows or %, divided by a rule" : KINDS[kind]);
 /** The kinds of size beside which groups can be taken whole. */
 const BESIDE = ["rows", "samples_per_stratum"];
+/** Sizes that the server finds. */
+const PLANNED = ["margin", "materiality", "programme"];
 const CONFIDENCE = 0.95;
 
 /** The parameter that gives the size now. */
@@ -23,13 +25,13 @@ export function kindOf(method, round) {
   return SIZES.find((name) => name in round.parameters && method.parameters.some((one) => one.name === name)) ?? "sample_size";
 }
 
-function kindsOf(method) {
+function kindsOf(method, programmes) {
   const names = method.parameters.map((one) => one.name);
   const own = Object.keys(KINDS).filter((kind) => names.includes(kind));
   if (names.includes("num_clusters")) return ["clusters", "margin"];
   if (!names.includes("sample_size")) return own;
   const isAudited = method.equal_chances || method.selects_money;
-  return ["rows", ...(method.planned_by ? ["margin"] : []), ...(isAudited ? ["materiality"] : []), ...own];
+  return ["rows", ...(method.planned_by ? ["margin"] : []), ...(isAudited ? ["materiality"] : []), ...(programmes.length ? ["programme"] : []), ...own];
 }
 
 /** "5%" → {sample_fraction: 0.05}; "1,000" → {sample_size: 1000}; another text is sent as it is, for the server's error. */
@@ -42,8 +44,6 @@ function sizeOf(input) {
   refuse(input);
   return { sample_fraction: Number((share / 100).toPrecision(12)) };
 }
-
-const shareText = (fraction) => `${Number((fraction * 100).toPrecision(12))}%`;
 
 /** What an evaluation of strata tolerates: it sizes none of them, and is recorded with the draw. */
 function tolerableField(context, round, loc) {
@@ -65,12 +65,13 @@ function tolerableField(context, round, loc) {
 }
 
 export function sizeForm(context, round, method, loc, refresh) {
-  const kinds = kindsOf(method);
+  const programmes = context.programmes.filter(({ methods }) => methods.includes(method.name));
+  const kinds = kindsOf(method, programmes);
   const { parameters } = round;
   const isNoted = method.planned_by === "strata";
   if (round.goal && !("materiality" in round.goal ? isNoted || kinds.includes("materiality") : kinds.includes("margin"))) delete round.goal;
   const current = kindOf(method, round);
-  const kind = !isNoted && round.goal && "materiality" in round.goal ? "materiality" : round.goal && isShown(round.goal) ? "margin" : kinds.includes("clusters") ? "clusters" : ["sample_size", "sample_fraction"].includes(current) ? "rows" : current;
+  const kind = forms.has(round) && programmes.length ? "programme" : !isNoted && round.goal && "materiality" in round.goal ? "materiality" : round.goal && isShown(round.goal) ? "margin" : kinds.includes("clusters") ? "clusters" : ["sample_size", "sample_fraction"].includes(current) ? "rows" : current;
   const goalId = kinds.includes("clusters") ? `${loc}.goal` : fieldId(loc, "margin");
   const choose = (next) => {
     const whole = parameters.take_all ?? Object.keys(parameters.sizes ?? {}).filter((label) => parameters.sizes[label] === "all");
@@ -79,9 +80,14 @@ export function sizeForm(context, round, method, loc, refresh) {
     if (!isNoted || !("materiality" in (round.goal ?? {}))) delete round.goal;
     if (takesAll(method) && BESIDE.includes(next) && whole.length) parameters.take_all = whole;
     forgetGoal(round);
+    forms.delete(round);
+    if (next === "programme") {
+      delete round.goal;
+      forms.set(round, { programme: programmes[0].name });
+    }
     if (next === "margin") round.goal = { margin: 0.03, confidence: CONFIDENCE };
     if (next === "materiality") round.goal = { materiality: 0.05, confidence: CONFIDENCE };
-    if (["margin", "materiality"].includes(next) && kinds.includes("rows")) parameters.sample_size = 100;
+    if (PLANNED.includes(next) && kinds.includes("rows")) parameters.sample_size = 100;
     else if (kinds.includes("clusters")) parameters.num_clusters ??= 5;
     else if (next === "rows") parameters.sample_size = 100;
     else parameters[next] = next === "sizes" ? Object.fromEntries(whole.map((label) => [label, "all"])) : method.parameters.find((one) => one.name === next).initial ?? 10;
@@ -95,20 +101,19 @@ export function sizeForm(context, round, method, loc, refresh) {
       kinds.length > 1 ? h("select", { "aria-label": "Size", onchange: (event) => choose(event.target.value) },
         kinds.map((one) => h("option", { value: one, selected: one === kind }, nameOf(one, method)))) : h("span", {}, nameOf(kind, method)),
       h("div", { class: "field compact" }, sizeInput(context, round, method, loc, kind))),
-    kind === "materiality" ? materialityForm(context, round, { id: goalId, method, loc }) : null,
-    kind === "margin" ? goalForm(context, round, { id: goalId, method, loc }) : null,
+    kind === "margin" ? goalForm(context, round, { id: goalId, method, loc }) : PLANNED.includes(kind) ? materialityForm(context, round, { id: goalId, method, loc, programmes: kind === "programme" && programmes }) : null,
     kind === "sizes" || (BESIDE.includes(kind) && takesAll(method)) ? h("div", { class: "field" }, sizesTable(context, round, `${loc}.parameters.${kind === "sizes" ? kind : "take_all"}`)) : null,
-    isNoted && kind !== "margin" ? tolerableField(context, round, loc) : null,
+    isNoted && !PLANNED.includes(kind) ? tolerableField(context, round, loc) : null,
   ];
 }
 
-const fieldId = (loc, kind) => `${loc}.parameters.${["rows", "margin", "materiality"].includes(kind) ? "sample_size" : kind}`;
+const fieldId = (loc, kind) => `${loc}.parameters.${["rows", ...PLANNED].includes(kind) ? "sample_size" : kind}`;
 
 function sizeInput(context, round, method, loc, kind) {
   const { parameters } = round;
   const id = fieldId(loc, kind);
   const common = { id, "data-loc": id, autocomplete: "off", inputmode: "decimal" };
-  if (["sizes", "clusters", "margin", "materiality"].includes(kind)) return null;
+  if (["sizes", "clusters", ...PLANNED].includes(kind)) return null;
   if (kind === "rows") {
     const value = "sample_fraction" in parameters ? shareText(parameters.sample_fraction) : number(parameters.sample_size ?? "");
     const input = h("input", { ...common, "aria-label": "Rows", placeholder: "1,000 or 5%", value, oninput: () => {

@@ -1,7 +1,7 @@
 // The form that draws a registered plan with a seed.
 
 import { callApi, newKey } from "./api.js";
-import { all, one } from "./dom.js";
+import { all, h, one } from "./dom.js";
 import { clearMarks, mark } from "./forms.js";
 import { reportProblem } from "./notices.js";
 import { localTime } from "./format.js";
@@ -21,9 +21,7 @@ function showKind() {
 }
 
 function showRound() {
-  const time = document.createElement("time");
-  time.dateTime = chosen().time;
-  time.dataset.exact = "";
+  const time = h("time", { datetime: chosen().time, "data-exact": true });
   localTime(time);
   one("#round").replaceChildren(`Round ${chosen().round}, the first one after the registration, is published at `, time, ".");
   one("#previous").hidden = !isChained();

@@ -37,7 +37,7 @@ from service.tables.row_names import names_of_job
 from service.tables.sample_design import DRAWN_AMOUNTS
 from storage.jobs.jobs import JobRecord
 
-__all__ = ["EvaluationAnswer", "SettledEvaluation", "evaluate", "request_of"]
+__all__ = ["EvaluationAnswer", "SettledEvaluation", "evaluate", "examined_sample", "request_of"]
 
 SIGNS: Mapping[str, tuple[str, ...]] = {
     "positive": ("zero", "negative"),
@@ -74,13 +74,8 @@ def _evaluate(
     service: Service, job: JobRecord, request: SettledEvaluation[Any], together: Collection[str]
 ) -> EvaluationAnswer:
     request = with_own_columns(service, job, request)
-    state = audit_state(service, job)
-    if state.questions.questions:
-        raise InvalidFindings(
-            "The sample has questions of its own, which no evaluation of an audit reads. Estimate "
-            "figures of its answers with `values` answers."
-        )
-    sample = ExaminedSample(service, job, state, examined_items(service, job, state))
+    sample = examined_sample(service, job)
+    state = sample.state
     evaluator = EVALUATORS[request.kind]
     kind = evaluator.kind
     if sample.rule is not None and not (kind.applies_stages or kind.allows_looks):
@@ -117,6 +112,23 @@ def _evaluate(
         row_names={row_id: names.of(row_id) for row_id in listed if names.has(row_id)},
         figures=figures,
     )
+
+
+def examined_sample(service: Service, job: JobRecord) -> ExaminedSample:
+    """A sample with its findings.
+
+    Raises
+    ------
+    InvalidFindings
+        The sample has questions of its own.
+    """
+    state = audit_state(service, job)
+    if state.questions.questions:
+        raise InvalidFindings(
+            "The sample has questions of its own, which no evaluation of an audit reads. Estimate "
+            "figures of its answers with `values` answers."
+        )
+    return ExaminedSample(service, job, state, examined_items(service, job, state))
 
 
 def _population_caveats(sample: ExaminedSample) -> list[str]:

@@ -26,6 +26,7 @@ from estimation_engine.audit.calculations import CALCULATIONS, Calculation, is_f
 from estimation_engine.audit.conclusion import confidence_text, scoped
 from estimation_engine.audit.guidance.quantities import verdict_of
 from estimation_engine.errors import InvalidCalculation, InvalidFindings
+from lazy_dataclasses import dataclass
 
 AMOUNTS = (
     *("projected", "known", "total_error", "precision", "lower_limit", "upper_limit"),
@@ -47,6 +48,27 @@ OF_KIND = Sentence(
 CALCULATED = "This limit is computed by a formula of {document}. {statement}"
 
 
+@dataclass(frozen=True)
+class OfKind:
+    """What a programme takes from the evaluation of its kind; amounts are decimal texts."""
+
+    confidence: float
+    book_value: str
+    tolerable: str | None
+    conclusion: Conclusion | None
+    assurance: Assurance
+    scope: str | None = None
+
+
+@dataclass(frozen=True)
+class ByProgramme:
+    """What a programme makes of it."""
+
+    result: ProgrammeResult
+    conclusion: Conclusion | None
+    assurance: Assurance
+
+
 def by_programme(
     sample: ExaminedSample, request: SettledEvaluation[Any], evaluated: Evaluated
 ) -> Evaluated:
@@ -59,47 +81,93 @@ def by_programme(
     """
     chosen = request.programme
     assert chosen is not None  # noqa: S101 - the caller asks only with one
-    rule, file = chosen.rule, chosen.programme.file
-    _require_rows(sample, rule)
-    notes: Sequence[str] = ()
-    assurance = evaluated.assurance
-    if rule.calculation is None:
+    rule = chosen.rule
+    require_rows(rule, len(sample.items))
+    calculation = CALCULATIONS[rule.calculation] if rule.calculation else None
+    own = OfKind(
+        request.confidence,
+        evaluated.figures["book_value"],
+        evaluated.figures.get("tolerable"),
+        evaluated.conclusion,
+        evaluated.assurance,
+        sample.scope,
+    )
+    if calculation is None:
         figures = EVALUATORS[rule.kind].programme_figures(evaluated.figures)
+        found = concluded(chosen, own, figures, rule.paragraph)
     else:
-        calculation = CALCULATIONS[rule.calculation]
-        found = _computed(calculation, inputs_of_sample(sample, request))
-        figures = {name: value for name, value in vars(found).items() if is_figure(value)}
-        notes = found.notes
-        assurance = _assurance(chosen, assurance)
-    places = _places(evaluated.figures)
-    verdict = _verdict(chosen, figures, evaluated.figures.get("tolerable"))
-    conclusion = _conclusion(chosen, request, figures, evaluated, verdict, places, sample.scope)
+        found = calculated(
+            chosen, own, calculation, inputs_of_sample(sample, request, calculation), rule.paragraph
+        )
+    return replace(
+        evaluated,
+        assurance=found.assurance,
+        conclusion=found.conclusion,
+        programme=found.result,
+        caveats=[*evaluated.caveats, *programme_doubts(chosen.programme)],
+        notes=[*evaluated.notes, *([OF_KIND] if calculation else [])],
+    )
+
+
+def calculated(
+    chosen: AppliedProgramme,
+    own: OfKind,
+    calculation: Calculation,
+    inputs: Any,
+    paragraph: str | None,
+) -> ByProgramme:
+    """What a programme concludes by a calculation.
+
+    Raises
+    ------
+    InvalidCalculation
+        The calculation refuses the inputs.
+    """
+    found = _computed(calculation, inputs)
+    figures = {name: value for name, value in vars(found).items() if is_figure(value)}
+    return concluded(chosen, own, figures, paragraph, calculation, found.notes)
+
+
+def concluded(
+    chosen: AppliedProgramme,
+    own: OfKind,
+    figures: Mapping[str, float],
+    paragraph: str | None,
+    calculation: Calculation | None = None,
+    notes: Sequence[str] = (),
+) -> ByProgramme:
+    """What a programme concludes from figures: those of the kind without a calculation."""
+    file, places = chosen.programme.file, _places(own.book_value)
+    verdict = _verdict(chosen, figures, own.tolerable)
     result = ProgrammeResult(
         **chosen.identity,
-        evaluation=rule.title,
+        evaluation=chosen.rule.title,
         document=file.source.document,
-        paragraph=rule.paragraph,
+        paragraph=paragraph,
         statement=file.source.statement,
-        calculation=rule.calculation,
-        formula=None if rule.calculation is None else CALCULATIONS[rule.calculation].formula,
-        limit=rule.limit,
+        calculation=None if calculation is None else calculation.name,
+        formula=None if calculation is None else calculation.formula,
+        limit=chosen.rule.limit,
         verdict=verdict,
         figures={name: _shown(name, value, places) for name, value in figures.items()},
         notes=notes,
         paper=[PaperLine(each.title, each.text, each.paragraph) for each in file.paper],
     )
-    return replace(
-        evaluated,
-        assurance=assurance,
-        conclusion=conclusion,
-        programme=result,
-        caveats=[*evaluated.caveats, *programme_doubts(chosen.programme)],
-        notes=[*evaluated.notes, *([OF_KIND] if rule.calculation else [])],
+    return ByProgramme(
+        result,
+        None if verdict is None else _conclusion(chosen, own, figures, verdict, places),
+        own.assurance if calculation is None else _assurance(chosen, calculation, own.assurance),
     )
 
 
-def _require_rows(sample: ExaminedSample, rule: ProgrammeEvaluation) -> None:
-    rows = len(sample.items)
+def require_rows(rule: ProgrammeEvaluation, rows: int) -> None:
+    """Refuse fewer examined rows than a rule needs.
+
+    Raises
+    ------
+    InvalidFindings
+        There are fewer.
+    """
     if rule.least_rows is not None and rows < rule.least_rows:
         raise InvalidFindings(
             "{reason} The sample has {rows} {rows|row|rows}.",
@@ -119,9 +187,9 @@ def _computed(calculation: Calculation, inputs: Any) -> Any:
         raise
 
 
-def _places(found: Mapping[str, Any]) -> int:
+def _places(book_value: str) -> int:
     """The decimal places of the column of book values."""
-    return max(-int(Decimal(found["book_value"]).as_tuple().exponent), 0)
+    return max(-int(Decimal(book_value).as_tuple().exponent), 0)
 
 
 def _shown(name: str, value: float, places: int) -> Any:
@@ -152,40 +220,32 @@ def _verdict(
 
 def _conclusion(
     chosen: AppliedProgramme,
-    request: SettledEvaluation[Any],
-    figures: Mapping[str, Any],
-    evaluated: Evaluated,
-    verdict: str | None,
+    own: OfKind,
+    figures: Mapping[str, float],
+    verdict: str,
     places: int,
-    scope: str | None,
-) -> Conclusion | None:
-    if verdict is None:
-        return None
-    tolerable = evaluated.figures.get("tolerable")
-    known = {**figures, **({} if tolerable is None else {"tolerable": float(tolerable)})}
+) -> Conclusion:
+    known = {**figures, **({} if own.tolerable is None else {"tolerable": float(own.tolerable)})}
     parameters: dict[str, object] = {
         **{name: _text(name, value, places) for name, value in known.items()},
-        "confidence": confidence_text(request.confidence),
+        "confidence": confidence_text(own.confidence),
     }
     template: str = getattr(chosen.programme.file.conclusions, verdict)
     is_tolerable = {"tolerable": True, "not_supported": False}.get(verdict)
-    lower = figures.get("lower_limit")
+    lower, of_kind = figures.get("lower_limit"), own.conclusion
     if is_tolerable and lower is not None and lower < -known["tolerable"]:
         parameters["concluded"] = Sentence(template, **parameters)
-        return Conclusion(None, *scoped(UNDERSTATED, parameters, scope))
-    own = evaluated.conclusion
-    if is_tolerable and own is not None and not own.is_tolerable:
-        reason = own.parameters.get("reason", Sentence(own.template, **own.parameters))
-        concluded = Sentence(template, **parameters)
-        return Conclusion(
-            None, *scoped(WITHHELD, {"concluded": concluded, "reason": reason}, scope)
-        )
-    return Conclusion(is_tolerable, *scoped(template, parameters, scope))
+        return Conclusion(None, *scoped(UNDERSTATED, parameters, own.scope))
+    if is_tolerable and of_kind is not None and not of_kind.is_tolerable:
+        reason = of_kind.parameters.get("reason", Sentence(of_kind.template, **of_kind.parameters))
+        withheld = {"concluded": Sentence(template, **parameters), "reason": reason}
+        return Conclusion(None, *scoped(WITHHELD, withheld, own.scope))
+    return Conclusion(is_tolerable, *scoped(template, parameters, own.scope))
 
 
-def _assurance(chosen: AppliedProgramme, of_kind: Assurance) -> Assurance:
+def _assurance(chosen: AppliedProgramme, calculation: Calculation, of_kind: Assurance) -> Assurance:
     """What holds up a limit of a calculation: custom, unless the sample itself is in doubt."""
-    source, calculation = chosen.programme.file.source, CALCULATIONS[chosen.rule.calculation or ""]
+    source = chosen.programme.file.source
     status: Status = "can_fail" if of_kind.status == "can_fail" else "customary"
     sentence = Sentence(CALCULATED, document=source.document, statement=source.statement)
     return Assurance(status, sentence, calculation.source)

@@ -7,14 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from application.audit.evaluation.monetary_unit import audited_units
+from application.audit.evaluation.monetary_unit import MonetaryUnits, audited_units
 from application.audit.evaluation.request import ExaminedSample, SettledEvaluation
 from application.audit.evaluation.variables import audited_amounts
 from application.audit.items import book_column_of
 from application.audit.programmes.applied import LOC
 from estimation_engine.audit import AuditedAmounts, AuditedItem
-from estimation_engine.audit.calculations import CALCULATIONS
+from estimation_engine.audit.calculations import Calculation
 from estimation_engine.audit.guidance.projections import (
+    ConservativeInputs,
     EqualInputs,
     EqualPart,
     KnownPart,
@@ -26,16 +27,16 @@ from estimation_engine.audit.guidance.projections import (
 from estimation_engine.errors import InvalidFindings
 
 
-def inputs_of_sample(sample: ExaminedSample, request: SettledEvaluation[Any]) -> Any:
-    """The inputs of the calculation of the request's programme.
+def inputs_of_sample(
+    sample: ExaminedSample, request: SettledEvaluation[Any], calculation: Calculation
+) -> Any:
+    """The inputs of a calculation from a sample.
 
     Raises
     ------
     InvalidFindings
         The calculation reads no sample of this design, or the draw lacks a figure that it needs.
     """
-    assert request.programme is not None  # noqa: S101 - the caller asks only with one
-    calculation = CALCULATIONS[request.programme.rule.calculation or ""]
     common: dict[str, Any] = {"confidence": request.confidence}
     if request.tolerable is not None:
         name = "materiality" if request.tolerable < 1 else "tolerable"
@@ -44,6 +45,8 @@ def inputs_of_sample(sample: ExaminedSample, request: SettledEvaluation[Any]) ->
         return _equal_inputs(sample, request, common, calculation.name.endswith("ratio"))
     if calculation.inputs is MoneyInputs:
         return _money_inputs(sample, common)
+    if calculation.inputs is ConservativeInputs:
+        return _conservative_inputs(sample, common)
     raise AssertionError(f"{calculation.name} reads no sample")
 
 
@@ -99,7 +102,10 @@ def _strata(given: AuditedAmounts, ratio: bool) -> tuple[list[EqualPart], list[K
     return parts, known
 
 
-def _money_inputs(sample: ExaminedSample, common: dict[str, Any]) -> MoneyInputs:
+def _positive_units(
+    sample: ExaminedSample,
+) -> tuple[list[AuditedItem], list[MonetaryUnits]]:
+    """The examined rows with their amounts, and the strata, which have positive amounts alone."""
     items, strata, _ = audited_units(sample)
     if any(each.has_credits for each in strata):
         raise InvalidFindings(
@@ -107,6 +113,11 @@ def _money_inputs(sample: ExaminedSample, common: dict[str, Any]) -> MoneyInputs
             "own. Draw positive amounts alone.",
             loc=LOC,
         )
+    return items, strata
+
+
+def _money_inputs(sample: ExaminedSample, common: dict[str, Any]) -> MoneyInputs:
+    items, strata = _positive_units(sample)
     unit = 10.0 ** strata[0].decimals
     parts: list[MoneyPart] = []
     for number, each in enumerate(strata):
@@ -122,6 +133,44 @@ def _money_inputs(sample: ExaminedSample, common: dict[str, Any]) -> MoneyInputs
         )
     always = [item for item in items if item.is_take_all]
     return MoneyInputs(**common, parts=tuple(parts), known=_known(always, unit))
+
+
+def _conservative_inputs(sample: ExaminedSample, common: dict[str, Any]) -> ConservativeInputs:
+    """The taints of the units left to chance; rows of at least the interval are known."""
+    items, strata = _positive_units(sample)
+    if len(strata) > 1:
+        raise InvalidFindings(
+            "The conservative approach is for a sample of one step: the guidance has none for "
+            "strata and periods.",
+            loc=LOC,
+        )
+    (units,) = strata
+    unit = 10.0**units.decimals
+    chance = [item for item in items if not item.is_take_all]
+    if not chance:
+        raise InvalidFindings(
+            "All rows with an amount were drawn, so no error is projected, and the conservative "
+            "approach has no limit.",
+            loc=LOC,
+        )
+    if any(item.audit > item.book for item in chance):
+        raise InvalidFindings(
+            "The conservative approach is for overstatements alone, and rows left to chance have "
+            "audit values above their book values.",
+            loc=LOC,
+        )
+    return ConservativeInputs(
+        **common,
+        interval=float(units.account["interval"]),
+        sampled_value=units.sampled / unit,
+        errors=tuple(
+            (item.book - item.audit) / item.book
+            for item in chance
+            for _ in range(item.hits)
+            if item.book != item.audit
+        ),
+        known=_known([item for item in items if item.is_take_all], unit),
+    )
 
 
 def _known(items: Sequence[AuditedItem], unit: float) -> tuple[KnownPart, ...]:

@@ -209,7 +209,8 @@ def programme_page(found: Evaluation, tolerable: Decimal | None) -> PageParts:
     bars = amount_bars({"Projected misstatement": projected, **limits})
     margin = f"at {100 * found['confidence']:.12g} %"
     if amounts.get("precision") is not None:
-        margin = f"± {amount_text(amounts['precision'])} {margin}"
+        sign = "±" if "lower_limit" in amounts else "+"
+        margin = f"{sign} {amount_text(amounts['precision'])} {margin}"
     cards = [
         Card("Projected misstatement", amount_text(projected)),
         *(Card(title, amount_text(text), [margin]) for title, text in limits.items()),

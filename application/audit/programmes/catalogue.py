@@ -72,7 +72,9 @@ class Library:
 
 def builtin_programmes() -> list[Programme]:
     """The programmes of jobsvc."""
-    return [_builtin(path) for path in sorted(BUILTIN.glob(f"*{ENDING}"))]
+    return [
+        _builtin(path) for path in sorted(BUILTIN.glob(f"*{ENDING}"), key=lambda path: path.stem)
+    ]
 
 
 def library_of(settings: Settings) -> Library:

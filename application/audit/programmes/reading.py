@@ -21,7 +21,11 @@ from contract.requests.evaluate import KINDS, MONETARY_UNIT, VARIABLES
 from contract.requests.programmes import ProgrammeEvaluation, ProgrammeExample, ProgrammeFile
 from domain_errors import DomainError, choices_sentence
 from estimation_engine.audit.calculations import CALCULATIONS
-from estimation_engine.audit.guidance.projections import EqualInputs, MoneyInputs
+from estimation_engine.audit.guidance.projections import (
+    ConservativeInputs,
+    EqualInputs,
+    MoneyInputs,
+)
 from estimation_engine.audit.guidance.sizes import GuidanceSize
 from lazy_dataclasses import dataclass
 from sampling_engine import METHODS
@@ -33,7 +37,10 @@ NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 RULED = ("sides", "estimator", "likelihood", "bound")
 """The parameters of a kind that an evaluation can set."""
-READ_BY = {VARIABLES.name: EqualInputs, MONETARY_UNIT.name: MoneyInputs}
+READ_BY = {
+    VARIABLES.name: (EqualInputs,),
+    MONETARY_UNIT.name: (MoneyInputs, ConservativeInputs),
+}
 """The inputs that the samples of a kind have."""
 OF_ALL = ("confidence", "tolerable")
 """Figures that the sentences of every programme can name."""
@@ -242,6 +249,12 @@ def _check_evaluation(given: ProgrammeFile, each: ProgrammeEvaluation, field: st
     _check_level(given, each.confidence, f"{field}.confidence")
     if (each.least_rows is None) != (each.stops_below is None):
         raise _Refused(f"{field}.least_rows", "`least_rows` and `stops_below` go together.")
+    if each.periods is not None:
+        _check_read(each.periods, each.kind, f"{field}.periods")
+        if CALCULATIONS[each.periods].inputs is ConservativeInputs:
+            raise _Refused(f"{field}.periods", f"{each.periods} is for one sample.")
+    elif each.periods_paragraph is not None:
+        raise _Refused(f"{field}.periods_paragraph", "Needs `periods`.")
     names = figure_names(each, field)
     if each.limit not in names:
         raise _Refused(f"{field}.limit", choices_sentence(each.limit, list(names)))
@@ -250,20 +263,21 @@ def _check_evaluation(given: ProgrammeFile, each: ProgrammeEvaluation, field: st
 def figure_names(each: ProgrammeEvaluation, field: str = "") -> tuple[str, ...]:
     """The figures of an evaluation: the outputs of its calculation, or those of its kind."""
     if each.calculation is not None:
-        calculation = _check_calculation(each.calculation, f"{field}.calculation")
-        is_of_kind = calculation.inputs is READ_BY.get(each.kind)
-        if calculation.purpose != "evaluation" or not is_of_kind:
-            raise _Refused(
-                f"{field}.calculation",
-                f"{calculation.name} computes no limits of a sample by {each.kind}.",
-            )
-        return _numbers(calculation.outputs)
+        return _check_read(each.calculation, each.kind, f"{field}.calculation")
     figures = KINDS[each.kind].figures
     if not figures:
         raise _Refused(
             f"{field}.kind", f"{each.kind} has no figures for a programme: it needs an amount."
         )
     return figures
+
+
+def _check_read(name: str, kind: str, field: str) -> tuple[str, ...]:
+    """The figures of a calculation of limits, which reads samples of a kind."""
+    calculation = _check_calculation(name, field)
+    if calculation.purpose != "evaluation" or calculation.inputs not in READ_BY.get(kind, ()):
+        raise _Refused(field, f"{name} computes no limits of a sample by {kind}.")
+    return tuple(each for each in _numbers(calculation.outputs) if each not in calculation.lacks)
 
 
 def _numbers(outputs: type) -> tuple[str, ...]:
@@ -292,6 +306,9 @@ def _check_conclusions(given: ProgrammeFile) -> None:
             "conclusions", "Has `statement`, or `tolerable`, `not_supported` and `inconclusive`."
         )
     known = [set(figure_names(each)) for each in given.evaluations]
+    known += [
+        set(_check_read(each.periods, each.kind, "")) for each in given.evaluations if each.periods
+    ]
     usable = set.intersection(*known) | set(OF_ALL) - ({"tolerable"} if own.statement else set())
     for name in (*three, "statement"):
         _check_sentence(getattr(own, name) or "", usable, f"conclusions.{name}")

@@ -7,12 +7,14 @@ the sample was drawn, the projection takes them in (section 7.10), on a stated a
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from math import fsum, sqrt
 from typing import TypeVar
 
 from domain_errors import Sentence
 from estimation_engine.arrays import Floats
 from estimation_engine.audit.guidance.quantities import (
+    LEAST_OF_STRATUM,
     MATERIALITY,
     NormalInputs,
     Verdict,
@@ -42,6 +44,10 @@ MISSING_VALUE = (
 NO_PRECISION = (
     "The sample isn't statistical, so there is no precision and no upper limit: the verdict "
     "compares the projected error alone."
+)
+SMALL_STRATA = (
+    "Small strata have the least of a stratum, {least} {least|unit|units}, which is above their "
+    "proportion: the precision is that of section 6.1.3, which is right for strata of any sizes."
 )
 
 
@@ -167,7 +173,8 @@ class GuidanceEvaluation:
     precision : float or None
         SE; None where a sample isn't statistical, as both limits are then.
     lower_limit, upper_limit : float or None
-        ``total_error`` less, and plus, the precision; the latter is ULE.
+        ``total_error`` less, and plus, the precision; the latter is ULE. The conservative approach
+        has no lower limit.
     corrected_value, corrected_lower : float
         CBV = BV − total error, and LL = CBV − SE.
     error_rate, upper_rate : float
@@ -348,8 +355,11 @@ class ConservativeInputs(_EvaluationInputs):
 
     Parameters
     ----------
-    size : int
+    size : int, optional
         The planned n, with the units of the high-value stratum: the interval is BV/n.
+    interval : float, optional
+        In place of the size: the interval by which the units were drawn, from which on units are
+        always examined.
     sampled_value : float
         BV of the units that aren't always examined.
     errors : tuple of float
@@ -364,7 +374,8 @@ class ConservativeInputs(_EvaluationInputs):
         Units below the interval that weren't available when the sample was drawn.
     """
 
-    size: int
+    size: int | None = None
+    interval: float | None = None
     sampled_value: float
     errors: tuple[float, ...] = ()
     taints: float | None = None
@@ -403,7 +414,11 @@ def monetary_units_conservative(inputs: ConservativeInputs) -> GuidanceEvaluatio
     one side.
     """
     check_confidence(inputs.confidence)
-    check(inputs.size > 0, "`size` must be above 0.", "size")
+    check((inputs.size is None) != (inputs.interval is None), "Give `size` or `interval`.", "size")
+    check(inputs.size is None or inputs.size > 0, "`size` must be above 0.", "size")
+    check(
+        inputs.interval is None or inputs.interval > 0.0, "`interval` must be above 0.", "interval"
+    )
     check(inputs.sampled_value > 0.0, "`sampled_value` must be above 0.", "sampled_value")
     check(
         inputs.taints is None or not inputs.errors, "Give `errors` or `taints`, not both.", "taints"
@@ -419,8 +434,11 @@ def monetary_units_conservative(inputs: ConservativeInputs) -> GuidanceEvaluatio
         missing_value=inputs.missing_value,
     )
     _check_parts((part,))
-    drawn = fsum([inputs.sampled_value, *(known.book_value for known in inputs.known)])
-    interval = (drawn if inputs.book_value is None else inputs.book_value) / inputs.size
+    interval = inputs.interval
+    if interval is None:
+        drawn = fsum([inputs.sampled_value, *(known.book_value for known in inputs.known)])
+        whole = drawn if inputs.book_value is None else inputs.book_value
+        interval = whole / (inputs.size or 1)
     wider = _whole_value(part) / part.book_value
     factor = poisson_factor(0, inputs.confidence) if inputs.factor is None else inputs.factor
     check(factor > 0.0, "A reliability factor is above 0.", "factor")
@@ -471,8 +489,8 @@ def _equal(inputs: EqualInputs, *, is_ratio: bool, is_pooled: bool) -> GuidanceE
         z * measure * part.deviation / sqrt(part.examined)
         for part, measure in zip(parts, measures, strict=True)
     ]
-    if is_pooled:
-        _check_proportional(parts)
+    is_proportional = is_pooled and _is_proportional(parts)
+    if is_proportional:
         whole, drawn = fsum(measures), sum(part.examined for part in parts)
         variance = fsum(
             measure / whole * part.deviation**2
@@ -481,7 +499,11 @@ def _equal(inputs: EqualInputs, *, is_ratio: bool, is_pooled: bool) -> GuidanceE
         precision = z * whole * sqrt(variance) / sqrt(drawn)
     else:
         precision = sqrt(fsum(single**2 for single in each))
-    return evaluation(inputs, parts, errors, each, precision, z, by_units=not is_ratio)
+    found = evaluation(inputs, parts, errors, each, precision, z, by_units=not is_ratio)
+    if is_pooled and not is_proportional:
+        note = Sentence(SMALL_STRATA, least=LEAST_OF_STRATUM)
+        return replace(found, notes=(*found.notes, note))
+    return found
 
 
 def _mean_error(part: EqualPart) -> float:
@@ -541,7 +563,7 @@ def evaluation(
         known,
         total,
         precision,
-        None if precision is None else total - precision,
+        None if precision is None or conservative else total - precision,
         upper,
         value - total,
         None if precision is None else value - total - precision,
@@ -603,13 +625,29 @@ NEGATIVE = (
 )
 
 
-def _check_proportional(parts: Sequence[EqualPart]) -> None:
-    """Refuse strata that aren't drawn by their units: s_w/√n is the standard error of these."""
-    drawn, units = sum(part.examined for part in parts), sum(part.units for part in parts)
-    for number, part in enumerate(parts):
-        due = drawn * part.units / units
+def _is_proportional(parts: Sequence[EqualPart]) -> bool:
+    """Whether strata are drawn by their units; s_w/√n is the standard error of these.
+
+    Small strata may have up to the least of a stratum, above their proportion, if the others are
+    drawn by their units.
+
+    Raises
+    ------
+    InvalidCalculation
+        A stratum is drawn otherwise.
+    """
+    surplus = _surplus(parts)
+    if all(abs(each) < 1.0 for each in surplus):
+        return True
+    others = [
+        number
+        for number, part in enumerate(parts)
+        if part.examined > LEAST_OF_STRATUM or surplus[number] < 0.0
+    ]
+    for number, more in zip(others, _surplus([parts[at] for at in others]), strict=True):
+        part = parts[number]
         check(
-            abs(part.examined - due) < 1.0,
+            abs(more) < 1.0,
             "This formula is for strata that are drawn in proportion to their units: {examined} of "
             "{units} units of {label} were drawn, and {due} would be in proportion. The "
             "calculations of periods allow other sizes.",
@@ -617,8 +655,15 @@ def _check_proportional(parts: Sequence[EqualPart]) -> None:
             examined=part.examined,
             units=part.units,
             label=part.label or f"part {number + 1}",
-            due=f"{due:.1f}",
+            due=f"{part.examined - more:.1f}",
         )
+    return False
+
+
+def _surplus(parts: Sequence[EqualPart]) -> list[float]:
+    """The examined units of each part less those in proportion to its units."""
+    drawn, units = sum(part.examined for part in parts), sum(part.units for part in parts)
+    return [part.examined - drawn * part.units / units for part in parts]
 
 
 def _check_ratio(parts: Sequence[EqualPart]) -> None:

@@ -10,9 +10,12 @@ from estimation_engine.errors import InvalidCalculation
 from lazy_dataclasses import dataclass
 
 GUIDANCE = "European Commission, EGESIF_16-0014-01, Guidance on sampling methods"
-CONFIDENCES = Bounds(LEAST_CONFIDENCE, 0.999)
+MOST_CONFIDENCE = 0.999
+CONFIDENCES = Bounds(LEAST_CONFIDENCE, MOST_CONFIDENCE)
 MATERIALITY = 0.02
 """The share of the book value that is tolerable, at most (section 4.9)."""
+LEAST_OF_STRATUM = 3
+"""The units of a stratum's sample, at least (section 6.1.2.2)."""
 
 Verdict = Literal["tolerable", "material", "inconclusive"]
 EXPANSION = {

@@ -13,6 +13,7 @@ from typing import Literal
 
 from domain_errors import Sentence
 from estimation_engine.audit.guidance.quantities import (
+    LEAST_OF_STRATUM,
     MATERIALITY,
     AtLevel,
     NormalInputs,
@@ -27,7 +28,6 @@ from lazy_dataclasses import dataclass
 
 ROUNDING = 1e-9
 FEW = 30
-LEAST_OF_STRATUM = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,6 +198,11 @@ def _size(inputs: SizeInputs, measure: Measure) -> GuidanceSize:
     if units:
         size = min(size, units)
     allocation = _allocated(inputs.parts, weights, size)
+    few = sum(part.size < LEAST_OF_STRATUM for part in allocation) if len(allocation) > 1 else 0
+    notes = _notes(due, size, few)
+    if few:
+        allocation = _with_the_least(inputs.parts, allocation)
+        size = sum(part.size for part in allocation)
     money = measure == "book_value"
     return GuidanceSize(
         size,
@@ -209,11 +214,11 @@ def _size(inputs: SizeInputs, measure: Measure) -> GuidanceSize:
         z,
         whole / size if money else None,
         allocation,
-        _notes(due, size, allocation),
+        notes,
     )
 
 
-def _raised(due: int, size: int) -> list[str]:
+def raised_note(due: int, size: int) -> list[str]:
     """The note of a size that is above the formula's."""
     text = (
         "The formula gives {due}. The size is {size}, as the programme's evaluation refuses fewer "
@@ -283,20 +288,34 @@ def _allocated(
     by_remainder = sorted(range(len(parts)), key=lambda at: sizes[at] - exact[at])
     for at in by_remainder[: size - sum(sizes)]:
         sizes[at] += 1
+    return tuple(_part(*each) for each in zip(parts, sizes, exact, strict=True))
+
+
+def _part(part: PlannedPart, size: int, unrounded: float) -> Allocated:
+    interval = part.book_value / size if part.book_value > 0 and size else None
+    return Allocated(part.label, size, unrounded, interval)
+
+
+def _with_the_least(
+    parts: Sequence[PlannedPart], allocation: Sequence[Allocated]
+) -> tuple[Allocated, ...]:
+    """Each part with the least of a stratum, or with all its units if it has fewer."""
     return tuple(
-        Allocated(
-            part.label,
-            count,
-            share,
-            part.book_value / count if part.book_value > 0 and count else None,
+        _part(
+            part,
+            max(own.size, min(LEAST_OF_STRATUM, part.units or LEAST_OF_STRATUM)),
+            own.unrounded,
         )
-        for part, count, share in zip(parts, sizes, exact, strict=True)
+        for part, own in zip(parts, allocation, strict=True)
     )
 
 
-def _notes(due: int, size: int, allocation: Sequence[Allocated]) -> tuple[str, ...]:
-    """What a reader must know of a size, of which the formula gives ``due``."""
-    notes = _raised(due, size)
+def _notes(due: int, size: int, few: int) -> tuple[str, ...]:
+    """What a reader must know of a size, of which the formula gives ``due``.
+
+    ``few`` parts have fewer units than the least of a stratum.
+    """
+    notes = raised_note(due, size)
     if due > size:
         text = (
             "The formula gives {due}: the sample has all {size} {size|unit|units} that it can draw."
@@ -308,14 +327,13 @@ def _notes(due: int, size: int, allocation: Sequence[Allocated]) -> tuple[str, .
             "approximation."
         )
         notes.append(Sentence(text, least=FEW))
-    few = [part for part in allocation if part.size < LEAST_OF_STRATUM]
-    if few and len(allocation) > 1:
+    if few:
         text = (
-            "The size of {strata} {strata|part|parts} is below {least}, which EGESIF_16-0014-01 "
-            "asks for at least (section 6.1.2.2). Take them whole, or join them with others: an "
-            "evaluation needs two rows of each, and sizes in proportion to the strata."
+            "By the formula {few} {few|part has|parts have} fewer than {least} {least|unit|units}, "
+            "the least of EGESIF_16-0014-01 (section 6.1.2.2). Each has {least} here, or all its "
+            "units if there are fewer."
         )
-        notes.append(Sentence(text, strata=len(few), least=LEAST_OF_STRATUM))
+        notes.append(Sentence(text, few=few, least=LEAST_OF_STRATUM))
     return tuple(notes)
 
 
@@ -375,7 +393,7 @@ def size_conservative(inputs: ConservativeSizeInputs) -> GuidanceSize:
         factor,
         interval,
         (Allocated("", size, unrounded, interval),),
-        tuple(_raised(due, size)),
+        tuple(raised_note(due, size)),
     )
 
 

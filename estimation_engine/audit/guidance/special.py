@@ -7,6 +7,7 @@ from typing import Literal
 
 from domain_errors import Sentence
 from estimation_engine.audit.guidance.quantities import (
+    MOST_CONFIDENCE,
     AtLevel,
     NormalInputs,
     amount_text,
@@ -209,7 +210,8 @@ def recalculated_confidence(inputs: RecalculationInputs) -> RecalculatedConfiden
     Raises
     ------
     InvalidCalculation
-        The projected error isn't below the tolerable one, or the precision isn't above 0.
+        The projected error isn't below the tolerable one, the tolerable error or the precision
+        isn't above 0, the upper limit is below 0, or the confidence would be above 99.9 %.
 
     Examples
     --------
@@ -231,8 +233,21 @@ def recalculated_confidence(inputs: RecalculationInputs) -> RecalculatedConfiden
         "equal to it.",
         "projected",
     )
+    check(inputs.tolerable > 0.0, "`tolerable` must be above 0.", "tolerable")
+    check(
+        inputs.projected + inputs.precision >= 0.0,
+        "The upper limit is below 0: the sample shows understatements, for which no confidence "
+        "is recalculated from the tolerable overstatements.",
+        "projected",
+    )
     z = quantile(inputs.confidence, inputs.z)
     needed = z * (inputs.tolerable - inputs.projected) / inputs.precision
+    check(
+        confidence_of(needed) <= MOST_CONFIDENCE,
+        "The recalculated confidence would be above 99.9 %, which a normal approximation doesn't "
+        "support.",
+        "tolerable",
+    )
     note = Sentence(
         "This confidence was chosen after the errors were known: it describes the result, and "
         "isn't the confidence of a planned limit."

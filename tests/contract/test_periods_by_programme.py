@@ -1,0 +1,186 @@
+"""Published examples of two periods, carried out with two samples over API, page and command."""
+
+from __future__ import annotations
+
+import html
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from command_line import command
+from tests.contract.draw_requests import one
+from tests.support.live_server import LiveServer
+from tests.web_ui.reader import Reader
+
+PATH = "/api/audit/combined-evaluation"
+Z, PRINTED_Z = 0.8416212335729143, 0.842
+"""The quantile of 60 %, and as the guidance prints it."""
+LARGE = 20_000_000
+"""Amounts above it are always drawn."""
+
+
+def amounts(total: int, rows: int) -> list[int]:
+    """Whole amounts of nearly one size that add up."""
+    base, more = divmod(total, rows)
+    return [base + (row < more) for row in range(rows)]
+
+
+def two_values(total: float, squares: float, of_each: int) -> tuple[float, float]:
+    """Two values, of as many rows each, with this sum and sum of squares."""
+    half = total / of_each / 2
+    spread = (squares / of_each / 2 - half**2) ** 0.5
+    return half + spread, half - spread
+
+
+def with_deviation(total: float, deviation: float, rows: int, of_each: int) -> tuple[float, float]:
+    """Two values whose rows, among others of 0, have this sum and standard deviation."""
+    return two_values(total, (rows - 1) * deviation**2 + total**2 / rows, of_each)
+
+
+def imported(served: LiveServer, periods: list[list[int]]) -> int:
+    dataset = served.new_dataset()
+    lines = [
+        f"{period},{amount}.00" for period, each in enumerate(periods, start=1) for amount in each
+    ]
+    served.import_text(dataset, "\n".join(["period,amount", *lines]) + "\n")
+    return dataset
+
+
+def drawn(served: LiveServer, dataset: int, period: int, step: dict[str, Any]) -> str:
+    filters = {"filters": {"expression": f"period = {period}"}}
+    body = {"rounds": [{**step, **filters}], "amount_column": "amount"}
+    job = served.draw(dataset, {**body, "output_name": f"period-{period}"})
+    assert job["status"] == "completed", job
+    return str(job["id"])
+
+
+def examined(
+    served: LiveServer,
+    job: str,
+    errors: list[float],
+    *,
+    known: float = 0.0,
+    are_taints: bool = False,
+) -> None:
+    """Give rows left to chance these errors or taints, and a large row the known error."""
+    path = f"/api/sampling/jobs/{job}/findings"
+    items = served.admin.get(f"{path}?limit=1000").json()["items"]
+    left, findings = list(errors), []
+    for item in items:
+        book = float(item["data"]["amount"])
+        error = 0.0
+        if book > LARGE:
+            error, known = known, 0.0
+        elif left:
+            error = left.pop() * (book if are_taints else 1.0)
+        value = {"outcome": "exception", "audit_value": f"{book - error:.2f}"} if error else {}
+        findings.append({"row_id": item["row_id"], "outcome": "ok", **value})
+    answer = served.admin.post(path, json={"findings": findings})
+    assert answer.status_code == 200, answer.text
+
+
+def together(served: LiveServer, jobs: list[str], **more: Any) -> dict[str, Any]:
+    body = {"jobs": jobs, "programme": "eu-cohesion", "confidence": 0.6, **more}
+    answer = served.admin.post(PATH, json=body)
+    assert answer.status_code == 200, answer.text
+    return dict(answer.json())
+
+
+@pytest.fixture(scope="module")
+def equal_jobs(server: LiveServer) -> list[str]:
+    """6.1.3.6: 49 and 52 of 3,852 operations in each period."""
+    periods = [amounts(1_237_952_015, 3_852), amounts(2_961_930_008, 3_852)]
+    dataset = imported(server, periods)
+    jobs = []
+    for period, (rows, total, deviation) in enumerate(
+        [(49, 199_185, 69_815), (52, 374_790, 59_489)], start=1
+    ):
+        job = drawn(server, dataset, period, one("random", sample_size=rows, seed=period))
+        examined(server, job, list(with_deviation(total, deviation, rows, 1)))
+        jobs.append(job)
+    return jobs
+
+
+def test_two_periods_by_mean_per_unit(server: LiveServer, equal_jobs: list[str]) -> None:
+    """6.1.3.6: 43,421,670 and 41,980,051 by the printed quantile; 2 % are 83,997,640."""
+    found = together(server, equal_jobs)
+    own, figures = found["programme"], found["programme"]["figures"]
+    assert (own["calculation"], own["paragraph"]) == ("periods_mean_per_unit", "6.1.3")
+    assert float(figures["projected"]) == pytest.approx(43_421_670, abs=1)
+    assert float(figures["precision"]) * PRINTED_Z / Z == pytest.approx(41_980_051, abs=2)
+    assert float(figures["tolerable"]) == pytest.approx(83_997_640, abs=1)
+    assert float(found["book_value"]) == 4_199_882_023
+    assert own["verdict"] == "inconclusive"
+    assert found["conclusion"]["is_tolerable"] is None
+    assert "additional work is needed" in found["conclusion"]["sentence"]
+    by_ratio = together(server, equal_jobs, estimator="ratio")["programme"]
+    assert by_ratio["calculation"] == "periods_ratio"
+    # The amounts of a period are nearly equal, so the ratio is nearly the mean per unit.
+    assert float(by_ratio["figures"]["projected"]) == pytest.approx(43_421_670, rel=1e-5)
+
+
+def test_two_periods_of_monetary_units(server: LiveServer) -> None:
+    """6.3.3.7: 99,336,400 and 64,499,188, of which 28,581,610 are known."""
+    sizes = [
+        (936_162_740, 2_000, 891_767_519, 34, 19_240_855, (1.4256, 0.085, 5)),
+        (2_546_691_025, 3_000, 415_238_983, 96, 9_340_755, (1.1875, 0.29, 6)),
+    ]
+    dataset = imported(
+        server, [amounts(left, rows) + amounts(large, 10) for left, rows, large, *_ in sizes]
+    )
+    jobs = []
+    for period, (_, _, _, units, known, (total, deviation, of_each)) in enumerate(sizes, start=1):
+        step = one("monetary_unit", book_column="amount", sample_size=units + 10, seed=period)
+        job = drawn(server, dataset, period, step)
+        taints = [*with_deviation(total, deviation, units, of_each)] * of_each
+        examined(server, job, taints, known=known, are_taints=True)
+        jobs.append(job)
+    own = together(server, jobs)["programme"]
+    assert (own["calculation"], own["verdict"]) == ("monetary_units_periods", "not_supported")
+    assert float(own["figures"]["known"]) == 28_581_610
+    # A cent of an audit value is a taint of 1e-8, and up to 0.3 of the projection.
+    assert float(own["figures"]["projected"]) == pytest.approx(99_336_400, abs=2)
+    precision = float(own["figures"]["precision"]) * PRINTED_Z / Z
+    assert precision == pytest.approx(64_499_188, abs=2)
+
+
+def test_periods_on_page_paper_and_command(
+    server: LiveServer, equal_jobs: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sentence = together(server, equal_jobs)["conclusion"]["sentence"]
+    asked = {"programme": "eu-cohesion", "confidence": "60%"}
+    query = {"jobs": ",".join(equal_jobs), "tolerable": "", **asked}
+    page = Reader(server, "admin").text("/evaluate-together", **query)
+    assert sentence in page
+    assert "Audit programme" in page
+    paper = server.admin.get(f"{PATH}/paper", params=query | {"tolerable": "2%"})
+    text = html.unescape(paper.text)
+    assert sentence in text
+    assert "not certified by the European Commission" in text
+    monkeypatch.setenv("JOBSVC_SERVER", server.url)
+    monkeypatch.setenv("JOBSVC_TOKEN", server.token)
+    options = ["--programme", "eu-cohesion", "--confidence", "60%"]
+    printed = CliRunner().invoke(command, ["evaluate-together", *equal_jobs, *options])
+    assert (printed.exit_code, sentence in printed.output) == (0, True), printed.output
+    assert "EU cohesion policy" in printed.output
+
+
+def test_refusals_of_periods_name_their_field(server: LiveServer, equal_jobs: list[str]) -> None:
+    asked = {"jobs": equal_jobs, "programme": "eu-cohesion"}
+    for more, field, words in (
+        ({"programme": "eu"}, "programme", "There is no programme"),
+        ({"programme": "recovery"}, "programme", "no evaluation of these samples together"),
+        ({"programme": "mus-standard"}, "programme", "no such evaluation of a sample drawn as"),
+        ({"confidence": 0.95}, "confidence", "0.6, 0.7, 0.8, 0.9"),
+        ({"tolerable": 0.1}, "tolerable", "at most 0.02"),
+        ({"estimator": "regression"}, "programme", "no such evaluation"),
+    ):
+        answer = server.admin.post(PATH, json=asked | more)
+        assert answer.status_code == 422, answer.text
+        assert words in answer.text
+        assert field in answer.json()["errors"][0]["loc"]
+    found = server.admin.post(PATH, json=asked).json()
+    assert found["confidence"] == 0.9
+    plain = server.admin.post(PATH, json={"jobs": equal_jobs}).json()
+    assert (plain["confidence"], plain["programme"]) == (0.95, None)
