@@ -168,6 +168,8 @@ SampleAction = Literal[
     "conclusion_entered",
     "paper_facts_entered",
     "paper_issued",
+    "combined_paper_issued",
+    "combined_paper_withdrawn",
     "file_attached",
     "attachment_removed",
     "questions_chosen",

@@ -23,6 +23,7 @@ from contract.words import InboxKind, MemberRole
 from domain_errors import Sentence
 from lazy_dataclasses import dataclass
 from storage.accounts.users import User
+from storage.audit.combined_papers import engagement_papers
 from storage.audit.engagements import (
     approved_engagements,
     get_engagement,
@@ -283,7 +284,8 @@ def _engagements(tx: Transaction, user: User) -> Iterator[InboxEntry]:
             return
         samples = list_engagement_samples(tx, engagement_id)
         engagement = get_engagement(tx, engagement_id)
-        if not missing_for_seal(samples) and may_take(tx, user, engagement, "seal"):
+        papers = engagement_papers(tx, engagement_id, samples)
+        if not missing_for_seal(samples, papers) and may_take(tx, user, engagement, "seal"):
             entries += 1
             yield InboxEntry(
                 "engagements_to_seal",

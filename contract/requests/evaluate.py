@@ -354,7 +354,17 @@ class CombinedEvaluationRequest(ConfidenceRequest):
 
 
 @dataclass(frozen=True, kw_only=True)
-class CombinedPaperRequest(CombinedEvaluationRequest):
+class IssueCombinedPaperRequest(CombinedEvaluationRequest):
+    """Issue a paper on several samples together: keep its file, and enter the hash in ledgers."""
+
+    format: Annotated[str, Choice({"html": "HTML", "xlsx": "Excel"}), Option(None)] = "html"
+    language: Annotated[
+        str | None, Choice(LANGUAGES), Help("By default that of the template, else English.")
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CombinedPaperRequest(IssueCombinedPaperRequest):
     """A paper with the evaluation of several samples together."""
 
     jobs: Annotated[
@@ -363,7 +373,3 @@ class CombinedPaperRequest(CombinedEvaluationRequest):
         Option(None),
         Help("The jobs of the samples, separated by commas or repeated."),
     ]
-    format: Annotated[str, Choice({"html": "HTML", "xlsx": "Excel"}), Option(None)] = "html"
-    language: Annotated[
-        str | None, Choice(LANGUAGES), Help("By default that of the template, else English.")
-    ] = None

@@ -103,6 +103,10 @@ _ENGAGEMENTS = (
     *("engagement_datasets", "engagement_datasets_of_dataset"),
     *("engagement_samples", "engagement_samples_of_engagement"),
 )
+_COMBINED_PAPERS = (
+    *("combined_papers", "combined_papers_file", "combined_papers_never_change"),
+    *("combined_paper_samples", "combined_paper_samples_of_paper"),
+)
 _COLUMNS_OF_LEDGER = "dataset_id, number, kind, recorded_at, actor, body, previous_digest, digest"
 _NEEDED_FILES_OF_15 = """
     CREATE VIEW needed_files AS
@@ -272,6 +276,13 @@ MIGRATIONS: Sequence[str] = (
     DROP TABLE copied_attributes;
     {_created("sample_preparers", "findings_of_user")};
     {_created(*PROGRESS_TRIGGERS)};
+    """,
+    # The ledger has the entries of papers on several samples.
+    f"""
+    {_created(*_COMBINED_PAPERS)};
+    {_created_again(*_LEDGER)}
+    DROP VIEW needed_files;
+    {_created("needed_files")};
     """,
 )
 """The scripts from ``OLDEST_VERSION`` to the next version, and so on. A change of ``schema.sql``
