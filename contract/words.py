@@ -79,6 +79,7 @@ InboxKind = Literal[
     "findings_to_review",
     "findings_to_approve",
     "papers_to_issue",
+    "combined_papers_to_issue",
     "engagements_to_seal",
     "failed_jobs",
 ]

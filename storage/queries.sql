@@ -1971,6 +1971,16 @@ WHERE {condition} AND job_seq < :before
        (SELECT dataset_id FROM dataset_access WHERE user_id = :user_id AND level <> 'read'))
 ORDER BY job_seq DESC LIMIT :limit;
 
+-- engagements_with_combined_papers: Select the newest open engagements in which a user has one of some
+-- roles, and of whose samples there are papers on several together.
+SELECT DISTINCT engagements.id
+FROM engagement_members JOIN engagements ON engagements.id = engagement_members.engagement_id
+     JOIN engagement_samples ON engagement_samples.engagement_id = engagements.id
+     JOIN combined_paper_samples USING (job_id)
+WHERE engagement_members.user_id = :user_id AND role IN (SELECT value FROM json_each(:roles))
+  AND seal IS NULL AND engagements.id < :before
+ORDER BY engagements.id DESC LIMIT :limit;
+
 -- approved_engagements: Select the newest open engagements of a partner who prepared none of their
 -- samples, all of which are approved; failed draws and deleted samples don't count.
 SELECT engagements.id FROM engagement_members JOIN engagements ON engagements.id = engagement_id

@@ -772,6 +772,11 @@ LEDGER_BODIES = {
     "engagement": record(
         "engagement_id: integer; seal_sha256: hash", step=one_of("sealed", "unsealed")
     ),
+    "combined_paper": record(
+        "paper_id: integer; review_state: text; evaluation_sha256 sha256: hash",
+        step=one_of("issued", "withdrawn"),
+        job_ids=items(text(64), 2, 20),
+    ),
 }
 ENTRY = record(
     "dataset_id: integer; recorded_at: time; actor: text; previous_digest: hash?; digest: hash",
@@ -4776,17 +4781,26 @@ def first_later_entry(
     return None
 
 
+def papers_together(case: Case) -> set[str]:
+    """Return the hashes of the papers on this sample and others, by the ledger."""
+    return {
+        entry["body"]["sha256"]
+        for entry in (case.ledger or {"entries": []})["entries"]
+        if entry["kind"] == "combined_paper"
+        and case.predicate["job"]["id"] in entry["body"]["job_ids"]
+    }
+
+
 def check_files(evaluation: StatedEvaluation) -> None:
     """Compare the hashes of the papers and attached files that are given with the stated ones."""
     stated, report = evaluation.stated, evaluation.case.report
     for kind, noun in (("papers", "working paper"), ("attachments", "attached file")):
         due = {each["sha256"] for each in stated[kind]}
         given = {n: c for n, c in evaluation.case.files.items() if n.startswith(f"{kind}/")}
+        more = papers_together(evaluation.case) if kind == "papers" else set()
         for name, content in given.items():
-            code = f"evaluation_{kind[:-1]}"
-            require(
-                sha256(content) in due, code, f"{name[:80]} isn't one that the evaluation states."
-            )
+            good, code = sha256(content) in due | more, f"evaluation_{kind[:-1]}"
+            require(good, code, f"{name[:80]} isn't one that the evaluation states.")
         if given:
             report.checked(EVALUATION, f"{_counted(len(given), noun)}, by the hash")
         left = len(due - {sha256(content) for content in given.values()})
@@ -4818,7 +4832,7 @@ def check_without_evaluation(case: Case) -> None:
             f"{rows_text(len(about), 'entry', 'entries')} of it, the first with the number "
             f"{first['number']} ({first['kind']})",
         )
-    issued = {e["body"]["sha256"] for e in about if e["kind"] == "paper"}
+    issued = {e["body"]["sha256"] for e in about if e["kind"] == "paper"} | papers_together(case)
     papers, attached = (
         [name for name in case.files if name.startswith(f"{folder}/")] for folder in MORE_FOLDERS
     )

@@ -26,6 +26,8 @@ from application.certificates.evaluation import stamp_of
 from contract.requests.evaluate import CombinedEvaluationRequest, IssueCombinedPaperRequest
 from contract.words import REVIEW_STATES, Action, ReviewState
 from lazy_dataclasses import dataclass
+from storage.accounts.datasets import unwritable_datasets
+from storage.accounts.users import User
 from storage.audit.combined_papers import (
     CombinedPaper,
     combined_paper,
@@ -39,7 +41,7 @@ from storage.audit.findings import review_of
 from storage.audit.papers import list_facts
 from storage.certificates.canonical_json import digest_of
 from storage.certificates.ledger import append_entry
-from storage.errors import Conflict, NotFound
+from storage.errors import Conflict, Forbidden, NotFound
 from storage.jobs.jobs import JobRecord, get_job
 from storage.sqlite.clock import timestamp
 from storage.sqlite.database import Transaction
@@ -185,6 +187,17 @@ def _may_read(by: Caller, paper: CombinedPaper) -> bool:
         for dataset_id in paper.datasets:
             by.dataset(dataset_id, "read")
         return True
+    return False
+
+
+def may_issue(
+    tx: Transaction, user: User, job_ids: Sequence[str], dataset_ids: Sequence[int]
+) -> bool:
+    """Whether a user can issue, and withdraw, a paper on some samples of these datasets."""
+    with suppress(Conflict, Forbidden):
+        for job_id in job_ids:
+            require_final_issuer(tx, user, job_id)
+        return not unwritable_datasets(tx, user, dataset_ids)
     return False
 
 

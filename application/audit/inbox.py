@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Annotated, TypeVar
 
 from application.access import Caller
+from application.audit.combined_issuing import may_issue
 from application.audit.engagements import missing_for_seal
 from application.audit.examinations import Examination, examination_of
 from application.audit.review import REVIEWING, ROLES
@@ -23,7 +24,7 @@ from contract.words import InboxKind, MemberRole
 from domain_errors import Sentence
 from lazy_dataclasses import dataclass
 from storage.accounts.users import User
-from storage.audit.combined_papers import engagement_papers
+from storage.audit.combined_papers import engagement_papers, engagements_with_papers
 from storage.audit.engagements import (
     approved_engagements,
     get_engagement,
@@ -106,6 +107,11 @@ KINDS: Mapping[InboxKind, KindOfEntry] = {
         "The findings of the sample {sample} are approved: issue the working paper.",
         "/jobs/{id}?tab=paper",
     ),
+    "combined_papers_to_issue": KindOfEntry(
+        "Papers on several samples to issue",
+        "The findings of {sample} are approved: issue their paper together again.",
+        "/evaluate-together?{id}",
+    ),
     "engagements_to_seal": KindOfEntry(
         "Engagements to seal",
         "The engagement {engagement} lacks nothing: seal it.",
@@ -161,6 +167,7 @@ def inbox(by: Caller) -> Inbox:
             *_of_kind("findings_to_review", _samples(tx, user, "review", ROLES["signed_off"])),
             *_of_kind("findings_to_approve", _samples(tx, user, "approval", ROLES["approved"])),
             *_of_kind("papers_to_issue", _samples(tx, user, "paper", REVIEWING)),
+            *_combined_papers(tx, user),
             *_engagements(tx, user),
             *_failed_jobs(tx, user),
         ]
@@ -270,6 +277,31 @@ def _queues(by: Caller) -> Iterator[InboxEntry]:
             yield _entry("rows_to_answer", queue.open, queue.job_id, queue.sample)
         if queue.to_decide:
             yield _entry("rows_to_decide", queue.to_decide, queue.job_id, queue.sample)
+
+
+def _combined_papers(tx: Transaction, user: User) -> Iterator[InboxEntry]:
+    """The papers on several samples that a reviewer or partner issues anew since the approval."""
+    declared, entries = KINDS["combined_papers_to_issue"], 0
+
+    def page(before: int) -> list[int]:
+        return engagements_with_papers(tx, user, REVIEWING, MOST, before)
+
+    for engagement_id in _each(page, int):
+        samples = list_engagement_samples(tx, engagement_id)
+        for paper in engagement_papers(tx, engagement_id, samples):
+            if entries >= MOST or not (paper.lacks and paper.is_ready):
+                continue
+            if may_issue(tx, user, paper.jobs, paper.datasets):
+                entries += 1
+                yield InboxEntry(
+                    "combined_papers_to_issue",
+                    declared.title,
+                    Sentence(declared.sentence, sample=paper.title),
+                    len(paper.jobs),
+                    declared.url_of(paper.query),
+                    sample=paper.title,
+                    engagement_id=engagement_id,
+                )
 
 
 def _engagements(tx: Transaction, user: User) -> Iterator[InboxEntry]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from flask import Response
@@ -31,6 +32,7 @@ from http_api.routes.submissions import completed
 from http_api.schemas.contract import Listing, list_schema, page_of
 from service.tables.open_tables import SAMPLE, output_of
 from storage.audit.combined_papers import CombinedPaper
+from storage.errors import NotFound
 from storage.jobs.jobs import JobRecord
 
 blueprint = SignedInBlueprint(
@@ -93,16 +95,11 @@ def issued_combined(paper_id: int) -> Response:
     """Download an issued paper on several samples, as it was issued."""
     paper = readable_paper(caller(), paper_id)
     path = service().data_files.whole(paper.sha256, paper.size_bytes)
-    with caller().writing() as tx:
-        for dataset_id in paper.datasets:
-            caller().audit(
-                tx,
-                "rows_downloaded",
-                dataset_id=dataset_id,
-                format=paper.format,
-                what="paper",
-                title=paper.title,
-            )
+    for job_id in paper.jobs:
+        with suppress(NotFound):  # the sample was pruned
+            job = caller().job(job_id)
+            source = RowSource(job.dataset_id, output_of(job), SAMPLE, job.id)
+            caller().audit_read("rows_downloaded", source, format=paper.format, what="paper")
     return file_answer(path, f"paper-{paper_id}.{paper.format}", PAPER_TYPES[paper.format])
 
 

@@ -8,16 +8,18 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 from contract.answers import Hidden
 from contract.declarations import Help
-from contract.words import ReviewState
+from contract.words import MemberRole, ReviewState
 from lazy_dataclasses import dataclass
+from storage.accounts.users import User
 from storage.audit.engagements import EngagementSample
 from storage.errors import Conflict, NotFound
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction
-from storage.sqlite.queries import Records, all_rows, json_text, only, required, run
+from storage.sqlite.queries import NEWEST, Records, all_rows, json_text, only, required, run
 
 MAX_TOGETHER_ISSUED = 100
 """Issued papers on a sample and others."""
@@ -56,12 +58,19 @@ class CombinedPaper:
         """The names of the samples."""
         return " + ".join(self.samples)
 
+    @property
+    def query(self) -> Annotated[str, Help("Of the page that evaluates these samples again.")]:
+        """The query of the page that evaluates the samples as the paper does."""
+        texts = {name: "true" if own is True else own for name, own in self.request.items()}
+        return urlencode({"jobs": ",".join(self.jobs), **texts})
+
 
 @dataclass(frozen=True)
 class EngagementPaper(CombinedPaper):
     """The newest paper on several samples of an engagement, which the seal names."""
 
     is_deleted: Annotated[bool, Help("Whether one of its samples was deleted.")]
+    is_ready: Annotated[bool, Help("Whether the findings of all its samples are approved.")]
     lacks: Annotated[
         str | None, Help("What is missing before the engagement can be sealed; null: nothing.")
     ]
@@ -121,6 +130,17 @@ def withdraw_combined_paper(
     required(tx, "withdraw_combined_paper", gone, id=paper_id, **values)
 
 
+def engagements_with_papers(
+    tx: Transaction, user: User, roles: Sequence[MemberRole], limit: int, before: int = NEWEST
+) -> list[int]:
+    """Return the newest open engagements before an id with papers on several of their samples.
+
+    The user has one of the roles in them.
+    """
+    params = {"user_id": user.id, "roles": json.dumps(roles), "limit": limit, "before": before}
+    return [row["id"] for row in all_rows(tx, "engagements_with_combined_papers", **params)]
+
+
 def engagement_papers(
     tx: Transaction, engagement_id: int, samples: Sequence[EngagementSample]
 ) -> list[EngagementPaper]:
@@ -138,13 +158,20 @@ def engagement_papers(
         parts = [by_job[job_id] for job_id in paper.jobs if job_id in by_job]
         if len(parts) == len(paper.jobs):
             is_deleted = any(each.is_deleted for each in parts)
-            lacks = None if is_deleted else _lacks(paper, parts)
-            found.append(EngagementPaper(**vars(paper), is_deleted=is_deleted, lacks=lacks))
+            is_ready = all(each.review_state == "approved" for each in parts)
+            lacks = None if is_deleted else _lacks(paper, parts, is_ready=is_ready)
+            found.append(
+                EngagementPaper(
+                    **vars(paper), is_deleted=is_deleted, is_ready=is_ready, lacks=lacks
+                )
+            )
     return found
 
 
-def _lacks(paper: CombinedPaper, parts: Sequence[EngagementSample]) -> str | None:
-    if any(each.review_state != "approved" for each in parts):
+def _lacks(
+    paper: CombinedPaper, parts: Sequence[EngagementSample], *, is_ready: bool
+) -> str | None:
+    if not is_ready:
         return "The findings of its samples aren't all approved."
     if paper.issued_at < max(each.reviewed_at or "" for each in parts):
         return "No paper on these samples together was issued since their approval."

@@ -11,6 +11,7 @@ from application.audit.sealing import may_take
 from contract.requests.evaluate import MAX_TOGETHER
 from contract.words import MEMBER_ROLES, REVIEW_STATES, EngagementState
 from storage.accounts.datasets import DatasetFilters, list_datasets
+from storage.audit.combined_papers import engagement_papers
 from storage.audit.engagements import list_engagement_samples, list_engagements
 from web_ui.shell import ListQuery, blueprint, caller, service, show, signed_in
 
@@ -47,6 +48,7 @@ def engagement(engagement_id: int) -> Response:
     with service().database.read() as tx:
         found = shown_engagement(tx, caller(), engagement_id)
         samples = list_engagement_samples(tx, engagement_id)
+        combined = engagement_papers(tx, engagement_id, samples)
         owned = []
         if found.may_manage and found.state == "open":
             offered, _ = list_datasets(tx, me, DatasetFilters(), offset=0, limit=MAX_OFFERED)
@@ -60,6 +62,7 @@ def engagement(engagement_id: int) -> Response:
         name_of={each.user_soeid: each.full_name for each in found.team},
         samples=samples[query.offset : query.offset + query.limit],
         page=query.page(len(samples)),
+        combined=combined,
         together=[
             each.job_id for each in samples if each.status == "completed" and not each.is_deleted
         ],
