@@ -76,7 +76,8 @@ def test_the_seal_needs_and_names_the_newest_paper(scene: CombinedScene) -> None
     draft = scene.done(scene.issue_together("preparer"))
     assert draft["review_state"] == "signed_off"
     assert scene.papers()[0]["lacks"] == "The findings of its samples aren't all approved."
-    for scene.sample in scene.samples:
+    for sample in scene.samples:
+        scene.sample = sample
         scene.done(scene.step("partner", "approved"))
         scene.done(scene.issue("partner"))
     (listed,) = scene.papers()
