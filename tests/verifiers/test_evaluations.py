@@ -23,6 +23,8 @@ CLAIMED = (
 )
 """Members of a result that verifiers report as claimed."""
 DIRECTIONS = ("overstatement", "understatement")
+OF_PROGRAMMES = ("name", "title", "sha256", "calculation", "limit", "verdict", "figures")
+"""Members of a programme's result that are recomputed, or those of the request."""
 CLAIMED_LINES = ("attributes", "two_stage", "variables")
 """Kinds whose arithmetic repeats other figures, and is claimed."""
 
@@ -109,6 +111,7 @@ def other(value: Any) -> Any:
 def is_recomputed(kind: str, path: tuple[Any, ...]) -> bool:
     """Whether a figure isn't claimed; of long lists the first three members are tried."""
     is_claimed = path[0] in CLAIMED or (path[0] == "arithmetic" and kind in CLAIMED_LINES)
+    is_claimed |= path[0] == "programme" and path[1] not in OF_PROGRAMMES
     is_claimed |= path[0] == "by_stratum" and path[-1] == "book_value"
     return not is_claimed and not any(isinstance(step, int) and step > 2 for step in path)
 
