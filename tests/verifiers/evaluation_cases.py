@@ -53,6 +53,7 @@ class Case:
     replaced: tuple[int, ...] = ()
     goal: Mapping[str, Any] | None = None
     has_files: bool = False
+    amount_column: str | None = None
 
 
 def one(method: str, **parameters: Any) -> dict[str, Any]:
@@ -206,9 +207,10 @@ CASES: Mapping[str, Case] = {
         {3: 0.98, 9: 1.01},
     ),
     "programme_strata": Case(
-        ({**STRATA, "amount_column": "amount"},),
+        (STRATA,),
         of("variables", book_column="amount", estimator="ratio", programme="eu-cohesion"),
         SMALL,
+        amount_column="amount",
     ),
     "programme_money": Case(
         (money(40, selection="random"),),
@@ -231,6 +233,8 @@ def made(server: LiveServer, case: Case) -> tuple[int, str]:
     has_scores = "score_column" in (case.evaluation or {})
     server.import_text(dataset, table_text(has_scores))
     body: dict[str, Any] = {"rounds": list(case.rounds)}
+    if case.amount_column is not None:
+        body["amount_column"] = case.amount_column
     if case.goal is not None:
         asked = {"goal": case.goal, "design": one("random")}
         size = server.admin.post(f"/api/sampling/datasets/{dataset}/size", json=asked).json()
