@@ -45,6 +45,7 @@ def test_samples_are_chosen_and_evaluated_together(server: LiveServer, open_page
         issued.get_by_role("link", name="No. 1").click()
     held = Path(downloaded.value.path()).read_bytes()
     expect(issued).to_contain_text(hashlib.sha256(held).hexdigest())
+    issued.get_by_text("Withdraw", exact=True).click()
     issued.get_by_label("Reason").fill("not needed")
     pictures(page, "issued")
     issued.get_by_role("button", name="Withdraw paper").click()
