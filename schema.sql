@@ -661,6 +661,47 @@ CREATE INDEX issued_papers_file ON issued_papers (sha256);
 CREATE TRIGGER issued_papers_never_change BEFORE UPDATE ON issued_papers
 BEGIN SELECT RAISE(ABORT, 'an issued paper never changes'); END;
 
+-- Issued papers on several samples together. A withdrawal is added once; nothing else changes.
+CREATE TABLE combined_papers (
+    id                INTEGER PRIMARY KEY AUTOINCREMENT,
+    number            INTEGER NOT NULL CHECK (number > 0),    -- of the papers on the same samples
+    jobs              TEXT NOT NULL CHECK (json_valid(jobs)),       -- of the samples, sorted
+    samples           TEXT NOT NULL CHECK (json_valid(samples)),    -- their names
+    datasets          TEXT NOT NULL CHECK (json_valid(datasets)),   -- with an entry in their ledgers
+    request           TEXT NOT NULL CHECK (json_valid(request)),
+    format            TEXT NOT NULL CHECK (format IN ('html', 'xlsx')),
+    language          TEXT NOT NULL CHECK (language IN ('en', 'de', 'fr')),
+    review_state      TEXT NOT NULL
+                      CHECK (review_state IN ('open', 'submitted', 'signed_off', 'approved')),
+    is_tolerable      INTEGER CHECK (is_tolerable IN (0, 1)),
+    conclusion        TEXT,
+    evaluation_sha256 TEXT NOT NULL CHECK (length(evaluation_sha256) = 64),
+    sha256            TEXT NOT NULL CHECK (length(sha256) = 64),
+    size_bytes        INTEGER NOT NULL CHECK (size_bytes > 0),
+    user_id           INTEGER NOT NULL REFERENCES users (id),
+    issued_at         TEXT NOT NULL,
+    withdrawn_at      TEXT,
+    withdrawn_by      INTEGER REFERENCES users (id),
+    reason            TEXT,
+    CHECK ((withdrawn_at IS NULL) = (withdrawn_by IS NULL)
+           AND (withdrawn_at IS NULL) = (reason IS NULL))
+) STRICT;
+
+CREATE INDEX combined_papers_file ON combined_papers (sha256);
+
+CREATE TRIGGER combined_papers_never_change BEFORE UPDATE OF id, number, jobs, samples, datasets,
+    request, format, language, review_state, is_tolerable, conclusion, evaluation_sha256, sha256,
+    size_bytes, user_id, issued_at ON combined_papers
+BEGIN SELECT RAISE(ABORT, 'an issued paper never changes'); END;
+
+CREATE TABLE combined_paper_samples (
+    job_id   TEXT NOT NULL REFERENCES jobs (id),
+    paper_id INTEGER NOT NULL REFERENCES combined_papers (id) ON DELETE CASCADE,
+    PRIMARY KEY (job_id, paper_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX combined_paper_samples_of_paper ON combined_paper_samples (paper_id);
+
 -- Engagements: client, period, team, datasets and samples of one audit. The seal is canonical JSON; NULL: open.
 CREATE TABLE engagements (
     id          INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -1002,7 +1043,8 @@ CREATE TABLE ledger_entries (
     number          INTEGER NOT NULL CHECK (number > 0),
     kind            TEXT NOT NULL
                     CHECK (kind IN ('plan', 'draw', 'replacement', 'deletion', 'restoration',
-                                    'row_root', 'paper', 'evaluation', 'review', 'engagement')),
+                                    'row_root', 'paper', 'evaluation', 'review', 'engagement',
+                                    'combined_paper')),
     recorded_at     TEXT NOT NULL,
     actor           TEXT NOT NULL,            -- the user's SOEID at that time
     body            TEXT NOT NULL CHECK (json_valid(body) AND json_type(body) = 'object'),
@@ -1234,4 +1276,8 @@ SELECT sha256, dataset_id FROM sample_values
 UNION ALL
 SELECT sha256, dataset_id FROM attachments
 UNION ALL
-SELECT sha256, dataset_id FROM issued_papers;
+SELECT sha256, dataset_id FROM issued_papers
+UNION ALL
+SELECT sha256, jobs.dataset_id FROM combined_papers
+    JOIN combined_paper_samples ON paper_id = combined_papers.id
+    JOIN jobs ON jobs.id = job_id;

@@ -57,7 +57,7 @@ from contract.requests.evaluate import (
 from contract.requests.findings import FindingsListRequest
 from contract.requests.paper_template import PaperTemplateRequest
 from contract.requests.papers import PaperFactsRequest
-from contract.words import CAUSES, OUTCOMES, REVIEW_ACTIONS, REVIEW_STATES
+from contract.words import CAUSES, LANGUAGES, OUTCOMES, REVIEW_ACTIONS, REVIEW_STATES
 from domain_errors import InvalidRequest, counted
 from presentation.content import float_text
 from presentation.terminal import block_lines
@@ -448,9 +448,23 @@ def _print_together(found: dict[str, Any]) -> None:
 
 @click.command(name="evaluate-together")
 @click.argument("jobs", nargs=-1, required=True, type=job_id_prefix, metavar="JOB JOB ...")
+@click.option("--output", type=NEW_FILE, help="A paper: a file that ends with .html or .xlsx.")
+@click.option(
+    "--issue",
+    is_flag=True,
+    help="Keep the paper on the server, and enter its SHA-256 in the ledger of each dataset.",
+)
+@click.option("--language", type=click.Choice(tuple(LANGUAGES)), help="Of the paper.")
 @with_request(CombinedEvaluationRequest)
-@printed(_print_together)
-def evaluate_together(client: ApiClient, jobs: tuple[str, ...], **options: Any) -> Any:
+@printed()
+def evaluate_together(
+    client: ApiClient,
+    jobs: tuple[str, ...],
+    output: Path | None,
+    issue: bool,
+    language: str | None,
+    **options: Any,
+) -> Printed:
     """Evaluate several samples together, as parts of one conclusion.
 
     They are strata, periods or datasets whose populations have no row in common.
@@ -458,8 +472,36 @@ def evaluate_together(client: ApiClient, jobs: tuple[str, ...], **options: Any) 
     \b
     jobsvc evaluate-together 917f045a 3c1d22e8 --tolerable 50,000
     jobsvc evaluate-together 917f045a 3c1d22e8 --tolerable 2% --confidence 90%
+    jobsvc evaluate-together 917f045a 3c1d22e8 --tolerable 2% --output paper.html --issue
     """
-    return client.post(COMBINED, {"jobs": list(jobs), **body_of(options)})
+    body = body_of(options)
+    if output is None:
+        if issue or language:
+            raise click.UsageError("--issue and --language need --output.")
+        return Printed(client.post(COMBINED, {"jobs": list(jobs), **body}), _print_together)
+    more = {"format": format_by_ending(output, "html", "xlsx"), "language": language}
+    more = {name: value for name, value in more.items() if value is not None}
+    if issue:
+        issued = client.post(f"{COMBINED}/papers", {"jobs": list(jobs), **body, **more})
+        client.save(f"{COMBINED}/papers/{issued['id']}", output)
+        return Printed(issued, _print_issued_together)
+    client.save(f"{COMBINED}/paper", output, jobs=",".join(jobs), **_query(body), **more)
+    return written(output, "Paper")
+
+
+def _query(body: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: plain_text(value) if isinstance(value, float) else value
+        for name, value in body.items()
+    }
+
+
+def _print_issued_together(paper: dict[str, Any]) -> None:
+    state = REVIEW_STATES[paper["review_state"]].lower()
+    print_line(f"Issued paper {paper['id']} on {paper['title']} ({state}).")
+    print_line(f"SHA-256 {paper['sha256']}")
+    if paper["conclusion"]:
+        print_line(paper["conclusion"])
 
 
 def _print_review(found: dict[str, Any]) -> None:
@@ -565,11 +607,7 @@ def working_paper(
         issued = client.post(f"{path}/papers", {**body, "format": kind})
         client.save(f"{path}/papers/{issued['number']}", output)
         return Printed(issued, _print_issued)
-    query = {
-        name: plain_text(value) if isinstance(value, float) else value
-        for name, value in body.items()
-    }
-    client.save(f"{path}/working-paper", output, format=kind, **query)
+    client.save(f"{path}/working-paper", output, format=kind, **_query(body))
     return written(output, "Working paper")
 
 
@@ -630,32 +668,59 @@ PAPERS: Columns = {
 }
 
 
+PAPERS_TOGETHER: Columns = {
+    "id": "id",
+    "samples": "title",
+    **{name: own for name, own in PAPERS.items() if name != "number"},
+    "withdrawn": lambda one: one["reason"] or "",
+}
+
+
 @click.command(name="issued-papers")
 @JOB
 @click.option("--number", type=WholeNumber(1), help="The paper to write to --output.")
 @click.option("--output", type=NEW_FILE, help="Where to write the paper of --number.")
+@click.option("--together", is_flag=True, help="The papers on this sample and others, by their id.")
+@click.option("--withdraw", metavar="REASON", help="Withdraw the paper --number of --together.")
 @limit_option(100)
 @OFFSET
 @printed()
 def issued_papers(
-    client: ApiClient, job_id: str, number: int | None, output: Path | None, limit: int, offset: int
+    client: ApiClient,
+    job_id: str,
+    number: int | None,
+    output: Path | None,
+    together: bool,
+    withdraw: str | None,
+    limit: int,
+    offset: int,
 ) -> Printed:
     """List the issued working papers of a sample.
 
-    With --number and --output, one of them is written to a file.
+    With --number and --output, one of them is written to a file. A paper on several samples can be
+    withdrawn with a reason; its file stays.
 
     \b
     jobsvc issued-papers 917f045a
     jobsvc issued-papers 917f045a --number 1 --output paper.html
+    jobsvc issued-papers 917f045a --together
+    jobsvc issued-papers 917f045a --together --number 3 --withdraw "samples are evaluated alone"
     """
-    path = f"/api/sampling/jobs/{job_id}/papers"
+    path = f"{COMBINED}/papers" if together else f"/api/sampling/jobs/{job_id}/papers"
+    if withdraw is not None and not (together and number and output is None):
+        raise click.UsageError("--withdraw needs --together and --number, and no --output.")
+    if withdraw is not None:
+        gone = client.post(f"{path}/{number}/withdraw", {"reason": withdraw})
+        return Printed(gone, lambda gone: print_line(f"Withdrew paper {gone['id']}."))
     if (number is None) != (output is None):
         raise click.UsageError("--number and --output go together.")
     if output is not None:
         client.save(f"{path}/{number}", output)
         return written(output, "Working paper")
-    found = client.get(path, limit=limit, offset=offset)
-    return Printed(found, lambda found: print_items(found["papers"], PAPERS))
+    query = {"job_id": job_id} if together else {}
+    found = client.get(path, limit=limit, offset=offset, **query)
+    columns = PAPERS_TOGETHER if together else PAPERS
+    return Printed(found, lambda found: print_items(found["papers"], columns))
 
 
 def _print_paper_facts(found: dict[str, Any]) -> None:

@@ -40,6 +40,14 @@ SAMPLES: Columns = {
     "missing": lambda one: one["lacks"] or "",
 }
 
+TOGETHER: Columns = {
+    "id": "id",
+    "samples": "title",
+    "review": lambda one: REVIEW_STATES[one["review_state"]],
+    "issued": "issued_at",
+    "missing": lambda one: one["lacks"] or "",
+}
+
 
 @click.group()
 def engagements() -> None:
@@ -244,6 +252,14 @@ def set_sample(client: ApiClient, engagement: int, job_id: str, remove: bool) ->
 def list_samples(client: ApiClient, engagement: int) -> Any:
     """List the samples with the state of their review and their newest paper."""
     return client.all_of(_path(engagement, "/samples"), "samples")
+
+
+@engagements.command("papers")
+@ENGAGEMENT
+@printed(lambda found: print_items(found, TOGETHER))
+def list_papers(client: ApiClient, engagement: int) -> Any:
+    """List the newest paper on each set of its samples together, which the seal names."""
+    return client.all_of(_path(engagement, "/combined-papers"), "papers")
 
 
 @engagements.command("seal")

@@ -82,6 +82,7 @@ InboxKind = Literal[
     "findings_to_review",
     "findings_to_approve",
     "papers_to_issue",
+    "combined_papers_to_issue",
     "engagements_to_seal",
     "failed_jobs",
 ]
@@ -171,6 +172,8 @@ SampleAction = Literal[
     "conclusion_entered",
     "paper_facts_entered",
     "paper_issued",
+    "combined_paper_issued",
+    "combined_paper_withdrawn",
     "file_attached",
     "attachment_removed",
     "questions_chosen",

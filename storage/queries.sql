@@ -944,7 +944,9 @@ SELECT user_id, sha256 FROM sample_values WHERE :user_id IS NULL OR user_id = :u
 UNION
 SELECT user_id, sha256 FROM attachments WHERE :user_id IS NULL OR user_id = :user_id
 UNION
-SELECT user_id, sha256 FROM issued_papers WHERE :user_id IS NULL OR user_id = :user_id;
+SELECT user_id, sha256 FROM issued_papers WHERE :user_id IS NULL OR user_id = :user_id
+UNION
+SELECT user_id, sha256 FROM combined_papers WHERE :user_id IS NULL OR user_id = :user_id;
 
 -- quota_of_user: Select a user's own quota.
 SELECT size_mb FROM user_quotas WHERE user_id = :user_id;
@@ -992,6 +994,10 @@ SELECT sha256 FROM attachments JOIN jobs ON jobs.id = job_id
 WHERE jobs.seq NOT IN (SELECT value FROM json_each(:jobs))
 UNION
 SELECT sha256 FROM issued_papers JOIN jobs ON jobs.id = job_id
+WHERE jobs.seq NOT IN (SELECT value FROM json_each(:jobs))
+UNION
+SELECT sha256 FROM combined_papers JOIN combined_paper_samples ON paper_id = combined_papers.id
+JOIN jobs ON jobs.id = job_id
 WHERE jobs.seq NOT IN (SELECT value FROM json_each(:jobs));
 
 -- uploaded_files: Select the files of uploaded values, attachments and papers, for a check.
@@ -999,7 +1005,9 @@ SELECT sha256, rows, size_bytes FROM sample_values
 UNION ALL
 SELECT sha256, 0, size_bytes FROM attachments
 UNION ALL
-SELECT sha256, 0, size_bytes FROM issued_papers;
+SELECT sha256, 0, size_bytes FROM issued_papers
+UNION ALL
+SELECT sha256, 0, size_bytes FROM combined_papers;
 
 -- attachment_count: Count the attachments of samples, for a check.
 SELECT count(*) FROM attachments;
@@ -1310,6 +1318,13 @@ DELETE FROM paper_facts WHERE job_id IN (SELECT value FROM json_each(:jobs));
 
 -- delete_issued_papers_of_jobs: Delete the issued papers of pruned jobs; a prune deletes their files.
 DELETE FROM issued_papers WHERE job_id IN (SELECT value FROM json_each(:jobs));
+
+-- delete_combined_paper_samples_of_jobs: Delete pruned jobs from papers on several samples.
+DELETE FROM combined_paper_samples WHERE job_id IN (SELECT value FROM json_each(:jobs));
+
+-- delete_left_combined_papers: Delete the papers on several samples that were all pruned.
+DELETE FROM combined_papers
+WHERE id NOT IN (SELECT paper_id FROM combined_paper_samples);
 
 -- delete_reviews_of_jobs: Delete the reviews of pruned jobs.
 DELETE FROM reviews WHERE job_id IN (SELECT value FROM json_each(:jobs));
@@ -1766,6 +1781,48 @@ FROM issued_papers JOIN users ON users.id = user_id
 WHERE job_id = :job_id
 ORDER BY number DESC;
 
+-- insert_combined_paper: Insert an issued paper on several samples.
+INSERT INTO combined_papers (number, jobs, samples, datasets, request, format, language, review_state,
+                             is_tolerable, conclusion, evaluation_sha256, sha256, size_bytes, user_id,
+                             issued_at)
+VALUES (:number, :jobs, :samples, :datasets, :request, :format, :language, :review_state,
+        :is_tolerable, :conclusion, :evaluation_sha256, :sha256, :size_bytes, :user_id, :issued_at)
+RETURNING id;
+
+-- insert_combined_paper_samples: Insert the samples of a paper on several of them.
+INSERT INTO combined_paper_samples (job_id, paper_id)
+SELECT value, :paper_id FROM json_each(:jobs);
+
+-- list_combined_papers: List the papers on a sample and others together, newest first.
+SELECT combined_papers.*, users.soeid AS user_soeid, withdrawers.soeid AS withdrawn_by_soeid
+FROM combined_paper_samples JOIN combined_papers ON combined_papers.id = paper_id
+     JOIN users ON users.id = user_id
+     LEFT JOIN users AS withdrawers ON withdrawers.id = withdrawn_by
+WHERE job_id = :job_id ORDER BY combined_papers.id DESC;
+
+-- combined_paper_by_id: Select a paper on several samples.
+SELECT combined_papers.*, users.soeid AS user_soeid, withdrawers.soeid AS withdrawn_by_soeid
+FROM combined_papers JOIN users ON users.id = user_id
+     LEFT JOIN users AS withdrawers ON withdrawers.id = withdrawn_by
+WHERE combined_papers.id = :id;
+
+-- engagement_combined_papers: List the newest paper on each set of samples of an engagement.
+SELECT combined_papers.*, users.soeid AS user_soeid, withdrawers.soeid AS withdrawn_by_soeid
+FROM combined_papers JOIN users ON users.id = user_id
+     LEFT JOIN users AS withdrawers ON withdrawers.id = withdrawn_by
+WHERE withdrawn_at IS NULL AND combined_papers.id IN (
+    SELECT max(paper_id)
+    FROM engagement_samples JOIN combined_paper_samples USING (job_id)
+         JOIN combined_papers AS listed ON listed.id = paper_id
+    WHERE engagement_id = :engagement_id
+    GROUP BY listed.jobs)
+ORDER BY combined_papers.id;
+
+-- withdraw_combined_paper: Withdraw a paper on several samples, once.
+UPDATE combined_papers
+SET withdrawn_at = :withdrawn_at, withdrawn_by = :withdrawn_by, reason = :reason
+WHERE id = :id AND withdrawn_at IS NULL RETURNING id;
+
 -- newest_readings: Select the newest first reading, second reading and decision of rows.
 SELECT findings.*, users.soeid AS user_soeid, counted.entries, counted.readers,
        CASE WHEN findings.id <= jobs.output_summary ->> '$.continues.last_finding_id'
@@ -2003,6 +2060,16 @@ WHERE {condition} AND job_seq < :before
   AND (:sees_all OR jobs.dataset_id IN
        (SELECT dataset_id FROM dataset_access WHERE user_id = :user_id AND level <> 'read'))
 ORDER BY job_seq DESC LIMIT :limit;
+
+-- engagements_with_combined_papers: Select the newest open engagements in which a user has one of some
+-- roles, and of whose samples there are papers on several together.
+SELECT DISTINCT engagements.id
+FROM engagement_members JOIN engagements ON engagements.id = engagement_members.engagement_id
+     JOIN engagement_samples ON engagement_samples.engagement_id = engagements.id
+     JOIN combined_paper_samples USING (job_id)
+WHERE engagement_members.user_id = :user_id AND role IN (SELECT value FROM json_each(:roles))
+  AND seal IS NULL AND engagements.id < :before
+ORDER BY engagements.id DESC LIMIT :limit;
 
 -- approved_engagements: Select the newest open engagements of a partner who prepared none of their
 -- samples, all of which are approved; failed draws and deleted samples don't count.

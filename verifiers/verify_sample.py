@@ -86,6 +86,7 @@ from functools import partial
 from itertools import accumulate, pairwise
 from json.encoder import encode_basestring
 from pathlib import Path
+from statistics import NormalDist, variance
 from typing import Any
 
 STATEMENT_TYPE = "application/vnd.in-toto+json"
@@ -771,6 +772,11 @@ LEDGER_BODIES = {
     ),
     "engagement": record(
         "engagement_id: integer; seal_sha256: hash", step=one_of("sealed", "unsealed")
+    ),
+    "combined_paper": record(
+        "paper_id: integer; review_state: text; evaluation_sha256 sha256: hash",
+        step=one_of("issued", "withdrawn"),
+        job_ids=items(text(64), 2, 20),
     ),
 }
 ENTRY = record(
@@ -4333,6 +4339,15 @@ FINDING = record(
 DECIMAL = nullable(text(500, r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?"))
 EVALUATION_PREDICATE = record(
     "issued_at: time",
+    {
+        "programme_rules": record(
+            "calculation: text?; limit: text",
+            least_rows=nullable(integer(1)),
+            conclusions=members(
+                dict.fromkeys(("tolerable", "not_supported", "inconclusive", "statement"), text())
+            ),
+        )
+    },
     attachments=items(
         record(
             "file_name by: text; sha256: hash; size_bytes: integer; at: time",
@@ -4413,6 +4428,9 @@ class StatedEvaluation:
     case: Case
     stated: dict[str, Any]
     books: list[Fraction | None] = field(default_factory=list)
+    own: tuple[bool | None, str] | None = None  # what the kind concludes, under a programme
+    projection: Projection | None = None
+    money: MonetaryResult | None = None
 
     @property
     def request(self) -> dict[str, Any]:
@@ -4776,17 +4794,26 @@ def first_later_entry(
     return None
 
 
+def papers_together(case: Case) -> set[str]:
+    """Return the hashes of the papers on this sample and others, by the ledger."""
+    return {
+        entry["body"]["sha256"]
+        for entry in (case.ledger or {"entries": []})["entries"]
+        if entry["kind"] == "combined_paper"
+        and case.predicate["job"]["id"] in entry["body"]["job_ids"]
+    }
+
+
 def check_files(evaluation: StatedEvaluation) -> None:
     """Compare the hashes of the papers and attached files that are given with the stated ones."""
     stated, report = evaluation.stated, evaluation.case.report
     for kind, noun in (("papers", "working paper"), ("attachments", "attached file")):
         due = {each["sha256"] for each in stated[kind]}
         given = {n: c for n, c in evaluation.case.files.items() if n.startswith(f"{kind}/")}
+        more = papers_together(evaluation.case) if kind == "papers" else set()
         for name, content in given.items():
-            code = f"evaluation_{kind[:-1]}"
-            require(
-                sha256(content) in due, code, f"{name[:80]} isn't one that the evaluation states."
-            )
+            good, code = sha256(content) in due | more, f"evaluation_{kind[:-1]}"
+            require(good, code, f"{name[:80]} isn't one that the evaluation states.")
         if given:
             report.checked(EVALUATION, f"{_counted(len(given), noun)}, by the hash")
         left = len(due - {sha256(content) for content in given.values()})
@@ -4818,7 +4845,7 @@ def check_without_evaluation(case: Case) -> None:
             f"{rows_text(len(about), 'entry', 'entries')} of it, the first with the number "
             f"{first['number']} ({first['kind']})",
         )
-    issued = {e["body"]["sha256"] for e in about if e["kind"] == "paper"}
+    issued = {e["body"]["sha256"] for e in about if e["kind"] == "paper"} | papers_together(case)
     papers, attached = (
         [name for name in case.files if name.startswith(f"{folder}/")] for folder in MORE_FOLDERS
     )
@@ -5022,9 +5049,11 @@ def check_conclusion(
 ) -> None:
     """Compare the conclusion with the recomputed one; a reason in it is the server's word.
 
-    One that ``rests_on`` claimed figures is claimed, too. That of a programme isn't compared.
+    One that ``rests_on`` claimed figures is claimed, too. Under a programme, the kind's own comes
+    first, which isn't stated.
     """
-    if evaluation.by_programme:
+    if evaluation.by_programme and evaluation.own is None:
+        evaluation.own = (is_tolerable, sentence)
         return
     stated, code = evaluation.result["conclusion"], "evaluation_conclusion"
     good = isinstance(stated, dict) and set(stated) == {"is_tolerable", "sentence"}
@@ -5107,6 +5136,8 @@ def recompute(evaluation: StatedEvaluation) -> None:
         check_scope(evaluation)
         check_choices(evaluation)
         recomputed[kind](evaluation)
+        if "programme_rules" in evaluation.stated:
+            check_by_programme(evaluation)
     count = len(result["caveats"]) if isinstance(result.get("caveats"), list) else 0
     report.claimed(
         EVALUATION,
@@ -5156,11 +5187,183 @@ def check_programme(evaluation: StatedEvaluation) -> None:
         chosen[name] == programme.get(name) for name in chosen
     )
     require(good, "evaluation_figure", "The audit programme isn't the requested one.")
-    evaluation.case.report.skipped(
-        EVALUATION,
-        f"the evaluation is by an audit programme ({str(chosen['name'])[:60]}): its own figures "
-        "and its conclusion are not recomputed",
+    if "programme_rules" not in evaluation.stated:
+        evaluation.case.report.skipped(
+            EVALUATION, NOT_BY_PROGRAMME.format(str(chosen["name"])[:60])
+        )
+
+
+NOT_BY_PROGRAMME = (
+    "the evaluation is by an audit programme ({}): its own figures and its conclusion are not "
+    "recomputed"
+)
+WITHHELD_BY_RULE = (
+    "No conclusion, as the limit of the programme may be too low. {reason} By its rule alone: "
+    "{concluded}"
+)
+UNDERSTATED = (
+    "No conclusion, as understatements may be above what is tolerable: the lower limit is "
+    "{lower_limit}. By the rule of the programme alone: {concluded}"
+)
+OF_EQUAL = {  # calculations: whether by a ratio, and whether deviations are pooled over strata
+    f"{design}_{estimator}": (estimator == "ratio", design != "periods")
+    for design in ("random", "stratified", "periods")
+    for estimator in ("mean_per_unit", "ratio")
+}
+OF_MONEY = ("monetary_units", "monetary_units_stratified", "monetary_units_periods")
+NO_AMOUNTS = ("error_rate", "upper_rate", "factor")
+
+
+def check_by_programme(evaluation: StatedEvaluation) -> None:
+    """Recompute a programme's figures, and its verdict and conclusion by the stated rules."""
+    rules, stated = evaluation.stated["programme_rules"], evaluation.result["programme"]
+    report, name = evaluation.case.report, str(stated["name"])[:60]
+    for each in ("calculation", "limit"):
+        same(stated, each, rules[each])
+    rows, least = len(evaluation.items), rules["least_rows"] or 0
+    require(rows >= least, "evaluation_figure", f"The programme needs {least} rows, not {rows}.")
+    due, figures = programme_figures(evaluation, rules["calculation"]), stated.get("figures")
+    if due is None:
+        report.skipped(EVALUATION, NOT_BY_PROGRAMME.format(name))
+        return
+    good = isinstance(figures, dict) and set(figures) == set(due) and rules["limit"] in due
+    require(good, "evaluation_figure", "The programme has other figures.")
+    for each, value in due.items():
+        (same if each in NO_AMOUNTS else same_amount)(figures, each, value)
+    report.checked(EVALUATION, f"the figures of the audit programme ({name})")
+    report.claimed(
+        EVALUATION, f"that these rules are those of the file with the SHA-256 {stated['sha256']}"
     )
+    conclude_by_programme(evaluation, due)
+
+
+def programme_figures(
+    evaluation: StatedEvaluation, calculation: str | None
+) -> dict[str, float] | None:
+    """Return what a programme computes of a sample; None of a calculation that isn't known here."""
+    result = evaluation.result
+    value, z = float(result["book_value"]), NormalDist().inv_cdf((1 + evaluation.confidence) / 2)
+    if calculation is None:
+        names = {"projected": "projected", "precision": "margin", "lower_limit": "lower_limit"}
+        of_kind, limit = result, "upper_limit"
+        if evaluation.money is not None:
+            of_kind, names = result["overstatement"], {"projected": "most_likely"}
+        found = {name: float(of_kind[own]) for name, own in names.items()}
+        found |= {"upper_limit": float(of_kind[limit]), "book_value": value}
+        return {"precision": found["upper_limit"] - found["projected"], **found}
+    interval = None
+    if evaluation.projection is not None and calculation in OF_EQUAL:
+        known, error, precision = errors_of_strata(evaluation, z, *OF_EQUAL[calculation])
+    elif evaluation.money is not None and calculation in OF_MONEY:
+        known, error, precision, interval = errors_of_money(evaluation.money, z)
+    else:
+        return None
+    share = Fraction(2, 100) if evaluation.tolerable is None else evaluation.tolerable
+    return {
+        "book_value": value,
+        "projected": error,
+        "known": known,
+        "total_error": error,
+        "precision": precision,
+        "lower_limit": error - precision,
+        "upper_limit": error + precision,
+        "corrected_value": value - error,
+        "corrected_lower": value - error - precision,
+        "error_rate": error / value,
+        "upper_rate": (error + precision) / value,
+        "tolerable": float(share) * (value if share < 1 else 1),
+        "factor": z,
+        **({} if interval is None else {"interval": interval}),
+    }
+
+
+def errors_of_strata(
+    evaluation: StatedEvaluation, z: float, is_ratio: bool, is_pooled: bool
+) -> tuple[float, float, float]:
+    """Return the known error, the projected one and its precision by equal probabilities."""
+    given, rnd, result = evaluation.projection, evaluation.case.rounds[0], evaluation.result
+    assert given is not None
+    by_strata = rnd.method == "stratified"
+    strata = strata_of(rnd) if by_strata else [([*range(len(given.book))], given.rows)]
+    lines = result["by_stratum"] if by_strata else [result]
+    if strata is None or len(evaluation.case.rounds) > 1 or len(lines) != len(strata):
+        raise NotCheckable("the strata of the programme's calculation aren't known")
+    known, errors, variances, pooled = 0.0, list[float](), list[float](), list[float]()
+    drawn = whole = 0
+    for line, (places, rows) in zip(lines, strata, strict=True):
+        book = [given.book[place] for place in places]
+        wrong = [b - given.audit[place] for b, place in zip(book, places, strict=True)]
+        if by_strata and len(places) == rows:
+            known += math.fsum(wrong)
+            continue
+        slope = math.fsum(wrong) / math.fsum(book) if is_ratio else 0.0
+        spread = variance(e - slope * b for e, b in zip(wrong, book, strict=True))
+        own = float(line["book_value"]) * slope if is_ratio else rows * _mean(wrong)
+        errors.append(own)
+        variances.append(rows**2 * spread / len(places))
+        pooled.append(rows * spread)
+        drawn, whole = drawn + len(places), whole + rows
+    square = whole * math.fsum(pooled) / max(drawn, 1) if is_pooled else math.fsum(variances)
+    return known, math.fsum([known, *errors]), z * math.sqrt(square)
+
+
+def errors_of_money(money: MonetaryResult, z: float) -> tuple[float, float, float, float | None]:
+    """Return the known error, the projected one, its precision and the interval of one stratum."""
+    certain = sum(a.book - a.audit for a in money.items if a.is_certain)
+    known, errors, squares = float(money.amount(certain)), list[float](), list[float]()
+    interval = None
+    for number, part in enumerate(money.parts):
+        taints = [
+            (a.book - a.audit) / a.book
+            for a in money.items
+            if a.stratum == number and not a.is_certain
+            for _ in range(a.hits)
+        ]
+        interval = float(money.amount(part.value)) / len(taints)
+        errors.append(interval * math.fsum(taints))
+        squares.append(interval**2 * len(taints) * variance(taints))
+    single = interval if len(money.parts) == 1 else None
+    return known, math.fsum([known, *errors]), z * math.sqrt(math.fsum(squares)), single
+
+
+def conclude_by_programme(evaluation: StatedEvaluation, due: dict[str, float]) -> None:
+    """Compare the verdict and the conclusion, which the kind of evaluation may withhold."""
+    rules, result = evaluation.stated["programme_rules"], evaluation.result
+    sentences, code, most = rules["conclusions"], "evaluation_conclusion", None
+    words = {name: figure_text(evaluation, name) for name in due}
+    words["confidence"] = confidence_text(evaluation.confidence)
+    if result["tolerable"] is not None:
+        most, places = float(result["tolerable"]), len(result["book_value"].partition(".")[2])
+        words["tolerable"] = f"{most:,.{places}f}"
+    verdict = "statement" if "statement" in sentences else None
+    if verdict is None and most is not None:
+        verdict = "tolerable" if due[rules["limit"]] < most else "inconclusive"
+        verdict = "not_supported" if due["projected"] > most else verdict
+    same(result["programme"], "verdict", verdict)
+    if verdict is None:
+        require(result["conclusion"] is None, code, "It concludes without anything tolerable.")
+        return
+    template, figure = sentences.get(verdict, ""), r"\{([a-z_]+)\}"
+    good = template and set(re.findall(figure, template)) <= set(words)
+    require(good, code, "The programme has no sentence of its verdict.")
+    said = re.sub(figure, lambda found: words[found[1]], template)
+    concluded: bool | None = {"tolerable": True, "not_supported": False}.get(verdict)
+    own, sentence = evaluation.own or (None, "")
+    if concluded and most is not None and due.get("lower_limit", 0.0) < -most:
+        concluded, said = None, UNDERSTATED.format(concluded=said, **words)
+    elif concluded and (not own or result["conclusion"]["is_tolerable"] is None):
+        reason = sentence if own is False else REASON  # a reason is the server's word
+        concluded, said = None, WITHHELD_BY_RULE.format(reason=reason, concluded=said)
+    evaluation.own = evaluation.own or (None, "")
+    check_conclusion(evaluation, concluded, said + scope_text(evaluation))
+
+
+def figure_text(evaluation: StatedEvaluation, name: str) -> str:
+    """Return a stated figure of the programme as its sentences have it."""
+    value = evaluation.result["programme"]["figures"][name]
+    if name.endswith("rate"):
+        return f"{100 * value:.2f} %"
+    return f"{value:,.6g}" if name == "factor" else f"{Decimal(value):,f}"
 
 
 def check_members(evaluation: StatedEvaluation) -> None:
@@ -5916,7 +6119,7 @@ def check_monetary(evaluation: StatedEvaluation) -> None:
     result, report = evaluation.result, evaluation.case.report
     bound = evaluation.choice("bound", "stringer")
     likelihood = evaluation.choice("likelihood", "binomial")
-    money = money_of(evaluation)
+    money = evaluation.money = money_of(evaluation)
     outside = len(evaluation.items) - len(money.items)
     kinds = {rnd.parameters.get("population", "positive") for rnd in evaluation.case.rounds}
     directions = ["overstatement"]
@@ -6137,7 +6340,7 @@ def check_variables(evaluation: StatedEvaluation) -> None:
     result, report = evaluation.result, evaluation.case.report
     estimator = evaluation.choice("estimator", "difference")
     _, outside = examined_of(evaluation)
-    given = projection_of(evaluation)
+    given = evaluation.projection = projection_of(evaluation)
     errors = [b - a for b, a in zip(given.book, given.audit, strict=True)]
     wrong = sum(e != 0 for e in errors)
     for name, due in (("examined", len(errors)), ("errors", wrong), ("not_applicable", outside)):

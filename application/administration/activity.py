@@ -139,6 +139,8 @@ SENTENCES: Mapping[Action, str] = MappingProxyType(
         "conclusion_entered": "{who} wrote the conclusion on {result}",
         "paper_facts_entered": "{who} entered facts of the working paper of {result}: {fields}",
         "paper_issued": "{who} issued working paper {number} of {result} as {format}",
+        "combined_paper_issued": "{who} issued a paper on {result} with others: {title}",
+        "combined_paper_withdrawn": "{who} withdrew a paper on {result} with others: {title}",
         "questions_chosen": "{who} chose the questions of {result}: {questions}",
         "answers_entered": "{who} entered {answers} {answers|answer|answers} about {result}",
         "reviewer_added": "{who} added the reviewer {soeid} of {result}",

@@ -202,7 +202,11 @@ def evaluate_together(
         confidence,
         places,
         coverage,
-        caveats=[*([uncovered] if uncovered else []), *_caveats(samples, coverage)],
+        # A conclusion says it.
+        caveats=[
+            *([uncovered] if uncovered and amount is None else []),
+            *_caveats(samples, coverage),
+        ],
         tolerable=None if amount is None else f"{amount:f}",
         notes=tolerable.notes if tolerable else [],
     )

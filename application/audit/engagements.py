@@ -25,6 +25,7 @@ from domain_errors import Sentence
 from lazy_dataclasses import dataclass
 from storage.accounts.datasets import get_dataset, put_permission
 from storage.accounts.users import User, find_user
+from storage.audit.combined_papers import EngagementPaper, engagement_papers
 from storage.audit.engagements import (
     EngagementDataset,
     EngagementRecord,
@@ -153,7 +154,9 @@ def _managed(
 def shown_engagement(tx: Transaction, by: Caller, engagement_id: int) -> ShownEngagement:
     """Return an engagement with its team, datasets and what is missing before it can be sealed."""
     engagement = readable_engagement(tx, by.user, engagement_id)
-    samples = [each for each in list_engagement_samples(tx, engagement_id) if not each.is_deleted]
+    listed = list_engagement_samples(tx, engagement_id)
+    papers = engagement_papers(tx, engagement_id, listed)
+    samples = [each for each in listed if not each.is_deleted]
     return ShownEngagement(
         **vars(engagement),
         team=list_members(tx, engagement_id),
@@ -161,7 +164,7 @@ def shown_engagement(tx: Transaction, by: Caller, engagement_id: int) -> ShownEn
         samples=len(samples),
         approved=sum(each.review_state == "approved" for each in samples),
         ready=sum(each.lacks is None for each in samples),
-        missing=missing_for_seal(samples)[:MAX_LISTED],
+        missing=missing_for_seal(samples, papers)[:MAX_LISTED],
         may_manage=_manages(by.user, engagement) and by.user.role_name != "viewer",
         notices=_notices(tx, by.user, engagement),
     )
@@ -187,11 +190,17 @@ def shown(by: Caller, engagement_id: int) -> ShownEngagement:
         return shown_engagement(tx, by, engagement_id)
 
 
-def missing_for_seal(samples: Sequence[EngagementSample]) -> list[str]:
-    """What is missing before an engagement with these samples can be sealed."""
+def missing_for_seal(
+    samples: Sequence[EngagementSample], papers: Sequence[EngagementPaper]
+) -> list[str]:
+    """What is missing before an engagement with these samples and papers can be sealed.
+
+    The papers are those on several of the samples together.
+    """
     if not any(not each.is_deleted for each in samples):
         return ["The engagement has no sample."]
-    return [f"{each.name}: {each.lacks}" for each in samples if each.lacks is not None]
+    missing = [f"{each.name}: {each.lacks}" for each in samples if each.lacks is not None]
+    return missing + [f"{each.title}: {each.lacks}" for each in papers if each.lacks is not None]
 
 
 def create_engagement(by: Caller, given: EngagementRequest) -> ShownEngagement:

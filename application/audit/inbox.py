@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Annotated, TypeVar
 
 from application.access import Caller
+from application.audit.combined_issuing import may_issue
 from application.audit.engagements import missing_for_seal
 from application.audit.examinations import Examination, examination_of
 from application.audit.review import REVIEWING, ROLES
@@ -23,6 +24,7 @@ from contract.words import InboxKind, MemberRole
 from domain_errors import Sentence
 from lazy_dataclasses import dataclass
 from storage.accounts.users import User
+from storage.audit.combined_papers import engagement_papers, engagements_with_papers
 from storage.audit.engagements import (
     approved_engagements,
     get_engagement,
@@ -110,6 +112,11 @@ KINDS: Mapping[InboxKind, KindOfEntry] = {
         "The findings of the sample {sample} are approved: issue the working paper.",
         "/jobs/{id}?tab=paper",
     ),
+    "combined_papers_to_issue": KindOfEntry(
+        "Papers on several samples to issue",
+        "The findings of {sample} are approved: issue their paper together again.",
+        "/evaluate-together?{id}",
+    ),
     "engagements_to_seal": KindOfEntry(
         "Engagements to seal",
         "The engagement {engagement} lacks nothing: seal it.",
@@ -166,7 +173,11 @@ def inbox(by: Caller) -> Inbox:
     """Return what waits for the caller."""
     with by.service.database.read() as tx:
         user = by.user_in(tx)
-        entries = [*_engagements(tx, user, MOST), *_failed_jobs(tx, user)]
+        entries = [
+            *_combined_papers(tx, user, MOST),
+            *_engagements(tx, user, MOST),
+            *_failed_jobs(tx, user),
+        ]
         for kind, what in _REVIEWED.items():
             entries += _of_kind(kind, _with_jobs(tx, waiting_samples(tx, user, *what, MOST)))
         entries = [_with_reason(tx, entry) for entry in entries]
@@ -193,7 +204,8 @@ def _count(by: Caller) -> int:
         user = by.user_in(tx)
         steps = (waiting_samples(tx, user, *what, MANY) for what in _REVIEWED.values())
         count = sum(map(len, steps))
-        count += len(list(_engagements(tx, user, MANY))) + len(_failed_jobs(tx, user))
+        count += len(list(_combined_papers(tx, user, MANY))) + len(_failed_jobs(tx, user))
+        count += len(list(_engagements(tx, user, MANY)))
     for counter in (_count_own_samples, count_waiting):
         if count < MANY:
             count += counter(by, MANY - count)
@@ -346,6 +358,31 @@ def _queues(by: Caller) -> Iterator[InboxEntry]:
             yield _entry("rows_to_decide", queue.to_decide, queue.job_id, queue.sample)
 
 
+def _combined_papers(tx: Transaction, user: User, most: int) -> Iterator[InboxEntry]:
+    """The papers on several samples that a reviewer or partner issues anew since the approval."""
+    declared, entries = KINDS["combined_papers_to_issue"], 0
+
+    def page(before: int) -> list[int]:
+        return engagements_with_papers(tx, user, REVIEWING, most, before)
+
+    for engagement_id in _each(page, int):
+        samples = list_engagement_samples(tx, engagement_id)
+        for paper in engagement_papers(tx, engagement_id, samples):
+            if entries >= most or not (paper.lacks and paper.is_ready):
+                continue
+            if may_issue(tx, user, paper.jobs, paper.datasets):
+                entries += 1
+                yield InboxEntry(
+                    "combined_papers_to_issue",
+                    declared.title,
+                    Sentence(declared.sentence, sample=paper.title),
+                    len(paper.jobs),
+                    declared.url_of(paper.query),
+                    sample=paper.title,
+                    engagement_id=engagement_id,
+                )
+
+
 def _engagements(tx: Transaction, user: User, most: int) -> Iterator[InboxEntry]:
     """The engagements that a partner can seal."""
     declared, entries = KINDS["engagements_to_seal"], 0
@@ -358,7 +395,8 @@ def _engagements(tx: Transaction, user: User, most: int) -> Iterator[InboxEntry]
             return
         samples = list_engagement_samples(tx, engagement_id)
         engagement = get_engagement(tx, engagement_id)
-        if not missing_for_seal(samples) and may_take(tx, user, engagement, "seal"):
+        papers = engagement_papers(tx, engagement_id, samples)
+        if not missing_for_seal(samples, papers) and may_take(tx, user, engagement, "seal"):
             entries += 1
             yield InboxEntry(
                 "engagements_to_seal",

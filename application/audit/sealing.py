@@ -26,6 +26,7 @@ from contract.words import MemberRole
 from lazy_dataclasses import dataclass
 from storage.accounts.datasets import unwritable_datasets
 from storage.accounts.users import User
+from storage.audit.combined_papers import EngagementPaper, engagement_papers
 from storage.audit.engagements import (
     EngagementRecord,
     EngagementSample,
@@ -55,6 +56,10 @@ class Seal:
         list[dict[str, Any]],
         Help("With the SHA-256 of the newest paper, and whether the sample was deleted."),
     ]
+    combined_papers: Annotated[
+        list[dict[str, Any]],
+        Help("The newest paper on each set of samples together, with its SHA-256."),
+    ]
     sealed_by: str
 
 
@@ -82,7 +87,8 @@ def seal(by: Caller, engagement_id: int) -> ShownEngagement:
     Forbidden
         The caller is no partner of it, prepared a sample, or can't write one of its datasets.
     NotReady
-        A sample isn't approved or has no paper since; or there is no sample.
+        A sample isn't approved or has no paper since, or several together have none; or there is
+        no sample.
     """
     with by.writing() as tx:
         user = by.user_in(tx)
@@ -90,14 +96,15 @@ def seal(by: Caller, engagement_id: int) -> ShownEngagement:
         engagement.require_open()
         _require_person(tx, user, engagement, "seal")
         samples = list_engagement_samples(tx, engagement_id)
-        if missing := missing_for_seal(samples):
+        papers = engagement_papers(tx, engagement_id, samples)
+        if missing := missing_for_seal(samples, papers):
             raise NotReady(
                 "The engagement can't be sealed: {count} {count|item is|items are} missing. "
                 "{first}",
                 count=len(missing),
                 first=missing[0],
             )
-        body = vars(seal_of(tx, by, engagement, samples))
+        body = vars(seal_of(tx, by, engagement, samples, papers))
         text, sha256 = canonical_json(body), digest_of(body)
         seal_engagement(tx, engagement_id, text, sha256, by.user.id, by.service.clock)
         _record(tx, by, engagement_id, "sealed", sha256)
@@ -144,13 +151,21 @@ def seal_text(by: Caller, engagement_id: int) -> str:
 
 
 def seal_of(
-    tx: Transaction, by: Caller, engagement: EngagementRecord, samples: list[EngagementSample]
+    tx: Transaction,
+    by: Caller,
+    engagement: EngagementRecord,
+    samples: list[EngagementSample],
+    papers: list[EngagementPaper],
 ) -> Seal:
-    """What a seal states: facts, team, datasets, and samples with the hashes of their papers."""
+    """What a seal states: facts, team, datasets, samples and papers with their hashes."""
     names = ("id", "client_name", "period_from", "period_to", "number")
     of_samples = (
         *("job_id", "name", "dataset_id", "is_deleted", "review_state", "signed_sha256"),
         *("paper", "paper_sha256"),
+    )
+    of_papers = (
+        *("id", "jobs", "samples", "is_deleted", "review_state", "is_tolerable", "conclusion"),
+        *("evaluation_sha256", "sha256"),
     )
     return Seal(
         engagement={name: getattr(engagement, name) for name in names},
@@ -163,6 +178,7 @@ def seal_of(
             for each in list_engagement_datasets(tx, engagement.id)
         ],
         samples=[{name: getattr(each, name) for name in of_samples} for each in samples],
+        combined_papers=[{name: getattr(each, name) for name in of_papers} for each in papers],
         sealed_by=by.user.soeid,
     )
 

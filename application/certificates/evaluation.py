@@ -251,6 +251,7 @@ def _content(service: Service, job: JobRecord, recorded: _Recorded) -> dict[str,
             "at": recorded.conclusion.at,
         },
         "request": _request(request),
+        **_programme_rules(request, answer),
         "result": answer and _result(answer),
         "not_evaluated": reason,
         "attachments": [_attachment(file) for file in recorded.attachments],
@@ -317,6 +318,18 @@ def _request(request: SettledEvaluation[Any]) -> dict[str, Any]:
         **{k: value for k, value in values.items() if value is not None or not kind.allows_looks},
         **({} if request.programme is None else {"programme": request.programme.identity}),
     }
+
+
+def _programme_rules(
+    request: SettledEvaluation[Any], answer: EvaluationAnswer | None
+) -> dict[str, Any]:
+    """The rules of the programme, by which verifiers recompute what it says; or nothing."""
+    if request.programme is None or answer is None:
+        return {}
+    rule, file = request.programme.rule, request.programme.programme.file
+    names = ("calculation", "limit", "least_rows")
+    rules = {name: getattr(rule, name) for name in names}
+    return {"programme_rules": {**rules, "conclusions": file.conclusions.given()}}
 
 
 def _result(answer: EvaluationAnswer) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from zipfile import ZIP_DEFLATED, ZipFile
 
 from application.access import Caller
 from application.audit.attachments import audit_downloads
+from application.audit.combined_issuing import readable_papers
 from application.certificates.evaluation import NoEvaluation, evaluation_certificate_of
 from application.certificates.issuing import certificate_of
 from application.certificates.ledger import ledger_file
@@ -93,7 +94,7 @@ def write_evidence(
         # After the certificates, whose entries it has.
         archive.writestr("ledger.json", ledger_file(service, job.dataset_id))
         _write_proofs(service, job, archive)
-        _write_papers(service, job, archive)
+        _write_papers(by, job, archive)
         if with_attachments:
             _write_attachments(by, job, archive)
         for name in ("verify.html", "verify_sample.py"):
@@ -129,12 +130,17 @@ def _write_proofs(service: Service, job: JobRecord, archive: ZipFile) -> None:
         archive.writestr("proofs.json", json.dumps(proofs))
 
 
-def _write_papers(service: Service, job: JobRecord, archive: ZipFile) -> None:
-    with service.database.read() as tx:
+def _write_papers(by: Caller, job: JobRecord, archive: ZipFile) -> None:
+    """The papers, and those on other samples, too, whose datasets the caller can read."""
+    whole = by.service.data_files.whole
+    with by.service.database.read() as tx:
         papers = list_issued_papers(tx, job.id)
     for paper in papers:
-        path = service.data_files.whole(paper.sha256, paper.size_bytes)
-        archive.write(path, f"papers/paper-{paper.number}.{paper.format}")
+        name = f"papers/paper-{paper.number}.{paper.format}"
+        archive.write(whole(paper.sha256, paper.size_bytes), name)
+    for combined in readable_papers(by, job.id):
+        name = f"papers/together-{combined.id}.{combined.format}"
+        archive.write(whole(combined.sha256, combined.size_bytes), name)
 
 
 def _write_attachments(by: Caller, job: JobRecord, archive: ZipFile) -> None:

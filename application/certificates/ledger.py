@@ -45,6 +45,8 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
         "signed_off": "{actor} signed off the findings of a sample",
         "approved": "{actor} approved the findings of a sample",
         "reopened": "{actor} reopened the findings of a sample",
+        "issued": "{actor} issued paper {paper_id} on several samples together",
+        "withdrawn": "{actor} withdrew paper {paper_id} on several samples together",
         "sealed": "{actor} sealed the engagement {engagement_id}",
         "unsealed": "{actor} unsealed the engagement {engagement_id}",
     }
@@ -52,7 +54,7 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
 """The sentence of each kind of entry, of ``STEPPED`` ones by the step; the names in braces
 are the actor and members of its body."""
 
-STEPPED = ("review", "engagement")
+STEPPED = ("review", "engagement", "combined_paper")
 
 MAX_LISTED = 10
 """Plans that were registered several times, and entries of one, that sentences list."""

@@ -37,7 +37,7 @@ from jobsvc_client.fields import (
     ConfidenceOptions,
     ImportOptions,
 )
-from jobsvc_client.frames import Frame, existing_file, library_of, to_parquet
+from jobsvc_client.frames import Frame, existing_file, library_of, to_parquet, write_file
 from jobsvc_client.jobs import AuditTest, Job, Report, RowsJob, Sample, Split
 from jobsvc_client.panels import Panel
 from jobsvc_client.results import Evaluation, Plan
@@ -422,6 +422,41 @@ class Client:
         ids = [each if isinstance(each, str) else each.id for each in samples]
         body = given(jobs=ids, tolerable=tolerable, kind=kind, **options)
         return Evaluation(self.request("POST", "/api/audit/combined-evaluation", body), "together")
+
+    @keywords(CombinedOptions)
+    def issue_together(
+        self,
+        path: str | Path,
+        samples: Sequence[Sample | str],
+        tolerable: Number | None = None,
+        *,
+        kind: str | None = None,
+        language: str | None = None,
+        **options: Unpack[CombinedOptions],
+    ) -> dict[str, Any]:
+        """Issue a paper on several samples, and write it to a file that ends with .html or .xlsx.
+
+        The server keeps the file and enters its SHA-256 in the ledger of each dataset. The other
+        arguments are those of :meth:`evaluate_together`.
+
+        Returns
+        -------
+        dict
+            Its ``id``, ``number``, ``sha256``, ``review_state``, ``conclusion`` and others.
+        """
+        ids = [each if isinstance(each, str) else each.id for each in samples]
+        body = given(jobs=ids, tolerable=tolerable, kind=kind, language=language, **options)
+        body["format"] = Path(path).suffix[1:]
+        papers = "/api/audit/combined-evaluation/papers"
+        issued: dict[str, Any] = self.request("POST", papers, body)
+        write_file(path, self._transport.content(f"{papers}/{issued['id']}", {}))
+        return issued
+
+    def withdraw_together(self, paper_id: int, reason: str) -> dict[str, Any]:
+        """Withdraw an issued paper on several samples; its file stays."""
+        path = f"/api/audit/combined-evaluation/papers/{paper_id}/withdraw"
+        found: dict[str, Any] = self.request("POST", path, {"reason": reason})
+        return found
 
     def _sample(self, job_id: str) -> Sample:
         info = self.request("GET", f"/api/jobs/{job_id}")

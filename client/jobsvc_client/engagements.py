@@ -41,6 +41,11 @@ class Engagement:
         """The samples with the state of their review and their newest paper."""
         return self._transport.pages(f"{self._path}/samples", "samples")
 
+    @property
+    def combined_papers(self) -> list[dict[str, Any]]:
+        """The newest paper on each set of its samples together, which the seal names."""
+        return self._transport.pages(f"{self._path}/combined-papers", "papers")
+
     def refresh(self) -> Self:
         """Read the engagement again."""
         return self._sent("GET", "")

@@ -893,6 +893,11 @@ class Sample(RowsJob):
         """Return the issued working papers, the newest first."""
         return self._transport.pages(f"{self._path()}/papers", "papers")
 
+    def papers_together(self) -> list[dict[str, Any]]:
+        """Return the issued papers on this sample and others together, the newest first."""
+        path = "/api/audit/combined-evaluation/papers"
+        return self._transport.pages(path, "papers", {"job_id": self.id})
+
     def certificate(
         self, path: str | Path | None = None, *, number: int | None = None
     ) -> dict[str, Any]:

@@ -359,7 +359,16 @@ class CombinedEvaluationRequest(Request):
     ] = False
 
 
-class CombinedPaperRequest(CombinedEvaluationRequest):
+class IssueCombinedPaperRequest(CombinedEvaluationRequest):
+    """Issue a paper on several samples together: keep its file, and enter the hash in ledgers."""
+
+    format: Annotated[str, Choice({"html": "HTML", "xlsx": "Excel"}), Option(None)] = "html"
+    language: Annotated[
+        str | None, Choice(LANGUAGES), Help("By default that of the template, else English.")
+    ] = None
+
+
+class CombinedPaperRequest(IssueCombinedPaperRequest):
     """A paper with the evaluation of several samples together."""
 
     jobs: Annotated[
@@ -368,7 +377,3 @@ class CombinedPaperRequest(CombinedEvaluationRequest):
         Option(None),
         Help("The jobs of the samples, separated by commas or repeated."),
     ]
-    format: Annotated[str, Choice({"html": "HTML", "xlsx": "Excel"}), Option(None)] = "html"
-    language: Annotated[
-        str | None, Choice(LANGUAGES), Help("By default that of the template, else English.")
-    ] = None

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Annotated
 
 from contract.declarations import Help, Option, Request, Title
-from contract.fields import Choice, Items, Text
+from contract.fields import Choice, Items, Name, Text
 from contract.requests.evaluate import WorkingPaperRequest
+from contract.requests.findings import MAX_NOTE
+from contract.requests.pages import PageRequest
 from contract.words import ASSERTIONS, ENTERED_LANGUAGES
 
 MAX_LINE = 200
@@ -104,3 +106,17 @@ class PaperFactsRequest(Request):
 
 class IssuePaperRequest(WorkingPaperRequest):
     """Issue a working paper: keep its file, and enter the hash in the ledger."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CombinedPapersRequest(PageRequest):
+    """The papers on a sample and others together."""
+
+    job_id: Annotated[str, Text(8, 36), Title("Sample"), Help("Its job.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class WithdrawPaperRequest(Request):
+    """Why a paper on several samples is withdrawn."""
+
+    reason: Annotated[str, Name(most=MAX_NOTE)]

@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from contextlib import suppress
 
 from flask import Response
 
 from application.access import RowSource
-from application.audit.combined_evaluation import CombinedEvaluation, as_json, evaluate_together
-from application.audit.combined_paper import combined_facts
-from application.audit.combined_sheet import combined_section
-from application.audit.paper_template import letterhead_of, template_language
-from application.audit.working_paper.writing import write_paper
-from contract.requests.evaluate import CombinedEvaluationRequest, CombinedPaperRequest
+from application.audit.combined_evaluation import CombinedEvaluation, evaluate_together
+from application.audit.combined_issuing import (
+    issue_together,
+    readable_paper,
+    readable_papers,
+    withdraw_together,
+    write_combined,
+)
+from application.audit.paper_template import template_language
+from contract.requests.evaluate import (
+    CombinedEvaluationRequest,
+    CombinedPaperRequest,
+    IssueCombinedPaperRequest,
+)
+from contract.requests.papers import CombinedPapersRequest, WithdrawPaperRequest
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.findings import PAPER_TYPES
 from http_api.routes.row_responses import file_answer, file_response, scratch_file
 from http_api.routes.submissions import completed
+from http_api.schemas.contract import Listing, list_schema, page_of
 from service.tables.open_tables import SAMPLE, output_of
+from storage.audit.combined_papers import CombinedPaper
+from storage.errors import NotFound
 from storage.jobs.jobs import JobRecord
 
 blueprint = SignedInBlueprint("combined_evaluation", "Audit", "/api/audit/combined-evaluation")
@@ -44,14 +56,52 @@ def combined_paper(query: CombinedPaperRequest) -> Response:
     engagement that all samples share.
     """
     jobs = _samples(query)
-    found = combined_section(as_json(_evaluated(query, jobs)))
-    facts, running = combined_facts(caller(), jobs)
-    found = replace(found, blocks=[facts, *found.blocks])
+    found = _evaluated(query, jobs)
     with scratch_file(f"paper.{query.format}") as path:
         language = query.language or template_language(service()) or "en"
-        write_paper([found], path, query.format, language, letterhead_of(service(), running))
+        write_combined(caller(), jobs, found, path, language)
         name = f"samples-together.{query.format}"
         return file_answer(path, name, PAPER_TYPES[query.format])
+
+
+@blueprint.post("/papers", body=IssueCombinedPaperRequest, output=CombinedPaper)
+def issue_combined(given: IssueCombinedPaperRequest) -> CombinedPaper:
+    """Issue a paper on several samples: keep its file, and enter its SHA-256 in their ledgers.
+
+    It names who prepared, signed off and approved the findings of each sample. The seal of an
+    engagement needs the newest one on the same samples, if all are in it.
+    """
+    return issue_together(caller(), _samples(given), given)
+
+
+@blueprint.get(
+    "/papers",
+    query=CombinedPapersRequest,
+    output=list_schema("papers", CombinedPaper, "Newest first."),
+)
+def combined_papers(query: CombinedPapersRequest) -> Listing:
+    """The issued papers on a sample and others together, whose datasets I can all read."""
+    return page_of(readable_papers(caller(), caller().job(query.job_id).id), query)
+
+
+@blueprint.get("/papers/<int:paper_id>")
+@blueprint.doc(responses=file_response("text/html"))
+def issued_combined(paper_id: int) -> Response:
+    """Download an issued paper on several samples, as it was issued."""
+    paper = readable_paper(caller(), paper_id)
+    path = service().data_files.whole(paper.sha256, paper.size_bytes)
+    for job_id in paper.jobs:
+        with suppress(NotFound):  # the sample was pruned
+            job = caller().job(job_id)
+            source = RowSource(job.dataset_id, output_of(job), SAMPLE, job.id)
+            caller().audit_read("rows_downloaded", source, format=paper.format, what="paper")
+    return file_answer(path, f"paper-{paper_id}.{paper.format}", PAPER_TYPES[paper.format])
+
+
+@blueprint.post("/papers/<int:paper_id>/withdraw", body=WithdrawPaperRequest, output=CombinedPaper)
+def withdraw_combined(paper_id: int, given: WithdrawPaperRequest) -> CombinedPaper:
+    """Withdraw an issued paper on several samples with a reason; its file stays."""
+    return withdraw_together(caller(), paper_id, given.reason)
 
 
 def _samples(given: CombinedEvaluationRequest) -> list[JobRecord]:

@@ -27,6 +27,7 @@ from contract.requests.pages import PageRequest
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.submissions import completed
 from http_api.schemas.contract import Listing, list_schema, listed, page_of
+from storage.audit.combined_papers import EngagementPaper, engagement_papers
 from storage.audit.engagements import (
     EngagementRecord,
     EngagementSample,
@@ -137,6 +138,18 @@ def samples(engagement_id: int, query: PageRequest) -> Listing:
     with service().database.read() as tx:
         readable_engagement(tx, caller().user, engagement_id)
         return page_of(list_engagement_samples(tx, engagement_id), query)
+
+
+@blueprint.get(
+    "/<int:engagement_id>/combined-papers",
+    output=list_schema("papers", EngagementPaper),
+)
+def combined_papers(engagement_id: int, query: PageRequest) -> Listing:
+    """The newest issued paper on each set of its samples together, which the seal names."""
+    with service().database.read() as tx:
+        readable_engagement(tx, caller().user, engagement_id)
+        found = list_engagement_samples(tx, engagement_id)
+        return page_of(engagement_papers(tx, engagement_id, found), query)
 
 
 @blueprint.put("/<int:engagement_id>/samples")

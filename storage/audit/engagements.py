@@ -248,6 +248,12 @@ def list_members(tx: Transaction, engagement_id: int) -> list[Member]:
     return _MEMBERS.all(tx, "list_engagement_members", engagement_id=engagement_id)
 
 
+def named(user_id: int, soeid: str, team: Sequence[Member]) -> str:
+    """Return the full name of a member with the user name, or of others the user name."""
+    names = [each.full_name for each in team if each.user_id == user_id]
+    return f"{names[0]} ({soeid})" if names else soeid
+
+
 def member_of(tx: Transaction, engagement_id: int, user_id: int) -> Member | None:
     """Return a user's membership in an engagement; None if the user is no member."""
     members = list_members(tx, engagement_id)

@@ -31,6 +31,7 @@ Kind = Literal[
     "evaluation",
     "review",
     "engagement",
+    "combined_paper",
 ]
 LEDGER_TYPE = "application/vnd.jobsvc.ledger+json"
 """The payload type of a ledger's signed head."""

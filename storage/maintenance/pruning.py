@@ -306,6 +306,8 @@ class Sweep:
                         *("delete_questions_of_jobs", "delete_reviewers_of_jobs"),
                         *("delete_reservations_of_jobs", "delete_paper_facts_of_jobs"),
                         *("delete_issued_papers_of_jobs", "delete_shown_columns_of_jobs"),
+                        "delete_combined_paper_samples_of_jobs",
+                        "delete_left_combined_papers",
                         *("delete_comparisons_of_jobs", "delete_values_of_jobs"),
                         "delete_attachments_of_jobs",
                         *(

@@ -105,6 +105,10 @@ _ENGAGEMENTS = (
     *("engagement_samples", "engagement_samples_of_engagement"),
 )
 _FINDINGS = ("findings", "findings_of_row", "findings_never_change")
+_COMBINED_PAPERS = (
+    *("combined_papers", "combined_papers_file", "combined_papers_never_change"),
+    *("combined_paper_samples", "combined_paper_samples_of_paper"),
+)
 _NEEDED_FILES_OF_15 = """
     CREATE VIEW needed_files AS
     SELECT sha256, dataset_id FROM commit_files
@@ -255,6 +259,13 @@ MIGRATIONS: Sequence[str] = (
     {_created(*PROGRESS_TRIGGERS)};
     """,
     _created("engagements_of_number", "hidden_engagements"),
+    # The ledger has the entries of papers on several samples.
+    f"""
+    {_created(*_COMBINED_PAPERS)};
+    {_created_again(*_LEDGER)}
+    DROP VIEW needed_files;
+    {_created("needed_files")};
+    """,
 )
 """The scripts from ``OLDEST_VERSION`` to the next version, and so on. A change of ``schema.sql``
 needs a script here that makes the same change. What the first script creates is as in

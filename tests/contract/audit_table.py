@@ -526,6 +526,17 @@ CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
         "paper_issued",
         lambda w: (f"/api/sampling/jobs/{w.draw}/papers", {"json": {}}),
     ),
+    "POST /api/audit/combined-evaluation/papers": (
+        "combined_paper_issued",
+        lambda w: ("/api/audit/combined-evaluation/papers", {"json": w.together()}),
+    ),
+    "POST /api/audit/combined-evaluation/papers/<int:paper_id>/withdraw": (
+        "combined_paper_withdrawn",
+        lambda w: (
+            f"/api/audit/combined-evaluation/papers/{w.paper_together()}/withdraw",
+            {"json": {"reason": "why"}},
+        ),
+    ),
     "POST /api/sampling/jobs/<job_id>/evaluation": (
         "rows_viewed",
         lambda w: (f"/api/sampling/jobs/{w.draw}/evaluation", w.evaluated()),

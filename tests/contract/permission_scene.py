@@ -18,6 +18,7 @@ from storage.accounts.groups import EVERYONE, add_group, add_members, get_group
 from storage.accounts.invitations import InvitationFields, add_invitation
 from storage.accounts.tokens import issue_token
 from storage.accounts.users import User, add_user
+from storage.audit.combined_papers import insert_combined_paper
 from storage.audit.engagements import add_engagement, add_engagement_dataset, put_member
 from storage.jobs.jobs import cancel_job, get_job
 from storage.jobs.submission import NewJob, insert_job
@@ -156,6 +157,25 @@ class Scene:
         path = f"/api/sampling/datasets/{self.dataset}/panels"
         made = self.server.admin.post(path, json=self.panel_body()).json()
         return f"/api/sampling/panels/{made['id']}"
+
+    def paper_together(self) -> int:
+        """A new paper on the draw and itself, whose file is that of the sample's own paper."""
+        issued = self.server.admin.post(f"/api/sampling/jobs/{self.draw}/papers", json={}).json()
+        names = ("number", "format", "language", "review_state", "sha256", "size_bytes")
+        with self.service.database.write() as tx:
+            paper = {
+                **{name: issued[name] for name in names},
+                "jobs": [self.draw],
+                "samples": ["a"],
+                "datasets": [self.dataset],
+                "request": {},
+                "is_tolerable": None,
+                "conclusion": None,
+                "evaluation_sha256": "0" * 64,
+                "user_id": 1,
+                "issued_at": issued["issued_at"],
+            }
+            return insert_combined_paper(tx, paper)
 
     def engagement(self, dataset: int | None = None) -> int:
         """A new engagement of the owner: the writer is its partner, the reader a preparer."""

@@ -151,6 +151,7 @@ TABLE = (
     Row(f"PUT {N}/datasets", OWN, of_engagement_dataset(is_in=False)),
     Row(f"DELETE {N}/datasets", MANAGE, of_engagement_dataset(is_in=True)),
     Row(f"GET {N}/samples", SEE_TEAM, of_engagement("/samples")),
+    Row(f"GET {N}/combined-papers", SEE_TEAM, of_engagement("/combined-papers")),
     Row(f"PUT {N}/samples", OWN, of_engagement_sample()),
     Row(f"DELETE {N}/samples", OWN, of_engagement_sample(is_in=True)),
     Row(f"DELETE {N}", MANAGE, of_engagement()),
@@ -481,6 +482,31 @@ TABLE = (
         "GET /api/audit/combined-evaluation/paper",
         statuses(422, nobody=404),
         at("/api/audit/combined-evaluation/paper?jobs={j},{j}"),
+    ),
+    Row(
+        "POST /api/audit/combined-evaluation/papers",
+        statuses(403, nobody=404, writer=422, owner=422, admin=422),
+        lambda scene, _: Ask(
+            "/api/audit/combined-evaluation/papers", {"jobs": [scene.draw, scene.draw]}
+        ),
+    ),
+    Row(
+        "GET /api/audit/combined-evaluation/papers",
+        SEE,
+        at("/api/audit/combined-evaluation/papers?job_id={j}"),
+    ),
+    Row(
+        "GET /api/audit/combined-evaluation/papers/<int:paper_id>",
+        SEE,
+        lambda scene, _: Ask(f"/api/audit/combined-evaluation/papers/{scene.paper_together()}"),
+    ),
+    Row(
+        "POST /api/audit/combined-evaluation/papers/<int:paper_id>/withdraw",
+        WRITE,
+        lambda scene, _: Ask(
+            f"/api/audit/combined-evaluation/papers/{scene.paper_together()}/withdraw",
+            {"reason": "why"},
+        ),
     ),
     Row("GET /evaluate-together", MY_PAGE, at("/evaluate-together"), "page"),
     Row(f"GET {SJ}/working-paper", SEE, at("/api/sampling/jobs/{j}/working-paper")),

@@ -173,7 +173,8 @@ def test_a_database_of_version_15_gets_the_new_column(tmp_path: Path, clock: Clo
         of_engagements = ("engagement_members", "engagement_datasets", "engagement_samples")
         of_engagements = (*of_engagements, "hidden_engagements")
         of_all = (*of_contracts, *of_people, *of_reviews, *of_findings, *of_imports)
-        of_all = (*of_all, *of_engagements, "engagements", "sample_progress")
+        of_combined = ("combined_paper_samples", "combined_papers")
+        of_all = (*of_combined, *of_all, *of_engagements, "engagements", "sample_progress")
         for table in ("row_keys", "panels", *of_all):
             old.execute(f"DROP TABLE {table}")
         old.execute("PRAGMA user_version = 15")

@@ -15,6 +15,7 @@ from storage.accounts.tokens import open_sign_in_link
 from storage.jobs.jobs import cancel_job, get_job
 from storage.jobs.submission import NewJob, insert_job
 from storage.notifications.receivers import disable_receiver
+from tests.support.combined_scene import CombinedScene
 from tests.support.engagement_scene import EngagementScene
 from tests.support.live_server import LiveServer
 
@@ -133,6 +134,19 @@ class World:
         if is_sealed:
             scene.done(scene.people["partner"].post(f"{scene.path}/seal"))
         return scene.path
+
+    def together(self) -> dict[str, Any]:
+        """A request for a paper on two samples that the user can issue."""
+        scene = CombinedScene(self.server)
+        scene.bring_both_to("open")
+        scene.users["me"] = self.user
+        scene.join("me", "preparer")
+        return {"jobs": scene.jobs}
+
+    def paper_together(self) -> int:
+        """A paper on two samples."""
+        path = "/api/audit/combined-evaluation/papers"
+        return int(self.client.post(path, json=self.together()).json()["id"])
 
     def table_to_attach(self) -> dict[str, Any]:
         connection = self.connection()

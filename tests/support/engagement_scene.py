@@ -21,7 +21,7 @@ class EngagementScene:
 
     def __init__(self, server: LiveServer, rows: int = 12) -> None:
         self.server, self.admin = server, server.admin
-        self.dataset = server.new_table(rows)
+        self.dataset = self.table(rows)
         made = self.admin.post("/api/engagements", json=FACTS)
         assert made.status_code == 200, made.text
         self.id = int(made.json()["id"])
@@ -36,6 +36,10 @@ class EngagementScene:
         grant = {"user_id": self.users["outsider"]["id"], "permission": "admin"}
         self.done(self.admin.put(f"/api/datasets/{self.dataset}/permissions", json=grant))
         self.sample = self.drawn()
+
+    def table(self, rows: int) -> int:
+        """The id of a new dataset."""
+        return self.server.new_table(rows)
 
     def join(self, name: str, role: str) -> None:
         """Make a person a member, or change the role."""

@@ -1,13 +1,15 @@
 """Samples of each kind of evaluation, examined on a real server, with the files of a verifier.
 
-`python -m tests.verifiers.evaluation_cases` writes the fixtures in `evaluations`: the files of each
-case, signed again by the key of RFC 8032, test 1, so that tamperings can sign as well.
+`python -m tests.verifiers.evaluation_cases` writes the fixtures in `evaluations`, or those of the
+cases that it names: the files of each case, signed again by the key of RFC 8032, test 1, so that
+tamperings can sign as well.
 """
 
 from __future__ import annotations
 
 import base64
 import json
+import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -51,6 +53,7 @@ class Case:
     replaced: tuple[int, ...] = ()
     goal: Mapping[str, Any] | None = None
     has_files: bool = False
+    amount_column: str | None = None
 
 
 def one(method: str, **parameters: Any) -> dict[str, Any]:
@@ -62,6 +65,7 @@ def money(size: int, **more: Any) -> dict[str, Any]:
 
 
 MANY = {place: 0.5 + place % 5 / 10 for place in range(0, 90, 3)}
+SMALL = {place: 0.98 + place % 5 / 400 for place in range(0, 78, 2)}
 STRATA = one("stratified", strata_columns=["region"], sample_size=80)
 RANDOM = one("random", sample_size=100)
 
@@ -192,6 +196,33 @@ CASES: Mapping[str, Case] = {
         of("sequential", tolerable="0.05"),
         dict.fromkeys(range(0, 60, 3), 1.0),
     ),
+    "programme_tolerable": Case(
+        (RANDOM,),
+        of("variables", book_column="amount", estimator="ratio", programme="eu-cohesion"),
+        SMALL,
+    ),
+    "programme_withheld": Case(
+        ({**one("random", sample_size=40), "filters": {"expression": "region <> 'N'"}},),
+        of("variables", book_column="amount", programme="eu-cohesion"),
+        {3: 0.98, 9: 1.01},
+    ),
+    "programme_strata": Case(
+        (STRATA,),
+        of("variables", book_column="amount", estimator="ratio", programme="eu-cohesion"),
+        SMALL,
+        amount_column="amount",
+    ),
+    "programme_money": Case(
+        (money(40, selection="random"),),
+        of("monetary_unit", programme="eu-cohesion", confidence=0.8),
+        {1: 0.9, 7: 0.95},
+    ),
+    "programme_statement": Case(
+        (RANDOM,), of("variables", book_column="amount", programme="recovery"), MANY
+    ),
+    "programme_of_kind": Case(
+        (money(40),), of("monetary_unit", programme="mus-standard", tolerable="60000"), {1: 0.4}
+    ),
     "unsigned": Case((one("random", sample_size=30),), None, examined=10),
 }
 
@@ -202,6 +233,8 @@ def made(server: LiveServer, case: Case) -> tuple[int, str]:
     has_scores = "score_column" in (case.evaluation or {})
     server.import_text(dataset, table_text(has_scores))
     body: dict[str, Any] = {"rounds": list(case.rounds)}
+    if case.amount_column is not None:
+        body["amount_column"] = case.amount_column
     if case.goal is not None:
         asked = {"goal": case.goal, "design": one("random")}
         size = server.admin.post(f"/api/sampling/datasets/{dataset}/size", json=asked).json()
@@ -308,6 +341,8 @@ def main() -> None:
     settings = Settings(data_dir=Path(tempfile.mkdtemp()), workers=2, compare_samples=False)
     with live_server(settings) as server:
         for name, case in CASES.items():
+            if sys.argv[1:] and name not in sys.argv[1:]:
+                continue
             if case.has_files:
                 for more in ("papers", "attachments"):
                     (FOLDER / name / more).mkdir(parents=True, exist_ok=True)

@@ -8,13 +8,14 @@ from typing import Any
 from flask import Response, request
 
 from application.audit.combined_evaluation import as_json, evaluate_together
+from application.audit.combined_issuing import may_issue, readable_papers
 from application.audit.combined_sheet import combined_section
 from application.audit.programmes.catalogue import library_of
 from application.audit.sentences import verdict_of
 from contract.column_lists import listed_names
 from contract.numbers import plain_text
 from contract.requests.evaluate import MAX_TOGETHER, CombinedEvaluationRequest
-from contract.words import LANGUAGES
+from contract.words import LANGUAGES, REVIEW_STATES
 from domain_errors import DomainError, InvalidRequest
 from storage.audit.engagements import engagement_of, list_engagement_samples
 from storage.audit.findings import examined_samples
@@ -106,7 +107,13 @@ def _evaluated(jobs: list[JobRecord], given: CombinedEvaluationRequest) -> dict[
         body["tolerable"] = float(given.tolerable)
         query["tolerable"] = plain_text(given.tolerable)
     body["jobs"] = list(given.jobs)
+    with service().database.read() as tx:
+        may = may_issue(tx, caller().user, given.jobs, [job.dataset_id for job in jobs])
+    ids = sorted(given.jobs)
     return {
+        "may_issue": may,
+        "papers": [each for each in readable_papers(caller(), ids[0]) if each.jobs == ids],
+        "states": REVIEW_STATES,
         **code_at(PATH, body),
         "answer": answer,
         "verdict": verdict_of(answer),

@@ -12,6 +12,7 @@ from application.audit.sealing import may_take
 from contract.requests.evaluate import MAX_TOGETHER
 from contract.words import MEMBER_ROLES, REVIEW_STATES, EngagementFilter
 from storage.accounts.datasets import DatasetFilters, list_datasets
+from storage.audit.combined_papers import engagement_papers
 from storage.audit.engagements import (
     assignable_samples,
     list_engagement_samples,
@@ -50,6 +51,7 @@ def engagement(engagement_id: int) -> Response:
     with service().database.read() as tx:
         found = shown_engagement(tx, caller(), engagement_id)
         samples = list_engagement_samples(tx, engagement_id)
+        combined = engagement_papers(tx, engagement_id, samples)
         owned, assignable = [], []
         is_open = found.state == "open" and found.hidden_as is None
         if found.may_manage and is_open:
@@ -66,6 +68,7 @@ def engagement(engagement_id: int) -> Response:
         name_of={each.user_soeid: each.full_name for each in found.team},
         samples=samples[query.offset : query.offset + query.limit],
         page=query.page(len(samples)),
+        combined=combined,
         together=[
             each.job_id for each in samples if each.status == "completed" and not each.is_deleted
         ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from application.audit.combined_issuing import readable_papers
 from application.audit.review import require_final_issuer
 from application.audit.state import audit_state
 from application.audit.working_paper.facts import paper_facts
@@ -53,6 +54,7 @@ def paper_tab(found: JobRecord) -> dict[str, Any]:
         "review": state.review,
         "states": REVIEW_STATES,
         "papers": papers,
+        "combined": readable_papers(caller(), found.id),
         "may_issue": may_issue,
     }
 

@@ -21,8 +21,8 @@ from domain_errors import DomainError, Sentence
 from presentation.content import Block, Facts, Judgement, Row, Section, Table, moment_of
 from service.service import Service
 from service.tables.open_tables import open_source, version_of
-from storage.audit.engagements import Member
-from storage.audit.findings import ReviewEntry, conclusion_of
+from storage.audit.engagements import Member, named
+from storage.audit.findings import conclusion_of
 from storage.certificates.ledger import plan_entry
 from storage.jobs.jobs import JobRecord
 from storage.jobs.publishing import job_with_output
@@ -94,19 +94,19 @@ def _engagement(found: SamplePaperFacts, state: AuditState, number: int | None) 
     kept = signed.evaluation
     rows += [
         ("State of the review", Judgement(label, "warn") if is_unapproved else label),
-        ("Signed off by", _named(signed, found.team), moment_of(signed.at)),
+        (
+            "Signed off by",
+            named(signed.user_id, signed.user_soeid, found.team),
+            moment_of(signed.at),
+        ),
         ("Signed evaluation", parameters_text(kept) if kept else Sentence("None")),
     ]
     if review.state == "approved":
         last = review.entries[-1]
-        rows.append(("Approved by", _named(last, found.team), moment_of(last.at)))
+        rows.append(
+            ("Approved by", named(last.user_id, last.user_soeid, found.team), moment_of(last.at))
+        )
     return rows
-
-
-def _named(entry: ReviewEntry, team: Sequence[Member]) -> str:
-    """Who took a step: the full name, if the person is in the team, and the user name."""
-    names = [each.full_name for each in team if each.user_id == entry.user_id]
-    return f"{names[0]} ({entry.user_soeid})" if names else entry.user_soeid
 
 
 def _person(name: str | None, role: str | None) -> Row:
@@ -143,7 +143,7 @@ def _review(state: AuditState, team: Sequence[Member]) -> Table:
     rows: list[Row] = [
         (
             Sentence(REVIEW_ACTIONS[each.action]),
-            _named(each, team),
+            named(each.user_id, each.user_soeid, team),
             moment_of(each.at),
             each.note or None,
         )

@@ -1,0 +1,175 @@
+"""Issued papers on several samples: ledgers, people, the seal, the inbox and withdrawals."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+from typing import Any
+
+import pytest
+
+from application.audit import combined_issuing
+from tests.contract.problems import assert_problem
+from tests.contract.test_second_person import delete
+from tests.support.combined_scene import PATH, CombinedScene
+from tests.support.live_server import LiveServer
+
+
+@pytest.fixture
+def scene(server: LiveServer) -> CombinedScene:
+    return CombinedScene(server)
+
+
+def entries(scene: CombinedScene) -> list[dict[str, Any]]:
+    """The entries of the ledger about papers on several samples, newest first."""
+    found = scene.admin.get(f"/api/datasets/{scene.dataset}/ledger").json()["entries"]
+    return [each for each in found if each["kind"] == "combined_paper"]
+
+
+def test_the_ledger_has_the_hash_of_the_kept_file(scene: CombinedScene) -> None:
+    scene.bring_both_to("approved")
+    paper = scene.done(scene.issue_together("reviewer"))
+    assert (paper["number"], paper["review_state"], paper["is_tolerable"]) == (1, "approved", True)
+    assert paper["jobs"] == sorted(scene.jobs)
+    content = scene.people["reviewer"].get(f"{PATH}/papers/{paper['id']}").content
+    assert hashlib.sha256(content).hexdigest() == paper["sha256"]
+    (entry,) = entries(scene)
+    assert entry["body"] == {
+        "paper_id": paper["id"],
+        "step": "issued",
+        "job_ids": paper["jobs"],
+        "review_state": "approved",
+        "evaluation_sha256": paper["evaluation_sha256"],
+        "sha256": paper["sha256"],
+    }
+    assert entry["sentence"].endswith(f"issued paper {paper['id']} on several samples together")
+    for job in scene.jobs:
+        found = scene.admin.get(f"{PATH}/papers", params={"job_id": job}).json()
+        assert [each["id"] for each in found["papers"]] == [paper["id"]]
+    assert scene.done(scene.issue_together("reviewer"))["number"] == 2
+
+
+def test_the_paper_names_who_prepared_signed_off_and_approved(scene: CombinedScene) -> None:
+    scene.bring_both_to("approved")
+    paper = scene.done(scene.issue_together("reviewer", language="de"))
+    text = scene.admin.get(f"{PATH}/papers/{paper['id']}").text
+    for name in ("preparer", "reviewer", "partner"):
+        assert f"{name} Doe ({scene.users[name]['soeid']})" in text
+    for word in ("Erstellt von", "Freigegeben von", "Genehmigt von", "Herausgegeben von"):
+        assert word in text
+
+
+def test_only_who_prepared_nothing_issues_approved_papers(scene: CombinedScene) -> None:
+    scene.bring_both_to("approved")
+    for person in ("preparer", "outsider"):
+        problem = assert_problem(scene.issue_together(person), 403, "forbidden")
+        assert "A reviewer or partner of the engagement" in problem["detail"]
+    stranger, _ = scene.server.new_user()
+    body = {"jobs": scene.jobs, "tolerable": "60%"}
+    assert_problem(stranger.post(f"{PATH}/papers", json=body), 404, "not_found")
+
+
+def test_the_seal_needs_and_names_the_newest_paper(scene: CombinedScene) -> None:
+    scene.bring_both_to("signed_off")
+    draft = scene.done(scene.issue_together("preparer"))
+    assert draft["review_state"] == "signed_off"
+    assert scene.papers()[0]["lacks"] == "The findings of its samples aren't all approved."
+    for sample in scene.samples:
+        scene.sample = sample
+        scene.done(scene.step("partner", "approved"))
+        scene.done(scene.issue("partner"))
+    (listed,) = scene.papers()
+    lacks = "No paper on these samples together was issued since their approval."
+    assert listed["lacks"] == lacks
+    missing = scene.admin.get(scene.path).json()["missing"]
+    assert missing == [f"{listed['title']}: {lacks}"]
+    partner = scene.people["partner"]
+    assert_problem(partner.post(f"{scene.path}/seal"), 409, "engagement_not_ready")
+    assert "combined_papers_to_issue" not in [kind for kind, _ in scene.waiting("preparer")]
+    waiting = dict(scene.waiting("reviewer"))
+    assert "engagements_to_seal" not in dict(scene.waiting("partner"))
+    page = waiting["combined_papers_to_issue"]
+    assert page.startswith("/evaluate-together?jobs=")
+    paper = scene.done(scene.issue_together("reviewer"))
+    assert "combined_papers_to_issue" not in dict(scene.waiting("reviewer"))
+    assert "engagements_to_seal" in dict(scene.waiting("partner"))
+    scene.done(partner.post(f"{scene.path}/seal"))
+    seal = json.loads(partner.get(f"{scene.path}/seal").content)
+    (sealed,) = seal["combined_papers"]
+    assert (sealed["sha256"], sealed["jobs"]) == (paper["sha256"], sorted(scene.jobs))
+    assert sealed["conclusion"].startswith("The upper limit of overstatements, ")
+    assert_problem(scene.issue_together("reviewer"), 409, "engagement_sealed")
+    withdraw = partner.post(f"{PATH}/papers/{paper['id']}/withdraw", json={"reason": "why"})
+    assert_problem(withdraw, 409, "engagement_sealed")
+
+
+def test_a_change_of_the_facts_needs_a_newer_paper(scene: CombinedScene) -> None:
+    scene.bring_both_to("approved")
+    scene.done(scene.issue_together("partner"))
+    assert scene.papers()[0]["lacks"] is None
+    scene.done(scene.admin.patch(scene.path, json={"number": "E 8"}))
+    assert "older than the last change" in scene.papers()[0]["lacks"]
+
+
+def test_a_withdrawn_paper_is_not_needed(scene: CombinedScene) -> None:
+    scene.bring_both_to("signed_off")
+    paper = scene.done(scene.issue_together("preparer"))
+    path = f"{PATH}/papers/{paper['id']}/withdraw"
+    assert_problem(
+        scene.people["preparer"].post(path, json={"reason": " "}), 422, "invalid_request"
+    )
+    found = scene.done(scene.people["preparer"].post(path, json={"reason": "not needed"}))
+    assert (found["reason"], found["withdrawn_by_soeid"]) == (
+        "not needed",
+        scene.users["preparer"]["soeid"],
+    )
+    assert_problem(scene.people["preparer"].post(path, json={"reason": "again"}), 409, "conflict")
+    assert scene.papers() == []
+    assert [each["body"]["step"] for each in entries(scene)] == ["withdrawn", "issued"]
+    content = scene.admin.get(f"{PATH}/papers/{paper['id']}").content
+    assert hashlib.sha256(content).hexdigest() == paper["sha256"]
+
+
+def test_samples_outside_the_engagement_are_no_part_of_its_seal(scene: CombinedScene) -> None:
+    scene.bring_both_to("submitted")
+    scene.done(scene.issue_together("preparer"))
+    scene.done(scene.step("preparer", "withdrawn"))
+    body = {"job_id": scene.jobs[1]}
+    scene.done(scene.admin.request("DELETE", f"{scene.path}/samples", json=body))
+    assert scene.papers() == []
+
+
+def test_a_deleted_sample_needs_no_paper(scene: CombinedScene) -> None:
+    scene.bring_both_to("open")
+    scene.done(scene.issue_together("preparer"))
+    assert delete(scene, scene.admin).is_success
+    (listed,) = scene.papers()
+    assert (listed["is_deleted"], listed["lacks"]) == (True, None)
+
+
+def test_a_paper_is_refused_if_a_finding_came_meanwhile(
+    scene: CombinedScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene.bring_both_to("open")
+    write = combined_issuing.write_combined
+
+    def write_later(*given: Any) -> None:
+        write(*given)
+        scene.examine()
+
+    monkeypatch.setattr(combined_issuing, "write_combined", write_later)
+    detail = assert_problem(scene.issue_together("preparer"), 409, "conflict")["detail"]
+    assert "changed meanwhile" in detail
+
+
+def test_the_evidence_has_the_papers_of_both_kinds(scene: CombinedScene) -> None:
+    scene.bring_both_to("approved")
+    scene.done(scene.issue("partner"))
+    paper = scene.done(scene.issue_together("partner"))
+    content = scene.admin.get(f"{scene.sample}/evidence").content
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        held = archive.read(f"papers/together-{paper['id']}.html")
+        assert "papers/paper-1.html" in archive.namelist()
+    assert hashlib.sha256(held).hexdigest() == paper["sha256"]
