@@ -251,7 +251,8 @@ def archive(by: Caller, engagement_id: int) -> ShownEngagement:
     with by.writing() as tx:
         engagement = _managed(tx, by, engagement_id, must_be_open=False)
         engagement.require_listed()
-        missing = missing_for_seal(list_engagement_samples(tx, engagement_id))
+        samples = list_engagement_samples(tx, engagement_id)
+        missing = missing_for_seal(samples, engagement_papers(tx, engagement_id, samples))
         if engagement.state == "open" and missing:
             raise Conflict(
                 "Only a sealed engagement, or one that lacks nothing, can be archived. {first}",
@@ -285,10 +286,14 @@ def delete(by: Caller, engagement_id: int) -> ShownEngagement:
     """
     with by.writing() as tx:
         engagement = _managed(tx, by, engagement_id)
-        for sample in list_engagement_samples(tx, engagement_id):
-            if sample.paper is not None:
+        samples = list_engagement_samples(tx, engagement_id)
+        together = {
+            job for each in engagement_papers(tx, engagement_id, samples) for job in each.jobs
+        }
+        for sample in samples:
+            if sample.paper is not None or sample.job_id in together:
                 raise Conflict(
-                    "A working paper of the sample {sample} was issued, so the engagement can't "
+                    "A working paper on the sample {sample} was issued, so the engagement can't "
                     "be deleted. Archive it when it is finished.",
                     sample=sample.name,
                 )

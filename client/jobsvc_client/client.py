@@ -423,7 +423,6 @@ class Client:
         body = given(jobs=ids, tolerable=tolerable, kind=kind, **options)
         return Evaluation(self.request("POST", "/api/audit/combined-evaluation", body), "together")
 
-    @keywords(CombinedOptions)
     def issue_together(
         self,
         path: str | Path,

@@ -108,14 +108,12 @@ class IssuePaperRequest(WorkingPaperRequest):
     """Issue a working paper: keep its file, and enter the hash in the ledger."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class CombinedPapersRequest(PageRequest):
     """The papers on a sample and others together."""
 
     job_id: Annotated[str, Text(8, 36), Title("Sample"), Help("Its job.")]
 
 
-@dataclass(frozen=True, kw_only=True)
 class WithdrawPaperRequest(Request):
     """Why a paper on several samples is withdrawn."""
 

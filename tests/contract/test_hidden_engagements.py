@@ -69,7 +69,7 @@ def test_only_an_engagement_without_steps_and_papers_is_deleted(scene: Engagemen
     scene.done(scene.step("preparer", "withdrawn"))
     scene.done(scene.issue("preparer"))
     detail = assert_problem(scene.admin.delete(scene.path), 409, "conflict")["detail"]
-    assert "A working paper of the sample" in detail
+    assert "A working paper on the sample" in detail
     assert jobs_of(scene) == [scene.sample.rpartition("/")[2]]
 
 
