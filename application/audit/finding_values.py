@@ -20,7 +20,7 @@ from application.audit.items import (
     examined_items,
 )
 from application.audit.state import ROW_ID, audit_state
-from application.review.readings import Readings, compared_value, readings_in
+from application.review.readings import Readings, compared_value, readings_of
 from contract.words import QuestionType
 from domain_errors import counted
 from estimation_engine.errors import InvalidFindings
@@ -114,8 +114,7 @@ def _named(
 
 def _answer_values(service: Service, job: JobRecord) -> FindingValues:
     """The answers that count."""
-    with service.database.read() as tx:
-        found = readings_in(tx, service, job)
+    found = readings_of(service, job)
     rows = [found.of(row_id) for row_id in found.row_ids]
     values = answer_values(service, job, found, [row.counting for row in rows])
     return replace(values, notes=tuple(_answer_notes(found, rows)))

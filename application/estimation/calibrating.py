@@ -9,12 +9,14 @@ from typing import Annotated, Any
 import numpy as np
 
 from application.estimation.known_totals import (
+    COLUMNS_LOC,
     OutsideTotals,
     TotalsSource,
     agree,
     group_key,
     named,
     shown_keys,
+    too_many_cells,
 )
 from contract.declarations import Help
 from contract.requests.estimate import CalibrateRequest
@@ -61,7 +63,6 @@ MAX_LISTED = 100
 FEW_ROWS = 5
 LARGEST_CALIBRATED = 1e140
 """The largest number whose squares, times weights, surely have a sum."""
-COLUMNS_LOC = ("calibrate", "columns")
 
 
 @dataclass(frozen=True)
@@ -135,9 +136,17 @@ class CalibrationFrame:
 def both(first: Statement | None, second: Statement | None) -> Statement | None:
     """SQL of the rows that meet both conditions; None for all rows."""
     conditions = [each for each in (first, second) if each is not None]
-    if not conditions:
-        return None
-    sql = " AND ".join(f"coalesce({each}, false)" for each, _ in conditions)
+    return _joined(conditions, " AND ") if conditions else None
+
+
+def either(conditions: Sequence[Statement]) -> Statement:
+    """SQL of the rows that meet any of some conditions."""
+    sql, params = _joined(conditions, " OR ")
+    return f"({sql})", params
+
+
+def _joined(conditions: Sequence[Statement], word: str) -> Statement:
+    sql = word.join(f"coalesce({each}, false)" for each, _ in conditions)
     return sql, [value for _, params in conditions for value in params]
 
 
@@ -314,15 +323,6 @@ def _columns(source: TableFiles, request: CalibrateRequest) -> list[Column]:
             )
         found.append(column)
     return found
-
-
-def too_many_cells(columns: Sequence[Column]) -> InvalidCalibration:
-    """The error of columns whose values make too many groups."""
-    return InvalidCalibration(
-        "{columns} make more groups than a calibration takes: choose columns with fewer values.",
-        columns=named([column.name for column in columns]),
-        loc=COLUMNS_LOC,
-    )
 
 
 @dataclass(frozen=True)

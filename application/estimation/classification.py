@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 
-from application.estimation.calibrating import both
+from application.estimation.calibrating import both, either
 from application.estimation.estimates import settings_of
 from application.estimation.figures import PlainEstimate, interval_notes
 from application.estimation.sample_rows import (
@@ -379,14 +379,10 @@ class _PositiveReader:
             if is_known:
                 self._require_known(column, condition, value, (*loc, at))
             conditions.append(condition)
-        sql = " OR ".join(f"coalesce({each}, false)" for each, _ in conditions)
         shown = " or ".join(
             str(value).lower() if isinstance(value, bool) else str(value) for value in values
         )
-        return _Positive(
-            (f"({sql})", [each for _, params in conditions for each in params]),
-            f"{column.name} is {shown}",
-        )
+        return _Positive(either(conditions), f"{column.name} is {shown}")
 
     def labels(self, truth: Column, flag: Column) -> list[str]:
         """The classes of either column, in order."""
@@ -554,16 +550,14 @@ def _known_flags(
     return [KnownFlags(each, sizes - each) for each in flagged], ""
 
 
-def _plain(found: LimitedFigure) -> PlainEstimate:
-    return PlainEstimate(found.value, found.error, found.low, found.high)
-
-
 def _figure(name: ClassificationFigure, found: LimitedFigure) -> JudgedFigure:
-    return JudgedFigure(**vars(_plain(found)), name=name, interval=found.interval)
+    return JudgedFigure(**vars(PlainEstimate.of(found)), name=name, interval=found.interval)
 
 
 def _cell(truth: Any, flagged: Any, cell: CountedCell) -> JudgedCell:
-    return JudgedCell(**vars(_plain(cell.count)), truth=truth, flagged=flagged, n=cell.rows)
+    return JudgedCell(
+        **vars(PlainEstimate.of(cell.count)), truth=truth, flagged=flagged, n=cell.rows
+    )
 
 
 def _figures(found: Classification) -> list[JudgedFigure]:

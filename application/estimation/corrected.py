@@ -17,7 +17,7 @@ from application.estimation.figures import CorrectedFigure, FigureEstimate, Plai
 from application.estimation.sample_rows import SampledValues
 from application.estimation.value_sources import FROM_ENTRIES, ValueSource, with_values
 from application.estimation.weighting import Weighted
-from application.review.readings import Readings, readings_in
+from application.review.readings import Readings, readings_of
 from contract.requests.estimate import EstimatesRequest
 from domain_errors import counted
 from estimation_engine import EstimateSettings, Statistic, read_values
@@ -67,8 +67,7 @@ def with_second_readings(
     """
     if request.values not in FROM_ENTRIES or sampled.values_from is None:
         return estimates, []
-    with service.database.read() as tx:
-        readings = readings_in(tx, service, job)
+    readings = readings_of(service, job)
     answers = {column.name for column in sampled.values_from.columns}
     twice = readings.read_twice
     if readings.is_audit or not twice:

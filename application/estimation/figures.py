@@ -18,6 +18,7 @@ from contract.words import StatisticName
 from domain_errors import render
 from estimation_engine import DomainEstimate, EstimateSettings
 from estimation_engine.agreement import AgreementFigure
+from estimation_engine.classification import LimitedFigure
 from estimation_engine.estimates import FEW_DEGREES, ROWS_BY_SKEWNESS
 from estimation_engine.two_phase import CorrectedEstimate
 from lazy_dataclasses import dataclass
@@ -77,7 +78,9 @@ class PlainEstimate:
     ci_high: float | None
 
     @classmethod
-    def of(cls, found: DomainEstimate | AgreementFigure | CorrectedEstimate) -> PlainEstimate:
+    def of(
+        cls, found: DomainEstimate | AgreementFigure | CorrectedEstimate | LimitedFigure
+    ) -> PlainEstimate:
         """The estimate of an engine."""
         return cls(found.value, found.error, found.low, found.high)
 

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from application.estimation.calibrating import (
-    COLUMNS_LOC,
     CalibrationFrame,
     FigureDomains,
     FoundCalibration,
@@ -26,6 +25,7 @@ from application.estimation.figures import (
     PlainEstimate,
 )
 from application.estimation.judge_columns import JudgeStatistic, judge_statistic
+from application.estimation.known_totals import COLUMNS_LOC
 from contract.requests.estimate import CalibrateRequest
 from domain_errors import counted
 from estimation_engine import (

@@ -30,6 +30,7 @@ MAX_DIGITS = 40
 """Of a number that a sentence shows without an exponent: those of a DECIMAL, and a few."""
 TOTALS_LOC = ("calibrate", "totals")
 CENSUS_LOC = ("calibrate", "census")
+COLUMNS_LOC = ("calibrate", "columns")
 TotalsSource = Literal["table", "request", "census"]
 
 
@@ -153,6 +154,15 @@ def shown_keys(keys: Sequence[GroupKey]) -> str:
 def named(names: Sequence[str]) -> str:
     """Names of columns in a sentence."""
     return ", ".join(f'"{name}"' for name in names)
+
+
+def too_many_cells(columns: Sequence[Column]) -> InvalidCalibration:
+    """The error of columns whose values make too many groups."""
+    return InvalidCalibration(
+        "{columns} make more groups than a calibration takes: choose columns with fewer values.",
+        columns=named([column.name for column in columns]),
+        loc=COLUMNS_LOC,
+    )
 
 
 def agree(first: float, second: float) -> bool:
@@ -349,8 +359,7 @@ class CensusTotals:
 
     def cells(self, columns: Sequence[Column]) -> dict[GroupKey, float]:
         """The rows of each group of the census."""
-        loc = ("calibrate", "columns")
-        by = [self._column(column.name, (*loc, at)) for at, column in enumerate(columns)]
+        by = [self._column(column.name, (*COLUMNS_LOC, at)) for at, column in enumerate(columns)]
         found: dict[GroupKey, float] = {}
         for key, (rows,) in self._known([self._count()], by).items():
             name = group_key(columns, key)
@@ -359,15 +368,14 @@ class CensusTotals:
 
     def numbers(self, columns: Sequence[Column]) -> NumberTotals:
         """The totals of columns; with a column of rows, each line has the total of its rows."""
-        loc = ("calibrate", "columns")
-        own = [self._column(column.name, (*loc, at)) for at, column in enumerate(columns)]
+        own = [self._column(column.name, (*COLUMNS_LOC, at)) for at, column in enumerate(columns)]
         for at, column in enumerate(own):
             if not is_summable(column):
                 raise InvalidCalibration(
                     'The column "{column}" of the census is of type {type}, not of numbers.',
                     column=column.name,
                     type=column.type,
-                    loc=(*loc, at),
+                    loc=(*COLUMNS_LOC, at),
                 )
             if self._rows_column is not None:
                 self._require_complete(column)
@@ -380,7 +388,7 @@ class CensusTotals:
                 raise InvalidCalibration(
                     'The column "{column}" of the census has no total.',
                     column=column.name,
-                    loc=(*loc, at),
+                    loc=(*COLUMNS_LOC, at),
                 )
             totals.append((total, count if self._rows_column is None else rows or 0.0))
         return NumberTotals(rows or 0.0, totals)
@@ -397,11 +405,7 @@ class CensusTotals:
         with self._database.cursor(files) as cursor:
             found = true_values(cursor, files, statistics, by, None)
         if found is None:
-            raise InvalidCalibration(
-                "{columns} make more groups than a calibration takes: choose columns with fewer "
-                "values.",
-                columns=named([column.name for column in by]),
-            )
+            raise too_many_cells(by)
         return found
 
     def _column(self, name: str, loc: tuple[str | int, ...]) -> Column:

@@ -11,6 +11,7 @@ from application.estimation.calibrating import (
     CalibrationFrame,
     FigureDomains,
     FoundCalibration,
+    either,
     find_calibration,
 )
 from application.estimation.judging import find_judges
@@ -250,10 +251,7 @@ def frame_condition(rounds: Sequence[Round], table: TableFiles) -> Statement | N
             return None
         if condition not in conditions:
             conditions.append(condition)
-    if len(conditions) == 1:
-        return conditions[0]
-    sql = " OR ".join(f"coalesce({each}, false)" for each, _ in conditions)
-    return f"({sql})", [value for _, params in conditions for value in params]
+    return conditions[0] if len(conditions) == 1 else either(conditions)
 
 
 def replicate_notes(facts: ReplicateFacts) -> list[str]:

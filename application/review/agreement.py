@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import numpy as np
 
 from application.estimation.figures import PlainEstimate
-from application.review.readings import Readings, are_different, compared_value, readings_in
+from application.review.readings import Readings, are_different, compared_value, readings_of
 from contract.answers import AtConfidence
 from contract.declarations import Help
 from contract.requests.reviewing import QuestionRequest
@@ -117,8 +117,7 @@ def agreement_of(service: Service, job: JobRecord, confidence: float) -> Agreeme
     confidence : float
         Of the intervals, from 0 to 1.
     """
-    with service.database.read() as tx:
-        readings = readings_in(tx, service, job)
+    readings = readings_of(service, job)
     rows = [readings.of(row_id) for row_id in readings.read_twice]
     pairs = [(row.first, row.second) for row in rows if row.first and row.second]
     differing = _differing(readings, readings.read_twice)
@@ -145,8 +144,7 @@ def differing_rows(
 
     Decided rows are among them.
     """
-    with service.database.read() as tx:
-        readings = readings_in(tx, service, job)
+    readings = readings_of(service, job)
     rows = _differing(readings, readings.row_ids)
     page = rows[offset : offset + limit]
     names = names_of_job(service, job, [row.row_id for row in page])

@@ -24,11 +24,10 @@ from application.audit.entry_forms import (
 )
 from application.audit.finding_files import FindingsFile, enter_file, finding_form, preview_file
 from application.audit.findings import require_entries
-from application.audit.state import drawn_row_ids
 from application.review.answers import entry_of, reading_of
 from application.review.label_studio import is_export, read_tasks
 from application.review.queue import CallersQueue
-from application.review.readings import Readings, readings_in
+from application.review.readings import Readings, readings_of
 from application.samples.row_files import RowFile
 from contract.requests.reviewing import AnswerRequest, QuestionRequest
 from contract.words import NO_WORDS, UNANSWERED, YES_WORDS, Reading, SampleAction
@@ -177,9 +176,7 @@ def _is_same(question: QuestionRequest, new: Any, old: Any) -> bool:
 
 def entry_form(service: Service, job: JobRecord, reading: Reading) -> EntryForm[Any]:
     """How a file's cells are read: as answers to own questions, of an audit as findings."""
-    drawn_row_ids(service, job)  # read before the transaction, and cached
-    with service.database.read() as tx:
-        found = readings_in(tx, service, job)
+    found = readings_of(service, job)
     if not found.is_audit:
         return AnswerForm(found, reading)
     if reading != "first":

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from application.audit.entry_list import csv_text
-from application.audit.state import ROW_ID, drawn_row_ids, ordinal_of
+from application.audit.state import ROW_ID, ordinal_of
 from application.review.answer_files import SEEN_ID, AnswerForm
 from application.review.label_studio import conversations, data_names, task_of
 from application.review.questions import columns_by_name, seen_columns
-from application.review.readings import Readings, compared_value, readings_in
+from application.review.readings import Readings, compared_value, readings_of
 from contract.requests.reviewing import QuestionRequest
 from contract.words import READINGS, UNANSWERED, AnswersFile, Reading, outcome_title
 from lazy_dataclasses import dataclass
@@ -81,9 +81,7 @@ class AnswerList:
 
 
 def _answer_list(service: Service, job: JobRecord) -> AnswerList:
-    drawn_row_ids(service, job)  # read before the transaction, and cached
-    with service.database.read() as tx:
-        found = readings_in(tx, service, job)
+    found = readings_of(service, job)
     own = columns_by_name(service, job)
     declared = set(key_of_job(service, job))
     key = {name: column for name, column in own.items() if column.name in declared}

@@ -25,7 +25,7 @@ from application.audit.stages import require_reached
 from application.audit.state import drawn_row_ids
 from application.review.questions import seen_columns
 from application.review.queue import CallersQueue, QueueProgress
-from application.review.readings import Readings, readings_in
+from application.review.readings import Readings, readings_of
 from application.review.rights import rows_called
 from contract.declarations import Help, declared
 from contract.requests.findings import FindingRequest
@@ -365,9 +365,7 @@ def _is_number(value: Any) -> bool:
 
 def answers_page(service: Service, job: JobRecord, offset: int, limit: int) -> AnswersPage:
     """Return a page of the rows of a sample with all readings."""
-    drawn_row_ids(service, job)
-    with service.database.read() as tx:
-        found = readings_in(tx, service, job)
+    found = readings_of(service, job)
     ids = found.row_ids[offset : offset + limit]
     names = names_of_job(service, job, ids)
     rows = []

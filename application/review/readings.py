@@ -195,6 +195,13 @@ def readings_in(tx: Transaction, service: Service, job: JobRecord) -> Readings:
     return found
 
 
+def readings_of(service: Service, job: JobRecord) -> Readings:
+    """Read them in a transaction of their own."""
+    drawn_row_ids(service, job)  # read before the transaction, and cached
+    with service.database.read() as tx:
+        return readings_in(tx, service, job)
+
+
 def _brought_up_to_date(
     tx: Transaction, job: JobRecord, seen: Readings, newest_id: int
 ) -> Readings | None:
@@ -252,8 +259,7 @@ class ReviewProgress:
 
 def review_progress(service: Service, job: JobRecord) -> ReviewProgress:
     """How far the answers of a sample are, for figures that depend on them."""
-    with service.database.read() as tx:
-        found = readings_in(tx, service, job)
+    found = readings_of(service, job)
     lacking = [row_id for row_id in found.row_ids if found.of(row_id).counting is None]
     due = (row_id for row_id in found.due if found.of(row_id).second is None)
     is_open = bool(lacking) or any(due) or bool(found.differing)

@@ -36,6 +36,7 @@ from sampling_engine.methods.parameters import (
     check_value,
     share_of_rows,
     share_of_size,
+    strata_entry,
 )
 from sampling_engine.results import (
     Floats,
@@ -188,13 +189,14 @@ class Method(Request, ABC):
 
     @classmethod
     def from_json(cls, name: str, parameters: Mapping[str, Any]) -> Self:
-        """Make the method from the parameters of a request."""
-        return cls(
-            **{
-                key: tuple(value) if isinstance(value, list) else value
-                for key, value in parameters.items()
-            }
-        )
+        """Make the method from the parameters of a request; strata columns may be bands."""
+        given = {
+            key: tuple(value) if isinstance(value, list) else value
+            for key, value in parameters.items()
+        }
+        if given.get("strata_columns") is not None:
+            given["strata_columns"] = tuple(map(strata_entry, given["strata_columns"]))
+        return cls(**given)
 
     def always_draws(self, eligible: EligibleRows, taken: Int64s) -> NDArray[np.bool_]:
         """Whether each group gives a row, whatever rows earlier rounds drew and while it has one.

@@ -62,7 +62,6 @@ from sampling_engine.methods.parameters import (
     share_of_rows,
     share_of_size,
     strata_columns,
-    strata_entry,
 )
 from sampling_engine.results import GroupKind
 from sampling_engine.selection.bands import Bands
@@ -231,7 +230,6 @@ class StratifiedMethod(Method):
     def from_json(cls, name: str, parameters: Mapping[str, Any]) -> Self:
         """The method; ``proportional`` is an older name of two allocations."""
         given = dict(parameters)
-        given["strata_columns"] = tuple(map(strata_entry, given["strata_columns"]))
         if "proportional" in given:
             given["allocation"] = "proportional" if given.pop("proportional") else "equal"
         return super().from_json(name, given)

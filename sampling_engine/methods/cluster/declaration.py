@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from decimal import localcontext
 from fractions import Fraction
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 
@@ -44,7 +44,7 @@ from sampling_engine.methods.cluster.selection import (
 )
 from sampling_engine.methods.cluster.tree import ClusterTree
 from sampling_engine.methods.method import NO_ROW, EligibleRows, Method, PlannedBy
-from sampling_engine.methods.parameters import Loc, group_column, strata_columns, strata_entry
+from sampling_engine.methods.parameters import Loc, group_column, strata_columns
 from sampling_engine.results import Floats, GroupKind
 from sampling_engine.selection.bands import Bands
 from sampling_engine.selection.keyed import DigestRanks
@@ -195,14 +195,6 @@ class ClusterMethod(Method):
     comparison_note: ClassVar = (
         "Rows of one cluster were drawn together, so each cluster counts once."
     )
-
-    @classmethod
-    def from_json(cls, name: str, parameters: Mapping[str, Any]) -> Self:
-        """The method; entries of strata columns may be bands."""
-        given = dict(parameters)
-        if given.get("strata_columns") is not None:
-            given["strata_columns"] = tuple(map(strata_entry, given["strata_columns"]))
-        return super().from_json(name, given)
 
     @property
     def is_plain(self) -> bool:

@@ -15,7 +15,7 @@ from parquet_tables.row_keys.digests import RowKey
 from parquet_tables.tables import Column, TableFiles
 from sampling_engine.errors import InvalidMethod, InvalidSize
 from sampling_engine.methods.method import EligibleRows, Method, PlannedBy, RoundDraw
-from sampling_engine.methods.parameters import Loc, strata_columns, strata_entry
+from sampling_engine.methods.parameters import Loc, strata_columns
 from sampling_engine.methods.split.round import prepared_split
 from sampling_engine.methods.split.rule import SplitRule, exact_share
 from sampling_engine.selection.bands import Bands
@@ -90,12 +90,8 @@ class SplitMethod(Method):
 
     @classmethod
     def from_json(cls, name: str, parameters: Mapping[str, Any]) -> Self:
-        """The method; entries of strata columns may be bands."""
-        given = dict(parameters)
-        if given.get("strata_columns") is not None:
-            given["strata_columns"] = tuple(map(strata_entry, given["strata_columns"]))
-        given["exact"] = bool(given.get("exact"))
-        return super().from_json(name, given)
+        """The method; without `exact` its shares aren't exact."""
+        return super().from_json(name, {**parameters, "exact": bool(parameters.get("exact"))})
 
     @property
     def tables(self) -> tuple[str, ...]:
