@@ -22,7 +22,7 @@ from application.audit.sentences import concluded_text
 from application.audit.state import AuditState
 from application.audit.working_paper.requirements import NOT_GIVEN, UNEXPLAINED
 from application.reconciling import Completeness, completeness_of, exact_sum
-from application.samples.facts import filter_text, method_title
+from application.samples.facts import filter_text, method_title, population_of
 from contract.declarations import declared_field
 from contract.requests.papers import PaperFactsRequest
 from contract.words import REVIEW_STATES
@@ -197,7 +197,7 @@ def coverage_table(service: Service, job: JobRecord, state: AuditState) -> Table
     books = book_values(service, job, ids, column) if column else {}
     certain = {row_id for row_id in ids if drawn.get(row_id, (1, False))[1]}
     has_signs = drawn_book_column(job) is None
-    population, total = _population(service, job)
+    population, total = population_of(job.output_summary or {})
     sum_title = _sum_title(service, job)
 
     def part(label: str, row_ids: Iterable[str]) -> Row:
@@ -217,17 +217,6 @@ def coverage_table(service: Service, job: JobRecord, state: AuditState) -> Table
     ]
     header = ("Part", "Rows", "Share of rows", sum_title, "Share of the sum")
     return Table("Coverage", header, rows)
-
-
-def _population(service: Service, job: JobRecord) -> tuple[int, Decimal | None]:
-    """The rows that could be drawn, and their sum; of several steps, the table's rows."""
-    results = (job.output_summary or {})["rounds"]
-    if len(results) > 1:
-        return open_source(service, job).files.row_count, None
-    (result,) = results
-    if account := recorded_account(result):
-        return _part(account["audited"])
-    return result["eligible_rows"], decimal_of((result.get("amount") or {}).get("total"))
 
 
 def _part(found: Mapping[str, Any]) -> tuple[int, Decimal]:
