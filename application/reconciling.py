@@ -182,7 +182,7 @@ def enter_balance(caller: Caller, dataset_id: int, request: BalanceRequest) -> R
     caller.dataset(dataset_id, "write")
     with caller.reading():
         table = open_requested(service, dataset_id, request.source_ref, request.table_key)
-        name, total = _exact_sum(service, table, request.column)
+        name, total = exact_sum(service, table, request.column)
     with localcontext() as context:
         context.prec = SUM_DIGITS
         difference = total - request.balance
@@ -262,8 +262,16 @@ def completeness(service: Service, dataset_id: int, commit_id: str, table_key: s
     return Completeness(commit_id, table_key, summary.get("file_name"), totals, note, found)
 
 
-def _exact_sum(service: Service, table: OpenTable, column: str) -> tuple[str, Decimal]:
-    """The name of a column and the exact sum of its values."""
+def exact_sum(service: Service, table: OpenTable, column: str) -> tuple[str, Decimal]:
+    """The name of a column and the exact sum of its values.
+
+    Raises
+    ------
+    UnknownColumn
+        The table has no such column.
+    InvalidRequest
+        The column has no numbers, or fractions that can't be added up exactly.
+    """
     found = table.files.column(column, ("body", "column"))
     if not found.data_type.is_number:
         raise InvalidRequest(

@@ -527,7 +527,7 @@ def print_sample(job: dict[str, Any]) -> None:
         _print_monetary_unit(round_)
         print_division(round_)
     _print_warnings(summary)
-    if carried := carried_sentence(summary):
+    if carried := carried_sentence(job["run_parameters"], summary):
         print_line(carried)
     favoured = {FAVOURED[round_["method"]] for round_ in job["run_parameters"]["rounds"]} - {None}
     if favoured:

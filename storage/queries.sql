@@ -1873,6 +1873,11 @@ ORDER BY id;
 INSERT INTO tested_attributes (job_id, position, name, user_id)
 SELECT :job_id, position, name, user_id FROM tested_attributes WHERE job_id = :from_job_id;
 
+-- carry_paper_facts: Copy the newest facts of another sample's paper, but those of its design.
+INSERT INTO paper_facts (job_id, body, user_id, at)
+SELECT :job_id, json_remove(body, '$.design_reason'), user_id, at FROM paper_facts
+WHERE job_id = :from_job_id ORDER BY id DESC LIMIT 1;
+
 -- carry_attachments: Copy the attachments of the rows whose findings were copied, removed ones too.
 INSERT INTO attachments (job_id, dataset_id, row_id, file_name, media_type, note, sha256,
                          size_bytes, user_id, at, from_job_id, removed_at, removed_by,

@@ -27,13 +27,17 @@ SEQUENTIAL_ALONE = (
 NO_LIMIT = "No limit takes account of the first look, so it is evaluated without a conclusion."
 
 
-def carried_sentence(summary: Mapping[str, Any] | None) -> str | None:
+def carried_sentence(
+    run_parameters: Mapping[str, Any], summary: Mapping[str, Any] | None
+) -> str | None:
     """How many findings came along with a draw, and what follows; None of other draws.
 
     >>> found = {"continues": {"name": "q1", "findings": 1, "is_repeat": True}}
-    >>> (carried_sentence(found) or "")[:60]
+    >>> (carried_sentence({"rounds": []}, found) or "")[:60]
     'The findings about 1 row came along from sample q1, which ha'
     """
+    from application.audit.fitting import is_in_sequence  # commands load no engine for others
+
     continues = continues_of(summary)
     if continues is None:
         return None
@@ -43,7 +47,8 @@ def carried_sentence(summary: Mapping[str, Any] | None) -> str | None:
     )
     if continues["is_repeat"]:
         return f"{came}has the same rows."
-    follows = SEQUENTIAL_ALONE if continues["in_order"] else NO_LIMIT
+    is_sequence = continues["in_order"] and is_in_sequence(run_parameters["rounds"])
+    follows = SEQUENTIAL_ALONE if is_sequence else NO_LIMIT
     return f"{came}this one continues. {follows}"
 
 

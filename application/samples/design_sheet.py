@@ -100,16 +100,16 @@ def _result(service: Service, job: JobRecord, *, with_coverage: bool) -> list[Ro
     ]
     if not with_coverage:
         return [*rows, *(("Note", text) for text in warnings_of(summary))]
-    rows.append(("Share of the rows", Percent(overview.share)))
+    rows.append(("Share of the rows to choose from", Percent(overview.share)))
     if overview.margin is not None:
         rows.append(
             ("Margin of error of a share of 50 %, at 95 % confidence", Percent(overview.margin))
         )
     if amount := summary.get("amount"):
-        rows += [
-            ("Amount to cover", amount["column"]),
-            *_amount_rows(amount, "Amount of the table"),
-        ]
+        table = _amount_rows(amount, "Amount of the table")
+        # The coverage of one step is of the rows it could choose from, among its facts.
+        several = len(summary["rounds"]) > 1
+        rows += [("Amount to cover", amount["column"]), *(table if several else table[:1])]
     rows += [("Note", text) for text in warnings_of(summary)]
     return rows
 

@@ -92,6 +92,29 @@ def favoured_rows(run_parameters: Mapping[str, Any]) -> str | None:
     return next((each for each in ("amount", "weight") if each in favoured), None)
 
 
+def population_of(summary: Mapping[str, Any]) -> tuple[int, Decimal | None]:
+    """The rows that a draw could choose from, and their sum; of several steps, the table's rows.
+
+    >>> population_of({"source_rows": 9, "rounds": [{"eligible_rows": 7}]})
+    (7, None)
+    """
+    results = summary.get("rounds") or []
+    if len(results) != 1:
+        return summary.get("source_rows", 0), None
+    (result,) = results
+    if account := recorded_account(result):
+        return account["audited"]["rows"], Decimal(account["audited"]["total"])
+    total = (result.get("amount") or {}).get("total")
+    return result["eligible_rows"], None if total is None else Decimal(total)
+
+
+def amount_to_cover(summary: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The recorded amounts of the rows that a draw could choose from; of several steps, of all."""
+    results = summary.get("rounds") or []
+    found: Mapping[str, Any] | None = (results[0] if len(results) == 1 else summary).get("amount")
+    return found
+
+
 def warnings_of(account: Mapping[str, Any]) -> list[str]:
     """The warnings of a result or of one of its rounds, in the words of screens."""
     templates = account.get("warning_templates")

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
 from application.identity.newer_versions import NewerVersion, newer_version
-from application.samples.facts import excluded_origin, excluded_text
+from application.samples.facts import (
+    amount_to_cover,
+    excluded_origin,
+    excluded_text,
+    population_of,
+)
 from contract.fields import DEFAULT_CONFIDENCE
 from lazy_dataclasses import dataclass
 from sampling_engine.methods import method_class, method_from_json
@@ -38,6 +44,10 @@ class SampleOverview:
     margin : float or None
         Half-width of the 95 % confidence interval for a share of one half; None unless the sizes
         alone give it.
+    population : int
+        The rows that could be drawn.
+    amount : mapping or None
+        The amounts of these rows, and of the drawn ones, if the draw was to cover a column.
     grouped_by : str
         The columns of the groups.
     newer : NewerVersion or None
@@ -54,6 +64,8 @@ class SampleOverview:
     purpose: str
     drawn: int
     source_rows: int
+    population: int
+    amount: Mapping[str, Any] | None
     margin: float | None
     grouped_by: str
     groups: tuple[GroupShares, ...]
@@ -69,8 +81,8 @@ class SampleOverview:
 
     @property
     def share(self) -> float:
-        """The drawn rows' share of the source's rows."""
-        return self.drawn / self.source_rows if self.source_rows else 0.0
+        """The drawn rows' share of the population."""
+        return self.drawn / self.population if self.population else 0.0
 
 
 def sample_overview(service: Service, job: JobRecord) -> SampleOverview:
@@ -87,6 +99,8 @@ def sample_overview(service: Service, job: JobRecord) -> SampleOverview:
         purpose=job.purpose or "",
         drawn=summary.get("total_sampled", 0),
         source_rows=summary.get("source_rows", 0),
+        population=population_of(summary)[0],
+        amount=amount_to_cover(summary),
         margin=_margin(summary),
         grouped_by=grouped_by,
         groups=groups,

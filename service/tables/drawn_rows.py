@@ -129,9 +129,16 @@ def examined_beside(
 
 
 def continued_sample(found: Sequence[ExaminedBefore]) -> ExaminedBefore | None:
-    """The sample that a new draw continues: of those nested with it, the one that shares most."""
+    """The sample that a new draw continues: of those nested with it, the one that shares most.
+
+    Of several that share as much, it is the one in which most of these rows were entered.
+    """
     nested = [each for each in found if each.is_nested]
-    return max(nested, key=lambda each: len(each.shared), default=None)
+    return max(
+        nested,
+        key=lambda each: (len(each.shared), len(each.own.intersection(each.shared))),
+        default=None,
+    )
 
 
 def asked_sample(

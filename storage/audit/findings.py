@@ -339,7 +339,8 @@ def carry_over(tx: Transaction, job_id: str, continued: Continued) -> dict[str, 
 
     Entries keep their authors and times.
 
-    The tested attributes and the attachments of these rows come along with entries.
+    The tested attributes, the attachments of these rows, and the facts of the working paper come
+    along with entries.
 
     Returns
     -------
@@ -356,6 +357,7 @@ def carry_over(tx: Transaction, job_id: str, continued: Continued) -> dict[str, 
         return None
     run(tx, "carry_attributes", **samples)
     run(tx, "carry_attachments", **samples)
+    run(tx, "carry_paper_facts", **samples)
     return {
         "job_id": continued.job_id,
         "name": continued.name,

@@ -326,6 +326,22 @@ def test_tested_attributes_come_along(server: LiveServer, dataset: int) -> None:
     assert page["items"][0]["finding"]["deviations"] == ["in period"]
 
 
+def test_the_facts_of_the_paper_come_along(server: LiveServer, dataset: int) -> None:
+    small = drawn(server, dataset, one("random", sample_size=20))
+    examined(server, small)
+    given = {"client_name": "Acme", "paper_number": "B 20-3", "language": "de"}
+    path = f"/api/sampling/jobs/{small}/paper-facts"
+    for facts in ({"client_name": "Acne"}, {**given, "design_reason": "20 rows do"}):
+        server.admin.patch(path, json=facts).raise_for_status()
+    large = drawn(server, dataset, one("random", sample_size=30))
+    found = server.admin.get(path.replace(small, large)).json()
+    before = server.admin.get(path).json()
+    assert found["facts"] == {**before["facts"], "design_reason": None}
+    assert given.items() <= found["facts"].items()
+    (entry,) = found["entries"]
+    assert entry["at"] == before["entries"][0]["at"]
+
+
 def test_a_contradicted_finding_is_named(server: LiveServer, dataset: int) -> None:
     small = drawn(server, dataset, one("random", sample_size=20))
     examined(server, small, {"outcome": "exception"})
@@ -372,3 +388,35 @@ def test_a_larger_sample_has_the_questions_without_an_entry(
     assert {**asked_of(server, larger), "job_id": large} == asked_of(server, large)
     other = drawn(server, dataset, one("random", sample_size=80, seed=9))
     assert asked_of(server, other)["hidden"] == []
+
+
+def test_the_sample_with_the_entries_is_the_continued_one(server: LiveServer, dataset: int) -> None:
+    """And not a larger one, to which they came along."""
+    small = drawn(server, dataset, one("random", sample_size=36))
+    examined(server, small)
+    for _ in range(2):
+        large = drawn(server, dataset, one("random", sample_size=90))
+        assert summary(server, large)["continues"]["job_id"] == small
+    assert summary(server, large)["continues"]["is_repeat"] is False
+
+
+def test_a_sample_for_another_question_is_no_choice(server: LiveServer, dataset: int) -> None:
+    """A test of controls beside one of amounts: neither is the better one."""
+    control = drawn(server, dataset, one("random", sample_size=40))
+    examined(server, control, {"outcome": "exception"})
+    money = one("monetary_unit", book_column="amount", sample_size=20, seed=9)
+    amounts = drawn(server, dataset, money)
+    examined(server, amounts)
+    for job, kind in ((control, "attributes"), (amounts, "monetary_unit")):
+        found = evaluated(server, job, kind).json()
+        assert found["other_samples_total"] == 1
+        assert not any("best of several" in each for each in found["caveats"])
+    # With an audit value the control sample could be evaluated by amounts, too.
+    row = items_of(server, control)[0][ROW]
+    path = f"/api/sampling/jobs/{control}"
+    server.admin.post(f"{path}/findings", json={ROW: row, **WRONG}).raise_for_status()
+    caveats = evaluated(server, amounts, "monetary_unit").json()["caveats"]
+    assert any("best of several" in each for each in caveats)
+    second = drawn(server, dataset, one("random", sample_size=40, seed=77))
+    examined(server, second)
+    assert "best of several" in evaluated(server, second, "attributes").json()["caveats"][0]

@@ -64,3 +64,25 @@ def test_an_amount_that_was_the_weight_has_no_margin(server: LiveServer) -> None
     assert _overview(server, client, dataset, weighted).estimated_amount is None
     alike = {"method": "random", "sample_size": 20, "amount_column": "amount"}
     assert _overview(server, client, dataset, alike).estimated_amount == "amount"
+
+
+def test_the_coverage_is_of_the_rows_that_pass_the_filter(server: LiveServer) -> None:
+    client, _ = server.new_user()
+    dataset = server.new_table(400, client)
+    body = {
+        "rounds": [
+            {
+                "method": "random",
+                "parameters": {"sample_size": 40, "seed": 1},
+                "filters": {"expression": "city = 'Oslo'"},
+            }
+        ],
+        "amount_column": "amount",
+    }
+    found = _overview(server, client, dataset, body)
+    assert found.source_rows == 400 > found.population > found.drawn == 40
+    assert found.share == 40 / found.population
+    (job,) = client.get("/api/jobs", params={"run_type": "sampling"}).json()["jobs"]
+    summary = client.get(f"/api/jobs/{job['id']}").json()["output_summary"]
+    assert found.population == summary["rounds"][0]["eligible_rows"]
+    assert found.amount == summary["rounds"][0]["amount"] != summary["amount"]

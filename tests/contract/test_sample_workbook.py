@@ -104,6 +104,13 @@ def test_the_design_has_the_groups_with_sums(
     result = dict(blocks(workbook["Design"])["Result"])
     assert result["Rows drawn"] == job["output_summary"]["total_sampled"]
     assert result["Amount of the table"] == float(job["output_summary"]["amount"]["total"])
+    drawn, eligible = account["rows_sampled"], account["eligible_rows"]
+    assert result["Share of the rows to choose from"] == drawn / eligible > drawn / 400
+    assert "Amount covered" not in result
+    assert (
+        dict(blocks(workbook["Design"])["Step 1: By group"])["Amount covered"]
+        == (account["amount"]["coverage"])
+    )
 
 
 def test_the_design_has_the_control_totals(workbook: openpyxl.Workbook) -> None:

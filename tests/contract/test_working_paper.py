@@ -133,7 +133,8 @@ def test_a_paper_by_money_states_population_and_coverage(server: LiveServer) -> 
     book = load_workbook(io.BytesIO(content), data_only=True)
     found = rows_of(book["Population"])
     gross = sum(float(amount) for amount in amounts[:201])
-    assert found["Table"] == [204]
+    assert found["Table"] == [204, gross - 40]
+    assert found["Left out by the filter"] == [1, 0]
     assert found["Rows that pass currency = 'EUR'"] == [203, gross - 40]
     assert found["Positive amounts"] == [201, gross]
     assert found["Negative amounts"] == [1, -40]

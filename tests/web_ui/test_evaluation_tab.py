@@ -269,3 +269,22 @@ def test_risk_scores_are_chosen_for_monetary_units_alone(
     of_rows = reader.page(random_path, **query, book_column="amount")
     assert 'name="score_column"' not in of_rows
     assert "Exceptions by examined rows" in unescape(of_rows)
+
+
+def test_a_stratified_sample_is_not_sent_to_stop_when_sure(
+    server: LiveServer, reader: Reader
+) -> None:
+    """Whatever its order is: no sequential evaluation is of strata."""
+    dataset = server.new_dataset(reader.api)
+    lines = [f"{'ab'[row % 2]},{row}.50" for row in range(200)]
+    server.import_text(dataset, "\n".join(["region,amount", *lines]) + "\n", client=reader.api)
+    design = {"strata_columns": ["region"]}
+    examined(server, reader, dataset, "stratified", {**design, "sizes": {"a": 5, "b": 5}})
+    body = {**design, "seed": 3, "samples_per_stratum": 5}
+    again = server.draw(dataset, {"rounds": [{"method": "stratified", "parameters": body}]})["id"]
+    summary = server.admin.get(f"/api/jobs/{again}").json()["output_summary"]
+    assert summary["continues"]["in_order"] is True
+    for tab in ("overview", "findings"):
+        page = unescape(reader.page(f"/jobs/{again}", tab=tab))
+        assert "so it is evaluated without a conclusion." in page
+        assert "Stop when sure" not in page

@@ -98,7 +98,7 @@ def findings_tab(found: JobRecord) -> dict[str, Any]:
         "limits_of": limits_of,
         "concluded": _concluded(page.review),
         "carried_from": (continues_of(found.output_summary) or {}).get("name"),
-        "carried": carried_sentence(found.output_summary),
+        "carried": carried_sentence(found.run_parameters, found.output_summary),
         **_history(found),
     }
 

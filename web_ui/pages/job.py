@@ -241,7 +241,7 @@ def _overview(found: JobRecord) -> Values:
         values["ledgers"] = _ledgers(found)
     if found.run_type == "sampling":
         values["step_facts"] = _step_facts(found)
-        values["carried"] = carried_sentence(summary)
+        values["carried"] = carried_sentence(found.run_parameters, summary)
     if is_sample(found):
         values["awaits_comparison"] = service().settings.compare_samples
         values["overview"] = sample_overview(service(), found)

@@ -14,7 +14,9 @@ from functools import cached_property
 from typing import Any
 
 from application.audit.evaluation.answer import Evaluated, NewestSignOff, OtherSample, Relation
+from application.audit.evaluation.parameters import kinds_of_rates
 from application.audit.evaluation.request import KIND_LOC, ExaminedSample
+from application.audit.items import needs_audit_values
 from application.audit.sentences import continues_of
 from application.audit.state import AuditState, drawn_row_ids
 from application.estimation.weighting import frame_condition
@@ -25,6 +27,7 @@ from estimation_engine.audit.conclusion import scoped
 from estimation_engine.errors import InvalidFindings
 from lazy_dataclasses import dataclass
 from parquet_tables.rows import Statement, scan_statement
+from sampling_engine import method_class
 from service.sampling_parameters import recorded_rounds
 from service.service import Service
 from service.tables.drawn_rows import ExaminedBefore, examined_beside
@@ -119,8 +122,7 @@ class OtherSamples:
             for row in other.shared
         )
 
-    @property
-    def caveats(self) -> list[str]:
+    def caveats(self, kind: EvaluationKind) -> list[str]:
         """Rows with other findings in a continued sample; other samples that were examined."""
         caveats: list[str] = [
             Sentence(
@@ -141,15 +143,18 @@ class OtherSamples:
             for each in self.found
             if self.relation(each) != "continued" and (rows := self._contradicted(each))
         ]
-        beside = self._beside()
+        beside = self._beside(is_of_rate=kind.name in kinds_of_rates(self.job))
         return caveats if beside is None else [*caveats, beside]
 
-    def _beside(self) -> str | None:
-        """That other samples were examined, of which this one may be the best."""
+    def _beside(self, *, is_of_rate: bool) -> str | None:
+        """That other samples were examined for the same, of which this one may be the best."""
         beside = [
             each
             for each in self.found
-            if each.own and each.job.id not in self.together and self.relation(each) != "continued"
+            if each.own
+            and each.job.id not in self.together
+            and self.relation(each) != "continued"
+            and self._may_answer(each, is_of_rate=is_of_rate)
         ]
         apart = _apart(self.service, self.job, [each for each in beside if not each.shared])
         beside = [each for each in beside if each.job.id not in apart]
@@ -167,6 +172,24 @@ class OtherSamples:
             names=names + more,
             elsewhere=elsewhere,
         )
+
+    def _may_answer(self, other: ExaminedBefore, *, is_of_rate: bool) -> bool:
+        """Whether another sample can be evaluated for a share of rows, or else for amounts.
+
+        A sample in doubt can be.
+        """
+        with self.service.database.read() as tx:
+            signed = review_of(tx, other.job.id).sign_off
+        if signed is not None and (kind := signed.evaluation.get("kind")):
+            return (kind in kinds_of_rates(other.job)) == is_of_rate
+        if is_of_rate:
+            rounds = other.job.run_parameters["rounds"]
+            return all(method_class(each["method"]).equal_chances for each in rounds)
+        if any(each.audit_value is not None for each in other.findings.values()):
+            return True
+        with suppress(DomainError):  # its table was pruned
+            return needs_audit_values(self.service, other.job)
+        return True
 
     def as_json(self) -> dict[str, Any]:
         """The newest of them with their results, and the number of all."""
@@ -290,7 +313,7 @@ def with_other_samples(
 ) -> Evaluated:
     """What a kind computed, without a conclusion that the other samples don't allow."""
     before = others.continuation
-    caveats = [*found.caveats, *others.caveats]
+    caveats = [*found.caveats, *others.caveats(kind)]
     if before is None:
         return replace(found, caveats=caveats)
     if kind.allows_looks:

@@ -7,6 +7,7 @@ to cover; a sample with neither has rows alone.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
@@ -20,12 +21,12 @@ from application.audit.items import (
 from application.audit.sentences import concluded_text
 from application.audit.state import AuditState
 from application.audit.working_paper.requirements import NOT_GIVEN, UNEXPLAINED
-from application.reconciling import Completeness, completeness_of
-from application.samples.facts import filter_text, method_title
+from application.reconciling import Completeness, completeness_of, exact_sum
+from application.samples.facts import filter_text, method_title, population_of
 from contract.declarations import declared_field
 from contract.requests.papers import PaperFactsRequest
 from contract.words import REVIEW_STATES
-from domain_errors import Sentence
+from domain_errors import InvalidRequest, Sentence
 from presentation.content import (
     Block,
     Cell,
@@ -51,9 +52,9 @@ BALANCES = (
     *("Column", "Reference", "Sum", "Balance", "Difference", "Explanation", "By", "Time (UTC)"),
 )
 NO_BALANCE = Sentence("Not compared: no balance was entered.")
-COMPARED = Sentence("The population was compared as stated above.")
+COMPARED = Sentence("The table was compared as stated above.")
 COMPARED_WITH_FILE = Sentence(
-    "The population was compared with the file's own totals, and not with the general ledger."
+    "The table was compared with the file's own totals, and not with the general ledger."
 )
 TOTAL_TONES = {"agrees": "good", "differs": "warn", "not_compared": "warn", "counted": "warn"}
 SIGNS = {"positive": "Positive amounts", "zero": "Amounts of 0", "negative": "Negative amounts"}
@@ -149,7 +150,8 @@ def population_table(service: Service, job: JobRecord) -> Table:
     """The table, the rows that each step could choose from, and their amounts by sign."""
     drawn_from = open_source(service, job).files.row_count
     left_out = job.run_parameters.get("excluded", {}).get("rows", 0)
-    rows: list[Row] = [(Sentence("Table"), drawn_from + left_out, None)]
+    whole = None if left_out else _table_sum(service, job)
+    rows: list[Row] = [(Sentence("Table"), drawn_from + left_out, whole)]
     if left_out:
         rows.append((Sentence("Excluded rows"), left_out, None))
     given = job.run_parameters["rounds"]
@@ -164,12 +166,27 @@ def population_table(service: Service, job: JobRecord) -> Table:
         total = decimal_of((result.get("amount") or {}).get("total"))
         if account:
             total = sum((_part(account[sign])[1] for sign in SIGNS), Decimal(0))
+        if filters and len(given) == 1:
+            rest = None if whole is None or total is None else whole - total
+            rows.append(
+                (Sentence("Left out by the filter"), drawn_from - result["eligible_rows"], rest)
+            )
         rows.append((label, result["eligible_rows"], total))
         if account:
             rows += [(Sentence(title), *_part(account[sign])) for sign, title in SIGNS.items()]
             rows.append((Sentence("Without an amount"), account["missing_rows"], None))
             rows.append((Sentence("Population"), *_part(account["audited"])))
     return Table("Population", ("Part", "Rows", _sum_title(service, job)), rows)
+
+
+def _table_sum(service: Service, job: JobRecord) -> Decimal | None:
+    """The exact sum of the book column over the table; None without one, or if there is none."""
+    column = book_column_of(service, job)
+    if column is None:
+        return None
+    with suppress(InvalidRequest):
+        return exact_sum(service, open_source(service, job), column)[1]
+    return None
 
 
 def coverage_table(service: Service, job: JobRecord, state: AuditState) -> Table:
@@ -180,7 +197,7 @@ def coverage_table(service: Service, job: JobRecord, state: AuditState) -> Table
     books = book_values(service, job, ids, column) if column else {}
     certain = {row_id for row_id in ids if drawn.get(row_id, (1, False))[1]}
     has_signs = drawn_book_column(job) is None
-    population, total = _population(service, job)
+    population, total = population_of(job.output_summary or {})
     sum_title = _sum_title(service, job)
 
     def part(label: str, row_ids: Iterable[str]) -> Row:
@@ -200,17 +217,6 @@ def coverage_table(service: Service, job: JobRecord, state: AuditState) -> Table
     ]
     header = ("Part", "Rows", "Share of rows", sum_title, "Share of the sum")
     return Table("Coverage", header, rows)
-
-
-def _population(service: Service, job: JobRecord) -> tuple[int, Decimal | None]:
-    """The rows that could be drawn, and their sum; of several steps, the table's rows."""
-    results = (job.output_summary or {})["rounds"]
-    if len(results) > 1:
-        return open_source(service, job).files.row_count, None
-    (result,) = results
-    if account := recorded_account(result):
-        return _part(account["audited"])
-    return result["eligible_rows"], decimal_of((result.get("amount") or {}).get("total"))
 
 
 def _part(found: Mapping[str, Any]) -> tuple[int, Decimal]:
