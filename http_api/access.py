@@ -11,7 +11,7 @@ from dataclasses import is_dataclass
 from functools import update_wrapper, wraps
 from itertools import islice
 from types import UnionType
-from typing import Any, TypeVar, cast, get_args, get_type_hints
+from typing import Any, TypeVar, cast, get_args, get_type_hints, is_typeddict
 
 from apiflask import APIBlueprint, HTTPTokenAuth, Schema
 from apiflask.exceptions import HTTPError
@@ -113,7 +113,7 @@ def _input_schema(
 def _answer_of(hint: Any) -> type[Any] | None:
     """The one answer of the contract that a view's annotation names, beside a file of it."""
     parts = get_args(hint) if isinstance(hint, UnionType) else (hint,)
-    named = [part for part in parts if is_dataclass(part)]
+    named = [part for part in parts if is_dataclass(part) or is_typeddict(part)]
     return cast("type[Any]", named[0]) if len(named) == 1 else None
 
 
