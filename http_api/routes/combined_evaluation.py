@@ -16,7 +16,7 @@ from application.audit.working_paper.writing import write_paper
 from contract.requests.evaluate import CombinedEvaluationRequest, CombinedPaperRequest
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.findings import PAPER_TYPES
-from http_api.routes.row_responses import file_answer, file_response, scratch_file
+from http_api.routes.row_responses import file_answer, scratch_file
 from http_api.routes.submissions import completed
 from service.tables.open_tables import SAMPLE, output_of
 from storage.jobs.jobs import JobRecord
@@ -35,8 +35,7 @@ def combined_evaluation(given: CombinedEvaluationRequest) -> CombinedEvaluation:
     return _evaluated(given, _samples(given))
 
 
-@blueprint.get("/paper")
-@blueprint.doc(responses=file_response("text/html"))
+@blueprint.get("/paper", file="text/html")
 def combined_paper(query: CombinedPaperRequest) -> Response:
     """Download a paper with the evaluation of several samples together.
 
