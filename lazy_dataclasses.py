@@ -26,6 +26,8 @@ def _lazy_dataclass(
         return dataclasses.dataclass(cls, frozen=frozen, eq=eq, **options)
 
     def make(cls: type[T]) -> type[T]:
+        if "__dataclass_fields__" in cls.__dict__:
+            raise TypeError(f"{cls.__name__} is a dataclass by its base already.")
         cls = dataclasses.dataclass(init=False, repr=False, eq=False, **options)(cls)
         _add_methods(cls, eq)
         _freeze(cls)

@@ -126,16 +126,14 @@ def _state_of(user: dict[str, Any]) -> str:
 
 @user.command("list")
 @printed(
-    table_of(
-        {
-            "id": "id",
-            "user name": "soeid",
-            "role": "role_name",
-            "state": _state_of,
-            "groups": "groups",
-            "created": "created_at",
-        }
-    )
+    {
+        "id": "id",
+        "user name": "soeid",
+        "role": "role_name",
+        "state": _state_of,
+        "groups": "groups",
+        "created": "created_at",
+    }
 )
 def list_users(client: ApiClient) -> Any:
     """List the users."""
@@ -186,16 +184,14 @@ def _state_of_invitation(invitation: dict[str, Any]) -> str:
 
 @user.command("invitations")
 @printed(
-    table_of(
-        {
-            "address": "address",
-            "role": "role_name",
-            "groups": "groups",
-            "by": "user_soeid",
-            "expires": lambda invitation: utc_text(invitation["expires_at"]),
-            "state": _state_of_invitation,
-        }
-    )
+    {
+        "address": "address",
+        "role": "role_name",
+        "groups": "groups",
+        "by": "user_soeid",
+        "expires": lambda invitation: utc_text(invitation["expires_at"]),
+        "state": _state_of_invitation,
+    }
 )
 def list_invitations(client: ApiClient) -> Any:
     """List the open and expired invitations."""
@@ -264,17 +260,15 @@ def create_token(client: ApiClient, soeid: str, **chosen: Any) -> Any:
 @click.option("--all", "everyone", is_flag=True, help="Those of all users, for admins.")
 @click.option("--find", metavar="TEXT", help="Part of the name of a token or of its user.")
 @printed(
-    table_of(
-        {
-            "id": "id",
-            "user name": "user_soeid",
-            "name": "name",
-            "scope": "scope",
-            "created": "created_at",
-            "last used": lambda token: utc_text(token["last_used_at"]) or "never",
-            "expires": lambda token: utc_text(token["expires_at"]) or "never",
-        }
-    )
+    {
+        "id": "id",
+        "user name": "user_soeid",
+        "name": "name",
+        "scope": "scope",
+        "created": "created_at",
+        "last used": lambda token: utc_text(token["last_used_at"]) or "never",
+        "expires": lambda token: utc_text(token["expires_at"]) or "never",
+    }
 )
 def list_tokens(client: ApiClient, soeid: str | None, everyone: bool, find: str | None) -> Any:
     """List the tokens of a user, by default one's own, newest first.
@@ -317,7 +311,7 @@ def group() -> None:
 
 
 @group.command("list")
-@printed(table_of({"group": "name", "users": "members", "datasets": "datasets"}))
+@printed({"group": "name", "users": "members", "datasets": "datasets"})
 def list_groups(client: ApiClient) -> Any:
     """List the groups."""
     return client.all_of("/api/groups", "groups")

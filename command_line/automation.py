@@ -93,7 +93,7 @@ def add_message_commands(group: click.Group, path: str, *arguments: Callable[[An
     @with_options(arguments)
     @LIMIT
     @OFFSET
-    @printed(table_of(DELIVERIES))
+    @printed(DELIVERIES)
     def deliveries(client: ApiClient, **chosen: Any) -> Any:
         """List the messages, newest first."""
         page = body_of(chosen)
@@ -119,18 +119,16 @@ def webhook() -> None:
 
 @webhook.command("list")
 @printed(
-    table_of(
-        {
-            "id": "id",
-            "url": "url",
-            "user": "user_soeid",
-            "jobs": lambda one: (
-                "own jobs" if one["dataset_id"] is None else f"dataset {one['dataset_id']}"
-            ),
-            "events": "events",
-            "state": lambda one: "disabled" if one["disabled_at"] else "active",
-        }
-    )
+    {
+        "id": "id",
+        "url": "url",
+        "user": "user_soeid",
+        "jobs": lambda one: (
+            "own jobs" if one["dataset_id"] is None else f"dataset {one['dataset_id']}"
+        ),
+        "events": "events",
+        "state": lambda one: "disabled" if one["disabled_at"] else "active",
+    }
 )
 def list_webhooks(client: ApiClient) -> Any:
     """List your webhooks; all, if you are an admin."""
@@ -343,7 +341,7 @@ _RUNS: Columns = {
 @SCHEDULE
 @LIMIT
 @OFFSET
-@printed(table_of(_RUNS))
+@printed(_RUNS)
 def list_runs(client: ApiClient, schedule_id: int, **page: Any) -> Any:
     """List the runs of a schedule that begins with data, newest first: each step with its job."""
     return client.get(f"/api/schedules/{schedule_id}/runs", **body_of(page))["runs"]

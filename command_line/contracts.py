@@ -10,7 +10,7 @@ import click
 from command_line.connection import ApiClient
 from command_line.contract_options import with_request
 from command_line.options import LIMIT, OFFSET, body_of, printed
-from command_line.output import Columns, print_items, print_line, table_of
+from command_line.output import Columns, print_items, print_line
 from contract.requests.data_contract import (
     AcceptanceRequest,
     DataContractRequest,
@@ -143,15 +143,13 @@ def remove(client: ApiClient, dataset: str, **chosen: Any) -> Any:
 @LIMIT
 @OFFSET
 @printed(
-    table_of(
-        {
-            "job": lambda one: one["job_id"][:8],
-            "file": "file_name",
-            "ref": "apart_ref",
-            "state": "state",
-            "failures": lambda one: " ".join(failure["text"] for failure in one["failures"]),
-        }
-    )
+    {
+        "job": lambda one: one["job_id"][:8],
+        "file": "file_name",
+        "ref": "apart_ref",
+        "state": "state",
+        "failures": lambda one: " ".join(failure["text"] for failure in one["failures"]),
+    }
 )
 def list_kept_apart(client: ApiClient, dataset: str, **page: Any) -> Any:
     """List the versions that don't meet a data contract, newest first."""

@@ -13,10 +13,8 @@ from command_line.options import NEW_FILE, body_of, field_option, printed
 from command_line.output import (
     Columns,
     Printed,
-    print_items,
     print_line,
     print_lines,
-    table_of,
     written,
 )
 from contract.requests.engagements import (
@@ -119,16 +117,14 @@ def _print_preview(found: dict[str, Any]) -> None:
 @engagements.command("list")
 @with_request(EngagementsRequest, only=("q", "state"))
 @printed(
-    table_of(
-        {
-            "id": "id",
-            "client": "client_name",
-            "period": "period",
-            "number": "number",
-            "state": "state",
-            "created by": "user_soeid",
-        }
-    )
+    {
+        "id": "id",
+        "client": "client_name",
+        "period": "period",
+        "number": "number",
+        "state": "state",
+        "created by": "user_soeid",
+    }
 )
 def list_engagements(client: ApiClient, **chosen: Any) -> Any:
     """List the engagements of which you are a member or the creator."""
@@ -248,7 +244,7 @@ def set_sample(client: ApiClient, engagement: int, job_id: str, remove: bool) ->
 
 @engagements.command("samples")
 @ENGAGEMENT
-@printed(lambda found: print_items(found, SAMPLES))
+@printed(SAMPLES)
 def list_samples(client: ApiClient, engagement: int) -> Any:
     """List the samples with the state of their review and their newest paper."""
     return client.all_of(_path(engagement, "/samples"), "samples")

@@ -25,7 +25,6 @@ from command_line.output import (
     one_line,
     page_of,
     print_line,
-    table_of,
     utc_text,
 )
 from contract.jobs import RUN_TYPES, STATUSES, shown_state
@@ -174,7 +173,7 @@ def retry(client: ApiClient, job_id: str) -> Any:
 
 @click.command()
 @JOB
-@printed(table_of({"at": lambda entry: utc_text(entry["at"], 23), "message": "message"}))
+@printed({"at": lambda entry: utc_text(entry["at"], 23), "message": "message"})
 def log(client: ApiClient, job_id: str) -> Any:
     """Print the log of a job.
 

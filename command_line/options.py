@@ -6,7 +6,7 @@ import functools
 import os
 import re
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -18,7 +18,15 @@ from application.settings_sources import load_settings
 from command_line.connection import ApiClient, Target, connected
 from command_line.option_types import DATA_DIR as DATA_DIR
 from command_line.option_types import WholeNumber as WholeNumber
-from command_line.output import SUFFIXES, Printed, confirm, print_json, print_line
+from command_line.output import (
+    SUFFIXES,
+    Columns,
+    Printed,
+    confirm,
+    print_json,
+    print_line,
+    table_of,
+)
 from command_line.root import Composition
 from contract.numbers import number_of
 from domain_errors import InvalidRequest
@@ -247,25 +255,27 @@ def with_client(command: Command) -> Command:
 
 
 def printed(
-    print_text: Callable[[Any], object] | str = "", *, creates: bool = False
+    print_text: Callable[[Any], object] | Columns | str = "", *, creates: bool = False
 ) -> Callable[[Command], Command]:
     """Connect a command, and print what it returns: as text for people, or as JSON.
 
     Parameters
     ----------
-    print_text : callable or str
-        Prints the text, or is a sentence with fields of the answer; a command that returns a
-        :class:`Printed` has its own.
+    print_text : callable, mapping or str
+        Prints the text, or is the columns of a table or a sentence with fields of the answer; a
+        command that returns a :class:`Printed` has its own.
     creates : bool
         Whether the data directory is created if there is none and nobody typed its name.
     """
+
+    text = table_of(print_text) if isinstance(print_text, Mapping) else print_text
 
     def decorate(command: Command) -> Command:
         @functools.wraps(command)
         def run(target: Target, as_json: bool, **arguments: Any) -> None:
             with connected(target, create=creates and not target.names_directory) as client:
                 result = command(client=client, **arguments)
-            shown = result if isinstance(result, Printed) else Printed(result, print_text)
+            shown = result if isinstance(result, Printed) else Printed(result, text)
             if as_json:
                 print_json(shown.value)
             else:

@@ -31,7 +31,6 @@ from command_line.output import (
     print_items,
     print_line,
     print_rows,
-    table_of,
     utc_text,
     written,
 )
@@ -104,16 +103,14 @@ def _print_panel(found: dict[str, Any]) -> None:
 @panel.command("list")
 @click.argument("dataset")
 @printed(
-    table_of(
-        {
-            "id": "id",
-            "name": "name",
-            "method": lambda one: one["round"]["method"],
-            "key": lambda one: ", ".join(one["round"]["order"]["key"]),
-            "rotation": lambda one: percent_text(float(one["rotation"])),
-            "user": "user_soeid",
-        }
-    )
+    {
+        "id": "id",
+        "name": "name",
+        "method": lambda one: one["round"]["method"],
+        "key": lambda one: ", ".join(one["round"]["order"]["key"]),
+        "rotation": lambda one: percent_text(float(one["rotation"])),
+        "user": "user_soeid",
+    }
 )
 def list_panels(client: ApiClient, dataset: str) -> Any:
     """List the panels of a dataset."""

@@ -32,7 +32,6 @@ from command_line.output import (
     new_file,
     print_items,
     print_line,
-    table_of,
     utc_text,
 )
 from domain_errors import counted
@@ -259,14 +258,12 @@ def key() -> None:
 
 @key.command("list")
 @printed(
-    table_of(
-        {
-            "key id": "key_id",
-            "public key": "public_key",
-            "created": "created_at",
-            "retired": "retired_at",
-        }
-    )
+    {
+        "key id": "key_id",
+        "public key": "public_key",
+        "created": "created_at",
+        "retired": "retired_at",
+    }
 )
 def list_keys(client: ApiClient) -> Any:
     """List the public keys, the current one first.

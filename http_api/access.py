@@ -11,7 +11,7 @@ from dataclasses import is_dataclass
 from functools import update_wrapper, wraps
 from itertools import islice
 from types import UnionType
-from typing import Any, TypeVar, cast, get_args, get_type_hints
+from typing import Any, TypeVar, cast, get_args, get_type_hints, is_typeddict
 
 from apiflask import APIBlueprint, HTTPTokenAuth, Schema
 from apiflask.exceptions import HTTPError
@@ -72,6 +72,12 @@ def without_query(view: View) -> View:
     return cast(View, checked)
 
 
+def file_response(media_type: str) -> Any:
+    """The OpenAPI document of a response that is a file."""
+    content = {media_type: {"schema": {"type": "string", "format": "binary"}}}
+    return {200: {"description": "The file", "content": content}}
+
+
 class DecoratedLater:
     """A view that is decorated when it is first called or documented.
 
@@ -113,7 +119,7 @@ def _input_schema(
 def _answer_of(hint: Any) -> type[Any] | None:
     """The one answer of the contract that a view's annotation names, beside a file of it."""
     parts = get_args(hint) if isinstance(hint, UnionType) else (hint,)
-    named = [part for part in parts if is_dataclass(part)]
+    named = [part for part in parts if is_dataclass(part) or is_typeddict(part)]
     return cast("type[Any]", named[0]) if len(named) == 1 else None
 
 
@@ -137,6 +143,7 @@ class SignedInBlueprint(APIBlueprint):
         body: type[Schema] | type[Request] | None = None,
         form: type[Schema] | type[Request] | None = None,
         output: type[Any] | MakeSchema | None = None,
+        file: str | None = None,
         guard: Callable[[View], View] = lambda view: view,
         only_reads: bool = False,
         **options: Any,
@@ -144,11 +151,12 @@ class SignedInBlueprint(APIBlueprint):
         """Register a view: authentication, guard, input, output.
 
         The view gets a query as ``query``, and a body or a form with files as ``given``: an
-        instance of a request of the contract, or what a schema loads. It returns an answer, or what
-        a schema dumps. What the route does not name is of the types that the view is annotated
-        with. Without a query every parameter is refused. A form whose schema has ``or_json`` may
-        also be sent as JSON of that schema. With ``only_reads`` a read token may call it, whatever
-        its method. Its schemas are made when it is first called or documented.
+        instance of a request of the contract, or what a schema loads. It returns an answer, what a
+        schema dumps, or a ``file`` of that media type. What the route does not name is of the types
+        that the view is annotated with. Without a query every parameter is refused. A form whose
+        schema has ``or_json`` may also be sent as JSON of that schema. With ``only_reads`` a read
+        token may call it, whatever its method. Its schemas are made when it is first called or
+        documented.
         """
 
         def decorated(view: View) -> View:
@@ -156,6 +164,8 @@ class SignedInBlueprint(APIBlueprint):
             answered = output or _answer_of(hints.get("return"))
             sent = body or (None if form else hints.get("given"))
             asked = query or hints.get("query")
+            if file is not None:
+                view = self.doc(responses=file_response(file))(view)
             if answered is not None:
                 view = self.output(_answer_schema(answered))(view)
             if sent is not None:

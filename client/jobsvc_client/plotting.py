@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from jobsvc_client.errors import JobsvcError
 from jobsvc_client.frames import imported
@@ -11,34 +11,13 @@ from jobsvc_client.frames import imported
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from jobsvc_client.results import Estimate
+
 INCHES_OF_WIDTH, INCHES_OF_FIGURE, INCHES_OF_EDGES = 6.4, 0.35, 1.2
 PERCENT = 100
 
 
-class PlottedEstimate(Protocol):
-    """What is read of an estimate."""
-
-    @property
-    def title(self) -> str: ...
-    @property
-    def statistic(self) -> str: ...
-    @property
-    def column(self) -> str | None: ...
-    @property
-    def group(self) -> Mapping[str, Any]: ...
-    @property
-    def estimate(self) -> float | None: ...
-    @property
-    def ci_low(self) -> float | None: ...
-    @property
-    def ci_high(self) -> float | None: ...
-    @property
-    def confidence(self) -> float: ...
-    @property
-    def data(self) -> Mapping[str, Any]: ...
-
-
-def draw_estimates(figures: Sequence[PlottedEstimate], ax: Axes | None) -> Axes:
+def draw_estimates(figures: Sequence[Estimate], ax: Axes | None) -> Axes:
     """Draw a line for each figure: its estimate, and its interval if it has one."""
     titles = list(dict.fromkeys(each.title for each in figures))
     is_share = {each.statistic == "proportion" for each in figures}
@@ -69,7 +48,7 @@ def draw_estimates(figures: Sequence[PlottedEstimate], ax: Axes | None) -> Axes:
     return ax
 
 
-def _label(each: PlottedEstimate, *, with_title: bool) -> str:
+def _label(each: Estimate, *, with_title: bool) -> str:
     values = ("missing" if value is None else str(value) for value in each.group.values())
     group = ", ".join(values)
     title = each.title if with_title or not group else ""

@@ -42,6 +42,7 @@ MISSTATEMENT = {
 """Amounts of an evaluation by monetary units; the first four add up to the upper limit."""
 FIGURES = ("estimate", "margin", "ci_low", "ci_high", "standard_error", "confidence", "n")
 CHANGE_FIGURES = ("estimate", "standard_error", "ci_low", "ci_high")
+Figure = TypeVar("Figure")
 NAMES = {"proportion": "Share", "count": "Number of rows"}
 
 
@@ -146,29 +147,37 @@ class Change:
         return f"{title}: {first} to {second}, change {change} ({low} to {high})"
 
 
-@checked_keywords
-class Changes(Sequence[Change]):
-    """The figures of two samples and their change; ``data`` is the answer of the server."""
+class _Figures(Sequence[Figure]):
+    """The figures of an answer of the server, ``data``, with its notes."""
 
-    def __init__(self, data: dict[str, Any]) -> None:
+    def __init__(self, data: dict[str, Any], items: list[Figure]) -> None:
         self.data = data
         self.notes: list[str] = data["notes"]
-        self.common_rows: int = data["common_rows"]
-        """Rows in both samples."""
-        names = [own.name for own in fields(Change) if own.name != "data"]
-        self._items = [
-            Change(**{name: each[name] for name in names}, data=each) for each in data["figures"]
-        ]
+        self._items = items
 
     @overload
-    def __getitem__(self, place: int) -> Change: ...
+    def __getitem__(self, place: int) -> Figure: ...
     @overload
-    def __getitem__(self, place: slice) -> list[Change]: ...
-    def __getitem__(self, place: int | slice) -> Change | list[Change]:
+    def __getitem__(self, place: slice) -> list[Figure]: ...
+    def __getitem__(self, place: int | slice) -> Figure | list[Figure]:
         return self._items[place]
 
     def __len__(self) -> int:
         return len(self._items)
+
+
+@checked_keywords
+class Changes(_Figures[Change]):
+    """The figures of two samples and their change; ``data`` is the answer of the server."""
+
+    def __init__(self, data: dict[str, Any]) -> None:
+        names = [own.name for own in fields(Change) if own.name != "data"]
+        super().__init__(
+            data,
+            [Change(**{name: each[name] for name in names}, data=each) for each in data["figures"]],
+        )
+        self.common_rows: int = data["common_rows"]
+        """Rows in both samples."""
 
     def to_pandas(self) -> pandas.DataFrame:
         """Return a row for each figure and group."""
@@ -283,7 +292,7 @@ class Contrast(Estimate):
 
 
 @checked_keywords
-class Estimates(Sequence[Estimate]):
+class Estimates(_Figures[Estimate]):
     """The estimates of a request, one for each figure and group.
 
     ``data`` is the whole answer of the server; ``notes`` state its assumptions, and ``contrasts``
@@ -291,23 +300,8 @@ class Estimates(Sequence[Estimate]):
     """
 
     def __init__(self, data: dict[str, Any]) -> None:
-        self.data = data
-        self.notes: list[str] = data["notes"]
-        self._items = [_estimate(Estimate, each) for each in data["estimates"]]
+        super().__init__(data, [_estimate(Estimate, each) for each in data["estimates"]])
         self.contrasts = [_estimate(Contrast, each) for each in data["contrasts"]]
-
-    @overload
-    def __getitem__(self, place: int) -> Estimate: ...
-    @overload
-    def __getitem__(self, place: slice) -> list[Estimate]: ...
-    def __getitem__(self, place: int | slice) -> Estimate | list[Estimate]:
-        return self._items[place]
-
-    def __len__(self) -> int:
-        return len(self._items)
-
-    def __iter__(self) -> Iterator[Estimate]:
-        return iter(self._items)
 
     def plot(self, *, ax: Axes | None = None) -> Axes:
         """Draw each estimate as a point with its confidence interval, by matplotlib.

@@ -55,7 +55,6 @@ class SharedRowsRequest(Request):
     values: Annotated[
         str | int,
         ValuesKind(),
-        Title("Values"),
         Help(
             "`table`; `latest` or the number of an upload, of each sample; `findings` or "
             "`answers`. As in estimates."

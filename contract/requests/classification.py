@@ -34,7 +34,6 @@ class ClassificationRequest(ConfidenceRequest, Request):
     truth: Annotated[
         str,
         ColumnName(),
-        Title("Truth"),
         Help("The column with the truth, as people found it: true or false, 0 or 1, or a class."),
     ]
     flagged: Annotated[
@@ -49,7 +48,6 @@ class ClassificationRequest(ConfidenceRequest, Request):
     threshold: Annotated[
         float | None,
         Written(),
-        Title("Threshold"),
         Help("Of a number: rows are flagged from this value on."),
     ] = None
     flagged_value: Annotated[
@@ -79,7 +77,6 @@ class ClassificationRequest(ConfidenceRequest, Request):
     values: Annotated[
         str | int,
         ValuesKind(),
-        Title("Values"),
         Help(
             "`table`; `latest` or the number of an upload; `findings`; or `answers`. As in "
             "estimates: columns from outside and of the table can be named."

@@ -88,15 +88,11 @@ class EarlierFilterRequest(Request):
     new_since: Annotated[
         str | None,
         Text(1, MAX_REF_LENGTH),
-        Option("--new-since"),
-        Title("New since"),
         Help("Only rows that this version of the table, a ref or a commit, doesn't have."),
     ] = None
     not_drawn_by: Annotated[
         tuple[str, ...] | None,
         Items(Text(1, LONGEST_DRAW_NAME), most=MAX_EARLIER_DRAWS, least=1),
-        Option("--not-drawn-by"),
-        Title("Not drawn by"),
         Help(
             "Only rows that these draws of the table don't have. A draw is named by its job or by "
             "a ref, such as the tag of a golden set; `golden:test` is one part of a split."
@@ -105,8 +101,6 @@ class EarlierFilterRequest(Request):
     found_by: Annotated[
         tuple[str, ...] | None,
         Items(Text(1, MAX_REF_LENGTH), most=MAX_AUDIT_TESTS, least=1),
-        Option("--found-by"),
-        Title("Found by"),
         Help(
             "Only rows that one of these audit tests of the table found. A test is named by its "
             "job or by the ref of its result."
@@ -115,8 +109,6 @@ class EarlierFilterRequest(Request):
     not_found_by: Annotated[
         tuple[str, ...] | None,
         Items(Text(1, MAX_REF_LENGTH), most=MAX_AUDIT_TESTS, least=1),
-        Option("--not-found-by"),
-        Title("Not found by"),
         Help("Only rows that none of these audit tests of the table found."),
     ] = None
 

@@ -105,7 +105,6 @@ class EngagementMemberRequest(Request):
         str,
         Name(most=200),
         Option("--name"),
-        Title("Full name"),
         Help("The full name, as working papers have it."),
     ]
     role: Annotated[

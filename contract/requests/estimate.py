@@ -65,9 +65,7 @@ MINIMUM_DEGREES = 3
 class ConfidenceRequest(Request):
     """A request whose answer holds at a confidence."""
 
-    confidence: Annotated[float, CONFIDENCE, Title("Confidence"), Help("Such as 90% or 0.9.")] = (
-        DEFAULT_CONFIDENCE
-    )
+    confidence: Annotated[float, CONFIDENCE, Help("Such as 90% or 0.9.")] = DEFAULT_CONFIDENCE
 
 
 class StatisticRequest(Request):
@@ -276,11 +274,10 @@ class EstimatesRequest(ConfidenceRequest):
     ] = None
     replicates: Annotated[
         Replicates,
-        Option("--replicates"),
         Help("Standard errors by replicate weights instead of linearisation."),
     ] = "none"
-    replicate_count: Annotated[ReplicateCount, Option("--replicate-count")] = 500
-    replicate_seed: Annotated[ReplicateSeed, Option("--replicate-seed")] = 1
+    replicate_count: ReplicateCount = 500
+    replicate_seed: ReplicateSeed = 1
     contrast: Annotated[
         ContrastRequest | None,
         Part(ContrastRequest),
@@ -290,7 +287,6 @@ class EstimatesRequest(ConfidenceRequest):
         str | int,
         ValuesKind(),
         Option(None),
-        Title("Values"),
         Help(
             "`table`; the number of an upload of values, or `latest`; `findings`, with the columns "
             "`finding`, `is_exception`, `audit_value` and `misstatement`; or `answers`, with a "
@@ -347,7 +343,6 @@ class DesignRequest(Request):
     judge: Annotated[
         str | None,
         ColumnName(),
-        Option("--judge"),
         Help("Of code of R: a judge's column, to whose total it calibrates the example, too."),
     ] = None
 
@@ -382,7 +377,6 @@ class MoreRowsRequest(ConfidenceRequest, StatisticRequest):
         str | int,
         ValuesKind(),
         Option(None),
-        Title("Values"),
         Help(
             "`table`; or the number of an upload of values, or `latest`, whose columns can then be "
             "named."

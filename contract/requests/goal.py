@@ -129,7 +129,6 @@ class GoalRequest(ConfidenceRequest):
     materiality: Annotated[
         float | None,
         ERRORS,
-        Title("Materiality"),
         Help(
             "Of an audit: the tolerable errors, below 1 a share of the rows or of the book total, "
             "from 1 their number or amount."

@@ -23,7 +23,7 @@ class PaperTemplateRequest(Request):
     A field that isn't given stays as it is; an empty text or list clears it.
     """
 
-    firm: Annotated[str | None, LINE, Title("Firm"), Help("The firm's name.")] = None
+    firm: Annotated[str | None, LINE, Help("The firm's name.")] = None
     address: Annotated[str | None, LINE, Help("Below the firm's name, on one line.")] = None
     header: Annotated[
         str | None, LINE, Help("A text at the top of each page, after the firm's name.")
@@ -55,9 +55,7 @@ class PaperTemplateRequest(Request):
         Title("Boxes for signatures"),
         Help("Who signs, such as `Partner`."),
     ] = None
-    standard_text: Annotated[
-        str | None, Text(0, MAX_TEXT), Title("Standard text"), Help("A text on each cover.")
-    ] = None
+    standard_text: Annotated[str | None, Text(0, MAX_TEXT), Help("A text on each cover.")] = None
     language: Annotated[
         str | None, Choice(ENTERED_LANGUAGES), Help("The language of papers whose facts name none.")
     ] = None

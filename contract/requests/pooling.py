@@ -39,7 +39,6 @@ class ScheduleFiguresRequest(ConfidenceRequest, StatisticRequest):
     values: Annotated[
         RunValues,
         Choice.of(RunValues),
-        Title("Values"),
         Help(
             "`table`; `findings`, with the columns `finding`, `is_exception`, `audit_value` and "
             "`misstatement`; or `answers`, with a column for each question."
@@ -55,7 +54,6 @@ class ScheduleFiguresRequest(ConfidenceRequest, StatisticRequest):
     judge: Annotated[
         tuple[str, ...],
         Items(ColumnName(), most=MAX_JUDGES),
-        Title("Judge"),
         Help(
             "Columns with the opinion of a model or a rule, which make each run's figure more "
             "precise, as the calibration `judge` of estimates does. Runs are averaged."

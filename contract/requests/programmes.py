@@ -277,7 +277,6 @@ class ProgrammeGoalRequest(OwnConfidence):
     deviation: Annotated[
         float | None,
         Written(number_of, Bounds(least=0)),
-        Option("--deviation"),
         Help(
             "The guessed standard deviation: of the errors of rows, or of the error rates of "
             "monetary units. A conservative size takes none."
@@ -292,7 +291,6 @@ class ProgrammeGoalRequest(OwnConfidence):
     always: Annotated[
         Sequence[str],
         Items(Text(1, 1000), MAX_STRATA),
-        Option("--always"),
         Help("Of stratified designs: the labels of strata that are taken whole."),
     ] = ()
     expected: Annotated[

@@ -84,7 +84,6 @@ class PilotRequest(Request):
         str | int,
         ValuesKind(),
         Option(None),
-        Title("Values"),
         Help(
             "The number of an upload of the pilot's values, or `latest`; `findings` or `answers`."
         ),

@@ -139,7 +139,6 @@ class NonresponseRequest(Request):
     responded: Annotated[
         str | None,
         ColumnName(),
-        Option("--responded"),
         Title("Answered column"),
         Help(
             "A row with a value of this column responded. By default a row that the upload or the "
@@ -156,8 +155,6 @@ class NonresponseRequest(Request):
     small_classes: Annotated[
         SmallClasses,
         Choice(SMALL_CLASSES),
-        Option("--small-classes"),
-        Title("Small classes"),
         Help(
             "Refuse classes with fewer respondents, or merge each with the class whose response "
             "rate is nearest."

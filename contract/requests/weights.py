@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
-from contract.declarations import Help, Option, RefusedField, Request, Rule, Title
+from contract.declarations import Help, Option, RefusedField, Request, Rule
 from contract.fields import Choice, ColumnName, Flag, Items, Part, ValuesKind
 from contract.requests.estimate import CalibrateRequest
 from contract.requests.weighting import (
@@ -38,7 +38,6 @@ class WeightsRequest(Request):
         WeightsFormat,
         Choice.of(WeightsFormat),
         Option(None),
-        Title("Format"),
         Help(
             "The rows as `csv`, `parquet`, Stata's `dta` or SPSS's `sav`; the codebook as `json` "
             "or `markdown`."
@@ -48,7 +47,6 @@ class WeightsRequest(Request):
         tuple[str, ...],
         Items(ColumnName(), most=MAX_WEIGHTS_COLUMNS),
         Option("--column"),
-        Title("Columns"),
         Help("Columns of the sample, or of the values from outside; by default all of the table."),
     ] = ()
     calibrate: Annotated[CalibrateRequest | None, Part(CalibrateRequest)] = None
@@ -67,7 +65,6 @@ class WeightsRequest(Request):
         str | int,
         ValuesKind(),
         Option(None),
-        Title("Values"),
         Help(
             "`table`; the number of an upload of values, or `latest`; `findings` or `answers`: "
             "their columns can then be named."

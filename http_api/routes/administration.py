@@ -11,7 +11,7 @@ from application.administration.pruning import Prune, prune
 from contract.requests.administration import AuditRequest, EntriesRequest, PruneRequest
 from contract.requests.pages import PageRequest
 from http_api.access import SignedInBlueprint, caller, service
-from http_api.routes.row_responses import downloaded_file, file_answer, file_response
+from http_api.routes.row_responses import downloaded_file, file_answer
 from http_api.schemas.contract import Listing, list_schema, listed, page_of
 from lazy_dataclasses import dataclass
 from parquet_tables.exports import MEDIA_TYPES
@@ -34,8 +34,7 @@ def audit_entries(query: AuditRequest) -> Listing:
     return listed(([Activity(**vars(entry)) for entry in entries], total), query)
 
 
-@blueprint.get("/csv")
-@blueprint.doc(responses=file_response("text/csv"))
+@blueprint.get("/csv", file="text/csv")
 def audit_csv(query: EntriesRequest) -> Response:
     """The matching entries as a CSV file, newest first, for admins.
 
@@ -80,8 +79,7 @@ def overview() -> AdminOverview:
     return admin_overview(service())
 
 
-@storage_blueprint.get("/backup")
-@storage_blueprint.doc(responses=file_response("application/x-tar"))
+@storage_blueprint.get("/backup", file="application/x-tar")
 def backup() -> Response:
     """A backup as a tar file, for admins.
 

@@ -16,7 +16,7 @@ from application.audit.state import audit_state
 from contract.requests.findings import AttachmentRequest, AttachmentsListRequest, RemovalRequest
 from http_api.access import SignedInBlueprint, access, caller, service
 from http_api.routes.imports import large_uploads, plain_name
-from http_api.routes.row_responses import file_answer, file_response
+from http_api.routes.row_responses import file_answer
 from http_api.routes.submissions import completed
 from http_api.schemas.contract import Listing, list_schema, page_of
 from http_api.server.uploads import written_path
@@ -54,8 +54,7 @@ def attach_one(job_id: str, given: AttachmentRequest) -> NamedAttachment:
     return attach(caller(), job, path, name, given.row_id, given.note)
 
 
-@blueprint.get("/<int:attachment_id>")
-@blueprint.doc(responses=file_response("application/octet-stream"))
+@blueprint.get("/<int:attachment_id>", file="application/octet-stream")
 def download(job_id: str, attachment_id: int) -> Response:
     """Download an attachment, also a removed one.
 

@@ -24,7 +24,7 @@ from contract.requests.audit_tests import (
 )
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.findings import PAPER_TYPES
-from http_api.routes.row_responses import file_answer, file_response, scratch_file
+from http_api.routes.row_responses import file_answer, scratch_file
 from http_api.routes.submissions import completed, submission
 from http_api.schemas.jobs import JobAccepted, accepted
 from service.tables.open_tables import RESULT, output_of
@@ -69,8 +69,7 @@ def answer(job_id: str) -> AuditTestAnswer:
     return audit_test_answer(completed(caller().job(job_id), "exploration"))
 
 
-@blueprint.get("/exploration/jobs/<job_id>/audit-test/paper")
-@blueprint.doc(responses=file_response("text/html"))
+@blueprint.get("/exploration/jobs/<job_id>/audit-test/paper", file="text/html")
 def paper(job_id: str, query: AuditTestPaperRequest) -> Response:
     """Download the paper of a completed audit test, which has the first found rows.
 

@@ -25,7 +25,7 @@ from contract.requests.evaluate import (
 from contract.requests.papers import CombinedPapersRequest, WithdrawPaperRequest
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.findings import PAPER_TYPES
-from http_api.routes.row_responses import file_answer, file_response, scratch_file
+from http_api.routes.row_responses import file_answer, scratch_file
 from http_api.routes.submissions import completed
 from http_api.schemas.contract import Listing, list_schema, page_of
 from service.tables.open_tables import SAMPLE, output_of
@@ -47,8 +47,7 @@ def combined_evaluation(given: CombinedEvaluationRequest) -> CombinedEvaluation:
     return _evaluated(given, _samples(given))
 
 
-@blueprint.get("/paper")
-@blueprint.doc(responses=file_response("text/html"))
+@blueprint.get("/paper", file="text/html")
 def combined_paper(query: CombinedPaperRequest) -> Response:
     """Download a paper with the evaluation of several samples together.
 

@@ -58,7 +58,7 @@ from contract.requests.papers import IssuePaperRequest, PaperFactsRequest
 from contract.words import ListFormat
 from http_api.access import SignedInBlueprint, access, caller, service
 from http_api.routes.imports import large_uploads
-from http_api.routes.row_responses import downloaded_file, file_answer, file_response, scratch_file
+from http_api.routes.row_responses import downloaded_file, file_answer, scratch_file
 from http_api.routes.sample_values import RowFileIn, row_file
 from http_api.routes.submissions import completed
 from http_api.schemas.contract import (
@@ -295,8 +295,7 @@ def _request(job: JobRecord, given: EvaluationRequest) -> SettledEvaluation[Any]
         return request_of(service(), job, review_of(tx, job.id), given)
 
 
-@blueprint.get("/working-paper")
-@blueprint.doc(responses=file_response("text/html"))
+@blueprint.get("/working-paper", file="text/html")
 def paper(job_id: str, query: WorkingPaperRequest) -> Response:
     """Download the working paper: cover, design, items, replacements, evaluation.
 
@@ -335,8 +334,7 @@ def papers(job_id: str, query: PageRequest) -> Listing:
         return page_of(list_issued_papers(tx, job.id), query, job.id)
 
 
-@blueprint.get("/papers/<int:number>")
-@blueprint.doc(responses=file_response("text/html"))
+@blueprint.get("/papers/<int:number>", file="text/html")
 def issued(job_id: str, number: int) -> Response:
     """Download an issued working paper, as it was issued."""
     job = _sample(job_id)

@@ -16,7 +16,7 @@ from application.audit.working_paper.writing import write_paper
 from contract.requests.paper_template import PaperTemplateRequest, TemplatePreviewRequest
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.findings import PAPER_TYPES
-from http_api.routes.row_responses import file_answer, file_response, scratch_file
+from http_api.routes.row_responses import file_answer, scratch_file
 
 blueprint = SignedInBlueprint("paper_template", "Administration", "/api/paper-template")
 
@@ -38,8 +38,7 @@ def change(given: PaperTemplateRequest) -> PaperTemplate:
     return template_of(service())
 
 
-@blueprint.get("/preview")
-@blueprint.doc(responses=file_response("text/html"))
+@blueprint.get("/preview", file="text/html")
 def preview(query: TemplatePreviewRequest) -> Response:
     """Download a page with invented facts that shows the template, for admins."""
     caller().require_role("admin")

@@ -141,12 +141,6 @@ def download(
         return file_answer(path, f"{name}.{kind}", MEDIA_TYPES[kind])
 
 
-def file_response(media_type: str) -> Any:
-    """The OpenAPI document of a response that is a file."""
-    content = {media_type: {"schema": {"type": "string", "format": "binary"}}}
-    return {200: {"description": "The file", "content": content}}
-
-
 @contextmanager
 def scratch_file(name: str) -> Iterator[Path]:
     """Return the path for a file to answer with, which is deleted afterwards."""

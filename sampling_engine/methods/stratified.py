@@ -175,7 +175,6 @@ class StratifiedMethod(Method):
     flagged: Annotated[
         tuple[str, ...] | None,
         Items(Text(0, 1_200), most=MAX_RATES, least=1),
-        Option("--flagged"),
         Title("Flagged groups"),
         Help(
             "For recall: the strata that the judge flags, by their names in _stratum. The recall "
@@ -195,7 +194,6 @@ class StratifiedMethod(Method):
     take_all: Annotated[
         tuple[str, ...] | None,
         Items(Text(0, 1_200), most=100_000, least=1),
-        Option("--take-all"),
         Title("Groups taken whole"),
         Help(
             "Strata of which all rows are drawn, by their names in _stratum. The size, and the "

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
-import csv
-import io
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -39,15 +36,13 @@ from contract.requests.classification import ClassificationRequest
 from contract.requests.estimate import CalibrateRequest, EstimatesRequest, StatisticRequest
 from contract.words import CLASSIFICATION_FIGURES, ClassificationFigure
 from domain_errors import DomainError
-from parquet_tables.exports import MEDIA_TYPES
 from presentation.charts import IntervalChart
-from presentation.xlsx import write_sections
 from storage.errors import NotFound
 from storage.jobs.jobs import JobRecord
 from web_ui.contract_forms import form_fields, read_form, with_problem
 from web_ui.job_texts import problem_text
 from web_ui.numbers import chosen_level, confidence_choice
-from web_ui.pages.estimates import cell_for_file, figure_text, file_of
+from web_ui.pages.estimates import csv_file, figure_text, workbook_file
 from web_ui.pages.request_code import code_at
 from web_ui.shell import audit_sample, blueprint, caller, service
 
@@ -165,19 +160,15 @@ def _with_and_without_judge(
 def classification_file(job_id: str) -> AnyResponse:
     """Download the figures of the tab as CSV that Excel reads as UTF-8, without formulas."""
     found, answer = _downloaded(job_id)
-    text = io.StringIO()
-    csv.writer(text).writerows(map(cell_for_file, line) for line in file_lines(asdict(answer)))
-    content = codecs.BOM_UTF8 + text.getvalue().encode()
-    return file_of(content, "text/csv", f"model-{found.id[:8]}.csv")
+    return csv_file(file_lines(asdict(answer)), f"model-{found.id[:8]}.csv")
 
 
 @blueprint.get("/jobs/<job_id>/classification.xlsx")
 def classification_sheet(job_id: str) -> AnyResponse:
     """Download the figures of the tab as an Excel workbook."""
     found, answer = _downloaded(job_id)
-    content = io.BytesIO()
-    write_sections([classification_section(asdict(answer), "Evaluation of a model")], content)
-    return file_of(content.getvalue(), MEDIA_TYPES["xlsx"], f"model-{found.id[:8]}.xlsx")
+    section = classification_section(asdict(answer), "Evaluation of a model")
+    return workbook_file(section, f"model-{found.id[:8]}.xlsx")
 
 
 def _downloaded(job_id: str) -> tuple[JobRecord, ClassificationAnswer]:

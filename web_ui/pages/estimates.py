@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -71,7 +71,7 @@ from contract.words import LONELY, STATISTICS, GoalKind
 from domain_errors import DomainError, InvalidRequest
 from parquet_tables.exports import MEDIA_TYPES
 from presentation.charts import Interval, IntervalChart, axis_of
-from presentation.content import Judgement, Table, formula_safe
+from presentation.content import Judgement, Section, Table, formula_safe
 from presentation.xlsx import write_sections
 from storage.errors import NotFound
 from storage.jobs.jobs import JobRecord
@@ -345,8 +345,6 @@ def estimates_file(job_id: str) -> AnyResponse:
     found, answer, chosen = _downloaded(job_id)
     if "contrasts" in request.args:
         return _contrasts_file(found, answer)
-    text = io.StringIO()
-    lines = csv.writer(text)
     estimates = answer.estimates
     groups = list(estimates[0].group) if estimates else chosen["by"]
     names = [own.name for own in answer_fields(FigureEstimate) if own.name not in OTHER_CELLS]
@@ -357,15 +355,13 @@ def estimates_file(job_id: str) -> AnyResponse:
     headings = [*groups, *names, *(f"uncalibrated_{name}" for name in plain)]
     headings += [f"corrected_{name}" for name in of_readers]
     headings += judge_cells(estimates[0].judge) if estimates else ()
-    lines.writerow(map(cell_for_file, headings))
+    lines = [headings]
     for each in estimates:
         cells = [*each.group.values(), *(getattr(each, name) for name in names)]
         cells += [getattr(each.uncalibrated, name) for name in plain]
         cells += [getattr(each.corrected, name, None) for name in of_readers]
-        cells += judge_cells(each.judge).values()
-        lines.writerow(map(cell_for_file, cells))
-    content = codecs.BOM_UTF8 + text.getvalue().encode()
-    return file_of(content, "text/csv", f"estimates-{found.id[:8]}.csv")
+        lines.append([*cells, *judge_cells(each.judge).values()])
+    return csv_file(lines, f"estimates-{found.id[:8]}.csv")
 
 
 def judge_cells(found: JudgeFigures | None) -> dict[str, Any]:
@@ -382,8 +378,6 @@ def judge_cells(found: JudgeFigures | None) -> dict[str, Any]:
 
 def _contrasts_file(found: JobRecord, answer: EstimatesAnswer) -> AnyResponse:
     """The contrasts as CSV; the names and estimates of both figures are columns of their own."""
-    text = io.StringIO()
-    lines = csv.writer(text)
     names = [
         own.name
         for own in answer_fields(ContrastEstimate)
@@ -391,24 +385,22 @@ def _contrasts_file(found: JobRecord, answer: EstimatesAnswer) -> AnyResponse:
     ]
     sides = [f"{side}_{name}" for side in ("first", "second") for name in CONTRAST_SIDE]
     groups = list(answer.contrasts[0].group) if answer.contrasts else []
-    lines.writerow(map(cell_for_file, [*groups, *sides, *names]))
+    lines: list[list[Any]] = [[*groups, *sides, *names]]
     for each in answer.contrasts:
         cells = [*each.group.values()]
         cells += [
             getattr(side, name) for side in (each.first, each.second) for name in CONTRAST_SIDE
         ]
-        lines.writerow(map(cell_for_file, [*cells, *(getattr(each, name) for name in names)]))
-    content = codecs.BOM_UTF8 + text.getvalue().encode()
-    return file_of(content, "text/csv", f"contrasts-{found.id[:8]}.csv")
+        lines.append([*cells, *(getattr(each, name) for name in names)])
+    return csv_file(lines, f"contrasts-{found.id[:8]}.csv")
 
 
 @blueprint.get("/jobs/<job_id>/estimates.xlsx")
 def estimates_sheet(job_id: str) -> AnyResponse:
     """Download the estimates of the tab as an Excel workbook."""
     found, answer, chosen = _downloaded(job_id)
-    content = io.BytesIO()
-    write_sections([estimates_section(answer, figure_title(chosen))], content)
-    return file_of(content.getvalue(), MEDIA_TYPES["xlsx"], f"estimates-{found.id[:8]}.xlsx")
+    section = estimates_section(answer, figure_title(chosen))
+    return workbook_file(section, f"estimates-{found.id[:8]}.xlsx")
 
 
 def _downloaded(job_id: str) -> tuple[JobRecord, EstimatesAnswer, Values]:
@@ -435,6 +427,20 @@ def file_of(content: bytes, kind: str, name: str) -> AnyResponse:
         "Cache-Control": "no-store",
     }
     return Response(content, mimetype=kind, headers=headers)
+
+
+def csv_file(lines: Iterable[Iterable[Any]], name: str) -> AnyResponse:
+    """The response that saves lines as CSV that Excel reads as UTF-8, without formulas."""
+    text = io.StringIO()
+    csv.writer(text).writerows(map(cell_for_file, line) for line in lines)
+    return file_of(codecs.BOM_UTF8 + text.getvalue().encode(), "text/csv", name)
+
+
+def workbook_file(section: Section, name: str) -> AnyResponse:
+    """The response that saves a section as an Excel workbook."""
+    content = io.BytesIO()
+    write_sections([section], content)
+    return file_of(content.getvalue(), MEDIA_TYPES["xlsx"], name)
 
 
 def cell_for_file(cell: Any) -> Any:

@@ -22,7 +22,7 @@ from contract.declarations import Help
 from contract.requests.certificates import CertificateRequest, EvidenceRequest, SampleFileRequest
 from contract.requests.pages import PageRequest
 from http_api.access import SignedInBlueprint, caller, service
-from http_api.routes.row_responses import downloaded_file, file_answer, file_response
+from http_api.routes.row_responses import downloaded_file, file_answer
 from http_api.routes.submissions import completed
 from http_api.schemas.contract import Listing, list_schema, page_of
 from lazy_dataclasses import dataclass
@@ -109,8 +109,7 @@ def evaluation_certificates(job_id: str, query: PageRequest) -> Listing:
     return page_of(evaluation_issues_of(service(), _drawn(job_id)), query)
 
 
-@blueprint.get("/certificate/data")
-@blueprint.doc(responses=file_response("text/csv"))
+@blueprint.get("/certificate/data", file="text/csv")
 def certificate_data(job_id: str) -> Response:
     """The data from which a verifier draws the sample again, as CSV.
 
@@ -125,8 +124,7 @@ def certificate_data(job_id: str) -> Response:
         return file_answer(path, f"{_name_of(job)}-data.csv", MEDIA_TYPES["csv"])
 
 
-@blueprint.get("/certificate/sample")
-@blueprint.doc(responses=file_response("text/csv"))
+@blueprint.get("/certificate/sample", file="text/csv")
 def certificate_sample(job_id: str, query: SampleFileRequest) -> Response:
     """The sample as a file whose hash the certificate states.
 
@@ -146,8 +144,7 @@ def certificate_sample(job_id: str, query: SampleFileRequest) -> Response:
         return file_answer(path, name, MEDIA_TYPES["csv" if kind == "csv" else "parquet"])
 
 
-@blueprint.get("/evidence")
-@blueprint.doc(responses=file_response("application/zip"))
+@blueprint.get("/evidence", file="application/zip")
 def evidence(job_id: str, query: EvidenceRequest) -> Response:
     """Everything that a verifier of a sample needs, as a ZIP file.
 

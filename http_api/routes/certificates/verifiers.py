@@ -10,8 +10,7 @@ from importlib.resources import files
 from apiflask import APIBlueprint
 from flask import Response, abort
 
-from http_api.access import without_query
-from http_api.routes.row_responses import file_response
+from http_api.access import file_response, without_query
 
 blueprint = APIBlueprint("verifiers", __name__, url_prefix="/api", tag="Certificates")
 

@@ -151,7 +151,6 @@ class ClusterMethod(Method):
     size_column: Annotated[
         str | None,
         NumberColumn(),
-        Option("--size-column"),
         Title("Sizes"),
         Help(
             "A column of numbers whose sum over a cluster's eligible rows is the cluster's size. "

@@ -36,7 +36,6 @@ class SplitMethod(Method):
         Mapping[str, float],
         Mapped(SHARE, most=MOST_PARTS, least=2, metavar="NAME=SHARE"),
         Option("--part"),
-        Title("Parts"),
         Help(
             "The share of each part, such as 0.8 or 80%, by its name; they add up to 1. The names "
             "are those of the tables, and of the values in _part."
@@ -62,7 +61,6 @@ class SplitMethod(Method):
     exact: Annotated[
         bool,
         Flag(),
-        Option("--exact"),
         Title("Exact shares"),
         Help("Parts of exactly these shares; rows may then move when the table grows."),
     ] = False

@@ -71,7 +71,6 @@ class WeightedMethod(Method):
     uncertainty: Annotated[
         bool,
         Flag(),
-        Option("--uncertainty"),
         Title("By uncertainty"),
         Help(
             "The weight is √(p(1 − p)) of a probability p in `weight_column`, such as a judge's "
