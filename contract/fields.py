@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import field
 from decimal import Decimal
-from typing import Any, ClassVar, get_args
+from typing import Any, ClassVar, dataclass_transform, get_args
 
 from contract.numbers import confidence_of, errors_of, number_of
 from domain_errors import InvalidRequest, choices_sentence
@@ -56,14 +56,20 @@ UNBOUNDED = Bounds()
 ABOVE_ZERO = Bounds(above=0)
 
 
+@dataclass_transform(frozen_default=True, field_specifiers=(field,))
 class Kind:
-    """The kind of a field."""
+    """The kind of a field; subclasses are frozen dataclasses."""
 
     metavar: str | None = None
     option: ClassVar[str | None] = None
     """The option of commands, if it isn't that of the field's name."""
     json_type: str = "string"
     """What a value is in JSON, in words."""
+
+    def __init_subclass__(cls) -> None:
+        """Make a frozen dataclass of a subclass."""
+        super().__init_subclass__()
+        dataclass(frozen=True)(cls)
 
     def read(self, text: str) -> Any:
         """The value that a person wrote.
@@ -76,7 +82,6 @@ class Kind:
         return text
 
 
-@dataclass(frozen=True)
 class Text(Kind):
     """A text of some length, in characters."""
 
@@ -85,7 +90,6 @@ class Text(Kind):
     metavar: str | None = None
 
 
-@dataclass(frozen=True)
 class Name(Text):
     """A name that a person gives: one line, with a visible character unless it may be empty.
 
@@ -96,7 +100,6 @@ class Name(Text):
     is_segment: bool = False
 
 
-@dataclass(frozen=True)
 class Password(Text):
     """A new password."""
 
@@ -107,19 +110,16 @@ class Password(Text):
 PASSWORD = Password()
 
 
-@dataclass(frozen=True)
 class Time(Kind):
     """A time in ISO 8601; one without an offset is UTC."""
 
     metavar: str | None = "TIME"
 
 
-@dataclass(frozen=True)
 class EndTime(Time):
     """The exclusive end of a period; a day without a time includes that day."""
 
 
-@dataclass(frozen=True)
 class ColumnName(Text):
     """The name of a column."""
 
@@ -127,46 +127,38 @@ class ColumnName(Text):
     metavar: str | None = "COLUMN"
 
 
-@dataclass(frozen=True)
 class GroupColumn(ColumnName):
     """The name of a column whose values make groups."""
 
 
-@dataclass(frozen=True)
 class BandedColumn(GroupColumn):
     """The name of a column, or a column with the breaks between its bands."""
 
     json_type = "string or bands"
 
 
-@dataclass(frozen=True)
 class NumberColumn(ColumnName):
     """The name of a column of numbers."""
 
 
-@dataclass(frozen=True)
 class TextColumnName(ColumnName):
     """The name of a column of texts."""
 
 
-@dataclass(frozen=True)
 class DateColumn(ColumnName):
     """The name of a column of dates or times."""
 
 
-@dataclass(frozen=True)
 class Suggested(Text):
     """A text of which forms offer usual values; what uses it checks the others."""
 
     titles: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
-@dataclass(frozen=True)
 class Upload(Kind):
     """A file, in the form of a request."""
 
 
-@dataclass(frozen=True)
 class Choice(Kind):
     """One of several values, each with its title.
 
@@ -191,14 +183,12 @@ class Choice(Kind):
         return text
 
 
-@dataclass(frozen=True)
 class Flag(Kind):
     """True or false."""
 
     json_type = "boolean"
 
 
-@dataclass(frozen=True)
 class Count(Kind):
     """A whole number."""
 
@@ -213,12 +203,10 @@ class Count(Kind):
         return int(value)
 
 
-@dataclass(frozen=True)
 class LongCount(Count):
     """A whole number of up to 64 bits, or its digits as text: JavaScript has 53 bits."""
 
 
-@dataclass(frozen=True)
 class Number(Kind):
     """A number of JSON."""
 
@@ -230,7 +218,6 @@ class Number(Kind):
         return float(number_of(text))
 
 
-@dataclass(frozen=True)
 class Written(Kind):
     """A number of JSON, or a text with a number as people write it.
 
@@ -259,7 +246,6 @@ class Written(Kind):
         return float(self.exactly(text))
 
 
-@dataclass(frozen=True)
 class Exact(Written):
     """A written number with all its digits, as a Decimal."""
 
@@ -271,7 +257,6 @@ class Exact(Written):
 MAX_START_DECIMALS = 18
 
 
-@dataclass(frozen=True)
 class StartKind(Exact):
     """Where a keyed order begins, as a plain decimal text."""
 
@@ -300,7 +285,6 @@ class StartKind(Exact):
         return text
 
 
-@dataclass(frozen=True)
 class Share(Written):
     """A part of a whole, as a number or a text; a percentage is one, too."""
 
@@ -320,7 +304,6 @@ SHARE = Share()
 MARGIN = Written(number_of, ABOVE_ZERO)
 
 
-@dataclass(frozen=True)
 class Items(Kind):
     """A list of values of one kind."""
 
@@ -334,19 +317,16 @@ class Items(Kind):
         return f"array of {self.of.json_type}"
 
 
-@dataclass(frozen=True)
 class Names(Kind):
     """Texts of a query string, separated by commas or repeated."""
 
     most: int
 
 
-@dataclass(frozen=True)
 class OneOrMore(Items):
     """A list of values; a value alone stands for a list of it."""
 
 
-@dataclass(frozen=True)
 class Mapped(Kind):
     """A value for each of several names."""
 
@@ -361,14 +341,12 @@ class Mapped(Kind):
         return f"object of {self.of.json_type}"
 
 
-@dataclass(frozen=True)
 class FigureKind(Kind):
     """A figure of a calculation: a number, a text, or lists and tables of them."""
 
     json_type = "number, list or table"
 
 
-@dataclass(frozen=True)
 class SizeKind(Kind):
     """A number of rows, ``"all"`` or a percentage such as ``"10%"``."""
 
@@ -376,36 +354,30 @@ class SizeKind(Kind):
     json_type = "size"
 
 
-@dataclass(frozen=True)
 class BreakKind(Kind):
     """A break between bands: a number, or a number or a date as text."""
 
 
-@dataclass(frozen=True)
 class RoundKind(Kind):
     """A round of a draw, of the shape of its method."""
 
 
-@dataclass(frozen=True)
 class SeedKind(Kind):
     """The seed of a draw: a whole number or a text."""
 
     json_type = "integer or string"
 
 
-@dataclass(frozen=True)
 class PlannedSeedKind(SeedKind):
     """A plain seed, or the source of a public one."""
 
 
-@dataclass(frozen=True)
 class Part(Kind):
     """An object, which is a request of its own."""
 
     of: type
 
 
-@dataclass(frozen=True)
 class WrittenPart(Part):
     """An object that a person writes as one text.
 
@@ -424,12 +396,10 @@ class WrittenPart(Part):
         return self.from_text(text)
 
 
-@dataclass(frozen=True)
 class Scalar(Kind):
     """A text, a number, true, false or null."""
 
 
-@dataclass(frozen=True)
 class RowFilterKind(Kind):
     """A filter of rows: an expression, or conditions."""
 
@@ -441,12 +411,10 @@ class RowFilterKind(Kind):
         return {"expression": text}
 
 
-@dataclass(frozen=True)
 class DrawFilterKind(RowFilterKind):
     """A filter of the rows to draw, which may name an earlier version and earlier draws, too."""
 
 
-@dataclass(frozen=True)
 class ValuesKind(Kind):
     """Where values come from: the table, an upload by its number, the findings or the answers."""
 

@@ -11,7 +11,6 @@ from typing import Any
 
 from contract.columns import DataType
 from domain_errors import counted
-from lazy_dataclasses import dataclass
 from profiling_engine.columns.profile import (
     Alert,
     ColumnProfile,
@@ -254,7 +253,6 @@ NOT_ADDITIVE_AS_WORD = (
 )
 
 
-@dataclass(frozen=True)
 class StrataHint(ProfilePart):
     """A column that suits strata; NULL is one.
 
@@ -269,7 +267,6 @@ class StrataHint(ProfilePart):
     reason: str
 
 
-@dataclass(frozen=True)
 class CutOff(ProfilePart):
     """The smallest value to take all rows from, their share of the sum, and their least number."""
 
@@ -279,7 +276,6 @@ class CutOff(ProfilePart):
     share_of_sum: float
 
 
-@dataclass(frozen=True)
 class SizeHint(ProfilePart):
     """A column that suits as the measure of size of a weighted round.
 
@@ -295,7 +291,6 @@ class SizeHint(ProfilePart):
     reason: str
 
 
-@dataclass(frozen=True)
 class ClusterHint(ProfilePart):
     column: str
     clusters: int
@@ -404,7 +399,6 @@ def _is_additive(name: str) -> bool:
     return not any(part in lowered for part in NOT_ADDITIVE)
 
 
-@dataclass(frozen=True)
 class DesignHints(ProfilePart):
     """The hints for the design of a sample, the best column first."""
 

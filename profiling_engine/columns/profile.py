@@ -6,7 +6,7 @@ A part is None if the column's kind doesn't have it, and is omitted from the JSO
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, TypedDict, dataclass_transform
 
 from lazy_dataclasses import dataclass
 from parquet_tables.json_values import json_value
@@ -23,8 +23,14 @@ def _as_json(value: Any) -> Any:
     return json_value(value)
 
 
+@dataclass_transform(frozen_default=True)
 class ProfilePart:
-    """A dataclass that becomes a JSON object of its fields."""
+    """A frozen dataclass that becomes a JSON object of its fields."""
+
+    def __init_subclass__(cls) -> None:
+        """Make a frozen dataclass of a subclass."""
+        super().__init_subclass__()
+        dataclass(frozen=True)(cls)
 
     def as_json(self) -> dict[str, object]:
         """A JSON object without fields that are None."""
@@ -32,7 +38,6 @@ class ProfilePart:
         return {name: _as_json(value) for name, value in values.items() if value is not None}
 
 
-@dataclass(frozen=True)
 class Accuracy(ProfilePart):
     """How a figure was found, and the bounds of its confidence interval; None for an unknown bound.
 
@@ -78,7 +83,6 @@ class Figure:
         return {"value": json_value(self.value), "accuracy": accuracy}
 
 
-@dataclass(frozen=True)
 class ValueRows(ProfilePart):
     """The rows with a value or a pattern, and their share of the rows that aren't NULL.
 
@@ -92,7 +96,6 @@ class ValueRows(ProfilePart):
     high: int | None = None
 
 
-@dataclass(frozen=True)
 class FrequentValues(ProfilePart):
     """The most frequent values, the most frequent first.
 
@@ -106,7 +109,6 @@ class FrequentValues(ProfilePart):
     complete: bool
 
 
-@dataclass(frozen=True)
 class Groups(ProfilePart):
     """The groups of rows with equal values, if every value was counted.
 
@@ -121,7 +123,6 @@ class Groups(ProfilePart):
     effective: Figure
 
 
-@dataclass(frozen=True)
 class Bin(ProfilePart):
     """Rows from ``start`` up to, not including, ``end``."""
 
@@ -132,7 +133,6 @@ class Bin(ProfilePart):
     high: int | None = None
 
 
-@dataclass(frozen=True)
 class Histogram(ProfilePart):
     """Rows by bin; calendar bins have a ``unit`` and a ``step``, such as 1 quarter.
 
@@ -146,14 +146,12 @@ class Histogram(ProfilePart):
     step: int | None = None
 
 
-@dataclass(frozen=True)
 class Quartiles(ProfilePart):
     lower: Figure
     median: Figure
     upper: Figure
 
 
-@dataclass(frozen=True)
 class Lengths(ProfilePart):
     """Lengths: characters of a text, bytes of a binary value."""
 
@@ -163,7 +161,6 @@ class Lengths(ProfilePart):
     empty: Figure
 
 
-@dataclass(frozen=True)
 class Largest(ProfilePart):
     """The largest ``rows`` values: the smallest of them, and their share of the column's sum."""
 
@@ -172,7 +169,6 @@ class Largest(ProfilePart):
     share_of_sum: float
 
 
-@dataclass(frozen=True)
 class NumberFigures(ProfilePart):
     """Figures of a column of numbers; NaN and infinite values are excluded from the others.
 
@@ -194,7 +190,6 @@ class NumberFigures(ProfilePart):
     largest: tuple[Largest, ...] | None = None
 
 
-@dataclass(frozen=True)
 class MomentFigures(ProfilePart):
     """Figures of a column of dates or times: the infinite values, and those at midnight."""
 
@@ -202,13 +197,11 @@ class MomentFigures(ProfilePart):
     midnight: Figure | None = None
 
 
-@dataclass(frozen=True)
 class BooleanFigures(ProfilePart):
     true: Figure
     false: Figure
 
 
-@dataclass(frozen=True)
 class LetterCase(ProfilePart):
     """Rows by letter case; ``none`` counts texts without letters that have a case."""
 
@@ -218,7 +211,6 @@ class LetterCase(ProfilePart):
     none: Figure
 
 
-@dataclass(frozen=True)
 class Patterns(ProfilePart):
     """Patterns of texts up to 32 characters: letters as ``A`` or ``a``, digits as ``9``."""
 
@@ -227,7 +219,6 @@ class Patterns(ProfilePart):
     accuracy: Accuracy
 
 
-@dataclass(frozen=True)
 class Variants(ProfilePart):
     """Values that differ only in case or in white space at their ends, with examples."""
 
@@ -235,7 +226,6 @@ class Variants(ProfilePart):
     examples: tuple[tuple[str, ...], ...]
 
 
-@dataclass(frozen=True)
 class TextFigures(ProfilePart):
     """Figures of a column of texts.
 
@@ -254,7 +244,6 @@ class TextFigures(ProfilePart):
     variants: Variants | None = None
 
 
-@dataclass(frozen=True)
 class Alert(ProfilePart):
     """An alert: its code (docs/PROFILING.md), severity, sentence, and the figure it is based on."""
 
@@ -278,7 +267,6 @@ class KindFigures(TypedDict, total=False):
     lengths: Lengths
 
 
-@dataclass(frozen=True)
 class ColumnProfile(ProfilePart):
     """The profile of a column; ``rows`` are those of the table.
 
@@ -315,7 +303,6 @@ class ColumnProfile(ProfilePart):
 PROFILE_VERSION = "jobsvc-profile-3"
 
 
-@dataclass(frozen=True)
 class TableProfile(ProfilePart):
     """A table's profile, with the seed of its sample and the version of the engine's arithmetic.
 

@@ -134,7 +134,6 @@ class Matrix:
         return {"measure": self.measure, "columns": list(self.columns), "values": rows}
 
 
-@dataclass(frozen=True)
 class Correlations(ProfilePart):
     """All measures, on the same rows; ``left_out`` are those beyond 40 or with too many values."""
 
@@ -262,13 +261,11 @@ MAX_MISSING_COLUMNS = 60
 MAX_PATTERNS = 20
 
 
-@dataclass(frozen=True)
 class Pattern(ProfilePart):
     columns: tuple[str, ...]
     rows: int
 
 
-@dataclass(frozen=True)
 class MissingPatterns(ProfilePart):
     """The most frequent patterns, the number of all patterns, and columns beyond the first 60."""
 
@@ -325,7 +322,6 @@ MAX_SHOWN_COLUMNS = 200
 MAX_VALUE_LENGTH = 200
 
 
-@dataclass(frozen=True)
 class ShownRows(ProfilePart):
     """Rows as lists of JSON values, and the position of each row from 0."""
 
@@ -333,7 +329,6 @@ class ShownRows(ProfilePart):
     rows: tuple[tuple[Any, ...], ...]
 
 
-@dataclass(frozen=True)
 class ExampleRows(ProfilePart):
     """The first and last rows and a sample, of the same columns."""
 
