@@ -252,7 +252,7 @@ def list_samples(client: ApiClient, engagement: int) -> Any:
 
 @engagements.command("papers")
 @ENGAGEMENT
-@printed(lambda found: print_items(found, TOGETHER))
+@printed(TOGETHER)
 def list_papers(client: ApiClient, engagement: int) -> Any:
     """List the newest paper on each set of its samples together, which the seal names."""
     return client.all_of(_path(engagement, "/combined-papers"), "papers")

@@ -63,7 +63,7 @@ def combined_paper(query: CombinedPaperRequest) -> Response:
         return file_answer(path, name, PAPER_TYPES[query.format])
 
 
-@blueprint.post("/papers", body=IssueCombinedPaperRequest, output=CombinedPaper)
+@blueprint.post("/papers")
 def issue_combined(given: IssueCombinedPaperRequest) -> CombinedPaper:
     """Issue a paper on several samples: keep its file, and enter its SHA-256 in their ledgers.
 
@@ -83,8 +83,7 @@ def combined_papers(query: CombinedPapersRequest) -> Listing:
     return page_of(readable_papers(caller(), caller().job(query.job_id).id), query)
 
 
-@blueprint.get("/papers/<int:paper_id>")
-@blueprint.doc(responses=file_response("text/html"))
+@blueprint.get("/papers/<int:paper_id>", file="text/html")
 def issued_combined(paper_id: int) -> Response:
     """Download an issued paper on several samples, as it was issued."""
     paper = readable_paper(caller(), paper_id)
