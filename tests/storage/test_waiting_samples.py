@@ -204,9 +204,10 @@ def test_an_older_database_gets_the_same_counts(tmp_path: Path, clock: Clock) ->
         old.execute("DROP VIEW sample_preparers")
         old.execute("DROP INDEX findings_of_user")
         old.execute("DROP TABLE sample_progress")
-        old.execute("DROP TABLE hidden_engagements")
+        for table in ("hidden_engagements", "combined_paper_samples", "combined_papers"):
+            old.execute(f"DROP TABLE {table}")
         old.execute("DROP INDEX engagements_of_number")
-        old.execute(f"PRAGMA user_version = {NEWEST_VERSION - 2}")
+        old.execute(f"PRAGMA user_version = {NEWEST_VERSION - 3}")
     migrated = Database(tmp_path / "old")
     with migrated.read() as tx:
         assert [tuple(row) for row in tx.execute("SELECT * FROM sample_progress")] == before
