@@ -281,7 +281,7 @@ class ProgrammeFile(StatedConfidence):
 
 
 @dataclass(frozen=True, kw_only=True)
-class LaterPeriod(FilePart):
+class LaterPeriod(Request):
     """A period that is to be drawn later, as it is expected."""
 
     rows: Annotated[int, Count(Bounds(1)), Help("Its rows.")]
@@ -338,7 +338,10 @@ class ProgrammeGoalRequest(OwnConfidence):
         Sequence[LaterPeriod],
         Items(Part(LaterPeriod), MAX_PARTS),
         Option(None),
-        Help("Of an earlier period: those that are to be drawn later."),
+        Help(
+            "Of an earlier period: those that are to be drawn later, each with its expected `rows` "
+            "and `book_value`, and a guessed `deviation`."
+        ),
     ] = ()
     expected: Annotated[
         float,
