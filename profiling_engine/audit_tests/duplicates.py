@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from domain_errors import Sentence
 from parquet_tables.rows import RowSet, Statement, rows_at
-from profiling_engine.audit_tests.answers import Assumption, AuditFigure, ReasonColumn
+from profiling_engine.audit_tests.answers import AuditFigure, ReasonColumn, unchecked
 from profiling_engine.audit_tests.repeated import CANDIDATES, SORTED_HASHES, keep_candidates
 from profiling_engine.audit_tests.tested import (
     AuditTestFindings,
@@ -80,13 +80,10 @@ class Duplicates(TableTest):
             rows_found(file.rows, Sentence("in {groups} group{groups||s}", groups=groups)),
             figures,
             [sizes],
-            [
-                Assumption(
-                    "Equal values mean the same event. Rows that are alike by right, such as a "
-                    "monthly rent, are found, too.",
-                    "unchecked",
-                )
-            ],
+            unchecked(
+                "Equal values mean the same event. Rows that are alike by right, such as a "
+                "monthly rent, are found, too.",
+            ),
         )
 
     def _statement(self) -> Statement:

@@ -16,7 +16,7 @@ from parquet_tables.database import registered
 from parquet_tables.quoting import quote_text
 from parquet_tables.rows import RowSet, Statement, rows_at
 from parquet_tables.tables import Int64s
-from profiling_engine.audit_tests.answers import Assumption, AuditFigure, ReasonColumn
+from profiling_engine.audit_tests.answers import AuditFigure, ReasonColumn, unchecked
 from profiling_engine.audit_tests.repeated import CANDIDATES, keep_candidates
 from profiling_engine.audit_tests.tested import (
     AuditTestFindings,
@@ -133,13 +133,10 @@ class NearDuplicates(TableTest):
                 *self.amount_figures(work, file),
             ],
             [sizes],
-            [
-                Assumption(
-                    "Rows that are that close mean the same event. Payments that recur by right "
-                    "are found, too.",
-                    "unchecked",
-                )
-            ],
+            unchecked(
+                "Rows that are that close mean the same event. Payments that recur by right "
+                "are found, too.",
+            ),
         )
 
     @property
@@ -147,8 +144,8 @@ class NearDuplicates(TableTest):
         """The SQL of a band over ``f``: those of a pair are at most 1 apart.
 
         It is a band of the amount, or of the date without amounts. Rows of a pair share one of two
-        cells, each of two bands. Amounts are approximate here: beyond 2**48 units, where a DOUBLE
-        may be wrong by a unit, all are in one band.
+        cells, each of two bands. Amounts are approximate here: a band is a quarter wider than the
+        difference, and those beyond 2**48 bands, where a DOUBLE is less exact, are in one.
         """
         request = self.request
         if self.amount is None:
@@ -158,10 +155,10 @@ class NearDuplicates(TableTest):
         if request.amount_share is not None:
             band = f"CASE WHEN {value} = 0 THEN 0 ELSE floor({self._logarithm(value)}) END"
         else:
-            unit = 10.0**-self.amount.places
-            most = 2**48 * unit
+            width = 1.25 * (self._most_units + 1) / 10**self.amount.places
+            most = 2**48 * width
             near = f"greatest(least(CAST({value} AS DOUBLE), {most!r}), {-most!r})"
-            band = f"floor({near} / {(self._most_units + 1) * unit!r})"
+            band = f"floor({near} / {width!r})"
         return f"CAST({band} AS BIGINT)"
 
     def _compared(self) -> Statement:

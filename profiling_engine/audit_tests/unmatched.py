@@ -11,10 +11,10 @@ from parquet_tables.row_keys.canonical import key_columns, value_text
 from parquet_tables.rows import RowSet, Statement, rows_at, scan_statement
 from parquet_tables.tables import Column, TableFiles
 from profiling_engine.audit_tests.answers import (
-    Assumption,
     AuditFigure,
     NotTested,
     ReasonColumn,
+    unchecked,
 )
 from profiling_engine.audit_tests.repeated import CANDIDATES, keep_candidates
 from profiling_engine.audit_tests.tested import (
@@ -135,13 +135,10 @@ class Unmatched(TableTest):
             Sentence("Without a partner: {found}.", found=Sentence.joined(sentences, ", ")),
             figures,
             (),
-            [
-                Assumption(
-                    "Each row has a partner with the same values in both tables. A partner of "
-                    "another period or version isn't in the compared table.",
-                    "unchecked",
-                )
-            ],
+            unchecked(
+                "Each row has a partner with the same values in both tables. A partner of "
+                "another period or version isn't in the compared table.",
+            ),
         )
 
     def _statement(self, side: _JoinedSide, partner: _JoinedSide) -> Statement:
