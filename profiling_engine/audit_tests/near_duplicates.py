@@ -99,10 +99,10 @@ class NearDuplicates(TableTest):
 
     def find(self, work: Work) -> AuditTestFindings:
         compared = [*self.columns, *filter(None, (self.date, self.amount))]
-        keys = [f"s.k{at}" for at in range(len(self.columns))]
-        hashed = [", ".join([*keys, cell]) for cell in ("s.b >> 1", "(s.b + 1) >> 1")]
+        bands = self._wide_bands()
+        named = [f"{band} AS b{at}" for at, band in enumerate(bands)]
         tested, not_tested = keep_candidates(
-            work, self.table, compared, hashed, [f"{self._cell_band} AS b"]
+            work, self.table, compared, self._hashed(len(bands)), named
         )
         work.keep(self._compared(), COMPARED)
         pairs = work.write((self._pairs(), []), "pairs", "comparing rows")
@@ -139,27 +139,38 @@ class NearDuplicates(TableTest):
             ),
         )
 
-    @property
-    def _cell_band(self) -> str:
-        """The SQL of a band over ``f``: those of a pair are at most 1 apart.
+    def _hashed(self, dimensions: int) -> list[str]:
+        """What the rows of a pair share: equal values, and a cell of one of some grids.
 
-        It is a band of the amount, or of the date without amounts. Rows of a pair share one of two
-        cells, each of two bands. Amounts are approximate here: a band is a quarter wider than the
-        difference, and those beyond 2**48 bands, where a DOUBLE is less exact, are in one.
+        A cell has as many bands of each dimension as there are grids, one more than dimensions.
+        Each grid is moved by a band, so only one grid parts two neighbouring bands of a dimension.
         """
-        request = self.request
-        if self.amount is None:
-            assert self.date is not None  # noqa: S101 - the request has a date or an amount
-            return f"(({self.date.value}) - DATE '1970-01-01') // {request.days + 1}"
-        value = self.amount.value
-        if request.amount_share is not None:
-            band = f"CASE WHEN {value} = 0 THEN 0 ELSE floor({self._logarithm(value)}) END"
-        else:
+        grids = dimensions + 1
+        keys = [f"s.k{at}" for at in range(len(self.columns))]
+        return [
+            ", ".join([*keys, *(f"(s.b{at} + {moved}) // {grids}" for at in range(dimensions))])
+            for moved in range(grids)
+        ]
+
+    def _wide_bands(self) -> list[str]:
+        """The SQL of bands of dates and amounts over ``f``; those of a pair are at most 1 apart.
+
+        Amounts are approximate here: a band is a quarter wider than the difference, and those
+        beyond 2**48 bands, where a DOUBLE is less exact, are in one.
+        """
+        bands, request = [], self.request
+        if self.date is not None:
+            bands.append(f"(({self.date.value}) - DATE '1970-01-01') // {request.days + 1}")
+        if self.amount is not None and request.amount_share is not None:
+            value = self.amount.value
+            logarithm = f"CAST(floor({self._logarithm(value)}) AS BIGINT)"
+            bands.append(f"CASE WHEN {value} = 0 THEN 0 ELSE {logarithm} END")
+        elif self.amount is not None:
             width = 1.25 * (self._most_units + 1) / 10**self.amount.places
             most = 2**48 * width
-            near = f"greatest(least(CAST({value} AS DOUBLE), {most!r}), {-most!r})"
-            band = f"floor({near} / {width!r})"
-        return f"CAST({band} AS BIGINT)"
+            near = f"greatest(least(CAST({self.amount.value} AS DOUBLE), {most!r}), {-most!r})"
+            bands.append(f"CAST(floor({near} / {width!r}) AS BIGINT)")
+        return bands
 
     def _compared(self) -> Statement:
         """The rows that are compared: ``k0…``, ``d``, ``a`` and their bands ``x`` and ``y``.

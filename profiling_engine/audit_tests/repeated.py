@@ -77,5 +77,6 @@ def _repeated(work: Work, name: str, first: int, parts: int) -> NDArray[np.uint3
         of_part = f" AND {name} % {parts} = {part}" if parts > 1 else ""
         sql = f"SELECT {name} FROM {HASHES} AS s WHERE {name} >= {first}{of_part}"
         hashes = np.sort(work.read_column((sql, []), "reading rows").astype(np.uint32))
-        repeated.append(np.unique(hashes[1:][hashes[1:] == hashes[:-1]]))
+        again = hashes[1:][hashes[1:] == hashes[:-1]]
+        repeated.append(again[np.append(again[1:] != again[:-1], True)[: len(again)]])
     return np.concatenate(repeated)
