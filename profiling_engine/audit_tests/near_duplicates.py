@@ -17,7 +17,7 @@ from parquet_tables.quoting import quote_text
 from parquet_tables.rows import RowSet, Statement, rows_at
 from parquet_tables.tables import Int64s
 from profiling_engine.audit_tests.answers import AuditFigure, ReasonColumn, unchecked
-from profiling_engine.audit_tests.repeated import CANDIDATES, keep_candidates
+from profiling_engine.audit_tests.repeated import CANDIDATES, keep_candidates, keep_hashes
 from profiling_engine.audit_tests.tested import (
     AuditTestFindings,
     TableTest,
@@ -101,9 +101,9 @@ class NearDuplicates(TableTest):
         compared = [*self.columns, *filter(None, (self.date, self.amount))]
         bands = self._wide_bands()
         named = [f"{band} AS b{at}" for at, band in enumerate(bands)]
-        tested, not_tested = keep_candidates(
-            work, self.table, compared, self._hashed(len(bands)), named
-        )
+        hashed = self._hashed(len(bands))
+        tested, not_tested = keep_hashes(work, self.table, compared, hashed, named)
+        keep_candidates(work, self.table.file_rows, len(hashed))
         work.keep(self._compared(), COMPARED)
         pairs = work.write((self._pairs(), []), "pairs", "comparing rows")
         if pairs.rows > MAX_PAIRS:

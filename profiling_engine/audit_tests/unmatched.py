@@ -16,7 +16,7 @@ from profiling_engine.audit_tests.answers import (
     ReasonColumn,
     unchecked,
 )
-from profiling_engine.audit_tests.repeated import CANDIDATES, keep_candidates
+from profiling_engine.audit_tests.repeated import CANDIDATES, keep_candidates, keep_hashes
 from profiling_engine.audit_tests.tested import (
     NO_AMOUNT,
     AuditTestFindings,
@@ -35,6 +35,8 @@ from profiling_engine.audit_tests.values import (
 
 THIS, OTHER = "this", "other"
 OTHER_PREFIX = "other_"
+MANY = 16
+"""Where more than every 16th row begins a repeated value, all rows are grouped: that is faster."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ class Unmatched(TableTest):
         tested = 0
         for side, partner in (self.sides, self.sides[::-1]):
             hashed = [key_list(side.columns)]
-            complete, missing = keep_candidates(work, side.table, side.columns, hashed)
+            complete, missing = keep_hashes(work, side.table, side.columns, hashed)
             figures += self._repeated(work, side)
             if not self._finds(side):
                 label = f"Rows of {side.title} without a value"
@@ -155,8 +157,11 @@ class Unmatched(TableTest):
 
     def _repeated(self, work: Work, side: _JoinedSide) -> list[AuditFigure]:
         """The values that several rows of a side have, and these rows."""
-        selected = ", ".join(key_values(side.columns))
-        rows, params = rows_at(side.table, selected, RowSet(CANDIDATES), ["ordinal"])
+        rows, params = side.scan()
+        size = side.table.file_rows
+        if keep_candidates(work, size, most=size // MANY):
+            selected = ", ".join(key_values(side.columns))
+            rows, params = rows_at(side.table, selected, RowSet(CANDIDATES), ["ordinal"])
         keys = key_list(side.columns)
         ((values, repeated),) = work.read(
             (
