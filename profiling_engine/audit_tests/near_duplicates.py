@@ -17,7 +17,7 @@ from parquet_tables.quoting import quote_text
 from parquet_tables.rows import RowSet, Statement, rows_at
 from parquet_tables.tables import Int64s
 from profiling_engine.audit_tests.answers import AuditFigure, ReasonColumn, unchecked
-from profiling_engine.audit_tests.repeated import CANDIDATES, keep_candidates, keep_hashes
+from profiling_engine.audit_tests.repeated import CANDIDATES, MANY, keep_candidates, keep_hashes
 from profiling_engine.audit_tests.tested import (
     AuditTestFindings,
     TableTest,
@@ -99,11 +99,15 @@ class NearDuplicates(TableTest):
 
     def find(self, work: Work) -> AuditTestFindings:
         compared = [*self.columns, *filter(None, (self.date, self.amount))]
+        rows = self.table.file_rows
         bands = self._wide_bands()
-        named = [f"{band} AS b{at}" for at, band in enumerate(bands)]
-        hashed = self._hashed(len(bands))
-        tested, not_tested = keep_hashes(work, self.table, compared, hashed, named)
-        keep_candidates(work, self.table.file_rows, len(hashed))
+        for used in (bands[-1:], bands):  # the amount alone is often enough, and costs less
+            named = [f"{band} AS b{at}" for at, band in enumerate(used)]
+            hashed = self._hashed(len(used))
+            tested, not_tested = keep_hashes(work, self.table, compared, hashed, named)
+            most = None if used == bands else rows // MANY
+            if keep_candidates(work, rows, len(hashed), most=most):
+                break
         work.keep(self._compared(), COMPARED)
         pairs = work.write((self._pairs(), []), "pairs", "comparing rows")
         if pairs.rows > MAX_PAIRS:

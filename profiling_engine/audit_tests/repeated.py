@@ -19,6 +19,8 @@ from profiling_engine.audit_tests.tested import Untested, Work
 from profiling_engine.audit_tests.values import ColumnValue
 
 HASHES, REPEATED, CANDIDATES = "row_hashes", "repeated_hashes", "rows_of_repeated_hashes"
+MANY = 16
+"""Shared hashes are many if more than every 16th row has a first one."""
 FIRST = 1 << 10
 """The least hash of a tested row; below are the places of the reasons of others."""
 SORTED_HASHES = 1 << 22

@@ -16,7 +16,7 @@ from profiling_engine.audit_tests.answers import (
     ReasonColumn,
     unchecked,
 )
-from profiling_engine.audit_tests.repeated import CANDIDATES, keep_candidates, keep_hashes
+from profiling_engine.audit_tests.repeated import CANDIDATES, MANY, keep_candidates, keep_hashes
 from profiling_engine.audit_tests.tested import (
     NO_AMOUNT,
     AuditTestFindings,
@@ -35,8 +35,6 @@ from profiling_engine.audit_tests.values import (
 
 THIS, OTHER = "this", "other"
 OTHER_PREFIX = "other_"
-MANY = 16
-"""Where more than every 16th row begins a repeated value, all rows are grouped: that is faster."""
 
 
 @dataclass(frozen=True)
@@ -159,6 +157,7 @@ class Unmatched(TableTest):
         """The values that several rows of a side have, and these rows."""
         rows, params = side.scan()
         size = side.table.file_rows
+        # Grouping all rows is faster than reading many of them by their numbers.
         if keep_candidates(work, size, most=size // MANY):
             selected = ", ".join(key_values(side.columns))
             rows, params = rows_at(side.table, selected, RowSet(CANDIDATES), ["ordinal"])
