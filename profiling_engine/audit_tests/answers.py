@@ -32,6 +32,11 @@ class Assumption:
     detail: Annotated[str | None, Help("What was found in the table.")] = None
 
 
+def unchecked(*sentences: str) -> list[Assumption]:
+    """Assumptions that the table can't answer."""
+    return [Assumption(sentence, "unchecked") for sentence in sentences]
+
+
 @dataclass(frozen=True)
 class NotTested:
     """Rows that a test couldn't test."""

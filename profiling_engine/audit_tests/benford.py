@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import chain
 
 import numpy as np
 
@@ -18,6 +20,7 @@ from profiling_engine.audit_tests.answers import (
     FigureTable,
     NotTested,
     ReasonColumn,
+    unchecked,
 )
 from profiling_engine.audit_tests.tested import (
     AuditTestFindings,
@@ -217,19 +220,15 @@ class Benford(TableTest):
             is_negative: digit_test(_digit_counts(found), self.request.digits)
             for is_negative, found in counted_rows.items()
         }
-        assumptions = [
-            each
+        of_signs = {
+            is_negative: self._assumptions(SIGNS[is_negative], found)
             for is_negative, found in counted_rows.items()
-            for each in self._assumptions(SIGNS[is_negative], found)
-        ]
+        }
+        of_both = self._unchecked()
         concluded = {
             is_negative: test
             for is_negative, test in tests.items()
-            if all(
-                each.state != "not_met"
-                for each in self._assumptions(SIGNS[is_negative], counted_rows[is_negative])
-            )
-            and not self._is_assigned
+            if all(each.state != "not_met" for each in (*of_signs[is_negative], *of_both))
         }
         chosen = [
             (is_negative, each.digits)
@@ -245,7 +244,7 @@ class Benford(TableTest):
             self._conclusion(tests, concluded, file.rows),
             [*self._figures(tests, concluded), *self.amount_figures(work, file)],
             [_digits_table(tests)],
-            [*assumptions, *self._unchecked()],
+            [*chain.from_iterable(of_signs.values()), *of_both],
         )
 
     @property
@@ -354,28 +353,17 @@ class Benford(TableTest):
             ),
         ]
 
-    @property
-    def _is_assigned(self) -> bool:
-        return is_identifier_name(self.amount.column.name)
-
     def _unchecked(self) -> list[Assumption]:
         """The assumptions about the amounts of both signs."""
         name = self.amount.column.name
-        return [
-            Assumption(
-                "The amounts arise from business; they aren't assigned, as numbers of accounts "
-                "are.",
-                "not_met" if self._is_assigned else "unchecked",
-                Sentence('The name "{name}" is that of numbers that identify.', name=name)
-                if self._is_assigned
-                else None,
-            ),
-            Assumption(
-                "The amounts have no minimum or maximum by rule, such as a fee or a limit of "
-                "approval.",
-                "unchecked",
-            ),
-        ]
+        of_business, no_limit = unchecked(
+            "The amounts arise from business; they aren't assigned, as numbers of accounts are.",
+            "The amounts have no minimum or maximum by rule, such as a fee or a limit of approval.",
+        )
+        if is_identifier_name(name):
+            named = Sentence('The name "{name}" is that of numbers that identify.', name=name)
+            of_business = replace(of_business, state="not_met", detail=named)
+        return [of_business, no_limit]
 
     def _write(self, work: Work, chosen: Sequence[tuple[bool, int]]) -> DataFile:
         """Write the rows of these digits."""

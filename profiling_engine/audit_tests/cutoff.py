@@ -9,7 +9,7 @@ from typing import Any
 from domain_errors import Sentence
 from parquet_tables.quoting import quote_text
 from parquet_tables.rows import scan_statement
-from profiling_engine.audit_tests.answers import Assumption, AuditFigure, FigureTable, ReasonColumn
+from profiling_engine.audit_tests.answers import AuditFigure, FigureTable, ReasonColumn, unchecked
 from profiling_engine.audit_tests.tested import (
     AuditTestFindings,
     TableTest,
@@ -92,13 +92,10 @@ class Cutoff(TableTest):
                 *self.amount_figures(work, file),
             ],
             [self._days(near_days, last)],
-            [
-                Assumption(
-                    "The date of the document says to which period it belongs. The date of the "
-                    "delivery or service may say otherwise.",
-                    "unchecked",
-                )
-            ],
+            unchecked(
+                "The date of the document says to which period it belongs. The date of the "
+                "delivery or service may say otherwise.",
+            ),
         )
 
     def _counts(self, work: Work, is_found: str) -> list[tuple[Any, ...]]:

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from domain_errors import Sentence
 from parquet_tables.rows import RowSet, Statement, rows_at
-from profiling_engine.audit_tests.answers import Assumption, AuditFigure, ReasonColumn
-from profiling_engine.audit_tests.repeated import CANDIDATES, SORTED_HASHES, keep_candidates
+from profiling_engine.audit_tests.answers import AuditFigure, ReasonColumn, unchecked
+from profiling_engine.audit_tests.repeated import (
+    CANDIDATES,
+    SORTED_HASHES,
+    keep_candidates,
+    keep_hashes,
+)
 from profiling_engine.audit_tests.tested import (
     AuditTestFindings,
     TableTest,
@@ -53,9 +58,8 @@ class Duplicates(TableTest):
 
     def find(self, work: Work) -> AuditTestFindings:
         hashed = [key_list(self.columns)]
-        tested, not_tested = keep_candidates(
-            work, self.table, self.columns, hashed, sorted_hashes=self.sorted_hashes
-        )
+        tested, not_tested = keep_hashes(work, self.table, self.columns, hashed)
+        keep_candidates(work, self.table.file_rows, sorted_hashes=self.sorted_hashes)
         file = work.write(self._statement(), "found")
         groups, sizes = sizes_of_groups(work, file)
         figures = [
@@ -80,13 +84,10 @@ class Duplicates(TableTest):
             rows_found(file.rows, Sentence("in {groups} group{groups||s}", groups=groups)),
             figures,
             [sizes],
-            [
-                Assumption(
-                    "Equal values mean the same event. Rows that are alike by right, such as a "
-                    "monthly rent, are found, too.",
-                    "unchecked",
-                )
-            ],
+            unchecked(
+                "Equal values mean the same event. Rows that are alike by right, such as a "
+                "monthly rent, are found, too.",
+            ),
         )
 
     def _statement(self) -> Statement:

@@ -9,11 +9,11 @@ from parquet_tables.rows import Statement, scan_statement
 from parquet_tables.tables import Column
 from profiling_engine.audit_tests.answers import (
     MAX_TABLE_ROWS,
-    Assumption,
     AuditFigure,
     FigureTable,
     NotTested,
     ReasonColumn,
+    unchecked,
 )
 from profiling_engine.audit_tests.tested import (
     NO_AMOUNT,
@@ -112,18 +112,12 @@ class Gaps(TableTest):
             conclusion,
             [*figures, *shown],
             tables,
-            [
-                Assumption(
-                    "The numbers of a series are given one after another, so that a missing one is "
-                    "a missing document.",
-                    "unchecked",
-                ),
-                Assumption(
-                    "Documents of a series before its first number and after its last one aren't "
-                    "in the table: the test can't find them missing.",
-                    "unchecked",
-                ),
-            ],
+            unchecked(
+                "The numbers of a series are given one after another, so that a missing one is "
+                "a missing document.",
+                "Documents of a series before its first number and after its last one aren't "
+                "in the table: the test can't find them missing.",
+            ),
         )
 
     def _usual_text(self, work: Work) -> str:
@@ -245,26 +239,21 @@ class Gaps(TableTest):
         per_series = (
             f"SELECT m.number, any_value({label}) AS label, any_value(m.n) AS n, "
             "any_value(m.low) AS low, any_value(m.high) AS high, "
-            "coalesce(sum(e.high), 0) AS missing, count(*) FILTER (e.high > 0) AS gaps, "
-            "count(*) FILTER (e.c > 1) AS repeated, coalesce(sum(e.c - 1), 0) AS extra "
+            "coalesce(sum(e.high), 0)::HUGEINT AS missing, count(*) FILTER (e.high > 0) AS gaps, "
+            "count(*) FILTER (e.c > 1) AS repeated, coalesce(sum(e.c - 1), 0)::BIGINT AS extra "
             f"FROM {SERIES} AS m LEFT JOIN {EDGES} AS e ON e.number = m.number GROUP BY m.number"
         )
-        ((total, missing, gaps, repeated, extra, single),) = work.read(
+        series = work.read(
             (
-                "SELECT count(*), sum(t.missing)::HUGEINT, sum(t.gaps)::BIGINT, "
-                "sum(t.repeated)::BIGINT, sum(t.extra)::BIGINT, count(*) FILTER (t.n = 1) "
-                f"FROM ({per_series}) AS t",
+                "SELECT t.*, count(*) OVER (), sum(t.missing) OVER ()::HUGEINT, "
+                "sum(t.gaps) OVER ()::BIGINT, sum(t.repeated) OVER ()::BIGINT, "
+                "sum(t.extra) OVER ()::BIGINT, count(*) FILTER (t.n = 1) OVER () "
+                f"FROM ({per_series}) AS t ORDER BY t.number LIMIT {MAX_TABLE_ROWS}",
                 [],
             )
         )
-        first = work.read(
-            (
-                "SELECT t.number, t.label, t.n, t.low, t.high, t.missing::HUGEINT, t.gaps, "
-                f"t.repeated, t.extra::BIGINT FROM ({per_series}) AS t "
-                f"ORDER BY t.number LIMIT {MAX_TABLE_ROWS}",
-                [],
-            )
-        )
+        width = len(OF_SERIES)
+        total, missing, gaps, repeated, extra, single = series[0][width:] if series else [0] * 6
         ranges = work.read(
             (
                 f"SELECT e.number, {label}, e.n + 1, e.n + e.high, e.high "
@@ -275,15 +264,15 @@ class Gaps(TableTest):
         )
         figures = [
             AuditFigure("series", "Series", total),
-            AuditFigure("missing", "Missing numbers", int(missing or 0)),
-            AuditFigure("gaps", "Gaps", int(gaps or 0)),
-            AuditFigure("repeated", "Repeated numbers", int(repeated or 0)),
-            AuditFigure("extra_rows", "Rows beyond the first of their number", int(extra or 0)),
+            AuditFigure("missing", "Missing numbers", missing),
+            AuditFigure("gaps", "Gaps", gaps),
+            AuditFigure("repeated", "Repeated numbers", repeated),
+            AuditFigure("extra_rows", "Rows beyond the first of their number", extra),
             AuditFigure("single", "Series of one row", single),
         ]
         return figures, [
-            FigureTable.of("series", "Series", OF_SERIES, first, total),
-            FigureTable.of("ranges", "Missing numbers", OF_GAPS, ranges, int(gaps or 0)),
+            FigureTable.of("series", "Series", OF_SERIES, [row[:width] for row in series], total),
+            FigureTable.of("ranges", "Missing numbers", OF_GAPS, ranges, gaps),
         ]
 
     @property

@@ -16,8 +16,8 @@ from parquet_tables.database import registered
 from parquet_tables.quoting import quote_text
 from parquet_tables.rows import RowSet, Statement, rows_at
 from parquet_tables.tables import Int64s
-from profiling_engine.audit_tests.answers import Assumption, AuditFigure, ReasonColumn
-from profiling_engine.audit_tests.repeated import CANDIDATES, keep_candidates
+from profiling_engine.audit_tests.answers import AuditFigure, ReasonColumn, unchecked
+from profiling_engine.audit_tests.repeated import CANDIDATES, MANY, keep_candidates, keep_hashes
 from profiling_engine.audit_tests.tested import (
     AuditTestFindings,
     TableTest,
@@ -99,11 +99,15 @@ class NearDuplicates(TableTest):
 
     def find(self, work: Work) -> AuditTestFindings:
         compared = [*self.columns, *filter(None, (self.date, self.amount))]
-        keys = [f"s.k{at}" for at in range(len(self.columns))]
-        hashed = [", ".join([*keys, cell]) for cell in ("s.b >> 1", "(s.b + 1) >> 1")]
-        tested, not_tested = keep_candidates(
-            work, self.table, compared, hashed, [f"{self._cell_band} AS b"]
-        )
+        rows = self.table.file_rows
+        bands = self._wide_bands()
+        for used in (bands[-1:], bands):  # the amount alone is often enough, and costs less
+            named = [f"{band} AS b{at}" for at, band in enumerate(used)]
+            hashed = self._hashed(len(used))
+            tested, not_tested = keep_hashes(work, self.table, compared, hashed, named)
+            most = None if used == bands else rows // MANY
+            if keep_candidates(work, rows, len(hashed), most=most):
+                break
         work.keep(self._compared(), COMPARED)
         pairs = work.write((self._pairs(), []), "pairs", "comparing rows")
         if pairs.rows > MAX_PAIRS:
@@ -133,36 +137,44 @@ class NearDuplicates(TableTest):
                 *self.amount_figures(work, file),
             ],
             [sizes],
-            [
-                Assumption(
-                    "Rows that are that close mean the same event. Payments that recur by right "
-                    "are found, too.",
-                    "unchecked",
-                )
-            ],
+            unchecked(
+                "Rows that are that close mean the same event. Payments that recur by right "
+                "are found, too.",
+            ),
         )
 
-    @property
-    def _cell_band(self) -> str:
-        """The SQL of a band over ``f``: those of a pair are at most 1 apart.
+    def _hashed(self, dimensions: int) -> list[str]:
+        """What the rows of a pair share: equal values, and a cell of one of some grids.
 
-        It is a band of the amount, or of the date without amounts. Rows of a pair share one of two
-        cells, each of two bands. Amounts are approximate here: beyond 2**48 units, where a DOUBLE
-        may be wrong by a unit, all are in one band.
+        A cell has as many bands of each dimension as there are grids, one more than dimensions.
+        Each grid is moved by a band, so only one grid parts two neighbouring bands of a dimension.
         """
-        request = self.request
-        if self.amount is None:
-            assert self.date is not None  # noqa: S101 - the request has a date or an amount
-            return f"(({self.date.value}) - DATE '1970-01-01') // {request.days + 1}"
-        value = self.amount.value
-        if request.amount_share is not None:
-            band = f"CASE WHEN {value} = 0 THEN 0 ELSE floor({self._logarithm(value)}) END"
-        else:
-            unit = 10.0**-self.amount.places
-            most = 2**48 * unit
-            near = f"greatest(least(CAST({value} AS DOUBLE), {most!r}), {-most!r})"
-            band = f"floor({near} / {(self._most_units + 1) * unit!r})"
-        return f"CAST({band} AS BIGINT)"
+        grids = dimensions + 1
+        keys = [f"s.k{at}" for at in range(len(self.columns))]
+        return [
+            ", ".join([*keys, *(f"(s.b{at} + {moved}) // {grids}" for at in range(dimensions))])
+            for moved in range(grids)
+        ]
+
+    def _wide_bands(self) -> list[str]:
+        """The SQL of bands of dates and amounts over ``f``; those of a pair are at most 1 apart.
+
+        Amounts are approximate here: a band is a quarter wider than the difference, and those
+        beyond 2**48 bands, where a DOUBLE is less exact, are in one.
+        """
+        bands, request = [], self.request
+        if self.date is not None:
+            bands.append(f"(({self.date.value}) - DATE '1970-01-01') // {request.days + 1}")
+        if self.amount is not None and request.amount_share is not None:
+            value = self.amount.value
+            logarithm = f"CAST(floor({self._logarithm(value)}) AS BIGINT)"
+            bands.append(f"CASE WHEN {value} = 0 THEN 0 ELSE {logarithm} END")
+        elif self.amount is not None:
+            width = 1.25 * (self._most_units + 1) / 10**self.amount.places
+            most = 2**48 * width
+            near = f"greatest(least(CAST({self.amount.value} AS DOUBLE), {most!r}), {-most!r})"
+            bands.append(f"CAST(floor({near} / {width!r}) AS BIGINT)")
+        return bands
 
     def _compared(self) -> Statement:
         """The rows that are compared: ``k0…``, ``d``, ``a`` and their bands ``x`` and ``y``.

@@ -19,20 +19,22 @@ from profiling_engine.audit_tests.tested import Untested, Work
 from profiling_engine.audit_tests.values import ColumnValue
 
 HASHES, REPEATED, CANDIDATES = "row_hashes", "repeated_hashes", "rows_of_repeated_hashes"
+MANY = 16
+"""Shared hashes are many if more than every 16th row has a first one."""
+FIRST = 1 << 10
+"""The least hash of a tested row; below are the places of the reasons of others."""
 SORTED_HASHES = 1 << 22
 """Hashes that are in memory together, about."""
 
 
-def keep_candidates(
+def keep_hashes(
     work: Work,
     table: TableFiles,
     columns: Sequence[ColumnValue],
     hashed: Sequence[str],
     more: Sequence[str] = (),
-    *,
-    sorted_hashes: int = SORTED_HASHES,
 ) -> tuple[int, list[NotTested]]:
-    """Keep the tested rows that share one of some hashes as the temporary table ``CANDIDATES``.
+    """Keep hashes of every row as the temporary table ``HASHES``, and count the tested rows.
 
     Parameters
     ----------
@@ -49,33 +51,52 @@ def keep_candidates(
         The tested rows, and those that aren't tested.
     """
     untested = Untested.of(columns)
-    first = len(untested.conditions)  # the places of conditions are below all hashes
     hashes = [
-        f"CAST({untested.place(f'(hash({values}) >> 33) + {first}')} AS UINTEGER) AS h{at}"
+        f"CAST({untested.place(f'(hash({values}) >> 33) + {FIRST}')} AS UINTEGER) AS h{at}"
         for at, values in enumerate(hashed)
     ]
     scan, params = scan_statement(table, [*Untested.values(columns), *more])
     work.keep((f"SELECT s.ordinal, {', '.join(hashes)} FROM ({scan}) AS s", params), HASHES)
-    parts = 1 + table.file_rows // sorted_hashes
+    places = f"SELECT s.h0, count(*) FROM {HASHES} AS s WHERE s.h0 < {FIRST} GROUP BY s.h0"
+    return untested.counted(work.read((places, [])), table.row_count)
+
+
+def keep_candidates(
+    work: Work,
+    rows: int,
+    hashes: int = 1,
+    *,
+    most: int | None = None,
+    sorted_hashes: int = SORTED_HASHES,
+) -> bool:
+    """Keep the rows that share one of their hashes as the temporary table ``CANDIDATES``.
+
+    Returns
+    -------
+    bool
+        False if more than ``most`` hashes are shared; then no row is kept.
+    """
+    parts = 1 + rows // sorted_hashes
     repeated = {
-        f"{REPEATED}_{at}": {"h": _repeated(work, f"s.h{at}", first, parts)}
-        for at in range(len(hashed))
+        f"{REPEATED}_{at}": {"h": _repeated(work, f"s.h{at}", parts)} for at in range(hashes)
     }
+    if most is not None and sum(len(each["h"]) for each in repeated.values()) > most:
+        return False
     shared = " OR ".join(
         f"s.h{at} IN (SELECT r.h FROM {name} AS r)" for at, name in enumerate(repeated)
     )
     with registered(work.cursor, repeated):
         work.keep((f"SELECT s.ordinal FROM {HASHES} AS s WHERE {shared}", []), CANDIDATES)
-    places = f"SELECT s.h0, count(*) FROM {HASHES} AS s WHERE s.h0 < {first} GROUP BY s.h0"
-    return untested.counted(work.read((places, [])), table.row_count)
+    return True
 
 
-def _repeated(work: Work, name: str, first: int, parts: int) -> NDArray[np.uint32]:
-    """The hashes from ``first`` on that several rows have, found part by part."""
+def _repeated(work: Work, name: str, parts: int) -> NDArray[np.uint32]:
+    """The hashes that several tested rows have, found part by part."""
     repeated = []
     for part in range(parts):
         of_part = f" AND {name} % {parts} = {part}" if parts > 1 else ""
-        sql = f"SELECT {name} FROM {HASHES} AS s WHERE {name} >= {first}{of_part}"
+        sql = f"SELECT {name} FROM {HASHES} AS s WHERE {name} >= {FIRST}{of_part}"
         hashes = np.sort(work.read_column((sql, []), "reading rows").astype(np.uint32))
-        repeated.append(np.unique(hashes[1:][hashes[1:] == hashes[:-1]]))
+        again = hashes[1:][hashes[1:] == hashes[:-1]]
+        repeated.append(again[np.append(again[1:] != again[:-1], True)[: len(again)]])
     return np.concatenate(repeated)

@@ -11,12 +11,12 @@ from parquet_tables.row_keys.canonical import key_columns, value_text
 from parquet_tables.rows import RowSet, Statement, rows_at, scan_statement
 from parquet_tables.tables import Column, TableFiles
 from profiling_engine.audit_tests.answers import (
-    Assumption,
     AuditFigure,
     NotTested,
     ReasonColumn,
+    unchecked,
 )
-from profiling_engine.audit_tests.repeated import CANDIDATES, keep_candidates
+from profiling_engine.audit_tests.repeated import CANDIDATES, MANY, keep_candidates, keep_hashes
 from profiling_engine.audit_tests.tested import (
     NO_AMOUNT,
     AuditTestFindings,
@@ -107,7 +107,7 @@ class Unmatched(TableTest):
         tested = 0
         for side, partner in (self.sides, self.sides[::-1]):
             hashed = [key_list(side.columns)]
-            complete, missing = keep_candidates(work, side.table, side.columns, hashed)
+            complete, missing = keep_hashes(work, side.table, side.columns, hashed)
             figures += self._repeated(work, side)
             if not self._finds(side):
                 label = f"Rows of {side.title} without a value"
@@ -135,13 +135,10 @@ class Unmatched(TableTest):
             Sentence("Without a partner: {found}.", found=Sentence.joined(sentences, ", ")),
             figures,
             (),
-            [
-                Assumption(
-                    "Each row has a partner with the same values in both tables. A partner of "
-                    "another period or version isn't in the compared table.",
-                    "unchecked",
-                )
-            ],
+            unchecked(
+                "Each row has a partner with the same values in both tables. A partner of "
+                "another period or version isn't in the compared table.",
+            ),
         )
 
     def _statement(self, side: _JoinedSide, partner: _JoinedSide) -> Statement:
@@ -158,8 +155,12 @@ class Unmatched(TableTest):
 
     def _repeated(self, work: Work, side: _JoinedSide) -> list[AuditFigure]:
         """The values that several rows of a side have, and these rows."""
-        selected = ", ".join(key_values(side.columns))
-        rows, params = rows_at(side.table, selected, RowSet(CANDIDATES), ["ordinal"])
+        rows, params = side.scan()
+        size = side.table.file_rows
+        # Grouping all rows is faster than reading many of them by their numbers.
+        if keep_candidates(work, size, most=size // MANY):
+            selected = ", ".join(key_values(side.columns))
+            rows, params = rows_at(side.table, selected, RowSet(CANDIDATES), ["ordinal"])
         keys = key_list(side.columns)
         ((values, repeated),) = work.read(
             (

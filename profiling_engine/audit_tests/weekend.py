@@ -15,6 +15,7 @@ from profiling_engine.audit_tests.answers import (
     AuditFigure,
     FigureTable,
     ReasonColumn,
+    unchecked,
 )
 from profiling_engine.audit_tests.tested import (
     AuditTestFindings,
@@ -86,23 +87,17 @@ class Weekend(TableTest):
         )
 
     def _assumptions(self, work: Work, years: tuple[int, int] | None) -> list[Assumption]:
-        found = [
-            Assumption(
-                "The date is the day on which a person posted the row; automatic postings may be "
-                "of any day.",
-                "unchecked",
-            )
-        ]
+        found = unchecked(
+            "The date is the day on which a person posted the row; automatic postings may be of "
+            "any day."
+        )
         if years is not None:
             where = ", ".join(filter(None, (self.request.country, self.request.subdivision)))
-            found.append(
-                Assumption(
-                    Sentence(
-                        "The public holidays of {where} are those of the package holidays, and "
-                        "hold for all rows.",
-                        where=where,
-                    ),
-                    "unchecked",
+            found += unchecked(
+                Sentence(
+                    "The public holidays of {where} are those of the package holidays, and hold "
+                    "for all rows.",
+                    where=where,
                 )
             )
             ((others,),) = work.read(

@@ -23,6 +23,9 @@ def declared_texts(path: Path) -> set[str]:
             match node:
                 case ast.Call(func=ast.Name(id=name), args=[text, *_]) if name in CONTENT:
                     found.update(names.texts(text))
+                case ast.Call(func=ast.Name(id="unchecked"), args=texts):
+                    for each in texts:
+                        found.update(names.texts(each))
                 case ast.Call(
                     func=ast.Name(id="Figure") | ast.Attribute(value=ast.Name(id="FigureTable")),
                     args=[_, text, *more],
