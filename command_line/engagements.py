@@ -72,7 +72,6 @@ def _print_engagement(found: dict[str, Any]) -> None:
         print_lines(f"- {one}" for one in found["missing"])
     elif not found["hidden_as"]:
         print_line("Nothing is missing: a partner who prepared none of the samples can seal it.")
-
     if found["hidden_as"]:
         print_line(
             f"{found['hidden_as'].capitalize()} by {found['hidden_by_soeid']}, "
