@@ -42,7 +42,8 @@ _OF_MEMBER = (
 )
 """The samples of a user's open engagements; SQLite doesn't reorder a CROSS JOIN."""
 _SIGNED = (
-    "SELECT body ->> '$.evaluation_sha256' FROM ledger_entries AS entries INDEXED BY ledger_entries_of_job"
+    "SELECT body ->> '$.evaluation_sha256' FROM ledger_entries AS entries"
+    " INDEXED BY ledger_entries_of_job"
     " WHERE entries.dataset_id = jobs.dataset_id AND body ->> '$.job_id' = +jobs.id"
     " AND kind = 'review' AND body ->> '$.step' = 'signed_off'"
     " ORDER BY entries.number DESC LIMIT 1"
