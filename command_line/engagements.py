@@ -52,6 +52,9 @@ def engagements() -> None:
     """Manage engagements: client, period, team, datasets and samples of one audit."""
 
 
+_UNDONE_BY = {"archived": "unarchive", "deleted": "restore"}
+
+
 def _path(engagement: int, rest: str = "") -> str:
     return f"/api/engagements/{engagement}{rest}"
 
@@ -70,16 +73,16 @@ def _print_engagement(found: dict[str, Any]) -> None:
     if found["state"] == "sealed":
         print_line(f"Sealed by {found['sealed_by_soeid']}, {found['sealed_at']}.")
         print_line(f"SHA-256 of the seal: {found['seal_sha256']}")
-    elif found["missing"]:
+    elif found["missing"] and not found["hidden_as"]:
         print_line("Missing before it can be sealed:")
         print_lines(f"- {one}" for one in found["missing"])
-    else:
+    elif not found["hidden_as"]:
         print_line("Nothing is missing: a partner who prepared none of the samples can seal it.")
-
     if found["hidden_as"]:
         print_line(
             f"{found['hidden_as'].capitalize()} by {found['hidden_by_soeid']}, "
-            f"{found['hidden_at']}."
+            f"{found['hidden_at']}. "
+            f"Undo it by: jobsvc engagements {_UNDONE_BY[found['hidden_as']]} {found['id']}"
         )
     print_lines(f"Notice: {one}" for one in found["notices"])
 
@@ -122,7 +125,7 @@ def _print_preview(found: dict[str, Any]) -> None:
         "client": "client_name",
         "period": "period",
         "number": "number",
-        "state": "state",
+        "state": lambda one: one["hidden_as"] or one["state"],
         "created by": "user_soeid",
     }
 )

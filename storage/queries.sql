@@ -564,9 +564,9 @@ ORDER BY jobs.seq;
 -- whose findings are open, of those that a user may write.
 SELECT jobs.id AS job_id, jobs.run_parameters ->> '$.output_ref' AS output_ref,
        datasets.name AS dataset_name
-FROM engagement_datasets JOIN datasets ON datasets.id = engagement_datasets.dataset_id
-     JOIN jobs ON jobs.dataset_id = datasets.id
-     JOIN sample_progress ON job_seq = jobs.seq
+FROM engagement_datasets CROSS JOIN datasets ON datasets.id = engagement_datasets.dataset_id
+     CROSS JOIN jobs ON jobs.dataset_id = datasets.id
+     CROSS JOIN sample_progress ON job_seq = jobs.seq
 WHERE engagement_id = :engagement_id AND datasets.removed_at IS NULL
   AND run_type = 'sampling' AND status = 'completed'
   AND last_action IN ('', 'withdrawn', 'returned', 'reopened')

@@ -43,11 +43,15 @@ _OF_MEMBER = (
 """The samples of a user's open engagements; SQLite doesn't reorder a CROSS JOIN."""
 _SIGNED = (
     "SELECT body ->> '$.evaluation_sha256' FROM ledger_entries AS entries"
-    " WHERE entries.dataset_id = jobs.dataset_id AND body ->> '$.job_id' = jobs.id"
+    " INDEXED BY ledger_entries_of_job"
+    " WHERE entries.dataset_id = jobs.dataset_id AND body ->> '$.job_id' = +jobs.id"
     " AND kind = 'review' AND body ->> '$.step' = 'signed_off'"
     " ORDER BY entries.number DESC LIMIT 1"
 )
-"""The SHA-256 of the evaluation that the newest sign-off keeps; NULL: it keeps none."""
+"""The SHA-256 of the evaluation that the newest sign-off keeps; NULL: it keeps none.
+
+With ``+`` the id has no affinity, as the indexed expression.
+"""
 _WAITING: Mapping[WaitingFor, str] = {
     "examination": "job_seq IN (SELECT job_seq FROM sample_progress"
     f" WHERE user_id = :user_id AND is_audit = 1 AND {_OPEN}"

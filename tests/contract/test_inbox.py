@@ -217,6 +217,26 @@ def test_second_readings_come_before_the_submission(team: Team) -> None:
     assert waiting(team.preparer) == {"findings_to_submit": (SIZE, job)}
 
 
+def test_a_lost_file_of_a_queue_hides_the_count_and_no_page(team: Team) -> None:
+    job = team.draw()
+    path = f"/api/sampling/jobs/{job}/questions"
+    assert team.preparer.put(path, json={"second_readings": 0.5}).is_success
+    service = team.server.service
+    with service.database.read() as tx:
+        commit = get_job(tx, job).output_commit_id
+        files = tx.execute("SELECT sha256 FROM commit_files WHERE commit_id = ?", (commit,))
+        (sha256,) = {row["sha256"] for row in files}
+    (file,) = service.directory.files_dir.rglob(f"{sha256}*")
+    away = file.rename(file.with_suffix(".away"))
+    service.results.drawn.max_entries, most = 0, service.results.drawn.max_entries
+    service.results.drawn.put("none", {})  # forgets the rows that were read
+    assert counted_on_pages(team.preparer) is None
+    service.results.drawn.max_entries = most
+    away.rename(file)
+    assert team.preparer.patch(f"/api/datasets/{team.dataset}", json={"tags": ["a"]}).is_success
+    assert waiting(team.preparer) == {"rows_to_answer": (SIZE, job)}
+
+
 def test_of_two_readings_the_decision_counts(team: Team) -> None:
     job = team.draw(1)
     path = f"/api/sampling/jobs/{job}"
