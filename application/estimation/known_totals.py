@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from math import isfinite
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from application.access import Caller
 from contract.requests.estimate import CalibrateRequest
@@ -67,24 +67,6 @@ class NumberTotals:
 
     rows: float
     totals: list[tuple[float, float]]
-
-
-class OutsideTotals(Protocol):
-    """Totals from outside of the table that was drawn from."""
-
-    @property
-    def source(self) -> TotalsSource:
-        """Where they come from."""
-
-    @property
-    def place(self) -> str:
-        """Where they come from, in a sentence."""
-
-    def cells(self, columns: Sequence[Column]) -> dict[GroupKey, float]:
-        """The rows of each group, by :func:`group_key`."""
-
-    def numbers(self, columns: Sequence[Column]) -> NumberTotals:
-        """The totals of columns of numbers."""
 
 
 def outside_totals(
@@ -182,6 +164,7 @@ class RequestTotals:
 
     source: TotalsSource = "request"
     place = "given in the request"
+    """Where they come from, in a sentence."""
 
     def __init__(
         self, request: CalibrateRequest, columns: Sequence[Column], population: int
@@ -435,3 +418,7 @@ class CensusTotals:
                 column=column.name,
                 loc=CENSUS_LOC,
             )
+
+
+OutsideTotals = RequestTotals | CensusTotals
+"""Totals from outside of the table that was drawn from."""
