@@ -10,7 +10,7 @@ from typing import Any, Literal
 from application.access import Caller
 from contract.requests.estimate import CalibrateRequest
 from contract.requests.weighting import CensusRequest, KnownTotalRequest
-from domain_errors import choices_sentence, located
+from domain_errors import Loc, choices_sentence, located
 from estimation_engine import InvalidCalibration, Statistic, is_number, is_summable, true_values
 from estimation_engine.population import GroupKey
 from lazy_dataclasses import dataclass
@@ -391,7 +391,7 @@ class CensusTotals:
             raise too_many_cells(by)
         return found
 
-    def _column(self, name: str, loc: tuple[str | int, ...]) -> Column:
+    def _column(self, name: str, loc: Loc) -> Column:
         try:
             return self._census.table.files.column(name)
         except UnknownColumn as error:

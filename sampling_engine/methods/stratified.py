@@ -23,6 +23,7 @@ from contract.fields import (
     SizeKind,
     Text,
 )
+from domain_errors import Loc
 from lazy_dataclasses import dataclass
 from parquet_tables.progress import ProgressCallback
 from parquet_tables.tables import Column, TableFiles
@@ -57,7 +58,6 @@ from sampling_engine.methods.method import (
     total_size,
 )
 from sampling_engine.methods.parameters import (
-    Loc,
     SampleFraction,
     SampleSize,
     share_of_rows,
